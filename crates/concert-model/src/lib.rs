@@ -1,1 +1,29 @@
-//! model
+//! The words of Concert: what an event, a report, a setting and a problem are.
+//!
+//! Plain data and pure decisions. Nothing here reads a clock, opens a file or waits; whatever a
+//! decision needs from the world is handed in.
+
+pub mod batch;
+pub mod field;
+pub mod host;
+pub mod id;
+pub mod json;
+pub mod keys;
+pub mod message;
+pub mod net;
+pub mod problem;
+pub mod report;
+pub mod taxonomy;
+pub mod time;
+pub mod value;
+
+pub use batch::{Batch, Event, OpenEvent};
+pub use field::{Field, Kind};
+pub use id::{EventId, ProblemKey, ReportId};
+pub use keys::Keys;
+pub use message::{Attachment, Message};
+pub use net::Net;
+pub use problem::Problem;
+pub use report::{Origin, Receipt, Reject};
+pub use time::Time;
+pub use value::Value;

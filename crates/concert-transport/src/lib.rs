@@ -1,1 +1,93 @@
-//! transport
+//! The doors: how reports come in and notices go out.
+//!
+//! A collector hands reports to an [`Intake`] and acknowledges its peer only after the intake says
+//! that the report is durable. A deliverer composes the final bytes of a message, which are kept
+//! before the first attempt, and then carries just those bytes.
+
+pub mod collect;
+pub mod deliver;
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use concert_model::message::Outcome;
+use concert_model::{Message, Problem, Receipt, Time};
+use tokio_util::sync::CancellationToken;
+
+/// The bytes of a report: in memory, or a file that the intake reads and does not change.
+#[derive(Debug)]
+pub enum Body {
+    /// Bytes, already within the feed's cap.
+    Bytes(Vec<u8>),
+    /// A file to be read.
+    File(PathBuf),
+}
+
+/// What became of a report that was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is durable now.
+    New,
+    /// The same receipt was kept before; nothing was added.
+    Known,
+}
+
+/// Where collectors hand in reports, and ask for what must survive a restart.
+#[async_trait]
+pub trait Intake: Send + Sync {
+    /// Keeps a report. Answers only when it is durable. The error is a sentence: the collector must
+    /// not acknowledge its peer, and tries again later.
+    async fn keep(&self, receipt: Receipt, body: Body) -> Result<Kept, String>;
+
+    /// A small value that survives restarts, by feed and name: `etag`, `offset`, ...
+    async fn recall(&self, feed: &str, name: &str) -> Option<String>;
+
+    /// Sets such a value. Durable when it returns.
+    async fn remember(&self, feed: &str, name: &str, value: &str) -> Result<(), String>;
+
+    /// Says how the feed does: connected and quiet, or in trouble with a reason.
+    fn health(&self, feed: &str, health: Health);
+
+    /// The present moment.
+    fn now(&self) -> Time;
+}
+
+/// What a collector says of its peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Connected, or the last look went well.
+    Good,
+    /// Something is wrong; it will be tried again.
+    Trouble(String),
+    /// Lines may have been lost between these moments (IRC, TCP cannot be acknowledged).
+    Gap(Time, Time, String),
+}
+
+/// A way in.
+#[async_trait]
+pub trait Collector: Send + Sync {
+    /// Collects until told to stop. Handles its own back-off; returns only after `stop`.
+    async fn run(&self, intake: &dyn Intake, stop: CancellationToken);
+
+    /// Collects what waits now, one attempt, then returns. The error is a sentence.
+    async fn once(&self, intake: &dyn Intake) -> Result<(), String>;
+
+    /// Talks to the peer without taking anything: for `concert check --live`.
+    async fn check(&self) -> Result<String, Problem>;
+}
+
+/// A way out.
+#[async_trait]
+pub trait Deliverer: Send + Sync {
+    /// The final bytes. Pure: the same message gives the same bytes. The error is a sentence.
+    fn compose(&self, message: &Message) -> Result<Vec<u8>, String>;
+
+    /// Carries bytes that [`Deliverer::compose`] made from this message. One attempt.
+    async fn deliver(&self, message: &Message, bytes: &[u8]) -> Outcome;
+
+    /// What one queue, one pace and one back-off are for: `smtp mail.example:25`.
+    fn destination(&self, message: &Message) -> String;
+
+    /// Talks to the peer without delivering anything: for `concert check --live`.
+    async fn check(&self) -> Result<String, Problem>;
+}

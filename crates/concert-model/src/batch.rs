@@ -1,0 +1,507 @@
+//! Many events in few allocations: cells of all events in one vector, their text in another.
+//!
+//! An event is a run of cells. Only the newest event of a batch can grow, which is why parsing,
+//! enriching and judging handle one event after another and nothing is moved.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use jiff::tz::TimeZone;
+
+use crate::{EventId, Field, Net, ProblemKey, Time, Value};
+
+/// Most different `extra.*` names one batch can hold.
+pub const EXTRA_NAMES_MAX: usize = 20_000;
+/// Longest `extra.*` name, without the prefix.
+const EXTRA_NAME_BYTES_MAX: usize = 200;
+
+#[derive(Clone, Copy, Debug)]
+enum Tag {
+    Text,
+    Int,
+    Float,
+    Bool,
+    Time,
+    Ip4,
+    Ip6,
+    Net,
+    Json,
+}
+
+/// Sixteen bytes: `word` is a number, a time, an IPv4 address or the start of `length` bytes of text.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    field: Field,
+    tag: Tag,
+    length: u32,
+    word: u64,
+}
+
+/// What is known of an event besides its fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// Hash of report, position and ordinal.
+    pub id: EventId,
+    /// What makes it the same problem as another.
+    pub key: ProblemKey,
+    /// Line or record in its report, from 1.
+    pub position: u64,
+    start: u32,
+    end: u32,
+}
+
+/// Events in the order they were read.
+#[derive(Debug, Default)]
+pub struct Batch {
+    text: Vec<u8>,
+    cells: Vec<Cell>,
+    rows: Vec<Row>,
+    constants: Vec<Cell>,
+    extra: Vec<Box<str>>,
+    extra_numbers: std::collections::HashMap<Box<str>, Field>,
+}
+
+impl Batch {
+    /// An empty batch.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Number of events.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether it holds no event.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Bytes of memory in use, for deciding when a batch is full.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.cells.len() * size_of::<Cell>() + self.rows.len() * size_of::<Row>()
+    }
+
+    /// Empties the batch and keeps its memory and its `extra.*` names. Constants are forgotten.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.constants.clear();
+        self.cells.clear();
+        self.rows.clear();
+    }
+
+    /// Adds a value that [`OpenEvent::fill`] gives to every event that has none of its own. Its text is
+    /// kept once for the whole batch.
+    pub fn constant(&mut self, field: Field, value: &Value<'_>) {
+        if let Some(cell) = self.cell(field, value) {
+            self.constants.push(cell);
+        }
+    }
+
+    /// The number of an `extra.*` name in this batch, given without the prefix. `None` when the batch
+    /// holds too many names already or the name is empty, too long or not printable.
+    pub fn extra(&mut self, name: &str) -> Option<Field> {
+        if let Some(field) = self.extra_numbers.get(name) {
+            return Some(*field);
+        }
+        let bad = name.is_empty() || name.len() > EXTRA_NAME_BYTES_MAX || name.contains(char::is_control);
+        if bad || self.extra.len() >= EXTRA_NAMES_MAX {
+            return None;
+        }
+        let field = Field(Field::EXTRA + u16::try_from(self.extra.len()).ok()?);
+        self.extra.push(name.into());
+        self.extra_numbers.insert(name.into(), field);
+        Some(field)
+    }
+
+    /// The field with this full name, `extra.*` included (numbered if it is new).
+    pub fn field(&mut self, name: &str) -> Option<Field> {
+        match name.strip_prefix("extra.") {
+            Some(extra) => self.extra(extra),
+            None => Field::named(name),
+        }
+    }
+
+    /// The number of an `extra.*` name if some event of this batch has it.
+    pub fn find_extra(&self, name: &str) -> Option<Field> {
+        self.extra_numbers.get(name).copied()
+    }
+
+    /// The name of an `extra.*` field without the prefix; empty for a number that is not of this batch.
+    pub fn extra_name(&self, field: Field) -> &str {
+        let index = usize::from(field.0.saturating_sub(Field::EXTRA));
+        self.extra.get(index).map_or("", |name| name)
+    }
+
+    /// The full name of a field.
+    pub fn name(&self, field: Field) -> Cow<'static, str> {
+        if field.is_extra() {
+            Cow::Owned(format!("extra.{}", self.extra_name(field)))
+        } else {
+            Cow::Borrowed(field.name())
+        }
+    }
+
+    /// Begins the next event. Dropping it without [`OpenEvent::keep`] leaves the batch as it was.
+    pub fn open(&mut self) -> OpenEvent<'_> {
+        let (text, start) = (self.text.len(), self.cells.len());
+        OpenEvent { batch: self, text, start, present: 0, kept: false }
+    }
+
+    /// The event at an index.
+    pub fn get(&self, index: usize) -> Option<Event<'_>> {
+        let row = self.rows.get(index)?;
+        Some(Event { batch: self, cells: self.cells.get(row.start as usize..row.end as usize)?, row: *row })
+    }
+
+    /// All events in order.
+    pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// What is known of each event besides its fields.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Keeps only the events for which the answer is true. Cells stay in memory until [`Batch::clear`].
+    pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        let mut index = 0;
+        self.rows.retain(|_| {
+            index += 1;
+            keep(index - 1)
+        });
+    }
+
+    /// Puts the events into this order; `order` holds each index once.
+    pub fn reorder(&mut self, order: &[u32]) {
+        self.rows = order.iter().filter_map(|index| self.rows.get(*index as usize).copied()).collect();
+    }
+
+    /// Sets a field of an event that is no longer the newest, by writing its cells anew at the end.
+    /// Used for the few answers that come late (reverse DNS), never on the hot path.
+    pub fn amend(&mut self, index: usize, field: Field, value: &Value<'_>) {
+        let Some(mut row) = self.rows.get(index).copied() else { return };
+        let Some(cell) = self.cell(field, value) else { return };
+        let Ok(start) = u32::try_from(self.cells.len()) else { return };
+        self.cells.extend_from_within(row.start as usize..row.end as usize);
+        self.cells.push(cell);
+        (row.start, row.end) = (start, u32::try_from(self.cells.len()).unwrap_or(start));
+        if let Some(slot) = self.rows.get_mut(index) {
+            *slot = row;
+        }
+    }
+
+    fn cell(&mut self, field: Field, value: &Value<'_>) -> Option<Cell> {
+        let mut bytes = |tag, bytes: &[u8]| {
+            let word = self.text.len() as u64;
+            self.text.extend_from_slice(bytes);
+            Some(Cell { field, tag, length: u32::try_from(bytes.len()).ok()?, word })
+        };
+        let word = |tag, word| Some(Cell { field, tag, length: 0, word });
+        match value {
+            Value::Text(text) => bytes(Tag::Text, text.as_bytes()),
+            Value::Json(text) => bytes(Tag::Json, text.as_bytes()),
+            Value::Int(number) => word(Tag::Int, number.cast_unsigned()),
+            Value::Float(number) => word(Tag::Float, number.to_bits()),
+            Value::Bool(truth) => word(Tag::Bool, u64::from(*truth)),
+            Value::Time(time) => word(Tag::Time, time.0.cast_unsigned()),
+            Value::Ip(IpAddr::V4(address)) => word(Tag::Ip4, u64::from(address.to_bits())),
+            Value::Ip(IpAddr::V6(address)) => bytes(Tag::Ip6, &address.octets()),
+            Value::Net(net) => {
+                let octets = match net.first() {
+                    IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+                    IpAddr::V6(address) => address.octets(),
+                };
+                let mut cell = bytes(Tag::Net, &octets)?;
+                // The length says family and prefix: 0-32 for IPv4, 256 more for IPv6.
+                cell.length = u32::from(net.prefix()) + if net.first().is_ipv6() { 256 } else { 0 };
+                Some(cell)
+            }
+        }
+    }
+
+    fn value(&self, cell: &Cell) -> Value<'_> {
+        let slice = |length: usize| {
+            let start = usize::try_from(cell.word).unwrap_or(usize::MAX);
+            self.text.get(start..start.saturating_add(length)).unwrap_or_default()
+        };
+        let octets = || <[u8; 16]>::try_from(slice(16)).unwrap_or_default();
+        match cell.tag {
+            Tag::Text => Value::Text(utf8(slice(cell.length as usize))),
+            Tag::Json => Value::Json(utf8(slice(cell.length as usize))),
+            Tag::Int => Value::Int(cell.word.cast_signed()),
+            Tag::Float => Value::Float(f64::from_bits(cell.word)),
+            Tag::Bool => Value::Bool(cell.word != 0),
+            Tag::Time => Value::Time(Time(cell.word.cast_signed())),
+            Tag::Ip4 => Value::Ip(IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(cell.word).unwrap_or(0)))),
+            Tag::Ip6 => Value::Ip(IpAddr::V6(Ipv6Addr::from(octets()))),
+            Tag::Net => {
+                let address = Ipv6Addr::from(octets());
+                let prefix = u8::try_from(cell.length & 0xff).unwrap_or(0);
+                let first = match address.to_ipv4_mapped() {
+                    Some(mapped) if cell.length < 256 => IpAddr::V4(mapped),
+                    _ => IpAddr::V6(address),
+                };
+                Net::new(first, prefix).map_or(Value::Bool(false), Value::Net)
+            }
+        }
+    }
+}
+
+/// The bytes came from a `str`, so this is a check and never a copy.
+fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+/// The newest event of a batch, while it is being filled.
+pub struct OpenEvent<'a> {
+    batch: &'a mut Batch,
+    text: usize,
+    start: usize,
+    /// One bit a field of the table, so that "is it set" costs nothing.
+    present: u128,
+    kept: bool,
+}
+
+/// The bit of a field of the table; nothing for `extra.*`.
+fn bit(field: Field) -> u128 {
+    1u128.checked_shl(u32::from(field.0)).unwrap_or(0)
+}
+
+impl OpenEvent<'_> {
+    /// The batch it belongs to, for names of `extra.*` fields.
+    pub fn batch(&self) -> &Batch {
+        self.batch
+    }
+
+    /// The number of an `extra.*` name, given without the prefix.
+    pub fn extra(&mut self, name: &str) -> Option<Field> {
+        self.batch.extra(name)
+    }
+
+    /// The number of a field by its full name.
+    pub fn field(&mut self, name: &str) -> Option<Field> {
+        self.batch.field(name)
+    }
+
+    /// Sets a field, replacing the value it had.
+    pub fn set(&mut self, field: Field, value: &Value<'_>) {
+        if !self.has(field) {
+            return self.add(field, value);
+        }
+        let Some(cell) = self.batch.cell(field, value) else { return };
+        let start = self.start;
+        let old = self.batch.cells.get_mut(start..).unwrap_or_default().iter_mut().find(|c| c.field == field);
+        match old {
+            Some(slot) => *slot = cell,
+            None => self.batch.cells.push(cell),
+        }
+        self.present |= bit(field);
+    }
+
+    /// Adds a field that the caller knows to be unset. Cheaper than [`OpenEvent::set`].
+    pub fn add(&mut self, field: Field, value: &Value<'_>) {
+        if let Some(cell) = self.batch.cell(field, value) {
+            self.batch.cells.push(cell);
+            self.present |= bit(field);
+        }
+    }
+
+    /// Gives the constants of the batch to this event, where it has no value of its own.
+    pub fn fill(&mut self) {
+        for index in 0..self.batch.constants.len() {
+            let Some(cell) = self.batch.constants.get(index).copied() else { return };
+            if !self.has(cell.field) {
+                self.batch.cells.push(cell);
+                self.present |= bit(cell.field);
+            }
+        }
+    }
+
+    /// Reads text as this field's kind and sets it. The error is the reason.
+    pub fn read(&mut self, field: Field, text: &str, zone: Option<&TimeZone>) -> Result<(), &'static str> {
+        let value = Value::read(field.kind(), text, zone)?;
+        self.set(field, &value);
+        Ok(())
+    }
+
+    /// Removes a field.
+    pub fn unset(&mut self, field: Field) {
+        let start = self.start.min(self.batch.cells.len());
+        let kept: Vec<Cell> = self.batch.cells.drain(start..).filter(|cell| cell.field != field).collect();
+        self.batch.cells.extend(kept);
+        self.present &= !bit(field);
+    }
+
+    /// The value of a field.
+    pub fn get(&self, field: Field) -> Option<Value<'_>> {
+        if !self.has(field) {
+            return None;
+        }
+        self.view().get(field)
+    }
+
+    /// Whether a field is set.
+    pub fn has(&self, field: Field) -> bool {
+        match bit(field) {
+            0 => self.batch.cells.get(self.start..).unwrap_or_default().iter().any(|cell| cell.field == field),
+            bit => self.present & bit != 0,
+        }
+    }
+
+    /// The event as it is so far.
+    pub fn view(&self) -> Event<'_> {
+        Event { batch: self.batch, cells: self.batch.cells.get(self.start..).unwrap_or_default(), row: Row::default() }
+    }
+
+    /// Finishes the event.
+    pub fn keep(mut self, id: EventId, key: ProblemKey, position: u64) {
+        let (Ok(start), Ok(end)) = (u32::try_from(self.start), u32::try_from(self.batch.cells.len())) else {
+            return;
+        };
+        self.batch.rows.push(Row { id, key, position, start, end });
+        self.kept = true;
+    }
+}
+
+impl Drop for OpenEvent<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.batch.text.truncate(self.text);
+            self.batch.cells.truncate(self.start);
+        }
+    }
+}
+
+/// One event of a batch.
+#[derive(Clone, Copy)]
+pub struct Event<'a> {
+    batch: &'a Batch,
+    cells: &'a [Cell],
+    row: Row,
+}
+
+impl<'a> Event<'a> {
+    /// Identity, problem and position.
+    pub fn row(&self) -> Row {
+        self.row
+    }
+
+    /// The value of a field. The last one set counts.
+    pub fn get(&self, field: Field) -> Option<Value<'a>> {
+        self.cells.iter().rev().find(|cell| cell.field == field).map(|cell| self.batch.value(cell))
+    }
+
+    /// The text of a text field.
+    pub fn text(&self, field: Field) -> Option<Cow<'a, str>> {
+        match self.get(field)? {
+            Value::Text(text) | Value::Json(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Every field that is set, in the order they were set.
+    pub fn fields(&self) -> impl Iterator<Item = (Field, Value<'a>)> + use<'a> {
+        let batch = self.batch;
+        self.cells.iter().map(move |cell| (cell.field, batch.value(cell)))
+    }
+
+    /// The full name of a field.
+    pub fn name(&self, field: Field) -> Cow<'static, str> {
+        self.batch.name(field)
+    }
+
+    /// The name of an `extra.*` field without the prefix.
+    pub fn extra_name(&self, field: Field) -> &'a str {
+        self.batch.extra_name(field)
+    }
+
+    /// The number of an `extra.*` name if the batch has it.
+    pub fn find_extra(&self, name: &str) -> Option<Field> {
+        self.batch.find_extra(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(batch: &mut Batch, address: &str) {
+        let mut event = batch.open();
+        event.read(Field::SOURCE_IP, address, None).unwrap();
+        event.keep(EventId::default(), ProblemKey::default(), 1);
+    }
+
+    #[test]
+    fn values_come_back_as_they_were_set() {
+        let mut batch = Batch::new();
+        let mut event = batch.open();
+        let extra = event.extra("tag").unwrap();
+        for (field, text) in [
+            (Field::SOURCE_IP, "2001:db8::1"),
+            (Field::DESTINATION_IP, "192.0.2.9"),
+            (Field::SOURCE_NETWORK, "192.0.2.0/24"),
+            (Field::DESTINATION_NETWORK, "2001:db8::/32"),
+            (Field::TIME_SOURCE, "1960-01-01T00:00:00Z"),
+            (Field::SOURCE_GEOLOCATION_LATITUDE, "60.1"),
+            (extra, "telnet"),
+        ] {
+            event.read(field, text, None).unwrap();
+            assert_eq!(event.get(field), Some(Value::read(field.kind(), text, None).unwrap()), "{text}");
+        }
+        assert_eq!(event.batch().name(extra), "extra.tag");
+    }
+
+    #[test]
+    fn an_event_that_is_not_kept_leaves_no_trace() {
+        let mut batch = Batch::new();
+        one(&mut batch, "192.0.2.1");
+        let before = batch.bytes();
+        let mut event = batch.open();
+        event.read(Field::SOURCE_FQDN, "example.com", None).unwrap();
+        drop(event);
+        assert_eq!((batch.bytes(), batch.len()), (before, 1));
+    }
+
+    #[test]
+    fn set_replaces_unset_removes_and_amend_adds() {
+        let mut batch = Batch::new();
+        one(&mut batch, "192.0.2.1");
+        let mut event = batch.open();
+        event.set(Field::SOURCE_PORT, &Value::Int(1));
+        event.set(Field::SOURCE_PORT, &Value::Int(2));
+        event.set(Field::COMMENT, &Value::text("x"));
+        event.unset(Field::COMMENT);
+        event.keep(EventId::default(), ProblemKey::default(), 2);
+        batch.amend(0, Field::COMMENT, &Value::text("late"));
+        let events: Vec<_> = batch.iter().collect();
+        assert_eq!(events[1].fields().collect::<Vec<_>>(), [(Field::SOURCE_PORT, Value::Int(2))]);
+        assert_eq!(events[0].text(Field::COMMENT).as_deref(), Some("late"));
+    }
+
+    #[test]
+    fn constants_fill_only_what_is_missing() {
+        let mut batch = Batch::new();
+        batch.constant(Field::TLP, &Value::text("amber"));
+        let mut own = batch.open();
+        own.set(Field::TLP, &Value::text("red"));
+        own.fill();
+        own.keep(EventId::default(), ProblemKey::default(), 1);
+        let mut none = batch.open();
+        none.fill();
+        none.keep(EventId::default(), ProblemKey::default(), 2);
+        let labels: Vec<_> = batch.iter().map(|event| event.text(Field::TLP).unwrap().into_owned()).collect();
+        assert_eq!(labels, ["red", "amber"]);
+    }
+
+    #[test]
+    fn the_table_fits_the_presence_bits() {
+        assert!(crate::field::TABLE.len() <= 128);
+    }
+
+    #[test]
+    fn cells_stay_small() {
+        assert_eq!(size_of::<Cell>(), 16);
+    }
+}

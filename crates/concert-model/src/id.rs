@@ -1,0 +1,117 @@
+//! Identifiers: newtypes over hashes, written as lower-case hexadecimal.
+
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! hash_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+        pub struct $name(pub [u8; 16]);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ();
+
+            fn from_str(text: &str) -> Result<Self, ()> {
+                let bytes = text.as_bytes();
+                if bytes.len() != 32 {
+                    return Err(());
+                }
+                let mut out = [0u8; 16];
+                for (slot, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
+                    let [high, low] = pair else { return Err(()) };
+                    *slot = hex_digit(*high)? << 4 | hex_digit(*low)?;
+                }
+                Ok(Self(out))
+            }
+        }
+    };
+}
+
+fn hex_digit(byte: u8) -> Result<u8, ()> {
+    match byte {
+        b'0'..=b'9' => Ok(byte - b'0'),
+        b'a'..=b'f' => Ok(byte - b'a' + 10),
+        b'A'..=b'F' => Ok(byte - b'A' + 10),
+        _ => Err(()),
+    }
+}
+
+hash_id!(
+    /// One receipt: a hash of feed, content and where the report came from (see [`ReportId::new`]).
+    ReportId
+);
+hash_id!(
+    /// One event: a hash of its report, its position in it and its ordinal there.
+    EventId
+);
+hash_id!(
+    /// What makes two events the same problem: a hash of the de-duplication fields, without time.
+    ProblemKey
+);
+
+impl ReportId {
+    /// The identity of a receipt. `content` is the BLAKE3 hash of the bytes as received and `origin`
+    /// what tells two deliveries of the same bytes apart (Message-ID, file name, fetch time, ...).
+    pub fn new(feed: &str, content: &[u8; 32], origin: &str) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("concert 2026 report");
+        hasher.update(&(feed.len() as u64).to_le_bytes());
+        hasher.update(feed.as_bytes());
+        hasher.update(content);
+        hasher.update(origin.as_bytes());
+        Self(first_half(&hasher.finalize()))
+    }
+}
+
+impl EventId {
+    /// The identity of the event with this ordinal at this position (line or record) of a report.
+    pub fn new(report: ReportId, position: u64, ordinal: u32) -> Self {
+        let mut input = [0u8; 28];
+        input[..16].copy_from_slice(&report.0);
+        input[16..24].copy_from_slice(&position.to_le_bytes());
+        input[24..].copy_from_slice(&ordinal.to_le_bytes());
+        Self(first_half(&blake3::hash(&input)))
+    }
+}
+
+impl ProblemKey {
+    /// The identity of the problem that these bytes describe.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(first_half(&blake3::hash(bytes)))
+    }
+}
+
+fn first_half(hash: &blake3::Hash) -> [u8; 16] {
+    let mut out = [0u8; 16];
+    out.copy_from_slice(&hash.as_bytes()[..16]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_back_from_their_text() {
+        let id = EventId::new(ReportId::new("f", &[7; 32], "a.csv"), 3, 0);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!("xyz".parse::<EventId>(), Err(()));
+    }
+
+    #[test]
+    fn feed_name_and_origin_cannot_be_shifted_into_each_other() {
+        assert_ne!(ReportId::new("ab", &[0; 32], "c"), ReportId::new("a", &[0; 32], "bc"));
+    }
+}

@@ -1,0 +1,574 @@
+//! Reading settings: one table of a TOML file at a time, every mistake collected with its place.
+//!
+//! Each key is asked for once, with its type, default and meaning. The same calls fill what
+//! `concert settings` prints and what the manual lists, so a key cannot exist without its sentence.
+//! Keys nobody asked for are mistakes. Nothing here opens files: secrets are fetched by the caller.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use toml_edit::{Item, TableLike, Value};
+
+use crate::Problem;
+use crate::problem::nearest;
+
+/// One settings file: its name as shown to people, and its text.
+#[derive(Debug)]
+pub struct Source {
+    /// Name as it is shown: `concert.toml`, `conf.d/feeds.toml`.
+    pub name: String,
+    /// The whole text, for lines and columns.
+    pub text: String,
+}
+
+impl Source {
+    /// `name:line:column` of a byte offset.
+    pub fn place(&self, offset: usize) -> String {
+        let before = self.text.as_bytes().get(..offset).unwrap_or_default();
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let column = 1 + String::from_utf8_lossy(before.get(start..).unwrap_or_default()).chars().count();
+        format!("{}:{line}:{column}", self.name)
+    }
+}
+
+/// One key as it is in force, for `concert settings` and the manual.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Setting {
+    /// Full name, `notice.daily.when`.
+    pub key: String,
+    /// What kind of value it takes: `text`, `duration`, `size`, ...
+    pub kind: String,
+    /// The value in force, as TOML; `(secret)` for secrets, empty for none.
+    pub value: String,
+    /// Where it was set, or `default`.
+    pub origin: String,
+    /// What it means.
+    pub about: String,
+}
+
+/// What reading gathers besides values.
+#[derive(Default)]
+pub struct Gathered {
+    /// Every mistake found.
+    pub problems: Vec<Problem>,
+    /// Every key asked for.
+    pub settings: Vec<Setting>,
+}
+
+/// Fetches a secret: `("file", "secrets/imap")` or `("env", "TOKEN")`.
+pub type SecretSource<'a> = dyn Fn(&str, &str) -> Result<String, String> + 'a;
+
+/// Where all tables of one reading put what they find.
+pub struct Reading<'a> {
+    gathered: RefCell<Gathered>,
+    secrets: &'a SecretSource<'a>,
+}
+
+impl<'a> Reading<'a> {
+    /// A new reading that fetches secrets this way.
+    pub fn new(secrets: &'a SecretSource<'a>) -> Self {
+        Self { gathered: RefCell::default(), secrets }
+    }
+
+    /// Everything gathered, mistakes in the order of their places.
+    pub fn finish(self) -> Gathered {
+        self.gathered.into_inner()
+    }
+
+    /// Adds a mistake.
+    pub fn problem(&self, problem: Problem) {
+        self.gathered.borrow_mut().problems.push(problem);
+    }
+}
+
+/// A secret: never printed, not even by accident.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+type Layer<'a> = (&'a Source, &'a dyn TableLike);
+
+/// One table of settings, possibly spread over several files.
+pub struct Keys<'a> {
+    reading: &'a Reading<'a>,
+    path: String,
+    layers: Vec<Layer<'a>>,
+    asked: BTreeMap<String, ()>,
+}
+
+impl<'a> Keys<'a> {
+    /// The top of the settings, over all files.
+    pub fn root(reading: &'a Reading<'a>, files: Vec<(&'a Source, &'a dyn TableLike)>) -> Self {
+        Self { reading, path: String::new(), layers: files, asked: BTreeMap::new() }
+    }
+
+    /// An empty table, to learn the keys a reader would ask for.
+    pub fn empty(reading: &'a Reading<'a>, path: &str) -> Self {
+        Self { reading, path: path.to_owned(), layers: Vec::new(), asked: BTreeMap::new() }
+    }
+
+    /// Whether nothing was written for this table.
+    pub fn is_empty(&self) -> bool {
+        self.layers.iter().all(|(_, table)| table.is_empty())
+    }
+
+    /// Full name of this table.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Where this table begins, for problems that concern all of it.
+    pub fn place(&self) -> String {
+        self.layers
+            .first()
+            .and_then(|(source, table)| {
+                let (key, _) = table.iter().next()?;
+                Some(source.place(table.key(key)?.span()?.start))
+            })
+            .unwrap_or_default()
+    }
+
+    /// Whether the key was written.
+    pub fn has(&self, name: &str) -> bool {
+        self.layers.iter().any(|(_, table)| table.contains_key(name))
+    }
+
+    /// The names written in this table, for tables whose keys are free.
+    pub fn names(&self) -> Vec<String> {
+        self.layers.iter().flat_map(|(_, table)| table.iter().map(|(key, _)| key.to_owned())).collect()
+    }
+
+    /// Adds a mistake at a key, or at the table where the key is not written.
+    pub fn problem(&self, name: &str, what: impl Into<String>, hint: impl Into<String>) {
+        let place = self.key_place(name).unwrap_or_else(|| self.place());
+        self.reading.problem(Problem::new(what).at(place).hint(hint));
+    }
+
+    /// Where a key is written.
+    pub fn key_place(&self, name: &str) -> Option<String> {
+        self.layers.iter().find_map(|(source, table)| {
+            let (key, _) = table.get_key_value(name)?;
+            Some(source.place(key.span()?.start))
+        })
+    }
+
+    /// Where the value of a key begins, for mistakes inside a long text (`offset` bytes into it).
+    pub fn value_place(&self, name: &str, offset: usize) -> Option<String> {
+        self.layers.iter().find_map(|(source, table)| Some(source.place(table.get(name)?.span()?.start + offset)))
+    }
+
+    /// A text, or nothing.
+    pub fn text(&mut self, name: &str, about: &str) -> Option<String> {
+        self.ask(name, "text", "", about, |value| value.as_str().map(str::to_owned))
+    }
+
+    /// A text with a default.
+    pub fn text_or(&mut self, name: &str, default: &str, about: &str) -> String {
+        self.ask(name, "text", &quote(default), about, |value| value.as_str().map(str::to_owned))
+            .unwrap_or_else(|| default.to_owned())
+    }
+
+    /// A text that must be given; a problem and `None` when it is not.
+    pub fn require(&mut self, name: &str, about: &str) -> Option<String> {
+        let text = self.text(name, about);
+        if text.is_none() && !self.has(name) && !self.layers.is_empty() {
+            self.missing(name, about);
+        }
+        text
+    }
+
+    /// Says that a key that must be given is not.
+    pub fn missing(&self, name: &str, about: &str) {
+        self.reading.problem(
+            Problem::new(format!("`{name}` is missing in [{}]", self.path))
+                .at(self.place())
+                .hint(format!("{name}: {about}")),
+        );
+    }
+
+    /// true or false, with a default.
+    pub fn flag_or(&mut self, name: &str, default: bool, about: &str) -> bool {
+        self.ask(name, "true or false", &default.to_string(), about, Value::as_bool).unwrap_or(default)
+    }
+
+    /// A whole number in a range, with a default.
+    pub fn number_or(&mut self, name: &str, default: u64, range: std::ops::RangeInclusive<u64>, about: &str) -> u64 {
+        self.number(name, &default.to_string(), range, about).unwrap_or(default)
+    }
+
+    /// A whole number in a range, or nothing.
+    pub fn number_in(&mut self, name: &str, range: std::ops::RangeInclusive<u64>, about: &str) -> Option<u64> {
+        self.number(name, "", range, about)
+    }
+
+    fn number(&mut self, name: &str, default: &str, range: std::ops::RangeInclusive<u64>, about: &str) -> Option<u64> {
+        let number = self.ask(name, "whole number", default, about, Value::as_integer)?;
+        let number = u64::try_from(number).ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            self.problem(name, format!("`{name}` must be {} to {}", range.start(), range.end()), "");
+        }
+        number
+    }
+
+    /// A duration such as `"15m"`, with a default that is written the same way.
+    pub fn duration_or(&mut self, name: &str, default: &str, about: &str) -> Duration {
+        self.duration_text(name, &quote(default), about).unwrap_or_else(|| parse_duration(default).unwrap_or_default())
+    }
+
+    /// A duration such as `"15m"`, or nothing.
+    pub fn duration(&mut self, name: &str, about: &str) -> Option<Duration> {
+        self.duration_text(name, "", about)
+    }
+
+    fn duration_text(&mut self, name: &str, default: &str, about: &str) -> Option<Duration> {
+        let text = self.ask(name, "duration", default, about, |value| value.as_str().map(str::to_owned))?;
+        let duration = parse_duration(&text);
+        if duration.is_none() {
+            self.problem(
+                name,
+                format!("`{text}` is not a duration"),
+                "write a number and s, m, h or d: \"90s\", \"15m\", \"24h\", \"7d\"",
+            );
+        }
+        duration
+    }
+
+    /// A size in bytes such as `"64MiB"`, with a default that is written the same way.
+    pub fn size_or(&mut self, name: &str, default: &str, about: &str) -> u64 {
+        let fallback = parse_size(default).unwrap_or_default();
+        let Some(text) = self.ask(name, "size", &quote(default), about, |value| value.as_str().map(str::to_owned))
+        else {
+            return fallback;
+        };
+        parse_size(&text).unwrap_or_else(|| {
+            self.problem(
+                name,
+                format!("`{text}` is not a size"),
+                "write a number and B, KiB, MiB, GiB or TiB: \"64MiB\"",
+            );
+            fallback
+        })
+    }
+
+    /// One of some words, with a default (an index-free pair list: word and what it stands for).
+    pub fn choice_or<T: Copy>(&mut self, name: &str, words: &[(&str, T)], default: &str, about: &str) -> Option<T> {
+        let kind = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+        let default_text = if default.is_empty() { String::new() } else { quote(default) };
+        let given = self.ask(name, &kind, &default_text, about, |value| value.as_str().map(str::to_owned));
+        let word = given.as_deref().unwrap_or(default);
+        let found = words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value);
+        if found.is_none() && given.is_some() {
+            let hint = match nearest(word, words.iter().map(|(word, _)| *word)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("one of: {kind}"),
+            };
+            let place = self.value_place(name, 0).unwrap_or_default();
+            self.reading.problem(Problem::new(format!("`{word}` is not a value of `{name}`")).at(place).hint(hint));
+        }
+        found
+    }
+
+    /// A list of texts; empty when not given.
+    pub fn texts(&mut self, name: &str, about: &str) -> Vec<String> {
+        self.ask(name, "list of texts", "", about, |value| {
+            value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+        })
+        .unwrap_or_default()
+    }
+
+    /// A secret, given by `{ file = "..." }` or `{ env = "..." }` and never inline.
+    pub fn secret(&mut self, name: &str, about: &str) -> Option<Secret> {
+        self.note(name, "secret: { file = \"...\" } or { env = \"...\" }", "", about);
+        let (_, item) = self.find(name)?;
+        let table = item.as_table_like();
+        let found = table.filter(|table| table.len() == 1).and_then(|table| {
+            ["file", "env"].iter().find_map(|how| Some((*how, table.get(how)?.as_str()?.to_owned())))
+        });
+        let Some((how, which)) = found else {
+            self.problem(
+                name,
+                format!("`{name}` is a secret and not written here"),
+                format!("write {name} = {{ file = \"secrets/{name}\" }} or {{ env = \"NAME\" }}"),
+            );
+            return None;
+        };
+        match (self.reading.secrets)(how, &which) {
+            Ok(secret) => Some(Secret(secret)),
+            Err(why) => {
+                self.problem(name, format!("the secret for `{name}` cannot be read: {why}"), "");
+                None
+            }
+        }
+    }
+
+    /// A table inside this one, always there but possibly empty.
+    pub fn table(&mut self, name: &str) -> Keys<'a> {
+        self.asked.insert(name.to_owned(), ());
+        let mut layers = Vec::new();
+        for (source, table) in &self.layers {
+            match table.get(name) {
+                Some(item) => match item.as_table_like() {
+                    Some(inner) => layers.push((*source, inner)),
+                    None => self.problem(
+                        name,
+                        format!("`{name}` must be a table"),
+                        format!("write [{}] or {name} = {{ ... }}", self.join(name)),
+                    ),
+                },
+                None => continue,
+            }
+        }
+        Keys { reading: self.reading, path: self.join(name), layers, asked: BTreeMap::new() }
+    }
+
+    /// The tables of a list of tables (`[[feed]]`), in order over all files. Each is called by its
+    /// `name` where it has one.
+    pub fn tables(&mut self, name: &str) -> Vec<Keys<'a>> {
+        self.asked.insert(name.to_owned(), ());
+        let mut found: Vec<Layer<'a>> = Vec::new();
+        for (source, table) in &self.layers {
+            match table.get(name) {
+                Some(Item::ArrayOfTables(list)) => {
+                    found.extend(list.iter().map(|table| (*source, table as &dyn TableLike)));
+                }
+                Some(Item::Value(Value::Array(list))) => {
+                    let tables = list.iter().filter_map(Value::as_inline_table);
+                    found.extend(tables.map(|table| (*source, table as &dyn TableLike)));
+                }
+                Some(_) => self.problem(
+                    name,
+                    format!("`{name}` must be a list of tables"),
+                    format!("write [[{}]]", self.join(name)),
+                ),
+                None => {}
+            }
+        }
+        let path = self.join(name);
+        found
+            .into_iter()
+            .map(|layer| {
+                let label = layer.1.get("name").and_then(Item::as_str).map(|label| format!("{path}.{label}"));
+                Keys {
+                    reading: self.reading,
+                    path: label.unwrap_or_else(|| path.clone()),
+                    layers: vec![layer],
+                    asked: BTreeMap::new(),
+                }
+            })
+            .collect()
+    }
+
+    /// Names and texts of a table whose keys are free (`columns`, `constant`, `headers`), in order.
+    pub fn pairs(&mut self, name: &str, about: &str) -> Vec<(String, String)> {
+        self.note(name, "table of texts", "", about);
+        let Some((_, item)) = self.find(name) else { return Vec::new() };
+        let Some(table) = item.as_table_like() else {
+            self.problem(
+                name,
+                format!("`{name}` must be a table of texts"),
+                format!("write {name} = {{ key = \"text\" }}"),
+            );
+            return Vec::new();
+        };
+        let mut pairs = Vec::new();
+        for (key, value) in table.iter() {
+            match value.as_value() {
+                Some(Value::String(text)) => pairs.push((key.to_owned(), text.value().clone())),
+                Some(other @ (Value::Integer(_) | Value::Float(_) | Value::Boolean(_))) => {
+                    pairs.push((key.to_owned(), other.to_string().trim().to_owned()));
+                }
+                _ => self.problem(name, format!("`{key}` in `{name}` must be a text"), ""),
+            }
+        }
+        pairs
+    }
+
+    /// Ends the table: keys nobody asked for are mistakes.
+    pub fn finish(self) {
+        for (source, table) in &self.layers {
+            for (key, _) in table.iter() {
+                if self.asked.contains_key(key) {
+                    continue;
+                }
+                let place = table.key(key).and_then(toml_edit::Key::span).map(|span| source.place(span.start));
+                let table_name = if self.path.is_empty() { "the settings".into() } else { format!("[{}]", self.path) };
+                let hint = match nearest(key, self.asked.keys().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known here: {}", self.asked.keys().cloned().collect::<Vec<_>>().join(", ")),
+                };
+                self.reading.problem(
+                    Problem::new(format!("unknown key `{key}` in {table_name}"))
+                        .at(place.unwrap_or_default())
+                        .hint(hint),
+                );
+            }
+        }
+    }
+
+    fn join(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    fn find(&self, name: &str) -> Option<(&'a Source, &'a Item)> {
+        let mut found = None;
+        for (source, table) in &self.layers {
+            let Some(item) = table.get(name) else { continue };
+            if found.is_some() {
+                let place = table.key(name).and_then(toml_edit::Key::span).map(|span| source.place(span.start));
+                self.reading.problem(
+                    Problem::new(format!("`{}` is given in two files", self.join(name))).at(place.unwrap_or_default()),
+                );
+                continue;
+            }
+            found = Some((*source, item));
+        }
+        found
+    }
+
+    fn note(&mut self, name: &str, kind: &str, default: &str, about: &str) {
+        self.asked.insert(name.to_owned(), ());
+        let (value, origin) = match self.find(name) {
+            Some((source, item)) => {
+                let value =
+                    if kind.starts_with("secret") { "(secret)".into() } else { item.to_string().trim().to_owned() };
+                (value, item.span().map(|span| source.place(span.start)).unwrap_or_default())
+            }
+            None => (default.to_owned(), "default".to_owned()),
+        };
+        self.reading.gathered.borrow_mut().settings.push(Setting {
+            key: self.join(name),
+            kind: kind.to_owned(),
+            value,
+            origin,
+            about: about.to_owned(),
+        });
+    }
+
+    fn ask<T>(
+        &mut self,
+        name: &str,
+        kind: &str,
+        default: &str,
+        about: &str,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Option<T> {
+        self.note(name, kind, default, about);
+        let (source, item) = self.find(name)?;
+        let value = item.as_value().and_then(read);
+        if value.is_none() {
+            let place = item.span().map(|span| source.place(span.start)).unwrap_or_default();
+            self.reading
+                .problem(Problem::new(format!("`{name}` must be a {kind}")).at(place).hint(format!("{name}: {about}")));
+        }
+        value
+    }
+}
+
+fn quote(text: &str) -> String {
+    format!("\"{text}\"")
+}
+
+/// Reads `"90s"`, `"15m"`, `"24h"`, `"7d"`, `"500ms"`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(split)?;
+    let number: u64 = number.parse().ok()?;
+    let seconds = |each: u64| number.checked_mul(each).filter(|total| *total < 1 << 40).map(Duration::from_secs);
+    match unit.trim() {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => seconds(1),
+        "m" | "min" => seconds(60),
+        "h" => seconds(3600),
+        "d" => seconds(86_400),
+        "w" => seconds(7 * 86_400),
+        _ => None,
+    }
+}
+
+/// Reads `"512B"`, `"64KiB"`, `"64MiB"`, `"4GiB"`, `"1TiB"`.
+pub fn parse_size(text: &str) -> Option<u64> {
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(split)?;
+    let shift = match unit.trim() {
+        "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        "TiB" => 40,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, ask: impl FnOnce(&mut Keys<'_>)) -> Vec<String> {
+        let source = Source { name: "concert.toml".into(), text: text.into() };
+        let document = toml_edit::Document::parse(text).unwrap();
+        let secrets = |_: &str, _: &str| Ok("hidden".to_owned());
+        let reading = Reading::new(&secrets);
+        let mut root = Keys::root(&reading, vec![(&source, document.as_table() as &dyn TableLike)]);
+        ask(&mut root);
+        root.finish();
+        reading.finish().problems.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_place_and_a_hint() {
+        let problems = read("[deliver]\nrecipents = 1\nevery = \"5 parsecs\"\nport = 0\n", |root| {
+            let mut keys = root.table("deliver");
+            keys.text("recipients", "who gets it");
+            assert_eq!(keys.duration_or("every", "15m", "how often"), Duration::from_secs(900));
+            keys.number_or("port", 25, 1..=65535, "the port");
+            keys.finish();
+        });
+        assert_eq!(problems.len(), 3, "{problems:?}");
+        assert_eq!(
+            problems[2],
+            "concert.toml:2:1: unknown key `recipents` in [deliver]\n  hint: did you mean `recipients`?"
+        );
+        assert!(problems[0].starts_with("concert.toml:3:1: `5 parsecs` is not a duration"), "{problems:?}");
+    }
+
+    #[test]
+    fn secrets_are_not_written_inline() {
+        let problems = read("a = \"hunter2\"\nb = { env = \"X\" }\n", |root| {
+            assert_eq!(root.secret("a", "the password"), None);
+            assert_eq!(
+                root.secret("b", "the password").map(|s| format!("{s:?}{}", s.reveal())),
+                Some("(secret)hidden".into())
+            );
+        });
+        assert_eq!(problems.len(), 1);
+        assert!(!problems[0].contains("hunter2"));
+    }
+
+    #[test]
+    fn durations_and_sizes_have_units() {
+        assert_eq!(parse_duration("24h"), Some(Duration::from_secs(86_400)));
+        assert_eq!(parse_duration("24"), None);
+        assert_eq!(parse_size("64MiB"), Some(64 << 20));
+        assert_eq!(parse_size("99999999999TiB"), None);
+    }
+}

@@ -1,0 +1,54 @@
+//! A rendered notice: what is said to whom, before a transport gives it its final bytes.
+
+use crate::Time;
+
+/// A file that goes with a message.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Attachment {
+    /// File name, with its ending.
+    pub name: String,
+    /// Media type, `text/csv; charset=utf-8`.
+    pub media_type: String,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// One notice, rendered. A transport composes its final bytes from this alone, so composing twice
+/// gives the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Message {
+    /// The notice's number, which is also the ticket in the subject and the name of a file.
+    pub notice: String,
+    /// Message-ID without angle brackets; the same for every copy sent of this notice.
+    pub message_id: String,
+    /// Whom it is for, as the transport understands it: mail addresses; empty where the transport
+    /// has its own target (file, http, irc channel).
+    pub to: Vec<String>,
+    /// Blind copies: in the envelope, never in the bytes.
+    pub bcc: Vec<String>,
+    /// One line, without line breaks.
+    pub subject: String,
+    /// Covering text for people.
+    pub text: String,
+    /// The same as HTML, where the format is `html`.
+    pub html: Option<String>,
+    /// The events in the party's format. The `file` and `http` transports deliver just this.
+    pub payload: Attachment,
+    /// Language of the text, `en`.
+    pub language: String,
+    /// When the notice was made; the `Date` of a mail.
+    pub date: Time,
+}
+
+/// How an attempt to deliver ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The peer took it. The text is what it answered.
+    Done(String),
+    /// Not now; try again, no sooner than after so many seconds where the peer said so.
+    Later(String, Option<u64>),
+    /// It will never be taken; a person must look.
+    Never(String),
+    /// Cut off after the peer may have taken it; sent again with the same Message-ID.
+    Unsure(String),
+}

@@ -1,0 +1,55 @@
+//! Parsers: bytes of a report to events and rejects.
+//!
+//! One file adds one parser: its header comment is its page in the manual, its [`Listed`] says its
+//! name and reads its settings, its samples are its tests. See `blocklistde.rs` for the smallest.
+
+pub mod input;
+pub mod sink;
+
+pub use input::{Input, Line};
+pub use sink::{Draft, Fault, Sink};
+
+use concert_model::{Keys, Receipt};
+
+/// Turns the bytes of one part of a report into events.
+pub trait Parser: Send + Sync {
+    /// Reads all of `input`. A bad piece becomes a reject and never spoils the pieces around it.
+    fn parse(&self, input: &mut Input<'_>, about: &About<'_>, sink: &mut Sink<'_>);
+}
+
+/// What is known of the part being parsed besides its bytes.
+#[derive(Clone, Copy)]
+pub struct About<'a> {
+    /// The report.
+    pub receipt: &'a Receipt,
+    /// Name of this part: the file name, or the member's name inside an archive or mail.
+    pub name: &'a str,
+}
+
+/// A sample of a parser: its test, and its example in the manual.
+pub struct Sample {
+    /// File name the report had, where the parser looks at it.
+    pub name: &'static str,
+    /// Settings of the feed besides `parser`, as TOML lines.
+    pub settings: &'static str,
+    /// The bytes.
+    pub given: &'static str,
+    /// Events as JSON lines, without identifiers and fields that hold for any event of a feed.
+    pub events: &'static str,
+    /// Rejects as `line field: reason`, one a line.
+    pub rejects: &'static str,
+}
+
+/// A parser in the catalogue.
+pub struct Listed {
+    /// The word in settings.
+    pub name: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+    /// Where the format is described, or the feed's page; empty for generic formats.
+    pub source: &'static str,
+    /// Reads its settings from the feed's table.
+    pub read: fn(&mut Keys<'_>) -> Box<dyn Parser>,
+    /// Its samples.
+    pub samples: &'static [Sample],
+}

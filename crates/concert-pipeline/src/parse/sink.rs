@@ -1,0 +1,259 @@
+//! Where a parser puts what it finds: events into batches, bad pieces into rejects.
+//!
+//! The sink finishes each event: constants of the feed, taxonomy, then the stages that follow
+//! (enrich, judge), then its identity. So an event is complete before the next one begins.
+
+use concert_model::{Batch, EventId, Field, OpenEvent, ProblemKey, Receipt, Reject, ReportId, Value, taxonomy};
+use jiff::tz::TimeZone;
+
+/// Why a piece could not become an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Column or field; empty for the whole piece.
+    pub field: String,
+    /// The reason, without a full stop.
+    pub reason: String,
+}
+
+impl Fault {
+    /// A fault of one field or column.
+    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { field: field.into(), reason: reason.into() }
+    }
+}
+
+/// The event being filled by a parser.
+pub struct Draft<'a> {
+    event: OpenEvent<'a>,
+    zone: Option<&'a TimeZone>,
+}
+
+impl<'a> std::ops::Deref for Draft<'a> {
+    type Target = OpenEvent<'a>;
+    fn deref(&self) -> &Self::Target {
+        &self.event
+    }
+}
+
+impl std::ops::DerefMut for Draft<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.event
+    }
+}
+
+impl Draft<'_> {
+    /// Reads a text into a field. Empty text sets nothing; a bad one is a fault named by the field.
+    pub fn put(&mut self, field: Field, text: &str) -> Result<(), Fault> {
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        let zone = self.zone;
+        self.event.read(field, text, zone).map_err(|reason| Fault::new(field.name(), reason))
+    }
+
+    /// Like [`Draft::put`], but empty text is a fault too.
+    pub fn need(&mut self, field: Field, text: &str) -> Result<(), Fault> {
+        let zone = self.zone;
+        self.event.read(field, text, zone).map_err(|reason| Fault::new(field.name(), reason))
+    }
+
+    /// Keeps a text under `extra.NAME`. Empty text sets nothing.
+    pub fn put_extra(&mut self, name: &str, text: &str) -> Result<(), Fault> {
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        let field = self.event.extra(name).ok_or_else(|| Fault::new("extra", "too many or too long extra names"))?;
+        self.put(field, text)
+    }
+
+    /// Puts an address, domain name or URL of either side into the field it fits: `source` or
+    /// `destination` `.ip`, `.network`, `.fqdn`, `.url`.
+    pub fn put_indicator(&mut self, text: &str) -> Result<(), Fault> {
+        let text = text.trim();
+        let field = if text.contains("://") {
+            Field::SOURCE_URL
+        } else if concert_model::value::ip(text).is_ok() {
+            Field::SOURCE_IP
+        } else if text.contains('/') {
+            Field::SOURCE_NETWORK
+        } else {
+            Field::SOURCE_FQDN
+        };
+        self.need(field, text)
+    }
+
+    /// The zone for times that name none.
+    pub fn zone(&self) -> Option<&TimeZone> {
+        self.zone
+    }
+}
+
+/// What follows parsing for each event. Answers whether the event is kept.
+pub type Stage<'a> = dyn FnMut(&mut OpenEvent<'_>) -> bool + 'a;
+/// Computes what makes an event the same problem as another.
+pub type KeyOf<'a> = dyn Fn(&OpenEvent<'_>) -> ProblemKey + 'a;
+/// Takes a full batch and gives an empty one back.
+pub type Flush<'a> = dyn FnMut(Batch) -> Batch + 'a;
+
+/// Counts of one report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Input records looked at.
+    pub rows: u64,
+    /// Events that came out.
+    pub events: u64,
+    /// Pieces that became no event.
+    pub rejects: u64,
+    /// Events dropped by a rule.
+    pub dropped: u64,
+}
+
+/// Where a parser puts what it finds.
+pub struct Sink<'a> {
+    batch: Batch,
+    report: ReportId,
+    constants: Vec<(Field, Value<'static>)>,
+    zone: Option<TimeZone>,
+    stage: &'a mut Stage<'a>,
+    key_of: &'a KeyOf<'a>,
+    flush: &'a mut Flush<'a>,
+    reject: &'a mut dyn FnMut(Reject),
+    part: (u64, String),
+    last: (u64, u32),
+    batch_events_max: usize,
+    counts: Counts,
+}
+
+/// Most events in one batch; with some 300 bytes each this is about 80 MiB.
+const BATCH_EVENTS_MAX: usize = 262_144;
+/// A batch whose events are large is full sooner.
+const BATCH_BYTES_MAX: usize = 128 << 20;
+
+impl<'a> Sink<'a> {
+    /// A sink for one report. `constants` are given to events that have no value of their own.
+    #[expect(clippy::too_many_arguments, reason = "each is one outlet, named at the only call")]
+    pub fn new(
+        report: ReportId,
+        receipt: &Receipt,
+        mut constants: Vec<(Field, Value<'static>)>,
+        zone: Option<TimeZone>,
+        stage: &'a mut Stage<'a>,
+        key_of: &'a KeyOf<'a>,
+        flush: &'a mut Flush<'a>,
+        reject: &'a mut dyn FnMut(Reject),
+    ) -> Self {
+        constants.push((Field::TIME_OBSERVATION, Value::Time(receipt.received)));
+        let mut sink = Self {
+            batch: Batch::new(),
+            report,
+            constants,
+            zone,
+            stage,
+            key_of,
+            flush,
+            reject,
+            part: (0, String::new()),
+            last: (u64::MAX, 0),
+            batch_events_max: BATCH_EVENTS_MAX,
+            counts: Counts::default(),
+        };
+        sink.begin_batch();
+        sink
+    }
+
+    /// Says that what follows comes from another member of the report (file in an archive, part of a
+    /// mail). Positions begin again.
+    pub fn begin_part(&mut self, name: &str) {
+        self.part = (self.part.0 + 1, name.to_owned());
+        self.last = (u64::MAX, 0);
+    }
+
+    /// One event from the piece at this position (line or record, from 1). The piece counts as one
+    /// input record the first time its position is named. `text` is kept beside the reason if the
+    /// piece is bad.
+    pub fn event(&mut self, position: u64, text: &[u8], fill: impl FnOnce(&mut Draft<'_>) -> Result<(), Fault>) {
+        let ordinal = self.count(position);
+        let refused = {
+            let mut draft = Draft { event: self.batch.open(), zone: self.zone.as_ref() };
+            match fill(&mut draft) {
+                Err(fault) => Some(fault),
+                Ok(()) => {
+                    let mut event = draft.event;
+                    event.fill();
+                    set_taxonomy(&mut event);
+                    if !(self.stage)(&mut event) {
+                        self.counts.dropped += 1;
+                        return;
+                    }
+                    let place = self.part.0 << 40 | (position & ((1 << 40) - 1));
+                    let key = (self.key_of)(&event);
+                    event.keep(EventId::new(self.report, place, ordinal), key, position);
+                    None
+                }
+            }
+        };
+        if let Some(fault) = refused {
+            return self.refuse(position, &fault.field, fault.reason, text);
+        }
+        self.counts.events += 1;
+        if self.batch.len() >= self.batch_events_max || self.batch.bytes() >= BATCH_BYTES_MAX {
+            self.hand_over();
+        }
+    }
+
+    /// A piece that is no event, with the reason.
+    pub fn reject(&mut self, position: u64, fault: Fault, text: &[u8]) {
+        self.count(position);
+        self.refuse(position, &fault.field, fault.reason, text);
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Hands over the last batch and ends.
+    pub fn finish(mut self) -> Counts {
+        if !self.batch.is_empty() {
+            self.hand_over();
+        }
+        self.counts
+    }
+
+    fn count(&mut self, position: u64) -> u32 {
+        if self.last.0 == position {
+            self.last.1 += 1;
+        } else {
+            self.last = (position, 0);
+            self.counts.rows += 1;
+        }
+        self.last.1
+    }
+
+    fn refuse(&mut self, position: u64, field: &str, reason: String, text: &[u8]) {
+        self.counts.rejects += 1;
+        let mut reject = Reject::new(position, field, reason, text);
+        reject.part.clone_from(&self.part.1);
+        (self.reject)(reject);
+    }
+
+    fn hand_over(&mut self) {
+        let full = std::mem::take(&mut self.batch);
+        self.batch = (self.flush)(full);
+        self.begin_batch();
+    }
+
+    fn begin_batch(&mut self) {
+        self.batch.clear();
+        for (field, value) in &self.constants {
+            self.batch.constant(*field, value);
+        }
+    }
+}
+
+fn set_taxonomy(event: &mut OpenEvent<'_>) {
+    let Some(Value::Text(kind)) = event.get(Field::CLASSIFICATION_TYPE) else { return };
+    if let Some(taxonomy) = taxonomy::taxonomy_of(&kind) {
+        event.set(Field::CLASSIFICATION_TAXONOMY, &Value::text(taxonomy));
+    }
+}
