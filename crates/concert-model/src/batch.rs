@@ -53,7 +53,8 @@ pub struct Row {
 /// Events in the order they were read.
 #[derive(Debug, Default)]
 pub struct Batch {
-    text: Vec<u8>,
+    text: String,
+    octets: Vec<u8>,
     cells: Vec<Cell>,
     rows: Vec<Row>,
     constants: Vec<Cell>,
@@ -79,12 +80,13 @@ impl Batch {
 
     /// Bytes of memory in use, for deciding when a batch is full.
     pub fn bytes(&self) -> usize {
-        self.text.len() + self.cells.len() * size_of::<Cell>() + self.rows.len() * size_of::<Row>()
+        self.text.len() + self.octets.len() + self.cells.len() * size_of::<Cell>() + self.rows.len() * size_of::<Row>()
     }
 
     /// Empties the batch and keeps its memory and its `extra.*` names. Constants are forgotten.
     pub fn clear(&mut self) {
         self.text.clear();
+        self.octets.clear();
         self.constants.clear();
         self.cells.clear();
         self.rows.clear();
@@ -144,8 +146,8 @@ impl Batch {
 
     /// Begins the next event. Dropping it without [`OpenEvent::keep`] leaves the batch as it was.
     pub fn open(&mut self) -> OpenEvent<'_> {
-        let (text, start) = (self.text.len(), self.cells.len());
-        OpenEvent { batch: self, text, start, present: 0, kept: false }
+        let (text, octets, start) = (self.text.len(), self.octets.len(), self.cells.len());
+        OpenEvent { batch: self, text, octets, start, present: 0, kept: false }
     }
 
     /// The event at an index.
@@ -193,43 +195,47 @@ impl Batch {
     }
 
     fn cell(&mut self, field: Field, value: &Value<'_>) -> Option<Cell> {
-        let mut bytes = |tag, bytes: &[u8]| {
+        let mut push_text = |tag, text: &str| {
             let word = self.text.len() as u64;
-            self.text.extend_from_slice(bytes);
-            Some(Cell { field, tag, length: u32::try_from(bytes.len()).ok()?, word })
+            self.text.push_str(text);
+            Some(Cell { field, tag, length: u32::try_from(text.len()).ok()?, word })
+        };
+        let mut push_octets = |tag, octets: &[u8; 16], length| {
+            let word = self.octets.len() as u64;
+            self.octets.extend_from_slice(octets);
+            Some(Cell { field, tag, length, word })
         };
         let word = |tag, word| Some(Cell { field, tag, length: 0, word });
         match value {
-            Value::Text(text) => bytes(Tag::Text, text.as_bytes()),
-            Value::Json(text) => bytes(Tag::Json, text.as_bytes()),
+            Value::Text(text) => push_text(Tag::Text, text),
+            Value::Json(text) => push_text(Tag::Json, text),
             Value::Int(number) => word(Tag::Int, number.cast_unsigned()),
             Value::Float(number) => word(Tag::Float, number.to_bits()),
             Value::Bool(truth) => word(Tag::Bool, u64::from(*truth)),
             Value::Time(time) => word(Tag::Time, time.0.cast_unsigned()),
             Value::Ip(IpAddr::V4(address)) => word(Tag::Ip4, u64::from(address.to_bits())),
-            Value::Ip(IpAddr::V6(address)) => bytes(Tag::Ip6, &address.octets()),
+            Value::Ip(IpAddr::V6(address)) => push_octets(Tag::Ip6, &address.octets(), 0),
             Value::Net(net) => {
                 let octets = match net.first() {
                     IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
                     IpAddr::V6(address) => address.octets(),
                 };
-                let mut cell = bytes(Tag::Net, &octets)?;
                 // The length says family and prefix: 0-32 for IPv4, 256 more for IPv6.
-                cell.length = u32::from(net.prefix()) + if net.first().is_ipv6() { 256 } else { 0 };
-                Some(cell)
+                push_octets(Tag::Net, &octets, u32::from(net.prefix()) + if net.first().is_ipv6() { 256 } else { 0 })
             }
         }
     }
 
     fn value(&self, cell: &Cell) -> Value<'_> {
-        let slice = |length: usize| {
-            let start = usize::try_from(cell.word).unwrap_or(usize::MAX);
-            self.text.get(start..start.saturating_add(length)).unwrap_or_default()
+        let start = usize::try_from(cell.word).unwrap_or(usize::MAX);
+        let text = || self.text.get(start..start.saturating_add(cell.length as usize)).unwrap_or_default();
+        let octets = || {
+            let octets = self.octets.get(start..start.saturating_add(16)).unwrap_or_default();
+            <[u8; 16]>::try_from(octets).unwrap_or_default()
         };
-        let octets = || <[u8; 16]>::try_from(slice(16)).unwrap_or_default();
         match cell.tag {
-            Tag::Text => Value::Text(utf8(slice(cell.length as usize))),
-            Tag::Json => Value::Json(utf8(slice(cell.length as usize))),
+            Tag::Text => Value::text(text()),
+            Tag::Json => Value::Json(Cow::Borrowed(text())),
             Tag::Int => Value::Int(cell.word.cast_signed()),
             Tag::Float => Value::Float(f64::from_bits(cell.word)),
             Tag::Bool => Value::Bool(cell.word != 0),
@@ -249,15 +255,11 @@ impl Batch {
     }
 }
 
-/// The bytes came from a `str`, so this is a check and never a copy.
-fn utf8(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
-}
-
 /// The newest event of a batch, while it is being filled.
 pub struct OpenEvent<'a> {
     batch: &'a mut Batch,
     text: usize,
+    octets: usize,
     start: usize,
     /// One bit a field of the table, so that "is it set" costs nothing.
     present: u128,
@@ -369,6 +371,7 @@ impl Drop for OpenEvent<'_> {
     fn drop(&mut self) {
         if !self.kept {
             self.batch.text.truncate(self.text);
+            self.batch.octets.truncate(self.octets);
             self.batch.cells.truncate(self.start);
         }
     }
