@@ -6,6 +6,7 @@
 
 pub mod collect;
 pub mod deliver;
+pub mod net;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,170 @@
+//! Connections out: the only place where TCP, TLS and HTTP clients are set up.
+//!
+//! Certificates are checked against what the system trusts, plus `ca_file` where one is given;
+//! there is no way to switch the check off. Certificate files are read at each connection, so a
+//! renewed one is taken up by itself. Nothing here retries.
+
+pub mod web;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_model::Keys;
+use concert_model::keys::Secret;
+use rustls::ClientConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Largest certificate file that is read.
+const PEM_BYTES_MAX: u64 = 1 << 20;
+/// Addresses of one host that are tried.
+const ADDRESSES_MAX: usize = 8;
+/// How long a TLS handshake may take.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(20);
+
+/// When a connection is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Always, with a checked certificate; else there is no connection.
+    Required,
+    /// When the peer offers it, with a checked certificate.
+    IfOffered,
+    /// Never.
+    Off,
+}
+
+impl Tls {
+    /// The words of the settings.
+    pub const WORDS: [(&str, Tls); 3] =
+        [("required", Tls::Required), ("if-offered", Tls::IfOffered), ("off", Tls::Off)];
+
+    /// Reads the key `tls`, by default `required`.
+    pub fn read(keys: &mut Keys<'_>) -> Option<Tls> {
+        keys.choice_or("tls", &Self::WORDS, "required", "whether the connection is encrypted")
+    }
+}
+
+/// Whom we trust, and who we are, in TLS.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// PEM file of certificate authorities trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// PEM file of our own certificate and its chain.
+    pub certificate: Option<PathBuf>,
+    /// PEM text of the key of our certificate.
+    pub key: Option<Secret>,
+}
+
+impl Trust {
+    /// Reads `ca_file`, `client_certificate` and `client_key`; paths are relative to the site.
+    pub fn read(keys: &mut Keys<'_>, site_dir: &Path) -> Trust {
+        let ca_file = keys.text("ca_file", "PEM file of certificate authorities to trust besides the system's");
+        let certificate = keys.text("client_certificate", "PEM file of the certificate to show to the peer");
+        let key = keys.secret("client_key", "PEM key of the certificate in client_certificate");
+        if certificate.is_some() && !keys.has("client_key") {
+            keys.missing("client_key", "PEM key of the certificate in client_certificate");
+        }
+        if certificate.is_none() && key.is_some() {
+            keys.missing("client_certificate", "PEM file of the certificate to show to the peer");
+        }
+        let path = |text: String| site_dir.join(text);
+        Trust { ca_file: ca_file.map(path), certificate: certificate.map(path), key }
+    }
+
+    /// The client set-up that follows from it. Reads files: not for a thread that must not wait.
+    pub fn config(&self) -> Result<ClientConfig, String> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let extra = match &self.ca_file {
+            Some(path) => certificates(path)?,
+            None => Vec::new(),
+        };
+        let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
+            .map_err(|error| format!("the trusted certificates cannot be loaded: {error}"))?;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let (Some(path), Some(key)) = (&self.certificate, &self.key) else {
+            return Ok(builder.with_no_client_auth());
+        };
+        let key = PrivateKeyDer::from_pem_slice(key.reveal().as_bytes())
+            .map_err(|error| format!("client_key is not a PEM key: {error}"))?;
+        builder
+            .with_client_auth_cert(certificates(path)?, key)
+            .map_err(|error| format!("{} and client_key do not go together: {error}", path.display()))
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let say = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
+    let size = std::fs::metadata(path).map_err(|error| say(&error))?.len();
+    if size > PEM_BYTES_MAX {
+        return Err(say(&"too large for a file of certificates"));
+    }
+    let text = std::fs::read(path).map_err(|error| say(&error))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found = found.map_err(|error| say(&error))?;
+    if found.is_empty() { Err(say(&"no certificate in it")) } else { Ok(found) }
+}
+
+/// Any connection, encrypted or not.
+pub trait Peer: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Peer for T {}
+
+/// A connection whose kind no longer matters.
+pub type Stream = Box<dyn Peer>;
+
+/// Connects, trying the addresses of the host in turn. The error is a sentence.
+pub async fn connect(host: &str, port: u16, deadline: Duration) -> Result<TcpStream, String> {
+    let all = async {
+        // A host in brackets is an IPv6 address as it is written in a URL.
+        let name = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        let found = tokio::net::lookup_host((name, port)).await;
+        let addresses: Vec<_> = found.map_err(|error| error.to_string())?.take(ADDRESSES_MAX).collect();
+        let share = deadline / u32::try_from(addresses.len().max(1)).unwrap_or(1);
+        let mut why = "the name has no address".to_owned();
+        for address in addresses {
+            match tokio::time::timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    // Small commands go back and forth; waiting to fill packets only adds delay.
+                    return stream.set_nodelay(true).map_err(|error| error.to_string()).map(|()| stream);
+                }
+                Ok(Err(error)) => why = error.to_string(),
+                Err(_) => why = format!("{address} did not answer within {share:?}"),
+            }
+        }
+        Err(why)
+    };
+    let outcome = tokio::time::timeout(deadline, all).await;
+    let outcome = outcome.unwrap_or_else(|_| Err(format!("no connection within {deadline:?}")));
+    outcome.map_err(|why| format!("cannot connect to {host} port {port}: {why}"))
+}
+
+/// Encrypts a connection and checks that the peer is `host`. The error is a sentence.
+pub async fn tls<S>(stream: S, host: &str, trust: &Trust) -> Result<TlsStream<S>, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let name = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let server = ServerName::try_from(name.to_owned()).map_err(|_| format!("`{host}` is not a host name"))?;
+    let config = config(trust).await?;
+    let handshake = TlsConnector::from(Arc::new(config)).connect(server, stream);
+    match tokio::time::timeout(HANDSHAKE_MAX, handshake).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(format!("TLS with {host} failed: {error}")),
+        Err(_) => Err(format!("TLS with {host} took longer than {HANDSHAKE_MAX:?}")),
+    }
+}
+
+/// [`Trust::config`] for a thread that must not wait.
+pub async fn config(trust: &Trust) -> Result<ClientConfig, String> {
+    let trust = trust.clone();
+    let task = tokio::task::spawn_blocking(move || trust.config());
+    task.await.map_err(|error| format!("the trusted certificates cannot be loaded: {error}"))?
+}

@@ -1,0 +1,224 @@
+//! HTTP requests out: one client set-up, redirects under our rules, bodies with a cap.
+//!
+//! The client itself never follows redirects, never unpacks bodies and takes no proxy from the
+//! environment. [`fetch`] follows up to five redirects, never from https to http, and sends
+//! credentials only to the server they were meant for. Error texts carry no URL, because the query
+//! of a URL may hold a key.
+
+use std::path::Path;
+use std::time::Duration;
+
+use concert_model::Keys;
+use concert_model::keys::Secret;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION};
+use reqwest::{Client, Method, Response, StatusCode};
+use url::Url;
+
+use super::Trust;
+
+/// Redirects followed for one request.
+const REDIRECTS_MAX: usize = 5;
+/// Headers taken from one answer.
+const HEADERS_MAX: usize = 100;
+
+/// How requests to one peer are made.
+#[derive(Clone, Debug)]
+pub struct Web {
+    /// Certificates.
+    pub trust: Trust,
+    /// Address of a proxy for all requests, `http://`, `https://` or `socks5h://`.
+    pub proxy: Option<Url>,
+    /// User and password for the proxy.
+    pub proxy_user: Option<(String, Secret)>,
+    /// How we name ourselves.
+    pub user_agent: String,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long the peer may be silent.
+    pub read_timeout: Duration,
+    /// How long everything may take, body included.
+    pub timeout: Duration,
+}
+
+impl Web {
+    /// Usual limits, the system's certificates, no proxy.
+    pub fn new(user_agent: &str) -> Web {
+        Web {
+            trust: Trust::default(),
+            proxy: None,
+            proxy_user: None,
+            user_agent: user_agent.to_owned(),
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(30),
+            timeout: Duration::from_secs(600),
+        }
+    }
+
+    /// Reads the keys every HTTP peer has: certificates, proxy and timeouts.
+    pub fn read(keys: &mut Keys<'_>, site_dir: &Path, user_agent: &str) -> Web {
+        let proxy = keys.text("proxy", "proxy for all requests: http://, https:// or socks5h:// and host:port");
+        let user = keys.text("proxy_user", "user name at the proxy");
+        let password = keys.secret("proxy_password", "password at the proxy");
+        let proxy = proxy.and_then(|text| match Url::parse(&text) {
+            Ok(url) if url.has_host() && url.password().is_none() => Some(url),
+            _ => {
+                let hint = "write proxy = \"http://proxy.example:3128\", its password in proxy_password";
+                keys.problem("proxy", "`proxy` is not the address of a proxy", hint);
+                None
+            }
+        });
+        Web {
+            trust: Trust::read(keys, site_dir),
+            proxy,
+            proxy_user: user.map(|user| (user, password.unwrap_or_default())),
+            user_agent: user_agent.to_owned(),
+            connect_timeout: keys.duration_or("connect_timeout", "10s", "how long connecting may take"),
+            read_timeout: keys.duration_or("read_timeout", "30s", "how long the peer may be silent"),
+            timeout: keys.duration_or("timeout", "10m", "how long one request may take, body included"),
+        }
+    }
+
+    /// A client for this peer. It keeps connections for reuse, so make one and keep it for a while.
+    pub async fn client(&self) -> Result<Client, String> {
+        let mut config = super::config(&self.trust).await?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(config)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_proxy()
+            .http1_max_headers(HEADERS_MAX)
+            .user_agent(&self.user_agent)
+            .connect_timeout(self.connect_timeout)
+            .read_timeout(self.read_timeout)
+            .timeout(self.timeout);
+        if let Some(url) = &self.proxy {
+            let mut proxy = reqwest::Proxy::all(url.clone()).map_err(reason)?;
+            if let Some((user, password)) = &self.proxy_user {
+                proxy = proxy.basic_auth(user, password.reveal());
+            }
+            builder = builder.proxy(proxy);
+        }
+        builder.build().map_err(reason)
+    }
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// GET, POST, ...
+    pub method: Method,
+    /// Where to.
+    pub url: Url,
+    /// Headers for everybody on the way.
+    pub headers: HeaderMap,
+    /// Headers with credentials: not sent on to another server.
+    pub secrets: HeaderMap,
+    /// What is sent.
+    pub body: Option<Vec<u8>>,
+    /// Hosts that redirects may lead to; empty for any.
+    pub hosts: Vec<String>,
+}
+
+impl Ask {
+    /// A plain GET.
+    pub fn get(url: Url) -> Ask {
+        Ask {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            secrets: HeaderMap::new(),
+            body: None,
+            hosts: Vec::new(),
+        }
+    }
+}
+
+/// Sends a request and follows redirects. Any status that is no redirect is an answer.
+pub async fn fetch(client: &Client, ask: &Ask) -> Result<Response, String> {
+    let (mut method, mut url, mut body) = (ask.method.clone(), ask.url.clone(), ask.body.clone());
+    for _ in 0..=REDIRECTS_MAX {
+        let mut headers = ask.headers.clone();
+        if url.origin() == ask.url.origin() {
+            headers.extend(ask.secrets.clone());
+        }
+        if body.is_none() {
+            headers.remove(CONTENT_TYPE);
+        }
+        let mut request = client.request(method.clone(), url.clone()).headers(headers);
+        if let Some(bytes) = &body {
+            request = request.body(bytes.clone());
+        }
+        let response = request.send().await.map_err(reason)?;
+        let Some(next) = target(&response, &url)? else { return Ok(response) };
+        if url.scheme() == "https" && next.scheme() != "https" {
+            return Err("the server redirects from https to http, which is not followed".into());
+        }
+        if !ask.hosts.is_empty() && !next.host_str().is_some_and(|host| ask.hosts.iter().any(|known| known == host)) {
+            let host = next.host_str().unwrap_or_default();
+            return Err(format!("the server redirects to {host}, which is not among the hosts allowed"));
+        }
+        let keeps = matches!(response.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+        if !keeps && method != Method::HEAD {
+            method = Method::GET;
+            body = None;
+        }
+        url = next;
+    }
+    Err(format!("more than {REDIRECTS_MAX} redirects"))
+}
+
+/// Where an answer sends us, when it does.
+fn target(response: &Response, from: &Url) -> Result<Option<Url>, String> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let location = response.headers().get(LOCATION).ok_or("a redirect without a location")?;
+    let location = location.to_str().map_err(|_| "a redirect to something that is no address")?;
+    let next = from.join(location).map_err(|_| "a redirect to something that is no address")?;
+    if matches!(next.scheme(), "http" | "https") {
+        Ok(Some(next))
+    } else {
+        Err(format!("a redirect to `{}:`, which is not followed", next.scheme()))
+    }
+}
+
+/// Reads a body to its end, or says why not: longer than the cap, cut short, or too slow.
+pub async fn body(mut response: Response, bytes_max: u64) -> Result<Vec<u8>, String> {
+    let too_long = || format!("the body is longer than {bytes_max} bytes");
+    let stated = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if stated.is_some_and(|length| length > bytes_max) {
+        return Err(too_long());
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(reason)? {
+        if bytes.len() as u64 + chunk.len() as u64 > bytes_max {
+            return Err(too_long());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// An error of the client as a sentence: what it was and what lay beneath, without the URL.
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err, which passes by value")]
+pub fn reason(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    if error.is_timeout() {
+        return "the server took too long".into();
+    }
+    let mut text = error.to_string();
+    let mut beneath = std::error::Error::source(&error);
+    // Layers often repeat the one below them; a dozen is more than any has.
+    for _ in 0..12 {
+        let Some(next) = beneath else { break };
+        let say = next.to_string();
+        if !text.contains(&say) {
+            text.push_str(": ");
+            text.push_str(&say);
+        }
+        beneath = next.source();
+    }
+    text
+}
