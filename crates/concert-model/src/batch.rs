@@ -116,6 +116,29 @@ impl Batch {
         Some(field)
     }
 
+    /// Every `extra.*` name in the order of their numbers, without the prefix.
+    pub fn extra_names(&self) -> &[Box<str>] {
+        &self.extra
+    }
+
+    /// Gives an empty batch just these `extra.*` names, so that numbers taken from another batch with
+    /// the same names hold here too.
+    pub fn name_extras(&mut self, names: &[Box<str>]) {
+        if self.extra == names {
+            return;
+        }
+        self.extra.clear();
+        self.extra_numbers.clear();
+        for name in names {
+            self.extra(name);
+        }
+    }
+
+    /// Forgets the constants, for the events that follow.
+    pub fn forget_constants(&mut self) {
+        self.constants.clear();
+    }
+
     /// The field with this full name, `extra.*` included (numbered if it is new).
     pub fn field(&mut self, name: &str) -> Option<Field> {
         match name.strip_prefix("extra.") {

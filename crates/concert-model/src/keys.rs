@@ -60,16 +60,27 @@ pub struct Gathered {
 /// Fetches a secret: `("file", "secrets/imap")` or `("env", "TOKEN")`.
 pub type SecretSource<'a> = dyn Fn(&str, &str) -> Result<String, String> + 'a;
 
+/// Fetches the text of a file that a setting names, with a cap on its size.
+pub type FileSource<'a> = dyn Fn(&str) -> Result<String, String> + 'a;
+
 /// Where all tables of one reading put what they find.
 pub struct Reading<'a> {
     gathered: RefCell<Gathered>,
     secrets: &'a SecretSource<'a>,
+    files: Option<&'a FileSource<'a>>,
 }
 
 impl<'a> Reading<'a> {
     /// A new reading that fetches secrets this way.
     pub fn new(secrets: &'a SecretSource<'a>) -> Self {
-        Self { gathered: RefCell::default(), secrets }
+        Self { gathered: RefCell::default(), secrets, files: None }
+    }
+
+    /// The same reading, which fetches the text of named files this way.
+    #[must_use]
+    pub fn with_files(mut self, files: &'a FileSource<'a>) -> Self {
+        self.files = Some(files);
+        self
     }
 
     /// Everything gathered, mistakes in the order of their places.
@@ -318,6 +329,16 @@ impl<'a> Keys<'a> {
                 None
             }
         }
+    }
+
+    /// The text of a file that is named here, or nothing. The caller of the reading opens it.
+    pub fn file_text(&mut self, name: &str, about: &str) -> Option<String> {
+        let path = self.text(name, about)?;
+        let text = match self.reading.files {
+            Some(files) => files(&path),
+            None => Err("no files are read here".to_owned()),
+        };
+        text.map_err(|why| self.problem(name, format!("`{path}` cannot be read: {why}"), "")).ok()
     }
 
     /// A table inside this one, always there but possibly empty.

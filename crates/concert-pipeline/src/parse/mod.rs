@@ -3,9 +3,16 @@
 //! One file adds one parser: its header comment is its page in the manual, its [`Listed`] says its
 //! name and reads its settings, its samples are its tests. See `blocklistde.rs` for the smallest.
 
+pub mod fixed;
 pub mod input;
 pub mod sink;
 
+#[cfg(test)]
+pub(crate) mod check;
+#[cfg(test)]
+mod tests;
+
+pub use fixed::Fixed;
 pub use input::{Input, Line};
 pub use sink::{Draft, Fault, Sink};
 
@@ -53,3 +60,6 @@ pub struct Listed {
     /// Its samples.
     pub samples: &'static [Sample],
 }
+
+/// Every parser, by name.
+pub const ALL: &[&Listed] = &[];

@@ -113,6 +113,8 @@ pub struct Sink<'a> {
     batch: Batch,
     report: ReportId,
     constants: Vec<(Field, Value<'static>)>,
+    part_constants: Vec<(Field, Value<'static>)>,
+    extra_names: Vec<Box<str>>,
     zone: Option<TimeZone>,
     stage: &'a mut Stage<'a>,
     key_of: &'a KeyOf<'a>,
@@ -147,6 +149,8 @@ impl<'a> Sink<'a> {
             batch: Batch::new(),
             report,
             constants,
+            part_constants: Vec::new(),
+            extra_names: Vec::new(),
             zone,
             stage,
             key_of,
@@ -166,6 +170,28 @@ impl<'a> Sink<'a> {
     pub fn begin_part(&mut self, name: &str) {
         self.part = (self.part.0 + 1, name.to_owned());
         self.last = (u64::MAX, 0);
+        if !self.part_constants.is_empty() {
+            self.give_constants(Vec::new());
+        }
+    }
+
+    /// Gives every further event of this part these values where it has none of its own. They come
+    /// before the constants of the feed, and are kept once a batch instead of once an event.
+    pub fn give_constants(&mut self, constants: Vec<(Field, Value<'static>)>) {
+        self.part_constants = constants;
+        self.batch.forget_constants();
+        self.write_constants();
+    }
+
+    /// The number of an `extra.*` name, given without the prefix. It holds for every event of this
+    /// sink, so a parser asks once and not for each event. `None` as in [`Batch::extra`].
+    pub fn extra(&mut self, name: &str) -> Option<Field> {
+        self.batch.extra(name)
+    }
+
+    /// The zone for times that name none.
+    pub fn zone(&self) -> Option<&TimeZone> {
+        self.zone.as_ref()
     }
 
     /// One event from the piece at this position (line or record, from 1). The piece counts as one
@@ -239,13 +265,19 @@ impl<'a> Sink<'a> {
 
     fn hand_over(&mut self) {
         let full = std::mem::take(&mut self.batch);
+        self.extra_names = full.extra_names().to_vec();
         self.batch = (self.flush)(full);
         self.begin_batch();
     }
 
     fn begin_batch(&mut self) {
         self.batch.clear();
-        for (field, value) in &self.constants {
+        self.batch.name_extras(&self.extra_names);
+        self.write_constants();
+    }
+
+    fn write_constants(&mut self) {
+        for (field, value) in self.part_constants.iter().chain(&self.constants) {
             self.batch.constant(*field, value);
         }
     }
