@@ -1,0 +1,189 @@
+//! CSV ranges: `first,last,asn,name` or `first,last,cc`, addresses in text or as whole numbers.
+//!
+//! Fields may be quoted. A heading, comments (`#`) and lines about space that belongs to nobody (AS 0,
+//! country `ZZ`, `-` or empty) are passed over; anything else that cannot be read is told with its
+//! line and left out.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use concert_model::{Kind, Problem, Value};
+use memchr::memchr;
+
+use super::ranges::{Builder, What};
+
+/// A file that is wrong throughout is told by its first lines.
+const PROBLEMS_MAX: usize = 20;
+/// Longest AS name that is kept.
+const NAME_BYTES_MAX: usize = 200;
+/// Words for a country that is none.
+const NO_COUNTRY: [&str; 4] = ["", "-", "ZZ", "None"];
+
+/// Adds the ranges of one file.
+pub(super) fn read<'a>(
+    what: What,
+    name: &str,
+    bytes: &'a [u8],
+    builder: &mut Builder<'a>,
+    problems: &mut Vec<Problem>,
+) {
+    let mut rest = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let (mut number, mut bad) = (0u64, 0usize);
+    while !rest.is_empty() {
+        number += 1;
+        let end = memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = rest.get(..end).unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        rest = rest.get(end + 1..).unwrap_or_default();
+        if line.is_empty() || line.starts_with(b"#") {
+            continue;
+        }
+        if let Err(why) = read_line(what, line, builder) {
+            if number == 1 && is_heading(line) {
+                continue;
+            }
+            bad += 1;
+            if bad <= PROBLEMS_MAX {
+                problems.push(Problem::new(why).at(format!("{name}:{number}")).hint(match what {
+                    What::Asn => "a line is: first address,last address,AS number,name",
+                    What::Country => "a line is: first address,last address,country code",
+                }));
+            }
+        }
+    }
+    if bad > PROBLEMS_MAX {
+        problems.push(Problem::new(format!("{} more lines cannot be used", bad - PROBLEMS_MAX)).at(name));
+    }
+}
+
+fn read_line<'a>(what: What, line: &'a [u8], builder: &mut Builder<'a>) -> Result<(), &'static str> {
+    let (first, rest) = field(line);
+    let (last, rest) = field(rest.ok_or("fewer columns than needed")?);
+    let (first, last) = (address(first)?, address(last)?);
+    let rest = rest.ok_or("fewer columns than needed")?;
+    // The same network or country stands on many lines, so the rest of a line is read once.
+    let value = match builder.known(rest) {
+        Some(value) => value,
+        None => match read_value(what, rest)? {
+            Some((asn, text)) => builder.value(Some(rest), asn, &text)?,
+            None => return Ok(()),
+        },
+    };
+    builder.range(first, last, value)
+}
+
+/// AS number and name, or country. `None` for space that belongs to nobody.
+fn read_value(what: What, rest: &[u8]) -> Result<Option<(u32, Cow<'_, str>)>, &'static str> {
+    let (head, tail) = field(rest);
+    let head = std::str::from_utf8(head).map_err(|_| "not text")?.trim();
+    match what {
+        What::Country if NO_COUNTRY.contains(&head) => Ok(None),
+        What::Country => match Value::read(Kind::Country, head, None)? {
+            Value::Text(code) => Ok(Some((0, Cow::Owned(code.into_owned())))),
+            _ => Err("not a two-letter country code"),
+        },
+        What::Asn if matches!(head, "" | "-" | "0" | "AS0") => Ok(None),
+        What::Asn => {
+            let asn = Value::read(Kind::Asn, head, None)?.as_int().and_then(|asn| u32::try_from(asn).ok());
+            let name = tail.map_or(Cow::Borrowed(""), |tail| as_name(field(tail).0));
+            Ok(Some((asn.ok_or("not an AS number")?, name)))
+        }
+    }
+}
+
+/// A name as it may stand in an event: text without control characters, of bounded length.
+fn as_name(bytes: &[u8]) -> Cow<'_, str> {
+    super::tidy_name(crate::parse::input::decode(bytes, None), NAME_BYTES_MAX)
+}
+
+/// The first field of a line, without its quotes, and what follows its comma. A doubled quote inside
+/// quotes stays doubled: no address, number or code holds one, and in a name it does no harm.
+fn field(line: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let Some(inner) = line.strip_prefix(b"\"") else {
+        let end = memchr(b',', line);
+        let head = line.get(..end.unwrap_or(line.len())).unwrap_or_default();
+        return (head, end.and_then(|end| line.get(end + 1..)));
+    };
+    let mut end = 0;
+    while let Some(at) = memchr(b'"', inner.get(end..).unwrap_or_default()) {
+        end += at;
+        if inner.get(end + 1) != Some(&b'"') {
+            break;
+        }
+        end += 2;
+    }
+    let tail = inner.get(end + 1..).and_then(|tail| tail.strip_prefix(b","));
+    (inner.get(..end).unwrap_or_default(), tail)
+}
+
+fn address(bytes: &[u8]) -> Result<IpAddr, &'static str> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "not an IP address")?.trim();
+    match concert_model::value::ip(text) {
+        Ok(address) => Ok(address),
+        Err(why) if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) => Err(why),
+        // Some publishers write addresses as numbers; IPv6 files have none in the range of IPv4.
+        Err(why) => match (text.parse::<u32>(), text.parse::<u128>()) {
+            (Ok(bits), _) => Ok(IpAddr::V4(Ipv4Addr::from_bits(bits))),
+            (_, Ok(bits)) => Ok(IpAddr::V6(Ipv6Addr::from_bits(bits))),
+            _ => Err(why),
+        },
+    }
+}
+
+/// A heading has letters where addresses belong.
+fn is_heading(line: &[u8]) -> bool {
+    let (first, rest) = field(line);
+    let (last, _) = field(rest.unwrap_or_default());
+    [first, last].iter().all(|name| name.iter().any(|b| b.is_ascii_alphabetic() && !b.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::enrich::ranges::{Ranges, What};
+
+    fn check(what: What, text: &str, address: &str, want: Option<(u32, &str)>, problems: &[&str]) {
+        let mut told = Vec::new();
+        let ranges = Ranges::read(what, &[("t.csv", text.as_bytes())], &mut told);
+        let told: Vec<String> = told.iter().map(|p| format!("{}: {}", p.place, p.what)).collect();
+        assert_eq!(told, problems, "{text}");
+        assert_eq!(ranges.find(address.parse().unwrap()).map(|a| (a.number, a.text)), want, "{text}");
+    }
+
+    #[test]
+    fn lines_are_read_as_publishers_write_them() {
+        check(What::Asn, "192.0.2.0,192.0.2.9,AS64500,A", "192.0.2.9", Some((64500, "A")), &[]);
+        check(What::Asn, "\"192.0.2.0\",\"192.0.2.9\",\"64500\",\"A, B\"\r\n", "192.0.2.1", Some((64500, "A, B")), &[]);
+        check(What::Asn, "3221225984,3221225993,64500,A", "192.0.2.9", Some((64500, "A")), &[]);
+        check(What::Asn, "start,last,asn,name\n192.0.2.0,192.0.2.9,64500,A", "192.0.2.9", Some((64500, "A")), &[]);
+        check(What::Asn, "192.0.2.0,192.0.2.9,0,Not routed", "192.0.2.9", None, &[]);
+        check(What::Asn, "192.0.2.0,192.0.2.9,64500", "192.0.2.9", Some((64500, "")), &[]);
+        check(What::Country, "\u{feff}192.0.2.0,192.0.2.9,fi", "192.0.2.9", Some((0, "FI")), &[]);
+        check(What::Country, "# x\n\n192.0.2.0,192.0.2.9,ZZ", "192.0.2.9", None, &[]);
+    }
+
+    #[test]
+    fn a_bad_line_is_told_and_the_lines_around_it_count() {
+        check(
+            What::Asn,
+            "192.0.2.0,192.0.2.9,64500,A\n192.0.2.9,192.0.2.0,1,x\nrubbish\n1.1.1.1,::1,1,x\n1.1.1.1,1.1.1.1,x,y\n\
+             198.51.100.0,198.51.100.9,64501,B",
+            "198.51.100.1",
+            Some((64501, "B")),
+            &[
+                "t.csv:2: the last address is before the first",
+                "t.csv:3: fewer columns than needed",
+                "t.csv:4: the two addresses are of different families",
+                "t.csv:5: not an AS number",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_file_of_rubbish_is_told_in_few_words() {
+        let mut told = Vec::new();
+        let ranges = Ranges::read(What::Country, &[("t.csv", &b"\xff\"\0,,\n".repeat(1000))], &mut told);
+        assert!(ranges.is_empty());
+        assert_eq!(told.len(), 21);
+        assert_eq!(told[20].what, "980 more lines cannot be used");
+    }
+}

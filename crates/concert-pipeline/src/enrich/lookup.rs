@@ -1,0 +1,227 @@
+//! AS number, AS name, network and country of the addresses of an event, from local range files.
+//!
+//! Our answer wins. What the report said instead is kept under `extra.reported_asn`,
+//! `extra.reported_as_name`, `extra.reported_network`, `extra.reported_cc`, and for the other side
+//! `extra.reported_destination_asn` and so on. Where we have no answer, the report's stays.
+
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use concert_model::{Field, OpenEvent, Value};
+
+use super::ranges::{Answer, Ranges};
+
+/// The range files in use.
+#[derive(Debug, Default)]
+pub struct Lookup {
+    asn: Option<Ranges>,
+    country: Option<Ranges>,
+    reported: [Reported; 2],
+}
+
+/// Names of the `extra.*` fields for what a report said of one side.
+#[derive(Debug, Default)]
+struct Reported {
+    asn: ExtraName,
+    as_name: ExtraName,
+    network: ExtraName,
+    cc: ExtraName,
+}
+
+/// The fields of one side of an event.
+struct Side {
+    ip: Field,
+    asn: Field,
+    as_name: Field,
+    network: Field,
+    cc: Field,
+    names: [&'static str; 4],
+}
+
+const SIDES: [Side; 2] = [
+    Side {
+        ip: Field::SOURCE_IP,
+        asn: Field::SOURCE_ASN,
+        as_name: Field::SOURCE_AS_NAME,
+        network: Field::SOURCE_NETWORK,
+        cc: Field::SOURCE_GEOLOCATION_CC,
+        names: ["reported_asn", "reported_as_name", "reported_network", "reported_cc"],
+    },
+    Side {
+        ip: Field::DESTINATION_IP,
+        asn: Field::DESTINATION_ASN,
+        as_name: Field::DESTINATION_AS_NAME,
+        network: Field::DESTINATION_NETWORK,
+        cc: Field::DESTINATION_GEOLOCATION_CC,
+        names: [
+            "reported_destination_asn",
+            "reported_destination_as_name",
+            "reported_destination_network",
+            "reported_destination_cc",
+        ],
+    },
+];
+
+impl Lookup {
+    /// A look-up in these ranges.
+    pub fn new(asn: Option<Ranges>, country: Option<Ranges>) -> Self {
+        Self { asn, country, reported: Default::default() }
+    }
+
+    /// Whether there is nothing to look up in.
+    pub fn is_empty(&self) -> bool {
+        self.asn.is_none() && self.country.is_none()
+    }
+
+    /// AS number, name and network of an address.
+    pub fn asn(&self, address: std::net::IpAddr) -> Option<Answer<'_>> {
+        self.asn.as_ref()?.find(address)
+    }
+
+    /// Country of an address.
+    pub fn country(&self, address: std::net::IpAddr) -> Option<&str> {
+        Some(self.country.as_ref()?.find(address)?.text)
+    }
+
+    /// Sets what is known of `source.ip` and `destination.ip`.
+    pub fn enrich(&self, event: &mut OpenEvent<'_>) {
+        for (side, reported) in SIDES.iter().zip(&self.reported) {
+            let Some(Value::Ip(address)) = event.get(side.ip) else { continue };
+            let [asn, as_name, network, cc] = side.names;
+            if let Some(answer) = self.asn(address) {
+                let number = Value::Int(i64::from(answer.number));
+                let other_network = put(event, side.asn, &number, asn, &reported.asn);
+                if !answer.text.is_empty() {
+                    put(event, side.as_name, &Value::text(answer.text), as_name, &reported.as_name);
+                } else if other_network {
+                    move_away(event, side.as_name, as_name, &reported.as_name);
+                }
+                if let Some(net) = answer.network {
+                    put(event, side.network, &Value::Net(net), network, &reported.network);
+                }
+            }
+            if let Some(code) = self.country(address) {
+                put(event, side.cc, &Value::text(code), cc, &reported.cc);
+            }
+        }
+    }
+}
+
+/// Sets our value. Answers whether the report had another, which is then kept.
+fn put(event: &mut OpenEvent<'_>, field: Field, value: &Value<'_>, name: &str, extra: &ExtraName) -> bool {
+    if !event.has(field) {
+        event.add(field, value);
+        return false;
+    }
+    if event.get(field).as_ref() == Some(value) {
+        return false;
+    }
+    move_away(event, field, name, extra);
+    event.set(field, value);
+    true
+}
+
+/// Moves what the report said of a field to its `extra.*` field.
+fn move_away(event: &mut OpenEvent<'_>, field: Field, name: &str, extra: &ExtraName) {
+    let Some(old) = event.get(field).map(owned) else { return };
+    if let Some(extra) = extra.field(event, name) {
+        event.set(extra, &old);
+        event.unset(field);
+    }
+}
+
+fn owned(value: Value<'_>) -> Value<'static> {
+    match value {
+        Value::Text(text) => Value::Text(text.into_owned().into()),
+        Value::Json(text) => Value::Json(text.into_owned().into()),
+        Value::Int(number) => Value::Int(number),
+        Value::Float(number) => Value::Float(number),
+        Value::Bool(truth) => Value::Bool(truth),
+        Value::Time(time) => Value::Time(time),
+        Value::Ip(address) => Value::Ip(address),
+        Value::Net(net) => Value::Net(net),
+    }
+}
+
+/// Remembers the number an `extra.*` name had last. Numbers belong to a batch, so the memory is only
+/// a guess that is checked; it saves a hash of the name for each event.
+#[derive(Debug, Default)]
+struct ExtraName(AtomicU16);
+
+impl ExtraName {
+    fn field(&self, event: &mut OpenEvent<'_>, name: &str) -> Option<Field> {
+        let guess = Field(self.0.load(Ordering::Relaxed));
+        if guess.is_extra() && event.batch().extra_name(guess) == name {
+            return Some(guess);
+        }
+        let field = event.extra(name)?;
+        self.0.store(field.0, Ordering::Relaxed);
+        Some(field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ranges::What;
+    use super::*;
+    use concert_model::{Batch, EventId, ProblemKey};
+
+    fn lookup() -> Lookup {
+        let read = |what, text: &str| Ranges::read(what, &[("t.csv", text.as_bytes())], &mut Vec::new());
+        let asn = "192.0.2.0,192.0.2.255,64500,Example Net\n198.51.100.0,198.51.100.9,64501,\n";
+        Lookup::new(
+            Some(read(What::Asn, asn)),
+            Some(read(What::Country, "192.0.2.0,192.0.2.255,FI\n198.51.100.0,198.51.100.9,SE\n")),
+        )
+    }
+
+    fn check(given: &[(&str, &str)], want: &str) {
+        let lookup = lookup();
+        let mut batch = Batch::new();
+        // The second event finds the numbers of extra names remembered from the first.
+        for _ in 0..2 {
+            let mut event = batch.open();
+            for (field, text) in given {
+                let field = event.field(field).unwrap();
+                event.read(field, text, None).unwrap();
+            }
+            lookup.enrich(&mut event);
+            event.keep(EventId::default(), ProblemKey::default(), 1);
+            let mut out = Vec::new();
+            concert_model::json::write_members(&batch.iter().last().unwrap(), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap().replace('"', ""), want, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn what_we_know_of_an_address_is_set_on_both_sides() {
+        check(
+            &[("source.ip", "192.0.2.1")],
+            ",source.as_name:Example Net,source.asn:64500,source.geolocation.cc:FI,source.ip:192.0.2.1,\
+             source.network:192.0.2.0/24",
+        );
+        check(
+            &[("destination.ip", "198.51.100.1")],
+            ",destination.asn:64501,destination.geolocation.cc:SE,destination.ip:198.51.100.1",
+        );
+    }
+
+    #[test]
+    fn our_answer_wins_and_what_was_reported_is_kept() {
+        check(
+            &[("source.ip", "192.0.2.1"), ("source.asn", "1"), ("source.geolocation.cc", "SE")],
+            ",source.as_name:Example Net,source.asn:64500,source.geolocation.cc:FI,source.ip:192.0.2.1,\
+             source.network:192.0.2.0/24,extra.reported_asn:1,extra.reported_cc:SE",
+        );
+        check(
+            &[("destination.ip", "198.51.100.1"), ("destination.asn", "7"), ("destination.as_name", "Other")],
+            ",destination.asn:64501,destination.geolocation.cc:SE,destination.ip:198.51.100.1,\
+             extra.reported_destination_asn:7,extra.reported_destination_as_name:Other",
+        );
+    }
+
+    #[test]
+    fn without_an_answer_the_report_stands() {
+        check(&[("source.ip", "203.0.113.1"), ("source.asn", "1")], ",source.asn:1,source.ip:203.0.113.1");
+        check(&[("source.fqdn", "a.example")], ",source.fqdn:a.example");
+    }
+}

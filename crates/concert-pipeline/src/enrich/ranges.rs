@@ -1,0 +1,380 @@
+//! Address ranges and what holds for each: AS number and name, or country.
+//!
+//! Both families in sorted arrays: where each stretch of addresses begins, and what holds from there
+//! to the next beginning. Where ranges overlap the narrower wins; of two equally wide ones the later.
+//! How the ranges are read is in `csv.rs` and `mmdb.rs`, the copy on disk in `compiled.rs`.
+//!
+//! The network of an answer is that of the range in the file, and only when the range is exactly one
+//! CIDR block; else there is none, because a guessed prefix would look like an announced one.
+
+use std::net::IpAddr;
+
+use concert_model::{Net, Problem};
+use hashbrown::HashMap;
+
+/// Most ranges one set of files can hold.
+pub const RANGES_MAX: usize = 16_000_000;
+/// Most bytes of text (AS names) one set of files can hold.
+const TEXT_BYTES_MAX: usize = 256 << 20;
+/// Most different values: what fits beside the prefix length in one word.
+const VALUES_MAX: usize = 0x00ff_ffff;
+/// The value of a stretch that no range covers.
+const NOTHING: u32 = 0x00ff_ffff;
+/// The prefix length of a range that is not one CIDR block.
+const NO_PREFIX: u8 = 0xff;
+
+/// What the ranges say about their addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum What {
+    /// AS number and name.
+    Asn,
+    /// Country code.
+    Country,
+}
+
+/// What holds for an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answer<'a> {
+    /// The AS number; 0 for countries.
+    pub number: u32,
+    /// The name of the AS, possibly empty, or the country code.
+    pub text: &'a str,
+    /// The range, when it is exactly one CIDR block.
+    pub network: Option<Net>,
+}
+
+/// Ranges of both families with what holds for each.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ranges {
+    pub(super) what: What,
+    pub(super) v4: Stretches<u32>,
+    pub(super) v6: Stretches<u128>,
+    pub(super) values: Values,
+    /// For each first half of an IPv4 address the last stretch that begins at or before it.
+    index: Vec<u32>,
+}
+
+/// Where each stretch begins, and its prefix length and value in one word. The first begins at zero.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Stretches<A> {
+    pub(super) starts: Vec<A>,
+    pub(super) words: Vec<u32>,
+}
+
+/// The different values, each with its number and text.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Values {
+    pub(super) numbers: Vec<u32>,
+    pub(super) ends: Vec<u32>,
+    pub(super) text: String,
+}
+
+impl Ranges {
+    /// Reads the ranges of some files, each given by name and content: CSV ranges, or MMDB where the
+    /// name ends in `.mmdb`. Bad lines become problems and are left out.
+    pub fn read(what: What, files: &[(&str, &[u8])], problems: &mut Vec<Problem>) -> Ranges {
+        let mut builder = Builder::new();
+        for (name, bytes) in files {
+            if name.to_ascii_lowercase().ends_with(".mmdb") {
+                if let Err(why) = super::mmdb::read(what, bytes, &mut builder) {
+                    problems.push(Problem::new(format!("{name} cannot be used: {why}")).at(*name));
+                }
+            } else {
+                super::csv::read(what, name, bytes, &mut builder, problems);
+            }
+        }
+        builder.build(what)
+    }
+
+    /// What the ranges are about.
+    pub fn what(&self) -> What {
+        self.what
+    }
+
+    /// Number of stretches of equal answers, gaps included.
+    pub fn len(&self) -> usize {
+        self.v4.starts.len() + self.v6.starts.len()
+    }
+
+    /// Whether no address has an answer.
+    pub fn is_empty(&self) -> bool {
+        self.values.numbers.is_empty()
+    }
+
+    /// What holds for an address.
+    pub fn find(&self, address: IpAddr) -> Option<Answer<'_>> {
+        let word = match address {
+            IpAddr::V4(a) => self.word_v4(a.to_bits()),
+            // An IPv4 address in IPv6 clothes lies where its IPv4 address lies.
+            IpAddr::V6(a) => match a.to_ipv4_mapped() {
+                Some(mapped) => return self.find(IpAddr::V4(mapped)),
+                None => self.v6.word(0, self.v6.starts.len(), a.to_bits()),
+            },
+        }?;
+        let (number, text) = self.values.get(word & NOTHING)?;
+        let prefix = word.to_be_bytes()[0];
+        Some(Answer { number, text, network: Net::new(address, prefix) })
+    }
+
+    fn word_v4(&self, address: u32) -> Option<u32> {
+        let high = (address >> 16) as usize;
+        let (from, to) = (*self.index.get(high)?, *self.index.get(high + 1)?);
+        self.v4.word(from as usize, to as usize + 1, address)
+    }
+
+    /// Puts the parts together; `None` when they do not fit each other.
+    pub(super) fn assemble(what: What, v4: Stretches<u32>, v6: Stretches<u128>, values: Values) -> Option<Ranges> {
+        let good = v4.is_sound() && v6.is_sound() && values.is_sound();
+        let index = index_of(&v4.starts);
+        good.then_some(Ranges { what, v4, v6, values, index })
+    }
+}
+
+impl<A: Copy + Ord + Default> Stretches<A> {
+    fn word(&self, from: usize, to: usize, address: A) -> Option<u32> {
+        let before = self.starts.get(from..to)?.partition_point(|start| *start <= address);
+        self.words.get(from + before.checked_sub(1)?).copied()
+    }
+
+    fn is_sound(&self) -> bool {
+        self.starts.len() == self.words.len() && self.starts.is_sorted() && self.starts.first() == Some(&A::default())
+    }
+
+    fn push(&mut self, start: A, word: u32) {
+        if self.starts.last() == Some(&start) {
+            self.starts.pop();
+            self.words.pop();
+        }
+        // Neighbours with the same prefix length and value need no border: the answer is the same.
+        if self.words.last() != Some(&word) {
+            self.starts.push(start);
+            self.words.push(word);
+        }
+    }
+}
+
+impl Values {
+    fn get(&self, id: u32) -> Option<(u32, &str)> {
+        let id = id as usize;
+        let end = *self.ends.get(id)? as usize;
+        let start = if id == 0 { 0 } else { *self.ends.get(id - 1)? as usize };
+        Some((*self.numbers.get(id)?, self.text.get(start..end)?))
+    }
+
+    fn is_sound(&self) -> bool {
+        let ends_good = self.ends.is_sorted() && self.ends.iter().all(|end| self.text.is_char_boundary(*end as usize));
+        self.numbers.len() == self.ends.len() && ends_good
+    }
+}
+
+fn index_of(starts: &[u32]) -> Vec<u32> {
+    let mut index = Vec::with_capacity(65_537);
+    let (mut at, last) = (0u32, u32::try_from(starts.len().saturating_sub(1)).unwrap_or(0));
+    for high in 0..65_536u32 {
+        while at < last && starts.get(at as usize + 1).is_some_and(|start| *start <= high << 16) {
+            at += 1;
+        }
+        index.push(at);
+    }
+    index.push(last);
+    index
+}
+
+/// One range before overlaps are resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Range<A> {
+    first: A,
+    last: A,
+    word: u32,
+}
+
+/// Gathers ranges in any order and values by a key of the reader's choice.
+pub(super) struct Builder<'a> {
+    v4: Vec<Range<u128>>,
+    v6: Vec<Range<u128>>,
+    values: Values,
+    known: HashMap<&'a [u8], u32>,
+}
+
+impl<'a> Builder<'a> {
+    fn new() -> Self {
+        Self { v4: Vec::new(), v6: Vec::new(), values: Values::default(), known: HashMap::new() }
+    }
+
+    /// The value that these bytes of a file were read as before.
+    pub(super) fn known(&self, key: &[u8]) -> Option<u32> {
+        self.known.get(key).copied()
+    }
+
+    /// Adds a value; `key` are the bytes it was read from, where they are worth remembering.
+    pub(super) fn value(&mut self, key: Option<&'a [u8]>, number: u32, text: &str) -> Result<u32, &'static str> {
+        let id = self.values.numbers.len();
+        let end = self.values.text.len() + text.len();
+        if id >= VALUES_MAX || end > TEXT_BYTES_MAX {
+            return Err("more different values than can be kept");
+        }
+        let id = u32::try_from(id).map_err(|_| "too many values")?;
+        self.values.text.push_str(text);
+        self.values.numbers.push(number);
+        self.values.ends.push(u32::try_from(end).map_err(|_| "too much text")?);
+        if let Some(key) = key {
+            self.known.insert(key, id);
+        }
+        Ok(id)
+    }
+
+    /// Adds a range with a value from [`Builder::value`].
+    pub(super) fn range(&mut self, first: IpAddr, last: IpAddr, value: u32) -> Result<(), &'static str> {
+        if self.v4.len() + self.v6.len() >= RANGES_MAX {
+            return Err("more ranges than can be kept");
+        }
+        let (list, first, last, bits) = match (first, last) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => (&mut self.v4, u128::from(a.to_bits()), u128::from(b.to_bits()), 32),
+            (IpAddr::V6(a), IpAddr::V6(b)) => (&mut self.v6, a.to_bits(), b.to_bits(), 128),
+            _ => return Err("the two addresses are of different families"),
+        };
+        if first > last {
+            return Err("the last address is before the first");
+        }
+        let prefix = prefix_of(first, last, bits).unwrap_or(NO_PREFIX);
+        list.push(Range { first, last, word: u32::from(prefix) << 24 | value });
+        Ok(())
+    }
+
+    fn build(self, what: What) -> Ranges {
+        let mut v4 = Stretches::default();
+        stretch(self.v4, u128::from(u32::MAX), |start, word| {
+            v4.push(u32::try_from(start).unwrap_or(u32::MAX), word);
+        });
+        let mut v6 = Stretches::default();
+        stretch(self.v6, u128::MAX, |start, word| v6.push(start, word));
+        let index = index_of(&v4.starts);
+        Ranges { what, v4, v6, values: self.values, index }
+    }
+}
+
+/// The prefix length of a range that is exactly one CIDR block.
+fn prefix_of(first: u128, last: u128, bits: u32) -> Option<u8> {
+    let host = first ^ last;
+    let host_bits = 128 - host.leading_zeros();
+    let whole = host.count_ones() == host_bits && first & host == 0;
+    if whole { u8::try_from(bits - host_bits).ok() } else { None }
+}
+
+/// Resolves overlaps: tells where each stretch begins and what holds there, in order from zero to the
+/// end of the address space. Ranges under way wait in a heap, the narrowest on top, so the work is
+/// n log n however they overlap.
+fn stretch(mut ranges: Vec<Range<u128>>, end: u128, mut tell: impl FnMut(u128, u32)) {
+    use std::cmp::Reverse;
+    // Files are sorted, which a stable sort notices.
+    ranges.sort_by_key(|range| range.first);
+    tell(0, u32::from(NO_PREFIX) << 24 | NOTHING);
+    let mut open = std::collections::BinaryHeap::new();
+    let mut ranges = ranges.into_iter().enumerate().peekable();
+    let mut at = 0u128;
+    loop {
+        while let Some((order, range)) = ranges.next_if(|(_, range)| range.first <= at) {
+            open.push((Reverse(range.last - range.first), order, range.last, range.word));
+        }
+        while open.peek().is_some_and(|(_, _, last, _)| *last < at) {
+            open.pop();
+        }
+        let next = ranges.peek().map(|(_, range)| range.first);
+        let until = match open.peek() {
+            Some((_, _, last, word)) => {
+                tell(at, *word);
+                let after = (*last < end).then(|| *last + 1);
+                [next, after].into_iter().flatten().min()
+            }
+            None => {
+                tell(at, u32::from(NO_PREFIX) << 24 | NOTHING);
+                next
+            }
+        };
+        match until {
+            Some(until) => at = until,
+            None => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Ranges {
+        let mut problems = Vec::new();
+        let ranges = Ranges::read(What::Asn, &[("t.csv", text.as_bytes())], &mut problems);
+        assert_eq!(problems, []);
+        ranges
+    }
+
+    fn check(ranges: &Ranges, address: &str, want: &str) {
+        let found = ranges.find(address.parse().unwrap());
+        let shown = found.map_or("nothing".into(), |answer| {
+            format!("{} {} {}", answer.number, answer.text, answer.network.map(|n| n.to_string()).unwrap_or_default())
+        });
+        assert_eq!(shown.trim(), want, "{address}");
+    }
+
+    #[test]
+    fn addresses_find_their_range_at_the_edges() {
+        let ranges = read(
+            "0.0.0.0,0.255.255.255,1,first\n192.0.2.0,192.0.2.255,2,\"b, c\"\n198.51.100.1,198.51.100.6,3,odd\n\
+             255.255.255.0,255.255.255.255,4,last\n2001:db8::,2001:db8:ffff:ffff:ffff:ffff:ffff:ffff,5,six\n\
+             ffff::,ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff,6,end\n",
+        );
+        check(&ranges, "0.0.0.0", "1 first 0.0.0.0/8");
+        check(&ranges, "1.0.0.0", "nothing");
+        check(&ranges, "192.0.1.255", "nothing");
+        check(&ranges, "192.0.2.255", "2 b, c 192.0.2.0/24");
+        check(&ranges, "198.51.100.6", "3 odd");
+        check(&ranges, "198.51.100.7", "nothing");
+        check(&ranges, "255.255.255.255", "4 last 255.255.255.0/24");
+        check(&ranges, "::ffff:192.0.2.1", "2 b, c 192.0.2.0/24");
+        check(&ranges, "2001:db8::1", "5 six 2001:db8::/32");
+        check(&ranges, "::1", "nothing");
+        check(&ranges, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "6 end ffff::/16");
+    }
+
+    #[test]
+    fn the_narrower_range_wins_and_the_wider_goes_on_behind_it() {
+        let ranges = read(
+            "192.0.2.64,192.0.2.127,2,in\n192.0.2.0,192.0.2.255,1,out\n192.0.2.64,192.0.2.64,3,one\n\
+             192.0.2.64,192.0.2.64,4,same width later\n",
+        );
+        check(&ranges, "192.0.2.63", "1 out 192.0.2.0/24");
+        check(&ranges, "192.0.2.64", "4 same width later 192.0.2.64/32");
+        check(&ranges, "192.0.2.127", "2 in 192.0.2.64/26");
+        check(&ranges, "192.0.2.128", "1 out 192.0.2.0/24");
+    }
+
+    /// INVARIANT: an answer is that of the narrowest range that holds the address.
+    #[test]
+    fn any_overlap_gives_what_a_slow_search_gives() {
+        let mut seed = 7u64;
+        let mut random = move |below: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) % below
+        };
+        for _ in 0..300 {
+            let ranges: Vec<Range<u128>> = (0..random(12))
+                .map(|word| {
+                    let (a, b) = (u128::from(random(64)), u128::from(random(64)));
+                    Range { first: a.min(b), last: a.max(b), word: u32::try_from(word).unwrap() }
+                })
+                .collect();
+            let mut found = Stretches::<u128>::default();
+            stretch(ranges.clone(), 63, |start, word| found.push(start, word));
+            assert!(found.is_sound());
+            for address in 0..64u128 {
+                let mut slow: Vec<&Range<u128>> =
+                    ranges.iter().filter(|r| r.first <= address && address <= r.last).collect();
+                // Equally wide ranges that begin at different places: the one that begins later.
+                slow.sort_by_key(|r| (std::cmp::Reverse(r.last - r.first), r.first, r.word));
+                let want = slow.last().map_or(0xffff_ffff, |r| r.word);
+                assert_eq!(found.word(0, found.starts.len(), address), Some(want), "{ranges:?} {address}");
+            }
+        }
+    }
+}
