@@ -3,8 +3,10 @@
 //! One file adds one parser: its header comment is its page in the manual, its [`Listed`] says its
 //! name and reads its settings, its samples are its tests. See `blocklistde.rs` for the smallest.
 
+pub mod country;
 pub mod fixed;
 pub mod input;
+pub mod mapping;
 pub mod sink;
 
 #[cfg(test)]
@@ -14,6 +16,7 @@ mod tests;
 
 pub use fixed::Fixed;
 pub use input::{Input, Line};
+pub use mapping::{Column, Mapping};
 pub use sink::{Draft, Fault, Sink};
 
 use concert_model::{Keys, Receipt};
