@@ -1,0 +1,539 @@
+//! Templates: the subject and the covering text of a notice, in the language of the party.
+//!
+//! Three files make a set: `notice.subject.j2`, `notice.txt.j2` and `notice.html.j2` in a folder named
+//! by the language. English is built in; a site puts its own into `templates/<language>/`, and what is
+//! missing there comes from English. The language is Jinja's; the manual lists the variables:
+//! `site`, `party`, `notice`, `summary` (rows of `type` and `count`) and `events` (the first twenty,
+//! each by field name: `event["source.ip"]`).
+//!
+//! A template has a budget of work and of output. An unknown name is a mistake, told when settings are
+//! read. The subject is one line and always holds the ticket number, whatever the template does.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use concert_model::field::TABLE;
+use concert_model::{Attachment, Batch, EventId, Field, Message, Problem, ProblemKey, ReportId, Time, Value};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Enumerator, Object};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+
+use super::{Columns, Item, Listed, NEW, RELAPSE, STILL_OPEN, visible};
+
+/// Work one rendering can do; one unit is about one step or 64 bytes.
+const FUEL: u64 = 500_000;
+/// Most bytes one template can write.
+const OUTPUT_BYTES_MAX: usize = 1 << 20;
+/// Longest subject, in characters.
+const SUBJECT_CHARS_MAX: usize = 200;
+/// Longest template.
+const TEMPLATE_BYTES_MAX: usize = 256 << 10;
+/// Events a template can see.
+const EVENTS_SHOWN: usize = 20;
+/// Longest value of an event that a template can see, in characters.
+const VALUE_CHARS_MAX: usize = 300;
+
+/// The language every site has.
+pub const DEFAULT_LANGUAGE: &str = "en";
+
+const PARTS: [&str; 3] = ["notice.subject.j2", "notice.txt.j2", "notice.html.j2"];
+const BUILT_IN: [(&str, &str); 3] = [
+    ("notice.subject.j2", include_str!("templates/en/notice.subject.j2")),
+    ("notice.txt.j2", include_str!("templates/en/notice.txt.j2")),
+    ("notice.html.j2", include_str!("templates/en/notice.html.j2")),
+];
+
+/// Every template of a site, compiled.
+pub struct Templates {
+    environment: Environment<'static>,
+    problems: Vec<Problem>,
+}
+
+/// What is said, to whom and about what.
+pub struct Notice<'a> {
+    /// Number of the notice, which is the ticket in the subject.
+    pub id: &'a str,
+    /// Name of the notice in the settings.
+    pub name: &'a str,
+    /// What the events have in common, as people read it: `AS64500`. May be empty.
+    pub key: &'a str,
+    /// Message-ID without angle brackets, `<id>@<domain of the site's address>`.
+    pub message_id: String,
+    /// Whom it is for, as the transport understands it.
+    pub to: Vec<String>,
+    /// Blind copies.
+    pub bcc: Vec<String>,
+    /// Name of the party; empty where it is not known.
+    pub party: &'a str,
+    /// Name of the site.
+    pub site_name: &'a str,
+    /// Address of the site.
+    pub site_email: &'a str,
+    /// Language of the text; English where there is no template in it.
+    pub language: &'a str,
+    /// When the notice was made.
+    pub date: Time,
+    /// How the events are written.
+    pub format: &'static Listed,
+    /// Which columns they have.
+    pub columns: &'a Columns,
+    /// The events.
+    pub items: &'a [Item<'a>],
+}
+
+impl Default for Templates {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Templates {
+    /// The built-in templates.
+    pub fn new() -> Self {
+        let mut environment = Environment::new();
+        environment.set_fuel(Some(FUEL));
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
+            environment.set_syntax(syntax);
+        }
+        environment.set_auto_escape_callback(|name| match name.ends_with(".html.j2") {
+            true => AutoEscape::Html,
+            false => AutoEscape::None,
+        });
+        let mut templates = Self { environment, problems: Vec::new() };
+        for (part, text) in BUILT_IN {
+            templates.add(DEFAULT_LANGUAGE, part, text.to_owned());
+        }
+        templates
+    }
+
+    /// Adds a template of the site, replacing the one with this language and file name. Mistakes are
+    /// told by [`Templates::check`]; until then the old one stays in force.
+    pub fn add(&mut self, language: &str, file: &str, text: String) {
+        let place = format!("templates/{language}/{file}");
+        let good = !language.is_empty()
+            && language.len() <= 20
+            && language.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if !good {
+            let problem = Problem::new(format!("`{language}` is not a language")).at(place);
+            return self.problems.push(problem.hint("name the folder like `fi` or `pt-br`"));
+        }
+        if !PARTS.contains(&file) {
+            let problem = Problem::new(format!("`{file}` is not a template")).at(place);
+            return self.problems.push(problem.hint(format!("templates are {}", PARTS.join(", "))));
+        }
+        if text.len() > TEMPLATE_BYTES_MAX {
+            let what = format!("the template is larger than {} KiB", TEMPLATE_BYTES_MAX >> 10);
+            return self.problems.push(Problem::new(what).at(place));
+        }
+        if let Err(error) = self.environment.add_template_owned(format!("{language}/{file}"), text) {
+            self.problems.push(problem(&error, &place));
+        }
+    }
+
+    /// Whether there is a template in this language.
+    pub fn speaks(&self, language: &str) -> bool {
+        PARTS.iter().any(|part| self.environment.get_template(&format!("{language}/{part}")).is_ok())
+    }
+
+    /// Every mistake: what could not be compiled, and what fails with a notice like those that will
+    /// come, or with one that has as little as a notice can have.
+    pub fn check(&self) -> Vec<Problem> {
+        let mut problems = self.problems.clone();
+        let names: Vec<String> = self.environment.templates().map(|(name, _)| name.to_owned()).collect();
+        let (full, bare) = (full_sample(), Batch::new());
+        for name in names {
+            let language = name.split('/').next().unwrap_or(DEFAULT_LANGUAGE);
+            for (batch, key) in [(&full, "AS64500"), (&bare, "")] {
+                let items = sample_items(batch);
+                let notice = sample_notice(language, key, &items);
+                if let Err(problem) = self.one(&name, &facts(&notice, &file_name(&notice))) {
+                    problems.push(problem);
+                    break;
+                }
+            }
+        }
+        problems.sort_by(|a, b| a.place.cmp(&b.place));
+        problems
+    }
+
+    /// Renders a notice: subject, text, and the events in the party's format.
+    pub fn render(&self, notice: &Notice<'_>) -> Result<Message, Problem> {
+        let file = file_name(notice);
+        let facts = facts(notice, &file);
+        let html = match notice.format.name {
+            "html" => Some(self.part(notice.language, "notice.html.j2", &facts)?),
+            _ => None,
+        };
+        let mut bytes = Vec::new();
+        (notice.format.write)(notice.items, notice.columns, &mut bytes);
+        Ok(Message {
+            notice: notice.id.to_owned(),
+            message_id: notice.message_id.clone(),
+            to: notice.to.clone(),
+            bcc: notice.bcc.clone(),
+            subject: subject(&self.part(notice.language, "notice.subject.j2", &facts)?, notice.id),
+            text: visible::lines(&self.part(notice.language, "notice.txt.j2", &facts)?).replace('\r', ""),
+            html,
+            payload: Attachment { name: file, media_type: notice.format.media_type.to_owned(), bytes },
+            language: if self.speaks(notice.language) { notice.language } else { DEFAULT_LANGUAGE }.to_owned(),
+            date: notice.date,
+        })
+    }
+
+    /// Renders one part in this language, or in English where the language has none.
+    fn part(&self, language: &str, part: &str, facts: &minijinja::Value) -> Result<String, Problem> {
+        let own = format!("{language}/{part}");
+        let name = if self.environment.get_template(&own).is_ok() { own } else { format!("{DEFAULT_LANGUAGE}/{part}") };
+        self.one(&name, facts)
+    }
+
+    fn one(&self, name: &str, facts: &minijinja::Value) -> Result<String, Problem> {
+        let place = format!("templates/{name}");
+        let template = self.environment.get_template(name).map_err(|error| problem(&error, &place))?;
+        let mut out = Capped(Vec::new());
+        template.render_captured_to(facts.clone(), &mut out).map_err(|error| problem(&error, &place))?;
+        Ok(String::from_utf8_lossy(&out.0).into_owned())
+    }
+}
+
+/// A mistake in a template, with its line.
+fn problem(error: &minijinja::Error, place: &str) -> Problem {
+    let place = match error.line() {
+        Some(line) => format!("{place}:{line}"),
+        None => place.to_owned(),
+    };
+    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let hint = match error.kind() {
+        minijinja::ErrorKind::UndefinedError => {
+            "known are site, party, notice, summary and events; fields as in event[\"source.ip\"]"
+        }
+        minijinja::ErrorKind::OutOfFuel => "the template does too much work; are there loops within loops?",
+        minijinja::ErrorKind::WriteFailure => "the template writes more than 1 MiB",
+        _ => "",
+    };
+    Problem::new(format!("the template does not work: {}{detail}", error.kind())).at(place).hint(hint)
+}
+
+/// Output with an end.
+struct Capped(Vec<u8>);
+
+impl io::Write for Capped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len().saturating_add(bytes.len()) > OUTPUT_BYTES_MAX {
+            return Err(io::Error::other("too much output"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One line with the ticket number, whatever the template wrote.
+fn subject(rendered: &str, id: &str) -> String {
+    let words: Vec<&str> =
+        rendered.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    let line = visible::line(&words.join(" ")).into_owned();
+    let ticket = format!("[{id}]");
+    let cut: String = line.chars().take(SUBJECT_CHARS_MAX).collect();
+    if cut.contains(&ticket) {
+        return cut;
+    }
+    format!("{ticket} {cut}")
+        .chars()
+        .take(SUBJECT_CHARS_MAX.max(ticket.len()))
+        .collect::<String>()
+        .trim_end()
+        .to_owned()
+}
+
+/// Number and ending; the number is made by the caller, so anything but letters, digits, `-`, `_` and
+/// `.` in it is replaced.
+fn file_name(notice: &Notice<'_>) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
+    format!("{}.{}", notice.id.chars().map(safe).collect::<String>(), notice.format.extension)
+}
+
+/// What a template can name.
+fn facts(notice: &Notice<'_>, file: &str) -> minijinja::Value {
+    let times = notice.items.iter().filter_map(|item| {
+        [Field::TIME_SOURCE, Field::TIME_OBSERVATION].iter().find_map(|field| item.event.get(*field)?.as_time())
+    });
+    let (mut first, mut last): (Option<Time>, Option<Time>) = (None, None);
+    for time in times {
+        first = Some(first.map_or(time, |first| first.min(time)));
+        last = Some(last.map_or(time, |last| last.max(time)));
+    }
+    let text = |time: Option<Time>| time.map(|time| time.to_string()).unwrap_or_default();
+    let count = |state: &str| notice.items.iter().filter(|item| item.state == state).count();
+    let shown = notice.items.iter().take(EVENTS_SHOWN);
+    let events: Vec<minijinja::Value> =
+        shown.map(|item| minijinja::Value::from_object(Row::new(item, notice.columns.defang))).collect();
+    context! {
+        site => context! { name => visible::line(notice.site_name), email => visible::line(notice.site_email) },
+        party => context! { name => visible::line(notice.party) },
+        notice => context! {
+            id => notice.id,
+            name => visible::line(notice.name),
+            key => visible::line(notice.key),
+            file => file,
+            count => notice.items.len(),
+            first_time => text(first),
+            last_time => text(last),
+            new => count(NEW),
+            still_open => count(STILL_OPEN),
+            relapse => count(RELAPSE),
+        },
+        summary => summary(notice.items),
+        events => events,
+    }
+}
+
+/// How many events of each type, most first.
+fn summary(items: &[Item<'_>]) -> Vec<minijinja::Value> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for item in items {
+        let kind = item.event.text(Field::CLASSIFICATION_TYPE);
+        *counts
+            .entry(kind.map_or_else(|| "undetermined".to_owned(), |kind| visible::line(&kind).into_owned()))
+            .or_default() += 1;
+    }
+    let mut rows: Vec<(String, usize)> = counts.into_iter().collect();
+    rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    rows.into_iter().map(|(kind, count)| context! { type => kind, count => count }).collect()
+}
+
+/// One event as a template sees it: text by field name, empty for a field it does not have.
+#[derive(Debug)]
+struct Row(BTreeMap<String, String>);
+
+impl Row {
+    fn new(item: &Item<'_>, defang: bool) -> Row {
+        let mut fields = BTreeMap::new();
+        let mut put = |name: &str, text: String| {
+            let cut = text.char_indices().nth(VALUE_CHARS_MAX).and_then(|(end, _)| text.get(..end));
+            let text = cut.map(|cut| format!("{cut}...")).unwrap_or(text);
+            fields.insert(name.to_owned(), text);
+        };
+        for (field, value) in item.event.fields() {
+            put(&item.event.name(field), visible::value(field, &value, defang));
+        }
+        put("event.id", item.event.row().id.to_string());
+        put("report.id", item.report.to_string());
+        put("notice.state", item.state.to_owned());
+        if item.seen > 1 {
+            put("duplicate.count", item.seen.to_string());
+        }
+        if let Some(time) = item.last_seen {
+            put("time.last_seen", time.to_string());
+        }
+        Row(fields)
+    }
+}
+
+impl Object for Row {
+    fn get_value(self: &Arc<Self>, key: &minijinja::Value) -> Option<minijinja::Value> {
+        let name = key.as_str()?;
+        match self.0.get(name) {
+            Some(text) => Some(minijinja::Value::from(text.as_str())),
+            None if name.starts_with("extra.") || Field::named(name).is_some() => Some(minijinja::Value::from("")),
+            None if matches!(name, "duplicate.count" | "time.last_seen") => Some(minijinja::Value::from("")),
+            None => None,
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|name| minijinja::Value::from(name.as_str())).collect())
+    }
+}
+
+/// One event that has every field, and one that has two.
+fn full_sample() -> Batch {
+    let mut batch = Batch::new();
+    let mut event = batch.open();
+    for (name, _) in TABLE {
+        let Some(field) = Field::named(name) else { continue };
+        let sample = sample_value(field);
+        event.set(field, &sample);
+    }
+    event.keep(EventId::default(), ProblemKey::default(), 1);
+    let mut event = batch.open();
+    event.set(Field::TIME_SOURCE, &Value::Time(Time(1_795_323_030_000_000)));
+    event.set(Field::CLASSIFICATION_TYPE, &Value::text("scanner"));
+    event.keep(EventId::default(), ProblemKey::default(), 2);
+    batch
+}
+
+fn sample_value(field: Field) -> Value<'static> {
+    use concert_model::Kind;
+    match field.kind() {
+        Kind::Time => Value::Time(Time(1_795_323_030_000_000)),
+        Kind::Ip => Value::Ip(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1))),
+        Kind::Int | Kind::Port | Kind::Asn => Value::Int(443),
+        Kind::Float | Kind::Percent => Value::Float(60.5),
+        Kind::Bool => Value::Bool(true),
+        Kind::Url => Value::text("https://host.example/path"),
+        Kind::Domain => Value::text("host.example"),
+        _ => Value::text("sample"),
+    }
+}
+
+fn sample_items(batch: &Batch) -> Vec<Item<'_>> {
+    let mut states = [RELAPSE, NEW].into_iter().cycle();
+    batch
+        .iter()
+        .map(|event| Item {
+            event,
+            report: ReportId::default(),
+            state: states.next().unwrap_or(NEW),
+            seen: 2,
+            last_seen: Some(Time(1_795_323_030_000_000)),
+        })
+        .collect()
+}
+
+fn sample_notice<'a>(language: &'a str, key: &'a str, items: &'a [Item<'a>]) -> Notice<'a> {
+    static COLUMNS: Columns = Columns { chosen: Vec::new(), defang: false };
+    Notice {
+        id: "N-1",
+        name: "sample",
+        key,
+        message_id: "N-1@example.com".to_owned(),
+        to: Vec::new(),
+        bcc: Vec::new(),
+        party: key,
+        site_name: "CERT Example",
+        site_email: "cert@cert.example",
+        language,
+        date: Time(1_795_323_030_000_000),
+        format: &super::csv::LISTED,
+        columns: &COLUMNS,
+        items,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{csv, html, sample};
+    use super::*;
+
+    fn render(
+        templates: &Templates,
+        events: &[&str],
+        change: impl FnOnce(&mut Notice<'_>),
+    ) -> Result<Message, Problem> {
+        let batch = sample::batch(events);
+        let items = sample::items(&batch);
+        let mut notice = sample_notice("en", "AS64500", &items);
+        notice.party = "Example Networks";
+        change(&mut notice);
+        templates.render(&notice)
+    }
+
+    const TWO: [&str; 2] = [
+        "time.source=2026-11-22T04:50:30Z|classification.type=scanner|source.ip=192.0.2.1|source.port=23",
+        "time.source=2026-11-22T05:00:00Z|classification.type=infected-system|source.ip=192.0.2.2|malware.name=mirai",
+    ];
+
+    #[test]
+    fn the_built_in_text_reads_well() {
+        let message = render(&Templates::new(), &TWO, |_| {}).unwrap();
+        assert_eq!(message.subject, "[N-1] 2 events for AS64500 - CERT Example");
+        assert_eq!(
+            message.text,
+            "Dear Example Networks,\n\n\
+             CERT Example received reports about systems that you answer for (AS64500).\n\
+             Please look into them. All times are UTC.\n\n\
+             \x20 events      2\n\
+             \x20 first       2026-11-22T04:50:30Z\n\
+             \x20 last        2026-11-22T05:00:00Z\n\n\
+             What was reported:\n\n\
+             \x20 1 x infected-system\n\
+             \x20 1 x scanner\n\n\
+             The events:\n\n\
+             \x20 2026-11-22T04:50:30Z  scanner  192.0.2.1 port 23\n\
+             \x20 2026-11-22T05:00:00Z  infected-system  192.0.2.2 mirai\n\n\
+             All of them, with every detail, are in the file N-1.csv.\n\n\
+             If you answer, please keep [N-1] in the subject.\n\n\
+             -- \n\
+             CERT Example\n\
+             cert@cert.example\n"
+        );
+        assert_eq!(message.payload.name, "N-1.csv");
+        assert!(message.html.is_none() && message.payload.bytes.starts_with(b"event.id,"));
+        assert!(Templates::new().check().is_empty(), "{:?}", Templates::new().check());
+    }
+
+    #[test]
+    fn markup_from_events_is_escaped_in_html() {
+        let mut templates = Templates::new();
+        templates.add("en", "notice.html.j2", "<p>{{ party.name }} {{ events[0]['comment'] }}</p>".into());
+        let message = render(&templates, &["comment=<script>x</script>"], |notice| {
+            notice.format = &html::LISTED;
+            notice.party = "A & <b>B</b>";
+        });
+        let html = message.unwrap().html.unwrap();
+        assert_eq!(html, "<p>A &amp; &lt;b&gt;B&lt;&#x2f;b&gt; &lt;script&gt;x&lt;&#x2f;script&gt;</p>");
+    }
+
+    #[test]
+    fn the_subject_is_one_line_with_the_ticket() {
+        let mut templates = Templates::new();
+        templates.add("en", "notice.subject.j2", "Hello\r\nBcc: x@example.com\n{{ notice.key }}".into());
+        let message = render(&templates, &TWO, |notice| notice.key = "a\r\nTo: y@example.com\u{202e}").unwrap();
+        assert_eq!(message.subject, "[N-1] Hello Bcc: x@example.com a\\r\\nTo: y@example.com\\u202E");
+        templates.add("en", "notice.subject.j2", "{{ 'x' * 500 }}".into());
+        let subject = render(&templates, &TWO, |_| {}).unwrap().subject;
+        assert!(subject.starts_with("[N-1] xxx") && subject.chars().count() == SUBJECT_CHARS_MAX);
+    }
+
+    #[test]
+    fn a_language_without_a_template_falls_back_to_english() {
+        let mut templates = Templates::new();
+        templates.add("fi", "notice.subject.j2", "[{{ notice.id }}] {{ notice.count }} havaintoa".into());
+        let message = render(&templates, &TWO, |notice| notice.language = "fi").unwrap();
+        assert_eq!((message.subject.as_str(), message.language.as_str()), ("[N-1] 2 havaintoa", "fi"));
+        assert!(message.text.starts_with("Dear "));
+        assert_eq!(render(&templates, &TWO, |notice| notice.language = "sv").unwrap().language, "en");
+    }
+
+    #[test]
+    fn mistakes_are_found_when_settings_are_read() {
+        let check = |file: &str, text: &str, want: &str| {
+            let mut templates = Templates::new();
+            templates.add("fi", file, text.into());
+            let problems: Vec<String> = templates.check().iter().map(ToString::to_string).collect();
+            assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+            assert!(problems[0].starts_with(want), "{text}: {problems:?}");
+            // And the others still work.
+            assert!(render(&templates, &TWO, |_| {}).is_ok());
+        };
+        check("notice.txt.j2", "a\n\n{{ notice.nmae }}", "templates/fi/notice.txt.j2:3: ");
+        check("notice.txt.j2", "a\n{% if %}", "templates/fi/notice.txt.j2:2: ");
+        check(
+            "notice.txt.j2",
+            "{% for e in events %}\n{{ e['sorce.ip'] }}{% endfor %}",
+            "templates/fi/notice.txt.j2:2: ",
+        );
+        check("notice.txt.j2", "{{ events[0]['source.ip'] }}", "templates/fi/notice.txt.j2:1: ");
+        check("notice.text.j2", "", "templates/fi/notice.text.j2: `notice.text.j2` is not a template");
+        let endless = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+        check("notice.txt.j2", endless, "templates/fi/notice.txt.j2:1: ");
+        check("notice.txt.j2", "{{ 'x' * 2000000 }}", "templates/fi/notice.txt.j2");
+        check("notice.txt.j2", "{% include 'fi/notice.txt.j2' %}", "templates/fi/notice.txt.j2");
+    }
+
+    #[test]
+    fn no_more_events_are_shown_than_a_reader_wants() {
+        let events: Vec<String> = (0..50).map(|number| format!("source.ip=192.0.2.{number}")).collect();
+        let events: Vec<&str> = events.iter().map(String::as_str).collect();
+        let message = render(&Templates::new(), &events, |notice| notice.format = &csv::LISTED).unwrap();
+        assert!(message.text.contains("The first 20 of 50:"), "{}", message.text);
+        assert!(message.text.contains("192.0.2.19") && !message.text.contains("192.0.2.20"));
+        assert_eq!(message.payload.bytes.iter().filter(|byte| **byte == b'\n').count(), 51);
+    }
+}
