@@ -3,11 +3,20 @@
 //! One file adds one parser: its header comment is its page in the manual, its [`Listed`] says its
 //! name and reads its settings, its samples are its tests. See `blocklistde.rs` for the smallest.
 
+pub mod blocklistde;
+pub mod bruteforceblocker;
+pub mod cins_army;
 pub mod country;
+pub mod cymru_bogons;
+pub mod dataplane;
+pub mod dshield_block;
 pub mod fixed;
 pub mod input;
+mod lines;
 pub mod mapping;
+pub mod openphish;
 pub mod sink;
+pub mod turris_greylist;
 
 #[cfg(test)]
 pub(crate) mod check;
@@ -65,4 +74,13 @@ pub struct Listed {
 }
 
 /// Every parser, by name.
-pub const ALL: &[&Listed] = &[];
+pub const ALL: &[&Listed] = &[
+    &blocklistde::LISTED,
+    &bruteforceblocker::LISTED,
+    &cins_army::LISTED,
+    &cymru_bogons::LISTED,
+    &dataplane::LISTED,
+    &dshield_block::LISTED,
+    &openphish::LISTED,
+    &turris_greylist::LISTED,
+];

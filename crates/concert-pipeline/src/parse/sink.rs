@@ -66,6 +66,14 @@ impl Draft<'_> {
         self.put(field, text)
     }
 
+    /// Keeps a whole number under `extra.NAME`. Empty text sets nothing; other text is kept as text.
+    pub fn put_count(&mut self, name: &str, text: &str) -> Result<(), Fault> {
+        let Ok(number) = text.trim().parse() else { return self.put_extra(name, text) };
+        let field = self.event.extra(name).ok_or_else(|| Fault::new("extra", "too many or too long extra names"))?;
+        self.event.set(field, &Value::Int(number));
+        Ok(())
+    }
+
     /// Puts an address, domain name or URL of either side into the field it fits: `source` or
     /// `destination` `.ip`, `.network`, `.fqdn`, `.url`.
     pub fn put_indicator(&mut self, text: &str) -> Result<(), Fault> {

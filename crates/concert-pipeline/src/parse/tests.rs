@@ -73,7 +73,7 @@ fn flipped_bytes_never_panic() {
                     let at = next(bytes.len());
                     // Structural bytes are the likeliest to confuse, so every other flip is one.
                     bytes[at] =
-                        if next(2) == 0 { b"\",;|{}[]\r\n\0\t= #"[next(16)] } else { bytes[at] ^ (1 << next(8)) };
+                        if next(2) == 0 { b"\",;|{}[]\r\n\0\t= #"[next(15)] } else { bytes[at] ^ (1 << next(8)) };
                 }
                 let found = run_feed(&feed, &bytes, sample.name);
                 bounded(listed, &bytes, &found);
