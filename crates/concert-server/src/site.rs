@@ -1,0 +1,288 @@
+//! What pages and API need to know of a site, and the only way they ask.
+//!
+//! The program implements [`Site`] over its stores. Nothing here knows how anything is kept, so the
+//! server is tested with a site made up in memory.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use concert_model::Time;
+use jiff::tz::TimeZone;
+use tokio::sync::broadcast;
+
+/// A site, as its pages and its API see it.
+#[async_trait]
+pub trait Site: Send + Sync + 'static {
+    /// The present moment.
+    fn now(&self) -> Time;
+
+    /// Everything the overview page shows.
+    async fn overview(&self) -> Result<Overview, Refusal>;
+
+    /// Every feed, in the order of the settings.
+    async fn feeds(&self) -> Result<Vec<Feed>, Refusal>;
+
+    /// Notices, newest first.
+    async fn notices(&self, slice: Slice) -> Result<Page<NoticeRow>, Refusal>;
+
+    /// One notice with its exact bytes, or nothing.
+    async fn notice(&self, id: &str) -> Result<Option<NoticeText>, Refusal>;
+
+    /// Whether this token may push into this feed, and if so how many bytes a report may have. `None`
+    /// for a wrong token, for a feed that takes no pushes and for one that does not exist alike.
+    /// Compare tokens with [`crate::same_secret`].
+    async fn admit(&self, feed: &str, token: &str) -> Option<u64>;
+
+    /// Keeps a pushed report. Answers only when it is durable. The feed was admitted before.
+    async fn push(&self, push: Push) -> Result<Pushed, Refusal>;
+
+    /// Events from the store, newest first, each as one flat JSON object.
+    async fn events(&self, condition: Option<String>, slice: Slice) -> Result<Page<String>, Refusal>;
+
+    /// New events as they become durable. A reader that falls behind loses the oldest of them and is
+    /// told how many.
+    fn subscribe(&self) -> broadcast::Receiver<Arc<NewEvent>>;
+
+    /// Whether work can be taken: stores are open and writable. The error is a sentence.
+    async fn ready(&self) -> Result<(), String>;
+
+    /// Numbers for `/metrics` besides those of feeds and notices, which are taken from the overview.
+    async fn metrics(&self) -> Vec<Metric> {
+        Vec::new()
+    }
+}
+
+/// Why a request is not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The request is wrong; the sentence says how.
+    Wrong(String),
+    /// Not now; ask again after so many seconds.
+    Busy(String, u64),
+    /// Something failed here. The sentence goes to the log, not to the caller.
+    Failed(String),
+}
+
+/// Which part of a list is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// Most rows to give.
+    pub limit: usize,
+    /// Where the part before ended, as [`Page::next`] said.
+    pub cursor: Option<String>,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Where the next part begins; nothing at the end.
+    pub next: Option<String>,
+}
+
+/// Everything the overview page shows.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// Name of the site.
+    pub site: String,
+    /// Zone that times are shown in.
+    pub zone: TimeZone,
+    /// Version of the program.
+    pub version: String,
+    /// Every feed, in the order of the settings.
+    pub feeds: Vec<Feed>,
+    /// The last 48 hours, oldest first.
+    pub hours: Vec<Hour>,
+    /// The latest rejects, newest first; twenty are enough.
+    pub rejects: Vec<RejectRow>,
+    /// The latest notices, newest first; twenty are enough.
+    pub notices: Vec<NoticeRow>,
+    /// Notices by state.
+    pub notice_counts: NoticeCounts,
+    /// When live lines may have been lost, newest first; ten are enough.
+    pub gaps: Vec<GapRow>,
+}
+
+/// A feed and how it does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Feed {
+    /// Name in the settings.
+    pub name: String,
+    /// How reports come: `imap`, `http`, ...
+    pub collector: String,
+    /// How they are read.
+    pub parser: String,
+    /// How it does.
+    pub state: FeedState,
+    /// When a report last came or a look last went well.
+    pub last_good: Option<Time>,
+    /// What went wrong last, unless it went well since.
+    pub last_error: Option<String>,
+    /// Reports ever.
+    pub reports: u64,
+    /// Events ever.
+    pub events: u64,
+    /// Duplicates ever.
+    pub duplicates: u64,
+    /// Rejects ever.
+    pub rejects: u64,
+    /// Events in the last 24 hours.
+    pub events_day: u64,
+    /// Events a day as they usually are, lowest and highest; nothing while too little is known.
+    pub expected_day: Option<(u64, u64)>,
+    /// Whether it has been quiet for longer than it should.
+    pub stale: bool,
+}
+
+/// How a feed does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FeedState {
+    /// Nothing came yet and nothing went wrong.
+    #[default]
+    Waiting,
+    /// The last look went well.
+    Good,
+    /// The last look went wrong; it will be tried again.
+    Trouble,
+}
+
+/// What came in one hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hour {
+    /// When it began.
+    pub start: Time,
+    /// Events.
+    pub events: u64,
+    /// Rejects.
+    pub rejects: u64,
+}
+
+/// A reject, with where it stood.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RejectRow {
+    /// When it was met.
+    pub time: Time,
+    /// The feed.
+    pub feed: String,
+    /// The report.
+    pub report: String,
+    /// Member of an archive or mail; empty for the report itself.
+    pub part: String,
+    /// Line or record.
+    pub line: u64,
+    /// Column or field; empty for the whole piece.
+    pub field: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A notice, without its text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NoticeRow {
+    /// Its number.
+    pub id: String,
+    /// Its name in the settings.
+    pub name: String,
+    /// What its events have in common.
+    pub key: String,
+    /// Whom it is for.
+    pub to: String,
+    /// The way out.
+    pub via: String,
+    /// `waiting`, `queued`, `delivered`, `failed` or `no-contact`.
+    pub state: String,
+    /// How many events it tells of.
+    pub events: u64,
+    /// Message-ID, once it has one.
+    pub message_id: String,
+    /// When it is or was due.
+    pub due: Option<Time>,
+    /// When the peer took it.
+    pub delivered_at: Option<Time>,
+    /// What the peer said last, or why there is nobody to tell.
+    pub reason: String,
+}
+
+/// A notice with the bytes that are or were sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeText {
+    /// What is known of it.
+    pub row: NoticeRow,
+    /// The exact bytes; empty while it is not rendered.
+    pub bytes: Vec<u8>,
+}
+
+/// How many notices are in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoticeCounts {
+    /// Gathering events until they are due.
+    pub waiting: u64,
+    /// On the way.
+    pub queued: u64,
+    /// Taken by the peer.
+    pub delivered: u64,
+    /// Never taken; a person must look.
+    pub failed: u64,
+    /// Nobody to tell.
+    pub no_contact: u64,
+}
+
+/// Live lines may have been lost between two moments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GapRow {
+    /// The feed.
+    pub feed: String,
+    /// When the connection was last known to be good.
+    pub from: Time,
+    /// When it was good again.
+    pub to: Time,
+    /// Why.
+    pub reason: String,
+}
+
+/// A report somebody pushes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Push {
+    /// The feed, which admitted the sender.
+    pub feed: String,
+    /// The sender's name for this delivery; the same one again is the same receipt.
+    pub idempotency_key: Option<String>,
+    /// Media type as stated; empty when none was.
+    pub media_type: String,
+    /// File name as stated; empty when none was. Without folders.
+    pub file_name: String,
+    /// The bytes, within the cap of the feed.
+    pub body: Vec<u8>,
+}
+
+/// What became of a pushed report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It is durable now; this is its number.
+    New(String),
+    /// It was durable before; this is its number.
+    Known(String),
+}
+
+/// An event that just became durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    /// `event.id`.
+    pub id: String,
+    /// The event as one flat JSON object on one line.
+    pub json: String,
+}
+
+/// A number that is watched from outside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    /// Name with its unit: `concert_queue_bytes`.
+    pub name: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+    /// Whether it only ever grows.
+    pub counter: bool,
+    /// Values with the labels that tell them apart.
+    pub values: Vec<(Vec<(&'static str, String)>, f64)>,
+}
