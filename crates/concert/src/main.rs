@@ -1,1 +1,5 @@
-fn main() {}
+//! `concert`: everything is in the library; see `command/`.
+
+fn main() -> std::process::ExitCode {
+    concert::command::main()
+}

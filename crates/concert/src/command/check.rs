@@ -1,0 +1,110 @@
+//! `concert check`: every mistake in the settings; with `--live` also a word with every peer.
+//!
+//! Peers are asked at the same time, each with a deadline, so the slowest alone decides how long it
+//! takes.
+
+use std::time::Duration;
+
+use concert_model::Problem;
+use serde_json::json;
+
+use super::SiteArg;
+use crate::print::{AllRows, Format, Out, format_or_default};
+use crate::problems::{Exit, Failure};
+use crate::settings::{Collect, LoadFor, Settings};
+
+/// How long one peer may take to answer.
+const PEER_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Tell all mistakes in the settings.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert check\n  concert check --live\n  concert check --format json")]
+pub(super) struct Args {
+    /// Also talk to every peer: mail servers, web servers, chat servers.
+    #[arg(long)]
+    live: bool,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    let loaded = Settings::read(&site.dir, LoadFor::Run)?;
+    let format = format_or_default(args.rows.format);
+    let mut findings: Vec<Finding> = Vec::new();
+    findings.extend(loaded.problems.into_iter().map(|problem| Finding::of("mistake", problem)));
+    findings.extend(loaded.warnings.into_iter().map(|problem| Finding::of("warning", problem)));
+    if args.live {
+        findings.extend(super::runtime()?.block_on(ask_peers(loaded.settings)));
+    }
+    print(args, format, &findings)?;
+    let bad = findings.iter().any(|finding| matches!(finding.state, "mistake" | "failed"));
+    Ok(if bad { Exit::Bad } else { Exit::Done })
+}
+
+/// One line of the answer.
+struct Finding {
+    /// `mistake`, `warning`, `ok` or `failed`.
+    state: &'static str,
+    /// Where: a place in a file, or `feed NAME`, `via NAME`.
+    place: String,
+    what: String,
+    hint: String,
+}
+
+impl Finding {
+    fn of(state: &'static str, problem: Problem) -> Self {
+        Self { state, place: problem.place, what: problem.what, hint: problem.hint }
+    }
+}
+
+async fn ask_peers(settings: Settings) -> Vec<Finding> {
+    let mut asked = Vec::new();
+    for feed in settings.feeds {
+        let Collect::By(_, collector) = feed.collect else { continue };
+        let answer = tokio::spawn(async move { tokio::time::timeout(PEER_DEADLINE, collector.check()).await });
+        asked.push((format!("feed {}", feed.name), answer));
+    }
+    for (name, via) in settings.vias {
+        let answer = tokio::spawn(async move { tokio::time::timeout(PEER_DEADLINE, via.deliverer.check()).await });
+        asked.push((format!("via {name}"), answer));
+    }
+    let mut findings = Vec::new();
+    for (place, answer) in asked {
+        findings.push(match answer.await {
+            Ok(Ok(Ok(what))) => Finding { state: "ok", place, what, hint: String::new() },
+            Ok(Ok(Err(problem))) => Finding { state: "failed", place, what: problem.what, hint: problem.hint },
+            Ok(Err(_)) => {
+                let what = format!("no answer within {} seconds", PEER_DEADLINE.as_secs());
+                Finding { state: "failed", place, what, hint: String::new() }
+            }
+            Err(error) => Finding { state: "failed", place, what: error.to_string(), hint: String::new() },
+        });
+    }
+    findings
+}
+
+/// People get mistakes as they are told everywhere, then a line for each peer; programs get rows.
+fn print(args: &Args, format: Format, findings: &[Finding]) -> Result<(), Failure> {
+    if format != Format::Table {
+        let mut table = args.rows.table(&["state", "place", "what", "hint"]);
+        for one in findings {
+            table.row(&[json!(one.state), json!(one.place), json!(one.what), json!(one.hint)])?;
+        }
+        return table.finish();
+    }
+    let mut out = Out::stdout();
+    for one in findings {
+        let told = Problem { what: one.what.clone(), place: one.place.clone(), hint: one.hint.clone() };
+        let line = match one.state {
+            "mistake" => format!("{told}\n"),
+            "warning" => format!("warning: {told}\n"),
+            state if one.hint.is_empty() => format!("{state:<6}  {}  {}\n", one.place, one.what),
+            state => format!("{state:<6}  {}  {}\n  hint: {}\n", one.place, one.what, one.hint),
+        };
+        out.write(line.as_bytes())?;
+    }
+    if findings.is_empty() {
+        out.write(b"no mistakes\n")?;
+    }
+    out.finish()
+}

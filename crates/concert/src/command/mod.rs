@@ -1,0 +1,145 @@
+//! Commands, one file each: `pub struct Args` with the help text, and `run`.
+//!
+//! A command prints to standard output only what was asked for; everything else goes to standard
+//! error. To add one: write its file after the model of `check.rs` (settings and rows) or `init.rs`
+//! (neither), add its `mod` line, its variant of [`Command`] with the one-line help, and its arm in
+//! [`run`].
+
+mod check;
+mod completions;
+mod man;
+mod settings;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::problems::{Exit, Failure};
+use crate::settings::{LoadFor, Settings};
+
+/// Incident coordination for response teams: reports about abuse in, notices to those responsible out.
+#[derive(Parser)]
+#[command(name = "concert", version, max_term_width = 100, subcommand_required = true)]
+#[command(
+    after_help = "Begin with:\n  concert init cert-site\n  concert check --site cert-site\n  concert run --site cert-site"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    site: SiteArg,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub struct SiteArg {
+    /// The folder of the site.
+    #[arg(long = "site", value_name = "DIR", default_value = ".", env = "CONCERT_SITE", global = true)]
+    pub dir: PathBuf,
+    /// How log lines are written to standard error.
+    #[arg(long, value_name = "FORMAT", default_value = "text", global = true)]
+    pub log_format: LogFormat,
+    /// Log only what needs a person.
+    #[arg(long, global = true)]
+    pub quiet: bool,
+}
+
+impl SiteArg {
+    /// The settings of the site.
+    pub fn settings(&self, load_for: LoadFor) -> Result<Settings, Failure> {
+        Settings::load(&self.dir, load_for)
+    }
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Tell all mistakes in the settings; with --live also talk to every peer
+    Check(check::Args),
+    /// Show every setting in force, where it comes from and what it means
+    Settings(settings::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+    /// Write manual pages
+    Man(man::Args),
+}
+
+fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
+    match command {
+        Command::Check(args) => check::run(&args, site),
+        Command::Settings(args) => settings::run(&args, site),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}
+
+/// The whole command line, for completions, manual pages and generated documents.
+pub fn command_line() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed output leaves nobody to tell.
+            error.print().ok();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(if asked { Exit::Done.code() } else { Exit::Usage.code() });
+        }
+    };
+    start_log(&cli.site);
+    let exit = run(cli.command, &cli.site).unwrap_or_else(|failure| {
+        failure.tell();
+        failure.exit
+    });
+    ExitCode::from(exit.code())
+}
+
+/// Log lines go to standard error. `CONCERT_LOG` changes what is logged: `debug`, `concert=debug`.
+fn start_log(site: &SiteArg) {
+    let level = if site.quiet { "error" } else { "warn,concert=info" };
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .with_env_var("CONCERT_LOG")
+        .try_from_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A second start (in tests) keeps the first log.
+    match site.log_format {
+        LogFormat::Text => builder.try_init().ok(),
+        LogFormat::Json => builder.json().try_init().ok(),
+    };
+}
+
+/// A runtime for the commands that wait for something.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| crate::problems::outside("no threads can be started", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_has_examples() {
+        let command = command_line();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands() {
+            assert!(sub.get_after_help().is_some(), "{} has no examples", sub.get_name());
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The program: reads settings, joins the parts and drives them. Knows everybody, decides nothing.
+//!
+//! It is a library with a small `main.rs`, so that tests and `cargo xtask gen` can read the commands
+//! and settings from where they are defined.
+
+pub mod command;
+pub mod print;
+pub mod problems;
+pub mod settings;

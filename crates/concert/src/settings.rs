@@ -1,0 +1,159 @@
+//! The settings of a site: `concert.toml` and `conf.d/*.toml` in name order.
+//!
+//! Reading goes on after a mistake, so that all of them are told at once. Each section is one file
+//! of `settings/`; a key is asked for once, with its default and its sentence. What is read here is
+//! plain data plus the parsers, collectors and deliverers it stands for; nothing is opened or
+//! connected but the settings files, the secrets and the files that settings name.
+
+mod catalogue;
+mod feed;
+mod files;
+mod notice;
+mod site;
+mod via;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use concert_model::keys::{Reading, Setting};
+use concert_model::{Keys, Problem};
+
+use crate::problems::{Failure, sort_by_place};
+
+pub use feed::{Collect, Expect, Feed};
+pub use files::LoadFor;
+pub use notice::{Notice, Recipient};
+pub use site::{Deliver, Limits, Lookup, Serve, Site, Store};
+pub use via::Via;
+
+/// Everything in force on a site.
+pub struct Settings {
+    /// The folder of the site, absolute.
+    pub dir: PathBuf,
+    /// Who runs it.
+    pub site: Site,
+    /// The pages and the API.
+    pub serve: Serve,
+    /// How long things are kept.
+    pub store: Store,
+    /// Caps on what comes from outside.
+    pub limits: Limits,
+    /// Data about addresses.
+    pub lookup: Lookup,
+    /// Safety catches of delivering.
+    pub deliver: Deliver,
+    /// The feeds, in the order they are written.
+    pub feeds: Vec<Feed>,
+    /// The notices, in the order they are written.
+    pub notices: Vec<Notice>,
+    /// The ways out, by name.
+    pub vias: BTreeMap<String, Via>,
+}
+
+/// Everything that one reading of the settings gives.
+pub struct Loaded {
+    /// The settings, with defaults where there were mistakes. Not to be used if there are any.
+    pub settings: Settings,
+    /// Every mistake, in the order of their places.
+    pub problems: Vec<Problem>,
+    /// What is allowed but unwise.
+    pub warnings: Vec<Problem>,
+    /// Every key in force, in the order it was asked for.
+    pub keys: Vec<Setting>,
+}
+
+impl Settings {
+    /// Reads the settings of the site in this folder. May be called again at any time; what is in
+    /// force stays untouched when this fails.
+    pub fn load(dir: &Path, load_for: LoadFor) -> Result<Settings, Failure> {
+        let loaded = Settings::read(dir, load_for)?;
+        if loaded.problems.is_empty() { Ok(loaded.settings) } else { Err(Failure::settings(loaded.problems)) }
+    }
+
+    /// Reads the settings and gives everything found. Fails only when there is nothing to read.
+    pub fn read(dir: &Path, load_for: LoadFor) -> Result<Loaded, Failure> {
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        let sources = files::sources(&dir)?;
+        let (tables, mut problems) = files::parse(&sources);
+        let outside = files::Outside::new(&dir, load_for);
+        let fetch = |how: &str, which: &str| outside.fetch(how, which);
+        let file = |which: &str| outside.file(which);
+        let reading = Reading::new(&fetch).with_files(&file);
+        let layers = tables.iter().map(|(source, table)| (*source, table.as_table() as _)).collect();
+        let settings = Settings::from_keys(dir, Keys::root(&reading, layers));
+        let gathered = reading.finish();
+        // With a file unread, whatever it should have held would be told as missing.
+        if problems.is_empty() {
+            problems = gathered.problems;
+        }
+        sort_by_place(&mut problems);
+        problems.dedup();
+        let mut seen = BTreeSet::new();
+        let keys = gathered.settings.into_iter().filter(|one| seen.insert(one.key.clone())).collect();
+        Ok(Loaded { settings, problems, warnings: outside.warnings(), keys })
+    }
+
+    fn from_keys(dir: PathBuf, mut root: Keys<'_>) -> Settings {
+        let site = Site::read(root.table("site"));
+        let serve = Serve::read(root.table("serve"));
+        let store = Store::read(root.table("store"));
+        let limits = Limits::read(root.table("limits"));
+        let lookup = Lookup::read(root.table("lookup"), &dir);
+        let deliver = Deliver::read(root.table("deliver"));
+        let feeds = feed::read_all(root.tables("feed"), &dir, &limits);
+        let vias = via::read_all(root.table("via"), &dir, &site);
+        let notices = notice::read_all(root.tables("notice"), &vias);
+        root.finish();
+        Settings { dir, site, serve, store, limits, lookup, deliver, feeds, notices, vias: vias.good }
+    }
+
+    /// Where the site keeps what it knows.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// The feed of this name.
+    pub fn feed(&self, name: &str) -> Option<&Feed> {
+        self.feeds.iter().find(|feed| feed.name == name)
+    }
+
+    /// The notice of this name.
+    pub fn notice(&self, name: &str) -> Option<&Notice> {
+        self.notices.iter().find(|notice| notice.name == name)
+    }
+}
+
+/// How the program calls itself towards servers.
+const USER_AGENT: &str = concat!("concert/", env!("CARGO_PKG_VERSION"));
+/// Most letters of a name.
+const NAME_CHARS_MAX: usize = 64;
+
+/// The `name` of a feed, notice or rule: checked, and told when another has it.
+fn unique_name(keys: &mut Keys<'_>, about: &str, taken: &mut BTreeSet<String>) -> Option<String> {
+    let name = keys.require("name", about)?;
+    if !good_name(&name) {
+        keys.problem("name", format!("`{name}` is not a name"), NAME_RULE);
+        return None;
+    }
+    if !taken.insert(name.clone()) {
+        keys.problem("name", format!("the name `{name}` is taken"), "give each its own name");
+        return None;
+    }
+    Some(name)
+}
+
+const NAME_RULE: &str = "a name has 1 to 64 letters, digits, blanks, dots, dashes and underlines";
+
+fn good_name(name: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '_' | '-');
+    (1..=NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(good) && name.trim() == name
+}
+
+/// "did you mean" for a word that is not one of the known ones, else all of them.
+fn hint_of(word: &str, known: &[&str]) -> String {
+    match concert_model::problem::nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => String::new(),
+        None => format!("one of: {}", known.join(", ")),
+    }
+}

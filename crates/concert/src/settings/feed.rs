@@ -1,0 +1,197 @@
+//! `[[feed]]`: where reports come from, how they are read, and what to expect of them.
+//!
+//! The feed's table holds the keys here and those of its parser; `collect` holds `type` and the keys
+//! of that collector.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_model::keys::Secret;
+use concert_model::{Field, Keys, Value, taxonomy};
+use concert_pipeline::parse::{Fixed, Parser};
+use concert_transport::Collector;
+use encoding_rs::Encoding;
+
+use super::site::Limits;
+use super::{hint_of, unique_name};
+
+/// A configured stream of reports.
+pub struct Feed {
+    /// Its name, which every event carries as `feed.code` and, where the report says no other, `feed.name`.
+    pub name: String,
+    /// Who makes the reports; empty when not said.
+    pub provider: String,
+    /// The word of its parser.
+    pub parser_name: String,
+    /// Its parser.
+    pub parser: Arc<dyn Parser>,
+    /// How reports come in.
+    pub collect: Collect,
+    /// What every event gets where it has no value of its own (name, provider, label, `constant`), and
+    /// the zone of times that name none.
+    pub fixed: Fixed,
+    /// How many events to expect.
+    pub expect: Option<Expect>,
+    /// After this long without a report the feed is shown as stale.
+    pub stale_after: Duration,
+    /// Encoding of its text, where it is known.
+    pub encoding: Option<&'static Encoding>,
+}
+
+/// How the reports of a feed come in.
+pub enum Collect {
+    /// Only by `concert ingest` and replay.
+    Nothing,
+    /// Pushed to the HTTP API with this token.
+    Push(Secret),
+    /// By a collector, with the word of its kind.
+    By(&'static str, Arc<dyn Collector>),
+}
+
+impl Collect {
+    /// The word of `collect.type`; empty when nothing collects.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Push(_) => "push",
+            Self::By(kind, _) => kind,
+        }
+    }
+}
+
+/// How many events a feed should bring; outside of it somebody should look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expect {
+    /// Fewer are too few.
+    pub at_least: u64,
+    /// More are too many.
+    pub at_most: u64,
+    /// Within this time.
+    pub every: Duration,
+}
+
+/// Every feed. One with mistakes is left out; its mistakes are told.
+pub(super) fn read_all(tables: Vec<Keys<'_>>, dir: &Path, limits: &Limits) -> Vec<Feed> {
+    let mut taken = BTreeSet::new();
+    tables.into_iter().filter_map(|keys| read(keys, dir, limits, &mut taken)).collect()
+}
+
+fn read(mut keys: Keys<'_>, dir: &Path, limits: &Limits, taken: &mut BTreeSet<String>) -> Option<Feed> {
+    let name = unique_name(&mut keys, "what the feed is called", taken);
+    let provider = keys.text_or("provider", "", "who makes the reports");
+    let tlp = tlp(&mut keys);
+    let expect = expect(keys.table("expect"));
+    let stale_after =
+        keys.duration_or("stale_after", "2d", "after this long without a report the feed is shown as stale");
+    let encoding = encoding(&mut keys);
+    let shown = name.as_deref().unwrap_or("feed");
+    let collect = collect(keys.table("collect"), shown, dir, limits);
+    let parser = parser(&mut keys);
+    let fixed = fixed(&mut keys, name.as_deref().unwrap_or_default(), &provider, tlp);
+    // With an unknown parser nobody can say which keys are wrong.
+    let (parser_name, parser) = parser?;
+    keys.finish();
+    Some(Feed { name: name?, provider, parser_name, parser, collect: collect?, fixed, expect, stale_after, encoding })
+}
+
+/// The parser and its settings, which stand in the feed's own table.
+fn parser(keys: &mut Keys<'_>) -> Option<(String, Arc<dyn Parser>)> {
+    let word = keys.require("parser", "how the reports are read")?;
+    match super::catalogue::parser(&word) {
+        Some(listed) => Some((word, Arc::from((listed.read)(keys)))),
+        None => {
+            let known: Vec<_> = super::catalogue::PARSERS.iter().map(|listed| listed.name).collect();
+            keys.problem("parser", format!("there is no parser `{word}`"), hint_of(&word, &known));
+            None
+        }
+    }
+}
+
+/// `collect = { type = ..., ... }`. `None` when it has a mistake.
+fn collect(mut keys: Keys<'_>, feed: &str, dir: &Path, limits: &Limits) -> Option<Collect> {
+    if keys.is_empty() {
+        return Some(Collect::Nothing);
+    }
+    let word = keys.require("type", "how reports come in")?;
+    if word == "push" {
+        let token = keys.secret("token", "what a sender must show");
+        if !keys.has("token") {
+            keys.missing("token", "what a sender must show: { file = \"secrets/NAME\" } or { env = \"NAME\" }");
+        }
+        keys.finish();
+        return token.map(Collect::Push);
+    }
+    let Some(listed) = super::catalogue::COLLECTORS.iter().find(|listed| listed.name == word) else {
+        let mut known: Vec<_> = super::catalogue::COLLECTORS.iter().map(|listed| listed.name).collect();
+        known.push("push");
+        keys.problem("type", format!("there is no way in called `{word}`"), hint_of(&word, &known));
+        return None;
+    };
+    let setup = concert_transport::collect::Setup {
+        feed: feed.to_owned(),
+        site_dir: dir.to_owned(),
+        report_bytes_max: limits.report,
+        file_bytes_max: limits.file,
+        user_agent: super::USER_AGENT.to_owned(),
+    };
+    let collector = (listed.read)(&mut keys, &setup);
+    keys.finish();
+    collector.map(|collector| Collect::By(listed.name, Arc::from(collector)))
+}
+
+fn tlp(keys: &mut Keys<'_>) -> Option<&'static str> {
+    let word = keys.text("tlp", "TLP label of every event that has none of its own")?;
+    let label = taxonomy::tlp(&word);
+    if label.is_none() {
+        keys.problem("tlp", format!("`{word}` is not a TLP 2.0 label"), hint_of(&word, taxonomy::TLP));
+    }
+    label
+}
+
+/// What holds for every event of the feed. What `constant` says comes before what the feed says.
+fn fixed(keys: &mut Keys<'_>, name: &str, provider: &str, tlp: Option<&'static str>) -> Fixed {
+    let mut fixed = Fixed::read(keys);
+    let owned = |text: &str| Value::Text(text.to_owned().into());
+    let mut own = vec![(Field::FEED_CODE, owned(name)), (Field::FEED_NAME, owned(name))];
+    if !provider.trim().is_empty() {
+        own.push((Field::FEED_PROVIDER, owned(provider.trim())));
+    }
+    if let Some(label) = tlp {
+        own.push((Field::TLP, Value::text(label)));
+    }
+    for (field, value) in own {
+        if fixed.constants.iter().all(|(given, _)| *given != field) {
+            fixed.constants.push((field, value));
+        }
+    }
+    fixed
+}
+
+fn expect(mut keys: Keys<'_>) -> Option<Expect> {
+    if keys.is_empty() {
+        return None;
+    }
+    let at_least = keys.number_or("at_least", 0, 0..=u64::MAX, "fewer events than this are too few");
+    let at_most = keys.number_or("at_most", u64::MAX >> 1, 1..=u64::MAX, "more events than this are too many");
+    let every = keys.duration_or("every", "24h", "within this time");
+    if at_least > at_most {
+        keys.problem("at_least", "`at_least` is more than `at_most`", "");
+    }
+    if every < Duration::from_secs(60) {
+        keys.problem("every", "`every` must be at least \"1m\"", "");
+    }
+    keys.finish();
+    Some(Expect { at_least, at_most, every })
+}
+
+/// The label of an encoding as the web knows it (`windows-1251`, `shift_jis`).
+fn encoding(keys: &mut Keys<'_>) -> Option<&'static Encoding> {
+    let label = keys.text("encoding", "encoding of the text in the reports; found out without it")?;
+    let encoding = Encoding::for_label(label.as_bytes());
+    if encoding.is_none() {
+        keys.problem("encoding", format!("`{label}` is not an encoding"), "write it like utf-8 or windows-1251");
+    }
+    encoding
+}

@@ -1,0 +1,214 @@
+//! `[[notice]]`: what is told to whom, when, and in which format.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use concert_model::{Field, Keys};
+use concert_pipeline::group::schedule::When;
+
+use super::via::Vias;
+use super::{hint_of, unique_name};
+
+/// A configured kind of notice.
+pub struct Notice {
+    /// Its name.
+    pub name: String,
+    /// Events with the same values of these fields go into one notice.
+    pub group_by: Vec<String>,
+    /// Whom it is for.
+    pub to: Recipient,
+    /// When it is due.
+    pub when: When,
+    /// It is due as soon as so many events wait.
+    pub or_at_events: Option<u64>,
+    /// The same problem is told again only after this time.
+    pub remind_after: Duration,
+    /// A problem not seen for this time is over; seen again it is a relapse.
+    pub clean_after: Duration,
+    /// Format of the events.
+    pub format: String,
+    /// Fields to write, in order; those that occur when empty.
+    pub columns: Vec<String>,
+    /// Name of the way out.
+    pub via: String,
+    /// Only events for which this holds.
+    pub condition: Option<String>,
+    /// Language of the templates.
+    pub language: String,
+    /// First part of the names of the templates.
+    pub template: String,
+    /// Blind copies.
+    pub bcc: Vec<String>,
+}
+
+/// Whom a notice is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// The party that answers for the events.
+    Responsible,
+    /// Always these addresses.
+    Addresses(Vec<String>),
+    /// Nobody in particular: the way out has its own target.
+    Target,
+}
+
+/// Most addresses in `to` or `bcc`.
+const ADDRESSES_MAX: usize = 50;
+/// Most fields in `group_by`.
+const GROUP_FIELDS_MAX: usize = 8;
+
+/// Every notice. One with mistakes is left out; its mistakes are told.
+pub(super) fn read_all(tables: Vec<Keys<'_>>, vias: &Vias) -> Vec<Notice> {
+    let mut taken = BTreeSet::new();
+    tables.into_iter().filter_map(|keys| read(keys, vias, &mut taken)).collect()
+}
+
+fn read(mut keys: Keys<'_>, vias: &Vias, taken: &mut BTreeSet<String>) -> Option<Notice> {
+    let name = unique_name(&mut keys, "what the notice is called", taken);
+    let group_by = group_by(&mut keys);
+    let to = recipient(&mut keys);
+    let when = When::read(&mut keys, "at once");
+    let or_at_events = keys.number_in("or_at_events", 1..=10_000_000, "due as soon as so many events wait");
+    let remind_after = keys.duration_or("remind_after", "7d", "the same problem is told again only after this time");
+    let clean_after = keys.duration_or("clean_after", "7d", "a problem not seen for this time is over");
+    let format = format(&mut keys);
+    let columns = columns(&mut keys);
+    let via = via(&mut keys, vias);
+    let condition = keys.text("if", "only events for which this condition holds");
+    let language = keys.text_or("language", "en", "language of the templates, a folder in templates/");
+    let template = keys.text_or("template", "notice", "templates to use: NAME.subject.j2, NAME.txt.j2, NAME.html.j2");
+    let bcc = keys.texts("bcc", "addresses of blind copies");
+    check_addresses(&keys, "bcc", &bcc);
+    if let (Some(via), Recipient::Target) = (via.as_ref().and_then(|name| vias.good.get(name)), &to)
+        && via.kind == "smtp"
+    {
+        keys.missing("to", "\"responsible\" or a mail address; mail cannot go out without it");
+    }
+    keys.finish();
+    Some(Notice {
+        name: name?,
+        group_by,
+        to,
+        when,
+        or_at_events,
+        remind_after,
+        clean_after,
+        format: format?,
+        columns,
+        via: via?,
+        condition,
+        language,
+        template,
+        bcc,
+    })
+}
+
+/// Any fields of an event; the responsible party without the key.
+fn group_by(keys: &mut Keys<'_>) -> Vec<String> {
+    if !keys.has("group_by") {
+        keys.texts(
+            "group_by",
+            "events with the same values of these fields go into one notice; [\"party\"] without it",
+        );
+        return vec!["party".to_owned()];
+    }
+    let names = keys
+        .texts("group_by", "events with the same values of these fields go into one notice; [\"party\"] without it");
+    if names.is_empty() || names.len() > GROUP_FIELDS_MAX {
+        keys.problem(
+            "group_by",
+            format!("`group_by` takes 1 to {GROUP_FIELDS_MAX} fields"),
+            "group_by = [\"source.asn\"]",
+        );
+    }
+    check_fields(keys, "group_by", &names);
+    names
+}
+
+fn columns(keys: &mut Keys<'_>) -> Vec<String> {
+    let names = keys.texts("columns", "fields to write, in order; those that occur without it");
+    check_fields(keys, "columns", &names);
+    names
+}
+
+/// Tells names that no event can have.
+fn check_fields(keys: &Keys<'_>, key: &str, names: &[String]) {
+    let own = ["event.id", "report.id"];
+    for name in names {
+        let extra = name.strip_prefix("extra.").is_some_and(|rest| !rest.is_empty());
+        if extra || Field::named(name).is_some() || key == "columns" && own.contains(&name.as_str()) {
+            continue;
+        }
+        let known: Vec<&str> = Field::all().map(Field::name).collect();
+        let near = concert_model::problem::nearest(name, known);
+        let hint = near.map_or(String::new(), |near| format!("did you mean `{near}`?"));
+        keys.problem(key, format!("`{name}` is not a field of events"), hint);
+    }
+}
+
+fn recipient(keys: &mut Keys<'_>) -> Recipient {
+    let Some(text) = keys.text("to", "\"responsible\", or an address, or several with commas between them") else {
+        return Recipient::Target;
+    };
+    if text.trim() == "responsible" {
+        return Recipient::Responsible;
+    }
+    let addresses: Vec<String> = text.split(',').map(|one| one.trim().to_owned()).collect();
+    check_addresses(keys, "to", &addresses);
+    Recipient::Addresses(addresses)
+}
+
+fn check_addresses(keys: &Keys<'_>, key: &str, addresses: &[String]) {
+    if addresses.len() > ADDRESSES_MAX {
+        keys.problem(key, format!("`{key}` takes at most {ADDRESSES_MAX} addresses"), "");
+    }
+    for address in addresses.iter().filter(|address| !is_address(address)) {
+        let hint = if key == "to" { hint_of(address, &["responsible"]) } else { String::new() };
+        keys.problem(key, format!("`{address}` is not a mail address"), hint);
+    }
+}
+
+/// Whether a text looks like one mail address: something, `@`, a domain; no blanks, no tricks.
+pub(super) fn is_address(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let bad =
+        |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>' | '"' | '(' | ')' | '@');
+    let good = |part: &str| !part.is_empty() && !part.contains(bad) && !part.starts_with('.') && !part.ends_with('.');
+    text.len() <= 254 && good(local) && good(domain)
+}
+
+fn format(keys: &mut Keys<'_>) -> Option<String> {
+    let word = keys.text_or("format", "csv", "format of the events");
+    let known = super::catalogue::formats();
+    if known.contains(&word.as_str()) {
+        return Some(word);
+    }
+    keys.problem("format", format!("there is no format `{word}`"), hint_of(&word, &known));
+    None
+}
+
+fn via(keys: &mut Keys<'_>, vias: &Vias) -> Option<String> {
+    let name = keys.require("via", "the way out: the NAME of a [via.NAME]")?;
+    if vias.names.contains(&name) {
+        return Some(name);
+    }
+    let known: Vec<&str> = vias.names.iter().map(String::as_str).collect();
+    let hint = if known.is_empty() { format!("write a table [via.{name}]") } else { hint_of(&name, &known) };
+    keys.problem("via", format!("there is no way out [via.{name}]"), hint);
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_with_tricks_are_refused() {
+        for good in ["a@b.example", "first.last+x@cert.example", "postmaster@localhost"] {
+            assert!(is_address(good), "{good}");
+        }
+        for bad in ["", "a", "@b", "a@", "a b@c", "a@b,c@d", "a@b\nBcc: c", "<a@b>", "a@@b", ".a@b", "a@b."] {
+            assert!(!is_address(bad), "{bad}");
+        }
+    }
+}

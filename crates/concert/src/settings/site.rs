@@ -1,0 +1,261 @@
+//! The small sections: `[site]`, `[serve]`, `[store]`, `[limits]`, `[lookup]`, `[deliver]`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use concert_model::Keys;
+use jiff::tz::TimeZone;
+
+/// Who runs this site.
+pub struct Site {
+    /// Name of the team, as it stands in mail.
+    pub name: String,
+    /// The address mail comes from and replies go to.
+    pub email: String,
+    /// The zone of clock times in settings and on pages.
+    pub time_zone: TimeZone,
+    /// What ticket numbers begin with: `CERT-EXAMPLE`.
+    pub short: String,
+}
+
+/// Longest [`Site::short`].
+const SHORT_CHARS_MAX: usize = 16;
+
+impl Site {
+    pub(super) fn read(mut keys: Keys<'_>) -> Self {
+        let name = keys.text_or("name", "Concert", "name of your team, as it stands in mail");
+        if name.trim().is_empty() || name.chars().count() > 200 || name.contains(char::is_control) {
+            keys.problem("name", "the name of the site must be 1 to 200 letters on one line", "");
+        }
+        let email = keys.text_or("email", "", "the address mail comes from and replies go to");
+        if !email.is_empty() && !super::notice::is_address(&email) {
+            keys.problem("email", format!("`{email}` is not a mail address"), "write it like cert@cert.example");
+        }
+        let time_zone =
+            time_zone(&mut keys, "UTC", "zone of clock times in settings and on pages").unwrap_or(TimeZone::UTC);
+        let short = keys.text_or("short", &short_of(&name), "what ticket numbers begin with");
+        let good = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if short.is_empty() || short.len() > SHORT_CHARS_MAX || !short.chars().all(good) {
+            keys.problem(
+                "short",
+                format!("`{short}` cannot begin a ticket number"),
+                "1 to 16 letters, digits and dashes",
+            );
+        }
+        keys.finish();
+        Self { name, email, time_zone, short }
+    }
+}
+
+/// `CERT Example` gives `CERT-EXAMPLE`; whole words, as many as fit.
+fn short_of(name: &str) -> String {
+    let mut short = String::new();
+    for word in name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+        let dash = usize::from(!short.is_empty());
+        let room = SHORT_CHARS_MAX.saturating_sub(short.len() + dash);
+        if word.len() > room && dash == 1 {
+            break;
+        }
+        if dash == 1 {
+            short.push('-');
+        }
+        short.extend(word.chars().take(room).map(|c| c.to_ascii_uppercase()));
+    }
+    if short.is_empty() { "CONCERT".to_owned() } else { short }
+}
+
+/// `time_zone`, by its name in the time zone database. `None` without one (or with a wrong one).
+pub(super) fn time_zone(keys: &mut Keys<'_>, default: &str, about: &str) -> Option<TimeZone> {
+    let name =
+        if default.is_empty() { keys.text("time_zone", about)? } else { keys.text_or("time_zone", default, about) };
+    if name == "UTC" {
+        return Some(TimeZone::UTC);
+    }
+    let zone = TimeZone::get(&name).ok();
+    if zone.is_none() {
+        let known: Vec<String> = jiff::tz::db().available().map(|zone| zone.to_string()).collect();
+        let hint = concert_model::problem::nearest(&name, known.iter().map(String::as_str));
+        let hint =
+            hint.map_or("write it like Europe/Helsinki, or UTC".to_owned(), |near| format!("did you mean `{near}`?"));
+        keys.problem("time_zone", format!("`{name}` is not a time zone"), hint);
+    }
+    zone
+}
+
+/// The pages and the API.
+pub struct Serve {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+}
+
+impl Serve {
+    pub(super) fn read(mut keys: Keys<'_>) -> Self {
+        let fallback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+        let text = keys.text_or("listen", "127.0.0.1:8080", "address and port of the pages and the API");
+        let listen = text.strip_prefix("localhost:").map_or(text.clone(), |port| format!("127.0.0.1:{port}"));
+        let listen = listen.parse::<SocketAddr>();
+        match &listen {
+            Err(_) => {
+                keys.problem("listen", format!("`{text}` is not an address and a port"), "listen = \"127.0.0.1:8080\"")
+            }
+            // Without users anybody who reaches the port would see everything.
+            Ok(address) if !address.ip().is_loopback() => keys.problem(
+                "listen",
+                format!("`{text}` can be reached from other machines, and there are no users to log in yet"),
+                "listen on 127.0.0.1 or [::1] and put a proxy that asks for a password before it",
+            ),
+            Ok(_) => {}
+        }
+        keys.finish();
+        Self { listen: listen.unwrap_or(fallback) }
+    }
+}
+
+/// How long things are kept.
+pub struct Store {
+    /// Reports as they were received.
+    pub keep_raw: Duration,
+    /// Events and their sightings.
+    pub keep_events: Duration,
+    /// The bytes of delivered notices.
+    pub keep_notices: Duration,
+}
+
+impl Store {
+    pub(super) fn read(mut keys: Keys<'_>) -> Self {
+        let store = Self {
+            keep_raw: keys.duration_or("keep_raw", "90d", "how long reports are kept as they were received"),
+            keep_events: keys.duration_or("keep_events", "400d", "how long events are kept"),
+            keep_notices: keys.duration_or("keep_notices", "400d", "how long the bytes of delivered notices are kept"),
+        };
+        for (name, kept) in
+            [("keep_raw", store.keep_raw), ("keep_events", store.keep_events), ("keep_notices", store.keep_notices)]
+        {
+            if kept < Duration::from_secs(86_400) {
+                keys.problem(name, format!("`{name}` must be at least \"1d\""), "");
+            }
+        }
+        keys.finish();
+        store
+    }
+}
+
+/// Caps on what comes from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one report from a network.
+    pub report: u64,
+    /// Bytes of one report from a folder or `concert ingest`.
+    pub file: u64,
+    /// Bytes of one report after unpacking archives.
+    pub unpacked: u64,
+    /// Members of all archives in one report.
+    pub members: u64,
+    /// Parts of one mail.
+    pub parts: u64,
+    /// Archives inside archives.
+    pub depth: u64,
+}
+
+impl Limits {
+    pub(super) fn read(mut keys: Keys<'_>) -> Self {
+        let limits = Self {
+            report: keys.size_or("report", "64MiB", "largest report taken from a network"),
+            file: keys.size_or("file", "4GiB", "largest report taken from a folder or by `concert ingest`"),
+            unpacked: keys.size_or("unpacked", "16GiB", "most bytes of one report after unpacking archives"),
+            members: keys.number_or("members", 1000, 1..=100_000, "most members of all archives in one report"),
+            parts: keys.number_or("parts", 1000, 1..=100_000, "most parts of one mail"),
+            depth: keys.number_or("depth", 2, 0..=8, "how deep archives may stand inside archives"),
+        };
+        for (name, size) in [("report", limits.report), ("file", limits.file), ("unpacked", limits.unpacked)] {
+            if size == 0 {
+                keys.problem(name, format!("`{name}` must be more than nothing"), "");
+            }
+        }
+        keys.finish();
+        limits
+    }
+}
+
+/// Data about addresses, from local files, and reverse DNS.
+pub struct Lookup {
+    /// AS numbers: CSV files of ranges, or one `.mmdb`. Absolute paths.
+    pub asn: Vec<PathBuf>,
+    /// Countries: CSV files of ranges, or one `.mmdb`. Absolute paths.
+    pub country: Vec<PathBuf>,
+    /// Whether names of addresses are asked from DNS.
+    pub reverse_dns: bool,
+    /// Longest time one batch of events waits for names.
+    pub reverse_dns_deadline: Duration,
+    /// The name server to ask; the machine's own when there is none.
+    pub name_server: Option<SocketAddr>,
+}
+
+impl Lookup {
+    pub(super) fn read(mut keys: Keys<'_>, dir: &Path) -> Self {
+        let asn = range_files(&mut keys, "asn", "CSV files `first,last,asn,name`, or one .mmdb, for AS numbers", dir);
+        let country = range_files(&mut keys, "country", "CSV files `first,last,cc`, or one .mmdb, for countries", dir);
+        let reverse_dns = keys.flag_or("reverse_dns", false, "ask DNS for the names of source addresses");
+        let reverse_dns_deadline =
+            keys.duration_or("reverse_dns_deadline", "5s", "longest time one batch of events waits for names");
+        let server = keys.text("name_server", "name server to ask, as address:port; the machine's own without it");
+        let name_server = server.as_ref().and_then(|text| text.parse().ok());
+        if let (Some(text), None) = (&server, name_server) {
+            keys.problem(
+                "name_server",
+                format!("`{text}` is not an address and a port"),
+                "name_server = \"192.0.2.53:53\"",
+            );
+        }
+        keys.finish();
+        Self { asn, country, reverse_dns, reverse_dns_deadline, name_server }
+    }
+}
+
+/// The files of one lookup. They are not opened here: they may arrive after the settings.
+fn range_files(keys: &mut Keys<'_>, name: &str, about: &str, dir: &Path) -> Vec<PathBuf> {
+    let texts = keys.texts(name, about);
+    let is_mmdb = |text: &String| text.ends_with(".mmdb");
+    if texts.len() > 1 && texts.iter().any(is_mmdb) {
+        keys.problem(name, "one .mmdb stands alone", format!("{name} = [\"data/{name}.mmdb\"]"));
+    }
+    if texts.len() > 16 {
+        keys.problem(name, format!("`{name}` takes at most 16 files"), "");
+    }
+    texts.iter().map(|text| dir.join(text)).collect()
+}
+
+/// Safety catches of delivering.
+pub struct Deliver {
+    /// Notices are made and queued but nothing is sent.
+    pub dry_run: bool,
+    /// Every mail goes to this address instead of the real one.
+    pub override_recipient: Option<String>,
+}
+
+impl Deliver {
+    pub(super) fn read(mut keys: Keys<'_>) -> Self {
+        let dry_run = keys.flag_or("dry_run", false, "make notices, but send nothing");
+        let override_recipient =
+            keys.text("override_recipient", "every notice goes to this address instead of the real one");
+        if let Some(address) = override_recipient.as_ref().filter(|text| !super::notice::is_address(text)) {
+            keys.problem("override_recipient", format!("`{address}` is not a mail address"), "");
+        }
+        keys.finish();
+        Self { dry_run, override_recipient }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticket_numbers_begin_with_the_words_of_the_name() {
+        assert_eq!(short_of("CERT Example"), "CERT-EXAMPLE");
+        assert_eq!(short_of("The Very Long Name of a Team"), "THE-VERY-LONG");
+        assert_eq!(short_of("Extraordinarilylongname"), "EXTRAORDINARILYL");
+        assert_eq!(short_of("ÄÖ"), "CONCERT");
+    }
+}
