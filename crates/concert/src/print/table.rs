@@ -24,7 +24,8 @@ impl Aligned {
     }
 
     pub(super) fn row(&mut self, values: &[Value], text: &mut Vec<u8>) {
-        let cells = values.iter().map(|value| (visible(&plain(value)), value.is_number())).collect();
+        let cells: Vec<(String, bool)> =
+            values.iter().map(|value| (visible(&plain(value)), value.is_number())).collect();
         if self.started {
             return self.write(&cells, text);
         }
