@@ -15,6 +15,8 @@ pub mod input;
 mod lines;
 pub mod mapping;
 pub mod openphish;
+pub mod records;
+pub mod shadowserver;
 pub mod sink;
 pub mod turris_greylist;
 
@@ -82,5 +84,6 @@ pub const ALL: &[&Listed] = &[
     &dataplane::LISTED,
     &dshield_block::LISTED,
     &openphish::LISTED,
+    &shadowserver::LISTED,
     &turris_greylist::LISTED,
 ];

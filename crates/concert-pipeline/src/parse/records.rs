@@ -1,0 +1,582 @@
+//! Splits separated values into records, without copying: fields are slices of the record.
+//!
+//! Quotes (`"`, doubled inside), quoted line breaks, LF, CRLF and CR line ends. A quote that never
+//! closes must not swallow the rows behind it: its first line alone is bad and splitting goes on at the
+//! next. The same holds for a record that runs over several lines and then has the wrong number of
+//! columns, because that is what a stray quote looks like.
+
+use encoding_rs::Encoding;
+use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memchr3};
+
+use super::input::{Input, decode, guess};
+
+/// Longest record.
+const RECORD_BYTES_MAX: usize = 1 << 20;
+/// Bytes read at a time.
+const READ_BYTES: usize = 256 << 10;
+/// As much of a bad line as a reject shows.
+const BAD_BYTES_MAX: usize = concert_model::Reject::TEXT_BYTES_MAX;
+
+/// What stands between two fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delimiter {
+    /// One byte.
+    Byte(u8),
+    /// Any number of blanks and tabs.
+    Blanks,
+}
+
+/// How records look.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// Between two fields.
+    pub delimiter: Delimiter,
+    /// Whether `"` quotes.
+    pub quote: bool,
+    /// Lines that begin with one of these are comments.
+    pub comments: Vec<String>,
+}
+
+/// A piece of the input.
+pub enum Found<'b> {
+    /// A record.
+    Record(Record<'b>),
+    /// A comment line, whole.
+    Comment(&'b str),
+    /// A line that is no record.
+    Bad {
+        /// Its number.
+        line: u64,
+        /// Why.
+        reason: &'static str,
+        /// Its first bytes.
+        raw: &'b [u8],
+    },
+}
+
+/// One record.
+#[derive(Clone, Copy)]
+pub struct Record<'b> {
+    /// The line it begins on, from 1.
+    pub line: u64,
+    /// Its bytes, without the line end.
+    pub raw: &'b [u8],
+    text: &'b str,
+    arena: &'b str,
+    spans: &'b [Span],
+}
+
+impl<'b> Record<'b> {
+    /// Number of fields.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether it has no field.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The text of a field, counted from 0; `None` when the record is shorter.
+    pub fn get(&self, index: usize) -> Option<&'b str> {
+        let span = self.spans.get(index)?;
+        let home = if span.form == Form::Arena { self.arena } else { self.text };
+        Some(home.get(span.start..span.end).unwrap_or_default())
+    }
+
+    /// Every field.
+    pub fn fields(&self) -> impl Iterator<Item = &'b str> {
+        let record = *self;
+        (0..self.len()).filter_map(move |index| record.get(index))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// A slice of the record.
+    Plain,
+    /// A slice of the record that holds doubled quotes.
+    Doubled,
+    /// A slice of the arena.
+    Arena,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: usize,
+    end: usize,
+    form: Form,
+}
+
+/// How looking for the end of a record ended.
+enum Split {
+    /// It ends here and the next begins there.
+    Done { end: usize, next: usize, quoted: bool },
+    /// The buffer ends first.
+    More,
+    /// A quote does not close.
+    Unclosed,
+}
+
+/// What [`Records::advance`] found, without borrowing.
+enum Step {
+    Record { line: u64, start: usize, end: usize, utf8: bool },
+    Comment { start: usize, end: usize, utf8: bool },
+    Bad { line: u64, reason: &'static str },
+    End,
+}
+
+/// Reads records from an input, one after another.
+pub struct Records<'r, 'i> {
+    input: &'r mut Input<'i>,
+    shape: Shape,
+    encoding: Option<&'static Encoding>,
+    buffer: Vec<u8>,
+    at: usize,
+    ended: bool,
+    line: u64,
+    width: Option<usize>,
+    spans: Vec<Span>,
+    arena: String,
+    bad: Vec<u8>,
+}
+
+impl<'r, 'i> Records<'r, 'i> {
+    /// Records of this shape.
+    pub fn new(input: &'r mut Input<'i>, shape: Shape) -> Self {
+        let encoding = input.encoding();
+        let mut records = Self {
+            input,
+            shape,
+            encoding,
+            buffer: Vec::new(),
+            at: 0,
+            ended: false,
+            line: 1,
+            width: None,
+            spans: Vec::new(),
+            arena: String::new(),
+            bad: Vec::new(),
+        };
+        records.fill();
+        if records.buffer.starts_with(b"\xef\xbb\xbf") {
+            records.at = 3;
+        }
+        records
+    }
+
+    /// The number of fields every record has, once it is known: tells a stray quote from a quoted
+    /// line break.
+    pub fn set_width(&mut self, width: usize) {
+        self.width = Some(width);
+    }
+
+    /// Passes over a line, whatever it holds. `false` at the end.
+    pub fn skip_line(&mut self) -> bool {
+        if self.at >= self.buffer.len() && !self.fill() {
+            return false;
+        }
+        self.pass_line();
+        true
+    }
+
+    /// The next record, comment or bad line; empty lines are passed over. (No `Iterator`: what is given
+    /// lives in the buffer.)
+    pub fn read(&mut self) -> Option<Found<'_>> {
+        let step = self.advance();
+        let slice = |start: usize, end: usize| self.buffer.get(start..end).unwrap_or_default();
+        let text = |raw, utf8: bool| if utf8 { std::str::from_utf8(raw).unwrap_or_default() } else { "" };
+        match step {
+            Step::Record { line, start, end, utf8 } => {
+                let raw = slice(start, end);
+                let text = text(raw, utf8);
+                Some(Found::Record(Record { line, raw, text, arena: &self.arena, spans: &self.spans }))
+            }
+            Step::Comment { start, end, utf8 } => {
+                Some(Found::Comment(if utf8 { text(slice(start, end), true) } else { &self.arena }))
+            }
+            Step::Bad { line, reason } => Some(Found::Bad { line, reason, raw: &self.bad }),
+            Step::End => None,
+        }
+    }
+
+    fn advance(&mut self) -> Step {
+        loop {
+            if self.at >= self.buffer.len() && !self.fill() {
+                return Step::End;
+            }
+            match self.buffer.get(self.at) {
+                Some(b'\n' | b'\r') => {
+                    self.pass_line();
+                    continue;
+                }
+                Some(_) => {}
+                None => return Step::End,
+            }
+            if let Some(step) = self.comment() {
+                return step;
+            }
+            let rest = self.buffer.get(self.at..).unwrap_or_default();
+            match split(rest, self.ended, &self.shape, &mut self.spans) {
+                Split::Done { end, .. } if end > RECORD_BYTES_MAX => return self.bad("longer than 1 MiB"),
+                Split::Done { end, next, quoted } => return self.record(end, next, quoted),
+                Split::More if rest.len() > RECORD_BYTES_MAX => {
+                    return self.bad(match memchr2(b'\n', b'\r', rest) {
+                        Some(_) => "a quote opens on this line and does not close",
+                        None => "longer than 1 MiB",
+                    });
+                }
+                Split::More => {
+                    self.fill();
+                }
+                Split::Unclosed => return self.bad("a quote opens on this line and does not close"),
+            }
+        }
+    }
+
+    /// The comment line that begins here, if one does.
+    fn comment(&mut self) -> Option<Step> {
+        let longest = self.shape.comments.iter().map(String::len).max()?;
+        while self.buffer.len() - self.at.min(self.buffer.len()) < longest && self.fill() {}
+        let rest = self.buffer.get(self.at..).unwrap_or_default();
+        if !self.shape.comments.iter().any(|prefix| rest.starts_with(prefix.as_bytes())) {
+            return None;
+        }
+        let end = loop {
+            let rest = self.buffer.get(self.at..).unwrap_or_default();
+            if let Some(end) = memchr2(b'\n', b'\r', rest) {
+                break end;
+            }
+            if rest.len() > RECORD_BYTES_MAX {
+                return Some(self.bad("longer than 1 MiB"));
+            }
+            if !self.fill() {
+                break rest_len(&self.buffer, self.at);
+            }
+        };
+        let (start, end) = (self.at, self.at + end);
+        self.line += 1;
+        let raw = self.buffer.get(start..end).unwrap_or_default();
+        let utf8 = std::str::from_utf8(raw).is_ok();
+        if !utf8 {
+            self.arena.clear();
+            let encoding = *self.encoding.get_or_insert_with(|| guess(raw));
+            self.arena.push_str(&decode(raw, Some(encoding)));
+        }
+        self.at = end;
+        self.step_over_end();
+        Some(Step::Comment { start, end, utf8 })
+    }
+
+    fn record(&mut self, end: usize, next: usize, quoted: bool) -> Step {
+        let (start, end) = (self.at, self.at + end);
+        let raw = self.buffer.get(start..end).unwrap_or_default();
+        let breaks = if quoted { line_breaks(raw) } else { 0 };
+        if breaks > 0 && self.width.is_some_and(|width| width != self.spans.len()) {
+            return self.bad("a quote opens on this line and does not close, or the columns do not fit the header");
+        }
+        let line = self.line;
+        self.line += 1 + breaks;
+        self.at += next;
+        self.arena.clear();
+        let utf8 = std::str::from_utf8(raw).is_ok();
+        if utf8 {
+            let text = std::str::from_utf8(raw).unwrap_or_default();
+            for span in self.spans.iter_mut().filter(|span| span.form == Form::Doubled) {
+                let from = self.arena.len();
+                undouble(text.get(span.start..span.end).unwrap_or_default(), &mut self.arena);
+                *span = Span { start: from, end: self.arena.len(), form: Form::Arena };
+            }
+        } else {
+            let encoding = *self.encoding.get_or_insert_with(|| guess(raw));
+            for span in &mut self.spans {
+                let from = self.arena.len();
+                let text = decode(raw.get(span.start..span.end).unwrap_or_default(), Some(encoding));
+                match span.form {
+                    Form::Doubled => undouble(&text, &mut self.arena),
+                    Form::Plain | Form::Arena => self.arena.push_str(&text),
+                }
+                *span = Span { start: from, end: self.arena.len(), form: Form::Arena };
+            }
+        }
+        Step::Record { line, start, end, utf8 }
+    }
+
+    /// The line that begins here is bad; the next record begins behind it.
+    fn bad(&mut self, reason: &'static str) -> Step {
+        let line = self.line;
+        self.pass_line();
+        Step::Bad { line, reason }
+    }
+
+    /// Passes over the rest of a line of any length, and keeps its first bytes.
+    fn pass_line(&mut self) {
+        self.bad.clear();
+        self.line += 1;
+        loop {
+            let rest = self.buffer.get(self.at..).unwrap_or_default();
+            let end = memchr2(b'\n', b'\r', rest);
+            let piece = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            let room = BAD_BYTES_MAX.saturating_sub(self.bad.len());
+            self.bad.extend_from_slice(piece.get(..room).unwrap_or(piece));
+            self.at += piece.len();
+            if end.is_some() {
+                return self.step_over_end();
+            }
+            if !self.fill() {
+                return;
+            }
+        }
+    }
+
+    /// Steps over one line end.
+    fn step_over_end(&mut self) {
+        match self.buffer.get(self.at) {
+            Some(b'\n') => self.at += 1,
+            Some(b'\r') => {
+                self.at += 1;
+                // A comment or bad line that was just found must stay in the buffer, so nothing is read
+                // here; a line feed that comes later is then an empty line, and only its number is off.
+                if self.buffer.get(self.at) == Some(&b'\n') {
+                    self.at += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Reads more bytes behind those that are still needed. `false` when there are none.
+    fn fill(&mut self) -> bool {
+        if self.ended {
+            return false;
+        }
+        self.buffer.drain(..self.at.min(self.buffer.len()));
+        self.at = 0;
+        let before = self.buffer.len();
+        // Twice as many each time, so that a long record is not looked at over and over.
+        let want = before + READ_BYTES.max(before);
+        while self.buffer.len() < want {
+            match self.input.reader().fill_buf() {
+                Ok([]) => {
+                    self.ended = true;
+                    break;
+                }
+                Ok(chunk) => {
+                    let length = chunk.len();
+                    self.buffer.extend_from_slice(chunk);
+                    self.input.reader().consume(length);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.input.fail(error.to_string());
+                    self.ended = true;
+                    break;
+                }
+            }
+        }
+        self.buffer.len() > before
+    }
+}
+
+fn rest_len(buffer: &[u8], at: usize) -> usize {
+    buffer.len().saturating_sub(at)
+}
+
+/// Line breaks inside a record, in whichever way it breaks lines.
+fn line_breaks(raw: &[u8]) -> u64 {
+    let Some(first) = memchr2(b'\n', b'\r', raw) else { return 0 };
+    let rest = raw.get(first..).unwrap_or_default();
+    let feeds = memchr_iter(b'\n', rest).count();
+    let count = if feeds > 0 { feeds } else { memchr2_iter(b'\r', b'\r', rest).count() };
+    count as u64
+}
+
+/// Appends text with its doubled quotes made single.
+fn undouble(text: &str, out: &mut String) {
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\"\"") {
+        out.push_str(before);
+        out.push('"');
+        rest = after;
+    }
+    out.push_str(rest);
+}
+
+/// Looks for the fields and the end of the record at the start of these bytes. `ended` says that no
+/// bytes follow.
+fn split(bytes: &[u8], ended: bool, shape: &Shape, spans: &mut Vec<Span>) -> Split {
+    spans.clear();
+    let (mut at, mut quoted) = (0, false);
+    let blanks = shape.delimiter == Delimiter::Blanks;
+    loop {
+        if blanks {
+            at += bytes.get(at..).unwrap_or_default().iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+            match bytes.get(at) {
+                None if !ended => return Split::More,
+                None | Some(b'\n' | b'\r') => return line_end(bytes, at, ended, quoted),
+                Some(_) => {}
+            }
+        }
+        let mut span = Span { start: at, end: at, form: Form::Plain };
+        if shape.quote && bytes.get(at) == Some(&b'"') {
+            quoted = true;
+            span.start = at + 1;
+            span.end = match closing_quote(bytes, at + 1, ended, &mut span.form) {
+                Ok(close) => close,
+                Err(split) => return split,
+            };
+            at = span.end + 1;
+            match bytes.get(at) {
+                None if !ended => return Split::More,
+                None | Some(b'\n' | b'\r') => {}
+                Some(byte) if is_delimiter(*byte, shape.delimiter) => {}
+                // Text behind the closing quote. Within one line it is part of the field; behind a line
+                // break the quote that closed is the one that opens a field of another row.
+                Some(_) if line_breaks(bytes.get(span.start..span.end).unwrap_or_default()) > 0 => {
+                    return Split::Unclosed;
+                }
+                Some(_) => {
+                    let Some(end) = field_end(bytes, at, shape.delimiter, ended) else { return Split::More };
+                    (at, span.end, span.form) = (end, end, Form::Doubled);
+                }
+            }
+        } else {
+            let Some(end) = field_end(bytes, at, shape.delimiter, ended) else { return Split::More };
+            (at, span.end) = (end, end);
+        }
+        spans.push(span);
+        match bytes.get(at) {
+            None | Some(b'\n' | b'\r') => return line_end(bytes, at, ended, quoted),
+            Some(_) => at += 1,
+        }
+    }
+}
+
+fn is_delimiter(byte: u8, delimiter: Delimiter) -> bool {
+    match delimiter {
+        Delimiter::Byte(delimiter) => byte == delimiter,
+        Delimiter::Blanks => matches!(byte, b' ' | b'\t'),
+    }
+}
+
+/// Where the quote closes that opened before `from`.
+fn closing_quote(bytes: &[u8], mut from: usize, ended: bool, form: &mut Form) -> Result<usize, Split> {
+    loop {
+        let Some(offset) = memchr(b'"', bytes.get(from..).unwrap_or_default()) else {
+            return Err(if ended { Split::Unclosed } else { Split::More });
+        };
+        let quote = from + offset;
+        match bytes.get(quote + 1) {
+            Some(b'"') => {
+                *form = Form::Doubled;
+                from = quote + 2;
+            }
+            None if !ended => return Err(Split::More),
+            _ => return Ok(quote),
+        }
+    }
+}
+
+/// Where an unquoted field ends; `None` when more bytes are needed to know.
+fn field_end(bytes: &[u8], at: usize, delimiter: Delimiter, ended: bool) -> Option<usize> {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let end = match delimiter {
+        Delimiter::Byte(delimiter) => memchr3(delimiter, b'\n', b'\r', rest),
+        Delimiter::Blanks => rest.iter().position(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')),
+    };
+    match end {
+        Some(end) => Some(at + end),
+        None => ended.then_some(bytes.len()),
+    }
+}
+
+/// The record ends at this line end, or at the end of the bytes.
+fn line_end(bytes: &[u8], at: usize, ended: bool, quoted: bool) -> Split {
+    match (bytes.get(at), bytes.get(at + 1)) {
+        (Some(b'\r'), Some(b'\n')) => Split::Done { end: at, next: at + 2, quoted },
+        (Some(b'\r'), None) if !ended => Split::More,
+        (Some(_), _) => Split::Done { end: at, next: at + 1, quoted },
+        (None, _) => Split::Done { end: at, next: at, quoted },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comma() -> Shape {
+        Shape { delimiter: Delimiter::Byte(b','), quote: true, comments: vec!["#".into()] }
+    }
+
+    /// Every piece as a line; the bytes come in chunks of `chunk`.
+    fn pieces(bytes: &[u8], shape: Shape, width: Option<usize>, chunk: usize) -> Vec<String> {
+        let mut reader = std::io::BufReader::with_capacity(chunk, bytes);
+        let mut input = Input::new(&mut reader, None);
+        let mut records = Records::new(&mut input, shape);
+        if let Some(width) = width {
+            records.set_width(width);
+        }
+        let mut out = Vec::new();
+        while let Some(found) = records.read() {
+            out.push(match found {
+                Found::Record(record) => {
+                    format!("{} {}", record.line, record.fields().collect::<Vec<_>>().join("|"))
+                }
+                Found::Comment(text) => text.to_owned(),
+                Found::Bad { line, reason, raw } => {
+                    format!("{line} BAD {} {}", reason.split(' ').next().unwrap(), raw.len().min(100))
+                }
+            });
+        }
+        out
+    }
+
+    fn check(bytes: &[u8], want: &[&str]) {
+        for chunk in [1, 2, 3, 7, 8192] {
+            assert_eq!(pieces(bytes, comma(), None, chunk), want, "{:?}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn fields_and_line_ends_in_every_way() {
+        check(b"\xef\xbb\xbfa,b\r\n\r\nc,\n,d\re,f", &["1 a|b", "3 c|", "4 |d", "5 e|f"]);
+        check(
+            b"\"a,1\",\"say \"\"hi\"\"\",\"\"\n#note, this\n\"x\ny\",2\nz",
+            &["1 a,1|say \"hi\"|", "#note, this", "3 x\ny|2", "5 z"],
+        );
+        check(b"\"a\"b\"c,d\n", &["1 a\"b\"c|d"]);
+        check(b"", &[]);
+        check(b"\n\n", &[]);
+        check(b"a,b,", &["1 a|b|"]);
+    }
+
+    #[test]
+    fn a_stray_quote_costs_its_own_line_only() {
+        check(b"a,b\nc,\"d\ne,f\n", &["1 a|b", "2 BAD a 4", "3 e|f"]);
+        check(b"\"a\",\"b\n\"c\",\"d\"\n\"e\",\"f\"\n", &["1 BAD a 6", "2 c|d", "3 e|f"]);
+        let three = b"a,\"b,c\nd,\"e\",f\ng,h,i\n";
+        assert_eq!(pieces(three, comma(), Some(3), 8192), ["1 BAD a 6", "2 d|e|f", "3 g|h|i"]);
+    }
+
+    #[test]
+    fn long_lines_are_bad_and_the_next_is_read() {
+        let mut bytes = vec![b'x'; 3 << 20];
+        bytes.extend_from_slice(b"\nnext\n\"");
+        bytes.extend(std::iter::repeat_n(*b"line\n", 500_000).flatten());
+        let found = pieces(&bytes, comma(), None, 8192);
+        assert_eq!(found[..4], ["1 BAD longer 100", "2 next", "3 BAD a 5", "4 line"]);
+        assert_eq!(found.len(), 2 + 500_000);
+    }
+
+    #[test]
+    fn blanks_separate_however_many() {
+        let shape = Shape { delimiter: Delimiter::Blanks, quote: true, comments: vec!["//".into()] };
+        let found = pieces(b" a  b\t\"c d\" \r\n//x y\n  \ne", shape, None, 2);
+        assert_eq!(found, ["1 a|b|c d", "//x y", "3 ", "4 e"]);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_spoil_nothing() {
+        check(b"M\xfcnchen,\"a\"\"\xfc\"\nok,\0\n", &["1 München|a\"ü", "2 ok|\0"]);
+    }
+}

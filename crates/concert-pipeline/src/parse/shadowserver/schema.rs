@@ -1,0 +1,246 @@
+//! What each Shadowserver report type means: the schema file of the Shadowserver Foundation, or the
+//! built-in table of common types.
+
+use std::borrow::Cow;
+
+use concert_model::{Field, Value};
+use serde::Deserialize;
+
+use super::convert::Convert;
+use super::table;
+
+/// Largest schema file that is read, and most reports and columns in it.
+const SCHEMA_BYTES_MAX: usize = 16 << 20;
+const REPORTS_MAX: usize = 5_000;
+
+/// Where a column goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// A field of the table.
+    Field(Field),
+    /// `extra.` with this name.
+    Extra(Cow<'static, str>),
+}
+
+/// One column of a report type.
+#[derive(Clone, Debug)]
+pub(super) struct Mapping {
+    pub column: Cow<'static, str>,
+    pub target: Target,
+    pub convert: Convert,
+    pub required: bool,
+}
+
+/// One report type.
+#[derive(Clone, Debug)]
+pub(super) struct Report {
+    /// As it stands in file names.
+    pub file_name: Cow<'static, str>,
+    /// Another name it goes by; the same where it has none.
+    pub key: Cow<'static, str>,
+    /// Values of every event.
+    pub constants: Vec<(Field, Value<'static>)>,
+    /// Its columns.
+    pub columns: Vec<Mapping>,
+    /// What becomes of columns that are not mapped.
+    pub others: Convert,
+}
+
+/// All report types.
+#[derive(Clone, Debug)]
+pub(super) struct Schema {
+    pub reports: Vec<Report>,
+}
+
+#[derive(Deserialize)]
+struct Written {
+    feed_name: String,
+    file_name: String,
+    #[serde(default)]
+    constant_fields: std::collections::BTreeMap<String, String>,
+    required_fields: Vec<Vec<serde_json::Value>>,
+    optional_fields: Vec<Vec<serde_json::Value>>,
+}
+
+impl Schema {
+    /// The built-in types.
+    pub(super) fn built_in() -> Self {
+        Self { reports: table::reports() }
+    }
+
+    /// Reads the schema file. The error says which report or column of it is not understood.
+    pub(super) fn read(json: &str) -> Result<Self, String> {
+        if json.len() > SCHEMA_BYTES_MAX {
+            return Err("larger than 16 MiB".into());
+        }
+        let written: std::collections::BTreeMap<String, serde_json::Value> =
+            serde_json::from_str(json).map_err(|why| format!("not a schema: {why}"))?;
+        if written.len() > REPORTS_MAX {
+            return Err(format!("more than {REPORTS_MAX} report types"));
+        }
+        let mut reports = Vec::new();
+        for (key, value) in written {
+            if key.starts_with('_') {
+                continue;
+            }
+            let report = Written::deserialize(value).map_err(|why| format!("report type {key}: {why}"))?;
+            reports.push(report.read(&key).map_err(|why| format!("report type {key}: {why}"))?);
+        }
+        if reports.is_empty() {
+            return Err("it holds no report types".into());
+        }
+        Ok(Self { reports })
+    }
+
+    /// The type a file name names: `[date-]TYPE[-suffix...].csv`, with or without `.zip` or `.gz`.
+    pub(super) fn by_file_name(&self, name: &str) -> Option<&Report> {
+        let words = type_in(name)?;
+        // The longest wins, because one type's name can begin with another's.
+        let fits = |known: &str| words.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        let longest = |named: fn(&Report) -> &str| {
+            self.reports.iter().filter(|report| fits(named(report))).max_by_key(|report| named(report).len())
+        };
+        longest(|report| &report.file_name).or_else(|| longest(|report| &report.key))
+    }
+
+    /// The type of this very name.
+    pub(super) fn by_type(&self, name: &str) -> Option<&Report> {
+        let report = self.reports.iter().find(|report| report.file_name == name);
+        report.or_else(|| self.reports.iter().find(|report| report.key == name))
+    }
+
+    /// The type whose columns fit best; the error names those that fit equally well.
+    pub(super) fn by_columns(&self, header: &[&str]) -> Result<&Report, Vec<&str>> {
+        let mut best: Vec<(&Report, (usize, std::cmp::Reverse<usize>))> = Vec::new();
+        for report in &self.reports {
+            let has = |mapping: &&Mapping| header.contains(&mapping.column.as_ref());
+            if !report.columns.iter().filter(|mapping| mapping.required).all(|mapping| has(&mapping)) {
+                continue;
+            }
+            let present = report.columns.iter().filter(has).count();
+            let score = (present, std::cmp::Reverse(report.columns.len() - present));
+            match best.first().map(|(_, top)| score.cmp(top)) {
+                Some(std::cmp::Ordering::Less) => continue,
+                Some(std::cmp::Ordering::Equal) => {}
+                Some(std::cmp::Ordering::Greater) | None => best.clear(),
+            }
+            best.push((report, score));
+        }
+        match best.as_slice() {
+            [(report, _)] => Ok(report),
+            several => Err(several.iter().map(|(report, _)| report.file_name.as_ref()).collect()),
+        }
+    }
+}
+
+/// The part of a file name from the report type on, without date and endings.
+fn type_in(name: &str) -> Option<&str> {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or(name).split(['?', '#']).next()?;
+    let mut stem = name;
+    for ending in [".gz", ".zip", ".bz2", ".csv"] {
+        stem = stem.strip_suffix(ending).unwrap_or(stem);
+    }
+    let bytes = stem.as_bytes();
+    let dated = bytes.len() > 11
+        && bytes.iter().zip(b"0000-00-00-").all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            _ => byte == form,
+        });
+    let stem = if dated { stem.get(11..)? } else { stem };
+    (!stem.is_empty()).then_some(stem)
+}
+
+impl Written {
+    fn read(self, key: &str) -> Result<Report, String> {
+        let mut constants = vec![(Field::FEED_NAME, Value::Text(self.feed_name.into()))];
+        for (name, text) in self.constant_fields {
+            let field = Field::named(&name).ok_or_else(|| format!("`{name}` is not a field"))?;
+            // The taxonomy follows from the type.
+            if field == Field::CLASSIFICATION_TAXONOMY {
+                continue;
+            }
+            let value = match Value::read(field.kind(), &text, None) {
+                Ok(Value::Text(text)) => Value::Text(text.into_owned().into()),
+                Ok(Value::Int(number)) => Value::Int(number),
+                Ok(_) => return Err(format!("`{name}` cannot be a constant")),
+                Err(why) => return Err(format!("`{text}` is no value of {name}: {why}")),
+            };
+            constants.push((field, value));
+        }
+        let mut columns = Vec::new();
+        for (entries, required) in [(self.required_fields, true), (self.optional_fields, false)] {
+            for entry in entries {
+                columns.push(mapping(&entry, required)?);
+            }
+        }
+        Ok(Report {
+            file_name: self.file_name.into(),
+            key: key.to_owned().into(),
+            constants,
+            columns,
+            others: Convert::Text,
+        })
+    }
+}
+
+/// `[field, column]`, with the name of a converter and whether it sees the whole row.
+fn mapping(entry: &[serde_json::Value], required: bool) -> Result<Mapping, String> {
+    let text = |index: usize| entry.get(index).and_then(serde_json::Value::as_str);
+    let (Some(field), Some(column)) = (text(0), text(1)) else {
+        return Err("a column is not written as [field, column, converter]".into());
+    };
+    let convert = match entry.get(2) {
+        None | Some(serde_json::Value::Null) => Convert::Text,
+        Some(_) => {
+            let name = text(2).unwrap_or_default();
+            Convert::named(name).ok_or_else(|| format!("column {column}: unknown converter `{name}`"))?
+        }
+    };
+    let target = match field.strip_prefix("extra.") {
+        Some("") => Target::Extra(column.to_owned().into()),
+        Some(name) => Target::Extra(name.to_owned().into()),
+        None => Target::Field(Field::named(field).ok_or_else(|| format!("column {column}: no field `{field}`"))?),
+    };
+    Ok(Mapping { column: column.to_owned().into(), target, convert, required })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_is_found_in_file_names() {
+        let schema = Schema::built_in();
+        let check = |name: &str, want: Option<&str>| {
+            assert_eq!(schema.by_file_name(name).map(|report| report.file_name.as_ref()), want, "{name}");
+        };
+        check("2026-06-17-scan_telnet-1000000.csv", Some("scan_telnet"));
+        check("scan_dns.csv", Some("scan_dns"));
+        check("in/2019-01-06-scan_afp-sample-ip.csv.zip", Some("scan_afp"));
+        check("2026-06-17-scan6_ssh-example-geo_as64496.csv.gz", Some("scan6_ssh"));
+        check("event4_sinkhole_http.csv", Some("event4_sinkhole_http"));
+        check("https://dl.example/2026-06-17-scan_ntp.csv?token=1", Some("scan_ntp"));
+        check("scan_telnetx.csv", None);
+        check("report.csv", None);
+        check("2026-06-17-", None);
+    }
+
+    #[test]
+    fn a_schema_that_is_not_understood_says_where() {
+        let check = |text: &str, want: &str| {
+            let why = Schema::read(text).unwrap_err();
+            assert!(why.contains(want), "{why}");
+        };
+        check("[]", "not a schema");
+        check("{}", "no report types");
+        check(r#"{"a": {"feed_name": "A"}}"#, "report type a: missing field");
+        let one = |field: &str| {
+            format!(
+                r#"{{"a": {{"feed_name": "A", "file_name": "a", "optional_fields": [], "required_fields": [{field}]}}}}"#
+            )
+        };
+        check(&one(r#"["source.ipp", "ip"]"#), "no field `source.ipp`");
+        check(&one(r#"["source.ip", "ip", "magic"]"#), "unknown converter `magic`");
+        assert!(Schema::read(&one(r#"["source.ip", "ip", "validate_ip"]"#)).is_ok());
+    }
+}

@@ -1,0 +1,242 @@
+//! Common report types, for sites that have no schema file. A newer or rarer type needs the file.
+//!
+//! What a column means follows from its name, which is the same in all reports; a type adds its
+//! classification.
+
+use concert_model::{Field, Value};
+
+use super::convert::Convert;
+use super::schema::{Mapping, Report, Target};
+
+/// Name in file names; feed name; `classification.type`; `classification.identifier` and
+/// `protocol.application`, empty where the columns say it or nothing does.
+type Known = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+const VULNERABLE: &str = "vulnerable-system";
+const INFECTED: &str = "infected-system";
+const WEAK: &str = "weak-crypto";
+const OPEN: &str = "potentially-unwanted-accessible";
+
+/// Reports of which an IPv6 edition (`scan6_...`, `event6_...`) is told apart by its name only are
+/// listed once.
+#[rustfmt::skip]
+const REPORTS: &[Known] = &[
+    ("blocklist", "Blocklist", "blacklist", "blacklisted-ip", ""),
+    ("compromised_iot", "Compromised-IoT-Device", "system-compromise", "compromised-iot", ""),
+    ("compromised_website", "Compromised-Website", "system-compromise", "compromised-website", ""),
+    ("device_id", "Device-Identification IPv4", "undetermined", "device-id", ""),
+    ("event4_ddos_participant", "DDoS-Participant", "ddos", "ddos-participant", ""),
+    ("event4_honeypot_adb_scan", "Honeypot-ADB-Scanner", "scanner", "honeypot-adb-scan", "adb"),
+    ("event4_honeypot_brute_force", "Honeypot-Brute-Force-Events", "brute-force", "", ""),
+    ("event4_honeypot_darknet", "Honeypot-Darknet", "other", "", ""),
+    ("event4_honeypot_ddos", "Honeypot-DDoS", "ddos", "honeypot-ddos", ""),
+    ("event4_honeypot_ddos_amp", "Honeypot-Amplification-DDoS-Events", "ddos", "amplification-ddos-victim", ""),
+    ("event4_honeypot_http_scan", "Honeypot-HTTP-Scan", "scanner", "honeypot-http-scan", "http"),
+    ("event4_honeypot_ics_scan", "Honeypot-ICS-Scanner", "scanner", "honeypot-ics-scan", ""),
+    ("event4_honeypot_rdp_scan", "Honeypot-RDP-Scanner", "scanner", "honeypot-rdp-scan", "rdp"),
+    ("event4_honeypot_smb_scan", "Honeypot-SMB-Scanner", "scanner", "honeypot-smb-scan", "smb"),
+    ("event4_ip_spoofer", "IP-Spoofer-Events", "masquerade", "ip-spoofer", ""),
+    ("event4_microsoft_sinkhole", "Microsoft-Sinkhole-Events IPv4", INFECTED, "", ""),
+    ("event4_microsoft_sinkhole_http", "Microsoft-Sinkhole-Events-HTTP IPv4", INFECTED, "", "http"),
+    ("event4_sinkhole", "Sinkhole-Events IPv4", INFECTED, "", ""),
+    ("event4_sinkhole_dns", "Sinkhole-DNS", "other", "sinkholedns", "dns"),
+    ("event4_sinkhole_http", "Sinkhole-Events-HTTP IPv4", INFECTED, "", "http"),
+    ("event6_sinkhole", "Sinkhole-Events IPv6", INFECTED, "", ""),
+    ("event6_sinkhole_http", "Sinkhole-Events-HTTP IPv6", INFECTED, "", "http"),
+    ("malware_url", "Malware-URL", "malware-distribution", "malware-url", ""),
+    ("population_bgp", "Accessible-BGP", VULNERABLE, "accessible-bgp", "bgp"),
+    ("population_http_proxy", "Accessible-HTTP-Proxy", "other", "accessible-http-proxy", "http"),
+    ("sandbox_conn", "Sandbox-Connections", "malware-distribution", "sandbox-conn", ""),
+    ("sandbox_dns", "Sandbox-DNS", "other", "sandbox-dns", "dns"),
+    ("sandbox_url", "Sandbox-URL", "malware-distribution", "sandbox-url", ""),
+    ("scan_activemq", "Accessible-ActiveMQ", VULNERABLE, "open-activemq", "activemq"),
+    ("scan_adb", "Accessible-ADB", VULNERABLE, "accessible-adb", "adb"),
+    ("scan_afp", "Accessible-AFP", VULNERABLE, "accessible-afp", "afp"),
+    ("scan_amqp", "Accessible-AMQP", VULNERABLE, "accessible-amqp", "amqp"),
+    ("scan_ard", "Accessible-ARD", VULNERABLE, "accessible-ard", ""),
+    ("scan_bgp", "Open-BGP", VULNERABLE, "open-bgp", "bgp"),
+    ("scan_chargen", "Open-Chargen", VULNERABLE, "open-chargen", "chargen"),
+    ("scan_cisco_smart_install", "Accessible-Cisco-Smart-Install", VULNERABLE, "accessible-cisco-smart-install", "cisco-smart-install"),
+    ("scan_coap", "Accessible-CoAP", VULNERABLE, "accessible-coap", "coap"),
+    ("scan_couchdb", "Accessible-CouchDB", VULNERABLE, "open-couchdb", "couchdb"),
+    ("scan_cwmp", "Accessible-CWMP", VULNERABLE, "open-cwmp", "cwmp"),
+    ("scan_db2", "Open-DB2-Discovery-Service", VULNERABLE, "open-db2-discovery-service", "db2"),
+    ("scan_ddos_middlebox", "Vulnerable-DDoS-Middlebox", VULNERABLE, "open-ddos-middlebox", ""),
+    ("scan_dns", "DNS-Open-Resolvers", VULNERABLE, "dns-open-resolver", "dns"),
+    ("scan_docker", "Accessible-Docker", VULNERABLE, "open-docker", "docker"),
+    ("scan_elasticsearch", "Open-Elasticsearch", VULNERABLE, "open-elasticsearch", "elasticsearch"),
+    ("scan_ftp", "Accessible-FTP", VULNERABLE, "accessible-ftp", "ftp"),
+    ("scan_gtp", "Accessible-GPRS-Tunneling-Protocol-GTP", OPEN, "accessible-gtp", ""),
+    ("scan_hadoop", "Accessible-Hadoop", VULNERABLE, "accessible-hadoop", "hadoop"),
+    ("scan_http", "Accessible-HTTP", "other", "accessible-http", "http"),
+    ("scan_http_proxy", "Open-HTTP-Proxy", VULNERABLE, "open-http-proxy", "http"),
+    ("scan_http_vulnerable", "Vulnerable-HTTP", VULNERABLE, "vulnerable-http", "http"),
+    ("scan_ics", "Accessible-ICS", VULNERABLE, "open-ics", ""),
+    ("scan_imap", "Accessible-IMAP", "other", "accessible-imap", "imap"),
+    ("scan_ip_tunnel", "Open-IP-Tunnel", VULNERABLE, "open-ip-tunnel", ""),
+    ("scan_ipmi", "Open-IPMI", VULNERABLE, "open-ipmi", "ipmi"),
+    ("scan_ipp", "Open-IPP", VULNERABLE, "open-ipp", "ipp"),
+    ("scan_isakmp", "Vulnerable-ISAKMP", VULNERABLE, "open-ike", "ipsec"),
+    ("scan_kubernetes", "Accessible-Kubernetes-API", VULNERABLE, "open-kubernetes", "kubernetes"),
+    ("scan_ldap_tcp", "Open-LDAP-TCP", VULNERABLE, "open-ldap", "ldap"),
+    ("scan_ldap_udp", "Open-LDAP", VULNERABLE, "open-ldap", "ldap"),
+    ("scan_mdns", "Open-mDNS", VULNERABLE, "open-mdns", "mdns"),
+    ("scan_memcached", "Open-Memcached", VULNERABLE, "open-memcached", "memcached"),
+    ("scan_mongodb", "Open-MongoDB", VULNERABLE, "open-mongodb", "mongodb"),
+    ("scan_mqtt", "Open-MQTT", VULNERABLE, "open-mqtt", "mqtt"),
+    ("scan_mqtt_anon", "Open-Anonymous-MQTT", VULNERABLE, "open-mqtt-anon", "mqtt"),
+    ("scan_msrpc", "Accessible-MS-RPC", OPEN, "accessible-msrpc", ""),
+    ("scan_mssql", "Open-MSSQL", VULNERABLE, "open-mssql", "mssql"),
+    ("scan_mysql", "Accessible-MySQL", VULNERABLE, "open-mysql", "mysql"),
+    ("scan_nat_pmp", "Open-NATPMP", VULNERABLE, "open-natpmp", "natpmp"),
+    ("scan_netbios", "Open-NetBIOS-Nameservice", VULNERABLE, "open-netbios-nameservice", "netbios-nameservice"),
+    ("scan_ntp", "NTP-Version", VULNERABLE, "ntp-version", "ntp"),
+    ("scan_ntpmonitor", "NTP-Monitor", VULNERABLE, "ntp-monitor", "ntp"),
+    ("scan_pop3", "Accessible-POP3", "other", "accessible-pop3", "pop3"),
+    ("scan_portmapper", "Open-Portmapper", VULNERABLE, "open-portmapper", "portmapper"),
+    ("scan_postgres", "Accessible-PostgreSQL", VULNERABLE, "open-postgres", "postgres"),
+    ("scan_qotd", "Open-QOTD", VULNERABLE, "open-qotd", "qotd"),
+    ("scan_rdp", "Accessible-RDP", VULNERABLE, "open-rdp", "rdp"),
+    ("scan_rdpeudp", "Accessible-MS-RDPEUDP", VULNERABLE, "accessible-msrdpeudp", ""),
+    ("scan_redis", "Open-Redis", VULNERABLE, "open-redis", "redis"),
+    ("scan_rsync", "Accessible-Rsync", VULNERABLE, "accessible-rsync", "rsync"),
+    ("scan_sip", "Accessible-SIP", VULNERABLE, "open-sip", "sip"),
+    ("scan_slp", "Accessible-SLP", VULNERABLE, "open-slp", "slp"),
+    ("scan_smb", "Accessible-SMB", VULNERABLE, "open-smb", "smb"),
+    ("scan_smtp", "Accessible-SMTP", "other", "open-smtp", "smtp"),
+    ("scan_smtp_vulnerable", "Vulnerable-SMTP", VULNERABLE, "vulnerable-smtp", "smtp"),
+    ("scan_snmp", "Open-SNMP", VULNERABLE, "open-snmp", "snmp"),
+    ("scan_socks", "Accessible-SOCKS4/5-Proxy", VULNERABLE, "open-socks", ""),
+    ("scan_ssdp", "Open-SSDP", VULNERABLE, "open-ssdp", "ssdp"),
+    ("scan_ssh", "Accessible-SSH", "other", "open-ssh", ""),
+    ("scan_ssl", "Accessible-SSL", "other", "open-ssl", "https"),
+    ("scan_ssl_freak", "SSL-FREAK-Vulnerable-Servers", WEAK, "ssl-freak", "https"),
+    ("scan_ssl_poodle", "SSL-POODLE-Vulnerable-Servers IPv4", WEAK, "ssl-poodle", "https"),
+    ("scan_telnet", "Accessible-Telnet", VULNERABLE, "open-telnet", "telnet"),
+    ("scan_tftp", "Open-TFTP", VULNERABLE, "open-tftp", "tftp"),
+    ("scan_ubiquiti", "Accessible-Ubiquiti-Discovery-Service", VULNERABLE, "accessible-ubiquiti-discovery-service", ""),
+    ("scan_vnc", "Accessible-VNC", VULNERABLE, "open-vnc", "vnc"),
+    ("scan_ws_discovery", "Accessible-WS-Discovery-Service", VULNERABLE, "open-ws-discovery", "ws-discovery"),
+    ("scan_xdmcp", "Open-XDMCP", VULNERABLE, "open-xdmcp", "xdmcp"),
+    ("spam_url", "Spam-URL", "spam", "spam-url", ""),
+];
+
+/// What columns mean whose name is the same in many reports. Required ones come first.
+const COLUMNS: &[(&str, Field, Convert)] = &[
+    ("timestamp", Field::TIME_SOURCE, Convert::Utc),
+    ("ip", Field::SOURCE_IP, Convert::Ip),
+    ("src_ip", Field::SOURCE_IP, Convert::Ip),
+    ("port", Field::SOURCE_PORT, Convert::Int),
+    ("src_port", Field::SOURCE_PORT, Convert::Int),
+    ("severity", Field::SEVERITY, Convert::Known),
+    ("protocol", Field::PROTOCOL_TRANSPORT, Convert::Text),
+    ("hostname", Field::SOURCE_REVERSE_DNS, Convert::Text),
+    ("src_hostname", Field::SOURCE_REVERSE_DNS, Convert::Text),
+    ("asn", Field::SOURCE_ASN, Convert::NotZero),
+    ("src_asn", Field::SOURCE_ASN, Convert::NotZero),
+    ("geo", Field::SOURCE_GEOLOCATION_CC, Convert::Text),
+    ("src_geo", Field::SOURCE_GEOLOCATION_CC, Convert::Text),
+    ("region", Field::SOURCE_GEOLOCATION_REGION, Convert::Text),
+    ("src_region", Field::SOURCE_GEOLOCATION_REGION, Convert::Text),
+    ("city", Field::SOURCE_GEOLOCATION_CITY, Convert::Text),
+    ("src_city", Field::SOURCE_GEOLOCATION_CITY, Convert::Text),
+    ("dst_ip", Field::DESTINATION_IP, Convert::Ip),
+    ("dst_port", Field::DESTINATION_PORT, Convert::Int),
+    ("dst_hostname", Field::DESTINATION_REVERSE_DNS, Convert::Known),
+    ("dst_asn", Field::DESTINATION_ASN, Convert::NotZero),
+    ("dst_geo", Field::DESTINATION_GEOLOCATION_CC, Convert::Text),
+    ("dst_region", Field::DESTINATION_GEOLOCATION_REGION, Convert::Text),
+    ("dst_city", Field::DESTINATION_GEOLOCATION_CITY, Convert::Text),
+    ("device_vendor", Field::PRODUCT_VENDOR, Convert::Known),
+    ("device_model", Field::PRODUCT_NAME, Convert::Known),
+    ("device_version", Field::PRODUCT_VERSION, Convert::Known),
+    ("infection", Field::MALWARE_NAME, Convert::Known),
+    ("md5", Field::MALWARE_HASH_MD5, Convert::Known),
+    ("sha1", Field::MALWARE_HASH_SHA1, Convert::Known),
+    ("sha256", Field::MALWARE_HASH_SHA256, Convert::Known),
+    ("status", Field::STATUS, Convert::Text),
+    ("tag", Field::PRODUCT_VULNERABILITIES, Convert::Cve),
+];
+
+/// Columns kept under another `extra.` name, or as numbers and truth values.
+const EXTRAS: &[(&str, &str, Convert)] = &[
+    ("tag", "tag", Convert::Known),
+    ("naics", "naics", Convert::NotZero),
+    ("src_naics", "source.naics", Convert::NotZero),
+    ("dst_naics", "destination.naics", Convert::NotZero),
+    ("src_sector", "source.sector", Convert::Known),
+    ("dst_sector", "destination.sector", Convert::Known),
+    ("amplification", "amplification", Convert::Float),
+    ("min_amplification", "min_amplification", Convert::Float),
+    ("response_size", "response_size", Convert::Int),
+    ("content_length", "content_length", Convert::Int),
+    ("http_code", "http_code", Convert::Int),
+    ("cert_length", "cert_length", Convert::Int),
+    ("count", "count", Convert::Int),
+    ("avg_pps", "avg_pps", Convert::Float),
+    ("max_pps", "max_pps", Convert::Float),
+    ("uptime", "uptime", Convert::Int),
+    ("http_date", "http_date", Convert::Date),
+    ("start_time", "start_time", Convert::Date),
+    ("end_time", "end_time", Convert::Date),
+    ("browser_trusted", "browser_trusted", Convert::Bool),
+    ("cert_valid", "cert_valid", Convert::Bool),
+    ("cert_expired", "cert_expired", Convert::Bool),
+    ("self_signed", "self_signed", Convert::Bool),
+];
+
+/// The built-in types, with the IPv6 edition of each `scan_...`.
+pub(super) fn reports() -> Vec<Report> {
+    let mut reports = Vec::new();
+    for known in REPORTS {
+        reports.push(report(known, known.0.into(), known.1.into()));
+        let Some(rest) = known.0.strip_prefix("scan_") else { continue };
+        reports.push(report(known, format!("scan6_{rest}").into(), format!("IPv6-{}", known.1).into()));
+    }
+    reports
+}
+
+fn report(
+    (name, _, kind, identifier, application): &Known,
+    file_name: std::borrow::Cow<'static, str>,
+    feed_name: std::borrow::Cow<'static, str>,
+) -> Report {
+    let mut constants =
+        vec![(Field::FEED_NAME, Value::Text(feed_name)), (Field::CLASSIFICATION_TYPE, Value::text(kind))];
+    for (field, text) in [(Field::CLASSIFICATION_IDENTIFIER, identifier), (Field::PROTOCOL_APPLICATION, application)] {
+        if !text.is_empty() {
+            constants.push((field, Value::text(text)));
+        }
+    }
+    let event = name.starts_with("event");
+    let mut columns: Vec<Mapping> = COLUMNS
+        .iter()
+        .map(|(column, field, convert)| Mapping {
+            column: (*column).into(),
+            target: Target::Field(*field),
+            convert: *convert,
+            required: match *column {
+                "timestamp" => true,
+                "ip" => !event && *name != "sandbox_dns",
+                "src_ip" => event,
+                _ => false,
+            },
+        })
+        .collect();
+    // What is infected with has no better name than the infection.
+    if identifier.is_empty() && event {
+        columns.push(Mapping {
+            column: "infection".into(),
+            target: Target::Field(Field::CLASSIFICATION_IDENTIFIER),
+            convert: Convert::Known,
+            required: false,
+        });
+    }
+    columns.extend(EXTRAS.iter().map(|(column, extra, convert)| Mapping {
+        column: (*column).into(),
+        target: Target::Extra((*extra).into()),
+        convert: *convert,
+        required: false,
+    }));
+    Report { file_name: file_name.clone(), key: file_name, constants, columns, others: Convert::Known }
+}
