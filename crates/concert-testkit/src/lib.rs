@@ -1,1 +1,9 @@
-//! testkit
+//! Peers to talk to: small real servers on loopback, for tests and for the demo.
+//!
+//! Each does what its protocol asks, keeps what it was given, and can be told to misbehave: refuse,
+//! stall, cut, answer without end. None of them is for use on a network.
+
+pub mod irc;
+pub mod listen;
+
+pub mod tls;
