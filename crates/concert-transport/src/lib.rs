@@ -8,6 +8,9 @@ pub mod collect;
 pub mod deliver;
 pub mod net;
 
+#[cfg(test)]
+mod memory;
+
 use std::path::PathBuf;
 
 use async_trait::async_trait;

@@ -3,6 +3,8 @@
 //! A collector reads its keys once, then owns its connection, its pace and its back-off. It never
 //! looks into a report. `push` is not here: the HTTP server is its door.
 
+pub mod file;
+
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -46,7 +48,7 @@ pub struct Listed {
 }
 
 /// Every collector there is.
-pub const ALL: &[Listed] = &[];
+pub const ALL: &[Listed] = &[file::LISTED];
 
 /// Waits so long, or until told to stop. Says whether to go on.
 pub async fn wait(stop: &CancellationToken, time: Duration) -> bool {

@@ -202,7 +202,6 @@ pub async fn body(mut response: Response, bytes_max: u64) -> Result<Vec<u8>, Str
 }
 
 /// An error of the client as a sentence: what it was and what lay beneath, without the URL.
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err, which passes by value")]
 pub fn reason(error: reqwest::Error) -> String {
     let error = error.without_url();
     if error.is_timeout() {

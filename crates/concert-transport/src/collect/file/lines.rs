@@ -1,0 +1,195 @@
+//! Standard input, read line by line: `path = "-"`.
+//!
+//! Complete lines become a report at most every half second; the end of the input ends the last
+//! line. A pipe cannot be acknowledged, so what was read and not yet kept is lost by a kill; while
+//! the intake takes nothing, reading stops and the writer waits.
+
+use std::io::Read;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use concert_model::{Origin, Problem, Receipt};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::collect::{Backoff, Setup, Told, wait};
+use crate::{Body, Collector, Health, Intake};
+
+/// Lines wait at most so long for company.
+pub(super) const TICK: Duration = Duration::from_millis(500);
+/// Largest report made of lines; a longer line is cut there.
+pub(super) const SPAN_BYTES_MAX: u64 = 8 << 20;
+/// Bytes read at a time.
+const READ_BYTES: usize = 64 * 1024;
+/// Reads that may wait to be taken; beyond that the writer waits.
+const READS_MAX: usize = 16;
+
+type Reader = Box<dyn Read + Send>;
+
+pub(super) struct Lines {
+    setup: Setup,
+    /// Standard input by default; taken once, because what was read from it is gone.
+    reader: Mutex<Option<Reader>>,
+    told: Told,
+}
+
+impl Lines {
+    pub(super) fn new(setup: &Setup) -> Self {
+        Self::of(setup, Box::new(std::io::stdin()))
+    }
+
+    pub(super) fn of(setup: &Setup, reader: Reader) -> Self {
+        Self { setup: setup.clone(), reader: Mutex::new(Some(reader)), told: Told::default() }
+    }
+
+    /// Reads until the end or until told to stop.
+    async fn follow(&self, intake: &dyn Intake, stop: &CancellationToken) -> Result<(), String> {
+        let reader = self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let Some(reader) = reader else { return Err("standard input was read before".into()) };
+        let mut chunks = start(reader)?;
+        let span = usize::try_from(self.setup.report_bytes_max.min(SPAN_BYTES_MAX)).unwrap_or(usize::MAX);
+        let (mut buffer, mut count, mut ended) = (Vec::new(), 0, false);
+        let mut due = Instant::now() + TICK;
+        while !ended {
+            tokio::select! {
+                () = stop.cancelled() => ended = true,
+                () = tokio::time::sleep_until(due) => {}
+                chunk = chunks.recv(), if buffer.len() < span => match chunk {
+                    Some(Ok(bytes)) => {
+                        buffer.extend_from_slice(&bytes);
+                        if buffer.len() < span {
+                            continue;
+                        }
+                    }
+                    Some(Err(why)) => {
+                        self.told.say(intake, &self.setup.feed, Health::Trouble(why));
+                        ended = true;
+                    }
+                    None => ended = true,
+                },
+            }
+            due = Instant::now() + TICK;
+            while let Some(report) = cut(&mut buffer, span, ended) {
+                self.deliver(intake, report, count, stop).await?;
+                count += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps one report, trying until it is taken. Told to stop, it tries once more at most.
+    async fn deliver(
+        &self,
+        intake: &dyn Intake,
+        bytes: Vec<u8>,
+        count: u64,
+        stop: &CancellationToken,
+    ) -> Result<(), String> {
+        let now = intake.now();
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+        loop {
+            let receipt = Receipt {
+                feed: self.setup.feed.clone(),
+                origin: Origin::Live(now, count),
+                received: now,
+                sender: String::new(),
+                file_name: String::new(),
+                url: String::new(),
+                media_type: String::new(),
+            };
+            match intake.keep(receipt, Body::Bytes(bytes.clone())).await {
+                Ok(_) => {
+                    self.told.say(intake, &self.setup.feed, Health::Good);
+                    return Ok(());
+                }
+                Err(why) => {
+                    let why = format!("lines from standard input cannot be kept now: {why}");
+                    self.told.say(intake, &self.setup.feed, Health::Trouble(why.clone()));
+                    if !wait(stop, backoff.pause()).await {
+                        return Err(why);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Reads in a thread of its own, because a read from a terminal or pipe cannot be called back: the
+/// thread is left to itself when the program ends.
+fn start(mut reader: Reader) -> Result<mpsc::Receiver<Result<Vec<u8>, String>>, String> {
+    let (sender, receiver) = mpsc::channel(READS_MAX);
+    let read = move || {
+        let mut space = vec![0; READ_BYTES];
+        loop {
+            let message = match reader.read(&mut space) {
+                Ok(0) => return,
+                Ok(count) => Ok(space.get(..count).unwrap_or_default().to_vec()),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(format!("standard input cannot be read: {error}")),
+            };
+            let last = message.is_err();
+            if sender.blocking_send(message).is_err() || last {
+                return;
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("standard input".into()).spawn(read);
+    thread.map(|_| receiver).map_err(|error| format!("standard input cannot be read: {error}"))
+}
+
+/// Takes the complete lines from the front, no more than `span` bytes. At the end, and where one
+/// line is longer than that, what is there is taken as it is.
+pub(super) fn cut(buffer: &mut Vec<u8>, span: usize, ended: bool) -> Option<Vec<u8>> {
+    let within = buffer.get(..span).unwrap_or(buffer);
+    let length = match within.iter().rposition(|byte| *byte == b'\n') {
+        Some(at) if !ended || within.len() < buffer.len() => at + 1,
+        None if !ended && within.len() < span => 0,
+        _ => within.len(),
+    };
+    if length == 0 {
+        return None;
+    }
+    let rest = buffer.split_off(length);
+    Some(std::mem::replace(buffer, rest))
+}
+
+#[async_trait]
+impl Collector for Lines {
+    async fn run(&self, intake: &dyn Intake, stop: CancellationToken) {
+        if let Err(why) = self.follow(intake, &stop).await {
+            self.told.say(intake, &self.setup.feed, Health::Trouble(why));
+        }
+        stop.cancelled().await;
+    }
+
+    async fn once(&self, intake: &dyn Intake) -> Result<(), String> {
+        self.follow(intake, &CancellationToken::new()).await
+    }
+
+    async fn check(&self) -> Result<String, Problem> {
+        Ok("standard input is read line by line".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_complete_lines_are_taken_before_the_end() {
+        let check = |text: &str, ended: bool, want: Option<&str>, rest: &str| {
+            let mut buffer = text.as_bytes().to_vec();
+            let taken = cut(&mut buffer, 8, ended).map(|bytes| String::from_utf8(bytes).unwrap());
+            assert_eq!((taken.as_deref(), String::from_utf8(buffer).unwrap().as_str()), (want, rest), "{text:?}");
+        };
+        check("", true, None, "");
+        check("a\nb", false, Some("a\n"), "b");
+        check("a\nb", true, Some("a\nb"), "");
+        check("ab", false, None, "ab");
+        check("abcdefgh", false, Some("abcdefgh"), "");
+        check("abcdefghij\n", false, Some("abcdefgh"), "ij\n");
+        check("a\nbcdefghij", true, Some("a\n"), "bcdefghij");
+    }
+}

@@ -1,0 +1,136 @@
+//! Files: `collect = { type = "file", path = "in/", pattern = "*.csv", mode = "drop" }`.
+//!
+//! Two modes. `drop`: each file is one report; it is taken once it has stopped changing and moved to
+//! `done/` when durable. `tail`: files grow, and their complete lines are reports as they come. The
+//! path `-` is the standard input, read line by line. Names that begin with a dot are left alone,
+//! and so is everything that is not a plain file.
+
+mod dropped;
+mod lines;
+mod pattern;
+mod tail;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+use concert_model::Keys;
+
+use self::dropped::Dropped;
+use self::lines::Lines;
+use self::pattern::Pattern;
+use self::tail::Tail;
+use super::{Listed, Setup};
+use crate::Collector;
+
+/// The entry in the list of collectors.
+pub const LISTED: Listed = Listed {
+    name: "file",
+    about: "takes the files of a folder, or follows growing files and standard input line by line",
+    read,
+};
+
+/// Files looked at in one folder at a time; the rest waits for the next look.
+const FILES_MAX: usize = 100_000;
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Drop,
+    Tail,
+}
+
+/// Where following a file begins that was never seen before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum From {
+    Start,
+    End,
+}
+
+fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
+    let path = keys.require("path", "folder with the files, or one file to follow, or - for standard input");
+    let pattern = keys.text_or("pattern", "*", "which file names, with * and ?");
+    let modes = [("drop", Mode::Drop), ("tail", Mode::Tail)];
+    let mode = keys.choice_or("mode", &modes, "drop", "drop: each file is a report; tail: follow growing files");
+    let every = keys.duration_or("every", "1s", "how often the folder is looked at (drop)");
+    let settle = keys.duration_or("settle", "1s", "how long a file must stay unchanged before it is taken (drop)");
+    let places = [("start", From::Start), ("end", From::End)];
+    let from = keys.choice_or("from", &places, "start", "where to begin in a file never seen before (tail)");
+    let wide = |time: Duration| time.clamp(Duration::from_millis(100), Duration::from_secs(86_400));
+    let (path, mode, from) = (path?, mode?, from?);
+    if path == "-" {
+        return Some(Box::new(Lines::new(setup)));
+    }
+    let pattern = match Pattern::new(&pattern) {
+        Ok(pattern) => pattern,
+        Err(why) => {
+            keys.problem("pattern", why, "write a file name with * and ?, without folders: \"*.csv\"");
+            return None;
+        }
+    };
+    Some(match mode {
+        Mode::Drop => Box::new(Dropped::new(setup, &path, pattern, wide(every), wide(settle))),
+        Mode::Tail => Box::new(Tail::new(setup, &path, pattern, from)),
+    })
+}
+
+/// What tells whether a file is the same and unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    /// Nanoseconds since 1970, of the last write.
+    modified: i128,
+    /// Nanoseconds since 1970, of the last change of name, mode or content.
+    changed: i128,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Stamp {
+        let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        Stamp {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Same file with the same content, as far as can be told without reading it.
+    fn same_content(&self, other: &Stamp) -> bool {
+        Stamp { changed: 0, ..*self } == Stamp { changed: 0, ..*other }
+    }
+}
+
+/// A file name for people and for the report; bytes that are not UTF-8 are replaced.
+fn shown(name: &std::ffi::OsStr) -> String {
+    name.to_string_lossy().into_owned()
+}
+
+/// Plain files of a folder that match, oldest first.
+fn list(folder: &Path, pattern: &Pattern) -> Result<Vec<(std::ffi::OsString, Stamp)>, String> {
+    let say = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(say)? {
+        let entry = entry.map_err(say)?;
+        let name = entry.file_name();
+        if !pattern.matches(&name) {
+            continue;
+        }
+        // A file may be gone between the listing and the look at it; that is no trouble.
+        let Ok(metadata) = entry.metadata() else { continue };
+        if metadata.is_file() {
+            found.push((name, Stamp::of(&metadata)));
+        }
+        if found.len() == FILES_MAX {
+            break;
+        }
+    }
+    found.sort_by(|(a, x), (b, y)| (x.modified, a).cmp(&(y.modified, b)));
+    Ok(found)
+}

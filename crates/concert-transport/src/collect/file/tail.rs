@@ -1,0 +1,244 @@
+//! Mode `tail`: growing files, their complete lines as reports at most every half second.
+//!
+//! `path` is one file, or a folder of which every file that matches is followed. What is remembered
+//! of a file hangs on its inode, so it may be renamed (log rotation): the old file is read to its
+//! end before the new one. A file that became shorter, or that begins with other bytes than before,
+//! is a new file. Before lines are kept, the span they fill is remembered; after a kill exactly that
+//! span is read again, so nothing is doubled. A last line without its end waits for it; only when
+//! the file has been rotated away is it taken as it is.
+
+mod span;
+mod state;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use concert_model::{Origin, Problem, Receipt};
+use tokio_util::sync::CancellationToken;
+
+use self::span::Span;
+use self::state::State;
+use super::lines::{SPAN_BYTES_MAX, TICK};
+use super::{From, Pattern, Stamp, list, shown};
+use crate::collect::{Backoff, Setup, Told, wait};
+use crate::{Body, Collector, Health, Intake};
+
+/// Files followed at a time.
+const FOLLOWED_MAX: usize = 1000;
+/// A file rotated away is let go when nothing was written to it for so long: its writer may hold it
+/// open until it is told to begin the new one.
+const QUIET: Duration = Duration::from_secs(10);
+
+pub(super) struct Tail {
+    setup: Setup,
+    path: PathBuf,
+    pattern: Pattern,
+    from: From,
+    told: Told,
+}
+
+/// One file found where we look.
+struct Found {
+    name: OsString,
+    path: PathBuf,
+    stamp: Stamp,
+}
+
+/// What one look at all files came to.
+#[derive(Default)]
+struct Round {
+    /// More waits to be read.
+    more: bool,
+    /// The last thing that went wrong.
+    trouble: Option<String>,
+}
+
+impl Tail {
+    pub(super) fn new(setup: &Setup, path: &str, pattern: Pattern, from: From) -> Self {
+        Self { setup: setup.clone(), path: setup.path(path), pattern, from, told: Told::default() }
+    }
+
+    /// The files to follow, oldest first. A file that does not exist yet is no trouble.
+    async fn look(&self) -> Result<Vec<Found>, String> {
+        let say = |error: std::io::Error| format!("{}: {error}", self.path.display());
+        let metadata = match tokio::fs::metadata(&self.path).await {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(say(error)),
+        };
+        if !metadata.is_dir() {
+            let name = self.path.file_name().unwrap_or_default().to_owned();
+            return Ok(vec![Found { name, path: self.path.clone(), stamp: Stamp::of(&metadata) }]);
+        }
+        let (folder, pattern) = (self.path.clone(), self.pattern.clone());
+        let listing = tokio::task::spawn_blocking(move || list(&folder, &pattern));
+        let found = listing.await.map_err(|error| error.to_string())??;
+        if found.len() > FOLLOWED_MAX {
+            return Err(format!("{} holds more than {FOLLOWED_MAX} files to follow", self.path.display()));
+        }
+        let path = |name: &OsString| self.path.join(name);
+        Ok(found.into_iter().map(|(name, stamp)| Found { path: path(&name), name, stamp }).collect())
+    }
+
+    /// One look at all files: new ones are noted, all are read.
+    async fn round(&self, intake: &dyn Intake, state: &mut State) -> Round {
+        let mut round = Round::default();
+        let found = match self.look().await {
+            Ok(found) => found,
+            Err(why) => {
+                round.trouble = Some(why);
+                return round;
+            }
+        };
+        if let Err(why) = self.note_new(intake, state, &found).await {
+            round.trouble = Some(why);
+            return round;
+        }
+        for at in 0..state.files.len() {
+            let Some(file) = state.files.get_mut(at) else { break };
+            let seen = found.iter().find(|found| file.is(&found.stamp)).map(|found| found.path.as_path());
+            file.gone = seen.is_none();
+            let opened = file.open(seen, &self.path).await;
+            let read = match opened {
+                Ok(()) => self.read(intake, state, at).await,
+                Err(why) => Err(why),
+            };
+            match read {
+                Ok(more) => round.more |= more,
+                Err(why) => round.trouble = Some(why),
+            }
+        }
+        let before = state.files.len();
+        state.files.retain(|file| !file.finished);
+        if state.files.len() != before
+            && let Err(why) = self.remember(intake, state).await
+        {
+            round.trouble = Some(why);
+        }
+        round
+    }
+
+    /// Takes up files never seen before.
+    async fn note_new(&self, intake: &dyn Intake, state: &mut State, found: &[Found]) -> Result<(), String> {
+        let (before, first_look) = (state.files.len(), std::mem::replace(&mut state.fresh, false));
+        for file in found {
+            if state.files.iter().any(|known| known.is(&file.stamp)) || state.files.len() >= FOLLOWED_MAX {
+                continue;
+            }
+            let mut followed = state.add(shown(&file.name), &file.stamp);
+            if first_look && self.from == From::End {
+                followed.offset = span::last_line_start(&file.path, file.stamp.size).await;
+                followed.head = span::head(&file.path, followed.offset).await;
+                followed.plan = followed.offset;
+            }
+            state.files.push(followed);
+        }
+        // Files rotated away come first, so that lines keep their order.
+        state.files.sort_by_key(|file| file.serial);
+        if first_look || state.files.len() != before {
+            self.remember(intake, state).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads one span of one file and keeps it. Says whether more waits.
+    async fn read(&self, intake: &dyn Intake, state: &mut State, at: usize) -> Result<bool, String> {
+        let Some(file) = state.files.get_mut(at) else { return Ok(false) };
+        if file.is_unchanged().await {
+            return Ok(false);
+        }
+        if file.was_truncated().await {
+            tracing::info!(feed = self.setup.feed, "{} was begun anew; it is read from its start.", file.name);
+            state.begin_anew(at);
+        }
+        let Some(file) = state.files.get_mut(at) else { return Ok(false) };
+        let ending = file.is_quiet(intake.now()).await;
+        let span = file.next_span(self.setup.report_bytes_max.min(SPAN_BYTES_MAX), ending).await?;
+        let Some(Span { start, bytes, more }) = span else {
+            file.finished = ending;
+            return Ok(false);
+        };
+        let end = start + bytes.len() as u64;
+        let (name, inode, serial) = (file.name.clone(), file.inode, file.serial);
+        if file.plan != end {
+            file.plan = end;
+            self.remember(intake, state).await?;
+        }
+        let receipt = Receipt {
+            feed: self.setup.feed.clone(),
+            origin: Origin::File(format!("{name}@{inode}:{start}#{serial}")),
+            received: intake.now(),
+            sender: String::new(),
+            file_name: name.clone(),
+            url: String::new(),
+            media_type: String::new(),
+        };
+        let kept = intake.keep(receipt, Body::Bytes(bytes)).await;
+        kept.map_err(|why| format!("lines of {name} cannot be kept now: {why}"))?;
+        if let Some(file) = state.files.get_mut(at) {
+            file.offset = end;
+            file.note_head().await;
+        }
+        self.remember(intake, state).await?;
+        Ok(more)
+    }
+
+    async fn remember(&self, intake: &dyn Intake, state: &State) -> Result<(), String> {
+        let written = intake.remember(&self.setup.feed, "tail", &state.write()).await;
+        written.map_err(|why| format!("the place in the files cannot be remembered: {why}"))
+    }
+
+    async fn recall(&self, intake: &dyn Intake) -> State {
+        State::read(intake.recall(&self.setup.feed, "tail").await.as_deref())
+    }
+}
+
+#[async_trait]
+impl Collector for Tail {
+    async fn run(&self, intake: &dyn Intake, stop: CancellationToken) {
+        let mut state = self.recall(intake).await;
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+        while !stop.is_cancelled() {
+            let round = self.round(intake, &mut state).await;
+            let pause = match round.trouble {
+                None => {
+                    backoff.reset();
+                    self.told.say(intake, &self.setup.feed, Health::Good);
+                    if round.more { Duration::ZERO } else { TICK }
+                }
+                Some(why) => {
+                    self.told.say(intake, &self.setup.feed, Health::Trouble(why));
+                    backoff.pause()
+                }
+            };
+            if !wait(&stop, pause).await {
+                return;
+            }
+        }
+    }
+
+    async fn once(&self, intake: &dyn Intake) -> Result<(), String> {
+        let mut state = self.recall(intake).await;
+        let outcome = loop {
+            let round = self.round(intake, &mut state).await;
+            match round.trouble {
+                Some(why) => break Err(why),
+                None if !round.more => break Ok(()),
+                None => {}
+            }
+        };
+        let health = outcome.clone().map_or_else(Health::Trouble, |()| Health::Good);
+        self.told.say(intake, &self.setup.feed, health);
+        outcome
+    }
+
+    async fn check(&self) -> Result<String, Problem> {
+        match self.look().await {
+            Ok(found) if found.is_empty() => Ok(format!("{}: nothing to follow yet", self.path.display())),
+            Ok(found) => Ok(format!("{}: {} files to follow", self.path.display(), found.len())),
+            Err(why) => Err(Problem::new(why).hint("let Concert read it")),
+        }
+    }
+}

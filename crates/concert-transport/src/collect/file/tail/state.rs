@@ -1,0 +1,182 @@
+//! What is remembered of followed files: one JSON text that survives restarts.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use concert_model::Time;
+use serde_json::{Value, json};
+use tokio::fs::File;
+
+use super::super::Stamp;
+use super::QUIET;
+
+/// All files followed by one feed.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) files: Vec<Followed>,
+    /// Counts files seen; it tells two files apart that had the same inode one after the other.
+    next_serial: u64,
+    /// Nothing was ever remembered: this is the first look.
+    pub(super) fresh: bool,
+}
+
+/// One file and how far it was read.
+pub(super) struct Followed {
+    pub(super) name: String,
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    pub(super) serial: u64,
+    /// Everything before it is durable.
+    pub(super) offset: u64,
+    /// End of the span being kept; the same as `offset` when none is.
+    pub(super) plan: u64,
+    /// Hash of its first bytes: of a file that begins otherwise the offset means nothing.
+    pub(super) head: Option<Head>,
+    pub(super) file: Option<File>,
+    /// It is no longer found under its name.
+    pub(super) gone: bool,
+    /// Size and last write when it was last read to its end.
+    pub(super) read_to: Option<(u64, SystemTime)>,
+    /// Nothing more is to be expected of it.
+    pub(super) finished: bool,
+}
+
+/// Hash of the first bytes of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) length: u64,
+    pub(super) hash: String,
+}
+
+impl State {
+    /// Reads what [`State::write`] wrote. What cannot be read is taken as never written.
+    pub(super) fn read(text: Option<&str>) -> State {
+        let value: Option<Value> = text.and_then(|text| serde_json::from_str(text).ok());
+        let Some(value) = value else { return State { fresh: true, ..State::default() } };
+        let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
+        let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let files = value.get("files").and_then(Value::as_array).into_iter().flatten();
+        let files = files.map(|file| Followed {
+            name: text(file, "name"),
+            device: number(file, "device"),
+            inode: number(file, "inode"),
+            serial: number(file, "serial"),
+            offset: number(file, "offset"),
+            plan: number(file, "plan"),
+            head: Some(Head { length: number(file, "head_length"), hash: text(file, "head") })
+                .filter(|head| head.length > 0),
+            file: None,
+            gone: false,
+            read_to: None,
+            finished: false,
+        });
+        State { files: files.collect(), next_serial: number(&value, "next_serial"), fresh: false }
+    }
+
+    pub(super) fn write(&self) -> String {
+        let file = |file: &Followed| {
+            json!({
+                "name": file.name, "device": file.device, "inode": file.inode, "serial": file.serial,
+                "offset": file.offset, "plan": file.plan,
+                "head": file.head.as_ref().map_or("", |head| &head.hash),
+                "head_length": file.head.as_ref().map_or(0, |head| head.length),
+            })
+        };
+        let files: Vec<Value> = self.files.iter().map(file).collect();
+        json!({ "next_serial": self.next_serial, "files": files }).to_string()
+    }
+
+    /// A file seen for the first time, to be read from its start.
+    pub(super) fn add(&mut self, name: String, stamp: &Stamp) -> Followed {
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        Followed {
+            name,
+            device: stamp.device,
+            inode: stamp.inode,
+            serial,
+            offset: 0,
+            plan: 0,
+            head: None,
+            file: None,
+            gone: false,
+            read_to: None,
+            finished: false,
+        }
+    }
+
+    /// The same inode holds another content now.
+    pub(super) fn begin_anew(&mut self, at: usize) {
+        let serial = self.next_serial;
+        if let Some(file) = self.files.get_mut(at) {
+            self.next_serial += 1;
+            (file.serial, file.offset, file.plan, file.head) = (serial, 0, 0, None);
+            file.read_to = None;
+        }
+    }
+}
+
+impl Followed {
+    pub(super) fn is(&self, stamp: &Stamp) -> bool {
+        self.device == stamp.device && self.inode == stamp.inode
+    }
+
+    /// Opens the file where it is not open yet: where it was seen, else under whatever name it was
+    /// given in the folder where its path is.
+    pub(super) async fn open(&mut self, seen: Option<&Path>, path: &Path) -> Result<(), String> {
+        if self.file.is_some() || self.finished {
+            return Ok(());
+        }
+        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+        let place = match seen {
+            Some(seen) => Some(seen.to_owned()),
+            None => find(folder, self.device, self.inode),
+        };
+        let Some(place) = place else {
+            self.finished = true;
+            return Err(format!(
+                "{} was moved away while Concert did not run; what may have followed byte {} in it is not read",
+                self.name, self.offset
+            ));
+        };
+        let file = File::open(&place).await.map_err(|error| format!("{}: {error}", place.display()))?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Whether it was read to its end and not written to since.
+    pub(super) async fn is_unchanged(&mut self) -> bool {
+        let now = self.size_and_write().await;
+        !self.gone && now.is_some() && now == self.read_to
+    }
+
+    /// Whether it was rotated away, and its writer has let go of it.
+    pub(super) async fn is_quiet(&mut self, now: Time) -> bool {
+        if !self.gone {
+            return false;
+        }
+        let Some((_, written)) = self.size_and_write().await else { return true };
+        let written = written.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+        let age = i128::from(now.0) - i128::try_from(written).unwrap_or(i128::MAX);
+        age >= i128::try_from(QUIET.as_micros()).unwrap_or(i128::MAX)
+    }
+
+    pub(super) async fn size_and_write(&mut self) -> Option<(u64, SystemTime)> {
+        let metadata = self.file.as_mut()?.metadata().await.ok()?;
+        Some((metadata.len(), metadata.modified().ok()?))
+    }
+}
+
+/// Looks for an inode in a folder, whatever its name is now.
+fn find(folder: &Path, device: u64, inode: u64) -> Option<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    for entry in entries.take(super::super::FILES_MAX) {
+        let entry = entry.ok()?;
+        let Ok(metadata) = entry.metadata() else { continue };
+        let stamp = Stamp::of(&metadata);
+        if metadata.is_file() && stamp.device == device && stamp.inode == inode {
+            return Some(entry.path());
+        }
+    }
+    None
+}

@@ -1,0 +1,290 @@
+//! Both modes over real folders: what is taken, what is left, what survives a kill.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_model::Origin;
+use tokio_util::sync::CancellationToken;
+
+use super::LISTED;
+use super::lines::Lines;
+use crate::Collector;
+use crate::memory::{Memory, read, setup};
+
+fn collector(site: &Path, text: &str) -> Box<dyn Collector> {
+    read(&LISTED, &setup(site), text).unwrap()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.metadata().unwrap().is_file())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Writes a file as if it had been written long ago.
+fn old(path: &Path, text: &str, age: u64) {
+    fs::write(path, text).unwrap();
+    let time = std::time::SystemTime::now() - Duration::from_secs(age);
+    fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+/// Runs `once`, stopped dead after so many steps. Says whether it came to its end.
+async fn killed_after(collector: &dyn Collector, memory: &Memory, steps: usize) -> bool {
+    memory.kill_after(Some(steps));
+    let ended = tokio::time::timeout(Duration::from_millis(300), collector.once(memory)).await.is_ok();
+    memory.kill_after(None);
+    ended
+}
+
+#[tokio::test]
+async fn files_are_taken_oldest_first_and_moved_to_done() {
+    let site = tempfile::tempdir().unwrap();
+    let folder = site.path().join("in");
+    fs::create_dir(&folder).unwrap();
+    old(&folder.join("b.csv"), "first\n", 500);
+    old(&folder.join("a.csv"), "second\n", 400);
+    old(&folder.join(".c.csv"), "hidden\n", 300);
+    old(&folder.join("d.txt"), "other\n", 300);
+    let memory = Memory::default();
+    collector(site.path(), "path = \"in/\"\npattern = \"*.csv\"").once(&memory).await.unwrap();
+    assert_eq!(memory.texts(), ["first\n", "second\n"]);
+    assert_eq!(memory.kept()[0].0.origin, Origin::File("b.csv".into()));
+    assert_eq!(names(&folder), [".c.csv", "d.txt"]);
+    assert_eq!(names(&folder.join("done")), ["a.csv", "b.csv"]);
+}
+
+#[tokio::test]
+async fn another_file_of_the_same_name_is_another_report_and_overwrites_nothing() {
+    let site = tempfile::tempdir().unwrap();
+    let memory = Memory::default();
+    let collector = collector(site.path(), "path = \".\"");
+    for text in ["one\n", "two\n", "two\n", "three\n"] {
+        old(&site.path().join("list.csv"), text, 60);
+        collector.once(&memory).await.unwrap();
+    }
+    assert_eq!(memory.texts(), ["one\n", "two\n", "three\n"]);
+    let done = names(&site.path().join("done"));
+    assert_eq!(done.len(), 4, "{done:?}");
+    assert!(done.iter().all(|name| name.starts_with("list") && name.ends_with(".csv")), "{done:?}");
+}
+
+#[tokio::test]
+async fn a_file_still_being_written_is_not_taken() {
+    let site = tempfile::tempdir().unwrap();
+    let memory = Arc::new(Memory::default());
+    let stop = CancellationToken::new();
+    let collector = collector(site.path(), "path = \".\"\nevery = \"100ms\"\nsettle = \"300ms\"");
+    let task = tokio::spawn({
+        let (memory, stop) = (Arc::clone(&memory), stop.clone());
+        async move { collector.run(&*memory, stop).await }
+    });
+    let path = site.path().join("slow.csv");
+    for count in 0..8 {
+        use std::io::Write;
+        let mut file = fs::File::options().create(true).append(true).open(&path).unwrap();
+        writeln!(file, "{count}").unwrap();
+        drop(file);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(memory.kept().len(), 0, "taken after line {count}");
+    }
+    memory.wait_for(1).await;
+    stop.cancel();
+    task.await.unwrap();
+    assert_eq!(memory.texts(), ["0\n1\n2\n3\n4\n5\n6\n7\n"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_goes_to_refused_with_a_reason() {
+    let site = tempfile::tempdir().unwrap();
+    old(&site.path().join("big.csv"), &"x".repeat((1 << 20) + 1), 60);
+    old(&site.path().join("good.csv"), "good\n", 60);
+    let memory = Memory::default();
+    collector(site.path(), "path = \".\"").once(&memory).await.unwrap();
+    assert_eq!(memory.texts(), ["good\n"]);
+    assert_eq!(names(&site.path().join("refused")), ["big.csv", "big.csv.reason"]);
+    let reason = fs::read_to_string(site.path().join("refused/big.csv.reason")).unwrap();
+    assert!(reason.contains("1048577 bytes are more than the 1048576 allowed"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_file_stays_where_it_is_while_the_intake_takes_nothing() {
+    let site = tempfile::tempdir().unwrap();
+    old(&site.path().join("a.csv"), "a\n", 60);
+    let memory = Memory::default();
+    let collector = collector(site.path(), "path = \".\"");
+    memory.refuse(Some("the disk is full"));
+    let why = collector.once(&memory).await.unwrap_err();
+    assert!(why.contains("a.csv cannot be kept now: the disk is full"), "{why}");
+    assert!(memory.trouble().contains("the disk is full"));
+    assert_eq!(names(site.path()), ["a.csv"]);
+    memory.refuse(None);
+    collector.once(&memory).await.unwrap();
+    assert_eq!(memory.texts(), ["a\n"]);
+}
+
+#[tokio::test]
+async fn a_kill_at_any_step_neither_loses_nor_doubles_a_file() {
+    for steps in 0..20 {
+        let site = tempfile::tempdir().unwrap();
+        let memory = Memory::default();
+        for name in ["a", "b", "c"] {
+            old(&site.path().join(name), name, 60);
+        }
+        let ended = killed_after(&*collector(site.path(), "path = \".\""), &memory, steps).await;
+        collector(site.path(), "path = \".\"").once(&memory).await.unwrap();
+        assert_eq!(memory.texts(), ["a", "b", "c"], "killed after {steps} steps");
+        assert_eq!(names(&site.path().join("done")), ["a", "b", "c"]);
+        if ended {
+            assert_eq!(steps, 6);
+            return;
+        }
+    }
+    panic!("it never came to its end");
+}
+
+#[test]
+fn mistakes_in_the_settings_are_told() {
+    let site = Path::new("/nowhere");
+    let check = |text: &str, want: &str| {
+        let Err(problems) = read(&LISTED, &setup(site), text) else { panic!("{text} was taken") };
+        assert!(problems.contains(want), "{problems}");
+    };
+    check("pattern = \"*\"", "`path` is missing");
+    check("path = \".\"\nmode = \"trail\"", "did you mean `tail`?");
+    check("path = \".\"\npattern = \"a/b\"", "is not a pattern");
+    check("path = \".\"\npatern = \"a\"", "did you mean `pattern`?");
+}
+
+fn append(path: &Path, text: &str) {
+    use std::io::Write;
+    let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+#[tokio::test]
+async fn complete_lines_of_a_growing_file_are_taken_once() {
+    let site = tempfile::tempdir().unwrap();
+    let path = site.path().join("app.log");
+    let memory = Memory::default();
+    let text = "path = \"app.log\"\nmode = \"tail\"";
+    collector(site.path(), text).once(&memory).await.unwrap();
+    append(&path, "one\ntwo\nthr");
+    collector(site.path(), text).once(&memory).await.unwrap();
+    collector(site.path(), text).once(&memory).await.unwrap();
+    assert_eq!(memory.texts(), ["one\ntwo\n"]);
+    append(&path, "ee\n");
+    collector(site.path(), text).once(&memory).await.unwrap();
+    assert_eq!(memory.texts(), ["one\ntwo\n", "three\n"]);
+}
+
+#[tokio::test]
+async fn a_rotated_file_is_finished_before_the_new_one() {
+    let site = tempfile::tempdir().unwrap();
+    let path = site.path().join("app.log");
+    let memory = Memory::default();
+    let text = "path = \"app.log\"\nmode = \"tail\"";
+    append(&path, "one\n");
+    collector(site.path(), text).once(&memory).await.unwrap();
+    append(&path, "two\nlast");
+    fs::rename(&path, site.path().join("app.log.1")).unwrap();
+    append(&path, "three\n");
+    collector(site.path(), text).once(&memory).await.unwrap();
+    assert_eq!(memory.texts(), ["one\n", "two\n", "three\n"]);
+    // Its writer lets go of it: the last line will have no end.
+    old(&site.path().join("app.log.1"), "one\ntwo\nlast", 60);
+    collector(site.path(), text).once(&memory).await.unwrap();
+    collector(site.path(), text).once(&memory).await.unwrap();
+    assert_eq!(memory.texts(), ["one\n", "two\n", "three\n", "last"]);
+    assert_eq!(memory.trouble(), "");
+}
+
+#[tokio::test]
+async fn a_truncated_file_is_read_from_its_start() {
+    let site = tempfile::tempdir().unwrap();
+    let path = site.path().join("app.log");
+    let memory = Memory::default();
+    let text = "path = \".\"\npattern = \"*.log\"\nmode = \"tail\"";
+    for content in ["one\n", "a longer line\n", "one\n", "one\n"] {
+        // The inode stays, and the second content is longer than the first.
+        fs::write(&path, "").unwrap();
+        append(&path, content);
+        collector(site.path(), text).once(&memory).await.unwrap();
+    }
+    // The last write could not be told from no write at all: same bytes, same length.
+    assert_eq!(memory.texts(), ["one\n", "a longer line\n", "one\n"]);
+}
+
+#[tokio::test]
+async fn from_end_skips_what_was_there_and_nothing_after() {
+    let site = tempfile::tempdir().unwrap();
+    let path = site.path().join("app.log");
+    let memory = Memory::default();
+    let text = "path = \"app.log\"\nmode = \"tail\"\nfrom = \"end\"";
+    append(&path, "old\nhal");
+    collector(site.path(), text).once(&memory).await.unwrap();
+    append(&path, "f\nnew\n");
+    collector(site.path(), text).once(&memory).await.unwrap();
+    assert_eq!(memory.texts(), ["half\nnew\n"]);
+}
+
+#[tokio::test]
+async fn a_kill_at_any_step_neither_loses_nor_doubles_a_line() {
+    let text = "path = \"app.log\"\nmode = \"tail\"";
+    for steps in 0..40 {
+        let site = tempfile::tempdir().unwrap();
+        let path = site.path().join("app.log");
+        let memory = Memory::default();
+        append(&path, "one\ntwo\n");
+        let mut ended = killed_after(&*collector(site.path(), text), &memory, steps).await;
+        append(&path, "three\n");
+        ended &= killed_after(&*collector(site.path(), text), &memory, steps).await;
+        append(&path, "four\n");
+        collector(site.path(), text).once(&memory).await.unwrap();
+        assert_eq!(memory.texts().concat(), "one\ntwo\nthree\nfour\n", "killed after {steps} steps");
+        if ended {
+            assert!(steps >= 6);
+            return;
+        }
+    }
+    panic!("it never came to its end");
+}
+
+#[tokio::test]
+async fn live_lines_come_within_half_a_second_and_a_bit() {
+    let site = tempfile::tempdir().unwrap();
+    let path = site.path().join("app.log");
+    let (memory, stop) = (Arc::new(Memory::default()), CancellationToken::new());
+    let collector = collector(site.path(), "path = \"app.log\"\nmode = \"tail\"");
+    let task = tokio::spawn({
+        let (memory, stop) = (Arc::clone(&memory), stop.clone());
+        async move { collector.run(&*memory, stop).await }
+    });
+    for count in 1..=3 {
+        append(&path, "line\n");
+        memory.wait_for(count).await;
+    }
+    stop.cancel();
+    task.await.unwrap();
+    assert_eq!(memory.texts(), ["line\n", "line\n", "line\n"]);
+}
+
+#[tokio::test]
+async fn standard_input_is_read_to_its_end() {
+    let site = tempfile::tempdir().unwrap();
+    let memory = Memory::default();
+    let text = format!("{}last without end", "a line of some length\n".repeat(100_000));
+    let lines = Lines::of(&setup(site.path()), Box::new(std::io::Cursor::new(text.clone().into_bytes())));
+    lines.once(&memory).await.unwrap();
+    assert_eq!(memory.texts().concat(), text);
+    let kept = memory.kept();
+    assert!(kept.iter().all(|(_, bytes)| bytes.len() <= 1 << 20), "within the cap");
+    let ends = kept.iter().take(kept.len() - 1).all(|(_, bytes)| bytes.ends_with(b"\n"));
+    assert!(ends, "lines are whole");
+}
