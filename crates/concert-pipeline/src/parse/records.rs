@@ -61,6 +61,8 @@ pub struct Record<'b> {
     pub line: u64,
     /// Its bytes, without the line end.
     pub raw: &'b [u8],
+    /// Whether a line end follows it. A report that was cut ends without one.
+    pub whole: bool,
     text: &'b str,
     arena: &'b str,
     spans: &'b [Span],
@@ -120,7 +122,7 @@ enum Split {
 
 /// What [`Records::advance`] found, without borrowing.
 enum Step {
-    Record { line: u64, start: usize, end: usize, utf8: bool },
+    Record { line: u64, start: usize, end: usize, whole: bool, utf8: bool },
     Comment { start: usize, end: usize, utf8: bool },
     Bad { line: u64, reason: &'static str },
     End,
@@ -187,10 +189,10 @@ impl<'r, 'i> Records<'r, 'i> {
         let slice = |start: usize, end: usize| self.buffer.get(start..end).unwrap_or_default();
         let text = |raw, utf8: bool| if utf8 { std::str::from_utf8(raw).unwrap_or_default() } else { "" };
         match step {
-            Step::Record { line, start, end, utf8 } => {
+            Step::Record { line, start, end, whole, utf8 } => {
                 let raw = slice(start, end);
                 let text = text(raw, utf8);
-                Some(Found::Record(Record { line, raw, text, arena: &self.arena, spans: &self.spans }))
+                Some(Found::Record(Record { line, raw, whole, text, arena: &self.arena, spans: &self.spans }))
             }
             Step::Comment { start, end, utf8 } => {
                 Some(Found::Comment(if utf8 { text(slice(start, end), true) } else { &self.arena }))
@@ -275,7 +277,7 @@ impl<'r, 'i> Records<'r, 'i> {
         if breaks > 0 && self.width.is_some_and(|width| width != self.spans.len()) {
             return self.bad("a quote opens on this line and does not close, or the columns do not fit the header");
         }
-        let line = self.line;
+        let (line, whole) = (self.line, next > end - start);
         self.line += 1 + breaks;
         self.at += next;
         self.arena.clear();
@@ -299,7 +301,7 @@ impl<'r, 'i> Records<'r, 'i> {
                 *span = Span { start: from, end: self.arena.len(), form: Form::Arena };
             }
         }
-        Step::Record { line, start, end, utf8 }
+        Step::Record { line, start, end, whole, utf8 }
     }
 
     /// The line that begins here is bad; the next record begins behind it.

@@ -144,10 +144,10 @@ impl Parser for Shadowserver {
             };
             if let Some(column) = &missing {
                 sink.reject(record.line, Fault::new(column.as_ref(), "the report has no such column"), record.raw);
-            } else if record.len() == header.len() {
-                sink.event(record.line, record.raw, |draft| fill(draft, &steps, &header, &record));
-            } else {
+            } else if record.len() > header.len() || (record.len() < header.len() && !record.whole) {
                 sink.reject(record.line, wrong_width(&record, &header), record.raw);
+            } else {
+                sink.event(record.line, record.raw, |draft| fill(draft, &steps, &header, &record));
             }
         }
     }
@@ -214,7 +214,13 @@ fn plan(report: &Report, header: &[String], sink: &mut Sink<'_>) -> Vec<Step> {
 fn fill(draft: &mut Draft<'_>, steps: &[Step], columns: &[String], record: &Record<'_>) -> Result<(), Fault> {
     let get = |index: usize| record.get(index);
     let row = Row { columns, get: &get };
+    // Real reports hold rows without their last optional columns. Such a row is an event if everything
+    // it does hold fits; otherwise a delimiter was lost and nothing in it can be trusted.
+    let short = record.len() < columns.len();
     for step in steps {
+        if short && step.required && step.column >= record.len() {
+            return Err(wrong_width(record, columns));
+        }
         let text = record.get(step.column).unwrap_or_default().trim();
         if text.is_empty() && !step.convert.takes_empty() {
             if step.field == Field::TIME_SOURCE && step.required {
@@ -230,7 +236,9 @@ fn fill(draft: &mut Draft<'_>, steps: &[Step], columns: &[String], record: &Reco
                     draft.set(step.field, &value);
                 }
             }
+            Err(_) if short => return Err(wrong_width(record, columns)),
             Err(reason) if step.required => return Err(Fault::new(&*step.name, reason)),
+            Err(_) if step.convert.drops() => {}
             Err(_) => keep(draft, &step.name, text)?,
         }
     }

@@ -72,6 +72,11 @@ impl Convert {
         matches!(self, Self::Category | Self::ExchangeType | Self::ExchangeIdentifier)
     }
 
+    /// Whether a text it refuses is nothing, and not worth keeping beside the field.
+    pub(super) fn drops(self) -> bool {
+        matches!(self, Self::Ip | Self::Network | Self::Domain)
+    }
+
     /// The value of a text without blanks around it, for a field. `Ok(None)` when it says nothing; the
     /// error is the reason why the field refuses it.
     pub(super) fn apply<'b>(

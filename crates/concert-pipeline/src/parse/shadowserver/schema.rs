@@ -127,7 +127,13 @@ impl Schema {
             best.push((report, score));
         }
         match best.as_slice() {
-            [(report, _)] => Ok(report),
+            // The IPv4 and IPv6 editions of a report say the same.
+            [(first, _), rest @ ..]
+                if rest.iter().all(|(other, _)| other.constants.get(1..) == first.constants.get(1..)) =>
+            {
+                let shortest = best.iter().min_by_key(|(report, _)| report.file_name.len());
+                Ok(shortest.map_or(*first, |(report, _)| *report))
+            }
             several => Err(several.iter().map(|(report, _)| report.file_name.as_ref()).collect()),
         }
     }

@@ -9,7 +9,7 @@ use super::convert::Convert;
 use super::schema::{Mapping, Report, Target};
 
 /// Name in file names; feed name; `classification.type`; `classification.identifier` and
-/// `protocol.application`, empty where the columns say it or nothing does.
+/// `protocol.application`, empty where nothing says it. `=infection` is the text of that column.
 type Known = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 const VULNERABLE: &str = "vulnerable-system";
@@ -27,8 +27,8 @@ const REPORTS: &[Known] = &[
     ("device_id", "Device-Identification IPv4", "undetermined", "device-id", ""),
     ("event4_ddos_participant", "DDoS-Participant", "ddos", "ddos-participant", ""),
     ("event4_honeypot_adb_scan", "Honeypot-ADB-Scanner", "scanner", "honeypot-adb-scan", "adb"),
-    ("event4_honeypot_brute_force", "Honeypot-Brute-Force-Events", "brute-force", "", ""),
-    ("event4_honeypot_darknet", "Honeypot-Darknet", "other", "", ""),
+    ("event4_honeypot_brute_force", "Honeypot-Brute-Force-Events", "brute-force", "=application", ""),
+    ("event4_honeypot_darknet", "Honeypot-Darknet", "other", "=tag", ""),
     ("event4_honeypot_ddos", "Honeypot-DDoS", "ddos", "honeypot-ddos", ""),
     ("event4_honeypot_ddos_amp", "Honeypot-Amplification-DDoS-Events", "ddos", "amplification-ddos-victim", ""),
     ("event4_honeypot_http_scan", "Honeypot-HTTP-Scan", "scanner", "honeypot-http-scan", "http"),
@@ -36,13 +36,13 @@ const REPORTS: &[Known] = &[
     ("event4_honeypot_rdp_scan", "Honeypot-RDP-Scanner", "scanner", "honeypot-rdp-scan", "rdp"),
     ("event4_honeypot_smb_scan", "Honeypot-SMB-Scanner", "scanner", "honeypot-smb-scan", "smb"),
     ("event4_ip_spoofer", "IP-Spoofer-Events", "masquerade", "ip-spoofer", ""),
-    ("event4_microsoft_sinkhole", "Microsoft-Sinkhole-Events IPv4", INFECTED, "", ""),
-    ("event4_microsoft_sinkhole_http", "Microsoft-Sinkhole-Events-HTTP IPv4", INFECTED, "", "http"),
-    ("event4_sinkhole", "Sinkhole-Events IPv4", INFECTED, "", ""),
+    ("event4_microsoft_sinkhole", "Microsoft-Sinkhole-Events IPv4", INFECTED, "=infection", ""),
+    ("event4_microsoft_sinkhole_http", "Microsoft-Sinkhole-Events-HTTP IPv4", INFECTED, "=infection", "http"),
+    ("event4_sinkhole", "Sinkhole-Events IPv4", INFECTED, "=infection", ""),
     ("event4_sinkhole_dns", "Sinkhole-DNS", "other", "sinkholedns", "dns"),
-    ("event4_sinkhole_http", "Sinkhole-Events-HTTP IPv4", INFECTED, "", "http"),
-    ("event6_sinkhole", "Sinkhole-Events IPv6", INFECTED, "", ""),
-    ("event6_sinkhole_http", "Sinkhole-Events-HTTP IPv6", INFECTED, "", "http"),
+    ("event4_sinkhole_http", "Sinkhole-Events-HTTP IPv4", INFECTED, "=infection", "http"),
+    ("event6_sinkhole", "Sinkhole-Events IPv6", INFECTED, "=infection", ""),
+    ("event6_sinkhole_http", "Sinkhole-Events-HTTP IPv6", INFECTED, "=infection", "http"),
     ("malware_url", "Malware-URL", "malware-distribution", "malware-url", ""),
     ("population_bgp", "Accessible-BGP", VULNERABLE, "accessible-bgp", "bgp"),
     ("population_http_proxy", "Accessible-HTTP-Proxy", "other", "accessible-http-proxy", "http"),
@@ -204,7 +204,7 @@ fn report(
     let mut constants =
         vec![(Field::FEED_NAME, Value::Text(feed_name)), (Field::CLASSIFICATION_TYPE, Value::text(kind))];
     for (field, text) in [(Field::CLASSIFICATION_IDENTIFIER, identifier), (Field::PROTOCOL_APPLICATION, application)] {
-        if !text.is_empty() {
+        if !text.is_empty() && !text.starts_with('=') {
             constants.push((field, Value::text(text)));
         }
     }
@@ -223,10 +223,9 @@ fn report(
             },
         })
         .collect();
-    // What is infected with has no better name than the infection.
-    if identifier.is_empty() && event {
+    if let Some(column) = identifier.strip_prefix('=') {
         columns.push(Mapping {
-            column: "infection".into(),
+            column: column.into(),
             target: Target::Field(Field::CLASSIFICATION_IDENTIFIER),
             convert: Convert::Known,
             required: false,
