@@ -1,6 +1,14 @@
 //! Real Shadowserver reports, with their schema file and with the built-in table.
 //! `CONCERT_SAMPLES` names the folder of samples.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "all of this is a test, also what stands outside its functions"
+)]
+
 #[path = "../src/parse/check.rs"]
 mod check;
 

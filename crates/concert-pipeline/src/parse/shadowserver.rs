@@ -144,7 +144,7 @@ impl Parser for Shadowserver {
             };
             if let Some(column) = &missing {
                 sink.reject(record.line, Fault::new(column.as_ref(), "the report has no such column"), record.raw);
-            } else if record.len() > header.len() || (record.len() < header.len() && !record.whole) {
+            } else if record.len() > header.len() || !long_enough(&record, header.len()) {
                 sink.reject(record.line, wrong_width(&record, &header), record.raw);
             } else {
                 sink.event(record.line, record.raw, |draft| fill(draft, &steps, &header, &record));
@@ -170,6 +170,12 @@ fn header(records: &mut Records<'_, '_>, sink: &mut Sink<'_>) -> Option<Vec<Stri
             Found::Comment(_) => {}
         }
     }
+}
+
+/// Real reports hold rows without their last optional columns. A row that lacks more, or is not even
+/// ended, was cut.
+fn long_enough(record: &Record<'_>, width: usize) -> bool {
+    record.len() >= width || (record.whole && record.len() >= width - width / 4)
 }
 
 fn wrong_width(record: &Record<'_>, header: &[String]) -> Fault {
@@ -214,8 +220,8 @@ fn plan(report: &Report, header: &[String], sink: &mut Sink<'_>) -> Vec<Step> {
 fn fill(draft: &mut Draft<'_>, steps: &[Step], columns: &[String], record: &Record<'_>) -> Result<(), Fault> {
     let get = |index: usize| record.get(index);
     let row = Row { columns, get: &get };
-    // Real reports hold rows without their last optional columns. Such a row is an event if everything
-    // it does hold fits; otherwise a delimiter was lost and nothing in it can be trusted.
+    // A short row is an event if everything it does hold fits; otherwise a delimiter was lost in it and
+    // nothing can be trusted.
     let short = record.len() < columns.len();
     for step in steps {
         if short && step.required && step.column >= record.len() {

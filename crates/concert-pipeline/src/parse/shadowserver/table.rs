@@ -218,7 +218,8 @@ fn report(
             required: match *column {
                 "timestamp" => true,
                 "ip" => !event && *name != "sandbox_dns",
-                "src_ip" => event,
+                "port" => name.starts_with("scan_") || name.starts_with("population_"),
+                "src_ip" | "src_port" => event,
                 _ => false,
             },
         })
