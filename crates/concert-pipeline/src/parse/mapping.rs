@@ -67,6 +67,7 @@ enum TimeFormat {
 pub struct Mapping {
     columns: Vec<Column>,
     by_name: HashMap<String, usize>,
+    takes_field_names: bool,
     keep_unmapped: bool,
     require: Vec<Field>,
     time_formats: Vec<TimeFormat>,
@@ -79,20 +80,46 @@ pub struct Mapping {
 impl Mapping {
     /// Reads the settings named above.
     pub fn read(keys: &mut Keys<'_>) -> Self {
-        let mut mapping = Mapping::default();
-        mapping.read_columns(keys);
-        mapping.read_require(keys);
-        mapping.time_formats = read_time_formats(keys);
-        mapping.read_types(keys);
-        mapping.ignore_values = if keys.has("ignore_values") {
+        let about = "column of the report = field; \"a|b\" is the first that fits, \"-\" none";
+        let columns = keys.pairs("columns", about);
+        let mut mapping = Mapping { takes_field_names: columns.is_empty(), ..Mapping::default() };
+        mapping.read_columns(keys, "columns", columns);
+        mapping.read_rest(keys);
+        mapping
+    }
+
+    /// The same for a format that names its columns itself: the setting `key` adds to these, or
+    /// overrides them. Columns that are named like a field fill it too.
+    pub fn read_known(keys: &mut Keys<'_>, key: &str, known: &[(&str, &str)], types: &[(&str, &'static str)]) -> Self {
+        let given = keys.pairs(key, "name in the report = field, beside the known names");
+        let known = known.iter().map(|(name, field)| ((*name).to_owned(), (*field).to_owned()));
+        let mut columns: Vec<(String, String)> =
+            known.filter(|(name, _)| !given.iter().any(|(other, _)| other == name)).collect();
+        columns.extend(given);
+        let mut mapping = Mapping { takes_field_names: true, ..Mapping::default() };
+        mapping.read_columns(keys, key, columns);
+        mapping.read_rest(keys);
+        mapping.types.extend(types.iter().map(|(word, kind)| ((*word).to_owned(), *kind)));
+        mapping
+    }
+
+    fn read_rest(&mut self, keys: &mut Keys<'_>) {
+        self.read_require(keys);
+        self.time_formats = read_time_formats(keys);
+        self.read_types(keys);
+        self.ignore_values = if keys.has("ignore_values") {
             keys.texts("ignore_values", "values that mean nothing is there")
         } else {
             keys.texts("ignore_values", "values that mean nothing is there; by default \"-\", \"N/A\" and \"n/a\"");
             ["-", "N/A", "n/a"].map(str::to_owned).to_vec()
         };
-        mapping.prefix_url = keys.text("prefix_url", "put before a URL that has no scheme, such as \"http://\"");
-        mapping.refang = keys.flag_or("refang", false, "undo hxxp and [.] in every value");
-        mapping
+        self.prefix_url = keys.text("prefix_url", "put before a URL that has no scheme, such as \"http://\"");
+        self.refang = keys.flag_or("refang", false, "undo hxxp and [.] in every value");
+    }
+
+    /// Whether a column that is named like a field fills it.
+    pub fn takes_field_names(&self) -> bool {
+        self.takes_field_names
     }
 
     /// The columns named in settings, in their order.
@@ -174,7 +201,7 @@ impl Mapping {
         if let Some(extra) = name.strip_prefix("extra.") {
             return self.keep_unmapped.then(|| Target::Extra(extra.to_owned()));
         }
-        match Field::named(name).filter(|_| self.columns.is_empty()) {
+        match Field::named(name).filter(|_| self.takes_field_names) {
             Some(field) => Some(Target::Field(field)),
             None => self.keep_unmapped.then(|| Target::Extra(kept_name(name).to_owned())),
         }
@@ -294,21 +321,20 @@ impl Mapping {
         }
     }
 
-    fn read_columns(&mut self, keys: &mut Keys<'_>) {
-        let given = keys.pairs("columns", "column of the report = field; \"a|b\" is the first that fits, \"-\" none");
+    fn read_columns(&mut self, keys: &mut Keys<'_>, key: &str, given: Vec<(String, String)>) {
         let prefixes = keys.pairs("prefix", "column = text put before its value");
         for (name, _) in &prefixes {
             if !given.iter().any(|(column, _)| column == name) {
-                keys.problem("prefix", format!("`{name}` is not in columns"), "name the column there too");
+                keys.problem("prefix", format!("`{name}` is not in {key}"), "name the column there too");
             }
         }
         if given.len() > COLUMNS_MAX {
-            keys.problem("columns", format!("more than {COLUMNS_MAX} columns"), "");
+            keys.problem(key, format!("more than {COLUMNS_MAX} columns"), "");
         }
         for (name, fields) in given.into_iter().take(COLUMNS_MAX) {
             let mut fills = Vec::new();
             for fill in fields.split(',').map(str::trim).filter(|fill| !fill.is_empty() && *fill != "-") {
-                let targets = fill.split('|').filter_map(|field| read_target(keys, &name, field.trim()));
+                let targets = fill.split('|').filter_map(|field| read_target(keys, key, &name, field.trim()));
                 fills.push(targets.collect());
             }
             let prefix = prefixes.iter().find(|(column, _)| *column == name).map(|(_, text)| text.clone());
@@ -316,7 +342,7 @@ impl Mapping {
             self.columns.push(Column { name, fills, prefix: prefix.unwrap_or_default() });
         }
         let words = [("extra", true), ("drop", false)];
-        let about = "columns that `columns` does not name: kept as extra.<column>, or dropped";
+        let about = "columns that are not named: kept as extra.<column>, or dropped";
         self.keep_unmapped = keys.choice_or("unmapped", &words, "extra", about).unwrap_or(true);
     }
 
@@ -368,7 +394,7 @@ fn read_time_formats(keys: &mut Keys<'_>) -> Vec<TimeFormat> {
     formats
 }
 
-fn read_target(keys: &Keys<'_>, column: &str, field: &str) -> Option<Target> {
+fn read_target(keys: &Keys<'_>, key: &str, column: &str, field: &str) -> Option<Target> {
     if field == "extra" {
         return Some(Target::Extra(column.to_owned()));
     }
@@ -377,7 +403,7 @@ fn read_target(keys: &Keys<'_>, column: &str, field: &str) -> Option<Target> {
     }
     let found = Field::named(field).map(Target::Field);
     if found.is_none() {
-        unknown_field(keys, "columns", field);
+        unknown_field(keys, key, field);
     }
     found
 }

@@ -11,11 +11,16 @@ pub mod cymru_bogons;
 pub mod dataplane;
 pub mod dshield_block;
 pub mod fixed;
+mod flat;
 pub mod input;
+pub mod json;
 mod lines;
 pub mod mapping;
+pub mod ndjson;
 pub mod openphish;
 pub mod records;
+pub mod regex;
+mod scan;
 pub mod shadowserver;
 pub mod sink;
 pub mod turris_greylist;
@@ -83,7 +88,10 @@ pub const ALL: &[&Listed] = &[
     &cymru_bogons::LISTED,
     &dataplane::LISTED,
     &dshield_block::LISTED,
+    &json::LISTED,
+    &ndjson::LISTED,
     &openphish::LISTED,
+    &regex::LISTED,
     &shadowserver::LISTED,
     &turris_greylist::LISTED,
 ];

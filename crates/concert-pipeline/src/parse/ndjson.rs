@@ -1,0 +1,81 @@
+//! JSON lines: one object a line, each an event.
+//!
+//! Without `columns` the keys are field names (`source.ip`, nested or flat), as Concert and IntelMQ
+//! write them; others are kept as `extra.<key>`. The identifiers of a Concert event are kept as
+//! `extra.reported_event_id` and `extra.reported_report_id`. With `columns` a key is a path such as
+//! `alert.src.ip` or `hosts[0]`. All settings of `mapping.rs` hold, and `drop` names paths that are
+//! never kept. Of a list where one value belongs the first is the field's, and all are kept in
+//! `extra.<key>`.
+//!
+//! A line is at most 1 MiB and 64 levels deep.
+
+use concert_model::Keys;
+use serde_json::Value;
+
+use super::flat::{Flat, record};
+use super::lines::each_line;
+use super::{About, Fault, Input, Listed, Parser, Sample, Sink};
+
+/// JSON lines.
+pub const LISTED: Listed = Listed {
+    name: "ndjson",
+    about: "JSON lines: one object a line, keys are field names or named by columns.",
+    source: "",
+    read,
+    samples: &[
+        Sample {
+            name: "events.ndjson",
+            settings: "",
+            given: r#"
+{"event.id":"00112233445566778899aabbccddeeff","source.ip":"192.0.2.1","source.port":"80","time.source":"2026-06-17T03:04:05+02:00","classification.type":"scanner","tags":["a","b"]}
+{"source":{"ip":"192.0.2.2","geolocation":{"cc":"fi"}},"extra":{"note":{"deep":[1]}},"comment":null}
+{"source.ip":"192.0.2.3"
+{"source.ip":"192.0.2.256"}
+[1]
+"#,
+            events: r#"
+{"extra.reported_event_id":"00112233445566778899aabbccddeeff","source.ip":"192.0.2.1","source.port":80,"time.source":"2026-06-17T01:04:05Z","classification.type":"scanner","classification.taxonomy":"information-gathering","extra.tags":["a","b"]}
+{"source.ip":"192.0.2.2","source.geolocation.cc":"FI","extra.note":{"deep":[1]}}
+"#,
+            rejects: "4 : not JSON: EOF while parsing an object at column 24\n5 source.ip: not an IP address\n6 : not an object",
+        },
+        Sample {
+            name: "honeypot.json",
+            settings: r#"
+columns = { "src.ip" = "source.ip", "hosts[0].name" = "source.fqdn", when = "time.source", "src.cc" = "source.geolocation.cc" }
+drop = ["password", "src.secret"]
+time_format = "unix"
+constant = { "classification.type" = "brute-force" }
+require = ["source.ip"]
+"#,
+            given: r#"
+{"src":{"ip":"192.0.2.1","cc":"POL","secret":"x","port":22},"hosts":[{"name":"a.example"},{"name":"b.example"}],"when":1478769063,"password":"hunter2"}
+{"when":1478769063}
+"#,
+            events: r#"
+{"source.ip":"192.0.2.1","source.geolocation.cc":"PL","source.fqdn":"a.example","time.source":"2016-11-10T09:11:03Z","extra.src.port":22,"extra.hosts[1]":{"name":"b.example"},"classification.type":"brute-force","classification.taxonomy":"intrusion-attempts"}
+"#,
+            rejects: "3 source.ip: missing",
+        },
+    ],
+};
+
+struct NdJson {
+    flat: Flat,
+}
+
+fn read(keys: &mut Keys<'_>) -> Box<dyn Parser> {
+    Box::new(NdJson { flat: Flat::read(keys) })
+}
+
+impl Parser for NdJson {
+    fn parse(&self, input: &mut Input<'_>, _: &About<'_>, sink: &mut Sink<'_>) {
+        each_line(input, sink, |sink, number, line| match record(line.as_bytes()) {
+            Ok(value @ Value::Object(_)) => {
+                sink.event(number, line.as_bytes(), |draft| self.flat.put(draft, &value));
+            }
+            Ok(_) => sink.reject(number, Fault::new("", "not an object"), line.as_bytes()),
+            Err(fault) => sink.reject(number, fault, line.as_bytes()),
+        });
+    }
+}
