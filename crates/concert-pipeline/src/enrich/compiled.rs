@@ -21,13 +21,14 @@ impl Ranges {
         let mut out = Vec::new();
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(sources);
-        let counts = [self.v4.starts.len(), self.v6.starts.len(), self.values.numbers.len(), self.values.text.len()];
+        let counts = [self.v4.words.len(), self.v6.words.len(), self.values.entries.len(), self.values.text.len()];
         for number in [what].into_iter().chain(counts.map(|count| count as u64)) {
             out.extend_from_slice(&number.to_le_bytes());
         }
-        for list in [&self.v4.starts, &self.v4.words, &self.v6.words, &self.values.numbers, &self.values.ends] {
+        for list in [&self.v4.starts, &self.v4.words, &self.v6.words] {
             out.extend(list.iter().flat_map(|number| number.to_le_bytes()));
         }
+        out.extend(self.values.entries.iter().flatten().flat_map(|number| number.to_le_bytes()));
         out.extend(self.v6.starts.iter().flat_map(|number| number.to_le_bytes()));
         out.extend_from_slice(self.values.text.as_bytes());
         let checksum = blake3::hash(&out);
@@ -57,12 +58,11 @@ impl Ranges {
         let (values, text) = (rest.count()?, rest.count()?);
         let v4 = Stretches { starts: rest.words(v4)?, words: rest.words(v4)? };
         let v6_words = rest.words(v6)?;
-        let (numbers, ends) = (rest.words(values)?, rest.words(values)?);
+        let entries = rest.words(values.saturating_mul(3))?.as_chunks::<3>().0.to_vec();
         let wide = rest.take(v6.saturating_mul(16))?;
         let starts = wide.as_chunks::<16>().0.iter().map(|chunk| u128::from_le_bytes(*chunk)).collect();
         let text = std::str::from_utf8(rest.take(text)?).map_err(|_| "its text is not text")?.to_owned();
-        let values = Values { numbers, ends, text };
-        Ranges::assemble(what, v4, Stretches { starts, words: v6_words }, values)
+        Ranges::assemble(what, v4, Stretches { starts, words: v6_words }, Values { entries, text })
             .ok_or_else(|| "its parts do not fit together".into())
     }
 }

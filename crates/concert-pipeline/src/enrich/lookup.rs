@@ -8,13 +8,16 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use concert_model::{Field, OpenEvent, Value};
 
-use super::ranges::{Answer, Ranges};
+use super::ranges::Ranges;
+use super::table::Table;
+
+pub use super::table::Found;
 
 /// The range files in use.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lookup {
-    asn: Option<Ranges>,
-    country: Option<Ranges>,
+    table: Table,
+    is_empty: bool,
     reported: [Reported; 2],
 }
 
@@ -62,24 +65,20 @@ const SIDES: [Side; 2] = [
 ];
 
 impl Lookup {
-    /// A look-up in these ranges.
+    /// A look-up in these ranges. They are joined for it and not needed any more.
     pub fn new(asn: Option<Ranges>, country: Option<Ranges>) -> Self {
-        Self { asn, country, reported: Default::default() }
+        let table = Table::new(asn.as_ref(), country.as_ref());
+        Self { table, is_empty: asn.is_none() && country.is_none(), reported: Default::default() }
     }
 
     /// Whether there is nothing to look up in.
     pub fn is_empty(&self) -> bool {
-        self.asn.is_none() && self.country.is_none()
+        self.is_empty
     }
 
-    /// AS number, name and network of an address.
-    pub fn asn(&self, address: std::net::IpAddr) -> Option<Answer<'_>> {
-        self.asn.as_ref()?.find(address)
-    }
-
-    /// Country of an address.
-    pub fn country(&self, address: std::net::IpAddr) -> Option<&str> {
-        Some(self.country.as_ref()?.find(address)?.text)
+    /// What is known of an address.
+    pub fn find(&self, address: std::net::IpAddr) -> Found<'_> {
+        self.table.find(address)
     }
 
     /// Sets what is known of `source.ip` and `destination.ip`.
@@ -87,22 +86,29 @@ impl Lookup {
         for (side, reported) in SIDES.iter().zip(&self.reported) {
             let Some(Value::Ip(address)) = event.get(side.ip) else { continue };
             let [asn, as_name, network, cc] = side.names;
-            if let Some(answer) = self.asn(address) {
-                let number = Value::Int(i64::from(answer.number));
-                let other_network = put(event, side.asn, &number, asn, &reported.asn);
-                if !answer.text.is_empty() {
-                    put(event, side.as_name, &Value::text(answer.text), as_name, &reported.as_name);
+            let found = self.table.find(address);
+            if let Some((number, name)) = found.asn {
+                let other_network = put(event, side.asn, &Value::Int(i64::from(number)), asn, &reported.asn);
+                if !name.is_empty() {
+                    put(event, side.as_name, &Value::text(name), as_name, &reported.as_name);
                 } else if other_network {
                     move_away(event, side.as_name, as_name, &reported.as_name);
                 }
-                if let Some(net) = answer.network {
+                if let Some(net) = found.network {
                     put(event, side.network, &Value::Net(net), network, &reported.network);
                 }
             }
-            if let Some(code) = self.country(address) {
+            if let Some(code) = found.country {
+                let code = std::str::from_utf8(&code).unwrap_or_default();
                 put(event, side.cc, &Value::text(code), cc, &reported.cc);
             }
         }
+    }
+}
+
+impl Default for Lookup {
+    fn default() -> Self {
+        Self::new(None, None)
     }
 }
 

@@ -5,10 +5,11 @@ mod csv;
 pub mod lookup;
 mod mmdb;
 pub mod ranges;
+mod table;
 
 use std::borrow::Cow;
 
-pub use lookup::Lookup;
+pub use lookup::{Found, Lookup};
 pub use ranges::{Answer, Ranges, What};
 
 use concert_model::{Kind, Value};

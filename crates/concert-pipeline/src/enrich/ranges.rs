@@ -2,7 +2,8 @@
 //!
 //! Both families in sorted arrays: where each stretch of addresses begins, and what holds from there
 //! to the next beginning. Where ranges overlap the narrower wins; of two equally wide ones the later.
-//! How the ranges are read is in `csv.rs` and `mmdb.rs`, the copy on disk in `compiled.rs`.
+//! How the ranges are read is in `csv.rs` and `mmdb.rs`, the copy on disk in `compiled.rs`. Events
+//! are looked up in the joined arrays of `table.rs`, not here.
 //!
 //! The network of an answer is that of the range in the file, and only when the range is exactly one
 //! CIDR block; else there is none, because a guessed prefix would look like an announced one.
@@ -19,7 +20,7 @@ const TEXT_BYTES_MAX: usize = 256 << 20;
 /// Most different values: what fits beside the prefix length in one word.
 const VALUES_MAX: usize = 0x00ff_ffff;
 /// The value of a stretch that no range covers.
-const NOTHING: u32 = 0x00ff_ffff;
+pub(super) const NOTHING: u32 = 0x00ff_ffff;
 /// The prefix length of a range that is not one CIDR block.
 const NO_PREFIX: u8 = 0xff;
 
@@ -50,8 +51,6 @@ pub struct Ranges {
     pub(super) v4: Stretches<u32>,
     pub(super) v6: Stretches<u128>,
     pub(super) values: Values,
-    /// For each first half of an IPv4 address the last stretch that begins at or before it.
-    index: Vec<u32>,
 }
 
 /// Where each stretch begins, and its prefix length and value in one word. The first begins at zero.
@@ -61,11 +60,10 @@ pub(super) struct Stretches<A> {
     pub(super) words: Vec<u32>,
 }
 
-/// The different values, each with its number and text.
+/// The different values: number, and where its text begins and ends.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Values {
-    pub(super) numbers: Vec<u32>,
-    pub(super) ends: Vec<u32>,
+    pub(super) entries: Vec<[u32; 3]>,
     pub(super) text: String,
 }
 
@@ -93,22 +91,22 @@ impl Ranges {
 
     /// Number of stretches of equal answers, gaps included.
     pub fn len(&self) -> usize {
-        self.v4.starts.len() + self.v6.starts.len()
+        self.v4.words.len() + self.v6.words.len()
     }
 
     /// Whether no address has an answer.
     pub fn is_empty(&self) -> bool {
-        self.values.numbers.is_empty()
+        self.values.entries.is_empty()
     }
 
     /// What holds for an address.
     pub fn find(&self, address: IpAddr) -> Option<Answer<'_>> {
         let word = match address {
-            IpAddr::V4(a) => self.word_v4(a.to_bits()),
+            IpAddr::V4(a) => self.v4.word(a.to_bits()),
             // An IPv4 address in IPv6 clothes lies where its IPv4 address lies.
             IpAddr::V6(a) => match a.to_ipv4_mapped() {
                 Some(mapped) => return self.find(IpAddr::V4(mapped)),
-                None => self.v6.word(0, self.v6.starts.len(), a.to_bits()),
+                None => self.v6.word(a.to_bits()),
             },
         }?;
         let (number, text) = self.values.get(word & NOTHING)?;
@@ -116,24 +114,17 @@ impl Ranges {
         Some(Answer { number, text, network: Net::new(address, prefix) })
     }
 
-    fn word_v4(&self, address: u32) -> Option<u32> {
-        let high = (address >> 16) as usize;
-        let (from, to) = (*self.index.get(high)?, *self.index.get(high + 1)?);
-        self.v4.word(from as usize, to as usize + 1, address)
-    }
-
     /// Puts the parts together; `None` when they do not fit each other.
     pub(super) fn assemble(what: What, v4: Stretches<u32>, v6: Stretches<u128>, values: Values) -> Option<Ranges> {
         let good = v4.is_sound() && v6.is_sound() && values.is_sound();
-        let index = index_of(&v4.starts);
-        good.then_some(Ranges { what, v4, v6, values, index })
+        good.then_some(Ranges { what, v4, v6, values })
     }
 }
 
 impl<A: Copy + Ord + Default> Stretches<A> {
-    fn word(&self, from: usize, to: usize, address: A) -> Option<u32> {
-        let before = self.starts.get(from..to)?.partition_point(|start| *start <= address);
-        self.words.get(from + before.checked_sub(1)?).copied()
+    fn word(&self, address: A) -> Option<u32> {
+        let after = self.starts.partition_point(|start| *start <= address);
+        self.words.get(after.checked_sub(1)?).copied()
     }
 
     fn is_sound(&self) -> bool {
@@ -154,30 +145,22 @@ impl<A: Copy + Ord + Default> Stretches<A> {
 }
 
 impl Values {
-    fn get(&self, id: u32) -> Option<(u32, &str)> {
-        let id = id as usize;
-        let end = *self.ends.get(id)? as usize;
-        let start = if id == 0 { 0 } else { *self.ends.get(id - 1)? as usize };
-        Some((*self.numbers.get(id)?, self.text.get(start..end)?))
+    pub(super) fn get(&self, id: u32) -> Option<(u32, &str)> {
+        let [number, start, end] = *self.entries.get(id as usize)?;
+        Some((number, self.text.get(start as usize..end as usize)?))
     }
 
     fn is_sound(&self) -> bool {
-        let ends_good = self.ends.is_sorted() && self.ends.iter().all(|end| self.text.is_char_boundary(*end as usize));
-        self.numbers.len() == self.ends.len() && ends_good
+        self.entries.iter().all(|[_, start, end]| self.text.get(*start as usize..*end as usize).is_some())
     }
-}
 
-fn index_of(starts: &[u32]) -> Vec<u32> {
-    let mut index = Vec::with_capacity(65_537);
-    let (mut at, last) = (0u32, u32::try_from(starts.len().saturating_sub(1)).unwrap_or(0));
-    for high in 0..65_536u32 {
-        while at < last && starts.get(at as usize + 1).is_some_and(|start| *start <= high << 16) {
-            at += 1;
-        }
-        index.push(at);
+    fn push(&mut self, number: u32, text: &str) {
+        // `Builder::value` keeps the text below 4 GiB.
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let start = place(self.text.len());
+        self.text.push_str(text);
+        self.entries.push([number, start, place(self.text.len())]);
     }
-    index.push(last);
-    index
 }
 
 /// One range before overlaps are resolved.
@@ -208,15 +191,12 @@ impl<'a> Builder<'a> {
 
     /// Adds a value; `key` are the bytes it was read from, where they are worth remembering.
     pub(super) fn value(&mut self, key: Option<&'a [u8]>, number: u32, text: &str) -> Result<u32, &'static str> {
-        let id = self.values.numbers.len();
-        let end = self.values.text.len() + text.len();
-        if id >= VALUES_MAX || end > TEXT_BYTES_MAX {
+        let id = self.values.entries.len();
+        if id >= VALUES_MAX || self.values.text.len() + text.len() > TEXT_BYTES_MAX {
             return Err("more different values than can be kept");
         }
-        let id = u32::try_from(id).map_err(|_| "too many values")?;
-        self.values.text.push_str(text);
-        self.values.numbers.push(number);
-        self.values.ends.push(u32::try_from(end).map_err(|_| "too much text")?);
+        let id = u32::try_from(id).map_err(|_| "more different values than can be kept")?;
+        self.values.push(number, text);
         if let Some(key) = key {
             self.known.insert(key, id);
         }
@@ -242,14 +222,10 @@ impl<'a> Builder<'a> {
     }
 
     fn build(self, what: What) -> Ranges {
-        let mut v4 = Stretches::default();
-        stretch(self.v4, u128::from(u32::MAX), |start, word| {
-            v4.push(u32::try_from(start).unwrap_or(u32::MAX), word);
-        });
-        let mut v6 = Stretches::default();
+        let (mut v4, mut v6) = (Stretches::default(), Stretches::default());
+        stretch(self.v4, u128::from(u32::MAX), |start, word| v4.push(u32::try_from(start).unwrap_or(u32::MAX), word));
         stretch(self.v6, u128::MAX, |start, word| v6.push(start, word));
-        let index = index_of(&v4.starts);
-        Ranges { what, v4, v6, values: self.values, index }
+        Ranges { what, v4, v6, values: self.values }
     }
 }
 
@@ -373,7 +349,7 @@ mod tests {
                 // Equally wide ranges that begin at different places: the one that begins later.
                 slow.sort_by_key(|r| (std::cmp::Reverse(r.last - r.first), r.first, r.word));
                 let want = slow.last().map_or(0xffff_ffff, |r| r.word);
-                assert_eq!(found.word(0, found.starts.len(), address), Some(want), "{ranges:?} {address}");
+                assert_eq!(found.word(address), Some(want), "{ranges:?} {address}");
             }
         }
     }
