@@ -7,3 +7,4 @@ pub mod irc;
 pub mod listen;
 
 pub mod tls;
+pub mod web;
