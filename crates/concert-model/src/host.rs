@@ -10,6 +10,9 @@ const DOMAIN_BYTES_MAX: usize = 253;
 /// real names have them; addresses and empty labels are not.
 pub fn domain(text: &str) -> Result<Cow<'_, str>, &'static str> {
     let text = text.strip_suffix('.').unwrap_or(text);
+    if is_plain(text.as_bytes()) {
+        return Ok(Cow::Borrowed(text));
+    }
     let name: Cow<'_, str> =
         if text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'_')) {
             Cow::Borrowed(text)
@@ -36,6 +39,20 @@ pub fn domain(text: &str) -> Result<Cow<'_, str>, &'static str> {
         return Err("not a domain name but a number or address");
     }
     Ok(name)
+}
+
+/// Whether a text is a domain name in its one form already: nearly all are, and one pass tells.
+fn is_plain(text: &[u8]) -> bool {
+    let (mut label, mut is_number) = (0, true);
+    for byte in text {
+        match byte {
+            b'a'..=b'z' | b'-' | b'_' => (label, is_number) = (label + 1, false),
+            b'0'..=b'9' => label += 1,
+            b'.' if (1..=63).contains(&label) => (label, is_number) = (0, true),
+            _ => return false,
+        }
+    }
+    text.len() <= DOMAIN_BYTES_MAX && (1..=63).contains(&label) && !is_number
 }
 
 /// Where the host of an absolute URL is.

@@ -73,7 +73,7 @@ impl<'a> Value<'a> {
     /// Reads the text of a field of this kind. Blanks around it are ignored. `zone` is for times that
     /// name none. The error is the reason, without the text.
     pub fn read(kind: Kind, text: &'a str, zone: Option<&TimeZone>) -> Result<Value<'a>, &'static str> {
-        let text = text.trim();
+        let text = trim(text);
         if text.is_empty() {
             return Err("empty");
         }
@@ -110,6 +110,14 @@ impl<'a> Value<'a> {
                 Ok(Value::Json(Cow::Borrowed(text)))
             }
         }
+    }
+}
+
+/// A text without blanks around it. Most have none, which is seen at a glance.
+pub fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
     }
 }
 

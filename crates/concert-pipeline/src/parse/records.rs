@@ -122,8 +122,8 @@ enum Split {
 
 /// What [`Records::advance`] found, without borrowing.
 enum Step {
-    Record { line: u64, start: usize, end: usize, whole: bool, utf8: bool },
-    Comment { start: usize, end: usize, utf8: bool },
+    Record { line: u64, start: usize, end: usize, whole: bool, doubled: bool },
+    Comment { start: usize, end: usize },
     Bad { line: u64, reason: &'static str },
     End,
 }
@@ -186,18 +186,29 @@ impl<'r, 'i> Records<'r, 'i> {
     /// lives in the buffer.)
     pub fn read(&mut self) -> Option<Found<'_>> {
         let step = self.advance();
-        let slice = |start: usize, end: usize| self.buffer.get(start..end).unwrap_or_default();
-        let text = |raw, utf8: bool| if utf8 { std::str::from_utf8(raw).unwrap_or_default() } else { "" };
+        let Self { buffer, spans, arena, encoding, bad, .. } = self;
+        let slice = |start: usize, end: usize| buffer.get(start..end).unwrap_or_default();
         match step {
-            Step::Record { line, start, end, whole, utf8 } => {
+            Step::Record { line, start, end, whole, doubled } => {
                 let raw = slice(start, end);
-                let text = text(raw, utf8);
-                Some(Found::Record(Record { line, raw, whole, text, arena: &self.arena, spans: &self.spans }))
+                let text = std::str::from_utf8(raw);
+                match text {
+                    Ok(text) if doubled => undouble_all(text, spans, arena),
+                    Ok(_) => {}
+                    Err(_) => decode_all(raw, spans, arena, encoding.get_or_insert_with(|| guess(raw))),
+                }
+                Some(Found::Record(Record { line, raw, whole, text: text.unwrap_or_default(), arena, spans }))
             }
-            Step::Comment { start, end, utf8 } => {
-                Some(Found::Comment(if utf8 { text(slice(start, end), true) } else { &self.arena }))
+            Step::Comment { start, end } => {
+                let raw = slice(start, end);
+                if let Ok(text) = std::str::from_utf8(raw) {
+                    return Some(Found::Comment(text));
+                }
+                arena.clear();
+                arena.push_str(&decode(raw, Some(encoding.get_or_insert_with(|| guess(raw)))));
+                Some(Found::Comment(arena))
             }
-            Step::Bad { line, reason } => Some(Found::Bad { line, reason, raw: &self.bad }),
+            Step::Bad { line, reason } => Some(Found::Bad { line, reason, raw: bad }),
             Step::End => None,
         }
     }
@@ -258,16 +269,9 @@ impl<'r, 'i> Records<'r, 'i> {
         };
         let (start, end) = (self.at, self.at + end);
         self.line += 1;
-        let raw = self.buffer.get(start..end).unwrap_or_default();
-        let utf8 = std::str::from_utf8(raw).is_ok();
-        if !utf8 {
-            self.arena.clear();
-            let encoding = *self.encoding.get_or_insert_with(|| guess(raw));
-            self.arena.push_str(&decode(raw, Some(encoding)));
-        }
         self.at = end;
         self.step_over_end();
-        Some(Step::Comment { start, end, utf8 })
+        Some(Step::Comment { start, end })
     }
 
     fn record(&mut self, end: usize, next: usize, quoted: bool) -> Step {
@@ -280,28 +284,9 @@ impl<'r, 'i> Records<'r, 'i> {
         let (line, whole) = (self.line, next > end - start);
         self.line += 1 + breaks;
         self.at += next;
-        self.arena.clear();
-        let utf8 = std::str::from_utf8(raw).is_ok();
-        if utf8 {
-            let text = std::str::from_utf8(raw).unwrap_or_default();
-            for span in self.spans.iter_mut().filter(|span| span.form == Form::Doubled) {
-                let from = self.arena.len();
-                undouble(text.get(span.start..span.end).unwrap_or_default(), &mut self.arena);
-                *span = Span { start: from, end: self.arena.len(), form: Form::Arena };
-            }
-        } else {
-            let encoding = *self.encoding.get_or_insert_with(|| guess(raw));
-            for span in &mut self.spans {
-                let from = self.arena.len();
-                let text = decode(raw.get(span.start..span.end).unwrap_or_default(), Some(encoding));
-                match span.form {
-                    Form::Doubled => undouble(&text, &mut self.arena),
-                    Form::Plain | Form::Arena => self.arena.push_str(&text),
-                }
-                *span = Span { start: from, end: self.arena.len(), form: Form::Arena };
-            }
-        }
-        Step::Record { line, start, end, whole, utf8 }
+        // Quotes are doubled in few records, and only then fields must be written anew.
+        let doubled = quoted && self.spans.iter().any(|span| span.form == Form::Doubled);
+        Step::Record { line, start, end, whole, doubled }
     }
 
     /// The line that begins here is bad; the next record begins behind it.
@@ -391,6 +376,30 @@ fn line_breaks(raw: &[u8]) -> u64 {
     let feeds = memchr_iter(b'\n', rest).count();
     let count = if feeds > 0 { feeds } else { memchr2_iter(b'\r', b'\r', rest).count() };
     count as u64
+}
+
+/// Writes fields with doubled quotes anew.
+fn undouble_all(text: &str, spans: &mut [Span], arena: &mut String) {
+    arena.clear();
+    for span in spans.iter_mut().filter(|span| span.form == Form::Doubled) {
+        let from = arena.len();
+        undouble(text.get(span.start..span.end).unwrap_or_default(), arena);
+        *span = Span { start: from, end: arena.len(), form: Form::Arena };
+    }
+}
+
+/// Writes every field anew as text of this encoding.
+fn decode_all(raw: &[u8], spans: &mut [Span], arena: &mut String, encoding: &'static Encoding) {
+    arena.clear();
+    for span in spans {
+        let from = arena.len();
+        let text = decode(raw.get(span.start..span.end).unwrap_or_default(), Some(encoding));
+        match span.form {
+            Form::Doubled => undouble(&text, arena),
+            Form::Plain | Form::Arena => arena.push_str(&text),
+        }
+        *span = Span { start: from, end: arena.len(), form: Form::Arena };
+    }
 }
 
 /// Appends text with its doubled quotes made single.

@@ -13,7 +13,7 @@ mod convert;
 mod schema;
 mod table;
 
-use concert_model::{Field, Keys};
+use concert_model::{Field, Keys, value};
 
 use self::convert::Convert;
 use self::schema::{Report, Schema, Target};
@@ -227,7 +227,7 @@ fn fill(draft: &mut Draft<'_>, steps: &[Step], columns: &[String], record: &Reco
         if short && step.required && step.column >= record.len() {
             return Err(wrong_width(record, columns));
         }
-        let text = record.get(step.column).unwrap_or_default().trim();
+        let text = value::trim(record.get(step.column).unwrap_or_default());
         if text.is_empty() && !step.convert.takes_empty() {
             if step.field == Field::TIME_SOURCE && step.required {
                 return Err(Fault::new(&*step.name, "empty, and an event needs its moment"));
