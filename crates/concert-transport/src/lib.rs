@@ -6,6 +6,7 @@
 
 pub mod collect;
 pub mod deliver;
+mod irc;
 pub mod net;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! looks into a report. `push` is not here: the HTTP server is its door.
 
 pub mod file;
+pub mod irc;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -48,7 +49,7 @@ pub struct Listed {
 }
 
 /// Every collector there is.
-pub const ALL: &[Listed] = &[file::LISTED];
+pub const ALL: &[Listed] = &[file::LISTED, irc::LISTED];
 
 /// Waits so long, or until told to stop. Says whether to go on.
 pub async fn wait(stop: &CancellationToken, time: Duration) -> bool {

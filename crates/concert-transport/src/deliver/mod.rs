@@ -4,6 +4,7 @@
 //! a time is decided by the caller, once for all of them. Composing is pure; carrying is not.
 
 pub mod file;
+pub mod irc;
 
 use std::path::PathBuf;
 
@@ -38,7 +39,7 @@ pub struct Listed {
 }
 
 /// Every way out.
-pub const ALL: &[Listed] = &[file::LISTED];
+pub const ALL: &[Listed] = &[file::LISTED, irc::LISTED];
 
 #[cfg(test)]
 pub(crate) mod tests {

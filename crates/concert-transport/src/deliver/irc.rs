@@ -1,0 +1,168 @@
+//! `type = "irc"`: says notices in a channel.
+//!
+//! The payload goes out as lines of text, best of `format = "text"`; a long notice is cut with a last
+//! line that says so. IRC has no receipt for a line, so a ping afterwards asks whether the server has
+//! seen everything. A notice cut off before that answer is said again from its beginning.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use concert_model::message::Outcome;
+use concert_model::{Keys, Message, Problem};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::{Listed, Setup};
+use crate::Deliverer;
+use crate::irc::{Client, Place, Trouble, settings};
+
+/// The catalogue line.
+pub const LISTED: Listed = Listed { name: "irc", about: "says each notice in an IRC channel", read };
+
+/// Lines of one notice.
+const LINES_MAX: usize = 50;
+/// Bytes of one line of text.
+const LINE_BYTES_MAX: usize = 400;
+/// The server puts our full name, up to this long, before a line when it passes it on, and cuts the
+/// whole at 512 bytes.
+const NAME_BYTES: usize = 130;
+/// A connection without work is closed after this.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// An open connection, and when it was last used.
+type Kept = Arc<Mutex<Option<(Client, Instant)>>>;
+
+struct IrcOut {
+    place: Place,
+    kept: Kept,
+}
+
+fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
+    let place = settings::read(keys, &setup.site_dir)?;
+    Some(Box::new(IrcOut { place, kept: Kept::default() }))
+}
+
+#[async_trait]
+impl Deliverer for IrcOut {
+    fn compose(&self, message: &Message) -> Result<Vec<u8>, String> {
+        let room = crate::irc::line::SEND_BYTES_MAX - NAME_BYTES - self.place.channel.len();
+        let text = String::from_utf8_lossy(&message.payload.bytes);
+        let mut lines = lines(&text, room.min(LINE_BYTES_MAX), LINES_MAX);
+        if lines.is_empty() {
+            lines.push(message.subject.clone());
+        }
+        Ok(lines.join("\n").into_bytes())
+    }
+
+    async fn deliver(&self, _message: &Message, bytes: &[u8]) -> Outcome {
+        let mut kept = self.kept.lock().await;
+        let mut client = match self.client(kept.take()).await {
+            Ok(client) => client,
+            Err(trouble) => return Outcome::Later(trouble.text(), None),
+        };
+        match say(&mut client, bytes).await {
+            Ok(()) => {
+                let used = Instant::now();
+                *kept = Some((client, used));
+                drop(kept);
+                tokio::spawn(close_when_idle(Arc::clone(&self.kept), used));
+                Outcome::Done(format!("said in {} on {}", self.place.channel, self.place.host))
+            }
+            Err(Trouble::Refused(why)) => {
+                client.leave().await;
+                Outcome::Later(why, None)
+            }
+            Err(Trouble::Lost(why)) => Outcome::Unsure(why),
+        }
+    }
+
+    fn destination(&self, _message: &Message) -> String {
+        format!("irc {}:{} {}", self.place.host, self.place.port, self.place.channel)
+    }
+
+    async fn check(&self) -> Result<String, Problem> {
+        let (host, channel) = (&self.place.host, &self.place.channel);
+        match Client::connect(&self.place).await {
+            Ok(client) => {
+                let nick = client.nick();
+                client.leave().await;
+                Ok(format!("joined {channel} on {host} as {nick}"))
+            }
+            Err(trouble) => Err(Problem::new(format!("{channel} on {host}: {}", trouble.text()))),
+        }
+    }
+}
+
+impl IrcOut {
+    /// The connection of the last delivery when the server still answers on it, else a new one.
+    async fn client(&self, kept: Option<(Client, Instant)>) -> Result<Client, Trouble> {
+        if let Some((mut client, used)) = kept {
+            if used.elapsed() < IDLE_MAX && client.confirm().await.is_ok() {
+                return Ok(client);
+            }
+            client.leave().await;
+        }
+        Client::connect(&self.place).await
+    }
+}
+
+async fn say(client: &mut Client, bytes: &[u8]) -> Result<(), Trouble> {
+    for line in bytes.split(|byte| *byte == b'\n') {
+        client.say(line).await?;
+    }
+    client.confirm().await
+}
+
+async fn close_when_idle(kept: Kept, used: Instant) {
+    tokio::time::sleep_until(used + IDLE_MAX).await;
+    let mut kept = kept.lock().await;
+    if kept.as_ref().is_some_and(|(_, last)| *last == used)
+        && let Some((client, _)) = kept.take()
+    {
+        client.leave().await;
+    }
+}
+
+/// Text as lines of at most `bytes_max` bytes, at most `lines_max` of them; the last one then says
+/// how many are left out. Control characters go, because they mean commands to some clients.
+fn lines(text: &str, bytes_max: usize, lines_max: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut more = 0usize;
+    for line in text.lines() {
+        let clean: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let mut rest = clean.trim_end();
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at_checked(rest.floor_char_boundary(bytes_max)).unwrap_or((rest, ""));
+            if piece.is_empty() {
+                break;
+            }
+            if lines.len() < lines_max {
+                lines.push(piece.to_owned());
+            } else {
+                more += 1;
+            }
+            rest = after;
+        }
+    }
+    if more > 0 {
+        lines.push(format!("... and {more} more"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_becomes_lines_that_fit() {
+        let check = |text: &str, bytes: usize, want: &[&str]| assert_eq!(lines(text, bytes, 3), want, "{text:?}");
+        check("one\r\n\r\ntwo", 10, &["one", "two"]);
+        check("a\u{1}ACTION\u{3}b\0", 20, &["a ACTION b"]);
+        check("äöü", 4, &["äö", "ü"]);
+        check("1\n2\n3\n4\n5", 10, &["1", "2", "3", "... and 2 more"]);
+        check("\n \n", 10, &[]);
+        check("ä", 1, &[]);
+    }
+}
