@@ -5,6 +5,8 @@
 //! things again: times without a connection are recorded as gaps, also across a restart.
 
 mod held;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

@@ -153,7 +153,53 @@ fn lines(text: &str, bytes_max: usize, lines_max: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use concert_testkit::irc::{IrcServer, Manners, Mischief};
+    use concert_testkit::listen::loopback;
+
+    use super::super::tests::{message, read as read_settings};
     use super::*;
+
+    async fn server(mischief: Mischief) -> (IrcServer, Box<dyn Deliverer>) {
+        let server = IrcServer::start_with(loopback(), Manners { mischief, ..Manners::default() }).await.unwrap();
+        let port = server.address().port();
+        let settings =
+            format!("host = \"127.0.0.1\"\nport = {port}\ntls = \"off\"\nchannel = \"#out\"\npace = \"1ms\"\n");
+        let way_out = read_settings("irc", &settings, Path::new("/nowhere")).unwrap();
+        (server, way_out)
+    }
+
+    async fn send(way_out: &dyn Deliverer) -> Outcome {
+        let message = message("N1");
+        way_out.deliver(&message, &way_out.compose(&message).unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn a_notice_is_done_only_when_the_server_has_seen_it() {
+        let (server, way_out) = server(Mischief::None).await;
+        assert!(matches!(send(&*way_out).await, Outcome::Done(_)));
+        let said: Vec<_> = server.said().into_iter().map(|said| said.text).collect();
+        assert_eq!(said, [&b"event.id,source.ip"[..], b"1,192.0.2.1"]);
+        // The kept connection is cut behind our back: the next notice finds out before it speaks.
+        server.cut();
+        assert!(matches!(send(&*way_out).await, Outcome::Done(_)));
+        assert_eq!(server.said().len(), 4);
+        assert!(way_out.check().await.unwrap().starts_with("joined #out"));
+    }
+
+    #[tokio::test]
+    async fn bad_servers_end_an_attempt_as_they_should() {
+        let (_server, way_out) = server(Mischief::CutOnTalk).await;
+        assert!(matches!(send(&*way_out).await, Outcome::Unsure(_)));
+        let (_server, way_out) = server(Mischief::Moderated).await;
+        let Outcome::Later(why, None) = send(&*way_out).await else { panic!("not later") };
+        assert_eq!(why, "the server says 404: Cannot send to channel");
+        let (gone, way_out) = server(Mischief::None).await;
+        drop(gone);
+        assert!(matches!(send(&*way_out).await, Outcome::Later(_, None)));
+        assert!(way_out.check().await.is_err());
+    }
 
     #[test]
     fn text_becomes_lines_that_fit() {
