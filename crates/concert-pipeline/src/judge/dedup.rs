@@ -1,0 +1,233 @@
+//! What makes two events the same problem: a hash of a few fields, without any time.
+//!
+//! The key is kept in the store for years, so its bytes depend only on the list of fields and their
+//! values, never on field numbers of this version. Absent fields take part by being absent. Counting
+//! repeats within the window is the store's work.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use concert_model::problem::nearest;
+use concert_model::{Field, Keys, OpenEvent, ProblemKey, Time, Value, field};
+
+/// Most fields in a key, alternatives counted.
+const FIELDS_MAX: usize = 64;
+/// The fields when none are set. `or` takes the first that the event has.
+const DEFAULT: [&str; 9] = [
+    "feed.code or feed.name",
+    "classification.type",
+    "classification.identifier",
+    "source.ip or source.fqdn or source.url or source.account",
+    "source.port",
+    "destination.ip",
+    "destination.port",
+    "protocol.transport",
+    "malware.name",
+];
+
+/// How repeats are recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dedup {
+    parts: Vec<Vec<Name>>,
+    window: Duration,
+}
+
+/// A field of the table, or the name of an `extra.*` field, whose number differs between batches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Name {
+    Field(Field),
+    Extra(Box<str>),
+}
+
+impl Default for Dedup {
+    fn default() -> Self {
+        let parts = DEFAULT.iter().map(|part| part.split(" or ").filter_map(|name| parse(name).ok()).collect());
+        Self { parts: parts.collect(), window: Duration::from_secs(86_400) }
+    }
+}
+
+impl Dedup {
+    /// Reads `fields` and `window`.
+    pub fn read(keys: &mut Keys<'_>) -> Dedup {
+        let mut dedup = Dedup::default();
+        dedup.window =
+            keys.duration_or("window", "24h", "a repeat within this time of the first sighting is no new event");
+        let about = format!("fields that make two events the same problem; without it: {}", DEFAULT.join(", "));
+        let given = keys.texts("fields", &about);
+        if keys.has("fields") {
+            let parts: Vec<Vec<Name>> = given.iter().map(|part| read_part(keys, part)).collect();
+            if parts.iter().all(Vec::is_empty) {
+                keys.problem("fields", "`fields` names no field", "leave it out for the usual ones");
+            } else if parts.iter().map(Vec::len).sum::<usize>() > FIELDS_MAX {
+                keys.problem("fields", format!("`fields` names more than {FIELDS_MAX} fields"), "");
+            } else {
+                dedup.parts = parts;
+            }
+        }
+        dedup
+    }
+
+    /// The time within which a repeat is no new event.
+    pub fn window(&self) -> Duration {
+        self.window
+    }
+
+    /// Whether a sighting at a time is a repeat of one first seen at another.
+    pub fn is_repeat(&self, first: Time, this: Time) -> bool {
+        u128::from(first.0.abs_diff(this.0)) < self.window.as_micros()
+    }
+
+    /// What makes this event the same problem as another.
+    pub fn key(&self, event: &OpenEvent<'_>) -> ProblemKey {
+        thread_local! {
+            static BYTES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        BYTES.with_borrow_mut(|bytes| {
+            bytes.clear();
+            self.write(event, bytes);
+            ProblemKey::of(bytes)
+        })
+    }
+
+    fn write(&self, event: &OpenEvent<'_>, out: &mut Vec<u8>) {
+        for (part, names) in (0u8..).zip(&self.parts) {
+            let values = (0u8..).zip(names).find_map(|(choice, name)| Some((choice, value(event, name)?)));
+            if let Some((choice, value)) = values {
+                out.extend_from_slice(&[part, choice]);
+                write_value(&value, out);
+            }
+        }
+    }
+}
+
+fn read_part(keys: &Keys<'_>, part: &str) -> Vec<Name> {
+    let mut names = Vec::new();
+    for name in part.split(" or ") {
+        match parse(name.trim()) {
+            Ok(name) => names.push(name),
+            Err(hint) => keys.problem("fields", format!("unknown field `{}`", name.trim()), hint),
+        }
+    }
+    names
+}
+
+fn parse(name: &str) -> Result<Name, String> {
+    if let Some(extra) = name.strip_prefix("extra.").filter(|extra| !extra.is_empty()) {
+        return Ok(Name::Extra(extra.into()));
+    }
+    Field::named(name).map(Name::Field).ok_or_else(|| match nearest(name, field::TABLE.iter().map(|(name, _)| *name)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "write a field such as source.ip, or several as \"source.ip or source.fqdn\"".to_owned(),
+    })
+}
+
+fn value<'e>(event: &'e OpenEvent<'_>, name: &Name) -> Option<Value<'e>> {
+    match name {
+        Name::Field(field) => event.get(*field),
+        Name::Extra(name) => event.get(event.batch().find_extra(name)?),
+    }
+}
+
+/// INVARIANT: two lists of values write the same bytes only when they are the same. Each value says
+/// its kind and, where it has no fixed length, its length.
+fn write_value(value: &Value<'_>, out: &mut Vec<u8>) {
+    let mut fixed = |kind: u8, bytes: &[u8]| {
+        out.push(kind);
+        out.extend_from_slice(bytes);
+    };
+    match value {
+        Value::Text(text) => {
+            fixed(1, &(text.len() as u64).to_le_bytes());
+            out.extend_from_slice(text.as_bytes());
+        }
+        Value::Json(text) => {
+            fixed(2, &(text.len() as u64).to_le_bytes());
+            out.extend_from_slice(text.as_bytes());
+        }
+        Value::Int(number) => fixed(3, &number.to_le_bytes()),
+        Value::Float(number) => fixed(4, &number.to_bits().to_le_bytes()),
+        Value::Bool(truth) => fixed(5, &[u8::from(*truth)]),
+        Value::Time(time) => fixed(6, &time.0.to_le_bytes()),
+        Value::Ip(std::net::IpAddr::V4(address)) => fixed(7, &address.octets()),
+        Value::Ip(std::net::IpAddr::V6(address)) => fixed(8, &address.octets()),
+        Value::Net(net) => {
+            fixed(9, &[net.prefix()]);
+            write_value(&Value::Ip(net.first()), out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use concert_model::Batch;
+    use concert_model::keys::{Reading, Source};
+
+    fn key(dedup: &Dedup, given: &[(&str, &str)]) -> ProblemKey {
+        let mut batch = Batch::new();
+        let mut event = batch.open();
+        for (name, text) in given {
+            let field = event.field(name).unwrap();
+            event.read(field, text, None).unwrap();
+        }
+        dedup.key(&event)
+    }
+
+    #[test]
+    fn only_the_fields_of_the_key_count_and_time_never_does() {
+        let dedup = Dedup::default();
+        let base = [("source.ip", "192.0.2.1"), ("source.port", "23")];
+        let same = [
+            ("source.port", "23"),
+            ("source.ip", "192.0.2.1"),
+            ("time.source", "2026-01-01T00:00:00Z"),
+            ("comment", "x"),
+        ];
+        assert_eq!(key(&dedup, &base), key(&dedup, &same));
+        for other in
+            [("source.port", "24"), ("source.ip", "192.0.2.2"), ("malware.name", "x"), ("destination.port", "23")]
+        {
+            assert_ne!(key(&dedup, &base), key(&dedup, &[base[0], base[1], other]), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_of_several_that_is_there_counts() {
+        let dedup = Dedup::default();
+        let (ip, name) = (("source.ip", "192.0.2.1"), ("source.fqdn", "a.example"));
+        assert_eq!(key(&dedup, &[ip, name]), key(&dedup, &[ip]));
+        assert_ne!(key(&dedup, &[name]), key(&dedup, &[("source.account", "a.example")]));
+    }
+
+    #[test]
+    fn values_cannot_be_shifted_into_each_other() {
+        let dedup = Dedup::default();
+        let of =
+            |kind, identifier| key(&dedup, &[("classification.type", kind), ("classification.identifier", identifier)]);
+        assert_ne!(of("test", "ab"), of("test", "a"));
+        assert_ne!(key(&dedup, &[("classification.identifier", "x")]), key(&dedup, &[("malware.name", "x")]),);
+    }
+
+    fn read(text: &str) -> (Dedup, Vec<String>) {
+        let source = Source { name: "concert.toml".into(), text: text.into() };
+        let document = toml_edit::Document::parse(text).unwrap();
+        let secrets = |_: &str, _: &str| Ok(String::new());
+        let reading = Reading::new(&secrets);
+        let mut keys = Keys::root(&reading, vec![(&source, document.as_table() as &dyn toml_edit::TableLike)]);
+        let dedup = Dedup::read(&mut keys);
+        keys.finish();
+        (dedup, reading.finish().problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn fields_and_window_are_settings() {
+        let (dedup, problems) = read("fields = [\"extra.tag or source.ip\"]\nwindow = \"1h\"\n");
+        assert_eq!((problems, dedup.window().as_secs()), (vec![], 3600));
+        assert_eq!(key(&dedup, &[("extra.tag", "x"), ("source.ip", "192.0.2.1")]), key(&dedup, &[("extra.tag", "x")]));
+        assert!(dedup.is_repeat(Time(0), Time(3_599_999_999)) && !dedup.is_repeat(Time(0), Time(3_600_000_000)));
+        let (dedup, problems) = read("fields = [\"source.pi\"]\n");
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].contains("unknown field `source.pi`") && problems[0].contains("did you mean `source.ip`?"));
+        assert_eq!(dedup, Dedup::default());
+    }
+}
