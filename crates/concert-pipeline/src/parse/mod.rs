@@ -10,19 +10,23 @@ pub mod country;
 pub mod cymru_bogons;
 pub mod dataplane;
 pub mod dshield_block;
+pub mod feodo;
 pub mod fixed;
 mod flat;
 pub mod input;
 pub mod json;
+pub mod keyvalue;
 mod lines;
 pub mod mapping;
 pub mod ndjson;
 pub mod openphish;
+pub mod phishtank;
 pub mod records;
 pub mod regex;
 mod scan;
 pub mod shadowserver;
 pub mod sink;
+pub mod spamhaus_drop;
 pub mod turris_greylist;
 
 #[cfg(test)]
@@ -88,10 +92,14 @@ pub const ALL: &[&Listed] = &[
     &cymru_bogons::LISTED,
     &dataplane::LISTED,
     &dshield_block::LISTED,
+    &feodo::LISTED,
     &json::LISTED,
+    &keyvalue::LISTED,
     &ndjson::LISTED,
     &openphish::LISTED,
+    &phishtank::LISTED,
     &regex::LISTED,
     &shadowserver::LISTED,
+    &spamhaus_drop::LISTED,
     &turris_greylist::LISTED,
 ];
