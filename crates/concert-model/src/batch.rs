@@ -209,7 +209,11 @@ impl Batch {
         let Some(mut row) = self.rows.get(index).copied() else { return };
         let Some(cell) = self.cell(field, value) else { return };
         let Ok(start) = u32::try_from(self.cells.len()) else { return };
-        self.cells.extend_from_within(row.start as usize..row.end as usize);
+        for at in row.start as usize..row.end as usize {
+            if let Some(old) = self.cells.get(at).copied().filter(|old| old.field != field) {
+                self.cells.push(old);
+            }
+        }
         self.cells.push(cell);
         (row.start, row.end) = (start, u32::try_from(self.cells.len()).unwrap_or(start));
         if let Some(slot) = self.rows.get_mut(index) {

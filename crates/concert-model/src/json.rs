@@ -70,11 +70,7 @@ pub fn write_plain(value: &Value<'_>, out: &mut Vec<u8>) {
 pub fn write_members(event: &Event<'_>, out: &mut Vec<u8>) {
     let mut fields: Vec<(Field, Value<'_>)> = event.fields().collect();
     fields.sort_by_key(|(field, _)| *field);
-    for (index, (field, value)) in fields.iter().enumerate() {
-        // A field amended later stands twice; the last one counts.
-        if fields.get(index + 1).is_some_and(|(next, _)| next == field) {
-            continue;
-        }
+    for (field, value) in &fields {
         out.push(b',');
         write_string(&event.name(*field), out);
         out.push(b':');

@@ -1,1 +1,18 @@
-//! store
+//! The memory: archive of raw reports, event files, records.
+//!
+//! Records (everything relational) are SQLite; raw reports and events are files. A file counts only
+//! when a row names it, and one transaction names files, removes what they replace and settles the
+//! report, so a kill at any moment leaves at most files that nobody knows, which start-up removes.
+
+pub mod archive;
+pub mod events;
+pub mod members;
+pub mod records;
+mod store;
+mod writer;
+
+pub use archive::Archive;
+pub use members::Members;
+pub use records::Records;
+pub use store::{Loaded, Segment, Store};
+pub use writer::{Mark, Settled, Telling, Writer, Writing};

@@ -1,0 +1,260 @@
+//! Reading events back: whole files, chosen rows, or those that can match a condition.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_schema::ArrowError;
+use concert_model::field::Kind;
+use concert_model::{EventId, Field, OpenEvent, ProblemKey, ReportId, Time, Value, json};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowPredicate, ArrowPredicateFn, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
+    RowSelector,
+};
+use parquet::file::metadata::PageIndexPolicy;
+
+use super::{Page, Sighting, column};
+
+/// Events decoded at a time.
+const PAGE_ROWS: usize = 4_096;
+
+/// What a reader may leave out. Everything that is left must still be checked against the condition.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    /// Only these AS numbers of the source.
+    pub asns: Option<Vec<i64>>,
+    /// Only these source addresses, as they are written.
+    pub addresses: Option<Vec<String>>,
+    /// Only this country of the source.
+    pub countries: Option<Vec<String>>,
+    /// Not before this `time.source`.
+    pub since: Option<Time>,
+    /// Before this `time.source`.
+    pub until: Option<Time>,
+}
+
+/// Rows of a file, in their order there.
+pub enum Rows<'a> {
+    /// All that can match.
+    Matching(&'a Bounds),
+    /// These rows of the file (start, length), ascending.
+    Chosen(&'a [(usize, usize)]),
+}
+
+/// Reads events of a file. `each` answers whether to go on.
+pub fn events(path: &Path, rows: &Rows<'_>, each: &mut dyn FnMut(Page) -> bool) -> io::Result<()> {
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+    let mut builder =
+        ParquetRecordBatchReaderBuilder::try_new_with_options(File::open(path)?, options).map_err(io::Error::other)?;
+    builder = builder.with_batch_size(PAGE_ROWS);
+    match rows {
+        Rows::Chosen(chosen) => builder = builder.with_row_selection(selection(chosen)),
+        Rows::Matching(bounds) => {
+            let filter = filter(bounds, builder.parquet_schema());
+            builder = builder.with_row_filter(filter);
+        }
+    }
+    for batch in builder.build().map_err(io::Error::other)? {
+        let batch = batch.map_err(io::Error::other)?;
+        if !each(page(&batch)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn selection(chosen: &[(usize, usize)]) -> RowSelection {
+    let (mut selectors, mut at) = (Vec::new(), 0);
+    for (start, length) in chosen {
+        if *start > at {
+            selectors.push(RowSelector::skip(start - at));
+        }
+        selectors.push(RowSelector::select(*length));
+        at = start + length;
+    }
+    RowSelection::from(selectors)
+}
+
+fn filter(bounds: &Bounds, schema: &parquet::schema::types::SchemaDescriptor) -> RowFilter {
+    let mut steps: Vec<Box<dyn ArrowPredicate>> = Vec::new();
+    let mut step = |name: &str, test: Box<dyn FnMut(&ArrayRef) -> BooleanArray + Send>| {
+        let Some(index) = schema.columns().iter().position(|column| column.name() == name) else { return };
+        let mut test = test;
+        let check = move |batch: RecordBatch| match batch.columns().first() {
+            Some(array) => Ok(test(array)),
+            None => Err(ArrowError::SchemaError("a filter without its column".into())),
+        };
+        steps.push(Box::new(ArrowPredicateFn::new(ProjectionMask::leaves(schema, [index]), check)));
+    };
+    if let Some(asns) = bounds.asns.clone() {
+        step(
+            Field::SOURCE_ASN.name(),
+            Box::new(move |array| {
+                array
+                    .as_primitive::<Int64Type>()
+                    .iter()
+                    .map(|asn| Some(asn.is_some_and(|asn| asns.contains(&asn))))
+                    .collect()
+            }),
+        );
+    }
+    for (field, words) in [(Field::SOURCE_IP, &bounds.addresses), (Field::SOURCE_GEOLOCATION_CC, &bounds.countries)] {
+        if let Some(words) = words.clone() {
+            step(
+                field.name(),
+                Box::new(move |array| {
+                    let is_one = |text: &str| words.iter().any(|word| word == text);
+                    array.as_string::<i32>().iter().map(|text| Some(text.is_some_and(is_one))).collect()
+                }),
+            );
+        }
+    }
+    if bounds.since.is_some() || bounds.until.is_some() {
+        let (since, until) = (bounds.since, bounds.until);
+        step(
+            column::TIME,
+            Box::new(move |array| {
+                let within = |time: i64| since.is_none_or(|s| time >= s.0) && until.is_none_or(|u| time < u.0);
+                // Without time.source the time of observation counts, which the caller checks.
+                array
+                    .as_primitive::<TimestampMicrosecondType>()
+                    .iter()
+                    .map(|time| Some(time.is_none_or(within)))
+                    .collect()
+            }),
+        );
+    }
+    RowFilter::new(steps)
+}
+
+/// Turns decoded columns back into events.
+fn page(batch: &RecordBatch) -> io::Result<Page> {
+    let missing = |name: &str| io::Error::other(format!("the file has no column {name}"));
+    let hash =
+        |name: &str| batch.column_by_name(name).map(|array| array.as_fixed_size_binary()).ok_or_else(|| missing(name));
+    let number = |name: &str| {
+        batch.column_by_name(name).map(|array| array.as_primitive::<Int64Type>()).ok_or_else(|| missing(name))
+    };
+    let (ids, reports, problems) = (hash(column::EVENT)?, hash(column::REPORT)?, hash(column::PROBLEM)?);
+    let (lines, batches, rows) = (number(column::LINE)?, number(column::BATCH)?, number(column::ROW)?);
+    let schema = batch.schema();
+    let columns: Vec<(Field, &ArrayRef)> = schema
+        .fields()
+        .iter()
+        .zip(batch.columns())
+        .filter_map(|(field, array)| Some((Field::named(field.name())?, array)))
+        .collect();
+    let extra = batch.column_by_name(column::EXTRA).map(|array| array.as_string::<i32>());
+    let mut page = Page::default();
+    for at in 0..batch.num_rows() {
+        let mut event = page.events.open();
+        for (field, array) in &columns {
+            if !array.is_null(at) {
+                set(&mut event, *field, array, at);
+            }
+        }
+        if let Some(extra) = extra.filter(|extra| !extra.is_null(at)) {
+            set_extra(&mut event, extra.value(at));
+        }
+        event.keep(
+            EventId(sixteen(ids.value(at))),
+            ProblemKey(sixteen(problems.value(at))),
+            lines.value(at).cast_unsigned(),
+        );
+        let row = u32::try_from(rows.value(at)).unwrap_or(u32::MAX);
+        page.places.push((ReportId(sixteen(reports.value(at))), batches.value(at).cast_unsigned(), row));
+    }
+    Ok(page)
+}
+
+pub(crate) fn sixteen(bytes: &[u8]) -> [u8; 16] {
+    bytes.try_into().unwrap_or_default()
+}
+
+fn set(event: &mut OpenEvent<'_>, field: Field, array: &ArrayRef, at: usize) {
+    match field.kind() {
+        Kind::Int | Kind::Port | Kind::Asn => {
+            event.add(field, &Value::Int(array.as_primitive::<Int64Type>().value(at)))
+        }
+        Kind::Float | Kind::Percent => event.add(field, &Value::Float(array.as_primitive::<Float64Type>().value(at))),
+        Kind::Bool => event.add(field, &Value::Bool(array.as_boolean().value(at))),
+        Kind::Time => {
+            event.add(field, &Value::Time(Time(array.as_primitive::<TimestampMicrosecondType>().value(at))));
+        }
+        // These were checked before they were written; anything else in the file is left out.
+        Kind::Ip | Kind::Net => {
+            event.read(field, array.as_string::<i32>().value(at), None).ok();
+        }
+        Kind::Json => event.add(field, &Value::Json(array.as_string::<i32>().value(at).into())),
+        _ => event.add(field, &Value::text(array.as_string::<i32>().value(at))),
+    }
+}
+
+/// Sets `extra.*` from one JSON object.
+pub(crate) fn set_extra(event: &mut OpenEvent<'_>, text: &str) {
+    let Ok(serde_json::Value::Object(members)) = serde_json::from_str(text) else { return };
+    for (name, value) in &members {
+        if let Some(field) = event.extra(name) {
+            json::set(event, field, value, None).ok();
+        }
+    }
+}
+
+/// Problem and time of every event of a file: what [`super::seen::Seen`] is filled from.
+pub fn problems(path: &Path, each: &mut dyn FnMut(ProblemKey, Time)) -> io::Result<()> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?).map_err(io::Error::other)?;
+    let wanted = [column::PROBLEM, column::TIME, Field::TIME_OBSERVATION.name()];
+    let schema = builder.parquet_schema();
+    let indices: Vec<usize> = schema
+        .columns()
+        .iter()
+        .enumerate()
+        .filter(|(_, c)| wanted.contains(&c.name()))
+        .map(|(index, _)| index)
+        .collect();
+    let mask = ProjectionMask::leaves(schema, indices);
+    let reader = builder.with_projection(mask).with_batch_size(16_384).build().map_err(io::Error::other)?;
+    for batch in reader {
+        let batch = batch.map_err(io::Error::other)?;
+        let Some(keys) = batch.column_by_name(column::PROBLEM).map(|array| array.as_fixed_size_binary()) else {
+            continue;
+        };
+        let times = [column::TIME, Field::TIME_OBSERVATION.name()]
+            .map(|name| batch.column_by_name(name).map(|array| array.as_primitive::<TimestampMicrosecondType>()));
+        for at in 0..batch.num_rows() {
+            let time = times.iter().flatten().find(|times| !times.is_null(at)).map_or(0, |times| times.value(at));
+            each(ProblemKey(sixteen(keys.value(at))), Time(time));
+        }
+    }
+    Ok(())
+}
+
+/// All sightings of a file.
+pub fn sightings(path: &Path, each: &mut dyn FnMut(Sighting)) -> io::Result<()> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?).map_err(io::Error::other)?;
+    for batch in builder.with_batch_size(16_384).build().map_err(io::Error::other)? {
+        let batch = batch.map_err(io::Error::other)?;
+        let column = |name: &str| {
+            batch.column_by_name(name).ok_or_else(|| io::Error::other(format!("the file has no column {name}")))
+        };
+        let (problems, reports) =
+            (column(column::PROBLEM)?.as_fixed_size_binary(), column(column::REPORT)?.as_fixed_size_binary());
+        let firsts = column(column::FIRST)?.as_primitive::<TimestampMicrosecondType>();
+        let times = column(column::TIME)?.as_primitive::<TimestampMicrosecondType>();
+        let lines = column(column::LINE)?.as_primitive::<Int64Type>();
+        for at in 0..batch.num_rows() {
+            each(Sighting {
+                problem: ProblemKey(sixteen(problems.value(at))),
+                first: Time(firsts.value(at)),
+                time: Time(times.value(at)),
+                report: ReportId(sixteen(reports.value(at))),
+                line: lines.value(at).cast_unsigned(),
+            });
+        }
+    }
+    Ok(())
+}

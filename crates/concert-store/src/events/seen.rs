@@ -1,0 +1,132 @@
+//! Which problems were seen when: what decides that an event is a repeat.
+//!
+//! Problems are kept in buckets as wide as the window, by `time.source`, sixteen bytes each. Buckets
+//! are filled from the store when an event first needs them, so a site with years of events holds in
+//! memory only what its reports are about.
+
+use std::collections::BTreeMap;
+
+use concert_model::{ProblemKey, Time};
+use hashbrown::HashTable;
+
+/// Twelve of the sixteen bytes of the problem's hash and the second it was first seen. Ten million
+/// problems collide with a chance of one in 10^15.
+#[derive(Clone, Copy)]
+struct Entry {
+    high: u64,
+    low: u32,
+    second: u32,
+}
+
+/// Problems seen, by time.
+pub struct Seen {
+    window_seconds: i64,
+    buckets: BTreeMap<i64, HashTable<Entry>>,
+}
+
+impl Seen {
+    /// Nothing seen yet. A window below a second counts as one.
+    pub fn new(window: std::time::Duration) -> Self {
+        let window_seconds = i64::try_from(window.as_secs()).unwrap_or(i64::MAX).clamp(1, 10 * 366 * 86_400);
+        Self { window_seconds, buckets: BTreeMap::new() }
+    }
+
+    /// The window in seconds.
+    pub fn window_seconds(&self) -> i64 {
+        self.window_seconds
+    }
+
+    /// The bucket a moment belongs to.
+    pub fn bucket(&self, time: Time) -> i64 {
+        second(time) / self.window_seconds
+    }
+
+    /// The span of moments of a bucket: first, and first after it.
+    pub fn span(&self, bucket: i64) -> (Time, Time) {
+        let start = Time(bucket.saturating_mul(self.window_seconds).saturating_mul(1_000_000));
+        (start, start.plus_seconds(self.window_seconds))
+    }
+
+    /// Whether a bucket was filled.
+    pub fn has(&self, bucket: i64) -> bool {
+        self.buckets.contains_key(&bucket)
+    }
+
+    /// Says that a bucket is filled, even when it is empty.
+    pub fn fill(&mut self, bucket: i64) {
+        self.buckets.entry(bucket).or_default();
+    }
+
+    /// Takes in an event that is stored already.
+    pub fn insert(&mut self, problem: ProblemKey, time: Time) {
+        let bucket = self.bucket(time);
+        let entry = entry(problem, time);
+        let table = self.buckets.entry(bucket).or_default();
+        table.insert_unique(entry.high, entry, |entry| entry.high);
+    }
+
+    /// Whether this is a repeat, and then of the event at which moment (in whole seconds). If it is
+    /// not, it is taken in.
+    pub fn repeat_or_insert(&mut self, problem: ProblemKey, time: Time) -> Option<Time> {
+        let wanted = entry(problem, time);
+        let bucket = self.bucket(time);
+        for near in [bucket, bucket - 1, bucket + 1] {
+            let Some(table) = self.buckets.get(&near).filter(|table| !table.is_empty()) else { continue };
+            let same = |entry: &Entry| {
+                entry.high == wanted.high
+                    && entry.low == wanted.low
+                    && i64::from(entry.second.abs_diff(wanted.second)) < self.window_seconds
+            };
+            if let Some(found) = table.find(wanted.high, same) {
+                return Time::from_seconds(i64::from(found.second));
+            }
+        }
+        let table = self.buckets.entry(bucket).or_default();
+        table.insert_unique(wanted.high, wanted, |entry| entry.high);
+        None
+    }
+
+    /// Forgets everything, so that it is read again from what is stored (after a failed write).
+    pub fn clear(&mut self) {
+        self.buckets.clear();
+    }
+
+    /// Forgets the oldest buckets beyond a number of problems, so that memory stays bounded.
+    pub fn shrink(&mut self, problems_max: usize) {
+        while self.buckets.len() > 3 && self.buckets.values().map(HashTable::len).sum::<usize>() > problems_max {
+            self.buckets.pop_first();
+        }
+    }
+}
+
+/// Seconds since 1970 as they are kept. Moments outside 1970 to 2106 are kept at the edge.
+fn second(time: Time) -> i64 {
+    time.seconds().clamp(0, i64::from(u32::MAX))
+}
+
+fn entry(problem: ProblemKey, time: Time) -> Entry {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = problem.0;
+    Entry {
+        high: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        low: u32::from_le_bytes([i, j, k, l]),
+        second: u32::try_from(second(time)).unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeat_within_the_window_is_known_from_its_first_sighting() {
+        let mut seen = Seen::new(std::time::Duration::from_secs(86_400));
+        let key = ProblemKey::of(b"x");
+        let at = |hours: i64| Time::from_seconds(1_000_000_000 + hours * 3600).unwrap();
+        assert_eq!(seen.repeat_or_insert(key, at(0)), None);
+        assert_eq!(seen.repeat_or_insert(key, at(23)), Some(at(0)));
+        assert_eq!(seen.repeat_or_insert(key, at(-23)), Some(at(0)), "reports come late");
+        assert_eq!(seen.repeat_or_insert(ProblemKey::of(b"y"), at(0)), None);
+        assert_eq!(seen.repeat_or_insert(key, at(24)), None, "the window counts from the first sighting");
+        assert_eq!(seen.repeat_or_insert(key, at(30)), Some(at(24)));
+    }
+}

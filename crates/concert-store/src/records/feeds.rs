@@ -1,0 +1,226 @@
+//! How feeds do, and the small things their collectors remember.
+
+use std::collections::BTreeMap;
+
+use concert_model::{Problem, Time};
+use serde::Serialize;
+use sqlx::Row;
+
+use super::{Change, Counts, Records, trouble};
+
+/// When a feed was last well and when not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FeedHealth {
+    /// Last time its peer answered well or a report came.
+    pub last_good: Option<Time>,
+    /// Last time something was wrong.
+    pub last_error: Option<Time>,
+    /// What was wrong.
+    pub error: String,
+}
+
+/// Totals of a feed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FeedCounts {
+    /// Reports received.
+    pub reports: u64,
+    /// Of these, waiting to be processed.
+    pub waiting: u64,
+    /// Of these, failed as a whole.
+    pub failed: u64,
+    /// What came of them.
+    pub counts: Counts,
+    /// When the last one came.
+    pub last_report: Option<Time>,
+}
+
+/// What came of the reports of one hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Hour {
+    /// Hours since 1970.
+    pub hour: i64,
+    /// New events.
+    pub events: u64,
+    /// Repeats.
+    pub duplicates: u64,
+    /// Rejects.
+    pub rejects: u64,
+}
+
+impl Records {
+    /// A remembered value.
+    pub async fn recall(&self, owner: &str, name: &str) -> Result<Option<String>, Problem> {
+        sqlx::query_scalar("SELECT value FROM memory WHERE owner = ?1 AND name = ?2")
+            .bind(owner)
+            .bind(name)
+            .fetch_optional(self.pool())
+            .await
+            .map_err(trouble)
+    }
+
+    /// Remembers a value; durable when it returns.
+    pub async fn remember(&self, owner: &str, name: &str, value: &str) -> Result<(), Problem> {
+        sqlx::query("INSERT INTO memory (owner, name, value) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value")
+            .bind(owner)
+            .bind(name)
+            .bind(value)
+            .execute(self.pool())
+            .await
+            .map_err(trouble)
+            .map(|_| ())
+    }
+
+    /// Remembers that a feed was well.
+    pub async fn feed_good(&self, feed: &str, now: Time) -> Result<(), Problem> {
+        sqlx::query("INSERT INTO feed_health (feed, last_good) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET last_good = excluded.last_good")
+            .bind(feed)
+            .bind(now.0)
+            .execute(self.pool())
+            .await
+            .map_err(trouble)
+            .map(|_| ())
+    }
+
+    /// Remembers trouble of a feed.
+    pub async fn feed_trouble(&self, feed: &str, now: Time, why: &str) -> Result<(), Problem> {
+        sqlx::query(
+            "INSERT INTO feed_health (feed, last_error, error) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET last_error = excluded.last_error, error = excluded.error",
+        )
+        .bind(feed)
+        .bind(now.0)
+        .bind(why)
+        .execute(self.pool())
+        .await
+        .map_err(trouble)
+        .map(|_| ())
+    }
+
+    /// Remembers that lines of a feed may be missing between two moments.
+    pub async fn feed_gap(&self, feed: &str, start: Time, stop: Time, why: &str) -> Result<(), Problem> {
+        sqlx::query("INSERT INTO gap (feed, start, stop, why) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET stop = excluded.stop")
+            .bind(feed)
+            .bind(start.0)
+            .bind(stop.0)
+            .bind(why)
+            .execute(self.pool())
+            .await
+            .map_err(trouble)
+            .map(|_| ())
+    }
+
+    /// Newest gaps: feed, from, until, why.
+    pub async fn gaps(&self, limit: u32) -> Result<Vec<(String, Time, Time, String)>, Problem> {
+        let rows = sqlx::query("SELECT * FROM gap ORDER BY start DESC LIMIT ?1")
+            .bind(limit)
+            .fetch_all(self.pool())
+            .await
+            .map_err(trouble)?;
+        let moment = |row: &sqlx::sqlite::SqliteRow, name: &str| Time(row.try_get(name).unwrap_or(0));
+        Ok(rows
+            .iter()
+            .map(|row| {
+                let text = |name: &str| row.try_get::<String, _>(name).unwrap_or_default();
+                (text("feed"), moment(row, "start"), moment(row, "stop"), text("why"))
+            })
+            .collect())
+    }
+
+    /// Health of every feed that has any.
+    pub async fn feed_health(&self) -> Result<BTreeMap<String, FeedHealth>, Problem> {
+        let rows = sqlx::query("SELECT * FROM feed_health").fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows
+            .iter()
+            .map(|row| {
+                let moment = |name: &str| row.try_get::<Option<i64>, _>(name).ok().flatten().map(Time);
+                let health = FeedHealth {
+                    last_good: moment("last_good"),
+                    last_error: moment("last_error"),
+                    error: row.try_get("error").unwrap_or_default(),
+                };
+                (row.try_get("feed").unwrap_or_default(), health)
+            })
+            .collect())
+    }
+
+    /// Totals of every feed that has reports.
+    pub async fn feed_counts(&self) -> Result<BTreeMap<String, FeedCounts>, Problem> {
+        let rows = sqlx::query(
+            "SELECT feed, count(*) AS reports, sum(state = 'waiting') AS waiting, sum(state = 'failed') AS failed,
+             sum(rows) AS rows, sum(events) AS events, sum(duplicates) AS duplicates, sum(rejects) AS rejects,
+             sum(dropped) AS dropped, sum(notices) AS notices, max(received) AS last FROM report GROUP BY feed",
+        )
+        .fetch_all(self.pool())
+        .await
+        .map_err(trouble)?;
+        Ok(rows
+            .iter()
+            .map(|row| {
+                let number = |name: &str| row.try_get::<i64, _>(name).unwrap_or(0).cast_unsigned();
+                let totals = FeedCounts {
+                    reports: number("reports"),
+                    waiting: number("waiting"),
+                    failed: number("failed"),
+                    counts: Counts {
+                        rows: number("rows"),
+                        events: number("events"),
+                        duplicates: number("duplicates"),
+                        rejects: number("rejects"),
+                        dropped: number("dropped"),
+                        notices: number("notices"),
+                    },
+                    last_report: row.try_get::<i64, _>("last").ok().map(Time),
+                };
+                (row.try_get("feed").unwrap_or_default(), totals)
+            })
+            .collect())
+    }
+
+    /// What came in each hour from one on, over all feeds.
+    pub async fn hours(&self, since: i64) -> Result<Vec<Hour>, Problem> {
+        let rows = sqlx::query(
+            "SELECT hour, sum(events) AS events, sum(duplicates) AS duplicates, sum(rejects) AS rejects
+             FROM hour WHERE hour >= ?1 GROUP BY hour ORDER BY hour",
+        )
+        .bind(since)
+        .fetch_all(self.pool())
+        .await
+        .map_err(trouble)?;
+        Ok(rows
+            .iter()
+            .map(|row| {
+                let number = |name: &str| row.try_get::<i64, _>(name).unwrap_or(0);
+                Hour {
+                    hour: number("hour"),
+                    events: number("events").cast_unsigned(),
+                    duplicates: number("duplicates").cast_unsigned(),
+                    rejects: number("rejects").cast_unsigned(),
+                }
+            })
+            .collect())
+    }
+}
+
+/// Adds the counts of a report to its hour.
+pub(crate) async fn count_hour(
+    change: &mut Change<'_>,
+    feed: &str,
+    received: Time,
+    counts: &Counts,
+) -> Result<(), Problem> {
+    sqlx::query(
+        "INSERT INTO hour (feed, hour, events, duplicates, rejects, dropped) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO UPDATE SET events = events + excluded.events, duplicates = duplicates + excluded.duplicates,
+         rejects = rejects + excluded.rejects, dropped = dropped + excluded.dropped",
+    )
+    .bind(feed)
+    .bind(received.seconds().div_euclid(3600))
+    .bind(counts.events.cast_signed())
+    .bind(counts.duplicates.cast_signed())
+    .bind(counts.rejects.cast_signed())
+    .bind(counts.dropped.cast_signed())
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)
+    .map(|_| ())
+}

@@ -1,0 +1,141 @@
+//! Everything relational, in one SQLite file that several processes may read and write.
+
+mod feeds;
+mod notices;
+mod reports;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use concert_model::Problem;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+pub use feeds::{FeedCounts, FeedHealth, Hour};
+pub use notices::{NewNotice, Notice, NoticeFilter};
+pub use reports::{Counts, ReportRow, Waiting};
+
+pub(crate) use feeds::count_hour;
+pub(crate) use notices::{insert_notices, mark_told, move_cursor, tell_early};
+pub(crate) use reports::settle_report;
+
+/// Each entry brings the file from the version of its index to the next. Never edited once released.
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001.sql")];
+/// How long a writer waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A write transaction.
+pub type Change<'a> = Transaction<'a, Sqlite>;
+
+/// The records of a site.
+#[derive(Clone, Debug)]
+pub struct Records {
+    pool: SqlitePool,
+    path: PathBuf,
+}
+
+/// A failure of the database as a problem for a person.
+pub(crate) fn trouble(error: sqlx::Error) -> Problem {
+    let hint = match error.to_string() {
+        text if text.contains("disk is full") || text.contains("disk I/O") => {
+            "free space on the disk of the site's data folder"
+        }
+        text if text.contains("locked") => "another process holds the records; try again",
+        _ => "",
+    };
+    Problem::new(format!("the records cannot be used: {error}")).hint(hint)
+}
+
+impl Records {
+    /// Opens the records, making them or bringing them up to date as needed. Before an update the file
+    /// is copied beside itself. A file written by a newer Concert is refused.
+    pub async fn open(path: &Path) -> Result<Self, Problem> {
+        let existed = path.exists();
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("cache_size", "-16384")
+            .pragma("temp_store", "memory")
+            .statement_cache_capacity(128);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(6)
+            .acquire_timeout(Duration::from_secs(90))
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await
+            .map_err(trouble)?;
+        let records = Self { pool, path: path.to_owned() };
+        records.migrate(existed).await?;
+        Ok(records)
+    }
+
+    async fn migrate(&self, existed: bool) -> Result<(), Problem> {
+        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&self.pool).await.map_err(trouble)?;
+        let version = usize::try_from(version).unwrap_or(usize::MAX);
+        if version > MIGRATIONS.len() {
+            return Err(Problem::new(format!(
+                "these records were written by a newer Concert (format {version}, this one knows {})",
+                MIGRATIONS.len()
+            ))
+            .at(self.path.display().to_string())
+            .hint("start the newer version, or restore a backup made by this one"));
+        }
+        if version < MIGRATIONS.len() && existed && version > 0 {
+            let copy = self.path.with_extension(format!("before-{}.sqlite", MIGRATIONS.len()));
+            self.copy_to(&copy).await?;
+        }
+        for (from, text) in MIGRATIONS.iter().enumerate().skip(version) {
+            let mut change = self.change().await?;
+            // Another process may have done it while this one waited.
+            let now: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *change).await.map_err(trouble)?;
+            if usize::try_from(now).unwrap_or(0) > from {
+                continue;
+            }
+            sqlx::raw_sql(*text).execute(&mut *change).await.map_err(trouble)?;
+            let mark = format!("PRAGMA user_version = {}", from + 1);
+            sqlx::raw_sql(sqlx::AssertSqlSafe(mark)).execute(&mut *change).await.map_err(trouble)?;
+            change.commit().await.map_err(trouble)?;
+        }
+        Ok(())
+    }
+
+    /// Begins a change; nothing of it is seen until it is committed.
+    pub async fn change(&self) -> Result<Change<'static>, Problem> {
+        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(trouble)
+    }
+
+    /// Commits a change; durable when it returns.
+    pub async fn commit(&self, change: Change<'static>) -> Result<(), Problem> {
+        change.commit().await.map_err(trouble)
+    }
+
+    /// A consistent copy of the records, made while others write.
+    pub async fn copy_to(&self, path: &Path) -> Result<(), Problem> {
+        std::fs::remove_file(path).ok();
+        sqlx::query("VACUUM INTO ?1")
+            .bind(path.display().to_string())
+            .execute(&self.pool)
+            .await
+            .map_err(trouble)
+            .map(|_| ())
+    }
+
+    /// Whether the records answer.
+    pub async fn ping(&self) -> Result<(), Problem> {
+        sqlx::query("SELECT 1").execute(&self.pool).await.map_err(trouble).map(|_| ())
+    }
+
+    /// SQLite's own check of the file: what it finds, or nothing.
+    pub async fn check(&self) -> Result<Vec<String>, Problem> {
+        let lines: Vec<String> =
+            sqlx::query_scalar("PRAGMA quick_check(10)").fetch_all(&self.pool).await.map_err(trouble)?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    pub(crate) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+}

@@ -1,0 +1,368 @@
+//! The store of a site: what is written together, and what is read together.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use concert_model::{Batch, EventId, Field, Problem, ProblemKey, ReportId, Time, json};
+use sqlx::Row;
+
+use crate::archive::Archive;
+use crate::events::read::{self, Bounds, Rows, sixteen};
+use crate::events::write::{EventFile, Written};
+use crate::events::{Page, Repeats, Sighting, Stored};
+use crate::members::{Members, Range};
+use crate::records::{Records, trouble};
+
+/// Events of the journal with what a reader needs; narrowed and ordered by the caller.
+pub(crate) const JOURNAL: &str = "SELECT journal.batch, n, report, event FROM journal JOIN batch ON batch.id = journal.batch ORDER BY journal.batch, n";
+
+/// The store of one site, for any number of readers.
+#[derive(Clone, Debug)]
+pub struct Store {
+    data: PathBuf,
+    /// Raw reports.
+    pub archive: Archive,
+    /// Everything relational.
+    pub records: Records,
+}
+
+/// A file of events, as the records name it.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Name below the data folder.
+    pub path: String,
+    /// First and last batch in it.
+    pub batches: (u64, u64),
+    /// Rows in it.
+    pub rows: u64,
+    /// First and last `time.source` in it.
+    pub times: (Time, Time),
+    /// BLAKE3 hash of the file.
+    pub hash: [u8; 32],
+}
+
+impl Store {
+    /// Opens the store in a data folder.
+    pub async fn open(data: &Path) -> Result<Self, Problem> {
+        if !data.is_dir() {
+            return Err(Problem::new("there is no site here")
+                .at(data.display().to_string())
+                .hint("make one with `concert init DIR`, or name it with --site DIR"));
+        }
+        let records = Records::open(&data.join("records.sqlite")).await?;
+        Ok(Self { data: data.to_owned(), archive: Archive::new(data.join("archive")), records })
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The files of a kind (`events`, `sightings`), newest first, which hold batches above a number.
+    pub async fn segments(&self, kind: &str, above: u64) -> Result<Vec<Segment>, Problem> {
+        let rows = sqlx::query("SELECT * FROM segment WHERE kind = ?1 AND last_batch > ?2 ORDER BY last_batch DESC")
+            .bind(kind)
+            .bind(above.cast_signed())
+            .fetch_all(self.records.pool())
+            .await
+            .map_err(trouble)?;
+        Ok(rows.iter().map(segment).collect())
+    }
+
+    /// The number of the newest batch.
+    pub async fn last_batch(&self) -> Result<u64, Problem> {
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT max(id) FROM batch").fetch_one(self.records.pool()).await.map_err(trouble)?;
+        Ok(last.unwrap_or(0).cast_unsigned())
+    }
+
+    /// Batches whose events are not told to anybody.
+    pub async fn quiet_batches(&self, above: u64) -> Result<HashSet<u64>, Problem> {
+        let rows: Vec<i64> = sqlx::query_scalar("SELECT id FROM batch WHERE quiet = 1 AND id > ?1")
+            .bind(above.cast_signed())
+            .fetch_all(self.records.pool())
+            .await
+            .map_err(trouble)?;
+        Ok(rows.into_iter().map(i64::cast_unsigned).collect())
+    }
+
+    /// Reads events of batches above a number that can match, newest batch first: journal, then files.
+    /// `each` answers whether to go on. Runs file reading on the calling thread.
+    pub async fn scan(
+        &self,
+        bounds: &Bounds,
+        above: u64,
+        each: &mut (dyn FnMut(Page) -> bool + Send),
+    ) -> Result<(), Problem> {
+        // One transaction, so that an event that moves from the journal to a file is read once.
+        let mut view = self.records.pool().begin().await.map_err(trouble)?;
+        let rows = sqlx::query("SELECT journal.batch, n, report, event FROM journal JOIN batch ON batch.id = journal.batch WHERE journal.batch > ?1 ORDER BY journal.batch DESC, n")
+            .bind(above.cast_signed())
+            .fetch_all(&mut *view)
+            .await
+            .map_err(trouble)?;
+        let files =
+            sqlx::query("SELECT * FROM segment WHERE kind = 'events' AND last_batch > ?1 ORDER BY last_batch DESC")
+                .bind(above.cast_signed())
+                .fetch_all(&mut *view)
+                .await
+                .map_err(trouble)?;
+        view.commit().await.map_err(trouble)?;
+        for some in rows.chunks(4096) {
+            if !each(journal_page(some)) {
+                return Ok(());
+            }
+        }
+        let mut go_on = true;
+        for segment in files.iter().map(segment) {
+            let outside = bounds.since.is_some_and(|since| segment.times.1 < since)
+                || bounds.until.is_some_and(|until| segment.times.0 >= until);
+            if outside {
+                continue;
+            }
+            self.read_file(&segment.path, &Rows::Matching(bounds), &mut |page| {
+                go_on = each(page);
+                go_on
+            })?;
+            if !go_on {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file that was merged meanwhile still stands under its old name for a while.
+    fn read_file(&self, name: &str, rows: &Rows<'_>, each: &mut dyn FnMut(Page) -> bool) -> Result<(), Problem> {
+        let path = self.data.join(name);
+        let mut result = read::events(&path, rows, each);
+        if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            result = read::events(&path.with_extension("parquet.old"), rows, each);
+        }
+        result.map_err(|error| damaged(name, &error))
+    }
+
+    /// Reads the events of notices. Gives pages and where each event is: page and index.
+    pub async fn load(&self, wanted: &[&Members]) -> Result<Loaded, Problem> {
+        let mut by_batch: BTreeMap<u64, Vec<Range>> = BTreeMap::new();
+        for range in wanted.iter().flat_map(|members| members.ranges()) {
+            by_batch.entry(range.batch).or_default().push(*range);
+        }
+        let mut loaded = Loaded::default();
+        let Some((lowest, _)) = by_batch.first_key_value() else { return Ok(loaded) };
+        let segments = self.segments("events", lowest.saturating_sub(1)).await?;
+        let mut by_segment: BTreeMap<usize, Vec<Range>> = BTreeMap::new();
+        for (batch, ranges) in by_batch {
+            match segments.iter().position(|s| (s.batches.0..=s.batches.1).contains(&batch)) {
+                Some(index) => by_segment.entry(index).or_default().extend(ranges),
+                None => {
+                    let rows = sqlx::query("SELECT journal.batch, n, report, event FROM journal JOIN batch ON batch.id = journal.batch WHERE journal.batch = ?1 ORDER BY n")
+                        .bind(batch.cast_signed())
+                        .fetch_all(self.records.pool())
+                        .await
+                        .map_err(trouble)?;
+                    loaded.add(journal_page(&rows), &ranges);
+                }
+            }
+        }
+        for (index, mut ranges) in by_segment {
+            let Some(segment) = segments.get(index) else { continue };
+            ranges.sort_by_key(|range| (range.batch, range.start));
+            // In a file of one batch a row's number is its place; in a merged file it must be looked for.
+            if segment.batches.0 == segment.batches.1 {
+                let chosen = merged(&ranges);
+                self.read_file(&segment.path, &Rows::Chosen(&chosen), &mut |page| {
+                    loaded.add(page, &ranges);
+                    true
+                })?;
+            } else {
+                self.read_file(&segment.path, &Rows::Matching(&Bounds::default()), &mut |page| {
+                    loaded.add(page, &ranges);
+                    true
+                })?;
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// How often these problems were seen again. Without a set of problems: all.
+    pub async fn repeats(&self, of: Option<&HashSet<ProblemKey>>) -> Result<Repeats, Problem> {
+        let mut repeats = Repeats::new();
+        let mut add = |sighting: Sighting| {
+            if of.is_none_or(|of| of.contains(&sighting.problem)) {
+                let slot = repeats.entry((sighting.problem, sighting.first.seconds())).or_insert((0, sighting.time));
+                slot.0 += 1;
+                slot.1 = slot.1.max(sighting.time);
+            }
+        };
+        let rows = sqlx::query("SELECT * FROM sighting").fetch_all(self.records.pool()).await.map_err(trouble)?;
+        rows.iter().for_each(|row| add(sighting(row)));
+        for segment in self.segments("sightings", 0).await? {
+            read::sightings(&self.data.join(&segment.path), &mut add)
+                .map_err(|error| damaged(&segment.path, &error))?;
+        }
+        Ok(repeats)
+    }
+
+    /// The event files as paths, and the journal as one more file written to `journal` if it holds
+    /// anything: what an SQL engine needs to see every event.
+    pub async fn export_files(&self, journal: &Path) -> Result<Vec<PathBuf>, Problem> {
+        let mut files: Vec<PathBuf> = Vec::new();
+        let rows = sqlx::query(JOURNAL).fetch_all(self.records.pool()).await.map_err(trouble)?;
+        for segment in self.segments("events", 0).await? {
+            files.push(self.data.join(segment.path));
+        }
+        if !rows.is_empty() {
+            let page = journal_page(&rows);
+            let part = journal.with_extension("part");
+            write_page(&part, journal, &page).map_err(|error| Problem::new(error.to_string()))?;
+            files.push(journal.to_owned());
+        }
+        Ok(files)
+    }
+}
+
+pub(crate) fn damaged(name: &str, error: &io::Error) -> Problem {
+    Problem::new(format!("cannot be read: {error}")).at(name).hint("`concert verify` tells which files are damaged")
+}
+
+/// Events read for notices.
+#[derive(Default)]
+pub struct Loaded {
+    /// The events.
+    pub pages: Vec<Page>,
+    places: HashMap<(u64, u32), (usize, usize)>,
+}
+
+impl Loaded {
+    fn add(&mut self, page: Page, wanted: &[Range]) {
+        let number = self.pages.len();
+        for (index, (_, batch, row)) in page.places.iter().enumerate() {
+            let inside =
+                |range: &Range| range.batch == *batch && (range.start..range.start + range.length).contains(row);
+            // Ranges are sorted by batch and start where they are many, so the search is short.
+            let from = wanted.partition_point(|range| (range.batch, range.start + range.length - 1) < (*batch, *row));
+            if wanted.get(from).is_some_and(inside) || wanted.iter().take(8).any(inside) {
+                self.places.insert((*batch, *row), (number, index));
+            }
+        }
+        self.pages.push(page);
+    }
+
+    /// The events of one notice that are still stored, in its order.
+    pub fn of<'a>(&'a self, members: &'a Members) -> impl Iterator<Item = Stored<'a>> + 'a {
+        members
+            .ranges()
+            .iter()
+            .flat_map(|range| (range.start..range.start + range.length).map(|row| (range.batch, row)))
+            .filter_map(|place| {
+                let (page, index) = self.places.get(&place)?;
+                let page = self.pages.get(*page)?;
+                let (report, batch, row) = *page.places.get(*index)?;
+                Some(Stored { event: page.events.get(*index)?, report, batch, row })
+            })
+    }
+}
+
+/// Ranges of one batch as row spans that do not touch.
+fn merged(ranges: &[Range]) -> Vec<(usize, usize)> {
+    let mut spans: Vec<(usize, usize)> = Vec::new();
+    for range in ranges {
+        let (start, end) = (range.start as usize, (range.start + range.length) as usize);
+        match spans.last_mut() {
+            Some((from, length)) if *from + *length >= start => *length = (*length).max(end - *from),
+            _ => spans.push((start, end - start)),
+        }
+    }
+    spans
+}
+
+pub(crate) fn segment(row: &sqlx::sqlite::SqliteRow) -> Segment {
+    let number = |name: &str| row.try_get::<i64, _>(name).unwrap_or(0);
+    Segment {
+        path: row.try_get("path").unwrap_or_default(),
+        batches: (number("first_batch").cast_unsigned(), number("last_batch").cast_unsigned()),
+        rows: number("rows").cast_unsigned(),
+        times: (Time(number("min_time")), Time(number("max_time"))),
+        hash: row.try_get::<Vec<u8>, _>("hash").ok().and_then(|hash| hash.try_into().ok()).unwrap_or_default(),
+    }
+}
+
+fn sighting(row: &sqlx::sqlite::SqliteRow) -> Sighting {
+    let number = |name: &str| row.try_get::<i64, _>(name).unwrap_or(0);
+    let hash = |name: &str| sixteen(&row.try_get::<Vec<u8>, _>(name).unwrap_or_default());
+    Sighting {
+        problem: ProblemKey(hash("problem")),
+        first: Time(number("first")),
+        time: Time(number("time")),
+        report: ReportId(hash("report")),
+        line: number("line").cast_unsigned(),
+    }
+}
+
+/// A journal row is the event's identity, problem and position, then its fields as a JSON object.
+pub(crate) fn journal_row(stored: &Stored<'_>) -> Vec<u8> {
+    let row = stored.event.row();
+    let mut out = Vec::with_capacity(512);
+    out.extend_from_slice(&row.id.0);
+    out.extend_from_slice(&row.key.0);
+    out.extend_from_slice(&row.position.to_le_bytes());
+    out.push(b'{');
+    let start = out.len();
+    json::write_members(&stored.event, &mut out);
+    if out.len() > start {
+        out.remove(start);
+    }
+    out.push(b'}');
+    out
+}
+
+pub(crate) fn journal_page(rows: &[sqlx::sqlite::SqliteRow]) -> Page {
+    let mut page = Page::default();
+    for row in rows {
+        let bytes: Vec<u8> = row.try_get("event").unwrap_or_default();
+        let Some((head, text)) = bytes.split_at_checked(40) else { continue };
+        let Ok(serde_json::Value::Object(members)) = serde_json::from_slice(text) else { continue };
+        let mut event = page.events.open();
+        for (name, value) in &members {
+            if let Some(field) = event.field(name) {
+                json::set(&mut event, field, value, None).ok();
+            }
+        }
+        let part = |from: usize, to: usize| head.get(from..to).unwrap_or_default();
+        let position = u64::from_le_bytes(part(32, 40).try_into().unwrap_or_default());
+        event.keep(EventId(sixteen(part(0, 16))), ProblemKey(sixteen(part(16, 32))), position);
+        page.places.push((
+            ReportId(sixteen(&row.try_get::<Vec<u8>, _>("report").unwrap_or_default())),
+            row.try_get::<i64, _>("batch").unwrap_or(0).cast_unsigned(),
+            u32::try_from(row.try_get::<i64, _>("n").unwrap_or(0)).unwrap_or(0),
+        ));
+    }
+    page
+}
+
+/// Fields that occur in a batch.
+pub(crate) fn fields_of(batch: &Batch, into: &mut BTreeSet<Field>) {
+    let mut present = 0u128;
+    let mut extra = None;
+    for event in batch.iter() {
+        for (field, _) in event.fields() {
+            match 1u128.checked_shl(u32::from(field.0)) {
+                Some(bit) => present |= bit,
+                None => extra = Some(field),
+            }
+        }
+    }
+    into.extend(Field::all().filter(|field| present & (1 << field.0) != 0));
+    into.extend(extra);
+}
+
+pub(crate) fn write_page(part: &Path, path: &Path, page: &Page) -> io::Result<Written> {
+    let mut fields = BTreeSet::new();
+    fields_of(&page.events, &mut fields);
+    let mut file = EventFile::create(part, &fields)?;
+    for stored in page.iter() {
+        file.add(&stored)?;
+    }
+    file.finish(path)
+}

@@ -1,0 +1,624 @@
+//! Writing: one process at a time turns reports into stored events and notices.
+//!
+//! Files and journal rows of a report, its counts, its rejects and the notices it causes become
+//! visible in one transaction. Whatever a kill leaves behind is swept when the next writer opens.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use concert_model::{Batch, Event, Field, Problem, ProblemKey, Receipt, Reject, ReportId, Time, Value};
+
+#[cfg(test)]
+use crate::Members;
+use crate::archive;
+use crate::events::read;
+use crate::events::seen::Seen;
+use crate::events::write::{EventFile, Written, write_sightings};
+use crate::events::{Page, Sighting, Stored, time_of};
+use crate::records::{self, Change, Counts, NewNotice, trouble};
+use crate::store::{JOURNAL, Store, damaged, fields_of, journal_page, journal_row, write_page};
+
+/// A batch of at most so many events goes to the journal instead of a file of its own.
+const JOURNAL_EVENTS_MAX: usize = 2_000;
+/// The journal becomes a file once it holds so many events.
+const JOURNAL_FOLD_AT: i64 = 20_000;
+/// Problems kept in memory at most; further back they are read again when needed.
+const PROBLEMS_MAX: usize = 30_000_000;
+
+/// The one writer of a site's events. Another process that wants to write finds the lock taken.
+pub struct Writer {
+    store: Store,
+    seen: Seen,
+    next_batch: u64,
+    _lock: File,
+}
+
+/// What belongs to a report besides its events, settled in the same transaction.
+#[derive(Default)]
+pub struct Settled {
+    /// What was counted by the parser; events, duplicates and notices are filled in here.
+    pub counts: Counts,
+    /// Its rejects.
+    pub rejects: Vec<Reject>,
+    /// Why it is incomplete, if it is.
+    pub reason: String,
+    /// What is told because of it.
+    pub telling: Telling,
+}
+
+/// A problem, when it was told and when it was seen.
+pub type Mark = (ProblemKey, Time, Time);
+
+/// Notices made together, and how far their kinds have looked.
+#[derive(Default)]
+pub struct Telling {
+    /// The moment they are made.
+    pub now: Time,
+    /// Domain of their Message-IDs.
+    pub domain: String,
+    /// The notices.
+    pub notices: Vec<NewNotice>,
+    /// Kinds whose cursor moves: name, batch, next due.
+    pub cursors: Vec<(String, u64, Time)>,
+    /// Groups told ahead of the rest: kind, key, batch.
+    pub early: Vec<(String, String, u64)>,
+    /// Problems told, by kind.
+    pub told: Vec<(String, Vec<Mark>)>,
+}
+
+impl Telling {
+    async fn write(&self, change: &mut Change<'_>) -> Result<(), Problem> {
+        records::insert_notices(change, self.now, &self.domain, &self.notices).await?;
+        for (name, key, batch) in &self.early {
+            records::tell_early(change, name, key, *batch).await?;
+        }
+        for (name, batch, due) in &self.cursors {
+            records::move_cursor(change, name, *batch, *due).await?;
+        }
+        for (name, marks) in &self.told {
+            records::mark_told(change, name, marks).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Writer {
+    /// Takes the lock; `None` when another process has it. Removes what a killed process left.
+    pub async fn open(store: &Store, window: Duration) -> Result<Option<Self>, Problem> {
+        let path = store.data().join("lock");
+        let failed = |error: io::Error| Problem::new(format!("cannot be used: {error}")).at(path.display().to_string());
+        let lock = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let writer = Self {
+            store: store.clone(),
+            seen: Seen::new(window),
+            next_batch: store.last_batch().await? + 1,
+            _lock: lock,
+        };
+        writer.sweep().await?;
+        Ok(Some(writer))
+    }
+
+    /// The store it writes to.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Removes event files that no row names, and unfinished parts.
+    async fn sweep(&self) -> Result<(), Problem> {
+        self.store.archive.sweep();
+        let known: HashSet<String> = sqlx::query_scalar("SELECT path FROM segment")
+            .fetch_all(self.store.records.pool())
+            .await
+            .map_err(trouble)?
+            .into_iter()
+            .collect();
+        for kind in ["events", "sightings"] {
+            for day in fs::read_dir(self.store.data().join(kind)).into_iter().flatten().flatten() {
+                for file in fs::read_dir(day.path()).into_iter().flatten().flatten() {
+                    let name =
+                        format!("{kind}/{}/{}", day.file_name().to_string_lossy(), file.file_name().to_string_lossy());
+                    if !known.contains(&name) {
+                        fs::remove_file(file.path()).ok();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to write the events of a report.
+    pub fn begin(&mut self, report: ReportId, receipt: &Receipt) -> Writing<'_> {
+        Writing {
+            day: receipt.received.date_text(),
+            feed: receipt.feed.clone(),
+            received: receipt.received,
+            report,
+            writer: self,
+            batches: Vec::new(),
+            files: Vec::new(),
+            journal: Vec::new(),
+            sightings: Vec::new(),
+            repeats: 0,
+            events: 0,
+        }
+    }
+
+    /// Makes notices without a report: kinds whose time has come.
+    pub async fn tell(&mut self, telling: &Telling) -> Result<(), Problem> {
+        let mut change = self.store.records.change().await?;
+        telling.write(&mut change).await?;
+        self.store.records.commit(change).await
+    }
+
+    /// Fills the buckets of problems that events at these times need.
+    async fn fill_seen(&mut self, buckets: &BTreeSet<i64>) -> Result<(), Problem> {
+        let near = buckets.iter().flat_map(|bucket| bucket - 1..=bucket + 1);
+        let needed: BTreeSet<i64> = near.filter(|bucket| !self.seen.has(*bucket)).collect();
+        let (Some(low), Some(high)) = (needed.first(), needed.last()) else { return Ok(()) };
+        let (from, until) = (self.seen.span(*low).0, self.seen.span(*high).1);
+        let rows = sqlx::query(JOURNAL).fetch_all(self.store.records.pool()).await.map_err(trouble)?;
+        let segments = self.store.segments("events", 0).await?;
+        let seen = &mut self.seen;
+        let mut take = |problem: ProblemKey, time: Time| {
+            if needed.contains(&seen.bucket(time)) {
+                seen.insert(problem, time);
+            }
+        };
+        journal_page(&rows).iter().for_each(|stored| take(stored.event.row().key, time_of(&stored.event)));
+        for segment in segments.iter().filter(|segment| segment.times.1 >= from && segment.times.0 < until) {
+            let path = self.store.data().join(&segment.path);
+            read::problems(&path, &mut take).map_err(|error| damaged(&segment.path, &error))?;
+        }
+        for bucket in needed {
+            self.seen.fill(bucket);
+        }
+        Ok(())
+    }
+
+    /// Writes the journal to a file when it has grown, or whatever it holds if told to.
+    pub async fn fold_journal(&mut self, whatever: bool) -> Result<bool, Problem> {
+        let pool = self.store.records.pool();
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM journal").fetch_one(pool).await.map_err(trouble)?;
+        if count == 0 || (!whatever && count < JOURNAL_FOLD_AT) {
+            return Ok(false);
+        }
+        let rows = sqlx::query(JOURNAL).fetch_all(pool).await.map_err(trouble)?;
+        let mut page = journal_page(&rows);
+        sort_page(&mut page);
+        let numbers = page.places.iter().map(|(_, batch, _)| *batch);
+        let (Some(first), Some(last)) = (numbers.clone().min(), numbers.max()) else { return Ok(false) };
+        let day = page.events.iter().map(|event| event.get(Field::TIME_OBSERVATION)).find_map(|t| t?.as_time());
+        let day = day.unwrap_or_default().date_text();
+        let name = format!("events/day={day}/{first}-{last}.parquet");
+        let times = times_of(page.events.iter());
+        let written =
+            write_page(&self.part()?, &self.store.data().join(&name), &page).map_err(|e| failed(&name, &e))?;
+        let file = Finished { name, kind: "events", day, batches: (first, last), times, written };
+        let mut change = self.store.records.change().await?;
+        insert_segment(&mut change, &file).await?;
+        sqlx::query("DELETE FROM journal WHERE batch <= ?1")
+            .bind(last.cast_signed())
+            .execute(&mut *change)
+            .await
+            .map_err(trouble)?;
+        self.store.records.commit(change).await?;
+        Ok(true)
+    }
+
+    fn part(&self) -> Result<PathBuf, Problem> {
+        let dir = self.store.data().join("events");
+        fs::create_dir_all(&dir).map_err(|error| failed("events", &error))?;
+        Ok(dir.join(format!(".part-{}", archive::unique())))
+    }
+}
+
+fn failed(name: &str, error: &io::Error) -> Problem {
+    Problem::new(format!("cannot be written: {error}")).at(name).hint("is the disk full, or the folder not ours?")
+}
+
+/// Network, address, time: what people ask for stands together.
+fn order_of(event: &Event<'_>) -> (u32, u128, i64) {
+    let asn = event.get(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn.as_int()?).ok()).unwrap_or(u32::MAX);
+    let address = match event.get(Field::SOURCE_IP) {
+        Some(Value::Ip(std::net::IpAddr::V4(address))) => u128::from(address.to_bits()),
+        Some(Value::Ip(std::net::IpAddr::V6(address))) => address.to_bits(),
+        _ => 0,
+    };
+    (asn, address, time_of(event).0)
+}
+
+fn sorted_order<'a>(events: impl Iterator<Item = Event<'a>>) -> Vec<u32> {
+    let mut keyed: Vec<((u32, u128, i64), u32)> =
+        events.zip(0u32..).map(|(event, at)| (order_of(&event), at)).collect();
+    keyed.sort_unstable();
+    keyed.into_iter().map(|(_, at)| at).collect()
+}
+
+fn sort_page(page: &mut Page) {
+    let order = sorted_order(page.events.iter());
+    page.events.reorder(&order);
+    page.places = order.iter().filter_map(|at| page.places.get(*at as usize).copied()).collect();
+}
+
+fn times_of<'a>(events: impl Iterator<Item = Event<'a>>) -> (Time, Time) {
+    events
+        .map(|event| time_of(&event))
+        .fold((Time(i64::MAX), Time(i64::MIN)), |(low, high), time| (low.min(time), high.max(time)))
+}
+
+/// A file that is complete and waits to be named in the records.
+struct Finished {
+    name: String,
+    kind: &'static str,
+    day: String,
+    batches: (u64, u64),
+    times: (Time, Time),
+    written: Written,
+}
+
+async fn insert_segment(change: &mut Change<'_>, file: &Finished) -> Result<(), Problem> {
+    sqlx::query(
+        "INSERT INTO segment (path, kind, day, first_batch, last_batch, rows, bytes, min_time, max_time, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )
+    .bind(&file.name)
+    .bind(file.kind)
+    .bind(&file.day)
+    .bind(file.batches.0.cast_signed())
+    .bind(file.batches.1.cast_signed())
+    .bind(file.written.rows.cast_signed())
+    .bind(file.written.bytes.cast_signed())
+    .bind(file.times.0.0)
+    .bind(file.times.1.0)
+    .bind(file.written.hash.as_slice())
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)
+    .map(|_| ())
+}
+
+/// A report whose events are being written.
+pub struct Writing<'w> {
+    writer: &'w mut Writer,
+    report: ReportId,
+    feed: String,
+    received: Time,
+    day: String,
+    batches: Vec<(u64, u64)>,
+    files: Vec<Finished>,
+    journal: Vec<(u64, Vec<Vec<u8>>)>,
+    sightings: Vec<Sighting>,
+    repeats: u64,
+    events: u64,
+}
+
+impl Writing<'_> {
+    /// Takes a batch: repeats become sightings, the rest is sorted and written. `stored` sees the
+    /// sorted batch with its number. The batch comes back for reuse.
+    pub async fn add(
+        &mut self,
+        mut batch: Batch,
+        stored: &mut (dyn FnMut(&Batch, u64) + Send),
+    ) -> Result<Batch, Problem> {
+        let mut buckets = BTreeSet::new();
+        let times: Vec<Time> = batch.iter().map(|event| time_of(&event)).collect();
+        let mut last = None;
+        for bucket in times.iter().map(|time| self.writer.seen.bucket(*time)) {
+            if last != Some(bucket) {
+                buckets.insert(bucket);
+                last = Some(bucket);
+            }
+        }
+        self.writer.fill_seen(&buckets).await?;
+        let keys: Vec<(ProblemKey, u64)> = batch.rows().iter().map(|row| (row.key, row.position)).collect();
+        let (seen, sightings, report) = (&mut self.writer.seen, &mut self.sightings, self.report);
+        batch.retain(|at| {
+            let (Some((problem, line)), Some(time)) = (keys.get(at).copied(), times.get(at).copied()) else {
+                return true;
+            };
+            match seen.repeat_or_insert(problem, time) {
+                None => true,
+                Some(first) => {
+                    sightings.push(Sighting { problem, first, time, report, line });
+                    false
+                }
+            }
+        });
+        self.repeats += (keys.len() - batch.len()) as u64;
+        if batch.is_empty() {
+            return Ok(batch);
+        }
+        let order = sorted_order(batch.iter());
+        batch.reorder(&order);
+        let number = self.writer.next_batch;
+        self.writer.next_batch += 1;
+        if batch.len() <= JOURNAL_EVENTS_MAX {
+            let rows = stored_rows(&batch, self.report, number).map(|stored| journal_row(&stored)).collect();
+            self.journal.push((number, rows));
+        } else {
+            self.write_file(&batch, number)?;
+        }
+        self.events += batch.len() as u64;
+        self.batches.push((number, batch.len() as u64));
+        stored(&batch, number);
+        Ok(batch)
+    }
+
+    fn write_file(&mut self, batch: &Batch, number: u64) -> Result<(), Problem> {
+        let name = format!("events/day={}/{number}-{number}.parquet", self.day);
+        let mut fields = BTreeSet::new();
+        fields_of(batch, &mut fields);
+        let part = self.writer.part()?;
+        let write = || -> io::Result<Written> {
+            let mut file = EventFile::create(&part, &fields)?;
+            for stored in stored_rows(batch, self.report, number) {
+                file.add(&stored)?;
+            }
+            file.finish(&self.writer.store.data().join(&name))
+        };
+        let written = write().map_err(|error| failed(&name, &error))?;
+        let times = times_of(batch.iter());
+        self.files.push(Finished {
+            name,
+            kind: "events",
+            day: self.day.clone(),
+            batches: (number, number),
+            times,
+            written,
+        });
+        Ok(())
+    }
+
+    /// Number of the newest batch there will be once this report is settled.
+    pub fn last_batch(&self) -> u64 {
+        self.writer.next_batch - 1
+    }
+
+    /// New events so far.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Makes everything visible at once: events, sightings, counts, rejects, notices. Durable when it
+    /// returns. Gives the final counts.
+    pub async fn settle(mut self, mut settled: Settled) -> Result<Counts, Problem> {
+        settled.counts.events = self.events;
+        settled.counts.duplicates = self.repeats;
+        settled.counts.notices = settled.telling.notices.len() as u64;
+        let result = self.write_records(&settled).await;
+        if result.is_err() {
+            // What was taken in is not stored, so it must not count as seen.
+            self.writer.seen.clear();
+        }
+        self.writer.seen.shrink(PROBLEMS_MAX);
+        result.map(|()| settled.counts)
+    }
+
+    async fn write_records(&mut self, settled: &Settled) -> Result<(), Problem> {
+        let in_file = self.sightings.len() > JOURNAL_EVENTS_MAX;
+        if in_file {
+            let number = self.last_batch();
+            let name = format!("sightings/day={}/{}.parquet", self.day, self.report);
+            let part = self.writer.part()?;
+            let path = self.writer.store.data().join(&name);
+            self.sightings.sort_unstable_by_key(|sighting| sighting.problem);
+            let written =
+                write_sightings(&part, &path, number, &self.sightings).map_err(|error| failed(&name, &error))?;
+            let times = (Time(0), Time(0));
+            self.files.push(Finished {
+                name,
+                kind: "sightings",
+                day: self.day.clone(),
+                batches: (number, number),
+                times,
+                written,
+            });
+        }
+        let mut change = self.writer.store.records.change().await?;
+        for (number, rows) in &self.batches {
+            sqlx::query("INSERT INTO batch (id, report, received, rows) VALUES (?1, ?2, ?3, ?4)")
+                .bind(number.cast_signed())
+                .bind(self.report.0.as_slice())
+                .bind(self.received.0)
+                .bind(rows.cast_signed())
+                .execute(&mut *change)
+                .await
+                .map_err(trouble)?;
+        }
+        for file in &self.files {
+            insert_segment(&mut change, file).await?;
+        }
+        for (number, rows) in &self.journal {
+            for (at, row) in (0i64..).zip(rows) {
+                sqlx::query("INSERT INTO journal (batch, n, event) VALUES (?1, ?2, ?3)")
+                    .bind(number.cast_signed())
+                    .bind(at)
+                    .bind(row)
+                    .execute(&mut *change)
+                    .await
+                    .map_err(trouble)?;
+            }
+        }
+        if !in_file {
+            self.journal_sightings(&mut change).await?;
+        }
+        records::count_hour(&mut change, &self.feed, self.received, &settled.counts).await?;
+        records::settle_report(&mut change, self.report, &settled.counts, &settled.rejects, &settled.reason).await?;
+        settled.telling.write(&mut change).await?;
+        self.writer.store.records.commit(change).await
+    }
+
+    async fn journal_sightings(&self, change: &mut Change<'_>) -> Result<(), Problem> {
+        if self.sightings.is_empty() {
+            return Ok(());
+        }
+        // Sightings of a report may come without any new event, so they have a counter of their own.
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT max(batch) FROM sighting").fetch_one(&mut **change).await.map_err(trouble)?;
+        let number = last.unwrap_or(0) + 1;
+        for (at, sighting) in (0i64..).zip(&self.sightings) {
+            sqlx::query("INSERT INTO sighting (batch, n, problem, first, time, report, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+                .bind(number)
+                .bind(at)
+                .bind(sighting.problem.0.as_slice())
+                .bind(sighting.first.0)
+                .bind(sighting.time.0)
+                .bind(sighting.report.0.as_slice())
+                .bind(sighting.line.cast_signed())
+                .execute(&mut **change)
+                .await
+                .map_err(trouble)?;
+        }
+        Ok(())
+    }
+}
+
+fn stored_rows(batch: &Batch, report: ReportId, number: u64) -> impl Iterator<Item = Stored<'_>> {
+    batch.iter().zip(0u32..).map(move |(event, row)| Stored { event, report, batch: number, row })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::read::Bounds;
+    use concert_model::{EventId, Origin};
+
+    async fn site() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        (dir, store)
+    }
+
+    fn receipt(name: &str) -> Receipt {
+        Receipt {
+            feed: "drop".into(),
+            origin: Origin::File(name.into()),
+            received: Time::parse("2026-11-22T10:00:00Z", None).unwrap(),
+            sender: String::new(),
+            file_name: name.into(),
+            url: String::new(),
+            media_type: String::new(),
+        }
+    }
+
+    /// Events `from..to`, each its own problem, an hour of the same day.
+    fn batch(report: ReportId, from: u32, to: u32) -> Batch {
+        let mut batch = Batch::new();
+        for number in from..to {
+            let mut event = batch.open();
+            let address = std::net::Ipv4Addr::from_bits(0xc633_6400 + number);
+            event.set(Field::SOURCE_IP, &Value::Ip(address.into()));
+            event.set(Field::SOURCE_ASN, &Value::Int(i64::from(64_500 + number % 7)));
+            event.set(
+                Field::TIME_SOURCE,
+                &Value::Time(Time::from_seconds(1_795_300_000 + i64::from(number % 3600)).unwrap()),
+            );
+            event.set(Field::TIME_OBSERVATION, &Value::Time(receipt("x").received));
+            let tag = event.extra("tag").unwrap();
+            event.set(tag, &Value::Json("[1,\"x\"]".into()));
+            let (line, key) = (u64::from(number), ProblemKey::of(&number.to_le_bytes()));
+            event.keep(EventId::new(report, line, 0), key, line);
+        }
+        batch
+    }
+
+    async fn write(writer: &mut Writer, name: &str, from: u32, to: u32) -> (Counts, Members) {
+        let receipt = receipt(name);
+        let content = *blake3::hash(name.as_bytes()).as_bytes();
+        let id = receipt.id(&content);
+        writer.store().records.add_report(id, &content, &receipt, 1).await.unwrap();
+        let mut writing = writer.begin(id, &receipt);
+        let mut members = Members::default();
+        writing
+            .add(batch(id, from, to), &mut |batch, number| {
+                (0..u32::try_from(batch.len()).unwrap()).for_each(|row| members.add(number, row))
+            })
+            .await
+            .unwrap();
+        let notice = NewNotice { name: "n".into(), state: "queued", members: members.clone(), ..NewNotice::default() };
+        let telling =
+            Telling { now: receipt.received, domain: "x.example".into(), notices: vec![notice], ..Telling::default() };
+        (writing.settle(Settled { telling, ..Settled::default() }).await.unwrap(), members)
+    }
+
+    async fn count(store: &Store) -> usize {
+        let mut ids = HashSet::new();
+        store
+            .scan(&Bounds::default(), 0, &mut |page| {
+                assert!(page.iter().all(|stored| ids.insert(stored.event.row().id)), "an event is read twice");
+                true
+            })
+            .await
+            .unwrap();
+        ids.len()
+    }
+
+    #[tokio::test]
+    async fn events_are_stored_once_whatever_their_way() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, Duration::from_secs(86_400)).await.unwrap().unwrap();
+        assert!(Writer::open(&store, Duration::from_secs(1)).await.unwrap().is_none(), "there is one writer");
+        let (small, in_journal) = write(&mut writer, "small", 0, 10).await;
+        let (large, in_file) = write(&mut writer, "large", 5, 5_000).await;
+        assert_eq!((small.events, small.duplicates, large.events, large.duplicates), (10, 0, 4_990, 5));
+        assert_eq!(count(&store).await, 5_000);
+        assert!(writer.fold_journal(true).await.unwrap());
+        assert_eq!(count(&store).await, 5_000);
+        let loaded = store.load(&[&in_journal, &in_file]).await.unwrap();
+        let lines =
+            |members: &Members| loaded.of(members).map(|stored| stored.event.row().position).collect::<BTreeSet<u64>>();
+        assert_eq!(lines(&in_journal), (0..10).collect());
+        assert_eq!(lines(&in_file), (10..5_000).collect());
+        assert_eq!(store.repeats(None).await.unwrap().values().map(|(count, _)| count).sum::<u64>(), 5);
+        let notices = store.records.notices(&crate::records::NoticeFilter::default()).await.unwrap();
+        assert_eq!(notices.iter().map(|n| n.id.as_str()).collect::<Vec<_>>(), ["20261122-000002", "20261122-000001"]);
+        // A writer that knows nothing yet learns from what is stored.
+        drop(writer);
+        let mut writer = Writer::open(&store, Duration::from_secs(86_400)).await.unwrap().unwrap();
+        let (again, _) = write(&mut writer, "again", 0, 5_000).await;
+        assert_eq!((again.events, again.duplicates), (0, 5_000));
+    }
+
+    #[tokio::test]
+    async fn values_survive_both_forms_of_storage() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, Duration::from_secs(86_400)).await.unwrap().unwrap();
+        write(&mut writer, "small", 0, 1).await;
+        let read = async || {
+            let mut text = Vec::new();
+            store
+                .scan(&Bounds::default(), 0, &mut |page| {
+                    page.iter().for_each(|stored| concert_model::json::write_members(&stored.event, &mut text));
+                    true
+                })
+                .await
+                .unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        let from_journal = read().await;
+        assert!(
+            from_journal.contains(r#""source.ip":"198.51.100.0""#) && from_journal.contains(r#""extra.tag":[1,"x"]"#),
+            "{from_journal}"
+        );
+        writer.fold_journal(true).await.unwrap();
+        assert_eq!(read().await, from_journal);
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_writer_left_is_swept() {
+        let (dir, store) = site().await;
+        let stray = dir.path().join("events/day=2026-11-22/9-9.parquet");
+        fs::create_dir_all(stray.parent().unwrap()).unwrap();
+        fs::write(&stray, b"half").unwrap();
+        Writer::open(&store, Duration::from_secs(1)).await.unwrap().unwrap();
+        assert!(!stray.exists());
+    }
+}
