@@ -4,6 +4,7 @@
 //! looks into a report. `push` is not here: the HTTP server is its door.
 
 pub mod file;
+pub mod http;
 pub mod irc;
 
 use std::path::{Path, PathBuf};
@@ -49,7 +50,7 @@ pub struct Listed {
 }
 
 /// Every collector there is.
-pub const ALL: &[Listed] = &[file::LISTED, irc::LISTED];
+pub const ALL: &[Listed] = &[file::LISTED, http::LISTED, irc::LISTED];
 
 /// Waits so long, or until told to stop. Says whether to go on.
 pub async fn wait(stop: &CancellationToken, time: Duration) -> bool {

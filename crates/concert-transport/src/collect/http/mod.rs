@@ -1,0 +1,318 @@
+//! Web: `collect = { type = "http", url = "https://lists.example/all.txt", every = "1h" }`.
+//!
+//! Fetches a list at an interval that survives restarts. A list that did not change (by its ETag,
+//! its date or its bytes) is no new report. Before a body is kept, its hash and the moment of the
+//! fetch are remembered, so that the same body fetched again after a kill is the same report.
+//! `{today}` and `{yesterday}` in the URL are dates in UTC, `{today:%Y%m%d}` in another form.
+
+mod name;
+mod state;
+mod template;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use concert_model::keys::Secret;
+use concert_model::{Keys, Origin, Problem, Receipt, Time};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    LAST_MODIFIED, RETRY_AFTER,
+};
+use reqwest::{Method, Response, StatusCode};
+use tokio_util::sync::CancellationToken;
+
+use self::state::State;
+use self::template::Template;
+use super::{Backoff, Listed, Setup, Told, wait};
+use crate::net::web::{self, Ask, Web};
+use crate::{Body, Collector, Health, Intake, Kept};
+
+/// The entry in the list of collectors.
+pub const LISTED: Listed =
+    Listed { name: "http", about: "fetches a list from a web server at an interval, when it changed", read };
+
+/// First and last pause after a failure.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
+/// A server may ask us to wait no longer than this.
+const RETRY_AFTER_MAX: i64 = 86_400;
+/// Longest wait before the clock is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(3600);
+
+struct Http {
+    setup: Setup,
+    web: Web,
+    method: Method,
+    url: Template,
+    headers: HeaderMap,
+    secrets: HeaderMap,
+    body: Option<Vec<u8>>,
+    every: Duration,
+    told: Told,
+}
+
+/// Why a fetch failed, and when the server wants to be asked again.
+#[derive(Debug)]
+struct Failure {
+    why: String,
+    not_before: Option<Time>,
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Failure { why, not_before: None }
+    }
+}
+
+fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
+    let url = keys.require("url", "address of the list; {today} and {yesterday} stand for dates in UTC");
+    let methods = [("GET", Method::GET), ("POST", Method::POST)];
+    let words: Vec<(&str, usize)> = methods.iter().enumerate().map(|(at, (word, _))| (*word, at)).collect();
+    let method = keys.choice_or("method", &words, "GET", "how to ask for it");
+    let body = keys.text("body", "what to send with POST");
+    let every = keys.duration_or("every", "1h", "how often to fetch it");
+    let least =
+        keys.duration_or("minimum_interval", "1m", "the least that `every` may be; lower it only for own servers");
+    if every < least || every.is_zero() {
+        let hint = "give every = \"1m\" or more, or lower minimum_interval if the server is yours";
+        keys.problem("every", "`every` is shorter than is polite to a server", hint);
+    }
+    let headers = read_headers(keys);
+    let secrets = read_secrets(keys);
+    let web = Web::read(keys, &setup.site_dir, &setup.user_agent);
+    let method = methods.get(method?).map(|(_, method)| method.clone())?;
+    if body.is_some() && method != Method::POST {
+        keys.problem("body", "`body` is only sent with POST", "add method = \"POST\"");
+    }
+    let url = match Template::new(&url?) {
+        Ok(url) => url,
+        Err(why) => {
+            keys.problem("url", why, "write url = \"https://lists.example/{today}.csv\"");
+            return None;
+        }
+    };
+    Some(Box::new(Http {
+        setup: setup.clone(),
+        web,
+        method,
+        url,
+        headers,
+        secrets,
+        body: body.map(String::into_bytes),
+        every,
+        told: Told::default(),
+    }))
+}
+
+fn read_headers(keys: &mut Keys<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in keys.pairs("headers", "headers to send; credentials belong in bearer or api_key") {
+        match (HeaderName::try_from(&name), HeaderValue::try_from(&value)) {
+            (Ok(name), Ok(value)) => drop(headers.insert(name, value)),
+            _ => keys.problem("headers", format!("`{name}` is not a header with its value"), ""),
+        }
+    }
+    headers
+}
+
+fn read_secrets(keys: &mut Keys<'_>) -> HeaderMap {
+    let user = keys.text("user", "user name, sent with `password`");
+    let password = keys.secret("password", "password, sent with `user`");
+    let bearer = keys.secret("bearer", "token, sent as Authorization: Bearer");
+    let api_key = keys.secret("api_key", "key, sent in the header `api_key_header`");
+    let api_key_header = keys.text_or("api_key_header", "X-API-Key", "header that carries api_key");
+    let mut secrets = HeaderMap::new();
+    let mut add = |key: &str, name: &str, value: String| {
+        let header = HeaderName::try_from(name).ok();
+        match (header, HeaderValue::try_from(value)) {
+            (Some(header), Ok(mut value)) => {
+                value.set_sensitive(true);
+                if secrets.insert(header, value).is_some() {
+                    keys.problem(key, "two ways to log in are given", "keep one of user, bearer and api_key");
+                }
+            }
+            _ => keys.problem(key, format!("`{key}` cannot be sent in the header `{name}`"), ""),
+        }
+    };
+    if let Some(user) = user {
+        let password = password.as_ref().map(Secret::reveal).unwrap_or_default();
+        let both = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+        add("user", AUTHORIZATION.as_str(), format!("Basic {both}"));
+    }
+    if let Some(bearer) = bearer {
+        add("bearer", AUTHORIZATION.as_str(), format!("Bearer {}", bearer.reveal().trim()));
+    }
+    if let Some(api_key) = api_key {
+        add("api_key", &api_key_header, api_key.reveal().trim().to_owned());
+    }
+    secrets
+}
+
+impl Http {
+    /// Sends the request, conditional where something is known of the list.
+    async fn send(&self, now: Time, state: &State) -> Result<(Response, String), String> {
+        let url = self.url.at(now)?;
+        let mut ask = Ask::get(url.clone());
+        (ask.method, ask.body) = (self.method.clone(), self.body.clone());
+        (ask.headers, ask.secrets) = (self.headers.clone(), self.secrets.clone());
+        if state.url == url.as_str() && self.method == Method::GET {
+            for (name, value) in [(IF_NONE_MATCH, &state.etag), (IF_MODIFIED_SINCE, &state.modified)] {
+                if let Some(value) = value.as_ref().and_then(|text| HeaderValue::try_from(text).ok()) {
+                    ask.headers.insert(name, value);
+                }
+            }
+        }
+        let client = self.web.client().await?;
+        Ok((web::fetch(&client, &ask).await?, url.into()))
+    }
+
+    /// One fetch: keeps the body when it is new.
+    async fn fetch(&self, intake: &dyn Intake, state: &mut State) -> Result<(), Failure> {
+        let now = intake.now();
+        let (response, url) = self.send(now, state).await?;
+        let status = response.status();
+        match status {
+            StatusCode::NOT_MODIFIED if state.url == url => {
+                state.fetched(now);
+                return Ok(self.remember(intake, state).await?);
+            }
+            StatusCode::NO_CONTENT => {
+                state.fetched(now);
+                return Ok(self.remember(intake, state).await?);
+            }
+            StatusCode::OK => {}
+            _ => return Err(refusal(&response, now)),
+        }
+        let text = |name: HeaderName| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+        let (etag, modified) = (text(ETAG), text(LAST_MODIFIED));
+        let media_type = text(CONTENT_TYPE).unwrap_or_default();
+        let file_name = name::of(&response);
+        let bytes = web::body(response, self.setup.report_bytes_max).await?;
+        let hash = blake3::hash(&bytes).to_hex().to_string();
+        if state.hash != hash || state.url != url {
+            let moment = state.plan(&hash, now);
+            self.remember(intake, state).await?;
+            let receipt = Receipt {
+                feed: self.setup.feed.clone(),
+                origin: Origin::Fetch(moment),
+                received: moment,
+                sender: String::new(),
+                file_name,
+                url: url.clone(),
+                media_type,
+            };
+            let kept = intake.keep(receipt, Body::Bytes(bytes)).await;
+            let kept = kept.map_err(|why| format!("what was fetched cannot be kept now: {why}"))?;
+            if kept == Kept::Known {
+                tracing::debug!(feed = self.setup.feed, "The list was kept before a restart.");
+            }
+        }
+        (state.url, state.etag, state.modified, state.hash) = (url, etag, modified, hash);
+        state.fetched(now);
+        Ok(self.remember(intake, state).await?)
+    }
+
+    async fn remember(&self, intake: &dyn Intake, state: &State) -> Result<(), String> {
+        let written = intake.remember(&self.setup.feed, "fetch", &state.write()).await;
+        written.map_err(|why| format!("the last fetch cannot be remembered: {why}"))
+    }
+
+    async fn recall(&self, intake: &dyn Intake) -> State {
+        State::read(intake.recall(&self.setup.feed, "fetch").await.as_deref())
+    }
+
+    /// Fetches, tells how it went, and remembers when the server wants to be asked again.
+    async fn fetch_and_tell(&self, intake: &dyn Intake, state: &mut State) -> Result<(), Failure> {
+        let mut outcome = self.fetch(intake, state).await;
+        if let Err(Failure { not_before: Some(moment), .. }) = &outcome {
+            state.not_before = Some(*moment);
+            if let Err(why) = self.remember(intake, state).await {
+                outcome = Err(why.into());
+            }
+        }
+        let health = match &outcome {
+            Ok(()) => Health::Good,
+            Err(failure) => Health::Trouble(failure.why.clone()),
+        };
+        self.told.say(intake, &self.setup.feed, health);
+        outcome
+    }
+}
+
+/// What an answer that brings no body means.
+fn refusal(response: &Response, now: Time) -> Failure {
+    let status = response.status();
+    let why = format!("the server answered {status}");
+    let asks = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).filter(|_| asks);
+    let not_before = after.and_then(|text| match text.trim().parse::<i64>() {
+        Ok(seconds) => Some(now.plus_seconds(seconds.clamp(0, RETRY_AFTER_MAX))),
+        Err(_) => {
+            let moment = Time::parse(text, None).ok()?;
+            Some(moment.max(now).min(now.plus_seconds(RETRY_AFTER_MAX)))
+        }
+    });
+    match not_before {
+        Some(moment) => Failure { why: format!("{why} and asks to wait until {moment}"), not_before },
+        None => Failure { why, not_before },
+    }
+}
+
+#[async_trait]
+impl Collector for Http {
+    async fn run(&self, intake: &dyn Intake, stop: CancellationToken) {
+        let mut state = self.recall(intake).await;
+        let mut backoff = Backoff::new(PAUSES.0.min(self.every), PAUSES.1.max(self.every));
+        let mut retry_at = None;
+        while !stop.is_cancelled() {
+            let now = intake.now();
+            let due = retry_at.unwrap_or_else(|| state.due(self.every, now));
+            if due > now {
+                let wanted = Duration::from_micros(u64::try_from(due.0 - now.0).unwrap_or(0));
+                if !wait(&stop, wanted.min(LOOK_AGAIN)).await {
+                    return;
+                }
+                continue;
+            }
+            // A fetch takes minutes at worst; a site that stops does not wait for it.
+            let outcome = tokio::select! {
+                () = stop.cancelled() => return,
+                outcome = self.fetch_and_tell(intake, &mut state) => outcome,
+            };
+            retry_at = match outcome {
+                Ok(()) => {
+                    backoff.reset();
+                    None
+                }
+                Err(failure) => {
+                    let pause = i64::try_from(backoff.pause().as_micros()).unwrap_or(i64::MAX);
+                    Some(failure.not_before.unwrap_or(Time(intake.now().0.saturating_add(pause))))
+                }
+            };
+        }
+    }
+
+    async fn once(&self, intake: &dyn Intake) -> Result<(), String> {
+        let mut state = self.recall(intake).await;
+        if let Some(moment) = state.not_before.filter(|moment| *moment > intake.now()) {
+            return Err(format!("the server asked to wait until {moment}"));
+        }
+        self.fetch_and_tell(intake, &mut state).await.map_err(|failure| failure.why)
+    }
+
+    async fn check(&self) -> Result<String, Problem> {
+        // Only the answer's head is read; without a state the request is not conditional.
+        let hint = "ask the provider, or look at url, proxy and ca_file";
+        let now = Time(jiff::Timestamp::now().as_microsecond());
+        let (response, _) = self.send(now, &State::default()).await.map_err(|why| Problem::new(why).hint(hint))?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(Problem::new(format!("the server answered {status}")).hint(hint));
+        }
+        let length = response.content_length().map_or_else(String::new, |length| format!(", {length} bytes"));
+        Ok(format!("the server answered {status}{length}"))
+    }
+}
