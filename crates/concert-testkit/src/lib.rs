@@ -5,6 +5,6 @@
 
 pub mod irc;
 pub mod listen;
-
+pub mod smtp;
 pub mod tls;
 pub mod web;
