@@ -1,5 +1,8 @@
 //! The fields of an event: names and types of the IntelMQ data format, and a few of Concert's own.
 //!
+//! Ours are `confidence`, `duplicate.count`, `party`, `time.last_seen` (when a repeat of the event was
+//! seen last) and `time.previous` (when an earlier event of the same problem happened).
+//!
 //! A field of the table has a fixed number. `extra.*` fields are free; each batch numbers the ones it
 //! holds after the table (see [`crate::Batch::extra`]).
 
@@ -160,8 +163,9 @@ fields! {
     STATUS = 87, "status", Text;
     TIME_LAST_SEEN = 88, "time.last_seen", Time;
     TIME_OBSERVATION = 89, "time.observation", Time;
-    TIME_SOURCE = 90, "time.source", Time;
-    TLP = 91, "tlp", Tlp;
+    TIME_PREVIOUS = 90, "time.previous", Time;
+    TIME_SOURCE = 91, "time.source", Time;
+    TLP = 92, "tlp", Tlp;
 }
 
 static BY_NAME: LazyLock<HashMap<&'static str, Field>> =

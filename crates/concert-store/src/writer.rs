@@ -25,6 +25,8 @@ use crate::store::{JOURNAL, Store, damaged, fields_of, journal_page, journal_row
 const JOURNAL_EVENTS_MAX: usize = 2_000;
 /// The journal becomes a file once it holds so many events.
 const JOURNAL_FOLD_AT: i64 = 20_000;
+/// Windows looked back at most for an earlier event of the same problem.
+const LOOK_BACK_WINDOWS_MAX: i64 = 31;
 /// Problems kept in memory at most; further back they are read again when needed.
 const PROBLEMS_MAX: usize = 30_000_000;
 
@@ -32,6 +34,7 @@ const PROBLEMS_MAX: usize = 30_000_000;
 pub struct Writer {
     store: Store,
     seen: Seen,
+    look_back: i64,
     next_batch: u64,
     _lock: File,
 }
@@ -87,7 +90,10 @@ impl Telling {
 
 impl Writer {
     /// Takes the lock; `None` when another process has it. Removes what a killed process left.
-    pub async fn open(store: &Store, window: Duration) -> Result<Option<Self>, Problem> {
+    ///
+    /// A repeat within `window` is a sighting of the event that is stored. An event whose problem was
+    /// seen within `look_back` before gets that moment as `time.previous`.
+    pub async fn open(store: &Store, window: Duration, look_back: Duration) -> Result<Option<Self>, Problem> {
         let path = store.data().join("lock");
         let failed = |error: io::Error| Problem::new(format!("cannot be used: {error}")).at(path.display().to_string());
         let lock = File::options().create(true).append(true).open(&path).map_err(failed)?;
@@ -96,12 +102,11 @@ impl Writer {
             Err(fs::TryLockError::WouldBlock) => return Ok(None),
             Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let writer = Self {
-            store: store.clone(),
-            seen: Seen::new(window),
-            next_batch: store.last_batch().await? + 1,
-            _lock: lock,
-        };
+        let seen = Seen::new(window);
+        let seconds = i64::try_from(look_back.as_secs()).unwrap_or(i64::MAX);
+        let look_back = (seconds / seen.window_seconds()).clamp(1, LOOK_BACK_WINDOWS_MAX);
+        let next_batch = store.last_batch().await? + 1;
+        let writer = Self { store: store.clone(), seen, look_back, next_batch, _lock: lock };
         writer.sweep().await?;
         Ok(Some(writer))
     }
@@ -160,7 +165,7 @@ impl Writer {
 
     /// Fills the buckets of problems that events at these times need.
     async fn fill_seen(&mut self, buckets: &BTreeSet<i64>) -> Result<(), Problem> {
-        let near = buckets.iter().flat_map(|bucket| bucket - 1..=bucket + 1);
+        let near = buckets.iter().flat_map(|bucket| bucket - self.look_back..=bucket + 1);
         let needed: BTreeSet<i64> = near.filter(|bucket| !self.seen.has(*bucket)).collect();
         let (Some(low), Some(high)) = (needed.first(), needed.last()) else { return Ok(()) };
         let (from, until) = (self.seen.span(*low).0, self.seen.span(*high).1);
@@ -320,12 +325,19 @@ impl Writing<'_> {
         self.writer.fill_seen(&buckets).await?;
         let keys: Vec<(ProblemKey, u64)> = batch.rows().iter().map(|row| (row.key, row.position)).collect();
         let (seen, sightings, report) = (&mut self.writer.seen, &mut self.sightings, self.report);
+        let (look_back, mut previous, mut kept) = (self.writer.look_back, Vec::new(), 0);
         batch.retain(|at| {
             let (Some((problem, line)), Some(time)) = (keys.get(at).copied(), times.get(at).copied()) else {
                 return true;
             };
             match seen.repeat_or_insert(problem, time) {
-                None => true,
+                None => {
+                    if let Some(before) = seen.previous(problem, time, look_back) {
+                        previous.push((kept, before));
+                    }
+                    kept += 1;
+                    true
+                }
                 Some(first) => {
                     sightings.push(Sighting { problem, first, time, report, line });
                     false
@@ -333,6 +345,9 @@ impl Writing<'_> {
             }
         });
         self.repeats += (keys.len() - batch.len()) as u64;
+        for (at, before) in previous {
+            batch.amend(at, Field::TIME_PREVIOUS, &Value::Time(before));
+        }
         if batch.is_empty() {
             return Ok(batch);
         }
@@ -491,6 +506,8 @@ mod tests {
     use crate::events::read::Bounds;
     use concert_model::{EventId, Origin};
 
+    const DAY: Duration = Duration::from_secs(86_400);
+
     async fn site() -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).await.unwrap();
@@ -564,8 +581,8 @@ mod tests {
     #[tokio::test]
     async fn events_are_stored_once_whatever_their_way() {
         let (_dir, store) = site().await;
-        let mut writer = Writer::open(&store, Duration::from_secs(86_400)).await.unwrap().unwrap();
-        assert!(Writer::open(&store, Duration::from_secs(1)).await.unwrap().is_none(), "there is one writer");
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        assert!(Writer::open(&store, DAY, DAY).await.unwrap().is_none(), "there is one writer");
         let (small, in_journal) = write(&mut writer, "small", 0, 10).await;
         let (large, in_file) = write(&mut writer, "large", 5, 5_000).await;
         assert_eq!((small.events, small.duplicates, large.events, large.duplicates), (10, 0, 4_990, 5));
@@ -582,7 +599,7 @@ mod tests {
         assert_eq!(notices.iter().map(|n| n.id.as_str()).collect::<Vec<_>>(), ["20261122-000002", "20261122-000001"]);
         // A writer that knows nothing yet learns from what is stored.
         drop(writer);
-        let mut writer = Writer::open(&store, Duration::from_secs(86_400)).await.unwrap().unwrap();
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
         let (again, _) = write(&mut writer, "again", 0, 5_000).await;
         assert_eq!((again.events, again.duplicates), (0, 5_000));
     }
@@ -590,7 +607,7 @@ mod tests {
     #[tokio::test]
     async fn values_survive_both_forms_of_storage() {
         let (_dir, store) = site().await;
-        let mut writer = Writer::open(&store, Duration::from_secs(86_400)).await.unwrap().unwrap();
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
         write(&mut writer, "small", 0, 1).await;
         let read = async || {
             let mut text = Vec::new();
@@ -618,7 +635,7 @@ mod tests {
         let stray = dir.path().join("events/day=2026-11-22/9-9.parquet");
         fs::create_dir_all(stray.parent().unwrap()).unwrap();
         fs::write(&stray, b"half").unwrap();
-        Writer::open(&store, Duration::from_secs(1)).await.unwrap().unwrap();
+        Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
         assert!(!stray.exists());
     }
 }

@@ -86,6 +86,19 @@ impl Seen {
         None
     }
 
+    /// When this problem was last seen before a moment, looking back over so many windows; in whole
+    /// seconds. The window the moment is in counts too.
+    pub fn previous(&self, problem: ProblemKey, time: Time, windows: i64) -> Option<Time> {
+        let wanted = entry(problem, time);
+        let bucket = self.bucket(time);
+        let same = |entry: &Entry| entry.high == wanted.high && entry.low == wanted.low && entry.second < wanted.second;
+        let tables = self.buckets.range(bucket - windows..=bucket).rev().map(|(_, table)| table);
+        let found = tables.filter(|table| !table.is_empty()).find_map(|table| {
+            table.iter_hash(wanted.high).filter(|entry| same(entry)).max_by_key(|entry| entry.second)
+        })?;
+        Time::from_seconds(i64::from(found.second))
+    }
+
     /// Forgets everything, so that it is read again from what is stored (after a failed write).
     pub fn clear(&mut self) {
         self.buckets.clear();
@@ -128,5 +141,7 @@ mod tests {
         assert_eq!(seen.repeat_or_insert(ProblemKey::of(b"y"), at(0)), None);
         assert_eq!(seen.repeat_or_insert(key, at(24)), None, "the window counts from the first sighting");
         assert_eq!(seen.repeat_or_insert(key, at(30)), Some(at(24)));
+        assert_eq!(seen.previous(key, at(24), 7), Some(at(0)));
+        assert_eq!(seen.previous(key, at(0), 7), None);
     }
 }
