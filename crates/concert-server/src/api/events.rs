@@ -1,0 +1,19 @@
+//! `GET /api/v1/events?if=CONDITION`: events from the store, newest first.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+
+use super::parameters;
+use crate::App;
+use crate::problem::Problem;
+
+pub(super) async fn list(State(app): State<Arc<App>>, query: RawQuery) -> Result<Response, Problem> {
+    let (slice, [condition]) = parameters(query, ["if"])?;
+    let condition = condition.filter(|condition| !condition.trim().is_empty());
+    let page = app.site.events(condition, slice).await?;
+    // The rows are JSON already; reading them again only to write them would double the work.
+    let next = serde_json::Value::from(page.next);
+    Ok(super::json(format!("{{\"events\":[{}],\"next\":{next}}}", page.rows.join(",\n"))))
+}

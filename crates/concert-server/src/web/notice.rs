@@ -1,0 +1,87 @@
+//! `/notices/{id}`: what is known of a notice, and the exact text that was or will be sent.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::show::{self, Moment};
+use crate::App;
+use crate::problem::Problem;
+use crate::site::NoticeRow;
+
+/// Most of a notice that the page shows; all of it is in the raw file.
+const SHOWN_BYTES_MAX: usize = 256 * 1024;
+
+#[derive(Template)]
+#[template(path = "notice.html")]
+struct Page {
+    notice: NoticeRow,
+    events: String,
+    due: Option<Moment>,
+    delivered_at: Option<Moment>,
+    text: String,
+    bytes: String,
+    cut: bool,
+    zone: String,
+}
+
+pub(super) async fn page(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let Some(notice) = app.site.notice(&id).await? else {
+        return Ok(super::message(StatusCode::NOT_FOUND, "No such notice", "There is no notice with this number."));
+    };
+    let (zone, now) = (app.site.overview().await?.zone, app.site.now());
+    let moment = |time| Moment::new(time, now, &zone);
+    let shown = notice.bytes.get(..SHOWN_BYTES_MAX);
+    Ok(super::page(&Page {
+        events: show::count(notice.row.events, "event"),
+        due: notice.row.due.map(moment),
+        delivered_at: notice.row.delivered_at.map(moment),
+        text: visible(shown.unwrap_or(&notice.bytes)),
+        bytes: show::count(notice.bytes.len() as u64, "byte"),
+        cut: shown.is_some() && notice.bytes.len() > SHOWN_BYTES_MAX,
+        zone: zone.iana_name().unwrap_or("site time").to_owned(),
+        notice: notice.row,
+    }))
+}
+
+/// The bytes themselves, to be saved and never shown as anything but text.
+pub(super) async fn raw(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let notice = app.site.notice(&id).await?.ok_or_else(Problem::absent)?;
+    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
+    let name: String = notice.row.id.chars().map(safe).collect();
+    let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}.txt\""));
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
+        (header::CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment"))),
+    ];
+    Ok((headers, notice.bytes).into_response())
+}
+
+/// Text of a notice in which nothing hides: line ends as such, everything else that is not seen as an
+/// escape.
+fn visible(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let turns = matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+        if (c.is_control() && !matches!(c, '\n' | '\t')) || turns {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_hides_in_the_text() {
+        assert_eq!(visible(b"a\r\nb\tc\x1b[2J\xe2\x80\xae\xff"), "a\nb\tc\\u{1b}[2J\\u{202e}\u{fffd}");
+    }
+}

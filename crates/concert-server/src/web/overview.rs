@@ -1,0 +1,336 @@
+//! `/`: how the site does, on one page: what needs a person first, then feeds, notices and rejects.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use concert_model::Time;
+use jiff::tz::TimeZone;
+
+use super::chart::{self, Chart};
+use super::show::{self, Moment};
+use crate::App;
+use crate::problem::Problem;
+use crate::site::{Feed, FeedState, GapRow, Hour, NoticeRow, Overview, RejectRow};
+
+/// Rows of each list that the page shows.
+const ROWS_MAX: usize = 20;
+/// Feeds that the page shows; the API has all.
+const FEEDS_MAX: usize = 500;
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Page {
+    site: String,
+    version: String,
+    zone: String,
+    now: Moment,
+    refresh: bool,
+    tiles: Vec<Tile>,
+    troubles: Vec<Trouble>,
+    troubles_left: usize,
+    chart: Option<Chart>,
+    chart_size: (u64, u64),
+    feeds: Vec<FeedView>,
+    notices: Vec<NoticeView>,
+    rejects: Vec<RejectView>,
+    gaps: Vec<GapView>,
+}
+
+/// A number at the top.
+struct Tile {
+    label: &'static str,
+    value: String,
+    note: String,
+    class: &'static str,
+}
+
+/// Something that needs a person.
+struct Trouble {
+    class: &'static str,
+    word: &'static str,
+    what: String,
+    why: String,
+    link: Option<String>,
+}
+
+struct FeedView {
+    name: String,
+    collector: String,
+    parser: String,
+    state: &'static str,
+    class: &'static str,
+    last_good: Option<Moment>,
+    last_error: String,
+    day: String,
+    expected: String,
+    reports: String,
+    events: String,
+    duplicates: String,
+    rejects: String,
+    has_rejects: bool,
+}
+
+struct NoticeView {
+    row: NoticeRow,
+    class: &'static str,
+    events: String,
+    due: Option<Moment>,
+    delivered_at: Option<Moment>,
+}
+
+struct RejectView {
+    row: RejectRow,
+    time: Moment,
+    place: String,
+}
+
+struct GapView {
+    feed: String,
+    from: Moment,
+    to: Moment,
+    reason: String,
+}
+
+pub(super) async fn overview(
+    State(app): State<Arc<App>>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Response, Problem> {
+    let refresh = query.get("refresh").is_some_and(|on| on == "on");
+    let overview = app.site.overview().await?;
+    Ok(super::page(&view(overview, app.site.now(), refresh)))
+}
+
+fn view(overview: Overview, now: Time, refresh: bool) -> Page {
+    let zone = overview.zone.clone();
+    let mut troubles = troubles(&overview);
+    let troubles_left = troubles.len().saturating_sub(ROWS_MAX);
+    troubles.truncate(ROWS_MAX);
+    Page {
+        zone: zone.iana_name().unwrap_or("site time").to_owned(),
+        now: Moment::new(now, now, &zone),
+        refresh,
+        tiles: tiles(&overview),
+        troubles,
+        troubles_left,
+        chart: chart::draw(&overview.hours, &zone),
+        chart_size: (chart::WIDTH, chart::HEIGHT),
+        feeds: overview.feeds.into_iter().take(FEEDS_MAX).map(|feed| feed_view(feed, now, &zone)).collect(),
+        notices: overview.notices.into_iter().take(ROWS_MAX).map(|row| notice_view(row, now, &zone)).collect(),
+        rejects: overview.rejects.into_iter().take(ROWS_MAX).map(|row| reject_view(row, now, &zone)).collect(),
+        gaps: overview.gaps.into_iter().take(ROWS_MAX).map(|row| gap_view(row, now, &zone)).collect(),
+        site: overview.site,
+        version: overview.version,
+    }
+}
+
+/// State of a feed as a word and the class of its colour.
+fn state_of(feed: &Feed) -> (&'static str, &'static str) {
+    match (feed.state, feed.stale) {
+        (FeedState::Trouble, _) => ("trouble", "bad"),
+        (_, true) => ("stale", "warn"),
+        (FeedState::Good, false) => ("good", "good"),
+        (FeedState::Waiting, false) => ("waiting", "idle"),
+    }
+}
+
+fn tiles(overview: &Overview) -> Vec<Tile> {
+    let with = |class: &str| overview.feeds.iter().filter(|feed| state_of(feed).1 == class).count() as u64;
+    let (good, warn, bad) = (with("good"), with("warn"), with("bad"));
+    let day = overview.hours.get(overview.hours.len().saturating_sub(24)..).unwrap_or_default();
+    let before = overview.hours.get(..overview.hours.len().saturating_sub(24)).unwrap_or_default();
+    let sum = |hours: &[Hour], of: fn(&Hour) -> u64| hours.iter().map(of).fold(0, u64::saturating_add);
+    let (events, events_before) = (sum(day, |hour| hour.events), sum(before, |hour| hour.events));
+    let rejects = sum(day, |hour| hour.rejects);
+    let counts = overview.notice_counts;
+    let open = counts.waiting.saturating_add(counts.queued);
+    let stuck = counts.failed.saturating_add(counts.no_contact);
+    let feed_note = match (bad, warn) {
+        (0, 0) => "none in trouble".to_owned(),
+        (bad, 0) => format!("{bad} in trouble"),
+        (0, warn) => format!("{warn} stale"),
+        (bad, warn) => format!("{bad} in trouble, {warn} stale"),
+    };
+    let class = |is: bool, class| if is { class } else { "" };
+    vec![
+        Tile {
+            label: "Feeds doing well",
+            value: format!("{good} of {}", overview.feeds.len()),
+            note: feed_note,
+            class: if bad > 0 { "bad" } else { class(warn > 0, "warn") },
+        },
+        Tile {
+            label: "Events, 24 hours",
+            value: show::number(events),
+            note: format!("{} the day before", show::number(events_before)),
+            class: "",
+        },
+        Tile {
+            label: "Rejects, 24 hours",
+            value: show::number(rejects),
+            note: share(rejects, events),
+            class: class(rejects > events && rejects > 0, "warn"),
+        },
+        Tile {
+            label: "Notices under way",
+            value: show::number(open),
+            note: format!("{} waiting, {} queued", show::number(counts.waiting), show::number(counts.queued)),
+            class: "",
+        },
+        Tile {
+            label: "Notices delivered",
+            value: show::number(counts.delivered),
+            note: "in all".to_owned(),
+            class: "",
+        },
+        Tile {
+            label: "Notices stuck",
+            value: show::number(stuck),
+            note: format!(
+                "{} failed, {} without contact",
+                show::number(counts.failed),
+                show::number(counts.no_contact)
+            ),
+            class: class(stuck > 0, "bad"),
+        },
+    ]
+}
+
+fn share(rejects: u64, events: u64) -> String {
+    let all = rejects.saturating_add(events);
+    if rejects == 0 || all == 0 {
+        return "nothing was refused".to_owned();
+    }
+    let per_mille = rejects.saturating_mul(1000) / all;
+    match per_mille {
+        0 => "less than 0.1 % of all".to_owned(),
+        _ => format!("{}.{} % of all", per_mille / 10, per_mille % 10),
+    }
+}
+
+fn troubles(overview: &Overview) -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    for feed in &overview.feeds {
+        let why = match state_of(feed).1 {
+            "bad" => feed.last_error.clone().unwrap_or_else(|| "the last look went wrong".to_owned()),
+            "warn" => "nothing came for longer than is usual".to_owned(),
+            _ => continue,
+        };
+        let (word, class) = state_of(feed);
+        troubles.push(Trouble { class, word, what: format!("feed {}", feed.name), why, link: None });
+    }
+    for notice in &overview.notices {
+        let (word, why) = match notice.state.as_str() {
+            "failed" => ("failed", "it was never taken".to_owned()),
+            "no-contact" => ("no contact", format!("nobody is known to answer for {}", notice.key)),
+            _ => continue,
+        };
+        let why = if notice.reason.is_empty() { why } else { notice.reason.clone() };
+        let what = format!("notice {}", notice.id);
+        troubles.push(Trouble { class: "bad", word, what, why, link: Some(notice_link(&notice.id)) });
+    }
+    // What is broken comes before what may be.
+    troubles.sort_by_key(|trouble| trouble.class != "bad");
+    troubles
+}
+
+/// Numbers of notices are ours, but a link is written so that none of its characters can end it.
+fn notice_link(id: &str) -> String {
+    let mut link = "/notices/".to_owned();
+    for byte in id.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => link.push(char::from(byte)),
+            _ => link.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    link
+}
+
+fn feed_view(feed: Feed, now: Time, zone: &TimeZone) -> FeedView {
+    let (state, class) = state_of(&feed);
+    FeedView {
+        state,
+        class,
+        last_good: feed.last_good.map(|time| Moment::new(time, now, zone)),
+        last_error: feed.last_error.unwrap_or_default(),
+        day: show::number(feed.events_day),
+        expected: match feed.expected_day {
+            Some((low, high)) => format!("{}\u{2013}{}", show::number(low), show::number(high)),
+            None => String::new(),
+        },
+        reports: show::number(feed.reports),
+        events: show::number(feed.events),
+        duplicates: show::number(feed.duplicates),
+        rejects: show::number(feed.rejects),
+        has_rejects: feed.rejects > 0,
+        name: feed.name,
+        collector: feed.collector,
+        parser: feed.parser,
+    }
+}
+
+fn notice_view(row: NoticeRow, now: Time, zone: &TimeZone) -> NoticeView {
+    let class = match row.state.as_str() {
+        "delivered" => "good",
+        "failed" | "no-contact" => "bad",
+        "queued" => "busy",
+        _ => "idle",
+    };
+    NoticeView {
+        class,
+        events: show::number(row.events),
+        due: row.due.map(|time| Moment::new(time, now, zone)),
+        delivered_at: row.delivered_at.map(|time| Moment::new(time, now, zone)),
+        row,
+    }
+}
+
+impl NoticeView {
+    fn link(&self) -> String {
+        notice_link(&self.row.id)
+    }
+}
+
+fn reject_view(row: RejectRow, now: Time, zone: &TimeZone) -> RejectView {
+    let place =
+        if row.part.is_empty() { format!("line {}", row.line) } else { format!("{}, line {}", row.part, row.line) };
+    RejectView { time: Moment::new(row.time, now, zone), place, row }
+}
+
+fn gap_view(row: GapRow, now: Time, zone: &TimeZone) -> GapView {
+    GapView {
+        from: Moment::new(row.from, now, zone),
+        to: Moment::new(row.to, now, zone),
+        feed: row.feed,
+        reason: row.reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_counts_before_staleness() {
+        let feed = |state, stale| state_of(&Feed { state, stale, ..Feed::default() }).0;
+        assert_eq!(feed(FeedState::Good, false), "good");
+        assert_eq!(feed(FeedState::Good, true), "stale");
+        assert_eq!(feed(FeedState::Trouble, true), "trouble");
+        assert_eq!(feed(FeedState::Waiting, false), "waiting");
+    }
+
+    #[test]
+    fn shares_are_said_in_words() {
+        assert_eq!(share(0, 10), "nothing was refused");
+        assert_eq!(share(1, 1_000_000), "less than 0.1 % of all");
+        assert_eq!(share(123, 877), "12.3 % of all");
+    }
+
+    #[test]
+    fn a_link_cannot_be_left() {
+        assert_eq!(notice_link("N-1.2_a"), "/notices/N-1.2_a");
+        assert_eq!(notice_link("a\"/../b"), "/notices/a%22%2F..%2Fb");
+    }
+}

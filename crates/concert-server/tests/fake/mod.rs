@@ -1,0 +1,286 @@
+//! A site made up in memory, a server over it on a free port, and a client of a few lines.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use concert_model::Time;
+use concert_server::site::{
+    Feed, FeedState, GapRow, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed,
+    Refusal, RejectRow, Slice,
+};
+use concert_server::{Options, Site, same_secret};
+use jiff::tz::TimeZone;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{broadcast, oneshot};
+use tokio::task::JoinHandle;
+
+/// Most bytes of a report that the fake takes.
+pub(crate) const REPORT_BYTES_MAX: u64 = 100_000;
+
+pub(crate) struct Fake {
+    pub(crate) full: bool,
+    pub(crate) ready: bool,
+    pub(crate) pushes: Mutex<Vec<Push>>,
+    pub(crate) asked: Mutex<Vec<(Option<String>, Slice)>>,
+    pub(crate) events: broadcast::Sender<Arc<NewEvent>>,
+}
+
+impl Fake {
+    pub(crate) fn new(full: bool) -> Arc<Fake> {
+        let (events, _) = broadcast::channel(4);
+        let (pushes, asked) = (Mutex::default(), Mutex::default());
+        Arc::new(Fake { full, ready: true, pushes, asked, events })
+    }
+
+    fn notice_rows(&self) -> Vec<NoticeRow> {
+        let row = |number: u32, name: &str, key: &str, to: &str, state: &str, events: u64| NoticeRow {
+            id: format!("20261122-{number:04}"),
+            name: name.into(),
+            key: key.into(),
+            to: to.into(),
+            via: if name == "daily" { "mail" } else { "outbox" }.into(),
+            state: state.into(),
+            events,
+            message_id: format!("20261122-{number:04}@cert.example"),
+            due: Some(time("2026-11-22T04:00:00Z")),
+            delivered_at: (state == "delivered").then(|| time("2026-11-22T04:00:03Z")),
+            reason: match state {
+                "failed" => "550 5.1.1 no such user <abuse@old.example>".into(),
+                _ => String::new(),
+            },
+        };
+        if !self.full {
+            return Vec::new();
+        }
+        vec![
+            row(6, "daily", "Example Hosting", "abuse@hosting.example", "queued", 1_204),
+            row(5, "daily", "Old Networks", "abuse@old.example", "failed", 12),
+            row(4, "daily", "AS64511", "", "no-contact", 3),
+            row(3, "per network", "AS64500", "", "delivered", 312),
+            row(2, "per network", "<script>alert(1)</script>", "", "delivered", 1),
+            row(1, "weekly", "University of Example", "cert@uni.example", "waiting", 48),
+        ]
+    }
+
+    fn feed_rows(&self) -> Vec<Feed> {
+        if !self.full {
+            return Vec::new();
+        }
+        let feed = |name: &str, collector: &str, parser: &str, state, events, rejects| Feed {
+            name: name.into(),
+            collector: collector.into(),
+            parser: parser.into(),
+            state,
+            last_good: Some(time("2026-11-22T11:58:00Z")),
+            last_error: None,
+            reports: events / 900 + 1,
+            events,
+            duplicates: events / 5,
+            rejects,
+            events_day: events / 30,
+            expected_day: (events > 10_000).then_some((events / 40, events / 20)),
+            stale: false,
+        };
+        let mut feeds = vec![
+            feed("shadowserver", "imap", "shadowserver", FeedState::Good, 4_812_004, 12),
+            feed("scanners", "http", "blocklistde", FeedState::Good, 911_302, 0),
+            feed("live", "irc", "keyvalue", FeedState::Trouble, 88_120, 341),
+            feed("honeypot", "push", "ndjson", FeedState::Good, 13_455, 2),
+            feed("drop", "file", "csv", FeedState::Waiting, 0, 0),
+        ];
+        feeds[2].last_error = Some("connection to irc.cert.example:6697 refused; next try in 40 s".into());
+        feeds[3].stale = true;
+        feeds[3].last_good = Some(time("2026-11-20T09:00:00Z"));
+        feeds[4].last_good = None;
+        feeds
+    }
+}
+
+#[async_trait]
+impl Site for Fake {
+    fn now(&self) -> Time {
+        time("2026-11-22T12:05:00Z")
+    }
+
+    async fn overview(&self) -> Result<Overview, Refusal> {
+        let start = time("2026-11-20T13:00:00Z");
+        let shape = |hour: u64| match self.full {
+            true => 2_000 + (hour * 37 % 11) * 310 + if hour % 24 == 17 { 9_000 } else { 0 },
+            false => 0,
+        };
+        let hours = (0..48u64).map(|hour| Hour {
+            start: start.plus_seconds(3600 * i64::try_from(hour).unwrap()),
+            events: shape(hour),
+            rejects: if self.full && hour > 40 { hour * 20 } else { 0 },
+        });
+        let reject = |line, field: &str, reason: &str| RejectRow {
+            time: time("2026-11-22T11:41:00Z"),
+            feed: "live".into(),
+            report: "7d1f0c".into(),
+            part: if line > 100 { "2026-11-22-scan.csv".into() } else { String::new() },
+            line,
+            field: field.into(),
+            reason: reason.into(),
+        };
+        let rejects = vec![
+            reject(17, "source.ip", "not an IP address"),
+            reject(1204, "time.source", "the time has no zone; set time_zone for the feed"),
+            reject(9, "", "the line is cut off: <b>no</b> closing quote"),
+        ];
+        let gap = GapRow {
+            feed: "live".into(),
+            from: time("2026-11-22T10:00:00Z"),
+            to: time("2026-11-22T10:04:10Z"),
+            reason: "ping timeout".into(),
+        };
+        let counts = NoticeCounts { waiting: 41, queued: 3, delivered: 18_233, failed: 1, no_contact: 1 };
+        Ok(Overview {
+            site: "CERT Example".into(),
+            zone: TimeZone::get("Europe/Helsinki").unwrap(),
+            version: "0.1.0".into(),
+            feeds: self.feed_rows(),
+            hours: hours.collect(),
+            rejects: if self.full { rejects } else { Vec::new() },
+            notices: self.notice_rows(),
+            notice_counts: if self.full { counts } else { NoticeCounts::default() },
+            gaps: if self.full { vec![gap] } else { Vec::new() },
+        })
+    }
+
+    async fn feeds(&self) -> Result<Vec<Feed>, Refusal> {
+        Ok(self.feed_rows())
+    }
+
+    async fn notices(&self, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
+        let mut rows = self.notice_rows();
+        rows.truncate(slice.limit);
+        Ok(Page { next: rows.last().map(|row| row.id.clone()), rows })
+    }
+
+    async fn notice(&self, id: &str) -> Result<Option<NoticeText>, Refusal> {
+        let row = self.notice_rows().into_iter().find(|row| row.id == id);
+        let bytes = b"Subject: [20261122-0003] 2 events\r\n\r\n<script>alert(1)</script>\r\n".to_vec();
+        Ok(row.map(|row| NoticeText { row, bytes }))
+    }
+
+    async fn admit(&self, feed: &str, token: &str) -> Option<u64> {
+        (same_secret(token, "s3cret") && feed == "pushed").then_some(REPORT_BYTES_MAX)
+    }
+
+    async fn push(&self, push: Push) -> Result<Pushed, Refusal> {
+        if push.body == b"fail" {
+            return Err(Refusal::Failed("disk full at /secret/path".into()));
+        }
+        let mut pushes = self.pushes.lock().unwrap();
+        let known = push.idempotency_key.is_some() && pushes.contains(&push);
+        pushes.push(push);
+        Ok(if known { Pushed::Known("r1".into()) } else { Pushed::New("r1".into()) })
+    }
+
+    async fn events(&self, condition: Option<String>, slice: Slice) -> Result<Page<String>, Refusal> {
+        if condition.as_deref() == Some("(") {
+            return Err(Refusal::Wrong("the condition ends too early".into()));
+        }
+        self.asked.lock().unwrap().push((condition, slice));
+        Ok(Page { rows: vec!["{\"event.id\":\"01\"}".into(), "{\"event.id\":\"02\"}".into()], next: Some("c".into()) })
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Arc<NewEvent>> {
+        self.events.subscribe()
+    }
+
+    async fn ready(&self) -> Result<(), String> {
+        if self.ready { Ok(()) } else { Err("the event store is read-only".into()) }
+    }
+}
+
+pub(crate) fn time(text: &str) -> Time {
+    Time::parse(text, None).unwrap()
+}
+
+/// A server on a free port.
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Result<(), concert_model::Problem>>,
+}
+
+impl Server {
+    pub(crate) async fn start(site: Arc<Fake>) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async move { stopped.await.unwrap_or_default() };
+        let task = tokio::spawn(concert_server::serve(listener, site, Options::default(), stopped));
+        Server { port, stop: Some(stop), task }
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port)).await.unwrap()
+    }
+
+    /// Sends bytes as they are and reads until the end.
+    pub(crate) async fn send(&self, request: &[u8]) -> Answer {
+        let mut stream = self.connect().await;
+        // The server may answer and close before it has read everything.
+        stream.write_all(request).await.unwrap_or_default();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap_or_default();
+        Answer::new(&bytes)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes()).await
+    }
+
+    pub(crate) async fn push(&self, feed: &str, headers: &str, body: &[u8]) -> Answer {
+        let length = body.len();
+        let mut request = format!(
+            "POST /api/v1/feeds/{feed}/reports HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n{headers}\r\n"
+        )
+        .into_bytes();
+        request.extend_from_slice(body);
+        self.send(&request).await
+    }
+
+    /// Stops the server and waits for its end.
+    pub(crate) async fn stop(mut self) {
+        drop(self.stop.take());
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    fn new(bytes: &[u8]) -> Answer {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+/// Reads from a stream until this text has come.
+pub(crate) async fn until(stream: &mut TcpStream, want: &str) -> String {
+    let mut text = String::new();
+    let mut buffer = [0; 4096];
+    while !text.contains(want) {
+        let read = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut buffer)).await;
+        let read = read.unwrap_or_else(|_| panic!("`{want}` did not come: {text}")).unwrap();
+        assert!(read > 0, "ended before `{want}`: {text}");
+        text.push_str(&String::from_utf8_lossy(&buffer[..read]));
+    }
+    text
+}

@@ -1,0 +1,279 @@
+//! What a browser, a feed and a program see of the server, over a real connection.
+
+#[cfg(test)]
+mod fake;
+
+use std::sync::Arc;
+
+use concert_server::site::NewEvent;
+use fake::{Fake, REPORT_BYTES_MAX, Server, until};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const TOKEN: &str = "Authorization: Bearer s3cret\r\n";
+
+#[tokio::test]
+async fn pages_are_complete_and_carry_no_script() {
+    let server = Server::start(Fake::new(true)).await;
+    for path in ["/", "/?refresh=on", "/notices/20261122-0003", "/nowhere"] {
+        let page = server.get(path).await;
+        assert_eq!(page.status, if path == "/nowhere" { 404 } else { 200 }, "{path}");
+        assert!(page.head.contains("content-type: text/html"), "{path}: {}", page.head);
+        assert!(!page.body.contains("<script") && page.body.contains("</html>"), "{path}: {}", page.body);
+        assert!(!page.body.contains("style=\"") && !page.body.contains("http://") && !page.body.contains("https://"));
+        for header in [
+            "content-security-policy: default-src 'self'",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "cache-control: no-store",
+            "x-frame-options: deny",
+        ] {
+            assert!(page.head.contains(header), "{path} lacks {header}: {}", page.head);
+        }
+    }
+    let page = server.get("/").await.body;
+    for want in [
+        "CERT Example",
+        "4,812,004",
+        "connection to irc.cert.example:6697 refused",
+        "not an IP address",
+        "&#60;b&#62;no&#60;/b&#62;",
+        "title=\"2026-11-22T11:58:00Z\">22 Nov 13:58",
+        "stale",
+        "ping timeout",
+    ] {
+        assert!(page.contains(want), "{want} is not in the page");
+    }
+    assert!(page.contains("550 5.1.1 no such user"));
+    assert_eq!(page.matches("<g class=\"bar\">").count(), 48);
+    assert!(!page.contains("http-equiv=\"refresh\""));
+    assert!(server.get("/?refresh=on").await.body.contains("http-equiv=\"refresh\""));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_empty_site_says_what_to_do() {
+    let server = Server::start(Fake::new(false)).await;
+    let page = server.get("/").await.body;
+    for want in ["No feed is set up", "concert ingest --feed NAME FILE", "No notice yet", "Nothing was refused"] {
+        assert!(page.contains(want), "{want}");
+    }
+    assert!(!page.contains("<table") && !page.contains("Needs a person"));
+    assert_eq!(server.get("/api/v1/feeds").await.json(), serde_json::json!({ "feeds": [], "next": null }));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_exact_text_of_a_notice_is_shown_and_saved() {
+    let server = Server::start(Fake::new(true)).await;
+    let page = server.get("/notices/20261122-0003").await;
+    assert!(page.body.contains("Subject: [20261122-0003] 2 events\n\n&#60;script&#62;"), "{}", page.body);
+    let raw = server.get("/notices/20261122-0003/raw").await;
+    assert_eq!(raw.body, "Subject: [20261122-0003] 2 events\r\n\r\n<script>alert(1)</script>\r\n");
+    assert!(raw.head.contains("content-disposition: attachment") && raw.head.contains("octet-stream"), "{}", raw.head);
+    assert_eq!(server.get("/notices/none").await.status, 404);
+    assert_eq!(server.get("/notices/none/raw").await.status, 404);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn names_from_elsewhere_are_refused() {
+    let server = Server::start(Fake::new(true)).await;
+    for host in ["evil.example", "192.0.2.1:8080", "localhost.evil.example"] {
+        for path in ["/", "/api/v1/feeds", "/healthz", "/nowhere", "/api/v1/events/stream"] {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+            let answer = server.send(request.as_bytes()).await;
+            assert_eq!(answer.status, 421, "{host} {path}");
+            assert_eq!(answer.json()["status"], 421);
+        }
+    }
+    let answer = server.send(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").await;
+    assert_eq!(answer.status, 400);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_pushed_report_is_taken_with_its_names() {
+    let site = Fake::new(true);
+    let server = Server::start(Arc::clone(&site)).await;
+    let headers = format!(
+        "{TOKEN}Idempotency-Key: k1\r\nContent-Type: application/x-nobody-knows\r\n\
+         Content-Disposition: attachment; filename=\"../x.csv\"\r\n"
+    );
+    let first = server.push("pushed", &headers, b"a\xff\x00b").await;
+    assert_eq!((first.status, first.json()), (202, serde_json::json!({ "report": "r1", "known": false })));
+    let again = server.push("pushed", &headers, b"a\xff\x00b").await;
+    assert_eq!((again.status, again.json()["known"].as_bool()), (202, Some(true)));
+    let push = site.pushes.lock().unwrap()[0].clone();
+    assert_eq!((push.feed.as_str(), push.body.as_slice()), ("pushed", b"a\xff\x00b".as_slice()));
+    assert_eq!((push.media_type.as_str(), push.file_name.as_str()), ("application/x-nobody-knows", "x.csv"));
+    assert_eq!(push.idempotency_key.as_deref(), Some("k1"));
+    // No media type at all is as good.
+    assert_eq!(server.push("pushed", TOKEN, b"x").await.status, 202);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_token_and_an_unknown_feed_look_alike() {
+    let site = Fake::new(true);
+    let server = Server::start(Arc::clone(&site)).await;
+    let mut answers = Vec::new();
+    for (feed, headers) in [
+        ("pushed", "Authorization: Bearer wrong\r\n"),
+        ("pushed", ""),
+        ("nothing", TOKEN),
+        ("nothing", ""),
+        ("pushed", "Authorization: Basic s3cret\r\n"),
+        ("a%2Fb", TOKEN),
+    ] {
+        let answer = server.push(feed, headers, b"x").await;
+        assert!(answer.head.contains("www-authenticate: bearer"), "{}", answer.head);
+        answers.push((answer.status, answer.body));
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0] && answer.0 == 401), "{answers:?}");
+    assert!(site.pushes.lock().unwrap().is_empty());
+    // The same set-up with the right token and feed is taken.
+    assert_eq!(server.push("pushed", TOKEN, b"x").await.status, 202);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_report_over_the_cap_is_refused_while_it_comes() {
+    let site = Fake::new(true);
+    let server = Server::start(Arc::clone(&site)).await;
+    let exact = vec![b'x'; usize::try_from(REPORT_BYTES_MAX).unwrap()];
+    assert_eq!(server.push("pushed", TOKEN, &exact).await.status, 202);
+    // Stated too large: refused before a byte of it is read.
+    let stated = format!(
+        "POST /api/v1/feeds/pushed/reports HTTP/1.1\r\nHost: localhost\r\n{TOKEN}Content-Length: 100001\r\n\r\n"
+    );
+    assert_eq!(server.send(stated.as_bytes()).await.status, 413);
+    // Not stated: refused as soon as it is too large, though it never ends.
+    let mut endless = format!(
+        "POST /api/v1/feeds/pushed/reports HTTP/1.1\r\nHost: localhost\r\n{TOKEN}Transfer-Encoding: chunked\r\n\r\n"
+    )
+    .into_bytes();
+    for _ in 0..20 {
+        endless.extend_from_slice(format!("4000\r\n{}\r\n", "x".repeat(0x4000)).as_bytes());
+    }
+    let answer = server.send(&endless).await;
+    assert_eq!(answer.status, 413, "{}", answer.head);
+    assert_eq!(answer.json()["status"], 413);
+    assert_eq!(site.pushes.lock().unwrap().len(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_report_that_is_empty_cut_or_badly_named_is_refused() {
+    let site = Fake::new(true);
+    let server = Server::start(Arc::clone(&site)).await;
+    assert_eq!(server.push("pushed", TOKEN, b"").await.status, 400);
+    let long = format!("{TOKEN}Idempotency-Key: {}\r\n", "k".repeat(300));
+    assert_eq!(server.push("pushed", &long, b"x").await.status, 400);
+    let failed = server.push("pushed", TOKEN, b"fail").await;
+    assert_eq!(failed.status, 500);
+    assert!(!failed.body.contains("secret") && failed.head.contains("application/problem+json"), "{}", failed.body);
+    // Cut in the middle: nothing is kept.
+    let mut stream = server.connect().await;
+    let head = format!(
+        "POST /api/v1/feeds/pushed/reports HTTP/1.1\r\nHost: localhost\r\n{TOKEN}Content-Length: 10\r\n\r\nabc"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap_or_default();
+    assert!(site.pushes.lock().unwrap().is_empty());
+    assert_eq!(server.get("/api/v1/feeds/pushed/reports").await.status, 405);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn lists_are_json_and_parameters_are_checked() {
+    let site = Fake::new(true);
+    let server = Server::start(Arc::clone(&site)).await;
+    let feeds = server.get("/api/v1/feeds?limit=2").await.json();
+    assert_eq!(feeds["feeds"][0]["name"], "shadowserver");
+    assert_eq!(feeds["feeds"][0]["last_good"], "2026-11-22T11:58:00Z");
+    assert_eq!((feeds["feeds"].as_array().unwrap().len(), feeds["next"].as_str()), (2, Some("scanners")));
+    let rest = server.get("/api/v1/feeds?cursor=scanners").await.json();
+    assert_eq!((rest["feeds"].as_array().unwrap().len(), &rest["next"]), (3, &serde_json::Value::Null));
+    assert_eq!(server.get("/api/v1/feeds?cursor=none").await.status, 400);
+
+    let events = server.get("/api/v1/events?if=source.asn%20%3D%3D%2064500&limit=7&cursor=abc").await.json();
+    assert_eq!(events, serde_json::json!({ "events": [{"event.id": "01"}, {"event.id": "02"}], "next": "c" }));
+    let (condition, slice) = site.asked.lock().unwrap()[0].clone();
+    assert_eq!(condition.as_deref(), Some("source.asn == 64500"));
+    assert_eq!((slice.limit, slice.cursor.as_deref()), (7, Some("abc")));
+
+    for path in ["/api/v1/events?if=(", "/api/v1/events?fi=x", "/api/v1/events?limit=0", "/api/v1/notices?if=x"] {
+        let answer = server.get(path).await;
+        assert_eq!(answer.status, 400, "{path}");
+        assert!(answer.head.contains("application/problem+json"), "{path}: {}", answer.head);
+        assert!(answer.json()["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
+    }
+    assert_eq!(server.get("/api/v1/notices/20261122-0005").await.json()["state"], "failed");
+    assert_eq!(server.get("/api/v1/notices/none").await.json()["status"], 404);
+    assert_eq!(server.get("/api/v1/none").await.json()["status"], 404);
+    assert_eq!(server.get("/api/v1/openapi.json").await.json()["openapi"], "3.1.0");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_watches_from_outside_is_answered() {
+    let server = Server::start(Fake::new(true)).await;
+    assert_eq!(server.get("/healthz").await.body, "ok\n");
+    assert_eq!(server.get("/readyz").await.status, 200);
+    let metrics = server.get("/metrics").await;
+    assert!(metrics.head.contains("content-type: text/plain; version=0.0.4"), "{}", metrics.head);
+    for line in [
+        "concert_feed_events_total{feed=\"shadowserver\"} 4812004",
+        "concert_feed_up{feed=\"live\"} 0",
+        "concert_notices{state=\"failed\"} 1",
+        "# TYPE concert_feed_rejects_total counter",
+    ] {
+        assert!(metrics.body.lines().any(|given| given == line), "{line}: {}", metrics.body);
+    }
+    server.stop().await;
+    let mut site = Fake::new(true);
+    Arc::get_mut(&mut site).unwrap().ready = false;
+    let server = Server::start(site).await;
+    let answer = server.get("/readyz").await;
+    assert_eq!((answer.status, answer.body.as_str()), (503, "not ready: the event store is read-only\n"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn new_events_are_streamed_and_losses_told() {
+    let site = Fake::new(true);
+    let server = Server::start(Arc::clone(&site)).await;
+    let mut stream = server.connect().await;
+    let request = "GET /api/v1/events/stream HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 0a\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let head = until(&mut stream, "{\"after\":\"0a\"}").await;
+    assert!(head.to_lowercase().contains("content-type: text/event-stream"), "{head}");
+    assert!(head.contains("event: gap"), "{head}");
+    let event = |number: u32| {
+        Arc::new(NewEvent { id: format!("e{number}"), json: format!("{{\"event.id\":\"e{number}\",\n\"a\":1}}") })
+    };
+    site.events.send(event(1)).unwrap();
+    let text = until(&mut stream, "\"a\":1}").await;
+    assert!(text.contains("event: event") && text.contains("id: e1"), "{text}");
+    assert!(text.contains("data: {\"event.id\":\"e1\", \"a\":1}"), "{text}");
+    // More at once than the queue holds: the reader is told how many it missed, and gets the newest.
+    for number in 2..=12 {
+        site.events.send(event(number)).unwrap();
+    }
+    let text = until(&mut stream, "\"e12\"").await;
+    assert!(text.contains("event: lost") && text.contains("\"missed\":7"), "{text}");
+    // The stream ends when the server does, and does not hold it up.
+    server.stop().await;
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+}
+
+#[tokio::test]
+async fn other_machines_are_not_served() {
+    let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let site: Arc<Fake> = Fake::new(true);
+    let result = concert_server::serve(listener, site, concert_server::Options::default(), async {}).await;
+    assert!(result.unwrap_err().what.contains("no users yet"));
+}
