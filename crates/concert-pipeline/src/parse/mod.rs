@@ -28,6 +28,7 @@ pub mod shadowserver;
 pub mod sink;
 pub mod spamhaus_drop;
 pub mod turris_greylist;
+pub mod unpack;
 
 #[cfg(test)]
 pub(crate) mod check;

@@ -1,0 +1,391 @@
+//! Opens what a report is wrapped in: gzip, bzip2, zip and mail, one inside the other.
+//!
+//! What is read is what the bytes say, not what the name says. Plain reports and single compressed
+//! files stream through; only mails and archives inside archives are held in memory. Everything is
+//! capped: bytes unpacked, how much larger they may be than what was sent, members, depth. What is
+//! beyond a cap, encrypted or damaged becomes one reject with its place, and what came before it stays.
+//! Names of members are only names: nothing is ever written under them.
+
+mod mail;
+mod meter;
+mod sniff;
+mod wide;
+
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
+
+use concert_model::{Keys, Receipt, Reject};
+use encoding_rs::Encoding;
+
+use self::meter::{Counted, Meter, Metered};
+use self::sniff::{HEAD_BYTES, Wrapping};
+use super::{About, Fault, Input, Parser, Sink};
+
+/// Most bytes of a mail or of an archive inside an archive.
+const HELD_BYTES_MAX: u64 = 256 << 20;
+/// Bytes read at a time.
+const BUFFER_BYTES: usize = 256 << 10;
+/// Endings that say how a file is packed, not what it is.
+const ENDINGS: &[&str] = &[".gz", ".bz2", ".zip"];
+
+/// Which parts of a mail are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// Attachments; the text where there are none.
+    Attachments,
+    /// The text.
+    Bodies,
+    /// Attachments and text.
+    All,
+    /// The mail itself, as it came.
+    Whole,
+}
+
+/// What is taken from a report, and how much of it.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Most bytes of one report after unpacking.
+    pub bytes: u64,
+    /// How many times larger than its packed form a part may be, once it is larger than a mebibyte.
+    pub ratio: u64,
+    /// Most members of all archives and parts of all mails of a report.
+    pub members: usize,
+    /// How deep archives are opened inside archives.
+    pub depth: usize,
+    /// Which parts of a mail are read.
+    pub parts: Parts,
+    /// Names of the members and attachments that are read, with `*` for any text; all where empty.
+    pub names: Vec<String>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 4 << 30, ratio: 200, members: 1000, depth: 2, parts: Parts::Attachments, names: Vec::new() }
+    }
+}
+
+impl Limits {
+    /// Reads `parts` and `part_names` of a feed's table. The cap on bytes is set by the caller.
+    pub fn read(keys: &mut Keys<'_>) -> Self {
+        let words = [
+            ("attachments", Parts::Attachments),
+            ("bodies", Parts::Bodies),
+            ("all", Parts::All),
+            ("whole", Parts::Whole),
+        ];
+        let about = "which parts of a mail are read: attachments (its text where it has none), bodies, all, or whole";
+        let parts = keys.choice_or("parts", &words, "attachments", about).unwrap_or(Parts::Attachments);
+        let names = keys.texts("part_names", "names of the attachments and archive members that are read, like *.csv");
+        Self { parts, names, ..Self::default() }
+    }
+}
+
+/// A part of a report that is about to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// Its file name, without folders and endings such as `.gz`.
+    pub name: &'a str,
+    /// Where it stands in the report, `mail.zip/scan.csv`; empty for the report itself.
+    pub place: &'a str,
+}
+
+/// Reads a whole report: unpacks it, parses each part, and rejects what cannot be read.
+pub fn read<R: Read + Seek>(reader: R, receipt: &Receipt, limits: &Limits, parser: &dyn Parser, sink: &mut Sink<'_>) {
+    let rejects = parts(reader, receipt, limits, &mut |part, input| {
+        if !part.place.is_empty() {
+            sink.begin_part(part.place);
+        }
+        parser.parse(input, &About { receipt, name: part.name }, sink);
+    });
+    for reject in rejects {
+        sink.begin_part(&reject.part);
+        sink.reject(reject.line, Fault::new(reject.field, reject.reason), reject.text.as_bytes());
+    }
+}
+
+/// Calls `each` with every part of a report, in order. Answers what could not be read, failures of
+/// [`Input`] included.
+pub fn parts<R: Read + Seek>(
+    reader: R,
+    receipt: &Receipt,
+    limits: &Limits,
+    each: &mut dyn FnMut(Part<'_>, &mut Input<'_>),
+) -> Vec<Reject> {
+    let meter = Meter::new(limits.bytes, limits.ratio);
+    let mut unpacking =
+        Unpacking { limits, meter: &meter, receipt, each, rejects: Vec::new(), members: 0, read: 0, stopped: false };
+    let charset = sniff::charset(&receipt.media_type);
+    let top = Place { name: file_name(receipt), path: String::new(), depth: 0, mails: 0, charset };
+    unpacking.seekable(BufReader::with_capacity(BUFFER_BYTES, reader), &top);
+    if unpacking.read == 0 && unpacking.rejects.is_empty() {
+        unpacking.reject(&top, "nothing in it to read");
+    }
+    unpacking.rejects
+}
+
+/// The name the report came under: a file's, else the last piece of the address.
+fn file_name(receipt: &Receipt) -> String {
+    let name = if receipt.file_name.is_empty() { &receipt.url } else { &receipt.file_name };
+    let name = name.split(['?', '#']).next().unwrap_or_default();
+    name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()
+}
+
+/// Where a piece stands.
+#[derive(Clone, Debug)]
+struct Place {
+    name: String,
+    path: String,
+    depth: usize,
+    mails: usize,
+    charset: Option<&'static Encoding>,
+}
+
+impl Place {
+    /// A member of this archive or mail. Control characters of its name are made visible.
+    fn member(&self, name: &str) -> Self {
+        let clean: String = name.chars().take(300).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        let path = match (self.path.is_empty(), self.name.is_empty()) {
+            (true, true) => clean.clone(),
+            (true, false) => format!("{}/{clean}", self.name),
+            (false, _) => format!("{}/{clean}", self.path),
+        };
+        let name = clean.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+        Self { name, path, depth: self.depth, mails: self.mails, charset: None }
+    }
+
+    /// The same piece with one wrapping taken off.
+    fn inside(&self) -> Self {
+        let stem = strip_ending(&self.name).to_owned();
+        Self { name: stem, depth: self.depth + 1, charset: None, ..self.clone() }
+    }
+}
+
+fn strip_ending(name: &str) -> &str {
+    for ending in ENDINGS {
+        let Some(at) = name.len().checked_sub(ending.len()) else { continue };
+        if let Some((stem, tail)) = name.split_at_checked(at)
+            && tail.eq_ignore_ascii_case(ending)
+        {
+            return stem;
+        }
+    }
+    name
+}
+
+struct Unpacking<'a> {
+    limits: &'a Limits,
+    meter: &'a Meter,
+    receipt: &'a Receipt,
+    each: &'a mut dyn FnMut(Part<'_>, &mut Input<'_>),
+    rejects: Vec<Reject>,
+    members: usize,
+    read: usize,
+    /// A cap of the whole report was reached.
+    stopped: bool,
+}
+
+impl Unpacking<'_> {
+    fn reject(&mut self, place: &Place, reason: impl Into<String>) {
+        let mut reject = Reject::new(1, "", reason, b"");
+        reject.part.clone_from(&place.path);
+        self.rejects.push(reject);
+    }
+
+    /// A file or a piece in memory, which an archive can be opened in.
+    fn seekable<R: BufRead + Seek>(&mut self, mut reader: R, place: &Place) {
+        let head = match sniff::head(&mut reader).and_then(|head| reader.rewind().map(|()| head)) {
+            Ok(head) => head,
+            Err(why) => return self.reject(place, format!("cannot be read: {why}")),
+        };
+        if sniff::wrapping(&head) == Wrapping::Zip {
+            return self.zip(reader, place);
+        }
+        self.unwrap(&head, &mut reader, place);
+    }
+
+    /// A piece that can only be read once.
+    fn stream(&mut self, reader: &mut dyn Read, place: &Place) {
+        let mut head = Vec::with_capacity(HEAD_BYTES);
+        // What comes before the damage is read all the same.
+        let failed = reader.take(HEAD_BYTES as u64).read_to_end(&mut head).err();
+        let copy = head.clone();
+        let rest = BufReader::with_capacity(BUFFER_BYTES, meter::Rest { reader, failed });
+        let mut whole = Cursor::new(head).chain(rest);
+        if sniff::wrapping(&copy) == Wrapping::Zip {
+            if let Some(bytes) = self.hold(&mut whole, place) {
+                self.zip(Cursor::new(bytes), place);
+            }
+            return;
+        }
+        self.unwrap(&copy, &mut whole, place);
+    }
+
+    fn unwrap(&mut self, head: &[u8], reader: &mut dyn BufRead, place: &Place) {
+        let wrapping = sniff::wrapping(head);
+        match wrapping {
+            Wrapping::Gzip | Wrapping::Bzip2 => {
+                if place.depth >= self.limits.depth {
+                    return self.too_deep(place);
+                }
+                let packed = Counted::new(reader);
+                let count = packed.count();
+                let inner = place.inside();
+                if wrapping == Wrapping::Gzip {
+                    let decoder = flate2::bufread::MultiGzDecoder::new(packed);
+                    self.stream(&mut Metered::new(decoder, self.meter, &count), &inner);
+                } else {
+                    let decoder = bzip2::bufread::MultiBzDecoder::new(packed);
+                    self.stream(&mut Metered::new(decoder, self.meter, &count), &inner);
+                }
+            }
+            _ if self.is_mail(head, place) => {
+                if let Some(bytes) = self.hold(reader, place) {
+                    self.mail(&bytes, place);
+                }
+            }
+            Wrapping::Wide(encoding) => {
+                let mut text = BufReader::with_capacity(BUFFER_BYTES, wide::Narrow::new(reader, encoding));
+                self.give(&mut text, place, None);
+            }
+            Wrapping::None | Wrapping::Zip => match place.charset {
+                // Not one byte for one ASCII character, so lines cannot be found in it.
+                Some(charset) if !charset.is_ascii_compatible() => {
+                    let mut text = BufReader::with_capacity(BUFFER_BYTES, wide::Narrow::new(reader, charset));
+                    self.give(&mut text, place, None);
+                }
+                charset => self.give(reader, place, charset),
+            },
+        }
+    }
+
+    fn give(&mut self, reader: &mut dyn BufRead, place: &Place, charset: Option<&'static Encoding>) {
+        self.read += 1;
+        let mut input = Input::new(reader, charset);
+        (self.each)(Part { name: &place.name, place: &place.path }, &mut input);
+        if let Some(why) = input.failure() {
+            let why = format!("reading stopped: {why}");
+            self.reject(place, why);
+        }
+        self.stopped |= self.meter.is_spent();
+    }
+
+    fn is_mail(&self, head: &[u8], place: &Place) -> bool {
+        if self.limits.parts == Parts::Whole {
+            return false;
+        }
+        let top = place.path.is_empty();
+        let said = top && self.receipt.media_type.to_ascii_lowercase().starts_with("message/rfc822");
+        said || sniff::looks_like_mail(head)
+    }
+
+    /// All bytes of a piece that cannot be streamed.
+    fn hold(&mut self, reader: &mut dyn Read, place: &Place) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        if let Err(why) = reader.take(HELD_BYTES_MAX + 1).read_to_end(&mut bytes) {
+            self.reject(place, why.to_string());
+            return None;
+        }
+        if bytes.len() as u64 > HELD_BYTES_MAX {
+            self.reject(place, format!("larger than {} MiB, the most that is opened here", HELD_BYTES_MAX >> 20));
+            return None;
+        }
+        Some(bytes)
+    }
+
+    fn zip<R: BufRead + Seek>(&mut self, mut reader: R, place: &Place) {
+        if place.depth >= self.limits.depth {
+            return self.too_deep(place);
+        }
+        match sniff::zip_members(&mut reader) {
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                return self.reject(place, "a zip archive without an end, or with more members than can be opened");
+            }
+            Err(why) => return self.reject(place, format!("cannot be read: {why}")),
+        }
+        let mut archive = match zip::ZipArchive::new(reader) {
+            Ok(archive) => archive,
+            Err(why) => return self.reject(place, format!("a zip archive that cannot be opened: {why}")),
+        };
+        let archive_place = Place { depth: place.depth + 1, ..place.clone() };
+        for index in 0..archive.len() {
+            let (name, encrypted) = match archive.by_index_raw(index) {
+                Ok(member) if member.is_dir() => continue,
+                Ok(member) => (String::from_utf8_lossy(member.name_raw()).into_owned(), member.encrypted()),
+                Err(why) => {
+                    self.reject(&archive_place, format!("member {} cannot be opened: {why}", index + 1));
+                    continue;
+                }
+            };
+            if !self.wanted(&name) {
+                continue;
+            }
+            let member_place = archive_place.member(&name);
+            if !self.one_more(place) {
+                return;
+            }
+            if encrypted {
+                self.reject(&member_place, "encrypted, and there is no way to give a password");
+                continue;
+            }
+            match archive.by_index(index) {
+                Ok(member) => {
+                    let packed = std::rc::Rc::new(std::cell::Cell::new(member.compressed_size()));
+                    let mut member = Metered::new(member, self.meter, &packed);
+                    self.stream(&mut member, &member_place);
+                    if member.exceeded() {
+                        // The other members of a bomb are bombs.
+                        return;
+                    }
+                }
+                Err(why) => self.reject(&member_place, format!("cannot be opened: {why}")),
+            }
+        }
+    }
+
+    /// Counts a member; `false` when there are too many, which is said once.
+    fn one_more(&mut self, place: &Place) -> bool {
+        if self.stopped {
+            return false;
+        }
+        self.members += 1;
+        if self.members <= self.limits.members {
+            return true;
+        }
+        self.stopped = true;
+        self.reject(place, format!("more than {} members; the others are not read", self.limits.members));
+        false
+    }
+
+    fn too_deep(&mut self, place: &Place) {
+        self.reject(place, format!("an archive more than {} deep, which is not opened", self.limits.depth));
+    }
+
+    /// Whether a member of this name is read.
+    fn wanted(&self, name: &str) -> bool {
+        let base = name.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase();
+        if self.limits.names.is_empty() {
+            // What people and programs put beside the data.
+            let beside = ["readme", "license", "licence", ".ds_store", "thumbs.db"];
+            return !name.starts_with("__MACOSX/") && !beside.iter().any(|start| base.starts_with(start));
+        }
+        // A wrapping is opened for what is in it, unless patterns speak of it.
+        self.limits.names.iter().any(|pattern| matches(&pattern.to_lowercase(), &base))
+            || ENDINGS.iter().any(|ending| base.ends_with(ending))
+    }
+}
+
+/// Whether a name fits a pattern, in which `*` stands for any text.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut name) = name.strip_prefix(start) else { return false };
+    let mut pieces: Vec<&str> = rest.split('*').collect();
+    let Some(end) = pieces.pop() else { return true };
+    for piece in pieces {
+        let Some((_, after)) = name.split_once(piece) else { return false };
+        name = after;
+    }
+    name.ends_with(end)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! Takes a mail apart: its attachments, its text, and mails inside it.
+
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use encoding_rs::{Encoding, UTF_8};
+use mail_parser::decoders::base64::base64_decode;
+use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+use mail_parser::{Encoding as Transfer, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+
+use super::{Parts, Place, Unpacking};
+
+/// How deep mails are opened inside mails.
+const MAILS_MAX: usize = 3;
+
+impl Unpacking<'_> {
+    /// Reads the wanted parts of a mail.
+    pub(super) fn mail(&mut self, bytes: &[u8], place: &Place) {
+        if place.mails >= MAILS_MAX {
+            return self.reject(place, format!("a mail more than {MAILS_MAX} deep, which is not opened"));
+        }
+        let Some(mail) = MessageParser::default().parse(without_mbox_line(bytes)) else {
+            return self.reject(place, "a mail that cannot be read: it has no headers");
+        };
+        let place = Place { mails: place.mails + 1, ..place.clone() };
+        let attachments = self.attachments(&mail);
+        let bodies = match self.limits.parts {
+            Parts::Bodies | Parts::All => true,
+            Parts::Attachments => attachments.is_empty(),
+            Parts::Whole => false,
+        };
+        for (index, part) in mail.text_bodies().enumerate().filter(|_| bodies) {
+            if !self.one_more(&place) {
+                return;
+            }
+            let name = if part.is_text_html() { "body.html" } else { "body.txt" };
+            let name = if index == 0 { name.to_owned() } else { format!("{}-{name}", index + 1) };
+            self.mail_part(&mail, part, &name, &place);
+        }
+        for (number, part) in attachments {
+            if !self.one_more(&place) {
+                return;
+            }
+            let name = part.attachment_name().map_or_else(|| format!("part {number}"), str::to_owned);
+            self.mail_part(&mail, part, &name, &place);
+        }
+    }
+
+    /// The attachments that are wanted, with their numbers.
+    fn attachments<'m>(&self, mail: &'m Message<'m>) -> Vec<(usize, &'m MessagePart<'m>)> {
+        if self.limits.parts == Parts::Bodies {
+            return Vec::new();
+        }
+        let wanted = |part: &MessagePart<'_>| match part.attachment_name() {
+            Some(name) if !self.wanted(name) => false,
+            None if !self.limits.names.is_empty() => part.is_message(),
+            Some(_) if !self.limits.names.is_empty() => true,
+            _ => is_data(part),
+        };
+        mail.attachments().enumerate().map(|(index, part)| (index + 1, part)).filter(|(_, part)| wanted(part)).collect()
+    }
+
+    fn mail_part(&mut self, mail: &Message<'_>, part: &MessagePart<'_>, name: &str, place: &Place) {
+        let mut inner = place.member(name);
+        if let PartType::Message(message) = &part.body {
+            return self.mail(message.raw_message(), &inner);
+        }
+        let (bytes, charset) = contents(mail, part);
+        inner.charset = charset;
+        self.seekable(Cursor::new(bytes), &inner);
+    }
+}
+
+/// Some programs put a line of a mailbox file before the headers.
+fn without_mbox_line(bytes: &[u8]) -> &[u8] {
+    if !bytes.starts_with(b"From ") {
+        return bytes;
+    }
+    memchr::memchr(b'\n', bytes).and_then(|end| bytes.get(end + 1..)).unwrap_or(bytes)
+}
+
+/// Pictures and signatures are no reports.
+fn is_data(part: &MessagePart<'_>) -> bool {
+    let Some(media) = part.content_type() else { return true };
+    let (kind, subtype) = (media.ctype().to_ascii_lowercase(), media.subtype().unwrap_or("").to_ascii_lowercase());
+    !matches!(kind.as_str(), "image" | "audio" | "video") && !subtype.contains("signature")
+}
+
+/// The bytes of a part, and the encoding it states. Text is taken before the library makes it UTF-8
+/// where no encoding was stated, so that ours can be guessed from all of it.
+fn contents<'m>(mail: &Message<'m>, part: &'m MessagePart<'m>) -> (Cow<'m, [u8]>, Option<&'static Encoding>) {
+    if !part.is_text() {
+        return (Cow::Borrowed(part.contents()), None);
+    }
+    let stated = part.content_type().and_then(|media| media.attribute("charset")).and_then(|name| {
+        // The library knows more names than the standard does, so its text is taken even then.
+        (!name.is_empty()).then(|| Encoding::for_label(name.as_bytes()).unwrap_or(UTF_8))
+    });
+    if stated.is_some() {
+        return (Cow::Borrowed(part.contents()), Some(UTF_8));
+    }
+    let (start, end) = (part.offset_body as usize, part.offset_end as usize);
+    let raw = mail.raw_message.get(start..end).unwrap_or_default();
+    let bytes = match part.encoding {
+        Transfer::None => Some(raw.to_vec()),
+        Transfer::Base64 => base64_decode(raw),
+        Transfer::QuotedPrintable => quoted_printable_decode(raw),
+    };
+    match bytes {
+        Some(bytes) => (Cow::Owned(bytes), None),
+        None => (Cow::Borrowed(part.contents()), None),
+    }
+}

@@ -1,0 +1,168 @@
+//! Wrapped reports, good and bad.
+
+use std::io::Write as _;
+
+use super::*;
+use crate::parse::check::receipt;
+
+/// `place|name|text` of every part, and `place: reason` of every reject.
+fn open(bytes: &[u8], name: &str, limits: &Limits) -> (Vec<String>, Vec<String>) {
+    let mut found = Vec::new();
+    let rejects = parts(Cursor::new(bytes), &receipt(name), limits, &mut |part, input| {
+        let mut text = String::new();
+        while let Some(line) = input.next_line() {
+            let crate::parse::Line::Whole(line) = line else { continue };
+            text.push_str(std::str::from_utf8(line).unwrap_or("(not UTF-8)"));
+            text.push(';');
+        }
+        found.push(format!("{}|{}|{}", part.place, part.name, text.get(..40).unwrap_or(&text)));
+    });
+    (found, rejects.iter().map(|reject| format!("{}: {}", reject.part, reject.reason)).collect())
+}
+
+fn check(bytes: &[u8], name: &str, want: &[&str], rejects: &[&str]) {
+    let (found, refused) = open(bytes, name, &Limits::default());
+    assert_eq!(
+        (found, refused),
+        (want.iter().map(ToString::to_string).collect(), rejects.iter().map(ToString::to_string).collect())
+    );
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zipped(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn plain_and_packed_reports_are_opened() {
+    check(b"a\nb", "x.csv", &["|x.csv|a;b;"], &[]);
+    check(&gzip(b"a\n"), "x.csv.gz", &["|x.csv|a;"], &[]);
+    check(&[gzip(b"a\n"), gzip(b"b\n")].concat(), "x.csv.GZ", &["|x.csv|a;b;"], &[]);
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::default());
+    bzip2.write_all(b"a\n").unwrap();
+    check(&bzip2.finish().unwrap(), "x.bz2", &["|x|a;"], &[]);
+    let zip = zipped(&[("a.csv", b"1"), ("README.txt", b"no"), ("../../etc/b.csv", b"2")]);
+    check(&zip, "x.zip", &["x.zip/a.csv|a.csv|1;", "x.zip/../../etc/b.csv|b.csv|2;"], &[]);
+    check(&zipped(&[("a.csv.gz", &gzip(b"1"))]), "x.zip", &["x.zip/a.csv.gz|a.csv|1;"], &[]);
+    check(b"", "x.csv", &["|x.csv|"], &[]);
+}
+
+#[test]
+fn wide_text_becomes_utf8() {
+    let wide: Vec<u8> = "\u{feff}é,a\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    check(&wide, "x.csv", &["|x.csv|é,a;"], &[]);
+    let wide: Vec<u8> = "\u{feff}b\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    check(&gzip(&wide), "x.csv.gz", &["|x.csv|b;"], &[]);
+}
+
+#[test]
+fn what_cannot_be_opened_is_said_with_its_place() {
+    let inner = zipped(&[("c.csv", b"3")]);
+    let middle = zipped(&[("inner.zip", &inner), ("b.csv", b"2")]);
+    let outer = zipped(&[("middle.zip", &middle), ("a.csv", b"1")]);
+    check(
+        &outer,
+        "x.zip",
+        &["x.zip/middle.zip/b.csv|b.csv|2;", "x.zip/a.csv|a.csv|1;"],
+        &["x.zip/middle.zip/inner.zip: an archive more than 2 deep, which is not opened"],
+    );
+    let cut = gzip(b"a\nb\nc\n");
+    let (found, refused) = open(&cut[..cut.len() - 12], "x.gz", &Limits::default());
+    assert_eq!((found.len(), refused.len()), (1, 1), "{refused:?}");
+    let zip = zipped(&[("a.csv", b"1")]);
+    let (found, refused) = open(&zip[..zip.len() - 30], "x.zip", &Limits::default());
+    assert_eq!((found.len(), refused.len()), (0, 1), "{refused:?}");
+    check(&zipped(&[]), "x.zip", &[], &[": nothing in it to read"]);
+}
+
+#[test]
+fn encrypted_members_are_said_to_be() {
+    let mut zip = zipped(&[("a.csv", b"1"), ("b.csv", b"2")]);
+    // The first bit of the flags says encrypted; the local header and its copy in the directory.
+    let central = memchr::memmem::find(&zip, b"PK\x01\x02").unwrap();
+    zip[6] |= 1;
+    zip[central + 8] |= 1;
+    let encrypted = "x.zip/a.csv: encrypted, and there is no way to give a password";
+    check(&zip, "x.zip", &["x.zip/b.csv|b.csv|2;"], &[encrypted]);
+}
+
+#[test]
+fn bombs_stop_early() {
+    let bomb = gzip(&vec![b'\n'; 64 << 20]);
+    let mut lines = 0;
+    let rejects = parts(Cursor::new(&bomb), &receipt("x.gz"), &Limits::default(), &mut |_, input| {
+        while input.next_line().is_some() {
+            lines += 1;
+        }
+    });
+    assert!(lines < 16 << 20, "{lines}");
+    assert_eq!(rejects.len(), 1);
+    assert!(rejects[0].reason.contains("200 times its size"), "{rejects:?}");
+
+    let small = Limits { bytes: 100, ..Limits::default() };
+    let (found, refused) = open(&zipped(&[("a", &[b'x'; 80]), ("b", &[b'y'; 80]), ("c", b"z")]), "x.zip", &small);
+    assert!(found.len() == 2 && found[1] == "x.zip/b|b|", "{found:?}");
+    assert_eq!(refused, ["x.zip/b: reading stopped: the report unpacks to more than 100 bytes"]);
+
+    let members: Vec<(String, Vec<u8>)> = (0..1100).map(|n| (format!("{n}.csv"), b"x".to_vec())).collect();
+    let members: Vec<(&str, &[u8])> = members.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let (found, refused) = open(&zipped(&members), "x.zip", &Limits::default());
+    assert_eq!((found.len(), refused.len()), (1000, 1));
+    assert!(refused[0].contains("more than 1000 members"), "{refused:?}");
+}
+
+const MAIL: &str = "From mbox Thu Jan 1\r\nFrom: feeds@cert.example\r\nTo: in@cert.example\r\nSubject: x\r\nMIME-Version: 1.0\r\n\
+Content-Type: multipart/signed; boundary=s; micalg=pgp-sha256\r\n\r\n--s\r\n\
+Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\nContent-Type: text/plain\r\n\r\nSee below.\r\n--m\r\n\
+Content-Type: text/csv; name=\"a.csv\"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nM=FCnchen,1=\r\n2\r\n--m\r\n\
+Content-Type: text/csv; charset=iso-8859-1\r\nContent-Disposition: attachment; filename*=utf-8''%C3%BC.csv\r\n\
+Content-Transfer-Encoding: base64\r\n\r\nTfxuY2hlbg==\r\n--m\r\n\
+Content-Type: message/rfc822\r\n\r\nFrom: b@cert.example\r\nTo: c@cert.example\r\nSubject: inner\r\n\r\ninner text\r\n--m--\r\n\
+--s\r\nContent-Type: application/pgp-signature; name=s.asc\r\n\r\nxxx\r\n--s--\r\n";
+
+#[test]
+fn mails_are_taken_apart() {
+    let with = |which: Parts, names: &[&str]| {
+        let names = names.iter().map(ToString::to_string).collect();
+        open(MAIL.as_bytes(), "", &Limits { parts: which, names, ..Limits::default() })
+    };
+    let (found, refused) = with(Parts::Attachments, &[]);
+    assert_eq!(refused, Vec::<String>::new());
+    assert_eq!(found, ["a.csv|a.csv|(not UTF-8);", "ü.csv|ü.csv|München;", "part 3/body.txt|body.txt|inner text;"]);
+    assert_eq!(with(Parts::Bodies, &[]).0, ["body.txt|body.txt|See below.;"]);
+    assert_eq!(with(Parts::All, &[]).0.len(), 4);
+    assert_eq!(with(Parts::Attachments, &["a*.CSV"]).0[0], "a.csv|a.csv|(not UTF-8);");
+    assert_eq!(with(Parts::Whole, &[]).0.len(), 1);
+}
+
+#[test]
+fn a_mail_cut_anywhere_never_panics() {
+    for end in 0..MAIL.len() {
+        let (found, refused) = open(&MAIL.as_bytes()[..end], "x.eml", &Limits::default());
+        assert!(found.len() + refused.len() <= 8, "{end}");
+    }
+}
+
+#[test]
+fn names_are_matched_by_patterns() {
+    for (pattern, name, want) in [
+        ("*.csv", "a.csv", true),
+        ("*.csv", "a.csv.txt", false),
+        ("scan_*-x*.csv", "scan_dns-x-1.csv", true),
+        ("a", "a", true),
+        ("a*a", "a", false),
+        ("*", "", true),
+    ] {
+        assert_eq!(matches(pattern, name), want, "{pattern} {name}");
+    }
+}
