@@ -14,10 +14,11 @@ pub const LISTED: Listed = Listed {
 };
 
 fn write(items: &[Item<'_>], columns: &Columns, out: &mut Vec<u8>) {
+    let objects = ndjson::Objects::new(columns);
     out.push(b'[');
     for (index, item) in items.iter().enumerate() {
         out.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
-        ndjson::write_object(item, columns, out);
+        objects.write(item, out);
     }
     out.extend_from_slice(if items.is_empty() { b"]\n" } else { b"\n]\n" });
 }

@@ -7,7 +7,7 @@
 
 use concert_model::{Field, Value, json};
 
-use super::columns::Places;
+use super::columns::{Column, Places};
 use super::{Columns, Item, Listed, visible};
 
 /// The format in the catalogue.
@@ -20,21 +20,37 @@ pub const LISTED: Listed = Listed {
 };
 
 fn write(items: &[Item<'_>], columns: &Columns, out: &mut Vec<u8>) {
+    let objects = Objects::new(columns);
     for item in items {
-        write_object(item, columns, out);
+        objects.write(item, out);
         out.push(b'\n');
     }
 }
 
-/// Appends the object of one event, without a line end.
-pub fn write_object(item: &Item<'_>, columns: &Columns, out: &mut Vec<u8>) {
-    let start = out.len();
-    if columns.chosen.is_empty() {
-        write_all(item, out);
-    } else {
-        write_chosen(item, columns, out);
+/// Writes events as objects; what the settings choose is worked out once.
+pub(super) struct Objects {
+    chosen: Option<(Vec<Column>, Places)>,
+}
+
+impl Objects {
+    pub(super) fn new(columns: &Columns) -> Self {
+        if columns.chosen.is_empty() {
+            return Self { chosen: None };
+        }
+        let columns = columns.of(&[]);
+        let places = Places::new(&columns);
+        Self { chosen: Some((columns, places)) }
     }
-    visible::json(start, out);
+
+    /// Appends the object of one event, without a line end.
+    pub(super) fn write(&self, item: &Item<'_>, out: &mut Vec<u8>) {
+        let start = out.len();
+        match &self.chosen {
+            None => write_all(item, out),
+            Some((columns, places)) => write_chosen(item, columns, places, out),
+        }
+        visible::json(start, out);
+    }
 }
 
 fn write_all(item: &Item<'_>, out: &mut Vec<u8>) {
@@ -65,10 +81,9 @@ fn write_all(item: &Item<'_>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_chosen(item: &Item<'_>, columns: &Columns, out: &mut Vec<u8>) {
-    let columns = columns.of(&[]);
+fn write_chosen(item: &Item<'_>, columns: &[Column], places: &Places, out: &mut Vec<u8>) {
     let mut cells = Vec::new();
-    Places::new(&columns).fill(item, &mut cells);
+    places.fill(item, &mut cells);
     out.push(b'{');
     for (column, cell) in columns.iter().zip(&cells) {
         let Some(value) = cell else { continue };
@@ -88,7 +103,6 @@ fn write_member(name: &str, value: &Value<'_>, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::columns::Column;
     use super::super::{STILL_OPEN, sample};
     use super::*;
     use concert_model::Time;

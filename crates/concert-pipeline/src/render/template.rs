@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use concert_model::field::TABLE;
@@ -307,47 +308,79 @@ fn summary(items: &[Item<'_>]) -> Vec<minijinja::Value> {
     rows.into_iter().map(|(kind, count)| context! { type => kind, count => count }).collect()
 }
 
-/// One event as a template sees it: text by field name, empty for a field it does not have.
-#[derive(Debug)]
-struct Row(BTreeMap<String, String>);
+/// One event as a template sees it: text by field name, empty for a field it does not have. All texts
+/// stand in one buffer, because there can be a million of these in a morning.
+#[derive(Debug, Default)]
+struct Row {
+    text: String,
+    fields: Vec<(Name, Range<usize>)>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Name {
+    Field(Field),
+    Extra(Box<str>),
+    Own(&'static str),
+}
 
 impl Row {
     fn new(item: &Item<'_>, defang: bool) -> Row {
-        let mut fields = BTreeMap::new();
-        let mut put = |name: &str, text: String| {
-            let cut = text.char_indices().nth(VALUE_CHARS_MAX).and_then(|(end, _)| text.get(..end));
-            let text = cut.map(|cut| format!("{cut}...")).unwrap_or(text);
-            fields.insert(name.to_owned(), text);
-        };
+        let mut row = Row::default();
         for (field, value) in item.event.fields() {
-            put(&item.event.name(field), visible::value(field, &value, defang));
+            let name = match field.is_extra() {
+                true => Name::Extra(item.event.extra_name(field).into()),
+                false => Name::Field(field),
+            };
+            row.put(name, &visible::value(field, &value, defang));
         }
-        put("event.id", item.event.row().id.to_string());
-        put("report.id", item.report.to_string());
-        put("notice.state", item.state.to_owned());
+        row.put(Name::Own("event.id"), &item.event.row().id.to_string());
+        row.put(Name::Own("report.id"), &item.report.to_string());
+        row.put(Name::Own("notice.state"), item.state);
         if item.seen > 1 {
-            put("duplicate.count", item.seen.to_string());
+            row.put(Name::Field(Field::DUPLICATE_COUNT), &item.seen.to_string());
         }
         if let Some(time) = item.last_seen {
-            put("time.last_seen", time.to_string());
+            row.put(Name::Field(Field::TIME_LAST_SEEN), &time.to_string());
         }
-        Row(fields)
+        row
+    }
+
+    fn put(&mut self, name: Name, text: &str) {
+        let start = self.text.len();
+        match text.char_indices().nth(VALUE_CHARS_MAX).and_then(|(end, _)| text.get(..end)) {
+            Some(cut) => self.text.extend([cut, "..."]),
+            None => self.text.push_str(text),
+        }
+        self.fields.push((name, start..self.text.len()));
+    }
+
+    /// The text of a field, empty where the event has none; nothing where there is no such field.
+    fn find(&self, name: &str) -> Option<&str> {
+        let wanted = match name.strip_prefix("extra.") {
+            Some(extra) => Name::Extra(extra.into()),
+            None => match ["event.id", "report.id", "notice.state"].into_iter().find(|own| *own == name) {
+                Some(own) => Name::Own(own),
+                None => Name::Field(Field::named(name)?),
+            },
+        };
+        // The one set last counts.
+        let found = self.fields.iter().rev().find(|(name, _)| *name == wanted);
+        Some(found.and_then(|(_, range)| self.text.get(range.clone())).unwrap_or(""))
     }
 }
 
 impl Object for Row {
     fn get_value(self: &Arc<Self>, key: &minijinja::Value) -> Option<minijinja::Value> {
-        let name = key.as_str()?;
-        match self.0.get(name) {
-            Some(text) => Some(minijinja::Value::from(text.as_str())),
-            None if name.starts_with("extra.") || Field::named(name).is_some() => Some(minijinja::Value::from("")),
-            None if matches!(name, "duplicate.count" | "time.last_seen") => Some(minijinja::Value::from("")),
-            None => None,
-        }
+        self.find(key.as_str()?).map(minijinja::Value::from)
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.0.keys().map(|name| minijinja::Value::from(name.as_str())).collect())
+        let name = |name: &Name| match name {
+            Name::Field(field) => minijinja::Value::from(field.name()),
+            Name::Extra(extra) => minijinja::Value::from(format!("extra.{extra}")),
+            Name::Own(own) => minijinja::Value::from(*own),
+        };
+        Enumerator::Values(self.fields.iter().map(|(of, _)| name(of)).collect())
     }
 }
 

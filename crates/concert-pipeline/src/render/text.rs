@@ -5,6 +5,8 @@
 //! taken apart (`hxxp://a[.]example`), so that no mail program makes links of them. Lines end in LF; a
 //! mail gives them the ends that mail has.
 
+use std::borrow::Cow;
+
 use super::columns::Places;
 use super::{Columns, Item, Listed, visible};
 
@@ -32,7 +34,7 @@ fn write(items: &[Item<'_>], columns: &Columns, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("Event {} of {}\n", index + 1, items.len()).as_bytes());
         places.fill(item, &mut cells);
         let shown = columns.iter().zip(&cells).filter_map(|(column, cell)| Some((column, cell.as_ref()?)));
-        let shown: Vec<(String, String)> = shown
+        let shown: Vec<(String, Cow<'_, str>)> = shown
             .map(|(column, value)| {
                 (visible::line(&column.name()).into_owned(), visible::value(column.field(), value, defang))
             })

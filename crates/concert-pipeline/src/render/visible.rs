@@ -74,20 +74,24 @@ pub fn json(from: usize, out: &mut Vec<u8>) {
 
 /// A value for people: on one line, everything seen, and with `defang` nothing that a mail program
 /// would turn into a link.
-pub fn value(field: Field, value: &Value<'_>, defang: bool) -> String {
-    let mut bytes = Vec::new();
-    concert_model::json::write_plain(value, &mut bytes);
-    let text = String::from_utf8_lossy(&bytes);
-    let text = line(&text);
+pub fn value<'a>(field: Field, value: &'a Value<'_>, defang: bool) -> Cow<'a, str> {
+    let text = match value {
+        Value::Text(text) | Value::Json(text) => line(text),
+        _ => {
+            let mut bytes = Vec::with_capacity(32);
+            concert_model::json::write_plain(value, &mut bytes);
+            // What is neither text nor JSON is written in plain ASCII, and is no link.
+            return Cow::Owned(String::from_utf8(bytes).unwrap_or_default());
+        }
+    };
     if !defang {
-        return text.into_owned();
+        return text;
     }
-    match field.kind() {
+    Cow::Owned(match field.kind() {
         Kind::Url => defang_url(&text),
         Kind::Domain => text.replace('.', "[.]"),
-        Kind::Time | Kind::Ip | Kind::Net | Kind::Int | Kind::Float | Kind::Port | Kind::Asn => text.into_owned(),
         _ => text.replace("http", "hxxp").replace("://", "[://]"),
-    }
+    })
 }
 
 /// `https://a.example/x.html` becomes `hxxps://a[.]example/x.html`.
