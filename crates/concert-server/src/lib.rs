@@ -11,12 +11,14 @@ mod serve;
 pub mod site;
 mod web;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Router, middleware};
+use concert_model::Keys;
 use tokio::sync::{Semaphore, watch};
 use tower_http::timeout::TimeoutLayer;
 
@@ -31,6 +33,32 @@ const REQUEST_MAX: Duration = Duration::from_secs(30);
 pub struct Options {
     /// Names besides loopback ones under which the site may be asked, for a proxy on this machine.
     pub hosts: Vec<String>,
+}
+
+impl Options {
+    /// Reads `[serve]`: where to listen and under which names.
+    pub fn read(keys: &mut Keys<'_>) -> (SocketAddr, Options) {
+        let default = SocketAddr::from(([127, 0, 0, 1], 8080));
+        let listen =
+            keys.text_or("listen", "127.0.0.1:8080", "address and port of the pages and the API; loopback only");
+        let hosts =
+            keys.texts("hosts", "names besides loopback ones that requests may ask for, for a proxy on this machine");
+        let address = match listen.parse::<SocketAddr>() {
+            Ok(address) => match check_listen(address) {
+                Ok(()) => address,
+                Err(problem) => {
+                    keys.problem("listen", problem.what, problem.hint);
+                    default
+                }
+            },
+            Err(_) => {
+                let hint = "write \"127.0.0.1:8080\" or \"[::1]:8080\"";
+                keys.problem("listen", format!("`{listen}` is not an address with a port"), hint);
+                default
+            }
+        };
+        (address, Options { hosts })
+    }
 }
 
 /// What every request can reach.
@@ -78,6 +106,26 @@ pub fn same_secret(given: &str, wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_say_where_to_listen() {
+        use concert_model::keys::{Reading, Source};
+        let check = |text: &str, want: &str, problems: usize| {
+            let source = Source { name: "concert.toml".into(), text: text.into() };
+            let document = toml_edit::Document::parse(text).unwrap();
+            let secrets = |_: &str, _: &str| Err(String::new());
+            let reading = Reading::new(&secrets);
+            let mut keys = Keys::root(&reading, vec![(&source, document.as_table() as &dyn toml_edit::TableLike)]);
+            let (address, _) = Options::read(&mut keys);
+            keys.finish();
+            let gathered = reading.finish().problems;
+            assert_eq!((address.to_string().as_str(), gathered.len()), (want, problems), "{text}: {gathered:?}");
+        };
+        check("", "127.0.0.1:8080", 0);
+        check("listen = \"[::1]:9000\"\nhosts = [\"concert.example\"]", "[::1]:9000", 0);
+        check("listen = \"0.0.0.0:8080\"", "127.0.0.1:8080", 1);
+        check("listen = \"8080\"", "127.0.0.1:8080", 1);
+    }
 
     #[test]
     fn secrets_are_the_same_or_not() {

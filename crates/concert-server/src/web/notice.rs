@@ -39,11 +39,11 @@ pub(super) async fn page(State(app): State<Arc<App>>, Path(id): Path<String>) ->
         events: show::count(notice.row.events, "event"),
         due: notice.row.due.map(moment),
         delivered_at: notice.row.delivered_at.map(moment),
-        text: visible(shown.unwrap_or(&notice.bytes)),
+        text: show::lines(&String::from_utf8_lossy(shown.unwrap_or(&notice.bytes))),
         bytes: show::count(notice.bytes.len() as u64, "byte"),
         cut: shown.is_some() && notice.bytes.len() > SHOWN_BYTES_MAX,
         zone: zone.iana_name().unwrap_or("site time").to_owned(),
-        notice: notice.row,
+        notice: show::row(notice.row),
     }))
 }
 
@@ -58,30 +58,4 @@ pub(super) async fn raw(State(app): State<Arc<App>>, Path(id): Path<String>) -> 
         (header::CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment"))),
     ];
     Ok((headers, notice.bytes).into_response())
-}
-
-/// Text of a notice in which nothing hides: line ends as such, everything else that is not seen as an
-/// escape.
-fn visible(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        let turns = matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-        if (c.is_control() && !matches!(c, '\n' | '\t')) || turns {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_hides_in_the_text() {
-        assert_eq!(visible(b"a\r\nb\tc\x1b[2J\xe2\x80\xae\xff"), "a\nb\tc\\u{1b}[2J\\u{202e}\u{fffd}");
-    }
 }

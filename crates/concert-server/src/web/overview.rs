@@ -118,7 +118,12 @@ fn view(overview: Overview, now: Time, refresh: bool) -> Page {
         chart: chart::draw(&overview.hours, &zone),
         chart_size: (chart::WIDTH, chart::HEIGHT),
         feeds: overview.feeds.into_iter().take(FEEDS_MAX).map(|feed| feed_view(feed, now, &zone)).collect(),
-        notices: overview.notices.into_iter().take(ROWS_MAX).map(|row| notice_view(row, now, &zone)).collect(),
+        notices: overview
+            .notices
+            .into_iter()
+            .take(ROWS_MAX)
+            .map(|row| notice_view(show::row(row), now, &zone))
+            .collect(),
         rejects: overview.rejects.into_iter().take(ROWS_MAX).map(|row| reject_view(row, now, &zone)).collect(),
         gaps: overview.gaps.into_iter().take(ROWS_MAX).map(|row| gap_view(row, now, &zone)).collect(),
         site: overview.site,
@@ -219,6 +224,7 @@ fn troubles(overview: &Overview) -> Vec<Trouble> {
             _ => continue,
         };
         let (word, class) = state_of(feed);
+        let why = show::lines(&why);
         troubles.push(Trouble { class, word, what: format!("feed {}", feed.name), why, link: None });
     }
     for notice in &overview.notices {
@@ -227,7 +233,7 @@ fn troubles(overview: &Overview) -> Vec<Trouble> {
             "no-contact" => ("no contact", format!("nobody is known to answer for {}", notice.key)),
             _ => continue,
         };
-        let why = if notice.reason.is_empty() { why } else { notice.reason.clone() };
+        let why = show::lines(if notice.reason.is_empty() { &why } else { &notice.reason });
         let what = format!("notice {}", notice.id);
         troubles.push(Trouble { class: "bad", word, what, why, link: Some(notice_link(&notice.id)) });
     }
@@ -254,7 +260,7 @@ fn feed_view(feed: Feed, now: Time, zone: &TimeZone) -> FeedView {
         state,
         class,
         last_good: feed.last_good.map(|time| Moment::new(time, now, zone)),
-        last_error: feed.last_error.unwrap_or_default(),
+        last_error: show::lines(&feed.last_error.unwrap_or_default()),
         day: show::number(feed.events_day),
         expected: match feed.expected_day {
             Some((low, high)) => format!("{}\u{2013}{}", show::number(low), show::number(high)),
@@ -294,6 +300,12 @@ impl NoticeView {
 }
 
 fn reject_view(row: RejectRow, now: Time, zone: &TimeZone) -> RejectView {
+    let row = RejectRow {
+        part: show::lines(&row.part),
+        field: show::lines(&row.field),
+        reason: show::lines(&row.reason),
+        ..row
+    };
     let place =
         if row.part.is_empty() { format!("line {}", row.line) } else { format!("{}, line {}", row.part, row.line) };
     RejectView { time: Moment::new(row.time, now, zone), place, row }
@@ -304,7 +316,7 @@ fn gap_view(row: GapRow, now: Time, zone: &TimeZone) -> GapView {
         from: Moment::new(row.from, now, zone),
         to: Moment::new(row.to, now, zone),
         feed: row.feed,
-        reason: row.reason,
+        reason: show::lines(&row.reason),
     }
 }
 

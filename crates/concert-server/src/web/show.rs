@@ -3,6 +3,8 @@
 use concert_model::Time;
 use jiff::tz::TimeZone;
 
+use crate::site::NoticeRow;
+
 /// A moment in the zone of the site, with UTC for the title and how long ago it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
@@ -53,9 +55,42 @@ pub(super) fn count(many: u64, name: &str) -> String {
     if many == 1 { format!("1 {name}") } else { format!("{} {name}s", number(many)) }
 }
 
+/// Text from outside in which nothing hides: line ends as such, everything else that is not seen, or
+/// that turns the direction of what is, as an escape.
+pub(super) fn lines(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let turns = matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+        match turns || (c.is_control() && !matches!(c, '\n' | '\t')) {
+            true => out.extend(c.escape_unicode()),
+            false => out.push(c),
+        }
+    }
+    out
+}
+
+/// The same for the texts of a notice.
+pub(super) fn row(row: NoticeRow) -> NoticeRow {
+    NoticeRow {
+        key: lines(&row.key),
+        to: lines(&row.to),
+        message_id: lines(&row.message_id),
+        reason: lines(&row.reason),
+        ..row
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_hides_in_text_from_outside() {
+        assert_eq!(lines("a\r\nb\tc\x1b[2J\u{202e}"), "a\nb\tc\\u{1b}[2J\\u{202e}");
+        let row = row(NoticeRow { key: "\u{2066}x".into(), ..NoticeRow::default() });
+        assert_eq!(row.key, "\\u{2066}x");
+    }
 
     #[test]
     fn numbers_are_grouped() {
