@@ -6,6 +6,7 @@
 pub mod blocklistde;
 pub mod bruteforceblocker;
 pub mod cins_army;
+pub mod complaint;
 pub mod country;
 pub mod cymru_bogons;
 pub mod dataplane;
@@ -90,6 +91,7 @@ pub const ALL: &[&Listed] = &[
     &blocklistde::LISTED,
     &bruteforceblocker::LISTED,
     &cins_army::LISTED,
+    &complaint::LISTED,
     &cymru_bogons::LISTED,
     &dataplane::LISTED,
     &dshield_block::LISTED,

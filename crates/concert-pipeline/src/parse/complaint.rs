@@ -1,0 +1,248 @@
+//! A complaint that a person wrote: the plain text of a mail, with addresses, log lines and URLs in it.
+//!
+//! Each address that is complained of is an event, once for each time it is named with. In a line with
+//! two addresses the one after `to`, `dst`, `->` is the destination, and where one stands after
+//! `from`, `src`, `client` only that one is complained of. A port is read from `192.0.2.1:4242` and
+//! `port 4242`. `[.]`, `hxxp` and the like are undone. Loopback, multicast and `0.0.0.0` are nobody's.
+//!
+//! **URLs.** A defanged one is complained of. A plain one only when its line or the line before says so
+//! (phishing, malware, `URL:` ...) and neither asks to visit, click or read; a link into the domain of a
+//! mail address in the text, or of the sender, is the sender's own. `urls` = `all` or `defanged` change that.
+//!
+//! **Times.** The time in the line, else the nearest in the ten lines before, else none. A time without a zone
+//! is in the zone that the text states (`times in UTC`), else in the feed's `time_zone`; one without a
+//! year is the last such day before the mail came.
+//!
+//! **Type.** By words in the line, else in the nearest line before that has any, else anywhere, else the
+//! setting `type`. The words are in `complaint/words.rs`. A malware name as anti-virus programs write it
+//! (`TROJ_X.Y`, `Win32/X`) becomes `malware.name`.
+//!
+//! **Passed over:** quoted lines (`>`), what follows `-----Original Message-----` or `-- `, and mail
+//! header lines: hops of a mail are not the ones complained of.
+//!
+//! This is a guess made to be looked at by a person; structured reports have their own parsers.
+
+mod find;
+mod moment;
+mod words;
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use concert_model::{Field, Keys, Net, Time, Value, taxonomy};
+
+use super::lines::each_line;
+use super::{About, Draft, Fault, Input, Listed, Parser, Sample, Sink};
+use find::{Found, Urls};
+
+/// Complaints written by people.
+pub const LISTED: Listed = Listed {
+    name: "complaint",
+    about: "A complaint written by a person: addresses, log lines and URLs in plain text.",
+    source: "",
+    read,
+    samples: &[
+        Sample {
+            name: "mail.txt",
+            settings: "",
+            given: "\
+Dear team,
+
+your customer 192.0.2[.]7 tries passwords on our servers (times in UTC+2):
+
+2026-06-17 03:04:05 sshd: Failed password for root from 192.0.2.7 port 4242 on 198.51.100.1
+2026-06-17 03:04:09 sshd: Failed password for root from 192.0.2.7 port 4243 on 198.51.100.1
+
+There is also a phishing page: hxxps://login[.]bank[.]example/a
+and malware at http://files.example/x.exe
+
+Please see http://www.reporter.example/help, or write to soc@reporter.example.
+On 2026-06-16 cert@cert.example wrote:
+> 203.0.113.99 is fine
+-- 
+198.51.100.200
+",
+            events: r#"
+{"source.ip":"192.0.2.7","source.port":4242,"destination.ip":"198.51.100.1","time.source":"2026-06-17T01:04:05Z","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"2026-06-17 03:04:05 sshd: Failed password for root from 192.0.2.7 port 4242 on 198.51.100.1"}
+{"source.ip":"192.0.2.7","source.port":4243,"destination.ip":"198.51.100.1","time.source":"2026-06-17T01:04:09Z","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"2026-06-17 03:04:09 sshd: Failed password for root from 192.0.2.7 port 4243 on 198.51.100.1"}
+{"source.url":"https://login.bank.example/a","time.source":"2026-06-17T01:04:09Z","classification.type":"phishing","classification.taxonomy":"fraud","event_description.text":"There is also a phishing page: hxxps://login[.]bank[.]example/a"}
+{"source.url":"http://files.example/x.exe","time.source":"2026-06-17T01:04:09Z","classification.type":"malware-distribution","classification.taxonomy":"malicious-code","event_description.text":"and malware at http://files.example/x.exe"}
+"#,
+            rejects: "",
+        },
+        Sample {
+            name: "nothing.txt",
+            settings: "",
+            given: "Hello,\nplease call us.\n",
+            events: "",
+            rejects: "1 : no address or URL that is complained of was found",
+        },
+        Sample {
+            name: "table.txt",
+            settings: "type = \"other\"",
+            given: "Jun 17 03:04:05 fw DROP SRC=192.0.2.8 DST=198.51.100.1 SPT=1024 DPT=22\n\
+                    17/Jun/2026:03:04:06 +0200 2001:db8::9 -> [198.51.100.2]:80\n\
+                    network 192.0.2.0/25 and 127.0.0.1 and version 1.2.3.4.5\n",
+            events: r#"
+{"source.ip":"192.0.2.8","destination.ip":"198.51.100.1","destination.port":22,"source.port":1024,"time.source":"2026-06-17T03:04:05Z","classification.type":"other","classification.taxonomy":"other","event_description.text":"Jun 17 03:04:05 fw DROP SRC=192.0.2.8 DST=198.51.100.1 SPT=1024 DPT=22"}
+{"source.ip":"2001:db8::9","destination.ip":"198.51.100.2","destination.port":80,"time.source":"2026-06-17T01:04:06Z","classification.type":"other","classification.taxonomy":"other","event_description.text":"17/Jun/2026:03:04:06 +0200 2001:db8::9 -> [198.51.100.2]:80"}
+{"source.network":"192.0.2.0/25","time.source":"2026-06-17T01:04:06Z","classification.type":"other","classification.taxonomy":"other","event_description.text":"network 192.0.2.0/25 and 127.0.0.1 and version 1.2.3.4.5"}
+"#,
+            rejects: "",
+        },
+    ],
+};
+
+/// Most events from one mail.
+const EVENTS_MAX: usize = 10_000;
+/// Most lines of one mail that are read; a log belongs into an attachment.
+const LINES_MAX: u64 = 200_000;
+/// Longer lines are cut: a log line is shorter, and every line is searched several times.
+const LINE_BYTES_MAX: usize = 4096;
+/// How far back a time may stand.
+const TIME_LINES_MAX: u64 = 10;
+/// How much of the line is kept with the event.
+const TEXT_CHARS_MAX: usize = 500;
+
+/// What is complained of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Subject {
+    Address(IpAddr),
+    Network(Net),
+    Url(String),
+}
+
+struct Finding {
+    subject: Subject,
+    port: Option<u16>,
+    destination: Option<(IpAddr, Option<u16>)>,
+    time: Option<Time>,
+    kind: Option<&'static str>,
+    malware: Option<String>,
+    number: u64,
+    text: String,
+}
+
+struct Complaint {
+    urls: Urls,
+    kind: &'static str,
+}
+
+fn read(keys: &mut Keys<'_>) -> Box<dyn Parser> {
+    let words = [("likely", Urls::Likely), ("defanged", Urls::Defanged), ("all", Urls::All)];
+    let urls = keys.choice_or("urls", &words, "likely", "which URLs are complained of");
+    let name = keys.text_or("type", "undetermined", "classification.type where no word of the text says it");
+    let kind = taxonomy::type_of(&name).map(|(kind, _)| kind);
+    if kind.is_none() {
+        keys.problem("type", format!("`{name}` is not a classification type"), "");
+    }
+    Box::new(Complaint { urls: urls.unwrap_or(Urls::Likely), kind: kind.unwrap_or("undetermined") })
+}
+
+impl Parser for Complaint {
+    fn parse(&self, input: &mut Input<'_>, about: &About<'_>, sink: &mut Sink<'_>) {
+        let lines = own_lines(input, sink);
+        let zone = moment::stated_zone(&lines).or_else(|| sink.zone().cloned());
+        let own = find::own_domains(&lines, &about.receipt.sender);
+        let clock = moment::Clock { zone, received: about.receipt.received };
+        let mut findings = Vec::new();
+        let (mut last_time, mut last_kind, mut before): (Option<(u64, Time)>, Option<&'static str>, &str) =
+            (None, None, "");
+        for (number, line) in &lines {
+            let (time, rest) = clock.find(line);
+            if let Some(time) = time {
+                last_time = Some((*number, time));
+            }
+            last_kind = words::kind_of(line).or(last_kind);
+            let time = last_time.filter(|(at, _)| number - at <= TIME_LINES_MAX).map(|(_, time)| time);
+            for found in find::subjects(&rest, line, before, self.urls, &own) {
+                let Found { subject, port, destination } = found;
+                let malware = words::malware_name(line);
+                let text = line.trim().chars().take(TEXT_CHARS_MAX).collect();
+                let kind = last_kind;
+                findings.push(Finding { subject, port, destination, time, kind, malware, number: *number, text });
+            }
+            if findings.len() > EVENTS_MAX {
+                let fault = Fault::new("", format!("more than {EVENTS_MAX} addresses and URLs; the rest is not read"));
+                sink.reject(*number, fault, line.as_bytes());
+                break;
+            }
+            before = line;
+        }
+        let anywhere = findings
+            .iter()
+            .find_map(|finding| finding.kind)
+            .or_else(|| lines.iter().find_map(|(_, line)| words::kind_of(line)));
+        self.tell(findings, anywhere, sink);
+    }
+}
+
+impl Complaint {
+    fn tell(&self, findings: Vec<Finding>, anywhere: Option<&'static str>, sink: &mut Sink<'_>) {
+        if findings.is_empty() {
+            return sink.reject(1, Fault::new("", "no address or URL that is complained of was found"), b"");
+        }
+        // The sentence that names an address which log lines name with times says nothing more.
+        let dated: HashSet<Subject> =
+            findings.iter().filter(|finding| finding.time.is_some()).map(|finding| finding.subject.clone()).collect();
+        let mut told = HashSet::new();
+        for finding in findings {
+            if finding.time.is_none() && dated.contains(&finding.subject) {
+                continue;
+            }
+            if !told.insert((finding.subject.clone(), finding.time, finding.port, finding.destination)) {
+                continue;
+            }
+            let kind = finding.kind.or(anywhere).unwrap_or(self.kind);
+            sink.event(finding.number, finding.text.as_bytes(), |draft| put(draft, &finding, kind));
+        }
+    }
+}
+
+fn put(draft: &mut Draft<'_>, finding: &Finding, kind: &'static str) -> Result<(), Fault> {
+    match &finding.subject {
+        Subject::Address(address) => draft.set(Field::SOURCE_IP, &Value::Ip(*address)),
+        Subject::Network(net) => draft.set(Field::SOURCE_NETWORK, &Value::Net(*net)),
+        Subject::Url(url) => draft.need(Field::SOURCE_URL, url)?,
+    }
+    if let Some(port) = finding.port {
+        draft.set(Field::SOURCE_PORT, &Value::Int(port.into()));
+    }
+    if let Some((address, port)) = finding.destination {
+        draft.set(Field::DESTINATION_IP, &Value::Ip(address));
+        if let Some(port) = port {
+            draft.set(Field::DESTINATION_PORT, &Value::Int(port.into()));
+        }
+    }
+    if let Some(time) = finding.time {
+        draft.set(Field::TIME_SOURCE, &Value::Time(time));
+    }
+    draft.set(Field::CLASSIFICATION_TYPE, &Value::text(kind));
+    draft.put(Field::MALWARE_NAME, finding.malware.as_deref().unwrap_or(""))?;
+    draft.put(Field::EVENT_DESCRIPTION_TEXT, &finding.text)
+}
+
+/// The lines that the writer of the mail wrote, with their numbers.
+fn own_lines(input: &mut Input<'_>, sink: &mut Sink<'_>) -> Vec<(u64, String)> {
+    let (mut lines, mut ended, mut in_header) = (Vec::new(), false, false);
+    each_line(input, sink, |sink, number, line| {
+        if ended {
+            return;
+        }
+        if number > LINES_MAX {
+            let fault = Fault::new("", format!("more than {LINES_MAX} lines; the rest is not read"));
+            sink.reject(number, fault, b"");
+            ended = true;
+            return;
+        }
+        let plain = line.trim();
+        ended = matches!(line, "-- " | "--") || words::begins_quoted_mail(plain);
+        // A header goes on in lines that begin with a blank.
+        in_header = words::is_header(line) || in_header && line.starts_with([' ', '\t']);
+        if !ended && !in_header && !plain.starts_with('>') && !words::introduces_quote(plain) {
+            let end = (0..=LINE_BYTES_MAX.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+            lines.push((number, line.get(..end).unwrap_or_default().to_owned()));
+        }
+    });
+    lines
+}

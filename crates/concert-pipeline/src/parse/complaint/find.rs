@@ -1,0 +1,291 @@
+//! Addresses and URLs in the lines of a complaint, and which of them are complained of.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::LazyLock;
+
+use concert_model::host::{self, Host};
+use concert_model::{Net, value};
+use regex::Regex;
+
+use super::Subject;
+
+/// Which URLs are complained of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urls {
+    /// Defanged ones, and plain ones whose line says so.
+    Likely,
+    /// Only those written so that nobody clicks them.
+    Defanged,
+    /// Every one.
+    All,
+}
+
+/// One thing that a line complains of.
+pub(super) struct Found {
+    pub subject: Subject,
+    pub port: Option<u16>,
+    pub destination: Option<(IpAddr, Option<u16>)>,
+}
+
+/// Most things looked at in one line.
+const LINE_FOUND_MAX: usize = 64;
+
+const SAY_SO: &[&str] = &[
+    "phish",
+    "malware",
+    "malicious",
+    "fraud",
+    "scam",
+    "fake",
+    "infring",
+    "deface",
+    "exploit",
+    "url:",
+    "urls:",
+    "following url",
+    "hosted at",
+    "hosts ",
+    "abusive",
+    "offending",
+    "betrug",
+    "schadsoftware",
+];
+const ASK: &[&str] = &[
+    "visit",
+    "click",
+    "more information",
+    "more details",
+    "further information",
+    "unsubscribe",
+    "please see",
+    "see also",
+    "read ",
+    "documentation",
+    "faq",
+    "help",
+];
+
+fn compile(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a constant pattern")
+}
+
+/// What a line complains of. `rest` is the line without its time, `line` the whole, `before` the line
+/// before it.
+pub(super) fn subjects(rest: &str, line: &str, before: &str, urls: Urls, own: &[String]) -> Vec<Found> {
+    let mut found = Vec::new();
+    // URLs are taken out, so that a host in one is not found again.
+    let mut words = String::with_capacity(rest.len());
+    for word in rest.split_whitespace().take(1000) {
+        match url(word) {
+            Some((url, defanged)) => {
+                if complained(&url, defanged, line, before, urls, own) && found.len() < LINE_FOUND_MAX {
+                    found.push(Found { subject: Subject::Url(url), port: None, destination: None });
+                }
+            }
+            None => {
+                words.push(' ');
+                words.push_str(&host::refang(word));
+            }
+        }
+    }
+    addresses(&words, &mut found);
+    found
+}
+
+/// A URL in a word, without what stands around it, and whether it was defanged.
+fn url(word: &str) -> Option<(String, bool)> {
+    static SCHEME: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i)\b(?:h..ps?|ftps?|fxps?)(?:\[:\]|:|\[:)//?\]?"));
+    let at = SCHEME.find(word)?.start();
+    let word = word.get(at..)?.trim_end_matches(['>', ')', '"', '\'', ',', ';', '.', ']', '*']);
+    let plain = host::refang(word);
+    let (scheme, tail) = plain.split_once("://")?;
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "http" | "hxxp" | "h**p" => "http",
+        "https" | "hxxps" | "h**ps" => "https",
+        "ftp" | "fxp" => "ftp",
+        "ftps" | "fxps" => "ftps",
+        _ => return None,
+    };
+    let url = format!("{scheme}://{tail}");
+    host::check_url(&url).ok()?;
+    let defanged = !word.eq_ignore_ascii_case(&url);
+    Some((url, defanged))
+}
+
+fn complained(url: &str, defanged: bool, line: &str, before: &str, urls: Urls, own: &[String]) -> bool {
+    match urls {
+        Urls::All => return true,
+        Urls::Defanged => return defanged,
+        Urls::Likely if defanged => return true,
+        Urls::Likely => {}
+    }
+    if let Some((Host::Domain(name), _)) = host::url_host(url)
+        && own.iter().any(|own| name == own.as_str() || name.ends_with(&format!(".{own}")))
+    {
+        return false;
+    }
+    let (line, before) = (line.to_lowercase(), before.to_lowercase());
+    // A word of the URL itself is no word of the writer.
+    let line = line.replace(&url.to_lowercase(), " ");
+    let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
+    let says = has(SAY_SO) || before.trim_end().ends_with(':') && SAY_SO.iter().any(|word| before.contains(word));
+    says && !has(ASK) && !(before.trim_end().ends_with(':') && ASK.iter().any(|word| before.contains(word)))
+}
+
+/// Domains of mail addresses in the text, and of the sender.
+pub(super) fn own_domains(lines: &[(u64, String)], sender: &str) -> Vec<String> {
+    static MAIL: LazyLock<Regex> = LazyLock::new(|| compile(r"[\w.+-]+@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)"));
+    let texts = lines.iter().map(|(_, line)| line.as_str()).chain([sender]);
+    let mut domains: Vec<String> = texts
+        .flat_map(|text| MAIL.captures_iter(text))
+        .filter_map(|found| Some(found.get(1)?.as_str().to_ascii_lowercase()))
+        .take(1000)
+        .collect();
+    domains.sort();
+    domains.dedup();
+    domains
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    From,
+    To,
+    Unsaid,
+}
+
+fn addresses(text: &str, found: &mut Vec<Found>) {
+    static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
+        compile(r"(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2}\b)?|(?:[0-9A-Fa-f]{1,4}:){1,7}[0-9A-Fa-f:.]*(?:/\d{1,3}\b)?")
+    });
+    static SIDE: LazyLock<Regex> = LazyLock::new(|| {
+        compile(concat!(
+            r"(?i)(?:\b(?P<from>from|src|srcip|source|client|rhost|attacker|von)\b",
+            r"|\b(?P<to>to|dst|dstip|dest|destination|target|on)\b|(?P<arrow>-+>|=>))",
+            r"(?:\s+(?:ip|address))?[\s:=]*(?:[\w.-]{1,80}\s?)?[\[(<]*$"
+        ))
+    });
+    let mut sides: Vec<(Side, Subject, Option<u16>)> = Vec::new();
+    for piece in ADDRESS.find_iter(text).take(LINE_FOUND_MAX) {
+        let before = text.get(..piece.start()).unwrap_or("");
+        let after = text.get(piece.end()..).unwrap_or("");
+        let Some(subject) = subject(piece.as_str(), before, after) else { continue };
+        let tail: String = before.chars().rev().take(100).collect::<Vec<_>>().into_iter().rev().collect();
+        let side = match SIDE.captures(&tail) {
+            Some(found) if found.name("from").is_some() => Side::From,
+            Some(_) => Side::To,
+            None => Side::Unsaid,
+        };
+        sides.push((side, subject, port(after, side)));
+    }
+    let said = sides.iter().any(|(side, ..)| *side == Side::From);
+    // Where every address seems to be a destination, the first is not.
+    if let Some((first, ..)) = sides.first_mut()
+        && !said
+        && *first == Side::To
+    {
+        *first = Side::Unsaid;
+    }
+    let destination = sides.iter().find_map(|(side, subject, port)| match subject {
+        Subject::Address(address) if *side == Side::To => Some((*address, *port)),
+        _ => None,
+    });
+    for (side, subject, port) in sides {
+        let complained = if said { side == Side::From } else { side == Side::Unsaid };
+        if complained && found.len() < LINE_FOUND_MAX {
+            found.push(Found { subject, port, destination });
+        }
+    }
+}
+
+/// An address or network that somebody has, and that is not part of a longer word.
+fn subject(text: &str, before: &str, after: &str) -> Option<Subject> {
+    let (last, mut next) = (before.chars().next_back(), after.chars());
+    if last.is_some_and(|c| c.is_alphanumeric() || matches!(c, '.' | '@' | '-' | '_' | ':')) || before.ends_with("@[") {
+        return None;
+    }
+    let (first, second) = (next.next(), next.next());
+    if first.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '@'))
+        || matches!(first, Some('.' | '-')) && second.is_some_and(char::is_alphanumeric)
+    {
+        return None;
+    }
+    let text = text.trim_end_matches('.');
+    let text = if text.ends_with(':') && !text.ends_with("::") { text.trim_end_matches(':') } else { text };
+    if let Some((address, _)) = text.split_once('/') {
+        somebodys(value::ip(address).ok()?)?;
+        let net: Net = text.parse().ok()?;
+        let one = if net.first().is_ipv4() { 32 } else { 128 };
+        return Some(if net.prefix() == one { Subject::Address(net.first()) } else { Subject::Network(net) });
+    }
+    somebodys(value::ip(text).ok()?).map(Subject::Address)
+}
+
+fn somebodys(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(a) => {
+            let nobody = a.is_unspecified() || a.is_loopback() || a.is_multicast() || a.octets()[0] >= 240;
+            (!nobody && a.octets()[0] != 0).then_some(address)
+        }
+        // Only global unicast: words with two colons look like other addresses too easily.
+        IpAddr::V6(a) => (a.segments()[0] & 0xe000 == 0x2000 && a != Ipv6Addr::UNSPECIFIED).then_some(address),
+    }
+}
+
+/// A port behind an address: `:4242`, `]:4242`, ` port 4242`, or by its name in the rest of the line:
+/// ` SPT=4242`, ` DPT=22`.
+fn port(after: &str, side: Side) -> Option<u16> {
+    static BESIDE: LazyLock<Regex> =
+        LazyLock::new(|| compile(r"(?i)^[\])]?(?::|[,\s]+(?:source |src )?port[\s:=#]*)(\d{1,5})\b"));
+    static NAMED: LazyLock<[Regex; 2]> =
+        LazyLock::new(|| [r"(?i)\bSPT=(\d{1,5})\b", r"(?i)\bDPT=(\d{1,5})\b"].map(compile));
+    let [source, destination] = &*NAMED;
+    let named = if side == Side::To { destination } else { source };
+    let found = BESIDE.captures(after).or_else(|| named.captures(after))?;
+    found.get(1)?.as_str().parse().ok().filter(|port| *port != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, want: &[&str]) {
+        let own = ["reporter.example".to_owned()];
+        let got: Vec<String> = subjects(line, line, "", Urls::Likely, &own)
+            .into_iter()
+            .map(|found| {
+                let subject = match found.subject {
+                    Subject::Address(address) => address.to_string(),
+                    Subject::Network(net) => net.to_string(),
+                    Subject::Url(url) => url,
+                };
+                let port = found.port.map(|port| format!(" {port}")).unwrap_or_default();
+                let to = found.destination.map(|(to, _)| format!(" > {to}")).unwrap_or_default();
+                format!("{subject}{port}{to}")
+            })
+            .collect();
+        assert_eq!(got, want, "{line}");
+    }
+
+    #[test]
+    fn addresses_are_found_and_sides_told_apart() {
+        check("Address 203[.]0[.]113[.]77 sends", &["203.0.113.77"]);
+        check("connect from unknown[203.0.113.77]", &["203.0.113.77"]);
+        check("192.0.2.1:4242 -> 198.51.100.1:22", &["192.0.2.1 4242 > 198.51.100.1"]);
+        check("on 192.0.2.1", &["192.0.2.1"]);
+        check("attack on 198.51.100.1 from 192.0.2.1", &["192.0.2.1 > 198.51.100.1"]);
+        check("192.0.2.1, 192.0.2.2 and 2001:db8::5.", &["192.0.2.1", "192.0.2.2", "2001:db8::5"]);
+        check("see v1.2.3.4 or 1.2.3.4.5 or 1.2.3.4.host.example or std::fmt", &[]);
+        check("127.0.0.1 0.0.0.0 224.0.0.1 255.255.255.0 joe@[192.0.2.1]", &[]);
+        check("12:34:56 aa:bb:cc:dd:ee:ff", &[]);
+    }
+
+    #[test]
+    fn urls_are_complained_of_when_defanged_or_said_so() {
+        check("hXXps://a[.]example[/]x, and", &["https://a.example/x"]);
+        check("(hxxp[://]192.0.2.1/x)", &["http://192.0.2.1/x"]);
+        check("Phishing page <http://a.example/x>", &["http://a.example/x"]);
+        check("Phishing? Please visit http://a.example/x", &[]);
+        check("malware report: http://www.reporter.example/1", &[]);
+        check("GET http://a.example/x", &[]);
+    }
+}
