@@ -49,9 +49,8 @@ impl Default for Dedup {
 impl Dedup {
     /// Reads `fields` and `window`.
     pub fn read(keys: &mut Keys<'_>) -> Dedup {
-        let mut dedup = Dedup::default();
-        dedup.window =
-            keys.duration_or("window", "24h", "a repeat within this time of the first sighting is no new event");
+        let about = "a repeat within this time of the first sighting is no new event";
+        let mut dedup = Dedup { window: keys.duration_or("window", "24h", about), ..Dedup::default() };
         let about = format!("fields that make two events the same problem; without it: {}", DEFAULT.join(", "));
         let given = keys.texts("fields", &about);
         if keys.has("fields") {

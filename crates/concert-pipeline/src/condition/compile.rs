@@ -1,0 +1,681 @@
+//! From the text of a condition to its steps: every name known, every value of the right kind.
+//!
+//! The syntax is CEL's own, by its parser. What CEL has beyond comparing fields (arithmetic, maps,
+//! macros over lists) is refused with a sentence, so that a condition costs little and always ends.
+
+use cel::common::ast::{Expr, IdedExpr, LiteralValue, SourceInfo, operators};
+use concert_model::problem::nearest;
+use concert_model::{Field, Kind, Net, Problem, Time, Value, field, host, taxonomy};
+use regex::RegexBuilder;
+
+use super::test::{Fixed, Order, Test};
+use super::{NESTING_MAX, Name, Node, TEXT_BYTES_MAX};
+
+/// Most mistakes told of one condition.
+const PROBLEMS_MAX: usize = 10;
+/// Largest compiled regular expression.
+const REGEX_BYTES_MAX: usize = 1 << 20;
+/// The functions that answer yes or no, for hints.
+const FUNCTIONS: [&str; 8] = ["cidr", "domain", "has", "contains", "startsWith", "endsWith", "matches", "timestamp"];
+
+pub(super) fn compile(text: &str) -> Result<Node, Vec<(usize, Problem)>> {
+    let refuse = |at, what: String| Err(vec![(at, Problem::new(what))]);
+    if text.len() > TEXT_BYTES_MAX {
+        return refuse(0, format!("the condition is longer than {} KiB", TEXT_BYTES_MAX >> 10));
+    }
+    if text.trim().is_empty() {
+        return refuse(0, "the condition is empty".into());
+    }
+    if let Some(at) = too_deep(text) {
+        return refuse(at, format!("the condition is nested more than {NESTING_MAX} deep"));
+    }
+    let (expr, info) = match cel::parser::Parser::new().parse_with_source_info(text) {
+        Ok(parsed) => parsed,
+        Err(errors) => return Err(syntax(text, &errors)),
+    };
+    let mut compiler = Compiler { info: &info, problems: Vec::new() };
+    match compiler.truth(&expr, 0) {
+        Some(node) if compiler.problems.is_empty() => Ok(node),
+        _ => {
+            compiler.problems.sort_by_key(|(at, _)| *at);
+            compiler.problems.truncate(PROBLEMS_MAX);
+            Err(compiler.problems)
+        }
+    }
+}
+
+/// Where brackets nest too deep, before a parser that recurses sees them.
+fn too_deep(text: &str) -> Option<usize> {
+    let (mut depth, mut quote) = (0usize, None);
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match (quote, byte) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), b'\\') => escaped = true,
+            (Some(open), _) if open == byte => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'(' | b'[' | b'{') => {
+                depth += 1;
+                if depth > NESTING_MAX {
+                    return Some(at);
+                }
+            }
+            (None, b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+            (None, _) => {}
+        }
+    }
+    None
+}
+
+/// The parser's own mistakes, told shortly.
+fn syntax(text: &str, errors: &cel::ParseErrors) -> Vec<(usize, Problem)> {
+    let place = |(line, column): (isize, isize)| {
+        let line = usize::try_from(line).unwrap_or(1).max(1);
+        let column = usize::try_from(column).unwrap_or(1).max(1);
+        let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+        let rest = text.get(start..).unwrap_or_default();
+        start + rest.char_indices().nth(column - 1).map_or(rest.trim_end().len(), |(at, _)| at)
+    };
+    let told = errors.errors.iter().take(PROBLEMS_MAX).map(|error| {
+        let message = error.msg.strip_prefix("Syntax error: ").unwrap_or(&error.msg);
+        let message = message.split(" expecting {").next().unwrap_or(message);
+        let problem = if message.contains("has() macro") {
+            Problem::new("has() asks for a field of two words or more")
+                .hint("for a field of one word compare it: tlp != \"\"")
+        } else if message.contains("<EOF>") {
+            Problem::new("the condition ends too early")
+        } else {
+            let short: String = message.chars().take(200).collect();
+            Problem::new(format!("the condition cannot be read: {short}"))
+        };
+        (place(error.pos), problem)
+    });
+    told.collect()
+}
+
+struct Compiler<'a> {
+    info: &'a SourceInfo,
+    problems: Vec<(usize, Problem)>,
+}
+
+/// What stands on one side of a comparison.
+enum Side {
+    Field(Subject),
+    Fixed(Fixed),
+}
+
+/// A field as it is asked for: in small letters, or by its number of characters.
+struct Subject {
+    name: Name,
+    lower: bool,
+    size: bool,
+}
+
+impl Subject {
+    fn kind(&self) -> Kind {
+        match &self.name {
+            Name::Field(field) => field.kind(),
+            Name::Extra { .. } => Kind::Extra,
+        }
+    }
+
+    fn shown(&self) -> String {
+        match &self.name {
+            Name::Field(field) => field.name().to_owned(),
+            Name::Extra { name, .. } => format!("extra.{name}"),
+        }
+    }
+}
+
+/// Kinds whose values compare with each other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Text,
+    Number,
+    Bool,
+    Time,
+    Ip,
+    Net,
+    Any,
+}
+
+fn class(kind: Kind) -> Class {
+    match kind {
+        Kind::Time => Class::Time,
+        Kind::Asn | Kind::Int | Kind::Port | Kind::Float | Kind::Percent => Class::Number,
+        Kind::Ip => Class::Ip,
+        Kind::Net => Class::Net,
+        Kind::Bool => Class::Bool,
+        Kind::Extra => Class::Any,
+        _ => Class::Text,
+    }
+}
+
+fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Text => "text",
+        Class::Number => "a number",
+        Class::Bool => "true or false",
+        Class::Time => "a time",
+        Class::Ip => "an address",
+        Class::Net => "a network",
+        Class::Any => "any value",
+    }
+}
+
+impl Compiler<'_> {
+    fn told(&mut self, at: usize, problem: Problem) {
+        self.problems.push((at, problem));
+    }
+
+    fn wrong<T>(&mut self, expr: &IdedExpr, what: impl Into<String>, hint: impl Into<String>) -> Option<T> {
+        let at = self.start(expr);
+        self.told(at, Problem::new(what).hint(hint));
+        None
+    }
+
+    /// The byte where an expression begins: that of its leftmost part.
+    fn start(&self, expr: &IdedExpr) -> usize {
+        let own = self.info.offset_for(expr.id).map_or(0, |(start, _)| start as usize);
+        let mut first = own;
+        let mut inner = expr;
+        loop {
+            inner = match &inner.expr {
+                Expr::Select(select) => &select.operand,
+                Expr::Call(call) => match (&call.target, call.args.first()) {
+                    (Some(target), _) => target,
+                    (None, Some(arg)) if !is_name(&call.func_name) => arg,
+                    // The place of a call is its bracket; its name stands before it.
+                    (None, _) if is_name(&call.func_name) => return first.saturating_sub(call.func_name.len()),
+                    _ => return first,
+                },
+                _ => return first,
+            };
+            first = first.min(self.info.offset_for(inner.id).map_or(first, |(start, _)| start as usize));
+        }
+    }
+
+    /// An expression that is true or false.
+    fn truth(&mut self, expr: &IdedExpr, depth: usize) -> Option<Node> {
+        if depth > NESTING_MAX {
+            return self.wrong(expr, format!("the condition is nested more than {NESTING_MAX} deep"), "");
+        }
+        match &expr.expr {
+            Expr::Literal(LiteralValue::Boolean(truth)) => Some(Node::Always(*truth.inner())),
+            Expr::Select(select) if select.test => {
+                let mut name = self.path(&select.operand)?;
+                name.push('.');
+                name.push_str(&select.field);
+                Some(Node::Has(self.name(expr, &name)?))
+            }
+            Expr::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
+                (operators::LOGICAL_AND, terms) => self.terms(terms, operators::LOGICAL_AND, depth).map(Node::All),
+                (operators::LOGICAL_OR, terms) => self.terms(terms, operators::LOGICAL_OR, depth).map(Node::Any),
+                (operators::LOGICAL_NOT, [inner]) => Some(Node::Not(Box::new(self.truth(inner, depth + 1)?))),
+                (operators::IN, [item, list]) => self.is_in(item, list),
+                (name, [left, right]) if order_of(name).is_some() => self.compare(order_of(name)?, left, right),
+                (operators::INDEX, _) => self.flag(expr),
+                (name, args) if is_name(name) => self.function(expr, name, call.target.as_deref(), args),
+                _ => self.wrong(
+                    expr,
+                    "arithmetic and choices have no place in a condition",
+                    "compare fields with fixed values: source.port == 23",
+                ),
+            },
+            Expr::Ident(_) | Expr::Select(_) => self.flag(expr),
+            Expr::Comprehension(_) => {
+                self.wrong(expr, "exists, all, map and filter are not known here", "use in [...]")
+            }
+            _ => self.wrong(expr, "this is neither true nor false", "compare a field: source.port == 23"),
+        }
+    }
+
+    /// The terms of a chain of `&&` or `||`. The parser makes a balanced tree of it.
+    fn terms(&mut self, terms: &[IdedExpr], joint: &str, depth: usize) -> Option<Vec<Node>> {
+        let (mut nodes, mut good) = (Vec::new(), true);
+        for term in terms {
+            match &term.expr {
+                Expr::Call(call) if call.func_name == joint && depth < NESTING_MAX => {
+                    match self.terms(&call.args, joint, depth + 1) {
+                        Some(inner) => nodes.extend(inner),
+                        None => good = false,
+                    }
+                }
+                _ => match self.truth(term, depth + 1) {
+                    Some(node) => nodes.push(node),
+                    None => good = false,
+                },
+            }
+        }
+        good.then_some(nodes)
+    }
+
+    /// A field that is itself true or false.
+    fn flag(&mut self, expr: &IdedExpr) -> Option<Node> {
+        let path = self.path(expr)?;
+        let name = self.name(expr, &path)?;
+        let subject = Subject { name, lower: false, size: false };
+        match class(subject.kind()) {
+            Class::Bool | Class::Any => {
+                let test = Test::Compare(Order::Equal, Fixed::Bool(true));
+                Some(Node::Test { name: subject.name, lower: false, test })
+            }
+            other => self.wrong(
+                expr,
+                format!("`{path}` is {}, neither true nor false", class_name(other)),
+                format!("compare it, or ask whether it is there: has({path})"),
+            ),
+        }
+    }
+
+    /// The dotted name that an expression spells; `extra["any name"]` too.
+    fn path(&mut self, expr: &IdedExpr) -> Option<String> {
+        let mut parts = Vec::new();
+        let mut inner = expr;
+        loop {
+            match &inner.expr {
+                Expr::Ident(name) => {
+                    parts.push(name.as_str());
+                    parts.reverse();
+                    return Some(parts.join("."));
+                }
+                Expr::Select(select) if !select.test => {
+                    parts.push(&select.field);
+                    inner = &select.operand;
+                }
+                Expr::Call(call) if call.func_name == operators::INDEX => match call.args.as_slice() {
+                    [IdedExpr { expr: Expr::Ident(of), .. }, IdedExpr { expr: Expr::Literal(literal), .. }] => {
+                        let LiteralValue::String(key) = literal else { break };
+                        if of != "extra" {
+                            break;
+                        }
+                        parts.push(key.inner());
+                        parts.push("extra");
+                        parts.reverse();
+                        return Some(parts.join("."));
+                    }
+                    _ => break,
+                },
+                _ => break,
+            }
+        }
+        self.wrong(expr, "a field is needed here", "write a field such as source.ip, or extra[\"any name\"]")
+    }
+
+    fn name(&mut self, expr: &IdedExpr, path: &str) -> Option<Name> {
+        if let Some(extra) = path.strip_prefix("extra.").filter(|extra| !extra.is_empty()) {
+            return Some(Name::extra(extra));
+        }
+        if let Some(field) = Field::named(path) {
+            return Some(Name::Field(field));
+        }
+        let known = || field::TABLE.iter().map(|(name, _)| *name);
+        let ending = format!(".{path}");
+        // Who writes `asn` most often means that of the source.
+        let ends = |start: &str| known().find(|name| name.starts_with(start) && name.ends_with(&ending));
+        let near = nearest(path, known()).or_else(|| ends("source.")).or_else(|| ends(""));
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "fields of the data format, or extra.NAME for others; text stands in quotes".to_owned(),
+        };
+        self.wrong(expr, format!("unknown field `{path}`"), hint)
+    }
+
+    /// One side of a comparison.
+    fn side(&mut self, expr: &IdedExpr) -> Option<Side> {
+        match &expr.expr {
+            Expr::Literal(_) => self.fixed(expr).map(Side::Fixed),
+            Expr::Call(call) if call.func_name == operators::NEGATE => self.fixed(expr).map(Side::Fixed),
+            Expr::Call(call) if call.func_name == "timestamp" => self.fixed(expr).map(Side::Fixed),
+            _ => self.subject(expr, true).map(Side::Field),
+        }
+    }
+
+    /// A field, possibly as `.lowerAscii()` or `.size()`.
+    fn subject(&mut self, expr: &IdedExpr, sized: bool) -> Option<Subject> {
+        if let Expr::Call(call) = &expr.expr {
+            let inner = match (&call.target, call.args.as_slice()) {
+                (Some(target), []) => Some(&**target),
+                (None, [arg]) if call.func_name == "size" => Some(arg),
+                _ => None,
+            };
+            match (call.func_name.as_str(), inner) {
+                (operators::INDEX, _) => {}
+                ("lowerAscii", Some(inner)) => {
+                    let subject = self.text_subject(inner)?;
+                    return Some(Subject { lower: true, ..subject });
+                }
+                ("size", Some(inner)) if sized => {
+                    let subject = self.text_subject(inner)?;
+                    return Some(Subject { size: true, ..subject });
+                }
+                (name, _) if is_name(name) => return self.unknown_function(expr, name),
+                _ => {
+                    return self.wrong(expr, "a field or a fixed value is needed here", "arithmetic is not known here");
+                }
+            }
+        }
+        let path = self.path(expr)?;
+        Some(Subject { name: self.name(expr, &path)?, lower: false, size: false })
+    }
+
+    fn text_subject(&mut self, expr: &IdedExpr) -> Option<Subject> {
+        let subject = self.subject(expr, false)?;
+        match class(subject.kind()) {
+            Class::Text | Class::Any => Some(subject),
+            other => {
+                let what = format!("`{}` is {}, not text", subject.shown(), class_name(other));
+                let hint = if other == Class::Ip { "ask for a network: cidr(source.ip, \"192.0.2.0/24\")" } else { "" };
+                self.wrong(expr, what, hint)
+            }
+        }
+    }
+
+    /// A fixed value as it is written.
+    fn fixed(&mut self, expr: &IdedExpr) -> Option<Fixed> {
+        match &expr.expr {
+            Expr::Literal(LiteralValue::String(text)) => Some(Fixed::Text(text.inner().into())),
+            Expr::Literal(LiteralValue::Int(number)) => Some(Fixed::Int(*number.inner())),
+            Expr::Literal(LiteralValue::UInt(number)) => match i64::try_from(*number.inner()) {
+                Ok(number) => Some(Fixed::Int(number)),
+                Err(_) => self.wrong(expr, "the number is too large", ""),
+            },
+            Expr::Literal(LiteralValue::Double(number)) => Some(Fixed::Float(*number.inner())),
+            Expr::Literal(LiteralValue::Boolean(truth)) => Some(Fixed::Bool(*truth.inner())),
+            Expr::Literal(LiteralValue::Null) => self.wrong(
+                expr,
+                "there is no null here: a field is there or not",
+                "ask has(source.ip) or !has(source.ip)",
+            ),
+            Expr::Call(call) if call.func_name == "timestamp" => match call.args.as_slice() {
+                [IdedExpr { expr: Expr::Literal(LiteralValue::String(text)), .. }] => self.time(expr, text.inner()),
+                _ => self.wrong(expr, "timestamp() takes one text", "timestamp(\"2026-11-22T04:50:30Z\")"),
+            },
+            Expr::Call(call) if call.func_name == operators::NEGATE => {
+                match call.args.first().and_then(|inner| self.fixed(inner)) {
+                    Some(Fixed::Int(number)) => Some(Fixed::Int(number.saturating_neg())),
+                    Some(Fixed::Float(number)) => Some(Fixed::Float(-number)),
+                    _ => self.wrong(expr, "only a number can have a minus sign", ""),
+                }
+            }
+            _ => self.wrong(expr, "a fixed value is needed here", "text in quotes, a number, true or false"),
+        }
+    }
+
+    fn time(&mut self, expr: &IdedExpr, text: &str) -> Option<Fixed> {
+        match Time::parse(text, None) {
+            Ok(time) => Some(Fixed::Time(time)),
+            Err(why) => self.wrong(expr, format!("`{text}`: {why}"), "write it as 2026-11-22T04:50:30Z"),
+        }
+    }
+
+    fn compare(&mut self, order: Order, left: &IdedExpr, right: &IdedExpr) -> Option<Node> {
+        // Both sides are read before either is judged, so that all mistakes are told.
+        let (left_side, right_side) = (self.side(left), self.side(right));
+        match (left_side?, right_side?) {
+            (Side::Field(subject), Side::Fixed(fixed)) => self.against(subject, order, fixed, right),
+            (Side::Fixed(fixed), Side::Field(subject)) => self.against(subject, order.flipped(), fixed, left),
+            (Side::Field(a), Side::Field(b)) => self.pair(a, order, b, right),
+            (Side::Fixed(_), Side::Fixed(_)) => self.wrong(
+                left,
+                "this compares two fixed values",
+                "text that is meant as a field stands without quotes",
+            ),
+        }
+    }
+
+    fn pair(&mut self, a: Subject, order: Order, b: Subject, place: &IdedExpr) -> Option<Node> {
+        let (class_a, class_b) = (class(a.kind()), class(b.kind()));
+        if a.lower || b.lower || a.size || b.size {
+            return self.wrong(place, "lowerAscii() and size() compare with fixed values only", "");
+        }
+        if class_a != class_b && class_a != Class::Any && class_b != Class::Any {
+            let what =
+                format!("`{}` is {} and `{}` is {}", a.shown(), class_name(class_a), b.shown(), class_name(class_b));
+            return self.wrong(place, what, "");
+        }
+        Some(Node::Pair { left: a.name, order, right: b.name })
+    }
+
+    fn against(&mut self, subject: Subject, order: Order, fixed: Fixed, place: &IdedExpr) -> Option<Node> {
+        if subject.size {
+            let Fixed::Int(size) = fixed else { return self.wrong(place, "size() is a whole number", "") };
+            return Some(Node::Test { name: subject.name, lower: subject.lower, test: Test::Size(order, size) });
+        }
+        let kind = subject.kind();
+        let ranks = match kind {
+            Kind::Severity if !order.is_equality() => Some(taxonomy::SEVERITIES),
+            Kind::Tlp if !order.is_equality() => Some(taxonomy::TLP),
+            _ => None,
+        };
+        let fixed = self.suited(&subject, fixed, place)?;
+        let test = match (ranks, &fixed) {
+            (Some(ranks), Fixed::Text(text)) => Test::In(ranked(ranks, order, text)),
+            _ if kind == Kind::Extra => Test::Loose(order, fixed),
+            _ if matches!(class(kind), Class::Ip | Class::Net | Class::Bool) && !order.is_equality() => {
+                let what = format!("`{}` is {}, which has no order", subject.shown(), class_name(class(kind)));
+                return self.wrong(place, what, "use ==, != or cidr()");
+            }
+            _ => Test::Compare(order, fixed),
+        };
+        Some(Node::Test { name: subject.name, lower: subject.lower, test })
+    }
+
+    /// A fixed value in the form that the field's values have.
+    fn suited(&mut self, subject: &Subject, fixed: Fixed, place: &IdedExpr) -> Option<Fixed> {
+        let kind = subject.kind();
+        match (class(kind), fixed) {
+            (Class::Any, fixed) => Some(fixed),
+            (Class::Number, fixed @ (Fixed::Int(_) | Fixed::Float(_)))
+            | (Class::Bool, fixed @ Fixed::Bool(_))
+            | (Class::Time, fixed @ Fixed::Time(_)) => Some(fixed),
+            (Class::Text, Fixed::Text(text)) if text.is_empty() || subject.lower => Some(Fixed::Text(text)),
+            (Class::Text | Class::Time | Class::Ip | Class::Net, Fixed::Text(text)) => self.read(subject, &text, place),
+            (Class::Number, Fixed::Text(text)) if kind == Kind::Asn => self.read(subject, &text, place),
+            (wanted, given) => {
+                let what =
+                    format!("`{}` is {} and is compared with {}", subject.shown(), class_name(wanted), shown(&given));
+                let hint = match (wanted, &given) {
+                    (Class::Text | Class::Ip | Class::Net | Class::Time, _) => "write the value in quotes",
+                    (_, Fixed::Text(_)) => "write the value without quotes",
+                    _ => "",
+                };
+                self.wrong(place, what, hint)
+            }
+        }
+    }
+
+    fn read(&mut self, subject: &Subject, text: &str, place: &IdedExpr) -> Option<Fixed> {
+        match Value::read(subject.kind(), text, None) {
+            Ok(Value::Text(text) | Value::Json(text)) => Some(Fixed::Text(text.into())),
+            Ok(Value::Int(number)) => Some(Fixed::Int(number)),
+            Ok(Value::Time(time)) => Some(Fixed::Time(time)),
+            Ok(Value::Ip(address)) => Some(Fixed::Ip(address)),
+            Ok(Value::Net(net)) => Some(Fixed::Net(net)),
+            Ok(Value::Float(number)) => Some(Fixed::Float(number)),
+            Ok(Value::Bool(truth)) => Some(Fixed::Bool(truth)),
+            Err(why) => {
+                let near = match subject.kind() {
+                    Kind::Type => nearest(text, taxonomy::TYPES.iter().map(|(name, _)| *name)),
+                    Kind::Severity => nearest(text, taxonomy::SEVERITIES.iter().copied()),
+                    Kind::Tlp => nearest(text, taxonomy::TLP.iter().copied()),
+                    _ => None,
+                };
+                let hint = match (near, subject.kind()) {
+                    (Some(near), _) => format!("did you mean `{near}`?"),
+                    (None, Kind::Ip) if text.parse::<Net>().is_ok() => {
+                        format!("ask for a network with cidr({}, \"{text}\")", subject.shown())
+                    }
+                    _ => String::new(),
+                };
+                self.wrong(place, format!("`{text}` cannot be a value of `{}`: {why}", subject.shown()), hint)
+            }
+        }
+    }
+
+    fn is_in(&mut self, item: &IdedExpr, list: &IdedExpr) -> Option<Node> {
+        let Expr::List(items) = &list.expr else {
+            return self.wrong(list, "`in` takes a list of fixed values", "source.port in [22, 23]");
+        };
+        let subject = self.subject(item, false);
+        let mut fixed = Vec::new();
+        for item in &items.elements {
+            if let Some(value) = self.fixed(item)
+                && let Some(subject) = &subject
+                && let Some(value) = self.suited(subject, value, item)
+            {
+                fixed.push(value);
+            }
+        }
+        let subject = subject?;
+        let test = if subject.kind() == Kind::Extra { Test::LooseIn(fixed) } else { Test::In(fixed) };
+        Some(Node::Test { name: subject.name, lower: subject.lower, test })
+    }
+
+    fn function(&mut self, expr: &IdedExpr, name: &str, target: Option<&IdedExpr>, args: &[IdedExpr]) -> Option<Node> {
+        match (name, target, args) {
+            ("cidr", None, [subject, nets]) => self.cidr(subject, nets),
+            ("domain", None, [subject, names]) => self.domain(subject, names),
+            ("contains" | "startsWith" | "endsWith" | "matches", Some(target), [arg]) => {
+                let subject = self.text_subject(target);
+                let Expr::Literal(LiteralValue::String(text)) = &arg.expr else {
+                    return self.wrong(arg, format!("{name}() takes a fixed text"), "text stands in quotes");
+                };
+                let test = self.text_test(name, subject.as_ref(), text.inner(), arg);
+                let subject = subject?;
+                Some(Node::Test { name: subject.name, lower: subject.lower, test: test? })
+            }
+            ("cidr", ..) => self.wrong(expr, "cidr() takes a field and a network", "cidr(source.ip, \"192.0.2.0/24\")"),
+            ("domain", ..) => {
+                self.wrong(expr, "domain() takes a field and a name", "domain(source.fqdn, \"example.com\")")
+            }
+            ("contains" | "startsWith" | "endsWith" | "matches", ..) => {
+                self.wrong(expr, format!("{name}() is asked of a field"), format!("source.fqdn.{name}(\"text\")"))
+            }
+            ("size" | "lowerAscii" | "timestamp", ..) => {
+                self.wrong(expr, format!("{name}() is neither true nor false"), "compare it with a fixed value")
+            }
+            _ => self.unknown_function(expr, name),
+        }
+    }
+
+    fn unknown_function<T>(&mut self, expr: &IdedExpr, name: &str) -> Option<T> {
+        let hint = match nearest(name, FUNCTIONS) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known here: {}, size, lowerAscii", FUNCTIONS.join(", ")),
+        };
+        self.wrong(expr, format!("unknown function `{name}`"), hint)
+    }
+
+    fn text_test(&mut self, name: &str, subject: Option<&Subject>, text: &str, place: &IdedExpr) -> Option<Test> {
+        if name == "matches" {
+            return match RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).build() {
+                Ok(regex) => Some(Test::Matches(regex)),
+                Err(error) => {
+                    let why = error.to_string();
+                    let why = why.lines().last().unwrap_or_default().trim();
+                    self.wrong(place, format!("the regular expression cannot be used: {why}"), "")
+                }
+            };
+        }
+        // Parts of a text are brought into the letter case that the field keeps.
+        let part: Box<str> = match subject.map(Subject::kind) {
+            Some(
+                Kind::Lower | Kind::Domain | Kind::Transport | Kind::Taxonomy | Kind::Type | Kind::Tlp | Kind::Severity,
+            ) => text.to_lowercase().into(),
+            Some(Kind::Country | Kind::Registry) => text.to_uppercase().into(),
+            _ => text.into(),
+        };
+        match name {
+            "contains" => Some(Test::Contains(part)),
+            "startsWith" => Some(Test::StartsWith(part)),
+            _ => Some(Test::EndsWith(part)),
+        }
+    }
+
+    /// The texts of an argument that is one text or a list of texts.
+    fn texts(&mut self, expr: &IdedExpr) -> Option<Vec<(String, IdedExpr)>> {
+        let items = match &expr.expr {
+            Expr::List(list) => list.elements.as_slice(),
+            _ => std::slice::from_ref(expr),
+        };
+        let mut texts = Vec::new();
+        for item in items {
+            let Expr::Literal(LiteralValue::String(text)) = &item.expr else {
+                return self.wrong(item, "a text or a list of texts is needed here", "text stands in quotes");
+            };
+            texts.push((text.inner().to_owned(), item.clone()));
+        }
+        Some(texts)
+    }
+
+    fn cidr(&mut self, subject: &IdedExpr, nets: &IdedExpr) -> Option<Node> {
+        let (subject, texts) = (self.subject(subject, false).map(|s| (s, subject)), self.texts(nets)?);
+        let mut list = Vec::new();
+        for (text, place) in &texts {
+            match text.trim().parse::<Net>() {
+                Ok(net) => list.push(net),
+                Err(why) => self.wrong(place, format!("`{text}`: {why}"), "write it as 192.0.2.0/24")?,
+            }
+        }
+        let (subject, place) = subject?;
+        match class(subject.kind()) {
+            Class::Ip | Class::Net | Class::Any if !subject.lower => {
+                Some(Node::Test { name: subject.name, lower: false, test: Test::Nets(list) })
+            }
+            other => {
+                let what = format!("`{}` is {}, not an address or network", subject.shown(), class_name(other));
+                self.wrong(place, what, "cidr(source.ip, \"192.0.2.0/24\")")
+            }
+        }
+    }
+
+    fn domain(&mut self, subject: &IdedExpr, names: &IdedExpr) -> Option<Node> {
+        let (subject, texts) = (self.text_subject(subject), self.texts(names)?);
+        let mut list: Vec<Box<str>> = Vec::new();
+        for (text, place) in &texts {
+            match host::domain(text.trim().trim_start_matches("*.")) {
+                Ok(name) => list.push(name.into()),
+                Err(why) => self.wrong(place, format!("`{text}`: {why}"), "")?,
+            }
+        }
+        list.sort_unstable();
+        Some(Node::Test { name: subject?.name, lower: false, test: Test::Domains(list) })
+    }
+}
+
+/// Names of functions begin with a letter; operators do not.
+fn is_name(function: &str) -> bool {
+    function.starts_with(|first: char| first.is_ascii_alphabetic())
+}
+
+fn order_of(operator: &str) -> Option<Order> {
+    match operator {
+        operators::EQUALS => Some(Order::Equal),
+        operators::NOT_EQUALS => Some(Order::Unequal),
+        operators::LESS => Some(Order::Less),
+        operators::LESS_EQUALS => Some(Order::LessOrEqual),
+        operators::GREATER => Some(Order::Greater),
+        operators::GREATER_EQUALS => Some(Order::GreaterOrEqual),
+        _ => None,
+    }
+}
+
+/// The words of a ranking (highest first) that stand so to one of them.
+fn ranked(ranks: &[&str], order: Order, text: &str) -> Vec<Fixed> {
+    let rank = |word: &str| ranks.iter().position(|known| *known == word).map(std::cmp::Reverse);
+    let words = ranks.iter().filter(|word| order.holds(rank(word).cmp(&rank(text))));
+    words.map(|word| Fixed::Text((*word).into())).collect()
+}
+
+fn shown(fixed: &Fixed) -> &'static str {
+    match fixed {
+        Fixed::Text(_) => "text",
+        Fixed::Int(_) | Fixed::Float(_) => "a number",
+        Fixed::Bool(_) => "true or false",
+        Fixed::Time(_) => "a time",
+        Fixed::Ip(_) => "an address",
+        Fixed::Net(_) => "a network",
+    }
+}

@@ -1,0 +1,215 @@
+//! Conditions: CEL expressions over the fields of an event, checked when they are read.
+//!
+//! A condition compares fields with fixed values or with each other: `==`, `!=`, `<`, `<=`, `>`, `>=`,
+//! `in [...]`, joined by `&&`, `||`, `!` and parentheses. `cidr(source.ip, "192.0.2.0/24")` asks for
+//! a network (or one of a list), `domain(source.fqdn, "example.com")` for a name or any below it, in
+//! a domain, the host of a URL or a mail address. Text has `.contains()`, `.startsWith()`,
+//! `.endsWith()`, `.matches()` (a regular expression found anywhere), `.size()` and `.lowerAscii()`.
+//! Times compare with RFC 3339 text, with or without `timestamp("...")`. `has(source.ip)` asks
+//! whether a field is there. `extra.name` and `extra["any name"]` are compared as they came: a
+//! number also with text that spells it.
+//!
+//! What would surprise you: a comparison with a field that is absent is false, also `!=`; `!` of it
+//! is true. Fixed values are brought into the form fields have, so `malware.name == "Conficker"`
+//! finds `conficker`. Severities and TLP labels are ordered: `severity >= "high"` is high or critical,
+//! `tlp >= "amber"` is amber or more restricted.
+
+mod bounds;
+mod compile;
+mod test;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use concert_model::{Event, Field, OpenEvent, Problem, Value};
+
+pub use bounds::{Bounds, Span};
+use test::{Order, Test};
+
+/// Longest condition.
+pub const TEXT_BYTES_MAX: usize = 8 * 1024;
+/// Deepest nesting of a condition.
+pub const NESTING_MAX: usize = 64;
+
+/// A condition over events, ready to be asked.
+#[derive(Debug)]
+pub struct Condition {
+    text: String,
+    node: Node,
+}
+
+/// One step of a condition.
+#[derive(Debug)]
+enum Node {
+    Always(bool),
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+    Has(Name),
+    Test { name: Name, lower: bool, test: Test },
+    Pair { left: Name, order: Order, right: Name },
+}
+
+/// A field by number, or an `extra.*` field by name because its number differs between batches.
+#[derive(Debug)]
+enum Name {
+    Field(Field),
+    Extra { name: Box<str>, last: AtomicU16 },
+}
+
+impl Condition {
+    /// Reads a condition. All mistakes are told, each with the byte of the text where it stands.
+    pub fn compile(text: &str) -> Result<Condition, Vec<(usize, Problem)>> {
+        compile::compile(text).map(|node| Condition { text: text.to_owned(), node })
+    }
+
+    /// The text it was read from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it holds for an event.
+    pub fn holds(&self, event: &Event<'_>) -> bool {
+        self.node.holds(event)
+    }
+
+    /// Whether it holds for an event that is still being filled.
+    pub fn holds_open(&self, event: &OpenEvent<'_>) -> bool {
+        self.node.holds(event)
+    }
+
+    /// What every event for which it holds has in common, for skipping data that cannot matter.
+    pub fn bounds(&self) -> Bounds {
+        Bounds::of(&self.node)
+    }
+
+    /// The fields of the table that it looks at, each once.
+    pub fn fields(&self) -> Vec<Field> {
+        let mut fields = Vec::new();
+        self.node.each_name(&mut |name| {
+            if let Name::Field(field) = name {
+                fields.push(*field);
+            }
+        });
+        fields.sort_unstable();
+        fields.dedup();
+        fields
+    }
+
+    /// The `extra.*` names that it looks at, without the prefix, each once.
+    pub fn extra_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        self.node.each_name(&mut |name| {
+            if let Name::Extra { name, .. } = name {
+                names.push(name.to_string());
+            }
+        });
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// Where values come from: a finished event, or one being filled.
+trait Look {
+    fn value(&self, field: Field) -> Option<Value<'_>>;
+    fn has(&self, field: Field) -> bool;
+    fn extra_name(&self, field: Field) -> &str;
+    fn find_extra(&self, name: &str) -> Option<Field>;
+}
+
+impl Look for Event<'_> {
+    fn value(&self, field: Field) -> Option<Value<'_>> {
+        self.get(field)
+    }
+    fn has(&self, field: Field) -> bool {
+        self.get(field).is_some()
+    }
+    fn extra_name(&self, field: Field) -> &str {
+        Event::extra_name(self, field)
+    }
+    fn find_extra(&self, name: &str) -> Option<Field> {
+        Event::find_extra(self, name)
+    }
+}
+
+impl Look for OpenEvent<'_> {
+    fn value(&self, field: Field) -> Option<Value<'_>> {
+        self.get(field)
+    }
+    fn has(&self, field: Field) -> bool {
+        OpenEvent::has(self, field)
+    }
+    fn extra_name(&self, field: Field) -> &str {
+        self.batch().extra_name(field)
+    }
+    fn find_extra(&self, name: &str) -> Option<Field> {
+        self.batch().find_extra(name)
+    }
+}
+
+impl Name {
+    fn extra(name: &str) -> Name {
+        Name::Extra { name: name.into(), last: AtomicU16::new(0) }
+    }
+
+    /// The number in this batch. The number an extra name had last is tried before its name is hashed.
+    fn number(&self, event: &impl Look) -> Option<Field> {
+        match self {
+            Name::Field(field) => Some(*field),
+            Name::Extra { name, last } => {
+                let guess = Field(last.load(Ordering::Relaxed));
+                if guess.is_extra() && event.extra_name(guess) == &**name {
+                    return Some(guess);
+                }
+                let field = event.find_extra(name)?;
+                last.store(field.0, Ordering::Relaxed);
+                Some(field)
+            }
+        }
+    }
+
+    fn value<'e>(&self, event: &'e impl Look) -> Option<Value<'e>> {
+        event.value(self.number(event)?)
+    }
+}
+
+impl Node {
+    fn holds(&self, event: &impl Look) -> bool {
+        match self {
+            Node::Always(truth) => *truth,
+            Node::All(nodes) => nodes.iter().all(|node| node.holds(event)),
+            Node::Any(nodes) => nodes.iter().any(|node| node.holds(event)),
+            Node::Not(node) => !node.holds(event),
+            Node::Has(name) => name.number(event).is_some_and(|field| event.has(field)),
+            Node::Test { name, lower: false, test } => name.value(event).is_some_and(|value| test.holds(&value)),
+            Node::Test { name, lower: true, test } => match name.value(event) {
+                Some(Value::Text(text) | Value::Json(text)) => test.holds(&Value::Text(lower(text))),
+                _ => false,
+            },
+            Node::Pair { left, order, right } => match (left.value(event), right.value(event)) {
+                (Some(left), Some(right)) => test::compare(&left, &right).is_some_and(|found| order.holds(found)),
+                _ => false,
+            },
+        }
+    }
+
+    fn each_name<'n>(&'n self, tell: &mut dyn FnMut(&'n Name)) {
+        match self {
+            Node::Always(_) => {}
+            Node::All(nodes) | Node::Any(nodes) => nodes.iter().for_each(|node| node.each_name(tell)),
+            Node::Not(node) => node.each_name(tell),
+            Node::Has(name) | Node::Test { name, .. } => tell(name),
+            Node::Pair { left, right, .. } => {
+                tell(left);
+                tell(right);
+            }
+        }
+    }
+}
+
+fn lower(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) { text.to_ascii_lowercase().into() } else { text }
+}
