@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 use concert_model::keys::{Reading, Setting};
 use concert_model::{Keys, Problem};
+use concert_pipeline::judge::Dedup;
+use concert_pipeline::render::Templates;
 
 use crate::problems::{Failure, sort_by_place};
 
@@ -40,6 +42,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Data about addresses.
     pub lookup: Lookup,
+    /// When an event is a repeat of another, for feeds that do not say their own.
+    pub dedup: Dedup,
     /// Safety catches of delivering.
     pub deliver: Deliver,
     /// The feeds, in the order they are written.
@@ -48,6 +52,8 @@ pub struct Settings {
     pub notices: Vec<Notice>,
     /// The ways out, by name.
     pub vias: BTreeMap<String, Via>,
+    /// Subjects and texts of notices, by language.
+    pub templates: Templates,
 }
 
 /// Everything that one reading of the settings gives.
@@ -80,12 +86,14 @@ impl Settings {
         let file = |which: &str| outside.file(which);
         let reading = Reading::new(&fetch).with_files(&file);
         let layers = tables.iter().map(|(source, table)| (*source, table.as_table() as _)).collect();
-        let settings = Settings::from_keys(dir, Keys::root(&reading, layers));
+        let (templates, template_problems) = files::templates(&dir);
+        let settings = Settings::from_keys(dir, Keys::root(&reading, layers), templates);
         let gathered = reading.finish();
         // With a file unread, whatever it should have held would be told as missing.
         if problems.is_empty() {
             problems = gathered.problems;
         }
+        problems.extend(template_problems);
         sort_by_place(&mut problems);
         problems.dedup();
         let mut seen = BTreeSet::new();
@@ -93,18 +101,20 @@ impl Settings {
         Ok(Loaded { settings, problems, warnings: outside.warnings(), keys })
     }
 
-    fn from_keys(dir: PathBuf, mut root: Keys<'_>) -> Settings {
+    fn from_keys(dir: PathBuf, mut root: Keys<'_>, templates: Templates) -> Settings {
         let site = Site::read(root.table("site"));
         let serve = Serve::read(root.table("serve"));
         let store = Store::read(root.table("store"));
         let limits = Limits::read(root.table("limits"));
         let lookup = Lookup::read(root.table("lookup"), &dir);
         let deliver = Deliver::read(root.table("deliver"));
-        let feeds = feed::read_all(root.tables("feed"), &dir, &limits);
+        let dedup = dedup(root.table("dedup"));
+        let around = feed::Around { dir: &dir, limits: &limits, dedup: &dedup };
+        let feeds = feed::read_all(root.tables("feed"), &around);
         let vias = via::read_all(root.table("via"), &dir, &site);
-        let notices = notice::read_all(root.tables("notice"), &vias);
+        let notices = notice::read_all(root.tables("notice"), &vias, &templates);
         root.finish();
-        Settings { dir, site, serve, store, limits, lookup, deliver, feeds, notices, vias: vias.good }
+        Settings { dir, site, serve, store, limits, lookup, dedup, deliver, feeds, notices, vias: vias.good, templates }
     }
 
     /// Where the site keeps what it knows.
@@ -121,6 +131,13 @@ impl Settings {
     pub fn notice(&self, name: &str) -> Option<&Notice> {
         self.notices.iter().find(|notice| notice.name == name)
     }
+}
+
+/// A table of its own, for all feeds or for one.
+fn dedup(mut keys: Keys<'_>) -> Dedup {
+    let dedup = Dedup::read(&mut keys);
+    keys.finish();
+    dedup
 }
 
 /// How the program calls itself towards servers.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use concert_model::keys::Secret;
 use concert_model::{Field, Keys, Value, taxonomy};
+use concert_pipeline::judge::Dedup;
 use concert_pipeline::parse::{Fixed, Parser};
 use concert_transport::Collector;
 use encoding_rs::Encoding;
@@ -32,6 +33,8 @@ pub struct Feed {
     /// What every event gets where it has no value of its own (name, provider, label, `constant`), and
     /// the zone of times that name none.
     pub fixed: Fixed,
+    /// When an event is a repeat of another: the feed's own `dedup`, else the site's.
+    pub dedup: Dedup,
     /// How many events to expect.
     pub expect: Option<Expect>,
     /// After this long without a report the feed is shown as stale.
@@ -72,28 +75,48 @@ pub struct Expect {
     pub every: Duration,
 }
 
-/// Every feed. One with mistakes is left out; its mistakes are told.
-pub(super) fn read_all(tables: Vec<Keys<'_>>, dir: &Path, limits: &Limits) -> Vec<Feed> {
-    let mut taken = BTreeSet::new();
-    tables.into_iter().filter_map(|keys| read(keys, dir, limits, &mut taken)).collect()
+/// What of the site a feed depends on.
+pub(super) struct Around<'a> {
+    pub(super) dir: &'a Path,
+    pub(super) limits: &'a Limits,
+    pub(super) dedup: &'a Dedup,
 }
 
-fn read(mut keys: Keys<'_>, dir: &Path, limits: &Limits, taken: &mut BTreeSet<String>) -> Option<Feed> {
+/// Every feed. One with mistakes is left out; its mistakes are told.
+pub(super) fn read_all(tables: Vec<Keys<'_>>, site: &Around<'_>) -> Vec<Feed> {
+    let mut taken = BTreeSet::new();
+    tables.into_iter().filter_map(|keys| read(keys, site, &mut taken)).collect()
+}
+
+fn read(mut keys: Keys<'_>, site: &Around<'_>, taken: &mut BTreeSet<String>) -> Option<Feed> {
     let name = unique_name(&mut keys, "what the feed is called", taken);
     let provider = keys.text_or("provider", "", "who makes the reports");
     let tlp = tlp(&mut keys);
+    let own_dedup = super::dedup(keys.table("dedup"));
+    let dedup = if keys.has("dedup") { own_dedup } else { site.dedup.clone() };
     let expect = expect(keys.table("expect"));
     let stale_after =
         keys.duration_or("stale_after", "2d", "after this long without a report the feed is shown as stale");
     let encoding = encoding(&mut keys);
     let shown = name.as_deref().unwrap_or("feed");
-    let collect = collect(keys.table("collect"), shown, dir, limits);
+    let collect = collect(keys.table("collect"), shown, site);
     let parser = parser(&mut keys);
     let fixed = fixed(&mut keys, name.as_deref().unwrap_or_default(), &provider, tlp);
     // With an unknown parser nobody can say which keys are wrong.
     let (parser_name, parser) = parser?;
     keys.finish();
-    Some(Feed { name: name?, provider, parser_name, parser, collect: collect?, fixed, expect, stale_after, encoding })
+    Some(Feed {
+        name: name?,
+        provider,
+        parser_name,
+        parser,
+        collect: collect?,
+        fixed,
+        dedup,
+        expect,
+        stale_after,
+        encoding,
+    })
 }
 
 /// The parser and its settings, which stand in the feed's own table.
@@ -110,7 +133,7 @@ fn parser(keys: &mut Keys<'_>) -> Option<(String, Arc<dyn Parser>)> {
 }
 
 /// `collect = { type = ..., ... }`. `None` when it has a mistake.
-fn collect(mut keys: Keys<'_>, feed: &str, dir: &Path, limits: &Limits) -> Option<Collect> {
+fn collect(mut keys: Keys<'_>, feed: &str, site: &Around<'_>) -> Option<Collect> {
     if keys.is_empty() {
         return Some(Collect::Nothing);
     }
@@ -131,9 +154,9 @@ fn collect(mut keys: Keys<'_>, feed: &str, dir: &Path, limits: &Limits) -> Optio
     };
     let setup = concert_transport::collect::Setup {
         feed: feed.to_owned(),
-        site_dir: dir.to_owned(),
-        report_bytes_max: limits.report,
-        file_bytes_max: limits.file,
+        site_dir: site.dir.to_owned(),
+        report_bytes_max: site.limits.report,
+        file_bytes_max: site.limits.file,
         user_agent: super::USER_AGENT.to_owned(),
     };
     let collector = (listed.read)(&mut keys, &setup);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use concert_model::Problem;
 use concert_model::keys::Source;
+use concert_pipeline::render::Templates;
 use toml_edit::Document;
 
 use crate::problems::Failure;
@@ -27,6 +28,8 @@ const FILE_BYTES_MAX: u64 = 8 << 20;
 const FILES_MAX: usize = 1000;
 /// Largest file that a setting names, such as a schema.
 const NAMED_FILE_BYTES_MAX: u64 = 64 << 20;
+/// Largest template.
+const TEMPLATE_BYTES_MAX: u64 = 1 << 20;
 /// Largest secret.
 const SECRET_BYTES_MAX: u64 = 64 << 10;
 
@@ -75,6 +78,39 @@ fn read_capped(path: &Path, bytes_max: u64) -> Result<String, String> {
         return Err(format!("{} is larger than {bytes_max} bytes", path.display()));
     }
     Ok(text)
+}
+
+/// The built-in templates and those of `templates/<language>/`; its mistakes are told by `check`.
+pub(super) fn templates(dir: &Path) -> (Templates, Vec<Problem>) {
+    let mut templates = Templates::new();
+    let mut problems = Vec::new();
+    for language in folders_in(&dir.join("templates")) {
+        let folder = dir.join("templates").join(&language);
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        let mut names: Vec<String> =
+            entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).take(FILES_MAX).collect();
+        names.retain(|name| name.ends_with(".j2") && !name.starts_with('.'));
+        names.sort();
+        for name in names {
+            match read_capped(&folder.join(&name), TEMPLATE_BYTES_MAX) {
+                Ok(text) => templates.add(&language, &name, text),
+                Err(why) => problems.push(Problem::new(why).at(format!("templates/{language}/{name}"))),
+            }
+        }
+    }
+    problems.extend(templates.check());
+    (templates, problems)
+}
+
+/// Names of the folders of a folder, sorted.
+fn folders_in(dir: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let folders = entries.flatten().filter(|entry| entry.path().is_dir());
+    let mut names: Vec<String> =
+        folders.filter_map(|entry| entry.file_name().into_string().ok()).take(FILES_MAX).collect();
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    names
 }
 
 /// Parses each file. A file that is not TOML is a problem with its place, and left out.

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use concert_model::problem::nearest;
 use concert_model::{Field, Keys};
 use concert_pipeline::group::schedule::When;
+use concert_pipeline::render::{Columns, Listed, Templates, read_format};
 
 use super::via::Vias;
 use super::{hint_of, unique_name};
@@ -26,17 +28,15 @@ pub struct Notice {
     /// A problem not seen for this time is over; seen again it is a relapse.
     pub clean_after: Duration,
     /// Format of the events.
-    pub format: String,
-    /// Fields to write, in order; those that occur when empty.
-    pub columns: Vec<String>,
+    pub format: &'static Listed,
+    /// What of the events is written.
+    pub columns: Columns,
     /// Name of the way out.
     pub via: String,
     /// Only events for which this holds.
     pub condition: Option<String>,
-    /// Language of the templates.
+    /// Language of the text where the party has not said its own.
     pub language: String,
-    /// First part of the names of the templates.
-    pub template: String,
     /// Blind copies.
     pub bcc: Vec<String>,
 }
@@ -58,12 +58,12 @@ const ADDRESSES_MAX: usize = 50;
 const GROUP_FIELDS_MAX: usize = 8;
 
 /// Every notice. One with mistakes is left out; its mistakes are told.
-pub(super) fn read_all(tables: Vec<Keys<'_>>, vias: &Vias) -> Vec<Notice> {
+pub(super) fn read_all(tables: Vec<Keys<'_>>, vias: &Vias, templates: &Templates) -> Vec<Notice> {
     let mut taken = BTreeSet::new();
-    tables.into_iter().filter_map(|keys| read(keys, vias, &mut taken)).collect()
+    tables.into_iter().filter_map(|keys| read(keys, vias, templates, &mut taken)).collect()
 }
 
-fn read(mut keys: Keys<'_>, vias: &Vias, taken: &mut BTreeSet<String>) -> Option<Notice> {
+fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut BTreeSet<String>) -> Option<Notice> {
     let name = unique_name(&mut keys, "what the notice is called", taken);
     let group_by = group_by(&mut keys);
     let to = recipient(&mut keys);
@@ -71,12 +71,18 @@ fn read(mut keys: Keys<'_>, vias: &Vias, taken: &mut BTreeSet<String>) -> Option
     let or_at_events = keys.number_in("or_at_events", 1..=10_000_000, "due as soon as so many events wait");
     let remind_after = keys.duration_or("remind_after", "7d", "the same problem is told again only after this time");
     let clean_after = keys.duration_or("clean_after", "7d", "a problem not seen for this time is over");
-    let format = format(&mut keys);
-    let columns = columns(&mut keys);
+    let format = read_format(&mut keys);
+    let columns = Columns::read(&mut keys);
     let via = via(&mut keys, vias);
     let condition = keys.text("if", "only events for which this condition holds");
     let language = keys.text_or("language", "en", "language of the templates, a folder in templates/");
-    let template = keys.text_or("template", "notice", "templates to use: NAME.subject.j2, NAME.txt.j2, NAME.html.j2");
+    if !templates.speaks(&language) {
+        keys.problem(
+            "language",
+            format!("there are no templates in `{language}`"),
+            format!("put them into templates/{language}/"),
+        );
+    }
     let bcc = keys.texts("bcc", "addresses of blind copies");
     check_addresses(&keys, "bcc", &bcc);
     if let (Some(via), Recipient::Target) = (via.as_ref().and_then(|name| vias.good.get(name)), &to)
@@ -93,12 +99,11 @@ fn read(mut keys: Keys<'_>, vias: &Vias, taken: &mut BTreeSet<String>) -> Option
         or_at_events,
         remind_after,
         clean_after,
-        format: format?,
+        format,
         columns,
         via: via?,
         condition,
         language,
-        template,
         bcc,
     })
 }
@@ -125,22 +130,14 @@ fn group_by(keys: &mut Keys<'_>) -> Vec<String> {
     names
 }
 
-fn columns(keys: &mut Keys<'_>) -> Vec<String> {
-    let names = keys.texts("columns", "fields to write, in order; those that occur without it");
-    check_fields(keys, "columns", &names);
-    names
-}
-
 /// Tells names that no event can have.
 fn check_fields(keys: &Keys<'_>, key: &str, names: &[String]) {
-    let own = ["event.id", "report.id"];
     for name in names {
         let extra = name.strip_prefix("extra.").is_some_and(|rest| !rest.is_empty());
-        if extra || Field::named(name).is_some() || key == "columns" && own.contains(&name.as_str()) {
+        if extra || Field::named(name).is_some() {
             continue;
         }
-        let known: Vec<&str> = Field::all().map(Field::name).collect();
-        let near = concert_model::problem::nearest(name, known);
+        let near = nearest(name, Field::all().map(Field::name));
         let hint = near.map_or(String::new(), |near| format!("did you mean `{near}`?"));
         keys.problem(key, format!("`{name}` is not a field of events"), hint);
     }
@@ -175,16 +172,6 @@ pub(super) fn is_address(text: &str) -> bool {
         |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>' | '"' | '(' | ')' | '@');
     let good = |part: &str| !part.is_empty() && !part.contains(bad) && !part.starts_with('.') && !part.ends_with('.');
     text.len() <= 254 && good(local) && good(domain)
-}
-
-fn format(keys: &mut Keys<'_>) -> Option<String> {
-    let word = keys.text_or("format", "csv", "format of the events");
-    let known = super::catalogue::formats();
-    if known.contains(&word.as_str()) {
-        return Some(word);
-    }
-    keys.problem("format", format!("there is no format `{word}`"), hint_of(&word, &known));
-    None
 }
 
 fn via(keys: &mut Keys<'_>, vias: &Vias) -> Option<String> {
