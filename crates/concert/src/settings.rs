@@ -8,6 +8,7 @@
 mod catalogue;
 mod feed;
 mod files;
+mod lone;
 mod notice;
 mod site;
 mod via;
@@ -24,6 +25,7 @@ use crate::problems::{Failure, sort_by_place};
 
 pub use feed::{Collect, Expect, Feed};
 pub use files::LoadFor;
+pub use lone::lone_parser;
 pub use notice::{Notice, Recipient};
 pub use site::{Deliver, Limits, Lookup, Serve, Site, Store};
 pub use via::Via;
@@ -125,6 +127,15 @@ impl Settings {
     /// The feed of this name.
     pub fn feed(&self, name: &str) -> Option<&Feed> {
         self.feeds.iter().find(|feed| feed.name == name)
+    }
+
+    /// The feed of this name, which somebody asked for.
+    pub fn need_feed(&self, name: &str) -> Result<&Feed, Failure> {
+        self.feed(name).ok_or_else(|| {
+            let known: Vec<&str> = self.feeds.iter().map(|feed| feed.name.as_str()).collect();
+            let hint = if known.is_empty() { "the settings have no feeds".to_owned() } else { hint_of(name, &known) };
+            Failure::usage(Problem::new(format!("there is no feed `{name}`")).hint(hint))
+        })
     }
 
     /// The notice of this name.

@@ -7,9 +7,13 @@
 
 mod check;
 mod completions;
+mod init;
 mod man;
+mod parse;
 mod settings;
 
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -64,10 +68,14 @@ pub enum LogFormat {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Make a new site: commented settings, folders, keys
+    Init(init::Args),
     /// Tell all mistakes in the settings; with --live also talk to every peer
     Check(check::Args),
     /// Show every setting in force, where it comes from and what it means
     Settings(settings::Args),
+    /// Turn a report into events without keeping anything
+    Parse(parse::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Write manual pages
@@ -76,8 +84,10 @@ enum Command {
 
 fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
     match command {
+        Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args, site),
         Command::Settings(args) => settings::run(&args, site),
+        Command::Parse(args) => parse::run(&args, site),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }
@@ -128,6 +138,19 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| crate::problems::outside("no threads can be started", &error))
+}
+
+/// A file for the time being, which has no name and so is gone when it is closed.
+pub(crate) fn nameless_file() -> std::io::Result<File> {
+    for attempt in 0..100u32 {
+        let path = std::env::temp_dir().join(format!("concert-{}-{attempt}", std::process::id()));
+        match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(file) => return std::fs::remove_file(&path).map(|()| file),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(std::io::Error::other("no free name for a temporary file"))
 }
 
 #[cfg(test)]

@@ -11,9 +11,8 @@ use std::time::Duration;
 use concert_model::keys::Secret;
 use concert_model::{Field, Keys, Value, taxonomy};
 use concert_pipeline::judge::Dedup;
-use concert_pipeline::parse::{Fixed, Parser};
+use concert_pipeline::parse::{Fixed, Parser, unpack};
 use concert_transport::Collector;
-use encoding_rs::Encoding;
 
 use super::site::Limits;
 use super::{hint_of, unique_name};
@@ -39,8 +38,8 @@ pub struct Feed {
     pub expect: Option<Expect>,
     /// After this long without a report the feed is shown as stale.
     pub stale_after: Duration,
-    /// Encoding of its text, where it is known.
-    pub encoding: Option<&'static Encoding>,
+    /// What is unpacked from its reports, and how much.
+    pub unpack: unpack::Limits,
 }
 
 /// How the reports of a feed come in.
@@ -97,7 +96,7 @@ fn read(mut keys: Keys<'_>, site: &Around<'_>, taken: &mut BTreeSet<String>) -> 
     let expect = expect(keys.table("expect"));
     let stale_after =
         keys.duration_or("stale_after", "2d", "after this long without a report the feed is shown as stale");
-    let encoding = encoding(&mut keys);
+    let unpack = unpack_limits(&mut keys, site.limits);
     let shown = name.as_deref().unwrap_or("feed");
     let collect = collect(keys.table("collect"), shown, site);
     let parser = parser(&mut keys);
@@ -115,7 +114,7 @@ fn read(mut keys: Keys<'_>, site: &Around<'_>, taken: &mut BTreeSet<String>) -> 
         dedup,
         expect,
         stale_after,
-        encoding,
+        unpack,
     })
 }
 
@@ -209,12 +208,11 @@ fn expect(mut keys: Keys<'_>) -> Option<Expect> {
     Some(Expect { at_least, at_most, every })
 }
 
-/// The label of an encoding as the web knows it (`windows-1251`, `shift_jis`).
-fn encoding(keys: &mut Keys<'_>) -> Option<&'static Encoding> {
-    let label = keys.text("encoding", "encoding of the text in the reports; found out without it")?;
-    let encoding = Encoding::for_label(label.as_bytes());
-    if encoding.is_none() {
-        keys.problem("encoding", format!("`{label}` is not an encoding"), "write it like utf-8 or windows-1251");
-    }
-    encoding
+/// `parts` and `part_names` of the feed, within the caps of the site.
+fn unpack_limits(keys: &mut Keys<'_>, limits: &Limits) -> unpack::Limits {
+    let mut unpack = unpack::Limits::read(keys);
+    unpack.bytes = limits.unpacked;
+    unpack.members = limits.members;
+    unpack.depth = limits.depth;
+    unpack
 }

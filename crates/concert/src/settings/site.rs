@@ -1,6 +1,7 @@
 //! The small sections: `[site]`, `[serve]`, `[store]`, `[limits]`, `[lookup]`, `[deliver]`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -150,12 +151,10 @@ pub struct Limits {
     pub file: u64,
     /// Bytes of one report after unpacking archives.
     pub unpacked: u64,
-    /// Members of all archives in one report.
-    pub members: u64,
-    /// Parts of one mail.
-    pub parts: u64,
+    /// Members of all archives and parts of all mails in one report.
+    pub members: usize,
     /// Archives inside archives.
-    pub depth: u64,
+    pub depth: usize,
 }
 
 impl Limits {
@@ -164,9 +163,14 @@ impl Limits {
             report: keys.size_or("report", "64MiB", "largest report taken from a network"),
             file: keys.size_or("file", "4GiB", "largest report taken from a folder or by `concert ingest`"),
             unpacked: keys.size_or("unpacked", "16GiB", "most bytes of one report after unpacking archives"),
-            members: keys.number_or("members", 1000, 1..=100_000, "most members of all archives in one report"),
-            parts: keys.number_or("parts", 1000, 1..=100_000, "most parts of one mail"),
-            depth: keys.number_or("depth", 2, 0..=8, "how deep archives may stand inside archives"),
+            members: count(
+                &mut keys,
+                "members",
+                1000,
+                1..=100_000,
+                "most members of archives and parts of mails in one report",
+            ),
+            depth: count(&mut keys, "depth", 2, 0..=8, "how deep archives may stand inside archives"),
         };
         for (name, size) in [("report", limits.report), ("file", limits.file), ("unpacked", limits.unpacked)] {
             if size == 0 {
@@ -176,6 +180,12 @@ impl Limits {
         keys.finish();
         limits
     }
+}
+
+/// A number that counts things in memory.
+fn count(keys: &mut Keys<'_>, name: &str, default: u32, range: RangeInclusive<u64>, about: &str) -> usize {
+    let given = keys.number_or(name, u64::from(default), range, about);
+    usize::try_from(given).unwrap_or(usize::MAX)
 }
 
 /// Data about addresses, from local files, and reverse DNS.

@@ -1,0 +1,109 @@
+//! `concert init DIR`: a new site with commented settings, its folders and its key.
+//!
+//! Nothing is ever overwritten: a folder that has a `concert.toml` or `data/` already is refused, and
+//! an existing folder without them (a checkout with other files) is only added to.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use concert_model::Problem;
+
+use crate::problems::{Exit, Failure, outside};
+
+/// The settings of a new site.
+const SETTINGS: &str = include_str!("init/concert.toml");
+
+/// Make a new site.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert init cert-site\n  concert check --site cert-site")]
+pub(super) struct Args {
+    /// The folder of the new site; it is made.
+    dir: PathBuf,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let dir = &args.dir;
+    for taken in ["concert.toml", "data"] {
+        if dir.join(taken).symlink_metadata().is_ok() {
+            let what = format!("{} is a site already: it has {taken}", dir.display());
+            return Err(Failure::usage(Problem::new(what).hint("nothing was changed; choose another folder")));
+        }
+    }
+    make_folder(dir, 0o755)?;
+    for (name, mode) in
+        [("data", 0o700), ("secrets", 0o700), ("in", 0o755), ("out", 0o755), ("conf.d", 0o755), ("templates", 0o755)]
+    {
+        make_folder(&dir.join(name), mode)?;
+    }
+    make_file(&dir.join("data/site.key"), 0o600, &new_key()?)?;
+    // The settings come last: a site that has them is complete.
+    make_file(&dir.join("concert.toml"), 0o644, SETTINGS.as_bytes())?;
+    let next =
+        format!("made a site in {0}\nnext: edit {0}/concert.toml, then `concert check --site {0}`\n", dir.display());
+    std::io::stderr().write_all(next.as_bytes()).ok();
+    Ok(Exit::Done)
+}
+
+fn make_folder(path: &Path, mode: u32) -> Result<(), Failure> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(mode).create(path).map_err(|error| outside(path.display(), &error))
+}
+
+fn make_file(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| outside(path.display(), &error);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+/// The seed of the site's Ed25519 key: 32 random bytes, written as 64 hex digits and a line end.
+fn new_key() -> Result<Vec<u8>, Failure> {
+    let mut seed = [0u8; 32];
+    getrandom::fill(&mut seed).map_err(|error| {
+        Failure::outside(Problem::new(format!("the machine gives no random bytes for the site's key: {error}")))
+    })?;
+    let mut text: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+    text.push('\n');
+    Ok(text.into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::settings::{LoadFor, Settings};
+
+    #[test]
+    fn a_new_site_has_no_mistakes_and_is_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("site");
+        assert_eq!(run(&Args { dir: dir.clone() }), Ok(Exit::Done));
+        let loaded = Settings::read(&dir, LoadFor::Run).unwrap();
+        assert_eq!(loaded.problems, []);
+        let mode = |name: &str| fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode("data"), mode("secrets"), mode("data/site.key")), (0o700, 0o700, 0o600));
+        let key = fs::read_to_string(dir.join("data/site.key")).unwrap();
+        assert_eq!((key.len(), key.trim_end().len()), (65, 64));
+        let again = run(&Args { dir: dir.clone() }).unwrap_err();
+        assert_eq!(again.exit, Exit::Usage);
+        assert_eq!(fs::read_to_string(dir.join("data/site.key")).unwrap(), key);
+    }
+
+    /// Every commented example line is a setting that would be accepted.
+    #[test]
+    fn the_examples_in_the_comments_load_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("site");
+        run(&Args { dir: dir.clone() }).unwrap();
+        let text: Vec<&str> = SETTINGS.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect();
+        fs::write(dir.join("concert.toml"), text.join("\n")).unwrap();
+        let loaded = Settings::read(&dir, LoadFor::Look).unwrap();
+        assert_eq!(loaded.problems, []);
+        assert!(loaded.settings.feeds.len() >= 5 && loaded.settings.notices.len() >= 2);
+    }
+}
