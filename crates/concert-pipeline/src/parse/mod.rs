@@ -8,6 +8,7 @@ pub mod bruteforceblocker;
 pub mod cins_army;
 pub mod complaint;
 pub mod country;
+pub mod csv;
 pub mod cymru_bogons;
 pub mod dataplane;
 pub mod dshield_block;
@@ -92,6 +93,7 @@ pub const ALL: &[&Listed] = &[
     &bruteforceblocker::LISTED,
     &cins_army::LISTED,
     &complaint::LISTED,
+    &csv::LISTED,
     &cymru_bogons::LISTED,
     &dataplane::LISTED,
     &dshield_block::LISTED,

@@ -53,13 +53,23 @@ pub struct Limits {
     pub depth: usize,
     /// Which parts of a mail are read.
     pub parts: Parts,
+    /// The encoding of all text, whatever is stated.
+    pub encoding: Option<&'static Encoding>,
     /// Names of the members and attachments that are read, with `*` for any text; all where empty.
     pub names: Vec<String>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 4 << 30, ratio: 200, members: 1000, depth: 2, parts: Parts::Attachments, names: Vec::new() }
+        Self {
+            bytes: 4 << 30,
+            ratio: 200,
+            members: 1000,
+            depth: 2,
+            parts: Parts::Attachments,
+            encoding: None,
+            names: Vec::new(),
+        }
     }
 }
 
@@ -246,7 +256,7 @@ impl Unpacking<'_> {
                 let mut text = BufReader::with_capacity(BUFFER_BYTES, wide::Narrow::new(reader, encoding));
                 self.give(&mut text, place, None);
             }
-            Wrapping::None | Wrapping::Zip => match place.charset {
+            Wrapping::None | Wrapping::Zip => match self.limits.encoding.or(place.charset) {
                 // Not one byte for one ASCII character, so lines cannot be found in it.
                 Some(charset) if !charset.is_ascii_compatible() => {
                     let mut text = BufReader::with_capacity(BUFFER_BYTES, wide::Narrow::new(reader, charset));
