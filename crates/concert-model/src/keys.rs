@@ -174,6 +174,23 @@ impl<'a> Keys<'a> {
         self.reading.problem(Problem::new(what).at(place).hint(hint));
     }
 
+    /// Adds a mistake inside the text of a key, so many bytes behind its opening quote.
+    pub fn problem_in(&self, name: &str, offset: usize, what: impl Into<String>, hint: impl Into<String>) {
+        let place = self.layers.iter().find_map(|(source, table)| {
+            let start = table.get(name)?.span()?.start;
+            let text = source.text.get(start..)?;
+            let quote = if text.starts_with("\"\"\"") || text.starts_with("'''") { 3 } else { 1 };
+            // A line end right behind three quotes is not part of the text.
+            let line_end = match text.get(quote..)? {
+                rest if quote == 3 && rest.starts_with("\r\n") => 2,
+                rest if quote == 3 && rest.starts_with('\n') => 1,
+                _ => 0,
+            };
+            Some(source.place(start + quote + line_end + offset))
+        });
+        self.reading.problem(Problem::new(what).at(place.unwrap_or_else(|| self.place())).hint(hint));
+    }
+
     /// Where a key is written.
     pub fn key_place(&self, name: &str) -> Option<String> {
         self.layers.iter().find_map(|(source, table)| {
@@ -570,6 +587,17 @@ mod tests {
             "concert.toml:2:1: unknown key `recipents` in [deliver]\n  hint: did you mean `recipients`?"
         );
         assert!(problems[0].starts_with("concert.toml:3:1: `5 parsecs` is not a duration"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_mistake_inside_a_text_has_its_own_place() {
+        let problems = read("if = 'a == b'\nlong = \"\"\"\none\ntwo\"\"\"\n", |root| {
+            root.text("if", "a condition");
+            root.text("long", "a long text");
+            root.problem_in("if", 5, "x", "");
+            root.problem_in("long", 4, "y", "");
+        });
+        assert_eq!(problems, ["concert.toml:1:12: x", "concert.toml:4:1: y"]);
     }
 
     #[test]
