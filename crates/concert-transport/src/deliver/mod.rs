@@ -5,6 +5,7 @@
 
 pub mod file;
 pub mod irc;
+pub mod smtp;
 
 use std::path::PathBuf;
 
@@ -39,7 +40,7 @@ pub struct Listed {
 }
 
 /// Every way out.
-pub const ALL: &[Listed] = &[file::LISTED, irc::LISTED];
+pub const ALL: &[Listed] = &[smtp::LISTED, file::LISTED, irc::LISTED];
 
 #[cfg(test)]
 pub(crate) mod tests {

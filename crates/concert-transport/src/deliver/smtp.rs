@@ -1,0 +1,248 @@
+//! `type = "smtp"`: notices as mail, handed to one mail server that takes them further.
+//!
+//! The bytes of a mail are made once and stay the same, Message-ID included, however often it is
+//! sent. Blind copies stand in the envelope alone. An answer that concerns the mail decides its fate
+//! (4xx later, 5xx never); trouble with the server itself, a wrong password among it, is always
+//! "later", because it says nothing about the mail.
+
+mod address;
+mod dkim;
+mod mime;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use concert_model::keys::Secret;
+use concert_model::message::Outcome;
+use concert_model::{Keys, Message, Problem};
+use tokio::time::Instant;
+
+use self::dkim::Signer;
+use self::wire::{Connection, Server};
+use super::{Listed, Setup};
+use crate::Deliverer;
+use crate::net::{Tls, Trust};
+
+/// The catalogue line.
+pub const LISTED: Listed = Listed { name: "smtp", about: "sends each notice as mail through a mail server", read };
+
+/// Open connections that wait for the next mail, and how long they do.
+const IDLE_CONNECTIONS_MAX: usize = 4;
+const IDLE_MAX: Duration = Duration::from_secs(10);
+/// Mails sent over one connection.
+const MAILS_MAX: u32 = 100;
+
+/// A connection without work, and since when.
+type Idle = Arc<Mutex<Vec<(Connection, Instant)>>>;
+
+struct Smtp {
+    server: Server,
+    look: mime::Look,
+    envelope_from: String,
+    idle: Idle,
+}
+
+fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
+    let server = read_server(keys, setup);
+    let from = keys.text_or("from", &setup.site_email, "mail address the notices come from");
+    let sender = keys.text_or("from_name", &setup.site_name, "name beside that address");
+    let envelope_from = keys.text_or("envelope_from", &from, "where bounces go; \"\" for nowhere");
+    let zip_over = keys.size_or("zip_over", "1MiB", "an attachment larger than this is zipped");
+    let dkim = read_dkim(keys);
+    let checked = |keys: &Keys<'_>, name: &str, text: &str| match address::ascii(text) {
+        Ok(address) => Some(address),
+        Err(why) => {
+            let hint = "write an address: cert@cert.example";
+            keys.problem(name, format!("`{name}`: {why}"), hint);
+            None
+        }
+    };
+    let from = checked(keys, "from", &from);
+    let envelope_from =
+        if envelope_from.is_empty() { Some(envelope_from) } else { checked(keys, "envelope_from", &envelope_from) };
+    Some(Box::new(Smtp {
+        server: server?,
+        look: mime::Look { from: from?, sender, zip_over, dkim: dkim? },
+        envelope_from: envelope_from?,
+        idle: Idle::default(),
+    }))
+}
+
+fn read_server(keys: &mut Keys<'_>, setup: &Setup) -> Option<Server> {
+    let host = keys.require("host", "name or address of the mail server that takes our mail");
+    let tls = Tls::read(keys);
+    let implicit_tls = keys.flag_or("implicit_tls", false, "TLS from the first byte instead of STARTTLS");
+    let user = keys.text("user", "account to sign in with (AUTH PLAIN or LOGIN)");
+    let password = keys.secret("password", "password of the account");
+    let usual = match (implicit_tls, &user) {
+        (true, _) => 465,
+        (false, Some(_)) => 587,
+        (false, None) => 25,
+    };
+    let port = keys.number_or("port", usual, 1..=65535, "its port: 465 with implicit_tls, 587 with a user, else 25");
+    let trust = Trust::read(keys, &setup.site_dir);
+    let domain = setup.site_email.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
+    let hello = keys.text_or("hello", domain, "how we call ourselves towards the server");
+    let timeout = keys.duration_or("timeout", "5m", "how long one answer of the server may take");
+    let mut good = true;
+    let mut mistake = |name: &str, what: &str, hint: &str| {
+        keys.problem(name, what, hint);
+        good = false;
+    };
+    if host.as_deref() == Some("") {
+        mistake("host", "`host` is empty", "");
+    }
+    if !hello.bytes().all(|byte| byte.is_ascii_graphic()) || hello.is_empty() {
+        mistake("hello", "`hello` is not a host name", "");
+    }
+    if implicit_tls && tls != Some(Tls::Required) {
+        mistake("implicit_tls", "`implicit_tls` goes with tls = \"required\"", "");
+    }
+    if user.is_some() && !keys.has("password") {
+        mistake("user", "`user` needs `password` beside it", "");
+    }
+    let near = host.as_deref().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "::1" | "[::1]"));
+    if user.is_some() && tls == Some(Tls::Off) && !near {
+        let hint = "set tls = \"required\", or leave `user` and `password` out";
+        mistake("user", "the password would cross the network unencrypted", hint);
+    }
+    if timeout.is_zero() {
+        mistake("timeout", "`timeout` is zero", "");
+    }
+    Some(Server {
+        host: host.filter(|_| good)?,
+        port: u16::try_from(port).ok()?,
+        tls: tls?,
+        implicit_tls,
+        trust,
+        account: user.zip(password),
+        hello,
+        timeout,
+    })
+}
+
+/// The inner `None` is "no signing", the outer one a mistake.
+fn read_dkim(keys: &mut Keys<'_>) -> Option<Option<Signer>> {
+    let mut table = keys.table("dkim");
+    if table.is_empty() {
+        return Some(None);
+    }
+    let domain = table.require("domain", "domain the signature speaks for");
+    let selector = table.require("selector", "name of the key in the DNS, before ._domainkey");
+    let key = table.secret("key", "Ed25519 or RSA key: PEM, or base64 of an Ed25519 seed");
+    if !table.has("key") {
+        table.missing("key", "Ed25519 or RSA key: PEM, or base64 of an Ed25519 seed");
+    }
+    let signer = domain.zip(selector).zip(key).and_then(|((domain, selector), key): (_, Secret)| {
+        match Signer::new(&domain, &selector, key.reveal()) {
+            Ok(signer) => Some(signer),
+            Err((name, why)) => {
+                table.problem(name, why, "");
+                None
+            }
+        }
+    });
+    table.finish();
+    signer.map(Some)
+}
+
+#[async_trait]
+impl Deliverer for Smtp {
+    fn compose(&self, message: &Message) -> Result<Vec<u8>, String> {
+        mime::compose(&self.look, message)
+    }
+
+    async fn deliver(&self, message: &Message, bytes: &[u8]) -> Outcome {
+        let mut to = Vec::new();
+        for text in message.to.iter().chain(&message.bcc) {
+            match address::ascii(text) {
+                Ok(address) if to.contains(&address) => {}
+                Ok(address) => to.push(address),
+                Err(why) => return Outcome::Never(why),
+            }
+        }
+        if to.is_empty() {
+            return Outcome::Never("there is nobody to send it to".into());
+        }
+        let mut connection = match self.connection().await {
+            Ok(connection) => connection,
+            Err(why) => return Outcome::Later(format!("{}: {why}", self.server.host), None),
+        };
+        let outcome = connection.send(&self.envelope_from, &to, bytes).await;
+        self.put_back(connection).await;
+        outcome
+    }
+
+    fn destination(&self, _message: &Message) -> String {
+        format!("smtp {}:{}", self.server.host, self.server.port)
+    }
+
+    async fn check(&self) -> Result<String, Problem> {
+        let place = format!("{} port {}", self.server.host, self.server.port);
+        match Connection::open(&self.server).await {
+            Ok(connection) => {
+                let encrypted = if connection.is_encrypted() { "encrypted" } else { "not encrypted" };
+                let account = if self.server.account.is_some() { ", signed in" } else { "" };
+                connection.quit().await;
+                Ok(format!("{place} takes our mail, {encrypted}{account}"))
+            }
+            Err(why) => Err(Problem::new(format!("{place}: {why}"))),
+        }
+    }
+}
+
+impl Smtp {
+    fn idle(&self) -> MutexGuard<'_, Vec<(Connection, Instant)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection that waits and still answers, else a new one.
+    async fn connection(&self) -> Result<Connection, String> {
+        loop {
+            // Taken out first: the lock must not be held while waiting for the server.
+            let waiting = self.idle().pop();
+            let Some((mut connection, since)) = waiting else { break };
+            if since.elapsed() < IDLE_MAX && connection.reset().await {
+                return Ok(connection);
+            }
+        }
+        Connection::open(&self.server).await
+    }
+
+    async fn put_back(&self, connection: Connection) {
+        if !connection.is_usable() {
+            return;
+        }
+        let now = Instant::now();
+        let full = connection.mails() >= MAILS_MAX || self.idle().len() >= IDLE_CONNECTIONS_MAX;
+        if full {
+            return connection.quit().await;
+        }
+        self.idle().push((connection, now));
+        tokio::spawn(close_idle(Arc::clone(&self.idle), now + IDLE_MAX));
+    }
+}
+
+/// Closes, at that moment, the connections that nobody took since.
+async fn close_idle(idle: Idle, at: Instant) {
+    tokio::time::sleep_until(at).await;
+    let mut old = Vec::new();
+    {
+        let mut waiting = idle.lock().unwrap_or_else(PoisonError::into_inner);
+        for (connection, since) in std::mem::take(&mut *waiting) {
+            if since + IDLE_MAX <= at {
+                old.push(connection);
+            } else {
+                waiting.push((connection, since));
+            }
+        }
+    }
+    for connection in old {
+        connection.quit().await;
+    }
+}
