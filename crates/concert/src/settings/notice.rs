@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use concert_model::problem::nearest;
 use concert_model::{Field, Keys};
+use concert_pipeline::condition::Condition;
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::render::{Columns, Listed, Templates, read_format};
 
@@ -34,7 +35,7 @@ pub struct Notice {
     /// Name of the way out.
     pub via: String,
     /// Only events for which this holds.
-    pub condition: Option<String>,
+    pub condition: Option<Condition>,
     /// Language of the text where the party has not said its own.
     pub language: String,
     /// Blind copies.
@@ -74,7 +75,7 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut BTre
     let format = read_format(&mut keys);
     let columns = Columns::read(&mut keys);
     let via = via(&mut keys, vias);
-    let condition = keys.text("if", "only events for which this condition holds");
+    let condition = condition(&mut keys);
     let language = keys.text_or("language", "en", "language of the templates, a folder in templates/");
     if !templates.speaks(&language) {
         keys.problem(
@@ -172,6 +173,20 @@ pub(super) fn is_address(text: &str) -> bool {
         |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>' | '"' | '(' | ')' | '@');
     let good = |part: &str| !part.is_empty() && !part.contains(bad) && !part.starts_with('.') && !part.ends_with('.');
     text.len() <= 254 && good(local) && good(domain)
+}
+
+/// The condition of `if`; its mistakes are told at their place in the text.
+fn condition(keys: &mut Keys<'_>) -> Option<Condition> {
+    let text = keys.text("if", "only events for which this condition holds")?;
+    match Condition::compile(&text) {
+        Ok(condition) => Some(condition),
+        Err(mistakes) => {
+            for (offset, mistake) in mistakes {
+                keys.problem_in("if", offset, mistake.what, mistake.hint);
+            }
+            None
+        }
+    }
 }
 
 fn via(keys: &mut Keys<'_>, vias: &Vias) -> Option<String> {

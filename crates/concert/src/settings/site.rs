@@ -1,6 +1,6 @@
 //! The small sections: `[site]`, `[serve]`, `[store]`, `[limits]`, `[lookup]`, `[deliver]`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -88,28 +88,15 @@ pub(super) fn time_zone(keys: &mut Keys<'_>, default: &str, about: &str) -> Opti
 pub struct Serve {
     /// Address and port to listen on.
     pub listen: SocketAddr,
+    /// What else the server lets be set.
+    pub options: concert_server::Options,
 }
 
 impl Serve {
     pub(super) fn read(mut keys: Keys<'_>) -> Self {
-        let fallback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-        let text = keys.text_or("listen", "127.0.0.1:8080", "address and port of the pages and the API");
-        let listen = text.strip_prefix("localhost:").map_or(text.clone(), |port| format!("127.0.0.1:{port}"));
-        let listen = listen.parse::<SocketAddr>();
-        match &listen {
-            Err(_) => {
-                keys.problem("listen", format!("`{text}` is not an address and a port"), "listen = \"127.0.0.1:8080\"")
-            }
-            // Without users anybody who reaches the port would see everything.
-            Ok(address) if !address.ip().is_loopback() => keys.problem(
-                "listen",
-                format!("`{text}` can be reached from other machines, and there are no users to log in yet"),
-                "listen on 127.0.0.1 or [::1] and put a proxy that asks for a password before it",
-            ),
-            Ok(_) => {}
-        }
+        let (listen, options) = concert_server::Options::read(&mut keys);
         keys.finish();
-        Self { listen: listen.unwrap_or(fallback) }
+        Self { listen, options }
     }
 }
 
