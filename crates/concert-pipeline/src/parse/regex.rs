@@ -134,7 +134,11 @@ impl Parser for Expression {
     fn parse(&self, input: &mut Input<'_>, _: &About<'_>, sink: &mut Sink<'_>) {
         let mut head = Vec::new();
         let Some(begins) = &self.records else {
-            return each_line(input, sink, |sink, number, line| self.one(sink, number, line, &mut head));
+            return each_line(input, sink, |sink, number, line| {
+                if !self.learn_head(line, &mut head) {
+                    self.one(sink, number, line, &head);
+                }
+            });
         };
         let bytes = match input.whole() {
             Ok(bytes) => bytes,
@@ -147,7 +151,7 @@ impl Parser for Expression {
             let piece = text.get(start.unwrap_or(0)..at).unwrap_or_default();
             if start.is_some() {
                 number += 1;
-                self.one(sink, number, piece, &mut head);
+                self.one(sink, number, piece, &head);
             } else {
                 self.learn_head(piece, &mut head);
             }
@@ -157,8 +161,8 @@ impl Parser for Expression {
 }
 
 impl Expression {
-    fn one(&self, sink: &mut Sink<'_>, number: u64, text: &str, head: &mut Vec<(String, String)>) {
-        if self.learn_head(text, head) || self.skip.as_ref().is_some_and(|skip| skip.is_match(text)) {
+    fn one(&self, sink: &mut Sink<'_>, number: u64, text: &str, head: &[(String, String)]) {
+        if self.skip.as_ref().is_some_and(|skip| skip.is_match(text)) {
             return;
         }
         let Some(pattern) = &self.pattern else { return };
