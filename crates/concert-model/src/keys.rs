@@ -174,21 +174,10 @@ impl<'a> Keys<'a> {
         self.reading.problem(Problem::new(what).at(place).hint(hint));
     }
 
-    /// Adds a mistake inside the text of a key, so many bytes behind its opening quote.
+    /// Adds a mistake inside the text of a key, at this byte of the text.
     pub fn problem_in(&self, name: &str, offset: usize, what: impl Into<String>, hint: impl Into<String>) {
-        let place = self.layers.iter().find_map(|(source, table)| {
-            let start = table.get(name)?.span()?.start;
-            let text = source.text.get(start..)?;
-            let quote = if text.starts_with("\"\"\"") || text.starts_with("'''") { 3 } else { 1 };
-            // A line end right behind three quotes is not part of the text.
-            let line_end = match text.get(quote..)? {
-                rest if quote == 3 && rest.starts_with("\r\n") => 2,
-                rest if quote == 3 && rest.starts_with('\n') => 1,
-                _ => 0,
-            };
-            Some(source.place(start + quote + line_end + offset))
-        });
-        self.reading.problem(Problem::new(what).at(place.unwrap_or_else(|| self.place())).hint(hint));
+        let place = self.text_place(name, offset).unwrap_or_else(|| self.place());
+        self.reading.problem(Problem::new(what).at(place).hint(hint));
     }
 
     /// Where a key is written.
@@ -202,6 +191,15 @@ impl<'a> Keys<'a> {
     /// Where the value of a key begins, for mistakes inside a long text (`offset` bytes into it).
     pub fn value_place(&self, name: &str, offset: usize) -> Option<String> {
         self.layers.iter().find_map(|(source, table)| Some(source.place(table.get(name)?.span()?.start + offset)))
+    }
+
+    /// Where a byte of the text given for a key stands in its file, quotes and escapes counted.
+    pub fn text_place(&self, name: &str, offset: usize) -> Option<String> {
+        self.layers.iter().find_map(|(source, table)| {
+            let span = table.get(name)?.span()?;
+            let written = source.text.get(span.clone())?;
+            Some(source.place(span.start + written_offset(written, offset)))
+        })
     }
 
     /// A text, or nothing.
@@ -525,6 +523,45 @@ fn quote(text: &str) -> String {
     format!("\"{text}\"")
 }
 
+/// How many bytes of a TOML string as written stand before a byte of the text it means.
+fn written_offset(written: &str, offset: usize) -> usize {
+    let opening = ["\"\"\"\r\n", "\"\"\"\n", "\"\"\"", "'''\r\n", "'''\n", "'''", "\"", "'"];
+    let open = opening.iter().find(|open| written.starts_with(**open)).map_or(0, |open| open.len());
+    let escapes = written.starts_with('"');
+    let (mut at, mut meant) = (open, 0);
+    while meant < offset {
+        let rest = written.get(at..).unwrap_or_default();
+        let Some(first) = rest.chars().next() else { break };
+        if first == '\\' && escapes {
+            let (length, character) = escape(rest);
+            at += length;
+            meant += character;
+        } else {
+            at += first.len_utf8();
+            meant += first.len_utf8();
+        }
+    }
+    at.min(written.len())
+}
+
+/// Bytes of an escape as written, and of what it means.
+fn escape(rest: &str) -> (usize, usize) {
+    let kind = rest.chars().nth(1).unwrap_or(' ');
+    let digits = match kind {
+        'x' => 2,
+        'u' => 4,
+        'U' => 8,
+        // A backslash at the end of a line swallows all blanks that follow.
+        _ if kind.is_whitespace() => {
+            let after = rest.get(1..).unwrap_or_default();
+            return (1 + after.len() - after.trim_start().len(), 0);
+        }
+        _ => return (1 + kind.len_utf8(), 1),
+    };
+    let code = rest.get(2..2 + digits).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    (2 + digits, code.and_then(char::from_u32).map_or(1, char::len_utf8))
+}
+
 /// Reads `"90s"`, `"15m"`, `"24h"`, `"7d"`, `"500ms"`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let split = text.find(|c: char| !c.is_ascii_digit())?;
@@ -611,6 +648,19 @@ mod tests {
         });
         assert_eq!(problems.len(), 1);
         assert!(!problems[0].contains("hunter2"));
+    }
+
+    #[test]
+    fn a_byte_of_a_text_is_found_where_it_is_written() {
+        for text in ["k = 'ab@'", "k = \"\\u00fc\\\"@\"", "k = \"\"\"\na\\\n   b@\"\"\"", "k = '''\n\\ü@'''", "k = '@'"]
+        {
+            read(text, |root| {
+                let meant = root.text("k", "a text").unwrap();
+                let place = root.text_place("k", meant.find('@').unwrap()).unwrap();
+                let source = Source { name: "concert.toml".into(), text: text.into() };
+                assert_eq!(place, source.place(text.find('@').unwrap()), "{text}");
+            });
+        }
     }
 
     #[test]

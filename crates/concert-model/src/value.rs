@@ -70,6 +70,20 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The same value, borrowing nothing.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Self::Json(text) => Value::Json(Cow::Owned(text.into_owned())),
+            Self::Int(number) => Value::Int(number),
+            Self::Float(number) => Value::Float(number),
+            Self::Bool(truth) => Value::Bool(truth),
+            Self::Time(time) => Value::Time(time),
+            Self::Ip(address) => Value::Ip(address),
+            Self::Net(net) => Value::Net(net),
+        }
+    }
+
     /// Reads the text of a field of this kind. Blanks around it are ignored. `zone` is for times that
     /// name none. The error is the reason, without the text.
     pub fn read(kind: Kind, text: &'a str, zone: Option<&TimeZone>) -> Result<Value<'a>, &'static str> {
