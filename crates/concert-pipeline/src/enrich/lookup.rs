@@ -128,23 +128,10 @@ fn put(event: &mut OpenEvent<'_>, field: Field, value: &Value<'_>, name: &str, e
 
 /// Moves what the report said of a field to its `extra.*` field.
 fn move_away(event: &mut OpenEvent<'_>, field: Field, name: &str, extra: &ExtraName) {
-    let Some(old) = event.get(field).map(owned) else { return };
+    let Some(old) = event.get(field).map(Value::into_owned) else { return };
     if let Some(extra) = extra.field(event, name) {
         event.set(extra, &old);
         event.unset(field);
-    }
-}
-
-fn owned(value: Value<'_>) -> Value<'static> {
-    match value {
-        Value::Text(text) => Value::Text(text.into_owned().into()),
-        Value::Json(text) => Value::Json(text.into_owned().into()),
-        Value::Int(number) => Value::Int(number),
-        Value::Float(number) => Value::Float(number),
-        Value::Bool(truth) => Value::Bool(truth),
-        Value::Time(time) => Value::Time(time),
-        Value::Ip(address) => Value::Ip(address),
-        Value::Net(net) => Value::Net(net),
     }
 }
 

@@ -1,5 +1,85 @@
-//! What becomes of an event: rules that drop, mark and set; what makes it a repeat.
+//! What becomes of an event: rules that drop and change it; what makes it a repeat.
+//!
+//! Rules are asked in the order they are written, each sees what those before it changed, and each
+//! event is asked once, before it is stored.
 
 pub mod dedup;
+mod rule;
+#[cfg(test)]
+mod tests;
 
 pub use dedup::Dedup;
+pub use rule::Rule;
+
+use concert_model::{Keys, OpenEvent};
+
+/// Most rules of a site.
+pub const RULES_MAX: usize = 10_000;
+
+/// What the rules say of an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It goes on.
+    Keep,
+    /// The rule with this index dropped it.
+    Drop(usize),
+}
+
+/// The rules of a site.
+#[derive(Debug, Default)]
+pub struct Judge {
+    rules: Vec<Rule>,
+}
+
+impl Judge {
+    /// A judge with these rules, in this order.
+    pub fn new(rules: Vec<Rule>) -> Self {
+        Self { rules }
+    }
+
+    /// Reads the tables of `[[rule]]`. Rules with mistakes are told and left out.
+    pub fn read(tables: Vec<Keys<'_>>) -> Self {
+        let mut rules: Vec<Rule> = Vec::new();
+        for mut keys in tables {
+            if rules.len() >= RULES_MAX {
+                keys.problem("name", format!("there are more than {RULES_MAX} rules"), "");
+                break;
+            }
+            if let Some(rule) = Rule::read(&mut keys) {
+                if rules.iter().any(|other| other.name() == rule.name()) {
+                    let hint = "each rule has its own name, under which it is counted";
+                    keys.problem("name", format!("there are two rules `{}`", rule.name()), hint);
+                }
+                rules.push(rule);
+            }
+            keys.finish();
+        }
+        Self { rules }
+    }
+
+    /// The rules in order; counts go by their index.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Applies the rules to an event. `fired` has a count for each rule and is raised for those whose
+    /// condition held.
+    pub fn judge(&self, event: &mut OpenEvent<'_>, fired: &mut [u64]) -> Verdict {
+        for (index, rule) in self.rules.iter().enumerate() {
+            if !rule.condition().holds_open(event) {
+                continue;
+            }
+            if let Some(count) = fired.get_mut(index) {
+                *count += 1;
+            }
+            if rule.drops() {
+                return Verdict::Drop(index);
+            }
+            rule.change(event);
+            if rule.stops() {
+                return Verdict::Keep;
+            }
+        }
+        Verdict::Keep
+    }
+}

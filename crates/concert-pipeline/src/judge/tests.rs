@@ -1,0 +1,101 @@
+//! Rules as they stand in settings, applied to events.
+
+use super::*;
+use concert_model::keys::{Reading, Source};
+use concert_model::{Batch, EventId, ProblemKey};
+
+fn read(text: &str) -> (Judge, Vec<String>) {
+    let source = Source { name: "concert.toml".into(), text: text.into() };
+    let document = toml_edit::Document::parse(text).unwrap();
+    let secrets = |_: &str, _: &str| Ok(String::new());
+    let reading = Reading::new(&secrets);
+    let mut root = Keys::root(&reading, vec![(&source, document.as_table() as &dyn toml_edit::TableLike)]);
+    let judge = Judge::read(root.tables("rule"));
+    root.finish();
+    (judge, reading.finish().problems.iter().map(ToString::to_string).collect())
+}
+
+/// Runs an event through rules; the event as JSON members, or `dropped by N`, and the counts.
+fn check(rules: &str, given: &[(&str, &str)], want: &str, counts: &[u64]) {
+    let (judge, problems) = read(rules);
+    assert_eq!(problems, Vec::<String>::new(), "{rules}");
+    let mut fired = vec![0; judge.rules().len()];
+    let mut batch = Batch::new();
+    let mut event = batch.open();
+    for (name, text) in given {
+        let field = event.field(name).unwrap();
+        event.read(field, text, None).unwrap();
+    }
+    let shown = match judge.judge(&mut event, &mut fired) {
+        Verdict::Drop(index) => format!("dropped by {index}"),
+        Verdict::Keep => {
+            event.keep(EventId::default(), ProblemKey::default(), 1);
+            let mut out = Vec::new();
+            concert_model::json::write_members(&batch.get(0).unwrap(), &mut out);
+            String::from_utf8(out).unwrap().replace('"', "")
+        }
+    };
+    assert_eq!((shown.as_str(), fired.as_slice()), (want, counts), "{rules}");
+}
+
+const TWO: &str = r#"
+[[rule]]
+name = "tests are not for others"
+if = 'classification.type == "test"'
+drop = true
+
+[[rule]]
+name = "our own networks first"
+if = 'cidr(source.ip, "192.0.2.0/24")'
+set = { severity = "High", "extra.ours" = "yes" }
+"#;
+
+#[test]
+fn rules_drop_and_set_and_are_counted() {
+    check(TWO, &[("classification.type", "test"), ("source.ip", "192.0.2.1")], "dropped by 0", &[1, 0]);
+    check(TWO, &[("source.ip", "192.0.2.1")], ",severity:high,source.ip:192.0.2.1,extra.ours:yes", &[0, 1]);
+    check(TWO, &[("source.ip", "198.51.100.1")], ",source.ip:198.51.100.1", &[0, 0]);
+}
+
+#[test]
+fn later_rules_see_what_earlier_ones_changed_until_one_stops() {
+    let rules = r#"
+rule = [
+  { name = "a", if = "has(source.port)", add = { severity = "low", comment = "new" }, unset = ["source.port", "extra.x"] },
+  { name = "b", if = "!has(source.port) && severity == 'low'", set = { "classification.type" = "Scanner" }, stop = true },
+  { name = "c", if = "true", set = { comment = "never" } },
+]
+"#;
+    check(
+        rules,
+        &[("source.port", "23"), ("extra.x", "1"), ("comment", "old")],
+        ",classification.taxonomy:information-gathering,classification.type:scanner,comment:old,severity:low",
+        &[1, 1, 0],
+    );
+}
+
+#[test]
+fn mistakes_are_told_where_they_stand() {
+    let (judge, problems) = read(
+        "[[rule]]\nname = \"a\"\nif = \"source.port == \\\"x\\\" && source.pi == 1\"\ndrop = true\n\n\
+         [[rule]]\nname = \"b\"\nif = 'true'\nset = { severty = \"high\", severity = \"worst\" }\n\n\
+         [[rule]]\nname = \"c\"\nif = 'true'\n\n[[rule]]\nif = 'true'\ndrop = true\nwhen = 1\n\n\
+         [[rule]]\nname = \"d\"\nif = 'true'\ndrop = true\n\n[[rule]]\nname = \"d\"\nif = 'true'\ndrop = true\nunset = [\"tlp\"]\n\n\
+         [[rule]]\nname = \"d\"\nif = 'true'\nstop = true\n",
+    );
+    assert_eq!(
+        problems,
+        [
+            "concert.toml:3:22: `source.port` is a number and is compared with text\n  hint: write the value without quotes",
+            "concert.toml:3:31: unknown field `source.pi`\n  hint: did you mean `source.ip`?",
+            "concert.toml:9:1: unknown field `severty` in `set`\n  hint: did you mean `severity`?",
+            "concert.toml:9:1: `worst` cannot be a value of `severity`: not a severity (critical, high, medium, low, info, undefined)",
+            "concert.toml:12:1: rule `c` does nothing\n  hint: give it drop, set, add, unset or stop",
+            "concert.toml:16:1: `name` is missing in [rule]\n  hint: name: what the rule is called in counts and logs",
+            "concert.toml:18:1: unknown key `when` in [rule]\n  hint: known here: add, drop, if, name, set, stop, unset",
+            "concert.toml:28:1: an event that is dropped is not changed\n  hint: leave out drop, or set, add and unset",
+            "concert.toml:32:1: there are two rules `d`\n  hint: each rule has its own name, under which it is counted",
+        ]
+    );
+    assert_eq!(judge.rules().iter().map(Rule::name).collect::<Vec<_>>(), ["d", "d"]);
+}
