@@ -149,7 +149,7 @@ fn read_condition(keys: &Keys<'_>, text: &str) -> Option<Condition> {
         Ok(condition) => Some(condition),
         Err(problems) => {
             for (offset, problem) in problems {
-                keys.tell(problem.at(keys.text_place("if", offset).unwrap_or_default()));
+                keys.problem_in("if", offset, problem.what, problem.hint);
             }
             None
         }
