@@ -4,6 +4,7 @@
 //! a time is decided by the caller, once for all of them. Composing is pure; carrying is not.
 
 pub mod file;
+pub mod http;
 pub mod irc;
 pub mod smtp;
 
@@ -40,7 +41,7 @@ pub struct Listed {
 }
 
 /// Every way out.
-pub const ALL: &[Listed] = &[smtp::LISTED, file::LISTED, irc::LISTED];
+pub const ALL: &[Listed] = &[smtp::LISTED, http::LISTED, file::LISTED, irc::LISTED];
 
 #[cfg(test)]
 pub(crate) mod tests {
