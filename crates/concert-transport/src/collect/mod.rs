@@ -5,6 +5,7 @@
 
 pub mod file;
 pub mod http;
+pub mod imap;
 pub mod irc;
 
 use std::path::{Path, PathBuf};
@@ -50,7 +51,7 @@ pub struct Listed {
 }
 
 /// Every collector there is.
-pub const ALL: &[Listed] = &[file::LISTED, http::LISTED, irc::LISTED];
+pub const ALL: &[Listed] = &[file::LISTED, http::LISTED, imap::LISTED, irc::LISTED];
 
 /// Waits so long, or until told to stop. Says whether to go on.
 pub async fn wait(stop: &CancellationToken, time: Duration) -> bool {

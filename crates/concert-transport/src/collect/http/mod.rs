@@ -5,7 +5,7 @@
 //! fetch are remembered, so that the same body fetched again after a kill is the same report.
 //! `{today}` and `{yesterday}` in the URL are dates in UTC, `{today:%Y%m%d}` in another form.
 
-mod name;
+pub(super) mod name;
 mod state;
 mod template;
 

@@ -5,7 +5,7 @@ use reqwest::header::CONTENT_DISPOSITION;
 
 const NAME_BYTES_MAX: usize = 255;
 
-pub(super) fn of(response: &Response) -> String {
+pub(in crate::collect) fn of(response: &Response) -> String {
     let stated = response.headers().get(CONTENT_DISPOSITION).and_then(|value| stated(value.to_str().ok()?));
     let from_url = || response.url().path_segments().and_then(|mut parts| parts.next_back()).map(plain);
     stated.or_else(from_url).unwrap_or_default()

@@ -1,0 +1,367 @@
+//! Mail: `collect = { type = "imap", host = "mail.cert.example", user = "feeds", password = { file = ... } }`.
+//!
+//! Every message that `search` finds is a report, as the raw bytes of the mail, and is marked, moved
+//! or deleted only when that is durable. New mail is told by the server where it can (IDLE). Links
+//! to the hosts in `links` are fetched and are reports of their own; a mail whose links cannot be
+//! fetched stays unmarked and is tried again. A message larger than `limits.report` is flagged, left
+//! alone and told.
+
+mod links;
+mod session;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use concert_model::keys::Secret;
+use concert_model::{Keys, Origin, Problem, Receipt, host};
+use mail_parser::{Message, MessageParser};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use self::session::{Entry, Session};
+use super::{Backoff, Listed, Setup, Told, wait};
+use crate::net::web::{self, Ask, Web};
+use crate::net::{Tls, Trust};
+use crate::{Body, Collector, Health, Intake};
+
+/// The entry in the list of collectors.
+pub const LISTED: Listed = Listed { name: "imap", about: "takes mails from a folder on a mail server", read };
+
+/// Messages looked at in one round; the rest comes in the next.
+const MESSAGES_MAX: usize = 500;
+/// Messages whose sizes are asked for at once, so that a command stays short.
+const SIZES_MAX: usize = 100;
+/// Longest search, in bytes.
+const SEARCH_BYTES_MAX: usize = 500;
+/// Longest Message-ID that serves as an identity.
+const MESSAGE_ID_BYTES_MAX: usize = 500;
+/// Servers drop a connection that idles for half an hour.
+const IDLE_MAX: Duration = Duration::from_secs(28 * 60);
+/// First and last pause before connecting again.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(600));
+
+/// Where the mail is.
+struct Server {
+    host: String,
+    port: u16,
+    tls: Tls,
+    starttls: bool,
+    trust: Trust,
+    user: String,
+    password: Secret,
+}
+
+/// What is done with a message when it is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    Seen,
+    Move,
+    Delete,
+}
+
+struct Imap {
+    setup: Setup,
+    server: Server,
+    folder: String,
+    search: String,
+    after: After,
+    move_to: String,
+    every: Duration,
+    links: Vec<String>,
+    web: Web,
+    told: Told,
+}
+
+fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
+    let host = keys.require("host", "name of the mail server");
+    let tls = Tls::read(keys);
+    let starttls = keys.flag_or("starttls", false, "encrypt on the plain port, for servers without port 993");
+    let port = match (tls, starttls) {
+        (Some(Tls::Required), false) => 993,
+        _ => 143,
+    };
+    let port = keys.number_or("port", port, 1..=65_535, "port of the mail server");
+    let user = keys.require("user", "user name at the mail server");
+    let password = keys.secret("password", "password at the mail server");
+    if !keys.has("password") && !keys.is_empty() {
+        keys.missing("password", "password at the mail server");
+    }
+    let folder = keys.text_or("folder", "INBOX", "folder to read");
+    let search = keys.text_or("search", "UNSEEN", "which messages, as an IMAP search");
+    let words = [("seen", After::Seen), ("move", After::Move), ("delete", After::Delete)];
+    let after = keys.choice_or("after", &words, "seen", "what is done with a message when it is durable");
+    let move_to = keys.text_or("move_to", "Archive", "folder for messages with after = \"move\"");
+    let every = keys.duration_or("every", "5m", "how often to look where the server does not tell of new mail");
+    let links = read_links(keys);
+    let web = Web::read(keys, &setup.site_dir, &setup.user_agent);
+    if let Err(why) = check_search(&search) {
+        keys.problem("search", why, "write an IMAP search: \"UNSEEN FROM reports@provider.example\"");
+        return None;
+    }
+    let after = after?;
+    Some(Box::new(Imap {
+        setup: setup.clone(),
+        server: Server {
+            host: host?,
+            port: u16::try_from(port).ok()?,
+            tls: tls?,
+            starttls,
+            trust: web.trust.clone(),
+            user: user?,
+            password: password?,
+        },
+        folder,
+        search: narrowed(search, after),
+        after,
+        move_to,
+        every: every.clamp(Duration::from_secs(1), IDLE_MAX),
+        links,
+        web,
+        told: Told::default(),
+    }))
+}
+
+fn read_links(keys: &mut Keys<'_>) -> Vec<String> {
+    let mut links = Vec::new();
+    for text in keys.texts("links", "hosts whose addresses in mails are fetched, each body a report of its own") {
+        match host::domain(&text) {
+            Ok(name) => links.push(name.into_owned()),
+            Err(why) => keys.problem("links", format!("`{text}`: {why}"), "write links = [\"dl.provider.example\"]"),
+        }
+    }
+    links
+}
+
+/// A search must stay one command, and must not make the server wait for more.
+fn check_search(search: &str) -> Result<(), String> {
+    if search.trim().is_empty() || search.len() > SEARCH_BYTES_MAX {
+        return Err(format!("`search` must have 1 to {SEARCH_BYTES_MAX} characters"));
+    }
+    if search.chars().any(|c| c.is_control() || !c.is_ascii()) {
+        return Err("`search` must be printable ASCII on one line".into());
+    }
+    if search.trim_end().ends_with('}') {
+        return Err("`search` must not end in a literal".into());
+    }
+    Ok(())
+}
+
+/// Marked messages must not be found again, or every round would fetch them all.
+fn narrowed(search: String, after: After) -> String {
+    let words = |word: &str| search.split([' ', '(', ')']).any(|one| one.eq_ignore_ascii_case(word));
+    if after == After::Move || words("UNSEEN") || words("SEEN") { search } else { format!("UNSEEN {search}") }
+}
+
+impl Imap {
+    /// Connects and works until something breaks. It can be dropped at any moment.
+    async fn stay(&self, intake: &dyn Intake, backoff: &mut Backoff) -> Result<(), String> {
+        let mut session = Session::open(&self.server).await?;
+        session.select(&self.folder, false).await?;
+        let mut failed = HashSet::new();
+        loop {
+            let round = self.round(intake, &mut session, &mut failed).await?;
+            backoff.reset();
+            self.told.say(intake, &self.setup.feed, round.trouble.map_or(Health::Good, Health::Trouble));
+            if !round.more {
+                session.wait(self.every).await?;
+            }
+        }
+    }
+
+    /// Takes what the search finds. An error means that the connection or the intake is of no use now.
+    async fn round(
+        &self,
+        intake: &dyn Intake,
+        session: &mut Session,
+        failed: &mut HashSet<u32>,
+    ) -> Result<Round, String> {
+        let mut uids = session.search(&self.search).await?;
+        // Messages in trouble come last, or enough of them would keep new ones from being taken.
+        uids.sort_by_key(|uid| (failed.contains(uid), *uid));
+        let mut round = Round { more: uids.len() > MESSAGES_MAX, trouble: None };
+        uids.truncate(MESSAGES_MAX);
+        let (mut taken, mut too_large) = (0, 0);
+        for chunk in uids.chunks(SIZES_MAX) {
+            for entry in session.entries(chunk).await? {
+                if entry.bytes > self.setup.report_bytes_max {
+                    too_large += 1;
+                    failed.insert(entry.uid);
+                    self.flag_too_large(session, &entry).await?;
+                    continue;
+                }
+                match self.take(intake, session, entry.uid).await? {
+                    None => {
+                        taken += 1;
+                        failed.remove(&entry.uid);
+                    }
+                    Some(why) => {
+                        failed.insert(entry.uid);
+                        round.trouble = Some(why);
+                    }
+                }
+            }
+        }
+        // When all that is left is in trouble, hurrying does not help.
+        round.more &= taken > 0;
+        if too_large > 0 && round.trouble.is_none() {
+            let (folder, max) = (&self.folder, self.setup.report_bytes_max);
+            round.trouble =
+                Some(format!("{too_large} messages in {folder} are larger than {max} bytes; they are flagged"));
+        }
+        Ok(round)
+    }
+
+    async fn flag_too_large(&self, session: &mut Session, entry: &Entry) -> Result<(), String> {
+        if entry.flagged {
+            return Ok(());
+        }
+        tracing::warn!(feed = self.setup.feed, "Message {} of {} bytes is too large to take.", entry.uid, entry.bytes);
+        session.flag(entry.uid, "\\Flagged").await
+    }
+
+    /// Takes one message and marks it. Gives a sentence when it must be tried again later.
+    async fn take(&self, intake: &dyn Intake, session: &mut Session, uid: u32) -> Result<Option<String>, String> {
+        let Some(bytes) = session.fetch(uid, self.setup.report_bytes_max).await? else { return Ok(None) };
+        if bytes.len() as u64 > self.setup.report_bytes_max {
+            return Ok(Some(format!("message {uid} is larger than the server said and than a report may be")));
+        }
+        let (id, sender, urls) = self.look_into(session, uid, &bytes);
+        let receipt = self.receipt(intake, id.clone(), &sender);
+        let kept = intake.keep(Receipt { media_type: "message/rfc822".into(), ..receipt }, Body::Bytes(bytes)).await;
+        kept.map_err(|why| format!("a mail cannot be kept now: {why}"))?;
+        if urls.len() > links::LINKS_MAX {
+            tracing::warn!(feed = self.setup.feed, "A mail holds too many links; the first are fetched.");
+        }
+        for url in urls.iter().take(links::LINKS_MAX) {
+            if let Err(why) = self.follow(intake, &id, &sender, url).await? {
+                let host = url.host_str().unwrap_or_default();
+                return Ok(Some(format!("a link to {host} in a mail cannot be fetched: {why}")));
+            }
+        }
+        match self.after {
+            After::Seen => session.flag(uid, "\\Seen").await?,
+            After::Move => session.move_to(uid, &self.move_to).await?,
+            After::Delete => session.delete(uid).await?,
+        }
+        Ok(None)
+    }
+
+    /// Identity, sender and links of a message.
+    fn look_into(&self, session: &Session, uid: u32, bytes: &[u8]) -> (String, String, Vec<Url>) {
+        let message = MessageParser::default().parse(bytes);
+        let id = message.as_ref().and_then(Message::message_id).map(str::trim);
+        let id = id.filter(|id| !id.is_empty() && id.len() <= MESSAGE_ID_BYTES_MAX);
+        let id = id.map_or_else(|| format!("{}/{uid}", session.uid_validity), str::to_owned);
+        let from = message.as_ref().and_then(|message| message.from()?.first()?.address());
+        let urls = message.as_ref().map(|message| links::find(message, &self.links)).unwrap_or_default();
+        (id, from.unwrap_or_default().to_owned(), urls)
+    }
+
+    fn receipt(&self, intake: &dyn Intake, id: String, sender: &str) -> Receipt {
+        Receipt {
+            feed: self.setup.feed.clone(),
+            origin: Origin::Mail(id),
+            received: intake.now(),
+            sender: sender.to_owned(),
+            file_name: String::new(),
+            url: String::new(),
+            media_type: String::new(),
+        }
+    }
+
+    /// Fetches one link and keeps its body. The outer error is the intake's, the inner the server's.
+    async fn follow(
+        &self,
+        intake: &dyn Intake,
+        id: &str,
+        sender: &str,
+        url: &Url,
+    ) -> Result<Result<(), String>, String> {
+        let download = async {
+            let client = self.web.client().await?;
+            let ask = Ask { hosts: self.links.clone(), ..Ask::get(url.clone()) };
+            let response = web::fetch(&client, &ask).await?;
+            if response.status() != reqwest::StatusCode::OK {
+                return Err(format!("the server answered {}", response.status()));
+            }
+            let media_type = response.headers().get(reqwest::header::CONTENT_TYPE);
+            let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+            let file_name = super::http::name::of(&response);
+            Ok((media_type, file_name, web::body(response, self.setup.report_bytes_max).await?))
+        };
+        let (media_type, file_name, bytes) = match download.await {
+            Ok(found) => found,
+            Err(why) => return Ok(Err(why)),
+        };
+        let receipt = self.receipt(intake, format!("{id} {url}"), sender);
+        let receipt = Receipt { media_type, file_name, url: url.to_string(), ..receipt };
+        let kept = intake.keep(receipt, Body::Bytes(bytes)).await;
+        kept.map_err(|why| format!("what a mail links to cannot be kept now: {why}"))?;
+        Ok(Ok(()))
+    }
+}
+
+/// What one look at the folder came to.
+struct Round {
+    more: bool,
+    trouble: Option<String>,
+}
+
+#[async_trait]
+impl Collector for Imap {
+    async fn run(&self, intake: &dyn Intake, stop: CancellationToken) {
+        let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
+        while !stop.is_cancelled() {
+            let outcome = tokio::select! {
+                () = stop.cancelled() => return,
+                outcome = self.stay(intake, &mut backoff) => outcome,
+            };
+            if let Err(why) = outcome {
+                self.told.say(intake, &self.setup.feed, Health::Trouble(why));
+                if !wait(&stop, backoff.pause()).await {
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn once(&self, intake: &dyn Intake) -> Result<(), String> {
+        let mut failed = HashSet::new();
+        let whole = async {
+            let mut session = Session::open(&self.server).await?;
+            session.select(&self.folder, false).await?;
+            loop {
+                let round = self.round(intake, &mut session, &mut failed).await?;
+                if let Some(why) = round.trouble.filter(|_| !round.more) {
+                    return Err(why);
+                }
+                if !round.more {
+                    session.close().await;
+                    return Ok(());
+                }
+            }
+        };
+        let outcome = whole.await;
+        let health = outcome.clone().map_or_else(Health::Trouble, |()| Health::Good);
+        self.told.say(intake, &self.setup.feed, health);
+        outcome
+    }
+
+    async fn check(&self) -> Result<String, Problem> {
+        let whole = async {
+            let mut session = Session::open(&self.server).await?;
+            session.select(&self.folder, true).await?;
+            let found = session.search(&self.search).await?.len();
+            session.close().await;
+            Ok::<_, String>(format!("{} messages in {} match {}", found, self.folder, self.search))
+        };
+        whole.await.map_err(|why| {
+            let hint = "look at host, port, tls, user, password, folder and search";
+            Problem::new(format!("{}: {why}", self.server.host)).hint(hint)
+        })
+    }
+}

@@ -1,0 +1,288 @@
+//! Against a real Dovecot where it is installed, and against servers that misbehave.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_model::Origin;
+use concert_testkit::dovecot::Dovecot;
+use concert_testkit::tls::write_authority;
+use concert_testkit::web::{Answer, Web};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::LISTED;
+use crate::Collector;
+use crate::memory::{Memory, read, setup};
+
+/// A Dovecot, a site that trusts it, and an intake.
+struct Given {
+    dovecot: Dovecot,
+    site: TempDir,
+    memory: Arc<Memory>,
+}
+
+impl Given {
+    fn new() -> Option<Given> {
+        let Some(dovecot) = Dovecot::start().unwrap() else {
+            println!("skipped: dovecot is not installed");
+            return None;
+        };
+        let site = tempfile::tempdir().unwrap();
+        write_authority(site.path()).unwrap();
+        Some(Given { dovecot, site, memory: Arc::new(Memory::default()) })
+    }
+
+    fn collector(&self, more: &str) -> Box<dyn Collector> {
+        self.at(self.dovecot.tls_port(), Dovecot::PASSWORD, more)
+    }
+
+    fn at(&self, port: u16, password: &str, more: &str) -> Box<dyn Collector> {
+        let text = format!(
+            "host = \"localhost\"\nport = {port}\nuser = \"{}\"\npassword = {{ env = '{password}' }}\n\
+             ca_file = \"test-authority.pem\"\n{more}",
+            Dovecot::USER
+        );
+        read(&LISTED, &setup(self.site.path()), &text).unwrap()
+    }
+}
+
+fn mail(id: &str, body: &str) -> String {
+    let head = "From: Reports <reports@provider.example>\r\nTo: feeds@cert.example\r\nSubject: x\r\n";
+    let id = if id.is_empty() { String::new() } else { format!("Message-ID: <{id}>\r\n") };
+    format!("{head}{id}Content-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n")
+}
+
+#[tokio::test]
+async fn mails_are_taken_and_marked_seen() {
+    let Some(given) = Given::new() else { return };
+    given.dovecot.deliver(&mail("one@provider.example", "first")).unwrap();
+    given.dovecot.deliver(&mail("", "second")).unwrap();
+    let checked = given.collector("").check().await.unwrap();
+    assert_eq!(checked, "2 messages in INBOX match UNSEEN");
+    assert_eq!(given.dovecot.flags("").unwrap(), ["", ""], "a check marks nothing");
+    for _ in 0..2 {
+        given.collector("").once(&*given.memory).await.unwrap();
+    }
+    let kept = given.memory.kept();
+    assert_eq!(given.memory.texts(), [mail("one@provider.example", "first"), mail("", "second")]);
+    assert_eq!(kept[0].0.origin, Origin::Mail("one@provider.example".into()));
+    assert_eq!(kept[0].0.sender, "reports@provider.example");
+    assert_eq!(kept[0].0.media_type, "message/rfc822");
+    assert!(matches!(&kept[1].0.origin, Origin::Mail(id) if id.ends_with("/2")), "{:?}", kept[1].0.origin);
+    assert_eq!(given.dovecot.flags("").unwrap(), ["S", "S"]);
+}
+
+#[tokio::test]
+async fn mails_are_moved_or_deleted_where_told() {
+    let Some(given) = Given::new() else { return };
+    given.dovecot.deliver(&mail("one@provider.example", "first")).unwrap();
+    let moving = given.collector("after = \"move\"\nmove_to = \"Done\"\nsearch = \"ALL\"");
+    moving.once(&*given.memory).await.unwrap();
+    assert_eq!(given.dovecot.flags("").unwrap().len(), 0);
+    assert_eq!(given.dovecot.flags("Done").unwrap().len(), 1);
+    given.dovecot.deliver(&mail("two@provider.example", "second")).unwrap();
+    given.collector("after = \"delete\"").once(&*given.memory).await.unwrap();
+    assert_eq!(given.dovecot.flags("").unwrap().len(), 0);
+    assert_eq!(given.memory.kept().len(), 2);
+}
+
+#[tokio::test]
+async fn a_mail_is_not_marked_while_the_intake_takes_nothing() {
+    let Some(given) = Given::new() else { return };
+    given.dovecot.deliver(&mail("one@provider.example", "first")).unwrap();
+    given.memory.refuse(Some("the disk is full"));
+    let why = given.collector("").once(&*given.memory).await.unwrap_err();
+    assert!(why.contains("a mail cannot be kept now: the disk is full"), "{why}");
+    assert!(!given.dovecot.flags("").unwrap().contains(&"S".to_owned()));
+    given.memory.refuse(None);
+    given.collector("").once(&*given.memory).await.unwrap();
+    assert_eq!(given.memory.kept().len(), 1);
+}
+
+#[tokio::test]
+async fn a_kill_at_any_step_neither_loses_nor_doubles_a_mail() {
+    for steps in 0..20 {
+        let Some(given) = Given::new() else { return };
+        for count in 0..3 {
+            given.dovecot.deliver(&mail(&format!("{count}@provider.example"), "x")).unwrap();
+        }
+        given.memory.kill_after(Some(steps));
+        let once = given.collector("");
+        let ended = tokio::time::timeout(Duration::from_millis(700), once.once(&*given.memory)).await.is_ok();
+        given.memory.kill_after(None);
+        given.collector("").once(&*given.memory).await.unwrap();
+        assert_eq!(given.memory.kept().len(), 3, "killed after {steps} steps");
+        assert_eq!(given.dovecot.flags("").unwrap(), ["S", "S", "S"]);
+        if ended {
+            assert!(steps >= 6, "each mail takes two steps");
+            return;
+        }
+    }
+    panic!("it never came to its end");
+}
+
+#[tokio::test]
+async fn new_mail_is_taken_while_the_connection_stands() {
+    let Some(given) = Given::new() else { return };
+    let stop = CancellationToken::new();
+    // Longer than the test may take: only the server's word brings the mail in time.
+    let collector = given.collector("every = \"20m\"");
+    let task = tokio::spawn({
+        let (memory, stop) = (Arc::clone(&given.memory), stop.clone());
+        async move { collector.run(&*memory, stop).await }
+    });
+    for count in 1..=3 {
+        given.dovecot.deliver(&mail(&format!("{count}@provider.example"), "x")).unwrap();
+        given.memory.wait_for(count).await;
+    }
+    stop.cancel();
+    task.await.unwrap();
+    assert_eq!(given.memory.trouble(), "");
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_flagged_left_alone_and_told() {
+    let Some(given) = Given::new() else { return };
+    given.dovecot.deliver(&mail("big@provider.example", &"x".repeat(1 << 20))).unwrap();
+    given.dovecot.deliver(&mail("small@provider.example", "small")).unwrap();
+    let why = given.collector("").once(&*given.memory).await.unwrap_err();
+    assert!(why.contains("1 messages in INBOX are larger than 1048576 bytes"), "{why}");
+    assert_eq!(given.memory.texts(), [mail("small@provider.example", "small")]);
+    assert_eq!(given.dovecot.flags("").unwrap(), ["F", "S"]);
+}
+
+#[tokio::test]
+async fn links_are_fetched_before_the_mail_is_marked() {
+    let Some(given) = Given::new() else { return };
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let web = Web::start(None, move |_| match count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+        0 => Answer::new(503, ""),
+        _ => Answer::new(200, "a,b\n1,2\n").header("Content-Type", "text/csv"),
+    });
+    let web = web.await.unwrap();
+    let body = format!("Get it at {} or https://evil.example/list.csv.", web.url("/list.csv"));
+    given.dovecot.deliver(&mail("link@provider.example", &body)).unwrap();
+    let linked = given.collector("links = [\"localhost\"]");
+    let why = linked.once(&*given.memory).await.unwrap_err();
+    assert!(why.contains("a link to localhost in a mail cannot be fetched: the server answered 503"), "{why}");
+    assert!(!given.dovecot.flags("").unwrap().contains(&"S".to_owned()));
+    linked.once(&*given.memory).await.unwrap();
+    let kept = given.memory.kept();
+    assert_eq!(kept.len(), 2);
+    let (receipt, bytes) = &kept[1];
+    assert_eq!(bytes, b"a,b\n1,2\n");
+    assert_eq!(receipt.url, web.url("/list.csv"));
+    assert_eq!(receipt.file_name, "list.csv");
+    assert_eq!(receipt.origin, Origin::Mail(format!("link@provider.example {}", receipt.url)));
+    assert_eq!(given.dovecot.flags("").unwrap(), ["S"]);
+}
+
+#[tokio::test]
+async fn each_kind_of_encryption_works_and_a_wrong_certificate_does_not() {
+    let Some(given) = Given::new() else { return };
+    let plain = given.dovecot.plain_port();
+    for more in ["starttls = true", "tls = \"if-offered\"", "tls = \"off\""] {
+        let said = given.at(plain, Dovecot::PASSWORD, more).check().await;
+        assert_eq!(said.as_deref(), Ok("0 messages in INBOX match UNSEEN"), "{more}");
+    }
+    for (port, more) in [(given.dovecot.tls_port(), ""), (plain, "starttls = true"), (plain, "tls = \"if-offered\"")] {
+        let text = format!("host = \"localhost\"\nport = {port}\nuser = \"x\"\npassword = {{ env = 'x' }}\n{more}");
+        let stranger = read(&LISTED, &setup(given.site.path()), &text).unwrap();
+        let problem = stranger.check().await.unwrap_err();
+        assert!(problem.what.contains("UnknownIssuer"), "{more}: {problem}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_told_with_the_word_of_the_server() {
+    let Some(given) = Given::new() else { return };
+    let check = async |collector: Box<dyn Collector>, want: &str| {
+        let why = collector.once(&*given.memory).await.unwrap_err();
+        assert!(why.contains(want), "{why:?} lacks {want:?}");
+        assert!(!why.contains("horse"), "{why}");
+    };
+    check(given.at(given.dovecot.tls_port(), "wrong", ""), "login failed").await;
+    check(given.collector("folder = \"Nowhere\""), "SELECT: the server refused: Mailbox doesn't exist").await;
+    check(given.collector("search = \"UNSEEN FORM x\""), "SEARCH: the server refused: Error").await;
+}
+
+#[tokio::test]
+async fn bad_servers_are_told_and_never_waited_for_without_end() {
+    let check = async |script: &'static [u8], want: &str| {
+        let server =
+            concert_testkit::listen::Listener::start(concert_testkit::listen::loopback(), move |mut stream| {
+                use tokio::io::{AsyncReadExt, AsyncWriteExt};
+                async move {
+                    let mut asked = [0; 1024];
+                    for (at, piece) in script.split(|byte| *byte == b'|').enumerate() {
+                        if at > 0 && stream.read(&mut asked).await.is_err() {
+                            return;
+                        }
+                        if stream.write_all(piece).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            });
+        let server = server.await.unwrap();
+        let text = format!(
+            "host = \"127.0.0.1\"\nport = {}\ntls = \"off\"\nuser = \"x\"\npassword = {{ env = 'x' }}",
+            server.address().port()
+        );
+        let site = tempfile::tempdir().unwrap();
+        let memory = Memory::default();
+        let why = read(&LISTED, &setup(site.path()), &text).unwrap().once(&memory).await.unwrap_err();
+        assert!(why.contains(want), "{why:?} lacks {want:?}");
+        assert_eq!(memory.trouble(), why);
+    };
+    check(b"* BYE too many connections\r\n", "does not want us: too many connections").await;
+    check(b"220 mail.example ESMTP\r\n", "no greeting").await;
+    check(b"", "no greeting").await;
+    check(b"* OK hello\r\n|A0001 NO wrong password\r\n", "login failed").await;
+    check(b"* OK hello\r\n|A0001 OK\r\n|\xff\xfe nonsense\r\n", "the connection broke").await;
+    check(b"* OK hello\r\n|A0001 OK\r\n|* CAPABILITY IMAP4rev1\r\n", "CAPABILITY: the server closed").await;
+}
+
+#[tokio::test]
+async fn a_server_that_sends_without_end_is_cut_off() {
+    use tokio::io::AsyncWriteExt;
+    let server =
+        concert_testkit::listen::Listener::start(concert_testkit::listen::loopback(), |mut stream| async move {
+            let flood = b"* OK hello\r\n* LIST () \"/\" {99999999}\r\n";
+            let mut sent = stream.write_all(flood).await;
+            while sent.is_ok() {
+                sent = stream.write_all(&[b'x'; 65_536]).await;
+            }
+        });
+    let server = server.await.unwrap();
+    let text = format!(
+        "host = \"127.0.0.1\"\nport = {}\ntls = \"off\"\nuser = \"x\"\npassword = {{ env = 'x' }}",
+        server.address().port()
+    );
+    let site = tempfile::tempdir().unwrap();
+    let why = read(&LISTED, &setup(site.path()), &text).unwrap().once(&Memory::default()).await.unwrap_err();
+    assert!(why.contains("sent more than it may"), "{why}");
+}
+
+#[test]
+fn mistakes_in_the_settings_are_told() {
+    let check = |text: &str, want: &str| {
+        let text = format!("host = \"h\"\nuser = \"u\"\npassword = {{ env = 'x' }}\n{text}");
+        let Err(problems) = read(&LISTED, &setup(std::path::Path::new("/nowhere")), &text) else {
+            panic!("{text} was taken")
+        };
+        assert!(problems.contains(want), "{problems}");
+    };
+    check("search = \"UNSEEN\\r\\nA1 DELETE INBOX\"", "printable ASCII on one line");
+    check("search = \"SUBJECT {5}\"", "must not end in a literal");
+    check("search = \"\"", "1 to 500 characters");
+    check("after = \"keep\"", "`keep` is not a value of `after`");
+    check("links = [\"https://a.example/\"]", "not a domain name");
+    check("tls = \"on\"", "`on` is not a value of `tls`");
+    let Err(problems) = read(&LISTED, &setup(std::path::Path::new("/nowhere")), "folder = \"x\"") else {
+        panic!("taken without a host")
+    };
+    for key in ["host", "user", "password"] {
+        assert!(problems.contains(&format!("`{key}` is missing")), "{problems}");
+    }
+}
