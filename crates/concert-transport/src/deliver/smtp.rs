@@ -11,6 +11,8 @@ mod mime;
 mod wire;
 
 #[cfg(test)]
+mod opensmtpd;
+#[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -192,6 +192,8 @@ fn relaxed_body(body: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     /// The example of RFC 8463, appendix A: its key, its mail, its signature.
@@ -239,5 +241,29 @@ mod tests {
         check("net.example", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "key");
         check("net.example", concert_testkit::tls::AUTHORITY, "neither PEM");
         check("net.example", include_str!("../../../../concert-testkit/src/tls/localhost.key.pem"), "neither Ed25519");
+    }
+
+    /// RSA needs a key, which is made here, and somebody else's opinion of the signature.
+    #[test]
+    fn openssl_agrees_with_an_rsa_signature() {
+        let dir = tempfile::tempdir().unwrap();
+        let openssl = |arguments: &str| {
+            let run = Command::new("openssl").args(arguments.split(' ')).current_dir(dir.path()).output();
+            run.is_ok_and(|output| output.status.success())
+        };
+        if !openssl("genrsa -out key.pem 2048") || !openssl("rsa -in key.pem -pubout -out public.pem") {
+            println!("skipped: openssl is not installed");
+            return;
+        }
+        let key = std::fs::read_to_string(dir.path().join("key.pem")).unwrap();
+        let signer = Signer::new("net.example", "s1", &key).unwrap();
+        assert_eq!(format!("{signer:?}"), "Signer(s1 net.example rsa-sha256)");
+        let signature = signer.raw(b"data").unwrap();
+        assert_eq!(signature, signer.raw(b"data").unwrap());
+        std::fs::write(dir.path().join("signature"), signature).unwrap();
+        std::fs::write(dir.path().join("data"), b"data").unwrap();
+        assert!(openssl("dgst -sha256 -verify public.pem -signature signature data"));
+        std::fs::write(dir.path().join("data"), b"other").unwrap();
+        assert!(!openssl("dgst -sha256 -verify public.pem -signature signature data"));
     }
 }
