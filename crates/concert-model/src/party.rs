@@ -1,0 +1,85 @@
+//! Parties and their contacts: who may be told of something, what is theirs, and how they wish it.
+//!
+//! A domain `example.com` stands for itself and every name below it, `*.example.com` only for names
+//! below. What is excluded is not theirs even where a wider network, domain or AS is.
+
+use crate::Net;
+
+/// An organisation or person that may be told of something.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Party {
+    /// What it is called; unique within a site.
+    pub name: String,
+    /// Its AS numbers.
+    pub asns: Vec<u32>,
+    /// Its networks.
+    pub prefixes: Vec<Net>,
+    /// Networks that are not its own although they lie in its networks or ASes.
+    pub excluded_prefixes: Vec<Net>,
+    /// Its domains, IDNA lower case, possibly beginning with `*.`.
+    pub domains: Vec<String>,
+    /// Domains that are not its own although they lie below one of its domains.
+    pub excluded_domains: Vec<String>,
+    /// Countries it answers for where nobody else does, two capital letters.
+    pub countries: Vec<String>,
+    /// How it is reached.
+    pub contacts: Vec<Contact>,
+}
+
+/// An address of a party for one purpose. Empty texts mean that the site's choice holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Contact {
+    /// What it is for: `abuse`, `incident`, ...
+    pub purpose: String,
+    /// Mail address.
+    pub mail: String,
+    /// Language of notices, `fi`.
+    pub language: String,
+    /// Format of attachments, `csv`.
+    pub format: String,
+    /// The transport, by its name in the settings.
+    pub via: String,
+    /// When notices are sent, `at 06:00`.
+    pub schedule: String,
+    /// Time zone of the schedule, `Europe/Helsinki`.
+    pub time_zone: String,
+    /// Where the contact comes from: `constituents`, `rpsl`, `teams`, `rdap`, a person's name.
+    pub origin: String,
+    /// When it last proved alive: a reply, a visit.
+    pub last_alive: Option<crate::Time>,
+    /// Whether it agreed to be told.
+    pub has_consent: bool,
+}
+
+impl Party {
+    /// The contacts for a purpose; those for `abuse` where there are none.
+    pub fn contacts_for(&self, purpose: &str) -> Vec<&Contact> {
+        let for_purpose = |wanted: &str| -> Vec<&Contact> {
+            self.contacts.iter().filter(|contact| contact.purpose.eq_ignore_ascii_case(wanted)).collect()
+        };
+        let found = for_purpose(purpose);
+        if found.is_empty() { for_purpose("abuse") } else { found }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_party_is_written_and_read_as_json() {
+        let party = Party {
+            name: "Example".into(),
+            prefixes: vec!["192.0.2.0/24".parse().unwrap()],
+            contacts: vec![Contact { purpose: "abuse".into(), mail: "abuse@example.com".into(), ..Contact::default() }],
+            ..Party::default()
+        };
+        let text = serde_json::to_string(&party).unwrap();
+        assert!(text.contains("\"prefixes\":[\"192.0.2.0/24\"]"), "{text}");
+        assert_eq!(serde_json::from_str::<Party>(&text).unwrap(), party);
+        assert!(serde_json::from_str::<Party>("{\"prefixes\":[\"192.0.2.0/33\"]}").is_err());
+        assert_eq!(party.contacts_for("incident").len(), 1);
+    }
+}
