@@ -96,7 +96,7 @@ On 2026-06-16 cert@cert.example wrote:
 /// Most events from one mail.
 const EVENTS_MAX: usize = 10_000;
 /// Most lines of one mail that are read; a log belongs into an attachment.
-const LINES_MAX: u64 = 200_000;
+const LINES_MAX: u64 = 50_000;
 /// Longer lines are cut: a log line is shorter, and every line is searched several times.
 const LINE_BYTES_MAX: usize = 4096;
 /// How far back a time may stand.
@@ -155,10 +155,15 @@ impl Parser for Complaint {
             }
             last_kind = words::kind_of(line).or(last_kind);
             let time = last_time.filter(|(at, _)| number - at <= TIME_LINES_MAX).map(|(_, time)| time);
-            for found in find::subjects(&rest, line, before, self.urls, &own) {
-                let Found { subject, port, destination } = found;
-                let malware = words::malware_name(line);
-                let text = line.trim().chars().take(TEXT_CHARS_MAX).collect();
+            let found = find::subjects(&rest, before, self.urls, &own);
+            before = line;
+            if found.is_empty() {
+                continue;
+            }
+            let text: String = line.trim().chars().take(TEXT_CHARS_MAX).collect();
+            let malware = words::malware_name(line);
+            for Found { subject, port, destination } in found {
+                let (text, malware) = (text.clone(), malware.clone());
                 let kind = last_kind;
                 findings.push(Finding { subject, port, destination, time, kind, malware, number: *number, text });
             }
@@ -167,7 +172,6 @@ impl Parser for Complaint {
                 sink.reject(*number, fault, line.as_bytes());
                 break;
             }
-            before = line;
         }
         let anywhere = findings
             .iter()

@@ -14,11 +14,17 @@
 //!
 //! [`write_keyvalue`] and [`write_json`] write the same forms.
 
-use concert_model::{Event, Field, Keys, Value, json};
+mod names;
+mod write;
+
+use concert_model::Keys;
 
 use super::flat::{Flat, record};
 use super::lines::each_line;
 use super::{About, Fault, Input, Listed, Mapping, Parser, Sample, Sink};
+pub use names::KNOWN_KEYS;
+use names::TYPES;
+pub use write::{write_json, write_keyvalue, write_pair};
 
 /// AbuseHelper's text forms.
 pub const LISTED: Listed = Listed {
@@ -61,137 +67,6 @@ just words
 
 /// Most pairs in one line.
 const PAIRS_MAX: usize = 2000;
-
-/// AbuseHelper's keys and the fields they fill, sorted. Where several keys fill one field, the one
-/// marked in [`WRITTEN_KEYS`] is written.
-pub const KNOWN_KEYS: &[(&str, &str)] = &[
-    ("abuse contact", "source.abuse_contact"),
-    ("account", "source.account"),
-    ("additional information", "comment"),
-    ("application protocol", "protocol.application"),
-    ("artifact hash", "malware.hash.sha256|malware.hash.sha1|malware.hash.md5|extra"),
-    ("as name", "source.as_name"),
-    ("asn", "source.asn"),
-    ("asn name", "source.as_name"),
-    ("bgp prefix", "source.network"),
-    ("cc", "source.geolocation.cc"),
-    ("city", "source.geolocation.city"),
-    ("country", "source.geolocation.country"),
-    ("country code", "source.geolocation.cc"),
-    ("cymru cc", "source.geolocation.cymru_cc"),
-    ("description", "event_description.text"),
-    ("description url", "event_description.url"),
-    ("destination account", "destination.account"),
-    ("destination as name", "destination.as_name"),
-    ("destination asn", "destination.asn"),
-    ("destination bgp prefix", "destination.network"),
-    ("destination cc", "destination.geolocation.cc"),
-    ("destination domain name", "destination.fqdn"),
-    ("destination host", "destination.fqdn"),
-    ("destination ip", "destination.ip"),
-    ("destination port", "destination.port"),
-    ("destination reverse dns", "destination.reverse_dns"),
-    ("destination url", "destination.url"),
-    ("domain", "source.fqdn"),
-    ("domain name", "source.fqdn"),
-    ("email", "source.abuse_contact"),
-    ("feed", "feed.name"),
-    ("feed code", "feed.code"),
-    ("feed url", "feed.url"),
-    ("feeder", "feed.provider"),
-    ("geoip cc", "source.geolocation.geoip_cc"),
-    ("host", "source.fqdn|source.ip"),
-    ("ip", "source.ip"),
-    ("latitude", "source.geolocation.latitude"),
-    ("local hostname", "source.local_hostname"),
-    ("local ip", "source.local_ip"),
-    ("longitude", "source.geolocation.longitude"),
-    ("malware", "malware.name"),
-    ("malware family", "malware.name"),
-    ("malware md5", "malware.hash.md5"),
-    ("malware sha1", "malware.hash.sha1"),
-    ("malware sha256", "malware.hash.sha256"),
-    ("md5", "malware.hash.md5"),
-    ("netblock", "source.network"),
-    ("observation time", "time.observation"),
-    ("port", "source.port"),
-    ("region", "source.geolocation.region"),
-    ("registry", "source.registry"),
-    ("reverse dns", "source.reverse_dns"),
-    ("sha1", "malware.hash.sha1"),
-    ("sha256", "malware.hash.sha256"),
-    ("source as name", "source.as_name"),
-    ("source asn", "source.asn"),
-    ("source bgp prefix", "source.network"),
-    ("source cc", "source.geolocation.cc"),
-    ("source domain name", "source.fqdn"),
-    ("source ip", "source.ip"),
-    ("source port", "source.port"),
-    ("source reverse dns", "source.reverse_dns"),
-    ("source time", "time.source"),
-    ("source url", "source.url"),
-    ("status", "status"),
-    ("target", "event_description.target"),
-    ("time", "time.source"),
-    ("transport protocol", "protocol.transport"),
-    ("type", "classification.type|extra"),
-    ("url", "source.url"),
-];
-
-/// The key that is written for a field; other fields are written by their own names.
-const WRITTEN_KEYS: &[(Field, &str)] = &[
-    (Field::CLASSIFICATION_TYPE, "type"),
-    (Field::COMMENT, "additional information"),
-    (Field::DESTINATION_ASN, "destination asn"),
-    (Field::DESTINATION_FQDN, "destination domain name"),
-    (Field::DESTINATION_GEOLOCATION_CC, "destination cc"),
-    (Field::DESTINATION_IP, "destination ip"),
-    (Field::DESTINATION_PORT, "destination port"),
-    (Field::DESTINATION_REVERSE_DNS, "destination reverse dns"),
-    (Field::DESTINATION_URL, "destination url"),
-    (Field::EVENT_DESCRIPTION_TARGET, "target"),
-    (Field::EVENT_DESCRIPTION_TEXT, "description"),
-    (Field::EVENT_DESCRIPTION_URL, "description url"),
-    (Field::FEED_CODE, "feed code"),
-    (Field::FEED_NAME, "feed"),
-    (Field::FEED_PROVIDER, "feeder"),
-    (Field::FEED_URL, "feed url"),
-    (Field::MALWARE_NAME, "malware family"),
-    (Field::PROTOCOL_APPLICATION, "application protocol"),
-    (Field::PROTOCOL_TRANSPORT, "transport protocol"),
-    (Field::SOURCE_ABUSE_CONTACT, "abuse contact"),
-    (Field::SOURCE_AS_NAME, "as name"),
-    (Field::SOURCE_ASN, "asn"),
-    (Field::SOURCE_FQDN, "domain name"),
-    (Field::SOURCE_GEOLOCATION_CC, "cc"),
-    (Field::SOURCE_IP, "ip"),
-    (Field::SOURCE_NETWORK, "bgp prefix"),
-    (Field::SOURCE_PORT, "port"),
-    (Field::SOURCE_REVERSE_DNS, "reverse dns"),
-    (Field::SOURCE_URL, "url"),
-    (Field::STATUS, "status"),
-    (Field::TIME_OBSERVATION, "observation time"),
-    (Field::TIME_SOURCE, "source time"),
-];
-
-/// Words of the ontology's `type` that are called otherwise here.
-const TYPES: &[(&str, &str)] = &[
-    ("backdoor", "system-compromise"),
-    ("botnet drone", "infected-system"),
-    ("c&c", "c2-server"),
-    ("c2", "c2-server"),
-    ("compromised server", "system-compromise"),
-    ("defacement", "unauthorised-information-modification"),
-    ("dropzone", "other"),
-    ("exploit url", "malware-distribution"),
-    ("ids alert", "ids-alert"),
-    ("leak", "data-leak"),
-    ("malware configuration", "malware-configuration"),
-    ("malware url", "malware-distribution"),
-    ("ransomware", "infected-system"),
-    ("spam infrastructure", "spam"),
-    ("vulnerable service", "vulnerable-system"),
-];
 
 struct KeyValue {
     flat: Flat,
@@ -305,119 +180,12 @@ fn read_word<'t>(text: &'t str, ends: &[char]) -> Result<(String, &'t str), Faul
     Err(Fault::new("", "a quote is not closed"))
 }
 
-/// Appends an event as one line of `key=value, key=value`, without a line end. Read back, it gives the
-/// same fields; numbers and truth values of `extra.*` come back as text.
-pub fn write_keyvalue(event: &Event<'_>, out: &mut Vec<u8>) {
-    let mut first = true;
-    for (key, values) in texts(event) {
-        for value in values {
-            write_pair(&key, &value, first, out);
-            first = false;
-        }
-    }
-}
-
-/// Appends one pair, with `, ` before it unless it is the first of its line.
-pub fn write_pair(key: &str, value: &str, first: bool, out: &mut Vec<u8>) {
-    if !first {
-        out.extend_from_slice(b", ");
-    }
-    write_word(key, out);
-    out.push(b'=');
-    write_word(value, out);
-}
-
-/// Appends an event as a JSON object in which each value is a text, or a list of texts.
-pub fn write_json(event: &Event<'_>, out: &mut Vec<u8>) {
-    for (index, (key, values)) in texts(event).into_iter().enumerate() {
-        out.push(if index == 0 { b'{' } else { b',' });
-        json::write_string(&key, out);
-        out.push(b':');
-        let list = values.len() != 1;
-        if list {
-            out.push(b'[');
-        }
-        for (index, value) in values.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            json::write_string(value, out);
-        }
-        if list {
-            out.push(b']');
-        }
-    }
-    out.extend_from_slice(if out.last().is_none_or(|last| *last == b'\n') { b"{}" } else { b"}" });
-}
-
-/// Keys and their texts, in the order of the table and then of the names.
-fn texts(event: &Event<'_>) -> Vec<(String, Vec<String>)> {
-    let mut fields: Vec<(Field, Value<'_>)> = event.fields().collect();
-    fields.sort_by_key(|(field, _)| *field);
-    let mut texts = Vec::with_capacity(fields.len());
-    for (index, (field, value)) in fields.iter().enumerate() {
-        // The type says it already, and a field amended later stands twice: the last one counts.
-        let again = fields.get(index + 1).is_some_and(|(next, _)| next == field);
-        if again || *field == Field::CLASSIFICATION_TAXONOMY {
-            continue;
-        }
-        let values = match value {
-            Value::Json(list) => list_of_texts(list).unwrap_or_else(|| vec![list.clone().into_owned()]),
-            other => {
-                let mut text = Vec::new();
-                json::write_plain(other, &mut text);
-                vec![String::from_utf8_lossy(&text).into_owned()]
-            }
-        };
-        texts.push((written_key(event, *field), values));
-    }
-    texts
-}
-
-/// The texts of a JSON list that holds at least two and nothing else.
-fn list_of_texts(list: &str) -> Option<Vec<String>> {
-    serde_json::from_str::<Vec<String>>(list).ok().filter(|texts| texts.len() > 1)
-}
-
-fn written_key(event: &Event<'_>, field: Field) -> String {
-    if let Some((_, key)) = WRITTEN_KEYS.iter().find(|(known, _)| *known == field) {
-        return (*key).to_owned();
-    }
-    if !field.is_extra() {
-        return field.name().to_owned();
-    }
-    let name = event.extra_name(field);
-    let taken = KNOWN_KEYS.iter().any(|(key, _)| *key == name)
-        || Field::named(name).is_some()
-        || matches!(name, "protocol" | "event.id" | "report.id")
-        || name.starts_with("extra.");
-    if taken { format!("extra.{name}") } else { name.to_owned() }
-}
-
-fn write_word(word: &str, out: &mut Vec<u8>) {
-    let plain = !word.is_empty()
-        && !word.starts_with('{')
-        && !word.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\\' | ',' | '='));
-    if plain {
-        return out.extend_from_slice(word.as_bytes());
-    }
-    out.push(b'"');
-    for byte in word.bytes() {
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            _ => out.push(byte),
-        }
-    }
-    out.push(b'"');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::parse::check;
-    use concert_model::{Batch, EventId, ProblemKey};
+    use concert_model::{Batch, EventId, ProblemKey, Value, json};
+    use names::WRITTEN_KEYS;
     use proptest::prelude::*;
 
     fn check_pairs(line: &str, want: &[(&str, &str)]) {

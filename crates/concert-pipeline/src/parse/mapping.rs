@@ -18,17 +18,17 @@
 //!
 //! Without `columns` a column that is named like a field fills it and the others are unmapped.
 
+mod moment;
+mod settings;
+
 use std::collections::HashMap;
 
-use concert_model::{Field, Keys, Kind, Time, Value, host, taxonomy};
-use jiff::fmt::strtime;
+use concert_model::{Field, Kind, Time, Value, host, taxonomy};
 use jiff::tz::TimeZone;
 
 use super::country::alpha2;
 use super::{Draft, Fault};
-
-/// Most columns that can be named in settings.
-const COLUMNS_MAX: usize = 2000;
+use moment::{TimeFormat, read_time};
 
 /// Where a column's text goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,14 +54,6 @@ impl Column {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum TimeFormat {
-    Automatic,
-    UnixSeconds,
-    UnixMilliseconds,
-    Pattern(String),
-}
-
 /// How the columns of a feed become fields. Read once from the feed's settings.
 #[derive(Default)]
 pub struct Mapping {
@@ -78,45 +70,6 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// Reads the settings named above.
-    pub fn read(keys: &mut Keys<'_>) -> Self {
-        let about = "column of the report = field; \"a|b\" is the first that fits, \"-\" none";
-        let columns = keys.pairs("columns", about);
-        let mut mapping = Mapping { takes_field_names: columns.is_empty(), ..Mapping::default() };
-        mapping.read_columns(keys, "columns", columns);
-        mapping.read_rest(keys);
-        mapping
-    }
-
-    /// The same for a format that names its columns itself: the setting `key` adds to these, or
-    /// overrides them. Columns that are named like a field fill it too.
-    pub fn read_known(keys: &mut Keys<'_>, key: &str, known: &[(&str, &str)], types: &[(&str, &'static str)]) -> Self {
-        let given = keys.pairs(key, "name in the report = field, beside the known names");
-        let known = known.iter().map(|(name, field)| ((*name).to_owned(), (*field).to_owned()));
-        let mut columns: Vec<(String, String)> =
-            known.filter(|(name, _)| !given.iter().any(|(other, _)| other == name)).collect();
-        columns.extend(given);
-        let mut mapping = Mapping { takes_field_names: true, ..Mapping::default() };
-        mapping.read_columns(keys, key, columns);
-        mapping.read_rest(keys);
-        mapping.types.extend(types.iter().map(|(word, kind)| ((*word).to_owned(), *kind)));
-        mapping
-    }
-
-    fn read_rest(&mut self, keys: &mut Keys<'_>) {
-        self.read_require(keys);
-        self.time_formats = read_time_formats(keys);
-        self.read_types(keys);
-        self.ignore_values = if keys.has("ignore_values") {
-            keys.texts("ignore_values", "values that mean nothing is there")
-        } else {
-            keys.texts("ignore_values", "values that mean nothing is there; by default \"-\", \"N/A\" and \"n/a\"");
-            ["-", "N/A", "n/a"].map(str::to_owned).to_vec()
-        };
-        self.prefix_url = keys.text("prefix_url", "put before a URL that has no scheme, such as \"http://\"");
-        self.refang = keys.flag_or("refang", false, "undo hxxp and [.] in every value");
-    }
-
     /// Whether a column that is named like a field fills it.
     pub fn takes_field_names(&self) -> bool {
         self.takes_field_names
@@ -320,99 +273,6 @@ impl Mapping {
             }
         }
     }
-
-    fn read_columns(&mut self, keys: &mut Keys<'_>, key: &str, given: Vec<(String, String)>) {
-        let prefixes = keys.pairs("prefix", "column = text put before its value");
-        for (name, _) in &prefixes {
-            if !given.iter().any(|(column, _)| column == name) {
-                keys.problem("prefix", format!("`{name}` is not in {key}"), "name the column there too");
-            }
-        }
-        if given.len() > COLUMNS_MAX {
-            keys.problem(key, format!("more than {COLUMNS_MAX} columns"), "");
-        }
-        for (name, fields) in given.into_iter().take(COLUMNS_MAX) {
-            let mut fills = Vec::new();
-            for fill in fields.split(',').map(str::trim).filter(|fill| !fill.is_empty() && *fill != "-") {
-                let targets = fill.split('|').filter_map(|field| read_target(keys, key, &name, field.trim()));
-                fills.push(targets.collect());
-            }
-            let prefix = prefixes.iter().find(|(column, _)| *column == name).map(|(_, text)| text.clone());
-            self.by_name.insert(name.clone(), self.columns.len());
-            self.columns.push(Column { name, fills, prefix: prefix.unwrap_or_default() });
-        }
-        let words = [("extra", true), ("drop", false)];
-        let about = "columns that are not named: kept as extra.<column>, or dropped";
-        self.keep_unmapped = keys.choice_or("unmapped", &words, "extra", about).unwrap_or(true);
-    }
-
-    fn read_require(&mut self, keys: &mut Keys<'_>) {
-        for name in keys.texts("require", "fields without which there is no event") {
-            match Field::named(&name) {
-                Some(field) => self.require.push(field),
-                None => unknown_field(keys, "require", &name),
-            }
-        }
-    }
-
-    fn read_types(&mut self, keys: &mut Keys<'_>) {
-        for (word, kind) in keys.pairs("types", "word of the feed = classification.type; \"*\" at the end for any rest")
-        {
-            match taxonomy::type_of(&kind) {
-                Some((kind, _)) => self.types.push((word.to_lowercase(), kind)),
-                None => {
-                    let near = concert_model::problem::nearest(&kind, taxonomy::TYPES.iter().map(|(name, _)| *name));
-                    let hint = near.map(|near| format!("did you mean `{near}`?")).unwrap_or_default();
-                    keys.problem("types", format!("`{kind}` is not a classification type"), hint);
-                }
-            }
-        }
-        // The longer word is the narrower one: `scan-port*` before `scan*` before `*`.
-        self.types.sort_by_key(|(word, _)| std::cmp::Reverse((!word.ends_with('*'), word.len())));
-    }
-}
-
-fn read_time_formats(keys: &mut Keys<'_>) -> Vec<TimeFormat> {
-    let about = "how times are written: automatic, unix, unix-ms or a pattern like %d-%m-%Y; \"a|b\" tries both";
-    let text = keys.text_or("time_format", "automatic", about);
-    let mut formats = Vec::new();
-    for word in text.split('|').map(str::trim) {
-        formats.push(match word {
-            "automatic" => TimeFormat::Automatic,
-            "unix" => TimeFormat::UnixSeconds,
-            "unix-ms" => TimeFormat::UnixMilliseconds,
-            pattern => {
-                let moment = jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
-                if !pattern.contains('%') || strtime::format(pattern, &moment).is_err() {
-                    let hint = "write automatic, unix, unix-ms or a pattern such as \"%Y-%m-%d %H:%M:%S\"";
-                    keys.problem("time_format", format!("`{pattern}` is not a time format"), hint);
-                }
-                TimeFormat::Pattern(pattern.to_owned())
-            }
-        });
-    }
-    formats
-}
-
-fn read_target(keys: &Keys<'_>, key: &str, column: &str, field: &str) -> Option<Target> {
-    if field == "extra" {
-        return Some(Target::Extra(column.to_owned()));
-    }
-    if let Some(name) = field.strip_prefix("extra.").filter(|name| !name.is_empty()) {
-        return Some(Target::Extra(name.to_owned()));
-    }
-    let found = Field::named(field).map(Target::Field);
-    if found.is_none() {
-        unknown_field(keys, key, field);
-    }
-    found
-}
-
-fn unknown_field(keys: &Keys<'_>, key: &str, name: &str) {
-    let near = concert_model::problem::nearest(name, Field::all().map(Field::name));
-    let hint = near
-        .map_or("fields that are not in the list begin with extra.".into(), |near| format!("did you mean `{near}`?"));
-    keys.problem(key, format!("`{name}` is not a field"), hint);
 }
 
 fn name_of(target: &Target) -> &str {
@@ -449,42 +309,10 @@ fn check_hash(field: Field, text: &str) -> Result<(), &'static str> {
     if good { Ok(()) } else { Err(reason) }
 }
 
-fn read_time(format: &TimeFormat, text: &str, zone: Option<&TimeZone>) -> Result<Time, &'static str> {
-    match format {
-        TimeFormat::Automatic => Time::parse(text, zone),
-        TimeFormat::UnixSeconds => unix_time(text, 1_000_000.0, "not seconds since 1970"),
-        TimeFormat::UnixMilliseconds => unix_time(text, 1000.0, "not milliseconds since 1970"),
-        TimeFormat::Pattern(pattern) => pattern_time(pattern, text, zone),
-    }
-}
-
-/// Seconds or milliseconds since 1970, whole or with a fraction.
-fn unix_time(text: &str, micros_each: f64, reason: &'static str) -> Result<Time, &'static str> {
-    let number: f64 = text.parse().map_err(|_| reason)?;
-    let micros = (number * micros_each).round();
-    // Up to the year 9999, where 53 bits still hold a microsecond in 8 of them exactly enough.
-    if !(-62_135_596_800e6..=253_402_300_799e6).contains(&micros) {
-        return Err(reason);
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "the range was checked above")]
-    Ok(Time(micros as i64))
-}
-
-fn pattern_time(pattern: &str, text: &str, zone: Option<&TimeZone>) -> Result<Time, &'static str> {
-    let reason = "not a time in the format of the settings";
-    let parts = strtime::parse(pattern, text).map_err(|_| reason)?;
-    if let Ok(moment) = parts.to_timestamp() {
-        return Ok(Time(moment.as_microsecond()));
-    }
-    let date = parts.to_date().map_err(|_| reason)?;
-    let time = parts.to_time().unwrap_or_default();
-    // One rule for daylight saving: the one of `Time::parse`.
-    Time::parse(&date.to_datetime(time).to_string(), zone)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use concert_model::Keys;
     use concert_model::keys::{Reading, Source};
     use concert_model::{OpenEvent, ProblemKey, Reject, ReportId};
 

@@ -69,22 +69,25 @@ fn compile(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a constant pattern")
 }
 
-/// What a line complains of. `rest` is the line without its time, `line` the whole, `before` the line
-/// before it.
-pub(super) fn subjects(rest: &str, line: &str, before: &str, urls: Urls, own: &[String]) -> Vec<Found> {
-    let mut found = Vec::new();
-    // URLs are taken out, so that a host in one is not found again.
-    let mut words = String::with_capacity(rest.len());
-    for word in rest.split_whitespace().take(1000) {
+/// What a line complains of. `rest` is the line without its time, `before` the line before it.
+pub(super) fn subjects(rest: &str, before: &str, urls: Urls, own: &[String]) -> Vec<Found> {
+    // URLs are taken out: a host in one is not found again, and its words are not the writer's.
+    let (mut words, mut links) = (String::with_capacity(rest.len()), Vec::new());
+    for word in rest.split_whitespace() {
         match url(word) {
-            Some((url, defanged)) => {
-                if complained(&url, defanged, line, before, urls, own) && found.len() < LINE_FOUND_MAX {
-                    found.push(Found { subject: Subject::Url(url), port: None, destination: None });
-                }
-            }
+            Some(link) => links.push(link),
             None => {
                 words.push(' ');
                 words.push_str(&host::refang(word));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    if !links.is_empty() {
+        let said = urls == Urls::Likely && says_so(&words, before);
+        for (url, defanged) in links.into_iter().take(LINE_FOUND_MAX) {
+            if urls == Urls::All || defanged || said && !is_own(&url, own) {
+                found.push(Found { subject: Subject::Url(url), port: None, destination: None });
             }
         }
     }
@@ -95,6 +98,9 @@ pub(super) fn subjects(rest: &str, line: &str, before: &str, urls: Urls, own: &[
 /// A URL in a word, without what stands around it, and whether it was defanged.
 fn url(word: &str) -> Option<(String, bool)> {
     static SCHEME: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i)\b(?:h..ps?|ftps?|fxps?)(?:\[:\]|:|\[:)//?\]?"));
+    if !word.contains("//") {
+        return None;
+    }
     let at = SCHEME.find(word)?.start();
     let word = word.get(at..)?.trim_end_matches(['>', ')', '"', '\'', ',', ';', '.', ']', '*']);
     let plain = host::refang(word);
@@ -112,24 +118,17 @@ fn url(word: &str) -> Option<(String, bool)> {
     Some((url, defanged))
 }
 
-fn complained(url: &str, defanged: bool, line: &str, before: &str, urls: Urls, own: &[String]) -> bool {
-    match urls {
-        Urls::All => return true,
-        Urls::Defanged => return defanged,
-        Urls::Likely if defanged => return true,
-        Urls::Likely => {}
-    }
-    if let Some((Host::Domain(name), _)) = host::url_host(url)
-        && own.iter().any(|own| name == own.as_str() || name.ends_with(&format!(".{own}")))
-    {
-        return false;
-    }
+/// Whether a line complains of its URLs, or the line before it does, and neither asks to open them.
+fn says_so(line: &str, before: &str) -> bool {
+    let introduced = before.trim_end().ends_with(':');
     let (line, before) = (line.to_lowercase(), before.to_lowercase());
-    // A word of the URL itself is no word of the writer.
-    let line = line.replace(&url.to_lowercase(), " ");
-    let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
-    let says = has(SAY_SO) || before.trim_end().ends_with(':') && SAY_SO.iter().any(|word| before.contains(word));
-    says && !has(ASK) && !(before.trim_end().ends_with(':') && ASK.iter().any(|word| before.contains(word)))
+    let has = |words: &[&str]| words.iter().any(|word| line.contains(word) || introduced && before.contains(word));
+    has(SAY_SO) && !has(ASK)
+}
+
+fn is_own(url: &str, own: &[String]) -> bool {
+    let Some((Host::Domain(name), _)) = host::url_host(url) else { return false };
+    own.iter().any(|own| name.strip_suffix(own.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
 /// Domains of mail addresses in the text, and of the sender.
@@ -137,6 +136,7 @@ pub(super) fn own_domains(lines: &[(u64, String)], sender: &str) -> Vec<String> 
     static MAIL: LazyLock<Regex> = LazyLock::new(|| compile(r"[\w.+-]+@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)"));
     let texts = lines.iter().map(|(_, line)| line.as_str()).chain([sender]);
     let mut domains: Vec<String> = texts
+        .filter(|text| text.contains('@'))
         .flat_map(|text| MAIL.captures_iter(text))
         .filter_map(|found| Some(found.get(1)?.as_str().to_ascii_lowercase()))
         .take(1000)
@@ -157,24 +157,12 @@ fn addresses(text: &str, found: &mut Vec<Found>) {
     static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
         compile(r"(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2}\b)?|(?:[0-9A-Fa-f]{1,4}:){1,7}[0-9A-Fa-f:.]*(?:/\d{1,3}\b)?")
     });
-    static SIDE: LazyLock<Regex> = LazyLock::new(|| {
-        compile(concat!(
-            r"(?i)(?:\b(?P<from>from|src|srcip|source|client|rhost|attacker|von)\b",
-            r"|\b(?P<to>to|dst|dstip|dest|destination|target|on)\b|(?P<arrow>-+>|=>))",
-            r"(?:\s+(?:ip|address))?[\s:=]*(?:[\w.-]{1,80}\s?)?[\[(<]*$"
-        ))
-    });
     let mut sides: Vec<(Side, Subject, Option<u16>)> = Vec::new();
     for piece in ADDRESS.find_iter(text).take(LINE_FOUND_MAX) {
         let before = text.get(..piece.start()).unwrap_or("");
         let after = text.get(piece.end()..).unwrap_or("");
         let Some(subject) = subject(piece.as_str(), before, after) else { continue };
-        let tail: String = before.chars().rev().take(100).collect::<Vec<_>>().into_iter().rev().collect();
-        let side = match SIDE.captures(&tail) {
-            Some(found) if found.name("from").is_some() => Side::From,
-            Some(_) => Side::To,
-            None => Side::Unsaid,
-        };
+        let side = side(before);
         sides.push((side, subject, port(after, side)));
     }
     let said = sides.iter().any(|(side, ..)| *side == Side::From);
@@ -195,6 +183,26 @@ fn addresses(text: &str, found: &mut Vec<Found>) {
             found.push(Found { subject, port, destination });
         }
     }
+}
+
+const FROM: &[&str] = &["from", "src", "srcip", "source", "client", "rhost", "attacker", "von"];
+const TO: &[&str] = &["to", "dst", "dstip", "dest", "destination", "target", "on", "->", "-->", "=>"];
+
+/// Which side the text before an address says it is on: `from `, `SRC=`, `from host[`, `source ip: `.
+fn side(before: &str) -> Side {
+    let mut words = before
+        .trim_end_matches(['[', '(', '<'])
+        .rsplit(|c: char| c.is_whitespace() || matches!(c, '=' | ':' | '[' | '(' | '<' | ','))
+        .filter(|word| !word.is_empty());
+    for word in [words.next(), words.next()].into_iter().flatten() {
+        if FROM.iter().any(|known| known.eq_ignore_ascii_case(word)) {
+            return Side::From;
+        }
+        if TO.iter().any(|known| known.eq_ignore_ascii_case(word)) {
+            return Side::To;
+        }
+    }
+    Side::Unsaid
 }
 
 /// An address or network that somebody has, and that is not part of a longer word.
@@ -236,12 +244,15 @@ fn somebodys(address: IpAddr) -> Option<IpAddr> {
 fn port(after: &str, side: Side) -> Option<u16> {
     static BESIDE: LazyLock<Regex> =
         LazyLock::new(|| compile(r"(?i)^[\])]?(?::|[,\s]+(?:source |src )?port[\s:=#]*)(\d{1,5})\b"));
-    static NAMED: LazyLock<[Regex; 2]> =
-        LazyLock::new(|| [r"(?i)\bSPT=(\d{1,5})\b", r"(?i)\bDPT=(\d{1,5})\b"].map(compile));
-    let [source, destination] = &*NAMED;
-    let named = if side == Side::To { destination } else { source };
-    let found = BESIDE.captures(after).or_else(|| named.captures(after))?;
-    found.get(1)?.as_str().parse().ok().filter(|port| *port != 0)
+    let named = if side == Side::To { "DPT=" } else { "SPT=" };
+    let digits = match BESIDE.captures(after) {
+        Some(found) => found.get(1)?.as_str(),
+        None => {
+            let (_, rest) = after.split_once(named)?;
+            rest.split(|c: char| !c.is_ascii_digit()).next()?
+        }
+    };
+    digits.parse().ok().filter(|port| *port != 0)
 }
 
 #[cfg(test)]
@@ -250,7 +261,7 @@ mod tests {
 
     fn check(line: &str, want: &[&str]) {
         let own = ["reporter.example".to_owned()];
-        let got: Vec<String> = subjects(line, line, "", Urls::Likely, &own)
+        let got: Vec<String> = subjects(line, "", Urls::Likely, &own)
             .into_iter()
             .map(|found| {
                 let subject = match found.subject {

@@ -1,0 +1,71 @@
+//! How a feed writes its times.
+
+use concert_model::{Keys, Time};
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+
+/// One way to write a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum TimeFormat {
+    Automatic,
+    UnixSeconds,
+    UnixMilliseconds,
+    Pattern(String),
+}
+
+/// Reads `time_format`; always at least one.
+pub(super) fn read_time_formats(keys: &mut Keys<'_>) -> Vec<TimeFormat> {
+    let about = "how times are written: automatic, unix, unix-ms or a pattern like %d-%m-%Y; \"a|b\" tries both";
+    let text = keys.text_or("time_format", "automatic", about);
+    let mut formats = Vec::new();
+    for word in text.split('|').map(str::trim) {
+        formats.push(match word {
+            "automatic" => TimeFormat::Automatic,
+            "unix" => TimeFormat::UnixSeconds,
+            "unix-ms" => TimeFormat::UnixMilliseconds,
+            pattern => {
+                let moment = jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+                if !pattern.contains('%') || strtime::format(pattern, &moment).is_err() {
+                    let hint = "write automatic, unix, unix-ms or a pattern such as \"%Y-%m-%d %H:%M:%S\"";
+                    keys.problem("time_format", format!("`{pattern}` is not a time format"), hint);
+                }
+                TimeFormat::Pattern(pattern.to_owned())
+            }
+        });
+    }
+    formats
+}
+
+/// Reads a time in this format.
+pub(super) fn read_time(format: &TimeFormat, text: &str, zone: Option<&TimeZone>) -> Result<Time, &'static str> {
+    match format {
+        TimeFormat::Automatic => Time::parse(text, zone),
+        TimeFormat::UnixSeconds => unix_time(text, 1_000_000.0, "not seconds since 1970"),
+        TimeFormat::UnixMilliseconds => unix_time(text, 1000.0, "not milliseconds since 1970"),
+        TimeFormat::Pattern(pattern) => pattern_time(pattern, text, zone),
+    }
+}
+
+/// Seconds or milliseconds since 1970, whole or with a fraction.
+fn unix_time(text: &str, micros_each: f64, reason: &'static str) -> Result<Time, &'static str> {
+    let number: f64 = text.parse().map_err(|_| reason)?;
+    let micros = (number * micros_each).round();
+    // Up to the year 9999, where 53 bits still hold a microsecond in 8 of them exactly enough.
+    if !(-62_135_596_800e6..=253_402_300_799e6).contains(&micros) {
+        return Err(reason);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "the range was checked above")]
+    Ok(Time(micros as i64))
+}
+
+fn pattern_time(pattern: &str, text: &str, zone: Option<&TimeZone>) -> Result<Time, &'static str> {
+    let reason = "not a time in the format of the settings";
+    let parts = strtime::parse(pattern, text).map_err(|_| reason)?;
+    if let Ok(moment) = parts.to_timestamp() {
+        return Ok(Time(moment.as_microsecond()));
+    }
+    let date = parts.to_date().map_err(|_| reason)?;
+    let time = parts.to_time().unwrap_or_default();
+    // One rule for daylight saving: the one of `Time::parse`.
+    Time::parse(&date.to_datetime(time).to_string(), zone)
+}
