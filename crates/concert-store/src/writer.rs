@@ -50,6 +50,8 @@ pub struct Settled {
     pub reason: String,
     /// What is told because of it.
     pub telling: Telling,
+    /// The report itself, when it was not kept as waiting before: hash and size of its bytes.
+    pub report: Option<([u8; 32], u64, Receipt)>,
 }
 
 /// A problem, when it was told and when it was seen.
@@ -438,6 +440,9 @@ impl Writing<'_> {
             });
         }
         let mut change = self.writer.store.records.change().await?;
+        if let Some((content, bytes, receipt)) = &settled.report {
+            records::insert_report(&mut change, self.report, content, receipt, *bytes).await?;
+        }
         for (number, rows) in &self.batches {
             sqlx::query("INSERT INTO batch (id, report, received, rows) VALUES (?1, ?2, ?3, ?4)")
                 .bind(number.cast_signed())

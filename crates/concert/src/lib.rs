@@ -4,6 +4,8 @@
 //! and settings from where they are defined.
 
 pub mod command;
+pub mod drive;
 pub mod print;
 pub mod problems;
 pub mod settings;
+pub mod wire;

@@ -17,7 +17,7 @@ pub use reports::{Counts, ReportRow, Waiting};
 
 pub(crate) use feeds::count_hour;
 pub(crate) use notices::{insert_notices, mark_told, move_cursor, tell_early};
-pub(crate) use reports::settle_report;
+pub(crate) use reports::{insert_report, settle_report};
 
 /// Each entry brings the file from the version of its index to the next. Never edited once released.
 const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001.sql")];

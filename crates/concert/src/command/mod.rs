@@ -8,7 +8,9 @@
 mod check;
 mod completions;
 mod init;
+mod ingest;
 mod man;
+mod run;
 mod parse;
 mod settings;
 
@@ -76,6 +78,10 @@ enum Command {
     Settings(settings::Args),
     /// Turn a report into events without keeping anything
     Parse(parse::Args),
+    /// Collect, process and deliver, until told to stop
+    Run(run::Args),
+    /// Take files in as reports of a feed
+    Ingest(ingest::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Write manual pages
@@ -88,6 +94,8 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Check(args) => check::run(&args, site),
         Command::Settings(args) => settings::run(&args, site),
         Command::Parse(args) => parse::run(&args, site),
+        Command::Run(args) => self::run::run(&args, site),
+        Command::Ingest(args) => ingest::run(&args, site),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

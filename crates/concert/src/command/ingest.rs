@@ -1,0 +1,199 @@
+//! `concert ingest`: files through the whole path, at once.
+//!
+//! Where another process works on the site, the files are handed to it and waited for.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use concert_model::{Origin, Problem, Receipt, ReportId};
+use concert_store::records::Counts;
+use indicatif::ProgressBar;
+use serde_json::json;
+
+use super::SiteArg;
+use crate::drive::process::Work;
+use crate::drive::{Worker, intake::Keeper};
+use crate::print::{AllRows, Format, Out, format_or_default};
+use crate::problems::{Exit, Failure};
+use crate::settings::{Feed, LoadFor};
+use crate::wire::{self, Site};
+
+/// Take files in as reports of a feed. Files stay where they are; the same file again adds nothing.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert ingest --feed drop reports/*.csv\n  concert ingest --feed drop --format json report.csv")]
+pub(super) struct Args {
+    /// The feed whose reports these are.
+    #[arg(long, value_name = "NAME")]
+    feed: String,
+    /// The files.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Exit with 1 when there are rejects.
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+/// How long one file handed to another process may take.
+const HANDED_DEADLINE: Duration = Duration::from_secs(3600);
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    let started = Instant::now();
+    let settings = site.settings(LoadFor::Look)?;
+    let runtime = super::runtime()?;
+    let site = Arc::new(runtime.block_on(Site::open(settings))?);
+    let feed = site.settings.feed(&args.feed).ok_or_else(|| unknown_feed(&site, &args.feed))?;
+    let _inside = runtime.enter();
+    let mut total = Counts::default();
+    match runtime.block_on(Worker::open(&site))? {
+        Some(mut worker) => {
+            for path in &args.files {
+                add(&mut total, &ingest(&site, &mut worker, feed, path)?);
+            }
+        }
+        None => {
+            let keeper = Keeper::new(site.store.clone());
+            for path in &args.files {
+                add(&mut total, &runtime.block_on(hand_over(&site, &keeper, feed, path))?);
+            }
+        }
+    }
+    print(args, &total, started.elapsed())?;
+    Ok(if args.strict && total.rejects > 0 { Exit::Bad } else { Exit::Done })
+}
+
+fn unknown_feed(site: &Site, name: &str) -> Failure {
+    let known: Vec<&str> = site.settings.feeds.iter().map(|feed| feed.name.as_str()).collect();
+    let hint = match concert_model::problem::nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("feeds here: {}", known.join(", ")),
+    };
+    Failure::usage(Problem::new(format!("there is no feed `{name}` in the settings")).hint(hint))
+}
+
+fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::usage(Problem::new(format!("cannot be read: {error}")).at(path.display().to_string()))
+}
+
+fn receipt(feed: &Feed, path: &Path) -> Receipt {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Receipt {
+        feed: feed.name.clone(),
+        origin: Origin::File(name.clone()),
+        received: wire::now(),
+        sender: String::new(),
+        file_name: name,
+        url: String::new(),
+        media_type: String::new(),
+    }
+}
+
+/// Processes one file. Its bytes are hashed first, archived while they are parsed, and the report
+/// becomes visible only when both are durable.
+fn ingest(site: &Site, worker: &mut Worker, feed: &Feed, path: &Path) -> Result<Counts, Failure> {
+    let open = || File::open(path).map_err(|error| cannot_read(path, &error));
+    let mut file = open()?;
+    let length = file.metadata().map_err(|error| cannot_read(path, &error))?.len();
+    if length > site.settings.limits.file {
+        let problem = Problem::new(format!("is larger than limits.file ({length} bytes)")).at(path.display().to_string());
+        return Err(Failure::usage(problem.hint("raise `file` in [limits], or split the file")));
+    }
+    let (content, bytes) = hash(&mut file, path, length)?;
+    let receipt = receipt(feed, path);
+    let id = receipt.id(&content);
+    if known(site, id)? {
+        return Ok(Counts::default());
+    }
+    file.rewind().map_err(|error| cannot_read(path, &error))?;
+    let archive = site.store.archive.clone();
+    let mut copy = open()?;
+    let archiving = std::thread::spawn(move || archive.keep(&mut copy, Some(&content)));
+    let work = Work { id, receipt: &receipt, new: Some((content, bytes)) };
+    let ready = || match archiving.join() {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(Problem::new(format!("the report cannot be kept: {error}"))),
+        Err(_) => Err(Problem::new("the report cannot be kept")),
+    };
+    worker.process_new(site, feed, &work, &mut file, ready).map_err(Failure::outside)
+}
+
+fn known(site: &Site, id: ReportId) -> Result<bool, Failure> {
+    let report = tokio::runtime::Handle::current().block_on(site.store.records.report(id)).map_err(Failure::outside)?;
+    Ok(report.is_some_and(|report| report.state == "done"))
+}
+
+/// Hashes with a progress bar: the part of a large file that a person waits for without a sign.
+fn hash(file: &mut File, path: &Path, length: u64) -> Result<([u8; 32], u64), Failure> {
+    const SHOW_FROM: u64 = 256 << 20;
+    let bar = if length > SHOW_FROM { ProgressBar::new(length) } else { ProgressBar::hidden() };
+    let mut hasher = blake3::Hasher::new();
+    let mut block = vec![0u8; 1 << 20];
+    let mut total = 0;
+    loop {
+        let count = file.read(&mut block).map_err(|error| cannot_read(path, &error))?;
+        if count == 0 {
+            bar.finish_and_clear();
+            return Ok((*hasher.finalize().as_bytes(), total));
+        }
+        hasher.update(block.get(..count).unwrap_or_default());
+        total += count as u64;
+        bar.set_position(total);
+    }
+}
+
+/// Keeps the file as a waiting report and waits until the process that works on the site is done
+/// with it.
+async fn hand_over(site: &Site, keeper: &Keeper, feed: &Feed, path: &Path) -> Result<Counts, Failure> {
+    let body = concert_transport::Body::File(path.to_owned());
+    let kept = keeper.keep_report(receipt(feed, path), body).await;
+    let (id, kept) = kept.map_err(|why| Failure::outside(Problem::new(why).at(path.display().to_string())))?;
+    if kept == concert_transport::Kept::Known {
+        return Ok(Counts::default());
+    }
+    let deadline = Instant::now() + HANDED_DEADLINE;
+    while Instant::now() < deadline {
+        let report = site.store.records.report(id).await.map_err(Failure::outside)?;
+        match report {
+            Some(report) if report.state == "done" => return Ok(report.counts),
+            Some(report) if report.state == "failed" => {
+                return Err(Failure::outside(Problem::new(report.reason).at(path.display().to_string())));
+            }
+            _ => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+    Err(Failure::outside(
+        Problem::new("is kept, but the process working on this site has not processed it yet")
+            .at(path.display().to_string())
+            .hint("see `concert feed list`"),
+    ))
+}
+
+fn add(total: &mut Counts, some: &Counts) {
+    total.rows += some.rows;
+    total.events += some.events;
+    total.duplicates += some.duplicates;
+    total.rejects += some.rejects;
+    total.dropped += some.dropped;
+    total.notices += some.notices;
+}
+
+fn print(args: &Args, total: &Counts, took: Duration) -> Result<(), Failure> {
+    let Counts { rows, events, duplicates, rejects, dropped, notices } = total;
+    let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
+    let mut out = Out::stdout();
+    let text = match format_or_default(args.rows.format) {
+        Format::Table => format!(
+            "{rows} rows: {events} events, {duplicates} duplicates, {rejects} rejects, {dropped} dropped by rules; {notices} notices queued; {seconds} s\n"
+        ),
+        _ => format!(
+            "{}\n",
+            json!({"rows": rows, "events": events, "duplicates": duplicates, "rejects": rejects, "dropped": dropped, "notices": notices, "seconds": seconds})
+        ),
+    };
+    out.write(text.as_bytes())?;
+    out.finish()
+}

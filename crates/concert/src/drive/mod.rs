@@ -1,0 +1,257 @@
+//! The program at work: collects, processes, tells, delivers, until told to stop.
+//!
+//! One task for each collector, one for processing (the only writer of events), one for delivering.
+//! Between them are only rows in the records, so that a start after a kill goes on where it ended.
+
+pub mod deliver;
+pub mod intake;
+pub mod process;
+pub mod tell;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_model::{Problem, Time};
+use concert_store::records::{Counts, Waiting};
+use concert_store::Writer;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use self::intake::Keeper;
+use self::process::{Work, process};
+use self::tell::Teller;
+use crate::problems::Failure;
+use crate::settings::Collect;
+use crate::wire::Site;
+
+/// Reports taken from the waiting list at a time.
+const REPORTS_AT_ONCE: u32 = 64;
+/// Longest wait between looks at what is due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The writer and what it gathers.
+pub struct Worker {
+    writer: Writer,
+    teller: Teller,
+}
+
+impl Worker {
+    /// Takes the site's lock. The error says that another process has it.
+    pub async fn open(site: &Site) -> Result<Option<Self>, Failure> {
+        let window = site.settings.dedup.window();
+        let opened = Writer::open(&site.store, window, site.look_back()).await.map_err(Failure::outside)?;
+        let Some(mut writer) = opened else { return Ok(None) };
+        let teller = Teller::new(site, &mut writer).await.map_err(Failure::outside)?;
+        Ok(Some(Self { writer, teller }))
+    }
+
+    /// Processes everything that waits. A report that cannot be processed is marked and passed over.
+    /// Runs on a blocking thread.
+    pub fn process_waiting(&mut self, site: &Site, stop: &CancellationToken) -> Result<usize, Problem> {
+        let handle = tokio::runtime::Handle::current();
+        let mut done = 0;
+        loop {
+            let waiting = handle.block_on(site.store.records.waiting(REPORTS_AT_ONCE))?;
+            if waiting.is_empty() {
+                return Ok(done);
+            }
+            for report in waiting {
+                if stop.is_cancelled() {
+                    return Ok(done);
+                }
+                self.process_one(site, &report)?;
+                done += 1;
+            }
+        }
+    }
+
+    fn process_one(&mut self, site: &Site, report: &Waiting) -> Result<(), Problem> {
+        let handle = tokio::runtime::Handle::current();
+        let Some(feed) = site.settings.feed(&report.receipt.feed) else {
+            let reason = format!("there is no feed `{}` in the settings", report.receipt.feed);
+            return handle.block_on(site.store.records.fail_report(report.id, &reason));
+        };
+        let mut source = match raw(site, report) {
+            Ok(source) => source,
+            Err(problem) => {
+                tracing::error!(feed = report.receipt.feed, report = %report.id, "{problem}");
+                return handle.block_on(site.store.records.fail_report(report.id, &problem.what));
+            }
+        };
+        let work = Work { id: report.id, receipt: &report.receipt, new: None };
+        let counts = process(site, &mut self.writer, &mut self.teller, feed, &work, &mut *source, || Ok(()))?;
+        tell_of(&report.receipt.feed, &counts);
+        Ok(())
+    }
+
+    /// Processes a report that is not in the records yet; see [`process`].
+    pub fn process_new(
+        &mut self,
+        site: &Site,
+        feed: &crate::settings::Feed,
+        work: &Work<'_>,
+        source: &mut dyn process::Source,
+        ready: impl FnOnce() -> Result<(), Problem>,
+    ) -> Result<Counts, Problem> {
+        process(site, &mut self.writer, &mut self.teller, feed, work, source, ready)
+    }
+
+    /// Makes the notices that are due.
+    pub async fn tell_due(&mut self, site: &Site) -> Result<usize, Problem> {
+        self.teller.tell_due(site, &mut self.writer).await
+    }
+
+    /// When notices are due next by the clock.
+    pub async fn next_due(&self, site: &Site) -> Result<Option<Time>, Problem> {
+        self.teller.next_due(site).await
+    }
+
+    /// Keeps files few and the journal small.
+    pub async fn tidy(&mut self) -> Result<(), Problem> {
+        self.writer.fold_journal(false).await.map(|_| ())
+    }
+}
+
+fn tell_of(feed: &str, counts: &Counts) {
+    let Counts { events, duplicates, rejects, notices, .. } = counts;
+    tracing::info!(feed, events, duplicates, rejects, notices, "report processed");
+}
+
+/// The raw bytes of a report, in memory when small, else in an unnamed temporary file.
+fn raw(site: &Site, report: &Waiting) -> Result<Box<dyn process::Source>, Problem> {
+    use std::io::{Read, Seek};
+    const IN_MEMORY_MAX: u64 = 32 << 20;
+    let lost = |error: std::io::Error| {
+        Problem::new(format!("its bytes are not in the archive: {error}")).hint("ingest the report again")
+    };
+    let mut reader = site.store.archive.open(&report.content).map_err(lost)?;
+    let mut start = Vec::new();
+    reader.by_ref().take(IN_MEMORY_MAX).read_to_end(&mut start).map_err(lost)?;
+    if (start.len() as u64) < IN_MEMORY_MAX {
+        return Ok(Box::new(std::io::Cursor::new(start)));
+    }
+    let dir = site.settings.data_dir();
+    let mut file = tempfile::tempfile_in(dir).map_err(lost)?;
+    std::io::Write::write_all(&mut file, &start).map_err(lost)?;
+    drop(start);
+    std::io::copy(&mut reader, &mut file).map_err(lost)?;
+    file.rewind().map_err(lost)?;
+    Ok(Box::new(file))
+}
+
+/// Everything due now: collects once from every feed, processes, tells, delivers one attempt each.
+pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
+    let Some(mut worker) = Worker::open(&site).await? else { return Err(busy(&site)) };
+    let keeper = Keeper::new(site.store.clone());
+    let looks = site.settings.feeds.iter().filter_map(|feed| match &feed.collect {
+        Collect::By(_, collector) => Some((feed.name.clone(), Arc::clone(collector))),
+        Collect::Nothing | Collect::Push(_) => None,
+    });
+    let keeper = &keeper;
+    let looks = looks.map(async |(name, collector)| {
+        if let Err(why) = collector.once(&**keeper).await {
+            tracing::warn!(feed = name, "{why}");
+        }
+    });
+    futures_util::future::join_all(looks).await;
+    let stop = CancellationToken::new();
+    let processing = Arc::clone(&site);
+    let result = tokio::task::spawn_blocking(move || {
+        let done = worker.process_waiting(&processing, &stop);
+        (worker, done)
+    });
+    let (mut worker, done) = result.await.map_err(|error| Failure::outside(Problem::new(error.to_string())))?;
+    done.map_err(Failure::outside)?;
+    worker.tell_due(&site).await.map_err(Failure::outside)?;
+    deliver::send_due(&site).await.map_err(Failure::outside)?;
+    Ok(())
+}
+
+/// The problem of a site that another process works on.
+pub fn busy(site: &Site) -> Failure {
+    Failure::outside(
+        Problem::new("another concert process is working on this site")
+            .at(site.settings.data_dir().join("lock").display().to_string())
+            .hint("stop it first, or use a command that needs no lock (events, notice, feed list, ingest)"),
+    )
+}
+
+/// Works until `stop`. Collectors, processing and delivering run side by side.
+pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, stop: CancellationToken) -> Result<(), Failure> {
+    let Some(worker) = Worker::open(&site).await? else { return Err(busy(&site)) };
+    let mut tasks = tokio::task::JoinSet::new();
+    for feed in &site.settings.feeds {
+        if let Collect::By(_, collector) = &feed.collect {
+            let (collector, keeper, stop) = (Arc::clone(collector), Arc::clone(&keeper), stop.clone());
+            tasks.spawn(async move {
+                collector.run(&*keeper, stop).await;
+                Ok(())
+            });
+        }
+    }
+    let queued = Arc::new(Notify::new());
+    tasks.spawn(work(Arc::clone(&site), worker, Arc::clone(&keeper.kept), Arc::clone(&queued), stop.clone()));
+    tasks.spawn(send(Arc::clone(&site), queued, stop.clone()));
+    let mut result = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        let ended = ended.unwrap_or_else(|error| Err(Problem::new(format!("a part of the program stopped: {error}"))));
+        if let Err(problem) = ended {
+            tracing::error!("{problem}");
+            stop.cancel();
+            result = Err(Failure::outside(problem));
+        }
+    }
+    result
+}
+
+/// Processes what comes and tells what is due. Trouble (a full disk) is waited out, not died of.
+async fn work(site: Arc<Site>, mut worker: Worker, kept: Arc<Notify>, queued: Arc<Notify>, stop: CancellationToken) -> Result<(), Problem> {
+    let mut wait = LOOK_EVERY;
+    while !stop.is_cancelled() {
+        let (at_work, stopping) = (Arc::clone(&site), stop.clone());
+        let (back, done) = tokio::task::spawn_blocking(move || {
+            let done = worker.process_waiting(&at_work, &stopping);
+            (worker, done)
+        })
+        .await
+        .map_err(|error| Problem::new(format!("processing stopped: {error}")))?;
+        worker = back;
+        let told = match done {
+            Ok(_) => worker.tell_due(&site).await,
+            Err(problem) => Err(problem),
+        };
+        match told {
+            Ok(_) => {
+                queued.notify_one();
+                wait = LOOK_EVERY;
+                if let Err(problem) = worker.tidy().await {
+                    tracing::warn!("{problem}");
+                }
+            }
+            Err(problem) => {
+                tracing::error!(wait_seconds = wait.as_secs(), "{problem}");
+                wait = (wait * 2).min(Duration::from_secs(60));
+            }
+        }
+        tokio::select! {
+            () = kept.notified() => {}
+            () = tokio::time::sleep(wait) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    Ok(())
+}
+
+async fn send(site: Arc<Site>, queued: Arc<Notify>, stop: CancellationToken) -> Result<(), Problem> {
+    while !stop.is_cancelled() {
+        if let Err(problem) = deliver::send_due(&site).await {
+            tracing::error!("{problem}");
+        }
+        tokio::select! {
+            () = queued.notified() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! One report through the whole path: parse, enrich, judge, dedup, store, group.
+//!
+//! Parsing runs on a thread of its own and hands over full batches; this thread sorts and writes them
+//! meanwhile. Everything becomes visible at the end, in one transaction.
+
+use std::io::{Read, Seek};
+use std::sync::mpsc;
+
+use concert_model::{Batch, Problem, Receipt, Reject, ReportId};
+use concert_pipeline::parse::unpack;
+use concert_pipeline::parse::{Sink, sink};
+use concert_store::records::Counts;
+use concert_store::{Settled, Writer};
+use tokio::runtime::Handle;
+
+use super::tell::Teller;
+use crate::settings::Feed;
+use crate::wire::{self, Site};
+
+/// Rejects kept in memory; the store keeps fewer, the rest is only counted.
+const REJECTS_MAX: usize = 10_000;
+
+/// A report about to be processed.
+pub struct Work<'a> {
+    /// Its identity.
+    pub id: ReportId,
+    /// How it came.
+    pub receipt: &'a Receipt,
+    /// Hash and size of its bytes, when it is not in the records yet.
+    pub new: Option<([u8; 32], u64)>,
+}
+
+/// Something that can be read twice.
+pub trait Source: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Source for T {}
+
+/// What parsing gave.
+struct Parsed {
+    counts: sink::Counts,
+    rejects: Vec<Reject>,
+}
+
+/// Processes a report on the calling thread, which must not be one of the runtime's own.
+pub fn process(
+    site: &Site,
+    writer: &mut Writer,
+    teller: &mut Teller,
+    feed: &Feed,
+    work: &Work<'_>,
+    source: &mut dyn Source,
+    ready: impl FnOnce() -> Result<(), Problem>,
+) -> Result<Counts, Problem> {
+    let handle = Handle::current();
+    let (full, batches) = mpsc::sync_channel::<Batch>(0);
+    let (give_back, empty) = mpsc::channel::<Batch>();
+    std::thread::scope(|scope| {
+        let parsing = scope.spawn(|| parse(site, feed, work, source, full, empty));
+        let mut writing = writer.begin(work.id, work.receipt);
+        let mut failed = None;
+        for batch in &batches {
+            let added = handle.block_on(writing.add(batch, &mut |batch, number| teller.see(&site.kinds, batch, number)));
+            match added {
+                Ok(batch) => drop(give_back.send(batch)),
+                Err(problem) => {
+                    failed = Some(problem);
+                    break;
+                }
+            }
+        }
+        // A parser that still has batches finds nobody to take them and ends soon.
+        drop(batches);
+        let parsed = parsing.join().map_err(|_| Problem::new("the parser stopped in the middle of the report"))?;
+        let telling = match failed.map_or_else(ready, Err) {
+            Ok(()) => handle.block_on(teller.finish_report(site, writing.last_batch(), wire::now())),
+            Err(problem) => Err(problem),
+        };
+        let result = telling.and_then(|telling| {
+            let counts = Counts {
+                rows: parsed.counts.rows,
+                rejects: parsed.counts.rejects,
+                dropped: parsed.counts.dropped,
+                ..Counts::default()
+            };
+            let report = work.new.map(|(content, bytes)| (content, bytes, work.receipt.clone()));
+            let settled = Settled { counts, rejects: parsed.rejects, reason: String::new(), telling, report };
+            handle.block_on(writing.settle(settled))
+        });
+        if result.is_err() {
+            teller.forget_report();
+        }
+        result
+    })
+}
+
+fn parse(
+    site: &Site,
+    feed: &Feed,
+    work: &Work<'_>,
+    source: &mut dyn Source,
+    full: mpsc::SyncSender<Batch>,
+    empty: mpsc::Receiver<Batch>,
+) -> Parsed {
+    let mut rejects: Vec<Reject> = Vec::new();
+    let mut keep_reject = |reject: Reject| {
+        if rejects.len() < REJECTS_MAX {
+            rejects.push(reject);
+        }
+    };
+    let mut stage = |event: &mut concert_model::OpenEvent<'_>| {
+        site.lookup.enrich(event);
+        true
+    };
+    let key_of = |event: &concert_model::OpenEvent<'_>| feed.dedup.key(event);
+    let mut flush = |batch: Batch| {
+        full.send(batch).ok();
+        empty.try_recv().unwrap_or_default()
+    };
+    let fixed = feed.fixed.clone();
+    let mut sink = Sink::new(
+        work.id, work.receipt, fixed.constants, fixed.zone, &mut stage, &key_of, &mut flush, &mut keep_reject,
+    );
+    unpack::read(source, work.receipt, &feed.unpack, &*feed.parser, &mut sink);
+    let counts = sink.finish();
+    Parsed { counts, rejects }
+}

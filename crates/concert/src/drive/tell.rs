@@ -1,0 +1,353 @@
+//! Gathering events into notices: by key, at their time, reminders only after their interval.
+//!
+//! Each kind of notice has a cursor in the order of batches: everything up to it was looked at. When
+//! a kind is due, the events above its cursor are grouped and told, and the cursor moves, in one
+//! transaction. So an event is in exactly one notice of each kind, whenever the process is killed.
+
+use std::collections::HashMap;
+
+use concert_model::{Event, Field, Problem, ProblemKey, Time, Value, json};
+use concert_store::events::read::Bounds;
+use concert_store::records::NewNotice;
+use concert_store::{Mark, Members, Store, Telling, Writer};
+use jiff::tz::TimeZone;
+
+use crate::settings::{Notice, Recipient};
+use crate::wire::{self, Site};
+
+/// A kind of notice, as it works.
+pub struct Kind {
+    /// Its name.
+    pub name: String,
+    /// What it takes from events.
+    group_by: Vec<By>,
+}
+
+enum By {
+    Field(Field),
+    Extra(String),
+    Party,
+}
+
+/// Written where an event has no value for a part of the key.
+const ABSENT: &str = "unknown";
+
+impl Kind {
+    /// A kind of notice from its settings.
+    pub fn new(notice: &Notice) -> Self {
+        let by = |name: &String| match name.strip_prefix("extra.") {
+            Some(extra) => By::Extra(extra.to_owned()),
+            None if name == "party" => By::Party,
+            None => Field::named(name).map_or(By::Party, By::Field),
+        };
+        let mut group_by: Vec<By> = notice.group_by.iter().map(by).collect();
+        // Whoever is told must be one: events of two parties never share a notice.
+        if notice.to == Recipient::Responsible && !group_by.iter().any(|by| matches!(by, By::Party)) {
+            group_by.push(By::Party);
+        }
+        Self { name: notice.name.clone(), group_by }
+    }
+
+    /// Appends the key of an event as people read it: `AS64500`, `FI`, `AS64500, FI`.
+    fn key(&self, event: &Event<'_>, out: &mut Vec<u8>) {
+        for (index, by) in self.group_by.iter().enumerate() {
+            if index > 0 {
+                out.extend_from_slice(b", ");
+            }
+            let value = match by {
+                By::Field(field) => event.get(*field),
+                By::Party => event.get(Field::PARTY),
+                By::Extra(name) => event.find_extra(name).and_then(|field| event.get(field)),
+            };
+            match value {
+                Some(Value::Int(number)) if matches!(by, By::Field(f) if f.kind() == concert_model::Kind::Asn) => {
+                    out.extend_from_slice(b"AS");
+                    json::write_plain(&Value::Int(number), out);
+                }
+                Some(value) => json::write_plain(&value, out),
+                None => out.extend_from_slice(ABSENT.as_bytes()),
+            }
+        }
+    }
+}
+
+/// Events of one kind being gathered.
+#[derive(Default)]
+struct Gathered {
+    numbers: HashMap<Box<[u8]>, usize>,
+    groups: Vec<Group>,
+    last: usize,
+    again: Vec<Again>,
+}
+
+struct Group {
+    key: Box<[u8]>,
+    party: String,
+    members: Members,
+}
+
+/// An event whose problem was seen before; whether it is told depends on when the problem was.
+struct Again {
+    group: usize,
+    batch: u64,
+    row: u32,
+    problem: ProblemKey,
+    time: Time,
+    previous: Time,
+}
+
+impl Gathered {
+    fn add(&mut self, kind: &Kind, event: &Event<'_>, batch: u64, row: u32, scratch: &mut Vec<u8>) {
+        scratch.clear();
+        kind.key(event, scratch);
+        let group = self.group(event, scratch);
+        if let Some(previous) = event.get(Field::TIME_PREVIOUS).and_then(|value| value.as_time()) {
+            let time = concert_store::events::time_of(event);
+            self.again.push(Again { group, batch, row, problem: event.row().key, time, previous });
+        } else if let Some(group) = self.groups.get_mut(group) {
+            group.members.add(batch, row);
+        }
+    }
+
+    /// Events come sorted, so the group before is mostly the one wanted.
+    fn group(&mut self, event: &Event<'_>, key: &[u8]) -> usize {
+        if self.groups.get(self.last).is_some_and(|group| *group.key == *key) {
+            return self.last;
+        }
+        self.last = match self.numbers.get(key) {
+            Some(number) => *number,
+            None => {
+                let number = self.groups.len();
+                self.numbers.insert(key.into(), number);
+                let party = event.text(Field::PARTY).map(|party| party.into_owned()).unwrap_or_default();
+                self.groups.push(Group { key: key.into(), party, members: Members::default() });
+                number
+            }
+        };
+        self.last
+    }
+}
+
+/// Keeps what each kind has gathered of the report being written, and counts what waits.
+pub struct Teller {
+    at_once: Vec<(usize, Gathered)>,
+    /// For kinds that are also due at a number of events: waiting events of each key.
+    counted: HashMap<usize, HashMap<Box<[u8]>, u64>>,
+    scratch: Vec<u8>,
+}
+
+impl Teller {
+    /// Gives every kind that has none a cursor at the newest batch, so that a new kind does not tell
+    /// old events, and counts what waits for kinds that are due at a number of events.
+    pub async fn new(site: &Site, writer: &mut Writer) -> Result<Self, Problem> {
+        let (now, newest) = (wire::now(), site.store.last_batch().await?);
+        let mut telling = Telling::default();
+        for notice in &site.settings.notices {
+            if site.store.records.notice_cursor(&notice.name).await?.is_none() {
+                telling.cursors.push((notice.name.clone(), newest, next_due(notice, now, &site.settings.site.time_zone)));
+            }
+        }
+        if !telling.cursors.is_empty() {
+            writer.tell(&telling).await?;
+        }
+        let mut teller = Self { at_once: Vec::new(), counted: HashMap::new(), scratch: Vec::new() };
+        for (index, notice) in site.settings.notices.iter().enumerate() {
+            if notice.when.is_at_once() {
+                teller.at_once.push((index, Gathered::default()));
+            } else if notice.or_at_events.is_some() {
+                let gathered = gather(site, index, None).await?;
+                let counts = gathered.groups.into_iter().map(|group| (group.key, group.members.len())).collect();
+                teller.counted.insert(index, counts);
+            }
+        }
+        Ok(teller)
+    }
+
+    /// Sees the events of a batch that is being written.
+    pub fn see(&mut self, kinds: &[Kind], batch: &concert_model::Batch, number: u64) {
+        for (index, gathered) in &mut self.at_once {
+            let Some(kind) = kinds.get(*index) else { continue };
+            for (event, row) in batch.iter().zip(0u32..) {
+                gathered.add(kind, &event, number, row, &mut self.scratch);
+            }
+        }
+        for (index, counts) in &mut self.counted {
+            let Some(kind) = kinds.get(*index) else { continue };
+            for event in batch.iter() {
+                self.scratch.clear();
+                kind.key(&event, &mut self.scratch);
+                match counts.get_mut(self.scratch.as_slice()) {
+                    Some(count) => *count += 1,
+                    None => drop(counts.insert(self.scratch.as_slice().into(), 1)),
+                }
+            }
+        }
+    }
+
+    /// What is told together with the report that was just written, whose last batch is `newest`.
+    pub async fn finish_report(&mut self, site: &Site, newest: u64, now: Time) -> Result<Telling, Problem> {
+        let mut telling = Telling { now, domain: site.domain(), ..Telling::default() };
+        for (index, gathered) in &mut self.at_once {
+            let gathered = std::mem::take(gathered);
+            if let Some(notice) = site.settings.notices.get(*index) {
+                tell(site, notice, gathered, &mut telling).await?;
+                telling.cursors.push((notice.name.clone(), newest, now));
+            }
+        }
+        Ok(telling)
+    }
+
+    /// Forgets what was gathered of a report that could not be written.
+    pub fn forget_report(&mut self) {
+        for (_, gathered) in &mut self.at_once {
+            *gathered = Gathered::default();
+        }
+    }
+
+    /// Tells what is due: kinds whose time has come, groups that have grown large enough, and kinds
+    /// told at once that were left behind by a change of settings. Gives the number of notices.
+    pub async fn tell_due(&mut self, site: &Site, writer: &mut Writer) -> Result<usize, Problem> {
+        let now = wire::now();
+        let newest = site.store.last_batch().await?;
+        let mut made = 0;
+        for (index, notice) in site.settings.notices.iter().enumerate() {
+            let (cursor, due) = site.store.records.notice_cursor(&notice.name).await?.unwrap_or((newest, now));
+            let next = next_due(notice, now, &site.settings.site.time_zone);
+            let mut telling = Telling { now, domain: site.domain(), ..Telling::default() };
+            if notice.when.is_at_once() && cursor < newest || !notice.when.is_at_once() && due <= now {
+                if cursor < newest {
+                    let gathered = gather(site, index, None).await?;
+                    tell(site, notice, gathered, &mut telling).await?;
+                }
+                self.counted.entry(index).and_modify(HashMap::clear);
+                telling.cursors.push((notice.name.clone(), newest, next));
+            } else if let Some(full) = self.full(index, notice.or_at_events) {
+                let gathered = gather(site, index, Some(&full)).await?;
+                tell(site, notice, gathered, &mut telling).await?;
+                for key in full {
+                    telling.early.push((notice.name.clone(), String::from_utf8_lossy(&key).into_owned(), newest));
+                    self.counted.entry(index).and_modify(|counts| {
+                        counts.remove(&key);
+                    });
+                }
+            } else {
+                // A changed schedule takes effect without waiting for the old one.
+                if next < due {
+                    telling.cursors.push((notice.name.clone(), cursor, next));
+                    writer.tell(&telling).await?;
+                }
+                continue;
+            }
+            made += telling.notices.len();
+            writer.tell(&telling).await?;
+        }
+        Ok(made)
+    }
+
+    /// Keys of a kind that have reached its number of events.
+    fn full(&self, index: usize, or_at_events: Option<u64>) -> Option<Vec<Box<[u8]>>> {
+        let (counts, limit) = (self.counted.get(&index)?, or_at_events?);
+        let mut full: Vec<Box<[u8]>> = counts.iter().filter(|(_, count)| **count >= limit).map(|(key, _)| key.clone()).collect();
+        full.sort();
+        (!full.is_empty()).then_some(full)
+    }
+
+    /// When something is due next by the clock.
+    pub async fn next_due(&self, site: &Site) -> Result<Option<Time>, Problem> {
+        let mut next = None;
+        for notice in site.settings.notices.iter().filter(|notice| !notice.when.is_at_once()) {
+            if let Some((_, due)) = site.store.records.notice_cursor(&notice.name).await? {
+                next = Some(next.map_or(due, |next: Time| next.min(due)));
+            }
+        }
+        Ok(next)
+    }
+}
+
+fn next_due(notice: &Notice, now: Time, zone: &TimeZone) -> Time {
+    if notice.when.is_at_once() { now } else { notice.when.next(now, zone) }
+}
+
+/// The events of a kind above its cursor; of some keys, or of all.
+async fn gather(site: &Site, index: usize, only: Option<&[Box<[u8]>]>) -> Result<Gathered, Problem> {
+    let mut gathered = Gathered::default();
+    let Some(kind) = site.kinds.get(index) else { return Ok(gathered) };
+    let store: &Store = &site.store;
+    let cursor = store.records.notice_cursor(&kind.name).await?.map_or(0, |(batch, _)| batch);
+    let early = store.records.notice_early(&kind.name).await?;
+    let quiet = store.quiet_batches(cursor).await?;
+    let (mut key, mut scratch) = (Vec::new(), Vec::new());
+    store
+        .scan(&Bounds::default(), cursor, &mut |page| {
+            for stored in page.iter() {
+                if stored.batch <= cursor || quiet.contains(&stored.batch) {
+                    continue;
+                }
+                if only.is_some() || !early.is_empty() {
+                    key.clear();
+                    kind.key(&stored.event, &mut key);
+                    let told = early.get(&*String::from_utf8_lossy(&key)).is_some_and(|batch| stored.batch <= *batch);
+                    let wanted = only.is_none_or(|only| only.iter().any(|one| **one == *key));
+                    if told || !wanted {
+                        continue;
+                    }
+                }
+                gathered.add(kind, &stored.event, stored.batch, stored.row, &mut scratch);
+            }
+            true
+        })
+        .await?;
+    Ok(gathered)
+}
+
+/// Makes the notices of a kind from what it gathered.
+async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mut Telling) -> Result<(), Problem> {
+    let now = telling.now;
+    let mut marks: Vec<Mark> = Vec::new();
+    for again in std::mem::take(&mut gathered.again) {
+        let (told, seen) = match site.store.records.told(&notice.name, again.problem).await? {
+            Some(mark) => mark,
+            // The event before had none before it, so it was told when it came.
+            None => (again.previous, again.previous),
+        };
+        let seconds = |span: std::time::Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        let relapse = again.time >= seen.max(again.previous).plus_seconds(seconds(notice.clean_after));
+        let remind = again.time >= told.plus_seconds(seconds(notice.remind_after));
+        if relapse || remind {
+            if let Some(group) = gathered.groups.get_mut(again.group) {
+                group.members.add(again.batch, again.row);
+            }
+            marks.push((again.problem, again.time, again.time));
+        } else {
+            marks.push((again.problem, told, again.time));
+        }
+    }
+    if !marks.is_empty() {
+        telling.told.push((notice.name.clone(), marks));
+    }
+    for group in gathered.groups.into_iter().filter(|group| !group.members.is_empty()) {
+        telling.notices.push(new_notice(notice, group, now));
+    }
+    Ok(())
+}
+
+fn new_notice(notice: &Notice, group: Group, now: Time) -> NewNotice {
+    let mut made = NewNotice {
+        name: notice.name.clone(),
+        key: String::from_utf8_lossy(&group.key).into_owned(),
+        party: group.party,
+        recipient: String::new(),
+        via: notice.via.clone(),
+        format: notice.format.name.to_owned(),
+        language: notice.language.clone(),
+        state: "queued",
+        members: group.members,
+        due: now,
+    };
+    match &notice.to {
+        Recipient::Target => {}
+        Recipient::Addresses(addresses) => made.recipient = addresses.join(","),
+        Recipient::Responsible => made.state = "no-contact",
+    }
+    made
+}

@@ -1,0 +1,126 @@
+//! Joins the parts: what the settings say becomes what runs.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use concert_model::Time;
+use concert_pipeline::enrich::{Lookup, Ranges, What};
+use concert_store::Store;
+
+use crate::drive::tell::Kind;
+use crate::problems::Failure;
+use crate::settings::Settings;
+
+/// A site, ready to work.
+pub struct Site {
+    /// Its settings.
+    pub settings: Settings,
+    /// Its store.
+    pub store: Store,
+    /// Local data about addresses.
+    pub lookup: Lookup,
+    /// Kinds of notices.
+    pub kinds: Vec<Kind>,
+    /// What is remembered of the lookup files, to see when they change.
+    pub lookup_marks: Vec<(PathBuf, u64, SystemTime)>,
+}
+
+/// The present moment. The one place where the program asks the system for it.
+pub fn now() -> Time {
+    Time(jiff::Timestamp::now().as_microsecond())
+}
+
+impl Site {
+    /// Opens the store and joins everything.
+    pub async fn open(settings: Settings) -> Result<Self, Failure> {
+        let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
+        let lookup_marks = marks(&settings);
+        let lookup = load_lookup(&settings);
+        let kinds = settings.notices.iter().map(Kind::new).collect();
+        Ok(Self { settings, store, lookup, kinds, lookup_marks })
+    }
+
+    /// The domain of Message-IDs: that of the site's address.
+    pub fn domain(&self) -> String {
+        let email = &self.settings.site.email;
+        email.rsplit_once('@').map_or_else(|| "localhost".to_owned(), |(_, domain)| domain.to_ascii_lowercase())
+    }
+
+    /// How far back an earlier event of a problem matters to some notice.
+    pub fn look_back(&self) -> Duration {
+        let spans = self.settings.notices.iter().map(|notice| notice.remind_after.max(notice.clean_after));
+        spans.max().unwrap_or_default()
+    }
+
+    /// Whether a lookup file changed since it was read.
+    pub fn lookup_changed(&self) -> bool {
+        marks(&self.settings) != self.lookup_marks
+    }
+}
+
+fn marks(settings: &Settings) -> Vec<(PathBuf, u64, SystemTime)> {
+    let files = settings.lookup.asn.iter().chain(&settings.lookup.country);
+    files
+        .map(|path| {
+            let meta = std::fs::metadata(path);
+            let (length, changed) = meta.map_or((0, None), |meta| (meta.len(), meta.modified().ok()));
+            (path.clone(), length, changed.unwrap_or(SystemTime::UNIX_EPOCH))
+        })
+        .collect()
+}
+
+/// Files that cannot be read are told and left out: reports must go on without them.
+pub fn load_lookup(settings: &Settings) -> Lookup {
+    let cache = settings.data_dir().join("lookup");
+    let (asn, country) = std::thread::scope(|scope| {
+        let asn = scope.spawn(|| load_ranges(&settings.lookup.asn, What::Asn, &cache.join("asn.ranges")));
+        let country = load_ranges(&settings.lookup.country, What::Country, &cache.join("country.ranges"));
+        (asn.join().unwrap_or_default(), country)
+    });
+    Lookup::new(asn, country)
+}
+
+/// Reads ranges from the compiled copy if it belongs to these files, else from the files.
+fn load_ranges(files: &[PathBuf], what: What, cache: &Path) -> Option<Ranges> {
+    if files.is_empty() {
+        return None;
+    }
+    let mut identity = blake3::Hasher::new();
+    for path in files {
+        let meta = std::fs::metadata(path);
+        let changed = meta.as_ref().ok().and_then(|meta| meta.modified().ok());
+        let since = changed.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).unwrap_or_default();
+        identity.update(path.display().to_string().as_bytes());
+        identity.update(&meta.map_or(0, |meta| meta.len()).to_le_bytes());
+        identity.update(&since.as_nanos().to_le_bytes());
+    }
+    let identity = *identity.finalize().as_bytes();
+    if let Ok(ranges) = std::fs::read(cache).map_err(|e| e.to_string()).and_then(|b| Ranges::from_bytes(&b, &identity)) {
+        return Some(ranges);
+    }
+    let mut contents: Vec<(String, Vec<u8>)> = Vec::new();
+    for path in files {
+        match std::fs::read(path) {
+            Ok(bytes) => contents.push((path.display().to_string(), bytes)),
+            Err(error) => tracing::error!(file = %path.display(), "lookup data cannot be read: {error}"),
+        }
+    }
+    let borrowed: Vec<(&str, &[u8])> = contents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let mut problems = Vec::new();
+    let ranges = Ranges::read(what, &borrowed, &mut problems);
+    for problem in problems.iter().take(10) {
+        tracing::warn!("{problem}");
+    }
+    let all_read = contents.len() == files.len();
+    let kept = cache.parent().map(std::fs::create_dir_all).transpose().and_then(|_| {
+        let part = cache.with_extension("part");
+        std::fs::write(&part, ranges.to_bytes(&identity))?;
+        std::fs::rename(part, cache)
+    });
+    if let Err(error) = kept.as_ref().map(|()| ()).map_err(ToString::to_string)
+        && all_read
+    {
+        tracing::warn!("the compiled copy of lookup data cannot be written: {error}");
+    }
+    Some(ranges)
+}
