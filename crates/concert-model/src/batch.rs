@@ -50,9 +50,19 @@ pub struct Row {
     end: u32,
 }
 
+/// A text that stands in a batch, to be given to later events of it without a copy. Most columns of
+/// most reports repeat a few texts.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    cell: Cell,
+    age: u64,
+}
+
 /// Events in the order they were read.
 #[derive(Debug, Default)]
 pub struct Batch {
+    /// Grows whenever text goes away, so that a [`Kept`] of before is known to be stale.
+    age: u64,
     text: String,
     octets: Vec<u8>,
     cells: Vec<Cell>,
@@ -85,6 +95,7 @@ impl Batch {
 
     /// Empties the batch and keeps its memory and its `extra.*` names. Constants are forgotten.
     pub fn clear(&mut self) {
+        self.age += 1;
         self.text.clear();
         self.octets.clear();
         self.constants.clear();
@@ -337,6 +348,28 @@ impl OpenEvent<'_> {
         }
     }
 
+    /// Adds a text to a field that the caller knows to be unset, and tells where it stands.
+    pub fn add_text(&mut self, field: Field, text: &str) -> Option<Kept> {
+        let cell = self.batch.cell(field, &Value::text(text))?;
+        self.batch.cells.push(cell);
+        self.present |= bit(field);
+        Some(Kept { cell, age: self.batch.age })
+    }
+
+    /// Adds what was kept to the same field, if it is still there and is this text. The caller knows
+    /// the field to be unset.
+    pub fn add_kept(&mut self, kept: &Kept, text: &str) -> bool {
+        let start = usize::try_from(kept.cell.word).unwrap_or(usize::MAX);
+        let same = kept.age == self.batch.age
+            && kept.cell.length as usize == text.len()
+            && self.batch.text.as_bytes().get(start..start.saturating_add(text.len())) == Some(text.as_bytes());
+        if same {
+            self.batch.cells.push(kept.cell);
+            self.present |= bit(kept.cell.field);
+        }
+        same
+    }
+
     /// Gives the constants of the batch to this event, where it has no value of its own.
     pub fn fill(&mut self) {
         for index in 0..self.batch.constants.len() {
@@ -397,6 +430,7 @@ impl OpenEvent<'_> {
 impl Drop for OpenEvent<'_> {
     fn drop(&mut self) {
         if !self.kept {
+            self.batch.age += 1;
             self.batch.text.truncate(self.text);
             self.batch.octets.truncate(self.octets);
             self.batch.cells.truncate(self.start);
@@ -523,6 +557,25 @@ mod tests {
         none.keep(EventId::default(), ProblemKey::default(), 2);
         let labels: Vec<_> = batch.iter().map(|event| event.text(Field::TLP).unwrap().into_owned()).collect();
         assert_eq!(labels, ["red", "amber"]);
+    }
+
+    #[test]
+    fn a_kept_text_is_given_again_only_while_it_stands() {
+        let mut batch = Batch::new();
+        let mut first = batch.open();
+        let kept = first.add_text(Field::COMMENT, "tcp").unwrap();
+        first.keep(EventId::default(), ProblemKey::default(), 1);
+        let before = batch.bytes();
+        let mut second = batch.open();
+        assert!(!second.add_kept(&kept, "udp"));
+        assert!(second.add_kept(&kept, "tcp"));
+        assert_eq!(second.get(Field::COMMENT), Some(Value::text("tcp")));
+        second.keep(EventId::default(), ProblemKey::default(), 2);
+        assert_eq!(batch.bytes() - before, size_of::<Cell>() + size_of::<Row>());
+        drop(batch.open());
+        assert!(!batch.open().add_kept(&kept, "tcp"));
+        batch.clear();
+        assert!(!batch.open().add_kept(&kept, "tcp"));
     }
 
     #[test]

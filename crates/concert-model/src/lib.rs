@@ -18,7 +18,7 @@ pub mod taxonomy;
 pub mod time;
 pub mod value;
 
-pub use batch::{Batch, Event, OpenEvent};
+pub use batch::{Batch, Event, Kept, OpenEvent};
 pub use field::{Field, Kind};
 pub use id::{EventId, ProblemKey, ReportId};
 pub use keys::Keys;

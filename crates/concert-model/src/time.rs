@@ -76,7 +76,7 @@ impl Time {
     /// Understood: RFC 3339 and ISO 8601 with blank or `T`, fractions of 1 to 9 digits, `Z`, `UTC`,
     /// `GMT`, offsets with or without colon; a date alone (midnight); RFC 2822.
     pub fn parse(text: &str, zone: Option<&TimeZone>) -> Result<Time, &'static str> {
-        let text = text.trim();
+        let text = crate::value::trim(text);
         match parse_iso(text.as_bytes()) {
             Some((local, Some(offset))) => Ok(Time(local.micros() - offset * SECOND)),
             Some((local, None)) => match zone {

@@ -473,10 +473,9 @@ fn is_delimiter(byte: u8, delimiter: Delimiter) -> bool {
 /// Where the quote closes that opened before `from`.
 fn closing_quote(bytes: &[u8], mut from: usize, ended: bool, form: &mut Form) -> Result<usize, Split> {
     loop {
-        let Some(offset) = memchr(b'"', bytes.get(from..).unwrap_or_default()) else {
+        let Some(quote) = next_quote(bytes, from) else {
             return Err(if ended { Split::Unclosed } else { Split::More });
         };
-        let quote = from + offset;
         match bytes.get(quote + 1) {
             Some(b'"') => {
                 *form = Form::Doubled;
@@ -486,6 +485,24 @@ fn closing_quote(bytes: &[u8], mut from: usize, ended: bool, form: &mut Form) ->
             _ => return Ok(quote),
         }
     }
+}
+
+/// Where the next quote is. Most fields are short, and for those eight bytes at a time are faster than
+/// calling what is fastest for long ones.
+fn next_quote(bytes: &[u8], from: usize) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    let mut at = from;
+    for _ in 0..3 {
+        let Some(word) = bytes.get(at..at + 8).and_then(|word| <[u8; 8]>::try_from(word).ok()) else { break };
+        // A byte of `other` is zero where the quote is; the lowest such byte gets its high bit set.
+        let other = u64::from_le_bytes(word) ^ (ONES * 0x22);
+        let found = other.wrapping_sub(ONES) & !other & (ONES << 7);
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    memchr(b'"', bytes.get(at..)?).map(|offset| at + offset)
 }
 
 /// Where an unquoted field ends; `None` when more bytes are needed to know.
@@ -584,6 +601,19 @@ mod tests {
         let shape = Shape { delimiter: Delimiter::Blanks, quote: true, comments: vec!["//".into()] };
         let found = pieces(b" a  b\t\"c d\" \r\n//x y\n  \ne", shape, None, 2);
         assert_eq!(found, ["1 a|b|c d", "//x y", "3 ", "4 e"]);
+    }
+
+    #[test]
+    fn quotes_are_found_wherever_they_stand() {
+        for length in 0..64 {
+            let mut bytes = vec![0x23u8; length];
+            assert_eq!(next_quote(&bytes, 0), None);
+            for at in (0..length).rev() {
+                bytes[at] = b'"';
+                assert_eq!(next_quote(&bytes, 0), Some(at));
+                assert_eq!(next_quote(&bytes, at), Some(at));
+            }
+        }
     }
 
     #[test]

@@ -10,12 +10,14 @@
 //! `feed.name` is set to the name of the report type.
 
 mod convert;
+mod repeats;
 mod schema;
 mod table;
 
-use concert_model::{Field, Keys, value};
+use concert_model::{Field, Keys, Value, value};
 
 use self::convert::Convert;
+use self::repeats::Repeats;
 use self::schema::{Report, Schema, Target};
 use super::records::{Delimiter, Found, Record, Records, Shape};
 use super::sink::{Draft, Fault, Sink};
@@ -102,6 +104,7 @@ struct Step {
     required: bool,
     /// No other step sets this field, so that it need not be looked for.
     alone: bool,
+    repeats: Repeats,
 }
 
 /// A row by column names, for converters that look at more than one.
@@ -131,7 +134,7 @@ impl Parser for Shadowserver {
         let missing = report.columns.iter().find(|m| m.required && !names.contains(&m.column.as_ref()));
         let missing = missing.map(|mapping| mapping.column.clone());
         sink.give_constants(report.constants.clone());
-        let steps = plan(report, &header, sink);
+        let mut steps = plan(report, &header, sink);
         records.set_width(header.len());
         while let Some(found) = records.read() {
             let record = match found {
@@ -147,7 +150,7 @@ impl Parser for Shadowserver {
             } else if record.len() > header.len() || !long_enough(&record, header.len()) {
                 sink.reject(record.line, wrong_width(&record, &header), record.raw);
             } else {
-                sink.event(record.line, record.raw, |draft| fill(draft, &steps, &header, &record));
+                sink.event(record.line, record.raw, |draft| fill(draft, &mut steps, &header, &record));
             }
         }
     }
@@ -191,7 +194,15 @@ fn plan(report: &Report, header: &[String], sink: &mut Sink<'_>) -> Vec<Step> {
         let mut add = |field: Option<Field>, convert, required| {
             // A column whose name can be no name of a field is still kept.
             let Some(field) = field else { return };
-            steps.push(Step { column, name: name.as_str().into(), field, convert, required, alone: true });
+            steps.push(Step {
+                column,
+                name: name.as_str().into(),
+                field,
+                convert,
+                required,
+                alone: true,
+                repeats: Repeats::default(),
+            });
         };
         let mut mapped = false;
         for mapping in report.columns.iter().filter(|mapping| mapping.column == *name) {
@@ -217,7 +228,7 @@ fn plan(report: &Report, header: &[String], sink: &mut Sink<'_>) -> Vec<Step> {
     steps
 }
 
-fn fill(draft: &mut Draft<'_>, steps: &[Step], columns: &[String], record: &Record<'_>) -> Result<(), Fault> {
+fn fill(draft: &mut Draft<'_>, steps: &mut [Step], columns: &[String], record: &Record<'_>) -> Result<(), Fault> {
     let get = |index: usize| record.get(index);
     let row = Row { columns, get: &get };
     // A short row is an event if everything it does hold fits; otherwise a delimiter was lost in it and
@@ -234,8 +245,14 @@ fn fill(draft: &mut Draft<'_>, steps: &[Step], columns: &[String], record: &Reco
             }
             continue;
         }
+        if step.alone && step.repeats.add(draft, text) {
+            continue;
+        }
         match step.convert.apply(step.field, text, &row) {
             Ok(None) => {}
+            Ok(Some(Value::Text(kept))) if step.alone && kept == text => {
+                step.repeats.learn(text, draft.add_text(step.field, text));
+            }
             Ok(Some(value)) if step.alone => draft.add(step.field, &value),
             Ok(Some(value)) => {
                 if !draft.has(step.field) {

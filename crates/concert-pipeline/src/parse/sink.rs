@@ -123,6 +123,8 @@ pub struct Sink<'a> {
     constants: Vec<(Field, Value<'static>)>,
     part_constants: Vec<(Field, Value<'static>)>,
     extra_names: Vec<Box<str>>,
+    /// The taxonomy of the constant type is a constant too.
+    constant_taxonomy: bool,
     zone: Option<TimeZone>,
     stage: &'a mut Stage<'a>,
     key_of: &'a KeyOf<'a>,
@@ -159,6 +161,7 @@ impl<'a> Sink<'a> {
             constants,
             part_constants: Vec::new(),
             extra_names: Vec::new(),
+            constant_taxonomy: false,
             zone,
             stage,
             key_of,
@@ -213,8 +216,11 @@ impl<'a> Sink<'a> {
                 Err(fault) => Some(fault),
                 Ok(()) => {
                     let mut event = draft.event;
+                    let own = event.has(Field::CLASSIFICATION_TYPE) || event.has(Field::CLASSIFICATION_TAXONOMY);
                     event.fill();
-                    set_taxonomy(&mut event);
+                    if own || !self.constant_taxonomy {
+                        set_taxonomy(&mut event);
+                    }
                     if !(self.stage)(&mut event) {
                         self.counts.dropped += 1;
                         return;
@@ -285,6 +291,13 @@ impl<'a> Sink<'a> {
     }
 
     fn write_constants(&mut self) {
+        let mut constants = self.part_constants.iter().chain(&self.constants);
+        let kind = constants.find(|(field, _)| *field == Field::CLASSIFICATION_TYPE);
+        let taxonomy = kind.and_then(|(_, kind)| taxonomy::taxonomy_of(kind.as_text()?));
+        self.constant_taxonomy = taxonomy.is_some();
+        if let Some(taxonomy) = taxonomy {
+            self.batch.constant(Field::CLASSIFICATION_TAXONOMY, &Value::text(taxonomy));
+        }
         for (field, value) in self.part_constants.iter().chain(&self.constants) {
             self.batch.constant(*field, value);
         }
