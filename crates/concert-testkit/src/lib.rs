@@ -3,6 +3,7 @@
 //! Each does what its protocol asks, keeps what it was given, and can be told to misbehave: refuse,
 //! stall, cut, answer without end. None of them is for use on a network.
 
+pub mod dns;
 pub mod dovecot;
 pub mod irc;
 pub mod listen;

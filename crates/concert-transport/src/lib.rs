@@ -7,6 +7,7 @@
 pub mod collect;
 pub mod deliver;
 mod irc;
+pub mod lookup;
 pub mod net;
 
 #[cfg(test)]
