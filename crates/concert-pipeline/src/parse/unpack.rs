@@ -124,7 +124,7 @@ pub fn parts<R: Read + Seek>(
     let mut unpacking =
         Unpacking { limits, meter: &meter, receipt, each, rejects: Vec::new(), members: 0, read: 0, stopped: false };
     let charset = sniff::charset(&receipt.media_type);
-    let top = Place { name: file_name(receipt), path: String::new(), depth: 0, mails: 0, charset };
+    let top = Place { name: file_name(receipt), path: String::new(), depth: 0, mails: 0, text: false, charset };
     unpacking.seekable(BufReader::with_capacity(BUFFER_BYTES, reader), &top);
     if unpacking.read == 0 && unpacking.rejects.is_empty() {
         unpacking.reject(&top, "nothing in it to read");
@@ -146,6 +146,8 @@ struct Place {
     path: String,
     depth: usize,
     mails: usize,
+    /// It is said to be text, so that lines like headers in it make no mail of it.
+    text: bool,
     charset: Option<&'static Encoding>,
 }
 
@@ -159,7 +161,7 @@ impl Place {
             (false, _) => format!("{}/{clean}", self.path),
         };
         let name = clean.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-        Self { name, path, depth: self.depth, mails: self.mails, charset: None }
+        Self { name, path, depth: self.depth, mails: self.mails, text: false, charset: None }
     }
 
     /// The same piece with one wrapping taken off.
@@ -284,7 +286,7 @@ impl Unpacking<'_> {
         }
         let top = place.path.is_empty();
         let said = top && self.receipt.media_type.to_ascii_lowercase().starts_with("message/rfc822");
-        said || sniff::looks_like_mail(head)
+        said || !place.text && sniff::looks_like_mail(head)
     }
 
     /// All bytes of a piece that cannot be streamed.

@@ -218,8 +218,7 @@ fn report(
             required: match *column {
                 "timestamp" => true,
                 "ip" => !event && *name != "sandbox_dns",
-                "port" => name.starts_with("scan_") || name.starts_with("population_"),
-                "src_ip" | "src_port" => event,
+                "src_ip" => event,
                 _ => false,
             },
         })

@@ -67,6 +67,7 @@ impl Unpacking<'_> {
         }
         let (bytes, charset) = contents(mail, part);
         inner.charset = charset;
+        inner.text = part.is_text();
         self.seekable(Cursor::new(bytes), &inner);
     }
 }
