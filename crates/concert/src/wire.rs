@@ -95,7 +95,8 @@ fn load_ranges(files: &[PathBuf], what: What, cache: &Path) -> Option<Ranges> {
         identity.update(&since.as_nanos().to_le_bytes());
     }
     let identity = *identity.finalize().as_bytes();
-    if let Ok(ranges) = std::fs::read(cache).map_err(|e| e.to_string()).and_then(|b| Ranges::from_bytes(&b, &identity)) {
+    if let Ok(ranges) = std::fs::read(cache).map_err(|e| e.to_string()).and_then(|b| Ranges::from_bytes(&b, &identity))
+    {
         return Some(ranges);
     }
     let mut contents: Vec<(String, Vec<u8>)> = Vec::new();

@@ -121,4 +121,16 @@ mod tests {
         backoff.reset();
         assert_eq!(backoff.pause().as_secs(), 5);
     }
+
+    #[test]
+    fn every_way_in_tells_all_missing_settings_and_never_panics() {
+        let setup = crate::memory::setup(Path::new("/nowhere"));
+        for listed in ALL {
+            let Err(problems) = crate::memory::read(listed, &setup, "nonsense = 1") else {
+                panic!("{} was set up from nothing", listed.name)
+            };
+            assert!(problems.contains("is missing in"), "{}: {problems}", listed.name);
+            assert!(problems.contains("unknown key `nonsense`"), "{}: {problems}", listed.name);
+        }
+    }
 }

@@ -23,7 +23,9 @@ use crate::wire::{self, Site};
 
 /// Take files in as reports of a feed. Files stay where they are; the same file again adds nothing.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  concert ingest --feed drop reports/*.csv\n  concert ingest --feed drop --format json report.csv")]
+#[command(
+    after_help = "Examples:\n  concert ingest --feed drop reports/*.csv\n  concert ingest --feed drop --format json report.csv"
+)]
 pub(super) struct Args {
     /// The feed whose reports these are.
     #[arg(long, value_name = "NAME")]
@@ -99,7 +101,8 @@ fn ingest(site: &Site, worker: &mut Worker, feed: &Feed, path: &Path) -> Result<
     let mut file = open()?;
     let length = file.metadata().map_err(|error| cannot_read(path, &error))?.len();
     if length > site.settings.limits.file {
-        let problem = Problem::new(format!("is larger than limits.file ({length} bytes)")).at(path.display().to_string());
+        let problem =
+            Problem::new(format!("is larger than limits.file ({length} bytes)")).at(path.display().to_string());
         return Err(Failure::usage(problem.hint("raise `file` in [limits], or split the file")));
     }
     let (content, bytes) = hash(&mut file, path, length)?;

@@ -7,11 +7,11 @@
 
 mod check;
 mod completions;
-mod init;
 mod ingest;
+mod init;
 mod man;
-mod run;
 mod parse;
+mod run;
 mod settings;
 
 use std::fs::{File, OpenOptions};

@@ -39,7 +39,8 @@ pub async fn send_due(site: &Site) -> Result<Sent, Problem> {
     let mut tried: HashSet<String> = HashSet::new();
     loop {
         let due = site.store.records.notices_due(now, NOTICES_AT_ONCE).await?;
-        let due: Vec<(Notice, Members)> = due.into_iter().filter(|(notice, _)| tried.insert(notice.id.clone())).collect();
+        let due: Vec<(Notice, Members)> =
+            due.into_iter().filter(|(notice, _)| tried.insert(notice.id.clone())).collect();
         if due.is_empty() {
             return Ok(sent);
         }
@@ -164,7 +165,8 @@ pub fn compose(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<(Mess
     }
     let kind = site.settings.notice(&notice.name);
     let columns = kind.map(|kind| kind.columns.clone()).unwrap_or_default();
-    let format = render::format(&notice.format).ok_or_else(|| Problem::new(format!("there is no format `{}`", notice.format)))?;
+    let format = render::format(&notice.format)
+        .ok_or_else(|| Problem::new(format!("there is no format `{}`", notice.format)))?;
     let addresses = |text: &str| text.split(',').filter(|one| !one.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let (mut to, mut bcc) = (addresses(&notice.to), kind.map(|kind| kind.bcc.clone()).unwrap_or_default());
     if let Some(test) = &site.settings.deliver.override_recipient

@@ -62,7 +62,8 @@ impl Keeper {
             .map_err(|error| error.to_string())?
             .map_err(|error| format!("the report cannot be kept: {error}"))?;
         let id = receipt.id(&content);
-        let added = self.store.records.add_report(id, &content, &receipt, bytes).await.map_err(|problem| problem.what)?;
+        let added =
+            self.store.records.add_report(id, &content, &receipt, bytes).await.map_err(|problem| problem.what)?;
         if added {
             self.kept.notify_one();
         }

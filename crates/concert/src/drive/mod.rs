@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_model::{Problem, Time};
-use concert_store::records::{Counts, Waiting};
 use concert_store::Writer;
+use concert_store::records::{Counts, Waiting};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -205,7 +205,13 @@ pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, stop: CancellationToken) 
 }
 
 /// Processes what comes and tells what is due. Trouble (a full disk) is waited out, not died of.
-async fn work(site: Arc<Site>, mut worker: Worker, kept: Arc<Notify>, queued: Arc<Notify>, stop: CancellationToken) -> Result<(), Problem> {
+async fn work(
+    site: Arc<Site>,
+    mut worker: Worker,
+    kept: Arc<Notify>,
+    queued: Arc<Notify>,
+    stop: CancellationToken,
+) -> Result<(), Problem> {
     let mut wait = LOOK_EVERY;
     while !stop.is_cancelled() {
         let (at_work, stopping) = (Arc::clone(&site), stop.clone());

@@ -58,7 +58,8 @@ pub fn process(
         let mut writing = writer.begin(work.id, work.receipt);
         let mut failed = None;
         for batch in &batches {
-            let added = handle.block_on(writing.add(batch, &mut |batch, number| teller.see(&site.kinds, batch, number)));
+            let added =
+                handle.block_on(writing.add(batch, &mut |batch, number| teller.see(&site.kinds, batch, number)));
             match added {
                 Ok(batch) => drop(give_back.send(batch)),
                 Err(problem) => {
@@ -117,7 +118,14 @@ fn parse(
     };
     let fixed = feed.fixed.clone();
     let mut sink = Sink::new(
-        work.id, work.receipt, fixed.constants, fixed.zone, &mut stage, &key_of, &mut flush, &mut keep_reject,
+        work.id,
+        work.receipt,
+        fixed.constants,
+        fixed.zone,
+        &mut stage,
+        &key_of,
+        &mut flush,
+        &mut keep_reject,
     );
     unpack::read(source, work.receipt, &feed.unpack, &*feed.parser, &mut sink);
     let counts = sink.finish();

@@ -144,7 +144,11 @@ impl Teller {
         let mut telling = Telling::default();
         for notice in &site.settings.notices {
             if site.store.records.notice_cursor(&notice.name).await?.is_none() {
-                telling.cursors.push((notice.name.clone(), newest, next_due(notice, now, &site.settings.site.time_zone)));
+                telling.cursors.push((
+                    notice.name.clone(),
+                    newest,
+                    next_due(notice, now, &site.settings.site.time_zone),
+                ));
             }
         }
         if !telling.cursors.is_empty() {
@@ -247,7 +251,8 @@ impl Teller {
     /// Keys of a kind that have reached its number of events.
     fn full(&self, index: usize, or_at_events: Option<u64>) -> Option<Vec<Box<[u8]>>> {
         let (counts, limit) = (self.counted.get(&index)?, or_at_events?);
-        let mut full: Vec<Box<[u8]>> = counts.iter().filter(|(_, count)| **count >= limit).map(|(key, _)| key.clone()).collect();
+        let mut full: Vec<Box<[u8]>> =
+            counts.iter().filter(|(_, count)| **count >= limit).map(|(key, _)| key.clone()).collect();
         full.sort();
         (!full.is_empty()).then_some(full)
     }

@@ -101,6 +101,19 @@ async fn a_file_still_being_written_is_not_taken() {
 }
 
 #[tokio::test]
+async fn a_file_moved_into_place_is_taken_at_once() {
+    let site = tempfile::tempdir().unwrap();
+    let memory = Memory::default();
+    old(&site.path().join(".a.csv"), "a\n", 60);
+    fs::rename(site.path().join(".a.csv"), site.path().join("a.csv")).unwrap();
+    let begun = std::time::Instant::now();
+    // Two looks would be an hour apart.
+    collector(site.path(), "path = \".\"\nsettle = \"1h\"").once(&memory).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    assert_eq!(memory.texts(), ["a\n"]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_taken_goes_to_refused_with_a_reason() {
     let site = tempfile::tempdir().unwrap();
     old(&site.path().join("big.csv"), &"x".repeat((1 << 20) + 1), 60);
