@@ -80,7 +80,6 @@ impl Collector for Irc {
                     if let Some((from, why)) = lost.take() {
                         intake.health(&self.feed, Health::Gap(from, intake.now(), why));
                     }
-                    self.told.say(intake, &self.feed, Health::Good);
                     let since = Instant::now();
                     let Some((from, trouble)) = self.listen(client, intake, &mut held, &stop).await else { break };
                     if since.elapsed() >= STEADY {
@@ -146,6 +145,10 @@ impl Irc {
             if mark_at <= now {
                 mark_at = now + MARK_EVERY;
                 self.mark(intake, intake.now()).await;
+                // A quiet channel does well too.
+                if !held.is_stuck() {
+                    self.told.say(intake, &self.feed, Health::Good);
+                }
             }
             let due = held.due();
             tokio::select! {

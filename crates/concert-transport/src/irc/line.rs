@@ -135,6 +135,23 @@ mod tests {
     }
 
     #[test]
+    fn cut_and_flipped_lines_do_no_harm() {
+        let given = b"@time=2026;x :feedbot!f@host PRIVMSG #feeds another :ip=192.0.2.1 \xff text";
+        for end in 0..=given.len() {
+            Line::read(&given[..end]);
+            for bit in 0..8 {
+                let mut flipped = given.to_vec();
+                if let Some(byte) = flipped.get_mut(end) {
+                    *byte ^= 1 << bit;
+                }
+                if let Some(line) = Line::read(&flipped) {
+                    assert!(line.parameters.len() <= PARAMETERS_MAX && !line.text().contains('\0'));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn any_bytes_make_one_line() {
         assert_eq!(make(b"PRIVMSG #c :a\r\nQUIT\0"), b"PRIVMSG #c :a  QUIT \r\n");
         let long = make("ä".repeat(400).as_bytes());

@@ -102,6 +102,11 @@ impl Held {
         Ok(())
     }
 
+    /// Whether the last try to keep a report failed.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.report.is_some()
+    }
+
     /// Says what is lost for good when no further try will be made.
     pub(super) fn give_up(&mut self, intake: &dyn Intake) {
         let first = self.report.as_ref().map(|(receipt, _)| receipt.received);
