@@ -1,6 +1,7 @@
 //! What we know of an address besides the report: network, country, who is responsible.
 
 mod compiled;
+pub mod constituents;
 mod csv;
 pub mod lookup;
 mod mmdb;
@@ -9,6 +10,7 @@ mod table;
 
 use std::borrow::Cow;
 
+pub use constituents::Constituents;
 pub use lookup::{Found, Lookup};
 pub use ranges::{Answer, Ranges, What};
 

@@ -1,0 +1,232 @@
+//! Who is responsible for an event: the constituents of the site, found through indexes.
+//!
+//! The most specific network of `source.ip` decides; then the domain of `source.fqdn`, of the host of
+//! `source.url` or of `source.reverse_dns`, the longest name first; then `source.asn`; then the
+//! country. What a party has excluded never falls to it, not by its AS or country either. Where two
+//! parties have the same network, name, AS or country, the one listed first answers.
+//!
+//! An event costs the same with ten parties and with ten thousand.
+
+mod file;
+mod names;
+mod networks;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::IpAddr;
+
+use concert_model::{Event, Field, Kind, Net, Party, Value, host};
+use hashbrown::HashMap;
+
+use super::lookup::Lookup;
+use names::Names;
+use networks::Networks;
+
+pub use file::{COLUMNS, read_csv, write_csv};
+
+/// Who is responsible, and why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Found<'a> {
+    /// Index of the party.
+    pub party: u32,
+    /// What of the party's it was.
+    pub by: By<'a>,
+}
+
+/// What of a party's made it responsible.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum By<'a> {
+    /// One of its networks.
+    Prefix(Net),
+    /// One of its domains.
+    Domain(&'a str),
+    /// One of its AS numbers.
+    Asn(u32),
+    /// One of its countries.
+    Country([u8; 2]),
+}
+
+impl fmt::Display for By<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            By::Prefix(net) => write!(f, "network {net}"),
+            By::Domain(name) => write!(f, "domain {name}"),
+            By::Asn(asn) => write!(f, "AS{asn}"),
+            By::Country([a, b]) => write!(f, "country {}{}", char::from(*a), char::from(*b)),
+        }
+    }
+}
+
+/// Who answers for a bare value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Who<'a> {
+    /// All that answer for it, best first, each party once.
+    pub found: Vec<Found<'a>>,
+    /// Why nobody does; empty when somebody does.
+    pub reason: String,
+}
+
+/// The constituents of a site, indexed.
+#[derive(Debug, Default)]
+pub struct Constituents {
+    parties: Vec<Party>,
+    networks: Networks,
+    names: Names,
+    asns: HashMap<u32, Vec<u32>>,
+    countries: HashMap<[u8; 2], Vec<u32>>,
+}
+
+impl Constituents {
+    /// Indexes these parties.
+    pub fn new(parties: Vec<Party>) -> Self {
+        let mut asns: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut countries: HashMap<[u8; 2], Vec<u32>> = HashMap::new();
+        for (number, party) in (0u32..).zip(&parties) {
+            for asn in &party.asns {
+                asns.entry(*asn).or_default().push(number);
+            }
+            for code in &party.countries {
+                if let Ok(code) = <[u8; 2]>::try_from(code.as_bytes()) {
+                    countries.entry(code.map(|letter| letter.to_ascii_uppercase())).or_default().push(number);
+                }
+            }
+        }
+        Self { networks: Networks::new(&parties), names: Names::new(&parties), asns, countries, parties }
+    }
+
+    /// The parties in the order they were given.
+    pub fn parties(&self) -> &[Party] {
+        &self.parties
+    }
+
+    /// The party with an index.
+    pub fn party(&self, index: u32) -> Option<&Party> {
+        self.parties.get(index as usize)
+    }
+
+    /// Who is responsible for an event.
+    pub fn responsible(&self, event: &Event<'_>) -> Option<Found<'_>> {
+        let url = event.text(Field::SOURCE_URL);
+        let host = url.as_deref().and_then(host::url_host).map(|(host, _)| host);
+        let address = event.get(Field::SOURCE_IP).and_then(|value| value.as_ip()).or(match host {
+            Some(host::Host::Ip(address)) => Some(address),
+            _ => None,
+        });
+        let (net, excluded) = match (address, event.get(Field::SOURCE_NETWORK)) {
+            (Some(address), _) => self.networks.find(address),
+            (None, Some(Value::Net(net))) => self.networks.find_net(&net),
+            _ => (None, [].as_slice()),
+        };
+        if let Some((net, party)) = net {
+            return Some(Found { party, by: By::Prefix(net) });
+        }
+        let name = event.text(Field::SOURCE_FQDN);
+        let reverse = || event.text(Field::SOURCE_REVERSE_DNS);
+        let by_name = name.and_then(|name| self.by_name(&name)).or_else(|| match &host {
+            Some(host::Host::Domain(name)) => self.by_name(name),
+            _ => None,
+        });
+        if let Some(found) = by_name.or_else(|| reverse().and_then(|name| self.by_name(&name))) {
+            return Some(found);
+        }
+        let asn = event.get(Field::SOURCE_ASN).and_then(|asn| asn.as_int()).and_then(|asn| u32::try_from(asn).ok());
+        let found = asn.and_then(|asn| self.by_asn(asn, excluded).next());
+        let code = event.text(Field::SOURCE_GEOLOCATION_CC).and_then(|code| <[u8; 2]>::try_from(code.as_bytes()).ok());
+        found.or_else(|| code.and_then(|code| self.by_country(code, excluded).next()))
+    }
+
+    /// Who answers for a bare address, network, AS number, domain, URL or mail address. `lookup` tells
+    /// the AS and country of addresses.
+    pub fn who(&self, value: &str, lookup: &Lookup) -> Who<'_> {
+        let value = value.trim();
+        let mut found = Vec::new();
+        let about = if let Some((host, _)) = host::url_host(value) {
+            match host {
+                host::Host::Ip(address) => self.who_address(address, lookup, &mut found),
+                host::Host::Domain(name) => self.who_name(&name, &mut found),
+            }
+        } else if let Ok(address) = concert_model::value::ip(value) {
+            self.who_address(address, lookup, &mut found)
+        } else if let Ok(net) = value.parse::<Net>() {
+            found.extend(self.networks.covering(&net).map(|(net, party)| Found { party, by: By::Prefix(net) }));
+            self.who_origin(net.first(), self.networks.find(net.first()).1, lookup, &mut found);
+            format!("the network {net}")
+        } else if let Ok(Value::Int(asn)) = Value::read(Kind::Asn, value, None) {
+            found.extend(self.by_asn(u32::try_from(asn).unwrap_or(0), &[]));
+            format!("AS{asn}")
+        } else {
+            let name = value.rsplit_once('@').map_or(value, |(_, domain)| domain);
+            match host::domain(name) {
+                Ok(name) => self.who_name(&name, &mut found),
+                Err(_) => {
+                    let reason = format!("`{value}` is no address, network, AS number, domain or URL");
+                    return Who { found, reason };
+                }
+            }
+        };
+        let mut seen = Vec::new();
+        found.retain(|one| {
+            !seen.contains(&one.party) && {
+                seen.push(one.party);
+                true
+            }
+        });
+        let reason = if found.is_empty() { format!("no party answers for {about}") } else { String::new() };
+        Who { found, reason }
+    }
+
+    fn who_address<'a>(&'a self, address: IpAddr, lookup: &Lookup, found: &mut Vec<Found<'a>>) -> String {
+        let (net, excluded) = self.networks.find(address);
+        found.extend(net.map(|(net, party)| Found { party, by: By::Prefix(net) }));
+        let about = self.who_origin(address, excluded, lookup, found);
+        format!("{address}{about}")
+    }
+
+    /// Adds who answers for the AS and country of an address.
+    fn who_origin<'a>(
+        &'a self,
+        address: IpAddr,
+        excluded: &[u32],
+        lookup: &Lookup,
+        found: &mut Vec<Found<'a>>,
+    ) -> String {
+        let known = lookup.find(address);
+        let mut about = Vec::new();
+        if let Some((asn, _)) = known.asn {
+            found.extend(self.by_asn(asn, excluded));
+            about.push(format!("AS{asn}"));
+        }
+        if let Some(code) = known.country {
+            found.extend(self.by_country(code, excluded));
+            about.push(String::from_utf8_lossy(&code).into_owned());
+        }
+        if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) }
+    }
+
+    fn who_name<'a>(&'a self, name: &str, found: &mut Vec<Found<'a>>) -> String {
+        found.extend(self.by_name(name));
+        name.to_owned()
+    }
+
+    fn by_name(&self, name: &str) -> Option<Found<'_>> {
+        let (party, domain) = self.names.find(name)?;
+        Some(Found { party, by: By::Domain(domain) })
+    }
+
+    fn by_asn(&self, asn: u32, excluded: &[u32]) -> impl Iterator<Item = Found<'_>> {
+        let parties = self.asns.get(&asn).map(Vec::as_slice).unwrap_or_default();
+        parties
+            .iter()
+            .filter(|party| !excluded.contains(party))
+            .map(move |party| Found { party: *party, by: By::Asn(asn) })
+    }
+
+    fn by_country(&self, code: [u8; 2], excluded: &[u32]) -> impl Iterator<Item = Found<'_>> {
+        let parties = self.countries.get(&code).map(Vec::as_slice).unwrap_or_default();
+        parties
+            .iter()
+            .filter(|party| !excluded.contains(party))
+            .map(move |party| Found { party: *party, by: By::Country(code) })
+    }
+}

@@ -1,0 +1,69 @@
+//! Domains of all parties: the longest name that counts for a name or any above it.
+
+use concert_model::Party;
+use hashbrown::HashMap;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Claim {
+    /// The name and all below.
+    Whole(u32),
+    /// Only names below.
+    Below(u32),
+    /// Not this party's, although a name above is.
+    Excluded(u32),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    claims: HashMap<String, Vec<Claim>>,
+}
+
+impl Names {
+    pub(super) fn new(parties: &[Party]) -> Self {
+        let mut names = Names::default();
+        for (number, party) in (0u32..).zip(parties) {
+            for domain in &party.domains {
+                match domain.strip_prefix("*.") {
+                    Some(above) => names.add(above, Claim::Below(number)),
+                    None => names.add(domain, Claim::Whole(number)),
+                }
+            }
+            for domain in &party.excluded_domains {
+                names.add(domain.strip_prefix("*.").unwrap_or(domain), Claim::Excluded(number));
+            }
+        }
+        // Exclusions come first, so that one walk up a name meets them before what they take away.
+        for claims in names.claims.values_mut() {
+            claims.sort_by_key(|claim| !matches!(claim, Claim::Excluded(_)));
+        }
+        names
+    }
+
+    fn add(&mut self, name: &str, claim: Claim) {
+        self.claims.entry_ref(name).or_default().push(claim);
+    }
+
+    /// The party whose name is the longest of those that count, with that name.
+    pub(super) fn find(&self, name: &str) -> Option<(u32, &str)> {
+        if self.claims.is_empty() {
+            return None;
+        }
+        let mut excluded: Vec<u32> = Vec::new();
+        let mut rest = name;
+        loop {
+            if let Some((known, claims)) = self.claims.get_key_value(rest) {
+                for claim in claims {
+                    match claim {
+                        Claim::Excluded(party) => excluded.push(*party),
+                        Claim::Below(_) if rest.len() == name.len() => {}
+                        Claim::Whole(party) | Claim::Below(party) if !excluded.contains(party) => {
+                            return Some((*party, known));
+                        }
+                        Claim::Whole(_) | Claim::Below(_) => {}
+                    }
+                }
+            }
+            rest = rest.split_once('.')?.1;
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Networks of all parties, flattened: for every address the most specific network that counts.
+//!
+//! Networks nest or are apart, so one pass over them in order with a stack of those under way gives
+//! the stretches of addresses with the same answer. An exclusion takes away the networks of its
+//! party that are wider than it, and those only.
+
+use std::cmp::Reverse;
+use std::net::IpAddr;
+
+use concert_model::{Net, Party};
+use hashbrown::HashMap;
+
+/// No network in this stretch.
+const NOBODY: u32 = u32::MAX;
+
+#[derive(Debug, Default)]
+pub(super) struct Networks {
+    nets: Vec<(Net, u32)>,
+    /// For each first half of an IPv4 address, how many stretches begin before it; one more at the end.
+    index: Vec<u32>,
+    v4: Stretches<u32>,
+    v6: Stretches<u128>,
+    /// Which parties have excluded a stretch; the first list is empty.
+    excluded: Vec<Vec<u32>>,
+}
+
+/// Where each stretch begins, with the number of its network and of its list of exclusions.
+#[derive(Debug)]
+struct Stretches<A> {
+    starts: Vec<A>,
+    answers: Vec<(u32, u32)>,
+}
+
+impl<A> Default for Stretches<A> {
+    fn default() -> Self {
+        Self { starts: Vec::new(), answers: Vec::new() }
+    }
+}
+
+/// What one network of the sweep means.
+#[derive(Clone, Copy)]
+enum Mark {
+    Net(u32),
+    Excluded(u32),
+}
+
+/// A network that holds for an address, with its party.
+type Owner = Option<(Net, u32)>;
+
+impl Networks {
+    pub(super) fn new(parties: &[Party]) -> Self {
+        let mut networks = Networks { excluded: vec![Vec::new()], ..Networks::default() };
+        let mut marks: [Vec<(u128, u128, Mark)>; 2] = Default::default();
+        for (number, party) in (0u32..).zip(parties) {
+            for net in &party.prefixes {
+                let Ok(id) = u32::try_from(networks.nets.len()) else { break };
+                networks.nets.push((*net, number));
+                add(&mut marks, net, Mark::Net(id));
+            }
+            for net in &party.excluded_prefixes {
+                add(&mut marks, net, Mark::Excluded(number));
+            }
+        }
+        let [v4, v6] = marks;
+        let mut lists = HashMap::from([(Vec::new(), 0)]);
+        let v4 = networks.sweep(v4, u128::from(u32::MAX), &mut lists);
+        networks.v6 = networks.sweep(v6, u128::MAX, &mut lists);
+        let starts = v4.starts.iter().map(|start| u32::try_from(*start).unwrap_or(u32::MAX)).collect();
+        networks.v4 = Stretches { starts, answers: v4.answers };
+        networks.index = index_of(&networks.v4.starts);
+        networks
+    }
+
+    /// The network that holds for an address, and the parties that have excluded it.
+    pub(super) fn find(&self, address: IpAddr) -> (Owner, &[u32]) {
+        let answer = match address {
+            IpAddr::V4(a) => self.find_v4(a.to_bits()),
+            IpAddr::V6(a) => match a.to_ipv4_mapped() {
+                Some(mapped) => self.find_v4(mapped.to_bits()),
+                None => {
+                    let after = self.v6.starts.partition_point(|start| *start <= a.to_bits());
+                    after.checked_sub(1).and_then(|at| self.v6.answers.get(at).copied())
+                }
+            },
+        };
+        let Some((net, list)) = answer else { return (None, &[]) };
+        let owner = self.nets.get(net as usize).copied();
+        (owner, self.excluded.get(list as usize).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// The same for a network: only where one network holds for all of it.
+    pub(super) fn find_net(&self, net: &Net) -> (Owner, &[u32]) {
+        let (owner, excluded) = self.find(net.first());
+        (owner.filter(|(wide, _)| wide.contains_net(net)), excluded)
+    }
+
+    /// Every network that holds the whole of this one, the most specific first. Looks at all of them.
+    pub(super) fn covering(&self, net: &Net) -> impl Iterator<Item = (Net, u32)> {
+        let mut found: Vec<(Net, u32)> = self.nets.iter().filter(|(wide, _)| wide.contains_net(net)).copied().collect();
+        found.sort_by_key(|(wide, _)| Reverse(wide.prefix()));
+        found.into_iter()
+    }
+
+    fn find_v4(&self, address: u32) -> Option<(u32, u32)> {
+        let high = (address >> 16) as usize;
+        let (from, to) = (*self.index.get(high)? as usize, *self.index.get(high + 1)? as usize);
+        let after = from + self.v4.starts.get(from..to)?.partition_point(|start| *start <= address);
+        self.v4.answers.get(after.checked_sub(1)?).copied()
+    }
+
+    /// Flattens networks into stretches.
+    fn sweep(
+        &mut self,
+        mut marks: Vec<(u128, u128, Mark)>,
+        end: u128,
+        lists: &mut HashMap<Vec<u32>, u32>,
+    ) -> Stretches<u128> {
+        // What is on top of the stack counts: the narrower, an exclusion before a network, and of the
+        // same network the party listed first.
+        marks.sort_by_key(|(first, last, mark)| match mark {
+            Mark::Net(id) => (*first, Reverse(*last), false, Reverse(*id)),
+            Mark::Excluded(party) => (*first, Reverse(*last), true, Reverse(*party)),
+        });
+        let mut out = Stretches::default();
+        let mut open: Vec<(u128, Mark)> = Vec::new();
+        let mut marks = marks.into_iter().peekable();
+        out.push(0, (NOBODY, 0));
+        loop {
+            let next = marks.peek().map(|(first, ..)| *first);
+            match (open.last(), next) {
+                (Some((last, _)), next) if next.is_none_or(|next| *last < next) => {
+                    let after = (*last < end).then(|| last + 1);
+                    open.pop();
+                    match after {
+                        Some(after) => out.push(after, self.answer(&open, lists)),
+                        None => continue,
+                    }
+                }
+                (_, Some(first)) => {
+                    if let Some((_, last, mark)) = marks.next() {
+                        open.push((last, mark));
+                    }
+                    out.push(first, self.answer(&open, lists));
+                }
+                (_, None) => return out,
+            }
+        }
+    }
+
+    /// What holds under these open networks.
+    fn answer(&mut self, open: &[(u128, Mark)], lists: &mut HashMap<Vec<u32>, u32>) -> (u32, u32) {
+        let mut excluded = Vec::new();
+        let mut owner = NOBODY;
+        for (_, mark) in open.iter().rev() {
+            match mark {
+                Mark::Excluded(party) => excluded.push(*party),
+                Mark::Net(id) if owner == NOBODY => {
+                    let party = self.nets.get(*id as usize).map(|(_, party)| *party);
+                    if party.is_some_and(|party| !excluded.contains(&party)) {
+                        owner = *id;
+                    }
+                }
+                Mark::Net(_) => {}
+            }
+        }
+        excluded.sort_unstable();
+        excluded.dedup();
+        let list = match lists.get(&excluded) {
+            Some(list) => *list,
+            None => {
+                let list = u32::try_from(self.excluded.len()).unwrap_or(0);
+                self.excluded.push(excluded.clone());
+                lists.insert(excluded, list);
+                list
+            }
+        };
+        (owner, list)
+    }
+}
+
+impl Stretches<u128> {
+    fn push(&mut self, start: u128, answer: (u32, u32)) {
+        if self.starts.last() == Some(&start) {
+            self.starts.pop();
+            self.answers.pop();
+        }
+        if self.answers.last() != Some(&answer) {
+            self.starts.push(start);
+            self.answers.push(answer);
+        }
+    }
+}
+
+fn add(marks: &mut [Vec<(u128, u128, Mark)>; 2], net: &Net, mark: Mark) {
+    let [v4, v6] = marks;
+    match (net.first(), net.last()) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => v4.push((u128::from(a.to_bits()), u128::from(b.to_bits()), mark)),
+        (IpAddr::V6(a), IpAddr::V6(b)) => v6.push((a.to_bits(), b.to_bits(), mark)),
+        _ => {}
+    }
+}
+
+fn index_of(starts: &[u32]) -> Vec<u32> {
+    let mut begun = 0u32;
+    let before = |high: u32| {
+        while starts.get(begun as usize).is_some_and(|start| start >> 16 < high) {
+            begun += 1;
+        }
+        begun
+    };
+    (0..=65_536).map(before).collect()
+}

@@ -1,0 +1,191 @@
+//! Who is responsible: in order, with exclusions, and against a slow search.
+
+use super::*;
+use concert_model::{Batch, Contact, EventId, ProblemKey};
+
+const FILE: &str = "\
+party,asns,prefixes,domains,countries,mail
+National,,,,FI,abuse@national.example
+Provider,AS64500 64501,192.0.2.0/24 2001:db8::/32 !192.0.2.128/25,provider.example !shop.provider.example,,abuse@provider.example
+Customer,,192.0.2.64/26;198.51.100.0/24,*.shop.provider.example,,noc@customer.example
+Partner,64500,192.0.2.64/26,provider.example,FI,abuse@partner.example
+";
+
+fn constituents() -> Constituents {
+    let (parties, problems) = read_csv("c.csv", FILE.as_bytes());
+    assert_eq!(problems, []);
+    Constituents::new(parties)
+}
+
+fn shown(constituents: &Constituents, found: Option<Found<'_>>) -> String {
+    found.map_or("nobody".into(), |found| format!("{} by {}", constituents.party(found.party).unwrap().name, found.by))
+}
+
+fn check(given: &[(&str, &str)], want: &str) {
+    let constituents = constituents();
+    let mut batch = Batch::new();
+    let mut event = batch.open();
+    for (name, text) in given {
+        let field = event.field(name).unwrap();
+        event.read(field, text, None).unwrap();
+    }
+    event.keep(EventId::default(), ProblemKey::default(), 1);
+    let found = constituents.responsible(&batch.get(0).unwrap());
+    assert_eq!(shown(&constituents, found), want, "{given:?}");
+}
+
+#[test]
+fn the_most_specific_network_decides_first() {
+    check(
+        &[("source.ip", "192.0.2.1"), ("source.fqdn", "a.shop.provider.example")],
+        "Provider by network 192.0.2.0/24",
+    );
+    check(&[("source.ip", "192.0.2.65")], "Customer by network 192.0.2.64/26");
+    check(&[("source.ip", "198.51.100.255")], "Customer by network 198.51.100.0/24");
+    check(&[("source.ip", "2001:db8::1")], "Provider by network 2001:db8::/32");
+    check(&[("source.ip", "::ffff:192.0.2.1")], "Provider by network 192.0.2.0/24");
+    check(&[("source.url", "http://192.0.2.1/x")], "Provider by network 192.0.2.0/24");
+    check(&[("source.network", "192.0.2.0/25")], "Provider by network 192.0.2.0/24");
+    check(&[("source.network", "192.0.0.0/16")], "nobody");
+    check(&[("destination.ip", "192.0.2.1")], "nobody");
+}
+
+#[test]
+fn then_the_longest_domain_then_the_as_then_the_country() {
+    check(&[("source.fqdn", "provider.example")], "Provider by domain provider.example");
+    check(
+        &[("source.fqdn", "www.shop.provider.example"), ("source.asn", "64501")],
+        "Customer by domain shop.provider.example",
+    );
+    check(&[("source.url", "http://www.provider.example/")], "Provider by domain provider.example");
+    check(&[("source.reverse_dns", "a.b.provider.example")], "Provider by domain provider.example");
+    check(&[("source.ip", "203.0.113.1"), ("source.asn", "64501")], "Provider by AS64501");
+    check(
+        &[("source.ip", "203.0.113.1"), ("source.asn", "1"), ("source.geolocation.cc", "FI")],
+        "National by country FI",
+    );
+    check(&[("source.ip", "203.0.113.1"), ("source.geolocation.cc", "SE")], "nobody");
+}
+
+#[test]
+fn what_is_excluded_does_not_fall_to_the_party_by_any_way() {
+    check(&[("source.ip", "192.0.2.200")], "nobody");
+    check(&[("source.ip", "192.0.2.200"), ("source.asn", "64501")], "nobody");
+    check(&[("source.ip", "192.0.2.200"), ("source.asn", "64500")], "Partner by AS64500");
+    check(
+        &[("source.ip", "192.0.2.200"), ("source.asn", "64501"), ("source.geolocation.cc", "FI")],
+        "National by country FI",
+    );
+    check(&[("source.fqdn", "shop.provider.example")], "Partner by domain provider.example");
+}
+
+#[test]
+fn who_answers_for_a_bare_value() {
+    let constituents = constituents();
+    let ranges = |what, text: &str| super::super::Ranges::read(what, &[("t.csv", text.as_bytes())], &mut Vec::new());
+    let lookup = Lookup::new(
+        Some(ranges(super::super::What::Asn, "192.0.2.0,192.0.2.255,64500,x")),
+        Some(ranges(super::super::What::Country, "192.0.2.0,203.0.113.255,FI")),
+    );
+    let check = |value: &str, want: &[&str], reason: &str| {
+        let who = constituents.who(value, &lookup);
+        let found: Vec<_> = who.found.iter().map(|found| shown(&constituents, Some(*found))).collect();
+        assert_eq!((found, who.reason.as_str()), (want.iter().map(ToString::to_string).collect(), reason), "{value}");
+    };
+    check("192.0.2.1", &["Provider by network 192.0.2.0/24", "Partner by AS64500", "National by country FI"], "");
+    check("192.0.2.200", &["Partner by AS64500", "National by country FI"], "");
+    check(
+        "192.0.2.64/27",
+        &[
+            "Customer by network 192.0.2.64/26",
+            "Partner by network 192.0.2.64/26",
+            "Provider by network 192.0.2.0/24",
+            "National by country FI",
+        ],
+        "",
+    );
+    check("AS64501", &["Provider by AS64501"], "");
+    check("AS7", &[], "no party answers for AS7");
+    check("https://x.shop.provider.example:8443/a", &["Customer by domain shop.provider.example"], "");
+    check("jane@provider.example", &["Provider by domain provider.example"], "");
+    check("10.0.0.1", &[], "no party answers for 10.0.0.1");
+    check("no such thing", &[], "`no such thing` is no address, network, AS number, domain or URL");
+}
+
+#[test]
+fn a_file_is_written_as_it_is_read() {
+    let mut parties = constituents().parties().to_vec();
+    parties[1].name = "Provider, \"Big\"".into();
+    parties[1].contacts.push(Contact {
+        mail: "soc@provider.example".into(),
+        purpose: "incident".into(),
+        origin: "constituents".into(),
+        ..Contact::default()
+    });
+    parties.push(Party { name: "Nobody to tell".into(), asns: vec![1], ..Party::default() });
+    assert_eq!(read_csv("c.csv", write_csv(&parties).as_bytes()), (parties, vec![]));
+}
+
+#[test]
+fn mistakes_in_a_file_are_told_with_their_lines() {
+    let text = "party,asns,prefixs,mail\nA,1,,a@a.example\n\nB,x 2,,b\n,,,\n,3,,\nC,4,,c@c.example\n";
+    let (parties, problems) = read_csv("c.csv", text.as_bytes());
+    assert_eq!(parties.iter().map(|party| party.name.as_str()).collect::<Vec<_>>(), ["A", "C"]);
+    assert_eq!(
+        problems.iter().map(|problem| format!("{}: {}", problem.place, problem.what)).collect::<Vec<_>>(),
+        [
+            "c.csv:1: unknown column `prefixs`",
+            "c.csv:4: `x` in asns is not an AS number",
+            "c.csv:4: `b` is not a mail address",
+            "c.csv:6: the party has no name",
+        ]
+    );
+    assert_eq!(read_csv("c.csv", b"").1.len(), 1);
+    assert!(!read_csv("c.csv", b"\xff\xfe,\"\n\0").1.is_empty());
+}
+
+/// INVARIANT: the network found is the longest that holds the address and is not taken away by a
+/// narrower exclusion of the same party.
+#[test]
+fn flattened_networks_agree_with_a_slow_search() {
+    let mut seed = 3u64;
+    let mut roll = move |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    for round in 0..300 {
+        let v6 = round % 2 == 1;
+        let address = |value: u64| -> IpAddr {
+            if v6 {
+                IpAddr::V6((u128::from(value) << 64).into())
+            } else {
+                IpAddr::V4(u32::try_from(value).unwrap().into())
+            }
+        };
+        let mut parties = vec![Party::default(); 4];
+        for _ in 0..roll(24) {
+            let length = u8::try_from(22 + roll(9)).unwrap() + if v6 { 32 } else { 0 };
+            let net = Net::new(address(roll(2048)), length).unwrap();
+            let party = &mut parties[usize::try_from(roll(4)).unwrap()];
+            if roll(4) == 0 { party.excluded_prefixes.push(net) } else { party.prefixes.push(net) }
+        }
+        let networks = Networks::new(&parties);
+        for value in (0..2100).step_by(3) {
+            let address = address(value);
+            let excluded = |party: &Party, beyond: u8| {
+                party.excluded_prefixes.iter().any(|net| net.contains(address) && net.prefix() >= beyond)
+            };
+            let mut slow: Vec<(u8, std::cmp::Reverse<u32>, Net)> = Vec::new();
+            for (number, party) in (0u32..).zip(&parties) {
+                let own = party.prefixes.iter().filter(|net| net.contains(address) && !excluded(party, net.prefix()));
+                slow.extend(own.map(|net| (net.prefix(), std::cmp::Reverse(number), *net)));
+            }
+            let want = slow.iter().max().map(|(_, party, net)| (*net, party.0));
+            let (found, list) = networks.find(address);
+            assert_eq!(found, want, "{address} in {parties:?}");
+            for (number, party) in (0u32..).zip(&parties) {
+                assert_eq!(list.contains(&number), excluded(party, 0), "{address} in {parties:?}");
+            }
+        }
+    }
+}
