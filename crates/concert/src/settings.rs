@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use concert_model::keys::{Reading, Setting};
 use concert_model::{Keys, Problem};
-use concert_pipeline::judge::Dedup;
+use concert_pipeline::judge::{Dedup, Judge};
 use concert_pipeline::render::Templates;
 
 use crate::problems::{Failure, sort_by_place};
@@ -50,6 +50,8 @@ pub struct Settings {
     pub deliver: Deliver,
     /// The feeds, in the order they are written.
     pub feeds: Vec<Feed>,
+    /// The rules, in the order they are written.
+    pub judge: Judge,
     /// The notices, in the order they are written.
     pub notices: Vec<Notice>,
     /// The ways out, by name.
@@ -113,10 +115,25 @@ impl Settings {
         let dedup = dedup(root.table("dedup"));
         let around = feed::Around { dir: &dir, limits: &limits, dedup: &dedup };
         let feeds = feed::read_all(root.tables("feed"), &around);
+        let judge = Judge::read(root.tables("rule"));
         let vias = via::read_all(root.table("via"), &dir, &site);
         let notices = notice::read_all(root.tables("notice"), &vias, &templates);
         root.finish();
-        Settings { dir, site, serve, store, limits, lookup, dedup, deliver, feeds, notices, vias: vias.good, templates }
+        Settings {
+            dir,
+            site,
+            serve,
+            store,
+            limits,
+            lookup,
+            dedup,
+            deliver,
+            feeds,
+            judge,
+            notices,
+            vias: vias.good,
+            templates,
+        }
     }
 
     /// Where the site keeps what it knows.

@@ -70,7 +70,7 @@ struct How {
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let how = how(args, site)?;
     let received = match &args.received {
-        None => Time(jiff::Timestamp::now().as_microsecond()),
+        None => crate::wire::now(),
         Some(text) => Time::parse(text, Some(&TimeZone::UTC)).map_err(|why| {
             let problem = Problem::new(format!("--received {text}: {why}"));
             Failure::usage(problem.hint("write it like 2026-11-22T04:50:30Z"))

@@ -162,7 +162,7 @@ fn check_addresses(keys: &Keys<'_>, key: &str, addresses: &[String]) {
     }
     for address in addresses.iter().filter(|address| !is_address(address)) {
         let hint = if key == "to" { hint_of(address, &["responsible"]) } else { String::new() };
-        keys.problem(key, format!("`{address}` is not a mail address"), hint);
+        keys.problem(key, format!("`{}` is not a mail address", address.escape_debug()), hint);
     }
 }
 

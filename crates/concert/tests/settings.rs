@@ -1,0 +1,263 @@
+//! Settings that are right load and mean what they say; settings that are wrong are told so in words
+//! that help. One file in `settings/right/` or `settings/wrong/` is one case.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use concert::settings::{Collect, LoadFor, Loaded, Recipient, Settings};
+use concert_model::{Field, Value};
+use concert_pipeline::group::schedule::When;
+
+/// A site with this file as its settings.
+fn read(name: &str, load_for: LoadFor) -> Loaded {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/settings").join(name);
+    fs::copy(path, folder.path().join("concert.toml")).unwrap();
+    Settings::read(folder.path(), load_for).unwrap()
+}
+
+fn right(name: &str) -> Settings {
+    let loaded = read(name, LoadFor::Look);
+    assert_eq!(loaded.problems, [], "{name}");
+    loaded.settings
+}
+
+/// Every mistake of a file, as people read them.
+fn wrong(name: &str) -> String {
+    let loaded = read(name, LoadFor::Run);
+    let folder = loaded.settings.dir.display().to_string();
+    let told: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+    told.join("\n").replace(&folder, "SITE")
+}
+
+#[test]
+fn a_site_with_everything_means_what_it_says() {
+    let settings = right("right/everything.toml");
+    assert_eq!(settings.site.name, "CERT Example");
+    assert_eq!(settings.site.email, "cert@cert.example");
+    assert_eq!(settings.site.short, "CERT-EXAMPLE");
+    assert_eq!(settings.site.time_zone.iana_name(), Some("Europe/Helsinki"));
+    assert_eq!(settings.serve.listen.to_string(), "127.0.0.1:8080");
+    let days = |count: u64| Duration::from_secs(count * 86_400);
+    assert_eq!((settings.store.keep_raw, settings.store.keep_events), (days(90), days(400)));
+    assert_eq!((settings.limits.report, settings.limits.file), (64 << 20, 4 << 30));
+    let data = settings.data_dir();
+    assert_eq!(settings.lookup.asn, [data.join("asn-ipv4.csv"), data.join("asn-ipv6.csv")]);
+    assert_eq!(settings.lookup.country, [data.join("country-ipv4.csv"), data.join("country-ipv6.csv")]);
+
+    let feeds: Vec<_> = settings
+        .feeds
+        .iter()
+        .map(|feed| (feed.name.as_str(), feed.parser_name.as_str(), feed.collect.kind()))
+        .collect();
+    assert_eq!(
+        feeds,
+        [
+            ("shadowserver", "shadowserver", "imap"),
+            ("scanners", "blocklistde", "http"),
+            ("live", "keyvalue", "irc"),
+            ("pushed", "ndjson", "push"),
+            ("drop", "csv", "file"),
+        ]
+    );
+    let constant = |feed: &str, field: Field| {
+        let constants = &settings.feed(feed).unwrap().fixed.constants;
+        constants.iter().find(|(given, _)| *given == field).map(|(_, value)| value.clone())
+    };
+    assert_eq!(constant("shadowserver", Field::TLP), Some(Value::text("amber")));
+    assert_eq!(constant("shadowserver", Field::FEED_PROVIDER), Some(Value::text("Shadowserver")));
+    assert_eq!(constant("shadowserver", Field::FEED_NAME), Some(Value::text("shadowserver")));
+    assert_eq!(constant("drop", Field::PROTOCOL_TRANSPORT), Some(Value::text("tcp")));
+    assert_eq!(constant("drop", Field::TLP), None);
+    assert!(matches!(settings.feed("pushed").unwrap().collect, Collect::Push(_)));
+
+    let rules: Vec<_> = settings.judge.rules().iter().map(|rule| (rule.name(), rule.drops())).collect();
+    assert_eq!(rules, [("tests are not for others", true), ("our own networks first", false)]);
+
+    let daily = settings.notice("daily").unwrap();
+    assert_eq!((daily.group_by.as_slice(), &daily.to), (["party".to_owned()].as_slice(), &Recipient::Responsible));
+    assert_eq!(daily.when, When::parse("at 06:00").unwrap());
+    assert_eq!((daily.or_at_events, daily.remind_after), (Some(1000), days(7)));
+    assert_eq!((daily.format.name, daily.via.as_str()), ("csv", "mail"));
+    let network = settings.notice("per network").unwrap();
+    assert!(network.when.is_at_once() && network.to == Recipient::Target);
+    assert_eq!((network.group_by.as_slice(), network.via.as_str()), (["source.asn".to_owned()].as_slice(), "outbox"));
+    let vias: Vec<_> = settings.vias.values().map(|via| (via.name.as_str(), via.kind)).collect();
+    assert_eq!(vias, [("mail", "smtp"), ("outbox", "file")]);
+}
+
+#[test]
+fn defaults_and_fine_points() {
+    let least = right("right/least.toml");
+    assert_eq!((least.site.short.as_str(), least.feeds.len(), least.notices.len()), ("CONCERT", 0, 0));
+    assert!(!least.deliver.dry_run);
+
+    let settings = right("right/fine-points.toml");
+    assert!(settings.deliver.dry_run);
+    assert_eq!(settings.deliver.override_recipient.as_deref(), Some("me@team.example"));
+    let feed = settings.feed("own dedup").unwrap();
+    assert_eq!(settings.dedup.window(), Duration::from_secs(12 * 3600));
+    assert_eq!(feed.dedup.window(), Duration::from_secs(3600));
+    assert_eq!(feed.expect.unwrap().at_most, 100_000);
+    let names: Vec<_> = feed.fixed.constants.iter().filter(|(field, _)| *field == Field::FEED_NAME).collect();
+    assert_eq!(names, [&(Field::FEED_NAME, Value::text("another name"))]);
+    let notice = settings.notice("by cron").unwrap();
+    assert_eq!(notice.to, Recipient::Addresses(vec!["a@x.example".into(), "b@x.example".into()]));
+    assert_eq!(notice.condition.as_ref().unwrap().text(), "source.asn == 64500");
+    assert_eq!(notice.group_by, ["party"]);
+}
+
+#[test]
+fn files_are_joined_in_the_order_of_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    fs::create_dir(folder.path().join("conf.d")).unwrap();
+    write("concert.toml", "[site]\nname = \"A\"\n[[feed]]\nname = \"one\"\nparser = \"ndjson\"\n");
+    write("conf.d/20-b.toml", "[[feed]]\nname = \"three\"\nparser = \"ndjson\"\n");
+    write("conf.d/10-a.toml", "[site]\nshort = \"A1\"\n[[feed]]\nname = \"two\"\nparser = \"ndjson\"\n");
+    write("conf.d/ignored.txt", "not settings");
+    let settings = Settings::load(folder.path(), LoadFor::Run).map_err(|why| why.to_string()).unwrap();
+    assert_eq!(settings.feeds.iter().map(|feed| feed.name.as_str()).collect::<Vec<_>>(), ["one", "two", "three"]);
+    assert_eq!((settings.site.name.as_str(), settings.site.short.as_str()), ("A", "A1"));
+
+    write("conf.d/30-c.toml", "[site]\nname = \"B\"\n[[feed]]\nname = \"one\"\nparser = \"ndjson\"\n");
+    let told = Settings::load(folder.path(), LoadFor::Run).err().unwrap().to_string();
+    insta::assert_snapshot!(told, @r#"
+    conf.d/30-c.toml:2:1: `site.name` is given in two files
+    conf.d/30-c.toml:4:1: the name `one` is taken
+      hint: give each its own name
+    "#);
+}
+
+#[test]
+fn a_secret_everybody_can_read_is_told_and_a_final_line_end_is_not_part_of_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("concert.toml", "[[feed]]\nname=\"p\"\nparser=\"ndjson\"\ncollect={type=\"push\",token={file=\"token\"}}\n");
+    write("token", "s3cret\n");
+    let allow = |mode| fs::set_permissions(folder.path().join("token"), fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o644);
+    let loaded = Settings::read(folder.path(), LoadFor::Run).unwrap();
+    let Collect::Push(token) = &loaded.settings.feeds[0].collect else { panic!("a push feed") };
+    assert_eq!(token.reveal(), "s3cret");
+    assert_eq!(loaded.warnings.len(), 1);
+    assert!(loaded.keys.iter().all(|key| !key.value.contains("s3cret")));
+    allow(0o600);
+    assert_eq!(Settings::read(folder.path(), LoadFor::Run).unwrap().warnings, []);
+}
+
+#[test]
+fn unreadable_secrets_do_not_stop_those_who_only_look() {
+    assert_eq!(read("wrong/secrets.toml", LoadFor::Look).problems.len(), 2);
+}
+
+#[test]
+fn a_folder_without_settings_is_no_site() {
+    let folder = tempfile::tempdir().unwrap();
+    let failure = Settings::load(folder.path(), LoadFor::Look).err().unwrap();
+    assert_eq!(failure.exit.code(), 2);
+    assert!(failure.to_string().contains("concert init"));
+}
+
+#[test]
+fn unknown_words() {
+    insta::assert_snapshot!(wrong("wrong/unknown-words.toml"), @r#"
+    concert.toml:1:2: unknown key `sit` in the settings
+      hint: did you mean `site`?
+    concert.toml:5:1: unknown key `nmae` in [site]
+      hint: did you mean `name`?
+    concert.toml:6:1: `Europe/Helsinky` is not a time zone
+      hint: did you mean `Europe/Helsinki`?
+    concert.toml:10:1: there is no parser `shadowsever`
+      hint: did you mean `shadowserver`?
+    concert.toml:15:13: there is no way in called `flie`
+      hint: did you mean `file`?
+    concert.toml:20:1: `ambre` is not a TLP 2.0 label
+      hint: did you mean `amber`?
+    concert.toml:21:1: unknown key `colect` in [feed.c]
+      hint: did you mean `collect`?
+    concert.toml:25:1: `source.ans` is not a field of events
+      hint: did you mean `source.asn`?
+    concert.toml:26:10: `csw` is not a value of `format`
+      hint: did you mean `csv`?
+    concert.toml:27:1: `noon` is not a time from 00:00 to 23:59
+      hint: write "at once", "every 1h", "at 06:00", "at 06:00 on mon,thu", "at 06:00 on weekdays", or cron = "0 6 * * 1"
+    concert.toml:28:1: there is no way out [via.outbx]
+      hint: did you mean `outbox`?
+    concert.toml:31:1: there is no way out called `fil`
+      hint: did you mean `file`?
+    concert.toml:35:7: unknown field `classification.tpye`
+      hint: did you mean `classification.type`?
+    concert.toml:40:22: `source.port` is a number and is compared with text
+      hint: write the value without quotes
+    concert.toml:41:1: unknown key `sett` in [rule.r]
+      hint: did you mean `set`?
+    "#);
+}
+
+#[test]
+fn wrong_values() {
+    insta::assert_snapshot!(wrong("wrong/values.toml"), @r#"
+    concert.toml:2:1: the name of the site must be 1 to 200 letters on one line
+    concert.toml:3:1: `nobody` is not a mail address
+      hint: write it like cert@cert.example
+    concert.toml:6:1: `0.0.0.0:80` can be reached from other machines, and there are no users yet
+      hint: listen on 127.0.0.1 or [::1]; use a tunnel or a proxy with a log-in in front
+    concert.toml:9:1: `90` is not a duration
+      hint: write a number and s, m, h or d: "90s", "15m", "24h", "7d"
+    concert.toml:10:1: `keep_events` must be at least "1d"
+    concert.toml:13:1: `64MB` is not a size
+      hint: write a number and B, KiB, MiB, GiB or TiB: "64MiB"
+    concert.toml:14:1: `depth` must be 0 to 8
+    concert.toml:17:7: `asn` must be a list of texts
+      hint: asn: CSV files `first,last,asn,name`, or one .mmdb, for AS numbers
+    concert.toml:18:1: one .mmdb stands alone
+      hint: country = ["data/country.mmdb"]
+    concert.toml:19:1: `dns.example` is not an address and a port
+      hint: name_server = "192.0.2.53:53"
+    concert.toml:24:12: `at_least` is more than `at_most`
+    concert.toml:25:1: `300.1.1.1` is no value of source.ip: not an IP address
+    concert.toml:26:15: `stale_after` must be a duration
+      hint: stale_after: after this long without a report the feed is shown as stale
+    "#);
+}
+
+#[test]
+fn wrong_names() {
+    insta::assert_snapshot!(wrong("wrong/names.toml"), @r#"
+    concert.toml:5:1: `name` is missing in [feed]
+      hint: name: what the feed is called
+    concert.toml:12:1: the name `twice` is taken
+      hint: give each its own name
+    concert.toml:16:1: `with/slash` is not a name
+      hint: a name has 1 to 64 letters, digits, blanks, dots, dashes and underlines
+    concert.toml:20:1: `to` is missing in [notice.mail to nobody]
+      hint: to: "responsible" or a mail address; mail cannot go out without it
+    concert.toml:25:1: `responsibel` is not a mail address
+      hint: did you mean `responsible`?
+    concert.toml:26:1: `a@b\nX: y` is not a mail address
+    concert.toml:27:7: unknown field `source.ipp`
+      hint: did you mean `source.ip`?
+    "#);
+}
+
+#[test]
+fn wrong_secrets() {
+    insta::assert_snapshot!(wrong("wrong/secrets.toml"), @r#"
+    concert.toml:4:28: `token` is a secret and not written here
+      hint: write token = { file = "secrets/token" } or { env = "NAME" }
+    concert.toml:9:13: `token` is missing in [feed.missing.collect]
+      hint: token: what a sender must show: { file = "secrets/NAME" } or { env = "NAME" }
+    concert.toml:14:28: the secret for `token` cannot be read: SITE/secrets/nothing: No such file or directory (os error 2)
+    concert.toml:19:28: the secret for `token` cannot be read: the environment has no CONCERT_TEST_NOT_SET
+    "#);
+}
+
+#[test]
+fn wrong_syntax() {
+    insta::assert_snapshot!(wrong("wrong/syntax.toml"), @r#"
+    concert.toml:2:13: invalid basic string, expected `"`
+    "#);
+}
