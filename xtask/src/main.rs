@@ -1,1 +1,43 @@
-fn main() {}
+//! Automation of this repository: `cargo xtask check`, `ci`, `deny`, `gen`.
+//!
+//! It knows no other crate of the workspace, so that it builds in a second.
+
+mod ci;
+mod deny;
+mod license;
+mod peers;
+mod step;
+
+use std::process::ExitCode;
+
+const HELP: &str = "usage: cargo xtask COMMAND
+
+  check          formatting, lints and tests; before every commit
+  ci [--quick]   everything that must hold for a change; --quick installs nothing
+  deny           licences, banned crates and number of the packages we depend on
+  gen [--check]  write docs/generated/ from the code, or compare it
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["check"] => ci::check(),
+        ["ci"] => ci::ci(true),
+        ["ci", "--quick"] => ci::ci(false),
+        ["deny"] => deny::run(),
+        ["gen"] => ci::generate(true),
+        ["gen", "--check"] => ci::generate(false),
+        _ => {
+            step::say(HELP);
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            step::say(&format!("\nfailed: {why}"));
+            ExitCode::FAILURE
+        }
+    }
+}
