@@ -83,3 +83,135 @@ fn plain(first: IpAddr, prefix: u8) -> Option<Net> {
         _ => Net::new(first, prefix),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ranges::Ranges;
+    use super::*;
+
+    /// A small MMDB file: networks of an IPv6 tree (IPv4 below `::/96`), each with a map of values.
+    fn file(networks: &[(&str, u8, Vec<u8>)]) -> Vec<u8> {
+        const NONE: usize = usize::MAX;
+        let mut nodes: Vec<[usize; 2]> = vec![[NONE; 2]];
+        let mut data = Vec::new();
+        let mut leaves = Vec::new();
+        for (address, prefix, record) in networks {
+            let bits = address.parse::<std::net::Ipv6Addr>().unwrap().to_bits();
+            let mut at = 0;
+            for depth in 0..*prefix {
+                let side = usize::from(bits >> (127 - depth) & 1 == 1);
+                if depth + 1 == *prefix {
+                    leaves.push((at, side, data.len()));
+                } else if nodes[at][side] == NONE {
+                    nodes[at][side] = nodes.len();
+                    nodes.push([NONE; 2]);
+                }
+                at = nodes[at][side];
+            }
+            data.extend_from_slice(record);
+        }
+        let count = nodes.len();
+        for (at, side, offset) in leaves {
+            nodes[at][side] = count + 16 + offset;
+        }
+        let mut out = Vec::new();
+        for value in nodes.iter().flatten() {
+            let value = u32::try_from(if *value == NONE { count } else { *value }).unwrap();
+            out.extend_from_slice(&value.to_be_bytes()[1..]);
+        }
+        out.extend_from_slice(&[0; 16]);
+        out.extend_from_slice(&data);
+        out.extend_from_slice(b"\xab\xcd\xefMaxMind.com");
+        let number = |value: usize| [vec![0xc4], u32::try_from(value).unwrap().to_be_bytes().to_vec()].concat();
+        let short = |value: u8| vec![0xa1, value];
+        out.extend(map(&[
+            ("node_count", number(count)),
+            ("record_size", short(24)),
+            ("ip_version", short(6)),
+            ("database_type", text("Test")),
+            ("languages", vec![0x00, 0x04]),
+            ("binary_format_major_version", short(2)),
+            ("binary_format_minor_version", short(0)),
+            ("build_epoch", vec![0x01, 0x02, 1]),
+            ("description", vec![0xe0]),
+        ]));
+        out
+    }
+
+    fn text(value: &str) -> Vec<u8> {
+        let length = u8::try_from(value.len()).unwrap();
+        let head = if length < 29 { vec![0x40 + length] } else { vec![0x5d, length - 29] };
+        [head, value.as_bytes().to_vec()].concat()
+    }
+
+    fn map(pairs: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let mut out = vec![0xe0 + u8::try_from(pairs.len()).unwrap()];
+        for (key, value) in pairs {
+            out.extend(text(key));
+            out.extend(value);
+        }
+        out
+    }
+
+    fn asn(number: u8, name: &str) -> Vec<u8> {
+        map(&[("autonomous_system_number", vec![0xc1, number]), ("autonomous_system_organization", text(name))])
+    }
+
+    fn check(what: What, file: &[u8], address: &str, want: &str) {
+        let mut problems = Vec::new();
+        let ranges = Ranges::read(what, &[("t.mmdb", file)], &mut problems);
+        assert_eq!(problems, []);
+        let found = ranges.find(address.parse().unwrap());
+        let shown = found.map(|a| format!("{} {} {}", a.number, a.text, a.network.unwrap())).unwrap_or_default();
+        assert_eq!(shown, want, "{address}");
+    }
+
+    #[test]
+    fn networks_of_the_tree_become_ranges() {
+        let bytes = file(&[
+            ("::192.0.2.0", 120, asn(65, "Example \u{1}Net")),
+            ("::198.51.100.0", 118, asn(66, "B")),
+            ("2001:db8::", 32, asn(67, "C")),
+        ]);
+        check(What::Asn, &bytes, "192.0.2.255", "65 Example \u{fffd}Net 192.0.2.0/24");
+        check(What::Asn, &bytes, "198.51.103.9", "66 B 198.51.100.0/22");
+        check(What::Asn, &bytes, "2001:db8:1::", "67 C 2001:db8::/32");
+        check(What::Asn, &bytes, "203.0.113.1", "");
+    }
+
+    #[test]
+    fn countries_are_read_from_the_layouts_of_publishers() {
+        let nested = |key, code: &str| map(&[(key, map(&[("iso_code", text(code))]))]);
+        let bytes = file(&[
+            ("::10.0.0.0", 104, nested("country", "FI")),
+            ("::11.0.0.0", 104, nested("registered_country", "SE")),
+            ("::12.0.0.0", 104, map(&[("country_code", text("ee"))])),
+            ("::13.0.0.0", 104, map(&[("country", text("NO"))])),
+            ("::14.0.0.0", 104, map(&[("country", text("Norway"))])),
+        ]);
+        for (address, want) in [
+            ("10.0.0.1", "0 FI 10.0.0.0/8"),
+            ("11.0.0.1", "0 SE 11.0.0.0/8"),
+            ("12.0.0.1", "0 EE 12.0.0.0/8"),
+            ("13.0.0.1", "0 NO 13.0.0.0/8"),
+            ("14.0.0.1", ""),
+        ] {
+            check(What::Country, &bytes, address, want);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_or_flipped_is_told_and_never_a_panic() {
+        let bytes = file(&[("::192.0.2.0", 120, asn(65, "A")), ("2001:db8::", 32, asn(67, "C"))]);
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0xff;
+            for damaged in [&bytes[..at], &flipped] {
+                let mut problems = Vec::new();
+                Ranges::read(What::Asn, &[("t.mmdb", damaged)], &mut problems);
+                assert!(problems.len() <= 1, "{at}");
+                assert!(at == 0 || damaged.len() == bytes.len() || problems.len() == 1, "cut at {at}");
+            }
+        }
+    }
+}
