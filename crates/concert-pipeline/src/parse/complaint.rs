@@ -140,6 +140,10 @@ fn read(keys: &mut Keys<'_>) -> Box<dyn Parser> {
 }
 
 impl Parser for Complaint {
+    fn parts(&self) -> super::unpack::Parts {
+        super::unpack::Parts::Bodies
+    }
+
     fn parse(&self, input: &mut Input<'_>, about: &About<'_>, sink: &mut Sink<'_>) {
         let lines = own_lines(input, sink);
         let zone = moment::stated_zone(&lines).or_else(|| sink.zone().cloned());

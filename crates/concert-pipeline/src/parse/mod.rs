@@ -48,6 +48,11 @@ use concert_model::{Keys, Receipt};
 pub trait Parser: Send + Sync {
     /// Reads all of `input`. A bad piece becomes a reject and never spoils the pieces around it.
     fn parse(&self, input: &mut Input<'_>, about: &About<'_>, sink: &mut Sink<'_>);
+
+    /// Which parts of a mail it is for, where the settings do not say.
+    fn parts(&self) -> unpack::Parts {
+        unpack::Parts::Attachments
+    }
 }
 
 /// What is known of the part being parsed besides its bytes.

@@ -51,8 +51,8 @@ pub struct Limits {
     pub members: usize,
     /// How deep archives are opened inside archives.
     pub depth: usize,
-    /// Which parts of a mail are read.
-    pub parts: Parts,
+    /// Which parts of a mail are read; where nothing is said, those the parser asks for.
+    pub parts: Option<Parts>,
     /// The encoding of all text, whatever is stated.
     pub encoding: Option<&'static Encoding>,
     /// Names of the members and attachments that are read, with `*` for any text; all where empty.
@@ -61,15 +61,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            bytes: 4 << 30,
-            ratio: 200,
-            members: 1000,
-            depth: 2,
-            parts: Parts::Attachments,
-            encoding: None,
-            names: Vec::new(),
-        }
+        Self { bytes: 4 << 30, ratio: 200, members: 1000, depth: 2, parts: None, encoding: None, names: Vec::new() }
     }
 }
 
@@ -82,8 +74,9 @@ impl Limits {
             ("all", Parts::All),
             ("whole", Parts::Whole),
         ];
-        let about = "which parts of a mail are read: attachments (its text where it has none), bodies, all, or whole";
-        let parts = keys.choice_or("parts", &words, "attachments", about).unwrap_or(Parts::Attachments);
+        let about = "which parts of a mail are read: attachments (its text where it has none), bodies (its text), \
+                     all, or whole; without it what the parser is for";
+        let parts = keys.choice_or("parts", &words, "", about);
         let names = keys.texts("part_names", "names of the attachments and archive members that are read, like *.csv");
         Self { parts, names, ..Self::default() }
     }
@@ -100,7 +93,8 @@ pub struct Part<'a> {
 
 /// Reads a whole report: unpacks it, parses each part, and rejects what cannot be read.
 pub fn read<R: Read + Seek>(reader: R, receipt: &Receipt, limits: &Limits, parser: &dyn Parser, sink: &mut Sink<'_>) {
-    let rejects = parts(reader, receipt, limits, &mut |part, input| {
+    let wished = Limits { parts: limits.parts.or(Some(parser.parts())), ..limits.clone() };
+    let rejects = parts(reader, receipt, &wished, &mut |part, input| {
         if !part.place.is_empty() {
             sink.begin_part(part.place);
         }
@@ -281,7 +275,7 @@ impl Unpacking<'_> {
     }
 
     fn is_mail(&self, head: &[u8], place: &Place) -> bool {
-        if self.limits.parts == Parts::Whole {
+        if self.limits.parts == Some(Parts::Whole) {
             return false;
         }
         let top = place.path.is_empty();

@@ -24,7 +24,7 @@ impl Unpacking<'_> {
         };
         let place = Place { mails: place.mails + 1, ..place.clone() };
         let attachments = self.attachments(&mail);
-        let bodies = match self.limits.parts {
+        let bodies = match self.limits.parts.unwrap_or(Parts::Attachments) {
             Parts::Bodies | Parts::All => true,
             Parts::Attachments => attachments.is_empty(),
             Parts::Whole => false,
@@ -48,7 +48,7 @@ impl Unpacking<'_> {
 
     /// The attachments that are wanted, with their numbers.
     fn attachments<'m>(&self, mail: &'m Message<'m>) -> Vec<(usize, &'m MessagePart<'m>)> {
-        if self.limits.parts == Parts::Bodies {
+        if self.limits.parts == Some(Parts::Bodies) {
             return Vec::new();
         }
         let wanted = |part: &MessagePart<'_>| match part.attachment_name() {

@@ -134,7 +134,7 @@ Content-Type: message/rfc822\r\n\r\nFrom: b@cert.example\r\nTo: c@cert.example\r
 fn mails_are_taken_apart() {
     let with = |which: Parts, names: &[&str]| {
         let names = names.iter().map(ToString::to_string).collect();
-        open(MAIL.as_bytes(), "", &Limits { parts: which, names, ..Limits::default() })
+        open(MAIL.as_bytes(), "", &Limits { parts: Some(which), names, ..Limits::default() })
     };
     let (found, refused) = with(Parts::Attachments, &[]);
     assert_eq!(refused, Vec::<String>::new());
@@ -164,5 +164,66 @@ fn names_are_matched_by_patterns() {
         ("*", "", true),
     ] {
         assert_eq!(matches(pattern, name), want, "{pattern} {name}");
+    }
+}
+
+/// Says the names of the parts it is given, as rejects.
+struct Names(Parts);
+
+impl Parser for Names {
+    fn parse(&self, _: &mut Input<'_>, about: &About<'_>, sink: &mut Sink<'_>) {
+        sink.reject(1, Fault::new("", about.name), b"");
+    }
+
+    fn parts(&self) -> Parts {
+        self.0
+    }
+}
+
+#[test]
+fn the_parser_says_which_parts_of_a_mail_it_is_for() {
+    for (wish, setting, want) in [
+        (Parts::Bodies, None, "body.txt"),
+        (Parts::Whole, None, "x.eml"),
+        (Parts::Whole, Some(Parts::Bodies), "body.txt"),
+    ] {
+        let (receipt, mut names) = (receipt("x.eml"), Vec::new());
+        let mut stage = |_: &mut concert_model::OpenEvent<'_>| true;
+        let key_of = |_: &concert_model::OpenEvent<'_>| concert_model::ProblemKey::default();
+        let mut flush = |batch: concert_model::Batch| batch;
+        let mut reject = |reject: Reject| names.push((reject.part, reject.reason));
+        let id = receipt.id(&[0; 32]);
+        let mut sink = Sink::new(id, &receipt, Vec::new(), None, &mut stage, &key_of, &mut flush, &mut reject);
+        let limits = Limits { parts: setting, ..Limits::default() };
+        read(Cursor::new(MAIL), &receipt, &limits, &Names(wish), &mut sink);
+        assert_eq!(sink.finish().rejects, 1);
+        assert_eq!(names[0].1, want);
+    }
+}
+
+#[test]
+fn damaged_wrappings_never_panic() {
+    let rows = b"time,ip\n2026-06-17,192.0.2.1\n".repeat(50);
+    let inner = zipped(&[("a.csv.gz", &gzip(&rows)), ("b.csv", &rows)]);
+    let wrapped = [gzip(&rows), zipped(&[("x.zip", &inner), ("c.csv", &rows)]), MAIL.as_bytes().to_vec()];
+    // xorshift64: the same damage on every machine.
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    for bytes in &wrapped {
+        for _ in 0..1000 {
+            let mut bytes = bytes.clone();
+            for _ in 0..=next(3) {
+                let at = next(bytes.len());
+                bytes[at] ^= 1 << next(8);
+            }
+            bytes.truncate(bytes.len() - next(bytes.len() / 4));
+            let (found, refused) = open(&bytes, "x", &Limits::default());
+            assert!((1..=12).contains(&(found.len() + refused.len())), "{found:?} {refused:?}");
+        }
     }
 }
