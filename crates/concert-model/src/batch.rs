@@ -15,7 +15,7 @@ pub const EXTRA_NAMES_MAX: usize = 20_000;
 /// Longest `extra.*` name, without the prefix.
 const EXTRA_NAME_BYTES_MAX: usize = 200;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tag {
     Text,
     Int,
@@ -48,6 +48,8 @@ pub struct Row {
     pub position: u64,
     start: u32,
     end: u32,
+    /// One bit a field of the table that is set.
+    present: u128,
 }
 
 /// A text that stands in a batch, to be given to later events of it without a copy. Most columns of
@@ -56,6 +58,42 @@ pub struct Row {
 pub struct Kept {
     cell: Cell,
     age: u64,
+}
+
+/// A value as it stands in a batch: like [`Value`], but nothing to drop, for hot paths.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Raw<'a> {
+    /// Text.
+    Text(&'a str),
+    /// JSON text.
+    Json(&'a str),
+    /// A whole number.
+    Int(i64),
+    /// A decimal number.
+    Float(f64),
+    /// A truth value.
+    Bool(bool),
+    /// A moment.
+    Time(Time),
+    /// An address.
+    Ip(IpAddr),
+    /// A network.
+    Net(Net),
+}
+
+impl<'a> From<Raw<'a>> for Value<'a> {
+    fn from(raw: Raw<'a>) -> Self {
+        match raw {
+            Raw::Text(text) => Value::text(text),
+            Raw::Json(text) => Value::Json(Cow::Borrowed(text)),
+            Raw::Int(number) => Value::Int(number),
+            Raw::Float(number) => Value::Float(number),
+            Raw::Bool(truth) => Value::Bool(truth),
+            Raw::Time(time) => Value::Time(time),
+            Raw::Ip(address) => Value::Ip(address),
+            Raw::Net(net) => Value::Net(net),
+        }
+    }
 }
 
 /// Events in the order they were read.
@@ -226,6 +264,7 @@ impl Batch {
             }
         }
         self.cells.push(cell);
+        row.present |= bit(field);
         (row.start, row.end) = (start, u32::try_from(self.cells.len()).unwrap_or(start));
         if let Some(slot) = self.rows.get_mut(index) {
             *slot = row;
@@ -265,6 +304,10 @@ impl Batch {
     }
 
     fn value(&self, cell: &Cell) -> Value<'_> {
+        self.raw(cell).into()
+    }
+
+    fn raw(&self, cell: &Cell) -> Raw<'_> {
         let start = usize::try_from(cell.word).unwrap_or(usize::MAX);
         let text = || self.text.get(start..start.saturating_add(cell.length as usize)).unwrap_or_default();
         let octets = || {
@@ -272,14 +315,14 @@ impl Batch {
             <[u8; 16]>::try_from(octets).unwrap_or_default()
         };
         match cell.tag {
-            Tag::Text => Value::text(text()),
-            Tag::Json => Value::Json(Cow::Borrowed(text())),
-            Tag::Int => Value::Int(cell.word.cast_signed()),
-            Tag::Float => Value::Float(f64::from_bits(cell.word)),
-            Tag::Bool => Value::Bool(cell.word != 0),
-            Tag::Time => Value::Time(Time(cell.word.cast_signed())),
-            Tag::Ip4 => Value::Ip(IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(cell.word).unwrap_or(0)))),
-            Tag::Ip6 => Value::Ip(IpAddr::V6(Ipv6Addr::from(octets()))),
+            Tag::Text => Raw::Text(text()),
+            Tag::Json => Raw::Json(text()),
+            Tag::Int => Raw::Int(cell.word.cast_signed()),
+            Tag::Float => Raw::Float(f64::from_bits(cell.word)),
+            Tag::Bool => Raw::Bool(cell.word != 0),
+            Tag::Time => Raw::Time(Time(cell.word.cast_signed())),
+            Tag::Ip4 => Raw::Ip(IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(cell.word).unwrap_or(0)))),
+            Tag::Ip6 => Raw::Ip(IpAddr::V6(Ipv6Addr::from(octets()))),
             Tag::Net => {
                 let address = Ipv6Addr::from(octets());
                 let prefix = u8::try_from(cell.length & 0xff).unwrap_or(0);
@@ -287,7 +330,7 @@ impl Batch {
                     Some(mapped) if cell.length < 256 => IpAddr::V4(mapped),
                     _ => IpAddr::V6(address),
                 };
-                Net::new(first, prefix).map_or(Value::Bool(false), Value::Net)
+                Net::new(first, prefix).map_or(Raw::Bool(false), Raw::Net)
             }
         }
     }
@@ -414,7 +457,8 @@ impl OpenEvent<'_> {
 
     /// The event as it is so far.
     pub fn view(&self) -> Event<'_> {
-        Event { batch: self.batch, cells: self.batch.cells.get(self.start..).unwrap_or_default(), row: Row::default() }
+        let cells = self.batch.cells.get(self.start..).unwrap_or_default();
+        Event { batch: self.batch, cells, row: Row { present: self.present, ..Row::default() } }
     }
 
     /// Finishes the event.
@@ -422,7 +466,7 @@ impl OpenEvent<'_> {
         let (Ok(start), Ok(end)) = (u32::try_from(self.start), u32::try_from(self.batch.cells.len())) else {
             return;
         };
-        self.batch.rows.push(Row { id, key, position, start, end });
+        self.batch.rows.push(Row { id, key, position, start, end, present: self.present });
         self.kept = true;
     }
 }
@@ -452,9 +496,9 @@ impl<'a> Event<'a> {
         self.row
     }
 
-    /// The value of a field. The last one set counts.
+    /// The value of a field.
     pub fn get(&self, field: Field) -> Option<Value<'a>> {
-        self.cells.iter().rev().find(|cell| cell.field == field).map(|cell| self.batch.value(cell))
+        self.cell(field).map(|cell| self.batch.value(cell))
     }
 
     /// The text of a text field.
@@ -465,10 +509,47 @@ impl<'a> Event<'a> {
         }
     }
 
+    /// The moment of a time field, for hot paths.
+    pub fn time(&self, field: Field) -> Option<Time> {
+        let cell = self.cell(field)?;
+        matches!(cell.tag, Tag::Time).then(|| Time(cell.word.cast_signed()))
+    }
+
+    /// The number of a whole-number field, for hot paths.
+    pub fn int(&self, field: Field) -> Option<i64> {
+        let cell = self.cell(field)?;
+        matches!(cell.tag, Tag::Int).then(|| cell.word.cast_signed())
+    }
+
+    /// The fields of the table that are set, one bit each by their number.
+    pub fn present(&self) -> u128 {
+        self.row.present
+    }
+
+    fn cell(&self, field: Field) -> Option<&'a Cell> {
+        // Most questions about an event are about fields it does not have.
+        let bit = bit(field);
+        if bit != 0 && self.row.present & bit == 0 {
+            return None;
+        }
+        self.cells.iter().rev().find(|cell| cell.field == field)
+    }
+
     /// Every field that is set, in the order they were set.
     pub fn fields(&self) -> impl Iterator<Item = (Field, Value<'a>)> + use<'a> {
         let batch = self.batch;
         self.cells.iter().map(move |cell| (cell.field, batch.value(cell)))
+    }
+
+    /// Every field that is set, as it stands in the batch.
+    pub fn raw_fields(&self) -> impl Iterator<Item = (Field, Raw<'a>)> + use<'a> {
+        let batch = self.batch;
+        self.cells.iter().map(move |cell| (cell.field, batch.raw(cell)))
+    }
+
+    /// Whether any `extra.*` field is set.
+    pub fn has_extra(&self) -> bool {
+        self.cells.len() > self.row.present.count_ones() as usize
     }
 
     /// The full name of a field.

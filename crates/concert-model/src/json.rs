@@ -45,7 +45,7 @@ pub fn write_value(value: &Value<'_>, out: &mut Vec<u8>) {
             );
         }
         Value::Float(_) => out.extend_from_slice(b"null"),
-        Value::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        Value::Int(number) => write_int(*number, out),
         Value::Time(_) | Value::Ip(_) | Value::Net(_) => {
             out.push(b'"');
             write_plain(value, out);
@@ -54,12 +54,44 @@ pub fn write_value(value: &Value<'_>, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends a whole number.
+pub fn write_int(number: i64, out: &mut Vec<u8>) {
+    if number < 0 {
+        out.push(b'-');
+    }
+    let (mut rest, mut digits, mut length) = (number.unsigned_abs(), [0u8; 20], 0);
+    for slot in digits.iter_mut().rev() {
+        *slot = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        length += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(digits.len() - length..).unwrap_or_default());
+}
+
+/// Appends an address.
+pub fn write_ip(address: std::net::IpAddr, out: &mut Vec<u8>) {
+    match address {
+        std::net::IpAddr::V4(address) => {
+            for (index, octet) in address.octets().into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b'.');
+                }
+                write_int(i64::from(octet), out);
+            }
+        }
+        std::net::IpAddr::V6(address) => out.extend_from_slice(address.to_string().as_bytes()),
+    }
+}
+
 /// Appends a value as bare text, as CSV cells and people see it.
 pub fn write_plain(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Text(text) | Value::Json(text) => out.extend_from_slice(text.as_bytes()),
         Value::Time(time) => time.write(out),
-        Value::Ip(address) => out.extend_from_slice(address.to_string().as_bytes()),
+        Value::Ip(address) => write_ip(*address, out),
         Value::Net(net) => out.extend_from_slice(net.to_string().as_bytes()),
         Value::Int(_) | Value::Float(_) | Value::Bool(_) => write_value(value, out),
     }
@@ -125,6 +157,20 @@ fn number_value(number: &serde_json::Number) -> Value<'static> {
 mod tests {
     use super::*;
     use crate::{Batch, EventId, ProblemKey};
+
+    #[test]
+    fn numbers_and_addresses_are_written_as_the_library_does() {
+        for number in [0, 7, -1, 10, 4_294_967_295, i64::MAX, i64::MIN] {
+            let mut out = Vec::new();
+            write_int(number, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+        }
+        for text in ["0.0.0.0", "192.0.2.255", "2001:db8::1"] {
+            let mut out = Vec::new();
+            write_ip(text.parse().unwrap(), &mut out);
+            assert_eq!(out, text.as_bytes());
+        }
+    }
 
     #[test]
     fn an_event_is_written_as_a_flat_object() {

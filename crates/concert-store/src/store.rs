@@ -341,20 +341,15 @@ pub(crate) fn journal_page(rows: &[sqlx::sqlite::SqliteRow]) -> Page {
     page
 }
 
-/// Fields that occur in a batch.
+/// Fields that occur in a batch; any one `extra.*` stands for all.
 pub(crate) fn fields_of(batch: &Batch, into: &mut BTreeSet<Field>) {
-    let mut present = 0u128;
-    let mut extra = None;
+    let (mut present, mut extra) = (0u128, false);
     for event in batch.iter() {
-        for (field, _) in event.fields() {
-            match 1u128.checked_shl(u32::from(field.0)) {
-                Some(bit) => present |= bit,
-                None => extra = Some(field),
-            }
-        }
+        present |= event.present();
+        extra |= event.has_extra();
     }
     into.extend(Field::all().filter(|field| present & (1 << field.0) != 0));
-    into.extend(extra);
+    into.extend(extra.then_some(Field(Field::EXTRA)));
 }
 
 pub(crate) fn write_page(part: &Path, path: &Path, page: &Page) -> io::Result<Written> {

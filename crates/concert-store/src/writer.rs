@@ -232,8 +232,10 @@ fn failed(name: &str, error: &io::Error) -> Problem {
 }
 
 /// Network, address, time: what people ask for stands together.
-fn order_of(event: &Event<'_>) -> (u32, u128, i64) {
-    let asn = event.get(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn.as_int()?).ok()).unwrap_or(u32::MAX);
+type Order = (u32, u128, i64);
+
+fn order_of(event: &Event<'_>) -> Order {
+    let asn = event.int(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn).ok()).unwrap_or(u32::MAX);
     let address = match event.get(Field::SOURCE_IP) {
         Some(Value::Ip(std::net::IpAddr::V4(address))) => u128::from(address.to_bits()),
         Some(Value::Ip(std::net::IpAddr::V6(address))) => address.to_bits(),
@@ -242,15 +244,10 @@ fn order_of(event: &Event<'_>) -> (u32, u128, i64) {
     (asn, address, time_of(event).0)
 }
 
-fn sorted_order<'a>(events: impl Iterator<Item = Event<'a>>) -> Vec<u32> {
-    let mut keyed: Vec<((u32, u128, i64), u32)> =
-        events.zip(0u32..).map(|(event, at)| (order_of(&event), at)).collect();
-    keyed.sort_unstable();
-    keyed.into_iter().map(|(_, at)| at).collect()
-}
-
 fn sort_page(page: &mut Page) {
-    let order = sorted_order(page.events.iter());
+    let mut keyed: Vec<(Order, u32)> = page.events.iter().map(|event| order_of(&event)).zip(0u32..).collect();
+    keyed.sort_unstable();
+    let order: Vec<u32> = keyed.into_iter().map(|(_, at)| at).collect();
     page.events.reorder(&order);
     page.places = order.iter().filter_map(|at| page.places.get(*at as usize).copied()).collect();
 }
@@ -315,46 +312,42 @@ impl Writing<'_> {
         mut batch: Batch,
         stored: &mut (dyn FnMut(&Batch, u64) + Send),
     ) -> Result<Batch, Problem> {
-        let mut buckets = BTreeSet::new();
-        let times: Vec<Time> = batch.iter().map(|event| time_of(&event)).collect();
-        let mut last = None;
-        for bucket in times.iter().map(|time| self.writer.seen.bucket(*time)) {
+        let orders: Vec<Order> = batch.iter().map(|event| order_of(&event)).collect();
+        let (mut buckets, mut last) = (BTreeSet::new(), None);
+        for (_, _, time) in &orders {
+            let bucket = self.writer.seen.bucket(Time(*time));
             if last != Some(bucket) {
                 buckets.insert(bucket);
                 last = Some(bucket);
             }
         }
         self.writer.fill_seen(&buckets).await?;
-        let keys: Vec<(ProblemKey, u64)> = batch.rows().iter().map(|row| (row.key, row.position)).collect();
         let (seen, sightings, report) = (&mut self.writer.seen, &mut self.sightings, self.report);
-        let (look_back, mut previous, mut kept) = (self.writer.look_back, Vec::new(), 0);
-        batch.retain(|at| {
-            let (Some((problem, line)), Some(time)) = (keys.get(at).copied(), times.get(at).copied()) else {
-                return true;
-            };
-            match seen.repeat_or_insert(problem, time) {
+        let look_back = self.writer.look_back;
+        let mut previous: Vec<(usize, Time)> = Vec::new();
+        let mut fresh: Vec<(Order, u32)> = Vec::with_capacity(batch.len());
+        for ((row, order), at) in batch.rows().iter().zip(&orders).zip(0u32..) {
+            let time = Time(order.2);
+            match seen.repeat_or_insert(row.key, time) {
+                Some(first) => sightings.push(Sighting { problem: row.key, first, time, report, line: row.position }),
                 None => {
-                    if let Some(before) = seen.previous(problem, time, look_back) {
-                        previous.push((kept, before));
+                    fresh.push((*order, at));
+                    if let Some(before) = seen.previous(row.key, time, look_back) {
+                        previous.push((at as usize, before));
                     }
-                    kept += 1;
-                    true
-                }
-                Some(first) => {
-                    sightings.push(Sighting { problem, first, time, report, line });
-                    false
                 }
             }
-        });
-        self.repeats += (keys.len() - batch.len()) as u64;
+        }
+        self.repeats += (batch.len() - fresh.len()) as u64;
         for (at, before) in previous {
             batch.amend(at, Field::TIME_PREVIOUS, &Value::Time(before));
         }
+        fresh.sort_unstable();
+        let order: Vec<u32> = fresh.iter().map(|(_, at)| *at).collect();
+        batch.reorder(&order);
         if batch.is_empty() {
             return Ok(batch);
         }
-        let order = sorted_order(batch.iter());
-        batch.reorder(&order);
         let number = self.writer.next_batch;
         self.writer.next_batch += 1;
         if batch.len() <= JOURNAL_EVENTS_MAX {

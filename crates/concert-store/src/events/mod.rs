@@ -6,7 +6,7 @@ pub mod write;
 
 use std::collections::HashMap;
 
-use concert_model::{Batch, Event, ProblemKey, ReportId, Time};
+use concert_model::{Batch, Event, Field, ProblemKey, ReportId, Time};
 
 /// Names of the columns that say what an event is, besides its fields.
 pub(crate) mod column {
@@ -75,7 +75,5 @@ pub type Repeats = HashMap<(ProblemKey, i64), (u64, Time)>;
 
 /// The moment that counts for an event: when it happened, else when it was observed.
 pub fn time_of(event: &Event<'_>) -> Time {
-    use concert_model::Field;
-    let time = |field| event.get(field).and_then(|value| value.as_time());
-    time(Field::TIME_SOURCE).or_else(|| time(Field::TIME_OBSERVATION)).unwrap_or_default()
+    event.time(Field::TIME_SOURCE).or_else(|| event.time(Field::TIME_OBSERVATION)).unwrap_or_default()
 }

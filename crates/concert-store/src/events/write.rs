@@ -15,8 +15,9 @@ use arrow_array::builder::{
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field as Column, Schema, SchemaRef, TimeUnit};
+use concert_model::batch::Raw;
 use concert_model::field::Kind;
-use concert_model::{Field, Value, json};
+use concert_model::{Field, json};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -94,18 +95,23 @@ impl Cells {
         }
     }
 
-    fn add(&mut self, value: &Value<'_>, scratch: &mut Vec<u8>) {
+    fn add(&mut self, value: Raw<'_>, scratch: &mut Vec<u8>) {
         match (self, value) {
-            (Self::Text(cells), Value::Text(text) | Value::Json(text)) => cells.append_value(text),
+            (Self::Text(cells), Raw::Text(text) | Raw::Json(text)) => cells.append_value(text),
+            (Self::Int(cells), Raw::Int(number)) => cells.append_value(number),
+            (Self::Time(cells), Raw::Time(time)) => cells.append_value(time.0),
+            (Self::Float(cells), Raw::Float(number)) => cells.append_value(number),
+            (Self::Bool(cells), Raw::Bool(truth)) => cells.append_value(truth),
+            (Self::Text(cells), Raw::Ip(address)) => {
+                scratch.clear();
+                json::write_ip(address, scratch);
+                cells.append_value(std::str::from_utf8(scratch).unwrap_or_default());
+            }
             (Self::Text(cells), other) => {
                 scratch.clear();
-                json::write_plain(other, scratch);
+                json::write_plain(&other.into(), scratch);
                 cells.append_value(String::from_utf8_lossy(scratch));
             }
-            (Self::Int(cells), Value::Int(number)) => cells.append_value(*number),
-            (Self::Float(cells), Value::Float(number)) => cells.append_value(*number),
-            (Self::Bool(cells), Value::Bool(truth)) => cells.append_value(*truth),
-            (Self::Time(cells), Value::Time(time)) => cells.append_value(time.0),
             // A value of another kind than its field cannot be made by the readers of values.
             (cells, _) => cells.pad(cells.len() + 1),
         }
@@ -135,7 +141,8 @@ pub struct EventFile {
     line: Int64Builder,
     batch: Int64Builder,
     row: Int64Builder,
-    scratch: Vec<u8>,
+    extras: Vec<u8>,
+    plain: Vec<u8>,
 }
 
 impl EventFile {
@@ -172,7 +179,8 @@ impl EventFile {
             line: number(),
             batch: number(),
             row: number(),
-            scratch: Vec::new(),
+            extras: Vec::new(),
+            plain: Vec::new(),
         })
     }
 
@@ -187,20 +195,19 @@ impl EventFile {
         self.line.append_value(row.position.cast_signed());
         self.batch.append_value(stored.batch.cast_signed());
         self.row.append_value(i64::from(stored.row));
-        self.scratch.clear();
-        let mut extras = std::mem::take(&mut self.scratch);
-        let mut plain = Vec::new();
-        for (field, value) in stored.event.fields() {
+        let (mut extras, mut plain) = (std::mem::take(&mut self.extras), std::mem::take(&mut self.plain));
+        extras.clear();
+        for (field, value) in stored.event.raw_fields() {
             if field.is_extra() {
                 extras.push(if extras.is_empty() { b'{' } else { b',' });
                 json::write_string(stored.event.extra_name(field), &mut extras);
                 extras.push(b':');
-                json::write_value(&value, &mut extras);
+                json::write_value(&value.into(), &mut extras);
             } else if let Some(cells) =
                 self.slots.get(usize::from(field.0)).copied().flatten().and_then(|slot| self.cells.get_mut(slot))
             {
                 cells.pad(at);
-                cells.add(&value, &mut plain);
+                cells.add(value, &mut plain);
             }
         }
         if let Some(extra) = &mut self.extra {
@@ -211,7 +218,7 @@ impl EventFile {
                 extra.append_value(String::from_utf8_lossy(&extras));
             }
         }
-        self.scratch = extras;
+        (self.extras, self.plain) = (extras, plain);
         if at + 1 >= ROWS_AT_ONCE { self.flush() } else { Ok(()) }
     }
 

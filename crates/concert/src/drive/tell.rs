@@ -62,7 +62,7 @@ impl Kind {
             match value {
                 Some(Value::Int(number)) if matches!(by, By::Field(f) if f.kind() == concert_model::Kind::Asn) => {
                     out.extend_from_slice(b"AS");
-                    json::write_plain(&Value::Int(number), out);
+                    json::write_int(number, out);
                 }
                 Some(value) => json::write_plain(&value, out),
                 None => out.extend_from_slice(ABSENT.as_bytes()),
@@ -101,7 +101,7 @@ impl Gathered {
         scratch.clear();
         kind.key(event, scratch);
         let group = self.group(event, scratch);
-        if let Some(previous) = event.get(Field::TIME_PREVIOUS).and_then(|value| value.as_time()) {
+        if let Some(previous) = event.time(Field::TIME_PREVIOUS) {
             let time = concert_store::events::time_of(event);
             self.again.push(Again { group, batch, row, problem: event.row().key, time, previous });
         } else if let Some(group) = self.groups.get_mut(group) {
