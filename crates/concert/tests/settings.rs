@@ -10,6 +10,7 @@ use concert_model::{Field, Value};
 use concert_pipeline::group::schedule::When;
 
 /// A site with this file as its settings.
+#[expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 fn read(name: &str, load_for: LoadFor) -> Loaded {
     let folder = tempfile::tempdir().unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/settings").join(name);

@@ -9,7 +9,7 @@ use concert_model::Problem;
 use serde_json::json;
 
 use super::SiteArg;
-use crate::print::{AllRows, Format, Out, format_or_default};
+use crate::print::{AllRows, Format, Out};
 use crate::problems::{Exit, Failure};
 use crate::settings::{Collect, LoadFor, Settings};
 
@@ -29,7 +29,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let loaded = Settings::read(&site.dir, LoadFor::Run)?;
-    let format = format_or_default(args.rows.format);
+    // Mistakes read best as they are told everywhere, so rows come only when asked for.
+    let format = args.rows.format.unwrap_or(Format::Table);
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(loaded.problems.into_iter().map(|problem| Finding::of("mistake", problem)));
     findings.extend(loaded.warnings.into_iter().map(|problem| Finding::of("warning", problem)));
