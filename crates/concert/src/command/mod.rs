@@ -7,6 +7,7 @@
 
 mod check;
 mod completions;
+mod events;
 mod ingest;
 mod init;
 mod man;
@@ -82,6 +83,8 @@ enum Command {
     Run(run::Args),
     /// Take files in as reports of a feed
     Ingest(ingest::Args),
+    /// Show the events of the store, or count them
+    Events(events::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Write manual pages
@@ -96,6 +99,7 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Parse(args) => parse::run(&args, site),
         Command::Run(args) => self::run::run(&args, site),
         Command::Ingest(args) => ingest::run(&args, site),
+        Command::Events(args) => events::run(&args, site),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -1,0 +1,211 @@
+//! `concert events`: events of the store, newest received first; or how many there are of each kind.
+//!
+//! Needs no lock and reads page by page, so that it works beside `concert run` and in little memory.
+//! One thread reads, this one chooses and prints. How often an event was seen again stands in rows of
+//! its own and is joined here, for the events that are shown.
+
+mod count;
+mod show;
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+
+use concert_model::problem::nearest;
+use concert_model::{Event, Problem, Time, keys};
+use concert_pipeline::condition::Condition;
+use concert_pipeline::render::columns::Column;
+use concert_store::Store;
+use concert_store::events::read::Bounds;
+use concert_store::events::{Page, time_of};
+use jiff::tz::TimeZone;
+
+use super::SiteArg;
+use crate::print::Rows;
+use crate::problems::{Exit, Failure};
+use crate::wire;
+
+/// Show the events of the store, or count them.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert events\n  concert events 'source.asn == 64500 && has(malware.name)' --since 7d\n  concert events --count-by source.asn,source.geolocation.cc --since 2026-11-01\n  concert events --limit 0 --format csv --fields time.source,source.ip > events.csv"
+)]
+pub(super) struct Args {
+    /// Only events for which this condition holds.
+    condition: Option<String>,
+    /// Only events from this moment on: a time, a date (UTC), or how long ago ("24h", "7d").
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    since: Option<Time>,
+    /// Only events before this moment.
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    until: Option<Time>,
+    /// Count the events of each combination of these fields.
+    #[arg(long, value_name = "FIELD,...", value_delimiter = ',')]
+    count_by: Vec<String>,
+    /// Show only these fields.
+    #[arg(long, value_name = "FIELD,...", value_delimiter = ',', conflicts_with = "count_by")]
+    fields: Vec<String>,
+    #[command(flatten)]
+    rows: Rows,
+}
+
+/// Pages read ahead of the printing.
+const PAGES_AHEAD: usize = 2;
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    let wanted = Wanted::new(args)?;
+    let fields = columns(&args.fields)?;
+    let count_by = columns(&args.count_by)?;
+    let runtime = super::runtime()?;
+    let store = runtime.block_on(open(site))?;
+    let reader = Reader { runtime: &runtime, store: &store };
+    match count_by.as_slice() {
+        [] => show::show(&reader, &wanted, &fields, &args.rows)?,
+        by => count::count(&reader, &wanted, by, &args.rows)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The store of a site, whose settings may have mistakes.
+pub(super) async fn open(site: &SiteArg) -> Result<Store, Failure> {
+    let data: PathBuf = std::path::absolute(&site.dir).unwrap_or_else(|_| site.dir.clone()).join("data");
+    let here = data.is_dir();
+    Store::open(&data).await.map_err(|problem| if here { Failure::outside(problem) } else { Failure::usage(problem) })
+}
+
+/// Reads `2026-11-22T04:50:30Z`, `2026-11-22` (midnight UTC), or how long ago: `24h`, `7d`.
+pub(super) fn moment(text: &str) -> Result<Time, String> {
+    if let Some(span) = keys::parse_duration(text) {
+        return Ok(wire::now().plus_seconds(-i64::try_from(span.as_secs()).unwrap_or(i64::MAX)));
+    }
+    Time::parse(text, Some(&TimeZone::UTC))
+        .map_err(|why| format!("{why}; write 2026-11-22T04:50:30Z, 2026-11-22, or how long ago: 24h, 7d"))
+}
+
+/// The fields with these names; all that are none are told.
+fn columns(names: &[String]) -> Result<Vec<Column>, Failure> {
+    let (mut columns, mut problems) = (Vec::new(), Vec::new());
+    for name in names {
+        match Column::named(name) {
+            Some(Column::State) | None => {
+                let known = concert_model::field::TABLE.iter().map(|(name, _)| *name);
+                let near = nearest(name, known.chain(["event.id", "report.id", "extra"]));
+                let hint = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+                problems.push(Problem::new(format!("`{name}` is not a field of events")).hint(hint));
+            }
+            Some(column) => columns.push(column),
+        }
+    }
+    if problems.is_empty() { Ok(columns) } else { Err(Failure { problems, exit: Exit::Usage }) }
+}
+
+/// Which events are asked for.
+struct Wanted {
+    condition: Option<Condition>,
+    since: Option<Time>,
+    until: Option<Time>,
+}
+
+impl Wanted {
+    fn new(args: &Args) -> Result<Self, Failure> {
+        let condition = args.condition.as_deref().map(Condition::compile).transpose().map_err(|mistakes| {
+            let problems = mistakes
+                .into_iter()
+                .map(|(offset, problem)| problem.at(format!("the condition, character {}", offset + 1)))
+                .collect();
+            Failure { problems, exit: Exit::Usage }
+        })?;
+        Ok(Self { condition, since: args.since, until: args.until })
+    }
+
+    fn has(&self, event: &Event<'_>) -> bool {
+        if self.since.is_some() || self.until.is_some() {
+            let time = time_of(event);
+            if self.since.is_some_and(|since| time < since) || self.until.is_some_and(|until| time >= until) {
+                return false;
+            }
+        }
+        self.condition.as_ref().is_none_or(|condition| condition.holds(event))
+    }
+
+    /// What lets the store skip whole files and pages.
+    fn bounds(&self) -> Bounds {
+        let common = self.condition.as_ref().map(Condition::bounds).unwrap_or_default();
+        let span = common.time_source;
+        let after = span.until.map(|until| Time(until.0.saturating_add(1)));
+        let single = |net: &concert_model::Net| (net.first() == net.last()).then(|| net.first().to_string());
+        Bounds {
+            asns: common.asns.map(|asns| asns.into_iter().map(i64::from).collect()),
+            // The store compares whole addresses; wider networks are left to the condition.
+            addresses: common.networks.and_then(|nets| nets.iter().map(single).collect()),
+            countries: None,
+            since: self.since.max(span.from),
+            until: match (self.until, after) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            },
+        }
+    }
+}
+
+/// Reads pages of the store on a thread of its own.
+struct Reader<'a> {
+    runtime: &'a tokio::runtime::Runtime,
+    store: &'a Store,
+}
+
+impl Reader<'_> {
+    /// Hands over every page that can hold wanted events, until the answer is `false`.
+    fn each_page(&self, bounds: &Bounds, each: &mut dyn FnMut(&Page) -> Result<bool, Failure>) -> Result<(), Failure> {
+        let (full, pages) = mpsc::sync_channel::<Page>(PAGES_AHEAD);
+        std::thread::scope(|scope| {
+            // Ours, so that a reader with more pages finds nobody to take them once this returns.
+            let pages = pages;
+            let reading = scope.spawn(move || {
+                let mut hand_over = |page| full.send(page).is_ok();
+                self.runtime.block_on(self.store.scan(bounds, 0, &mut hand_over))
+            });
+            for page in &pages {
+                if !each(&page)? {
+                    return Ok(());
+                }
+            }
+            let read = reading.join().map_err(|_| Failure::outside(Problem::new("reading the events stopped")))?;
+            read.map_err(Failure::outside)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_times_dates_or_spans_of_time_before_now() {
+        assert_eq!(moment("2026-11-22T04:50:30Z").unwrap().to_string(), "2026-11-22T04:50:30Z");
+        assert_eq!(moment("2026-11-22").unwrap().to_string(), "2026-11-22T00:00:00Z");
+        let day_ago = wire::now().seconds() - moment("24h").unwrap().seconds();
+        assert!((86_399..=86_401).contains(&day_ago), "{day_ago}");
+        assert!(moment("yesterday").unwrap_err().contains("24h"));
+    }
+
+    #[test]
+    fn what_the_condition_needs_is_told_to_the_store() {
+        let wanted = Wanted {
+            condition: Some(Condition::compile("source.asn == 64500 && source.ip == \"192.0.2.1\"").unwrap()),
+            since: None,
+            until: Some(Time(5)),
+        };
+        let bounds = wanted.bounds();
+        assert_eq!((bounds.asns, bounds.until), (Some(vec![64_500]), Some(Time(5))));
+        assert_eq!(bounds.addresses, Some(vec!["192.0.2.1".to_owned()]));
+        let wide = Condition::compile("cidr(source.ip, \"192.0.2.0/24\")").unwrap();
+        assert_eq!(Wanted { condition: Some(wide), since: None, until: None }.bounds().addresses, None);
+    }
+
+    #[test]
+    fn names_that_are_no_fields_are_told_with_a_hint() {
+        let failure = columns(&["source.ip".into(), "sorce.asn".into(), "nonsense.at.all".into()]).unwrap_err();
+        assert_eq!((failure.problems.len(), failure.exit), (2, Exit::Usage));
+        assert!(failure.to_string().contains("did you mean `source.asn`?"), "{failure}");
+    }
+}
