@@ -5,9 +5,12 @@
 //! next. The same holds for a record that runs over several lines and then has the wrong number of
 //! columns, because that is what a stray quote looks like.
 
-use encoding_rs::Encoding;
-use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memchr3};
+mod split;
 
+use encoding_rs::Encoding;
+use memchr::memchr2;
+
+use self::split::{Form, Span, Split, line_breaks, split};
 use super::input::{Input, decode, guess};
 
 /// Longest record.
@@ -91,33 +94,6 @@ impl<'b> Record<'b> {
         let record = *self;
         (0..self.len()).filter_map(move |index| record.get(index))
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// A slice of the record.
-    Plain,
-    /// A slice of the record that holds doubled quotes.
-    Doubled,
-    /// A slice of the arena.
-    Arena,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: usize,
-    end: usize,
-    form: Form,
-}
-
-/// How looking for the end of a record ended.
-enum Split {
-    /// It ends here and the next begins there.
-    Done { end: usize, next: usize, quoted: bool },
-    /// The buffer ends first.
-    More,
-    /// A quote does not close.
-    Unclosed,
 }
 
 /// What [`Records::advance`] found, without borrowing.
@@ -369,15 +345,6 @@ fn rest_len(buffer: &[u8], at: usize) -> usize {
     buffer.len().saturating_sub(at)
 }
 
-/// Line breaks inside a record, in whichever way it breaks lines.
-fn line_breaks(raw: &[u8]) -> u64 {
-    let Some(first) = memchr2(b'\n', b'\r', raw) else { return 0 };
-    let rest = raw.get(first..).unwrap_or_default();
-    let feeds = memchr_iter(b'\n', rest).count();
-    let count = if feeds > 0 { feeds } else { memchr2_iter(b'\r', b'\r', rest).count() };
-    count as u64
-}
-
 /// Writes fields with doubled quotes anew.
 fn undouble_all(text: &str, spans: &mut [Span], arena: &mut String) {
     arena.clear();
@@ -413,211 +380,5 @@ fn undouble(text: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-/// Looks for the fields and the end of the record at the start of these bytes. `ended` says that no
-/// bytes follow.
-fn split(bytes: &[u8], ended: bool, shape: &Shape, spans: &mut Vec<Span>) -> Split {
-    spans.clear();
-    let (mut at, mut quoted) = (0, false);
-    let blanks = shape.delimiter == Delimiter::Blanks;
-    loop {
-        if blanks {
-            at += bytes.get(at..).unwrap_or_default().iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
-            match bytes.get(at) {
-                None if !ended => return Split::More,
-                None | Some(b'\n' | b'\r') => return line_end(bytes, at, ended, quoted),
-                Some(_) => {}
-            }
-        }
-        let mut span = Span { start: at, end: at, form: Form::Plain };
-        if shape.quote && bytes.get(at) == Some(&b'"') {
-            quoted = true;
-            span.start = at + 1;
-            span.end = match closing_quote(bytes, at + 1, ended, &mut span.form) {
-                Ok(close) => close,
-                Err(split) => return split,
-            };
-            at = span.end + 1;
-            match bytes.get(at) {
-                None if !ended => return Split::More,
-                None | Some(b'\n' | b'\r') => {}
-                Some(byte) if is_delimiter(*byte, shape.delimiter) => {}
-                // Text behind the closing quote. Within one line it is part of the field; behind a line
-                // break the quote that closed is the one that opens a field of another row.
-                Some(_) if line_breaks(bytes.get(span.start..span.end).unwrap_or_default()) > 0 => {
-                    return Split::Unclosed;
-                }
-                Some(_) => {
-                    let Some(end) = field_end(bytes, at, shape.delimiter, ended) else { return Split::More };
-                    (at, span.end, span.form) = (end, end, Form::Doubled);
-                }
-            }
-        } else {
-            let Some(end) = field_end(bytes, at, shape.delimiter, ended) else { return Split::More };
-            (at, span.end) = (end, end);
-        }
-        spans.push(span);
-        match bytes.get(at) {
-            None | Some(b'\n' | b'\r') => return line_end(bytes, at, ended, quoted),
-            Some(_) => at += 1,
-        }
-    }
-}
-
-fn is_delimiter(byte: u8, delimiter: Delimiter) -> bool {
-    match delimiter {
-        Delimiter::Byte(delimiter) => byte == delimiter,
-        Delimiter::Blanks => matches!(byte, b' ' | b'\t'),
-    }
-}
-
-/// Where the quote closes that opened before `from`.
-fn closing_quote(bytes: &[u8], mut from: usize, ended: bool, form: &mut Form) -> Result<usize, Split> {
-    loop {
-        let Some(quote) = next_quote(bytes, from) else {
-            return Err(if ended { Split::Unclosed } else { Split::More });
-        };
-        match bytes.get(quote + 1) {
-            Some(b'"') => {
-                *form = Form::Doubled;
-                from = quote + 2;
-            }
-            None if !ended => return Err(Split::More),
-            _ => return Ok(quote),
-        }
-    }
-}
-
-/// Where the next quote is. Most fields are short, and for those eight bytes at a time are faster than
-/// calling what is fastest for long ones.
-fn next_quote(bytes: &[u8], from: usize) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    let mut at = from;
-    for _ in 0..3 {
-        let Some(word) = bytes.get(at..at + 8).and_then(|word| <[u8; 8]>::try_from(word).ok()) else { break };
-        // A byte of `other` is zero where the quote is; the lowest such byte gets its high bit set.
-        let other = u64::from_le_bytes(word) ^ (ONES * 0x22);
-        let found = other.wrapping_sub(ONES) & !other & (ONES << 7);
-        if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
-        }
-        at += 8;
-    }
-    memchr(b'"', bytes.get(at..)?).map(|offset| at + offset)
-}
-
-/// Where an unquoted field ends; `None` when more bytes are needed to know.
-fn field_end(bytes: &[u8], at: usize, delimiter: Delimiter, ended: bool) -> Option<usize> {
-    let rest = bytes.get(at..).unwrap_or_default();
-    let end = match delimiter {
-        Delimiter::Byte(delimiter) => memchr3(delimiter, b'\n', b'\r', rest),
-        Delimiter::Blanks => rest.iter().position(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')),
-    };
-    match end {
-        Some(end) => Some(at + end),
-        None => ended.then_some(bytes.len()),
-    }
-}
-
-/// The record ends at this line end, or at the end of the bytes.
-fn line_end(bytes: &[u8], at: usize, ended: bool, quoted: bool) -> Split {
-    match (bytes.get(at), bytes.get(at + 1)) {
-        (Some(b'\r'), Some(b'\n')) => Split::Done { end: at, next: at + 2, quoted },
-        (Some(b'\r'), None) if !ended => Split::More,
-        (Some(_), _) => Split::Done { end: at, next: at + 1, quoted },
-        (None, _) => Split::Done { end: at, next: at, quoted },
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn comma() -> Shape {
-        Shape { delimiter: Delimiter::Byte(b','), quote: true, comments: vec!["#".into()] }
-    }
-
-    /// Every piece as a line; the bytes come in chunks of `chunk`.
-    fn pieces(bytes: &[u8], shape: Shape, width: Option<usize>, chunk: usize) -> Vec<String> {
-        let mut reader = std::io::BufReader::with_capacity(chunk, bytes);
-        let mut input = Input::new(&mut reader, None);
-        let mut records = Records::new(&mut input, shape);
-        if let Some(width) = width {
-            records.set_width(width);
-        }
-        let mut out = Vec::new();
-        while let Some(found) = records.read() {
-            out.push(match found {
-                Found::Record(record) => {
-                    format!("{} {}", record.line, record.fields().collect::<Vec<_>>().join("|"))
-                }
-                Found::Comment(text) => text.to_owned(),
-                Found::Bad { line, reason, raw } => {
-                    format!("{line} BAD {} {}", reason.split(' ').next().unwrap(), raw.len().min(100))
-                }
-            });
-        }
-        out
-    }
-
-    fn check(bytes: &[u8], want: &[&str]) {
-        for chunk in [1, 2, 3, 7, 8192] {
-            assert_eq!(pieces(bytes, comma(), None, chunk), want, "{:?}", String::from_utf8_lossy(bytes));
-        }
-    }
-
-    #[test]
-    fn fields_and_line_ends_in_every_way() {
-        check(b"\xef\xbb\xbfa,b\r\n\r\nc,\n,d\re,f", &["1 a|b", "3 c|", "4 |d", "5 e|f"]);
-        check(
-            b"\"a,1\",\"say \"\"hi\"\"\",\"\"\n#note, this\n\"x\ny\",2\nz",
-            &["1 a,1|say \"hi\"|", "#note, this", "3 x\ny|2", "5 z"],
-        );
-        check(b"\"a\"b\"c,d\n", &["1 a\"b\"c|d"]);
-        check(b"", &[]);
-        check(b"\n\n", &[]);
-        check(b"a,b,", &["1 a|b|"]);
-    }
-
-    #[test]
-    fn a_stray_quote_costs_its_own_line_only() {
-        check(b"a,b\nc,\"d\ne,f\n", &["1 a|b", "2 BAD a 4", "3 e|f"]);
-        check(b"\"a\",\"b\n\"c\",\"d\"\n\"e\",\"f\"\n", &["1 BAD a 6", "2 c|d", "3 e|f"]);
-        let three = b"a,\"b,c\nd,\"e\",f\ng,h,i\n";
-        assert_eq!(pieces(three, comma(), Some(3), 8192), ["1 BAD a 6", "2 d|e|f", "3 g|h|i"]);
-    }
-
-    #[test]
-    fn long_lines_are_bad_and_the_next_is_read() {
-        let mut bytes = vec![b'x'; 3 << 20];
-        bytes.extend_from_slice(b"\nnext\n\"");
-        bytes.extend(std::iter::repeat_n(*b"line\n", 500_000).flatten());
-        let found = pieces(&bytes, comma(), None, 8192);
-        assert_eq!(found[..4], ["1 BAD longer 100", "2 next", "3 BAD a 5", "4 line"]);
-        assert_eq!(found.len(), 2 + 500_000);
-    }
-
-    #[test]
-    fn blanks_separate_however_many() {
-        let shape = Shape { delimiter: Delimiter::Blanks, quote: true, comments: vec!["//".into()] };
-        let found = pieces(b" a  b\t\"c d\" \r\n//x y\n  \ne", shape, None, 2);
-        assert_eq!(found, ["1 a|b|c d", "//x y", "3 ", "4 e"]);
-    }
-
-    #[test]
-    fn quotes_are_found_wherever_they_stand() {
-        for length in 0..64 {
-            let mut bytes = vec![0x23u8; length];
-            assert_eq!(next_quote(&bytes, 0), None);
-            for at in (0..length).rev() {
-                bytes[at] = b'"';
-                assert_eq!(next_quote(&bytes, 0), Some(at));
-                assert_eq!(next_quote(&bytes, at), Some(at));
-            }
-        }
-    }
-
-    #[test]
-    fn bytes_that_are_not_utf8_spoil_nothing() {
-        check(b"M\xfcnchen,\"a\"\"\xfc\"\nok,\0\n", &["1 München|a\"ü", "2 ok|\0"]);
-    }
-}
+mod tests;

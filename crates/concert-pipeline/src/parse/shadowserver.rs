@@ -138,6 +138,7 @@ impl Parser for Shadowserver {
         records.set_width(header.len());
         while let Some(found) = records.read() {
             let record = match found {
+                Found::Record(record) if record.len() == 1 && record.raw.trim_ascii().is_empty() => continue,
                 Found::Record(record) => record,
                 Found::Bad { line, reason, raw } => {
                     sink.reject(line, Fault::new("", reason), raw);
