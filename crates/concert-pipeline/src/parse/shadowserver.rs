@@ -131,6 +131,10 @@ impl Parser for Shadowserver {
             Ok(report) => report,
             Err(why) => return sink.reject(1, Fault::new("", why), names.join(",").as_bytes()),
         };
+        if let Some(why) = &report.broken {
+            let why = format!("the schema says of {} what is not understood: {why}", report.file_name);
+            return sink.reject(1, Fault::new("", why), names.join(",").as_bytes());
+        }
         let missing = report.columns.iter().find(|m| m.required && !names.contains(&m.column.as_ref()));
         let missing = missing.map(|mapping| mapping.column.clone());
         sink.give_constants(report.constants.clone());

@@ -44,6 +44,9 @@ pub(super) struct Report {
     pub columns: Vec<Mapping>,
     /// What becomes of columns that are not mapped.
     pub others: Convert,
+    /// Why reports of this type cannot be read, where the schema says something of it that means nothing
+    /// here. The other types are read all the same.
+    pub broken: Option<String>,
 }
 
 /// All report types.
@@ -83,8 +86,10 @@ impl Schema {
             if key.starts_with('_') {
                 continue;
             }
-            let report = Written::deserialize(value).map_err(|why| format!("report type {key}: {why}"))?;
-            reports.push(report.read(&key).map_err(|why| format!("report type {key}: {why}"))?);
+            let file_name = value.get("file_name").and_then(serde_json::Value::as_str).unwrap_or(&key).to_owned();
+            let report = Written::deserialize(value).map_err(|why| why.to_string());
+            let report = report.and_then(|report| report.read(&key));
+            reports.push(report.unwrap_or_else(|why| broken(key, file_name, why)));
         }
         if reports.is_empty() {
             return Err("it holds no report types".into());
@@ -112,7 +117,7 @@ impl Schema {
     /// The type whose columns fit best; the error names those that fit equally well.
     pub(super) fn by_columns(&self, header: &[&str]) -> Result<&Report, Vec<&str>> {
         let mut best: Vec<(&Report, (usize, std::cmp::Reverse<usize>))> = Vec::new();
-        for report in &self.reports {
+        for report in self.reports.iter().filter(|report| report.broken.is_none()) {
             let has = |mapping: &&Mapping| header.contains(&mapping.column.as_ref());
             if !report.columns.iter().filter(|mapping| mapping.required).all(|mapping| has(&mapping)) {
                 continue;
@@ -136,6 +141,18 @@ impl Schema {
             }
             several => Err(several.iter().map(|(report, _)| report.file_name.as_ref()).collect()),
         }
+    }
+}
+
+fn broken(key: String, file_name: String, why: String) -> Report {
+    let (constants, columns) = (Vec::new(), Vec::new());
+    Report {
+        file_name: file_name.into(),
+        key: key.into(),
+        constants,
+        columns,
+        others: Convert::Text,
+        broken: Some(why),
     }
 }
 
@@ -185,27 +202,24 @@ impl Written {
             constants,
             columns,
             others: Convert::Text,
+            broken: None,
         })
     }
 }
 
-/// `[field, column]`, with the name of a converter and whether it sees the whole row.
+/// `[field, column]`, with the name of a converter and whether it sees the whole row. A newer schema may
+/// name fields and converters that are not known here: then the text is kept as it is.
 fn mapping(entry: &[serde_json::Value], required: bool) -> Result<Mapping, String> {
     let text = |index: usize| entry.get(index).and_then(serde_json::Value::as_str);
     let (Some(field), Some(column)) = (text(0), text(1)) else {
         return Err("a column is not written as [field, column, converter]".into());
     };
-    let convert = match entry.get(2) {
-        None | Some(serde_json::Value::Null) => Convert::Text,
-        Some(_) => {
-            let name = text(2).unwrap_or_default();
-            Convert::named(name).ok_or_else(|| format!("column {column}: unknown converter `{name}`"))?
-        }
-    };
-    let target = match field.strip_prefix("extra.") {
-        Some("") => Target::Extra(column.to_owned().into()),
-        Some(name) => Target::Extra(name.to_owned().into()),
-        None => Target::Field(Field::named(field).ok_or_else(|| format!("column {column}: no field `{field}`"))?),
+    let convert = text(2).and_then(Convert::named).unwrap_or(Convert::Text);
+    let target = match (field.strip_prefix("extra."), Field::named(field)) {
+        (_, Some(field)) => Target::Field(field),
+        (Some(""), None) => Target::Extra(column.to_owned().into()),
+        (Some(name), None) => Target::Extra(name.to_owned().into()),
+        (None, None) => Target::Extra(field.to_owned().into()),
     };
     Ok(Mapping { column: column.to_owned().into(), target, convert, required })
 }
@@ -239,14 +253,20 @@ mod tests {
         };
         check("[]", "not a schema");
         check("{}", "no report types");
-        check(r#"{"a": {"feed_name": "A"}}"#, "report type a: missing field");
-        let one = |field: &str| {
-            format!(
-                r#"{{"a": {{"feed_name": "A", "file_name": "a", "optional_fields": [], "required_fields": [{field}]}}}}"#
-            )
+    }
+
+    #[test]
+    fn what_is_new_in_a_schema_breaks_one_type_at_most() {
+        let broken = |fields: &str| {
+            let schema = format!(
+                r#"{{"a": {{"feed_name": "A", "file_name": "a", "optional_fields": [], {fields}}}, "b": {{}}}}"#
+            );
+            Schema::read(&schema).unwrap().by_type("a").unwrap().broken.clone()
         };
-        check(&one(r#"["source.ipp", "ip"]"#), "no field `source.ipp`");
-        check(&one(r#"["source.ip", "ip", "magic"]"#), "unknown converter `magic`");
-        assert!(Schema::read(&one(r#"["source.ip", "ip", "validate_ip"]"#)).is_ok());
+        assert_eq!(broken(r#""required_fields": [["source.new", "ip", "new_rule"]]"#), None);
+        assert!(broken(r#""required_fields": [["source.ip"]]"#).unwrap().contains("not written as"));
+        assert!(broken(r#""feed": 1"#).unwrap().contains("required_fields"));
+        let constant = r#""required_fields": [], "constant_fields": {"classification.type": "new"}"#;
+        assert!(broken(constant).unwrap().contains("no value of classification.type"));
     }
 }

@@ -237,5 +237,5 @@ fn report(
         convert: *convert,
         required: false,
     }));
-    Report { file_name: file_name.clone(), key: file_name, constants, columns, others: Convert::Known }
+    Report { file_name: file_name.clone(), key: file_name, constants, columns, others: Convert::Known, broken: None }
 }
