@@ -19,6 +19,7 @@ mod compile;
 mod test;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU16, Ordering};

@@ -16,7 +16,7 @@ mod tests;
 use std::fmt;
 use std::net::IpAddr;
 
-use concert_model::{Event, Field, Kind, Net, Party, Value, host};
+use concert_model::{Event, Field, Kind, Net, OpenEvent, Party, Value, host};
 use hashbrown::HashMap;
 
 use super::lookup::Lookup;
@@ -134,6 +134,14 @@ impl Constituents {
         let found = asn.and_then(|asn| self.by_asn(asn, excluded).next());
         let code = event.text(Field::SOURCE_GEOLOCATION_CC).and_then(|code| <[u8; 2]>::try_from(code.as_bytes()).ok());
         found.or_else(|| code.and_then(|code| self.by_country(code, excluded).next()))
+    }
+
+    /// Sets `party` to the name of who is responsible; what the report said there is replaced.
+    pub fn assign(&self, event: &mut OpenEvent<'_>) {
+        let found = self.responsible(&event.view()).and_then(|found| self.party(found.party));
+        if let Some(party) = found {
+            event.set(Field::PARTY, &Value::text(&party.name));
+        }
     }
 
     /// Who answers for a bare address, network, AS number, domain, URL or mail address. `lookup` tells
