@@ -194,11 +194,10 @@ fn wrong_width(record: &Record<'_>, header: &[String]) -> Fault {
 
 /// Steps in the order of the columns, so that a field set by two of them takes the first.
 fn plan(report: &Report, header: &[String], sink: &mut Sink<'_>) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
+    let (mut steps, mut lost): (Vec<Step>, Vec<String>) = (Vec::new(), Vec::new());
     for (column, name) in header.iter().enumerate() {
         let mut add = |field: Option<Field>, convert, required| {
-            // A column whose name can be no name of a field is still kept.
-            let Some(field) = field else { return };
+            let Some(field) = field else { return lost.push(name.clone()) };
             steps.push(Step {
                 column,
                 name: name.as_str().into(),
@@ -219,9 +218,14 @@ fn plan(report: &Report, header: &[String], sink: &mut Sink<'_>) -> Vec<Step> {
             add(field, mapping.convert, mapping.required);
         }
         if !mapped {
+            // A column whose name can be no name of a field is still kept.
             let field = sink.extra(name).or_else(|| sink.extra(&format!("column {}", column + 1)));
             add(field, report.others, false);
         }
+    }
+    if let Some(name) = lost.first() {
+        let why = format!("{} columns are not kept: the report has too many different ones", lost.len());
+        sink.reject(1, Fault::new(name, why), b"");
     }
     for index in 0..steps.len() {
         let Some(field) = steps.get(index).map(|step| step.field) else { continue };

@@ -99,9 +99,11 @@ impl Schema {
 
     /// The type a file name names: `[date-]TYPE[-suffix...].csv`, with or without `.zip` or `.gz`.
     pub(super) fn by_file_name(&self, name: &str) -> Option<&Report> {
-        let words = type_in(name)?;
+        let name = name.to_ascii_lowercase();
+        let words = type_in(&name)?;
         // The longest wins, because one type's name can begin with another's.
-        let fits = |known: &str| words.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        let in_word = |c: char| c.is_alphanumeric() || c == '_';
+        let fits = |known: &str| words.strip_prefix(known).is_some_and(|rest| !rest.starts_with(in_word));
         let longest = |named: fn(&Report) -> &str| {
             self.reports.iter().filter(|report| fits(named(report))).max_by_key(|report| named(report).len())
         };
@@ -240,6 +242,8 @@ mod tests {
         check("2026-06-17-scan6_ssh-example-geo_as64496.csv.gz", Some("scan6_ssh"));
         check("event4_sinkhole_http.csv", Some("event4_sinkhole_http"));
         check("https://dl.example/2026-06-17-scan_ntp.csv?token=1", Some("scan_ntp"));
+        check("2026-06-17-SCAN_RDP.CSV", Some("scan_rdp"));
+        check("scan_rdp (1).csv", Some("scan_rdp"));
         check("scan_telnetx.csv", None);
         check("report.csv", None);
         check("2026-06-17-", None);
