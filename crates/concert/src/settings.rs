@@ -26,6 +26,7 @@ use crate::problems::{Failure, sort_by_place};
 pub use feed::{Collect, Expect, Feed};
 pub use files::LoadFor;
 pub use lone::lone_parser;
+pub(crate) use notice::is_address;
 pub use notice::{Notice, Recipient};
 pub use site::{Deliver, Limits, Lookup, Serve, Site, Store};
 pub use via::Via;

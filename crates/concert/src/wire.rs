@@ -1,10 +1,11 @@
 //! Joins the parts: what the settings say becomes what runs.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use concert_model::Time;
-use concert_pipeline::enrich::{Lookup, Ranges, What};
+use concert_model::{Problem, Time};
+use concert_pipeline::enrich::{Constituents, Lookup, Ranges, What};
 use concert_store::Store;
 
 use crate::drive::tell::Kind;
@@ -23,6 +24,8 @@ pub struct Site {
     pub kinds: Vec<Kind>,
     /// What is remembered of the lookup files, to see when they change.
     pub lookup_marks: Vec<(PathBuf, u64, SystemTime)>,
+    /// Who this site answers for, and the import it comes from.
+    constituents: RwLock<(u64, Arc<Constituents>)>,
 }
 
 /// The present moment. The one place where the program asks the system for it.
@@ -37,7 +40,25 @@ impl Site {
         let lookup_marks = marks(&settings);
         let lookup = load_lookup(&settings);
         let kinds = settings.notices.iter().map(Kind::new).collect();
-        Ok(Self { settings, store, lookup, kinds, lookup_marks })
+        let constituents = RwLock::new(load_constituents(&store).await.map_err(Failure::outside)?);
+        Ok(Self { settings, store, lookup, kinds, lookup_marks, constituents })
+    }
+
+    /// Who this site answers for.
+    pub fn constituents(&self) -> Arc<Constituents> {
+        // A reader that panicked cannot have left half an import behind: it is one pointer.
+        Arc::clone(&self.constituents.read().unwrap_or_else(PoisonError::into_inner).1)
+    }
+
+    /// Takes up constituents that were imported since they were read. Says whether there were any.
+    pub async fn refresh_constituents(&self) -> Result<bool, Problem> {
+        let known = self.constituents.read().unwrap_or_else(PoisonError::into_inner).0;
+        if self.store.records.parties_import().await? == known {
+            return Ok(false);
+        }
+        let fresh = load_constituents(&self.store).await?;
+        *self.constituents.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(true)
     }
 
     /// The domain of Message-IDs: that of the site's address.
@@ -56,6 +77,12 @@ impl Site {
     pub fn lookup_changed(&self) -> bool {
         marks(&self.settings) != self.lookup_marks
     }
+}
+
+async fn load_constituents(store: &Store) -> Result<(u64, Arc<Constituents>), Problem> {
+    // The number first: an import in between is then seen as new once more, never missed.
+    let import = store.records.parties_import().await?;
+    Ok((import, Arc::new(Constituents::new(store.records.parties().await?))))
 }
 
 fn marks(settings: &Settings) -> Vec<(PathBuf, u64, SystemTime)> {

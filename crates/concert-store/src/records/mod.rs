@@ -2,6 +2,7 @@
 
 mod feeds;
 mod notices;
+mod parties;
 mod reports;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ pub(crate) use notices::{insert_notices, mark_told, move_cursor, tell_early};
 pub(crate) use reports::{insert_report, settle_report};
 
 /// Each entry brings the file from the version of its index to the next. Never edited once released.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001.sql"), include_str!("../../migrations/0002.sql")];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -10,7 +10,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use super::{Change, Records, trouble};
 use crate::Members;
 
-/// Rows inserted by one statement; twelve values each stays below SQLite's 32,766.
+/// Rows inserted by one statement; fifteen values each stays below SQLite's 32,766.
 const ROWS_AT_ONCE: usize = 1_000;
 
 /// A notice about to be made.
@@ -32,6 +32,8 @@ pub struct NewNotice {
     pub language: String,
     /// queued or no-contact.
     pub state: &'static str,
+    /// Why it cannot be sent, if it cannot.
+    pub reason: String,
     /// Its events.
     pub members: Members,
     /// When it is to be sent.
@@ -312,7 +314,7 @@ pub(crate) async fn insert_notices(
     let mut number: u64 = last.and_then(|last| last.parse().ok()).unwrap_or(0);
     for some in notices.chunks(ROWS_AT_ONCE) {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-            "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, message_id, made, due) ",
+            "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, message_id, made, due, reason) ",
         );
         query.push_values(some, |mut row, notice| {
             number += 1;
@@ -331,7 +333,8 @@ pub(crate) async fn insert_notices(
                 .push_bind(notice.members.to_bytes())
                 .push_bind(message_id)
                 .push_bind(now.0)
-                .push_bind(notice.due.0);
+                .push_bind(notice.due.0)
+                .push_bind(&notice.reason);
         });
         query.build().persistent(some.len() == ROWS_AT_ONCE).execute(&mut **change).await.map_err(trouble)?;
     }

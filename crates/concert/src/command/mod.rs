@@ -7,6 +7,7 @@
 
 mod check;
 mod completions;
+mod contact;
 mod events;
 mod ingest;
 mod init;
@@ -14,6 +15,7 @@ mod man;
 mod parse;
 mod run;
 mod settings;
+mod who;
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -85,6 +87,10 @@ enum Command {
     Ingest(ingest::Args),
     /// Show the events of the store, or count them
     Events(events::Args),
+    /// Import, list and check who this site answers for
+    Contact(contact::Args),
+    /// Tell who answers for an address, network, AS number, domain or URL
+    Who(who::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Write manual pages
@@ -100,6 +106,8 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Run(args) => self::run::run(&args, site),
         Command::Ingest(args) => ingest::run(&args, site),
         Command::Events(args) => events::run(&args, site),
+        Command::Contact(args) => contact::run(&args, site),
+        Command::Who(args) => who::run(&args, site),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

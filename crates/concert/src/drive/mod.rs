@@ -6,6 +6,7 @@
 pub mod deliver;
 pub mod intake;
 pub mod process;
+mod responsible;
 pub mod tell;
 
 use std::sync::Arc;
@@ -214,6 +215,11 @@ async fn work(
 ) -> Result<(), Problem> {
     let mut wait = LOOK_EVERY;
     while !stop.is_cancelled() {
+        match site.refresh_constituents().await {
+            Ok(true) => tracing::info!("newly imported constituents are in force"),
+            Ok(false) => {}
+            Err(problem) => tracing::warn!("{problem}"),
+        }
         let (at_work, stopping) = (Arc::clone(&site), stop.clone());
         let (back, done) = tokio::task::spawn_blocking(move || {
             let done = worker.process_waiting(&at_work, &stopping);

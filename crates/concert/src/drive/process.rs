@@ -6,7 +6,8 @@
 use std::io::{Read, Seek};
 use std::sync::mpsc;
 
-use concert_model::{Batch, Problem, Receipt, Reject, ReportId};
+use concert_model::{Batch, Field, OpenEvent, Problem, Receipt, Reject, ReportId, Value};
+use concert_pipeline::enrich::Constituents;
 use concert_pipeline::parse::unpack;
 use concert_pipeline::parse::{Sink, sink};
 use concert_store::records::Counts;
@@ -93,6 +94,16 @@ pub fn process(
     })
 }
 
+/// Says who is responsible. What the report says of it does not count: a sender must not choose who
+/// is told.
+fn set_party(event: &mut OpenEvent<'_>, constituents: &Constituents) {
+    let found = constituents.responsible(&event.view());
+    match found.and_then(|found| constituents.party(found.party)) {
+        Some(party) => event.set(Field::PARTY, &Value::text(&party.name)),
+        None => event.unset(Field::PARTY),
+    }
+}
+
 fn parse(
     site: &Site,
     feed: &Feed,
@@ -107,11 +118,13 @@ fn parse(
             rejects.push(reject);
         }
     };
-    let mut stage = |event: &mut concert_model::OpenEvent<'_>| {
+    let constituents = site.constituents();
+    let mut stage = |event: &mut OpenEvent<'_>| {
         site.lookup.enrich(event);
+        set_party(event, &constituents);
         true
     };
-    let key_of = |event: &concert_model::OpenEvent<'_>| feed.dedup.key(event);
+    let key_of = |event: &OpenEvent<'_>| feed.dedup.key(event);
     let mut flush = |batch: Batch| {
         full.send(batch).ok();
         empty.try_recv().unwrap_or_default()

@@ -12,6 +12,7 @@ use concert_store::records::NewNotice;
 use concert_store::{Mark, Members, Store, Telling, Writer};
 use jiff::tz::TimeZone;
 
+use super::responsible;
 use crate::settings::{Notice, Recipient};
 use crate::wire::{self, Site};
 
@@ -330,8 +331,14 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
     if !marks.is_empty() {
         telling.told.push((notice.name.clone(), marks));
     }
+    let constituents = site.constituents();
+    let parties = constituents.parties().iter().map(|party| (party.name.as_str(), party)).collect();
     for group in gathered.groups.into_iter().filter(|group| !group.members.is_empty()) {
-        telling.notices.push(new_notice(notice, group, now));
+        let made = new_notice(notice, group, now);
+        match &notice.to {
+            Recipient::Responsible => responsible::address(site, &parties, made, &mut telling.notices),
+            Recipient::Target | Recipient::Addresses(_) => telling.notices.push(made),
+        }
     }
     Ok(())
 }
@@ -346,13 +353,13 @@ fn new_notice(notice: &Notice, group: Group, now: Time) -> NewNotice {
         format: notice.format.name.to_owned(),
         language: notice.language.clone(),
         state: "queued",
+        reason: String::new(),
         members: group.members,
         due: now,
     };
     match &notice.to {
-        Recipient::Target => {}
+        Recipient::Target | Recipient::Responsible => {}
         Recipient::Addresses(addresses) => made.recipient = addresses.join(","),
-        Recipient::Responsible => made.state = "no-contact",
     }
     made
 }

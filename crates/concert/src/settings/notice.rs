@@ -167,7 +167,7 @@ fn check_addresses(keys: &Keys<'_>, key: &str, addresses: &[String]) {
 }
 
 /// Whether a text looks like one mail address: something, `@`, a domain; no blanks, no tricks.
-pub(super) fn is_address(text: &str) -> bool {
+pub(crate) fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let bad =
         |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>' | '"' | '(' | ')' | '@');

@@ -1,0 +1,83 @@
+//! Parties this site answers for. They are imported as one piece, so readers never see half of it.
+
+use concert_model::{Party, Problem};
+use sqlx::Row;
+
+use super::{Records, trouble};
+
+/// Where in the memory the number of the last import stands.
+const IMPORT: (&str, &str) = ("parties", "import");
+
+impl Records {
+    /// All parties in the order they were imported.
+    pub async fn parties(&self) -> Result<Vec<Party>, Problem> {
+        let rows = sqlx::query("SELECT name, body FROM party ORDER BY place, name")
+            .fetch_all(self.pool())
+            .await
+            .map_err(trouble)?;
+        rows.iter()
+            .map(|row| {
+                let text = |column: &str| row.try_get::<String, _>(column).unwrap_or_default();
+                serde_json::from_str(&text("body")).map_err(|error| {
+                    Problem::new(format!("the party `{}` cannot be read from the records: {error}", text("name")))
+                        .hint("import the constituents again")
+                })
+            })
+            .collect()
+    }
+
+    /// The number of the last import: whoever keeps parties in memory compares it. 0 before the first.
+    pub async fn parties_import(&self) -> Result<u64, Problem> {
+        let number = self.recall(IMPORT.0, IMPORT.1).await?;
+        Ok(number.and_then(|number| number.parse().ok()).unwrap_or(0))
+    }
+
+    /// Puts these parties in the place of all that were there.
+    pub async fn import_parties(&self, parties: &[Party]) -> Result<(), Problem> {
+        let mut change = self.change().await?;
+        sqlx::query("DELETE FROM party").execute(&mut *change).await.map_err(trouble)?;
+        for (place, party) in (0i64..).zip(parties) {
+            let body = serde_json::to_string(party).map_err(|error| Problem::new(error.to_string()))?;
+            sqlx::query("INSERT INTO party (name, body, place) VALUES (?1, ?2, ?3)")
+                .bind(&party.name)
+                .bind(body)
+                .bind(place)
+                .execute(&mut *change)
+                .await
+                .map_err(trouble)?;
+        }
+        sqlx::query(
+            "INSERT INTO memory (owner, name, value) VALUES (?1, ?2, '1')
+             ON CONFLICT DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)",
+        )
+        .bind(IMPORT.0)
+        .bind(IMPORT.1)
+        .execute(&mut *change)
+        .await
+        .map_err(trouble)?;
+        self.commit(change).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn parties_are_imported_as_one_piece() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::open(&dir.path().join("records.sqlite")).await.unwrap();
+        let party = |name: &str| Party { name: name.into(), asns: vec![64_500], ..Party::default() };
+        assert_eq!(records.parties_import().await.unwrap(), 0);
+        records.import_parties(&[party("Zeta"), party("Alpha")]).await.unwrap();
+        assert_eq!(records.parties().await.unwrap(), [party("Zeta"), party("Alpha")]);
+        records.import_parties(&[party("Beta")]).await.unwrap();
+        assert_eq!(records.parties().await.unwrap(), [party("Beta")]);
+        assert_eq!(records.parties_import().await.unwrap(), 2);
+        assert!(records.import_parties(&[party("Gamma"), party("Gamma")]).await.is_err());
+        assert_eq!(
+            (records.parties().await.unwrap(), records.parties_import().await.unwrap()),
+            (vec![party("Beta")], 2)
+        );
+    }
+}

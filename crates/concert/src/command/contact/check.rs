@@ -1,0 +1,163 @@
+//! `concert contact check`: what of the parties cannot work, found without asking anybody.
+//!
+//! A network inside another party's network is a customer, which is as it should be; only the very
+//! same network, domain, AS or country of two parties is told, because the one listed first answers.
+
+use std::collections::BTreeMap;
+
+use concert_model::{Contact, Party};
+use concert_pipeline::group::schedule::When;
+use concert_pipeline::render;
+use serde_json::json;
+
+use crate::print::AllRows;
+use crate::problems::{Exit, Failure};
+use crate::settings::{Settings, is_address};
+
+/// Tell overlaps, gaps and addresses that cannot work.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert contact check\n  concert contact check --format csv")]
+pub(super) struct Args {
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+/// What was found: `overlap`, `gap` or `contact`; the party; what.
+type Finding = (&'static str, String, String);
+
+pub(super) fn run(args: &Args, settings: &Settings, parties: &[Party]) -> Result<Exit, Failure> {
+    let found = findings(settings, parties);
+    let mut table = args.rows.table(&["kind", "party", "what"]);
+    for (kind, party, what) in &found {
+        table.row(&[json!(kind), json!(party), json!(what)])?;
+    }
+    table.finish()?;
+    Ok(if found.is_empty() { Exit::Done } else { Exit::Bad })
+}
+
+pub(super) fn findings(settings: &Settings, parties: &[Party]) -> Vec<Finding> {
+    let mut found = overlaps(parties);
+    let via = |name: &str| settings.vias.contains_key(name);
+    let speaks = |language: &str| settings.templates.speaks(language);
+    for party in parties {
+        found.extend(gaps(party));
+        for contact in &party.contacts {
+            for what in wrong(contact, &via, &speaks) {
+                found.push(("contact", party.name.clone(), format!("{}: {what}", contact.mail)));
+            }
+        }
+    }
+    found
+}
+
+fn overlaps(parties: &[Party]) -> Vec<Finding> {
+    let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+    let mut found = Vec::new();
+    for party in parties {
+        let nets = party.prefixes.iter().map(|net| format!("network {net}"));
+        let domains = party.domains.iter().map(|name| format!("domain {name}"));
+        let asns = party.asns.iter().map(|asn| format!("AS{asn}"));
+        let countries = party.countries.iter().map(|code| format!("country {code}"));
+        for item in nets.chain(domains).chain(asns).chain(countries) {
+            match owners.get(&item) {
+                Some(first) if *first == party.name => {
+                    found.push(("overlap", party.name.clone(), format!("{item} stands there twice")));
+                }
+                Some(first) => {
+                    found.push(("overlap", party.name.clone(), format!("{item} is also `{first}`'s, which answers")));
+                }
+                None => drop(owners.insert(item, &party.name)),
+            }
+        }
+    }
+    found
+}
+
+fn gaps(party: &Party) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut tell = |what: &str| found.push(("gap", party.name.clone(), what.to_owned()));
+    let nothing = party.prefixes.is_empty() && party.domains.is_empty();
+    if nothing && party.asns.is_empty() && party.countries.is_empty() {
+        tell("no network, domain, AS or country is its own, so it is never told");
+    }
+    if party.contacts_for("abuse").is_empty() {
+        tell("it has no contact for abuse, so its notices wait");
+    }
+    let uncovered = |net: &&concert_model::Net| !party.prefixes.iter().any(|own| own.contains_net(net));
+    if party.asns.is_empty() && party.countries.is_empty() {
+        for net in party.excluded_prefixes.iter().filter(uncovered) {
+            tell(&format!("the excluded network {net} lies in none of its networks"));
+        }
+    }
+    found
+}
+
+/// What of a contact's wishes this site cannot do.
+fn wrong(contact: &Contact, via: &dyn Fn(&str) -> bool, speaks: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    if !is_address(&contact.mail) {
+        found.push("this is no mail address".to_owned());
+    }
+    if !contact.via.is_empty() && !via(&contact.via) {
+        found.push(format!("there is no [via.{}] in the settings, so the notice's own holds", contact.via));
+    }
+    if !contact.language.is_empty() && !speaks(&contact.language) {
+        found.push(format!("there are no templates in `{}`, so English is used", contact.language));
+    }
+    if !contact.format.is_empty() && render::format(&contact.format).is_none() {
+        found.push(format!("there is no format `{}`, so the notice's own holds", contact.format));
+    }
+    if !contact.schedule.is_empty()
+        && let Err(problem) = When::parse(&contact.schedule)
+    {
+        found.push(format!("schedule `{}`: {}", contact.schedule, problem.what));
+    }
+    if !contact.time_zone.is_empty() && jiff::tz::TimeZone::get(&contact.time_zone).is_err() {
+        found.push(format!("`{}` is not a time zone, so the site's holds", contact.time_zone));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use concert_pipeline::enrich::constituents::read_csv;
+
+    #[test]
+    fn overlaps_and_gaps_are_found_and_customers_are_not() {
+        let text = "party,asns,prefixes,mail\nA,1,192.0.2.0/24 !198.51.100.0/24,a@a.example\nB,1,192.0.2.0/25,\nC,,192.0.2.0/24,\nD,,,d@d.example\n";
+        let (parties, problems) = read_csv("c.csv", text.as_bytes());
+        assert_eq!(problems, []);
+        let mut found = overlaps(&parties);
+        found.extend(parties.iter().flat_map(gaps));
+        let shown: Vec<String> = found.iter().map(|(kind, party, what)| format!("{kind} {party} {what}")).collect();
+        assert_eq!(
+            shown,
+            [
+                "overlap B AS1 is also `A`'s, which answers",
+                "overlap C network 192.0.2.0/24 is also `A`'s, which answers",
+                "gap B it has no contact for abuse, so its notices wait",
+                "gap C it has no contact for abuse, so its notices wait",
+                "gap D no network, domain, AS or country is its own, so it is never told",
+            ]
+        );
+    }
+
+    #[test]
+    fn wishes_that_cannot_be_met_are_told() {
+        let contact = Contact {
+            mail: "a@@x".into(),
+            via: "pigeon".into(),
+            language: "tlh".into(),
+            format: "pdf".into(),
+            schedule: "sometimes".into(),
+            time_zone: "Mars/Olympus".into(),
+            ..Contact::default()
+        };
+        assert_eq!(wrong(&contact, &|_| false, &|_| false).len(), 6);
+        assert_eq!(
+            wrong(&Contact { mail: "a@x.example".into(), ..Contact::default() }, &|_| false, &|_| false).len(),
+            0
+        );
+    }
+}

@@ -1,0 +1,197 @@
+//! `concert contact import`: files into parties, as one piece, with what changes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use concert_model::{Party, Problem};
+use concert_pipeline::enrich::constituents::read_csv;
+use concert_store::Store;
+use serde_json::json;
+
+use super::check;
+use crate::print::AllRows;
+use crate::problems::{Exit, Failure};
+use crate::settings::Settings;
+
+/// Most bytes of one file.
+const FILE_BYTES_MAX: u64 = 256 << 20;
+
+/// Replace the parties by those of files.
+#[derive(clap::Args)]
+#[command(
+    after_help = "The first line of a file names its columns: party,asns,prefixes,domains,countries,mail,language,format,via,schedule,time_zone,purpose\n\nExamples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents universities.csv companies.csv"
+)]
+pub(super) struct Args {
+    /// What the files are.
+    kind: Kind,
+    /// The files; together they are all parties.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only show what would change.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+/// What is imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Parties this site answers for, as CSV.
+    Constituents,
+}
+
+pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Result<Exit, Failure> {
+    let parties = match args.kind {
+        Kind::Constituents => read_all(&args.files)?,
+    };
+    let before = store.records.parties().await?;
+    let mut table = args.rows.table(&["change", "party", "what"]);
+    for (change, party, what) in differences(&before, &parties) {
+        table.row(&[json!(change), json!(party), json!(what)])?;
+    }
+    if !args.dry_run {
+        store.records.import_parties(&parties).await?;
+    }
+    table.finish()?;
+    let findings = check::findings(settings, &parties).len();
+    if findings > 0 {
+        tracing::warn!(findings, "some parties cannot be told as they stand; see `concert contact check`");
+    }
+    Ok(Exit::Done)
+}
+
+/// All parties of all files. Any mistake refuses the import, since a line left out would silently
+/// stop somebody's notices.
+fn read_all(files: &[PathBuf]) -> Result<Vec<Party>, Failure> {
+    let (mut all, mut problems, mut whose) = (Vec::<Party>::new(), Vec::new(), BTreeMap::<String, &Path>::new());
+    for path in files {
+        let (parties, mistakes) = read_csv(&path.display().to_string(), &read(path)?);
+        problems.extend(mistakes);
+        for party in parties {
+            if let Some(other) = whose.insert(party.name.clone(), path) {
+                let what = format!("the party `{}` stands in {} too", party.name, other.display());
+                let hint = "keep all lines of a party in one file";
+                problems.push(Problem::new(what).at(path.display().to_string()).hint(hint));
+            }
+            all.push(party);
+        }
+    }
+    if problems.is_empty() { Ok(all) } else { Err(Failure::settings(problems)) }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let refused = |why: String| Failure::usage(Problem::new(why).at(path.display().to_string()));
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| refused(format!("cannot be read: {error}")))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(refused(format!("is larger than {FILE_BYTES_MAX} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// What an import changes: word, party, what of it.
+fn differences(before: &[Party], after: &[Party]) -> Vec<(&'static str, String, String)> {
+    let old: BTreeMap<&str, &Party> = before.iter().map(|party| (party.name.as_str(), party)).collect();
+    let new: BTreeMap<&str, &Party> = after.iter().map(|party| (party.name.as_str(), party)).collect();
+    let mut found = Vec::new();
+    for (name, party) in &new {
+        match old.get(name) {
+            None => found.push(("added", party.name.clone(), summary(party))),
+            Some(was) if *was != *party => found.push(("changed", party.name.clone(), changed(was, party))),
+            Some(_) => {}
+        }
+    }
+    for (name, party) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
+        found.push(("removed", (*name).to_owned(), summary(party)));
+    }
+    found
+}
+
+fn summary(party: &Party) -> String {
+    let counts = [
+        ("networks", party.prefixes.len()),
+        ("domains", party.domains.len()),
+        ("ASes", party.asns.len()),
+        ("countries", party.countries.len()),
+        ("contacts", party.contacts.len()),
+    ];
+    let parts: Vec<String> =
+        counts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{count} {what}")).collect();
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+}
+
+/// Items of each list that came and went.
+fn changed(was: &Party, is: &Party) -> String {
+    let mut parts = Vec::new();
+    let mut compare = |what: &str, old: Vec<String>, new: Vec<String>| {
+        parts.extend(new.iter().filter(|item| !old.contains(item)).map(|item| format!("+{what} {item}")));
+        parts.extend(old.iter().filter(|item| !new.contains(item)).map(|item| format!("-{what} {item}")));
+    };
+    let nets = |list: &[concert_model::Net]| list.iter().map(ToString::to_string).collect();
+    let asns = |list: &[u32]| list.iter().map(|asn| format!("AS{asn}")).collect();
+    compare("network", nets(&was.prefixes), nets(&is.prefixes));
+    compare("excluded network", nets(&was.excluded_prefixes), nets(&is.excluded_prefixes));
+    compare("domain", was.domains.clone(), is.domains.clone());
+    compare("excluded domain", was.excluded_domains.clone(), is.excluded_domains.clone());
+    compare("AS", asns(&was.asns), asns(&is.asns));
+    compare("country", was.countries.clone(), is.countries.clone());
+    let mails = |party: &Party| party.contacts.iter().map(|contact| contact.mail.clone()).collect::<Vec<_>>();
+    compare("contact", mails(was), mails(is));
+    if parts.is_empty() { "wishes of a contact".to_owned() } else { parts.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parties(text: &str) -> Vec<Party> {
+        let (parties, problems) = read_csv("c.csv", text.as_bytes());
+        assert_eq!(problems, []);
+        parties
+    }
+
+    #[test]
+    fn an_import_says_what_it_changes() {
+        let before =
+            parties("party,asns,prefixes,mail,language\nA,1,192.0.2.0/24,a@a.example,\nB,2,,,\nC,,,c@c.example,\n");
+        let after =
+            parties("party,asns,prefixes,mail,language\nA,1,192.0.2.0/25,a@a.example,\nD,4,,,\nC,,,c@c.example,fi\n");
+        let shown: Vec<String> = differences(&before, &after)
+            .into_iter()
+            .map(|(change, party, what)| format!("{change} {party}: {what}"))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "changed A: +network 192.0.2.0/25, -network 192.0.2.0/24",
+                "changed C: wishes of a contact",
+                "added D: 1 ASes",
+                "removed B: 1 ASes",
+            ]
+        );
+        assert_eq!(differences(&after, &after), []);
+    }
+
+    #[test]
+    fn a_file_with_a_mistake_is_refused_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let good = path("good.csv", "party,asns\nA,1\n");
+        let bad = path("bad.csv", "party,asns\nB,x\n");
+        let again = path("again.csv", "party,asns\nA,2\n");
+        assert_eq!(read_all(std::slice::from_ref(&good)).unwrap().len(), 1);
+        assert!(read_all(&[good.clone(), bad]).unwrap_err().to_string().contains("bad.csv:2"));
+        assert!(read_all(&[good, again]).unwrap_err().to_string().contains("the party `A` stands in"));
+    }
+}

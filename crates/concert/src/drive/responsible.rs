@@ -1,0 +1,168 @@
+//! Addressing notices to the party that answers for their events, as that party wishes it.
+//!
+//! Contacts of a party that want the same (way, language, format, time) share one notice. Where
+//! nobody can be told, the notice is kept in the state `no-contact` with the reason.
+
+use std::collections::HashMap;
+
+use concert_model::{Contact, Party, Time};
+use concert_pipeline::group::schedule::When;
+use concert_pipeline::render;
+use concert_store::records::NewNotice;
+use jiff::tz::TimeZone;
+
+use crate::settings::is_address;
+use crate::wire::Site;
+
+/// The purpose of contacts that are told of events.
+const PURPOSE: &str = "abuse";
+/// The kind of way out that cannot do without an address.
+const MAIL: &str = "smtp";
+
+/// Adds a notice for each wish of the party's contacts, or one that waits for a contact.
+pub(super) fn address(site: &Site, parties: &HashMap<&str, &Party>, notice: NewNotice, out: &mut Vec<NewNotice>) {
+    let kind_of = |via: &str| site.settings.vias.get(via).map(|via| via.kind);
+    let party = parties.get(notice.party.as_str());
+    let zone = &site.settings.site.time_zone;
+    match party {
+        _ if notice.party.is_empty() => {
+            out.push(without_contact(notice, "no party answers for these events".to_owned()));
+        }
+        Some(party) => for_party(party, &kind_of, zone, notice, out),
+        None => {
+            let reason = format!("the party `{}` is no longer among the constituents", notice.party);
+            out.push(without_contact(notice, reason));
+        }
+    }
+}
+
+fn for_party(
+    party: &Party,
+    kind_of: &dyn Fn(&str) -> Option<&'static str>,
+    zone: &TimeZone,
+    notice: NewNotice,
+    out: &mut Vec<NewNotice>,
+) {
+    let before = out.len();
+    for contact in party.contacts_for(PURPOSE).into_iter().filter(|contact| is_address(&contact.mail)) {
+        let wished = wished(contact, kind_of, zone, &notice);
+        let same = |other: &&mut NewNotice| {
+            (&other.via, &other.language, &other.format, other.due)
+                == (&wished.via, &wished.language, &wished.format, wished.due)
+        };
+        match out.iter_mut().skip(before).find(same) {
+            Some(together) => {
+                together.recipient.push(',');
+                together.recipient.push_str(&contact.mail);
+            }
+            None => out.push(wished),
+        }
+    }
+    if out.len() > before {
+        return;
+    }
+    // A folder or a web service takes notices of a party that has no address.
+    if kind_of(&notice.via).is_some_and(|kind| kind != MAIL) {
+        out.push(notice);
+        return;
+    }
+    let reason = format!("the party `{}` has no contact with a mail address for {PURPOSE}", party.name);
+    out.push(without_contact(notice, reason));
+}
+
+/// What a contact wishes holds where this site can do it.
+fn wished(
+    contact: &Contact,
+    kind_of: &dyn Fn(&str) -> Option<&'static str>,
+    zone: &TimeZone,
+    notice: &NewNotice,
+) -> NewNotice {
+    let mut wished = NewNotice { recipient: contact.mail.clone(), ..notice.clone() };
+    if !contact.via.is_empty() && kind_of(&contact.via).is_some() {
+        wished.via.clone_from(&contact.via);
+    }
+    if !contact.language.is_empty() {
+        wished.language.clone_from(&contact.language);
+    }
+    if render::format(&contact.format).is_some() {
+        wished.format.clone_from(&contact.format);
+    }
+    wished.due = due(contact, zone, notice.due);
+    wished
+}
+
+fn due(contact: &Contact, zone: &TimeZone, now: Time) -> Time {
+    let own = TimeZone::get(&contact.time_zone).ok();
+    match When::parse(&contact.schedule) {
+        Ok(when) if !contact.schedule.is_empty() && !when.is_at_once() => when.next(now, own.as_ref().unwrap_or(zone)),
+        _ => now,
+    }
+}
+
+fn without_contact(notice: NewNotice, reason: String) -> NewNotice {
+    NewNotice { state: "no-contact", reason, ..notice }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(contacts: &[Contact], via: &str, want: &[(&str, &str, &str, &str)]) {
+        let kinds = |via: &str| match via {
+            "mail" => Some("smtp"),
+            "outbox" => Some("file"),
+            _ => None,
+        };
+        let party = Party { name: "Example".into(), contacts: contacts.to_vec(), ..Party::default() };
+        let notice = NewNotice {
+            party: "Example".into(),
+            via: via.into(),
+            format: "csv".into(),
+            state: "queued",
+            ..NewNotice::default()
+        };
+        let mut out = Vec::new();
+        for_party(&party, &kinds, &TimeZone::UTC, notice, &mut out);
+        let got: Vec<_> =
+            out.iter().map(|n| (n.recipient.as_str(), n.via.as_str(), n.format.as_str(), n.state)).collect();
+        assert_eq!(got, want);
+    }
+
+    fn contact(mail: &str, format: &str, via: &str) -> Contact {
+        Contact {
+            purpose: "abuse".into(),
+            mail: mail.into(),
+            format: format.into(),
+            via: via.into(),
+            ..Contact::default()
+        }
+    }
+
+    #[test]
+    fn contacts_with_the_same_wishes_share_a_notice() {
+        let (one, two) = (contact("a@x.example", "", ""), contact("b@x.example", "csv", "nowhere"));
+        let other = contact("c@x.example", "json", "outbox");
+        check(
+            &[one, other, two],
+            "mail",
+            &[("a@x.example,b@x.example", "mail", "csv", "queued"), ("c@x.example", "outbox", "json", "queued")],
+        );
+    }
+
+    #[test]
+    fn a_party_without_an_address_is_told_only_by_ways_that_need_none() {
+        check(&[], "mail", &[("", "mail", "csv", "no-contact")]);
+        check(&[contact("not an address", "", "")], "mail", &[("", "mail", "csv", "no-contact")]);
+        check(&[], "outbox", &[("", "outbox", "csv", "queued")]);
+    }
+
+    #[test]
+    fn the_schedule_of_a_contact_holds_in_its_zone() {
+        let mut contact = contact("a@x.example", "", "");
+        (contact.schedule, contact.time_zone) = ("at 06:00".into(), "Europe/Helsinki".into());
+        let now = Time::parse("2026-11-22T10:00:00Z", None).unwrap();
+        assert_eq!(due(&contact, &TimeZone::UTC, now).to_string(), "2026-11-23T04:00:00Z");
+        contact.schedule = "nonsense".into();
+        assert_eq!(due(&contact, &TimeZone::UTC, now), now);
+    }
+}
