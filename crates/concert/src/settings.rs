@@ -9,6 +9,7 @@ mod catalogue;
 mod feed;
 mod files;
 mod lone;
+pub mod manual;
 mod notice;
 mod site;
 mod via;

@@ -45,7 +45,15 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 pub struct SiteArg {
     /// The folder of the site.
-    #[arg(long = "site", value_name = "DIR", default_value = ".", env = "CONCERT_SITE", global = true)]
+    #[arg(
+        id = "site",
+        long,
+        value_name = "DIR",
+        default_value = ".",
+        env = "CONCERT_SITE",
+        hide_env_values = true,
+        global = true
+    )]
     pub dir: PathBuf,
     /// How log lines are written to standard error.
     #[arg(long, value_name = "FORMAT", default_value = "text", global = true)]
@@ -183,6 +191,9 @@ mod tests {
         command.clone().debug_assert();
         for sub in command.get_subcommands() {
             assert!(sub.get_after_help().is_some(), "{} has no examples", sub.get_name());
+            // An argument named like one that every command takes would silently get its value.
+            let taken = |id: &str| command.get_arguments().any(|arg| arg.get_id() == id);
+            assert!(sub.get_arguments().all(|arg| !taken(arg.get_id().as_str())), "{}", sub.get_name());
         }
     }
 }

@@ -13,6 +13,7 @@ use concert_model::{Field, Keys, Value, taxonomy};
 use concert_pipeline::judge::Dedup;
 use concert_pipeline::parse::{Fixed, Parser, unpack};
 use concert_transport::Collector;
+use concert_transport::collect::Setup;
 
 use super::site::Limits;
 use super::{hint_of, unique_name};
@@ -151,16 +152,21 @@ fn collect(mut keys: Keys<'_>, feed: &str, site: &Around<'_>) -> Option<Collect>
         keys.problem("type", format!("there is no way in called `{word}`"), hint_of(&word, &known));
         return None;
     };
-    let setup = concert_transport::collect::Setup {
-        feed: feed.to_owned(),
-        site_dir: site.dir.to_owned(),
-        report_bytes_max: site.limits.report,
-        file_bytes_max: site.limits.file,
-        user_agent: super::USER_AGENT.to_owned(),
-    };
+    let setup = setup(feed, site.dir, site.limits);
     let collector = (listed.read)(&mut keys, &setup);
     keys.finish();
     collector.map(|collector| Collect::By(listed.name, Arc::from(collector)))
+}
+
+/// What every collector is told.
+pub(super) fn setup(feed: &str, dir: &Path, limits: &Limits) -> Setup {
+    Setup {
+        feed: feed.to_owned(),
+        site_dir: dir.to_owned(),
+        report_bytes_max: limits.report,
+        file_bytes_max: limits.file,
+        user_agent: super::USER_AGENT.to_owned(),
+    }
 }
 
 fn tlp(keys: &mut Keys<'_>) -> Option<&'static str> {
@@ -195,18 +201,28 @@ fn expect(mut keys: Keys<'_>) -> Option<Expect> {
     if keys.is_empty() {
         return None;
     }
-    let at_least = keys.number_or("at_least", 0, 0..=u64::MAX, "fewer events than this are too few");
-    let at_most = keys.number_or("at_most", u64::MAX >> 1, 1..=u64::MAX, "more events than this are too many");
-    let every = keys.duration_or("every", "24h", "within this time");
-    if at_least > at_most {
+    let expect = read_expect(&mut keys);
+    if expect.at_least > expect.at_most {
         keys.problem("at_least", "`at_least` is more than `at_most`", "");
     }
-    if every < Duration::from_secs(60) {
+    if expect.every < Duration::from_secs(60) {
         keys.problem("every", "`every` must be at least \"1m\"", "");
     }
     keys.finish();
-    Some(Expect { at_least, at_most, every })
+    Some(expect)
 }
+
+/// The keys of `expect`.
+pub(super) fn read_expect(keys: &mut Keys<'_>) -> Expect {
+    Expect {
+        at_least: keys.number_or("at_least", 0, 0..=EVENTS_MAX, "fewer events than this are too few"),
+        at_most: keys.number_or("at_most", EVENTS_MAX, 1..=EVENTS_MAX, "more events than this are too many"),
+        every: keys.duration_or("every", "24h", "within this time"),
+    }
+}
+
+/// More events than any feed has.
+const EVENTS_MAX: u64 = 1_000_000_000_000;
 
 /// `parts` and `part_names` of the feed, within the caps of the site.
 fn unpack_limits(keys: &mut Keys<'_>, limits: &Limits) -> unpack::Limits {

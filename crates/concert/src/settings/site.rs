@@ -145,6 +145,12 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The defaults.
+    pub(super) fn read_nothing() -> Self {
+        let no_secrets = |_: &str, _: &str| Ok(String::new());
+        Self::read(Keys::empty(&concert_model::keys::Reading::new(&no_secrets), "limits"))
+    }
+
     pub(super) fn read(mut keys: Keys<'_>) -> Self {
         let limits = Self {
             report: keys.size_or("report", "64MiB", "largest report taken from a network"),

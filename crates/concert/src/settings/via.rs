@@ -23,6 +23,7 @@ pub struct Via {
 
 /// What is known of the ways out while notices are read: also of those with mistakes, so that one
 /// mistake is not told twice.
+#[derive(Default)]
 pub(super) struct Vias {
     /// The good ones.
     pub(super) good: BTreeMap<String, Via>,

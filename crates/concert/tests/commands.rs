@@ -1,0 +1,145 @@
+//! The program as a user meets it: what it prints, where, and how it ends.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// How a command ended, and what it printed on standard output and standard error.
+type Ended = (i32, String, String);
+
+#[expect(clippy::unwrap_used, reason = "a test that cannot start the program must fail")]
+fn concert(dir: &Path, args: &[&str], input: &str) -> Ended {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_concert"))
+        .args(args)
+        .current_dir(dir)
+        .env_remove("CONCERT_SITE")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that reads nothing may be gone already.
+    child.stdin.take().unwrap().write_all(input.as_bytes()).ok();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+fn site() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(concert(folder.path(), &["init", "site"], "").0, 0);
+    folder
+}
+
+#[test]
+fn a_new_site_checks_well_and_is_not_made_twice() {
+    let folder = site();
+    let (code, out, err) = concert(folder.path(), &["check", "--site", "site"], "");
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "no mistakes\n", ""));
+    let before = fs::read(folder.path().join("site/data/site.key")).unwrap();
+    let (code, out, err) = concert(folder.path(), &["init", "site"], "");
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("is a site already"), "{err}");
+    assert_eq!(fs::read(folder.path().join("site/data/site.key")).unwrap(), before);
+}
+
+#[test]
+fn mistakes_end_check_with_one_and_other_commands_with_two() {
+    let folder = site();
+    fs::write(folder.path().join("site/conf.d/a.toml"), "[[feed]]\nname = \"x\"\nparser = \"ndjsn\"\n").unwrap();
+    let (code, out, _) = concert(folder.path(), &["check", "--site", "site"], "");
+    let told = "conf.d/a.toml:3:1: there is no parser `ndjsn`\n  hint: did you mean `ndjson`?\n";
+    assert_eq!((code, out.as_str()), (1, told));
+    let (code, out, _) = concert(folder.path(), &["check", "--site", "site", "--format", "ndjson"], "");
+    assert_eq!(code, 1);
+    assert!(out.contains("\"place\":\"conf.d/a.toml:3:1\""), "{out}");
+    let (code, out, err) = concert(folder.path(), &["parse", "--site", "site", "--feed", "drop", "-"], "");
+    assert_eq!((code, out.as_str(), err.as_str()), (2, "", told));
+}
+
+#[test]
+fn check_live_asks_every_peer() {
+    let folder = site();
+    let (code, out, _) = concert(folder.path(), &["check", "--live", "--site", "site", "--format", "ndjson"], "");
+    assert_eq!(code, 0, "{out}");
+    for peer in ["feed drop", "via outbox"] {
+        assert!(out.contains(&format!("\"state\":\"ok\",\"place\":\"{peer}\"")), "{out}");
+    }
+    let more = "[via.gone]\ntype = \"file\"\npath = \"/proc/nothing/here\"\n";
+    fs::write(folder.path().join("site/conf.d/a.toml"), more).unwrap();
+    let (code, out, _) = concert(folder.path(), &["check", "--live", "--site", "site", "--format", "ndjson"], "");
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("\"state\":\"failed\",\"place\":\"via gone\""), "{out}");
+}
+
+#[test]
+fn settings_are_shown_with_origin_and_meaning() {
+    let folder = site();
+    let (code, out, _) = concert(folder.path(), &["settings", "store", "--site", "site", "--format", "csv"], "");
+    assert_eq!(code, 0);
+    assert!(out.starts_with("key,value,origin,meaning\r\n"), "{out}");
+    assert!(out.contains("store.keep_raw,\"\"\"90d\"\"\",concert.toml:"), "{out}");
+}
+
+#[test]
+fn parse_needs_no_site_and_tells_events_from_rejects() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = "{\"source.ip\": \"192.0.2.1\", \"classification.type\": \"scanner\"}\nnot json\n";
+    let args = ["parse", "--parser", "ndjson", "--received", "2026-11-22T04:50:30Z", "-"];
+    let (code, out, err) = concert(folder.path(), &args, report);
+    assert_eq!(code, 0, "{err}");
+    let event: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        event,
+        serde_json::json!({
+            "source.ip": "192.0.2.1", "classification.type": "scanner",
+            "classification.taxonomy": "information-gathering", "time.observation": "2026-11-22T04:50:30Z",
+        })
+    );
+    let reject: serde_json::Value = serde_json::from_str(&err).unwrap();
+    assert_eq!((&reject["line"], &reject["text"]), (&2.into(), &"not json".into()));
+    assert!(reject["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+    let strict = [&args[..], &["--strict"]].concat();
+    assert_eq!(concert(folder.path(), &strict, report).0, 1);
+    assert_eq!(concert(folder.path(), &strict, "").1, "");
+}
+
+#[test]
+fn parse_takes_settings_of_the_parser_and_tells_wrong_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["parse", "--parser", "ndjson", "--set", "constant = { tlp = \"green\" }", "-"];
+    let (code, out, err) = concert(folder.path(), &args, "{\"source.ip\": \"192.0.2.1\"}");
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("\"tlp\":\"green\""), "{out}");
+    let args = ["parse", "--parser", "ndjson", "--set", "x = 1", "--set", "constant = { tpl = \"green\" }", "-"];
+    let (code, _, err) = concert(folder.path(), &args, "");
+    assert_eq!(code, 2);
+    assert!(err.contains("--set:1:1: unknown key `x`") && err.contains("did you mean `tlp`"), "{err}");
+}
+
+#[test]
+fn parse_as_a_feed_adds_what_the_feed_says() {
+    let folder = site();
+    fs::write(folder.path().join("a.jsonl"), "{\"source.ip\": \"192.0.2.1\"}\n").unwrap();
+    let (code, out, _) = concert(folder.path(), &["parse", "--site", "site", "--feed", "drop", "a.jsonl"], "");
+    assert_eq!(code, 0);
+    assert!(out.contains("\"feed.name\":\"drop\""), "{out}");
+    let (code, _, err) = concert(folder.path(), &["parse", "--site", "site", "--feed", "dorp", "a.jsonl"], "");
+    assert_eq!(code, 2);
+    assert!(err.contains("did you mean `drop`?"), "{err}");
+    assert_eq!(concert(folder.path(), &["parse", "--parser", "ndjson", "absent"], "").0, 3);
+}
+
+#[test]
+fn wrong_usage_ends_with_two_and_help_with_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in [&["nonsense"][..], &["parse"], &["parse", "--parser", "nonsense", "-"], &["check"], &[]] {
+        assert_eq!(concert(folder.path(), args, "").0, 2, "{args:?}");
+    }
+    for args in [&["--help"][..], &["parse", "--help"], &["--version"], &["completions", "bash"], &["man"]] {
+        let (code, out, _) = concert(folder.path(), args, "");
+        assert!(code == 0 && !out.is_empty(), "{args:?}");
+    }
+}

@@ -1,0 +1,149 @@
+//! `docs/generated/` comes from the code: commands, settings, parsers, transports, formats.
+//!
+//! The test compares the files with what the code says now. `cargo xtask gen` runs it with
+//! `CONCERT_GENERATE=write`, which writes them instead.
+
+use std::fs;
+use std::path::Path;
+
+use concert::settings::manual::{self, Section};
+use concert_pipeline::{parse, render};
+use concert_transport::{collect, deliver};
+
+const HEAD: &str = "<!-- Written by `cargo xtask gen` from the code. Change the code, not this file. -->\n\n";
+
+#[test]
+fn generated_files_are_fresh() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/generated");
+    let write = std::env::var_os("CONCERT_GENERATE").is_some_and(|how| how == "write");
+    let mut stale = Vec::new();
+    for (name, text) in [
+        ("commands.md", commands()),
+        ("settings.md", settings()),
+        ("parsers.md", parsers()),
+        ("transports.md", transports()),
+        ("formats.md", formats()),
+    ] {
+        let path = folder.join(name);
+        if write {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(&path, &text).unwrap();
+        } else if fs::read_to_string(&path).unwrap_or_default() != text {
+            stale.push(name);
+        }
+    }
+    assert!(stale.is_empty(), "docs/generated/{} differ from the code; run `cargo xtask gen`", stale.join(", "));
+}
+
+#[test]
+fn every_parser_and_way_has_its_keys_and_every_key_its_sentence() {
+    let mut sections = manual::sections();
+    sections.extend(parse::ALL.iter().map(|listed| manual::parser(listed.name)));
+    sections.extend(collect::ALL.iter().map(|listed| manual::collector(listed.name)));
+    sections.extend(deliver::ALL.iter().map(|listed| manual::deliverer(listed.name)));
+    for section in &sections {
+        for key in &section.keys {
+            assert!(!key.about.is_empty() && !key.kind.is_empty(), "{} {}", section.table, key.key);
+        }
+    }
+    let has = |table: &str, key: &str| {
+        sections.iter().any(|section| section.table == table && section.keys.iter().any(|one| one.key == key))
+    };
+    for (table, key) in [
+        ("[site]", "site.time_zone"),
+        ("[[feed]]", "feed.tlp"),
+        ("[[feed]]", "feed.parser"),
+        ("[[rule]]", "rule.drop"),
+        ("[[notice]]", "notice.remind_after"),
+        ("collect = { type = \"imap\", ... }", "feed.collect.search"),
+        ("[via.NAME]", "via.NAME.path"),
+    ] {
+        assert!(has(table, key), "{table} {key}");
+    }
+}
+
+fn commands() -> String {
+    let mut text = format!("{HEAD}# Commands\n");
+    let mut command = concert::command::command_line().term_width(100);
+    command.build();
+    for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
+        let help = sub.render_long_help().to_string();
+        let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+        add(&mut text, &format!("\n## concert {}\n\n```text\n{}\n```\n", sub.get_name(), help.join("\n")));
+    }
+    text
+}
+
+fn settings() -> String {
+    let mut text = format!(
+        "{HEAD}# Settings\n\nOne `concert.toml`, and `conf.d/*.toml` in the order of their names. \
+         `concert settings` prints what is in force.\n"
+    );
+    for section in manual::sections() {
+        add(&mut text, &format!("\n## `{}`\n\n", section.table));
+        table(&mut text, &section);
+    }
+    text
+}
+
+fn parsers() -> String {
+    let mut text = format!("{HEAD}# Parsers\n\nThe word behind `parser` of a `[[feed]]`.\n");
+    for listed in parse::ALL {
+        add(&mut text, &format!("\n## `{}`\n\n{}\n", listed.name, listed.about));
+        if !listed.source.is_empty() {
+            add(&mut text, &format!("Format: <{}>\n", listed.source));
+        }
+        let section = manual::parser(listed.name);
+        if !section.keys.is_empty() {
+            text.push('\n');
+            table(&mut text, &section);
+        }
+        if let Some(sample) = listed.samples.first() {
+            add(&mut text, &format!("\nGiven:\n\n~~~~text\n{}\n~~~~\n", sample.given.trim_end()));
+            add(&mut text, &format!("\nEvents:\n\n~~~~json\n{}\n~~~~\n", sample.events.trim()));
+            if !sample.rejects.is_empty() {
+                add(&mut text, &format!("\nRejects:\n\n~~~~text\n{}\n~~~~\n", sample.rejects.trim()));
+            }
+        }
+    }
+    text
+}
+
+fn transports() -> String {
+    let mut text =
+        format!("{HEAD}# Ways in and out\n\n## Ways in\n\nThe word behind `type` in `collect` of a `[[feed]]`.\n");
+    for listed in collect::ALL {
+        add(&mut text, &format!("\n### `{}`\n\n{}\n\n", listed.name, listed.about));
+        table(&mut text, &manual::collector(listed.name));
+    }
+    text.push_str("\n### `push`\n\nReports pushed to `/api/v1/feeds/NAME/reports`, with the secret `token`.\n");
+    text.push_str("\n## Ways out\n\nThe word behind `type` of a `[via.NAME]`.\n");
+    for listed in deliver::ALL {
+        add(&mut text, &format!("\n### `{}`\n\n{}\n\n", listed.name, listed.about));
+        table(&mut text, &manual::deliverer(listed.name));
+    }
+    text
+}
+
+fn formats() -> String {
+    let mut text = format!("{HEAD}# Formats\n\nThe word behind `format` of a `[[notice]]`.\n\n");
+    text.push_str("| format | ending | media type | |\n|---|---|---|---|\n");
+    for listed in render::ALL {
+        let row = format!("| `{}` | .{} | {} | {} |\n", listed.name, listed.extension, listed.media_type, listed.about);
+        add(&mut text, &row);
+    }
+    text
+}
+
+fn table(text: &mut String, section: &Section) {
+    text.push_str("| key | takes | default | meaning |\n|---|---|---|---|\n");
+    for key in &section.keys {
+        let cell = |text: &str| text.replace('|', "\\|");
+        let default = if key.value.is_empty() { String::new() } else { format!("`{}`", cell(&key.value)) };
+        add(text, &format!("| `{}` | {} | {default} | {} |\n", key.key, cell(&key.kind), cell(&key.about)));
+    }
+}
+
+fn add(text: &mut String, more: &str) {
+    text.push_str(more);
+}
