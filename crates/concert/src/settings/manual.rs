@@ -28,13 +28,13 @@ pub fn sections() -> Vec<Section> {
     let vias = via::Vias::default();
     let templates = Templates::new();
     vec![
-        section("[site]", "site", |keys| Site::read(keys)),
-        section("[serve]", "serve", |keys| Serve::read(keys)),
-        section("[store]", "store", |keys| Store::read(keys)),
-        section("[limits]", "limits", |keys| Limits::read(keys)),
+        section("[site]", "site", Site::read),
+        section("[serve]", "serve", Serve::read),
+        section("[store]", "store", Store::read),
+        section("[limits]", "limits", Limits::read),
         section("[lookup]", "lookup", |keys| Lookup::read(keys, dir)),
-        section("[dedup]", "dedup", |keys| dedup(keys)),
-        section("[deliver]", "deliver", |keys| Deliver::read(keys)),
+        section("[dedup]", "dedup", dedup),
+        section("[deliver]", "deliver", Deliver::read),
         section("[[feed]]", "feed", |mut keys| {
             Fixed::read(&mut keys);
             feed::read_all(vec![keys], &around)
