@@ -9,6 +9,7 @@ pub mod events;
 pub mod members;
 pub mod records;
 mod store;
+mod verify;
 mod writer;
 
 pub use archive::Archive;

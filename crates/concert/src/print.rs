@@ -4,6 +4,7 @@
 //! by each form: control characters never reach a terminal, cells never begin a spreadsheet formula.
 //! A reader that closes the pipe (`| head`) ends the printing without an error.
 
+mod object;
 mod table;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -13,6 +14,8 @@ use concert_model::json::write_string;
 use serde_json::Value;
 
 use crate::problems::{Failure, outside};
+
+pub use object::{List, print_object};
 
 /// How rows are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

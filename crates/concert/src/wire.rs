@@ -61,6 +61,14 @@ impl Site {
         Ok(true)
     }
 
+    /// Opens the store for commands that process no reports and so need no data about addresses.
+    pub async fn open_to_look(settings: Settings) -> Result<Self, Failure> {
+        let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
+        let kinds = settings.notices.iter().map(Kind::new).collect();
+        let constituents = RwLock::new(load_constituents(&store).await.map_err(Failure::outside)?);
+        Ok(Self { settings, store, lookup: Lookup::new(None, None), kinds, lookup_marks: Vec::new(), constituents })
+    }
+
     /// The domain of Message-IDs: that of the site's address.
     pub fn domain(&self) -> String {
         let email = &self.settings.site.email;

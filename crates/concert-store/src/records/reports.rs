@@ -157,6 +157,17 @@ impl Records {
         Ok(rows.iter().map(report_row).collect())
     }
 
+    /// The newest reports of a feed, newest first.
+    pub async fn newest_reports(&self, feed: &str, limit: u32) -> Result<Vec<ReportRow>, Problem> {
+        let rows = sqlx::query("SELECT * FROM report WHERE feed = ?1 ORDER BY received DESC LIMIT ?2")
+            .bind(feed)
+            .bind(limit)
+            .fetch_all(self.pool())
+            .await
+            .map_err(trouble)?;
+        Ok(rows.iter().map(report_row).collect())
+    }
+
     /// Says that a report cannot be processed at all, and why.
     pub async fn fail_report(&self, id: ReportId, reason: &str) -> Result<(), Problem> {
         sqlx::query("UPDATE report SET state = 'failed', reason = ?2 WHERE id = ?1")

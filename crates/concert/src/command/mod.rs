@@ -9,12 +9,15 @@ mod check;
 mod completions;
 mod contact;
 mod events;
+mod feed;
 mod ingest;
 mod init;
 mod man;
+mod notice;
 mod parse;
 mod run;
 mod settings;
+mod verify;
 mod who;
 
 use std::fs::{File, OpenOptions};
@@ -99,6 +102,12 @@ enum Command {
     Contact(contact::Args),
     /// Tell who answers for an address, network, AS number, domain or URL
     Who(who::Args),
+    /// Show how feeds do; collect from one now
+    Feed(feed::Args),
+    /// Show notices and what became of them; send them or try again
+    Notice(notice::Args),
+    /// Re-check everything that is stored
+    Verify(verify::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Write manual pages
@@ -116,6 +125,9 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Events(args) => events::run(&args, site),
         Command::Contact(args) => contact::run(&args, site),
         Command::Who(args) => who::run(&args, site),
+        Command::Feed(args) => feed::run(&args, site),
+        Command::Notice(args) => notice::run(&args, site),
+        Command::Verify(args) => verify::run(&args, site),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -51,6 +51,15 @@ pub async fn send_due(site: &Site) -> Result<Sent, Problem> {
     }
 }
 
+/// Sends the queued ones of these, one attempt each, whenever they are due.
+pub async fn send_these(site: &Site, ids: &[String]) -> Result<Sent, Problem> {
+    let mut chosen: Vec<(Notice, Members)> = Vec::new();
+    for id in ids {
+        chosen.extend(site.store.records.notice(id).await?.filter(|(notice, _)| notice.state == "queued"));
+    }
+    send(site, chosen).await
+}
+
 /// How an attempt of one notice ended, or why there was none.
 type Ended = (String, &'static str, Time, String);
 

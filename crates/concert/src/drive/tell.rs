@@ -306,6 +306,20 @@ async fn gather(site: &Site, index: usize, only: Option<&[Box<[u8]>]>) -> Result
     Ok(gathered)
 }
 
+/// The notices of a kind that would be made if it were due now, and when it is. Changes nothing and
+/// needs no lock.
+pub async fn waiting(site: &Site, index: usize) -> Result<(Vec<NewNotice>, Time), Problem> {
+    let mut telling = Telling { now: wire::now(), ..Telling::default() };
+    let Some(notice) = site.settings.notices.get(index) else { return Ok((Vec::new(), telling.now)) };
+    // A kind without a cursor has never worked, and will begin with what comes then.
+    let Some((_, due)) = site.store.records.notice_cursor(&notice.name).await? else {
+        return Ok((Vec::new(), telling.now));
+    };
+    let gathered = gather(site, index, None).await?;
+    tell(site, notice, gathered, &mut telling).await?;
+    Ok((telling.notices, due))
+}
+
 /// Makes the notices of a kind from what it gathered.
 async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mut Telling) -> Result<(), Problem> {
     let now = telling.now;

@@ -1,0 +1,287 @@
+//! `concert feed`: how the feeds do, and collecting from one of them now.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use concert_model::{Problem, Time};
+use concert_store::Store;
+use concert_store::records::{FeedCounts, FeedHealth};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::SiteArg;
+use crate::drive::{Worker, intake::Keeper};
+use crate::print::{AllRows, List, Rows, format_or_default, print_object};
+use crate::problems::{Exit, Failure};
+use crate::settings::{Collect, Feed, LoadFor};
+use crate::wire::{self, Site};
+
+/// Show how feeds do; collect from one now.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert feed list\n  concert feed show scanners\n  concert feed pull scanners --site /srv/cert"
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Every feed and how it does
+    List(ListArgs),
+    /// One feed with its newest reports, rejects and gaps
+    Show(ShowArgs),
+    /// Collect from one feed now, and process what came
+    Pull(PullArgs),
+}
+
+#[derive(clap::Args)]
+struct ListArgs {
+    #[command(flatten)]
+    rows: Rows,
+}
+
+#[derive(clap::Args)]
+struct ShowArgs {
+    /// The feed.
+    name: String,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+#[derive(clap::Args)]
+struct PullArgs {
+    /// The feed.
+    name: String,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+/// Newest reports, rejects and gaps that `show` lists.
+const NEWEST: u32 = 20;
+/// Gaps looked through for those of one feed.
+const GAPS_MAX: u32 = 1000;
+
+const COLUMNS: [&str; 10] =
+    ["name", "collector", "parser", "state", "last_good", "last_error", "reports", "events", "duplicates", "rejects"];
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    match &args.command {
+        Command::List(args) => list(args, site),
+        Command::Show(args) => show(args, site),
+        Command::Pull(args) => pull(args, site),
+    }
+}
+
+/// A feed with what is known of it.
+struct Row<'a> {
+    feed: &'a Feed,
+    health: FeedHealth,
+    counts: FeedCounts,
+}
+
+impl Row<'_> {
+    /// When a look last went well or a report came.
+    fn last_good(&self) -> Option<Time> {
+        self.health.last_good.max(self.counts.last_report)
+    }
+
+    /// What went wrong last, unless it went well since.
+    fn trouble(&self) -> Option<&str> {
+        (self.health.last_error > self.last_good()).then_some(self.health.error.as_str())
+    }
+
+    fn state(&self) -> &'static str {
+        match (self.trouble(), self.last_good()) {
+            (Some(_), _) => "trouble",
+            (None, Some(_)) => "good",
+            (None, None) => "waiting",
+        }
+    }
+
+    fn stale(&self, now: Time) -> bool {
+        let span = i64::try_from(self.feed.stale_after.as_secs()).unwrap_or(i64::MAX);
+        self.last_good().is_some_and(|last| last.plus_seconds(span) < now)
+    }
+
+    fn values(&self) -> [Value; 10] {
+        let counts = &self.counts.counts;
+        [
+            json!(self.feed.name),
+            json!(self.feed.collect.kind()),
+            json!(self.feed.parser_name),
+            json!(self.state()),
+            time(self.last_good()),
+            json!(self.trouble()),
+            json!(self.counts.reports),
+            json!(counts.events),
+            json!(counts.duplicates),
+            json!(counts.rejects),
+        ]
+    }
+}
+
+fn time(time: Option<Time>) -> Value {
+    json!(time.map(|time| time.to_string()))
+}
+
+async fn rows<'a>(store: &Store, feeds: impl Iterator<Item = &'a Feed>) -> Result<Vec<Row<'a>>, Failure> {
+    let mut health = store.records.feed_health().await?;
+    let mut counts = store.records.feed_counts().await?;
+    Ok(feeds
+        .map(|feed| Row {
+            health: health.remove(&feed.name).unwrap_or_default(),
+            counts: counts.remove(&feed.name).unwrap_or_default(),
+            feed,
+        })
+        .collect())
+}
+
+fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Look)?;
+    let runtime = super::runtime()?;
+    let store = runtime.block_on(super::events::open(site))?;
+    let mut table = args.rows.table(&COLUMNS);
+    for row in runtime.block_on(rows(&store, settings.feeds.iter()))? {
+        if !table.row(&row.values())? {
+            break;
+        }
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}
+
+fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Look)?;
+    let feed = settings.need_feed(&args.name)?;
+    let runtime = super::runtime()?;
+    let store = runtime.block_on(super::events::open(site))?;
+    let Some(row) = runtime.block_on(rows(&store, [feed].into_iter()))?.pop() else { return Ok(Exit::Done) };
+    let mut fields: Vec<(&str, Value)> = COLUMNS.into_iter().zip(row.values()).collect();
+    let expected = feed.expect.map(|expect| {
+        let every = span_text(expect.every.as_secs());
+        format!("{} to {} events every {every}", expect.at_least, expect.at_most)
+    });
+    fields.extend([
+        ("waiting", json!(row.counts.waiting)),
+        ("failed", json!(row.counts.failed)),
+        ("dropped", json!(row.counts.counts.dropped)),
+        ("stale", json!(row.stale(wire::now()))),
+        ("expected", json!(expected)),
+    ]);
+    let lists = runtime.block_on(newest(&store, &feed.name))?;
+    print_object(format_or_default(args.rows.format), &fields, &lists)?;
+    Ok(Exit::Done)
+}
+
+/// A whole number of the largest unit that fits.
+fn span_text(seconds: u64) -> String {
+    let units = [(86_400, "d"), (3600, "h"), (60, "m")];
+    let unit = units.into_iter().find(|(length, _)| seconds >= *length && seconds.is_multiple_of(*length));
+    unit.map_or_else(|| format!("{seconds}s"), |(length, name)| format!("{}{name}", seconds / length))
+}
+
+async fn newest(store: &Store, feed: &str) -> Result<Vec<List>, Failure> {
+    let reports = store.records.newest_reports(feed, NEWEST).await?;
+    let reports = reports.iter().map(|row| {
+        vec![
+            json!(row.report.id.to_string()),
+            json!(row.report.receipt.received.to_string()),
+            json!(row.report.receipt.origin.text()),
+            json!(row.state),
+            json!(row.bytes),
+            json!(row.counts.events),
+            json!(row.counts.duplicates),
+            json!(row.counts.rejects),
+            json!(row.reason),
+        ]
+    });
+    let rejects = store.records.rejects(feed, NEWEST).await?;
+    let rejects = rejects.iter().map(|(_, received, reject)| {
+        vec![
+            json!(received.to_string()),
+            json!(reject.part),
+            json!(reject.line),
+            json!(reject.field),
+            json!(reject.reason),
+            json!(reject.text),
+        ]
+    });
+    let gaps = store.records.gaps(GAPS_MAX).await?;
+    let gaps = gaps
+        .iter()
+        .filter(|(of, ..)| of == feed)
+        .take(NEWEST as usize)
+        .map(|(_, from, until, why)| vec![json!(from.to_string()), json!(until.to_string()), json!(why)]);
+    Ok(vec![
+        List {
+            name: "newest_reports",
+            columns: &["id", "received", "origin", "state", "bytes", "events", "duplicates", "rejects", "reason"],
+            rows: reports.collect(),
+        },
+        List {
+            name: "newest_rejects",
+            columns: &["received", "part", "line", "field", "reason", "text"],
+            rows: rejects.collect(),
+        },
+        List { name: "newest_gaps", columns: &["from", "until", "reason"], rows: gaps.collect() },
+    ])
+}
+
+fn pull(args: &PullArgs, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Run)?;
+    let collector = match &settings.need_feed(&args.name)?.collect {
+        Collect::By(_, collector) => Arc::clone(collector),
+        Collect::Nothing | Collect::Push(_) => {
+            let problem = Problem::new(format!("nothing can be collected from the feed `{}`", args.name));
+            return Err(Failure::usage(problem.hint("its reports are pushed, or come by `concert ingest`")));
+        }
+    };
+    let runtime = super::runtime()?;
+    let site = Arc::new(runtime.block_on(Site::open(settings))?);
+    let feed = site.settings.need_feed(&args.name)?;
+    let _inside = runtime.enter();
+    let before = runtime.block_on(rows(&site.store, [feed].into_iter()))?;
+    let worker = runtime.block_on(Worker::open(&site))?;
+    let keeper = Keeper::new(site.store.clone());
+    runtime.block_on(collector.once(&*keeper)).map_err(|why| {
+        Failure::outside(Problem::new(why).at(format!("feed {}", args.name)).hint("see `concert check --live`"))
+    })?;
+    match worker {
+        Some(mut worker) => {
+            worker.process_waiting(&site, &CancellationToken::new())?;
+            runtime.block_on(worker.tell_due(&site))?;
+        }
+        None => {
+            let said = "another process works on this site and will process what came\n";
+            // A closed standard error leaves nobody to tell.
+            std::io::stderr().write_all(said.as_bytes()).ok();
+        }
+    }
+    let after = runtime.block_on(rows(&site.store, [feed].into_iter()))?;
+    let (Some(before), Some(after)) = (before.first(), after.first()) else { return Ok(Exit::Done) };
+    let mut table = args.rows.table(&["name", "reports", "events", "duplicates", "rejects"]);
+    let (old, new) = (&before.counts, &after.counts);
+    table.row(&[
+        json!(feed.name),
+        json!(new.reports.saturating_sub(old.reports)),
+        json!(new.counts.events.saturating_sub(old.counts.events)),
+        json!(new.counts.duplicates.saturating_sub(old.counts.duplicates)),
+        json!(new.counts.rejects.saturating_sub(old.counts.rejects)),
+    ])?;
+    table.finish()?;
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_written_as_they_are_in_settings() {
+        for (seconds, want) in [(86_400, "1d"), (3600, "1h"), (5400, "90m"), (61, "61s"), (0, "0s")] {
+            assert_eq!(span_text(seconds), want);
+        }
+    }
+}

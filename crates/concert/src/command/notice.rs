@@ -1,0 +1,125 @@
+//! `concert notice`: what is told to whom, and what became of it.
+//!
+//! Listing, showing and preview need no lock and change nothing. Sending and retrying work beside
+//! `concert run` too: then it is the running process that sends, so that nothing goes out twice.
+
+mod send;
+mod show;
+
+use concert_store::records::{NewNotice, NoticeFilter};
+use serde_json::{Value, json};
+
+use super::SiteArg;
+use crate::drive::tell;
+use crate::print::Rows;
+use crate::problems::{Exit, Failure};
+use crate::settings::LoadFor;
+use crate::wire::Site;
+
+/// Show notices and what became of them; send them or try again.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert notice list --state failed\n  concert notice show 20261122-000001\n  concert notice preview daily --text\n  concert notice retry --all-failed"
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Notices, newest first, and what is gathered for the next ones
+    List(ListArgs),
+    /// One notice: what is known of it, its text and its events
+    Show(show::ShowArgs),
+    /// What would go to whom now, without sending anything
+    Preview(show::PreviewArgs),
+    /// Send what is due now, or these notices, one attempt each
+    Send(send::SendArgs),
+    /// Put notices that failed or had nobody to go to back into the queue
+    Retry(send::RetryArgs),
+}
+
+#[derive(clap::Args)]
+struct ListArgs {
+    /// Only notices in this state.
+    #[arg(long, value_name = "STATE", value_parser = STATES)]
+    state: Option<String>,
+    /// Only notices of this kind, as named in the settings.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    rows: Rows,
+}
+
+const STATES: [&str; 5] = ["waiting", "queued", "delivered", "failed", "no-contact"];
+const COLUMNS: [&str; 10] = ["id", "name", "key", "to", "via", "state", "events", "message_id", "due", "delivered_at"];
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    match &args.command {
+        Command::List(args) => list(args, site),
+        Command::Show(args) => show::show(args, site),
+        Command::Preview(args) => show::preview(args, site),
+        Command::Send(args) => send::send(args, site),
+        Command::Retry(args) => send::retry(args, site),
+    }
+}
+
+fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Look)?;
+    let runtime = super::runtime()?;
+    let site = runtime.block_on(Site::open_to_look(settings))?;
+    let mut table = args.rows.table(&COLUMNS);
+    if args.state.as_deref().is_none_or(|state| state == "waiting") {
+        for index in 0..site.settings.notices.len() {
+            if site.settings.notices.get(index).is_none_or(|kind| args.name.as_ref().is_some_and(|n| *n != kind.name)) {
+                continue;
+            }
+            let (waiting, due) = runtime.block_on(tell::waiting(&site, index))?;
+            for notice in &waiting {
+                table.row(&waiting_row(notice, &json!(due.to_string())))?;
+            }
+        }
+    }
+    let filter = NoticeFilter {
+        state: args.state.clone(),
+        name: args.name.clone(),
+        // One more than is shown, to know that there are more.
+        limit: if args.rows.limit == 0 { 0 } else { args.rows.limit as u64 + 1 },
+    };
+    for notice in runtime.block_on(site.store.records.notices(&filter))? {
+        let row = [
+            json!(notice.id),
+            json!(notice.name),
+            json!(notice.key),
+            json!(notice.to),
+            json!(notice.via),
+            json!(notice.state),
+            json!(notice.events),
+            json!(notice.message_id),
+            json!(notice.due.to_string()),
+            json!(notice.delivered_at.map(|time| time.to_string())),
+        ];
+        if !table.row(&row)? {
+            break;
+        }
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}
+
+/// What is gathered for a notice has no number yet.
+fn waiting_row(notice: &NewNotice, due: &Value) -> [Value; 10] {
+    [
+        Value::Null,
+        json!(notice.name),
+        json!(notice.key),
+        json!(notice.recipient),
+        json!(notice.via),
+        json!("waiting"),
+        json!(notice.members.len()),
+        Value::Null,
+        due.clone(),
+        Value::Null,
+    ]
+}

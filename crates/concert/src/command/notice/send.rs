@@ -1,0 +1,168 @@
+//! Sending now, and trying again.
+
+use std::time::{Duration, Instant};
+
+use concert_model::Problem;
+use concert_store::Members;
+use concert_store::records::{Notice, NoticeFilter};
+use serde_json::json;
+
+use super::SiteArg;
+use crate::drive::{Worker, deliver};
+use crate::print::AllRows;
+use crate::problems::{Exit, Failure};
+use crate::settings::{LoadFor, is_address};
+use crate::wire::{self, Site};
+
+#[derive(clap::Args)]
+pub(super) struct SendArgs {
+    /// Numbers of queued notices to send now, whenever they are due; without any, all that are due.
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+#[derive(clap::Args)]
+pub(super) struct RetryArgs {
+    /// Numbers of notices.
+    #[arg(value_name = "ID", required_unless_present = "all_failed")]
+    ids: Vec<String>,
+    /// Every notice that failed.
+    #[arg(long, conflicts_with = "ids")]
+    all_failed: bool,
+    /// Send to this address instead.
+    #[arg(long, value_name = "ADDRESS")]
+    to: Option<String>,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+/// How long the process that works on the site may take to send.
+const SENT_DEADLINE: Duration = Duration::from_secs(120);
+/// Wait between looks whether it has.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// The notice with this number, which somebody asked for.
+pub(super) async fn need(site: &Site, id: &str) -> Result<(Notice, Members), Failure> {
+    let found = site.store.records.notice(id).await?;
+    found.ok_or_else(|| {
+        Failure::usage(
+            Problem::new(format!("there is no notice `{id}`")).hint("`concert notice list` has their numbers"),
+        )
+    })
+}
+
+pub(super) fn send(args: &SendArgs, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Run)?;
+    super::super::runtime()?.block_on(async {
+        let site = Site::open_to_look(settings).await?;
+        let named = named(&site, &args.ids).await?;
+        for notice in &named {
+            site.store.records.requeue_notice(&notice.id, None, wire::now()).await?;
+        }
+        // With the lock no other process sends; without it the other one does, so that no notice goes
+        // out twice.
+        let ended = match Worker::open(&site).await? {
+            Some(_worker) if named.is_empty() => deliver::send_due(&site).await?,
+            Some(_worker) => {
+                deliver::send_these(&site, &named.iter().map(|n| n.id.clone()).collect::<Vec<_>>()).await?
+            }
+            None => sent_by_other(&site, named).await?,
+        };
+        let mut table = args.rows.table(&["delivered", "later", "failed"]);
+        table.row(&[json!(ended.delivered), json!(ended.later), json!(ended.failed)])?;
+        table.finish()?;
+        Ok(if ended.failed + ended.later > 0 { Exit::Bad } else { Exit::Done })
+    })
+}
+
+/// The notices with these numbers. All that cannot be sent are told.
+async fn named(site: &Site, ids: &[String]) -> Result<Vec<Notice>, Failure> {
+    let (mut notices, mut problems) = (Vec::new(), Vec::new());
+    for id in ids {
+        let (notice, _) = need(site, id).await?;
+        let hint = match notice.state.as_str() {
+            "queued" => {
+                notices.push(notice);
+                continue;
+            }
+            "delivered" => String::new(),
+            "no-contact" => format!("`concert notice retry {id} --to ADDRESS` gives it one"),
+            _ => format!("`concert notice retry {id}` puts it back into the queue"),
+        };
+        problems.push(Problem::new(format!("notice {id} is not queued but {}", notice.state)).hint(hint));
+    }
+    if problems.is_empty() { Ok(notices) } else { Err(Failure { problems, exit: Exit::Usage }) }
+}
+
+/// Waits until the process that works on the site has tried every one of them.
+async fn sent_by_other(site: &Site, named: Vec<Notice>) -> Result<deliver::Sent, Failure> {
+    let mut waited: Vec<Notice> = match named.is_empty() {
+        false => named,
+        true => {
+            let due = site.store.records.notices_due(wire::now(), u32::MAX).await?;
+            due.into_iter().map(|(notice, _)| notice).collect()
+        }
+    };
+    let (mut sent, deadline) = (deliver::Sent::default(), Instant::now() + SENT_DEADLINE);
+    while !waited.is_empty() && Instant::now() < deadline {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let mut left = Vec::new();
+        for before in waited {
+            match site.store.records.notice(&before.id).await? {
+                Some((now, _)) if now.attempts == before.attempts => left.push(before),
+                Some((now, _)) => match now.state.as_str() {
+                    "delivered" => sent.delivered += 1,
+                    "queued" => sent.later += 1,
+                    _ => sent.failed += 1,
+                },
+                None => {}
+            }
+        }
+        waited = left;
+    }
+    if waited.is_empty() {
+        return Ok(sent);
+    }
+    let what = format!("the process that works on this site has not sent {} of the notices", waited.len());
+    Err(Failure::outside(Problem::new(what).hint("they stay queued; see `concert notice list --state queued`")))
+}
+
+pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
+    if let Some(address) = args.to.as_deref().filter(|address| !is_address(address)) {
+        return Err(Failure::usage(Problem::new(format!("`{address}` is not a mail address"))));
+    }
+    let settings = site.settings(LoadFor::Look)?;
+    super::super::runtime()?.block_on(async {
+        let site = Site::open_to_look(settings).await?;
+        let mut notices = Vec::new();
+        for id in &args.ids {
+            notices.push(need(&site, id).await?.0);
+        }
+        if args.all_failed {
+            let filter = NoticeFilter { state: Some("failed".into()), name: None, limit: 0 };
+            notices = site.store.records.notices(&filter).await?;
+        }
+        let mut refused = false;
+        let mut table = args.rows.table(&["id", "state", "reason"]);
+        for notice in &notices {
+            let again = match notice.state.as_str() {
+                "failed" | "no-contact" => {
+                    site.store.records.requeue_notice(&notice.id, args.to.as_deref(), wire::now()).await?
+                }
+                _ => false,
+            };
+            refused |= !again;
+            let (state, reason) = match (again, notice.state.as_str()) {
+                (true, _) => ("queued", ""),
+                (false, "no-contact") => ("no-contact", "it has nobody to go to; give --to ADDRESS"),
+                (false, "queued") => ("queued", "it is in the queue already; `concert notice send` sends it now"),
+                (false, state) => (state, "only notices that failed or had nobody to go to are tried again"),
+            };
+            table.row(&[json!(notice.id), json!(state), json!(reason)])?;
+        }
+        table.finish()?;
+        Ok(if refused { Exit::Bad } else { Exit::Done })
+    })
+}

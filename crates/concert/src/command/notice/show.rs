@@ -1,0 +1,223 @@
+//! One notice as it is or would be sent.
+
+use concert_model::{Problem, Time, json as event_json};
+use concert_pipeline::render::Item;
+use concert_store::Members;
+use concert_store::records::{NewNotice, Notice, NoticeFilter};
+use serde_json::{Value, json};
+
+use super::SiteArg;
+use crate::drive::{deliver, tell};
+use crate::print::{Format, List, Out, Rows, format_or_default, print_object};
+use crate::problems::{Exit, Failure};
+use crate::settings::LoadFor;
+use crate::wire::{self, Site};
+
+#[derive(clap::Args)]
+pub(super) struct ShowArgs {
+    /// The number of the notice.
+    id: String,
+    /// Print the exact bytes that are or will be sent, and nothing else.
+    #[arg(long)]
+    raw: bool,
+    #[command(flatten)]
+    rows: Rows,
+}
+
+#[derive(clap::Args)]
+pub(super) struct PreviewArgs {
+    /// Only this kind of notice, as named in the settings.
+    name: Option<String>,
+    /// Also print the text and the events of each.
+    #[arg(long)]
+    text: bool,
+    #[command(flatten)]
+    rows: Rows,
+}
+
+pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Look)?;
+    let runtime = super::super::runtime()?;
+    let site = runtime.block_on(Site::open_to_look(settings))?;
+    let (notice, members) = runtime.block_on(super::send::need(&site, &args.id))?;
+    let kept = runtime.block_on(site.store.records.notice_bytes(&notice.id))?;
+    if let (true, Some(bytes)) = (args.raw, &kept) {
+        return print_bytes(bytes);
+    }
+    let loaded = runtime.block_on(site.store.load(&[&members]))?;
+    let items = deliver::items(&loaded, &members);
+    let composed = deliver::compose(&site, &notice, &items);
+    if args.raw {
+        return print_bytes(&composed.map_err(|problem| problem.at(format!("notice {}", notice.id)))?.1);
+    }
+    let message = composed.as_ref().map(|(message, _)| message);
+    let mut fields = fields(&notice);
+    match message {
+        Ok(message) => fields.extend([
+            ("subject", json!(message.subject)),
+            ("text", json!(message.text)),
+            ("attachment", json!(message.payload.name)),
+        ]),
+        Err(problem) => fields.push(("not_composed", json!(problem.what))),
+    }
+    let shown = if args.rows.limit == 0 { items.len() } else { args.rows.limit };
+    print(format_or_default(args.rows.format), &fields, items.get(..shown).unwrap_or(&items))?;
+    Ok(Exit::Done)
+}
+
+fn fields(notice: &Notice) -> Vec<(&'static str, Value)> {
+    vec![
+        ("id", json!(notice.id)),
+        ("name", json!(notice.name)),
+        ("key", json!(notice.key)),
+        ("party", json!(notice.party)),
+        ("to", json!(notice.to)),
+        ("via", json!(notice.via)),
+        ("format", json!(notice.format)),
+        ("language", json!(notice.language)),
+        ("state", json!(notice.state)),
+        ("events", json!(notice.events)),
+        ("message_id", json!(notice.message_id)),
+        ("made", json!(notice.made.to_string())),
+        ("due", json!(notice.due.to_string())),
+        ("attempts", json!(notice.attempts)),
+        ("reason", json!(notice.reason)),
+        ("delivered_at", json!(notice.delivered_at.map(|time| time.to_string()))),
+    ]
+}
+
+/// What people see of an event; programs get all of it.
+const FEW: &[&str] =
+    &["event.id", "time.source", "classification.type", "source.ip", "source.port", "source.fqdn", "malware.name"];
+
+fn print(format: Format, fields: &[(&str, Value)], items: &[Item<'_>]) -> Result<(), Failure> {
+    let objects: Vec<Value> = items.iter().map(object).collect();
+    if format == Format::Table {
+        let row = |object: &Value| FEW.iter().map(|name| object.get(name).cloned().unwrap_or_default()).collect();
+        let told = List { name: "told", columns: FEW, rows: objects.iter().map(row).collect() };
+        return print_object(format, fields, &[told]);
+    }
+    let mut fields = fields.to_vec();
+    if format != Format::Csv {
+        fields.push(("told", Value::Array(objects)));
+    }
+    print_object(format, &fields, &[])
+}
+
+fn object(item: &Item<'_>) -> Value {
+    let ids = format!("{{\"event.id\":\"{}\",\"report.id\":\"{}\"", item.event.row().id, item.report);
+    let mut text = ids.into_bytes();
+    event_json::write_members(&item.event, &mut text);
+    text.push(b'}');
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+fn print_bytes(bytes: &[u8]) -> Result<Exit, Failure> {
+    let mut out = Out::stdout();
+    out.write(bytes)?;
+    out.finish()?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn preview(args: &PreviewArgs, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Look)?;
+    let runtime = super::super::runtime()?;
+    let site = runtime.block_on(Site::open_to_look(settings))?;
+    if let Some(name) = &args.name
+        && site.settings.notice(name).is_none()
+    {
+        let known: Vec<&str> = site.settings.notices.iter().map(|kind| kind.name.as_str()).collect();
+        let problem = Problem::new(format!("there is no notice `{name}` in the settings"));
+        return Err(Failure::usage(problem.hint(format!("notices here: {}", known.join(", ")))));
+    }
+    let to_go = runtime.block_on(to_go(&site, args.name.as_deref()))?;
+    if args.text {
+        for (notice, members) in to_go.iter().take(if args.rows.limit == 0 { usize::MAX } else { args.rows.limit }) {
+            let loaded = runtime.block_on(site.store.load(&[members]))?;
+            if !print_text(&site, notice, &deliver::items(&loaded, members))? {
+                break;
+            }
+        }
+        return Ok(Exit::Done);
+    }
+    let mut table = args.rows.table(&["id", "name", "key", "to", "via", "state", "events", "due"]);
+    for (notice, _) in &to_go {
+        let id = if notice.id == NOT_YET { Value::Null } else { json!(notice.id) };
+        let row = [
+            id,
+            json!(notice.name),
+            json!(notice.key),
+            json!(notice.to),
+            json!(notice.via),
+            json!(notice.state),
+            json!(notice.events),
+            json!(notice.due.to_string()),
+        ];
+        if !table.row(&row)? {
+            break;
+        }
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}
+
+/// Number of a notice that is not made yet.
+const NOT_YET: &str = "not-yet";
+
+/// Everything that would go out if it were due now: what is gathered, then what is queued.
+async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<(Notice, Members)>, Failure> {
+    let mut to_go = Vec::new();
+    for (index, kind) in site.settings.notices.iter().enumerate() {
+        if name.is_none_or(|name| name == kind.name) {
+            let (waiting, due) = tell::waiting(site, index).await?;
+            to_go.extend(waiting.into_iter().map(|new| not_yet(site, new, due)));
+        }
+    }
+    let filter = NoticeFilter { state: Some("queued".into()), name: name.map(str::to_owned), limit: 0 };
+    for notice in site.store.records.notices(&filter).await? {
+        if let Some(found) = site.store.records.notice(&notice.id).await? {
+            to_go.push(found);
+        }
+    }
+    Ok(to_go)
+}
+
+fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
+    let notice = Notice {
+        id: NOT_YET.to_owned(),
+        name: new.name,
+        key: new.key,
+        party: new.party,
+        to: new.recipient,
+        via: new.via,
+        format: new.format,
+        language: new.language,
+        state: if new.state == "queued" { "waiting".to_owned() } else { new.state.to_owned() },
+        events: new.members.len(),
+        message_id: format!("{NOT_YET}@{}", site.domain()),
+        made: wire::now(),
+        due,
+        attempts: 0,
+        reason: String::new(),
+        delivered_at: None,
+    };
+    (notice, new.members)
+}
+
+/// Says whether anybody still reads.
+fn print_text(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<bool, Failure> {
+    let mut out = Out::stdout();
+    let head = format!("== {} ({}), {} events, via {}\n", notice.name, notice.key, notice.events, notice.via);
+    out.write(head.as_bytes())?;
+    match deliver::compose(site, notice, items) {
+        Ok((message, _)) => {
+            let to = message.to.join(", ");
+            out.write(format!("To: {to}\nSubject: {}\n\n{}\n", message.subject, message.text).as_bytes())?;
+            out.write(&message.payload.bytes)?;
+            out.write(b"\n")?;
+        }
+        Err(problem) => out.write(format!("cannot be composed: {}\n\n", problem.what).as_bytes())?,
+    }
+    out.finish()?;
+    Ok(!out.is_closed())
+}

@@ -1,0 +1,142 @@
+//! `concert verify`: whether everything that is stored is still as it was written.
+//!
+//! Reads the archive, the event files, the journal and the records, and changes nothing. Safe beside
+//! `concert run`: what is merged or removed meanwhile is not a difference.
+
+use std::collections::HashSet;
+use std::io::Write;
+
+use concert_model::Problem;
+use concert_store::Store;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::SiteArg;
+use crate::print::AllRows;
+use crate::problems::{Exit, Failure};
+
+/// Re-check everything that is stored. Exits with 1 when something differs.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert verify --site /srv/cert\n  concert verify --format json")]
+pub(super) struct Args {
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+/// Differences told at most; a lost disk has one for each file.
+const DIFFERENCES_MAX: usize = 10_000;
+
+/// Something that is not as it was written.
+struct Difference {
+    /// `records`, `archive`, `events`, `sightings` or `journal`.
+    what: &'static str,
+    problem: Problem,
+}
+
+/// What was looked at.
+#[derive(Default)]
+struct Checked {
+    reports: u64,
+    files: u64,
+    journal: u64,
+    bytes: u64,
+    differences: Vec<Difference>,
+}
+
+impl Checked {
+    fn add(&mut self, what: &'static str, result: Result<u64, Problem>) {
+        match result {
+            Ok(bytes) => self.bytes += bytes,
+            Err(problem) => self.differ(what, problem),
+        }
+    }
+
+    fn differ(&mut self, what: &'static str, problem: Problem) {
+        if self.differences.len() < DIFFERENCES_MAX {
+            self.differences.push(Difference { what, problem });
+        }
+    }
+}
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    let runtime = super::runtime()?;
+    let store = runtime.block_on(super::events::open(site))?;
+    let mut checked = Checked::default();
+    for line in runtime.block_on(store.records.check())? {
+        checked.differ("records", Problem::new(line).at(store.data().join("records.sqlite").display().to_string()));
+    }
+    runtime.block_on(archive(&store, &mut checked))?;
+    runtime.block_on(files(&store, "events", &mut checked))?;
+    runtime.block_on(files(&store, "sightings", &mut checked))?;
+    let (journal, problems) = runtime.block_on(store.verify_journal())?;
+    checked.journal = journal;
+    for problem in problems {
+        checked.differ("journal", problem);
+    }
+    print(args, &checked)
+}
+
+async fn archive(store: &Store, checked: &mut Checked) -> Result<(), Failure> {
+    let contents = store.records.archived().await?;
+    let bar = bar("raw reports", contents.len());
+    let mut wrong: Vec<([u8; 32], Problem)> = Vec::new();
+    for content in &contents {
+        bar.inc(1);
+        checked.reports += 1;
+        match store.archive.verify(content) {
+            Ok(bytes) => checked.bytes += bytes,
+            Err(problem) => wrong.push((*content, problem)),
+        }
+    }
+    bar.finish_and_clear();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    // Retention may have taken some while this looked.
+    let still: HashSet<[u8; 32]> = store.records.archived().await?.into_iter().collect();
+    for (_, problem) in wrong.into_iter().filter(|(content, _)| still.contains(content)) {
+        checked.differ("archive", problem);
+    }
+    Ok(())
+}
+
+async fn files(store: &Store, kind: &'static str, checked: &mut Checked) -> Result<(), Failure> {
+    let segments = store.segments(kind, 0).await?;
+    let bar = bar(if kind == "events" { "event files" } else { "sighting files" }, segments.len());
+    for segment in &segments {
+        bar.inc(1);
+        checked.files += 1;
+        checked.add(kind, store.verify_file(kind, segment).await);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Shown on terminals only.
+fn bar(what: &'static str, length: usize) -> ProgressBar {
+    let bar = ProgressBar::new(length as u64).with_message(what);
+    match ProgressStyle::with_template("{msg:16} {bar:40} {pos}/{len}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn print(args: &Args, checked: &Checked) -> Result<Exit, Failure> {
+    let mut table = args.rows.table(&["what", "place", "difference"]);
+    for Difference { what, problem } in &checked.differences {
+        table.row(&[json!(what), json!(problem.place), json!(problem.what)])?;
+    }
+    table.finish()?;
+    let Checked { reports, files, journal, bytes, differences } = checked;
+    let looked = format!("{reports} raw reports, {files} event files, {journal} journal events, {bytes} bytes");
+    let said = match differences.first() {
+        None => format!("checked {looked}: no difference\n"),
+        Some(Difference { problem, .. }) => {
+            let number = differences.len();
+            format!("checked {looked}: {number} differences, the first is {}: {}\n", problem.place, problem.what)
+        }
+    };
+    // A closed standard error leaves nobody to tell.
+    std::io::stderr().write_all(said.as_bytes()).ok();
+    Ok(if differences.is_empty() { Exit::Done } else { Exit::Bad })
+}
