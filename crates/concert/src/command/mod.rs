@@ -2,8 +2,8 @@
 //!
 //! A command prints to standard output only what was asked for; everything else goes to standard
 //! error. To add one: write its file after the model of `check.rs` (settings and rows) or `init.rs`
-//! (neither), add its `mod` line, its variant of [`Command`] with the one-line help, and its arm in
-//! [`run`].
+//! (neither), add its `mod` line, its variant of `Command` with the one-line help, and its arm in
+//! `run`.
 
 mod check;
 mod completions;
@@ -21,6 +21,7 @@ mod verify;
 mod who;
 
 use std::fs::{File, OpenOptions};
+use std::io::IsTerminal;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -164,7 +165,11 @@ fn start_log(site: &SiteArg) {
         .with_env_var("CONCERT_LOG")
         .try_from_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second start (in tests) keeps the first log.
     match site.log_format {
         LogFormat::Text => builder.try_init().ok(),

@@ -178,7 +178,11 @@ fn parse<W: Write>(how: &How, file: File, receipt: &Receipt, out: &RefCell<Out<W
         batch
     };
     let mut reject = |reject: Reject| {
-        // A closed standard error leaves nobody to tell.
+        // What is cut because nobody reads the events is no fault of the report. A closed standard error
+        // leaves nobody to tell.
+        if stop.get() {
+            return;
+        }
         std::io::stderr().write_all(&reject_line(&reject)).ok();
     };
     let mut stage = |_: &mut OpenEvent<'_>| true;
