@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod drive;
+pub mod pages;
 pub mod print;
 pub mod problems;
 pub mod settings;

@@ -8,6 +8,7 @@ use concert_model::{Problem, Time};
 use concert_pipeline::enrich::{Constituents, Lookup, Ranges, What};
 use concert_store::Store;
 
+use crate::drive::live::{self, Live};
 use crate::drive::tell::Kind;
 use crate::problems::Failure;
 use crate::settings::Settings;
@@ -26,6 +27,8 @@ pub struct Site {
     pub lookup_marks: Vec<(PathBuf, u64, SystemTime)>,
     /// Who this site answers for, and the import it comes from.
     constituents: RwLock<(u64, Arc<Constituents>)>,
+    /// Where new events are sent for those who listen.
+    pub live: Live,
 }
 
 /// The present moment. The one place where the program asks the system for it.
@@ -41,7 +44,7 @@ impl Site {
         let lookup = load_lookup(&settings);
         let kinds = settings.notices.iter().map(Kind::new).collect();
         let constituents = RwLock::new(load_constituents(&store).await.map_err(Failure::outside)?);
-        Ok(Self { settings, store, lookup, kinds, lookup_marks, constituents })
+        Ok(Self { settings, store, lookup, kinds, lookup_marks, constituents, live: live::new() })
     }
 
     /// Who this site answers for.

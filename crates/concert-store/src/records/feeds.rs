@@ -176,6 +176,27 @@ impl Records {
             .collect())
     }
 
+    /// Events of each feed in each span of 24 hours that ends with the hour `until`: how many spans
+    /// back (0 for the last), and how many events. Spans without any report are not there.
+    pub async fn feed_days(&self, until: i64, days: i64) -> Result<BTreeMap<String, BTreeMap<i64, u64>>, Problem> {
+        let rows = sqlx::query(
+            "SELECT feed, (?1 - hour) / 24 AS back, sum(events) AS events FROM hour
+             WHERE hour <= ?1 AND hour > ?1 - 24 * ?2 GROUP BY feed, back",
+        )
+        .bind(until)
+        .bind(days)
+        .fetch_all(self.pool())
+        .await
+        .map_err(trouble)?;
+        let mut found: BTreeMap<String, BTreeMap<i64, u64>> = BTreeMap::new();
+        for row in &rows {
+            let number = |name: &str| row.try_get::<i64, _>(name).unwrap_or(0);
+            let feed: String = row.try_get("feed").unwrap_or_default();
+            found.entry(feed).or_default().insert(number("back"), number("events").cast_unsigned());
+        }
+        Ok(found)
+    }
+
     /// What came in each hour from one on, over all feeds.
     pub async fn hours(&self, since: i64) -> Result<Vec<Hour>, Problem> {
         let rows = sqlx::query(

@@ -132,6 +132,18 @@ impl Records {
         Ok(rows.iter().map(notice).collect())
     }
 
+    /// Notices made before the one with this number, newest first.
+    pub async fn notices_before(&self, id: &str, limit: u32) -> Result<Vec<Notice>, Problem> {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
+        query
+            .push(LISTED)
+            .push(" FROM notice WHERE seq < (SELECT seq FROM notice WHERE id = ")
+            .push_bind(id.to_owned());
+        query.push(") ORDER BY seq DESC LIMIT ").push_bind(limit);
+        let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.iter().map(notice).collect())
+    }
+
     /// How many notices are in each state.
     pub async fn notice_states(&self) -> Result<Vec<(String, u64)>, Problem> {
         let rows = sqlx::query("SELECT state, count(*) AS count FROM notice GROUP BY state ORDER BY state")

@@ -16,6 +16,7 @@ mod man;
 mod notice;
 mod parse;
 mod run;
+mod serve;
 mod settings;
 mod verify;
 mod who;
@@ -95,6 +96,8 @@ enum Command {
     Parse(parse::Args),
     /// Collect, process and deliver, until told to stop
     Run(run::Args),
+    /// Run, with the pages and the API
+    Serve(serve::Args),
     /// Take files in as reports of a feed
     Ingest(ingest::Args),
     /// Show the events of the store, or count them
@@ -122,6 +125,7 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Settings(args) => settings::run(&args, site),
         Command::Parse(args) => parse::run(&args, site),
         Command::Run(args) => self::run::run(&args, site),
+        Command::Serve(args) => serve::run(&args, site),
         Command::Ingest(args) => ingest::run(&args, site),
         Command::Events(args) => events::run(&args, site),
         Command::Contact(args) => contact::run(&args, site),

@@ -5,6 +5,7 @@
 
 pub mod deliver;
 pub mod intake;
+pub mod live;
 pub mod process;
 mod responsible;
 pub mod tell;
@@ -80,8 +81,15 @@ impl Worker {
             }
         };
         let work = Work { id: report.id, receipt: &report.receipt, new: None };
+        let above = handle.block_on(site.store.last_batch())?;
         let counts = process(site, &mut self.writer, &mut self.teller, feed, &work, &mut *source, || Ok(()))?;
         tell_of(&report.receipt.feed, &counts);
+        if counts.events > 0
+            && site.live.receiver_count() > 0
+            && let Err(problem) = handle.block_on(live::send(site, report.id, above))
+        {
+            tracing::warn!("listeners miss events: {problem}");
+        }
         Ok(())
     }
 

@@ -1,0 +1,69 @@
+//! `concert serve`: everything `run` does, with the pages and the API.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use concert_model::Problem;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::SiteArg;
+use crate::drive::{self, intake::Keeper};
+use crate::pages::Pages;
+use crate::problems::{Exit, Failure};
+use crate::settings::{LoadFor, Settings};
+use crate::wire::Site;
+
+/// Collect, process and deliver, and answer requests for the pages and the API, until told to stop.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert serve --site /srv/cert\n  concert serve    (the site in this folder)")]
+pub(super) struct Args {}
+
+pub(super) fn run(_: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Run)?;
+    super::runtime()?.block_on(async {
+        let listener = listen(&settings).await?;
+        let site = Arc::new(Site::open(settings).await?);
+        let keeper = Keeper::new(site.store.clone());
+        let stop = CancellationToken::new();
+        tokio::spawn(super::run::cancel_when_told(stop.clone()));
+        if let Ok(address) = listener.local_addr() {
+            // A closed standard error leaves nobody to tell.
+            writeln!(std::io::stderr(), "pages and API at http://{address}/").ok();
+        }
+        work_and_serve(site, keeper, listener, stop).await
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Takes the address before anything else is opened: a second program on it is the usual mistake.
+async fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
+    let address = settings.serve.listen;
+    TcpListener::bind(address).await.map_err(|error| {
+        let problem = Problem::new(format!("cannot listen on {address}: {error}"));
+        Failure::outside(problem.hint("is another program there? choose another `listen` in [serve]"))
+    })
+}
+
+/// Works on the site and answers requests until `stop`. When one of both ends in trouble, so does the
+/// other, in order.
+pub(super) async fn work_and_serve(
+    site: Arc<Site>,
+    keeper: Arc<Keeper>,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let options = site.settings.serve.options.clone();
+    let pages = Pages::new(Arc::clone(&site), Arc::clone(&keeper));
+    // Dropped when either part ends, which stops the other.
+    let work = async {
+        let _ends = stop.clone().drop_guard();
+        drive::run(site, keeper, stop.clone()).await
+    };
+    let serve = async {
+        let _ends = stop.clone().drop_guard();
+        concert_server::serve(listener, pages, options, stop.cancelled()).await.map_err(Failure::outside)
+    };
+    let (worked, served) = tokio::join!(work, serve);
+    worked.and(served)
+}

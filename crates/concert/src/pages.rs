@@ -1,0 +1,284 @@
+//! What the pages and the API see of a site: its settings, its records and its events.
+//!
+//! Answers are made when they are asked for; nothing is kept here besides which site is in force.
+
+mod overview;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use concert_model::{Origin, Problem, Receipt, Time};
+use concert_pipeline::condition::Condition;
+use concert_server::site::{
+    Feed, Metric, NewEvent, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice,
+};
+use concert_store::events::read::Bounds;
+use concert_store::records::{Notice, NoticeFilter};
+use concert_transport::{Body, Kept};
+use tokio::sync::broadcast;
+
+use crate::drive::intake::Keeper;
+use crate::drive::{deliver, live};
+use crate::settings::Collect;
+use crate::wire;
+
+/// How long a look whether the records can be written may take.
+const READY_MAX: Duration = Duration::from_secs(5);
+/// A sender whose report cannot be kept may come back after so many seconds.
+const BUSY_SECONDS: u64 = 60;
+/// Batches looked at first when events are listed; each further look takes sixteen times as many.
+const BATCHES_FIRST: u64 = 64;
+
+/// The pages of a site.
+pub struct Pages {
+    site: RwLock<Arc<wire::Site>>,
+    keeper: Arc<Keeper>,
+    live: live::Live,
+    /// Tells pushes apart that come in the same moment.
+    pushes: AtomicU64,
+}
+
+impl Pages {
+    /// Pages over a site whose pushed reports go to this intake.
+    pub fn new(site: Arc<wire::Site>, keeper: Arc<Keeper>) -> Arc<Self> {
+        let live = site.live.clone();
+        Arc::new(Self { site: RwLock::new(site), keeper, live, pushes: AtomicU64::new(0) })
+    }
+
+    /// Takes up changed settings. Listeners keep hearing new events.
+    pub fn replace(&self, site: Arc<wire::Site>) {
+        *self.site.write().unwrap_or_else(PoisonError::into_inner) = site;
+    }
+
+    fn site(&self) -> Arc<wire::Site> {
+        Arc::clone(&self.site.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Trouble of the site itself: for its log, not for the caller.
+fn failed(problem: Problem) -> Refusal {
+    Refusal::Failed(problem.to_string())
+}
+
+#[async_trait]
+impl Site for Pages {
+    fn now(&self) -> Time {
+        wire::now()
+    }
+
+    async fn overview(&self) -> Result<Overview, Refusal> {
+        overview::overview(&self.site()).await.map_err(failed)
+    }
+
+    async fn feeds(&self) -> Result<Vec<Feed>, Refusal> {
+        overview::feeds(&self.site(), wire::now()).await.map_err(failed)
+    }
+
+    async fn notices(&self, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
+        let records = &self.site().store.records;
+        let limit = u32::try_from(slice.limit).unwrap_or(u32::MAX).saturating_add(1);
+        let found = match &slice.cursor {
+            Some(id) => records.notices_before(id, limit).await,
+            None => records.notices(&NoticeFilter { limit: u64::from(limit), ..NoticeFilter::default() }).await,
+        };
+        let mut rows: Vec<NoticeRow> = found.map_err(failed)?.into_iter().map(notice_row).collect();
+        let more = rows.len() > slice.limit;
+        rows.truncate(slice.limit);
+        let next = rows.last().filter(|_| more).map(|row| row.id.clone());
+        Ok(Page { rows, next })
+    }
+
+    async fn notice(&self, id: &str) -> Result<Option<NoticeText>, Refusal> {
+        let site = self.site();
+        let Some((notice, members)) = site.store.records.notice(id).await.map_err(failed)? else { return Ok(None) };
+        let bytes = match site.store.records.notice_bytes(id).await.map_err(failed)? {
+            Some(bytes) => bytes,
+            // Before the first attempt: what would be sent now.
+            None => {
+                let loaded = site.store.load(&[&members]).await.map_err(failed)?;
+                let items = deliver::items(&loaded, &members);
+                deliver::compose(&site, &notice, &items).map(|(_, bytes)| bytes).unwrap_or_default()
+            }
+        };
+        Ok(Some(NoticeText { row: notice_row(notice), bytes }))
+    }
+
+    async fn admit(&self, feed: &str, token: &str) -> Option<u64> {
+        let site = self.site();
+        let Collect::Push(wanted) = &site.settings.feed(feed)?.collect else { return None };
+        concert_server::same_secret(token, wanted.reveal()).then_some(site.settings.limits.report)
+    }
+
+    async fn push(&self, push: Push) -> Result<Pushed, Refusal> {
+        let now = wire::now();
+        let key = push.idempotency_key.unwrap_or_else(|| {
+            let count = self.pushes.fetch_add(1, Ordering::Relaxed);
+            format!("{now} {} {count}", now.0)
+        });
+        let receipt = Receipt {
+            feed: push.feed,
+            origin: Origin::Push(key),
+            received: now,
+            sender: String::new(),
+            file_name: push.file_name,
+            url: String::new(),
+            media_type: push.media_type,
+        };
+        match self.keeper.keep_report(receipt, Body::Bytes(push.body)).await {
+            Ok((id, Kept::New)) => Ok(Pushed::New(id.to_string())),
+            Ok((id, Kept::Known)) => Ok(Pushed::Known(id.to_string())),
+            Err(why) => {
+                tracing::error!("a pushed report is refused: {why}");
+                Err(Refusal::Busy("the report cannot be kept now".to_owned(), BUSY_SECONDS))
+            }
+        }
+    }
+
+    async fn events(&self, condition: Option<String>, slice: Slice) -> Result<Page<String>, Refusal> {
+        let condition = condition.map(|text| Condition::compile(&text).map_err(|mistakes| wrong(&mistakes)));
+        let condition = condition.transpose()?;
+        let cursor = slice.cursor.as_deref().map(|text| place(text).ok_or_else(wrong_cursor)).transpose()?;
+        let site = self.site();
+        // Files are read on the thread that asks, which must not be one of those that serve.
+        let handle = tokio::runtime::Handle::current();
+        let reading = tokio::task::spawn_blocking(move || {
+            handle.block_on(newest(&site, condition.as_ref(), cursor, slice.limit))
+        });
+        reading.await.map_err(|error| Refusal::Failed(error.to_string()))?.map_err(failed)
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Arc<NewEvent>> {
+        self.live.subscribe()
+    }
+
+    async fn ready(&self) -> Result<(), String> {
+        let site = self.site();
+        match tokio::time::timeout(READY_MAX, site.store.records.change()).await {
+            // Given back unused: that it can be had is all that is asked.
+            Ok(Ok(change)) => {
+                drop(change);
+                Ok(())
+            }
+            Ok(Err(problem)) => Err(problem.what),
+            Err(_) => Err("the records are busy".to_owned()),
+        }
+    }
+
+    async fn metrics(&self) -> Vec<Metric> {
+        let site = self.site();
+        let Ok(counts) = site.store.records.feed_counts().await else { return Vec::new() };
+        let of = |pick: fn(&concert_store::records::FeedCounts) -> u64| {
+            let values = counts.iter().map(|(feed, counts)| {
+                let number = u32::try_from(pick(counts)).unwrap_or(u32::MAX);
+                (vec![("feed", feed.clone())], f64::from(number))
+            });
+            values.collect()
+        };
+        vec![
+            Metric {
+                name: "concert_reports_waiting",
+                about: "Reports kept and not yet processed.",
+                counter: false,
+                values: of(|counts| counts.waiting),
+            },
+            Metric {
+                name: "concert_reports_failed",
+                about: "Reports that could not be processed at all.",
+                counter: false,
+                values: of(|counts| counts.failed),
+            },
+        ]
+    }
+}
+
+fn notice_row(notice: Notice) -> NoticeRow {
+    NoticeRow {
+        id: notice.id,
+        name: notice.name,
+        key: notice.key,
+        to: notice.to,
+        via: notice.via,
+        due: (notice.state != "delivered").then_some(notice.due),
+        state: notice.state,
+        events: notice.events,
+        message_id: notice.message_id,
+        delivered_at: notice.delivered_at,
+        reason: notice.reason,
+    }
+}
+
+fn wrong(mistakes: &[(usize, Problem)]) -> Refusal {
+    let texts = mistakes.iter().map(|(offset, problem)| match problem.hint.as_str() {
+        "" => format!("character {}: {}", offset + 1, problem.what),
+        hint => format!("character {}: {} ({hint})", offset + 1, problem.what),
+    });
+    Refusal::Wrong(format!("the condition is wrong: {}", texts.collect::<Vec<_>>().join("; ")))
+}
+
+fn wrong_cursor() -> Refusal {
+    Refusal::Wrong("the cursor is none that was given by a part before".to_owned())
+}
+
+/// A place in the order of all events: batch and row, `17.3`.
+fn place(text: &str) -> Option<(u64, u32)> {
+    let (batch, row) = text.split_once('.')?;
+    Some((batch.parse().ok()?, row.parse().ok()?))
+}
+
+/// Events before a place for which a condition holds, newest first.
+async fn newest(
+    site: &wire::Site,
+    condition: Option<&Condition>,
+    before: Option<(u64, u32)>,
+    limit: usize,
+) -> Result<Page<String>, Problem> {
+    let before = match before {
+        Some(before) => before,
+        None => (site.store.last_batch().await?.saturating_add(1), 0),
+    };
+    let bounds = condition.map(bounds).unwrap_or_default();
+    let mut batches = BATCHES_FIRST;
+    loop {
+        let above = before.0.saturating_sub(batches);
+        let mut found: BTreeMap<(u64, u32), String> = BTreeMap::new();
+        site.store
+            .scan(&bounds, above, &mut |page| {
+                for stored in page.iter() {
+                    let place = (stored.batch, stored.row);
+                    let lowest = found.first_key_value().filter(|_| found.len() > limit).map(|(place, _)| *place);
+                    let wanted = stored.batch > above && place < before && lowest.is_none_or(|lowest| place > lowest);
+                    if wanted && condition.is_none_or(|condition| condition.holds(&stored.event)) {
+                        found.insert(place, live::object(&stored));
+                    }
+                    // One more than asked for says whether there is a next part.
+                    if found.len() > limit.saturating_add(1) {
+                        found.pop_first();
+                    }
+                }
+                true
+            })
+            .await?;
+        if found.len() <= limit && above > 0 {
+            batches = batches.saturating_mul(16);
+            continue;
+        }
+        let more = found.len() > limit;
+        let rows: Vec<((u64, u32), String)> = found.into_iter().rev().take(limit).collect();
+        let next = rows.last().filter(|_| more).map(|((batch, row), _)| format!("{batch}.{row}"));
+        return Ok(Page { rows: rows.into_iter().map(|(_, row)| row).collect(), next });
+    }
+}
+
+/// What the store may leave out because the condition cannot hold for it.
+fn bounds(condition: &Condition) -> Bounds {
+    let known = condition.bounds();
+    Bounds {
+        asns: known.asns.map(|asns| asns.into_iter().map(i64::from).collect()),
+        since: known.time_source.from,
+        until: known.time_source.until.map(|until| Time(until.0.saturating_add(1))),
+        ..Bounds::default()
+    }
+}

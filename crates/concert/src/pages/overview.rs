@@ -1,0 +1,152 @@
+//! The overview: every feed with its health, the last two days by the hour, what went wrong lately.
+
+use std::collections::BTreeMap;
+
+use concert_model::{Problem, Time};
+use concert_server::site::{Feed, FeedState, GapRow, Hour, NoticeCounts, Overview, RejectRow};
+use concert_store::records::NoticeFilter;
+
+use super::notice_row;
+use crate::settings::Expect;
+use crate::wire::{self, Site};
+
+/// Hours shown.
+const HOURS: i64 = 48;
+/// Rejects and notices shown.
+const ROWS: u32 = 20;
+/// Gaps shown.
+const GAPS: u32 = 10;
+/// What is usual is learned from so many days, once there are at least so many.
+const DAYS_LEARNED: i64 = 15;
+const DAYS_NEEDED: usize = 7;
+
+/// Everything the overview page shows.
+pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
+    let (now, records) = (wire::now(), &site.store.records);
+    let rejects = records.rejects("", ROWS).await?.into_iter().map(|(feed, time, reject)| RejectRow {
+        time,
+        feed,
+        report: String::new(),
+        part: reject.part,
+        line: reject.line,
+        field: reject.field,
+        reason: reject.reason,
+    });
+    let filter = NoticeFilter { limit: u64::from(ROWS), ..NoticeFilter::default() };
+    let notices = records.notices(&filter).await?.into_iter().map(notice_row);
+    let gaps = records.gaps(GAPS).await?;
+    Ok(Overview {
+        site: site.settings.site.name.clone(),
+        zone: site.settings.site.time_zone.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        feeds: feeds(site, now).await?,
+        hours: hours(site, now).await?,
+        rejects: rejects.collect(),
+        notices: notices.collect(),
+        notice_counts: notice_counts(site).await?,
+        gaps: gaps.into_iter().map(|(feed, from, to, reason)| GapRow { feed, from, to, reason }).collect(),
+    })
+}
+
+/// Every feed, in the order of the settings.
+pub(super) async fn feeds(site: &Site, now: Time) -> Result<Vec<Feed>, Problem> {
+    let records = &site.store.records;
+    let (health, counts) = (records.feed_health().await?, records.feed_counts().await?);
+    let days = records.feed_days(now.seconds().div_euclid(3600), DAYS_LEARNED).await?;
+    let feeds = site.settings.feeds.iter().map(|feed| {
+        let health = health.get(&feed.name).cloned().unwrap_or_default();
+        let counts = counts.get(&feed.name).copied().unwrap_or_default();
+        let days = days.get(&feed.name);
+        let last_good = health.last_good.max(counts.last_report);
+        let trouble = health.last_error.is_some_and(|error| last_good.is_none_or(|good| good < error));
+        let state = match (trouble, last_good) {
+            (true, _) => FeedState::Trouble,
+            (false, Some(_)) => FeedState::Good,
+            (false, None) => FeedState::Waiting,
+        };
+        let stale_after = i64::try_from(feed.stale_after.as_secs()).unwrap_or(i64::MAX);
+        let quiet_since = counts.last_report.map(|last| last.seconds().saturating_add(stale_after));
+        Feed {
+            name: feed.name.clone(),
+            collector: feed.collect.kind().to_owned(),
+            parser: feed.parser_name.clone(),
+            state,
+            last_good,
+            last_error: trouble.then_some(health.error),
+            reports: counts.reports,
+            events: counts.counts.events,
+            duplicates: counts.counts.duplicates,
+            rejects: counts.counts.rejects,
+            events_day: days.and_then(|days| days.get(&0)).copied().unwrap_or(0),
+            expected_day: feed.expect.map(a_day).or_else(|| days.and_then(usual)),
+            stale: quiet_since.is_some_and(|until| until < now.seconds()),
+        }
+    });
+    Ok(feeds.collect())
+}
+
+/// What the settings expect, for a day.
+fn a_day(expect: Expect) -> (u64, u64) {
+    let every = expect.every.as_secs().max(1);
+    let scaled = |count: u64| u64::try_from(u128::from(count) * 86_400 / u128::from(every)).unwrap_or(u64::MAX);
+    (scaled(expect.at_least), scaled(expect.at_most))
+}
+
+/// The lowest and the highest of the days before this one.
+fn usual(days: &BTreeMap<i64, u64>) -> Option<(u64, u64)> {
+    let before = || days.range(1..).map(|(_, events)| *events);
+    (before().count() >= DAYS_NEEDED).then_some(())?;
+    Some((before().min()?, before().max()?))
+}
+
+/// The last hours, also those in which nothing came.
+async fn hours(site: &Site, now: Time) -> Result<Vec<Hour>, Problem> {
+    let last = now.seconds().div_euclid(3600);
+    let found = site.store.records.hours(last - HOURS + 1).await?;
+    let mut hours = BTreeMap::new();
+    for hour in last - HOURS + 1..=last {
+        hours.insert(hour, Hour { start: Time(hour * 3_600_000_000), events: 0, rejects: 0 });
+    }
+    for some in found {
+        if let Some(hour) = hours.get_mut(&some.hour) {
+            (hour.events, hour.rejects) = (some.events, some.rejects);
+        }
+    }
+    Ok(hours.into_values().collect())
+}
+
+async fn notice_counts(site: &Site) -> Result<NoticeCounts, Problem> {
+    let mut counts = NoticeCounts::default();
+    for (state, count) in site.store.records.notice_states().await? {
+        match state.as_str() {
+            "waiting" => counts.waiting = count,
+            "queued" => counts.queued = count,
+            "delivered" => counts.delivered = count,
+            "failed" => counts.failed = count,
+            "no-contact" => counts.no_contact = count,
+            state => tracing::warn!(state, "notices in a state that is not known"),
+        }
+    }
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_is_usual_is_said_only_when_enough_is_known() {
+        let few: BTreeMap<i64, u64> = (0..7).map(|back| (back, 10)).collect();
+        assert_eq!(usual(&few), None);
+        let many: BTreeMap<i64, u64> = (0..9).map(|back| (back, 100 - 10 * u64::try_from(back).unwrap())).collect();
+        assert_eq!(usual(&many), Some((20, 90)));
+    }
+
+    #[test]
+    fn what_is_expected_is_told_for_a_day() {
+        let expect = Expect { at_least: 2, at_most: 10, every: Duration::from_secs(3600) };
+        assert_eq!(a_day(expect), (48, 240));
+    }
+}
