@@ -14,9 +14,10 @@ const PEERS: &[(&str, &str)] = &[
 
 /// Installs what is missing. Never fails: tests say what they skip.
 pub(crate) fn install() -> Result<(), String> {
+    install_duckdb();
     let missing: Vec<&str> = PEERS.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
-        say("all peers are installed");
+        say("all Debian packages are installed");
         return Ok(());
     }
     if !has("apt-get") || !is_root() {
@@ -34,6 +35,17 @@ pub(crate) fn install() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// `concert sql` runs DuckDB, which Debian does not have.
+fn install_duckdb() {
+    if has("duckdb") || !has("pip") || !is_root() {
+        return;
+    }
+    let args = ["install", "--quiet", "--root-user-action=ignore", "--break-system-packages", "duckdb-cli"];
+    if let Err(why) = call("pip", &args, &[]) {
+        say(&format!("duckdb is not installed: {why}"));
+    }
 }
 
 fn is_root() -> bool {
