@@ -42,6 +42,21 @@ impl Site {
         let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
         let lookup_marks = marks(&settings);
         let lookup = load_lookup(&settings);
+        Self::join(settings, store, lookup, lookup_marks).await
+    }
+
+    /// Opens the store for commands that process no reports and so need no data about addresses.
+    pub async fn open_to_look(settings: Settings) -> Result<Self, Failure> {
+        let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
+        Self::join(settings, store, Lookup::new(None, None), Vec::new()).await
+    }
+
+    async fn join(
+        settings: Settings,
+        store: Store,
+        lookup: Lookup,
+        lookup_marks: Vec<(PathBuf, u64, SystemTime)>,
+    ) -> Result<Self, Failure> {
         let kinds = settings.notices.iter().map(Kind::new).collect();
         let constituents = RwLock::new(load_constituents(&store).await.map_err(Failure::outside)?);
         Ok(Self { settings, store, lookup, kinds, lookup_marks, constituents, live: live::new() })
@@ -62,14 +77,6 @@ impl Site {
         let fresh = load_constituents(&self.store).await?;
         *self.constituents.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(true)
-    }
-
-    /// Opens the store for commands that process no reports and so need no data about addresses.
-    pub async fn open_to_look(settings: Settings) -> Result<Self, Failure> {
-        let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
-        let kinds = settings.notices.iter().map(Kind::new).collect();
-        let constituents = RwLock::new(load_constituents(&store).await.map_err(Failure::outside)?);
-        Ok(Self { settings, store, lookup: Lookup::new(None, None), kinds, lookup_marks: Vec::new(), constituents })
     }
 
     /// The domain of Message-IDs: that of the site's address.

@@ -1,0 +1,193 @@
+//! `concert sql`: the installed DuckDB over the event files, as one view `events`.
+//!
+//! The view has every field of the data format, `event.id`, `report.id` and `problem` as text, `line`,
+//! `batch`, `row`, and `extra` as one JSON text. Times are in UTC. Repeats of events are not in it;
+//! `concert events` joins them. DuckDB is not part of Concert: the program `duckdb` is used, else the
+//! Python module of that name.
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use concert_model::field::Kind;
+use concert_model::{Field, Problem};
+
+use super::SiteArg;
+use crate::print::{AllRows, Format, Out, format_or_default};
+use crate::problems::{Exit, Failure, outside};
+
+/// Ask the event files anything, in SQL, with the installed DuckDB. Names with dots are written in
+/// double quotes.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert sql 'SELECT \"source.asn\", count(*) FROM events GROUP BY 1 ORDER BY 2 DESC LIMIT 10'\n  concert sql --print-view > view.sql && duckdb -init view.sql"
+)]
+pub(super) struct Args {
+    /// The query.
+    #[arg(required_unless_present = "print_view")]
+    query: Option<String>,
+    /// Print the SQL that makes the view, for use in other programs. Events that are not in files yet
+    /// are written beside them, as of now.
+    #[arg(long, conflicts_with = "query")]
+    print_view: bool,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+/// Said by the Python below when it has no DuckDB.
+const NO_MODULE: i32 = 86;
+/// Arguments: file with the view, query, format.
+const PYTHON: &str = "
+import sys
+try:
+    import duckdb
+except ImportError:
+    sys.exit(86)
+view, query, form = sys.argv[1:]
+query = query.strip().rstrip(';')
+try:
+    db = duckdb.connect()
+    db.execute(open(view).read())
+    if form == 'table':
+        answer = db.sql(query)
+        if answer is not None:
+            print(answer)
+    else:
+        how = {'csv': 'FORMAT csv, HEADER true', 'json': 'FORMAT json, ARRAY true', 'ndjson': 'FORMAT json'}[form]
+        db.execute(f\"COPY ({query}) TO '/dev/stdout' ({how})\")
+except duckdb.Error as error:
+    sys.exit(str(error))
+";
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    let runtime = super::runtime()?;
+    let store = runtime.block_on(super::events::open(site))?;
+    let Some(query) = &args.query else {
+        let files = runtime.block_on(store.export_files(&store.data().join("journal.parquet")))?;
+        let mut out = Out::stdout();
+        out.write(view(&files).as_bytes())?;
+        out.finish()?;
+        return Ok(Exit::Done);
+    };
+    let folder = tempfile::tempdir().map_err(|error| outside("no temporary folder can be made", &error))?;
+    let files = runtime.block_on(store.export_files(&folder.path().join("journal.parquet")))?;
+    let view_file = folder.path().join("view.sql");
+    std::fs::write(&view_file, view(&files)).map_err(|error| outside(view_file.display(), &error))?;
+    let format = format_or_default(args.rows.format);
+    let code = match ask_program(&view_file, query, format)? {
+        Some(code) => Some(code),
+        None => ask_python(&view_file, query, format)?.filter(|code| *code != NO_MODULE),
+    };
+    match code {
+        Some(0) => Ok(Exit::Done),
+        // DuckDB has said on standard error what was wrong.
+        Some(_) => Ok(Exit::Usage),
+        None => Err(Failure::outside(
+            Problem::new("DuckDB is not installed")
+                .hint("put the program `duckdb` (https://duckdb.org) on the PATH, or `pip install duckdb`"),
+        )),
+    }
+}
+
+/// SQL that makes the view `events`, with every field there is, whatever the files hold.
+fn view(files: &[PathBuf]) -> String {
+    let mut columns: Vec<String> = ["event.id", "report.id", "problem"].map(|name| column(name, "BLOB")).to_vec();
+    columns.extend(["line", "batch", "row"].map(|name| column(name, "BIGINT")));
+    columns.extend(Field::all().map(|field| column(field.name(), kind(field.kind()))));
+    columns.push(column("extra", "VARCHAR"));
+    let mut rows = format!("SELECT {} WHERE false", columns.join(", "));
+    if !files.is_empty() {
+        let files: Vec<String> = files.iter().map(|file| text(&file.display().to_string())).collect();
+        rows.push_str("\n  UNION ALL BY NAME SELECT * FROM read_parquet([\n    ");
+        rows.push_str(&files.join(",\n    "));
+        rows.push_str("], union_by_name = true)");
+    }
+    let ids = ["event.id", "report.id", "problem"].map(|name| format!("lower(hex({0})) AS {0}", quoted(name)));
+    format!("SET TimeZone = 'UTC';\nCREATE VIEW events AS SELECT * REPLACE ({}) FROM (\n  {rows});\n", ids.join(", "))
+}
+
+fn column(name: &str, kind: &str) -> String {
+    format!("NULL::{kind} AS {}", quoted(name))
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Int | Kind::Port | Kind::Asn => "BIGINT",
+        Kind::Float | Kind::Percent => "DOUBLE",
+        Kind::Bool => "BOOLEAN",
+        Kind::Time => "TIMESTAMPTZ",
+        _ => "VARCHAR",
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// Asks the program `duckdb`. `None` when there is none.
+fn ask_program(view: &Path, query: &str, format: Format) -> Result<Option<i32>, Failure> {
+    let mode = match format {
+        Format::Table => "-box",
+        Format::Json => "-json",
+        Format::Ndjson => "-jsonlines",
+        Format::Csv => "-csv",
+    };
+    // The view comes as a file, because it may be longer than an argument can be.
+    let arguments = [OsStr::new("-init"), view.as_os_str(), mode.as_ref(), "-c".as_ref(), query.as_ref()];
+    ask(Command::new("duckdb").args(arguments))
+}
+
+/// Asks the Python module `duckdb`. `None` when there is no Python.
+fn ask_python(view: &Path, query: &str, format: Format) -> Result<Option<i32>, Failure> {
+    let form = match format {
+        Format::Table => "table",
+        Format::Json => "json",
+        Format::Ndjson => "ndjson",
+        Format::Csv => "csv",
+    };
+    let arguments = ["-c".as_ref(), PYTHON.as_ref(), view.as_os_str(), query.as_ref(), form.as_ref()];
+    ask(Command::new("python3").args(arguments))
+}
+
+/// Runs a program, whose output goes to ours, and gives its exit code.
+fn ask(command: &mut Command) -> Result<Option<i32>, Failure> {
+    let mut child = match command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(outside("DuckDB cannot be started", &error)),
+    };
+    let mut out = Out::stdout();
+    if let Some(mut answer) = child.stdout.take() {
+        let mut block = vec![0u8; 64 * 1024];
+        while !out.is_closed() {
+            match answer.read(&mut block) {
+                Ok(0) => break,
+                Ok(count) => out.write(block.get(..count).unwrap_or_default())?,
+                Err(error) => return Err(outside("the answer cannot be read", &error)),
+            }
+        }
+    }
+    out.finish()?;
+    // With nobody to read, DuckDB ends at its next line, which is no mistake.
+    let closed = out.is_closed();
+    let ended = child.wait().map_err(|error| outside("DuckDB did not end", &error))?;
+    Ok(Some(if closed { 0 } else { ended.code().unwrap_or(1) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_paths_cannot_leave_their_quotes() {
+        let sql = view(&[PathBuf::from("/srv/o'brien/1.parquet")]);
+        assert!(sql.contains("'/srv/o''brien/1.parquet'"), "{sql}");
+        assert!(sql.contains("NULL::BIGINT AS \"source.asn\""), "{sql}");
+        assert!(!view(&[]).contains("read_parquet"));
+    }
+}
