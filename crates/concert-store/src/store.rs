@@ -207,11 +207,16 @@ impl Store {
     /// The event files as paths, and the journal as one more file written to `journal` if it holds
     /// anything: what an SQL engine needs to see every event.
     pub async fn export_files(&self, journal: &Path) -> Result<Vec<PathBuf>, Problem> {
-        let mut files: Vec<PathBuf> = Vec::new();
-        let rows = sqlx::query(JOURNAL).fetch_all(self.records.pool()).await.map_err(trouble)?;
-        for segment in self.segments("events", 0).await? {
-            files.push(self.data.join(segment.path));
-        }
+        // One transaction, so that an event that moves from the journal to a file is there once.
+        let mut view = self.records.pool().begin().await.map_err(trouble)?;
+        let rows = sqlx::query(JOURNAL).fetch_all(&mut *view).await.map_err(trouble)?;
+        let named: Vec<String> =
+            sqlx::query_scalar("SELECT path FROM segment WHERE kind = 'events' ORDER BY last_batch DESC")
+                .fetch_all(&mut *view)
+                .await
+                .map_err(trouble)?;
+        view.commit().await.map_err(trouble)?;
+        let mut files: Vec<PathBuf> = named.iter().map(|path| self.data.join(path)).collect();
         if !rows.is_empty() {
             let page = journal_page(&rows);
             let part = journal.with_extension("part");

@@ -18,6 +18,7 @@ mod parse;
 mod run;
 mod serve;
 mod settings;
+mod sql;
 mod verify;
 mod who;
 
@@ -110,6 +111,8 @@ enum Command {
     Feed(feed::Args),
     /// Show notices and what became of them; send them or try again
     Notice(notice::Args),
+    /// Ask the event files anything, in SQL
+    Sql(sql::Args),
     /// Re-check everything that is stored
     Verify(verify::Args),
     /// Print completions for a shell
@@ -132,6 +135,7 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Who(args) => who::run(&args, site),
         Command::Feed(args) => feed::run(&args, site),
         Command::Notice(args) => notice::run(&args, site),
+        Command::Sql(args) => sql::run(&args, site),
         Command::Verify(args) => verify::run(&args, site),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -5,7 +5,6 @@
 //! `concert events` joins them. DuckDB is not part of Concert: the program `duckdb` is used, else the
 //! Python module of that name.
 
-use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -137,9 +136,15 @@ fn ask_program(view: &Path, query: &str, format: Format) -> Result<Option<i32>, 
         Format::Ndjson => "-jsonlines",
         Format::Csv => "-csv",
     };
-    // The view comes as a file, because it may be longer than an argument can be.
-    let arguments = [OsStr::new("-init"), view.as_os_str(), mode.as_ref(), "-c".as_ref(), query.as_ref()];
-    ask(Command::new("duckdb").args(arguments))
+    // The view comes as a file, because it may be longer than an argument can be; the person's own
+    // settings of the program are left out.
+    let read_view = format!(".read {}", text(&view.display().to_string()));
+    let mut command = Command::new("duckdb");
+    command.args(["-init", "/dev/null", "-cmd", &read_view, mode]);
+    if format == Format::Csv {
+        command.args(["-nullvalue", ""]);
+    }
+    ask(command.args(["-c", query]))
 }
 
 /// Asks the Python module `duckdb`. `None` when there is no Python.
