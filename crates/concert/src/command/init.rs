@@ -25,6 +25,15 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let dir = &args.dir;
+    make(dir, SETTINGS)?;
+    let next =
+        format!("made a site in {0}\nnext: edit {0}/concert.toml, then `concert check --site {0}`\n", dir.display());
+    std::io::stderr().write_all(next.as_bytes()).ok();
+    Ok(Exit::Done)
+}
+
+/// Makes a site with these settings in a folder that has none.
+pub(super) fn make(dir: &Path, settings: &str) -> Result<(), Failure> {
     for taken in ["concert.toml", "data"] {
         if dir.join(taken).symlink_metadata().is_ok() {
             let what = format!("{} is a site already: it has {taken}", dir.display());
@@ -39,14 +48,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     make_file(&dir.join("data/site.key"), 0o600, &new_key()?)?;
     // The settings come last: a site that has them is complete.
-    make_file(&dir.join("concert.toml"), 0o644, SETTINGS.as_bytes())?;
-    let next =
-        format!("made a site in {0}\nnext: edit {0}/concert.toml, then `concert check --site {0}`\n", dir.display());
-    std::io::stderr().write_all(next.as_bytes()).ok();
-    Ok(Exit::Done)
+    make_file(&dir.join("concert.toml"), 0o644, settings.as_bytes())
 }
 
-fn make_folder(path: &Path, mode: u32) -> Result<(), Failure> {
+pub(super) fn make_folder(path: &Path, mode: u32) -> Result<(), Failure> {
     if path.is_dir() {
         return Ok(());
     }
@@ -54,7 +59,7 @@ fn make_folder(path: &Path, mode: u32) -> Result<(), Failure> {
     builder.recursive(true).mode(mode).create(path).map_err(|error| outside(path.display(), &error))
 }
 
-fn make_file(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Failure> {
+pub(super) fn make_file(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |error: std::io::Error| outside(path.display(), &error);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)

@@ -8,6 +8,7 @@
 mod check;
 mod completions;
 mod contact;
+mod demo;
 mod events;
 mod feed;
 mod ingest;
@@ -89,6 +90,8 @@ pub enum LogFormat {
 enum Command {
     /// Make a new site: commented settings, folders, keys
     Init(init::Args),
+    /// Show a whole site at work, with made-up reports and local peers
+    Demo(demo::Args),
     /// Tell all mistakes in the settings; with --live also talk to every peer
     Check(check::Args),
     /// Show every setting in force, where it comes from and what it means
@@ -124,6 +127,7 @@ enum Command {
 fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
     match command {
         Command::Init(args) => init::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args, site),
         Command::Settings(args) => settings::run(&args, site),
         Command::Parse(args) => parse::run(&args, site),
@@ -158,7 +162,9 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if asked { Exit::Done.code() } else { Exit::Usage.code() });
         }
     };
-    start_log(&cli.site);
+    // The demo tells itself what happens.
+    let quiet = cli.site.quiet || matches!(cli.command, Command::Demo(_));
+    start_log(&cli.site, quiet);
     let exit = run(cli.command, &cli.site).unwrap_or_else(|failure| {
         failure.tell();
         failure.exit
@@ -167,8 +173,8 @@ pub fn main() -> ExitCode {
 }
 
 /// Log lines go to standard error. `CONCERT_LOG` changes what is logged: `debug`, `concert=debug`.
-fn start_log(site: &SiteArg) {
-    let level = if site.quiet { "error" } else { "warn,concert=info" };
+fn start_log(site: &SiteArg, quiet: bool) {
+    let level = if quiet { "error" } else { "warn,concert=info" };
     let filter = tracing_subscriber::EnvFilter::builder()
         .with_env_var("CONCERT_LOG")
         .try_from_env()
