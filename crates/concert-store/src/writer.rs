@@ -141,8 +141,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Begins to write the events of a report.
-    pub fn begin(&mut self, report: ReportId, receipt: &Receipt) -> Writing<'_> {
+    /// Begins to write the events of a report. A repeat within `window` of an event is no new event;
+    /// no window is longer than that of the writer.
+    pub fn begin(&mut self, report: ReportId, receipt: &Receipt, window: Duration) -> Writing<'_> {
         Writing {
             day: receipt.received.date_text(),
             feed: receipt.feed.clone(),
@@ -155,6 +156,7 @@ impl Writer {
             sightings: Vec::new(),
             repeats: 0,
             events: 0,
+            window_seconds: i64::try_from(window.as_secs()).unwrap_or(i64::MAX),
         }
     }
 
@@ -302,6 +304,7 @@ pub struct Writing<'w> {
     sightings: Vec<Sighting>,
     repeats: u64,
     events: u64,
+    window_seconds: i64,
 }
 
 impl Writing<'_> {
@@ -328,7 +331,7 @@ impl Writing<'_> {
         let mut fresh: Vec<(Order, u32)> = Vec::with_capacity(batch.len());
         for ((row, order), at) in batch.rows().iter().zip(&orders).zip(0u32..) {
             let time = Time(order.2);
-            match seen.repeat_or_insert(row.key, time) {
+            match seen.repeat_or_insert(row.key, time, self.window_seconds) {
                 Some(first) => sightings.push(Sighting { problem: row.key, first, time, report, line: row.position }),
                 None => {
                     fresh.push((*order, at));
@@ -550,7 +553,7 @@ mod tests {
         let content = *blake3::hash(name.as_bytes()).as_bytes();
         let id = receipt.id(&content);
         writer.store().records.add_report(id, &content, &receipt, 1).await.unwrap();
-        let mut writing = writer.begin(id, &receipt);
+        let mut writing = writer.begin(id, &receipt, DAY);
         let mut members = Members::default();
         writing
             .add(batch(id, from, to), &mut |batch, number| {

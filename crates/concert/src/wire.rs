@@ -19,17 +19,18 @@ pub struct Site {
     pub settings: Settings,
     /// Its store.
     pub store: Store,
-    /// Local data about addresses.
-    pub lookup: Lookup,
     /// Kinds of notices.
     pub kinds: Vec<Kind>,
-    /// What is remembered of the lookup files, to see when they change.
-    pub lookup_marks: Vec<(PathBuf, u64, SystemTime)>,
+    /// Local data about addresses, and what the files looked like when they were read.
+    lookup: RwLock<(Marks, Arc<Lookup>)>,
     /// Who this site answers for, and the import it comes from.
     constituents: RwLock<(u64, Arc<Constituents>)>,
     /// Where new events are sent for those who listen.
     pub live: Live,
 }
+
+/// Name, size and time of change of files.
+type Marks = Vec<(PathBuf, u64, SystemTime)>;
 
 /// The present moment. The one place where the program asks the system for it.
 pub fn now() -> Time {
@@ -40,26 +41,21 @@ impl Site {
     /// Opens the store and joins everything.
     pub async fn open(settings: Settings) -> Result<Self, Failure> {
         let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
-        let lookup_marks = marks(&settings);
-        let lookup = load_lookup(&settings);
-        Self::join(settings, store, lookup, lookup_marks).await
+        let lookup = (marks(&settings), load_lookup(&settings));
+        Self::join(settings, store, lookup).await
     }
 
     /// Opens the store for commands that process no reports and so need no data about addresses.
     pub async fn open_to_look(settings: Settings) -> Result<Self, Failure> {
         let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
-        Self::join(settings, store, Lookup::new(None, None), Vec::new()).await
+        Self::join(settings, store, (Vec::new(), Lookup::default())).await
     }
 
-    async fn join(
-        settings: Settings,
-        store: Store,
-        lookup: Lookup,
-        lookup_marks: Vec<(PathBuf, u64, SystemTime)>,
-    ) -> Result<Self, Failure> {
+    async fn join(settings: Settings, store: Store, (marks, lookup): (Marks, Lookup)) -> Result<Self, Failure> {
+        let lookup = RwLock::new((marks, Arc::new(lookup)));
         let kinds = settings.notices.iter().map(Kind::new).collect();
         let constituents = RwLock::new(load_constituents(&store).await.map_err(Failure::outside)?);
-        Ok(Self { settings, store, lookup, kinds, lookup_marks, constituents, live: live::new() })
+        Ok(Self { settings, store, kinds, lookup, constituents, live: live::new() })
     }
 
     /// Who this site answers for.
@@ -85,15 +81,32 @@ impl Site {
         email.rsplit_once('@').map_or_else(|| "localhost".to_owned(), |(_, domain)| domain.to_ascii_lowercase())
     }
 
+    /// The longest time within which a repeat is no new event, over all feeds.
+    pub fn window(&self) -> Duration {
+        let feeds = self.settings.feeds.iter().map(|feed| feed.dedup.window());
+        feeds.max().unwrap_or_default().max(self.settings.dedup.window())
+    }
+
     /// How far back an earlier event of a problem matters to some notice.
     pub fn look_back(&self) -> Duration {
         let spans = self.settings.notices.iter().map(|notice| notice.remind_after.max(notice.clean_after));
         spans.max().unwrap_or_default()
     }
 
-    /// Whether a lookup file changed since it was read.
-    pub fn lookup_changed(&self) -> bool {
-        marks(&self.settings) != self.lookup_marks
+    /// Local data about addresses.
+    pub fn lookup(&self) -> Arc<Lookup> {
+        Arc::clone(&self.lookup.read().unwrap_or_else(PoisonError::into_inner).1)
+    }
+
+    /// Reads data about addresses anew if its files changed since. Says whether they did. Blocks.
+    pub fn refresh_lookup(&self) -> bool {
+        let fresh = marks(&self.settings);
+        if self.lookup.read().unwrap_or_else(PoisonError::into_inner).0 == fresh {
+            return false;
+        }
+        let lookup = Arc::new(load_lookup(&self.settings));
+        *self.lookup.write().unwrap_or_else(PoisonError::into_inner) = (fresh, lookup);
+        true
     }
 }
 
@@ -103,7 +116,7 @@ async fn load_constituents(store: &Store) -> Result<(u64, Arc<Constituents>), Pr
     Ok((import, Arc::new(Constituents::new(store.records.parties().await?))))
 }
 
-fn marks(settings: &Settings) -> Vec<(PathBuf, u64, SystemTime)> {
+fn marks(settings: &Settings) -> Marks {
     let files = settings.lookup.asn.iter().chain(&settings.lookup.country);
     files
         .map(|path| {
@@ -115,7 +128,7 @@ fn marks(settings: &Settings) -> Vec<(PathBuf, u64, SystemTime)> {
 }
 
 /// Files that cannot be read are told and left out: reports must go on without them.
-pub fn load_lookup(settings: &Settings) -> Lookup {
+fn load_lookup(settings: &Settings) -> Lookup {
     let cache = settings.data_dir().join("lookup");
     let (asn, country) = std::thread::scope(|scope| {
         let asn = scope.spawn(|| load_ranges(&settings.lookup.asn, What::Asn, &cache.join("asn.ranges")));
@@ -157,15 +170,16 @@ fn load_ranges(files: &[PathBuf], what: What, cache: &Path) -> Option<Ranges> {
     for problem in problems.iter().take(10) {
         tracing::warn!("{problem}");
     }
-    let all_read = contents.len() == files.len();
+    // A copy made of some of the files would hide the rest once they can be read again.
+    if contents.len() < files.len() {
+        return Some(ranges);
+    }
     let kept = cache.parent().map(std::fs::create_dir_all).transpose().and_then(|_| {
         let part = cache.with_extension("part");
         std::fs::write(&part, ranges.to_bytes(&identity))?;
         std::fs::rename(part, cache)
     });
-    if let Err(error) = kept.as_ref().map(|()| ()).map_err(ToString::to_string)
-        && all_read
-    {
+    if let Err(error) = kept {
         tracing::warn!("the compiled copy of lookup data cannot be written: {error}");
     }
     Some(ranges)

@@ -66,8 +66,9 @@ impl Seen {
     }
 
     /// Whether this is a repeat, and then of the event at which moment (in whole seconds). If it is
-    /// not, it is taken in.
-    pub fn repeat_or_insert(&mut self, problem: ProblemKey, time: Time) -> Option<Time> {
+    /// not, it is taken in. `window_seconds` may be shorter than the widest window, not longer.
+    pub fn repeat_or_insert(&mut self, problem: ProblemKey, time: Time, window_seconds: i64) -> Option<Time> {
+        let window_seconds = window_seconds.clamp(1, self.window_seconds);
         let wanted = entry(problem, time);
         let bucket = self.bucket(time);
         for near in [bucket, bucket - 1, bucket + 1] {
@@ -75,7 +76,7 @@ impl Seen {
             let same = |entry: &Entry| {
                 entry.high == wanted.high
                     && entry.low == wanted.low
-                    && i64::from(entry.second.abs_diff(wanted.second)) < self.window_seconds
+                    && i64::from(entry.second.abs_diff(wanted.second)) < window_seconds
             };
             if let Some(found) = table.find(wanted.high, same) {
                 return Time::from_seconds(i64::from(found.second));
@@ -135,12 +136,12 @@ mod tests {
         let mut seen = Seen::new(std::time::Duration::from_secs(86_400));
         let key = ProblemKey::of(b"x");
         let at = |hours: i64| Time::from_seconds(1_000_000_000 + hours * 3600).unwrap();
-        assert_eq!(seen.repeat_or_insert(key, at(0)), None);
-        assert_eq!(seen.repeat_or_insert(key, at(23)), Some(at(0)));
-        assert_eq!(seen.repeat_or_insert(key, at(-23)), Some(at(0)), "reports come late");
-        assert_eq!(seen.repeat_or_insert(ProblemKey::of(b"y"), at(0)), None);
-        assert_eq!(seen.repeat_or_insert(key, at(24)), None, "the window counts from the first sighting");
-        assert_eq!(seen.repeat_or_insert(key, at(30)), Some(at(24)));
+        assert_eq!(seen.repeat_or_insert(key, at(0), 86_400), None);
+        assert_eq!(seen.repeat_or_insert(key, at(23), 86_400), Some(at(0)));
+        assert_eq!(seen.repeat_or_insert(key, at(-23), 86_400), Some(at(0)), "reports come late");
+        assert_eq!(seen.repeat_or_insert(ProblemKey::of(b"y"), at(0), 86_400), None);
+        assert_eq!(seen.repeat_or_insert(key, at(24), 86_400), None, "the window counts from the first sighting");
+        assert_eq!(seen.repeat_or_insert(key, at(30), 86_400), Some(at(24)));
         assert_eq!(seen.previous(key, at(24), 7), Some(at(0)));
         assert_eq!(seen.previous(key, at(0), 7), None);
     }

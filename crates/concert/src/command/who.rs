@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let constituents = site.constituents();
     let mut table = args.rows.table(&COLUMNS);
     let mut tell = |value: &str| -> Result<bool, Failure> {
-        for row in rows(value, args.purpose.as_deref(), &constituents, &site.lookup) {
+        for row in rows(value, args.purpose.as_deref(), &constituents, &site.lookup()) {
             if !table.row(&row)? {
                 return Ok(false);
             }

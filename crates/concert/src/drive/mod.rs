@@ -40,8 +40,7 @@ pub struct Worker {
 impl Worker {
     /// Takes the site's lock. The error says that another process has it.
     pub async fn open(site: &Site) -> Result<Option<Self>, Failure> {
-        let window = site.settings.dedup.window();
-        let opened = Writer::open(&site.store, window, site.look_back()).await.map_err(Failure::outside)?;
+        let opened = Writer::open(&site.store, site.window(), site.look_back()).await.map_err(Failure::outside)?;
         let Some(mut writer) = opened else { return Ok(None) };
         let teller = Teller::new(site, &mut writer).await.map_err(Failure::outside)?;
         Ok(Some(Self { writer, teller }))
@@ -93,7 +92,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Processes a report that is not in the records yet; see [`process`].
+    /// Processes a report that is not in the records yet; see [`process()`].
     pub fn process_new(
         &mut self,
         site: &Site,
@@ -230,6 +229,9 @@ async fn work(
         }
         let (at_work, stopping) = (Arc::clone(&site), stop.clone());
         let (back, done) = tokio::task::spawn_blocking(move || {
+            if at_work.refresh_lookup() {
+                tracing::info!("changed data about addresses is in force");
+            }
             let done = worker.process_waiting(&at_work, &stopping);
             (worker, done)
         })

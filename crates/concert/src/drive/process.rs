@@ -8,6 +8,7 @@ use std::sync::mpsc;
 
 use concert_model::{Batch, Field, OpenEvent, Problem, Receipt, Reject, ReportId, Value};
 use concert_pipeline::enrich::Constituents;
+use concert_pipeline::judge::Verdict;
 use concert_pipeline::parse::unpack;
 use concert_pipeline::parse::{Sink, sink};
 use concert_store::records::Counts;
@@ -56,7 +57,7 @@ pub fn process(
     let (give_back, empty) = mpsc::channel::<Batch>();
     std::thread::scope(|scope| {
         let parsing = scope.spawn(|| parse(site, feed, work, source, full, empty));
-        let mut writing = writer.begin(work.id, work.receipt);
+        let mut writing = writer.begin(work.id, work.receipt, feed.dedup.window());
         let mut failed = None;
         for batch in &batches {
             let added =
@@ -118,11 +119,12 @@ fn parse(
             rejects.push(reject);
         }
     };
-    let constituents = site.constituents();
+    let (lookup, constituents) = (site.lookup(), site.constituents());
+    let mut fired = vec![0u64; site.settings.judge.rules().len()];
     let mut stage = |event: &mut OpenEvent<'_>| {
-        site.lookup.enrich(event);
+        lookup.enrich(event);
         set_party(event, &constituents);
-        true
+        site.settings.judge.judge(event, &mut fired) == Verdict::Keep
     };
     let key_of = |event: &OpenEvent<'_>| feed.dedup.key(event);
     let mut flush = |batch: Batch| {

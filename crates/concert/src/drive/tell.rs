@@ -4,9 +4,10 @@
 //! a kind is due, the events above its cursor are grouped and told, and the cursor moves, in one
 //! transaction. So an event is in exactly one notice of each kind, whenever the process is killed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use concert_model::{Event, Field, Problem, ProblemKey, Time, Value, json};
+use concert_pipeline::condition::Condition;
 use concert_store::events::read::Bounds;
 use concert_store::records::NewNotice;
 use concert_store::{Mark, Members, Store, Telling, Writer};
@@ -22,6 +23,8 @@ pub struct Kind {
     pub name: String,
     /// What it takes from events.
     group_by: Vec<By>,
+    /// Which events it takes.
+    condition: Option<Condition>,
 }
 
 enum By {
@@ -34,6 +37,10 @@ enum By {
 const ABSENT: &str = "unknown";
 
 impl Kind {
+    fn takes(&self, event: &Event<'_>) -> bool {
+        self.condition.as_ref().is_none_or(|condition| condition.holds(event))
+    }
+
     /// A kind of notice from its settings.
     pub fn new(notice: &Notice) -> Self {
         let by = |name: &String| match name.strip_prefix("extra.") {
@@ -46,7 +53,9 @@ impl Kind {
         if notice.to == Recipient::Responsible && !group_by.iter().any(|by| matches!(by, By::Party)) {
             group_by.push(By::Party);
         }
-        Self { name: notice.name.clone(), group_by }
+        // What compiled when the settings were read compiles again.
+        let condition = notice.condition.as_ref().and_then(|condition| Condition::compile(condition.text()).ok());
+        Self { name: notice.name.clone(), group_by, condition }
     }
 
     /// Appends the key of an event as people read it: `AS64500`, `FI`, `AS64500, FI`.
@@ -99,6 +108,9 @@ struct Again {
 
 impl Gathered {
     fn add(&mut self, kind: &Kind, event: &Event<'_>, batch: u64, row: u32, scratch: &mut Vec<u8>) {
+        if !kind.takes(event) {
+            return;
+        }
         scratch.clear();
         kind.key(event, scratch);
         let group = self.group(event, scratch);
@@ -133,7 +145,7 @@ impl Gathered {
 pub struct Teller {
     at_once: Vec<(usize, Gathered)>,
     /// For kinds that are also due at a number of events: waiting events of each key.
-    counted: HashMap<usize, HashMap<Box<[u8]>, u64>>,
+    counted: BTreeMap<usize, HashMap<Box<[u8]>, u64>>,
     scratch: Vec<u8>,
 }
 
@@ -155,7 +167,7 @@ impl Teller {
         if !telling.cursors.is_empty() {
             writer.tell(&telling).await?;
         }
-        let mut teller = Self { at_once: Vec::new(), counted: HashMap::new(), scratch: Vec::new() };
+        let mut teller = Self { at_once: Vec::new(), counted: BTreeMap::new(), scratch: Vec::new() };
         for (index, notice) in site.settings.notices.iter().enumerate() {
             if notice.when.is_at_once() {
                 teller.at_once.push((index, Gathered::default()));
@@ -178,7 +190,7 @@ impl Teller {
         }
         for (index, counts) in &mut self.counted {
             let Some(kind) = kinds.get(*index) else { continue };
-            for event in batch.iter() {
+            for event in batch.iter().filter(|event| kind.takes(event)) {
                 self.scratch.clear();
                 kind.key(&event, &mut self.scratch);
                 match counts.get_mut(self.scratch.as_slice()) {
