@@ -9,6 +9,7 @@ pub mod events;
 pub mod members;
 pub mod records;
 mod store;
+pub mod upkeep;
 mod verify;
 mod writer;
 
@@ -16,4 +17,5 @@ pub use archive::Archive;
 pub use members::Members;
 pub use records::Records;
 pub use store::{Loaded, Segment, Store};
+pub use upkeep::{Keep, Snapshot, Upkeep};
 pub use writer::{Mark, Settled, Telling, Writer, Writing};

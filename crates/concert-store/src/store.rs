@@ -20,7 +20,7 @@ pub(crate) const JOURNAL: &str = "SELECT journal.batch, n, report, event FROM jo
 /// The store of one site, for any number of readers.
 #[derive(Clone, Debug)]
 pub struct Store {
-    data: PathBuf,
+    pub(crate) data: PathBuf,
     /// Raw reports.
     pub archive: Archive,
     /// Everything relational.
@@ -132,14 +132,17 @@ impl Store {
         Ok(())
     }
 
-    /// A file that was merged meanwhile still stands under its old name for a while.
     fn read_file(&self, name: &str, rows: &Rows<'_>, each: &mut dyn FnMut(Page) -> bool) -> Result<(), Problem> {
+        self.open_or_old(name, &mut |path| read::events(path, rows, each)).map_err(|error| damaged(name, &error))
+    }
+
+    /// A file that was merged meanwhile still stands under its old name for a while.
+    pub(crate) fn open_or_old(&self, name: &str, read: &mut dyn FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
         let path = self.data.join(name);
-        let mut result = read::events(&path, rows, each);
-        if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            result = read::events(&path.with_extension("parquet.old"), rows, each);
+        match read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => read(&path.with_extension("parquet.old")),
+            result => result,
         }
-        result.map_err(|error| damaged(name, &error))
     }
 
     /// Reads the events of notices. Gives pages and where each event is: page and index.
@@ -148,39 +151,41 @@ impl Store {
         for range in wanted.iter().flat_map(|members| members.ranges()) {
             by_batch.entry(range.batch).or_default().push(*range);
         }
+        by_batch.values_mut().for_each(|ranges| *ranges = united(std::mem::take(ranges)));
         let mut loaded = Loaded::default();
         let Some((lowest, _)) = by_batch.first_key_value() else { return Ok(loaded) };
-        let segments = self.segments("events", lowest.saturating_sub(1)).await?;
-        let mut by_segment: BTreeMap<usize, Vec<Range>> = BTreeMap::new();
-        for (batch, ranges) in by_batch {
-            match segments.iter().position(|s| (s.batches.0..=s.batches.1).contains(&batch)) {
-                Some(index) => by_segment.entry(index).or_default().extend(ranges),
-                None => {
-                    let rows = sqlx::query("SELECT journal.batch, n, report, event FROM journal JOIN batch ON batch.id = journal.batch WHERE journal.batch = ?1 ORDER BY n")
-                        .bind(batch.cast_signed())
-                        .fetch_all(self.records.pool())
-                        .await
-                        .map_err(trouble)?;
-                    loaded.add(journal_page(&rows), &ranges);
-                }
+        // The journal is read before the list of files: an event that moves from one to the other in
+        // between is then found twice, which is harmless, and never missed.
+        for (batch, ranges) in &by_batch {
+            let rows = sqlx::query("SELECT journal.batch, n, report, event FROM journal JOIN batch ON batch.id = journal.batch WHERE journal.batch = ?1 ORDER BY n")
+                .bind(batch.cast_signed())
+                .fetch_all(self.records.pool())
+                .await
+                .map_err(trouble)?;
+            if !rows.is_empty() {
+                loaded.add(journal_page(&rows), ranges);
             }
         }
-        for (index, mut ranges) in by_segment {
-            let Some(segment) = segments.get(index) else { continue };
-            ranges.sort_by_key(|range| (range.batch, range.start));
-            // In a file of one batch a row's number is its place; in a merged file it must be looked for.
-            if segment.batches.0 == segment.batches.1 {
-                let chosen = merged(&ranges);
-                self.read_file(&segment.path, &Rows::Chosen(&chosen), &mut |page| {
-                    loaded.add(page, &ranges);
-                    true
-                })?;
-            } else {
-                self.read_file(&segment.path, &Rows::Matching(&Bounds::default()), &mut |page| {
-                    loaded.add(page, &ranges);
-                    true
-                })?;
+        let segments = self.segments("events", lowest.saturating_sub(1)).await?;
+        let is_whole = |segment: &Segment| segment.batches.0 == segment.batches.1;
+        let whole: HashSet<u64> = segments.iter().filter(|s| is_whole(s)).map(|segment| segment.batches.0).collect();
+        for segment in &segments {
+            // The spans of merged files overlap, so such a batch is looked for in all that can hold it.
+            let inside = by_batch.range(segment.batches.0..=segment.batches.1);
+            let inside = inside.filter(|(batch, _)| is_whole(segment) || !whole.contains(batch));
+            let ranges: Vec<Range> = inside.flat_map(|(_, ranges)| ranges).copied().collect();
+            if ranges.is_empty() {
+                continue;
             }
+            // In a file as it was first written, whose name has no count, a row's number is its place;
+            // in others it is looked for.
+            let as_written = is_whole(segment) && segment.path.matches('.').count() == 1;
+            let chosen = merged(&ranges);
+            let rows = if as_written { Rows::Chosen(&chosen) } else { Rows::Of(&ranges) };
+            self.read_file(&segment.path, &rows, &mut |page| {
+                loaded.add(page, &ranges);
+                true
+            })?;
         }
         Ok(loaded)
     }
@@ -198,7 +203,7 @@ impl Store {
         let rows = sqlx::query("SELECT * FROM sighting").fetch_all(self.records.pool()).await.map_err(trouble)?;
         rows.iter().for_each(|row| add(sighting(row)));
         for segment in self.segments("sightings", 0).await? {
-            read::sightings(&self.data.join(&segment.path), &mut add)
+            self.open_or_old(&segment.path, &mut |path| read::sightings(path, &mut add))
                 .map_err(|error| damaged(&segment.path, &error))?;
         }
         Ok(repeats)
@@ -269,6 +274,21 @@ impl Loaded {
     }
 }
 
+/// Ranges of one batch, sorted, that neither overlap nor touch: several notices may want one event.
+fn united(mut ranges: Vec<Range>) -> Vec<Range> {
+    ranges.sort_by_key(|range| range.start);
+    let mut out: Vec<Range> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match out.last_mut() {
+            Some(last) if last.start + last.length >= range.start => {
+                last.length = last.length.max(range.start + range.length - last.start);
+            }
+            _ => out.push(range),
+        }
+    }
+    out
+}
+
 /// Ranges of one batch as row spans that do not touch.
 fn merged(ranges: &[Range]) -> Vec<(usize, usize)> {
     let mut spans: Vec<(usize, usize)> = Vec::new();
@@ -293,7 +313,7 @@ pub(crate) fn segment(row: &sqlx::sqlite::SqliteRow) -> Segment {
     }
 }
 
-fn sighting(row: &sqlx::sqlite::SqliteRow) -> Sighting {
+pub(crate) fn sighting(row: &sqlx::sqlite::SqliteRow) -> Sighting {
     let number = |name: &str| row.try_get::<i64, _>(name).unwrap_or(0);
     let hash = |name: &str| sixteen(&row.try_get::<Vec<u8>, _>(name).unwrap_or_default());
     Sighting {

@@ -17,14 +17,12 @@ use crate::archive;
 use crate::events::read;
 use crate::events::seen::Seen;
 use crate::events::write::{EventFile, Written, write_sightings};
-use crate::events::{Page, Sighting, Stored, time_of};
+use crate::events::{Sighting, Stored, time_of};
 use crate::records::{self, Change, Counts, NewNotice, trouble};
-use crate::store::{JOURNAL, Store, damaged, fields_of, journal_page, journal_row, write_page};
+use crate::store::{JOURNAL, Store, damaged, fields_of, journal_page, journal_row};
 
 /// A batch of at most so many events goes to the journal instead of a file of its own.
 const JOURNAL_EVENTS_MAX: usize = 2_000;
-/// The journal becomes a file once it holds so many events.
-const JOURNAL_FOLD_AT: i64 = 20_000;
 /// Windows looked back at most for an earlier event of the same problem.
 const LOOK_BACK_WINDOWS_MAX: i64 = 31;
 /// Problems kept in memory at most; further back they are read again when needed.
@@ -75,7 +73,7 @@ pub struct Telling {
 }
 
 impl Telling {
-    async fn write(&self, change: &mut Change<'_>) -> Result<(), Problem> {
+    pub(crate) async fn write(&self, change: &mut Change<'_>) -> Result<(), Problem> {
         records::insert_notices(change, self.now, &self.domain, &self.notices).await?;
         for (name, key, batch) in &self.early {
             records::tell_early(change, name, key, *batch).await?;
@@ -121,6 +119,7 @@ impl Writer {
     /// Removes event files that no row names, and unfinished parts.
     async fn sweep(&self) -> Result<(), Problem> {
         self.store.archive.sweep();
+        crate::upkeep::snapshot::sweep(self.store.data());
         let known: HashSet<String> = sqlx::query_scalar("SELECT path FROM segment")
             .fetch_all(self.store.records.pool())
             .await
@@ -183,43 +182,15 @@ impl Writer {
         };
         journal_page(&rows).iter().for_each(|stored| take(stored.event.row().key, time_of(&stored.event)));
         for segment in segments.iter().filter(|segment| segment.times.1 >= from && segment.times.0 < until) {
-            let path = self.store.data().join(&segment.path);
-            read::problems(&path, &mut take).map_err(|error| damaged(&segment.path, &error))?;
+            // Upkeep may have merged the file since the list was read.
+            self.store
+                .open_or_old(&segment.path, &mut |path| read::problems(path, &mut take))
+                .map_err(|error| damaged(&segment.path, &error))?;
         }
         for bucket in needed {
             self.seen.fill(bucket);
         }
         Ok(())
-    }
-
-    /// Writes the journal to a file when it has grown, or whatever it holds if told to.
-    pub async fn fold_journal(&mut self, whatever: bool) -> Result<bool, Problem> {
-        let pool = self.store.records.pool();
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM journal").fetch_one(pool).await.map_err(trouble)?;
-        if count == 0 || (!whatever && count < JOURNAL_FOLD_AT) {
-            return Ok(false);
-        }
-        let rows = sqlx::query(JOURNAL).fetch_all(pool).await.map_err(trouble)?;
-        let mut page = journal_page(&rows);
-        sort_page(&mut page);
-        let numbers = page.places.iter().map(|(_, batch, _)| *batch);
-        let (Some(first), Some(last)) = (numbers.clone().min(), numbers.max()) else { return Ok(false) };
-        let day = page.events.iter().map(|event| event.get(Field::TIME_OBSERVATION)).find_map(|t| t?.as_time());
-        let day = day.unwrap_or_default().date_text();
-        let name = format!("events/day={day}/{first}-{last}.parquet");
-        let times = times_of(page.events.iter());
-        let written =
-            write_page(&self.part()?, &self.store.data().join(&name), &page).map_err(|e| failed(&name, &e))?;
-        let file = Finished { name, kind: "events", day, batches: (first, last), times, written };
-        let mut change = self.store.records.change().await?;
-        insert_segment(&mut change, &file).await?;
-        sqlx::query("DELETE FROM journal WHERE batch <= ?1")
-            .bind(last.cast_signed())
-            .execute(&mut *change)
-            .await
-            .map_err(trouble)?;
-        self.store.records.commit(change).await?;
-        Ok(true)
     }
 
     fn part(&self) -> Result<PathBuf, Problem> {
@@ -229,14 +200,14 @@ impl Writer {
     }
 }
 
-fn failed(name: &str, error: &io::Error) -> Problem {
+pub(crate) fn failed(name: &str, error: &io::Error) -> Problem {
     Problem::new(format!("cannot be written: {error}")).at(name).hint("is the disk full, or the folder not ours?")
 }
 
 /// Network, address, time: what people ask for stands together.
-type Order = (u32, u128, i64);
+pub(crate) type Order = (u32, u128, i64);
 
-fn order_of(event: &Event<'_>) -> Order {
+pub(crate) fn order_of(event: &Event<'_>) -> Order {
     let asn = event.int(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn).ok()).unwrap_or(u32::MAX);
     let address = match event.get(Field::SOURCE_IP) {
         Some(Value::Ip(std::net::IpAddr::V4(address))) => u128::from(address.to_bits()),
@@ -246,31 +217,23 @@ fn order_of(event: &Event<'_>) -> Order {
     (asn, address, time_of(event).0)
 }
 
-fn sort_page(page: &mut Page) {
-    let mut keyed: Vec<(Order, u32)> = page.events.iter().map(|event| order_of(&event)).zip(0u32..).collect();
-    keyed.sort_unstable();
-    let order: Vec<u32> = keyed.into_iter().map(|(_, at)| at).collect();
-    page.events.reorder(&order);
-    page.places = order.iter().filter_map(|at| page.places.get(*at as usize).copied()).collect();
-}
-
-fn times_of<'a>(events: impl Iterator<Item = Event<'a>>) -> (Time, Time) {
+pub(crate) fn times_of<'a>(events: impl Iterator<Item = Event<'a>>) -> (Time, Time) {
     events
         .map(|event| time_of(&event))
         .fold((Time(i64::MAX), Time(i64::MIN)), |(low, high), time| (low.min(time), high.max(time)))
 }
 
 /// A file that is complete and waits to be named in the records.
-struct Finished {
-    name: String,
-    kind: &'static str,
-    day: String,
-    batches: (u64, u64),
-    times: (Time, Time),
-    written: Written,
+pub(crate) struct Finished {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    pub(crate) day: String,
+    pub(crate) batches: (u64, u64),
+    pub(crate) times: (Time, Time),
+    pub(crate) written: Written,
 }
 
-async fn insert_segment(change: &mut Change<'_>, file: &Finished) -> Result<(), Problem> {
+pub(crate) async fn insert_segment(change: &mut Change<'_>, file: &Finished) -> Result<(), Problem> {
     sqlx::query(
         "INSERT INTO segment (path, kind, day, first_batch, last_batch, rows, bytes, min_time, max_time, hash)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -502,20 +465,20 @@ fn stored_rows(batch: &Batch, report: ReportId, number: u64) -> impl Iterator<It
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::events::read::Bounds;
     use concert_model::{EventId, Origin};
 
-    const DAY: Duration = Duration::from_secs(86_400);
+    pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
-    async fn site() -> (tempfile::TempDir, Store) {
+    pub(crate) async fn site() -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).await.unwrap();
         (dir, store)
     }
 
-    fn receipt(name: &str) -> Receipt {
+    pub(crate) fn receipt(name: &str) -> Receipt {
         Receipt {
             feed: "drop".into(),
             origin: Origin::File(name.into()),
@@ -548,7 +511,7 @@ mod tests {
         batch
     }
 
-    async fn write(writer: &mut Writer, name: &str, from: u32, to: u32) -> (Counts, Members) {
+    pub(crate) async fn write(writer: &mut Writer, name: &str, from: u32, to: u32) -> (Counts, Members) {
         let receipt = receipt(name);
         let content = *blake3::hash(name.as_bytes()).as_bytes();
         let id = receipt.id(&content);
@@ -567,7 +530,7 @@ mod tests {
         (writing.settle(Settled { telling, ..Settled::default() }).await.unwrap(), members)
     }
 
-    async fn count(store: &Store) -> usize {
+    pub(crate) async fn count(store: &Store) -> usize {
         let mut ids = HashSet::new();
         store
             .scan(&Bounds::default(), 0, &mut |page| {

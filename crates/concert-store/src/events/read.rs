@@ -18,6 +18,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::file::metadata::PageIndexPolicy;
 
 use super::{Page, Sighting, column};
+use crate::members::Range;
 
 /// Events decoded at a time.
 const PAGE_ROWS: usize = 4_096;
@@ -43,6 +44,8 @@ pub enum Rows<'a> {
     Matching(&'a Bounds),
     /// These rows of the file (start, length), ascending.
     Chosen(&'a [(usize, usize)]),
+    /// These rows of these batches, sorted by batch and start, wherever they are in the file.
+    Of(&'a [Range]),
 }
 
 /// Reads events of a file. `each` answers whether to go on.
@@ -53,6 +56,10 @@ pub fn events(path: &Path, rows: &Rows<'_>, each: &mut dyn FnMut(Page) -> bool) 
     builder = builder.with_batch_size(PAGE_ROWS);
     match rows {
         Rows::Chosen(chosen) => builder = builder.with_row_selection(selection(chosen)),
+        Rows::Of(ranges) => {
+            let filter = places_filter(ranges, builder.parquet_schema());
+            builder = builder.with_row_filter(filter);
+        }
         Rows::Matching(bounds) => {
             let filter = filter(bounds, builder.parquet_schema());
             builder = builder.with_row_filter(filter);
@@ -77,6 +84,27 @@ fn selection(chosen: &[(usize, usize)]) -> RowSelection {
         at = start + length;
     }
     RowSelection::from(selectors)
+}
+
+/// Keeps rows by their batch and row; only these two columns are read of the others.
+fn places_filter(ranges: &[Range], schema: &parquet::schema::types::SchemaDescriptor) -> RowFilter {
+    let leaves = schema.columns().iter().enumerate();
+    let leaves = leaves.filter(|(_, one)| [column::BATCH, column::ROW].contains(&one.name())).map(|(index, _)| index);
+    let mask = ProjectionMask::leaves(schema, leaves);
+    let ranges = ranges.to_vec();
+    let is_one = move |batch: i64, row: i64| {
+        let place = (batch.cast_unsigned(), row);
+        let after = ranges.partition_point(|range| (range.batch, i64::from(range.start)) <= place);
+        let range = after.checked_sub(1).and_then(|at| ranges.get(at));
+        range.is_some_and(|range| range.batch == place.0 && row - i64::from(range.start) < i64::from(range.length))
+    };
+    let check = move |batch: RecordBatch| {
+        let missing = || ArrowError::SchemaError("a file without batch and row".into());
+        let column = |name: &str| batch.column_by_name(name).map(|array| array.as_primitive::<Int64Type>());
+        let (batches, rows) = (column(column::BATCH).ok_or_else(missing)?, column(column::ROW).ok_or_else(missing)?);
+        Ok(batches.values().iter().zip(rows.values()).map(|(batch, row)| Some(is_one(*batch, *row))).collect())
+    };
+    RowFilter::new(vec![Box::new(ArrowPredicateFn::new(mask, check))])
 }
 
 fn filter(bounds: &Bounds, schema: &parquet::schema::types::SchemaDescriptor) -> RowFilter {

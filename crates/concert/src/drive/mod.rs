@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_model::{Problem, Time};
-use concert_store::Writer;
 use concert_store::records::{Counts, Waiting};
+use concert_store::{Keep, Upkeep, Writer};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -24,12 +24,14 @@ use self::process::{Work, process};
 use self::tell::Teller;
 use crate::problems::Failure;
 use crate::settings::Collect;
-use crate::wire::Site;
+use crate::wire::{self, Site};
 
 /// Reports taken from the waiting list at a time.
 const REPORTS_AT_ONCE: u32 = 64;
 /// Longest wait between looks at what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Wait between rounds of upkeep.
+const UPKEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// The writer and what it gathers.
 pub struct Worker {
@@ -114,9 +116,9 @@ impl Worker {
         self.teller.next_due(site).await
     }
 
-    /// Keeps files few and the journal small.
+    /// Keeps the journal small.
     pub async fn tidy(&mut self) -> Result<(), Problem> {
-        self.writer.fold_journal(false).await.map(|_| ())
+        self.writer.tidy_journal(wire::now()).await.map(|_| ())
     }
 }
 
@@ -172,6 +174,42 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     done.map_err(Failure::outside)?;
     worker.tell_due(&site).await.map_err(Failure::outside)?;
     deliver::send_due(&site).await.map_err(Failure::outside)?;
+    worker.tidy().await.map_err(Failure::outside)?;
+    tidy_files(&mut upkeep(&site)).await.map_err(Failure::outside)
+}
+
+/// The upkeep of a site. Only for a process that has its lock.
+fn upkeep(site: &Site) -> Upkeep {
+    let kept = &site.settings.store;
+    Upkeep::new(&site.store, Keep { raw: kept.keep_raw, events: kept.keep_events, notices: kept.keep_notices })
+}
+
+async fn tidy_files(upkeep: &mut Upkeep) -> Result<(), Problem> {
+    let done = upkeep.round(wire::now()).await?;
+    if done != Default::default() {
+        let concert_store::upkeep::Done { merged, files_removed, raw_removed, notices_removed } = done;
+        tracing::info!(merged, files_removed, raw_removed, notices_removed, "upkeep of the store");
+    }
+    Ok(())
+}
+
+/// Keeps files few and removes what is too old, on a thread of its own beside everything else.
+async fn keep_tidy(site: Arc<Site>, stop: CancellationToken) -> Result<(), Problem> {
+    let mut upkeep = upkeep(&site);
+    while !stop.is_cancelled() {
+        let handle = tokio::runtime::Handle::current();
+        let round = tokio::task::spawn_blocking(move || {
+            if let Err(problem) = handle.block_on(tidy_files(&mut upkeep)) {
+                tracing::warn!("{problem}");
+            }
+            upkeep
+        });
+        upkeep = round.await.map_err(|error| Problem::new(format!("upkeep stopped: {error}")))?;
+        tokio::select! {
+            () = tokio::time::sleep(UPKEEP_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
     Ok(())
 }
 
@@ -200,6 +238,7 @@ pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, stop: CancellationToken) 
     let queued = Arc::new(Notify::new());
     tasks.spawn(work(Arc::clone(&site), worker, Arc::clone(&keeper.kept), Arc::clone(&queued), stop.clone()));
     tasks.spawn(send(Arc::clone(&site), queued, stop.clone()));
+    tasks.spawn(keep_tidy(Arc::clone(&site), stop.clone()));
     let mut result = Ok(());
     while let Some(ended) = tasks.join_next().await {
         let ended = ended.unwrap_or_else(|error| Err(Problem::new(format!("a part of the program stopped: {error}"))));

@@ -1,0 +1,88 @@
+//! Retention: what is older than the settings keep is removed.
+//!
+//! Receipts of reports stay, so that a report that comes again is still known.
+
+use std::time::Duration;
+
+use concert_model::{Problem, Time};
+
+use super::{Done, Upkeep};
+use crate::records::trouble;
+use crate::store::segment;
+
+/// Raw reports removed in one round; the rest waits for the next.
+const RAW_AT_ONCE: usize = 50_000;
+
+impl Upkeep {
+    pub(super) async fn retain(&mut self, now: Time, done: &mut Done) -> Result<(), Problem> {
+        let before = |kept: Duration| now.plus_seconds(-i64::try_from(kept.as_secs()).unwrap_or(i64::MAX / 2_000_000));
+        self.drop_raw(before(self.keep.raw), done).await?;
+        self.drop_events(before(self.keep.events), now, done).await?;
+        self.drop_notice_bytes(before(self.keep.notices), done).await
+    }
+
+    async fn drop_raw(&self, before: Time, done: &mut Done) -> Result<(), Problem> {
+        let records = &self.store.records;
+        for content in records.archived_before(before).await?.iter().take(RAW_AT_ONCE) {
+            // Removed first: after a kill in between the row still says that there is something to do.
+            self.store
+                .archive
+                .remove(content)
+                .map_err(|error| Problem::new(format!("a raw report cannot be removed: {error}")))?;
+            records.forget_content(content).await?;
+            done.raw_removed += 1;
+        }
+        sqlx::query(
+            "DELETE FROM reject WHERE report IN (SELECT id FROM report WHERE received < ?1 AND state <> 'waiting')",
+        )
+        .bind(before.0)
+        .execute(records.pool())
+        .await
+        .map_err(trouble)
+        .map(|_| ())
+    }
+
+    /// Files go by the day they were received, when all of it is too old.
+    async fn drop_events(&mut self, before: Time, now: Time, done: &mut Done) -> Result<(), Problem> {
+        let records = self.store.records.clone();
+        let mut change = records.change().await?;
+        let rows = sqlx::query("SELECT * FROM segment WHERE day < ?1")
+            .bind(before.date_text())
+            .fetch_all(&mut *change)
+            .await
+            .map_err(trouble)?;
+        sqlx::query("DELETE FROM segment WHERE day < ?1")
+            .bind(before.date_text())
+            .execute(&mut *change)
+            .await
+            .map_err(trouble)?;
+        // The newest batch stays, because its number is where the next ones begin.
+        sqlx::query(
+            "DELETE FROM batch WHERE received < ?1 AND id < (SELECT max(id) FROM batch)
+             AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.batch = batch.id)
+             AND NOT EXISTS (SELECT 1 FROM segment WHERE kind = 'events' AND batch.id BETWEEN first_batch AND last_batch)",
+        )
+        .bind(before.0)
+        .execute(&mut *change)
+        .await
+        .map_err(trouble)?;
+        sqlx::query("DELETE FROM told WHERE seen < ?1").bind(before.0).execute(&mut *change).await.map_err(trouble)?;
+        records.commit(change).await?;
+        let segments: Vec<_> = rows.iter().map(segment).collect();
+        self.put_aside(&segments, now);
+        done.files_removed += segments.len();
+        Ok(())
+    }
+
+    async fn drop_notice_bytes(&self, before: Time, done: &mut Done) -> Result<(), Problem> {
+        let gone = sqlx::query(
+            "DELETE FROM notice_bytes WHERE id IN (SELECT id FROM notice WHERE state = 'delivered' AND delivered < ?1)",
+        )
+        .bind(before.0)
+        .execute(self.store.records.pool())
+        .await
+        .map_err(trouble)?;
+        done.notices_removed += gone.rows_affected();
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! The store at one moment, held still while others go on writing.
+//!
+//! The records are copied in one transaction. The files that the copy names never change, but may be
+//! merged or grow too old meanwhile, so each gets a second name (a hard link) for as long as needed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use concert_model::Problem;
+
+use crate::archive;
+use crate::records::Records;
+use crate::store::Store;
+
+/// Folders of snapshots begin with this.
+const PREFIX: &str = ".snapshot-";
+
+/// A copy of the records, and the files they name. Gone when dropped.
+#[derive(Debug)]
+pub struct Snapshot {
+    dir: PathBuf,
+    /// For each file its name below the data folder and where it is to be read.
+    pub files: Vec<(String, PathBuf)>,
+    /// Raw reports that are named but not there.
+    pub missing: Vec<String>,
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.dir).ok();
+    }
+}
+
+impl Store {
+    /// Holds the store as it is now.
+    pub async fn snapshot(&self) -> Result<Snapshot, Problem> {
+        let dir = self.data().join(format!("{PREFIX}{}-{}", std::process::id(), archive::unique()));
+        let failed =
+            |error: io::Error| Problem::new(format!("cannot be written: {error}")).at(dir.display().to_string());
+        fs::create_dir_all(&dir).map_err(failed)?;
+        let copy = dir.join("records.sqlite");
+        let mut snapshot =
+            Snapshot { dir: dir.clone(), files: vec![("records.sqlite".into(), copy.clone())], missing: Vec::new() };
+        self.records.copy_to(&copy).await?;
+        let records = Records::open(&copy).await?;
+        let still = Store { records: records.clone(), ..self.clone() };
+        let named = still.named_files().await;
+        // Closing writes everything into the one file that is copied.
+        records.pool().close().await;
+        for (name, path) in named? {
+            let link = dir.join(format!("{}", snapshot.files.len()));
+            let old = path.with_extension("parquet.old");
+            match fs::hard_link(&path, &link).or_else(|_| fs::hard_link(&old, &link)) {
+                Ok(()) => snapshot.files.push((name, link)),
+                // A file system without hard links: the file itself must do.
+                Err(_) if path.exists() => snapshot.files.push((name, path)),
+                Err(_) if name.starts_with("archive/") => snapshot.missing.push(name),
+                Err(error) => return Err(Problem::new(format!("cannot be read: {error}")).at(name)),
+            }
+        }
+        Ok(snapshot)
+    }
+
+    /// Every file the records name: its name below the data folder and its path.
+    async fn named_files(&self) -> Result<Vec<(String, PathBuf)>, Problem> {
+        let mut named = Vec::new();
+        for kind in ["events", "sightings"] {
+            for segment in self.segments(kind, 0).await? {
+                named.push((segment.path.clone(), self.data().join(&segment.path)));
+            }
+        }
+        for content in self.records.archived().await? {
+            let path = self.archive.path(&content);
+            let name = path.strip_prefix(self.data()).map(|name| name.display().to_string()).unwrap_or_default();
+            named.push((name, path));
+        }
+        Ok(named)
+    }
+}
+
+/// Removes what a killed backup left in a data folder.
+pub(crate) fn sweep(data: &Path) {
+    for entry in fs::read_dir(data).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            let is_stale =
+                entry.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
+            // A backup that still runs has touched its folder within a day.
+            if is_stale.is_some_and(|age| age.as_secs() > 86_400) {
+                fs::remove_dir_all(entry.path()).ok();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Writer;
+    use crate::writer::tests::{DAY, count, site, write};
+
+    #[tokio::test]
+    async fn a_snapshot_stays_while_files_come_and_go() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        write(&mut writer, "one", 0, 3_000).await;
+        let snapshot = store.snapshot().await.unwrap();
+        write(&mut writer, "two", 3_000, 6_000).await;
+        let segment = store.segments("events", 0).await.unwrap().pop().unwrap();
+        std::fs::remove_file(store.data().join(segment.path)).unwrap();
+        assert_eq!(snapshot.missing.len(), 1, "the raw report was never archived");
+        let copy = tempfile::tempdir().unwrap();
+        for (name, path) in &snapshot.files {
+            let to = copy.path().join(name);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(path, to).unwrap();
+        }
+        let still = crate::Store::open(copy.path()).await.unwrap();
+        assert_eq!(count(&still).await, 3_000);
+        let dir = snapshot.dir.clone();
+        drop(snapshot);
+        assert!(!dir.exists());
+    }
+}
