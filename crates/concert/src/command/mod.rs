@@ -16,6 +16,7 @@ mod init;
 mod man;
 mod notice;
 mod parse;
+mod reload;
 mod run;
 mod serve;
 mod settings;
@@ -100,6 +101,8 @@ enum Command {
     Parse(parse::Args),
     /// Collect, process and deliver, until told to stop
     Run(run::Args),
+    /// Tell the running process to take up changed settings
+    Reload(reload::Args),
     /// Run, with the pages and the API
     Serve(serve::Args),
     /// Take files in as reports of a feed
@@ -132,6 +135,7 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Settings(args) => settings::run(&args, site),
         Command::Parse(args) => parse::run(&args, site),
         Command::Run(args) => self::run::run(&args, site),
+        Command::Reload(args) => reload::run(&args, site),
         Command::Serve(args) => serve::run(&args, site),
         Command::Ingest(args) => ingest::run(&args, site),
         Command::Events(args) => events::run(&args, site),

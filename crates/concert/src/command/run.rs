@@ -29,7 +29,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         let keeper = Keeper::new(site.store.clone());
         let stop = CancellationToken::new();
         tokio::spawn(cancel_when_told(stop.clone()));
-        drive::run(site, keeper, stop).await
+        drive::reload::run(site, keeper, stop, &|_| {}).await
     })?;
     Ok(Exit::Done)
 }

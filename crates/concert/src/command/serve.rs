@@ -58,11 +58,13 @@ pub(super) async fn work_and_serve(
     // Dropped when either part ends, which stops the other.
     let work = async {
         let _ends = stop.clone().drop_guard();
-        drive::run(site, keeper, stop.clone()).await
+        drive::reload::run(site, keeper, stop.clone(), &|site| pages.replace(site)).await
     };
     let serve = async {
         let _ends = stop.clone().drop_guard();
-        concert_server::serve(listener, pages, options, stop.cancelled()).await.map_err(Failure::outside)
+        concert_server::serve(listener, Arc::clone(&pages) as _, options, stop.cancelled())
+            .await
+            .map_err(Failure::outside)
     };
     let (worked, served) = tokio::join!(work, serve);
     worked.and(served)

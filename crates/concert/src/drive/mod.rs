@@ -7,6 +7,7 @@ pub mod deliver;
 pub mod intake;
 pub mod live;
 pub mod process;
+pub mod reload;
 mod responsible;
 pub mod tell;
 

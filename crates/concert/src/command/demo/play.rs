@@ -57,8 +57,8 @@ pub(super) async fn all(peers: &Peers, show: &Show, push: &Push, site: &Path) ->
     show.act("a honeypot sends JSON lines to the API");
     let report = dated(HONEYPOT);
     send(push, &report).await?;
-    show.act("and sends them again, because it did not hear the answer");
-    send(push, &report).await?;
+    let again = send(push, &report).await?;
+    show.act(&format!("and sends them again, as if the answer were lost: {again}"));
     pause().await;
 
     show.act("an analyst puts a CSV file into the folder in/");
@@ -106,7 +106,7 @@ fn mail() -> Result<String, String> {
 
 /// Sends a report as any program would: one POST, and the answer must be 202. The same
 /// `Idempotency-Key` says that it is the same delivery.
-async fn send(push: &Push, report: &str) -> Result<(), String> {
+async fn send(push: &Push, report: &str) -> Result<&'static str, String> {
     let whole = async {
         let mut stream = TcpStream::connect(push.address).await?;
         let request = format!(
@@ -125,7 +125,11 @@ async fn send(push: &Push, report: &str) -> Result<(), String> {
     let answer = tokio::time::timeout(PUSH_MAX, whole).await.map_err(|_| "the API did not answer a push")?;
     let answer = answer.map_err(|error| format!("a push failed: {error}"))?;
     let status = answer.split(' ').nth(1).unwrap_or_default();
-    if status == "202" { Ok(()) } else { Err(format!("the API answered a push with: {}", answer.trim())) }
+    match status {
+        "202" if answer.contains("\"known\":true") => Ok("known, nothing is added"),
+        "202" => Ok("taken"),
+        _ => Err(format!("the API answered a push with: {}", answer.trim())),
+    }
 }
 
 #[cfg(test)]

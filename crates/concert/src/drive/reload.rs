@@ -1,0 +1,100 @@
+//! Taking up changed settings while at work: on SIGHUP, or when `concert reload` asks.
+//!
+//! The new settings are read whole before anything is stopped. With any mistake the running ones stay
+//! in force and the mistakes are told. What listens (`[serve]`) changes only at the next start.
+
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_model::Problem;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::intake::Keeper;
+use crate::problems::Failure;
+use crate::settings::{LoadFor, Settings};
+use crate::wire::Site;
+
+/// How often it is looked whether somebody asks.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The file that asks for a reload; it is removed when that is done.
+pub fn request(data: &Path) -> PathBuf {
+    data.join("reload")
+}
+
+/// Works on a site until `stop`, and again with changed settings whenever told to. `changed` is told
+/// of the site that is in force then.
+pub async fn run(
+    mut site: Arc<Site>,
+    keeper: Arc<Keeper>,
+    stop: CancellationToken,
+    changed: &(dyn Fn(Arc<Site>) + Send + Sync),
+) -> Result<(), Failure> {
+    let mut hangup = signal(SignalKind::hangup())
+        .map_err(|error| Failure::outside(Problem::new(format!("signals cannot be heard: {error}"))))?;
+    // Left by somebody who asked a process that ended before it answered.
+    std::fs::remove_file(request(site.store.data())).ok();
+    loop {
+        let round = stop.child_token();
+        let fresh = {
+            let mut work = pin!(super::run(Arc::clone(&site), Arc::clone(&keeper), round.clone()));
+            let fresh = tokio::select! {
+                ended = &mut work => return ended,
+                fresh = fresh(&site, &mut hangup) => fresh,
+            };
+            round.cancel();
+            work.await?;
+            fresh
+        };
+        site = Arc::new(fresh);
+        changed(Arc::clone(&site));
+        std::fs::remove_file(request(site.store.data())).ok();
+        tracing::info!("the changed settings are in force");
+        if stop.is_cancelled() {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits until somebody asks and the settings are without mistakes; gives the site as it is to be.
+async fn fresh(site: &Site, hangup: &mut Signal) -> Site {
+    let request = request(site.store.data());
+    loop {
+        tokio::select! {
+            heard = hangup.recv() => if heard.is_none() {
+                // No more signals will come; the file can still ask.
+                tokio::time::sleep(LOOK_EVERY).await;
+            },
+            () = asked(&request) => {}
+        }
+        match load(site).await {
+            Ok(fresh) => return fresh,
+            Err(failure) => {
+                tracing::error!("the settings have mistakes; those before stay in force:\n{failure}");
+                std::fs::remove_file(&request).ok();
+            }
+        }
+    }
+}
+
+/// Waits until the file is there.
+async fn asked(request: &Path) {
+    while !request.exists() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn load(site: &Site) -> Result<Site, Failure> {
+    let dir = site.settings.dir.clone();
+    let reading = tokio::task::spawn_blocking(move || Settings::load(&dir, LoadFor::Run));
+    let settings = reading.await.map_err(|error| Failure::outside(Problem::new(error.to_string())))??;
+    if settings.serve.listen != site.settings.serve.listen {
+        tracing::warn!("`listen` in [serve] has changed; it takes effect at the next start");
+    }
+    let mut fresh = Site::open(settings).await?;
+    fresh.live = site.live.clone();
+    Ok(fresh)
+}
