@@ -1,0 +1,230 @@
+//! `concert serve`, `concert reload` and `concert demo` as a person meets them: the built program on a
+//! site, asked over HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+fn concert(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_concert"));
+    command.args(args).env_remove("CONCERT_SITE").env_remove("CONCERT_LOG");
+    command
+}
+
+/// Exit code, standard output, standard error.
+fn run(args: &[&str]) -> (i32, String, String) {
+    let out = concert(args).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (out.status.code().unwrap_or(-1), text(&out.stdout), text(&out.stderr))
+}
+
+fn rows(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A process that ends with the test.
+struct Serving {
+    child: Child,
+    address: String,
+}
+
+impl Serving {
+    fn start(dir: &Path) -> Self {
+        let mut command = concert(&["serve", "--site", dir.to_str().unwrap()]);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        let address = line.trim().trim_end_matches('/').rsplit('/').next().unwrap().to_owned();
+        // Read on, or the process would stand still with a full pipe.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        Self { child, address }
+    }
+
+    /// Status and body.
+    fn ask(&self, method: &str, path: &str, head: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{head}\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        self.ask("GET", path, "", "")
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Asks until the answer is as wanted.
+fn until(mut done: impl FnMut() -> bool, what: &str) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+const SETTINGS: &str = r#"
+[site]
+name = "CERT Example"
+email = "cert@cert.example"
+
+[serve]
+listen = "127.0.0.1:0"
+
+[[feed]]
+name = "pushed"
+parser = "ndjson"
+collect = { type = "push", token = { file = "secrets/push" } }
+
+[[notice]]
+name = "per network"
+group_by = ["source.asn"]
+when = "at once"
+format = "csv"
+via = "outbox"
+
+[via.outbox]
+type = "file"
+path = "out/"
+"#;
+
+fn site(dir: &Path) {
+    assert_eq!(run(&["init", dir.to_str().unwrap()]).0, 0);
+    fs::write(dir.join("concert.toml"), SETTINGS).unwrap();
+    fs::write(dir.join("secrets/push"), "the-token").unwrap();
+}
+
+#[test]
+fn a_pushed_report_is_seen_over_the_api_and_on_the_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    site(folder.path());
+    let serving = Serving::start(folder.path());
+    let report = "{\"source.ip\":\"192.0.2.1\",\"source.asn\":64496}\n{\"source.ip\":\"192.0.2.999\"}\n\
+                  {\"source.ip\":\"192.0.2.2\",\"source.asn\":64497}\n";
+    let path = "/api/v1/feeds/pushed/reports";
+    let refused = serving.ask("POST", path, "Authorization: Bearer wrong\r\n", report);
+    assert!(matches!(refused.0, 401 | 403 | 404), "{refused:?}");
+    let head = "Authorization: Bearer the-token\r\nIdempotency-Key: one\r\n";
+    let (status, first) = serving.ask("POST", path, head, report);
+    assert_eq!(status, 202, "{first}");
+    let (status, again) = serving.ask("POST", path, head, report);
+    assert_eq!((status, first.contains("\"known\":false"), again.contains("\"known\":true")), (202, true, true));
+
+    let events = |query: &str| -> Value {
+        let (status, body) = serving.get(&format!("/api/v1/events{query}"));
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    until(|| events("")["events"].as_array().unwrap().len() == 2, "two events come");
+    let page = events("?limit=1");
+    let next = page["next"].as_str().unwrap();
+    let rest = events(&format!("?limit=1&cursor={next}"));
+    assert!(rest["next"].is_null(), "{rest}");
+    assert_ne!(page["events"][0]["event.id"], rest["events"][0]["event.id"]);
+    let found = events("?if=source.asn==64497");
+    assert_eq!(found["events"].as_array().unwrap().len(), 1);
+    assert_eq!(found["events"][0]["source.ip"], "192.0.2.2");
+    assert_eq!(serving.get("/api/v1/events?if=sourc.asn==1").0, 400);
+    assert_eq!(serving.get("/api/v1/events?cursor=x").0, 400);
+
+    let delivered = || serving.get("/api/v1/notices").1.matches("\"delivered\"").count();
+    until(|| delivered() == 2, "two notices are delivered");
+    let notices: Value = serde_json::from_str(&serving.get("/api/v1/notices?limit=1").1).unwrap();
+    let id = notices["notices"][0]["id"].as_str().unwrap();
+    let before: Value = serde_json::from_str(&serving.get(&format!("/api/v1/notices?limit=1&cursor={id}")).1).unwrap();
+    assert_ne!(before["notices"][0]["id"], notices["notices"][0]["id"]);
+    let (status, overview) = serving.get("/");
+    assert_eq!(status, 200);
+    for want in ["CERT Example", "pushed", "not an IP address", id] {
+        assert!(overview.contains(want), "{want}");
+    }
+    assert_eq!(serving.get("/readyz").0, 200);
+    assert!(serving.get("/metrics").1.contains("concert_reports_waiting{feed=\"pushed\"} 0"));
+}
+
+#[test]
+fn changed_settings_are_taken_up_and_broken_ones_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    site(folder.path());
+    let (code, _, said) = run(&["reload", "--site", dir]);
+    assert_eq!(code, 3, "{said}");
+    let serving = Serving::start(folder.path());
+    until(|| serving.get("/readyz").0 == 200, "it is ready");
+    fs::write(folder.path().join("concert.toml"), SETTINGS.replace("\"pushed\"", "\"honeypot\"")).unwrap();
+    let (code, _, said) = run(&["reload", "--site", dir]);
+    assert_eq!(code, 0, "{said}");
+    let feeds = || serving.get("/api/v1/feeds").1;
+    assert!(feeds().contains("\"honeypot\"") && !feeds().contains("\"pushed\""), "{}", feeds());
+    fs::write(folder.path().join("concert.toml"), SETTINGS.replace("\"ndjson\"", "\"ndjsn\"")).unwrap();
+    let (code, _, said) = run(&["reload", "--site", dir]);
+    assert_eq!(code, 2);
+    assert!(said.contains("did you mean `ndjson`?"), "{said}");
+    assert!(feeds().contains("\"honeypot\""));
+    let head = "Authorization: Bearer the-token\r\n";
+    assert_eq!(serving.ask("POST", "/api/v1/feeds/honeypot/reports", head, "{}").0, 202);
+}
+
+#[test]
+fn a_second_process_says_that_the_site_or_the_address_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    site(folder.path());
+    let serving = Serving::start(folder.path());
+    until(|| serving.get("/readyz").0 == 200, "it is ready");
+    let (code, _, said) = run(&["serve", "--site", dir]);
+    assert_eq!(code, 3);
+    assert!(said.contains("another concert process is working on this site"), "{said}");
+    let taken = SETTINGS.replace("127.0.0.1:0", &serving.address);
+    fs::write(folder.path().join("concert.toml"), taken).unwrap();
+    let (code, _, said) = run(&["serve", "--site", dir]);
+    assert_eq!(code, 3);
+    assert!(said.contains("cannot listen on"), "{said}");
+}
+
+#[test]
+fn the_demo_brings_reports_to_notices_and_leaves_a_site() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("demo");
+    let dir = dir.to_str().unwrap();
+    let (code, out, said) = run(&["demo", "--once", "--dir", dir]);
+    assert_eq!(code, 0, "{said}\n{out}");
+    for want in ["not an IP address", "known, nothing is added", "What came in", "What went out", "Subject: ["] {
+        assert!(out.contains(want), "{want}: {out}");
+    }
+    let feeds = rows(&run(&["feed", "list", "--site", dir, "--format", "ndjson"]).1);
+    let mut ways: Vec<&str> =
+        feeds.iter().filter(|row| row["reports"] != 0).map(|row| row["collector"].as_str().unwrap()).collect();
+    ways.sort_unstable();
+    assert_eq!(ways, ["file", "http", "imap", "irc", "push"]);
+    assert!(feeds.iter().any(|row| row["duplicates"] != 0) && feeds.iter().any(|row| row["rejects"] != 0));
+    let notices = rows(&run(&["notice", "list", "--site", dir, "--format", "ndjson", "--limit", "0"]).1);
+    for via in ["api", "chat", "mail"] {
+        assert!(notices.iter().any(|row| row["via"] == via && row["state"] == "delivered"), "{via}");
+    }
+    assert!(rows(&run(&["events", "--site", dir, "--format", "ndjson", "--limit", "0"]).1).len() >= 30);
+    assert_eq!(run(&["verify", "--site", dir]).0, 0);
+    let (code, _, said) = run(&["demo", "--once", "--dir", dir]);
+    assert_eq!(code, 2, "{said}");
+}
