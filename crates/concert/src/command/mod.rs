@@ -5,6 +5,7 @@
 //! (neither), add its `mod` line, its variant of `Command` with the one-line help, and its arm in
 //! `run`.
 
+mod backup;
 mod check;
 mod completions;
 mod contact;
@@ -17,6 +18,7 @@ mod man;
 mod notice;
 mod parse;
 mod reload;
+mod restore;
 mod run;
 mod serve;
 mod settings;
@@ -121,6 +123,10 @@ enum Command {
     Sql(sql::Args),
     /// Re-check everything that is stored
     Verify(verify::Args),
+    /// Write the whole site into one file, also while it is working
+    Backup(backup::Args),
+    /// Make a site from a backup
+    Restore(restore::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Write manual pages
@@ -145,6 +151,8 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Notice(args) => notice::run(&args, site),
         Command::Sql(args) => sql::run(&args, site),
         Command::Verify(args) => verify::run(&args, site),
+        Command::Backup(args) => backup::run(&args, site),
+        Command::Restore(args) => restore::run(&args, site),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -1,0 +1,188 @@
+//! `concert backup FILE`: the whole site as one file, made while others work on it.
+//!
+//! A tar archive compressed with zstd: settings, templates, secrets and keys, then the data as of one
+//! moment, then the list of all hashes, by which `concert restore` checks what it unpacks.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use concert_model::Problem;
+use concert_store::Store;
+use indicatif::ProgressBar;
+
+use super::SiteArg;
+use crate::problems::{Exit, Failure, outside};
+use crate::settings::LoadFor;
+
+/// The first member: says what the file is and by which rules it was made.
+pub(super) const HEAD: (&str, &[u8]) = ("CONCERT-BACKUP", b"1\n");
+/// The last member: a line `hash size name` for every file.
+pub(super) const LIST: &str = "HASHES";
+/// Folders and files of a site besides `data/`.
+pub(super) const SETTINGS: [&str; 4] = ["concert.toml", "conf.d", "templates", "secrets"];
+/// What of `data/` is copied in another way, or is made anew by itself.
+const NOT_COPIED: [&str; 6] = ["archive", "events", "sightings", "lookup", "lock", "first-login"];
+/// Compression level: event files and reports are compressed already.
+const LEVEL: i32 = 3;
+/// How deep folders are followed.
+const DEPTH_MAX: usize = 16;
+
+/// Write the whole site into one file, also while it is working.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert backup /backup/cert-2026-11-22.tar.zst\n  concert backup site.tar.zst --without-keys"
+)]
+pub(super) struct Args {
+    /// The file; it must not exist.
+    file: PathBuf,
+    /// Leave out secrets and keys, so that the file may be kept where they may not.
+    #[arg(long)]
+    without_keys: bool,
+}
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Look)?;
+    if args.file.symlink_metadata().is_ok() {
+        let problem = Problem::new("there is such a file already").at(args.file.display().to_string());
+        return Err(Failure::usage(problem.hint("name a new file; nothing is overwritten")));
+    }
+    let snapshot = super::runtime()?.block_on(async {
+        let store = Store::open(&settings.data_dir()).await?;
+        store.snapshot().await
+    })?;
+    let mut files: Vec<(String, PathBuf)> = Vec::new();
+    for name in SETTINGS.iter().filter(|name| !(args.without_keys && **name == "secrets")) {
+        gather(&settings.dir, name, DEPTH_MAX, &mut files)?;
+    }
+    gather_data(&settings.dir, args.without_keys, &mut files)?;
+    files.extend(snapshot.files.iter().map(|(name, path)| (format!("data/{name}"), path.clone())));
+    let part = args.file.with_added_extension("part");
+    let written = write(&part, &files).and_then(|bytes| {
+        fs::rename(&part, &args.file)?;
+        let folder = args.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all().map(|()| bytes)
+    });
+    let bytes = written.map_err(|error| {
+        fs::remove_file(&part).ok();
+        outside(format!("the backup {} cannot be written", args.file.display()), &error)
+    })?;
+    for name in &snapshot.missing {
+        tracing::warn!(name, "a raw report is not in the archive and so not in the backup");
+    }
+    let without = if args.without_keys { ", without secrets and keys" } else { "" };
+    writeln!(io::stderr(), "{} files, {bytes} bytes{without}: {}", files.len(), args.file.display()).ok();
+    Ok(Exit::Done)
+}
+
+/// Adds a file, or the files of a folder, by their names below the site. Links are not followed.
+fn gather(dir: &Path, name: &str, depth: usize, files: &mut Vec<(String, PathBuf)>) -> Result<(), Failure> {
+    let path = dir.join(name);
+    let Ok(about) = path.symlink_metadata() else { return Ok(()) };
+    if about.is_file() {
+        files.push((name.to_owned(), path));
+        return Ok(());
+    }
+    if !about.is_dir() || depth == 0 {
+        tracing::warn!(name, "is neither a file nor a folder and is left out of the backup");
+        return Ok(());
+    }
+    let mut names: Vec<String> = Vec::new();
+    for entry in fs::read_dir(&path).map_err(|error| outside(path.display(), &error))?.flatten() {
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    names.iter().try_for_each(|one| gather(dir, &format!("{name}/{one}"), depth - 1, files))
+}
+
+/// Adds what of `data/` the records do not name: keys, lookup files, evidence.
+fn gather_data(dir: &Path, without_keys: bool, files: &mut Vec<(String, PathBuf)>) -> Result<(), Failure> {
+    let data = dir.join("data");
+    let mut names: Vec<String> = Vec::new();
+    for entry in fs::read_dir(&data).map_err(|error| outside(data.display(), &error))?.flatten() {
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    for name in names {
+        let is_records = name.starts_with("records.");
+        let is_key = Path::new(&name).extension().is_some_and(|ending| ending == "key");
+        let is_left_out = NOT_COPIED.contains(&name.as_str()) || name.starts_with('.') || name.ends_with(".part");
+        if !is_records && !is_left_out && !(without_keys && is_key) {
+            gather(dir, &format!("data/{name}"), DEPTH_MAX, files)?;
+        }
+    }
+    Ok(())
+}
+
+fn write(part: &Path, files: &[(String, PathBuf)]) -> io::Result<u64> {
+    let bar = ProgressBar::new(files.len() as u64);
+    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(part)?;
+    let mut tar = tar::Builder::new(zstd::Encoder::new(file, LEVEL)?);
+    append(&mut tar, HEAD.0, 0o600, HEAD.1.len() as u64, &mut &*HEAD.1)?;
+    let mut list = String::new();
+    for (name, path) in files {
+        let mut source = File::open(path)?;
+        let about = source.metadata()?;
+        let mut hashing = Hashing::new(&mut source, about.len());
+        append(&mut tar, name, about.permissions().mode() & 0o777, about.len(), &mut hashing)?;
+        let hash = hashing.finish().map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
+        list.push_str(&format!("{hash} {} {name}\n", about.len()));
+        bar.inc(1);
+    }
+    append(&mut tar, LIST, 0o600, list.len() as u64, &mut list.as_bytes())?;
+    let file = tar.into_inner()?.finish()?;
+    file.sync_all()?;
+    bar.finish_and_clear();
+    file.metadata().map(|about| about.len())
+}
+
+fn append(
+    tar: &mut tar::Builder<impl Write>,
+    name: &str,
+    mode: u32,
+    size: u64,
+    bytes: &mut dyn Read,
+) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(size);
+    header.set_mode(mode);
+    header.set_entry_type(tar::EntryType::Regular);
+    tar.append_data(&mut header, name, bytes)
+}
+
+/// Reads exactly as many bytes as a file had when it was opened, and hashes them.
+struct Hashing<'a> {
+    file: &'a mut File,
+    left: u64,
+    hasher: blake3::Hasher,
+}
+
+impl<'a> Hashing<'a> {
+    fn new(file: &'a mut File, length: u64) -> Self {
+        Self { file, left: length, hasher: blake3::Hasher::new() }
+    }
+
+    fn finish(self) -> io::Result<String> {
+        if self.left > 0 {
+            return Err(io::Error::other("the file became shorter while it was read"));
+        }
+        Ok(self.hasher.finalize().to_hex().to_string())
+    }
+}
+
+impl Read for Hashing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let count = self.file.read(buffer.get_mut(..most).unwrap_or_default())?;
+        self.hasher.update(buffer.get(..count).unwrap_or_default());
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
+
+/// For tests of other commands.
+#[cfg(test)]
+pub(super) fn make(site: &SiteArg, file: &Path, without_keys: bool) -> Result<Exit, Failure> {
+    run(&Args { file: file.to_owned(), without_keys }, site)
+}

@@ -1,0 +1,243 @@
+//! `concert restore FILE`: a backup becomes a site, in an empty folder only.
+//!
+//! Everything is unpacked beside its place and compared with the hashes in the backup; only when all
+//! of it is right does it get its names, the settings last.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use concert_model::Problem;
+
+use super::SiteArg;
+use super::backup::{HEAD, LIST, SETTINGS};
+use crate::problems::{Exit, Failure, outside};
+
+/// Where things stand until all of them were found right.
+const ASIDE: &str = ".restore";
+/// Most files in a backup.
+const FILES_MAX: usize = 20_000_000;
+/// Most bytes of the list of hashes.
+const LIST_BYTES_MAX: u64 = 4 << 30;
+/// Longest name of a file.
+const NAME_BYTES_MAX: usize = 1024;
+
+/// Make a site from a backup. The folder of the site must be empty or not there yet.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert restore --site /srv/cert cert-2026-11-22.tar.zst")]
+pub(super) struct Args {
+    /// The backup.
+    file: PathBuf,
+}
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    let dir = &site.dir;
+    let cannot = |error: io::Error| {
+        Failure::usage(Problem::new(format!("cannot be read: {error}")).at(args.file.display().to_string()))
+    };
+    let file = File::open(&args.file).map_err(cannot)?;
+    let is_there = fs::read_dir(dir);
+    if is_there.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
+        return Err(Failure::usage(Problem::new("is not a folder").at(dir.display().to_string())));
+    }
+    if is_there.is_ok_and(|mut entries| entries.next().is_some()) {
+        let problem = Problem::new("the folder is not empty").at(dir.display().to_string());
+        return Err(Failure::usage(problem.hint("restore into a new folder: --site DIR; nothing was changed")));
+    }
+    let aside = dir.join(ASIDE);
+    let count = unpack(file, &aside).and_then(|count| settle(dir, &aside).map(|()| count)).inspect_err(|_| {
+        // The folder was empty, so nothing but our own is lost.
+        fs::remove_dir_all(&aside).ok();
+    })?;
+    let mut out = io::stderr();
+    writeln!(out, "{count} files restored in {}", dir.display()).ok();
+    if !dir.join("data/site.key").exists() {
+        writeln!(out, "the backup has no secrets and keys: put back data/site.key and secrets/").ok();
+    }
+    writeln!(out, "next: concert check --site {}", dir.display()).ok();
+    Ok(Exit::Done)
+}
+
+fn bad(what: impl Into<String>) -> Failure {
+    Failure::outside(Problem::new(what).hint("nothing was restored; use another backup"))
+}
+
+/// Unpacks into a folder and compares everything with the list at the end.
+fn unpack(file: File, aside: &Path) -> Result<usize, Failure> {
+    let broken = |error: io::Error| bad(format!("the backup is damaged or no backup: {error}"));
+    let mut tar = tar::Archive::new(zstd::Decoder::new(file).map_err(broken)?);
+    let mut found: BTreeMap<String, (String, u64)> = BTreeMap::new();
+    let mut list: Option<String> = None;
+    let mut is_first = true;
+    for entry in tar.entries().map_err(broken)? {
+        let mut entry = entry.map_err(broken)?;
+        let name = String::from_utf8(entry.path_bytes().into_owned()).map_err(|_| bad("a name is not UTF-8"))?;
+        if is_first {
+            is_first = false;
+            check_head(&name, &mut entry).map_err(broken)?;
+            continue;
+        }
+        if list.is_some() {
+            return Err(bad(format!("`{name}` stands behind the list of hashes")));
+        }
+        if name == LIST {
+            let mut text = String::new();
+            entry.by_ref().take(LIST_BYTES_MAX).read_to_string(&mut text).map_err(broken)?;
+            list = Some(text);
+            continue;
+        }
+        if entry.header().entry_type() != tar::EntryType::Regular || !is_ours(&name) {
+            return Err(bad(format!("`{}` is not a file of a site", name.escape_debug())));
+        }
+        if found.len() >= FILES_MAX || found.contains_key(&name) {
+            return Err(bad(format!("`{name}` stands there twice, or there are too many files")));
+        }
+        let mode = entry.header().mode().unwrap_or(0o600);
+        let written = write(&mut entry, &aside.join(&name), mode);
+        let written = written.map_err(|error| outside(format!("`{name}` cannot be unpacked"), &error))?;
+        found.insert(name, written);
+    }
+    compare(&found, &list.ok_or_else(|| bad("the backup ends before its list of hashes"))?)?;
+    Ok(found.len())
+}
+
+fn check_head(name: &str, entry: &mut impl Read) -> io::Result<()> {
+    let mut text = Vec::new();
+    entry.take(100).read_to_end(&mut text)?;
+    if (name, text.as_slice()) != HEAD {
+        return Err(io::Error::other("it does not begin as one, or was made by a newer Concert"));
+    }
+    Ok(())
+}
+
+/// A name without tricks, in one of the places where a site has files.
+fn is_ours(name: &str) -> bool {
+    let path = Path::new(name);
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+    let top = name.split('/').next().unwrap_or_default();
+    let known = SETTINGS.contains(&top) || top == "data";
+    plain && known && name.len() <= NAME_BYTES_MAX && !name.contains(char::is_control) && !name.contains("//")
+}
+
+fn write(entry: &mut impl Read, path: &Path, mode: u32) -> io::Result<(String, u64)> {
+    if let Some(folder) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let mut file = File::options().write(true).create_new(true).mode(mode & 0o755).open(path)?;
+    let mut hasher = blake3::Hasher::new();
+    let (mut block, mut total) = (vec![0u8; 256 * 1024], 0);
+    loop {
+        let count = entry.read(&mut block)?;
+        if count == 0 {
+            break;
+        }
+        let bytes = block.get(..count).unwrap_or_default();
+        hasher.update(bytes);
+        file.write_all(bytes)?;
+        total += count as u64;
+    }
+    file.sync_all()?;
+    Ok((hasher.finalize().to_hex().to_string(), total))
+}
+
+fn compare(found: &BTreeMap<String, (String, u64)>, list: &str) -> Result<(), Failure> {
+    let mut listed: BTreeSet<&str> = BTreeSet::new();
+    for line in list.lines() {
+        let mut parts = line.splitn(3, ' ');
+        let (hash, size, name) = (parts.next(), parts.next(), parts.next().unwrap_or_default());
+        match found.get(name) {
+            Some((real, bytes)) if Some(real.as_str()) == hash && size == Some(bytes.to_string().as_str()) => {
+                listed.insert(name);
+            }
+            Some(_) => return Err(bad(format!("`{name}` holds other bytes than the backup says"))),
+            None => return Err(bad(format!("`{name}` is missing"))),
+        }
+    }
+    match found.keys().find(|name| !listed.contains(name.as_str())) {
+        Some(name) => Err(bad(format!("`{name}` is not in the list of hashes"))),
+        None => Ok(()),
+    }
+}
+
+/// Gives everything its place. The settings come last: a site that has them is complete.
+fn settle(dir: &Path, aside: &Path) -> Result<(), Failure> {
+    let failed = |error: io::Error| outside(format!("the site {} cannot be written", dir.display()), &error);
+    if !aside.join("concert.toml").is_file() || !aside.join("data").is_dir() {
+        return Err(bad("the backup holds no settings or no data"));
+    }
+    for name in ["data", "secrets", "templates", "conf.d", "concert.toml"] {
+        if aside.join(name).exists() {
+            fs::rename(aside.join(name), dir.join(name)).map_err(failed)?;
+        }
+    }
+    fs::remove_dir(aside).map_err(failed)?;
+    File::open(dir).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{LogFormat, backup, init};
+
+    fn arg(dir: &Path) -> SiteArg {
+        SiteArg { dir: dir.to_owned(), log_format: LogFormat::Text, quiet: true }
+    }
+
+    fn new_site(dir: &Path) {
+        init::make(dir, "[site]\nname = \"CERT Example\"\n").unwrap();
+        fs::write(dir.join("secrets/imap"), "hunter2").unwrap();
+    }
+
+    #[test]
+    fn a_site_comes_back_only_into_an_empty_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        new_site(&path("site"));
+        backup::make(&arg(&path("site")), &path("all.tar.zst"), false).unwrap();
+        backup::make(&arg(&path("site")), &path("open.tar.zst"), true).unwrap();
+        assert_eq!(backup::make(&arg(&path("site")), &path("all.tar.zst"), false).unwrap_err().exit, Exit::Usage);
+        let restore = |name: &str, to: &str| run(&Args { file: path(name) }, &arg(&path(to)));
+        assert_eq!(restore("all.tar.zst", "again"), Ok(Exit::Done));
+        for name in ["concert.toml", "data/site.key", "secrets/imap"] {
+            assert_eq!(fs::read(path("site").join(name)).unwrap(), fs::read(path("again").join(name)).unwrap());
+        }
+        assert!(path("again").join("data/records.sqlite").exists());
+        assert_eq!(restore("all.tar.zst", "again").unwrap_err().exit, Exit::Usage);
+        assert_eq!(restore("open.tar.zst", "open"), Ok(Exit::Done));
+        assert!(!path("open").join("secrets").exists() && !path("open").join("data/site.key").exists());
+    }
+
+    #[test]
+    fn a_damaged_backup_restores_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        new_site(&path("site"));
+        backup::make(&arg(&path("site")), &path("all.tar.zst"), false).unwrap();
+        let whole = fs::read(path("all.tar.zst")).unwrap();
+        let plain = zstd::decode_all(whole.as_slice()).unwrap();
+        let at = plain.windows(7).position(|bytes| bytes == b"hunter2").unwrap();
+        let mut changed = plain.clone();
+        changed[at] = b'H';
+        let check = |bytes: &[u8], want: &str| {
+            fs::write(path("bad"), zstd::encode_all(bytes, 1).unwrap()).unwrap();
+            let failure = run(&Args { file: path("bad") }, &arg(&path("new"))).unwrap_err();
+            assert!(failure.to_string().contains(want), "{failure}");
+            assert_eq!(fs::read_dir(path("new")).map_or(0, Iterator::count), 0);
+        };
+        check(&changed, "`secrets/imap` holds other bytes");
+        check(&plain[..plain.len() / 2], "damaged");
+        check(b"no backup at all", "damaged or no backup");
+    }
+
+    #[test]
+    fn names_with_tricks_are_refused() {
+        for good in ["concert.toml", "data/events/day=2026-11-22/1-1.parquet", "secrets/imap"] {
+            assert!(is_ours(good), "{good}");
+        }
+        for bad in ["../x", "data/../../x", "/etc/passwd", "data//x", "./data/x", "other/x", "data/a\nb", ""] {
+            assert!(!is_ours(bad), "{bad}");
+        }
+    }
+}
