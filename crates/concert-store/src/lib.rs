@@ -17,5 +17,5 @@ pub use archive::Archive;
 pub use members::Members;
 pub use records::Records;
 pub use store::{Loaded, Segment, Store};
-pub use upkeep::{Keep, Snapshot, Upkeep};
+pub use upkeep::{Keep, Known, Snapshot, Upkeep};
 pub use writer::{Mark, Settled, Telling, Writer, Writing};

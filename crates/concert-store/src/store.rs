@@ -32,6 +32,8 @@ pub struct Store {
 pub struct Segment {
     /// Name below the data folder.
     pub path: String,
+    /// The day its reports were received.
+    pub day: String,
     /// First and last batch in it.
     pub batches: (u64, u64),
     /// Rows in it.
@@ -306,6 +308,7 @@ pub(crate) fn segment(row: &sqlx::sqlite::SqliteRow) -> Segment {
     let number = |name: &str| row.try_get::<i64, _>(name).unwrap_or(0);
     Segment {
         path: row.try_get("path").unwrap_or_default(),
+        day: row.try_get("day").unwrap_or_default(),
         batches: (number("first_batch").cast_unsigned(), number("last_batch").cast_unsigned()),
         rows: number("rows").cast_unsigned(),
         times: (Time(number("min_time")), Time(number("max_time"))),

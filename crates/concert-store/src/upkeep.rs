@@ -5,6 +5,7 @@
 
 mod fold;
 mod merge;
+mod replace;
 mod retain;
 pub(crate) mod snapshot;
 
@@ -14,12 +15,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use concert_model::{Problem, Time};
+use concert_model::{Field, Problem, Time};
 
 use crate::events::write::{EventFile, Written};
 use crate::events::{Page, Stored};
 use crate::records::{Change, trouble};
-use crate::store::{Segment, Store, fields_of};
+use crate::store::{Segment, Store};
+pub use replace::{Known, Place};
 pub use snapshot::Snapshot;
 
 pub(crate) use crate::writer::{Finished, failed};
@@ -119,37 +121,38 @@ pub(crate) fn free_name(store: &Store, kind: &str, day: &str, batches: (u64, u64
 }
 
 /// Writes events of several pages as one sorted file. Batch and row of each event stay what they are.
-pub(crate) fn write_pages(store: &Store, kind_of_name: &str, day: &str, pages: &[Page]) -> Result<Finished, Problem> {
+pub(crate) fn write_pages(store: &Store, day: &str, pages: &[Page]) -> Result<Finished, Problem> {
+    write_stored(store, day, pages.iter().flat_map(Page::iter).collect())
+}
+
+/// Writes events as one sorted file, with the batch and row they have.
+pub(crate) fn write_stored(store: &Store, day: &str, rows: Vec<Stored<'_>>) -> Result<Finished, Problem> {
     let (mut first, mut last) = (u64::MAX, 0);
-    for (_, batch, _) in pages.iter().flat_map(|page| &page.places) {
-        (first, last) = (first.min(*batch), last.max(*batch));
+    for stored in &rows {
+        (first, last) = (first.min(stored.batch), last.max(stored.batch));
     }
-    let name = free_name(store, kind_of_name, day, (first, last))?;
+    let times = times_of(rows.iter().map(|stored| stored.event));
+    let name = free_name(store, "events", day, (first, last))?;
     let path = store.data().join(&name);
-    let part = part_of(store).and_then(|part| write_sorted(&part, &path, pages));
-    let written = part.map_err(|error| failed(&name, &error))?;
-    let times = pages.iter().map(|page| times_of(page.events.iter()));
-    let times = times.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or_default();
+    let written = part_of(store).and_then(|part| write_sorted(&part, &path, rows));
+    let written = written.map_err(|error| failed(&name, &error))?;
     Ok(Finished { name, kind: "events", day: day.to_owned(), batches: (first, last), times, written })
 }
 
-fn write_sorted(part: &Path, path: &Path, pages: &[Page]) -> io::Result<Written> {
-    let mut fields = BTreeSet::new();
-    let mut order: Vec<(Order, u32, u32)> = Vec::with_capacity(pages.iter().map(|page| page.places.len()).sum());
-    for (page, number) in pages.iter().zip(0u32..) {
-        fields_of(&page.events, &mut fields);
-        order.extend(page.events.iter().zip(0u32..).map(|(event, at)| (order_of(&event), number, at)));
+fn write_sorted(part: &Path, path: &Path, rows: Vec<Stored<'_>>) -> io::Result<Written> {
+    let (mut present, mut extra) = (0u128, false);
+    let mut order: Vec<(Order, u32)> = Vec::with_capacity(rows.len());
+    for (stored, at) in rows.iter().zip(0u32..) {
+        present |= stored.event.present();
+        extra |= stored.event.has_extra();
+        order.push((order_of(&stored.event), at));
     }
     order.sort_unstable();
+    let mut fields: BTreeSet<Field> = Field::all().filter(|field| present & (1 << field.0) != 0).collect();
+    fields.extend(extra.then_some(Field(Field::EXTRA)));
     let mut file = EventFile::create(part, &fields)?;
-    for (_, number, at) in order {
-        let Some(page) = pages.get(number as usize) else { continue };
-        let (Some(event), Some((report, batch, row))) =
-            (page.events.get(at as usize), page.places.get(at as usize).copied())
-        else {
-            continue;
-        };
-        file.add(&Stored { event, report, batch, row })?;
+    for stored in order.iter().filter_map(|(_, at)| rows.get(*at as usize)) {
+        file.add(stored)?;
     }
     file.finish(path)
 }

@@ -42,6 +42,8 @@ pub struct Writer {
 pub struct Settled {
     /// What was counted by the parser; events, duplicates and notices are filled in here.
     pub counts: Counts,
+    /// What was counted before, when the report is processed again: its events and repeats stay.
+    pub before: Counts,
     /// Its rejects.
     pub rejects: Vec<Reject>,
     /// Why it is incomplete, if it is.
@@ -150,6 +152,7 @@ impl Writer {
             report,
             writer: self,
             batches: Vec::new(),
+            is_quiet: false,
             files: Vec::new(),
             journal: Vec::new(),
             sightings: Vec::new(),
@@ -191,6 +194,11 @@ impl Writer {
             self.seen.fill(bucket);
         }
         Ok(())
+    }
+
+    /// Reads anew what was seen, because stored events have changed.
+    pub(crate) fn forget_seen(&mut self) {
+        self.seen.clear();
     }
 
     fn part(&self) -> Result<PathBuf, Problem> {
@@ -261,7 +269,9 @@ pub struct Writing<'w> {
     feed: String,
     received: Time,
     day: String,
-    batches: Vec<(u64, u64)>,
+    /// Number, rows, and whether they are told to nobody.
+    batches: Vec<(u64, u64, bool)>,
+    is_quiet: bool,
     files: Vec<Finished>,
     journal: Vec<(u64, Vec<Vec<u8>>)>,
     sightings: Vec<Sighting>,
@@ -323,7 +333,7 @@ impl Writing<'_> {
             self.write_file(&batch, number)?;
         }
         self.events += batch.len() as u64;
-        self.batches.push((number, batch.len() as u64));
+        self.batches.push((number, batch.len() as u64, self.is_quiet));
         stored(&batch, number);
         Ok(batch)
     }
@@ -353,6 +363,11 @@ impl Writing<'_> {
         Ok(())
     }
 
+    /// Says whether the events added from now on are told to nobody.
+    pub fn quiet(&mut self, is_quiet: bool) {
+        self.is_quiet = is_quiet;
+    }
+
     /// Number of the newest batch there will be once this report is settled.
     pub fn last_batch(&self) -> u64 {
         self.writer.next_batch - 1
@@ -366,9 +381,9 @@ impl Writing<'_> {
     /// Makes everything visible at once: events, sightings, counts, rejects, notices. Durable when it
     /// returns. Gives the final counts.
     pub async fn settle(mut self, mut settled: Settled) -> Result<Counts, Problem> {
-        settled.counts.events = self.events;
-        settled.counts.duplicates = self.repeats;
-        settled.counts.notices = settled.telling.notices.len() as u64;
+        settled.counts.events = settled.before.events + self.events;
+        settled.counts.duplicates = settled.before.duplicates + self.repeats;
+        settled.counts.notices = settled.before.notices + settled.telling.notices.len() as u64;
         let result = self.write_records(&settled).await;
         if result.is_err() {
             // What was taken in is not stored, so it must not count as seen.
@@ -402,12 +417,13 @@ impl Writing<'_> {
         if let Some((content, bytes, receipt)) = &settled.report {
             records::insert_report(&mut change, self.report, content, receipt, *bytes).await?;
         }
-        for (number, rows) in &self.batches {
-            sqlx::query("INSERT INTO batch (id, report, received, rows) VALUES (?1, ?2, ?3, ?4)")
+        for (number, rows, is_quiet) in &self.batches {
+            sqlx::query("INSERT INTO batch (id, report, received, rows, quiet) VALUES (?1, ?2, ?3, ?4, ?5)")
                 .bind(number.cast_signed())
                 .bind(self.report.0.as_slice())
                 .bind(self.received.0)
                 .bind(rows.cast_signed())
+                .bind(is_quiet)
                 .execute(&mut *change)
                 .await
                 .map_err(trouble)?;
@@ -429,7 +445,8 @@ impl Writing<'_> {
         if !in_file {
             self.journal_sightings(&mut change).await?;
         }
-        records::count_hour(&mut change, &self.feed, self.received, &settled.counts).await?;
+        let more = settled.counts.beyond(&settled.before);
+        records::count_hour(&mut change, &self.feed, self.received, &more).await?;
         records::settle_report(&mut change, self.report, &settled.counts, &settled.rejects, &settled.reason).await?;
         settled.telling.write(&mut change).await?;
         self.writer.store.records.commit(change).await
@@ -491,7 +508,7 @@ pub(crate) mod tests {
     }
 
     /// Events `from..to`, each its own problem, an hour of the same day.
-    fn batch(report: ReportId, from: u32, to: u32) -> Batch {
+    pub(crate) fn batch(report: ReportId, from: u32, to: u32) -> Batch {
         let mut batch = Batch::new();
         for number in from..to {
             let mut event = batch.open();

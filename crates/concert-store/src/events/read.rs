@@ -261,6 +261,30 @@ pub fn problems(path: &Path, each: &mut dyn FnMut(ProblemKey, Time)) -> io::Resu
     Ok(())
 }
 
+/// Identity, report and place of every event of a file.
+pub fn identities(path: &Path, each: &mut dyn FnMut(EventId, ReportId, (u64, u32))) -> io::Result<()> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?).map_err(io::Error::other)?;
+    let wanted = [column::EVENT, column::REPORT, column::BATCH, column::ROW];
+    let schema = builder.parquet_schema();
+    let indices = schema.columns().iter().enumerate().filter(|(_, one)| wanted.contains(&one.name()));
+    let mask = ProjectionMask::leaves(schema, indices.map(|(index, _)| index));
+    for batch in builder.with_projection(mask).with_batch_size(16_384).build().map_err(io::Error::other)? {
+        let batch = batch.map_err(io::Error::other)?;
+        let column = |name: &str| {
+            batch.column_by_name(name).ok_or_else(|| io::Error::other(format!("the file has no column {name}")))
+        };
+        let (ids, reports) =
+            (column(column::EVENT)?.as_fixed_size_binary(), column(column::REPORT)?.as_fixed_size_binary());
+        let batches = column(column::BATCH)?.as_primitive::<Int64Type>();
+        let rows = column(column::ROW)?.as_primitive::<Int64Type>();
+        for at in 0..batch.num_rows() {
+            let place = (batches.value(at).cast_unsigned(), u32::try_from(rows.value(at)).unwrap_or(u32::MAX));
+            each(EventId(sixteen(ids.value(at))), ReportId(sixteen(reports.value(at))), place);
+        }
+    }
+    Ok(())
+}
+
 /// All sightings of a file.
 pub fn sightings(path: &Path, each: &mut dyn FnMut(Sighting)) -> io::Result<()> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?).map_err(io::Error::other)?;

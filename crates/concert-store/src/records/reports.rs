@@ -54,6 +54,21 @@ pub struct ReportRow {
     pub reason: String,
 }
 
+impl Counts {
+    /// What these counts are above others. Below, numbers wrap, so that adding them as signed numbers
+    /// is right.
+    pub(crate) fn beyond(&self, before: &Counts) -> Counts {
+        Counts {
+            rows: self.rows.wrapping_sub(before.rows),
+            events: self.events.wrapping_sub(before.events),
+            duplicates: self.duplicates.wrapping_sub(before.duplicates),
+            rejects: self.rejects.wrapping_sub(before.rejects),
+            dropped: self.dropped.wrapping_sub(before.dropped),
+            notices: self.notices.wrapping_sub(before.notices),
+        }
+    }
+}
+
 fn unsigned(row: &SqliteRow, name: &str) -> u64 {
     row.try_get::<i64, _>(name).unwrap_or(0).cast_unsigned()
 }

@@ -55,7 +55,7 @@ impl Writer {
             if page.places.len() != rows.len() {
                 return Err(Problem::new("an event of the journal cannot be read").hint("`concert verify` tells more"));
             }
-            files.push(write_pages(store, "events", &day, &[page])?);
+            files.push(write_pages(store, &day, &[page])?);
         }
         let mut change = store.records.change().await?;
         swap(&mut change, &files, &[]).await?;

@@ -121,7 +121,7 @@ fn merge_events(store: &Store, day: &str, group: &[Segment]) -> Result<Finished,
         read::events(&store.data().join(&file.path), &Rows::Matching(&all), take)
             .map_err(|error| damaged(&file.path, &error))?;
     }
-    write_pages(store, "events", day, &pages)
+    write_pages(store, day, &pages)
 }
 
 fn merge_sightings(store: &Store, day: &str, group: &[Segment]) -> Result<Finished, Problem> {
@@ -151,6 +151,7 @@ mod tests {
             rows: *rows,
             times: (Time(0), Time(0)),
             hash: [0; 32],
+            day: String::new(),
         };
         let groups = plan(rows.iter().enumerate().map(file).collect(), is_over);
         assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), want, "{rows:?}");

@@ -34,6 +34,8 @@ enum Command {
     Show(ShowArgs),
     /// Collect from one feed now, and process what came
     Pull(PullArgs),
+    /// Run archived reports of a feed through today's parser
+    Replay(super::replay::Args),
 }
 
 #[derive(clap::Args)]
@@ -71,6 +73,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         Command::List(args) => list(args, site),
         Command::Show(args) => show(args, site),
         Command::Pull(args) => pull(args, site),
+        Command::Replay(args) => super::replay::run(args, site),
     }
 }
 

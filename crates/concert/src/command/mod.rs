@@ -18,6 +18,7 @@ mod man;
 mod notice;
 mod parse;
 mod reload;
+mod replay;
 mod restore;
 mod run;
 mod serve;

@@ -8,6 +8,7 @@ pub mod intake;
 pub mod live;
 pub mod process;
 pub mod reload;
+pub mod replay;
 mod responsible;
 pub mod tell;
 
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_model::{Problem, Time};
-use concert_store::records::{Counts, Waiting};
+use concert_store::records::{Counts, ReportRow, Waiting};
 use concert_store::{Keep, Upkeep, Writer};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -105,6 +106,24 @@ impl Worker {
         ready: impl FnOnce() -> Result<(), Problem>,
     ) -> Result<Counts, Problem> {
         process(site, &mut self.writer, &mut self.teller, feed, work, source, ready)
+    }
+
+    /// Processes a report again; see [`replay::replay`]. One that failed as a whole is processed as if
+    /// it had just come.
+    pub fn replay(
+        &mut self,
+        site: &Site,
+        feed: &crate::settings::Feed,
+        report: &ReportRow,
+    ) -> Result<replay::Replayed, Problem> {
+        let mut source = raw(site, &report.report)?;
+        if report.state == "failed" {
+            let work = Work { id: report.report.id, receipt: &report.report.receipt, new: None };
+            let counts = process(site, &mut self.writer, &mut self.teller, feed, &work, &mut *source, || Ok(()))?;
+            let Counts { events, rejects, notices, .. } = counts;
+            return Ok(replay::Replayed { replaced: 0, events, rejects, notices });
+        }
+        replay::replay(site, &mut self.writer, &mut self.teller, feed, report, &mut *source)
     }
 
     /// Makes the notices that are due.

@@ -37,9 +37,9 @@ pub trait Source: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Source for T {}
 
 /// What parsing gave.
-struct Parsed {
-    counts: sink::Counts,
-    rejects: Vec<Reject>,
+pub(super) struct Parsed {
+    pub(super) counts: sink::Counts,
+    pub(super) rejects: Vec<Reject>,
 }
 
 /// Processes a report on the calling thread, which must not be one of the runtime's own.
@@ -85,7 +85,8 @@ pub fn process(
                 ..Counts::default()
             };
             let report = work.new.map(|(content, bytes)| (content, bytes, work.receipt.clone()));
-            let settled = Settled { counts, rejects: parsed.rejects, reason: String::new(), telling, report };
+            let before = Counts::default();
+            let settled = Settled { counts, before, rejects: parsed.rejects, reason: String::new(), telling, report };
             handle.block_on(writing.settle(settled))
         });
         if result.is_err() {
@@ -105,7 +106,7 @@ fn set_party(event: &mut OpenEvent<'_>, constituents: &Constituents) {
     }
 }
 
-fn parse(
+pub(super) fn parse(
     site: &Site,
     feed: &Feed,
     work: &Work<'_>,
