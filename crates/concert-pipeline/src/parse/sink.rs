@@ -136,8 +136,9 @@ pub struct Sink<'a> {
     counts: Counts,
 }
 
-/// Most events in one batch; with some 300 bytes each this is about 80 MiB.
-const BATCH_EVENTS_MAX: usize = 262_144;
+/// Most events in one batch. Sorting and writing touch them in another order than reading did, so a
+/// batch (some 25 MiB) should not be much larger than the processor's cache.
+const BATCH_EVENTS_MAX: usize = 65_536;
 /// A batch whose events are large is full sooner.
 const BATCH_BYTES_MAX: usize = 128 << 20;
 

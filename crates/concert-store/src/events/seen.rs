@@ -87,13 +87,13 @@ impl Seen {
         None
     }
 
-    /// When this problem was last seen before a moment, looking back over so many windows; in whole
-    /// seconds. The window the moment is in counts too.
+    /// When this problem was last seen in the windows before that of a moment, looking back over so
+    /// many; in whole seconds. Within one window an event is a repeat and not an earlier event.
     pub fn previous(&self, problem: ProblemKey, time: Time, windows: i64) -> Option<Time> {
         let wanted = entry(problem, time);
         let bucket = self.bucket(time);
         let same = |entry: &Entry| entry.high == wanted.high && entry.low == wanted.low && entry.second < wanted.second;
-        let tables = self.buckets.range(bucket - windows..=bucket).rev().map(|(_, table)| table);
+        let tables = self.buckets.range(bucket - windows..bucket).rev().map(|(_, table)| table);
         let found = tables.filter(|table| !table.is_empty()).find_map(|table| {
             table.iter_hash(wanted.high).filter(|entry| same(entry)).max_by_key(|entry| entry.second)
         })?;

@@ -102,7 +102,8 @@ fn set_party(event: &mut OpenEvent<'_>, constituents: &Constituents) {
     let found = constituents.responsible(&event.view());
     match found.and_then(|found| constituents.party(found.party)) {
         Some(party) => event.set(Field::PARTY, &Value::text(&party.name)),
-        None => event.unset(Field::PARTY),
+        None if event.has(Field::PARTY) => event.unset(Field::PARTY),
+        None => {}
     }
 }
 
