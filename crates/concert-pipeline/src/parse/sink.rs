@@ -137,8 +137,8 @@ pub struct Sink<'a> {
 }
 
 /// Most events in one batch. Sorting and writing touch them in another order than reading did, so a
-/// batch (some 25 MiB) should not be much larger than the processor's cache.
-const BATCH_EVENTS_MAX: usize = 65_536;
+/// batch (some 13 MiB) should not be much larger than the processor's cache.
+const BATCH_EVENTS_MAX: usize = 32_768;
 /// A batch whose events are large is full sooner.
 const BATCH_BYTES_MAX: usize = 128 << 20;
 

@@ -17,7 +17,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field as Column, Schema, SchemaRef, TimeUnit};
 use concert_model::batch::Raw;
 use concert_model::field::Kind;
-use concert_model::{Field, json};
+use concert_model::{Event, Field, json};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -117,13 +117,53 @@ impl Cells {
         }
     }
 
+    /// Takes what was gathered. The next rows need about as much room, so it is given at once.
     fn finish(&mut self) -> ArrayRef {
+        let rows = self.len();
         match self {
-            Self::Text(cells) => Arc::new(cells.finish()),
-            Self::Int(cells) => Arc::new(cells.finish()),
+            Self::Text(cells) => {
+                let array = cells.finish();
+                *cells = StringBuilder::with_capacity(rows, array.value_data().len());
+                Arc::new(array)
+            }
+            Self::Int(cells) => {
+                let array = cells.finish();
+                *cells = Int64Builder::with_capacity(rows);
+                Arc::new(array)
+            }
             Self::Float(cells) => Arc::new(cells.finish()),
             Self::Bool(cells) => Arc::new(cells.finish()),
-            Self::Time(cells) => Arc::new(cells.finish()),
+            Self::Time(cells) => {
+                let array = cells.finish();
+                *cells = TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC");
+                Arc::new(array)
+            }
+        }
+    }
+}
+
+/// Names of `extra.*` fields as JSON, made once.
+#[derive(Default)]
+struct ExtraKeys {
+    written: Vec<(String, Vec<u8>)>,
+}
+
+impl ExtraKeys {
+    /// Writes `"name":`. Batches may number the same name in different ways, so the name is compared.
+    fn write(&mut self, field: Field, event: &Event<'_>, out: &mut Vec<u8>) {
+        let (name, at) = (event.extra_name(field), usize::from(field.0 - Field::EXTRA));
+        if let Some((_, key)) = self.written.get(at).filter(|(known, _)| known == name) {
+            return out.extend_from_slice(key);
+        }
+        let mut key = Vec::new();
+        json::write_string(name, &mut key);
+        key.push(b':');
+        out.extend_from_slice(&key);
+        if self.written.len() <= at {
+            self.written.resize(at + 1, Default::default());
+        }
+        if let Some(slot) = self.written.get_mut(at) {
+            *slot = (name.to_owned(), key);
         }
     }
 }
@@ -143,6 +183,7 @@ pub struct EventFile {
     row: Int64Builder,
     extras: Vec<u8>,
     plain: Vec<u8>,
+    keys: ExtraKeys,
 }
 
 impl EventFile {
@@ -181,6 +222,7 @@ impl EventFile {
             row: number(),
             extras: Vec::new(),
             plain: Vec::new(),
+            keys: ExtraKeys::default(),
         })
     }
 
@@ -200,9 +242,11 @@ impl EventFile {
         for (field, value) in stored.event.raw_fields() {
             if field.is_extra() {
                 extras.push(if extras.is_empty() { b'{' } else { b',' });
-                json::write_string(stored.event.extra_name(field), &mut extras);
-                extras.push(b':');
-                json::write_value(&value.into(), &mut extras);
+                self.keys.write(field, &stored.event, &mut extras);
+                match value {
+                    Raw::Text(text) => json::write_string(text, &mut extras),
+                    other => json::write_value(&other.into(), &mut extras),
+                }
             } else if let Some(cells) =
                 self.slots.get(usize::from(field.0)).copied().flatten().and_then(|slot| self.cells.get_mut(slot))
             {

@@ -99,7 +99,7 @@ pub fn process(
 /// Says who is responsible. What the report says of it does not count: a sender must not choose who
 /// is told.
 fn set_party(event: &mut OpenEvent<'_>, constituents: &Constituents) {
-    let found = constituents.responsible(&event.view());
+    let found = if constituents.parties().is_empty() { None } else { constituents.responsible(&event.view()) };
     match found.and_then(|found| constituents.party(found.party)) {
         Some(party) => event.set(Field::PARTY, &Value::text(&party.name)),
         None if event.has(Field::PARTY) => event.unset(Field::PARTY),
