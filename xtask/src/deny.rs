@@ -58,10 +58,10 @@ const PACKAGES_MAX: usize = 420;
 
 /// A package that is built.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Package {
-    name: String,
-    version: String,
-    license: String,
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) license: String,
 }
 
 /// Checks every package that is built for this platform, for tests too.
@@ -76,7 +76,7 @@ pub(crate) fn run() -> Result<(), String> {
 }
 
 /// Reads `name v1.2.3 (proc-macro)|MIT`; nothing for our own crates, which stand with their folder.
-fn package(line: &str) -> Option<Package> {
+pub(crate) fn package(line: &str) -> Option<Package> {
     let (name, license) = line.split_once('|')?;
     let mut words = name.split_whitespace();
     let (name, version) = (words.next()?, words.next()?.trim_start_matches('v'));

@@ -1,9 +1,12 @@
-//! Automation of this repository: `cargo xtask check`, `ci`, `deny`, `gen`.
+//! Automation of this repository: `cargo xtask check`, `ci`, `deny`, `gen`, `licences`.
 //!
 //! It knows no other crate of the workspace, so that it builds in a second.
 
+#[cfg(test)]
+mod arrows;
 mod ci;
 mod deny;
+mod licences;
 mod license;
 mod peers;
 mod step;
@@ -16,6 +19,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
   ci [--quick]   everything that must hold for a change; --quick installs nothing
   deny           licences, banned crates and number of the packages we depend on
   gen [--check]  write docs/generated/ from the code, or compare it
+  licences       write THIRD-PARTY.md: what the program is built with
 ";
 
 fn main() -> ExitCode {
@@ -26,6 +30,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::ci(true),
         ["ci", "--quick"] => ci::ci(false),
         ["deny"] => deny::run(),
+        ["licences"] => licences::run(),
         ["gen"] => ci::generate(true),
         ["gen", "--check"] => ci::generate(false),
         _ => {
