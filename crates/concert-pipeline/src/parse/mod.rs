@@ -29,6 +29,7 @@ mod scan;
 pub mod shadowserver;
 pub mod sink;
 pub mod spamhaus_drop;
+pub mod tor_exits;
 pub mod turris_greylist;
 pub mod unpack;
 
@@ -111,5 +112,6 @@ pub const ALL: &[&Listed] = &[
     &regex::LISTED,
     &shadowserver::LISTED,
     &spamhaus_drop::LISTED,
+    &tor_exits::LISTED,
     &turris_greylist::LISTED,
 ];
