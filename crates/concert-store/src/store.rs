@@ -111,19 +111,27 @@ impl Store {
                 .await
                 .map_err(trouble)?;
         view.commit().await.map_err(trouble)?;
-        for some in rows.chunks(4096) {
-            if !each(journal_page(some)) {
+        let files: Vec<Segment> = files.iter().map(segment).collect();
+        let newest_in = |file: usize| files.get(file).map_or(0, |segment| segment.batches.1);
+        let mut chunks = rows.chunks(4096).peekable();
+        while let Some(some) = chunks.next() {
+            let mut page = journal_page(some);
+            let next = chunks.peek().and_then(|chunk| chunk.first()?.try_get::<i64, _>("batch").ok());
+            page.next_batch_max = next.unwrap_or(0).cast_unsigned().max(newest_in(0));
+            if !each(page) {
                 return Ok(());
             }
         }
         let mut go_on = true;
-        for segment in files.iter().map(segment) {
+        for (index, segment) in files.iter().enumerate() {
             let outside = bounds.since.is_some_and(|since| segment.times.1 < since)
                 || bounds.until.is_some_and(|until| segment.times.0 >= until);
             if outside {
                 continue;
             }
-            self.read_file(&segment.path, &Rows::Matching(bounds), &mut |page| {
+            let next_batch_max = segment.batches.1.max(newest_in(index + 1));
+            self.read_file(&segment.path, &Rows::Matching(bounds), &mut |mut page| {
+                page.next_batch_max = next_batch_max;
                 go_on = each(page);
                 go_on
             })?;

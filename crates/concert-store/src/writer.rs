@@ -611,6 +611,29 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
+    async fn every_page_says_how_new_those_after_it_can_be() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        write(&mut writer, "small", 0, 10).await;
+        write(&mut writer, "large", 10, 7_000).await;
+        write(&mut writer, "another", 7_000, 7_010).await;
+        for folded in [false, true] {
+            assert_eq!(writer.fold_journal(folded).await.unwrap(), folded);
+            let mut promised = u64::MAX;
+            let mut pages = 0;
+            store
+                .scan(&Bounds::default(), 0, &mut |page| {
+                    assert!(page.places.iter().all(|(_, batch, _)| *batch <= promised), "{promised}");
+                    (promised, pages) = (page.next_batch_max, pages + 1);
+                    true
+                })
+                .await
+                .unwrap();
+            assert!(pages >= 3, "{pages}");
+        }
+    }
+
+    #[tokio::test]
     async fn what_a_killed_writer_left_is_swept() {
         let (dir, store) = site().await;
         let stray = dir.path().join("events/day=2026-11-22/9-9.parquet");

@@ -315,6 +315,16 @@ fn verify_names_what_is_damaged() {
     fs::remove_file(&events).unwrap();
     let (code, out, _) = site.concert(&["verify"]);
     assert!(code == 1 && out.contains(&events) && out.contains("cannot be read"), "{out}");
+    fs::write(site.path("data/records.sqlite"), "this is no database".repeat(1000)).unwrap();
+    for name in ["data/records.sqlite-wal", "data/records.sqlite-shm"] {
+        fs::remove_file(site.path(name)).ok();
+    }
+    let (code, out, err) = site.concert(&["verify"]);
+    assert!(code == 1 && out.contains("records.sqlite"), "{out}{err}");
+    fs::remove_file(site.path("data/records.sqlite")).unwrap();
+    let (code, out, _) = site.concert(&["verify"]);
+    assert!(code == 1 && out.contains("is missing"), "{out}");
+    assert!(!site.path("data/records.sqlite").exists(), "looking makes nothing new");
 }
 
 /// Flips a bit in the middle of the first file with this ending, and names it.

@@ -41,6 +41,9 @@ pub struct Page {
     pub events: Batch,
     /// For each event: its report, batch and row.
     pub places: Vec<(ReportId, u64, u32)>,
+    /// Number of the newest batch that pages after this one can hold, where they are read one after
+    /// another.
+    pub next_batch_max: u64,
 }
 
 impl Page {

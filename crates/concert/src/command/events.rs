@@ -92,6 +92,7 @@ fn columns(names: &[String]) -> Result<Vec<Column>, Failure> {
                 let hint = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
                 problems.push(Problem::new(format!("`{name}` is not a field of events")).hint(hint));
             }
+            Some(column) if columns.contains(&column) => {}
             Some(column) => columns.push(column),
         }
     }

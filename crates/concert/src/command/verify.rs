@@ -59,21 +59,43 @@ impl Checked {
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let runtime = super::runtime()?;
-    let store = runtime.block_on(super::events::open(site))?;
+    let records = std::path::absolute(&site.dir).unwrap_or_else(|_| site.dir.clone()).join("data/records.sqlite");
     let mut checked = Checked::default();
-    for line in runtime.block_on(store.records.check())? {
+    // Opening would make new records, beside which nothing differs.
+    if !records.exists() && ["archive", "events"].iter().any(|name| records.with_file_name(name).exists()) {
+        checked.differ("records", Problem::new("is missing").at(records.display().to_string()));
+        return print(args, &checked);
+    }
+    match super::runtime()?.block_on(check(site, &mut checked)) {
+        Err(failure) if failure.problems.iter().any(is_damage) => {
+            for problem in failure.problems {
+                checked.differ("records", Problem { place: records.display().to_string(), ..problem });
+            }
+        }
+        other => other?,
+    }
+    print(args, &checked)
+}
+
+/// Whether SQLite says that its file is not as it was written.
+fn is_damage(problem: &Problem) -> bool {
+    ["malformed", "not a database"].iter().any(|word| problem.what.contains(word))
+}
+
+async fn check(site: &SiteArg, checked: &mut Checked) -> Result<(), Failure> {
+    let store = super::events::open(site).await?;
+    for line in store.records.check().await? {
         checked.differ("records", Problem::new(line).at(store.data().join("records.sqlite").display().to_string()));
     }
-    runtime.block_on(archive(&store, &mut checked))?;
-    runtime.block_on(files(&store, "events", &mut checked))?;
-    runtime.block_on(files(&store, "sightings", &mut checked))?;
-    let (journal, problems) = runtime.block_on(store.verify_journal())?;
+    archive(&store, checked).await?;
+    files(&store, "events", checked).await?;
+    files(&store, "sightings", checked).await?;
+    let (journal, problems) = store.verify_journal().await?;
     checked.journal = journal;
     for problem in problems {
         checked.differ("journal", problem);
     }
-    print(args, &checked)
+    Ok(())
 }
 
 async fn archive(store: &Store, checked: &mut Checked) -> Result<(), Failure> {

@@ -1,7 +1,8 @@
 //! Events as they are printed: whole objects, or chosen columns.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BinaryHeap, HashSet};
 use std::io::{BufWriter, StdoutLock, Write};
 
 use concert_model::{Field, ProblemKey, Value, json};
@@ -54,24 +55,64 @@ pub(super) fn show(reader: &Reader<'_>, wanted: &Wanted, fields: &[Column], rows
         })?;
         return printer.finish();
     }
-    let mut held: Vec<(Key, Shown)> = Vec::new();
-    reader.each_page(&wanted.bounds(), &mut |page| {
-        for stored in page.iter().filter(|stored| wanted.has(&stored.event)) {
-            held.push(printer.shown(&stored));
-            // One more than is shown, to know that there are more.
-            if held.len() > rows.limit {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    })?;
-    let repeats = repeats(Some(&held.iter().map(|((problem, _), _)| *problem).collect()))?;
-    for (key, shown) in held {
-        if !printer.print(shown, &key, &repeats)? {
+    let newest = newest(reader, wanted, &printer, rows.limit)?;
+    let repeats = repeats(Some(&newest.iter().map(|held| held.key.0).collect()))?;
+    for held in newest {
+        if !printer.print(held.shown, &held.key, &repeats)? {
             break;
         }
     }
     printer.finish()
+}
+
+/// One of the newest events found so far. The oldest of them is the greatest.
+struct Held {
+    place: (Reverse<u64>, u32),
+    key: Key,
+    shown: Shown,
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        self.place == other.place
+    }
+}
+
+impl Eq for Held {}
+
+impl PartialOrd for Held {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Held {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place.cmp(&other.place)
+    }
+}
+
+/// The newest events, and one more than is shown, to know that there are more. A file that was made of
+/// several batches is not in the order they came, so it is read to its end.
+fn newest(reader: &Reader<'_>, wanted: &Wanted, printer: &Printer, limit: usize) -> Result<Vec<Held>, Failure> {
+    let mut held: BinaryHeap<Held> = BinaryHeap::new();
+    reader.each_page(&wanted.bounds(), &mut |page| {
+        for stored in page.iter() {
+            let place = (Reverse(stored.batch), stored.row);
+            let full = held.len() > limit;
+            if full && held.peek().is_some_and(|oldest| place > oldest.place) || !wanted.has(&stored.event) {
+                continue;
+            }
+            let (key, shown) = printer.shown(&stored);
+            held.push(Held { place, key, shown });
+            if full {
+                held.pop();
+            }
+        }
+        let oldest = held.peek().map_or(0, |oldest| oldest.place.0.0);
+        Ok(held.len() <= limit || oldest < page.next_batch_max)
+    })?;
+    Ok(held.into_sorted_vec())
 }
 
 /// The value of a column, if the event has it.
@@ -103,17 +144,34 @@ fn extra<'a>(stored: &Stored<'a>) -> Option<Value<'a>> {
 }
 
 fn as_json(value: &Value<'_>) -> serde_json::Value {
-    let mut text = Vec::new();
-    json::write_value(value, &mut text);
-    serde_json::from_slice(&text).unwrap_or_default()
+    match value {
+        Value::Text(text) => text.as_ref().into(),
+        Value::Int(number) => (*number).into(),
+        Value::Float(number) => (*number).into(),
+        Value::Bool(truth) => (*truth).into(),
+        Value::Time(time) => time.to_string().into(),
+        Value::Ip(address) => address.to_string().into(),
+        Value::Net(net) => net.to_string().into(),
+        Value::Json(text) => serde_json::from_str(text).unwrap_or_default(),
+    }
 }
 
 type Stdout = BufWriter<StdoutLock<'static>>;
 
 /// Prints whole objects, or a table of columns.
 enum Printer {
-    Objects { out: Out<Stdout>, list: bool, limit: usize, printed: usize },
-    Table { table: Table<Stdout>, columns: Vec<Column> },
+    Objects {
+        out: Out<Stdout>,
+        list: bool,
+        limit: usize,
+        printed: usize,
+    },
+    /// `places` has the column of each field of the data format.
+    Table {
+        table: Table<Stdout>,
+        columns: Vec<Column>,
+        places: Vec<Option<usize>>,
+    },
 }
 
 impl Printer {
@@ -135,7 +193,9 @@ impl Printer {
         let names: Vec<_> = columns.iter().map(Column::name).collect();
         let table = rows.table(&names.iter().map(AsRef::as_ref).collect::<Vec<_>>());
         drop(names);
-        Self::Table { table, columns }
+        let place = |field| columns.iter().position(|column| *column == Column::Field(field));
+        let places = Field::all().map(place).collect();
+        Self::Table { table, columns, places }
     }
 
     fn shown(&self, stored: &Stored<'_>) -> (Key, Shown) {
@@ -148,12 +208,21 @@ impl Printer {
                 json::write_members(&stored.event, &mut object);
                 Shown::Object(object)
             }
-            Self::Table { columns, .. } => Shown::Cells(
-                columns
-                    .iter()
-                    .map(|column| value(stored, column).as_ref().map_or(serde_json::Value::Null, as_json))
-                    .collect(),
-            ),
+            Self::Table { columns, places, .. } => {
+                let mut cells = vec![serde_json::Value::Null; columns.len()];
+                for (column, cell) in columns.iter().zip(&mut cells) {
+                    if !matches!(column, Column::Field(_)) {
+                        *cell = value(stored, column).as_ref().map_or(serde_json::Value::Null, as_json);
+                    }
+                }
+                for (field, value) in stored.event.fields() {
+                    let place = places.get(usize::from(field.0)).copied().flatten();
+                    if let Some(cell) = place.and_then(|place| cells.get_mut(place)) {
+                        *cell = as_json(&value);
+                    }
+                }
+                Shown::Cells(cells)
+            }
         };
         (key, shown)
     }
@@ -180,7 +249,7 @@ impl Printer {
                 out.write(&object)?;
                 Ok(!out.is_closed())
             }
-            (Self::Table { table, columns }, Shown::Cells(mut cells)) => {
+            (Self::Table { table, columns, .. }, Shown::Cells(mut cells)) => {
                 for (column, cell) in columns.iter().zip(&mut cells) {
                     match (column, again) {
                         (Column::Field(Field::DUPLICATE_COUNT), Some((count, _))) => *cell = (count + 1).into(),
