@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use concert_model::Problem;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use self::peers::Peers;
@@ -78,6 +79,7 @@ async fn demo(args: &Args, dir: &Path) -> Result<(), Failure> {
 
     let stop = CancellationToken::new();
     tokio::spawn(super::run::cancel_when_told(stop.clone()));
+    tokio::spawn(cancel_with_terminal(stop.clone()));
     let keeper = Keeper::new(site.store.clone());
     let work = super::serve::work_and_serve(Arc::clone(&site), keeper, listener, stop.clone());
     let watch = async {
@@ -86,6 +88,14 @@ async fn demo(args: &Args, dir: &Path) -> Result<(), Failure> {
     };
     let (worked, watched) = tokio::join!(work, watch);
     worked.and(watched)
+}
+
+/// A demo ends with its terminal, where a site takes up its settings.
+async fn cancel_with_terminal(stop: CancellationToken) {
+    if let Ok(mut hangup) = signal(SignalKind::hangup()) {
+        hangup.recv().await;
+        stop.cancel();
+    }
 }
 
 /// Plays the outside world, shows what happens, and says at the end what there is to see.
