@@ -4,6 +4,7 @@
 //! under another name for a while, because somebody may have begun to read it.
 
 mod fold;
+mod forget;
 mod merge;
 mod replace;
 mod retain;
@@ -21,6 +22,7 @@ use crate::events::write::{EventFile, Written};
 use crate::events::{Page, Stored};
 use crate::records::{Change, trouble};
 use crate::store::{Segment, Store};
+pub use forget::{TraceCounts, Traces, VALUE_CHARS_MIN};
 pub use replace::{Known, Place};
 pub use snapshot::Snapshot;
 

@@ -154,7 +154,7 @@ impl Writer {
     }
 }
 
-fn pages_of(store: &Store, segment: &Segment) -> Result<Vec<Page>, Problem> {
+pub(super) fn pages_of(store: &Store, segment: &Segment) -> Result<Vec<Page>, Problem> {
     let mut pages = Vec::new();
     let all = Bounds::default();
     read::events(&store.data().join(&segment.path), &Rows::Matching(&all), &mut |page| {

@@ -108,7 +108,8 @@ fn gather_data(dir: &Path, without_keys: bool, files: &mut Vec<(String, PathBuf)
         let is_records = name.starts_with("records.");
         let is_key = Path::new(&name).extension().is_some_and(|ending| ending == "key");
         let is_left_out = NOT_COPIED.contains(&name.as_str()) || name.starts_with('.') || name.ends_with(".part");
-        if !is_records && !is_left_out && !(without_keys && is_key) {
+        let is_kept_back = without_keys && is_key;
+        if !(is_records || is_left_out || is_kept_back) {
             gather(dir, &format!("data/{name}"), DEPTH_MAX, files)?;
         }
     }

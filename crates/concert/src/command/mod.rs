@@ -12,6 +12,7 @@ mod contact;
 mod demo;
 mod events;
 mod feed;
+mod forget;
 mod ingest;
 mod init;
 mod man;
@@ -128,6 +129,8 @@ enum Command {
     Backup(backup::Args),
     /// Make a site from a backup
     Restore(restore::Args),
+    /// Remove a person's address or account from what is kept
+    Forget(forget::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Write manual pages
@@ -154,6 +157,7 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Verify(args) => verify::run(&args, site),
         Command::Backup(args) => backup::run(&args, site),
         Command::Restore(args) => restore::run(&args, site),
+        Command::Forget(args) => forget::run(&args, site),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

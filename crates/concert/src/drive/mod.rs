@@ -50,6 +50,11 @@ impl Worker {
         Ok(Some(Self { writer, teller }))
     }
 
+    /// The writer, for upkeep that needs it alone.
+    pub fn writer(&mut self) -> &mut Writer {
+        &mut self.writer
+    }
+
     /// Processes everything that waits. A report that cannot be processed is marked and passed over.
     /// Runs on a blocking thread.
     pub fn process_waiting(&mut self, site: &Site, stop: &CancellationToken) -> Result<usize, Problem> {

@@ -1,0 +1,426 @@
+//! Forgetting a value: a person's mail address, account or address, wherever the store has it.
+//!
+//! First everything is looked through without a change; then raw reports and notices go, and events
+//! last, because events tell in which compressed reports the value stands. A kill in between leaves
+//! what the next call finds again.
+
+mod needle;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
+
+use concert_model::{Batch, Field, Kind, Problem, ReportId, Time, Value, json};
+use sqlx::Row;
+
+use self::needle::Needle;
+use super::replace::{Place, pages_of};
+use super::{swap, write_stored};
+use crate::events::read::sixteen;
+use crate::events::{Page, Stored};
+use crate::members::Members;
+use crate::records::trouble;
+use crate::store::{JOURNAL, Segment, journal_page, journal_row};
+use crate::writer::Writer;
+
+/// What stands where the value stood.
+const REMOVED: &str = "(removed)";
+/// A shorter value would be found in half of everything.
+pub const VALUE_CHARS_MIN: usize = 4;
+/// Columns of records that may hold a value from outside: table, key, column.
+const TEXTS: [(&str, &str, &str); 7] = [
+    ("report", "id", "sender"),
+    ("report", "id", "file_name"),
+    ("report", "id", "url"),
+    ("report", "id", "origin"),
+    ("report", "id", "reason"),
+    ("notice", "id", "key"),
+    ("notice", "id", "reason"),
+];
+
+/// Where a value was found.
+#[derive(Debug)]
+pub struct Traces {
+    needle: Needle,
+    places: HashSet<Place>,
+    journal: Vec<Place>,
+    segments: Vec<Segment>,
+    reports: BTreeSet<ReportId>,
+    contents: Vec<[u8; 32]>,
+    rejects: Vec<(Vec<u8>, i64)>,
+    texts: BTreeMap<(&'static str, &'static str, &'static str), Vec<Vec<u8>>>,
+    notices: Vec<String>,
+    bytes: Vec<String>,
+    contacts: u64,
+}
+
+/// How often a value was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct TraceCounts {
+    /// Events that hold it.
+    pub events: u64,
+    /// Raw reports that hold it, or gave such an event.
+    pub reports: u64,
+    /// Rejects.
+    pub rejects: u64,
+    /// Notices to it.
+    pub notices: u64,
+    /// Kept bytes of notices that hold it or such an event.
+    pub notice_bytes: u64,
+    /// Contacts of parties.
+    pub contacts: u64,
+    /// Other texts of the records: senders, file names.
+    pub texts: u64,
+}
+
+impl Traces {
+    /// How much was found.
+    pub fn counts(&self) -> TraceCounts {
+        TraceCounts {
+            events: self.places.len() as u64,
+            reports: self.contents.len() as u64,
+            rejects: self.rejects.len() as u64,
+            notices: self.notices.len() as u64,
+            notice_bytes: self.bytes.len() as u64,
+            contacts: self.contacts,
+            texts: self.texts.values().map(|keys| keys.len() as u64).sum(),
+        }
+    }
+}
+
+impl Writer {
+    /// Looks for a value everywhere in the store. Changes nothing.
+    pub async fn traces(&self, value: &str) -> Result<Traces, Problem> {
+        if value.chars().count() < VALUE_CHARS_MIN {
+            return Err(Problem::new(format!("a value must have at least {VALUE_CHARS_MIN} letters")));
+        }
+        let mut traces = Traces {
+            needle: Needle::new(value),
+            places: HashSet::new(),
+            journal: Vec::new(),
+            segments: Vec::new(),
+            reports: BTreeSet::new(),
+            contents: Vec::new(),
+            rejects: Vec::new(),
+            texts: BTreeMap::new(),
+            notices: Vec::new(),
+            bytes: Vec::new(),
+            contacts: 0,
+        };
+        self.trace_events(&mut traces).await?;
+        self.trace_records(&mut traces).await?;
+        self.trace_reports(&mut traces).await?;
+        self.trace_notices(&mut traces).await?;
+        for party in self.store().records.parties().await? {
+            let found = party.contacts.iter().filter(|contact| traces.needle.is_in(contact.mail.as_bytes()));
+            traces.contacts += found.count() as u64;
+        }
+        Ok(traces)
+    }
+
+    async fn trace_events(&self, traces: &mut Traces) -> Result<(), Problem> {
+        let store = self.store();
+        let rows = sqlx::query(JOURNAL).fetch_all(store.records.pool()).await.map_err(trouble)?;
+        let found = holding(std::slice::from_ref(&journal_page(&rows)), &traces.needle);
+        traces.journal.extend(found.iter().map(|(_, place)| *place));
+        traces.take(found);
+        for segment in store.segments("events", 0).await? {
+            let found = holding(&pages_of(store, &segment)?, &traces.needle);
+            if !found.is_empty() {
+                traces.take(found);
+                traces.segments.push(segment);
+            }
+        }
+        Ok(())
+    }
+
+    async fn trace_records(&self, traces: &mut Traces) -> Result<(), Problem> {
+        let pool = self.store().records.pool();
+        let rows =
+            sqlx::query("SELECT report, n, field, reason, text FROM reject").fetch_all(pool).await.map_err(trouble)?;
+        for row in rows {
+            let text = |name: &str| row.try_get::<String, _>(name).unwrap_or_default();
+            if ["reason", "text"].iter().any(|name| traces.needle.is_in(text(name).as_bytes())) {
+                let report: Vec<u8> = row.try_get("report").unwrap_or_default();
+                traces.reports.insert(ReportId(sixteen(&report)));
+                traces.rejects.push((report, row.try_get("n").unwrap_or(0)));
+            }
+        }
+        for (table, key, column) in TEXTS {
+            let sql = format!("SELECT CAST({key} AS BLOB) AS k, {column} AS t FROM {table} WHERE {column} <> ''");
+            let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(pool).await.map_err(trouble)?;
+            let holds = |row: &sqlx::sqlite::SqliteRow| {
+                traces.needle.is_in(row.try_get::<String, _>("t").unwrap_or_default().as_bytes())
+            };
+            let keys: Vec<Vec<u8>> =
+                rows.iter().filter(|row| holds(row)).map(|row| row.try_get("k").unwrap_or_default()).collect();
+            if !keys.is_empty() {
+                traces.texts.insert((table, key, column), keys);
+            }
+        }
+        Ok(())
+    }
+
+    /// Raw reports that hold the value, and those that gave an event or reject that does: in these it
+    /// may stand compressed.
+    async fn trace_reports(&self, traces: &mut Traces) -> Result<(), Problem> {
+        let store = self.store();
+        let mut contents: HashSet<[u8; 32]> = HashSet::new();
+        for report in &traces.reports {
+            contents.extend(store.records.report(*report).await?.map(|row| row.report.content));
+        }
+        for content in store.records.archived().await? {
+            if !store.archive.has(&content) {
+                continue;
+            }
+            let found = contents.contains(&content)
+                || store.archive.open(&content).and_then(|raw| traces.needle.is_in_reader(raw)).map_err(|error| {
+                    Problem::new(format!("a raw report cannot be read: {error}")).at(store
+                        .archive
+                        .path(&content)
+                        .display()
+                        .to_string())
+                })?;
+            if found {
+                traces.contents.push(content);
+            }
+        }
+        Ok(())
+    }
+
+    async fn trace_notices(&self, traces: &mut Traces) -> Result<(), Problem> {
+        let records = &self.store().records;
+        let rows = sqlx::query("SELECT id, recipient, members FROM notice")
+            .fetch_all(records.pool())
+            .await
+            .map_err(trouble)?;
+        for row in rows {
+            let id: String = row.try_get("id").unwrap_or_default();
+            let recipient: String = row.try_get("recipient").unwrap_or_default();
+            let is_to = traces.needle.is_in(recipient.as_bytes());
+            let members = row.try_get::<Vec<u8>, _>("members").ok().and_then(|bytes| Members::from_bytes(&bytes));
+            let ranges = members.unwrap_or_default();
+            let mut rows = ranges
+                .ranges()
+                .iter()
+                .flat_map(|range| (range.start..range.start + range.length).map(|row| (range.batch, row)));
+            let holds = is_to || (!traces.places.is_empty() && rows.any(|place| traces.places.contains(&place)));
+            let bytes = records.notice_bytes(&id).await?;
+            if bytes.is_some_and(|bytes| holds || traces.needle.is_in(&bytes)) {
+                traces.bytes.push(id.clone());
+            }
+            if is_to {
+                traces.notices.push(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what was found, and writes down that it was.
+    pub async fn forget(&mut self, traces: Traces, now: Time) -> Result<(), Problem> {
+        let store = self.store().clone();
+        for content in &traces.contents {
+            store
+                .archive
+                .remove(content)
+                .map_err(|error| Problem::new(format!("a raw report cannot be removed: {error}")))?;
+            store.records.forget_content(content).await?;
+        }
+        self.forget_records(&traces, now).await?;
+        let mut parties = store.records.parties().await?;
+        if traces.contacts > 0 {
+            for party in &mut parties {
+                party.contacts.retain(|contact| !traces.needle.is_in(contact.mail.as_bytes()));
+            }
+            store.records.import_parties(&parties).await?;
+        }
+        self.forget_events(&traces).await?;
+        self.forget_seen();
+        // What was deleted must not stay readable in free pages of the file.
+        for sql in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] {
+            sqlx::query(sql).execute(store.records.pool()).await.map_err(trouble)?;
+        }
+        Ok(())
+    }
+
+    async fn forget_records(&self, traces: &Traces, now: Time) -> Result<(), Problem> {
+        let records = &self.store().records;
+        let mut change = records.change().await?;
+        for (report, n) in &traces.rejects {
+            sqlx::query("UPDATE reject SET text = ?3, reason = ?3 WHERE report = ?1 AND n = ?2")
+                .bind(report)
+                .bind(n)
+                .bind(REMOVED)
+                .execute(&mut *change)
+                .await
+                .map_err(trouble)?;
+        }
+        for ((table, key, column), keys) in &traces.texts {
+            for value in keys {
+                let sql = format!("UPDATE {table} SET {column} = ?2 WHERE CAST({key} AS BLOB) = ?1");
+                sqlx::query(sqlx::AssertSqlSafe(sql))
+                    .bind(value)
+                    .bind(REMOVED)
+                    .execute(&mut *change)
+                    .await
+                    .map_err(trouble)?;
+            }
+        }
+        for id in &traces.bytes {
+            sqlx::query("DELETE FROM notice_bytes WHERE id = ?1")
+                .bind(id)
+                .execute(&mut *change)
+                .await
+                .map_err(trouble)?;
+        }
+        for id in &traces.notices {
+            sqlx::query(
+                "UPDATE notice SET recipient = '', reason = 'its recipient was removed on request',
+                 state = CASE state WHEN 'delivered' THEN state ELSE 'no-contact' END WHERE id = ?1",
+            )
+            .bind(id)
+            .execute(&mut *change)
+            .await
+            .map_err(trouble)?;
+        }
+        let mut hasher = blake3::Hasher::new_derive_key("concert 2026 forgotten value");
+        hasher.update(traces.needle.bytes());
+        let counts = serde_json::to_string(&traces.counts()).unwrap_or_default();
+        sqlx::query("INSERT INTO forgotten (hash, forgotten, counts) VALUES (?1, ?2, ?3)")
+            .bind(hasher.finalize().as_bytes().as_slice())
+            .bind(now.0)
+            .bind(counts)
+            .execute(&mut *change)
+            .await
+            .map_err(trouble)?;
+        records.commit(change).await
+    }
+
+    async fn forget_events(&self, traces: &Traces) -> Result<(), Problem> {
+        let store = self.store();
+        if !traces.journal.is_empty() {
+            let rows = sqlx::query(JOURNAL).fetch_all(store.records.pool()).await.map_err(trouble)?;
+            let page = journal_page(&rows);
+            let mut change = store.records.change().await?;
+            for stored in page.iter().filter(|one| traces.places.contains(&(one.batch, one.row))) {
+                let mut one = Batch::new();
+                without(&stored, &traces.needle, &mut one);
+                let Some(event) = one.get(0) else { continue };
+                sqlx::query("UPDATE journal SET event = ?3 WHERE batch = ?1 AND n = ?2")
+                    .bind(stored.batch.cast_signed())
+                    .bind(i64::from(stored.row))
+                    .bind(journal_row(&Stored { event, ..stored }))
+                    .execute(&mut *change)
+                    .await
+                    .map_err(trouble)?;
+            }
+            store.records.commit(change).await?;
+        }
+        for segment in &traces.segments {
+            let pages = pages_of(store, segment)?;
+            let mut cleaned = Batch::new();
+            let mut rows: Vec<Result<Stored<'_>, (usize, Stored<'_>)>> = Vec::new();
+            for stored in pages.iter().flat_map(Page::iter) {
+                if traces.places.contains(&(stored.batch, stored.row)) {
+                    rows.push(Err((cleaned.len(), stored)));
+                    without(&stored, &traces.needle, &mut cleaned);
+                } else {
+                    rows.push(Ok(stored));
+                }
+            }
+            let rows = rows.into_iter().filter_map(|row| match row {
+                Ok(stored) => Some(stored),
+                Err((at, stored)) => cleaned.get(at).map(|event| Stored { event, ..stored }),
+            });
+            let file = write_stored(store, &segment.day, rows.collect())?;
+            if file.written.rows != segment.rows {
+                return Err(Problem::new("events were lost while the file was rewritten").at(segment.path.clone()));
+            }
+            let mut change = store.records.change().await?;
+            swap(&mut change, std::slice::from_ref(&file), std::slice::from_ref(segment)).await?;
+            store.records.commit(change).await?;
+            // Not put aside like others: nobody is to read it any more.
+            fs::remove_file(store.data().join(&segment.path))
+                .map_err(|error| Problem::new(format!("cannot be removed: {error}")).at(segment.path.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Traces {
+    fn take(&mut self, found: Vec<(ReportId, Place)>) {
+        for (report, place) in found {
+            self.reports.insert(report);
+            self.places.insert(place);
+        }
+    }
+}
+
+/// Events that hold the value.
+fn holding(pages: &[Page], needle: &Needle) -> Vec<(ReportId, Place)> {
+    let (mut found, mut text) = (Vec::new(), Vec::new());
+    for stored in pages.iter().flat_map(Page::iter) {
+        text.clear();
+        json::write_members(&stored.event, &mut text);
+        // Between members stand quotes and commas, so the value is found where a member holds it.
+        if needle.is_in(&text) {
+            found.push((stored.report, (stored.batch, stored.row)));
+        }
+    }
+    found
+}
+
+/// Copies an event without the value: free text says that something was removed, a typed field goes.
+fn without(stored: &Stored<'_>, needle: &Needle, into: &mut Batch) {
+    let mut open = into.open();
+    let mut text = Vec::new();
+    for (field, value) in stored.event.fields() {
+        let number = if field.is_extra() { open.extra(stored.event.extra_name(field)) } else { Some(field) };
+        let Some(number) = number else { continue };
+        text.clear();
+        json::write_value(&value, &mut text);
+        if !needle.is_in(&text) {
+            open.set(number, &value);
+        } else if field.is_extra() || field.kind() == Kind::Text && field != Field::PARTY {
+            open.set(number, &Value::text(REMOVED));
+        }
+    }
+    let row = stored.event.row();
+    open.keep(row.id, row.key, row.position);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::writer::tests::{DAY, count, site, write};
+
+    #[tokio::test]
+    async fn a_value_is_gone_and_everything_else_stays() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        // Addresses are 198.51.100.0 plus the number: one in a file, one in the journal.
+        store.archive.keep(&mut &b"file"[..], None).unwrap();
+        let (_, members) = write(&mut writer, "file", 0, 3_000).await;
+        write(&mut writer, "journal", 5_000, 5_010).await;
+        let bytes = ("20261122-000001".to_owned(), b"base64 hides it".to_vec());
+        store.records.keep_notice_bytes(&[bytes]).await.unwrap();
+        for (value, from_file) in [("198.51.100.7", true), ("198.51.119.136", false)] {
+            let traces = writer.traces(value).await.unwrap();
+            let counts = traces.counts();
+            let one = u64::from(from_file);
+            assert_eq!((counts.events, counts.reports, counts.notice_bytes), (1, one, one), "{value}");
+            writer.forget(traces, DAY_ONE).await.unwrap();
+            assert_eq!(writer.traces(value).await.unwrap().counts(), TraceCounts::default());
+        }
+        assert_eq!(count(&store).await, 3_010);
+        assert_eq!(store.load(&[&members]).await.unwrap().of(&members).count(), 3_000);
+        assert!(!store.archive.has(blake3::hash(b"file").as_bytes()));
+        assert_eq!(store.records.notice_bytes("20261122-000001").await.unwrap(), None);
+        assert_eq!(writer.traces("198.51.100.8").await.unwrap().counts().events, 1);
+        let forgotten: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM forgotten").fetch_one(store.records.pool()).await.unwrap();
+        assert_eq!(forgotten, 2);
+        assert!(writer.traces("198").await.is_err());
+    }
+
+    const DAY_ONE: Time = Time(1_800_000_000_000_000);
+}

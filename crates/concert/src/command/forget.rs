@@ -1,0 +1,80 @@
+//! `concert forget VALUE`: removes a person's address or account from what this site keeps.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use concert_model::Problem;
+use concert_store::upkeep::{TraceCounts, VALUE_CHARS_MIN};
+use serde_json::json;
+
+use super::SiteArg;
+use crate::drive::{self, Worker};
+use crate::print::AllRows;
+use crate::problems::{Exit, Failure};
+use crate::settings::LoadFor;
+use crate::wire::{self, Site};
+
+/// Longest value.
+const VALUE_BYTES_MAX: usize = 1024;
+/// What no command on this machine can reach, or this one does not.
+const NOT_REACHED: &str = "not reached: backups made before, mail and files already sent, files in in/ and out/, \
+                           copies others made, and what is written in incidents and evidence\n";
+
+/// Remove a person's mail address, account or address from events, reports, rejects, notices, contacts.
+///
+/// Without --yes it only counts what would change. What changed is written down, by a hash of the value.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert forget jane.doe@example.com\n  concert forget 192.0.2.7 --yes")]
+pub(super) struct Args {
+    /// The value; it is found whole and in any letter case.
+    value: String,
+    /// Do it. There is no way back.
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    // Events hold addresses in one form, whatever form they are given in.
+    let value = concert_model::value::ip(&args.value).map_or(args.value.trim().to_owned(), |ip| ip.to_string());
+    let value = value.as_str();
+    if value.chars().count() < VALUE_CHARS_MIN || value.len() > VALUE_BYTES_MAX {
+        let what = format!("a value has {VALUE_CHARS_MIN} to {VALUE_BYTES_MAX} letters");
+        return Err(Failure::usage(Problem::new(what).hint("a shorter one would be found in half of everything")));
+    }
+    let settings = site.settings(LoadFor::Look)?;
+    let counts = super::runtime()?.block_on(async {
+        let site = Arc::new(Site::open_to_look(settings).await?);
+        let Some(mut worker) = Worker::open(&site).await? else { return Err(drive::busy(&site)) };
+        let traces = worker.writer().traces(value).await?;
+        let counts = traces.counts();
+        if args.yes {
+            worker.writer().forget(traces, wire::now()).await?;
+        }
+        Ok(counts)
+    })?;
+    print(args, &counts)?;
+    let mut out = std::io::stderr();
+    if !args.yes {
+        out.write_all(b"nothing was changed; --yes does it\n").ok();
+    }
+    out.write_all(NOT_REACHED.as_bytes()).ok();
+    Ok(Exit::Done)
+}
+
+fn print(args: &Args, counts: &TraceCounts) -> Result<(), Failure> {
+    let columns = ["done", "events", "reports", "rejects", "notices", "notice_bytes", "contacts", "texts"];
+    let mut table = args.rows.table(&columns);
+    table.row(&[
+        json!(args.yes),
+        json!(counts.events),
+        json!(counts.reports),
+        json!(counts.rejects),
+        json!(counts.notices),
+        json!(counts.notice_bytes),
+        json!(counts.contacts),
+        json!(counts.texts),
+    ])?;
+    table.finish()
+}
