@@ -1,0 +1,210 @@
+//! A site over time, as its keepers meet it: who is told, mended feeds, backups, forgetting.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// How a command ended, and what it printed on standard output and standard error.
+type Ended = (i32, String, String);
+
+const WRONG: &str =
+    r#"columns = { time = "time.source", address = "source.ip", port = "source.asn", kind = "classification.type" }"#;
+const RIGHT: &str =
+    r#"columns = { time = "time.source", address = "source.ip", port = "extra.port", kind = "classification.type" }"#;
+
+fn settings(columns: &str) -> String {
+    format!(
+        r#"
+[site]
+name = "CERT Example"
+email = "cert@cert.example"
+
+[[feed]]
+name = "drop"
+parser = "csv"
+header = true
+{columns}
+time_zone = "UTC"
+
+[[notice]]
+name = "responsible"
+to = "responsible"
+when = "at once"
+format = "csv"
+via = "mail"
+
+[[notice]]
+name = "all"
+group_by = ["classification.type"]
+when = "at once"
+format = "csv"
+via = "outbox"
+
+[via.outbox]
+type = "file"
+path = "out/"
+
+[via.mail]
+type = "smtp"
+host = "127.0.0.1"
+port = 1
+tls = "off"
+"#
+    )
+}
+
+struct Site {
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    #[expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+    fn new(columns: &str) -> Self {
+        let site = Self { folder: tempfile::tempdir().unwrap() };
+        assert_eq!(run(site.folder.path(), &["init", "site"]).0, 0);
+        fs::write(site.path("concert.toml"), settings(columns)).unwrap();
+        assert_eq!(site.concert(&["run", "--once", "--quiet"]).0, 0);
+        site
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join("site").join(name)
+    }
+
+    fn concert(&self, args: &[&str]) -> Ended {
+        run(&self.path(""), args)
+    }
+
+    /// The rows of a command that ends well.
+    #[expect(clippy::unwrap_used, reason = "a row that is not JSON must fail the test")]
+    fn rows(&self, args: &[&str]) -> Vec<Value> {
+        let (code, out, err) = self.concert(args);
+        assert_eq!(code, 0, "{args:?}: {err}");
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+}
+
+#[expect(clippy::unwrap_used, reason = "a test that cannot start the program must fail")]
+fn run(dir: &Path, args: &[&str]) -> Ended {
+    let output = Command::new(env!("CARGO_BIN_EXE_concert"))
+        .args(args)
+        .current_dir(dir)
+        .env_remove("CONCERT_SITE")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// Every port is a good AS number too.
+fn report(rows: u32) -> String {
+    let head = "time,address,port,kind\n".to_owned();
+    let row = |number: u32| {
+        let address = std::net::Ipv4Addr::from_bits(0xc612_0000 + number);
+        format!("2026-11-21T10:00:00Z,{address},{},scanner\n", number % 1000 + 1)
+    };
+    (0..rows).map(row).fold(head, |text, row| text + &row)
+}
+
+#[test]
+fn notices_go_to_the_contacts_of_the_responsible() {
+    let site = Site::new(RIGHT);
+    site.write("parties.csv", "party,prefixes,mail,format\nA,198.18.0.0/24,abuse@a.example,json\nB,198.18.1.0/24,,\n");
+    let dry = site.rows(&["contact", "import", "constituents", "parties.csv", "--dry-run"]);
+    assert_eq!(dry.len(), 2);
+    assert!(site.rows(&["contact", "list"]).is_empty(), "a dry run changes nothing");
+    site.rows(&["contact", "import", "constituents", "parties.csv"]);
+    assert!(site.rows(&["contact", "import", "constituents", "parties.csv"]).is_empty(), "nothing differs");
+    assert_eq!(site.concert(&["contact", "check"]).0, 1, "B has no contact");
+    let who = site.rows(&["who", "198.18.0.7", "203.0.113.1"]);
+    assert_eq!((&who[0]["contact"], &who[1]["contact"]), (&Value::from("abuse@a.example"), &Value::Null));
+    // What the report says of the party does not count.
+    site.write("in.csv", &report(600).replace("kind\n", "kind,party\n").replace("scanner\n", "scanner,Mallory\n"));
+    site.rows(&["ingest", "--feed", "drop", "in.csv"]);
+    let notices = site.rows(&["notice", "list"]);
+    let of = |party: &str| notices.iter().find(|one| one["name"] == "responsible" && one["key"] == party).unwrap();
+    assert_eq!((&of("A")["to"], &of("A")["state"]), (&Value::from("abuse@a.example"), &Value::from("queued")));
+    assert_eq!((&of("A")["events"], &of("B")["state"]), (&Value::from(256), &Value::from("no-contact")));
+    assert_eq!((&of("unknown")["events"], &of("unknown")["state"]), (&Value::from(88), &Value::from("no-contact")));
+    assert!(site.rows(&["events", "party == \"Mallory\""]).is_empty());
+}
+
+#[test]
+fn a_mended_feed_is_replayed_and_only_what_was_rejected_is_told() {
+    let site = Site::new(WRONG);
+    // The first rows are read wrongly, the last ten are rejected: a word is no AS number.
+    let words: String = (0..10).map(|n| format!("2026-11-21T11:00:00Z,198.51.100.{n},http,scanner\n")).collect();
+    site.write("in.csv", &(report(2_500) + &words));
+    site.rows(&["ingest", "--feed", "drop", "in.csv"]);
+    assert_eq!(site.rows(&["events", "--limit", "0"]).len(), 2_500);
+    let before: Vec<Value> = site.rows(&["notice", "list"]);
+    site.write("concert.toml", &settings(RIGHT));
+    let ids = |site: &Site| {
+        let events = site.rows(&["events", "--limit", "0"]);
+        let mut ids: Vec<String> = events.iter().map(|event| event["event.id"].to_string()).collect();
+        ids.sort();
+        ids
+    };
+    let old = ids(&site);
+    let replayed = &site.rows(&["feed", "replay", "drop"])[0];
+    assert_eq!(
+        (&replayed["replaced"], &replayed["events"], &replayed["rejects"]),
+        (&Value::from(2_500), &Value::from(10), &Value::from(0))
+    );
+    let new = ids(&site);
+    assert!(new.len() == 2_510 && old.iter().all(|id| new.contains(id)), "events keep their identity");
+    assert!(site.rows(&["events", "has(source.asn)"]).is_empty(), "no event has its old version");
+    let after = site.rows(&["notice", "list"]);
+    let fresh: Vec<&Value> = after.iter().filter(|one| !before.iter().any(|old| old["id"] == one["id"])).collect();
+    assert_eq!(fresh.len(), 2, "one of each kind");
+    assert!(fresh.iter().all(|one| one["events"] == 10), "only what was rejected: {fresh:?}");
+    let again = &site.rows(&["feed", "replay", "drop"])[0];
+    assert_eq!((&again["replaced"], &again["events"], &again["notices"]), (&0.into(), &0.into(), &0.into()));
+    assert_eq!(
+        (site.rows(&["events", "--limit", "0"]).len(), site.rows(&["notice", "list"]).len()),
+        (2_510, after.len())
+    );
+    let feed = &site.rows(&["feed", "list"])[0];
+    assert_eq!((&feed["events"], &feed["duplicates"], &feed["rejects"]), (&2_510.into(), &0.into(), &0.into()));
+    assert_eq!(site.concert(&["verify"]).0, 0);
+}
+
+#[test]
+fn a_backup_comes_back_whole_and_a_forgotten_value_does_not() {
+    let site = Site::new(RIGHT);
+    site.write("in.csv", &report(2_500));
+    site.rows(&["ingest", "--feed", "drop", "in.csv"]);
+    let (code, _, err) = site.concert(&["backup", "../one.tar.zst"]);
+    assert_eq!(code, 0, "{err}");
+    let (code, _, err) = run(site.folder.path(), &["restore", "--site", "again", "one.tar.zst"]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(run(site.folder.path(), &["restore", "--site", "again", "one.tar.zst"]).0, 2);
+    let again = site.folder.path().join("again");
+    let (code, out, _) = run(&again, &["events", "--limit", "0"]);
+    assert_eq!((code, out.lines().count()), (0, 2_500));
+    assert_eq!(run(&again, &["verify"]).0, 0);
+    let known = run(&again, &["ingest", "--feed", "drop", "--format", "json", "../site/in.csv"]);
+    assert!(known.1.contains("\"events\":0"), "{}", known.1);
+
+    let value = "198.18.0.7";
+    let dry = &site.rows(&["forget", value])[0];
+    assert_eq!((&dry["events"], &dry["reports"], &dry["done"]), (&1.into(), &1.into(), &false.into()));
+    assert_eq!(site.rows(&["events", "source.ip == \"198.18.0.7\""]).len(), 1, "a dry run changes nothing");
+    site.rows(&["forget", value, "--yes"]);
+    assert!(site.rows(&["events", "source.ip == \"198.18.0.7\""]).is_empty());
+    assert_eq!(site.rows(&["events", "--limit", "0"]).len(), 2_500, "the event stays, without the value");
+    assert_eq!(site.concert(&["backup", "../two.tar.zst"]).0, 0);
+    assert_eq!(run(site.folder.path(), &["restore", "--site", "third", "two.tar.zst"]).0, 0);
+    let third = site.folder.path().join("third");
+    assert_eq!(run(&third, &["forget", value]).1.matches(":0").count(), 7);
+    assert_eq!(run(&third, &["verify"]).0, 0);
+    assert_eq!(site.concert(&["forget", "198"]).0, 2);
+}
