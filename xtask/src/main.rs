@@ -8,6 +8,8 @@ mod ci;
 mod deny;
 mod licences;
 mod license;
+#[cfg(test)]
+mod pages;
 mod peers;
 mod step;
 
