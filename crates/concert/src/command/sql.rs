@@ -20,20 +20,22 @@ use crate::problems::{Exit, Failure, outside};
 /// double quotes.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert sql 'SELECT \"source.asn\", count(*) FROM events GROUP BY 1 ORDER BY 2 DESC LIMIT 10'\n  concert sql --print-view > view.sql && duckdb -init view.sql"
+    after_help = "Examples:\n  concert sql 'SELECT \"source.asn\", count(*) FROM events GROUP BY 1 ORDER BY 2 DESC LIMIT 10'\n  concert sql --print-view > view.sql"
 )]
 pub(super) struct Args {
     /// The query.
     #[arg(required_unless_present = "print_view")]
     query: Option<String>,
     /// Print the SQL that makes the view, for use in other programs. Events that are not in files yet
-    /// are written beside them, as of now.
+    /// are not in it, and files go away when they are merged.
     #[arg(long, conflicts_with = "query")]
     print_view: bool,
     #[command(flatten)]
     rows: AllRows,
 }
 
+/// The start-up of a writer removes folders that begin like this when they are a day old.
+const FOLDER: &str = ".snapshot-sql-";
 /// Said by the Python below when it has no DuckDB.
 const NO_MODULE: i32 = 86;
 /// Arguments: file with the view, query, format.
@@ -63,14 +65,20 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let runtime = super::runtime()?;
     let store = runtime.block_on(super::events::open(site))?;
     let Some(query) = &args.query else {
-        let files = runtime.block_on(store.export_files(&store.data().join("journal.parquet")))?;
+        let segments = runtime.block_on(store.segments("events", 0))?;
+        let files: Vec<PathBuf> = segments.iter().map(|segment| store.data().join(&segment.path)).collect();
         let mut out = Out::stdout();
+        out.write(b"-- The newest events may not be in files yet and then are not in this view.\n")?;
         out.write(view(&files).as_bytes())?;
         out.finish()?;
         return Ok(Exit::Done);
     };
-    let folder = tempfile::tempdir().map_err(|error| outside("no temporary folder can be made", &error))?;
+    let folder = tempfile::Builder::new()
+        .prefix(FOLDER)
+        .tempdir_in(store.data())
+        .map_err(|error| outside("no temporary folder can be made", &error))?;
     let files = runtime.block_on(store.export_files(&folder.path().join("journal.parquet")))?;
+    let files = held_still(folder.path(), files);
     let view_file = folder.path().join("view.sql");
     std::fs::write(&view_file, view(&files)).map_err(|error| outside(view_file.display(), &error))?;
     let format = format_or_default(args.rows.format);
@@ -87,6 +95,18 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
                 .hint("put the program `duckdb` (https://duckdb.org) on the PATH, or `pip install duckdb`"),
         )),
     }
+}
+
+/// Gives every file a second name, under which it stays for as long as the query runs, even when it is
+/// merged with others meanwhile. Where that cannot be, the file itself must do.
+fn held_still(folder: &Path, files: Vec<PathBuf>) -> Vec<PathBuf> {
+    let held = |(number, file): (usize, PathBuf)| {
+        let link = folder.join(format!("{number}.parquet"));
+        let linked =
+            std::fs::hard_link(&file, &link).or_else(|_| std::fs::hard_link(file.with_extension("parquet.old"), &link));
+        if linked.is_ok() { link } else { file }
+    };
+    files.into_iter().enumerate().map(held).collect()
 }
 
 /// SQL that makes the view `events`, with every field there is, whatever the files hold.

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::time::Duration;
 
 use concert_model::Problem;
 use concert_store::Store;
@@ -25,6 +26,9 @@ pub(super) struct Args {
 
 /// Differences told at most; a lost disk has one for each file.
 const DIFFERENCES_MAX: usize = 10_000;
+
+/// How long retention may take between removing bytes and writing it down.
+const RETENTION_WAIT: Duration = Duration::from_secs(1);
 
 /// Something that is not as it was written.
 struct Difference {
@@ -114,7 +118,8 @@ async fn archive(store: &Store, checked: &mut Checked) -> Result<(), Failure> {
     if wrong.is_empty() {
         return Ok(());
     }
-    // Retention may have taken some while this looked.
+    // Retention may have taken some while this looked: first the bytes, then it is written down.
+    tokio::time::sleep(RETENTION_WAIT).await;
     let still: HashSet<[u8; 32]> = store.records.archived().await?.into_iter().collect();
     for (_, problem) in wrong.into_iter().filter(|(content, _)| still.contains(content)) {
         checked.differ("archive", problem);
