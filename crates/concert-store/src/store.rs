@@ -166,7 +166,13 @@ impl Store {
         let Some((lowest, _)) = by_batch.first_key_value() else { return Ok(loaded) };
         // The journal is read before the list of files: an event that moves from one to the other in
         // between is then found twice, which is harmless, and never missed.
-        for (batch, ranges) in &by_batch {
+        let journal: HashSet<i64> = sqlx::query_scalar("SELECT DISTINCT batch FROM journal")
+            .fetch_all(self.records.pool())
+            .await
+            .map_err(trouble)?
+            .into_iter()
+            .collect();
+        for (batch, ranges) in by_batch.iter().filter(|(batch, _)| journal.contains(&batch.cast_signed())) {
             let rows = sqlx::query("SELECT journal.batch, n, report, event FROM journal JOIN batch ON batch.id = journal.batch WHERE journal.batch = ?1 ORDER BY n")
                 .bind(batch.cast_signed())
                 .fetch_all(self.records.pool())

@@ -235,6 +235,14 @@ impl Writer {
         }
         self.forget_events(&traces).await?;
         self.forget_seen();
+        // Copies of the records from before an update hold it too.
+        for entry in fs::read_dir(store.data()).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("records.before-") {
+                fs::remove_file(entry.path()).map_err(|error| {
+                    Problem::new(format!("cannot be removed: {error}")).at(entry.path().display().to_string())
+                })?;
+            }
+        }
         // What was deleted must not stay readable in free pages of the file.
         for sql in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] {
             sqlx::query(sql).execute(store.records.pool()).await.map_err(trouble)?;

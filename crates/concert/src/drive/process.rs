@@ -99,6 +99,13 @@ pub fn process(
 /// Says who is responsible. What the report says of it does not count: a sender must not choose who
 /// is told.
 fn set_party(event: &mut OpenEvent<'_>, constituents: &Constituents) {
+    // Most of the cost is looking at the event's fields, which a site without constituents can save.
+    if constituents.parties().is_empty() {
+        if event.has(Field::PARTY) {
+            event.unset(Field::PARTY);
+        }
+        return;
+    }
     let found = if constituents.parties().is_empty() { None } else { constituents.responsible(&event.view()) };
     match found.and_then(|found| constituents.party(found.party)) {
         Some(party) => event.set(Field::PARTY, &Value::text(&party.name)),
