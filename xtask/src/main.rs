@@ -1,9 +1,10 @@
-//! Automation of this repository: `cargo xtask check`, `ci`, `deny`, `gen`, `licences`.
+//! Automation of this repository: `cargo xtask check`, `ci`, `deny`, `gen`, `licences`, `bench`.
 //!
 //! It knows no other crate of the workspace, so that it builds in a second.
 
 #[cfg(test)]
 mod arrows;
+mod bench;
 mod ci;
 mod deny;
 mod licences;
@@ -21,6 +22,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
   ci [--quick]   everything that must hold for a change; --quick installs nothing
   deny           licences, banned crates and number of the packages we depend on
   gen [--check]  write docs/generated/ from the code, or compare it
+  bench          how fast a report goes through the whole path; see `bench --help`
   licences       write THIRD-PARTY.md: what the program is built with
 ";
 
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["check"] => ci::check(),
+        ["bench", rest @ ..] => bench::run(rest),
         ["ci"] => ci::ci(true),
         ["ci", "--quick"] => ci::ci(false),
         ["deny"] => deny::run(),
