@@ -70,23 +70,13 @@ fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let runtime = super::runtime()?;
     let site = runtime.block_on(Site::open_to_look(settings))?;
     let mut table = args.rows.table(&COLUMNS);
-    if args.state.as_deref().is_none_or(|state| state == "waiting") {
-        for index in 0..site.settings.notices.len() {
-            if site.settings.notices.get(index).is_none_or(|kind| args.name.as_ref().is_some_and(|n| *n != kind.name)) {
-                continue;
-            }
-            let (waiting, due) = runtime.block_on(tell::waiting(&site, index))?;
-            for notice in &waiting {
-                table.row(&waiting_row(notice, &json!(due.to_string())))?;
-            }
-        }
-    }
     let filter = NoticeFilter {
         state: args.state.clone(),
         name: args.name.clone(),
         // One more than is shown, to know that there are more.
         limit: if args.rows.limit == 0 { 0 } else { args.rows.limit as u64 + 1 },
     };
+    let mut more = true;
     for notice in runtime.block_on(site.store.records.notices(&filter))? {
         let row = [
             json!(notice.id),
@@ -100,8 +90,21 @@ fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
             json!(notice.due.to_string()),
             json!(notice.delivered_at.map(|time| time.to_string())),
         ];
-        if !table.row(&row)? {
+        more = table.row(&row)?;
+        if !more {
             break;
+        }
+    }
+    // Gathering reads events, so it is done only when there is room left to show it.
+    if more && args.state.as_deref().is_none_or(|state| state == "waiting") {
+        for index in 0..site.settings.notices.len() {
+            if site.settings.notices.get(index).is_none_or(|kind| args.name.as_ref().is_some_and(|n| *n != kind.name)) {
+                continue;
+            }
+            let (waiting, due) = runtime.block_on(tell::waiting(&site, index))?;
+            for notice in &waiting {
+                table.row(&waiting_row(notice, &json!(due.to_string())))?;
+            }
         }
     }
     table.finish()?;
