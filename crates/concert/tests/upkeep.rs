@@ -135,6 +135,13 @@ fn notices_go_to_the_contacts_of_the_responsible() {
     assert_eq!((&of("A")["events"], &of("B")["state"]), (&Value::from(256), &Value::from("no-contact")));
     assert_eq!((&of("unknown")["events"], &of("unknown")["state"]), (&Value::from(88), &Value::from("no-contact")));
     assert!(site.rows(&["events", "party == \"Mallory\""]).is_empty());
+    // A contact that comes later is told what waited for it.
+    site.write("parties.csv", "party,prefixes,mail\nA,198.18.0.0/24,abuse@a.example\nB,198.18.1.0/24,b@b.example\n");
+    site.rows(&["contact", "import", "constituents", "parties.csv"]);
+    site.concert(&["run", "--once", "--quiet"]);
+    let notices = site.rows(&["notice", "list"]);
+    let late = notices.iter().find(|one| one["key"] == "B").unwrap();
+    assert_eq!((&late["to"], &late["state"]), (&Value::from("b@b.example"), &Value::from("queued")));
 }
 
 #[test]
@@ -175,6 +182,53 @@ fn a_mended_feed_is_replayed_and_only_what_was_rejected_is_told() {
     let feed = &site.rows(&["feed", "list"])[0];
     assert_eq!((&feed["events"], &feed["duplicates"], &feed["rejects"]), (&2_510.into(), &0.into(), &0.into()));
     assert_eq!(site.concert(&["verify"]).0, 0);
+}
+
+/// The replay is killed as soon as it has replaced a file, again and again.
+#[test]
+fn a_replay_that_is_killed_loses_and_doubles_nothing() {
+    let site = Site::new(WRONG);
+    for name in ["one.csv", "two.csv", "three.csv"] {
+        let words = format!("2026-11-21T11:00:00Z,198.51.100.{},http,scanner\n", name.len());
+        site.write(name, &(report(2_500).replace("198.18.", &format!("198.{}.", name.len())) + &words));
+        site.rows(&["ingest", "--feed", "drop", name]);
+    }
+    let told = site.rows(&["notice", "list"]).len();
+    site.write("concert.toml", &settings(RIGHT));
+    for _ in 0..3 {
+        let mut replay = Command::new(env!("CARGO_BIN_EXE_concert"))
+            .args(["feed", "replay", "drop", "--quiet"])
+            .current_dir(site.path(""))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while replay.try_wait().unwrap().is_none() && !has_replaced(&site) {
+            std::thread::yield_now();
+        }
+        replay.kill().unwrap();
+        replay.wait().unwrap();
+        assert_eq!(site.concert(&["verify"]).0, 0);
+    }
+    site.rows(&["feed", "replay", "drop"]);
+    let last = &site.rows(&["feed", "replay", "drop"])[0];
+    assert_eq!((&last["replaced"], &last["events"], &last["notices"]), (&0.into(), &0.into(), &0.into()));
+    assert!(site.rows(&["events", "has(source.asn)"]).is_empty());
+    let feed = &site.rows(&["feed", "list"])[0];
+    let stored = site.rows(&["events", "--limit", "0"]).len();
+    assert_eq!((&feed["events"], &feed["rejects"]), (&Value::from(stored), &0.into()));
+    let notices = site.rows(&["notice", "list"]);
+    let fresh: u64 = notices.iter().take(notices.len() - told).filter_map(|one| one["events"].as_u64()).sum();
+    assert_eq!(fresh, 2 * REJECTED, "each rejected row is in one notice of each kind");
+}
+
+/// Different rows that were rejected in the reports of the test above.
+const REJECTED: u64 = 2;
+
+fn has_replaced(site: &Site) -> bool {
+    let days = fs::read_dir(site.path("data/events")).into_iter().flatten().flatten();
+    let mut files = days.flat_map(|day| fs::read_dir(day.path()).into_iter().flatten().flatten());
+    files.any(|file| file.path().extension().is_some_and(|ending| ending == "old"))
 }
 
 #[test]

@@ -56,11 +56,12 @@ impl Upkeep {
             .execute(&mut *change)
             .await
             .map_err(trouble)?;
-        // The newest batch stays, because its number is where the next ones begin.
+        // Only what lies below everything that is still stored, which one look at each table tells. The
+        // newest batch stays, because its number is where the next ones begin.
         sqlx::query(
             "DELETE FROM batch WHERE received < ?1 AND id < (SELECT max(id) FROM batch)
-             AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.batch = batch.id)
-             AND NOT EXISTS (SELECT 1 FROM segment WHERE kind = 'events' AND batch.id BETWEEN first_batch AND last_batch)",
+             AND id < coalesce((SELECT min(batch) FROM journal), 9223372036854775807)
+             AND id < coalesce((SELECT min(first_batch) FROM segment WHERE kind = 'events'), 9223372036854775807)",
         )
         .bind(before.0)
         .execute(&mut *change)

@@ -232,6 +232,31 @@ mod tests {
     }
 
     #[test]
+    fn links_and_ways_out_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, kind) in [("../out", tar::EntryType::Regular), ("data/link", tar::EntryType::Symlink)] {
+            let mut bytes = Vec::new();
+            let mut tar = tar::Builder::new(&mut bytes);
+            for (name, kind, content) in [(HEAD.0, tar::EntryType::Regular, HEAD.1), (name, kind, b"x")] {
+                let mut header = tar::Header::new_gnu();
+                // The library would refuse to write such a name.
+                header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+                header.set_entry_type(kind);
+                header.set_size(content.len() as u64);
+                header.set_cksum();
+                tar.append(&header, content).unwrap();
+            }
+            tar.finish().unwrap();
+            drop(tar);
+            fs::write(folder.path().join("bad"), zstd::encode_all(bytes.as_slice(), 1).unwrap()).unwrap();
+            let args = Args { file: folder.path().join("bad") };
+            let failure = run(&args, &arg(&folder.path().join("new"))).unwrap_err();
+            assert!(failure.to_string().contains("is not a file of a site"), "{failure}");
+            assert!(!folder.path().join("out").exists() && !folder.path().join("new/out").exists());
+        }
+    }
+
+    #[test]
     fn names_with_tricks_are_refused() {
         for good in ["concert.toml", "data/events/day=2026-11-22/1-1.parquet", "secrets/imap"] {
             assert!(is_ours(good), "{good}");

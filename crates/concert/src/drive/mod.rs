@@ -198,6 +198,7 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     let (mut worker, done) = result.await.map_err(|error| Failure::outside(Problem::new(error.to_string())))?;
     done.map_err(Failure::outside)?;
     worker.tell_due(&site).await.map_err(Failure::outside)?;
+    responsible::address_waiting(&site).await.map_err(Failure::outside)?;
     deliver::send_due(&site).await.map_err(Failure::outside)?;
     worker.tidy().await.map_err(Failure::outside)?;
     tidy_files(&mut upkeep(&site)).await.map_err(Failure::outside)
@@ -286,11 +287,7 @@ async fn work(
 ) -> Result<(), Problem> {
     let mut wait = LOOK_EVERY;
     while !stop.is_cancelled() {
-        match site.refresh_constituents().await {
-            Ok(true) => tracing::info!("newly imported constituents are in force"),
-            Ok(false) => {}
-            Err(problem) => tracing::warn!("{problem}"),
-        }
+        take_up_constituents(&site).await;
         let (at_work, stopping) = (Arc::clone(&site), stop.clone());
         let (back, done) = tokio::task::spawn_blocking(move || {
             if at_work.refresh_lookup() {
@@ -326,6 +323,19 @@ async fn work(
         }
     }
     Ok(())
+}
+
+/// Takes up an import of constituents, also for notices that waited for a contact.
+async fn take_up_constituents(site: &Site) {
+    let taken = match site.refresh_constituents().await {
+        Ok(false) => return,
+        Ok(true) => responsible::address_waiting(site).await,
+        Err(problem) => Err(problem),
+    };
+    match taken {
+        Ok(queued) => tracing::info!(queued, "newly imported constituents are in force"),
+        Err(problem) => tracing::warn!("{problem}"),
+    }
 }
 
 async fn send(site: Arc<Site>, queued: Arc<Notify>, stop: CancellationToken) -> Result<(), Problem> {

@@ -5,19 +5,22 @@
 
 use std::collections::HashMap;
 
-use concert_model::{Contact, Party, Time};
+use concert_model::{Contact, Party, Problem, Time};
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::render;
-use concert_store::records::NewNotice;
+use concert_store::records::{NewNotice, NoticeFilter};
 use jiff::tz::TimeZone;
 
-use crate::settings::is_address;
-use crate::wire::Site;
+use crate::settings::{Recipient, is_address};
+use crate::wire::{self, Site};
 
 /// The purpose of contacts that are told of events.
 const PURPOSE: &str = "abuse";
 /// The kind of way out that cannot do without an address.
 const MAIL: &str = "smtp";
+
+/// A notice that has waited for a contact for longer is left to a person: it would surprise by now.
+const WAITED_SECONDS_MAX: i64 = 7 * 86_400;
 
 /// Adds a notice for each wish of the party's contacts, or one that waits for a contact.
 pub(super) fn address(site: &Site, parties: &HashMap<&str, &Party>, notice: NewNotice, out: &mut Vec<NewNotice>) {
@@ -34,6 +37,26 @@ pub(super) fn address(site: &Site, parties: &HashMap<&str, &Party>, notice: NewN
             out.push(without_contact(notice, reason));
         }
     }
+}
+
+/// Queues notices that waited for a contact which their party has by now. Gives their number.
+pub(super) async fn address_waiting(site: &Site) -> Result<usize, Problem> {
+    let (now, mut queued) = (wire::now(), 0);
+    let constituents = site.constituents();
+    let parties: HashMap<&str, &Party> =
+        constituents.parties().iter().map(|party| (party.name.as_str(), party)).collect();
+    let filter = NoticeFilter { state: Some("no-contact".to_owned()), ..NoticeFilter::default() };
+    for notice in site.store.records.notices(&filter).await? {
+        let is_fresh = notice.made.plus_seconds(WAITED_SECONDS_MAX) > now;
+        let is_ours = site.settings.notice(&notice.name).is_some_and(|kind| kind.to == Recipient::Responsible);
+        let Some(party) = parties.get(notice.party.as_str()).filter(|_| is_fresh && is_ours) else { continue };
+        let contacts = party.contacts_for(PURPOSE).into_iter().filter(|contact| is_address(&contact.mail));
+        let mails: Vec<&str> = contacts.map(|contact| contact.mail.as_str()).collect();
+        if !mails.is_empty() && site.store.records.requeue_notice(&notice.id, Some(&mails.join(",")), now).await? {
+            queued += 1;
+        }
+    }
+    Ok(queued)
 }
 
 fn for_party(
