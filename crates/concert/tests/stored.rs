@@ -180,6 +180,8 @@ fn counting_agrees_with_the_events_and_with_duckdb() {
     assert_eq!(as_map(&counted), want);
     let counts: Vec<i64> = counted.iter().map(|row| row["count"].as_i64().unwrap()).collect();
     assert!(counts.is_sorted_by(|a, b| a >= b), "{counts:?}");
+    let (code, view, _) = site.concert(&["sql", "--print-view"]);
+    assert!(code == 0 && view.contains("CREATE VIEW events") && view.contains(".parquet'"), "{view}");
     let query = "SELECT \"source.asn\", \"classification.type\", count(*) AS count FROM events GROUP BY ALL";
     let (code, out, err) = site.concert(&["sql", query, "--format", "ndjson"]);
     if err.contains("DuckDB is not installed") {
@@ -225,6 +227,8 @@ fn feeds_tell_how_they_do() {
     assert_eq!((code, &shown["stale"]), (0, &Value::from(false)));
     assert_eq!(shown["newest_rejects"][0]["field"], "source.ip");
     assert_eq!(shown["newest_reports"].as_array().unwrap().len(), 2);
+    let (_, out, _) = site.concert(&["feed", "show", "drop", "--format", "table"]);
+    assert!(out.contains("\nnewest rejects\n") && out.contains("not an IP address"), "{out}");
     fs::write(site.path("in/new.csv"), "time,ip,asn,kind\n2026-11-21T12:00:00Z,192.0.2.7,64499,scanner\n").unwrap();
     // A file counts as complete once it has stopped changing, so the first look may find it too new.
     let pulled = (0..2).flat_map(|_| site.rows(&["feed", "pull", "drop", "--quiet"])).map(|row| row["events"].as_u64());
@@ -253,6 +257,8 @@ fn notices_are_listed_shown_sent_and_tried_again() {
     assert!(code == 0 && raw.starts_with("event.id,"), "{raw}");
     let shown = &site.rows(&["notice", "show", id])[0];
     assert_eq!(shown["told"].as_array().map(Vec::len), shown["events"].as_u64().map(|count| count.min(100) as usize));
+    let (_, lines, _) = site.concert(&["notice", "show", id, "--format", "table"]);
+    assert!(lines.contains("\ntext\n  Hello") && lines.contains("\ntold\nevent.id"), "{lines}");
     assert_eq!(site.rows(&["notice", "send", id, "--quiet"])[0]["delivered"], 1);
     assert_eq!(fs::read_to_string(site.path("out").join(format!("{id}.csv"))).unwrap(), raw);
     assert_eq!(site.concert(&["notice", "send", id]).0, 2, "what is delivered is not sent again");
