@@ -141,8 +141,12 @@ fn read_dkim(keys: &mut Keys<'_>) -> Option<Option<Signer>> {
         table.missing("key", "Ed25519 or RSA key: PEM, or base64 of an Ed25519 seed");
     }
     let signer = domain.zip(selector).zip(key).and_then(|((domain, selector), key): (_, Secret)| {
+        // For commands that only look, secrets are not fetched and stay empty; a fetched one never is.
+        if key.reveal().is_empty() {
+            return Some(None);
+        }
         match Signer::new(&domain, &selector, key.reveal()) {
-            Ok(signer) => Some(signer),
+            Ok(signer) => Some(Some(signer)),
             Err((name, why)) => {
                 table.problem(name, why, "");
                 None
@@ -150,7 +154,7 @@ fn read_dkim(keys: &mut Keys<'_>) -> Option<Option<Signer>> {
         }
     });
     table.finish();
-    signer.map(Some)
+    signer
 }
 
 #[async_trait]

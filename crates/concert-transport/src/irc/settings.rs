@@ -59,7 +59,8 @@ pub(crate) fn read(keys: &mut Keys<'_>, site_dir: &Path) -> Option<Place> {
     if user.is_some() && password.is_none() {
         mistake("user", "`user` needs `password` beside it".into());
     }
-    if key.as_ref().is_some_and(|key| !is_word(key.reveal())) {
+    // For commands that only look, secrets are not fetched and stay empty; a fetched one never is.
+    if key.as_ref().is_some_and(|key| !key.reveal().is_empty() && !is_word(key.reveal())) {
         mistake("key", "the key of a channel is one word without commas".into());
     }
     if password.as_ref().is_some_and(|password| password.reveal().contains(['\r', '\n', '\0'])) {

@@ -216,6 +216,9 @@ fn settings_say_what_is_wrong() {
     check(&format!("{good}user = \"u\"\n"), "`user` needs `password`");
     check(&format!("{good}tls = \"if-offered\"\n"), "is not a value of `tls`");
     check(&format!("{good}password = {{ env = \"a\\nb\" }}\n"), "holds a line break");
+    check(&format!("{good}key = {{ env = \"a b\" }}\n"), "one word without commas");
+    let not_fetched = format!("{good}key = {{ env = \"\" }}\n");
+    assert!(read(&LISTED, &setup(Path::new("/")), &not_fetched).is_ok(), "commands that only look go without secrets");
 }
 
 /// A private ngircd on a free port.
