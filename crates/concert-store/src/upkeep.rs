@@ -188,6 +188,7 @@ pub(crate) async fn swap(change: &mut Change<'_>, new: &[Finished], old: &[Segme
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::members::Members;
     use crate::records::ReportRow;
     use crate::writer::Writer;
     use crate::writer::tests::{DAY, count, site, write};
@@ -229,6 +230,12 @@ mod tests {
                 let loaded = store.load(&[members]).await.unwrap();
                 assert_eq!(loaded.of(members).count() as u64, members.len());
             }
+            // Notices of several kinds want the same events, all of them or some.
+            let mut some = Members::default();
+            [(3, 5), (3, 6), (3, 2_000), (2, 9)].iter().for_each(|(batch, row)| some.add(*batch, *row));
+            let all: Vec<&Members> = notices.iter().chain([&some]).collect();
+            let loaded = store.load(&all).await.unwrap();
+            assert!(all.iter().all(|members| loaded.of(members).count() as u64 == members.len()));
         };
         check(&store).await;
         let mut upkeep = upkeep(&store);

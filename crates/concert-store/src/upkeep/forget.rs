@@ -5,19 +5,17 @@
 //! what the next call finds again.
 
 mod needle;
+mod trace;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 
 use concert_model::{Batch, Field, Kind, Problem, ReportId, Time, Value, json};
-use sqlx::Row;
 
 use self::needle::Needle;
 use super::replace::{Place, pages_of};
 use super::{swap, write_stored};
-use crate::events::read::sixteen;
 use crate::events::{Page, Stored};
-use crate::members::Members;
 use crate::records::trouble;
 use crate::store::{JOURNAL, Segment, journal_page, journal_row};
 use crate::writer::Writer;
@@ -88,133 +86,6 @@ impl Traces {
 }
 
 impl Writer {
-    /// Looks for a value everywhere in the store. Changes nothing.
-    pub async fn traces(&self, value: &str) -> Result<Traces, Problem> {
-        if value.chars().count() < VALUE_CHARS_MIN {
-            return Err(Problem::new(format!("a value must have at least {VALUE_CHARS_MIN} letters")));
-        }
-        let mut traces = Traces {
-            needle: Needle::new(value),
-            places: HashSet::new(),
-            journal: Vec::new(),
-            segments: Vec::new(),
-            reports: BTreeSet::new(),
-            contents: Vec::new(),
-            rejects: Vec::new(),
-            texts: BTreeMap::new(),
-            notices: Vec::new(),
-            bytes: Vec::new(),
-            contacts: 0,
-        };
-        self.trace_events(&mut traces).await?;
-        self.trace_records(&mut traces).await?;
-        self.trace_reports(&mut traces).await?;
-        self.trace_notices(&mut traces).await?;
-        for party in self.store().records.parties().await? {
-            let found = party.contacts.iter().filter(|contact| traces.needle.is_in(contact.mail.as_bytes()));
-            traces.contacts += found.count() as u64;
-        }
-        Ok(traces)
-    }
-
-    async fn trace_events(&self, traces: &mut Traces) -> Result<(), Problem> {
-        let store = self.store();
-        let rows = sqlx::query(JOURNAL).fetch_all(store.records.pool()).await.map_err(trouble)?;
-        let found = holding(std::slice::from_ref(&journal_page(&rows)), &traces.needle);
-        traces.journal.extend(found.iter().map(|(_, place)| *place));
-        traces.take(found);
-        for segment in store.segments("events", 0).await? {
-            let found = holding(&pages_of(store, &segment)?, &traces.needle);
-            if !found.is_empty() {
-                traces.take(found);
-                traces.segments.push(segment);
-            }
-        }
-        Ok(())
-    }
-
-    async fn trace_records(&self, traces: &mut Traces) -> Result<(), Problem> {
-        let pool = self.store().records.pool();
-        let rows =
-            sqlx::query("SELECT report, n, field, reason, text FROM reject").fetch_all(pool).await.map_err(trouble)?;
-        for row in rows {
-            let text = |name: &str| row.try_get::<String, _>(name).unwrap_or_default();
-            if ["reason", "text"].iter().any(|name| traces.needle.is_in(text(name).as_bytes())) {
-                let report: Vec<u8> = row.try_get("report").unwrap_or_default();
-                traces.reports.insert(ReportId(sixteen(&report)));
-                traces.rejects.push((report, row.try_get("n").unwrap_or(0)));
-            }
-        }
-        for (table, key, column) in TEXTS {
-            let sql = format!("SELECT CAST({key} AS BLOB) AS k, {column} AS t FROM {table} WHERE {column} <> ''");
-            let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(pool).await.map_err(trouble)?;
-            let holds = |row: &sqlx::sqlite::SqliteRow| {
-                traces.needle.is_in(row.try_get::<String, _>("t").unwrap_or_default().as_bytes())
-            };
-            let keys: Vec<Vec<u8>> =
-                rows.iter().filter(|row| holds(row)).map(|row| row.try_get("k").unwrap_or_default()).collect();
-            if !keys.is_empty() {
-                traces.texts.insert((table, key, column), keys);
-            }
-        }
-        Ok(())
-    }
-
-    /// Raw reports that hold the value, and those that gave an event or reject that does: in these it
-    /// may stand compressed.
-    async fn trace_reports(&self, traces: &mut Traces) -> Result<(), Problem> {
-        let store = self.store();
-        let mut contents: HashSet<[u8; 32]> = HashSet::new();
-        for report in &traces.reports {
-            contents.extend(store.records.report(*report).await?.map(|row| row.report.content));
-        }
-        for content in store.records.archived().await? {
-            if !store.archive.has(&content) {
-                continue;
-            }
-            let found = contents.contains(&content)
-                || store.archive.open(&content).and_then(|raw| traces.needle.is_in_reader(raw)).map_err(|error| {
-                    Problem::new(format!("a raw report cannot be read: {error}")).at(store
-                        .archive
-                        .path(&content)
-                        .display()
-                        .to_string())
-                })?;
-            if found {
-                traces.contents.push(content);
-            }
-        }
-        Ok(())
-    }
-
-    async fn trace_notices(&self, traces: &mut Traces) -> Result<(), Problem> {
-        let records = &self.store().records;
-        let rows = sqlx::query("SELECT id, recipient, members FROM notice")
-            .fetch_all(records.pool())
-            .await
-            .map_err(trouble)?;
-        for row in rows {
-            let id: String = row.try_get("id").unwrap_or_default();
-            let recipient: String = row.try_get("recipient").unwrap_or_default();
-            let is_to = traces.needle.is_in(recipient.as_bytes());
-            let members = row.try_get::<Vec<u8>, _>("members").ok().and_then(|bytes| Members::from_bytes(&bytes));
-            let ranges = members.unwrap_or_default();
-            let mut rows = ranges
-                .ranges()
-                .iter()
-                .flat_map(|range| (range.start..range.start + range.length).map(|row| (range.batch, row)));
-            let holds = is_to || (!traces.places.is_empty() && rows.any(|place| traces.places.contains(&place)));
-            let bytes = records.notice_bytes(&id).await?;
-            if bytes.is_some_and(|bytes| holds || traces.needle.is_in(&bytes)) {
-                traces.bytes.push(id.clone());
-            }
-            if is_to {
-                traces.notices.push(id);
-            }
-        }
-        Ok(())
-    }
-
     /// Removes what was found, and writes down that it was.
     pub async fn forget(&mut self, traces: Traces, now: Time) -> Result<(), Problem> {
         let store = self.store().clone();
@@ -352,29 +223,6 @@ impl Writer {
         }
         Ok(())
     }
-}
-
-impl Traces {
-    fn take(&mut self, found: Vec<(ReportId, Place)>) {
-        for (report, place) in found {
-            self.reports.insert(report);
-            self.places.insert(place);
-        }
-    }
-}
-
-/// Events that hold the value.
-fn holding(pages: &[Page], needle: &Needle) -> Vec<(ReportId, Place)> {
-    let (mut found, mut text) = (Vec::new(), Vec::new());
-    for stored in pages.iter().flat_map(Page::iter) {
-        text.clear();
-        json::write_members(&stored.event, &mut text);
-        // Between members stand quotes and commas, so the value is found where a member holds it.
-        if needle.is_in(&text) {
-            found.push((stored.report, (stored.batch, stored.row)));
-        }
-    }
-    found
 }
 
 /// Copies an event without the value: free text says that something was removed, a typed field goes.
