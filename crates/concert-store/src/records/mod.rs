@@ -140,3 +140,31 @@ impl Records {
         &self.pool
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records as the first format left them are brought up to date, and stand beside as they were.
+    #[tokio::test]
+    async fn older_records_are_brought_up_to_date() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("records.sqlite");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let old = SqlitePoolOptions::new().connect_with(options).await.unwrap();
+        sqlx::raw_sql(MIGRATIONS[0]).execute(&old).await.unwrap();
+        sqlx::raw_sql("INSERT INTO party (name, body) VALUES ('A', '{\"name\":\"A\"}'); PRAGMA user_version = 1")
+            .execute(&old)
+            .await
+            .unwrap();
+        old.close().await;
+        let records = Records::open(&path).await.unwrap();
+        assert_eq!(records.parties().await.unwrap().iter().map(|party| &*party.name).collect::<Vec<_>>(), ["A"]);
+        assert!(dir.path().join(format!("records.before-{}.sqlite", MIGRATIONS.len())).exists());
+        records.pool().close().await;
+        let again = Records::open(&path).await.unwrap();
+        assert_eq!(again.parties().await.unwrap().len(), 1);
+        sqlx::raw_sql("PRAGMA user_version = 1000").execute(again.pool()).await.unwrap();
+        assert!(Records::open(&path).await.unwrap_err().what.contains("newer Concert"));
+    }
+}
