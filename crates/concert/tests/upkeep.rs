@@ -1,6 +1,7 @@
 //! A site over time, as its keepers meet it: who is told, mended feeds, backups, forgetting.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -182,6 +183,31 @@ fn a_mended_feed_is_replayed_and_only_what_was_rejected_is_told() {
     let feed = &site.rows(&["feed", "list"])[0];
     assert_eq!((&feed["events"], &feed["duplicates"], &feed["rejects"]), (&2_510.into(), &0.into(), &0.into()));
     assert_eq!(site.concert(&["verify"]).0, 0);
+}
+
+#[test]
+fn a_process_that_works_on_the_site_does_the_replay() {
+    let site = Site::new(WRONG);
+    site.write("in.csv", &(report(100) + "2026-11-21T11:00:00Z,198.51.100.1,http,scanner\n"));
+    site.rows(&["ingest", "--feed", "drop", "in.csv"]);
+    site.write("concert.toml", &settings(RIGHT));
+    let mut working = Command::new(env!("CARGO_BIN_EXE_concert"))
+        .args(["run", "--quiet"])
+        .current_dir(site.path(""))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lock = format!(":{} ", fs::metadata(site.path("data/lock")).unwrap().ino());
+    while !fs::read_to_string("/proc/locks").unwrap().contains(&lock) {
+        assert!(working.try_wait().unwrap().is_none(), "it has ended");
+    }
+    let replayed = &site.rows(&["feed", "replay", "drop"])[0];
+    let is_working = working.try_wait().unwrap().is_none();
+    working.kill().unwrap();
+    working.wait().unwrap();
+    assert_eq!((&replayed["replaced"], &replayed["events"]), (&100.into(), &1.into()));
+    assert!(is_working && site.rows(&["events", "has(source.asn)"]).is_empty());
 }
 
 /// The replay is killed as soon as it has replaced a file, again and again.

@@ -1,14 +1,18 @@
 //! `concert feed replay`: reports of a feed once more, after its settings or parser were mended.
+//!
+//! Where another process works on the site, it does the replay, with the settings it has in force.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use concert_model::Time;
-use concert_store::records::ReportRow;
+use concert_model::{Problem, Time};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::SiteArg;
 use super::events::moment;
-use crate::drive::{self, Worker, replay::Replayed};
+use crate::drive::Worker;
+use crate::drive::asked::{self, Asked};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
@@ -32,48 +36,51 @@ pub(super) struct Args {
     rows: AllRows,
 }
 
+/// Wait between looks at how far another process is.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Look)?;
     settings.need_feed(&args.name)?;
     let runtime = super::runtime()?;
     let site = Arc::new(runtime.block_on(Site::open(settings))?);
-    let feed = site.settings.need_feed(&args.name)?;
     let _inside = runtime.enter();
-    let Some(mut worker) = runtime.block_on(Worker::open(&site))? else { return Err(drive::busy(&site)) };
-    let reports = runtime.block_on(site.store.records.reports(&args.name, args.since.unwrap_or(Time(i64::MIN))))?;
-    let (mut total, mut replayed, mut left_out) = (Replayed::default(), 0u64, 0u64);
-    for report in &reports {
-        if report.state == "waiting" || !site.store.archive.has(&report.report.content) {
-            left_out += 1;
-            continue;
+    runtime.block_on(asked::ask(&site, &args.name, args.since.unwrap_or(Time(i64::MIN))))?;
+    let stop = CancellationToken::new();
+    let asked = loop {
+        // Whoever has the lock does it; should that process end, this one goes on.
+        match runtime.block_on(Worker::open(&site))? {
+            Some(mut worker) => {
+                while runtime.block_on(asked::progress(&site, &args.name))?.is_some_and(|asked| !asked.is_done) {
+                    asked::go_on(&mut worker, &site, &stop)?;
+                }
+            }
+            None => std::thread::sleep(LOOK_EVERY),
         }
-        add(&mut total, worker.replay(&site, feed, report)?);
-        replayed += 1;
-    }
-    if left_out > 0 {
+        match runtime.block_on(asked::progress(&site, &args.name))? {
+            Some(asked) if asked.is_done => break asked,
+            Some(_) => {}
+            None => return Err(Failure::outside(Problem::new("the replay was forgotten by another process"))),
+        }
+    };
+    if asked.left_out > 0 {
+        let left_out = asked.left_out;
         tracing::warn!(left_out, "some reports wait still, or are no longer kept as they were received");
     }
-    print(args, &reports, replayed, &total)?;
-    Ok(Exit::Done)
+    print(args, &asked)?;
+    Ok(if asked.failed > 0 { Exit::Outside } else { Exit::Done })
 }
 
-fn add(total: &mut Replayed, one: Replayed) {
-    total.replaced += one.replaced;
-    total.events += one.events;
-    total.rejects += one.rejects;
-    total.notices += one.notices;
-}
-
-fn print(args: &Args, reports: &[ReportRow], replayed: u64, total: &Replayed) -> Result<(), Failure> {
+fn print(args: &Args, asked: &Asked) -> Result<(), Failure> {
     let mut table = args.rows.table(&["name", "reports", "replayed", "replaced", "events", "rejects", "notices"]);
     table.row(&[
         json!(args.name),
-        json!(reports.len()),
-        json!(replayed),
-        json!(total.replaced),
-        json!(total.events),
-        json!(total.rejects),
-        json!(total.notices),
+        json!(asked.reports),
+        json!(asked.reports - asked.left_out - asked.failed),
+        json!(asked.replaced),
+        json!(asked.events),
+        json!(asked.rejects),
+        json!(asked.notices),
     ])?;
     table.finish()
 }

@@ -3,6 +3,7 @@
 //! One task for each collector, one for processing (the only writer of events), one for delivering.
 //! Between them are only rows in the records, so that a start after a kill goes on where it ended.
 
+pub mod asked;
 pub mod deliver;
 pub mod intake;
 pub mod live;
@@ -294,6 +295,7 @@ async fn work(
                 tracing::info!("changed data about addresses is in force");
             }
             let done = worker.process_waiting(&at_work, &stopping);
+            let done = done.and_then(|done| asked::go_on(&mut worker, &at_work, &stopping).map(|()| done));
             (worker, done)
         })
         .await
