@@ -207,7 +207,9 @@ impl Store {
     }
 
     /// How often these problems were seen again. Without a set of problems: all.
-    pub async fn repeats(&self, of: Option<&HashSet<ProblemKey>>) -> Result<Repeats, Problem> {
+    /// Sightings received before the day `since` (`2026-11-22`, empty for all) are left out where they
+    /// stand in files: a repeat never comes before its event.
+    pub async fn repeats(&self, of: Option<&HashSet<ProblemKey>>, since: &str) -> Result<Repeats, Problem> {
         let mut repeats = Repeats::new();
         let mut add = |sighting: Sighting| {
             if of.is_none_or(|of| of.contains(&sighting.problem)) {
@@ -218,7 +220,8 @@ impl Store {
         };
         let rows = sqlx::query("SELECT * FROM sighting").fetch_all(self.records.pool()).await.map_err(trouble)?;
         rows.iter().for_each(|row| add(sighting(row)));
-        for segment in self.segments("sightings", 0).await? {
+        let files = self.segments("sightings", 0).await?;
+        for segment in files.iter().filter(|segment| segment.day.as_str() >= since) {
             self.open_or_old(&segment.path, &mut |path| read::sightings(path, &mut add))
                 .map_err(|error| damaged(&segment.path, &error))?;
         }

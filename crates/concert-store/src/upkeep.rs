@@ -289,7 +289,7 @@ mod tests {
         assert!(writer.tidy_journal(at("2026-11-21T11:00:00Z")).await.unwrap());
         assert_eq!(files(&store), ["1-1.1.parquet", "2-2.1.parquet"]);
         assert_eq!(count(&store).await, 20);
-        assert_eq!(store.repeats(None).await.unwrap().len(), 20);
+        assert_eq!(store.repeats(None, "").await.unwrap().len(), 20);
         assert_eq!(store.segments("sightings", 0).await.unwrap().len(), 1);
         assert!(!writer.fold_journal(true).await.unwrap(), "nothing is left");
     }

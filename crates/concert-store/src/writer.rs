@@ -575,7 +575,7 @@ pub(crate) mod tests {
             |members: &Members| loaded.of(members).map(|stored| stored.event.row().position).collect::<BTreeSet<u64>>();
         assert_eq!(lines(&in_journal), (0..10).collect());
         assert_eq!(lines(&in_file), (10..5_000).collect());
-        assert_eq!(store.repeats(None).await.unwrap().values().map(|(count, _)| count).sum::<u64>(), 5);
+        assert_eq!(store.repeats(None, "").await.unwrap().values().map(|(count, _)| count).sum::<u64>(), 5);
         let notices = store.records.notices(&crate::records::NoticeFilter::default()).await.unwrap();
         assert_eq!(notices.iter().map(|n| n.id.as_str()).collect::<Vec<_>>(), ["20261122-000002", "20261122-000001"]);
         // A writer that knows nothing yet learns from what is stored.

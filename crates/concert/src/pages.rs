@@ -99,7 +99,8 @@ impl Site for Pages {
             // Before the first attempt: what would be sent now.
             None => {
                 let loaded = site.store.load(&[&members]).await.map_err(failed)?;
-                let items = deliver::items(&loaded, &members);
+                let repeats = deliver::repeats(&site, &loaded, &[&members]).await.map_err(failed)?;
+                let items = deliver::items(&site, &notice, &loaded, &members, &repeats);
                 deliver::compose(&site, &notice, &items).map(|(_, bytes)| bytes).unwrap_or_default()
             }
         };

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use concert_model::{Problem, Time};
 use concert_pipeline::enrich::{Constituents, Lookup, Ranges, What};
 use concert_store::Store;
+use concert_transport::lookup::reverse::{Options, Reverse};
 
 use crate::drive::live::{self, Live};
 use crate::drive::tell::Kind;
@@ -23,6 +24,8 @@ pub struct Site {
     pub kinds: Vec<Kind>,
     /// Local data about addresses, and what the files looked like when they were read.
     lookup: RwLock<(Marks, Arc<Lookup>)>,
+    /// Asks for the names of addresses, where the settings want it.
+    pub reverse: Option<Reverse>,
     /// Who this site answers for, and the import it comes from.
     constituents: RwLock<(u64, Arc<Constituents>)>,
     /// Where new events are sent for those who listen.
@@ -53,9 +56,10 @@ impl Site {
 
     async fn join(settings: Settings, store: Store, (marks, lookup): (Marks, Lookup)) -> Result<Self, Failure> {
         let lookup = RwLock::new((marks, Arc::new(lookup)));
+        let reverse = reverse(&settings);
         let kinds = settings.notices.iter().map(Kind::new).collect();
         let constituents = RwLock::new(load_constituents(&store).await.map_err(Failure::outside)?);
-        Ok(Self { settings, store, kinds, lookup, constituents, live: live::new() })
+        Ok(Self { settings, store, kinds, lookup, reverse, constituents, live: live::new() })
     }
 
     /// Who this site answers for.
@@ -108,6 +112,16 @@ impl Site {
         *self.lookup.write().unwrap_or_else(PoisonError::into_inner) = (fresh, lookup);
         true
     }
+}
+
+/// A resolver that cannot be set up is told once; reports go on without names.
+fn reverse(settings: &Settings) -> Option<Reverse> {
+    let lookup = &settings.lookup;
+    if !lookup.reverse_dns {
+        return None;
+    }
+    let options = Options { server: lookup.name_server, deadline: lookup.reverse_dns_deadline, ..Options::default() };
+    Reverse::new(options).map_err(|why| tracing::error!("names cannot be asked from DNS: {why}")).ok()
 }
 
 async fn load_constituents(store: &Store) -> Result<(u64, Arc<Constituents>), Problem> {

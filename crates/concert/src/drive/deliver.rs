@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use concert_model::message::Outcome;
-use concert_model::{Message, Problem, Time};
+use concert_model::{Field, Message, Problem, Time};
 use concert_pipeline::render::{self, Item};
-use concert_store::Members;
+use concert_store::events::Repeats;
 use concert_store::records::Notice;
+use concert_store::{Loaded, Members};
 
 use crate::wire::{self, Site};
 
@@ -69,13 +70,14 @@ async fn send(site: &Site, due: Vec<(Notice, Members)>) -> Result<Sent, Problem>
     let mut fresh: Vec<(String, Vec<u8>)> = Vec::new();
     let wanted: Vec<&Members> = due.iter().map(|(_, members)| members).collect();
     let loaded = site.store.load(&wanted).await?;
+    let repeats = repeats(site, &loaded, &wanted).await?;
     for (notice, members) in &due {
-        let items = items(&loaded, members);
+        let items = items(site, notice, &loaded, members, &repeats);
         match compose(site, notice, &items) {
             Ok((message, bytes)) => {
                 let bytes = match site.store.records.notice_bytes(&notice.id).await? {
-                    Some(kept) if notice.attempts > 0 => kept,
-                    _ => {
+                    Some(kept) => kept,
+                    None => {
                         fresh.push((notice.id.clone(), bytes.clone()));
                         bytes
                     }
@@ -152,15 +154,41 @@ fn judge(notice: &Notice, outcome: Outcome) -> Ended {
     (notice.id.clone(), "queued", now.plus_seconds(wait), reason)
 }
 
+/// How often the events of these notices were seen again.
+pub async fn repeats(site: &Site, loaded: &Loaded, wanted: &[&Members]) -> Result<Repeats, Problem> {
+    let events = || wanted.iter().flat_map(|members| loaded.of(members));
+    let problems: HashSet<_> = events().map(|stored| stored.event.row().key).collect();
+    let first = events().filter_map(|stored| stored.event.time(Field::TIME_OBSERVATION)).min().unwrap_or_default();
+    site.store.repeats(Some(&problems), &first.date_text()).await
+}
+
 /// The events of a notice with what is told about each.
-pub fn items<'a>(loaded: &'a concert_store::Loaded, members: &'a Members) -> Vec<Item<'a>> {
-    use concert_model::Field;
+pub fn items<'a>(
+    site: &Site,
+    notice: &Notice,
+    loaded: &'a Loaded,
+    members: &'a Members,
+    repeats: &Repeats,
+) -> Vec<Item<'a>> {
+    let clean_after = site.settings.notice(&notice.name).map(|kind| kind.clean_after).unwrap_or_default();
+    let clean_seconds = i64::try_from(clean_after.as_secs()).unwrap_or(i64::MAX);
     let mut items: Vec<Item<'a>> = loaded
         .of(members)
         .map(|stored| {
-            let previous = stored.event.get(Field::TIME_PREVIOUS).is_some();
-            let state = if previous { render::STILL_OPEN } else { render::NEW };
-            Item { event: stored.event, report: stored.report, state, seen: 1, last_seen: None }
+            let time = concert_store::events::time_of(&stored.event);
+            let state = match stored.event.time(Field::TIME_PREVIOUS) {
+                None => render::NEW,
+                Some(previous) if time >= previous.plus_seconds(clean_seconds) => render::RELAPSE,
+                Some(_) => render::STILL_OPEN,
+            };
+            let again = repeats.get(&(stored.event.row().key, time.seconds()));
+            Item {
+                event: stored.event,
+                report: stored.report,
+                state,
+                seen: 1 + again.map_or(0, |(count, _)| *count),
+                last_seen: again.map(|(_, last)| *last),
+            }
         })
         .collect();
     items.sort_by_key(|item| concert_store::events::time_of(&item.event));

@@ -4,15 +4,17 @@
 //! meanwhile. Everything becomes visible at the end, in one transaction.
 
 use std::io::{Read, Seek};
+use std::net::IpAddr;
 use std::sync::mpsc;
 
-use concert_model::{Batch, Field, OpenEvent, Problem, Receipt, Reject, ReportId, Value};
+use concert_model::{Batch, Event, Field, Kind, OpenEvent, Problem, Receipt, Reject, ReportId, Value};
 use concert_pipeline::enrich::Constituents;
 use concert_pipeline::judge::Verdict;
 use concert_pipeline::parse::unpack;
 use concert_pipeline::parse::{Sink, sink};
 use concert_store::records::Counts;
 use concert_store::{Settled, Writer};
+use concert_transport::lookup::reverse::Reverse;
 use tokio::runtime::Handle;
 
 use super::tell::Teller;
@@ -59,7 +61,10 @@ pub fn process(
         let parsing = scope.spawn(|| parse(site, feed, work, source, full, empty));
         let mut writing = writer.begin(work.id, work.receipt, feed.dedup.window());
         let mut failed = None;
-        for batch in &batches {
+        for mut batch in &batches {
+            if let Some(reverse) = &site.reverse {
+                handle.block_on(name_addresses(reverse, &mut batch));
+            }
             let added =
                 handle.block_on(writing.add(batch, &mut |batch, number| teller.see(&site.kinds, batch, number)));
             match added {
@@ -94,6 +99,23 @@ pub fn process(
         }
         result
     })
+}
+
+/// Sets the names of source addresses that the report does not name, as DNS knows them. Names that
+/// do not come within the deadline are left out.
+async fn name_addresses(reverse: &Reverse, batch: &mut Batch) {
+    let unnamed = |event: &Event<'_>| match event.get(Field::SOURCE_REVERSE_DNS) {
+        Some(_) => None,
+        None => event.get(Field::SOURCE_IP)?.as_ip(),
+    };
+    let (places, addresses): (Vec<usize>, Vec<IpAddr>) =
+        batch.iter().enumerate().filter_map(|(at, event)| Some((at, unnamed(&event)?))).unzip();
+    for (at, name) in places.into_iter().zip(reverse.names(&addresses).await) {
+        // A name from outside is checked like any other.
+        if let Some(Ok(name)) = name.as_deref().map(|name| Value::read(Kind::Domain, name, None)) {
+            batch.amend(at, Field::SOURCE_REVERSE_DNS, &name.into_owned());
+        }
+    }
 }
 
 /// Says who is responsible. What the report says of it does not count: a sender must not choose who

@@ -40,8 +40,9 @@ enum Shown {
 
 pub(super) fn show(reader: &Reader<'_>, wanted: &Wanted, fields: &[Column], rows: &Rows) -> Result<(), Failure> {
     let mut printer = Printer::new(fields, rows);
-    let repeats =
-        |of: Option<&HashSet<ProblemKey>>| reader.runtime.block_on(reader.store.repeats(of)).map_err(Failure::outside);
+    let repeats = |of: Option<&HashSet<ProblemKey>>| {
+        reader.runtime.block_on(reader.store.repeats(of, "")).map_err(Failure::outside)
+    };
     if rows.limit == 0 || rows.limit > HELD_MAX {
         let repeats = repeats(None)?;
         reader.each_page(&wanted.bounds(), &mut |page| {

@@ -46,7 +46,8 @@ pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
         return print_bytes(bytes);
     }
     let loaded = runtime.block_on(site.store.load(&[&members]))?;
-    let items = deliver::items(&loaded, &members);
+    let repeats = runtime.block_on(deliver::repeats(&site, &loaded, &[&members]))?;
+    let items = deliver::items(&site, &notice, &loaded, &members, &repeats);
     let composed = deliver::compose(&site, &notice, &items);
     if args.raw {
         return print_bytes(&composed.map_err(|problem| problem.at(format!("notice {}", notice.id)))?.1);
@@ -135,7 +136,8 @@ pub(super) fn preview(args: &PreviewArgs, site: &SiteArg) -> Result<Exit, Failur
     if args.text {
         for (notice, members) in to_go.iter().take(if args.rows.limit == 0 { usize::MAX } else { args.rows.limit }) {
             let loaded = runtime.block_on(site.store.load(&[members]))?;
-            if !print_text(&site, notice, &deliver::items(&loaded, members))? {
+            let repeats = runtime.block_on(deliver::repeats(&site, &loaded, &[members]))?;
+            if !print_text(&site, notice, &deliver::items(&site, notice, &loaded, members, &repeats))? {
                 break;
             }
         }

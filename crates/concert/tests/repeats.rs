@@ -1,0 +1,76 @@
+//! What a party is told of a problem that is seen again, stays, stops and comes back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const SETTINGS: &str = r#"
+[site]
+name = "CERT Example"
+email = "cert@cert.example"
+
+[[feed]]
+name = "drop"
+parser = "csv"
+header = true
+columns = { time = "time.source", ip = "source.ip", kind = "classification.type" }
+
+[[notice]]
+name = "all"
+group_by = ["classification.type"]
+when = "at once"
+remind_after = "7d"
+clean_after = "4d"
+format = "csv"
+via = "outbox"
+
+[via.outbox]
+type = "file"
+path = "out/"
+"#;
+
+#[expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+fn concert(dir: &Path, args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_concert")).current_dir(dir).args(args).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Takes in events of one address at these moments, as one file; gives what the notices made of it
+/// say: state and count of each event.
+#[expect(clippy::unwrap_used, reason = "a test that cannot read what it made must fail")]
+fn seen_at(dir: &Path, name: &str, times: &[&str]) -> Vec<String> {
+    let rows: String = times.iter().map(|time| format!("{time},192.0.2.1,scanner\n")).collect();
+    fs::write(dir.join(name), format!("time,ip,kind\n{rows}")).unwrap();
+    concert(dir, &["ingest", "--feed", "drop", name]);
+    concert(dir, &["notice", "send"]);
+    let mut told = Vec::new();
+    let mut files: Vec<PathBuf> = fs::read_dir(dir.join("out")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let mut lines = text.lines();
+        let head: Vec<&str> = lines.next().unwrap().split(',').collect();
+        for line in lines {
+            let cells: Vec<&str> = line.split(',').collect();
+            let cell = |name: &str| head.iter().position(|one| *one == name).and_then(|at| cells.get(at).copied());
+            told.push(format!("{} {}", cell("notice.state").unwrap_or(""), cell("duplicate.count").unwrap_or("")));
+        }
+        fs::remove_file(file).unwrap();
+    }
+    told
+}
+
+#[test]
+fn a_problem_is_told_once_reminded_of_late_and_marked_when_it_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    concert(folder.path(), &["init", "site"]);
+    let dir = folder.path().join("site");
+    fs::write(dir.join("concert.toml"), SETTINGS).unwrap();
+    let first = ["2026-01-01T00:00:00Z", "2026-01-01T06:00:00Z", "2026-01-01T07:00:00Z"];
+    assert_eq!(seen_at(&dir, "1.csv", &first), ["new 3"], "repeats of a day are one event");
+    assert!(seen_at(&dir, "2.csv", &["2026-01-03T00:00:00Z"]).is_empty(), "told two days ago");
+    assert!(seen_at(&dir, "3.csv", &["2026-01-06T00:00:00Z"]).is_empty(), "told five days ago");
+    assert_eq!(seen_at(&dir, "4.csv", &["2026-01-08T12:00:00Z"]), ["still open "], "a reminder is due");
+    assert_eq!(seen_at(&dir, "5.csv", &["2026-01-13T00:00:00Z"]), ["relapse "], "it was gone for four days");
+}
