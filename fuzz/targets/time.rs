@@ -20,5 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
     let written = time.to_string();
     assert_eq!(Time::parse(&written, None), Ok(time), "{text} was written as {written}");
     assert!(written.starts_with(&time.date_text()), "{written}");
-    assert_eq!(time.timestamp().as_microsecond(), time.0, "{written}");
+    // The calendar of `jiff` ends a day before ours.
+    let known = time.timestamp() != jiff::Timestamp::MAX && time.timestamp() != jiff::Timestamp::MIN;
+    assert!(!known || time.timestamp().as_microsecond() == time.0, "{written}");
 });

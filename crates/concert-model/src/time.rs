@@ -37,7 +37,9 @@ impl Time {
 
     /// As a `jiff` timestamp, for zones and calendars.
     pub fn timestamp(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        // The calendar of `jiff` ends a day before ours.
+        let nearest = if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        jiff::Timestamp::from_microsecond(self.0).unwrap_or(nearest)
     }
 
     /// The date part, `2026-11-22`.
@@ -78,7 +80,10 @@ impl Time {
     pub fn parse(text: &str, zone: Option<&TimeZone>) -> Result<Time, &'static str> {
         let text = crate::value::trim(text);
         match parse_iso(text.as_bytes()) {
-            Some((local, Some(offset))) => Ok(Time(local.micros() - offset * SECOND)),
+            // At either end of the calendar an offset leads out of it.
+            Some((local, Some(offset))) => Time::from_seconds(local.micros().div_euclid(SECOND) - offset)
+                .map(|time| Time(time.0 + local.micros))
+                .ok_or("not a time"),
             Some((local, None)) => match zone {
                 Some(zone) if *zone == TimeZone::UTC => Ok(Time(local.micros())),
                 Some(zone) => in_zone(local, zone),
@@ -285,6 +290,17 @@ mod tests {
             assert!(Time::parse(text, Some(&TimeZone::UTC)).is_err(), "{text}");
         }
         assert!(Time::parse("2026-06-17 03:04:05", None).unwrap_err().contains("zone"));
+    }
+
+    #[test]
+    fn an_offset_does_not_lead_out_of_the_calendar() {
+        for text in ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+01:00"] {
+            assert_eq!(Time::parse(text, None), Err("not a time"), "{text}");
+        }
+        check("9999-12-31T23:59:59.5Z", "9999-12-31T23:59:59.500000Z");
+        check("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z");
+        let last = Time::parse("9999-12-31T23:59:59Z", None).unwrap();
+        assert_eq!(last.timestamp(), jiff::Timestamp::MAX);
     }
 
     #[test]

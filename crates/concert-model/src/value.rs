@@ -120,7 +120,8 @@ impl<'a> Value<'a> {
                 .ok_or("not a severity (critical, high, medium, low, info, undefined)"),
             Kind::Transport => transport(text),
             Kind::Json => {
-                serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|_| "not JSON")?;
+                // Read whole, since a number too large for its readers would spoil every event beside it.
+                serde_json::from_str::<serde_json::Value>(text).map_err(|_| "not JSON")?;
                 Ok(Value::Json(Cow::Borrowed(text)))
             }
         }
@@ -309,5 +310,11 @@ mod tests {
         bad(Kind::Severity, "worst");
         bad(Kind::Text, "   ");
         bad(Kind::Json, "{");
+    }
+
+    #[test]
+    fn json_that_others_cannot_read_is_refused() {
+        assert!(Value::read(Kind::Json, "[1e999]", None).is_err());
+        assert!(Value::read(Kind::Json, "[1e99]", None).is_ok());
     }
 }
