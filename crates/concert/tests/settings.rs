@@ -37,7 +37,6 @@ fn a_site_with_everything_means_what_it_says() {
     let settings = right("right/everything.toml");
     assert_eq!(settings.site.name, "CERT Example");
     assert_eq!(settings.site.email, "cert@cert.example");
-    assert_eq!(settings.site.short, "CERT-EXAMPLE");
     assert_eq!(settings.site.time_zone.iana_name(), Some("Europe/Helsinki"));
     assert_eq!(settings.serve.listen.to_string(), "127.0.0.1:8080");
     let days = |count: u64| Duration::from_secs(count * 86_400);
@@ -91,7 +90,7 @@ fn a_site_with_everything_means_what_it_says() {
 #[test]
 fn defaults_and_fine_points() {
     let least = right("right/least.toml");
-    assert_eq!((least.site.short.as_str(), least.feeds.len(), least.notices.len()), ("CONCERT", 0, 0));
+    assert_eq!((least.feeds.len(), least.notices.len()), (0, 0));
     assert!(!least.deliver.dry_run);
 
     let settings = right("right/fine-points.toml");
@@ -116,11 +115,11 @@ fn files_are_joined_in_the_order_of_their_names() {
     fs::create_dir(folder.path().join("conf.d")).unwrap();
     write("concert.toml", "[site]\nname = \"A\"\n[[feed]]\nname = \"one\"\nparser = \"ndjson\"\n");
     write("conf.d/20-b.toml", "[[feed]]\nname = \"three\"\nparser = \"ndjson\"\n");
-    write("conf.d/10-a.toml", "[site]\nshort = \"A1\"\n[[feed]]\nname = \"two\"\nparser = \"ndjson\"\n");
+    write("conf.d/10-a.toml", "[site]\nemail = \"a@team.example\"\n[[feed]]\nname = \"two\"\nparser = \"ndjson\"\n");
     write("conf.d/ignored.txt", "not settings");
     let settings = Settings::load(folder.path(), LoadFor::Run).map_err(|why| why.to_string()).unwrap();
     assert_eq!(settings.feeds.iter().map(|feed| feed.name.as_str()).collect::<Vec<_>>(), ["one", "two", "three"]);
-    assert_eq!((settings.site.name.as_str(), settings.site.short.as_str()), ("A", "A1"));
+    assert_eq!((settings.site.name.as_str(), settings.site.email.as_str()), ("A", "a@team.example"));
 
     write("conf.d/30-c.toml", "[site]\nname = \"B\"\n[[feed]]\nname = \"one\"\nparser = \"ndjson\"\n");
     let told = Settings::load(folder.path(), LoadFor::Run).err().unwrap().to_string();

@@ -16,12 +16,7 @@ pub struct Site {
     pub email: String,
     /// The zone of clock times in settings and on pages.
     pub time_zone: TimeZone,
-    /// What ticket numbers begin with: `CERT-EXAMPLE`.
-    pub short: String,
 }
-
-/// Longest [`Site::short`].
-const SHORT_CHARS_MAX: usize = 16;
 
 impl Site {
     pub(super) fn read(mut keys: Keys<'_>) -> Self {
@@ -35,35 +30,9 @@ impl Site {
         }
         let time_zone =
             time_zone(&mut keys, "UTC", "zone of clock times in settings and on pages").unwrap_or(TimeZone::UTC);
-        let short = keys.text_or("short", &short_of(&name), "what ticket numbers begin with");
-        let good = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if short.is_empty() || short.len() > SHORT_CHARS_MAX || !short.chars().all(good) {
-            keys.problem(
-                "short",
-                format!("`{short}` cannot begin a ticket number"),
-                "1 to 16 letters, digits and dashes",
-            );
-        }
         keys.finish();
-        Self { name, email, time_zone, short }
+        Self { name, email, time_zone }
     }
-}
-
-/// `CERT Example` gives `CERT-EXAMPLE`; whole words, as many as fit.
-fn short_of(name: &str) -> String {
-    let mut short = String::new();
-    for word in name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
-        let dash = usize::from(!short.is_empty());
-        let room = SHORT_CHARS_MAX.saturating_sub(short.len() + dash);
-        if word.len() > room && dash == 1 {
-            break;
-        }
-        if dash == 1 {
-            short.push('-');
-        }
-        short.extend(word.chars().take(room).map(|c| c.to_ascii_uppercase()));
-    }
-    if short.is_empty() { "CONCERT".to_owned() } else { short }
 }
 
 /// `time_zone`, by its name in the time zone database. `None` without one (or with a wrong one).
@@ -247,18 +216,5 @@ impl Deliver {
         }
         keys.finish();
         Self { dry_run, override_recipient }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticket_numbers_begin_with_the_words_of_the_name() {
-        assert_eq!(short_of("CERT Example"), "CERT-EXAMPLE");
-        assert_eq!(short_of("The Very Long Name of a Team"), "THE-VERY-LONG");
-        assert_eq!(short_of("Extraordinarilylongname"), "EXTRAORDINARILYL");
-        assert_eq!(short_of("ÄÖ"), "CONCERT");
     }
 }
