@@ -21,7 +21,7 @@ impl Members {
     /// Adds one event. Neighbours become one range.
     pub fn add(&mut self, batch: u64, row: u32) {
         match self.ranges.last_mut() {
-            Some(last) if last.batch == batch && last.start + last.length == row => last.length += 1,
+            Some(last) if last.batch == batch && last.start.checked_add(last.length) == Some(row) => last.length += 1,
             _ => self.ranges.push(Range { batch, start: row, length: 1 }),
         }
     }
@@ -62,6 +62,8 @@ impl Members {
             batch = batch.wrapping_add(get(&mut bytes)?);
             let start = u32::try_from(get(&mut bytes)?).ok()?;
             let length = u32::try_from(get(&mut bytes)?).ok()?;
+            // So that no reader has to look whether the end of a range is a row.
+            start.checked_add(length)?;
             ranges.push(Range { batch, start, length });
         }
         Some(Self { ranges })
@@ -105,5 +107,14 @@ mod tests {
         assert_eq!(Members::from_bytes(&bytes), Some(members));
         assert_eq!(Members::from_bytes(&bytes[..bytes.len() - 1]), None);
         assert_eq!(Members::from_bytes(&[0xff; 11]), None);
+    }
+
+    #[test]
+    fn a_range_behind_the_last_row_is_refused() {
+        let last = Members { ranges: vec![Range { batch: 1, start: u32::MAX, length: 1 }] };
+        assert_eq!(Members::from_bytes(&last.to_bytes()), None);
+        let mut full = last.clone();
+        full.add(1, 5);
+        assert_eq!(full.len(), 2);
     }
 }
