@@ -109,10 +109,15 @@ impl Archive {
         }
     }
 
-    /// Removes parts that a killed process left.
+    /// Removes parts that a killed process left. Other processes, and other threads of this one, may
+    /// be keeping reports at this very moment: parts of processes that live are left alone.
     pub fn sweep(&self) {
         for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with(".part-") {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let Some((process, _)) = name.strip_prefix(".part-").and_then(|rest| rest.split_once('-')) else {
+                continue;
+            };
+            if !Path::new("/proc").join(process).exists() {
                 fs::remove_file(entry.path()).ok();
             }
         }
@@ -159,6 +164,19 @@ mod tests {
         damaged[middle] ^= 1;
         fs::write(archive.path(&content), damaged).unwrap();
         assert!(archive.verify(&content).is_err());
+    }
+
+    #[test]
+    fn a_report_being_kept_survives_the_sweep_of_a_process_that_starts() {
+        let dir = tempfile::tempdir().unwrap();
+        let archive = Archive::new(dir.path());
+        let ours = dir.path().join(format!(".part-{}-7", std::process::id()));
+        // Process numbers end far below this one.
+        let left = dir.path().join(".part-4294967290-1");
+        fs::write(&ours, b"x").unwrap();
+        fs::write(&left, b"x").unwrap();
+        archive.sweep();
+        assert!(ours.exists() && !left.exists());
     }
 
     #[test]

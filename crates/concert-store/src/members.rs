@@ -12,62 +12,93 @@ pub struct Range {
 }
 
 /// A set of events, in the order they were added.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// Kept as it is written: a large report makes tens of thousands of them at once.
+#[derive(Clone, Debug, Default)]
 pub struct Members {
-    ranges: Vec<Range>,
+    /// Finished ranges: three variable-length numbers each: batch (as a step from the one before),
+    /// start, length.
+    bytes: Vec<u8>,
+    /// Batch of the last finished range.
+    before: u64,
+    /// The range that may still grow.
+    open: Option<Range>,
+    count: u64,
 }
 
 impl Members {
     /// Adds one event. Neighbours become one range.
     pub fn add(&mut self, batch: u64, row: u32) {
-        match self.ranges.last_mut() {
-            Some(last) if last.batch == batch && last.start.checked_add(last.length) == Some(row) => last.length += 1,
-            _ => self.ranges.push(Range { batch, start: row, length: 1 }),
+        self.count += 1;
+        match &mut self.open {
+            Some(open) if open.batch == batch && open.start.checked_add(open.length) == Some(row) => open.length += 1,
+            open => {
+                if let Some(finished) = open.replace(Range { batch, start: row, length: 1 }) {
+                    write_range(&mut self.bytes, &mut self.before, finished);
+                }
+            }
         }
     }
 
     /// The ranges.
-    pub fn ranges(&self) -> &[Range] {
-        &self.ranges
+    pub fn ranges(&self) -> impl Iterator<Item = Range> + '_ {
+        let (mut bytes, mut batch) = (self.bytes.as_slice(), 0);
+        std::iter::from_fn(move || read_range(&mut bytes, &mut batch)).chain(self.open)
     }
 
     /// Number of events.
     pub fn len(&self) -> u64 {
-        self.ranges.iter().map(|range| u64::from(range.length)).sum()
+        self.count
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
+        self.count == 0
     }
 
-    /// Three variable-length numbers a range: batch (as a step from the one before), start, length.
+    /// The set in few bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.ranges.len() * 5);
-        let mut before = 0;
-        for range in &self.ranges {
-            // Batches may be named in any order; the step wraps and unwraps.
-            put(&mut out, range.batch.wrapping_sub(before));
-            put(&mut out, u64::from(range.start));
-            put(&mut out, u64::from(range.length));
-            before = range.batch;
+        let (mut bytes, mut before) = (self.bytes.clone(), self.before);
+        if let Some(open) = self.open {
+            write_range(&mut bytes, &mut before, open);
         }
-        out
+        bytes
     }
 
     /// Reads what [`Members::to_bytes`] wrote; `None` for anything else.
-    pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
-        let (mut ranges, mut batch) = (Vec::new(), 0u64);
-        while !bytes.is_empty() {
-            batch = batch.wrapping_add(get(&mut bytes)?);
-            let start = u32::try_from(get(&mut bytes)?).ok()?;
-            let length = u32::try_from(get(&mut bytes)?).ok()?;
-            // So that no reader has to look whether the end of a range is a row.
-            start.checked_add(length)?;
-            ranges.push(Range { batch, start, length });
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (mut rest, mut before, mut count) = (bytes, 0, 0);
+        while !rest.is_empty() {
+            count += u64::from(read_range(&mut rest, &mut before)?.length);
         }
-        Some(Self { ranges })
+        Some(Self { bytes: bytes.to_owned(), before, open: None, count })
     }
+}
+
+impl PartialEq for Members {
+    fn eq(&self, other: &Self) -> bool {
+        self.ranges().eq(other.ranges())
+    }
+}
+
+impl Eq for Members {}
+
+/// Batches may be named in any order; the step wraps and unwraps.
+fn write_range(out: &mut Vec<u8>, before: &mut u64, range: Range) {
+    put(out, range.batch.wrapping_sub(*before));
+    put(out, u64::from(range.start));
+    put(out, u64::from(range.length));
+    *before = range.batch;
+}
+
+fn read_range(bytes: &mut &[u8], before: &mut u64) -> Option<Range> {
+    let batch = before.wrapping_add(get(bytes)?);
+    let start = u32::try_from(get(bytes)?).ok()?;
+    let length = u32::try_from(get(bytes)?).ok()?;
+    // So that no reader has to look whether the end of a range is a row.
+    start.checked_add(length)?;
+    *before = batch;
+    Some(Range { batch, start, length })
 }
 
 fn put(out: &mut Vec<u8>, mut number: u64) {
@@ -101,7 +132,7 @@ mod tests {
         for (batch, row) in [(7, 1), (7, 2), (7, 9), (3, 0), (900, 70_000)] {
             members.add(batch, row);
         }
-        assert_eq!(members.ranges().len(), 4);
+        assert_eq!(members.ranges().count(), 4);
         assert_eq!(members.len(), 5);
         let bytes = members.to_bytes();
         assert_eq!(Members::from_bytes(&bytes), Some(members));
@@ -111,10 +142,15 @@ mod tests {
 
     #[test]
     fn a_range_behind_the_last_row_is_refused() {
-        let last = Members { ranges: vec![Range { batch: 1, start: u32::MAX, length: 1 }] };
-        assert_eq!(Members::from_bytes(&last.to_bytes()), None);
-        let mut full = last.clone();
-        full.add(1, 5);
-        assert_eq!(full.len(), 2);
+        let written = |range: Range| {
+            let (mut bytes, mut before) = (Vec::new(), 0);
+            write_range(&mut bytes, &mut before, range);
+            bytes
+        };
+        let last = written(Range { batch: 1, start: u32::MAX, length: 1 });
+        assert_eq!(Members::from_bytes(&last), None);
+        let mut more = Members::from_bytes(&written(Range { batch: 1, start: 3, length: 2 })).unwrap();
+        more.add(1, 5);
+        assert_eq!((more.len(), more.ranges().count()), (3, 2), "what was read is not joined, but is the same set");
     }
 }

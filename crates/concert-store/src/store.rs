@@ -159,7 +159,7 @@ impl Store {
     pub async fn load(&self, wanted: &[&Members]) -> Result<Loaded, Problem> {
         let mut by_batch: BTreeMap<u64, Vec<Range>> = BTreeMap::new();
         for range in wanted.iter().flat_map(|members| members.ranges()) {
-            by_batch.entry(range.batch).or_default().push(*range);
+            by_batch.entry(range.batch).or_default().push(range);
         }
         by_batch.values_mut().for_each(|ranges| *ranges = united(std::mem::take(ranges)));
         let mut loaded = Loaded::default();
@@ -282,8 +282,7 @@ impl Loaded {
     pub fn of<'a>(&'a self, members: &'a Members) -> impl Iterator<Item = Stored<'a>> + 'a {
         members
             .ranges()
-            .iter()
-            .flat_map(|range| (range.start..range.start + range.length).map(|row| (range.batch, row)))
+            .flat_map(|range| (range.start..range.start + range.length).map(move |row| (range.batch, row)))
             .filter_map(|place| {
                 let (page, index) = self.places.get(&place)?;
                 let page = self.pages.get(*page)?;

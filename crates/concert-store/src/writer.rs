@@ -16,15 +16,18 @@ use crate::Members;
 use crate::archive;
 use crate::events::read;
 use crate::events::seen::Seen;
-use crate::events::write::{EventFile, Written, write_sightings};
+use crate::events::write::{EventFile, SightingFile, Written};
 use crate::events::{Sighting, Stored, time_of};
 use crate::records::{self, Change, Counts, NewNotice, trouble};
 use crate::store::{JOURNAL, Store, damaged, fields_of, journal_page, journal_row};
+use crate::upkeep;
 
 /// A batch of at most so many events goes to the journal instead of a file of its own.
 const JOURNAL_EVENTS_MAX: usize = 2_000;
 /// Windows looked back at most for an earlier event of the same problem.
 const LOOK_BACK_WINDOWS_MAX: i64 = 31;
+/// Sightings gathered before they are written.
+const SIGHTINGS_HELD_MAX: usize = 32_768;
 /// Problems kept in memory at most; further back they are read again when needed.
 const PROBLEMS_MAX: usize = 30_000_000;
 
@@ -156,6 +159,7 @@ impl Writer {
             files: Vec::new(),
             journal: Vec::new(),
             sightings: Vec::new(),
+            sighting_file: None,
             repeats: 0,
             events: 0,
             window_seconds: i64::try_from(window.as_secs()).unwrap_or(i64::MAX),
@@ -275,6 +279,7 @@ pub struct Writing<'w> {
     files: Vec<Finished>,
     journal: Vec<(u64, Vec<Vec<u8>>)>,
     sightings: Vec<Sighting>,
+    sighting_file: Option<(PathBuf, SightingFile)>,
     repeats: u64,
     events: u64,
     window_seconds: i64,
@@ -321,6 +326,9 @@ impl Writing<'_> {
         fresh.sort_unstable();
         let order: Vec<u32> = fresh.iter().map(|(_, at)| *at).collect();
         batch.reorder(&order);
+        if self.sightings.len() >= SIGHTINGS_HELD_MAX {
+            self.write_sightings()?;
+        }
         if batch.is_empty() {
             return Ok(batch);
         }
@@ -363,6 +371,34 @@ impl Writing<'_> {
         Ok(())
     }
 
+    /// Moves the sightings gathered so far to their file, so that memory does not grow with the report.
+    fn write_sightings(&mut self) -> Result<(), Problem> {
+        let number = self.last_batch();
+        let (part, mut file) = match self.sighting_file.take() {
+            Some(begun) => begun,
+            None => {
+                let part = self.writer.part()?;
+                let file = SightingFile::create(&part).map_err(|error| failed("sightings", &error))?;
+                (part, file)
+            }
+        };
+        self.sightings.sort_unstable_by_key(|sighting| sighting.problem);
+        file.add(number, &self.sightings).map_err(|error| failed("sightings", &error))?;
+        self.sightings.clear();
+        self.sighting_file = Some((part, file));
+        Ok(())
+    }
+
+    fn finish_sightings(&mut self) -> Result<(), Problem> {
+        let Some((_, file)) = self.sighting_file.take() else { return Ok(()) };
+        let number = self.last_batch();
+        let name = upkeep::free_name(&self.writer.store, "sightings", &self.day, (number, number))?;
+        let written = file.finish(&self.writer.store.data().join(&name)).map_err(|error| failed(&name, &error))?;
+        let (day, times) = (self.day.clone(), (Time(0), Time(0)));
+        self.files.push(Finished { name, kind: "sightings", day, batches: (number, number), times, written });
+        Ok(())
+    }
+
     /// Says whether the events added from now on are told to nobody.
     pub fn quiet(&mut self, is_quiet: bool) {
         self.is_quiet = is_quiet;
@@ -394,24 +430,10 @@ impl Writing<'_> {
     }
 
     async fn write_records(&mut self, settled: &Settled) -> Result<(), Problem> {
-        let in_file = self.sightings.len() > JOURNAL_EVENTS_MAX;
+        let in_file = self.sighting_file.is_some() || self.sightings.len() > JOURNAL_EVENTS_MAX;
         if in_file {
-            let number = self.last_batch();
-            let name = format!("sightings/day={}/{}.parquet", self.day, self.report);
-            let part = self.writer.part()?;
-            let path = self.writer.store.data().join(&name);
-            self.sightings.sort_unstable_by_key(|sighting| sighting.problem);
-            let written =
-                write_sightings(&part, &path, number, &self.sightings).map_err(|error| failed(&name, &error))?;
-            let times = (Time(0), Time(0));
-            self.files.push(Finished {
-                name,
-                kind: "sightings",
-                day: self.day.clone(),
-                batches: (number, number),
-                times,
-                written,
-            });
+            self.write_sightings()?;
+            self.finish_sightings()?;
         }
         let mut change = self.writer.store.records.change().await?;
         if let Some((content, bytes, receipt)) = &settled.report {

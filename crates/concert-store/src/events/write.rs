@@ -299,40 +299,63 @@ impl EventFile {
 
 /// Writes sightings as a file of their own.
 pub fn write_sightings(part: &Path, path: &Path, batch: u64, sightings: &[Sighting]) -> io::Result<Written> {
-    let time = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    let schema = Arc::new(Schema::new(vec![
-        Column::new(column::PROBLEM, DataType::FixedSizeBinary(16), false),
-        Column::new(column::FIRST, time(), false),
-        Column::new(column::TIME, time(), false),
-        Column::new(column::REPORT, DataType::FixedSizeBinary(16), false),
-        Column::new(column::LINE, DataType::Int64, false),
-        Column::new(column::BATCH, DataType::Int64, false),
-    ]));
-    let mut out = ColumnFile::create(part, schema)?;
-    for some in sightings.chunks(ROWS_AT_ONCE) {
-        let mut problem = FixedSizeBinaryBuilder::with_capacity(some.len(), 16);
-        let mut report = FixedSizeBinaryBuilder::with_capacity(some.len(), 16);
-        let times = || TimestampMicrosecondBuilder::with_capacity(some.len()).with_timezone("UTC");
-        let (mut first, mut time) = (times(), times());
-        let (mut line, mut number) = (Int64Builder::new(), Int64Builder::new());
-        for sighting in some {
-            problem.append_value(sighting.problem.0).map_err(io::Error::other)?;
-            report.append_value(sighting.report.0).map_err(io::Error::other)?;
-            first.append_value(sighting.first.0);
-            time.append_value(sighting.time.0);
-            line.append_value(sighting.line.cast_signed());
-            number.append_value(batch.cast_signed());
-        }
-        out.write(vec![
-            Arc::new(problem.finish()),
-            Arc::new(first.finish()),
-            Arc::new(time.finish()),
-            Arc::new(report.finish()),
-            Arc::new(line.finish()),
-            Arc::new(number.finish()),
-        ])?;
+    let mut file = SightingFile::create(part)?;
+    file.add(batch, sightings)?;
+    file.finish(path)
+}
+
+/// A file of sightings that is being written. It gets its name when it is complete.
+pub struct SightingFile {
+    out: ColumnFile,
+}
+
+impl SightingFile {
+    /// Begins a file.
+    pub fn create(part: &Path) -> io::Result<Self> {
+        let time = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let schema = Arc::new(Schema::new(vec![
+            Column::new(column::PROBLEM, DataType::FixedSizeBinary(16), false),
+            Column::new(column::FIRST, time(), false),
+            Column::new(column::TIME, time(), false),
+            Column::new(column::REPORT, DataType::FixedSizeBinary(16), false),
+            Column::new(column::LINE, DataType::Int64, false),
+            Column::new(column::BATCH, DataType::Int64, false),
+        ]));
+        Ok(Self { out: ColumnFile::create(part, schema)? })
     }
-    out.finish(path)
+
+    /// Adds sightings that came up to this batch.
+    pub fn add(&mut self, batch: u64, sightings: &[Sighting]) -> io::Result<()> {
+        for some in sightings.chunks(ROWS_AT_ONCE) {
+            let mut problem = FixedSizeBinaryBuilder::with_capacity(some.len(), 16);
+            let mut report = FixedSizeBinaryBuilder::with_capacity(some.len(), 16);
+            let times = || TimestampMicrosecondBuilder::with_capacity(some.len()).with_timezone("UTC");
+            let (mut first, mut time) = (times(), times());
+            let (mut line, mut number) = (Int64Builder::new(), Int64Builder::new());
+            for sighting in some {
+                problem.append_value(sighting.problem.0).map_err(io::Error::other)?;
+                report.append_value(sighting.report.0).map_err(io::Error::other)?;
+                first.append_value(sighting.first.0);
+                time.append_value(sighting.time.0);
+                line.append_value(sighting.line.cast_signed());
+                number.append_value(batch.cast_signed());
+            }
+            self.out.write(vec![
+                Arc::new(problem.finish()),
+                Arc::new(first.finish()),
+                Arc::new(time.finish()),
+                Arc::new(report.finish()),
+                Arc::new(line.finish()),
+                Arc::new(number.finish()),
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// Completes the file, makes it durable and gives it its name.
+    pub fn finish(self, path: &Path) -> io::Result<Written> {
+        self.out.finish(path)
+    }
 }
 
 fn identity_columns() -> Vec<Column> {

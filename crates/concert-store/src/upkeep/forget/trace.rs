@@ -129,8 +129,7 @@ impl Writer {
             let ranges = members.unwrap_or_default();
             let mut rows = ranges
                 .ranges()
-                .iter()
-                .flat_map(|range| (range.start..range.start + range.length).map(|row| (range.batch, row)));
+                .flat_map(|range| (range.start..range.start + range.length).map(move |row| (range.batch, row)));
             let holds = is_to || (!traces.places.is_empty() && rows.any(|place| traces.places.contains(&place)));
             let bytes = records.notice_bytes(&id).await?;
             if bytes.is_some_and(|bytes| holds || traces.needle.is_in(&bytes)) {
