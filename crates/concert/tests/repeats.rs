@@ -62,6 +62,17 @@ fn seen_at(dir: &Path, name: &str, times: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn a_notice_that_becomes_one_told_at_once_tells_what_waited() {
+    let folder = tempfile::tempdir().unwrap();
+    concert(folder.path(), &["init", "site"]);
+    let dir = folder.path().join("site");
+    fs::write(dir.join("concert.toml"), SETTINGS.replace("\"at once\"", "\"every 7d\"")).unwrap();
+    assert!(seen_at(&dir, "1.csv", &["2026-01-01T00:00:00Z"]).is_empty());
+    fs::write(dir.join("concert.toml"), SETTINGS).unwrap();
+    assert_eq!(seen_at(&dir, "2.csv", &["2026-01-20T00:00:00Z"]), ["new ", "new "]);
+}
+
+#[test]
 fn a_problem_is_told_once_reminded_of_late_and_marked_when_it_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     concert(folder.path(), &["init", "site"]);

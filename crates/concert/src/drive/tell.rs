@@ -177,6 +177,9 @@ impl Teller {
                 teller.counted.insert(index, counts);
             }
         }
+        // A kind that is told at once takes its cursor along with the next report, so whatever waits
+        // from before (it was told by the clock then) is told now.
+        teller.tell_due(site, writer).await?;
         Ok(teller)
     }
 
