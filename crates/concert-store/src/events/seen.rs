@@ -21,7 +21,43 @@ struct Entry {
 /// Problems seen, by time.
 pub struct Seen {
     window_seconds: i64,
-    buckets: BTreeMap<i64, HashTable<Entry>>,
+    buckets: BTreeMap<i64, Bucket>,
+}
+
+/// Tables a bucket is split into. They grow one after the other, so that growing a bucket of millions
+/// never holds it in memory twice.
+const TABLES: usize = 64;
+
+/// The problems of one window.
+struct Bucket {
+    tables: Vec<HashTable<Entry>>,
+}
+
+impl Default for Bucket {
+    fn default() -> Self {
+        Self { tables: (0..TABLES).map(|_| HashTable::new()).collect() }
+    }
+}
+
+impl Bucket {
+    /// Bits that the tables themselves use for neither place nor tag choose the table.
+    fn number(high: u64) -> usize {
+        usize::try_from(high >> 40).unwrap_or(0) % TABLES
+    }
+
+    fn of(&self, high: u64) -> Option<&HashTable<Entry>> {
+        self.tables.get(Self::number(high)).filter(|table| !table.is_empty())
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        if let Some(table) = self.tables.get_mut(Self::number(entry.high)) {
+            table.insert_unique(entry.high, entry, |entry| entry.high);
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.tables.iter().map(HashTable::len).sum()
+    }
 }
 
 impl Seen {
@@ -61,8 +97,7 @@ impl Seen {
     pub fn insert(&mut self, problem: ProblemKey, time: Time) {
         let bucket = self.bucket(time);
         let entry = entry(problem, time);
-        let table = self.buckets.entry(bucket).or_default();
-        table.insert_unique(entry.high, entry, |entry| entry.high);
+        self.buckets.entry(bucket).or_default().insert(entry);
     }
 
     /// Whether this is a repeat, and then of the event at which moment (in whole seconds). If it is
@@ -72,7 +107,7 @@ impl Seen {
         let wanted = entry(problem, time);
         let bucket = self.bucket(time);
         for near in [bucket, bucket - 1, bucket + 1] {
-            let Some(table) = self.buckets.get(&near).filter(|table| !table.is_empty()) else { continue };
+            let Some(table) = self.buckets.get(&near).and_then(|found| found.of(wanted.high)) else { continue };
             let same = |entry: &Entry| {
                 entry.high == wanted.high
                     && entry.low == wanted.low
@@ -82,8 +117,7 @@ impl Seen {
                 return Time::from_seconds(i64::from(found.second));
             }
         }
-        let table = self.buckets.entry(bucket).or_default();
-        table.insert_unique(wanted.high, wanted, |entry| entry.high);
+        self.buckets.entry(bucket).or_default().insert(wanted);
         None
     }
 
@@ -93,8 +127,9 @@ impl Seen {
         let wanted = entry(problem, time);
         let bucket = self.bucket(time);
         let same = |entry: &Entry| entry.high == wanted.high && entry.low == wanted.low && entry.second < wanted.second;
-        let tables = self.buckets.range(bucket - windows..bucket).rev().map(|(_, table)| table);
-        let found = tables.filter(|table| !table.is_empty()).find_map(|table| {
+        let mut tables =
+            self.buckets.range(bucket - windows..bucket).rev().filter_map(|(_, found)| found.of(wanted.high));
+        let found = tables.find_map(|table| {
             table.iter_hash(wanted.high).filter(|entry| same(entry)).max_by_key(|entry| entry.second)
         })?;
         Time::from_seconds(i64::from(found.second))
@@ -107,7 +142,7 @@ impl Seen {
 
     /// Forgets the oldest buckets beyond a number of problems, so that memory stays bounded.
     pub fn shrink(&mut self, problems_max: usize) {
-        while self.buckets.len() > 3 && self.buckets.values().map(HashTable::len).sum::<usize>() > problems_max {
+        while self.buckets.len() > 3 && self.buckets.values().map(Bucket::len).sum::<usize>() > problems_max {
             self.buckets.pop_first();
         }
     }
