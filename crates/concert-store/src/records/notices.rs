@@ -179,15 +179,6 @@ impl Records {
         Ok(rows.iter().map(with_members).collect())
     }
 
-    /// When the next queued notice is to be sent.
-    pub async fn next_notice_due(&self) -> Result<Option<Time>, Problem> {
-        let due: Option<i64> = sqlx::query_scalar("SELECT min(due) FROM notice WHERE state = 'queued'")
-            .fetch_one(self.pool())
-            .await
-            .map_err(trouble)?;
-        Ok(due.map(Time))
-    }
-
     /// The exact bytes of a notice, compressed, if they were composed.
     pub async fn notice_bytes(&self, id: &str) -> Result<Option<Vec<u8>>, Problem> {
         let packed: Option<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM notice_bytes WHERE id = ?1")

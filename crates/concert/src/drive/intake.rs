@@ -12,19 +12,22 @@ use tokio::sync::Notify;
 
 use crate::wire;
 
+/// What collectors said of their peers and is not written down yet, at most.
+const HEALTH_WAITING_MAX: usize = 10_000;
+
 /// The intake of a site.
 pub struct Keeper {
     store: Store,
     /// Told whenever a report was kept, so that it is processed at once.
     pub kept: Arc<Notify>,
-    health: tokio::sync::mpsc::UnboundedSender<(String, Health, Time)>,
+    health: tokio::sync::mpsc::Sender<(String, Health, Time)>,
 }
 
 impl Keeper {
     /// An intake that keeps reports in this store. What collectors say of their peers is written down
     /// by a task that ends with the last clone of the intake.
     pub fn new(store: Store) -> Arc<Self> {
-        let (health, mut said) = tokio::sync::mpsc::unbounded_channel::<(String, Health, Time)>();
+        let (health, mut said) = tokio::sync::mpsc::channel::<(String, Health, Time)>(HEALTH_WAITING_MAX);
         let records = store.records.clone();
         tokio::spawn(async move {
             while let Some((feed, health, now)) = said.recv().await {
@@ -86,8 +89,10 @@ impl Intake for Keeper {
     }
 
     fn health(&self, feed: &str, health: Health) {
-        // The writer of health ends only with this intake.
-        self.health.send((feed.to_owned(), health, wire::now())).ok();
+        // A writer that cannot keep up (a full disk) must not hold collectors up, nor fill the memory.
+        if let Err(error) = self.health.try_send((feed.to_owned(), health, wire::now())) {
+            tracing::warn!(feed, "how the feed does is not written down: {error}");
+        }
     }
 
     fn now(&self) -> Time {

@@ -16,7 +16,7 @@ pub mod tell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_model::{Problem, Time};
+use concert_model::Problem;
 use concert_store::records::{Counts, ReportRow, Waiting};
 use concert_store::{Keep, Upkeep, Writer};
 use tokio::sync::Notify;
@@ -135,11 +135,6 @@ impl Worker {
     /// Makes the notices that are due.
     pub async fn tell_due(&mut self, site: &Site) -> Result<usize, Problem> {
         self.teller.tell_due(site, &mut self.writer).await
-    }
-
-    /// When notices are due next by the clock.
-    pub async fn next_due(&self, site: &Site) -> Result<Option<Time>, Problem> {
-        self.teller.next_due(site).await
     }
 
     /// Keeps the journal small.

@@ -272,17 +272,6 @@ impl Teller {
         full.sort();
         (!full.is_empty()).then_some(full)
     }
-
-    /// When something is due next by the clock.
-    pub async fn next_due(&self, site: &Site) -> Result<Option<Time>, Problem> {
-        let mut next = None;
-        for notice in site.settings.notices.iter().filter(|notice| !notice.when.is_at_once()) {
-            if let Some((_, due)) = site.store.records.notice_cursor(&notice.name).await? {
-                next = Some(next.map_or(due, |next: Time| next.min(due)));
-            }
-        }
-        Ok(next)
-    }
 }
 
 fn next_due(notice: &Notice, now: Time, zone: &TimeZone) -> Time {
