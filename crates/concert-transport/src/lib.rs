@@ -91,9 +91,6 @@ pub trait Deliverer: Send + Sync {
     /// Carries bytes that [`Deliverer::compose`] made from this message. One attempt.
     async fn deliver(&self, message: &Message, bytes: &[u8]) -> Outcome;
 
-    /// What one queue, one pace and one back-off are for: `smtp mail.example:25`.
-    fn destination(&self, message: &Message) -> String;
-
     /// Talks to the peer without delivering anything: for `concert check --live`.
     async fn check(&self) -> Result<String, Problem>;
 }

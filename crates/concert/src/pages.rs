@@ -21,7 +21,7 @@ use concert_transport::{Body, Kept};
 use tokio::sync::broadcast;
 
 use crate::drive::intake::Keeper;
-use crate::drive::{deliver, live};
+use crate::drive::{compose, live};
 use crate::settings::Collect;
 use crate::wire;
 
@@ -99,9 +99,9 @@ impl Site for Pages {
             // Before the first attempt: what would be sent now.
             None => {
                 let loaded = site.store.load(&[&members]).await.map_err(failed)?;
-                let repeats = deliver::repeats(&site, &loaded, &[&members]).await.map_err(failed)?;
-                let items = deliver::items(&site, &notice, &loaded, &members, &repeats);
-                deliver::compose(&site, &notice, &items).map(|(_, bytes)| bytes).unwrap_or_default()
+                let repeats = compose::repeats(&site, &loaded, &[&members]).await.map_err(failed)?;
+                let items = compose::items(&site, &notice, &loaded, &members, &repeats);
+                compose::compose(&site, &notice, &items).map(|(_, bytes)| bytes).unwrap_or_default()
             }
         };
         Ok(Some(NoticeText { row: notice_row(notice), bytes }))

@@ -13,7 +13,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use feeds::{FeedCounts, FeedHealth, Hour};
-pub use notices::{NewNotice, Notice, NoticeFilter};
+pub use notices::{NewNotice, Notice, NoticeFilter, Way};
 pub use reports::{Counts, ReportRow, Waiting};
 
 pub(crate) use feeds::count_hour;

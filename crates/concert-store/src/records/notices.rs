@@ -77,6 +77,17 @@ pub struct Notice {
     pub delivered_at: Option<Time>,
 }
 
+/// Which way out notices go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Any.
+    Any,
+    /// By this name.
+    Named(String),
+    /// By none of these names.
+    NoneOf(Vec<String>),
+}
+
 /// Which notices to list.
 #[derive(Clone, Debug, Default)]
 pub struct NoticeFilter {
@@ -168,14 +179,27 @@ impl Records {
         Ok(row.as_ref().map(with_members))
     }
 
-    /// Notices to be sent now, oldest first.
-    pub async fn notices_due(&self, now: Time, limit: u32) -> Result<Vec<(Notice, Members)>, Problem> {
-        let rows = sqlx::query("SELECT * FROM notice WHERE state = 'queued' AND due <= ?1 ORDER BY due, seq LIMIT ?2")
-            .bind(now.0)
-            .bind(limit)
-            .fetch_all(self.pool())
-            .await
-            .map_err(trouble)?;
+    /// Notices to be sent now by this way, oldest first.
+    pub async fn notices_due(&self, now: Time, way: &Way, limit: u32) -> Result<Vec<(Notice, Members)>, Problem> {
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("SELECT * FROM notice WHERE state = 'queued' AND due <= ");
+        query.push_bind(now.0);
+        match way {
+            Way::Any => {}
+            Way::Named(name) => {
+                query.push(" AND via = ").push_bind(name.clone());
+            }
+            Way::NoneOf(names) => {
+                query.push(" AND via NOT IN (");
+                let mut list = query.separated(", ");
+                for name in names {
+                    list.push_bind(name.clone());
+                }
+                query.push(")");
+            }
+        }
+        query.push(" ORDER BY due, seq LIMIT ").push_bind(limit);
+        let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
         Ok(rows.iter().map(with_members).collect())
     }
 

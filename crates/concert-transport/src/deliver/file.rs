@@ -59,10 +59,6 @@ impl Deliverer for FileOut {
         }
     }
 
-    fn destination(&self, _message: &Message) -> String {
-        format!("file {}", self.folder.display())
-    }
-
     async fn check(&self) -> Result<String, Problem> {
         let folder = self.folder.clone();
         let tried = tokio::task::spawn_blocking(move || probe(&folder)).await;

@@ -158,10 +158,6 @@ impl Deliverer for HttpOut {
         }
     }
 
-    fn destination(&self, _message: &Message) -> String {
-        format!("http {}", self.url.origin().ascii_serialization())
-    }
-
     async fn check(&self) -> Result<String, Problem> {
         let place = self.url.origin().ascii_serialization();
         let say = |why: String| Problem::new(format!("{place}: {why}"));
@@ -277,7 +273,6 @@ mod tests {
         check("user-agent", "concert-test");
         assert_eq!(request.body, message("N7").payload.bytes);
         assert!(way_out.check().await.unwrap().contains("202"));
-        assert!(!way_out.destination(&message("N7")).contains("x=1"));
     }
 
     #[tokio::test]

@@ -77,10 +77,6 @@ impl Deliverer for IrcOut {
         }
     }
 
-    fn destination(&self, _message: &Message) -> String {
-        format!("irc {}:{} {}", self.place.host, self.place.port, self.place.channel)
-    }
-
     async fn check(&self) -> Result<String, Problem> {
         let (host, channel) = (&self.place.host, &self.place.channel);
         match Client::connect(&self.place).await {

@@ -184,10 +184,6 @@ impl Deliverer for Smtp {
         outcome
     }
 
-    fn destination(&self, _message: &Message) -> String {
-        format!("smtp {}:{}", self.server.host, self.server.port)
-    }
-
     async fn check(&self) -> Result<String, Problem> {
         let place = format!("{} port {}", self.server.host, self.server.port);
         match Connection::open(&self.server).await {

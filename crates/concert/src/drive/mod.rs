@@ -4,8 +4,10 @@
 //! Between them are only rows in the records, so that a start after a kill goes on where it ended.
 
 pub mod asked;
+pub mod compose;
 pub mod deliver;
 pub mod intake;
+mod lane;
 pub mod live;
 pub mod process;
 pub mod reload;
@@ -19,10 +21,11 @@ use std::time::Duration;
 use concert_model::Problem;
 use concert_store::records::{Counts, ReportRow, Waiting};
 use concert_store::{Keep, Upkeep, Writer};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::intake::Keeper;
+use self::lane::Lane;
 use self::process::{Work, process};
 use self::tell::Teller;
 use crate::problems::Failure;
@@ -33,6 +36,8 @@ use crate::wire::{self, Site};
 const REPORTS_AT_ONCE: u32 = 64;
 /// Longest wait between looks at what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Longest wait while nothing can be written.
+const TROUBLE_WAIT_MAX: Duration = Duration::from_secs(60);
 /// Wait between rounds of upkeep.
 const UPKEEP_EVERY: Duration = Duration::from_secs(60);
 
@@ -257,9 +262,11 @@ pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, stop: CancellationToken) 
             });
         }
     }
-    let queued = Arc::new(Notify::new());
-    tasks.spawn(work(Arc::clone(&site), worker, Arc::clone(&keeper.kept), Arc::clone(&queued), stop.clone()));
-    tasks.spawn(send(Arc::clone(&site), queued, stop.clone()));
+    let (queued, hear) = watch::channel(());
+    tasks.spawn(work(Arc::clone(&site), worker, Arc::clone(&keeper.kept), queued, stop.clone()));
+    for way in deliver::ways(&site) {
+        tasks.spawn(Lane::new(Arc::clone(&site), way).run(hear.clone(), stop.clone()));
+    }
     tasks.spawn(keep_tidy(Arc::clone(&site), stop.clone()));
     let mut result = Ok(());
     while let Some(ended) = tasks.join_next().await {
@@ -278,7 +285,7 @@ async fn work(
     site: Arc<Site>,
     mut worker: Worker,
     kept: Arc<Notify>,
-    queued: Arc<Notify>,
+    queued: watch::Sender<()>,
     stop: CancellationToken,
 ) -> Result<(), Problem> {
     let mut wait = LOOK_EVERY;
@@ -302,7 +309,7 @@ async fn work(
         };
         match told {
             Ok(_) => {
-                queued.notify_one();
+                queued.send_replace(());
                 wait = LOOK_EVERY;
                 if let Err(problem) = worker.tidy().await {
                     tracing::warn!("{problem}");
@@ -310,7 +317,7 @@ async fn work(
             }
             Err(problem) => {
                 tracing::error!(wait_seconds = wait.as_secs(), "{problem}");
-                wait = (wait * 2).min(Duration::from_secs(60));
+                wait = (wait * 2).min(TROUBLE_WAIT_MAX);
             }
         }
         tokio::select! {
@@ -333,18 +340,4 @@ async fn take_up_constituents(site: &Site) {
         Ok(queued) => tracing::info!(queued, "newly imported constituents are in force"),
         Err(problem) => tracing::warn!("{problem}"),
     }
-}
-
-async fn send(site: Arc<Site>, queued: Arc<Notify>, stop: CancellationToken) -> Result<(), Problem> {
-    while !stop.is_cancelled() {
-        if let Err(problem) = deliver::send_due(&site).await {
-            tracing::error!("{problem}");
-        }
-        tokio::select! {
-            () = queued.notified() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = stop.cancelled() => {}
-        }
-    }
-    Ok(())
 }

@@ -1,10 +1,11 @@
 //! Sending now, and trying again.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use concert_model::Problem;
 use concert_store::Members;
-use concert_store::records::{Notice, NoticeFilter};
+use concert_store::records::{Notice, NoticeFilter, Way};
 use serde_json::json;
 
 use super::SiteArg;
@@ -56,7 +57,7 @@ pub(super) async fn need(site: &Site, id: &str) -> Result<(Notice, Members), Fai
 pub(super) fn send(args: &SendArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Run)?;
     super::super::runtime()?.block_on(async {
-        let site = Site::open_to_look(settings).await?;
+        let site = Arc::new(Site::open_to_look(settings).await?);
         let named = named(&site, &args.ids).await?;
         for notice in &named {
             site.store.records.requeue_notice(&notice.id, None, wire::now()).await?;
@@ -101,7 +102,7 @@ async fn sent_by_other(site: &Site, named: Vec<Notice>) -> Result<deliver::Sent,
     let mut waited: Vec<Notice> = match named.is_empty() {
         false => named,
         true => {
-            let due = site.store.records.notices_due(wire::now(), u32::MAX).await?;
+            let due = site.store.records.notices_due(wire::now(), &Way::Any, u32::MAX).await?;
             due.into_iter().map(|(notice, _)| notice).collect()
         }
     };

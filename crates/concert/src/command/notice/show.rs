@@ -7,7 +7,7 @@ use concert_store::records::{NewNotice, Notice, NoticeFilter};
 use serde_json::{Value, json};
 
 use super::SiteArg;
-use crate::drive::{deliver, tell};
+use crate::drive::{compose, tell};
 use crate::print::{Format, List, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
@@ -46,9 +46,9 @@ pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
         return print_bytes(bytes);
     }
     let loaded = runtime.block_on(site.store.load(&[&members]))?;
-    let repeats = runtime.block_on(deliver::repeats(&site, &loaded, &[&members]))?;
-    let items = deliver::items(&site, &notice, &loaded, &members, &repeats);
-    let composed = deliver::compose(&site, &notice, &items);
+    let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[&members]))?;
+    let items = compose::items(&site, &notice, &loaded, &members, &repeats);
+    let composed = compose::compose(&site, &notice, &items);
     if args.raw {
         return print_bytes(&composed.map_err(|problem| problem.at(format!("notice {}", notice.id)))?.1);
     }
@@ -136,8 +136,8 @@ pub(super) fn preview(args: &PreviewArgs, site: &SiteArg) -> Result<Exit, Failur
     if args.text {
         for (notice, members) in to_go.iter().take(if args.rows.limit == 0 { usize::MAX } else { args.rows.limit }) {
             let loaded = runtime.block_on(site.store.load(&[members]))?;
-            let repeats = runtime.block_on(deliver::repeats(&site, &loaded, &[members]))?;
-            if !print_text(&site, notice, &deliver::items(&site, notice, &loaded, members, &repeats))? {
+            let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[members]))?;
+            if !print_text(&site, notice, &compose::items(&site, notice, &loaded, members, &repeats))? {
                 break;
             }
         }
@@ -212,7 +212,7 @@ fn print_text(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<bool, 
     let mut out = Out::stdout();
     let head = format!("== {} ({}), {} events, via {}\n", notice.name, notice.key, notice.events, notice.via);
     out.write(head.as_bytes())?;
-    match deliver::compose(site, notice, items) {
+    match compose::compose(site, notice, items) {
         Ok((message, _)) => {
             let to = message.to.join(", ");
             out.write(format!("To: {to}\nSubject: {}\n\n{}\n", message.subject, message.text).as_bytes())?;

@@ -1,0 +1,96 @@
+//! A notice as it is sent: its events with what is told about each, rendered and composed.
+//!
+//! The same notice gives the same bytes, as long as settings, templates and events stay the same. What
+//! was composed for a first attempt is kept, so a change in between makes no second version of it.
+
+use std::collections::HashSet;
+
+use concert_model::{Field, Message, Problem};
+use concert_pipeline::render::{self, Item};
+use concert_store::events::Repeats;
+use concert_store::records::Notice;
+use concert_store::{Loaded, Members};
+
+use crate::wire::Site;
+
+/// How often the events of these notices were seen again.
+pub async fn repeats(site: &Site, loaded: &Loaded, wanted: &[&Members]) -> Result<Repeats, Problem> {
+    let events = || wanted.iter().flat_map(|members| loaded.of(members));
+    let problems: HashSet<_> = events().map(|stored| stored.event.row().key).collect();
+    let first = events().filter_map(|stored| stored.event.time(Field::TIME_OBSERVATION)).min().unwrap_or_default();
+    site.store.repeats(Some(&problems), &first.date_text()).await
+}
+
+/// The events of a notice with what is told about each.
+pub fn items<'a>(
+    site: &Site,
+    notice: &Notice,
+    loaded: &'a Loaded,
+    members: &'a Members,
+    repeats: &Repeats,
+) -> Vec<Item<'a>> {
+    let clean_after = site.settings.notice(&notice.name).map(|kind| kind.clean_after).unwrap_or_default();
+    let clean_seconds = i64::try_from(clean_after.as_secs()).unwrap_or(i64::MAX);
+    let mut items: Vec<Item<'a>> = loaded
+        .of(members)
+        .map(|stored| {
+            let time = concert_store::events::time_of(&stored.event);
+            let state = match stored.event.time(Field::TIME_PREVIOUS) {
+                None => render::NEW,
+                Some(previous) if time >= previous.plus_seconds(clean_seconds) => render::RELAPSE,
+                Some(_) => render::STILL_OPEN,
+            };
+            let again = repeats.get(&(stored.event.row().key, time.seconds()));
+            Item {
+                event: stored.event,
+                report: stored.report,
+                state,
+                seen: 1 + again.map_or(0, |(count, _)| *count),
+                last_seen: again.map(|(_, last)| *last),
+            }
+        })
+        .collect();
+    items.sort_by_key(|item| concert_store::events::time_of(&item.event));
+    items
+}
+
+/// Renders a notice and gives it its final bytes. The same notice gives the same bytes.
+pub fn compose(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<(Message, Vec<u8>), Problem> {
+    if items.is_empty() {
+        return Err(Problem::new("its events are no longer stored"));
+    }
+    let kind = site.settings.notice(&notice.name);
+    let columns = kind.map(|kind| kind.columns.clone()).unwrap_or_default();
+    let format = render::format(&notice.format)
+        .ok_or_else(|| Problem::new(format!("there is no format `{}`", notice.format)))?;
+    let addresses = |text: &str| text.split(',').filter(|one| !one.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let (mut to, mut bcc) = (addresses(&notice.to), kind.map(|kind| kind.bcc.clone()).unwrap_or_default());
+    if let Some(test) = &site.settings.deliver.override_recipient
+        && !to.is_empty()
+    {
+        (to, bcc) = (vec![test.clone()], Vec::new());
+    }
+    let message = site.settings.templates.render(&render::Notice {
+        id: &notice.id,
+        name: &notice.name,
+        key: &notice.key,
+        message_id: notice.message_id.clone(),
+        to,
+        bcc,
+        party: &notice.party,
+        site_name: &site.settings.site.name,
+        site_email: &site.settings.site.email,
+        language: &notice.language,
+        date: notice.made,
+        format,
+        columns: &columns,
+        items,
+    })?;
+    let via = site
+        .settings
+        .vias
+        .get(&notice.via)
+        .ok_or_else(|| Problem::new(format!("there is no [via.{}] in the settings", notice.via)))?;
+    let bytes = via.deliverer.compose(&message).map_err(Problem::new)?;
+    Ok((message, bytes))
+}

@@ -1,0 +1,227 @@
+//! One way out at work: a few attempts at a time, and nobody waits for another way.
+//!
+//! How an attempt ended is written down as soon as it is known, together with what ended while the one
+//! before was being written: after a kill, few receivers get a copy. An attempt that takes long occupies
+//! its own turn and no other.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_model::{Message, Problem, Time};
+use concert_store::Members;
+use concert_store::records::{Notice, Way};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::compose::{compose, items, repeats};
+use super::deliver::{Ended, Sent, attempt, judge};
+use super::{LOOK_EVERY, TROUBLE_WAIT_MAX};
+use crate::wire::{self, Site};
+
+/// Notices composed and not sent yet.
+const NOTICES_AT_ONCE: usize = 500;
+/// Events of notices that are composed together, because they are in memory; a notice with more goes
+/// alone.
+const EVENTS_AT_ONCE: u64 = 200_000;
+/// Attempts at the same time.
+const ATTEMPTS_AT_ONCE: usize = 4;
+/// How long attempts that have begun may take when the program is told to stop.
+const LAST_ATTEMPTS_MAX: Duration = Duration::from_secs(5);
+
+/// The notices of one way out that are being sent.
+pub(super) struct Lane {
+    site: Arc<Site>,
+    way: Way,
+    turns: Arc<Semaphore>,
+    attempts: JoinSet<Option<Ended>>,
+    /// Notices in `attempts` and `ended`.
+    busy: HashSet<String>,
+    /// Attempts that ended and are not written down.
+    ended: Vec<Ended>,
+    /// Whether more is due than was taken.
+    more: bool,
+    sent: Sent,
+}
+
+impl Lane {
+    pub(super) fn new(site: Arc<Site>, way: Way) -> Self {
+        Self {
+            site,
+            way,
+            turns: Arc::new(Semaphore::new(ATTEMPTS_AT_ONCE)),
+            attempts: JoinSet::new(),
+            busy: HashSet::new(),
+            ended: Vec::new(),
+            more: true,
+            sent: Sent::default(),
+        }
+    }
+
+    /// Sends what is due now, one attempt each.
+    pub(super) async fn send_due(mut self) -> Result<Sent, Problem> {
+        let now = wire::now();
+        loop {
+            if self.more {
+                self.take(now).await?;
+            }
+            let Some(ended) = self.attempts.join_next().await else { return Ok(self.sent) };
+            self.note(ended)?;
+            self.write_down().await?;
+        }
+    }
+
+    /// Sends these, one attempt each.
+    pub(super) async fn send(mut self, notices: Vec<(Notice, Members)>) -> Result<Sent, Problem> {
+        let mut notices = notices.into_iter().peekable();
+        while notices.peek().is_some() {
+            self.begin(notices.by_ref().take(NOTICES_AT_ONCE).collect()).await?;
+            while let Some(ended) = self.attempts.join_next().await {
+                self.note(ended)?;
+                self.write_down().await?;
+            }
+        }
+        Ok(self.sent)
+    }
+
+    /// Sends what is due whenever it is, until `stop`. Trouble (a full disk) is waited out.
+    pub(super) async fn run(mut self, mut queued: watch::Receiver<()>, stop: CancellationToken) -> Result<(), Problem> {
+        let (mut wait, mut look) = (LOOK_EVERY, true);
+        while !stop.is_cancelled() {
+            let done = match self.write_down().await {
+                Ok(()) if look || self.more => self.take(wire::now()).await,
+                other => other,
+            };
+            match &done {
+                Ok(()) => wait = LOOK_EVERY,
+                Err(problem) => {
+                    wait = (wait * 2).min(TROUBLE_WAIT_MAX);
+                    tracing::error!(wait_seconds = wait.as_secs(), "{problem}");
+                }
+            }
+            look = tokio::select! {
+                Some(ended) = self.attempts.join_next(), if done.is_ok() => self.note(ended).map(|()| false)?,
+                Ok(()) = queued.changed(), if done.is_ok() => true,
+                () = tokio::time::sleep(wait) => true,
+                () = stop.cancelled() => false,
+            };
+        }
+        self.finish().await
+    }
+
+    /// Lets attempts that have begun come to their end, if that is soon. What is cut off then counts as
+    /// unclear: it stays queued and goes out again as it is.
+    async fn finish(mut self) -> Result<(), Problem> {
+        self.turns.close();
+        let rest = async {
+            while let Some(ended) = self.attempts.join_next().await {
+                self.note(ended)?;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(LAST_ATTEMPTS_MAX, rest).await.unwrap_or(Ok(()))?;
+        self.write_down().await
+    }
+
+    /// Begins to send what is due and not being sent yet, as far as there is room.
+    async fn take(&mut self, now: Time) -> Result<(), Problem> {
+        // Looking is for many at a time; the last few turns are never left empty by that.
+        self.more = self.busy.len() > NOTICES_AT_ONCE / 2;
+        if self.more {
+            return Ok(());
+        }
+        let limit = u32::try_from(NOTICES_AT_ONCE).unwrap_or(u32::MAX);
+        let mut due = self.site.store.records.notices_due(now, &self.way, limit).await?;
+        self.more = due.len() == NOTICES_AT_ONCE;
+        due.retain(|(notice, _)| !self.busy.contains(&notice.id));
+        self.more |= keep_few(&mut due);
+        self.begin(due).await
+    }
+
+    /// Composes notices, or takes the bytes that were kept at their first attempt, and begins attempts.
+    async fn begin(&mut self, due: Vec<(Notice, Members)>) -> Result<(), Problem> {
+        if due.is_empty() {
+            return Ok(());
+        }
+        let (mut ready, mut fresh, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+        let (site, records) = (&self.site, &self.site.store.records);
+        let wanted: Vec<&Members> = due.iter().map(|(_, members)| members).collect();
+        let loaded = site.store.load(&wanted).await?;
+        let repeats = repeats(site, &loaded, &wanted).await?;
+        for (notice, members) in &due {
+            let items = items(site, notice, &loaded, members, &repeats);
+            match compose(site, notice, &items) {
+                Ok((message, bytes)) => {
+                    let bytes = match records.notice_bytes(&notice.id).await? {
+                        Some(kept) => kept,
+                        None => {
+                            fresh.push((notice.id.clone(), bytes.clone()));
+                            bytes
+                        }
+                    };
+                    ready.push((notice.clone(), message, bytes));
+                }
+                Err(problem) => ended.push((notice.id.clone(), "failed", wire::now(), problem.what)),
+            }
+        }
+        records.keep_notice_bytes(&fresh).await?;
+        self.busy.extend(due.into_iter().map(|(notice, _)| notice.id));
+        self.ended.append(&mut ended);
+        for (notice, message, bytes) in ready {
+            self.attempts.spawn(in_turn(Arc::clone(&self.site), Arc::clone(&self.turns), notice, message, bytes));
+        }
+        self.write_down().await
+    }
+
+    /// Remembers how an attempt ended, and all that ended besides.
+    fn note(&mut self, ended: Result<Option<Ended>, JoinError>) -> Result<(), Problem> {
+        let mut next = Some(ended);
+        while let Some(ended) = next {
+            let ended = ended.map_err(|error| Problem::new(format!("an attempt to send broke off: {error}")))?;
+            self.ended.extend(ended);
+            next = self.attempts.try_join_next();
+        }
+        Ok(())
+    }
+
+    /// Writes down how attempts ended. What cannot be written now is kept, because it must not be sent
+    /// again only for that.
+    async fn write_down(&mut self) -> Result<(), Problem> {
+        if self.ended.is_empty() {
+            return Ok(());
+        }
+        self.site.store.records.settle_notices(&self.ended).await?;
+        self.sent.count(&self.ended);
+        for (id, _, _, _) in self.ended.drain(..) {
+            self.busy.remove(&id);
+        }
+        Ok(())
+    }
+}
+
+/// Leaves what is for another time because it would take too much memory now; says whether it did.
+fn keep_few(due: &mut Vec<(Notice, Members)>) -> bool {
+    let mut events = 0u64;
+    let fits = |(notice, _): &&(Notice, Members)| {
+        events = events.saturating_add(notice.events);
+        events <= EVENTS_AT_ONCE
+    };
+    let few = due.iter().take_while(fits).count().max(1);
+    let is_more = due.len() > few;
+    due.truncate(few);
+    is_more
+}
+
+/// Makes one attempt when it has its turn. `None` when no more turns are given.
+async fn in_turn(
+    site: Arc<Site>,
+    turns: Arc<Semaphore>,
+    notice: Notice,
+    message: Message,
+    bytes: Vec<u8>,
+) -> Option<Ended> {
+    let _turn = turns.acquire().await.ok()?;
+    let outcome = attempt(&site, &notice, &message, &bytes).await;
+    Some(judge(&notice, outcome))
+}

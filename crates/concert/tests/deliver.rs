@@ -1,0 +1,140 @@
+//! Sending as the whole program does it, to receivers that behave badly.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use concert_testkit::web::{Answer, Web};
+use serde_json::Value;
+
+const SETTINGS: &str = r#"
+[[feed]]
+name = "drop"
+parser = "ndjson"
+collect = { type = "file", path = "in/", every = "20ms", settle = "10ms" }
+
+[[notice]]
+name = "posted"
+group_by = ["source.ip"]
+via = "post"
+
+[[notice]]
+name = "written"
+group_by = ["source.ip"]
+via = "files"
+
+[via.post]
+type = "http"
+url = "WEB"
+
+[via.files]
+type = "file"
+path = "out/"
+"#;
+
+fn concert(site: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_concert"));
+    command.args(args).arg("--site").arg(site).env_remove("CONCERT_SITE").env_remove("CONCERT_LOG");
+    command
+}
+
+fn site(folder: &Path, web: &Web) {
+    let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(folder).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    fs::write(folder.join("concert.toml"), SETTINGS.replace("WEB", &web.url("/"))).unwrap();
+}
+
+fn put(site: &Path, name: &str, addresses: &[&str]) {
+    let rows: String = addresses.iter().map(|address| format!("{{\"source.ip\":\"{address}\"}}\n")).collect();
+    fs::write(site.join("in/.part"), rows).unwrap();
+    fs::rename(site.join("in/.part"), site.join("in").join(name)).unwrap();
+}
+
+/// Keys of the notices of a kind in a state.
+fn keys(site: &Path, name: &str, state: &str) -> Vec<String> {
+    let args = ["notice", "list", "--limit", "0", "--format", "ndjson", "--name", name, "--state", state];
+    let out = concert(site, &args).output().unwrap();
+    assert!(out.status.success(), "{out:?}");
+    let rows: Vec<Value> =
+        out.stdout.split(|byte| *byte == b'\n').filter_map(|row| serde_json::from_slice(row).ok()).collect();
+    let mut keys: Vec<String> = rows.iter().filter_map(|row| row["key"].as_str().map(str::to_owned)).collect();
+    keys.sort();
+    keys
+}
+
+/// Looks until it is so.
+fn until(mut done: impl FnMut() -> bool, what: &str) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// `concert run`, which ends with the test.
+struct Running(Child);
+
+impl Running {
+    fn start(site: &Path) -> Self {
+        Self(concert(site, &["run", "--quiet"]).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    /// SIGTERM; gives how long it took to end in order.
+    fn stop(mut self) -> Duration {
+        Command::new("kill").arg(self.0.id().to_string()).status().unwrap();
+        let begun = Instant::now();
+        until(|| self.0.try_wait().unwrap().is_some(), "it ends");
+        assert!(self.0.wait().unwrap().success());
+        begun.elapsed()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_receiver_that_does_not_answer_keeps_nobody_waiting_and_hides_no_success() {
+    let held = Arc::new(AtomicBool::new(true));
+    let (holds, slow) = (Arc::clone(&held), "192.0.2.2");
+    let web = Web::start(None, move |request| {
+        while holds.load(Ordering::SeqCst) && String::from_utf8_lossy(&request.body).contains(slow) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Answer::new(200, "")
+    });
+    let web = web.await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let site_dir = folder.path();
+    site(site_dir, &web);
+    let running = Running::start(site_dir);
+    put(site_dir, "first", &["192.0.2.1", slow, "192.0.2.3"]);
+    // Each answer is written down when it comes, though one does not come.
+    until(|| keys(site_dir, "posted", "delivered") == ["192.0.2.1", "192.0.2.3"], "the others are delivered");
+    // Neither another way out nor the same one waits for it with what comes later.
+    put(site_dir, "second", &["192.0.2.4"]);
+    until(|| keys(site_dir, "written", "delivered").len() == 4, "the other way goes on");
+    until(|| keys(site_dir, "posted", "delivered").len() == 3, "the same way goes on");
+    assert_eq!(keys(site_dir, "posted", "queued"), [slow]);
+    // Whoever stops the program does not wait for it either.
+    assert!(running.stop() < Duration::from_secs(20));
+    assert_eq!(keys(site_dir, "posted", "queued"), [slow]);
+    held.store(false, Ordering::SeqCst);
+    let running = Running::start(site_dir);
+    until(|| keys(site_dir, "posted", "delivered").len() == 4, "all are delivered");
+    assert!(running.stop() < Duration::from_secs(20));
+    let requests = web.requests();
+    let known: Vec<_> =
+        requests.iter().filter(|request| String::from_utf8_lossy(&request.body).contains(slow)).collect();
+    let keys: BTreeSet<_> = known.iter().map(|request| request.header("idempotency-key")).collect();
+    assert_eq!((known.len(), keys.len()), (2, 1), "the same notice again");
+}
