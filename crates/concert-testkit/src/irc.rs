@@ -111,6 +111,11 @@ impl IrcServer {
         self.listener.address()
     }
 
+    /// Waits until everything sent by those who are gone was read. The caller bounds the time.
+    pub async fn wait_until_left(&self) -> io::Result<()> {
+        self.listener.wait_until_left().await
+    }
+
     /// Everything said in its channels.
     pub fn said(&self) -> Vec<Said> {
         self.shared.state().said.clone()

@@ -4,8 +4,9 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Connections served at once; a further one waits.
@@ -23,6 +24,7 @@ pub type Stream = Box<dyn Peer>;
 pub struct Listener {
     address: SocketAddr,
     task: JoinHandle<()>,
+    open: watch::Receiver<usize>,
 }
 
 impl Listener {
@@ -34,9 +36,11 @@ impl Listener {
     {
         let socket = TcpListener::bind(at).await?;
         let address = socket.local_addr()?;
+        let (count, open) = watch::channel(0);
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             loop {
+                count.send_replace(connections.len());
                 while connections.len() >= CONNECTIONS_MAX {
                     connections.join_next().await;
                 }
@@ -50,7 +54,18 @@ impl Listener {
                 }
             }
         });
-        Ok(Self { address, task })
+        Ok(Self { address, task, open })
+    }
+
+    /// Waits until everything that was sent by those who are gone was read. The caller bounds the time;
+    /// whoever stays connected is waited for.
+    pub async fn wait_until_left(&self) -> io::Result<()> {
+        // Connections are accepted in their order: when this one was served, so were those before it.
+        let mut last = TcpStream::connect(self.address).await?;
+        last.shutdown().await?;
+        last.read_to_end(&mut Vec::new()).await?;
+        let mut open = self.open.clone();
+        open.wait_for(|count| *count == 0).await.map_err(io::Error::other).map(drop)
     }
 
     /// Where it listens.

@@ -153,6 +153,11 @@ impl SmtpServer {
         self.listener.address()
     }
 
+    /// Waits until everything sent by those who are gone was read. The caller bounds the time.
+    pub async fn wait_until_left(&self) -> io::Result<()> {
+        self.listener.wait_until_left().await
+    }
+
     /// Every mail taken so far, in order.
     pub fn mails(&self) -> Vec<Mail> {
         self.shared.state().mails.clone()

@@ -121,6 +121,11 @@ impl Web {
         self.listener.address()
     }
 
+    /// Waits until everything sent by those who are gone was read. The caller bounds the time.
+    pub async fn wait_until_left(&self) -> io::Result<()> {
+        self.listener.wait_until_left().await
+    }
+
     /// Address of a path on this server.
     pub fn url(&self, path: &str) -> String {
         let scheme = if self.encrypted { "https" } else { "http" };
