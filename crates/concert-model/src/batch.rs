@@ -108,6 +108,8 @@ pub struct Batch {
     constants: Vec<Cell>,
     extra: Vec<Box<str>>,
     extra_numbers: std::collections::HashMap<Box<str>, Field>,
+    /// Room for [`Batch::finish_from`].
+    reopened: (Vec<Cell>, Vec<Row>),
 }
 
 impl Batch {
@@ -220,6 +222,28 @@ impl Batch {
     pub fn open(&mut self) -> OpenEvent<'_> {
         let (text, octets, start) = (self.text.len(), self.octets.len(), self.cells.len());
         OpenEvent { batch: self, text, octets, start, present: 0, kept: false }
+    }
+
+    /// Opens the newest events again, from an index on, one after another, so that they can be looked at
+    /// together first. `finish` changes an event and gives the key of its problem, or `None` if the
+    /// event is not kept.
+    pub fn finish_from(&mut self, index: usize, mut finish: impl FnMut(&mut OpenEvent<'_>) -> Option<ProblemKey>) {
+        let Some(first) = self.rows.get(index).map(|row| row.start as usize) else { return };
+        let (mut cells, mut rows) = std::mem::take(&mut self.reopened);
+        cells.extend(self.cells.drain(first.min(self.cells.len())..));
+        rows.extend(self.rows.drain(index..));
+        for row in &rows {
+            let (start, end) = (row.start as usize - first, row.end as usize - first);
+            let mut event = self.open();
+            event.batch.cells.extend_from_slice(cells.get(start..end).unwrap_or_default());
+            event.present = row.present;
+            if let Some(key) = finish(&mut event) {
+                event.keep(row.id, key, row.position);
+            }
+        }
+        cells.clear();
+        rows.clear();
+        self.reopened = (cells, rows);
     }
 
     /// The event at an index.
@@ -623,6 +647,23 @@ mod tests {
         let events: Vec<_> = batch.iter().collect();
         assert_eq!(events[1].fields().collect::<Vec<_>>(), [(Field::SOURCE_PORT, Value::Int(2))]);
         assert_eq!(events[0].text(Field::COMMENT).as_deref(), Some("late"));
+    }
+
+    #[test]
+    fn the_newest_events_can_be_finished_later() {
+        let mut batch = Batch::new();
+        for address in ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"] {
+            one(&mut batch, address);
+        }
+        batch.finish_from(1, |event| {
+            let address = event.get(Field::SOURCE_IP).unwrap().as_ip().unwrap().to_string();
+            event.set(Field::COMMENT, &Value::text(&address));
+            (address != "192.0.2.3").then(|| ProblemKey::of(address.as_bytes()))
+        });
+        let comments: Vec<_> = batch.iter().map(|event| event.text(Field::COMMENT).map(Cow::into_owned)).collect();
+        assert_eq!(comments, [None, Some("192.0.2.2".into()), Some("192.0.2.4".into())]);
+        assert_eq!(batch.rows()[2].key, ProblemKey::of(b"192.0.2.4"));
+        batch.finish_from(3, |_| unreachable!("there is no fourth event"));
     }
 
     #[test]

@@ -12,10 +12,12 @@ mod store;
 pub mod upkeep;
 mod verify;
 mod writer;
+mod writing;
 
 pub use archive::Archive;
 pub use members::Members;
 pub use records::Records;
 pub use store::{Loaded, Segment, Store};
 pub use upkeep::{Keep, Known, Snapshot, Upkeep};
-pub use writer::{Mark, Settled, Telling, Writer, Writing};
+pub use writer::{Mark, Settled, Telling, Writer};
+pub use writing::{Settling, Watch, Writing};

@@ -1,16 +1,16 @@
 //! The store of a site: what is written together, and what is read together.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use concert_model::{Batch, EventId, Field, Problem, ProblemKey, ReportId, Time, json};
+use concert_model::{EventId, Problem, ProblemKey, ReportId, Time, json};
 use sqlx::Row;
 
 use crate::archive::Archive;
 use crate::events::read::{self, Bounds, Rows, sixteen};
-use crate::events::write::{EventFile, Written};
-use crate::events::{Page, Repeats, Sighting, Stored};
+use crate::events::write::{Written, write_events};
+use crate::events::{Columns, Page, Repeats, Sighting, Stored};
 use crate::members::{Members, Range};
 use crate::records::{Records, trouble};
 
@@ -385,23 +385,9 @@ pub(crate) fn journal_page(rows: &[sqlx::sqlite::SqliteRow]) -> Page {
     page
 }
 
-/// Fields that occur in a batch; any one `extra.*` stands for all.
-pub(crate) fn fields_of(batch: &Batch, into: &mut BTreeSet<Field>) {
-    let (mut present, mut extra) = (0u128, false);
-    for event in batch.iter() {
-        present |= event.present();
-        extra |= event.has_extra();
-    }
-    into.extend(Field::all().filter(|field| present & (1 << field.0) != 0));
-    into.extend(extra.then_some(Field(Field::EXTRA)));
-}
-
 pub(crate) fn write_page(part: &Path, path: &Path, page: &Page) -> io::Result<Written> {
-    let mut fields = BTreeSet::new();
-    fields_of(&page.events, &mut fields);
-    let mut file = EventFile::create(part, &fields)?;
-    for stored in page.iter() {
-        file.add(&stored)?;
-    }
-    file.finish(path)
+    let mut columns = Columns::default();
+    page.events.iter().for_each(|event| columns.push(&event));
+    let order: Vec<u32> = (0..).take(page.places.len()).collect();
+    write_events(part, path, &mut columns, &order, &|at, _| page.places.get(at).copied().unwrap_or_default())
 }

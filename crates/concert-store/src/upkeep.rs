@@ -10,16 +10,16 @@ mod replace;
 mod retain;
 pub(crate) mod snapshot;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use concert_model::{Field, Problem, Time};
+use concert_model::{Problem, Time};
 
-use crate::events::write::{EventFile, Written};
-use crate::events::{Page, Stored};
+use crate::events::write::write_events;
+use crate::events::{Columns, Page, Stored, time_of};
 use crate::records::{Change, trouble};
 use crate::store::{Segment, Store};
 pub use forget::{TraceCounts, Traces, VALUE_CHARS_MIN};
@@ -27,7 +27,7 @@ pub use replace::{Known, Place};
 pub use snapshot::Snapshot;
 
 pub(crate) use crate::writer::{Finished, failed};
-use crate::writer::{Order, insert_segment, order_of, times_of};
+use crate::writer::{NO_TIMES, insert_segment, order_of, widened};
 
 /// How long a replaced file is still there for those who read it.
 const OLD_KEPT_SECONDS: i64 = 600;
@@ -124,39 +124,37 @@ pub(crate) fn free_name(store: &Store, kind: &str, day: &str, batches: (u64, u64
 
 /// Writes events of several pages as one sorted file. Batch and row of each event stay what they are.
 pub(crate) fn write_pages(store: &Store, day: &str, pages: &[Page]) -> Result<Finished, Problem> {
-    write_stored(store, day, pages.iter().flat_map(Page::iter).collect())
+    write_stored(store, day, pages.iter().flat_map(Page::iter))
 }
 
 /// Writes events as one sorted file, with the batch and row they have.
-pub(crate) fn write_stored(store: &Store, day: &str, rows: Vec<Stored<'_>>) -> Result<Finished, Problem> {
-    let (mut first, mut last) = (u64::MAX, 0);
-    for stored in &rows {
-        (first, last) = (first.min(stored.batch), last.max(stored.batch));
+pub(crate) fn write_stored<'a>(
+    store: &Store,
+    day: &str,
+    rows: impl Iterator<Item = Stored<'a>>,
+) -> Result<Finished, Problem> {
+    let (mut columns, mut places, mut order) = (Columns::default(), Vec::new(), Vec::new());
+    let mut times = NO_TIMES;
+    for (stored, at) in rows.zip(0u32..) {
+        if columns.is_full() {
+            return Err(Problem::new("the events are too large for one file"));
+        }
+        columns.push(&stored.event);
+        places.push((stored.report, stored.batch, stored.row));
+        let time = time_of(&stored.event);
+        order.push((order_of(&stored.event, time), at));
+        times = widened(times, time);
     }
-    let times = times_of(rows.iter().map(|stored| stored.event));
+    let first = places.iter().map(|(_, batch, _)| *batch).min().unwrap_or(u64::MAX);
+    let last = places.iter().map(|(_, batch, _)| *batch).max().unwrap_or(0);
+    order.sort_unstable();
+    let order: Vec<u32> = order.iter().map(|(_, at)| *at).collect();
     let name = free_name(store, "events", day, (first, last))?;
     let path = store.data().join(&name);
-    let written = part_of(store).and_then(|part| write_sorted(&part, &path, rows));
+    let place = |_, at: u32| places.get(at as usize).copied().unwrap_or_default();
+    let written = part_of(store).and_then(|part| write_events(&part, &path, &mut columns, &order, &place));
     let written = written.map_err(|error| failed(&name, &error))?;
     Ok(Finished { name, kind: "events", day: day.to_owned(), batches: (first, last), times, written })
-}
-
-fn write_sorted(part: &Path, path: &Path, rows: Vec<Stored<'_>>) -> io::Result<Written> {
-    let (mut present, mut extra) = (0u128, false);
-    let mut order: Vec<(Order, u32)> = Vec::with_capacity(rows.len());
-    for (stored, at) in rows.iter().zip(0u32..) {
-        present |= stored.event.present();
-        extra |= stored.event.has_extra();
-        order.push((order_of(&stored.event), at));
-    }
-    order.sort_unstable();
-    let mut fields: BTreeSet<Field> = Field::all().filter(|field| present & (1 << field.0) != 0).collect();
-    fields.extend(extra.then_some(Field(Field::EXTRA)));
-    let mut file = EventFile::create(part, &fields)?;
-    for stored in order.iter().filter_map(|(_, at)| rows.get(*at as usize)) {
-        file.add(stored)?;
-    }
-    file.finish(path)
 }
 
 pub(crate) fn part_of(store: &Store) -> io::Result<PathBuf> {

@@ -6,37 +6,32 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use concert_model::{Batch, Event, Field, Problem, ProblemKey, Receipt, Reject, ReportId, Time, Value};
+use concert_model::{Event, Field, Problem, ProblemKey, Receipt, Reject, ReportId, Time, Value};
 
-#[cfg(test)]
-use crate::Members;
 use crate::archive;
 use crate::events::read;
 use crate::events::seen::Seen;
-use crate::events::write::{EventFile, SightingFile, Written};
-use crate::events::{Sighting, Stored, time_of};
+use crate::events::time_of;
+use crate::events::write::Written;
 use crate::records::{self, Change, Counts, NewNotice, trouble};
-use crate::store::{JOURNAL, Store, damaged, fields_of, journal_page, journal_row};
-use crate::upkeep;
+use crate::store::{JOURNAL, Store, damaged, journal_page};
+use crate::writing::Writing;
 
-/// A batch of at most so many events goes to the journal instead of a file of its own.
-const JOURNAL_EVENTS_MAX: usize = 2_000;
 /// Windows looked back at most for an earlier event of the same problem.
 const LOOK_BACK_WINDOWS_MAX: i64 = 31;
-/// Sightings gathered before they are written.
-const SIGHTINGS_HELD_MAX: usize = 32_768;
 /// Problems kept in memory at most; further back they are read again when needed.
-const PROBLEMS_MAX: usize = 30_000_000;
+pub(crate) const PROBLEMS_MAX: usize = 30_000_000;
 
 /// The one writer of a site's events. Another process that wants to write finds the lock taken.
 pub struct Writer {
-    store: Store,
-    seen: Seen,
-    look_back: i64,
-    next_batch: u64,
+    pub(crate) store: Store,
+    pub(crate) seen: Seen,
+    pub(crate) look_back: i64,
+    pub(crate) next_batch: u64,
     _lock: File,
 }
 
@@ -148,22 +143,7 @@ impl Writer {
     /// Begins to write the events of a report. A repeat within `window` of an event is no new event;
     /// no window is longer than that of the writer.
     pub fn begin(&mut self, report: ReportId, receipt: &Receipt, window: Duration) -> Writing<'_> {
-        Writing {
-            day: receipt.received.date_text(),
-            feed: receipt.feed.clone(),
-            received: receipt.received,
-            report,
-            writer: self,
-            batches: Vec::new(),
-            is_quiet: false,
-            files: Vec::new(),
-            journal: Vec::new(),
-            sightings: Vec::new(),
-            sighting_file: None,
-            repeats: 0,
-            events: 0,
-            window_seconds: i64::try_from(window.as_secs()).unwrap_or(i64::MAX),
-        }
+        Writing::new(self, report, receipt, i64::try_from(window.as_secs()).unwrap_or(i64::MAX))
     }
 
     /// Makes notices without a report: kinds whose time has come.
@@ -174,7 +154,7 @@ impl Writer {
     }
 
     /// Fills the buckets of problems that events at these times need.
-    async fn fill_seen(&mut self, buckets: &BTreeSet<i64>) -> Result<(), Problem> {
+    pub(crate) async fn fill_seen(&mut self, buckets: &BTreeSet<i64>) -> Result<(), Problem> {
         let near = buckets.iter().flat_map(|bucket| bucket - self.look_back..=bucket + 1);
         let needed: BTreeSet<i64> = near.filter(|bucket| !self.seen.has(*bucket)).collect();
         let (Some(low), Some(high)) = (needed.first(), needed.last()) else { return Ok(()) };
@@ -205,7 +185,7 @@ impl Writer {
         self.seen.clear();
     }
 
-    fn part(&self) -> Result<PathBuf, Problem> {
+    pub(crate) fn part(&self) -> Result<PathBuf, Problem> {
         let dir = self.store.data().join("events");
         fs::create_dir_all(&dir).map_err(|error| failed("events", &error))?;
         Ok(dir.join(format!(".part-{}", archive::unique())))
@@ -216,23 +196,26 @@ pub(crate) fn failed(name: &str, error: &io::Error) -> Problem {
     Problem::new(format!("cannot be written: {error}")).at(name).hint("is the disk full, or the folder not ours?")
 }
 
-/// Network, address, time: what people ask for stands together.
-pub(crate) type Order = (u32, u128, i64);
+/// Network, address, time: what people ask for stands together. Of an IPv6 address the first half
+/// counts, and whole seconds of the time, so that comparing is one step.
+pub(crate) type Order = u128;
 
-pub(crate) fn order_of(event: &Event<'_>) -> Order {
+pub(crate) fn order_of(event: &Event<'_>, time: Time) -> Order {
     let asn = event.int(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn).ok()).unwrap_or(u32::MAX);
     let address = match event.get(Field::SOURCE_IP) {
-        Some(Value::Ip(std::net::IpAddr::V4(address))) => u128::from(address.to_bits()),
-        Some(Value::Ip(std::net::IpAddr::V6(address))) => address.to_bits(),
+        Some(Value::Ip(IpAddr::V4(address))) => u64::from(address.to_bits()),
+        Some(Value::Ip(IpAddr::V6(address))) => u64::try_from(address.to_bits() >> 64).unwrap_or(0),
         _ => 0,
     };
-    (asn, address, time_of(event).0)
+    let second = u32::try_from(time.seconds().max(0)).unwrap_or(u32::MAX);
+    u128::from(asn) << 96 | u128::from(address) << 32 | u128::from(second)
 }
 
-pub(crate) fn times_of<'a>(events: impl Iterator<Item = Event<'a>>) -> (Time, Time) {
-    events
-        .map(|event| time_of(&event))
-        .fold((Time(i64::MAX), Time(i64::MIN)), |(low, high), time| (low.min(time), high.max(time)))
+/// First and last moment of no event.
+pub(crate) const NO_TIMES: (Time, Time) = (Time(i64::MAX), Time(i64::MIN));
+
+pub(crate) fn widened((first, last): (Time, Time), time: Time) -> (Time, Time) {
+    (first.min(time), last.max(time))
 }
 
 /// A file that is complete and waits to be named in the records.
@@ -266,248 +249,24 @@ pub(crate) async fn insert_segment(change: &mut Change<'_>, file: &Finished) -> 
     .map(|_| ())
 }
 
-/// A report whose events are being written.
-pub struct Writing<'w> {
-    writer: &'w mut Writer,
-    report: ReportId,
-    feed: String,
-    received: Time,
-    day: String,
-    /// Number, rows, and whether they are told to nobody.
-    batches: Vec<(u64, u64, bool)>,
-    is_quiet: bool,
-    files: Vec<Finished>,
-    journal: Vec<(u64, Vec<Vec<u8>>)>,
-    sightings: Vec<Sighting>,
-    sighting_file: Option<(PathBuf, SightingFile)>,
-    repeats: u64,
-    events: u64,
-    window_seconds: i64,
-}
-
-impl Writing<'_> {
-    /// Takes a batch: repeats become sightings, the rest is sorted and written. `stored` sees the
-    /// sorted batch with its number. The batch comes back for reuse.
-    pub async fn add(
-        &mut self,
-        mut batch: Batch,
-        stored: &mut (dyn FnMut(&Batch, u64) + Send),
-    ) -> Result<Batch, Problem> {
-        let orders: Vec<Order> = batch.iter().map(|event| order_of(&event)).collect();
-        let (mut buckets, mut last) = (BTreeSet::new(), None);
-        for (_, _, time) in &orders {
-            let bucket = self.writer.seen.bucket(Time(*time));
-            if last != Some(bucket) {
-                buckets.insert(bucket);
-                last = Some(bucket);
-            }
-        }
-        self.writer.fill_seen(&buckets).await?;
-        let (seen, sightings, report) = (&mut self.writer.seen, &mut self.sightings, self.report);
-        let look_back = self.writer.look_back;
-        let mut previous: Vec<(usize, Time)> = Vec::new();
-        let mut fresh: Vec<(Order, u32)> = Vec::with_capacity(batch.len());
-        for ((row, order), at) in batch.rows().iter().zip(&orders).zip(0u32..) {
-            let time = Time(order.2);
-            match seen.repeat_or_insert(row.key, time, self.window_seconds) {
-                Some(first) => sightings.push(Sighting { problem: row.key, first, time, report, line: row.position }),
-                None => {
-                    fresh.push((*order, at));
-                    if let Some(before) = seen.previous(row.key, time, look_back) {
-                        previous.push((at as usize, before));
-                    }
-                }
-            }
-        }
-        self.repeats += (batch.len() - fresh.len()) as u64;
-        for (at, before) in previous {
-            batch.amend(at, Field::TIME_PREVIOUS, &Value::Time(before));
-        }
-        fresh.sort_unstable();
-        let order: Vec<u32> = fresh.iter().map(|(_, at)| *at).collect();
-        batch.reorder(&order);
-        if self.sightings.len() >= SIGHTINGS_HELD_MAX {
-            self.write_sightings()?;
-        }
-        if batch.is_empty() {
-            return Ok(batch);
-        }
-        let number = self.writer.next_batch;
-        self.writer.next_batch += 1;
-        if batch.len() <= JOURNAL_EVENTS_MAX {
-            let rows = stored_rows(&batch, self.report, number).map(|stored| journal_row(&stored)).collect();
-            self.journal.push((number, rows));
-        } else {
-            self.write_file(&batch, number)?;
-        }
-        self.events += batch.len() as u64;
-        self.batches.push((number, batch.len() as u64, self.is_quiet));
-        stored(&batch, number);
-        Ok(batch)
-    }
-
-    fn write_file(&mut self, batch: &Batch, number: u64) -> Result<(), Problem> {
-        let name = format!("events/day={}/{number}-{number}.parquet", self.day);
-        let mut fields = BTreeSet::new();
-        fields_of(batch, &mut fields);
-        let part = self.writer.part()?;
-        let write = || -> io::Result<Written> {
-            let mut file = EventFile::create(&part, &fields)?;
-            for stored in stored_rows(batch, self.report, number) {
-                file.add(&stored)?;
-            }
-            file.finish(&self.writer.store.data().join(&name))
-        };
-        let written = write().map_err(|error| failed(&name, &error))?;
-        let times = times_of(batch.iter());
-        self.files.push(Finished {
-            name,
-            kind: "events",
-            day: self.day.clone(),
-            batches: (number, number),
-            times,
-            written,
-        });
-        Ok(())
-    }
-
-    /// Moves the sightings gathered so far to their file, so that memory does not grow with the report.
-    fn write_sightings(&mut self) -> Result<(), Problem> {
-        let number = self.last_batch();
-        let (part, mut file) = match self.sighting_file.take() {
-            Some(begun) => begun,
-            None => {
-                let part = self.writer.part()?;
-                let file = SightingFile::create(&part).map_err(|error| failed("sightings", &error))?;
-                (part, file)
-            }
-        };
-        self.sightings.sort_unstable_by_key(|sighting| sighting.problem);
-        file.add(number, &self.sightings).map_err(|error| failed("sightings", &error))?;
-        self.sightings.clear();
-        self.sighting_file = Some((part, file));
-        Ok(())
-    }
-
-    fn finish_sightings(&mut self) -> Result<(), Problem> {
-        let Some((_, file)) = self.sighting_file.take() else { return Ok(()) };
-        let number = self.last_batch();
-        let name = upkeep::free_name(&self.writer.store, "sightings", &self.day, (number, number))?;
-        let written = file.finish(&self.writer.store.data().join(&name)).map_err(|error| failed(&name, &error))?;
-        let (day, times) = (self.day.clone(), (Time(0), Time(0)));
-        self.files.push(Finished { name, kind: "sightings", day, batches: (number, number), times, written });
-        Ok(())
-    }
-
-    /// Says whether the events added from now on are told to nobody.
-    pub fn quiet(&mut self, is_quiet: bool) {
-        self.is_quiet = is_quiet;
-    }
-
-    /// Number of the newest batch there will be once this report is settled.
-    pub fn last_batch(&self) -> u64 {
-        self.writer.next_batch - 1
-    }
-
-    /// New events so far.
-    pub fn events(&self) -> u64 {
-        self.events
-    }
-
-    /// Makes everything visible at once: events, sightings, counts, rejects, notices. Durable when it
-    /// returns. Gives the final counts.
-    pub async fn settle(mut self, mut settled: Settled) -> Result<Counts, Problem> {
-        settled.counts.events = settled.before.events + self.events;
-        settled.counts.duplicates = settled.before.duplicates + self.repeats;
-        settled.counts.notices = settled.before.notices + settled.telling.notices.len() as u64;
-        let result = self.write_records(&settled).await;
-        if result.is_err() {
-            // What was taken in is not stored, so it must not count as seen.
-            self.writer.seen.clear();
-        }
-        self.writer.seen.shrink(PROBLEMS_MAX);
-        result.map(|()| settled.counts)
-    }
-
-    async fn write_records(&mut self, settled: &Settled) -> Result<(), Problem> {
-        let in_file = self.sighting_file.is_some() || self.sightings.len() > JOURNAL_EVENTS_MAX;
-        if in_file {
-            self.write_sightings()?;
-            self.finish_sightings()?;
-        }
-        let mut change = self.writer.store.records.change().await?;
-        if let Some((content, bytes, receipt)) = &settled.report {
-            records::insert_report(&mut change, self.report, content, receipt, *bytes).await?;
-        }
-        for (number, rows, is_quiet) in &self.batches {
-            sqlx::query("INSERT INTO batch (id, report, received, rows, quiet) VALUES (?1, ?2, ?3, ?4, ?5)")
-                .bind(number.cast_signed())
-                .bind(self.report.0.as_slice())
-                .bind(self.received.0)
-                .bind(rows.cast_signed())
-                .bind(is_quiet)
-                .execute(&mut *change)
-                .await
-                .map_err(trouble)?;
-        }
-        for file in &self.files {
-            insert_segment(&mut change, file).await?;
-        }
-        for (number, rows) in &self.journal {
-            for (at, row) in (0i64..).zip(rows) {
-                sqlx::query("INSERT INTO journal (batch, n, event) VALUES (?1, ?2, ?3)")
-                    .bind(number.cast_signed())
-                    .bind(at)
-                    .bind(row)
-                    .execute(&mut *change)
-                    .await
-                    .map_err(trouble)?;
-            }
-        }
-        if !in_file {
-            self.journal_sightings(&mut change).await?;
-        }
-        let more = settled.counts.beyond(&settled.before);
-        records::count_hour(&mut change, &self.feed, self.received, &more).await?;
-        records::settle_report(&mut change, self.report, &settled.counts, &settled.rejects, &settled.reason).await?;
-        settled.telling.write(&mut change).await?;
-        self.writer.store.records.commit(change).await
-    }
-
-    async fn journal_sightings(&self, change: &mut Change<'_>) -> Result<(), Problem> {
-        if self.sightings.is_empty() {
-            return Ok(());
-        }
-        // Sightings of a report may come without any new event, so they have a counter of their own.
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT max(batch) FROM sighting").fetch_one(&mut **change).await.map_err(trouble)?;
-        let number = last.unwrap_or(0) + 1;
-        for (at, sighting) in (0i64..).zip(&self.sightings) {
-            sqlx::query("INSERT INTO sighting (batch, n, problem, first, time, report, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
-                .bind(number)
-                .bind(at)
-                .bind(sighting.problem.0.as_slice())
-                .bind(sighting.first.0)
-                .bind(sighting.time.0)
-                .bind(sighting.report.0.as_slice())
-                .bind(sighting.line.cast_signed())
-                .execute(&mut **change)
-                .await
-                .map_err(trouble)?;
-        }
-        Ok(())
-    }
-}
-
-fn stored_rows(batch: &Batch, report: ReportId, number: u64) -> impl Iterator<Item = Stored<'_>> {
-    batch.iter().zip(0u32..).map(move |(event, row)| Stored { event, report, batch: number, row })
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::Members;
     use crate::events::read::Bounds;
-    use concert_model::{EventId, Origin};
+    use crate::records::Counts;
+    use crate::writing::Watch;
+    use concert_model::{Batch, EventId, Origin};
+    use std::collections::BTreeSet;
+
+    /// All events that are placed.
+    impl Watch for Members {
+        fn see(&mut self, _: &Event<'_>) {}
+
+        fn placed(&mut self, batch: u64, order: &[u32]) {
+            (0..u32::try_from(order.len()).unwrap()).for_each(|row| self.add(batch, row));
+        }
+    }
 
     pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
@@ -557,16 +316,12 @@ pub(crate) mod tests {
         writer.store().records.add_report(id, &content, &receipt, 1).await.unwrap();
         let mut writing = writer.begin(id, &receipt, DAY);
         let mut members = Members::default();
-        writing
-            .add(batch(id, from, to), &mut |batch, number| {
-                (0..u32::try_from(batch.len()).unwrap()).for_each(|row| members.add(number, row))
-            })
-            .await
-            .unwrap();
+        writing.add(batch(id, from, to), &mut members).await.unwrap();
+        let settling = writing.close(&mut members).await.unwrap();
         let notice = NewNotice { name: "n".into(), state: "queued", members: members.clone(), ..NewNotice::default() };
         let telling =
             Telling { now: receipt.received, domain: "x.example".into(), notices: vec![notice], ..Telling::default() };
-        (writing.settle(Settled { telling, ..Settled::default() }).await.unwrap(), members)
+        (settling.settle(Settled { telling, ..Settled::default() }).await.unwrap(), members)
     }
 
     pub(crate) async fn count(store: &Store) -> usize {

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use concert_model::{Field, OpenEvent, Value};
+use concert_model::{Event, Field, OpenEvent, Value};
 
 use super::ranges::Ranges;
 use super::table::Table;
@@ -79,6 +79,18 @@ impl Lookup {
     /// What is known of an address.
     pub fn find(&self, address: std::net::IpAddr) -> Found<'_> {
         self.table.find(address)
+    }
+
+    /// Fetches what the source addresses of a few events will need, for all of them at once;
+    /// [`Lookup::enrich`] then has it at hand. Looking them up one after the other waits for memory.
+    pub fn look_ahead<'a>(&self, events: impl Iterator<Item = Event<'a>>) {
+        let addresses: Vec<u32> = events
+            .filter_map(|event| match event.get(Field::SOURCE_IP)? {
+                Value::Ip(std::net::IpAddr::V4(address)) => Some(address.to_bits()),
+                _ => None,
+            })
+            .collect();
+        self.table.look_ahead(&addresses);
     }
 
     /// Sets what is known of `source.ip` and `destination.ip`.

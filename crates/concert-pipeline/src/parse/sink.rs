@@ -100,6 +100,8 @@ impl Draft<'_> {
 pub type Stage<'a> = dyn FnMut(&mut OpenEvent<'_>) -> bool + 'a;
 /// Computes what makes an event the same problem as another.
 pub type KeyOf<'a> = dyn Fn(&OpenEvent<'_>) -> ProblemKey + 'a;
+/// Looks at the events of a batch from an index on before any of them goes through the stage.
+pub type LookAhead<'a> = dyn FnMut(&Batch, usize) + 'a;
 /// Takes a full batch and gives an empty one back.
 pub type Flush<'a> = dyn FnMut(Batch) -> Batch + 'a;
 
@@ -132,13 +134,18 @@ pub struct Sink<'a> {
     reject: &'a mut dyn FnMut(Reject),
     part: (u64, String),
     last: (u64, u32),
-    batch_events_max: usize,
+    batch_events: usize,
+    look_ahead: Option<&'a mut LookAhead<'a>>,
+    /// Events of the batch that are through the stage.
+    finished: usize,
     counts: Counts,
 }
 
-/// Most events in one batch. Sorting and writing touch them in another order than reading did, so a
-/// batch (some 13 MiB) should not be much larger than the processor's cache.
-const BATCH_EVENTS_MAX: usize = 32_768;
+/// Events handed over together unless told otherwise.
+const BATCH_EVENTS: usize = 4_096;
+/// Events that go through the stage one after another once all of them are parsed: enough to fetch what
+/// they need at once, few enough to be still at hand.
+const STAGE_EVENTS: usize = 64;
 /// A batch whose events are large is full sooner.
 const BATCH_BYTES_MAX: usize = 128 << 20;
 
@@ -170,11 +177,23 @@ impl<'a> Sink<'a> {
             reject,
             part: (0, String::new()),
             last: (u64::MAX, 0),
-            batch_events_max: BATCH_EVENTS_MAX,
+            batch_events: BATCH_EVENTS,
+            look_ahead: None,
+            finished: 0,
             counts: Counts::default(),
         };
         sink.begin_batch();
         sink
+    }
+
+    /// Says how many events are handed over together.
+    pub fn hand_over_at(&mut self, events: usize) {
+        self.batch_events = events.max(1);
+    }
+
+    /// Lets somebody look at events before they go through the stage.
+    pub fn look_ahead(&mut self, look_ahead: &'a mut LookAhead<'a>) {
+        self.look_ahead = Some(look_ahead);
     }
 
     /// Says that what follows comes from another member of the report (file in an archive, part of a
@@ -222,13 +241,8 @@ impl<'a> Sink<'a> {
                     if own || !self.constant_taxonomy {
                         set_taxonomy(&mut event);
                     }
-                    if !(self.stage)(&mut event) {
-                        self.counts.dropped += 1;
-                        return;
-                    }
                     let place = self.part.0 << 40 | (position & ((1 << 40) - 1));
-                    let key = (self.key_of)(&event);
-                    event.keep(EventId::new(self.report, place, ordinal), key, position);
+                    event.keep(EventId::new(self.report, place, ordinal), ProblemKey::default(), position);
                     None
                 }
             }
@@ -236,10 +250,28 @@ impl<'a> Sink<'a> {
         if let Some(fault) = refused {
             return self.refuse(position, &fault.field, fault.reason, text);
         }
-        self.counts.events += 1;
-        if self.batch.len() >= self.batch_events_max || self.batch.bytes() >= BATCH_BYTES_MAX {
+        let is_full = self.batch.len() >= self.batch_events || self.batch.bytes() >= BATCH_BYTES_MAX;
+        if is_full || self.batch.len() - self.finished >= STAGE_EVENTS {
+            self.finish_events();
+        }
+        if is_full {
             self.hand_over();
         }
+    }
+
+    /// Takes the events parsed last through the stage.
+    fn finish_events(&mut self) {
+        if let Some(look_ahead) = &mut self.look_ahead {
+            look_ahead(&self.batch, self.finished);
+        }
+        let (stage, key_of, counts) = (&mut self.stage, &self.key_of, &mut self.counts);
+        self.batch.finish_from(self.finished, |event| {
+            let is_kept = stage(event);
+            let count = if is_kept { &mut counts.events } else { &mut counts.dropped };
+            *count += 1;
+            is_kept.then(|| key_of(event))
+        });
+        self.finished = self.batch.len();
     }
 
     /// A piece that is no event, with the reason.
@@ -255,6 +287,7 @@ impl<'a> Sink<'a> {
 
     /// Hands over the last batch and ends.
     pub fn finish(mut self) -> Counts {
+        self.finish_events();
         if !self.batch.is_empty() {
             self.hand_over();
         }
@@ -287,6 +320,7 @@ impl<'a> Sink<'a> {
 
     fn begin_batch(&mut self) {
         self.batch.clear();
+        self.finished = 0;
         self.batch.name_extras(&self.extra_names);
         self.write_constants();
     }

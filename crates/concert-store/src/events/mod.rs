@@ -1,8 +1,11 @@
 //! Events at rest: column files, the journal of the newest, and what is needed to know a repeat.
 
+mod columns;
 pub mod read;
 pub mod seen;
 pub mod write;
+
+pub(crate) use columns::Columns;
 
 use std::collections::HashMap;
 

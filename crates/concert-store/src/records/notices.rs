@@ -321,6 +321,12 @@ fn with_members(row: &SqliteRow) -> (Notice, Members) {
     (notice(row), members.unwrap_or_default())
 }
 
+/// What notices made together mostly have in common.
+fn common(notice: &NewNotice) -> (&str, &str, &str, &str, &str, &str, Time) {
+    let NewNotice { name, via, format, language, state, reason, due, .. } = notice;
+    (name, via, format, language, state, reason, *due)
+}
+
 /// Adds notices to a change and gives each its number: day and a count within the day.
 pub(crate) async fn insert_notices(
     change: &mut Change<'_>,
@@ -338,31 +344,35 @@ pub(crate) async fn insert_notices(
             .fetch_optional(&mut **change)
             .await
             .map_err(trouble)?;
-    let mut number: u64 = last.and_then(|last| last.parse().ok()).unwrap_or(0);
-    for some in notices.chunks(ROWS_AT_ONCE) {
+    let mut number: i64 = last.and_then(|last| last.parse().ok()).unwrap_or(0);
+    // Most notices differ in few columns, so the others are given once for many.
+    let mut ordered: Vec<&NewNotice> = notices.iter().collect();
+    ordered.sort_by(|a, b| common(a).cmp(&common(b)));
+    for some in ordered.chunk_by(|a, b| common(a) == common(b)).flat_map(|alike| alike.chunks(ROWS_AT_ONCE)) {
+        let Some((name, via, format, language, state, reason, due)) = some.first().map(|first| common(first)) else {
+            continue;
+        };
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-            "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, message_id, made, due, reason) ",
+            "WITH alike (name, via, format, language, state, reason, due, made, day, domain) AS (VALUES (",
         );
+        let mut values = query.separated(", ");
+        values.push_bind(name).push_bind(via).push_bind(format).push_bind(language).push_bind(state);
+        values.push_bind(reason).push_bind(due.0).push_bind(now.0).push_bind(&day).push_bind(domain);
+        query.push(")), each (number, key, party, recipient, events, members) AS (");
         query.push_values(some, |mut row, notice| {
             number += 1;
-            let id = format!("{day}-{number:06}");
-            let message_id = format!("{id}@{domain}");
-            row.push_bind(id)
-                .push_bind(&notice.name)
+            row.push_bind(number)
                 .push_bind(&notice.key)
                 .push_bind(&notice.party)
                 .push_bind(&notice.recipient)
-                .push_bind(&notice.via)
-                .push_bind(&notice.format)
-                .push_bind(&notice.language)
-                .push_bind(notice.state)
                 .push_bind(notice.members.len().cast_signed())
-                .push_bind(notice.members.to_bytes())
-                .push_bind(message_id)
-                .push_bind(now.0)
-                .push_bind(notice.due.0)
-                .push_bind(&notice.reason);
+                .push_bind(notice.members.to_bytes());
         });
+        query.push(
+            ") INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, message_id, made, due, reason)
+             SELECT printf('%s-%06d', day, number), name, key, party, recipient, via, format, language, state, events, members,
+             printf('%s-%06d@%s', day, number, domain), made, due, reason FROM each CROSS JOIN alike",
+        );
         query.build().persistent(some.len() == ROWS_AT_ONCE).execute(&mut **change).await.map_err(trouble)?;
     }
     sqlx::query(

@@ -210,7 +210,7 @@ impl Writer {
                 Ok(stored) => Some(stored),
                 Err((at, stored)) => cleaned.get(at).map(|event| Stored { event, ..stored }),
             });
-            let file = write_stored(store, &segment.day, rows.collect())?;
+            let file = write_stored(store, &segment.day, rows)?;
             if file.written.rows != segment.rows {
                 return Err(Problem::new("events were lost while the file was rewritten").at(segment.path.clone()));
             }

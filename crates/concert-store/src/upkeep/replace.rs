@@ -127,7 +127,7 @@ impl Writer {
                 let new = replaced.get(&(stored.batch, stored.row)).and_then(|at| fresh.get(*at));
                 Stored { event: new.unwrap_or(stored.event), ..stored }
             });
-            files.push(write_stored(&store, &segment.day, rows.collect())?);
+            files.push(write_stored(&store, &segment.day, rows)?);
             gone.push(segment);
         }
         if changed == 0 {

@@ -24,6 +24,11 @@ use crate::wire::{self, Site};
 /// Rejects kept in memory; the store keeps fewer, the rest is only counted.
 const REJECTS_MAX: usize = 10_000;
 
+/// Events handed over together: few enough to stay in the processor's cache until they are written.
+const BATCH_EVENTS: usize = 1_024;
+/// Batches that parsing may be ahead of writing.
+const BATCHES_AHEAD: usize = 2;
+
 /// A report about to be processed.
 pub struct Work<'a> {
     /// Its identity.
@@ -55,19 +60,17 @@ pub fn process(
     ready: impl FnOnce() -> Result<(), Problem>,
 ) -> Result<Counts, Problem> {
     let handle = Handle::current();
-    let (full, batches) = mpsc::sync_channel::<Batch>(0);
+    let (full, batches) = mpsc::sync_channel::<Batch>(BATCHES_AHEAD);
     let (give_back, empty) = mpsc::channel::<Batch>();
     std::thread::scope(|scope| {
-        let parsing = scope.spawn(|| parse(site, feed, work, source, full, empty));
+        let parsing = scope.spawn(|| parse(site, feed, work, source, BATCH_EVENTS, full, empty));
         let mut writing = writer.begin(work.id, work.receipt, feed.dedup.window());
         let mut failed = None;
         for mut batch in &batches {
             if let Some(reverse) = &site.reverse {
                 handle.block_on(name_addresses(reverse, &mut batch));
             }
-            let added =
-                handle.block_on(writing.add(batch, &mut |batch, number| teller.see(&site.kinds, batch, number)));
-            match added {
+            match handle.block_on(writing.add(batch, &mut teller.watch(&site.kinds))) {
                 Ok(batch) => drop(give_back.send(batch)),
                 Err(problem) => {
                     failed = Some(problem);
@@ -78,11 +81,10 @@ pub fn process(
         // A parser that still has batches finds nobody to take them and ends soon.
         drop(batches);
         let parsed = parsing.join().map_err(|_| Problem::new("the parser stopped in the middle of the report"))?;
-        let telling = match failed.map_or_else(ready, Err) {
-            Ok(()) => handle.block_on(teller.finish_report(site, writing.last_batch(), wire::now())),
-            Err(problem) => Err(problem),
-        };
-        let result = telling.and_then(|telling| {
+        let closed = failed.map_or_else(ready, Err);
+        let closed = closed.and_then(|()| handle.block_on(writing.close(&mut teller.watch(&site.kinds))));
+        let result = closed.and_then(|settling| {
+            let telling = handle.block_on(teller.finish_report(site, settling.last_batch(), wire::now()))?;
             let counts = Counts {
                 rows: parsed.counts.rows,
                 rejects: parsed.counts.rejects,
@@ -92,7 +94,7 @@ pub fn process(
             let report = work.new.map(|(content, bytes)| (content, bytes, work.receipt.clone()));
             let before = Counts::default();
             let settled = Settled { counts, before, rejects: parsed.rejects, reason: String::new(), telling, report };
-            handle.block_on(writing.settle(settled))
+            handle.block_on(settling.settle(settled))
         });
         if result.is_err() {
             teller.forget_report();
@@ -128,8 +130,7 @@ fn set_party(event: &mut OpenEvent<'_>, constituents: &Constituents) {
         }
         return;
     }
-    let found = if constituents.parties().is_empty() { None } else { constituents.responsible(&event.view()) };
-    match found.and_then(|found| constituents.party(found.party)) {
+    match constituents.responsible(&event.view()).and_then(|found| constituents.party(found.party)) {
         Some(party) => event.set(Field::PARTY, &Value::text(&party.name)),
         None if event.has(Field::PARTY) => event.unset(Field::PARTY),
         None => {}
@@ -141,6 +142,7 @@ pub(super) fn parse(
     feed: &Feed,
     work: &Work<'_>,
     source: &mut dyn Source,
+    batch_events: usize,
     full: mpsc::SyncSender<Batch>,
     empty: mpsc::Receiver<Batch>,
 ) -> Parsed {
@@ -173,6 +175,10 @@ pub(super) fn parse(
         &mut flush,
         &mut keep_reject,
     );
+    sink.hand_over_at(batch_events);
+    let mut look_ahead =
+        |batch: &Batch, from: usize| lookup.look_ahead((from..batch.len()).filter_map(|at| batch.get(at)));
+    sink.look_ahead(&mut look_ahead);
     unpack::read(source, work.receipt, &feed.unpack, &*feed.parser, &mut sink);
     let counts = sink.finish();
     Parsed { counts, rejects }

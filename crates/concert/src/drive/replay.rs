@@ -30,6 +30,9 @@ pub struct Replayed {
     pub notices: u64,
 }
 
+/// Events looked at together: each time, every file that holds one of them may be written anew.
+const BATCH_EVENTS: usize = 32_768;
+
 /// Replays a report on the calling thread, which must not be one of the runtime's own. A kill in the
 /// middle leaves each event in its old or its new version; the next replay does the rest.
 pub(super) fn replay(
@@ -58,24 +61,20 @@ pub(super) fn replay(
         for (is_quiet, rows) in [(false, chosen.told(&batch)), (true, chosen.quiet(&batch))] {
             if !rows.is_empty() {
                 writing.quiet(is_quiet);
-                let mut see = |batch: &Batch, number: u64| {
-                    if !is_quiet {
-                        teller.see(&site.kinds, batch, number);
-                    }
-                };
-                handle.block_on(writing.add(copy(&batch, &rows), &mut see))?;
+                handle.block_on(writing.add(copy(&batch, &rows), &mut teller.watch(&site.kinds)))?;
             }
         }
         Ok(batch)
     });
     let result = parsed.and_then(|parsed| {
-        let telling = handle.block_on(teller.finish_report(site, writing.last_batch(), wire::now()))?;
+        let settling = handle.block_on(writing.close(&mut teller.watch(&site.kinds)))?;
+        let telling = handle.block_on(teller.finish_report(site, settling.last_batch(), wire::now()))?;
         let Parsed { counts, rejects } = parsed;
         let counts =
             Counts { rows: counts.rows, rejects: counts.rejects, dropped: counts.dropped, ..Counts::default() };
         let before = report.counts;
         let settled = Settled { counts, before, rejects, reason: String::new(), telling, report: None };
-        handle.block_on(writing.settle(settled))
+        handle.block_on(settling.settle(settled))
     });
     if result.is_err() {
         teller.forget_report();
@@ -100,7 +99,7 @@ fn each_batch(
     let (full, batches) = mpsc::sync_channel::<Batch>(0);
     let (give_back, empty) = mpsc::channel::<Batch>();
     std::thread::scope(|scope| {
-        let parsing = scope.spawn(|| parse(site, feed, &work, source, full, empty));
+        let parsing = scope.spawn(|| parse(site, feed, &work, source, BATCH_EVENTS, full, empty));
         let mut failed = Ok(());
         for batch in &batches {
             match take(batch) {

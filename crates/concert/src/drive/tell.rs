@@ -10,7 +10,7 @@ use concert_model::{Event, Field, Problem, ProblemKey, Time, Value, json};
 use concert_pipeline::condition::Condition;
 use concert_store::events::read::Bounds;
 use concert_store::records::NewNotice;
-use concert_store::{Mark, Members, Store, Telling, Writer};
+use concert_store::{Mark, Members, Store, Telling, Watch, Writer};
 use jiff::tz::TimeZone;
 
 use super::responsible;
@@ -101,29 +101,43 @@ struct Again {
     group: usize,
     batch: u64,
     row: u32,
+    past: Past,
+}
+
+/// What is known of a problem that was seen before.
+#[derive(Clone, Copy)]
+struct Past {
     problem: ProblemKey,
     time: Time,
     previous: Time,
 }
 
+fn past(event: &Event<'_>) -> Option<Past> {
+    let previous = event.time(Field::TIME_PREVIOUS)?;
+    Some(Past { problem: event.row().key, time: concert_store::events::time_of(event), previous })
+}
+
 impl Gathered {
     fn add(&mut self, kind: &Kind, event: &Event<'_>, batch: u64, row: u32, scratch: &mut Vec<u8>) {
-        if !kind.takes(event) {
-            return;
+        if kind.takes(event) {
+            scratch.clear();
+            kind.key(event, scratch);
+            let party = event.text(Field::PARTY).unwrap_or_default();
+            self.put(scratch, &party, batch, row, past(event));
         }
-        scratch.clear();
-        kind.key(event, scratch);
-        let group = self.group(event, scratch);
-        if let Some(previous) = event.time(Field::TIME_PREVIOUS) {
-            let time = concert_store::events::time_of(event);
-            self.again.push(Again { group, batch, row, problem: event.row().key, time, previous });
+    }
+
+    fn put(&mut self, key: &[u8], party: &str, batch: u64, row: u32, past: Option<Past>) {
+        let group = self.group(key, party);
+        if let Some(past) = past {
+            self.again.push(Again { group, batch, row, past });
         } else if let Some(group) = self.groups.get_mut(group) {
             group.members.add(batch, row);
         }
     }
 
     /// Events come sorted, so the group before is mostly the one wanted.
-    fn group(&mut self, event: &Event<'_>, key: &[u8]) -> usize {
+    fn group(&mut self, key: &[u8], party: &str) -> usize {
         if self.groups.get(self.last).is_some_and(|group| *group.key == *key) {
             return self.last;
         }
@@ -132,8 +146,7 @@ impl Gathered {
             None => {
                 let number = self.groups.len();
                 self.numbers.insert(key.into(), number);
-                let party = event.text(Field::PARTY).map(|party| party.into_owned()).unwrap_or_default();
-                self.groups.push(Group { key: key.into(), party, members: Members::default() });
+                self.groups.push(Group { key: key.into(), party: party.to_owned(), members: Members::default() });
                 number
             }
         };
@@ -141,9 +154,61 @@ impl Gathered {
     }
 }
 
+/// A kind that is told at once: what it has gathered, and what it takes of events that have no place
+/// yet.
+struct AtOnce {
+    index: usize,
+    gathered: Gathered,
+    /// Keys and parties of the events seen, behind each other.
+    texts: String,
+    seen: Vec<Option<Seen>>,
+    past: HashMap<usize, Past>,
+}
+
+/// Where key and party of an event that the kind takes stand.
+#[derive(Clone, Copy)]
+struct Seen {
+    key: usize,
+    party: usize,
+    end: usize,
+}
+
+impl AtOnce {
+    fn see(&mut self, kind: &Kind, event: &Event<'_>, scratch: &mut Vec<u8>) {
+        if !kind.takes(event) {
+            return self.seen.push(None);
+        }
+        scratch.clear();
+        kind.key(event, scratch);
+        let key = self.texts.len();
+        self.texts.push_str(&String::from_utf8_lossy(scratch));
+        let party = self.texts.len();
+        self.texts.push_str(&event.text(Field::PARTY).unwrap_or_default());
+        self.past.extend(past(event).map(|past| (self.seen.len(), past)));
+        self.seen.push(Some(Seen { key, party, end: self.texts.len() }));
+    }
+
+    fn placed(&mut self, batch: u64, order: &[u32]) {
+        for (at, row) in order.iter().map(|at| *at as usize).zip(0u32..) {
+            let Some(seen) = self.seen.get(at).copied().flatten() else { continue };
+            let text = |from, to| self.texts.get(from..to).unwrap_or_default();
+            let past = if self.past.is_empty() { None } else { self.past.get(&at).copied() };
+            let (key, party) = (text(seen.key, seen.party), text(seen.party, seen.end));
+            self.gathered.put(key.as_bytes(), party, batch, row, past);
+        }
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.texts.clear();
+        self.seen.clear();
+        self.past.clear();
+    }
+}
+
 /// Keeps what each kind has gathered of the report being written, and counts what waits.
 pub struct Teller {
-    at_once: Vec<(usize, Gathered)>,
+    at_once: Vec<AtOnce>,
     /// For kinds that are also due at a number of events: waiting events of each key.
     counted: BTreeMap<usize, HashMap<Box<[u8]>, u64>>,
     scratch: Vec<u8>,
@@ -170,7 +235,9 @@ impl Teller {
         let mut teller = Self { at_once: Vec::new(), counted: BTreeMap::new(), scratch: Vec::new() };
         for (index, notice) in site.settings.notices.iter().enumerate() {
             if notice.when.is_at_once() {
-                teller.at_once.push((index, Gathered::default()));
+                let gathered = Gathered::default();
+                let (texts, seen, past) = Default::default();
+                teller.at_once.push(AtOnce { index, gathered, texts, seen, past });
             } else if notice.or_at_events.is_some() {
                 let gathered = gather(site, index, None).await?;
                 let counts = gathered.groups.into_iter().map(|group| (group.key, group.members.len())).collect();
@@ -183,33 +250,17 @@ impl Teller {
         Ok(teller)
     }
 
-    /// Sees the events of a batch that is being written.
-    pub fn see(&mut self, kinds: &[Kind], batch: &concert_model::Batch, number: u64) {
-        for (index, gathered) in &mut self.at_once {
-            let Some(kind) = kinds.get(*index) else { continue };
-            for (event, row) in batch.iter().zip(0u32..) {
-                gathered.add(kind, &event, number, row, &mut self.scratch);
-            }
-        }
-        for (index, counts) in &mut self.counted {
-            let Some(kind) = kinds.get(*index) else { continue };
-            for event in batch.iter().filter(|event| kind.takes(event)) {
-                self.scratch.clear();
-                kind.key(&event, &mut self.scratch);
-                match counts.get_mut(self.scratch.as_slice()) {
-                    Some(count) => *count += 1,
-                    None => drop(counts.insert(self.scratch.as_slice().into(), 1)),
-                }
-            }
-        }
+    /// Watches the events of a report while they are written.
+    pub fn watch<'t>(&'t mut self, kinds: &'t [Kind]) -> Watching<'t> {
+        Watching { teller: self, kinds }
     }
 
     /// What is told together with the report that was just written, whose last batch is `newest`.
     pub async fn finish_report(&mut self, site: &Site, newest: u64, now: Time) -> Result<Telling, Problem> {
         let mut telling = Telling { now, domain: site.domain(), ..Telling::default() };
-        for (index, gathered) in &mut self.at_once {
-            let gathered = std::mem::take(gathered);
-            if let Some(notice) = site.settings.notices.get(*index) {
+        for at_once in &mut self.at_once {
+            let gathered = std::mem::take(&mut at_once.gathered);
+            if let Some(notice) = site.settings.notices.get(at_once.index) {
                 tell(site, notice, gathered, &mut telling).await?;
                 telling.cursors.push((notice.name.clone(), newest, now));
             }
@@ -219,8 +270,9 @@ impl Teller {
 
     /// Forgets what was gathered of a report that could not be written.
     pub fn forget_report(&mut self) {
-        for (_, gathered) in &mut self.at_once {
-            *gathered = Gathered::default();
+        for at_once in &mut self.at_once {
+            at_once.gathered = Gathered::default();
+            at_once.forget();
         }
     }
 
@@ -271,6 +323,38 @@ impl Teller {
             counts.iter().filter(|(_, count)| **count >= limit).map(|(key, _)| key.clone()).collect();
         full.sort();
         (!full.is_empty()).then_some(full)
+    }
+}
+
+/// A teller while events are written.
+pub struct Watching<'t> {
+    teller: &'t mut Teller,
+    kinds: &'t [Kind],
+}
+
+impl Watch for Watching<'_> {
+    fn see(&mut self, event: &Event<'_>) {
+        let Teller { at_once, counted, scratch } = &mut *self.teller;
+        for at_once in at_once {
+            if let Some(kind) = self.kinds.get(at_once.index) {
+                at_once.see(kind, event, scratch);
+            }
+        }
+        for (index, counts) in counted {
+            let Some(kind) = self.kinds.get(*index).filter(|kind| kind.takes(event)) else { continue };
+            scratch.clear();
+            kind.key(event, scratch);
+            match counts.get_mut(scratch.as_slice()) {
+                Some(count) => *count += 1,
+                None => drop(counts.insert(scratch.as_slice().into(), 1)),
+            }
+        }
+    }
+
+    fn placed(&mut self, batch: u64, order: &[u32]) {
+        for at_once in &mut self.teller.at_once {
+            at_once.placed(batch, order);
+        }
     }
 }
 
@@ -329,21 +413,21 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
     let now = telling.now;
     let mut marks: Vec<Mark> = Vec::new();
     for again in std::mem::take(&mut gathered.again) {
-        let (told, seen) = match site.store.records.told(&notice.name, again.problem).await? {
+        let (told, seen) = match site.store.records.told(&notice.name, again.past.problem).await? {
             Some(mark) => mark,
             // The event before had none before it, so it was told when it came.
-            None => (again.previous, again.previous),
+            None => (again.past.previous, again.past.previous),
         };
         let seconds = |span: std::time::Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-        let relapse = again.time >= seen.max(again.previous).plus_seconds(seconds(notice.clean_after));
-        let remind = again.time >= told.plus_seconds(seconds(notice.remind_after));
+        let relapse = again.past.time >= seen.max(again.past.previous).plus_seconds(seconds(notice.clean_after));
+        let remind = again.past.time >= told.plus_seconds(seconds(notice.remind_after));
         if relapse || remind {
             if let Some(group) = gathered.groups.get_mut(again.group) {
                 group.members.add(again.batch, again.row);
             }
-            marks.push((again.problem, again.time, again.time));
+            marks.push((again.past.problem, again.past.time, again.past.time));
         } else {
-            marks.push((again.problem, told, again.time));
+            marks.push((again.past.problem, told, again.past.time));
         }
     }
     if !marks.is_empty() {
