@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
 
-use crate::listen::{Listener, loopback};
+use crate::listen::{Listener, Stream, loopback};
+use crate::tls::{Identity, accept, acceptor};
 
 /// Longest command line.
 const LINE_BYTES_MAX: u64 = 8192;
@@ -44,6 +46,12 @@ pub struct ImapServer {
 impl ImapServer {
     /// Starts on a free port of loopback, without encryption, for one account.
     pub async fn start(user: &str, password: &str) -> io::Result<Self> {
+        Self::start_with(None, user, password).await
+    }
+
+    /// Starts one that encrypts from the first byte where an identity is given.
+    pub async fn start_with(identity: Option<Identity>, user: &str, password: &str) -> io::Result<Self> {
+        let tls = identity.map(acceptor).transpose()?;
         let shared = Arc::new(Shared {
             mails: Mutex::default(),
             changed: Notify::new(),
@@ -52,9 +60,9 @@ impl ImapServer {
         });
         let serving = Arc::clone(&shared);
         let listener = Listener::start(loopback(), move |stream| {
-            let shared = Arc::clone(&serving);
+            let (shared, tls) = (Arc::clone(&serving), tls.clone());
             // Whatever goes wrong with the peer ends its connection and nothing else.
-            async move { drop(serve(stream, &shared).await) }
+            async move { drop(serve(stream, tls.as_ref(), &shared).await) }
         });
         Ok(Self { listener: listener.await?, shared })
     }
@@ -86,7 +94,11 @@ impl ImapServer {
     }
 }
 
-async fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
+async fn serve(stream: TcpStream, tls: Option<&TlsAcceptor>, shared: &Shared) -> io::Result<()> {
+    let stream: Stream = match tls {
+        Some(tls) => Box::new(accept(tls, stream).await?),
+        None => Box::new(stream),
+    };
     let mut stream = BufReader::new(stream);
     stream.write_all(b"* OK ready\r\n").await?;
     let mut session = Session { shared, signed_in: false, selected: false };

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 
 use crate::listen::{Listener, Stream};
-use crate::tls::{Identity, acceptor};
+use crate::tls::{Identity, accept, acceptor};
 
 /// Longest line taken from a client.
 const LINE_BYTES_MAX: u64 = 8192;
@@ -178,7 +178,7 @@ fn tell(state: &mut State, channel: &str, but: Option<u64>, line: &[u8]) -> usiz
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let stream: Stream = match shared.manners.tls.map(acceptor) {
         None => Box::new(stream),
-        Some(Ok(acceptor)) => match acceptor.accept(stream).await {
+        Some(Ok(acceptor)) => match accept(&acceptor, stream).await {
             Ok(stream) => Box::new(stream),
             Err(_) => return,
         },

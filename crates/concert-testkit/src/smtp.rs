@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::irc::base64;
 use crate::listen::{Listener, Stream, loopback};
-use crate::tls::{Identity, acceptor};
+use crate::tls::{Identity, accept, acceptor};
 
 /// Longest command line.
 const LINE_BYTES_MAX: u64 = 4096;
@@ -213,7 +213,7 @@ struct Session<'a> {
 async fn serve(stream: TcpStream, shared: &Shared, tls: Option<&TlsAcceptor>) -> io::Result<()> {
     let first = matches!(shared.encrypt, Encrypt::First(_));
     let stream: Stream = match tls {
-        Some(tls) if first => Box::new(tls.accept(stream).await?),
+        Some(tls) if first => Box::new(accept(tls, stream).await?),
         _ => Box::new(stream),
     };
     let connection = {
@@ -235,7 +235,7 @@ async fn serve(stream: TcpStream, shared: &Shared, tls: Option<&TlsAcceptor>) ->
                 }
                 let Some(tls) = tls else { return Ok(()) };
                 let plain = session.stream.into_inner();
-                session.stream = BufReader::new(Box::new(tls.accept(plain).await?));
+                session.stream = BufReader::new(Box::new(accept(tls, plain).await?));
                 session.encrypted = true;
             }
             "QUIT" => {

@@ -104,7 +104,7 @@ impl Web {
             async move {
                 let stream: Stream = match acceptor {
                     None => Box::new(stream),
-                    Some(acceptor) => match acceptor.accept(stream).await {
+                    Some(acceptor) => match tls::accept(&acceptor, stream).await {
                         Ok(stream) => Box::new(stream),
                         Err(_) => return,
                     },

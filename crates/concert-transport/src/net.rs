@@ -4,7 +4,11 @@
 //! there is no way to switch the check off. Certificate files are read at each connection, so a
 //! renewed one is taken up by itself. Nothing here retries.
 
+pub mod refused;
 pub mod web;
+
+#[cfg(test)]
+mod certificate;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +22,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+
+use self::refused::Explained;
 
 /// Largest certificate file that is read.
 const PEM_BYTES_MAX: u64 = 1 << 20;
@@ -147,7 +152,7 @@ pub async fn connect(host: &str, port: u16, deadline: Duration) -> Result<TcpStr
 }
 
 /// Encrypts a connection and checks that the peer is `host`. The error is a sentence.
-pub async fn tls<S>(stream: S, host: &str, trust: &Trust) -> Result<TlsStream<S>, String>
+pub async fn tls<S>(stream: S, host: &str, trust: &Trust) -> Result<Explained<S>, String>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -156,8 +161,11 @@ where
     let config = config(trust).await?;
     let handshake = TlsConnector::from(Arc::new(config)).connect(server, stream);
     match tokio::time::timeout(HANDSHAKE_MAX, handshake).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(format!("TLS with {host} failed: {error}")),
+        Ok(Ok(stream)) => Ok(Explained(stream)),
+        Ok(Err(error)) => match refused::certificate(&error) {
+            Some(why) => Err(format!("TLS with {host} failed: {why}")),
+            None => Err(format!("TLS with {host} failed: {error}")),
+        },
         Err(_) => Err(format!("TLS with {host} took longer than {HANDSHAKE_MAX:?}")),
     }
 }

@@ -21,6 +21,7 @@ use url::Url;
 
 use super::{Listed, Setup};
 use crate::Deliverer;
+use crate::net::refused;
 use crate::net::web::{Web, reason};
 
 /// The catalogue line.
@@ -152,7 +153,10 @@ impl Deliverer for HttpOut {
             .body(bytes.to_vec());
         match request.send().await {
             Ok(response) => weigh(response).await,
-            Err(error) if error.is_connect() => Outcome::Later(reason(error), None),
+            // Whoever refuses our certificate has not read what came behind it.
+            Err(error) if error.is_connect() || refused::certificate(&error).is_some() => {
+                Outcome::Later(reason(error), None)
+            }
             Err(error) if error.is_builder() => Outcome::Never(reason(error)),
             Err(error) => Outcome::Unsure(reason(error)),
         }

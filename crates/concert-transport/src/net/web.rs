@@ -207,6 +207,9 @@ pub fn reason(error: reqwest::Error) -> String {
     if error.is_timeout() {
         return "the server took too long".into();
     }
+    if let Some(why) = super::refused::certificate(&error) {
+        return why;
+    }
     let mut text = error.to_string();
     let mut beneath = std::error::Error::source(&error);
     // Layers often repeat the one below them; a dozen is more than any has.

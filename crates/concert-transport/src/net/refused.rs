@@ -1,0 +1,84 @@
+//! A peer that does not accept our certificate, or wants one and got none.
+//!
+//! In TLS 1.3 the client has finished before the server has looked at its certificate, so the refusal
+//! comes with the first bytes that are read. Without this it would look like a connection that broke.
+
+use std::error::Error;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use rustls::AlertDescription;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::client::TlsStream;
+
+/// Errors below errors that are looked at.
+const DEPTH_MAX: usize = 12;
+
+/// What the peer holds against our certificate, as a sentence; `None` when the error is about something
+/// else.
+pub fn certificate(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    for _ in 0..DEPTH_MAX {
+        let error = next?;
+        if let Some(rustls::Error::AlertReceived(alert)) = error.downcast_ref::<rustls::Error>() {
+            return sentence(*alert);
+        }
+        // The source of an I/O error is that of the error inside, not the error inside.
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+fn sentence(alert: AlertDescription) -> Option<String> {
+    use AlertDescription as Alert;
+    let what = match alert {
+        Alert::CertificateRequired => "the server wants a certificate from us",
+        Alert::CertificateExpired => "the server says that our certificate has expired",
+        Alert::CertificateRevoked => "the server says that our certificate was revoked",
+        Alert::UnknownCA => "the server does not know who signed our certificate",
+        Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateUnknown
+        | Alert::DecryptError
+        | Alert::AccessDenied => "the server does not accept our certificate",
+        // All that TLS 1.2 has for a certificate that is missing.
+        Alert::HandshakeFailure => "the server refuses us, perhaps because it wants a certificate from us",
+        _ => return None,
+    };
+    Some(format!("{what} ({alert:?}); see `client_certificate`"))
+}
+
+/// An encrypted connection whose errors say when they are about our certificate.
+#[derive(Debug)]
+pub struct Explained<S>(pub TlsStream<S>);
+
+fn explained(error: io::Error) -> io::Error {
+    match certificate(&error) {
+        Some(why) => io::Error::new(error.kind(), why),
+        None => error,
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Explained<S> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_read(context, buffer).map_err(explained)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Explained<S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().0).poll_write(context, bytes).map_err(explained)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_flush(context).map_err(explained)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_shutdown(context).map_err(explained)
+    }
+}
