@@ -10,7 +10,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use concert_model::{Event, Field, Problem, ProblemKey, Receipt, Reject, ReportId, Time, Value};
+use concert_model::batch::Raw;
+use concert_model::{Event, Field, Problem, ProblemKey, Receipt, Reject, ReportId, Time};
 
 use crate::archive;
 use crate::events::read;
@@ -202,9 +203,9 @@ pub(crate) type Order = u128;
 
 pub(crate) fn order_of(event: &Event<'_>, time: Time) -> Order {
     let asn = event.int(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn).ok()).unwrap_or(u32::MAX);
-    let address = match event.get(Field::SOURCE_IP) {
-        Some(Value::Ip(IpAddr::V4(address))) => u64::from(address.to_bits()),
-        Some(Value::Ip(IpAddr::V6(address))) => u64::try_from(address.to_bits() >> 64).unwrap_or(0),
+    let address = match event.raw(Field::SOURCE_IP) {
+        Some(Raw::Ip(IpAddr::V4(address))) => u64::from(address.to_bits()),
+        Some(Raw::Ip(IpAddr::V6(address))) => u64::try_from(address.to_bits() >> 64).unwrap_or(0),
         _ => 0,
     };
     let second = u32::try_from(time.seconds().max(0)).unwrap_or(u32::MAX);
@@ -256,7 +257,7 @@ pub(crate) mod tests {
     use crate::events::read::Bounds;
     use crate::records::Counts;
     use crate::writing::Watch;
-    use concert_model::{Batch, EventId, Origin};
+    use concert_model::{Batch, EventId, Origin, Value};
     use std::collections::BTreeSet;
 
     /// All events that are placed.

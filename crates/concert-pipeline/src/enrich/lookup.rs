@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use concert_model::batch::Raw;
 use concert_model::{Event, Field, OpenEvent, Value};
 
 use super::ranges::Ranges;
@@ -85,8 +86,8 @@ impl Lookup {
     /// [`Lookup::enrich`] then has it at hand. Looking them up one after the other waits for memory.
     pub fn look_ahead<'a>(&self, events: impl Iterator<Item = Event<'a>>) {
         let addresses: Vec<u32> = events
-            .filter_map(|event| match event.get(Field::SOURCE_IP)? {
-                Value::Ip(std::net::IpAddr::V4(address)) => Some(address.to_bits()),
+            .filter_map(|event| match event.raw(Field::SOURCE_IP)? {
+                Raw::Ip(std::net::IpAddr::V4(address)) => Some(address.to_bits()),
                 _ => None,
             })
             .collect();
@@ -96,7 +97,7 @@ impl Lookup {
     /// Sets what is known of `source.ip` and `destination.ip`.
     pub fn enrich(&self, event: &mut OpenEvent<'_>) {
         for (side, reported) in SIDES.iter().zip(&self.reported) {
-            let Some(Value::Ip(address)) = event.get(side.ip) else { continue };
+            let Some(Raw::Ip(address)) = event.raw(side.ip) else { continue };
             let [asn, as_name, network, cc] = side.names;
             let found = self.table.find(address);
             if let Some((number, name)) = found.asn {

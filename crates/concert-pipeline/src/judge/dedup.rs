@@ -8,8 +8,9 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use concert_model::batch::Raw;
 use concert_model::problem::nearest;
-use concert_model::{Field, Keys, OpenEvent, ProblemKey, Time, Value, field};
+use concert_model::{Field, Keys, OpenEvent, ProblemKey, Time, field};
 
 /// Most fields in a key, alternatives counted.
 const FIELDS_MAX: usize = 64;
@@ -94,7 +95,7 @@ impl Dedup {
         for names in &self.parts {
             let values = (before..).zip(names).find_map(|(number, name)| Some((number, value(event, name)?)));
             if let Some((number, value)) = values {
-                write_value(number, &value, out);
+                write_value(number, value, out);
             }
             before += u8::try_from(names.len()).unwrap_or(u8::MAX);
         }
@@ -122,10 +123,10 @@ fn parse(name: &str) -> Result<Name, String> {
     })
 }
 
-fn value<'e>(event: &'e OpenEvent<'_>, name: &Name) -> Option<Value<'e>> {
+fn value<'e>(event: &'e OpenEvent<'_>, name: &Name) -> Option<Raw<'e>> {
     match name {
-        Name::Field(field) => event.get(*field),
-        Name::Extra(name) => event.get(event.batch().find_extra(name)?),
+        Name::Field(field) => event.raw(*field),
+        Name::Extra(name) => event.raw(event.batch().find_extra(name)?),
     }
 }
 
@@ -134,36 +135,36 @@ fn value<'e>(event: &'e OpenEvent<'_>, name: &Name) -> Option<Value<'e>> {
 /// INVARIANT: two lists of values write the same bytes only when they are the same. Each begins with
 /// number and kind, and is of known length or says its length. Short, because one block of the hash
 /// holds 64 bytes and most keys fit.
-fn write_value(number: u8, value: &Value<'_>, out: &mut Vec<u8>) {
+fn write_value(number: u8, value: Raw<'_>, out: &mut Vec<u8>) {
     let mut begin = |kind: u8, bytes: &[u8]| {
         out.extend_from_slice(&[number, kind]);
         out.extend_from_slice(bytes);
     };
     match value {
         // The commonest kind has no byte of its own: 16 and more is text of so many bytes.
-        Value::Text(text) if text.len() < 200 => {
+        Raw::Text(text) if text.len() < 200 => {
             begin(16 + u8::try_from(text.len()).unwrap_or(0), text.as_bytes());
         }
-        Value::Text(text) => {
+        Raw::Text(text) => {
             begin(1, &(text.len() as u64).to_le_bytes());
             out.extend_from_slice(text.as_bytes());
         }
-        Value::Json(text) => {
+        Raw::Json(text) => {
             begin(2, &(text.len() as u64).to_le_bytes());
             out.extend_from_slice(text.as_bytes());
         }
-        Value::Int(whole) => match u16::try_from(*whole) {
+        Raw::Int(whole) => match u16::try_from(whole) {
             Ok(small) => begin(3, &small.to_le_bytes()),
             Err(_) => begin(4, &whole.to_le_bytes()),
         },
-        Value::Float(decimal) => begin(5, &decimal.to_bits().to_le_bytes()),
-        Value::Bool(truth) => begin(6, &[u8::from(*truth)]),
-        Value::Time(time) => begin(7, &time.0.to_le_bytes()),
-        Value::Ip(IpAddr::V4(address)) => begin(8, &address.octets()),
-        Value::Ip(IpAddr::V6(address)) => begin(9, &address.octets()),
-        Value::Net(net) => {
+        Raw::Float(decimal) => begin(5, &decimal.to_bits().to_le_bytes()),
+        Raw::Bool(truth) => begin(6, &[u8::from(truth)]),
+        Raw::Time(time) => begin(7, &time.0.to_le_bytes()),
+        Raw::Ip(IpAddr::V4(address)) => begin(8, &address.octets()),
+        Raw::Ip(IpAddr::V6(address)) => begin(9, &address.octets()),
+        Raw::Net(net) => {
             begin(10, &[net.prefix()]);
-            write_value(number, &Value::Ip(net.first()), out);
+            write_value(number, Raw::Ip(net.first()), out);
         }
     }
 }

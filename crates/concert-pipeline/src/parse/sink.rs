@@ -3,6 +3,7 @@
 //! The sink finishes each event: constants of the feed, taxonomy, then the stages that follow
 //! (enrich, judge), then its identity. So an event is complete before the next one begins.
 
+use concert_model::batch::Raw;
 use concert_model::{Batch, EventId, Field, OpenEvent, ProblemKey, Receipt, Reject, ReportId, Value, taxonomy};
 use jiff::tz::TimeZone;
 
@@ -340,8 +341,8 @@ impl<'a> Sink<'a> {
 }
 
 fn set_taxonomy(event: &mut OpenEvent<'_>) {
-    let Some(Value::Text(kind)) = event.get(Field::CLASSIFICATION_TYPE) else { return };
-    if let Some(taxonomy) = taxonomy::taxonomy_of(&kind) {
+    let Some(Raw::Text(kind)) = event.raw(Field::CLASSIFICATION_TYPE) else { return };
+    if let Some(taxonomy) = taxonomy::taxonomy_of(kind) {
         event.set(Field::CLASSIFICATION_TAXONOMY, &Value::text(taxonomy));
     }
 }

@@ -82,18 +82,19 @@ impl Columns {
         self.problems.push(row.key.0);
         self.lines.push(row.position.cast_signed());
         self.json.clear();
-        for (field, value) in event.raw_fields() {
+        let Self { fields, keys, json, plain, .. } = self;
+        event.each_raw(|field, value| {
             if field.is_extra() {
-                self.json.push(if self.json.is_empty() { b'{' } else { b',' });
-                self.keys.write(field, event, &mut self.json);
+                json.push(if json.is_empty() { b'{' } else { b',' });
+                keys.write(field, event, json);
                 match value {
-                    Raw::Text(text) => json::write_string(text, &mut self.json),
-                    other => json::write_value(&other.into(), &mut self.json),
+                    Raw::Text(text) => json::write_string(text, json),
+                    other => json::write_value(&other.into(), json),
                 }
-            } else if let Some(cells) = self.fields.get_mut(usize::from(field.0)) {
-                cells.get_or_insert_with(|| Cells::new(field.kind())).push(at, value, &mut self.plain);
+            } else if let Some(cells) = fields.get_mut(usize::from(field.0)) {
+                cells.get_or_insert_with(|| Cells::new(field.kind())).push(at, value, plain);
             }
-        }
+        });
         if !self.json.is_empty() {
             self.json.push(b'}');
             self.extra.push(at, &self.json);
@@ -202,6 +203,7 @@ impl Cells {
     }
 
     /// Sets the value of the event at a place. `plain` is room to write in.
+    #[inline]
     fn push(&mut self, at: usize, value: Raw<'_>, plain: &mut Vec<u8>) {
         match (self, value) {
             (Self::Text(texts), Raw::Text(text) | Raw::Json(text)) => texts.push(at, text.as_bytes()),

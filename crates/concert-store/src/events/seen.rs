@@ -4,8 +4,6 @@
 //! are filled from the store when an event first needs them, so a site with years of events holds in
 //! memory only what its reports are about.
 
-use std::collections::BTreeMap;
-
 use concert_model::{ProblemKey, Time};
 use hashbrown::HashTable;
 
@@ -27,7 +25,8 @@ impl Entry {
 /// Problems seen, by time.
 pub struct Seen {
     window_seconds: i64,
-    buckets: BTreeMap<i64, Bucket>,
+    /// By their number, ascending. Few, so that a list is searched faster than a tree.
+    buckets: Vec<(i64, Bucket)>,
 }
 
 /// Tables a bucket is split into. They grow one after the other, so that growing a bucket of millions
@@ -70,7 +69,7 @@ impl Seen {
     /// Nothing seen yet. A window below a second counts as one.
     pub fn new(window: std::time::Duration) -> Self {
         let window_seconds = i64::try_from(window.as_secs()).unwrap_or(i64::MAX).clamp(1, 10 * 366 * 86_400);
-        Self { window_seconds, buckets: BTreeMap::new() }
+        Self { window_seconds, buckets: Vec::new() }
     }
 
     /// The window in seconds.
@@ -91,19 +90,39 @@ impl Seen {
 
     /// Whether a bucket was filled.
     pub fn has(&self, bucket: i64) -> bool {
-        self.buckets.contains_key(&bucket)
+        self.buckets.binary_search_by_key(&bucket, |(number, _)| *number).is_ok()
     }
 
     /// Says that a bucket is filled, even when it is empty.
     pub fn fill(&mut self, bucket: i64) {
-        self.buckets.entry(bucket).or_default();
+        self.change(bucket, |_| {});
+    }
+
+    /// Changes a bucket, which is made if there is none.
+    fn change(&mut self, number: i64, change: impl FnOnce(&mut Bucket)) {
+        let at = self.buckets.partition_point(|(before, _)| *before < number);
+        match self.buckets.get_mut(at) {
+            Some((found, bucket)) if *found == number => change(bucket),
+            _ => {
+                let mut bucket = Bucket::default();
+                change(&mut bucket);
+                self.buckets.insert(at, (number, bucket));
+            }
+        }
+    }
+
+    /// The buckets of these numbers, the last not among them.
+    fn near(&self, from: i64, until: i64) -> &[(i64, Bucket)] {
+        let at = self.buckets.partition_point(|(number, _)| *number < from);
+        let end = self.buckets.partition_point(|(number, _)| *number < until);
+        self.buckets.get(at..end).unwrap_or_default()
     }
 
     /// Takes in an event that is stored already.
     pub fn insert(&mut self, problem: ProblemKey, time: Time) {
         let bucket = self.bucket(time);
         let entry = entry(problem, time);
-        self.buckets.entry(bucket).or_default().insert(entry);
+        self.change(bucket, |bucket| bucket.insert(entry));
     }
 
     /// Whether this is a repeat, and then of the event at which moment (in whole seconds). If it is
@@ -113,7 +132,8 @@ impl Seen {
         match self.find(wanted, self.bucket(time), window_seconds) {
             Some(found) => Time::from_seconds(i64::from(found.second)),
             None => {
-                self.buckets.entry(self.bucket(time)).or_default().insert(wanted);
+                let bucket = self.bucket(time);
+                self.change(bucket, |bucket| bucket.insert(wanted));
                 None
             }
         }
@@ -131,8 +151,7 @@ impl Seen {
         let same = |entry: &Entry| {
             entry.hash == wanted.hash && i64::from(entry.second.abs_diff(wanted.second)) < window_seconds
         };
-        let near = self.buckets.range(bucket - 1..=bucket + 1);
-        let mut tables = near.filter_map(|(_, near)| near.of(wanted.hash()));
+        let mut tables = self.near(bucket - 1, bucket + 2).iter().filter_map(|(_, near)| near.of(wanted.hash()));
         tables.find_map(|table| table.find(wanted.hash(), same))
     }
 
@@ -142,8 +161,8 @@ impl Seen {
         let wanted = entry(problem, time);
         let bucket = self.bucket(time);
         let same = |entry: &Entry| entry.hash == wanted.hash && entry.second < wanted.second;
-        let mut tables =
-            self.buckets.range(bucket - windows..bucket).rev().filter_map(|(_, found)| found.of(wanted.hash()));
+        let near = self.near(bucket - windows, bucket).iter().rev();
+        let mut tables = near.filter_map(|(_, found)| found.of(wanted.hash()));
         let found = tables.find_map(|table| {
             table.iter_hash(wanted.hash()).filter(|entry| same(entry)).max_by_key(|entry| entry.second)
         })?;
@@ -157,8 +176,10 @@ impl Seen {
 
     /// Forgets the oldest buckets beyond a number of problems, so that memory stays bounded.
     pub fn shrink(&mut self, problems_max: usize) {
-        while self.buckets.len() > 3 && self.buckets.values().map(Bucket::len).sum::<usize>() > problems_max {
-            self.buckets.pop_first();
+        while self.buckets.len() > 3
+            && self.buckets.iter().map(|(_, bucket)| bucket.len()).sum::<usize>() > problems_max
+        {
+            self.buckets.remove(0);
         }
     }
 }

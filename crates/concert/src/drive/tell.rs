@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use concert_model::{Event, Field, Problem, ProblemKey, Time, Value, json};
+use concert_model::batch::Raw;
+use concert_model::{Event, Field, Problem, ProblemKey, Time, json};
 use concert_pipeline::condition::Condition;
 use concert_store::events::read::Bounds;
 use concert_store::records::NewNotice;
@@ -65,16 +66,17 @@ impl Kind {
                 out.extend_from_slice(b", ");
             }
             let value = match by {
-                By::Field(field) => event.get(*field),
-                By::Party => event.get(Field::PARTY),
-                By::Extra(name) => event.find_extra(name).and_then(|field| event.get(field)),
+                By::Field(field) => event.raw(*field),
+                By::Party => event.raw(Field::PARTY),
+                By::Extra(name) => event.find_extra(name).and_then(|field| event.raw(field)),
             };
             match value {
-                Some(Value::Int(number)) if matches!(by, By::Field(f) if f.kind() == concert_model::Kind::Asn) => {
+                Some(Raw::Int(number)) if matches!(by, By::Field(f) if f.kind() == concert_model::Kind::Asn) => {
                     out.extend_from_slice(b"AS");
                     json::write_int(number, out);
                 }
-                Some(value) => json::write_plain(&value, out),
+                Some(Raw::Text(text)) => out.extend_from_slice(text.as_bytes()),
+                Some(value) => json::write_plain(&value.into(), out),
                 None => out.extend_from_slice(ABSENT.as_bytes()),
             }
         }
