@@ -8,6 +8,7 @@ pub mod dovecot;
 pub mod imap;
 pub mod irc;
 pub mod listen;
+pub mod proxy;
 pub mod smtp;
 pub mod tls;
 pub mod web;

@@ -9,6 +9,8 @@ pub mod web;
 
 #[cfg(test)]
 mod certificate;
+#[cfg(test)]
+mod proxy;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

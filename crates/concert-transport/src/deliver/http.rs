@@ -204,6 +204,8 @@ async fn weigh(response: Response) -> Outcome {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Outcome::Later(what, pause),
         // The server gave up waiting for us, or wants us to come back: neither is about the notice.
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => Outcome::Later(what, pause),
+        // The proxy on the way did not let us through; the receiver has seen nothing.
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Outcome::Later(what, None),
         _ if status.is_server_error() => Outcome::Later(what, None),
         _ => Outcome::Never(what),
     }

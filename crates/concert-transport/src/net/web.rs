@@ -56,21 +56,11 @@ impl Web {
 
     /// Reads the keys every HTTP peer has: certificates, proxy and timeouts.
     pub fn read(keys: &mut Keys<'_>, site_dir: &Path, user_agent: &str) -> Web {
-        let proxy = keys.text("proxy", "proxy for all requests: http://, https:// or socks5h:// and host:port");
-        let user = keys.text("proxy_user", "user name at the proxy");
-        let password = keys.secret("proxy_password", "password at the proxy");
-        let proxy = proxy.and_then(|text| match Url::parse(&text) {
-            Ok(url) if url.has_host() && url.password().is_none() => Some(url),
-            _ => {
-                let hint = "write proxy = \"http://proxy.example:3128\", its password in proxy_password";
-                keys.problem("proxy", "`proxy` is not the address of a proxy", hint);
-                None
-            }
-        });
+        let (proxy, proxy_user) = read_proxy(keys);
         Web {
             trust: Trust::read(keys, site_dir),
             proxy,
-            proxy_user: user.map(|user| (user, password.unwrap_or_default())),
+            proxy_user,
             user_agent: user_agent.to_owned(),
             connect_timeout: keys.duration_or("connect_timeout", "10s", "how long connecting may take"),
             read_timeout: keys.duration_or("read_timeout", "30s", "how long the peer may be silent"),
@@ -102,6 +92,41 @@ impl Web {
         }
         builder.build().map_err(reason)
     }
+}
+
+/// The proxy, and user name and password there.
+fn read_proxy(keys: &mut Keys<'_>) -> (Option<Url>, Option<(String, Secret)>) {
+    const URL: &str = "proxy for all requests: http://, https://, socks5:// or socks5h:// and host:port";
+    const USER: &str = "user name at the proxy";
+    const PASSWORD: &str = "password at the proxy";
+    let text = keys.text("proxy", URL);
+    let user = keys.text("proxy_user", USER);
+    let password = keys.secret("proxy_password", PASSWORD);
+    let has_password = keys.has("proxy_password");
+    for (name, about, is_there) in [
+        ("proxy", URL, text.is_some()),
+        ("proxy_user", USER, user.is_some()),
+        ("proxy_password", PASSWORD, has_password),
+    ] {
+        let is_wanted = if name == "proxy" { user.is_some() || has_password } else { user.is_some() != has_password };
+        if is_wanted && !is_there {
+            keys.missing(name, about);
+        }
+    }
+    let is_proxy = |url: &Url| {
+        let known = matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h");
+        known && url.has_host() && url.username().is_empty() && url.password().is_none()
+    };
+    let url = text.and_then(|text| {
+        let url = Url::parse(&text).ok().filter(is_proxy);
+        if url.is_none() {
+            let hint =
+                "write proxy = \"http://proxy.example:3128\", its user in proxy_user, its password in proxy_password";
+            keys.problem("proxy", "`proxy` is not the address of a proxy", hint);
+        }
+        url
+    });
+    (url, user.map(|user| (user, password.unwrap_or_default())))
 }
 
 /// One request.
