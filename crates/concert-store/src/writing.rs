@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
+use std::thread::JoinHandle;
 
 use concert_model::{Batch, Event, Field, Problem, Receipt, ReportId, Time, Value};
 
-use crate::events::write::{SightingFile, write_events};
+use crate::events::write::{SightingFile, Written, write_events};
 use crate::events::{Columns, Sighting, Stored, time_of};
 use crate::records::{self, Change, Counts, trouble};
 use crate::store::journal_row;
@@ -69,6 +70,7 @@ impl<'w> Writing<'w> {
             writer,
             batches: Vec::new(),
             files: Vec::new(),
+            file: None,
             journal: Vec::new(),
             sightings: Vec::new(),
             sighting_file: None,
@@ -109,8 +111,17 @@ impl<'w> Writing<'w> {
                 None => self.settling.write_file(&mut gathering, watch)?,
             }
         }
+        self.settling.finish_file()?;
         Ok(self.settling)
     }
+}
+
+/// A file that a thread of its own writes.
+struct FileAtWork {
+    name: String,
+    number: u64,
+    times: (Time, Time),
+    thread: JoinHandle<(io::Result<Written>, Columns)>,
 }
 
 /// A report whose events are written and do not count yet.
@@ -123,6 +134,7 @@ pub struct Settling<'w> {
     /// Number, rows, and whether they are told to nobody.
     batches: Vec<(u64, u64, bool)>,
     files: Vec<Finished>,
+    file: Option<FileAtWork>,
     journal: Vec<(u64, Vec<Vec<u8>>)>,
     sightings: Vec<Sighting>,
     sighting_file: Option<(PathBuf, SightingFile)>,
@@ -228,27 +240,43 @@ impl Settling<'_> {
         Ok(())
     }
 
+    /// Begins to write a file with the events gathered so far, while the next are gathered.
     fn write_file(&mut self, gathering: &mut Gathering, watch: &mut (dyn Watch + Send)) -> Result<(), Problem> {
         if gathering.order.is_empty() {
             return Ok(());
         }
+        let spare = self.finish_file()?;
         let order = sorted(&mut gathering.order);
         let number = self.next_batch(order.len(), gathering.is_quiet);
-        let name = format!("events/day={}/{number}-{number}.parquet", self.day);
-        let part = self.writer.part()?;
-        let path = self.writer.store.data().join(&name);
-        let place = |position: usize, _| (self.report, number, u32::try_from(position).unwrap_or(u32::MAX));
-        let written = write_events(&part, &path, &mut gathering.columns, &order, &place);
-        let written = written.map_err(|error: io::Error| failed(&name, &error))?;
-        let (day, times) = (self.day.clone(), gathering.times);
-        self.files.push(Finished { name, kind: "events", day, batches: (number, number), times, written });
         if !gathering.is_quiet {
             watch.placed(number, &order);
         }
-        gathering.columns.clear();
+        let name = format!("events/day={}/{number}-{number}.parquet", self.day);
+        let (part, path, report) = (self.writer.part()?, self.writer.store.data().join(&name), self.report);
+        let mut columns = std::mem::replace(&mut gathering.columns, spare);
+        let work = move || {
+            let place = |position: usize, _| (report, number, u32::try_from(position).unwrap_or(u32::MAX));
+            let written = write_events(&part, &path, &mut columns, &order, &place);
+            columns.clear();
+            (written, columns)
+        };
+        let thread = std::thread::Builder::new().name("event file".into()).spawn(work);
+        let thread = thread.map_err(|error| failed(&name, &error))?;
+        self.file = Some(FileAtWork { name, number, times: gathering.times, thread });
         gathering.order.clear();
         gathering.times = NO_TIMES;
         Ok(())
+    }
+
+    /// Waits for the file that is being written. Gives room for the events of the next.
+    fn finish_file(&mut self) -> Result<Columns, Problem> {
+        let Some(FileAtWork { name, number, times, thread }) = self.file.take() else { return Ok(Columns::default()) };
+        let (written, spare) =
+            thread.join().map_err(|_| Problem::new("writing stopped in the middle of a file").at(&name))?;
+        let written = written.map_err(|error: io::Error| failed(&name, &error))?;
+        let day = self.day.clone();
+        self.files.push(Finished { name, kind: "events", day, batches: (number, number), times, written });
+        Ok(spare)
     }
 
     /// Moves the sightings gathered so far to their file, so that memory does not grow with the report.

@@ -1,6 +1,7 @@
 //! Notices: what is told to whom, how far each kind has looked, and what was told when.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use concert_model::{Problem, ProblemKey, Time};
 use serde::Serialize;
@@ -17,7 +18,7 @@ const ROWS_AT_ONCE: usize = 1_000;
 #[derive(Clone, Debug, Default)]
 pub struct NewNotice {
     /// The kind, as named in the settings.
-    pub name: String,
+    pub name: Arc<str>,
     /// What its events have in common, as people read it: `AS64500`, `FI`, a party.
     pub key: String,
     /// The party it is for, if one is known.
@@ -25,11 +26,11 @@ pub struct NewNotice {
     /// Addresses it goes to, separated by commas; empty where the transport has its own target.
     pub recipient: String,
     /// The transport, as named in the settings.
-    pub via: String,
+    pub via: Arc<str>,
     /// The format.
-    pub format: String,
+    pub format: Arc<str>,
     /// The language.
-    pub language: String,
+    pub language: Arc<str>,
     /// queued or no-contact.
     pub state: &'static str,
     /// Why it cannot be sent, if it cannot.

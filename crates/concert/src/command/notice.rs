@@ -115,10 +115,10 @@ fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
 fn waiting_row(notice: &NewNotice, due: &Value) -> [Value; 10] {
     [
         Value::Null,
-        json!(notice.name),
+        json!(*notice.name),
         json!(notice.key),
         json!(notice.recipient),
-        json!(notice.via),
+        json!(*notice.via),
         json!("waiting"),
         json!(notice.members.len()),
         Value::Null,

@@ -102,13 +102,13 @@ fn wished(
 ) -> NewNotice {
     let mut wished = NewNotice { recipient: contact.mail.clone(), ..notice.clone() };
     if !contact.via.is_empty() && kind_of(&contact.via).is_some() {
-        wished.via.clone_from(&contact.via);
+        wished.via = contact.via.as_str().into();
     }
     if !contact.language.is_empty() {
-        wished.language.clone_from(&contact.language);
+        wished.language = contact.language.as_str().into();
     }
     if render::format(&contact.format).is_some() {
-        wished.format.clone_from(&contact.format);
+        wished.format = contact.format.as_str().into();
     }
     wished.due = due(contact, zone, notice.due);
     wished
@@ -146,8 +146,7 @@ mod tests {
         };
         let mut out = Vec::new();
         for_party(&party, &kinds, &TimeZone::UTC, notice, &mut out);
-        let got: Vec<_> =
-            out.iter().map(|n| (n.recipient.as_str(), n.via.as_str(), n.format.as_str(), n.state)).collect();
+        let got: Vec<_> = out.iter().map(|n| (n.recipient.as_str(), &*n.via, &*n.format, n.state)).collect();
         assert_eq!(got, want);
     }
 

@@ -437,8 +437,12 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
     }
     let constituents = site.constituents();
     let parties = constituents.parties().iter().map(|party| (party.name.as_str(), party)).collect();
+    drop(gathered.numbers);
+    let pattern = pattern(notice, now);
+    telling.notices.reserve_exact(gathered.groups.len());
     for group in gathered.groups.into_iter().filter(|group| !group.members.is_empty()) {
-        let made = new_notice(notice, group, now);
+        let key = String::from_utf8_lossy(&group.key).into_owned();
+        let made = NewNotice { key, party: group.party, members: group.members, ..pattern.clone() };
         match &notice.to {
             Recipient::Responsible => responsible::address(site, &parties, made, &mut telling.notices),
             Recipient::Target | Recipient::Addresses(_) => telling.notices.push(made),
@@ -447,23 +451,20 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
     Ok(())
 }
 
-fn new_notice(notice: &Notice, group: Group, now: Time) -> NewNotice {
-    let mut made = NewNotice {
-        name: notice.name.clone(),
-        key: String::from_utf8_lossy(&group.key).into_owned(),
-        party: group.party,
-        recipient: String::new(),
-        via: notice.via.clone(),
-        format: notice.format.name.to_owned(),
-        language: notice.language.clone(),
-        state: "queued",
-        reason: String::new(),
-        members: group.members,
-        due: now,
+/// What all notices of a kind have in common. Tens of thousands may be made at once.
+fn pattern(notice: &Notice, now: Time) -> NewNotice {
+    let recipient = match &notice.to {
+        Recipient::Target | Recipient::Responsible => String::new(),
+        Recipient::Addresses(addresses) => addresses.join(","),
     };
-    match &notice.to {
-        Recipient::Target | Recipient::Responsible => {}
-        Recipient::Addresses(addresses) => made.recipient = addresses.join(","),
+    NewNotice {
+        name: notice.name.as_str().into(),
+        recipient,
+        via: notice.via.as_str().into(),
+        format: notice.format.name.into(),
+        language: notice.language.as_str().into(),
+        state: "queued",
+        due: now,
+        ..NewNotice::default()
     }
-    made
 }

@@ -188,13 +188,13 @@ async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<(Notice, Members)>
 fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
     let notice = Notice {
         id: NOT_YET.to_owned(),
-        name: new.name,
+        name: new.name.as_ref().to_owned(),
         key: new.key,
         party: new.party,
         to: new.recipient,
-        via: new.via,
-        format: new.format,
-        language: new.language,
+        via: new.via.as_ref().to_owned(),
+        format: new.format.as_ref().to_owned(),
+        language: new.language.as_ref().to_owned(),
         state: if new.state == "queued" { "waiting".to_owned() } else { new.state.to_owned() },
         events: new.members.len(),
         message_id: format!("{NOT_YET}@{}", site.domain()),
