@@ -4,6 +4,7 @@ mod feeds;
 mod notices;
 mod parties;
 mod reports;
+mod telling;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,12 +14,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use feeds::{FeedCounts, FeedHealth, Hour};
-pub use notices::{NewNotice, Notice, NoticeFilter, Way};
+pub use notices::{Notice, NoticeFilter, Way};
 pub use reports::{Counts, ReportRow, Waiting};
+pub use telling::NewNotice;
 
 pub(crate) use feeds::count_hour;
-pub(crate) use notices::{insert_notices, mark_told, move_cursor, tell_early};
 pub(crate) use reports::{insert_report, settle_report};
+pub(crate) use telling::{insert_notices, mark_told, move_cursor, tell_early};
 
 /// Each entry brings the file from the version of its index to the next. Never edited once released.
 const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001.sql"), include_str!("../../migrations/0002.sql")];

@@ -1,0 +1,200 @@
+//! Making notices: what is told to whom, how far each kind has looked, and what was told when.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use concert_model::{Problem, ProblemKey, Time};
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use super::{Change, Records, trouble};
+use crate::Members;
+
+/// Rows inserted by one statement; fifteen values each stays below SQLite's 32,766.
+const ROWS_AT_ONCE: usize = 1_000;
+
+/// A notice about to be made.
+#[derive(Clone, Debug, Default)]
+pub struct NewNotice {
+    /// The kind, as named in the settings.
+    pub name: Arc<str>,
+    /// What its events have in common, as people read it: `AS64500`, `FI`, a party.
+    pub key: String,
+    /// The party it is for, if one is known.
+    pub party: String,
+    /// Addresses it goes to, separated by commas; empty where the transport has its own target.
+    pub recipient: String,
+    /// The transport, as named in the settings.
+    pub via: Arc<str>,
+    /// The format.
+    pub format: Arc<str>,
+    /// The language.
+    pub language: Arc<str>,
+    /// queued or no-contact.
+    pub state: &'static str,
+    /// Why it cannot be sent, if it cannot.
+    pub reason: String,
+    /// Its events.
+    pub members: Members,
+    /// When it is to be sent.
+    pub due: Time,
+}
+
+impl Records {
+    /// How far a kind of notice has looked (its batch) and when it is due next.
+    pub async fn notice_cursor(&self, name: &str) -> Result<Option<(u64, Time)>, Problem> {
+        let row = sqlx::query("SELECT batch, due FROM notice_cursor WHERE name = ?1")
+            .bind(name)
+            .fetch_optional(self.pool())
+            .await
+            .map_err(trouble)?;
+        Ok(row.map(|row| {
+            (row.try_get::<i64, _>("batch").unwrap_or(0).cast_unsigned(), Time(row.try_get("due").unwrap_or(0)))
+        }))
+    }
+
+    /// Groups of a kind that were told earlier than the rest, and up to which batch.
+    pub async fn notice_early(&self, name: &str) -> Result<HashMap<String, u64>, Problem> {
+        let rows = sqlx::query("SELECT key, batch FROM notice_early WHERE name = ?1")
+            .bind(name)
+            .fetch_all(self.pool())
+            .await
+            .map_err(trouble)?;
+        Ok(rows
+            .iter()
+            .map(|row| {
+                (row.try_get("key").unwrap_or_default(), row.try_get::<i64, _>("batch").unwrap_or(0).cast_unsigned())
+            })
+            .collect())
+    }
+
+    /// When a problem was last told by a kind of notice, and when it was last seen.
+    pub async fn told(&self, name: &str, problem: ProblemKey) -> Result<Option<(Time, Time)>, Problem> {
+        let row = sqlx::query("SELECT told, seen FROM told WHERE name = ?1 AND problem = ?2")
+            .bind(name)
+            .bind(problem.0.as_slice())
+            .fetch_optional(self.pool())
+            .await
+            .map_err(trouble)?;
+        Ok(row.map(|row| (Time(row.try_get("told").unwrap_or(0)), Time(row.try_get("seen").unwrap_or(0)))))
+    }
+}
+
+/// What notices made together mostly have in common.
+fn common(notice: &NewNotice) -> (&str, &str, &str, &str, &str, &str, Time) {
+    let NewNotice { name, via, format, language, state, reason, due, .. } = notice;
+    (name, via, format, language, state, reason, *due)
+}
+
+/// Adds notices to a change and gives each its number: day and a count within the day.
+pub(crate) async fn insert_notices(
+    change: &mut Change<'_>,
+    now: Time,
+    domain: &str,
+    notices: &[NewNotice],
+) -> Result<(), Problem> {
+    if notices.is_empty() {
+        return Ok(());
+    }
+    let day = now.date_text().replace('-', "");
+    let last: Option<String> =
+        sqlx::query_scalar("SELECT value FROM memory WHERE owner = 'notice number' AND name = ?1")
+            .bind(&day)
+            .fetch_optional(&mut **change)
+            .await
+            .map_err(trouble)?;
+    let mut number: i64 = last.and_then(|last| last.parse().ok()).unwrap_or(0);
+    // Most notices differ in few columns, so the others are given once for many.
+    let mut ordered: Vec<&NewNotice> = notices.iter().collect();
+    ordered.sort_by(|a, b| common(a).cmp(&common(b)));
+    for some in ordered.chunk_by(|a, b| common(a) == common(b)).flat_map(|alike| alike.chunks(ROWS_AT_ONCE)) {
+        let Some((name, via, format, language, state, reason, due)) = some.first().map(|first| common(first)) else {
+            continue;
+        };
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "WITH alike (name, via, format, language, state, reason, due, made, day, domain) AS (VALUES (",
+        );
+        let mut values = query.separated(", ");
+        values.push_bind(name).push_bind(via).push_bind(format).push_bind(language).push_bind(state);
+        values.push_bind(reason).push_bind(due.0).push_bind(now.0).push_bind(&day).push_bind(domain);
+        query.push(")), each (number, key, party, recipient, events, members) AS (");
+        query.push_values(some, |mut row, notice| {
+            number += 1;
+            row.push_bind(number)
+                .push_bind(&notice.key)
+                .push_bind(&notice.party)
+                .push_bind(&notice.recipient)
+                .push_bind(notice.members.len().cast_signed())
+                .push_bind(notice.members.to_bytes());
+        });
+        query.push(
+            ") INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, message_id, made, due, reason)
+             SELECT printf('%s-%06d', day, number), name, key, party, recipient, via, format, language, state, events, members,
+             printf('%s-%06d@%s', day, number, domain), made, due, reason FROM each CROSS JOIN alike",
+        );
+        query.build().persistent(some.len() == ROWS_AT_ONCE).execute(&mut **change).await.map_err(trouble)?;
+    }
+    sqlx::query(
+        "INSERT INTO memory (owner, name, value) VALUES ('notice number', ?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+    )
+    .bind(&day)
+    .bind(number.to_string())
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)
+    .map(|_| ())
+}
+
+/// Moves the cursor of a kind of notice in a change.
+pub(crate) async fn move_cursor(change: &mut Change<'_>, name: &str, batch: u64, due: Time) -> Result<(), Problem> {
+    sqlx::query(
+        "INSERT INTO notice_cursor (name, batch, due) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET batch = excluded.batch, due = excluded.due",
+    )
+    .bind(name)
+    .bind(batch.cast_signed())
+    .bind(due.0)
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)?;
+    sqlx::query("DELETE FROM notice_early WHERE name = ?1 AND batch <= ?2")
+        .bind(name)
+        .bind(batch.cast_signed())
+        .execute(&mut **change)
+        .await
+        .map_err(trouble)
+        .map(|_| ())
+}
+
+/// Says in a change that one group was told up to a batch, ahead of the rest.
+pub(crate) async fn tell_early(change: &mut Change<'_>, name: &str, key: &str, batch: u64) -> Result<(), Problem> {
+    sqlx::query("INSERT INTO notice_early (name, key, batch) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET batch = excluded.batch")
+        .bind(name)
+        .bind(key)
+        .bind(batch.cast_signed())
+        .execute(&mut **change)
+        .await
+        .map_err(trouble)
+        .map(|_| ())
+}
+
+/// Remembers in a change when problems were told and seen.
+pub(crate) async fn mark_told(
+    change: &mut Change<'_>,
+    name: &str,
+    marks: &[(ProblemKey, Time, Time)],
+) -> Result<(), Problem> {
+    for (problem, told, seen) in marks {
+        sqlx::query(
+            "INSERT INTO told (name, problem, told, seen) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET told = max(told, excluded.told), seen = max(seen, excluded.seen)",
+        )
+        .bind(name)
+        .bind(problem.0.as_slice())
+        .bind(told.0)
+        .bind(seen.0)
+        .execute(&mut **change)
+        .await
+        .map_err(trouble)?;
+    }
+    Ok(())
+}
