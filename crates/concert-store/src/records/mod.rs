@@ -23,7 +23,11 @@ pub(crate) use reports::{insert_report, settle_report};
 pub(crate) use telling::{insert_notices, mark_told, move_cursor, tell_early};
 
 /// Each entry brings the file from the version of its index to the next. Never edited once released.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001.sql"), include_str!("../../migrations/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001.sql"),
+    include_str!("../../migrations/0002.sql"),
+    include_str!("../../migrations/0003.sql"),
+];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -9,7 +9,7 @@ use super::{Records, trouble};
 use crate::Members;
 
 /// A notice as it is listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Notice {
     /// Its number, which is also the ticket.
     pub id: String,
@@ -39,6 +39,10 @@ pub struct Notice {
     pub due: Time,
     /// Attempts so far.
     pub attempts: u32,
+    /// Since when it is being sent: when it was first due, or was put back into the queue.
+    pub since: Time,
+    /// Attempts since then.
+    pub tries: u32,
     /// What the last attempt said.
     pub reason: String,
     /// When it was delivered.
@@ -85,12 +89,14 @@ fn notice(row: &SqliteRow) -> Notice {
         made: Time(number("made")),
         due: Time(number("due")),
         attempts: u32::try_from(number("attempts")).unwrap_or(0),
+        since: Time(number("since")),
+        tries: u32::try_from(number("tries")).unwrap_or(0),
         reason: text("reason"),
         delivered_at: row.try_get::<Option<i64>, _>("delivered").ok().flatten().map(Time),
     }
 }
 
-const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, message_id, made, due, attempts, reason, delivered";
+const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, message_id, made, due, attempts, since, tries, reason, delivered";
 
 impl Records {
     /// Notices, newest first.
@@ -205,9 +211,11 @@ impl Records {
         for (id, state, time, reason) in ended {
             let sql = match *state {
                 "delivered" => {
-                    "UPDATE notice SET state = ?2, delivered = ?3, reason = ?4, attempts = attempts + 1 WHERE id = ?1"
+                    "UPDATE notice SET state = ?2, delivered = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE id = ?1"
                 }
-                _ => "UPDATE notice SET state = ?2, due = ?3, reason = ?4, attempts = attempts + 1 WHERE id = ?1",
+                _ => {
+                    "UPDATE notice SET state = ?2, due = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE id = ?1"
+                }
             };
             sqlx::query(sql)
                 .bind(id)
@@ -221,11 +229,14 @@ impl Records {
         self.commit(change).await
     }
 
-    /// Puts a failed or contactless notice back into the queue; with a new address if one is given.
-    /// `false` when there is no such notice or it needs none of it.
+    /// Puts a failed or contactless notice back into the queue, as if it had just been made; with a new
+    /// address if one is given. One that is queued already is only due at once. `false` when there is no
+    /// such notice or it needs none of it.
     pub async fn requeue_notice(&self, id: &str, recipient: Option<&str>, now: Time) -> Result<bool, Problem> {
         let result = sqlx::query(
-            "UPDATE notice SET state = 'queued', due = ?2, recipient = coalesce(?3, recipient) WHERE id = ?1
+            "UPDATE notice SET due = ?2, recipient = coalesce(?3, recipient),
+             since = CASE state WHEN 'queued' THEN since ELSE ?2 END, tries = CASE state WHEN 'queued' THEN tries ELSE 0 END,
+             state = 'queued' WHERE id = ?1
              AND state IN ('failed', 'no-contact', 'queued') AND (?3 IS NOT NULL OR state <> 'no-contact' OR recipient <> '')",
         )
         .bind(id)
@@ -249,4 +260,32 @@ impl Records {
 fn with_members(row: &SqliteRow) -> (Notice, Members) {
     let members = row.try_get::<Vec<u8>, _>("members").ok().and_then(|bytes| Members::from_bytes(&bytes));
     (notice(row), members.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::writer::Writer;
+    use crate::writer::tests::{DAY, site, write};
+
+    #[tokio::test]
+    async fn a_notice_that_is_tried_again_begins_anew() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        write(&mut writer, "one", 0, 3).await;
+        let records = &store.records;
+        let made = records.notices(&NoticeFilter::default()).await.unwrap().remove(0);
+        assert_eq!((made.since, made.tries), (made.due, 0));
+        let later = made.due.plus_seconds(60);
+        records.settle_notices(&[(made.id.clone(), "queued", later, "busy".into())]).await.unwrap();
+        assert!(records.requeue_notice(&made.id, None, later).await.unwrap());
+        let queued = records.notice(&made.id).await.unwrap().unwrap().0;
+        assert_eq!((queued.since, queued.tries, queued.attempts), (made.since, 1, 1), "it is in the queue still");
+        records.settle_notices(&[(made.id.clone(), "failed", later, "no".into())]).await.unwrap();
+        let again = later.plus_seconds(10 * 86_400);
+        assert!(records.requeue_notice(&made.id, None, again).await.unwrap());
+        let queued = records.notice(&made.id).await.unwrap().unwrap().0;
+        assert_eq!((queued.since, queued.tries, queued.attempts), (again, 0, 2));
+        assert_eq!((queued.state.as_str(), queued.due), ("queued", again));
+    }
 }

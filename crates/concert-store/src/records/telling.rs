@@ -127,9 +127,9 @@ pub(crate) async fn insert_notices(
                 .push_bind(notice.members.to_bytes());
         });
         query.push(
-            ") INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, message_id, made, due, reason)
+            ") INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, message_id, made, due, since, reason)
              SELECT printf('%s-%06d', day, number), name, key, party, recipient, via, format, language, state, events, members,
-             printf('%s-%06d@%s', day, number, domain), made, due, reason FROM each CROSS JOIN alike",
+             printf('%s-%06d@%s', day, number, domain), made, due, due, reason FROM each CROSS JOIN alike",
         );
         query.build().persistent(some.len() == ROWS_AT_ONCE).execute(&mut **change).await.map_err(trouble)?;
     }

@@ -10,7 +10,7 @@ use concert_model::{Message, Problem, Time};
 use concert_store::records::{Notice, Way};
 
 use super::lane::Lane;
-use crate::wire::{self, Site};
+use crate::wire::Site;
 
 /// Waits between attempts, in seconds; the last one repeats.
 const WAITS_SECONDS: [i64; 7] = [60, 300, 900, 3600, 7200, 14_400, 28_800];
@@ -86,8 +86,7 @@ pub(super) async fn attempt(site: &Site, notice: &Notice, message: &Message, byt
 }
 
 /// The retry policy.
-pub(super) fn judge(notice: &Notice, outcome: Outcome) -> Ended {
-    let now = wire::now();
+pub(super) fn judge(notice: &Notice, outcome: Outcome, now: Time) -> Ended {
     let (reason, wait) = match outcome {
         Outcome::Done(answer) => return (notice.id.clone(), "delivered", now, answer),
         Outcome::Never(reason) => {
@@ -97,12 +96,51 @@ pub(super) fn judge(notice: &Notice, outcome: Outcome) -> Ended {
         Outcome::Later(reason, wait) => (reason, wait),
         Outcome::Unsure(reason) => (format!("unclear whether it arrived: {reason}"), None),
     };
-    if now.seconds() - notice.made.seconds() > GIVE_UP_AFTER_SECONDS {
-        return (notice.id.clone(), "failed", now, format!("given up after five days: {reason}"));
+    if now.seconds() - notice.since.seconds() > GIVE_UP_AFTER_SECONDS {
+        let reason = format!("given up after five days: {reason}");
+        tracing::error!(notice = notice.id, via = notice.via, "not delivered: {reason}");
+        return (notice.id.clone(), "failed", now, reason);
     }
-    let step = usize::try_from(notice.attempts).unwrap_or(usize::MAX).min(WAITS_SECONDS.len() - 1);
+    let step = usize::try_from(notice.tries).unwrap_or(usize::MAX).min(WAITS_SECONDS.len() - 1);
     let planned = WAITS_SECONDS.get(step).copied().unwrap_or(3600);
     let wait = wait.and_then(|wait| i64::try_from(wait).ok()).map_or(planned, |asked| asked.clamp(1, 86_400));
     tracing::warn!(notice = notice.id, via = notice.via, wait_seconds = wait, "tried again later: {reason}");
     (notice.id.clone(), "queued", now.plus_seconds(wait), reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400;
+
+    /// A notice that was made ten days ago, being sent for so long, tried so often.
+    fn check(sent_for_seconds: i64, tries: u32, outcome: Outcome, want: (&str, i64)) {
+        let now = Time::parse("2026-11-22T04:50:30Z", None).unwrap();
+        let notice = Notice {
+            made: now.plus_seconds(-10 * DAY),
+            since: now.plus_seconds(-sent_for_seconds),
+            attempts: 30,
+            tries,
+            ..Notice::default()
+        };
+        let (_, state, due, reason) = judge(&notice, outcome, now);
+        assert_eq!((state, due.seconds() - now.seconds()), want, "{reason}");
+    }
+
+    #[test]
+    fn waits_grow_and_end_five_days_after_the_sending_began() {
+        let later = || Outcome::Later("busy".into(), None);
+        check(0, 0, later(), ("queued", 60));
+        check(60, 1, later(), ("queued", 300));
+        check(4 * DAY, 20, later(), ("queued", 28_800));
+        check(5 * DAY, 20, later(), ("queued", 28_800));
+        check(5 * DAY + 1, 21, later(), ("failed", 0));
+        check(5 * DAY + 1, 21, Outcome::Unsure("cut".into()), ("failed", 0));
+        check(5 * DAY + 1, 21, Outcome::Done("taken".into()), ("delivered", 0));
+        check(0, 0, Outcome::Later("busy".into(), Some(7)), ("queued", 7));
+        check(0, 0, Outcome::Later("busy".into(), Some(u64::MAX)), ("queued", 60));
+        check(0, 0, Outcome::Later("busy".into(), Some(DAY as u64 * 9)), ("queued", DAY));
+        check(0, 0, Outcome::Never("no such user".into()), ("failed", 0));
+    }
 }

@@ -223,5 +223,5 @@ async fn in_turn(
 ) -> Option<Ended> {
     let _turn = turns.acquire().await.ok()?;
     let outcome = attempt(&site, &notice, &message, &bytes).await;
-    Some(judge(&notice, outcome))
+    Some(judge(&notice, outcome, wire::now()))
 }

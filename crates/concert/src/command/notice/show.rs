@@ -201,6 +201,8 @@ fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
         made: wire::now(),
         due,
         attempts: 0,
+        since: due,
+        tries: 0,
         reason: String::new(),
         delivered_at: None,
     };
