@@ -100,6 +100,8 @@ pub struct Overview {
     pub notices: Vec<NoticeRow>,
     /// Notices by state.
     pub notice_counts: NoticeCounts,
+    /// Notices that a person must look at, newest first; twenty are enough.
+    pub stuck: Vec<Stuck>,
     /// When live lines may have been lost, newest first; ten are enough.
     pub gaps: Vec<GapRow>,
 }
@@ -202,6 +204,15 @@ pub struct NoticeRow {
     pub delivered_at: Option<Time>,
     /// What the peer said last, or why there is nobody to tell.
     pub reason: String,
+}
+
+/// Notices that are stuck for the same reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stuck {
+    /// The newest of them.
+    pub newest: NoticeRow,
+    /// How many they are.
+    pub count: u64,
 }
 
 /// A notice with the bytes that are or were sent.

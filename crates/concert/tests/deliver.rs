@@ -50,6 +50,13 @@ fn site(folder: &Path, web: &Web) {
     fs::write(folder.join("concert.toml"), SETTINGS.replace("WEB", &web.url("/"))).unwrap();
 }
 
+/// Runs a command that must end well, and gives what it prints.
+fn done(site: &Path, args: &[&str]) -> String {
+    let out = concert(site, args).output().unwrap();
+    assert!(out.status.success(), "{args:?}: {out:?}");
+    String::from_utf8(out.stdout).unwrap()
+}
+
 fn put(site: &Path, name: &str, addresses: &[&str]) {
     let rows: String = addresses.iter().map(|address| format!("{{\"source.ip\":\"{address}\"}}\n")).collect();
     fs::write(site.join("in/.part"), rows).unwrap();
@@ -58,14 +65,16 @@ fn put(site: &Path, name: &str, addresses: &[&str]) {
 
 /// Keys of the notices of a kind in a state.
 fn keys(site: &Path, name: &str, state: &str) -> Vec<String> {
-    let args = ["notice", "list", "--limit", "0", "--format", "ndjson", "--name", name, "--state", state];
-    let out = concert(site, &args).output().unwrap();
-    assert!(out.status.success(), "{out:?}");
-    let rows: Vec<Value> =
-        out.stdout.split(|byte| *byte == b'\n').filter_map(|row| serde_json::from_slice(row).ok()).collect();
+    let rows = rows(site, &["--name", name, "--state", state]);
     let mut keys: Vec<String> = rows.iter().filter_map(|row| row["key"].as_str().map(str::to_owned)).collect();
     keys.sort();
     keys
+}
+
+/// Notices as they are listed.
+fn rows(site: &Path, more: &[&str]) -> Vec<Value> {
+    let listed = done(site, &[&["notice", "list", "--limit", "0", "--format", "ndjson"], more].concat());
+    listed.lines().map(|row| serde_json::from_str(row).unwrap()).collect()
 }
 
 /// Looks until it is so.
@@ -137,4 +146,34 @@ async fn a_receiver_that_does_not_answer_keeps_nobody_waiting_and_hides_no_succe
         requests.iter().filter(|request| String::from_utf8_lossy(&request.body).contains(slow)).collect();
     let keys: BTreeSet<_> = known.iter().map(|request| request.header("idempotency-key")).collect();
     assert_eq!((known.len(), keys.len()), (2, 1), "the same notice again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_does_not_let_us_in_is_shown_and_tried_again_when_told() {
+    let closed = Arc::new(AtomicBool::new(true));
+    let is_closed = Arc::clone(&closed);
+    let web = Web::start(None, move |_| Answer::new(if is_closed.load(Ordering::SeqCst) { 401 } else { 200 }, ""));
+    let web = web.await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let site_dir = folder.path();
+    site(site_dir, &web);
+    put(site_dir, "a", &["192.0.2.1", "192.0.2.2"]);
+    until(
+        || {
+            done(site_dir, &["run", "--once", "--quiet"]);
+            keys(site_dir, "posted", "failed").len() == 2
+        },
+        "both fail",
+    );
+    let want = "401 Unauthorized: the receiver does not let us in; look at `token` and `headers` of [via.post], \
+                then `concert notice retry --all-failed --via post`";
+    assert!(rows(site_dir, &["--state", "failed"]).iter().all(|row| row["reason"] == want));
+    assert_eq!(keys(site_dir, "written", "delivered").len(), 2, "the other way is not touched");
+    closed.store(false, Ordering::SeqCst);
+    done(site_dir, &["notice", "retry", "--all-failed", "--via", "files"]);
+    assert_eq!(keys(site_dir, "posted", "failed").len(), 2, "they go by another way");
+    done(site_dir, &["notice", "retry", "--all-failed", "--via", "post"]);
+    done(site_dir, &["run", "--once", "--quiet"]);
+    assert_eq!(keys(site_dir, "posted", "delivered").len(), 2);
+    assert_eq!(web.requests().len(), 4);
 }

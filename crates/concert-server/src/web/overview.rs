@@ -13,7 +13,7 @@ use super::chart::{self, Chart};
 use super::show::{self, Moment};
 use crate::App;
 use crate::problem::Problem;
-use crate::site::{Feed, FeedState, GapRow, Hour, NoticeRow, Overview, RejectRow};
+use crate::site::{Feed, FeedState, GapRow, Hour, NoticeRow, Overview, RejectRow, Stuck};
 
 /// Rows of each list that the page shows.
 const ROWS_MAX: usize = 20;
@@ -227,19 +227,43 @@ fn troubles(overview: &Overview) -> Vec<Trouble> {
         let why = show::lines(&why);
         troubles.push(Trouble { class, word, what: format!("feed {}", feed.name), why, link: None });
     }
-    for notice in &overview.notices {
-        let (word, why) = match notice.state.as_str() {
-            "failed" => ("failed", "it was never taken".to_owned()),
-            "no-contact" => ("no contact", format!("nobody is known to answer for {}", notice.key)),
-            _ => continue,
-        };
-        let why = show::lines(if notice.reason.is_empty() { &why } else { &notice.reason });
-        let what = format!("notice {}", notice.id);
-        troubles.push(Trouble { class: "bad", word, what, why, link: Some(notice_link(&notice.id)) });
-    }
+    troubles.extend(overview.stuck.iter().map(stuck));
     // What is broken comes before what may be.
     troubles.sort_by_key(|trouble| trouble.class != "bad");
     troubles
+}
+
+/// Notices that are stuck, with what to do about it.
+fn stuck(stuck: &Stuck) -> Trouble {
+    let notice = &stuck.newest;
+    let has_failed = notice.state == "failed";
+    let word = if has_failed { "failed" } else { "no contact" };
+    let mut why = match (notice.reason.as_str(), has_failed) {
+        ("", true) => "it was never taken".to_owned(),
+        ("", false) => format!("nobody is known to answer for {}", notice.key),
+        (reason, _) => reason.to_owned(),
+    };
+    // Some reasons end with what to do.
+    if !why.contains("concert notice retry") {
+        why.push_str(&match (has_failed, stuck.count) {
+            (true, 0 | 1) => format!("; when that is mended, `concert notice retry {}` sends it again", notice.id),
+            (true, _) => {
+                format!(
+                    "; when that is mended, `concert notice retry --all-failed --via {}` sends them again",
+                    notice.via
+                )
+            }
+            (false, _) => {
+                let id = &notice.id;
+                format!("; mend the contacts, or give an address: `concert notice retry {id} --to ADDRESS`")
+            }
+        });
+    }
+    let what = match stuck.count {
+        0 | 1 => format!("notice {}", notice.id),
+        count => format!("{} notices by {}, the last {}", show::number(count), notice.via, notice.id),
+    };
+    Trouble { class: "bad", word, what, why: show::lines(&why), link: Some(notice_link(&notice.id)) }
 }
 
 /// Numbers of notices are ours, but a link is written so that none of its characters can end it.
@@ -338,6 +362,36 @@ mod tests {
         assert_eq!(share(0, 10), "nothing was refused");
         assert_eq!(share(1, 1_000_000), "less than 0.1 % of all");
         assert_eq!(share(123, 877), "12.3 % of all");
+    }
+
+    #[test]
+    fn what_is_stuck_says_what_to_do() {
+        let check = |state: &str, reason: &str, count: u64, what: &str, why: &str| {
+            let newest = NoticeRow {
+                id: "N-7".into(),
+                via: "api".into(),
+                key: "AS64500".into(),
+                state: state.into(),
+                reason: reason.into(),
+                ..NoticeRow::default()
+            };
+            let trouble = stuck(&Stuck { newest, count });
+            assert_eq!((trouble.what.as_str(), trouble.why.as_str()), (what, why));
+        };
+        let again = "when that is mended, `concert notice retry N-7` sends it again";
+        check("failed", "550 no", 1, "notice N-7", &format!("550 no; {again}"));
+        check("failed", "", 1, "notice N-7", &format!("it was never taken; {again}"));
+        let all = "550 no; when that is mended, `concert notice retry --all-failed --via api` sends them again";
+        check("failed", "550 no", 1_312, "1,312 notices by api, the last N-7", all);
+        check(
+            "failed",
+            "401: `concert notice retry`",
+            2,
+            "2 notices by api, the last N-7",
+            "401: `concert notice retry`",
+        );
+        let address = "mend the contacts, or give an address: `concert notice retry N-7 --to ADDRESS`";
+        check("no-contact", "", 1, "notice N-7", &format!("nobody is known to answer for AS64500; {address}"));
     }
 
     #[test]

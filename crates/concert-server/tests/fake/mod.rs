@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use concert_model::Time;
 use concert_server::site::{
     Feed, FeedState, GapRow, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed,
-    Refusal, RejectRow, Slice,
+    Refusal, RejectRow, Slice, Stuck,
 };
 use concert_server::{Options, Site, same_secret};
 use jiff::tz::TimeZone;
@@ -136,6 +136,9 @@ impl Site for Fake {
             reason: "ping timeout".into(),
         };
         let counts = NoticeCounts { waiting: 41, queued: 3, delivered: 18_233, failed: 1, no_contact: 1 };
+        let is_stuck = |row: &NoticeRow| matches!(row.state.as_str(), "failed" | "no-contact");
+        let stuck = self.notice_rows().into_iter().filter(is_stuck);
+        let stuck = stuck.map(|newest| Stuck { count: if newest.state == "failed" { 312 } else { 1 }, newest });
         Ok(Overview {
             site: "CERT Example".into(),
             zone: TimeZone::get("Europe/Helsinki").unwrap(),
@@ -145,6 +148,7 @@ impl Site for Fake {
             rejects: if self.full { rejects } else { Vec::new() },
             notices: self.notice_rows(),
             notice_counts: if self.full { counts } else { NoticeCounts::default() },
+            stuck: stuck.collect(),
             gaps: if self.full { vec![gap] } else { Vec::new() },
         })
     }

@@ -8,6 +8,9 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use super::{Records, trouble};
 use crate::Members;
 
+/// Notices that are stuck of which it is looked why.
+const STUCK_MAX: u32 = 10_000;
+
 /// A notice as it is listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Notice {
@@ -67,6 +70,8 @@ pub struct NoticeFilter {
     pub state: Option<String>,
     /// Only of this kind.
     pub name: Option<String>,
+    /// Only by this way out.
+    pub via: Option<String>,
     /// At most so many; 0 for all.
     pub limit: u64,
 }
@@ -109,6 +114,9 @@ impl Records {
         if let Some(name) = &filter.name {
             query.push(" AND name = ").push_bind(name.clone());
         }
+        if let Some(via) = &filter.via {
+            query.push(" AND via = ").push_bind(via.clone());
+        }
         query.push(" ORDER BY seq DESC");
         if filter.limit > 0 {
             query.push(" LIMIT ").push_bind(i64::try_from(filter.limit).unwrap_or(i64::MAX));
@@ -141,6 +149,20 @@ impl Records {
                 (row.try_get("state").unwrap_or_default(), row.try_get::<i64, _>("count").unwrap_or(0).cast_unsigned())
             })
             .collect())
+    }
+
+    /// Notices that a person must look at, those together that are stuck for the same reason: the
+    /// newest of them and how many they are. Newest first; of many, the newest alone are looked at.
+    pub async fn stuck(&self, limit: u32) -> Result<Vec<(Notice, u64)>, Problem> {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
+        // SQLite takes the other columns from the row with the greatest `seq`.
+        query.push(LISTED).push(
+            ", max(seq) AS newest, count(*) AS count FROM (SELECT * FROM notice WHERE state IN ('failed', 'no-contact') ORDER BY seq DESC LIMIT ",
+        );
+        query.push_bind(STUCK_MAX).push(") GROUP BY state, via, reason ORDER BY newest DESC LIMIT ").push_bind(limit);
+        let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
+        let count = |row: &SqliteRow| row.try_get::<i64, _>("count").unwrap_or(0).cast_unsigned();
+        Ok(rows.iter().map(|row| (notice(row), count(row))).collect())
     }
 
     /// A notice and its events.
@@ -267,6 +289,25 @@ mod tests {
     use super::*;
     use crate::writer::Writer;
     use crate::writer::tests::{DAY, site, write};
+
+    #[tokio::test]
+    async fn notices_that_are_stuck_for_the_same_reason_are_told_together() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        for name in ["one", "two", "three", "four"] {
+            write(&mut writer, name, 0, 3).await;
+        }
+        let records = &store.records;
+        let mut ids: Vec<String> =
+            records.notices(&NoticeFilter::default()).await.unwrap().into_iter().map(|n| n.id).collect();
+        ids.reverse();
+        for (id, reason) in ids.iter().zip(["401", "550", "401"]) {
+            records.settle_notices(&[(id.clone(), "failed", Time(0), reason.into())]).await.unwrap();
+        }
+        let stuck = records.stuck(10).await.unwrap();
+        let told: Vec<(&str, &str, u64)> = stuck.iter().map(|(n, count)| (&*n.id, &*n.reason, *count)).collect();
+        assert_eq!(told, [(&*ids[2], "401", 2), (&*ids[1], "550", 1)]);
+    }
 
     #[tokio::test]
     async fn a_notice_that_is_tried_again_begins_anew() {

@@ -43,6 +43,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const NOTICE: HeaderName = HeaderName::from_static("x-concert-notice");
 
 struct HttpOut {
+    /// The NAME of [via.NAME], for what is told to people.
+    name: String,
     url: Url,
     headers: HeaderMap,
     web: Web,
@@ -67,7 +69,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
             }
         }
     }
-    Some(Box::new(HttpOut { url: url?, headers: headers?, web, client: Mutex::default() }))
+    Some(Box::new(HttpOut { name: setup.name.clone(), url: url?, headers: headers?, web, client: Mutex::default() }))
 }
 
 fn read_url(keys: &mut Keys<'_>) -> Option<Url> {
@@ -152,7 +154,7 @@ impl Deliverer for HttpOut {
             .header(NOTICE, notice)
             .body(bytes.to_vec());
         match request.send().await {
-            Ok(response) => weigh(response).await,
+            Ok(response) => weigh(response, &self.name).await,
             // Whoever refuses our certificate has not read what came behind it.
             Err(error) if error.is_connect() || refused::certificate(&error).is_some() => {
                 Outcome::Later(reason(error), None)
@@ -191,7 +193,7 @@ impl HttpOut {
     }
 }
 
-async fn weigh(response: Response) -> Outcome {
+async fn weigh(response: Response, name: &str) -> Outcome {
     let status = response.status();
     if status.is_success() {
         return Outcome::Done(status.to_string());
@@ -206,6 +208,11 @@ async fn weigh(response: Response) -> Outcome {
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => Outcome::Later(what, pause),
         // The proxy on the way did not let us through; the receiver has seen nothing.
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => Outcome::Later(what, None),
+        // Trying on would only look like an attack; whoever mends the settings says when to go on.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Outcome::Never(format!(
+            "{what}: the receiver does not let us in; look at `token` and `headers` of [via.{name}], then \
+             `concert notice retry --all-failed --via {name}`"
+        )),
         _ if status.is_server_error() => Outcome::Later(what, None),
         _ => Outcome::Never(what),
     }
@@ -314,7 +321,9 @@ mod tests {
         check(Answer::new(408, ""), "Later").await;
         check(Answer::new(400, "bad"), "Never(\"400 Bad Request: bad\")").await;
         check(Answer::new(400, "xxxxxxxx").end(End::Endless), "Never(\"400 Bad Request: xxxx").await;
-        check(Answer::new(401, ""), "Never").await;
+        check(Answer::new(401, ""), "Never(\"401 Unauthorized: the receiver does not let us in; look at `token`").await;
+        check(Answer::new(403, "no"), "Never(\"403 Forbidden: no: the receiver does not let us in").await;
+        check(Answer::new(407, ""), "Later").await;
         check(Answer::new(404, "y").end(End::Stall(1)), "Never(\"404 Not Found: y").await;
         check(Answer::new(302, "").header("Location", "/elsewhere"), "Never(\"302 Found (a redirect").await;
         check(Answer::new(200, "").end(End::Silent), "Unsure").await;

@@ -6,7 +6,7 @@
 mod send;
 mod show;
 
-use concert_store::records::{NewNotice, NoticeFilter};
+use concert_store::records::{NewNotice, Notice, NoticeFilter};
 use serde_json::{Value, json};
 
 use super::SiteArg;
@@ -53,7 +53,8 @@ struct ListArgs {
 }
 
 const STATES: [&str; 5] = ["waiting", "queued", "delivered", "failed", "no-contact"];
-const COLUMNS: [&str; 10] = ["id", "name", "key", "to", "via", "state", "events", "message_id", "due", "delivered_at"];
+const COLUMNS: [&str; 11] =
+    ["id", "name", "key", "to", "via", "state", "events", "message_id", "due", "delivered_at", "reason"];
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     match &args.command {
@@ -73,6 +74,7 @@ fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let filter = NoticeFilter {
         state: args.state.clone(),
         name: args.name.clone(),
+        via: None,
         // One more than is shown, to know that there are more.
         limit: if args.rows.limit == 0 { 0 } else { args.rows.limit as u64 + 1 },
     };
@@ -89,6 +91,7 @@ fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
             json!(notice.message_id),
             json!(notice.due.to_string()),
             json!(notice.delivered_at.map(|time| time.to_string())),
+            json!(reason(&notice)),
         ];
         more = table.row(&row)?;
         if !more {
@@ -111,8 +114,13 @@ fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Why it is not delivered. What a receiver said when it took a notice is shown by `notice show`.
+fn reason(notice: &Notice) -> Option<&str> {
+    (notice.state != "delivered" && !notice.reason.is_empty()).then_some(&notice.reason)
+}
+
 /// What is gathered for a notice has no number yet.
-fn waiting_row(notice: &NewNotice, due: &Value) -> [Value; 10] {
+fn waiting_row(notice: &NewNotice, due: &Value) -> [Value; 11] {
     [
         Value::Null,
         json!(*notice.name),
@@ -123,6 +131,7 @@ fn waiting_row(notice: &NewNotice, due: &Value) -> [Value; 10] {
         json!(notice.members.len()),
         Value::Null,
         due.clone(),
+        Value::Null,
         Value::Null,
     ]
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use concert_model::{Problem, Time};
-use concert_server::site::{Feed, FeedState, GapRow, Hour, NoticeCounts, Overview, RejectRow};
+use concert_server::site::{Feed, FeedState, GapRow, Hour, NoticeCounts, Overview, RejectRow, Stuck};
 use concert_store::records::NoticeFilter;
 
 use super::notice_row;
@@ -34,6 +34,7 @@ pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
     });
     let filter = NoticeFilter { limit: u64::from(ROWS), ..NoticeFilter::default() };
     let notices = records.notices(&filter).await?.into_iter().map(notice_row);
+    let stuck = records.stuck(ROWS).await?.into_iter();
     let gaps = records.gaps(GAPS).await?;
     Ok(Overview {
         site: site.settings.site.name.clone(),
@@ -44,6 +45,7 @@ pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
         rejects: rejects.collect(),
         notices: notices.collect(),
         notice_counts: notice_counts(site).await?,
+        stuck: stuck.map(|(notice, count)| Stuck { newest: notice_row(notice), count }).collect(),
         gaps: gaps.into_iter().map(|(feed, from, to, reason)| GapRow { feed, from, to, reason }).collect(),
     })
 }

@@ -32,6 +32,9 @@ pub(super) struct RetryArgs {
     /// Every notice that failed.
     #[arg(long, conflicts_with = "ids")]
     all_failed: bool,
+    /// With --all-failed: only those that go by this way out.
+    #[arg(long, value_name = "NAME", requires = "all_failed")]
+    via: Option<String>,
     /// Send to this address instead.
     #[arg(long, value_name = "ADDRESS")]
     to: Option<String>,
@@ -142,7 +145,8 @@ pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
             notices.push(need(&site, id).await?.0);
         }
         if args.all_failed {
-            let filter = NoticeFilter { state: Some("failed".into()), name: None, limit: 0 };
+            let filter =
+                NoticeFilter { state: Some("failed".into()), via: args.via.clone(), ..NoticeFilter::default() };
             notices = site.store.records.notices(&filter).await?;
         }
         let mut refused = false;

@@ -176,7 +176,8 @@ async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<(Notice, Members)>
             to_go.extend(waiting.into_iter().map(|new| not_yet(site, new, due)));
         }
     }
-    let filter = NoticeFilter { state: Some("queued".into()), name: name.map(str::to_owned), limit: 0 };
+    let filter =
+        NoticeFilter { state: Some("queued".into()), name: name.map(str::to_owned), ..NoticeFilter::default() };
     for notice in site.store.records.notices(&filter).await? {
         if let Some(found) = site.store.records.notice(&notice.id).await? {
             to_go.push(found);
