@@ -24,7 +24,7 @@ pub fn domain(text: &str) -> Result<Cow<'_, str>, &'static str> {
     if name.is_empty() || name.len() > DOMAIN_BYTES_MAX {
         return Err("not a domain name: empty or longer than 253 characters");
     }
-    let mut last_is_number = false;
+    let (mut last_is_number, mut last_has_letter) = (false, false);
     for label in name.split('.') {
         let good = !label.is_empty()
             && label.len() <= 63
@@ -33,26 +33,31 @@ pub fn domain(text: &str) -> Result<Cow<'_, str>, &'static str> {
             return Err("not a domain name");
         }
         last_is_number = label.bytes().all(|b| b.is_ascii_digit());
+        last_has_letter = label.bytes().any(|b| b.is_ascii_lowercase());
     }
     // A last label of digits only would be read as an IPv4 address (URL Standard, "ends in a number").
     if last_is_number {
         return Err("not a domain name but a number or address");
+    }
+    // `-` stands for nothing in many lists, and no name ends in signs alone.
+    if !last_has_letter {
+        return Err("not a domain name");
     }
     Ok(name)
 }
 
 /// Whether a text is a domain name in its one form already: nearly all are, and one pass tells.
 fn is_plain(text: &[u8]) -> bool {
-    let (mut label, mut is_number) = (0, true);
+    let (mut label, mut has_letter) = (0, false);
     for byte in text {
         match byte {
-            b'a'..=b'z' | b'-' | b'_' => (label, is_number) = (label + 1, false),
-            b'0'..=b'9' => label += 1,
-            b'.' if (1..=63).contains(&label) => (label, is_number) = (0, true),
+            b'a'..=b'z' => (label, has_letter) = (label + 1, true),
+            b'0'..=b'9' | b'-' | b'_' => label += 1,
+            b'.' if (1..=63).contains(&label) => (label, has_letter) = (0, false),
             _ => return false,
         }
     }
-    text.len() <= DOMAIN_BYTES_MAX && (1..=63).contains(&label) && !is_number
+    text.len() <= DOMAIN_BYTES_MAX && (1..=63).contains(&label) && has_letter
 }
 
 /// Where the host of an absolute URL is.
@@ -159,6 +164,16 @@ mod tests {
         check("192.0.2.1", None);
         check("a b.example", None);
         check("", None);
+    }
+
+    #[test]
+    fn signs_alone_end_no_domain() {
+        check("-.", None);
+        check("-", None);
+        check("a.example._", None);
+        check("A.-1-", None);
+        check("a.x-1", Some("a.x-1"));
+        check("_dmarc.a.example", Some("_dmarc.a.example"));
     }
 
     #[test]
