@@ -8,6 +8,9 @@ use std::fmt::Write;
 
 use concert_model::{Field, Kind, Value};
 
+/// The last character of ASCII and the only control that JSON does not escape.
+const DELETE: u8 = 0x7f;
+
 /// Whether a character deceives the eye: controls, changes of direction, other line ends, tags.
 pub fn is_hidden(character: char) -> bool {
     character.is_control()
@@ -50,19 +53,21 @@ fn replace(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
 /// Only strings can hold them, and there an escape is always allowed.
 pub fn json(from: usize, out: &mut Vec<u8>) {
     let written = out.get(from..).unwrap_or_default();
-    // Control characters are escaped already; all others that hide need bytes above ASCII.
-    if written.is_ascii() {
+    // Control characters are escaped already, except for the last of ASCII; all others that hide need
+    // bytes above it.
+    if written.iter().all(|byte| *byte < DELETE) {
         return;
     }
     let text = String::from_utf8_lossy(written).into_owned();
-    if !text.contains(is_hidden) {
+    let hides = |character: char| is_hidden(character) && character >= char::from(DELETE);
+    if !text.contains(hides) {
         return;
     }
     out.truncate(from);
     let mut units = [0; 2];
     let mut bytes = [0; 4];
     for character in text.chars() {
-        if is_hidden(character) && !character.is_ascii() {
+        if hides(character) {
             for unit in character.encode_utf16(&mut units) {
                 out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
             }
@@ -122,6 +127,13 @@ mod tests {
         assert_eq!(String::from_utf8(out[4..].to_vec()).unwrap(), "\"\\u202eé\\udb40\\udc41\"");
         let back: String = serde_json::from_slice(&out[4..]).unwrap();
         assert_eq!(back, "\u{202e}é\u{e0041}");
+    }
+
+    #[test]
+    fn json_shows_the_control_that_it_does_not_escape_by_itself() {
+        let mut out = b"[\n\"a\x7fb\"".to_vec();
+        json(0, &mut out);
+        assert_eq!(out, b"[\n\"a\\u007fb\"");
     }
 
     #[test]
