@@ -95,8 +95,8 @@ fn read_range(bytes: &mut &[u8], before: &mut u64) -> Option<Range> {
     let batch = before.wrapping_add(get(bytes)?);
     let start = u32::try_from(get(bytes)?).ok()?;
     let length = u32::try_from(get(bytes)?).ok()?;
-    // So that no reader has to look whether the end of a range is a row.
-    start.checked_add(length)?;
+    // So that no reader has to look whether the end of a range is a row, or whether it has a last one.
+    start.checked_add(length).filter(|_| length > 0)?;
     *before = batch;
     Some(Range { batch, start, length })
 }
@@ -138,6 +138,12 @@ mod tests {
         assert_eq!(Members::from_bytes(&bytes), Some(members));
         assert_eq!(Members::from_bytes(&bytes[..bytes.len() - 1]), None);
         assert_eq!(Members::from_bytes(&[0xff; 11]), None);
+    }
+
+    #[test]
+    fn a_range_without_rows_is_refused() {
+        assert_eq!(Members::from_bytes(&[7, 0, 0]), None);
+        assert_eq!(Members::from_bytes(&[7, 0, 1]).map(|members| members.len()), Some(1));
     }
 
     #[test]
