@@ -7,7 +7,7 @@ use std::path::Path;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, DataType, TimeUnit};
 use concert_model::field::Kind;
 use concert_model::{EventId, Field, OpenEvent, ProblemKey, ReportId, Time, Value, json};
 use parquet::arrow::ProjectionMask;
@@ -50,10 +50,7 @@ pub enum Rows<'a> {
 
 /// Reads events of a file. `each` answers whether to go on.
 pub fn events(path: &Path, rows: &Rows<'_>, each: &mut dyn FnMut(Page) -> bool) -> io::Result<()> {
-    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-    let mut builder =
-        ParquetRecordBatchReaderBuilder::try_new_with_options(File::open(path)?, options).map_err(io::Error::other)?;
-    builder = builder.with_batch_size(PAGE_ROWS);
+    let mut builder = open(path, PageIndexPolicy::Optional)?.with_batch_size(PAGE_ROWS);
     match rows {
         Rows::Chosen(chosen) => builder = builder.with_row_selection(selection(chosen)),
         Rows::Of(ranges) => {
@@ -65,13 +62,58 @@ pub fn events(path: &Path, rows: &Rows<'_>, each: &mut dyn FnMut(Page) -> bool) 
             builder = builder.with_row_filter(filter);
         }
     }
-    for batch in builder.build().map_err(io::Error::other)? {
-        let batch = batch.map_err(io::Error::other)?;
+    let mut reader = decode(|| builder.build())?;
+    while let Some(batch) = decode(|| reader.next().transpose())? {
         if !each(page(&batch)?) {
             break;
         }
     }
     Ok(())
+}
+
+/// Opens a file whose columns are of the kinds that we write.
+fn open(path: &Path, index: PageIndexPolicy) -> io::Result<ParquetRecordBatchReaderBuilder<File>> {
+    let file = File::open(path)?;
+    let options = ArrowReaderOptions::new().with_page_index_policy(index);
+    let builder = decode(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options))?;
+    for field in builder.schema().fields() {
+        let kind = field.data_type();
+        let good = match (field.name().as_str(), Field::named(field.name())) {
+            (column::EVENT | column::REPORT | column::PROBLEM, _) => matches!(kind, DataType::FixedSizeBinary(_)),
+            (column::LINE | column::BATCH | column::ROW, _) => *kind == DataType::Int64,
+            (column::EXTRA, _) => *kind == DataType::Utf8,
+            (column::FIRST, _) => *kind == type_of(Kind::Time),
+            (_, Some(field)) => *kind == type_of(field.kind()),
+            // A newer program may know more fields.
+            (_, None) => true,
+        };
+        if !good {
+            return Err(io::Error::other(format!("the column {} cannot hold {kind}", field.name())));
+        }
+    }
+    Ok(builder)
+}
+
+/// How values of a kind come out of a file.
+fn type_of(kind: Kind) -> DataType {
+    match kind {
+        Kind::Int | Kind::Port | Kind::Asn => DataType::Int64,
+        Kind::Float | Kind::Percent => DataType::Float64,
+        Kind::Bool => DataType::Boolean,
+        Kind::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        _ => DataType::Utf8,
+    }
+}
+
+/// Runs the library on bytes of a file. On some that are damaged it panics, where we want an error.
+fn decode<T, E>(work: impl FnOnce() -> Result<T, E>) -> io::Result<T>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(io::Error::other),
+        Err(_) => Err(io::Error::other("the bytes in it are damaged")),
+    }
 }
 
 fn selection(chosen: &[(usize, usize)]) -> RowSelection {
@@ -234,7 +276,7 @@ pub(crate) fn set_extra(event: &mut OpenEvent<'_>, text: &str) {
 
 /// Problem and time of every event of a file: what [`super::seen::Seen`] is filled from.
 pub fn problems(path: &Path, each: &mut dyn FnMut(ProblemKey, Time)) -> io::Result<()> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?).map_err(io::Error::other)?;
+    let builder = open(path, PageIndexPolicy::Skip)?;
     let wanted = [column::PROBLEM, column::TIME, Field::TIME_OBSERVATION.name()];
     let schema = builder.parquet_schema();
     let indices: Vec<usize> = schema
@@ -245,9 +287,8 @@ pub fn problems(path: &Path, each: &mut dyn FnMut(ProblemKey, Time)) -> io::Resu
         .map(|(index, _)| index)
         .collect();
     let mask = ProjectionMask::leaves(schema, indices);
-    let reader = builder.with_projection(mask).with_batch_size(16_384).build().map_err(io::Error::other)?;
-    for batch in reader {
-        let batch = batch.map_err(io::Error::other)?;
+    let mut reader = decode(|| builder.with_projection(mask).with_batch_size(16_384).build())?;
+    while let Some(batch) = decode(|| reader.next().transpose())? {
         let Some(keys) = batch.column_by_name(column::PROBLEM).map(|array| array.as_fixed_size_binary()) else {
             continue;
         };
@@ -263,13 +304,13 @@ pub fn problems(path: &Path, each: &mut dyn FnMut(ProblemKey, Time)) -> io::Resu
 
 /// Identity, report and place of every event of a file.
 pub fn identities(path: &Path, each: &mut dyn FnMut(EventId, ReportId, (u64, u32))) -> io::Result<()> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?).map_err(io::Error::other)?;
+    let builder = open(path, PageIndexPolicy::Skip)?;
     let wanted = [column::EVENT, column::REPORT, column::BATCH, column::ROW];
     let schema = builder.parquet_schema();
     let indices = schema.columns().iter().enumerate().filter(|(_, one)| wanted.contains(&one.name()));
     let mask = ProjectionMask::leaves(schema, indices.map(|(index, _)| index));
-    for batch in builder.with_projection(mask).with_batch_size(16_384).build().map_err(io::Error::other)? {
-        let batch = batch.map_err(io::Error::other)?;
+    let mut reader = decode(|| builder.with_projection(mask).with_batch_size(16_384).build())?;
+    while let Some(batch) = decode(|| reader.next().transpose())? {
         let column = |name: &str| {
             batch.column_by_name(name).ok_or_else(|| io::Error::other(format!("the file has no column {name}")))
         };
@@ -287,9 +328,9 @@ pub fn identities(path: &Path, each: &mut dyn FnMut(EventId, ReportId, (u64, u32
 
 /// All sightings of a file.
 pub fn sightings(path: &Path, each: &mut dyn FnMut(Sighting)) -> io::Result<()> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?).map_err(io::Error::other)?;
-    for batch in builder.with_batch_size(16_384).build().map_err(io::Error::other)? {
-        let batch = batch.map_err(io::Error::other)?;
+    let builder = open(path, PageIndexPolicy::Skip)?;
+    let mut reader = decode(|| builder.with_batch_size(16_384).build())?;
+    while let Some(batch) = decode(|| reader.next().transpose())? {
         let column = |name: &str| {
             batch.column_by_name(name).ok_or_else(|| io::Error::other(format!("the file has no column {name}")))
         };
@@ -310,3 +351,6 @@ pub fn sightings(path: &Path, each: &mut dyn FnMut(Sighting)) -> io::Result<()> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
