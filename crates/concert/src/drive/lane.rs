@@ -5,12 +5,15 @@
 //! its own turn and no other.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use concert_model::message::Outcome;
 use concert_model::{Message, Problem, Time};
 use concert_store::Members;
 use concert_store::records::{Notice, Way};
+use futures_util::FutureExt;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -222,6 +225,10 @@ async fn in_turn(
     bytes: Vec<u8>,
 ) -> Option<Ended> {
     let _turn = turns.acquire().await.ok()?;
-    let outcome = attempt(&site, &notice, &message, &bytes).await;
+    // One that panics over what its peer said must not stop the program, and with it all others.
+    let outcome = AssertUnwindSafe(attempt(&site, &notice, &message, &bytes)).catch_unwind().await;
+    let outcome = outcome.unwrap_or_else(|_| {
+        Outcome::Unsure("the attempt stopped over what the peer said; this is a mistake in Concert".into())
+    });
     Some(judge(&notice, outcome, wire::now()))
 }

@@ -4,6 +4,7 @@
 //! Between them are only rows in the records, so that a start after a kill goes on where it ended.
 
 pub mod asked;
+mod collect;
 pub mod compose;
 pub mod deliver;
 pub mod intake;
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::intake::Keeper;
 use self::lane::Lane;
-use self::process::{Work, process};
+use self::process::{Stopped, Work, process};
 use self::tell::Teller;
 use crate::problems::Failure;
 use crate::settings::Collect;
@@ -96,7 +97,15 @@ impl Worker {
         };
         let work = Work { id: report.id, receipt: &report.receipt, new: None };
         let above = handle.block_on(site.store.last_batch())?;
-        let counts = process(site, &mut self.writer, &mut self.teller, feed, &work, &mut *source, || Ok(()))?;
+        let counts = match process(site, &mut self.writer, &mut self.teller, feed, &work, &mut *source, || Ok(())) {
+            Ok(counts) => counts,
+            Err(Stopped::Parser) => {
+                let problem = Stopped::Parser.problem();
+                tracing::error!(feed = report.receipt.feed, report = %report.id, "{problem}");
+                return handle.block_on(site.store.records.fail_report(report.id, &problem.what));
+            }
+            Err(Stopped::Trouble(problem)) => return Err(problem),
+        };
         tell_of(&report.receipt.feed, &counts);
         if counts.events > 0
             && site.live.receiver_count() > 0
@@ -116,7 +125,7 @@ impl Worker {
         source: &mut dyn process::Source,
         ready: impl FnOnce() -> Result<(), Problem>,
     ) -> Result<Counts, Problem> {
-        process(site, &mut self.writer, &mut self.teller, feed, work, source, ready)
+        process(site, &mut self.writer, &mut self.teller, feed, work, source, ready).map_err(Stopped::problem)
     }
 
     /// Processes a report again; see [`replay::replay`]. One that failed as a whole is processed as if
@@ -130,7 +139,8 @@ impl Worker {
         let mut source = raw(site, &report.report)?;
         if report.state == "failed" {
             let work = Work { id: report.report.id, receipt: &report.report.receipt, new: None };
-            let counts = process(site, &mut self.writer, &mut self.teller, feed, &work, &mut *source, || Ok(()))?;
+            let counts = process(site, &mut self.writer, &mut self.teller, feed, &work, &mut *source, || Ok(()))
+                .map_err(Stopped::problem)?;
             let Counts { events, rejects, notices, .. } = counts;
             return Ok(replay::Replayed { replaced: 0, events, rejects, notices });
         }
@@ -256,8 +266,9 @@ pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, stop: CancellationToken) 
     for feed in &site.settings.feeds {
         if let Collect::By(_, collector) = &feed.collect {
             let (collector, keeper, stop) = (Arc::clone(collector), Arc::clone(&keeper), stop.clone());
+            let name = feed.name.clone();
             tasks.spawn(async move {
-                collector.run(&*keeper, stop).await;
+                collect::collect(&name, &*collector, &*keeper, &stop).await;
                 Ok(())
             });
         }

@@ -39,6 +39,32 @@ pub struct Work<'a> {
     pub new: Option<([u8; 32], u64)>,
 }
 
+/// Why a report was not processed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// Its parser stopped in the middle. That is a mistake in the program, which it would make again.
+    Parser,
+    /// Trouble that may pass, like a full disk.
+    Trouble(Problem),
+}
+
+impl From<Problem> for Stopped {
+    fn from(problem: Problem) -> Self {
+        Self::Trouble(problem)
+    }
+}
+
+impl Stopped {
+    /// The same for people.
+    pub fn problem(self) -> Problem {
+        match self {
+            Self::Parser => Problem::new("the parser stopped in the middle of the report")
+                .hint("this is a mistake in Concert; tell its developers, and replay the report with a mended version"),
+            Self::Trouble(problem) => problem,
+        }
+    }
+}
+
 /// Something that can be read twice.
 pub trait Source: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Source for T {}
@@ -58,7 +84,7 @@ pub fn process(
     work: &Work<'_>,
     source: &mut dyn Source,
     ready: impl FnOnce() -> Result<(), Problem>,
-) -> Result<Counts, Problem> {
+) -> Result<Counts, Stopped> {
     let handle = Handle::current();
     let (full, batches) = mpsc::sync_channel::<Batch>(BATCHES_AHEAD);
     let (give_back, empty) = mpsc::channel::<Batch>();
@@ -80,7 +106,10 @@ pub fn process(
         }
         // A parser that still has batches finds nobody to take them and ends soon.
         drop(batches);
-        let parsed = parsing.join().map_err(|_| Problem::new("the parser stopped in the middle of the report"))?;
+        let Ok(parsed) = parsing.join() else {
+            teller.forget_report();
+            return Err(Stopped::Parser);
+        };
         let closed = failed.map_or_else(ready, Err);
         let closed = closed.and_then(|()| handle.block_on(writing.close(&mut teller.watch(&site.kinds))));
         let result = closed.and_then(|settling| {
@@ -99,7 +128,7 @@ pub fn process(
         if result.is_err() {
             teller.forget_report();
         }
-        result
+        Ok(result?)
     })
 }
 
