@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use toml_edit::{Item, TableLike, Value};
@@ -123,18 +124,20 @@ pub struct Keys<'a> {
     reading: &'a Reading<'a>,
     path: String,
     layers: Vec<Layer<'a>>,
+    /// Where it is written, for a table without keys.
+    begins: String,
     asked: BTreeMap<String, ()>,
 }
 
 impl<'a> Keys<'a> {
     /// The top of the settings, over all files.
     pub fn root(reading: &'a Reading<'a>, files: Vec<(&'a Source, &'a dyn TableLike)>) -> Self {
-        Self { reading, path: String::new(), layers: files, asked: BTreeMap::new() }
+        Self { reading, path: String::new(), layers: files, begins: String::new(), asked: BTreeMap::new() }
     }
 
     /// An empty table, to learn the keys a reader would ask for.
     pub fn empty(reading: &'a Reading<'a>, path: &str) -> Self {
-        Self { reading, path: path.to_owned(), layers: Vec::new(), asked: BTreeMap::new() }
+        Self { reading, path: path.to_owned(), layers: Vec::new(), begins: String::new(), asked: BTreeMap::new() }
     }
 
     /// Whether nothing was written for this table.
@@ -155,7 +158,7 @@ impl<'a> Keys<'a> {
                 let (key, _) = table.iter().next()?;
                 Some(source.place(table.key(key)?.span()?.start))
             })
-            .unwrap_or_default()
+            .unwrap_or_else(|| self.begins.clone())
     }
 
     /// Whether the key was written.
@@ -373,22 +376,23 @@ impl<'a> Keys<'a> {
                 None => continue,
             }
         }
-        Keys { reading: self.reading, path: self.join(name), layers, asked: BTreeMap::new() }
+        let begins = self.key_place(name).unwrap_or_default();
+        Keys { reading: self.reading, path: self.join(name), layers, begins, asked: BTreeMap::new() }
     }
 
     /// The tables of a list of tables (`[[feed]]`), in order over all files. Each is called by its
     /// `name` where it has one.
     pub fn tables(&mut self, name: &str) -> Vec<Keys<'a>> {
         self.asked.insert(name.to_owned(), ());
-        let mut found: Vec<Layer<'a>> = Vec::new();
+        let mut found: Vec<(Layer<'a>, Option<Range<usize>>)> = Vec::new();
         for (source, table) in &self.layers {
             match table.get(name) {
                 Some(Item::ArrayOfTables(list)) => {
-                    found.extend(list.iter().map(|table| (*source, table as &dyn TableLike)));
+                    found.extend(list.iter().map(|table| ((*source, table as &dyn TableLike), table.span())));
                 }
-                Some(Item::Value(Value::Array(list))) => {
+                Some(Item::Value(Value::Array(list))) if list.iter().all(Value::is_inline_table) => {
                     let tables = list.iter().filter_map(Value::as_inline_table);
-                    found.extend(tables.map(|table| (*source, table as &dyn TableLike)));
+                    found.extend(tables.map(|table| ((*source, table as &dyn TableLike), table.span())));
                 }
                 Some(_) => self.problem(
                     name,
@@ -401,12 +405,13 @@ impl<'a> Keys<'a> {
         let path = self.join(name);
         found
             .into_iter()
-            .map(|layer| {
+            .map(|(layer, span)| {
                 let label = layer.1.get("name").and_then(Item::as_str).map(|label| format!("{path}.{label}"));
                 Keys {
                     reading: self.reading,
                     path: label.unwrap_or_else(|| path.clone()),
                     layers: vec![layer],
+                    begins: span.map(|span| layer.0.place(span.start)).unwrap_or_default(),
                     asked: BTreeMap::new(),
                 }
             })
@@ -624,6 +629,25 @@ mod tests {
             "concert.toml:2:1: unknown key `recipents` in [deliver]\n  hint: did you mean `recipients`?"
         );
         assert!(problems[0].starts_with("concert.toml:3:1: `5 parsecs` is not a duration"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_table_without_keys_has_a_place_too() {
+        let check = |text: &str, want: &[&str]| {
+            let problems = read(text, |root| {
+                for mut rule in root.tables("rule") {
+                    rule.require("name", "what it is called");
+                }
+                let mut site = root.table("site");
+                site.require("name", "what it is called");
+            });
+            let places: Vec<&str> = problems.iter().filter_map(|problem| problem.split(": ").next()).collect();
+            assert_eq!(places, want, "{problems:?}");
+        };
+        check("\n[[rule]]\n\n[site]\n", &["concert.toml:2:1", "concert.toml:4:2"]);
+        check("rule = [{}, { name = \"a\" }]\nsite.name = \"x\"", &["concert.toml:1:9"]);
+        // A list in which one thing is no table is told, and not read without that one.
+        check("rule = [{ name = \"a\" }, 1]\nsite.name = \"x\"", &["concert.toml:1:1"]);
     }
 
     #[test]
