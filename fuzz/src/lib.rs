@@ -1,5 +1,8 @@
 //! What the targets share: feeds made from the samples of parsers, and reports run through them.
 
+#[cfg(feature = "site")]
+pub mod site;
+
 use std::sync::OnceLock;
 
 use concert_model::keys::{Gathered, Reading, Source};
@@ -128,4 +131,60 @@ pub fn check(event: &Event<'_>) {
     let text = std::str::from_utf8(&members).expect("JSON is UTF-8");
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).expect("events are JSON");
     assert!(object.contains_key("time.observation"), "{text}");
+}
+
+/// Bytes that a peer says at a time, by the two lowest bits of a choice.
+pub fn pieces(choice: u8) -> usize {
+    [usize::MAX, 1, 7, 600][usize::from(choice & 3)]
+}
+
+/// Has a conversation. The clock stands still and jumps when both sides wait, so silence costs nothing.
+#[cfg(feature = "site")]
+pub fn talk(conversation: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(conversation);
+}
+
+/// Panics of libraries do not count where our code catches them on purpose. Those that nobody catches
+/// still end the run.
+pub fn forgive_libraries() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let strict = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !panic.location().is_some_and(|place| place.file().contains("/registry/")) {
+                strict(panic);
+            }
+        }));
+    });
+}
+
+/// A way out with these settings. Secrets are a made-up Ed25519 key.
+#[cfg(feature = "site")]
+pub fn deliverer(kind: &str, settings: &str) -> Box<dyn concert_transport::Deliverer> {
+    let setup = concert_transport::deliver::Setup {
+        name: "out".into(),
+        site_dir: "/nowhere".into(),
+        site_name: "CERT Example".into(),
+        site_email: "cert@cert.example".into(),
+        user_agent: "Concert".into(),
+    };
+    let listed = concert_transport::deliver::ALL.iter().find(|listed| listed.name == kind).expect("a way out");
+    let source = Source { name: "settings".into(), text: settings.into() };
+    let document = toml_edit::Document::parse(settings).expect("settings");
+    let secrets = |_: &str, _: &str| Ok("nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=".to_owned());
+    let reading = Reading::new(&secrets);
+    let mut keys = Keys::root(&reading, vec![(&source, document.as_table() as &dyn toml_edit::TableLike)]);
+    let deliverer = (listed.read)(&mut keys, &setup);
+    keys.finish();
+    let problems = reading.finish().problems;
+    assert!(problems.is_empty(), "{problems:?}");
+    deliverer.expect("settings without mistakes")
+}
+
+/// A folder of this run of a target, which stays.
+#[cfg(feature = "site")]
+pub fn folder() -> &'static std::path::Path {
+    static DIR: OnceLock<tempfile::TempDir> = OnceLock::new();
+    DIR.get_or_init(|| tempfile::tempdir().expect("a folder")).path()
 }

@@ -4,6 +4,8 @@
 //! Until there are users it answers on loopback only.
 
 mod api;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod guard;
 mod health;
 mod problem;

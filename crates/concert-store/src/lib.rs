@@ -6,6 +6,8 @@
 
 pub mod archive;
 pub mod events;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod members;
 pub mod records;
 mod store;

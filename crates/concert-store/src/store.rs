@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use concert_model::{EventId, Problem, ProblemKey, ReportId, Time, json};
+use concert_model::{Batch, EventId, Problem, ProblemKey, ReportId, Time, json};
 use sqlx::Row;
 
 use crate::archive::Archive;
@@ -365,17 +365,9 @@ pub(crate) fn journal_page(rows: &[sqlx::sqlite::SqliteRow]) -> Page {
     let mut page = Page::default();
     for row in rows {
         let bytes: Vec<u8> = row.try_get("event").unwrap_or_default();
-        let Some((head, text)) = bytes.split_at_checked(40) else { continue };
-        let Ok(serde_json::Value::Object(members)) = serde_json::from_slice(text) else { continue };
-        let mut event = page.events.open();
-        for (name, value) in &members {
-            if let Some(field) = event.field(name) {
-                json::set(&mut event, field, value, None).ok();
-            }
+        if read_journal_row(&bytes, &mut page.events).is_none() {
+            continue;
         }
-        let part = |from: usize, to: usize| head.get(from..to).unwrap_or_default();
-        let position = u64::from_le_bytes(part(32, 40).try_into().unwrap_or_default());
-        event.keep(EventId(sixteen(part(0, 16))), ProblemKey(sixteen(part(16, 32))), position);
         page.places.push((
             ReportId(sixteen(&row.try_get::<Vec<u8>, _>("report").unwrap_or_default())),
             row.try_get::<i64, _>("batch").unwrap_or(0).cast_unsigned(),
@@ -383,6 +375,22 @@ pub(crate) fn journal_page(rows: &[sqlx::sqlite::SqliteRow]) -> Page {
         ));
     }
     page
+}
+
+/// Reads what [`journal_row`] wrote; nothing is added for anything else.
+pub(crate) fn read_journal_row(bytes: &[u8], events: &mut Batch) -> Option<()> {
+    let (head, text) = bytes.split_at_checked(40)?;
+    let Ok(serde_json::Value::Object(members)) = serde_json::from_slice(text) else { return None };
+    let mut event = events.open();
+    for (name, value) in &members {
+        if let Some(field) = event.field(name) {
+            json::set(&mut event, field, value, None).ok();
+        }
+    }
+    let part = |from: usize, to: usize| head.get(from..to).unwrap_or_default();
+    let position = u64::from_le_bytes(part(32, 40).try_into().unwrap_or_default());
+    event.keep(EventId(sixteen(part(0, 16))), ProblemKey(sixteen(part(16, 32))), position);
+    Some(())
 }
 
 pub(crate) fn write_page(part: &Path, path: &Path, page: &Page) -> io::Result<Written> {

@@ -4,6 +4,8 @@
 //! bear. It does not reconnect; that is the caller's. Waiting on it may be given up at any point (a
 //! timer, a stop) without losing bytes in either direction.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub(crate) mod line;
 mod register;
 pub(crate) mod settings;

@@ -6,6 +6,8 @@
 
 pub mod collect;
 pub mod deliver;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod irc;
 pub mod lookup;
 pub mod net;

@@ -193,7 +193,7 @@ impl HttpOut {
     }
 }
 
-async fn weigh(response: Response, name: &str) -> Outcome {
+pub(crate) async fn weigh(response: Response, name: &str) -> Outcome {
     let status = response.status();
     if status.is_success() {
         return Outcome::Done(status.to_string());

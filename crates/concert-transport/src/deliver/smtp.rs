@@ -7,6 +7,8 @@
 
 mod address;
 mod dkim;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod mime;
 mod wire;
 

@@ -195,7 +195,7 @@ pub async fn fetch(client: &Client, ask: &Ask) -> Result<Response, String> {
 }
 
 /// Where an answer sends us, when it does.
-fn target(response: &Response, from: &Url) -> Result<Option<Url>, String> {
+pub(crate) fn target(response: &Response, from: &Url) -> Result<Option<Url>, String> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }

@@ -28,6 +28,10 @@ mod sql;
 mod verify;
 mod who;
 
+/// The door of `fuzz/`.
+#[cfg(feature = "fuzzing")]
+pub use restore::unpack_into;
+
 use std::fs::{File, OpenOptions};
 use std::io::IsTerminal;
 use std::os::unix::fs::OpenOptionsExt;

@@ -64,6 +64,12 @@ fn bad(what: impl Into<String>) -> Failure {
     Failure::outside(Problem::new(what).hint("nothing was restored; use another backup"))
 }
 
+/// A door for the fuzzer: unpacks a backup into a folder, and says how many files there were.
+#[cfg(feature = "fuzzing")]
+pub fn unpack_into(file: File, aside: &Path) -> Result<usize, String> {
+    unpack(file, aside).map_err(|failure| failure.to_string())
+}
+
 /// Unpacks into a folder and compares everything with the list at the end.
 fn unpack(file: File, aside: &Path) -> Result<usize, Failure> {
     let broken = |error: io::Error| bad(format!("the backup is damaged or no backup: {error}"));

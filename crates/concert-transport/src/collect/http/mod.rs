@@ -5,6 +5,8 @@
 //! fetch are remembered, so that the same body fetched again after a kill is the same report.
 //! `{today}` and `{yesterday}` in the URL are dates in UTC, `{today:%Y%m%d}` in another form.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub(super) mod name;
 mod state;
 mod template;

@@ -3,6 +3,8 @@
 //! Only addresses on the hosts listed in `links` are fetched, and no redirect leads elsewhere,
 //! because anybody can write a mail.
 
+use std::sync::LazyLock;
+
 use mail_parser::{Message, PartType};
 use regex::Regex;
 use url::Url;
@@ -13,10 +15,13 @@ pub(super) const LINKS_MAX: usize = 50;
 const TEXT_BYTES_MAX: usize = 4 << 20;
 const URL_BYTES_MAX: usize = 2048;
 
+/// Made once: it takes longer than to look through most mails.
+static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"(?i)\bhttps?://[^\s<>"'`\\^{}|]+"#).ok());
+
 /// Addresses in the texts of a mail that are on one of these hosts, each once, in order.
 pub(super) fn find(message: &Message<'_>, hosts: &[String]) -> Vec<Url> {
     let mut found = Vec::new();
-    let Ok(pattern) = Regex::new(r#"(?i)\bhttps?://[^\s<>"'`\\^{}|]+"#) else { return found };
+    let Some(pattern) = &*PATTERN else { return found };
     let mut left = TEXT_BYTES_MAX;
     for part in &message.parts {
         let text = match &part.body {

@@ -6,6 +6,8 @@
 //! fetched stays unmarked and is tried again. A message larger than `limits.report` is flagged, left
 //! alone and told.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod links;
 mod session;
 

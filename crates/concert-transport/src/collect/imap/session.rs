@@ -74,21 +74,40 @@ impl Session {
                     }
                 }
             };
-            let login = client.login(&server.user, server.password.reveal()).await;
-            let inner = login.map_err(|(error, _)| format!("login failed: {}", short(&error.to_string())))?;
-            Ok(Session { inner, left, capabilities: Vec::new(), news: false, uid_validity: 0 })
+            Session::log_in(client, left, server).await
         };
         let outcome = tokio::time::timeout(COMMAND_MAX, whole).await;
         let mut session = outcome.unwrap_or_else(|_| Err(format!("no login within {COMMAND_MAX:?}")))?;
+        session.learn_capabilities().await?;
+        Ok(session)
+    }
+
+    /// Greets and logs in over a stream that is connected already.
+    #[cfg(feature = "fuzzing")]
+    pub(super) async fn over(stream: Stream, server: &Server) -> Result<Session, String> {
+        let left = Arc::new(AtomicU64::new(COMMAND_BYTES_MAX));
+        let greeted = greeted(Capped { inner: stream, left: Arc::clone(&left) });
+        let mut session = Session::log_in(greeted.await?, left, server).await?;
+        session.learn_capabilities().await?;
+        Ok(session)
+    }
+
+    async fn log_in(client: Client<Capped>, left: Arc<AtomicU64>, server: &Server) -> Result<Session, String> {
+        let login = client.login(&server.user, server.password.reveal()).await;
+        let inner = login.map_err(|(error, _)| format!("login failed: {}", short(&error.to_string())))?;
+        Ok(Session { inner, left, capabilities: Vec::new(), news: false, uid_validity: 0 })
+    }
+
+    async fn learn_capabilities(&mut self) -> Result<(), String> {
         let mut found = Vec::new();
         let note = |response: &Response<'_>| {
             if let Response::Capabilities(list) = response {
                 found.extend(list.iter().map(|one| format!("{one:?}").to_ascii_uppercase()));
             }
         };
-        session.command("CAPABILITY", note).await?;
-        session.capabilities = found;
-        Ok(session)
+        self.command("CAPABILITY", note).await?;
+        self.capabilities = found;
+        Ok(())
     }
 
     fn has(&self, capability: &str) -> bool {

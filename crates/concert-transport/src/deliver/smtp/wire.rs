@@ -81,6 +81,11 @@ impl Connection {
         } else {
             Box::new(plain)
         };
+        Self::over(stream, server).await
+    }
+
+    /// Is greeted, encrypts and signs in over a stream that is connected already.
+    pub(super) async fn over(stream: Stream, server: &Server) -> Result<Self, String> {
         let mut connection = Self {
             stream: BufReader::new(stream),
             timeout: server.timeout,

@@ -1,0 +1,108 @@
+//! A site without anything in it, for requests to the server: it takes pushed reports and answers.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use concert_model::Time;
+use concert_pipeline::condition::Condition;
+use concert_server::site::{
+    Feed, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice,
+};
+use tokio::sync::broadcast;
+
+/// A site with a feed `pushed` whose token is `s3cret`, and one notice, `20261122-0001`.
+pub struct Empty {
+    pushes: Mutex<Vec<Push>>,
+    events: broadcast::Sender<Arc<NewEvent>>,
+}
+
+impl Default for Empty {
+    fn default() -> Self {
+        Empty { pushes: Mutex::default(), events: broadcast::channel(4).0 }
+    }
+}
+
+impl Empty {
+    /// Largest report taken.
+    pub const REPORT_BYTES_MAX: u64 = 1000;
+
+    /// What was pushed.
+    pub fn pushes(&self) -> Vec<Push> {
+        self.pushes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn notice() -> NoticeRow {
+    NoticeRow {
+        id: "20261122-0001".into(),
+        name: "daily".into(),
+        key: "<b>AS64500".into(),
+        to: "abuse@net.example".into(),
+        via: "mail".into(),
+        state: "delivered".into(),
+        events: 3,
+        message_id: "20261122-0001@cert.example".into(),
+        due: None,
+        delivered_at: None,
+        reason: String::new(),
+    }
+}
+
+#[async_trait]
+impl Site for Empty {
+    fn now(&self) -> Time {
+        Time(1_795_323_030_000_000)
+    }
+
+    async fn overview(&self) -> Result<Overview, Refusal> {
+        Ok(Overview {
+            site: "CERT Example".into(),
+            zone: jiff::tz::TimeZone::UTC,
+            version: "0".into(),
+            feeds: Vec::new(),
+            hours: Vec::new(),
+            rejects: Vec::new(),
+            notices: vec![notice()],
+            notice_counts: NoticeCounts::default(),
+            gaps: Vec::new(),
+        })
+    }
+
+    async fn feeds(&self) -> Result<Vec<Feed>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    async fn notices(&self, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
+        Ok(Page { rows: vec![notice()], next: slice.cursor })
+    }
+
+    async fn notice(&self, id: &str) -> Result<Option<NoticeText>, Refusal> {
+        let row = notice();
+        let bytes = format!("Subject: {id}\r\n\r\n<script>alert(1)</script>\r\n").into_bytes();
+        Ok((row.id == id).then_some(NoticeText { row, bytes }))
+    }
+
+    async fn admit(&self, feed: &str, token: &str) -> Option<u64> {
+        (concert_server::same_secret(token, "s3cret") && feed == "pushed").then_some(Self::REPORT_BYTES_MAX)
+    }
+
+    async fn push(&self, push: Push) -> Result<Pushed, Refusal> {
+        self.pushes.lock().unwrap_or_else(PoisonError::into_inner).push(push);
+        Ok(Pushed::New("r1".into()))
+    }
+
+    async fn events(&self, condition: Option<String>, slice: Slice) -> Result<Page<String>, Refusal> {
+        if let Some(mistakes) = condition.and_then(|text| Condition::compile(&text).err()) {
+            return Err(Refusal::Wrong(mistakes.iter().map(|(_, why)| why.what.as_str()).collect()));
+        }
+        Ok(Page { rows: vec!["{\"event.id\":\"01\"}".into()], next: slice.cursor })
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Arc<NewEvent>> {
+        self.events.subscribe()
+    }
+
+    async fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
