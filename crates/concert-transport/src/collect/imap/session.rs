@@ -3,6 +3,7 @@
 //! Commands are run here one by one rather than through the client library's helpers, because those
 //! take a refused SEARCH for an empty one and do not see a refused STORE.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,7 @@ use async_imap::imap_proto::{AttributeValue, MailboxDatum, Response, ResponseCod
 use async_imap::{Client, Session as Inner};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Server;
@@ -76,7 +78,7 @@ impl Session {
             };
             Session::log_in(client, left, server).await
         };
-        let outcome = tokio::time::timeout(COMMAND_MAX, whole).await;
+        let outcome = tokio::time::timeout(COMMAND_MAX, unharmed(whole)).await;
         let mut session = outcome.unwrap_or_else(|_| Err(format!("no login within {COMMAND_MAX:?}")))?;
         session.learn_capabilities().await?;
         Ok(session)
@@ -87,7 +89,9 @@ impl Session {
     pub(super) async fn over(stream: Stream, server: &Server) -> Result<Session, String> {
         let left = Arc::new(AtomicU64::new(COMMAND_BYTES_MAX));
         let greeted = greeted(Capped { inner: stream, left: Arc::clone(&left) });
-        let mut session = Session::log_in(greeted.await?, left, server).await?;
+        let whole = unharmed(async { Session::log_in(greeted.await?, left, server).await });
+        let outcome = tokio::time::timeout(COMMAND_MAX, whole).await;
+        let mut session = outcome.unwrap_or_else(|_| Err("no login".into()))?;
         session.learn_capabilities().await?;
         Ok(session)
     }
@@ -239,11 +243,11 @@ impl Session {
                 }
             }
         };
-        if let Ok(outcome) = tokio::time::timeout(time, news).await {
+        if let Ok(outcome) = tokio::time::timeout(time, unharmed(news)).await {
             outcome?;
         }
         self.inner.run_command_untagged("DONE").await.map_err(|error| broke(&error))?;
-        let ended = tokio::time::timeout(COMMAND_MAX, self.answer(&id, &mut |_| {})).await;
+        let ended = tokio::time::timeout(COMMAND_MAX, unharmed(self.answer(&id, &mut |_| {}))).await;
         ended.unwrap_or_else(|_| Err(broke(&"no answer to DONE")))
     }
 
@@ -269,7 +273,7 @@ impl Session {
             let id = self.inner.run_command(command).await.map_err(|error| format!("the connection broke: {error}"))?;
             self.answer(&id, &mut on).await
         };
-        let outcome = tokio::time::timeout(time, whole).await;
+        let outcome = tokio::time::timeout(time, unharmed(whole)).await;
         let word = command.strip_prefix("UID ").unwrap_or(command);
         let word = word.split(' ').next().unwrap_or_default();
         outcome.unwrap_or_else(|_| Err(format!("no answer within {time:?}"))).map_err(|why| format!("{word}: {why}"))
@@ -299,6 +303,13 @@ impl Session {
 
 fn is_refusal(error: &async_imap::error::Error) -> bool {
     matches!(error, async_imap::error::Error::No(_) | async_imap::error::Error::Bad(_))
+}
+
+/// Waits for what reads answers of the server. On some that no good server gives (`* OK [ALERT]ä`) the
+/// library panics, which ends a conversation and must not end more than that.
+async fn unharmed<T>(reading: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let read = AssertUnwindSafe(reading).catch_unwind().await;
+    read.unwrap_or_else(|_| Err("the server's answer cannot be read".into()))
 }
 
 /// Reads the greeting.
