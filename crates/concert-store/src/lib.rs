@@ -21,5 +21,5 @@ pub use members::Members;
 pub use records::Records;
 pub use store::{Loaded, Segment, Store};
 pub use upkeep::{Keep, Known, Snapshot, Upkeep};
-pub use writer::{Mark, Settled, Telling, Writer};
+pub use writer::{Settled, Telling, Writer};
 pub use writing::{Settling, Watch, Writing};

@@ -18,7 +18,7 @@ use crate::events::read;
 use crate::events::seen::Seen;
 use crate::events::time_of;
 use crate::events::write::Written;
-use crate::records::{self, Change, Counts, NewNotice, trouble};
+use crate::records::{self, Change, Counts, NewNotice, Told, trouble};
 use crate::store::{JOURNAL, Store, damaged, journal_page};
 use crate::writing::Writing;
 
@@ -53,9 +53,6 @@ pub struct Settled {
     pub report: Option<([u8; 32], u64, Receipt)>,
 }
 
-/// A problem, when it was told and when it was seen.
-pub type Mark = (ProblemKey, Time, Time);
-
 /// Notices made together, and how far their kinds have looked.
 #[derive(Default)]
 pub struct Telling {
@@ -69,8 +66,8 @@ pub struct Telling {
     pub cursors: Vec<(String, u64, Time)>,
     /// Groups told ahead of the rest: kind, key, batch.
     pub early: Vec<(String, String, u64)>,
-    /// Problems told, by kind.
-    pub told: Vec<(String, Vec<Mark>)>,
+    /// When problems were told, by kind.
+    pub told: Vec<Told>,
 }
 
 impl Telling {
@@ -82,8 +79,8 @@ impl Telling {
         for (name, batch, due) in &self.cursors {
             records::move_cursor(change, name, *batch, *due).await?;
         }
-        for (name, marks) in &self.told {
-            records::mark_told(change, name, marks).await?;
+        for told in &self.told {
+            told.write(change).await?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod notices;
 mod parties;
 mod reports;
 mod telling;
+mod told;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,16 +18,19 @@ pub use feeds::{FeedCounts, FeedHealth, Hour};
 pub use notices::{Notice, NoticeFilter, Way};
 pub use reports::{Counts, ReportRow, Waiting};
 pub use telling::NewNotice;
+pub use told::Told;
 
 pub(crate) use feeds::count_hour;
 pub(crate) use reports::{insert_report, settle_report};
-pub(crate) use telling::{insert_notices, mark_told, move_cursor, tell_early};
+pub(crate) use telling::{insert_notices, move_cursor, tell_early};
+pub(crate) use told::forget_told;
 
 /// Each entry brings the file from the version of its index to the next. Never edited once released.
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001.sql"),
     include_str!("../../migrations/0002.sql"),
     include_str!("../../migrations/0003.sql"),
+    include_str!("../../migrations/0004.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -159,14 +163,26 @@ mod tests {
         let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
         let old = SqlitePoolOptions::new().connect_with(options).await.unwrap();
         sqlx::raw_sql(MIGRATIONS[0]).execute(&old).await.unwrap();
-        sqlx::raw_sql("INSERT INTO party (name, body) VALUES ('A', '{\"name\":\"A\"}'); PRAGMA user_version = 1")
-            .execute(&old)
-            .await
-            .unwrap();
+        sqlx::raw_sql(
+            "INSERT INTO party (name, body) VALUES ('A', '{\"name\":\"A\"}');
+             INSERT INTO told VALUES
+                 ('n', x'abcdef00000000000000000000000002', 1800000001000000, 1800000002000000),
+                 ('n', x'abcdef00000000010000000000000000', 1800000003000000, 1800000004000000);
+             PRAGMA user_version = 1",
+        )
+        .execute(&old)
+        .await
+        .unwrap();
         old.close().await;
         let records = Records::open(&path).await.unwrap();
         assert_eq!(records.parties().await.unwrap().iter().map(|party| &*party.name).collect::<Vec<_>>(), ["A"]);
         assert!(dir.path().join(format!("records.before-{}.sqlite", MIGRATIONS.len())).exists());
+        let problem = |hash: u128| concert_model::ProblemKey(hash.to_be_bytes());
+        let problems =
+            [0xabcd_ef00_0000_0000_0000_0000_0000_0002, 0xabcd_ef00_0000_0001_0000_0000_0000_0000].map(problem);
+        let told = records.told("n", problems.into_iter(), concert_model::Time(0)).await.unwrap();
+        let seen = problems.map(|problem| told.get(problem).map(|(told, seen)| (told.seconds(), seen.seconds())));
+        assert_eq!(seen, [Some((1_800_000_001, 1_800_000_002)), Some((1_800_000_003, 1_800_000_004))]);
         records.pool().close().await;
         let again = Records::open(&path).await.unwrap();
         assert_eq!(again.parties().await.unwrap().len(), 1);

@@ -1,15 +1,15 @@
-//! Making notices: what is told to whom, how far each kind has looked, and what was told when.
+//! Making notices: what is told to whom, and how far each kind has looked.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use concert_model::{Problem, ProblemKey, Time};
+use concert_model::{Problem, Time};
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::{Change, Records, trouble};
 use crate::Members;
 
-/// Rows inserted by one statement; fifteen values each stays below SQLite's 32,766.
+/// Rows inserted by one statement; six values each stay far below SQLite's 32,766.
 const ROWS_AT_ONCE: usize = 1_000;
 
 /// A notice about to be made.
@@ -65,17 +65,6 @@ impl Records {
                 (row.try_get("key").unwrap_or_default(), row.try_get::<i64, _>("batch").unwrap_or(0).cast_unsigned())
             })
             .collect())
-    }
-
-    /// When a problem was last told by a kind of notice, and when it was last seen.
-    pub async fn told(&self, name: &str, problem: ProblemKey) -> Result<Option<(Time, Time)>, Problem> {
-        let row = sqlx::query("SELECT told, seen FROM told WHERE name = ?1 AND problem = ?2")
-            .bind(name)
-            .bind(problem.0.as_slice())
-            .fetch_optional(self.pool())
-            .await
-            .map_err(trouble)?;
-        Ok(row.map(|row| (Time(row.try_get("told").unwrap_or(0)), Time(row.try_get("seen").unwrap_or(0)))))
     }
 }
 
@@ -175,26 +164,4 @@ pub(crate) async fn tell_early(change: &mut Change<'_>, name: &str, key: &str, b
         .await
         .map_err(trouble)
         .map(|_| ())
-}
-
-/// Remembers in a change when problems were told and seen.
-pub(crate) async fn mark_told(
-    change: &mut Change<'_>,
-    name: &str,
-    marks: &[(ProblemKey, Time, Time)],
-) -> Result<(), Problem> {
-    for (problem, told, seen) in marks {
-        sqlx::query(
-            "INSERT INTO told (name, problem, told, seen) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET told = max(told, excluded.told), seen = max(seen, excluded.seen)",
-        )
-        .bind(name)
-        .bind(problem.0.as_slice())
-        .bind(told.0)
-        .bind(seen.0)
-        .execute(&mut **change)
-        .await
-        .map_err(trouble)?;
-    }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use concert_model::{Problem, Time};
 
 use super::{Done, Upkeep};
-use crate::records::trouble;
+use crate::records::{forget_told, trouble};
 use crate::store::segment;
 
 /// Raw reports removed in one round; the rest waits for the next.
@@ -67,7 +67,7 @@ impl Upkeep {
         .execute(&mut *change)
         .await
         .map_err(trouble)?;
-        sqlx::query("DELETE FROM told WHERE seen < ?1").bind(before.0).execute(&mut *change).await.map_err(trouble)?;
+        forget_told(&mut change, before).await?;
         records.commit(change).await?;
         let segments: Vec<_> = rows.iter().map(segment).collect();
         self.put_aside(&segments, now);

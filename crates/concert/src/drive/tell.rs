@@ -11,7 +11,7 @@ use concert_model::{Event, Field, Problem, ProblemKey, Time, json};
 use concert_pipeline::condition::Condition;
 use concert_store::events::read::Bounds;
 use concert_store::records::NewNotice;
-use concert_store::{Mark, Members, Store, Telling, Watch, Writer};
+use concert_store::{Members, Store, Telling, Watch, Writer};
 use jiff::tz::TimeZone;
 
 use super::responsible;
@@ -33,6 +33,9 @@ enum By {
     Extra(String),
     Party,
 }
+
+/// An event knows when its problem was seen before at most so far back.
+const LOOK_BACK_SECONDS_MAX: i64 = 366 * 86_400;
 
 /// Written where an event has no value for a part of the key.
 const ABSENT: &str = "unknown";
@@ -413,27 +416,26 @@ pub async fn waiting(site: &Site, index: usize) -> Result<(Vec<NewNotice>, Time)
 /// Makes the notices of a kind from what it gathered.
 async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mut Telling) -> Result<(), Problem> {
     let now = telling.now;
-    let mut marks: Vec<Mark> = Vec::new();
-    for again in std::mem::take(&mut gathered.again) {
-        let (told, seen) = match site.store.records.told(&notice.name, again.past.problem).await? {
-            Some(mark) => mark,
-            // The event before had none before it, so it was told when it came.
-            None => (again.past.previous, again.past.previous),
-        };
-        let seconds = |span: std::time::Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-        let relapse = again.past.time >= seen.max(again.past.previous).plus_seconds(seconds(notice.clean_after));
-        let remind = again.past.time >= told.plus_seconds(seconds(notice.remind_after));
-        if relapse || remind {
-            if let Some(group) = gathered.groups.get_mut(again.group) {
-                group.members.add(again.batch, again.row);
+    let seconds = |span: std::time::Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    let again = std::mem::take(&mut gathered.again);
+    if !again.is_empty() {
+        let long = seconds(notice.clean_after.max(notice.remind_after)).saturating_add(LOOK_BACK_SECONDS_MAX);
+        let keep_from = now.plus_seconds(-long);
+        let problems = again.iter().map(|again| again.past.problem);
+        let mut told = site.store.records.told(&notice.name, problems, keep_from).await?;
+        for Again { group, batch, row, past } in again {
+            // A problem of which nothing is known was told when it came: it had none before it then.
+            let (last_told, last_seen) = told.get(past.problem).unwrap_or((past.previous, past.previous));
+            let relapse = past.time >= last_seen.max(past.previous).plus_seconds(seconds(notice.clean_after));
+            let remind = past.time >= last_told.plus_seconds(seconds(notice.remind_after));
+            if (relapse || remind)
+                && let Some(group) = gathered.groups.get_mut(group)
+            {
+                group.members.add(batch, row);
             }
-            marks.push((again.past.problem, again.past.time, again.past.time));
-        } else {
-            marks.push((again.past.problem, told, again.past.time));
+            told.set(past.problem, if relapse || remind { past.time } else { last_told }, past.time);
         }
-    }
-    if !marks.is_empty() {
-        telling.told.push((notice.name.clone(), marks));
+        telling.told.push(told);
     }
     let constituents = site.constituents();
     let parties = constituents.parties().iter().map(|party| (party.name.as_str(), party)).collect();
