@@ -64,6 +64,7 @@ impl Site for Empty {
             rejects: Vec::new(),
             notices: vec![notice()],
             notice_counts: NoticeCounts::default(),
+            stuck: Vec::new(),
             gaps: Vec::new(),
         })
     }
