@@ -11,6 +11,9 @@ pub struct Range {
     pub length: u32,
 }
 
+/// Bytes of a written range at most: one number of 64 bits and two of 32, seven bits a byte.
+const RANGE_BYTES_MAX: usize = 20;
+
 /// A set of events, in the order they were added.
 ///
 /// Kept as it is written: a large report makes tens of thousands of them at once.
@@ -85,6 +88,10 @@ impl Eq for Members {}
 
 /// Batches may be named in any order; the step wraps and unwraps.
 fn write_range(out: &mut Vec<u8>, before: &mut u64, range: Range) {
+    // Doubling would leave much unused, and there are tens of thousands of sets.
+    if out.capacity() - out.len() < RANGE_BYTES_MAX {
+        out.reserve_exact(RANGE_BYTES_MAX + out.len() / 8);
+    }
     put(out, range.batch.wrapping_sub(*before));
     put(out, u64::from(range.start));
     put(out, u64::from(range.length));

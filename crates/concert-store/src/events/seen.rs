@@ -4,6 +4,8 @@
 //! are filled from the store when an event first needs them, so a site with years of events holds in
 //! memory only what its reports are about.
 
+use std::sync::LazyLock;
+
 use concert_model::{ProblemKey, Time};
 use hashbrown::HashTable;
 
@@ -29,9 +31,25 @@ pub struct Seen {
     buckets: Vec<(i64, Bucket)>,
 }
 
-/// Tables a bucket is split into. They grow one after the other, so that growing a bucket of millions
-/// never holds it in memory twice.
+/// Tables a bucket is split into. Their shares of the problems differ up to twofold, so that they double
+/// one after the other: growing a bucket of millions never holds it in memory twice, and what it takes
+/// grows with what it holds.
 const TABLES: usize = 64;
+/// Parts of all hashes, each of which belongs to one table.
+const PARTS: usize = 4_096;
+
+/// The table of each part.
+static TABLE_OF: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let share = |table: usize| 2f64.powf(table as f64 / TABLES as f64);
+    let all: f64 = (0..TABLES).map(share).sum();
+    let tables = (0u8..).zip(0..TABLES).scan(0.0, |before, (number, table)| {
+        *before += share(table) / all;
+        Some((number, *before))
+    });
+    let ends: Vec<(u8, f64)> = tables.collect();
+    let table_of = |part: usize| ends.iter().find(|(_, end)| (part as f64) < end * PARTS as f64).map(|(n, _)| *n);
+    (0..PARTS).map(|part| table_of(part).unwrap_or(0)).collect()
+});
 
 /// The problems of one window.
 struct Bucket {
@@ -47,7 +65,8 @@ impl Default for Bucket {
 impl Bucket {
     /// Bits that the tables themselves use for neither place nor tag choose the table.
     fn number(hash: u64) -> usize {
-        usize::try_from(hash >> 40).unwrap_or(0) % TABLES
+        let part = usize::try_from(hash >> 40).unwrap_or(0) % PARTS;
+        TABLE_OF.get(part).copied().map_or(0, usize::from)
     }
 
     fn of(&self, hash: u64) -> Option<&HashTable<Entry>> {
@@ -200,6 +219,15 @@ fn entry(problem: ProblemKey, time: Time) -> Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_table_has_a_share_and_the_last_twice_that_of_the_first() {
+        let shares: Vec<usize> =
+            (0..TABLES).map(|table| TABLE_OF.iter().filter(|of| usize::from(**of) == table).count()).collect();
+        assert_eq!(shares.iter().sum::<usize>(), PARTS);
+        assert!(shares.iter().all(|share| (40..100).contains(share)), "{shares:?}");
+        assert!((1.8..2.2).contains(&(shares[TABLES - 1] as f64 / shares[0] as f64)), "{shares:?}");
+    }
 
     #[test]
     fn a_repeat_within_the_window_is_known_from_its_first_sighting() {
