@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::step::{Steps, call, has};
-use crate::{deny, peers};
+use crate::{deny, licences, peers};
 
 const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
 
@@ -35,6 +35,7 @@ fn short(steps: &mut Steps) -> Result<(), String> {
 fn long(steps: &mut Steps, install: bool) -> Result<(), String> {
     steps.run("formatting", || call("cargo", &["fmt", "--all", "--check"], &[]))?;
     steps.run("packages", deny::run)?;
+    steps.run("list of packages", || licences::run(false))?;
     if install {
         steps.run("peers", peers::install)?;
     }

@@ -23,7 +23,8 @@ const HELP: &str = "usage: cargo xtask COMMAND
   deny           licences, banned crates and number of the packages we depend on
   gen [--check]  write docs/generated/ from the code, or compare it
   bench          how fast a report goes through the whole path; see `bench --help`
-  licences       write THIRD-PARTY.md: what the program is built with
+  licences [--check]
+                 write THIRD-PARTY.md, what the program is built with, or compare it
 ";
 
 fn main() -> ExitCode {
@@ -35,7 +36,8 @@ fn main() -> ExitCode {
         ["ci"] => ci::ci(true),
         ["ci", "--quick"] => ci::ci(false),
         ["deny"] => deny::run(),
-        ["licences"] => licences::run(),
+        ["licences"] => licences::run(true),
+        ["licences", "--check"] => licences::run(false),
         ["gen"] => ci::generate(true),
         ["gen", "--check"] => ci::generate(false),
         _ => {
