@@ -8,6 +8,10 @@ use memchr::memchr;
 
 /// Bytes looked at to guess an encoding.
 const GUESS_BYTES: usize = 64 * 1024;
+/// Longest line where the settings say no other.
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+/// What is said of a longer one.
+pub(super) const TOO_LONG: &str = "longer than limits.line allows";
 
 /// One part of a report, being read.
 pub struct Input<'a> {
@@ -30,19 +34,31 @@ pub enum Line<'b> {
 }
 
 impl<'a> Input<'a> {
-    /// Caps: 1 MiB a line, 256 MiB for formats that must be read whole. UTF-16 is not handled here;
-    /// unpacking turns it into UTF-8 first.
+    /// Caps: [`LINE_BYTES_MAX`] a line, 256 MiB for formats that must be read whole. UTF-16 is not handled
+    /// here; unpacking turns it into UTF-8 first.
     pub fn new(reader: &'a mut dyn BufRead, declared: Option<&'static Encoding>) -> Self {
         Self {
             reader,
             declared,
             guessed: None,
             number: 0,
-            line_bytes_max: 1 << 20,
+            line_bytes_max: LINE_BYTES_MAX,
             whole_bytes_max: 256 << 20,
             buffer: Vec::new(),
             failure: None,
         }
+    }
+
+    /// The same with another cap on lines.
+    #[must_use]
+    pub fn with_line_max(mut self, bytes: usize) -> Self {
+        self.line_bytes_max = bytes;
+        self
+    }
+
+    /// Most bytes of a line, for parsers that split bytes their own way.
+    pub fn line_bytes_max(&self) -> usize {
+        self.line_bytes_max
     }
 
     /// Number of the line last given, from 1.

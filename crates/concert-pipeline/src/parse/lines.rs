@@ -2,7 +2,7 @@
 
 use concert_model::{Field, Value};
 
-use super::input::{decode, guess};
+use super::input::{TOO_LONG, decode, guess};
 use super::{Fault, Input, Line, Sink};
 
 /// Calls `each` with the number and text of every line that is not blank. A line beyond the cap is a
@@ -18,7 +18,7 @@ pub(super) fn each_line<'s>(
         let Some(line) = input.next_line() else { return };
         number += 1;
         match line {
-            Line::TooLong(bytes) => sink.reject(number, Fault::new("", "the line is longer than 1 MiB"), bytes),
+            Line::TooLong(bytes) => sink.reject(number, Fault::new("", TOO_LONG), bytes),
             Line::Whole(bytes) => {
                 let plain = std::str::from_utf8(bytes).is_ok();
                 let text = decode(bytes, known.or_else(|| (!plain).then(|| guess(bytes))));

@@ -7,7 +7,7 @@
 //! never kept. Of a list where one value belongs the first is the field's, and all are kept in
 //! `extra.<key>`.
 //!
-//! A line is at most 1 MiB and 64 levels deep.
+//! A line is at most `limits.line` long and 64 levels deep.
 
 use concert_model::Keys;
 use serde_json::Value;

@@ -11,10 +11,8 @@ use encoding_rs::Encoding;
 use memchr::memchr2;
 
 use self::split::{Form, Span, Split, line_breaks, split};
-use super::input::{Input, decode, guess};
+use super::input::{Input, TOO_LONG, decode, guess};
 
-/// Longest record.
-const RECORD_BYTES_MAX: usize = 1 << 20;
 /// Bytes read at a time.
 const READ_BYTES: usize = 256 << 10;
 /// As much of a bad line as a reject shows.
@@ -109,6 +107,8 @@ pub struct Records<'r, 'i> {
     input: &'r mut Input<'i>,
     shape: Shape,
     encoding: Option<&'static Encoding>,
+    /// Most bytes of a record.
+    bytes_max: usize,
     buffer: Vec<u8>,
     at: usize,
     ended: bool,
@@ -122,11 +122,12 @@ pub struct Records<'r, 'i> {
 impl<'r, 'i> Records<'r, 'i> {
     /// Records of this shape.
     pub fn new(input: &'r mut Input<'i>, shape: Shape) -> Self {
-        let encoding = input.encoding();
+        let (encoding, bytes_max) = (input.encoding(), input.line_bytes_max());
         let mut records = Self {
             input,
             shape,
             encoding,
+            bytes_max,
             buffer: Vec::new(),
             at: 0,
             ended: false,
@@ -207,12 +208,12 @@ impl<'r, 'i> Records<'r, 'i> {
             }
             let rest = self.buffer.get(self.at..).unwrap_or_default();
             match split(rest, self.ended, &self.shape, &mut self.spans) {
-                Split::Done { end, .. } if end > RECORD_BYTES_MAX => return self.bad("longer than 1 MiB"),
+                Split::Done { end, .. } if end > self.bytes_max => return self.bad(TOO_LONG),
                 Split::Done { end, next, quoted } => return self.record(end, next, quoted),
-                Split::More if rest.len() > RECORD_BYTES_MAX => {
+                Split::More if rest.len() > self.bytes_max => {
                     return self.bad(match memchr2(b'\n', b'\r', rest) {
                         Some(_) => "a quote opens on this line and does not close",
-                        None => "longer than 1 MiB",
+                        None => TOO_LONG,
                     });
                 }
                 Split::More => {
@@ -236,8 +237,8 @@ impl<'r, 'i> Records<'r, 'i> {
             if let Some(end) = memchr2(b'\n', b'\r', rest) {
                 break end;
             }
-            if rest.len() > RECORD_BYTES_MAX {
-                return Some(self.bad("longer than 1 MiB"));
+            if rest.len() > self.bytes_max {
+                return Some(self.bad(TOO_LONG));
             }
             if !self.fill() {
                 break rest_len(&self.buffer, self.at);

@@ -11,7 +11,7 @@
 //! `decode_entities` turns `&amp;` and `&#39;` in the groups into characters.
 //!
 //! All other settings are those of `mapping.rs`. The syntax is that of the `regex` crate, which takes
-//! time in proportion to the text whatever the pattern. A line is at most 1 MiB, a text 256 MiB.
+//! time in proportion to the text whatever the pattern. A line is at most `limits.line` long, a text 256 MiB.
 
 use concert_model::Keys;
 use regex::{Captures, Regex, RegexBuilder};

@@ -14,10 +14,11 @@ mod wide;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 
 use concert_model::{Keys, Receipt, Reject};
-use encoding_rs::Encoding;
+use encoding_rs::{Encoding, REPLACEMENT};
 
 use self::meter::{Counted, Meter, Metered};
 use self::sniff::{HEAD_BYTES, Wrapping};
+use super::input::LINE_BYTES_MAX;
 use super::{About, Fault, Input, Parser, Sink};
 
 /// Most bytes of a mail or of an archive inside an archive.
@@ -51,6 +52,8 @@ pub struct Limits {
     pub members: usize,
     /// How deep archives are opened inside archives.
     pub depth: usize,
+    /// Most bytes of a line or record of text.
+    pub line: usize,
     /// Which parts of a mail are read; where nothing is said, those the parser asks for.
     pub parts: Option<Parts>,
     /// The encoding of all text, whatever is stated.
@@ -61,12 +64,21 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 4 << 30, ratio: 200, members: 1000, depth: 2, parts: None, encoding: None, names: Vec::new() }
+        Self {
+            bytes: 4 << 30,
+            ratio: 200,
+            members: 1000,
+            depth: 2,
+            line: LINE_BYTES_MAX,
+            parts: None,
+            encoding: None,
+            names: Vec::new(),
+        }
     }
 }
 
 impl Limits {
-    /// Reads `parts` and `part_names` of a feed's table. The cap on bytes is set by the caller.
+    /// Reads `parts`, `part_names` and `encoding` of a feed's table. Caps are set by the caller.
     pub fn read(keys: &mut Keys<'_>) -> Self {
         let words = [
             ("attachments", Parts::Attachments),
@@ -78,8 +90,22 @@ impl Limits {
                      all, or whole; without it what the parser is for";
         let parts = keys.choice_or("parts", &words, "", about);
         let names = keys.texts("part_names", "names of the attachments and archive members that are read, like *.csv");
-        Self { parts, names, ..Self::default() }
+        Self { parts, names, encoding: encoding(keys), ..Self::default() }
     }
+}
+
+/// The encoding of bytes that are not UTF-8, where a feed's table says one.
+fn encoding(keys: &mut Keys<'_>) -> Option<&'static Encoding> {
+    let about = "encoding of text that is not UTF-8, such as windows-1252, whatever the report says; \
+                 without it as the report says, else guessed";
+    let label = keys.text("encoding", about)?;
+    // Labels that stand for encodings nobody should read lead to one that gives no text.
+    let found = Encoding::for_label(label.as_bytes()).filter(|found| *found != REPLACEMENT);
+    if found.is_none() {
+        let hint = "such as windows-1252, iso-8859-2, koi8-r, shift_jis, gbk, utf-16le";
+        keys.problem("encoding", format!("there is no encoding `{label}`"), hint);
+    }
+    found
 }
 
 /// A part of a report that is about to be read.
@@ -265,7 +291,7 @@ impl Unpacking<'_> {
 
     fn give(&mut self, reader: &mut dyn BufRead, place: &Place, charset: Option<&'static Encoding>) {
         self.read += 1;
-        let mut input = Input::new(reader, charset);
+        let mut input = Input::new(reader, charset).with_line_max(self.limits.line);
         (self.each)(Part { name: &place.name, place: &place.path }, &mut input);
         if let Some(why) = input.failure() {
             let why = format!("reading stopped: {why}");

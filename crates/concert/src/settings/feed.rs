@@ -224,11 +224,12 @@ pub(super) fn read_expect(keys: &mut Keys<'_>) -> Expect {
 /// More events than any feed has.
 const EVENTS_MAX: u64 = 1_000_000_000_000;
 
-/// `parts` and `part_names` of the feed, within the caps of the site.
+/// `parts`, `part_names` and `encoding` of the feed, within the caps of the site.
 fn unpack_limits(keys: &mut Keys<'_>, limits: &Limits) -> unpack::Limits {
     let mut unpack = unpack::Limits::read(keys);
     unpack.bytes = limits.unpacked;
     unpack.members = limits.members;
     unpack.depth = limits.depth;
+    unpack.line = limits.line;
     unpack
 }

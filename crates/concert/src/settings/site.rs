@@ -111,6 +111,8 @@ pub struct Limits {
     pub members: usize,
     /// Archives inside archives.
     pub depth: usize,
+    /// Bytes of one line or record of text.
+    pub line: usize,
 }
 
 impl Limits {
@@ -133,6 +135,7 @@ impl Limits {
                 "most members of archives and parts of mails in one report",
             ),
             depth: count(&mut keys, "depth", 2, 0..=8, "how deep archives may stand inside archives"),
+            line: line(&mut keys),
         };
         for (name, size) in [("report", limits.report), ("file", limits.file), ("unpacked", limits.unpacked)] {
             if size == 0 {
@@ -142,6 +145,15 @@ impl Limits {
         keys.finish();
         limits
     }
+}
+
+/// The cap on lines, which are held in memory.
+fn line(keys: &mut Keys<'_>) -> usize {
+    let bytes = keys.size_or("line", "1MiB", "longest line or record of a text report; a longer one is a reject");
+    if !(1 << 10..=256 << 20).contains(&bytes) {
+        keys.problem("line", "`line` must be from \"1KiB\" to \"256MiB\"", "");
+    }
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// A number that counts things in memory.

@@ -65,7 +65,7 @@ impl Unpacking<'_> {
         if let PartType::Message(message) = &part.body {
             return self.mail(message.raw_message(), &inner);
         }
-        let (bytes, charset) = contents(mail, part);
+        let (bytes, charset) = contents(mail, part, self.limits.encoding.is_some());
         inner.charset = charset;
         inner.text = part.is_text();
         self.seekable(Cursor::new(bytes), &inner);
@@ -88,8 +88,13 @@ fn is_data(part: &MessagePart<'_>) -> bool {
 }
 
 /// The bytes of a part, and the encoding it states. Text is taken before the library makes it UTF-8
-/// where no encoding was stated, so that ours can be guessed from all of it.
-fn contents<'m>(mail: &Message<'m>, part: &'m MessagePart<'m>) -> (Cow<'m, [u8]>, Option<&'static Encoding>) {
+/// where no encoding was stated, so that ours can be guessed from all of it; and where the settings know
+/// better.
+fn contents<'m>(
+    mail: &Message<'m>,
+    part: &'m MessagePart<'m>,
+    known: bool,
+) -> (Cow<'m, [u8]>, Option<&'static Encoding>) {
     if !part.is_text() {
         return (Cow::Borrowed(part.contents()), None);
     }
@@ -97,7 +102,7 @@ fn contents<'m>(mail: &Message<'m>, part: &'m MessagePart<'m>) -> (Cow<'m, [u8]>
         // The library knows more names than the standard does, so its text is taken even then.
         (!name.is_empty()).then(|| Encoding::for_label(name.as_bytes()).unwrap_or(UTF_8))
     });
-    if stated.is_some() {
+    if stated.is_some() && !known {
         return (Cow::Borrowed(part.contents()), Some(UTF_8));
     }
     let (start, end) = (part.offset_body as usize, part.offset_end as usize);
