@@ -49,6 +49,8 @@ pub enum Outcome {
     Later(String, Option<u64>),
     /// It will never be taken; a person must look.
     Never(String),
+    /// The peer takes only smaller ones: at most so many bytes, where it said so.
+    TooLarge(String, Option<u64>),
     /// Cut off after the peer may have taken it; sent again with the same Message-ID.
     Unsure(String),
 }

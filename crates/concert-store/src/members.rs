@@ -59,6 +59,25 @@ impl Members {
         self.count == 0
     }
 
+    /// The same events as several sets, each with at most so many.
+    pub fn chunks(&self, size: u64) -> Vec<Members> {
+        let size = size.max(1);
+        let mut sets: Vec<Members> = Vec::new();
+        for range in self.ranges() {
+            for row in range.start..range.start + range.length {
+                match sets.last_mut() {
+                    Some(last) if last.len() < size => last.add(range.batch, row),
+                    _ => {
+                        let mut next = Members::default();
+                        next.add(range.batch, row);
+                        sets.push(next);
+                    }
+                }
+            }
+        }
+        sets
+    }
+
     /// The set in few bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let (mut bytes, mut before) = (self.bytes.clone(), self.before);
@@ -151,6 +170,27 @@ mod tests {
     fn a_range_without_rows_is_refused() {
         assert_eq!(Members::from_bytes(&[7, 0, 0]), None);
         assert_eq!(Members::from_bytes(&[7, 0, 1]).map(|members| members.len()), Some(1));
+    }
+
+    #[test]
+    fn sets_are_cut_in_their_order() {
+        let mut members = Members::default();
+        for (batch, row) in [(7, 1), (7, 2), (7, 9), (3, 0), (900, 70_000)] {
+            members.add(batch, row);
+        }
+        let check = |size: u64, want: &[u64]| {
+            let sets = members.chunks(size);
+            assert_eq!(sets.iter().map(Members::len).collect::<Vec<_>>(), want);
+            let mut all = Members::default();
+            let rows = sets.iter().flat_map(Members::ranges);
+            rows.for_each(|range| (range.start..range.start + range.length).for_each(|row| all.add(range.batch, row)));
+            assert_eq!(all, members);
+        };
+        check(2, &[2, 2, 1]);
+        check(1, &[1; 5]);
+        check(0, &[1; 5]);
+        check(5, &[5]);
+        check(u64::MAX, &[5]);
     }
 
     #[test]

@@ -90,6 +90,11 @@ pub trait Deliverer: Send + Sync {
     /// The final bytes. Pure: the same message gives the same bytes. The error is a sentence.
     fn compose(&self, message: &Message) -> Result<Vec<u8>, String>;
 
+    /// Most bytes of one notice; a larger one is split before it is sent.
+    fn bytes_max(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Carries bytes that [`Deliverer::compose`] made from this message. One attempt.
     async fn deliver(&self, message: &Message, bytes: &[u8]) -> Outcome;
 

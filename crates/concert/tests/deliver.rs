@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use concert_testkit::smtp::{Mail, SmtpServer};
 use concert_testkit::web::{Answer, Web};
 use serde_json::Value;
 
@@ -176,4 +179,101 @@ async fn a_receiver_that_does_not_let_us_in_is_shown_and_tried_again_when_told()
     done(site_dir, &["run", "--once", "--quiet"]);
     assert_eq!(keys(site_dir, "posted", "delivered").len(), 2);
     assert_eq!(web.requests().len(), 4);
+}
+
+/// Addresses in the last column of a CSV.
+fn addresses(csv: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(csv);
+    text.lines().skip(1).map(|line| line.rsplit(',').next().unwrap_or_default().to_owned()).collect()
+}
+
+const LARGE: &str = r#"
+[site]
+email = "cert@cert.example"
+
+[[feed]]
+name = "drop"
+parser = "ndjson"
+collect = { type = "file", path = "in/", every = "20ms", settle = "10ms" }
+
+[[notice]]
+name = "posted"
+group_by = ["source.asn"]
+columns = ["source.ip"]
+via = "post"
+
+[[notice]]
+name = "mailed"
+group_by = ["source.asn"]
+columns = ["source.ip"]
+to = "abuse@provider.example"
+via = "mail"
+
+[[notice]]
+name = "written"
+group_by = ["source.asn"]
+columns = ["source.ip"]
+events_max = 700
+via = "files"
+
+[via.post]
+type = "http"
+url = "WEB"
+
+[via.mail]
+type = "smtp"
+host = "127.0.0.1"
+port = SMTP
+tls = "off"
+zip_over = "1GiB"
+size_max = "40KiB"
+
+[via.files]
+type = "file"
+path = "out/"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_goes_out_in_parts_and_nothing_is_lost_or_doubled() {
+    const TAKEN_MAX: usize = 70_000;
+    let web = Web::start(None, |request| Answer::new(if request.body.len() > TAKEN_MAX { 413 } else { 200 }, ""));
+    let (web, smtp) = (web.await.unwrap(), SmtpServer::start().await.unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let site_dir = folder.path();
+    site(site_dir, &web);
+    let settings = LARGE.replace("WEB", &web.url("/")).replace("SMTP", &smtp.address().port().to_string());
+    fs::write(site_dir.join("concert.toml"), settings).unwrap();
+    let mut wanted: Vec<String> = (0..2_500).map(|row| format!("10.0.{}.{}", row / 250, row % 250)).collect();
+    wanted.sort();
+    put(site_dir, "a", &wanted.iter().map(String::as_str).collect::<Vec<_>>());
+    until(
+        || {
+            done(site_dir, &["run", "--once", "--quiet"]);
+            rows(site_dir, &[]).len() > 3
+        },
+        "notices are made",
+    );
+    assert_eq!(rows(site_dir, &["--state", "delivered"]), rows(site_dir, &[]), "all in one round");
+
+    let posts: Vec<_> = web.requests().into_iter().filter(|request| request.body.len() <= TAKEN_MAX).collect();
+    let mails = smtp.mails();
+    let attached = |mail: &Mail| {
+        let text = String::from_utf8_lossy(&mail.bytes).into_owned();
+        let (_, rest) = text.split_once("Content-Transfer-Encoding: base64\r\n\r\n").unwrap();
+        STANDARD.decode(rest.lines().take_while(|line| !line.starts_with("--")).collect::<String>()).unwrap()
+    };
+    assert!(mails.iter().all(|mail| mail.bytes.len() <= 40 << 10));
+    let files: Vec<Vec<u8>> =
+        fs::read_dir(site_dir.join("out")).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap()).collect();
+    assert_eq!(files.len(), 4);
+    let check = |way: &str, parts: Vec<Vec<u8>>| {
+        let mut told: Vec<String> = parts.iter().flat_map(|part| addresses(part)).collect();
+        told.sort();
+        assert!(parts.len() > 1 && told == wanted, "{way}: {} parts, {} addresses", parts.len(), told.len());
+    };
+    check("posted", posts.iter().map(|post| post.body.clone()).collect());
+    check("mailed", mails.iter().map(attached).collect());
+    check("written", files);
+    let keys: BTreeSet<_> = posts.iter().map(|post| post.header("idempotency-key")).collect();
+    assert_eq!(keys.len(), posts.len(), "each part is a notice of its own");
 }

@@ -66,6 +66,43 @@ impl Records {
             })
             .collect())
     }
+
+    /// Makes several notices of one that is queued: it keeps the first of these sets of events, the
+    /// others get numbers of their own. What was composed of it is forgotten, so nobody may have it.
+    pub async fn split_notice(&self, id: &str, sets: &[Members], now: Time) -> Result<(), Problem> {
+        let Some((first, others)) = sets.split_first() else { return Ok(()) };
+        let mut change = self.change().await?;
+        let kept = sqlx::query("UPDATE notice SET events = ?2, members = ?3 WHERE id = ?1 AND state = 'queued'")
+            .bind(id)
+            .bind(first.len().cast_signed())
+            .bind(first.to_bytes())
+            .execute(&mut *change)
+            .await
+            .map_err(trouble)?;
+        if kept.rows_affected() == 0 {
+            return Ok(());
+        }
+        sqlx::query("DELETE FROM notice_bytes WHERE id = ?1").bind(id).execute(&mut *change).await.map_err(trouble)?;
+        let (day, mut number) = last_number(&mut change, now).await?;
+        for members in others {
+            number += 1;
+            sqlx::query(
+                "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, message_id, made, due, since)
+                 SELECT printf('%s-%06d', ?2, ?3), name, key, party, recipient, via, format, language, state, ?4, ?5,
+                 printf('%s-%06d', ?2, ?3) || substr(message_id, instr(message_id, '@')), made, due, since FROM notice WHERE id = ?1",
+            )
+            .bind(id)
+            .bind(&day)
+            .bind(number)
+            .bind(members.len().cast_signed())
+            .bind(members.to_bytes())
+            .execute(&mut *change)
+            .await
+            .map_err(trouble)?;
+        }
+        keep_number(&mut change, &day, number).await?;
+        self.commit(change).await
+    }
 }
 
 /// What notices made together mostly have in common.
@@ -84,14 +121,7 @@ pub(crate) async fn insert_notices(
     if notices.is_empty() {
         return Ok(());
     }
-    let day = now.date_text().replace('-', "");
-    let last: Option<String> =
-        sqlx::query_scalar("SELECT value FROM memory WHERE owner = 'notice number' AND name = ?1")
-            .bind(&day)
-            .fetch_optional(&mut **change)
-            .await
-            .map_err(trouble)?;
-    let mut number: i64 = last.and_then(|last| last.parse().ok()).unwrap_or(0);
+    let (day, mut number) = last_number(change, now).await?;
     // Most notices differ in few columns, so the others are given once for many.
     let mut ordered: Vec<&NewNotice> = notices.iter().collect();
     ordered.sort_by(|a, b| common(a).cmp(&common(b)));
@@ -122,10 +152,26 @@ pub(crate) async fn insert_notices(
         );
         query.build().persistent(some.len() == ROWS_AT_ONCE).execute(&mut **change).await.map_err(trouble)?;
     }
+    keep_number(change, &day, number).await
+}
+
+/// The day of a moment, and the last number of a notice made on it.
+async fn last_number(change: &mut Change<'_>, now: Time) -> Result<(String, i64), Problem> {
+    let day = now.date_text().replace('-', "");
+    let last: Option<String> =
+        sqlx::query_scalar("SELECT value FROM memory WHERE owner = 'notice number' AND name = ?1")
+            .bind(&day)
+            .fetch_optional(&mut **change)
+            .await
+            .map_err(trouble)?;
+    Ok((day, last.and_then(|last| last.parse().ok()).unwrap_or(0)))
+}
+
+async fn keep_number(change: &mut Change<'_>, day: &str, number: i64) -> Result<(), Problem> {
     sqlx::query(
         "INSERT INTO memory (owner, name, value) VALUES ('notice number', ?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
     )
-    .bind(&day)
+    .bind(day)
     .bind(number.to_string())
     .execute(&mut **change)
     .await

@@ -48,6 +48,7 @@ struct HttpOut {
     url: Url,
     headers: HeaderMap,
     web: Web,
+    size_max: u64,
     client: Mutex<Option<(Client, Instant)>>,
 }
 
@@ -55,6 +56,8 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
     let url = read_url(keys);
     let token = keys.secret("token", "sent as Authorization: Bearer");
     let mut headers = read_headers(keys);
+    let size_max =
+        super::read_size_max(keys, "100MiB", "most bytes of one request; a notice that is larger becomes several");
     let web = Web::read(keys, &setup.site_dir, &setup.user_agent);
     if keys.has("token") && url.as_ref().is_some_and(|url| url.scheme() == "http" && !is_near(url)) {
         keys.problem("token", "the token would cross the network unencrypted", "use an https address");
@@ -69,7 +72,14 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
             }
         }
     }
-    Some(Box::new(HttpOut { name: setup.name.clone(), url: url?, headers: headers?, web, client: Mutex::default() }))
+    Some(Box::new(HttpOut {
+        name: setup.name.clone(),
+        url: url?,
+        headers: headers?,
+        web,
+        size_max,
+        client: Mutex::default(),
+    }))
 }
 
 fn read_url(keys: &mut Keys<'_>) -> Option<Url> {
@@ -133,6 +143,10 @@ fn is_near(url: &Url) -> bool {
 impl Deliverer for HttpOut {
     fn compose(&self, message: &Message) -> Result<Vec<u8>, String> {
         Ok(message.payload.bytes.clone())
+    }
+
+    fn bytes_max(&self) -> u64 {
+        self.size_max
     }
 
     async fn deliver(&self, message: &Message, bytes: &[u8]) -> Outcome {
@@ -208,6 +222,7 @@ pub(crate) async fn weigh(response: Response, name: &str) -> Outcome {
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => Outcome::Later(what, pause),
         // The proxy on the way did not let us through; the receiver has seen nothing.
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => Outcome::Later(what, None),
+        StatusCode::PAYLOAD_TOO_LARGE => Outcome::TooLarge(what, None),
         // Trying on would only look like an attack; whoever mends the settings says when to go on.
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Outcome::Never(format!(
             "{what}: the receiver does not let us in; look at `token` and `headers` of [via.{name}], then \
@@ -324,6 +339,7 @@ mod tests {
         check(Answer::new(401, ""), "Never(\"401 Unauthorized: the receiver does not let us in; look at `token`").await;
         check(Answer::new(403, "no"), "Never(\"403 Forbidden: no: the receiver does not let us in").await;
         check(Answer::new(407, ""), "Later").await;
+        check(Answer::new(413, ""), "TooLarge(\"413 Payload Too Large\", None)").await;
         check(Answer::new(404, "y").end(End::Stall(1)), "Never(\"404 Not Found: y").await;
         check(Answer::new(302, "").header("Location", "/elsewhere"), "Never(\"302 Found (a redirect").await;
         check(Answer::new(200, "").end(End::Silent), "Unsure").await;

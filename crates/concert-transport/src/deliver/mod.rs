@@ -40,6 +40,18 @@ pub struct Listed {
     pub read: fn(&mut Keys<'_>, &Setup) -> Option<Box<dyn Deliverer>>,
 }
 
+/// Least that a way out can be told to take; below it not even a single event fits.
+const SIZE_LEAST: u64 = 1024;
+
+/// Reads `size_max`, the most bytes of one notice.
+fn read_size_max(keys: &mut Keys<'_>, default: &str, about: &str) -> u64 {
+    let size = keys.size_or("size_max", default, about);
+    if size < SIZE_LEAST {
+        keys.problem("size_max", "`size_max` is less than 1 KiB, which is too little for anything", "");
+    }
+    size.max(SIZE_LEAST)
+}
+
 /// Every way out.
 pub const ALL: &[Listed] = &[smtp::LISTED, http::LISTED, file::LISTED, irc::LISTED];
 

@@ -48,6 +48,7 @@ struct Smtp {
     server: Server,
     look: mime::Look,
     envelope_from: String,
+    size_max: u64,
     idle: Idle,
 }
 
@@ -57,6 +58,8 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
     let sender = keys.text_or("from_name", &setup.site_name, "name beside that address");
     let envelope_from = keys.text_or("envelope_from", &from, "where bounces go; \"\" for nowhere");
     let zip_over = keys.size_or("zip_over", "1MiB", "an attachment larger than this is zipped");
+    let size_max =
+        super::read_size_max(keys, "25MiB", "largest mail, all of it counted; a notice that is larger becomes several");
     let dkim = read_dkim(keys);
     let checked = |keys: &Keys<'_>, name: &str, text: &str| match address::ascii(text) {
         Ok(address) => Some(address),
@@ -73,6 +76,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
         server: server?,
         look: mime::Look { from: from?, sender, zip_over, dkim: dkim? },
         envelope_from: envelope_from?,
+        size_max,
         idle: Idle::default(),
     }))
 }
@@ -163,6 +167,10 @@ fn read_dkim(keys: &mut Keys<'_>) -> Option<Option<Signer>> {
 impl Deliverer for Smtp {
     fn compose(&self, message: &Message) -> Result<Vec<u8>, String> {
         mime::compose(&self.look, message)
+    }
+
+    fn bytes_max(&self) -> u64 {
+        self.size_max
     }
 
     async fn deliver(&self, message: &Message, bytes: &[u8]) -> Outcome {

@@ -10,6 +10,7 @@ use concert_model::{Message, Problem, Time};
 use concert_store::records::{Notice, Way};
 
 use super::lane::Lane;
+use super::split::TooLarge;
 use crate::wire::Site;
 
 /// Waits between attempts, in seconds; the last one repeats.
@@ -43,6 +44,15 @@ impl Sent {
 
 /// How an attempt of one notice ended, or why there was none.
 pub(super) type Ended = (String, &'static str, Time, String);
+
+/// What follows from an attempt.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The state the notice has now.
+    Settled(Ended),
+    /// It is to be split.
+    TooLarge(TooLarge),
+}
 
 /// The ways out, each of which has its notices sent without waiting for the others; and one for notices
 /// whose way is no longer in the settings.
@@ -85,11 +95,19 @@ pub(super) async fn attempt(site: &Site, notice: &Notice, message: &Message, byt
     }
 }
 
+/// What follows from how an attempt with so many bytes ended.
+pub(super) fn end(notice: &Notice, bytes: u64, outcome: Outcome, now: Time) -> End {
+    match outcome {
+        Outcome::TooLarge(reason, limit) => End::TooLarge(TooLarge { id: notice.id.clone(), bytes, limit, reason }),
+        outcome => End::Settled(judge(notice, outcome, now)),
+    }
+}
+
 /// The retry policy.
-pub(super) fn judge(notice: &Notice, outcome: Outcome, now: Time) -> Ended {
+fn judge(notice: &Notice, outcome: Outcome, now: Time) -> Ended {
     let (reason, wait) = match outcome {
         Outcome::Done(answer) => return (notice.id.clone(), "delivered", now, answer),
-        Outcome::Never(reason) => {
+        Outcome::Never(reason) | Outcome::TooLarge(reason, _) => {
             tracing::error!(notice = notice.id, via = notice.via, "not delivered: {reason}");
             return (notice.id.clone(), "failed", now, reason);
         }

@@ -4,7 +4,7 @@
 //! before was being written: after a kill, few receivers get a copy. An attempt that takes long occupies
 //! its own turn and no other.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +19,14 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::compose::{compose, items, repeats};
-use super::deliver::{Ended, Sent, attempt, judge};
+use super::deliver::{End, Ended, Sent, attempt, end};
+use super::split::{TooLarge, split};
 use super::{LOOK_EVERY, TROUBLE_WAIT_MAX};
 use crate::wire::{self, Site};
 
 /// Notices composed and not sent yet.
 const NOTICES_AT_ONCE: usize = 500;
-/// Events of notices that are composed together, because they are in memory; a notice with more goes
+/// Events of all notices composed and not sent yet, because they are in memory; a notice with more goes
 /// alone.
 const EVENTS_AT_ONCE: u64 = 200_000;
 /// Attempts at the same time.
@@ -38,11 +39,13 @@ pub(super) struct Lane {
     site: Arc<Site>,
     way: Way,
     turns: Arc<Semaphore>,
-    attempts: JoinSet<Option<Ended>>,
-    /// Notices in `attempts` and `ended`.
-    busy: HashSet<String>,
+    attempts: JoinSet<Option<End>>,
+    /// Notices in `attempts`, `ended` and `large`, with their numbers of events.
+    busy: HashMap<String, u64>,
     /// Attempts that ended and are not written down.
     ended: Vec<Ended>,
+    /// Notices that are to be split.
+    large: Vec<TooLarge>,
     /// Whether more is due than was taken.
     more: bool,
     sent: Sent,
@@ -55,8 +58,9 @@ impl Lane {
             way,
             turns: Arc::new(Semaphore::new(ATTEMPTS_AT_ONCE)),
             attempts: JoinSet::new(),
-            busy: HashSet::new(),
+            busy: HashMap::new(),
             ended: Vec::new(),
+            large: Vec::new(),
             more: true,
             sent: Sent::default(),
         }
@@ -69,8 +73,12 @@ impl Lane {
             if self.more {
                 self.take(now).await?;
             }
-            let Some(ended) = self.attempts.join_next().await else { return Ok(self.sent) };
-            self.note(ended)?;
+            match self.attempts.join_next().await {
+                Some(ended) => self.note(ended)?,
+                // All that was taken was split; its parts are due.
+                None if self.more => continue,
+                None => return Ok(self.sent),
+            }
             self.write_down().await?;
         }
     }
@@ -103,6 +111,9 @@ impl Lane {
                     tracing::error!(wait_seconds = wait.as_secs(), "{problem}");
                 }
             }
+            if done.is_ok() && self.more && self.attempts.is_empty() {
+                continue;
+            }
             look = tokio::select! {
                 Some(ended) = self.attempts.join_next(), if done.is_ok() => self.note(ended).map(|()| false)?,
                 Ok(()) = queued.changed(), if done.is_ok() => true,
@@ -130,15 +141,16 @@ impl Lane {
     /// Begins to send what is due and not being sent yet, as far as there is room.
     async fn take(&mut self, now: Time) -> Result<(), Problem> {
         // Looking is for many at a time; the last few turns are never left empty by that.
-        self.more = self.busy.len() > NOTICES_AT_ONCE / 2;
+        let events = self.busy.values().sum::<u64>();
+        self.more = self.busy.len() > NOTICES_AT_ONCE / 2 || events >= EVENTS_AT_ONCE;
         if self.more {
             return Ok(());
         }
         let limit = u32::try_from(NOTICES_AT_ONCE).unwrap_or(u32::MAX);
         let mut due = self.site.store.records.notices_due(now, &self.way, limit).await?;
         self.more = due.len() == NOTICES_AT_ONCE;
-        due.retain(|(notice, _)| !self.busy.contains(&notice.id));
-        self.more |= keep_few(&mut due);
+        due.retain(|(notice, _)| !self.busy.contains_key(&notice.id));
+        self.more |= keep_few(&mut due, events);
         self.begin(due).await
     }
 
@@ -147,7 +159,7 @@ impl Lane {
         if due.is_empty() {
             return Ok(());
         }
-        let (mut ready, mut fresh, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ready, mut fresh, mut ended, mut large) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (site, records) = (&self.site, &self.site.store.records);
         let wanted: Vec<&Members> = due.iter().map(|(_, members)| members).collect();
         let loaded = site.store.load(&wanted).await?;
@@ -159,6 +171,10 @@ impl Lane {
                     let bytes = match records.notice_bytes(&notice.id).await? {
                         Some(kept) => kept,
                         None => {
+                            if let Some(found) = too_large(site, notice, &bytes) {
+                                large.push(found);
+                                continue;
+                            }
                             fresh.push((notice.id.clone(), bytes.clone()));
                             bytes
                         }
@@ -169,8 +185,9 @@ impl Lane {
             }
         }
         records.keep_notice_bytes(&fresh).await?;
-        self.busy.extend(due.into_iter().map(|(notice, _)| notice.id));
+        self.busy.extend(due.into_iter().map(|(notice, _)| (notice.id, notice.events)));
         self.ended.append(&mut ended);
+        self.large.append(&mut large);
         for (notice, message, bytes) in ready {
             self.attempts.spawn(in_turn(Arc::clone(&self.site), Arc::clone(&self.turns), notice, message, bytes));
         }
@@ -178,19 +195,33 @@ impl Lane {
     }
 
     /// Remembers how an attempt ended, and all that ended besides.
-    fn note(&mut self, ended: Result<Option<Ended>, JoinError>) -> Result<(), Problem> {
+    fn note(&mut self, ended: Result<Option<End>, JoinError>) -> Result<(), Problem> {
         let mut next = Some(ended);
         while let Some(ended) = next {
             let ended = ended.map_err(|error| Problem::new(format!("an attempt to send broke off: {error}")))?;
-            self.ended.extend(ended);
+            match ended {
+                Some(End::Settled(ended)) => self.ended.push(ended),
+                Some(End::TooLarge(large)) => self.large.push(large),
+                None => {}
+            }
             next = self.attempts.try_join_next();
         }
         Ok(())
     }
 
-    /// Writes down how attempts ended. What cannot be written now is kept, because it must not be sent
-    /// again only for that.
+    /// Splits what is too large and writes down how attempts ended. What cannot be written now is kept,
+    /// because it must not be sent again only for that.
     async fn write_down(&mut self) -> Result<(), Problem> {
+        while let Some(large) = self.large.last() {
+            match split(&self.site, large).await? {
+                Some(ended) => self.ended.push(ended),
+                None => {
+                    self.busy.remove(&large.id);
+                    self.more = true;
+                }
+            }
+            self.large.pop();
+        }
         if self.ended.is_empty() {
             return Ok(());
         }
@@ -203,14 +234,23 @@ impl Lane {
     }
 }
 
-/// Leaves what is for another time because it would take too much memory now; says whether it did.
-fn keep_few(due: &mut Vec<(Notice, Members)>) -> bool {
-    let mut events = 0u64;
+/// A new notice that is larger than the settings say.
+fn too_large(site: &Site, notice: &Notice, bytes: &[u8]) -> Option<TooLarge> {
+    let limit = site.settings.vias.get(&notice.via)?.deliverer.bytes_max();
+    let bytes = bytes.len() as u64;
+    let reason = format!("larger than `size_max` of [via.{}], which is {limit} bytes", notice.via);
+    (bytes > limit).then(|| TooLarge { id: notice.id.clone(), bytes, limit: Some(limit), reason })
+}
+
+/// Leaves what is for another time because it would take too much memory beside the events that are
+/// there already; says whether it did.
+fn keep_few(due: &mut Vec<(Notice, Members)>, mut events: u64) -> bool {
+    let is_alone = events == 0;
     let fits = |(notice, _): &&(Notice, Members)| {
         events = events.saturating_add(notice.events);
         events <= EVENTS_AT_ONCE
     };
-    let few = due.iter().take_while(fits).count().max(1);
+    let few = due.iter().take_while(fits).count().max(usize::from(is_alone));
     let is_more = due.len() > few;
     due.truncate(few);
     is_more
@@ -223,12 +263,13 @@ async fn in_turn(
     notice: Notice,
     message: Message,
     bytes: Vec<u8>,
-) -> Option<Ended> {
+) -> Option<End> {
     let _turn = turns.acquire().await.ok()?;
+    let size = bytes.len() as u64;
     // One that panics over what its peer said must not stop the program, and with it all others.
     let outcome = AssertUnwindSafe(attempt(&site, &notice, &message, &bytes)).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|_| {
         Outcome::Unsure("the attempt stopped over what the peer said; this is a mistake in Concert".into())
     });
-    Some(judge(&notice, outcome, wire::now()))
+    Some(end(&notice, size, outcome, wire::now()))
 }

@@ -14,6 +14,7 @@ pub mod process;
 pub mod reload;
 pub mod replay;
 mod responsible;
+mod split;
 pub mod tell;
 
 use std::sync::Arc;

@@ -443,11 +443,16 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
     let pattern = pattern(notice, now);
     telling.notices.reserve_exact(gathered.groups.len());
     for group in gathered.groups.into_iter().filter(|group| !group.members.is_empty()) {
-        let key = String::from_utf8_lossy(&group.key).into_owned();
-        let made = NewNotice { key, party: group.party, members: group.members, ..pattern.clone() };
-        match &notice.to {
-            Recipient::Responsible => responsible::address(site, &parties, made, &mut telling.notices),
-            Recipient::Target | Recipient::Addresses(_) => telling.notices.push(made),
+        let Group { key, party, members } = group;
+        let key = String::from_utf8_lossy(&key).into_owned();
+        let is_large = members.len() > notice.events_max;
+        let sets = if is_large { members.chunks(notice.events_max) } else { vec![members] };
+        for members in sets {
+            let made = NewNotice { key: key.clone(), party: party.clone(), members, ..pattern.clone() };
+            match &notice.to {
+                Recipient::Responsible => responsible::address(site, &parties, made, &mut telling.notices),
+                Recipient::Target | Recipient::Addresses(_) => telling.notices.push(made),
+            }
         }
     }
     Ok(())

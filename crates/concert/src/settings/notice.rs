@@ -24,6 +24,8 @@ pub struct Notice {
     pub when: When,
     /// It is due as soon as so many events wait.
     pub or_at_events: Option<u64>,
+    /// Most events of one notice.
+    pub events_max: u64,
     /// The same problem is told again only after this time.
     pub remind_after: Duration,
     /// A problem not seen for this time is over; seen again it is a relapse.
@@ -55,6 +57,8 @@ pub enum Recipient {
 
 /// Most addresses in `to` or `bcc`.
 const ADDRESSES_MAX: usize = 50;
+/// Most events of one notice, which are all in memory while it is written.
+const EVENTS_MAX: u64 = 1_000_000;
 /// Most fields in `group_by`.
 const GROUP_FIELDS_MAX: usize = 8;
 
@@ -70,6 +74,12 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut BTre
     let to = recipient(&mut keys);
     let when = When::read(&mut keys, "at once");
     let or_at_events = keys.number_in("or_at_events", 1..=10_000_000, "due as soon as so many events wait");
+    let events_max = keys.number_or(
+        "events_max",
+        100_000,
+        1..=EVENTS_MAX,
+        "most events of one notice; of more, several notices are made",
+    );
     let remind_after = keys.duration_or("remind_after", "7d", "the same problem is told again only after this time");
     let clean_after = keys.duration_or("clean_after", "7d", "a problem not seen for this time is over");
     let format = read_format(&mut keys);
@@ -98,6 +108,7 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut BTre
         to,
         when,
         or_at_events,
+        events_max,
         remind_after,
         clean_after,
         format,

@@ -303,12 +303,25 @@ async fn an_account_signs_in_and_a_wrong_password_means_later() {
 }
 
 #[tokio::test]
-async fn a_mail_larger_than_the_server_takes_is_never_tried_again() {
+async fn a_mail_larger_than_the_server_takes_is_told_as_such() {
     let (server, way_out) = plain().await;
     server.at(Stage::Hello, Act::Answer("250-localhost\r\n250 SIZE 100".into()), 1);
     let outcome = send(&*way_out, &message("N1")).await;
-    let Outcome::Never(why) = outcome else { panic!("{outcome:?}") };
+    let Outcome::TooLarge(why, Some(100)) = outcome else { panic!("{outcome:?}") };
     assert!(why.ends_with("the server takes 100"), "{why}");
+    for (stage, answer, want) in [
+        (Stage::From, "552 5.3.4 message size exceeds fixed limit", "TooLarge"),
+        (Stage::Data, "552 too much", "TooLarge"),
+        (Stage::Mail, "554 5.3.4 message too big", "TooLarge"),
+        (Stage::Mail, "552 5.2.2 mailbox full", "Never"),
+        (Stage::Mail, "552 message size exceeds maximum", "TooLarge"),
+    ] {
+        let (server, way_out) = plain().await;
+        server.at(stage, Act::Answer(answer.into()), 1);
+        let outcome = format!("{:?}", send(&*way_out, &message("N1")).await);
+        assert!(outcome.starts_with(want), "{answer}: {outcome}");
+        assert_eq!(server.count(), 0);
+    }
 }
 
 #[tokio::test]

@@ -54,6 +54,13 @@ impl Answer {
         (200..400).contains(&self.code)
     }
 
+    /// Whether the mail is larger than the server takes, as RFC 1870 and RFC 3463 say it.
+    fn is_about_size(&self) -> bool {
+        let status = self.lines.first().map(String::as_str).unwrap_or_default();
+        self.code == 552 && !status.starts_with("5.2.2")
+            || (500..600).contains(&self.code) && status.starts_with("5.3.4")
+    }
+
     fn text(&self) -> String {
         let text: String = format!("{} {}", self.code, self.lines.join(" "));
         text.trim_end().chars().filter(|c| !c.is_control()).take(TEXT_LETTERS_MAX).collect()
@@ -162,7 +169,8 @@ impl Connection {
         let size = self.offer("SIZE").and_then(|limit| limit.trim().parse::<u64>().ok());
         if size.is_some_and(|limit| limit > 0 && bytes.len() as u64 > limit) {
             let limit = size.unwrap_or_default();
-            return Ok(Outcome::Never(format!("the mail has {} bytes, the server takes {limit}", bytes.len())));
+            let why = format!("the mail has {} bytes, the server takes {limit}", bytes.len());
+            return Ok(Outcome::TooLarge(why, Some(limit)));
         }
         let stated = if size.is_some() { format!(" SIZE={}", bytes.len()) } else { String::new() };
         let answer = self.command(&format!("MAIL FROM:<{from}>{stated}")).await.map_err(later)?;
@@ -195,6 +203,7 @@ impl Connection {
             200..300 => Ok(Outcome::Done(format!("{}; refused: {}", answer.text(), refused.join("; ")))),
             421 => Err(later(answer.text())),
             400..500 => Ok(later(answer.text())),
+            _ if answer.is_about_size() => Ok(Outcome::TooLarge(answer.text(), None)),
             500..600 => Ok(Outcome::Never(answer.text())),
             _ => Err(Outcome::Unsure(format!("the server answered {} to a mail", answer.text()))),
         }
@@ -208,6 +217,7 @@ impl Connection {
             421 | 530 | 535 | 538 => return Err(Outcome::Later(why, None)),
             // An address too many is tried again later, not refused for good (RFC 5321, 4.5.3.1.10).
             552 if what.contains('@') => Outcome::Later(why, None),
+            _ if answer.is_about_size() => Outcome::TooLarge(why, None),
             500..600 => Outcome::Never(why),
             _ => Outcome::Later(why, None),
         };
