@@ -5,7 +5,9 @@ use std::path::Path;
 use crate::step::{Steps, call, has};
 use crate::{deny, licences, peers};
 
-const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+/// With all features, so that the doors of `fuzz/` are looked at before every commit.
+const CLIPPY: &[&str] =
+    &["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"];
 
 /// Private items are documented too, so links to them lead somewhere.
 const DOC_FLAGS: &str = "-D warnings -A rustdoc::private_intra_doc_links";

@@ -36,7 +36,7 @@ pub async fn answer(make: impl Fn() -> Option<Response>, now: Time) {
         assert!(bytes.len() as u64 <= BODY_BYTES_MAX);
     }
     let text = match weigh(delivered, "post").await {
-        Outcome::Done(text) | Outcome::Never(text) | Outcome::Unsure(text) => text,
+        Outcome::Done(text) | Outcome::Never(text) | Outcome::TooLarge(text, _) | Outcome::Unsure(text) => text,
         Outcome::Later(text, wait) => {
             assert!(wait.is_none_or(|seconds| seconds <= 86_400));
             text

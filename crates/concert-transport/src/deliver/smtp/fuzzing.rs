@@ -46,7 +46,7 @@ pub async fn converse(words: &[u8], piece: usize, stays: bool, account: bool) {
                         assert_eq!(wait, None);
                         text
                     }
-                    Outcome::Never(text) => text,
+                    Outcome::Never(text) | Outcome::TooLarge(text, _) => text,
                 };
                 assert!(!text.is_empty() && !text.contains(char::is_control), "{text:?}");
                 if !connection.is_usable() {
