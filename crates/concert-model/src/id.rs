@@ -75,14 +75,41 @@ impl ReportId {
     }
 }
 
+/// A part of a report: a member of an archive, an attachment of a mail. Parts are told apart by their
+/// names, so that it changes nothing for one part whether another is read as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Part(u64);
+
+impl Part {
+    /// The report itself.
+    pub const WHOLE: Part = Part(0);
+
+    /// The part with this name; `nth` counts those of the same name, from 0.
+    pub fn new(name: &str, nth: u32) -> Self {
+        if name.is_empty() && nth == 0 {
+            return Self::WHOLE;
+        }
+        let mut hasher = blake3::Hasher::new_derive_key("concert 2026 part");
+        hasher.update(&nth.to_le_bytes());
+        hasher.update(name.as_bytes());
+        let half = first_half(&hasher.finalize());
+        Self(u64::from_le_bytes(half[..8].try_into().unwrap_or_default()))
+    }
+}
+
 impl EventId {
-    /// The identity of the event with this ordinal at this position (line or record) of a report.
-    pub fn new(report: ReportId, position: u64, ordinal: u32) -> Self {
+    /// The identity of the event with this ordinal at this position (line or record) of a part.
+    pub fn new(report: ReportId, part: Part, position: u64, ordinal: u32) -> Self {
         let mut input = [0u8; 28];
         input[..16].copy_from_slice(&report.0);
-        input[16..24].copy_from_slice(&position.to_le_bytes());
+        input[16..24].copy_from_slice(&part.0.wrapping_add(position).to_le_bytes());
         input[24..].copy_from_slice(&ordinal.to_le_bytes());
         Self(first_half(&blake3::hash(&input)))
+    }
+
+    /// Half of it, which is enough to tell the events of one report apart.
+    pub fn mark(self) -> u64 {
+        u64::from_le_bytes(self.0[..8].try_into().unwrap_or_default())
     }
 }
 
@@ -105,9 +132,21 @@ mod tests {
 
     #[test]
     fn ids_are_read_back_from_their_text() {
-        let id = EventId::new(ReportId::new("f", &[7; 32], "a.csv"), 3, 0);
+        let id = EventId::new(ReportId::new("f", &[7; 32], "a.csv"), Part::WHOLE, 3, 0);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!("xyz".parse::<EventId>(), Err(()));
+    }
+
+    #[test]
+    fn parts_are_told_apart_by_name_and_number() {
+        let report = ReportId::new("f", &[7; 32], "a.zip");
+        let id = |name: &str, nth| EventId::new(report, Part::new(name, nth), 3, 0);
+        let mut ids =
+            [id("", 0), id("", 1), id("a.csv", 0), id("a.csv", 1), id("b.csv", 0)].map(|id| id.mark()).to_vec();
+        assert_eq!(id("", 0), EventId::new(report, Part::WHOLE, 3, 0));
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 5);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub mod value;
 
 pub use batch::{Batch, Event, Kept, OpenEvent};
 pub use field::{Field, Kind};
-pub use id::{EventId, ProblemKey, ReportId};
+pub use id::{EventId, Part, ProblemKey, ReportId};
 pub use keys::Keys;
 pub use message::{Attachment, Message};
 pub use net::Net;

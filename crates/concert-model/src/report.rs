@@ -1,6 +1,6 @@
 //! A report: one thing received, and what is known about how it came.
 
-use crate::{ReportId, Time};
+use crate::{EventId, ReportId, Time};
 
 /// What tells two deliveries apart even when their bytes are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,8 @@ impl Receipt {
 pub struct Reject {
     /// Line or record number, from 1.
     pub line: u64,
+    /// The identity that the event would have had, where it is known.
+    pub event: Option<EventId>,
     /// Member of an archive or mail it stood in; empty for the report itself.
     pub part: String,
     /// Column or field that was wrong; empty when the whole piece was.
@@ -80,6 +82,7 @@ impl Reject {
         let cut = text.get(..Self::TEXT_BYTES_MAX).unwrap_or(text);
         Self {
             line,
+            event: None,
             part: String::new(),
             field: field.into(),
             reason: reason.into(),

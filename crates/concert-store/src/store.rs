@@ -340,7 +340,7 @@ pub(crate) fn sighting(row: &sqlx::sqlite::SqliteRow) -> Sighting {
         first: Time(number("first")),
         time: Time(number("time")),
         report: ReportId(hash("report")),
-        line: number("line").cast_unsigned(),
+        mark: number("line").cast_unsigned(),
     }
 }
 

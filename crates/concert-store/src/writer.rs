@@ -254,7 +254,7 @@ pub(crate) mod tests {
     use crate::events::read::Bounds;
     use crate::records::Counts;
     use crate::writing::Watch;
-    use concert_model::{Batch, EventId, Origin, Value};
+    use concert_model::{Batch, EventId, Origin, Part, Value};
     use std::collections::BTreeSet;
 
     /// All events that are placed.
@@ -302,7 +302,7 @@ pub(crate) mod tests {
             let tag = event.extra("tag").unwrap();
             event.set(tag, &Value::Json("[1,\"x\"]".into()));
             let (line, key) = (u64::from(number), ProblemKey::of(&number.to_le_bytes()));
-            event.keep(EventId::new(report, line, 0), key, line);
+            event.keep(EventId::new(report, Part::WHOLE, line, 0), key, line);
         }
         batch
     }

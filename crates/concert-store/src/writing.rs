@@ -161,7 +161,7 @@ impl Settling<'_> {
         for ((row, time), at) in batch.rows().iter().zip(times).zip(0u32..) {
             match seen.repeat_or_insert(row.key, time, window_seconds) {
                 Some(first) => {
-                    self.sightings.push(Sighting { problem: row.key, first, time, report, line: row.position });
+                    self.sightings.push(Sighting { problem: row.key, first, time, report, mark: row.id.mark() });
                 }
                 None => {
                     fresh.push((at, time));
@@ -393,7 +393,7 @@ impl Settling<'_> {
                 .bind(sighting.first.0)
                 .bind(sighting.time.0)
                 .bind(sighting.report.0.as_slice())
-                .bind(sighting.line.cast_signed())
+                .bind(sighting.mark.cast_signed())
                 .execute(&mut **change)
                 .await
                 .map_err(trouble)?;

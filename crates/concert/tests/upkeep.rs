@@ -185,6 +185,44 @@ fn a_mended_feed_is_replayed_and_only_what_was_rejected_is_told() {
     assert_eq!(site.concert(&["verify"]).0, 0);
 }
 
+/// A zip file with these members.
+#[expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+fn zip(members: &[(&str, &str)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in members {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut zip, text.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+#[test]
+fn parts_of_a_report_are_told_apart_in_a_replay() {
+    let site = Site::new(&format!("{WRONG}\npart_names = [\"b.csv\", \"c.csv\"]"));
+    let csv = |rows: [(u8, &str); 2]| {
+        let row = |(last, port): (u8, &str)| format!("2026-11-21T10:00:00Z,198.51.100.{last},{port},scanner\n");
+        "time,address,port,kind\n".to_owned() + &rows.map(row).concat()
+    };
+    // The first member is not read yet. The same line is rejected in one and a repeat in the other.
+    let (a, b, c) = (csv([(4, "80"), (5, "80")]), csv([(1, "80"), (2, "http")]), csv([(3, "80"), (1, "80")]));
+    fs::write(site.path("in.zip"), zip(&[("a.csv", &a), ("b.csv", &b), ("c.csv", &c)])).unwrap();
+    site.rows(&["ingest", "--feed", "drop", "in.zip"]);
+    let counts = |site: &Site| {
+        let feed = site.rows(&["feed", "list"]).remove(0);
+        ["events", "duplicates", "rejects"].map(|name| feed[name].as_u64().unwrap())
+    };
+    assert_eq!(counts(&site), [2, 1, 1]);
+    let told =
+        |site: &Site| site.rows(&["notice", "list"]).iter().filter_map(|one| one["events"].as_u64()).sum::<u64>();
+    assert_eq!(told(&site), 2 * 2, "by both kinds");
+    site.write("concert.toml", &settings(RIGHT));
+    let replayed = &site.rows(&["feed", "replay", "drop"])[0];
+    assert_eq!((&replayed["replaced"], &replayed["events"]), (&2.into(), &3.into()), "{replayed}");
+    assert_eq!((counts(&site), told(&site)), ([5, 1, 0], 2 * 5));
+    let again = &site.rows(&["feed", "replay", "drop"])[0];
+    assert_eq!((&again["replaced"], &again["events"], &again["notices"]), (&0.into(), &0.into(), &0.into()));
+}
+
 #[test]
 fn a_process_that_works_on_the_site_does_the_replay() {
     let site = Site::new(WRONG);

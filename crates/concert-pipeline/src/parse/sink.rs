@@ -3,8 +3,10 @@
 //! The sink finishes each event: constants of the feed, taxonomy, then the stages that follow
 //! (enrich, judge), then its identity. So an event is complete before the next one begins.
 
+use std::collections::HashMap;
+
 use concert_model::batch::Raw;
-use concert_model::{Batch, EventId, Field, OpenEvent, ProblemKey, Receipt, Reject, ReportId, Value, taxonomy};
+use concert_model::{Batch, EventId, Field, OpenEvent, Part, ProblemKey, Receipt, Reject, ReportId, Value, taxonomy};
 use jiff::tz::TimeZone;
 
 /// Why a piece could not become an event.
@@ -133,7 +135,9 @@ pub struct Sink<'a> {
     key_of: &'a KeyOf<'a>,
     flush: &'a mut Flush<'a>,
     reject: &'a mut dyn FnMut(Reject),
-    part: (u64, String),
+    part: (Part, String),
+    /// How many parts of each name there were.
+    parts: HashMap<String, u32>,
     last: (u64, u32),
     batch_events: usize,
     look_ahead: Option<&'a mut LookAhead<'a>>,
@@ -176,7 +180,8 @@ impl<'a> Sink<'a> {
             key_of,
             flush,
             reject,
-            part: (0, String::new()),
+            part: (Part::WHOLE, String::new()),
+            parts: HashMap::new(),
             last: (u64::MAX, 0),
             batch_events: BATCH_EVENTS,
             look_ahead: None,
@@ -200,7 +205,9 @@ impl<'a> Sink<'a> {
     /// Says that what follows comes from another member of the report (file in an archive, part of a
     /// mail). Positions begin again.
     pub fn begin_part(&mut self, name: &str) {
-        self.part = (self.part.0 + 1, name.to_owned());
+        let nth = self.parts.entry(name.to_owned()).or_default();
+        self.part = (Part::new(name, *nth), name.to_owned());
+        *nth += 1;
         self.last = (u64::MAX, 0);
         if !self.part_constants.is_empty() {
             self.give_constants(Vec::new());
@@ -242,8 +249,11 @@ impl<'a> Sink<'a> {
                     if own || !self.constant_taxonomy {
                         set_taxonomy(&mut event);
                     }
-                    let place = self.part.0 << 40 | (position & ((1 << 40) - 1));
-                    event.keep(EventId::new(self.report, place, ordinal), ProblemKey::default(), position);
+                    event.keep(
+                        EventId::new(self.report, self.part.0, position, ordinal),
+                        ProblemKey::default(),
+                        position,
+                    );
                     None
                 }
             }
@@ -309,6 +319,7 @@ impl<'a> Sink<'a> {
         self.counts.rejects += 1;
         let mut reject = Reject::new(position, field, reason, text);
         reject.part.clone_from(&self.part.1);
+        reject.event = Some(EventId::new(self.report, self.part.0, position, self.last.1));
         (self.reject)(reject);
     }
 

@@ -72,8 +72,9 @@ pub struct Sighting {
     pub time: Time,
     /// The report it came in.
     pub report: ReportId,
-    /// Its line there.
-    pub line: u64,
+    /// Which event it is there, [`concert_model::EventId::mark`]. In older files, and so in the name of
+    /// the column, it is the line.
+    pub mark: u64,
 }
 
 /// How often an event was seen again, and when last.

@@ -345,7 +345,7 @@ pub fn sightings(path: &Path, each: &mut dyn FnMut(Sighting)) -> io::Result<()> 
                 first: Time(firsts.value(at)),
                 time: Time(times.value(at)),
                 report: ReportId(sixteen(reports.value(at))),
-                line: lines.value(at).cast_unsigned(),
+                mark: lines.value(at).cast_unsigned(),
             });
         }
     }

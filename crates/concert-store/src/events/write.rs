@@ -127,7 +127,7 @@ impl SightingFile {
                 report.append_value(sighting.report.0).map_err(io::Error::other)?;
                 first.append_value(sighting.first.0);
                 time.append_value(sighting.time.0);
-                line.append_value(sighting.line.cast_signed());
+                line.append_value(sighting.mark.cast_signed());
                 number.append_value(batch.cast_signed());
             }
             self.out.write(vec![

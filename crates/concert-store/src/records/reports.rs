@@ -1,6 +1,6 @@
 //! Reports and their rejects.
 
-use concert_model::{Origin, Problem, Receipt, Reject, ReportId, Time};
+use concert_model::{EventId, Origin, Problem, Receipt, Reject, ReportId, Time};
 use serde::Serialize;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -258,6 +258,7 @@ impl Records {
 fn reject(row: &SqliteRow) -> Reject {
     Reject {
         line: unsigned(row, "line"),
+        event: row.try_get::<Vec<u8>, _>("event").ok().and_then(|id| Some(EventId(id.try_into().ok()?))),
         part: text(row, "part"),
         field: text(row, "field"),
         reason: text(row, "reason"),
@@ -326,7 +327,7 @@ pub(crate) async fn settle_report(
         .map_err(trouble)?;
     for (n, reject) in (0i64..).zip(rejects.iter().take(REJECTS_KEPT_MAX)) {
         sqlx::query(
-            "INSERT INTO reject (report, n, line, part, field, reason, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO reject (report, n, line, part, field, reason, text, event) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )
         .bind(id.0.as_slice())
         .bind(n)
@@ -335,6 +336,7 @@ pub(crate) async fn settle_report(
         .bind(&reject.field)
         .bind(&reject.reason)
         .bind(&reject.text)
+        .bind(reject.event.map(|id| id.0.to_vec()).unwrap_or_default())
         .execute(&mut **change)
         .await
         .map_err(trouble)?;

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use concert_model::batch::Row;
 use concert_model::{Batch, Event, EventId, Field, Problem, ProblemKey, ReportId, Time, Value, json};
 
 use super::{put_aside, swap, write_stored};
@@ -21,8 +22,16 @@ pub type Place = (u64, u32);
 pub struct Known {
     /// Its events and where they are.
     pub events: HashMap<EventId, Place>,
-    /// Lines that were repeats of other events.
-    pub repeated: HashSet<u64>,
+    /// Marks of those that were repeats of other events.
+    repeated: HashSet<u64>,
+}
+
+impl Known {
+    /// Whether this event was a repeat of another.
+    pub fn is_repeat(&self, row: &Row) -> bool {
+        // What was written before there were marks holds lines.
+        self.repeated.contains(&row.id.mark()) || self.repeated.contains(&row.position)
+    }
 }
 
 impl Store {
@@ -58,7 +67,7 @@ impl Store {
         for name in files {
             read::sightings(&self.data().join(&name), &mut |sighting| {
                 if sighting.report == report {
-                    known.repeated.insert(sighting.line);
+                    known.repeated.insert(sighting.mark);
                 }
             })
             .map_err(|error| damaged(&name, &error))?;

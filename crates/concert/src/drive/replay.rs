@@ -7,7 +7,8 @@
 use std::collections::HashSet;
 use std::sync::mpsc;
 
-use concert_model::{Batch, Problem};
+use concert_model::batch::Row;
+use concert_model::{Batch, EventId, Problem};
 use concert_store::records::{Counts, ReportRow};
 use concert_store::{Known, Settled, Writer};
 use tokio::runtime::Handle;
@@ -47,7 +48,10 @@ pub(super) fn replay(
     let (id, receipt) = (report.report.id, &report.report.receipt);
     let known = handle.block_on(site.store.known_of(id, receipt.received))?;
     let rejected = handle.block_on(site.store.records.rejects_of(id))?;
-    let rejected: HashSet<u64> = rejected.iter().map(|reject| reject.line).collect();
+    let rejected = Rejected {
+        events: rejected.iter().filter_map(|reject| reject.event).collect(),
+        lines: rejected.iter().filter(|reject| reject.event.is_none()).map(|reject| reject.line).collect(),
+    };
     let mut done = Replayed::default();
     if !known.events.is_empty() {
         each_batch(site, feed, report, source, &mut |mut batch| {
@@ -117,10 +121,23 @@ fn each_batch(
     })
 }
 
+/// What was rejected.
+struct Rejected {
+    events: HashSet<EventId>,
+    /// Lines, where nothing better was kept.
+    lines: HashSet<u64>,
+}
+
+impl Rejected {
+    fn holds(&self, row: &Row) -> bool {
+        self.events.contains(&row.id) || self.lines.contains(&row.position)
+    }
+}
+
 /// Which events of a batch are new, and of these, which are told.
 struct Chosen<'a> {
     known: &'a Known,
-    rejected: &'a HashSet<u64>,
+    rejected: &'a Rejected,
     /// Whether a rule dropped events before; else whatever is not stored had been rejected or unread.
     has_dropped: bool,
 }
@@ -129,9 +146,9 @@ impl Chosen<'_> {
     fn rows(&self, batch: &Batch, is_wanted: impl Fn(bool) -> bool) -> Vec<usize> {
         let rows = batch.rows().iter().enumerate();
         let new = rows.filter(|(_, row)| {
-            let was_rejected = self.rejected.contains(&row.position);
+            let was_rejected = self.rejected.holds(row);
             let is_new = !self.known.events.contains_key(&row.id);
-            let was_repeat = self.known.repeated.contains(&row.position) && !was_rejected;
+            let was_repeat = self.known.is_repeat(row) && !was_rejected;
             is_new && !was_repeat && is_wanted(was_rejected || !self.has_dropped)
         });
         new.map(|(at, _)| at).collect()
