@@ -156,7 +156,12 @@ fn a_pushed_report_is_seen_over_the_api_and_on_the_pages() {
     assert_ne!(before["notices"][0]["id"], notices["notices"][0]["id"]);
     let (status, overview) = serving.get("/");
     assert_eq!(status, 200);
-    for want in ["CERT Example", "pushed", "not an IP address", id] {
+    let dir = folder.path().to_str().unwrap();
+    let (_, shown, _) = run(&["feed", "show", "pushed", "--site", dir, "--format", "json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let report = shown["newest_rejects"][0]["report"].as_str().unwrap();
+    assert_eq!(report.len(), 32);
+    for want in ["CERT Example", "pushed", "not an IP address", id, &format!("title=\"{report}\">{report}</code>")] {
         assert!(overview.contains(want), "{want}");
     }
     assert_eq!(serving.get("/readyz").0, 200);

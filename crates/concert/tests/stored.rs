@@ -226,6 +226,9 @@ fn feeds_tell_how_they_do() {
     let shown: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &shown["stale"]), (0, &Value::from(false)));
     assert_eq!(shown["newest_rejects"][0]["field"], "source.ip");
+    let reports = shown["newest_reports"].as_array().unwrap();
+    let whose = reports.iter().find(|report| report["id"] == shown["newest_rejects"][0]["report"]).unwrap();
+    assert_eq!(whose["rejects"], 1);
     assert_eq!(shown["newest_reports"].as_array().unwrap().len(), 2);
     let (_, out, _) = site.concert(&["feed", "show", "drop", "--format", "table"]);
     assert!(out.contains("\nnewest rejects\n") && out.contains("not an IP address"), "{out}");

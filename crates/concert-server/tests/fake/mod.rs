@@ -118,7 +118,7 @@ impl Site for Fake {
         let reject = |line, field: &str, reason: &str| RejectRow {
             time: time("2026-11-22T11:41:00Z"),
             feed: "live".into(),
-            report: "7d1f0c".into(),
+            report: "7d1f0c52a94be3f08c6ad07712345678".into(),
             part: if line > 100 { "2026-11-22-scan.csv".into() } else { String::new() },
             line,
             field: field.into(),

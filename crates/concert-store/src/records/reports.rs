@@ -194,8 +194,8 @@ impl Records {
             .map(|_| ())
     }
 
-    /// Newest rejects with their feed: of one feed, or of all if empty.
-    pub async fn rejects(&self, feed: &str, limit: u32) -> Result<Vec<(String, Time, Reject)>, Problem> {
+    /// Newest rejects with their feed and report: of one feed, or of all if empty.
+    pub async fn rejects(&self, feed: &str, limit: u32) -> Result<Vec<(String, Time, ReportId, Reject)>, Problem> {
         let rows = sqlx::query(
             "SELECT report.feed, report.received, reject.* FROM report JOIN reject ON reject.report = report.id
              WHERE report.rejects > 0 AND (?1 = '' OR report.feed = ?1) ORDER BY report.received DESC, reject.n LIMIT ?2",
@@ -207,7 +207,10 @@ impl Records {
         .map_err(trouble)?;
         Ok(rows
             .iter()
-            .map(|row| (text(row, "feed"), Time(row.try_get("received").unwrap_or(0)), reject(row)))
+            .map(|row| {
+                let report = ReportId(sixteen(&row.try_get::<Vec<u8>, _>("report").unwrap_or_default()));
+                (text(row, "feed"), Time(row.try_get("received").unwrap_or(0)), report, reject(row))
+            })
             .collect())
     }
 

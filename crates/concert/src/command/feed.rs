@@ -201,9 +201,10 @@ async fn newest(store: &Store, feed: &str) -> Result<Vec<List>, Failure> {
         ]
     });
     let rejects = store.records.rejects(feed, NEWEST).await?;
-    let rejects = rejects.iter().map(|(_, received, reject)| {
+    let rejects = rejects.iter().map(|(_, received, report, reject)| {
         vec![
             json!(received.to_string()),
+            json!(report.to_string()),
             json!(reject.part),
             json!(reject.line),
             json!(reject.field),
@@ -225,7 +226,7 @@ async fn newest(store: &Store, feed: &str) -> Result<Vec<List>, Failure> {
         },
         List {
             name: "newest_rejects",
-            columns: &["received", "part", "line", "field", "reason", "text"],
+            columns: &["received", "report", "part", "line", "field", "reason", "text"],
             rows: rejects.collect(),
         },
         List { name: "newest_gaps", columns: &["from", "until", "reason"], rows: gaps.collect() },

@@ -23,10 +23,10 @@ const DAYS_NEEDED: usize = 7;
 /// Everything the overview page shows.
 pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
     let (now, records) = (wire::now(), &site.store.records);
-    let rejects = records.rejects("", ROWS).await?.into_iter().map(|(feed, time, reject)| RejectRow {
+    let rejects = records.rejects("", ROWS).await?.into_iter().map(|(feed, time, report, reject)| RejectRow {
         time,
         feed,
-        report: String::new(),
+        report: report.to_string(),
         part: reject.part,
         line: reject.line,
         field: reject.field,
