@@ -33,6 +33,8 @@ use crate::writer::{NO_TIMES, insert_segment, order_of, widened};
 const OLD_KEPT_SECONDS: i64 = 600;
 /// Retention looks for what is too old this often.
 const RETAIN_EVERY_SECONDS: i64 = 3600;
+/// Owner and name under which the last look is remembered. No feed has an empty name.
+const RETAINED: (&str, &str) = ("", "retained");
 
 /// How long things are kept.
 #[derive(Clone, Copy, Debug)]
@@ -86,12 +88,30 @@ impl Upkeep {
             }
             !is_over
         });
-        done.merged = self.merge(now).await?;
+        done.merged = self.merge(now, usize::MAX).await?;
         if self.retained.is_none_or(|last| last.plus_seconds(RETAIN_EVERY_SECONDS) <= now) {
-            self.retain(now, &mut done).await?;
-            self.retained = Some(now);
+            self.retain_and_remember(now, &mut done).await?;
         }
         Ok(done)
+    }
+
+    /// The same for a command that ends: at most one merge, and retention only when nobody, also no other
+    /// process, looked within the hour. What was replaced is removed by the next start.
+    pub async fn small_round(&mut self, now: Time) -> Result<Done, Problem> {
+        let mut done = Done { merged: self.merge(now, 1).await?, ..Done::default() };
+        let last =
+            self.store.records.recall(RETAINED.0, RETAINED.1).await?.and_then(|text| text.parse().ok().map(Time));
+        // A moment to come is from a clock that went wrong.
+        if last.is_none_or(|last| last.plus_seconds(RETAIN_EVERY_SECONDS) <= now || last > now) {
+            self.retain_and_remember(now, &mut done).await?;
+        }
+        Ok(done)
+    }
+
+    async fn retain_and_remember(&mut self, now: Time, done: &mut Done) -> Result<(), Problem> {
+        self.retain(now, done).await?;
+        self.retained = Some(now);
+        self.store.records.remember(RETAINED.0, RETAINED.1, &now.0.to_string()).await
     }
 
     /// Takes files that no row names any more out of sight.
@@ -268,6 +288,26 @@ mod tests {
         let reports: Vec<ReportRow> = store.records.reports("", Time(0)).await.unwrap();
         assert_eq!(reports.len(), 1);
         assert_eq!(store.last_batch().await.unwrap(), 1, "batches are never counted anew");
+    }
+
+    #[tokio::test]
+    async fn a_small_round_looks_for_what_is_too_old_once_an_hour_whoever_looked() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        store.archive.keep(&mut &b"old"[..], None).unwrap();
+        write(&mut writer, "old", 0, 10).await;
+        let keep = |days: u64| Duration::from_secs(days * 86_400);
+        let long = Keep { raw: keep(400), events: keep(400), notices: keep(400) };
+        // Each process has an upkeep of its own.
+        let small = async |kept: Keep, now: &str| Upkeep::new(&store, kept).small_round(at(now)).await.unwrap();
+        assert_eq!(small(long, "2026-12-03T10:00:00Z").await, Done::default());
+        let short = Keep { raw: keep(1), ..long };
+        assert_eq!(small(short, "2026-12-03T10:59:59Z").await, Done::default());
+        assert_eq!(small(short, "2026-12-03T11:00:00Z").await.raw_removed, 1);
+        // A look in the time to come was by a clock that went wrong.
+        assert_eq!(small(short, "2026-12-03T10:00:00Z").await, Done::default());
+        let last = store.records.recall("", "retained").await.unwrap();
+        assert_eq!(last, Some(at("2026-12-03T10:00:00Z").0.to_string()));
     }
 
     #[tokio::test]

@@ -326,3 +326,26 @@ fn a_backup_comes_back_whole_and_a_forgotten_value_does_not() {
     assert_eq!(run(&third, &["verify"]).0, 0);
     assert_eq!(site.concert(&["forget", "198"]).0, 2);
 }
+
+/// A site that is fed by hand alone: nothing but `ingest` ever works on it.
+#[test]
+fn files_stay_few_where_only_ingest_works() {
+    let site = Site::new(RIGHT);
+    let files = || {
+        let days = fs::read_dir(site.path("data/events")).unwrap().flatten().filter(|day| day.path().is_dir());
+        let names = days.flat_map(|day| fs::read_dir(day.path()).unwrap().flatten());
+        names.filter(|file| file.path().extension().is_some_and(|ending| ending == "parquet")).count()
+    };
+    let mut most = 0;
+    for number in 0..18u32 {
+        let address = |at: u32| std::net::Ipv4Addr::from_bits(0xc612_0000 + number * 3000 + at);
+        let row = |at: u32| format!("2026-11-21T10:00:00Z,{},80,scanner\n", address(at));
+        let report: String = std::iter::once("time,address,port,kind\n".to_owned()).chain((0..2100).map(row)).collect();
+        site.write("in.csv", &report);
+        site.rows(&["ingest", "--feed", "drop", "in.csv"]);
+        most = most.max(files());
+    }
+    assert_eq!((most, files()), (16, 2), "the seventeenth made one of all");
+    assert_eq!(site.rows(&["events", "--count-by", "classification.type"])[0]["count"], 18 * 2100);
+    assert_eq!(site.concert(&["verify"]).0, 0);
+}

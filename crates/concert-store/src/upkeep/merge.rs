@@ -23,15 +23,19 @@ const MERGE_ROWS_MAX: u64 = 500_000;
 const MERGE_FILES_MAX: usize = 500;
 
 impl Upkeep {
-    /// Merges what is worth it; gives the number of files that are gone.
-    pub(super) async fn merge(&mut self, now: Time) -> Result<usize, Problem> {
+    /// Merges what is worth it, so many times at most; gives the number of files that are gone.
+    pub(super) async fn merge(&mut self, now: Time, merges_max: usize) -> Result<usize, Problem> {
         let today = now.date_text();
-        let mut gone = 0;
+        let (mut gone, mut merges) = (0, 0);
         for kind in ["events", "sightings"] {
             for day in days(&self.store, kind).await? {
                 let files = files_of(&self.store, kind, &day).await?;
                 let files = files.into_iter().filter(|file| !self.passed_over.contains(&file.path)).collect();
                 for group in plan(files, day < today) {
+                    if merges == merges_max {
+                        return Ok(gone);
+                    }
+                    merges += 1;
                     match merge(&self.store, kind, &day, &group).await {
                         Ok(()) => {
                             gone += group.len() - 1;

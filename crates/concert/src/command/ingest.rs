@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::SiteArg;
 use crate::drive::process::Work;
-use crate::drive::{Worker, intake::Keeper};
+use crate::drive::{Worker, intake::Keeper, tidy_at_end};
 use crate::print::{AllRows, Format, Out, format_or_default};
 use crate::problems::{Exit, Failure};
 use crate::settings::{Feed, LoadFor};
@@ -55,6 +55,10 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         Some(mut worker) => {
             for path in &args.files {
                 add(&mut total, &ingest(&site, &mut worker, feed, path)?);
+            }
+            // The reports are safe whatever becomes of this.
+            if let Err(problem) = runtime.block_on(tidy_at_end(&site, &mut worker)) {
+                tracing::warn!("{problem}");
             }
         }
         None => {

@@ -223,11 +223,22 @@ fn upkeep(site: &Site) -> Upkeep {
 }
 
 async fn tidy_files(upkeep: &mut Upkeep) -> Result<(), Problem> {
-    let done = upkeep.round(wire::now()).await?;
+    tell_of_upkeep(upkeep.round(wire::now()).await?);
+    Ok(())
+}
+
+fn tell_of_upkeep(done: concert_store::upkeep::Done) {
     if done != Default::default() {
         let concert_store::upkeep::Done { merged, files_removed, raw_removed, notices_removed } = done;
         tracing::info!(merged, files_removed, raw_removed, notices_removed, "upkeep of the store");
     }
+}
+
+/// A little upkeep at the end of a command that processed reports and has the lock: only what is due, so
+/// that a site without `concert run` stays in order too.
+pub async fn tidy_at_end(site: &Site, worker: &mut Worker) -> Result<(), Problem> {
+    worker.tidy().await?;
+    tell_of_upkeep(upkeep(site).small_round(wire::now()).await?);
     Ok(())
 }
 
