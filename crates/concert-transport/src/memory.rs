@@ -140,6 +140,7 @@ pub(crate) fn setup(site: &std::path::Path) -> Setup {
         site_dir: site.to_owned(),
         report_bytes_max: 1 << 20,
         file_bytes_max: 1 << 20,
+        keep_raw: Duration::from_secs(90 * 86_400),
         user_agent: "Concert/test".into(),
     }
 }

@@ -115,7 +115,7 @@ impl Settings {
         let lookup = Lookup::read(root.table("lookup"), &dir);
         let deliver = Deliver::read(root.table("deliver"));
         let dedup = dedup(root.table("dedup"));
-        let around = feed::Around { dir: &dir, limits: &limits, dedup: &dedup };
+        let around = feed::Around { dir: &dir, keep_raw: store.keep_raw, limits: &limits, dedup: &dedup };
         let feeds = feed::read_all(root.tables("feed"), &around);
         let judge = Judge::read(root.tables("rule"));
         let vias = via::read_all(root.table("via"), &dir, &site);

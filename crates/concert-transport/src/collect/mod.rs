@@ -28,6 +28,8 @@ pub struct Setup {
     pub report_bytes_max: u64,
     /// Largest report from a folder (`limits.file`).
     pub file_bytes_max: u64,
+    /// How long a collector keeps what it put away.
+    pub keep_raw: Duration,
     /// How we name ourselves to web servers.
     pub user_agent: String,
 }

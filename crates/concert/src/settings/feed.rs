@@ -78,6 +78,7 @@ pub struct Expect {
 /// What of the site a feed depends on.
 pub(super) struct Around<'a> {
     pub(super) dir: &'a Path,
+    pub(super) keep_raw: Duration,
     pub(super) limits: &'a Limits,
     pub(super) dedup: &'a Dedup,
 }
@@ -152,19 +153,20 @@ fn collect(mut keys: Keys<'_>, feed: &str, site: &Around<'_>) -> Option<Collect>
         keys.problem("type", format!("there is no way in called `{word}`"), hint_of(&word, &known));
         return None;
     };
-    let setup = setup(feed, site.dir, site.limits);
+    let setup = setup(feed, site.dir, site.keep_raw, site.limits);
     let collector = (listed.read)(&mut keys, &setup);
     keys.finish();
     collector.map(|collector| Collect::By(listed.name, Arc::from(collector)))
 }
 
 /// What every collector is told.
-pub(super) fn setup(feed: &str, dir: &Path, limits: &Limits) -> Setup {
+pub(super) fn setup(feed: &str, dir: &Path, keep_raw: Duration, limits: &Limits) -> Setup {
     Setup {
         feed: feed.to_owned(),
         site_dir: dir.to_owned(),
         report_bytes_max: limits.report,
         file_bytes_max: limits.file,
+        keep_raw,
         user_agent: super::USER_AGENT.to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use concert_model::Keys;
 use concert_model::keys::{Reading, Setting};
@@ -24,7 +25,7 @@ pub fn sections() -> Vec<Section> {
     let dir = Path::new("");
     let limits = Limits::read_nothing();
     let common = concert_pipeline::judge::Dedup::default();
-    let around = feed::Around { dir, limits: &limits, dedup: &common };
+    let around = feed::Around { dir, keep_raw: Duration::ZERO, limits: &limits, dedup: &common };
     let vias = via::Vias::default();
     let templates = Templates::new();
     vec![
@@ -55,7 +56,7 @@ pub fn parser(name: &str) -> Section {
 /// The keys of a way in.
 pub fn collector(name: &str) -> Section {
     section(&format!("collect = {{ type = \"{name}\", ... }}"), "feed.collect", |mut keys| {
-        let setup = feed::setup("feed", Path::new(""), &Limits::read_nothing());
+        let setup = feed::setup("feed", Path::new(""), Duration::ZERO, &Limits::read_nothing());
         let listed = catalogue::COLLECTORS.iter().find(|listed| listed.name == name);
         listed.and_then(|listed| (listed.read)(&mut keys, &setup))
     })

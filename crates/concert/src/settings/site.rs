@@ -82,7 +82,11 @@ pub struct Store {
 impl Store {
     pub(super) fn read(mut keys: Keys<'_>) -> Self {
         let store = Self {
-            keep_raw: keys.duration_or("keep_raw", "90d", "how long reports are kept as they were received"),
+            keep_raw: keys.duration_or(
+                "keep_raw",
+                "90d",
+                "how long reports are kept as they were received, also in done/ and refused/ of `file` feeds",
+            ),
             keep_events: keys.duration_or("keep_events", "400d", "how long events are kept"),
             keep_notices: keys.duration_or("keep_notices", "400d", "how long the bytes of delivered notices are kept"),
         };

@@ -3,8 +3,8 @@
 //! A file is complete when two looks find it unchanged, or when its name or mode changed well after
 //! its last write, which is what moving it into place does. Taking the same file again after a kill
 //! adds nothing, so it is moved only after it is durable. Files too large or not readable go to
-//! `refused/`, each with a `.reason` beside it. Nothing in `done/` or `refused/` is ever overwritten
-//! or removed.
+//! `refused/`, each with a `.reason` beside it. Nothing in `done/` or `refused/` is ever overwritten;
+//! `kept.rs` removes what lies there for longer than reports are kept.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use concert_model::{Origin, Problem, Receipt, Time};
 use tokio_util::sync::CancellationToken;
 
+use super::kept::Kept;
 use super::{Pattern, Stamp, list, shown};
 use crate::collect::{Backoff, Setup, Told, wait};
 use crate::{Body, Collector, Health, Intake};
@@ -34,6 +35,7 @@ pub(super) struct Dropped {
     pattern: Pattern,
     every: Duration,
     settle: Duration,
+    kept: Kept,
     told: Told,
 }
 
@@ -58,8 +60,23 @@ enum Taken {
 
 impl Dropped {
     pub(super) fn new(setup: &Setup, path: &str, pattern: Pattern, every: Duration, settle: Duration) -> Self {
-        let ours = Path::new(path).is_relative();
-        Self { setup: setup.clone(), folder: setup.path(path), ours, pattern, every, settle, told: Told::default() }
+        Self {
+            setup: setup.clone(),
+            folder: setup.path(path),
+            ours: Path::new(path).is_relative(),
+            pattern,
+            every,
+            settle,
+            kept: Kept::new(setup.keep_raw),
+            told: Told::default(),
+        }
+    }
+
+    async fn tidy(&self, intake: &dyn Intake) {
+        let removed = self.kept.tidy(&self.folder, &self.pattern, intake.now()).await;
+        if removed > 0 {
+            tracing::info!(feed = self.setup.feed, removed, "old files were removed from done/ and refused/");
+        }
     }
 
     async fn look(&self) -> Result<Vec<(OsString, Stamp)>, String> {
@@ -246,6 +263,7 @@ impl Collector for Dropped {
                 Ok(_) => {
                     backoff.reset();
                     self.told.say(intake, &self.setup.feed, Health::Good);
+                    self.tidy(intake).await;
                     self.every
                 }
                 Err(why) => {
@@ -284,6 +302,7 @@ impl Collector for Dropped {
         }
         let health = outcome.clone().map_or_else(Health::Trouble, |()| Health::Good);
         self.told.say(intake, &self.setup.feed, health);
+        self.tidy(intake).await;
         outcome
     }
 

@@ -6,6 +6,7 @@
 //! and so is everything that is not a plain file.
 
 mod dropped;
+mod kept;
 mod lines;
 mod pattern;
 mod tail;

@@ -26,6 +26,7 @@ pub async fn converse(words: &[u8], piece: usize, stays: bool, after: u8) {
             site_dir: "/nowhere".into(),
             report_bytes_max: REPORT_BYTES_MAX,
             file_bytes_max: REPORT_BYTES_MAX,
+            keep_raw: std::time::Duration::from_secs(90 * 86_400),
             user_agent: "Concert".into(),
         },
         server: Server {
