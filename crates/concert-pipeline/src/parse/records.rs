@@ -168,7 +168,7 @@ impl<'r, 'i> Records<'r, 'i> {
         match step {
             Step::Record { line, start, end, whole, doubled } => {
                 let raw = slice(start, end);
-                let text = std::str::from_utf8(raw);
+                let text = simdutf8::basic::from_utf8(raw);
                 match text {
                     Ok(text) if doubled => undouble_all(text, spans, arena),
                     Ok(_) => {}
