@@ -16,6 +16,9 @@ use concert_testkit::smtp::{Mail, SmtpServer};
 use concert_testkit::web::{Answer, Web};
 use serde_json::Value;
 
+/// How long a receiver holds an answer back at most.
+const HELD_MAX: Duration = Duration::from_secs(60);
+
 const SETTINGS: &str = r#"
 [[feed]]
 name = "drop"
@@ -114,12 +117,18 @@ impl Drop for Running {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+// Each attempt that is held takes a thread of the receiver, also after the sender has given it up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 64)]
 async fn a_receiver_that_does_not_answer_keeps_nobody_waiting_and_hides_no_success() {
     let held = Arc::new(AtomicBool::new(true));
     let (holds, slow) = (Arc::clone(&held), "192.0.2.2");
     let web = Web::start(None, move |request| {
-        while holds.load(Ordering::SeqCst) && String::from_utf8_lossy(&request.body).contains(slow) {
+        let begun = Instant::now();
+        // A test that fails must end as well.
+        while begun.elapsed() < HELD_MAX
+            && holds.load(Ordering::SeqCst)
+            && String::from_utf8_lossy(&request.body).contains(slow)
+        {
             std::thread::sleep(Duration::from_millis(10));
         }
         Answer::new(200, "")
