@@ -107,7 +107,7 @@ fn goods() -> &'static [Vec<u8>; 3] {
             first: concert_model::Time(1),
             time: concert_model::Time(2),
             report: ReportId([7; 16]),
-            line: 1,
+            mark: 1,
         };
         let seen: Vec<Sighting> = page.events.iter().map(sighting).collect();
         write_sightings(&part, &path, 3, &seen).expect("a file of sightings");
