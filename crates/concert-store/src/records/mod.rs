@@ -8,7 +8,7 @@ mod telling;
 mod told;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use concert_model::Problem;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -36,6 +36,9 @@ const MIGRATIONS: &[&str] = &[
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Wait before the file is opened again that another process has just made.
+const LOCKED_WAIT: Duration = Duration::from_millis(20);
+
 /// A write transaction.
 pub type Change<'a> = Transaction<'a, Sqlite>;
 
@@ -44,6 +47,10 @@ pub type Change<'a> = Transaction<'a, Sqlite>;
 pub struct Records {
     pool: SqlitePool,
     path: PathBuf,
+}
+
+fn is_locked(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.message().contains("locked"))
 }
 
 /// A failure of the database as a problem for a person.
@@ -72,13 +79,21 @@ impl Records {
             .pragma("cache_size", "-16384")
             .pragma("temp_store", "memory")
             .statement_cache_capacity(128);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(6)
-            .acquire_timeout(Duration::from_secs(90))
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await
-            .map_err(trouble)?;
+        let begun = Instant::now();
+        let pool = loop {
+            let pool = SqlitePoolOptions::new()
+                .max_connections(6)
+                .acquire_timeout(Duration::from_secs(90))
+                .test_before_acquire(false);
+            match pool.connect_with(options.clone()).await {
+                // Two that turn on the write-ahead log of a new file get in each other's way, and SQLite
+                // does not let either of them wait.
+                Err(error) if is_locked(&error) && begun.elapsed() < BUSY_TIMEOUT => {
+                    tokio::time::sleep(LOCKED_WAIT).await;
+                }
+                opened => break opened.map_err(trouble)?,
+            }
+        };
         let records = Self { pool, path: path.to_owned() };
         records.migrate(existed).await?;
         Ok(records)
@@ -157,6 +172,24 @@ mod tests {
     use super::*;
 
     /// Records as the first format left them are brought up to date, and stand beside as they were.
+    /// While the process that has just made the file writes to it, another cannot turn on its write-ahead
+    /// log; SQLite gives up at once there, whatever the time-out.
+    #[tokio::test]
+    async fn a_file_that_is_just_being_made_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("records.sqlite");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let other = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&other).await.unwrap();
+        let ends = async {
+            tokio::time::sleep(10 * LOCKED_WAIT).await;
+            sqlx::raw_sql("COMMIT").execute(&other).await.unwrap();
+            other.close().await;
+        };
+        let (opened, ()) = tokio::join!(Records::open(&path), ends);
+        assert!(opened.unwrap().parties().await.unwrap().is_empty());
+    }
+
     #[tokio::test]
     async fn older_records_are_brought_up_to_date() {
         let dir = tempfile::tempdir().unwrap();
