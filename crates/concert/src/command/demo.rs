@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::peers::Peers;
 use self::show::Show;
+use crate::drive::Worker;
 use crate::drive::intake::Keeper;
 use crate::problems::{Exit, Failure, outside};
 use crate::settings::{LoadFor, Settings};
@@ -81,7 +82,8 @@ async fn demo(args: &Args, dir: &Path) -> Result<(), Failure> {
     tokio::spawn(super::run::cancel_when_told(stop.clone()));
     tokio::spawn(cancel_with_terminal(stop.clone()));
     let keeper = Keeper::new(site.store.clone());
-    let work = super::serve::work_and_serve(Arc::clone(&site), keeper, listener, stop.clone());
+    let worker = Worker::need(&site).await?;
+    let work = super::serve::work_and_serve(Arc::clone(&site), keeper, worker, listener, stop.clone());
     let watch = async {
         let _ends = stop.clone().drop_guard();
         watch(args, dir, &site, &peers, &show, &play::Push { address, token: secrets.push }, &stop).await

@@ -8,7 +8,7 @@ use concert_store::upkeep::{TraceCounts, VALUE_CHARS_MIN};
 use serde_json::json;
 
 use super::SiteArg;
-use crate::drive::{self, Worker};
+use crate::drive::Worker;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
@@ -46,13 +46,13 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Look)?;
     let counts = super::runtime()?.block_on(async {
         let site = Arc::new(Site::open_to_look(settings).await?);
-        let Some(mut worker) = Worker::open(&site).await? else { return Err(drive::busy(&site)) };
+        let mut worker = Worker::need(&site).await?;
         let traces = worker.writer().traces(value).await?;
         let counts = traces.counts();
         if args.yes {
             worker.writer().forget(traces, wire::now()).await?;
         }
-        Ok(counts)
+        Ok::<_, Failure>(counts)
     })?;
     print(args, &counts)?;
     let mut out = std::io::stderr();

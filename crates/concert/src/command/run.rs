@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::SiteArg;
-use crate::drive::{self, intake::Keeper};
+use crate::drive::{self, Worker, intake::Keeper};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
 use crate::wire::Site;
@@ -26,10 +26,11 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         if args.once {
             return drive::once(site).await;
         }
+        let worker = Worker::need(&site).await?;
         let keeper = Keeper::new(site.store.clone());
         let stop = CancellationToken::new();
         tokio::spawn(cancel_when_told(stop.clone()));
-        drive::reload::run(site, keeper, stop, &|_| {}).await
+        drive::reload::run(site, keeper, worker, stop, &|_| {}).await
     })?;
     Ok(Exit::Done)
 }

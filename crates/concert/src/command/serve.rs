@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::SiteArg;
-use crate::drive::{self, intake::Keeper};
+use crate::drive::{self, Worker, intake::Keeper};
 use crate::pages::Pages;
 use crate::problems::{Exit, Failure};
 use crate::settings::{LoadFor, Settings};
@@ -22,8 +22,11 @@ pub(super) struct Args {}
 pub(super) fn run(_: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Run)?;
     super::runtime()?.block_on(async {
-        let listener = listen(&settings).await?;
         let site = Arc::new(Site::open(settings).await?);
+        // The lock comes first: two programs on one site is the usual mistake, and mostly both want the
+        // same address too.
+        let worker = Worker::need(&site).await?;
+        let listener = listen(&site.settings).await?;
         let keeper = Keeper::new(site.store.clone());
         let stop = CancellationToken::new();
         tokio::spawn(super::run::cancel_when_told(stop.clone()));
@@ -31,12 +34,12 @@ pub(super) fn run(_: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             // A closed standard error leaves nobody to tell.
             writeln!(std::io::stderr(), "pages and API at http://{address}/").ok();
         }
-        work_and_serve(site, keeper, listener, stop).await
+        work_and_serve(site, keeper, worker, listener, stop).await
     })?;
     Ok(Exit::Done)
 }
 
-/// Takes the address before anything else is opened: a second program on it is the usual mistake.
+/// Takes the address.
 async fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
     let address = settings.serve.listen;
     TcpListener::bind(address).await.map_err(|error| {
@@ -50,6 +53,7 @@ async fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
 pub(super) async fn work_and_serve(
     site: Arc<Site>,
     keeper: Arc<Keeper>,
+    worker: Worker,
     listener: TcpListener,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
@@ -58,7 +62,7 @@ pub(super) async fn work_and_serve(
     // Dropped when either part ends, which stops the other.
     let work = async {
         let _ends = stop.clone().drop_guard();
-        drive::reload::run(site, keeper, stop.clone(), &|site| pages.replace(site)).await
+        drive::reload::run(site, keeper, worker, stop.clone(), &|site| pages.replace(site)).await
     };
     let serve = async {
         let _ends = stop.clone().drop_guard();

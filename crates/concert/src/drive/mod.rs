@@ -51,6 +51,11 @@ pub struct Worker {
 
 impl Worker {
     /// Takes the site's lock. The error says that another process has it.
+    pub async fn need(site: &Site) -> Result<Self, Failure> {
+        Self::open(site).await?.ok_or_else(|| busy(site))
+    }
+
+    /// Takes the site's lock, unless another process has it.
     pub async fn open(site: &Site) -> Result<Option<Self>, Failure> {
         let opened = Writer::open(&site.store, site.window(), site.look_back()).await.map_err(Failure::outside)?;
         let Some(mut writer) = opened else { return Ok(None) };
@@ -188,7 +193,7 @@ fn raw(site: &Site, report: &Waiting) -> Result<Box<dyn process::Source>, Proble
 
 /// Everything due now: collects once from every feed, processes, tells, delivers one attempt each.
 pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
-    let Some(mut worker) = Worker::open(&site).await? else { return Err(busy(&site)) };
+    let mut worker = Worker::need(&site).await?;
     let keeper = Keeper::new(site.store.clone());
     let looks = site.settings.feeds.iter().filter_map(|feed| match &feed.collect {
         Collect::By(_, collector) => Some((feed.name.clone(), Arc::clone(collector))),
@@ -263,7 +268,7 @@ async fn keep_tidy(site: Arc<Site>, stop: CancellationToken) -> Result<(), Probl
 }
 
 /// The problem of a site that another process works on.
-pub fn busy(site: &Site) -> Failure {
+fn busy(site: &Site) -> Failure {
     Failure::outside(
         Problem::new("another concert process is working on this site")
             .at(site.settings.data_dir().join("lock").display().to_string())
@@ -272,8 +277,7 @@ pub fn busy(site: &Site) -> Failure {
 }
 
 /// Works until `stop`. Collectors, processing and delivering run side by side.
-pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, stop: CancellationToken) -> Result<(), Failure> {
-    let Some(worker) = Worker::open(&site).await? else { return Err(busy(&site)) };
+pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, worker: Worker, stop: CancellationToken) -> Result<(), Failure> {
     let mut tasks = tokio::task::JoinSet::new();
     for feed in &site.settings.feeds {
         if let Collect::By(_, collector) = &feed.collect {

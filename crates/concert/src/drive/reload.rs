@@ -12,6 +12,7 @@ use concert_model::Problem;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::Worker;
 use super::intake::Keeper;
 use crate::problems::Failure;
 use crate::settings::{LoadFor, Settings};
@@ -25,11 +26,14 @@ pub fn request(data: &Path) -> PathBuf {
     data.join("reload")
 }
 
-/// Works on a site until `stop`, and again with changed settings whenever told to. `changed` is told
-/// of the site that is in force then.
+/// Works on a site until `stop`, and again with changed settings whenever told to.
+///
+/// `changed` is told of the site that is in force then. The worker has the lock already, so that whoever
+/// starts can say at once that somebody else has it.
 pub async fn run(
     mut site: Arc<Site>,
     keeper: Arc<Keeper>,
+    mut worker: Worker,
     stop: CancellationToken,
     changed: &(dyn Fn(Arc<Site>) + Send + Sync),
 ) -> Result<(), Failure> {
@@ -40,7 +44,7 @@ pub async fn run(
     loop {
         let round = stop.child_token();
         let fresh = {
-            let mut work = pin!(super::run(Arc::clone(&site), Arc::clone(&keeper), round.clone()));
+            let mut work = pin!(super::run(Arc::clone(&site), Arc::clone(&keeper), worker, round.clone()));
             let fresh = tokio::select! {
                 ended = &mut work => return ended,
                 fresh = fresh(&site, &mut hangup) => fresh,
@@ -53,10 +57,31 @@ pub async fn run(
         changed(Arc::clone(&site));
         std::fs::remove_file(request(site.store.data())).ok();
         tracing::info!("the changed settings are in force");
-        if stop.is_cancelled() {
-            return Ok(());
+        worker = match lock(&site, &stop).await? {
+            Some(worker) => worker,
+            None => return Ok(()),
+        };
+    }
+}
+
+/// Takes the lock again. A command that needs it for a moment may have been quicker. `None` when told to
+/// stop.
+async fn lock(site: &Site, stop: &CancellationToken) -> Result<Option<Worker>, Failure> {
+    let mut is_told = false;
+    while !stop.is_cancelled() {
+        if let Some(worker) = Worker::open(site).await? {
+            return Ok(Some(worker));
+        }
+        if !is_told {
+            tracing::warn!("another concert process is working on this site; waiting for it");
+            is_told = true;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = stop.cancelled() => {}
         }
     }
+    Ok(None)
 }
 
 /// Waits until somebody asks and the settings are without mistakes; gives the site as it is to be.
