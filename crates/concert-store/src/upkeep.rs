@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use concert_model::{Problem, Time};
 
-use crate::events::write::write_events;
+use crate::events::write::{self, write_events};
 use crate::events::{Columns, Page, Stored, time_of};
 use crate::records::{Change, trouble};
 use crate::store::{Segment, Store};
@@ -27,7 +27,7 @@ pub use replace::{Known, Place};
 pub use snapshot::Snapshot;
 
 pub(crate) use crate::writer::{Finished, failed};
-use crate::writer::{NO_TIMES, insert_segment, order_of, widened};
+use crate::writer::{NO_TIMES, Order, insert_segment, order_of, widened};
 
 /// How long a replaced file is still there for those who read it.
 const OLD_KEPT_SECONDS: i64 = 600;
@@ -153,28 +153,51 @@ pub(crate) fn write_stored<'a>(
     day: &str,
     rows: impl Iterator<Item = Stored<'a>>,
 ) -> Result<Finished, Problem> {
-    let (mut columns, mut places, mut order) = (Columns::default(), Vec::new(), Vec::new());
-    let mut times = NO_TIMES;
-    for (stored, at) in rows.zip(0u32..) {
-        if columns.is_full() {
+    let mut file = Rewriting::default();
+    for stored in rows {
+        file.add(&stored)?;
+    }
+    file.write(store, day)
+}
+
+/// Stored events that will be one sorted file, taken apart as they come: whole pages of them would need
+/// several times the memory.
+#[derive(Default)]
+pub(crate) struct Rewriting {
+    columns: Columns,
+    places: Vec<write::Place>,
+    order: Vec<(Order, u32)>,
+    times: Option<(Time, Time)>,
+}
+
+impl Rewriting {
+    pub(crate) fn add(&mut self, stored: &Stored<'_>) -> Result<(), Problem> {
+        if self.columns.is_full() {
             return Err(Problem::new("the events are too large for one file"));
         }
-        columns.push(&stored.event);
-        places.push((stored.report, stored.batch, stored.row));
+        let at = u32::try_from(self.places.len()).map_err(|_| Problem::new("too many events for one file"))?;
         let time = time_of(&stored.event);
-        order.push((order_of(&stored.event, time), at));
-        times = widened(times, time);
+        self.columns.push(&stored.event);
+        self.places.push((stored.report, stored.batch, stored.row));
+        self.order.push((order_of(&stored.event, time), at));
+        self.times = Some(widened(self.times.unwrap_or(NO_TIMES), time));
+        Ok(())
     }
-    let first = places.iter().map(|(_, batch, _)| *batch).min().unwrap_or(u64::MAX);
-    let last = places.iter().map(|(_, batch, _)| *batch).max().unwrap_or(0);
-    order.sort_unstable();
-    let order: Vec<u32> = order.iter().map(|(_, at)| *at).collect();
-    let name = free_name(store, "events", day, (first, last))?;
-    let path = store.data().join(&name);
-    let place = |_, at: u32| places.get(at as usize).copied().unwrap_or_default();
-    let written = part_of(store).and_then(|part| write_events(&part, &path, &mut columns, &order, &place));
-    let written = written.map_err(|error| failed(&name, &error))?;
-    Ok(Finished { name, kind: "events", day: day.to_owned(), batches: (first, last), times, written })
+
+    pub(crate) fn write(mut self, store: &Store, day: &str) -> Result<Finished, Problem> {
+        let numbers = || self.places.iter().map(|(_, batch, _)| *batch);
+        let (first, last) = (numbers().min().unwrap_or(u64::MAX), numbers().max().unwrap_or(0));
+        self.order.sort_unstable();
+        let order: Vec<u32> = self.order.iter().map(|(_, at)| *at).collect();
+        let name = free_name(store, "events", day, (first, last))?;
+        let path = store.data().join(&name);
+        let (columns, places) = (&mut self.columns, &self.places);
+        let place = |_, at: u32| places.get(at as usize).copied().unwrap_or_default();
+        let written = part_of(store).and_then(|part| write_events(&part, &path, columns, &order, &place));
+        let written = written.map_err(|error| failed(&name, &error))?;
+        let times = self.times.unwrap_or(NO_TIMES);
+        Ok(Finished { name, kind: "events", day: day.to_owned(), batches: (first, last), times, written })
+    }
 }
 
 pub(crate) fn part_of(store: &Store) -> io::Result<PathBuf> {

@@ -6,7 +6,7 @@
 use concert_model::{Problem, Time};
 use sqlx::Row;
 
-use super::{Finished, Upkeep, failed, free_name, part_of, swap, write_pages};
+use super::{Finished, Rewriting, Upkeep, failed, free_name, part_of, swap};
 use crate::events::read::{self, Bounds, Rows};
 use crate::events::write::write_sightings;
 use crate::events::{Page, Sighting};
@@ -15,10 +15,10 @@ use crate::store::{Segment, Store, damaged, segment};
 
 /// A day that goes on may have so many small files.
 const SMALL_FILES_MAX: usize = 16;
-/// A file with fewer rows is small.
-const SMALL_ROWS: u64 = 100_000;
-/// Rows merged at a time: bounds the memory.
-const MERGE_ROWS_MAX: u64 = 500_000;
+/// A file with fewer rows is small. Those that a large report was cut into are not.
+const SMALL_ROWS: u64 = 50_000;
+/// Rows merged at a time: bounds the memory, some 400 bytes a row.
+const MERGE_ROWS_MAX: u64 = 262_144;
 /// Files merged at a time.
 const MERGE_FILES_MAX: usize = 500;
 
@@ -115,17 +115,20 @@ async fn merge(store: &Store, kind: &str, day: &str, group: &[Segment]) -> Resul
 }
 
 fn merge_events(store: &Store, day: &str, group: &[Segment]) -> Result<Finished, Problem> {
-    let mut pages: Vec<Page> = Vec::new();
+    let (mut merged, mut refused) = (Rewriting::default(), None);
     for file in group {
         let all = Bounds::default();
         let take = &mut |page: Page| {
-            pages.push(page);
-            true
+            refused = page.iter().find_map(|stored| merged.add(&stored).err());
+            refused.is_none()
         };
         read::events(&store.data().join(&file.path), &Rows::Matching(&all), take)
             .map_err(|error| damaged(&file.path, &error))?;
+        if let Some(problem) = refused.take() {
+            return Err(problem);
+        }
     }
-    write_pages(store, day, &pages)
+    merged.write(store, day)
 }
 
 fn merge_sightings(store: &Store, day: &str, group: &[Segment]) -> Result<Finished, Problem> {
@@ -169,7 +172,9 @@ mod tests {
         check(&[10, 20, 2_000_000], false, &[]);
         check(&[10, 20, 2_000_000], true, &[2]);
         check(&[10], true, &[]);
-        check(&[300_000, 300_000, 300_000], true, &[]);
-        check(&[200_000, 200_000, 200_000, 200_000], true, &[2, 2]);
+        check(&[200_000, 200_000, 200_000], true, &[]);
+        check(&[130_000, 130_000, 130_000, 130_000], true, &[2, 2]);
+        check(&[65_536; 40], false, &[]);
+        check(&[65_536; 6], true, &[4, 2]);
     }
 }
