@@ -20,13 +20,7 @@ const NAME_BYTES_MAX: usize = 200;
 const NO_COUNTRY: [&str; 4] = ["", "-", "ZZ", "None"];
 
 /// Adds the ranges of one file.
-pub(super) fn read<'a>(
-    what: What,
-    name: &str,
-    bytes: &'a [u8],
-    builder: &mut Builder<'a>,
-    problems: &mut Vec<Problem>,
-) {
+pub(super) fn read(what: What, name: &str, bytes: &[u8], builder: &mut Builder, problems: &mut Vec<Problem>) {
     let mut rest = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let (mut number, mut bad) = (0u64, 0usize);
     while !rest.is_empty() {
@@ -56,7 +50,7 @@ pub(super) fn read<'a>(
     }
 }
 
-fn read_line<'a>(what: What, line: &'a [u8], builder: &mut Builder<'a>) -> Result<(), &'static str> {
+fn read_line(what: What, line: &[u8], builder: &mut Builder) -> Result<(), &'static str> {
     let (first, rest) = field(line);
     let (last, rest) = field(rest.ok_or("fewer columns than needed")?);
     let (first, last) = (address(first)?, address(last)?);

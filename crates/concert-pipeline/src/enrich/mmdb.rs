@@ -17,7 +17,7 @@ use super::ranges::{Builder, What};
 const NAME_BYTES_MAX: usize = 200;
 
 /// Adds the networks of one file. Networks read before a mistake in the file are kept.
-pub(super) fn read(what: What, bytes: &[u8], builder: &mut Builder<'_>) -> Result<(), String> {
+pub(super) fn read(what: What, bytes: &[u8], builder: &mut Builder) -> Result<(), String> {
     let reader = Reader::from_source(bytes).map_err(|error| error.to_string())?;
     let networks = reader.networks(WithinOptions::default()).map_err(|error| error.to_string())?;
     // Thousands of networks share one record, so each record is read once.

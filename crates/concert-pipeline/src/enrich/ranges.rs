@@ -11,7 +11,8 @@
 use std::net::IpAddr;
 
 use concert_model::{Net, Problem};
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
 
 /// Most ranges one set of files can hold.
 pub const RANGES_MAX: usize = 16_000_000;
@@ -172,25 +173,35 @@ struct Range<A> {
 }
 
 /// Gathers ranges in any order and values by a key of the reader's choice.
-pub(super) struct Builder<'a> {
+pub(super) struct Builder {
     v4: Vec<Range<u128>>,
     v6: Vec<Range<u128>>,
     values: Values,
-    known: HashMap<&'a [u8], u32>,
+    /// Values by two hashes of what they were read from, with secrets of this process: comparing the
+    /// bytes themselves waits for memory on every line.
+    known: HashTable<(u64, u64, u32)>,
+    hashers: [DefaultHashBuilder; 2],
 }
 
-impl<'a> Builder<'a> {
+impl Builder {
     fn new() -> Self {
-        Self { v4: Vec::new(), v6: Vec::new(), values: Values::default(), known: HashMap::new() }
+        let (v4, v6, values, known, hashers) = Default::default();
+        Self { v4, v6, values, known, hashers }
+    }
+
+    fn hashes(&self, key: &[u8]) -> (u64, u64) {
+        let [first, second] = &self.hashers;
+        (first.hash_one(key), second.hash_one(key))
     }
 
     /// The value that these bytes of a file were read as before.
     pub(super) fn known(&self, key: &[u8]) -> Option<u32> {
-        self.known.get(key).copied()
+        let (first, second) = self.hashes(key);
+        self.known.find(first, |known| (known.0, known.1) == (first, second)).map(|known| known.2)
     }
 
     /// Adds a value; `key` are the bytes it was read from, where they are worth remembering.
-    pub(super) fn value(&mut self, key: Option<&'a [u8]>, number: u32, text: &str) -> Result<u32, &'static str> {
+    pub(super) fn value(&mut self, key: Option<&[u8]>, number: u32, text: &str) -> Result<u32, &'static str> {
         let id = self.values.entries.len();
         if id >= VALUES_MAX || self.values.text.len() + text.len() > TEXT_BYTES_MAX {
             return Err("more different values than can be kept");
@@ -198,7 +209,8 @@ impl<'a> Builder<'a> {
         let id = u32::try_from(id).map_err(|_| "more different values than can be kept")?;
         self.values.push(number, text);
         if let Some(key) = key {
-            self.known.insert(key, id);
+            let (first, second) = self.hashes(key);
+            self.known.insert_unique(first, (first, second, id), |known| known.0);
         }
         Ok(id)
     }
@@ -246,16 +258,29 @@ fn stretch(mut ranges: Vec<Range<u128>>, end: u128, mut tell: impl FnMut(u128, u
     ranges.sort_by_key(|range| range.first);
     tell(0, u32::from(NO_PREFIX) << 24 | NOTHING);
     let mut open = std::collections::BinaryHeap::new();
-    let mut ranges = ranges.into_iter().enumerate().peekable();
+    let mut index = 0;
     let mut at = 0u128;
     loop {
-        while let Some((order, range)) = ranges.next_if(|(_, range)| range.first <= at) {
-            open.push((Reverse(range.last - range.first), order, range.last, range.word));
+        // Most ranges overlap no other and need no heap.
+        while let (true, Some(range)) = (open.is_empty(), ranges.get(index)) {
+            if range.first < at || ranges.get(index + 1).is_some_and(|after| after.first <= range.last) {
+                break;
+            }
+            tell(at, u32::from(NO_PREFIX) << 24 | NOTHING);
+            tell(range.first, range.word);
+            if range.last >= end {
+                return;
+            }
+            (index, at) = (index + 1, range.last + 1);
+        }
+        while let Some(range) = ranges.get(index).filter(|range| range.first <= at) {
+            open.push((Reverse(range.last - range.first), index, range.last, range.word));
+            index += 1;
         }
         while open.peek().is_some_and(|(_, _, last, _)| *last < at) {
             open.pop();
         }
-        let next = ranges.peek().map(|(_, range)| range.first);
+        let next = ranges.get(index).map(|range| range.first);
         let until = match open.peek() {
             Some((_, _, last, word)) => {
                 tell(at, *word);
