@@ -1,7 +1,8 @@
 //! Many events in few allocations: cells of all events in one vector, their text in another.
 //!
 //! An event is a run of cells. Only the newest event of a batch can grow, which is why parsing,
-//! enriching and judging handle one event after another and nothing is moved.
+//! enriching and judging handle one event after another and nothing is moved. Values that hold for all
+//! events are cells of the batch, and an event says with one bit each which of them it lends.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -50,6 +51,10 @@ pub struct Row {
     end: u32,
     /// One bit a field of the table that is set.
     present: u128,
+    /// Those of them whose value is a constant of the batch.
+    lent: u128,
+    /// The first constant that held when the event was read.
+    constants: u32,
 }
 
 /// A text that stands in a batch, to be given to later events of it without a copy. Most columns of
@@ -105,7 +110,9 @@ pub struct Batch {
     octets: Vec<u8>,
     cells: Vec<Cell>,
     rows: Vec<Row>,
+    /// Values that hold for all events that have none of their own, and from where on they hold now.
     constants: Vec<Cell>,
+    holding: usize,
     extra: Vec<Box<str>>,
     extra_numbers: std::collections::HashMap<Box<str>, Field>,
     /// Room for [`Batch::finish_from`].
@@ -139,12 +146,13 @@ impl Batch {
         self.text.clear();
         self.octets.clear();
         self.constants.clear();
+        self.holding = 0;
         self.cells.clear();
         self.rows.clear();
     }
 
-    /// Adds a value that [`OpenEvent::fill`] gives to every event that has none of its own. Its text is
-    /// kept once for the whole batch.
+    /// Adds a value that [`OpenEvent::fill`] gives to every event that has none of its own. It is kept
+    /// once for the whole batch; of several for one field the first holds.
     pub fn constant(&mut self, field: Field, value: &Value<'_>) {
         if let Some(cell) = self.cell(field, value) {
             self.constants.push(cell);
@@ -187,7 +195,12 @@ impl Batch {
 
     /// Forgets the constants, for the events that follow.
     pub fn forget_constants(&mut self) {
-        self.constants.clear();
+        self.holding = self.constants.len();
+    }
+
+    /// The constant that an event lends for a field.
+    fn lent(&self, first: u32, field: Field) -> Option<&Cell> {
+        self.constants.get(first as usize..)?.iter().find(|cell| cell.field == field)
     }
 
     /// The field with this full name, `extra.*` included (numbered if it is new).
@@ -221,7 +234,8 @@ impl Batch {
     /// Begins the next event. Dropping it without [`OpenEvent::keep`] leaves the batch as it was.
     pub fn open(&mut self) -> OpenEvent<'_> {
         let (text, octets, start) = (self.text.len(), self.octets.len(), self.cells.len());
-        OpenEvent { batch: self, text, octets, start, present: 0, kept: false }
+        let constants = u32::try_from(self.holding).unwrap_or(u32::MAX);
+        OpenEvent { batch: self, text, octets, start, constants, present: 0, lent: 0, kept: false }
     }
 
     /// Opens the newest events again, from an index on, one after another, so that they can be looked at
@@ -236,7 +250,7 @@ impl Batch {
             let (start, end) = (row.start as usize - first, row.end as usize - first);
             let mut event = self.open();
             event.batch.cells.extend_from_slice(cells.get(start..end).unwrap_or_default());
-            event.present = row.present;
+            (event.present, event.lent, event.constants) = (row.present, row.lent, row.constants);
             if let Some(key) = finish(&mut event) {
                 event.keep(row.id, key, row.position);
             }
@@ -289,6 +303,7 @@ impl Batch {
         }
         self.cells.push(cell);
         row.present |= bit(field);
+        row.lent &= !bit(field);
         (row.start, row.end) = (start, u32::try_from(self.cells.len()).unwrap_or(start));
         if let Some(slot) = self.rows.get_mut(index) {
             *slot = row;
@@ -370,6 +385,9 @@ pub struct OpenEvent<'a> {
     start: usize,
     /// One bit a field of the table, so that "is it set" costs nothing.
     present: u128,
+    /// Those of them whose value is a constant.
+    lent: u128,
+    constants: u32,
     kept: bool,
 }
 
@@ -400,6 +418,10 @@ impl OpenEvent<'_> {
             return self.add(field, value);
         }
         let Some(cell) = self.batch.cell(field, value) else { return };
+        if self.lent & bit(field) != 0 {
+            self.lent &= !bit(field);
+            return self.batch.cells.push(cell);
+        }
         let start = self.start;
         let old = self.batch.cells.get_mut(start..).unwrap_or_default().iter_mut().find(|c| c.field == field);
         match old {
@@ -441,11 +463,16 @@ impl OpenEvent<'_> {
 
     /// Gives the constants of the batch to this event, where it has no value of its own.
     pub fn fill(&mut self) {
-        for index in 0..self.batch.constants.len() {
+        for index in self.constants as usize..self.batch.constants.len() {
             let Some(cell) = self.batch.constants.get(index).copied() else { return };
-            if !self.has(cell.field) {
-                self.batch.cells.push(cell);
-                self.present |= bit(cell.field);
+            match bit(cell.field) {
+                // What has no bit cannot be lent.
+                0 if !self.has(cell.field) => self.batch.cells.push(cell),
+                bit if self.present & bit == 0 => {
+                    self.present |= bit;
+                    self.lent |= bit;
+                }
+                _ => {}
             }
         }
     }
@@ -459,6 +486,11 @@ impl OpenEvent<'_> {
 
     /// Removes a field.
     pub fn unset(&mut self, field: Field) {
+        if self.lent & bit(field) != 0 {
+            self.lent &= !bit(field);
+            self.present &= !bit(field);
+            return;
+        }
         let start = self.start.min(self.batch.cells.len());
         let kept: Vec<Cell> = self.batch.cells.drain(start..).filter(|cell| cell.field != field).collect();
         self.batch.cells.extend(kept);
@@ -476,6 +508,9 @@ impl OpenEvent<'_> {
         if !self.has(field) {
             return None;
         }
+        if self.lent & bit(field) != 0 {
+            return self.batch.lent(self.constants, field).map(|cell| self.batch.raw(cell));
+        }
         let cells = self.batch.cells.get(self.start..).unwrap_or_default();
         cells.iter().rev().find(|cell| cell.field == field).map(|cell| self.batch.raw(cell))
     }
@@ -491,7 +526,8 @@ impl OpenEvent<'_> {
     /// The event as it is so far.
     pub fn view(&self) -> Event<'_> {
         let cells = self.batch.cells.get(self.start..).unwrap_or_default();
-        Event { batch: self.batch, cells, row: Row { present: self.present, ..Row::default() } }
+        let (present, lent, constants) = (self.present, self.lent, self.constants);
+        Event { batch: self.batch, cells, row: Row { present, lent, constants, ..Row::default() } }
     }
 
     /// Finishes the event.
@@ -499,7 +535,8 @@ impl OpenEvent<'_> {
         let (Ok(start), Ok(end)) = (u32::try_from(self.start), u32::try_from(self.batch.cells.len())) else {
             return;
         };
-        self.batch.rows.push(Row { id, key, position, start, end, present: self.present });
+        let (present, lent, constants) = (self.present, self.lent, self.constants);
+        self.batch.rows.push(Row { id, key, position, start, end, present, lent, constants });
         self.kept = true;
     }
 }
@@ -571,26 +608,53 @@ impl<'a> Event<'a> {
         if bit != 0 && self.row.present & bit == 0 {
             return None;
         }
+        if self.row.lent & bit != 0 {
+            return self.batch.lent(self.row.constants, field);
+        }
         self.cells.iter().rev().find(|cell| cell.field == field)
     }
 
-    /// Every field that is set, in the order they were set.
+    /// Every field that is set: first its own values in the order they were set, then constants.
     pub fn fields(&self) -> impl Iterator<Item = (Field, Value<'a>)> + use<'a> {
         let batch = self.batch;
-        self.cells.iter().map(move |cell| (cell.field, batch.value(cell)))
+        self.cells.iter().chain(self.lent_cells()).map(move |cell| (cell.field, batch.value(cell)))
     }
 
-    /// Gives every field that is set, as it stands in the batch, for hot paths.
+    fn lent_cells(&self) -> impl Iterator<Item = &'a Cell> + use<'a> {
+        let constants = self.batch.constants.get(self.row.constants as usize..).unwrap_or_default();
+        let mut left = self.row.lent;
+        constants.iter().filter(move |cell| {
+            let bit = bit(cell.field);
+            let is_lent = left & bit != 0;
+            left &= !bit;
+            is_lent
+        })
+    }
+
+    /// Gives every value of its own, as it stands in the batch, for hot paths.
     #[inline]
-    pub fn each_raw(&self, mut take: impl FnMut(Field, Raw<'a>)) {
+    pub fn each_own(&self, mut take: impl FnMut(Field, Raw<'a>)) {
         for cell in self.cells {
             take(cell.field, self.batch.raw(cell));
         }
     }
 
+    /// Gives every constant that holds for it, as it stands in the batch.
+    pub fn each_lent(&self, mut take: impl FnMut(Field, Raw<'a>)) {
+        for cell in self.lent_cells() {
+            take(cell.field, self.batch.raw(cell));
+        }
+    }
+
+    /// Whether the same constants hold for another event of the same batch.
+    #[inline]
+    pub fn lends_like(&self, other: &Event<'_>) -> bool {
+        (self.row.lent, self.row.constants) == (other.row.lent, other.row.constants)
+    }
+
     /// Whether any `extra.*` field is set.
     pub fn has_extra(&self) -> bool {
-        self.cells.len() > self.row.present.count_ones() as usize
+        self.cells.len() > (self.row.present & !self.row.lent).count_ones() as usize
     }
 
     /// The full name of a field.
@@ -610,120 +674,4 @@ impl<'a> Event<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn one(batch: &mut Batch, address: &str) {
-        let mut event = batch.open();
-        event.read(Field::SOURCE_IP, address, None).unwrap();
-        event.keep(EventId::default(), ProblemKey::default(), 1);
-    }
-
-    #[test]
-    fn values_come_back_as_they_were_set() {
-        let mut batch = Batch::new();
-        let mut event = batch.open();
-        let extra = event.extra("tag").unwrap();
-        for (field, text) in [
-            (Field::SOURCE_IP, "2001:db8::1"),
-            (Field::DESTINATION_IP, "192.0.2.9"),
-            (Field::SOURCE_NETWORK, "192.0.2.0/24"),
-            (Field::DESTINATION_NETWORK, "2001:db8::/32"),
-            (Field::TIME_SOURCE, "1960-01-01T00:00:00Z"),
-            (Field::SOURCE_GEOLOCATION_LATITUDE, "60.1"),
-            (extra, "telnet"),
-        ] {
-            event.read(field, text, None).unwrap();
-            assert_eq!(event.get(field), Some(Value::read(field.kind(), text, None).unwrap()), "{text}");
-        }
-        assert_eq!(event.batch().name(extra), "extra.tag");
-    }
-
-    #[test]
-    fn an_event_that_is_not_kept_leaves_no_trace() {
-        let mut batch = Batch::new();
-        one(&mut batch, "192.0.2.1");
-        let before = batch.bytes();
-        let mut event = batch.open();
-        event.read(Field::SOURCE_FQDN, "example.com", None).unwrap();
-        drop(event);
-        assert_eq!((batch.bytes(), batch.len()), (before, 1));
-    }
-
-    #[test]
-    fn set_replaces_unset_removes_and_amend_adds() {
-        let mut batch = Batch::new();
-        one(&mut batch, "192.0.2.1");
-        let mut event = batch.open();
-        event.set(Field::SOURCE_PORT, &Value::Int(1));
-        event.set(Field::SOURCE_PORT, &Value::Int(2));
-        event.set(Field::COMMENT, &Value::text("x"));
-        event.unset(Field::COMMENT);
-        event.keep(EventId::default(), ProblemKey::default(), 2);
-        batch.amend(0, Field::COMMENT, &Value::text("late"));
-        let events: Vec<_> = batch.iter().collect();
-        assert_eq!(events[1].fields().collect::<Vec<_>>(), [(Field::SOURCE_PORT, Value::Int(2))]);
-        assert_eq!(events[0].text(Field::COMMENT).as_deref(), Some("late"));
-    }
-
-    #[test]
-    fn the_newest_events_can_be_finished_later() {
-        let mut batch = Batch::new();
-        for address in ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"] {
-            one(&mut batch, address);
-        }
-        batch.finish_from(1, |event| {
-            let address = event.get(Field::SOURCE_IP).unwrap().as_ip().unwrap().to_string();
-            event.set(Field::COMMENT, &Value::text(&address));
-            (address != "192.0.2.3").then(|| ProblemKey::of(address.as_bytes()))
-        });
-        let comments: Vec<_> = batch.iter().map(|event| event.text(Field::COMMENT).map(Cow::into_owned)).collect();
-        assert_eq!(comments, [None, Some("192.0.2.2".into()), Some("192.0.2.4".into())]);
-        assert_eq!(batch.rows()[2].key, ProblemKey::of(b"192.0.2.4"));
-        batch.finish_from(3, |_| unreachable!("there is no fourth event"));
-    }
-
-    #[test]
-    fn constants_fill_only_what_is_missing() {
-        let mut batch = Batch::new();
-        batch.constant(Field::TLP, &Value::text("amber"));
-        let mut own = batch.open();
-        own.set(Field::TLP, &Value::text("red"));
-        own.fill();
-        own.keep(EventId::default(), ProblemKey::default(), 1);
-        let mut none = batch.open();
-        none.fill();
-        none.keep(EventId::default(), ProblemKey::default(), 2);
-        let labels: Vec<_> = batch.iter().map(|event| event.text(Field::TLP).unwrap().into_owned()).collect();
-        assert_eq!(labels, ["red", "amber"]);
-    }
-
-    #[test]
-    fn a_kept_text_is_given_again_only_while_it_stands() {
-        let mut batch = Batch::new();
-        let mut first = batch.open();
-        let kept = first.add_text(Field::COMMENT, "tcp").unwrap();
-        first.keep(EventId::default(), ProblemKey::default(), 1);
-        let before = batch.bytes();
-        let mut second = batch.open();
-        assert!(!second.add_kept(&kept, "udp"));
-        assert!(second.add_kept(&kept, "tcp"));
-        assert_eq!(second.get(Field::COMMENT), Some(Value::text("tcp")));
-        second.keep(EventId::default(), ProblemKey::default(), 2);
-        assert_eq!(batch.bytes() - before, size_of::<Cell>() + size_of::<Row>());
-        drop(batch.open());
-        assert!(!batch.open().add_kept(&kept, "tcp"));
-        batch.clear();
-        assert!(!batch.open().add_kept(&kept, "tcp"));
-    }
-
-    #[test]
-    fn the_table_fits_the_presence_bits() {
-        assert!(crate::field::TABLE.len() <= 128);
-    }
-
-    #[test]
-    fn cells_stay_small() {
-        assert_eq!(size_of::<Cell>(), 16);
-    }
-}
+mod tests;

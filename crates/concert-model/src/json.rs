@@ -92,7 +92,11 @@ pub fn write_plain(value: &Value<'_>, out: &mut Vec<u8>) {
         Value::Text(text) | Value::Json(text) => out.extend_from_slice(text.as_bytes()),
         Value::Time(time) => time.write(out),
         Value::Ip(address) => write_ip(*address, out),
-        Value::Net(net) => out.extend_from_slice(net.to_string().as_bytes()),
+        Value::Net(net) => {
+            write_ip(net.first(), out);
+            out.push(b'/');
+            write_int(i64::from(net.prefix()), out);
+        }
         Value::Int(_) | Value::Float(_) | Value::Bool(_) => write_value(value, out),
     }
 }

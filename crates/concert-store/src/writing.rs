@@ -186,16 +186,17 @@ impl Settling<'_> {
         window_seconds: i64,
         watch: &mut (dyn Watch + Send),
     ) -> Result<(), Problem> {
-        for (at, time) in self.fresh(batch, window_seconds).await? {
-            let Some(event) = batch.get(at as usize) else { continue };
+        let fresh = self.fresh(batch, window_seconds).await?;
+        let events = || fresh.iter().filter_map(|(at, time)| Some((batch.get(*at as usize)?, *time)));
+        for (event, time) in events() {
             if !gathering.is_quiet {
                 watch.see(&event);
             }
             let number = u32::try_from(gathering.order.len()).unwrap_or(u32::MAX);
             gathering.order.push((order_of(&event, time), number));
-            gathering.columns.push(&event);
             gathering.times = widened(gathering.times, time);
         }
+        gathering.columns.push_all(events().map(|(event, _)| event));
         if gathering.order.len() >= FILE_EVENTS || gathering.columns.is_full() {
             self.write_file(gathering, watch)?;
         }

@@ -6,17 +6,16 @@
 
 use std::sync::Arc;
 
-use arrow_array::{
-    ArrayRef, BooleanArray, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int64Array, StringArray,
-    TimestampMicrosecondArray, UInt32Array, types::UInt32Type,
-};
-use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_array::{ArrayRef, BooleanArray, FixedSizeBinaryArray, Float64Array, Int64Array, TimestampMicrosecondArray};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field as Column, TimeUnit};
 use concert_model::batch::Raw;
 use concert_model::field::{Kind, TABLE};
 use concert_model::{Event, Field, json};
 
 use super::column;
+use super::numbered::ABSENT;
+use super::texts::{TextList, Texts, texts_type};
 
 /// Bytes of text in one column after which no more events should come.
 const TEXT_BYTES_MAX: usize = 1 << 30;
@@ -29,7 +28,7 @@ pub(crate) struct Columns {
     /// By number of the field; only those that occur.
     fields: Vec<Option<Cells>>,
     /// `extra.*` fields together as one JSON text.
-    extra: Texts,
+    extra: Box<Texts>,
     has_extra: bool,
     keys: ExtraKeys,
     json: Vec<u8>,
@@ -43,7 +42,7 @@ impl Default for Columns {
             problems: Vec::new(),
             lines: Vec::new(),
             fields: TABLE.iter().map(|_| None).collect(),
-            extra: Texts::default(),
+            extra: Box::default(),
             has_extra: false,
             keys: ExtraKeys::default(),
             json: Vec::new(),
@@ -59,7 +58,7 @@ impl Columns {
             Cells::Text(texts) => Some(texts),
             _ => None,
         });
-        texts.chain([&self.extra]).any(|texts| texts.bytes.len() > TEXT_BYTES_MAX)
+        texts.chain([&self.extra]).any(|texts| texts.texts.bytes.len() > TEXT_BYTES_MAX)
     }
 
     /// Forgets the events and keeps the memory.
@@ -76,6 +75,48 @@ impl Columns {
 
     /// Adds an event.
     pub(crate) fn push(&mut self, event: &Event<'_>) {
+        self.push_all(std::iter::once(*event));
+    }
+
+    /// Adds events of one batch. What holds for all of them costs once and not for each.
+    pub(crate) fn push_all<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
+        for cells in self.fields.iter_mut().flatten() {
+            if let Cells::Text(texts) = cells {
+                texts.lately = Default::default();
+            }
+        }
+        let mut alike: Option<(Event<'e>, usize)> = None;
+        for event in events {
+            let at = self.lines.len();
+            match alike {
+                Some((first, _)) if first.lends_like(&event) => {}
+                _ => {
+                    if let Some((first, since)) = alike.replace((event, at)) {
+                        self.lend(&first, since);
+                    }
+                }
+            }
+            self.push_own(&event);
+        }
+        if let Some((first, since)) = alike {
+            self.lend(&first, since);
+        }
+    }
+
+    /// Gives the constants that hold for an event to it and all that came after it.
+    fn lend(&mut self, event: &Event<'_>, since: usize) {
+        let until = self.lines.len();
+        let Self { fields, plain, .. } = self;
+        event.each_lent(|field, value| {
+            if let Some(cells) = fields.get_mut(usize::from(field.0)) {
+                let cells = cells.get_or_insert_with(|| Cells::new(field.kind()));
+                cells.push(since, value, plain);
+                cells.repeat_last(until);
+            }
+        });
+    }
+
+    fn push_own(&mut self, event: &Event<'_>) {
         let row = event.row();
         let at = self.lines.len();
         self.ids.push(row.id.0);
@@ -83,7 +124,7 @@ impl Columns {
         self.lines.push(row.position.cast_signed());
         self.json.clear();
         let Self { fields, keys, json, plain, .. } = self;
-        event.each_raw(|field, value| {
+        event.each_own(|field, value| {
             if field.is_extra() {
                 json.push(if json.is_empty() { b'{' } else { b',' });
                 keys.write(field, event, json);
@@ -102,45 +143,61 @@ impl Columns {
         }
     }
 
-    fn present(&self) -> impl Iterator<Item = (Field, &Cells)> {
-        let fields = self.fields.iter().zip(0u16..);
-        fields.filter_map(|(cells, number)| Some((Field(number), cells.as_ref()?))).filter(|(_, cells)| cells.len() > 0)
+    /// Says that no more events come until [`Columns::clear`]. `by_numbers` says which columns of texts
+    /// are wanted as numbers where they can be.
+    pub(crate) fn freeze(&mut self, by_numbers: &dyn Fn(&str) -> bool) -> Result<(), ArrowError> {
+        for (cells, number) in self.fields.iter_mut().zip(0u16..) {
+            match cells {
+                Some(Cells::Text(texts)) if !(texts.are_few() && by_numbers(Field(number).name())) => texts.freeze()?,
+                _ => {}
+            }
+        }
+        self.extra.freeze()
     }
 
-    /// Says that no more events come until [`Columns::clear`], and gives names and types of the columns
-    /// in the order of [`Columns::take`].
-    pub(crate) fn freeze(&mut self) -> Result<Vec<Column>, ArrowError> {
-        let texts = self.fields.iter_mut().flatten().filter_map(|cells| match cells {
-            Cells::Text(texts) => Some(texts),
-            _ => None,
-        });
-        texts.chain([&mut self.extra]).try_for_each(Texts::freeze)?;
+    /// The columns that are not empty, once frozen.
+    pub(crate) fn columns(&self) -> Vec<(Column, Values<'_>)> {
         let hash = DataType::FixedSizeBinary(16);
         let mut columns = vec![
-            Column::new(column::EVENT, hash.clone(), false),
-            Column::new(column::PROBLEM, hash, false),
-            Column::new(column::LINE, DataType::Int64, false),
+            (Column::new(column::EVENT, hash.clone(), false), Values::Hashes(&self.ids)),
+            (Column::new(column::PROBLEM, hash, false), Values::Hashes(&self.problems)),
+            (Column::new(column::LINE, DataType::Int64, false), Values::Whole(&self.lines)),
         ];
-        columns.extend(self.present().map(|(field, cells)| Column::new(field.name(), cells.data_type(), true)));
-        columns.extend(self.has_extra.then(|| Column::new(column::EXTRA, texts_type(), true)));
-        Ok(columns)
-    }
-
-    /// The events at these places, in this order.
-    pub(crate) fn take(&self, order: &[u32]) -> Result<Vec<ArrayRef>, ArrowError> {
-        let numbers = ScalarBuffer::from(taken(&self.lines, order));
-        let mut arrays = vec![
-            hashes(taken(&self.ids, order))?,
-            hashes(taken(&self.problems, order))?,
-            Arc::new(Int64Array::new(numbers, None)),
-        ];
-        for (_, cells) in self.present() {
-            arrays.push(cells.take(order)?);
+        for (cells, number) in self.fields.iter().zip(0u16..) {
+            let Some(cells) = cells.as_ref().filter(|cells| cells.len() > 0) else { continue };
+            let values = match cells {
+                Cells::Text(texts) if texts.array.is_none() => Values::Numbered(&texts.numbers, &texts.texts),
+                cells => Values::Cells(cells),
+            };
+            columns.push((Column::new(Field(number).name(), cells.data_type(), true), values));
         }
         if self.has_extra {
-            arrays.push(self.extra.take(order)?);
+            columns.push((Column::new(column::EXTRA, texts_type(), true), Values::Extra(&self.extra)));
         }
-        Ok(arrays)
+        columns
+    }
+}
+
+/// The values of one column, in the order the events came.
+pub(crate) enum Values<'c> {
+    Hashes(&'c [[u8; 16]]),
+    Whole(&'c [i64]),
+    Cells(&'c Cells),
+    Extra(&'c Texts),
+    /// The number of each event's text, [`ABSENT`] where it has none, and the texts.
+    Numbered(&'c [u32], &'c TextList),
+}
+
+impl Values<'_> {
+    /// The values of the events at these places, in this order.
+    pub(crate) fn array(&self, order: &[u32]) -> Result<ArrayRef, ArrowError> {
+        match self {
+            Self::Hashes(values) => hashes(taken(values, order)),
+            Self::Whole(numbers) => Ok(Arc::new(Int64Array::new(taken(numbers, order).into(), None))),
+            Self::Cells(cells) => cells.take(order),
+            Self::Extra(texts) => texts.take(order),
+            Self::Numbered(..) => Err(ArrowError::InvalidArgumentError("texts that are not frozen".into())),
+        }
     }
 }
 
@@ -155,8 +212,8 @@ fn taken<T: Copy + Default>(values: &[T], order: &[u32]) -> Vec<T> {
 }
 
 /// One column. It may end before the newest event; what is missing is absent.
-enum Cells {
-    Text(Texts),
+pub(crate) enum Cells {
+    Text(Box<Texts>),
     Int(Numbers<i64>),
     Float(Numbers<f64>),
     Bool(Numbers<bool>),
@@ -170,7 +227,7 @@ impl Cells {
             Kind::Float | Kind::Percent => Self::Float(Numbers::default()),
             Kind::Bool => Self::Bool(Numbers::default()),
             Kind::Time => Self::Time(Numbers::default()),
-            _ => Self::Text(Texts::default()),
+            _ => Self::Text(Box::default()),
         }
     }
 
@@ -206,7 +263,7 @@ impl Cells {
     #[inline]
     fn push(&mut self, at: usize, value: Raw<'_>, plain: &mut Vec<u8>) {
         match (self, value) {
-            (Self::Text(texts), Raw::Text(text) | Raw::Json(text)) => texts.push(at, text.as_bytes()),
+            (Self::Text(texts), Raw::Text(text) | Raw::Json(text)) => texts.push_of_batch(at, text),
             (Self::Int(numbers), Raw::Int(number)) => numbers.push(at, number),
             (Self::Time(numbers), Raw::Time(time)) => numbers.push(at, time.0),
             (Self::Float(numbers), Raw::Float(number)) => numbers.push(at, number),
@@ -223,6 +280,19 @@ impl Cells {
             }
             // A value of another kind than its field cannot be made by the readers of values.
             _ => {}
+        }
+    }
+
+    /// Gives the newest value to the events that follow, up to a place.
+    fn repeat_last(&mut self, until: usize) {
+        match self {
+            Self::Text(texts) => {
+                let number = texts.numbers.last().copied().unwrap_or(ABSENT);
+                texts.numbers.resize(until, number);
+            }
+            Self::Int(numbers) | Self::Time(numbers) => numbers.repeat_last(until),
+            Self::Float(numbers) => numbers.repeat_last(until),
+            Self::Bool(truths) => truths.repeat_last(until),
         }
     }
 
@@ -244,7 +314,7 @@ impl Cells {
 }
 
 #[derive(Default)]
-struct Numbers<T> {
+pub(crate) struct Numbers<T> {
     values: Vec<T>,
     present: Vec<bool>,
 }
@@ -262,6 +332,12 @@ impl<T: Copy + Default> Numbers<T> {
         self.present.push(true);
     }
 
+    fn repeat_last(&mut self, until: usize) {
+        let (value, present) = (self.values.last().copied(), self.present.last().copied());
+        self.values.resize(until, value.unwrap_or_default());
+        self.present.resize(until, present.unwrap_or_default());
+    }
+
     fn take(&self, order: &[u32]) -> ScalarBuffer<T>
     where
         T: ArrowNativeType,
@@ -273,128 +349,6 @@ impl<T: Copy + Default> Numbers<T> {
         let nulls = NullBuffer::from(taken(&self.present, order));
         (nulls.null_count() > 0).then_some(nulls)
     }
-}
-
-/// The number of a text that is absent.
-const ABSENT: u32 = u32::MAX;
-
-/// Texts behind each other in the order they came, and which of them each event has. Putting events in
-/// order moves these numbers and no text.
-struct Texts {
-    bytes: Vec<u8>,
-    /// Where each text begins, and where the last ends.
-    starts: Vec<i32>,
-    numbers: Vec<u32>,
-    /// Numbers of texts that came lately, by what they begin and end with.
-    late: Vec<u32>,
-    /// Texts found there less texts not found.
-    found: i32,
-    /// The texts as an array, once all are there.
-    array: Option<Arc<StringArray>>,
-}
-
-/// Texts remembered of one column, so that most columns hold each of theirs once.
-const LATE: usize = 256;
-/// A column that repeats so few is not searched any more.
-const FOUND_MIN: i32 = -1_000;
-
-impl Default for Texts {
-    fn default() -> Self {
-        let (late, numbers, bytes) = (vec![ABSENT; LATE], Vec::new(), Vec::new());
-        Self { bytes, starts: vec![0], numbers, late, found: 0, array: None }
-    }
-}
-
-/// Up to seven bytes as a number.
-fn short(text: &[u8]) -> u64 {
-    let (four, rest) = match text.split_first_chunk::<4>() {
-        Some((four, rest)) => (u64::from(u32::from_le_bytes(*four)), rest),
-        None => (0, text),
-    };
-    rest.iter().fold(four, |sum, byte| sum << 8 | u64::from(*byte))
-}
-
-/// Where a text is remembered.
-fn slot(text: &[u8]) -> usize {
-    let word = |bytes: Option<&[u8; 8]>| bytes.map(|bytes| u64::from_le_bytes(*bytes));
-    let (first, last) = match (word(text.first_chunk()), word(text.last_chunk())) {
-        (Some(first), Some(last)) => (first, last),
-        _ => (short(text), 0),
-    };
-    let mixed = (first ^ last.rotate_left(32) ^ text.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    usize::try_from(mixed >> 56).unwrap_or(0) % LATE
-}
-
-impl Texts {
-    fn clear(&mut self) {
-        // The memory of the array is taken back for the texts that come next.
-        if let Some(array) = self.array.take().and_then(Arc::into_inner) {
-            let (starts, bytes, _) = array.into_parts();
-            self.bytes = bytes.into_vec().unwrap_or_default();
-            self.starts = starts.into_inner().into_inner().into_vec().unwrap_or_default();
-        }
-        self.bytes.clear();
-        self.starts.clear();
-        self.starts.push(0);
-        self.numbers.clear();
-        self.late.fill(ABSENT);
-        self.found = 0;
-    }
-
-    fn get(&self, number: u32) -> Option<&[u8]> {
-        let at = usize::try_from(number).ok()?;
-        let (start, end) = (*self.starts.get(at)?, *self.starts.get(at + 1)?);
-        self.bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
-    }
-
-    fn push(&mut self, at: usize, text: &[u8]) {
-        self.numbers.resize(at, ABSENT);
-        let next = u32::try_from(self.starts.len() - 1).unwrap_or(ABSENT);
-        if self.found > FOUND_MIN {
-            let slot = slot(text);
-            let known = self.late.get(slot).copied().unwrap_or(ABSENT);
-            if known != ABSENT && self.get(known) == Some(text) {
-                self.found += 1;
-                return self.numbers.push(known);
-            }
-            self.found -= 1;
-            if let Some(slot) = self.late.get_mut(slot) {
-                *slot = next;
-            }
-        }
-        self.bytes.extend_from_slice(text);
-        // Whoever adds events stops at half of what this number holds.
-        self.starts.push(i32::try_from(self.bytes.len()).unwrap_or(i32::MAX));
-        self.numbers.push(next);
-    }
-
-    /// Says that no more texts come.
-    fn freeze(&mut self) -> Result<(), ArrowError> {
-        let starts = OffsetBuffer::new(ScalarBuffer::from(std::mem::take(&mut self.starts)));
-        let bytes = Buffer::from_vec(std::mem::take(&mut self.bytes));
-        self.array = Some(Arc::new(StringArray::try_new(starts, bytes, None)?));
-        Ok(())
-    }
-
-    fn take(&self, order: &[u32]) -> Result<ArrayRef, ArrowError> {
-        let number = |at: &u32| self.numbers.get(*at as usize).copied().unwrap_or(ABSENT);
-        let mut numbers: Vec<u32> = order.iter().map(number).collect();
-        let mut nulls = None;
-        if numbers.contains(&ABSENT) {
-            nulls = Some(NullBuffer::from(numbers.iter().map(|number| *number != ABSENT).collect::<Vec<bool>>()));
-            numbers.iter_mut().filter(|number| **number == ABSENT).for_each(|number| *number = 0);
-        }
-        let texts: ArrayRef = match &self.array {
-            Some(array) => Arc::clone(array) as ArrayRef,
-            None => return Err(ArrowError::InvalidArgumentError("texts that are not frozen".into())),
-        };
-        Ok(Arc::new(DictionaryArray::<UInt32Type>::try_new(UInt32Array::new(numbers.into(), nulls), texts)?))
-    }
-}
-
-/// What a column of texts is in memory; in the file it is text like any other.
-fn texts_type() -> DataType {
-    DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8))
 }
 
 /// Names of `extra.*` fields as JSON, made once.

@@ -1,8 +1,10 @@
 //! Events at rest: column files, the journal of the newest, and what is needed to know a repeat.
 
 mod columns;
+mod numbered;
 pub mod read;
 pub mod seen;
+mod texts;
 pub mod write;
 
 pub(crate) use columns::Columns;
