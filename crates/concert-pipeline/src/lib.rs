@@ -11,4 +11,5 @@ pub mod enrich;
 pub mod group;
 pub mod judge;
 pub mod parse;
+pub mod registry;
 pub mod render;
