@@ -26,6 +26,9 @@ pub struct Message {
     pub to: Vec<String>,
     /// Blind copies: in the envelope, never in the bytes.
     pub bcc: Vec<String>,
+    /// Where a mail that cannot be delivered comes back to, in the envelope alone; the transport's own
+    /// choice without it.
+    pub return_path: Option<String>,
     /// One line, without line breaks.
     pub subject: String,
     /// Covering text for people.
