@@ -178,7 +178,17 @@ impl Site for Pages {
             });
             values.collect()
         };
+        let mails = site.store.records.mail_counts().await.unwrap_or_default();
+        let mails = mails.into_iter().map(|(state, kind, count)| {
+            (vec![("state", state), ("kind", kind)], f64::from(u32::try_from(count).unwrap_or(u32::MAX)))
+        });
         vec![
+            Metric {
+                name: "concert_mails",
+                about: "Mails that came back, by what they were taken for; those set aside are not believed.",
+                counter: false,
+                values: mails.collect(),
+            },
             Metric {
                 name: "concert_reports_waiting",
                 about: "Reports kept and not yet processed.",

@@ -196,19 +196,19 @@ async fn settled(site: &Site, row: MailRow) -> Result<Settled, Problem> {
         Ok(found) => found,
         Err(why) => return Ok(aside(row, why)),
     };
-    let (mut first, mut named) = (None, Vec::new());
+    let mut first: Option<(String, String)> = None;
     for candidate in &candidates {
         let Some((notice, members)) = site.store.records.notice(&candidate.notice).await? else { continue };
         let was_sent = notice.attempts > 0 || site.store.records.notice_bytes(&notice.id).await?.is_some();
         if !was_sent {
-            first.get_or_insert(format!("it names notice {}, which was never sent", notice.id));
+            let why = format!("it names notice {}, which was never sent", notice.id);
+            first.get_or_insert((String::new(), why));
             continue;
         }
         let sent = sent(site, &notice).await?;
         match tie::judge(&mail, candidate, &sent) {
             tie::Verdict::Aside(why) => {
-                named.push(notice.id);
-                first.get_or_insert(why);
+                first.get_or_insert((notice.id, why));
             }
             verdict => return means(site, row, &mail, verdict, &notice, members).await,
         }
@@ -218,7 +218,8 @@ async fn settled(site: &Site, row: MailRow) -> Result<Settled, Problem> {
         (true, Kind::Written) => "it answers nothing that this site sent".to_owned(),
         (true, kind) => format!("{} that names nothing this site sent", kind.word()),
     };
-    Ok(aside(row, first.unwrap_or_else(nothing)))
+    let (notice, why) = first.unwrap_or_else(|| (String::new(), nothing()));
+    Ok(aside(MailRow { notice, ..row }, why))
 }
 
 fn aside(row: MailRow, reason: String) -> Settled {

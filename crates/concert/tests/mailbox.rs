@@ -1,0 +1,320 @@
+//! The whole way there and back: notices out by SMTP, bounces and answers in by IMAP from a real Dovecot.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "all of this is a test, also what stands outside its functions"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use concert_testkit::dovecot::Dovecot;
+use concert_testkit::smtp::{Mail, SmtpServer};
+use serde_json::Value;
+
+const SETTINGS: &str = r#"
+[site]
+name = "CERT Example"
+email = "cert@cert.example"
+
+[[feed]]
+name = "drop"
+parser = "ndjson"
+collect = { type = "file", path = "in/", every = "20ms", settle = "10ms" }
+
+[[notice]]
+name = "responsible"
+to = "responsible"
+when = "at once"
+via = "mail"
+
+[via.mail]
+type = "smtp"
+host = "127.0.0.1"
+port = SMTP
+tls = "off"
+
+[mailbox]
+host = "127.0.0.1"
+port = IMAP
+tls = "off"
+user = "feeds"
+password = { file = "secrets/mailbox" }
+every = "1s"
+address = "cert@cert.example"
+"#;
+
+const PARTIES: &str = "party,prefixes,mail,purpose\n\
+    Net,192.0.2.0/24,Gone@net.example,abuse\n\
+    Net,,law@net.example,law\n\
+    Net,,noc@net.example,technical\n";
+
+struct World {
+    folder: tempfile::TempDir,
+    dovecot: Dovecot,
+    smtp: SmtpServer,
+}
+
+impl World {
+    /// A site whose notices go to a receiver of ours and whose mailbox is a Dovecot; `None` without one.
+    async fn new() -> Option<Self> {
+        let Some(dovecot) = Dovecot::start().unwrap() else {
+            println!("skipped: dovecot is not installed");
+            return None;
+        };
+        let smtp = SmtpServer::start().await.unwrap();
+        let world = Self { folder: tempfile::tempdir().unwrap(), dovecot, smtp };
+        let site = world.site();
+        world.done(&["init", &site.display().to_string()]);
+        let settings = SETTINGS
+            .replace("SMTP", &world.smtp.address().port().to_string())
+            .replace("IMAP", &world.dovecot.plain_port().to_string());
+        fs::write(site.join("concert.toml"), settings).unwrap();
+        fs::write(site.join("secrets/mailbox"), Dovecot::PASSWORD).unwrap();
+        fs::write(site.join("parties.csv"), PARTIES).unwrap();
+        world.done(&["contact", "import", "constituents", &site.join("parties.csv").display().to_string()]);
+        world.once();
+        Some(world)
+    }
+
+    fn site(&self) -> PathBuf {
+        self.folder.path().join("site")
+    }
+
+    fn done(&self, args: &[&str]) -> String {
+        let out = concert(&self.site(), args).output().unwrap();
+        assert!(out.status.success(), "{args:?}: {out:?}");
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    fn once(&self) {
+        self.done(&["run", "--once"]);
+    }
+
+    fn rows(&self, args: &[&str]) -> Vec<Value> {
+        let out = self.done(&[args, &["--format", "ndjson"]].concat());
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// An event of the party, told.
+    fn event(&self, address: &str) {
+        let row = format!("{{\"source.ip\":\"{address}\",\"classification.type\":\"scanner\"}}\n");
+        fs::write(self.site().join("in/.part"), row).unwrap();
+        fs::rename(self.site().join("in/.part"), self.site().join("in").join(format!("{address}.json"))).unwrap();
+        self.once();
+    }
+
+    fn health(&self, contact: &str) -> Value {
+        self.rows(&["contact", "health"]).into_iter().find(|row| row["contact"] == contact).unwrap()
+    }
+
+    /// Mails as `state kind notice: reason`, oldest first.
+    fn mails(&self) -> Vec<String> {
+        let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
+        let line = |row: &Value| ["state", "kind", "reason"].map(|name| text(row, name)).join(" ");
+        self.rows(&["mailbox", "list"]).iter().rev().map(line).collect()
+    }
+}
+
+fn concert(site: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_concert"));
+    command.args(args).env_remove("CONCERT_LOG").env("CONCERT_SITE", site);
+    command
+}
+
+fn header(mail: &Mail, name: &str) -> String {
+    let text = String::from_utf8_lossy(&mail.bytes).into_owned();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    line.unwrap_or_default().trim_matches(['<', '>']).to_owned()
+}
+
+/// What a mail server writes that could not deliver this mail.
+fn bounce(mail: &Mail, to: &str, status: &str, id: &str) -> String {
+    format!(
+        "Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example\r\nTo: {to}\r\nSubject: Undelivered Mail Returned to Sender\r\n\
+         Message-ID: <{id}@mx.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\nIt did not arrive.\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
+         Reporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; {}\r\nAction: failed\r\nStatus: {status}\r\n\
+         Diagnostic-Code: smtp; 550 {status} there was a reason\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n{}\r\n--b--\r\n",
+        mail.to[0],
+        String::from_utf8_lossy(&mail.bytes),
+    )
+}
+
+fn reply(mail: &Mail, from: &str, more: &str, id: &str) -> String {
+    format!(
+        "From: {from}\r\nTo: cert@cert.example\r\nSubject: Re: {}\r\nMessage-ID: <{id}>\r\nIn-Reply-To: <{}>\r\n{more}\r\nWe cleaned it.\r\n",
+        header(mail, "Subject"),
+        header(mail, "Message-ID"),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_that_bounces_is_passed_over_and_one_that_answers_is_alive() {
+    let Some(world) = World::new().await else { return };
+    world.event("192.0.2.1");
+    let first = world.smtp.mails().remove(0);
+    assert_eq!(first.to, ["Gone@net.example"]);
+    assert!(first.from.starts_with("cert+n-") && first.from.ends_with("@cert.example"), "{}", first.from);
+    let number = first.from.split_at(7).1.get(..15).unwrap().to_owned();
+
+    // Forged: the numbers can be guessed, the return address cannot.
+    world.dovecot.deliver(&bounce(&first, "cert@cert.example", "5.1.1", "forged-1")).unwrap();
+    world.dovecot.deliver(&bounce(&first, &first.from.replace("+n-2", "+n-3"), "5.1.1", "forged-2")).unwrap();
+    world.dovecot.deliver(&reply(&first, "mallory@evil.example", "", "forged-3@evil.example")).unwrap();
+    // A full mailbox is no reason to give up a contact.
+    world.dovecot.deliver(&bounce(&first, &first.from, "5.2.2", "soft")).unwrap();
+    world.once();
+    let mails = world.mails();
+    let check = |mails: &[String], want: &[&str]| {
+        assert_eq!(mails.len(), want.len(), "{mails:?}");
+        mails.iter().zip(want).for_each(|(mail, want)| assert!(mail.contains(want), "{mail} is not {want}"));
+    };
+    let until_now = [
+        "aside bounce a bounce of notice",
+        "aside bounce it was sent to a return address that this site never made",
+        "aside written it answers notice",
+        "taken bounce soft",
+    ];
+    check(&mails, &until_now);
+    assert_eq!((world.smtp.count(), world.dovecot.flags("").unwrap()), (1, vec!["S".to_owned(); 4]));
+    let health = world.health("Gone@net.example");
+    assert_eq!((&health["state"], &health["bounces"]), (&"bounced".into(), &1.into()));
+
+    // The real one.
+    world.dovecot.deliver(&bounce(&first, &first.from, "5.1.1", "hard")).unwrap();
+    world.once();
+    let second = world.smtp.mails().remove(1);
+    assert_eq!(second.to, ["noc@net.example"], "the next in order, and not the law");
+    let health = world.health("Gone@net.example");
+    assert_eq!((&health["state"], &health["bounces"]), (&"suspended".into(), &2.into()));
+    assert!(health["advice"].as_str().unwrap().contains("contact resume Gone@net.example"), "{health}");
+    let again = second.from.split_at(7).1.get(..15).unwrap().to_owned();
+    let shown = |id: &str| world.rows(&["notice", "show", id]).remove(0);
+    assert_eq!(shown(&number)["told_again_as"], again.as_str());
+    assert_eq!(shown(&again)["told_instead_of"], number.as_str());
+    assert!(world.done(&["notice", "show", &number, "--raw"]).contains("Message-ID: <"));
+    // The same bounce by another way, and again: nothing is told a third time.
+    world.dovecot.deliver(&bounce(&first, &first.from, "5.1.1", "hard")).unwrap();
+    world.dovecot.deliver(&bounce(&first, &first.from, "5.1.1", "hard").replace("did not", "could not")).unwrap();
+    world.dovecot.deliver(&bounce(&first, &first.from, "5.1.1", "hard again")).unwrap();
+    world.once();
+    assert_eq!(world.smtp.count(), 2);
+
+    // New events go to who is left, and an answer counts once, whatever comes with it.
+    world.event("192.0.2.2");
+    let third = world.smtp.mails().remove(2);
+    assert_eq!(third.to, ["noc@net.example"]);
+    world
+        .dovecot
+        .deliver(&reply(&third, "noc@net.example", "Auto-Submitted: auto-replied\r\n", "away@net.example"))
+        .unwrap();
+    world.dovecot.deliver(&reply(&third, "anna@net.example", "", "cleaned@net.example")).unwrap();
+    world
+        .dovecot
+        .deliver(&reply(&third, "anna@net.example", "Delivered-To: other@cert.example\r\n", "cleaned@net.example"))
+        .unwrap();
+    world.once();
+    let health = world.health("noc@net.example");
+    let numbers = ["replies", "auto_replies", "bounces"].map(|name| health[name].as_i64().unwrap());
+    assert_eq!((health["state"].as_str(), numbers), (Some("alive"), [1, 1, 0]), "{health}");
+    assert!(health["median_answer"].is_string() && health["last_alive"].is_string(), "{health}");
+    let listed = world.rows(&["contact", "list"]);
+    assert!(
+        listed.iter().any(|row| row["contact"] == "noc@net.example" && row["last_alive"] == health["last_alive"]),
+        "{listed:?}"
+    );
+    let id = third.from.split_at(7).1.get(..15).unwrap();
+    let thread = shown(id)["thread"].clone();
+    let kinds: Vec<&str> = thread.as_array().unwrap().iter().map(|row| row["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["notice", "auto-reply", "reply", "written (aside)"], "{thread}");
+
+    // Nobody is left; then one is told again.
+    world.dovecot.deliver(&bounce(&third, &third.from, "5.1.1", "last")).unwrap();
+    world.once();
+    let waiting = world.rows(&["notice", "list", "--state", "no-contact"]);
+    assert_eq!((waiting.len(), world.smtp.count()), (1, 3), "{waiting:?}");
+    assert!(waiting[0]["reason"].as_str().unwrap().contains("no contact of the party `Net` is left"), "{waiting:?}");
+    world.done(&["contact", "resume", "noc@net.example"]);
+    world.once();
+    assert_eq!(world.smtp.mails().remove(3).to, ["noc@net.example"]);
+    world.done(&["verify"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_is_asked_once_and_its_answer_proves_it_alive() {
+    let Some(world) = World::new().await else { return };
+    let ask = || world.rows(&["contact", "prove", "--all-older-than", "180d"]).remove(0)["asked"].as_i64().unwrap();
+    assert_eq!((ask(), ask()), (3, 0), "one open question each");
+    world.once();
+    let mails = world.smtp.mails();
+    assert_eq!(mails.len(), 3);
+    let asked = mails.iter().find(|mail| mail.to == ["noc@net.example"]).unwrap();
+    assert!(header(asked, "Subject").contains("Is this the right address"), "{}", header(asked, "Subject"));
+    world.dovecot.deliver(&reply(asked, "noc@net.example", "", "here@net.example")).unwrap();
+    world.once();
+    let health = world.health("noc@net.example");
+    assert!(health["by"].as_str().unwrap().starts_with("answer to a proof of life"), "{health}");
+    assert_eq!(ask(), 0, "the one is alive, the others are asked already");
+    assert_eq!(world.rows(&["contact", "prove", "Net"]).remove(0)["asked"], 1, "who answered may be asked again");
+}
+
+/// `concert run`, killed when dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(site: &Path) -> Self {
+        let mut command = concert(site, &["run", "--quiet"]);
+        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn until(mut done: impl FnMut() -> bool, what: &str) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// How many files the archive holds.
+fn archived(site: &Path) -> usize {
+    let folders = fs::read_dir(site.join("data/archive")).into_iter().flatten().flatten();
+    folders.filter_map(|folder| fs::read_dir(folder.path()).ok()).map(Iterator::count).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_keeping_and_marking_doubles_nothing() {
+    let Some(world) = World::new().await else { return };
+    let site = world.site();
+    world.event("192.0.2.1");
+    let sent = world.smtp.mails().remove(0);
+    let marked = || world.dovecot.flags("").unwrap().iter().filter(|flags| flags.contains('S')).count();
+    let lives = 6;
+    for life in 0..lives {
+        let (kept, seen) = (archived(&site), marked());
+        world.dovecot.deliver(&reply(&sent, "gone@net.example", "", &format!("{life}@net.example"))).unwrap();
+        let running = Running::start(&site);
+        match life % 2 {
+            0 => until(|| archived(&site) > kept, "the mail is kept"),
+            _ => until(|| marked() > seen, "the mail is marked"),
+        }
+        drop(running);
+    }
+    world.once();
+    let mails = world.mails();
+    assert_eq!(mails.len(), lives, "{mails:?}");
+    assert!(mails.iter().all(|mail| mail.starts_with("taken reply")), "{mails:?}");
+    assert_eq!((marked(), world.health("Gone@net.example")["replies"].as_u64()), (lives, Some(lives as u64)));
+    assert_eq!(world.mails().len(), lives);
+}
