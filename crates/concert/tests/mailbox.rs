@@ -139,7 +139,7 @@ fn bounce(mail: &Mail, to: &str, status: &str, id: &str) -> String {
          --b\r\nContent-Type: text/plain\r\n\r\nIt did not arrive.\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
          Reporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; {}\r\nAction: failed\r\nStatus: {status}\r\n\
          Diagnostic-Code: smtp; 550 {status} there was a reason\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n{}\r\n--b--\r\n",
-        mail.to[0],
+        mail.to.first().unwrap(),
         String::from_utf8_lossy(&mail.bytes),
     )
 }
@@ -230,7 +230,7 @@ async fn a_contact_that_bounces_is_passed_over_and_one_that_answers_is_alive() {
     let id = third.from.split_at(7).1.get(..15).unwrap();
     let thread = shown(id)["thread"].clone();
     let kinds: Vec<&str> = thread.as_array().unwrap().iter().map(|row| row["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["notice", "auto-reply", "reply", "written (aside)"], "{thread}");
+    assert_eq!(kinds, ["notice", "auto-reply", "reply", "reply (aside)"], "{thread}");
 
     // Nobody is left; then one is told again.
     world.dovecot.deliver(&bounce(&third, &third.from, "5.1.1", "last")).unwrap();

@@ -103,7 +103,7 @@ fn list(rows: &Rows, parties: &[Party]) -> Result<Exit, Failure> {
             let own = [&one.purpose, &one.language, &one.format, &one.via, &one.schedule, &one.time_zone, &one.origin];
             let mut values = vec![json!(party.name), text_or_null(&one.mail)];
             values.extend(own.map(|text| json!(text)));
-            values.push(json!(one.last_alive));
+            values.push(json!(one.last_alive.map(|time| time.to_string())));
             if !table.row(&values)? {
                 return table.finish().map(|()| Exit::Done);
             }
@@ -123,7 +123,16 @@ fn need<'p>(name: &str, parties: &'p [Party]) -> Result<&'p Party, Failure> {
 
 fn show(name: &str, parties: &[Party]) -> Result<Exit, Failure> {
     let party = need(name, parties)?;
-    let text = serde_json::to_string_pretty(party).map_err(|error| Problem::new(error.to_string()))?;
+    let failed = |error: serde_json::Error| Problem::new(error.to_string());
+    let mut shown = serde_json::to_value(party).map_err(failed)?;
+    // The records keep moments as numbers, which nobody reads.
+    let contacts = shown.get_mut("contacts").and_then(Value::as_array_mut).into_iter().flatten();
+    for (value, contact) in contacts.zip(&party.contacts) {
+        if let Some(member) = value.get_mut("last_alive") {
+            *member = json!(contact.last_alive.map(|time| time.to_string()));
+        }
+    }
+    let text = serde_json::to_string_pretty(&shown).map_err(failed)?;
     let mut out = Out::stdout();
     out.write(text.as_bytes())?;
     out.write(b"\n")?;
