@@ -7,7 +7,7 @@ CREATE TABLE mail (
     received   INTEGER NOT NULL,             -- microseconds since 1970
     bytes      INTEGER NOT NULL,
     state      TEXT NOT NULL,                -- waiting, taken, aside
-    kind       TEXT NOT NULL DEFAULT '',     -- reply, auto-reply, bounce, delay, feedback, list, written, complaint
+    kind       TEXT NOT NULL DEFAULT '',     -- reply, auto-reply, generated, bounce, delay, arrived, feedback, list, written, complaint
     message_id TEXT NOT NULL DEFAULT '',
     sender     TEXT NOT NULL DEFAULT '',
     subject    TEXT NOT NULL DEFAULT '',
@@ -65,3 +65,10 @@ CREATE TABLE notice_again (
     PRIMARY KEY (notice, again)
 ) WITHOUT ROWID;
 CREATE INDEX notice_again_of ON notice_again (again);
+
+-- Who was told last that a complaint came in: at most one receipt an hour goes to a sender.
+CREATE TABLE receipt (
+    sender TEXT PRIMARY KEY,
+    sent   INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX receipt_sent ON receipt (sent);

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use concert_testkit::dovecot::Dovecot;
-use concert_testkit::smtp::{Mail, SmtpServer};
+use concert_testkit::smtp::{Act, Mail, SmtpServer, Stage};
 use serde_json::Value;
 
 const SETTINGS: &str = r#"
@@ -260,6 +260,87 @@ async fn a_contact_is_asked_once_and_its_answer_proves_it_alive() {
     assert!(health["by"].as_str().unwrap().starts_with("answer to a proof of life"), "{health}");
     assert_eq!(ask(), 0, "the one is alive, the others are asked already");
     assert_eq!(world.rows(&["contact", "prove", "Net"]).remove(0)["asked"], 1, "who answered may be asked again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_that_is_refused_at_once_is_passed_over_too() {
+    let Some(world) = World::new().await else { return };
+    world.smtp.at_line(Stage::To, "Gone@net.example", Act::Answer("550 5.1.1 no such user".into()), 1);
+    world.event("192.0.2.1");
+    let states = || {
+        world.rows(&["notice", "list"]).iter().map(|row| row["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    world.once();
+    assert_eq!((states(), world.smtp.count()), (vec!["delivered".to_owned(), "failed".to_owned()], 1));
+    assert_eq!(world.smtp.mails().remove(0).to, ["noc@net.example"]);
+    assert_eq!(world.health("Gone@net.example")["state"], "suspended");
+    // A server that will not relay says nothing of the contact.
+    world.smtp.at_line(Stage::To, "noc@net.example", Act::Answer("554 5.7.1 relay access denied".into()), 1);
+    world.event("192.0.2.2");
+    assert_eq!((states()[0].as_str(), world.health("noc@net.example")["bounces"].as_i64()), ("failed", Some(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
+    let Some(world) = World::new().await else { return };
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+    fs::write(world.site().join("concert.toml"), format!("{settings}complaints = \"complaints\"\n{feed}")).unwrap();
+    let complaint = |from: &str, more: &str, id: &str| {
+        format!(
+            "From: {from}\r\nTo: cert@cert.example\r\nSubject: attack\r\nMessage-ID: <{id}>\r\n{more}\r\n192.0.2.9 tries passwords on our servers\r\n"
+        )
+    };
+    let before = world.smtp.count();
+    let anna = "Anna <anna@bank.example>";
+    world.dovecot.deliver(&complaint(anna, "", "one@bank.example")).unwrap();
+    world.dovecot.deliver(&complaint(anna, "Delivered-To: x@cert.example\r\n", "one@bank.example")).unwrap();
+    world.dovecot.deliver(&complaint(anna, "", "two@bank.example")).unwrap();
+    world
+        .dovecot
+        .deliver(&complaint("robot@bank.example", "Auto-Submitted: auto-generated\r\n", "three@bank.example"))
+        .unwrap();
+    world
+        .dovecot
+        .deliver(&complaint("away@bank.example", "Auto-Submitted: auto-replied\r\n", "four@bank.example"))
+        .unwrap();
+    world
+        .dovecot
+        .deliver(&complaint("talk@bank.example", "List-Id: <talk.bank.example>\r\n", "five@bank.example"))
+        .unwrap();
+    world.dovecot.deliver(&complaint("soc@bank.example", "RT-Ticket: bank #1\r\n", "six@bank.example")).unwrap();
+    world.dovecot.deliver(&complaint("cert@cert.example", "", "seven@cert.example")).unwrap();
+    world.once();
+    let mails = world.mails();
+    let want = [
+        "taken complaint -",
+        "aside complaint the same message came before",
+        "taken complaint no receipt: its sender got one within the hour",
+        "taken complaint no receipt: it is no mail of a person",
+        "aside auto-reply auto-reply that names nothing",
+        "aside list list that names nothing",
+        "taken complaint no receipt: it has the header RT-Ticket",
+        "taken complaint no receipt: it comes from ourselves",
+    ];
+    assert_eq!(mails.len(), want.len(), "{mails:?}");
+    mails.iter().zip(want).for_each(|(mail, want)| assert!(mail.contains(want), "{mail} is not {want}"));
+    let sent = world.smtp.mails().split_off(before);
+    let receipts: Vec<&Mail> = sent.iter().filter(|mail| mail.to == ["anna@bank.example"]).collect();
+    assert_eq!((receipts.len(), sent.len()), (1, 2), "and the party is told once: {sent:?}");
+    let receipt = receipts.first().unwrap();
+    assert_eq!((receipt.from.as_str(), header(receipt, "Auto-Submitted").as_str()), ("", "auto-replied"));
+    assert_eq!(header(receipt, "In-Reply-To"), "one@bank.example");
+    assert_eq!(world.rows(&["events"]).len(), 1, "the complaints are of one problem");
+    // Whatever answers the receipt gets no answer.
+    world
+        .dovecot
+        .deliver(&reply(receipt, "anna@bank.example", "Auto-Submitted: auto-replied\r\n", "away@bank.example"))
+        .unwrap();
+    world.dovecot.deliver(&reply(receipt, "anna@bank.example", "", "thanks@bank.example")).unwrap();
+    world.once();
+    assert_eq!(world.smtp.count(), before + sent.len());
+    let health = world.rows(&["contact", "health"]);
+    assert!(health.iter().all(|row| row["contact"] != "anna@bank.example"), "{health:?}");
 }
 
 /// `concert run`, killed when dropped.

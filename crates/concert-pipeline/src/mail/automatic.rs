@@ -50,14 +50,19 @@ const NOBODY: [&str; 7] =
     ["noreply", "no-reply", "donotreply", "do-not-reply", "mailer-daemon", "postmaster", "bounce"];
 
 /// The kind of a mail that is no bounce, and what showed it.
-pub(super) fn kind(message: &Message<'_>, from: &str, subject: &str) -> (Kind, String) {
+pub(super) fn kind(message: &Message<'_>, from: &str, subject: &str, is_answer: bool) -> (Kind, String) {
     let is_feedback = report_type(message).is_some_and(|kind| kind == "feedback-report")
         || parts(message).any(|(kind, _)| kind == "message/feedback-report");
     if is_feedback {
         return (Kind::Feedback, "it is a feedback report".into());
     }
-    if let Some(why) = automatic(message, subject) {
+    if let Some(why) = answering(message, subject) {
         return (Kind::AutoReply, why);
+    }
+    // Whatever a machine wrote with a reference to another mail is its answer to that.
+    let by_machine = if is_answer { Kind::AutoReply } else { Kind::Generated };
+    if let Some(why) = generated(message) {
+        return (by_machine, why);
     }
     if has_list_header(message) {
         return (Kind::List, "it has headers of a list".into());
@@ -66,13 +71,14 @@ pub(super) fn kind(message: &Message<'_>, from: &str, subject: &str) -> (Kind, S
         return (Kind::List, format!("Precedence: {word}"));
     }
     if is_nobody(from) {
-        return (Kind::AutoReply, format!("nobody reads {from}"));
+        return (by_machine, format!("nobody reads {from}"));
     }
     (Kind::Written, String::new())
 }
 
-fn automatic(message: &Message<'_>, subject: &str) -> Option<String> {
-    if let Some(word) = header(message, "Auto-Submitted").filter(|word| !word.starts_with("no")) {
+/// What shows that a machine answered.
+fn answering(message: &Message<'_>, subject: &str) -> Option<String> {
+    if let Some(word) = header(message, "Auto-Submitted").filter(|word| word.starts_with("auto-replied")) {
         return Some(format!("Auto-Submitted: {word}"));
     }
     if let Some(word) = header(message, "Precedence").filter(|word| word.starts_with("auto")) {
@@ -92,7 +98,15 @@ fn automatic(message: &Message<'_>, subject: &str) -> Option<String> {
     if let Some(words) = SUBJECTS.iter().chain(&AWAY).find(|words| plain.starts_with(**words)) {
         return Some(format!("its subject begins with `{words}`"));
     }
-    // A person's answer has a way back.
+    None
+}
+
+/// What shows that a machine wrote it, if not why.
+fn generated(message: &Message<'_>) -> Option<String> {
+    if let Some(word) = header(message, "Auto-Submitted").filter(|word| !word.starts_with("no")) {
+        return Some(format!("Auto-Submitted: {word}"));
+    }
+    // What a person writes has a way back.
     if header(message, "Return-Path").is_some_and(|path| path == "<>") {
         return Some("its Return-Path is empty".into());
     }

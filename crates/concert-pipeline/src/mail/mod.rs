@@ -9,6 +9,7 @@
 //! for first, and whatever looks automatic is never taken for a person.
 
 pub mod address;
+pub mod answer;
 mod automatic;
 mod bounce;
 mod imitation;
@@ -47,6 +48,8 @@ pub enum Kind {
     Bounce(Vec<Failed>),
     /// A machine answered: on holiday, ticket opened.
     AutoReply,
+    /// A machine wrote it, and not as an answer.
+    Generated,
     /// A complaint in the abuse reporting format.
     Feedback,
     /// From a mailing list.
@@ -61,6 +64,7 @@ impl Kind {
         match self {
             Self::Bounce(_) => "bounce",
             Self::AutoReply => "auto-reply",
+            Self::Generated => "generated",
             Self::Feedback => "feedback",
             Self::List => "list",
             Self::Written => "written",
@@ -85,6 +89,8 @@ pub struct Mail {
     pub subject: String,
     /// What it names of our notices.
     pub names: Names,
+    /// A header that asks for no automatic answer, or that another tracker wrote; empty without one.
+    pub no_answer: String,
     /// Its text, cut.
     pub text: String,
 }
@@ -123,7 +129,7 @@ pub fn read(bytes: &[u8]) -> Option<Mail> {
     }
     let (kind, because) = match bounce::read(&message, &from, &subject, &text, &mut names) {
         Some((failed, because)) => (Kind::Bounce(failed), because),
-        None => automatic::kind(&message, &from, &subject),
+        None => automatic::kind(&message, &from, &subject, !names.answers.is_empty()),
     };
     // What a person forwards is not returned.
     if !matches!(kind, Kind::Bounce(_) | Kind::Feedback) {
@@ -138,6 +144,7 @@ pub fn read(bytes: &[u8]) -> Option<Mail> {
         from,
         subject,
         names,
+        no_answer: answer::refusal(&message),
         text,
     })
 }

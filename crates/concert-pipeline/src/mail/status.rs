@@ -79,7 +79,7 @@ pub(super) fn weight(enhanced: Option<(u16, u16, u16)>, code: Option<u16>, words
     }
     match (enhanced, code) {
         // A failure for good that gives no reason of its own.
-        (Some((5, 0, 0)), _) | (_, Some(550 | 551 | 553)) => Weight::Hard,
+        (Some((5, 0, 0)), _) | (_, Some(550 | 551)) => Weight::Hard,
         _ => Weight::Soft,
     }
 }

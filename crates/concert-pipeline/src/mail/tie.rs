@@ -107,7 +107,7 @@ pub fn judge(mail: &Mail, candidate: &Candidate, sent: &Sent) -> Verdict {
         Kind::Bounce(failed) => bounced(mail, failed, candidate, sent),
         Kind::Feedback => Verdict::Noted,
         kind => match answering(&mail.from, sent) {
-            Some(contact) if *kind == Kind::AutoReply => Verdict::AutoAnswered(contact),
+            Some(contact) if matches!(kind, Kind::AutoReply | Kind::Generated) => Verdict::AutoAnswered(contact),
             Some(contact) => Verdict::Answered(contact),
             None => {
                 let id = &sent.id;

@@ -3,16 +3,20 @@
 //! A mail is known by its Message-ID (or place in the folder) and its bytes, so one that is handed in
 //! again after a kill adds nothing; and it is settled once, because only a waiting one can be.
 
-use concert_model::{Problem, ReportId, Time};
+use concert_model::{Problem, Receipt, ReportId, Time};
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
-use super::{Change, NewNotice, Notice, Records, insert_notices, trouble};
+use super::{Change, NewNotice, Notice, Records, insert_notices, insert_report, trouble};
 
 /// Mails of one thread that are shown.
 const THREAD_MAX: u32 = 1_000;
 
+/// A sender gets one receipt within this time,
+const RECEIPT_SECONDS: i64 = 3_600;
+/// and all senders together no more than so many: the addresses of spam are forged.
+const RECEIPTS_MAX: i64 = 100;
 /// Notices made at once are at most so far from each other.
 const BESIDE_MAX: i64 = 200_000;
 
@@ -64,6 +68,10 @@ pub struct Settled {
     pub effects: Vec<Effect>,
     /// Whom the notice is told to instead.
     pub again: Option<Again>,
+    /// The report it is, of the feed named in the receipt.
+    pub report: Option<(ReportId, Receipt)>,
+    /// The notice that tells its sender that it came.
+    pub receipt: Option<Again>,
 }
 
 /// What a mail says of an address, in lower case.
@@ -241,6 +249,17 @@ impl Records {
         .await
         .map_err(trouble)?;
         if changed.rows_affected() == 1 && !is_copy {
+            if let Some((id, receipt)) = &settled.report {
+                let bytes: i64 = sqlx::query_scalar("SELECT bytes FROM mail WHERE seq = ?1")
+                    .bind(row.seq)
+                    .fetch_one(&mut *change)
+                    .await
+                    .map_err(trouble)?;
+                insert_report(&mut change, *id, &row.content, receipt, bytes.cast_unsigned()).await?;
+            }
+            if let Some(receipt) = &settled.receipt {
+                receipt.answer(&mut change, &mut row, now).await?;
+            }
             for effect in &settled.effects {
                 effect.write(&mut change, row.received).await?;
             }
@@ -253,17 +272,33 @@ impl Records {
     }
 }
 
+impl Records {
+    /// Writes down what follows from a refusal that came without a mail.
+    pub async fn settle_refusal(&self, settled: &Settled, now: Time) -> Result<(), Problem> {
+        let mut change = self.change().await?;
+        for effect in &settled.effects {
+            effect.write(&mut change, settled.row.received).await?;
+        }
+        if let Some(again) = &settled.again {
+            again.write(&mut change, now).await?;
+        }
+        self.commit(change).await
+    }
+}
+
 async fn is_copy(change: &mut Change<'_>, row: &MailRow) -> Result<bool, Problem> {
     if row.message_id.is_empty() {
         return Ok(false);
     }
     let found: Option<i64> = sqlx::query_scalar(
-        "SELECT seq FROM mail WHERE message_id = ?1 AND sender = ?2 AND notice = ?3 AND state = 'taken' AND seq <> ?4 LIMIT 1",
+        "SELECT seq FROM mail WHERE message_id = ?1 AND sender = ?2 AND (notice = ?3 OR kind = 'complaint' AND ?5 = 'complaint')
+         AND state = 'taken' AND seq <> ?4 LIMIT 1",
     )
     .bind(&row.message_id)
     .bind(&row.from)
     .bind(&row.notice)
     .bind(row.seq)
+    .bind(&row.kind)
     .fetch_optional(&mut **change)
     .await
     .map_err(trouble)?;
@@ -271,6 +306,58 @@ async fn is_copy(change: &mut Change<'_>, row: &MailRow) -> Result<bool, Problem
 }
 
 impl Again {
+    /// Makes the receipt of a mail, unless its sender or all senders together got too many.
+    async fn answer(&self, change: &mut Change<'_>, row: &mut MailRow, now: Time) -> Result<(), Problem> {
+        let Some(notice) = self.instead.first() else { return Ok(()) };
+        let (sender, since) = (notice.recipient.to_lowercase(), now.plus_seconds(-RECEIPT_SECONDS));
+        // The clock may have been wrong: a moment to come counts as none.
+        let query = "SELECT count(*) AS all_of_them, coalesce(sum(sender = ?1), 0) AS own FROM receipt WHERE sent > ?2 AND sent <= ?3";
+        let counts = sqlx::query(query)
+            .bind(&sender)
+            .bind(since.0)
+            .bind(now.0)
+            .fetch_one(&mut **change)
+            .await
+            .map_err(trouble)?;
+        let count = |name: &str| counts.try_get::<i64, _>(name).unwrap_or(i64::MAX);
+        let why = if count("own") > 0 {
+            Some("no receipt: its sender got one within the hour")
+        } else if count("all_of_them") >= RECEIPTS_MAX {
+            Some("no receipt: too many were sent within the hour")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            why.clone_into(&mut row.reason);
+        } else {
+            let (day, numbers) = insert_notices(change, now, &self.domain, std::slice::from_ref(notice)).await?;
+            row.notice = format!("{day}-{:06}", numbers.start);
+            sqlx::query(
+                "INSERT INTO receipt (sender, sent) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET sent = excluded.sent",
+            )
+            .bind(&sender)
+            .bind(now.0)
+            .execute(&mut **change)
+            .await
+            .map_err(trouble)?;
+        }
+        sqlx::query("UPDATE mail SET notice = ?2, reason = ?3 WHERE seq = ?1")
+            .bind(row.seq)
+            .bind(&row.notice)
+            .bind(&row.reason)
+            .execute(&mut **change)
+            .await
+            .map_err(trouble)?;
+        // Who complained is not kept here for longer than it matters.
+        sqlx::query("DELETE FROM receipt WHERE sent <= ?1 OR sent > ?2")
+            .bind(since.0)
+            .bind(now.0)
+            .execute(&mut **change)
+            .await
+            .map_err(trouble)
+            .map(drop)
+    }
+
     /// Tells a notice again, once: one that was is left as it is.
     async fn write(&self, change: &mut Change<'_>, now: Time) -> Result<(), Problem> {
         let known: Option<String> = sqlx::query_scalar("SELECT again FROM notice_again WHERE notice = ?1 LIMIT 1")

@@ -189,9 +189,13 @@ impl Deliverer for Smtp {
         if to.is_empty() {
             return Outcome::Never("there is nobody to send it to".into());
         }
-        let from = match message.return_path.as_deref().map(address::ascii).transpose() {
-            Ok(own) => own.unwrap_or_else(|| self.envelope_from.clone()),
-            Err(why) => return Outcome::Never(why),
+        let from = match message.return_path.as_deref() {
+            None => self.envelope_from.clone(),
+            Some("") => String::new(),
+            Some(own) => match address::ascii(own) {
+                Ok(own) => own,
+                Err(why) => return Outcome::Never(why),
+            },
         };
         let mut connection = match self.connection().await {
             Ok(connection) => connection,

@@ -57,7 +57,8 @@ struct ShowArgs {
     rows: AllRows,
 }
 
-const KINDS: [&str; 8] = ["reply", "auto-reply", "bounce", "delay", "arrived", "feedback", "list", "written"];
+const KINDS: [&str; 10] =
+    ["reply", "auto-reply", "generated", "bounce", "delay", "arrived", "feedback", "list", "written", "complaint"];
 const COLUMNS: [&str; 9] = ["mail", "received", "state", "kind", "from", "subject", "notice", "contact", "reason"];
 /// Most bytes that `--raw` prints.
 const RAW_BYTES_MAX: u64 = 1 << 30;

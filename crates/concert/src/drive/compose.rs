@@ -11,7 +11,7 @@ use concert_store::events::Repeats;
 use concert_store::records::Notice;
 use concert_store::{Loaded, Members};
 
-use super::prove;
+use super::{prove, receipt};
 use crate::wire::Site;
 
 /// How often the events of these notices were seen again.
@@ -57,9 +57,14 @@ pub fn items<'a>(
 
 /// Renders a notice and gives it its final bytes. The same notice gives the same bytes.
 pub fn compose(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<(Message, Vec<u8>), Problem> {
-    let mut message =
-        if notice.name == prove::NAME { prove::message(site, notice) } else { told(site, notice, items)? };
-    message.return_path = site.return_path(&notice.id);
+    let mut message = match notice.name.as_str() {
+        prove::NAME => prove::message(site, notice),
+        receipt::NAME => receipt::message(site, notice),
+        _ => told(site, notice, items)?,
+    };
+    if message.return_path.is_none() {
+        message.return_path = site.return_path(&notice.id);
+    }
     let via = site
         .settings
         .vias

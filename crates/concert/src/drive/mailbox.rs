@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use concert_model::{Problem, Receipt, Time};
+use concert_model::{Origin, Problem, Receipt, Time};
 use concert_pipeline::mail::{self, Failed, Kind, Mail, Weight, tie};
 use concert_store::Members;
 use concert_store::records::{Again, Effect, MailRow, Notice, Settled};
@@ -19,8 +19,9 @@ use concert_transport::{Body, Health, Intake, Kept};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::deliver::Ended;
 use super::intake::Keeper;
-use super::{TROUBLE_WAIT_MAX, prove, responsible};
+use super::{TROUBLE_WAIT_MAX, prove, receipt, responsible};
 use crate::settings::{MAILBOX, Recipient};
 use crate::wire::{self, Site};
 
@@ -83,7 +84,7 @@ pub(super) async fn work(site: Arc<Site>, keeper: Arc<MailKeeper>, stop: Cancell
     let mut wait = TROUBLE_WAIT;
     while !stop.is_cancelled() {
         let done = match begin(&site).await {
-            Ok(()) => settle_waiting(&site).await,
+            Ok(()) => settle_waiting(&site, &keeper.keeper).await,
             Err(problem) => Err(problem),
         };
         let pause = match done.map(|_| ()) {
@@ -123,7 +124,7 @@ pub(super) async fn once(site: &Arc<Site>, keeper: &Arc<Keeper>) -> Result<(), P
     if let Err(why) = mailbox.collector.once(&*intake).await {
         tracing::warn!(feed = MAILBOX, "{why}");
     }
-    settle_waiting(site).await?;
+    settle_waiting(site, keeper).await?;
     prove::ask_due(site).await.map(drop)
 }
 
@@ -149,7 +150,7 @@ async fn has_return_address(site: &Site, notice: &Notice) -> Result<bool, Proble
 }
 
 /// Settles everything that waits. Gives the number of mails.
-pub async fn settle_waiting(site: &Site) -> Result<usize, Problem> {
+pub async fn settle_waiting(site: &Site, keeper: &Keeper) -> Result<usize, Problem> {
     let mut done = 0;
     loop {
         let waiting = site.store.records.mails_waiting(MAILS_AT_ONCE).await?;
@@ -161,6 +162,9 @@ pub async fn settle_waiting(site: &Site) -> Result<usize, Problem> {
             let row = site.store.records.settle_mail(&settled, wire::now()).await?;
             let (kind, notice) = (&row.kind, &row.notice);
             tracing::info!(mail = row.seq, kind, state = row.state, notice, "a mail came back");
+            if settled.report.is_some() {
+                keeper.kept.notify_one();
+            }
             // Whoever answers is told again of what waited for a contact.
             if settled.effects.iter().any(|effect| matches!(effect, Effect::Alive(..))) {
                 responsible::address_waiting(site).await?;
@@ -218,8 +222,47 @@ async fn settled(site: &Site, row: MailRow) -> Result<Settled, Problem> {
         (true, Kind::Written) => "it answers nothing that this site sent".to_owned(),
         (true, kind) => format!("{} that names nothing this site sent", kind.word()),
     };
-    let (notice, why) = first.unwrap_or_else(|| (String::new(), nothing()));
-    Ok(aside(MailRow { notice, ..row }, why))
+    match (first, site.settings.mailbox.as_ref().and_then(|mailbox| mailbox.complaints.as_ref())) {
+        (Some((notice, why)), _) => Ok(aside(MailRow { notice, ..row }, why)),
+        (None, Some(feed)) if is_complaint(&mail) => Ok(complaint(site, row, &mail, feed)),
+        (None, _) => Ok(aside(row, nothing())),
+    }
+}
+
+/// Whether a mail that belongs to nothing may be a complaint: one of a person, or of a machine that
+/// does not answer. What mailing lists say of themselves with more than a word is not for us.
+fn is_complaint(mail: &Mail) -> bool {
+    match mail.kind {
+        Kind::Written | Kind::Generated | Kind::Feedback => true,
+        Kind::List => mail.because.starts_with("Precedence"),
+        Kind::Bounce(_) | Kind::AutoReply => false,
+    }
+}
+
+/// A mail that becomes a report, with a receipt where there may be one.
+fn complaint(site: &Site, row: MailRow, mail: &Mail, feed: &str) -> Settled {
+    let origin = match mail.message_id.is_empty() {
+        true => format!("mailbox {}", row.seq),
+        false => mail.message_id.clone(),
+    };
+    let receipt = Receipt {
+        feed: feed.to_owned(),
+        origin: Origin::Mail(origin),
+        received: row.received,
+        sender: mail.from.clone(),
+        file_name: String::new(),
+        url: String::new(),
+        media_type: "message/rfc822".into(),
+    };
+    let report = Some((receipt.id(&row.content), receipt));
+    let (receipt, reason) = match receipt::of(site, mail) {
+        Ok(receipt) => {
+            (Some(Again { domain: site.domain(), instead: vec![receipt], ..Again::default() }), String::new())
+        }
+        Err(why) => (None, format!("no receipt: {why}")),
+    };
+    let row = MailRow { state: "taken".into(), kind: "complaint".into(), reason, ..row };
+    Settled { row, report, receipt, ..Settled::default() }
 }
 
 fn aside(row: MailRow, reason: String) -> Settled {
@@ -267,22 +310,54 @@ async fn means(
 ) -> Result<Settled, Problem> {
     let row = MailRow { state: "taken".into(), notice: notice.id.clone(), ..row };
     let is_proof = notice.name == prove::NAME;
+    // Who complained is nobody's contact.
+    if notice.name == receipt::NAME {
+        let kind = if mail.kind == Kind::Written { "reply".to_owned() } else { row.kind };
+        return Ok(Settled { row: MailRow { kind, reason: mail.because.clone(), ..row }, ..Settled::default() });
+    }
     Ok(match verdict {
         tie::Verdict::Answered(contact) => {
             let what = if is_proof { "answer to a proof of life" } else { "answer to notice" };
             let by = format!("{what} {}", notice.id);
             let answered = notice.delivered_at.map(|at| (notice.id.clone(), at));
             let effects = vec![Effect::Alive(contact.clone(), by, answered)];
-            Settled { row: MailRow { kind: "reply".into(), contact, ..row }, effects, again: None }
+            Settled { row: MailRow { kind: "reply".into(), contact, ..row }, effects, ..Settled::default() }
         }
         tie::Verdict::AutoAnswered(contact) => {
             let effects = vec![Effect::AutoReply(contact.clone())];
-            Settled { row: MailRow { contact, reason: mail.because.clone(), ..row }, effects, again: None }
+            Settled { row: MailRow { contact, reason: mail.because.clone(), ..row }, effects, ..Settled::default() }
         }
         tie::Verdict::Bounced(failed) => bounced(site, row, &failed, notice, members).await?,
         tie::Verdict::Noted => Settled { row: MailRow { reason: mail.because.clone(), ..row }, ..Settled::default() },
         tie::Verdict::Aside(why) => aside(row, why),
     })
+}
+
+/// What follows when a server refuses a contact while the notice is handed to it: the same as when the
+/// notice bounces. A kill just before this leaves the notice failed, for a person to see.
+pub(super) async fn refused(site: &Site, ended: &[Ended]) -> Result<(), Problem> {
+    for (id, state, at, reason) in ended {
+        if *state != "failed" && !reason.contains("refused: ") {
+            continue;
+        }
+        let Some((notice, members)) = site.store.records.notice(id).await? else { continue };
+        let failed: Vec<Failed> = notice.to.split(',').filter_map(|address| refusal_of(address, reason)).collect();
+        if failed.iter().all(|one| one.weight < Weight::Hard) {
+            continue;
+        }
+        let row = MailRow { received: *at, ..MailRow::default() };
+        let settled = bounced(site, row, &failed, &notice, members).await?;
+        site.store.records.settle_refusal(&settled, wire::now()).await?;
+    }
+    Ok(())
+}
+
+/// What a deliverer says of one address: `user@example.com: 550 5.1.1 unknown; other@...`.
+fn refusal_of(address: &str, reason: &str) -> Option<Failed> {
+    let (_, said) = reason.split_once(&format!("{address}: ")).filter(|_| !address.is_empty())?;
+    let diagnostic = said.split("; ").next().unwrap_or_default().to_owned();
+    let (address, original, status) = (address.to_lowercase(), String::new(), String::new());
+    Some(Failed { address, original, weight: mail::weight_of_answer(&diagnostic), status, diagnostic })
 }
 
 /// A bounce: what it says of each contact, and to whom the notice goes instead.
@@ -316,7 +391,7 @@ async fn bounced(
         true => again(site, notice, members, &effects, &row).await?,
         false => None,
     };
-    Ok(Settled { row, effects, again })
+    Ok(Settled { row, effects, again, ..Settled::default() })
 }
 
 /// To whom a notice goes that reached nobody; `None` while somebody is left who got it.
@@ -341,4 +416,22 @@ async fn again(
     let instead = responsible::instead(site, &suspended, notice, members);
     let why = format!("{} bounced: {}", row.contact, row.reason);
     Ok(Some(Again { notice: notice.id.clone(), why, domain: site.domain(), instead }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_of_an_address_is_found_in_the_reason() {
+        let check = |address: &str, reason: &str, want: Option<Weight>| {
+            assert_eq!(refusal_of(address, reason).map(|one| one.weight), want, "{reason}");
+        };
+        let two = "250 taken; refused: a@x.example: 550 5.1.1 no such user; b@x.example: 554 5.7.1 relay access denied";
+        check("a@x.example", two, Some(Weight::Hard));
+        check("b@x.example", two, Some(Weight::Soft));
+        check("c@x.example", two, None);
+        check("", two, None);
+        check("a@x.example", "550 5.7.1 no mail from you", None);
+    }
 }

@@ -13,6 +13,7 @@ pub mod live;
 pub mod mailbox;
 pub mod process;
 pub mod prove;
+pub mod receipt;
 pub mod reload;
 pub mod replay;
 pub mod responsible;

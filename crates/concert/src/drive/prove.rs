@@ -44,6 +44,7 @@ pub fn message(site: &Site, notice: &Notice) -> Message {
         to,
         bcc: Vec::new(),
         return_path: None,
+        answers: None,
         subject: format!("[{}] Is this the right address for reports about {}?", notice.id, notice.party),
         text,
         html: None,

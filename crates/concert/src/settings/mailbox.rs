@@ -8,6 +8,7 @@ use concert_model::Keys;
 use concert_transport::Collector;
 use concert_transport::collect::imap;
 
+use super::feed::Feed;
 use super::notice::is_address;
 use super::site::Limits;
 use super::via::Vias;
@@ -29,19 +30,29 @@ pub struct Mailbox {
     pub prove_every: Option<Duration>,
     /// The way out of what is sent to contacts besides notices.
     pub via: Option<String>,
+    /// The feed that mails which answer nothing are reports of.
+    pub complaints: Option<String>,
+    /// Whether whoever wrote such a mail is told that it came.
+    pub receipts: bool,
 }
 
 impl Mailbox {
     /// `None` where nothing is set, or with mistakes.
-    pub(super) fn read(mut keys: Keys<'_>, dir: &Path, limits: &Limits, vias: &Vias) -> Option<Self> {
+    pub(super) fn read(mut keys: Keys<'_>, dir: &Path, limits: &Limits, vias: &Vias, feeds: &[Feed]) -> Option<Self> {
         let is_set = !keys.is_empty();
+        let complaints = complaints(&mut keys, feeds);
+        let receipts = keys.flag_or(
+            "receipts",
+            true,
+            "with `complaints`: tell whoever wrote by hand that it came, with its number",
+        );
         let address = address(&mut keys);
         let prove_every = keys
             .duration("prove_every", "how often contacts are asked whether they are there, \"180d\"; never without it");
         if prove_every.is_some_and(|every| every < PROVE_EVERY_MIN) {
             keys.problem("prove_every", "`prove_every` must be at least \"7d\"", "");
         }
-        let via = via(&mut keys, vias, prove_every.is_some());
+        let via = via(&mut keys, vias, prove_every.is_some() || receipts && complaints.is_some());
         let setup = super::feed::setup(OWNER, dir, Duration::ZERO, limits);
         let collector = (imap::LISTED.read)(&mut keys, &setup);
         if keys.has("links") {
@@ -49,7 +60,7 @@ impl Mailbox {
         }
         keys.finish();
         let collector = collector.filter(|_| is_set)?;
-        Some(Self { collector: Arc::from(collector), address, prove_every, via })
+        Some(Self { collector: Arc::from(collector), address, prove_every, via, complaints, receipts })
     }
 }
 
@@ -72,6 +83,17 @@ fn address(keys: &mut Keys<'_>) -> Option<String> {
         return None;
     }
     Some(address)
+}
+
+fn complaints(keys: &mut Keys<'_>, feeds: &[Feed]) -> Option<String> {
+    let about =
+        "feed that mails become reports of when they answer nothing that was sent; without it they are set aside";
+    let name = keys.text("complaints", about)?;
+    if feeds.iter().all(|feed| feed.name != name) {
+        let known: Vec<&str> = feeds.iter().map(|feed| feed.name.as_str()).collect();
+        keys.problem("complaints", format!("there is no feed `{name}`"), super::hint_of(&name, &known));
+    }
+    Some(name)
 }
 
 fn via(keys: &mut Keys<'_>, vias: &Vias, is_needed: bool) -> Option<String> {

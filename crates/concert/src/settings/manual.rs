@@ -43,7 +43,7 @@ pub fn sections() -> Vec<Section> {
         section("expect = { ... } of a [[feed]]", "feed.expect", |mut keys| feed::read_expect(&mut keys)),
         section("[[rule]]", "rule", |mut keys| Rule::read(&mut keys)),
         section("[[notice]]", "notice", |keys| notice::read_all(vec![keys], &vias, &templates)),
-        section("[mailbox]", "mailbox", |keys| Mailbox::read(keys, dir, &limits, &vias)),
+        section("[mailbox]", "mailbox", |keys| Mailbox::read(keys, dir, &limits, &vias, &[])),
     ]
 }
 
