@@ -8,6 +8,8 @@ use super::{
 
 /// Failed addresses taken from one mail.
 pub(super) const FAILED_MAX: usize = 100;
+/// Statuses that say no more than that it failed.
+const VAGUE: [&str; 4] = ["", "5.0.0", "5.3.0", "5.5.0"];
 /// Letters of a diagnostic that are kept.
 const DIAGNOSTIC_CHARS_MAX: usize = 300;
 
@@ -76,9 +78,19 @@ pub(super) fn read(
         }
     }
     if is_report {
-        // Some reports have no recipient that can be read; the text may.
+        // Some reports have no recipient that can be read, and some no word of the server: OpenSMTPD
+        // writes `5.3.0` and nothing else whatever happened. The text for people has both.
+        let told = imitation::failed(text);
+        for one in failed.iter_mut().filter(|one| one.diagnostic.is_empty() && one.weight >= Weight::Soft) {
+            if let Some(told) = told.iter().find(|told| told.address == one.address) {
+                one.diagnostic.clone_from(&told.diagnostic);
+                if VAGUE.contains(&one.status.as_str()) && !told.status.is_empty() {
+                    one.weight = told.weight;
+                }
+            }
+        }
         if failed.is_empty() {
-            failed = imitation::failed(text);
+            failed = told;
         }
         return Some((failed, "it has a delivery status".into()));
     }

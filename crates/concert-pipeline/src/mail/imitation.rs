@@ -55,9 +55,9 @@ const WORDS: [&str; 14] = [
 ];
 /// Where the copy of the returned mail begins.
 const COPIES: [&str; 9] = [
-    "below this line is a copy of the message",
-    "this is a copy of the message",
-    "this is a copy of your message",
+    "is a copy of the message",
+    "is a copy of the original message",
+    "is a copy of your message",
     "original message headers",
     "original message follows",
     "returned message follows",

@@ -129,7 +129,10 @@ pub fn read(bytes: &[u8]) -> Option<Mail> {
     }
     let (kind, because) = match bounce::read(&message, &from, &subject, &text, &mut names) {
         Some((failed, because)) => (Kind::Bounce(failed), because),
-        None => automatic::kind(&message, &from, &subject, !names.answers.is_empty()),
+        None => {
+            let is_answer = !names.answers.is_empty() || subject.to_lowercase().starts_with("re:");
+            automatic::kind(&message, &from, &subject, is_answer)
+        }
     };
     // What a person forwards is not returned.
     if !matches!(kind, Kind::Bounce(_) | Kind::Feedback) {

@@ -47,6 +47,23 @@ fn the_reports_of_rfc_3464_are_read_with_every_recipient() {
 }
 
 #[test]
+fn a_vague_report_is_read_together_with_its_text() {
+    let head = "From: MAILER-DAEMON@mx.example\nSubject: Delivery status notification: failed\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b";
+    let text = |said: &str| {
+        let report = "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; abuse@net.example\nAction: failed\nStatus: 5.3.0\n\n--b--\n";
+        format!(
+            "--b\n\nAn error has occurred for the following list of recipients:\n\nabuse@net.example: \"{said}\"\n\n    Below is a copy of the original message:\n\n{report}"
+        )
+    };
+    let mail_of = |said: &str| mail(head, &text(said));
+    assert_eq!(failed(&mail_of("550 5.1.1 no such user here")), ["abuse@net.example hard 5.3.0"]);
+    assert_eq!(failed(&mail_of("452 4.2.2 mailbox full")), ["abuse@net.example soft 5.3.0"]);
+    assert!(
+        matches!(mail_of("550 5.1.1 no such user").kind, Kind::Bounce(failed) if failed[0].diagnostic.contains("no such user"))
+    );
+}
+
+#[test]
 fn bounces_without_a_delivery_status_are_known_too() {
     let check = |head: &str, body: &str, want: &[&str], returned: &[&str]| {
         let mail = mail(head, body);
@@ -102,7 +119,9 @@ fn machines_lists_and_people_are_told_apart() {
     check(&format!("{from}\nSubject: =?utf-8?q?R=C3=A9ponse_automatique_:_x?="), "Absent.", "auto-reply");
     check(&format!("{from}\nSubject: [net.example #12] AutoReply: x"), "Your ticket.", "auto-reply");
     check(&format!("Return-Path: <>\n{from}\nSubject: Re: x"), "Away.", "auto-reply");
-    check("From: noreply@net.example\nSubject: x", "Thank you.", "auto-reply");
+    check("From: noreply@net.example\nSubject: x", "Thank you.", "generated");
+    check("From: noreply@net.example\nIn-Reply-To: <x@cert.example>\nSubject: x", "Thank you.", "auto-reply");
+    check(&format!("{from}\nAuto-Submitted: auto-generated\nSubject: report"), "192.0.2.1", "generated");
     check(&format!("{from}\nList-Id: <talk.net.example>\nSubject: [talk] x"), "Hello.", "list");
     check(&format!("{from}\nPrecedence: bulk\nSubject: news"), "Hello.", "list");
     check(
