@@ -22,7 +22,8 @@ CREATE INDEX mail_message ON mail (message_id) WHERE message_id <> '';
 CREATE INDEX mail_content ON mail (content);
 CREATE INDEX mail_received ON mail (received);
 
--- How a contact does, by its mail address in lower case. It outlives imports of constituents.
+-- How a contact does, by its mail address, in lower case and with its
+-- domain as the DNS has it. It outlives imports of constituents.
 CREATE TABLE contact_health (
     address      TEXT PRIMARY KEY,
     alive        INTEGER,                    -- when it last proved alive

@@ -242,6 +242,10 @@ async fn a_contact_that_bounces_is_passed_over_and_one_that_answers_is_alive() {
     world.once();
     assert_eq!(world.smtp.mails().remove(3).to, ["noc@net.example"]);
     world.done(&["verify"]);
+    // A person who wants to be forgotten is, also here.
+    world.done(&["forget", "noc@net.example", "--yes"]);
+    let known = [world.done(&["contact", "health"]), world.done(&["mailbox", "list"])].concat();
+    assert!(known.to_lowercase().contains("gone@net.example") && !known.contains("noc@net.example"), "{known}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,6 +56,19 @@ pub enum Returned {
     Other,
 }
 
+/// An address in the form that contacts are known by: lower case, its domain as the DNS has it.
+pub fn canonical(address: &str) -> String {
+    let address = address.trim();
+    match address.rsplit_once('@') {
+        Some((local, domain)) => {
+            let domain =
+                concert_model::host::domain(domain).map_or_else(|_| domain.to_lowercase(), |name| name.into_owned());
+            format!("{}@{domain}", local.to_lowercase())
+        }
+        None => address.to_lowercase(),
+    }
+}
+
 /// Compares without telling by the time it takes how much is right.
 fn is_equal(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |different, (a, b)| different | (a ^ b)) == 0
@@ -77,6 +90,18 @@ pub(super) fn is_plain(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_has_one_form_however_it_is_written() {
+        for (given, want) in [
+            (" Abuse@NET.example", "abuse@net.example"),
+            ("abuse@Bücher.example", "abuse@xn--bcher-kva.example"),
+            ("nobody", "nobody"),
+            ("a@-", "a@-"),
+        ] {
+            assert_eq!(canonical(given), want);
+        }
+    }
 
     #[test]
     fn a_return_address_names_its_notice_and_cannot_be_made_up() {

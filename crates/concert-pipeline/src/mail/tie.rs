@@ -5,7 +5,7 @@
 //! go out without such an address, when it returns the notice's Message-ID and names its receiver. An
 //! answer is believed when its sender is one the notice went to, or of the same domain or party.
 
-use super::address::{Key, Returned};
+use super::address::{Key, Returned, canonical};
 use super::{Failed, Kind, Mail, Weight};
 
 /// Notices that one mail is held against.
@@ -40,9 +40,9 @@ pub struct Sent {
     pub id: String,
     /// Its Message-ID.
     pub message_id: String,
-    /// The addresses it went to, lower case.
+    /// The addresses it went to, in their canonical form.
     pub to: Vec<String>,
-    /// Other addresses and domains of the same party, lower case.
+    /// Other addresses (in that form too) and domains of the same party.
     pub party: Vec<String>,
     /// Whether it was sent from a return address of its own.
     pub has_return_address: bool,
@@ -132,13 +132,13 @@ fn bounced(mail: &Mail, failed: &[Failed], candidate: &Candidate, sent: &Sent) -
             return Verdict::Aside(format!("a bounce that names notice {id} in its subject alone, as anybody could"));
         }
     }
-    let is_ours = |address: &String| sent.to.contains(address);
+    let is_ours = |address: &String| sent.to.contains(&canonical(address));
     let is_other = !mail.names.returned_to.is_empty() && !mail.names.returned_to.iter().any(is_ours);
     let mut found: Vec<Failed> = Vec::new();
     for one in failed {
         // Addresses that ours was forwarded to are not known to us, but ours is the one that failed.
         let address = match [&one.original, &one.address].into_iter().find(|address| is_ours(address)) {
-            Some(address) => address.clone(),
+            Some(address) => canonical(address),
             None => match sent.to.as_slice() {
                 [only] if !is_other => only.clone(),
                 _ => continue,
@@ -167,8 +167,9 @@ fn bounced(mail: &Mail, failed: &[Failed], candidate: &Candidate, sent: &Sent) -
 
 /// The address of a notice that its sender stands for.
 fn answering(from: &str, sent: &Sent) -> Option<String> {
-    if sent.to.iter().any(|address| address == from) {
-        return Some(from.to_owned());
+    let from = canonical(from);
+    if sent.to.contains(&from) {
+        return Some(from);
     }
     let domain = from.rsplit_once('@').map(|(_, domain)| domain).filter(|domain| !domain.is_empty())?;
     let near = |known: &str| {

@@ -11,6 +11,7 @@ mod prove;
 use std::collections::BTreeMap;
 
 use concert_model::{Contact, Party, Problem, Time};
+use concert_pipeline::mail::address::canonical;
 use concert_store::Store;
 use concert_store::records::Health;
 use serde_json::{Value, json};
@@ -88,7 +89,7 @@ async fn alive(store: &Store) -> Result<Vec<Party>, Problem> {
 
 /// When a contact last proved alive, by what came back or as its origin says.
 pub(super) fn last_alive(contact: &Contact, health: &BTreeMap<String, Health>) -> Option<Time> {
-    let known = health.get(&contact.mail.to_lowercase()).and_then(|health| health.alive);
+    let known = health.get(&canonical(&contact.mail)).and_then(|health| health.alive);
     known.max(contact.last_alive)
 }
 

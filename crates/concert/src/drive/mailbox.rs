@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use concert_model::{Origin, Problem, Receipt, Time};
+use concert_pipeline::mail::address::canonical;
 use concert_pipeline::mail::{self, Failed, Kind, Mail, Weight, tie};
 use concert_store::Members;
 use concert_store::records::{Again, Effect, MailRow, Notice, Settled};
@@ -282,12 +283,12 @@ fn bytes(site: &Site, row: &MailRow) -> Result<Vec<u8>, String> {
 async fn sent(site: &Site, notice: &Notice) -> Result<tie::Sent, Problem> {
     let constituents = site.constituents();
     let party = constituents.parties().iter().find(|party| party.name == notice.party);
-    let mut to: Vec<String> = super::compose::recipients(site, notice).iter().map(|one| one.to_lowercase()).collect();
+    let mut to: Vec<String> = super::compose::recipients(site, notice).iter().map(|one| canonical(one)).collect();
     // Blind copies bounce too, and that says nothing of the others.
     let copies = site.settings.notice(&notice.name).map(|kind| kind.bcc.as_slice()).unwrap_or_default();
-    to.extend(copies.iter().map(|one| one.to_lowercase()));
+    to.extend(copies.iter().map(|one| canonical(one)));
     let known = |party: &concert_model::Party| {
-        let mails = party.contacts.iter().map(|contact| contact.mail.to_lowercase());
+        let mails = party.contacts.iter().map(|contact| canonical(&contact.mail));
         mails.chain(party.domains.iter().cloned()).collect()
     };
     Ok(tie::Sent {
@@ -354,9 +355,12 @@ pub(super) async fn refused(site: &Site, ended: &[Ended]) -> Result<(), Problem>
 
 /// What a deliverer says of one address: `user@example.com: 550 5.1.1 unknown; other@...`.
 fn refusal_of(address: &str, reason: &str) -> Option<Failed> {
-    let (_, said) = reason.split_once(&format!("{address}: ")).filter(|_| !address.is_empty())?;
+    let canonical = canonical(address);
+    let (_, said) = [address, &canonical]
+        .into_iter()
+        .find_map(|form| reason.split_once(&format!("{form}: ")).filter(|_| !form.is_empty()))?;
     let diagnostic = said.split("; ").next().unwrap_or_default().to_owned();
-    let (address, original, status) = (address.to_lowercase(), String::new(), String::new());
+    let (address, original, status) = (canonical, String::new(), String::new());
     Some(Failed { address, original, weight: mail::weight_of_answer(&diagnostic), status, diagnostic })
 }
 
@@ -409,7 +413,7 @@ async fn again(
         }
     }
     let got = site.store.records.told_beside(notice).await?;
-    let is_left = |to: &str| to.split(',').any(|one| !one.is_empty() && !suspended.contains_key(&one.to_lowercase()));
+    let is_left = |to: &str| to.split(',').any(|one| !one.is_empty() && !suspended.contains_key(&canonical(one)));
     if got.iter().chain([&notice.to]).any(|to| is_left(to)) {
         return Ok(None);
     }

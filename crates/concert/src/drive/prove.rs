@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use concert_model::{Attachment, Contact, Message, Party, Problem, Time};
+use concert_pipeline::mail::address::canonical;
 use concert_store::records::{Health, NewNotice, Notice, Proof};
 
 use super::compose::recipients;
@@ -15,8 +16,11 @@ use crate::wire::{self, Site};
 
 /// What such notices are called. No notice of the settings can have this name.
 pub const NAME: &str = "(proof of life)";
-/// Messages queued at once; the rest follows at the next look.
-const AT_ONCE_MAX: usize = 500;
+/// Messages queued at once; of more, the rest is asked when it is asked for again.
+const AT_ONCE_MAX: usize = 5_000;
+/// Messages an hour that go out by themselves: when the schedule begins, everybody is silent, and that
+/// many mails at once are what filters wait for.
+const AN_HOUR_MAX: usize = 50;
 
 /// Which contacts are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,18 +60,24 @@ pub fn message(site: &Site, notice: &Notice) -> Message {
 
 /// Queues the messages. Gives their number. The error says why none can be sent.
 pub async fn ask(site: &Site, whom: Whom<'_>) -> Result<u64, Problem> {
+    ask_at_most(site, whom, None).await
+}
+
+async fn ask_at_most(site: &Site, whom: Whom<'_>, an_hour: Option<usize>) -> Result<u64, Problem> {
     let via = site.settings.mailbox.as_ref().and_then(|mailbox| mailbox.via.as_deref()).ok_or_else(|| {
         Problem::new("contacts can be asked only where answers come back, and there is a way out for mail")
             .hint("set [mailbox] and its `via`")
     })?;
     let (now, records) = (wire::now(), &site.store.records);
     let (health, asked) = (records.contact_health().await?, records.proofs_asked().await?);
+    let lately = asked.values().filter(|(asked, _)| !is_past(*asked, now, Duration::from_secs(3_600))).count();
+    let room = an_hour.map_or(AT_ONCE_MAX, |most| most.saturating_sub(lately));
     let constituents = site.constituents();
     let mut chosen: BTreeMap<String, Proof> = BTreeMap::new();
     for (party, contact) in
         constituents.parties().iter().flat_map(|party| party.contacts.iter().map(move |one| (party, one)))
     {
-        let address = contact.mail.to_lowercase();
+        let address = canonical(&contact.mail);
         let known = health.get(&address);
         let wanted = match whom {
             Whom::Party(name) => party.name == name,
@@ -76,7 +86,7 @@ pub async fn ask(site: &Site, whom: Whom<'_>) -> Result<u64, Problem> {
                     && asked.get(&address).is_none_or(|(asked, _)| is_past(*asked, now, span))
             }
         };
-        if wanted && is_address(&contact.mail) && chosen.len() < AT_ONCE_MAX {
+        if wanted && is_address(&contact.mail) && chosen.len() < room {
             chosen.entry(address.clone()).or_insert_with(|| proof(party, contact, address, via, now));
         }
     }
@@ -91,7 +101,7 @@ pub async fn ask(site: &Site, whom: Whom<'_>) -> Result<u64, Problem> {
 pub(super) async fn ask_due(site: &Site) -> Result<u64, Problem> {
     let every = site.settings.mailbox.as_ref().and_then(|mailbox| mailbox.prove_every);
     match every {
-        Some(every) => ask(site, Whom::Silent(every)).await,
+        Some(every) => ask_at_most(site, Whom::Silent(every), Some(AN_HOUR_MAX)).await,
         None => Ok(0),
     }
 }
@@ -127,5 +137,5 @@ fn proof(party: &Party, contact: &Contact, address: String, via: &str, now: Time
 pub(super) fn addresses(site: &Site) -> BTreeSet<String> {
     let constituents = site.constituents();
     let contacts = constituents.parties().iter().flat_map(|party| &party.contacts);
-    contacts.map(|contact| contact.mail.to_lowercase()).collect()
+    contacts.map(|contact| canonical(&contact.mail)).collect()
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use concert_model::{Contact, Party, Problem, Time};
 use concert_pipeline::group::schedule::When;
+use concert_pipeline::mail::address::canonical;
 use concert_pipeline::render;
 use concert_store::Members;
 use concert_store::records::{NewNotice, Notice, NoticeFilter};
@@ -99,7 +100,7 @@ pub(super) fn instead(site: &Site, suspended: &Suspended, notice: &Notice, membe
 fn reachable<'p>(party: &'p Party, suspended: &Suspended) -> Vec<&'p Contact> {
     let mut contacts = party.contacts_for(PURPOSE);
     contacts.retain(|contact| is_address(&contact.mail));
-    let is_free = |contact: &&Contact| !suspended.contains_key(&contact.mail.to_lowercase());
+    let is_free = |contact: &&Contact| !suspended.contains_key(&canonical(&contact.mail));
     let free: Vec<&Contact> = contacts.iter().copied().filter(is_free).collect();
     if !free.is_empty() || contacts.is_empty() {
         return free;
@@ -140,7 +141,7 @@ fn for_party(
         return;
     }
     let bounced =
-        |contact: &&Contact| suspended.get(&contact.mail.to_lowercase()).map(|why| format!("{}: {why}", contact.mail));
+        |contact: &&Contact| suspended.get(&canonical(&contact.mail)).map(|why| format!("{}: {why}", contact.mail));
     let bounced: Vec<String> = party.contacts.iter().filter_map(|contact| bounced(&contact)).collect();
     let reason = if bounced.is_empty() {
         format!("the party `{}` has no contact with a mail address for {PURPOSE}", party.name)

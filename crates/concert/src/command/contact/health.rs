@@ -5,6 +5,7 @@ mod stopped;
 use std::collections::BTreeMap;
 
 use concert_model::{Contact, Time};
+use concert_pipeline::mail::address::canonical;
 use concert_store::records::Health;
 use serde_json::{Value, json};
 
@@ -83,7 +84,7 @@ pub(super) async fn run(args: &Args, site: &Site) -> Result<Exit, Failure> {
     let constituents = site.constituents();
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
     for (party, contact) in constituents.parties().iter().flat_map(|p| p.contacts.iter().map(move |one| (p, one))) {
-        let address = contact.mail.to_lowercase();
+        let address = canonical(&contact.mail);
         let parties = rows.entry(address.clone()).or_insert_with(|| {
             let health = known.remove(&address).unwrap_or_default();
             row(contact, health, asked.get(&address).copied())
@@ -103,7 +104,7 @@ pub(super) async fn run(args: &Args, site: &Site) -> Result<Exit, Failure> {
     sorted.sort_by(|(a, one), (b, other)| (a, one.alive, &one.contact).cmp(&(b, other.alive, &other.contact)));
     let mut table = args.rows.table(&COLUMNS);
     for (state, row) in &sorted {
-        if !table.row(&values(*state, row, stopped.get(&row.contact.to_lowercase())))? {
+        if !table.row(&values(*state, row, stopped.get(&canonical(&row.contact))))? {
             break;
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use concert_model::Problem;
 use concert_model::keys::parse_duration;
+use concert_pipeline::mail::address::canonical;
 
 use crate::drive::prove::{self, Whom};
 use crate::drive::responsible;
@@ -58,7 +59,7 @@ pub(super) async fn prove(args: &ProveArgs, site: &Site) -> Result<Exit, Failure
 }
 
 pub(super) async fn resume(args: &ResumeArgs, site: &Site) -> Result<Exit, Failure> {
-    let address = args.address.to_lowercase();
+    let address = canonical(&args.address);
     if !site.store.records.resume_contact(&address).await? {
         let what = format!("the contact {address} is not suspended");
         return Err(Failure::usage(Problem::new(what).hint("`concert contact health` shows which are")));

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use concert_model::{Problem, ProblemKey, Time};
+use concert_pipeline::mail::address::canonical;
 use concert_store::Members;
 use concert_store::events::time_of;
 use concert_store::records::{Notice, NoticeFilter};
@@ -98,7 +99,7 @@ async fn add(
                 let seen = told.get(problem).map_or(own, |(_, seen)| seen.max(own));
                 for address in notice.to.split(',').filter(|one| !one.is_empty()) {
                     let stopped =
-                        found.entry(address.to_lowercase()).or_insert_with(|| Stopped { now, ..Stopped::default() });
+                        found.entry(canonical(address)).or_insert_with(|| Stopped { now, ..Stopped::default() });
                     stopped.note(problem, at, seen);
                 }
             }
