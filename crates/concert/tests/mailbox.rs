@@ -232,15 +232,24 @@ async fn a_contact_that_bounces_is_passed_over_and_one_that_answers_is_alive() {
     let kinds: Vec<&str> = thread.as_array().unwrap().iter().map(|row| row["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["notice", "auto-reply", "reply", "reply (aside)"], "{thread}");
 
+    // One of those behind the address is gone, but another has answered since.
+    world.dovecot.deliver(&bounce(&third, &third.from, "5.1.1", "member")).unwrap();
+    world.once();
+    assert_eq!((&world.health("noc@net.example")["bounces"], world.smtp.count()), (&1.into(), 3));
+    assert!(world.rows(&["notice", "list", "--state", "no-contact"]).is_empty());
+
     // Nobody is left; then one is told again.
-    world.dovecot.deliver(&bounce(&third, &third.from, "5.1.1", "last")).unwrap();
+    world.event("192.0.2.3");
+    let fourth = world.smtp.mails().remove(3);
+    world.dovecot.deliver(&bounce(&fourth, &fourth.from, "5.1.1", "last")).unwrap();
     world.once();
     let waiting = world.rows(&["notice", "list", "--state", "no-contact"]);
-    assert_eq!((waiting.len(), world.smtp.count()), (1, 3), "{waiting:?}");
-    assert!(waiting[0]["reason"].as_str().unwrap().contains("no contact of the party `Net` is left"), "{waiting:?}");
+    assert_eq!((waiting.len(), world.smtp.count()), (1, 4), "{waiting:?}");
+    let reason = waiting.first().unwrap()["reason"].as_str().unwrap();
+    assert!(reason.contains("no contact of the party `Net` is left"), "{waiting:?}");
     world.done(&["contact", "resume", "noc@net.example"]);
     world.once();
-    assert_eq!(world.smtp.mails().remove(3).to, ["noc@net.example"]);
+    assert_eq!(world.smtp.mails().remove(4).to, ["noc@net.example"]);
     world.done(&["verify"]);
     // A person who wants to be forgotten is, also here.
     world.done(&["forget", "noc@net.example", "--yes"]);

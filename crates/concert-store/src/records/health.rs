@@ -97,6 +97,16 @@ impl Records {
         Ok(found)
     }
 
+    /// When a contact last proved alive.
+    pub async fn contact_alive(&self, address: &str) -> Result<Option<Time>, Problem> {
+        let found: Option<Option<i64>> = sqlx::query_scalar("SELECT alive FROM contact_health WHERE address = ?1")
+            .bind(address)
+            .fetch_optional(self.pool())
+            .await
+            .map_err(trouble)?;
+        Ok(found.flatten().map(Time))
+    }
+
     /// Addresses that nothing is sent to, in lower case, and why.
     pub async fn suspended_contacts(&self) -> Result<HashMap<String, String>, Problem> {
         let rows = sqlx::query("SELECT address, why FROM contact_health WHERE suspended IS NOT NULL")
