@@ -7,6 +7,8 @@
 )]
 
 use std::fs;
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -65,6 +67,7 @@ impl World {
             println!("skipped: dovecot is not installed");
             return None;
         };
+        wait_for_greeting(dovecot.plain_port());
         let smtp = SmtpServer::start().await.unwrap();
         let world = Self { folder: tempfile::tempdir().unwrap(), dovecot, smtp };
         let site = world.site();
@@ -119,6 +122,16 @@ impl World {
     }
 }
 
+/// A Dovecot that has just started may let its first guests wait longer than the program does.
+fn wait_for_greeting(port: u16) {
+    let greets = || {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+        stream.read_exact(&mut [0; 4]).ok()
+    };
+    until(|| greets().is_some(), "dovecot greets");
+}
+
 fn concert(site: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_concert"));
     command.args(args).env_remove("CONCERT_LOG").env("CONCERT_SITE", site);
@@ -165,6 +178,8 @@ async fn a_contact_that_bounces_is_passed_over_and_one_that_answers_is_alive() {
     world.dovecot.deliver(&bounce(&first, "cert@cert.example", "5.1.1", "forged-1")).unwrap();
     world.dovecot.deliver(&bounce(&first, &first.from.replace("+n-2", "+n-3"), "5.1.1", "forged-2")).unwrap();
     world.dovecot.deliver(&reply(&first, "mallory@evil.example", "", "forged-3@evil.example")).unwrap();
+    let never = bounce(&first, "cert@cert.example", "5.1.1", "never").replace("ID: <2", "ID: <3").replace("[2", "[3");
+    world.dovecot.deliver(&never).unwrap();
     // A full mailbox is no reason to give up a contact.
     world.dovecot.deliver(&bounce(&first, &first.from, "5.2.2", "soft")).unwrap();
     world.once();
@@ -177,10 +192,11 @@ async fn a_contact_that_bounces_is_passed_over_and_one_that_answers_is_alive() {
         "aside bounce a bounce of notice",
         "aside bounce it was sent to a return address that this site never made",
         "aside written it answers notice",
+        "aside bounce it names no message that this site sent",
         "taken bounce soft",
     ];
     check(&mails, &until_now);
-    assert_eq!((world.smtp.count(), world.dovecot.flags("").unwrap()), (1, vec!["S".to_owned(); 4]));
+    assert_eq!((world.smtp.count(), world.dovecot.flags("").unwrap()), (1, vec!["S".to_owned(); 5]));
     let health = world.health("Gone@net.example");
     assert_eq!((&health["state"], &health["bounces"]), (&"bounced".into(), &1.into()));
 
@@ -262,6 +278,10 @@ async fn a_contact_is_asked_once_and_its_answer_proves_it_alive() {
     let Some(world) = World::new().await else { return };
     let ask = || world.rows(&["contact", "prove", "--all-older-than", "180d"]).remove(0)["asked"].as_i64().unwrap();
     assert_eq!((ask(), ask()), (3, 0), "one open question each");
+    // The schedule finds that everybody was asked.
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    fs::write(world.site().join("concert.toml"), format!("{settings}prove_every = \"180d\"\n")).unwrap();
+    world.once();
     world.once();
     let mails = world.smtp.mails();
     assert_eq!(mails.len(), 3);
@@ -273,6 +293,12 @@ async fn a_contact_is_asked_once_and_its_answer_proves_it_alive() {
     assert!(health["by"].as_str().unwrap().starts_with("answer to a proof of life"), "{health}");
     assert_eq!(ask(), 0, "the one is alive, the others are asked already");
     assert_eq!(world.rows(&["contact", "prove", "Net"]).remove(0)["asked"], 1, "who answered may be asked again");
+    // Whoever is new is asked by the schedule.
+    fs::write(world.site().join("parties.csv"), format!("{PARTIES}New,198.51.100.0/24,new@new.example,abuse\n"))
+        .unwrap();
+    world.done(&["contact", "import", "constituents", &world.site().join("parties.csv").display().to_string()]);
+    world.once();
+    assert!(world.smtp.mails().iter().any(|mail| mail.to == ["new@new.example"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
