@@ -10,5 +10,6 @@ pub mod condition;
 pub mod enrich;
 pub mod group;
 pub mod judge;
+pub mod mail;
 pub mod parse;
 pub mod render;
