@@ -29,6 +29,8 @@ fuzz_target!(|bytes: &[u8]| {
         message_id: "N7@cert.example".into(),
         to: vec![to],
         bcc: vec!["hidden@net.example".into()],
+        return_path: None,
+        answers: None,
         subject,
         text: text.replace("\\n", "\n"),
         html: name.starts_with('<').then(|| name.clone()),

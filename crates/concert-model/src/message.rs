@@ -26,6 +26,11 @@ pub struct Message {
     pub to: Vec<String>,
     /// Blind copies: in the envelope, never in the bytes.
     pub bcc: Vec<String>,
+    /// Where a mail that cannot be delivered comes back to, in the envelope alone; the transport's own
+    /// choice without it, and nowhere where it is empty.
+    pub return_path: Option<String>,
+    /// Message-ID of the mail that this one answers by itself, without angle brackets.
+    pub answers: Option<String>,
     /// One line, without line breaks.
     pub subject: String,
     /// Covering text for people.

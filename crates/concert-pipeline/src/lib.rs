@@ -10,6 +10,7 @@ pub mod condition;
 pub mod enrich;
 pub mod group;
 pub mod judge;
+pub mod mail;
 pub mod parse;
 pub mod registry;
 pub mod render;

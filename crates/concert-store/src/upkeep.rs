@@ -230,7 +230,7 @@ pub(crate) async fn swap(change: &mut Change<'_>, new: &[Finished], old: &[Segme
 mod tests {
     use super::*;
     use crate::members::Members;
-    use crate::records::ReportRow;
+    use crate::records::{MailRow, ReportRow, Settled};
     use crate::writer::Writer;
     use crate::writer::tests::{DAY, count, site, write};
 
@@ -304,8 +304,21 @@ mod tests {
         let mut upkeep = upkeep(&store);
         let done = upkeep.round(at("2026-12-01T10:00:00Z")).await.unwrap();
         assert_eq!((done, store.archive.has(&content)), (Done::default(), true));
+        // Mails that came back go too, but for those that nobody looked into.
+        let records = &store.records;
+        for mail in ["taken", "waits"] {
+            let (content, bytes) = store.archive.keep(&mut mail.as_bytes(), None).unwrap();
+            let id = concert_model::ReportId::new("[mailbox]", &content, mail);
+            assert!(records.add_mail(id, &content, at("2026-11-22T10:00:00Z"), bytes).await.unwrap());
+            assert!(!records.add_mail(id, &content, at("2026-11-22T10:00:00Z"), bytes).await.unwrap(), "known");
+        }
+        let row = records.mails_waiting(1).await.unwrap().remove(0);
+        let settled = Settled { row: MailRow { state: "taken".into(), ..row }, ..Settled::default() };
+        records.settle_mail(&settled, at("2026-11-22T10:00:00Z")).await.unwrap();
+        let has = |mail: &str| store.archive.has(blake3::hash(mail.as_bytes()).as_bytes());
         let done = upkeep.round(at("2026-12-03T10:00:00Z")).await.unwrap();
-        assert_eq!((done.raw_removed, store.archive.has(&content), count(&store).await), (1, false, 3_000));
+        assert_eq!((done.raw_removed, store.archive.has(&content), count(&store).await), (2, false, 3_000));
+        assert_eq!((has("taken"), has("waits"), records.mails_waiting(9).await.unwrap().len()), (false, true, 1));
         let done = upkeep.round(at("2026-12-14T10:00:00Z")).await.unwrap();
         assert_eq!((done.files_removed, count(&store).await), (1, 0));
         let reports: Vec<ReportRow> = store.records.reports("", Time(0)).await.unwrap();

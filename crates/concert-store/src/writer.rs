@@ -72,7 +72,7 @@ pub struct Telling {
 
 impl Telling {
     pub(crate) async fn write(&self, change: &mut Change<'_>) -> Result<(), Problem> {
-        records::insert_notices(change, self.now, &self.domain, &self.notices).await?;
+        records::insert_notices(change, self.now, &self.domain, &self.notices).await.map(drop)?;
         for (name, key, batch) in &self.early {
             records::tell_early(change, name, key, *batch).await?;
         }

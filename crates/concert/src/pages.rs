@@ -22,7 +22,7 @@ use tokio::sync::broadcast;
 
 use crate::drive::intake::Keeper;
 use crate::drive::{compose, live};
-use crate::settings::Collect;
+use crate::settings::{Collect, MAILBOX};
 use crate::wire;
 
 /// How long a look whether the records can be written may take.
@@ -178,7 +178,28 @@ impl Site for Pages {
             });
             values.collect()
         };
+        let mails = site.store.records.mail_counts().await.unwrap_or_default();
+        let mails = mails.into_iter().map(|(state, kind, count)| {
+            (vec![("state", state), ("kind", kind)], f64::from(u32::try_from(count).unwrap_or(u32::MAX)))
+        });
+        let mut up = Vec::new();
+        if site.settings.mailbox.is_some() {
+            let health = site.store.records.feed_health().await.unwrap_or_default().remove(MAILBOX).unwrap_or_default();
+            up.push((Vec::new(), f64::from(u8::from(health.last_error <= health.last_good))));
+        }
         vec![
+            Metric {
+                name: "concert_mailbox_up",
+                about: "Whether the mailbox of answers could be read at the last look.",
+                counter: false,
+                values: up,
+            },
+            Metric {
+                name: "concert_mails",
+                about: "Mails that came back, by what they were taken for; those set aside are not believed.",
+                counter: false,
+                values: mails.collect(),
+            },
             Metric {
                 name: "concert_reports_waiting",
                 about: "Reports kept and not yet processed.",

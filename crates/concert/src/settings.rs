@@ -9,6 +9,7 @@ mod catalogue;
 mod feed;
 mod files;
 mod lone;
+mod mailbox;
 pub mod manual;
 mod notice;
 mod site;
@@ -27,6 +28,7 @@ use crate::problems::{Failure, sort_by_place};
 pub use feed::{Collect, Expect, Feed};
 pub use files::LoadFor;
 pub use lone::lone_parser;
+pub use mailbox::{Mailbox, OWNER as MAILBOX};
 pub(crate) use notice::is_address;
 pub use notice::{Notice, Recipient};
 pub use site::{Deliver, Limits, Lookup, Serve, Site, Store};
@@ -58,6 +60,8 @@ pub struct Settings {
     pub notices: Vec<Notice>,
     /// The ways out, by name.
     pub vias: BTreeMap<String, Via>,
+    /// Where bounces and answers come back to.
+    pub mailbox: Option<Mailbox>,
     /// Subjects and texts of notices, by language.
     pub templates: Templates,
 }
@@ -120,6 +124,7 @@ impl Settings {
         let judge = Judge::read(root.tables("rule"));
         let vias = via::read_all(root.table("via"), &dir, &site);
         let notices = notice::read_all(root.tables("notice"), &vias, &templates);
+        let mailbox = Mailbox::read(root.table("mailbox"), &dir, &limits, &vias, &feeds);
         root.finish();
         Settings {
             dir,
@@ -134,6 +139,7 @@ impl Settings {
             judge,
             notices,
             vias: vias.good,
+            mailbox,
             templates,
         }
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use concert_model::{Problem, Time};
 use concert_pipeline::enrich::{Constituents, Lookup, Ranges, What};
+use concert_pipeline::mail::address::Key;
 use concert_store::Store;
 use concert_transport::lookup::reverse::{Options, Reverse};
 
@@ -30,7 +31,12 @@ pub struct Site {
     constituents: RwLock<(u64, Arc<Constituents>)>,
     /// Where new events are sent for those who listen.
     pub live: Live,
+    /// The address whose plus-addresses come back, and what checks them.
+    pub return_address: Option<(String, Key)>,
 }
+
+/// A shorter key of the site could be guessed.
+const KEY_BYTES_MIN: usize = 32;
 
 /// Name, size and time of change of files.
 type Marks = Vec<(PathBuf, u64, SystemTime)>;
@@ -59,7 +65,13 @@ impl Site {
         let reverse = reverse(&settings);
         let kinds = settings.notices.iter().map(Kind::new).collect();
         let constituents = RwLock::new(load_constituents(&store).await.map_err(Failure::outside)?);
-        Ok(Self { settings, store, kinds, lookup, reverse, constituents, live: live::new() })
+        let return_address = return_address(&settings);
+        Ok(Self { settings, store, kinds, lookup, reverse, constituents, live: live::new(), return_address })
+    }
+
+    /// Where bounces of a notice come back to; nothing where the settings have no address for it.
+    pub fn return_path(&self, notice: &str) -> Option<String> {
+        self.return_address.as_ref().and_then(|(base, key)| key.return_address(base, notice))
     }
 
     /// Who this site answers for.
@@ -122,6 +134,23 @@ fn reverse(settings: &Settings) -> Option<Reverse> {
     }
     let options = Options { server: lookup.name_server, deadline: lookup.reverse_dns_deadline, ..Options::default() };
     Reverse::new(options).map_err(|why| tracing::error!("names cannot be asked from DNS: {why}")).ok()
+}
+
+/// Without the site's key (a backup made without keys) notices go out as if no address was set.
+fn return_address(settings: &Settings) -> Option<(String, Key)> {
+    let address = settings.mailbox.as_ref()?.address.clone()?;
+    let path = settings.data_dir().join("site.key");
+    match std::fs::read(&path) {
+        Ok(secret) if secret.len() >= KEY_BYTES_MIN => Some((address, Key::new(&secret))),
+        Ok(_) => {
+            tracing::error!("{} is too short to be the key of this site; bounces cannot be checked", path.display());
+            None
+        }
+        Err(error) => {
+            tracing::error!("{} cannot be read, so bounces cannot be checked: {error}", path.display());
+            None
+        }
+    }
 }
 
 async fn load_constituents(store: &Store) -> Result<(u64, Arc<Constituents>), Problem> {

@@ -174,6 +174,8 @@ impl Templates {
             message_id: notice.message_id.clone(),
             to: notice.to.clone(),
             bcc: notice.bcc.clone(),
+            return_path: None,
+            answers: None,
             subject: subject(&self.part(notice.language, "notice.subject.j2", &facts)?, notice.id),
             text: visible::lines(&self.part(notice.language, "notice.txt.j2", &facts)?).replace('\r', ""),
             html,

@@ -1,6 +1,8 @@
 //! Everything relational, in one SQLite file that several processes may read and write.
 
 mod feeds;
+mod health;
+mod mails;
 mod notices;
 mod parties;
 mod reports;
@@ -15,6 +17,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use feeds::{FeedCounts, FeedHealth, Hour};
+pub use health::{Health, Proof};
+pub use mails::{Again, Effect, MailFilter, MailRow, Settled};
 pub use notices::{Notice, NoticeFilter, Way};
 pub use reports::{Counts, ReportRow, Waiting};
 pub use telling::NewNotice;
@@ -32,6 +36,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003.sql"),
     include_str!("../../migrations/0004.sql"),
     include_str!("../../migrations/0005.sql"),
+    include_str!("../../migrations/0006.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

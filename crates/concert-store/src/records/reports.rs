@@ -228,8 +228,12 @@ impl Records {
     /// report.
     pub async fn archived_before(&self, before: Time) -> Result<Vec<[u8; 32]>, Problem> {
         let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-            "SELECT DISTINCT content FROM report AS old WHERE archived = 1 AND state <> 'waiting' AND received < ?1
-             AND NOT EXISTS (SELECT 1 FROM report AS new WHERE new.content = old.content AND new.received >= ?1)",
+            "SELECT content FROM (
+                 SELECT content FROM report WHERE archived = 1 AND state <> 'waiting' AND received < ?1
+                 UNION SELECT content FROM mail WHERE archived = 1 AND state <> 'waiting' AND received < ?1
+             ) AS old
+             WHERE NOT EXISTS (SELECT 1 FROM report AS new WHERE new.content = old.content AND new.received >= ?1)
+             AND NOT EXISTS (SELECT 1 FROM mail AS new WHERE new.content = old.content AND new.received >= ?1)",
         )
         .bind(before.0)
         .fetch_all(self.pool())
@@ -238,23 +242,21 @@ impl Records {
         Ok(rows.into_iter().filter_map(|row| row.try_into().ok()).collect())
     }
 
-    /// Contents of all reports whose bytes must be in the archive.
+    /// Contents of all reports and mails whose bytes must be in the archive.
     pub async fn archived(&self) -> Result<Vec<[u8; 32]>, Problem> {
-        let rows: Vec<Vec<u8>> = sqlx::query_scalar("SELECT DISTINCT content FROM report WHERE archived = 1")
-            .fetch_all(self.pool())
-            .await
-            .map_err(trouble)?;
+        let sql = "SELECT content FROM report WHERE archived = 1 UNION SELECT content FROM mail WHERE archived = 1";
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar(sql).fetch_all(self.pool()).await.map_err(trouble)?;
         Ok(rows.into_iter().filter_map(|row| row.try_into().ok()).collect())
     }
 
-    /// Remembers that the bytes of a report are gone.
+    /// Remembers that the bytes of a report or mail are gone.
     pub async fn forget_content(&self, content: &[u8; 32]) -> Result<(), Problem> {
-        sqlx::query("UPDATE report SET archived = 0 WHERE content = ?1")
-            .bind(content.as_slice())
-            .execute(self.pool())
-            .await
-            .map_err(trouble)
-            .map(|_| ())
+        for sql in
+            ["UPDATE report SET archived = 0 WHERE content = ?1", "UPDATE mail SET archived = 0 WHERE content = ?1"]
+        {
+            sqlx::query(sql).bind(content.as_slice()).execute(self.pool()).await.map_err(trouble)?;
+        }
+        Ok(())
     }
 }
 

@@ -111,17 +111,19 @@ fn common(notice: &NewNotice) -> (&str, &str, &str, &str, &str, &str, Time) {
     (name, via, format, language, state, reason, *due)
 }
 
-/// Adds notices to a change and gives each its number: day and a count within the day.
+/// Adds notices to a change and gives each its number: day and a count within the day. Answers with the
+/// day, the first number and the one behind the last.
 pub(crate) async fn insert_notices(
     change: &mut Change<'_>,
     now: Time,
     domain: &str,
     notices: &[NewNotice],
-) -> Result<(), Problem> {
+) -> Result<(String, std::ops::Range<i64>), Problem> {
     if notices.is_empty() {
-        return Ok(());
+        return Ok(Default::default());
     }
     let (day, mut number) = last_number(change, now).await?;
+    let first = number + 1;
     // Most notices differ in few columns, so the others are given once for many.
     let mut ordered: Vec<&NewNotice> = notices.iter().collect();
     ordered.sort_by(|a, b| common(a).cmp(&common(b)));
@@ -152,7 +154,8 @@ pub(crate) async fn insert_notices(
         );
         query.build().persistent(some.len() == ROWS_AT_ONCE).execute(&mut **change).await.map_err(trouble)?;
     }
-    keep_number(change, &day, number).await
+    keep_number(change, &day, number).await?;
+    Ok((day, first..number + 1))
 }
 
 /// The day of a moment, and the last number of a notice made on it.

@@ -16,7 +16,7 @@ use self::needle::Needle;
 use super::replace::{Place, pages_of};
 use super::{swap, write_stored};
 use crate::events::{Page, Stored};
-use crate::records::trouble;
+use crate::records::{Change, trouble};
 use crate::store::{JOURNAL, Segment, journal_page, journal_row};
 use crate::writer::Writer;
 
@@ -25,7 +25,7 @@ const REMOVED: &str = "(removed)";
 /// A shorter value would be found in half of everything.
 pub const VALUE_CHARS_MIN: usize = 4;
 /// Columns of records that may hold a value from outside: table, key, column.
-const TEXTS: [(&str, &str, &str); 7] = [
+const TEXTS: [(&str, &str, &str); 13] = [
     ("report", "id", "sender"),
     ("report", "id", "file_name"),
     ("report", "id", "url"),
@@ -33,6 +33,12 @@ const TEXTS: [(&str, &str, &str); 7] = [
     ("report", "id", "reason"),
     ("notice", "id", "key"),
     ("notice", "id", "reason"),
+    ("mail", "id", "sender"),
+    ("mail", "id", "subject"),
+    ("mail", "id", "contact"),
+    ("mail", "id", "message_id"),
+    ("mail", "id", "reason"),
+    ("contact_health", "address", "diagnostic"),
 ];
 
 /// Where a value was found.
@@ -161,6 +167,7 @@ impl Writer {
             .await
             .map_err(trouble)?;
         }
+        forget_health(&mut change, &traces.needle).await?;
         let mut hasher = blake3::Hasher::new_derive_key("concert 2026 forgotten value");
         hasher.update(traces.needle.bytes());
         let counts = serde_json::to_string(&traces.counts()).unwrap_or_default();
@@ -242,6 +249,20 @@ fn without(stored: &Stored<'_>, needle: &Needle, into: &mut Batch) {
     }
     let row = stored.event.row();
     open.keep(row.id, row.key, row.position);
+}
+
+/// What is known of contacts with the value as their address.
+async fn forget_health(change: &mut Change<'_>, needle: &Needle) -> Result<(), Problem> {
+    for table in ["contact_health", "contact_answer", "contact_proof"] {
+        let sql = format!("SELECT DISTINCT address FROM {table}");
+        let addresses: Vec<String> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut **change).await.map_err(trouble)?;
+        for address in addresses.iter().filter(|address| needle.is_in(address.as_bytes())) {
+            let sql = format!("DELETE FROM {table} WHERE address = ?1");
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(address).execute(&mut **change).await.map_err(trouble)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -99,6 +99,8 @@ pub(crate) mod tests {
             message_id: format!("{notice}@cert.example"),
             to: vec!["abuse@net.example".into()],
             bcc: Vec::new(),
+            return_path: None,
+            answers: None,
             subject: format!("[{notice}] 1 problem in your network"),
             text: "Hello,\n\nsee the attachment.\n".into(),
             html: None,

@@ -56,7 +56,11 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
     let server = read_server(keys, setup);
     let from = keys.text_or("from", &setup.site_email, "mail address the notices come from");
     let sender = keys.text_or("from_name", &setup.site_name, "name beside that address");
-    let envelope_from = keys.text_or("envelope_from", &from, "where bounces go; \"\" for nowhere");
+    let envelope_from = keys.text_or(
+        "envelope_from",
+        &from,
+        "where bounces go; \"\" for nowhere; `address` of [mailbox] comes before it",
+    );
     let zip_over = keys.size_or("zip_over", "1MiB", "an attachment larger than this is zipped");
     let size_max =
         super::read_size_max(keys, "25MiB", "largest mail, all of it counted; a notice that is larger becomes several");
@@ -185,11 +189,19 @@ impl Deliverer for Smtp {
         if to.is_empty() {
             return Outcome::Never("there is nobody to send it to".into());
         }
+        let from = match message.return_path.as_deref() {
+            None => self.envelope_from.clone(),
+            Some("") => String::new(),
+            Some(own) => match address::ascii(own) {
+                Ok(own) => own,
+                Err(why) => return Outcome::Never(why),
+            },
+        };
         let mut connection = match self.connection().await {
             Ok(connection) => connection,
             Err(why) => return Outcome::Later(format!("{}: {why}", self.server.host), None),
         };
-        let outcome = connection.send(&self.envelope_from, &to, bytes).await;
+        let outcome = connection.send(&from, &to, bytes).await;
         self.put_back(connection).await;
         outcome
     }

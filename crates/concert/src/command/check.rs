@@ -69,6 +69,10 @@ async fn ask_peers(settings: Settings) -> Vec<Finding> {
         let answer = tokio::spawn(async move { tokio::time::timeout(PEER_DEADLINE, via.deliverer.check()).await });
         asked.push((format!("via {name}"), answer));
     }
+    if let Some(mailbox) = settings.mailbox {
+        let answer = async move { tokio::time::timeout(PEER_DEADLINE, mailbox.collector.check()).await };
+        asked.push(("mailbox".to_owned(), tokio::spawn(answer)));
+    }
     let mut findings = Vec::new();
     for (place, answer) in asked {
         findings.push(match answer.await {

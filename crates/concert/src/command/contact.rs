@@ -4,21 +4,28 @@
 //! works on the site takes an import up by itself.
 
 mod check;
+mod health;
 mod import;
+mod prove;
 
-use concert_model::{Contact, Party, Problem};
+use std::collections::BTreeMap;
+
+use concert_model::{Contact, Party, Problem, Time};
+use concert_pipeline::mail::address::canonical;
 use concert_store::Store;
+use concert_store::records::Health;
 use serde_json::{Value, json};
 
 use super::SiteArg;
 use crate::print::{Out, Rows};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
+use crate::wire::Site;
 
 /// Import, list and check who this site answers for.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents parties.csv\n  concert contact list\n  concert contact show \"Example University\"\n  concert contact check"
+    after_help = "Examples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents parties.csv\n  concert contact list\n  concert contact show \"Example University\"\n  concert contact check\n  concert contact health\n  concert contact prove --all-older-than 180d"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -35,6 +42,12 @@ enum Action {
     Show(Show),
     /// Tell overlaps, gaps and addresses that cannot work
     Check(check::Args),
+    /// Tell whether contacts answer, worst first, and what to do
+    Health(health::Args),
+    /// Ask contacts whether they are there
+    Prove(prove::ProveArgs),
+    /// Tell a contact again that was suspended because it bounced
+    Resume(prove::ResumeArgs),
 }
 
 /// Show all that is known of a party.
@@ -47,14 +60,37 @@ struct Show {
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Look)?;
     super::runtime()?.block_on(async {
+        // Those that need more of the site than its store.
+        let settings = match &args.action {
+            Action::Health(args) => return health::run(args, &Site::open_to_look(settings).await?).await,
+            Action::Prove(args) => return prove::prove(args, &Site::open_to_look(settings).await?).await,
+            Action::Resume(args) => return prove::resume(args, &Site::open_to_look(settings).await?).await,
+            _ => settings,
+        };
         let store = Store::open(&settings.data_dir()).await?;
         match &args.action {
             Action::Import(args) => import::run(args, &settings, &store).await,
-            Action::List(rows) => list(rows, &store.records.parties().await?),
-            Action::Show(Show { party }) => show(party, &store.records.parties().await?),
+            Action::List(rows) => list(rows, &alive(&store).await?),
+            Action::Show(Show { party }) => show(party, &alive(&store).await?),
             Action::Check(args) => check::run(args, &settings, &store.records.parties().await?),
+            Action::Health(_) | Action::Prove(_) | Action::Resume(_) => Ok(Exit::Done),
         }
     })
+}
+
+/// The parties, each contact with the moment it last proved alive.
+async fn alive(store: &Store) -> Result<Vec<Party>, Problem> {
+    let (mut parties, health) = (store.records.parties().await?, store.records.contact_health().await?);
+    for contact in parties.iter_mut().flat_map(|party| &mut party.contacts) {
+        contact.last_alive = last_alive(contact, &health);
+    }
+    Ok(parties)
+}
+
+/// When a contact last proved alive, by what came back or as its origin says.
+pub(super) fn last_alive(contact: &Contact, health: &BTreeMap<String, Health>) -> Option<Time> {
+    let known = health.get(&canonical(&contact.mail)).and_then(|health| health.alive);
+    known.max(contact.last_alive)
 }
 
 fn list(rows: &Rows, parties: &[Party]) -> Result<Exit, Failure> {
@@ -68,7 +104,7 @@ fn list(rows: &Rows, parties: &[Party]) -> Result<Exit, Failure> {
             let own = [&one.purpose, &one.language, &one.format, &one.via, &one.schedule, &one.time_zone, &one.origin];
             let mut values = vec![json!(party.name), text_or_null(&one.mail)];
             values.extend(own.map(|text| json!(text)));
-            values.push(json!(one.last_alive));
+            values.push(json!(one.last_alive.map(|time| time.to_string())));
             if !table.row(&values)? {
                 return table.finish().map(|()| Exit::Done);
             }
@@ -77,13 +113,27 @@ fn list(rows: &Rows, parties: &[Party]) -> Result<Exit, Failure> {
     table.finish().map(|()| Exit::Done)
 }
 
-fn show(name: &str, parties: &[Party]) -> Result<Exit, Failure> {
-    let Some(party) = parties.iter().find(|party| party.name == name) else {
+/// The party of this name, which somebody asked for.
+fn need<'p>(name: &str, parties: &'p [Party]) -> Result<&'p Party, Failure> {
+    parties.iter().find(|party| party.name == name).ok_or_else(|| {
         let near = concert_model::problem::nearest(name, parties.iter().map(|party| party.name.as_str()));
         let hint = near.map_or("`concert contact list` shows all".to_owned(), |near| format!("did you mean `{near}`?"));
-        return Err(Failure::usage(Problem::new(format!("there is no party `{name}`")).hint(hint)));
-    };
-    let text = serde_json::to_string_pretty(party).map_err(|error| Problem::new(error.to_string()))?;
+        Failure::usage(Problem::new(format!("there is no party `{name}`")).hint(hint))
+    })
+}
+
+fn show(name: &str, parties: &[Party]) -> Result<Exit, Failure> {
+    let party = need(name, parties)?;
+    let failed = |error: serde_json::Error| Problem::new(error.to_string());
+    let mut shown = serde_json::to_value(party).map_err(failed)?;
+    // The records keep moments as numbers, which nobody reads.
+    let contacts = shown.get_mut("contacts").and_then(Value::as_array_mut).into_iter().flatten();
+    for (value, contact) in contacts.zip(&party.contacts) {
+        if let Some(member) = value.get_mut("last_alive") {
+            *member = json!(contact.last_alive.map(|time| time.to_string()));
+        }
+    }
+    let text = serde_json::to_string_pretty(&shown).map_err(failed)?;
     let mut out = Out::stdout();
     out.write(text.as_bytes())?;
     out.write(b"\n")?;

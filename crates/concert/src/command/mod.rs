@@ -15,6 +15,7 @@ mod feed;
 mod forget;
 mod ingest;
 mod init;
+mod mailbox;
 mod man;
 mod notice;
 mod parse;
@@ -125,6 +126,8 @@ enum Command {
     Feed(feed::Args),
     /// Show notices and what became of them; send them or try again
     Notice(notice::Args),
+    /// Show mails that came back, and what was set aside and why
+    Mailbox(mailbox::Args),
     /// Ask the event files anything, in SQL
     Sql(sql::Args),
     /// Re-check everything that is stored
@@ -157,6 +160,7 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Who(args) => who::run(&args, site),
         Command::Feed(args) => feed::run(&args, site),
         Command::Notice(args) => notice::run(&args, site),
+        Command::Mailbox(args) => mailbox::run(&args, site),
         Command::Sql(args) => sql::run(&args, site),
         Command::Verify(args) => verify::run(&args, site),
         Command::Backup(args) => backup::run(&args, site),

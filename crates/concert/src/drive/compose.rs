@@ -11,6 +11,7 @@ use concert_store::events::Repeats;
 use concert_store::records::Notice;
 use concert_store::{Loaded, Members};
 
+use super::{prove, receipt};
 use crate::wire::Site;
 
 /// How often the events of these notices were seen again.
@@ -56,6 +57,24 @@ pub fn items<'a>(
 
 /// Renders a notice and gives it its final bytes. The same notice gives the same bytes.
 pub fn compose(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<(Message, Vec<u8>), Problem> {
+    let mut message = match notice.name.as_str() {
+        prove::NAME => prove::message(site, notice),
+        receipt::NAME => receipt::message(site, notice),
+        _ => told(site, notice, items)?,
+    };
+    if message.return_path.is_none() {
+        message.return_path = site.return_path(&notice.id);
+    }
+    let via = site
+        .settings
+        .vias
+        .get(&notice.via)
+        .ok_or_else(|| Problem::new(format!("there is no [via.{}] in the settings", notice.via)))?;
+    let bytes = via.deliverer.compose(&message).map_err(Problem::new)?;
+    Ok((message, bytes))
+}
+
+fn told(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Message, Problem> {
     if items.is_empty() {
         return Err(Problem::new("its events are no longer stored"));
     }
@@ -63,14 +82,13 @@ pub fn compose(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<(Mess
     let columns = kind.map(|kind| kind.columns.clone()).unwrap_or_default();
     let format = render::format(&notice.format)
         .ok_or_else(|| Problem::new(format!("there is no format `{}`", notice.format)))?;
-    let addresses = |text: &str| text.split(',').filter(|one| !one.is_empty()).map(str::to_owned).collect::<Vec<_>>();
-    let (mut to, mut bcc) = (addresses(&notice.to), kind.map(|kind| kind.bcc.clone()).unwrap_or_default());
-    if let Some(test) = &site.settings.deliver.override_recipient
-        && !to.is_empty()
-    {
-        (to, bcc) = (vec![test.clone()], Vec::new());
-    }
-    let message = site.settings.templates.render(&render::Notice {
+    let to = recipients(site, notice);
+    let bcc = if site.settings.deliver.override_recipient.is_some() && !to.is_empty() {
+        Vec::new()
+    } else {
+        kind.map(|kind| kind.bcc.clone()).unwrap_or_default()
+    };
+    site.settings.templates.render(&render::Notice {
         id: &notice.id,
         name: &notice.name,
         key: &notice.key,
@@ -85,12 +103,14 @@ pub fn compose(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<(Mess
         format,
         columns: &columns,
         items,
-    })?;
-    let via = site
-        .settings
-        .vias
-        .get(&notice.via)
-        .ok_or_else(|| Problem::new(format!("there is no [via.{}] in the settings", notice.via)))?;
-    let bytes = via.deliverer.compose(&message).map_err(Problem::new)?;
-    Ok((message, bytes))
+    })
+}
+
+/// The addresses a notice goes to: its own, or the one that everything goes to while one tries things.
+pub fn recipients(site: &Site, notice: &Notice) -> Vec<String> {
+    let to: Vec<String> = notice.to.split(',').filter(|one| !one.is_empty()).map(str::to_owned).collect();
+    match &site.settings.deliver.override_recipient {
+        Some(test) if !to.is_empty() => vec![test.clone()],
+        _ => to,
+    }
 }

@@ -50,8 +50,8 @@ impl Keeper {
         Arc::new(Self { store, kept: Arc::new(Notify::new()), health })
     }
 
-    /// Keeps a report and gives its identity.
-    pub async fn keep_report(&self, receipt: Receipt, body: Body) -> Result<(ReportId, Kept), String> {
+    /// Puts bytes into the archive; gives their hash and number when they are durable.
+    pub async fn archive(&self, body: Body) -> Result<([u8; 32], u64), String> {
         let archive = self.store.archive.clone();
         let archived = tokio::task::spawn_blocking(move || match body {
             Body::Bytes(bytes) => archive.keep(&mut bytes.as_slice(), None),
@@ -60,10 +60,15 @@ impl Keeper {
                 archive.keep(&mut file, None)
             }
         });
-        let (content, bytes) = archived
+        archived
             .await
             .map_err(|error| error.to_string())?
-            .map_err(|error| format!("the report cannot be kept: {error}"))?;
+            .map_err(|error| format!("the report cannot be kept: {error}"))
+    }
+
+    /// Keeps a report and gives its identity.
+    pub async fn keep_report(&self, receipt: Receipt, body: Body) -> Result<(ReportId, Kept), String> {
+        let (content, bytes) = self.archive(body).await?;
         let id = receipt.id(&content);
         let added =
             self.store.records.add_report(id, &content, &receipt, bytes).await.map_err(|problem| problem.what)?;

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::compose::{compose, items, repeats};
 use super::deliver::{End, Ended, Sent, attempt, end};
+use super::mailbox;
 use super::split::{TooLarge, split};
 use super::{LOOK_EVERY, TROUBLE_WAIT_MAX};
 use crate::wire::{self, Site};
@@ -226,6 +227,9 @@ impl Lane {
             return Ok(());
         }
         self.site.store.records.settle_notices(&self.ended).await?;
+        if let Err(problem) = mailbox::refused(&self.site, &self.ended).await {
+            tracing::error!("a refused contact is not suspended: {problem}");
+        }
         self.sent.count(&self.ended);
         for (id, _, _, _) in self.ended.drain(..) {
             self.busy.remove(&id);

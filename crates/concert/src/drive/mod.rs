@@ -10,10 +10,13 @@ pub mod deliver;
 pub mod intake;
 mod lane;
 pub mod live;
+pub mod mailbox;
 pub mod process;
+pub mod prove;
+pub mod receipt;
 pub mod reload;
 pub mod replay;
-mod responsible;
+pub mod responsible;
 mod split;
 pub mod tell;
 
@@ -199,6 +202,7 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
         Collect::By(_, collector) => Some((feed.name.clone(), Arc::clone(collector))),
         Collect::Nothing | Collect::Push(_) => None,
     });
+    mailbox::once(&site, &keeper).await.map_err(Failure::outside)?;
     let keeper = &keeper;
     let looks = looks.map(async |(name, collector)| {
         if let Err(why) = collector.once(&**keeper).await {
@@ -288,6 +292,15 @@ pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, worker: Worker, stop: Can
                 Ok(())
             });
         }
+    }
+    if let Some(mailbox) = &site.settings.mailbox {
+        let intake = mailbox::MailKeeper::new(&site, &keeper);
+        tasks.spawn(mailbox::work(Arc::clone(&site), Arc::clone(&intake), stop.clone()));
+        let (collector, stop) = (Arc::clone(&mailbox.collector), stop.clone());
+        tasks.spawn(async move {
+            collect::collect(crate::settings::MAILBOX, &*collector, &*intake, &stop).await;
+            Ok(())
+        });
     }
     let (queued, hear) = watch::channel(());
     tasks.spawn(work(Arc::clone(&site), worker, Arc::clone(&keeper.kept), queued, stop.clone()));

@@ -1,14 +1,17 @@
 //! Addressing notices to the party that answers for their events, as that party wishes it.
 //!
 //! Contacts of a party that want the same (way, language, format, time) share one notice. Where
-//! nobody can be told, the notice is kept in the state `no-contact` with the reason.
+//! nobody can be told, the notice is kept in the state `no-contact` with the reason. Contacts that are
+//! suspended because they bounced are passed over, and the next in order is told.
 
 use std::collections::HashMap;
 
 use concert_model::{Contact, Party, Problem, Time};
 use concert_pipeline::group::schedule::When;
+use concert_pipeline::mail::address::canonical;
 use concert_pipeline::render;
-use concert_store::records::{NewNotice, NoticeFilter};
+use concert_store::Members;
+use concert_store::records::{NewNotice, Notice, NoticeFilter};
 use jiff::tz::TimeZone;
 
 use crate::settings::{Recipient, is_address};
@@ -16,14 +19,25 @@ use crate::wire::{self, Site};
 
 /// The purpose of contacts that are told of events.
 const PURPOSE: &str = "abuse";
+/// The purpose of contacts that are never told in place of others.
+const LAW: &str = "law";
 /// The kind of way out that cannot do without an address.
 const MAIL: &str = "smtp";
 
 /// A notice that has waited for a contact for longer is left to a person: it would surprise by now.
 const WAITED_SECONDS_MAX: i64 = 7 * 86_400;
 
+/// Addresses that nothing is sent to, in lower case, and why.
+pub(super) type Suspended = HashMap<String, String>;
+
 /// Adds a notice for each wish of the party's contacts, or one that waits for a contact.
-pub(super) fn address(site: &Site, parties: &HashMap<&str, &Party>, notice: NewNotice, out: &mut Vec<NewNotice>) {
+pub(super) fn address(
+    site: &Site,
+    parties: &HashMap<&str, &Party>,
+    suspended: &Suspended,
+    notice: NewNotice,
+    out: &mut Vec<NewNotice>,
+) {
     let kind_of = |via: &str| site.settings.vias.get(via).map(|via| via.kind);
     let party = parties.get(notice.party.as_str());
     let zone = &site.settings.site.time_zone;
@@ -31,7 +45,7 @@ pub(super) fn address(site: &Site, parties: &HashMap<&str, &Party>, notice: NewN
         _ if notice.party.is_empty() => {
             out.push(without_contact(notice, "no party answers for these events".to_owned()));
         }
-        Some(party) => for_party(party, &kind_of, zone, notice, out),
+        Some(party) => for_party(party, suspended, &kind_of, zone, notice, out),
         None => {
             let reason = format!("the party `{}` is no longer among the constituents", notice.party);
             out.push(without_contact(notice, reason));
@@ -40,18 +54,18 @@ pub(super) fn address(site: &Site, parties: &HashMap<&str, &Party>, notice: NewN
 }
 
 /// Queues notices that waited for a contact which their party has by now. Gives their number.
-pub(super) async fn address_waiting(site: &Site) -> Result<usize, Problem> {
+pub async fn address_waiting(site: &Site) -> Result<usize, Problem> {
     let (now, mut queued) = (wire::now(), 0);
     let constituents = site.constituents();
     let parties: HashMap<&str, &Party> =
         constituents.parties().iter().map(|party| (party.name.as_str(), party)).collect();
     let filter = NoticeFilter { state: Some("no-contact".to_owned()), ..NoticeFilter::default() };
+    let suspended = site.store.records.suspended_contacts().await?;
     for notice in site.store.records.notices(&filter).await? {
         let is_fresh = notice.made.plus_seconds(WAITED_SECONDS_MAX) > now;
         let is_ours = site.settings.notice(&notice.name).is_some_and(|kind| kind.to == Recipient::Responsible);
         let Some(party) = parties.get(notice.party.as_str()).filter(|_| is_fresh && is_ours) else { continue };
-        let contacts = party.contacts_for(PURPOSE).into_iter().filter(|contact| is_address(&contact.mail));
-        let mails: Vec<&str> = contacts.map(|contact| contact.mail.as_str()).collect();
+        let mails: Vec<&str> = reachable(party, &suspended).into_iter().map(|contact| contact.mail.as_str()).collect();
         if !mails.is_empty() && site.store.records.requeue_notice(&notice.id, Some(&mails.join(",")), now).await? {
             queued += 1;
         }
@@ -59,15 +73,52 @@ pub(super) async fn address_waiting(site: &Site) -> Result<usize, Problem> {
     Ok(queued)
 }
 
+/// The notices that a notice which reached nobody becomes, for whoever is next.
+pub(super) fn instead(site: &Site, suspended: &Suspended, notice: &Notice, members: Members) -> Vec<NewNotice> {
+    let constituents = site.constituents();
+    let parties = constituents.parties().iter().map(|party| (party.name.as_str(), party)).collect();
+    let kind = site.settings.notice(&notice.name);
+    let made = NewNotice {
+        name: notice.name.as_str().into(),
+        key: notice.key.clone(),
+        party: notice.party.clone(),
+        via: kind.map_or(notice.via.as_str(), |kind| kind.via.as_str()).into(),
+        format: kind.map_or(notice.format.as_str(), |kind| kind.format.name).into(),
+        language: kind.map_or(notice.language.as_str(), |kind| kind.language.as_str()).into(),
+        state: "queued",
+        due: wire::now(),
+        members,
+        ..NewNotice::default()
+    };
+    let mut out = Vec::new();
+    address(site, &parties, suspended, made, &mut out);
+    out
+}
+
+/// Contacts that can be told: those for the purpose that are not suspended; where all of them are, the
+/// next in the party's order, whatever it is for, but the law.
+fn reachable<'p>(party: &'p Party, suspended: &Suspended) -> Vec<&'p Contact> {
+    let mut contacts = party.contacts_for(PURPOSE);
+    contacts.retain(|contact| is_address(&contact.mail));
+    let is_free = |contact: &&Contact| !suspended.contains_key(&canonical(&contact.mail));
+    let free: Vec<&Contact> = contacts.iter().copied().filter(is_free).collect();
+    if !free.is_empty() || contacts.is_empty() {
+        return free;
+    }
+    let next = |contact: &&Contact| is_address(&contact.mail) && !contact.purpose.eq_ignore_ascii_case(LAW);
+    party.contacts.iter().filter(next).find(is_free).into_iter().collect()
+}
+
 fn for_party(
     party: &Party,
+    suspended: &Suspended,
     kind_of: &dyn Fn(&str) -> Option<&'static str>,
     zone: &TimeZone,
     notice: NewNotice,
     out: &mut Vec<NewNotice>,
 ) {
     let before = out.len();
-    for contact in party.contacts_for(PURPOSE).into_iter().filter(|contact| is_address(&contact.mail)) {
+    for contact in reachable(party, suspended) {
         let wished = wished(contact, kind_of, zone, &notice);
         let same = |other: &&mut NewNotice| {
             (&other.via, &other.language, &other.format, other.due)
@@ -89,7 +140,14 @@ fn for_party(
         out.push(notice);
         return;
     }
-    let reason = format!("the party `{}` has no contact with a mail address for {PURPOSE}", party.name);
+    let bounced =
+        |contact: &&Contact| suspended.get(&canonical(&contact.mail)).map(|why| format!("{}: {why}", contact.mail));
+    let bounced: Vec<String> = party.contacts.iter().filter_map(|contact| bounced(&contact)).collect();
+    let reason = if bounced.is_empty() {
+        format!("the party `{}` has no contact with a mail address for {PURPOSE}", party.name)
+    } else {
+        format!("no contact of the party `{}` is left; suspended are {}", party.name, bounced.join("; "))
+    };
     out.push(without_contact(notice, reason));
 }
 
@@ -145,7 +203,8 @@ mod tests {
             ..NewNotice::default()
         };
         let mut out = Vec::new();
-        for_party(&party, &kinds, &TimeZone::UTC, notice, &mut out);
+        let suspended = HashMap::from([("gone@x.example".to_owned(), "bounced".to_owned())]);
+        for_party(&party, &suspended, &kinds, &TimeZone::UTC, notice, &mut out);
         let got: Vec<_> = out.iter().map(|n| (n.recipient.as_str(), &*n.via, &*n.format, n.state)).collect();
         assert_eq!(got, want);
     }
@@ -176,6 +235,25 @@ mod tests {
         check(&[], "mail", &[("", "mail", "csv", "no-contact")]);
         check(&[contact("not an address", "", "")], "mail", &[("", "mail", "csv", "no-contact")]);
         check(&[], "outbox", &[("", "outbox", "csv", "queued")]);
+    }
+
+    #[test]
+    fn suspended_contacts_are_passed_over_for_the_next_in_order() {
+        let (gone, other) = (contact("Gone@x.example", "", ""), contact("b@x.example", "", ""));
+        check(&[gone.clone(), other], "mail", &[("b@x.example", "mail", "csv", "queued")]);
+        let of = |purpose: &str, mail: &str| Contact { purpose: purpose.into(), ..contact(mail, "", "") };
+        check(
+            &[
+                gone.clone(),
+                of("law", "law@x.example"),
+                of("technical", "noc@x.example"),
+                of("incident", "i@x.example"),
+            ],
+            "mail",
+            &[("noc@x.example", "mail", "csv", "queued")],
+        );
+        check(&[gone.clone(), of("law", "law@x.example")], "mail", &[("", "mail", "csv", "no-contact")]);
+        check(&[gone], "outbox", &[("", "outbox", "csv", "queued")]);
     }
 
     #[test]

@@ -440,6 +440,10 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
     let constituents = site.constituents();
     let parties = constituents.parties().iter().map(|party| (party.name.as_str(), party)).collect();
     drop(gathered.numbers);
+    let suspended = match &notice.to {
+        Recipient::Responsible => site.store.records.suspended_contacts().await?,
+        Recipient::Target | Recipient::Addresses(_) => HashMap::new(),
+    };
     let pattern = pattern(notice, now);
     telling.notices.reserve_exact(gathered.groups.len());
     for group in gathered.groups.into_iter().filter(|group| !group.members.is_empty()) {
@@ -450,7 +454,7 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
         for members in sets {
             let made = NewNotice { key: key.clone(), party: party.clone(), members, ..pattern.clone() };
             match &notice.to {
-                Recipient::Responsible => responsible::address(site, &parties, made, &mut telling.notices),
+                Recipient::Responsible => responsible::address(site, &parties, &suspended, made, &mut telling.notices),
                 Recipient::Target | Recipient::Addresses(_) => telling.notices.push(made),
             }
         }

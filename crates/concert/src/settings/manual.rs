@@ -10,7 +10,7 @@ use concert_pipeline::judge::Rule;
 use concert_pipeline::parse::Fixed;
 use concert_pipeline::render::Templates;
 
-use super::{Deliver, Limits, Lookup, Serve, Site, Store, catalogue, dedup, feed, notice, via};
+use super::{Deliver, Limits, Lookup, Mailbox, Serve, Site, Store, catalogue, dedup, feed, notice, via};
 
 /// The keys of one table.
 pub struct Section {
@@ -43,6 +43,7 @@ pub fn sections() -> Vec<Section> {
         section("expect = { ... } of a [[feed]]", "feed.expect", |mut keys| feed::read_expect(&mut keys)),
         section("[[rule]]", "rule", |mut keys| Rule::read(&mut keys)),
         section("[[notice]]", "notice", |keys| notice::read_all(vec![keys], &vias, &templates)),
+        section("[mailbox]", "mailbox", |keys| Mailbox::read(keys, dir, &limits, &vias, &[])),
     ]
 }
 

@@ -37,8 +37,7 @@ pub(super) struct Look {
 /// The final bytes, or why there are none.
 pub(super) fn compose(look: &Look, message: &Message) -> Result<Vec<u8>, String> {
     let id = &message.message_id;
-    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>');
-    if id.len() > 200 || !id.contains('@') || !id.bytes().all(plain) {
+    if !is_id(id) {
         return Err(format!("`{}` is not a Message-ID", id.escape_default()));
     }
     if message.to.len() + message.bcc.len() > RECIPIENTS_MAX {
@@ -67,10 +66,15 @@ pub(super) fn compose(look: &Look, message: &Message) -> Result<Vec<u8>, String>
     if message.to.is_empty() {
         builder = builder.raw_header(fixed("To", "undisclosed-recipients:;"));
     }
-    for (name, value) in
-        [("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "All"), ("Precedence", "bulk")]
-    {
+    let submitted = if message.answers.is_some() { "auto-replied" } else { "auto-generated" };
+    for (name, value) in [("Auto-Submitted", submitted), ("X-Auto-Response-Suppress", "All"), ("Precedence", "bulk")] {
         builder = builder.raw_header(fixed(name, value));
+    }
+    // A Message-ID of another that is none is left out; the answer is one all the same.
+    if let Some(id) = message.answers.as_deref().filter(|id| is_id(id)) {
+        for name in ["In-Reply-To", "References"] {
+            builder = builder.raw_header(fixed(name, &format!("<{id}>")));
+        }
     }
     let language = &message.language;
     if !language.is_empty() && language.len() <= 35 && language.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -83,6 +87,12 @@ pub(super) fn compose(look: &Look, message: &Message) -> Result<Vec<u8>, String>
         Some(signer) => signer.sign(&bytes, seconds(message.date)),
         None => Ok(bytes),
     }
+}
+
+/// Whether a text can stand as a Message-ID between angle brackets.
+fn is_id(id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>');
+    id.len() <= 200 && id.contains('@') && id.bytes().all(plain)
 }
 
 fn content(look: &Look, message: &Message) -> Result<MultiPart, String> {

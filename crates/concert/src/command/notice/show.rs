@@ -3,9 +3,10 @@
 use concert_model::{Problem, Time, json as event_json};
 use concert_pipeline::render::Item;
 use concert_store::Members;
-use concert_store::records::{NewNotice, Notice, NoticeFilter};
+use concert_store::records::{MailRow, NewNotice, Notice, NoticeFilter};
 use serde_json::{Value, json};
 
+use super::super::contact::text_or_null;
 use super::SiteArg;
 use crate::drive::{compose, tell};
 use crate::print::{Format, List, Out, Rows, format_or_default, print_object};
@@ -54,6 +55,14 @@ pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
     }
     let message = composed.as_ref().map(|(message, _)| message);
     let mut fields = fields(&notice);
+    let (again, before) = runtime.block_on(site.store.records.told_again(&notice.id))?;
+    let named = |list: &[(String, String)]| list.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", ");
+    fields.extend([
+        ("told_again_as", text_or_null(&named(&again))),
+        ("told_instead_of", text_or_null(&named(&before))),
+        ("told_again_because", text_or_null(again.first().or(before.first()).map_or("", |(_, why)| why))),
+    ]);
+    let thread = thread(&notice, runtime.block_on(site.store.records.thread(&notice.id))?);
     match message {
         Ok(message) => fields.extend([
             ("subject", json!(message.subject)),
@@ -63,8 +72,26 @@ pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
         Err(problem) => fields.push(("not_composed", json!(problem.what))),
     }
     let shown = if args.rows.limit == 0 { items.len() } else { args.rows.limit };
-    print(format_or_default(args.rows.format), &fields, items.get(..shown).unwrap_or(&items))?;
+    print(format_or_default(args.rows.format), &fields, items.get(..shown).unwrap_or(&items), thread)?;
     Ok(Exit::Done)
+}
+
+const THREAD: &[&str] = &["time", "direction", "kind", "from", "to", "subject", "mail", "reason"];
+
+/// What was sent, and all that came back, in the order it did.
+fn thread(notice: &Notice, mails: Vec<MailRow>) -> List {
+    let mut rows = Vec::new();
+    if let Some(at) = notice.delivered_at {
+        let sent = [json!(at.to_string()), json!("out"), json!("notice"), Value::Null, json!(notice.to)];
+        rows.push(sent.into_iter().chain([Value::Null, Value::Null, text_or_null(&notice.reason)]).collect());
+    }
+    for mail in mails {
+        let kind = if mail.state == "aside" { format!("{} (aside)", mail.kind) } else { mail.kind };
+        let came = [json!(mail.received.to_string()), json!("in"), json!(kind), text_or_null(&mail.from)];
+        let of = [Value::Null, json!(mail.subject), json!(mail.seq), text_or_null(&mail.reason)];
+        rows.push(came.into_iter().chain(of).collect());
+    }
+    List { name: "thread", columns: THREAD, rows }
 }
 
 fn fields(notice: &Notice) -> Vec<(&'static str, Value)> {
@@ -92,18 +119,18 @@ fn fields(notice: &Notice) -> Vec<(&'static str, Value)> {
 const FEW: &[&str] =
     &["event.id", "time.source", "classification.type", "source.ip", "source.port", "source.fqdn", "malware.name"];
 
-fn print(format: Format, fields: &[(&str, Value)], items: &[Item<'_>]) -> Result<(), Failure> {
+fn print(format: Format, fields: &[(&str, Value)], items: &[Item<'_>], thread: List) -> Result<(), Failure> {
     let objects: Vec<Value> = items.iter().map(object).collect();
     if format == Format::Table {
         let row = |object: &Value| FEW.iter().map(|name| object.get(name).cloned().unwrap_or_default()).collect();
         let told = List { name: "told", columns: FEW, rows: objects.iter().map(row).collect() };
-        return print_object(format, fields, &[told]);
+        return print_object(format, fields, &[thread, told]);
     }
     let mut fields = fields.to_vec();
     if format != Format::Csv {
         fields.push(("told", Value::Array(objects)));
     }
-    print_object(format, &fields, &[])
+    print_object(format, &fields, &[thread])
 }
 
 fn object(item: &Item<'_>) -> Value {

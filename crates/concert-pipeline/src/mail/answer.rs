@@ -1,0 +1,104 @@
+//! Whether a mail may get an automatic answer: RFC 3834, and all that keeps two machines from talking.
+//!
+//! Rather no answer than one too many: an answer is only for a mail that a person wrote to us by name,
+//! and never for one of a list, of another tracker, or that asks for none. How often a sender gets one
+//! is counted by the caller.
+
+use mail_parser::Message;
+
+use super::{Kind, Mail, address, header, is_nobody};
+
+/// Headers that ask for no answer, or that only trackers, forms and our own kind write.
+const HEADERS: [&str; 17] = [
+    "X-Auto-Response-Suppress",
+    "X-Loop",
+    "X-Concert-Notice",
+    "RT-Ticket",
+    "X-RT-Loop-Prevention",
+    "X-OTRS-Loop",
+    "X-Znuny-Loop",
+    "X-Redmine-Host",
+    "X-JIRA-FingerPrint",
+    "X-GitHub-Reason",
+    "X-GitLab-Project",
+    "X-Zammad-Ticket-Id",
+    "X-Zendesk-Priority-Mail",
+    "X-Mantis-Email",
+    "X-Bugzilla-Reason",
+    "X-ServiceNow-Generated",
+    "Feedback-ID",
+];
+
+/// The first header of a mail that forbids an answer.
+pub(super) fn refusal(message: &Message<'_>) -> String {
+    let found = HEADERS
+        .into_iter()
+        .find(|name| header(message, name).is_some_and(|value| !(name.starts_with("X-Auto") && value == "none")));
+    found.unwrap_or_default().to_owned()
+}
+
+/// To whom an automatic answer may go; the error says why to nobody. `own` are our addresses, in lower
+/// case.
+pub fn answer_to<'m>(mail: &'m Mail, own: &[String]) -> Result<&'m str, String> {
+    let to = mail.answer_to.as_str();
+    if mail.kind != Kind::Written {
+        return Err(format!("it is no mail of a person: {}", mail.because));
+    }
+    if !mail.no_answer.is_empty() {
+        return Err(format!("it has the header {}", mail.no_answer));
+    }
+    if is_nobody(to) || is_nobody(&mail.from) || !address::is_plain(to) {
+        return Err("nobody reads answers to it".to_owned());
+    }
+    // An address of ours with anything behind a plus sign is ours.
+    let is_own = |address: &str| {
+        let plain = address
+            .rsplit_once('@')
+            .map(|(local, domain)| format!("{}@{domain}", local.split('+').next().unwrap_or_default()));
+        own.iter().any(|own| *own == address || plain.as_ref() == Some(own))
+    };
+    if is_own(to) || is_own(&mail.from) {
+        return Err("it comes from ourselves".to_owned());
+    }
+    if !mail.names.sent_to.iter().any(|address| is_own(address)) {
+        return Err("it was not sent to us by name".to_owned());
+    }
+    Ok(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_person_who_wrote_to_us_by_name_gets_an_answer() {
+        let own = ["cert@cert.example".to_owned()];
+        let check = |head: &str, want: Result<&str, &str>| {
+            let mail = crate::mail::read(format!("{head}\r\n\r\n192.0.2.1 attacks us").as_bytes()).unwrap();
+            match (answer_to(&mail, &own), want) {
+                (Ok(to), Ok(want)) => assert_eq!(to, want),
+                (Err(why), Err(want)) => assert!(why.contains(want), "{why}"),
+                (got, _) => panic!("{head}: {got:?}"),
+            }
+        };
+        let good = "From: Anna <anna@bank.example>\r\nTo: cert@cert.example\r\nSubject: attack";
+        check(good, Ok("anna@bank.example"));
+        check(&format!("{good}\r\nReply-To: soc@bank.example"), Ok("soc@bank.example"));
+        check(&good.replace("cert@cert", "Cert+abuse@cert"), Ok("anna@bank.example"));
+        check(&format!("{good}\r\nAuto-Submitted: auto-generated"), Err("no mail of a person"));
+        check(&format!("{good}\r\nAuto-Submitted: auto-replied"), Err("no mail of a person"));
+        check(&format!("{good}\r\nPrecedence: bulk"), Err("no mail of a person"));
+        check(&format!("{good}\r\nList-Id: <x.example>"), Err("no mail of a person"));
+        check(&format!("Return-Path: <>\r\n{good}"), Err("no mail of a person"));
+        check(&good.replace("attack", "Out of office"), Err("no mail of a person"));
+        check(&good.replace("anna@", "no-reply@"), Err("no mail of a person"));
+        check(&format!("{good}\r\nReply-To: noreply@bank.example"), Err("nobody reads"));
+        check(&format!("{good}\r\nReply-To: \"x y\"@bank.example"), Err("nobody reads"));
+        check(&format!("{good}\r\nX-Auto-Response-Suppress: OOF"), Err("X-Auto-Response-Suppress"));
+        check(&format!("{good}\r\nRT-Ticket: bank.example #12"), Err("RT-Ticket"));
+        check(&format!("{good}\r\nX-OTRS-Loop: yes"), Err("X-OTRS-Loop"));
+        check(&format!("{good}\r\nReply-To: cert+x@cert.example"), Err("ourselves"));
+        check(&good.replace("anna@bank", "cert@cert"), Err("ourselves"));
+        check(&good.replace("To: cert@cert", "To: other@cert"), Err("by name"));
+    }
+}

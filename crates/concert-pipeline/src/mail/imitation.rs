@@ -1,0 +1,170 @@
+//! Bounces without a delivery status: qmail, Exchange, Exim, old sendmail, and text as Postfix writes it.
+//!
+//! They are known by their sender, subject or first words. Failed addresses are those that stand at the
+//! beginning of a line (or behind a name) before the copy of the returned mail; the words that follow,
+//! up to the next address, say why.
+
+use mail_parser::Message;
+
+use super::bounce::{Failed, one_line, push};
+use super::{address, header, lower, status};
+
+/// Lines looked at.
+const LINES_MAX: usize = 400;
+/// Lines behind an address that may say why it failed.
+const REASON_LINES_MAX: usize = 8;
+
+/// Subjects of bounces begin so, in lower case.
+const SUBJECTS: [&str; 19] = [
+    "undelivered mail returned",
+    "undeliverable",
+    "undelivered",
+    "delivery status notification",
+    "delivery failure",
+    "delivery failed",
+    "delivery notification",
+    "delivery has failed",
+    "mail delivery failed",
+    "mail delivery failure",
+    "mail delivery system",
+    "mail system error",
+    "message delivery failure",
+    "returned mail",
+    "failure notice",
+    "unzustellbar",
+    "nicht zustellbar",
+    "non remis",
+    "warning: message",
+];
+/// Words of bounces, in lower case.
+const WORDS: [&str; 14] = [
+    "this is the qmail-send program",
+    "i wasn't able to deliver your message",
+    "i'm afraid i wasn't able to deliver",
+    "your message could not be delivered",
+    "could not be delivered to one or more",
+    "your message did not reach",
+    "did not reach the following recipient",
+    "delivery has failed to these recipients",
+    "diagnostic information for administrators",
+    "had permanent fatal errors",
+    "had permanent delivery errors",
+    "this is the mail system at host",
+    "message that you sent could not be delivered",
+    "couldn't be delivered",
+];
+/// Where the copy of the returned mail begins.
+const COPIES: [&str; 9] = [
+    "is a copy of the message",
+    "is a copy of the original message",
+    "is a copy of your message",
+    "original message headers",
+    "original message follows",
+    "returned message follows",
+    "-- original message --",
+    "unsent message below",
+    "message header follows",
+];
+const DAEMONS: [&str; 6] =
+    ["mailer-daemon", "postmaster", "mail-daemon", "maildaemon", "mailerdaemon", "microsoftexchange"];
+
+/// Whether the mail is such a bounce, and what showed it. One sign is not enough: people write about
+/// undeliverable mail, and postmasters write mails.
+pub(super) fn because(message: &Message<'_>, from: &str, subject: &str, text: &str) -> Option<String> {
+    let local = from.split('@').next().unwrap_or_default();
+    let is_daemon = DAEMONS.iter().any(|daemon| local.starts_with(daemon));
+    let (subject, words) = (subject.to_lowercase(), before_copy(text).to_ascii_lowercase());
+    let names_it = SUBJECTS.iter().any(|one| subject.starts_with(one));
+    let says_it = WORDS.iter().find(|one| words.contains(**one));
+    let has_no_way_back = header(message, "Return-Path").is_some_and(|path| path == "<>");
+    let is_marked =
+        header(message, "X-Failed-Recipients").is_some() || header(message, "X-MS-Exchange-Message-Is-Ndr").is_some();
+    if is_marked {
+        return Some("it names failed recipients in a header".into());
+    }
+    let signs = [is_daemon, names_it, says_it.is_some(), has_no_way_back];
+    if signs.iter().filter(|sign| **sign).count() < 2 || !(names_it || says_it.is_some()) {
+        return None;
+    }
+    Some(match says_it {
+        Some(one) => format!("it says `{one}`"),
+        None => "its sender and subject are those of a bounce".into(),
+    })
+}
+
+/// The text before the copy of the returned mail.
+pub(super) fn before_copy(text: &str) -> &str {
+    copy_begins(text).and_then(|at| text.get(..at)).unwrap_or(text)
+}
+
+/// The copy of the returned mail: its headers, without the empty lines before them.
+pub(super) fn copy(text: &str) -> &str {
+    let rest = copy_begins(text).and_then(|at| text.get(at..)).unwrap_or_default();
+    let rest = rest.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
+    let end = rest.find("\n\n").or_else(|| rest.find("\r\n\r\n")).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or(rest)
+}
+
+/// Where the line with which the copy begins begins.
+fn copy_begins(text: &str) -> Option<usize> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n').take(LINES_MAX) {
+        let lower = line.to_ascii_lowercase();
+        if COPIES.iter().any(|one| lower.contains(one)) {
+            return Some(at);
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// Failed addresses of a text, each with what follows it.
+pub(super) fn failed(text: &str) -> Vec<Failed> {
+    let lines: Vec<&str> = before_copy(text).lines().take(LINES_MAX).collect();
+    let mut found = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let Some((address, rest)) = leading_address(line) else { continue };
+        let mut words = vec![rest];
+        for next in lines.iter().skip(index + 1).take(REASON_LINES_MAX) {
+            let has_begun = words.iter().any(|word| !word.trim().is_empty());
+            if leading_address(next).is_some() || next.trim().is_empty() && has_begun {
+                break;
+            }
+            words.push(next);
+        }
+        let words = words.join(" ");
+        let (enhanced, code) = (status::enhanced(&words), status::code(&words));
+        if enhanced.is_none() && code.is_none() && words.trim().is_empty() {
+            continue;
+        }
+        let status = enhanced.map(|(a, b, c)| format!("{a}.{b}.{c}")).unwrap_or_default();
+        let weight = status::weight(enhanced, code, &words);
+        push(&mut found, Failed { address, original: String::new(), weight, status, diagnostic: one_line(&words) });
+    }
+    found
+}
+
+/// The address at the beginning of a line: `<a@b>: why`, `a@b on Tue`, `Name (a@b)<mailto:a@b>`.
+fn leading_address(line: &str) -> Option<(String, &str)> {
+    let line = line.trim();
+    if line.starts_with('>') || line.starts_with("To:") || line.starts_with("From:") {
+        return None;
+    }
+    let is_end = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | ',' | ';' | '"' | '\'');
+    // Behind a name it stands in brackets.
+    let begin = match line.starts_with(['<', '(']) {
+        true => 1,
+        false => line
+            .find(['<', '('])
+            .filter(|at| {
+                line.get(..*at).is_some_and(|name| !name.contains('@') && name.split_whitespace().count() <= 4)
+            })
+            .map_or(0, |at| at + 1),
+    };
+    let tail = line.get(begin..)?;
+    let tail = tail.strip_prefix("mailto:").unwrap_or(tail);
+    let end = tail.find(is_end).unwrap_or(tail.len());
+    let (word, rest) = tail.split_at_checked(end)?;
+    let word = lower(word.trim_end_matches([':', '.']));
+    address::is_plain(&word).then_some((word, rest.trim_start_matches(['>', ')', ':', ' '])))
+}

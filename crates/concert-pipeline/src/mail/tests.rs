@@ -1,0 +1,245 @@
+use super::tie::{How, Sent, Verdict, candidates, judge};
+use super::*;
+
+fn mail(head: &str, body: &str) -> Mail {
+    let text = format!("{head}\n\n{body}").replace('\n', "\r\n");
+    read(text.as_bytes()).unwrap()
+}
+
+/// Failed addresses of a bounce: `address weight status`.
+fn failed(mail: &Mail) -> Vec<String> {
+    let Kind::Bounce(failed) = &mail.kind else { return vec![format!("{}: {}", mail.kind.word(), mail.because)] };
+    failed
+        .iter()
+        .map(|one| format!("{} {} {}", one.address, one.weight.word(), one.status).trim_end().to_owned())
+        .collect()
+}
+
+const DAEMON: &str = "Return-Path: <>\nFrom: MAILER-DAEMON@mx.example\nTo: cert@cert.example\nSubject: failure notice";
+
+#[test]
+fn the_reports_of_rfc_3464_are_read_with_every_recipient() {
+    let head =
+        format!("{DAEMON}\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b");
+    let body = "--b\n\nIt did not arrive.\n\n--b\nContent-Type: message/delivery-status\n\n\
+        Reporting-MTA: dns; mx.example\n\n\
+        Final-Recipient: rfc822; gone@net.example\nOriginal-Recipient: rfc822;Abuse@net.example\nAction: failed\nStatus: 5.1.1\n\n\
+        Final-Recipient: rfc822; full@net.example\nAction: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 552 5.2.2 over quota\n\n\
+        Final-Recipient: rfc822; late@net.example\nAction: delayed\nStatus: 4.4.1\n\n\
+        Final-Recipient: rfc822; here@net.example\nAction: relayed\nStatus: 2.0.0\n\n\
+        Final-Recipient: rfc822; vague@net.example\nAction: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 5.1.1\n no such user here\n\n\
+        Final-Recipient: rfc822; spam@net.example\nAction: failed\nStatus: 5.7.1\nDiagnostic-Code: smtp; 554 5.7.1 blocked\n\
+        --b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <20261122-000001@cert.example>\nTo: <abuse@net.example>\n\n--b--\n";
+    let mail = mail(&head, body);
+    assert_eq!(
+        failed(&mail),
+        [
+            "gone@net.example hard 5.1.1",
+            "full@net.example soft 5.2.2",
+            "late@net.example delayed 4.4.1",
+            "here@net.example arrived 2.0.0",
+            "vague@net.example hard 5.0.0",
+            "spam@net.example soft 5.7.1",
+        ]
+    );
+    assert_eq!(mail.names.returned, ["20261122-000001@cert.example"]);
+    assert_eq!(mail.names.returned_to, ["abuse@net.example"]);
+}
+
+#[test]
+fn a_vague_report_is_read_together_with_its_text() {
+    let head = "From: MAILER-DAEMON@mx.example\nSubject: Delivery status notification: failed\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b";
+    let text = |said: &str| {
+        let report = "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; abuse@net.example\nAction: failed\nStatus: 5.3.0\n\n--b--\n";
+        format!(
+            "--b\n\nAn error has occurred for the following list of recipients:\n\nabuse@net.example: \"{said}\"\n\n    Below is a copy of the original message:\n\n{report}"
+        )
+    };
+    let mail_of = |said: &str| mail(head, &text(said));
+    assert_eq!(failed(&mail_of("550 5.1.1 no such user here")), ["abuse@net.example hard 5.3.0"]);
+    assert_eq!(failed(&mail_of("452 4.2.2 mailbox full")), ["abuse@net.example soft 5.3.0"]);
+    assert!(
+        matches!(mail_of("550 5.1.1 no such user").kind, Kind::Bounce(failed) if failed[0].diagnostic.contains("no such user"))
+    );
+}
+
+#[test]
+fn bounces_without_a_delivery_status_are_known_too() {
+    let check = |head: &str, body: &str, want: &[&str], returned: &[&str]| {
+        let mail = mail(head, body);
+        assert_eq!(failed(&mail), want, "{}", mail.because);
+        assert_eq!(mail.names.returned, returned);
+    };
+    check(
+        DAEMON,
+        "Hi. This is the qmail-send program at mx.example.\nI'm afraid I wasn't able to deliver your message to the following addresses.\n\n\
+         <abuse@net.example>:\n192.0.2.1 does not like recipient.\nRemote host said: 550 sorry, no mailbox here by that name\nGiving up on 192.0.2.1.\n\n\
+         --- Below this line is a copy of the message.\n\nReturn-Path: <cert@cert.example>\nMessage-ID: <20261122-000001@cert.example>\nTo: abuse@net.example\n\nHello\n",
+        &["abuse@net.example hard"],
+        &["20261122-000001@cert.example"],
+    );
+    check(
+        "From: postmaster@net.example\nSubject: Undeliverable: [20261122-000001] 1 event",
+        "Your message\n\n  To:      abuse@net.example\n  Subject: [20261122-000001] 1 event\n\ndid not reach the following recipient(s):\n\n\
+         abuse@net.example on Sun, 22 Nov 2026 08:00:00 +0200\n    The recipient name is not recognized\n",
+        &["abuse@net.example hard"],
+        &[],
+    );
+    check(
+        "From: postmaster@net.example\nSubject: Unzustellbar: x",
+        "Delivery has failed to these recipients or distribution lists:\n\nAbuse Desk<mailto:abuse@net.example>\nThe recipient's mailbox is full.\n\n\
+         Diagnostic information for administrators:\n\nGenerating server: mx.net.example\n\nother@net.example\n#550 5.1.1 RESOLVER.ADR.RecipNotFound; not found ##\n",
+        &["abuse@net.example soft", "other@net.example hard 5.1.1"],
+        &[],
+    );
+    check(
+        DAEMON,
+        "This is the mail system at host mx.example.\n\n<abuse@net.example>: host mx.net.example[192.0.2.1] said: 550 5.1.1\n    <abuse@net.example>: Recipient address rejected: User unknown (in reply to RCPT TO command)\n",
+        &["abuse@net.example hard 5.1.1"],
+        &[],
+    );
+    check(
+        "From: Mail Delivery System <Mailer-Daemon@mx.example>\nX-Failed-Recipients: abuse@net.example\nSubject: Mail delivery failed: returning message to sender",
+        "This message was created automatically by mail delivery software.\n\nA message that you sent could not be delivered to one or more of its\nrecipients. This is a permanent error. The following address(es) failed:\n\n  abuse@net.example\n    host mx.net.example [192.0.2.1]\n    SMTP error from remote mail server after RCPT TO:<abuse@net.example>:\n    450 4.2.0 greylisted\n",
+        &["abuse@net.example soft"],
+        &[],
+    );
+}
+
+#[test]
+fn machines_lists_and_people_are_told_apart() {
+    let check = |head: &str, body: &str, want: &str| assert_eq!(mail(head, body).kind.word(), want, "{head}");
+    let from = "From: Abuse <abuse@net.example>\nTo: cert@cert.example";
+    check(&format!("{from}\nSubject: Re: [20261122-000001] 1 event"), "Cleaned.", "written");
+    check(&format!("{from}\nAuto-Submitted: no\nSubject: Re: x"), "Cleaned.", "written");
+    check(&format!("{from}\nAuto-Submitted: auto-replied (vacation)\nSubject: Re: x"), "Away.", "auto-reply");
+    check(&format!("{from}\nX-Autoreply: yes\nSubject: Re: x"), "Away.", "auto-reply");
+    check(&format!("{from}\nPrecedence: auto_reply\nSubject: Re: x"), "Away.", "auto-reply");
+    check(&format!("{from}\nSubject: Automatic reply: x"), "Away.", "auto-reply");
+    check(&format!("{from}\nSubject: =?utf-8?q?R=C3=A9ponse_automatique_:_x?="), "Absent.", "auto-reply");
+    check(&format!("{from}\nSubject: [net.example #12] AutoReply: x"), "Your ticket.", "auto-reply");
+    check(&format!("Return-Path: <>\n{from}\nSubject: Re: x"), "Away.", "auto-reply");
+    check("From: noreply@net.example\nSubject: x", "Thank you.", "generated");
+    check("From: noreply@net.example\nIn-Reply-To: <x@cert.example>\nSubject: x", "Thank you.", "auto-reply");
+    check(&format!("{from}\nAuto-Submitted: auto-generated\nSubject: report"), "192.0.2.1", "generated");
+    check(&format!("{from}\nList-Id: <talk.net.example>\nSubject: [talk] x"), "Hello.", "list");
+    check(&format!("{from}\nPrecedence: bulk\nSubject: news"), "Hello.", "list");
+    check(
+        &format!(
+            "{from}\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\nSubject: x"
+        ),
+        "--b\n\nspam\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n--b--\n",
+        "feedback",
+    );
+    // People write about bounces, and postmasters write mails.
+    check(&format!("{from}\nSubject: Undeliverable mail to our customer"), "Hello, can you help?", "written");
+    check(
+        &format!("{from}\nSubject: Re: x"),
+        "We looked: your message could not be delivered to one or more hosts.",
+        "written",
+    );
+}
+
+fn sent() -> Sent {
+    Sent {
+        id: "20261122-000001".into(),
+        message_id: "20261122-000001@cert.example".into(),
+        to: vec!["abuse@net.example".into()],
+        party: vec!["net-group.example".into()],
+        has_return_address: false,
+    }
+}
+
+fn verdict(mail: &Mail, sent: &Sent) -> Verdict {
+    let found = candidates(mail, None).unwrap();
+    let ours = found.iter().find(|one| one.notice == sent.id).expect("it names the notice");
+    judge(mail, ours, sent)
+}
+
+#[test]
+fn an_answer_counts_only_from_where_the_notice_went() {
+    let check = |from: &str, want: Result<&str, &str>| {
+        let head = format!("From: {from}\nSubject: Re: 1 event\nIn-Reply-To: <20261122-000001@cert.example>");
+        match (verdict(&mail(&head, "Done."), &sent()), want) {
+            (Verdict::Answered(by), Ok(want)) => assert_eq!(by, want),
+            (Verdict::Aside(why), Err(want)) => assert!(why.contains(want), "{why}"),
+            (other, _) => panic!("{from}: {other:?}"),
+        }
+    };
+    check("Abuse@NET.example", Ok("abuse@net.example"));
+    check("anna@net.example", Ok("abuse@net.example"));
+    check("anna@noc.net.example", Ok("abuse@net.example"));
+    check("anna@net-group.example", Ok("abuse@net.example"));
+    check("anna@evilnet.example", Err("did not go to its sender"));
+    check("anna@example", Err("did not go to its sender"));
+    check("", Err("did not go to its sender"));
+    let other = "From: abuse@net.example\nSubject: x\nIn-Reply-To: <20261122-000001@other.example>";
+    assert!(matches!(verdict(&mail(other, "x"), &sent()), Verdict::Aside(why) if why.contains("never sent")));
+    let ticket = mail("From: abuse@net.example\nSubject: AW: [20261122-000001] 1 event", "Erledigt.");
+    assert_eq!(verdict(&ticket, &sent()), Verdict::Answered("abuse@net.example".into()));
+    let away = mail("From: abuse@net.example\nSubject: Automatic reply: [20261122-000001] 1 event", "Away.");
+    assert_eq!(verdict(&away, &sent()), Verdict::AutoAnswered("abuse@net.example".into()));
+}
+
+#[test]
+fn a_bounce_counts_only_where_it_came_to_the_return_address() {
+    let key = address::Key::new(b"secret");
+    let base = "cert@cert.example";
+    let own = key.return_address(base, "20261122-000001").unwrap();
+    let bounce = |to: &str, address: &str| {
+        let head = format!("Return-Path: <>\nFrom: MAILER-DAEMON@mx.example\nTo: {to}\nSubject: failure notice");
+        let body = format!(
+            "This is the mail system at host mx.example.\n\n<{address}>: 550 5.1.1 user unknown\n\n--- Below this line is a copy of the message.\n\nMessage-ID: <20261122-000001@cert.example>\nTo: abuse@net.example\n"
+        );
+        mail(&head, &body)
+    };
+    let judged = |mail: &Mail, has_return_address: bool| {
+        let found = candidates(mail, Some((base, &key))).map_err(Verdict::Aside);
+        let sent = Sent { has_return_address, ..sent() };
+        found.map(|found| judge(mail, &found[0], &sent)).unwrap_or_else(|aside| aside)
+    };
+    let hard = |verdict: Verdict| matches!(&verdict, Verdict::Bounced(failed) if failed[0].address == "abuse@net.example" && failed[0].weight == Weight::Hard);
+    assert!(hard(judged(&bounce(&own, "abuse@net.example"), true)));
+    assert!(hard(judged(&bounce(&own, "forwarded@elsewhere.example"), true)), "the only receiver is meant");
+    assert!(hard(judged(&bounce(base, "abuse@net.example"), false)));
+    let aside = |verdict: Verdict, want: &str| {
+        assert!(matches!(&verdict, Verdict::Aside(why) if why.contains(want)), "{verdict:?}")
+    };
+    aside(judged(&bounce(base, "abuse@net.example"), true), "does not come to the address");
+    aside(judged(&bounce(&own.replace("000001", "000002"), "abuse@net.example"), true), "never made");
+    let other = Sent { to: vec!["a@x.example".into(), "b@x.example".into()], ..sent() };
+    let mail = bounce(base, "abuse@net.example");
+    aside(judge(&mail, &candidates(&mail, None).unwrap()[0], &other), "did not go to");
+    let named = super::tests::mail(
+        &format!("{DAEMON} [20261122-000001]"),
+        "This is the mail system at host x.\n\n<abuse@net.example>: 550 no",
+    );
+    let ticket = candidates(&named, None).unwrap().remove(0);
+    assert_eq!(ticket.how, How::Ticket);
+    aside(judge(&named, &ticket, &sent()), "subject alone");
+}
+
+#[test]
+fn damaged_mails_never_panic_and_end() {
+    let whole = "Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example\r\nSubject: failure notice [2026-1 \u{e4}]\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\n<\u{e4}@x.example>: 550 \u{2028}no\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822;\r\nAction: \r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nTo: <\r\nMessage-ID: <\r\n\r\n--b--\r\n";
+    for end in 0..whole.len() {
+        drop(read(&whole.as_bytes()[..end]));
+        let mut bytes = whole.as_bytes().to_vec();
+        bytes[end] ^= 0x55;
+        drop(read(&bytes));
+    }
+    let mut deep = String::new();
+    for level in 0..2000 {
+        deep.push_str(&format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n"));
+    }
+    drop(read(deep.as_bytes()));
+    let inside = "Content-Type: message/rfc822\r\n\r\n".repeat(5000);
+    drop(read(inside.as_bytes()));
+    let many = format!(
+        "From: MAILER-DAEMON@x.example\r\nSubject: failure notice\r\nTo: {}\r\n\r\n{}",
+        "a@b.example,".repeat(50_000),
+        "<a@b.example>: 550 no\r\n".repeat(50_000)
+    );
+    let many = read(many.as_bytes()).unwrap();
+    assert!(many.names.sent_to.len() <= NAMES_MAX && many.text.len() <= TEXT_BYTES_MAX);
+}

@@ -1,0 +1,189 @@
+//! Which notice a mail is about, and whether that is to be believed.
+//!
+//! Numbers and Message-IDs of notices can be guessed, so they alone prove nothing. A bounce is believed
+//! when it comes to the return address of the notice, which only its receiver can know; where notices
+//! go out without such an address, when it returns the notice's Message-ID and names its receiver. An
+//! answer is believed when its sender is one the notice went to, or of the same domain or party.
+
+use super::address::{Key, Returned, canonical};
+use super::{Failed, Kind, Mail, Weight};
+
+/// Notices that one mail is held against.
+pub const CANDIDATES_MAX: usize = 20;
+
+/// How a mail names a notice, the most certain first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum How {
+    /// It came to the notice's return address.
+    ReturnAddress,
+    /// It answers or returns its Message-ID.
+    MessageId,
+    /// Its number stands in the subject.
+    Ticket,
+}
+
+/// A notice that a mail may be about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// How it is named.
+    pub how: How,
+    /// The number of the notice.
+    pub notice: String,
+    /// The whole Message-ID, where that names it.
+    pub message_id: String,
+}
+
+/// What is known of a notice that was sent.
+#[derive(Clone, Debug, Default)]
+pub struct Sent {
+    /// Its number.
+    pub id: String,
+    /// Its Message-ID.
+    pub message_id: String,
+    /// The addresses it went to, in their canonical form.
+    pub to: Vec<String>,
+    /// Other addresses (in that form too) and domains of the same party.
+    pub party: Vec<String>,
+    /// Whether it was sent from a return address of its own.
+    pub has_return_address: bool,
+}
+
+/// What a mail means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A bounce: each of the notice's addresses that it is about. Those of nobody we wrote to are
+    /// left out.
+    Bounced(Vec<Failed>),
+    /// A person at this address of the notice answered.
+    Answered(String),
+    /// A machine at this address of the notice did.
+    AutoAnswered(String),
+    /// It belongs to the notice and says nothing about an address.
+    Noted,
+    /// It is not to be believed, and why.
+    Aside(String),
+}
+
+/// The notices that a mail may be about, the most certain first. The error says why it is forged.
+pub fn candidates(mail: &Mail, own: Option<(&str, &Key)>) -> Result<Vec<Candidate>, String> {
+    let mut found: Vec<Candidate> = Vec::new();
+    let mut note = |how, notice: &str, message_id: &str| {
+        let (notice, message_id) = (notice.to_owned(), message_id.to_owned());
+        if found.len() < CANDIDATES_MAX && found.iter().all(|one| one.notice != notice) {
+            found.push(Candidate { how, notice, message_id });
+        }
+    };
+    let mut is_forged = false;
+    if let Some((base, key)) = own {
+        for address in &mail.names.sent_to {
+            match key.look(base, address) {
+                Returned::Ours(notice) => note(How::ReturnAddress, &notice, ""),
+                Returned::Forged => is_forged = true,
+                Returned::Other => {}
+            }
+        }
+    }
+    for id in mail.names.returned.iter().chain(&mail.names.answers) {
+        if let Some((notice, _)) = id.split_once('@') {
+            note(How::MessageId, notice, id);
+        }
+    }
+    for ticket in &mail.names.tickets {
+        note(How::Ticket, ticket, "");
+    }
+    let certain = found.iter().any(|one| one.how == How::ReturnAddress);
+    if is_forged && !certain {
+        return Err("it was sent to a return address that this site never made: forged".into());
+    }
+    Ok(found)
+}
+
+/// What a mail means that names this notice.
+pub fn judge(mail: &Mail, candidate: &Candidate, sent: &Sent) -> Verdict {
+    if candidate.how == How::MessageId && !candidate.message_id.eq_ignore_ascii_case(&sent.message_id) {
+        return Verdict::Aside(format!("it names the Message-ID {}, which we never sent", candidate.message_id));
+    }
+    match &mail.kind {
+        Kind::Bounce(failed) => bounced(mail, failed, candidate, sent),
+        Kind::Feedback => Verdict::Noted,
+        kind => match answering(&mail.from, sent) {
+            Some(contact) if matches!(kind, Kind::AutoReply | Kind::Generated) => Verdict::AutoAnswered(contact),
+            Some(contact) => Verdict::Answered(contact),
+            None => {
+                let id = &sent.id;
+                Verdict::Aside(format!(
+                    "it answers notice {id}, which did not go to its sender or that domain: forged, or forwarded"
+                ))
+            }
+        },
+    }
+}
+
+fn bounced(mail: &Mail, failed: &[Failed], candidate: &Candidate, sent: &Sent) -> Verdict {
+    let id = &sent.id;
+    match candidate.how {
+        How::ReturnAddress => {}
+        How::MessageId if !sent.has_return_address => {}
+        How::MessageId => {
+            let why = "it does not come to the address that notice was sent from: forged, or from a server that answers the wrong one";
+            return Verdict::Aside(format!("a bounce of notice {id}, but {why}"));
+        }
+        How::Ticket => {
+            return Verdict::Aside(format!("a bounce that names notice {id} in its subject alone, as anybody could"));
+        }
+    }
+    let is_ours = |address: &String| sent.to.contains(&canonical(address));
+    let is_other = !mail.names.returned_to.is_empty() && !mail.names.returned_to.iter().any(is_ours);
+    let mut found: Vec<Failed> = Vec::new();
+    for one in failed {
+        // Addresses that ours was forwarded to are not known to us, but ours is the one that failed.
+        let address = match [&one.original, &one.address].into_iter().find(|address| is_ours(address)) {
+            Some(address) => canonical(address),
+            None => match sent.to.as_slice() {
+                [only] if !is_other => only.clone(),
+                _ => continue,
+            },
+        };
+        match found.iter_mut().find(|known| known.address == address) {
+            Some(known) if known.weight >= one.weight => {}
+            Some(known) => *known = Failed { address, ..one.clone() },
+            None => found.push(Failed { address, ..one.clone() }),
+        }
+    }
+    match (found.is_empty(), candidate.how, sent.to.as_slice()) {
+        // What comes to the return address is a bounce of it, even where nothing of it can be read.
+        (true, How::ReturnAddress, [only]) if failed.is_empty() && !is_other => {
+            let (address, original, status) = (only.clone(), String::new(), String::new());
+            let diagnostic = "the bounce does not say why".to_owned();
+            Verdict::Bounced(vec![Failed { address, original, weight: Weight::Soft, status, diagnostic }])
+        }
+        (true, How::MessageId, _) => {
+            Verdict::Aside(format!("a bounce of notice {id} for an address that notice did not go to"))
+        }
+        (true, ..) => Verdict::Noted,
+        (false, ..) => Verdict::Bounced(found),
+    }
+}
+
+/// The address of a notice that its sender stands for.
+fn answering(from: &str, sent: &Sent) -> Option<String> {
+    let from = canonical(from);
+    if sent.to.contains(&from) {
+        return Some(from);
+    }
+    let domain = from.rsplit_once('@').map(|(_, domain)| domain).filter(|domain| !domain.is_empty())?;
+    let near = |known: &str| {
+        let known = known.rsplit_once('@').map_or(known, |(_, domain)| domain).trim_start_matches("*.");
+        is_below(domain, known) || is_below(known, domain)
+    };
+    if let Some(address) = sent.to.iter().find(|address| near(address)) {
+        return Some(address.clone());
+    }
+    // Somebody else of the same party: that the notice arrived is sure, and where it went first is most likely.
+    sent.party.iter().any(|known| near(known)).then(|| sent.to.first().cloned()).flatten()
+}
+
+/// Whether a domain is another or stands below it. A top-level domain is nobody's own.
+fn is_below(domain: &str, above: &str) -> bool {
+    above.contains('.') && (domain == above || domain.strip_suffix(above).is_some_and(|rest| rest.ends_with('.')))
+}

@@ -1,0 +1,384 @@
+//! Mails that came back: kept first, and later settled with all that follows from them in one change.
+//!
+//! A mail is known by its Message-ID (or place in the folder) and its bytes, so one that is handed in
+//! again after a kill adds nothing; and it is settled once, because only a waiting one can be.
+
+use concert_model::{Problem, Receipt, ReportId, Time};
+use serde::Serialize;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use super::{Change, NewNotice, Notice, Records, insert_notices, insert_report, trouble};
+
+/// Mails of one thread that are shown.
+const THREAD_MAX: u32 = 1_000;
+
+/// A sender gets one receipt within this time,
+const RECEIPT_SECONDS: i64 = 3_600;
+/// and all senders together no more than so many: the addresses of spam are forged.
+const RECEIPTS_MAX: i64 = 100;
+/// Notices made at once are at most so far from each other.
+const BESIDE_MAX: i64 = 200_000;
+
+/// A mail as it is listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MailRow {
+    /// Its number.
+    pub seq: i64,
+    /// Hash of its bytes: their name in the archive.
+    #[serde(skip)]
+    pub content: [u8; 32],
+    /// When it was taken from the mailbox.
+    pub received: Time,
+    /// waiting, taken, aside.
+    pub state: String,
+    /// What it turned out to be.
+    pub kind: String,
+    /// Its Message-ID.
+    pub message_id: String,
+    /// Who sent it.
+    pub from: String,
+    /// Its subject.
+    pub subject: String,
+    /// The notice it belongs to; empty for none.
+    pub notice: String,
+    /// The address it tells something of.
+    pub contact: String,
+    /// What it says, or why it was set aside.
+    pub reason: String,
+}
+
+/// Which mails to list.
+#[derive(Clone, Debug, Default)]
+pub struct MailFilter {
+    /// Only in this state.
+    pub state: Option<String>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// At most so many; 0 for all.
+    pub limit: u64,
+}
+
+/// What a mail turned out to be, and all that follows.
+#[derive(Clone, Debug, Default)]
+pub struct Settled {
+    /// The row as it is to be; number and moment as they were.
+    pub row: MailRow,
+    /// What it says of contacts.
+    pub effects: Vec<Effect>,
+    /// Whom the notice is told to instead.
+    pub again: Option<Again>,
+    /// The report it is, of the feed named in the receipt.
+    pub report: Option<(ReportId, Receipt)>,
+    /// The notice that tells its sender that it came.
+    pub receipt: Option<Again>,
+}
+
+/// What a mail says of an address, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Somebody is there: by what, and the notice that was answered with the moment it was delivered.
+    Alive(String, String, Option<(String, Time)>),
+    /// A machine answered.
+    AutoReply(String),
+    /// A bounce, hard or not, and what was said.
+    Bounce(String, bool, String),
+    /// Nothing is sent to it any more, and why.
+    Suspend(String, String),
+}
+
+/// A notice that is told again to others.
+#[derive(Clone, Debug, Default)]
+pub struct Again {
+    /// The notice that did not arrive.
+    pub notice: String,
+    /// Why.
+    pub why: String,
+    /// Domain of Message-IDs.
+    pub domain: String,
+    /// The notices instead.
+    pub instead: Vec<NewNotice>,
+}
+
+fn mail(row: &SqliteRow) -> MailRow {
+    let text = |name: &str| row.try_get::<String, _>(name).unwrap_or_default();
+    let number = |name: &str| row.try_get::<i64, _>(name).unwrap_or(0);
+    let content = row.try_get::<Vec<u8>, _>("content").ok().and_then(|bytes| bytes.try_into().ok());
+    MailRow {
+        seq: number("seq"),
+        content: content.unwrap_or_default(),
+        received: Time(number("received")),
+        state: text("state"),
+        kind: text("kind"),
+        message_id: text("message_id"),
+        from: text("sender"),
+        subject: text("subject"),
+        notice: text("notice"),
+        contact: text("contact"),
+        reason: text("reason"),
+    }
+}
+
+impl Records {
+    /// Adds a mail whose bytes are in the archive. `false` if it was known.
+    pub async fn add_mail(&self, id: ReportId, content: &[u8; 32], now: Time, bytes: u64) -> Result<bool, Problem> {
+        let added = sqlx::query(
+            "INSERT INTO mail (id, content, received, bytes, state) VALUES (?1, ?2, ?3, ?4, 'waiting') ON CONFLICT DO NOTHING",
+        )
+        .bind(id.0.as_slice())
+        .bind(content.as_slice())
+        .bind(now.0)
+        .bind(bytes.cast_signed())
+        .execute(self.pool())
+        .await
+        .map_err(trouble)?;
+        Ok(added.rows_affected() == 1)
+    }
+
+    /// Mails that nobody looked into yet, oldest first.
+    pub async fn mails_waiting(&self, limit: u32) -> Result<Vec<MailRow>, Problem> {
+        let rows = sqlx::query("SELECT * FROM mail WHERE state = 'waiting' ORDER BY seq LIMIT ?1")
+            .bind(limit)
+            .fetch_all(self.pool())
+            .await
+            .map_err(trouble)?;
+        Ok(rows.iter().map(mail).collect())
+    }
+
+    /// Mails, newest first.
+    pub async fn mails(&self, filter: &MailFilter) -> Result<Vec<MailRow>, Problem> {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT * FROM mail WHERE 1");
+        if let Some(state) = &filter.state {
+            query.push(" AND state = ").push_bind(state.clone());
+        }
+        if let Some(kind) = &filter.kind {
+            query.push(" AND kind = ").push_bind(kind.clone());
+        }
+        query.push(" ORDER BY seq DESC");
+        if filter.limit > 0 {
+            query.push(" LIMIT ").push_bind(i64::try_from(filter.limit).unwrap_or(i64::MAX));
+        }
+        let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.iter().map(mail).collect())
+    }
+
+    /// One mail by its number.
+    pub async fn mail(&self, seq: i64) -> Result<Option<MailRow>, Problem> {
+        let row = sqlx::query("SELECT * FROM mail WHERE seq = ?1").bind(seq).fetch_optional(self.pool()).await;
+        Ok(row.map_err(trouble)?.as_ref().map(mail))
+    }
+
+    /// Mails that belong to a notice, oldest first.
+    pub async fn thread(&self, notice: &str) -> Result<Vec<MailRow>, Problem> {
+        let rows = sqlx::query("SELECT * FROM mail WHERE notice = ?1 AND notice <> '' ORDER BY seq LIMIT ?2")
+            .bind(notice)
+            .bind(THREAD_MAX)
+            .fetch_all(self.pool())
+            .await
+            .map_err(trouble)?;
+        Ok(rows.iter().map(mail).collect())
+    }
+
+    /// How many mails there are in each state and of each kind.
+    pub async fn mail_counts(&self) -> Result<Vec<(String, String, u64)>, Problem> {
+        let rows =
+            sqlx::query("SELECT state, kind, count(*) AS count FROM mail GROUP BY state, kind ORDER BY state, kind")
+                .fetch_all(self.pool())
+                .await
+                .map_err(trouble)?;
+        let text = |row: &SqliteRow, name: &str| row.try_get::<String, _>(name).unwrap_or_default();
+        let count = |row: &SqliteRow| row.try_get::<i64, _>("count").unwrap_or(0).cast_unsigned();
+        Ok(rows.iter().map(|row| (text(row, "state"), text(row, "kind"), count(row))).collect())
+    }
+
+    /// Recipients of notices that told the very same events together with this one, to contacts that
+    /// wish another form.
+    pub async fn told_beside(&self, notice: &Notice) -> Result<Vec<String>, Problem> {
+        sqlx::query_scalar(
+            "SELECT other.recipient FROM notice AS one JOIN notice AS other
+             ON other.seq BETWEEN one.seq - ?2 AND one.seq + ?2 AND other.seq <> one.seq AND other.made = one.made
+             AND other.name = one.name AND other.party = one.party AND other.members = one.members
+             WHERE one.id = ?1",
+        )
+        .bind(&notice.id)
+        .bind(BESIDE_MAX)
+        .fetch_all(self.pool())
+        .await
+        .map_err(trouble)
+    }
+
+    /// Notices that were told instead of this one, and those it was told instead of, with the reason.
+    pub async fn told_again(&self, notice: &str) -> Result<(Vec<(String, String)>, Vec<(String, String)>), Problem> {
+        let mut found = Vec::new();
+        for sql in [
+            "SELECT again AS other, why FROM notice_again WHERE notice = ?1 ORDER BY again",
+            "SELECT notice AS other, why FROM notice_again WHERE again = ?1 ORDER BY notice",
+        ] {
+            let rows = sqlx::query(sql).bind(notice).fetch_all(self.pool()).await.map_err(trouble)?;
+            let text = |row: &SqliteRow, name: &str| row.try_get::<String, _>(name).unwrap_or_default();
+            found.push(rows.iter().map(|row| (text(row, "other"), text(row, "why"))).collect());
+        }
+        let before = found.pop().unwrap_or_default();
+        Ok((found.pop().unwrap_or_default(), before))
+    }
+
+    /// Writes down what a mail turned out to be, with all that follows, if it waits still. A copy of one
+    /// that was taken before is set aside and nothing follows from it. Says what stands there now.
+    pub async fn settle_mail(&self, settled: &Settled, now: Time) -> Result<MailRow, Problem> {
+        let mut change = self.change().await?;
+        let mut row = settled.row.clone();
+        let is_copy = row.state == "taken" && is_copy(&mut change, &row).await?;
+        if is_copy {
+            row.state = "aside".into();
+            row.reason = "the same message came before, by another way".into();
+        }
+        let changed = sqlx::query(
+            "UPDATE mail SET state = ?2, kind = ?3, message_id = ?4, sender = ?5, subject = ?6, notice = ?7, contact = ?8,
+             reason = ?9 WHERE seq = ?1 AND state = 'waiting'",
+        )
+        .bind(row.seq)
+        .bind(&row.state)
+        .bind(&row.kind)
+        .bind(&row.message_id)
+        .bind(&row.from)
+        .bind(&row.subject)
+        .bind(&row.notice)
+        .bind(&row.contact)
+        .bind(&row.reason)
+        .execute(&mut *change)
+        .await
+        .map_err(trouble)?;
+        if changed.rows_affected() == 1 && !is_copy {
+            if let Some((id, receipt)) = &settled.report {
+                let bytes: i64 = sqlx::query_scalar("SELECT bytes FROM mail WHERE seq = ?1")
+                    .bind(row.seq)
+                    .fetch_one(&mut *change)
+                    .await
+                    .map_err(trouble)?;
+                insert_report(&mut change, *id, &row.content, receipt, bytes.cast_unsigned()).await?;
+            }
+            if let Some(receipt) = &settled.receipt {
+                receipt.answer(&mut change, &mut row, now).await?;
+            }
+            for effect in &settled.effects {
+                effect.write(&mut change, row.received).await?;
+            }
+            if let Some(again) = &settled.again {
+                again.write(&mut change, now).await?;
+            }
+        }
+        self.commit(change).await?;
+        Ok(row)
+    }
+}
+
+impl Records {
+    /// Writes down what follows from a refusal that came without a mail.
+    pub async fn settle_refusal(&self, settled: &Settled, now: Time) -> Result<(), Problem> {
+        let mut change = self.change().await?;
+        for effect in &settled.effects {
+            effect.write(&mut change, settled.row.received).await?;
+        }
+        if let Some(again) = &settled.again {
+            again.write(&mut change, now).await?;
+        }
+        self.commit(change).await
+    }
+}
+
+async fn is_copy(change: &mut Change<'_>, row: &MailRow) -> Result<bool, Problem> {
+    if row.message_id.is_empty() {
+        return Ok(false);
+    }
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT seq FROM mail WHERE message_id = ?1 AND sender = ?2 AND (notice = ?3 OR kind = 'complaint' AND ?5 = 'complaint')
+         AND state = 'taken' AND seq <> ?4 LIMIT 1",
+    )
+    .bind(&row.message_id)
+    .bind(&row.from)
+    .bind(&row.notice)
+    .bind(row.seq)
+    .bind(&row.kind)
+    .fetch_optional(&mut **change)
+    .await
+    .map_err(trouble)?;
+    Ok(found.is_some())
+}
+
+impl Again {
+    /// Makes the receipt of a mail, unless its sender or all senders together got too many.
+    async fn answer(&self, change: &mut Change<'_>, row: &mut MailRow, now: Time) -> Result<(), Problem> {
+        let Some(notice) = self.instead.first() else { return Ok(()) };
+        let (sender, since) = (notice.recipient.to_lowercase(), now.plus_seconds(-RECEIPT_SECONDS));
+        // The clock may have been wrong: a moment to come counts as none.
+        let query = "SELECT count(*) AS all_of_them, coalesce(sum(sender = ?1), 0) AS own FROM receipt WHERE sent > ?2 AND sent <= ?3";
+        let counts = sqlx::query(query)
+            .bind(&sender)
+            .bind(since.0)
+            .bind(now.0)
+            .fetch_one(&mut **change)
+            .await
+            .map_err(trouble)?;
+        let count = |name: &str| counts.try_get::<i64, _>(name).unwrap_or(i64::MAX);
+        let why = if count("own") > 0 {
+            Some("no receipt: its sender got one within the hour")
+        } else if count("all_of_them") >= RECEIPTS_MAX {
+            Some("no receipt: too many were sent within the hour")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            why.clone_into(&mut row.reason);
+        } else {
+            let (day, numbers) = insert_notices(change, now, &self.domain, std::slice::from_ref(notice)).await?;
+            row.notice = format!("{day}-{:06}", numbers.start);
+            sqlx::query(
+                "INSERT INTO receipt (sender, sent) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET sent = excluded.sent",
+            )
+            .bind(&sender)
+            .bind(now.0)
+            .execute(&mut **change)
+            .await
+            .map_err(trouble)?;
+        }
+        sqlx::query("UPDATE mail SET notice = ?2, reason = ?3 WHERE seq = ?1")
+            .bind(row.seq)
+            .bind(&row.notice)
+            .bind(&row.reason)
+            .execute(&mut **change)
+            .await
+            .map_err(trouble)?;
+        // Who complained is not kept here for longer than it matters.
+        sqlx::query("DELETE FROM receipt WHERE sent <= ?1 OR sent > ?2")
+            .bind(since.0)
+            .bind(now.0)
+            .execute(&mut **change)
+            .await
+            .map_err(trouble)
+            .map(drop)
+    }
+
+    /// Tells a notice again, once: one that was is left as it is.
+    async fn write(&self, change: &mut Change<'_>, now: Time) -> Result<(), Problem> {
+        let known: Option<String> = sqlx::query_scalar("SELECT again FROM notice_again WHERE notice = ?1 LIMIT 1")
+            .bind(&self.notice)
+            .fetch_optional(&mut **change)
+            .await
+            .map_err(trouble)?;
+        if known.is_some() {
+            return Ok(());
+        }
+        let (day, numbers) = insert_notices(change, now, &self.domain, &self.instead).await?;
+        for number in numbers {
+            sqlx::query("INSERT INTO notice_again (notice, again, why) VALUES (?1, printf('%s-%06d', ?2, ?3), ?4)")
+                .bind(&self.notice)
+                .bind(&day)
+                .bind(number)
+                .bind(&self.why)
+                .execute(&mut **change)
+                .await
+                .map_err(trouble)?;
+        }
+        Ok(())
+    }
+}

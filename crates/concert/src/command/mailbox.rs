@@ -1,0 +1,146 @@
+//! `concert mailbox`: mails that came back, what each was taken for, and what was set aside.
+
+use std::io::Read;
+
+use concert_model::Problem;
+use concert_pipeline::mail;
+use concert_store::Store;
+use concert_store::records::{MailFilter, MailRow};
+use serde_json::{Value, json};
+
+use super::SiteArg;
+use super::contact::text_or_null;
+use crate::print::{AllRows, Out, Rows, format_or_default, print_object};
+use crate::problems::{Exit, Failure};
+use crate::settings::{LoadFor, MAILBOX};
+
+/// Show mails that came back, and what was set aside and why.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert mailbox list --state aside\n  concert mailbox list --kind bounce\n  concert mailbox counts\n  concert mailbox show 17\n  concert mailbox show 17 --raw"
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Mails, newest first
+    List(ListArgs),
+    /// How many mails of each kind were taken, wait, or were set aside; and how the mailbox does
+    Counts(AllRows),
+    /// One mail: what it was taken for, and its text
+    Show(ShowArgs),
+}
+
+#[derive(clap::Args)]
+struct ListArgs {
+    /// Only mails in this state.
+    #[arg(long, value_name = "STATE", value_parser = ["waiting", "taken", "aside"])]
+    state: Option<String>,
+    /// Only mails of this kind.
+    #[arg(long, value_name = "KIND", value_parser = KINDS)]
+    kind: Option<String>,
+    #[command(flatten)]
+    rows: Rows,
+}
+
+#[derive(clap::Args)]
+struct ShowArgs {
+    /// The number of the mail.
+    number: i64,
+    /// Print the mail as it came, and nothing else.
+    #[arg(long)]
+    raw: bool,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+const KINDS: [&str; 10] =
+    ["reply", "auto-reply", "generated", "bounce", "delay", "arrived", "feedback", "list", "written", "complaint"];
+const COLUMNS: [&str; 9] = ["mail", "received", "state", "kind", "from", "subject", "notice", "contact", "reason"];
+/// Most bytes that `--raw` prints.
+const RAW_BYTES_MAX: u64 = 1 << 30;
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Look)?;
+    super::runtime()?.block_on(async {
+        let store = Store::open(&settings.data_dir()).await?;
+        match &args.action {
+            Action::List(args) => list(args, &store).await,
+            Action::Counts(rows) => counts(rows, &store).await,
+            Action::Show(args) => show(args, &store).await,
+        }
+    })
+}
+
+fn values(row: &MailRow) -> [Value; 9] {
+    [
+        json!(row.seq),
+        json!(row.received.to_string()),
+        json!(row.state),
+        text_or_null(&row.kind),
+        text_or_null(&row.from),
+        text_or_null(&row.subject),
+        text_or_null(&row.notice),
+        text_or_null(&row.contact),
+        text_or_null(&row.reason),
+    ]
+}
+
+async fn list(args: &ListArgs, store: &Store) -> Result<Exit, Failure> {
+    let mut table = args.rows.table(&COLUMNS);
+    let filter = MailFilter {
+        state: args.state.clone(),
+        kind: args.kind.clone(),
+        // One more than is shown, to know that there are more.
+        limit: if args.rows.limit == 0 { 0 } else { args.rows.limit as u64 + 1 },
+    };
+    for row in store.records.mails(&filter).await? {
+        if !table.row(&values(&row))? {
+            break;
+        }
+    }
+    table.finish().map(|()| Exit::Done)
+}
+
+async fn counts(rows: &AllRows, store: &Store) -> Result<Exit, Failure> {
+    let mut table = rows.table(&["state", "kind", "mails"]);
+    for (state, kind, count) in store.records.mail_counts().await? {
+        table.row(&[json!(state), text_or_null(&kind), json!(count)])?;
+    }
+    table.finish()?;
+    let health = store.records.feed_health().await?.remove(MAILBOX).unwrap_or_default();
+    if health.last_error > health.last_good {
+        tracing::warn!("the mailbox cannot be read: {}", health.error);
+    }
+    Ok(Exit::Done)
+}
+
+async fn show(args: &ShowArgs, store: &Store) -> Result<Exit, Failure> {
+    let row = store.records.mail(args.number).await?.ok_or_else(|| {
+        let what = format!("there is no mail {}", args.number);
+        Failure::usage(Problem::new(what).hint("`concert mailbox list` has their numbers"))
+    })?;
+    let gone = |error: std::io::Error| {
+        Failure::outside(Problem::new(format!("its bytes are no longer kept: {error}")).at(format!("mail {}", row.seq)))
+    };
+    let most = if args.raw { RAW_BYTES_MAX } else { mail::BYTES_MAX as u64 };
+    let mut bytes = Vec::new();
+    let read = store.archive.open(&row.content).and_then(|raw| raw.take(most).read_to_end(&mut bytes));
+    if args.raw {
+        read.map_err(gone)?;
+        let mut out = Out::stdout();
+        out.write(&bytes)?;
+        return out.finish().map(|()| Exit::Done);
+    }
+    let mut fields: Vec<(&str, Value)> = COLUMNS.into_iter().zip(values(&row)).collect();
+    fields.push(("message_id", text_or_null(&row.message_id)));
+    match read.ok().and_then(|_| mail::read(&bytes)) {
+        Some(mail) => fields.extend([("because", text_or_null(&mail.because)), ("text", text_or_null(&mail.text))]),
+        None => fields.push(("text", Value::Null)),
+    }
+    print_object(format_or_default(args.rows.format), &fields, &[])?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,336 @@
+//! The return path: mails are taken from `[mailbox]`, kept, understood, and settled once.
+//!
+//! A mail is marked in the mailbox only after its bytes and its row are durable. What it means is found
+//! out later, from the kept bytes, and written down in one change with all that follows: how contacts
+//! do, who is suspended, and to whom the notice is told instead. So a kill at any moment loses and
+//! doubles nothing.
+
+mod bounce;
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use concert_model::{Origin, Problem, Receipt, Time};
+use concert_pipeline::mail::address::canonical;
+use concert_pipeline::mail::{self, Kind, Mail, tie};
+use concert_store::Members;
+use concert_store::records::{Again, Effect, MailRow, Notice, Settled};
+use concert_transport::{Body, Health, Intake, Kept};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::intake::Keeper;
+use super::{TROUBLE_WAIT_MAX, prove, receipt, responsible};
+use crate::settings::MAILBOX;
+use crate::wire::{self, Site};
+pub(super) use bounce::refused;
+
+/// Mails settled at a time.
+const MAILS_AT_ONCE: u32 = 64;
+/// Wait between looks for mails and for contacts to be asked, when nobody tells of a mail.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// First wait while nothing can be written.
+const TROUBLE_WAIT: Duration = Duration::from_secs(1);
+/// Where in the memory stands since when notices go out with which return address.
+const SINCE: &str = "return address since";
+
+/// The intake of the mailbox.
+pub struct MailKeeper {
+    keeper: Arc<Keeper>,
+    site: Arc<Site>,
+    /// Told whenever a mail was kept.
+    kept: Notify,
+}
+
+impl MailKeeper {
+    /// An intake that keeps mails beside the reports of this one.
+    pub fn new(site: &Arc<Site>, keeper: &Arc<Keeper>) -> Arc<Self> {
+        Arc::new(Self { keeper: Arc::clone(keeper), site: Arc::clone(site), kept: Notify::new() })
+    }
+}
+
+#[async_trait]
+impl Intake for MailKeeper {
+    async fn keep(&self, receipt: Receipt, body: Body) -> Result<Kept, String> {
+        let (content, bytes) = self.keeper.archive(body).await?;
+        let id = receipt.id(&content);
+        let added = self.site.store.records.add_mail(id, &content, receipt.received, bytes).await;
+        let added = added.map_err(|problem| problem.what)?;
+        if added {
+            self.kept.notify_one();
+        }
+        Ok(if added { Kept::New } else { Kept::Known })
+    }
+
+    async fn recall(&self, feed: &str, name: &str) -> Option<String> {
+        self.keeper.recall(feed, name).await
+    }
+
+    async fn remember(&self, feed: &str, name: &str, value: &str) -> Result<(), String> {
+        self.keeper.remember(feed, name, value).await
+    }
+
+    fn health(&self, feed: &str, health: Health) {
+        self.keeper.health(feed, health);
+    }
+
+    fn now(&self) -> Time {
+        wire::now()
+    }
+}
+
+/// Settles mails and asks contacts, until `stop`. Trouble (a full disk) is waited out.
+pub(super) async fn work(site: Arc<Site>, keeper: Arc<MailKeeper>, stop: CancellationToken) -> Result<(), Problem> {
+    let mut wait = TROUBLE_WAIT;
+    while !stop.is_cancelled() {
+        let done = match begin(&site).await {
+            Ok(()) => settle_waiting(&site, &keeper.keeper).await,
+            Err(problem) => Err(problem),
+        };
+        let pause = match done.map(|_| ()) {
+            Ok(()) => match prove::ask_due(&site).await {
+                Ok(asked) => {
+                    if asked > 0 {
+                        tracing::info!(asked, "contacts are asked whether they are there");
+                    }
+                    wait = TROUBLE_WAIT;
+                    LOOK_EVERY
+                }
+                Err(problem) => {
+                    tracing::warn!("contacts are not asked: {problem}");
+                    LOOK_EVERY
+                }
+            },
+            Err(problem) => {
+                wait = (wait * 2).min(TROUBLE_WAIT_MAX);
+                tracing::error!(wait_seconds = wait.as_secs(), "{problem}");
+                wait
+            }
+        };
+        tokio::select! {
+            () = keeper.kept.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    Ok(())
+}
+
+/// Collects, settles and asks once.
+pub(super) async fn once(site: &Arc<Site>, keeper: &Arc<Keeper>) -> Result<(), Problem> {
+    let Some(mailbox) = &site.settings.mailbox else { return Ok(()) };
+    begin(site).await?;
+    let intake = MailKeeper::new(site, keeper);
+    if let Err(why) = mailbox.collector.once(&*intake).await {
+        tracing::warn!(feed = MAILBOX, "{why}");
+    }
+    settle_waiting(site, keeper).await?;
+    prove::ask_due(site).await.map(drop)
+}
+
+/// Remembers since when notices go out with a return address: only a bounce of an older one is
+/// believed without it.
+pub(super) async fn begin(site: &Site) -> Result<(), Problem> {
+    let base = site.return_address.as_ref().map_or("", |(base, _)| base.as_str());
+    let known = site.store.records.recall(MAILBOX, SINCE).await?.unwrap_or_default();
+    if known.split_once(' ').is_none_or(|(_, known)| known != base) {
+        site.store.records.remember(MAILBOX, SINCE, &format!("{} {base}", wire::now().0)).await?;
+    }
+    Ok(())
+}
+
+/// Whether this notice went out with a return address of its own.
+async fn has_return_address(site: &Site, notice: &Notice) -> Result<bool, Problem> {
+    if site.return_address.is_none() {
+        return Ok(false);
+    }
+    let known = site.store.records.recall(MAILBOX, SINCE).await?.unwrap_or_default();
+    let since = known.split_once(' ').and_then(|(since, _)| since.parse().ok()).map(Time);
+    Ok(since.is_some_and(|since| notice.made >= since))
+}
+
+/// Settles everything that waits. Gives the number of mails.
+pub async fn settle_waiting(site: &Site, keeper: &Keeper) -> Result<usize, Problem> {
+    let mut done = 0;
+    loop {
+        let waiting = site.store.records.mails_waiting(MAILS_AT_ONCE).await?;
+        if waiting.is_empty() {
+            return Ok(done);
+        }
+        for row in waiting {
+            let settled = settled(site, row).await?;
+            let row = site.store.records.settle_mail(&settled, wire::now()).await?;
+            let (kind, notice) = (&row.kind, &row.notice);
+            tracing::info!(mail = row.seq, kind, state = row.state, notice, "a mail came back");
+            if settled.report.is_some() {
+                keeper.kept.notify_one();
+            }
+            // Whoever answers is told again of what waited for a contact.
+            if settled.effects.iter().any(|effect| matches!(effect, Effect::Alive(..))) {
+                responsible::address_waiting(site).await?;
+            }
+            done += 1;
+        }
+    }
+}
+
+/// What a mail is, and what follows.
+async fn settled(site: &Site, row: MailRow) -> Result<Settled, Problem> {
+    let read = match bytes(site, &row) {
+        Ok(bytes) => tokio::task::spawn_blocking(move || mail::read(&bytes)).await.map_err(|_| {
+            tracing::error!(mail = row.seq, "reading a mail stopped; this is a mistake in Concert");
+            "it cannot be read; this is a mistake in Concert".to_owned()
+        }),
+        Err(why) => Err(why),
+    };
+    let mail = match read {
+        Ok(Some(mail)) => mail,
+        Ok(None) => return Ok(aside(row, "it has no headers, so it is no mail".into())),
+        Err(why) => return Ok(aside(row, why)),
+    };
+    let row = MailRow {
+        kind: mail.kind.word().into(),
+        message_id: mail.message_id.clone(),
+        from: mail.from.clone(),
+        subject: mail.subject.clone(),
+        ..row
+    };
+    let own = site.return_address.as_ref().map(|(base, key)| (base.as_str(), key));
+    let candidates = match tie::candidates(&mail, own) {
+        Ok(found) => found,
+        Err(why) => return Ok(aside(row, why)),
+    };
+    let mut first: Option<(String, String)> = None;
+    for candidate in &candidates {
+        let Some((notice, members)) = site.store.records.notice(&candidate.notice).await? else { continue };
+        let was_sent = notice.attempts > 0 || site.store.records.notice_bytes(&notice.id).await?.is_some();
+        if !was_sent {
+            let why = format!("it names notice {}, which was never sent", notice.id);
+            first.get_or_insert((String::new(), why));
+            continue;
+        }
+        let sent = sent(site, &notice).await?;
+        match tie::judge(&mail, candidate, &sent) {
+            tie::Verdict::Aside(why) => {
+                first.get_or_insert((notice.id, why));
+            }
+            verdict => return means(site, row, &mail, verdict, &notice, members).await,
+        }
+    }
+    let nothing = || match (candidates.is_empty(), &mail.kind) {
+        (false, _) => "it names no message that this site sent".to_owned(),
+        (true, Kind::Written) => "it answers nothing that this site sent".to_owned(),
+        (true, kind) => format!("{} that names nothing this site sent", kind.word()),
+    };
+    match (first, site.settings.mailbox.as_ref().and_then(|mailbox| mailbox.complaints.as_ref())) {
+        (Some((notice, why)), _) => Ok(aside(MailRow { notice, ..row }, why)),
+        (None, Some(feed)) if is_complaint(&mail) => Ok(complaint(site, row, &mail, feed)),
+        (None, _) => Ok(aside(row, nothing())),
+    }
+}
+
+/// Whether a mail that belongs to nothing may be a complaint: one of a person, or of a machine that
+/// does not answer. What mailing lists say of themselves with more than a word is not for us.
+fn is_complaint(mail: &Mail) -> bool {
+    match mail.kind {
+        Kind::Written | Kind::Generated | Kind::Feedback => true,
+        Kind::List => mail.because.starts_with("Precedence"),
+        Kind::Bounce(_) | Kind::AutoReply => false,
+    }
+}
+
+/// A mail that becomes a report, with a receipt where there may be one.
+fn complaint(site: &Site, row: MailRow, mail: &Mail, feed: &str) -> Settled {
+    let origin = match mail.message_id.is_empty() {
+        true => format!("mailbox {}", row.seq),
+        false => mail.message_id.clone(),
+    };
+    let receipt = Receipt {
+        feed: feed.to_owned(),
+        origin: Origin::Mail(origin),
+        received: row.received,
+        sender: mail.from.clone(),
+        file_name: String::new(),
+        url: String::new(),
+        media_type: "message/rfc822".into(),
+    };
+    let report = Some((receipt.id(&row.content), receipt));
+    let (receipt, reason) = match receipt::of(site, mail) {
+        Ok(receipt) => {
+            (Some(Again { domain: site.domain(), instead: vec![receipt], ..Again::default() }), String::new())
+        }
+        Err(why) => (None, format!("no receipt: {why}")),
+    };
+    let row = MailRow { state: "taken".into(), kind: "complaint".into(), reason, ..row };
+    Settled { row, report, receipt, ..Settled::default() }
+}
+
+fn aside(row: MailRow, reason: String) -> Settled {
+    Settled { row: MailRow { state: "aside".into(), reason, ..row }, ..Settled::default() }
+}
+
+/// The bytes that are looked at; the error says why there are none.
+fn bytes(site: &Site, row: &MailRow) -> Result<Vec<u8>, String> {
+    let lost = |error: std::io::Error| format!("its bytes are not in the archive: {error}");
+    let mut bytes = Vec::new();
+    let reader = site.store.archive.open(&row.content).map_err(lost)?;
+    reader.take(mail::BYTES_MAX as u64).read_to_end(&mut bytes).map_err(lost)?;
+    Ok(bytes)
+}
+
+/// What is known of a notice that was sent.
+async fn sent(site: &Site, notice: &Notice) -> Result<tie::Sent, Problem> {
+    let constituents = site.constituents();
+    let party = constituents.parties().iter().find(|party| party.name == notice.party);
+    let mut to: Vec<String> = super::compose::recipients(site, notice).iter().map(|one| canonical(one)).collect();
+    // Blind copies bounce too, and that says nothing of the others.
+    let copies = site.settings.notice(&notice.name).map(|kind| kind.bcc.as_slice()).unwrap_or_default();
+    to.extend(copies.iter().map(|one| canonical(one)));
+    let known = |party: &concert_model::Party| {
+        let mails = party.contacts.iter().map(|contact| canonical(&contact.mail));
+        mails.chain(party.domains.iter().cloned()).collect()
+    };
+    Ok(tie::Sent {
+        id: notice.id.clone(),
+        message_id: notice.message_id.clone(),
+        to,
+        party: party.map(known).unwrap_or_default(),
+        has_return_address: has_return_address(site, notice).await?,
+    })
+}
+
+/// All that follows from a mail that is believed.
+async fn means(
+    site: &Site,
+    row: MailRow,
+    mail: &Mail,
+    verdict: tie::Verdict,
+    notice: &Notice,
+    members: Members,
+) -> Result<Settled, Problem> {
+    let row = MailRow { state: "taken".into(), notice: notice.id.clone(), ..row };
+    let is_proof = notice.name == prove::NAME;
+    // Who complained is nobody's contact.
+    if notice.name == receipt::NAME {
+        let kind = if mail.kind == Kind::Written { "reply".to_owned() } else { row.kind };
+        return Ok(Settled { row: MailRow { kind, reason: mail.because.clone(), ..row }, ..Settled::default() });
+    }
+    Ok(match verdict {
+        tie::Verdict::Answered(contact) => {
+            let what = if is_proof { "answer to a proof of life" } else { "answer to notice" };
+            let by = format!("{what} {}", notice.id);
+            let answered = notice.delivered_at.map(|at| (notice.id.clone(), at));
+            let effects = vec![Effect::Alive(contact.clone(), by, answered)];
+            Settled { row: MailRow { kind: "reply".into(), contact, ..row }, effects, ..Settled::default() }
+        }
+        tie::Verdict::AutoAnswered(contact) => {
+            let effects = vec![Effect::AutoReply(contact.clone())];
+            Settled { row: MailRow { contact, reason: mail.because.clone(), ..row }, effects, ..Settled::default() }
+        }
+        tie::Verdict::Bounced(failed) => bounce::bounced(site, row, &failed, notice, members).await?,
+        tie::Verdict::Noted => Settled { row: MailRow { reason: mail.because.clone(), ..row }, ..Settled::default() },
+        tie::Verdict::Aside(why) => aside(row, why),
+    })
+}

@@ -1,0 +1,126 @@
+//! What follows from a bounce, or from a refusal while a notice is handed over: the contact is suspended
+//! and the notice goes to whoever is next.
+//!
+//! A contact that answered after the notice was sent is not suspended: behind it stand several people,
+//! of whom one is gone.
+
+use std::collections::BTreeSet;
+
+use concert_model::Problem;
+use concert_pipeline::mail::address::canonical;
+use concert_pipeline::mail::{self, Failed, Weight};
+use concert_store::Members;
+use concert_store::records::{Again, Effect, MailRow, Notice, Settled};
+
+use super::super::deliver::Ended;
+use super::super::{prove, responsible};
+use crate::settings::Recipient;
+use crate::wire::{self, Site};
+
+/// What follows when a server refuses a contact while the notice is handed to it: the same as when the
+/// notice bounces. A kill just before this leaves the notice failed, for a person to see.
+pub(in crate::drive) async fn refused(site: &Site, ended: &[Ended]) -> Result<(), Problem> {
+    for (id, state, at, reason) in ended {
+        if *state != "failed" && !reason.contains("refused: ") {
+            continue;
+        }
+        let Some((notice, members)) = site.store.records.notice(id).await? else { continue };
+        let failed: Vec<Failed> = notice.to.split(',').filter_map(|address| refusal_of(address, reason)).collect();
+        if failed.iter().all(|one| one.weight < Weight::Hard) {
+            continue;
+        }
+        let row = MailRow { received: *at, ..MailRow::default() };
+        let settled = bounced(site, row, &failed, &notice, members).await?;
+        site.store.records.settle_refusal(&settled, wire::now()).await?;
+    }
+    Ok(())
+}
+
+/// What a deliverer says of one address: `user@example.com: 550 5.1.1 unknown; other@...`.
+fn refusal_of(address: &str, reason: &str) -> Option<Failed> {
+    let canonical = canonical(address);
+    let (_, said) = [address, &canonical]
+        .into_iter()
+        .find_map(|form| reason.split_once(&format!("{form}: ")).filter(|_| !form.is_empty()))?;
+    let diagnostic = said.split("; ").next().unwrap_or_default().to_owned();
+    let (address, original, status) = (canonical, String::new(), String::new());
+    Some(Failed { address, original, weight: mail::weight_of_answer(&diagnostic), status, diagnostic })
+}
+
+/// A bounce: what it says of each contact, and to whom the notice goes instead.
+pub(super) async fn bounced(
+    site: &Site,
+    row: MailRow,
+    failed: &[Failed],
+    notice: &Notice,
+    members: Members,
+) -> Result<Settled, Problem> {
+    let worst = failed.iter().map(|one| one.weight).max().unwrap_or(Weight::Soft);
+    let kind = match worst {
+        Weight::Hard | Weight::Soft => "bounce",
+        Weight::Delayed => "delay",
+        Weight::Arrived => "arrived",
+    };
+    let contacts: Vec<&str> = failed.iter().map(|one| one.address.as_str()).collect();
+    let said: Vec<String> = failed.iter().map(|one| format!("{}: {}", one.weight.word(), one.diagnostic)).collect();
+    let row = MailRow { kind: kind.into(), contact: contacts.join(","), reason: said.join("; "), ..row };
+    let (own, mut effects, mut suspended) = (prove::addresses(site), Vec::new(), BTreeSet::new());
+    for one in failed.iter().filter(|one| one.weight >= Weight::Soft) {
+        effects.push(Effect::Bounce(one.address.clone(), one.weight == Weight::Hard, one.diagnostic.clone()));
+        let alive = site.store.records.contact_alive(&one.address).await?;
+        let is_alive = alive.is_some_and(|alive| notice.delivered_at.is_some_and(|sent| alive >= sent));
+        if one.weight == Weight::Hard && own.contains(&one.address) && !is_alive {
+            let why = format!("notice {} bounced on {}: {}", notice.id, row.received.date_text(), one.diagnostic);
+            effects.push(Effect::Suspend(one.address.clone(), why));
+            suspended.insert(one.address.clone());
+        }
+    }
+    let is_ours = site.settings.notice(&notice.name).is_some_and(|kind| kind.to == Recipient::Responsible);
+    let again = match is_ours && !suspended.is_empty() {
+        true => again(site, notice, members, &effects, &row).await?,
+        false => None,
+    };
+    Ok(Settled { row, effects, again, ..Settled::default() })
+}
+
+/// To whom a notice goes that reached nobody; `None` while somebody is left who got it.
+async fn again(
+    site: &Site,
+    notice: &Notice,
+    members: Members,
+    effects: &[Effect],
+    row: &MailRow,
+) -> Result<Option<Again>, Problem> {
+    let mut suspended = site.store.records.suspended_contacts().await?;
+    for effect in effects {
+        if let Effect::Suspend(address, why) = effect {
+            suspended.insert(address.clone(), why.clone());
+        }
+    }
+    let got = site.store.records.told_beside(notice).await?;
+    let is_left = |to: &str| to.split(',').any(|one| !one.is_empty() && !suspended.contains_key(&canonical(one)));
+    if got.iter().chain([&notice.to]).any(|to| is_left(to)) {
+        return Ok(None);
+    }
+    let instead = responsible::instead(site, &suspended, notice, members);
+    let why = format!("{} bounced: {}", row.contact, row.reason);
+    Ok(Some(Again { notice: notice.id.clone(), why, domain: site.domain(), instead }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_of_an_address_is_found_in_the_reason() {
+        let check = |address: &str, reason: &str, want: Option<Weight>| {
+            assert_eq!(refusal_of(address, reason).map(|one| one.weight), want, "{reason}");
+        };
+        let two = "250 taken; refused: a@x.example: 550 5.1.1 no such user; b@x.example: 554 5.7.1 relay access denied";
+        check("a@x.example", two, Some(Weight::Hard));
+        check("b@x.example", two, Some(Weight::Soft));
+        check("c@x.example", two, None);
+        check("", two, None);
+        check("a@x.example", "550 5.7.1 no mail from you", None);
+    }
+}

@@ -1,0 +1,141 @@
+//! Asking contacts whether they are there: a short message that wants an answer, and nothing clicked.
+//!
+//! It goes out as a notice without events, so it is queued, sent, kept and tied to its answer like any
+//! other. A contact has one open question at most; an answer, any answer, or a bounce settles it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use concert_model::{Attachment, Contact, Message, Party, Problem, Time};
+use concert_pipeline::mail::address::canonical;
+use concert_store::records::{Health, NewNotice, Notice, Proof};
+
+use super::compose::recipients;
+use crate::settings::is_address;
+use crate::wire::{self, Site};
+
+/// What such notices are called. No notice of the settings can have this name.
+pub const NAME: &str = "(proof of life)";
+/// Messages queued at once; of more, the rest is asked when it is asked for again.
+const AT_ONCE_MAX: usize = 5_000;
+/// Messages an hour that go out by themselves: when the schedule begins, everybody is silent, and that
+/// many mails at once are what filters wait for.
+const AN_HOUR_MAX: usize = 50;
+
+/// Which contacts are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom<'a> {
+    /// Those of this party, whenever they were last heard of.
+    Party(&'a str),
+    /// Those that did not prove alive for so long, and were not asked within it.
+    Silent(Duration),
+}
+
+/// The message, the same each time it is composed.
+pub fn message(site: &Site, notice: &Notice) -> Message {
+    let (name, email) = (&site.settings.site.name, &site.settings.site.email);
+    let to = recipients(site, notice);
+    let text = format!(
+        "Hello,\n\n{name} keeps this address as a contact of {party} for reports about\nsecurity problems in its network.\n\n\
+         Please answer this mail, with any text, so that we know that somebody reads it.\nThere is nothing to click. \
+         If another address is the right one, please tell us\nwhich.\n\nPlease keep [{id}] in the subject.\n\n-- \n{name}\n{email}\n",
+        party = notice.party,
+        id = notice.id,
+    );
+    Message {
+        notice: notice.id.clone(),
+        message_id: notice.message_id.clone(),
+        to,
+        bcc: Vec::new(),
+        return_path: None,
+        answers: None,
+        subject: format!("[{}] Is this the right address for reports about {}?", notice.id, notice.party),
+        text,
+        html: None,
+        payload: Attachment { name: String::new(), media_type: String::new(), bytes: Vec::new() },
+        language: "en".to_owned(),
+        date: notice.made,
+    }
+}
+
+/// Queues the messages. Gives their number. The error says why none can be sent.
+pub async fn ask(site: &Site, whom: Whom<'_>) -> Result<u64, Problem> {
+    ask_at_most(site, whom, None).await
+}
+
+async fn ask_at_most(site: &Site, whom: Whom<'_>, an_hour: Option<usize>) -> Result<u64, Problem> {
+    let via = site.settings.mailbox.as_ref().and_then(|mailbox| mailbox.via.as_deref()).ok_or_else(|| {
+        Problem::new("contacts can be asked only where answers come back, and there is a way out for mail")
+            .hint("set [mailbox] and its `via`")
+    })?;
+    let (now, records) = (wire::now(), &site.store.records);
+    let (health, asked) = (records.contact_health().await?, records.proofs_asked().await?);
+    let lately = asked.values().filter(|(asked, _)| !is_past(*asked, now, Duration::from_secs(3_600))).count();
+    let room = an_hour.map_or(AT_ONCE_MAX, |most| most.saturating_sub(lately));
+    let constituents = site.constituents();
+    let mut chosen: BTreeMap<String, Proof> = BTreeMap::new();
+    for (party, contact) in
+        constituents.parties().iter().flat_map(|party| party.contacts.iter().map(move |one| (party, one)))
+    {
+        let address = canonical(&contact.mail);
+        let known = health.get(&address);
+        let wanted = match whom {
+            Whom::Party(name) => party.name == name,
+            Whom::Silent(span) => {
+                is_silent(contact, known, now, span)
+                    && asked.get(&address).is_none_or(|(asked, _)| is_past(*asked, now, span))
+            }
+        };
+        if wanted && is_address(&contact.mail) && chosen.len() < room {
+            chosen.entry(address.clone()).or_insert_with(|| proof(party, contact, address, via, now));
+        }
+    }
+    let proofs: Vec<Proof> = chosen.into_values().collect();
+    if proofs.is_empty() {
+        return Ok(0);
+    }
+    records.ask_for_proof(&proofs, &site.domain(), now).await
+}
+
+/// Those that the settings want asked by now.
+pub(super) async fn ask_due(site: &Site) -> Result<u64, Problem> {
+    let every = site.settings.mailbox.as_ref().and_then(|mailbox| mailbox.prove_every);
+    match every {
+        Some(every) => ask_at_most(site, Whom::Silent(every), Some(AN_HOUR_MAX)).await,
+        None => Ok(0),
+    }
+}
+
+fn is_past(moment: Time, now: Time, span: Duration) -> bool {
+    moment.plus_seconds(i64::try_from(span.as_secs()).unwrap_or(i64::MAX / 2_000_000)) <= now
+}
+
+/// A suspended contact is not asked by itself: it bounced, and a person must look.
+fn is_silent(contact: &Contact, known: Option<&Health>, now: Time, span: Duration) -> bool {
+    let alive = known.and_then(|health| health.alive).max(contact.last_alive);
+    let is_suspended = known.is_some_and(|health| health.suspended.is_some());
+    !is_suspended && alive.is_none_or(|alive| is_past(alive, now, span))
+}
+
+fn proof(party: &Party, contact: &Contact, address: String, via: &str, now: Time) -> Proof {
+    let notice = NewNotice {
+        name: NAME.into(),
+        key: contact.mail.clone(),
+        party: party.name.clone(),
+        recipient: contact.mail.clone(),
+        via: via.into(),
+        format: "text".into(),
+        language: "en".into(),
+        state: "queued",
+        due: now,
+        ..NewNotice::default()
+    };
+    Proof { address, party: party.name.clone(), notice }
+}
+
+/// Addresses of all contacts, in lower case.
+pub(super) fn addresses(site: &Site) -> BTreeSet<String> {
+    let constituents = site.constituents();
+    let contacts = constituents.parties().iter().flat_map(|party| &party.contacts);
+    contacts.map(|contact| canonical(&contact.mail)).collect()
+}

@@ -1,0 +1,61 @@
+//! Telling somebody who complained that the complaint came, with its ticket number.
+//!
+//! It goes out as a notice without events, from nowhere (an empty envelope sender), as the automatic
+//! answer that it is: so no machine answers it. Who may get one says `mail::answer`, how often the
+//! records.
+
+use concert_model::{Attachment, Message};
+use concert_pipeline::mail::{Mail, answer};
+use concert_store::records::{NewNotice, Notice};
+
+use super::compose::recipients;
+use crate::wire::{self, Site};
+
+/// What such notices are called. No notice of the settings can have this name.
+pub const NAME: &str = "(receipt)";
+
+/// The message, the same each time it is composed.
+pub fn message(site: &Site, notice: &Notice) -> Message {
+    let (name, email) = (&site.settings.site.name, &site.settings.site.email);
+    let id = &notice.id;
+    let text = format!(
+        "Hello,\n\nthank you: your mail reached {name} and was taken in under the number\n[{id}]. This is an automatic answer; \
+         it is sent once, and nothing needs to be done.\n\nIf you write again about the same matter, please keep [{id}] in the subject.\n\n\
+         -- \n{name}\n{email}\n"
+    );
+    Message {
+        notice: id.clone(),
+        message_id: notice.message_id.clone(),
+        to: recipients(site, notice),
+        bcc: Vec::new(),
+        // Nobody bounces to nowhere.
+        return_path: Some(String::new()),
+        answers: Some(notice.key.clone()),
+        subject: format!("[{id}] We received your mail"),
+        text,
+        html: None,
+        payload: Attachment { name: String::new(), media_type: String::new(), bytes: Vec::new() },
+        language: "en".to_owned(),
+        date: notice.made,
+    }
+}
+
+/// The receipt of a mail; the error says why there is none.
+pub(super) fn of(site: &Site, mail: &Mail) -> Result<NewNotice, String> {
+    let mailbox = site.settings.mailbox.as_ref().filter(|mailbox| mailbox.receipts);
+    let via = mailbox.and_then(|mailbox| mailbox.via.as_deref()).ok_or("receipts are not sent")?;
+    let own = [mailbox.and_then(|mailbox| mailbox.address.clone()), Some(site.settings.site.email.clone())];
+    let own: Vec<String> = own.into_iter().flatten().map(|address| address.to_lowercase()).collect();
+    let to = answer::answer_to(mail, &own)?;
+    Ok(NewNotice {
+        name: NAME.into(),
+        key: mail.message_id.clone(),
+        recipient: to.to_owned(),
+        via: via.into(),
+        format: "text".into(),
+        language: "en".into(),
+        state: "queued",
+        due: wire::now(),
+        ..NewNotice::default()
+    })
+}

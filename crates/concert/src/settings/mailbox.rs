@@ -1,0 +1,120 @@
+//! `[mailbox]`: where bounces and answers come back to, and what is done with them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_model::Keys;
+use concert_transport::Collector;
+use concert_transport::collect::imap;
+
+use super::feed::Feed;
+use super::notice::is_address;
+use super::site::Limits;
+use super::via::Vias;
+
+/// What the mailbox is called where feeds have names. No feed can be called so.
+pub const OWNER: &str = "[mailbox]";
+/// The kind of way out that messages to contacts take.
+const MAIL: &str = "smtp";
+/// Contacts are not asked more often.
+const PROVE_EVERY_MIN: Duration = Duration::from_secs(7 * 86_400);
+
+/// The mailbox that mail comes back to.
+pub struct Mailbox {
+    /// What reads it.
+    pub collector: Arc<dyn Collector>,
+    /// The address whose plus-addresses come to it: notices are sent from such.
+    pub address: Option<String>,
+    /// How often contacts are asked whether they are there.
+    pub prove_every: Option<Duration>,
+    /// The way out of what is sent to contacts besides notices.
+    pub via: Option<String>,
+    /// The feed that mails which answer nothing are reports of.
+    pub complaints: Option<String>,
+    /// Whether whoever wrote such a mail is told that it came.
+    pub receipts: bool,
+}
+
+impl Mailbox {
+    /// `None` where nothing is set, or with mistakes.
+    pub(super) fn read(mut keys: Keys<'_>, dir: &Path, limits: &Limits, vias: &Vias, feeds: &[Feed]) -> Option<Self> {
+        let is_set = !keys.is_empty();
+        let complaints = complaints(&mut keys, feeds);
+        let receipts = keys.flag_or(
+            "receipts",
+            true,
+            "with `complaints`: tell whoever wrote by hand that it came, with its number",
+        );
+        let address = address(&mut keys);
+        let prove_every = keys
+            .duration("prove_every", "how often contacts are asked whether they are there, \"180d\"; never without it");
+        if prove_every.is_some_and(|every| every < PROVE_EVERY_MIN) {
+            keys.problem("prove_every", "`prove_every` must be at least \"7d\"", "");
+        }
+        let via = via(&mut keys, vias, prove_every.is_some() || receipts && complaints.is_some());
+        let setup = super::feed::setup(OWNER, dir, Duration::ZERO, limits);
+        let collector = (imap::LISTED.read)(&mut keys, &setup);
+        if keys.has("links") {
+            keys.problem("links", "links in mails that come back are not followed", "leave `links` away");
+        }
+        keys.finish();
+        let collector = collector.filter(|_| is_set)?;
+        Some(Self { collector: Arc::from(collector), address, prove_every, via, complaints, receipts })
+    }
+}
+
+fn address(keys: &mut Keys<'_>) -> Option<String> {
+    let about = "address that this mailbox gets mail for, also as address+anything@: notices are sent from such, so that bounces tell what they are about";
+    let address = keys.text("address", about)?;
+    let hint = "write it like cert@cert.example";
+    if !is_address(&address) || !address.is_ascii() {
+        keys.problem("address", format!("`{address}` is not a mail address"), hint);
+        return None;
+    }
+    let local = address.rsplit_once('@').map_or("", |(local, _)| local);
+    // What is added takes 36 letters of the 64 that may stand before the @.
+    if local.contains('+') || local.len() > 28 {
+        keys.problem(
+            "address",
+            format!("`{address}` cannot be extended: before the @ at most 28 letters and no +"),
+            hint,
+        );
+        return None;
+    }
+    Some(address)
+}
+
+fn complaints(keys: &mut Keys<'_>, feeds: &[Feed]) -> Option<String> {
+    let about =
+        "feed that mails become reports of when they answer nothing that was sent; without it they are set aside";
+    let name = keys.text("complaints", about)?;
+    if feeds.iter().all(|feed| feed.name != name) {
+        let known: Vec<&str> = feeds.iter().map(|feed| feed.name.as_str()).collect();
+        keys.problem("complaints", format!("there is no feed `{name}`"), super::hint_of(&name, &known));
+    }
+    Some(name)
+}
+
+fn via(keys: &mut Keys<'_>, vias: &Vias, is_needed: bool) -> Option<String> {
+    let about = "the way out of messages to contacts; the only one for mail without it";
+    let mails: Vec<&String> = vias.good.values().filter(|via| via.kind == MAIL).map(|via| &via.name).collect();
+    match keys.text("via", about) {
+        Some(name) if mails.contains(&&name) => Some(name),
+        Some(name) => {
+            // The mistakes of a way out that is not good were told already.
+            if !vias.names.contains(&name) || vias.good.contains_key(&name) {
+                keys.problem("via", format!("there is no [via.{name}] with type = \"{MAIL}\""), "");
+            }
+            None
+        }
+        None => match mails.as_slice() {
+            [only] => Some((*only).clone()),
+            _ if is_needed && (vias.names.is_empty() || mails.len() > 1) => {
+                keys.missing("via", about);
+                None
+            }
+            _ => None,
+        },
+    }
+}

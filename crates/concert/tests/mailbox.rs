@@ -1,0 +1,440 @@
+//! The whole way there and back: notices out by SMTP, bounces and answers in by IMAP from a real Dovecot.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "all of this is a test, also what stands outside its functions"
+)]
+
+use std::fs;
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use concert_testkit::dovecot::Dovecot;
+use concert_testkit::smtp::{Act, Mail, SmtpServer, Stage};
+use serde_json::Value;
+
+const SETTINGS: &str = r#"
+[site]
+name = "CERT Example"
+email = "cert@cert.example"
+
+[[feed]]
+name = "drop"
+parser = "ndjson"
+collect = { type = "file", path = "in/", every = "20ms", settle = "10ms" }
+
+[[notice]]
+name = "responsible"
+to = "responsible"
+when = "at once"
+via = "mail"
+
+[via.mail]
+type = "smtp"
+host = "127.0.0.1"
+port = SMTP
+tls = "off"
+
+[mailbox]
+host = "127.0.0.1"
+port = IMAP
+tls = "off"
+user = "feeds"
+password = { file = "secrets/mailbox" }
+every = "1s"
+address = "cert@cert.example"
+"#;
+
+const PARTIES: &str = "party,prefixes,mail,purpose\n\
+    Net,192.0.2.0/24,Gone@net.example,abuse\n\
+    Net,,law@net.example,law\n\
+    Net,,noc@net.example,technical\n";
+
+struct World {
+    folder: tempfile::TempDir,
+    dovecot: Dovecot,
+    smtp: SmtpServer,
+}
+
+impl World {
+    /// A site whose notices go to a receiver of ours and whose mailbox is a Dovecot; `None` without one.
+    async fn new() -> Option<Self> {
+        let Some(dovecot) = Dovecot::start().unwrap() else {
+            println!("skipped: dovecot is not installed");
+            return None;
+        };
+        wait_for_greeting(dovecot.plain_port());
+        let smtp = SmtpServer::start().await.unwrap();
+        let world = Self { folder: tempfile::tempdir().unwrap(), dovecot, smtp };
+        let site = world.site();
+        world.done(&["init", &site.display().to_string()]);
+        let settings = SETTINGS
+            .replace("SMTP", &world.smtp.address().port().to_string())
+            .replace("IMAP", &world.dovecot.plain_port().to_string());
+        fs::write(site.join("concert.toml"), settings).unwrap();
+        fs::write(site.join("secrets/mailbox"), Dovecot::PASSWORD).unwrap();
+        fs::write(site.join("parties.csv"), PARTIES).unwrap();
+        world.done(&["contact", "import", "constituents", &site.join("parties.csv").display().to_string()]);
+        world.once();
+        Some(world)
+    }
+
+    fn site(&self) -> PathBuf {
+        self.folder.path().join("site")
+    }
+
+    fn done(&self, args: &[&str]) -> String {
+        let out = concert(&self.site(), args).output().unwrap();
+        assert!(out.status.success(), "{args:?}: {out:?}");
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    fn once(&self) {
+        self.done(&["run", "--once"]);
+    }
+
+    fn rows(&self, args: &[&str]) -> Vec<Value> {
+        let out = self.done(&[args, &["--format", "ndjson"]].concat());
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// An event of the party, told.
+    fn event(&self, address: &str) {
+        let row = format!("{{\"source.ip\":\"{address}\",\"classification.type\":\"scanner\"}}\n");
+        fs::write(self.site().join("in/.part"), row).unwrap();
+        fs::rename(self.site().join("in/.part"), self.site().join("in").join(format!("{address}.json"))).unwrap();
+        self.once();
+    }
+
+    fn health(&self, contact: &str) -> Value {
+        self.rows(&["contact", "health"]).into_iter().find(|row| row["contact"] == contact).unwrap()
+    }
+
+    /// Mails as `state kind notice: reason`, oldest first.
+    fn mails(&self) -> Vec<String> {
+        let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
+        let line = |row: &Value| ["state", "kind", "reason"].map(|name| text(row, name)).join(" ");
+        self.rows(&["mailbox", "list"]).iter().rev().map(line).collect()
+    }
+}
+
+/// A Dovecot that has just started may let its first guests wait longer than the program does.
+fn wait_for_greeting(port: u16) {
+    let greets = || {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+        stream.read_exact(&mut [0; 4]).ok()
+    };
+    until(|| greets().is_some(), "dovecot greets");
+}
+
+fn concert(site: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_concert"));
+    command.args(args).env_remove("CONCERT_LOG").env("CONCERT_SITE", site);
+    command
+}
+
+fn header(mail: &Mail, name: &str) -> String {
+    let text = String::from_utf8_lossy(&mail.bytes).into_owned();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    line.unwrap_or_default().trim_matches(['<', '>']).to_owned()
+}
+
+/// What a mail server writes that could not deliver this mail.
+fn bounce(mail: &Mail, to: &str, status: &str, id: &str) -> String {
+    format!(
+        "Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example\r\nTo: {to}\r\nSubject: Undelivered Mail Returned to Sender\r\n\
+         Message-ID: <{id}@mx.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\nIt did not arrive.\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
+         Reporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; {}\r\nAction: failed\r\nStatus: {status}\r\n\
+         Diagnostic-Code: smtp; 550 {status} there was a reason\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n{}\r\n--b--\r\n",
+        mail.to.first().unwrap(),
+        String::from_utf8_lossy(&mail.bytes),
+    )
+}
+
+fn reply(mail: &Mail, from: &str, more: &str, id: &str) -> String {
+    format!(
+        "From: {from}\r\nTo: cert@cert.example\r\nSubject: Re: {}\r\nMessage-ID: <{id}>\r\nIn-Reply-To: <{}>\r\n{more}\r\nWe cleaned it.\r\n",
+        header(mail, "Subject"),
+        header(mail, "Message-ID"),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_that_bounces_is_passed_over_and_one_that_answers_is_alive() {
+    let Some(world) = World::new().await else { return };
+    world.event("192.0.2.1");
+    let first = world.smtp.mails().remove(0);
+    assert_eq!(first.to, ["Gone@net.example"]);
+    assert!(first.from.starts_with("cert+n-") && first.from.ends_with("@cert.example"), "{}", first.from);
+    let number = first.from.split_at(7).1.get(..15).unwrap().to_owned();
+
+    // Forged: the numbers can be guessed, the return address cannot.
+    world.dovecot.deliver(&bounce(&first, "cert@cert.example", "5.1.1", "forged-1")).unwrap();
+    world.dovecot.deliver(&bounce(&first, &first.from.replace("+n-2", "+n-3"), "5.1.1", "forged-2")).unwrap();
+    world.dovecot.deliver(&reply(&first, "mallory@evil.example", "", "forged-3@evil.example")).unwrap();
+    let never = bounce(&first, "cert@cert.example", "5.1.1", "never").replace("ID: <2", "ID: <3").replace("[2", "[3");
+    world.dovecot.deliver(&never).unwrap();
+    // A full mailbox is no reason to give up a contact.
+    world.dovecot.deliver(&bounce(&first, &first.from, "5.2.2", "soft")).unwrap();
+    world.once();
+    let mails = world.mails();
+    let check = |mails: &[String], want: &[&str]| {
+        assert_eq!(mails.len(), want.len(), "{mails:?}");
+        mails.iter().zip(want).for_each(|(mail, want)| assert!(mail.contains(want), "{mail} is not {want}"));
+    };
+    let until_now = [
+        "aside bounce a bounce of notice",
+        "aside bounce it was sent to a return address that this site never made",
+        "aside written it answers notice",
+        "aside bounce it names no message that this site sent",
+        "taken bounce soft",
+    ];
+    check(&mails, &until_now);
+    assert_eq!((world.smtp.count(), world.dovecot.flags("").unwrap()), (1, vec!["S".to_owned(); 5]));
+    let health = world.health("Gone@net.example");
+    assert_eq!((&health["state"], &health["bounces"]), (&"bounced".into(), &1.into()));
+
+    // The real one.
+    world.dovecot.deliver(&bounce(&first, &first.from, "5.1.1", "hard")).unwrap();
+    world.once();
+    let second = world.smtp.mails().remove(1);
+    assert_eq!(second.to, ["noc@net.example"], "the next in order, and not the law");
+    let health = world.health("Gone@net.example");
+    assert_eq!((&health["state"], &health["bounces"]), (&"suspended".into(), &2.into()));
+    assert!(health["advice"].as_str().unwrap().contains("contact resume Gone@net.example"), "{health}");
+    let again = second.from.split_at(7).1.get(..15).unwrap().to_owned();
+    let shown = |id: &str| world.rows(&["notice", "show", id]).remove(0);
+    assert_eq!(shown(&number)["told_again_as"], again.as_str());
+    assert_eq!(shown(&again)["told_instead_of"], number.as_str());
+    assert!(world.done(&["notice", "show", &number, "--raw"]).contains("Message-ID: <"));
+    // The same bounce by another way, and again: nothing is told a third time.
+    world.dovecot.deliver(&bounce(&first, &first.from, "5.1.1", "hard")).unwrap();
+    world.dovecot.deliver(&bounce(&first, &first.from, "5.1.1", "hard").replace("did not", "could not")).unwrap();
+    world.dovecot.deliver(&bounce(&first, &first.from, "5.1.1", "hard again")).unwrap();
+    world.once();
+    assert_eq!(world.smtp.count(), 2);
+
+    // New events go to who is left, and an answer counts once, whatever comes with it.
+    world.event("192.0.2.2");
+    let third = world.smtp.mails().remove(2);
+    assert_eq!(third.to, ["noc@net.example"]);
+    world
+        .dovecot
+        .deliver(&reply(&third, "noc@net.example", "Auto-Submitted: auto-replied\r\n", "away@net.example"))
+        .unwrap();
+    world.dovecot.deliver(&reply(&third, "anna@net.example", "", "cleaned@net.example")).unwrap();
+    world
+        .dovecot
+        .deliver(&reply(&third, "anna@net.example", "Delivered-To: other@cert.example\r\n", "cleaned@net.example"))
+        .unwrap();
+    world.once();
+    let health = world.health("noc@net.example");
+    let numbers = ["replies", "auto_replies", "bounces"].map(|name| health[name].as_i64().unwrap());
+    assert_eq!((health["state"].as_str(), numbers), (Some("alive"), [1, 1, 0]), "{health}");
+    assert!(health["median_answer"].is_string() && health["last_alive"].is_string(), "{health}");
+    let listed = world.rows(&["contact", "list"]);
+    assert!(
+        listed.iter().any(|row| row["contact"] == "noc@net.example" && row["last_alive"] == health["last_alive"]),
+        "{listed:?}"
+    );
+    let id = third.from.split_at(7).1.get(..15).unwrap();
+    let thread = shown(id)["thread"].clone();
+    let kinds: Vec<&str> = thread.as_array().unwrap().iter().map(|row| row["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["notice", "auto-reply", "reply", "reply (aside)"], "{thread}");
+
+    // One of those behind the address is gone, but another has answered since.
+    world.dovecot.deliver(&bounce(&third, &third.from, "5.1.1", "member")).unwrap();
+    world.once();
+    assert_eq!((&world.health("noc@net.example")["bounces"], world.smtp.count()), (&1.into(), 3));
+    assert!(world.rows(&["notice", "list", "--state", "no-contact"]).is_empty());
+
+    // Nobody is left; then one is told again.
+    world.event("192.0.2.3");
+    let fourth = world.smtp.mails().remove(3);
+    world.dovecot.deliver(&bounce(&fourth, &fourth.from, "5.1.1", "last")).unwrap();
+    world.once();
+    let waiting = world.rows(&["notice", "list", "--state", "no-contact"]);
+    assert_eq!((waiting.len(), world.smtp.count()), (1, 4), "{waiting:?}");
+    let reason = waiting.first().unwrap()["reason"].as_str().unwrap();
+    assert!(reason.contains("no contact of the party `Net` is left"), "{waiting:?}");
+    world.done(&["contact", "resume", "noc@net.example"]);
+    world.once();
+    assert_eq!(world.smtp.mails().remove(4).to, ["noc@net.example"]);
+    world.done(&["verify"]);
+    // A person who wants to be forgotten is, also here.
+    world.done(&["forget", "noc@net.example", "--yes"]);
+    let known = [world.done(&["contact", "health"]), world.done(&["mailbox", "list"])].concat();
+    assert!(known.to_lowercase().contains("gone@net.example") && !known.contains("noc@net.example"), "{known}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_is_asked_once_and_its_answer_proves_it_alive() {
+    let Some(world) = World::new().await else { return };
+    let ask = || world.rows(&["contact", "prove", "--all-older-than", "180d"]).remove(0)["asked"].as_i64().unwrap();
+    assert_eq!((ask(), ask()), (3, 0), "one open question each");
+    // The schedule finds that everybody was asked.
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    fs::write(world.site().join("concert.toml"), format!("{settings}prove_every = \"180d\"\n")).unwrap();
+    world.once();
+    world.once();
+    let mails = world.smtp.mails();
+    assert_eq!(mails.len(), 3);
+    let asked = mails.iter().find(|mail| mail.to == ["noc@net.example"]).unwrap();
+    assert!(header(asked, "Subject").contains("Is this the right address"), "{}", header(asked, "Subject"));
+    world.dovecot.deliver(&reply(asked, "noc@net.example", "", "here@net.example")).unwrap();
+    world.once();
+    let health = world.health("noc@net.example");
+    assert!(health["by"].as_str().unwrap().starts_with("answer to a proof of life"), "{health}");
+    assert_eq!(ask(), 0, "the one is alive, the others are asked already");
+    assert_eq!(world.rows(&["contact", "prove", "Net"]).remove(0)["asked"], 1, "who answered may be asked again");
+    // Whoever is new is asked by the schedule.
+    fs::write(world.site().join("parties.csv"), format!("{PARTIES}New,198.51.100.0/24,new@new.example,abuse\n"))
+        .unwrap();
+    world.done(&["contact", "import", "constituents", &world.site().join("parties.csv").display().to_string()]);
+    world.once();
+    assert!(world.smtp.mails().iter().any(|mail| mail.to == ["new@new.example"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_that_is_refused_at_once_is_passed_over_too() {
+    let Some(world) = World::new().await else { return };
+    world.smtp.at_line(Stage::To, "Gone@net.example", Act::Answer("550 5.1.1 no such user".into()), 1);
+    world.event("192.0.2.1");
+    let states = || {
+        world.rows(&["notice", "list"]).iter().map(|row| row["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    world.once();
+    assert_eq!((states(), world.smtp.count()), (vec!["delivered".to_owned(), "failed".to_owned()], 1));
+    assert_eq!(world.smtp.mails().remove(0).to, ["noc@net.example"]);
+    assert_eq!(world.health("Gone@net.example")["state"], "suspended");
+    // A server that will not relay says nothing of the contact.
+    world.smtp.at_line(Stage::To, "noc@net.example", Act::Answer("554 5.7.1 relay access denied".into()), 1);
+    world.event("192.0.2.2");
+    assert_eq!((states()[0].as_str(), world.health("noc@net.example")["bounces"].as_i64()), ("failed", Some(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
+    let Some(world) = World::new().await else { return };
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+    fs::write(world.site().join("concert.toml"), format!("{settings}complaints = \"complaints\"\n{feed}")).unwrap();
+    let complaint = |from: &str, more: &str, id: &str| {
+        format!(
+            "From: {from}\r\nTo: cert@cert.example\r\nSubject: attack\r\nMessage-ID: <{id}>\r\n{more}\r\n192.0.2.9 tries passwords on our servers\r\n"
+        )
+    };
+    let before = world.smtp.count();
+    let anna = "Anna <anna@bank.example>";
+    world.dovecot.deliver(&complaint(anna, "", "one@bank.example")).unwrap();
+    world.dovecot.deliver(&complaint(anna, "Delivered-To: x@cert.example\r\n", "one@bank.example")).unwrap();
+    world.dovecot.deliver(&complaint(anna, "", "two@bank.example")).unwrap();
+    world
+        .dovecot
+        .deliver(&complaint("robot@bank.example", "Auto-Submitted: auto-generated\r\n", "three@bank.example"))
+        .unwrap();
+    world
+        .dovecot
+        .deliver(&complaint("away@bank.example", "Auto-Submitted: auto-replied\r\n", "four@bank.example"))
+        .unwrap();
+    world
+        .dovecot
+        .deliver(&complaint("talk@bank.example", "List-Id: <talk.bank.example>\r\n", "five@bank.example"))
+        .unwrap();
+    world.dovecot.deliver(&complaint("soc@bank.example", "RT-Ticket: bank #1\r\n", "six@bank.example")).unwrap();
+    world.dovecot.deliver(&complaint("cert@cert.example", "", "seven@cert.example")).unwrap();
+    world.once();
+    let mails = world.mails();
+    let want = [
+        "taken complaint -",
+        "aside complaint the same message came before",
+        "taken complaint no receipt: its sender got one within the hour",
+        "taken complaint no receipt: it is no mail of a person",
+        "aside auto-reply auto-reply that names nothing",
+        "aside list list that names nothing",
+        "taken complaint no receipt: it has the header RT-Ticket",
+        "taken complaint no receipt: it comes from ourselves",
+    ];
+    assert_eq!(mails.len(), want.len(), "{mails:?}");
+    mails.iter().zip(want).for_each(|(mail, want)| assert!(mail.contains(want), "{mail} is not {want}"));
+    let sent = world.smtp.mails().split_off(before);
+    let receipts: Vec<&Mail> = sent.iter().filter(|mail| mail.to == ["anna@bank.example"]).collect();
+    assert_eq!((receipts.len(), sent.len()), (1, 2), "and the party is told once: {sent:?}");
+    let receipt = receipts.first().unwrap();
+    assert_eq!((receipt.from.as_str(), header(receipt, "Auto-Submitted").as_str()), ("", "auto-replied"));
+    assert_eq!(header(receipt, "In-Reply-To"), "one@bank.example");
+    assert_eq!(world.rows(&["events"]).len(), 1, "the complaints are of one problem");
+    // Whatever answers the receipt gets no answer.
+    world
+        .dovecot
+        .deliver(&reply(receipt, "anna@bank.example", "Auto-Submitted: auto-replied\r\n", "away@bank.example"))
+        .unwrap();
+    world.dovecot.deliver(&reply(receipt, "anna@bank.example", "", "thanks@bank.example")).unwrap();
+    world.once();
+    assert_eq!(world.smtp.count(), before + sent.len());
+    let health = world.rows(&["contact", "health"]);
+    assert!(health.iter().all(|row| row["contact"] != "anna@bank.example"), "{health:?}");
+}
+
+/// `concert run`, killed when dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(site: &Path) -> Self {
+        let mut command = concert(site, &["run", "--quiet"]);
+        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn until(mut done: impl FnMut() -> bool, what: &str) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// How many files the archive holds.
+fn archived(site: &Path) -> usize {
+    let folders = fs::read_dir(site.join("data/archive")).into_iter().flatten().flatten();
+    folders.filter_map(|folder| fs::read_dir(folder.path()).ok()).map(Iterator::count).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_keeping_and_marking_doubles_nothing() {
+    let Some(world) = World::new().await else { return };
+    let site = world.site();
+    world.event("192.0.2.1");
+    let sent = world.smtp.mails().remove(0);
+    let marked = || world.dovecot.flags("").unwrap().iter().filter(|flags| flags.contains('S')).count();
+    let lives = 6;
+    for life in 0..lives {
+        let (kept, seen) = (archived(&site), marked());
+        world.dovecot.deliver(&reply(&sent, "gone@net.example", "", &format!("{life}@net.example"))).unwrap();
+        let running = Running::start(&site);
+        match life % 2 {
+            0 => until(|| archived(&site) > kept, "the mail is kept"),
+            _ => until(|| marked() > seen, "the mail is marked"),
+        }
+        drop(running);
+    }
+    world.once();
+    let mails = world.mails();
+    assert_eq!(mails.len(), lives, "{mails:?}");
+    assert!(mails.iter().all(|mail| mail.starts_with("taken reply")), "{mails:?}");
+    assert_eq!((marked(), world.health("Gone@net.example")["replies"].as_u64()), (lives, Some(lives as u64)));
+    assert_eq!(world.mails().len(), lives);
+}
