@@ -10,6 +10,7 @@
 
 use std::net::IpAddr;
 
+use concert_model::Net;
 use serde::{Deserialize, Serialize};
 
 /// Changes whenever the layout or its meaning changes.
@@ -211,6 +212,11 @@ impl<B: Bytes> Registry<B> {
         Ok(Self { bytes, v4, v6, asns, places, texts: texts.at, names: names.at, end: at })
     }
 
+    /// The bytes it was opened from.
+    pub fn into_bytes(self) -> B {
+        self.bytes
+    }
+
     /// Number of networks and of AS numbers.
     pub fn counts(&self) -> (u64, u64) {
         (self.v4.count + self.v6.count, self.asns.count)
@@ -276,7 +282,7 @@ impl<B: Bytes> Registry<B> {
         for (_, number, from, to) in covering {
             let answer = self.answer(self.number(table, number, 2 * N as u64)?)?;
             let name = self.name(self.number(table, number, 2 * N as u64 + 8)?)?;
-            let what = format!("{} - {}", shown(&from), shown(&to));
+            let what = key(shown(&from), shown(&to));
             let is_answer = !answer.mails.is_empty();
             asked.steps.push(Step { what, class, name, answer });
             if is_answer {
@@ -341,6 +347,18 @@ fn partition(count: u64, is_before: &mut dyn FnMut(u64) -> Result<bool, String>)
         }
     }
     Ok(from)
+}
+
+/// The key of a network as registries write it: a range for IPv4, a prefix for IPv6.
+fn key(first: IpAddr, last: IpAddr) -> String {
+    if let (IpAddr::V6(from), IpAddr::V6(to)) = (first, last) {
+        let host_bits = (from.to_bits() ^ to.to_bits()).checked_ilog2().map_or(0, |bit| bit + 1);
+        let net = u8::try_from(128 - host_bits).ok().and_then(|prefix| Net::new(first, prefix));
+        if let Some(net) = net.filter(|net| net.first() == first && net.last() == last) {
+            return net.to_string();
+        }
+    }
+    format!("{first} - {last}")
 }
 
 fn width<const N: usize>(first: &[u8; N], last: &[u8; N]) -> u128 {
