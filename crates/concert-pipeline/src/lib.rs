@@ -12,4 +12,5 @@ pub mod group;
 pub mod judge;
 pub mod mail;
 pub mod parse;
+pub mod registry;
 pub mod render;

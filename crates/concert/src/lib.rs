@@ -8,5 +8,6 @@ pub mod drive;
 pub mod pages;
 pub mod print;
 pub mod problems;
+mod registry;
 pub mod settings;
 pub mod wire;

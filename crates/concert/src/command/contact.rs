@@ -7,6 +7,7 @@ mod check;
 mod health;
 mod import;
 mod prove;
+mod rpsl;
 
 use std::collections::BTreeMap;
 
@@ -34,7 +35,7 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Replace the parties by those of files
+    /// Replace the parties, or the data of registries, by those of files
     Import(import::Args),
     /// List the contacts of all parties
     List(Rows),

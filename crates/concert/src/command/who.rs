@@ -1,15 +1,21 @@
-//! `concert who`: who answers for a value, best first, from the constituents and the lookup files.
+//! `concert who`: who answers for a value, best first: constituents, then what registries say.
 
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 
-use concert_model::{Contact, Problem};
+use std::collections::BTreeMap;
+
+use concert_model::{Contact, Kind, Net, Problem, host, value};
 use concert_pipeline::enrich::{Constituents, Lookup};
+use concert_pipeline::mail::address::canonical;
+use concert_pipeline::registry::{Asked, Step, reserved};
+use concert_store::records::Health;
 use serde_json::{Value, json};
 
 use super::SiteArg;
-use super::contact::text_or_null;
+use super::contact::{last_alive, text_or_null};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure, outside};
+use crate::registry::{self, Opened};
 use crate::settings::LoadFor;
 use crate::wire::Site;
 
@@ -19,7 +25,7 @@ const LINE_BYTES_MAX: u64 = 64 * 1024;
 /// Tell who answers for an address, network, AS number, domain or URL.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert who 192.0.2.7 AS64500 www.example.com\n  concert who 192.0.2.0/24 --purpose incident\n  cut -d, -f2 list.csv | concert who - --format csv"
+    after_help = "Examples:\n  concert who 192.0.2.7 AS64500 www.example.com\n  concert who 192.0.2.0/24 --purpose incident\n  concert who 192.0.2.7 --explain\n  cut -d, -f2 list.csv | concert who - --format csv"
 )]
 pub(super) struct Args {
     /// The values; `-` reads them from standard input, one a line.
@@ -28,21 +34,54 @@ pub(super) struct Args {
     /// Only contacts for this purpose; those for abuse where a party has none.
     #[arg(long, value_name = "PURPOSE")]
     purpose: Option<String>,
+    /// Also say, on standard error, what was passed over and why.
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     rows: AllRows,
 }
 
 const COLUMNS: [&str; 8] = ["value", "party", "contact", "purpose", "origin", "specific", "last_alive", "reason"];
 
+/// What values are looked up in.
+struct Book<'b> {
+    constituents: &'b Constituents,
+    lookup: &'b Lookup,
+    registry: Option<&'b Opened>,
+    health: &'b BTreeMap<String, Health>,
+    purpose: Option<&'b str>,
+}
+
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Look)?;
-    let site = super::runtime()?.block_on(Site::open(settings))?;
-    let constituents = site.constituents();
+    let runtime = super::runtime()?;
+    let site = runtime.block_on(Site::open(settings))?;
+    let health = runtime.block_on(site.store.records.contact_health())?;
+    let many = args.values.iter().any(|value| value == "-");
+    // Constituents are told all the same.
+    let registry = registry::open(&site.settings.data_dir(), many).unwrap_or_else(|problem| {
+        tracing::warn!("{problem}");
+        None
+    });
+    let (constituents, lookup) = (site.constituents(), site.lookup());
+    let book = Book {
+        constituents: &constituents,
+        lookup: &lookup,
+        registry: registry.as_ref(),
+        health: &health,
+        purpose: args.purpose.as_deref(),
+    };
     let mut table = args.rows.table(&COLUMNS);
     let mut tell = |value: &str| -> Result<bool, Failure> {
-        for row in rows(value, args.purpose.as_deref(), &constituents, &site.lookup()) {
+        let (rows, passed_over) = rows(value, &book)?;
+        for row in rows {
             if !table.row(&row)? {
                 return Ok(false);
+            }
+        }
+        if args.explain {
+            for line in passed_over {
+                note(&format!("{value}: {line}"))?;
             }
         }
         Ok(true)
@@ -54,6 +93,12 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         }
     }
     table.finish().map(|()| Exit::Done)
+}
+
+/// A line for whoever asked, beside the rows.
+fn note(line: &str) -> Result<(), Failure> {
+    let mut err = std::io::stderr().lock();
+    writeln!(err, "{line}").map_err(|error| outside("standard error cannot be written", &error))
 }
 
 fn from_input(tell: &mut dyn FnMut(&str) -> Result<bool, Failure>) -> Result<bool, Failure> {
@@ -77,14 +122,15 @@ fn from_input(tell: &mut dyn FnMut(&str) -> Result<bool, Failure>) -> Result<boo
     }
 }
 
-/// A row for each contact of each party that answers, or one that says why there is none.
-fn rows(value: &str, purpose: Option<&str>, constituents: &Constituents, lookup: &Lookup) -> Vec<[Value; 8]> {
+/// A row for each contact of each party that answers, or one that says why there is none; and what was
+/// passed over on the way.
+fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<[Value; 8]>, Vec<String>), Failure> {
     let null = Value::Null;
-    let who = constituents.who(value, lookup);
+    let who = book.constituents.who(value, book.lookup);
     let mut rows = Vec::new();
     for found in &who.found {
-        let Some(party) = constituents.party(found.party) else { continue };
-        let contacts: Vec<&Contact> = match purpose {
+        let Some(party) = book.constituents.party(found.party) else { continue };
+        let contacts: Vec<&Contact> = match book.purpose {
             Some(purpose) => party.contacts_for(purpose),
             // Whoever is asked first about abuse stands first.
             None => {
@@ -107,18 +153,95 @@ fn rows(value: &str, purpose: Option<&str>, constituents: &Constituents, lookup:
                 json!(one.purpose),
                 json!(one.origin),
                 specific.clone(),
-                json!(one.last_alive),
-                null.clone(),
+                json!(last_alive(one, book.health)),
+                suspended(&one.mail, book.health).map_or(null.clone(), Value::String),
             ]);
         }
     }
+    let (asked, mut reason) = ask(value, book, who.reason)?;
+    let mut passed_over = Vec::new();
+    for step in &asked.steps {
+        match step.answer.mails.is_empty() {
+            true => passed_over.push(format!("passed over {}: {}", origin(step), step.answer.reason)),
+            false => rows.extend(registry_rows(value, step, book)),
+        }
+    }
     if rows.is_empty() {
+        if let Some(last) = asked.steps.last() {
+            reason = format!("{reason}; {} knows no contact: {}", origin(last), last.answer.reason);
+        }
         let mut row = [const { Value::Null }; 8];
         let [first, .., last] = &mut row;
-        (*first, *last) = (json!(value), json!(who.reason));
+        (*first, *last) = (json!(value), json!(reason));
         rows.push(row);
     }
-    rows
+    Ok((rows, passed_over))
+}
+
+/// What registries say of a value, and why nobody answers if they say nothing.
+fn ask(value: &str, book: &Book<'_>, reason: String) -> Result<(Asked, String), Failure> {
+    let value = value.trim();
+    let Some(registry) = book.registry else { return Ok((Asked::default(), reason)) };
+    let address = match host::url_host(value) {
+        Some((host::Host::Ip(address), _)) => Some(address),
+        _ => value::ip(value).ok(),
+    };
+    let net = address.map(|address| (address, address));
+    let net = net.or_else(|| value.parse::<Net>().ok().map(|net| (net.first(), net.last())));
+    let asked = match net {
+        Some((first, last)) => match reserved(first) {
+            Some(what) => return Ok((Asked::default(), format!("{value} is {what} and belongs to nobody"))),
+            None => registry.find_covering(first, last),
+        },
+        None => match concert_model::Value::read(Kind::Asn, value, None) {
+            Ok(concert_model::Value::Int(asn)) => registry.find_asn(u32::try_from(asn).unwrap_or(0)),
+            // Names are not in the registries of numbers.
+            _ => Ok(Asked::default()),
+        },
+    };
+    asked.map(|asked| (asked, reason)).map_err(|why| Failure::outside(Problem::new(why)))
+}
+
+/// `RIPE inetnum 192.0.2.0 - 192.0.2.255`: the object, by its key.
+fn origin(step: &Step) -> String {
+    format!("{} {} {}", step.answer.registry, step.class, step.what)
+}
+
+/// What made it answer: the network or AS, with the name it has there.
+fn specific(step: &Step) -> String {
+    let what = if step.class == "aut-num" { step.what.clone() } else { format!("network {}", step.what) };
+    if step.name.is_empty() { what } else { format!("{what} ({})", step.name) }
+}
+
+fn registry_rows(value: &str, step: &Step, book: &Book<'_>) -> Vec<[Value; 8]> {
+    let answer = &step.answer;
+    let row = |mail: &String| {
+        let mut reason = format!("{} {}", answer.via, answer.handles.join(", "));
+        if answer.invalid.contains(mail) {
+            reason.push_str("; the registry says that it does not answer");
+        }
+        if let Some(why) = suspended(mail, book.health) {
+            reason = format!("{reason}; {why}");
+        }
+        let alive = book.health.get(&canonical(mail)).and_then(|health| health.alive);
+        [
+            json!(value),
+            json!(answer.party),
+            json!(mail),
+            json!("abuse"),
+            json!(origin(step)),
+            json!(specific(step)),
+            json!(alive.map(|at| at.to_string())),
+            json!(reason),
+        ]
+    };
+    answer.mails.iter().map(row).collect()
+}
+
+/// Why nothing is sent to an address.
+fn suspended(mail: &str, health: &BTreeMap<String, Health>) -> Option<String> {
+    let health = health.get(&canonical(mail)).filter(|health| health.suspended.is_some())?;
+    Some(format!("suspended: {}", health.why))
 }
 
 #[cfg(test)]
@@ -133,7 +256,10 @@ mod tests {
         assert_eq!(problems, []);
         let constituents = Constituents::new(parties);
         let check = |value: &str, purpose: Option<&str>, want: &[[&str; 4]]| {
-            let rows = rows(value, purpose, &constituents, &Lookup::default());
+            let (lookup, health) = (Lookup::default(), BTreeMap::new());
+            let (constituents, registry) = (&constituents, None);
+            let book = Book { constituents, lookup: &lookup, registry, health: &health, purpose };
+            let (rows, _) = rows(value, &book).unwrap();
             let shown: Vec<[String; 4]> =
                 rows.iter().map(|row| [1, 2, 5, 7].map(|at| row[at].as_str().unwrap_or("-").to_owned())).collect();
             assert_eq!(shown, want, "{value}");
@@ -143,5 +269,53 @@ mod tests {
         check("192.0.2.9", Some("incident"), &[["A", "soc@a.example", net, "-"]]);
         check("www.b.example", None, &[["B", "-", "domain b.example", "the party has no contact for this"]]);
         check("203.0.113.1", None, &[["-", "-", "-", "no party answers for 203.0.113.1"]]);
+    }
+
+    #[test]
+    fn registries_are_asked_after_constituents() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = "organisation: ORG-A\norg-name: Example A\nabuse-c: AR1\nsource: RIPE\n\n\
+            role: A\nnic-hdl: AR1\nabuse-mailbox: abuse@a.example\nsource: RIPE\n\n\
+            inetnum: 192.0.2.0 - 192.0.2.255\nnetname: A-NET\norg: ORG-A\nsource: RIPE\n\n\
+            inetnum: 192.0.2.8 - 192.0.2.11\nnetname: B-NET\nsource: RIPE\n\n\
+            inetnum: 10.0.0.0 - 10.255.255.255\norg: ORG-A\nsource: RIPE\n\n\
+            aut-num: AS64500\nas-name: A-AS\nsource: RIPE\n";
+        let mut builder = concert_pipeline::registry::Builder::new();
+        builder.read("t.db", objects.as_bytes()).unwrap();
+        registry::replace(dir.path(), &builder.finish().0).unwrap();
+        let (parties, problems) = read_csv("c.csv", b"party,prefixes,mail\nOurs,192.0.2.0/29,abuse@ours.example\n");
+        assert_eq!(problems, []);
+        let (constituents, lookup) = (Constituents::new(parties), Lookup::default());
+        let gone = Health { suspended: Some(concert_model::Time(0)), why: "it bounced".into(), ..Health::default() };
+        let health = BTreeMap::from([("abuse@a.example".to_owned(), gone)]);
+        for whole in [false, true] {
+            let opened = registry::open(dir.path(), whole).unwrap();
+            let (constituents, lookup, health) = (&constituents, &lookup, &health);
+            let book = Book { constituents, lookup, registry: opened.as_ref(), health, purpose: None };
+            let check = |value: &str, want: &[[&str; 3]], passed: &[&str]| {
+                let (rows, passed_over) = rows(value, &book).unwrap();
+                let shown: Vec<[&str; 3]> =
+                    rows.iter().map(|row| [2, 4, 7].map(|at| row[at].as_str().unwrap_or("-"))).collect();
+                assert_eq!(
+                    (shown.as_slice(), passed_over.as_slice()),
+                    (want, passed.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice()),
+                    "{value}"
+                );
+            };
+            let ours = ["abuse@ours.example", "constituents", "-"];
+            let net = "RIPE inetnum 192.0.2.0 - 192.0.2.255";
+            let theirs = ["abuse@a.example", net, "org RIPE AR1; suspended: it bounced"];
+            check("192.0.2.1", &[ours, theirs], &[]);
+            check("192.0.2.9", &[theirs], &["passed over RIPE inetnum 192.0.2.8 - 192.0.2.11: it names no contact"]);
+            check("http://192.0.2.99/x", &[theirs], &[]);
+            check("192.0.2.128/25", &[theirs], &[]);
+            check("10.0.0.1", &[["-", "-", "10.0.0.1 is private space (RFC 1918) and belongs to nobody"]], &[]);
+            let silent = "no party answers for AS64500; RIPE aut-num AS64500 knows no contact: it names no contact";
+            let passed = "passed over RIPE aut-num AS64500: it names no contact";
+            check("AS64500", &[["-", "-", silent]], &[passed]);
+            check("198.51.100.1", &[["-", "-", "no party answers for 198.51.100.1"]], &[]);
+        }
+        std::fs::write(registry::path(dir.path()), b"rubbish").unwrap();
+        assert!(registry::open(dir.path(), false).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! `concert contact import`: files into parties, as one piece, with what changes.
+//! `concert contact import`: files into parties or registry data, as one piece, with what changes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,7 +11,7 @@ use concert_pipeline::enrich::constituents::read_csv;
 use concert_store::Store;
 use serde_json::json;
 
-use super::check;
+use super::{check, rpsl};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::settings::Settings;
@@ -19,10 +19,10 @@ use crate::settings::Settings;
 /// Most bytes of one file.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
-/// Replace the parties by those of files.
+/// Replace the parties, or the data of registries, by those of files.
 #[derive(clap::Args)]
 #[command(
-    after_help = "The first line of a file names its columns: party,asns,prefixes,domains,countries,mail,language,format,via,schedule,time_zone,purpose\n\nExamples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents universities.csv companies.csv"
+    after_help = "The first line of a file names its columns: party,asns,prefixes,domains,countries,mail,language,format,via,schedule,time_zone,purpose\n\nExamples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents universities.csv companies.csv\n  concert contact import rpsl ripe.db.*.gz apnic.db.*.gz"
 )]
 pub(super) struct Args {
     /// What the files are.
@@ -42,13 +42,16 @@ pub(super) struct Args {
 enum Kind {
     /// Parties this site answers for, as CSV.
     Constituents,
+    /// Networks and their contacts as registries publish them (RIPE, APNIC, AFRINIC), also with gzip.
+    Rpsl,
 }
 
 pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Result<Exit, Failure> {
-    let parties = match args.kind {
-        Kind::Constituents => read_all(&args.files)?,
-    };
     let before = store.records.parties().await?;
+    if args.kind == Kind::Rpsl {
+        return rpsl::run(&args.files, args.dry_run, &args.rows, &settings.data_dir(), &before);
+    }
+    let parties = read_all(&args.files)?;
     let mut table = args.rows.table(&["change", "party", "what"]);
     for (change, party, what) in differences(&before, &parties) {
         table.row(&[json!(change), json!(party), json!(what)])?;

@@ -1,0 +1,406 @@
+//! From the objects of all files to answers: references are followed once, when everything is read.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::io::{self, BufRead};
+use std::net::IpAddr;
+
+use concert_model::{Kind, Net, Problem, Value};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+
+use super::file::{self, Answer, Entry};
+use super::object::{self, Found, Object};
+
+/// Pieces that could not be used and are told one by one; all are counted.
+const ASIDE_TOLD_MAX: usize = 1_000;
+/// Most ranges of all files together; the whole world has some twelve million.
+const RANGES_MAX: usize = 40_000_000;
+/// Response teams of one object; real ones have two at most.
+const IRTS_MAX: usize = 4;
+/// Mail addresses of one role or team.
+const MAILS_MAX: usize = 8;
+/// Longest name of a network that is kept.
+const NAME_BYTES_MAX: usize = 60;
+/// No reference.
+const NOBODY: u32 = 0;
+/// Space that a registry names only to say that others manage it.
+const ELSEWHERE: [&str; 2] = ["NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK", "ERX-NETBLOCK"];
+
+/// The registry whose networks name teams before roles.
+const TEAMS_FIRST: &str = "APNIC";
+
+/// What reading the files gave.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Objects of each class.
+    pub objects: BTreeMap<String, u64>,
+    /// Pieces that were set aside: all, and the first ones with place and reason.
+    pub aside: u64,
+    /// The first of them.
+    pub problems: Vec<Problem>,
+    /// Networks and AS numbers with a contact of their own, and without.
+    pub answered: u64,
+    /// Those without.
+    pub silent: u64,
+}
+
+/// What an object refers to, as numbers of handles.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct Refs {
+    registry: u32,
+    org: u32,
+    abuse: u32,
+    irts: [u32; IRTS_MAX],
+}
+
+struct Range<A> {
+    first: A,
+    last: A,
+    refs: Refs,
+    name: u32,
+}
+
+#[derive(Default)]
+struct Mailboxes {
+    mails: Vec<String>,
+    invalid: Vec<String>,
+}
+
+/// Gathers objects of any number of files, which may refer to each other.
+#[derive(Default)]
+pub struct Builder {
+    handles: Handles,
+    v4: Vec<Range<u32>>,
+    v6: Vec<Range<u128>>,
+    asns: BTreeMap<u32, (Refs, u32)>,
+    orgs: HashMap<u32, (String, u32)>,
+    roles: HashMap<u32, Mailboxes>,
+    irts: HashMap<u32, Mailboxes>,
+    names: Vec<u8>,
+    summary: Summary,
+}
+
+/// Handles of all registries, each once. A handle is known in any letter case.
+#[derive(Default)]
+struct Handles {
+    texts: Vec<Box<str>>,
+    known: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Handles {
+    /// The number of a handle of a registry, from 1; 0 for none.
+    fn number(&mut self, registry: &str, handle: &str) -> u32 {
+        let handle = handle.split_ascii_whitespace().next().unwrap_or_default();
+        if handle.is_empty() {
+            return NOBODY;
+        }
+        let text = format!("{registry} {}", handle.to_ascii_uppercase());
+        let hash = self.hasher.hash_one(text.as_str());
+        let Self { texts, known, hasher } = self;
+        let at = |number: u32| texts.get(number as usize - 1).map_or("", |text| text);
+        if let Some(number) = known.find(hash, |number| at(*number) == text) {
+            return *number;
+        }
+        let Ok(number) = u32::try_from(texts.len() + 1) else { return NOBODY };
+        known.insert_unique(hash, number, |number| hasher.hash_one(at(*number)));
+        texts.push(text.into());
+        number
+    }
+
+    /// Registry and handle, `RIPE ORG-EX1-RIPE`.
+    fn text(&self, number: u32) -> &str {
+        (number as usize).checked_sub(1).and_then(|at| self.texts.get(at)).map_or("", |text| text)
+    }
+}
+
+impl Builder {
+    /// Nothing read yet.
+    pub fn new() -> Self {
+        Self { names: vec![0], ..Self::default() }
+    }
+
+    /// Reads the objects of a file, which is not compressed any more.
+    pub fn read(&mut self, file: &str, input: impl BufRead) -> io::Result<()> {
+        object::read(input, &mut |found| {
+            let result = match found {
+                Found::Object(object) => {
+                    let count = self.summary.objects.entry(object.class.clone());
+                    *count.or_default() += 1;
+                    self.add(object).map_err(|why| (object.line, why))
+                }
+                Found::Bad(line, why) => Err((line, why)),
+            };
+            if let Err((line, why)) = result {
+                self.summary.aside += 1;
+                if self.summary.problems.len() < ASIDE_TOLD_MAX {
+                    self.summary.problems.push(Problem::new(why).at(format!("{file}:{line}")));
+                }
+            }
+        })
+    }
+
+    fn add(&mut self, object: &Object) -> Result<(), String> {
+        let registry = registry(object);
+        match object.class.as_str() {
+            "inetnum" | "inet6num" => self.add_range(object, &registry),
+            "aut-num" => {
+                let text = object.first("aut-num");
+                let asn = match Value::read(Kind::Asn, text, None) {
+                    Ok(Value::Int(asn)) => u32::try_from(asn).map_err(|_| "not an AS number".to_owned())?,
+                    _ => return Err(format!("`{}` is not an AS number", shown(text))),
+                };
+                let (refs, name) = (self.refs(object, &registry), self.name(&tidy(object.first("as-name"))));
+                match self.asns.entry(asn) {
+                    std::collections::btree_map::Entry::Occupied(_) => Err(format!("AS{asn} is there already")),
+                    std::collections::btree_map::Entry::Vacant(place) => {
+                        place.insert((refs, name));
+                        Ok(())
+                    }
+                }
+            }
+            "organisation" => {
+                let number = self.handles.number(&registry, object.first("organisation"));
+                let abuse = self.handles.number(&registry, object.first("abuse-c"));
+                self.orgs.entry(number).or_insert_with(|| (tidy(object.first("org-name")), abuse));
+                Ok(())
+            }
+            "role" | "person" => {
+                let number = self.handles.number(&registry, object.first("nic-hdl"));
+                let boxes = mailboxes(object, false);
+                if number != NOBODY && !boxes.mails.is_empty() {
+                    self.roles.entry(number).or_insert(boxes);
+                }
+                Ok(())
+            }
+            "irt" => {
+                let number = self.handles.number(&registry, object.first("irt"));
+                self.irts.entry(number).or_insert_with(|| mailboxes(object, true));
+                Ok(())
+            }
+            // Routes, domains, maintainers and many more say nothing about contacts.
+            _ => Ok(()),
+        }
+    }
+
+    fn add_range(&mut self, object: &Object, registry: &str) -> Result<(), String> {
+        if self.v4.len() + self.v6.len() >= RANGES_MAX {
+            return Err("more networks than can be kept".into());
+        }
+        let text = object.first(if object.class == "inetnum" { "inetnum" } else { "inet6num" });
+        let (first, last) = range(text).map_err(|why| format!("`{}`: {why}", shown(text)))?;
+        let name = object.first("netname");
+        if ELSEWHERE.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            return Ok(());
+        }
+        let (refs, named) = (self.refs(object, registry), tidy(name));
+        match (first, last) {
+            // The whole address space is a placeholder and belongs to nobody.
+            (IpAddr::V4(a), IpAddr::V4(b)) if a.to_bits() == 0 && b.to_bits() == u32::MAX => Ok(()),
+            (IpAddr::V6(a), IpAddr::V6(b)) if a.to_bits() == 0 && b.to_bits() == u128::MAX => Ok(()),
+            (IpAddr::V4(a), IpAddr::V4(b)) if a <= b => {
+                let name = self.name(&named);
+                self.v4.push(Range { first: a.to_bits(), last: b.to_bits(), refs, name });
+                Ok(())
+            }
+            (IpAddr::V6(a), IpAddr::V6(b)) if a <= b => {
+                let name = self.name(&named);
+                self.v6.push(Range { first: a.to_bits(), last: b.to_bits(), refs, name });
+                Ok(())
+            }
+            (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => {
+                Err(format!("`{}`: the last address is before the first", shown(text)))
+            }
+            _ => Err(format!("`{}`: the two addresses are of different families", shown(text))),
+        }
+    }
+
+    fn refs(&mut self, object: &Object, registry: &str) -> Refs {
+        let mut refs = Refs {
+            registry: self.handles.number("", registry),
+            org: self.handles.number(registry, object.first("org")),
+            abuse: self.handles.number(registry, object.first("abuse-c")),
+            irts: [NOBODY; IRTS_MAX],
+        };
+        for (place, handle) in refs.irts.iter_mut().zip(object.all("mnt-irt").flat_map(|list| list.split(','))) {
+            *place = self.handles.number(registry, handle);
+        }
+        refs
+    }
+
+    /// Keeps a name; neighbours often have the same.
+    fn name(&mut self, name: &str) -> u32 {
+        let at = u32::try_from(self.names.len()).unwrap_or(0);
+        self.names.push(u8::try_from(name.len()).unwrap_or(0));
+        self.names.extend_from_slice(name.as_bytes());
+        at
+    }
+
+    /// The compact file, and what was read.
+    pub fn finish(mut self) -> (Vec<u8>, Summary) {
+        let mut answers = Answers { list: Vec::new(), known: HashMap::new() };
+        let (v4, v6) = (std::mem::take(&mut self.v4), std::mem::take(&mut self.v6));
+        let v4 = self.entries(v4, &mut answers);
+        let v6 = self.entries(v6, &mut answers);
+        let asns = std::mem::take(&mut self.asns);
+        let asns: Vec<(u32, u32, u32)> =
+            asns.into_iter().map(|(asn, (refs, name))| (asn, answers.number(&self, refs), name)).collect();
+        let has_mail = |number: &u32| answers.list.get(*number as usize).is_some_and(|answer| !answer.mails.is_empty());
+        let numbers = v4.iter().map(|entry| entry.answer).chain(v6.iter().map(|entry| entry.answer));
+        let numbers = numbers.chain(asns.iter().map(|(_, answer, _)| *answer));
+        let (answered, all) =
+            numbers.fold((0, 0), |(good, all), number| (good + u64::from(has_mail(&number)), all + 1));
+        self.summary.answered = answered;
+        self.summary.silent = all - answered;
+        (file::write(&v4, &v6, &asns, &answers.list, &self.names), self.summary)
+    }
+
+    /// Ranges in order, the wider of two that begin at once first; of two equal ones the first stays.
+    fn entries<A: Copy + Ord>(&mut self, mut ranges: Vec<Range<A>>, answers: &mut Answers) -> Vec<Entry<A>> {
+        ranges.sort_by(|a, b| (a.first, b.last).cmp(&(b.first, a.last)));
+        let before = ranges.len();
+        ranges.dedup_by(|later, first| (later.first, later.last) == (first.first, first.last));
+        let twice = before - ranges.len();
+        if twice > 0 {
+            self.summary.aside += twice as u64;
+            let what = format!("{twice} networks are there twice; the first object of each is used");
+            self.summary.problems.push(Problem::new(what));
+        }
+        ranges
+            .into_iter()
+            .map(|Range { first, last, refs, name }| Entry { first, last, answer: answers.number(self, refs), name })
+            .collect()
+    }
+}
+
+/// Answers, each once.
+struct Answers {
+    list: Vec<Answer>,
+    known: HashMap<Refs, u32>,
+}
+
+impl Answers {
+    fn number(&mut self, builder: &Builder, refs: Refs) -> u32 {
+        if let Some(number) = self.known.get(&refs) {
+            return *number;
+        }
+        let number = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        self.list.push(answer(builder, refs));
+        self.known.insert(refs, number);
+        number
+    }
+}
+
+fn answer(builder: &Builder, refs: Refs) -> Answer {
+    let text = |number| builder.handles.text(number);
+    let org = builder.orgs.get(&refs.org);
+    let mut found = Answer {
+        registry: text(refs.registry).trim().to_owned(),
+        party: match org {
+            Some((name, _)) if !name.is_empty() => format!("{name} ({})", text(refs.org)),
+            _ => String::new(),
+        },
+        ..Answer::default()
+    };
+    let mut missing = Vec::new();
+    let roles = |found: &mut Answer, missing: &mut Vec<String>| {
+        let ways = [("abuse-c", refs.abuse), ("org", org.map_or(NOBODY, |(_, abuse)| *abuse))];
+        for (via, handle) in ways.into_iter().filter(|(_, handle)| *handle != NOBODY) {
+            match builder.roles.get(&handle) {
+                Some(boxes) => return found.take(via, text(handle), boxes),
+                None => missing.push(format!("the abuse-c {} is not there or has no mailbox", text(handle))),
+            }
+        }
+    };
+    let teams = |found: &mut Answer, missing: &mut Vec<String>| {
+        for handle in refs.irts.into_iter().filter(|handle| *handle != NOBODY) {
+            match builder.irts.get(&handle) {
+                Some(boxes) if !boxes.mails.is_empty() => found.take("mnt-irt", text(handle), boxes),
+                Some(_) => missing.push(format!("the team {} has no usable mailbox", text(handle))),
+                None => missing.push(format!("the team {} is not there", text(handle))),
+            }
+        }
+    };
+    // APNIC checks the mailboxes of teams twice a year, and makes its roles from them.
+    if found.registry == TEAMS_FIRST {
+        teams(&mut found, &mut missing);
+    }
+    if found.mails.is_empty() {
+        roles(&mut found, &mut missing);
+    }
+    if found.mails.is_empty() && found.registry != TEAMS_FIRST {
+        teams(&mut found, &mut missing);
+    }
+    if found.mails.is_empty() {
+        match (refs.org, org) {
+            (NOBODY, _) => {}
+            (_, None) => missing.push(format!("the organisation {} is not there", text(refs.org))),
+            (_, Some((_, NOBODY))) => missing.push(format!("the organisation {} has no abuse-c", text(refs.org))),
+            _ => {}
+        }
+        found.reason = if missing.is_empty() { "it names no contact".to_owned() } else { missing.join("; ") };
+    }
+    found
+}
+
+impl Answer {
+    fn take(&mut self, via: &str, handle: &str, boxes: &Mailboxes) {
+        via.clone_into(&mut self.via);
+        if self.party.is_empty() {
+            handle.clone_into(&mut self.party);
+        }
+        self.handles.push(handle.to_owned());
+        for mail in &boxes.mails {
+            if !self.mails.contains(mail) {
+                self.mails.push(mail.clone());
+            }
+        }
+        self.invalid.extend_from_slice(&boxes.invalid);
+    }
+}
+
+/// The registry an object is from, in capitals: `RIPE`.
+fn registry(object: &Object) -> String {
+    let word = object.first("source").split_ascii_whitespace().next().unwrap_or("?");
+    word.chars().filter(char::is_ascii_alphanumeric).take(16).collect::<String>().to_ascii_uppercase()
+}
+
+/// Mailboxes of a role or team. A team without one for abuse is reached by its general address; roles
+/// of dumps have made-up ones there.
+fn mailboxes(object: &Object, or_general: bool) -> Mailboxes {
+    let is_mail = |mail: &&str| {
+        let halves = mail.split_once('@').filter(|(name, domain)| !name.is_empty() && domain.contains('.'));
+        halves.is_some() && mail.len() <= 254 && mail.bytes().all(|b| b.is_ascii_graphic() && !b"<>,;\"()".contains(&b))
+    };
+    let list = |name| -> Vec<String> { object.all(name).filter(is_mail).take(MAILS_MAX).map(str::to_owned).collect() };
+    let mut mails = list("abuse-mailbox");
+    if mails.is_empty() && or_general {
+        mails = list("e-mail");
+    }
+    // APNIC says of an address that did not answer: `abuse@example.net is invalid`.
+    let invalid = object.all("remarks").filter_map(|remark| remark.strip_suffix(" is invalid"));
+    let invalid = invalid.filter(|mail| mails.iter().any(|known| known.eq_ignore_ascii_case(mail)));
+    Mailboxes { invalid: invalid.map(str::to_owned).collect(), mails }
+}
+
+/// `192.0.2.0 - 192.0.2.255`, or a prefix.
+fn range(text: &str) -> Result<(IpAddr, IpAddr), &'static str> {
+    match text.split_once('-') {
+        Some((first, last)) => Ok((concert_model::value::ip(first.trim())?, concert_model::value::ip(last.trim())?)),
+        None => text.parse::<Net>().map(|net| (net.first(), net.last())),
+    }
+}
+
+/// A name without control characters, of bounded length.
+fn tidy(name: &str) -> String {
+    let mut tidy: String = name.chars().filter(|c| !c.is_control()).collect();
+    while tidy.len() > NAME_BYTES_MAX {
+        tidy.pop();
+    }
+    tidy
+}
+
+/// Text of a file as a problem shows it.
+fn shown(text: &str) -> String {
+    text.chars().take(60).collect::<String>().escape_default().to_string()
+}

@@ -1,0 +1,375 @@
+//! The compact file of all registries, searched in place.
+//!
+//! Numbers are little-endian. Networks stand in the order of their first address, the wider before the
+//! narrower. Each names an *outer* one: the nearest before it that reaches its first address or beyond.
+//! Whoever follows these from the last network that begins at or before an address meets every network
+//! that covers it, also where networks overlap in part.
+//!
+//! A file of another version, or whose length is not what its head says, is refused; `check` compares
+//! the whole with its checksum.
+
+use std::net::IpAddr;
+
+use concert_model::Net;
+use serde::{Deserialize, Serialize};
+
+/// Changes whenever the layout or its meaning changes.
+const MAGIC: &[u8; 8] = b"CNCTREG\x01";
+/// Magic and seven numbers.
+const HEAD_BYTES: usize = 8 + 7 * 8;
+const CHECKSUM_BYTES: usize = 32;
+/// Sizes of the entries of each table.
+const V4_BYTES: u64 = 20;
+const V6_BYTES: u64 = 44;
+const ASN_BYTES: u64 = 12;
+const PLACE_BYTES: u64 = 8;
+/// No outer network.
+const NONE: u32 = u32::MAX;
+/// Networks looked at for one address. Real ones lie some ten deep.
+const STEPS_MAX: usize = 1_000;
+/// Longest text of one answer.
+const ANSWER_BYTES_MAX: u64 = 64 << 10;
+
+/// A network as it is written.
+pub(super) struct Entry<A> {
+    pub(super) first: A,
+    pub(super) last: A,
+    pub(super) answer: u32,
+    pub(super) name: u32,
+}
+
+/// What a registry says of whom to tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Answer {
+    /// `RIPE`, `APNIC`.
+    pub registry: String,
+    /// Who holds the network, `Example Org (RIPE ORG-EX1-RIPE)`; possibly empty.
+    pub party: String,
+    /// How the contact was found: `abuse-c`, `org`, `mnt-irt`.
+    pub via: String,
+    /// The objects it stands in.
+    pub handles: Vec<String>,
+    /// Mail addresses, in order.
+    pub mails: Vec<String>,
+    /// Those of them that the registry says do not answer.
+    pub invalid: Vec<String>,
+    /// Why there is no address.
+    pub reason: String,
+}
+
+/// A network or AS number that was asked, and what it said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// `192.0.2.0 - 192.0.2.255`, `AS64500`.
+    pub what: String,
+    /// The kind of object: `inetnum`, `inet6num`, `aut-num`.
+    pub class: &'static str,
+    /// Its name in the registry.
+    pub name: String,
+    /// What it said.
+    pub answer: Answer,
+}
+
+/// What was asked on the way to an answer: the last one has addresses, if any has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// From the smallest on.
+    pub steps: Vec<Step>,
+}
+
+impl Asked {
+    /// The one that answered.
+    pub fn answer(&self) -> Option<&Step> {
+        self.steps.last().filter(|step| !step.answer.mails.is_empty())
+    }
+}
+
+/// Bytes of a file, wherever they are.
+pub trait Bytes {
+    /// How many there are.
+    fn len(&self) -> u64;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fills a buffer from a place on. The error says why it cannot.
+    fn read(&self, at: u64, buffer: &mut [u8]) -> Result<(), String>;
+}
+
+impl Bytes for Vec<u8> {
+    fn len(&self) -> u64 {
+        self.as_slice().len() as u64
+    }
+
+    fn read(&self, at: u64, buffer: &mut [u8]) -> Result<(), String> {
+        let start = usize::try_from(at).unwrap_or(usize::MAX);
+        let from = self.get(start..start.saturating_add(buffer.len())).ok_or("it is cut off")?;
+        buffer.copy_from_slice(from);
+        Ok(())
+    }
+}
+
+pub(super) fn write(
+    v4: &[Entry<u32>],
+    v6: &[Entry<u128>],
+    asns: &[(u32, u32, u32)],
+    answers: &[Answer],
+    names: &[u8],
+) -> Vec<u8> {
+    let (mut places, mut texts) = (Vec::new(), Vec::new());
+    for answer in answers {
+        places.extend_from_slice(&(texts.len() as u64).to_le_bytes());
+        // Plain data becomes JSON without fail.
+        serde_json::to_writer(&mut texts, answer).unwrap_or_default();
+    }
+    places.extend_from_slice(&(texts.len() as u64).to_le_bytes());
+    let counts = [v4.len(), v6.len(), asns.len(), answers.len(), texts.len(), names.len(), 0];
+    let mut out = MAGIC.to_vec();
+    out.extend(counts.iter().flat_map(|count| (*count as u64).to_le_bytes()));
+    for (entry, outer) in v4.iter().zip(outer(v4)) {
+        for number in [entry.first, entry.last, entry.answer, outer, entry.name] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+    for (entry, outer) in v6.iter().zip(outer(v6)) {
+        out.extend_from_slice(&entry.first.to_le_bytes());
+        out.extend_from_slice(&entry.last.to_le_bytes());
+        out.extend([entry.answer, outer, entry.name].iter().flat_map(|number| number.to_le_bytes()));
+    }
+    for (asn, answer, name) in asns {
+        out.extend([asn, answer, name].iter().flat_map(|number| number.to_le_bytes()));
+    }
+    for part in [&places, &texts] {
+        out.extend_from_slice(part);
+    }
+    out.extend_from_slice(names);
+    let checksum = blake3::hash(&out);
+    out.extend_from_slice(checksum.as_bytes());
+    out
+}
+
+/// For each network the nearest before it that reaches its first address.
+fn outer<A: Copy + Ord>(entries: &[Entry<A>]) -> Vec<u32> {
+    let mut open: Vec<(u32, A)> = Vec::new();
+    let mut outer = Vec::with_capacity(entries.len());
+    for (number, entry) in (0u32..).zip(entries) {
+        // What ends before this one begins covers nothing that comes later.
+        while open.last().is_some_and(|(_, last)| *last < entry.first) {
+            open.pop();
+        }
+        outer.push(open.last().map_or(NONE, |(number, _)| *number));
+        open.push((number, entry.last));
+    }
+    outer
+}
+
+/// The file, opened.
+pub struct Registry<B> {
+    bytes: B,
+    v4: Table,
+    v6: Table,
+    asns: Table,
+    places: Table,
+    texts: u64,
+    names: u64,
+    end: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Table {
+    at: u64,
+    count: u64,
+    size: u64,
+}
+
+impl<B: Bytes> Registry<B> {
+    /// Opens a file. The error says why it cannot be used.
+    pub fn open(bytes: B) -> Result<Self, String> {
+        let mut head = [0u8; HEAD_BYTES];
+        bytes.read(0, &mut head)?;
+        let (magic, numbers) = head.split_first_chunk::<8>().ok_or("it is cut off")?;
+        if magic != MAGIC {
+            return Err("it is no registry file of this version".into());
+        }
+        let mut counts = numbers.as_chunks::<8>().0.iter().map(|chunk| u64::from_le_bytes(*chunk));
+        let mut count = || counts.next().unwrap_or(0);
+        let (v4, v6, asns, answers, texts, names) = (count(), count(), count(), count(), count(), count());
+        let mut at = HEAD_BYTES as u64;
+        let mut table = |count: u64, size: u64| {
+            let table = Table { at, count, size };
+            at = at.saturating_add(count.saturating_mul(size));
+            table
+        };
+        let (v4, v6, asns) = (table(v4, V4_BYTES), table(v6, V6_BYTES), table(asns, ASN_BYTES));
+        let places = table(answers.saturating_add(1), PLACE_BYTES);
+        let (texts, names) = (table(texts, 1), table(names, 1));
+        if at.saturating_add(CHECKSUM_BYTES as u64) != bytes.len() {
+            return Err("its length is not what its head says".into());
+        }
+        Ok(Self { bytes, v4, v6, asns, places, texts: texts.at, names: names.at, end: at })
+    }
+
+    /// The bytes it was opened from.
+    pub fn into_bytes(self) -> B {
+        self.bytes
+    }
+
+    /// Number of networks and of AS numbers.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.v4.count + self.v6.count, self.asns.count)
+    }
+
+    /// Compares the whole file with its checksum.
+    pub fn check(&self) -> Result<(), String> {
+        let (mut hasher, mut at, mut block) = (blake3::Hasher::new(), 0, vec![0u8; 1 << 20]);
+        while at < self.end {
+            let length = usize::try_from(self.end - at).unwrap_or(usize::MAX).min(block.len());
+            let part = block.get_mut(..length).ok_or("it is cut off")?;
+            self.bytes.read(at, part)?;
+            hasher.update(part);
+            at += length as u64;
+        }
+        let mut checksum = [0u8; CHECKSUM_BYTES];
+        self.bytes.read(self.end, &mut checksum)?;
+        if hasher.finalize().as_bytes() == &checksum { Ok(()) } else { Err("its checksum is wrong".into()) }
+    }
+
+    /// Asks the networks that cover an address, the smallest first, until one knows a contact.
+    pub fn find(&self, address: IpAddr) -> Result<Asked, String> {
+        self.find_covering(address, address)
+    }
+
+    /// The same for all addresses from one to another, which are of one family.
+    pub fn find_covering(&self, first: IpAddr, last: IpAddr) -> Result<Asked, String> {
+        match (first.to_canonical(), last.to_canonical()) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => self.ask::<4>(self.v4, a.octets(), b.octets(), "inetnum"),
+            (IpAddr::V6(a), IpAddr::V6(b)) => self.ask::<16>(self.v6, a.octets(), b.octets(), "inet6num"),
+            _ => Ok(Asked::default()),
+        }
+    }
+
+    /// Addresses are compared with the highest byte first; in the file the lowest stands first.
+    fn ask<const N: usize>(
+        &self,
+        table: Table,
+        first: [u8; N],
+        last: [u8; N],
+        class: &'static str,
+    ) -> Result<Asked, String> {
+        let address = |at: u64, number: u64| -> Result<[u8; N], String> {
+            let mut octets = [0u8; N];
+            self.bytes.read(table.at + number * table.size + at, &mut octets)?;
+            octets.reverse();
+            Ok(octets)
+        };
+        let after = partition(table.count, &mut |number| Ok(address(0, number)? <= first))?;
+        let (mut covering, mut next) = (Vec::new(), after.checked_sub(1));
+        for _ in 0..STEPS_MAX {
+            let Some(number) = next else { break };
+            let (from, to) = (address(0, number)?, address(N as u64, number)?);
+            if to >= last {
+                covering.push((width(&from, &to), number, from, to));
+            }
+            let outer = self.number(table, number, 2 * N as u64 + 4)?;
+            // It points back, or the walk would never end.
+            next = (outer != NONE && u64::from(outer) < number).then_some(u64::from(outer));
+        }
+        covering.sort();
+        let mut asked = Asked::default();
+        for (_, number, from, to) in covering {
+            let answer = self.answer(self.number(table, number, 2 * N as u64)?)?;
+            let name = self.name(self.number(table, number, 2 * N as u64 + 8)?)?;
+            let what = key(shown(&from), shown(&to));
+            let is_answer = !answer.mails.is_empty();
+            asked.steps.push(Step { what, class, name, answer });
+            if is_answer {
+                break;
+            }
+        }
+        Ok(asked)
+    }
+
+    /// Asks an AS number.
+    pub fn find_asn(&self, asn: u32) -> Result<Asked, String> {
+        let at = partition(self.asns.count, &mut |number| Ok(self.number(self.asns, number, 0)? < asn))?;
+        if at >= self.asns.count || self.number(self.asns, at, 0)? != asn {
+            return Ok(Asked::default());
+        }
+        let answer = self.answer(self.number(self.asns, at, 4)?)?;
+        let name = self.name(self.number(self.asns, at, 8)?)?;
+        Ok(Asked { steps: vec![Step { what: format!("AS{asn}"), class: "aut-num", name, answer }] })
+    }
+
+    fn number(&self, table: Table, entry: u64, at: u64) -> Result<u32, String> {
+        let mut bytes = [0u8; 4];
+        self.bytes.read(table.at + entry * table.size + at, &mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn answer(&self, number: u32) -> Result<Answer, String> {
+        let wrong = || "it names an answer that is not there".to_owned();
+        let mut bytes = [0u8; 16];
+        if u64::from(number) + 1 >= self.places.count {
+            return Err(wrong());
+        }
+        self.bytes.read(self.places.at + u64::from(number) * PLACE_BYTES, &mut bytes)?;
+        let [start, end] = [0, 8].map(|at| {
+            let place = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>());
+            place.map_or(0, |place| u64::from_le_bytes(*place))
+        });
+        let length = end.checked_sub(start).filter(|length| *length <= ANSWER_BYTES_MAX).ok_or_else(wrong)?;
+        let mut text = vec![0u8; usize::try_from(length).map_err(|_| wrong())?];
+        self.bytes.read(self.texts.saturating_add(start), &mut text)?;
+        serde_json::from_slice(&text).map_err(|_| wrong())
+    }
+
+    fn name(&self, at: u32) -> Result<String, String> {
+        let mut length = [0u8; 1];
+        self.bytes.read(self.names + u64::from(at), &mut length)?;
+        let mut name = vec![0u8; usize::from(length[0])];
+        self.bytes.read(self.names + u64::from(at) + 1, &mut name)?;
+        Ok(String::from_utf8_lossy(&name).into_owned())
+    }
+}
+
+/// How many of the first numbers the answer is true for; it must be false for all after them.
+fn partition(count: u64, is_before: &mut dyn FnMut(u64) -> Result<bool, String>) -> Result<u64, String> {
+    let (mut from, mut to) = (0, count);
+    while from < to {
+        let middle = from.midpoint(to);
+        if is_before(middle)? {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    Ok(from)
+}
+
+/// The key of a network as registries write it: a range for IPv4, a prefix for IPv6.
+fn key(first: IpAddr, last: IpAddr) -> String {
+    if let (IpAddr::V6(from), IpAddr::V6(to)) = (first, last) {
+        let host_bits = (from.to_bits() ^ to.to_bits()).checked_ilog2().map_or(0, |bit| bit + 1);
+        let net = u8::try_from(128 - host_bits).ok().and_then(|prefix| Net::new(first, prefix));
+        if let Some(net) = net.filter(|net| net.first() == first && net.last() == last) {
+            return net.to_string();
+        }
+    }
+    format!("{first} - {last}")
+}
+
+fn width<const N: usize>(first: &[u8; N], last: &[u8; N]) -> u128 {
+    let number = |octets: &[u8; N]| octets.iter().fold(0u128, |sum, octet| sum << 8 | u128::from(*octet));
+    number(last).wrapping_sub(number(first))
+}
+
+fn shown<const N: usize>(octets: &[u8; N]) -> IpAddr {
+    match (<[u8; 4]>::try_from(octets.as_slice()), <[u8; 16]>::try_from(octets.as_slice())) {
+        (Ok(four), _) => IpAddr::from(four),
+        (_, Ok(sixteen)) => IpAddr::from(sixteen),
+        _ => IpAddr::from([0, 0, 0, 0]),
+    }
+}

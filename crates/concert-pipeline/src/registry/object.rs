@@ -1,0 +1,217 @@
+//! Objects of the Routing Policy Specification Language as registries publish them.
+//!
+//! An object is lines of `name: value` up to a blank line. A line that begins with a blank, a tab or `+`
+//! goes on with the value before; `#` begins a comment. Files are Latin-1. Only the attributes that are
+//! asked for are kept, since a dump has millions of objects.
+//!
+//! Source: RFC 2622, section 2.
+
+use std::io::{self, BufRead, Read};
+
+/// Longest object. Real ones with thousands of members stay below.
+const OBJECT_BYTES_MAX: usize = 4 << 20;
+/// Longest line.
+const LINE_BYTES_MAX: u64 = 64 << 10;
+
+/// Attributes that are kept.
+const WANTED: [&str; 14] = [
+    "inetnum",
+    "inet6num",
+    "aut-num",
+    "organisation",
+    "org-name",
+    "org",
+    "role",
+    "person",
+    "nic-hdl",
+    "irt",
+    "abuse-c",
+    "abuse-mailbox",
+    "mnt-irt",
+    "e-mail",
+];
+/// Kept of some classes only.
+const OTHERS: [&str; 4] = ["netname", "as-name", "source", "remarks"];
+
+/// One object.
+#[derive(Debug, Default)]
+pub(super) struct Object {
+    /// The line it begins at, from 1.
+    pub(super) line: u64,
+    /// Name of its first attribute, which says what it is.
+    pub(super) class: String,
+    /// Names and values in their order, names in lower case; the first is kept whatever it is.
+    attributes: Vec<(&'static str, String)>,
+    bytes: usize,
+}
+
+impl Object {
+    /// All values of an attribute.
+    pub(super) fn all<'o>(&'o self, name: &'o str) -> impl Iterator<Item = &'o str> {
+        self.attributes.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.trim())
+    }
+
+    /// The first value of an attribute; empty where there is none.
+    pub(super) fn first(&self, name: &str) -> &str {
+        let found = self.attributes.iter().find(|(known, _)| *known == name);
+        found.map_or("", |(_, value)| value.trim())
+    }
+}
+
+/// What a file holds: an object, or a piece that is none, with the line and the reason.
+pub(super) enum Found<'o> {
+    Object(&'o Object),
+    Bad(u64, String),
+}
+
+/// Gives every object of a file.
+pub(super) fn read(mut input: impl BufRead, each: &mut dyn FnMut(Found<'_>)) -> io::Result<()> {
+    let (mut object, mut line, mut number) = (Object::default(), Vec::new(), 0u64);
+    // Whether what is left of the object is passed over.
+    let mut is_bad = false;
+    loop {
+        line.clear();
+        let count = (&mut input).take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
+        number += 1;
+        if count == 0 {
+            end(&mut object, &mut is_bad, each);
+            return Ok(());
+        }
+        if count as u64 == LINE_BYTES_MAX && line.last() != Some(&b'\n') {
+            skip_line(&mut input)?;
+            if !is_bad {
+                each(Found::Bad(number, format!("a line is longer than {LINE_BYTES_MAX} bytes")));
+            }
+            is_bad = true;
+            continue;
+        }
+        let text = line.trim_ascii_end();
+        match text.first() {
+            None => end(&mut object, &mut is_bad, each),
+            Some(b'#' | b'%') => {}
+            Some(_) if is_bad => {}
+            Some(first) => {
+                let result = match first {
+                    b' ' | b'\t' | b'+' => object.go_on(text.get(1..).unwrap_or_default()),
+                    _ => object.add(number, text),
+                };
+                if let Err(why) = result {
+                    each(Found::Bad(number, why.to_owned()));
+                    is_bad = true;
+                }
+            }
+        }
+    }
+}
+
+fn end(object: &mut Object, is_bad: &mut bool, each: &mut dyn FnMut(Found<'_>)) {
+    if !*is_bad && !object.class.is_empty() {
+        each(Found::Object(object));
+    }
+    *is_bad = false;
+    object.class.clear();
+    object.attributes.clear();
+    object.bytes = 0;
+}
+
+fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let block = input.fill_buf()?;
+        let (used, is_over) = match memchr::memchr(b'\n', block) {
+            Some(at) => (at + 1, true),
+            None => (block.len(), block.is_empty()),
+        };
+        input.consume(used);
+        if is_over {
+            return Ok(());
+        }
+    }
+}
+
+impl Object {
+    fn add(&mut self, number: u64, text: &[u8]) -> Result<(), &'static str> {
+        let colon = memchr::memchr(b':', text).ok_or("a line that is no attribute: it has no colon")?;
+        let (name, value) = text.split_at(colon);
+        let name = name.trim_ascii();
+        let good = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'*');
+        if name.is_empty() || !name.iter().all(good) {
+            return Err("a line that is no attribute: its name is no word");
+        }
+        if self.class.is_empty() {
+            self.line = number;
+            self.class = String::from_utf8_lossy(name).to_ascii_lowercase();
+        }
+        let wanted = WANTED.iter().chain(&OTHERS).find(|known| known.as_bytes().eq_ignore_ascii_case(name));
+        // Remarks are many, and only those of one class say something.
+        let wanted = wanted.filter(|name| **name != "remarks" || self.class == "irt");
+        self.keep(wanted.copied().unwrap_or(""), value.get(1..).unwrap_or_default(), false)
+    }
+
+    fn go_on(&mut self, text: &[u8]) -> Result<(), &'static str> {
+        if self.class.is_empty() {
+            return Err("a line that goes on with nothing");
+        }
+        self.keep("", text, true)
+    }
+
+    fn keep(&mut self, name: &'static str, value: &[u8], goes_on: bool) -> Result<(), &'static str> {
+        self.bytes += value.len();
+        if self.bytes > OBJECT_BYTES_MAX {
+            return Err("an object that is larger than any real one");
+        }
+        let value = memchr::memchr(b'#', value).and_then(|end| value.get(..end)).unwrap_or(value).trim_ascii();
+        // In Latin-1 each byte is the character with its number.
+        let text = value.iter().map(|byte| char::from(*byte));
+        match self.attributes.last_mut() {
+            Some((_, before)) if goes_on => {
+                before.push(' ');
+                before.extend(text);
+            }
+            // What is not wanted holds the place of the attribute that the next line may go on with.
+            _ => match self.attributes.last_mut() {
+                Some((last, before)) if last.is_empty() && name.is_empty() => before.clear(),
+                _ => self.attributes.push((name, text.collect())),
+            },
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &[u8], want: &[&str]) {
+        let mut got = Vec::new();
+        read(text, &mut |found| {
+            got.push(match found {
+                Found::Object(object) => {
+                    let values = object.attributes.iter().filter(|(name, _)| !name.is_empty());
+                    let values: Vec<String> = values.map(|(name, value)| format!("{name}={}", value.trim())).collect();
+                    format!("{} {} {}", object.line, object.class, values.join(" "))
+                }
+                Found::Bad(line, why) => format!("{line}: {why}"),
+            });
+        })
+        .unwrap();
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn objects_are_read_as_registries_write_them() {
+        check(
+            b"# head\n\n\ninetnum: 192.0.2.0 - 192.0.2.255 # all\ndescr: x\n  more: y\nORG:\tORG-A\n+ -B\n\n# between\nrole: R\xf6le\nnic-hdl: R1",
+            &["4 inetnum inetnum=192.0.2.0 - 192.0.2.255 org=ORG-A -B", "11 role role=R\u{f6}le nic-hdl=R1"],
+        );
+    }
+
+    #[test]
+    fn a_broken_object_spoils_no_other() {
+        check(
+            b" goes on\n\nirt: A\nno colon\norg: X\n\nirt: B\n",
+            &["1: a line that goes on with nothing", "4: a line that is no attribute: it has no colon", "7 irt irt=B"],
+        );
+        let long = [b"irt: A\ndescr: ".as_slice(), &vec![b'x'; 200_000], b"\n\nirt: B\n"].concat();
+        check(&long, &["2: a line is longer than 65536 bytes", "4 irt irt=B"]);
+    }
+}

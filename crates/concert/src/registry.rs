@@ -1,0 +1,86 @@
+//! The registry file of a site: where it is, and how it is opened and replaced.
+//!
+//! It is made anew from the registries' files at each import, so it is no part of the records. Looking
+//! something up reads a few hundred bytes of it and never the whole.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use concert_model::Problem;
+use concert_pipeline::registry::{Bytes, Registry};
+
+/// The registry file of a site.
+pub(crate) type Opened = Registry<Held>;
+
+/// Its bytes.
+pub(crate) enum Held {
+    /// Pieces are read where they are wanted: best for a few questions.
+    Pieces(File, u64),
+    /// All of it is in memory.
+    Whole(Vec<u8>),
+}
+
+impl Bytes for Held {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Pieces(_, length) => *length,
+            Self::Whole(bytes) => Bytes::len(bytes),
+        }
+    }
+
+    fn read(&self, at: u64, buffer: &mut [u8]) -> Result<(), String> {
+        match self {
+            Self::Pieces(file, _) => {
+                file.read_exact_at(buffer, at).map_err(|error| format!("it cannot be read: {error}"))
+            }
+            Self::Whole(bytes) => bytes.read(at, buffer),
+        }
+    }
+}
+
+/// Where it is, in the folder of a site's data.
+pub(crate) fn path(data: &Path) -> PathBuf {
+    data.join("lookup").join("registry")
+}
+
+/// Opens it; `None` where nothing was imported. `whole` reads all of it for many questions.
+pub(crate) fn open(data: &Path, whole: bool) -> Result<Option<Opened>, Problem> {
+    let path = path(data);
+    let wrong = |error: io::Error| damaged(&path, &error.to_string());
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(wrong(error)),
+    };
+    let length = file.metadata().map_err(wrong)?.len();
+    let held = if whole {
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+        // It was written by us and grows no more.
+        (&mut file).take(length).read_to_end(&mut bytes).map_err(wrong)?;
+        Held::Whole(bytes)
+    } else {
+        Held::Pieces(file, length)
+    };
+    Registry::open(held).map(Some).map_err(|why| damaged(&path, &why))
+}
+
+/// What to tell of a file that cannot be used.
+pub(crate) fn damaged(path: &Path, why: &str) -> Problem {
+    Problem::new(format!("the data of registries cannot be used: {why}"))
+        .at(path.display().to_string())
+        .hint("import it again with `concert contact import rpsl`")
+}
+
+/// Replaces it whole. Durable when it returns.
+pub(crate) fn replace(data: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = path(data);
+    let folder = path.parent().unwrap_or(data);
+    std::fs::create_dir_all(folder)?;
+    let mut part = tempfile::NamedTempFile::new_in(folder)?;
+    part.write_all(bytes)?;
+    part.as_file().sync_all()?;
+    part.persist(&path).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,26 @@
+//! Files of registries: whatever they hold, what is made of them is sound and answers within its caps; and
+//! a file that was changed is refused or answers, and never panics.
+#![no_main]
+
+use concert_pipeline::registry::{Builder, Registry};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut builder = Builder::new();
+    if builder.read("t.db", bytes).is_err() {
+        return;
+    }
+    let (file, summary) = builder.finish();
+    let registry = Registry::open(file).expect("what was just made");
+    assert_eq!(registry.check(), Ok(()));
+    let (networks, asns) = registry.counts();
+    assert_eq!(networks + asns, summary.answered + summary.silent);
+    for address in ["192.0.2.1", "0.0.0.0", "255.255.255.255", "2001:db8::1", "::"] {
+        registry.find(address.parse().expect("an address")).expect("a sound file answers");
+    }
+    // The input as the file itself.
+    if let Ok(registry) = Registry::open(bytes.to_vec()) {
+        registry.find_asn(64_500).ok();
+        registry.find("192.0.2.1".parse().expect("an address")).ok();
+    }
+});
