@@ -1,5 +1,6 @@
 //! Everything relational, in one SQLite file that several processes may read and write.
 
+mod approval;
 mod feeds;
 mod notices;
 mod parties;
@@ -14,6 +15,7 @@ use concert_model::Problem;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
+pub use approval::{Gate, WAITS_FOR_APPROVAL};
 pub use feeds::{FeedCounts, FeedHealth, Hour};
 pub use notices::{Notice, NoticeFilter, Way};
 pub use reports::{Counts, ReportRow, Waiting};
@@ -32,6 +34,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003.sql"),
     include_str!("../../migrations/0004.sql"),
     include_str!("../../migrations/0005.sql"),
+    include_str!("../../migrations/0006.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

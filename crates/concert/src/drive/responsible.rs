@@ -48,11 +48,12 @@ pub(super) async fn address_waiting(site: &Site) -> Result<usize, Problem> {
     let filter = NoticeFilter { state: Some("no-contact".to_owned()), ..NoticeFilter::default() };
     for notice in site.store.records.notices(&filter).await? {
         let is_fresh = notice.made.plus_seconds(WAITED_SECONDS_MAX) > now;
-        let is_ours = site.settings.notice(&notice.name).is_some_and(|kind| kind.to == Recipient::Responsible);
-        let Some(party) = parties.get(notice.party.as_str()).filter(|_| is_fresh && is_ours) else { continue };
+        let kind = site.settings.notice(&notice.name).filter(|kind| is_fresh && kind.to == Recipient::Responsible);
+        let Some((kind, party)) = kind.zip(parties.get(notice.party.as_str())) else { continue };
         let contacts = party.contacts_for(PURPOSE).into_iter().filter(|contact| is_address(&contact.mail));
         let mails: Vec<&str> = contacts.map(|contact| contact.mail.as_str()).collect();
-        if !mails.is_empty() && site.store.records.requeue_notice(&notice.id, Some(&mails.join(",")), now).await? {
+        let records = &site.store.records;
+        if !mails.is_empty() && records.requeue_notice(&notice.id, Some(&mails.join(",")), kind.gate, now).await? {
             queued += 1;
         }
     }

@@ -10,7 +10,7 @@ use concert_model::batch::Raw;
 use concert_model::{Event, Field, Problem, ProblemKey, Time, json};
 use concert_pipeline::condition::Condition;
 use concert_store::events::read::Bounds;
-use concert_store::records::NewNotice;
+use concert_store::records::{Gate, NewNotice, WAITS_FOR_APPROVAL};
 use concert_store::{Members, Store, Telling, Watch, Writer};
 use jiff::tz::TimeZone;
 
@@ -441,6 +441,8 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
     let parties = constituents.parties().iter().map(|party| (party.name.as_str(), party)).collect();
     drop(gathered.numbers);
     let pattern = pattern(notice, now);
+    // A report that causes several kinds of notices gathers them all here.
+    let before = telling.notices.len();
     telling.notices.reserve_exact(gathered.groups.len());
     for group in gathered.groups.into_iter().filter(|group| !group.members.is_empty()) {
         let Group { key, party, members } = group;
@@ -453,6 +455,11 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
                 Recipient::Responsible => responsible::address(site, &parties, made, &mut telling.notices),
                 Recipient::Target | Recipient::Addresses(_) => telling.notices.push(made),
             }
+        }
+    }
+    if notice.gate == Gate::Approval {
+        for made in telling.notices.iter_mut().skip(before).filter(|made| made.state == "queued") {
+            (made.state, made.reason) = ("waiting", WAITS_FOR_APPROVAL.to_owned());
         }
     }
     Ok(())
