@@ -9,6 +9,7 @@ const PEERS: &[(&str, &str)] = &[
     ("dovecot", "dovecot-imapd"),
     ("smtpd", "opensmtpd"),
     ("openssl", "openssl"),
+    ("gpg", "gnupg"),
     ("chromium", "chromium"),
 ];
 

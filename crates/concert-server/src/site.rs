@@ -192,7 +192,7 @@ pub struct NoticeRow {
     pub to: String,
     /// The way out.
     pub via: String,
-    /// `waiting`, `queued`, `delivered`, `failed` or `no-contact`.
+    /// `waiting`, `queued`, `delivered`, `failed`, `no-contact` or `rejected`.
     pub state: String,
     /// How many events it tells of.
     pub events: u64,

@@ -11,6 +11,7 @@ pub mod fuzzing;
 mod irc;
 pub mod lookup;
 pub mod net;
+pub mod openpgp;
 
 #[cfg(test)]
 mod memory;

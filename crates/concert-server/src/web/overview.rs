@@ -236,6 +236,9 @@ fn troubles(overview: &Overview) -> Vec<Trouble> {
 /// Notices that are stuck, with what to do about it.
 fn stuck(stuck: &Stuck) -> Trouble {
     let notice = &stuck.newest;
+    if notice.state == "waiting" {
+        return waits(stuck);
+    }
     let has_failed = notice.state == "failed";
     let word = if has_failed { "failed" } else { "no contact" };
     let mut why = match (notice.reason.as_str(), has_failed) {
@@ -264,6 +267,19 @@ fn stuck(stuck: &Stuck) -> Trouble {
         count => format!("{} notices by {}, the last {}", show::number(count), notice.via, notice.id),
     };
     Trouble { class: "bad", word, what, why: show::lines(&why), link: Some(notice_link(&notice.id)) }
+}
+
+/// Notices that a person must let go.
+fn waits(stuck: &Stuck) -> Trouble {
+    let (id, name) = (&stuck.newest.id, &stuck.newest.name);
+    let (what, why) = match stuck.count {
+        0 | 1 => (format!("notice {id}"), format!("`concert notice approve {id}` sends it")),
+        count => (
+            format!("{} notices, the last {id}", show::number(count)),
+            format!("`concert notice approve --all {name}` sends those of its kind"),
+        ),
+    };
+    Trouble { class: "busy", word: "waits for approval", what, why: show::lines(&why), link: Some(notice_link(id)) }
 }
 
 /// Numbers of notices are ours, but a link is written so that none of its characters can end it.
@@ -391,6 +407,8 @@ mod tests {
             "401: `concert notice retry`",
         );
         let address = "mend the contacts, or give an address: `concert notice retry N-7 --to ADDRESS`";
+        let approve = "`concert notice approve N-7` sends it";
+        check("waiting", "waits for approval", 1, "notice N-7", approve);
         check("no-contact", "", 1, "notice N-7", &format!("nobody is known to answer for AS64500; {address}"));
     }
 

@@ -1,5 +1,6 @@
 //! Everything relational, in one SQLite file that several processes may read and write.
 
+mod approval;
 mod feeds;
 mod health;
 mod mails;
@@ -16,6 +17,7 @@ use concert_model::Problem;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
+pub use approval::{Gate, WAITS_FOR_APPROVAL};
 pub use feeds::{FeedCounts, FeedHealth, Hour};
 pub use health::{Health, Proof};
 pub use mails::{Again, Effect, MailFilter, MailRow, Settled};
@@ -37,6 +39,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0004.sql"),
     include_str!("../../migrations/0005.sql"),
     include_str!("../../migrations/0006.sql"),
+    include_str!("../../migrations/0007.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -5,6 +5,7 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
+use super::approval::{Gate, WAITS_FOR_APPROVAL};
 use super::{Records, trouble};
 use crate::Members;
 
@@ -30,7 +31,7 @@ pub struct Notice {
     pub format: String,
     /// The language.
     pub language: String,
-    /// waiting, queued, delivered, failed, no-contact.
+    /// waiting (for approval), queued, delivered, failed, no-contact, rejected.
     pub state: String,
     /// Number of events.
     pub events: u64,
@@ -50,6 +51,8 @@ pub struct Notice {
     pub reason: String,
     /// When it was delivered.
     pub delivered_at: Option<Time>,
+    /// The notice that this one repeats on purpose; empty for all others.
+    pub again_of: String,
 }
 
 /// Which way out notices go.
@@ -98,10 +101,11 @@ fn notice(row: &SqliteRow) -> Notice {
         tries: u32::try_from(number("tries")).unwrap_or(0),
         reason: text("reason"),
         delivered_at: row.try_get::<Option<i64>, _>("delivered").ok().flatten().map(Time),
+        again_of: text("again_of"),
     }
 }
 
-const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, message_id, made, due, attempts, since, tries, reason, delivered";
+const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, message_id, made, due, attempts, since, tries, reason, delivered, again_of";
 
 impl Records {
     /// Notices, newest first.
@@ -157,7 +161,7 @@ impl Records {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
         // SQLite takes the other columns from the row with the greatest `seq`.
         query.push(LISTED).push(
-            ", max(seq) AS newest, count(*) AS count FROM (SELECT * FROM notice WHERE state IN ('failed', 'no-contact') ORDER BY seq DESC LIMIT ",
+            ", max(seq) AS newest, count(*) AS count FROM (SELECT * FROM notice WHERE state IN ('failed', 'no-contact', 'waiting') ORDER BY seq DESC LIMIT ",
         );
         query.push_bind(STUCK_MAX).push(") GROUP BY state, via, reason ORDER BY newest DESC LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
@@ -253,17 +257,27 @@ impl Records {
 
     /// Puts a failed or contactless notice back into the queue, as if it had just been made; with a new
     /// address if one is given. One that is queued already is only due at once. `false` when there is no
-    /// such notice or it needs none of it.
-    pub async fn requeue_notice(&self, id: &str, recipient: Option<&str>, now: Time) -> Result<bool, Problem> {
+    /// such notice or it needs none of it. Where a person must approve it first, one that never had a contact
+    /// waits for that instead of being sent.
+    pub async fn requeue_notice(
+        &self,
+        id: &str,
+        recipient: Option<&str>,
+        gate: Gate,
+        now: Time,
+    ) -> Result<bool, Problem> {
         let result = sqlx::query(
             "UPDATE notice SET due = ?2, recipient = coalesce(?3, recipient),
              since = CASE state WHEN 'queued' THEN since ELSE ?2 END, tries = CASE state WHEN 'queued' THEN tries ELSE 0 END,
-             state = 'queued' WHERE id = ?1
+             reason = CASE WHEN ?4 AND state = 'no-contact' THEN ?5 ELSE reason END,
+             state = CASE WHEN ?4 AND state = 'no-contact' THEN 'waiting' ELSE 'queued' END WHERE id = ?1
              AND state IN ('failed', 'no-contact', 'queued') AND (?3 IS NOT NULL OR state <> 'no-contact' OR recipient <> '')",
         )
         .bind(id)
         .bind(now.0)
         .bind(recipient)
+        .bind(gate == Gate::Approval)
+        .bind(WAITS_FOR_APPROVAL)
         .execute(self.pool())
         .await
         .map_err(trouble)?;
@@ -319,12 +333,12 @@ mod tests {
         assert_eq!((made.since, made.tries), (made.due, 0));
         let later = made.due.plus_seconds(60);
         records.settle_notices(&[(made.id.clone(), "queued", later, "busy".into())]).await.unwrap();
-        assert!(records.requeue_notice(&made.id, None, later).await.unwrap());
+        assert!(records.requeue_notice(&made.id, None, Gate::Open, later).await.unwrap());
         let queued = records.notice(&made.id).await.unwrap().unwrap().0;
         assert_eq!((queued.since, queued.tries, queued.attempts), (made.since, 1, 1), "it is in the queue still");
         records.settle_notices(&[(made.id.clone(), "failed", later, "no".into())]).await.unwrap();
         let again = later.plus_seconds(10 * 86_400);
-        assert!(records.requeue_notice(&made.id, None, again).await.unwrap());
+        assert!(records.requeue_notice(&made.id, None, Gate::Open, again).await.unwrap());
         let queued = records.notice(&made.id).await.unwrap().unwrap().0;
         assert_eq!((queued.since, queued.tries, queued.attempts), (again, 0, 2));
         assert_eq!((queued.state.as_str(), queued.due), ("queued", again));

@@ -29,7 +29,7 @@ pub struct NewNotice {
     pub format: Arc<str>,
     /// The language.
     pub language: Arc<str>,
-    /// queued or no-contact.
+    /// queued, waiting (for approval) or no-contact.
     pub state: &'static str,
     /// Why it cannot be sent, if it cannot.
     pub reason: String,
@@ -87,9 +87,9 @@ impl Records {
         for members in others {
             number += 1;
             sqlx::query(
-                "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, message_id, made, due, since)
+                "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, message_id, made, due, since, again_of)
                  SELECT printf('%s-%06d', ?2, ?3), name, key, party, recipient, via, format, language, state, ?4, ?5,
-                 printf('%s-%06d', ?2, ?3) || substr(message_id, instr(message_id, '@')), made, due, since FROM notice WHERE id = ?1",
+                 printf('%s-%06d', ?2, ?3) || substr(message_id, instr(message_id, '@')), made, due, since, again_of FROM notice WHERE id = ?1",
             )
             .bind(id)
             .bind(&day)
@@ -159,7 +159,7 @@ pub(crate) async fn insert_notices(
 }
 
 /// The day of a moment, and the last number of a notice made on it.
-async fn last_number(change: &mut Change<'_>, now: Time) -> Result<(String, i64), Problem> {
+pub(super) async fn last_number(change: &mut Change<'_>, now: Time) -> Result<(String, i64), Problem> {
     let day = now.date_text().replace('-', "");
     let last: Option<String> =
         sqlx::query_scalar("SELECT value FROM memory WHERE owner = 'notice number' AND name = ?1")
@@ -170,7 +170,7 @@ async fn last_number(change: &mut Change<'_>, now: Time) -> Result<(String, i64)
     Ok((day, last.and_then(|last| last.parse().ok()).unwrap_or(0)))
 }
 
-async fn keep_number(change: &mut Change<'_>, day: &str, number: i64) -> Result<(), Problem> {
+pub(super) async fn keep_number(change: &mut Change<'_>, day: &str, number: i64) -> Result<(), Problem> {
     sqlx::query(
         "INSERT INTO memory (owner, name, value) VALUES ('notice number', ?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
     )

@@ -10,6 +10,7 @@ mod dkim;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod mime;
+mod pgpmime;
 mod wire;
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ use self::wire::{Connection, Server};
 use super::{Listed, Setup};
 use crate::Deliverer;
 use crate::net::{Tls, Trust};
+use crate::openpgp::SiteKey;
 
 /// The catalogue line.
 pub const LISTED: Listed = Listed { name: "smtp", about: "sends each notice as mail through a mail server", read };
@@ -64,6 +66,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
     let zip_over = keys.size_or("zip_over", "1MiB", "an attachment larger than this is zipped");
     let size_max =
         super::read_size_max(keys, "25MiB", "largest mail, all of it counted; a notice that is larger becomes several");
+    let openpgp = read_openpgp(keys);
     let dkim = read_dkim(keys);
     let checked = |keys: &Keys<'_>, name: &str, text: &str| match address::ascii(text) {
         Ok(address) => Some(address),
@@ -78,7 +81,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
         if envelope_from.is_empty() { Some(envelope_from) } else { checked(keys, "envelope_from", &envelope_from) };
     Some(Box::new(Smtp {
         server: server?,
-        look: mime::Look { from: from?, sender, zip_over, dkim: dkim? },
+        look: mime::Look { from: from?, sender, zip_over, openpgp: openpgp?, dkim: dkim? },
         envelope_from: envelope_from?,
         size_max,
         idle: Idle::default(),
@@ -136,6 +139,25 @@ fn read_server(keys: &mut Keys<'_>, setup: &Setup) -> Option<Server> {
         hello,
         timeout,
     })
+}
+
+/// The inner `None` is "no signing", the outer one a mistake.
+fn read_openpgp(keys: &mut Keys<'_>) -> Option<Option<SiteKey>> {
+    let Some(key) = keys.secret("openpgp_key", "OpenPGP key that signs each mail: armoured, without a passphrase")
+    else {
+        return Some(None);
+    };
+    // For commands that only look, secrets are not fetched and stay empty.
+    if key.reveal().is_empty() {
+        return Some(None);
+    }
+    match SiteKey::read(key.reveal()) {
+        Ok(key) => Some(Some(key)),
+        Err(why) => {
+            keys.problem("openpgp_key", why, "`concert key make` makes one");
+            None
+        }
+    }
 }
 
 /// The inner `None` is "no signing", the outer one a mistake.

@@ -15,6 +15,7 @@ mod feed;
 mod forget;
 mod ingest;
 mod init;
+mod key;
 mod mailbox;
 mod man;
 mod notice;
@@ -100,6 +101,8 @@ pub enum LogFormat {
 enum Command {
     /// Make a new site: commented settings, folders, keys
     Init(init::Args),
+    /// Make or show the OpenPGP key that signs mails
+    Key(key::Args),
     /// Show a whole site at work, with made-up reports and local peers
     Demo(demo::Args),
     /// Tell all mistakes in the settings; with --live also talk to every peer
@@ -165,6 +168,7 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Verify(args) => verify::run(&args, site),
         Command::Backup(args) => backup::run(&args, site),
         Command::Restore(args) => restore::run(&args, site),
+        Command::Key(args) => key::run(&args, site),
         Command::Forget(args) => forget::run(&args, site),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

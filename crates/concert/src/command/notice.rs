@@ -3,6 +3,7 @@
 //! Listing, showing and preview need no lock and change nothing. Sending and retrying work beside
 //! `concert run` too: then it is the running process that sends, so that nothing goes out twice.
 
+mod approve;
 mod send;
 mod show;
 
@@ -19,7 +20,7 @@ use crate::wire::Site;
 /// Show notices and what became of them; send them or try again.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert notice list --state failed\n  concert notice show 20261122-000001\n  concert notice preview daily --text\n  concert notice retry --all-failed"
+    after_help = "Examples:\n  concert notice list --state failed\n  concert notice show 20261122-000001\n  concert notice preview daily --text\n  concert notice retry --all-failed\n  concert notice approve --all daily"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -38,6 +39,12 @@ enum Command {
     Send(send::SendArgs),
     /// Put notices that failed or had nobody to go to back into the queue
     Retry(send::RetryArgs),
+    /// Let notices go that wait for approval
+    Approve(approve::ApproveArgs),
+    /// Hold back notices that wait for approval, for good
+    Reject(approve::RejectArgs),
+    /// Send a delivered notice again, as a new one that names it
+    Resend(approve::ResendArgs),
 }
 
 #[derive(clap::Args)]
@@ -52,7 +59,7 @@ struct ListArgs {
     rows: Rows,
 }
 
-const STATES: [&str; 5] = ["waiting", "queued", "delivered", "failed", "no-contact"];
+const STATES: [&str; 6] = ["waiting", "queued", "delivered", "failed", "no-contact", "rejected"];
 const COLUMNS: [&str; 11] =
     ["id", "name", "key", "to", "via", "state", "events", "message_id", "due", "delivered_at", "reason"];
 
@@ -63,6 +70,9 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Preview(args) => show::preview(args, site),
         Command::Send(args) => send::send(args, site),
         Command::Retry(args) => send::retry(args, site),
+        Command::Approve(args) => approve::approve(args, site),
+        Command::Reject(args) => approve::reject(args, site),
+        Command::Resend(args) => approve::resend(args, site),
     }
 }
 

@@ -11,7 +11,7 @@ use concert_pipeline::group::schedule::When;
 use concert_pipeline::mail::address::canonical;
 use concert_pipeline::render;
 use concert_store::Members;
-use concert_store::records::{NewNotice, Notice, NoticeFilter};
+use concert_store::records::{Gate, NewNotice, Notice, NoticeFilter, WAITS_FOR_APPROVAL};
 use jiff::tz::TimeZone;
 
 use crate::settings::{Recipient, is_address};
@@ -63,10 +63,11 @@ pub async fn address_waiting(site: &Site) -> Result<usize, Problem> {
     let suspended = site.store.records.suspended_contacts().await?;
     for notice in site.store.records.notices(&filter).await? {
         let is_fresh = notice.made.plus_seconds(WAITED_SECONDS_MAX) > now;
-        let is_ours = site.settings.notice(&notice.name).is_some_and(|kind| kind.to == Recipient::Responsible);
-        let Some(party) = parties.get(notice.party.as_str()).filter(|_| is_fresh && is_ours) else { continue };
+        let kind = site.settings.notice(&notice.name).filter(|kind| is_fresh && kind.to == Recipient::Responsible);
+        let Some((kind, party)) = kind.zip(parties.get(notice.party.as_str())) else { continue };
         let mails: Vec<&str> = reachable(party, &suspended).into_iter().map(|contact| contact.mail.as_str()).collect();
-        if !mails.is_empty() && site.store.records.requeue_notice(&notice.id, Some(&mails.join(",")), now).await? {
+        let records = &site.store.records;
+        if !mails.is_empty() && records.requeue_notice(&notice.id, Some(&mails.join(",")), kind.gate, now).await? {
             queued += 1;
         }
     }
@@ -92,7 +93,17 @@ pub(super) fn instead(site: &Site, suspended: &Suspended, notice: &Notice, membe
     };
     let mut out = Vec::new();
     address(site, &parties, suspended, made, &mut out);
+    if kind.is_some_and(|kind| kind.gate == Gate::Approval) {
+        wait_for_approval(&mut out);
+    }
     out
+}
+
+/// Has notices that would be sent wait until a person lets them go.
+pub(super) fn wait_for_approval(notices: &mut [NewNotice]) {
+    for made in notices.iter_mut().filter(|made| made.state == "queued") {
+        (made.state, made.reason) = ("waiting", WAITS_FOR_APPROVAL.to_owned());
+    }
 }
 
 /// Contacts that can be told: those for the purpose that are not suspended; where all of them are, the

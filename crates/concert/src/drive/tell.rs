@@ -10,7 +10,7 @@ use concert_model::batch::Raw;
 use concert_model::{Event, Field, Problem, ProblemKey, Time, json};
 use concert_pipeline::condition::Condition;
 use concert_store::events::read::Bounds;
-use concert_store::records::NewNotice;
+use concert_store::records::{Gate, NewNotice};
 use concert_store::{Members, Store, Telling, Watch, Writer};
 use jiff::tz::TimeZone;
 
@@ -445,6 +445,8 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
         Recipient::Target | Recipient::Addresses(_) => HashMap::new(),
     };
     let pattern = pattern(notice, now);
+    // A report that causes several kinds of notices gathers them all here.
+    let before = telling.notices.len();
     telling.notices.reserve_exact(gathered.groups.len());
     for group in gathered.groups.into_iter().filter(|group| !group.members.is_empty()) {
         let Group { key, party, members } = group;
@@ -458,6 +460,9 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
                 Recipient::Target | Recipient::Addresses(_) => telling.notices.push(made),
             }
         }
+    }
+    if notice.gate == Gate::Approval {
+        responsible::wait_for_approval(telling.notices.get_mut(before..).unwrap_or_default());
     }
     Ok(())
 }

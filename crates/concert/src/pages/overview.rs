@@ -126,6 +126,8 @@ async fn notice_counts(site: &Site) -> Result<NoticeCounts, Problem> {
             "delivered" => counts.delivered = count,
             "failed" => counts.failed = count,
             "no-contact" => counts.no_contact = count,
+            // A person decided, so nobody need look.
+            "rejected" => {}
             state => tracing::warn!(state, "notices in a state that is not known"),
         }
     }

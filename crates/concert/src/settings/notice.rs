@@ -8,6 +8,7 @@ use concert_model::{Field, Keys};
 use concert_pipeline::condition::Condition;
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::render::{Columns, Listed, Templates, read_format};
+use concert_store::records::Gate;
 
 use super::via::Vias;
 use super::{hint_of, unique_name};
@@ -42,6 +43,8 @@ pub struct Notice {
     pub language: String,
     /// Blind copies.
     pub bcc: Vec<String>,
+    /// Whether a person must approve each before it is sent.
+    pub gate: Gate,
 }
 
 /// Whom a notice is for.
@@ -96,6 +99,7 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut BTre
     }
     let bcc = keys.texts("bcc", "addresses of blind copies");
     check_addresses(&keys, "bcc", &bcc);
+    let approve = keys.flag_or("approve", false, "each waits until a person approves it: `concert notice approve`");
     if let (Some(via), Recipient::Target) = (via.as_ref().and_then(|name| vias.good.get(name)), &to)
         && via.kind == "smtp"
     {
@@ -117,6 +121,7 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut BTre
         condition,
         language,
         bcc,
+        gate: if approve { Gate::Approval } else { Gate::Open },
     })
 }
 

@@ -12,8 +12,9 @@ use lettre::message::header::{ContentDisposition, ContentTransferEncoding, Conte
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use lettre::{Address, address::Envelope};
 
-use super::address;
 use super::dkim::Signer;
+use super::{address, pgpmime};
+use crate::openpgp::SiteKey;
 
 /// Addresses in one mail.
 const RECIPIENTS_MAX: usize = 100;
@@ -30,6 +31,8 @@ pub(super) struct Look {
     pub(super) sender: String,
     /// Attachments above this size are zipped.
     pub(super) zip_over: u64,
+    /// Signs the content, where a key is set.
+    pub(super) openpgp: Option<SiteKey>,
     /// Signs, where a key is set.
     pub(super) dkim: Option<Signer>,
 }
@@ -82,7 +85,10 @@ pub(super) fn compose(look: &Look, message: &Message) -> Result<Vec<u8>, String>
         builder = builder.raw_header(fixed("Content-Language", language));
     }
     let built = builder.multipart(content(look, message)?).map_err(|error| error.to_string())?;
-    let bytes = built.formatted();
+    let mut bytes = built.formatted();
+    if let Some(key) = &look.openpgp {
+        bytes = pgpmime::sign(&bytes, key, &boundary(id, "signed"), message.date.seconds())?;
+    }
     match &look.dkim {
         Some(signer) => signer.sign(&bytes, seconds(message.date)),
         None => Ok(bytes),

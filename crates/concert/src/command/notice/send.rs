@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use concert_model::Problem;
 use concert_store::Members;
-use concert_store::records::{Notice, NoticeFilter, Way};
+use concert_store::records::{Gate, Notice, NoticeFilter, WAITS_FOR_APPROVAL, Way};
 use serde_json::json;
 
 use super::SiteArg;
@@ -47,6 +47,11 @@ const SENT_DEADLINE: Duration = Duration::from_secs(120);
 /// Wait between looks whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
+/// Whether notices of its kind must be approved.
+pub(super) fn gate(site: &Site, notice: &Notice) -> Gate {
+    site.settings.notice(&notice.name).map_or(Gate::Open, |kind| kind.gate)
+}
+
 /// The notice with this number, which somebody asked for.
 pub(super) async fn need(site: &Site, id: &str) -> Result<(Notice, Members), Failure> {
     let found = site.store.records.notice(id).await?;
@@ -63,7 +68,7 @@ pub(super) fn send(args: &SendArgs, site: &SiteArg) -> Result<Exit, Failure> {
         let site = Arc::new(Site::open_to_look(settings).await?);
         let named = named(&site, &args.ids).await?;
         for notice in &named {
-            site.store.records.requeue_notice(&notice.id, None, wire::now()).await?;
+            site.store.records.requeue_notice(&notice.id, None, Gate::Open, wire::now()).await?;
         }
         // With the lock no other process sends; without it the other one does, so that no notice goes
         // out twice.
@@ -91,7 +96,9 @@ async fn named(site: &Site, ids: &[String]) -> Result<Vec<Notice>, Failure> {
                 notices.push(notice);
                 continue;
             }
-            "delivered" => String::new(),
+            "delivered" => format!("`concert notice resend {id}` sends it again as a new notice"),
+            "waiting" => format!("`concert notice approve {id}` lets it go"),
+            "rejected" => String::new(),
             "no-contact" => format!("`concert notice retry {id} --to ADDRESS` gives it one"),
             _ => format!("`concert notice retry {id}` puts it back into the queue"),
         };
@@ -154,12 +161,14 @@ pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
         for notice in &notices {
             let again = match notice.state.as_str() {
                 "failed" | "no-contact" => {
-                    site.store.records.requeue_notice(&notice.id, args.to.as_deref(), wire::now()).await?
+                    let gate = gate(&site, notice);
+                    site.store.records.requeue_notice(&notice.id, args.to.as_deref(), gate, wire::now()).await?
                 }
                 _ => false,
             };
             refused |= !again;
             let (state, reason) = match (again, notice.state.as_str()) {
+                (true, "no-contact") if gate(&site, notice) == Gate::Approval => ("waiting", WAITS_FOR_APPROVAL),
                 (true, _) => ("queued", ""),
                 (false, "no-contact") => ("no-contact", "it has nobody to go to; give --to ADDRESS"),
                 (false, "queued") => ("queued", "it is in the queue already; `concert notice send` sends it now"),

@@ -112,6 +112,7 @@ fn fields(notice: &Notice) -> Vec<(&'static str, Value)> {
         ("attempts", json!(notice.attempts)),
         ("reason", json!(notice.reason)),
         ("delivered_at", json!(notice.delivered_at.map(|time| time.to_string()))),
+        ("again_of", crate::command::contact::text_or_null(&notice.again_of)),
     ]
 }
 
@@ -233,6 +234,7 @@ fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
         tries: 0,
         reason: String::new(),
         delivered_at: None,
+        again_of: String::new(),
     };
     (notice, new.members)
 }

@@ -1,0 +1,97 @@
+//! OpenPGP: the site's key and what it signs.
+//!
+//! Nothing is encrypted or decrypted here. Keys are those GnuPG reads too (version 4). A signature carries
+//! the time that is handed in and Ed25519 is deterministic, so the same bytes get the same signature.
+
+use std::fmt;
+
+use pgp::composed::{
+    ArmorOptions, Deserializable, DetachedSignature, EncryptionCaps, KeyType, SecretKeyParamsBuilder, SignedPublicKey,
+    SignedSecretKey,
+};
+use pgp::crypto::hash::HashAlgorithm;
+use pgp::packet::{SignatureConfig, SignatureType, Subpacket, SubpacketData};
+use pgp::types::{KeyDetails, Password, Timestamp};
+
+/// Longest armour of a key.
+const KEY_BYTES_MAX: usize = 1 << 20;
+
+/// How the hash of our signatures is called in a mail.
+pub(crate) const MICALG: &str = "pgp-sha256";
+const HASH: HashAlgorithm = HashAlgorithm::Sha256;
+
+/// The key the site signs with.
+pub struct SiteKey(SignedSecretKey);
+
+impl fmt::Debug for SiteKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SiteKey({})", self.fingerprint())
+    }
+}
+
+impl SiteKey {
+    /// Makes an Ed25519 key that signs and does nothing else, for `Name <address>`.
+    pub fn make(user: &str, seconds: i64) -> Result<Self, String> {
+        let failed = |error: &dyn fmt::Display| format!("the key cannot be made: {error}");
+        let mut parameters = SecretKeyParamsBuilder::default();
+        parameters
+            .key_type(KeyType::Ed25519Legacy)
+            .can_certify(true)
+            .can_sign(true)
+            .can_encrypt(EncryptionCaps::None)
+            .created_at(stamp(seconds))
+            .primary_user_id(user.to_owned());
+        let parameters = parameters.build().map_err(|error| failed(&error))?;
+        parameters.generate(rand::thread_rng()).map(Self).map_err(|error| failed(&error))
+    }
+
+    /// Reads an armoured secret key without a passphrase.
+    pub fn read(armour: &str) -> Result<Self, String> {
+        if armour.len() > KEY_BYTES_MAX {
+            return Err(format!("the key is larger than {KEY_BYTES_MAX} bytes"));
+        }
+        let (key, _) = SignedSecretKey::from_string(armour.trim())
+            .map_err(|error| format!("this is no OpenPGP secret key: {error}"))?;
+        key.verify_bindings().map_err(|error| format!("the OpenPGP key is damaged: {error}"))?;
+        let key = Self(key);
+        key.sign(b"", 0).map_err(|why| format!("{why}; it must be without a passphrase and able to sign"))?;
+        Ok(key)
+    }
+
+    /// The secret key, armoured, for a file nobody else may read.
+    pub fn secret(&self) -> Result<String, String> {
+        self.0.to_armored_string(ArmorOptions::default()).map_err(|error| error.to_string())
+    }
+
+    /// The public key, armoured, for everybody.
+    pub fn public(&self) -> Result<String, String> {
+        let public = SignedPublicKey::from(self.0.clone());
+        public.to_armored_string(ArmorOptions::default()).map_err(|error| error.to_string())
+    }
+
+    /// The fingerprint, in capital hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        format!("{:X}", self.0.primary_key.fingerprint())
+    }
+
+    /// An armoured signature over these bytes.
+    pub(crate) fn sign(&self, data: &[u8], seconds: i64) -> Result<String, String> {
+        let failed = |error: pgp::errors::Error| format!("the OpenPGP key cannot sign: {error}");
+        let key = &self.0.primary_key;
+        let mut config = SignatureConfig::v4(SignatureType::Binary, key.algorithm(), HASH);
+        // A signature from before its key would not hold; that is a notice made before the key was.
+        let time = stamp(seconds).max(key.created_at());
+        config.hashed_subpackets = vec![
+            Subpacket::regular(SubpacketData::SignatureCreationTime(time)).map_err(failed)?,
+            Subpacket::regular(SubpacketData::IssuerFingerprint(key.fingerprint())).map_err(failed)?,
+        ];
+        config.unhashed_subpackets =
+            vec![Subpacket::regular(SubpacketData::IssuerKeyId(key.legacy_key_id())).map_err(failed)?];
+        let signature = config.sign(key, &Password::empty(), data).map_err(failed)?;
+        DetachedSignature::new(signature).to_armored_string(ArmorOptions::default()).map_err(failed)
+    }
+}
+
+fn stamp(seconds: i64) -> Timestamp {
+    Timestamp::from_secs(u32::try_from(seconds.max(0)).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,137 @@
+//! What a person decides of single notices: let go, hold back, send once more.
+//!
+//! None of these sends by itself: the process that works on the site does, or `concert notice send`.
+
+use concert_model::Problem;
+use concert_store::records::{Gate, NoticeFilter, WAITS_FOR_APPROVAL};
+use serde_json::json;
+
+use super::SiteArg;
+use super::send::{gate, need};
+use crate::print::AllRows;
+use crate::problems::{Exit, Failure};
+use crate::settings::{LoadFor, is_address};
+use crate::wire::{self, Site};
+
+#[derive(clap::Args)]
+pub(super) struct ApproveArgs {
+    /// Numbers of notices.
+    #[arg(value_name = "ID", required_unless_present = "all")]
+    ids: Vec<String>,
+    /// All notices of this kind that wait.
+    #[arg(long, value_name = "NAME", conflicts_with = "ids")]
+    all: Option<String>,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+#[derive(clap::Args)]
+pub(super) struct RejectArgs {
+    /// Numbers of notices.
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+    /// Why, for those who look later.
+    #[arg(long, value_name = "TEXT")]
+    why: String,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+#[derive(clap::Args)]
+pub(super) struct ResendArgs {
+    /// The number of a delivered notice.
+    id: String,
+    /// Send to this address instead.
+    #[arg(long, value_name = "ADDRESS")]
+    to: Option<String>,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+/// Most letters of a reason.
+const WHY_LETTERS_MAX: usize = 1000;
+
+pub(super) fn approve(args: &ApproveArgs, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Look)?;
+    super::super::runtime()?.block_on(async {
+        let site = Site::open_to_look(settings).await?;
+        let mut ids = args.ids.clone();
+        if let Some(name) = &args.all {
+            let filter =
+                NoticeFilter { state: Some("waiting".to_owned()), name: Some(name.clone()), ..NoticeFilter::default() };
+            let waiting = site.store.records.notices(&filter).await?;
+            if waiting.is_empty() && site.settings.notice(name).is_none() {
+                let known: Vec<&str> = site.settings.notices.iter().map(|kind| kind.name.as_str()).collect();
+                let problem = Problem::new(format!("there is no notice `{name}` in the settings"));
+                return Err(Failure::usage(problem.hint(format!("notices here: {}", known.join(", ")))));
+            }
+            // Oldest first, so that what breaks off has let the oldest go.
+            ids = waiting.into_iter().rev().map(|notice| notice.id).collect();
+        }
+        for id in &ids {
+            need(&site, id).await?;
+        }
+        let mut done = Vec::new();
+        for id in ids {
+            let let_go = site.store.records.approve_notice(&id, wire::now()).await?;
+            done.push((id, let_go));
+        }
+        print(&site, &args.rows, done).await
+    })
+}
+
+pub(super) fn reject(args: &RejectArgs, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Look)?;
+    let why: String = args.why.chars().filter(|c| !c.is_control()).take(WHY_LETTERS_MAX).collect();
+    super::super::runtime()?.block_on(async {
+        let site = Site::open_to_look(settings).await?;
+        for id in &args.ids {
+            need(&site, id).await?;
+        }
+        let mut done = Vec::new();
+        for id in &args.ids {
+            done.push((id.clone(), site.store.records.reject_notice(id, &why).await?));
+        }
+        print(&site, &args.rows, done).await
+    })
+}
+
+/// What the notices are by now, and which of them did not wait.
+async fn print(site: &Site, rows: &AllRows, done: Vec<(String, bool)>) -> Result<Exit, Failure> {
+    let mut table = rows.table(&["id", "state", "reason"]);
+    let mut refused = false;
+    for (id, changed) in done {
+        let (notice, _) = need(site, &id).await?;
+        let reason = if changed { notice.reason.as_str() } else { "it does not wait for approval" };
+        table.row(&[json!(id), json!(notice.state), json!(reason)])?;
+        refused |= !changed;
+    }
+    table.finish()?;
+    Ok(if refused { Exit::Bad } else { Exit::Done })
+}
+
+pub(super) fn resend(args: &ResendArgs, site: &SiteArg) -> Result<Exit, Failure> {
+    if let Some(address) = args.to.as_deref().filter(|address| !is_address(address)) {
+        return Err(Failure::usage(Problem::new(format!("`{address}` is not a mail address"))));
+    }
+    let settings = site.settings(LoadFor::Look)?;
+    super::super::runtime()?.block_on(async {
+        let site = Site::open_to_look(settings).await?;
+        let (notice, _) = need(&site, &args.id).await?;
+        let gate = gate(&site, &notice);
+        let made = site.store.records.resend_notice(&notice.id, args.to.as_deref(), gate, wire::now()).await?;
+        let Some(id) = made else {
+            let what = format!("notice {} is not delivered but {}", notice.id, notice.state);
+            let hint = format!("`concert notice show {}` says more; `retry` is for what failed", notice.id);
+            return Err(Failure::usage(Problem::new(what).hint(hint)));
+        };
+        let (state, reason) = match gate {
+            Gate::Open => ("queued", String::new()),
+            Gate::Approval => ("waiting", WAITS_FOR_APPROVAL.to_owned()),
+        };
+        let mut table = args.rows.table(&["id", "again_of", "state", "reason"]);
+        table.row(&[json!(id), json!(notice.id), json!(state), json!(reason)])?;
+        table.finish()?;
+        Ok(Exit::Done)
+    })
+}
