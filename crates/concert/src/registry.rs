@@ -45,7 +45,8 @@ pub(crate) fn path(data: &Path) -> PathBuf {
     data.join("lookup").join("registry")
 }
 
-/// Opens it; `None` where nothing was imported. `whole` reads all of it for many questions.
+/// Opens it; `None` where nothing was imported. `whole` reads all of it for many questions, and
+/// compares it with its checksum.
 pub(crate) fn open(data: &Path, whole: bool) -> Result<Option<Opened>, Problem> {
     let path = path(data);
     let wrong = |error: io::Error| damaged(&path, &error.to_string());
@@ -63,7 +64,11 @@ pub(crate) fn open(data: &Path, whole: bool) -> Result<Option<Opened>, Problem> 
     } else {
         Held::Pieces(file, length)
     };
-    Registry::open(held).map(Some).map_err(|why| damaged(&path, &why))
+    let registry = Registry::open(held).map_err(|why| damaged(&path, &why))?;
+    if whole {
+        registry.check().map_err(|why| damaged(&path, &why))?;
+    }
+    Ok(Some(registry))
 }
 
 /// What to tell of a file that cannot be used.

@@ -21,6 +21,8 @@ const IRTS_MAX: usize = 4;
 const MAILS_MAX: usize = 8;
 /// Longest name of a network that is kept.
 const NAME_BYTES_MAX: usize = 60;
+/// What RIPE writes into dumps where a person's address stood; nobody reads it.
+const PLACEHOLDER: &str = "unread@ripe.net";
 /// No reference.
 const NOBODY: u32 = 0;
 /// Space that a registry names only to say that others manage it.
@@ -370,7 +372,10 @@ fn registry(object: &Object) -> String {
 fn mailboxes(object: &Object, or_general: bool) -> Mailboxes {
     let is_mail = |mail: &&str| {
         let halves = mail.split_once('@').filter(|(name, domain)| !name.is_empty() && domain.contains('.'));
-        halves.is_some() && mail.len() <= 254 && mail.bytes().all(|b| b.is_ascii_graphic() && !b"<>,;\"()".contains(&b))
+        halves.is_some()
+            && !mail.eq_ignore_ascii_case(PLACEHOLDER)
+            && mail.len() <= 254
+            && mail.bytes().all(|b| b.is_ascii_graphic() && !b"<>,;\"()".contains(&b))
     };
     let list = |name| -> Vec<String> { object.all(name).filter(is_mail).take(MAILS_MAX).map(str::to_owned).collect() };
     let mut mails = list("abuse-mailbox");

@@ -8,6 +8,8 @@ const OBJECTS: &str = "\
 organisation: ORG-A\norg-name: Example A\nabuse-c: ar1\nsource: RIPE\n
 organisation: ORG-B\norg-name: Example B\nsource: RIPE\n
 role: Abuse A\nnic-hdl: AR1\nabuse-mailbox: abuse@a.example\nsource: RIPE\n
+irt: IRT-D\ne-mail: unread@ripe.net\nsource: RIPE\n
+inetnum: 198.51.100.0 - 198.51.100.255\nnetname: D-NET\nmnt-irt: IRT-D\nsource: RIPE\n
 irt: IRT-C\nabuse-mailbox: abuse@c.example\nremarks: abuse@c.example is invalid\nsource: APNIC\n
 inetnum: 0.0.0.0 - 255.255.255.255\nnetname: ALL\norg: ORG-A\nsource: RIPE\n
 inetnum: 192.0.2.0 - 192.0.2.255\nnetname: A-NET\norg: ORG-A\nsource: RIPE\n
@@ -44,7 +46,8 @@ fn the_smallest_network_with_a_contact_answers() {
     check("192.0.2.110", "B-NET the organisation RIPE ORG-B has no abuse-c < ACROSS abuse@c.example");
     check("192.0.2.150", "ACROSS abuse@c.example");
     check("192.0.2.250", "A-NET abuse@a.example");
-    check("198.51.100.1", "");
+    check("203.0.113.1", "");
+    check("198.51.100.1", "D-NET the team RIPE IRT-D has no usable mailbox");
     check("::ffff:192.0.2.1", "A-NET abuse@a.example");
     check("2001:db8::1", "SIX the abuse-c RIPE NO-ONE is not there or has no mailbox");
     let asked = registry.find("192.0.2.150".parse().unwrap()).unwrap();
@@ -54,8 +57,8 @@ fn the_smallest_network_with_a_contact_answers() {
     assert_eq!(registry.find_asn(64_499).unwrap(), Asked::default());
     let (first, last) = ("192.0.2.64".parse().unwrap(), "192.0.2.127".parse().unwrap());
     assert!(walked(&registry.find_covering(first, last).unwrap()).starts_with("B-NET"));
-    assert_eq!((summary.aside, summary.answered, summary.silent), (1, 3, 2));
-    assert_eq!(summary.problems[0].place, "t.db:40");
+    assert_eq!((summary.aside, summary.answered, summary.silent), (1, 3, 3));
+    assert_eq!(summary.problems[0].place, "t.db:49");
 }
 
 /// INVARIANT: the networks asked are those that cover the address, the narrowest first.

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::SiteArg;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
+use crate::registry;
 
 /// Re-check everything that is stored. Exits with 1 when something differs.
 #[derive(clap::Args)]
@@ -94,6 +95,13 @@ async fn check(site: &SiteArg, checked: &mut Checked) -> Result<(), Failure> {
     archive(&store, checked).await?;
     files(&store, "events", checked).await?;
     files(&store, "sightings", checked).await?;
+    let registry = registry::open(store.data(), false).and_then(|registry| match registry.map(|one| one.check()) {
+        Some(Err(why)) => Err(registry::damaged(&registry::path(store.data()), &why)),
+        _ => Ok(()),
+    });
+    if let Err(problem) = registry {
+        checked.differ("registry", problem);
+    }
     let (journal, problems) = store.verify_journal().await?;
     checked.journal = journal;
     for problem in problems {

@@ -5,6 +5,8 @@
 //! country. What a party has excluded never falls to it, not by its AS or country either. Where two
 //! parties have the same network, name, AS or country, the one listed first answers.
 //!
+//! Space that nobody can own (private, loopback, ...) falls to a party by its network or name alone.
+//!
 //! An event costs the same with ten parties and with ten thousand.
 
 mod file;
@@ -20,6 +22,7 @@ use concert_model::{Event, Field, Kind, Net, OpenEvent, Party, Value, host};
 use hashbrown::HashMap;
 
 use super::lookup::Lookup;
+use crate::registry::reserved;
 use names::Names;
 use networks::Networks;
 
@@ -130,6 +133,10 @@ impl Constituents {
         if let Some(found) = by_name.or_else(|| reverse().and_then(|name| self.by_name(&name))) {
             return Some(found);
         }
+        // Space that nobody can own falls to a party by its network alone.
+        if address.is_some_and(|address| reserved(address).is_some()) {
+            return None;
+        }
         let asn = event.get(Field::SOURCE_ASN).and_then(|asn| asn.as_int()).and_then(|asn| u32::try_from(asn).ok());
         let found = asn.and_then(|asn| self.by_asn(asn, excluded).next());
         let code = event.text(Field::SOURCE_GEOLOCATION_CC).and_then(|code| <[u8; 2]>::try_from(code.as_bytes()).ok());
@@ -199,6 +206,9 @@ impl Constituents {
         lookup: &Lookup,
         found: &mut Vec<Found<'a>>,
     ) -> String {
+        if let Some(what) = reserved(address) {
+            return format!(", {what}");
+        }
         let known = lookup.find(address);
         let mut about = Vec::new();
         if let Some((asn, _)) = known.asn {

@@ -55,6 +55,19 @@ fn the_most_specific_network_decides_first() {
 }
 
 #[test]
+fn space_that_nobody_can_own_falls_to_no_as_and_no_country() {
+    for address in ["10.0.0.1", "100.64.0.1", "127.0.0.1", "fe80::1"] {
+        check(&[("source.ip", address), ("source.asn", "64500"), ("source.geolocation.cc", "FI")], "nobody");
+    }
+    let named = [("source.ip", "10.0.0.1"), ("source.fqdn", "provider.example")];
+    check(&named, "Provider by domain provider.example");
+    check(&[("source.ip", "203.0.113.1"), ("source.asn", "64500")], "Provider by AS64500");
+    let (parties, _) = read_csv("c.csv", b"party,prefixes,mail\nOurs,10.0.0.0/8,abuse@ours.example\n");
+    let constituents = Constituents::new(parties);
+    assert_eq!(constituents.who("10.0.0.1", &Lookup::default()).found.len(), 1, "whoever claims it has it");
+}
+
+#[test]
 fn then_the_longest_domain_then_the_as_then_the_country() {
     check(&[("source.fqdn", "provider.example")], "Provider by domain provider.example");
     check(
@@ -112,7 +125,7 @@ fn who_answers_for_a_bare_value() {
     check("AS7", &[], "no party answers for AS7");
     check("https://x.shop.provider.example:8443/a", &["Customer by domain shop.provider.example"], "");
     check("jane@provider.example", &["Provider by domain provider.example"], "");
-    check("10.0.0.1", &[], "no party answers for 10.0.0.1");
+    check("10.0.0.1", &[], "no party answers for 10.0.0.1, private space (RFC 1918)");
     check("no such thing", &[], "`no such thing` is no address, network, AS number, domain or URL");
 }
 
