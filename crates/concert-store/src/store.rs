@@ -395,7 +395,7 @@ pub(crate) fn read_journal_row(bytes: &[u8], events: &mut Batch) -> Option<()> {
 
 pub(crate) fn write_page(part: &Path, path: &Path, page: &Page) -> io::Result<Written> {
     let mut columns = Columns::default();
-    page.events.iter().for_each(|event| columns.push(&event));
+    columns.push_all(page.events.iter());
     let order: Vec<u32> = (0..).take(page.places.len()).collect();
     write_events(part, path, &mut columns, &order, &|at, _| page.places.get(at).copied().unwrap_or_default())
 }

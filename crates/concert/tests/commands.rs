@@ -143,3 +143,47 @@ fn wrong_usage_ends_with_two_and_help_with_zero() {
         assert!(code == 0 && !out.is_empty(), "{args:?}");
     }
 }
+
+#[test]
+fn what_registries_publish_is_imported_whole_asked_and_checked() {
+    let folder = site();
+    let dir = folder.path();
+    let run = |args: &[&str]| concert(dir, &[args, &["--site", "site", "--format", "ndjson"]].concat(), "");
+    let objects = |mail: &str| {
+        format!(
+            "role: A\nnic-hdl: AR1\nabuse-mailbox: {mail}\nsource: RIPE\n\n\
+             inetnum: 192.0.2.0 - 192.0.2.255\nnetname: A-NET\nabuse-c: AR1\nsource: RIPE\n\n\
+             inetnum: 192.0.2.9 - 192.0.2.3\nsource: RIPE\n"
+        )
+    };
+    fs::write(dir.join("parties.csv"), "party,prefixes\nOurs,192.0.2.0/28\n").unwrap();
+    assert_eq!(run(&["contact", "import", "constituents", "parties.csv"]).0, 0);
+    fs::write(dir.join("ripe.db"), objects("abuse@a.example")).unwrap();
+    let import = ["contact", "import", "rpsl", "ripe.db"];
+    let change = "{\"change\":\"changed\",\"party\":\"Ours\",\"network\":\"192.0.2.0/28\",\"what\":\"nobody -> abuse@a.example\"}\n";
+    let (code, out, err) = run(&[&import[..], &["--dry-run"]].concat());
+    assert_eq!((code, out.as_str()), (0, change), "{err}");
+    let set_aside = "ripe.db:11: `192.0.2.9 - 192.0.2.3`: the last address is before the first";
+    assert!(err.contains("read 2 inetnum, 1 role") && err.contains(set_aside), "{err}");
+    let who = |value: &str| run(&["who", value]).1;
+    assert!(who("192.0.2.77").contains("\"contact\":null"), "a dry run changes nothing");
+    assert_eq!(run(&import).1, change);
+    let origin =
+        "\"contact\":\"abuse@a.example\",\"purpose\":\"abuse\",\"origin\":\"RIPE inetnum 192.0.2.0 - 192.0.2.255\"";
+    assert!(who("192.0.2.77").contains(origin), "{}", who("192.0.2.77"));
+    // A new import replaces the old one whole.
+    fs::write(dir.join("ripe.db"), objects("cert@a.example")).unwrap();
+    assert!(run(&import).1.contains("abuse@a.example -> cert@a.example"));
+    assert!(who("192.0.2.77").contains("cert@a.example") && !who("192.0.2.77").contains("abuse@a.example"));
+    let (code, out, err) = run(&["contact", "import", "rpsl", "parties.csv"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("no network and no AS number"), "{err}");
+    assert_eq!(run(&["verify"]).0, 0);
+    let file = dir.join("site/data/lookup/registry");
+    let mut bytes = fs::read(&file).unwrap();
+    let at = bytes.windows(4).position(|four| four == b"cert").unwrap();
+    bytes[at] = b'k';
+    fs::write(&file, bytes).unwrap();
+    let (code, out, _) = run(&["verify"]);
+    assert!(code == 1 && out.contains("the data of registries cannot be used: its checksum is wrong"), "{out}");
+}

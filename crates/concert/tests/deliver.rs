@@ -287,3 +287,44 @@ async fn what_is_too_large_goes_out_in_parts_and_nothing_is_lost_or_doubled() {
     let keys: BTreeSet<_> = posts.iter().map(|post| post.header("idempotency-key")).collect();
     assert_eq!(keys.len(), posts.len(), "each part is a notice of its own");
 }
+
+#[test]
+fn what_waits_for_approval_goes_when_a_person_says_so_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path();
+    let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let settings = "[[feed]]\nname = \"drop\"\nparser = \"ndjson\"\ncollect = { type = \"file\", path = \"in/\" }\n\
+        [[notice]]\nname = \"written\"\ngroup_by = [\"source.ip\"]\nvia = \"files\"\napprove = true\n\
+        [via.files]\ntype = \"file\"\npath = \"out/\"\n";
+    fs::write(site.join("concert.toml"), settings).unwrap();
+    fs::create_dir_all(site.join("in")).unwrap();
+    put(site, "first", &["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
+    let files = || fs::read_dir(site.join("out")).map_or(0, Iterator::count);
+    let send = || done(site, &["run", "--once", "--quiet"]);
+    send();
+    send();
+    let waiting = rows(site, &["--state", "waiting"]);
+    assert_eq!((waiting.len(), files()), (3, 0), "nothing goes out by itself");
+    let id = |key: &str| {
+        let row = waiting.iter().find(|row| row["key"] == key).unwrap();
+        row["id"].as_str().unwrap().to_owned()
+    };
+    done(site, &["notice", "approve", &id("192.0.2.1")]);
+    done(site, &["notice", "reject", &id("192.0.2.2"), "--why", "it is our own scanner"]);
+    send();
+    assert_eq!((keys(site, "written", "delivered"), files()), (vec!["192.0.2.1".to_owned()], 1));
+    assert!(!concert(site, &["notice", "approve", &id("192.0.2.2")]).status().unwrap().success(), "it is rejected");
+    assert!(!concert(site, &["notice", "approve", &id("192.0.2.1")]).status().unwrap().success(), "it went already");
+    done(site, &["notice", "approve", "--all", "written"]);
+    send();
+    send();
+    assert_eq!((keys(site, "written", "delivered").len(), keys(site, "written", "rejected").len(), files()), (2, 1, 2));
+    // Sending again on purpose makes a new notice, which waits as well.
+    done(site, &["notice", "resend", &id("192.0.2.1")]);
+    send();
+    assert_eq!((rows(site, &["--state", "waiting"]).len(), files()), (1, 2));
+    done(site, &["notice", "approve", "--all", "written"]);
+    send();
+    assert_eq!((keys(site, "written", "delivered").len(), files()), (3, 3));
+}

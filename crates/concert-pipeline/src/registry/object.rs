@@ -155,7 +155,8 @@ impl Object {
     }
 
     fn keep(&mut self, name: &'static str, value: &[u8], goes_on: bool) -> Result<(), &'static str> {
-        self.bytes += value.len();
+        // What an attribute takes besides its value counts too: a million empty ones are no real object.
+        self.bytes += value.len() + size_of::<(&str, String)>();
         if self.bytes > OBJECT_BYTES_MAX {
             return Err("an object that is larger than any real one");
         }
@@ -213,5 +214,15 @@ mod tests {
         );
         let long = [b"irt: A\ndescr: ".as_slice(), &vec![b'x'; 200_000], b"\n\nirt: B\n"].concat();
         check(&long, &["2: a line is longer than 65536 bytes", "4 irt irt=B"]);
+        for line in ["org:\n", "+\n"] {
+            let endless = ["irt: A\n", &line.repeat(200_000), "\nirt: B\n"].concat();
+            let mut got = Vec::new();
+            let mut take = |found: Found<'_>| match found {
+                Found::Object(object) => got.push(object.first("irt").to_owned()),
+                Found::Bad(_, why) => got.push(why),
+            };
+            read(endless.as_bytes(), &mut take).unwrap();
+            assert_eq!(got, ["an object that is larger than any real one", "B"], "{line}");
+        }
     }
 }

@@ -25,7 +25,7 @@ const REMOVED: &str = "(removed)";
 /// A shorter value would be found in half of everything.
 pub const VALUE_CHARS_MIN: usize = 4;
 /// Columns of records that may hold a value from outside: table, key, column.
-const TEXTS: [(&str, &str, &str); 13] = [
+const TEXTS: [(&str, &str, &str); 15] = [
     ("report", "id", "sender"),
     ("report", "id", "file_name"),
     ("report", "id", "url"),
@@ -39,7 +39,12 @@ const TEXTS: [(&str, &str, &str); 13] = [
     ("mail", "id", "message_id"),
     ("mail", "id", "reason"),
     ("contact_health", "address", "diagnostic"),
+    ("contact_health", "address", "why"),
+    ("notice_again", "notice", "why"),
 ];
+/// Columns of records whose rows go when they hold the value.
+const ADDRESSES: [(&str, &str); 4] =
+    [("contact_health", "address"), ("contact_answer", "address"), ("contact_proof", "address"), ("receipt", "sender")];
 
 /// Where a value was found.
 #[derive(Debug)]
@@ -160,14 +165,14 @@ impl Writer {
         for id in &traces.notices {
             sqlx::query(
                 "UPDATE notice SET recipient = '', reason = 'its recipient was removed on request',
-                 state = CASE state WHEN 'delivered' THEN state ELSE 'no-contact' END WHERE id = ?1",
+                 state = CASE WHEN state IN ('delivered', 'rejected') THEN state ELSE 'no-contact' END WHERE id = ?1",
             )
             .bind(id)
             .execute(&mut *change)
             .await
             .map_err(trouble)?;
         }
-        forget_health(&mut change, &traces.needle).await?;
+        forget_addresses(&mut change, &traces.needle).await?;
         let mut hasher = blake3::Hasher::new_derive_key("concert 2026 forgotten value");
         hasher.update(traces.needle.bytes());
         let counts = serde_json::to_string(&traces.counts()).unwrap_or_default();
@@ -251,14 +256,14 @@ fn without(stored: &Stored<'_>, needle: &Needle, into: &mut Batch) {
     open.keep(row.id, row.key, row.position);
 }
 
-/// What is known of contacts with the value as their address.
-async fn forget_health(change: &mut Change<'_>, needle: &Needle) -> Result<(), Problem> {
-    for table in ["contact_health", "contact_answer", "contact_proof"] {
-        let sql = format!("SELECT DISTINCT address FROM {table}");
+/// What is known of the value as the address of a contact, or of somebody who complained.
+async fn forget_addresses(change: &mut Change<'_>, needle: &Needle) -> Result<(), Problem> {
+    for (table, column) in ADDRESSES {
+        let sql = format!("SELECT DISTINCT {column} FROM {table}");
         let addresses: Vec<String> =
             sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut **change).await.map_err(trouble)?;
         for address in addresses.iter().filter(|address| needle.is_in(address.as_bytes())) {
-            let sql = format!("DELETE FROM {table} WHERE address = ?1");
+            let sql = format!("DELETE FROM {table} WHERE {column} = ?1");
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(address).execute(&mut **change).await.map_err(trouble)?;
         }
     }
@@ -297,6 +302,37 @@ mod tests {
             sqlx::query_scalar("SELECT count(*) FROM forgotten").fetch_one(store.records.pool()).await.unwrap();
         assert_eq!(forgotten, 2);
         assert!(writer.traces("198").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_address_is_gone_from_all_that_came_back() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        let pool = store.records.pool();
+        sqlx::raw_sql(
+            "INSERT INTO notice (id, name, key, recipient, via, format, state, events, members, message_id, made, due)
+                 VALUES ('20261122-000001', 'n', 'k', 'anna@x.example', 'mail', 'csv', 'rejected', 0, x'', '1@x', 1, 1);
+             INSERT INTO mail (id, content, received, bytes, state, sender, subject, reason, archived)
+                 VALUES (x'01', x'00', 1, 1, 'taken', 'anna@x.example', 'Re: anna@x.example', 'hard: anna@x.example: gone', 0);
+             INSERT INTO contact_health (address, suspended, why) VALUES ('anna@x.example', 1, 'it bounced');
+             INSERT INTO contact_health (address, suspended, why) VALUES ('bea@x.example', 1, '550 not anna@x.example');
+             INSERT INTO contact_answer VALUES ('anna@x.example', '20261122-000001', 1, 1);
+             INSERT INTO contact_proof VALUES ('20261122-000002', 'anna@x.example', 'X', 1, NULL);
+             INSERT INTO notice_again VALUES ('20261122-000001', '20261122-000003', 'anna@x.example bounced: gone');
+             INSERT INTO receipt VALUES ('anna@x.example', 1);",
+        )
+        .execute(pool)
+        .await
+        .unwrap();
+        let traces = writer.traces("anna@x.example").await.unwrap();
+        writer.forget(traces, DAY_ONE).await.unwrap();
+        let all = "SELECT group_concat(t, '|') FROM (
+            SELECT state || recipient AS t FROM notice UNION ALL SELECT sender || subject || reason FROM mail
+            UNION ALL SELECT address || why FROM contact_health UNION ALL SELECT address FROM contact_answer
+            UNION ALL SELECT address FROM contact_proof UNION ALL SELECT why FROM notice_again
+            UNION ALL SELECT sender FROM receipt)";
+        let left: String = sqlx::query_scalar(all).fetch_one(pool).await.unwrap();
+        assert_eq!(left, "rejected|(removed)(removed)(removed)|bea@x.example(removed)|(removed)");
     }
 
     const DAY_ONE: Time = Time(1_800_000_000_000_000);

@@ -4,7 +4,8 @@ use std::io::{BufRead, Write};
 
 use std::collections::BTreeMap;
 
-use concert_model::{Contact, Kind, Net, Problem, host, value};
+use concert_model::{Contact, Problem};
+use concert_pipeline::enrich::constituents::Subject;
 use concert_pipeline::enrich::{Constituents, Lookup};
 use concert_pipeline::mail::address::canonical;
 use concert_pipeline::registry::{Asked, Step, reserved};
@@ -180,26 +181,22 @@ fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<[Value; 8]>, Vec<String>), 
 
 /// What registries say of a value, and why nobody answers if they say nothing.
 fn ask(value: &str, book: &Book<'_>, reason: String) -> Result<(Asked, String), Failure> {
-    let value = value.trim();
     let Some(registry) = book.registry else { return Ok((Asked::default(), reason)) };
-    let address = match host::url_host(value) {
-        Some((host::Host::Ip(address), _)) => Some(address),
-        _ => value::ip(value).ok(),
+    let (first, last) = match Subject::read(value) {
+        Some(Subject::Address(address)) => (address, address),
+        Some(Subject::Net(net)) => (net.first(), net.last()),
+        Some(Subject::Asn(asn)) => {
+            let asked = registry.find_asn(asn).map_err(|why| Failure::outside(Problem::new(why)))?;
+            return Ok((asked, reason));
+        }
+        // Names are not in the registries of numbers.
+        Some(Subject::Name(_)) | None => return Ok((Asked::default(), reason)),
     };
-    let net = address.map(|address| (address, address));
-    let net = net.or_else(|| value.parse::<Net>().ok().map(|net| (net.first(), net.last())));
-    let asked = match net {
-        Some((first, last)) => match reserved(first) {
-            Some(what) => return Ok((Asked::default(), format!("{value} is {what} and belongs to nobody"))),
-            None => registry.find_covering(first, last),
-        },
-        None => match concert_model::Value::read(Kind::Asn, value, None) {
-            Ok(concert_model::Value::Int(asn)) => registry.find_asn(u32::try_from(asn).unwrap_or(0)),
-            // Names are not in the registries of numbers.
-            _ => Ok(Asked::default()),
-        },
-    };
-    asked.map(|asked| (asked, reason)).map_err(|why| Failure::outside(Problem::new(why)))
+    if let Some(what) = reserved(first) {
+        return Ok((Asked::default(), format!("{} is {what} and belongs to nobody", value.trim())));
+    }
+    let asked = registry.find_covering(first, last).map_err(|why| Failure::outside(Problem::new(why)))?;
+    Ok((asked, reason))
 }
 
 /// `RIPE inetnum 192.0.2.0 - 192.0.2.255`: the object, by its key.

@@ -15,6 +15,7 @@ mod networks;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -58,6 +59,43 @@ impl fmt::Display for By<'_> {
             By::Asn(asn) => write!(f, "AS{asn}"),
             By::Country([a, b]) => write!(f, "country {}{}", char::from(*a), char::from(*b)),
         }
+    }
+}
+
+/// What a bare value is, that somebody may answer for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Subject<'v> {
+    /// An address, also as the host of a URL.
+    Address(IpAddr),
+    /// A network.
+    Net(Net),
+    /// An AS number.
+    Asn(u32),
+    /// A domain name, also of a URL or mail address.
+    Name(Cow<'v, str>),
+}
+
+impl<'v> Subject<'v> {
+    /// Reads an address, network, AS number, domain, URL or mail address; `None` for anything else.
+    pub fn read(value: &'v str) -> Option<Self> {
+        let value = value.trim();
+        if let Some((host, _)) = host::url_host(value) {
+            return Some(match host {
+                host::Host::Ip(address) => Self::Address(address),
+                host::Host::Domain(name) => Self::Name(name),
+            });
+        }
+        if let Ok(address) = concert_model::value::ip(value) {
+            return Some(Self::Address(address));
+        }
+        if let Ok(net) = value.parse() {
+            return Some(Self::Net(net));
+        }
+        if let Ok(Value::Int(asn)) = Value::read(Kind::Asn, value, None) {
+            return Some(Self::Asn(u32::try_from(asn).unwrap_or(0)));
+        }
+        let name = value.rsplit_once('@').map_or(value, |(_, domain)| domain);
+        host::domain(name).ok().map(Self::Name)
     }
 }
 
@@ -154,30 +192,23 @@ impl Constituents {
     /// Who answers for a bare address, network, AS number, domain, URL or mail address. `lookup` tells
     /// the AS and country of addresses.
     pub fn who(&self, value: &str, lookup: &Lookup) -> Who<'_> {
-        let value = value.trim();
         let mut found = Vec::new();
-        let about = if let Some((host, _)) = host::url_host(value) {
-            match host {
-                host::Host::Ip(address) => self.who_address(address, lookup, &mut found),
-                host::Host::Domain(name) => self.who_name(&name, &mut found),
+        let about = match Subject::read(value) {
+            Some(Subject::Address(address)) => self.who_address(address, lookup, &mut found),
+            Some(Subject::Net(net)) => {
+                found.extend(self.networks.covering(&net).map(|(net, party)| Found { party, by: By::Prefix(net) }));
+                self.who_origin(net.first(), self.networks.find(net.first()).1, lookup, &mut found);
+                format!("the network {net}")
             }
-        } else if let Ok(address) = concert_model::value::ip(value) {
-            self.who_address(address, lookup, &mut found)
-        } else if let Ok(net) = value.parse::<Net>() {
-            found.extend(self.networks.covering(&net).map(|(net, party)| Found { party, by: By::Prefix(net) }));
-            self.who_origin(net.first(), self.networks.find(net.first()).1, lookup, &mut found);
-            format!("the network {net}")
-        } else if let Ok(Value::Int(asn)) = Value::read(Kind::Asn, value, None) {
-            found.extend(self.by_asn(u32::try_from(asn).unwrap_or(0), &[]));
-            format!("AS{asn}")
-        } else {
-            let name = value.rsplit_once('@').map_or(value, |(_, domain)| domain);
-            match host::domain(name) {
-                Ok(name) => self.who_name(&name, &mut found),
-                Err(_) => {
-                    let reason = format!("`{value}` is no address, network, AS number, domain or URL");
-                    return Who { found, reason };
-                }
+            Some(Subject::Asn(asn)) => {
+                found.extend(self.by_asn(asn, &[]));
+                format!("AS{asn}")
+            }
+            Some(Subject::Name(name)) => self.who_name(&name, &mut found),
+            None => {
+                let value = value.trim();
+                let reason = format!("`{value}` is no address, network, AS number, domain or URL");
+                return Who { found, reason };
             }
         };
         let mut seen = Vec::new();
