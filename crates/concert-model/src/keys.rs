@@ -324,6 +324,15 @@ impl<'a> Keys<'a> {
         .unwrap_or_default()
     }
 
+    /// A list of texts with a default.
+    pub fn texts_or(&mut self, name: &str, default: &[&str], about: &str) -> Vec<String> {
+        let shown: Vec<String> = default.iter().map(|text| quote(text)).collect();
+        self.ask(name, "list of texts", &format!("[{}]", shown.join(", ")), about, |value| {
+            value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+        })
+        .unwrap_or_else(|| default.iter().map(|text| (*text).to_owned()).collect())
+    }
+
     /// A secret, given by `{ file = "..." }` or `{ env = "..." }` and never inline.
     pub fn secret(&mut self, name: &str, about: &str) -> Option<Secret> {
         self.note(name, "secret: { file = \"...\" } or { env = \"...\" }", "", about);

@@ -23,6 +23,8 @@ pub struct Party {
     pub excluded_domains: Vec<String>,
     /// Countries it answers for where nobody else does, two capital letters.
     pub countries: Vec<String>,
+    /// What it does: `energy`, `health`, `research`; words of the site's own, in lower case.
+    pub sectors: Vec<String>,
     /// How it is reached.
     pub contacts: Vec<Contact>,
 }

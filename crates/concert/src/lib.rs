@@ -3,6 +3,7 @@
 //! It is a library with a small `main.rs`, so that tests and `cargo xtask gen` can read the commands
 //! and settings from where they are defined.
 
+mod addressees;
 pub mod command;
 pub mod drive;
 pub mod pages;

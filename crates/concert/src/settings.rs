@@ -31,7 +31,7 @@ pub use lone::lone_parser;
 pub use mailbox::{Mailbox, OWNER as MAILBOX};
 pub(crate) use notice::is_address;
 pub use notice::{Notice, Recipient};
-pub use site::{Deliver, Limits, Lookup, Serve, Site, Store};
+pub use site::{Deliver, Limits, Lookup, Serve, Site, Store, Whom};
 pub use via::Via;
 
 /// Everything in force on a site.

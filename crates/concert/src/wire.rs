@@ -5,15 +5,19 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use concert_model::{Problem, Time};
-use concert_pipeline::enrich::{Constituents, Lookup, Ranges, What};
+use concert_pipeline::enrich::{Book, Constituents, Lookup, Ranges, What};
 use concert_pipeline::mail::address::Key;
+use concert_pipeline::registry::Registered;
 use concert_store::Store;
+use concert_store::records::Parties;
 use concert_transport::lookup::reverse::{Options, Reverse};
 
+use crate::addressees::Addressees;
 use crate::drive::live::{self, Live};
 use crate::drive::tell::Kind;
 use crate::problems::Failure;
-use crate::settings::Settings;
+use crate::registry;
+use crate::settings::{Settings, Whom};
 
 /// A site, ready to work.
 pub struct Site {
@@ -24,11 +28,11 @@ pub struct Site {
     /// Kinds of notices.
     pub kinds: Vec<Kind>,
     /// Local data about addresses, and what the files looked like when they were read.
-    lookup: RwLock<(Marks, Arc<Lookup>)>,
+    lookup: RwLock<Local>,
     /// Asks for the names of addresses, where the settings want it.
     pub reverse: Option<Reverse>,
-    /// Who this site answers for, and the import it comes from.
-    constituents: RwLock<(u64, Arc<Constituents>)>,
+    /// Who this site answers for, and teams of last resort.
+    parties: RwLock<Imported>,
     /// Where new events are sent for those who listen.
     pub live: Live,
     /// The address whose plus-addresses come back, and what checks them.
@@ -41,6 +45,20 @@ const KEY_BYTES_MIN: usize = 32;
 /// Name, size and time of change of files.
 type Marks = Vec<(PathBuf, u64, SystemTime)>;
 
+/// Data about addresses, and what its files looked like when they were read.
+struct Local {
+    marks: Marks,
+    lookup: Arc<Lookup>,
+    registered: Option<Arc<Registered>>,
+}
+
+/// Parties, and the number of the import they come from.
+struct Imported {
+    number: u64,
+    constituents: Arc<Constituents>,
+    teams: Arc<Constituents>,
+}
+
 /// The present moment. The one place where the program asks the system for it.
 pub fn now() -> Time {
     Time(jiff::Timestamp::now().as_microsecond())
@@ -50,23 +68,24 @@ impl Site {
     /// Opens the store and joins everything.
     pub async fn open(settings: Settings) -> Result<Self, Failure> {
         let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
-        let lookup = (marks(&settings), load_lookup(&settings));
-        Self::join(settings, store, lookup).await
+        let local = load_local(&settings);
+        Self::join(settings, store, local).await
     }
 
     /// Opens the store for commands that process no reports and so need no data about addresses.
     pub async fn open_to_look(settings: Settings) -> Result<Self, Failure> {
         let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
-        Self::join(settings, store, (Vec::new(), Lookup::default())).await
+        let local = Local { marks: Vec::new(), lookup: Arc::default(), registered: None };
+        Self::join(settings, store, local).await
     }
 
-    async fn join(settings: Settings, store: Store, (marks, lookup): (Marks, Lookup)) -> Result<Self, Failure> {
-        let lookup = RwLock::new((marks, Arc::new(lookup)));
+    async fn join(settings: Settings, store: Store, local: Local) -> Result<Self, Failure> {
+        let lookup = RwLock::new(local);
         let reverse = reverse(&settings);
         let kinds = settings.notices.iter().map(Kind::new).collect();
-        let constituents = RwLock::new(load_constituents(&store).await.map_err(Failure::outside)?);
+        let parties = RwLock::new(load_parties(&store).await.map_err(Failure::outside)?);
         let return_address = return_address(&settings);
-        Ok(Self { settings, store, kinds, lookup, reverse, constituents, live: live::new(), return_address })
+        Ok(Self { settings, store, kinds, lookup, reverse, parties, live: live::new(), return_address })
     }
 
     /// Where bounces of a notice come back to; nothing where the settings have no address for it.
@@ -77,17 +96,40 @@ impl Site {
     /// Who this site answers for.
     pub fn constituents(&self) -> Arc<Constituents> {
         // A reader that panicked cannot have left half an import behind: it is one pointer.
-        Arc::clone(&self.constituents.read().unwrap_or_else(PoisonError::into_inner).1)
+        Arc::clone(&self.parties.read().unwrap_or_else(PoisonError::into_inner).constituents)
     }
 
-    /// Takes up constituents that were imported since they were read. Says whether there were any.
-    pub async fn refresh_constituents(&self) -> Result<bool, Problem> {
-        let known = self.constituents.read().unwrap_or_else(PoisonError::into_inner).0;
+    /// Teams of last resort.
+    pub fn teams(&self) -> Arc<Constituents> {
+        Arc::clone(&self.parties.read().unwrap_or_else(PoisonError::into_inner).teams)
+    }
+
+    /// Everybody whom events may fall to, as far as the settings want it.
+    pub fn book(&self) -> Book {
+        let wanted = &self.settings.lookup.responsible;
+        let only = |whom, parties| if wanted.contains(&whom) { parties } else { Arc::default() };
+        Book {
+            constituents: only(Whom::Constituents, self.constituents()),
+            // It is read only where it is wanted.
+            registered: self.lookup.read().unwrap_or_else(PoisonError::into_inner).registered.clone(),
+            teams: only(Whom::Teams, self.teams()),
+        }
+    }
+
+    /// Everybody whom notices may go to, as far as the settings want it.
+    pub(crate) fn addressees(&self) -> Addressees {
+        let Book { constituents, teams, .. } = self.book();
+        Addressees { constituents, teams, registry: open_registry(&self.settings, false) }
+    }
+
+    /// Takes up parties that were imported since they were read. Says whether there were any.
+    pub async fn refresh_parties(&self) -> Result<bool, Problem> {
+        let known = self.parties.read().unwrap_or_else(PoisonError::into_inner).number;
         if self.store.records.parties_import().await? == known {
             return Ok(false);
         }
-        let fresh = load_constituents(&self.store).await?;
-        *self.constituents.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        let fresh = load_parties(&self.store).await?;
+        *self.parties.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(true)
     }
 
@@ -111,17 +153,17 @@ impl Site {
 
     /// Local data about addresses.
     pub fn lookup(&self) -> Arc<Lookup> {
-        Arc::clone(&self.lookup.read().unwrap_or_else(PoisonError::into_inner).1)
+        Arc::clone(&self.lookup.read().unwrap_or_else(PoisonError::into_inner).lookup)
     }
 
     /// Reads data about addresses anew if its files changed since. Says whether they did. Blocks.
     pub fn refresh_lookup(&self) -> bool {
         let fresh = marks(&self.settings);
-        if self.lookup.read().unwrap_or_else(PoisonError::into_inner).0 == fresh {
+        if self.lookup.read().unwrap_or_else(PoisonError::into_inner).marks == fresh {
             return false;
         }
-        let lookup = Arc::new(load_lookup(&self.settings));
-        *self.lookup.write().unwrap_or_else(PoisonError::into_inner) = (fresh, lookup);
+        let local = load_local(&self.settings);
+        *self.lookup.write().unwrap_or_else(PoisonError::into_inner) = local;
         true
     }
 }
@@ -153,14 +195,42 @@ fn return_address(settings: &Settings) -> Option<(String, Key)> {
     }
 }
 
-async fn load_constituents(store: &Store) -> Result<(u64, Arc<Constituents>), Problem> {
+async fn load_parties(store: &Store) -> Result<Imported, Problem> {
     // The number first: an import in between is then seen as new once more, never missed.
-    let import = store.records.parties_import().await?;
-    Ok((import, Arc::new(Constituents::new(store.records.parties().await?))))
+    let number = store.records.parties_import().await?;
+    let constituents = Arc::new(Constituents::new(store.records.parties(Parties::Constituents).await?));
+    let teams = Arc::new(Constituents::new(store.records.parties(Parties::Teams).await?));
+    Ok(Imported { number, constituents, teams })
+}
+
+/// The marks first: a file that changes in between is then seen as new once more, never missed.
+fn load_local(settings: &Settings) -> Local {
+    let marks = marks(settings);
+    let registered = open_registry(settings, true).and_then(|registry| {
+        let read = Registered::read(&registry).map_err(|why| registry::damaged(&settings.data_dir(), &why));
+        read.map_err(|problem| tracing::error!("{problem}")).ok()
+    });
+    Local { marks, lookup: Arc::new(load_lookup(settings)), registered: registered.map(Arc::new) }
+}
+
+/// The registry file where it is wanted. One that cannot be used is told and left out: reports must go
+/// on without it.
+fn open_registry(settings: &Settings, tell: bool) -> Option<registry::Opened> {
+    if !settings.lookup.responsible.contains(&Whom::Registries) {
+        return None;
+    }
+    let opened = registry::open(&settings.data_dir(), false);
+    opened.unwrap_or_else(|problem| {
+        if tell {
+            tracing::error!("{problem}");
+        }
+        None
+    })
 }
 
 fn marks(settings: &Settings) -> Marks {
-    let files = settings.lookup.asn.iter().chain(&settings.lookup.country);
+    let registry = [registry::path(&settings.data_dir())];
+    let files = settings.lookup.asn.iter().chain(&settings.lookup.country).chain(&registry);
     files
         .map(|path| {
             let meta = std::fs::metadata(path);

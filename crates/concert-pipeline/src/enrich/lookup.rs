@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use concert_model::batch::Raw;
-use concert_model::{Event, Field, OpenEvent, Value};
+use concert_model::{Field, OpenEvent, Value};
 
 use super::ranges::Ranges;
 use super::table::Table;
@@ -82,16 +82,10 @@ impl Lookup {
         self.table.find(address)
     }
 
-    /// Fetches what the source addresses of a few events will need, for all of them at once;
+    /// Fetches what the source addresses (IPv4) of a few events will need, for all of them at once;
     /// [`Lookup::enrich`] then has it at hand. Looking them up one after the other waits for memory.
-    pub fn look_ahead<'a>(&self, events: impl Iterator<Item = Event<'a>>) {
-        let addresses: Vec<u32> = events
-            .filter_map(|event| match event.raw(Field::SOURCE_IP)? {
-                Raw::Ip(std::net::IpAddr::V4(address)) => Some(address.to_bits()),
-                _ => None,
-            })
-            .collect();
-        self.table.look_ahead(&addresses);
+    pub fn look_ahead(&self, addresses: &[u32]) {
+        self.table.look_ahead(addresses);
     }
 
     /// Sets what is known of `source.ip` and `destination.ip`.

@@ -1,20 +1,35 @@
 //! What we know of an address besides the report: network, country, who is responsible.
 
+pub mod book;
 mod compiled;
 pub mod constituents;
 mod csv;
+pub(crate) mod halves;
 pub mod lookup;
 mod mmdb;
 pub mod ranges;
+pub(crate) mod stretch;
 mod table;
 
 use std::borrow::Cow;
 
+pub use book::Book;
 pub use constituents::Constituents;
 pub use lookup::{Found, Lookup};
 pub use ranges::{Answer, Ranges, What};
 
-use concert_model::{Kind, Value};
+use concert_model::batch::Raw;
+use concert_model::{Event, Field, Kind, Value};
+
+/// The source addresses (IPv4) of a few events, for [`Lookup::look_ahead`] and [`Book::look_ahead`].
+pub fn sources<'a>(events: impl Iterator<Item = Event<'a>>) -> Vec<u32> {
+    events
+        .filter_map(|event| match event.raw(Field::SOURCE_IP)? {
+            Raw::Ip(std::net::IpAddr::V4(address)) => Some(address.to_bits()),
+            _ => None,
+        })
+        .collect()
+}
 
 /// A name from a data file as it may stand in an event: no control characters, at most so many bytes.
 fn tidy_name(name: Cow<'_, str>, bytes_max: usize) -> Cow<'static, str> {

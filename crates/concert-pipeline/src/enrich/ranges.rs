@@ -14,6 +14,8 @@ use concert_model::{Net, Problem};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
+use super::stretch::stretches;
+
 /// Most ranges one set of files can hold.
 pub const RANGES_MAX: usize = 16_000_000;
 /// Most bytes of text (AS names) one set of files can hold.
@@ -235,8 +237,8 @@ impl Builder {
 
     fn build(self, what: What) -> Ranges {
         let (mut v4, mut v6) = (Stretches::default(), Stretches::default());
-        stretch(self.v4, u128::from(u32::MAX), |start, word| v4.push(u32::try_from(start).unwrap_or(u32::MAX), word));
-        stretch(self.v6, u128::MAX, |start, word| v6.push(start, word));
+        resolve(self.v4, u128::from(u32::MAX), |start, word| v4.push(u32::try_from(start).unwrap_or(u32::MAX), word));
+        resolve(self.v6, u128::MAX, |start, word| v6.push(start, word));
         Ranges { what, v4, v6, values: self.values }
     }
 }
@@ -249,54 +251,12 @@ fn prefix_of(first: u128, last: u128, bits: u32) -> Option<u8> {
     if whole { u8::try_from(bits - host_bits).ok() } else { None }
 }
 
-/// Resolves overlaps: tells where each stretch begins and what holds there, in order from zero to the
-/// end of the address space. Ranges under way wait in a heap, the narrowest on top, so the work is
-/// n log n however they overlap.
-fn stretch(mut ranges: Vec<Range<u128>>, end: u128, mut tell: impl FnMut(u128, u32)) {
-    use std::cmp::Reverse;
+/// Resolves overlaps of ranges given in any order.
+fn resolve(mut ranges: Vec<Range<u128>>, end: u128, tell: impl FnMut(u128, u32)) {
     // Files are sorted, which a stable sort notices.
     ranges.sort_by_key(|range| range.first);
-    tell(0, u32::from(NO_PREFIX) << 24 | NOTHING);
-    let mut open = std::collections::BinaryHeap::new();
-    let mut index = 0;
-    let mut at = 0u128;
-    loop {
-        // Most ranges overlap no other and need no heap.
-        while let (true, Some(range)) = (open.is_empty(), ranges.get(index)) {
-            if range.first < at || ranges.get(index + 1).is_some_and(|after| after.first <= range.last) {
-                break;
-            }
-            tell(at, u32::from(NO_PREFIX) << 24 | NOTHING);
-            tell(range.first, range.word);
-            if range.last >= end {
-                return;
-            }
-            (index, at) = (index + 1, range.last + 1);
-        }
-        while let Some(range) = ranges.get(index).filter(|range| range.first <= at) {
-            open.push((Reverse(range.last - range.first), index, range.last, range.word));
-            index += 1;
-        }
-        while open.peek().is_some_and(|(_, _, last, _)| *last < at) {
-            open.pop();
-        }
-        let next = ranges.get(index).map(|range| range.first);
-        let until = match open.peek() {
-            Some((_, _, last, word)) => {
-                tell(at, *word);
-                let after = (*last < end).then(|| *last + 1);
-                [next, after].into_iter().flatten().min()
-            }
-            None => {
-                tell(at, u32::from(NO_PREFIX) << 24 | NOTHING);
-                next
-            }
-        };
-        match until {
-            Some(until) => at = until,
-            None => return,
-        }
-    }
+    let range = |index: usize| ranges.get(index).map(|range| (range.first, range.last, range.word));
+    stretches(range, end, u32::from(NO_PREFIX) << 24 | NOTHING, tell);
 }
 
 #[cfg(test)]
@@ -366,7 +326,7 @@ mod tests {
                 })
                 .collect();
             let mut found = Stretches::<u128>::default();
-            stretch(ranges.clone(), 63, |start, word| found.push(start, word));
+            resolve(ranges.clone(), 63, |start, word| found.push(start, word));
             assert!(found.is_sound());
             for address in 0..64u128 {
                 let mut slow: Vec<&Range<u128>> =

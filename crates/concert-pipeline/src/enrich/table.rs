@@ -10,11 +10,9 @@ use std::net::IpAddr;
 
 use concert_model::Net;
 
+use super::halves::Halves;
 use super::ranges::{NOTHING, Ranges, Stretches};
 
-/// So many beginnings are counted instead of searched: a search waits for one after the other, while
-/// counting fetches all at once and takes eight in a step.
-const COUNTED_MAX: usize = 256;
 /// The place of an AS where there is none.
 const NO_PLACE: u32 = 0x00ff_ffff;
 /// Bytes that the places of ASes are counted in.
@@ -37,10 +35,7 @@ pub struct Found<'a> {
 /// place of the AS, 8 for the prefix length.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// For each first half of an IPv4 address, how many stretches begin before it; one more at the end.
-    index: Vec<u32>,
-    /// For each stretch, the second half of the address it begins with.
-    lows: Vec<u16>,
+    v4: Halves,
     words: Vec<u64>,
     v6_starts: Vec<u128>,
     v6_words: Vec<u64>,
@@ -57,23 +52,15 @@ impl Table {
             let code = codes.get((country & NOTHING) as usize).copied().unwrap_or_default();
             u64::from(asn >> 24) << 56 | u64::from(place) << 32 | u64::from(u16::from_be_bytes(code)) << 16
         };
-        let mut table = Table {
-            index: Vec::new(),
-            lows: Vec::new(),
-            words: Vec::new(),
-            v6_starts: Vec::new(),
-            v6_words: Vec::new(),
-            names,
-        };
-        let mut highs = Vec::new();
+        let mut table =
+            Table { v4: Halves::default(), words: Vec::new(), v6_starts: Vec::new(), v6_words: Vec::new(), names };
+        let mut starts = Vec::new();
         let mut before = EMPTY;
         join(asn.map(|ranges| &ranges.v4), country.map(|ranges| &ranges.v4), |start: u32, a, c| {
             let word = word(a, c);
             if word != before || start == 0 {
-                let [a, b, c, d] = start.to_be_bytes();
                 table.words.push(word);
-                table.lows.push(u16::from_be_bytes([c, d]));
-                highs.push(u32::from(u16::from_be_bytes([a, b])));
+                starts.push(start);
                 before = word;
             }
         });
@@ -81,13 +68,7 @@ impl Table {
             table.v6_starts.push(start);
             table.v6_words.push(word(a, c));
         });
-        let mut begun = 0u32;
-        for high in 0..=65_536 {
-            while highs.get(begun as usize).is_some_and(|of| *of < high) {
-                begun += 1;
-            }
-            table.index.push(begun);
-        }
+        table.v4 = Halves::new(starts);
         table
     }
 
@@ -111,30 +92,13 @@ impl Table {
     }
 
     fn word(&self, address: u32) -> Option<u64> {
-        self.words.get(self.stretch(address)?).copied()
-    }
-
-    /// The number of the stretch an address lies in.
-    fn stretch(&self, address: u32) -> Option<usize> {
-        let [a, b, c, d] = address.to_be_bytes();
-        let (high, low) = (usize::from(u16::from_be_bytes([a, b])), u16::from_be_bytes([c, d]));
-        let (mut from, mut to) = (*self.index.get(high)? as usize, *self.index.get(high + 1)? as usize);
-        while to - from > COUNTED_MAX {
-            let middle = from.midpoint(to);
-            if *self.lows.get(middle)? <= low {
-                from = middle;
-            } else {
-                to = middle;
-            }
-        }
-        let before: u16 = self.lows.get(from..to)?.iter().map(|start| u16::from(*start <= low)).sum();
-        (from + usize::from(before)).checked_sub(1)
+        self.words.get(self.v4.stretch(address)?).copied()
     }
 
     /// Fetches what [`Table::find`] will need for these addresses (IPv4), step by step for all of them:
     /// what one step of one address waits for is fetched while the same step of the others is.
     pub(super) fn look_ahead(&self, addresses: &[u32]) {
-        let stretches: Vec<usize> = addresses.iter().filter_map(|address| self.stretch(*address)).collect();
+        let stretches: Vec<usize> = addresses.iter().filter_map(|address| self.v4.stretch(*address)).collect();
         let words: Vec<u64> = stretches.iter().filter_map(|stretch| self.words.get(*stretch).copied()).collect();
         let name = |word: &u64| self.names.get((word >> 32 & 0x00ff_ffff) as usize * PLACE_BYTES).copied();
         std::hint::black_box(words.iter().filter_map(name).fold(0, u8::wrapping_add));

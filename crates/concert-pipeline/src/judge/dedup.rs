@@ -19,7 +19,7 @@ const DEFAULT: [&str; 9] = [
     "feed.code or feed.name",
     "classification.type",
     "classification.identifier",
-    "source.ip or source.fqdn or source.url or source.account",
+    "source.ip or source.fqdn or source.url or source.account or source.network or source.asn",
     "source.port",
     "destination.ip",
     "destination.port",
@@ -27,10 +27,15 @@ const DEFAULT: [&str; 9] = [
     "malware.name",
 ];
 
+/// Fields of [`DEFAULT`] that were added when keys were kept already: their numbers come last, so that
+/// the others stay what they were.
+const LATER: [Field; 2] = [Field::SOURCE_NETWORK, Field::SOURCE_ASN];
+
 /// How repeats are recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dedup {
-    parts: Vec<Vec<Name>>,
+    /// Of each part the first name that the event has counts, with its number.
+    parts: Vec<Vec<(u8, Name)>>,
     window: Duration,
 }
 
@@ -44,8 +49,21 @@ enum Name {
 impl Default for Dedup {
     fn default() -> Self {
         let parts = DEFAULT.iter().map(|part| part.split(" or ").filter_map(|name| parse(name).ok()).collect());
-        Self { parts: parts.collect(), window: Duration::from_secs(86_400) }
+        Self { parts: numbered(parts.collect(), &LATER), window: Duration::from_secs(86_400) }
     }
+}
+
+/// Numbers names in their order, some of them behind all others.
+fn numbered(parts: Vec<Vec<Name>>, later: &[Field]) -> Vec<Vec<(u8, Name)>> {
+    let is_later = |name: &Name| matches!(name, Name::Field(field) if later.contains(field));
+    let mut last = parts.iter().flatten().filter(|name| !is_later(name)).count();
+    let mut next = 0;
+    let mut number = |name: Name| {
+        let place = if is_later(&name) { &mut last } else { &mut next };
+        *place += 1;
+        (u8::try_from(*place - 1).unwrap_or(u8::MAX), name)
+    };
+    parts.into_iter().map(|part| part.into_iter().map(&mut number).collect()).collect()
 }
 
 impl Dedup {
@@ -62,7 +80,7 @@ impl Dedup {
             } else if parts.iter().map(Vec::len).sum::<usize>() > FIELDS_MAX {
                 keys.problem("fields", format!("`fields` names more than {FIELDS_MAX} fields"), "");
             } else {
-                dedup.parts = parts;
+                dedup.parts = numbered(parts, &[]);
             }
         }
         dedup
@@ -91,13 +109,11 @@ impl Dedup {
     }
 
     fn write(&self, event: &OpenEvent<'_>, out: &mut Vec<u8>) {
-        let mut before = 0;
         for names in &self.parts {
-            let values = (before..).zip(names).find_map(|(number, name)| Some((number, value(event, name)?)));
-            if let Some((number, value)) = values {
+            let value = names.iter().find_map(|(number, name)| Some((*number, value(event, name)?)));
+            if let Some((number, value)) = value {
                 write_value(number, value, out);
             }
-            before += u8::try_from(names.len()).unwrap_or(u8::MAX);
         }
     }
 }
@@ -209,6 +225,11 @@ mod tests {
         let (ip, name) = (("source.ip", "192.0.2.1"), ("source.fqdn", "a.example"));
         assert_eq!(key(&dedup, &[ip, name]), key(&dedup, &[ip]));
         assert_ne!(key(&dedup, &[name]), key(&dedup, &[("source.account", "a.example")]));
+        // Lists of networks name nothing else.
+        let (net, other) = (("source.network", "192.0.2.0/24"), ("source.network", "192.0.2.0/25"));
+        assert_ne!(key(&dedup, &[net]), key(&dedup, &[other]));
+        assert_eq!(key(&dedup, &[ip, net]), key(&dedup, &[ip, other]));
+        assert_ne!(key(&dedup, &[("source.asn", "64500")]), key(&dedup, &[("source.asn", "64501")]));
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use concert_model::{Kind, Net, Problem, Value};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-use super::file::{self, Answer, Entry};
+use super::file::{self, Answer, AsEntry, Entry, NONE, Parts};
 use super::object::{self, Found, Object};
+use crate::enrich::stretch::stretches;
 
 /// Pieces that could not be used and are told one by one; all are counted.
 const ASIDE_TOLD_MAX: usize = 1_000;
@@ -19,6 +20,8 @@ const RANGES_MAX: usize = 40_000_000;
 const IRTS_MAX: usize = 4;
 /// Mail addresses of one role or team.
 const MAILS_MAX: usize = 8;
+/// Longest handle of an object (RFC 2622, section 2).
+const HANDLE_BYTES_MAX: usize = 80;
 /// Longest name of a network that is kept.
 const NAME_BYTES_MAX: usize = 60;
 /// What RIPE writes into dumps where a person's address stood; nobody reads it.
@@ -94,7 +97,7 @@ impl Handles {
     /// The number of a handle of a registry, from 1; 0 for none.
     fn number(&mut self, registry: &str, handle: &str) -> u32 {
         let handle = handle.split_ascii_whitespace().next().unwrap_or_default();
-        if handle.is_empty() {
+        if handle.is_empty() || handle.len() > HANDLE_BYTES_MAX {
             return NOBODY;
         }
         let text = format!("{registry} {}", handle.to_ascii_uppercase());
@@ -247,14 +250,25 @@ impl Builder {
         let asns = std::mem::take(&mut self.asns);
         let asns: Vec<(u32, u32, u32)> =
             asns.into_iter().map(|(asn, (refs, name))| (asn, answers.number(&self, refs), name)).collect();
-        let has_mail = |number: &u32| answers.list.get(*number as usize).is_some_and(|answer| !answer.mails.is_empty());
+        let list = std::mem::take(&mut answers.list);
+        let (parties, party_of) = parties(&list);
+        let party = |answer: u32| party_of.get(answer as usize).copied().unwrap_or(NONE);
+        let asns: Vec<AsEntry> =
+            asns.into_iter().map(|(asn, answer, name)| AsEntry { asn, answer, name, party: party(answer) }).collect();
         let numbers = v4.iter().map(|entry| entry.answer).chain(v6.iter().map(|entry| entry.answer));
-        let numbers = numbers.chain(asns.iter().map(|(_, answer, _)| *answer));
+        let numbers = numbers.chain(asns.iter().map(|entry| entry.answer));
         let (answered, all) =
-            numbers.fold((0, 0), |(good, all), number| (good + u64::from(has_mail(&number)), all + 1));
+            numbers.fold((0, 0), |(good, all), number| (good + u64::from(party(number) != NONE), all + 1));
         self.summary.answered = answered;
         self.summary.silent = all - answered;
-        (file::write(&v4, &v6, &asns, &answers.list, &self.names), self.summary)
+        let (mut stretches_v4, mut stretches_v6) = (Vec::new(), Vec::new());
+        stretch(&v4, u128::from(u32::MAX), &party, |start, party| {
+            push(&mut stretches_v4, u32::try_from(start).unwrap_or(u32::MAX), party);
+        });
+        stretch(&v6, u128::MAX, &party, |start, party| push(&mut stretches_v6, start, party));
+        let (answers, names) = (&list, &self.names);
+        let parts = Parts { v4, v6, asns, answers, names, stretches_v4, stretches_v6, parties };
+        (file::write(&parts), self.summary)
     }
 
     /// Ranges in order, the wider of two that begin at once first; of two equal ones the first stays.
@@ -272,6 +286,46 @@ impl Builder {
             .into_iter()
             .map(|Range { first, last, refs, name }| Entry { first, last, answer: answers.number(self, refs), name })
             .collect()
+    }
+}
+
+/// The parties that answers name, in the order of their names, each with its first answer; and for
+/// each answer the number of its party.
+fn parties(answers: &[Answer]) -> (Vec<(&str, u32)>, Vec<u32>) {
+    let usable = (0u32..).zip(answers).filter(|(_, answer)| answer.is_usable());
+    let mut parties: Vec<(&str, u32)> = usable.map(|(number, answer)| (answer.party.as_str(), number)).collect();
+    parties.sort_unstable();
+    parties.dedup_by_key(|(name, _)| *name);
+    let number = |answer: &Answer| match parties.binary_search_by_key(&answer.party.as_str(), |(name, _)| name) {
+        Ok(number) if answer.is_usable() => u32::try_from(number).unwrap_or(NONE),
+        _ => NONE,
+    };
+    let party_of = answers.iter().map(number).collect();
+    (parties, party_of)
+}
+
+/// Tells from which address on which party is named: that of the smallest network around it which
+/// has one.
+fn stretch<A: Copy + Into<u128>>(
+    entries: &[Entry<A>],
+    end: u128,
+    party: &dyn Fn(u32) -> u32,
+    tell: impl FnMut(u128, u32),
+) {
+    let usable: Vec<u32> =
+        (0u32..).zip(entries).filter(|(_, entry)| party(entry.answer) != NONE).map(|(number, _)| number).collect();
+    let range = |at: usize| {
+        let entry = entries.get(*usable.get(at)? as usize)?;
+        Some((entry.first.into(), entry.last.into(), party(entry.answer)))
+    };
+    stretches(range, end, NONE, tell);
+}
+
+/// Adds where a stretch begins. Neighbours with the same party need no border.
+fn push<A: PartialEq>(list: &mut Vec<(A, u32)>, start: A, party: u32) {
+    list.pop_if(|(before, _)| *before == start);
+    if list.last().is_none_or(|(_, before)| *before != party) {
+        list.push((start, party));
     }
 }
 
@@ -296,14 +350,7 @@ impl Answers {
 fn answer(builder: &Builder, refs: Refs) -> Answer {
     let text = |number| builder.handles.text(number);
     let org = builder.orgs.get(&refs.org);
-    let mut found = Answer {
-        registry: text(refs.registry).trim().to_owned(),
-        party: match org {
-            Some((name, _)) if !name.is_empty() => format!("{name} ({})", text(refs.org)),
-            _ => String::new(),
-        },
-        ..Answer::default()
-    };
+    let mut found = Answer { registry: text(refs.registry).trim().to_owned(), ..Answer::default() };
     let mut missing = Vec::new();
     let roles = |found: &mut Answer, missing: &mut Vec<String>| {
         let ways = [("abuse-c", refs.abuse), ("org", org.map_or(NOBODY, |(_, abuse)| *abuse))];
@@ -333,6 +380,11 @@ fn answer(builder: &Builder, refs: Refs) -> Answer {
     if found.mails.is_empty() && found.registry != TEAMS_FIRST {
         teams(&mut found, &mut missing);
     }
+    if !found.mails.is_empty() {
+        let contacts = found.handles.join(", ");
+        let holder = org.map(|(name, _)| name.as_str()).filter(|name| !name.is_empty());
+        found.party = holder.map_or_else(|| contacts.clone(), |name| format!("{name} ({contacts})"));
+    }
     if found.mails.is_empty() {
         match (refs.org, org) {
             (NOBODY, _) => {}
@@ -348,9 +400,6 @@ fn answer(builder: &Builder, refs: Refs) -> Answer {
 impl Answer {
     fn take(&mut self, via: &str, handle: &str, boxes: &Mailboxes) {
         via.clone_into(&mut self.via);
-        if self.party.is_empty() {
-            handle.clone_into(&mut self.party);
-        }
         self.handles.push(handle.to_owned());
         for mail in &boxes.mails {
             if !self.mails.contains(mail) {

@@ -5,37 +5,70 @@
 //! Whoever follows these from the last network that begins at or before an address meets every network
 //! that covers it, also where networks overlap in part.
 //!
+//! What an event asks for millions of times stands there once more, worked out: for each stretch of
+//! addresses and each AS number the *party* whom registries name, by a number. Parties stand in the
+//! order of their names and refer to an answer.
+//!
 //! A file of another version, or whose length is not what its head says, is refused; `check` compares
 //! the whole with its checksum.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use concert_model::Net;
 use serde::{Deserialize, Serialize};
 
 /// Changes whenever the layout or its meaning changes.
-const MAGIC: &[u8; 8] = b"CNCTREG\x01";
-/// Magic and seven numbers.
-const HEAD_BYTES: usize = 8 + 7 * 8;
+const MAGIC: &[u8; 8] = b"CNCTREG\x02";
+/// How many of each thing there are, in the order of the parts.
+const COUNTS: usize = 10;
+const HEAD_BYTES: usize = 8 + COUNTS * 8;
 const CHECKSUM_BYTES: usize = 32;
 /// Sizes of the entries of each table.
 const V4_BYTES: u64 = 20;
 const V6_BYTES: u64 = 44;
-const ASN_BYTES: u64 = 12;
+const ASN_BYTES: u64 = 16;
 const PLACE_BYTES: u64 = 8;
-/// No outer network.
-const NONE: u32 = u32::MAX;
+const STRETCH_V4_BYTES: u64 = 8;
+pub(super) const STRETCH_V6_BYTES: usize = 20;
+pub(super) const PARTY_BYTES: usize = 8;
+/// No outer network, no party.
+pub(super) const NONE: u32 = u32::MAX;
 /// Networks looked at for one address. Real ones lie some ten deep.
 const STEPS_MAX: usize = 1_000;
 /// Longest text of one answer.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
 /// A network as it is written.
+#[derive(Clone, Copy)]
 pub(super) struct Entry<A> {
     pub(super) first: A,
     pub(super) last: A,
     pub(super) answer: u32,
     pub(super) name: u32,
+}
+
+/// An AS number as it is written.
+pub(super) struct AsEntry {
+    pub(super) asn: u32,
+    pub(super) answer: u32,
+    pub(super) name: u32,
+    pub(super) party: u32,
+}
+
+/// All that is written.
+#[derive(Default)]
+pub(super) struct Parts<'p> {
+    pub(super) v4: Vec<Entry<u32>>,
+    pub(super) v6: Vec<Entry<u128>>,
+    pub(super) asns: Vec<AsEntry>,
+    pub(super) answers: &'p [Answer],
+    pub(super) names: &'p [u8],
+    /// First address and party of each stretch, from zero on.
+    pub(super) stretches_v4: Vec<(u32, u32)>,
+    pub(super) stretches_v6: Vec<(u128, u32)>,
+    /// Names of parties in order, each with its answer.
+    pub(super) parties: Vec<(&'p str, u32)>,
 }
 
 /// What a registry says of whom to tell.
@@ -44,7 +77,8 @@ pub(super) struct Entry<A> {
 pub struct Answer {
     /// `RIPE`, `APNIC`.
     pub registry: String,
-    /// Who holds the network, `Example Org (RIPE ORG-EX1-RIPE)`; possibly empty.
+    /// Who is told, `Example Org (RIPE AR1-RIPE)`: who holds the network, and the objects with the
+    /// mailboxes. The same party has the same addresses. Empty without addresses.
     pub party: String,
     /// How the contact was found: `abuse-c`, `org`, `mnt-irt`.
     pub via: String,
@@ -56,6 +90,19 @@ pub struct Answer {
     pub invalid: Vec<String>,
     /// Why there is no address.
     pub reason: String,
+}
+
+impl Answer {
+    /// The addresses that are worth writing to: those of which the registry does not say that nobody
+    /// answers.
+    pub fn usable(&self) -> impl Iterator<Item = &String> {
+        self.mails.iter().filter(|mail| !self.invalid.iter().any(|invalid| invalid.eq_ignore_ascii_case(mail)))
+    }
+
+    /// Whether there is any such address.
+    pub fn is_usable(&self) -> bool {
+        self.usable().next().is_some()
+    }
 }
 
 /// A network or AS number that was asked, and what it said.
@@ -112,40 +159,61 @@ impl Bytes for Vec<u8> {
     }
 }
 
-pub(super) fn write(
-    v4: &[Entry<u32>],
-    v6: &[Entry<u128>],
-    asns: &[(u32, u32, u32)],
-    answers: &[Answer],
-    names: &[u8],
-) -> Vec<u8> {
+pub(super) fn write(parts: &Parts<'_>) -> Vec<u8> {
     let (mut places, mut texts) = (Vec::new(), Vec::new());
-    for answer in answers {
+    for answer in parts.answers {
         places.extend_from_slice(&(texts.len() as u64).to_le_bytes());
         // Plain data becomes JSON without fail.
         serde_json::to_writer(&mut texts, answer).unwrap_or_default();
     }
     places.extend_from_slice(&(texts.len() as u64).to_le_bytes());
-    let counts = [v4.len(), v6.len(), asns.len(), answers.len(), texts.len(), names.len(), 0];
+    let (mut parties, mut party_names) = (Vec::new(), Vec::new());
+    for (name, answer) in &parts.parties {
+        parties.extend_from_slice(&u32::try_from(party_names.len()).unwrap_or(0).to_le_bytes());
+        parties.extend_from_slice(&answer.to_le_bytes());
+        party_names.extend_from_slice(name.as_bytes());
+    }
+    let counts: [usize; COUNTS] = [
+        parts.v4.len(),
+        parts.v6.len(),
+        parts.asns.len(),
+        parts.answers.len(),
+        texts.len(),
+        parts.names.len(),
+        parts.stretches_v4.len(),
+        parts.stretches_v6.len(),
+        parts.parties.len(),
+        party_names.len(),
+    ];
     let mut out = MAGIC.to_vec();
     out.extend(counts.iter().flat_map(|count| (*count as u64).to_le_bytes()));
-    for (entry, outer) in v4.iter().zip(outer(v4)) {
+    for (entry, outer) in parts.v4.iter().zip(outer(&parts.v4)) {
         for number in [entry.first, entry.last, entry.answer, outer, entry.name] {
             out.extend_from_slice(&number.to_le_bytes());
         }
     }
-    for (entry, outer) in v6.iter().zip(outer(v6)) {
+    for (entry, outer) in parts.v6.iter().zip(outer(&parts.v6)) {
         out.extend_from_slice(&entry.first.to_le_bytes());
         out.extend_from_slice(&entry.last.to_le_bytes());
         out.extend([entry.answer, outer, entry.name].iter().flat_map(|number| number.to_le_bytes()));
     }
-    for (asn, answer, name) in asns {
-        out.extend([asn, answer, name].iter().flat_map(|number| number.to_le_bytes()));
+    for entry in &parts.asns {
+        let numbers = [entry.asn, entry.answer, entry.name, entry.party];
+        out.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
     }
-    for part in [&places, &texts] {
+    for part in [places.as_slice(), &texts, parts.names] {
         out.extend_from_slice(part);
     }
-    out.extend_from_slice(names);
+    for (first, party) in &parts.stretches_v4 {
+        out.extend_from_slice(&first.to_le_bytes());
+        out.extend_from_slice(&party.to_le_bytes());
+    }
+    for (first, party) in &parts.stretches_v6 {
+        out.extend_from_slice(&first.to_le_bytes());
+        out.extend_from_slice(&party.to_le_bytes());
+    }
+    out.extend_from_slice(&parties);
+    out.extend_from_slice(&party_names);
     let checksum = blake3::hash(&out);
     out.extend_from_slice(checksum.as_bytes());
     out
@@ -171,17 +239,21 @@ pub struct Registry<B> {
     bytes: B,
     v4: Table,
     v6: Table,
-    asns: Table,
+    pub(super) asns: Table,
     places: Table,
-    texts: u64,
-    names: u64,
+    texts: Table,
+    names: Table,
+    pub(super) stretches_v4: Table,
+    pub(super) stretches_v6: Table,
+    pub(super) parties: Table,
+    pub(super) party_names: Table,
     end: u64,
 }
 
 #[derive(Clone, Copy)]
-struct Table {
+pub(super) struct Table {
     at: u64,
-    count: u64,
+    pub(super) count: u64,
     size: u64,
 }
 
@@ -196,20 +268,23 @@ impl<B: Bytes> Registry<B> {
         }
         let mut counts = numbers.as_chunks::<8>().0.iter().map(|chunk| u64::from_le_bytes(*chunk));
         let mut count = || counts.next().unwrap_or(0);
-        let (v4, v6, asns, answers, texts, names) = (count(), count(), count(), count(), count(), count());
         let mut at = HEAD_BYTES as u64;
-        let mut table = |count: u64, size: u64| {
+        let mut table = |more: u64, size: u64| {
+            let count = count().saturating_add(more);
             let table = Table { at, count, size };
             at = at.saturating_add(count.saturating_mul(size));
             table
         };
-        let (v4, v6, asns) = (table(v4, V4_BYTES), table(v6, V6_BYTES), table(asns, ASN_BYTES));
-        let places = table(answers.saturating_add(1), PLACE_BYTES);
-        let (texts, names) = (table(texts, 1), table(names, 1));
+        let (v4, v6, asns) = (table(0, V4_BYTES), table(0, V6_BYTES), table(0, ASN_BYTES));
+        // Behind the last answer stands where it ends.
+        let (places, texts, names) = (table(1, PLACE_BYTES), table(0, 1), table(0, 1));
+        let (stretches_v4, stretches_v6) = (table(0, STRETCH_V4_BYTES), table(0, STRETCH_V6_BYTES as u64));
+        let (parties, party_names) = (table(0, PARTY_BYTES as u64), table(0, 1));
         if at.saturating_add(CHECKSUM_BYTES as u64) != bytes.len() {
             return Err("its length is not what its head says".into());
         }
-        Ok(Self { bytes, v4, v6, asns, places, texts: texts.at, names: names.at, end: at })
+        let end = at;
+        Ok(Self { bytes, v4, v6, asns, places, texts, names, stretches_v4, stretches_v6, parties, party_names, end })
     }
 
     /// The bytes it was opened from.
@@ -244,9 +319,18 @@ impl<B: Bytes> Registry<B> {
 
     /// The same for all addresses from one to another, which are of one family.
     pub fn find_covering(&self, first: IpAddr, last: IpAddr) -> Result<Asked, String> {
+        self.find_until(first, last, |answer| !answer.mails.is_empty())
+    }
+
+    /// The same until one knows an address that is worth writing to: whom events fall to.
+    pub fn find_usable(&self, first: IpAddr, last: IpAddr) -> Result<Asked, String> {
+        self.find_until(first, last, Answer::is_usable)
+    }
+
+    fn find_until(&self, first: IpAddr, last: IpAddr, is_answer: fn(&Answer) -> bool) -> Result<Asked, String> {
         match (first.to_canonical(), last.to_canonical()) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => self.ask::<4>(self.v4, a.octets(), b.octets(), "inetnum"),
-            (IpAddr::V6(a), IpAddr::V6(b)) => self.ask::<16>(self.v6, a.octets(), b.octets(), "inet6num"),
+            (IpAddr::V4(a), IpAddr::V4(b)) => self.ask::<4>(self.v4, a.octets(), b.octets(), "inetnum", is_answer),
+            (IpAddr::V6(a), IpAddr::V6(b)) => self.ask::<16>(self.v6, a.octets(), b.octets(), "inet6num", is_answer),
             _ => Ok(Asked::default()),
         }
     }
@@ -258,6 +342,7 @@ impl<B: Bytes> Registry<B> {
         first: [u8; N],
         last: [u8; N],
         class: &'static str,
+        is_answer: fn(&Answer) -> bool,
     ) -> Result<Asked, String> {
         let address = |at: u64, number: u64| -> Result<[u8; N], String> {
             let mut octets = [0u8; N];
@@ -271,7 +356,7 @@ impl<B: Bytes> Registry<B> {
             let Some(number) = next else { break };
             let (from, to) = (address(0, number)?, address(N as u64, number)?);
             if to >= last {
-                covering.push((width(&from, &to), number, from, to));
+                covering.push((width(&from, &to), Reverse(number), from, to));
             }
             let outer = self.number(table, number, 2 * N as u64 + 4)?;
             // It points back, or the walk would never end.
@@ -279,11 +364,11 @@ impl<B: Bytes> Registry<B> {
         }
         covering.sort();
         let mut asked = Asked::default();
-        for (_, number, from, to) in covering {
+        for (_, Reverse(number), from, to) in covering {
             let answer = self.answer(self.number(table, number, 2 * N as u64)?)?;
             let name = self.name(self.number(table, number, 2 * N as u64 + 8)?)?;
             let what = key(shown(&from), shown(&to));
-            let is_answer = !answer.mails.is_empty();
+            let is_answer = is_answer(&answer);
             asked.steps.push(Step { what, class, name, answer });
             if is_answer {
                 break;
@@ -301,6 +386,34 @@ impl<B: Bytes> Registry<B> {
         let answer = self.answer(self.number(self.asns, at, 4)?)?;
         let name = self.name(self.number(self.asns, at, 8)?)?;
         Ok(Asked { steps: vec![Step { what: format!("AS{asn}"), class: "aut-num", name, answer }] })
+    }
+
+    /// What a registry says of a party that an event or notice names.
+    pub fn party(&self, name: &str) -> Result<Option<Answer>, String> {
+        let place = |number: u64| match number < self.parties.count {
+            true => self.number(self.parties, number, 0).map(u64::from),
+            false => Ok(self.party_names.count),
+        };
+        let named = |number: u64| -> Result<String, String> {
+            let (start, end) = (place(number)?, place(number + 1)?);
+            let length = end.checked_sub(start).filter(|length| *length <= ANSWER_BYTES_MAX);
+            let mut name = vec![0u8; length.and_then(|length| usize::try_from(length).ok()).ok_or("it is damaged")?];
+            self.bytes.read(self.party_names.at + start, &mut name)?;
+            Ok(String::from_utf8_lossy(&name).into_owned())
+        };
+        let at = partition(self.parties.count, &mut |number| Ok(named(number)?.as_str() < name))?;
+        if at >= self.parties.count || named(at)? != name {
+            return Ok(None);
+        }
+        self.answer(self.number(self.parties, at, 4)?).map(Some)
+    }
+
+    /// All bytes of a table.
+    pub(super) fn whole(&self, table: Table) -> Result<Vec<u8>, String> {
+        let length = usize::try_from(table.count.saturating_mul(table.size)).map_err(|_| "it is too large")?;
+        let mut bytes = vec![0u8; length];
+        self.bytes.read(table.at, &mut bytes)?;
+        Ok(bytes)
     }
 
     fn number(&self, table: Table, entry: u64, at: u64) -> Result<u32, String> {
@@ -322,15 +435,16 @@ impl<B: Bytes> Registry<B> {
         });
         let length = end.checked_sub(start).filter(|length| *length <= ANSWER_BYTES_MAX).ok_or_else(wrong)?;
         let mut text = vec![0u8; usize::try_from(length).map_err(|_| wrong())?];
-        self.bytes.read(self.texts.saturating_add(start), &mut text)?;
+        self.bytes.read(self.texts.at.saturating_add(start), &mut text)?;
         serde_json::from_slice(&text).map_err(|_| wrong())
     }
 
     fn name(&self, at: u32) -> Result<String, String> {
+        let at = self.names.at + u64::from(at);
         let mut length = [0u8; 1];
-        self.bytes.read(self.names + u64::from(at), &mut length)?;
+        self.bytes.read(at, &mut length)?;
         let mut name = vec![0u8; usize::from(length[0])];
-        self.bytes.read(self.names + u64::from(at) + 1, &mut name)?;
+        self.bytes.read(at + 1, &mut name)?;
         Ok(String::from_utf8_lossy(&name).into_owned())
     }
 }

@@ -3,11 +3,13 @@
 //! The public files of RIPE, APNIC, AFRINIC and others of their kind are read once and become one
 //! compact file (`file.rs`) that is searched in place. For an address the smallest range that covers it
 //! is asked first, then the next larger one, until a contact is found: the `abuse-c` of the object, else
-//! that of its organisation, else the mailboxes of its incident response teams (`mnt-irt`).
+//! that of its organisation, else the mailboxes of its incident response teams (`mnt-irt`). Whom the
+//! events of a report fall to is worked out at the import (`registered.rs`).
 
 mod build;
 mod file;
 mod object;
+mod registered;
 mod reserved;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 pub use build::{Builder, Summary};
 pub use file::{Answer, Asked, Bytes, Registry, Step};
+pub use registered::Registered;
 pub use reserved::reserved;
 
 /// The text of a file, which may be compressed with gzip. What it unpacks to is read as it comes and

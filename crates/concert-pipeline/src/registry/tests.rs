@@ -53,45 +53,92 @@ fn the_smallest_network_with_a_contact_answers() {
     let asked = registry.find("192.0.2.150".parse().unwrap()).unwrap();
     let answer = &asked.answer().unwrap().answer;
     assert_eq!((answer.via.as_str(), answer.invalid.len(), answer.party.as_str()), ("mnt-irt", 1, "APNIC IRT-C"));
+    let asked = registry.find_usable("192.0.2.150".parse().unwrap(), "192.0.2.150".parse().unwrap()).unwrap();
+    assert_eq!(walked(&asked), "ACROSS abuse@c.example < A-NET abuse@a.example");
+    assert_eq!(asked.answer().unwrap().answer.party, "Example A (RIPE AR1)");
     assert_eq!(walked(&registry.find_asn(64_500).unwrap()), "A-AS abuse@a.example");
     assert_eq!(registry.find_asn(64_499).unwrap(), Asked::default());
     let (first, last) = ("192.0.2.64".parse().unwrap(), "192.0.2.127".parse().unwrap());
     assert!(walked(&registry.find_covering(first, last).unwrap()).starts_with("B-NET"));
-    assert_eq!((summary.aside, summary.answered, summary.silent), (1, 3, 3));
+    assert_eq!((summary.aside, summary.answered, summary.silent), (1, 2, 4));
     assert_eq!(summary.problems[0].place, "t.db:49");
 }
 
-/// INVARIANT: the networks asked are those that cover the address, the narrowest first.
-#[test]
-fn any_overlap_gives_what_a_slow_search_gives() {
-    let mut seed = 5u64;
-    let mut random = move |below: u64| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        u32::try_from((seed >> 33) % below).unwrap()
+/// A network of the test: first and last address as distances, and whether it names a contact.
+type Drawn = (u32, u32, bool);
+
+/// INVARIANT: the networks asked are those that cover the address, the narrowest first, up to the first
+/// with a contact; and events fall to the party that this one names.
+fn check_overlap(drawn: &[Drawn], is_v6: bool) {
+    let address = |number: u32| match is_v6 {
+        true => IpAddr::V6((0x2001_0db8_u128 << 96 | u128::from(number) << 64).into()),
+        false => IpAddr::V4(Ipv4Addr::from_bits(0xc000_0200 + number)),
     };
-    for _ in 0..200 {
-        let mut ranges: Vec<(u32, u32)> = Vec::new();
-        for _ in 0..random(30) {
-            let (a, b) = (random(256), random(256));
-            ranges.push((a.min(b), a.max(b)));
+    let ranges: Vec<Drawn> = drawn.iter().map(|(a, b, named)| (*a.min(b), *a.max(b), *named)).collect();
+    let class = if is_v6 { "inet6num" } else { "inetnum" };
+    let mut text = String::new();
+    for (a, b, named) in &ranges {
+        let contact = if *named { format!("abuse-c: R{a}-{b}\n") } else { String::new() };
+        let (first, last) = (address(*a), address(*b));
+        text += &format!("{class}: {first} - {last}\nnetname: {a}-{b}\n{contact}source: RIPE\n\n");
+        text += &format!("role: R\nnic-hdl: R{a}-{b}\nabuse-mailbox: abuse@{a}-{b}.example\nsource: RIPE\n\n");
+    }
+    let (registry, _) = registry(&text);
+    let registered = Registered::read(&registry).unwrap();
+    for number in 0..256 {
+        // Of two objects for the same network the first counts.
+        let mut covering: Vec<Drawn> = Vec::new();
+        for (a, b, named) in &ranges {
+            if *a <= number && number <= *b && !covering.iter().any(|(x, y, _)| (x, y) == (a, b)) {
+                covering.push((*a, *b, *named));
+            }
         }
-        let address = |number: u32| IpAddr::V4(Ipv4Addr::from_bits(0xc000_0200 + number));
-        let text: Vec<String> = ranges
-            .iter()
-            .map(|(a, b)| format!("inetnum: {} - {}\nnetname: {a}-{b}\nsource: RIPE\n\n", address(*a), address(*b)))
-            .collect();
-        let (registry, _) = registry(&text.concat());
-        for number in 0..256 {
-            let mut want: Vec<(u32, u32)> =
-                ranges.iter().copied().filter(|(a, b)| *a <= number && number <= *b).collect();
-            want.sort_by_key(|(a, b)| (b - a, *a));
-            want.dedup();
-            let want: Vec<String> = want.iter().map(|(a, b)| format!("{a}-{b}")).collect();
-            let asked = registry.find(address(number)).unwrap();
-            let got: Vec<&str> = asked.steps.iter().map(|step| step.name.as_str()).collect();
-            assert_eq!(got, want, "{ranges:?} {number}");
+        covering.sort_by_key(|(a, b, _)| (b - a, std::cmp::Reverse(*a)));
+        let asked_of = covering.iter().position(|(_, _, named)| *named).map_or(covering.len(), |at| at + 1);
+        let want: Vec<String> = covering[..asked_of].iter().map(|(a, b, _)| format!("{a}-{b}")).collect();
+        let asked = registry.find(address(number)).unwrap();
+        let got: Vec<&str> = asked.steps.iter().map(|step| step.name.as_str()).collect();
+        assert_eq!(got, want, "{ranges:?} {number}");
+        let party = registered.find(address(number)).map(|party| registered.name(party).unwrap());
+        assert_eq!(party, asked.answer().map(|step| step.answer.party.as_str()), "{ranges:?} {number}");
+        if let Some(party) = party {
+            assert_eq!(registry.party(party).unwrap().as_ref(), asked.answer().map(|step| &step.answer));
         }
     }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn any_overlap_gives_what_a_slow_search_gives(
+        drawn in proptest::collection::vec((0u32..256, 0u32..256, proptest::prelude::any::<bool>()), 0..30),
+        is_v6: bool,
+    ) {
+        check_overlap(&drawn, is_v6);
+    }
+}
+
+#[test]
+fn events_fall_to_parties_of_registries() {
+    let (registry, _) = registry(OBJECTS);
+    let registered = Registered::read(&registry).unwrap();
+    let name = |party: Option<u32>| party.and_then(|party| registered.name(party));
+    let find = |address: &str| name(registered.find(address.parse().unwrap()));
+    assert_eq!(find("192.0.2.70"), Some("Example A (RIPE AR1)"));
+    // Of this team the registry says that it does not answer, so the next larger network is asked.
+    assert_eq!(find("192.0.2.110"), Some("Example A (RIPE AR1)"));
+    assert_eq!(find("192.0.2.201"), Some("Example A (RIPE AR1)"));
+    assert_eq!(find("203.0.113.1"), None);
+    assert_eq!(find("2001:db8::1"), None);
+    assert_eq!(name(registered.find_asn(64_500)), Some("RIPE AR1"));
+    assert_eq!(registered.find_asn(64_501), None);
+    assert_eq!(registry.party("RIPE AR1").unwrap().unwrap().mails, ["abuse@a.example"]);
+    assert_eq!(registry.party("RIPE AR2").unwrap(), None);
+    let private = "inetnum: 10.0.0.0 - 10.0.0.255\nabuse-c: AR1\nsource: RIPE\n\n\
+        role: A\nnic-hdl: AR1\nabuse-mailbox: abuse@a.example\nsource: RIPE\n";
+    let registered = Registered::read(&self::registry(private).0).unwrap();
+    assert_eq!(registered.find("10.0.0.1".parse().unwrap()), None);
 }
 
 #[test]
@@ -110,6 +157,11 @@ fn a_file_that_is_cut_or_changed_is_an_error_and_never_a_panic() {
                 registry.find(address.parse().unwrap()).ok();
             }
             registry.find_asn(64_500).ok();
+            registry.party("RIPE AR1").ok();
+            if let Ok(registered) = Registered::read(&registry) {
+                let party = registered.find("192.0.2.110".parse().unwrap());
+                party.and_then(|party| registered.name(party));
+            }
         }
     }
 }

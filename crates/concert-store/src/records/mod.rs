@@ -22,6 +22,7 @@ pub use feeds::{FeedCounts, FeedHealth, Hour};
 pub use health::{Health, Proof};
 pub use mails::{Again, Effect, MailFilter, MailRow, Settled};
 pub use notices::{Notice, NoticeFilter, Way};
+pub use parties::Parties;
 pub use reports::{Counts, ReportRow, Waiting};
 pub use telling::NewNotice;
 pub use told::Told;
@@ -40,6 +41,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005.sql"),
     include_str!("../../migrations/0006.sql"),
     include_str!("../../migrations/0007.sql"),
+    include_str!("../../migrations/0008.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -195,7 +197,7 @@ mod tests {
             other.close().await;
         };
         let (opened, ()) = tokio::join!(Records::open(&path), ends);
-        assert!(opened.unwrap().parties().await.unwrap().is_empty());
+        assert!(opened.unwrap().parties(Parties::Constituents).await.unwrap().is_empty());
     }
 
     #[tokio::test]
@@ -217,7 +219,10 @@ mod tests {
         .unwrap();
         old.close().await;
         let records = Records::open(&path).await.unwrap();
-        assert_eq!(records.parties().await.unwrap().iter().map(|party| &*party.name).collect::<Vec<_>>(), ["A"]);
+        assert_eq!(
+            records.parties(Parties::Constituents).await.unwrap().iter().map(|party| &*party.name).collect::<Vec<_>>(),
+            ["A"]
+        );
         assert!(dir.path().join(format!("records.before-{}.sqlite", MIGRATIONS.len())).exists());
         let problem = |hash: u128| concert_model::ProblemKey(hash.to_be_bytes());
         let problems =
@@ -227,7 +232,7 @@ mod tests {
         assert_eq!(seen, [Some((1_800_000_001, 1_800_000_002)), Some((1_800_000_003, 1_800_000_004))]);
         records.pool().close().await;
         let again = Records::open(&path).await.unwrap();
-        assert_eq!(again.parties().await.unwrap().len(), 1);
+        assert_eq!(again.parties(Parties::Constituents).await.unwrap().len(), 1);
         sqlx::raw_sql("PRAGMA user_version = 1000").execute(again.pool()).await.unwrap();
         assert!(Records::open(&path).await.unwrap_err().what.contains("newer Concert"));
     }

@@ -1,4 +1,5 @@
-//! Parties this site answers for. They are imported as one piece, so readers never see half of it.
+//! Parties this site answers for, and teams of last resort. Each are imported as one piece, so readers
+//! never see half of it.
 
 use concert_model::{Party, Problem};
 use sqlx::Row;
@@ -8,19 +9,34 @@ use super::{Records, trouble};
 /// Where in the memory the number of the last import stands.
 const IMPORT: (&str, &str) = ("parties", "import");
 
+/// Which parties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parties {
+    /// Those this site answers for.
+    Constituents,
+    /// Teams of last resort.
+    Teams,
+}
+
+impl Parties {
+    /// Both, as they are asked.
+    pub const ALL: [Self; 2] = [Self::Constituents, Self::Teams];
+}
+
 impl Records {
-    /// All parties in the order they were imported.
-    pub async fn parties(&self) -> Result<Vec<Party>, Problem> {
-        let rows = sqlx::query("SELECT name, body FROM party ORDER BY place, name")
-            .fetch_all(self.pool())
-            .await
-            .map_err(trouble)?;
+    /// All of these parties in the order they were imported.
+    pub async fn parties(&self, which: Parties) -> Result<Vec<Party>, Problem> {
+        let sql = match which {
+            Parties::Constituents => "SELECT name, body FROM party ORDER BY place, name",
+            Parties::Teams => "SELECT name, body FROM team ORDER BY place, name",
+        };
+        let rows = sqlx::query(sql).fetch_all(self.pool()).await.map_err(trouble)?;
         rows.iter()
             .map(|row| {
                 let text = |column: &str| row.try_get::<String, _>(column).unwrap_or_default();
                 serde_json::from_str(&text("body")).map_err(|error| {
                     Problem::new(format!("the party `{}` cannot be read from the records: {error}", text("name")))
-                        .hint("import the constituents again")
+                        .hint("import the files again")
                 })
             })
             .collect()
@@ -33,12 +49,16 @@ impl Records {
     }
 
     /// Puts these parties in the place of all that were there.
-    pub async fn import_parties(&self, parties: &[Party]) -> Result<(), Problem> {
+    pub async fn import_parties(&self, which: Parties, parties: &[Party]) -> Result<(), Problem> {
         let mut change = self.change().await?;
-        sqlx::query("DELETE FROM party").execute(&mut *change).await.map_err(trouble)?;
+        let (delete, insert) = match which {
+            Parties::Constituents => ("DELETE FROM party", "INSERT INTO party (name, body, place) VALUES (?1, ?2, ?3)"),
+            Parties::Teams => ("DELETE FROM team", "INSERT INTO team (name, body, place) VALUES (?1, ?2, ?3)"),
+        };
+        sqlx::query(delete).execute(&mut *change).await.map_err(trouble)?;
         for (place, party) in (0i64..).zip(parties) {
             let body = serde_json::to_string(party).map_err(|error| Problem::new(error.to_string()))?;
-            sqlx::query("INSERT INTO party (name, body, place) VALUES (?1, ?2, ?3)")
+            sqlx::query(insert)
                 .bind(&party.name)
                 .bind(body)
                 .bind(place)
@@ -68,16 +88,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let records = Records::open(&dir.path().join("records.sqlite")).await.unwrap();
         let party = |name: &str| Party { name: name.into(), asns: vec![64_500], ..Party::default() };
+        let ours = Parties::Constituents;
         assert_eq!(records.parties_import().await.unwrap(), 0);
-        records.import_parties(&[party("Zeta"), party("Alpha")]).await.unwrap();
-        assert_eq!(records.parties().await.unwrap(), [party("Zeta"), party("Alpha")]);
-        records.import_parties(&[party("Beta")]).await.unwrap();
-        assert_eq!(records.parties().await.unwrap(), [party("Beta")]);
+        records.import_parties(ours, &[party("Zeta"), party("Alpha")]).await.unwrap();
+        assert_eq!(records.parties(ours).await.unwrap(), [party("Zeta"), party("Alpha")]);
+        records.import_parties(ours, &[party("Beta")]).await.unwrap();
+        assert_eq!(records.parties(ours).await.unwrap(), [party("Beta")]);
         assert_eq!(records.parties_import().await.unwrap(), 2);
-        assert!(records.import_parties(&[party("Gamma"), party("Gamma")]).await.is_err());
+        assert!(records.import_parties(ours, &[party("Gamma"), party("Gamma")]).await.is_err());
         assert_eq!(
-            (records.parties().await.unwrap(), records.parties_import().await.unwrap()),
+            (records.parties(ours).await.unwrap(), records.parties_import().await.unwrap()),
             (vec![party("Beta")], 2)
         );
+        records.import_parties(Parties::Teams, &[party("Beta")]).await.unwrap();
+        records.import_parties(ours, &[]).await.unwrap();
+        assert_eq!(records.parties(Parties::Teams).await.unwrap(), [party("Beta")]);
+        assert_eq!(records.parties_import().await.unwrap(), 4);
     }
 }

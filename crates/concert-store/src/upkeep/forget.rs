@@ -16,7 +16,7 @@ use self::needle::Needle;
 use super::replace::{Place, pages_of};
 use super::{swap, write_stored};
 use crate::events::{Page, Stored};
-use crate::records::{Change, trouble};
+use crate::records::{Change, Parties, trouble};
 use crate::store::{JOURNAL, Segment, journal_page, journal_row};
 use crate::writer::Writer;
 
@@ -108,12 +108,12 @@ impl Writer {
             store.records.forget_content(content).await?;
         }
         self.forget_records(&traces, now).await?;
-        let mut parties = store.records.parties().await?;
-        if traces.contacts > 0 {
+        for which in if traces.contacts > 0 { Parties::ALL.as_slice() } else { &[] } {
+            let mut parties = store.records.parties(*which).await?;
             for party in &mut parties {
                 party.contacts.retain(|contact| !traces.needle.is_in(contact.mail.as_bytes()));
             }
-            store.records.import_parties(&parties).await?;
+            store.records.import_parties(*which, &parties).await?;
         }
         self.forget_events(&traces).await?;
         self.forget_seen();

@@ -4,6 +4,7 @@
 //! works on the site takes an import up by itself.
 
 mod check;
+mod export;
 mod health;
 mod import;
 mod prove;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use concert_model::{Contact, Party, Problem, Time};
 use concert_pipeline::mail::address::canonical;
 use concert_store::Store;
-use concert_store::records::Health;
+use concert_store::records::{Health, Parties};
 use serde_json::{Value, json};
 
 use super::SiteArg;
@@ -26,7 +27,7 @@ use crate::wire::Site;
 /// Import, list and check who this site answers for.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents parties.csv\n  concert contact list\n  concert contact show \"Example University\"\n  concert contact check\n  concert contact health\n  concert contact prove --all-older-than 180d"
+    after_help = "Examples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents parties.csv\n  concert contact export --format json\n  concert contact list\n  concert contact show \"Example University\"\n  concert contact check\n  concert contact health\n  concert contact prove --all-older-than 180d"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -35,8 +36,10 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Replace the parties, or the data of registries, by those of files
+    /// Replace the parties, the data of registries, or the teams, by those of files
     Import(import::Args),
+    /// Write parties as a file that can be imported
+    Export(export::Args),
     /// List the contacts of all parties
     List(Rows),
     /// Show all that is known of a party
@@ -71,17 +74,25 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         let store = Store::open(&settings.data_dir()).await?;
         match &args.action {
             Action::Import(args) => import::run(args, &settings, &store).await,
+            Action::Export(args) => export::run(args, &store).await,
             Action::List(rows) => list(rows, &alive(&store).await?),
             Action::Show(Show { party }) => show(party, &alive(&store).await?),
-            Action::Check(args) => check::run(args, &settings, &store.records.parties().await?),
+            Action::Check(args) => check::run(args, &settings, &all(&store).await?),
             Action::Health(_) | Action::Prove(_) | Action::Resume(_) => Ok(Exit::Done),
         }
     })
 }
 
+/// Constituents, then teams of last resort.
+async fn all(store: &Store) -> Result<Vec<Party>, Problem> {
+    let mut parties = store.records.parties(Parties::Constituents).await?;
+    parties.extend(store.records.parties(Parties::Teams).await?);
+    Ok(parties)
+}
+
 /// The parties, each contact with the moment it last proved alive.
 async fn alive(store: &Store) -> Result<Vec<Party>, Problem> {
-    let (mut parties, health) = (store.records.parties().await?, store.records.contact_health().await?);
+    let (mut parties, health) = (all(store).await?, store.records.contact_health().await?);
     for contact in parties.iter_mut().flat_map(|party| &mut party.contacts) {
         contact.last_alive = last_alive(contact, &health);
     }

@@ -1,11 +1,12 @@
-//! `concert who`: who answers for a value, best first: constituents, then what registries say.
+//! `concert who`: who answers for a value, best first: constituents, then whom registries name, then
+//! teams of last resort.
 
 use std::io::{BufRead, Write};
 
 use std::collections::BTreeMap;
 
 use concert_model::{Contact, Problem};
-use concert_pipeline::enrich::constituents::Subject;
+use concert_pipeline::enrich::constituents::{Found, Subject};
 use concert_pipeline::enrich::{Constituents, Lookup};
 use concert_pipeline::mail::address::canonical;
 use concert_pipeline::registry::{Asked, Step, reserved};
@@ -42,11 +43,15 @@ pub(super) struct Args {
     rows: AllRows,
 }
 
+/// Said of a mailbox that the registry itself found dead.
+const NO_ANSWER: &str = "the registry says that it does not answer";
+
 const COLUMNS: [&str; 8] = ["value", "party", "contact", "purpose", "origin", "specific", "last_alive", "reason"];
 
 /// What values are looked up in.
 struct Book<'b> {
     constituents: &'b Constituents,
+    teams: &'b Constituents,
     lookup: &'b Lookup,
     registry: Option<&'b Opened>,
     health: &'b BTreeMap<String, Health>,
@@ -64,9 +69,10 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         tracing::warn!("{problem}");
         None
     });
-    let (constituents, lookup) = (site.constituents(), site.lookup());
+    let (constituents, teams, lookup) = (site.constituents(), site.teams(), site.lookup());
     let book = Book {
         constituents: &constituents,
+        teams: &teams,
         lookup: &lookup,
         registry: registry.as_ref(),
         health: &health,
@@ -123,50 +129,24 @@ fn from_input(tell: &mut dyn FnMut(&str) -> Result<bool, Failure>) -> Result<boo
     }
 }
 
+/// A row of the table.
+type Row = [Value; 8];
+
 /// A row for each contact of each party that answers, or one that says why there is none; and what was
 /// passed over on the way.
-fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<[Value; 8]>, Vec<String>), Failure> {
-    let null = Value::Null;
+fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<Row>, Vec<String>), Failure> {
     let who = book.constituents.who(value, book.lookup);
-    let mut rows = Vec::new();
-    for found in &who.found {
-        let Some(party) = book.constituents.party(found.party) else { continue };
-        let contacts: Vec<&Contact> = match book.purpose {
-            Some(purpose) => party.contacts_for(purpose),
-            // Whoever is asked first about abuse stands first.
-            None => {
-                let mut all: Vec<&Contact> = party.contacts.iter().collect();
-                all.sort_by_key(|contact| !contact.purpose.eq_ignore_ascii_case("abuse"));
-                all
-            }
-        };
-        let (name, specific) = (json!(party.name), json!(found.by.to_string()));
-        if contacts.is_empty() {
-            let reason = json!("the party has no contact for this");
-            rows.push([json!(value), name, null.clone(), null.clone(), null.clone(), specific, null.clone(), reason]);
-            continue;
-        }
-        for one in contacts {
-            rows.push([
-                json!(value),
-                name.clone(),
-                text_or_null(&one.mail),
-                json!(one.purpose),
-                json!(one.origin),
-                specific.clone(),
-                json!(last_alive(one, book.health)),
-                suspended(&one.mail, book.health).map_or(null.clone(), Value::String),
-            ]);
-        }
-    }
+    let mut rows: Vec<Row> =
+        who.found.iter().flat_map(|found| party_rows(value, book.constituents, found, book)).collect();
     let (asked, mut reason) = ask(value, book, who.reason)?;
     let mut passed_over = Vec::new();
     for step in &asked.steps {
         match step.answer.mails.is_empty() {
             true => passed_over.push(format!("passed over {}: {}", origin(step), step.answer.reason)),
-            false => rows.extend(registry_rows(value, step, book)),
+            false => rows.extend(registry_rows(value, step, book)?),
         }
     }
+    rows.extend(teams(value, book).iter().flat_map(|found| party_rows(value, book.teams, found, book)));
     if rows.is_empty() {
         if let Some(last) = asked.steps.last() {
             reason = format!("{reason}; {} knows no contact: {}", origin(last), last.answer.reason);
@@ -179,23 +159,70 @@ fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<[Value; 8]>, Vec<String>), 
     Ok((rows, passed_over))
 }
 
+/// The teams of last resort for a value: those of its country, which a name may tell too.
+fn teams<'b>(value: &str, book: &Book<'b>) -> Vec<Found<'b>> {
+    let found = book.teams.who(value, book.lookup).found;
+    match Subject::read(value) {
+        Some(Subject::Name(name)) if found.is_empty() => book.teams.of_top_level(&name).into_iter().collect(),
+        _ => found,
+    }
+}
+
+/// The contacts of a party, or that it has none.
+fn party_rows(value: &str, parties: &Constituents, found: &Found<'_>, book: &Book<'_>) -> Vec<Row> {
+    let Some(party) = parties.party(found.party) else { return Vec::new() };
+    let contacts: Vec<&Contact> = match book.purpose {
+        Some(purpose) => party.contacts_for(purpose),
+        // Whoever is asked first about abuse stands first.
+        None => {
+            let mut all: Vec<&Contact> = party.contacts.iter().collect();
+            all.sort_by_key(|contact| !contact.purpose.eq_ignore_ascii_case("abuse"));
+            all
+        }
+    };
+    let (null, name, specific) = (Value::Null, json!(party.name), json!(found.by.to_string()));
+    if contacts.is_empty() {
+        let reason = json!("the party has no contact for this");
+        return vec![[json!(value), name, null.clone(), null.clone(), null.clone(), specific, null, reason]];
+    }
+    let row = |one: &Contact| {
+        let mut reason = found.by.rule().to_owned();
+        if let Some(why) = suspended(&one.mail, book.health) {
+            reason = format!("{reason}; {why}");
+        }
+        [
+            json!(value),
+            name.clone(),
+            text_or_null(&one.mail),
+            json!(one.purpose),
+            json!(one.origin),
+            specific.clone(),
+            json!(last_alive(one, book.health)),
+            json!(reason),
+        ]
+    };
+    contacts.into_iter().map(row).collect()
+}
+
 /// What registries say of a value, and why nobody answers if they say nothing.
 fn ask(value: &str, book: &Book<'_>, reason: String) -> Result<(Asked, String), Failure> {
     let Some(registry) = book.registry else { return Ok((Asked::default(), reason)) };
+    let failed = |why| Failure::outside(Problem::new(why));
     let (first, last) = match Subject::read(value) {
         Some(Subject::Address(address)) => (address, address),
         Some(Subject::Net(net)) => (net.first(), net.last()),
-        Some(Subject::Asn(asn)) => {
-            let asked = registry.find_asn(asn).map_err(|why| Failure::outside(Problem::new(why)))?;
-            return Ok((asked, reason));
-        }
+        Some(Subject::Asn(asn)) => return Ok((registry.find_asn(asn).map_err(failed)?, reason)),
         // Names are not in the registries of numbers.
         Some(Subject::Name(_)) | None => return Ok((Asked::default(), reason)),
     };
     if let Some(what) = reserved(first) {
         return Ok((Asked::default(), format!("{} is {what} and belongs to nobody", value.trim())));
     }
-    let asked = registry.find_covering(first, last).map_err(|why| Failure::outside(Problem::new(why)))?;
+    let mut asked = registry.find_covering(first, last).map_err(failed)?;
+    // Where no network knows anybody, the AS may.
+    if let (None, Some((asn, _))) = (asked.answer(), book.lookup.find(first).asn) {
+        asked.steps.extend(registry.find_asn(asn).map_err(failed)?.steps);
+    }
     Ok((asked, reason))
 }
 
@@ -210,12 +237,13 @@ fn specific(step: &Step) -> String {
     if step.name.is_empty() { what } else { format!("{what} ({})", step.name) }
 }
 
-fn registry_rows(value: &str, step: &Step, book: &Book<'_>) -> Vec<[Value; 8]> {
+fn registry_rows(value: &str, step: &Step, book: &Book<'_>) -> Result<Vec<Row>, Failure> {
     let answer = &step.answer;
+    let instead = if answer.is_usable() { String::new() } else { instead(value, book)? };
     let row = |mail: &String| {
         let mut reason = format!("{} {}", answer.via, answer.handles.join(", "));
-        if answer.invalid.contains(mail) {
-            reason.push_str("; the registry says that it does not answer");
+        if !answer.usable().any(|usable| usable == mail) {
+            reason = format!("{reason}; {NO_ANSWER}{instead}");
         }
         if let Some(why) = suspended(mail, book.health) {
             reason = format!("{reason}; {why}");
@@ -232,7 +260,23 @@ fn registry_rows(value: &str, step: &Step, book: &Book<'_>) -> Vec<[Value; 8]> {
             json!(reason),
         ]
     };
-    answer.mails.iter().map(row).collect()
+    Ok(answer.mails.iter().map(row).collect())
+}
+
+/// To whom events go where the registry says that nobody of the smallest network answers.
+fn instead(value: &str, book: &Book<'_>) -> Result<String, Failure> {
+    let (first, last) = match Subject::read(value) {
+        Some(Subject::Address(address)) => (address, address),
+        Some(Subject::Net(net)) => (net.first(), net.last()),
+        _ => return Ok(String::new()),
+    };
+    let Some(registry) = book.registry else { return Ok(String::new()) };
+    let asked = registry.find_usable(first, last).map_err(|why| Failure::outside(Problem::new(why)))?;
+    let usable = asked.answer().filter(|step| step.answer.is_usable());
+    Ok(usable.map_or_else(String::new, |step| {
+        let mails: Vec<&str> = step.answer.usable().map(String::as_str).collect();
+        format!(", so events go to {} ({})", mails.join(", "), origin(step))
+    }))
 }
 
 /// Why nothing is sent to an address.
@@ -252,18 +296,24 @@ mod tests {
         let (parties, problems) = read_csv("c.csv", text.as_bytes());
         assert_eq!(problems, []);
         let constituents = Constituents::new(parties);
+        let (teams, problems) = read_csv("t.csv", b"party,countries,mail\nTeam GB,GB,cert@team.example\n");
+        assert_eq!(problems, []);
+        let teams = Constituents::new(teams);
         let check = |value: &str, purpose: Option<&str>, want: &[[&str; 4]]| {
             let (lookup, health) = (Lookup::default(), BTreeMap::new());
-            let (constituents, registry) = (&constituents, None);
-            let book = Book { constituents, lookup: &lookup, registry, health: &health, purpose };
+            let (constituents, teams, registry) = (&constituents, &teams, None);
+            let book = Book { constituents, teams, lookup: &lookup, registry, health: &health, purpose };
             let (rows, _) = rows(value, &book).unwrap();
             let shown: Vec<[String; 4]> =
                 rows.iter().map(|row| [1, 2, 5, 7].map(|at| row[at].as_str().unwrap_or("-").to_owned())).collect();
             assert_eq!(shown, want, "{value}");
         };
         let net = "network 192.0.2.0/24";
-        check("192.0.2.9", None, &[["A", "abuse@a.example", net, "-"], ["A", "soc@a.example", net, "-"]]);
-        check("192.0.2.9", Some("incident"), &[["A", "soc@a.example", net, "-"]]);
+        let rule = "the most specific network that covers it";
+        check("192.0.2.9", None, &[["A", "abuse@a.example", net, rule], ["A", "soc@a.example", net, rule]]);
+        check("192.0.2.9", Some("incident"), &[["A", "soc@a.example", net, rule]]);
+        let rule = "the country, because nothing more specific decides";
+        check("www.shop.co.uk", None, &[["Team GB", "cert@team.example", "country GB", rule]]);
         check("www.b.example", None, &[["B", "-", "domain b.example", "the party has no contact for this"]]);
         check("203.0.113.1", None, &[["-", "-", "-", "no party answers for 203.0.113.1"]]);
     }
@@ -282,13 +332,13 @@ mod tests {
         registry::replace(dir.path(), &builder.finish().0).unwrap();
         let (parties, problems) = read_csv("c.csv", b"party,prefixes,mail\nOurs,192.0.2.0/29,abuse@ours.example\n");
         assert_eq!(problems, []);
-        let (constituents, lookup) = (Constituents::new(parties), Lookup::default());
+        let (constituents, teams, lookup) = (Constituents::new(parties), Constituents::default(), Lookup::default());
         let gone = Health { suspended: Some(concert_model::Time(0)), why: "it bounced".into(), ..Health::default() };
         let health = BTreeMap::from([("abuse@a.example".to_owned(), gone)]);
         for whole in [false, true] {
             let opened = registry::open(dir.path(), whole).unwrap();
-            let (constituents, lookup, health) = (&constituents, &lookup, &health);
-            let book = Book { constituents, lookup, registry: opened.as_ref(), health, purpose: None };
+            let (constituents, teams, lookup, health) = (&constituents, &teams, &lookup, &health);
+            let book = Book { constituents, teams, lookup, registry: opened.as_ref(), health, purpose: None };
             let check = |value: &str, want: &[[&str; 3]], passed: &[&str]| {
                 let (rows, passed_over) = rows(value, &book).unwrap();
                 let shown: Vec<[&str; 3]> =
@@ -299,7 +349,7 @@ mod tests {
                     "{value}"
                 );
             };
-            let ours = ["abuse@ours.example", "constituents", "-"];
+            let ours = ["abuse@ours.example", "constituents", "the most specific network that covers it"];
             let net = "RIPE inetnum 192.0.2.0 - 192.0.2.255";
             let theirs = ["abuse@a.example", net, "org RIPE AR1; suspended: it bounced"];
             check("192.0.2.1", &[ours, theirs], &[]);

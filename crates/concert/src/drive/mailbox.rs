@@ -282,8 +282,8 @@ fn bytes(site: &Site, row: &MailRow) -> Result<Vec<u8>, String> {
 
 /// What is known of a notice that was sent.
 async fn sent(site: &Site, notice: &Notice) -> Result<tie::Sent, Problem> {
-    let constituents = site.constituents();
-    let party = constituents.parties().iter().find(|party| party.name == notice.party);
+    let book = site.addressees();
+    let party = book.find(&notice.party);
     let mut to: Vec<String> = super::compose::recipients(site, notice).iter().map(|one| canonical(one)).collect();
     // Blind copies bounce too, and that says nothing of the others.
     let copies = site.settings.notice(&notice.name).map(|kind| kind.bcc.as_slice()).unwrap_or_default();
@@ -296,7 +296,7 @@ async fn sent(site: &Site, notice: &Notice) -> Result<tie::Sent, Problem> {
         id: notice.id.clone(),
         message_id: notice.message_id.clone(),
         to,
-        party: party.map(known).unwrap_or_default(),
+        party: party.as_deref().map(known).unwrap_or_default(),
         has_return_address: has_return_address(site, notice).await?,
     })
 }

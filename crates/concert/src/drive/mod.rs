@@ -330,7 +330,7 @@ async fn work(
 ) -> Result<(), Problem> {
     let mut wait = LOOK_EVERY;
     while !stop.is_cancelled() {
-        take_up_constituents(&site).await;
+        take_up_parties(&site).await;
         let (at_work, stopping) = (Arc::clone(&site), stop.clone());
         let (back, done) = tokio::task::spawn_blocking(move || {
             if at_work.refresh_lookup() {
@@ -369,15 +369,15 @@ async fn work(
     Ok(())
 }
 
-/// Takes up an import of constituents, also for notices that waited for a contact.
-async fn take_up_constituents(site: &Site) {
-    let taken = match site.refresh_constituents().await {
+/// Takes up an import of parties, also for notices that waited for a contact.
+async fn take_up_parties(site: &Site) {
+    let taken = match site.refresh_parties().await {
         Ok(false) => return,
         Ok(true) => responsible::address_waiting(site).await,
         Err(problem) => Err(problem),
     };
     match taken {
-        Ok(queued) => tracing::info!(queued, "newly imported constituents are in force"),
+        Ok(queued) => tracing::info!(queued, "newly imported parties are in force"),
         Err(problem) => tracing::warn!("{problem}"),
     }
 }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::mpsc;
 
 use concert_model::{Batch, Event, Field, Kind, OpenEvent, Problem, Receipt, Reject, ReportId, Value};
-use concert_pipeline::enrich::Constituents;
+use concert_pipeline::enrich;
 use concert_pipeline::judge::Verdict;
 use concert_pipeline::parse::unpack;
 use concert_pipeline::parse::{Sink, sink};
@@ -149,23 +149,6 @@ async fn name_addresses(reverse: &Reverse, batch: &mut Batch) {
     }
 }
 
-/// Says who is responsible. What the report says of it does not count: a sender must not choose who
-/// is told.
-fn set_party(event: &mut OpenEvent<'_>, constituents: &Constituents) {
-    // Most of the cost is looking at the event's fields, which a site without constituents can save.
-    if constituents.parties().is_empty() {
-        if event.has(Field::PARTY) {
-            event.unset(Field::PARTY);
-        }
-        return;
-    }
-    match constituents.responsible(&event.view()).and_then(|found| constituents.party(found.party)) {
-        Some(party) => event.set(Field::PARTY, &Value::text(&party.name)),
-        None if event.has(Field::PARTY) => event.unset(Field::PARTY),
-        None => {}
-    }
-}
-
 pub(super) fn parse(
     site: &Site,
     feed: &Feed,
@@ -181,11 +164,11 @@ pub(super) fn parse(
             rejects.push(reject);
         }
     };
-    let (lookup, constituents) = (site.lookup(), site.constituents());
+    let (lookup, book) = (site.lookup(), site.book());
     let mut fired = vec![0u64; site.settings.judge.rules().len()];
     let mut stage = |event: &mut OpenEvent<'_>| {
         lookup.enrich(event);
-        set_party(event, &constituents);
+        book.assign(event);
         site.settings.judge.judge(event, &mut fired) == Verdict::Keep
     };
     let key_of = |event: &OpenEvent<'_>| feed.dedup.key(event);
@@ -205,8 +188,11 @@ pub(super) fn parse(
         &mut keep_reject,
     );
     sink.hand_over_at(batch_events);
-    let mut look_ahead =
-        |batch: &Batch, from: usize| lookup.look_ahead((from..batch.len()).filter_map(|at| batch.get(at)));
+    let mut look_ahead = |batch: &Batch, from: usize| {
+        let addresses = enrich::sources((from..batch.len()).filter_map(|at| batch.get(at)));
+        lookup.look_ahead(&addresses);
+        book.look_ahead(&addresses);
+    };
     sink.look_ahead(&mut look_ahead);
     unpack::read(source, work.receipt, &feed.unpack, &*feed.parser, &mut sink);
     let counts = sink.finish();

@@ -135,7 +135,7 @@ fn proof(party: &Party, contact: &Contact, address: String, via: &str, now: Time
 
 /// Addresses of all contacts, in lower case.
 pub(super) fn addresses(site: &Site) -> BTreeSet<String> {
-    let constituents = site.constituents();
-    let contacts = constituents.parties().iter().flat_map(|party| &party.contacts);
+    let (constituents, teams) = (site.constituents(), site.teams());
+    let contacts = constituents.parties().iter().chain(teams.parties()).flat_map(|party| &party.contacts);
     contacts.map(|contact| canonical(&contact.mail)).collect()
 }

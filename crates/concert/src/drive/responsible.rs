@@ -14,6 +14,7 @@ use concert_store::Members;
 use concert_store::records::{Gate, NewNotice, Notice, NoticeFilter, WAITS_FOR_APPROVAL};
 use jiff::tz::TimeZone;
 
+use crate::addressees::Addressees;
 use crate::settings::{Recipient, is_address};
 use crate::wire::{self, Site};
 
@@ -21,6 +22,8 @@ use crate::wire::{self, Site};
 const PURPOSE: &str = "abuse";
 /// The purpose of contacts that are never told in place of others.
 const LAW: &str = "law";
+/// The state of notices that wait for a contact.
+const NO_CONTACT: &str = "no-contact";
 /// The kind of way out that cannot do without an address.
 const MAIL: &str = "smtp";
 
@@ -33,22 +36,34 @@ pub(super) type Suspended = HashMap<String, String>;
 /// Adds a notice for each wish of the party's contacts, or one that waits for a contact.
 pub(super) fn address(
     site: &Site,
-    parties: &HashMap<&str, &Party>,
+    book: &Addressees,
     suspended: &Suspended,
     notice: NewNotice,
     out: &mut Vec<NewNotice>,
 ) {
+    if notice.party.is_empty() {
+        return out.push(without_contact(notice, "no party answers for these events".to_owned()));
+    }
+    let Some(party) = book.find(&notice.party) else {
+        let reason = format!("the party `{}` is no longer in the contact book", notice.party);
+        return out.push(without_contact(notice, reason));
+    };
     let kind_of = |via: &str| site.settings.vias.get(via).map(|via| via.kind);
-    let party = parties.get(notice.party.as_str());
     let zone = &site.settings.site.time_zone;
-    match party {
-        _ if notice.party.is_empty() => {
-            out.push(without_contact(notice, "no party answers for these events".to_owned()));
-        }
-        Some(party) => for_party(party, suspended, &kind_of, zone, notice, out),
-        None => {
-            let reason = format!("the party `{}` is no longer among the constituents", notice.party);
-            out.push(without_contact(notice, reason));
+    let before = out.len();
+    for_party(&party, suspended, &kind_of, zone, notice, out);
+    // Nobody of the party is left: the team of its sector is told, and why.
+    if let [nobody] = out.get(before..).unwrap_or_default()
+        && nobody.state == NO_CONTACT
+        && let Some(team) = book.team_for(&party)
+    {
+        let notice = NewNotice { state: "queued", reason: String::new(), ..nobody.clone() };
+        let why = format!("told to the team `{}` because {}", team.name, nobody.reason);
+        let mut told = Vec::new();
+        for_party(team, suspended, &kind_of, zone, notice, &mut told);
+        if told.iter().all(|notice| notice.state != NO_CONTACT) {
+            out.truncate(before);
+            out.extend(told.into_iter().map(|notice| NewNotice { reason: why.clone(), ..notice }));
         }
     }
 }
@@ -56,16 +71,14 @@ pub(super) fn address(
 /// Queues notices that waited for a contact which their party has by now. Gives their number.
 pub async fn address_waiting(site: &Site) -> Result<usize, Problem> {
     let (now, mut queued) = (wire::now(), 0);
-    let constituents = site.constituents();
-    let parties: HashMap<&str, &Party> =
-        constituents.parties().iter().map(|party| (party.name.as_str(), party)).collect();
-    let filter = NoticeFilter { state: Some("no-contact".to_owned()), ..NoticeFilter::default() };
+    let book = site.addressees();
+    let filter = NoticeFilter { state: Some(NO_CONTACT.to_owned()), ..NoticeFilter::default() };
     let suspended = site.store.records.suspended_contacts().await?;
     for notice in site.store.records.notices(&filter).await? {
         let is_fresh = notice.made.plus_seconds(WAITED_SECONDS_MAX) > now;
         let kind = site.settings.notice(&notice.name).filter(|kind| is_fresh && kind.to == Recipient::Responsible);
-        let Some((kind, party)) = kind.zip(parties.get(notice.party.as_str())) else { continue };
-        let mails: Vec<&str> = reachable(party, &suspended).into_iter().map(|contact| contact.mail.as_str()).collect();
+        let Some((kind, party)) = kind.zip(book.find(&notice.party)) else { continue };
+        let mails: Vec<&str> = reachable(&party, &suspended).into_iter().map(|contact| contact.mail.as_str()).collect();
         let records = &site.store.records;
         if !mails.is_empty() && records.requeue_notice(&notice.id, Some(&mails.join(",")), kind.gate, now).await? {
             queued += 1;
@@ -76,8 +89,6 @@ pub async fn address_waiting(site: &Site) -> Result<usize, Problem> {
 
 /// The notices that a notice which reached nobody becomes, for whoever is next.
 pub(super) fn instead(site: &Site, suspended: &Suspended, notice: &Notice, members: Members) -> Vec<NewNotice> {
-    let constituents = site.constituents();
-    let parties = constituents.parties().iter().map(|party| (party.name.as_str(), party)).collect();
     let kind = site.settings.notice(&notice.name);
     let made = NewNotice {
         name: notice.name.as_str().into(),
@@ -92,7 +103,7 @@ pub(super) fn instead(site: &Site, suspended: &Suspended, notice: &Notice, membe
         ..NewNotice::default()
     };
     let mut out = Vec::new();
-    address(site, &parties, suspended, made, &mut out);
+    address(site, &site.addressees(), suspended, made, &mut out);
     if kind.is_some_and(|kind| kind.gate == Gate::Approval) {
         wait_for_approval(&mut out);
     }
@@ -192,7 +203,7 @@ fn due(contact: &Contact, zone: &TimeZone, now: Time) -> Time {
 }
 
 fn without_contact(notice: NewNotice, reason: String) -> NewNotice {
-    NewNotice { state: "no-contact", reason, ..notice }
+    NewNotice { state: NO_CONTACT, reason, ..notice }
 }
 
 #[cfg(test)]

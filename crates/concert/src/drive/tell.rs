@@ -437,12 +437,10 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
         }
         telling.told.push(told);
     }
-    let constituents = site.constituents();
-    let parties = constituents.parties().iter().map(|party| (party.name.as_str(), party)).collect();
     drop(gathered.numbers);
-    let suspended = match &notice.to {
-        Recipient::Responsible => site.store.records.suspended_contacts().await?,
-        Recipient::Target | Recipient::Addresses(_) => HashMap::new(),
+    let told = match &notice.to {
+        Recipient::Responsible => Some((site.addressees(), site.store.records.suspended_contacts().await?)),
+        Recipient::Target | Recipient::Addresses(_) => None,
     };
     let pattern = pattern(notice, now);
     // A report that causes several kinds of notices gathers them all here.
@@ -455,9 +453,9 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
         let sets = if is_large { members.chunks(notice.events_max) } else { vec![members] };
         for members in sets {
             let made = NewNotice { key: key.clone(), party: party.clone(), members, ..pattern.clone() };
-            match &notice.to {
-                Recipient::Responsible => responsible::address(site, &parties, &suspended, made, &mut telling.notices),
-                Recipient::Target | Recipient::Addresses(_) => telling.notices.push(made),
+            match &told {
+                Some((book, suspended)) => responsible::address(site, book, suspended, made, &mut telling.notices),
+                None => telling.notices.push(made),
             }
         }
     }

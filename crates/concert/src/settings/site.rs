@@ -178,6 +178,24 @@ pub struct Lookup {
     pub reverse_dns_deadline: Duration,
     /// The name server to ask; the machine's own when there is none.
     pub name_server: Option<SocketAddr>,
+    /// Whom events may fall to.
+    pub responsible: Vec<Whom>,
+}
+
+/// Of whom the contact book knows: in this order they are asked who is responsible for an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// Those this site answers for.
+    Constituents,
+    /// Whom registries name.
+    Registries,
+    /// Teams of last resort.
+    Teams,
+}
+
+impl Whom {
+    const ALL: [(&'static str, Self); 3] =
+        [("constituents", Self::Constituents), ("registries", Self::Registries), ("teams", Self::Teams)];
 }
 
 impl Lookup {
@@ -196,9 +214,27 @@ impl Lookup {
                 "name_server = \"192.0.2.53:53\"",
             );
         }
+        let responsible = whom(&mut keys);
         keys.finish();
-        Self { asn, country, reverse_dns, reverse_dns_deadline, name_server }
+        Self { asn, country, reverse_dns, reverse_dns_deadline, name_server, responsible }
     }
+}
+
+/// Whom events may fall to; everybody without the setting.
+fn whom(keys: &mut Keys<'_>) -> Vec<Whom> {
+    let about = "whom events may fall to, as far as they were imported: `constituents`, `registries`, `teams`";
+    let words = keys.texts_or("responsible", &Whom::ALL.map(|(word, _)| word), about);
+    let mut whom = Vec::new();
+    for word in &words {
+        match Whom::ALL.iter().find(|(known, _)| known == word) {
+            Some((_, known)) => whom.push(*known),
+            None => {
+                let what = format!("`{word}` is nobody events can fall to");
+                keys.problem("responsible", what, "responsible = [\"constituents\", \"registries\", \"teams\"]");
+            }
+        }
+    }
+    whom
 }
 
 /// The files of one lookup. They are not opened here: they may arrive after the settings.

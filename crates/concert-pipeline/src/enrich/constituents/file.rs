@@ -1,20 +1,21 @@
 //! Constituents as a CSV file, the form in which teams keep and exchange them.
 //!
 //! Columns in any order, named in the first line: `party`, `asns`, `prefixes`, `domains`, `countries`,
-//! `mail`, `language`, `format`, `via`, `schedule`, `time_zone`, `purpose`. Lists are separated by
-//! blanks or `;`. A prefix or domain that begins with `!` is excluded. A party may stand on many
+//! `sectors`, `mail`, `language`, `format`, `via`, `schedule`, `time_zone`, `purpose`. Lists are
+//! separated by blanks or `;`. A prefix or domain that begins with `!` is excluded. A party may stand on many
 //! lines: what they list is joined, and each line with a mail address adds a contact.
 
 use concert_model::{Contact, Kind, Net, Party, Problem, Value, host};
 use hashbrown::HashMap;
 
 /// The columns, in the order they are written.
-pub const COLUMNS: [&str; 12] = [
+pub const COLUMNS: [&str; 13] = [
     "party",
     "asns",
     "prefixes",
     "domains",
     "countries",
+    "sectors",
     "mail",
     "language",
     "format",
@@ -24,9 +25,9 @@ pub const COLUMNS: [&str; 12] = [
     "purpose",
 ];
 /// Most parties of one file.
-const PARTIES_MAX: usize = 1_000_000;
+pub(super) const PARTIES_MAX: usize = 1_000_000;
 /// Most mistakes told of one file.
-const PROBLEMS_MAX: usize = 1000;
+pub(super) const PROBLEMS_MAX: usize = 1000;
 
 /// Reads a file. Lines with mistakes are told and left out whole; the others count.
 pub fn read_csv(name: &str, bytes: &[u8]) -> (Vec<Party>, Vec<Problem>) {
@@ -57,6 +58,7 @@ pub fn write_csv(parties: &[Party]) -> String {
             with_excluded(texts(&party.prefixes), texts(&party.excluded_prefixes)),
             with_excluded(party.domains.clone(), party.excluded_domains.clone()),
             party.countries.join(" "),
+            party.sectors.join(" "),
         ];
         let none = Contact::default();
         let contacts = if party.contacts.is_empty() { std::slice::from_ref(&none) } else { party.contacts.as_slice() };
@@ -203,6 +205,7 @@ impl Reading<'_> {
                 _ => self.problem(line, format!("`{item}` in countries is not a two-letter code"), ""),
             }
         }
+        row.sectors = items(text("sectors")).map(str::to_lowercase).collect();
         for mail in items(text("mail")) {
             if !looks_like_mail(mail) {
                 self.problem(line, format!("`{mail}` is not a mail address"), "");
@@ -232,6 +235,7 @@ impl Reading<'_> {
             party.domains.extend(row.domains);
             party.excluded_domains.extend(row.excluded_domains);
             party.countries.extend(row.countries);
+            party.sectors.extend(row.sectors);
             party.contacts.extend(row.contacts);
         } else if self.parties.len() >= PARTIES_MAX {
             self.problem(line, format!("there are more than {PARTIES_MAX} parties"), "");
@@ -246,7 +250,7 @@ fn items(list: &str) -> impl Iterator<Item = &str> {
     list.split(|c: char| c.is_whitespace() || c == ';').filter(|item| !item.is_empty())
 }
 
-fn clean_domain(text: &str) -> Result<String, &'static str> {
+pub(super) fn clean_domain(text: &str) -> Result<String, &'static str> {
     match text.strip_prefix("*.") {
         Some(above) => Ok(format!("*.{}", host::domain(above)?)),
         None => host::domain(text).map(std::borrow::Cow::into_owned),
@@ -254,7 +258,7 @@ fn clean_domain(text: &str) -> Result<String, &'static str> {
 }
 
 /// One `@` with a domain behind it; more is for the mail server to judge.
-fn looks_like_mail(text: &str) -> bool {
+pub(super) fn looks_like_mail(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else { return false };
     !local.is_empty() && text.len() <= 254 && !text.contains(char::is_control) && host::domain(domain).is_ok()
 }

@@ -10,6 +10,7 @@
 //! An event costs the same with ten parties and with ten thousand.
 
 mod file;
+mod json;
 mod names;
 mod networks;
 #[cfg(test)]
@@ -19,7 +20,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
-use concert_model::{Event, Field, Kind, Net, OpenEvent, Party, Value, host};
+use concert_model::{Event, Field, Kind, Net, Party, Value, host};
 use hashbrown::HashMap;
 
 use super::lookup::Lookup;
@@ -28,6 +29,7 @@ use names::Names;
 use networks::Networks;
 
 pub use file::{COLUMNS, read_csv, write_csv};
+pub use json::{read_json, write_json};
 
 /// Who is responsible, and why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +51,18 @@ pub enum By<'a> {
     Asn(u32),
     /// One of its countries.
     Country([u8; 2]),
+}
+
+impl By<'_> {
+    /// The rule by which the party was chosen, for people.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            By::Prefix(_) => "the most specific network that covers it",
+            By::Domain(_) => "the longest domain that covers it",
+            By::Asn(_) => "the AS number, because no network or domain decides",
+            By::Country(_) => "the country, because nothing more specific decides",
+        }
+    }
 }
 
 impl fmt::Display for By<'_> {
@@ -116,6 +130,16 @@ pub struct Constituents {
     names: Names,
     asns: HashMap<u32, Vec<u32>>,
     countries: HashMap<[u8; 2], Vec<u32>>,
+    by_name: HashMap<Box<str>, usize>,
+}
+
+/// The address an event is about: its own, or that in its URL.
+pub(crate) fn address(event: &Event<'_>) -> Option<IpAddr> {
+    let own = event.get(Field::SOURCE_IP).and_then(|value| value.as_ip());
+    own.or_else(|| match host::url_host(&event.text(Field::SOURCE_URL)?)?.0 {
+        host::Host::Ip(address) => Some(address),
+        host::Host::Domain(_) => None,
+    })
 }
 
 impl Constituents {
@@ -133,12 +157,23 @@ impl Constituents {
                 }
             }
         }
-        Self { networks: Networks::new(&parties), names: Names::new(&parties), asns, countries, parties }
+        let by_name = parties.iter().enumerate().map(|(at, party)| (party.name.as_str().into(), at)).collect();
+        Self { networks: Networks::new(&parties), names: Names::new(&parties), asns, countries, by_name, parties }
     }
 
     /// The parties in the order they were given.
     pub fn parties(&self) -> &[Party] {
         &self.parties
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.parties.is_empty()
+    }
+
+    /// The party of this name.
+    pub fn named(&self, name: &str) -> Option<&Party> {
+        self.parties.get(*self.by_name.get(name)?)
     }
 
     /// The party with an index.
@@ -150,10 +185,7 @@ impl Constituents {
     pub fn responsible(&self, event: &Event<'_>) -> Option<Found<'_>> {
         let url = event.text(Field::SOURCE_URL);
         let host = url.as_deref().and_then(host::url_host).map(|(host, _)| host);
-        let address = event.get(Field::SOURCE_IP).and_then(|value| value.as_ip()).or(match host {
-            Some(host::Host::Ip(address)) => Some(address),
-            _ => None,
-        });
+        let address = address(event);
         let (net, excluded) = match (address, event.get(Field::SOURCE_NETWORK)) {
             (Some(address), _) => self.networks.find(address),
             (None, Some(Value::Net(net))) => self.networks.find_net(&net),
@@ -181,12 +213,26 @@ impl Constituents {
         found.or_else(|| code.and_then(|code| self.by_country(code, excluded).next()))
     }
 
-    /// Sets `party` to the name of who is responsible; what the report said there is replaced.
-    pub fn assign(&self, event: &mut OpenEvent<'_>) {
-        let found = self.responsible(&event.view()).and_then(|found| self.party(found.party));
-        if let Some(party) = found {
-            event.set(Field::PARTY, &Value::text(&party.name));
+    /// Who answers for the country that the name of an event lies in, `GB` for `www.shop.co.uk`: for
+    /// events of which no address is known.
+    pub fn responsible_by_name(&self, event: &Event<'_>) -> Option<&Party> {
+        if self.countries.is_empty() || address(event).is_some() {
+            return None;
         }
+        let url = event.text(Field::SOURCE_URL);
+        let name = event.text(Field::SOURCE_FQDN).or_else(|| match url.as_deref().and_then(host::url_host)?.0 {
+            host::Host::Domain(name) => Some(name.into_owned().into()),
+            host::Host::Ip(_) => None,
+        })?;
+        self.party(self.of_top_level(&name)?.party)
+    }
+
+    /// Who answers for the country of a domain's last label.
+    pub fn of_top_level(&self, name: &str) -> Option<Found<'_>> {
+        let code = <[u8; 2]>::try_from(name.trim_end_matches('.').rsplit('.').next()?.as_bytes()).ok()?;
+        // The one such domain that is not called like its country.
+        let code = if code == *b"uk" { *b"GB" } else { code.map(|letter| letter.to_ascii_uppercase()) };
+        self.by_country(code, &[]).next()
     }
 
     /// Who answers for a bare address, network, AS number, domain, URL or mail address. `lookup` tells

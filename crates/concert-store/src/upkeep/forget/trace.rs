@@ -10,7 +10,7 @@ use super::{TEXTS, Traces, VALUE_CHARS_MIN};
 use crate::events::Page;
 use crate::events::read::sixteen;
 use crate::members::Members;
-use crate::records::trouble;
+use crate::records::{Parties, trouble};
 use crate::store::{JOURNAL, journal_page};
 use crate::upkeep::replace::{Place, pages_of};
 use crate::writer::Writer;
@@ -38,9 +38,11 @@ impl Writer {
         self.trace_records(&mut traces).await?;
         self.trace_reports(&mut traces).await?;
         self.trace_notices(&mut traces).await?;
-        for party in self.store().records.parties().await? {
-            let found = party.contacts.iter().filter(|contact| traces.needle.is_in(contact.mail.as_bytes()));
-            traces.contacts += found.count() as u64;
+        for which in Parties::ALL {
+            for party in self.store().records.parties(which).await? {
+                let found = party.contacts.iter().filter(|contact| traces.needle.is_in(contact.mail.as_bytes()));
+                traces.contacts += found.count() as u64;
+            }
         }
         Ok(traces)
     }

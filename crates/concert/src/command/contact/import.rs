@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use concert_model::{Party, Problem};
-use concert_pipeline::enrich::constituents::read_csv;
+use concert_pipeline::enrich::constituents::{read_csv, read_json};
 use concert_store::Store;
+use concert_store::records::Parties;
 use serde_json::json;
 
 use super::{check, rpsl};
@@ -22,7 +23,7 @@ const FILE_BYTES_MAX: u64 = 256 << 20;
 /// Replace the parties, or the data of registries, by those of files.
 #[derive(clap::Args)]
 #[command(
-    after_help = "The first line of a file names its columns: party,asns,prefixes,domains,countries,mail,language,format,via,schedule,time_zone,purpose\n\nExamples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents universities.csv companies.csv\n  concert contact import rpsl ripe.db.*.gz apnic.db.*.gz"
+    after_help = "The first line of a CSV file names its columns: party,asns,prefixes,domains,countries,sectors,mail,language,format,via,schedule,time_zone,purpose\nA file that ends in .json is what `concert contact export --format json` writes.\n\nExamples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents universities.csv companies.json\n  concert contact import rpsl ripe.db.*.gz apnic.db.*.gz\n  concert contact import teams national-teams.csv"
 )]
 pub(super) struct Args {
     /// What the files are.
@@ -40,24 +41,31 @@ pub(super) struct Args {
 /// What is imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Kind {
-    /// Parties this site answers for, as CSV.
+    /// Parties this site answers for, as CSV or JSON.
     Constituents,
     /// Networks and their contacts as registries publish them (RIPE, APNIC, AFRINIC), also with gzip.
     Rpsl,
+    /// Teams of last resort, by country or sector, as CSV or JSON.
+    Teams,
 }
 
 pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Result<Exit, Failure> {
-    let before = store.records.parties().await?;
-    if args.kind == Kind::Rpsl {
-        return rpsl::run(&args.files, args.dry_run, &args.rows, &settings.data_dir(), &before);
-    }
-    let parties = read_all(&args.files)?;
+    let which = match args.kind {
+        Kind::Constituents => Parties::Constituents,
+        Kind::Teams => Parties::Teams,
+        Kind::Rpsl => {
+            let constituents = store.records.parties(Parties::Constituents).await?;
+            return rpsl::run(&args.files, args.dry_run, &args.rows, &settings.data_dir(), &constituents);
+        }
+    };
+    let before = store.records.parties(which).await?;
+    let parties = read_all(&args.files, which)?;
     let mut table = args.rows.table(&["change", "party", "what"]);
     for (change, party, what) in differences(&before, &parties) {
         table.row(&[json!(change), json!(party), json!(what)])?;
     }
     if !args.dry_run {
-        store.records.import_parties(&parties).await?;
+        store.records.import_parties(which, &parties).await?;
     }
     table.finish()?;
     let findings = check::findings(settings, &parties).len();
@@ -69,11 +77,18 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Resu
 
 /// All parties of all files. Any mistake refuses the import, since a line left out would silently
 /// stop somebody's notices.
-fn read_all(files: &[PathBuf]) -> Result<Vec<Party>, Failure> {
+fn read_all(files: &[PathBuf], which: Parties) -> Result<Vec<Party>, Failure> {
     let (mut all, mut problems, mut whose) = (Vec::<Party>::new(), Vec::new(), BTreeMap::<String, &Path>::new());
     for path in files {
-        let (parties, mistakes) = read_csv(&path.display().to_string(), &read(path)?);
+        let (name, bytes) = (path.display().to_string(), read(path)?);
+        let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        let (mut parties, mistakes) = if is_json { read_json(&name, &bytes) } else { read_csv(&name, &bytes) };
         problems.extend(mistakes);
+        if which == Parties::Teams {
+            problems.extend(parties.iter().filter_map(|party| lost_team(party, &name)));
+            let contacts = parties.iter_mut().flat_map(|party| &mut party.contacts);
+            contacts.for_each(|contact| contact.origin = "teams".into());
+        }
         for party in parties {
             if let Some(other) = whose.insert(party.name.clone(), path) {
                 let what = format!("the party `{}` stands in {} too", party.name, other.display());
@@ -84,6 +99,17 @@ fn read_all(files: &[PathBuf]) -> Result<Vec<Party>, Failure> {
         }
     }
     if problems.is_empty() { Ok(all) } else { Err(Failure::settings(problems)) }
+}
+
+/// A team that nothing would ever fall to.
+fn lost_team(team: &Party, file: &str) -> Option<Problem> {
+    let is_found = !team.countries.is_empty()
+        || !team.sectors.is_empty()
+        || !team.asns.is_empty()
+        || !team.prefixes.is_empty()
+        || !team.domains.is_empty();
+    let what = format!("the team `{}` has no country and no sector", team.name);
+    (!is_found).then(|| Problem::new(what).at(file).hint("name its countries in the column `countries`: FI"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -123,6 +149,7 @@ fn summary(party: &Party) -> String {
         ("domains", party.domains.len()),
         ("ASes", party.asns.len()),
         ("countries", party.countries.len()),
+        ("sectors", party.sectors.len()),
         ("contacts", party.contacts.len()),
     ];
     let parts: Vec<String> =
@@ -145,6 +172,7 @@ fn changed(was: &Party, is: &Party) -> String {
     compare("excluded domain", was.excluded_domains.clone(), is.excluded_domains.clone());
     compare("AS", asns(&was.asns), asns(&is.asns));
     compare("country", was.countries.clone(), is.countries.clone());
+    compare("sector", was.sectors.clone(), is.sectors.clone());
     let mails = |party: &Party| party.contacts.iter().map(|contact| contact.mail.clone()).collect::<Vec<_>>();
     compare("contact", mails(was), mails(is));
     if parts.is_empty() { "wishes of a contact".to_owned() } else { parts.join(", ") }
@@ -193,8 +221,12 @@ mod tests {
         let good = path("good.csv", "party,asns\nA,1\n");
         let bad = path("bad.csv", "party,asns\nB,x\n");
         let again = path("again.csv", "party,asns\nA,2\n");
-        assert_eq!(read_all(std::slice::from_ref(&good)).unwrap().len(), 1);
-        assert!(read_all(&[good.clone(), bad]).unwrap_err().to_string().contains("bad.csv:2"));
-        assert!(read_all(&[good, again]).unwrap_err().to_string().contains("the party `A` stands in"));
+        let ours = |files: &[PathBuf]| read_all(files, Parties::Constituents);
+        assert_eq!(ours(std::slice::from_ref(&good)).unwrap().len(), 1);
+        assert!(ours(&[good.clone(), bad]).unwrap_err().to_string().contains("bad.csv:2"));
+        assert!(ours(&[good.clone(), again]).unwrap_err().to_string().contains("the party `A` stands in"));
+        let lost = path("lost.csv", "party,mail\nB,b@b.example\n");
+        assert!(read_all(&[lost], Parties::Teams).unwrap_err().to_string().contains("no country and no sector"));
+        assert_eq!(read_all(&[good], Parties::Teams).unwrap().len(), 1);
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use concert_model::Problem;
 use concert_pipeline::enrich::constituents;
+use concert_store::records::Parties;
 
 use super::peers::Peers;
 use crate::command::init;
@@ -69,7 +70,7 @@ pub(super) async fn import_constituents(site: &Site, dir: &Path) -> Result<(), F
     if !problems.is_empty() {
         return Err(Failure::settings(problems));
     }
-    site.store.records.import_parties(&parties).await.map_err(Failure::outside)?;
-    site.refresh_constituents().await.map_err(Failure::outside)?;
+    site.store.records.import_parties(Parties::Constituents, &parties).await.map_err(Failure::outside)?;
+    site.refresh_parties().await.map_err(Failure::outside)?;
     Ok(())
 }

@@ -55,6 +55,10 @@ pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
     }
     let message = composed.as_ref().map(|(message, _)| message);
     let mut fields = fields(&notice);
+    let addressees = site.addressees();
+    let party = addressees.find(&notice.party);
+    let origin = party.as_ref().and_then(|party| party.contacts.first()).map_or("", |contact| &contact.origin);
+    fields.push(("party_from", text_or_null(origin)));
     let (again, before) = runtime.block_on(site.store.records.told_again(&notice.id))?;
     let named = |list: &[(String, String)]| list.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", ");
     fields.extend([

@@ -1,0 +1,123 @@
+//! The contact book as events meet it: who is responsible, of all who are known.
+//!
+//! Constituents come first; then whom registries name for the address, else for the AS; then the teams
+//! of last resort. The name of whoever was found stands in the event as `party`.
+
+use std::sync::Arc;
+
+use concert_model::{Event, Field, OpenEvent, Value};
+
+use super::constituents::{Constituents, address};
+use crate::registry::Registered;
+
+/// Everybody events may fall to.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    /// Who the site answers for.
+    pub constituents: Arc<Constituents>,
+    /// Whom registries name; nobody where nothing was imported.
+    pub registered: Option<Arc<Registered>>,
+    /// Teams of last resort.
+    pub teams: Arc<Constituents>,
+}
+
+impl Book {
+    /// Sets `party` to the name of who is responsible. What the report says of it does not count: a
+    /// sender must not choose who is told.
+    pub fn assign(&self, event: &mut OpenEvent<'_>) {
+        let party = self.responsible(&event.view());
+        match party {
+            Some(name) => event.set(Field::PARTY, &Value::text(name)),
+            None if event.has(Field::PARTY) => event.unset(Field::PARTY),
+            None => {}
+        }
+    }
+
+    /// The name of who is responsible for an event.
+    pub fn responsible(&self, event: &Event<'_>) -> Option<&str> {
+        of(&self.constituents, event)
+            .or_else(|| self.registered(event))
+            .or_else(|| of(&self.teams, event))
+            .or_else(|| self.teams.responsible_by_name(event).map(|team| team.name.as_str()))
+    }
+
+    fn registered(&self, event: &Event<'_>) -> Option<&str> {
+        let registered = self.registered.as_ref()?;
+        let by_address = address(event).and_then(|address| registered.find(address));
+        let by_asn = || {
+            let asn = event.get(Field::SOURCE_ASN)?.as_int()?;
+            registered.find_asn(u32::try_from(asn).ok()?)
+        };
+        registered.name(by_address.or_else(by_asn)?)
+    }
+
+    /// Fetches what the source addresses (IPv4) of a few events will need, for all of them at once.
+    pub fn look_ahead(&self, addresses: &[u32]) {
+        if let Some(registered) = &self.registered {
+            registered.look_ahead(addresses);
+        }
+    }
+}
+
+/// Most of the cost is looking at the event's fields, which a site without such parties can save.
+fn of<'p>(parties: &'p Constituents, event: &Event<'_>) -> Option<&'p str> {
+    if parties.is_empty() {
+        return None;
+    }
+    let found = parties.responsible(event)?;
+    parties.party(found.party).map(|party| party.name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::constituents::read_csv;
+    use super::*;
+    use crate::registry::{Builder, Registry};
+    use concert_model::{Batch, EventId, ProblemKey};
+
+    fn parties(text: &str) -> Arc<Constituents> {
+        let (parties, problems) = read_csv("c.csv", text.as_bytes());
+        assert_eq!(problems, []);
+        Arc::new(Constituents::new(parties))
+    }
+
+    #[test]
+    fn events_fall_to_constituents_then_registries_then_teams() {
+        let mut builder = Builder::new();
+        let objects = "role: A\nnic-hdl: AR1\nabuse-mailbox: abuse@a.example\nsource: RIPE\n\n\
+            inetnum: 192.0.2.0 - 192.0.2.255\nabuse-c: AR1\nsource: RIPE\n\n\
+            inetnum: 10.0.0.0 - 10.255.255.255\nabuse-c: AR1\nsource: RIPE\n\n\
+            role: B\nnic-hdl: BR1\nabuse-mailbox: abuse@b.example\nsource: RIPE\n\n\
+            aut-num: AS64500\nabuse-c: BR1\nsource: RIPE\n";
+        builder.read("t.db", objects.as_bytes()).unwrap();
+        let registry = Registry::open(builder.finish().0).unwrap();
+        let book = Book {
+            constituents: parties("party,prefixes,domains\nOurs,192.0.2.0/29,ours.example\n"),
+            registered: Some(Arc::new(Registered::read(&registry).unwrap())),
+            teams: parties("party,countries\nTeam FI,FI\nTeam GB,GB\n"),
+        };
+        let check = |given: &[(&str, &str)], want: Option<&str>| {
+            let mut batch = Batch::new();
+            let mut event = batch.open();
+            for (field, text) in given {
+                let field = event.field(field).unwrap();
+                event.read(field, text, None).unwrap();
+            }
+            book.assign(&mut event);
+            event.keep(EventId::default(), ProblemKey::default(), 1);
+            let event = batch.get(0).unwrap();
+            assert_eq!(event.text(Field::PARTY).as_deref(), want, "{given:?}");
+        };
+        check(&[("source.ip", "192.0.2.1"), ("party", "liar")], Some("Ours"));
+        check(&[("source.ip", "192.0.2.9"), ("party", "liar")], Some("RIPE AR1"));
+        check(&[("source.url", "http://192.0.2.9/x")], Some("RIPE AR1"));
+        check(&[("source.ip", "198.51.100.1"), ("source.asn", "64500")], Some("RIPE BR1"));
+        check(&[("source.ip", "198.51.100.1"), ("source.geolocation.cc", "FI")], Some("Team FI"));
+        check(&[("source.fqdn", "www.shop.fi")], Some("Team FI"));
+        check(&[("source.url", "https://www.shop.co.uk/x")], Some("Team GB"));
+        check(&[("source.fqdn", "www.ours.example")], Some("Ours"));
+        check(&[("source.fqdn", "www.shop.se"), ("party", "liar")], None);
+        // Nobody can own private space, whatever a registry or a country list says.
+        check(&[("source.ip", "10.1.2.3"), ("source.geolocation.cc", "FI")], None);
+    }
+}

@@ -1,0 +1,149 @@
+//! Parties as JSON, for programs that keep them: an array of objects, or one object a line.
+//!
+//! Members have the names of the model, which `concert contact show` prints. They are checked as the
+//! columns of the CSV form are.
+
+use concert_model::{Kind, Party, Problem, Value};
+use hashbrown::HashSet;
+
+use super::file::{PARTIES_MAX, PROBLEMS_MAX, clean_domain, looks_like_mail};
+
+/// Reads a file. Parties with mistakes are told and left out whole; the others count. Behind text that
+/// is no such JSON nothing is read.
+pub fn read_json(name: &str, bytes: &[u8]) -> (Vec<Party>, Vec<Problem>) {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let (mut parties, mut problems) = (Vec::new(), Vec::new());
+    let mut known = HashSet::new();
+    let mut take = |mut party: Party| {
+        let mut mistakes = clean(&mut party);
+        if !known.insert(party.name.clone()) {
+            mistakes.push(format!("the party `{}` stands there twice", party.name));
+        }
+        if mistakes.is_empty() {
+            parties.push(party);
+        }
+        let room = PROBLEMS_MAX.saturating_sub(problems.len());
+        problems.extend(mistakes.into_iter().take(room).map(|what| Problem::new(what).at(name)));
+    };
+    let is_array = bytes.trim_ascii_start().starts_with(b"[");
+    let result = if is_array {
+        serde_json::from_slice::<Vec<Party>>(bytes).map(|list| list.into_iter().take(PARTIES_MAX).for_each(&mut take))
+    } else {
+        let mut lines = serde_json::Deserializer::from_slice(bytes).into_iter::<Party>().take(PARTIES_MAX);
+        lines.try_for_each(|party| party.map(&mut take))
+    };
+    if let Err(error) = result {
+        let hint = "`concert contact export --format json` writes the form that is read";
+        let place = format!("{name}:{}:{}", error.line(), error.column());
+        // The place stands in the text too.
+        let text = error.to_string();
+        let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+        problems.push(Problem::new(what).at(place).hint(hint));
+    }
+    (parties, problems)
+}
+
+/// Writes parties so that [`read_json`] gives them back: an array, without what is empty.
+pub fn write_json(parties: &[Party]) -> String {
+    let mut all = serde_json::to_value(parties).unwrap_or_default();
+    for party in all.as_array_mut().into_iter().flatten() {
+        for contact in party.get_mut("contacts").and_then(serde_json::Value::as_array_mut).into_iter().flatten() {
+            // Where it came from and how it does is this site's knowledge.
+            if let Some(members) = contact.as_object_mut() {
+                members.retain(|name, _| !["origin", "last_alive"].contains(&name.as_str()));
+            }
+            drop_empty(contact);
+        }
+        drop_empty(party);
+    }
+    // Plain data becomes JSON without fail.
+    serde_json::to_string_pretty(&all).unwrap_or_default() + "\n"
+}
+
+fn drop_empty(object: &mut serde_json::Value) {
+    let is_empty = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.is_empty(),
+        serde_json::Value::Array(list) => list.is_empty(),
+        serde_json::Value::Bool(is_so) => !is_so,
+        other => other.is_null(),
+    };
+    if let Some(members) = object.as_object_mut() {
+        members.retain(|_, value| !is_empty(value));
+    }
+}
+
+/// Brings a party into the form of the CSV reader. Gives the mistakes.
+fn clean(party: &mut Party) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    if party.name.trim().is_empty() {
+        mistakes.push("a party has no name".to_owned());
+    }
+    let name = party.name.clone();
+    let mut wrong = |what: String| mistakes.push(format!("{name}: {what}"));
+    for domain in party.domains.iter_mut().chain(&mut party.excluded_domains) {
+        match clean_domain(domain) {
+            Ok(clean) => *domain = clean,
+            Err(why) => wrong(format!("`{domain}` in domains: {why}")),
+        }
+    }
+    for country in &mut party.countries {
+        match Value::read(Kind::Country, country, None) {
+            Ok(Value::Text(code)) => *country = code.into_owned(),
+            _ => wrong(format!("`{country}` in countries is not a two-letter code")),
+        }
+    }
+    party.sectors.iter_mut().for_each(|sector| *sector = sector.to_lowercase());
+    for contact in &mut party.contacts {
+        if !looks_like_mail(&contact.mail) {
+            wrong(format!("`{}` is not a mail address", contact.mail));
+        }
+        if contact.purpose.is_empty() {
+            contact.purpose = "abuse".into();
+        }
+        contact.origin = "constituents".into();
+    }
+    mistakes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read_csv;
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let text = "party,asns,prefixes,domains,countries,sectors,mail,language,schedule\n\
+            A,64500,192.0.2.0/24 !192.0.2.8/29,a.example,FI,energy,abuse@a.example,fi,at 06:00\nB,1,,,,,,,\n";
+        let (parties, problems) = read_csv("c.csv", text.as_bytes());
+        assert_eq!(problems, []);
+        let written = write_json(&parties);
+        assert!(!written.contains("origin") && !written.contains("null"), "{written}");
+        assert_eq!(read_json("c.json", written.as_bytes()), (parties.clone(), vec![]));
+        let lines: Vec<String> = parties.iter().map(|party| serde_json::to_string(party).unwrap()).collect();
+        assert_eq!(read_json("c.json", lines.join("\n").as_bytes()), (parties, vec![]));
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        let check = |text: &str, want: &[&str]| {
+            let (_, problems) = read_json("c.json", text.as_bytes());
+            let shown: Vec<String> =
+                problems.iter().map(|problem| format!("{}: {}", problem.place, problem.what)).collect();
+            assert_eq!(shown, want, "{text}");
+        };
+        check("[", &["c.json:1:1: EOF while parsing a list"]);
+        check("[{\"name\":\"A\",\n\"prefixes\":[\"192.0.2.0/33\"]}]", &["c.json:2:27: the prefix length is too large"]);
+        check(
+            "{\"name\":\"A\",\"domains\":[\"a b\"],\"countries\":[\"Finland\"],\"contacts\":[{\"mail\":\"x\"}]}\n{\"name\":\"A\"}",
+            &[
+                "c.json: A: `a b` in domains: not a domain name",
+                "c.json: A: `Finland` in countries is not a two-letter code",
+                "c.json: A: `x` is not a mail address",
+                "c.json: the party `A` stands there twice",
+            ],
+        );
+        check("{}", &["c.json: a party has no name"]);
+        let (parties, _) = read_json("c.json", b"{\"name\":\"A\"}\n{\"nam\":\"B\"}");
+        assert_eq!(parties.len(), 1);
+    }
+}

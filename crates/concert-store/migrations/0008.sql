@@ -1,0 +1,6 @@
+-- Teams of last resort: whom events fall to that nobody else answers for.
+CREATE TABLE team (
+    name  TEXT PRIMARY KEY,
+    body  TEXT NOT NULL,                     -- JSON
+    place INTEGER NOT NULL
+) WITHOUT ROWID;

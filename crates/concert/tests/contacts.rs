@@ -1,0 +1,138 @@
+//! Who is responsible, as the manual says: its example is imported, asked, and events go through it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+#[expect(clippy::unwrap_used, reason = "a test that cannot start the program must fail")]
+fn concert(site: &Path, args: &[&str]) -> Vec<Value> {
+    let output = Command::new(env!("CARGO_BIN_EXE_concert")).args(args).args(["--site"]).arg(site).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {err}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// The page of the manual.
+const MANUAL: &str = include_str!("../../../docs/contacts.md");
+
+/// The blocks of a kind in it.
+fn blocks(kind: &str) -> Vec<&'static str> {
+    let begins = format!("```{kind}\n");
+    MANUAL.split(begins.as_str()).skip(1).filter_map(|part| part.split("```").next()).collect()
+}
+
+#[expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+fn site(folder: &Path) -> std::path::PathBuf {
+    let site = folder.join("site");
+    let output = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(&site).output().unwrap();
+    assert!(output.status.success());
+    let settings = "[site]\nname = \"CERT Example\"\nemail = \"cert@cert.example\"\n\
+        [lookup]\nasn = [\"asn.csv\"]\ncountry = [\"country.csv\"]\n\
+        [[feed]]\nname = \"given\"\nparser = \"ndjson\"\ncollect = { type = \"file\", path = \"in/\" }\n\
+        [[notice]]\nname = \"told\"\ngroup_by = [\"party\"]\nto = \"responsible\"\nwhen = \"at once\"\n\
+        format = \"csv\"\nvia = \"mail\"\n\
+        [via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = 9\ntls = \"off\"\n";
+    fs::write(site.join("concert.toml"), settings).unwrap();
+    fs::write(site.join("asn.csv"), "198.51.100.0,198.51.100.255,64498,TELECOM\n").unwrap();
+    fs::write(site.join("country.csv"), "203.0.113.0,203.0.113.255,FI\n").unwrap();
+    let texts = blocks("csv").into_iter().chain(blocks("rpsl"));
+    for (name, text) in ["parties.csv", "teams.csv", "ripe.db"].into_iter().zip(texts) {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let file = |name: &str| folder.join(name).display().to_string();
+    concert(&site, &["contact", "import", "constituents", &file("parties.csv")]);
+    concert(&site, &["contact", "import", "teams", &file("teams.csv")]);
+    concert(&site, &["contact", "import", "rpsl", &file("ripe.db")]);
+    site
+}
+
+/// The table of the manual: value, who is told, why.
+fn table() -> Vec<[String; 3]> {
+    let rows = MANUAL.split("| value | who is told | why |").nth(1).unwrap_or_default().lines().skip(2);
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect();
+    let rows = rows.map_while(|line| line.starts_with('|').then(|| cells(line)));
+    rows.filter_map(|row: Vec<String>| row.try_into().ok()).collect()
+}
+
+fn text<'v>(row: &'v Value, member: &str) -> &'v str {
+    row[member].as_str().unwrap_or("nobody")
+}
+
+#[test]
+fn the_table_of_the_manual_is_true_for_questions_and_for_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let table = table();
+    assert!(table.len() >= 10, "{table:?}");
+    let mut events = String::new();
+    let mut parties = Vec::new();
+    for [value, told, why] in &table {
+        let rows = concert(&site, &["who", value, "--format", "ndjson"]);
+        let first = &rows[0];
+        assert_eq!(text(first, "contact"), told, "{value}: {rows:?}");
+        let specific = text(first, "specific").split(" (").next().unwrap_or_default();
+        assert!(told == "nobody" || why.contains(specific), "{value}: `{specific}` is not in `{why}`");
+        let member = match value.as_str() {
+            url if url.contains("://") => "source.url",
+            mail if mail.contains('@') => continue,
+            asn if asn.starts_with("AS") => "source.asn",
+            net if net.contains('/') => "source.network",
+            name if name.ends_with(".example") || name.ends_with(".fi") => "source.fqdn",
+            _ => "source.ip",
+        };
+        let shown =
+            if member == "source.asn" { value.trim_start_matches("AS").to_owned() } else { format!("\"{value}\"") };
+        events +=
+            &format!("{{\"{member}\":{shown},\"classification.type\":\"scanner\",\"extra.value\":\"{value}\"}}\n");
+        parties.push((value.clone(), text(first, "party").to_owned(), told.clone()));
+    }
+    let file = folder.path().join("given.ndjson");
+    fs::write(&file, events).unwrap();
+    concert(&site, &["ingest", "--feed", "given", &file.display().to_string()]);
+    let stored = concert(&site, &["events", "--format", "ndjson"]);
+    let notices = concert(&site, &["notice", "list", "--format", "ndjson"]);
+    for (value, party, told) in parties {
+        let event = stored.iter().find(|event| event["extra.value"] == value.as_str());
+        let event = event.unwrap_or_else(|| panic!("{value}: {stored:?}"));
+        assert_eq!(text(event, "party"), party, "{value}");
+        let key = if party == "nobody" { "unknown" } else { &party };
+        let to: Vec<&str> =
+            notices.iter().filter(|notice| notice["key"] == key).map(|notice| text(notice, "to")).collect();
+        assert!(to.iter().any(|to| to.contains(told.as_str()) || told == "nobody" && to.is_empty()), "{value}: {to:?}");
+    }
+}
+
+#[test]
+fn parts_of_the_contact_book_can_be_left_out_and_a_sector_team_stands_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    let only = settings.replace("[lookup]\n", "[lookup]\nresponsible = [\"constituents\", \"teams\"]\n");
+    fs::write(site.join("concert.toml"), only).unwrap();
+    // Without its contacts the university is told through the team of its sector.
+    let parties = fs::read_to_string(folder.path().join("parties.csv")).unwrap();
+    let silent = parties.replace("cert@uni.example", "").replace("noc@uni.example", "");
+    fs::write(folder.path().join("parties.csv"), silent).unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    concert(&site, &["contact", "import", "constituents", &file("parties.csv")]);
+    let events = "{\"source.ip\":\"192.0.2.20\",\"classification.type\":\"scanner\"}\n\
+        {\"source.ip\":\"192.0.2.140\",\"classification.type\":\"scanner\"}\n";
+    fs::write(folder.path().join("given.ndjson"), events).unwrap();
+    concert(&site, &["ingest", "--feed", "given", &file("given.ndjson")]);
+    let notices = concert(&site, &["notice", "list", "--format", "ndjson"]);
+    let mut told: Vec<[&str; 4]> =
+        notices.iter().map(|notice| ["key", "state", "to", "reason"].map(|member| text(notice, member))).collect();
+    told.sort_unstable();
+    let why = "told to the team `Research CERT` because the party `Example University` has no contact with a mail \
+        address for abuse";
+    assert_eq!(
+        told,
+        [
+            ["Example University", "queued", "cert@research.example", why],
+            ["unknown", "no-contact", "", "no party answers for these events"],
+        ]
+    );
+}
