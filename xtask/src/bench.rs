@@ -4,6 +4,7 @@
 //! outside. Beside it stands the bare `csv` crate, which only counts the records of the same file: what
 //! any reader must spend. Everything it writes is below the target folder.
 
+mod book;
 mod child;
 mod feed;
 mod networks;
@@ -18,12 +19,13 @@ use std::process::Command;
 use crate::step::{call, say};
 use child::Used;
 use networks::Networks;
-use site::Folders;
+use site::{Folders, With};
 
 const HELP: &str = "usage: cargo xtask bench [OPTIONS]
 
-Measures `concert ingest` of a made-up daily report on the release build: as it is, with ten rules, and
-beside the bare `csv` crate counting the same file.
+Measures `concert ingest` of a made-up daily report on the release build: as it is, with ten rules, with the
+data of registries (four million networks) and ten thousand constituents, and beside the bare `csv` crate
+counting the same file.
 
   --rows N[,N...]  rows of the reports made [default: 100000,1000000,10000000]
   --seed N         another report of the same kind [default: 1]
@@ -113,6 +115,8 @@ fn measure(options: &Options) -> Result<(), String> {
     let networks = Networks::new(options.seed);
     networks.write(&folders.asn(), &folders.country()).map_err(failed)?;
     feed::write(&folders.one_row(), 1, !options.seed, &networks).map_err(failed)?;
+    say("importing what registries publish");
+    let (imported, asked) = site::import(&concert, &folders, options.seed)?;
     let mut table = Table::new();
     if let Some(file) = &options.feed {
         compare(&concert, &own, &folders, file, &mut table)?;
@@ -130,6 +134,13 @@ fn measure(options: &Options) -> Result<(), String> {
     if !options.keep {
         site::remove(&folders)?;
     }
+    table.text.push_str(&format!(
+        "\n{} networks of a registry: imported in {:.1} s and {} MiB, an address asked in {:.0} ms\n",
+        book::INETNUMS,
+        imported.wall.as_secs_f64(),
+        imported.peak_kib / 1024,
+        asked.wall.as_secs_f64() * 1e3,
+    ));
     fs::write(folders.root.join("results.md"), &table.text).map_err(failed)?;
     print(&table.text)
 }
@@ -143,10 +154,15 @@ fn compare(concert: &Path, own: &Path, folders: &Folders, file: &Path, table: &m
     let runs = if rows <= BEST_OF_THREE_UP_TO { 3 } else { 1 };
     let bare = best(runs, counting)?;
     table.row("csv crate, counts only", rows, &bare, &bare);
-    for (name, rules) in [("concert ingest", false), ("concert ingest, ten rules", true)] {
+    let kinds = [
+        ("concert ingest", With::Nothing),
+        ("concert ingest, ten rules", With::Rules),
+        ("concert ingest, registries and constituents", With::Book),
+    ];
+    for (name, with) in kinds {
         say(name);
         let used = best(runs, || {
-            site::make(concert, folders, rules)?;
+            site::make(concert, folders, with)?;
             let used = site::ingest(concert, folders, file)?;
             complete(&used.printed, rows)?;
             Ok(used)

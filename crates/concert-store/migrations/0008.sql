@@ -4,3 +4,6 @@ CREATE TABLE team (
     body  TEXT NOT NULL,                     -- JSON
     place INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- What a person wrote, in notices that tell no events.
+ALTER TABLE notice ADD COLUMN text TEXT NOT NULL DEFAULT '';

@@ -106,6 +106,42 @@ fn the_table_of_the_manual_is_true_for_questions_and_for_events() {
 }
 
 #[test]
+fn whoever_wishes_it_is_told_ahead_of_the_schedule_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    let yearly = settings.replace("when = \"at once\"", "cron = \"0 6 29 2 *\"");
+    fs::write(site.join("concert.toml"), yearly).unwrap();
+    let parties = "party,prefixes,mail,schedule\nHasty,192.0.2.0/25,abuse@hasty.example,at once\n\
+        Patient,192.0.2.128/25,abuse@patient.example,\n";
+    fs::write(folder.path().join("parties.csv"), parties).unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let event = |host: u8| format!("{{\"source.ip\":\"192.0.2.{host}\",\"classification.type\":\"scanner\"}}\n");
+    let ingest = |name: &str, text: String| {
+        fs::write(folder.path().join(name), text).unwrap();
+        concert(&site, &["ingest", "--feed", "given", &file(name)]);
+    };
+    // Also what waited when the wish came in.
+    ingest("one.ndjson", event(1));
+    concert(&site, &["contact", "import", "constituents", &file("parties.csv")]);
+    ingest("two.ndjson", event(2) + &event(200) + &event(3));
+    ingest("three.ndjson", event(201) + &event(4));
+    let listed = concert(&site, &["notice", "list", "--format", "ndjson"]);
+    let mut told: Vec<(&str, &str, Option<u64>)> =
+        listed.iter().map(|row| (text(row, "key"), text(row, "state"), row["events"].as_u64())).collect();
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            ("Example Hosting (RIPE EH1-RIPE)", "waiting", Some(1)),
+            ("Hasty", "queued", Some(1)),
+            ("Hasty", "queued", Some(2)),
+            ("Patient", "waiting", Some(2)),
+        ]
+    );
+}
+
+#[test]
 fn parts_of_the_contact_book_can_be_left_out_and_a_sector_team_stands_in() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

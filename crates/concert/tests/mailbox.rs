@@ -378,6 +378,27 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
     world.dovecot.deliver(&reply(receipt, "anna@bank.example", "", "thanks@bank.example")).unwrap();
     world.once();
     assert_eq!(world.smtp.count(), before + sent.len());
+    // A person tells what became of it, in the same thread; a machine is told nothing.
+    let complaints = world.rows(&["mailbox", "list", "--kind", "complaint"]);
+    let number = |from: &str| {
+        complaints.iter().rev().find(|row| row["from"].as_str().unwrap().contains(from)).unwrap()["mail"].to_string()
+    };
+    let outcome = ["mailbox", "outcome", &number("anna@"), "The host was cleaned."];
+    let id = world.done(&outcome);
+    world.once();
+    let told = world.smtp.mails().pop().unwrap();
+    assert_eq!(
+        (told.to.as_slice(), header(&told, "In-Reply-To").as_str()),
+        (&["anna@bank.example".to_owned()][..], "one@bank.example")
+    );
+    let ticket = header(receipt, "Subject").split(']').next().unwrap().to_owned();
+    assert!(header(&told, "Subject").starts_with(&ticket), "{} {ticket}", header(&told, "Subject"));
+    assert!(String::from_utf8_lossy(&told.bytes).contains("The host was cleaned."), "{told:?}");
+    let shown = world.rows(&["notice", "show", id.trim()]);
+    assert!(shown[0]["text"].as_str().unwrap().contains("The host was cleaned."), "{shown:?}");
+    let refused = concert(&world.site(), &["mailbox", "outcome", &number("robot@"), "Cleaned."]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("it is no mail of a person"), "{refused:?}");
     let health = world.rows(&["contact", "health"]);
     assert!(health.iter().all(|row| row["contact"] != "anna@bank.example"), "{health:?}");
 }

@@ -1,10 +1,15 @@
 //! The site that the benchmark fills: one feed, look-up of networks, one notice for each network.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::book;
 use super::child::{self, Used};
+
+/// Where a site keeps what registries publish.
+const REGISTRY: &str = "data/lookup/registry";
 
 /// Rules such as sites have: on addresses, numbers, texts, sets and patterns.
 const TEN_RULES: &[&str] = &[
@@ -19,6 +24,17 @@ const TEN_RULES: &[&str] = &[
     "if = 'source.asn > 60000 && !(source.port == 53)'\nset = { severity = \"medium\" }",
     "if = 'cidr(source.ip, \"2001:db8::/32\") || source.ip == \"9.9.9.9\"'\ndrop = true",
 ];
+
+/// What a site has besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum With {
+    /// Nothing.
+    Nothing,
+    /// Ten rules.
+    Rules,
+    /// The data of registries, and ten thousand constituents.
+    Book,
+}
 
 /// Where the benchmark keeps its files.
 pub(super) struct Folders {
@@ -43,17 +59,61 @@ impl Folders {
     pub(super) fn country(&self) -> PathBuf {
         self.root.join("country-ipv4.csv")
     }
+
+    /// What the registry publishes.
+    pub(super) fn objects(&self) -> PathBuf {
+        self.root.join("ripe.db")
+    }
+
+    /// What is made of it, for the next site.
+    fn registry(&self) -> PathBuf {
+        self.root.join("registry")
+    }
+
+    fn parties(&self) -> PathBuf {
+        self.root.join("parties.csv")
+    }
+}
+
+/// Makes the contact book's files, imports the registry into a new site, and keeps what it becomes. Gives
+/// what the import used, and what asking for an address used then.
+pub(super) fn import(concert: &Path, folders: &Folders, seed: u64) -> Result<(Used, Used), String> {
+    let make = |path: &Path, write: &dyn Fn(&mut dyn Write) -> std::io::Result<()>| {
+        let file = File::create(path).map(|file| BufWriter::with_capacity(1 << 20, file));
+        let written = file.and_then(|mut file| write(&mut file).and_then(|()| file.flush()));
+        written.map_err(|error| format!("{}: {error}", path.display()))
+    };
+    make(&folders.objects(), &|out| book::write_registry(out, book::INETNUMS, seed))?;
+    make(&folders.parties(), &|out| book::write_parties(out, seed))?;
+    self::make(concert, folders, With::Nothing)?;
+    let site = folders.site();
+    let mut command = Command::new(concert);
+    let imported =
+        child::run(command.args(["contact", "import", "rpsl"]).arg(folders.objects()).arg("--site").arg(&site))?;
+    fs::remove_file(folders.objects()).map_err(|error| error.to_string())?;
+    fs::copy(site.join(REGISTRY), folders.registry()).map_err(|error| error.to_string())?;
+    let asked = child::run(Command::new(concert).args(["who", "81.2.3.4", "--site"]).arg(&site))?;
+    Ok((imported, asked))
 }
 
 /// Makes a new site in place of the last one.
-pub(super) fn make(concert: &Path, folders: &Folders, rules: bool) -> Result<(), String> {
+pub(super) fn make(concert: &Path, folders: &Folders, with: With) -> Result<(), String> {
     let site = folders.site();
     remove(folders)?;
     child::run(Command::new(concert).arg("init").arg(&site))?;
     let path = site.join("concert.toml");
-    fs::write(&path, settings(folders, rules)).map_err(|error| format!("{}: {error}", path.display()))?;
+    fs::write(&path, settings(folders, with)).map_err(|error| format!("{}: {error}", path.display()))?;
     // A fault in the settings is told here, before anything is measured.
     child::run(Command::new(concert).args(["check", "--site"]).arg(&site))?;
+    if with == With::Book {
+        let mut command = Command::new(concert);
+        let import = ["contact", "import", "constituents"];
+        child::run(command.args(import).arg(folders.parties()).arg("--site").arg(&site))?;
+        let registry = site.join(REGISTRY);
+        let copied =
+            fs::create_dir_all(site.join("data/lookup")).and_then(|()| fs::copy(folders.registry(), &registry));
+        copied.map_err(|error| format!("{}: {error}", registry.display()))?;
+    }
     // One row makes the compiled copy of the networks, which every later run only loads.
     ingest(concert, folders, &folders.one_row()).map(drop)
 }
@@ -74,7 +134,7 @@ pub(super) fn remove(folders: &Folders) -> Result<(), String> {
     }
 }
 
-fn settings(folders: &Folders, rules: bool) -> String {
+fn settings(folders: &Folders, with: With) -> String {
     let quoted = |path: PathBuf| format!("{:?}", path.to_string_lossy());
     let mut text = format!(
         "[site]\nname = \"Benchmark\"\nemail = \"cert@cert.example\"\n\n\
@@ -88,7 +148,7 @@ fn settings(folders: &Folders, rules: bool) -> String {
         quoted(folders.asn()),
         quoted(folders.country())
     );
-    for (at, rule) in TEN_RULES.iter().enumerate().filter(|_| rules) {
+    for (at, rule) in TEN_RULES.iter().enumerate().filter(|_| with == With::Rules) {
         text.push_str(&format!("\n[[rule]]\nname = \"rule {}\"\n{rule}\n", at + 1));
     }
     text

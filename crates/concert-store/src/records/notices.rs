@@ -53,6 +53,8 @@ pub struct Notice {
     pub delivered_at: Option<Time>,
     /// The notice that this one repeats on purpose; empty for all others.
     pub again_of: String,
+    /// What a person wrote, in a notice that tells no events.
+    pub text: String,
 }
 
 /// Which way out notices go.
@@ -102,10 +104,11 @@ fn notice(row: &SqliteRow) -> Notice {
         reason: text("reason"),
         delivered_at: row.try_get::<Option<i64>, _>("delivered").ok().flatten().map(Time),
         again_of: text("again_of"),
+        text: text("text"),
     }
 }
 
-const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, message_id, made, due, attempts, since, tries, reason, delivered, again_of";
+const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, message_id, made, due, attempts, since, tries, reason, delivered, again_of, text";
 
 impl Records {
     /// Notices, newest first.

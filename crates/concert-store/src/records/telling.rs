@@ -67,6 +67,21 @@ impl Records {
             .collect())
     }
 
+    /// Makes a notice that tells a person's words and no events. Gives its number.
+    pub async fn tell_words(&self, notice: &NewNotice, text: &str, domain: &str, now: Time) -> Result<String, Problem> {
+        let mut change = self.change().await?;
+        let (day, numbers) = insert_notices(&mut change, now, domain, std::slice::from_ref(notice)).await?;
+        let id = format!("{day}-{:06}", numbers.start);
+        sqlx::query("UPDATE notice SET text = ?2 WHERE id = ?1")
+            .bind(&id)
+            .bind(text)
+            .execute(&mut *change)
+            .await
+            .map_err(trouble)?;
+        self.commit(change).await?;
+        Ok(id)
+    }
+
     /// Makes several notices of one that is queued: it keeps the first of these sets of events, the
     /// others get numbers of their own. What was composed of it is forgotten, so nobody may have it.
     pub async fn split_notice(&self, id: &str, sets: &[Members], now: Time) -> Result<(), Problem> {

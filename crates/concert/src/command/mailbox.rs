@@ -10,14 +10,16 @@ use serde_json::{Value, json};
 
 use super::SiteArg;
 use super::contact::text_or_null;
+use crate::drive::outcome;
 use crate::print::{AllRows, Out, Rows, format_or_default, print_object};
-use crate::problems::{Exit, Failure};
+use crate::problems::{Exit, Failure, outside};
 use crate::settings::{LoadFor, MAILBOX};
+use crate::wire::Site;
 
 /// Show mails that came back, and what was set aside and why.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert mailbox list --state aside\n  concert mailbox list --kind bounce\n  concert mailbox counts\n  concert mailbox show 17\n  concert mailbox show 17 --raw"
+    after_help = "Examples:\n  concert mailbox list --state aside\n  concert mailbox list --kind bounce\n  concert mailbox counts\n  concert mailbox show 17\n  concert mailbox show 17 --raw\n  concert mailbox outcome 17 \"The host was cleaned on Tuesday.\""
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -32,6 +34,8 @@ enum Action {
     Counts(AllRows),
     /// One mail: what it was taken for, and its text
     Show(ShowArgs),
+    /// Tell whoever sent a complaint what became of it
+    Outcome(OutcomeArgs),
 }
 
 #[derive(clap::Args)]
@@ -57,6 +61,14 @@ struct ShowArgs {
     rows: AllRows,
 }
 
+#[derive(clap::Args)]
+struct OutcomeArgs {
+    /// The number of the complaint.
+    number: i64,
+    /// What to tell; `-` reads it from standard input.
+    text: String,
+}
+
 const KINDS: [&str; 10] =
     ["reply", "auto-reply", "generated", "bounce", "delay", "arrived", "feedback", "list", "written", "complaint"];
 const COLUMNS: [&str; 9] = ["mail", "received", "state", "kind", "from", "subject", "notice", "contact", "reason"];
@@ -66,11 +78,15 @@ const RAW_BYTES_MAX: u64 = 1 << 30;
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Look)?;
     super::runtime()?.block_on(async {
+        if let Action::Outcome(args) = &args.action {
+            return outcome(args, &Site::open_to_look(settings).await?).await;
+        }
         let store = Store::open(&settings.data_dir()).await?;
         match &args.action {
             Action::List(args) => list(args, &store).await,
             Action::Counts(rows) => counts(rows, &store).await,
             Action::Show(args) => show(args, &store).await,
+            Action::Outcome(_) => Ok(Exit::Done),
         }
     })
 }
@@ -116,6 +132,20 @@ async fn counts(rows: &AllRows, store: &Store) -> Result<Exit, Failure> {
         tracing::warn!("the mailbox cannot be read: {}", health.error);
     }
     Ok(Exit::Done)
+}
+
+/// Queues the words, and prints the number they go out under.
+async fn outcome(args: &OutcomeArgs, site: &Site) -> Result<Exit, Failure> {
+    let mut text = args.text.clone();
+    if text == "-" {
+        text.clear();
+        let mut input = std::io::stdin().lock().take(outcome::TEXT_BYTES_MAX as u64 + 1);
+        input.read_to_string(&mut text).map_err(|error| outside("standard input cannot be read", &error))?;
+    }
+    let id = outcome::tell(site, args.number, &text).await.map_err(Failure::usage)?;
+    let mut out = Out::stdout();
+    out.write(format!("{id}\n").as_bytes())?;
+    out.finish().map(|()| Exit::Done)
 }
 
 async fn show(args: &ShowArgs, store: &Store) -> Result<Exit, Failure> {

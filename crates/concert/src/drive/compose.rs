@@ -11,7 +11,7 @@ use concert_store::events::Repeats;
 use concert_store::records::Notice;
 use concert_store::{Loaded, Members};
 
-use super::{prove, receipt};
+use super::{outcome, prove, receipt};
 use crate::wire::Site;
 
 /// How often the events of these notices were seen again.
@@ -60,6 +60,7 @@ pub fn compose(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<(Mess
     let mut message = match notice.name.as_str() {
         prove::NAME => prove::message(site, notice),
         receipt::NAME => receipt::message(site, notice),
+        outcome::NAME => outcome::message(site, notice),
         _ => told(site, notice, items)?,
     };
     if message.return_path.is_none() {

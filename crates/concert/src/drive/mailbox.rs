@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::intake::Keeper;
-use super::{TROUBLE_WAIT_MAX, prove, receipt, responsible};
+use super::{TROUBLE_WAIT_MAX, outcome, prove, receipt, responsible};
 use crate::settings::MAILBOX;
 use crate::wire::{self, Site};
 pub(super) use bounce::refused;
@@ -313,7 +313,7 @@ async fn means(
     let row = MailRow { state: "taken".into(), notice: notice.id.clone(), ..row };
     let is_proof = notice.name == prove::NAME;
     // Who complained is nobody's contact.
-    if notice.name == receipt::NAME {
+    if notice.name == receipt::NAME || notice.name == outcome::NAME {
         let kind = if mail.kind == Kind::Written { "reply".to_owned() } else { row.kind };
         return Ok(Settled { row: MailRow { kind, reason: mail.because.clone(), ..row }, ..Settled::default() });
     }

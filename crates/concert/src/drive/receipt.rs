@@ -40,17 +40,26 @@ pub fn message(site: &Site, notice: &Notice) -> Message {
     }
 }
 
-/// The receipt of a mail; the error says why there is none.
-pub(super) fn of(site: &Site, mail: &Mail) -> Result<NewNotice, String> {
-    let mailbox = site.settings.mailbox.as_ref().filter(|mailbox| mailbox.receipts);
-    let via = mailbox.and_then(|mailbox| mailbox.via.as_deref()).ok_or("receipts are not sent")?;
+/// Who may be answered, and by which way out; the error says why nobody may.
+pub(super) fn whom(site: &Site, mail: &Mail) -> Result<(String, String), String> {
+    let mailbox = site.settings.mailbox.as_ref();
+    let via = mailbox.and_then(|mailbox| mailbox.via.as_deref()).ok_or("there is no `via` in [mailbox]")?;
     let own = [mailbox.and_then(|mailbox| mailbox.address.clone()), Some(site.settings.site.email.clone())];
     let own: Vec<String> = own.into_iter().flatten().map(|address| address.to_lowercase()).collect();
     let to = answer::answer_to(mail, &own)?;
+    Ok((to.to_owned(), via.to_owned()))
+}
+
+/// The receipt of a mail; the error says why there is none.
+pub(super) fn of(site: &Site, mail: &Mail) -> Result<NewNotice, String> {
+    if !site.settings.mailbox.as_ref().is_some_and(|mailbox| mailbox.receipts) {
+        return Err("receipts are not sent".to_owned());
+    }
+    let (to, via) = whom(site, mail)?;
     Ok(NewNotice {
         name: NAME.into(),
         key: mail.message_id.clone(),
-        recipient: to.to_owned(),
+        recipient: to,
         via: via.into(),
         format: "text".into(),
         language: "en".into(),

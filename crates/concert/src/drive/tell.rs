@@ -14,6 +14,7 @@ use concert_store::records::{Gate, NewNotice};
 use concert_store::{Members, Store, Telling, Watch, Writer};
 use jiff::tz::TimeZone;
 
+use super::hasty::Hasty;
 use super::responsible;
 use crate::settings::{Notice, Recipient};
 use crate::wire::{self, Site};
@@ -26,6 +27,8 @@ pub struct Kind {
     group_by: Vec<By>,
     /// Which events it takes.
     condition: Option<Condition>,
+    /// Whether it has a schedule, which a party may wish to be told ahead of.
+    may_be_hasty: bool,
 }
 
 enum By {
@@ -59,7 +62,8 @@ impl Kind {
         }
         // What compiled when the settings were read compiles again.
         let condition = notice.condition.as_ref().and_then(|condition| Condition::compile(condition.text()).ok());
-        Self { name: notice.name.clone(), group_by, condition }
+        let may_be_hasty = notice.to == Recipient::Responsible && !notice.when.is_at_once();
+        Self { name: notice.name.clone(), group_by, condition, may_be_hasty }
     }
 
     /// Appends the key of an event as people read it: `AS64500`, `FI`, `AS64500, FI`.
@@ -216,6 +220,7 @@ pub struct Teller {
     at_once: Vec<AtOnce>,
     /// For kinds that are also due at a number of events: waiting events of each key.
     counted: BTreeMap<usize, HashMap<Box<[u8]>, u64>>,
+    hasty: Hasty,
     scratch: Vec<u8>,
 }
 
@@ -237,7 +242,8 @@ impl Teller {
         if !telling.cursors.is_empty() {
             writer.tell(&telling).await?;
         }
-        let mut teller = Self { at_once: Vec::new(), counted: BTreeMap::new(), scratch: Vec::new() };
+        let mut teller =
+            Self { at_once: Vec::new(), counted: BTreeMap::new(), hasty: Hasty::default(), scratch: Vec::new() };
         for (index, notice) in site.settings.notices.iter().enumerate() {
             if notice.when.is_at_once() {
                 let gathered = Gathered::default();
@@ -258,6 +264,21 @@ impl Teller {
     /// Watches the events of a report while they are written.
     pub fn watch<'t>(&'t mut self, kinds: &'t [Kind]) -> Watching<'t> {
         Watching { teller: self, kinds }
+    }
+
+    /// Takes up who wishes to be told at once, also for events that wait already.
+    async fn refresh_hasty(&mut self, site: &Site) -> Result<(), Problem> {
+        if !self.hasty.refresh(&site.constituents()) || self.hasty.is_empty() {
+            return Ok(());
+        }
+        for (index, notice) in site.settings.notices.iter().enumerate() {
+            if notice.to == Recipient::Responsible && !notice.when.is_at_once() {
+                let groups = gather(site, index, None).await?.groups;
+                let hasty = groups.into_iter().filter(|group| self.hasty.is_of(&group.party));
+                hasty.collect::<Vec<_>>().iter().for_each(|group| self.hasty.waits(index, &group.key));
+            }
+        }
+        Ok(())
     }
 
     /// What is told together with the report that was just written, whose last batch is `newest`.
@@ -285,6 +306,7 @@ impl Teller {
     /// told at once that were left behind by a change of settings. Gives the number of notices.
     pub async fn tell_due(&mut self, site: &Site, writer: &mut Writer) -> Result<usize, Problem> {
         let now = wire::now();
+        self.refresh_hasty(site).await?;
         let newest = site.store.last_batch().await?;
         let mut made = 0;
         for (index, notice) in site.settings.notices.iter().enumerate() {
@@ -297,6 +319,7 @@ impl Teller {
                     tell(site, notice, gathered, &mut telling).await?;
                 }
                 self.counted.entry(index).and_modify(HashMap::clear);
+                self.hasty.take(index);
                 telling.cursors.push((notice.name.clone(), newest, next));
             } else if let Some(full) = self.full(index, notice.or_at_events) {
                 let gathered = gather(site, index, Some(&full)).await?;
@@ -321,12 +344,15 @@ impl Teller {
         Ok(made)
     }
 
-    /// Keys of a kind that have reached its number of events.
-    fn full(&self, index: usize, or_at_events: Option<u64>) -> Option<Vec<Box<[u8]>>> {
-        let (counts, limit) = (self.counted.get(&index)?, or_at_events?);
-        let mut full: Vec<Box<[u8]>> =
-            counts.iter().filter(|(_, count)| **count >= limit).map(|(key, _)| key.clone()).collect();
+    /// Keys of a kind that have reached its number of events, and those of parties that do not want to
+    /// wait.
+    fn full(&mut self, index: usize, or_at_events: Option<u64>) -> Option<Vec<Box<[u8]>>> {
+        let mut full = self.hasty.take(index);
+        if let (Some(counts), Some(limit)) = (self.counted.get(&index), or_at_events) {
+            full.extend(counts.iter().filter(|(_, count)| **count >= limit).map(|(key, _)| key.clone()));
+        }
         full.sort();
+        full.dedup();
         (!full.is_empty()).then_some(full)
     }
 }
@@ -339,7 +365,7 @@ pub struct Watching<'t> {
 
 impl Watch for Watching<'_> {
     fn see(&mut self, event: &Event<'_>) {
-        let Teller { at_once, counted, scratch } = &mut *self.teller;
+        let Teller { at_once, counted, hasty, scratch } = &mut *self.teller;
         for at_once in at_once {
             if let Some(kind) = self.kinds.get(at_once.index) {
                 at_once.see(kind, event, scratch);
@@ -352,6 +378,15 @@ impl Watch for Watching<'_> {
             match counts.get_mut(scratch.as_slice()) {
                 Some(count) => *count += 1,
                 None => drop(counts.insert(scratch.as_slice().into(), 1)),
+            }
+        }
+        if hasty.wants(event) {
+            for (index, kind) in
+                self.kinds.iter().enumerate().filter(|(_, kind)| kind.may_be_hasty && kind.takes(event))
+            {
+                scratch.clear();
+                kind.key(event, scratch);
+                hasty.waits(index, scratch);
             }
         }
     }

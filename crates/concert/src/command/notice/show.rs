@@ -1,5 +1,7 @@
 //! One notice as it is or would be sent.
 
+use std::collections::BTreeSet;
+
 use concert_model::{Problem, Time, json as event_json};
 use concert_pipeline::render::Item;
 use concert_store::Members;
@@ -193,7 +195,25 @@ pub(super) fn preview(args: &PreviewArgs, site: &SiteArg) -> Result<Exit, Failur
         }
     }
     table.finish()?;
+    tell_counts(&to_go);
     Ok(Exit::Done)
+}
+
+/// How much would go to how many, for whoever decides about it.
+fn tell_counts(to_go: &[(Notice, Members)]) {
+    let is_told = |notice: &&Notice| notice.state != "no-contact";
+    let notices = || to_go.iter().map(|(notice, _)| notice);
+    let parties: BTreeSet<&str> = notices().filter(is_told).map(|notice| notice.party.as_str()).collect();
+    let addresses: BTreeSet<&str> = notices().filter(is_told).flat_map(|notice| notice.to.split(',')).collect();
+    let events: u64 = notices().map(|notice| notice.events).sum();
+    tracing::info!(
+        notices = to_go.len(),
+        events,
+        parties = parties.len(),
+        addresses = addresses.iter().filter(|address| !address.is_empty()).count(),
+        without_contact = notices().filter(|notice| !is_told(notice)).count(),
+        "would be told"
+    );
 }
 
 /// Number of a notice that is not made yet.
@@ -239,6 +259,7 @@ fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
         reason: String::new(),
         delivered_at: None,
         again_of: String::new(),
+        text: String::new(),
     };
     (notice, new.members)
 }
