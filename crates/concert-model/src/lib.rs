@@ -7,6 +7,7 @@ pub mod batch;
 pub mod field;
 pub mod host;
 pub mod id;
+pub mod incident;
 pub mod json;
 pub mod keys;
 pub mod message;

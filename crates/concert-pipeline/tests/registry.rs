@@ -33,7 +33,8 @@ fn registry(folder: &Path, name: &str) -> (Registry<Vec<u8>>, Summary) {
             builder.read(&file, BufReader::new(File::open(&path).unwrap())).unwrap();
         }
     }
-    let (bytes, summary) = builder.finish();
+    let mut bytes = Vec::new();
+    let summary = builder.finish(&mut bytes).unwrap();
     (Registry::open(bytes).unwrap(), summary)
 }
 

@@ -4,12 +4,13 @@
 //! something up reads a few hundred bytes of it and never the whole.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use concert_model::Problem;
 use concert_pipeline::registry::{Bytes, Registry};
+use tempfile::NamedTempFile;
 
 /// The registry file of a site.
 pub(crate) type Opened = Registry<Held>;
@@ -39,6 +40,9 @@ impl Bytes for Held {
         }
     }
 }
+
+/// How a file is called that is not whole yet.
+const PART: &str = "registry-part-";
 
 /// Where it is, in the folder of a site's data.
 pub(crate) fn path(data: &Path) -> PathBuf {
@@ -78,14 +82,31 @@ pub(crate) fn damaged(path: &Path, why: &str) -> Problem {
         .hint("import it again with `concert contact import rpsl`")
 }
 
-/// Replaces it whole. Durable when it returns.
-pub(crate) fn replace(data: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Begins a new one beside it. Whatever an import that was killed left there goes.
+pub(crate) fn begin(data: &Path) -> io::Result<NamedTempFile> {
     let path = path(data);
     let folder = path.parent().unwrap_or(data);
     std::fs::create_dir_all(folder)?;
-    let mut part = tempfile::NamedTempFile::new_in(folder)?;
-    part.write_all(bytes)?;
+    for left in std::fs::read_dir(folder)?.flatten() {
+        if left.file_name().to_string_lossy().starts_with(PART) {
+            std::fs::remove_file(left.path())?;
+        }
+    }
+    tempfile::Builder::new().prefix(PART).tempfile_in(folder)
+}
+
+/// Opens one that is not in force yet.
+pub(crate) fn open_part(part: &NamedTempFile) -> Result<Opened, Problem> {
+    let wrong = |why: &str| damaged(part.path(), why);
+    let file = part.reopen().map_err(|error| wrong(&error.to_string()))?;
+    let length = file.metadata().map_err(|error| wrong(&error.to_string()))?.len();
+    Registry::open(Held::Pieces(file, length)).map_err(|why| wrong(&why))
+}
+
+/// Puts a new one in the place of the old, whole. Durable when it returns.
+pub(crate) fn replace(data: &Path, part: NamedTempFile) -> io::Result<()> {
+    let path = path(data);
     part.as_file().sync_all()?;
     part.persist(&path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+    File::open(path.parent().unwrap_or(data))?.sync_all()
 }

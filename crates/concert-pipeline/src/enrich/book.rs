@@ -53,6 +53,7 @@ impl Book {
 
     /// Fetches what the source addresses (IPv4) of a few events will need, for all of them at once.
     pub fn look_ahead(&self, addresses: &[u32]) {
+        self.constituents.look_ahead(addresses);
         if let Some(registered) = &self.registered {
             registered.look_ahead(addresses);
         }
@@ -90,7 +91,9 @@ mod tests {
             role: B\nnic-hdl: BR1\nabuse-mailbox: abuse@b.example\nsource: RIPE\n\n\
             aut-num: AS64500\nabuse-c: BR1\nsource: RIPE\n";
         builder.read("t.db", objects.as_bytes()).unwrap();
-        let registry = Registry::open(builder.finish().0).unwrap();
+        let mut bytes = Vec::new();
+        builder.finish(&mut bytes).unwrap();
+        let registry = Registry::open(bytes).unwrap();
         let book = Book {
             constituents: parties("party,prefixes,domains\nOurs,192.0.2.0/29,ours.example\n"),
             registered: Some(Arc::new(Registered::read(&registry).unwrap())),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Write};
 use std::net::IpAddr;
 
 use concert_model::{Kind, Net, Problem, Value};
@@ -241,8 +241,8 @@ impl Builder {
         at
     }
 
-    /// The compact file, and what was read.
-    pub fn finish(mut self) -> (Vec<u8>, Summary) {
+    /// Writes the compact file, and tells what was read.
+    pub fn finish(mut self, out: &mut dyn Write) -> io::Result<Summary> {
         let mut answers = Answers { list: Vec::new(), known: HashMap::new() };
         let (v4, v6) = (std::mem::take(&mut self.v4), std::mem::take(&mut self.v6));
         let v4 = self.entries(v4, &mut answers);
@@ -251,6 +251,9 @@ impl Builder {
         let asns: Vec<(u32, u32, u32)> =
             asns.into_iter().map(|(asn, (refs, name))| (asn, answers.number(&self, refs), name)).collect();
         let list = std::mem::take(&mut answers.list);
+        // What they were made of may take as much memory as all that follows.
+        drop((answers, std::mem::take(&mut self.handles)));
+        drop((std::mem::take(&mut self.orgs), std::mem::take(&mut self.roles), std::mem::take(&mut self.irts)));
         let (parties, party_of) = parties(&list);
         let party = |answer: u32| party_of.get(answer as usize).copied().unwrap_or(NONE);
         let asns: Vec<AsEntry> =
@@ -268,7 +271,8 @@ impl Builder {
         stretch(&v6, u128::MAX, &party, |start, party| push(&mut stretches_v6, start, party));
         let (answers, names) = (&list, &self.names);
         let parts = Parts { v4, v6, asns, answers, names, stretches_v4, stretches_v6, parties };
-        (file::write(&parts), self.summary)
+        file::write(parts, out)?;
+        Ok(self.summary)
     }
 
     /// Ranges in order, the wider of two that begin at once first; of two equal ones the first stays.

@@ -13,6 +13,7 @@
 //! the whole with its checksum.
 
 use std::cmp::Reverse;
+use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
 
 use concert_model::Net;
@@ -159,7 +160,7 @@ impl Bytes for Vec<u8> {
     }
 }
 
-pub(super) fn write(parts: &Parts<'_>) -> Vec<u8> {
+pub(super) fn write(parts: Parts<'_>, out: &mut dyn Write) -> io::Result<()> {
     let (mut places, mut texts) = (Vec::new(), Vec::new());
     for answer in parts.answers {
         places.extend_from_slice(&(texts.len() as u64).to_le_bytes());
@@ -167,12 +168,6 @@ pub(super) fn write(parts: &Parts<'_>) -> Vec<u8> {
         serde_json::to_writer(&mut texts, answer).unwrap_or_default();
     }
     places.extend_from_slice(&(texts.len() as u64).to_le_bytes());
-    let (mut parties, mut party_names) = (Vec::new(), Vec::new());
-    for (name, answer) in &parts.parties {
-        parties.extend_from_slice(&u32::try_from(party_names.len()).unwrap_or(0).to_le_bytes());
-        parties.extend_from_slice(&answer.to_le_bytes());
-        party_names.extend_from_slice(name.as_bytes());
-    }
     let counts: [usize; COUNTS] = [
         parts.v4.len(),
         parts.v6.len(),
@@ -183,40 +178,69 @@ pub(super) fn write(parts: &Parts<'_>) -> Vec<u8> {
         parts.stretches_v4.len(),
         parts.stretches_v6.len(),
         parts.parties.len(),
-        party_names.len(),
+        parts.parties.iter().map(|(name, _)| name.len()).sum(),
     ];
-    let mut out = MAGIC.to_vec();
-    out.extend(counts.iter().flat_map(|count| (*count as u64).to_le_bytes()));
+    let mut out = Checked { out: BufWriter::with_capacity(1 << 18, out), hasher: blake3::Hasher::new() };
+    out.put(MAGIC)?;
+    out.numbers(counts.iter().flat_map(|count| (*count as u64).to_le_bytes()))?;
     for (entry, outer) in parts.v4.iter().zip(outer(&parts.v4)) {
-        for number in [entry.first, entry.last, entry.answer, outer, entry.name] {
-            out.extend_from_slice(&number.to_le_bytes());
-        }
+        let numbers = [entry.first, entry.last, entry.answer, outer, entry.name];
+        out.numbers(numbers.iter().flat_map(|number| number.to_le_bytes()))?;
     }
     for (entry, outer) in parts.v6.iter().zip(outer(&parts.v6)) {
-        out.extend_from_slice(&entry.first.to_le_bytes());
-        out.extend_from_slice(&entry.last.to_le_bytes());
-        out.extend([entry.answer, outer, entry.name].iter().flat_map(|number| number.to_le_bytes()));
+        out.put(&entry.first.to_le_bytes())?;
+        out.put(&entry.last.to_le_bytes())?;
+        out.numbers([entry.answer, outer, entry.name].iter().flat_map(|number| number.to_le_bytes()))?;
     }
     for entry in &parts.asns {
         let numbers = [entry.asn, entry.answer, entry.name, entry.party];
-        out.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        out.numbers(numbers.iter().flat_map(|number| number.to_le_bytes()))?;
     }
     for part in [places.as_slice(), &texts, parts.names] {
-        out.extend_from_slice(part);
+        out.put(part)?;
     }
     for (first, party) in &parts.stretches_v4 {
-        out.extend_from_slice(&first.to_le_bytes());
-        out.extend_from_slice(&party.to_le_bytes());
+        out.numbers([*first, *party].iter().flat_map(|number| number.to_le_bytes()))?;
     }
     for (first, party) in &parts.stretches_v6 {
-        out.extend_from_slice(&first.to_le_bytes());
-        out.extend_from_slice(&party.to_le_bytes());
+        out.put(&first.to_le_bytes())?;
+        out.put(&party.to_le_bytes())?;
     }
-    out.extend_from_slice(&parties);
-    out.extend_from_slice(&party_names);
-    let checksum = blake3::hash(&out);
-    out.extend_from_slice(checksum.as_bytes());
-    out
+    let mut place = 0u32;
+    for (name, answer) in &parts.parties {
+        out.numbers([place, *answer].iter().flat_map(|number| number.to_le_bytes()))?;
+        place = place.saturating_add(u32::try_from(name.len()).unwrap_or(u32::MAX));
+    }
+    for (name, _) in &parts.parties {
+        out.put(name.as_bytes())?;
+    }
+    let checksum = out.hasher.finalize();
+    out.put(checksum.as_bytes())?;
+    out.out.flush()
+}
+
+/// Writes and hashes what was written.
+struct Checked<'o> {
+    out: BufWriter<&'o mut dyn Write>,
+    hasher: blake3::Hasher,
+}
+
+impl Checked<'_> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hasher.update(bytes);
+        self.out.write_all(bytes)
+    }
+
+    /// Many small numbers, written and hashed together.
+    fn numbers(&mut self, bytes: impl Iterator<Item = u8>) -> io::Result<()> {
+        let mut buffer = [0u8; COUNTS * 8];
+        let mut length = 0;
+        for (slot, byte) in buffer.iter_mut().zip(bytes) {
+            *slot = byte;
+            length += 1;
+        }
+        self.put(buffer.get(..length).unwrap_or_default())
+    }
 }
 
 /// For each network the nearest before it that reaches its first address.
@@ -285,11 +309,6 @@ impl<B: Bytes> Registry<B> {
         }
         let end = at;
         Ok(Self { bytes, v4, v6, asns, places, texts, names, stretches_v4, stretches_v6, parties, party_names, end })
-    }
-
-    /// The bytes it was opened from.
-    pub fn into_bytes(self) -> B {
-        self.bytes
     }
 
     /// Number of networks and of AS numbers.

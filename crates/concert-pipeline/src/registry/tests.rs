@@ -22,7 +22,8 @@ aut-num: AS64500\nas-name: A-AS\nabuse-c: AR1\nsource: RIPE\n";
 fn registry(text: &str) -> (Registry<Vec<u8>>, Summary) {
     let mut builder = Builder::new();
     builder.read("t.db", text.as_bytes()).unwrap();
-    let (bytes, summary) = builder.finish();
+    let mut bytes = Vec::new();
+    let summary = builder.finish(&mut bytes).unwrap();
     (Registry::open(bytes).unwrap(), summary)
 }
 
@@ -145,7 +146,8 @@ fn events_fall_to_parties_of_registries() {
 fn a_file_that_is_cut_or_changed_is_an_error_and_never_a_panic() {
     let mut builder = Builder::new();
     builder.read("t.db", OBJECTS.as_bytes()).unwrap();
-    let (bytes, _) = builder.finish();
+    let mut bytes = Vec::new();
+    builder.finish(&mut bytes).unwrap();
     assert_eq!(Registry::open(bytes.clone()).unwrap().check(), Ok(()));
     for end in 0..bytes.len() {
         assert!(Registry::open(bytes[..end].to_vec()).is_err(), "cut at {end}");

@@ -329,7 +329,9 @@ mod tests {
             aut-num: AS64500\nas-name: A-AS\nsource: RIPE\n";
         let mut builder = concert_pipeline::registry::Builder::new();
         builder.read("t.db", objects.as_bytes()).unwrap();
-        registry::replace(dir.path(), &builder.finish().0).unwrap();
+        let mut part = registry::begin(dir.path()).unwrap();
+        builder.finish(&mut part).unwrap();
+        registry::replace(dir.path(), part).unwrap();
         let (parties, problems) = read_csv("c.csv", b"party,prefixes,mail\nOurs,192.0.2.0/29,abuse@ours.example\n");
         assert_eq!(problems, []);
         let (constituents, teams, lookup) = (Constituents::new(parties), Constituents::default(), Lookup::default());

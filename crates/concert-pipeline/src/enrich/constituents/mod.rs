@@ -181,6 +181,13 @@ impl Constituents {
         self.parties.get(index as usize)
     }
 
+    /// Fetches what the source addresses (IPv4) of a few events will need, for all of them at once.
+    pub fn look_ahead(&self, addresses: &[u32]) {
+        if !self.is_empty() {
+            self.networks.look_ahead(addresses);
+        }
+    }
+
     /// Who is responsible for an event.
     pub fn responsible(&self, event: &Event<'_>) -> Option<Found<'_>> {
         let url = event.text(Field::SOURCE_URL);

@@ -10,31 +10,27 @@ use std::net::IpAddr;
 use concert_model::{Net, Party};
 use hashbrown::HashMap;
 
+use crate::enrich::halves::Halves;
+
 /// No network in this stretch.
 const NOBODY: u32 = u32::MAX;
 
 #[derive(Debug, Default)]
 pub(super) struct Networks {
     nets: Vec<(Net, u32)>,
-    /// For each first half of an IPv4 address, how many stretches begin before it; one more at the end.
-    index: Vec<u32>,
-    v4: Stretches<u32>,
-    v6: Stretches<u128>,
+    v4: Halves,
+    /// For each stretch of IPv4 addresses, the number of its network and of its list of exclusions.
+    v4_answers: Vec<(u32, u32)>,
+    v6: Stretches,
     /// Which parties have excluded a stretch; the first list is empty.
     excluded: Vec<Vec<u32>>,
 }
 
 /// Where each stretch begins, with the number of its network and of its list of exclusions.
-#[derive(Debug)]
-struct Stretches<A> {
-    starts: Vec<A>,
+#[derive(Debug, Default)]
+struct Stretches {
+    starts: Vec<u128>,
     answers: Vec<(u32, u32)>,
-}
-
-impl<A> Default for Stretches<A> {
-    fn default() -> Self {
-        Self { starts: Vec::new(), answers: Vec::new() }
-    }
 }
 
 /// What one network of the sweep means.
@@ -65,9 +61,8 @@ impl Networks {
         let mut lists = HashMap::from([(Vec::new(), 0)]);
         let v4 = networks.sweep(v4, u128::from(u32::MAX), &mut lists);
         networks.v6 = networks.sweep(v6, u128::MAX, &mut lists);
-        let starts = v4.starts.iter().map(|start| u32::try_from(*start).unwrap_or(u32::MAX)).collect();
-        networks.v4 = Stretches { starts, answers: v4.answers };
-        networks.index = index_of(&networks.v4.starts);
+        networks.v4 = Halves::new(v4.starts.iter().map(|start| u32::try_from(*start).unwrap_or(u32::MAX)));
+        networks.v4_answers = v4.answers;
         networks
     }
 
@@ -88,6 +83,15 @@ impl Networks {
         (owner, self.excluded.get(list as usize).map(Vec::as_slice).unwrap_or_default())
     }
 
+    /// Fetches what [`Networks::find`] will need for these addresses (IPv4), for all of them at once.
+    pub(super) fn look_ahead(&self, addresses: &[u32]) {
+        let stretches: Vec<usize> = addresses.iter().filter_map(|address| self.v4.stretch(*address)).collect();
+        let nets = stretches.iter().filter_map(|at| self.v4_answers.get(*at)).map(|(net, _)| *net as usize);
+        let nets: Vec<usize> = nets.collect();
+        let parties = nets.iter().filter_map(|net| self.nets.get(*net)).map(|(_, party)| *party);
+        std::hint::black_box(parties.fold(0, u32::wrapping_add));
+    }
+
     /// The same for a network: only where one network holds for all of it.
     pub(super) fn find_net(&self, net: &Net) -> (Owner, &[u32]) {
         let (owner, excluded) = self.find(net.first());
@@ -102,10 +106,7 @@ impl Networks {
     }
 
     fn find_v4(&self, address: u32) -> Option<(u32, u32)> {
-        let high = (address >> 16) as usize;
-        let (from, to) = (*self.index.get(high)? as usize, *self.index.get(high + 1)? as usize);
-        let after = from + self.v4.starts.get(from..to)?.partition_point(|start| *start <= address);
-        self.v4.answers.get(after.checked_sub(1)?).copied()
+        self.v4_answers.get(self.v4.stretch(address)?).copied()
     }
 
     /// Flattens networks into stretches.
@@ -114,7 +115,7 @@ impl Networks {
         mut marks: Vec<(u128, u128, Mark)>,
         end: u128,
         lists: &mut HashMap<Vec<u32>, u32>,
-    ) -> Stretches<u128> {
+    ) -> Stretches {
         // What is on top of the stack counts: the narrower, an exclusion before a network, and of the
         // same network the party listed first.
         marks.sort_by_key(|(first, last, mark)| match mark {
@@ -178,7 +179,7 @@ impl Networks {
     }
 }
 
-impl Stretches<u128> {
+impl Stretches {
     fn push(&mut self, start: u128, answer: (u32, u32)) {
         if self.starts.last() == Some(&start) {
             self.starts.pop();
@@ -198,15 +199,4 @@ fn add(marks: &mut [Vec<(u128, u128, Mark)>; 2], net: &Net, mark: Mark) {
         (IpAddr::V6(a), IpAddr::V6(b)) => v6.push((a.to_bits(), b.to_bits(), mark)),
         _ => {}
     }
-}
-
-fn index_of(starts: &[u32]) -> Vec<u32> {
-    let mut begun = 0u32;
-    let before = |high: u32| {
-        while starts.get(begun as usize).is_some_and(|start| start >> 16 < high) {
-            begun += 1;
-        }
-        begun
-    };
-    (0..=65_536).map(before).collect()
 }

@@ -25,12 +25,18 @@ pub(super) fn run(
     data: &Path,
     parties: &[Party],
 ) -> Result<Exit, Failure> {
-    let (bytes, summary) = read(files)?;
+    let failed = |error: std::io::Error| {
+        let place = registry::path(data).display().to_string();
+        Failure::outside(Problem::new(format!("cannot be written: {error}")).at(place))
+    };
+    let builder = read(files)?;
+    let mut part = registry::begin(data).map_err(failed)?;
+    let summary = builder.finish(&mut part).map_err(failed)?;
     if summary.answered + summary.silent == 0 {
         let problem = Problem::new("the files hold no network and no AS number");
         return Err(Failure::usage(problem.hint("give the registries' files, such as ripe.db.inetnum.gz")));
     }
-    let fresh = Registry::open(bytes).map_err(Problem::new)?;
+    let fresh = registry::open_part(&part)?;
     // What was imported before may be damaged, and this is what mends it.
     let before = registry::open(data, false).unwrap_or_default();
     let mut table = rows.table(&["change", "party", "network", "what"]);
@@ -46,10 +52,7 @@ pub(super) fn run(
     }
     tell(&summary);
     if !is_trial {
-        let path = registry::path(data);
-        registry::replace(data, &fresh.into_bytes()).map_err(|error| {
-            Failure::outside(Problem::new(format!("cannot be written: {error}")).at(path.display().to_string()))
-        })?;
+        registry::replace(data, part).map_err(failed)?;
     }
     table.finish().map(|()| Exit::Done)
 }
@@ -84,7 +87,7 @@ fn tell(summary: &Summary) {
 }
 
 /// All objects of all files; they may refer to each other.
-fn read(files: &[PathBuf]) -> Result<(Vec<u8>, Summary), Failure> {
+fn read(files: &[PathBuf]) -> Result<Builder, Failure> {
     let refused = |path: &Path, why: &std::io::Error| {
         Failure::usage(Problem::new(format!("cannot be read: {why}")).at(path.display().to_string()))
     };
@@ -106,7 +109,7 @@ fn read(files: &[PathBuf]) -> Result<(Vec<u8>, Summary), Failure> {
         builder.read(&name, input).map_err(|error| refused(path, &error))?;
     }
     bar.finish_and_clear();
-    Ok(builder.finish())
+    Ok(builder)
 }
 
 /// Moves the bar along as bytes are read.

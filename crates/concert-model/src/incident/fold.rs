@@ -1,0 +1,243 @@
+//! The state of an incident: a fold over the entries that somebody may read.
+//!
+//! Entries are put in the order of their stamps first, so whatever order they arrive in, the same
+//! entries give the same state. Of two that set the same thing the later by clock holds, and both stay
+//! in the log. Nothing else knows the state of an incident.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::content::{Content, Finding, PartyStatus, Relation, Role, Severity, Status, Task};
+use super::journal::{Entry, Stamp};
+use super::marking::Marking;
+
+/// An incident as far as its entries tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Incident {
+    /// Its identity, a UUIDv7.
+    pub id: String,
+    /// The number people say.
+    pub number: String,
+    /// What it is about.
+    pub title: String,
+    /// Its type.
+    pub classification: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it stands.
+    pub status: Status,
+    /// Its marking; `None` where the opening entry may not be read.
+    pub marking: Option<Marking>,
+    /// When it was opened, and when something was written last.
+    pub opened: Stamp,
+    /// The last entry.
+    pub changed: Stamp,
+    /// Parties that take part.
+    pub parties: BTreeMap<String, Participant>,
+    /// Who holds each role.
+    pub roles: BTreeMap<Role, BTreeSet<String>>,
+    /// Findings by their names.
+    pub findings: BTreeMap<String, Finding>,
+    /// Tasks by their names.
+    pub tasks: BTreeMap<String, Task>,
+    /// Observables: what each is, and its value.
+    pub observables: BTreeSet<(String, String)>,
+    /// Observed flows, in the order they were written.
+    pub relations: Vec<Relation>,
+    /// Linked events.
+    pub events: BTreeSet<String>,
+    /// Linked notices.
+    pub notices: BTreeSet<String>,
+    /// Incidents that are the same, or part of this one: how, and which.
+    pub joined: BTreeSet<(String, String)>,
+    /// Minutes spent by each person.
+    pub minutes: BTreeMap<String, u64>,
+    /// Number of entries, of those without a body, and of those of a kind that is not known here.
+    pub entries: u64,
+    /// Withheld or erased.
+    pub sealed: u64,
+    /// Of a newer site.
+    pub unknown: u64,
+}
+
+/// A party that takes part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Participant {
+    /// How it stands.
+    pub status: PartyStatus,
+    /// Since when.
+    pub since: Stamp,
+}
+
+impl Incident {
+    /// The state that these entries give, in whatever order they come.
+    pub fn fold<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> Self {
+        let mut entries: Vec<&Entry> = entries.into_iter().collect();
+        let order = |entry: &Entry| (entry.header.stamp, entry.header.site, entry.header.sequence);
+        entries.sort_by_key(|entry| order(entry));
+        entries.dedup_by_key(|entry| order(entry));
+        let mut incident = Self::default();
+        entries.into_iter().for_each(|entry| incident.apply(entry));
+        incident
+    }
+
+    /// Takes up an entry, which must not be earlier than those before it.
+    fn apply(&mut self, entry: &Entry) {
+        let stamp = entry.header.stamp;
+        if self.entries == 0 {
+            self.id.clone_from(&entry.header.incident);
+        }
+        self.entries += 1;
+        self.changed = stamp;
+        let Some(body) = &entry.body else {
+            self.sealed += 1;
+            return;
+        };
+        match Content::read(&body.kind, &body.content) {
+            Content::Opened(opened) => {
+                self.number = opened.number;
+                self.title = opened.title;
+                self.classification = opened.classification;
+                self.severity = opened.severity;
+                self.marking = Some(body.marking.clone());
+                self.opened = stamp;
+            }
+            Content::Titled(titled) => self.title = titled.title,
+            Content::Classified(classified) => self.classification = classified.classification,
+            Content::Rated(rated) => self.severity = rated.severity,
+            Content::Moved(moved) => self.status = moved.status,
+            Content::Marked(marked) => self.marking = Some(marked.marking),
+            Content::PartyMoved(moved) => {
+                let known = self.parties.entry(moved.party).or_default();
+                *known = Participant { status: moved.status, since: stamp };
+            }
+            Content::RoleMoved(moved) => {
+                let holders = self.roles.entry(moved.role).or_default();
+                match moved.holds {
+                    true => drop(holders.insert(moved.person)),
+                    false => drop(holders.remove(&moved.person)),
+                }
+                self.roles.retain(|_, holders| !holders.is_empty());
+            }
+            Content::Finding(finding) => drop(self.findings.insert(finding.name.clone(), finding)),
+            Content::Task(task) => drop(self.tasks.insert(task.name.clone(), task)),
+            Content::Observable(seen) => drop(self.observables.insert((seen.of, seen.value))),
+            Content::Relation(relation) => self.relations.push(relation),
+            Content::EventLinked(link) => set(&mut self.events, link.event, link.linked),
+            Content::NoticeLinked(link) => set(&mut self.notices, link.notice, link.linked),
+            Content::Joined(other) => set(&mut self.joined, (other.as_what, other.incident), other.joined),
+            Content::Effort(effort) => {
+                *self.minutes.entry(effort.person).or_default() += u64::from(effort.minutes);
+            }
+            Content::Note(_) | Content::Decision(_) | Content::Lesson(_) => {}
+            Content::Unknown => self.unknown += 1,
+        }
+    }
+
+    /// Roles that nobody holds, with their duties.
+    pub fn open_duties(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let held: BTreeSet<Role> = self.roles.keys().copied().collect();
+        Role::ALL.into_iter().filter(move |(role, _, _)| !held.contains(role)).map(|(_, word, duty)| (word, duty))
+    }
+
+    /// The roles a person holds.
+    pub fn roles_of(&self, person: &str) -> impl Iterator<Item = Role> {
+        self.roles.iter().filter(move |(_, holders)| holders.contains(person)).map(|(role, _)| *role)
+    }
+}
+
+fn set<T: Ord>(all: &mut BTreeSet<T>, item: T, is_in: bool) {
+    if is_in {
+        all.insert(item);
+    } else {
+        all.remove(&item);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::content::{Moved, Note, Opened, PartyMoved, RoleMoved};
+    use super::super::journal::{Body, JournalKey, Tip, hex};
+    use super::super::marking::Tlp;
+    use super::*;
+    use crate::Time;
+
+    fn write(key: &JournalKey, tip: &mut Tip, stamp: Stamp, content: Content) -> Entry {
+        let (kind, content) = content.write().unwrap();
+        let body = Body {
+            author: "anna".into(),
+            kind: kind.into(),
+            marking: Marking::of(Tlp::Amber),
+            content,
+            salt: hex(&[3; 16]),
+        };
+        let entry = key.sign("i", *tip, stamp, body).unwrap();
+        *tip = Tip { sequence: entry.header.sequence, hash: entry.header.hash().unwrap() };
+        entry
+    }
+
+    /// Two sites write at once, one of them with a clock that is a day ahead.
+    fn entries() -> Vec<Entry> {
+        let keys = [JournalKey::of(b"one"), JournalKey::of(b"two")];
+        let mut tips = [Tip::default(); 2];
+        let day = 86_400_000_000;
+        let person =
+            |name: &str, holds| Content::from(RoleMoved { role: Role::Coordinator, person: name.into(), holds });
+        let moved = |status| Content::from(Moved { status, reason: String::new() });
+        let opened = Opened {
+            number: "X#2026-000001".into(),
+            title: "t".into(),
+            classification: "scanner".into(),
+            severity: Severity::High,
+        };
+        let party = |status| Content::from(PartyMoved { party: "Net".into(), status, text: String::new() });
+        let plan: [(usize, i64, Content); 8] = [
+            (0, 1, opened.into()),
+            (0, 2, person("anna", true)),
+            (1, day + 2, person("ben", true)),
+            (0, 3, moved(Status::Waiting)),
+            (1, day + 3, moved(Status::Closed)),
+            (0, 4, party(PartyStatus::Told)),
+            (1, day + 4, person("anna", false)),
+            (0, 5, Note { text: "x".into() }.into()),
+        ];
+        let write = |(site, at, content): (usize, i64, Content)| {
+            write(&keys[site], &mut tips[site], Stamp { time: Time(at), tick: 0 }, content)
+        };
+        plan.into_iter().map(write).collect()
+    }
+
+    /// INVARIANT: the same entries give the same state in whatever order, and however often, they come.
+    #[test]
+    fn any_order_gives_the_same_state() {
+        let entries = entries();
+        let want = Incident::fold(&entries);
+        assert_eq!(
+            (want.number.as_str(), want.status, want.severity),
+            ("X#2026-000001", Status::Closed, Severity::High)
+        );
+        assert_eq!(want.roles[&Role::Coordinator].iter().collect::<Vec<_>>(), ["ben"]);
+        assert_eq!(want.parties["Net"].status, PartyStatus::Told);
+        let mut seed = 7usize;
+        for _ in 0..200 {
+            let mut mixed: Vec<&Entry> = entries.iter().collect();
+            for at in (1..mixed.len()).rev() {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                mixed.swap(at, (seed >> 33) % (at + 1));
+            }
+            mixed.push(&entries[seed % entries.len()]);
+            assert_eq!(Incident::fold(mixed), want);
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_or_unknown_is_counted_and_changes_nothing() {
+        let mut entries = entries();
+        entries[4].body = None;
+        entries[6].body.as_mut().unwrap().kind = "role/9".into();
+        let state = Incident::fold(&entries);
+        assert_eq!((state.entries, state.sealed, state.unknown), (8, 1, 1));
+        assert_eq!((state.status, state.roles[&Role::Coordinator].len()), (Status::Waiting, 2));
+        assert_eq!(state.open_duties().count(), 9);
+        assert_eq!(state.roles_of("ben").collect::<Vec<_>>(), [Role::Coordinator]);
+    }
+}

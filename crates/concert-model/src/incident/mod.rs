@@ -1,0 +1,12 @@
+//! Incidents: journals of signed entries, what they say, and the state they give.
+
+pub mod canonical;
+pub mod content;
+pub mod fold;
+pub mod journal;
+pub mod marking;
+
+pub use content::{Content, PartyStatus, Role, Severity, Standing, Status};
+pub use fold::Incident;
+pub use journal::{Body, Entry, Header, JournalKey, SiteId, Stamp, Tip};
+pub use marking::{Marking, Tlp};
