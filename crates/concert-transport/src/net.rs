@@ -4,6 +4,7 @@
 //! there is no way to switch the check off. Certificate files are read at each connection, so a
 //! renewed one is taken up by itself. Nothing here retries.
 
+pub mod public;
 pub mod refused;
 pub mod web;
 

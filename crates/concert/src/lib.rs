@@ -4,6 +4,7 @@
 //! and settings from where they are defined.
 
 mod addressees;
+mod ask;
 pub mod command;
 pub mod drive;
 pub mod pages;

@@ -177,7 +177,7 @@ fn dedup(mut keys: Keys<'_>) -> Dedup {
 }
 
 /// How the program calls itself towards servers.
-const USER_AGENT: &str = concat!("concert/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("concert/", env!("CARGO_PKG_VERSION"));
 /// Most letters of a name.
 const NAME_CHARS_MAX: usize = 64;
 

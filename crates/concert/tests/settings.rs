@@ -45,6 +45,9 @@ fn a_site_with_everything_means_what_it_says() {
     let data = settings.data_dir();
     assert_eq!(settings.lookup.asn, [data.join("asn-ipv4.csv"), data.join("asn-ipv6.csv")]);
     assert_eq!(settings.lookup.country, [data.join("country-ipv4.csv"), data.join("country-ipv6.csv")]);
+    assert!(settings.lookup.rdap && settings.lookup.security_txt);
+    assert_eq!(settings.lookup.rdap_bootstrap, Some(settings.dir.join("lists")));
+    assert_eq!(settings.lookup.trial_server, Some("[::1]:8080".parse().unwrap()));
 
     let feeds: Vec<_> = settings
         .feeds
@@ -217,9 +220,11 @@ fn wrong_values() {
       hint: country = ["data/country.mmdb"]
     concert.toml:19:1: `dns.example` is not an address and a port
       hint: name_server = "192.0.2.53:53"
-    concert.toml:24:12: `at_least` is more than `at_most`
-    concert.toml:25:1: `300.1.1.1` is no value of source.ip: not an IP address
-    concert.toml:26:15: `stale_after` must be a duration
+    concert.toml:20:1: `192.0.2.1:80` is not an address and port of this machine
+      hint: trial_server = "127.0.0.1:8080"
+    concert.toml:25:12: `at_least` is more than `at_most`
+    concert.toml:26:1: `300.1.1.1` is no value of source.ip: not an IP address
+    concert.toml:27:15: `stale_after` must be a duration
       hint: stale_after: after this long without a report the feed is shown as stale
     "#);
 }

@@ -10,6 +10,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use super::file::{self, Answer, AsEntry, Entry, NONE, Parts};
 use super::object::{self, Found, Object};
+use super::text::{is_elsewhere, is_mail, tidy};
 use crate::enrich::stretch::stretches;
 
 /// Pieces that could not be used and are told one by one; all are counted.
@@ -24,12 +25,8 @@ const MAILS_MAX: usize = 8;
 const HANDLE_BYTES_MAX: usize = 80;
 /// Longest name of a network that is kept.
 const NAME_BYTES_MAX: usize = 60;
-/// What RIPE writes into dumps where a person's address stood; nobody reads it.
-const PLACEHOLDER: &str = "unread@ripe.net";
 /// No reference.
 const NOBODY: u32 = 0;
-/// Space that a registry names only to say that others manage it.
-const ELSEWHERE: [&str; 2] = ["NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK", "ERX-NETBLOCK"];
 
 /// The registry whose networks name teams before roles.
 const TEAMS_FIRST: &str = "APNIC";
@@ -155,7 +152,8 @@ impl Builder {
                     Ok(Value::Int(asn)) => u32::try_from(asn).map_err(|_| "not an AS number".to_owned())?,
                     _ => return Err(format!("`{}` is not an AS number", shown(text))),
                 };
-                let (refs, name) = (self.refs(object, &registry), self.name(&tidy(object.first("as-name"))));
+                let (refs, name) =
+                    (self.refs(object, &registry), self.name(&tidy(object.first("as-name"), NAME_BYTES_MAX)));
                 match self.asns.entry(asn) {
                     std::collections::btree_map::Entry::Occupied(_) => Err(format!("AS{asn} is there already")),
                     std::collections::btree_map::Entry::Vacant(place) => {
@@ -167,7 +165,7 @@ impl Builder {
             "organisation" => {
                 let number = self.handles.number(&registry, object.first("organisation"));
                 let abuse = self.handles.number(&registry, object.first("abuse-c"));
-                self.orgs.entry(number).or_insert_with(|| (tidy(object.first("org-name")), abuse));
+                self.orgs.entry(number).or_insert_with(|| (tidy(object.first("org-name"), NAME_BYTES_MAX), abuse));
                 Ok(())
             }
             "role" | "person" => {
@@ -195,10 +193,10 @@ impl Builder {
         let text = object.first(if object.class == "inetnum" { "inetnum" } else { "inet6num" });
         let (first, last) = range(text).map_err(|why| format!("`{}`: {why}", shown(text)))?;
         let name = object.first("netname");
-        if ELSEWHERE.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        if is_elsewhere(name) {
             return Ok(());
         }
-        let (refs, named) = (self.refs(object, registry), tidy(name));
+        let (refs, named) = (self.refs(object, registry), tidy(name, NAME_BYTES_MAX));
         match (first, last) {
             // The whole address space is a placeholder and belongs to nobody.
             (IpAddr::V4(a), IpAddr::V4(b)) if a.to_bits() == 0 && b.to_bits() == u32::MAX => Ok(()),
@@ -423,14 +421,9 @@ fn registry(object: &Object) -> String {
 /// Mailboxes of a role or team. A team without one for abuse is reached by its general address; roles
 /// of dumps have made-up ones there.
 fn mailboxes(object: &Object, or_general: bool) -> Mailboxes {
-    let is_mail = |mail: &&str| {
-        let halves = mail.split_once('@').filter(|(name, domain)| !name.is_empty() && domain.contains('.'));
-        halves.is_some()
-            && !mail.eq_ignore_ascii_case(PLACEHOLDER)
-            && mail.len() <= 254
-            && mail.bytes().all(|b| b.is_ascii_graphic() && !b"<>,;\"()".contains(&b))
+    let list = |name| -> Vec<String> {
+        object.all(name).filter(|mail| is_mail(mail)).take(MAILS_MAX).map(str::to_owned).collect()
     };
-    let list = |name| -> Vec<String> { object.all(name).filter(is_mail).take(MAILS_MAX).map(str::to_owned).collect() };
     let mut mails = list("abuse-mailbox");
     if mails.is_empty() && or_general {
         mails = list("e-mail");
@@ -447,15 +440,6 @@ fn range(text: &str) -> Result<(IpAddr, IpAddr), &'static str> {
         Some((first, last)) => Ok((concert_model::value::ip(first.trim())?, concert_model::value::ip(last.trim())?)),
         None => text.parse::<Net>().map(|net| (net.first(), net.last())),
     }
-}
-
-/// A name without control characters, of bounded length.
-fn tidy(name: &str) -> String {
-    let mut tidy: String = name.chars().filter(|c| !c.is_control()).collect();
-    while tidy.len() > NAME_BYTES_MAX {
-        tidy.pop();
-    }
-    tidy
 }
 
 /// Text of a file as a problem shows it.

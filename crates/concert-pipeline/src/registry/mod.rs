@@ -9,10 +9,13 @@
 mod build;
 mod file;
 mod object;
+pub mod rdap;
 mod registered;
 mod reserved;
+pub mod security_txt;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::io::{self, BufRead, BufReader, Read};
 

@@ -6,18 +6,22 @@
 //! of a URL may hold a key.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use concert_model::Keys;
 use concert_model::keys::Secret;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION};
+use concert_model::{Keys, Time};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, Response, StatusCode};
 use url::Url;
 
 use super::Trust;
+use super::public::PublicOnly;
 
 /// Redirects followed for one request.
 const REDIRECTS_MAX: usize = 5;
+/// Longest wait that a server may ask for, in seconds.
+pub const RETRY_AFTER_MAX: i64 = 86_400;
 /// Headers taken from one answer.
 const HEADERS_MAX: usize = 100;
 
@@ -30,6 +34,8 @@ pub struct Web {
     pub proxy: Option<Url>,
     /// User and password for the proxy.
     pub proxy_user: Option<(String, Secret)>,
+    /// Only addresses on the Internet are asked: for names that others chose.
+    pub public_only: bool,
     /// How we name ourselves.
     pub user_agent: String,
     /// How long connecting may take.
@@ -47,6 +53,7 @@ impl Web {
             trust: Trust::default(),
             proxy: None,
             proxy_user: None,
+            public_only: false,
             user_agent: user_agent.to_owned(),
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(30),
@@ -61,6 +68,7 @@ impl Web {
             trust: Trust::read(keys, site_dir),
             proxy,
             proxy_user,
+            public_only: false,
             user_agent: user_agent.to_owned(),
             connect_timeout: keys.duration_or("connect_timeout", "10s", "how long connecting may take"),
             read_timeout: keys.duration_or("read_timeout", "30s", "how long the peer may be silent"),
@@ -83,6 +91,9 @@ impl Web {
             .connect_timeout(self.connect_timeout)
             .read_timeout(self.read_timeout)
             .timeout(self.timeout);
+        if self.public_only {
+            builder = builder.dns_resolver(Arc::new(PublicOnly));
+        }
         if let Some(url) = &self.proxy {
             let mut proxy = reqwest::Proxy::all(url.clone()).map_err(reason)?;
             if let Some((user, password)) = &self.proxy_user {
@@ -206,6 +217,16 @@ pub(crate) fn target(response: &Response, from: &Url) -> Result<Option<Url>, Str
         Ok(Some(next))
     } else {
         Err(format!("a redirect to `{}:`, which is not followed", next.scheme()))
+    }
+}
+
+/// When a server that has too much to do wishes to be asked again (`Retry-After`, RFC 9110 section 10.2.3).
+pub(crate) fn retry_after(response: &Response, now: Time) -> Option<Time> {
+    let asks = matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    let text = response.headers().get(RETRY_AFTER).filter(|_| asks)?.to_str().ok()?;
+    match text.trim().parse::<i64>() {
+        Ok(seconds) => Some(now.plus_seconds(seconds.clamp(0, RETRY_AFTER_MAX))),
+        Err(_) => Some(Time::parse(text, None).ok()?.max(now).min(now.plus_seconds(RETRY_AFTER_MAX))),
     }
 }
 

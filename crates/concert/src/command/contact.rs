@@ -8,6 +8,7 @@ mod export;
 mod health;
 mod import;
 mod prove;
+mod refresh;
 mod rpsl;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ use crate::wire::Site;
 /// Import, list and check who this site answers for.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents parties.csv\n  concert contact export --format json\n  concert contact list\n  concert contact show \"Example University\"\n  concert contact check\n  concert contact health\n  concert contact prove --all-older-than 180d"
+    after_help = "Examples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents parties.csv\n  concert contact export --format json\n  concert contact list\n  concert contact show \"Example University\"\n  concert contact check\n  concert contact health\n  concert contact prove --all-older-than 180d\n  concert contact refresh rdap"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -52,6 +53,8 @@ enum Action {
     Prove(prove::ProveArgs),
     /// Tell a contact again that was suspended because it bounced
     Resume(prove::ResumeArgs),
+    /// Fetch anew what others publish: which server of RDAP knows what
+    Refresh(refresh::Args),
 }
 
 /// Show all that is known of a party.
@@ -69,6 +72,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             Action::Health(args) => return health::run(args, &Site::open_to_look(settings).await?).await,
             Action::Prove(args) => return prove::prove(args, &Site::open_to_look(settings).await?).await,
             Action::Resume(args) => return prove::resume(args, &Site::open_to_look(settings).await?).await,
+            Action::Refresh(args) => return refresh::run(args, &settings).await,
             _ => settings,
         };
         let store = Store::open(&settings.data_dir()).await?;
@@ -78,7 +82,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             Action::List(rows) => list(rows, &alive(&store).await?),
             Action::Show(Show { party }) => show(party, &alive(&store).await?),
             Action::Check(args) => check::run(args, &settings, &all(&store).await?),
-            Action::Health(_) | Action::Prove(_) | Action::Resume(_) => Ok(Exit::Done),
+            Action::Health(_) | Action::Prove(_) | Action::Resume(_) | Action::Refresh(_) => Ok(Exit::Done),
         }
     })
 }

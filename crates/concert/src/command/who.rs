@@ -1,5 +1,7 @@
-//! `concert who`: who answers for a value, best first: constituents, then whom registries name, then
-//! teams of last resort.
+//! `concert who`: who answers for a value, best first: constituents, then whom registries name, then whom
+//! those name that the settings let us ask, then teams of last resort.
+
+mod live;
 
 use std::io::{BufRead, Write};
 
@@ -12,9 +14,11 @@ use concert_pipeline::mail::address::canonical;
 use concert_pipeline::registry::{Asked, Step, reserved};
 use concert_store::records::Health;
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use super::SiteArg;
 use super::contact::{last_alive, text_or_null};
+use crate::ask::Asker;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure, outside};
 use crate::registry::{self, Opened};
@@ -27,7 +31,7 @@ const LINE_BYTES_MAX: u64 = 64 * 1024;
 /// Tell who answers for an address, network, AS number, domain or URL.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert who 192.0.2.7 AS64500 www.example.com\n  concert who 192.0.2.0/24 --purpose incident\n  concert who 192.0.2.7 --explain\n  cut -d, -f2 list.csv | concert who - --format csv"
+    after_help = "Examples:\n  concert who 192.0.2.7 AS64500 www.example.com\n  concert who 192.0.2.0/24 --purpose incident\n  concert who 192.0.2.7 --explain\n  concert who 192.0.2.7 --offline\n  cut -d, -f2 list.csv | concert who - --format csv"
 )]
 pub(super) struct Args {
     /// The values; `-` reads them from standard input, one a line.
@@ -39,6 +43,9 @@ pub(super) struct Args {
     /// Also say, on standard error, what was passed over and why.
     #[arg(long)]
     explain: bool,
+    /// Ask nobody outside, whatever the settings allow.
+    #[arg(long)]
+    offline: bool,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -56,6 +63,8 @@ struct Book<'b> {
     registry: Option<&'b Opened>,
     health: &'b BTreeMap<String, Health>,
     purpose: Option<&'b str>,
+    /// Whoever may be asked outside, and what waits for the answers.
+    outside: Option<(&'b Asker, &'b Runtime)>,
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
@@ -69,6 +78,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         tracing::warn!("{problem}");
         None
     });
+    let asker = if args.offline { None } else { runtime.block_on(Asker::open(&site.settings))? };
     let (constituents, teams, lookup) = (site.constituents(), site.teams(), site.lookup());
     let book = Book {
         constituents: &constituents,
@@ -77,6 +87,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         registry: registry.as_ref(),
         health: &health,
         purpose: args.purpose.as_deref(),
+        outside: asker.as_ref().map(|asker| (asker, &runtime)),
     };
     let mut table = args.rows.table(&COLUMNS);
     let mut tell = |value: &str| -> Result<bool, Failure> {
@@ -146,10 +157,17 @@ fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<Row>, Vec<String>), Failure
             false => rows.extend(registry_rows(value, step, book)?),
         }
     }
+    if let Some((asker, runtime)) = book.outside {
+        let learned = runtime.block_on(asker.ask(value, book.purpose));
+        live::add(value, learned, book, &mut rows, &mut passed_over);
+    }
     rows.extend(teams(value, book).iter().flat_map(|found| party_rows(value, book.teams, found, book)));
     if rows.is_empty() {
         if let Some(last) = asked.steps.last() {
             reason = format!("{reason}; {} knows no contact: {}", origin(last), last.answer.reason);
+        }
+        if let Some(first) = passed_over.get(asked.steps.len()..).and_then(<[String]>::first) {
+            reason = format!("{reason}; {first}");
         }
         let mut row = [const { Value::Null }; 8];
         let [first, .., last] = &mut row;
@@ -248,7 +266,6 @@ fn registry_rows(value: &str, step: &Step, book: &Book<'_>) -> Result<Vec<Row>, 
         if let Some(why) = suspended(mail, book.health) {
             reason = format!("{reason}; {why}");
         }
-        let alive = book.health.get(&canonical(mail)).and_then(|health| health.alive);
         [
             json!(value),
             json!(answer.party),
@@ -256,7 +273,7 @@ fn registry_rows(value: &str, step: &Step, book: &Book<'_>) -> Result<Vec<Row>, 
             json!("abuse"),
             json!(origin(step)),
             json!(specific(step)),
-            json!(alive.map(|at| at.to_string())),
+            alive(mail, book.health),
             json!(reason),
         ]
     };
@@ -277,6 +294,12 @@ fn instead(value: &str, book: &Book<'_>) -> Result<String, Failure> {
         let mails: Vec<&str> = step.answer.usable().map(String::as_str).collect();
         format!(", so events go to {} ({})", mails.join(", "), origin(step))
     }))
+}
+
+/// When an address last proved alive.
+fn alive(mail: &str, health: &BTreeMap<String, Health>) -> Value {
+    let alive = health.get(&canonical(mail)).and_then(|health| health.alive);
+    json!(alive.map(|at| at.to_string()))
 }
 
 /// Why nothing is sent to an address.
@@ -302,7 +325,7 @@ mod tests {
         let check = |value: &str, purpose: Option<&str>, want: &[[&str; 4]]| {
             let (lookup, health) = (Lookup::default(), BTreeMap::new());
             let (constituents, teams, registry) = (&constituents, &teams, None);
-            let book = Book { constituents, teams, lookup: &lookup, registry, health: &health, purpose };
+            let book = Book { constituents, teams, lookup: &lookup, registry, health: &health, purpose, outside: None };
             let (rows, _) = rows(value, &book).unwrap();
             let shown: Vec<[String; 4]> =
                 rows.iter().map(|row| [1, 2, 5, 7].map(|at| row[at].as_str().unwrap_or("-").to_owned())).collect();
@@ -340,7 +363,8 @@ mod tests {
         for whole in [false, true] {
             let opened = registry::open(dir.path(), whole).unwrap();
             let (constituents, teams, lookup, health) = (&constituents, &teams, &lookup, &health);
-            let book = Book { constituents, teams, lookup, registry: opened.as_ref(), health, purpose: None };
+            let registry = opened.as_ref();
+            let book = Book { constituents, teams, lookup, registry, health, purpose: None, outside: None };
             let check = |value: &str, want: &[[&str; 3]], passed: &[&str]| {
                 let (rows, passed_over) = rows(value, &book).unwrap();
                 let shown: Vec<[&str; 3]> =

@@ -166,7 +166,7 @@ fn count(keys: &mut Keys<'_>, name: &str, default: u32, range: RangeInclusive<u6
     usize::try_from(given).unwrap_or(usize::MAX)
 }
 
-/// Data about addresses, from local files, and reverse DNS.
+/// Data about addresses, from local files, reverse DNS, and whom `concert who` may ask.
 pub struct Lookup {
     /// AS numbers: CSV files of ranges, or one `.mmdb`. Absolute paths.
     pub asn: Vec<PathBuf>,
@@ -178,6 +178,14 @@ pub struct Lookup {
     pub reverse_dns_deadline: Duration,
     /// The name server to ask; the machine's own when there is none.
     pub name_server: Option<SocketAddr>,
+    /// Whether `concert who` asks registries through RDAP.
+    pub rdap: bool,
+    /// Whether `concert who` asks domains for their security.txt.
+    pub security_txt: bool,
+    /// The folder of the files that say which server of RDAP knows what. Absolute.
+    pub rdap_bootstrap: Option<PathBuf>,
+    /// For trials: a server on this machine that takes the place of all that RDAP and security.txt ask.
+    pub trial_server: Option<SocketAddr>,
     /// Whom events may fall to.
     pub responsible: Vec<Whom>,
 }
@@ -214,10 +222,43 @@ impl Lookup {
                 "name_server = \"192.0.2.53:53\"",
             );
         }
+        let rdap = keys.flag_or("rdap", false, "let `concert who` ask registries through RDAP");
+        let security_txt = keys.flag_or("security_txt", false, "let `concert who` ask domains for their security.txt");
+        let bootstrap = keys.text(
+            "rdap_bootstrap",
+            "folder with asn.json, ipv4.json, ipv6.json and dns.json of IANA; those of `concert contact refresh rdap` without it",
+        );
+        let trial_server = trial_server(&mut keys);
         let responsible = whom(&mut keys);
         keys.finish();
-        Self { asn, country, reverse_dns, reverse_dns_deadline, name_server, responsible }
+        let rdap_bootstrap = bootstrap.map(|text| dir.join(text));
+        Self {
+            asn,
+            country,
+            reverse_dns,
+            reverse_dns_deadline,
+            name_server,
+            rdap,
+            security_txt,
+            rdap_bootstrap,
+            trial_server,
+            responsible,
+        }
     }
+}
+
+/// What takes the place of everybody `concert who` asks. Questions go there without encryption, so it is on
+/// this machine or nowhere.
+fn trial_server(keys: &mut Keys<'_>) -> Option<SocketAddr> {
+    let about =
+        "for trials: address:port of a web server on this machine that takes all questions of rdap and security_txt";
+    let text = keys.text("trial_server", about)?;
+    let server = text.parse().ok().filter(|server: &SocketAddr| server.ip().is_loopback());
+    if server.is_none() {
+        let why = format!("`{text}` is not an address and port of this machine");
+        keys.problem("trial_server", why, "trial_server = \"127.0.0.1:8080\"");
+    }
+    server
 }
 
 /// Whom events may fall to; everybody without the setting.

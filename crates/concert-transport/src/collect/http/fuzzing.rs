@@ -8,8 +8,9 @@ use url::Url;
 
 use super::state::State;
 use super::template::Template;
-use super::{RETRY_AFTER_MAX, name, refusal};
+use super::{name, refusal};
 use crate::deliver::http::weigh;
+use crate::net::web::RETRY_AFTER_MAX;
 use crate::net::web::{body, target};
 
 /// Largest body taken.

@@ -22,7 +22,7 @@ use concert_model::keys::Secret;
 use concert_model::{Keys, Origin, Problem, Receipt, Time};
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    LAST_MODIFIED, RETRY_AFTER,
+    LAST_MODIFIED,
 };
 use reqwest::{Method, Response, StatusCode};
 use tokio_util::sync::CancellationToken;
@@ -39,8 +39,6 @@ pub const LISTED: Listed =
 
 /// First and last pause after a failure.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
-/// A server may ask us to wait no longer than this.
-const RETRY_AFTER_MAX: i64 = 86_400;
 /// Longest wait before the clock is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 
@@ -248,15 +246,7 @@ impl Http {
 fn refusal(response: &Response, now: Time) -> Failure {
     let status = response.status();
     let why = format!("the server answered {status}");
-    let asks = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-    let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).filter(|_| asks);
-    let not_before = after.and_then(|text| match text.trim().parse::<i64>() {
-        Ok(seconds) => Some(now.plus_seconds(seconds.clamp(0, RETRY_AFTER_MAX))),
-        Err(_) => {
-            let moment = Time::parse(text, None).ok()?;
-            Some(moment.max(now).min(now.plus_seconds(RETRY_AFTER_MAX)))
-        }
-    });
+    let not_before = web::retry_after(response, now);
     match not_before {
         Some(moment) => Failure { why: format!("{why} and asks to wait until {moment}"), not_before },
         None => Failure { why, not_before },

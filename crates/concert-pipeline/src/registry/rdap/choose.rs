@@ -1,0 +1,106 @@
+//! Whom to tell, of the entities in one answer.
+//!
+//! Whoever answers for abuse stands first: an entity with that role, wherever it stands, then an address
+//! that its own card calls one for abuse. Where nobody does, those who run the network are the next best.
+//!
+//! Source: the roles of RFC 9083 section 10.2.4.
+
+use super::object::{Entity, Object};
+
+/// Most addresses of one answer.
+const MAILS_MAX: usize = 10;
+/// Those who are asked where nobody answers for abuse, in this order.
+const FALLBACK: [&str; 2] = ["technical", "noc"];
+
+/// The mailboxes of one role.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Chosen {
+    /// `abuse`, `technical`, `noc`.
+    pub(super) role: String,
+    pub(super) mails: Vec<String>,
+    pub(super) invalid: Vec<String>,
+    /// The way to the entity: `registrant EX-1 > abuse AR1`.
+    pub(super) path: String,
+    /// Who holds the network or domain, or answers for it.
+    pub(super) party: String,
+}
+
+impl Chosen {
+    pub(super) fn is_for_abuse(&self) -> bool {
+        self.role == "abuse"
+    }
+}
+
+/// The best mailboxes of an answer.
+pub(super) fn choose(object: &Object) -> Option<Chosen> {
+    let with = |role: &'static str| -> Vec<&Entity> {
+        // Those that stand nearest to the network first; a stable sort keeps the order of the registry.
+        let mut found: Vec<&Entity> =
+            object.entities.iter().filter(|one| one.roles.iter().any(|r| r == role)).collect();
+        found.sort_by_key(|entity| entity.within.len());
+        found
+    };
+    let all = |entity: &Entity| entity.card.mails.clone();
+    let for_abuse = |entity: &Entity| entity.card.for_abuse.clone();
+    gather("abuse", &with("abuse"), all, object)
+        .or_else(|| gather("abuse", &object.entities.iter().collect::<Vec<_>>(), for_abuse, object))
+        .or_else(|| FALLBACK.into_iter().find_map(|role| gather(role, &with(role), all, object)))
+}
+
+/// All mailboxes of an entity that was asked for because it stood bare in another answer.
+pub(super) fn choose_entity(object: &Object, role: &str, label: &str) -> Option<Chosen> {
+    let all: Vec<&Entity> = object.entities.iter().take(1).collect();
+    let mut chosen = gather(role, &all, |entity| entity.card.mails.clone(), object).or_else(|| choose(object))?;
+    label.clone_into(&mut chosen.path);
+    Some(chosen)
+}
+
+fn gather(role: &str, from: &[&Entity], mails: impl Fn(&Entity) -> Vec<String>, object: &Object) -> Option<Chosen> {
+    let mut chosen = Chosen { role: role.to_owned(), ..Chosen::default() };
+    for entity in from {
+        let mut is_new = false;
+        for mail in mails(entity) {
+            if chosen.mails.len() < MAILS_MAX && !chosen.mails.contains(&mail) {
+                chosen.mails.push(mail);
+                is_new = true;
+            }
+        }
+        if !is_new {
+            continue;
+        }
+        chosen.invalid.extend_from_slice(&entity.invalid);
+        if chosen.path.is_empty() {
+            let as_role = if entity.roles.iter().any(|known| known == role) { Some(role) } else { None };
+            let role = as_role.or_else(|| entity.roles.first().map(String::as_str)).unwrap_or("entity");
+            chosen.path = [entity.within.as_slice(), &[entity.label(role)]].concat().join(" > ");
+            chosen.party = party(entity, object);
+        }
+    }
+    (!chosen.mails.is_empty()).then_some(chosen)
+}
+
+/// The organisation the contact stands in, else the one that holds the network, else the contact itself.
+fn party(entity: &Entity, object: &Object) -> String {
+    let holder = || {
+        let is_holder = |one: &&Entity| one.card.is_org && one.roles.iter().any(|role| role == "registrant");
+        object.entities.iter().find(is_holder).map(|one| one.card.name.clone()).filter(|name| !name.is_empty())
+    };
+    let own = || if entity.card.name.is_empty() { entity.handle.clone() } else { entity.card.name.clone() };
+    if entity.within_name.is_empty() { holder().unwrap_or_else(own) } else { entity.within_name.clone() }
+}
+
+/// Why an answer names nobody: the most telling reason.
+pub(super) fn silence(object: &Object) -> String {
+    let page = object.entities.iter().find_map(|entity| entity.card.page.as_ref());
+    if let Some(page) = page {
+        return format!("it names a page to write on in place of an address: {page}");
+    }
+    let is_mail = |what: &&String| {
+        let what = what.to_ascii_lowercase();
+        what.contains("mail") || what.contains("abuse")
+    };
+    match object.redacted.iter().find(is_mail).or_else(|| object.redacted.first()) {
+        Some(what) => format!("it names no contact; left out on purpose: {what}"),
+        None => "it names no contact".to_owned(),
+    }
+}

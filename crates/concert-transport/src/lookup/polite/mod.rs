@@ -1,0 +1,270 @@
+//! Small documents from servers of others, for questions that a person asks: politely, capped, remembered.
+//!
+//! Every request is encrypted and goes to an address on the Internet; the same server is asked at most twice
+//! a second, and not at all while it wishes to be left alone (429, `Retry-After`). What came is remembered on
+//! disk: good answers for a day, refusals for an hour. What a document means is not known here.
+//!
+//! For trials and tests, `trial_server` takes all requests over plain HTTP, each with the `Host` it was meant
+//! for; everything else stays as it is.
+
+mod kept;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use concert_model::Time;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HOST};
+use reqwest::{Client, Response, StatusCode};
+use tokio::time::Instant;
+use url::{Host, Url};
+
+use self::kept::Kept;
+use crate::net::public::is_public;
+use crate::net::web::{self, Web};
+
+/// Redirects followed for one question. Registries of numbers send to each other, once or twice.
+const REDIRECTS_MAX: usize = 5;
+/// Requests of one run of the program.
+const REQUESTS_MAX: usize = 1_000;
+/// How long a good answer is remembered, in seconds.
+const GOOD_FOR: i64 = 86_400;
+/// How long a refusal is remembered, in seconds.
+const BAD_FOR: i64 = 3_600;
+/// How long a server is left alone that has too much to do and does not say for how long, in seconds.
+const PAUSE_FOR: i64 = 60;
+
+/// How servers are asked.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How we name ourselves.
+    pub user_agent: String,
+    /// The folder where answers are remembered; made when there is something to remember.
+    pub folder: PathBuf,
+    /// Takes all requests over plain HTTP in place of those they are meant for.
+    pub trial_server: Option<SocketAddr>,
+    /// Shortest time between two requests to one server.
+    pub interval: Duration,
+}
+
+impl Options {
+    /// Two requests a second.
+    pub fn new(user_agent: &str, folder: PathBuf) -> Options {
+        let interval = Duration::from_millis(500);
+        Options { user_agent: user_agent.to_owned(), folder, trial_server: None, interval }
+    }
+}
+
+/// A document that is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Want<'w> {
+    /// Its address.
+    pub url: &'w str,
+    /// What is asked for, `application/rdap+json`.
+    pub accept: &'w str,
+    /// The media type it must have; any when empty.
+    pub media_type: &'w str,
+    /// Most bytes of its body.
+    pub bytes_max: u64,
+    /// Hosts that redirects may lead to; any when empty.
+    pub hosts: &'w [&'w str],
+    /// Whether the answer is remembered, and one that is remembered will do.
+    pub is_remembered: bool,
+}
+
+/// A document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Got {
+    /// The address that answered in the end.
+    pub url: String,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// What is known of a server in this run.
+#[derive(Default)]
+struct Server {
+    /// It may be asked from this moment on.
+    free: Option<Instant>,
+    /// It could not be reached, and why.
+    gone: Option<String>,
+}
+
+/// Why a request brought nothing, and for how many seconds that holds; not at all for troubles on the way.
+struct Refused {
+    why: String,
+    holds: i64,
+}
+
+impl From<String> for Refused {
+    fn from(why: String) -> Self {
+        Self { why, holds: 0 }
+    }
+}
+
+/// Asks servers of others.
+pub struct Polite {
+    client: Client,
+    options: Options,
+    kept: Kept,
+    servers: Mutex<HashMap<String, Server>>,
+    requests: Mutex<usize>,
+}
+
+impl Polite {
+    /// Sets up the client, and clears away what was remembered too long. The error is a sentence.
+    pub async fn new(options: Options, now: Time) -> Result<Polite, String> {
+        let web = Web { public_only: true, ..Web::new(&options.user_agent) };
+        let kept = Kept::open(options.folder.clone(), now);
+        Ok(Polite { client: web.client().await?, options, kept, servers: Mutex::default(), requests: Mutex::default() })
+    }
+
+    /// The document, or a sentence that says why there is none. Answers before `until`.
+    pub async fn get(&self, want: &Want<'_>, now: Time, until: Instant) -> Result<Got, String> {
+        if want.is_remembered
+            && let Some(known) = self.kept.recall(want.url, now)
+        {
+            return known;
+        }
+        let answer = tokio::time::timeout_at(until, self.ask(want, now)).await.unwrap_or_else(|_| {
+            let why = "there was no answer in time".to_owned();
+            self.gone(want.url, &why);
+            Err(why.into())
+        });
+        let (answer, holds) = match answer {
+            Ok(got) => (Ok(got), GOOD_FOR),
+            Err(refused) => (Err(refused.why), refused.holds),
+        };
+        if holds > 0 && want.is_remembered {
+            self.kept.keep(want.url, &answer, now.plus_seconds(holds));
+        }
+        answer
+    }
+
+    /// Remembers a document as refused, because whoever read it could make nothing of it.
+    pub fn refuse(&self, url: &str, why: &str, now: Time) {
+        self.kept.keep(url, &Err(why.to_owned()), now.plus_seconds(BAD_FOR));
+    }
+
+    async fn ask(&self, want: &Want<'_>, now: Time) -> Result<Got, Refused> {
+        let bad = |why: String| Refused { why, holds: BAD_FOR };
+        let mut url = Url::parse(want.url).map_err(|_| "it is no address".to_owned())?;
+        for _ in 0..=REDIRECTS_MAX {
+            check(&url).map_err(bad)?;
+            let response = self.send(&url, want.accept, now).await?;
+            if let Some(next) = web::target(&response, &url).map_err(bad)? {
+                let host = next.host_str().unwrap_or_default();
+                if !want.hosts.is_empty() && !want.hosts.contains(&host) {
+                    return Err(bad(format!("it redirects to {host}, which is another host")));
+                }
+                url = next;
+                continue;
+            }
+            match response.status() {
+                StatusCode::OK => {}
+                StatusCode::NOT_FOUND => return Err(bad("it is not there (404)".into())),
+                status => return Err(bad(format!("the server answered {status}"))),
+            }
+            let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+            let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            if !want.media_type.is_empty() && media_type != want.media_type {
+                return Err(bad(format!("it is `{media_type}` in place of {}", want.media_type)));
+            }
+            let body = web::body(response, want.bytes_max).await.map_err(bad)?;
+            return Ok(Got { url: url.into(), body });
+        }
+        Err(bad(format!("more than {REDIRECTS_MAX} redirects")))
+    }
+
+    /// One request, when the server may be asked.
+    async fn send(&self, url: &Url, accept: &str, now: Time) -> Result<Response, Refused> {
+        let server = url.origin().ascii_serialization();
+        if let Some(Err(why)) = self.kept.recall(&pause_of(&server), now) {
+            return Err(why.into());
+        }
+        {
+            let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+            if *requests == REQUESTS_MAX {
+                return Err(format!("{REQUESTS_MAX} questions were asked, which is enough for one run").into());
+            }
+            *requests += 1;
+        }
+        tokio::time::sleep_until(self.turn(&server)?).await;
+        let request = match self.options.trial_server {
+            None => self.client.get(url.clone()),
+            Some(trial) => {
+                let mut here = url.clone();
+                let path = here.set_scheme("http").and_then(|()| here.set_ip_host(trial.ip()));
+                path.and_then(|()| here.set_port(Some(trial.port()))).map_err(|()| "it is no address".to_owned())?;
+                self.client.get(here).header(HOST, url.authority())
+            }
+        };
+        let response = request.header(ACCEPT, accept).send().await.map_err(|error| {
+            let why = web::reason(error);
+            self.gone(url.as_str(), &why);
+            why
+        })?;
+        if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            let until = web::retry_after(&response, now).unwrap_or_else(|| now.plus_seconds(PAUSE_FOR));
+            // Whole seconds, for those who read it.
+            let until = Time::from_seconds(until.seconds() + 1).unwrap_or(until);
+            let status = response.status().as_u16();
+            let why = format!("the server has too much to do ({status}) and is left alone until {until}");
+            // It holds for the whole server; the document itself may be there.
+            self.kept.keep(&pause_of(&server), &Err(why.clone()), until);
+            return Err(why.into());
+        }
+        Ok(response)
+    }
+
+    /// When the server may be asked. Each who asks takes the next turn.
+    fn turn(&self, server: &str) -> Result<Instant, String> {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = servers.entry(server.to_owned()).or_default();
+        if let Some(why) = &known.gone {
+            return Err(why.clone());
+        }
+        let now = Instant::now();
+        let turn = known.free.map_or(now, |free| free.max(now));
+        known.free = Some(turn + self.options.interval);
+        Ok(turn)
+    }
+
+    /// A server that could not be reached is not tried again in this run.
+    fn gone(&self, url: &str, why: &str) {
+        let Ok(url) = Url::parse(url) else { return };
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.entry(url.origin().ascii_serialization()).or_default().gone = Some(why.to_owned());
+    }
+}
+
+/// What is remembered of a server that is left alone, apart from its documents.
+fn pause_of(server: &str) -> String {
+    format!("pause of {server}")
+}
+
+/// Refuses addresses that others gave us and that lead where we do not wish to go.
+fn check(url: &Url) -> Result<(), String> {
+    if url.scheme() != "https" {
+        return Err("it leads to a server without encryption, which is not asked".into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it holds a user name or password".into());
+    }
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => Some(address.into()),
+        Some(Host::Ipv6(address)) => Some(address.into()),
+        Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost") => {
+            return Err("it leads to this machine".into());
+        }
+        _ => None,
+    };
+    match address {
+        Some(address) if !is_public(address) => Err(format!("it leads to {address}, which is not on the Internet")),
+        _ => Ok(()),
+    }
+}

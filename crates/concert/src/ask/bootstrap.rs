@@ -1,0 +1,95 @@
+//! The four files that say which server of RDAP knows what: read, and fetched anew.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use concert_model::Problem;
+use concert_pipeline::registry::rdap::Bootstrap;
+use concert_pipeline::registry::rdap::bootstrap::{FILE_BYTES_MAX, Kind};
+use concert_transport::lookup::polite::Want;
+use tokio::time::Instant;
+
+use super::DEADLINE;
+use crate::settings::Settings;
+use crate::wire::now;
+
+/// Where IANA publishes them, RFC 9224 section 4.
+const PUBLISHED: &str = "https://data.iana.org/rdap/";
+
+/// The files of a site, each read or with the reason why it cannot be.
+pub(super) struct Bootstraps(Vec<(Kind, Result<Bootstrap, String>)>);
+
+impl Bootstraps {
+    /// Those of the folder that the settings name; else those fetched, else those that come with the program.
+    pub(super) fn open(given: Option<&Path>, data: &Path) -> Bootstraps {
+        let open = |kind: Kind| {
+            let path = given.map_or_else(|| folder(data), Path::to_owned).join(kind.file_name());
+            let read = match bytes(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && given.is_none() => {
+                    return Ok(Bootstrap::shipped(kind));
+                }
+                Err(error) => Err(error.to_string()),
+                Ok(bytes) => Bootstrap::read(kind, &bytes),
+            };
+            read.map_err(|why| format!("{} cannot be used: {why}", path.display()))
+        };
+        Bootstraps(Kind::ALL.map(|kind| (kind, open(kind))).into())
+    }
+
+    /// One of them.
+    pub(super) fn get(&self, kind: Kind) -> Result<&Bootstrap, String> {
+        let found = self.0.iter().find(|(known, _)| *known == kind);
+        found.map_or_else(|| Err("there is no list of servers".into()), |(_, read)| read.as_ref().map_err(Clone::clone))
+    }
+}
+
+/// Fetches all four and keeps each that can be read. Gives what became of each file: its entries and day, or
+/// why the one before stays.
+pub(crate) async fn refresh(
+    settings: &Settings,
+) -> Result<Vec<(&'static str, Result<(usize, String), String>)>, Problem> {
+    let data = settings.data_dir();
+    let polite = super::polite(&data, settings.lookup.trial_server).await?;
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        let url = format!("{PUBLISHED}{}", kind.file_name());
+        let want = Want {
+            url: &url,
+            accept: "application/json",
+            media_type: "",
+            bytes_max: FILE_BYTES_MAX,
+            hosts: &[],
+            is_remembered: false,
+        };
+        let got = polite.get(&want, now(), Instant::now() + DEADLINE).await;
+        let kept = got.and_then(|got| {
+            let read = Bootstrap::read(kind, &got.body)?;
+            replace(&folder(&data).join(kind.file_name()), &got.body).map_err(|error| error.to_string())?;
+            Ok((read.len(), read.published))
+        });
+        all.push((kind.file_name(), kept));
+    }
+    Ok(all)
+}
+
+fn folder(data: &Path) -> PathBuf {
+    super::folder(data).join("rdap")
+}
+
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One byte more than allowed shows that there are more.
+    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder)?;
+    let mut part = tempfile::NamedTempFile::new_in(folder)?;
+    part.write_all(bytes)?;
+    part.as_file().sync_all()?;
+    part.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Questions to servers of others while a person waits: RDAP and security.txt, for `concert who`.
+//!
+//! Nothing of this stands in the way of events. Where to ask and what an answer means is decided in
+//! `concert-pipeline`, how to ask politely in `concert-transport`; here the two are joined.
+
+mod bootstrap;
+mod rdap;
+mod security_txt;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use concert_model::Problem;
+use concert_pipeline::enrich::constituents::Subject;
+use concert_pipeline::registry::rdap::{Found, Question};
+use concert_pipeline::registry::reserved;
+use concert_pipeline::registry::security_txt::SecurityTxt;
+use concert_transport::lookup::polite::{Options, Polite};
+
+use self::bootstrap::Bootstraps;
+pub(crate) use self::bootstrap::refresh;
+use crate::settings::{Settings, USER_AGENT};
+use crate::wire::now;
+
+/// How long one value may take with each of the two, all its requests together.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Asks what the settings allow.
+pub(crate) struct Asker {
+    polite: Polite,
+    /// Where RDAP begins; `None` where it is not asked.
+    rdap: Option<Bootstraps>,
+    security_txt: bool,
+}
+
+/// What was learned of one value.
+#[derive(Default)]
+pub(crate) struct Learned {
+    /// Whom RDAP names.
+    pub(crate) rdap: Option<Found>,
+    /// Whom the domain itself names: the address of the file, its domain and what it says.
+    pub(crate) security_txt: Option<(String, String, SecurityTxt)>,
+    /// What was passed over and why.
+    pub(crate) passed_over: Vec<String>,
+}
+
+impl Asker {
+    /// Sets up what the settings allow; `None` where they allow nothing.
+    pub(crate) async fn open(settings: &Settings) -> Result<Option<Asker>, Problem> {
+        let lookup = &settings.lookup;
+        if !lookup.rdap && !lookup.security_txt {
+            return Ok(None);
+        }
+        let data = settings.data_dir();
+        let rdap = lookup.rdap.then(|| Bootstraps::open(lookup.rdap_bootstrap.as_deref(), &data));
+        let polite = polite(&data, lookup.trial_server).await?;
+        Ok(Some(Asker { polite, rdap, security_txt: lookup.security_txt }))
+    }
+
+    /// Asks about a value. `purpose` is what the contacts are wanted for: security.txt is for one alone.
+    pub(crate) async fn ask(&self, value: &str, purpose: Option<&str>) -> Learned {
+        let mut learned = Learned::default();
+        let Some(subject) = Subject::read(value) else { return learned };
+        if let (Some(bootstraps), Some(question)) = (&self.rdap, question(&subject)) {
+            let (found, passed_over) = rdap::ask(&self.polite, bootstraps, question).await;
+            learned.rdap = found;
+            learned.passed_over.extend(passed_over);
+        }
+        let is_wanted = purpose.is_none_or(|purpose| purpose.eq_ignore_ascii_case(security_txt::PURPOSE));
+        if let (true, true, Subject::Name(name)) = (self.security_txt, is_wanted, &subject) {
+            let (found, passed_over) = security_txt::ask(&self.polite, name).await;
+            learned.security_txt = found;
+            learned.passed_over.extend(passed_over);
+        }
+        learned
+    }
+}
+
+/// What security.txt is for.
+pub(crate) const SECURITY_TXT_PURPOSE: &str = security_txt::PURPOSE;
+
+/// What RDAP is asked; `None` for what belongs to nobody.
+fn question(subject: &Subject<'_>) -> Option<Question> {
+    match subject {
+        Subject::Address(address) => {
+            let address = address.to_canonical();
+            let prefix = if address.is_ipv4() { 32 } else { 128 };
+            let net = concert_model::Net::new(address, prefix)?;
+            reserved(address).is_none().then_some(Question::Net(net))
+        }
+        Subject::Net(net) => reserved(net.first()).is_none().then_some(Question::Net(*net)),
+        Subject::Asn(asn) => Some(Question::Asn(*asn)),
+        Subject::Name(name) => Some(Question::Name(name.to_string())),
+    }
+}
+
+async fn polite(data: &Path, trial_server: Option<SocketAddr>) -> Result<Polite, Problem> {
+    let options = Options { trial_server, ..Options::new(USER_AGENT, folder(data).join("live")) };
+    Polite::new(options, now()).await.map_err(|why| Problem::new(format!("nobody outside can be asked: {why}")))
+}
+
+/// Where data about others is, in the folder of a site's data.
+fn folder(data: &Path) -> PathBuf {
+    data.join("lookup")
+}

@@ -1,0 +1,41 @@
+//! The security.txt of a domain or of the ones above it.
+
+use concert_pipeline::registry::security_txt::{FILE_BYTES_MAX, SecurityTxt, addresses, domains};
+use concert_transport::lookup::polite::{Polite, Want};
+use tokio::time::Instant;
+
+use super::DEADLINE;
+use crate::wire::now;
+
+/// What its contacts are for, RFC 9116 section 1: telling of weaknesses.
+pub(super) const PURPOSE: &str = "vulnerability";
+
+/// The first file that can be used, with its address and domain, and what was passed over.
+pub(super) async fn ask(polite: &Polite, name: &str) -> (Option<(String, String, SecurityTxt)>, Vec<String>) {
+    let until = Instant::now() + DEADLINE;
+    let mut passed_over = Vec::new();
+    for domain in domains(name) {
+        let www = format!("www.{domain}");
+        let hosts = [domain, www.as_str()];
+        for url in addresses(domain) {
+            let want = Want {
+                url: &url,
+                accept: "text/plain",
+                media_type: "text/plain",
+                bytes_max: FILE_BYTES_MAX,
+                hosts: &hosts,
+                is_remembered: true,
+            };
+            let got = polite.get(&want, now(), until).await;
+            let read = got.and_then(|got| {
+                let read = SecurityTxt::read(&got.body, [&url, &got.url], now())?;
+                Ok((got.url, domain.to_owned(), read))
+            });
+            match read {
+                Ok(found) => return (Some(found), passed_over),
+                Err(why) => passed_over.push(format!("passed over security.txt {url}: {why}")),
+            }
+        }
+    }
+    (None, passed_over)
+}

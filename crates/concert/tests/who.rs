@@ -1,0 +1,331 @@
+//! `concert who` with servers of others: RDAP and security.txt, answered by one on this machine.
+
+#![expect(clippy::unwrap_used, reason = "all of this is a test, also what stands outside its functions")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use concert_testkit::web::{Answer, End, Request, Web};
+use serde_json::{Value, json};
+
+/// A site whose questions all go to one server.
+struct World {
+    folder: tempfile::TempDir,
+    web: Web,
+}
+
+impl World {
+    async fn new(keys: &str) -> Arc<World> {
+        let web = Web::start(None, answer).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
+        for (name, services) in [
+            ("ipv4", r#"[["192.0.2.0/24"], ["https://r.example/"]], [["198.51.100.0/24"], ["https://busy.example/"]]"#),
+            ("ipv6", r#"[["2001:db8::/32"], ["https://r.example/"]]"#),
+            ("asn", r#"[["64496-64511"], ["https://r.example/"]]"#),
+            ("dns", r#"[["example"], ["https://zone.example/rdap/"]]"#),
+        ] {
+            fs::create_dir_all(dir.join("lists")).unwrap();
+            let text = format!("{{\"publication\": \"2026-11-28T00:00:00Z\", \"services\": [{services}]}}");
+            fs::write(dir.join("lists").join(format!("{name}.json")), text).unwrap();
+        }
+        let world = Arc::new(World { folder, web });
+        assert_eq!(world.run(&["init", "."]).await.0, 0);
+        let settings = format!("[lookup]\n{keys}trial_server = \"{}\"\n", world.web.address());
+        fs::write(world.path("conf.d/who.toml"), settings).unwrap();
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    async fn run(&self, args: &[&str]) -> (i32, String, String) {
+        let (dir, args) = (self.folder.path().to_owned(), args.iter().map(|word| (*word).to_owned()).collect());
+        tokio::task::spawn_blocking(move || run(&dir, args)).await.unwrap()
+    }
+
+    /// The rows of `concert who`, and what was passed over.
+    async fn who(&self, values: &[&str]) -> (Vec<Value>, String) {
+        let (code, out, err) = self.run(&[&["who", "--explain", "--format", "ndjson"], values].concat()).await;
+        assert_eq!(code, 0, "{err}");
+        (out.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), err)
+    }
+}
+
+fn run(dir: &Path, args: Vec<String>) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_concert"))
+        .args(args)
+        .current_dir(dir)
+        .env_remove("CONCERT_SITE")
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn network(first: &str, last: &str, more: &Value) -> Answer {
+    let mut object = json!({
+        "objectClassName": "ip network", "handle": "NET-1", "name": "A-NET", "startAddress": first, "endAddress": last,
+    });
+    object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    Answer::new(200, object.to_string()).header("Content-Type", "application/rdap+json")
+}
+
+fn entity(handle: &str, role: &str, mail: &str) -> Value {
+    json!({
+        "objectClassName": "entity", "handle": handle, "roles": [role],
+        "vcardArray": ["vcard", [["fn", {}, "text", format!("Name of {handle}")], ["email", {}, "text", mail]]],
+    })
+}
+
+/// An entity with another in it, and with a mailbox of its own that nobody should be told.
+fn around(handle: &str, role: &str, inner: Value) -> Value {
+    let mut outer = entity(handle, role, "joe@a.example");
+    outer.as_object_mut().unwrap().insert("entities".into(), json!([inner]));
+    outer
+}
+
+/// Everybody out there.
+fn answer(request: &Request) -> Answer {
+    let abuse = json!({"entities": [entity("AB1", "abuse", "abuse@a.example")]});
+    let (first, last) = ("192.0.2.0", "192.0.2.255");
+    let plain = |text: &str| Answer::new(200, text).header("Content-Type", "text/plain; charset=utf-8");
+    match (request.header("host").unwrap_or_default(), request.path.as_str()) {
+        ("r.example", "/ip/192.0.2.7") => {
+            let holder = around("EX-1", "registrant", entity("AB1", "abuse", "abuse@a.example"));
+            network(
+                first,
+                last,
+                &json!({"country": "FI", "entities": [entity("T1", "technical", "noc@a.example"), holder]}),
+            )
+        }
+        ("r.example", "/ip/192.0.2.20") => {
+            Answer::new(302, "").header("Location", "https://other.example/rdap/ip/192.0.2.20")
+        }
+        ("other.example", "/rdap/ip/192.0.2.20") => network(first, last, &abuse),
+        ("r.example", "/ip/192.0.2.30") => {
+            network(first, last, &json!({"redacted": [{"name": {"description": "Abuse e-mail"}, "method": "removal"}]}))
+        }
+        ("r.example", "/ip/192.0.2.40") => network("203.0.113.0", "203.0.113.255", &abuse),
+        ("r.example", "/ip/192.0.2.50") => Answer::new(200, vec![b' '; 100_000]).end(End::Endless),
+        ("r.example", "/ip/192.0.2.60") => Answer::new(200, "{\"objectClassName\": \"ip netw"),
+        ("r.example", "/ip/192.0.2.70") => {
+            let up = json!({"rel": "up", "type": "application/rdap+json", "href": "https://r.example/ip/192.0.0.0/16"});
+            network(first, last, &json!({"links": [up]}))
+        }
+        ("r.example", "/ip/192.0.0.0/16") => network("192.0.0.0", "192.0.255.255", &abuse),
+        ("busy.example", _) => Answer::new(429, "").header("Retry-After", "600"),
+        ("r.example", "/autnum/64500") => {
+            let object = json!({"objectClassName": "autnum", "handle": "AS64500", "startAutnum": 64500, "name": "A-AS",
+                "entities": [{"objectClassName": "entity", "handle": "AB1", "roles": ["abuse"]}]});
+            Answer::new(200, object.to_string())
+        }
+        ("r.example", "/entity/AB1") => Answer::new(200, entity("AB1", "abuse", "abuse@a.example").to_string()),
+        ("zone.example", "/rdap/domain/uni.example") => {
+            let registrar = around("292", "registrar", entity("", "abuse", "abuse@registrar.example"));
+            let object = json!({"objectClassName": "domain", "ldhName": "UNI.EXAMPLE", "entities": [registrar]});
+            Answer::new(200, object.to_string())
+        }
+        ("uni.example", "/.well-known/security.txt") => {
+            Answer::new(301, "").header("Location", "https://www.uni.example/security")
+        }
+        ("www.uni.example", "/security") => plain(
+            "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nContact: mailto:cert@uni.example\n\
+             Contact: https://uni.example/report\nExpires: 2999-01-01T00:00:00Z\nPreferred-Languages: fi, en\n\
+             -----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----\n",
+        ),
+        ("old.example", "/security.txt") => plain("Contact: mailto:a@old.example\nExpires: 2020-01-01T00:00:00Z\n"),
+        ("soft.example", _) => Answer::new(200, "<html>").header("Content-Type", "text/html"),
+        ("lost.example", _) => Answer::new(302, "").header("Location", "https://parking.example/"),
+        ("page.example", "/.well-known/security.txt") => {
+            plain("Contact: https://page.example/report\nExpires: 2999-01-01T00:00:00Z\n")
+        }
+        ("data.iana.org", "/rdap/asn.json") => Answer::new(500, ""),
+        ("data.iana.org", path) => {
+            let keys = match path {
+                "/rdap/ipv4.json" => json!(["192.0.2.0/24"]),
+                "/rdap/ipv6.json" => json!(["2001:db8::/32"]),
+                _ => json!(["example", "xn--p1ai"]),
+            };
+            let services = json!([[keys, ["https://r.example/"]]]);
+            Answer::new(200, json!({"publication": "2026-11-01T00:00:00Z", "services": services}).to_string())
+        }
+        _ => Answer::new(404, ""),
+    }
+}
+
+fn cells<'r>(row: &'r Value, names: &[&str]) -> Vec<&'r str> {
+    names.iter().map(|name| row[name].as_str().unwrap_or("-")).collect()
+}
+
+const RDAP: &str = "rdap = true\nrdap_bootstrap = \"lists\"\n";
+const BOTH: &str = "rdap = true\nrdap_bootstrap = \"lists\"\nsecurity_txt = true\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rdap_names_the_abuse_contact_with_its_origin_and_role() {
+    let world = World::new(RDAP).await;
+    let values = ["192.0.2.7", "192.0.2.20", "192.0.2.70", "AS64500"];
+    let (rows, err) = world.who(&values).await;
+    let columns = ["value", "party", "contact", "purpose", "origin", "specific", "reason"];
+    let net = "network 192.0.2.0 - 192.0.2.255 (A-NET, FI)";
+    let want = [
+        [
+            "192.0.2.7",
+            "Name of EX-1",
+            "abuse@a.example",
+            "abuse",
+            "RDAP https://r.example/ip/192.0.2.7 (NET-1)",
+            net,
+            "registrant EX-1 > abuse AB1",
+        ],
+        [
+            "192.0.2.20",
+            "Name of AB1",
+            "abuse@a.example",
+            "abuse",
+            "RDAP https://other.example/rdap/ip/192.0.2.20 (NET-1)",
+            "network 192.0.2.0 - 192.0.2.255 (A-NET)",
+            "abuse AB1",
+        ],
+        [
+            "192.0.2.70",
+            "Name of AB1",
+            "abuse@a.example",
+            "abuse",
+            "RDAP https://r.example/ip/192.0.0.0/16 (NET-1)",
+            "network 192.0.0.0 - 192.0.255.255 (A-NET)",
+            "abuse AB1",
+        ],
+        [
+            "AS64500",
+            "Name of AB1",
+            "abuse@a.example",
+            "abuse",
+            "RDAP https://r.example/entity/AB1 (AS64500)",
+            "AS64500 (A-AS)",
+            "abuse AB1",
+        ],
+    ];
+    assert_eq!(rows.iter().map(|row| cells(row, &columns)).collect::<Vec<_>>(), want);
+    assert!(err.contains("passed over RDAP https://r.example/ip/192.0.2.70: it names no contact"), "{err}");
+    // What was asked is remembered, and a value in space that nobody can own is not asked at all.
+    let asked = world.web.requests().len();
+    assert_eq!(world.who(&[&values[..], &["10.0.0.1"]].concat()).await.0.len(), 5);
+    assert_eq!(world.web.requests().len(), asked);
+    let agent = world.web.requests()[0].header("user-agent").unwrap().to_owned();
+    assert!(agent.starts_with("concert/"), "{agent}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_answers_name_nobody_and_say_why() {
+    let world = World::new(RDAP).await;
+    let values = [
+        "192.0.2.30",
+        "192.0.2.40",
+        "192.0.2.50",
+        "192.0.2.60",
+        "192.0.2.99",
+        "198.51.100.7",
+        "198.51.100.8",
+        "203.0.113.1",
+    ];
+    let (rows, err) = world.who(&values).await;
+    let told: Vec<Vec<&str>> = rows.iter().map(|row| cells(row, &["value", "contact"])).collect();
+    assert_eq!(told, values.map(|value| [value, "-"]));
+    for why in [
+        "192.0.2.30: passed over RDAP https://r.example/ip/192.0.2.30: it names no contact; left out on purpose: Abuse e-mail (removal)",
+        "ip/192.0.2.40: the answer is about network 203.0.113.0 - 203.0.113.255 (A-NET), which does not cover 192.0.2.40",
+        "ip/192.0.2.50: the body is longer than 1048576 bytes",
+        "ip/192.0.2.60: the answer is not JSON",
+        "ip/192.0.2.99: it is not there (404)",
+        "ip/198.51.100.7: the server has too much to do (429) and is left alone until",
+        "ip/198.51.100.8: the server has too much to do (429) and is left alone until",
+        "203.0.113.1: passed over RDAP: no server is known for 203.0.113.1 (list of 2026-11-28)",
+    ] {
+        assert!(err.contains(why), "{why}\n{err}");
+    }
+    for (row, why) in
+        [(&rows[1], "does not cover 192.0.2.40"), (&rows[7], "no party answers for 203.0.113.1; passed over RDAP")]
+    {
+        assert!(row["reason"].as_str().unwrap().contains(why), "{row}");
+    }
+    let asked = world.web.requests().len();
+    assert!(world.who(&["192.0.2.60"]).await.1.contains("the answer is not JSON"));
+    assert_eq!(world.web.requests().len(), asked, "a broken answer is remembered too");
+    let busy = || world.web.requests().iter().filter(|request| request.header("host") == Some("busy.example")).count();
+    assert_eq!(busy(), 1);
+    assert!(world.who(&["198.51.100.9"]).await.1.contains("left alone until"));
+    assert_eq!(busy(), 1, "another run leaves it alone too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_is_asked_for_its_security_txt() {
+    let world = World::new(BOTH).await;
+    let (rows, err) = world.who(&["https://www.uni.example/x?y"]).await;
+    let columns = ["party", "contact", "purpose", "origin", "specific", "reason"];
+    assert_eq!(
+        rows.iter().map(|row| cells(row, &columns)).collect::<Vec<_>>(),
+        [
+            [
+                "Name of 292",
+                "abuse@registrar.example",
+                "abuse",
+                "RDAP https://zone.example/rdap/domain/uni.example",
+                "domain uni.example",
+                "registrar 292 > abuse"
+            ],
+            [
+                "uni.example",
+                "cert@uni.example",
+                "vulnerability",
+                "security.txt https://www.uni.example/security",
+                "domain uni.example",
+                "signed, which was not checked; also https://uni.example/report; languages fi, en; expires 2999-01-01"
+            ],
+        ],
+        "{err}"
+    );
+    let (rows, err) = world.who(&["old.example", "soft.example", "lost.example", "page.example"]).await;
+    assert!(rows.iter().all(|row| row["contact"].is_null()), "{rows:?}");
+    for why in [
+        "https://old.example/security.txt: it expired on 2020-01-01",
+        "https://soft.example/.well-known/security.txt: it is `text/html` in place of text/plain",
+        "https://lost.example/security.txt: it redirects to parking.example, which is another host",
+    ] {
+        assert!(err.contains(why), "{why}\n{err}");
+    }
+    let page = cells(&rows[3], &["party", "reason"]);
+    assert_eq!(page, ["page.example", "it names no mail address but https://page.example/report; expires 2999-01-01"]);
+    // Not for other purposes.
+    let (rows, _) = world.who(&["www.uni.example", "--purpose", "abuse"]).await;
+    assert_eq!(rows.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_asked_unless_the_settings_say_so() {
+    let world = World::new("").await;
+    world.who(&["192.0.2.7", "www.uni.example"]).await;
+    let allowed = World::new(BOTH).await;
+    allowed.who(&["192.0.2.7", "www.uni.example", "--offline"]).await;
+    assert_eq!(world.web.requests().len() + allowed.web.requests().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lists_of_servers_are_fetched_anew() {
+    let world = World::new("rdap = true\n").await;
+    let (code, out, err) = world.run(&["contact", "refresh", "rdap", "--format", "ndjson"]).await;
+    assert_eq!(code, 1, "{err}");
+    let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows[0]["reason"], "the server answered 500 Internal Server Error; the file before stays");
+    assert_eq!(rows[3], json!({"file": "dns.json", "entries": 2, "published": "2026-11-01", "reason": null}));
+    assert!(world.path("data/lookup/rdap/ipv4.json").exists() && !world.path("data/lookup/rdap/asn.json").exists());
+    assert_eq!(world.who(&["192.0.2.7"]).await.0[0]["contact"], "abuse@a.example");
+    let (_, err) = world.who(&["203.0.113.1"]).await;
+    assert!(err.contains("no server is known for 203.0.113.1 (list of 2026-11-01)"), "{err}");
+    let given = World::new(RDAP).await;
+    let (code, _, err) = given.run(&["contact", "refresh", "rdap"]).await;
+    assert!(code == 2 && err.contains("remove `rdap_bootstrap`"), "{err}");
+}
