@@ -80,7 +80,7 @@ impl Site for Empty {
     async fn notice(&self, id: &str) -> Result<Option<NoticeText>, Refusal> {
         let row = notice();
         let bytes = format!("Subject: {id}\r\n\r\n<script>alert(1)</script>\r\n").into_bytes();
-        Ok((row.id == id).then_some(NoticeText { row, bytes }))
+        Ok((row.id == id).then_some(NoticeText { row, bytes, plain: None }))
     }
 
     async fn admit(&self, feed: &str, token: &str) -> Option<u64> {

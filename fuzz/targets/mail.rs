@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use concert_fuzz::deliverer;
 use concert_model::{Attachment, Message, Time};
 use concert_transport::Deliverer;
+use concert_transport::openpgp::{Keyring, KeysAt};
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest, Sha256};
 
@@ -38,8 +39,9 @@ fuzz_target!(|bytes: &[u8]| {
         language: "en".into(),
         date: Time(1_795_323_030_000_000),
     };
-    let Ok(mail) = smtp.compose(&message) else { return };
-    assert_eq!(smtp.compose(&message).as_ref(), Ok(&mail), "composing twice");
+    let keys = KeysAt { keyring: &Keyring::default(), now: message.date };
+    let Ok(mail) = smtp.compose(&message, &keys) else { return };
+    assert_eq!(smtp.compose(&message, &keys).as_ref(), Ok(&mail), "composing twice");
     check(&message, &String::from_utf8(mail).expect("a mail is ASCII"));
 });
 

@@ -3,6 +3,7 @@
 //! Plain data and pure decisions. Nothing here reads a clock, opens a file or waits; whatever a
 //! decision needs from the world is handed in.
 
+pub mod address;
 pub mod batch;
 pub mod field;
 pub mod host;

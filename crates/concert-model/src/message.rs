@@ -13,8 +13,8 @@ pub struct Attachment {
     pub bytes: Vec<u8>,
 }
 
-/// One notice, rendered. A transport composes its final bytes from this alone, so composing twice
-/// gives the same bytes.
+/// One notice, rendered. A transport composes its final bytes from this, and where they are encrypted from
+/// the keys of those it is for.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Message {
     /// The notice's number, which is also the ticket in the subject and the name of a file.

@@ -222,6 +222,8 @@ pub struct NoticeText {
     pub row: NoticeRow,
     /// The exact bytes; empty while it is not rendered.
     pub bytes: Vec<u8>,
+    /// What the receiver reads, where the bytes are encrypted or cannot be made yet.
+    pub plain: Option<Vec<u8>>,
 }
 
 /// How many notices are in each state.

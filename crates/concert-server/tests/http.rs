@@ -76,6 +76,18 @@ async fn the_exact_text_of_a_notice_is_shown_and_saved() {
 }
 
 #[tokio::test]
+async fn of_an_encrypted_notice_the_page_shows_what_the_receiver_reads() {
+    let server = Server::start(Fake::new(true)).await;
+    let page = server.get("/notices/20261122-0001").await.body;
+    assert!(
+        page.contains("Dear &#60;b&#62;University&#60;/b&#62;") && page.contains("It is sent encrypted, in "),
+        "{page}"
+    );
+    assert!(!page.contains("Exact text") && page.contains("/notices/20261122-0001/raw"), "{page}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn names_from_elsewhere_are_refused() {
     let server = Server::start(Fake::new(true)).await;
     for host in ["evil.example", "192.0.2.1:8080", "localhost.evil.example"] {

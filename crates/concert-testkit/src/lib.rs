@@ -5,6 +5,7 @@
 
 pub mod dns;
 pub mod dovecot;
+pub mod gnupg;
 pub mod imap;
 pub mod irc;
 pub mod listen;

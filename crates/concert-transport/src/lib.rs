@@ -23,6 +23,8 @@ use concert_model::message::Outcome;
 use concert_model::{Message, Problem, Receipt, Time};
 use tokio_util::sync::CancellationToken;
 
+use crate::openpgp::KeysAt;
+
 /// The bytes of a report: in memory, or a file that the intake reads and does not change.
 #[derive(Debug)]
 pub enum Body {
@@ -88,8 +90,9 @@ pub trait Collector: Send + Sync {
 /// A way out.
 #[async_trait]
 pub trait Deliverer: Send + Sync {
-    /// The final bytes. Pure: the same message gives the same bytes. The error is a sentence.
-    fn compose(&self, message: &Message) -> Result<Vec<u8>, String>;
+    /// The final bytes. The same message gives the same bytes, but those of an encrypted one differ each
+    /// time: whoever needs the same again keeps them. The error is a sentence.
+    fn compose(&self, message: &Message, keys: &KeysAt<'_>) -> Result<Vec<u8>, String>;
 
     /// Most bytes of one notice; a larger one is split before it is sent.
     fn bytes_max(&self) -> u64 {

@@ -1,24 +1,47 @@
-//! OpenPGP: the site's key and what it signs.
+//! OpenPGP: the site's key and what it signs; the keys of contacts and what is encrypted to them.
 //!
-//! Nothing is encrypted or decrypted here. Keys are those GnuPG reads too (version 4). A signature carries
-//! the time that is handed in and Ed25519 is deterministic, so the same bytes get the same signature.
+//! Nothing is decrypted here. Keys are those GnuPG reads too (version 4). A signature carries the time that
+//! is handed in and Ed25519 is deterministic, so the same bytes get the same signature. What is encrypted is
+//! different each time, as it must be.
+
+pub mod contact;
+pub mod keyring;
+pub(crate) mod seal;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
+use concert_model::Time;
+
 use pgp::composed::{
     ArmorOptions, Deserializable, DetachedSignature, EncryptionCaps, KeyType, SecretKeyParamsBuilder, SignedPublicKey,
-    SignedSecretKey,
+    SignedSecretKey, SubkeyParamsBuilder,
 };
+use pgp::crypto::ecc_curve::ECCCurve;
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{SignatureConfig, SignatureType, Subpacket, SubpacketData};
 use pgp::types::{KeyDetails, Password, Timestamp};
 
-/// Longest armour of a key.
-const KEY_BYTES_MAX: usize = 1 << 20;
+pub use contact::ContactKey;
+pub use keyring::Keyring;
+
+/// Most bytes of a key.
+pub const KEY_BYTES_MAX: usize = 1 << 20;
 
 /// How the hash of our signatures is called in a mail.
 pub(crate) const MICALG: &str = "pgp-sha256";
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
+
+/// What composing may encrypt with: the keys of contacts, and the moment at which they must be good.
+#[derive(Clone, Copy, Debug)]
+pub struct KeysAt<'a> {
+    /// The keys of contacts.
+    pub keyring: &'a Keyring,
+    /// The present moment.
+    pub now: Time,
+}
 
 /// The key the site signs with.
 pub struct SiteKey(SignedSecretKey);
@@ -30,9 +53,17 @@ impl fmt::Debug for SiteKey {
 }
 
 impl SiteKey {
-    /// Makes an Ed25519 key that signs and does nothing else, for `Name <address>`.
+    /// Makes an Ed25519 key that signs, for `Name <address>`, with a Curve25519 subkey to encrypt to.
+    ///
+    /// Both in the form that GnuPG 2.2 reads, which RFC 9580 calls legacy (section 9.2).
     pub fn make(user: &str, seconds: i64) -> Result<Self, String> {
         let failed = |error: &dyn fmt::Display| format!("the key cannot be made: {error}");
+        let mut subkey = SubkeyParamsBuilder::default();
+        subkey
+            .key_type(KeyType::ECDH(ECCCurve::Curve25519Legacy))
+            .can_encrypt(EncryptionCaps::All)
+            .created_at(stamp(seconds));
+        let subkey = subkey.build().map_err(|error| failed(&error))?;
         let mut parameters = SecretKeyParamsBuilder::default();
         parameters
             .key_type(KeyType::Ed25519Legacy)
@@ -40,7 +71,8 @@ impl SiteKey {
             .can_sign(true)
             .can_encrypt(EncryptionCaps::None)
             .created_at(stamp(seconds))
-            .primary_user_id(user.to_owned());
+            .primary_user_id(user.to_owned())
+            .subkey(subkey);
         let parameters = parameters.build().map_err(|error| failed(&error))?;
         parameters.generate(rand::thread_rng()).map(Self).map_err(|error| failed(&error))
     }

@@ -17,6 +17,7 @@ use concert_server::site::{
 };
 use concert_store::events::read::Bounds;
 use concert_store::records::{Notice, NoticeFilter};
+use concert_transport::deliver::smtp::is_encrypted;
 use concert_transport::{Body, Kept};
 use tokio::sync::broadcast;
 
@@ -94,17 +95,20 @@ impl Site for Pages {
     async fn notice(&self, id: &str) -> Result<Option<NoticeText>, Refusal> {
         let site = self.site();
         let Some((notice, members)) = site.store.records.notice(id).await.map_err(failed)? else { return Ok(None) };
-        let bytes = match site.store.records.notice_bytes(id).await.map_err(failed)? {
-            Some(bytes) => bytes,
-            // Before the first attempt: what would be sent now.
-            None => {
-                let loaded = site.store.load(&[&members]).await.map_err(failed)?;
-                let repeats = compose::repeats(&site, &loaded, &[&members]).await.map_err(failed)?;
-                let items = compose::items(&site, &notice, &loaded, &members, &repeats);
-                compose::compose(&site, &notice, &items).map(|(_, bytes)| bytes).unwrap_or_default()
-            }
-        };
-        Ok(Some(NoticeText { row: notice_row(notice), bytes }))
+        let kept = site.store.records.notice_bytes(id).await.map_err(failed)?;
+        if let Some(bytes) = kept.as_ref().filter(|bytes| !is_encrypted(bytes)) {
+            return Ok(Some(NoticeText { row: notice_row(notice), bytes: bytes.clone(), plain: None }));
+        }
+        let loaded = site.store.load(&[&members]).await.map_err(failed)?;
+        let repeats = compose::repeats(&site, &loaded, &[&members]).await.map_err(failed)?;
+        let items = compose::items(&site, &notice, &loaded, &members, &repeats);
+        let message = compose::message(&site, &notice, &items).ok();
+        // Before the first attempt: what would be sent now.
+        let bytes = kept.or_else(|| compose::bytes(&site, &notice, message.as_ref()?).ok());
+        // Nobody here can open what is encrypted, and what cannot be yet has no bytes to show.
+        let is_readable = bytes.as_ref().is_some_and(|bytes| !is_encrypted(bytes));
+        let plain = message.filter(|_| !is_readable).map(|message| compose::readable(&message));
+        Ok(Some(NoticeText { row: notice_row(notice), bytes: bytes.unwrap_or_default(), plain }))
     }
 
     async fn admit(&self, feed: &str, token: &str) -> Option<u64> {

@@ -31,7 +31,7 @@ pub use lone::lone_parser;
 pub use mailbox::{Mailbox, OWNER as MAILBOX};
 pub(crate) use notice::is_address;
 pub use notice::{Notice, Recipient};
-pub use site::{Deliver, Limits, Lookup, Serve, Site, Store, Whom};
+pub use site::{Deliver, Limits, Lookup, Openpgp, Serve, Site, Store, Whom};
 pub use via::Via;
 
 /// Everything in force on a site.
@@ -52,6 +52,8 @@ pub struct Settings {
     pub dedup: Dedup,
     /// Safety catches of delivering.
     pub deliver: Deliver,
+    /// Keys of contacts.
+    pub openpgp: Openpgp,
     /// The feeds, in the order they are written.
     pub feeds: Vec<Feed>,
     /// The rules, in the order they are written.
@@ -118,6 +120,7 @@ impl Settings {
         let limits = Limits::read(root.table("limits"));
         let lookup = Lookup::read(root.table("lookup"), &dir);
         let deliver = Deliver::read(root.table("deliver"));
+        let openpgp = Openpgp::read(root.table("openpgp"), &dir);
         let dedup = dedup(root.table("dedup"));
         let around = feed::Around { dir: &dir, keep_raw: store.keep_raw, limits: &limits, dedup: &dedup };
         let feeds = feed::read_all(root.tables("feed"), &around);
@@ -135,6 +138,7 @@ impl Settings {
             lookup,
             dedup,
             deliver,
+            openpgp,
             feeds,
             judge,
             notices,
@@ -147,6 +151,11 @@ impl Settings {
     /// Where the site keeps what it knows.
     pub fn data_dir(&self) -> PathBuf {
         self.dir.join("data")
+    }
+
+    /// A path as people write it: from the folder of the site on, where it lies in there.
+    pub fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.dir).unwrap_or(path).display().to_string()
     }
 
     /// The feed of this name.

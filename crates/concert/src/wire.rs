@@ -11,6 +11,7 @@ use concert_pipeline::registry::Registered;
 use concert_store::Store;
 use concert_store::records::Parties;
 use concert_transport::lookup::reverse::{Options, Reverse};
+use concert_transport::openpgp::Keyring;
 
 use crate::addressees::Addressees;
 use crate::drive::live::{self, Live};
@@ -18,6 +19,8 @@ use crate::drive::tell::Kind;
 use crate::problems::Failure;
 use crate::registry;
 use crate::settings::{Settings, Whom};
+
+mod keys;
 
 /// A site, ready to work.
 pub struct Site {
@@ -33,6 +36,8 @@ pub struct Site {
     pub reverse: Option<Reverse>,
     /// Who this site answers for, and teams of last resort.
     parties: RwLock<Imported>,
+    /// The keys of contacts.
+    keys: keys::Keys,
     /// Where new events are sent for those who listen.
     pub live: Live,
     /// The address whose plus-addresses come back, and what checks them.
@@ -85,7 +90,8 @@ impl Site {
         let kinds = settings.notices.iter().map(Kind::new).collect();
         let parties = RwLock::new(load_parties(&store).await.map_err(Failure::outside)?);
         let return_address = return_address(&settings);
-        Ok(Self { settings, store, kinds, lookup, reverse, parties, live: live::new(), return_address })
+        let keys = keys::Keys::new(settings.openpgp.keys.clone());
+        Ok(Self { settings, store, kinds, lookup, reverse, parties, keys, live: live::new(), return_address })
     }
 
     /// Where bounces of a notice come back to; nothing where the settings have no address for it.
@@ -154,6 +160,16 @@ impl Site {
     /// Local data about addresses.
     pub fn lookup(&self) -> Arc<Lookup> {
         Arc::clone(&self.lookup.read().unwrap_or_else(PoisonError::into_inner).lookup)
+    }
+
+    /// The keys of contacts. Blocks when it is asked for the first time.
+    pub fn keyring(&self) -> Arc<Keyring> {
+        self.keys.get()
+    }
+
+    /// Reads the keys of contacts anew if their folder changed since. Says whether it did. Blocks.
+    pub fn refresh_keys(&self) -> bool {
+        self.keys.refresh()
     }
 
     /// Reads data about addresses anew if its files changed since. Says whether they did. Blocks.

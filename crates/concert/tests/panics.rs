@@ -15,6 +15,7 @@ use concert::wire::Site;
 use concert_model::message::Outcome;
 use concert_model::{Message, Origin, Problem, Receipt, Time};
 use concert_pipeline::parse::{About, Input, Parser, Sink};
+use concert_transport::openpgp::KeysAt;
 use concert_transport::{Body, Deliverer};
 use tokio_util::sync::CancellationToken;
 
@@ -55,7 +56,7 @@ struct Trips(AtomicUsize);
 
 #[async_trait]
 impl Deliverer for Trips {
-    fn compose(&self, message: &Message) -> Result<Vec<u8>, String> {
+    fn compose(&self, message: &Message, _: &KeysAt<'_>) -> Result<Vec<u8>, String> {
         Ok(message.payload.bytes.clone())
     }
 

@@ -42,6 +42,7 @@ fn a_site_with_everything_means_what_it_says() {
     let days = |count: u64| Duration::from_secs(count * 86_400);
     assert_eq!((settings.store.keep_raw, settings.store.keep_events), (days(90), days(400)));
     assert_eq!((settings.limits.report, settings.limits.file), (64 << 20, 4 << 30));
+    assert_eq!(settings.openpgp.keys, Path::new("/srv/keys"));
     let data = settings.data_dir();
     assert_eq!(settings.lookup.asn, [data.join("asn-ipv4.csv"), data.join("asn-ipv6.csv")]);
     assert_eq!(settings.lookup.country, [data.join("country-ipv4.csv"), data.join("country-ipv6.csv")]);

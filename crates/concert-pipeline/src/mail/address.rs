@@ -4,6 +4,8 @@
 //! notice it is about, whatever else is in it. The last part is a short hash with the site's secret:
 //! numbers of notices can be guessed, and without it anybody could have any contact suspended.
 
+pub use concert_model::address::canonical;
+
 /// Letters of the check: 60 bits, which nobody guesses by mail.
 const CHECK_CHARS: usize = 15;
 /// What the secret is used for, so that it can be used for other things too.
@@ -54,19 +56,6 @@ pub enum Returned {
     Forged,
     /// Any other address.
     Other,
-}
-
-/// An address in the form that contacts are known by: lower case, its domain as the DNS has it.
-pub fn canonical(address: &str) -> String {
-    let address = address.trim();
-    match address.rsplit_once('@') {
-        Some((local, domain)) => {
-            let domain =
-                concert_model::host::domain(domain).map_or_else(|_| domain.to_lowercase(), |name| name.into_owned());
-            format!("{}@{domain}", local.to_lowercase())
-        }
-        None => address.to_lowercase(),
-    }
 }
 
 /// Compares without telling by the time it takes how much is right.

@@ -25,6 +25,9 @@ struct Page {
     text: String,
     bytes: String,
     cut: bool,
+    /// Whether the text is what is sent; otherwise it is what the receiver reads.
+    is_exact: bool,
+    has_bytes: bool,
     zone: String,
 }
 
@@ -34,14 +37,17 @@ pub(super) async fn page(State(app): State<Arc<App>>, Path(id): Path<String>) ->
     };
     let (zone, now) = (app.site.overview().await?.zone, app.site.now());
     let moment = |time| Moment::new(time, now, &zone);
-    let shown = notice.bytes.get(..SHOWN_BYTES_MAX);
+    let text = notice.plain.as_ref().unwrap_or(&notice.bytes);
+    let shown = text.get(..SHOWN_BYTES_MAX);
     Ok(super::page(&Page {
         events: show::count(notice.row.events, "event"),
         due: notice.row.due.map(moment),
         delivered_at: notice.row.delivered_at.map(moment),
-        text: show::lines(&String::from_utf8_lossy(shown.unwrap_or(&notice.bytes))),
+        text: show::lines(&String::from_utf8_lossy(shown.unwrap_or(text))),
         bytes: show::count(notice.bytes.len() as u64, "byte"),
-        cut: shown.is_some() && notice.bytes.len() > SHOWN_BYTES_MAX,
+        cut: text.len() > SHOWN_BYTES_MAX,
+        is_exact: notice.plain.is_none(),
+        has_bytes: !notice.bytes.is_empty(),
         zone: zone.iana_name().unwrap_or("site time").to_owned(),
         notice: show::row(notice.row),
     }))

@@ -166,7 +166,9 @@ impl Site for Fake {
     async fn notice(&self, id: &str) -> Result<Option<NoticeText>, Refusal> {
         let row = self.notice_rows().into_iter().find(|row| row.id == id);
         let bytes = b"Subject: [20261122-0003] 2 events\r\n\r\n<script>alert(1)</script>\r\n".to_vec();
-        Ok(row.map(|row| NoticeText { row, bytes }))
+        // One that is sent encrypted.
+        let plain = (id == "20261122-0001").then(|| b"Dear <b>University</b>".to_vec());
+        Ok(row.map(|row| NoticeText { row, bytes, plain }))
     }
 
     async fn admit(&self, feed: &str, token: &str) -> Option<u64> {

@@ -15,6 +15,7 @@ use concert_model::{Keys, Message, Problem};
 
 use super::{Listed, Setup};
 use crate::Deliverer;
+use crate::openpgp::KeysAt;
 
 /// The catalogue line.
 pub const LISTED: Listed = Listed { name: "file", about: "writes each notice as a file into a folder", read };
@@ -39,7 +40,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
 
 #[async_trait]
 impl Deliverer for FileOut {
-    fn compose(&self, message: &Message) -> Result<Vec<u8>, String> {
+    fn compose(&self, message: &Message, _: &KeysAt<'_>) -> Result<Vec<u8>, String> {
         Ok(message.payload.bytes.clone())
     }
 
@@ -173,7 +174,7 @@ fn probe(folder: &Path) -> io::Result<()> {
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    use super::super::tests::{message, read as read_settings};
+    use super::super::tests::{message, no_keys, read as read_settings};
     use super::*;
 
     struct Site {
@@ -189,7 +190,7 @@ mod tests {
 
     impl Site {
         async fn send(&self, message: &Message) -> Outcome {
-            let bytes = self.out.compose(message).unwrap();
+            let bytes = self.out.compose(message, &no_keys()).unwrap();
             self.out.deliver(message, &bytes).await
         }
 

@@ -23,6 +23,7 @@ use super::{Listed, Setup};
 use crate::Deliverer;
 use crate::net::refused;
 use crate::net::web::{Web, reason};
+use crate::openpgp::KeysAt;
 
 /// The catalogue line.
 pub const LISTED: Listed = Listed { name: "http", about: "posts each notice to a web address", read };
@@ -141,7 +142,7 @@ fn is_near(url: &Url) -> bool {
 
 #[async_trait]
 impl Deliverer for HttpOut {
-    fn compose(&self, message: &Message) -> Result<Vec<u8>, String> {
+    fn compose(&self, message: &Message, _: &KeysAt<'_>) -> Result<Vec<u8>, String> {
         Ok(message.payload.bytes.clone())
     }
 
@@ -271,7 +272,7 @@ mod tests {
     use concert_testkit::tls::{Identity, write_authority};
     use concert_testkit::web::{Answer, End, Web as Server};
 
-    use super::super::tests::{message, read as read_settings};
+    use super::super::tests::{message, no_keys, read as read_settings};
     use super::*;
 
     fn way_out(url: &str, more: &str) -> Box<dyn Deliverer> {
@@ -281,7 +282,7 @@ mod tests {
 
     async fn send(way_out: &dyn Deliverer) -> Outcome {
         let message = message("N7");
-        way_out.deliver(&message, &way_out.compose(&message).unwrap()).await
+        way_out.deliver(&message, &way_out.compose(&message, &no_keys()).unwrap()).await
     }
 
     #[tokio::test]

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::{Listed, Setup};
 use crate::Deliverer;
 use crate::irc::{Client, Place, Trouble, settings};
+use crate::openpgp::KeysAt;
 
 /// The catalogue line.
 pub const LISTED: Listed = Listed { name: "irc", about: "says each notice in an IRC channel", read };
@@ -45,7 +46,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
 
 #[async_trait]
 impl Deliverer for IrcOut {
-    fn compose(&self, message: &Message) -> Result<Vec<u8>, String> {
+    fn compose(&self, message: &Message, _: &KeysAt<'_>) -> Result<Vec<u8>, String> {
         let room = crate::irc::line::SEND_BYTES_MAX - NAME_BYTES - self.place.channel.len();
         let text = String::from_utf8_lossy(&message.payload.bytes);
         let mut lines = lines(&text, room.min(LINE_BYTES_MAX), LINES_MAX);
@@ -154,7 +155,7 @@ mod tests {
     use concert_testkit::irc::{IrcServer, Manners, Mischief};
     use concert_testkit::listen::loopback;
 
-    use super::super::tests::{message, read as read_settings};
+    use super::super::tests::{message, no_keys, read as read_settings};
     use super::*;
 
     async fn server(mischief: Mischief) -> (IrcServer, Box<dyn Deliverer>) {
@@ -168,7 +169,7 @@ mod tests {
 
     async fn send(way_out: &dyn Deliverer) -> Outcome {
         let message = message("N1");
-        way_out.deliver(&message, &way_out.compose(&message).unwrap()).await
+        way_out.deliver(&message, &way_out.compose(&message, &no_keys()).unwrap()).await
     }
 
     #[tokio::test]

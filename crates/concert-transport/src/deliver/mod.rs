@@ -58,6 +58,7 @@ pub const ALL: &[Listed] = &[smtp::LISTED, http::LISTED, file::LISTED, irc::LIST
 #[cfg(test)]
 pub(crate) mod tests {
     use std::path::Path;
+    use std::sync::LazyLock;
 
     use concert_model::keys::{Keys, Reading, Source};
     use concert_model::{Attachment, Message, Time};
@@ -65,6 +66,14 @@ pub(crate) mod tests {
 
     use super::{ALL, Setup};
     use crate::Deliverer;
+    use crate::openpgp::{Keyring, KeysAt};
+
+    static NO_KEYS: LazyLock<Keyring> = LazyLock::new(Keyring::default);
+
+    /// For composing where nobody has a key.
+    pub(crate) fn no_keys() -> KeysAt<'static> {
+        KeysAt { keyring: &NO_KEYS, now: Time::parse("2026-11-22T05:00:00Z", None).unwrap() }
+    }
 
     pub(crate) fn setup(site_dir: &Path) -> Setup {
         Setup {

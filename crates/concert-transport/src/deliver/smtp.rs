@@ -1,7 +1,7 @@
 //! `type = "smtp"`: notices as mail, handed to one mail server that takes them further.
 //!
 //! The bytes of a mail are made once and stay the same, Message-ID included, however often it is
-//! sent. Blind copies stand in the envelope alone. An answer that concerns the mail decides its fate
+//! sent. Blind copies stand in the envelope alone. A mail is encrypted for all who get it or for nobody. An answer that concerns the mail decides its fate
 //! (4xx later, 5xx never); trouble with the server itself, a wrong password among it, is always
 //! "later", because it says nothing about the mail.
 
@@ -13,6 +13,8 @@ mod mime;
 mod pgpmime;
 mod wire;
 
+#[cfg(test)]
+mod encrypted;
 #[cfg(test)]
 mod opensmtpd;
 #[cfg(test)]
@@ -28,11 +30,13 @@ use concert_model::{Keys, Message, Problem};
 use tokio::time::Instant;
 
 use self::dkim::Signer;
+use self::pgpmime::Encrypt;
+pub use self::pgpmime::is_encrypted;
 use self::wire::{Connection, Server};
 use super::{Listed, Setup};
 use crate::Deliverer;
 use crate::net::{Tls, Trust};
-use crate::openpgp::SiteKey;
+use crate::openpgp::{KeysAt, SiteKey};
 
 /// The catalogue line.
 pub const LISTED: Listed = Listed { name: "smtp", about: "sends each notice as mail through a mail server", read };
@@ -67,6 +71,12 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
     let size_max =
         super::read_size_max(keys, "25MiB", "largest mail, all of it counted; a notice that is larger becomes several");
     let openpgp = read_openpgp(keys);
+    let encrypt = keys.choice_or(
+        "encrypt",
+        &Encrypt::WORDS,
+        "if-key",
+        "whether mails are encrypted: `if-key` when all who get one have a good key, `required` sends none in clear",
+    );
     let dkim = read_dkim(keys);
     let checked = |keys: &Keys<'_>, name: &str, text: &str| match address::ascii(text) {
         Ok(address) => Some(address),
@@ -81,7 +91,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
         if envelope_from.is_empty() { Some(envelope_from) } else { checked(keys, "envelope_from", &envelope_from) };
     Some(Box::new(Smtp {
         server: server?,
-        look: mime::Look { from: from?, sender, zip_over, openpgp: openpgp?, dkim: dkim? },
+        look: mime::Look { from: from?, sender, zip_over, openpgp: openpgp?, encrypt: encrypt?, dkim: dkim? },
         envelope_from: envelope_from?,
         size_max,
         idle: Idle::default(),
@@ -191,8 +201,8 @@ fn read_dkim(keys: &mut Keys<'_>) -> Option<Option<Signer>> {
 
 #[async_trait]
 impl Deliverer for Smtp {
-    fn compose(&self, message: &Message) -> Result<Vec<u8>, String> {
-        mime::compose(&self.look, message)
+    fn compose(&self, message: &Message, keys: &KeysAt<'_>) -> Result<Vec<u8>, String> {
+        mime::compose(&self.look, message, keys)
     }
 
     fn bytes_max(&self) -> u64 {
@@ -200,6 +210,13 @@ impl Deliverer for Smtp {
     }
 
     async fn deliver(&self, message: &Message, bytes: &[u8]) -> Outcome {
+        // Composed, and kept, when the settings did not ask for it yet.
+        if self.look.encrypt == Encrypt::Required && !is_encrypted(bytes) {
+            let notice = &message.notice;
+            return Outcome::Never(format!(
+                "it was composed unencrypted before `encrypt` was \"required\"; `concert notice retry {notice} --to ADDRESS` composes it anew"
+            ));
+        }
         let mut to = Vec::new();
         for text in message.to.iter().chain(&message.bcc) {
             match address::ascii(text) {

@@ -11,7 +11,7 @@ use concert_testkit::tls::{Client, Identity, write_authority, write_client};
 use concert_testkit::web::{Answer, Web};
 
 use crate::collect::{Listed, http, imap, irc};
-use crate::deliver::tests::{message, read as way_out};
+use crate::deliver::tests::{message, no_keys, read as way_out};
 use crate::memory::{Memory, read as way_in, setup};
 
 /// What a server says to a client without a certificate, and to one whose certificate it does not know.
@@ -37,7 +37,7 @@ async fn check_out(kind: &str, more: &str) {
         let text = format!("{more}\n{}", settings(folder.path(), client));
         let out = way_out(kind, &text, folder.path()).map_err(|problems| problems.join("\n")).unwrap();
         let message = message("N7");
-        let outcome = out.deliver(&message, &out.compose(&message).unwrap()).await;
+        let outcome = out.deliver(&message, &out.compose(&message, &no_keys()).unwrap()).await;
         (outcome, out.check().await.map_err(|problem| problem.to_string()))
     };
     let (outcome, checked) = send(Some(Client::Known)).await;

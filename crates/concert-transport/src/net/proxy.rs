@@ -8,7 +8,7 @@ use concert_testkit::tls::{Identity, write_authority};
 use concert_testkit::web::{Answer, Web};
 
 use crate::collect::http;
-use crate::deliver::tests::{message, read as way_out};
+use crate::deliver::tests::{message, no_keys, read as way_out};
 use crate::memory::{Memory, read as way_in, setup};
 
 const LIST: &str = "192.0.2.1\n";
@@ -49,7 +49,7 @@ impl Given {
         let text = self.settings(login);
         let out = way_out("http", &text, self.folder.path()).map_err(|problems| problems.join("\n")).unwrap();
         let message = message("N7");
-        let outcome = out.deliver(&message, &out.compose(&message).unwrap()).await;
+        let outcome = out.deliver(&message, &out.compose(&message, &no_keys()).unwrap()).await;
         let memory = Memory::default();
         let feed = way_in(&http::LISTED, &setup(self.folder.path()), &text).unwrap();
         let fetched = feed.once(&memory).await.map(|()| memory.texts());
@@ -125,7 +125,7 @@ async fn a_proxy_that_is_not_there_means_later() {
         let text = format!("url = \"{}\"\nproxy = \"{scheme}://{free}\"\n", web.url("/"));
         let out = way_out("http", &text, Path::new("/nowhere")).map_err(|problems| problems.join("\n")).unwrap();
         let message = message("N7");
-        let outcome = out.deliver(&message, &out.compose(&message).unwrap()).await;
+        let outcome = out.deliver(&message, &out.compose(&message, &no_keys()).unwrap()).await;
         assert!(matches!(outcome, Outcome::Later(..)), "{scheme}: {outcome:?}");
         assert!(web.requests().is_empty(), "nothing goes around the proxy");
     }

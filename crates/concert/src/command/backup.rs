@@ -1,6 +1,6 @@
 //! `concert backup FILE`: the whole site as one file, made while others work on it.
 //!
-//! A tar archive compressed with zstd: settings, templates, secrets and keys, then the data as of one
+//! A tar archive compressed with zstd: settings, templates, secrets, our keys and those of contacts, then the data as of one
 //! moment, then the list of all hashes, by which `concert restore` checks what it unpacks.
 
 use std::fs::{self, File};
@@ -20,8 +20,8 @@ use crate::settings::LoadFor;
 pub(super) const HEAD: (&str, &[u8]) = ("CONCERT-BACKUP", b"1\n");
 /// The last member: a line `hash size name` for every file.
 pub(super) const LIST: &str = "HASHES";
-/// Folders and files of a site besides `data/`.
-pub(super) const SETTINGS: [&str; 4] = ["concert.toml", "conf.d", "templates", "secrets"];
+/// Folders and files of a site besides `data/`; the settings stand first, since they are restored last.
+pub(super) const SETTINGS: [&str; 5] = ["concert.toml", "conf.d", "templates", "secrets", "keys"];
 /// What of `data/` is copied in another way, or is made anew by itself.
 const NOT_COPIED: [&str; 6] = ["archive", "events", "sightings", "lookup", "lock", "first-login"];
 /// Compression level: event files and reports are compressed already.

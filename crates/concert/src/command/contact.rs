@@ -45,7 +45,7 @@ enum Action {
     List(Rows),
     /// Show all that is known of a party
     Show(Show),
-    /// Tell overlaps, gaps and addresses that cannot work
+    /// Tell overlaps, gaps, addresses that cannot work and keys that are no longer good
     Check(check::Args),
     /// Tell whether contacts answer, worst first, and what to do
     Health(health::Args),
@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
 }
 
 /// Constituents, then teams of last resort.
-async fn all(store: &Store) -> Result<Vec<Party>, Problem> {
+pub(super) async fn all(store: &Store) -> Result<Vec<Party>, Problem> {
     let mut parties = store.records.parties(Parties::Constituents).await?;
     parties.extend(store.records.parties(Parties::Teams).await?);
     Ok(parties)

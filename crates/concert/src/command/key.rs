@@ -1,7 +1,10 @@
-//! `concert key`: the OpenPGP key that signs this site's mails.
+//! `concert key`: the OpenPGP key of this site, and the keys of contacts that notices are encrypted to.
 //!
-//! It lies in `data/openpgp.key`, readable for the site's own user alone, and is never overwritten: whoever
+//! The site's own lies in `data/openpgp.key`, readable for the site's own user alone, and is never overwritten: whoever
 //! trusts the old one must be told of a new one by a person.
+
+mod import;
+mod list;
 
 use std::path::Path;
 
@@ -15,9 +18,11 @@ use crate::problems::{Exit, Failure, outside};
 use crate::settings::LoadFor;
 use crate::wire;
 
-/// Make or show the OpenPGP key of this site.
+/// The OpenPGP key of this site, and those of contacts.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  concert key make\n  concert key show > cert.asc")]
+#[command(
+    after_help = "Examples:\n  concert key make\n  concert key show > cert.asc\n  concert key import cert-uni.asc noc-telecom.asc\n  concert key list"
+)]
 pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -25,21 +30,27 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Make an Ed25519 key that signs, in data/openpgp.key
+    /// Make an Ed25519 key that signs, with a subkey to encrypt to, in data/openpgp.key
     Make,
-    /// Print the public key, for those who check our signatures
+    /// Print the public key, for those who check our signatures or write to us encrypted
     Show,
+    /// Take up public keys of contacts, so that notices to them are encrypted
+    Import(import::Args),
+    /// List the keys of contacts: whose they are and how long they are good
+    List(list::Args),
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Look)?;
     let path = settings.data_dir().join("openpgp.key");
-    match args.action {
+    match &args.action {
         Action::Make => {
             make_folder(&settings.data_dir(), 0o700)?;
             make(&path, &settings.site.name, &settings.site.email)
         }
         Action::Show => show(&path),
+        Action::Import(args) => import::run(args, &settings),
+        Action::List(args) => list::run(args, &settings),
     }
 }
 
@@ -47,6 +58,10 @@ fn make(path: &Path, name: &str, email: &str) -> Result<Exit, Failure> {
     if path.symlink_metadata().is_ok() {
         let problem = Problem::new(format!("{} is there already", path.display()));
         return Err(Failure::usage(problem.hint("nothing was changed; `concert key show` prints its public part")));
+    }
+    if email.is_empty() {
+        let problem = Problem::new("the key would name no mail address, because [site] has none");
+        return Err(Failure::usage(problem.hint("write `email = \"cert@cert.example\"` into [site] first")));
     }
     let plain: String = name.chars().filter(|c| !c.is_control() && !matches!(c, '<' | '>')).collect();
     let failed = |why: String| Failure::outside(Problem::new(why));

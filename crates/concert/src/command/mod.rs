@@ -101,7 +101,7 @@ pub enum LogFormat {
 enum Command {
     /// Make a new site: commented settings, folders, keys
     Init(init::Args),
-    /// Make or show the OpenPGP key that signs mails
+    /// The OpenPGP key that signs mails, and those of contacts to encrypt to
     Key(key::Args),
     /// Show a whole site at work, with made-up reports and local peers
     Demo(demo::Args),

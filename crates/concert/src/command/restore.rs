@@ -173,7 +173,8 @@ fn settle(dir: &Path, aside: &Path) -> Result<(), Failure> {
     if !aside.join("concert.toml").is_file() || !aside.join("data").is_dir() {
         return Err(bad("the backup holds no settings or no data"));
     }
-    for name in ["data", "secrets", "templates", "conf.d", "concert.toml"] {
+    // The settings come last: a site that has them is complete.
+    for name in ["data"].into_iter().chain(SETTINGS.into_iter().rev()) {
         if aside.join(name).exists() {
             fs::rename(aside.join(name), dir.join(name)).map_err(failed)?;
         }
@@ -194,6 +195,8 @@ mod tests {
     fn new_site(dir: &Path) {
         init::make(dir, "[site]\nname = \"CERT Example\"\n").unwrap();
         fs::write(dir.join("secrets/imap"), "hunter2").unwrap();
+        fs::create_dir(dir.join("keys")).unwrap();
+        fs::write(dir.join("keys/uni.asc"), "a key").unwrap();
     }
 
     #[test]
@@ -206,7 +209,7 @@ mod tests {
         assert_eq!(backup::make(&arg(&path("site")), &path("all.tar.zst"), false).unwrap_err().exit, Exit::Usage);
         let restore = |name: &str, to: &str| run(&Args { file: path(name) }, &arg(&path(to)));
         assert_eq!(restore("all.tar.zst", "again"), Ok(Exit::Done));
-        for name in ["concert.toml", "data/site.key", "secrets/imap"] {
+        for name in ["concert.toml", "data/site.key", "secrets/imap", "keys/uni.asc"] {
             assert_eq!(fs::read(path("site").join(name)).unwrap(), fs::read(path("again").join(name)).unwrap());
         }
         assert!(path("again").join("data/records.sqlite").exists());

@@ -1,18 +1,24 @@
 //! A notice as it is sent: its events with what is told about each, rendered and composed.
 //!
-//! The same notice gives the same bytes, as long as settings, templates and events stay the same. What
-//! was composed for a first attempt is kept, so a change in between makes no second version of it.
+//! The same notice gives the same message, as long as settings, templates and events stay the same. What
+//! was composed of it for a first attempt is kept, so neither a change in between nor encrypting, which is
+//! different each time, makes a second version of it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use concert_model::{Field, Message, Problem};
 use concert_pipeline::render::{self, Item};
 use concert_store::events::Repeats;
 use concert_store::records::Notice;
 use concert_store::{Loaded, Members};
+use concert_transport::openpgp::KeysAt;
 
 use super::{outcome, prove, receipt};
-use crate::wire::Site;
+use crate::wire::{self, Site};
+
+/// The kind of way out whose mails may be encrypted.
+const MAIL: &str = "smtp";
 
 /// How often the events of these notices were seen again.
 pub async fn repeats(site: &Site, loaded: &Loaded, wanted: &[&Members]) -> Result<Repeats, Problem> {
@@ -55,8 +61,8 @@ pub fn items<'a>(
     items
 }
 
-/// Renders a notice and gives it its final bytes. The same notice gives the same bytes.
-pub fn compose(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<(Message, Vec<u8>), Problem> {
+/// A notice as its receiver reads it, before anything is signed or encrypted.
+pub fn message(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Message, Problem> {
     let mut message = match notice.name.as_str() {
         prove::NAME => prove::message(site, notice),
         receipt::NAME => receipt::message(site, notice),
@@ -66,13 +72,25 @@ pub fn compose(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<(Mess
     if message.return_path.is_none() {
         message.return_path = site.return_path(&notice.id);
     }
+    Ok(message)
+}
+
+/// What a receiver reads, for people here: whom it is for, the text, what is attached.
+pub fn readable(message: &Message) -> Vec<u8> {
+    let head = format!("To: {}\nSubject: {}\n\n{}\n", message.to.join(", "), message.subject, message.text);
+    [head.as_bytes(), &message.payload.bytes].concat()
+}
+
+/// The final bytes of a notice. Those of an encrypted one differ each time.
+pub fn bytes(site: &Site, notice: &Notice, message: &Message) -> Result<Vec<u8>, Problem> {
     let via = site
         .settings
         .vias
         .get(&notice.via)
         .ok_or_else(|| Problem::new(format!("there is no [via.{}] in the settings", notice.via)))?;
-    let bytes = via.deliverer.compose(&message).map_err(Problem::new)?;
-    Ok((message, bytes))
+    // Only mails are encrypted; for the others no keys are read.
+    let keyring = if via.kind == MAIL { site.keyring() } else { Arc::default() };
+    via.deliverer.compose(message, &KeysAt { keyring: &keyring, now: wire::now() }).map_err(Problem::new)
 }
 
 fn told(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Message, Problem> {

@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::compose::{compose, items, repeats};
+use super::compose::{bytes, items, message, repeats};
 use super::deliver::{End, Ended, Sent, attempt, end};
 use super::mailbox;
 use super::split::{TooLarge, split};
@@ -167,22 +167,29 @@ impl Lane {
         let repeats = repeats(site, &loaded, &wanted).await?;
         for (notice, members) in &due {
             let items = items(site, notice, &loaded, members, &repeats);
-            match compose(site, notice, &items) {
+            let kept = records.notice_bytes(&notice.id).await?;
+            let is_fresh = kept.is_none();
+            // What was kept goes out as it is, even when it could not be composed again: a key may have
+            // expired since.
+            let composed = message(site, notice, &items).and_then(|message| match kept {
+                Some(kept) => Ok((message, kept)),
+                None => bytes(site, notice, &message).map(|bytes| (message, bytes)),
+            });
+            match composed {
                 Ok((message, bytes)) => {
-                    let bytes = match records.notice_bytes(&notice.id).await? {
-                        Some(kept) => kept,
-                        None => {
-                            if let Some(found) = too_large(site, notice, &bytes) {
-                                large.push(found);
-                                continue;
-                            }
-                            fresh.push((notice.id.clone(), bytes.clone()));
-                            bytes
+                    if is_fresh {
+                        if let Some(found) = too_large(site, notice, &bytes) {
+                            large.push(found);
+                            continue;
                         }
-                    };
+                        fresh.push((notice.id.clone(), bytes.clone()));
+                    }
                     ready.push((notice.clone(), message, bytes));
                 }
-                Err(problem) => ended.push((notice.id.clone(), "failed", wire::now(), problem.what)),
+                Err(problem) => {
+                    tracing::error!(notice = notice.id, via = notice.via, "not delivered: {}", problem.what);
+                    ended.push((notice.id.clone(), "failed", wire::now(), problem.what));
+                }
             }
         }
         records.keep_notice_bytes(&fresh).await?;

@@ -338,6 +338,9 @@ async fn work(
             if at_work.refresh_lookup() {
                 tracing::info!("changed data about addresses is in force");
             }
+            if at_work.refresh_keys() {
+                tracing::info!("changed keys of contacts are in force");
+            }
             let done = worker.process_waiting(&at_work, &stopping);
             let done = done.and_then(|done| asked::go_on(&mut worker, &at_work, &stopping).map(|()| done));
             (worker, done)

@@ -10,7 +10,7 @@ use concert_pipeline::judge::Rule;
 use concert_pipeline::parse::Fixed;
 use concert_pipeline::render::Templates;
 
-use super::{Deliver, Limits, Lookup, Mailbox, Serve, Site, Store, catalogue, dedup, feed, notice, via};
+use super::{Deliver, Limits, Lookup, Mailbox, Openpgp, Serve, Site, Store, catalogue, dedup, feed, notice, via};
 
 /// The keys of one table.
 pub struct Section {
@@ -36,6 +36,7 @@ pub fn sections() -> Vec<Section> {
         section("[lookup]", "lookup", |keys| Lookup::read(keys, dir)),
         section("[dedup]", "dedup", dedup),
         section("[deliver]", "deliver", Deliver::read),
+        section("[openpgp]", "openpgp", |keys| Openpgp::read(keys, dir)),
         section("[[feed]]", "feed", |mut keys| {
             Fixed::read(&mut keys);
             feed::read_all(vec![keys], &around)

@@ -1,4 +1,4 @@
-//! The small sections: `[site]`, `[serve]`, `[store]`, `[limits]`, `[lookup]`, `[deliver]`.
+//! The small sections: `[site]`, `[serve]`, `[store]`, `[limits]`, `[lookup]`, `[deliver]`, `[openpgp]`.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -309,5 +309,22 @@ impl Deliver {
         }
         keys.finish();
         Self { dry_run, override_recipient }
+    }
+}
+
+/// Keys of contacts.
+pub struct Openpgp {
+    /// The folder with the public keys of contacts. Absolute.
+    pub keys: PathBuf,
+}
+
+impl Openpgp {
+    pub(super) fn read(mut keys: Keys<'_>, dir: &Path) -> Self {
+        let folder = keys.text_or("keys", "keys/", "folder with the public keys of contacts, one in each file");
+        if folder.is_empty() {
+            keys.problem("keys", "`keys` is empty", "keys = \"keys/\"");
+        }
+        keys.finish();
+        Self { keys: dir.join(folder) }
     }
 }

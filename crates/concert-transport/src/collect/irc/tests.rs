@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::LISTED;
 use super::held::Held;
-use crate::deliver::tests::{message, read as read_way_out};
+use crate::deliver::tests::{message, no_keys, read as read_way_out};
 use crate::memory::{Memory, read, setup};
 use crate::{Collector, Health, Intake};
 
@@ -285,8 +285,8 @@ async fn a_notice_said_on_ngircd_is_heard_there() {
     let intake = Memory::default();
     let mut notice = message("N1");
     notice.payload.bytes = "ip=192.0.2.1 type=test\r\nü ip=192.0.2.2\n".into();
-    let bytes = way_out.compose(&notice).unwrap();
-    assert_eq!(bytes, way_out.compose(&notice).unwrap());
+    let bytes = way_out.compose(&notice, &no_keys()).unwrap();
+    assert_eq!(bytes, way_out.compose(&notice, &no_keys()).unwrap());
     beside(&*way_in, &intake, async || {
         until(|| intake.health().contains(&Health::Good)).await;
         assert_eq!(way_out.deliver(&notice, &bytes).await, Outcome::Done("said in #feeds on 127.0.0.1".into()));

@@ -1,6 +1,6 @@
 //! The bytes of a mail: headers, text, HTML beside it, and the payload as a file.
 //!
-//! Pure: the same message gives the same bytes. Boundaries come from the Message-ID, the time inside
+//! Pure: the same message gives the same bytes, unless it is encrypted. Boundaries come from the Message-ID, the time inside
 //! a zip file from the message. Text goes out quoted-printable and files in base64, so that no mail
 //! server on the way has a reason to change a byte.
 
@@ -13,8 +13,9 @@ use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use lettre::{Address, address::Envelope};
 
 use super::dkim::Signer;
+use super::pgpmime::Encrypt;
 use super::{address, pgpmime};
-use crate::openpgp::SiteKey;
+use crate::openpgp::{KeysAt, SiteKey};
 
 /// Addresses in one mail.
 const RECIPIENTS_MAX: usize = 100;
@@ -33,12 +34,14 @@ pub(super) struct Look {
     pub(super) zip_over: u64,
     /// Signs the content, where a key is set.
     pub(super) openpgp: Option<SiteKey>,
+    /// Whether the content is encrypted.
+    pub(super) encrypt: Encrypt,
     /// Signs, where a key is set.
     pub(super) dkim: Option<Signer>,
 }
 
 /// The final bytes, or why there are none.
-pub(super) fn compose(look: &Look, message: &Message) -> Result<Vec<u8>, String> {
+pub(super) fn compose(look: &Look, message: &Message, keys: &KeysAt<'_>) -> Result<Vec<u8>, String> {
     let id = &message.message_id;
     if !is_id(id) {
         return Err(format!("`{}` is not a Message-ID", id.escape_default()));
@@ -52,6 +55,7 @@ pub(super) fn compose(look: &Look, message: &Message) -> Result<Vec<u8>, String>
     for text in &message.bcc {
         address::ascii(text)?;
     }
+    let receivers = pgpmime::receivers(look.encrypt, message, keys)?;
     let from = parse(&look.from)?;
     let sender = one_line(&look.sender, NAME_LETTERS_MAX);
     let mut builder =
@@ -88,6 +92,9 @@ pub(super) fn compose(look: &Look, message: &Message) -> Result<Vec<u8>, String>
     let mut bytes = built.formatted();
     if let Some(key) = &look.openpgp {
         bytes = pgpmime::sign(&bytes, key, &boundary(id, "signed"), message.date.seconds())?;
+    }
+    if let Some(receivers) = &receivers {
+        bytes = pgpmime::encrypt(&bytes, receivers, keys, &boundary(id, "encrypted"))?;
     }
     match &look.dkim {
         Some(signer) => signer.sign(&bytes, seconds(message.date)),

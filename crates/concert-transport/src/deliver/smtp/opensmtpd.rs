@@ -12,7 +12,7 @@ use concert_model::message::Outcome;
 use concert_testkit::listen::loopback;
 use tokio::time::{sleep, timeout};
 
-use super::super::tests::{message, read as read_settings};
+use super::super::tests::{message, no_keys, read as read_settings};
 
 const BINARY: &str = "/usr/sbin/smtpd";
 /// OpenSMTPD has one control socket for the whole machine.
@@ -95,7 +95,7 @@ async fn a_mail_arrives_through_opensmtpd() {
     assert!(way_out.check().await.unwrap().contains("not encrypted"));
     let mut given = message("N1");
     given.text = ".\n..\nGrüße\n".into();
-    let bytes = way_out.compose(&given).unwrap();
+    let bytes = way_out.compose(&given, &no_keys()).unwrap();
     let outcome = way_out.deliver(&given, &bytes).await;
     assert!(matches!(&outcome, Outcome::Done(text) if text.starts_with("250 ")), "{outcome:?}");
     let arrived = server.dir.path().join("mail");

@@ -8,7 +8,7 @@ use concert_testkit::smtp::{Act, Encrypt, SmtpServer, Stage};
 use concert_testkit::tls::{Identity, write_authority};
 use mail_parser::{MessageParser, MimeHeaders};
 
-use super::super::tests::{message, read as read_settings};
+use super::super::tests::{message, no_keys, read as read_settings};
 use crate::Deliverer;
 use concert_model::Message;
 use concert_model::message::Outcome;
@@ -28,13 +28,13 @@ async fn plain() -> (SmtpServer, Box<dyn Deliverer>) {
 fn compose(more: &str, message: &Message) -> Result<Vec<u8>, String> {
     let settings = format!("host = \"localhost\"\n{more}");
     let way_out = read_settings("smtp", &settings, Path::new("/nowhere")).map_err(|problems| problems.join("\n"))?;
-    let bytes = way_out.compose(message)?;
-    assert_eq!(bytes, way_out.compose(message).unwrap(), "composing twice gives the same bytes");
+    let bytes = way_out.compose(message, &no_keys())?;
+    assert_eq!(bytes, way_out.compose(message, &no_keys()).unwrap(), "composing twice gives the same bytes");
     Ok(bytes)
 }
 
 async fn send(way_out: &dyn Deliverer, message: &Message) -> Outcome {
-    way_out.deliver(message, &way_out.compose(message).unwrap()).await
+    way_out.deliver(message, &way_out.compose(message, &no_keys()).unwrap()).await
 }
 
 fn header<'a>(mail: &'a str, name: &str) -> Vec<&'a str> {
@@ -159,7 +159,7 @@ async fn mails_go_over_one_connection_and_blind_copies_in_the_envelope() {
     let mails = server.mails();
     assert_eq!(mails[0].to, ["abuse@net.example", "copy@cert.example"]);
     assert_eq!(mails[0].from, "cert@cert.example");
-    assert_eq!(mails[0].bytes, way_out.compose(&first).unwrap());
+    assert_eq!(mails[0].bytes, way_out.compose(&first, &no_keys()).unwrap());
     assert_eq!((mails[0].connection, mails[1].connection), (1, 1));
     // The server hangs up on the waiting connection; the next mail takes a new one.
     server.cut();

@@ -3,18 +3,23 @@
 //! A network inside another party's network is a customer, which is as it should be; only the very
 //! same network, domain, AS or country of two parties is told, because the one listed first answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use concert_model::{Contact, Party};
+use concert_model::address::canonical;
+use concert_model::{Contact, Party, Time};
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::render;
+use concert_transport::openpgp::Keyring;
+use concert_transport::openpgp::contact::State;
+use concert_transport::openpgp::keyring::NoKey;
 use serde_json::json;
 
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::settings::{Settings, is_address};
+use crate::wire;
 
-/// Tell overlaps, gaps and addresses that cannot work.
+/// Tell overlaps, gaps, addresses that cannot work and keys that are no longer good.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  concert contact check\n  concert contact check --format csv")]
 pub(super) struct Args {
@@ -22,11 +27,17 @@ pub(super) struct Args {
     rows: AllRows,
 }
 
-/// What was found: `overlap`, `gap` or `contact`; the party; what.
+/// What was found: `overlap`, `gap`, `contact` or `key`; the party; what.
 type Finding = (&'static str, String, String);
 
 pub(super) fn run(args: &Args, settings: &Settings, parties: &[Party]) -> Result<Exit, Failure> {
-    let found = findings(settings, parties);
+    let mut found = findings(settings, parties);
+    let ring = Keyring::read(&settings.openpgp.keys);
+    found.extend(keys(&ring, parties, wire::now()));
+    for (file, why) in ring.damaged() {
+        let file = settings.shown(&settings.openpgp.keys.join(file));
+        found.push(("key", String::new(), format!("{file}: {why}")));
+    }
     let mut table = args.rows.table(&["kind", "party", "what"]);
     for (kind, party, what) in &found {
         table.row(&[json!(kind), json!(party), json!(what)])?;
@@ -45,6 +56,28 @@ pub(super) fn findings(settings: &Settings, parties: &[Party]) -> Vec<Finding> {
             for what in wrong(contact, &via, &speaks) {
                 found.push(("contact", party.name.clone(), format!("{}: {what}", contact.mail)));
             }
+        }
+    }
+    found
+}
+
+/// Keys of contacts that are not used any more, or not for much longer.
+fn keys(ring: &Keyring, parties: &[Party], now: Time) -> Vec<Finding> {
+    let (mut found, mut told) = (Vec::new(), BTreeSet::new());
+    let contacts = parties.iter().flat_map(|party| party.contacts.iter().map(move |contact| (party, contact)));
+    for (party, contact) in contacts {
+        let what = match ring.find(&contact.mail, now) {
+            Err(NoKey { fingerprint: None, .. }) => continue,
+            Err(none) => none.why,
+            Ok(key) if key.state(now) == State::ExpiresSoon => {
+                let on = key.expires().unwrap_or(now).date_text();
+                format!("the key of {} expires on {on}", contact.mail)
+            }
+            Ok(_) => continue,
+        };
+        // A contact may stand there for several purposes.
+        if told.insert((&party.name, canonical(&contact.mail))) {
+            found.push(("key", party.name.clone(), what));
         }
     }
     found

@@ -1,4 +1,6 @@
-//! One notice as it is or would be sent.
+//! One notice as it is or would be sent. What is encrypted is shown as its receiver reads it.
+
+use std::io::Write;
 
 use std::collections::BTreeSet;
 
@@ -6,6 +8,7 @@ use concert_model::{Problem, Time, json as event_json};
 use concert_pipeline::render::Item;
 use concert_store::Members;
 use concert_store::records::{MailRow, NewNotice, Notice, NoticeFilter};
+use concert_transport::deliver::smtp::is_encrypted;
 use serde_json::{Value, json};
 
 use super::super::contact::text_or_null;
@@ -51,11 +54,19 @@ pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let loaded = runtime.block_on(site.store.load(&[&members]))?;
     let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[&members]))?;
     let items = compose::items(&site, &notice, &loaded, &members, &repeats);
-    let composed = compose::compose(&site, &notice, &items);
+    let message = compose::message(&site, &notice, &items);
+    let bytes = match (kept, &message) {
+        (Some(kept), _) => Ok(kept),
+        (None, Ok(message)) => compose::bytes(&site, &notice, message),
+        (None, Err(problem)) => Err(problem.clone()),
+    };
     if args.raw {
-        return print_bytes(&composed.map_err(|problem| problem.at(format!("notice {}", notice.id)))?.1);
+        let bytes = bytes.map_err(|problem| problem.at(format!("notice {}", notice.id)))?;
+        if is_encrypted(&bytes) {
+            writeln!(std::io::stderr(), "not sent yet: it will be encrypted anew, so these bytes are an example").ok();
+        }
+        return print_bytes(&bytes);
     }
-    let message = composed.as_ref().map(|(message, _)| message);
     let mut fields = fields(&notice);
     let addressees = site.addressees();
     let party = addressees.find(&notice.party);
@@ -69,13 +80,16 @@ pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
         ("told_again_because", text_or_null(again.first().or(before.first()).map_or("", |(_, why)| why))),
     ]);
     let thread = thread(&notice, runtime.block_on(site.store.records.thread(&notice.id))?);
-    match message {
-        Ok(message) => fields.extend([
+    if let Ok(message) = &message {
+        fields.extend([
             ("subject", json!(message.subject)),
             ("text", json!(message.text)),
             ("attachment", json!(message.payload.name)),
-        ]),
-        Err(problem) => fields.push(("not_composed", json!(problem.what))),
+        ]);
+    }
+    match (message, bytes) {
+        (Err(problem), _) | (Ok(_), Err(problem)) => fields.push(("not_composed", json!(problem.what))),
+        (Ok(_), Ok(bytes)) => fields.push(("encrypted", json!(is_encrypted(&bytes)))),
     }
     let shown = if args.rows.limit == 0 { items.len() } else { args.rows.limit };
     print(format_or_default(args.rows.format), &fields, items.get(..shown).unwrap_or(&items), thread)?;
@@ -269,11 +283,14 @@ fn print_text(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<bool, 
     let mut out = Out::stdout();
     let head = format!("== {} ({}), {} events, via {}\n", notice.name, notice.key, notice.events, notice.via);
     out.write(head.as_bytes())?;
-    match compose::compose(site, notice, items) {
-        Ok((message, _)) => {
-            let to = message.to.join(", ");
-            out.write(format!("To: {to}\nSubject: {}\n\n{}\n", message.subject, message.text).as_bytes())?;
-            out.write(&message.payload.bytes)?;
+    match compose::message(site, notice, items) {
+        Ok(message) => {
+            match compose::bytes(site, notice, &message) {
+                Ok(bytes) if is_encrypted(&bytes) => out.write(b"Encrypted: for all who get it\n")?,
+                Ok(_) => {}
+                Err(problem) => out.write(format!("cannot be sent: {}\n", problem.what).as_bytes())?,
+            }
+            out.write(&compose::readable(&message))?;
             out.write(b"\n")?;
         }
         Err(problem) => out.write(format!("cannot be composed: {}\n\n", problem.what).as_bytes())?,
