@@ -10,7 +10,7 @@ use concert_model::{Time, host};
 
 use super::text::{is_mail, tidy};
 
-/// Largest file that is read, RFC 9116 section 5.4 suggests a cap.
+/// Largest file that is read. Real ones have some hundred bytes, signed ones a few thousand.
 pub const FILE_BYTES_MAX: u64 = 32 << 10;
 /// Domains asked for one name: itself and two above.
 const DOMAINS_MAX: usize = 3;

@@ -14,7 +14,7 @@ use super::DEADLINE;
 use crate::settings::Settings;
 use crate::wire::now;
 
-/// Where IANA publishes them, RFC 9224 section 4.
+/// Where IANA publishes them, RFC 9224.
 const PUBLISHED: &str = "https://data.iana.org/rdap/";
 
 /// The files of a site, each read or with the reason why it cannot be.

@@ -4,7 +4,7 @@
 //! large blocks of the five registries of numbers, and some zones. Where space inside has moved, the registry
 //! that was asked redirects. `concert contact refresh rdap` fetches the complete files.
 //!
-//! Source: RFC 9224, sections 4 and 5.
+//! Source: RFC 9224, sections 3 (the file), 4 (domains) and 5 (numbers).
 
 use std::net::IpAddr;
 
@@ -86,7 +86,7 @@ impl Bootstrap {
         let mut read = Bootstrap { published, ..Bootstrap::default() };
         for service in services {
             let texts = |at| service.get(at).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-            // "Clients MUST ignore http where https is there"; we never ask without encryption.
+            // Some name a server without encryption beside the other; that one is never asked.
             let Some(server) = texts(1).find(|url| url.starts_with("https://")) else { continue };
             read.servers.push(if server.ends_with('/') { server.to_owned() } else { format!("{server}/") });
             for text in texts(0) {

@@ -165,7 +165,8 @@ impl Object {
                 Ok(())
             }
             (Covers::Asns(first, last), Question::Asn(asn)) if (first..=last).contains(&asn) => Ok(()),
-            (Covers::Domain(domain), Question::Name(name)) if is_within(name, domain) => Ok(()),
+            // A zone by itself speaks for its registry and not for the names below.
+            (Covers::Domain(domain), Question::Name(name)) if domain.contains('.') && is_within(name, domain) => Ok(()),
             _ => wrong(),
         }
     }

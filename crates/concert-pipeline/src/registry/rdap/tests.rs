@@ -110,6 +110,8 @@ fn an_answer_about_something_else_is_refused_with_its_reason() {
     check(Question::Asn(64_500), &asn, "about AS64501 - AS64502, which does not cover AS64500");
     let domain = format!(r#"{{"objectClassName": "domain", "ldhName": "other.example"{abuse}}}"#);
     check(Question::Name("uni.example".into()), &domain, "about domain other.example, which does not cover");
+    let zone = domain.replace("other.example", "example");
+    check(Question::Name("uni.example".into()), &zone, "about domain example, which does not cover");
 }
 
 #[test]
