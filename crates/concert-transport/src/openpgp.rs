@@ -5,6 +5,7 @@
 //! different each time, as it must be.
 
 pub mod contact;
+mod door;
 pub mod keyring;
 pub(crate) mod seal;
 

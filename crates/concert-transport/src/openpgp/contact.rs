@@ -7,22 +7,15 @@
 
 use concert_model::Time;
 use concert_model::address::canonical;
-use pgp::composed::{ArmorOptions, PublicOrSecret, SignedPublicKey, SignedPublicSubKey};
-use pgp::packet::{KeyFlags, PublicSubkey, Signature, SignatureType, SubpacketData};
-use pgp::ser::Serialize;
-use pgp::types::{EcdhPublicParams, KeyDetails, KeyVersion, PublicParams, Tag, Timestamp};
+use pgp::composed::{ArmorOptions, PublicOrSecret, SignedPublicKey};
+use pgp::packet::{PublicSubkey, Signature, SignatureType};
+use pgp::types::{KeyDetails, KeyVersion, Tag};
 
 use super::KEY_BYTES_MAX;
+use super::door::{Door, SIGNATURES_MAX, doors, end, newest, seconds};
 
 /// Addresses of one key that are looked at.
 const ADDRESSES_MAX: usize = 100;
-/// Subkeys of one key that are looked at.
-const SUBKEYS_MAX: usize = 100;
-/// Signatures over one thing that are tried: keys can be flooded with those of others.
-const SIGNATURES_MAX: usize = 100;
-/// Bytes that the numbers of an RSA key of 2,048 bits have (two lengths, modulus, exponent); fewer are too
-/// few to hide anything.
-const RSA_BYTES_MIN: usize = 2 + 256 + 2 + 1;
 /// A key that ends within so many seconds is told of: thirty days.
 const SOON_SECONDS: i64 = 30 * 86_400;
 
@@ -38,14 +31,6 @@ pub struct ContactKey {
     doors: Vec<Door>,
     /// Why there are no doors.
     closed: &'static str,
-}
-
-/// A subkey that something can be encrypted to.
-#[derive(Clone, Debug)]
-struct Door {
-    key: PublicSubkey,
-    created: i64,
-    expires: Option<i64>,
 }
 
 /// How a key does at some moment.
@@ -203,75 +188,6 @@ fn read_public(bytes: &[u8]) -> Result<SignedPublicKey, String> {
     Ok(key)
 }
 
-/// The newest signature that holds. Of one moment, a revocation comes first: it was meant to end something.
-fn newest(signatures: &[Signature], holds: impl Fn(&Signature) -> bool) -> Option<&Signature> {
-    let mut sorted: Vec<&Signature> = signatures.iter().collect();
-    sorted.sort_by_key(|one| std::cmp::Reverse((one.created(), one.typ() == Some(SignatureType::CertRevocation))));
-    sorted.into_iter().take(SIGNATURES_MAX).find(|one| holds(one))
-}
-
-/// The subkeys that can be encrypted to, or why there are none.
-fn doors(key: &SignedPublicKey) -> (Vec<Door>, &'static str) {
-    let (mut doors, mut closed) = (Vec::new(), "it has no subkey for encryption");
-    for subkey in key.public_subkeys.iter().take(SUBKEYS_MAX) {
-        match door(key, subkey) {
-            Ok(Some(door)) => doors.push(door),
-            Ok(None) => {}
-            Err(why) => closed = why,
-        }
-    }
-    (doors, closed)
-}
-
-fn door(key: &SignedPublicKey, subkey: &SignedPublicSubKey) -> Result<Option<Door>, &'static str> {
-    let is = |kind: SignatureType| {
-        let own =
-            |s: &Signature| s.typ() == Some(kind) && s.verify_subkey_binding(&key.primary_key, &subkey.key).is_ok();
-        newest(&subkey.signatures, own)
-    };
-    let Some(binding) = is(SignatureType::SubkeyBinding) else { return Ok(None) };
-    // Without flags, as in keys of the nineties, what the algorithm can do counts.
-    let is_for_encryption = flags(binding).is_none_or(|flags| flags.encrypt_comms() || flags.encrypt_storage());
-    if !is_for_encryption || is_for_signing(subkey.key.public_params()) {
-        return Ok(None);
-    }
-    if is(SignatureType::SubkeyRevocation).is_some() {
-        return Err("its subkey for encryption is revoked");
-    }
-    check(subkey.key.public_params())?;
-    let created = seconds(subkey.key.created_at());
-    Ok(Some(Door { key: subkey.key.clone(), created, expires: end(created, binding) }))
-}
-
-fn is_for_signing(params: &PublicParams) -> bool {
-    use PublicParams::{DSA, ECDSA, Ed448, Ed25519, EdDSALegacy};
-    matches!(params, DSA(_) | ECDSA(_) | EdDSALegacy(_) | Ed25519(_) | Ed448(_))
-}
-
-/// Whether this program can encrypt with such a subkey.
-fn check(params: &PublicParams) -> Result<(), &'static str> {
-    use EcdhPublicParams::{Curve25519Legacy, P256, P384, P521};
-    match params {
-        PublicParams::RSA(_) if params.write_len() < RSA_BYTES_MIN => Err("its RSA subkey has less than 2048 bits"),
-        PublicParams::RSA(_) | PublicParams::X25519(_) | PublicParams::X448(_) => Ok(()),
-        PublicParams::ECDH(Curve25519Legacy { .. } | P256 { .. } | P384 { .. } | P521 { .. }) => Ok(()),
-        _ => Err("its subkey for encryption is of a kind that is not understood"),
-    }
-}
-
-fn flags(signature: &Signature) -> Option<&KeyFlags> {
-    signature.config()?.hashed_subpackets().find_map(|packet| match &packet.data {
-        SubpacketData::KeyFlags(flags) => Some(flags),
-        _ => None,
-    })
-}
-
-/// When a key that was made then ends by this signature; zero seconds mean never.
-fn end(created: i64, signature: &Signature) -> Option<i64> {
-    let lasts = signature.key_expiration_time().map(|lasts| i64::from(lasts.as_secs()));
-    lasts.filter(|lasts| *lasts > 0).map(|lasts| created.saturating_add(lasts))
-}
-
 /// The address in a name: `Name (comment) <address>`, or the address alone (RFC 9580 section 5.11).
 fn address_in(user: &str) -> Option<String> {
     let inside = user.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(inside, _)| inside);
@@ -279,10 +195,6 @@ fn address_in(user: &str) -> Option<String> {
     let (local, domain) = address.split_once('@')?;
     let is_plain = !address.contains(|c: char| c.is_whitespace() || c.is_control()) && address.len() <= 254;
     (is_plain && !local.is_empty() && concert_model::host::domain(domain).is_ok()).then(|| canonical(address))
-}
-
-fn seconds(time: Timestamp) -> i64 {
-    i64::from(time.as_secs())
 }
 
 #[cfg(test)]
