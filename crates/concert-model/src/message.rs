@@ -39,10 +39,28 @@ pub struct Message {
     pub html: Option<String>,
     /// The events in the party's format. The `file` and `http` transports deliver just this.
     pub payload: Attachment,
+    /// Those of further notices that go in the same mail.
+    pub more: Vec<Attachment>,
     /// Language of the text, `en`.
     pub language: String,
     /// When the notice was made; the `Date` of a mail.
     pub date: Time,
+}
+
+impl Message {
+    /// This message and others to the same receivers as one mail, which has this one's number.
+    pub fn join(mut self, others: Vec<Self>) -> Self {
+        if !others.is_empty() {
+            self.subject = format!("{} (and {} more)", self.subject, others.len());
+        }
+        for other in others {
+            let Self { subject, text, payload, more, .. } = other;
+            self.text = format!("{}\n\n{}\n{subject}\n\n{text}", self.text.trim_end(), "-".repeat(72));
+            self.html = None;
+            self.more.extend([payload].into_iter().chain(more));
+        }
+        self
+    }
 }
 
 /// How an attempt to deliver ended.

@@ -51,7 +51,7 @@ pub struct Contact {
     pub origin: String,
     /// When it last proved alive: a reply, a visit.
     pub last_alive: Option<crate::Time>,
-    /// Whether it agreed to be told.
+    /// Whether it agreed to be named to others.
     pub has_consent: bool,
 }
 

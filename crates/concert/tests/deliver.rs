@@ -328,3 +328,65 @@ fn what_waits_for_approval_goes_when_a_person_says_so_and_once() {
     send();
     assert_eq!((keys(site, "written", "delivered").len(), files()), (3, 3));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notices_to_the_same_people_go_in_one_mail_and_apart_when_that_is_too_large() {
+    let smtp = SmtpServer::start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path();
+    let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let kind = |name: &str, to: &str, format: &str| {
+        format!(
+            "[[notice]]\nname = \"{name}\"\ngroup_by = [\"classification.type\"]\nto = \"{to}\"\nformat = \"{format}\"\n\
+             via = \"mail\"\nmerge = true\n"
+        )
+    };
+    let settings = |more: &str| {
+        format!(
+            "[site]\nname = \"Team\"\nemail = \"cert@cert.example\"\n\
+             [[feed]]\nname = \"drop\"\nparser = \"ndjson\"\ncollect = {{ type = \"file\", path = \"in/\" }}\n{}{}{}\
+             [via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"off\"\n{more}",
+            kind("one", "a@net.example", "csv"),
+            kind("two", "a@net.example", "json"),
+            kind("other", "b@net.example", "csv"),
+            smtp.address().port(),
+        )
+    };
+    fs::write(site.join("concert.toml"), settings("")).unwrap();
+    fs::create_dir_all(site.join("in")).unwrap();
+    put(site, "first", &["192.0.2.1", "192.0.2.2"]);
+    done(site, &["run", "--once", "--quiet"]);
+    let text = |mail: &Mail| String::from_utf8_lossy(&mail.bytes).into_owned();
+    let mails = smtp.mails();
+    let to = |address: &str| mails.iter().filter(|mail| mail.to == [address]).collect::<Vec<_>>();
+    let (together, alone) = (to("a@net.example"), to("b@net.example"));
+    assert_eq!((together.len(), alone.len()), (1, 1), "{mails:?}");
+    let shown = text(together[0]);
+    assert!(shown.contains("(and 1 more)") && shown.contains(".csv\"") && shown.contains(".json\""), "{shown}");
+    assert_eq!(text(alone[0]).matches("Content-Disposition: attachment").count(), 1);
+    let listed = rows(site, &[]);
+    assert!(listed.iter().all(|row| row["state"] == "delivered"), "{listed:?}");
+    // Each of them is a notice of its own, which says what it went with.
+    let carried: Vec<Value> = listed
+        .iter()
+        .map(|row| {
+            let shown = done(site, &["notice", "show", row["id"].as_str().unwrap(), "--format", "json"]);
+            serde_json::from_str::<Value>(&shown).unwrap()
+        })
+        .filter(|shown| !shown["goes_with"].is_null())
+        .collect();
+    assert_eq!(carried.len(), 1, "{carried:?}");
+    let raw = done(site, &["notice", "show", carried[0]["id"].as_str().unwrap(), "--raw"]);
+    assert_eq!(raw.as_bytes(), together[0].bytes, "the mail it went out in");
+    // Together they are too large, each alone is not.
+    fs::write(site.join("concert.toml"), settings("size_max = \"6KiB\"\n")).unwrap();
+    let many: Vec<String> = (0..25).map(|host| format!("198.51.100.{host}")).collect();
+    put(site, "second", &many.iter().map(String::as_str).collect::<Vec<_>>());
+    done(site, &["run", "--once", "--quiet"]);
+    let later = smtp.mails().split_off(mails.len());
+    assert!(later.iter().all(|mail| !text(mail).contains("more)")) && later.len() >= 3, "{later:?}");
+    assert!(rows(site, &[]).iter().all(|row| row["state"] == "delivered"));
+    let told: u64 = rows(site, &[]).iter().filter_map(|row| row["events"].as_u64()).sum();
+    assert_eq!(told, 3 * (2 + 25));
+}

@@ -180,6 +180,7 @@ impl Templates {
             text: visible::lines(&self.part(notice.language, "notice.txt.j2", &facts)?).replace('\r', ""),
             html,
             payload: Attachment { name: file, media_type: notice.format.media_type.to_owned(), bytes },
+            more: Vec::new(),
             language: if self.speaks(notice.language) { notice.language } else { DEFAULT_LANGUAGE }.to_owned(),
             date: notice.date,
         })

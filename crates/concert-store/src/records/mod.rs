@@ -4,6 +4,7 @@ mod approval;
 mod feeds;
 mod health;
 mod mails;
+mod merging;
 mod notices;
 mod parties;
 mod reports;

@@ -55,6 +55,8 @@ pub struct Notice {
     pub again_of: String,
     /// What a person wrote, in a notice that tells no events.
     pub text: String,
+    /// The notice that carries this one in its mail, if any does; see [`Notice::carrier`].
+    pub within: String,
 }
 
 /// Which way out notices go.
@@ -105,10 +107,11 @@ fn notice(row: &SqliteRow) -> Notice {
         delivered_at: row.try_get::<Option<i64>, _>("delivered").ok().flatten().map(Time),
         again_of: text("again_of"),
         text: text("text"),
+        within: text("within"),
     }
 }
 
-const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, message_id, made, due, attempts, since, tries, reason, delivered, again_of, text";
+const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, message_id, made, due, attempts, since, tries, reason, delivered, again_of, text, within";
 
 impl Records {
     /// Notices, newest first.
@@ -185,7 +188,7 @@ impl Records {
     /// Notices to be sent now by this way, oldest first.
     pub async fn notices_due(&self, now: Time, way: &Way, limit: u32) -> Result<Vec<(Notice, Members)>, Problem> {
         let mut query: QueryBuilder<Sqlite> =
-            QueryBuilder::new("SELECT * FROM notice WHERE state = 'queued' AND due <= ");
+            QueryBuilder::new("SELECT * FROM notice WHERE state = 'queued' AND within IN ('', '-') AND due <= ");
         query.push_bind(now.0);
         match way {
             Way::Any => {}
@@ -238,22 +241,27 @@ impl Records {
     pub async fn settle_notices(&self, ended: &[(String, &'static str, Time, String)]) -> Result<(), Problem> {
         let mut change = self.change().await?;
         for (id, state, time, reason) in ended {
-            let sql = match *state {
-                "delivered" => {
-                    "UPDATE notice SET state = ?2, delivered = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE id = ?1"
-                }
-                _ => {
-                    "UPDATE notice SET state = ?2, due = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE id = ?1"
-                }
+            // The notice itself, then those it carries.
+            let sqls = match *state {
+                "delivered" => [
+                    "UPDATE notice SET state = ?2, delivered = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE id = ?1",
+                    "UPDATE notice SET state = ?2, delivered = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE within = ?1 AND within <> ''",
+                ],
+                _ => [
+                    "UPDATE notice SET state = ?2, due = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE id = ?1",
+                    "UPDATE notice SET state = ?2, due = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE within = ?1 AND within <> ''",
+                ],
             };
-            sqlx::query(sql)
-                .bind(id)
-                .bind(state)
-                .bind(time.0)
-                .bind(reason)
-                .execute(&mut *change)
-                .await
-                .map_err(trouble)?;
+            for sql in sqls {
+                sqlx::query(sql)
+                    .bind(id)
+                    .bind(state)
+                    .bind(time.0)
+                    .bind(reason)
+                    .execute(&mut *change)
+                    .await
+                    .map_err(trouble)?;
+            }
         }
         self.commit(change).await
     }
@@ -284,6 +292,12 @@ impl Records {
         .execute(self.pool())
         .await
         .map_err(trouble)?;
+        if result.rows_affected() == 1 {
+            let sql = "UPDATE notice SET state = 'queued', due = ?2, recipient = coalesce(?3, recipient)
+                 WHERE within = ?1 AND within <> '' AND state IN ('failed', 'queued')";
+            let carried = sqlx::query(sql).bind(id).bind(now.0).bind(recipient);
+            carried.execute(self.pool()).await.map_err(trouble)?;
+        }
         if result.rows_affected() == 1 && recipient.is_some() {
             // The bytes name the recipient, so they are composed again for the new one.
             sqlx::query("DELETE FROM notice_bytes WHERE id = ?1")
@@ -296,7 +310,7 @@ impl Records {
     }
 }
 
-fn with_members(row: &SqliteRow) -> (Notice, Members) {
+pub(super) fn with_members(row: &SqliteRow) -> (Notice, Members) {
     let members = row.try_get::<Vec<u8>, _>("members").ok().and_then(|bytes| Members::from_bytes(&bytes));
     (notice(row), members.unwrap_or_default())
 }

@@ -118,6 +118,7 @@ pub(crate) mod tests {
                 media_type: "text/csv; charset=utf-8".into(),
                 bytes: b"event.id,source.ip\r\n1,192.0.2.1\r\n".to_vec(),
             },
+            more: Vec::new(),
             language: "en".into(),
             date: Time::parse("2026-11-22T04:50:30Z", None).unwrap(),
         }

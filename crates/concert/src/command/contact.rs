@@ -110,8 +110,19 @@ pub(super) fn last_alive(contact: &Contact, health: &BTreeMap<String, Health>) -
 }
 
 fn list(rows: &Rows, parties: &[Party]) -> Result<Exit, Failure> {
-    let columns =
-        ["party", "contact", "purpose", "language", "format", "via", "schedule", "time_zone", "origin", "last_alive"];
+    let columns = [
+        "party",
+        "contact",
+        "purpose",
+        "language",
+        "format",
+        "via",
+        "schedule",
+        "time_zone",
+        "origin",
+        "last_alive",
+        "consent",
+    ];
     let mut table = rows.table(&columns);
     let nobody = Contact::default();
     for party in parties {
@@ -121,6 +132,7 @@ fn list(rows: &Rows, parties: &[Party]) -> Result<Exit, Failure> {
             let mut values = vec![json!(party.name), text_or_null(&one.mail)];
             values.extend(own.map(|text| json!(text)));
             values.push(json!(one.last_alive.map(|time| time.to_string())));
+            values.push(json!(one.has_consent));
             if !table.row(&values)? {
                 return table.finish().map(|()| Exit::Done);
             }

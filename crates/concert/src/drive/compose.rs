@@ -78,7 +78,8 @@ pub fn message(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Messa
 /// What a receiver reads, for people here: whom it is for, the text, what is attached.
 pub fn readable(message: &Message) -> Vec<u8> {
     let head = format!("To: {}\nSubject: {}\n\n{}\n", message.to.join(", "), message.subject, message.text);
-    [head.as_bytes(), &message.payload.bytes].concat()
+    let more = message.more.iter().flat_map(|payload| [b"\n".as_slice(), &payload.bytes]);
+    [head.as_bytes(), &message.payload.bytes].into_iter().chain(more).collect::<Vec<_>>().concat()
 }
 
 /// The final bytes of a notice. Those of an encrypted one differ each time.

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::compose::{bytes, items, message, repeats};
 use super::deliver::{End, Ended, Sent, attempt, end};
 use super::mailbox;
+use super::merging;
 use super::split::{TooLarge, split};
 use super::{LOOK_EVERY, TROUBLE_WAIT_MAX};
 use crate::wire::{self, Site};
@@ -162,7 +163,10 @@ impl Lane {
         }
         let (mut ready, mut fresh, mut ended, mut large) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (site, records) = (&self.site, &self.site.store.records);
-        let wanted: Vec<&Members> = due.iter().map(|(_, members)| members).collect();
+        let (due, carried) = merging::gather(site, due).await?;
+        let also = |id: &str| carried.get(id).map(Vec::as_slice).unwrap_or_default();
+        let all = || due.iter().flat_map(|one| std::iter::once(one).chain(also(&one.0.id)));
+        let wanted: Vec<&Members> = all().map(|(_, members)| members).collect();
         let loaded = site.store.load(&wanted).await?;
         let repeats = repeats(site, &loaded, &wanted).await?;
         for (notice, members) in &due {
@@ -171,9 +175,15 @@ impl Lane {
             let is_fresh = kept.is_none();
             // What was kept goes out as it is, even when it could not be composed again: a key may have
             // expired since.
-            let composed = message(site, notice, &items).and_then(|message| match kept {
-                Some(kept) => Ok((message, kept)),
-                None => bytes(site, notice, &message).map(|bytes| (message, bytes)),
+            let others = also(&notice.id).iter().map(|(other, members)| {
+                message(site, other, &super::compose::items(site, other, &loaded, members, &repeats))
+            });
+            let composed = others.collect::<Result<Vec<_>, _>>().and_then(|others| {
+                let message = message(site, notice, &items)?.join(others);
+                match kept {
+                    Some(kept) => Ok((message, kept)),
+                    None => bytes(site, notice, &message).map(|bytes| (message, bytes)),
+                }
             });
             match composed {
                 Ok((message, bytes)) => {
@@ -186,6 +196,8 @@ impl Lane {
                     }
                     ready.push((notice.clone(), message, bytes));
                 }
+                // Perhaps only one of them cannot be composed.
+                Err(_) if is_fresh && records.unmerge_notices(&notice.id).await? => self.more = true,
                 Err(problem) => {
                     tracing::error!(notice = notice.id, via = notice.via, "not delivered: {}", problem.what);
                     ended.push((notice.id.clone(), "failed", wire::now(), problem.what));

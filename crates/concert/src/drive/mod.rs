@@ -12,6 +12,7 @@ pub mod intake;
 mod lane;
 pub mod live;
 pub mod mailbox;
+mod merging;
 pub mod outcome;
 pub mod process;
 pub mod prove;

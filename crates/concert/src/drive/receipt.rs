@@ -35,6 +35,7 @@ pub fn message(site: &Site, notice: &Notice) -> Message {
         text,
         html: None,
         payload: Attachment { name: String::new(), media_type: String::new(), bytes: Vec::new() },
+        more: Vec::new(),
         language: "en".to_owned(),
         date: notice.made,
     }

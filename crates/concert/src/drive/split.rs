@@ -43,6 +43,10 @@ impl TooLarge {
 pub(super) async fn split(site: &Site, large: &TooLarge) -> Result<Option<Ended>, Problem> {
     let records = &site.store.records;
     let Some((notice, members)) = records.notice(&large.id).await? else { return Ok(None) };
+    if records.unmerge_notices(&notice.id).await? {
+        tracing::info!(notice = notice.id, via = notice.via, "notices in one mail go apart: {}", large.reason);
+        return Ok(None);
+    }
     let reason = &large.reason;
     let Some(parts) = large.parts(members.len()) else {
         let why = if members.len() > 1 { "which is not much" } else { "and has a single event" };

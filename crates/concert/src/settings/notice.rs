@@ -45,6 +45,8 @@ pub struct Notice {
     pub bcc: Vec<String>,
     /// Whether a person must approve each before it is sent.
     pub gate: Gate,
+    /// Whether it may go in one mail with others to the same people.
+    pub merge: bool,
 }
 
 /// Whom a notice is for.
@@ -100,6 +102,7 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut BTre
     let bcc = keys.texts("bcc", "addresses of blind copies");
     check_addresses(&keys, "bcc", &bcc);
     let approve = keys.flag_or("approve", false, "each waits until a person approves it: `concert notice approve`");
+    let merge = keys.flag_or("merge", false, "goes in one mail with other such notices to the same people, by `smtp`");
     if let (Some(via), Recipient::Target) = (via.as_ref().and_then(|name| vias.good.get(name)), &to)
         && via.kind == "smtp"
     {
@@ -122,6 +125,7 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut BTre
         language,
         bcc,
         gate: if approve { Gate::Approval } else { Gate::Open },
+        merge,
     })
 }
 

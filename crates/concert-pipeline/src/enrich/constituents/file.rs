@@ -1,7 +1,7 @@
 //! Constituents as a CSV file, the form in which teams keep and exchange them.
 //!
 //! Columns in any order, named in the first line: `party`, `asns`, `prefixes`, `domains`, `countries`,
-//! `sectors`, `mail`, `language`, `format`, `via`, `schedule`, `time_zone`, `purpose`. Lists are
+//! `sectors`, `mail`, `language`, `format`, `via`, `schedule`, `time_zone`, `purpose`, `consent`. Lists are
 //! separated by blanks or `;`. A prefix or domain that begins with `!` is excluded. A party may stand on many
 //! lines: what they list is joined, and each line with a mail address adds a contact.
 
@@ -9,7 +9,7 @@ use concert_model::{Contact, Kind, Net, Party, Problem, Value, host};
 use hashbrown::HashMap;
 
 /// The columns, in the order they are written.
-pub const COLUMNS: [&str; 13] = [
+pub const COLUMNS: [&str; 14] = [
     "party",
     "asns",
     "prefixes",
@@ -23,6 +23,7 @@ pub const COLUMNS: [&str; 13] = [
     "schedule",
     "time_zone",
     "purpose",
+    "consent",
 ];
 /// Most parties of one file.
 pub(super) const PARTIES_MAX: usize = 1_000_000;
@@ -64,7 +65,7 @@ pub fn write_csv(parties: &[Party]) -> String {
         let contacts = if party.contacts.is_empty() { std::slice::from_ref(&none) } else { party.contacts.as_slice() };
         for (index, contact) in contacts.iter().enumerate() {
             let lists = lists.iter().map(|list| if index == 0 { list.as_str() } else { "" });
-            let own = [
+            let own: [&str; 8] = [
                 &contact.mail,
                 &contact.language,
                 &contact.format,
@@ -72,8 +73,9 @@ pub fn write_csv(parties: &[Party]) -> String {
                 &contact.schedule,
                 &contact.time_zone,
                 &contact.purpose,
+                if contact.has_consent { "yes" } else { "" },
             ];
-            let cells = [party.name.as_str()].into_iter().chain(lists).chain(own.map(String::as_str));
+            let cells = [party.name.as_str()].into_iter().chain(lists).chain(own);
             out.push_str(&cells.map(cell).collect::<Vec<_>>().join(","));
             out.push('\n');
         }
@@ -206,6 +208,14 @@ impl Reading<'_> {
             }
         }
         row.sectors = items(text("sectors")).map(str::to_lowercase).collect();
+        let has_consent = match text("consent") {
+            "yes" => true,
+            "" | "no" => false,
+            other => {
+                self.problem(line, format!("`{other}` in consent is neither yes nor no"), "");
+                false
+            }
+        };
         for mail in items(text("mail")) {
             if !looks_like_mail(mail) {
                 self.problem(line, format!("`{mail}` is not a mail address"), "");
@@ -219,6 +229,7 @@ impl Reading<'_> {
                 schedule: text("schedule").to_owned(),
                 time_zone: text("time_zone").to_owned(),
                 origin: "constituents".into(),
+                has_consent,
                 ..Contact::default()
             });
         }

@@ -118,14 +118,14 @@ fn content(look: &Look, message: &Message) -> Result<MultiPart, String> {
         }
         None => mixed.singlepart(text),
     };
-    if message.payload.bytes.is_empty() {
-        return Ok(mixed);
+    for payload in [&message.payload].into_iter().chain(&message.more).filter(|payload| !payload.bytes.is_empty()) {
+        mixed = if payload.bytes.len() as u64 > look.zip_over {
+            mixed.singlepart(file(&zipped(payload, message.date)?)?)
+        } else {
+            mixed.singlepart(file(payload)?)
+        };
     }
-    if message.payload.bytes.len() as u64 > look.zip_over {
-        Ok(mixed.singlepart(file(&zipped(&message.payload, message.date)?)?))
-    } else {
-        Ok(mixed.singlepart(file(&message.payload)?))
-    }
+    Ok(mixed)
 }
 
 fn part(text: &str, kind: ContentType) -> Result<SinglePart, String> {

@@ -23,7 +23,7 @@ const FILE_BYTES_MAX: u64 = 256 << 20;
 /// Replace the parties, or the data of registries, by those of files.
 #[derive(clap::Args)]
 #[command(
-    after_help = "The first line of a CSV file names its columns: party,asns,prefixes,domains,countries,sectors,mail,language,format,via,schedule,time_zone,purpose\nA file that ends in .json is what `concert contact export --format json` writes.\n\nExamples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents universities.csv companies.json\n  concert contact import rpsl ripe.db.*.gz apnic.db.*.gz\n  concert contact import teams national-teams.csv"
+    after_help = "The first line of a CSV file names its columns: party,asns,prefixes,domains,countries,sectors,mail,language,format,via,schedule,time_zone,purpose,consent\nA file that ends in .json is what `concert contact export --format json` writes.\n\nExamples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents universities.csv companies.json\n  concert contact import rpsl ripe.db.*.gz apnic.db.*.gz\n  concert contact import teams national-teams.csv"
 )]
 pub(super) struct Args {
     /// What the files are.

@@ -62,6 +62,15 @@ pub(super) async fn need(site: &Site, id: &str) -> Result<(Notice, Members), Fai
     })
 }
 
+/// The same, or the notice that carries it: they are sent together.
+async fn sender(site: &Site, id: &str) -> Result<Notice, Failure> {
+    let (notice, _) = need(site, id).await?;
+    match notice.carrier() {
+        Some(carrier) => Ok(need(site, carrier).await?.0),
+        None => Ok(notice),
+    }
+}
+
 pub(super) fn send(args: &SendArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Run)?;
     super::super::runtime()?.block_on(async {
@@ -90,7 +99,7 @@ pub(super) fn send(args: &SendArgs, site: &SiteArg) -> Result<Exit, Failure> {
 async fn named(site: &Site, ids: &[String]) -> Result<Vec<Notice>, Failure> {
     let (mut notices, mut problems) = (Vec::new(), Vec::new());
     for id in ids {
-        let (notice, _) = need(site, id).await?;
+        let notice = sender(site, id).await?;
         let hint = match notice.state.as_str() {
             "queued" => {
                 notices.push(notice);
@@ -149,7 +158,7 @@ pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
         let site = Site::open_to_look(settings).await?;
         let mut notices = Vec::new();
         for id in &args.ids {
-            notices.push(need(&site, id).await?.0);
+            notices.push(sender(&site, id).await?);
         }
         if args.all_failed {
             let filter =

@@ -47,7 +47,9 @@ pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let runtime = super::super::runtime()?;
     let site = runtime.block_on(Site::open_to_look(settings))?;
     let (notice, members) = runtime.block_on(super::send::need(&site, &args.id))?;
-    let kept = runtime.block_on(site.store.records.notice_bytes(&notice.id))?;
+    // What another one carries went out with it.
+    let mail = notice.carrier().unwrap_or(&notice.id);
+    let kept = runtime.block_on(site.store.records.notice_bytes(mail))?;
     if let (true, Some(bytes)) = (args.raw, &kept) {
         return print_bytes(bytes);
     }
@@ -72,6 +74,7 @@ pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let party = addressees.find(&notice.party);
     let origin = party.as_ref().and_then(|party| party.contacts.first()).map_or("", |contact| &contact.origin);
     fields.push(("party_from", text_or_null(origin)));
+    fields.push(("goes_with", text_or_null(notice.carrier().unwrap_or_default())));
     let (again, before) = runtime.block_on(site.store.records.told_again(&notice.id))?;
     let named = |list: &[(String, String)]| list.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", ");
     fields.extend([
@@ -79,7 +82,7 @@ pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
         ("told_instead_of", text_or_null(&named(&before))),
         ("told_again_because", text_or_null(again.first().or(before.first()).map_or("", |(_, why)| why))),
     ]);
-    let thread = thread(&notice, runtime.block_on(site.store.records.thread(&notice.id))?);
+    let thread = thread(&notice, runtime.block_on(site.store.records.thread(mail))?);
     if let Ok(message) = &message {
         fields.extend([
             ("subject", json!(message.subject)),
@@ -274,6 +277,7 @@ fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
         delivered_at: None,
         again_of: String::new(),
         text: String::new(),
+        within: String::new(),
     };
     (notice, new.members)
 }

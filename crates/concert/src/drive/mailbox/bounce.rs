@@ -102,7 +102,10 @@ async fn again(
     if got.iter().chain([&notice.to]).any(|to| is_left(to)) {
         return Ok(None);
     }
-    let instead = responsible::instead(site, &suspended, notice, members);
+    let mut instead = responsible::instead(site, &suspended, notice, members);
+    for (carried, members) in site.store.records.carried(&[&notice.id]).await? {
+        instead.extend(responsible::instead(site, &suspended, &carried, members));
+    }
     let why = format!("{} bounced: {}", row.contact, row.reason);
     Ok(Some(Again { notice: notice.id.clone(), why, domain: site.domain(), instead }))
 }

@@ -1,0 +1,88 @@
+//! Notices that go to the same people at the same time as one mail, an attachment each.
+//!
+//! Only kinds that say `merge = true`, by mail, in the same language and with the same blind copies. Which
+//! of them carries the others is written down before anything is composed. What turns out too large, or
+//! cannot be composed, is taken apart again and goes alone.
+
+use std::collections::{BTreeMap, HashMap};
+
+use concert_model::Problem;
+use concert_store::Members;
+use concert_store::records::Notice;
+
+use crate::wire::Site;
+
+/// Most notices in one mail.
+const NOTICES_MAX: usize = 50;
+/// Most events of all notices in one mail.
+const EVENTS_MAX: u64 = 50_000;
+
+/// What notices in one mail have in common: way out and addresses, language, blind copies.
+type Common = (String, String, Vec<String>);
+
+/// Notices that others carry, by the numbers of their carriers.
+pub(super) type Carried = HashMap<String, Vec<(Notice, Members)>>;
+
+/// Brings together what may go together. Gives what is sent by itself, and what that carries.
+pub(super) async fn gather(
+    site: &Site,
+    mut due: Vec<(Notice, Members)>,
+) -> Result<(Vec<(Notice, Members)>, Carried), Problem> {
+    if !site.settings.notices.iter().any(|kind| kind.merge) {
+        return Ok((due, Carried::new()));
+    }
+    let records = &site.store.records;
+    let mut alike: BTreeMap<Common, Vec<(String, u64)>> = BTreeMap::new();
+    for (notice, _) in due.iter().filter(|(notice, _)| notice.attempts == 0 && notice.within.is_empty()) {
+        let kind = site.settings.notice(&notice.name).filter(|kind| kind.merge && notice.format != "html");
+        let is_mail = site.settings.vias.get(&notice.via).is_some_and(|via| via.kind == "smtp");
+        if let (Some(kind), true, false) = (kind, is_mail, notice.to.is_empty()) {
+            let key = (format!("{} {}", notice.via, notice.to), notice.language.clone(), kind.bcc.clone());
+            alike.entry(key).or_default().push((notice.id.clone(), notice.events));
+        }
+    }
+    for ids in alike.into_values().flat_map(parcels).filter(|ids| ids.len() > 1) {
+        if let Some(carrier) = ids.first() {
+            let merged = records.merge_notices(carrier, &ids).await?;
+            due.retain(|(notice, _)| !merged.contains(&notice.id));
+        }
+    }
+    let carriers: Vec<&str> = due.iter().map(|(notice, _)| notice.id.as_str()).collect();
+    let mut carried = Carried::new();
+    for (notice, members) in records.carried(&carriers).await? {
+        carried.entry(notice.within.clone()).or_default().push((notice, members));
+    }
+    Ok((due, carried))
+}
+
+/// As many together as one mail takes.
+fn parcels(notices: Vec<(String, u64)>) -> Vec<Vec<String>> {
+    let mut parcels: Vec<(Vec<String>, u64)> = Vec::new();
+    for (id, events) in notices {
+        match parcels.last_mut() {
+            Some((ids, sum)) if ids.len() < NOTICES_MAX && *sum + events <= EVENTS_MAX => {
+                ids.push(id);
+                *sum += events;
+            }
+            _ => parcels.push((vec![id], events)),
+        }
+    }
+    parcels.into_iter().map(|(ids, _)| ids).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_takes_only_so_much() {
+        let check = |events: &[u64], want: &[usize]| {
+            let notices = events.iter().map(|events| (String::new(), *events)).collect();
+            assert_eq!(parcels(notices).iter().map(Vec::len).collect::<Vec<_>>(), want, "{events:?}");
+        };
+        check(&[1, 2, 3], &[3]);
+        check(&[40_000, 20_000, 1], &[1, 2]);
+        check(&[90_000, 1], &[1, 1]);
+        check(&[1; 120], &[50, 50, 20]);
+    }
+}
