@@ -20,14 +20,23 @@ impl Halves {
     /// Stretches that begin at these addresses, which rise from 0.0.0.0 on.
     pub(crate) fn new(starts: impl IntoIterator<Item = u32>) -> Self {
         let mut halves = Self::default();
-        for start in starts {
-            let [a, b, c, d] = start.to_be_bytes();
-            let begun = u32::try_from(halves.lows.len()).unwrap_or(u32::MAX);
-            halves.index.resize(halves.index.len().max(usize::from(u16::from_be_bytes([a, b])) + 1), begun);
-            halves.lows.push(u16::from_be_bytes([c, d]));
-        }
-        halves.index.resize(65_537, u32::try_from(halves.lows.len()).unwrap_or(u32::MAX));
+        starts.into_iter().for_each(|start| halves.push(start));
+        halves.close();
         halves
+    }
+
+    /// Adds a stretch that begins at this address, which is behind all others.
+    pub(crate) fn push(&mut self, start: u32) {
+        let [a, b, c, d] = start.to_be_bytes();
+        let begun = u32::try_from(self.lows.len()).unwrap_or(u32::MAX);
+        self.index.resize(self.index.len().max(usize::from(u16::from_be_bytes([a, b])) + 1), begun);
+        self.lows.push(u16::from_be_bytes([c, d]));
+    }
+
+    /// Says that no more stretches come.
+    pub(crate) fn close(&mut self) {
+        self.index.resize(65_537, u32::try_from(self.lows.len()).unwrap_or(u32::MAX));
+        self.lows.shrink_to_fit();
     }
 
     /// The number of the stretch an address lies in.

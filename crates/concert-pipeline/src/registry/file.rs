@@ -37,6 +37,8 @@ pub(super) const PARTY_BYTES: usize = 8;
 pub(super) const NONE: u32 = u32::MAX;
 /// Networks looked at for one address. Real ones lie some ten deep.
 const STEPS_MAX: usize = 1_000;
+/// Entries of a table that are read at a time.
+const PIECE_ENTRIES: u64 = 32 << 10;
 /// Longest text of one answer.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
@@ -425,6 +427,20 @@ impl<B: Bytes> Registry<B> {
             return Ok(None);
         }
         self.answer(self.number(self.parties, at, 4)?).map(Some)
+    }
+
+    /// Tells the entries of a table in pieces, so that it is never in memory twice.
+    pub(super) fn pieces(&self, table: Table, mut tell: impl FnMut(&[u8])) -> Result<(), String> {
+        let (mut at, end) = (table.at, table.at.saturating_add(table.count.saturating_mul(table.size)));
+        let mut block = vec![0u8; usize::try_from(PIECE_ENTRIES * table.size).map_err(|_| "it is too large")?];
+        while at < end {
+            let length = usize::try_from(end - at).unwrap_or(usize::MAX).min(block.len());
+            let piece = block.get_mut(..length).ok_or("it is cut off")?;
+            self.bytes.read(at, piece)?;
+            tell(piece);
+            at += length as u64;
+        }
+        Ok(())
     }
 
     /// All bytes of a table.

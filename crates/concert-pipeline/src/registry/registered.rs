@@ -28,17 +28,26 @@ fn numbers(bytes: &[u8]) -> impl Iterator<Item = u32> {
 impl Registered {
     /// Reads what events need of a file. The error says why it cannot be used.
     pub fn read<B: Bytes>(registry: &Registry<B>) -> Result<Self, String> {
-        let stretches = registry.whole(registry.stretches_v4)?;
-        let v4 = Halves::new(numbers(&stretches).step_by(2));
-        let v4_parties = numbers(&stretches).skip(1).step_by(2).collect();
-        drop(stretches);
-        let stretches = registry.whole(registry.stretches_v6)?;
+        let (mut v4, mut v4_parties) = (Halves::default(), Vec::new());
+        registry.pieces(registry.stretches_v4, |piece| {
+            for stretch in piece.as_chunks::<8>().0 {
+                let mut numbers = numbers(stretch);
+                if let (Some(start), Some(party)) = (numbers.next(), numbers.next()) {
+                    v4.push(start);
+                    v4_parties.push(party);
+                }
+            }
+        })?;
+        v4.close();
         let (mut v6_starts, mut v6_parties) = (Vec::new(), Vec::new());
-        for stretch in stretches.as_chunks::<STRETCH_V6_BYTES>().0 {
-            let (start, party) = stretch.split_first_chunk::<16>().ok_or("it is cut off")?;
-            v6_starts.push(u128::from_le_bytes(*start));
-            v6_parties.extend(numbers(party));
-        }
+        registry.pieces(registry.stretches_v6, |piece| {
+            for stretch in piece.as_chunks::<STRETCH_V6_BYTES>().0 {
+                if let Some((start, party)) = stretch.split_first_chunk::<16>() {
+                    v6_starts.push(u128::from_le_bytes(*start));
+                    v6_parties.extend(numbers(party));
+                }
+            }
+        })?;
         let asns = registry.whole(registry.asns)?;
         let asns = asns.as_chunks::<16>().0.iter().filter_map(|entry| {
             let mut numbers = numbers(entry);

@@ -30,7 +30,7 @@ pub(crate) struct Texts {
 }
 
 /// Texts of a batch remembered by their place: a batch holds what repeats once.
-const LATELY: usize = 8;
+const LATELY: usize = 32;
 /// A column that repeats so few is not searched any more, and then may hold a text several times.
 const FOUND_MIN: i32 = -4_096;
 /// Most bytes of texts that every page of a file refers to.

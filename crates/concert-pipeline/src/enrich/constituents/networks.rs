@@ -164,6 +164,10 @@ impl Networks {
                 Mark::Net(_) => {}
             }
         }
+        // Mostly nothing is excluded, and the first list is empty.
+        if excluded.is_empty() {
+            return (owner, 0);
+        }
         excluded.sort_unstable();
         excluded.dedup();
         let list = match lists.get(&excluded) {
