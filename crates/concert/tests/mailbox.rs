@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
 use concert_testkit::dovecot::Dovecot;
 use concert_testkit::smtp::{Act, Mail, SmtpServer, Stage};
 use serde_json::Value;
@@ -396,11 +397,32 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
     assert!(String::from_utf8_lossy(&told.bytes).contains("The host was cleaned."), "{told:?}");
     let shown = world.rows(&["notice", "show", id.trim()]);
     assert!(shown[0]["text"].as_str().unwrap().contains("The host was cleaned."), "{shown:?}");
+    // Nobody is named to the party but who agreed to it.
+    let party_told = |world: &World| {
+        let mails = world.smtp.mails();
+        let told = mails.iter().rev().find(|mail| mail.to.iter().any(|to| to.ends_with("net.example"))).unwrap();
+        told.bytes.split(|byte| *byte == b'\n').map(decoded).collect::<String>()
+    };
+    assert!(!party_told(&world).contains("bank.example"), "{}", party_told(&world));
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let agreed = settings.replace("complaints = ", "agreed = [\"Bank.example\"]\ncomplaints = ");
+    fs::write(world.site().join("concert.toml"), agreed).unwrap();
+    let other = complaint("bob@bank.example", "", "eight@bank.example").replace("192.0.2.9", "192.0.2.10");
+    world.dovecot.deliver(&other).unwrap();
+    world.once();
+    assert!(party_told(&world).contains("bob@bank.example"), "{}", party_told(&world));
     let refused = concert(&world.site(), &["mailbox", "outcome", &number("robot@"), "Cleaned."]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("it is no mail of a person"), "{refused:?}");
     let health = world.rows(&["contact", "health"]);
     assert!(health.iter().all(|row| row["contact"] != "anna@bank.example"), "{health:?}");
+}
+
+/// A line of a mail, out of its base64 if it is such.
+fn decoded(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line.trim_ascii()).into_owned();
+    let plain = base64::engine::general_purpose::STANDARD.decode(&text);
+    plain.map_or(text, |bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// `concert run`, killed when dropped.

@@ -233,20 +233,22 @@ fn wrong_values() {
 #[test]
 fn wrong_mailbox() {
     insta::assert_snapshot!(wrong("wrong/mailbox.toml"), @r#"
+    concert.toml:5:1: `not one` is neither a mail address nor a domain
+      hint: agreed = ["anna@bank.example", "partner.example"]
     concert.toml:5:1: `user` is missing in [mailbox]
       hint: user: user name at the mail server
     concert.toml:5:1: `password` is missing in [mailbox]
       hint: password: password at the mail server
-    concert.toml:6:1: `cert+x@cert.example` cannot be extended: before the @ at most 28 letters and no +
+    concert.toml:7:1: `cert+x@cert.example` cannot be extended: before the @ at most 28 letters and no +
       hint: write it like cert@cert.example
-    concert.toml:7:1: `prove_every` must be at least "7d"
-    concert.toml:8:1: there is no feed `compaints`
+    concert.toml:8:1: `prove_every` must be at least "7d"
+    concert.toml:9:1: there is no feed `compaints`
       hint: did you mean `complaints`?
-    concert.toml:9:1: links in mails that come back are not followed
+    concert.toml:10:1: links in mails that come back are not followed
       hint: leave `links` away
-    concert.toml:10:1: there is no [via.outbox] with type = "smtp"
-    concert.toml:11:1: unknown key `frequency` in [mailbox]
-      hint: known here: address, after, ca_file, client_certificate, client_key, complaints, connect_timeout, every, folder, host, links, move_to, password, port, prove_every, proxy, proxy_password, proxy_user, read_timeout, receipts, search, starttls, timeout, tls, user, via
+    concert.toml:11:1: there is no [via.outbox] with type = "smtp"
+    concert.toml:12:1: unknown key `frequency` in [mailbox]
+      hint: known here: address, after, agreed, ca_file, client_certificate, client_key, complaints, connect_timeout, every, folder, host, links, move_to, password, port, prove_every, proxy, proxy_password, proxy_user, read_timeout, receipts, search, starttls, timeout, tls, user, via
     "#);
 }
 

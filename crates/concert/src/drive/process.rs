@@ -21,6 +21,8 @@ use super::tell::Teller;
 use crate::settings::Feed;
 use crate::wire::{self, Site};
 
+/// The `extra.*` field of a reporter who agreed to be named.
+const REPORTER: &str = "reporter";
 /// Rejects kept in memory; the store keeps fewer, the rest is only counted.
 const REJECTS_MAX: usize = 10_000;
 
@@ -149,6 +151,13 @@ async fn name_addresses(reverse: &Reverse, batch: &mut Batch) {
     }
 }
 
+/// Who reported it, where that is known and whoever it is agreed to be named.
+fn reporter<'r>(site: &Site, feed: &Feed, receipt: &'r Receipt) -> Option<&'r str> {
+    let mailbox = site.settings.mailbox.as_ref()?;
+    let is_complaint = mailbox.complaints.as_ref() == Some(&feed.name);
+    (is_complaint && mailbox.may_name(&receipt.sender)).then_some(receipt.sender.as_str())
+}
+
 pub(super) fn parse(
     site: &Site,
     feed: &Feed,
@@ -165,10 +174,16 @@ pub(super) fn parse(
         }
     };
     let (lookup, book) = (site.lookup(), site.book());
+    let reporter = reporter(site, feed, work.receipt);
     let mut fired = vec![0u64; site.settings.judge.rules().len()];
     let mut stage = |event: &mut OpenEvent<'_>| {
         lookup.enrich(event);
         book.assign(event);
+        if let Some(reporter) = reporter
+            && let Some(field) = event.extra(REPORTER)
+        {
+            event.set(field, &Value::text(reporter));
+        }
         site.settings.judge.judge(event, &mut fired) == Verdict::Keep
     };
     let key_of = |event: &OpenEvent<'_>| feed.dedup.key(event);

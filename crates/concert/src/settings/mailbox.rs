@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_model::Keys;
+use concert_model::address::canonical;
+use concert_model::{Keys, host};
 use concert_transport::Collector;
 use concert_transport::collect::imap;
 
@@ -34,6 +35,8 @@ pub struct Mailbox {
     pub complaints: Option<String>,
     /// Whether whoever wrote such a mail is told that it came.
     pub receipts: bool,
+    /// Addresses and domains of reporters who agreed to be named, in canonical form.
+    agreed: Vec<String>,
 }
 
 impl Mailbox {
@@ -46,6 +49,7 @@ impl Mailbox {
             true,
             "with `complaints`: tell whoever wrote by hand that it came, with its number",
         );
+        let agreed = agreed(&mut keys);
         let address = address(&mut keys);
         let prove_every = keys
             .duration("prove_every", "how often contacts are asked whether they are there, \"180d\"; never without it");
@@ -60,8 +64,26 @@ impl Mailbox {
         }
         keys.finish();
         let collector = collector.filter(|_| is_set)?;
-        Some(Self { collector: Arc::from(collector), address, prove_every, via, complaints, receipts })
+        Some(Self { collector: Arc::from(collector), address, prove_every, via, complaints, receipts, agreed })
     }
+
+    /// Whether whoever reported something agreed to be named to the party that is told of it.
+    pub fn may_name(&self, reporter: &str) -> bool {
+        let reporter = canonical(reporter);
+        let domain = reporter.rsplit_once('@').map_or("", |(_, domain)| domain);
+        !domain.is_empty() && self.agreed.iter().any(|agreed| *agreed == reporter || agreed == domain)
+    }
+}
+
+fn agreed(keys: &mut Keys<'_>) -> Vec<String> {
+    let about =
+        "with `complaints`: addresses and domains of reporters who agreed to be named to the party that is told";
+    let given = keys.texts("agreed", about);
+    for one in given.iter().filter(|one| !is_address(one) && host::domain(one).is_err()) {
+        let hint = "agreed = [\"anna@bank.example\", \"partner.example\"]";
+        keys.problem("agreed", format!("`{one}` is neither a mail address nor a domain"), hint);
+    }
+    given.iter().map(|one| canonical(one)).collect()
 }
 
 fn address(keys: &mut Keys<'_>) -> Option<String> {
