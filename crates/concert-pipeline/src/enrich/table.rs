@@ -39,8 +39,26 @@ pub(super) struct Table {
     words: Vec<u64>,
     v6_starts: Vec<u128>,
     v6_words: Vec<u64>,
-    /// For each AS: number, length of the name, the name, and nothing up to the next place.
-    names: Vec<u8>,
+    /// For each AS: number, length of the name, the name, and nothing up to the next place. All of it is
+    /// text, numbers too, so that a name is taken out without looking whether it is text.
+    names: String,
+}
+
+/// Seven bits of a number stand in each letter.
+const DIGIT_BITS: u32 = 7;
+/// Letters of an AS number, and of the length of a name.
+const NUMBER_BYTES: usize = 5;
+const LENGTH_BYTES: usize = 2;
+
+fn write_number(mut number: u32, letters: usize, out: &mut String) {
+    for _ in 0..letters {
+        out.push(char::from(u8::try_from(number & 0x7f).unwrap_or(0)));
+        number >>= DIGIT_BITS;
+    }
+}
+
+fn read_number(letters: &[u8]) -> u32 {
+    letters.iter().rev().fold(0, |number, letter| number << DIGIT_BITS | u32::from(*letter))
 }
 
 impl Table {
@@ -100,7 +118,7 @@ impl Table {
     pub(super) fn look_ahead(&self, addresses: &[u32]) {
         let stretches: Vec<usize> = addresses.iter().filter_map(|address| self.v4.stretch(*address)).collect();
         let words: Vec<u64> = stretches.iter().filter_map(|stretch| self.words.get(*stretch).copied()).collect();
-        let name = |word: &u64| self.names.get((word >> 32 & 0x00ff_ffff) as usize * PLACE_BYTES).copied();
+        let name = |word: &u64| self.names.as_bytes().get((word >> 32 & 0x00ff_ffff) as usize * PLACE_BYTES).copied();
         std::hint::black_box(words.iter().filter_map(name).fold(0, u8::wrapping_add));
     }
 
@@ -113,10 +131,12 @@ impl Table {
         if place == NO_PLACE {
             return None;
         }
-        let (number, rest) = self.names.get(place as usize * PLACE_BYTES..)?.split_first_chunk::<4>()?;
-        let (length, rest) = rest.split_first()?;
-        let text = rest.get(..usize::from(*length)).and_then(|name| std::str::from_utf8(name).ok());
-        Some((u32::from_le_bytes(*number), text.unwrap_or("")))
+        let at = place as usize * PLACE_BYTES;
+        let head = self.names.as_bytes().get(at..)?.first_chunk::<{ NUMBER_BYTES + LENGTH_BYTES }>()?;
+        let (number, length) = head.split_at(NUMBER_BYTES);
+        let start = at + NUMBER_BYTES + LENGTH_BYTES;
+        let name = self.names.get(start..start + read_number(length) as usize);
+        Some((read_number(number), name.unwrap_or("")))
     }
 }
 
@@ -146,7 +166,7 @@ fn join<A: Copy + Ord + Default>(
 }
 
 /// The names of all ASes behind each other, those of most stretches first, and the place of each value.
-fn arrange(asn: &Ranges) -> (Vec<u8>, Vec<u32>) {
+fn arrange(asn: &Ranges) -> (String, Vec<u32>) {
     let mut uses = vec![0u32; asn.values.entries.len()];
     for word in asn.v4.words.iter().chain(&asn.v6.words) {
         if let Some(count) = uses.get_mut((word & NOTHING) as usize) {
@@ -155,7 +175,7 @@ fn arrange(asn: &Ranges) -> (Vec<u8>, Vec<u32>) {
     }
     let mut order: Vec<usize> = (0..uses.len()).collect();
     order.sort_by_key(|id| std::cmp::Reverse(uses.get(*id).copied()));
-    let mut names = Vec::with_capacity(asn.values.text.len() + uses.len() * PLACE_BYTES);
+    let mut names = String::with_capacity(asn.values.text.len() + uses.len() * PLACE_BYTES);
     let mut places = vec![NO_PLACE; uses.len()];
     for id in order {
         let Some((number, name)) = u32::try_from(id).ok().and_then(|id| asn.values.get(id)) else { continue };
@@ -165,10 +185,12 @@ fn arrange(asn: &Ranges) -> (Vec<u8>, Vec<u32>) {
             break;
         }
         let length = u8::try_from(name.floor_char_boundary(usize::from(u8::MAX))).unwrap_or(0);
-        names.extend_from_slice(&number.to_le_bytes());
-        names.push(length);
-        names.extend_from_slice(name.as_bytes().get(..usize::from(length)).unwrap_or_default());
-        names.resize(names.len().next_multiple_of(PLACE_BYTES), 0);
+        write_number(number, NUMBER_BYTES, &mut names);
+        write_number(u32::from(length), LENGTH_BYTES, &mut names);
+        names.push_str(name.get(..usize::from(length)).unwrap_or_default());
+        while !names.len().is_multiple_of(PLACE_BYTES) {
+            names.push('\0');
+        }
         if let Some(slot) = places.get_mut(id) {
             *slot = place;
         }
