@@ -21,16 +21,40 @@ pub(super) struct Networks {
     v4: Halves,
     /// For each stretch of IPv4 addresses, the number of its network and of its list of exclusions.
     v4_answers: Vec<(u32, u32)>,
-    v6: Stretches,
+    v6: Stretches<u128>,
     /// Which parties have excluded a stretch; the first list is empty.
     excluded: Vec<Vec<u32>>,
 }
 
 /// Where each stretch begins, with the number of its network and of its list of exclusions.
-#[derive(Debug, Default)]
-struct Stretches {
-    starts: Vec<u128>,
+#[derive(Debug)]
+struct Stretches<A> {
+    starts: Vec<A>,
     answers: Vec<(u32, u32)>,
+}
+
+impl<A> Default for Stretches<A> {
+    fn default() -> Self {
+        Self { starts: Vec::new(), answers: Vec::new() }
+    }
+}
+
+/// Addresses of a family as numbers. IPv4 takes a fourth of the memory that IPv6 does.
+trait Address: Copy + Ord + Default {
+    /// The next one; `None` behind the last.
+    fn after(self) -> Option<Self>;
+}
+
+impl Address for u32 {
+    fn after(self) -> Option<Self> {
+        self.checked_add(1)
+    }
+}
+
+impl Address for u128 {
+    fn after(self) -> Option<Self> {
+        self.checked_add(1)
+    }
 }
 
 /// What one network of the sweep means.
@@ -46,7 +70,8 @@ type Owner = Option<(Net, u32)>;
 impl Networks {
     pub(super) fn new(parties: &[Party]) -> Self {
         let mut networks = Networks { excluded: vec![Vec::new()], ..Networks::default() };
-        let mut marks: [Vec<(u128, u128, Mark)>; 2] = Default::default();
+        let count = parties.iter().map(|party| party.prefixes.len() + party.excluded_prefixes.len()).sum();
+        let mut marks = (Vec::with_capacity(count), Vec::new());
         for (number, party) in (0u32..).zip(parties) {
             for net in &party.prefixes {
                 let Ok(id) = u32::try_from(networks.nets.len()) else { break };
@@ -57,11 +82,11 @@ impl Networks {
                 add(&mut marks, net, Mark::Excluded(number));
             }
         }
-        let [v4, v6] = marks;
+        let (v4, v6) = marks;
         let mut lists = HashMap::from([(Vec::new(), 0)]);
-        let v4 = networks.sweep(v4, u128::from(u32::MAX), &mut lists);
-        networks.v6 = networks.sweep(v6, u128::MAX, &mut lists);
-        networks.v4 = Halves::new(v4.starts.iter().map(|start| u32::try_from(*start).unwrap_or(u32::MAX)));
+        let v4 = networks.sweep(v4, &mut lists);
+        networks.v6 = networks.sweep(v6, &mut lists);
+        networks.v4 = Halves::new(v4.starts);
         networks.v4_answers = v4.answers;
         networks
     }
@@ -110,27 +135,22 @@ impl Networks {
     }
 
     /// Flattens networks into stretches.
-    fn sweep(
-        &mut self,
-        mut marks: Vec<(u128, u128, Mark)>,
-        end: u128,
-        lists: &mut HashMap<Vec<u32>, u32>,
-    ) -> Stretches {
+    fn sweep<A: Address>(&mut self, mut marks: Vec<(A, A, Mark)>, lists: &mut HashMap<Vec<u32>, u32>) -> Stretches<A> {
         // What is on top of the stack counts: the narrower, an exclusion before a network, and of the
         // same network the party listed first.
-        marks.sort_by_key(|(first, last, mark)| match mark {
+        marks.sort_unstable_by_key(|(first, last, mark)| match mark {
             Mark::Net(id) => (*first, Reverse(*last), false, Reverse(*id)),
             Mark::Excluded(party) => (*first, Reverse(*last), true, Reverse(*party)),
         });
         let mut out = Stretches::default();
-        let mut open: Vec<(u128, Mark)> = Vec::new();
+        let mut open: Vec<(A, Mark)> = Vec::new();
         let mut marks = marks.into_iter().peekable();
-        out.push(0, (NOBODY, 0));
+        out.push(A::default(), (NOBODY, 0));
         loop {
             let next = marks.peek().map(|(first, ..)| *first);
             match (open.last(), next) {
                 (Some((last, _)), next) if next.is_none_or(|next| *last < next) => {
-                    let after = (*last < end).then(|| last + 1);
+                    let after = last.after();
                     open.pop();
                     match after {
                         Some(after) => out.push(after, self.answer(&open, lists)),
@@ -149,7 +169,7 @@ impl Networks {
     }
 
     /// What holds under these open networks.
-    fn answer(&mut self, open: &[(u128, Mark)], lists: &mut HashMap<Vec<u32>, u32>) -> (u32, u32) {
+    fn answer<A>(&mut self, open: &[(A, Mark)], lists: &mut HashMap<Vec<u32>, u32>) -> (u32, u32) {
         let mut excluded = Vec::new();
         let mut owner = NOBODY;
         for (_, mark) in open.iter().rev() {
@@ -183,8 +203,8 @@ impl Networks {
     }
 }
 
-impl Stretches {
-    fn push(&mut self, start: u128, answer: (u32, u32)) {
+impl<A: PartialEq> Stretches<A> {
+    fn push(&mut self, start: A, answer: (u32, u32)) {
         if self.starts.last() == Some(&start) {
             self.starts.pop();
             self.answers.pop();
@@ -196,10 +216,9 @@ impl Stretches {
     }
 }
 
-fn add(marks: &mut [Vec<(u128, u128, Mark)>; 2], net: &Net, mark: Mark) {
-    let [v4, v6] = marks;
+fn add((v4, v6): &mut (Vec<(u32, u32, Mark)>, Vec<(u128, u128, Mark)>), net: &Net, mark: Mark) {
     match (net.first(), net.last()) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => v4.push((u128::from(a.to_bits()), u128::from(b.to_bits()), mark)),
+        (IpAddr::V4(a), IpAddr::V4(b)) => v4.push((a.to_bits(), b.to_bits(), mark)),
         (IpAddr::V6(a), IpAddr::V6(b)) => v6.push((a.to_bits(), b.to_bits(), mark)),
         _ => {}
     }
