@@ -347,6 +347,23 @@ mod tests {
         assert_eq!(Body::read(&body.text().unwrap()), Ok(body));
     }
 
+    /// INVARIANT: what the manual shows is what is written, byte for byte.
+    #[test]
+    fn the_example_of_the_manual_is_true() {
+        let manual = include_str!("../../../../docs/journal.md");
+        let texts: Vec<&str> = manual.lines().filter(|line| line.starts_with('{')).collect();
+        let entries = chain(2);
+        let mut want = Vec::new();
+        for entry in &entries {
+            want.push(entry.body.as_ref().unwrap().text().unwrap());
+            want.push(entry.header.text().unwrap());
+        }
+        assert_eq!(texts, want);
+        let read = |header, body| Entry { header: Header::read(header).unwrap(), body: Some(Body::read(body).unwrap()) };
+        let read = [read(texts[1], texts[0]), read(texts[3], texts[2])];
+        assert_eq!(verify(INCIDENT, &read).unwrap().sequence, 2);
+    }
+
     #[test]
     fn whatever_is_changed_is_named() {
         let check = |change: &dyn Fn(&mut Vec<Entry>), want: (u64, &str)| {
