@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{check, rpsl};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
-use crate::settings::Settings;
+use crate::settings::{Settings, Whom};
 
 /// Most bytes of one file.
 const FILE_BYTES_MAX: u64 = 256 << 20;
@@ -55,7 +55,9 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Resu
         Kind::Teams => Parties::Teams,
         Kind::Rpsl => {
             let constituents = store.records.parties(Parties::Constituents).await?;
-            return rpsl::run(&args.files, args.dry_run, &args.rows, &settings.data_dir(), &constituents);
+            let done = rpsl::run(&args.files, args.dry_run, &args.rows, &settings.data_dir(), &constituents)?;
+            tell_strangers(settings, Whom::Registries, args.dry_run);
+            return Ok(done);
         }
     };
     let before = store.records.parties(which).await?;
@@ -68,11 +70,24 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Resu
         store.records.import_parties(which, &parties).await?;
     }
     table.finish()?;
+    if which == Parties::Teams {
+        tell_strangers(settings, Whom::Teams, args.dry_run);
+    }
     let findings = check::findings(settings, &parties).len();
     if findings > 0 {
         tracing::warn!(findings, "some parties cannot be told as they stand; see `concert contact check`");
     }
     Ok(Exit::Done)
+}
+
+/// Says that events fall to others than constituents from now on: notices to the responsible go to
+/// strangers then.
+fn tell_strangers(settings: &Settings, whom: Whom, is_trial: bool) {
+    if !is_trial && settings.lookup.responsible.contains(&whom) {
+        tracing::info!(
+            "events that no constituent answers for fall to them from now on, and notices to the responsible go there; `responsible` of [lookup] says otherwise"
+        );
+    }
 }
 
 /// All parties of all files. Any mistake refuses the import, since a line left out would silently
