@@ -359,7 +359,8 @@ mod tests {
             want.push(entry.header.text().unwrap());
         }
         assert_eq!(texts, want);
-        let read = |header, body| Entry { header: Header::read(header).unwrap(), body: Some(Body::read(body).unwrap()) };
+        let read =
+            |header, body| Entry { header: Header::read(header).unwrap(), body: Some(Body::read(body).unwrap()) };
         let read = [read(texts[1], texts[0]), read(texts[3], texts[2])];
         assert_eq!(verify(INCIDENT, &read).unwrap().sequence, 2);
     }

@@ -109,7 +109,9 @@ fn overlaps(parties: &[Party]) -> Vec<Finding> {
 fn gaps(party: &Party) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut tell = |what: &str| found.push(("gap", party.name.clone(), what.to_owned()));
-    let nothing = party.prefixes.is_empty() && party.domains.is_empty();
+    // A team for a sector stands in for others, and needs nothing of its own.
+    let stands_in = !party.sectors.is_empty() && party.contacts.iter().any(|contact| contact.origin == "teams");
+    let nothing = party.prefixes.is_empty() && party.domains.is_empty() && !stands_in;
     if nothing && party.asns.is_empty() && party.countries.is_empty() {
         tell("no network, domain, AS or country is its own, so it is never told");
     }
@@ -174,6 +176,9 @@ mod tests {
                 "gap D no network, domain, AS or country is its own, so it is never told",
             ]
         );
+        let contact = Contact { purpose: "abuse".into(), origin: "teams".into(), ..Contact::default() };
+        let team = Party { sectors: vec!["energy".into()], contacts: vec![contact], ..Party::default() };
+        assert_eq!(gaps(&team), []);
     }
 
     #[test]
