@@ -216,7 +216,10 @@ impl<A: PartialEq> Stretches<A> {
     }
 }
 
-fn add((v4, v6): &mut (Vec<(u32, u32, Mark)>, Vec<(u128, u128, Mark)>), net: &Net, mark: Mark) {
+/// First and last address of each, and what it means; those of each family apart.
+type Marks = (Vec<(u32, u32, Mark)>, Vec<(u128, u128, Mark)>);
+
+fn add((v4, v6): &mut Marks, net: &Net, mark: Mark) {
     match (net.first(), net.last()) {
         (IpAddr::V4(a), IpAddr::V4(b)) => v4.push((a.to_bits(), b.to_bits(), mark)),
         (IpAddr::V6(a), IpAddr::V6(b)) => v6.push((a.to_bits(), b.to_bits(), mark)),
