@@ -8,9 +8,10 @@ use std::net::IpAddr;
 use concert_model::{Kind, Net, Problem, Value};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-use super::file::{self, Answer, AsEntry, Entry, NONE, Parts};
+use super::file::{Answer, NONE};
 use super::object::{self, Found, Object};
 use super::text::{is_elsewhere, is_mail, tidy};
+use super::write::{self, AsEntry, Entry, Parts};
 use crate::enrich::stretch::stretches;
 
 /// Pieces that could not be used and are told one by one; all are counted.
@@ -269,7 +270,7 @@ impl Builder {
         stretch(&v6, u128::MAX, &party, |start, party| push(&mut stretches_v6, start, party));
         let (answers, names) = (&list, &self.names);
         let parts = Parts { v4, v6, asns, answers, names, stretches_v4, stretches_v6, parties };
-        file::write(parts, out)?;
+        write::write(parts, out)?;
         Ok(self.summary)
     }
 

@@ -16,6 +16,7 @@ pub mod security_txt;
 #[cfg(test)]
 mod tests;
 mod text;
+mod write;
 
 use std::io::{self, BufRead, BufReader, Read};
 
