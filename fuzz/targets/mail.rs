@@ -36,6 +36,7 @@ fuzz_target!(|bytes: &[u8]| {
         text: text.replace("\\n", "\n"),
         html: name.starts_with('<').then(|| name.clone()),
         payload: Attachment { name, media_type, bytes: attached },
+        more: Vec::new(),
         language: "en".into(),
         date: Time(1_795_323_030_000_000),
     };

@@ -25,6 +25,11 @@ impl Halves {
         halves
     }
 
+    /// Nothing yet, with room for so many stretches.
+    pub(crate) fn with_capacity(stretches: usize) -> Self {
+        Self { index: Vec::with_capacity(65_537), lows: Vec::with_capacity(stretches) }
+    }
+
     /// Adds a stretch that begins at this address, which is behind all others.
     pub(crate) fn push(&mut self, start: u32) {
         let [a, b, c, d] = start.to_be_bytes();

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::file::{Bytes, NONE, PARTY_BYTES, Registry, STRETCH_V6_BYTES};
+use super::file::{Bytes, NONE, PARTY_BYTES, Registry, STRETCH_V6_BYTES, Table};
 use super::reserved;
 use crate::enrich::halves::Halves;
 
@@ -28,7 +28,9 @@ fn numbers(bytes: &[u8]) -> impl Iterator<Item = u32> {
 impl Registered {
     /// Reads what events need of a file. The error says why it cannot be used.
     pub fn read<B: Bytes>(registry: &Registry<B>) -> Result<Self, String> {
-        let (mut v4, mut v4_parties) = (Halves::default(), Vec::new());
+        let count = |table: Table| usize::try_from(table.count).unwrap_or(0);
+        let stretches = count(registry.stretches_v4);
+        let (mut v4, mut v4_parties) = (Halves::with_capacity(stretches), Vec::with_capacity(stretches));
         registry.pieces(registry.stretches_v4, |piece| {
             for stretch in piece.as_chunks::<8>().0 {
                 let mut numbers = numbers(stretch);
@@ -39,7 +41,8 @@ impl Registered {
             }
         })?;
         v4.close();
-        let (mut v6_starts, mut v6_parties) = (Vec::new(), Vec::new());
+        let stretches = count(registry.stretches_v6);
+        let (mut v6_starts, mut v6_parties) = (Vec::with_capacity(stretches), Vec::with_capacity(stretches));
         registry.pieces(registry.stretches_v6, |piece| {
             for stretch in piece.as_chunks::<STRETCH_V6_BYTES>().0 {
                 if let Some((start, party)) = stretch.split_first_chunk::<16>() {
