@@ -379,14 +379,34 @@ async fn notices_to_the_same_people_go_in_one_mail_and_apart_when_that_is_too_la
     assert_eq!(carried.len(), 1, "{carried:?}");
     let raw = done(site, &["notice", "show", carried[0]["id"].as_str().unwrap(), "--raw"]);
     assert_eq!(raw.as_bytes(), together[0].bytes, "the mail it went out in");
+    // What was merged goes out whole though the settings have nothing merged any more, also after a kill
+    // before anything was composed.
+    put(site, "third", &["192.0.2.7"]);
+    done(site, &["ingest", "--feed", "drop", &site.join("in/third").display().to_string()]);
+    fs::remove_file(site.join("in/third")).unwrap();
+    let before = smtp.count();
+    let queued: Vec<String> = rows(site, &["--state", "queued"])
+        .iter()
+        .filter(|row| row["to"] == "a@net.example")
+        .map(|row| row["id"].as_str().unwrap().to_owned())
+        .collect();
+    let store = concert_store::Store::open(&site.join("data")).await.unwrap();
+    assert_eq!(store.records.merge_notices(&queued[0], &queued).await.unwrap().len(), 1);
+    drop(store);
+    fs::write(site.join("concert.toml"), settings("").replace("merge = true\n", "")).unwrap();
+    done(site, &["run", "--once", "--quiet"]);
+    let whole = smtp.mails().split_off(before);
+    let whole: Vec<String> = whole.iter().filter(|mail| mail.to == ["a@net.example"]).map(text).collect();
+    assert!(whole.len() == 1 && whole[0].contains(".csv\"") && whole[0].contains(".json\""), "{whole:?}");
     // Together they are too large, each alone is not.
+    let sent = smtp.count();
     fs::write(site.join("concert.toml"), settings("size_max = \"6KiB\"\n")).unwrap();
     let many: Vec<String> = (0..25).map(|host| format!("198.51.100.{host}")).collect();
     put(site, "second", &many.iter().map(String::as_str).collect::<Vec<_>>());
     done(site, &["run", "--once", "--quiet"]);
-    let later = smtp.mails().split_off(mails.len());
+    let later = smtp.mails().split_off(sent);
     assert!(later.iter().all(|mail| !text(mail).contains("more)")) && later.len() >= 3, "{later:?}");
     assert!(rows(site, &[]).iter().all(|row| row["state"] == "delivered"));
     let told: u64 = rows(site, &[]).iter().filter_map(|row| row["events"].as_u64()).sum();
-    assert_eq!(told, 3 * (2 + 25));
+    assert_eq!(told, 3 * (2 + 1 + 25));
 }

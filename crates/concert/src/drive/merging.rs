@@ -28,9 +28,6 @@ pub(super) async fn gather(
     site: &Site,
     mut due: Vec<(Notice, Members)>,
 ) -> Result<(Vec<(Notice, Members)>, Carried), Problem> {
-    if !site.settings.notices.iter().any(|kind| kind.merge) {
-        return Ok((due, Carried::new()));
-    }
     let records = &site.store.records;
     let mut alike: BTreeMap<Common, Vec<(String, u64)>> = BTreeMap::new();
     for (notice, _) in due.iter().filter(|(notice, _)| notice.attempts == 0 && notice.within.is_empty()) {
@@ -47,6 +44,7 @@ pub(super) async fn gather(
             due.retain(|(notice, _)| !merged.contains(&notice.id));
         }
     }
+    // Also what was merged by settings of before: it shares the fate of its carrier.
     let carriers: Vec<&str> = due.iter().map(|(notice, _)| notice.id.as_str()).collect();
     let mut carried = Carried::new();
     for (notice, members) in records.carried(&carriers).await? {
