@@ -39,7 +39,7 @@ impl Addressees {
 }
 
 /// A party as a registry knows it.
-pub(crate) fn party_of(answer: &Answer) -> Party {
+fn party_of(answer: &Answer) -> Party {
     let origin = format!("{} {}", answer.via, answer.handles.join(", "));
     let contact = |mail: &String| Contact {
         purpose: "abuse".into(),

@@ -60,11 +60,6 @@ impl Halves {
         let before: u16 = self.lows.get(from..to)?.iter().map(|start| u16::from(*start <= low)).sum();
         (from + usize::from(before)).checked_sub(1)
     }
-
-    /// Bytes of memory it takes.
-    pub(crate) fn bytes(&self) -> usize {
-        self.index.len() * size_of::<u32>() + self.lows.len() * size_of::<u16>()
-    }
 }
 
 #[cfg(test)]

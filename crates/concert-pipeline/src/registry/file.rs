@@ -189,14 +189,10 @@ impl<B: Bytes> Registry<B> {
 
     /// Compares the whole file with its checksum.
     pub fn check(&self) -> Result<(), String> {
-        let (mut hasher, mut at, mut block) = (blake3::Hasher::new(), 0, vec![0u8; 1 << 20]);
-        while at < self.end {
-            let length = usize::try_from(self.end - at).unwrap_or(usize::MAX).min(block.len());
-            let part = block.get_mut(..length).ok_or("it is cut off")?;
-            self.bytes.read(at, part)?;
-            hasher.update(part);
-            at += length as u64;
-        }
+        let mut hasher = blake3::Hasher::new();
+        self.blocks(0, self.end, 1 << 20, |block| {
+            hasher.update(block);
+        })?;
         let mut checksum = [0u8; CHECKSUM_BYTES];
         self.bytes.read(self.end, &mut checksum)?;
         if hasher.finalize().as_bytes() == &checksum { Ok(()) } else { Err("its checksum is wrong".into()) }
@@ -299,14 +295,20 @@ impl<B: Bytes> Registry<B> {
     }
 
     /// Tells the entries of a table in pieces, so that it is never in memory twice.
-    pub(super) fn pieces(&self, table: Table, mut tell: impl FnMut(&[u8])) -> Result<(), String> {
-        let (mut at, end) = (table.at, table.at.saturating_add(table.count.saturating_mul(table.size)));
-        let mut block = vec![0u8; usize::try_from(PIECE_ENTRIES * table.size).map_err(|_| "it is too large")?];
+    pub(super) fn pieces(&self, table: Table, tell: impl FnMut(&[u8])) -> Result<(), String> {
+        let end = table.at.saturating_add(table.count.saturating_mul(table.size));
+        let length = usize::try_from(PIECE_ENTRIES * table.size).map_err(|_| "it is too large")?;
+        self.blocks(table.at, end, length, tell)
+    }
+
+    /// Tells the bytes from one place to another, so many at a time.
+    fn blocks(&self, mut at: u64, end: u64, length: usize, mut tell: impl FnMut(&[u8])) -> Result<(), String> {
+        let mut buffer = vec![0u8; length];
         while at < end {
-            let length = usize::try_from(end - at).unwrap_or(usize::MAX).min(block.len());
-            let piece = block.get_mut(..length).ok_or("it is cut off")?;
-            self.bytes.read(at, piece)?;
-            tell(piece);
+            let length = usize::try_from(end - at).unwrap_or(usize::MAX).min(buffer.len());
+            let block = buffer.get_mut(..length).ok_or("it is cut off")?;
+            self.bytes.read(at, block)?;
+            tell(block);
             at += length as u64;
         }
         Ok(())

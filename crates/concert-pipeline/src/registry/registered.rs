@@ -100,10 +100,4 @@ impl Registered {
         let names = places.iter().filter_map(|place| self.names.as_bytes().get(*place as usize).copied());
         std::hint::black_box(names.fold(0, u8::wrapping_add));
     }
-
-    /// Bytes of memory it takes.
-    pub fn bytes(&self) -> usize {
-        let words = self.v4_parties.len() + self.v6_parties.len() + self.asns.len() * 2 + self.places.len();
-        self.v4.bytes() + words * size_of::<u32>() + self.v6_starts.len() * size_of::<u128>() + self.names.len()
-    }
 }

@@ -3,7 +3,7 @@
 use concert_model::{Problem, Time};
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 
 use super::approval::{Gate, WAITS_FOR_APPROVAL};
 use super::{Records, trouble};
@@ -241,19 +241,13 @@ impl Records {
     pub async fn settle_notices(&self, ended: &[(String, &'static str, Time, String)]) -> Result<(), Problem> {
         let mut change = self.change().await?;
         for (id, state, time, reason) in ended {
+            let when = if *state == "delivered" { "delivered" } else { "due" };
             // The notice itself, then those it carries.
-            let sqls = match *state {
-                "delivered" => [
-                    "UPDATE notice SET state = ?2, delivered = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE id = ?1",
-                    "UPDATE notice SET state = ?2, delivered = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE within = ?1 AND within <> ''",
-                ],
-                _ => [
-                    "UPDATE notice SET state = ?2, due = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE id = ?1",
-                    "UPDATE notice SET state = ?2, due = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE within = ?1 AND within <> ''",
-                ],
-            };
-            for sql in sqls {
-                sqlx::query(sql)
+            for whose in ["id = ?1", "within = ?1 AND within <> ''"] {
+                let sql = format!(
+                    "UPDATE notice SET state = ?2, {when} = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE {whose}"
+                );
+                sqlx::query(AssertSqlSafe(sql))
                     .bind(id)
                     .bind(state)
                     .bind(time.0)

@@ -56,10 +56,10 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             for path in &args.files {
                 add(&mut total, &ingest(&site, &mut worker, feed, path)?);
             }
-            // The reports are safe whatever becomes of this.
             // What is due by number of events, or for who does not want to wait.
             let told = runtime.block_on(worker.tell_due(&site)).map_err(Failure::outside)?;
             total.notices += told as u64;
+            // The reports are safe whatever becomes of this.
             if let Err(problem) = runtime.block_on(tidy_at_end(&site, &mut worker)) {
                 tracing::warn!("{problem}");
             }

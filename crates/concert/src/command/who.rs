@@ -226,12 +226,13 @@ fn party_rows(value: &str, parties: &Constituents, found: &Found<'_>, book: &Boo
 fn ask(value: &str, book: &Book<'_>, reason: String) -> Result<(Asked, String), Failure> {
     let Some(registry) = book.registry else { return Ok((Asked::default(), reason)) };
     let failed = |why| Failure::outside(Problem::new(why));
-    let (first, last) = match Subject::read(value) {
-        Some(Subject::Address(address)) => (address, address),
-        Some(Subject::Net(net)) => (net.first(), net.last()),
-        Some(Subject::Asn(asn)) => return Ok((registry.find_asn(asn).map_err(failed)?, reason)),
-        // Names are not in the registries of numbers.
-        Some(Subject::Name(_)) | None => return Ok((Asked::default(), reason)),
+    let subject = Subject::read(value);
+    if let Some(Subject::Asn(asn)) = subject {
+        return Ok((registry.find_asn(asn).map_err(failed)?, reason));
+    }
+    // Names are not in the registries of numbers.
+    let Some((first, last)) = subject.and_then(|subject| subject.span()) else {
+        return Ok((Asked::default(), reason));
     };
     if let Some(what) = reserved(first) {
         return Ok((Asked::default(), format!("{} is {what} and belongs to nobody", value.trim())));
@@ -282,12 +283,8 @@ fn registry_rows(value: &str, step: &Step, book: &Book<'_>) -> Result<Vec<Row>, 
 
 /// To whom events go where the registry says that nobody of the smallest network answers.
 fn instead(value: &str, book: &Book<'_>) -> Result<String, Failure> {
-    let (first, last) = match Subject::read(value) {
-        Some(Subject::Address(address)) => (address, address),
-        Some(Subject::Net(net)) => (net.first(), net.last()),
-        _ => return Ok(String::new()),
-    };
-    let Some(registry) = book.registry else { return Ok(String::new()) };
+    let span = Subject::read(value).and_then(|subject| subject.span());
+    let (Some((first, last)), Some(registry)) = (span, book.registry) else { return Ok(String::new()) };
     let asked = registry.find_usable(first, last).map_err(|why| Failure::outside(Problem::new(why)))?;
     let usable = asked.answer().filter(|step| step.answer.is_usable());
     Ok(usable.map_or_else(String::new, |step| {

@@ -5,11 +5,10 @@
 
 use std::io::Read;
 
-use concert_model::{Attachment, Message, Problem};
+use concert_model::{Message, Problem};
 use concert_pipeline::mail;
 use concert_store::records::{NewNotice, Notice};
 
-use super::compose::recipients;
 use super::receipt;
 use crate::wire::{self, Site};
 
@@ -24,21 +23,7 @@ pub fn message(site: &Site, notice: &Notice) -> Message {
     // The ticket of the receipt, by which the sender knows the matter.
     let ticket = if notice.party.is_empty() { &notice.id } else { &notice.party };
     let text = format!("Hello,\n\n{}\n\n-- \n{name}\n{email}\n", notice.text.trim());
-    Message {
-        notice: notice.id.clone(),
-        message_id: notice.message_id.clone(),
-        to: recipients(site, notice),
-        bcc: Vec::new(),
-        return_path: Some(String::new()),
-        answers: Some(notice.key.clone()),
-        subject: format!("[{ticket}] What became of your report"),
-        text,
-        html: None,
-        payload: Attachment { name: String::new(), media_type: String::new(), bytes: Vec::new() },
-        more: Vec::new(),
-        language: "en".to_owned(),
-        date: notice.made,
-    }
+    receipt::answer(site, notice, format!("[{ticket}] What became of your report"), text)
 }
 
 /// Queues the message for whoever sent a complaint. Gives its number. The error says why it cannot go.

@@ -5,7 +5,8 @@
 //! records.
 
 use concert_model::{Attachment, Message};
-use concert_pipeline::mail::{Mail, answer};
+use concert_pipeline::mail::Mail;
+use concert_pipeline::mail::answer::answer_to;
 use concert_store::records::{NewNotice, Notice};
 
 use super::compose::recipients;
@@ -23,15 +24,20 @@ pub fn message(site: &Site, notice: &Notice) -> Message {
          it is sent once, and nothing needs to be done.\n\nIf you write again about the same matter, please keep [{id}] in the subject.\n\n\
          -- \n{name}\n{email}\n"
     );
+    answer(site, notice, format!("[{id}] We received your mail"), text)
+}
+
+/// A mail that answers the one whose Message-ID is the notice's key, and comes from nowhere.
+pub(super) fn answer(site: &Site, notice: &Notice, subject: String, text: String) -> Message {
     Message {
-        notice: id.clone(),
+        notice: notice.id.clone(),
         message_id: notice.message_id.clone(),
         to: recipients(site, notice),
         bcc: Vec::new(),
         // Nobody bounces to nowhere.
         return_path: Some(String::new()),
         answers: Some(notice.key.clone()),
-        subject: format!("[{id}] We received your mail"),
+        subject,
         text,
         html: None,
         payload: Attachment { name: String::new(), media_type: String::new(), bytes: Vec::new() },
@@ -47,7 +53,7 @@ pub(super) fn whom(site: &Site, mail: &Mail) -> Result<(String, String), String>
     let via = mailbox.and_then(|mailbox| mailbox.via.as_deref()).ok_or("there is no `via` in [mailbox]")?;
     let own = [mailbox.and_then(|mailbox| mailbox.address.clone()), Some(site.settings.site.email.clone())];
     let own: Vec<String> = own.into_iter().flatten().map(|address| address.to_lowercase()).collect();
-    let to = answer::answer_to(mail, &own)?;
+    let to = answer_to(mail, &own)?;
     Ok((to.to_owned(), via.to_owned()))
 }
 

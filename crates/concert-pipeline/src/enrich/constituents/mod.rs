@@ -111,6 +111,15 @@ impl<'v> Subject<'v> {
         let name = value.rsplit_once('@').map_or(value, |(_, domain)| domain);
         host::domain(name).ok().map(Self::Name)
     }
+
+    /// The first and last address of an address or network.
+    pub fn span(&self) -> Option<(IpAddr, IpAddr)> {
+        match self {
+            Self::Address(address) => Some((*address, *address)),
+            Self::Net(net) => Some((net.first(), net.last())),
+            Self::Asn(_) | Self::Name(_) => None,
+        }
+    }
 }
 
 /// Who answers for a bare value.
