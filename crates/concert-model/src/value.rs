@@ -163,7 +163,7 @@ pub fn ip(text: &str) -> Result<IpAddr, &'static str> {
 }
 
 /// Four decimal numbers without leading zeros, which some programs read as octal.
-fn dotted_quad(text: &[u8]) -> Option<Ipv4Addr> {
+pub fn dotted_quad(text: &[u8]) -> Option<Ipv4Addr> {
     if text.len() < 7 || text.len() > 15 {
         return None;
     }

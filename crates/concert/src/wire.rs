@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use concert_model::{Problem, Time};
-use concert_pipeline::enrich::{Book, Constituents, Lookup, Ranges, What};
+use concert_pipeline::enrich::{Book, Constituents, Lookup, Ranges, Reading, What};
 use concert_pipeline::mail::address::Key;
 use concert_pipeline::registry::Registered;
 use concert_store::Store;
@@ -286,21 +286,23 @@ fn load_ranges(files: &[PathBuf], what: What, cache: &Path) -> Option<Ranges> {
     {
         return Some(ranges);
     }
-    let mut contents: Vec<(String, Vec<u8>)> = Vec::new();
+    let (mut reading, mut problems, mut complete) = (Reading::new(what), Vec::new(), true);
     for path in files {
-        match std::fs::read(path) {
-            Ok(bytes) => contents.push((path.display().to_string(), bytes)),
-            Err(error) => tracing::error!(file = %path.display(), "lookup data cannot be read: {error}"),
+        let read = std::fs::File::open(path).and_then(|file| {
+            let mut file = std::io::BufReader::with_capacity(256 << 10, file);
+            reading.add(&path.display().to_string(), &mut file, &mut problems)
+        });
+        if let Err(error) = read {
+            tracing::error!(file = %path.display(), "lookup data cannot be read: {error}");
+            complete = false;
         }
     }
-    let borrowed: Vec<(&str, &[u8])> = contents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-    let mut problems = Vec::new();
-    let ranges = Ranges::read(what, &borrowed, &mut problems);
+    let ranges = reading.finish();
     for problem in problems.iter().take(10) {
         tracing::warn!("{problem}");
     }
     // A copy made of some of the files would hide the rest once they can be read again.
-    if contents.len() < files.len() {
+    if !complete {
         return Some(ranges);
     }
     let kept = cache.parent().map(std::fs::create_dir_all).transpose().and_then(|_| {

@@ -5,6 +5,7 @@
 //! line and left out.
 
 use std::borrow::Cow;
+use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use concert_model::{Kind, Problem, Value};
@@ -19,34 +20,93 @@ const NAME_BYTES_MAX: usize = 200;
 /// Words for a country that is none.
 const NO_COUNTRY: [&str; 4] = ["", "-", "ZZ", "None"];
 
-/// Adds the ranges of one file.
-pub(super) fn read(what: What, name: &str, bytes: &[u8], builder: &mut Builder, problems: &mut Vec<Problem>) {
-    let mut rest = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let (mut number, mut bad) = (0u64, 0usize);
-    while !rest.is_empty() {
-        number += 1;
-        let end = memchr(b'\n', rest).unwrap_or(rest.len());
-        let line = rest.get(..end).unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        rest = rest.get(end + 1..).unwrap_or_default();
-        if line.is_empty() || line.starts_with(b"#") {
-            continue;
+/// Longest line that is kept where it does not lie whole in the reader's buffer; the rest of it is dropped.
+const LINE_BYTES_MAX: usize = 64 << 10;
+
+/// Adds the ranges of one file. Lines are read where they lie in the reader's buffer, and only one that
+/// goes over its end is copied.
+pub(super) fn read(
+    what: What,
+    name: &str,
+    file: &mut dyn BufRead,
+    builder: &mut Builder,
+    problems: &mut Vec<Problem>,
+) -> std::io::Result<()> {
+    let mut lines = Lines { what, name, builder, problems, number: 0, bad: 0 };
+    let mut begun = Vec::new();
+    let keep = |begun: &mut Vec<u8>, part: &[u8]| {
+        let room = LINE_BYTES_MAX.saturating_sub(begun.len());
+        begun.extend_from_slice(part.get(..room).unwrap_or(part));
+    };
+    loop {
+        let chunk = match file.fill_buf() {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            chunk => chunk?,
+        };
+        let length = chunk.len();
+        if length == 0 {
+            break;
         }
-        if let Err(why) = read_line(what, line, builder) {
-            if number == 1 && is_heading(line) {
-                continue;
+        let mut rest = chunk;
+        while let Some(end) = memchr(b'\n', rest) {
+            let line = rest.get(..end).unwrap_or_default();
+            rest = rest.get(end + 1..).unwrap_or_default();
+            if begun.is_empty() {
+                lines.take(line);
+            } else {
+                keep(&mut begun, line);
+                lines.take(&begun);
+                begun.clear();
             }
-            bad += 1;
-            if bad <= PROBLEMS_MAX {
-                problems.push(Problem::new(why).at(format!("{name}:{number}")).hint(match what {
+        }
+        keep(&mut begun, rest);
+        file.consume(length);
+    }
+    if !begun.is_empty() {
+        lines.take(&begun);
+    }
+    lines.finish();
+    Ok(())
+}
+
+/// The lines of a file, as they come.
+struct Lines<'a> {
+    what: What,
+    name: &'a str,
+    builder: &'a mut Builder,
+    problems: &'a mut Vec<Problem>,
+    number: u64,
+    bad: usize,
+}
+
+impl Lines<'_> {
+    fn take(&mut self, line: &[u8]) {
+        self.number += 1;
+        let line = if self.number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() || line.starts_with(b"#") {
+            return;
+        }
+        if let Err(why) = read_line(self.what, line, self.builder) {
+            if self.number == 1 && is_heading(line) {
+                return;
+            }
+            self.bad += 1;
+            if self.bad <= PROBLEMS_MAX {
+                let problem = Problem::new(why).at(format!("{}:{}", self.name, self.number));
+                self.problems.push(problem.hint(match self.what {
                     What::Asn => "a line is: first address,last address,AS number,name",
                     What::Country => "a line is: first address,last address,country code",
                 }));
             }
         }
     }
-    if bad > PROBLEMS_MAX {
-        problems.push(Problem::new(format!("{} more lines cannot be used", bad - PROBLEMS_MAX)).at(name));
+
+    fn finish(self) {
+        if self.bad > PROBLEMS_MAX {
+            let more = self.bad - PROBLEMS_MAX;
+            self.problems.push(Problem::new(format!("{more} more lines cannot be used")).at(self.name));
+        }
     }
 }
 
@@ -111,6 +171,9 @@ fn field(line: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 fn address(bytes: &[u8]) -> Result<IpAddr, &'static str> {
+    if let Some(address) = concert_model::value::dotted_quad(bytes) {
+        return Ok(IpAddr::V4(address));
+    }
     let text = std::str::from_utf8(bytes).map_err(|_| "not an IP address")?.trim();
     match concert_model::value::ip(text) {
         Ok(address) => Ok(address),
@@ -170,6 +233,22 @@ mod tests {
                 "t.csv:5: not an AS number",
             ],
         );
+    }
+
+    #[test]
+    fn lines_that_go_over_the_end_of_a_buffer_are_read_as_others() {
+        let text =
+            "\u{feff}192.0.2.0,192.0.2.9,64500,A\r\n\n192.0.3.0,192.0.3.9,64501,\"B, C\"\n192.0.4.0,192.0.4.9,x,y";
+        for room in 1..text.len() {
+            let mut reading = crate::enrich::Reading::new(What::Asn);
+            let mut told = Vec::new();
+            let mut file = std::io::BufReader::with_capacity(room, text.as_bytes());
+            reading.add("t.csv", &mut file, &mut told).unwrap();
+            assert_eq!(told.iter().map(|p| p.place.as_str()).collect::<Vec<_>>(), ["t.csv:4"], "{room}");
+            let ranges = reading.finish();
+            let found = |address: &str| ranges.find(address.parse().unwrap()).map(|answer| answer.text.to_owned());
+            assert_eq!((found("192.0.2.9"), found("192.0.3.1")), (Some("A".into()), Some("B, C".into())), "{room}");
+        }
     }
 
     #[test]

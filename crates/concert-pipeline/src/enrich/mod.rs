@@ -16,7 +16,7 @@ use std::borrow::Cow;
 pub use book::Book;
 pub use constituents::Constituents;
 pub use lookup::{Found, Lookup};
-pub use ranges::{Answer, Ranges, What};
+pub use ranges::{Answer, Ranges, Reading, What};
 
 use concert_model::batch::Raw;
 use concert_model::{Event, Field, Kind, Value};

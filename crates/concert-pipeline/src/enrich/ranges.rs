@@ -8,11 +8,12 @@
 //! The network of an answer is that of the range in the file, and only when the range is exactly one
 //! CIDR block; else there is none, because a guessed prefix would look like an announced one.
 
+use std::hash::BuildHasher;
+use std::io::BufRead;
 use std::net::IpAddr;
 
 use concert_model::{Net, Problem};
 use hashbrown::{DefaultHashBuilder, HashTable};
-use std::hash::BuildHasher;
 
 use super::stretch::stretches;
 
@@ -74,17 +75,12 @@ impl Ranges {
     /// Reads the ranges of some files, each given by name and content: CSV ranges, or MMDB where the
     /// name ends in `.mmdb`. Bad lines become problems and are left out.
     pub fn read(what: What, files: &[(&str, &[u8])], problems: &mut Vec<Problem>) -> Ranges {
-        let mut builder = Builder::new();
+        let mut reading = Reading::new(what);
         for (name, bytes) in files {
-            if name.to_ascii_lowercase().ends_with(".mmdb") {
-                if let Err(why) = super::mmdb::read(what, bytes, &mut builder) {
-                    problems.push(Problem::new(format!("{name} cannot be used: {why}")).at(*name));
-                }
-            } else {
-                super::csv::read(what, name, bytes, &mut builder, problems);
-            }
+            // Reading from memory does not fail.
+            let _ = reading.add(name, &mut &**bytes, problems);
         }
-        builder.build(what)
+        reading.finish()
     }
 
     /// What the ranges are about.
@@ -166,6 +162,38 @@ impl Values {
     }
 }
 
+/// Ranges while their files are read, one after another.
+pub struct Reading {
+    what: What,
+    builder: Builder,
+}
+
+impl Reading {
+    /// Begins without any range.
+    pub fn new(what: What) -> Self {
+        Self { what, builder: Builder::new() }
+    }
+
+    /// Adds a file: CSV ranges, or MMDB where the name ends in `.mmdb`. Bad lines become problems and are
+    /// left out; an error means that the file could not be read to its end.
+    pub fn add(&mut self, name: &str, file: &mut dyn BufRead, problems: &mut Vec<Problem>) -> std::io::Result<()> {
+        if !name.to_ascii_lowercase().ends_with(".mmdb") {
+            return super::csv::read(self.what, name, file, &mut self.builder, problems);
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        if let Err(why) = super::mmdb::read(self.what, &bytes, &mut self.builder) {
+            problems.push(Problem::new(format!("{name} cannot be used: {why}")).at(name));
+        }
+        Ok(())
+    }
+
+    /// What the files say together.
+    pub fn finish(self) -> Ranges {
+        self.builder.build(self.what)
+    }
+}
+
 /// One range before overlaps are resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Range<A> {
@@ -176,7 +204,7 @@ struct Range<A> {
 
 /// Gathers ranges in any order and values by a key of the reader's choice.
 pub(super) struct Builder {
-    v4: Vec<Range<u128>>,
+    v4: Vec<Range<u32>>,
     v6: Vec<Range<u128>>,
     values: Values,
     /// Values by two hashes of what they were read from, with secrets of this process: comparing the
@@ -222,16 +250,21 @@ impl Builder {
         if self.v4.len() + self.v6.len() >= RANGES_MAX {
             return Err("more ranges than can be kept");
         }
-        let (list, first, last, bits) = match (first, last) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => (&mut self.v4, u128::from(a.to_bits()), u128::from(b.to_bits()), 32),
-            (IpAddr::V6(a), IpAddr::V6(b)) => (&mut self.v6, a.to_bits(), b.to_bits(), 128),
+        let word = |first, last, bits| u32::from(prefix_of(first, last, bits).unwrap_or(NO_PREFIX)) << 24 | value;
+        match (first, last) {
+            _ if first > last && first.is_ipv4() == last.is_ipv4() => {
+                return Err("the last address is before the first");
+            }
+            (IpAddr::V4(a), IpAddr::V4(b)) => {
+                let (first, last) = (a.to_bits(), b.to_bits());
+                self.v4.push(Range { first, last, word: word(first.into(), last.into(), 32) });
+            }
+            (IpAddr::V6(a), IpAddr::V6(b)) => {
+                let (first, last) = (a.to_bits(), b.to_bits());
+                self.v6.push(Range { first, last, word: word(first, last, 128) });
+            }
             _ => return Err("the two addresses are of different families"),
-        };
-        if first > last {
-            return Err("the last address is before the first");
         }
-        let prefix = prefix_of(first, last, bits).unwrap_or(NO_PREFIX);
-        list.push(Range { first, last, word: u32::from(prefix) << 24 | value });
         Ok(())
     }
 
@@ -252,10 +285,10 @@ fn prefix_of(first: u128, last: u128, bits: u32) -> Option<u8> {
 }
 
 /// Resolves overlaps of ranges given in any order.
-fn resolve(mut ranges: Vec<Range<u128>>, end: u128, tell: impl FnMut(u128, u32)) {
+fn resolve<A: Copy + Ord + Into<u128>>(mut ranges: Vec<Range<A>>, end: u128, tell: impl FnMut(u128, u32)) {
     // Files are sorted, which a stable sort notices.
     ranges.sort_by_key(|range| range.first);
-    let range = |index: usize| ranges.get(index).map(|range| (range.first, range.last, range.word));
+    let range = |index: usize| ranges.get(index).map(|range| (range.first.into(), range.last.into(), range.word));
     stretches(range, end, u32::from(NO_PREFIX) << 24 | NOTHING, tell);
 }
 

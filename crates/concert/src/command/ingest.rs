@@ -47,6 +47,9 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let started = Instant::now();
     let settings = site.settings(LoadFor::Look)?;
     let runtime = super::runtime()?;
+    let limit = settings.limits.file;
+    // The first file is hashed while the site opens, which has data about addresses to read.
+    let mut first = args.files.first().cloned().map(|path| std::thread::spawn(move || Hashed::read(&path, limit)));
     let site = Arc::new(runtime.block_on(Site::open(settings))?);
     let feed = site.settings.feed(&args.feed).ok_or_else(|| unknown_feed(&site, &args.feed))?;
     let _inside = runtime.enter();
@@ -54,7 +57,9 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     match runtime.block_on(Worker::open(&site))? {
         Some(mut worker) => {
             for path in &args.files {
-                add(&mut total, &ingest(&site, &mut worker, feed, path)?);
+                let hashed = first.take().and_then(|hashing| hashing.join().ok());
+                let hashed = hashed.unwrap_or_else(|| Hashed::read(path, limit))?;
+                add(&mut total, &ingest(&site, &mut worker, feed, path, hashed)?);
             }
             // What is due by number of events, or for who does not want to wait.
             let told = runtime.block_on(worker.tell_due(&site)).map_err(Failure::outside)?;
@@ -101,26 +106,39 @@ fn receipt(feed: &Feed, path: &Path) -> Receipt {
     }
 }
 
-/// Processes one file. Its bytes are hashed first, archived while they are parsed, and the report
-/// becomes visible only when both are durable.
-fn ingest(site: &Site, worker: &mut Worker, feed: &Feed, path: &Path) -> Result<Counts, Failure> {
-    let open = || File::open(path).map_err(|error| cannot_read(path, &error));
-    let mut file = open()?;
-    let length = file.metadata().map_err(|error| cannot_read(path, &error))?.len();
-    if length > site.settings.limits.file {
-        let problem =
-            Problem::new(format!("is larger than limits.file ({length} bytes)")).at(path.display().to_string());
-        return Err(Failure::usage(problem.hint("raise `file` in [limits], or split the file")));
+/// A file that was read once, and stands at its beginning again.
+struct Hashed {
+    file: File,
+    content: [u8; 32],
+    bytes: u64,
+}
+
+impl Hashed {
+    fn read(path: &Path, limit: u64) -> Result<Self, Failure> {
+        let mut file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+        let length = file.metadata().map_err(|error| cannot_read(path, &error))?.len();
+        if length > limit {
+            let problem =
+                Problem::new(format!("is larger than limits.file ({length} bytes)")).at(path.display().to_string());
+            return Err(Failure::usage(problem.hint("raise `file` in [limits], or split the file")));
+        }
+        let (content, bytes) = hash(&mut file, path, length)?;
+        file.rewind().map_err(|error| cannot_read(path, &error))?;
+        Ok(Self { file, content, bytes })
     }
-    let (content, bytes) = hash(&mut file, path, length)?;
+}
+
+/// Processes one file. It is archived while it is parsed, and the report becomes visible only when both
+/// are durable.
+fn ingest(site: &Site, worker: &mut Worker, feed: &Feed, path: &Path, hashed: Hashed) -> Result<Counts, Failure> {
+    let Hashed { mut file, content, bytes } = hashed;
     let receipt = receipt(feed, path);
     let id = receipt.id(&content);
     if known(site, id)? {
         return Ok(Counts::default());
     }
-    file.rewind().map_err(|error| cannot_read(path, &error))?;
     let archive = site.store.archive.clone();
-    let mut copy = open()?;
+    let mut copy = File::open(path).map_err(|error| cannot_read(path, &error))?;
     let archiving = std::thread::spawn(move || archive.keep(&mut copy, Some(&content)));
     let work = Work { id, receipt: &receipt, new: Some((content, bytes)) };
     let ready = || match archiving.join() {
