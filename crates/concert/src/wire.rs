@@ -307,7 +307,7 @@ fn load_ranges(files: &[PathBuf], what: What, cache: &Path) -> Option<Ranges> {
     }
     let kept = cache.parent().map(std::fs::create_dir_all).transpose().and_then(|_| {
         let part = cache.with_extension("part");
-        std::fs::write(&part, ranges.to_bytes(&identity))?;
+        ranges.write_to(&identity, &mut std::fs::File::create(&part)?)?;
         std::fs::rename(part, cache)
     });
     if let Err(error) = kept {

@@ -4,36 +4,38 @@
 //! hash of their names, sizes and times). A copy of other files, of another version or with a wrong
 //! checksum is refused with a reason, and is then built anew; it is never half trusted.
 
+use std::io::Write;
+
 use super::ranges::{Ranges, Stretches, Values, What};
 
 /// Changes whenever the layout or its meaning changes.
 const MAGIC: &[u8; 8] = b"CNCTRNG\x01";
 /// Bytes of the checksum at the end.
 const CHECKSUM_BYTES: usize = 32;
+/// Bytes that are hashed and written at a time.
+const PIECE_BYTES: usize = 64 << 10;
 
 impl Ranges {
-    /// The compiled copy. `sources` marks the files it was read from.
-    pub fn to_bytes(&self, sources: &[u8; 32]) -> Vec<u8> {
+    /// Writes the compiled copy, in small pieces. `sources` marks the files it was read from.
+    pub fn write_to(&self, sources: &[u8; 32], out: &mut dyn Write) -> std::io::Result<()> {
         let what = match self.what {
             What::Asn => 1u64,
             What::Country => 2,
         };
-        let mut out = Vec::new();
-        out.extend_from_slice(MAGIC);
-        out.extend_from_slice(sources);
+        let mut sum = Summed { out, hasher: blake3::Hasher::new(), piece: Vec::with_capacity(PIECE_BYTES) };
         let counts = [self.v4.words.len(), self.v6.words.len(), self.values.entries.len(), self.values.text.len()];
-        for number in [what].into_iter().chain(counts.map(|count| count as u64)) {
-            out.extend_from_slice(&number.to_le_bytes());
-        }
+        sum.write([*MAGIC])?;
+        sum.write([*sources])?;
+        sum.write([what].into_iter().chain(counts.map(|count| count as u64)).map(u64::to_le_bytes))?;
         for list in [&self.v4.starts, &self.v4.words, &self.v6.words] {
-            out.extend(list.iter().flat_map(|number| number.to_le_bytes()));
+            sum.write(list.iter().map(|number| number.to_le_bytes()))?;
         }
-        out.extend(self.values.entries.iter().flatten().flat_map(|number| number.to_le_bytes()));
-        out.extend(self.v6.starts.iter().flat_map(|number| number.to_le_bytes()));
-        out.extend_from_slice(self.values.text.as_bytes());
-        let checksum = blake3::hash(&out);
-        out.extend_from_slice(checksum.as_bytes());
-        out
+        sum.write(self.values.entries.iter().flatten().map(|number| number.to_le_bytes()))?;
+        sum.write(self.v6.starts.iter().map(|number| number.to_le_bytes()))?;
+        sum.hasher.update(self.values.text.as_bytes());
+        sum.out.write_all(self.values.text.as_bytes())?;
+        let checksum = sum.hasher.finalize();
+        sum.out.write_all(checksum.as_bytes())
     }
 
     /// Reads a compiled copy back. The error says why it cannot be used.
@@ -67,6 +69,30 @@ impl Ranges {
     }
 }
 
+/// What is written is also hashed, a piece at a time that stays in the processor's cache.
+struct Summed<'a> {
+    out: &'a mut dyn Write,
+    hasher: blake3::Hasher,
+    piece: Vec<u8>,
+}
+
+impl Summed<'_> {
+    fn write<const N: usize>(&mut self, items: impl IntoIterator<Item = [u8; N]>) -> std::io::Result<()> {
+        let mut items = items.into_iter();
+        loop {
+            self.piece.clear();
+            for item in items.by_ref().take(PIECE_BYTES / N) {
+                self.piece.extend_from_slice(&item);
+            }
+            if self.piece.is_empty() {
+                return Ok(());
+            }
+            self.hasher.update(&self.piece);
+            self.out.write_all(&self.piece)?;
+        }
+    }
+}
+
 struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
@@ -96,10 +122,16 @@ mod tests {
         Ranges::read(What::Asn, &[("t.csv", text.as_bytes())], &mut Vec::new())
     }
 
+    fn copy(ranges: &Ranges) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        ranges.write_to(&[7; 32], &mut bytes).unwrap();
+        bytes
+    }
+
     #[test]
     fn a_copy_gives_back_the_same_ranges() {
         let ranges = sample();
-        let bytes = ranges.to_bytes(&[7; 32]);
+        let bytes = copy(&ranges);
         assert_eq!(Ranges::from_bytes(&bytes, &[7; 32]), Ok(ranges));
         assert_eq!(Ranges::from_bytes(&bytes, &[8; 32]), Err("it was made from other files".into()));
     }
@@ -107,7 +139,7 @@ mod tests {
     /// INVARIANT: a copy that is not exactly what was written is refused, not used.
     #[test]
     fn a_copy_that_is_cut_or_flipped_is_refused() {
-        let bytes = sample().to_bytes(&[7; 32]);
+        let bytes = copy(&sample());
         for end in 0..bytes.len() {
             assert!(Ranges::from_bytes(&bytes[..end], &[7; 32]).is_err(), "cut at {end}");
             let mut flipped = bytes.clone();
