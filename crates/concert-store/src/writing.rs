@@ -70,7 +70,7 @@ impl<'w> Writing<'w> {
             writer,
             batches: Vec::new(),
             files: Vec::new(),
-            file: None,
+            at_work: Vec::new(),
             journal: Vec::new(),
             sightings: Vec::new(),
             sighting_file: None,
@@ -103,15 +103,15 @@ impl<'w> Writing<'w> {
         Ok(batch)
     }
 
-    /// No more events come: everything gathered is written. What is left is to make it count.
+    /// No more events come: everything gathered is written, or on its way. What is left is to make it
+    /// count.
     pub async fn close(mut self, watch: &mut (dyn Watch + Send)) -> Result<Settling<'w>, Problem> {
         for mut gathering in [self.told, self.quiet] {
             match gathering.first.take() {
                 Some(first) => self.settling.write_journal(&gathering, first, self.window_seconds, watch).await?,
-                None => self.settling.write_file(&mut gathering, watch)?,
+                None => self.settling.begin_file(&mut gathering, watch, Columns::default())?,
             }
         }
-        self.settling.finish_file()?;
         Ok(self.settling)
     }
 }
@@ -124,7 +124,8 @@ struct FileAtWork {
     thread: JoinHandle<(io::Result<Written>, Columns)>,
 }
 
-/// A report whose events are written and do not count yet.
+/// A report whose events do not count yet. The last files may still be at work: whoever is told is
+/// written into the records meanwhile.
 pub struct Settling<'w> {
     writer: &'w mut Writer,
     report: ReportId,
@@ -134,7 +135,7 @@ pub struct Settling<'w> {
     /// Number, rows, and whether they are told to nobody.
     batches: Vec<(u64, u64, bool)>,
     files: Vec<Finished>,
-    file: Option<FileAtWork>,
+    at_work: Vec<FileAtWork>,
     journal: Vec<(u64, Vec<Vec<u8>>)>,
     sightings: Vec<Sighting>,
     sighting_file: Option<(PathBuf, SightingFile)>,
@@ -241,12 +242,23 @@ impl Settling<'_> {
         Ok(())
     }
 
-    /// Begins to write a file with the events gathered so far, while the next are gathered.
+    /// Writes a file with the events gathered so far, while the next are gathered.
     fn write_file(&mut self, gathering: &mut Gathering, watch: &mut (dyn Watch + Send)) -> Result<(), Problem> {
+        // One at a time, so that what is in memory does not grow with the report.
+        let room = self.finish_files()?;
+        self.begin_file(gathering, watch, room)
+    }
+
+    /// Begins to write a file; `room` is for the events after it.
+    fn begin_file(
+        &mut self,
+        gathering: &mut Gathering,
+        watch: &mut (dyn Watch + Send),
+        room: Columns,
+    ) -> Result<(), Problem> {
         if gathering.order.is_empty() {
             return Ok(());
         }
-        let spare = self.finish_file()?;
         let order = sorted(&mut gathering.order);
         let number = self.next_batch(order.len(), gathering.is_quiet);
         if !gathering.is_quiet {
@@ -254,7 +266,7 @@ impl Settling<'_> {
         }
         let name = format!("events/day={}/{number}-{number}.parquet", self.day);
         let (part, path, report) = (self.writer.part()?, self.writer.store.data().join(&name), self.report);
-        let mut columns = std::mem::replace(&mut gathering.columns, spare);
+        let mut columns = std::mem::replace(&mut gathering.columns, room);
         let work = move || {
             let place = |position: usize, _| (report, number, u32::try_from(position).unwrap_or(u32::MAX));
             let written = write_events(&part, &path, &mut columns, &order, &place);
@@ -263,21 +275,25 @@ impl Settling<'_> {
         };
         let thread = std::thread::Builder::new().name("event file".into()).spawn(work);
         let thread = thread.map_err(|error| failed(&name, &error))?;
-        self.file = Some(FileAtWork { name, number, times: gathering.times, thread });
+        self.at_work.push(FileAtWork { name, number, times: gathering.times, thread });
         gathering.order.clear();
         gathering.times = NO_TIMES;
         Ok(())
     }
 
-    /// Waits for the file that is being written. Gives room for the events of the next.
-    fn finish_file(&mut self) -> Result<Columns, Problem> {
-        let Some(FileAtWork { name, number, times, thread }) = self.file.take() else { return Ok(Columns::default()) };
-        let (written, spare) =
-            thread.join().map_err(|_| Problem::new("writing stopped in the middle of a file").at(&name))?;
-        let written = written.map_err(|error: io::Error| failed(&name, &error))?;
-        let day = self.day.clone();
-        self.files.push(Finished { name, kind: "events", day, batches: (number, number), times, written });
-        Ok(spare)
+    /// Waits for the files that are being written. Gives room for the events of the next.
+    fn finish_files(&mut self) -> Result<Columns, Problem> {
+        let mut room = Columns::default();
+        for FileAtWork { name, number, times, thread } in std::mem::take(&mut self.at_work) {
+            let ended = thread.join();
+            let (written, columns) =
+                ended.map_err(|_| Problem::new("writing stopped in the middle of a file").at(&name))?;
+            room = columns;
+            let written = written.map_err(|error: io::Error| failed(&name, &error))?;
+            let day = self.day.clone();
+            self.files.push(Finished { name, kind: "events", day, batches: (number, number), times, written });
+        }
+        Ok(room)
     }
 
     /// Moves the sightings gathered so far to their file, so that memory does not grow with the report.
@@ -354,9 +370,6 @@ impl Settling<'_> {
                 .await
                 .map_err(trouble)?;
         }
-        for file in &self.files {
-            insert_segment(&mut change, file).await?;
-        }
         for (number, rows) in &self.journal {
             for (at, row) in (0i64..).zip(rows) {
                 sqlx::query("INSERT INTO journal (batch, n, event) VALUES (?1, ?2, ?3)")
@@ -375,6 +388,10 @@ impl Settling<'_> {
         records::count_hour(&mut change, &self.feed, self.received, &more).await?;
         records::settle_report(&mut change, self.report, &settled.counts, &settled.rejects, &settled.reason).await?;
         settled.telling.write(&mut change).await?;
+        self.finish_files()?;
+        for file in &self.files {
+            insert_segment(&mut change, file).await?;
+        }
         self.writer.store.records.commit(change).await
     }
 
