@@ -3,6 +3,7 @@
 //! Plain data and pure decisions. Nothing here reads a clock, opens a file or waits; whatever a
 //! decision needs from the world is handed in.
 
+pub mod access;
 pub mod address;
 pub mod batch;
 pub mod field;
@@ -18,6 +19,7 @@ pub mod problem;
 pub mod report;
 pub mod taxonomy;
 pub mod time;
+pub mod user;
 pub mod value;
 
 pub use batch::{Batch, Event, Kept, OpenEvent};

@@ -1,0 +1,208 @@
+//! The one decision about who may do what: [`may`].
+//!
+//! Nothing is allowed that no rule allows, and every answer names the rule and says why. Commands, pages,
+//! API, searches, exports and mails all ask here and nowhere else; who may not see a thing gets the answer
+//! that a thing which does not exist would give.
+
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::incident::content::Role;
+use crate::incident::marking::{Marking, Tlp};
+use crate::user::Standing;
+
+pub use rules::may;
+
+/// Somebody who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// By name at this site.
+    pub name: String,
+    /// Whether it is whoever can read the data folder, who is trusted with all of it.
+    pub is_operator: bool,
+    /// What the person is at this site in general.
+    pub standing: Vec<Standing>,
+    /// The strictest label the person may read.
+    pub clearance: Tlp,
+    /// What the token allows that the person came with; nothing where there was none.
+    pub scopes: Option<BTreeSet<String>>,
+}
+
+impl Person {
+    /// Whoever sits at the machine.
+    pub fn operator(name: &str) -> Self {
+        let standing = Vec::new();
+        Self { name: name.to_owned(), is_operator: true, standing, clearance: Tlp::Red, scopes: None }
+    }
+}
+
+/// What somebody wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Action {
+    /// Know that it is there and read it.
+    See,
+    /// Write a note, a finding, an observable, effort: what takes nothing from anybody.
+    Note,
+    /// Conduct the work: fields, parties, tasks, processes, mails, evidence.
+    Conduct,
+    /// Mark it more strictly.
+    Raise,
+    /// Mark it less strictly, or for more people.
+    Lower,
+    /// Give and take roles.
+    Staff,
+    /// Become the coordinator of an incident that has none.
+    TakeUp,
+    /// Give evidence, or who a neighbour is, to others.
+    Release,
+    /// Erase what was written, for good.
+    Erase,
+    /// Ask who can see it, and why somebody cannot.
+    AskWho,
+    /// Read who looked at it and what was refused.
+    ReadLog,
+    /// Open an incident.
+    Open,
+    /// See events, notices or contacts.
+    SeeSite(Kept),
+    /// Change or send them.
+    ChangeSite(Kept),
+    /// Users and their tokens.
+    ManageUsers,
+}
+
+impl Action {
+    /// All of them.
+    pub const ALL: [Self; 19] = [
+        Self::See,
+        Self::Note,
+        Self::Conduct,
+        Self::Raise,
+        Self::Lower,
+        Self::Staff,
+        Self::TakeUp,
+        Self::Release,
+        Self::Erase,
+        Self::AskWho,
+        Self::ReadLog,
+        Self::Open,
+        Self::SeeSite(Kept::Events),
+        Self::SeeSite(Kept::Notices),
+        Self::SeeSite(Kept::Contacts),
+        Self::ChangeSite(Kept::Events),
+        Self::ChangeSite(Kept::Notices),
+        Self::ChangeSite(Kept::Contacts),
+        Self::ManageUsers,
+    ];
+
+    /// How it is written, in logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::See => "see",
+            Self::Note => "note",
+            Self::Conduct => "conduct",
+            Self::Raise => "raise",
+            Self::Lower => "lower",
+            Self::Staff => "staff",
+            Self::TakeUp => "take up",
+            Self::Release => "release",
+            Self::Erase => "erase",
+            Self::AskWho => "ask who",
+            Self::ReadLog => "read log",
+            Self::Open => "open",
+            Self::SeeSite(Kept::Events) => "see events",
+            Self::SeeSite(Kept::Notices) => "see notices",
+            Self::SeeSite(Kept::Contacts) => "see contacts",
+            Self::ChangeSite(Kept::Events) => "change events",
+            Self::ChangeSite(Kept::Notices) => "change notices",
+            Self::ChangeSite(Kept::Contacts) => "change contacts",
+            Self::ManageUsers => "manage users",
+        }
+    }
+
+    /// The scope that a token needs for it.
+    pub fn scope(self) -> &'static str {
+        match self {
+            Self::See | Self::AskWho => "incidents:read",
+            Self::ReadLog => "audit:read",
+            Self::SeeSite(Kept::Events) => "events:read",
+            Self::SeeSite(Kept::Notices) => "notices:read",
+            Self::SeeSite(Kept::Contacts) => "contacts:read",
+            Self::ChangeSite(Kept::Events) => "events:write",
+            Self::ChangeSite(Kept::Notices) => "notices:write",
+            Self::ChangeSite(Kept::Contacts) => "contacts:write",
+            Self::ManageUsers => "users:write",
+            _ => "incidents:write",
+        }
+    }
+}
+
+/// What a site keeps besides incidents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kept {
+    /// Events, reports and feeds.
+    Events,
+    /// Notices and what came back.
+    Notices,
+    /// Parties and their contacts.
+    Contacts,
+}
+
+/// Who has to do with an incident, as far as a decision needs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Circle {
+    /// Its marking.
+    pub marking: Option<Marking>,
+    /// Who opened it.
+    pub opener: String,
+    /// Who holds each role.
+    pub holders: BTreeMap<Role, BTreeSet<String>>,
+    /// Who speaks for each party that takes part.
+    pub speakers: BTreeMap<String, BTreeSet<String>>,
+    /// Parties that take part, and their sectors: what a standing role may be limited to.
+    pub constituencies: BTreeSet<String>,
+}
+
+/// What it is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Object<'a> {
+    /// The site itself.
+    Site,
+    /// Something the site keeps that belongs to these parties or sectors.
+    Of(&'a [&'a str]),
+    /// An incident, with its fields: title, status, severity, type, roles.
+    Incident(&'a Circle),
+    /// An entry of an incident.
+    Item {
+        /// The incident.
+        circle: &'a Circle,
+        /// How the entry is marked.
+        marking: &'a Marking,
+        /// Who wrote it.
+        author: &'a str,
+    },
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether it is allowed.
+    pub allowed: bool,
+    /// The rule that decided: `tlp-red`.
+    pub policy: &'static str,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+impl Decision {
+    fn yes(policy: &'static str, reason: impl Into<String>) -> Self {
+        Self { allowed: true, policy, reason: reason.into() }
+    }
+
+    fn no(policy: &'static str, reason: impl Into<String>) -> Self {
+        Self { allowed: false, policy, reason: reason.into() }
+    }
+}

@@ -1,0 +1,238 @@
+//! The rules, in the order in which they are asked.
+
+use super::{Action, Circle, Decision, Kept, Object, Person};
+use crate::incident::content::Role;
+use crate::incident::marking::{Marking, Tlp};
+use crate::user::StandingRole;
+
+/// A token with this scope allows whatever its user may do.
+const ALL_SCOPES: &str = "admin";
+
+/// Compartments that a role opens. Any other one is open to the persons named in the marking alone.
+const COMPARTMENTS: [(&str, Role); 2] =
+    [("law-enforcement", Role::LawEnforcementLiaison), ("legal", Role::LegalAndPrivacy)];
+
+/// Roles that write notes.
+const NOTING: [Role; 8] = [
+    Role::Coordinator,
+    Role::SiteLead,
+    Role::Responder,
+    Role::LeadInvestigator,
+    Role::Investigator,
+    Role::LawEnforcementLiaison,
+    Role::LegalAndPrivacy,
+    Role::Communications,
+];
+/// Roles that conduct the work.
+const CONDUCTING: [Role; 5] =
+    [Role::Coordinator, Role::SiteLead, Role::Responder, Role::LeadInvestigator, Role::Investigator];
+/// Roles that decide who has which role, and how the whole is marked.
+const LEADING: [Role; 2] = [Role::Coordinator, Role::SiteLead];
+/// Roles that let something out.
+const RELEASING: [Role; 3] = [Role::Coordinator, Role::SiteLead, Role::LegalAndPrivacy];
+/// Roles that have something erased.
+const ERASING: [Role; 2] = [Role::SiteLead, Role::LegalAndPrivacy];
+/// Roles that see all that their clearance and the markings allow; the others see what is meant for them.
+const SEEING: [Role; 7] = [
+    Role::Coordinator,
+    Role::SiteLead,
+    Role::Responder,
+    Role::LeadInvestigator,
+    Role::Investigator,
+    Role::LawEnforcementLiaison,
+    Role::LegalAndPrivacy,
+];
+
+/// Whether a person may do something with an object, and why.
+pub fn may(person: &Person, action: Action, object: Object<'_>) -> Decision {
+    if person.is_operator {
+        return Decision::yes("operator", "whoever can read the data of the site is trusted with it");
+    }
+    if let Some(scopes) = &person.scopes
+        && !scopes.contains(action.scope())
+        && !scopes.contains(ALL_SCOPES)
+    {
+        return Decision::no("token", format!("the token lacks the scope {}", action.scope()));
+    }
+    match object {
+        Object::Site => at_site(person, action, &[]),
+        Object::Of(constituencies) => at_site(person, action, constituencies),
+        Object::Incident(circle) => at_incident(person, action, circle),
+        Object::Item { circle, marking, author } => at_item(person, action, circle, marking, author),
+    }
+}
+
+/// Whether one of these standing roles is held, for everything or for one of the constituencies.
+fn stands<'c>(person: &Person, roles: &[StandingRole], mut constituencies: impl Iterator<Item = &'c str>) -> bool {
+    let held = || person.standing.iter().filter(|standing| roles.contains(&standing.role));
+    held().any(|standing| standing.constituency.is_none())
+        || constituencies.any(|one| held().any(|standing| standing.constituency.as_deref() == Some(one)))
+}
+
+fn at_site(person: &Person, action: Action, constituencies: &[&str]) -> Decision {
+    let stands = |roles: &[StandingRole]| stands(person, roles, constituencies.iter().copied());
+    let everywhere = |role| person.standing.iter().any(|standing| standing.role == role);
+    let (allowed, needs) = match action {
+        // For whichever constituency: whoever opens an incident has a part in it.
+        Action::Open => (everywhere(StandingRole::Handler), "handler"),
+        Action::SeeSite(Kept::Events | Kept::Notices | Kept::Contacts) => {
+            (stands(&[StandingRole::Handler, StandingRole::Reader]), "handler or reader")
+        }
+        Action::ChangeSite(_) => (stands(&[StandingRole::Handler]), "handler"),
+        Action::ManageUsers => (stands(&[StandingRole::Administrator]), "administrator"),
+        Action::ReadLog => (stands(&[StandingRole::Auditor]), "auditor"),
+        _ => return Decision::no("default", "no rule allows it"),
+    };
+    match allowed {
+        true => Decision::yes("standing", format!("{} is {needs}", person.name)),
+        false => Decision::no("standing", format!("it takes the standing of {needs} for it")),
+    }
+}
+
+/// The first of these roles that the person holds in the incident.
+fn holds(person: &Person, circle: &Circle, roles: &[Role]) -> Option<Role> {
+    let held = |role: &&Role| circle.holders.get(role).is_some_and(|holders| holders.contains(&person.name));
+    roles.iter().find(held).copied()
+}
+
+/// Whether the person works on incidents of these constituencies by standing.
+fn handles(person: &Person, circle: &Circle) -> bool {
+    stands(person, &[StandingRole::Handler], circle.constituencies.iter().map(String::as_str))
+}
+
+/// The party that the person speaks for.
+fn party_of<'c>(person: &Person, circle: &'c Circle) -> Option<&'c str> {
+    let speaks = |(_, speakers): &(&String, &std::collections::BTreeSet<String>)| speakers.contains(&person.name);
+    circle.speakers.iter().find(speaks).map(|(party, _)| party.as_str())
+}
+
+/// What lets a person into an incident at all.
+enum Way<'c> {
+    /// Sees what clearance and markings allow.
+    Whole(&'static str),
+    /// Sees what was released, and what names the person.
+    Released(&'static str),
+    /// Sees what is for its party.
+    Party(&'c str),
+}
+
+fn way_in<'c>(person: &Person, circle: &'c Circle) -> Option<Way<'c>> {
+    if let Some(role) = holds(person, circle, &SEEING) {
+        return Some(Way::Whole(role.word()));
+    }
+    let constituencies = circle.constituencies.iter().map(String::as_str);
+    if stands(person, &[StandingRole::Handler, StandingRole::Reader], constituencies) {
+        return Some(Way::Whole("standing"));
+    }
+    if let Some(role) = holds(person, circle, &[Role::Communications, Role::Observer]) {
+        return Some(Way::Released(role.word()));
+    }
+    party_of(person, circle).map(Way::Party)
+}
+
+/// Whether what is marked so may be seen. `whole` is said of an incident, whose label AMBER admits the
+/// parties that take part: being asked to take part is their need to know.
+fn sees(person: &Person, circle: &Circle, marking: &Marking, author: &str, whole: bool) -> Decision {
+    let Some(way) = way_in(person, circle) else {
+        return Decision::no("no-part", "has no part in the incident and no standing for it");
+    };
+    let is_named = marking.persons.contains(&person.name);
+    let is_author = author == person.name;
+    if !marking.compartment.is_empty() && !is_named && !is_author {
+        let opens = COMPARTMENTS.iter().filter(|(name, _)| *name == marking.compartment);
+        if !opens.map(|(_, role)| *role).any(|role| holds(person, circle, &[role]).is_some()) {
+            return Decision::no("compartment", format!("it lies in the compartment {}", marking.compartment));
+        }
+    }
+    if marking.tlp > person.clearance {
+        let reason = format!("TLP:{} is above the clearance of {}", marking.tlp, person.clearance);
+        return Decision::no("clearance", reason);
+    }
+    if is_author {
+        return Decision::yes("author", "wrote it");
+    }
+    if marking.tlp == Tlp::Red && !is_named {
+        return Decision::no("tlp-red", "TLP:RED is for the named persons only");
+    }
+    let is_open = marking.tlp <= Tlp::Green;
+    match way {
+        Way::Whole(by) if is_named => Decision::yes("named", format!("is named, and has a part in it by {by}")),
+        Way::Whole(by) => Decision::yes("part", format!("has a part in it by {by}, and TLP:{} allows", marking.tlp)),
+        Way::Released(by) if is_open || is_named => {
+            Decision::yes("released", format!("{by} sees what is released or names the person"))
+        }
+        Way::Released(by) => Decision::no("released", format!("{by} sees only what is released")),
+        Way::Party(party) if is_open => {
+            Decision::yes("party", format!("TLP:{} allows, and {party} takes part", marking.tlp))
+        }
+        Way::Party(_) if marking.tlp == Tlp::AmberStrict => {
+            Decision::no("tlp-amber-strict", "TLP:AMBER+STRICT stays within the site")
+        }
+        Way::Party(party) if whole || marking.parties.iter().any(|one| one == party) => {
+            Decision::yes("party", format!("{party} takes part, and it is for {party}"))
+        }
+        Way::Party(party) => Decision::no("need-to-know", format!("it is not for {party}")),
+    }
+}
+
+/// Whether the incident itself may be seen.
+fn sees_incident(person: &Person, circle: &Circle) -> Decision {
+    match &circle.marking {
+        Some(marking) => sees(person, circle, marking, &circle.opener, true),
+        None => Decision::no("sealed", "how it is marked is not known here"),
+    }
+}
+
+fn at_incident(person: &Person, action: Action, circle: &Circle) -> Decision {
+    // Those who look after the whole may ask about what they do not see.
+    let looks_after = stands(person, &[StandingRole::Auditor], circle.constituencies.iter().map(String::as_str));
+    if looks_after && matches!(action, Action::AskWho | Action::ReadLog) {
+        return Decision::yes("auditor", "is auditor");
+    }
+    let seen = sees_incident(person, circle);
+    if !seen.allowed || action == Action::See {
+        return seen;
+    }
+    let by_role = |roles: &[Role]| holds(person, circle, roles).map(Role::word);
+    let standing = || handles(person, circle).then_some("standing");
+    let has_coordinator = circle.holders.get(&Role::Coordinator).is_some_and(|holders| !holders.is_empty());
+    let by = match action {
+        Action::Note => by_role(&NOTING).or_else(standing).or_else(|| party_of(person, circle).map(|_| "its party")),
+        Action::Raise => by_role(&NOTING).or_else(standing),
+        Action::Conduct => by_role(&CONDUCTING).or_else(standing),
+        Action::TakeUp if has_coordinator => {
+            return Decision::no("taken", "the incident has a coordinator, who hands it over");
+        }
+        Action::TakeUp => standing(),
+        Action::Lower | Action::Staff => by_role(&LEADING),
+        Action::Release => by_role(&RELEASING),
+        Action::Erase => by_role(&ERASING),
+        Action::AskWho => by_role(&RELEASING),
+        Action::ReadLog => by_role(&[Role::Coordinator, Role::Observer]),
+        _ => None,
+    };
+    match by {
+        Some(by) => Decision::yes("role", format!("may {} by {by}", action.word())),
+        None => Decision::no("role", format!("no role of {} allows to {}", person.name, action.word())),
+    }
+}
+
+fn at_item(person: &Person, action: Action, circle: &Circle, marking: &Marking, author: &str) -> Decision {
+    let whole = sees_incident(person, circle);
+    let log = matches!(action, Action::AskWho | Action::ReadLog);
+    if log && at_incident(person, action, circle).policy == "auditor" {
+        return at_incident(person, action, circle);
+    }
+    if !whole.allowed {
+        return whole;
+    }
+    let seen = sees(person, circle, marking, author, false);
+    if !seen.allowed || action == Action::See {
+        return seen;
+    }
+    // Whoever wrote it answers for how it is marked.
+    if author == person.name && matches!(action, Action::Lower | Action::Raise) {
+        return Decision::yes("author", "wrote it");
+    }
+    at_incident(person, action, circle)
+}

@@ -1,0 +1,252 @@
+//! A generated matrix of persons, actions and objects against a second statement of the rules, which is
+//! slow and obvious and shares nothing with the first.
+
+use super::*;
+use crate::user::StandingRole;
+
+/// Every kind of person: each standing, alone and limited, with each clearance; each role; a speaker.
+fn persons() -> Vec<Person> {
+    let mut standings: Vec<Vec<Standing>> = vec![vec![]];
+    for role in StandingRole::ALL {
+        for constituency in [None, Some("Net A"), Some("Net Z")] {
+            standings.push(vec![Standing { role, constituency: constituency.map(str::to_owned) }]);
+        }
+    }
+    let scopes = ["incidents:read", "incidents:write", "events:read", "admin"];
+    let tokens = scopes.map(|scope| Some(BTreeSet::from([scope.to_owned()])));
+    let mut persons = vec![Person::operator("root")];
+    let person = |name: &str, standing: &Vec<Standing>, clearance, scopes: &Option<BTreeSet<String>>| {
+        let (name, standing, scopes) = (name.to_owned(), standing.clone(), scopes.clone());
+        Person { name, is_operator: false, standing, clearance, scopes }
+    };
+    for name in names() {
+        for standing in &standings {
+            for clearance in [Tlp::Green, Tlp::AmberStrict, Tlp::Red] {
+                persons.push(person(&name, standing, clearance, &None));
+            }
+        }
+        // What a token allows is asked before everything else, so a few with each are enough.
+        for scopes in &tokens {
+            persons.extend(standings.iter().take(5).map(|standing| person(&name, standing, Tlp::Red, scopes)));
+        }
+    }
+    persons
+}
+
+/// One person for each role, one with two of them, one who speaks for a party, and a stranger.
+fn names() -> Vec<String> {
+    let mut names: Vec<String> = Role::ALL.iter().map(|(_, word, _)| (*word).to_owned()).collect();
+    names.extend(["both", "speaker", "stranger", "opener"].map(str::to_owned));
+    names
+}
+
+fn circle(marking: Option<Marking>, is_staffed: bool) -> Circle {
+    let mut holders: BTreeMap<Role, BTreeSet<String>> = BTreeMap::new();
+    for (role, word, _) in Role::ALL {
+        if role != Role::Coordinator || is_staffed {
+            holders.entry(role).or_default().insert(word.to_owned());
+        }
+    }
+    for role in [Role::Observer, Role::Investigator] {
+        holders.entry(role).or_default().insert("both".into());
+    }
+    let speakers = BTreeMap::from([("Net A".to_owned(), BTreeSet::from(["speaker".to_owned()]))]);
+    let constituencies = BTreeSet::from(["Net A".to_owned(), "energy".to_owned()]);
+    Circle { marking, opener: "opener".into(), holders, speakers, constituencies }
+}
+
+fn markings() -> Vec<Marking> {
+    let mut markings = Vec::new();
+    for tlp in Tlp::ALL {
+        for compartment in ["", "law-enforcement", "legal", "other"] {
+            for persons in [vec![], vec!["speaker".to_owned(), "observer".to_owned(), "responder".to_owned()]] {
+                for parties in [vec![], vec!["Net A".to_owned()]] {
+                    let (persons, compartment) = (persons.clone(), compartment.to_owned());
+                    markings.push(Marking { tlp, persons, parties, compartment });
+                }
+            }
+        }
+    }
+    markings
+}
+
+/// The rules once more, as one would tell them to a person.
+mod slow {
+    use super::*;
+
+    fn stands(person: &Person, word: &str, circle: &Circle) -> bool {
+        person.standing.iter().any(|standing| {
+            standing.role.word() == word
+                && standing.constituency.as_ref().is_none_or(|limit| circle.constituencies.contains(limit))
+        })
+    }
+
+    fn roles(person: &Person, circle: &Circle) -> BTreeSet<&'static str> {
+        let all = Role::ALL.into_iter();
+        all.filter(|(role, _, _)| circle.holders.get(role).is_some_and(|names| names.contains(&person.name)))
+            .map(|(_, word, _)| word)
+            .collect()
+    }
+
+    fn any(roles: &BTreeSet<&str>, of: &str) -> bool {
+        of.split(' ').any(|word| roles.contains(word))
+    }
+
+    /// Reading.
+    pub(super) fn reads(person: &Person, circle: &Circle, marking: &Marking, author: &str, is_incident: bool) -> bool {
+        let roles = roles(person, circle);
+        let works = any(
+            &roles,
+            "coordinator site-lead responder lead-investigator investigator law-enforcement-liaison legal-and-privacy",
+        );
+        let stands = stands(person, "handler", circle) || stands(person, "reader", circle);
+        let gets_releases = any(&roles, "communications observer");
+        let speaks = circle.speakers.values().any(|names| names.contains(&person.name));
+        let named = marking.persons.contains(&person.name);
+        let wrote = author == person.name;
+        let in_compartment = match marking.compartment.as_str() {
+            "" => true,
+            "law-enforcement" => any(&roles, "law-enforcement-liaison") || named || wrote,
+            "legal" => any(&roles, "legal-and-privacy") || named || wrote,
+            _ => named || wrote,
+        };
+        let has_part = works || stands || gets_releases || speaks;
+        if !has_part || !in_compartment || person.clearance < marking.tlp {
+            return false;
+        }
+        if wrote {
+            return true;
+        }
+        let label = |who: &str| match (marking.tlp, who) {
+            (Tlp::Red, _) if !named => false,
+            (Tlp::Clear | Tlp::Green, _) | (_, "works") => true,
+            (_, "gets releases") => named,
+            (Tlp::Amber | Tlp::Red, _) => is_incident || marking.parties.iter().any(|party| party == "Net A"),
+            (Tlp::AmberStrict, _) => false,
+        };
+        if works || stands {
+            label("works")
+        } else if gets_releases {
+            label("gets releases")
+        } else {
+            label("speaks")
+        }
+    }
+
+    pub(super) fn allowed(person: &Person, action: Action, object: Object<'_>) -> bool {
+        if person.is_operator {
+            return true;
+        }
+        if person.scopes.as_ref().is_some_and(|has| !has.contains("admin") && !has.contains(action.scope())) {
+            return false;
+        }
+        let (circle, item) = match object {
+            Object::Incident(circle) => (circle, None),
+            Object::Item { circle, marking, author } => (circle, Some((marking, author))),
+            Object::Site | Object::Of(_) => return at_site(person, action, object),
+        };
+        let asks = matches!(action, Action::AskWho | Action::ReadLog);
+        if asks && stands(person, "auditor", circle) {
+            return true;
+        }
+        let Some(of_incident) = &circle.marking else { return false };
+        if !reads(person, circle, of_incident, &circle.opener, true) {
+            return false;
+        }
+        if let Some((marking, author)) = item {
+            if !reads(person, circle, marking, author, false) {
+                return false;
+            }
+            if author == person.name && matches!(action, Action::Lower | Action::Raise) {
+                return true;
+            }
+        }
+        let roles = roles(person, circle);
+        let handles = stands(person, "handler", circle);
+        let notes = "coordinator site-lead responder lead-investigator investigator law-enforcement-liaison legal-and-privacy communications";
+        let leads = "coordinator site-lead";
+        match action {
+            Action::See => true,
+            Action::Note => {
+                any(&roles, notes) || handles || circle.speakers.values().any(|names| names.contains(&person.name))
+            }
+            Action::Raise => any(&roles, notes) || handles,
+            Action::Conduct => any(&roles, "coordinator site-lead responder lead-investigator investigator") || handles,
+            Action::Lower | Action::Staff => any(&roles, leads),
+            Action::TakeUp => handles && circle.holders.get(&Role::Coordinator).is_none_or(BTreeSet::is_empty),
+            Action::Release | Action::AskWho => any(&roles, "coordinator site-lead legal-and-privacy"),
+            Action::Erase => any(&roles, "site-lead legal-and-privacy"),
+            Action::ReadLog => any(&roles, "coordinator observer"),
+            Action::Open | Action::SeeSite(_) | Action::ChangeSite(_) | Action::ManageUsers => false,
+        }
+    }
+
+    fn at_site(person: &Person, action: Action, object: Object<'_>) -> bool {
+        let of: &[&str] = if let Object::Of(of) = object { of } else { &[] };
+        let is = |word: &str| {
+            person.standing.iter().any(|standing| {
+                standing.role.word() == word
+                    && standing.constituency.as_ref().is_none_or(|limit| of.contains(&limit.as_str()))
+            })
+        };
+        match action {
+            Action::Open => person.standing.iter().any(|standing| standing.role.word() == "handler"),
+            Action::SeeSite(_) => is("handler") || is("reader"),
+            Action::ChangeSite(_) => is("handler"),
+            Action::ManageUsers => is("administrator"),
+            Action::ReadLog => is("auditor"),
+            _ => false,
+        }
+    }
+}
+
+/// INVARIANT: both statements of the rules agree on everything, and every answer has a reason.
+#[test]
+fn the_matrix_agrees_with_the_slow_statement() {
+    let (persons, markings) = (persons(), markings());
+    let mut asked = 0u64;
+    let mut ask = |person: &Person, action: Action, object: Object<'_>| {
+        let decision = may(person, action, object);
+        let want = slow::allowed(person, action, object);
+        assert_eq!(decision.allowed, want, "{person:?} {action:?} {object:?}: {decision:?}");
+        assert!(!decision.reason.is_empty() && !decision.policy.is_empty());
+        asked += 1;
+    };
+    let staffed: Vec<Circle> = markings.iter().map(|marking| circle(Some(marking.clone()), true)).collect();
+    let others = [circle(None, true), circle(Some(Marking::of(Tlp::Amber)), false)];
+    let open = circle(Some(Marking::of(Tlp::Amber)), true);
+    for person in &persons {
+        for action in Action::ALL {
+            ask(person, action, Object::Site);
+            ask(person, action, Object::Of(&["Net A"]));
+            ask(person, action, Object::Of(&["Net Q", "energy"]));
+            for circle in staffed.iter().chain(&others) {
+                ask(person, action, Object::Incident(circle));
+            }
+        }
+        for action in [Action::See, Action::Note, Action::Lower, Action::Raise, Action::Release, Action::AskWho] {
+            for marking in &markings {
+                for author in ["responder", "observer", "speaker", "nobody"] {
+                    ask(person, action, Object::Item { circle: &open, marking, author });
+                }
+            }
+        }
+    }
+    assert!(asked > 2_000_000, "{asked}");
+}
+
+#[test]
+fn answers_name_the_rule() {
+    let red = Marking { persons: vec!["ben".into()], ..Marking::of(Tlp::Red) };
+    let mut circle = circle(Some(red), true);
+    circle.holders.entry(Role::Responder).or_default().extend(["anna".to_owned(), "ben".to_owned()]);
+    let mut person = Person { is_operator: false, ..Person::operator("anna") };
+    let decision = may(&person, Action::See, Object::Incident(&circle));
+    assert_eq!((decision.policy, decision.reason.as_str()), ("tlp-red", "TLP:RED is for the named persons only"));
+    person.name = "ben".into();
+    assert_eq!(may(&person, Action::See, Object::Incident(&circle)).policy, "named");
+    person.clearance = Tlp::Amber;
+    assert_eq!(may(&person, Action::See, Object::Incident(&circle)).policy, "clearance");
+    person.scopes = Some(BTreeSet::new());
+    assert_eq!(may(&person, Action::See, Object::Incident(&circle)).reason, "the token lacks the scope incidents:read");
+}
