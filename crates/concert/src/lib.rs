@@ -7,6 +7,7 @@ mod addressees;
 mod ask;
 pub mod command;
 pub mod drive;
+pub mod incidents;
 pub mod pages;
 pub mod print;
 pub mod problems;

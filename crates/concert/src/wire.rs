@@ -16,6 +16,7 @@ use concert_transport::openpgp::Keyring;
 use crate::addressees::Addressees;
 use crate::drive::live::{self, Live};
 use crate::drive::tell::Kind;
+use crate::incidents::Incidents;
 use crate::problems::Failure;
 use crate::registry;
 use crate::settings::{Settings, Whom};
@@ -137,6 +138,19 @@ impl Site {
         let fresh = load_parties(&self.store).await?;
         *self.parties.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(true)
+    }
+
+    /// The incidents of the site. Their entries are signed, so they need its key.
+    pub fn incidents(&self) -> Result<Incidents, Failure> {
+        let path = self.settings.data_dir().join("site.key");
+        let problem = |why: String| Problem::new(why).at(path.display().to_string());
+        let secret = std::fs::read(&path).map_err(|error| {
+            Failure::outside(problem(format!("the key of the site cannot be read: {error}")).hint("put it back"))
+        })?;
+        if secret.len() < KEY_BYTES_MIN {
+            return Err(Failure::outside(problem("too short to be the key of this site".into())));
+        }
+        Ok(Incidents::new(self.store.clone(), &secret, &self.settings.site.ticket, self.constituents()))
     }
 
     /// The domain of Message-IDs: that of the site's address.

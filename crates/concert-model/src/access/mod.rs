@@ -7,14 +7,18 @@
 mod rules;
 #[cfg(test)]
 mod tests;
+mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use crate::incident::content::Role;
 use crate::incident::marking::{Marking, Tlp};
 use crate::user::Standing;
 
 pub use rules::may;
+pub use writes::is_field;
 
 /// Somebody who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,7 +156,7 @@ pub enum Kept {
 }
 
 /// Who has to do with an incident, as far as a decision needs it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Circle {
     /// Its marking.
     pub marking: Option<Marking>,

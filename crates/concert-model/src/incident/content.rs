@@ -4,9 +4,11 @@
 //! such. Nothing is dropped because it is new.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::marking::Marking;
+use crate::problem::nearest;
+use crate::{Problem, Time};
 
 /// Longest text of a note or finding.
 pub const TEXT_BYTES_MAX: usize = 256 << 10;
@@ -120,6 +122,24 @@ impl Role {
     }
 }
 
+/// What is done with evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Act {
+    /// Taken from where it was.
+    Collected,
+    /// Got from somebody.
+    Received,
+    /// Put elsewhere.
+    Moved,
+    /// Looked into.
+    Examined,
+    /// Copied.
+    Copied,
+    /// Destroyed; what is written about it stays.
+    Destroyed,
+}
+
 /// Whether a hypothesis holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -165,6 +185,10 @@ macro_rules! contents {
                     _ => Self::Unknown,
                 }
             }
+
+            /// Every kind with the members of its content: the name of each, and its type.
+            pub const KINDS: &'static [(&'static str, &'static [(&'static str, &'static str)])] =
+                &[$(($kind, &[$((stringify!($field), stringify!($type)),)*]),)*];
 
             /// Its kind, and the content as an entry holds it; `None` for what is unknown.
             pub fn write(&self) -> Option<(&'static str, Value)> {
@@ -280,6 +304,8 @@ contents! {
         role: Role,
         /// The person, by name.
         person: String,
+        /// The party that the person speaks for; empty for this site.
+        party: String,
         /// Whether it was given or taken.
         holds: bool,
     }
@@ -332,10 +358,185 @@ contents! {
         /// Whether it was joined or taken apart again.
         joined: bool,
     }
+    /// Something that happened, apart from what was done about it.
+    Happened = "happened/1" {
+        /// When, in microseconds since 1970.
+        time: i64,
+        /// The zone its source wrote it in; empty for UTC.
+        zone: String,
+        /// How wrong the clock of who saw it may be, in seconds.
+        clock_error: u32,
+        /// The host or person it happened to.
+        subject: String,
+        /// What happened.
+        text: String,
+        /// The evidence it comes from, by its SHA-256; empty for none.
+        evidence: String,
+    }
+    /// A message to a party, or from one.
+    MessageKept = "message/1" {
+        /// The party of the conversation; empty where it is not known yet.
+        party: String,
+        /// Whether it came in or went out.
+        incoming: bool,
+        /// Message-ID, without its brackets.
+        message_id: String,
+        /// The address of the other side.
+        address: String,
+        /// Its subject.
+        subject: String,
+        /// Its text.
+        text: String,
+        /// The notice that carries it, where it went out.
+        notice: String,
+    }
+    /// Bytes taken into custody, or derived from others.
+    EvidenceAdded = "evidence/1" {
+        /// SHA-256 of its bytes, which is what it is called by.
+        sha256: String,
+        /// Its name, as whoever gave it called it.
+        name: String,
+        /// Number of bytes.
+        bytes: u64,
+        /// What it is, and where it comes from.
+        text: String,
+        /// What it was derived from, by SHA-256; empty for what came from outside.
+        of: String,
+    }
+    /// What was done with evidence: collected, received, moved, examined, copied, destroyed.
+    Custody = "custody/1" {
+        /// The evidence, by its SHA-256.
+        sha256: String,
+        /// What was done.
+        act: Act,
+        /// Who did it.
+        person: String,
+        /// Where.
+        place: String,
+        /// Why.
+        reason: String,
+    }
+    /// Somebody wants evidence to go to a party, or agrees that it does. It takes two persons.
+    Release = "release/1" {
+        /// The evidence, by its SHA-256.
+        sha256: String,
+        /// Who gets it.
+        party: String,
+        /// Why.
+        reason: String,
+    }
+    /// Who the neighbour of a party in the chain is was told to it, by consent or by decision.
+    NeighbourNamed = "neighbour/1" {
+        /// The host that is named.
+        host: String,
+        /// The party that is told.
+        party: String,
+        /// Whose consent, or why it was decided.
+        reason: String,
+    }
+    /// A next hop that was proposed is taken up or not.
+    ProposalAnswered = "proposal/1" {
+        /// The event it was proposed from.
+        event: String,
+        /// Whether it was accepted.
+        accepted: bool,
+        /// Why.
+        reason: String,
+    }
+    /// A clock of a law runs.
+    ClockStarted = "clock/1" {
+        /// The clock as the catalogue calls it: `nis2-early-warning`.
+        clock: String,
+        /// From when, in microseconds since 1970.
+        since: i64,
+        /// Until when.
+        due: i64,
+    }
+    /// A clock was met, with its proof.
+    ClockMet = "clock-met/1" {
+        /// The clock.
+        clock: String,
+        /// When, in microseconds since 1970.
+        time: i64,
+        /// The notice or Message-ID that proves it, or a sentence.
+        proof: String,
+    }
+    /// The body of an entry was erased.
+    Erased = "erased/1" {
+        /// The site of its chain.
+        site: String,
+        /// Its place in the chain.
+        sequence: u64,
+        /// Why: retention, privacy law.
+        reason: String,
+    }
     /// What is to be done better.
     Lesson = "lesson/1" {
         /// The lesson.
         text: String,
+    }
+}
+
+impl Content {
+    /// What a person wrote: a kind with or without its version, and members in their JSON form or as text.
+    /// What is left out is empty. The error says what is wrong.
+    pub fn from_person(kind: &str, mut members: Map<String, Value>) -> Result<Self, Problem> {
+        let known =
+            |(name, _): &&(&str, _)| *name == kind || name.split_once('/').is_some_and(|(word, _)| word == kind);
+        let Some((name, fields)) = Self::KINDS.iter().rev().find(known) else {
+            let words = Self::KINDS.iter().filter_map(|(name, _)| name.split_once('/')).map(|(word, _)| word);
+            let near = nearest(kind, words);
+            let problem = Problem::new(format!("`{kind}` is no kind of entry"));
+            return Err(near.map_or(problem.clone(), |near| problem.hint(format!("did you mean `{near}`?"))));
+        };
+        if let Some(odd) = members.keys().find(|key| !fields.iter().any(|(field, _)| field == key)) {
+            let near = nearest(odd, fields.iter().map(|(field, _)| *field));
+            let names: Vec<&str> = fields.iter().map(|(field, _)| *field).collect();
+            let hint = near.map_or(format!("it has: {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+            return Err(Problem::new(format!("`{odd}` does not belong into {name}")).hint(hint));
+        }
+        for (field, kind) in *fields {
+            let given = members.remove(*field);
+            let value = read_member(kind, given).map_err(|why| Problem::new(format!("`{field}` of {name}: {why}")))?;
+            members.insert((*field).to_owned(), value);
+        }
+        match Self::read(name, &Value::Object(members)) {
+            Self::Unknown => Err(Problem::new(format!("this is no {name}")).hint(says(fields))),
+            content => Ok(content),
+        }
+    }
+}
+
+fn says(fields: &[(&str, &str)]) -> String {
+    let fields: Vec<String> = fields.iter().map(|(field, kind)| format!("{field} ({kind})")).collect();
+    format!("it has: {}", fields.join(", "))
+}
+
+/// A member as its type wants it, from JSON or from text.
+fn read_member(kind: &str, given: Option<Value>) -> Result<Value, String> {
+    let Some(value) = given else {
+        return Ok(match kind {
+            "String" => Value::String(String::new()),
+            "bool" => Value::Bool(true),
+            "u64" | "u32" | "u16" | "u8" => Value::from(0),
+            _ if kind.starts_with("Option") => Value::Null,
+            _ => return Err(format!("it is wanted ({kind})")),
+        });
+    };
+    let Value::String(text) = &value else { return Ok(value) };
+    match kind {
+        "bool" => text.parse().map(Value::Bool).map_err(|_| "true or false".into()),
+        "u64" | "u32" | "u16" | "u8" => {
+            text.parse::<u64>().map(Value::from).map_err(|_| format!("`{text}` is no number"))
+        }
+        // Times are kept as numbers, and given as people write them.
+        "i64" | "Option<i64>" => match (text.parse::<i64>(), Time::parse(text, Some(&jiff::tz::TimeZone::UTC))) {
+            (Ok(number), _) => Ok(Value::from(number)),
+            (_, Ok(time)) => Ok(Value::from(time.0)),
+            _ => Err(format!("`{text}` is no time; write it like 2026-11-22T04:50:30Z")),
+        },
+        "Marking" => text.parse().map(|tlp| serde_json::to_value(Marking::of(tlp)).unwrap_or_default()),
+        _ => Ok(value),
     }
 }
 

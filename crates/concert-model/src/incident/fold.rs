@@ -6,9 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::content::{Content, Finding, PartyStatus, Relation, Role, Severity, Status, Task};
-use super::journal::{Entry, Stamp};
+use super::content::{
+    Act, ClockStarted, Content, EvidenceAdded, Finding, Happened, PartyStatus, Relation, Role, Severity, Status, Task,
+};
+use super::journal::{Entry, Header, Stamp};
 use super::marking::Marking;
+use crate::access::Circle;
 
 /// An incident as far as its entries tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,8 +36,24 @@ pub struct Incident {
     pub changed: Stamp,
     /// Parties that take part.
     pub parties: BTreeMap<String, Participant>,
+    /// Who opened it.
+    pub opener: String,
     /// Who holds each role.
     pub roles: BTreeMap<Role, BTreeSet<String>>,
+    /// Who speaks for each party.
+    pub speakers: BTreeMap<String, BTreeSet<String>>,
+    /// What happened, as it was written; sort it by time to read it.
+    pub timeline: Vec<Happened>,
+    /// Evidence by its SHA-256.
+    pub evidence: BTreeMap<String, Exhibit>,
+    /// Who may know which host it has to do with: host and party.
+    pub named: BTreeSet<(String, String)>,
+    /// Proposed hops that were answered: the event, and whether it was accepted.
+    pub answered: BTreeMap<String, bool>,
+    /// Clocks that run or ran.
+    pub clocks: BTreeMap<String, Clock>,
+    /// Lessons.
+    pub lessons: Vec<String>,
     /// Findings by their names.
     pub findings: BTreeMap<String, Finding>,
     /// Tasks by their names.
@@ -49,14 +68,54 @@ pub struct Incident {
     pub notices: BTreeSet<String>,
     /// Incidents that are the same, or part of this one: how, and which.
     pub joined: BTreeSet<(String, String)>,
-    /// Minutes spent by each person.
-    pub minutes: BTreeMap<String, u64>,
+    /// Minutes spent: by person, party and kind of work.
+    pub minutes: BTreeMap<(String, String, String), u64>,
     /// Number of entries, of those without a body, and of those of a kind that is not known here.
     pub entries: u64,
     /// Withheld or erased.
     pub sealed: u64,
     /// Of a newer site.
     pub unknown: u64,
+}
+
+/// Bytes in custody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exhibit {
+    /// Its name, size and origin.
+    pub added: Option<EvidenceAdded>,
+    /// Whether it was marked otherwise than the incident: its own marking.
+    pub marking: Option<Marking>,
+    /// What was done with it, in order: what, who, when.
+    pub custody: Vec<(Act, String, Stamp)>,
+    /// Who asked for or agreed to its release, by the party that gets it.
+    pub released: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Exhibit {
+    /// Persons who must agree before evidence goes to a party.
+    pub const RELEASERS: usize = 2;
+
+    /// Parties that may have it.
+    pub fn goes_to(&self) -> impl Iterator<Item = &str> {
+        self.released.iter().filter(|(_, by)| by.len() >= Self::RELEASERS).map(|(party, _)| party.as_str())
+    }
+
+    /// Whether its custody begins with where it comes from and it is not lost.
+    pub fn has_origin(&self) -> bool {
+        let begins = |(act, _, _): &(Act, String, Stamp)| matches!(act, Act::Collected | Act::Received);
+        self.added.as_ref().is_some_and(|added| !added.of.is_empty()) || self.custody.iter().any(begins)
+    }
+}
+
+/// A clock of a law.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// From when and until when it runs, in microseconds since 1970.
+    pub since: i64,
+    /// Until when.
+    pub due: i64,
+    /// When it was met, and what proves it.
+    pub met: Option<(i64, String)>,
 }
 
 /// A party that takes part.
@@ -72,33 +131,42 @@ impl Incident {
     /// The state that these entries give, in whatever order they come.
     pub fn fold<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> Self {
         let mut entries: Vec<&Entry> = entries.into_iter().collect();
-        let order = |entry: &Entry| (entry.header.stamp, entry.header.site, entry.header.sequence);
+        let order = |entry: &Entry| order(&entry.header);
         entries.sort_by_key(|entry| order(entry));
         entries.dedup_by_key(|entry| order(entry));
         let mut incident = Self::default();
-        entries.into_iter().for_each(|entry| incident.apply(entry));
+        for Entry { header, body } in entries {
+            let said = body.as_ref().map(|body| Said {
+                author: &body.author,
+                marking: &body.marking,
+                content: Content::read(&body.kind, &body.content),
+            });
+            incident.apply(header, said);
+        }
         incident
     }
 
-    /// Takes up an entry, which must not be earlier than those before it.
-    fn apply(&mut self, entry: &Entry) {
-        let stamp = entry.header.stamp;
+    /// Takes up an entry, which must not be earlier than those before it, nor the same as one of them.
+    /// What it says is `None` where its body may not be read.
+    pub fn apply(&mut self, header: &Header, said: Option<Said<'_>>) {
+        let stamp = header.stamp;
         if self.entries == 0 {
-            self.id.clone_from(&entry.header.incident);
+            self.id.clone_from(&header.incident);
         }
         self.entries += 1;
         self.changed = stamp;
-        let Some(body) = &entry.body else {
+        let Some(Said { author, marking, content }) = said else {
             self.sealed += 1;
             return;
         };
-        match Content::read(&body.kind, &body.content) {
+        match content {
             Content::Opened(opened) => {
                 self.number = opened.number;
                 self.title = opened.title;
                 self.classification = opened.classification;
                 self.severity = opened.severity;
-                self.marking = Some(body.marking.clone());
+                self.marking = Some(marking.clone());
+                author.clone_into(&mut self.opener);
                 self.opened = stamp;
             }
             Content::Titled(titled) => self.title = titled.title,
@@ -111,12 +179,10 @@ impl Incident {
                 *known = Participant { status: moved.status, since: stamp };
             }
             Content::RoleMoved(moved) => {
-                let holders = self.roles.entry(moved.role).or_default();
-                match moved.holds {
-                    true => drop(holders.insert(moved.person)),
-                    false => drop(holders.remove(&moved.person)),
+                if !moved.party.is_empty() {
+                    put(&mut self.speakers, moved.party, moved.person.clone(), moved.holds);
                 }
-                self.roles.retain(|_, holders| !holders.is_empty());
+                put(&mut self.roles, moved.role, moved.person, moved.holds);
             }
             Content::Finding(finding) => drop(self.findings.insert(finding.name.clone(), finding)),
             Content::Task(task) => drop(self.tasks.insert(task.name.clone(), task)),
@@ -126,9 +192,35 @@ impl Incident {
             Content::NoticeLinked(link) => set(&mut self.notices, link.notice, link.linked),
             Content::Joined(other) => set(&mut self.joined, (other.as_what, other.incident), other.joined),
             Content::Effort(effort) => {
-                *self.minutes.entry(effort.person).or_default() += u64::from(effort.minutes);
+                let minutes = self.minutes.entry((effort.person, effort.party, effort.work)).or_default();
+                *minutes = minutes.saturating_add(u64::from(effort.minutes));
             }
-            Content::Note(_) | Content::Decision(_) | Content::Lesson(_) => {}
+            Content::Happened(happened) => self.timeline.push(happened),
+            Content::EvidenceAdded(added) => {
+                let exhibit = self.evidence.entry(added.sha256.clone()).or_default();
+                exhibit.marking = Some(marking.clone());
+                exhibit.added = Some(added);
+            }
+            Content::Custody(custody) => {
+                let exhibit = self.evidence.entry(custody.sha256).or_default();
+                exhibit.custody.push((custody.act, custody.person, stamp));
+            }
+            Content::Release(release) => {
+                let exhibit = self.evidence.entry(release.sha256).or_default();
+                put(&mut exhibit.released, release.party, author.to_owned(), true);
+            }
+            Content::NeighbourNamed(named) => drop(self.named.insert((named.host, named.party))),
+            Content::ProposalAnswered(answer) => drop(self.answered.insert(answer.event, answer.accepted)),
+            Content::ClockStarted(clock) => {
+                let ClockStarted { clock, since, due } = clock;
+                let kept = self.clocks.entry(clock).or_default();
+                (kept.since, kept.due) = (since, due);
+            }
+            Content::ClockMet(met) => {
+                self.clocks.entry(met.clock).or_default().met = Some((met.time, met.proof));
+            }
+            Content::Lesson(lesson) => self.lessons.push(lesson.text),
+            Content::Note(_) | Content::Decision(_) | Content::MessageKept(_) | Content::Erased(_) => {}
             Content::Unknown => self.unknown += 1,
         }
     }
@@ -139,9 +231,49 @@ impl Incident {
         Role::ALL.into_iter().filter(move |(role, _, _)| !held.contains(role)).map(|(_, word, duty)| (word, duty))
     }
 
+    /// Who has to do with it. `sectors` gives those of a party.
+    pub fn circle(&self, sectors: impl Fn(&str) -> Vec<String>) -> Circle {
+        let parties = self.parties.keys();
+        let constituencies = parties.flat_map(|party| sectors(party).into_iter().chain([party.clone()]));
+        Circle {
+            marking: self.marking.clone(),
+            opener: self.opener.clone(),
+            holders: self.roles.clone(),
+            speakers: self.speakers.clone(),
+            constituencies: constituencies.collect(),
+        }
+    }
+
     /// The roles a person holds.
     pub fn roles_of(&self, person: &str) -> impl Iterator<Item = Role> {
         self.roles.iter().filter(move |(_, holders)| holders.contains(person)).map(|(role, _)| *role)
+    }
+}
+
+/// What an entry says, with what is known of who says it.
+pub struct Said<'e> {
+    /// Who wrote it.
+    pub author: &'e str,
+    /// How it is marked.
+    pub marking: &'e Marking,
+    /// What it says.
+    pub content: Content,
+}
+
+/// The order in which entries hold: the later by clock wins, and of two with the same clock the one of
+/// the greater site.
+pub fn order(header: &Header) -> (Stamp, super::journal::SiteId, u64) {
+    (header.stamp, header.site, header.sequence)
+}
+
+fn put<K: Ord>(all: &mut BTreeMap<K, BTreeSet<String>>, key: K, one: String, is_in: bool) {
+    if is_in {
+        all.entry(key).or_default().insert(one);
+    } else if let Some(some) = all.get_mut(&key) {
+        some.remove(&one);
+        if some.is_empty() {
+            all.remove(&key);
+        }
     }
 }
 
@@ -180,8 +312,10 @@ mod tests {
         let keys = [JournalKey::of(b"one"), JournalKey::of(b"two")];
         let mut tips = [Tip::default(); 2];
         let day = 86_400_000_000;
-        let person =
-            |name: &str, holds| Content::from(RoleMoved { role: Role::Coordinator, person: name.into(), holds });
+        let person = |name: &str, holds| {
+            let (role, party) = (Role::Coordinator, String::new());
+            Content::from(RoleMoved { role, person: name.into(), party, holds })
+        };
         let moved = |status| Content::from(Moved { status, reason: String::new() });
         let opened = Opened {
             number: "X#2026-000001".into(),

@@ -13,6 +13,7 @@ mod demo;
 mod events;
 mod feed;
 mod forget;
+mod incident;
 mod ingest;
 mod init;
 mod key;
@@ -129,6 +130,8 @@ enum Command {
     Feed(feed::Args),
     /// Show notices and what became of them; send them or try again
     Notice(notice::Args),
+    /// Open incidents, work on them, and see who can see what
+    Incident(incident::Args),
     /// Show mails that came back, and what was set aside and why
     Mailbox(mailbox::Args),
     /// Ask the event files anything, in SQL
@@ -163,6 +166,7 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Who(args) => who::run(&args, site),
         Command::Feed(args) => feed::run(&args, site),
         Command::Notice(args) => notice::run(&args, site),
+        Command::Incident(args) => incident::run(&args, site),
         Command::Mailbox(args) => mailbox::run(&args, site),
         Command::Sql(args) => sql::run(&args, site),
         Command::Verify(args) => verify::run(&args, site),

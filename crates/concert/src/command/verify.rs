@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::SiteArg;
+use crate::incidents::verify_journals;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::registry;
@@ -33,7 +34,7 @@ const RETENTION_WAIT: Duration = Duration::from_secs(1);
 
 /// Something that is not as it was written.
 struct Difference {
-    /// `records`, `archive`, `events`, `sightings` or `journal`.
+    /// `records`, `archive`, `events`, `sightings`, `journal` or `incidents`.
     what: &'static str,
     problem: Problem,
 }
@@ -44,6 +45,7 @@ struct Checked {
     reports: u64,
     files: u64,
     journal: u64,
+    entries: u64,
     bytes: u64,
     differences: Vec<Difference>,
 }
@@ -107,6 +109,11 @@ async fn check(site: &SiteArg, checked: &mut Checked) -> Result<(), Failure> {
     for problem in problems {
         checked.differ("journal", problem);
     }
+    let journals = verify_journals(&store).await?;
+    checked.entries = journals.entries;
+    for problem in journals.problems {
+        checked.differ("incidents", problem);
+    }
     Ok(())
 }
 
@@ -162,8 +169,10 @@ fn print(args: &Args, checked: &Checked) -> Result<Exit, Failure> {
         table.row(&[json!(what), json!(problem.place), json!(problem.what)])?;
     }
     table.finish()?;
-    let Checked { reports, files, journal, bytes, differences } = checked;
-    let looked = format!("{reports} raw reports, {files} event files, {journal} journal events, {bytes} bytes");
+    let Checked { reports, files, journal, entries, bytes, differences } = checked;
+    let looked = format!(
+        "{reports} raw reports, {files} event files, {journal} journal events, {entries} entries of incidents, {bytes} bytes"
+    );
     let said = match differences.first() {
         None => format!("checked {looked}: no difference\n"),
         Some(Difference { problem, .. }) => {

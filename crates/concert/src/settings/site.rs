@@ -16,6 +16,24 @@ pub struct Site {
     pub email: String,
     /// The zone of clock times in settings and on pages.
     pub time_zone: TimeZone,
+    /// What stands before the `#` in numbers of incidents.
+    pub ticket: String,
+}
+
+/// Longest beginning of numbers of incidents.
+const TICKET_CHARS_MAX: usize = 32;
+
+fn is_ticket(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    !text.is_empty() && text.len() <= TICKET_CHARS_MAX && text.chars().all(fits)
+}
+
+/// The name of a team as its numbers begin: `CERT-EXAMPLE`.
+fn ticket_of(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let ticket = words.collect::<Vec<_>>().join("-").to_ascii_uppercase();
+    let ticket: String = ticket.chars().take(TICKET_CHARS_MAX).collect();
+    if ticket.is_empty() { "CONCERT".into() } else { ticket }
 }
 
 impl Site {
@@ -30,8 +48,13 @@ impl Site {
         }
         let time_zone =
             time_zone(&mut keys, "UTC", "zone of clock times in settings and on pages").unwrap_or(TimeZone::UTC);
+        let about = "what numbers of incidents begin with: letters, digits and `-`";
+        let ticket = keys.text_or("ticket", &ticket_of(&name), about);
+        if !is_ticket(&ticket) {
+            keys.problem("ticket", format!("`{ticket}` cannot begin a number"), "write it like CERT-EX");
+        }
         keys.finish();
-        Self { name, email, time_zone }
+        Self { name, email, time_zone, ticket }
     }
 }
 

@@ -1,0 +1,324 @@
+//! Entries of incidents, and the tables derived from them.
+//!
+//! What an entry means, who may read it and how state follows from entries is not known here.
+
+use concert_model::{Problem, Time};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use super::{Change, Records, trouble};
+
+/// Most matches that a search looks at.
+const MATCHES_MAX: i64 = 10_000;
+
+/// An entry as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryRow {
+    /// Its place in the order in which entries came here.
+    pub seq: u64,
+    /// The incident it belongs to.
+    pub incident: String,
+    /// Its header, as it was signed.
+    pub header: String,
+    /// Its body; `None` where it is withheld or erased.
+    pub body: Option<String>,
+}
+
+/// An entry about to be kept.
+#[derive(Clone, Debug)]
+pub struct NewEntry<'e> {
+    /// The incident it belongs to.
+    pub incident: &'e str,
+    /// The site that wrote it, in hexadecimal digits.
+    pub site: &'e str,
+    /// Its place in the chain of its site.
+    pub sequence: u64,
+    /// Its stamp: time and tick.
+    pub stamp: (Time, u32),
+    /// Its header, as it was signed.
+    pub header: &'e str,
+    /// Its body.
+    pub body: Option<&'e str>,
+}
+
+/// How an incident stands, for lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Its identity.
+    pub id: String,
+    /// The number people say.
+    pub number: String,
+    /// What it is about.
+    pub title: String,
+    /// Its type.
+    pub classification: String,
+    /// How bad it is.
+    pub severity: String,
+    /// Where it stands.
+    pub status: String,
+    /// When it was opened.
+    pub opened: Time,
+    /// The last entry.
+    pub changed: u64,
+    /// When that was written.
+    pub changed_at: Time,
+    /// Marking and who has to do with it, as JSON.
+    pub circle: String,
+}
+
+/// What entries say that is found by searching.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findable {
+    /// Its words.
+    pub text: String,
+    /// Values it names: what each is, and the value in its plain form.
+    pub observables: Vec<(String, String)>,
+}
+
+/// Which incidents are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct HeadFilter {
+    /// In this state.
+    pub status: Option<String>,
+    /// Of this type.
+    pub classification: Option<String>,
+    /// This bad.
+    pub severity: Option<String>,
+    /// Whose last entry is before this one.
+    pub below: Option<u64>,
+}
+
+fn entry(row: &SqliteRow) -> EntryRow {
+    EntryRow {
+        seq: row.try_get::<i64, _>("seq").unwrap_or(0).cast_unsigned(),
+        incident: row.try_get("incident").unwrap_or_default(),
+        header: row.try_get("header").unwrap_or_default(),
+        body: row.try_get("body").unwrap_or_default(),
+    }
+}
+
+fn head(row: &SqliteRow) -> Head {
+    let text = |name: &str| row.try_get::<String, _>(name).unwrap_or_default();
+    let number = |name: &str| row.try_get::<i64, _>(name).unwrap_or(0);
+    Head {
+        id: text("id"),
+        number: text("number"),
+        title: text("title"),
+        classification: text("classification"),
+        severity: text("severity"),
+        status: text("status"),
+        opened: Time(number("opened")),
+        changed: number("changed").cast_unsigned(),
+        changed_at: Time(number("changed_at")),
+        circle: text("circle"),
+    }
+}
+
+/// What a person types, as a query of words that must all occur; the last may be only begun.
+fn query_of(words: &str) -> String {
+    let mut terms: Vec<String> =
+        words.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
+    if let Some(last) = terms.last_mut() {
+        last.push('*');
+    }
+    terms.join(" ")
+}
+
+impl Records {
+    /// Entries of an incident that came after one, in the order in which they came.
+    pub async fn entries_after(&self, incident: &str, seq: u64) -> Result<Vec<EntryRow>, Problem> {
+        let query = sqlx::query("SELECT * FROM entry WHERE incident = ?1 AND seq > ?2 ORDER BY seq");
+        let rows = query.bind(incident).bind(seq.cast_signed()).fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.iter().map(entry).collect())
+    }
+
+    /// The number of the newest entry of all incidents.
+    pub async fn last_entry(&self) -> Result<u64, Problem> {
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT max(seq) FROM entry").fetch_one(self.pool()).await.map_err(trouble)?;
+        Ok(last.unwrap_or(0).cast_unsigned())
+    }
+
+    /// Incidents with entries after a number: the number of the last of them and the incident, oldest first.
+    pub async fn changed_after(&self, seq: u64, limit: u32) -> Result<Vec<(u64, String)>, Problem> {
+        let query = sqlx::query("SELECT seq, incident FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+        let rows = query.bind(seq.cast_signed()).bind(limit).fetch_all(self.pool()).await.map_err(trouble)?;
+        let pair = |row: &SqliteRow| {
+            (
+                row.try_get::<i64, _>("seq").unwrap_or(0).cast_unsigned(),
+                row.try_get::<String, _>("incident").unwrap_or_default(),
+            )
+        };
+        Ok(rows.iter().map(pair).collect())
+    }
+
+    /// The identities of all incidents with a journal.
+    pub async fn journals(&self) -> Result<Vec<String>, Problem> {
+        let query = sqlx::query_scalar("SELECT DISTINCT incident FROM entry ORDER BY incident");
+        query.fetch_all(self.pool()).await.map_err(trouble)
+    }
+
+    /// An incident by its identity or its number.
+    pub async fn incident(&self, name: &str) -> Result<Option<Head>, Problem> {
+        let query = sqlx::query("SELECT * FROM incident WHERE id = ?1 OR number = ?1");
+        let row = query.bind(name).fetch_optional(self.pool()).await.map_err(trouble)?;
+        Ok(row.as_ref().map(head))
+    }
+
+    /// Incidents, what changed last first.
+    pub async fn incidents(&self, filter: &HeadFilter, limit: u32) -> Result<Vec<Head>, Problem> {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT * FROM incident WHERE 1");
+        let texts =
+            [("status", &filter.status), ("classification", &filter.classification), ("severity", &filter.severity)];
+        for (column, value) in texts {
+            if let Some(value) = value {
+                query.push(format!(" AND {column} = ")).push_bind(value);
+            }
+        }
+        if let Some(below) = filter.below {
+            query.push(" AND changed < ").push_bind(below.cast_signed());
+        }
+        query.push(" ORDER BY changed DESC LIMIT ").push_bind(limit);
+        let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.iter().map(head).collect())
+    }
+
+    /// Entries in which all these words occur, newest first, below a number.
+    pub async fn entries_with(&self, words: &str, below: Option<u64>, limit: u32) -> Result<Vec<EntryRow>, Problem> {
+        if words.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = sqlx::query(
+            "SELECT * FROM entry WHERE seq IN (SELECT rowid FROM entry_text WHERE entry_text MATCH ?1 AND rowid < ?2
+             ORDER BY rowid DESC LIMIT ?3) ORDER BY seq DESC",
+        );
+        let query = query.bind(query_of(words)).bind(below.map_or(i64::MAX, u64::cast_signed));
+        let query = query.bind(i64::from(limit).min(MATCHES_MAX));
+        let rows = query.fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.iter().map(entry).collect())
+    }
+
+    /// Entries that name a value, newest first.
+    pub async fn entries_about(&self, value: &str, limit: u32) -> Result<Vec<EntryRow>, Problem> {
+        let query = sqlx::query(
+            "SELECT * FROM entry WHERE seq IN (SELECT seq FROM observable WHERE value = ?1 ORDER BY seq DESC LIMIT ?2)
+             ORDER BY seq DESC",
+        );
+        let rows = query.bind(value).bind(limit).fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.iter().map(entry).collect())
+    }
+
+    /// Forgets what is derived from entries; the caller makes it anew.
+    pub async fn drop_derived(&self, change: &mut Change<'_>) -> Result<(), Problem> {
+        for text in ["DELETE FROM incident", "DELETE FROM observable", "DELETE FROM entry_text"] {
+            sqlx::query(text).execute(&mut **change).await.map_err(trouble)?;
+        }
+        Ok(())
+    }
+}
+
+/// Entries of an incident after one, as a change sees them.
+pub async fn entries_in(change: &mut Change<'_>, incident: &str, seq: u64) -> Result<Vec<EntryRow>, Problem> {
+    let query = sqlx::query("SELECT * FROM entry WHERE incident = ?1 AND seq > ?2 ORDER BY seq");
+    let rows = query.bind(incident).bind(seq.cast_signed()).fetch_all(&mut **change).await.map_err(trouble)?;
+    Ok(rows.iter().map(entry).collect())
+}
+
+/// Keeps an entry. Gives its number.
+pub async fn keep_entry(change: &mut Change<'_>, new: &NewEntry<'_>) -> Result<u64, Problem> {
+    let query = sqlx::query(
+        "INSERT INTO entry (incident, site, sequence, time, tick, header, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    );
+    let query = query.bind(new.incident).bind(new.site).bind(new.sequence.cast_signed());
+    let query = query.bind(new.stamp.0.0).bind(i64::from(new.stamp.1)).bind(new.header).bind(new.body);
+    let result = query.execute(&mut **change).await.map_err(trouble)?;
+    Ok(result.last_insert_rowid().cast_unsigned())
+}
+
+/// Keeps how an incident stands.
+pub async fn keep_head(change: &mut Change<'_>, head: &Head) -> Result<(), Problem> {
+    let query = sqlx::query(
+        "INSERT INTO incident (id, number, title, classification, severity, status, opened, changed, changed_at, circle)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE SET number = excluded.number,
+         title = excluded.title, classification = excluded.classification, severity = excluded.severity,
+         status = excluded.status, opened = excluded.opened, changed = excluded.changed,
+         changed_at = excluded.changed_at, circle = excluded.circle",
+    );
+    let query = query.bind(&head.id).bind(&head.number).bind(&head.title).bind(&head.classification);
+    let query = query.bind(&head.severity).bind(&head.status).bind(head.opened.0).bind(head.changed.cast_signed());
+    let query = query.bind(head.changed_at.0).bind(&head.circle);
+    query.execute(&mut **change).await.map_err(trouble).map(|_| ())
+}
+
+/// Makes an entry findable.
+pub async fn keep_findable(
+    change: &mut Change<'_>,
+    seq: u64,
+    incident: &str,
+    findable: &Findable,
+) -> Result<(), Problem> {
+    if !findable.text.is_empty() {
+        sqlx::query("INSERT INTO entry_text (rowid, text) VALUES (?1, ?2)")
+            .bind(seq.cast_signed())
+            .bind(&findable.text)
+            .execute(&mut **change)
+            .await
+            .map_err(trouble)?;
+    }
+    for (kind, value) in &findable.observables {
+        sqlx::query("INSERT OR IGNORE INTO observable (value, kind, seq, incident) VALUES (?1, ?2, ?3, ?4)")
+            .bind(value)
+            .bind(kind)
+            .bind(seq.cast_signed())
+            .bind(incident)
+            .execute(&mut **change)
+            .await
+            .map_err(trouble)?;
+    }
+    Ok(())
+}
+
+/// Erases the body of an entry, and whatever was derived from it. `false` where there is no such body.
+pub async fn erase_body(change: &mut Change<'_>, incident: &str, site: &str, sequence: u64) -> Result<bool, Problem> {
+    let query = sqlx::query_scalar(
+        "UPDATE entry SET body = NULL WHERE incident = ?1 AND site = ?2 AND sequence = ?3 AND body IS NOT NULL RETURNING seq",
+    );
+    let query = query.bind(incident).bind(site).bind(sequence.cast_signed());
+    let seq: Option<i64> = query.fetch_optional(&mut **change).await.map_err(trouble)?;
+    let Some(seq) = seq else { return Ok(false) };
+    for text in ["DELETE FROM entry_text WHERE rowid = ?1", "DELETE FROM observable WHERE seq = ?1"] {
+        sqlx::query(text).bind(seq).execute(&mut **change).await.map_err(trouble)?;
+    }
+    Ok(true)
+}
+
+/// The next number of incidents of a year, from 1.
+pub async fn next_incident(change: &mut Change<'_>, year: &str) -> Result<u64, Problem> {
+    let query = sqlx::query_scalar(
+        "INSERT INTO memory (owner, name, value) VALUES ('incident number', ?1, '1')
+         ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1 RETURNING CAST(value AS INTEGER)",
+    );
+    let number: i64 = query.bind(year).fetch_one(&mut **change).await.map_err(trouble)?;
+    Ok(number.cast_unsigned())
+}
+
+/// What was answered to a person's request with this key: the digest of the request, and the answer.
+pub async fn answered(change: &mut Change<'_>, person: &str, key: &str) -> Result<Option<(Vec<u8>, String)>, Problem> {
+    let query = sqlx::query("SELECT digest, answer FROM answered WHERE person = ?1 AND key = ?2");
+    let row = query.bind(person).bind(key).fetch_optional(&mut **change).await.map_err(trouble)?;
+    Ok(row.map(|row| (row.try_get("digest").unwrap_or_default(), row.try_get("answer").unwrap_or_default())))
+}
+
+/// Keeps an answer, and forgets those older than a moment.
+pub async fn keep_answer(
+    change: &mut Change<'_>,
+    (person, key): (&str, &str),
+    digest: &[u8],
+    answer: &str,
+    (now, oldest): (Time, Time),
+) -> Result<(), Problem> {
+    sqlx::query("DELETE FROM answered WHERE at < ?1").bind(oldest.0).execute(&mut **change).await.map_err(trouble)?;
+    let query = sqlx::query("INSERT INTO answered (person, key, digest, at, answer) VALUES (?1, ?2, ?3, ?4, ?5)");
+    let query = query.bind(person).bind(key).bind(digest).bind(now.0).bind(answer);
+    query.execute(&mut **change).await.map_err(trouble).map(|_| ())
+}

@@ -1,0 +1,304 @@
+//! `concert incident`: incidents to open, work on and look into.
+
+mod access;
+mod draft;
+mod show;
+
+use concert_model::Problem;
+use concert_model::access::Person;
+use concert_model::incident::content::Severity;
+use serde_json::{Value, json};
+
+use super::SiteArg;
+use crate::incidents::{
+    Ask, Filter, Incidents, NewIncident, Refused, Slice, Written, entry_json, head_json, incident_json,
+};
+use crate::print::{AllRows, Out, Rows, format_or_default, print_object};
+use crate::problems::{Exit, Failure};
+use crate::settings::LoadFor;
+use crate::wire::{self, Site};
+
+/// Open incidents, work on them, and see who can see what.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident search 192.0.2.7"
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Open an incident; its marking is asked for at once
+    Open(OpenArgs),
+    /// Incidents, what changed last first
+    List(ListArgs),
+    /// One incident, with everything it consists of
+    Show(ShowArgs),
+    /// What was written into an incident, entry by entry
+    Log(LogArgs),
+    /// Write an entry of any kind
+    Write(draft::WriteArgs),
+    /// The kinds of entries, with what each says
+    Kinds(AllRows),
+    /// Mark an incident otherwise
+    Mark(draft::MarkArgs),
+    /// Erase what an entry says; that it was there stays
+    Erase(draft::EraseArgs),
+    /// Entries in which all these words occur
+    Search(SearchArgs),
+    /// Who can see an incident or an entry, and why
+    WhoCanSee(access::WhoArgs),
+    /// Why somebody cannot see or do something
+    WhyNot(access::WhyArgs),
+    /// The journal of an incident as it is kept, to verify it elsewhere: headers and bodies, a line each
+    Export(ExportArgs),
+    /// Make lists and searches anew from the journals
+    Rebuild,
+}
+
+#[derive(clap::Args)]
+struct OpenArgs {
+    /// What it is about, in a line.
+    title: String,
+    /// Its type: `classification.type` of events.
+    #[arg(long = "type", value_name = "TYPE")]
+    classification: String,
+    /// info, low, medium, high or critical.
+    #[arg(long, default_value = "medium", value_parser = draft::severity)]
+    severity: Severity,
+    #[command(flatten)]
+    marking: draft::MarkingArgs,
+    /// A first note.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// An event it comes from.
+    #[arg(long = "event", value_name = "ID")]
+    events: Vec<String>,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+#[derive(clap::Args)]
+struct ListArgs {
+    /// Only incidents in this state: open, waiting or closed.
+    #[arg(long, value_parser = ["open", "waiting", "closed"])]
+    status: Option<String>,
+    /// Only incidents of this type.
+    #[arg(long = "type", value_name = "TYPE")]
+    classification: Option<String>,
+    /// Only incidents this bad.
+    #[arg(long, value_parser = ["info", "low", "medium", "high", "critical"])]
+    severity: Option<String>,
+    #[command(flatten)]
+    rows: Rows,
+}
+
+#[derive(clap::Args)]
+struct ShowArgs {
+    /// Number or identity of the incident.
+    incident: String,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+#[derive(clap::Args)]
+struct ExportArgs {
+    /// Number or identity of the incident.
+    incident: String,
+}
+
+#[derive(clap::Args)]
+struct LogArgs {
+    /// Number or identity of the incident.
+    incident: String,
+    /// Only entries behind this one.
+    #[arg(long, value_name = "SEQ", default_value_t = 0)]
+    after: u64,
+    #[command(flatten)]
+    rows: Rows,
+}
+
+#[derive(clap::Args)]
+struct SearchArgs {
+    /// The words; the last may be only begun.
+    #[arg(required = true, value_name = "WORD")]
+    words: Vec<String>,
+    #[command(flatten)]
+    rows: Rows,
+}
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Look)?;
+    super::runtime()?.block_on(async {
+        let site = Site::open_to_look(settings).await?;
+        let incidents = site.incidents()?;
+        let person = Person::operator(&operator_name());
+        match &args.action {
+            Action::Open(args) => open(args, &incidents, &person).await,
+            Action::List(args) => list(args, &incidents, &person).await,
+            Action::Show(args) => show_one(args, &incidents, &person).await,
+            Action::Log(args) => log(args, &incidents, &person).await,
+            Action::Write(args) => draft::write(args, &incidents, &person).await,
+            Action::Kinds(rows) => draft::kinds(rows),
+            Action::Mark(args) => draft::mark(args, &incidents, &person).await,
+            Action::Erase(args) => draft::erase(args, &incidents, &person).await,
+            Action::Search(args) => search(args, &incidents, &person).await,
+            Action::WhoCanSee(args) => access::who(args, &incidents, &person).await,
+            Action::WhyNot(args) => access::why_not(args, &incidents, &person).await,
+            Action::Export(args) => export(args, &incidents, &person).await,
+            Action::Rebuild => rebuild(&incidents).await,
+        }
+    })
+}
+
+/// The name of whoever sits at the machine, for the journal.
+fn operator_name() -> String {
+    let name = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).or_else(|_| std::env::var("LOGNAME"));
+    let name: String = name.unwrap_or_default().chars().filter(|c| c.is_alphanumeric() || "._-".contains(*c)).collect();
+    if name.is_empty() { "operator".into() } else { name }
+}
+
+/// What was refused, as a command tells it.
+fn refused(refused: Refused) -> Failure {
+    match refused {
+        Refused::Missing => Failure::usage(
+            Problem::new("there is no such incident").hint("see `concert incident list`, and quote numbers with `#`"),
+        ),
+        Refused::Denied(decision) => Failure::usage(
+            Problem::new(format!("not allowed: {}", decision.reason)).hint(format!("rule {}", decision.policy)),
+        ),
+        Refused::Wrong(problem) => Failure::usage(problem),
+        Refused::Stale(changed) => Failure::usage(
+            Problem::new(format!("somebody changed it meanwhile: {}", Value::Array(changed)))
+                .hint("look again, then repeat"),
+        ),
+        Refused::Failed(problem) => Failure::outside(problem),
+    }
+}
+
+const COLUMNS: [&str; 9] = ["number", "title", "type", "severity", "status", "tlp", "coordinators", "changed", "id"];
+const ENTRY_COLUMNS: [&str; 7] = ["seq", "time", "author", "kind", "tlp", "content", "sealed"];
+
+async fn open(args: &OpenArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let new = NewIncident {
+        title: args.title.clone(),
+        classification: args.classification.clone(),
+        severity: args.severity,
+        marking: args.marking.marking(),
+        drafts: draft::first(args.note.as_deref(), &args.events),
+    };
+    let written = incidents.open(Ask::new(person, wire::now()), new).await.map_err(refused)?;
+    print_written(&written, &args.rows)
+}
+
+fn print_written(written: &Written, rows: &AllRows) -> Result<Exit, Failure> {
+    let seqs: Vec<&Value> = written.entries.iter().filter_map(|entry| entry.get("seq")).collect();
+    let members = [("incident", json!(written.number)), ("id", json!(written.id)), ("entries", json!(seqs))];
+    print_object(format_or_default(rows.format), &members, &[])?;
+    Ok(Exit::Done)
+}
+
+async fn list(args: &ListArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let mut table = args.rows.table(&COLUMNS);
+    let filter = Filter {
+        status: args.status.clone(),
+        classification: args.classification.clone(),
+        severity: args.severity.clone(),
+        below: None,
+    };
+    let limit = if args.rows.limit == 0 { usize::MAX } else { args.rows.limit + 1 };
+    let mut below = None;
+    let mut left = limit;
+    loop {
+        let (heads, next) =
+            incidents.list(person, filter.clone(), Slice { limit: left, below }).await.map_err(refused)?;
+        left = left.saturating_sub(heads.len());
+        for head in &heads {
+            let row = head_json(head);
+            let at = |name: &str| row.get(name).cloned().unwrap_or_default();
+            let tlp = row.pointer("/marking/tlp").cloned().unwrap_or_default();
+            let names = at("coordinators").as_array().map_or(Value::Null, |names| {
+                json!(names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
+            });
+            let values = [
+                at("number"),
+                at("title"),
+                at("classification"),
+                at("severity"),
+                at("status"),
+                tlp,
+                names,
+                at("changed"),
+                at("id"),
+            ];
+            if !table.row(&values)? {
+                table.finish()?;
+                return Ok(Exit::Done);
+            }
+        }
+        match next {
+            Some(next) if left > 0 => below = Some(next),
+            _ => break,
+        }
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}
+
+async fn show_one(args: &ShowArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let state = incidents.show(person, &args.incident).await.map_err(refused)?;
+    show::print(&incident_json(&state), args.rows.format)
+}
+
+fn entry_row(entry: &Value) -> [Value; 7] {
+    let at = |name: &str| entry.get(name).cloned().unwrap_or_default();
+    let tlp = entry.pointer("/marking/tlp").cloned().unwrap_or_default();
+    [at("seq"), at("time"), at("author"), at("kind"), tlp, at("content"), at("sealed")]
+}
+
+async fn log(args: &LogArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let limit = if args.rows.limit == 0 { usize::MAX } else { args.rows.limit + 1 };
+    let entries = incidents.log(person, &args.incident, args.after, limit).await.map_err(refused)?;
+    let mut table = args.rows.table(&ENTRY_COLUMNS);
+    for kept in entries {
+        if !table.row(&entry_row(&entry_json(&kept)))? {
+            break;
+        }
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}
+
+async fn search(args: &SearchArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let limit = if args.rows.limit == 0 { usize::MAX } else { args.rows.limit + 1 };
+    let slice = Slice { limit, below: None };
+    let (found, _) = incidents.search(person, &args.words.join(" "), slice).await.map_err(refused)?;
+    let mut table = args.rows.table(&["incident", "title", "seq", "time", "author", "kind", "content"]);
+    for one in found {
+        let [seq, time, author, kind, _, content, _] = entry_row(&entry_json(&one.kept));
+        if !table.row(&[json!(one.head.number), json!(one.head.title), seq, time, author, kind, content])? {
+            break;
+        }
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}
+
+async fn export(args: &ExportArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let mut out = Out::stdout();
+    for (header, body) in incidents.export(person, &args.incident).await.map_err(refused)? {
+        out.write(format!("{}\n", json!({"header": header, "body": body})).as_bytes())?;
+    }
+    out.finish()?;
+    Ok(Exit::Done)
+}
+
+async fn rebuild(incidents: &Incidents) -> Result<Exit, Failure> {
+    let count = incidents.rebuild().await.map_err(Failure::outside)?;
+    let mut out = Out::stdout();
+    out.write(format!("lists and searches of {count} incidents were made anew\n").as_bytes())?;
+    out.finish()?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,189 @@
+//! Entries as they are given on the command line.
+
+use concert_model::Problem;
+use concert_model::access::Person;
+use concert_model::incident::content::{Content, Erased, EventLinked, Marked, Note, Severity};
+use concert_model::incident::marking::{Marking, Tlp};
+use serde_json::{Map, Value, json};
+
+use super::{print_written, refused};
+use crate::incidents::{Ask, Draft, Incidents};
+use crate::print::AllRows;
+use crate::problems::{Exit, Failure};
+use crate::wire;
+
+/// How something is marked.
+#[derive(clap::Args, Clone)]
+pub(super) struct MarkingArgs {
+    /// The label: red, amber+strict, amber, green or clear.
+    #[arg(long, value_name = "LABEL")]
+    tlp: Tlp,
+    /// A person it is for; a RED one is for these alone.
+    #[arg(long = "for-person", value_name = "NAME")]
+    persons: Vec<String>,
+    /// A party it is for.
+    #[arg(long = "for-party", value_name = "PARTY")]
+    parties: Vec<String>,
+    /// The compartment it lies in: law-enforcement, legal, or one of your own.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    compartment: String,
+}
+
+impl MarkingArgs {
+    pub(super) fn marking(&self) -> Marking {
+        let Self { tlp, persons, parties, compartment } = self.clone();
+        Marking { tlp, persons, parties, compartment }
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct WriteArgs {
+    /// Number or identity of the incident.
+    incident: String,
+    /// The kind: note, finding, decision, party, relation, ...; see `concert incident kinds`.
+    kind: String,
+    /// What it says, as `name=value`, or one JSON object; what is left out is empty.
+    #[arg(value_name = "NAME=VALUE")]
+    content: Vec<String>,
+    /// How it is marked; as the incident where nothing is said.
+    #[arg(long, value_name = "LABEL")]
+    tlp: Option<Tlp>,
+    /// A person it is for; a RED one is for these alone.
+    #[arg(long = "for-person", value_name = "NAME", requires = "tlp")]
+    persons: Vec<String>,
+    /// A party it is for.
+    #[arg(long = "for-party", value_name = "PARTY", requires = "tlp")]
+    parties: Vec<String>,
+    /// The compartment it lies in.
+    #[arg(long, value_name = "NAME", default_value = "", requires = "tlp")]
+    compartment: String,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+#[derive(clap::Args)]
+pub(super) struct MarkArgs {
+    /// Number or identity of the incident.
+    incident: String,
+    #[command(flatten)]
+    marking: MarkingArgs,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+#[derive(clap::Args)]
+pub(super) struct EraseArgs {
+    /// Number or identity of the incident.
+    incident: String,
+    /// The entry, by its number in the log.
+    entry: u64,
+    /// Why: retention, privacy law.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+pub(super) fn severity(text: &str) -> Result<Severity, String> {
+    let known = || "info, low, medium, high or critical".to_owned();
+    serde_json::from_value(json!(text)).map_err(|_| known())
+}
+
+fn plain(content: impl Into<Content>) -> Draft {
+    Draft { content: content.into(), marking: None }
+}
+
+/// What an incident begins with.
+pub(super) fn first(note: Option<&str>, events: &[String]) -> Vec<Draft> {
+    let mut drafts: Vec<Draft> =
+        events.iter().map(|event| plain(EventLinked { event: event.clone(), linked: true })).collect();
+    drafts.extend(note.map(|text| plain(Note { text: text.to_owned() })));
+    drafts
+}
+
+/// The content of an entry from `name=value` pairs, or from one JSON object.
+fn content(kind: &str, given: &[String]) -> Result<Content, Failure> {
+    let wrong = |problem: Problem| {
+        let has_hint = !problem.hint.is_empty();
+        Failure::usage(if has_hint { problem } else { problem.hint("see `concert incident kinds`") })
+    };
+    let mut members = Map::new();
+    for part in given {
+        if part.trim_start().starts_with('{') {
+            match serde_json::from_str(part) {
+                Ok(Value::Object(object)) => members.extend(object),
+                Ok(_) => return Err(wrong(Problem::new("what it says is one JSON object"))),
+                Err(error) => return Err(wrong(Problem::new(format!("this is no JSON: {error}")))),
+            }
+            continue;
+        }
+        let (name, value) =
+            part.split_once('=').ok_or_else(|| wrong(Problem::new(format!("`{part}` is not name=value"))))?;
+        members.insert(name.to_owned(), Value::String(value.to_owned()));
+    }
+    Content::from_person(kind, members).map_err(wrong)
+}
+
+pub(super) async fn write(args: &WriteArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let marking = args.tlp.map(|tlp| Marking {
+        tlp,
+        persons: args.persons.clone(),
+        parties: args.parties.clone(),
+        compartment: args.compartment.clone(),
+    });
+    let draft = Draft { content: content(&args.kind, &args.content)?, marking };
+    send(incidents, person, &args.incident, draft, &args.rows).await
+}
+
+async fn send(
+    incidents: &Incidents,
+    person: &Person,
+    incident: &str,
+    draft: Draft,
+    rows: &AllRows,
+) -> Result<Exit, Failure> {
+    let written = incidents.write(Ask::new(person, wire::now()), incident, vec![draft]).await.map_err(refused)?;
+    print_written(&written, rows)
+}
+
+pub(super) async fn mark(args: &MarkArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let marked = Marked { marking: args.marking.marking(), reason: args.reason.clone() };
+    send(incidents, person, &args.incident, plain(marked), &args.rows).await
+}
+
+pub(super) async fn erase(args: &EraseArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let log = incidents.log(person, &args.incident, args.entry.saturating_sub(1), 1).await.map_err(refused)?;
+    let kept = log.first().filter(|kept| kept.seq == args.entry);
+    let kept = kept.ok_or_else(|| Failure::usage(Problem::new(format!("there is no entry {}", args.entry))))?;
+    let (site, sequence) = (kept.header.site.to_string(), kept.header.sequence);
+    let erased = Erased { site, sequence, reason: args.reason.clone() };
+    send(incidents, person, &args.incident, plain(erased), &args.rows).await
+}
+
+/// What a member takes, as people say it.
+fn in_words(kind: &str) -> String {
+    match kind {
+        "String" => "text".into(),
+        "bool" => "true or false".into(),
+        "u64" | "u32" | "u16" | "u8" => "number".into(),
+        "i64" => "time".into(),
+        "Option<i64>" => "time, or nothing".into(),
+        "Option<Role>" => "role, or nothing".into(),
+        "PartyStatus" => "status of a party".into(),
+        "Marking" => "label".into(),
+        other => other.to_lowercase(),
+    }
+}
+
+pub(super) fn kinds(rows: &AllRows) -> Result<Exit, Failure> {
+    let mut table = rows.table(&["kind", "says"]);
+    for (kind, members) in Content::KINDS {
+        let says: Vec<String> = members.iter().map(|(name, kind)| format!("{name} ({})", in_words(kind))).collect();
+        table.row(&[json!(kind), json!(says.join(", "))])?;
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,124 @@
+//! The journal of one incident in memory, read once and extended as entries come.
+
+use std::sync::Arc;
+
+use concert_model::access::{Circle, Object, Person, is_field, may};
+use concert_model::incident::content::Content;
+use concert_model::incident::fold::{Incident, Said, order};
+use concert_model::incident::journal::{Body, Header};
+use concert_model::incident::marking::Marking;
+use concert_store::records::incidents::EntryRow;
+
+/// An entry that was read.
+#[derive(Debug)]
+pub struct Kept {
+    /// Its place in the order in which entries came here.
+    pub seq: u64,
+    /// Its header.
+    pub header: Header,
+    /// Its body and what it says; `None` where it is withheld, erased, or cannot be read.
+    pub body: Option<(Body, Content)>,
+}
+
+impl Kept {
+    fn said(&self) -> Option<Said<'_>> {
+        let (body, content) = self.body.as_ref()?;
+        Some(Said { author: &body.author, marking: &body.marking, content: content.clone() })
+    }
+
+    /// How it is marked; `None` where that is not known.
+    pub fn marking(&self) -> Option<&Marking> {
+        self.body.as_ref().map(|(body, _)| &body.marking)
+    }
+}
+
+/// The journal of one incident.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its identity.
+    pub id: String,
+    /// The last entry that came.
+    pub last: u64,
+    /// Its entries, in the order in which they hold.
+    pub entries: Vec<Arc<Kept>>,
+    /// Its fields, roles and parties: what lists and decisions need, and nothing else.
+    pub head: Incident,
+}
+
+/// Whether a row says that a body was erased, so that what was read before is no longer true.
+pub(super) fn erases(row: &EntryRow) -> bool {
+    row.body.as_ref().is_some_and(|body| body.contains("\"kind\":\"erased/1\""))
+}
+
+/// Whether decisions and lists need what it says.
+fn is_of_head(content: &Content) -> bool {
+    matches!(content, Content::PartyMoved(_)) || content.write().is_some_and(|(kind, _)| is_field(kind))
+}
+
+fn read(row: EntryRow) -> Option<Arc<Kept>> {
+    // A row that cannot be read is named by `verify`; it says nothing here.
+    let header = Header::read(&row.header).ok()?;
+    let body = row.body.and_then(|body| Body::read(&body).ok()).map(|body| {
+        let content = Content::read(&body.kind, &body.content);
+        (body, content)
+    });
+    Some(Arc::new(Kept { seq: row.seq, header, body }))
+}
+
+impl Case {
+    /// A journal as it was kept.
+    pub(super) fn new(id: &str, rows: Vec<EntryRow>) -> Self {
+        let empty = Self { id: id.to_owned(), last: 0, entries: Vec::new(), head: Incident::default() };
+        empty.with(rows)
+    }
+
+    /// The same journal with what came since.
+    pub(super) fn with(&self, rows: Vec<EntryRow>) -> Self {
+        let mut case = self.clone();
+        case.last = rows.last().map_or(self.last, |row| row.seq);
+        let newest = case.entries.last().map(|kept| order(&kept.header));
+        let came: Vec<Arc<Kept>> = rows.into_iter().filter_map(read).collect();
+        let is_later = |kept: &Arc<Kept>| newest.is_none_or(|newest| order(&kept.header) > newest);
+        let in_order = came.iter().all(is_later) && came.is_sorted_by_key(|kept| order(&kept.header));
+        case.entries.extend(came.iter().cloned());
+        if in_order {
+            came.iter().for_each(|kept| case.take(kept));
+        } else {
+            // Another site wrote meanwhile: whatever holds is worked out anew.
+            case.entries.sort_by_key(|kept| order(&kept.header));
+            case.head = Incident::default();
+            for kept in case.entries.clone() {
+                case.take(&kept);
+            }
+        }
+        case
+    }
+
+    fn take(&mut self, kept: &Kept) {
+        if kept.body.as_ref().is_none_or(|(_, content)| is_of_head(content)) {
+            self.head.apply(&kept.header, kept.said());
+        }
+    }
+
+    /// Whether a person may see an entry of an incident that the person may see.
+    pub fn shows(&self, circle: &Circle, person: &Person, kept: &Kept) -> bool {
+        let Some((body, _)) = &kept.body else { return true };
+        let (marking, author) = (&body.marking, body.author.as_str());
+        is_field(&body.kind)
+            || may(person, concert_model::access::Action::See, Object::Item { circle, marking, author }).allowed
+    }
+
+    /// The entries that a person may see, in the order in which they hold.
+    pub fn seen_by<'c>(&'c self, circle: &'c Circle, person: &'c Person) -> impl Iterator<Item = &'c Arc<Kept>> {
+        self.entries.iter().filter(|kept| self.shows(circle, person, kept))
+    }
+
+    /// The state of the incident as a person sees it.
+    pub fn state_for(&self, circle: &Circle, person: &Person) -> Incident {
+        let mut incident = Incident::default();
+        for kept in self.seen_by(circle, person) {
+            incident.apply(&kept.header, kept.said());
+        }
+        incident
+    }
+}

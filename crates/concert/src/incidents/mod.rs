@@ -1,0 +1,127 @@
+//! Incidents as persons work on them: the only door to journals for commands, API and mail.
+//!
+//! Everything asks [`concert_model::access::may`] here. What somebody may not see is missing, not
+//! forbidden. Every write is one transaction: decision, signature, entry and what is derived from it.
+
+mod case;
+mod read;
+mod rebuild;
+mod text;
+mod view;
+mod write;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use concert_model::access::{Decision, Person};
+use concert_model::incident::journal::JournalKey;
+use concert_model::{Problem, Time};
+use concert_pipeline::enrich::Constituents;
+use concert_store::Store;
+
+pub use case::{Case, Kept};
+pub use read::{Filter, Found, Slice};
+pub use rebuild::verify_journals;
+pub use view::{entry_json, head_json, incident_json};
+pub use write::{Draft, NewIncident, Written};
+
+/// Entries that are held in memory, over all incidents.
+const HELD_ENTRIES_MAX: usize = 200_000;
+
+/// Why something is not done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refused {
+    /// There is no such thing, or the person may not see it.
+    Missing,
+    /// It may be seen, but not done.
+    Denied(Decision),
+    /// The request is wrong.
+    Wrong(Problem),
+    /// Somebody changed it since it was read: what changed, as entries.
+    Stale(Vec<serde_json::Value>),
+    /// Something failed here.
+    Failed(Problem),
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
+}
+
+/// Who asks, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The person.
+    pub person: &'a Person,
+    /// The present moment.
+    pub now: Time,
+    /// A key of the person's choice with the digest of the request: sent again, it happens once.
+    pub key: Option<(&'a str, [u8; 32])>,
+    /// The last entry the person had seen, where that matters: fields changed since are not overwritten.
+    pub seen: Option<u64>,
+}
+
+impl<'a> Ask<'a> {
+    /// A person's request at a moment.
+    pub fn new(person: &'a Person, now: Time) -> Self {
+        Self { person, now, key: None, seen: None }
+    }
+}
+
+/// The incidents of a site.
+pub struct Incidents {
+    store: Store,
+    key: JournalKey,
+    /// What stands before the `#` of their numbers.
+    ticket: String,
+    /// For the sectors of parties.
+    constituents: Arc<Constituents>,
+    held: Mutex<HashMap<String, Arc<Case>>>,
+}
+
+impl Incidents {
+    /// The incidents of a store, whose entries are signed with the secret of the site.
+    pub fn new(store: Store, secret: &[u8], ticket: &str, constituents: Arc<Constituents>) -> Self {
+        let (key, ticket) = (JournalKey::of(secret), ticket.to_owned());
+        Self { store, key, ticket, constituents, held: Mutex::default() }
+    }
+
+    /// Sectors of a party.
+    fn sectors(&self, party: &str) -> Vec<String> {
+        self.constituents.named(party).map(|party| party.sectors.clone()).unwrap_or_default()
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Case>>> {
+        // Whoever panicked cannot have left half a case behind: they are exchanged whole.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds a case in memory, unless a newer one is held; forgets others when there are too many entries.
+    fn hold(&self, case: Arc<Case>) {
+        let mut held = self.held();
+        if held.get(&case.id).is_some_and(|other| other.last > case.last) {
+            return;
+        }
+        held.insert(case.id.clone(), Arc::clone(&case));
+        let mut total: usize = held.values().map(|case| case.entries.len()).sum();
+        while total > HELD_ENTRIES_MAX && held.len() > 1 {
+            let Some(id) = held.keys().find(|id| **id != case.id).cloned() else { break };
+            total -= held.remove(&id).map_or(0, |case| case.entries.len());
+        }
+    }
+
+    /// The journal of an incident as it is now.
+    async fn case(&self, id: &str) -> Result<Arc<Case>, Problem> {
+        let known = self.held().get(id).cloned();
+        let rows = self.store.records.entries_after(id, known.as_ref().map_or(0, |case| case.last)).await?;
+        let case = match known {
+            Some(case) if rows.is_empty() => return Ok(case),
+            Some(case) if !rows.iter().any(case::erases) => Arc::new(case.with(rows)),
+            Some(_) => Arc::new(Case::new(id, self.store.records.entries_after(id, 0).await?)),
+            None => Arc::new(Case::new(id, rows)),
+        };
+        self.hold(Arc::clone(&case));
+        Ok(case)
+    }
+}

@@ -1,0 +1,196 @@
+//! Reading: lists, one incident, its log, searching, and who can see what.
+
+use std::sync::Arc;
+
+use concert_model::access::{Action, Circle, Decision, Object, Person, may};
+use concert_model::incident::fold::Incident;
+use concert_store::records::incidents::{EntryRow, Head, HeadFilter};
+
+use super::case::{Case, Kept};
+use super::{Ask, Incidents, Refused};
+
+/// Rows read at a time while a list is filtered.
+const ROWS_AT_ONCE: u32 = 500;
+/// Most rows that one request for a list looks at; what is behind them comes with the next page.
+const ROWS_MAX: usize = 30_000;
+
+/// Which incidents are wanted.
+pub type Filter = HeadFilter;
+
+/// Part of a list.
+#[derive(Clone, Copy, Debug)]
+pub struct Slice {
+    /// Most rows.
+    pub limit: usize,
+    /// Where the part before ended.
+    pub below: Option<u64>,
+}
+
+/// An entry that was found, with its incident.
+pub struct Found {
+    /// The incident.
+    pub head: Head,
+    /// The entry.
+    pub kept: Arc<Kept>,
+}
+
+fn circle_of(head: &Head) -> Circle {
+    // A circle that cannot be read has no marking, and nobody sees what has none.
+    serde_json::from_str(&head.circle).unwrap_or_default()
+}
+
+impl Incidents {
+    /// Incidents that a person may see, what changed last first, and where the next part begins.
+    pub async fn list(
+        &self,
+        person: &Person,
+        mut filter: Filter,
+        slice: Slice,
+    ) -> Result<(Vec<Head>, Option<u64>), Refused> {
+        filter.below = slice.below;
+        let (mut rows, mut looked) = (Vec::new(), 0);
+        loop {
+            let some = self.store.records.incidents(&filter, ROWS_AT_ONCE).await?;
+            let is_last = some.len() < ROWS_AT_ONCE as usize;
+            looked += some.len();
+            for head in some {
+                filter.below = Some(head.changed);
+                if may(person, Action::See, Object::Incident(&circle_of(&head))).allowed {
+                    rows.push(head);
+                    if rows.len() == slice.limit {
+                        return Ok((rows, filter.below));
+                    }
+                }
+            }
+            if is_last {
+                return Ok((rows, None));
+            }
+            if looked >= ROWS_MAX {
+                return Ok((rows, filter.below));
+            }
+        }
+    }
+
+    /// An incident that a person may see, by identity or number, with who has to do with it.
+    pub async fn find(&self, person: &Person, name: &str) -> Result<(Arc<Case>, Circle), Refused> {
+        let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
+        let case = self.case(&head.id).await?;
+        let circle = self.circle(&case);
+        match may(person, Action::See, Object::Incident(&circle)).allowed {
+            true => Ok((case, circle)),
+            false => Err(Refused::Missing),
+        }
+    }
+
+    /// The state of an incident as a person sees it.
+    pub async fn show(&self, person: &Person, name: &str) -> Result<Incident, Refused> {
+        let (case, circle) = self.find(person, name).await?;
+        Ok(case.state_for(&circle, person))
+    }
+
+    /// Entries that a person may see, in the order in which they came, behind a number.
+    pub async fn log(&self, person: &Person, name: &str, after: u64, limit: usize) -> Result<Vec<Arc<Kept>>, Refused> {
+        let (case, circle) = self.find(person, name).await?;
+        let mut entries: Vec<Arc<Kept>> =
+            case.seen_by(&circle, person).filter(|kept| kept.seq > after).cloned().collect();
+        entries.sort_by_key(|kept| kept.seq);
+        entries.truncate(limit);
+        Ok(entries)
+    }
+
+    /// Headers and bodies of an incident in their canonical texts, oldest first. What the person may not see
+    /// has no body: that it was written is all that its header tells.
+    pub async fn export(&self, person: &Person, name: &str) -> Result<Vec<(String, Option<String>)>, Refused> {
+        let (case, circle) = self.find(person, name).await?;
+        let mut entries: Vec<&Arc<Kept>> = case.entries.iter().collect();
+        entries.sort_by_key(|kept| kept.seq);
+        let texts = entries.into_iter().filter_map(|kept| {
+            let shown = kept.body.as_ref().filter(|_| case.shows(&circle, person, kept));
+            Some((kept.header.text().ok()?, shown.and_then(|(body, _)| body.text().ok())))
+        });
+        Ok(texts.collect())
+    }
+
+    /// Entries with all these words that a person may see, newest first.
+    pub async fn search(
+        &self,
+        person: &Person,
+        words: &str,
+        slice: Slice,
+    ) -> Result<(Vec<Found>, Option<u64>), Refused> {
+        let (mut found, mut below, mut looked) = (Vec::new(), slice.below, 0);
+        loop {
+            let rows = self.store.records.entries_with(words, below, ROWS_AT_ONCE).await?;
+            let is_last = rows.len() < ROWS_AT_ONCE as usize;
+            looked += rows.len();
+            for row in rows {
+                below = Some(row.seq);
+                found.extend(self.seen(person, &row).await?);
+                if found.len() == slice.limit {
+                    return Ok((found, below));
+                }
+            }
+            if is_last {
+                return Ok((found, None));
+            }
+            if looked >= ROWS_MAX {
+                return Ok((found, below));
+            }
+        }
+    }
+
+    /// What entries of any incident say of a value, as far as a person may see it.
+    pub async fn about(&self, person: &Person, value: &str, limit: u32) -> Result<Vec<Found>, Refused> {
+        let mut found = Vec::new();
+        for row in self.store.records.entries_about(value, limit).await? {
+            found.extend(self.seen(person, &row).await?);
+        }
+        Ok(found)
+    }
+
+    async fn seen(&self, person: &Person, row: &EntryRow) -> Result<Option<Found>, Refused> {
+        let Some(head) = self.store.records.incident(&row.incident).await? else { return Ok(None) };
+        let circle = circle_of(&head);
+        if !may(person, Action::See, Object::Incident(&circle)).allowed {
+            return Ok(None);
+        }
+        let case = Case::new(&row.incident, vec![row.clone()]);
+        let kept = case.entries.first().filter(|kept| case.shows(&circle, person, kept)).cloned();
+        Ok(kept.map(|kept| Found { head, kept }))
+    }
+
+    /// Everybody who might see an incident.
+    pub async fn persons(&self) -> Result<Vec<Person>, concert_model::Problem> {
+        Ok(Vec::new())
+    }
+
+    /// Whether another person may do something with an incident, or with one of its entries.
+    pub async fn why(
+        &self,
+        ask: Ask<'_>,
+        name: &str,
+        seq: Option<u64>,
+        others: &[Person],
+        action: Action,
+    ) -> Result<Vec<Decision>, Refused> {
+        let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
+        let case = self.case(&head.id).await?;
+        let circle = self.circle(&case);
+        let asks = may(ask.person, Action::AskWho, Object::Incident(&circle));
+        if !asks.allowed {
+            let sees = may(ask.person, Action::See, Object::Incident(&circle)).allowed;
+            return Err(if sees { Refused::Denied(asks) } else { Refused::Missing });
+        }
+        let Some(seq) = seq else {
+            return Ok(others.iter().map(|other| may(other, action, Object::Incident(&circle))).collect());
+        };
+        let kept = case.entries.iter().find(|kept| kept.seq == seq).ok_or(Refused::Missing)?;
+        let Some((body, _)) = &kept.body else { return Err(Refused::Missing) };
+        let (marking, author) = (&body.marking, body.author.as_str());
+        let object = match concert_model::access::is_field(&body.kind) {
+            true => Object::Incident(&circle),
+            false => Object::Item { circle: &circle, marking, author },
+        };
+        Ok(others.iter().map(|other| may(other, action, object)).collect())
+    }
+}

@@ -1,0 +1,96 @@
+//! What is derived from journals, made anew; and journals checked from their first entry on.
+
+use concert_model::Problem;
+use concert_model::incident::journal::{Body, Entry, Header, SiteId, verify};
+use concert_store::Store;
+use concert_store::records::incidents::{self, EntryRow};
+
+use super::case::Case;
+use super::{Incidents, text};
+
+/// Journals that were checked.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Number of incidents.
+    pub incidents: u64,
+    /// Number of entries.
+    pub entries: u64,
+    /// What is wrong, with its place.
+    pub problems: Vec<Problem>,
+}
+
+impl Incidents {
+    /// Drops what is derived from entries and makes it anew, in one transaction. Gives the number of
+    /// incidents.
+    pub async fn rebuild(&self) -> Result<u64, Problem> {
+        let mut change = self.store.records.change().await?;
+        self.store.records.drop_derived(&mut change).await?;
+        let journals = self.store.records.journals().await?;
+        for id in &journals {
+            let case = Case::new(id, incidents::entries_in(&mut change, id, 0).await?);
+            for kept in &case.entries {
+                if let Some((_, content)) = &kept.body {
+                    incidents::keep_findable(&mut change, kept.seq, id, &text::findable(content)).await?;
+                }
+            }
+            incidents::keep_head(&mut change, &self.head_of(&case)).await?;
+        }
+        self.store.records.commit(change).await?;
+        self.held().clear();
+        Ok(journals.len() as u64)
+    }
+}
+
+/// Verifies the chains of every incident, one after another. It takes no key: each chain names its own.
+pub async fn verify_journals(store: &Store) -> Result<Checked, Problem> {
+    let mut checked = Checked::default();
+    for id in store.records.journals().await? {
+        checked.incidents += 1;
+        let rows = store.records.entries_after(&id, 0).await?;
+        checked.entries += rows.len() as u64;
+        checked.problems.extend(verify_journal(&id, &rows));
+        // The end of a chain that was cut off leaves a chain that is sound.
+        let last = rows.last().map_or(0, |row| row.seq);
+        if store.records.incident(&id).await?.is_some_and(|head| head.changed > last) {
+            checked.problems.push(Problem::new("its newest entries are missing").at(format!("journal of {id}")));
+        }
+    }
+    Ok(checked)
+}
+
+/// The first thing wrong with each chain of an incident.
+fn verify_journal(id: &str, rows: &[EntryRow]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut entries: Vec<Entry> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let place = format!("journal of {id}, entry number {}", row.seq);
+        let header = match Header::read(&row.header) {
+            Ok(header) => header,
+            Err(why) => {
+                problems.push(Problem::new(why).at(place));
+                continue;
+            }
+        };
+        let body = match row.body.as_deref().map(Body::read).transpose() {
+            // A body that is not written in the one canonical way is not the one that was signed.
+            Ok(body) if body.as_ref().map(Body::text).transpose().ok() == Some(row.body.clone()) => body,
+            Ok(_) => {
+                problems.push(Problem::new("a body is not written in the one canonical way").at(place));
+                continue;
+            }
+            Err(why) => {
+                problems.push(Problem::new(why).at(place));
+                continue;
+            }
+        };
+        entries.push(Entry { header, body });
+    }
+    entries.sort_by_key(|entry| (entry.header.site, entry.header.sequence));
+    for chain in entries.chunk_by(|one, other| one.header.site == other.header.site) {
+        if let Err((sequence, why)) = verify(id, chain) {
+            let site = chain.first().map_or(SiteId::default(), |entry| entry.header.site);
+            problems.push(Problem::new(why).at(format!("journal of {id}, site {site}, entry {sequence}")));
+        }
+    }
+    problems
+}

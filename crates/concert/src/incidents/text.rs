@@ -1,0 +1,135 @@
+//! What may stand in an entry, and what of it is found by searching.
+
+use concert_model::incident::content::{Content, TEXT_BYTES_MAX};
+use concert_model::{Problem, taxonomy};
+use concert_store::records::incidents::Findable;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Refused;
+use super::write::wrong;
+
+/// Longest name, title or other line.
+const LINE_CHARS_MAX: usize = 300;
+/// Most values taken from one entry.
+const OBSERVABLES_MAX: usize = 1_000;
+
+/// How a value of an enum is written.
+pub(super) fn word(value: impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Whether a character changes how the text around it looks instead of standing in it.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A line of text that says what it seems to say.
+pub(super) fn line(what: &str, text: &str) -> Result<(), Refused> {
+    if text.trim().is_empty() {
+        return Err(wrong(format!("`{what}` is empty")));
+    }
+    name(what, text)
+}
+
+/// The same, but it may be empty.
+fn name(what: &str, text: &str) -> Result<(), Refused> {
+    if text.chars().count() > LINE_CHARS_MAX {
+        return Err(wrong(format!("`{what}` is longer than {LINE_CHARS_MAX} letters")));
+    }
+    match text.chars().any(is_hidden) {
+        true => Err(wrong(format!("`{what}` has control characters or marks of writing direction in it"))),
+        false => Ok(()),
+    }
+}
+
+/// Text of several lines.
+fn prose(what: &str, text: &str) -> Result<(), Refused> {
+    match text.len() > TEXT_BYTES_MAX {
+        true => Err(wrong(format!("`{what}` is longer than {} KiB", TEXT_BYTES_MAX >> 10))),
+        false => Ok(()),
+    }
+}
+
+/// A type of the taxonomy.
+pub(super) fn classification(text: &str) -> Result<(), Refused> {
+    match taxonomy::taxonomy_of(text) {
+        Some(_) => Ok(()),
+        None => Err(Refused::Wrong(
+            Problem::new(format!("`{text}` is not a classification"))
+                .hint("types are those of the events: scanner, infected-system, c2-server, ..."),
+        )),
+    }
+}
+
+/// Members of contents whose text may have several lines.
+const PROSE: [&str; 6] = ["text", "statement", "reason", "why", "proof", "definition"];
+
+/// Whether an entry may be written as it is. Names are lines without tricks; prose is kept as it is and
+/// made harmless where it is shown.
+pub(super) fn check(content: &Content) -> Result<(), Refused> {
+    match content {
+        Content::Titled(titled) => line("title", &titled.title)?,
+        Content::Classified(classified) => classification(&classified.classification)?,
+        Content::PartyMoved(moved) => line("party", &moved.party)?,
+        Content::RoleMoved(moved) => line("person", &moved.person)?,
+        Content::Note(note) if note.text.trim().is_empty() => return Err(wrong("`text` is empty")),
+        Content::Observable(seen) => line("value", &seen.value)?,
+        Content::Relation(relation) if relation.certainty > 100 => {
+            return Err(wrong("`certainty` is in percent, 0 to 100"));
+        }
+        Content::Relation(relation) if relation.last_seen < relation.first_seen => {
+            return Err(wrong("`last_seen` is before `first_seen`"));
+        }
+        Content::ClockStarted(clock) if clock.due <= clock.since => return Err(wrong("a clock ends after it begins")),
+        Content::EvidenceAdded(added) => sha256(&added.sha256)?,
+        Content::Custody(custody) => sha256(&custody.sha256)?,
+        Content::Release(release) => sha256(&release.sha256)?,
+        _ => {}
+    }
+    let Some((_, Value::Object(members))) = content.write() else { return Ok(()) };
+    for (key, value) in &members {
+        let Some(text) = value.as_str() else { continue };
+        if PROSE.contains(&key.as_str()) { prose(key, text)? } else { name(key, text)? }
+    }
+    Ok(())
+}
+
+fn sha256(text: &str) -> Result<(), Refused> {
+    match concert_model::incident::journal::from_hex::<32>(text) {
+        Some(_) => Ok(()),
+        None => Err(wrong("`sha256` is 64 hexadecimal digits in lower case")),
+    }
+}
+
+/// What of an entry is found by searching: its words, and the values it names.
+pub(super) fn findable(content: &Content) -> Findable {
+    let mut found = Findable::default();
+    if let Content::Observable(seen) = content {
+        found.observables.push((seen.of.clone(), seen.value.clone()));
+    }
+    if let Content::Relation(relation) = content {
+        for host in [&relation.from, &relation.to] {
+            found.observables.push(("host".into(), host.clone()));
+        }
+    }
+    if let Some((_, value)) = content.write() {
+        words(&value, &mut found.text);
+    }
+    found.observables.truncate(OBSERVABLES_MAX);
+    found
+}
+
+/// All texts of a value.
+fn words(value: &Value, into: &mut String) {
+    match value {
+        Value::String(text) if !text.is_empty() => {
+            into.push_str(text);
+            into.push('\n');
+        }
+        Value::Array(items) => items.iter().for_each(|item| words(item, into)),
+        Value::Object(members) => members.values().for_each(|member| words(member, into)),
+        _ => {}
+    }
+}

@@ -1,0 +1,120 @@
+//! Incidents and entries as JSON, for commands and the API.
+
+use concert_model::Time;
+use concert_model::access::Circle;
+use concert_model::incident::content::Role;
+use concert_model::incident::fold::Incident;
+use concert_store::records::incidents::Head;
+use serde_json::{Map, Value, json};
+
+use super::Kept;
+use super::text::word;
+
+fn time(micros: i64) -> Value {
+    json!(Time(micros).to_string())
+}
+
+/// An entry.
+pub fn entry_json(kept: &Kept) -> Value {
+    let header = &kept.header;
+    let mut entry = json!({
+        "seq": kept.seq,
+        "incident": header.incident,
+        "site": header.site.to_string(),
+        "sequence": header.sequence,
+        "time": header.stamp.time.to_string(),
+        "sealed": kept.body.is_none(),
+    });
+    if let (Some((body, _)), Some(members)) = (&kept.body, entry.as_object_mut()) {
+        members.insert("author".into(), json!(body.author));
+        members.insert("kind".into(), json!(body.kind));
+        members.insert("marking".into(), json!(body.marking));
+        members.insert("content".into(), body.content.clone());
+    }
+    entry
+}
+
+/// An incident in a list.
+pub fn head_json(head: &Head) -> Value {
+    let circle: Circle = serde_json::from_str(&head.circle).unwrap_or_default();
+    json!({
+        "id": head.id,
+        "number": head.number,
+        "title": head.title,
+        "classification": head.classification,
+        "severity": head.severity,
+        "status": head.status,
+        "marking": circle.marking,
+        "coordinators": circle.holders.get(&Role::Coordinator),
+        "opened": head.opened.to_string(),
+        "changed": head.changed_at.to_string(),
+    })
+}
+
+/// An incident with everything a person sees of it.
+pub fn incident_json(state: &Incident) -> Value {
+    let parties: Vec<Value> = state
+        .parties
+        .iter()
+        .map(|(name, party)| json!({"party": name, "status": word(party.status), "since": party.since.time.to_string(), "speakers": state.speakers.get(name)}))
+        .collect();
+    let roles: Map<String, Value> =
+        state.roles.iter().map(|(role, holders)| (role.word().to_owned(), json!(holders))).collect();
+    let open: Vec<Value> = state.open_duties().map(|(role, duty)| json!({"role": role, "duty": duty})).collect();
+    let tasks: Vec<Value> = state
+        .tasks
+        .values()
+        .map(|task| json!({"name": task.name, "title": task.title, "role": task.role.map(Role::word), "person": task.person, "due": task.due.map(time), "done": task.done}))
+        .collect();
+    let relations: Vec<Value> = state
+        .relations
+        .iter()
+        .map(|relation| {
+            json!({"from": relation.from, "to": relation.to, "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
+                "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
+        })
+        .collect();
+    let mut timeline = state.timeline.clone();
+    timeline.sort_by_key(|happened| happened.time);
+    let timeline: Vec<Value> = timeline
+        .iter()
+        .map(|happened| json!({"time": time(happened.time), "zone": happened.zone, "clock_error": happened.clock_error, "subject": happened.subject, "text": happened.text, "evidence": happened.evidence}))
+        .collect();
+    let evidence: Vec<Value> = state
+        .evidence
+        .iter()
+        .map(|(sha256, exhibit)| {
+            let custody: Vec<Value> = exhibit
+                .custody
+                .iter()
+                .map(|(act, person, stamp)| json!({"act": word(act), "person": person, "time": stamp.time.to_string()}))
+                .collect();
+            let added = exhibit.added.as_ref();
+            json!({"sha256": sha256, "name": added.map(|added| &added.name), "bytes": added.map(|added| added.bytes), "text": added.map(|added| &added.text),
+                "of": added.map(|added| &added.of), "marking": exhibit.marking, "custody": custody, "released": exhibit.released, "goes_to": exhibit.goes_to().collect::<Vec<_>>()})
+        })
+        .collect();
+    let clocks: Vec<Value> = state
+        .clocks
+        .iter()
+        .map(|(name, clock)| json!({"clock": name, "since": time(clock.since), "due": time(clock.due), "met": clock.met.as_ref().map(|(at, _)| time(*at)), "proof": clock.met.as_ref().map(|(_, proof)| proof)}))
+        .collect();
+    let effort: Vec<Value> = state
+        .minutes
+        .iter()
+        .map(|((person, party, work), minutes)| json!({"person": person, "party": party, "work": work, "minutes": minutes}))
+        .collect();
+    let joined: Vec<Value> = state.joined.iter().map(|(how, other)| json!({"as": how, "incident": other})).collect();
+    let observables: Vec<Value> =
+        state.observables.iter().map(|(of, value)| json!({"of": of, "value": value})).collect();
+    json!({
+        "id": state.id, "number": state.number, "title": state.title, "classification": state.classification,
+        "severity": word(state.severity), "status": word(state.status), "marking": state.marking,
+        "opened": state.opened.time.to_string(), "opener": state.opener, "changed": state.changed.time.to_string(),
+        "roles": roles, "open_duties": open, "parties": parties, "tasks": tasks,
+        "findings": state.findings.values().collect::<Vec<_>>(), "observables": observables, "relations": relations,
+        "timeline": timeline, "evidence": evidence, "clocks": clocks, "effort": effort,
+        "events": state.events, "notices": state.notices, "joined": joined, "lessons": state.lessons,
+        "entries": state.entries, "sealed": state.sealed, "unknown": state.unknown,
+    })
+}

@@ -1,0 +1,338 @@
+//! Writing: decision, signature, entry and what is derived from it, in one transaction.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use concert_model::access::{Action, Circle, Object, Person, is_field, may};
+use concert_model::incident::content::{Content, Erased, Opened, Role, RoleMoved};
+use concert_model::incident::journal::{BODY_BYTES_MAX, Body, Stamp, Tip, hex};
+use concert_model::incident::marking::Marking;
+use concert_model::{Problem, Time};
+use concert_store::records::Change;
+use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
+use serde_json::{Value, json};
+
+use super::case::Case;
+use super::{Ask, Incidents, Refused, entry_json, text};
+
+/// Most entries written at once.
+const DRAFTS_MAX: usize = 1_000;
+/// How long the answer to a request is kept that may be sent again, in microseconds: two days.
+const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
+/// Longest key of a request.
+const KEY_BYTES_MAX: usize = 200;
+
+/// What is to be written.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// What it says.
+    pub content: Content,
+    /// How it is marked; as the incident where nothing is said.
+    pub marking: Option<Marking>,
+}
+
+/// An incident that is to be opened. Its marking is asked for at once, so that nothing is visible to too
+/// many even for a moment.
+#[derive(Clone, Debug)]
+pub struct NewIncident {
+    /// What it is about, in a line.
+    pub title: String,
+    /// Its type.
+    pub classification: String,
+    /// How bad it is.
+    pub severity: concert_model::incident::content::Severity,
+    /// How it is marked.
+    pub marking: Marking,
+    /// What is written into it at the same moment.
+    pub drafts: Vec<Draft>,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// The incident.
+    pub id: String,
+    /// Its number.
+    pub number: String,
+    /// The entries, as the person sees them.
+    pub entries: Vec<Value>,
+}
+
+impl Written {
+    fn json(&self) -> Value {
+        json!({ "id": self.id, "number": self.number, "entries": self.entries })
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let mut value: Value = serde_json::from_str(text).ok()?;
+        let entries = value.get_mut("entries")?.as_array_mut().map(std::mem::take)?;
+        let word = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(Self { id: word("id")?, number: word("number")?, entries })
+    }
+}
+
+/// Sixteen random bytes.
+fn salt() -> Result<[u8; 16], Problem> {
+    let mut salt = [0u8; 16];
+    getrandom::fill(&mut salt).map_err(|error| Problem::new(format!("the system gives no random bytes: {error}")))?;
+    Ok(salt)
+}
+
+/// A UUIDv7 (RFC 9562): the time in milliseconds, then random bits.
+fn new_id(now: Time) -> Result<String, Problem> {
+    let mut bytes = salt()?;
+    let millis = u64::try_from(now.0 / 1000).unwrap_or(0).to_be_bytes();
+    for (byte, time) in bytes.iter_mut().zip(millis.iter().skip(2)) {
+        *byte = *time;
+    }
+    let fixed = |byte: &mut u8, keep: u8, set: u8| *byte = *byte & keep | set;
+    bytes.get_mut(6).map(|byte| fixed(byte, 0x0f, 0x70));
+    bytes.get_mut(8).map(|byte| fixed(byte, 0x3f, 0x80));
+    let digits = hex(&bytes);
+    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    Ok(format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)))
+}
+
+impl Incidents {
+    /// Opens an incident. Whoever opens it is its coordinator.
+    pub async fn open(&self, ask: Ask<'_>, new: NewIncident) -> Result<Written, Refused> {
+        let decision = may(ask.person, Action::Open, Object::Site);
+        if !decision.allowed {
+            return Err(Refused::Denied(decision));
+        }
+        text::line("title", &new.title)?;
+        text::classification(&new.classification)?;
+        if new.marking.tlp > ask.person.clearance {
+            return Err(wrong(format!("TLP:{} is above your clearance", new.marking.tlp)));
+        }
+        let mut change = self.store.records.change().await?;
+        if let Some(written) = self.again(&mut change, ask).await? {
+            return Ok(written);
+        }
+        let id = new_id(ask.now)?;
+        let date = ask.now.date_text();
+        let year = date.get(..4).unwrap_or_default();
+        let number = format!("{}#{year}-{:06}", self.ticket, incidents::next_incident(&mut change, year).await?);
+        let opened = Opened { number, title: new.title, classification: new.classification, severity: new.severity };
+        let coordinator =
+            RoleMoved { role: Role::Coordinator, person: ask.person.name.clone(), party: String::new(), holds: true };
+        let mut drafts = vec![Draft { content: opened.into(), marking: Some(new.marking) }];
+        drafts.push(Draft { content: coordinator.into(), marking: None });
+        // Whoever opens it may write into it, whatever the roles say later.
+        let (opening, rest) = (drafts, new.drafts);
+        let case = Case::new(&id, Vec::new());
+        let (case, mut entries) = self.sign(&mut change, ask, case, opening).await?;
+        let (case, more) = self.put(&mut change, ask, case, rest).await?;
+        entries.extend(more);
+        self.finish(change, ask, case, entries).await
+    }
+
+    /// Writes into an incident.
+    pub async fn write(&self, ask: Ask<'_>, name: &str, drafts: Vec<Draft>) -> Result<Written, Refused> {
+        let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
+        let known = self.case(&head.id).await?;
+        let mut change = self.store.records.change().await?;
+        if let Some(written) = self.again(&mut change, ask).await? {
+            return Ok(written);
+        }
+        // Nobody else writes now, so what is decided here holds when it is committed.
+        let rows = incidents::entries_in(&mut change, &head.id, known.last).await?;
+        let case = if rows.is_empty() { Case::clone(&known) } else { known.with(rows) };
+        let circle = self.circle(&case);
+        if !may(ask.person, Action::See, Object::Incident(&circle)).allowed {
+            return Err(Refused::Missing);
+        }
+        if let Some(seen) = ask.seen {
+            stale(&case, &circle, ask.person, seen, &drafts)?;
+        }
+        let (case, entries) = self.put(&mut change, ask, case, drafts).await?;
+        self.finish(change, ask, case, entries).await
+    }
+
+    /// Who has to do with an incident.
+    pub(super) fn circle(&self, case: &Case) -> Circle {
+        case.head.circle(|party| self.sectors(party))
+    }
+
+    /// The answer to the same request, if it was answered before.
+    async fn again(&self, change: &mut Change<'_>, ask: Ask<'_>) -> Result<Option<Written>, Refused> {
+        let Some((key, digest)) = ask.key else { return Ok(None) };
+        if key.is_empty() || key.len() > KEY_BYTES_MAX {
+            return Err(wrong(format!("a key of a request has 1 to {KEY_BYTES_MAX} bytes")));
+        }
+        match incidents::answered(change, &ask.person.name, key).await? {
+            Some((before, answer)) if before == digest => Ok(Written::read(&answer)),
+            Some(_) => Err(wrong("this key was used for another request")),
+            None => Ok(None),
+        }
+    }
+
+    /// Decides about each draft and signs it.
+    async fn put(
+        &self,
+        change: &mut Change<'_>,
+        ask: Ask<'_>,
+        mut case: Case,
+        drafts: Vec<Draft>,
+    ) -> Result<(Case, Vec<Value>), Refused> {
+        if drafts.len() > DRAFTS_MAX {
+            return Err(wrong(format!("at most {DRAFTS_MAX} entries are written at once")));
+        }
+        let mut all = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            self.decide(ask.person, &case, &draft)?;
+            if let Content::Erased(erased) = &draft.content {
+                case = self.erase(change, ask.person, case, erased).await?;
+            }
+            let (next, entries) = self.sign(change, ask, case, vec![draft]).await?;
+            case = next;
+            all.extend(entries);
+        }
+        Ok((case, all))
+    }
+
+    fn decide(&self, person: &Person, case: &Case, draft: &Draft) -> Result<(), Refused> {
+        if matches!(draft.content, Content::Opened(_) | Content::Unknown) {
+            return Err(wrong("such an entry is not written by hand"));
+        }
+        let circle = self.circle(case);
+        let decision = may(person, Action::of(&draft.content, person, &circle), Object::Incident(&circle));
+        if !decision.allowed {
+            return Err(Refused::Denied(decision));
+        }
+        if draft.marking.as_ref().is_some_and(|marking| marking.tlp > person.clearance) {
+            return Err(wrong("the marking is above your clearance, so you could not read what you write"));
+        }
+        text::check(&draft.content)
+    }
+
+    /// Removes a body. What is kept of it is that it was there.
+    async fn erase(
+        &self,
+        change: &mut Change<'_>,
+        person: &Person,
+        case: Case,
+        erased: &Erased,
+    ) -> Result<Case, Refused> {
+        let circle = self.circle(&case);
+        let is_it = |kept: &&Arc<super::Kept>| {
+            kept.header.site.to_string() == erased.site && kept.header.sequence == erased.sequence
+        };
+        let kept = case.entries.iter().find(is_it).filter(|kept| case.shows(&circle, person, kept));
+        let Some((body, _)) = kept.and_then(|kept| kept.body.as_ref()) else {
+            return Err(wrong("there is no such entry, or its body is gone"));
+        };
+        if is_field(&body.kind) {
+            return Err(wrong("fields of an incident are changed, not erased"));
+        }
+        incidents::erase_body(change, &case.id, &erased.site, erased.sequence).await?;
+        let rows = incidents::entries_in(change, &case.id, 0).await?;
+        Ok(Case::new(&case.id, rows))
+    }
+
+    /// Signs drafts that were decided about and keeps them, with what is found by searching.
+    async fn sign(
+        &self,
+        change: &mut Change<'_>,
+        ask: Ask<'_>,
+        mut case: Case,
+        drafts: Vec<Draft>,
+    ) -> Result<(Case, Vec<Value>), Refused> {
+        let site = self.key.site();
+        let ours = case.entries.iter().filter(|kept| kept.header.site == site);
+        let mut tip = match ours.max_by_key(|kept| kept.header.sequence) {
+            Some(kept) => Tip { sequence: kept.header.sequence, hash: kept.header.hash().map_err(unwritable)? },
+            None => Tip::default(),
+        };
+        let mut written = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let seen = case.entries.last().map_or(Stamp::default(), |kept| kept.header.stamp);
+            let marking = draft.marking.or_else(|| case.head.marking.clone());
+            let marking = marking.ok_or_else(|| wrong("how the incident is marked is not known here"))?;
+            let found = text::findable(&draft.content);
+            let (kind, content) = draft.content.write().ok_or_else(|| wrong("an entry cannot be written"))?;
+            let body =
+                Body { author: ask.person.name.clone(), kind: kind.to_owned(), marking, content, salt: hex(&salt()?) };
+            let entry = self.key.sign(&case.id, tip, Stamp::next(ask.now, seen), body).map_err(unwritable)?;
+            let header = entry.header.text().map_err(unwritable)?;
+            let body = entry.body.as_ref().map(Body::text).transpose().map_err(unwritable)?;
+            if body.as_ref().is_some_and(|body| body.len() > BODY_BYTES_MAX) {
+                return Err(wrong(format!("an entry has at most {} KiB", BODY_BYTES_MAX >> 10)));
+            }
+            let new = NewEntry {
+                incident: &case.id,
+                site: &site.to_string(),
+                sequence: entry.header.sequence,
+                stamp: (entry.header.stamp.time, entry.header.stamp.tick),
+                header: &header,
+                body: body.as_deref(),
+            };
+            let seq = incidents::keep_entry(change, &new).await?;
+            incidents::keep_findable(change, seq, &case.id, &found).await?;
+            tip = Tip { sequence: entry.header.sequence, hash: entry.header.hash().map_err(unwritable)? };
+            case = case.with(vec![EntryRow { seq, incident: case.id.clone(), header, body }]);
+            written.extend(case.entries.iter().rev().find(|kept| kept.seq == seq).map(|kept| entry_json(kept)));
+        }
+        Ok((case, written))
+    }
+
+    async fn finish(
+        &self,
+        mut change: Change<'static>,
+        ask: Ask<'_>,
+        case: Case,
+        entries: Vec<Value>,
+    ) -> Result<Written, Refused> {
+        incidents::keep_head(&mut change, &self.head_of(&case)).await?;
+        let written = Written { id: case.id.clone(), number: case.head.number.clone(), entries };
+        if let Some((key, digest)) = ask.key {
+            let times = (ask.now, Time(ask.now.0.saturating_sub(ANSWERS_KEPT_MICROS)));
+            let answer = written.json().to_string();
+            incidents::keep_answer(&mut change, (&ask.person.name, key), &digest, &answer, times).await?;
+        }
+        self.store.records.commit(change).await?;
+        self.hold(Arc::new(case));
+        Ok(written)
+    }
+
+    /// How an incident stands, for lists.
+    pub(super) fn head_of(&self, case: &Case) -> Head {
+        let head = &case.head;
+        let changed_at = case.entries.iter().max_by_key(|kept| kept.seq);
+        Head {
+            id: case.id.clone(),
+            number: head.number.clone(),
+            title: head.title.clone(),
+            classification: head.classification.clone(),
+            severity: text::word(head.severity),
+            status: text::word(head.status),
+            opened: head.opened.time,
+            changed: case.last,
+            changed_at: changed_at.map_or(Time(0), |kept| kept.header.stamp.time),
+            circle: serde_json::to_string(&self.circle(case)).unwrap_or_default(),
+        }
+    }
+}
+
+/// Fields that somebody else changed since the person read them.
+fn stale(case: &Case, circle: &Circle, person: &Person, seen: u64, drafts: &[Draft]) -> Result<(), Refused> {
+    let kinds: BTreeMap<&str, ()> =
+        drafts.iter().filter_map(|draft| draft.content.write()).map(|(kind, _)| (kind, ())).collect();
+    let is_one = |kept: &&Arc<super::Kept>| {
+        kept.seq > seen
+            && kept
+                .body
+                .as_ref()
+                .is_some_and(|(body, _)| is_field(&body.kind) && kinds.contains_key(body.kind.as_str()))
+    };
+    let changed: Vec<Value> = case.seen_by(circle, person).filter(is_one).map(|kept| entry_json(kept)).collect();
+    if changed.is_empty() { Ok(()) } else { Err(Refused::Stale(changed)) }
+}
+
+pub(super) fn wrong(why: impl Into<String>) -> Refused {
+    Refused::Wrong(Problem::new(why))
+}
+
+fn unwritable(why: impl std::fmt::Display) -> Refused {
+    Refused::Wrong(Problem::new(format!("an entry cannot be written: {why}")))
+}

@@ -1,0 +1,219 @@
+//! Incidents as somebody at the machine works on them, and journals that anybody can verify.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+struct Site {
+    dir: tempfile::TempDir,
+}
+
+#[expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+impl Site {
+    fn new() -> Self {
+        let site = Self { dir: tempfile::tempdir().unwrap() };
+        let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site.path()).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let settings = "[site]\nname = \"CERT Example\"\nemail = \"cert@cert.example\"\nticket = \"CERT-EX\"\n";
+        std::fs::write(site.path().join("concert.toml"), settings).unwrap();
+        site
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("site")
+    }
+
+    fn run(&self, args: &[&str]) -> (i32, String, String) {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_concert")).args(args).args(["--site"]).arg(self.path()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// What `concert incident ...` prints.
+    fn incident(&self, args: &[&str]) -> Vec<Value> {
+        let (code, out, err) = self.run(&[&["incident"], args].concat());
+        assert_eq!(code, 0, "{args:?}: {err}");
+        out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    fn open(&self, title: &str) -> String {
+        let opened = self.incident(&["open", title, "--type", "scanner", "--tlp", "amber"]);
+        opened[0]["incident"].as_str().unwrap().to_owned()
+    }
+
+    fn python(&self, script: &str, input: &str) -> (bool, String) {
+        let mut child = Command::new("python3")
+            .args(["-c", script])
+            .current_dir(self.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).trim().to_owned())
+    }
+
+    fn sql(&self, statement: &str) {
+        let script =
+            "import sqlite3,sys; d=sqlite3.connect('data/records.sqlite'); d.execute(sys.stdin.read()); d.commit()";
+        assert_eq!(self.python(script, statement), (true, String::new()));
+    }
+
+    fn exported(&self, number: &str) -> String {
+        let (code, out, err) = self.run(&["incident", "export", number]);
+        assert_eq!(code, 0, "{err}");
+        out
+    }
+}
+
+const VERIFIER: &str = include_str!("journal/verify.py");
+
+#[test]
+fn an_incident_is_opened_worked_on_and_shown() {
+    let site = Site::new();
+    let number = site.open("Scans from 192.0.2.7");
+    assert!(number.starts_with("CERT-EX#20") && number.ends_with("-000001"), "{number}");
+    let write = |args: &[&str]| site.incident(&[&["write", &number], args].concat());
+    write(&["party", "party=Example Net", "status=told", "text=by telephone"]);
+    let times = ["first_seen=2026-11-22T04:50:30Z", "last_seen=2026-11-22T05:00:00Z"];
+    write(&[&["relation", "from=192.0.2.7", "to=198.51.100.9", "port=22", "certainty=80"], &times[..]].concat());
+    write(&["task", "name=logs", "title=Ask for logs", "role=responder", "done=false", "due=2026-11-30"]);
+    write(&["role", "role=responder", "person=ben", "holds=true"]);
+    write(&["finding", "{\"name\":\"h1\",\"statement\":\"A stolen key\",\"standing\":\"hypothesis\"}"]);
+    let shown = site.incident(&["show", &number]).remove(0);
+    assert_eq!(shown["parties"][0]["status"], "told");
+    assert_eq!(shown["relations"][0]["to"], "198.51.100.9");
+    assert_eq!(shown["tasks"][0]["due"], "2026-11-30T00:00:00Z");
+    assert_eq!(shown["roles"]["responder"], json!(["ben"]));
+    assert_eq!(shown["marking"]["tlp"], "amber");
+    let found = site.incident(&["search", "198.51.100"]);
+    assert_eq!((found.len(), &found[0]["kind"]), (1, &json!("relation/1")));
+    assert_eq!(site.incident(&["list"])[0]["number"], json!(number));
+    assert_eq!(site.open("Another").split('-').next_back(), Some("000002"));
+}
+
+#[test]
+fn what_is_wrong_is_told_with_a_hint_and_changes_nothing() {
+    let site = Site::new();
+    let number = site.open("x");
+    let before = site.exported(&number);
+    let check = |args: &[&str], want: &str| {
+        let (code, _, err) = site.run(&[&["incident"], args].concat());
+        assert!(code == 2 && err.contains(want), "{args:?}: {code} {err}");
+    };
+    check(&["write", &number, "relatio"], "did you mean `relation`?");
+    check(&["write", &number, "relation", "fom=x"], "did you mean `from`?");
+    check(&["write", &number, "note", "text= "], "`text` is empty");
+    check(&["write", &number, "status", "status=done"], "it has: status (Status)");
+    check(&["write", &number, "classification", "classification=bad"], "is not a classification");
+    check(&["write", &number, "task", "name=x", "due=soon"], "write it like 2026-11-22");
+    check(&["write", &number, "party", "party=Ev\u{202e}il", "status=told"], "writing direction");
+    check(&["write", "CERT-EX#2026-999999", "note", "text=x"], "there is no such incident");
+    check(&["open", "x", "--type", "scanner"], "--tlp");
+    check(&["open", " ", "--type", "scanner", "--tlp", "red"], "`title` is empty");
+    check(&["open", "x", "--type", "scanner", "--tlp", "white"], "no label of TLP 2.0");
+    assert_eq!(site.exported(&number), before);
+}
+
+/// INVARIANT: the manual is enough to verify a journal without Concert.
+#[test]
+fn a_second_verifier_agrees() {
+    let site = Site::new();
+    let manual = include_str!("../../../docs/journal.md");
+    let texts: Vec<&str> = manual.lines().filter(|line| line.starts_with('{')).collect();
+    let vectors: Vec<String> =
+        texts.chunks(2).map(|pair| json!({"body": pair[0], "header": pair[1]}).to_string()).collect();
+    assert_eq!(site.python(VERIFIER, &vectors.join("\n")), (true, "2".to_owned()));
+    let number = site.open("Scans: «ünï» \u{1f600} \"quoted\"\\");
+    for text in ["one", "two\nlines", "three"] {
+        site.incident(&["write", &number, "note", &format!("text={text}")]);
+    }
+    assert_eq!(site.python(VERIFIER, &site.exported(&number)), (true, "5".to_owned()));
+    site.incident(&["erase", &number, "4", "--reason", "privacy law"]);
+    let exported = site.exported(&number);
+    assert!(!exported.contains("two\\\\nlines") && exported.contains("\"body\":null"), "{exported}");
+    assert_eq!(site.python(VERIFIER, &exported), (true, "6".to_owned()));
+    assert_eq!(site.run(&["verify"]).0, 0);
+    assert_eq!(site.incident(&["search", "lines"]), Vec::<Value>::new());
+    let changed = exported.replace("three", "thr\u{c9}e");
+    let (good, said) = site.python(VERIFIER, &changed);
+    assert!(!good && said.contains("entry 5: body is not the one that was signed"), "{said}");
+}
+
+#[test]
+fn verify_names_the_entry_that_was_changed() {
+    let check = |statement: &str, want: &str| {
+        let site = Site::new();
+        let number = site.open("x");
+        for text in ["one", "two", "three"] {
+            site.incident(&["write", &number, "note", &format!("text={text}")]);
+        }
+        assert_eq!(site.run(&["verify"]).0, 0);
+        site.sql(statement);
+        let (code, out, err) = site.run(&["verify"]);
+        assert!(code == 1 && out.contains(want) && out.contains("incidents"), "{statement}: {out}{err}");
+    };
+    check("UPDATE entry SET body = replace(body, 'two', 'too') WHERE seq = 4", "entry 4");
+    check(
+        "UPDATE entry SET header = replace(header, '\"sequence\":4', '\"sequence\":9') WHERE seq = 4",
+        "entry 4 is missing",
+    );
+    check("DELETE FROM entry WHERE seq = 3", "entry 3 is missing");
+    check("DELETE FROM entry WHERE seq = 5", "its newest entries are missing");
+    check("UPDATE entry SET body = body || ' ' WHERE seq = 5", "canonical");
+}
+
+/// INVARIANT: whatever is derived from journals can be made anew and answers the same.
+#[test]
+fn derived_tables_can_be_made_anew() {
+    let site = Site::new();
+    let numbers: Vec<String> = ["One scan", "Two scans", "Three"].iter().map(|title| site.open(title)).collect();
+    site.incident(&["write", &numbers[0], "observable", "of=ip", "value=192.0.2.7"]);
+    site.incident(&["write", &numbers[1], "status", "status=closed", "reason=done"]);
+    site.incident(&["mark", &numbers[2], "--tlp", "red", "--for-person", "anna", "--reason", "source asked"]);
+    let asked: [&[&str]; 5] = [
+        &["list"],
+        &["list", "--status", "closed"],
+        &["search", "scan"],
+        &["search", "192.0.2.7"],
+        &["show", &numbers[2]],
+    ];
+    let answers = |site: &Site| asked.map(|args| site.incident(args));
+    let before = answers(&site);
+    assert_eq!(before.iter().map(Vec::len).collect::<Vec<_>>(), [3, 1, 3, 1, 1]);
+    for table in ["incident", "observable", "entry_text"] {
+        site.sql(&format!("DELETE FROM {table}"));
+    }
+    assert_eq!(site.incident(&["list"]).len(), 0);
+    assert_eq!(site.run(&["incident", "rebuild"]).0, 0);
+    assert_eq!(answers(&site), before);
+}
+
+/// Several processes write into one incident at once: every entry is there, in one chain.
+#[test]
+fn many_writers_at_once_make_one_chain() {
+    let site = Site::new();
+    let number = site.open("x");
+    let start = |text: &str| {
+        Command::new(env!("CARGO_BIN_EXE_concert"))
+            .args(["incident", "write", &number, "note", &format!("text={text}"), "--site"])
+            .arg(site.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let children: Vec<_> = (0..12).map(|at| start(&format!("note {at}"))).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let log = site.incident(&["log", &number, "--limit", "0"]);
+    assert_eq!(log.len(), 14);
+    assert_eq!(site.python(VERIFIER, &site.exported(&number)), (true, "14".to_owned()));
+    assert!(Path::new(&site.path()).exists() && site.run(&["verify"]).0 == 0);
+}
