@@ -4,6 +4,7 @@
 //! Until there are users it answers on loopback only.
 
 mod api;
+pub mod desk;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod guard;

@@ -4,7 +4,7 @@
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::site::Refusal;
 
@@ -13,18 +13,33 @@ use crate::site::Refusal;
 pub(crate) struct Problem {
     status: StatusCode,
     detail: String,
+    more: Vec<(&'static str, Value)>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     /// A problem with this status and sentence.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), headers: Vec::new() }
+        Self { status, detail: detail.into(), more: Vec::new(), headers: Vec::new() }
     }
 
     /// The request is wrong.
     pub(crate) fn wrong(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// The request is wrong, as somebody who knows says it.
+    pub(crate) fn of(problem: concert_model::Problem) -> Self {
+        let place = if problem.place.is_empty() { String::new() } else { format!("{}: ", problem.place) };
+        let told = Self::wrong(format!("{place}{}", problem.what));
+        if problem.hint.is_empty() { told } else { told.and("hint", problem.hint.into()) }
+    }
+
+    /// The same problem with a member of its own.
+    #[must_use]
+    fn and(mut self, name: &'static str, value: Value) -> Self {
+        self.more.push((name, value));
+        self
     }
 
     /// There is no such thing.
@@ -49,6 +64,16 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Wrong(why) => Self::wrong(why),
+            Refusal::Mistake(problem) => Self::of(problem),
+            Refusal::Missing => Self::absent(),
+            Refusal::Unknown => Self::new(StatusCode::UNAUTHORIZED, "a valid token is wanted")
+                .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"concert\"")),
+            Refusal::Denied(decision) => {
+                Self::new(StatusCode::FORBIDDEN, decision.reason).and("policy", decision.policy.into())
+            }
+            Refusal::Stale(changed) => {
+                Self::new(StatusCode::CONFLICT, "somebody changed it meanwhile").and("changed", changed.into())
+            }
             Refusal::Busy(why, seconds) => Self::busy(why, seconds),
             Refusal::Failed(why) => {
                 tracing::error!(why, "a request could not be answered");
@@ -60,12 +85,15 @@ impl From<Refusal> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = json!({
+        let mut body = json!({
             "type": "about:blank",
             "title": self.status.canonical_reason().unwrap_or("Problem"),
             "status": self.status.as_u16(),
             "detail": self.detail,
         });
+        if let Some(members) = body.as_object_mut() {
+            members.extend(self.more.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        }
         let mut response = (self.status, body.to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

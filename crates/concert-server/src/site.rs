@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 
 /// A site, as its pages and its API see it.
 #[async_trait]
-pub trait Site: Send + Sync + 'static {
+pub trait Site: crate::desk::Desk {
     /// The present moment.
     fn now(&self) -> Time;
 
@@ -57,6 +57,16 @@ pub trait Site: Send + Sync + 'static {
 pub enum Refusal {
     /// The request is wrong; the sentence says how.
     Wrong(String),
+    /// The request is wrong, with a place and a hint.
+    Mistake(concert_model::Problem),
+    /// There is no such thing, or the person may not know of it.
+    Missing,
+    /// Nobody comes with this token.
+    Unknown,
+    /// It may be seen, but not done.
+    Denied(concert_model::access::Decision),
+    /// Somebody changed it since it was read: what changed.
+    Stale(Vec<serde_json::Value>),
     /// Not now; ask again after so many seconds.
     Busy(String, u64),
     /// Something failed here. The sentence goes to the log, not to the caller.

@@ -289,3 +289,63 @@ async fn other_machines_are_not_served() {
     let result = concert_server::serve(listener, site, concert_server::Options::default(), async {}).await;
     assert!(result.unwrap_err().what.contains("no users yet"));
 }
+
+const GOOD: &str = "Authorization: Bearer good\r\n";
+const JSON: &str = "Content-Type: application/json\r\n";
+
+/// INVARIANT: who may not see an incident gets the very answer that a missing one gives.
+#[tokio::test]
+async fn denied_is_answered_like_missing() {
+    let server = Server::start(Fake::new(true)).await;
+    let there = "/api/v1/incidents/X%232026-000001";
+    for part in ["", "/entries", "/journal", "/access"] {
+        let seen = server.ask("GET", &format!("{there}{part}"), GOOD, b"").await;
+        assert_eq!(seen.status, 200, "{part}: {}", seen.body);
+        let denied = server.ask("GET", &format!("{there}{part}"), "", b"").await;
+        let missing = server.ask("GET", &format!("/api/v1/incidents/X%232026-999999{part}"), GOOD, b"").await;
+        assert_eq!((denied.status, &denied.body), (404, &missing.body), "{part}");
+        assert_eq!(missing.status, 404);
+    }
+    let body = br#"{"kind": "note", "content": {"text": "x"}}"#;
+    let denied = server.ask("POST", &format!("{there}/entries"), JSON, body).await;
+    let missing = server.ask("POST", "/api/v1/incidents/none/entries", &format!("{GOOD}{JSON}"), body).await;
+    assert_eq!((denied.status, &denied.body), (404, &missing.body));
+    let unknown = server.ask("GET", "/api/v1/incidents", "Authorization: Bearer bad\r\n", b"").await;
+    assert_eq!(unknown.status, 401);
+    assert!(unknown.head.contains("www-authenticate: bearer"), "{}", unknown.head);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_written_is_read_strictly() {
+    let server = Server::start(Fake::new(true)).await;
+    let head = format!("{GOOD}{JSON}Idempotency-Key: k1\r\n");
+    let new = br#"{"title": "t", "classification": "scanner", "marking": {"tlp": "amber"}}"#;
+    let opened = server.ask("POST", "/api/v1/incidents", &head, new).await;
+    assert_eq!((opened.status, opened.json()["key"].as_str()), (201, Some("k1")), "{}", opened.body);
+    assert!(opened.head.contains("location: /api/v1/incidents/01a2"), "{}", opened.head);
+    let check = async |path: &str, headers: &str, body: &[u8], status: u16, want: &str| {
+        let answer = server.ask("POST", path, headers, body).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+        assert!(answer.body.contains(want) && answer.head.contains("application/problem+json"), "{}", answer.body);
+    };
+    let deep = "[".repeat(10_000);
+    let large = format!("{{\"title\": \"{}\"}}", "x".repeat(5 << 20));
+    let to = "/api/v1/incidents";
+    check(to, &head, b"{\"titel\": 1}", 400, "did you mean `title`?").await;
+    check(to, &head, b"{", 400, "no JSON").await;
+    check(to, &head, b"\"\xff\"", 400, "no JSON").await;
+    check(to, &head, deep.as_bytes(), 400, "recursion limit").await;
+    check(to, &head, large.as_bytes(), 413, "at most 4 MiB").await;
+    check(to, GOOD, new, 415, "application/json").await;
+    check(to, &format!("{GOOD}Content-Type: text/plain\r\n"), new, 415, "application/json").await;
+    let entries = "/api/v1/incidents/X%232026-000001/entries";
+    let stale = br#"{"entries": [{"kind": "title", "content": {"title": "x"}}], "seen": 3}"#;
+    check(entries, &head, stale, 409, "\"changed\":[{\"kind\":\"title/1\"}]").await;
+    check(entries, &head, br#"{"kind": "notte"}"#, 400, "did you mean `note`?").await;
+    let asked = server.ask("GET", "/api/v1/incidents/x/access?action=fly", GOOD, b"").await;
+    assert_eq!((asked.status, asked.body.contains("take up")), (400, true), "{}", asked.body);
+    assert_eq!(server.ask("GET", "/api/v1/search", GOOD, b"").await.status, 400);
+    assert_eq!(server.ask("GET", "/api/v1/search?q=scan", GOOD, b"").await.json()["entries"][0]["words"], "scan");
+    server.stop().await;
+}

@@ -2,6 +2,7 @@
 //!
 //! Answers are made when they are asked for; nothing is kept here besides which site is in force.
 
+mod desk;
 mod overview;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use tokio::sync::broadcast;
 
 use crate::drive::intake::Keeper;
 use crate::drive::{compose, live};
+use crate::incidents::Incidents;
 use crate::settings::{Collect, MAILBOX};
 use crate::wire;
 
@@ -36,6 +38,8 @@ const BATCHES_FIRST: u64 = 64;
 /// The pages of a site.
 pub struct Pages {
     site: RwLock<Arc<wire::Site>>,
+    /// Incidents, with what is held of them in memory; made when they are first asked for.
+    incidents: RwLock<Option<Arc<Incidents>>>,
     keeper: Arc<Keeper>,
     live: live::Live,
     /// Tells pushes apart that come in the same moment.
@@ -46,12 +50,30 @@ impl Pages {
     /// Pages over a site whose pushed reports go to this intake.
     pub fn new(site: Arc<wire::Site>, keeper: Arc<Keeper>) -> Arc<Self> {
         let live = site.live.clone();
-        Arc::new(Self { site: RwLock::new(site), keeper, live, pushes: AtomicU64::new(0) })
+        Arc::new(Self {
+            site: RwLock::new(site),
+            incidents: RwLock::default(),
+            keeper,
+            live,
+            pushes: AtomicU64::new(0),
+        })
     }
 
     /// Takes up changed settings. Listeners keep hearing new events.
     pub fn replace(&self, site: Arc<wire::Site>) {
         *self.site.write().unwrap_or_else(PoisonError::into_inner) = site;
+        *self.incidents.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn desk(&self) -> Result<Arc<Incidents>, Refusal> {
+        if let Some(desk) = self.incidents.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            return Ok(Arc::clone(desk));
+        }
+        let fresh = self.site().incidents().map_err(|failure| {
+            Refusal::Failed(failure.problems.first().map(ToString::to_string).unwrap_or_default())
+        })?;
+        let mut held = self.incidents.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(held.get_or_insert_with(|| Arc::new(fresh))))
     }
 
     fn site(&self) -> Arc<wire::Site> {

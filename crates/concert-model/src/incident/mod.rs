@@ -2,6 +2,7 @@
 
 pub mod canonical;
 pub mod content;
+pub mod draft;
 pub mod fold;
 pub mod journal;
 pub mod marking;

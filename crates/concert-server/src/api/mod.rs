@@ -4,8 +4,10 @@
 //! cursor of the part that follows or null. Times are RFC 3339 in UTC. A parameter that is not known is
 //! a mistake, as it is in the settings.
 
+mod body;
 mod events;
 mod feeds;
+mod incidents;
 mod notices;
 mod push;
 mod stream;
@@ -40,6 +42,12 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/notices", get(notices::list))
         .route("/api/v1/notices/{id}", get(notices::one))
         .route("/api/v1/events", get(events::list))
+        .route("/api/v1/incidents", get(incidents::list).post(incidents::open))
+        .route("/api/v1/incidents/{id}", get(incidents::one))
+        .route("/api/v1/incidents/{id}/entries", get(incidents::entries).post(incidents::write))
+        .route("/api/v1/incidents/{id}/journal", get(incidents::journal))
+        .route("/api/v1/incidents/{id}/access", get(incidents::access))
+        .route("/api/v1/search", get(incidents::search))
         .route("/api/v1/openapi.json", get(openapi))
 }
 
@@ -127,7 +135,7 @@ mod tests {
             .filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next())
             .filter(|path| !path.ends_with("openapi.json"))
             .collect();
-        assert_eq!(routes.len(), 6);
+        assert_eq!(routes.len(), 12);
         assert_eq!(paths.len(), routes.len());
         assert!(routes.iter().all(|route| paths.contains_key(*route)), "{routes:?}");
     }

@@ -16,6 +16,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::body::{bearer, idempotency_key, text};
 use crate::App;
 use crate::problem::Problem;
 use crate::site::{Push, Pushed};
@@ -28,8 +29,6 @@ const TURN_MAX: Duration = Duration::from_secs(10);
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How long one report can take.
 const REPORT_MAX: Duration = Duration::from_secs(15 * 60);
-const KEY_BYTES_MAX: usize = 255;
-const TOKEN_BYTES_MAX: usize = 1024;
 const FILE_NAME_CHARS_MAX: usize = 200;
 
 pub(super) async fn push(
@@ -65,26 +64,6 @@ pub(super) async fn push(
 fn refused() -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "no such feed takes reports with this token")
         .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"concert\""))
-}
-
-fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = text(headers, header::AUTHORIZATION).split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= TOKEN_BYTES_MAX).then_some(token)
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().unwrap_or("").trim();
-    let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
-    if key.is_empty() || key.len() > KEY_BYTES_MAX {
-        return Err(Problem::wrong(format!("`Idempotency-Key` must be 1 to {KEY_BYTES_MAX} visible characters")));
-    }
-    Ok(Some(key.to_owned()))
 }
 
 /// Reads the body, and stops as soon as it is too large, too slow or cut.

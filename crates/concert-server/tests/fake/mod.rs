@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use concert_model::Time;
+use concert_model::access::Person;
+use concert_model::incident::draft::{Draft, NewIncident};
+use concert_server::desk::{Change, Desk, Question, Wanted};
 use concert_server::site::{
     Feed, FeedState, GapRow, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed,
     Refusal, RejectRow, Slice, Stuck,
 };
 use concert_server::{Options, Site, same_secret};
 use jiff::tz::TimeZone;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, oneshot};
@@ -95,6 +99,57 @@ impl Fake {
         feeds[3].last_good = Some(time("2026-11-20T09:00:00Z"));
         feeds[4].last_good = None;
         feeds
+    }
+}
+
+/// A site with a single incident, which a single token may see.
+#[async_trait]
+impl Desk for Fake {
+    async fn person(&self, token: Option<&str>) -> Result<Person, Refusal> {
+        match token {
+            None | Some("good") => Ok(Person::operator(token.unwrap_or("nobody"))),
+            Some(_) => Err(Refusal::Unknown),
+        }
+    }
+
+    async fn incidents(&self, person: &Person, _: Wanted, _: Slice) -> Result<Page<Value>, Refusal> {
+        let rows = if person.name == "good" { vec![json!({"number": "X#2026-000001"})] } else { Vec::new() };
+        Ok(Page { rows, next: None })
+    }
+
+    async fn incident(&self, person: &Person, name: &str) -> Result<Value, Refusal> {
+        let is_there = person.name == "good" && name == "X#2026-000001";
+        if is_there { Ok(json!({"number": name})) } else { Err(Refusal::Missing) }
+    }
+
+    async fn entries(&self, person: &Person, name: &str, _: Slice) -> Result<Page<Value>, Refusal> {
+        self.incident(person, name).await.map(|row| Page { rows: vec![row], next: None })
+    }
+
+    async fn journal(&self, person: &Person, name: &str) -> Result<String, Refusal> {
+        self.incident(person, name).await.map(|row| format!("{row}\n"))
+    }
+
+    async fn open(&self, change: Change, new: NewIncident) -> Result<Value, Refusal> {
+        Ok(json!({"id": "01a2", "title": new.title, "key": change.key.map(|(key, _)| key)}))
+    }
+
+    async fn write(&self, change: Change, name: &str, drafts: Vec<Draft>) -> Result<Value, Refusal> {
+        self.incident(&change.person, name).await?;
+        match change.seen {
+            Some(_) => Err(Refusal::Stale(vec![json!({"kind": "title/1"})])),
+            None => Ok(json!({"id": "01a2", "entries": drafts.len()})),
+        }
+    }
+
+    async fn search(&self, person: &Person, words: &str, _: Slice) -> Result<Page<Value>, Refusal> {
+        let rows = if person.name == "good" { vec![json!({"words": words})] } else { Vec::new() };
+        Ok(Page { rows, next: None })
+    }
+
+    async fn access(&self, person: &Person, name: &str, question: Question) -> Result<Vec<Value>, Refusal> {
+        self.incident(person, name).await?;
+        Ok(vec![json!({"person": question.person, "action": question.action.word()})])
     }
 }
 
@@ -242,17 +297,18 @@ impl Server {
     }
 
     pub(crate) async fn push(&self, feed: &str, headers: &str, body: &[u8]) -> Answer {
-        let length = body.len();
-        let mut request = format!(
-            "POST /api/v1/feeds/{feed}/reports HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-             Content-Length: {length}\r\n{headers}\r\n"
-        )
-        .into_bytes();
-        request.extend_from_slice(body);
-        self.send(&request).await
+        self.ask("POST", &format!("/api/v1/feeds/{feed}/reports"), headers, body).await
     }
 
-    /// Stops the server and waits for its end.
+    /// A request with a body and headers of its own, each with its line end.
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
+        self.send(&[head.as_bytes(), body].concat()).await
+    }
+
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
         self.task.await.unwrap().unwrap();

@@ -7,12 +7,11 @@ mod show;
 use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::content::Severity;
+use concert_model::incident::draft::NewIncident;
 use serde_json::{Value, json};
 
 use super::SiteArg;
-use crate::incidents::{
-    Ask, Filter, Incidents, NewIncident, Refused, Slice, Written, entry_json, head_json, incident_json,
-};
+use crate::incidents::{Ask, Filter, Incidents, Refused, Slice, Written, entry_json, head_json, incident_json};
 use crate::print::{AllRows, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;

@@ -23,7 +23,7 @@ pub use case::{Case, Kept};
 pub use read::{Filter, Found, Slice};
 pub use rebuild::verify_journals;
 pub use view::{entry_json, head_json, incident_json};
-pub use write::{Draft, NewIncident, Written};
+pub use write::Written;
 
 /// Entries that are held in memory, over all incidents.
 const HELD_ENTRIES_MAX: usize = 200_000;

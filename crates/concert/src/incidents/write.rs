@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Object, Person, is_field, may};
 use concert_model::incident::content::{Content, Erased, Opened, Role, RoleMoved};
+use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
 use concert_model::incident::journal::{BODY_BYTES_MAX, Body, Stamp, Tip, hex};
-use concert_model::incident::marking::Marking;
 use concert_model::{Problem, Time};
 use concert_store::records::Change;
 use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
@@ -15,37 +15,10 @@ use serde_json::{Value, json};
 use super::case::Case;
 use super::{Ask, Incidents, Refused, entry_json, text};
 
-/// Most entries written at once.
-const DRAFTS_MAX: usize = 1_000;
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
 const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
 /// Longest key of a request.
 const KEY_BYTES_MAX: usize = 200;
-
-/// What is to be written.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    /// What it says.
-    pub content: Content,
-    /// How it is marked; as the incident where nothing is said.
-    pub marking: Option<Marking>,
-}
-
-/// An incident that is to be opened. Its marking is asked for at once, so that nothing is visible to too
-/// many even for a moment.
-#[derive(Clone, Debug)]
-pub struct NewIncident {
-    /// What it is about, in a line.
-    pub title: String,
-    /// Its type.
-    pub classification: String,
-    /// How bad it is.
-    pub severity: concert_model::incident::content::Severity,
-    /// How it is marked.
-    pub marking: Marking,
-    /// What is written into it at the same moment.
-    pub drafts: Vec<Draft>,
-}
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq)]

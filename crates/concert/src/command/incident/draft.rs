@@ -3,11 +3,12 @@
 use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::content::{Content, Erased, EventLinked, Marked, Note, Severity};
+use concert_model::incident::draft::Draft;
 use concert_model::incident::marking::{Marking, Tlp};
 use serde_json::{Map, Value, json};
 
 use super::{print_written, refused};
-use crate::incidents::{Ask, Draft, Incidents};
+use crate::incidents::{Ask, Incidents};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::wire;

@@ -1,0 +1,180 @@
+//! What a person wants to write, before it is decided about and signed; and how it is read from JSON.
+
+use serde_json::{Map, Value};
+
+use super::content::{Content, Severity};
+use super::marking::Marking;
+use crate::Problem;
+use crate::problem::nearest;
+
+/// Most entries written at once.
+pub const DRAFTS_MAX: usize = 1_000;
+
+/// What is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// What it says.
+    pub content: Content,
+    /// How it is marked; as the incident where nothing is said.
+    pub marking: Option<Marking>,
+}
+
+/// An incident that is to be opened. Its marking is asked for at once, so that nothing is visible to too
+/// many even for a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewIncident {
+    /// What it is about, in a line.
+    pub title: String,
+    /// Its type.
+    pub classification: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// How it is marked.
+    pub marking: Marking,
+    /// What is written into it at the same moment.
+    pub drafts: Vec<Draft>,
+}
+
+/// The members of an object, each taken out once; what is left at the end was not asked for.
+struct Members<'k> {
+    members: Map<String, Value>,
+    known: &'k [&'k str],
+}
+
+impl<'k> Members<'k> {
+    fn new(what: &str, value: Value, known: &'k [&'k str]) -> Result<Self, Problem> {
+        let Value::Object(members) = value else {
+            return Err(Problem::new(format!("{what} is not a JSON object")));
+        };
+        match members.keys().find(|name| !known.contains(&name.as_str())) {
+            None => Ok(Self { members, known }),
+            Some(odd) => {
+                let hint = match nearest(odd, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known are: {}", known.join(", ")),
+                };
+                Err(Problem::new(format!("`{odd}` does not belong into {what}")).hint(hint))
+            }
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Value> {
+        debug_assert!(self.known.contains(&name), "{name}");
+        self.members.remove(name).filter(|value| !value.is_null())
+    }
+
+    fn text(&mut self, name: &str) -> Result<String, Problem> {
+        match self.take(name) {
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => Err(Problem::new(format!("`{name}` is not a text"))),
+            None => Err(Problem::new(format!("`{name}` is missing"))),
+        }
+    }
+
+    fn marking(&mut self) -> Result<Option<Marking>, Problem> {
+        let read = |value| serde_json::from_value(value).map_err(|error| wrong_marking(&error));
+        self.take("marking").map(read).transpose()
+    }
+}
+
+fn wrong_marking(error: &serde_json::Error) -> Problem {
+    Problem::new(format!("`marking` cannot be read: {error}"))
+        .hint("write it like {\"tlp\": \"amber\", \"persons\": [], \"parties\": [], \"compartment\": \"\"}")
+}
+
+impl Draft {
+    /// Reads `{"kind": "note", "content": {...}, "marking": {...}}`.
+    pub fn from_json(value: Value) -> Result<Self, Problem> {
+        let mut members = Members::new("an entry", value, &["kind", "content", "marking"])?;
+        let kind = members.text("kind")?;
+        let content = match members.take("content") {
+            Some(Value::Object(content)) => content,
+            Some(_) => return Err(Problem::new("`content` is not a JSON object")),
+            None => Map::new(),
+        };
+        Ok(Self { content: Content::from_person(&kind, content)?, marking: members.marking()? })
+    }
+
+    /// Reads a list of entries. The error names the entry, from 1.
+    pub fn list_from_json(value: Option<Value>) -> Result<Vec<Self>, Problem> {
+        let items = match value {
+            None => return Ok(Vec::new()),
+            Some(Value::Array(items)) => items,
+            Some(_) => return Err(Problem::new("`entries` is not a list")),
+        };
+        if items.len() > DRAFTS_MAX {
+            return Err(Problem::new(format!("at most {DRAFTS_MAX} entries are written at once")));
+        }
+        let read = |(at, item)| Self::from_json(item).map_err(|problem| problem.at(format!("entry {at}")));
+        (1..).zip(items).map(read).collect()
+    }
+}
+
+impl NewIncident {
+    /// Reads `{"title": ..., "classification": ..., "severity": ..., "marking": {...}, "entries": [...]}`.
+    pub fn from_json(value: Value) -> Result<Self, Problem> {
+        let known = ["title", "classification", "severity", "marking", "entries"];
+        let mut members = Members::new("an incident", value, &known)?;
+        let severity = match members.take("severity") {
+            None => Severity::default(),
+            Some(value) => serde_json::from_value(value)
+                .map_err(|_| Problem::new("`severity` is info, low, medium, high or critical"))?,
+        };
+        let marking = members.marking()?.ok_or_else(|| {
+            Problem::new("`marking` is missing")
+                .hint("an incident is marked from the first moment: {\"tlp\": \"amber\"}")
+        })?;
+        Ok(Self {
+            title: members.text("title")?,
+            classification: members.text("classification")?,
+            severity,
+            marking,
+            drafts: Draft::list_from_json(members.take("entries"))?,
+        })
+    }
+}
+
+/// Reads what is written into an incident: one entry, or `{"entries": [...], "seen": N}`, where `seen` is
+/// the last entry that the person had read.
+pub fn drafts_from_json(value: Value) -> Result<(Vec<Draft>, Option<u64>), Problem> {
+    if value.get("kind").is_some() {
+        return Ok((vec![Draft::from_json(value)?], None));
+    }
+    let mut members = Members::new("what is written", value, &["entries", "seen"])?;
+    let seen = match members.take("seen") {
+        None => None,
+        Some(value) => Some(value.as_u64().ok_or_else(|| Problem::new("`seen` is not the number of an entry"))?),
+    };
+    let drafts = Draft::list_from_json(members.take("entries"))?;
+    if drafts.is_empty() {
+        return Err(Problem::new("there is nothing to write").hint("give `entries`, or `kind` and `content`"));
+    }
+    Ok((drafts, seen))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_odd_is_told_with_a_hint() {
+        let check = |value: Value, want: &str| {
+            let told = NewIncident::from_json(value).unwrap_err().to_string();
+            assert!(told.contains(want), "{told}");
+        };
+        check(json!({"titel": "x"}), "did you mean `title`?");
+        check(json!({"title": "x"}), "marked from the first moment");
+        check(json!({"title": 1, "marking": {"tlp": "amber"}}), "`title` is not a text");
+        check(json!({"title": "x", "marking": {"tlp": "white"}}), "cannot be read");
+        check(json!([]), "is not a JSON object");
+        let entries = json!([{"kind": "note", "content": {"text": "x"}}, {"kind": "nota"}]);
+        let marking = json!({"tlp": "amber"});
+        let with = |entries| json!({"title": "x", "classification": "scanner", "marking": marking, "entries": entries});
+        check(with(entries), "entry 2");
+        let read = NewIncident::from_json(with(json!([{"kind": "note", "content": {"text": "x"}}]))).unwrap();
+        assert_eq!((read.title.as_str(), read.drafts.len()), ("x", 1));
+        assert!(drafts_from_json(json!({"entries": []})).unwrap_err().to_string().contains("nothing to write"));
+        assert_eq!(drafts_from_json(json!({"kind": "note", "content": {"text": "x"}})).unwrap().0.len(), 1);
+    }
+}

@@ -1,0 +1,71 @@
+//! What comes with a request besides its parameters: token, key, JSON.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use futures_util::StreamExt;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout_at};
+
+use crate::problem::Problem;
+
+/// Longest body of JSON: a thousand entries, or one with a very long text.
+const JSON_BYTES_MAX: usize = 4 << 20;
+/// How long such a body may take.
+const JSON_TIME_MAX: Duration = Duration::from_secs(20);
+const KEY_BYTES_MAX: usize = 200;
+const TOKEN_BYTES_MAX: usize = 1024;
+
+/// The text of a header; empty where it is missing or no text.
+pub(super) fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+/// The bearer token, if there is one.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = text(headers, header::AUTHORIZATION).split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= TOKEN_BYTES_MAX).then_some(token)
+}
+
+/// `Idempotency-Key`, with or without its quotes.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().unwrap_or("").trim();
+    let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
+    if key.is_empty() || key.len() > KEY_BYTES_MAX {
+        return Err(Problem::wrong(format!("`Idempotency-Key` must be 1 to {KEY_BYTES_MAX} visible characters")));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+/// Reads a body of JSON. Gives it with a digest of path and bytes, by which the same request is known.
+///
+/// Its media type must say that it is JSON: a page from elsewhere cannot make a browser send that here.
+pub(super) async fn read_json(headers: &HeaderMap, path: &str, body: Body) -> Result<(Value, [u8; 32]), Problem> {
+    let media = text(headers, header::CONTENT_TYPE).split(';').next().unwrap_or("").trim();
+    if !media.eq_ignore_ascii_case("application/json") {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"));
+    }
+    let end = Instant::now() + JSON_TIME_MAX;
+    let (mut stream, mut bytes) = (body.into_data_stream(), Vec::new());
+    loop {
+        match timeout_at(end, stream.next()).await {
+            Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly")),
+            Ok(None) => break,
+            Ok(Some(Err(_))) => return Err(Problem::wrong("the body was cut off")),
+            Ok(Some(Ok(chunk))) if bytes.len() + chunk.len() > JSON_BYTES_MAX => {
+                let detail = format!("a body here can have at most {} MiB", JSON_BYTES_MAX >> 20);
+                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+                    .with(header::CONNECTION, HeaderValue::from_static("close")));
+            }
+            Ok(Some(Ok(chunk))) => bytes.extend_from_slice(&chunk),
+        }
+    }
+    let value =
+        serde_json::from_slice(&bytes).map_err(|error| Problem::wrong(format!("the body is no JSON: {error}")))?;
+    let digest = Sha256::new().chain_update(path.as_bytes()).chain_update([0]).chain_update(&bytes).finalize();
+    Ok((value, digest.into()))
+}

@@ -1,0 +1,75 @@
+//! What the API needs of incidents, and of who asks.
+//!
+//! The site decides about access; here a person is only found out and handed on. What a person may not
+//! see is [`Refusal::Missing`], so that nobody learns from an answer that there is something.
+
+use async_trait::async_trait;
+use concert_model::access::{Action, Person};
+use concert_model::incident::draft::{Draft, NewIncident};
+use serde_json::Value;
+
+use crate::site::{Page, Refusal, Slice};
+
+/// A request that changes something.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Who asks.
+    pub person: Person,
+    /// A key of the caller's choice with the digest of the request: sent again, it happens once.
+    pub key: Option<(String, [u8; 32])>,
+    /// The last entry the caller had seen, where that matters.
+    pub seen: Option<u64>,
+}
+
+/// Which incidents are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// In this state.
+    pub status: Option<String>,
+    /// Of this type.
+    pub classification: Option<String>,
+    /// This bad.
+    pub severity: Option<String>,
+}
+
+/// Whom a question about access is about, and what the person wants to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// An entry, by its number; else the incident itself.
+    pub entry: Option<u64>,
+    /// One person; else everybody who may.
+    pub person: Option<String>,
+    /// What is to be done.
+    pub action: Action,
+}
+
+/// Incidents of a site, as its API sees them. Everything is given as the JSON that the API answers.
+#[async_trait]
+pub trait Desk: Send + Sync + 'static {
+    /// Who comes with this token, or with none.
+    async fn person(&self, token: Option<&str>) -> Result<Person, Refusal>;
+
+    /// Incidents, what changed last first.
+    async fn incidents(&self, person: &Person, wanted: Wanted, slice: Slice) -> Result<Page<Value>, Refusal>;
+
+    /// One incident, by identity or number.
+    async fn incident(&self, person: &Person, name: &str) -> Result<Value, Refusal>;
+
+    /// Its entries, oldest first.
+    async fn entries(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal>;
+
+    /// Its journal as it is kept, a line of JSON for each entry.
+    async fn journal(&self, person: &Person, name: &str) -> Result<String, Refusal>;
+
+    /// Opens an incident. Durable when it answers.
+    async fn open(&self, change: Change, new: NewIncident) -> Result<Value, Refusal>;
+
+    /// Writes into an incident. Durable when it answers.
+    async fn write(&self, change: Change, name: &str, drafts: Vec<Draft>) -> Result<Value, Refusal>;
+
+    /// Entries with all these words, newest first.
+    async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal>;
+
+    /// Who may do something with an incident or an entry, or why somebody may not.
+    async fn access(&self, person: &Person, name: &str, question: Question) -> Result<Vec<Value>, Refusal>;
+}

@@ -1,0 +1,119 @@
+//! Incidents for the API: who asks, and answers as JSON.
+
+use async_trait::async_trait;
+use concert_model::access::Person;
+use concert_model::incident::draft::{Draft, NewIncident};
+use concert_server::desk::{Change, Desk, Question, Wanted};
+use concert_server::site::{Page, Refusal, Slice};
+use serde_json::{Value, json};
+
+use super::{Pages, failed};
+use crate::incidents::{self, Ask, Filter, Refused, Written, entry_json, head_json, incident_json};
+use crate::wire;
+
+fn refusal(refused: Refused) -> Refusal {
+    match refused {
+        Refused::Missing => Refusal::Missing,
+        Refused::Denied(decision) => Refusal::Denied(decision),
+        Refused::Wrong(problem) => Refusal::Mistake(problem),
+        Refused::Stale(changed) => Refusal::Stale(changed),
+        Refused::Failed(problem) => failed(problem),
+    }
+}
+
+/// A cursor is the number of an entry.
+fn number(slice: &Slice) -> Result<Option<u64>, Refusal> {
+    let cursor = slice.cursor.as_deref().map(str::parse).transpose();
+    cursor.map_err(|_| Refusal::Wrong("`cursor` is not one that was given here".into()))
+}
+
+fn part(slice: &Slice) -> Result<incidents::Slice, Refusal> {
+    Ok(incidents::Slice { limit: slice.limit, below: number(slice)? })
+}
+
+fn written_json(written: &Written) -> Value {
+    json!({"id": written.id, "number": written.number, "entries": written.entries})
+}
+
+fn ask(change: &Change) -> Ask<'_> {
+    Ask {
+        person: &change.person,
+        now: wire::now(),
+        key: change.key.as_ref().map(|(key, digest)| (key.as_str(), *digest)),
+        seen: change.seen,
+    }
+}
+
+#[async_trait]
+impl Desk for Pages {
+    async fn person(&self, token: Option<&str>) -> Result<Person, Refusal> {
+        // Without users the site answers on loopback alone, for whoever sits at the machine.
+        match token {
+            None => Ok(Person::operator("operator")),
+            Some(_) => Err(Refusal::Unknown),
+        }
+    }
+
+    async fn incidents(&self, person: &Person, wanted: Wanted, slice: Slice) -> Result<Page<Value>, Refusal> {
+        let Wanted { status, classification, severity } = wanted;
+        let filter = Filter { status, classification, severity, below: None };
+        let (heads, next) = self.desk()?.list(person, filter, part(&slice)?).await.map_err(refusal)?;
+        Ok(Page { rows: heads.iter().map(head_json).collect(), next: next.map(|seq| seq.to_string()) })
+    }
+
+    async fn incident(&self, person: &Person, name: &str) -> Result<Value, Refusal> {
+        let state = self.desk()?.show(person, name).await.map_err(refusal)?;
+        Ok(incident_json(&state))
+    }
+
+    async fn entries(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal> {
+        let after = number(&slice)?.unwrap_or(0);
+        let mut kept = self.desk()?.log(person, name, after, slice.limit.saturating_add(1)).await.map_err(refusal)?;
+        let has_more = kept.len() > slice.limit;
+        kept.truncate(slice.limit);
+        let next = kept.last().filter(|_| has_more).map(|kept| kept.seq.to_string());
+        Ok(Page { rows: kept.iter().map(|kept| entry_json(kept)).collect(), next })
+    }
+
+    async fn journal(&self, person: &Person, name: &str) -> Result<String, Refusal> {
+        let lines = self.desk()?.export(person, name).await.map_err(refusal)?;
+        let line = |(header, body)| format!("{}\n", json!({"header": header, "body": body}));
+        Ok(lines.into_iter().map(line).collect())
+    }
+
+    async fn open(&self, change: Change, new: NewIncident) -> Result<Value, Refusal> {
+        let written = self.desk()?.open(ask(&change), new).await.map_err(refusal)?;
+        Ok(written_json(&written))
+    }
+
+    async fn write(&self, change: Change, name: &str, drafts: Vec<Draft>) -> Result<Value, Refusal> {
+        let written = self.desk()?.write(ask(&change), name, drafts).await.map_err(refusal)?;
+        Ok(written_json(&written))
+    }
+
+    async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal> {
+        let (found, next) = self.desk()?.search(person, words, part(&slice)?).await.map_err(refusal)?;
+        let row = |one: &incidents::Found| {
+            let mut row = entry_json(&one.kept);
+            if let Some(members) = row.as_object_mut() {
+                members.insert("number".into(), json!(one.head.number));
+                members.insert("title".into(), json!(one.head.title));
+            }
+            row
+        };
+        Ok(Page { rows: found.iter().map(row).collect(), next: next.map(|seq| seq.to_string()) })
+    }
+
+    async fn access(&self, person: &Person, name: &str, question: Question) -> Result<Vec<Value>, Refusal> {
+        let desk = self.desk()?;
+        let mut others = desk.persons().await.map_err(failed)?;
+        if let Some(wanted) = &question.person {
+            others.retain(|other| other.name == *wanted);
+        }
+        let asked = Ask::new(person, wire::now());
+        let decisions = desk.why(asked, name, question.entry, &others, question.action).await.map_err(refusal)?;
+        let rows = others.iter().zip(decisions).filter(|(_, decision)| question.person.is_some() || decision.allowed);
+        let row = |(other, decision): (&Person, concert_model::access::Decision)| json!({"person": other.name, "allowed": decision.allowed, "policy": decision.policy, "reason": decision.reason});
+        Ok(rows.map(row).collect())
+    }
+}
