@@ -4,10 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use concert_model::Time;
+use concert_model::access::Person;
+use concert_model::incident::draft::{Draft, NewIncident};
 use concert_pipeline::condition::Condition;
+use concert_server::desk::{Change, Desk, Question, Wanted};
 use concert_server::site::{
     Feed, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice,
 };
+use serde_json::Value;
 use tokio::sync::broadcast;
 
 /// A site with a feed `pushed` whose token is `s3cret`, and one notice, `20261122-0001`.
@@ -45,6 +49,45 @@ fn notice() -> NoticeRow {
         due: None,
         delivered_at: None,
         reason: String::new(),
+    }
+}
+
+#[async_trait]
+impl Desk for Empty {
+    async fn person(&self, token: Option<&str>) -> Result<Person, Refusal> {
+        if token.is_none() { Ok(Person::operator("nobody")) } else { Err(Refusal::Unknown) }
+    }
+
+    async fn incidents(&self, _: &Person, _: Wanted, _: Slice) -> Result<Page<Value>, Refusal> {
+        Ok(Page::default())
+    }
+
+    async fn incident(&self, _: &Person, _: &str) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn entries(&self, _: &Person, _: &str, _: Slice) -> Result<Page<Value>, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn journal(&self, _: &Person, _: &str) -> Result<String, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn open(&self, _: Change, new: NewIncident) -> Result<Value, Refusal> {
+        Ok(Value::String(new.title))
+    }
+
+    async fn write(&self, _: Change, _: &str, _: Vec<Draft>) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn search(&self, _: &Person, _: &str, _: Slice) -> Result<Page<Value>, Refusal> {
+        Ok(Page::default())
+    }
+
+    async fn access(&self, _: &Person, _: &str, _: Question) -> Result<Vec<Value>, Refusal> {
+        Err(Refusal::Missing)
     }
 }
 
