@@ -298,6 +298,13 @@ contents! {
         /// How sure it is, in percent.
         certainty: u8,
     }
+    /// A host belongs to a party.
+    HostHeld = "host/1" {
+        /// The host.
+        host: String,
+        /// The party; empty for none any more.
+        party: String,
+    }
     /// A person answers for something, or does so no more.
     RoleMoved = "role/1" {
         /// The role.

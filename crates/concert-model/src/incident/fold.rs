@@ -62,6 +62,8 @@ pub struct Incident {
     pub observables: BTreeSet<(String, String)>,
     /// Observed flows, in the order they were written.
     pub relations: Vec<Relation>,
+    /// The party each host belongs to.
+    pub hosts: BTreeMap<String, String>,
     /// Linked events.
     pub events: BTreeSet<String>,
     /// Linked notices.
@@ -188,6 +190,8 @@ impl Incident {
             Content::Task(task) => drop(self.tasks.insert(task.name.clone(), task)),
             Content::Observable(seen) => drop(self.observables.insert((seen.of, seen.value))),
             Content::Relation(relation) => self.relations.push(relation),
+            Content::HostHeld(held) if held.party.is_empty() => drop(self.hosts.remove(&held.host)),
+            Content::HostHeld(held) => drop(self.hosts.insert(held.host, held.party)),
             Content::EventLinked(link) => set(&mut self.events, link.event, link.linked),
             Content::NoticeLinked(link) => set(&mut self.notices, link.notice, link.linked),
             Content::Joined(other) => set(&mut self.joined, (other.as_what, other.incident), other.joined),

@@ -1,6 +1,7 @@
 //! Incidents: journals of signed entries, what they say, and the state they give.
 
 pub mod canonical;
+pub mod chain;
 pub mod content;
 pub mod draft;
 pub mod fold;

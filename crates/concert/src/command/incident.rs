@@ -1,6 +1,7 @@
 //! `concert incident`: incidents to open, work on and look into.
 
 mod access;
+mod chain;
 mod draft;
 mod show;
 
@@ -20,7 +21,7 @@ use crate::wire::{self, Site};
 /// Open incidents, work on them, and see who can see what.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident search 192.0.2.7"
+    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident search 192.0.2.7"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -45,6 +46,8 @@ enum Action {
     Mark(draft::MarkArgs),
     /// Erase what an entry says; that it was there stays
     Erase(draft::EraseArgs),
+    /// The chain of victims: whom to ask for logs next; paths up and down; what a party may know
+    Chain(chain::ChainArgs),
     /// Entries in which all these words occur
     Search(SearchArgs),
     /// Who can see an incident or an entry, and why
@@ -143,6 +146,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             Action::Kinds(rows) => draft::kinds(rows),
             Action::Mark(args) => draft::mark(args, &incidents, &person).await,
             Action::Erase(args) => draft::erase(args, &incidents, &person).await,
+            Action::Chain(args) => chain::run(args, &incidents, &person).await,
             Action::Search(args) => search(args, &incidents, &person).await,
             Action::WhoCanSee(args) => access::who(args, &incidents, &person).await,
             Action::WhyNot(args) => access::why_not(args, &incidents, &person).await,

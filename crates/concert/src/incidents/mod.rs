@@ -6,6 +6,8 @@
 mod case;
 mod read;
 mod rebuild;
+#[cfg(test)]
+mod tests;
 mod text;
 mod view;
 mod write;
@@ -22,7 +24,7 @@ use concert_store::Store;
 pub use case::{Case, Kept};
 pub use read::{Filter, Found, Slice};
 pub use rebuild::verify_journals;
-pub use view::{entry_json, head_json, incident_json};
+pub use view::{entry_json, head_json, hop_json, incident_json, neighbour_json, request_json};
 pub use write::Written;
 
 /// Entries that are held in memory, over all incidents.

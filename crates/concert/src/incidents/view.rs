@@ -2,6 +2,7 @@
 
 use concert_model::Time;
 use concert_model::access::Circle;
+use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
 use concert_model::incident::content::Role;
 use concert_model::incident::fold::Incident;
 use concert_store::records::incidents::Head;
@@ -49,6 +50,36 @@ pub fn head_json(head: &Head) -> Value {
         "opened": head.opened.to_string(),
         "changed": head.changed_at.to_string(),
     })
+}
+
+/// A moment that may be before or after all time, where nothing limits it.
+fn bound(micros: i64) -> Value {
+    if micros.unsigned_abs() >= i64::MAX.unsigned_abs() { Value::Null } else { time(micros) }
+}
+
+/// A path through the chain of victims.
+pub fn hop_json(hop: &Hop<'_>) -> Value {
+    json!({"host": hop.host, "steps": hop.steps, "next_to": hop.next_to, "bound": bound(hop.bound), "is_end": hop.is_end})
+}
+
+/// What to ask the owner of a host for, with a text that is ready to be sent.
+pub fn request_json(request: &LogRequest<'_>, owner: Option<&String>) -> Value {
+    let ports: Vec<String> = request.ports.iter().map(ToString::to_string).collect();
+    let at = if ports.is_empty() { String::new() } else { format!(", first those on port {}", ports.join(", ")) };
+    let text = format!(
+        "Please look into your logs for connections to {} before {} (UTC){at}, and tell us where they came from, with times and the zone of your clock.",
+        request.host,
+        Time(request.before),
+    );
+    json!({"host": request.host, "party": owner, "before": time(request.before), "ports": request.ports, "text": text})
+}
+
+/// A flow as a party may know it.
+pub fn neighbour_json(neighbour: &Neighbour<'_>) -> Value {
+    let relation = neighbour.relation;
+    json!({"host": neighbour.host, "direction": if neighbour.is_upstream { "upstream" } else { "downstream" }, "neighbour": neighbour.neighbour,
+        "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
+        "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
 }
 
 /// An incident with everything a person sees of it.
@@ -114,7 +145,7 @@ pub fn incident_json(state: &Incident) -> Value {
         "roles": roles, "open_duties": open, "parties": parties, "tasks": tasks,
         "findings": state.findings.values().collect::<Vec<_>>(), "observables": observables, "relations": relations,
         "timeline": timeline, "evidence": evidence, "clocks": clocks, "effort": effort,
-        "events": state.events, "notices": state.notices, "joined": joined, "lessons": state.lessons,
+        "hosts": state.hosts, "events": state.events, "notices": state.notices, "joined": joined, "lessons": state.lessons,
         "entries": state.entries, "sealed": state.sealed, "unknown": state.unknown,
     })
 }

@@ -1,0 +1,238 @@
+//! What persons see of incidents, whatever way they ask.
+
+use std::collections::BTreeSet;
+
+use concert_model::access::{Action, Object, may};
+use concert_model::incident::content::{Content, Note, PartyMoved, PartyStatus, Role, RoleMoved, Severity, Titled};
+use concert_model::incident::draft::{Draft, NewIncident};
+use concert_model::incident::marking::{Marking, Tlp};
+use concert_model::user::{Standing, StandingRole};
+
+use super::*;
+
+const NOW: Time = Time(1_795_323_030_000_000);
+
+struct Site {
+    _dir: tempfile::TempDir,
+    incidents: Incidents,
+}
+
+async fn site() -> Site {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let incidents = Incidents::new(store, &[7; 32], "CERT-EX", Arc::default());
+    Site { _dir: dir, incidents }
+}
+
+fn draft(content: impl Into<Content>, marking: Option<Marking>) -> Draft {
+    Draft { content: content.into(), marking }
+}
+
+fn note(text: &str, marking: Option<Marking>) -> Draft {
+    draft(Note { text: text.into() }, marking)
+}
+
+fn new(title: &str, marking: Marking, drafts: Vec<Draft>) -> NewIncident {
+    NewIncident { title: title.into(), classification: "scanner".into(), severity: Severity::High, marking, drafts }
+}
+
+fn user(name: &str, standing: &[&str], clearance: Tlp) -> Person {
+    let standing = standing.iter().map(|text| text.parse::<Standing>().unwrap()).collect();
+    Person { name: name.into(), is_operator: false, standing, clearance, scopes: None }
+}
+
+/// Persons of every kind.
+fn persons() -> Vec<Person> {
+    let mut persons = vec![Person::operator("root"), user("nobody", &[], Tlp::Red)];
+    for role in StandingRole::ALL {
+        for limit in ["", ":Net A", ":Net Q"] {
+            for clearance in [Tlp::Green, Tlp::Amber, Tlp::Red] {
+                let name = format!("{}-{limit}-{clearance}", role.word()).replace([':', ' ', '+'], "");
+                persons.push(user(&name, &[&format!("{}{limit}", role.word())], clearance));
+            }
+        }
+    }
+    for (_, word, _) in Role::ALL {
+        persons.push(user(word, &[], Tlp::Red));
+    }
+    persons.push(user("speaker", &[], Tlp::Red));
+    persons
+}
+
+/// Incidents with every marking, each with entries of every marking, everybody in their roles.
+async fn fill(site: &Site) -> Vec<(String, Vec<(u64, Marking)>)> {
+    let operator = Person::operator("root");
+    let mut markings: Vec<Marking> = Tlp::ALL.into_iter().map(Marking::of).collect();
+    markings.push(Marking { persons: vec!["responder".into(), "observer".into()], ..Marking::of(Tlp::Red) });
+    markings.push(Marking { compartment: "law-enforcement".into(), ..Marking::of(Tlp::Amber) });
+    markings.push(Marking { parties: vec!["Net A".into()], ..Marking::of(Tlp::Amber) });
+    let mut all = Vec::new();
+    for (at, marking) in markings.iter().enumerate() {
+        let mut drafts: Vec<Draft> = Role::ALL
+            .into_iter()
+            .map(|(role, word, _)| RoleMoved { role, person: word.into(), party: String::new(), holds: true })
+            .map(|moved| draft(moved, None))
+            .collect();
+        let (role, party) = (Role::AffectedParty, "Net A".to_owned());
+        drafts.push(draft(RoleMoved { role, person: "speaker".into(), party, holds: true }, None));
+        drafts.push(draft(
+            PartyMoved { party: "Net A".into(), status: PartyStatus::Told, text: "told".into() },
+            Some(markings[0].clone()),
+        ));
+        for (word, marking) in markings.iter().enumerate() {
+            drafts.push(note(&format!("word{at}x{word}"), Some(marking.clone())));
+        }
+        let title = format!("title{at}");
+        let written =
+            site.incidents.open(Ask::new(&operator, NOW), new(&title, marking.clone(), drafts)).await.unwrap();
+        let notes = written.entries.iter().filter(|entry| entry["kind"] == "note/1");
+        let notes = notes.map(|entry| entry["seq"].as_u64().unwrap()).zip(markings.clone());
+        all.push((written.number.clone(), notes.collect()));
+    }
+    all
+}
+
+/// INVARIANT: list, one, log, journal, search and look-up of values show what `may` allows, and nothing
+/// else; what it forbids is answered as what is not there.
+#[tokio::test]
+async fn denied_is_missing_whatever_the_way() {
+    let site = site().await;
+    let all = fill(&site).await;
+    let slice = Slice { limit: 10_000, below: None };
+    let (mut seen, mut denied) = (0, 0);
+    for person in persons() {
+        let listed: BTreeSet<String> = site
+            .incidents
+            .list(&person, Filter::default(), slice)
+            .await
+            .unwrap()
+            .0
+            .into_iter()
+            .map(|head| head.number)
+            .collect();
+        for (at, (number, notes)) in all.iter().enumerate() {
+            let case = site.incidents.find(&Person::operator("root"), number).await.unwrap();
+            let is_seen = may(&person, Action::See, Object::Incident(&case.1)).allowed;
+            assert_eq!(listed.contains(number), is_seen, "{person:?} {number}");
+            let shown = site.incidents.show(&person, number).await;
+            let log = site.incidents.log(&person, number, 0, 10_000).await;
+            let journal = site.incidents.export(&person, number).await;
+            let titled = site.incidents.search(&person, &format!("title{at}"), slice).await.unwrap().0.len();
+            if !is_seen {
+                denied += 1;
+                assert_eq!(shown, Err(Refused::Missing));
+                assert!(matches!((log, journal), (Err(Refused::Missing), Err(Refused::Missing))));
+                let write = site.incidents.write(Ask::new(&person, NOW), number, vec![note("x", None)]).await;
+                assert_eq!(write, Err(Refused::Missing));
+                assert_eq!(titled, 0);
+                for (word, _) in notes.iter().enumerate() {
+                    let found = site.incidents.search(&person, &format!("word{at}x{word}"), slice).await.unwrap();
+                    assert_eq!((found.0.len(), found.1), (0, None));
+                }
+                continue;
+            }
+            seen += 1;
+            assert_eq!(titled, 1);
+            let log: BTreeSet<u64> = log.unwrap().iter().map(|kept| kept.seq).collect();
+            let journal = journal.unwrap();
+            for (word, (seq, marking)) in notes.iter().enumerate() {
+                let object = Object::Item { circle: &case.1, marking, author: "root" };
+                let want = may(&person, Action::See, object).allowed;
+                assert_eq!(log.contains(seq), want, "{person:?} {marking:?}");
+                let text = format!("word{at}x{word}");
+                let found = site.incidents.search(&person, &text, slice).await.unwrap().0.len();
+                assert_eq!(found, usize::from(want), "{person:?} {marking:?}");
+                let is_in = journal
+                    .iter()
+                    .any(|(_, body)| body.as_ref().is_some_and(|body| body.contains(&format!("\"{text}\""))));
+                assert_eq!(is_in, want);
+            }
+            // Counts say nothing of what is not seen.
+            assert_eq!(shown.unwrap().entries, log.len() as u64);
+        }
+    }
+    assert!(seen > 50 && denied > 50, "{seen} {denied}");
+}
+
+#[tokio::test]
+async fn the_same_request_again_happens_once() {
+    let site = site().await;
+    let anna = user("anna", &["handler"], Tlp::Red);
+    let ask = |key: &'static str, digest: u8| Ask { key: Some((key, [digest; 32])), ..Ask::new(&anna, NOW) };
+    let open = || new("x", Marking::of(Tlp::Amber), Vec::new());
+    let first = site.incidents.open(ask("k1", 1), open()).await.unwrap();
+    assert_eq!(site.incidents.open(ask("k1", 1), open()).await.unwrap(), first);
+    assert!(matches!(site.incidents.open(ask("k1", 2), open()).await, Err(Refused::Wrong(_))));
+    let write = |key, digest| site.incidents.write(ask(key, digest), &first.number, vec![note("once", None)]);
+    let written = write("k2", 1).await.unwrap();
+    assert_eq!(write("k2", 1).await.unwrap(), written);
+    let slice = Slice { limit: 10, below: None };
+    assert_eq!(site.incidents.search(&anna, "once", slice).await.unwrap().0.len(), 1);
+    assert_eq!(site.incidents.list(&anna, Filter::default(), slice).await.unwrap().0.len(), 1);
+    // Another person's key is another key.
+    let ben = user("ben", &["handler"], Tlp::Red);
+    let other = Ask { key: Some(("k1", [1; 32])), ..Ask::new(&ben, NOW) };
+    assert_ne!(site.incidents.open(other, open()).await.unwrap(), first);
+}
+
+#[tokio::test]
+async fn fields_that_somebody_changed_are_not_overwritten_unseen() {
+    let site = site().await;
+    let (anna, ben) = (user("anna", &["handler"], Tlp::Red), user("ben", &["handler"], Tlp::Red));
+    let opened =
+        site.incidents.open(Ask::new(&anna, NOW), new("one", Marking::of(Tlp::Amber), Vec::new())).await.unwrap();
+    let seen = opened.entries.last().unwrap()["seq"].as_u64();
+    let title = |text: &str| vec![draft(Titled { title: text.into() }, None)];
+    site.incidents.write(Ask::new(&anna, NOW), &opened.number, title("two")).await.unwrap();
+    let stale = site.incidents.write(Ask { seen, ..Ask::new(&ben, NOW) }, &opened.number, title("three")).await;
+    let Err(Refused::Stale(changed)) = stale else { panic!("{stale:?}") };
+    assert_eq!((changed.len(), &changed[0]["content"]["title"]), (1, &serde_json::json!("two")));
+    // What is not the same field is written.
+    let note = site.incidents.write(Ask { seen, ..Ask::new(&ben, NOW) }, &opened.number, vec![note("x", None)]).await;
+    assert!(note.is_ok());
+    let seen = changed[0]["seq"].as_u64();
+    site.incidents.write(Ask { seen, ..Ask::new(&ben, NOW) }, &opened.number, title("three")).await.unwrap();
+    assert_eq!(site.incidents.show(&anna, &opened.number).await.unwrap().title, "three");
+}
+
+/// INVARIANT: of what is written at once, all of it holds or none.
+#[tokio::test]
+async fn what_is_written_at_once_holds_together() {
+    let site = site().await;
+    let anna = user("anna", &["handler"], Tlp::Red);
+    let opened =
+        site.incidents.open(Ask::new(&anna, NOW), new("x", Marking::of(Tlp::Amber), Vec::new())).await.unwrap();
+    let before = site.incidents.export(&anna, &opened.number).await.unwrap();
+    let bad = vec![note("good", None), note("  ", None)];
+    assert!(matches!(site.incidents.write(Ask::new(&anna, NOW), &opened.number, bad).await, Err(Refused::Wrong(_))));
+    let staff = RoleMoved { role: Role::Responder, person: "ben".into(), party: String::new(), holds: true };
+    let ben = user("ben", &["handler"], Tlp::Red);
+    let denied =
+        site.incidents.write(Ask::new(&ben, NOW), &opened.number, vec![note("good", None), draft(staff, None)]).await;
+    assert!(matches!(denied, Err(Refused::Denied(_))), "{denied:?}");
+    assert_eq!(site.incidents.export(&anna, &opened.number).await.unwrap(), before);
+    let above = vec![note("x", Some(Marking::of(Tlp::Red)))];
+    let low = user("low", &["handler"], Tlp::Amber);
+    assert!(matches!(site.incidents.write(Ask::new(&low, NOW), &opened.number, above).await, Err(Refused::Wrong(_))));
+}
+
+/// Clocks that go back, and many writers in one process: one chain that verifies.
+#[tokio::test]
+async fn clocks_that_go_back_and_writers_at_once_make_one_chain() {
+    let site = site().await;
+    let anna = user("anna", &["handler"], Tlp::Red);
+    let opened =
+        site.incidents.open(Ask::new(&anna, NOW), new("x", Marking::of(Tlp::Amber), Vec::new())).await.unwrap();
+    let write = |at: i64| {
+        let now = Time(NOW.0 - at * 86_400_000_000);
+        site.incidents.write(Ask::new(&anna, now), &opened.number, vec![note(&format!("n{at}"), None)])
+    };
+    let all = futures_util::future::join_all((0..20).map(write)).await;
+    assert!(all.iter().all(Result::is_ok));
+    let checked = verify_journals(&site.incidents.store).await.unwrap();
+    assert_eq!((checked.entries, checked.problems), (22, Vec::new()));
+    // Another process, which has nothing in memory, sees the same.
+    let fresh = Incidents::new(site.incidents.store.clone(), &[7; 32], "CERT-EX", Arc::default());
+    let states = (fresh.show(&anna, &opened.number).await, site.incidents.show(&anna, &opened.number).await);
+    assert_eq!(states.0, states.1);
+}
