@@ -53,14 +53,11 @@ fn salt() -> Result<[u8; 16], Problem> {
 
 /// A UUIDv7 (RFC 9562): the time in milliseconds, then random bits.
 fn new_id(now: Time) -> Result<String, Problem> {
+    let [_, _, time @ ..] = u64::try_from(now.0 / 1000).unwrap_or(0).to_be_bytes();
     let mut bytes = salt()?;
-    let millis = u64::try_from(now.0 / 1000).unwrap_or(0).to_be_bytes();
-    for (byte, time) in bytes.iter_mut().zip(millis.iter().skip(2)) {
-        *byte = *time;
-    }
-    let fixed = |byte: &mut u8, keep: u8, set: u8| *byte = *byte & keep | set;
-    bytes.get_mut(6).map(|byte| fixed(byte, 0x0f, 0x70));
-    bytes.get_mut(8).map(|byte| fixed(byte, 0x3f, 0x80));
+    bytes[..6].copy_from_slice(&time);
+    bytes[6] = bytes[6] & 0x0f | 0x70;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
     let digits = hex(&bytes);
     let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
     Ok(format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)))
