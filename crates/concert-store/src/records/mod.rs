@@ -1,16 +1,22 @@
 //! Everything relational, in one SQLite file that several processes may read and write.
 
 mod approval;
+mod audit;
+mod credentials;
 mod feeds;
 mod health;
 pub mod incidents;
+mod lockouts;
 mod mails;
 mod merging;
 mod notices;
 mod parties;
 mod reports;
+mod sessions;
 mod telling;
+mod tokens;
 mod told;
+mod users;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,14 +26,20 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use approval::{Gate, WAITS_FOR_APPROVAL};
+pub use audit::{Act, AuditFilter, Audited, By, append_audit};
+pub use credentials::{Credentials, Factor, NewFactor, NewPassword};
 pub use feeds::{FeedCounts, FeedHealth, Hour};
 pub use health::{Health, Proof};
+pub use lockouts::{Attempt, Counted};
 pub use mails::{Again, Effect, MailFilter, MailRow, Settled};
 pub use notices::{Notice, NoticeFilter, Way};
 pub use parties::Parties;
 pub use reports::{Counts, ReportRow, Waiting};
+pub use sessions::Session;
 pub use telling::NewNotice;
+pub use tokens::NewToken;
 pub use told::Told;
+pub use users::UserChange;
 
 pub(crate) use feeds::count_hour;
 pub(crate) use reports::{insert_report, settle_report};
@@ -45,6 +57,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0007.sql"),
     include_str!("../../migrations/0008.sql"),
     include_str!("../../migrations/0009.sql"),
+    include_str!("../../migrations/0010.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
