@@ -14,8 +14,12 @@ pub(crate) fn operator() -> By {
     By { who: format!("operator ({})", unix_name()), from: String::new(), at: wire::now() }
 }
 
-/// The name of the account this process runs as, else its number.
+/// The name of the account that became root by `sudo`, else of the one this process runs as, else its number.
 fn unix_name() -> String {
+    let sudo: String = std::env::var("SUDO_USER").unwrap_or_default();
+    if !sudo.is_empty() && sudo.chars().all(|c| c.is_alphanumeric() || "._-".contains(c)) {
+        return sudo;
+    }
     let Ok(about) = fs::metadata("/proc/self") else { return "unknown".into() };
     let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
     name_of(about.uid(), &accounts).unwrap_or_else(|| format!("uid {}", about.uid()))

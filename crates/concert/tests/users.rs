@@ -103,6 +103,8 @@ async fn a_new_site_has_an_administrator_whose_password_lies_in_a_file() {
     let site = Site::new();
     let path = site.dir().join("data/first-login");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let records = site.dir().join("data/records.sqlite");
+    assert_eq!(fs::metadata(records).unwrap().permissions().mode() & 0o777, 0o600);
     let password = fs::read_to_string(&path).unwrap();
     let users = site.rows(&["user", "list", "--format", "ndjson"]);
     assert_eq!(users.len(), 1);
@@ -150,6 +152,22 @@ async fn users_are_added_shown_changed_reset_and_kept_out() {
     site.refused(&["user", "disable", "nobody"], "there is no user `nobody`");
     let raw = site.raw();
     assert!(!holds(&raw, &password) && !holds(&raw, &second), "only hashes are kept");
+}
+
+#[tokio::test]
+async fn an_operator_lets_in_again_whom_failed_logins_locked() {
+    let site = Site::new();
+    let password = site.add("jane", "handler");
+    let logins = site.logins().await;
+    for _ in 0..5 {
+        assert_eq!(enter(&logins, "jane", "wrong").await, Err(Refused::Wrong));
+    }
+    assert!(matches!(enter(&logins, "jane", &password).await, Err(Refused::LockedUntil(_))));
+    let until = || site.rows(&["user", "show", "jane", "--format", "ndjson"])[0]["locked_until"].clone();
+    assert!(until().is_string());
+    site.done(&["user", "enable", "jane"]);
+    assert!(until().is_null());
+    enter(&logins, "jane", &password).await.unwrap();
 }
 
 #[tokio::test]

@@ -103,6 +103,20 @@ impl Records {
         Ok(())
     }
 
+    /// Forgets the failures under a name, for an operator who lets its user in again.
+    pub async fn forget_failures(&self, name: &[u8; 16]) -> Result<(), Problem> {
+        let query = sqlx::query("DELETE FROM lockout WHERE name = ?1").bind(name.as_slice());
+        query.execute(self.pool()).await.map_err(trouble).map(|_| ())
+    }
+
+    /// Until when nobody comes in under a name; nothing when it is not locked.
+    pub async fn locked_until(&self, name: &[u8; 16], now: Time) -> Result<Option<Time>, Problem> {
+        let query = sqlx::query_scalar("SELECT until FROM lockout WHERE name = ?1 AND until > ?2");
+        let found: Option<i64> =
+            query.bind(name.as_slice()).bind(now.0).fetch_optional(self.pool()).await.map_err(trouble)?;
+        Ok(found.map(Time))
+    }
+
     /// How many failures in a row are counted under a name.
     pub async fn failures(&self, name: &[u8; 16]) -> Result<i64, Problem> {
         let query = sqlx::query_scalar("SELECT failures FROM lockout WHERE name = ?1").bind(name.as_slice());

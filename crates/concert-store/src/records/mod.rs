@@ -18,6 +18,8 @@ mod tokens;
 mod told;
 mod users;
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -91,11 +93,20 @@ pub(crate) fn trouble(error: sqlx::Error) -> Problem {
     Problem::new(format!("the records cannot be used: {error}")).hint(hint)
 }
 
+/// Makes an empty file that its owner alone reads; SQLite takes it, and gives the files beside it the same
+/// mode. Where that fails SQLite tells why in a moment.
+fn make_private(path: &Path) {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path).ok();
+}
+
 impl Records {
     /// Opens the records, making them or bringing them up to date as needed. Before an update the file
     /// is copied beside itself. A file written by a newer Concert is refused.
     pub async fn open(path: &Path) -> Result<Self, Problem> {
         let existed = path.exists();
+        if !existed {
+            make_private(path);
+        }
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -168,6 +179,7 @@ impl Records {
     /// A consistent copy of the records, made while others write.
     pub async fn copy_to(&self, path: &Path) -> Result<(), Problem> {
         std::fs::remove_file(path).ok();
+        make_private(path);
         sqlx::query("VACUUM INTO ?1")
             .bind(path.display().to_string())
             .execute(&self.pool)

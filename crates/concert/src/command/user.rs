@@ -45,7 +45,7 @@ enum Action {
     Change(change::Args),
     /// Keep a user out; ends all its sessions, and its tokens do not work
     Disable(change::NameArgs),
-    /// Let a user in again
+    /// Let a user in again, also one that failed logins have locked
     Enable(change::NameArgs),
     /// Make a new password for one login, which ends all sessions
     Reset(change::ResetArgs),

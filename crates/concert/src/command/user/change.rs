@@ -8,6 +8,7 @@ use concert_model::user::Standing;
 use concert_store::records::{Factor, Records, UserChange};
 
 use super::{clearance, need_user, nobody, note_unknown_constituencies, one_time, operator, print_secret};
+use crate::login::secret;
 use crate::problems::{Exit, Failure};
 
 #[derive(clap::Args)]
@@ -71,6 +72,9 @@ pub(super) async fn run(args: &Args, records: &Records) -> Result<Exit, Failure>
 
 pub(super) async fn disable(name: &str, disabled: bool, records: &Records) -> Result<Exit, Failure> {
     if records.disable_user(name, disabled, &operator()).await? {
+        if !disabled {
+            records.forget_failures(&secret::name_hash(name)).await?;
+        }
         return Ok(Exit::Done);
     }
     Err(nobody(records, name).await)
@@ -80,6 +84,7 @@ pub(super) async fn reset(args: &ResetArgs, records: &Records) -> Result<Exit, F
     let (text, password) = one_time()?;
     let factor = if args.second_factor { Factor::Goes } else { Factor::Stays };
     if records.reset_user(&args.name, &password, factor, &operator()).await? {
+        records.forget_failures(&secret::name_hash(&args.name)).await?;
         return print_secret(&text);
     }
     Err(nobody(records, &args.name).await)

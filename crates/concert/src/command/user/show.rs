@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::need_user;
 use crate::command::contact::text_or_null;
+use crate::login::secret;
 use crate::print::{AllRows, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
 use crate::wire;
@@ -45,9 +46,11 @@ pub(super) async fn show(args: &ShowArgs, records: &Records) -> Result<Exit, Fai
         Some((false, true)) => "to be changed at the next login",
         Some((false, false)) => "chosen",
     };
+    let until = records.locked_until(&secret::name_hash(&user.name), wire::now()).await?;
     fields.extend([
         ("password", json!(password)),
         ("recovery_codes", records.recovery_codes(&user.name).await?.map_or(Value::Null, |count| json!(count))),
+        ("locked_until", until.map_or(Value::Null, |until| json!(until.to_string()))),
         ("sessions", json!(records.sessions(&user.name, wire::now()).await?)),
         ("tokens", json!(records.tokens(Some(&user.name)).await?.len())),
     ]);
