@@ -32,4 +32,5 @@ pub use party::{Contact, Party};
 pub use problem::Problem;
 pub use report::{Origin, Receipt, Reject};
 pub use time::Time;
+pub use user::User;
 pub use value::Value;

@@ -8,6 +8,8 @@ mod ask;
 pub mod command;
 pub mod drive;
 pub mod incidents;
+pub mod login;
+mod operator;
 pub mod pages;
 pub mod print;
 pub mod problems;

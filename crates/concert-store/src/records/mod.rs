@@ -1,17 +1,25 @@
 //! Everything relational, in one SQLite file that several processes may read and write.
 
 mod approval;
+mod audit;
+mod credentials;
 mod feeds;
 mod health;
 pub mod incidents;
+mod lockouts;
 mod mails;
 mod merging;
 mod notices;
 mod parties;
 mod reports;
+mod sessions;
 mod telling;
+mod tokens;
 mod told;
+mod users;
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,14 +28,20 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use approval::{Gate, WAITS_FOR_APPROVAL};
+pub use audit::{Act, AuditFilter, Audited, By, append_audit};
+pub use credentials::{Credentials, Factor, NewFactor, NewPassword};
 pub use feeds::{FeedCounts, FeedHealth, Hour};
 pub use health::{Health, Proof};
+pub use lockouts::{Attempt, Counted};
 pub use mails::{Again, Effect, MailFilter, MailRow, Settled};
 pub use notices::{Notice, NoticeFilter, Way};
 pub use parties::Parties;
 pub use reports::{Counts, ReportRow, Waiting};
+pub use sessions::Session;
 pub use telling::NewNotice;
+pub use tokens::NewToken;
 pub use told::Told;
+pub use users::UserChange;
 
 pub(crate) use feeds::count_hour;
 pub(crate) use reports::{insert_report, settle_report};
@@ -45,6 +59,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0007.sql"),
     include_str!("../../migrations/0008.sql"),
     include_str!("../../migrations/0009.sql"),
+    include_str!("../../migrations/0010.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -78,11 +93,20 @@ pub(crate) fn trouble(error: sqlx::Error) -> Problem {
     Problem::new(format!("the records cannot be used: {error}")).hint(hint)
 }
 
+/// Makes an empty file that its owner alone reads; SQLite takes it, and gives the files beside it the same
+/// mode. Where that fails SQLite tells why in a moment.
+fn make_private(path: &Path) {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path).ok();
+}
+
 impl Records {
     /// Opens the records, making them or bringing them up to date as needed. Before an update the file
     /// is copied beside itself. A file written by a newer Concert is refused.
     pub async fn open(path: &Path) -> Result<Self, Problem> {
         let existed = path.exists();
+        if !existed {
+            make_private(path);
+        }
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -155,6 +179,7 @@ impl Records {
     /// A consistent copy of the records, made while others write.
     pub async fn copy_to(&self, path: &Path) -> Result<(), Problem> {
         std::fs::remove_file(path).ok();
+        make_private(path);
         sqlx::query("VACUUM INTO ?1")
             .bind(path.display().to_string())
             .execute(&self.pool)

@@ -32,9 +32,18 @@ impl Drop for Snapshot {
     }
 }
 
+/// Whether a snapshot holds the secrets of users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrets {
+    /// They are in it.
+    Kept,
+    /// It has nothing that somebody could come in with: passwords, second factors, tokens, sessions.
+    LeftOut,
+}
+
 impl Store {
     /// Holds the store as it is now.
-    pub async fn snapshot(&self) -> Result<Snapshot, Problem> {
+    pub async fn snapshot(&self, secrets: Secrets) -> Result<Snapshot, Problem> {
         let dir = self.data().join(format!("{PREFIX}{}-{}", std::process::id(), archive::unique()));
         let failed =
             |error: io::Error| Problem::new(format!("cannot be written: {error}")).at(dir.display().to_string());
@@ -46,8 +55,10 @@ impl Store {
         let records = Records::open(&copy).await?;
         let still = Store { records: records.clone(), ..self.clone() };
         let named = still.named_files().await;
+        let left_out = if secrets == Secrets::LeftOut { records.remove_secrets().await } else { Ok(()) };
         // Closing writes everything into the one file that is copied.
         records.pool().close().await;
+        left_out?;
         for (name, path) in named? {
             let link = dir.join(format!("{}", snapshot.files.len()));
             let old = path.with_extension("parquet.old");
@@ -95,6 +106,7 @@ pub(crate) fn sweep(data: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use super::Secrets;
     use crate::Writer;
     use crate::writer::tests::{DAY, count, site, write};
 
@@ -103,7 +115,7 @@ mod tests {
         let (_dir, store) = site().await;
         let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
         write(&mut writer, "one", 0, 3_000).await;
-        let snapshot = store.snapshot().await.unwrap();
+        let snapshot = store.snapshot(Secrets::Kept).await.unwrap();
         write(&mut writer, "two", 3_000, 6_000).await;
         let segment = store.segments("events", 0).await.unwrap().pop().unwrap();
         std::fs::remove_file(store.data().join(segment.path)).unwrap();

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use concert_model::Problem;
 use concert_store::Store;
+use concert_store::upkeep::Secrets;
 use indicatif::ProgressBar;
 
 use super::SiteArg;
@@ -37,7 +38,7 @@ const DEPTH_MAX: usize = 16;
 pub(super) struct Args {
     /// The file; it must not exist.
     file: PathBuf,
-    /// Leave out secrets and keys, so that the file may be kept where they may not.
+    /// Leave out secrets, keys, and what users come in with, so that the file may be kept where they may not.
     #[arg(long)]
     without_keys: bool,
 }
@@ -50,7 +51,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     }
     let snapshot = super::runtime()?.block_on(async {
         let store = Store::open(&settings.data_dir()).await?;
-        store.snapshot().await
+        store.snapshot(if args.without_keys { Secrets::LeftOut } else { Secrets::Kept }).await
     })?;
     let mut files: Vec<(String, PathBuf)> = Vec::new();
     for name in SETTINGS.iter().filter(|name| !(args.without_keys && **name == "secrets")) {

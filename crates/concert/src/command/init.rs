@@ -1,16 +1,27 @@
 //! `concert init DIR`: a new site with commented settings, its folders and its key.
 //!
 //! Nothing is ever overwritten: a folder that has a `concert.toml` or `data/` already is refused, and
-//! an existing folder without them (a checkout with other files) is only added to.
+//! an existing folder without them (a checkout with other files) is only added to. The password of the
+//! first user goes into a file, because what a terminal shows is often logged.
 
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use concert_model::Problem;
+use concert_model::incident::Tlp;
+use concert_model::user::{Standing, StandingRole};
+use concert_model::{Problem, User};
+use concert_store::Store;
+use concert_store::records::NewPassword;
 
+use crate::login::{password, secret};
+use crate::operator::operator;
 use crate::problems::{Exit, Failure, outside};
+
+/// The first user, and the file in `data/` with its password.
+const FIRST_USER: &str = "admin";
+const FIRST_LOGIN: &str = "first-login";
 
 /// The settings of a new site.
 const SETTINGS: &str = include_str!("init/concert.toml");
@@ -25,15 +36,25 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let dir = &args.dir;
-    make(dir, SETTINGS)?;
-    let next =
-        format!("made a site in {0}\nnext: edit {0}/concert.toml, then `concert check --site {0}`\n", dir.display());
+    begin(dir)?;
+    make_first_user(&dir.join("data"))?;
+    finish(dir, SETTINGS)?;
+    let next = format!(
+        "made a site in {0}\nthe first user is `{FIRST_USER}`; the password for its first login is in {0}/data/{FIRST_LOGIN}\n\
+         next: edit {0}/concert.toml, then `concert check --site {0}`\n",
+        dir.display()
+    );
     std::io::stderr().write_all(next.as_bytes()).ok();
     Ok(Exit::Done)
 }
 
 /// Makes a site with these settings in a folder that has none.
 pub(super) fn make(dir: &Path, settings: &str) -> Result<(), Failure> {
+    begin(dir)?;
+    finish(dir, settings)
+}
+
+fn begin(dir: &Path) -> Result<(), Failure> {
     for taken in ["concert.toml", "data"] {
         if dir.join(taken).symlink_metadata().is_ok() {
             let what = format!("{} is a site already: it has {taken}", dir.display());
@@ -46,9 +67,35 @@ pub(super) fn make(dir: &Path, settings: &str) -> Result<(), Failure> {
     {
         make_folder(&dir.join(name), mode)?;
     }
-    make_file(&dir.join("data/site.key"), 0o600, &new_key()?)?;
-    // The settings come last: a site that has them is complete.
+    make_file(&dir.join("data/site.key"), 0o600, &new_key()?)
+}
+
+/// The settings come last: a site that has them is complete.
+fn finish(dir: &Path, settings: &str) -> Result<(), Failure> {
     make_file(&dir.join("concert.toml"), 0o644, settings.as_bytes())
+}
+
+/// Somebody must be able to make the other users.
+fn make_first_user(data: &Path) -> Result<(), Failure> {
+    let by = operator();
+    let whole_site = |role| Standing { role, constituency: None };
+    let user = User {
+        name: FIRST_USER.into(),
+        full_name: "First administrator".into(),
+        mail: String::new(),
+        standing: vec![whole_site(StandingRole::Administrator), whole_site(StandingRole::Handler)],
+        clearance: Tlp::Red,
+        disabled: false,
+        made: by.at,
+    };
+    let password = secret::one_time_password()?;
+    let first = NewPassword { hash: password::hash(&password)?, once: true };
+    make_file(&data.join(FIRST_LOGIN), 0o600, format!("{password}\n").as_bytes())?;
+    super::runtime()?.block_on(async {
+        let store = Store::open(data).await?;
+        store.records.add_user(&user, &first, &by).await
+    })?;
+    Ok(())
 }
 
 pub(super) fn make_folder(path: &Path, mode: u32) -> Result<(), Failure> {
@@ -92,6 +139,7 @@ mod tests {
         assert_eq!(loaded.problems, []);
         let mode = |name: &str| fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode("data"), mode("secrets"), mode("data/site.key")), (0o700, 0o700, 0o600));
+        assert_eq!(mode("data/first-login"), 0o600);
         let key = fs::read_to_string(dir.join("data/site.key")).unwrap();
         assert_eq!((key.len(), key.trim_end().len()), (65, 64));
         let again = run(&Args { dir: dir.clone() }).unwrap_err();

@@ -5,6 +5,7 @@
 //! (neither), add its `mod` line, its variant of `Command` with the one-line help, and its arm in
 //! `run`.
 
+mod audit;
 mod backup;
 mod check;
 mod completions;
@@ -28,6 +29,8 @@ mod run;
 mod serve;
 mod settings;
 mod sql;
+mod token;
+mod user;
 mod verify;
 mod who;
 
@@ -134,6 +137,12 @@ enum Command {
     Incident(incident::Args),
     /// Show mails that came back, and what was set aside and why
     Mailbox(mailbox::Args),
+    /// Add users, change what they may do, give them passwords and second factors
+    User(user::Args),
+    /// Make, list and revoke tokens, with which programs use the API
+    Token(token::Args),
+    /// Show who did what, and what was denied
+    Audit(audit::Args),
     /// Ask the event files anything, in SQL
     Sql(sql::Args),
     /// Re-check everything that is stored
@@ -168,6 +177,9 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Notice(args) => notice::run(&args, site),
         Command::Incident(args) => incident::run(&args, site),
         Command::Mailbox(args) => mailbox::run(&args, site),
+        Command::User(args) => user::run(&args, site),
+        Command::Token(args) => token::run(&args, site),
+        Command::Audit(args) => audit::run(&args, site),
         Command::Sql(args) => sql::run(&args, site),
         Command::Verify(args) => verify::run(&args, site),
         Command::Backup(args) => backup::run(&args, site),

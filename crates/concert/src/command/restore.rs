@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let mut out = io::stderr();
     writeln!(out, "{count} files restored in {}", dir.display()).ok();
     if !dir.join("data/site.key").exists() {
-        writeln!(out, "the backup has no secrets and keys: put back data/site.key and secrets/").ok();
+        writeln!(out, "the backup has no secrets and keys: put back data/site.key and secrets/, and let users in by `concert user reset`").ok();
     }
     writeln!(out, "next: concert check --site {}", dir.display()).ok();
     Ok(Exit::Done)

@@ -1,0 +1,159 @@
+//! The audit log: who did or wanted to do what, from where, and what was decided.
+//!
+//! It is only ever appended to. Callers write nothing secret into it, and no name that somebody typed
+//! without being known by it: people type passwords into the wrong field.
+
+use concert_model::{Problem, Time};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use super::{Change, Records, trouble};
+
+/// Longest text of a row; what is longer is cut.
+const TEXT_CHARS_MAX: usize = 400;
+
+/// Who does something, from where and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// A user, `operator (unix name)`, or the program itself.
+    pub who: String,
+    /// The address it came from; empty at the machine itself.
+    pub from: String,
+    /// When.
+    pub at: Time,
+}
+
+/// What somebody did or wanted to do, and what was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// In two words: `user add`, `login`, `incident read`.
+    pub action: &'static str,
+    /// What it was done to: `user jane`, `token 7`.
+    pub object: String,
+    /// Whether it was allowed, and so done.
+    pub allowed: bool,
+    /// The rule that decided; empty where there is none to name.
+    pub policy: String,
+    /// Why, or what exactly.
+    pub reason: String,
+}
+
+/// A row of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audited {
+    /// Its number; rows are numbered in the order they came.
+    pub seq: i64,
+    /// Who, from where and when.
+    pub by: By,
+    /// What it was: `user add`.
+    pub action: String,
+    /// What it was done to.
+    pub object: String,
+    /// Whether it was allowed.
+    pub allowed: bool,
+    /// The rule that decided.
+    pub policy: String,
+    /// Why, or what exactly.
+    pub reason: String,
+}
+
+/// Which rows of the audit log.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Only what this one did.
+    pub who: Option<String>,
+    /// Only what was done to this.
+    pub object: Option<String>,
+    /// Only from this moment on.
+    pub since: Option<Time>,
+    /// Only what was denied.
+    pub denied: bool,
+    /// Only rows before the one with this number, for the next page.
+    pub before: Option<i64>,
+    /// Most rows; 0 for all.
+    pub limit: u64,
+}
+
+impl Act {
+    /// Something that was allowed and done.
+    pub fn done(action: &'static str, object: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { action, object: object.into(), allowed: true, policy: String::new(), reason: reason.into() }
+    }
+
+    /// Something that was denied.
+    pub fn denied(action: &'static str, object: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { allowed: false, ..Self::done(action, object, reason) }
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(TEXT_CHARS_MAX).collect()
+}
+
+/// Appends a row as part of a change, so that both are there or neither.
+pub async fn append_audit(change: &mut Change<'_>, by: &By, act: &Act) -> Result<(), Problem> {
+    sqlx::query(
+        "INSERT INTO audit (time, who, origin, action, object, allowed, policy, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )
+    .bind(by.at.0)
+    .bind(short(&by.who))
+    .bind(short(&by.from))
+    .bind(act.action)
+    .bind(short(&act.object))
+    .bind(act.allowed)
+    .bind(short(&act.policy))
+    .bind(short(&act.reason))
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)?;
+    Ok(())
+}
+
+fn audited(row: &SqliteRow) -> Audited {
+    let text = |name: &str| row.try_get::<String, _>(name).unwrap_or_default();
+    let by = By { who: text("who"), from: text("origin"), at: Time(row.try_get("time").unwrap_or_default()) };
+    Audited {
+        seq: row.try_get("seq").unwrap_or_default(),
+        by,
+        action: text("action"),
+        object: text("object"),
+        allowed: row.try_get("allowed").unwrap_or_default(),
+        policy: text("policy"),
+        reason: text("reason"),
+    }
+}
+
+impl Records {
+    /// Appends a row to the audit log.
+    pub async fn audit(&self, by: &By, act: &Act) -> Result<(), Problem> {
+        let mut change = self.change().await?;
+        append_audit(&mut change, by, act).await?;
+        self.commit(change).await
+    }
+
+    /// Rows of the audit log, newest first.
+    pub async fn audit_rows(&self, filter: &AuditFilter) -> Result<Vec<Audited>, Problem> {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT * FROM audit WHERE 1");
+        if let Some(who) = &filter.who {
+            query.push(" AND who = ").push_bind(who.clone());
+        }
+        if let Some(object) = &filter.object {
+            query.push(" AND object = ").push_bind(object.clone());
+        }
+        if let Some(since) = filter.since {
+            query.push(" AND time >= ").push_bind(since.0);
+        }
+        if filter.denied {
+            query.push(" AND NOT allowed");
+        }
+        if let Some(before) = filter.before {
+            query.push(" AND seq < ").push_bind(before);
+        }
+        query.push(" ORDER BY seq DESC");
+        if filter.limit > 0 {
+            query.push(" LIMIT ").push_bind(i64::try_from(filter.limit).unwrap_or(i64::MAX));
+        }
+        let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.iter().map(audited).collect())
+    }
+}

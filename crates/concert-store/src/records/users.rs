@@ -1,0 +1,152 @@
+//! Users: who may work with the site. What proves who they are is in `credentials.rs`.
+
+use concert_model::incident::Tlp;
+use concert_model::user::{Standing, User};
+use concert_model::{Problem, Time};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::audit::{Act, By, append_audit};
+use super::credentials::write_password;
+use super::sessions::end_sessions;
+use super::{Change, NewPassword, Records, trouble};
+
+/// What of a user is to become different; the rest stays.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// Another full name.
+    pub full_name: Option<String>,
+    /// Another mail address.
+    pub mail: Option<String>,
+    /// Other standing roles, instead of all there were.
+    pub standing: Option<Vec<Standing>>,
+    /// Another clearance.
+    pub clearance: Option<Tlp>,
+}
+
+impl UserChange {
+    /// Makes the change to a user in memory.
+    pub fn apply(&self, user: &mut User) {
+        if let Some(full_name) = &self.full_name {
+            user.full_name.clone_from(full_name);
+        }
+        if let Some(mail) = &self.mail {
+            user.mail.clone_from(mail);
+        }
+        if let Some(standing) = &self.standing {
+            user.standing.clone_from(standing);
+        }
+        if let Some(clearance) = self.clearance {
+            user.clearance = clearance;
+        }
+    }
+}
+
+/// A user whose roles or clearance cannot be read is refused as a whole: guessing would give rights.
+pub(super) fn user(row: &SqliteRow) -> Result<User, Problem> {
+    let text = |name: &str| row.try_get::<String, _>(name).map_err(trouble);
+    let name = text("name")?;
+    let broken = |why: String| Problem::new(format!("the records of user {name} are damaged: {why}"));
+    let standing = serde_json::from_str(&text("standing")?).map_err(|error| broken(error.to_string()))?;
+    let clearance = text("clearance")?.parse().map_err(broken)?;
+    Ok(User {
+        full_name: text("full_name")?,
+        mail: text("mail")?,
+        standing,
+        clearance,
+        disabled: row.try_get("disabled").map_err(trouble)?,
+        made: Time(row.try_get("made").map_err(trouble)?),
+        name,
+    })
+}
+
+fn standing_json(user: &User) -> Result<String, Problem> {
+    serde_json::to_string(&user.standing).map_err(|error| Problem::new(format!("roles cannot be written: {error}")))
+}
+
+/// What a person should read in the audit log about a user as it is now.
+fn described(user: &User) -> String {
+    let roles: Vec<String> = user.standing.iter().map(ToString::to_string).collect();
+    format!("roles {}; clearance {}", if roles.is_empty() { "none".into() } else { roles.join(", ") }, user.clearance)
+}
+
+pub(super) async fn find_user(change: &mut Change<'_>, name: &str) -> Result<Option<User>, Problem> {
+    let row = sqlx::query("SELECT * FROM user WHERE name = ?1").bind(name).fetch_optional(&mut **change).await;
+    row.map_err(trouble)?.as_ref().map(user).transpose()
+}
+
+impl Records {
+    /// The user with this name.
+    pub async fn user(&self, name: &str) -> Result<Option<User>, Problem> {
+        let row = sqlx::query("SELECT * FROM user WHERE name = ?1").bind(name).fetch_optional(self.pool()).await;
+        row.map_err(trouble)?.as_ref().map(user).transpose()
+    }
+
+    /// All users, by name.
+    pub async fn users(&self) -> Result<Vec<User>, Problem> {
+        let rows = sqlx::query("SELECT * FROM user ORDER BY name").fetch_all(self.pool()).await.map_err(trouble)?;
+        rows.iter().map(user).collect()
+    }
+
+    /// Adds a user with a first password. `false` when there is one of this name.
+    pub async fn add_user(&self, user: &User, password: &NewPassword, by: &By) -> Result<bool, Problem> {
+        let mut change = self.change().await?;
+        let added = sqlx::query(
+            "INSERT INTO user (name, full_name, mail, standing, clearance, disabled, made)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+        )
+        .bind(&user.name)
+        .bind(&user.full_name)
+        .bind(&user.mail)
+        .bind(standing_json(user)?)
+        .bind(user.clearance.word())
+        .bind(user.disabled)
+        .bind(user.made.0)
+        .execute(&mut *change)
+        .await
+        .map_err(trouble)?;
+        if added.rows_affected() == 0 {
+            return Ok(false);
+        }
+        write_password(&mut change, &user.name, password).await?;
+        append_audit(&mut change, by, &Act::done("user add", format!("user {}", user.name), described(user))).await?;
+        self.commit(change).await?;
+        Ok(true)
+    }
+
+    /// Changes a user; gives it as it is then. `None` when there is none of this name.
+    pub async fn change_user(&self, name: &str, wanted: &UserChange, by: &By) -> Result<Option<User>, Problem> {
+        let mut change = self.change().await?;
+        let Some(mut user) = find_user(&mut change, name).await? else { return Ok(None) };
+        wanted.apply(&mut user);
+        user.check().map_err(Problem::new)?;
+        sqlx::query("UPDATE user SET full_name = ?2, mail = ?3, standing = ?4, clearance = ?5 WHERE name = ?1")
+            .bind(name)
+            .bind(&user.full_name)
+            .bind(&user.mail)
+            .bind(standing_json(&user)?)
+            .bind(user.clearance.word())
+            .execute(&mut *change)
+            .await
+            .map_err(trouble)?;
+        append_audit(&mut change, by, &Act::done("user change", format!("user {name}"), described(&user))).await?;
+        self.commit(change).await?;
+        Ok(Some(user))
+    }
+
+    /// Keeps a user out, which ends all its sessions, or lets it in again. `false` when there is none.
+    pub async fn disable_user(&self, name: &str, disabled: bool, by: &By) -> Result<bool, Problem> {
+        let mut change = self.change().await?;
+        let query = sqlx::query("UPDATE user SET disabled = ?2 WHERE name = ?1").bind(name).bind(disabled);
+        if query.execute(&mut *change).await.map_err(trouble)?.rows_affected() == 0 {
+            return Ok(false);
+        }
+        if disabled {
+            end_sessions(&mut change, name).await?;
+        }
+        let action = if disabled { "user disable" } else { "user enable" };
+        append_audit(&mut change, by, &Act::done(action, format!("user {name}"), "")).await?;
+        self.commit(change).await?;
+        Ok(true)
+    }
+}

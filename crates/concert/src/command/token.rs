@@ -1,0 +1,148 @@
+//! `concert token`: tokens with which programs use the API.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use concert_model::user::{Scope, Token};
+use concert_model::{Problem, Time, keys};
+use concert_store::Store;
+use concert_store::records::{NewToken, Records};
+use serde_json::{Value, json};
+
+use super::SiteArg;
+use super::user::{need_user, print_secret};
+use crate::login::secret;
+use crate::operator::operator;
+use crate::print::Rows;
+use crate::problems::{Exit, Failure};
+use crate::settings::LoadFor;
+use crate::wire;
+
+/// Longest life of a token.
+const EXPIRES_MAX: Duration = Duration::from_secs(10 * 366 * 86_400);
+const COLUMNS: [&str; 8] = ["id", "user", "scopes", "state", "made", "made_by", "expires", "used"];
+
+/// Tokens, with which programs use the API.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert token create --user jane --scope events:read,incidents:read --expires 30d\n  concert token create --user feeds --scope events:push --expires 365d > /etc/pusher/token\n  concert token list --user jane\n  concert token revoke 7"
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Make a token and print it, once
+    Create(CreateArgs),
+    /// List tokens: whose they are, what they are good for, and until when
+    List(ListArgs),
+    /// End a token for good
+    Revoke(RevokeArgs),
+}
+
+#[derive(clap::Args)]
+struct CreateArgs {
+    /// Whose it is; it never allows more than this user may.
+    #[arg(long, value_name = "NAME")]
+    user: String,
+    /// What it is good for: events:read, events:push, notices:read, notices:write, contacts:read,
+    /// contacts:write, incidents:read, incidents:write, evidence:read, evidence:write, users:write,
+    /// audit:read; or admin for all that the user may.
+    #[arg(long, value_name = "SCOPE,...", value_delimiter = ',', required = true, value_parser = Scope::from_str)]
+    scope: Vec<Scope>,
+    /// How long it works.
+    #[arg(long, value_name = "SPAN", default_value = "90d", value_parser = life)]
+    expires: Duration,
+}
+
+#[derive(clap::Args)]
+struct ListArgs {
+    /// Only tokens of this user.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    #[command(flatten)]
+    rows: Rows,
+}
+
+#[derive(clap::Args)]
+struct RevokeArgs {
+    /// The number of the token.
+    id: i64,
+}
+
+fn life(text: &str) -> Result<Duration, String> {
+    let life = keys::parse_duration(text).filter(|life| !life.is_zero() && *life <= EXPIRES_MAX);
+    life.ok_or_else(|| "write how long it works, at most ten years: 12h, 30d, 365d".into())
+}
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site.settings(LoadFor::Look)?;
+    super::runtime()?.block_on(async {
+        let records = Store::open(&settings.data_dir()).await?.records;
+        match &args.action {
+            Action::Create(args) => create(args, &records).await,
+            Action::List(args) => list(args, &records).await,
+            Action::Revoke(args) => revoke(args, &records).await,
+        }
+    })
+}
+
+async fn create(args: &CreateArgs, records: &Records) -> Result<Exit, Failure> {
+    let user = need_user(records, &args.user).await?;
+    if user.disabled {
+        let problem = Problem::new(format!("the user {} is disabled, so the token would not work", user.name));
+        return Err(Failure::usage(problem.hint(format!("`concert user enable {}` lets it in again", user.name))));
+    }
+    let (mut scopes, by) = (args.scope.clone(), operator());
+    scopes.sort_unstable();
+    scopes.dedup();
+    let more: Vec<&str> = scopes
+        .iter()
+        .filter(|scope| **scope != Scope::Admin && !user.admits(**scope))
+        .map(|scope| scope.word())
+        .collect();
+    if !more.is_empty() {
+        let what = format!("a token never allows more than its user, and {} may not: {}", user.name, more.join(", "));
+        return Err(Failure::usage(Problem::new(what).hint("give the user the role first, or leave the scope out")));
+    }
+    let token = secret::token()?;
+    let expires = by.at.plus_seconds(i64::try_from(args.expires.as_secs()).unwrap_or(i64::MAX));
+    let new = NewToken { hash: secret::hash(&token), user: user.name, scopes, expires };
+    records.add_token(&new, &by).await?;
+    print_secret(&token)
+}
+
+async fn list(args: &ListArgs, records: &Records) -> Result<Exit, Failure> {
+    let now = wire::now();
+    let mut table = args.rows.table(&COLUMNS);
+    for token in records.tokens(args.user.as_deref()).await? {
+        if !table.row(&values(&token, now))? {
+            break;
+        }
+    }
+    table.finish().map(|()| Exit::Done)
+}
+
+fn values(token: &Token, now: Time) -> [Value; 8] {
+    let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.word()).collect();
+    [
+        json!(token.id),
+        json!(token.user),
+        json!(scopes.join(",")),
+        json!(if token.expires > now { "good" } else { "expired" }),
+        json!(token.made.to_string()),
+        json!(token.made_by),
+        json!(token.expires.to_string()),
+        token.used.map_or(Value::Null, |used| json!(used.to_string())),
+    ]
+}
+
+async fn revoke(args: &RevokeArgs, records: &Records) -> Result<Exit, Failure> {
+    if records.revoke_token(args.id, &operator()).await? {
+        return Ok(Exit::Done);
+    }
+    let problem = Problem::new(format!("there is no token {}", args.id));
+    Err(Failure::usage(problem.hint("`concert token list` has their numbers")))
+}

@@ -1,0 +1,91 @@
+//! `concert user change`, `disable`, `enable` and `reset`.
+
+use std::str::FromStr;
+
+use concert_model::Problem;
+use concert_model::incident::Tlp;
+use concert_model::user::Standing;
+use concert_store::records::{Factor, Records, UserChange};
+
+use super::{clearance, need_user, nobody, note_unknown_constituencies, one_time, operator, print_secret};
+use crate::login::secret;
+use crate::problems::{Exit, Failure};
+
+#[derive(clap::Args)]
+pub(super) struct NameArgs {
+    /// The user.
+    pub name: String,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The user.
+    name: String,
+    /// Roles, instead of all that the user had. May be given several times.
+    #[arg(long, value_name = "ROLE[:CONSTITUENCY]", value_parser = Standing::from_str)]
+    role: Vec<Standing>,
+    /// The strictest label the user may read.
+    #[arg(long, value_name = "TLP", value_parser = clearance)]
+    clearance: Option<Tlp>,
+    /// What others call the person.
+    #[arg(long, value_name = "TEXT")]
+    full_name: Option<String>,
+    /// Mail address; empty for none.
+    #[arg(long, value_name = "ADDRESS")]
+    mail: Option<String>,
+}
+
+#[derive(clap::Args)]
+pub(super) struct ResetArgs {
+    /// The user.
+    name: String,
+    /// Remove the second factor and the recovery codes too.
+    #[arg(long)]
+    second_factor: bool,
+}
+
+pub(super) async fn run(args: &Args, records: &Records) -> Result<Exit, Failure> {
+    let mut standing = args.role.clone();
+    standing.sort();
+    standing.dedup();
+    if standing.is_empty() && args.clearance.is_none() && args.full_name.is_none() && args.mail.is_none() {
+        let problem = Problem::new("nothing is to be changed");
+        return Err(Failure::usage(problem.hint("give --role, --clearance, --full-name or --mail")));
+    }
+    let wanted = UserChange {
+        full_name: args.full_name.clone(),
+        mail: args.mail.clone(),
+        standing: (!standing.is_empty()).then_some(standing),
+        clearance: args.clearance,
+    };
+    let mut then = need_user(records, &args.name).await?;
+    wanted.apply(&mut then);
+    then.check().map_err(|why| Failure::usage(Problem::new(why)))?;
+    match records.change_user(&args.name, &wanted, &operator()).await? {
+        Some(_) => {
+            note_unknown_constituencies(records, wanted.standing.as_deref().unwrap_or_default()).await?;
+            Ok(Exit::Done)
+        }
+        None => Err(nobody(records, &args.name).await),
+    }
+}
+
+pub(super) async fn disable(name: &str, disabled: bool, records: &Records) -> Result<Exit, Failure> {
+    if records.disable_user(name, disabled, &operator()).await? {
+        if !disabled {
+            records.forget_failures(&secret::name_hash(name)).await?;
+        }
+        return Ok(Exit::Done);
+    }
+    Err(nobody(records, name).await)
+}
+
+pub(super) async fn reset(args: &ResetArgs, records: &Records) -> Result<Exit, Failure> {
+    let (text, password) = one_time()?;
+    let factor = if args.second_factor { Factor::Goes } else { Factor::Stays };
+    if records.reset_user(&args.name, &password, factor, &operator()).await? {
+        records.forget_failures(&secret::name_hash(&args.name)).await?;
+        return print_secret(&text);
+    }
+    Err(nobody(records, &args.name).await)
+}
