@@ -7,7 +7,7 @@ use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_pipeline::condition::Condition;
-use concert_server::desk::{Change, Desk, Question, Wanted};
+use concert_server::desk::{Change, Desk, Question, Wanted, Way};
 use concert_server::site::{
     Feed, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice,
 };
@@ -84,6 +84,10 @@ impl Desk for Empty {
 
     async fn search(&self, _: &Person, _: &str, _: Slice) -> Result<Page<Value>, Refusal> {
         Ok(Page::default())
+    }
+
+    async fn chain(&self, _: &Person, _: &str, _: Way) -> Result<Vec<Value>, Refusal> {
+        Err(Refusal::Missing)
     }
 
     async fn access(&self, _: &Person, _: &str, _: Question) -> Result<Vec<Value>, Refusal> {

@@ -43,6 +43,19 @@ pub struct Question {
     pub action: Action,
 }
 
+/// In which direction the chain of victims is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Hosts whose upstream is not known, with what to ask for.
+    Frontier,
+    /// From where a host may have been reached.
+    Upstream(String),
+    /// What may have been reached from it.
+    Downstream(String),
+    /// The flows of a party's hosts, as it may know them.
+    Of(String),
+}
+
 /// Incidents of a site, as its API sees them. Everything is given as the JSON that the API answers.
 #[async_trait]
 pub trait Desk: Send + Sync + 'static {
@@ -69,6 +82,9 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Entries with all these words, newest first.
     async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal>;
+
+    /// The chain of victims of an incident.
+    async fn chain(&self, person: &Person, name: &str, way: Way) -> Result<Vec<Value>, Refusal>;
 
     /// Who may do something with an incident or an entry, or why somebody may not.
     async fn access(&self, person: &Person, name: &str, question: Question) -> Result<Vec<Value>, Refusal>;

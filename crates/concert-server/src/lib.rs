@@ -3,6 +3,7 @@
 //! Knows the site only through [`Site`]. Decides nothing about events or notices; it asks, and shows.
 //! Until there are users it answers on loopback only.
 
+mod admit;
 mod api;
 pub mod desk;
 #[cfg(feature = "fuzzing")]
@@ -91,6 +92,7 @@ pub(crate) fn router(site: Arc<dyn Site>, options: Options, stop: watch::Receive
         .route("/metrics", get(health::metrics))
         .layer(soon)
         .merge(api::slow_routes())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), admit::admit))
         .fallback(web::absent)
         .method_not_allowed_fallback(web::wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::guard))

@@ -298,7 +298,7 @@ const JSON: &str = "Content-Type: application/json\r\n";
 async fn denied_is_answered_like_missing() {
     let server = Server::start(Fake::new(true)).await;
     let there = "/api/v1/incidents/X%232026-000001";
-    for part in ["", "/entries", "/journal", "/access"] {
+    for part in ["", "/entries", "/journal", "/access", "/chain", "/chain?upstream=192.0.2.7"] {
         let seen = server.ask("GET", &format!("{there}{part}"), GOOD, b"").await;
         assert_eq!(seen.status, 200, "{part}: {}", seen.body);
         let denied = server.ask("GET", &format!("{there}{part}"), "", b"").await;

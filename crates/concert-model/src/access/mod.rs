@@ -33,13 +33,22 @@ pub struct Person {
     pub clearance: Tlp,
     /// What the token allows that the person came with; nothing where there was none.
     pub scopes: Option<BTreeSet<String>>,
+    /// Where the person comes from, for the audit log; empty at the machine.
+    pub from: String,
 }
 
 impl Person {
     /// Whoever sits at the machine.
     pub fn operator(name: &str) -> Self {
         let standing = Vec::new();
-        Self { name: name.to_owned(), is_operator: true, standing, clearance: Tlp::Red, scopes: None }
+        Self {
+            name: name.to_owned(),
+            is_operator: true,
+            standing,
+            clearance: Tlp::Red,
+            scopes: None,
+            from: String::new(),
+        }
     }
 }
 
@@ -76,11 +85,13 @@ pub enum Action {
     ChangeSite(Kept),
     /// Users and their tokens.
     ManageUsers,
+    /// Settings, keys, backups: what belongs to whoever sits at the machine.
+    ManageSite,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::See,
         Self::Note,
         Self::Conduct,
@@ -100,6 +111,7 @@ impl Action {
         Self::ChangeSite(Kept::Notices),
         Self::ChangeSite(Kept::Contacts),
         Self::ManageUsers,
+        Self::ManageSite,
     ];
 
     /// How it is written, in logs.
@@ -124,6 +136,7 @@ impl Action {
             Self::ChangeSite(Kept::Notices) => "change notices",
             Self::ChangeSite(Kept::Contacts) => "change contacts",
             Self::ManageUsers => "manage users",
+            Self::ManageSite => "manage the site",
         }
     }
 
@@ -135,10 +148,11 @@ impl Action {
             Self::SeeSite(Kept::Events) => "events:read",
             Self::SeeSite(Kept::Notices) => "notices:read",
             Self::SeeSite(Kept::Contacts) => "contacts:read",
-            Self::ChangeSite(Kept::Events) => "events:write",
+            Self::ChangeSite(Kept::Events) => "events:push",
             Self::ChangeSite(Kept::Notices) => "notices:write",
             Self::ChangeSite(Kept::Contacts) => "contacts:write",
             Self::ManageUsers => "users:write",
+            Self::ManageSite => "admin",
             _ => "incidents:write",
         }
     }

@@ -17,7 +17,7 @@ fn persons() -> Vec<Person> {
     let mut persons = vec![Person::operator("root")];
     let person = |name: &str, standing: &Vec<Standing>, clearance, scopes: &Option<BTreeSet<String>>| {
         let (name, standing, scopes) = (name.to_owned(), standing.clone(), scopes.clone());
-        Person { name, is_operator: false, standing, clearance, scopes }
+        Person { name, is_operator: false, standing, clearance, scopes, from: String::new() }
     };
     for name in names() {
         for standing in &standings {
@@ -177,7 +177,9 @@ mod slow {
             Action::Release | Action::AskWho => any(&roles, "coordinator site-lead legal-and-privacy"),
             Action::Erase => any(&roles, "site-lead legal-and-privacy"),
             Action::ReadLog => any(&roles, "coordinator observer"),
-            Action::Open | Action::SeeSite(_) | Action::ChangeSite(_) | Action::ManageUsers => false,
+            Action::Open | Action::SeeSite(_) | Action::ChangeSite(_) | Action::ManageUsers | Action::ManageSite => {
+                false
+            }
         }
     }
 

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use concert_model::access::Action;
+use concert_model::access::{Action, Person};
 use concert_model::incident::draft::{NewIncident, drafts_from_json};
 use serde_json::{Value, json};
 
-use super::body::{bearer, idempotency_key, read_json};
+use super::body::{idempotency_key, read_json};
 use super::parameters;
 use crate::App;
 use crate::desk::{Change, Question, Wanted};
@@ -18,10 +19,9 @@ use crate::problem::Problem;
 
 pub(super) async fn list(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
+    Extension(person): Extension<Person>,
     query: RawQuery,
 ) -> Result<Response, Problem> {
-    let person = app.site.person(bearer(&headers)).await?;
     let (slice, [status, classification, severity]) = parameters(query, ["status", "type", "severity"])?;
     let page = app.site.incidents(&person, Wanted { status, classification, severity }, slice).await?;
     Ok(super::json(json!({"incidents": page.rows, "next": page.next}).to_string()))
@@ -29,20 +29,18 @@ pub(super) async fn list(
 
 pub(super) async fn one(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
+    Extension(person): Extension<Person>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let person = app.site.person(bearer(&headers)).await?;
     Ok(super::json(app.site.incident(&person, &name).await?.to_string()))
 }
 
 pub(super) async fn entries(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
+    Extension(person): Extension<Person>,
     Path(name): Path<String>,
     query: RawQuery,
 ) -> Result<Response, Problem> {
-    let person = app.site.person(bearer(&headers)).await?;
     let (slice, []) = parameters(query, [])?;
     let page = app.site.entries(&person, &name, slice).await?;
     Ok(super::json(json!({"entries": page.rows, "next": page.next}).to_string()))
@@ -50,17 +48,15 @@ pub(super) async fn entries(
 
 pub(super) async fn journal(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
+    Extension(person): Extension<Person>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let person = app.site.person(bearer(&headers)).await?;
     let lines = app.site.journal(&person, &name).await?;
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"))], lines).into_response())
 }
 
 /// What a request that changes something comes with, and its body.
-async fn change(app: &App, headers: &HeaderMap, path: &str, body: Body) -> Result<(Change, Value), Problem> {
-    let person = app.site.person(bearer(headers)).await?;
+async fn change(person: Person, headers: &HeaderMap, path: &str, body: Body) -> Result<(Change, Value), Problem> {
     let key = idempotency_key(headers)?;
     let (value, digest) = read_json(headers, path, body).await?;
     let key = key.map(|key| (key, digest));
@@ -77,19 +73,25 @@ fn created(value: &Value) -> Response {
     response
 }
 
-pub(super) async fn open(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    let (change, value) = change(&app, &headers, "", body).await?;
+pub(super) async fn open(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (change, value) = change(person, &headers, "", body).await?;
     let new = NewIncident::from_json(value).map_err(Problem::of)?;
     Ok(created(&app.site.open(change, new).await?))
 }
 
 pub(super) async fn write(
     State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
     headers: HeaderMap,
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (mut change, value) = change(&app, &headers, &name, body).await?;
+    let (mut change, value) = change(person, &headers, &name, body).await?;
     let (drafts, seen) = drafts_from_json(value).map_err(Problem::of)?;
     change.seen = seen;
     Ok(created(&app.site.write(change, &name, drafts).await?))
@@ -97,11 +99,10 @@ pub(super) async fn write(
 
 pub(super) async fn access(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
+    Extension(asking): Extension<Person>,
     Path(name): Path<String>,
     query: RawQuery,
 ) -> Result<Response, Problem> {
-    let asking = app.site.person(bearer(&headers)).await?;
     let (_, [entry, person, action]) = parameters(query, ["entry", "person", "action"])?;
     let entry = match entry.map(|text| text.parse()) {
         None => None,
@@ -121,10 +122,9 @@ pub(super) async fn access(
 
 pub(super) async fn search(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
+    Extension(person): Extension<Person>,
     query: RawQuery,
 ) -> Result<Response, Problem> {
-    let person = app.site.person(bearer(&headers)).await?;
     let (slice, [words]) = parameters(query, ["q"])?;
     let words = words.filter(|words| !words.trim().is_empty());
     let words = words.ok_or_else(|| Problem::wrong("`q` says what to look for"))?;

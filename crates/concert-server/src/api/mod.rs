@@ -5,6 +5,7 @@
 //! a mistake, as it is in the settings.
 
 mod body;
+mod chain;
 mod events;
 mod feeds;
 mod incidents;
@@ -12,6 +13,7 @@ mod notices;
 mod push;
 mod stream;
 
+pub(crate) use body::bearer;
 pub(crate) use push::PUSHES_MAX;
 pub(crate) use stream::STREAMS_MAX;
 
@@ -47,6 +49,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/entries", get(incidents::entries).post(incidents::write))
         .route("/api/v1/incidents/{id}/journal", get(incidents::journal))
         .route("/api/v1/incidents/{id}/access", get(incidents::access))
+        .route("/api/v1/incidents/{id}/chain", get(chain::chain))
         .route("/api/v1/search", get(incidents::search))
         .route("/api/v1/openapi.json", get(openapi))
 }
@@ -135,7 +138,7 @@ mod tests {
             .filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next())
             .filter(|path| !path.ends_with("openapi.json"))
             .collect();
-        assert_eq!(routes.len(), 12);
+        assert_eq!(routes.len(), 13);
         assert_eq!(paths.len(), routes.len());
         assert!(routes.iter().all(|route| paths.contains_key(*route)), "{routes:?}");
     }

@@ -61,6 +61,15 @@ pub(crate) async fn absent(uri: Uri) -> Response {
     message(StatusCode::NOT_FOUND, "Not found", "There is nothing at this address.")
 }
 
+/// The site has users, and pages cannot ask who comes.
+pub(crate) fn no_login() -> Response {
+    message(
+        StatusCode::UNAUTHORIZED,
+        "Who are you?",
+        "This site has users, and these pages have no login yet. Use the commands at the machine, or the API with a token: concert token create --help says how.",
+    )
+}
+
 /// The address is right and the method is not.
 pub(crate) async fn wrong_method(method: Method) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not possible here"))

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, NewIncident};
-use concert_server::desk::{Change, Desk, Question, Wanted};
+use concert_server::desk::{Change, Desk, Question, Wanted, Way};
 use concert_server::site::{
     Feed, FeedState, GapRow, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed,
     Refusal, RejectRow, Slice, Stuck,
@@ -145,6 +145,11 @@ impl Desk for Fake {
     async fn search(&self, person: &Person, words: &str, _: Slice) -> Result<Page<Value>, Refusal> {
         let rows = if person.name == "good" { vec![json!({"words": words})] } else { Vec::new() };
         Ok(Page { rows, next: None })
+    }
+
+    async fn chain(&self, person: &Person, name: &str, way: Way) -> Result<Vec<Value>, Refusal> {
+        self.incident(person, name).await?;
+        Ok(vec![json!({"way": format!("{way:?}")})])
     }
 
     async fn access(&self, person: &Person, name: &str, question: Question) -> Result<Vec<Value>, Refusal> {

@@ -76,6 +76,18 @@ pub(super) async fn find_user(change: &mut Change<'_>, name: &str) -> Result<Opt
 }
 
 impl Records {
+    /// Whether anybody works with the site but whoever sits at the machine: there is a token, or a user
+    /// whose password is not the one that the site was made with.
+    pub async fn has_users(&self) -> Result<bool, Problem> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM token) OR EXISTS (SELECT 1 FROM user LEFT JOIN password ON password.user = user.name
+             WHERE user.name <> 'admin' OR password.once IS NOT 1)",
+        )
+        .fetch_one(self.pool())
+        .await
+        .map_err(trouble)
+    }
+
     /// The user with this name.
     pub async fn user(&self, name: &str) -> Result<Option<User>, Problem> {
         let row = sqlx::query("SELECT * FROM user WHERE name = ?1").bind(name).fetch_optional(self.pool()).await;

@@ -35,6 +35,16 @@ pub(super) struct Args {
     action: Action,
 }
 
+impl Args {
+    /// Whether it changes the contact book, or writes to somebody.
+    pub(super) fn changes(&self) -> bool {
+        !matches!(
+            self.action,
+            Action::Export(_) | Action::List(_) | Action::Show(_) | Action::Check(_) | Action::Health(_)
+        )
+    }
+}
+
 #[derive(clap::Subcommand)]
 enum Action {
     /// Replace the parties, the data of registries, or the teams, by those of files

@@ -11,7 +11,7 @@ use concert_model::incident::content::Severity;
 use concert_model::incident::draft::NewIncident;
 use serde_json::{Value, json};
 
-use super::SiteArg;
+use super::{SiteArg, acting};
 use crate::incidents::{Ask, Filter, Incidents, Refused, Slice, Written, entry_json, head_json, incident_json};
 use crate::print::{AllRows, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
@@ -131,12 +131,12 @@ struct SearchArgs {
     rows: Rows,
 }
 
-pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site_arg.settings(LoadFor::Look)?;
     super::runtime()?.block_on(async {
         let site = Site::open_to_look(settings).await?;
         let incidents = site.incidents()?;
-        let person = Person::operator(&operator_name());
+        let person = acting(site_arg, &site.store).await?;
         match &args.action {
             Action::Open(args) => open(args, &incidents, &person).await,
             Action::List(args) => list(args, &incidents, &person).await,
@@ -154,13 +154,6 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             Action::Rebuild => rebuild(&incidents).await,
         }
     })
-}
-
-/// The name of whoever sits at the machine, for the journal.
-fn operator_name() -> String {
-    let name = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).or_else(|_| std::env::var("LOGNAME"));
-    let name: String = name.unwrap_or_default().chars().filter(|c| c.is_alphanumeric() || "._-".contains(*c)).collect();
-    if name.is_empty() { "operator".into() } else { name }
 }
 
 /// What was refused, as a command tells it.

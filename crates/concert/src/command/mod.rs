@@ -5,6 +5,7 @@
 //! (neither), add its `mod` line, its variant of `Command` with the one-line help, and its arm in
 //! `run`.
 
+mod acting;
 mod audit;
 mod backup;
 mod check;
@@ -37,6 +38,8 @@ mod who;
 /// The door of `fuzz/`.
 #[cfg(feature = "fuzzing")]
 pub use restore::unpack_into;
+
+use acting::acting;
 
 use std::fs::{File, OpenOptions};
 use std::io::IsTerminal;
@@ -80,6 +83,9 @@ pub struct SiteArg {
     /// How log lines are written to standard error.
     #[arg(long, value_name = "FORMAT", default_value = "text", global = true)]
     pub log_format: LogFormat,
+    /// Act as this user, with that user's rights, instead of as whoever sits at the machine.
+    #[arg(id = "as", long = "as", value_name = "USER", global = true)]
+    pub as_user: Option<String>,
     /// Log only what needs a person.
     #[arg(long, global = true)]
     pub quiet: bool,
@@ -160,6 +166,7 @@ enum Command {
 }
 
 fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
+    acting::check(&command, site)?;
     match command {
         Command::Init(args) => init::run(&args),
         Command::Demo(args) => demo::run(&args),

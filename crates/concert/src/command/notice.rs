@@ -27,6 +27,13 @@ pub(super) struct Args {
     command: Command,
 }
 
+impl Args {
+    /// Whether it changes or sends notices.
+    pub(super) fn changes(&self) -> bool {
+        !matches!(self.command, Command::List(_) | Command::Show(_) | Command::Preview(_))
+    }
+}
+
 #[derive(clap::Subcommand)]
 enum Command {
     /// Notices, newest first, and what is gathered for the next ones

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Decision, Object, Person, may};
 use concert_model::incident::fold::Incident;
+use concert_model::user::User;
 use concert_store::records::incidents::{EntryRow, Head, HeadFilter};
 
 use super::case::{Case, Kept};
@@ -161,7 +162,8 @@ impl Incidents {
 
     /// Everybody who might see an incident.
     pub async fn persons(&self) -> Result<Vec<Person>, concert_model::Problem> {
-        Ok(Vec::new())
+        let users = self.store.records.users().await?;
+        Ok(users.iter().filter(|user| !user.disabled).map(User::person).collect())
     }
 
     /// Whether another person may do something with an incident, or with one of its entries.

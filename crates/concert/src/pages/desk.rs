@@ -2,14 +2,21 @@
 
 use async_trait::async_trait;
 use concert_model::access::Person;
+use concert_model::incident::chain::{Chain, neighbours};
 use concert_model::incident::draft::{Draft, NewIncident};
-use concert_server::desk::{Change, Desk, Question, Wanted};
+use concert_server::desk::{Change, Desk, Question, Wanted, Way};
 use concert_server::site::{Page, Refusal, Slice};
 use serde_json::{Value, json};
 
 use super::{Pages, failed};
-use crate::incidents::{self, Ask, Filter, Refused, Written, entry_json, head_json, incident_json};
+use crate::incidents::{
+    self, Ask, Filter, Refused, Written, entry_json, head_json, hop_json, incident_json, neighbour_json, request_json,
+};
+use crate::login::Logins;
 use crate::wire;
+
+/// Where requests come from, for the audit log.
+const FROM: &str = "api";
 
 fn refusal(refused: Refused) -> Refusal {
     match refused {
@@ -47,11 +54,17 @@ fn ask(change: &Change) -> Ask<'_> {
 #[async_trait]
 impl Desk for Pages {
     async fn person(&self, token: Option<&str>) -> Result<Person, Refusal> {
-        // Without users the site answers on loopback alone, for whoever sits at the machine.
-        match token {
-            None => Ok(Person::operator("operator")),
-            Some(_) => Err(Refusal::Unknown),
-        }
+        let records = &self.site().store.records;
+        let Some(token) = token else {
+            // As long as there are no users, whoever sits at the machine is asked nothing.
+            return match records.has_users().await.map_err(failed)? {
+                true => Err(Refusal::Unknown),
+                false => Ok(Person { from: FROM.into(), ..Person::operator("operator") }),
+            };
+        };
+        let bearer = Logins::new(records.clone()).bearer(token, wire::now()).await.map_err(failed)?;
+        let person = bearer.map(|bearer| bearer.person()).ok_or(Refusal::Unknown)?;
+        Ok(Person { from: FROM.into(), ..person })
     }
 
     async fn incidents(&self, person: &Person, wanted: Wanted, slice: Slice) -> Result<Page<Value>, Refusal> {
@@ -102,6 +115,20 @@ impl Desk for Pages {
             row
         };
         Ok(Page { rows: found.iter().map(row).collect(), next: next.map(|seq| seq.to_string()) })
+    }
+
+    async fn chain(&self, person: &Person, name: &str, way: Way) -> Result<Vec<Value>, Refusal> {
+        let state = self.desk()?.show(person, name).await.map_err(refusal)?;
+        let chain = Chain::new(&state.relations);
+        Ok(match &way {
+            Way::Frontier => {
+                let requests = chain.frontier();
+                requests.iter().map(|request| request_json(request, state.hosts.get(request.host))).collect()
+            }
+            Way::Upstream(host) => chain.upstream(host).iter().map(hop_json).collect(),
+            Way::Downstream(host) => chain.downstream(host).iter().map(hop_json).collect(),
+            Way::Of(party) => neighbours(&state, party).iter().map(neighbour_json).collect(),
+        })
     }
 
     async fn access(&self, person: &Person, name: &str, question: Question) -> Result<Vec<Value>, Refusal> {

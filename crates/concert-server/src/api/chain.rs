@@ -1,0 +1,40 @@
+//! `/api/v1/incidents/{id}/chain`: the chain of victims, asked in one of its directions.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use concert_model::access::Person;
+use serde_json::json;
+
+use super::parameters;
+use crate::App;
+use crate::desk::Way;
+use crate::problem::Problem;
+
+pub(super) async fn chain(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, ways) = parameters(query, ["upstream", "downstream", "party"])?;
+    let way = match ways {
+        [None, None, None] => Way::Frontier,
+        [Some(host), None, None] => Way::Upstream(host),
+        [None, Some(host), None] => Way::Downstream(host),
+        [None, None, Some(party)] => Way::Of(party),
+        _ => return Err(Problem::wrong("give one of `upstream`, `downstream` and `party`, or none of them")),
+    };
+    let mut rows = app.site.chain(&person, &name, way).await?;
+    let start = match slice.cursor.as_deref().map(str::parse::<usize>) {
+        None => 0,
+        Some(Ok(start)) => start.min(rows.len()),
+        Some(Err(_)) => return Err(Problem::wrong("`cursor` is not one that was given here")),
+    };
+    let mut rows = rows.split_off(start);
+    let next = (rows.len() > slice.limit).then(|| (start + slice.limit).to_string());
+    rows.truncate(slice.limit);
+    Ok(super::json(json!({"hosts": rows, "next": next}).to_string()))
+}

@@ -1,0 +1,56 @@
+//! As whom a command acts: whoever sits at the machine, or with `--as USER` a user with that user's rights.
+
+use concert_model::Problem;
+use concert_model::access::{Action, Kept, Object, Person, may};
+use concert_store::Store;
+
+use super::{Command, SiteArg};
+use crate::operator::operator;
+use crate::problems::Failure;
+use crate::settings::LoadFor;
+
+/// Who acts. A user who is not there or disabled is told; whoever sits at the machine may know.
+pub(super) async fn acting(site: &SiteArg, store: &Store) -> Result<Person, Failure> {
+    let Some(name) = &site.as_user else { return Ok(Person::operator(&operator().who)) };
+    match store.records.user(name).await? {
+        Some(user) if !user.disabled => Ok(user.person()),
+        Some(_) => Err(Failure::usage(Problem::new(format!("the user `{name}` is disabled")))),
+        None => {
+            let problem = Problem::new(format!("there is no user `{name}`"));
+            Err(Failure::usage(problem.hint("see `concert user list`")))
+        }
+    }
+}
+
+/// What a command does to the site as a whole; nothing for those that ask about each thing themselves.
+fn action(command: &Command) -> Option<Action> {
+    match command {
+        Command::Incident(_) => None,
+        Command::Events(_) | Command::Feed(_) | Command::Sql(_) => Some(Action::SeeSite(Kept::Events)),
+        Command::Ingest(_) => Some(Action::ChangeSite(Kept::Events)),
+        Command::Notice(args) if args.changes() => Some(Action::ChangeSite(Kept::Notices)),
+        Command::Notice(_) => Some(Action::SeeSite(Kept::Notices)),
+        Command::Who(_) => Some(Action::SeeSite(Kept::Contacts)),
+        Command::Contact(args) if args.changes() => Some(Action::ChangeSite(Kept::Contacts)),
+        Command::Contact(_) => Some(Action::SeeSite(Kept::Contacts)),
+        Command::User(_) | Command::Token(_) => Some(Action::ManageUsers),
+        Command::Audit(_) => Some(Action::ReadLog),
+        // What is left is for whoever sits at the machine.
+        _ => Some(Action::ManageSite),
+    }
+}
+
+/// Whether the user that a command acts as may do what it does.
+pub(super) fn check(command: &Command, site: &SiteArg) -> Result<(), Failure> {
+    let (Some(_), Some(action)) = (&site.as_user, action(command)) else { return Ok(()) };
+    let settings = site.settings(LoadFor::Look)?;
+    let person = super::runtime()?.block_on(async {
+        let store = Store::open(&settings.data_dir()).await?;
+        acting(site, &store).await
+    })?;
+    let decision = may(&person, action, Object::Site);
+    match decision.allowed {
+        true => Ok(()),
+        false => Err(Failure::usage(Problem::new(format!("not allowed: {}", decision.reason)))),
+    }
+}
