@@ -189,7 +189,7 @@ mod tests {
     use crate::command::{LogFormat, backup, init};
 
     fn arg(dir: &Path) -> SiteArg {
-        SiteArg { dir: dir.to_owned(), log_format: LogFormat::Text, quiet: true }
+        SiteArg { dir: dir.to_owned(), log_format: LogFormat::Text, as_user: None, quiet: true }
     }
 
     fn new_site(dir: &Path) {
