@@ -3,6 +3,7 @@
 //! Everything asks [`concert_model::access::may`] here. What somebody may not see is missing, not
 //! forbidden. Every write is one transaction: decision, signature, entry and what is derived from it.
 
+mod audit;
 mod case;
 mod read;
 mod rebuild;
@@ -80,13 +81,14 @@ pub struct Incidents {
     /// For the sectors of parties.
     constituents: Arc<Constituents>,
     held: Mutex<HashMap<String, Arc<Case>>>,
+    readers: Mutex<audit::Readers>,
 }
 
 impl Incidents {
     /// The incidents of a store, whose entries are signed with the secret of the site.
     pub fn new(store: Store, secret: &[u8], ticket: &str, constituents: Arc<Constituents>) -> Self {
         let (key, ticket) = (JournalKey::of(secret), ticket.to_owned());
-        Self { store, key, ticket, constituents, held: Mutex::default() }
+        Self { store, key, ticket, constituents, held: Mutex::default(), readers: Mutex::default() }
     }
 
     /// Sectors of a party.

@@ -86,6 +86,8 @@ impl Incidents {
     /// The state of an incident as a person sees it.
     pub async fn show(&self, person: &Person, name: &str) -> Result<Incident, Refused> {
         let (case, circle) = self.find(person, name).await?;
+        let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
+        self.audit_read(person, &case.head.number, markings).await?;
         Ok(case.state_for(&circle, person))
     }
 
@@ -96,6 +98,7 @@ impl Incidents {
             case.seen_by(&circle, person).filter(|kept| kept.seq > after).cloned().collect();
         entries.sort_by_key(|kept| kept.seq);
         entries.truncate(limit);
+        self.audit_read(person, &case.head.number, entries.iter().filter_map(|kept| kept.marking())).await?;
         Ok(entries)
     }
 
@@ -103,6 +106,8 @@ impl Incidents {
     /// has no body: that it was written is all that its header tells.
     pub async fn export(&self, person: &Person, name: &str) -> Result<Vec<(String, Option<String>)>, Refused> {
         let (case, circle) = self.find(person, name).await?;
+        let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
+        self.audit_read(person, &case.head.number, markings).await?;
         let mut entries: Vec<&Arc<Kept>> = case.entries.iter().collect();
         entries.sort_by_key(|kept| kept.seq);
         let texts = entries.into_iter().filter_map(|kept| {
@@ -157,6 +162,7 @@ impl Incidents {
         }
         let case = Case::new(&row.incident, vec![row.clone()]);
         let kept = case.entries.first().filter(|kept| case.shows(&circle, person, kept)).cloned();
+        self.audit_read(person, &head.number, kept.iter().filter_map(|kept| kept.marking())).await?;
         Ok(kept.map(|kept| Found { head, kept }))
     }
 
