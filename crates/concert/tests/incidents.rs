@@ -413,3 +413,39 @@ fn a_kill_loses_no_answered_request_and_doubles_none() {
     assert_eq!(log.len() as u64, answered + 2);
     assert_eq!(site.run(&["verify"]).0, 0);
 }
+
+/// The engine is asked before anything of a process is written, whatever way it comes.
+#[test]
+fn a_process_is_followed_step_by_step() {
+    let site = Site::new();
+    let number = site.open("Infected host");
+    let process = |args: &[&str]| site.run(&[&["incident", "process", &number], args].concat());
+    let steps = || site.incident(&["process", &number]);
+    let (code, _, err) = process(&["start", "infected-hots"]);
+    assert!(code == 2 && err.contains("did you mean `infected-host`?"), "{err}");
+    assert_eq!(process(&["start", "infected-host"]).0, 0);
+    assert_eq!(process(&["start", "infected-host"]).0, 2);
+    let ready: Vec<String> = steps()
+        .iter()
+        .filter(|row| row["state"] == "ready")
+        .filter_map(|row| row["step"].as_str().map(str::to_owned))
+        .collect();
+    let waiting =
+        steps().iter().find(|row| row["state"] == "waiting").and_then(|row| row["step"].as_str().map(str::to_owned));
+    let (first, later) = (ready.first().cloned().unwrap_or_default(), waiting.unwrap_or_default());
+    let (code, _, err) = process(&["done", &later]);
+    assert!(code == 2 && err.contains("waits for"), "{err}");
+    // The first meeting point: no case without the raw report, or a reason.
+    let (code, _, err) = process(&["done", &first]);
+    assert!(code == 2 && err.contains("cannot be done"), "{err}");
+    let raw =
+        json!({"run": "infected-host", "step": first, "deed": "done", "outcome": "", "until": null, "reason": ""});
+    let (code, _, err) = site.run(&["incident", "write", &number, "step", &raw.to_string()]);
+    assert!(code == 2 && err.contains("cannot be done"), "{err}");
+    assert_eq!(site.run(&["incident", "write", &number, "event", "event=0123456789abcdef", "linked=true"]).0, 0);
+    let (code, _, err) = process(&["done", &first]);
+    assert_eq!(code, 0, "{err}");
+    assert!(steps().iter().any(|row| row["step"] == json!(first) && row["state"] == "done"));
+    let (code, _, err) = site.run(&["incident", "write", &number, "status", "status=closed", "reason=tired"]);
+    assert!(code == 2 && err.contains("has not come to its end"), "{err}");
+}

@@ -3,6 +3,7 @@
 mod access;
 mod chain;
 mod draft;
+mod process;
 mod show;
 
 use concert_model::Problem;
@@ -48,6 +49,8 @@ enum Action {
     Erase(draft::EraseArgs),
     /// The chain of victims: whom to ask for logs next; paths up and down; what a party may know
     Chain(chain::ChainArgs),
+    /// Follow a process: what is to be done now, and doing it
+    Process(process::ProcessArgs),
     /// Entries in which all these words occur
     Search(SearchArgs),
     /// Who can see an incident or an entry, and why
@@ -147,6 +150,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             Action::Mark(args) => draft::mark(args, &incidents, &person).await,
             Action::Erase(args) => draft::erase(args, &incidents, &person).await,
             Action::Chain(args) => chain::run(args, &incidents, &person).await,
+            Action::Process(args) => process::run(args, site_arg, &incidents, &person).await,
             Action::Search(args) => search(args, &incidents, &person).await,
             Action::WhoCanSee(args) => access::who(args, &incidents, &person).await,
             Action::WhyNot(args) => access::why_not(args, &incidents, &person).await,

@@ -5,6 +5,7 @@
 
 mod audit;
 mod case;
+mod follow;
 mod read;
 mod rebuild;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use concert_pipeline::enrich::Constituents;
 use concert_store::Store;
 
 pub use case::{Case, Kept};
+pub use follow::known;
 pub use read::{Filter, Found, Slice};
 pub use rebuild::verify_journals;
 pub use view::{entry_json, head_json, hop_json, incident_json, neighbour_json, request_json};

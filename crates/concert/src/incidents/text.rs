@@ -125,6 +125,9 @@ pub(super) fn findable(content: &Content) -> Findable {
     if let Content::Observable(seen) = content {
         found.observables.push((seen.of.clone(), seen.value.clone()));
     }
+    if let Content::Started(started) = content {
+        found.observables.push(("process".into(), started.name.clone()));
+    }
     if let Content::Relation(relation) = content {
         for host in [&relation.from, &relation.to] {
             found.observables.push(("host".into(), host.clone()));

@@ -13,7 +13,7 @@ use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
 use serde_json::{Value, json};
 
 use super::case::Case;
-use super::{Ask, Incidents, Refused, audit, entry_json, text};
+use super::{Ask, Incidents, Refused, audit, entry_json, follow, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
 const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
@@ -168,6 +168,7 @@ impl Incidents {
                 return Err(Refused::Denied(decision));
             }
             check(ask.person, &draft)?;
+            follow::check(ask.person, &case, ask.now, &draft.content)?;
             audit::allowed(change, ask, action, &case.head.number, &decision).await?;
             if let Content::Erased(erased) = &draft.content {
                 case = self.erase(change, ask.person, case, erased).await?;
