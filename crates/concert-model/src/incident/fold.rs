@@ -5,6 +5,7 @@
 //! in the log. Nothing else knows the state of an incident.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::content::{
     Act, ClockStarted, Content, EvidenceAdded, Finding, Happened, Indicated, PartyStatus, Relation, Role, Severity,
@@ -63,7 +64,7 @@ pub struct Incident {
     /// Observables: what each is, and its value.
     pub observables: BTreeSet<(String, String)>,
     /// Observed flows, in the order they were written.
-    pub relations: Vec<Relation>,
+    pub relations: Vec<Arc<Relation>>,
     /// The party each host belongs to.
     pub hosts: BTreeMap<String, String>,
     /// Hosts at either end of a flow, and since when they are known.
@@ -203,7 +204,7 @@ impl Incident {
                 for host in [&relation.from, &relation.to] {
                     self.found.entry(host.clone()).or_insert(stamp);
                 }
-                self.relations.push(relation);
+                self.relations.push(Arc::new(relation));
             }
             Content::HostHeld(held) if held.party.is_empty() => drop(self.hosts.remove(&held.host)),
             Content::HostHeld(held) => drop(self.hosts.insert(held.host, held.party)),

@@ -21,7 +21,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    fn said(&self) -> Option<Said<'_>> {
+    pub(super) fn said(&self) -> Option<Said<'_>> {
         let (body, content) = self.body.as_ref()?;
         Some(Said { author: &body.author, marking: &body.marking, content: content.clone() })
     }
@@ -53,6 +53,11 @@ pub(super) fn erases(row: &EntryRow) -> bool {
 /// Whether decisions and lists need what it says.
 fn is_of_head(content: &Content) -> bool {
     matches!(content, Content::PartyMoved(_)) || content.write().is_some_and(|(kind, _)| is_field(kind))
+}
+
+/// Whether something else may be seen because of it than before, or something is gone.
+pub(super) fn changes_sight(kept: &Kept) -> bool {
+    kept.body.as_ref().is_none_or(|(_, content)| is_of_head(content) || matches!(content, Content::Erased(_)))
 }
 
 fn read(row: EntryRow) -> Option<Arc<Kept>> {

@@ -8,6 +8,7 @@ mod case;
 mod follow;
 mod read;
 mod rebuild;
+mod states;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -84,13 +85,22 @@ pub struct Incidents {
     constituents: Arc<Constituents>,
     held: Mutex<HashMap<String, Arc<Case>>>,
     readers: Mutex<audit::Readers>,
+    states: states::States,
 }
 
 impl Incidents {
     /// The incidents of a store, whose entries are signed with the secret of the site.
     pub fn new(store: Store, secret: &[u8], ticket: &str, constituents: Arc<Constituents>) -> Self {
         let (key, ticket) = (JournalKey::of(secret), ticket.to_owned());
-        Self { store, key, ticket, constituents, held: Mutex::default(), readers: Mutex::default() }
+        Self {
+            store,
+            key,
+            ticket,
+            constituents,
+            held: Mutex::default(),
+            readers: Mutex::default(),
+            states: states::States::default(),
+        }
     }
 
     /// Sectors of a party.

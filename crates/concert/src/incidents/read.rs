@@ -11,7 +11,9 @@ use super::case::{Case, Kept};
 use super::{Ask, Incidents, Refused};
 
 /// Rows read at a time while a list is filtered.
-const ROWS_AT_ONCE: u32 = 500;
+const ROWS_AT_ONCE: usize = 500;
+/// Rows read for a short list, most of which the person may see.
+const ROWS_SPARE: usize = 20;
 /// Most rows that one request for a list looks at; what is behind them comes with the next page.
 const ROWS_MAX: usize = 30_000;
 
@@ -40,6 +42,10 @@ fn circle_of(head: &Head) -> Circle {
     serde_json::from_str(&head.circle).unwrap_or_default()
 }
 
+fn rows_at_once(rows: usize) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
 impl Incidents {
     /// Incidents that a person may see, what changed last first, and where the next part begins.
     pub async fn list(
@@ -50,9 +56,11 @@ impl Incidents {
     ) -> Result<(Vec<Head>, Option<u64>), Refused> {
         filter.below = slice.below;
         let (mut rows, mut looked) = (Vec::new(), 0);
+        let mut at_once = ROWS_AT_ONCE.min(slice.limit.saturating_add(ROWS_SPARE));
         loop {
-            let some = self.store.records.incidents(&filter, ROWS_AT_ONCE).await?;
-            let is_last = some.len() < ROWS_AT_ONCE as usize;
+            let some = self.store.records.incidents(&filter, rows_at_once(at_once)).await?;
+            let is_last = some.len() < at_once;
+            at_once = ROWS_AT_ONCE;
             looked += some.len();
             for head in some {
                 filter.below = Some(head.changed);
@@ -84,11 +92,11 @@ impl Incidents {
     }
 
     /// The state of an incident as a person sees it.
-    pub async fn show(&self, person: &Person, name: &str) -> Result<Incident, Refused> {
+    pub async fn show(&self, person: &Person, name: &str) -> Result<Arc<Incident>, Refused> {
         let (case, circle) = self.find(person, name).await?;
         let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
         self.audit_read(person, &case.head.number, markings).await?;
-        Ok(case.state_for(&circle, person))
+        Ok(self.states.of(&case, &circle, person))
     }
 
     /// Entries that a person may see, in the order in which they came, behind a number.
@@ -125,9 +133,11 @@ impl Incidents {
         slice: Slice,
     ) -> Result<(Vec<Found>, Option<u64>), Refused> {
         let (mut found, mut below, mut looked) = (Vec::new(), slice.below, 0);
+        let mut at_once = ROWS_AT_ONCE.min(slice.limit.saturating_add(ROWS_SPARE));
         loop {
-            let rows = self.store.records.entries_with(words, below, ROWS_AT_ONCE).await?;
-            let is_last = rows.len() < ROWS_AT_ONCE as usize;
+            let rows = self.store.records.entries_with(words, below, rows_at_once(at_once)).await?;
+            let is_last = rows.len() < at_once;
+            at_once = ROWS_AT_ONCE;
             looked += rows.len();
             for row in rows {
                 below = Some(row.seq);

@@ -45,10 +45,11 @@ fn user(name: &str, standing: &[&str], clearance: Tlp) -> Person {
 fn persons() -> Vec<Person> {
     let mut persons = vec![Person::operator("root"), user("nobody", &[], Tlp::Red)];
     for role in StandingRole::ALL {
-        for limit in ["", ":Net A", ":Net Q"] {
+        for limit in [None, Some("Net A"), Some("Net Q")] {
             for clearance in [Tlp::Green, Tlp::Amber, Tlp::Red] {
-                let name = format!("{}-{limit}-{clearance}", role.word()).replace([':', ' ', '+'], "");
-                persons.push(user(&name, &[&format!("{}{limit}", role.word())], clearance));
+                let name = format!("{}-{}-{clearance}", role.word(), limit.unwrap_or("all"));
+                let standing = vec![Standing { role, constituency: limit.map(str::to_owned) }];
+                persons.push(Person { standing, ..user(&name, &[], clearance) });
             }
         }
     }
