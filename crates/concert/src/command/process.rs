@@ -20,7 +20,7 @@ use crate::wire;
 /// Show and check processes: written ways of handling a kind of incident.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert process list\n  concert process show infected-host\n  concert process show ransomware --as svg > ransomware.svg\n  concert process show phishing --as toml > processes/phishing.toml\n  concert process check\n  concert process check drafts/phishing.toml"
+    after_help = "Examples:\n  concert process list\n  concert process show infected-host\n  concert process show ransomware --form svg > ransomware.svg\n  concert process show phishing --form toml > processes/phishing.toml\n  concert process check\n  concert process check drafts/phishing.toml"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -55,7 +55,7 @@ struct ShowArgs {
     /// The process, as `list` names it.
     name: String,
     /// How it is printed.
-    #[arg(long = "as", value_name = "FORM", default_value = "text")]
+    #[arg(long, value_name = "FORM", default_value = "text")]
     form: Form,
 }
 
