@@ -1,7 +1,7 @@
 //! `concert incident`: incidents to open, work on and look into.
 
 mod access;
-mod draft;
+pub(super) mod draft;
 mod show;
 
 use concert_model::Problem;
@@ -153,14 +153,14 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
 }
 
 /// The name of whoever sits at the machine, for the journal.
-fn operator_name() -> String {
+pub(super) fn operator_name() -> String {
     let name = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).or_else(|_| std::env::var("LOGNAME"));
     let name: String = name.unwrap_or_default().chars().filter(|c| c.is_alphanumeric() || "._-".contains(*c)).collect();
     if name.is_empty() { "operator".into() } else { name }
 }
 
 /// What was refused, as a command tells it.
-fn refused(refused: Refused) -> Failure {
+pub(super) fn refused(refused: Refused) -> Failure {
     match refused {
         Refused::Missing => Failure::usage(
             Problem::new("there is no such incident").hint("see `concert incident list`, and quote numbers with `#`"),

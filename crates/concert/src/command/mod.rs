@@ -11,6 +11,7 @@ mod completions;
 mod contact;
 mod demo;
 mod events;
+mod evidence;
 mod feed;
 mod forget;
 mod incident;
@@ -132,6 +133,8 @@ enum Command {
     Notice(notice::Args),
     /// Open incidents, work on them, and see who can see what
     Incident(incident::Args),
+    /// Add evidence, say what was done with it, release and export it
+    Evidence(evidence::Args),
     /// Show mails that came back, and what was set aside and why
     Mailbox(mailbox::Args),
     /// Ask the event files anything, in SQL
@@ -167,6 +170,7 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Feed(args) => feed::run(&args, site),
         Command::Notice(args) => notice::run(&args, site),
         Command::Incident(args) => incident::run(&args, site),
+        Command::Evidence(args) => evidence::run(&args, site),
         Command::Mailbox(args) => mailbox::run(&args, site),
         Command::Sql(args) => sql::run(&args, site),
         Command::Verify(args) => verify::run(&args, site),

@@ -113,6 +113,15 @@ impl Case {
         self.entries.iter().filter(|kept| self.shows(circle, person, kept))
     }
 
+    /// The state of the incident by all entries that are here.
+    pub(super) fn whole(&self) -> Incident {
+        let mut incident = Incident::default();
+        for kept in &self.entries {
+            incident.apply(&kept.header, kept.said());
+        }
+        incident
+    }
+
     /// The state of the incident as a person sees it.
     pub fn state_for(&self, circle: &Circle, person: &Person) -> Incident {
         let mut incident = Incident::default();

@@ -4,6 +4,7 @@
 //! forbidden. Every write is one transaction: decision, signature, entry and what is derived from it.
 
 mod case;
+mod evidence;
 mod read;
 mod rebuild;
 mod text;
@@ -20,9 +21,12 @@ use concert_pipeline::enrich::Constituents;
 use concert_store::Store;
 
 pub use case::{Case, Kept};
+pub use evidence::bag::Exported;
+pub use evidence::check::{CheckedEvidence, verify_evidence};
+pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
 pub use read::{Filter, Found, Slice};
 pub use rebuild::verify_journals;
-pub use view::{entry_json, head_json, incident_json};
+pub use view::{entry_json, exhibit_json, head_json, incident_json};
 pub use write::Written;
 
 /// Entries that are held in memory, over all incidents.

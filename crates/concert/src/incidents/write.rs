@@ -20,6 +20,27 @@ const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
 /// Longest key of a request.
 const KEY_BYTES_MAX: usize = 200;
 
+/// What it takes to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// What the content takes.
+    OfContent,
+    /// Nothing but reading: what is written says that somebody read.
+    OfReader,
+}
+
+/// Evidence is written about where its bytes are at hand.
+fn by_hand(drafts: &[Draft]) -> Result<(), Refused> {
+    let is_evidence =
+        |draft: &Draft| matches!(draft.content, Content::EvidenceAdded(_) | Content::Custody(_) | Content::Release(_));
+    match drafts.iter().any(is_evidence) {
+        true => Err(Refused::Wrong(
+            Problem::new("such an entry is not written by hand").hint("see `concert evidence --help`"),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// What was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
@@ -73,6 +94,7 @@ impl Incidents {
         if !decision.allowed {
             return Err(Refused::Denied(decision));
         }
+        by_hand(&new.drafts)?;
         text::line("title", &new.title)?;
         text::classification(&new.classification)?;
         if new.marking.tlp > ask.person.clearance {
@@ -95,13 +117,25 @@ impl Incidents {
         let (opening, rest) = (drafts, new.drafts);
         let case = Case::new(&id, Vec::new());
         let (case, mut entries) = self.sign(&mut change, ask, case, opening).await?;
-        let (case, more) = self.put(&mut change, ask, case, rest).await?;
+        let (case, more) = self.put(&mut change, ask, case, rest, Right::OfContent).await?;
         entries.extend(more);
         self.finish(change, ask, case, entries).await
     }
 
     /// Writes into an incident.
     pub async fn write(&self, ask: Ask<'_>, name: &str, drafts: Vec<Draft>) -> Result<Written, Refused> {
+        by_hand(&drafts)?;
+        self.write_made(ask, name, Right::OfContent, |_, _| Ok(drafts)).await
+    }
+
+    /// Writes what is made from how the incident is at that very moment.
+    pub(super) async fn write_made(
+        &self,
+        ask: Ask<'_>,
+        name: &str,
+        right: Right,
+        make: impl FnOnce(&Case, &Circle) -> Result<Vec<Draft>, Refused> + Send,
+    ) -> Result<Written, Refused> {
         let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
         let known = self.case(&head.id).await?;
         let mut change = self.store.records.change().await?;
@@ -115,10 +149,11 @@ impl Incidents {
         if !may(ask.person, Action::See, Object::Incident(&circle)).allowed {
             return Err(Refused::Missing);
         }
+        let drafts = make(&case, &circle)?;
         if let Some(seen) = ask.seen {
             stale(&case, &circle, ask.person, seen, &drafts)?;
         }
-        let (case, entries) = self.put(&mut change, ask, case, drafts).await?;
+        let (case, entries) = self.put(&mut change, ask, case, drafts, right).await?;
         self.finish(change, ask, case, entries).await
     }
 
@@ -147,13 +182,14 @@ impl Incidents {
         ask: Ask<'_>,
         mut case: Case,
         drafts: Vec<Draft>,
+        right: Right,
     ) -> Result<(Case, Vec<Value>), Refused> {
         if drafts.len() > DRAFTS_MAX {
             return Err(wrong(format!("at most {DRAFTS_MAX} entries are written at once")));
         }
         let mut all = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            self.decide(ask.person, &case, &draft)?;
+            self.decide(ask.person, &case, &draft, right)?;
             if let Content::Erased(erased) = &draft.content {
                 case = self.erase(change, ask.person, case, erased).await?;
             }
@@ -164,12 +200,16 @@ impl Incidents {
         Ok((case, all))
     }
 
-    fn decide(&self, person: &Person, case: &Case, draft: &Draft) -> Result<(), Refused> {
+    pub(super) fn decide(&self, person: &Person, case: &Case, draft: &Draft, right: Right) -> Result<(), Refused> {
         if matches!(draft.content, Content::Opened(_) | Content::Unknown) {
             return Err(wrong("such an entry is not written by hand"));
         }
         let circle = self.circle(case);
-        let decision = may(person, Action::of(&draft.content, person, &circle), Object::Incident(&circle));
+        let action = match right {
+            Right::OfContent => Action::of(&draft.content, person, &circle),
+            Right::OfReader => Action::See,
+        };
+        let decision = may(person, action, Object::Incident(&circle));
         if !decision.allowed {
             return Err(Refused::Denied(decision));
         }
@@ -197,6 +237,9 @@ impl Incidents {
         };
         if is_field(&body.kind) {
             return Err(wrong("fields of an incident are changed, not erased"));
+        }
+        if super::evidence::holds(&case, &body.content, &body.kind) {
+            return Err(wrong("evidence is destroyed before what is written about it is erased"));
         }
         incidents::erase_body(change, &case.id, &erased.site, erased.sequence).await?;
         let rows = incidents::entries_in(change, &case.id, 0).await?;
