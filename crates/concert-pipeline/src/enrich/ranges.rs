@@ -78,7 +78,7 @@ impl Ranges {
         let mut reading = Reading::new(what);
         for (name, bytes) in files {
             // Reading from memory does not fail.
-            let _ = reading.add(name, &mut &**bytes, problems);
+            reading.add(name, &mut &**bytes, problems).ok();
         }
         reading.finish()
     }

@@ -79,9 +79,11 @@ fn new_id(now: Time) -> Result<String, Problem> {
     for (byte, time) in bytes.iter_mut().zip(millis.iter().skip(2)) {
         *byte = *time;
     }
-    let fixed = |byte: &mut u8, keep: u8, set: u8| *byte = *byte & keep | set;
-    bytes.get_mut(6).map(|byte| fixed(byte, 0x0f, 0x70));
-    bytes.get_mut(8).map(|byte| fixed(byte, 0x3f, 0x80));
+    for (at, keep, set) in [(6, 0x0f, 0x70), (8, 0x3f, 0x80)] {
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte = *byte & keep | set;
+        }
+    }
     let digits = hex(&bytes);
     let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
     Ok(format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)))
