@@ -70,6 +70,7 @@ pub(crate) struct App {
     hosts: Vec<String>,
     pushes: Semaphore,
     streams: Arc<Semaphore>,
+    evidence: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
 }
 
@@ -80,6 +81,7 @@ pub(crate) fn router(site: Arc<dyn Site>, options: Options, stop: watch::Receive
         hosts: options.hosts,
         pushes: Semaphore::new(api::PUSHES_MAX),
         streams: Arc::new(Semaphore::new(api::STREAMS_MAX)),
+        evidence: Arc::new(Semaphore::new(api::EVIDENCE_MAX)),
         stop,
     });
     let soon = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX);

@@ -6,12 +6,14 @@
 
 mod body;
 mod events;
+mod evidence;
 mod feeds;
 mod incidents;
 mod notices;
 mod push;
 mod stream;
 
+pub(crate) use evidence::EVIDENCE_MAX;
 pub(crate) use push::PUSHES_MAX;
 pub(crate) use stream::STREAMS_MAX;
 
@@ -56,6 +58,8 @@ pub(crate) fn slow_routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/events/stream", get(stream::stream))
         .route("/api/v1/feeds/{name}/reports", post(push::push))
+        .route("/api/v1/incidents/{id}/evidence", post(evidence::add))
+        .route("/api/v1/incidents/{id}/evidence/{sha256}", get(evidence::one))
 }
 
 /// The description of this API.
@@ -135,7 +139,7 @@ mod tests {
             .filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next())
             .filter(|path| !path.ends_with("openapi.json"))
             .collect();
-        assert_eq!(routes.len(), 12);
+        assert_eq!(routes.len(), 14);
         assert_eq!(paths.len(), routes.len());
         assert!(routes.iter().all(|route| paths.contains_key(*route)), "{routes:?}");
     }
