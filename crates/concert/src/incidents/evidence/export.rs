@@ -20,7 +20,7 @@ use super::super::view::exhibit_json;
 use super::super::write::{Right, wrong};
 use super::super::{Ask, Incidents, Refused};
 use super::bag::{Bag, Exported};
-use super::{Handling, aside, custody, failed, held, name};
+use super::{Handling, aside, custody, failed, held, marking_of, name};
 
 /// A piece of evidence on its way into a bag.
 struct Item {
@@ -82,7 +82,7 @@ impl Incidents {
                 let state = case.state_for(circle, ask.person);
                 let draft = |sha256: &String| {
                     let (sha256, exhibit, _) = held(&state, sha256)?;
-                    Ok(custody(ask, sha256, handling.clone(), exhibit.marking.clone()))
+                    Ok(custody(ask, sha256, handling.clone(), marking_of(exhibit)))
                 };
                 some.iter().map(draft).collect()
             })
@@ -110,15 +110,16 @@ impl Incidents {
             .collect();
         let custody = format!("{:#}\n", custody_json(&state, &files, (party, &ask.now.to_string())));
         let mut journal = String::new();
-        for (header, body) in match party {
-            None => self.export(ask.person, incident).await?,
+        let (sees, entries) = match party {
+            None => (true, self.export(ask.person, incident).await?),
             Some(party) => export_for(&case, &circle, party),
-        } {
+        };
+        for (header, body) in entries {
             journal.push_str(&format!("{}\n", json!({"header": header, "body": body})));
         }
         let info = [
             ("External-Identifier", state.number.clone()),
-            ("External-Description", state.title.clone()),
+            ("External-Description", if sees { state.title.clone() } else { "Evidence".to_owned() }),
             ("Bagging-Date", ask.now.date_text()),
             ("Bag-Software-Agent", format!("Concert {}", env!("CARGO_PKG_VERSION"))),
             ("Internal-Sender-Identifier", state.id.clone()),
@@ -185,7 +186,7 @@ fn custody_json(state: &Incident, files: &BTreeMap<&str, String>, (party, now): 
 
 /// The journal with the bodies that a party may read, as somebody who speaks for it and is cleared for no
 /// more than a party can be.
-fn export_for(case: &Case, circle: &Circle, party: &str) -> Vec<(String, Option<String>)> {
+fn export_for(case: &Case, circle: &Circle, party: &str) -> (bool, Vec<(String, Option<String>)>) {
     // No person has an empty name, so nothing is shown because somebody is named in it.
     let (standing, scopes) = (Vec::new(), None);
     let person = Person { name: String::new(), is_operator: false, standing, clearance: Tlp::Amber, scopes };
@@ -198,5 +199,5 @@ fn export_for(case: &Case, circle: &Circle, party: &str) -> Vec<(String, Option<
         let shown = kept.body.as_ref().filter(|_| sees && case.shows(&circle, &person, kept));
         Some((kept.header.text().ok()?, shown.and_then(|(body, _)| body.text().ok())))
     });
-    texts.collect()
+    (sees, texts.collect())
 }

@@ -8,6 +8,8 @@ pub(super) mod bag;
 pub(super) mod check;
 mod export;
 mod name;
+#[cfg(test)]
+mod tests;
 
 use std::io::Read;
 use std::time::Duration;
@@ -113,6 +115,12 @@ pub(super) fn holds(case: &Case, content: &Value, kind: &str) -> bool {
     case.whole().evidence.get(&added.sha256).is_some_and(|exhibit| !exhibit.is_destroyed())
 }
 
+/// How what is written about evidence is marked: as the strictest of those who hold it have it, so that whoever
+/// brought the same bytes learns nothing of the others.
+fn marking_of(exhibit: &Exhibit) -> Option<Marking> {
+    exhibit.held.iter().max_by_key(|marking| marking.tlp).or(exhibit.marking.as_ref()).cloned()
+}
+
 fn custody(ask: Ask<'_>, sha256: &str, handling: Handling, marking: Option<Marking>) -> Draft {
     let Handling { act, whom, place, reason } = handling;
     let person = ask.person.name.clone();
@@ -144,8 +152,8 @@ impl NewEvidence {
         let (of, exhibit) = origin;
         let (name, text, bytes) = (harmless(&self.name), self.text.clone(), kept.bytes);
         let added = EvidenceAdded { sha256: hex(&kept.sha256), name, bytes, text, of: of.to_owned() };
-        let marking = self.marking.clone().or_else(|| exhibit.marking.clone());
-        let looked = custody(ask, of, self.handling.clone(), exhibit.marking.clone());
+        let marking = self.marking.clone().or_else(|| marking_of(exhibit));
+        let looked = custody(ask, of, self.handling.clone(), marking_of(exhibit));
         vec![Draft { content: added.into(), marking }, looked]
     }
 }
@@ -271,7 +279,7 @@ impl Incidents {
             }
             let (sha256, exhibit, _) = held(&state, digits)?;
             if !is_destroyed {
-                return Ok(vec![custody(ask, sha256, handling, exhibit.marking.clone())]);
+                return Ok(vec![custody(ask, sha256, handling, marking_of(exhibit))]);
             }
             let copies = exhibit.held.iter().cloned();
             Ok(copies.map(|marking| custody(ask, sha256, handling.clone(), Some(marking))).collect())
@@ -312,7 +320,7 @@ impl Incidents {
                 agreed += by.len();
             }
             let content = Release { sha256: sha256.to_owned(), party: party.to_owned(), reason: reason.to_owned() };
-            Ok(vec![Draft { content: content.into(), marking: exhibit.marking.clone() }])
+            Ok(vec![Draft { content: content.into(), marking: marking_of(exhibit) }])
         });
         let written = written.await?;
         Ok((written, agreed >= Exhibit::RELEASERS))
@@ -336,7 +344,7 @@ impl Incidents {
             self.write_made(ask, incident, Right::OfReader, |case, circle| {
                 let state = case.state_for(circle, ask.person);
                 let (sha256, exhibit, _) = held(&state, sha256)?;
-                Ok(vec![custody(ask, sha256, handling, exhibit.marking.clone())])
+                Ok(vec![custody(ask, sha256, handling, marking_of(exhibit))])
             })
             .await?;
         }
