@@ -7,7 +7,7 @@ use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_pipeline::condition::Condition;
-use concert_server::desk::{Change, Desk, Question, Wanted, Way};
+use concert_server::desk::{Change, Coming, Desk, NewEvidence, Outgoing, Question, Wanted, Way};
 use concert_server::site::{
     Feed, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice,
 };
@@ -79,6 +79,14 @@ impl Desk for Empty {
     }
 
     async fn write(&self, _: Change, _: &str, _: Vec<Draft>) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn add_evidence(&self, _: Change, _: &str, _: NewEvidence, _: Coming) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn evidence(&self, _: &Person, _: &str, _: &str, _: [String; 2]) -> Result<Outgoing, Refusal> {
         Err(Refusal::Missing)
     }
 

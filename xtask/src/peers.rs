@@ -15,7 +15,7 @@ const PEERS: &[(&str, &str)] = &[
 
 /// Installs what is missing. Never fails: tests say what they skip.
 pub(crate) fn install() -> Result<(), String> {
-    install_duckdb();
+    install_from_pypi();
     let missing: Vec<&str> = PEERS.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         say("all Debian packages are installed");
@@ -38,14 +38,18 @@ pub(crate) fn install() -> Result<(), String> {
     Ok(())
 }
 
-/// `concert sql` runs DuckDB, which Debian does not have.
-fn install_duckdb() {
-    if has("duckdb") || !has("pip") || !is_root() {
-        return;
-    }
-    let args = ["install", "--quiet", "--root-user-action=ignore", "--break-system-packages", "duckdb-cli"];
-    if let Err(why) = call("pip", &args, &[]) {
-        say(&format!("duckdb is not installed: {why}"));
+/// What Debian does not have: DuckDB, which `concert sql` runs, and the validator of bags of evidence.
+const PYTHON_PEERS: &[(&str, &str)] = &[("duckdb", "duckdb-cli"), ("bagit.py", "bagit")];
+
+fn install_from_pypi() {
+    for (program, package) in PYTHON_PEERS {
+        if has(program) || !has("pip") || !is_root() {
+            continue;
+        }
+        let args = ["install", "--quiet", "--root-user-action=ignore", "--break-system-packages", package];
+        if let Err(why) = call("pip", &args, &[]) {
+            say(&format!("{package} is not installed: {why}"));
+        }
     }
 }
 

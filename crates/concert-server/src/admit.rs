@@ -29,7 +29,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 22] = [
+const TABLE: [(&str, Needs); 24] = [
     ("/", Needs::To(Action::SeeSite(Kept::Events))),
     ("/notices/{id}", Needs::To(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::To(Action::SeeSite(Kept::Notices))),
@@ -53,6 +53,8 @@ const TABLE: [(&str, Needs); 22] = [
     ("/api/v1/incidents/{id}/journal", Needs::Person),
     ("/api/v1/incidents/{id}/access", Needs::Person),
     ("/api/v1/incidents/{id}/chain", Needs::Person),
+    ("/api/v1/incidents/{id}/evidence", Needs::Person),
+    ("/api/v1/incidents/{id}/evidence/{sha256}", Needs::Person),
     ("/api/v1/search", Needs::Person),
 ];
 

@@ -6,7 +6,11 @@
 use async_trait::async_trait;
 use concert_model::access::{Action, Person};
 use concert_model::incident::draft::{Draft, NewIncident};
+use concert_model::incident::marking::Tlp;
 use serde_json::Value;
+use tokio::sync::mpsc;
+
+pub use axum::body::Bytes;
 
 use crate::site::{Page, Refusal, Slice};
 
@@ -56,6 +60,39 @@ pub enum Way {
     Of(String),
 }
 
+/// The bytes of evidence on their way in, and the trouble that ended them.
+pub type Coming = mpsc::Receiver<std::io::Result<Bytes>>;
+/// The bytes of evidence on their way out.
+pub type Going = mpsc::Receiver<std::io::Result<Bytes>>;
+
+/// Evidence that is to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvidence {
+    /// Its name, as it came.
+    pub name: String,
+    /// What it is.
+    pub text: String,
+    /// Its label, where it is not that of the incident.
+    pub tlp: Option<Tlp>,
+    /// Whom it was received from; else it was collected.
+    pub from: Option<String>,
+    /// Where it was got.
+    pub place: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Evidence on its way out.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Its name, without folders and control characters.
+    pub name: String,
+    /// Its number of bytes.
+    pub length: u64,
+    /// Its bytes.
+    pub bytes: Going,
+}
+
 /// Incidents of a site, as its API sees them. Everything is given as the JSON that the API answers.
 #[async_trait]
 pub trait Desk: Send + Sync + 'static {
@@ -79,6 +116,13 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Writes into an incident. Durable when it answers.
     async fn write(&self, change: Change, name: &str, drafts: Vec<Draft>) -> Result<Value, Refusal>;
+
+    /// Adds evidence. Durable when it answers.
+    async fn add_evidence(&self, change: Change, name: &str, new: NewEvidence, bytes: Coming)
+    -> Result<Value, Refusal>;
+
+    /// Evidence by its SHA-256, whose custody tells the place and the reason of this copy.
+    async fn evidence(&self, person: &Person, name: &str, sha256: &str, why: [String; 2]) -> Result<Outgoing, Refusal>;
 
     /// Entries with all these words, newest first.
     async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal>;

@@ -71,6 +71,7 @@ pub(crate) struct App {
     hosts: Vec<String>,
     pushes: Semaphore,
     streams: Arc<Semaphore>,
+    evidence: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
 }
 
@@ -81,6 +82,7 @@ pub(crate) fn router(site: Arc<dyn Site>, options: Options, stop: watch::Receive
         hosts: options.hosts,
         pushes: Semaphore::new(api::PUSHES_MAX),
         streams: Arc::new(Semaphore::new(api::STREAMS_MAX)),
+        evidence: Arc::new(Semaphore::new(api::EVIDENCE_MAX)),
         stop,
     });
     let soon = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX);

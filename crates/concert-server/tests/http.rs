@@ -349,3 +349,38 @@ async fn what_is_written_is_read_strictly() {
     assert_eq!(server.ask("GET", "/api/v1/search?q=scan", GOOD, b"").await.json()["entries"][0]["words"], "scan");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn evidence_goes_in_and_out_in_streams() {
+    let server = Server::start(Fake::new(true)).await;
+    let to = "/api/v1/incidents/X%232026-000001/evidence";
+    let bytes =
+        "Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=../../disk.img\r\n";
+    let body = vec![7u8; 3 << 20];
+    let added = server.ask("POST", &format!("{to}?from=Net&reason=asked"), &format!("{GOOD}{bytes}"), &body).await;
+    let told = added.json();
+    assert_eq!((added.status, told["bytes"].as_u64(), told["ended"].as_bool()), (201, Some(3 << 20), Some(true)));
+    assert_eq!((told["name"].as_str(), told["from"].as_str()), (Some("disk.img"), Some("Net")));
+    assert!(added.head.contains("location: /api/v1/incidents/01a2/evidence/ba78"), "{}", added.head);
+    // What a form of a page could send is refused, and so are parameters that are not known.
+    for (path, headers, want) in [
+        (to.to_owned(), format!("{GOOD}Content-Type: text/plain\r\n"), 415),
+        (format!("{to}?tlp=white"), format!("{GOOD}{bytes}"), 400),
+        (format!("{to}?form=Net"), format!("{GOOD}{bytes}"), 400),
+        (to.replace("0001", "9999"), format!("{GOOD}{bytes}"), 404),
+    ] {
+        assert_eq!(server.ask("POST", &path, &headers, b"abc").await.status, want, "{path}");
+    }
+    let one = format!("{to}/ba7816bf");
+    let got = server.ask("GET", &one, GOOD, b"").await;
+    assert_eq!((got.status, got.body.as_str()), (200, "abc"));
+    for want in ["content-length: 3", "nosniff", "attachment; filename=\"x_.html\"; filename*=utf-8''x%22.html"] {
+        assert!(got.head.contains(want), "{want}: {}", got.head);
+    }
+    assert_eq!(server.ask("HEAD", &one, GOOD, b"").await.status, 405);
+    assert_eq!(server.ask("GET", &one, "", b"").await.status, 404);
+    // Bytes that are not those that were added never come to their end.
+    let damaged = server.ask("GET", &format!("{one}?reason=damaged"), GOOD, b"").await;
+    assert!(damaged.body.len() < 4, "{}", damaged.body);
+    server.stop().await;
+}

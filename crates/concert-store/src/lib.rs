@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod events;
+pub mod evidence;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod members;
@@ -17,6 +18,7 @@ mod writer;
 mod writing;
 
 pub use archive::Archive;
+pub use evidence::Evidence;
 pub use members::Members;
 pub use records::Records;
 pub use store::{Loaded, Segment, Store};

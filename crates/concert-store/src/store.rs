@@ -11,6 +11,7 @@ use crate::archive::Archive;
 use crate::events::read::{self, Bounds, Rows, sixteen};
 use crate::events::write::{Written, write_events};
 use crate::events::{Columns, Page, Repeats, Sighting, Stored};
+use crate::evidence::Evidence;
 use crate::members::{Members, Range};
 use crate::records::{Records, trouble};
 
@@ -23,6 +24,8 @@ pub struct Store {
     pub(crate) data: PathBuf,
     /// Raw reports.
     pub archive: Archive,
+    /// Evidence of incidents.
+    pub evidence: Evidence,
     /// Everything relational.
     pub records: Records,
 }
@@ -53,7 +56,8 @@ impl Store {
                 .hint("make one with `concert init DIR`, or name it with --site DIR"));
         }
         let records = Records::open(&data.join("records.sqlite")).await?;
-        Ok(Self { data: data.to_owned(), archive: Archive::new(data.join("archive")), records })
+        let (archive, evidence) = (Archive::new(data.join("archive")), Evidence::new(data.join("evidence")));
+        Ok(Self { data: data.to_owned(), archive, evidence, records })
     }
 
     /// The data folder.

@@ -3,6 +3,7 @@
 //! Answers are made when they are asked for; nothing is kept here besides which site is in force.
 
 mod desk;
+mod evidence;
 mod overview;
 
 use std::collections::BTreeMap;

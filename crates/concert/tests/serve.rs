@@ -242,3 +242,45 @@ fn the_demo_brings_reports_to_notices_and_leaves_a_site() {
     let (code, _, said) = run(&["demo", "--once", "--dir", dir]);
     assert_eq!(code, 2, "{said}");
 }
+
+#[test]
+fn evidence_goes_in_and_out_over_the_api() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = dir.path().join("site");
+    let at = site.to_str().unwrap();
+    assert_eq!(run(&["init", at]).0, 0);
+    let settings = "[site]\nname = \"X\"\nemail = \"cert@cert.example\"\n\n[serve]\nlisten = \"127.0.0.1:0\"\n";
+    fs::write(site.join("concert.toml"), settings).unwrap();
+    let opened = run(&["incident", "open", "x", "--type", "scanner", "--tlp", "amber", "--site", at]);
+    let id = rows(&opened.1)[0]["id"].as_str().unwrap().to_owned();
+    let serving = Serving::start(&site);
+    let to = format!("/api/v1/incidents/{id}/evidence");
+    let bytes = "Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"../a.txt\"\r\n";
+    // A body that is cut off keeps nothing.
+    let mut stream = TcpStream::connect(&serving.address).unwrap();
+    write!(stream, "POST {to} HTTP/1.1\r\nHost: localhost\r\n{bytes}Content-Length: 9\r\n\r\nabc").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    stream.read_to_string(&mut String::new()).unwrap();
+    drop(stream);
+    let stored = site.join("data/evidence/ba/78/16bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert!(!stored.exists());
+    let key = format!("{bytes}Idempotency-Key: k1\r\n");
+    let asked = format!("{to}?from=Example+Net&tlp=green&reason=asked");
+    let (status, answer) = serving.ask("POST", &asked, &key, "abc");
+    assert_eq!((status, stored.exists()), (201, true), "{answer}");
+    // The same request again happens once; the same bytes in another are told.
+    assert_eq!(serving.ask("POST", &asked, &key, "abc"), (201, answer));
+    assert_eq!(serving.ask("POST", &asked, &key, "abd").0, 400);
+    let (status, told) = serving.ask("POST", &to, bytes, "abc");
+    assert!(status == 400 && told.contains("evidence of this incident already: a.txt"), "{told}");
+    assert_eq!(serving.get(&format!("{to}/ba7816bf?reason=look")), (200, "abc".to_owned()));
+    let (missing, other) = (serving.get(&format!("{to}/{}", "0".repeat(64))), serving.get("/api/v1/incidents/none"));
+    assert_eq!((missing.0, &missing.1), (404, &other.1));
+    let shown = run(&["evidence", "show", &id, "ba7816bf", "--site", at]).1;
+    let shown = rows(&shown).remove(0);
+    let custody: Vec<&str> =
+        shown["custody"].as_array().unwrap().iter().map(|one| one["act"].as_str().unwrap()).collect();
+    assert_eq!((custody, &shown["marking"]["tlp"]), (vec!["received", "copied"], &Value::from("green")));
+    let verified = run(&["verify", "--site", at]);
+    assert!(verified.0 == 0 && verified.2.contains("1 pieces of evidence"), "{}", verified.2);
+}

@@ -469,6 +469,9 @@ contents! {
         act: Act,
         /// Who did it.
         person: String,
+        /// From whom it was got, or who got the copy; empty where nobody else had to do with it.
+        #[serde(default)]
+        whom: String,
         /// Where.
         place: String,
         /// Why.

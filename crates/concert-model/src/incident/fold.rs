@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::content::{
-    Act, ClockStarted, Content, EvidenceAdded, Finding, Happened, Indicated, PartyStatus, Relation, Role, Severity,
-    Status, Task,
+    Act, ClockStarted, Content, Custody, EvidenceAdded, Finding, Happened, Indicated, PartyStatus, Relation, Role,
+    Severity, Status, Task,
 };
 use super::journal::{Entry, Header, Stamp};
 use super::marking::Marking;
@@ -98,8 +98,10 @@ pub struct Exhibit {
     pub added: Option<EvidenceAdded>,
     /// Whether it was marked otherwise than the incident: its own marking.
     pub marking: Option<Marking>,
-    /// What was done with it, in order: what, who, when.
-    pub custody: Vec<(Act, String, Stamp)>,
+    /// How it is marked by each who brought it and has not destroyed it since; empty once it is gone.
+    pub held: Vec<Marking>,
+    /// What was done with it and when, in order.
+    pub custody: Vec<(Custody, Stamp)>,
     /// Who asked for or agreed to its release, by the party that gets it.
     pub released: BTreeMap<String, BTreeSet<String>>,
 }
@@ -113,10 +115,15 @@ impl Exhibit {
         self.released.iter().filter(|(_, by)| by.len() >= Self::RELEASERS).map(|(party, _)| party.as_str())
     }
 
-    /// Whether its custody begins with where it comes from and it is not lost.
+    /// Whether it was derived from other evidence, or its custody begins with where it comes from.
     pub fn has_origin(&self) -> bool {
-        let begins = |(act, _, _): &(Act, String, Stamp)| matches!(act, Act::Collected | Act::Received);
-        self.added.as_ref().is_some_and(|added| !added.of.is_empty()) || self.custody.iter().any(begins)
+        let begins = |(custody, _): &(Custody, Stamp)| matches!(custody.act, Act::Collected | Act::Received);
+        self.added.as_ref().is_some_and(|added| !added.of.is_empty()) || self.custody.first().is_some_and(begins)
+    }
+
+    /// Whether it was there and was destroyed.
+    pub fn is_destroyed(&self) -> bool {
+        self.added.is_some() && self.held.is_empty()
     }
 }
 
@@ -225,11 +232,18 @@ impl Incident {
             Content::EvidenceAdded(added) => {
                 let exhibit = self.evidence.entry(added.sha256.clone()).or_default();
                 exhibit.marking = Some(marking.clone());
+                if !exhibit.held.contains(marking) {
+                    exhibit.held.push(marking.clone());
+                }
                 exhibit.added = Some(added);
             }
             Content::Custody(custody) => {
-                let exhibit = self.evidence.entry(custody.sha256).or_default();
-                exhibit.custody.push((custody.act, custody.person, stamp));
+                let exhibit = self.evidence.entry(custody.sha256.clone()).or_default();
+                if custody.act == Act::Destroyed {
+                    // Whoever may not know of a copy cannot take it away from those who hold it.
+                    exhibit.held.retain(|held| held != marking);
+                }
+                exhibit.custody.push((custody, stamp));
             }
             Content::Release(release) => {
                 let exhibit = self.evidence.entry(release.sha256).or_default();

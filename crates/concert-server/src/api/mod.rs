@@ -7,6 +7,7 @@
 mod body;
 mod chain;
 mod events;
+mod evidence;
 mod feeds;
 mod incidents;
 mod notices;
@@ -14,6 +15,7 @@ mod push;
 mod stream;
 
 pub(crate) use body::bearer;
+pub(crate) use evidence::EVIDENCE_MAX;
 pub(crate) use push::PUSHES_MAX;
 pub(crate) use stream::STREAMS_MAX;
 
@@ -59,6 +61,8 @@ pub(crate) fn slow_routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/events/stream", get(stream::stream))
         .route("/api/v1/feeds/{name}/reports", post(push::push))
+        .route("/api/v1/incidents/{id}/evidence", post(evidence::add))
+        .route("/api/v1/incidents/{id}/evidence/{sha256}", get(evidence::one))
 }
 
 /// The description of this API.
@@ -138,7 +142,7 @@ mod tests {
             .filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next())
             .filter(|path| !path.ends_with("openapi.json"))
             .collect();
-        assert_eq!(routes.len(), 13);
+        assert_eq!(routes.len(), 15);
         assert_eq!(paths.len(), routes.len());
         assert!(routes.iter().all(|route| paths.contains_key(*route)), "{routes:?}");
     }

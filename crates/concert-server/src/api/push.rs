@@ -100,7 +100,7 @@ async fn read(body: Body, bytes_max: u64, headers: &HeaderMap) -> Result<Vec<u8>
 }
 
 /// `attachment; filename="a/b.csv"` gives `b.csv`.
-fn file_name(disposition: &str) -> String {
+pub(super) fn file_name(disposition: &str) -> String {
     let given = disposition.split(';').find_map(|part| {
         let (name, value) = part.trim().split_once('=')?;
         name.trim().eq_ignore_ascii_case("filename").then(|| value.trim().trim_matches('"'))

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, NewIncident};
-use concert_server::desk::{Change, Desk, Question, Wanted, Way};
+use concert_server::desk::{Bytes, Change, Coming, Desk, NewEvidence, Outgoing, Question, Wanted, Way};
 use concert_server::site::{
     Feed, FeedState, GapRow, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed,
     Refusal, RejectRow, Slice, Stuck,
@@ -140,6 +140,32 @@ impl Desk for Fake {
             Some(_) => Err(Refusal::Stale(vec![json!({"kind": "title/1"})])),
             None => Ok(json!({"id": "01a2", "entries": drafts.len()})),
         }
+    }
+
+    async fn add_evidence(
+        &self,
+        change: Change,
+        name: &str,
+        new: NewEvidence,
+        mut bytes: Coming,
+    ) -> Result<Value, Refusal> {
+        self.incident(&change.person, name).await?;
+        let (mut length, mut ended) = (0, false);
+        while let Some(Ok(piece)) = bytes.recv().await {
+            length += piece.len();
+            ended = piece.is_empty();
+        }
+        Ok(json!({"id": "01a2", "sha256": "ba78", "bytes": length, "ended": ended, "name": new.name, "from": new.from}))
+    }
+
+    async fn evidence(&self, person: &Person, name: &str, _: &str, why: [String; 2]) -> Result<Outgoing, Refusal> {
+        self.incident(person, name).await?;
+        let (sender, bytes) = tokio::sync::mpsc::channel(4);
+        sender.try_send(Ok(Bytes::from("abc"))).unwrap();
+        if why[1] == "damaged" {
+            sender.try_send(Err(std::io::Error::other("other bytes"))).unwrap();
+        }
+        Ok(Outgoing { name: "x\".html".into(), length: 3 + u64::from(why[1] == "damaged"), bytes })
     }
 
     async fn search(&self, person: &Person, words: &str, _: Slice) -> Result<Page<Value>, Refusal> {

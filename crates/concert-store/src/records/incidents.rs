@@ -214,6 +214,13 @@ impl Records {
         query.bind(kind).bind(limit).fetch_all(self.pool()).await.map_err(trouble)
     }
 
+    /// Incidents with an entry whose body has this text in it. It looks at every body instead of at what is
+    /// derived from them: what follows from the answer cannot be undone.
+    pub async fn journals_with(&self, text: &str) -> Result<Vec<String>, Problem> {
+        let query = sqlx::query_scalar("SELECT DISTINCT incident FROM entry WHERE instr(body, ?1) > 0");
+        query.bind(text).fetch_all(self.pool()).await.map_err(trouble)
+    }
+
     /// Forgets what is derived from entries; the caller makes it anew.
     pub async fn drop_derived(&self, change: &mut Change<'_>) -> Result<(), Problem> {
         for text in ["DELETE FROM incident", "DELETE FROM observable", "DELETE FROM entry_text"] {

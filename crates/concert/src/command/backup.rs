@@ -24,7 +24,7 @@ pub(super) const LIST: &str = "HASHES";
 /// Folders and files of a site besides `data/`; the settings stand first, since they are restored last.
 pub(super) const SETTINGS: [&str; 5] = ["concert.toml", "conf.d", "templates", "secrets", "keys"];
 /// What of `data/` is copied in another way, or is made anew by itself.
-const NOT_COPIED: [&str; 6] = ["archive", "events", "sightings", "lookup", "lock", "first-login"];
+const NOT_COPIED: [&str; 7] = ["archive", "events", "sightings", "evidence", "lookup", "lock", "first-login"];
 /// Compression level: event files and reports are compressed already.
 const LEVEL: i32 = 3;
 /// How deep folders are followed.
@@ -49,16 +49,19 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         let problem = Problem::new("there is such a file already").at(args.file.display().to_string());
         return Err(Failure::usage(problem.hint("name a new file; nothing is overwritten")));
     }
-    let snapshot = super::runtime()?.block_on(async {
-        let store = Store::open(&settings.data_dir()).await?;
-        store.snapshot(if args.without_keys { Secrets::LeftOut } else { Secrets::Kept }).await
-    })?;
+    let runtime = super::runtime()?;
+    let store = runtime.block_on(Store::open(&settings.data_dir()))?;
+    // Evidence is destroyed before the backup or after it, so that records and files of a backup agree.
+    let held = store.evidence.lock().map_err(|error| outside("evidence cannot be locked", &error))?;
+    let secrets = if args.without_keys { Secrets::LeftOut } else { Secrets::Kept };
+    let snapshot = runtime.block_on(store.snapshot(secrets))?;
     let mut files: Vec<(String, PathBuf)> = Vec::new();
     for name in SETTINGS.iter().filter(|name| !(args.without_keys && **name == "secrets")) {
         gather(&settings.dir, name, DEPTH_MAX, &mut files)?;
     }
     gather_data(&settings.dir, args.without_keys, &mut files)?;
     files.extend(snapshot.files.iter().map(|(name, path)| (format!("data/{name}"), path.clone())));
+    gather_evidence(&store, &mut files)?;
     let part = args.file.with_added_extension("part");
     let written = write(&part, &files).and_then(|bytes| {
         fs::rename(&part, &args.file)?;
@@ -69,6 +72,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         fs::remove_file(&part).ok();
         outside(format!("the backup {} cannot be written", args.file.display()), &error)
     })?;
+    drop(held);
     for name in &snapshot.missing {
         tracing::warn!(name, "a raw report is not in the archive and so not in the backup");
     }
@@ -97,7 +101,17 @@ fn gather(dir: &Path, name: &str, depth: usize, files: &mut Vec<(String, PathBuf
     names.iter().try_for_each(|one| gather(dir, &format!("{name}/{one}"), depth - 1, files))
 }
 
-/// Adds what of `data/` the records do not name: keys, lookup files, evidence.
+/// Adds evidence that is complete. What is added meanwhile has no entry in the records of the backup.
+fn gather_evidence(store: &Store, files: &mut Vec<(String, PathBuf)>) -> Result<(), Failure> {
+    let (kept, _) = store.evidence.list().map_err(|error| outside("evidence cannot be listed", &error))?;
+    for path in kept.iter().map(|sha256| store.evidence.path(sha256)) {
+        let name = path.strip_prefix(store.data()).unwrap_or(&path).to_string_lossy().into_owned();
+        files.push((format!("data/{name}"), path));
+    }
+    Ok(())
+}
+
+/// Adds what of `data/` the records do not name: keys, lookup files.
 fn gather_data(dir: &Path, without_keys: bool, files: &mut Vec<(String, PathBuf)>) -> Result<(), Failure> {
     let data = dir.join("data");
     let mut names: Vec<String> = Vec::new();

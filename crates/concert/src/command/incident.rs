@@ -2,7 +2,7 @@
 
 mod access;
 mod chain;
-mod draft;
+pub(super) mod draft;
 mod process;
 mod show;
 
@@ -161,7 +161,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
 }
 
 /// What was refused, as a command tells it.
-fn refused(refused: Refused) -> Failure {
+pub(super) fn refused(refused: Refused) -> Failure {
     match refused {
         Refused::Missing => Failure::usage(
             Problem::new("there is no such incident").hint("see `concert incident list`, and quote numbers with `#`"),

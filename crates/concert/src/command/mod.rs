@@ -13,6 +13,7 @@ mod completions;
 mod contact;
 mod demo;
 mod events;
+mod evidence;
 mod feed;
 mod forget;
 mod incident;
@@ -142,6 +143,8 @@ enum Command {
     Notice(notice::Args),
     /// Open incidents, work on them, and see who can see what
     Incident(incident::Args),
+    /// Add evidence, say what was done with it, release and export it
+    Evidence(evidence::Args),
     /// Show mails that came back, and what was set aside and why
     Mailbox(mailbox::Args),
     /// Add users, change what they may do, give them passwords and second factors
@@ -186,6 +189,7 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Feed(args) => feed::run(&args, site),
         Command::Notice(args) => notice::run(&args, site),
         Command::Incident(args) => incident::run(&args, site),
+        Command::Evidence(args) => evidence::run(&args, site),
         Command::Mailbox(args) => mailbox::run(&args, site),
         Command::User(args) => user::run(&args, site),
         Command::Token(args) => token::run(&args, site),

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::SiteArg;
-use crate::incidents::verify_journals;
+use crate::incidents::{verify_evidence, verify_journals};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::registry;
@@ -34,7 +34,7 @@ const RETENTION_WAIT: Duration = Duration::from_secs(1);
 
 /// Something that is not as it was written.
 struct Difference {
-    /// `records`, `archive`, `events`, `sightings`, `journal` or `incidents`.
+    /// `records`, `archive`, `events`, `sightings`, `journal`, `incidents` or `evidence`.
     what: &'static str,
     problem: Problem,
 }
@@ -46,6 +46,7 @@ struct Checked {
     files: u64,
     journal: u64,
     entries: u64,
+    evidence: u64,
     bytes: u64,
     differences: Vec<Difference>,
 }
@@ -69,7 +70,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let records = std::path::absolute(&site.dir).unwrap_or_else(|_| site.dir.clone()).join("data/records.sqlite");
     let mut checked = Checked::default();
     // Opening would make new records, beside which nothing differs.
-    if !records.exists() && ["archive", "events"].iter().any(|name| records.with_file_name(name).exists()) {
+    if !records.exists() && ["archive", "events", "evidence"].iter().any(|name| records.with_file_name(name).exists()) {
         checked.differ("records", Problem::new("is missing").at(records.display().to_string()));
         return print(args, &checked);
     }
@@ -113,6 +114,21 @@ async fn check(site: &SiteArg, checked: &mut Checked) -> Result<(), Failure> {
     checked.entries = journals.entries;
     for problem in journals.problems {
         checked.differ("incidents", problem);
+    }
+    evidence(&store, checked).await
+}
+
+async fn evidence(store: &Store, checked: &mut Checked) -> Result<(), Failure> {
+    let bar = bar("evidence", store.evidence.list().map_or(0, |(kept, _)| kept.len()));
+    let looked = verify_evidence(store, &|number| bar.set_position(number as u64)).await?;
+    bar.finish_and_clear();
+    checked.evidence = looked.files;
+    checked.bytes += looked.bytes;
+    for sha256 in looked.unclaimed {
+        tracing::warn!(sha256, "bytes that no incident claims: adding them was not finished");
+    }
+    for problem in looked.problems {
+        checked.differ("evidence", problem);
     }
     Ok(())
 }
@@ -169,9 +185,9 @@ fn print(args: &Args, checked: &Checked) -> Result<Exit, Failure> {
         table.row(&[json!(what), json!(problem.place), json!(problem.what)])?;
     }
     table.finish()?;
-    let Checked { reports, files, journal, entries, bytes, differences } = checked;
+    let Checked { reports, files, journal, entries, evidence, bytes, differences } = checked;
     let looked = format!(
-        "{reports} raw reports, {files} event files, {journal} journal events, {entries} entries of incidents, {bytes} bytes"
+        "{reports} raw reports, {files} event files, {journal} journal events, {entries} entries of incidents, {evidence} pieces of evidence, {bytes} bytes"
     );
     let said = match differences.first() {
         None => format!("checked {looked}: no difference\n"),

@@ -5,6 +5,7 @@
 
 mod audit;
 mod case;
+mod evidence;
 mod follow;
 mod read;
 mod rebuild;
@@ -25,10 +26,13 @@ use concert_pipeline::enrich::Constituents;
 use concert_store::Store;
 
 pub use case::{Case, Kept};
+pub use evidence::bag::Exported;
+pub use evidence::check::{CheckedEvidence, verify_evidence};
+pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
 pub use follow::known;
 pub use read::{Filter, Found, Slice};
 pub use rebuild::verify_journals;
-pub use view::{entry_json, head_json, hop_json, incident_json, neighbour_json, request_json};
+pub use view::{entry_json, exhibit_json, head_json, hop_json, incident_json, neighbour_json, request_json};
 pub use write::Written;
 
 /// Entries that are held in memory, over all incidents.

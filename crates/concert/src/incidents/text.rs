@@ -22,7 +22,7 @@ pub(super) fn word(value: impl Serialize) -> String {
 }
 
 /// Whether a character changes how the text around it looks instead of standing in it.
-fn is_hidden(c: char) -> bool {
+pub(super) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
@@ -36,7 +36,7 @@ pub(super) fn line(what: &str, text: &str) -> Result<(), Refused> {
 }
 
 /// The same, but it may be empty.
-fn name(what: &str, text: &str) -> Result<(), Refused> {
+pub(super) fn name(what: &str, text: &str) -> Result<(), Refused> {
     if text.chars().count() > LINE_CHARS_MAX {
         return Err(wrong(format!("`{what}` is longer than {LINE_CHARS_MAX} letters")));
     }

@@ -3,8 +3,9 @@
 use concert_model::Time;
 use concert_model::access::Circle;
 use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
-use concert_model::incident::content::Role;
-use concert_model::incident::fold::Incident;
+use concert_model::incident::content::{Custody, Role};
+use concert_model::incident::fold::{Exhibit, Incident};
+use concert_model::incident::journal::Stamp;
 use concert_store::records::incidents::Head;
 use serde_json::{Map, Value, json};
 
@@ -50,6 +51,16 @@ pub fn head_json(head: &Head) -> Value {
         "opened": head.opened.to_string(),
         "changed": head.changed_at.to_string(),
     })
+}
+
+/// Evidence with its custody, in order.
+pub fn exhibit_json(sha256: &str, exhibit: &Exhibit) -> Value {
+    let handled = |(custody, stamp): &(Custody, Stamp)| json!({"act": word(custody.act), "person": custody.person, "whom": custody.whom, "place": custody.place, "reason": custody.reason, "time": stamp.time.to_string()});
+    let custody: Vec<Value> = exhibit.custody.iter().map(handled).collect();
+    let added = exhibit.added.as_ref();
+    json!({"sha256": sha256, "name": added.map(|added| &added.name), "bytes": added.map(|added| added.bytes), "text": added.map(|added| &added.text),
+        "of": added.map(|added| &added.of), "marking": exhibit.marking, "destroyed": exhibit.is_destroyed(), "custody": custody,
+        "released": exhibit.released, "goes_to": exhibit.goes_to().collect::<Vec<_>>()})
 }
 
 /// A moment that may be before or after all time, where nothing limits it.
@@ -118,20 +129,7 @@ pub fn incident_json(state: &Incident) -> Value {
         .take(ROWS_MAX)
         .map(|happened| json!({"time": time(happened.time), "zone": happened.zone, "clock_error": happened.clock_error, "subject": happened.subject, "text": happened.text, "evidence": happened.evidence}))
         .collect();
-    let evidence: Vec<Value> = state
-        .evidence
-        .iter()
-        .map(|(sha256, exhibit)| {
-            let custody: Vec<Value> = exhibit
-                .custody
-                .iter()
-                .map(|(act, person, stamp)| json!({"act": word(act), "person": person, "time": stamp.time.to_string()}))
-                .collect();
-            let added = exhibit.added.as_ref();
-            json!({"sha256": sha256, "name": added.map(|added| &added.name), "bytes": added.map(|added| added.bytes), "text": added.map(|added| &added.text),
-                "of": added.map(|added| &added.of), "marking": exhibit.marking, "custody": custody, "released": exhibit.released, "goes_to": exhibit.goes_to().collect::<Vec<_>>()})
-        })
-        .collect();
+    let evidence: Vec<Value> = state.evidence.iter().map(|(sha256, exhibit)| exhibit_json(sha256, exhibit)).collect();
     let clocks: Vec<Value> = state
         .clocks
         .iter()

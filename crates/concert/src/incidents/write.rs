@@ -20,6 +20,27 @@ const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
 /// Longest key of a request.
 const KEY_BYTES_MAX: usize = 200;
 
+/// What it takes to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// What the content takes.
+    OfContent,
+    /// Nothing but reading: what is written says that somebody read.
+    OfReader,
+}
+
+/// Evidence is written about where its bytes are at hand.
+fn by_hand(drafts: &[Draft]) -> Result<(), Refused> {
+    let is_evidence =
+        |draft: &Draft| matches!(draft.content, Content::EvidenceAdded(_) | Content::Custody(_) | Content::Release(_));
+    match drafts.iter().any(is_evidence) {
+        true => Err(Refused::Wrong(
+            Problem::new("such an entry is not written by hand").hint("see `concert evidence --help`"),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// What was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
@@ -70,6 +91,7 @@ impl Incidents {
         if !decision.allowed {
             return Err(Refused::Denied(decision));
         }
+        by_hand(&new.drafts)?;
         text::line("title", &new.title)?;
         text::classification(&new.classification)?;
         if new.marking.tlp > ask.person.clearance {
@@ -93,13 +115,25 @@ impl Incidents {
         let case = Case::new(&id, Vec::new());
         let (case, mut entries) = self.sign(&mut change, ask, case, opening).await?;
         audit::allowed(&mut change, ask, Action::Open, &case.head.number, &decision).await?;
-        let (case, more) = self.put(&mut change, ask, case, rest, &mut None).await?;
+        let (case, more) = self.put(&mut change, ask, case, rest, Right::OfContent, &mut None).await?;
         entries.extend(more);
         self.finish(change, ask, case, entries).await
     }
 
     /// Writes into an incident.
     pub async fn write(&self, ask: Ask<'_>, name: &str, drafts: Vec<Draft>) -> Result<Written, Refused> {
+        by_hand(&drafts)?;
+        self.write_made(ask, name, Right::OfContent, |_, _| Ok(drafts)).await
+    }
+
+    /// Writes what is made from how the incident is at that very moment.
+    pub(super) async fn write_made(
+        &self,
+        ask: Ask<'_>,
+        name: &str,
+        right: Right,
+        make: impl FnOnce(&Case, &Circle) -> Result<Vec<Draft>, Refused> + Send,
+    ) -> Result<Written, Refused> {
         let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
         let known = self.case(&head.id).await?;
         let mut change = self.store.records.change().await?;
@@ -113,11 +147,12 @@ impl Incidents {
         if !may(ask.person, Action::See, Object::Incident(&circle)).allowed {
             return Err(Refused::Missing);
         }
+        let drafts = make(&case, &circle)?;
         if let Some(seen) = ask.seen {
             stale(&case, &circle, ask.person, seen, &drafts)?;
         }
         let (number, mut denied) = (case.head.number.clone(), None);
-        match self.put(&mut change, ask, case, drafts, &mut denied).await {
+        match self.put(&mut change, ask, case, drafts, right, &mut denied).await {
             Ok((case, entries)) => self.finish(change, ask, case, entries).await,
             Err(refused) => {
                 self.store.records.undo(change).await?;
@@ -155,6 +190,7 @@ impl Incidents {
         ask: Ask<'_>,
         mut case: Case,
         drafts: Vec<Draft>,
+        right: Right,
         denied: &mut Option<(Action, Decision)>,
     ) -> Result<(Case, Vec<Value>), Refused> {
         if drafts.len() > DRAFTS_MAX {
@@ -162,7 +198,7 @@ impl Incidents {
         }
         let mut all = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            let (action, decision) = self.decide(ask.person, &case, &draft);
+            let (action, decision) = self.decide(ask.person, &case, &draft, right);
             if !decision.allowed {
                 *denied = Some((action, decision.clone()));
                 return Err(Refused::Denied(decision));
@@ -180,9 +216,21 @@ impl Incidents {
         Ok((case, all))
     }
 
-    fn decide(&self, person: &Person, case: &Case, draft: &Draft) -> (Action, Decision) {
+    /// Whether a draft may be written, before the bytes that it is about are taken.
+    pub(super) fn admit(&self, person: &Person, case: &Case, draft: &Draft) -> Result<(), Refused> {
+        let (_, decision) = self.decide(person, case, draft, Right::OfContent);
+        if !decision.allowed {
+            return Err(Refused::Denied(decision));
+        }
+        check(person, draft)
+    }
+
+    fn decide(&self, person: &Person, case: &Case, draft: &Draft, right: Right) -> (Action, Decision) {
         let circle = self.circle(case);
-        let action = Action::of(&draft.content, person, &circle);
+        let action = match right {
+            Right::OfContent => Action::of(&draft.content, person, &circle),
+            Right::OfReader => Action::See,
+        };
         (action, may(person, action, Object::Incident(&circle)))
     }
 
@@ -204,6 +252,9 @@ impl Incidents {
         };
         if is_field(&body.kind) {
             return Err(wrong("fields of an incident are changed, not erased"));
+        }
+        if super::evidence::holds(&case, &body.content, &body.kind) {
+            return Err(wrong("evidence is destroyed before what is written about it is erased"));
         }
         incidents::erase_body(change, &case.id, &erased.site, erased.sequence).await?;
         let rows = incidents::entries_in(change, &case.id, 0).await?;

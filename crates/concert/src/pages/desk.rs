@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use concert_model::access::Person;
 use concert_model::incident::chain::{Chain, neighbours};
 use concert_model::incident::draft::{Draft, NewIncident};
-use concert_server::desk::{Change, Desk, Question, Wanted, Way};
+use concert_server::desk::{Change, Coming, Desk, NewEvidence, Outgoing, Question, Wanted, Way};
 use concert_server::site::{Page, Refusal, Slice};
 use serde_json::{Value, json};
 
-use super::{Pages, failed};
+use super::{Pages, evidence, failed};
 use crate::incidents::{
     self, Ask, Filter, Refused, Written, entry_json, head_json, hop_json, incident_json, neighbour_json, request_json,
 };
@@ -18,7 +18,7 @@ use crate::wire;
 /// Where requests come from, for the audit log.
 const FROM: &str = "api";
 
-fn refusal(refused: Refused) -> Refusal {
+pub(super) fn refusal(refused: Refused) -> Refusal {
     match refused {
         Refused::Missing => Refusal::Missing,
         Refused::Denied(decision) => Refusal::Denied(decision),
@@ -42,7 +42,7 @@ fn written_json(written: &Written) -> Value {
     json!({"id": written.id, "number": written.number, "entries": written.entries})
 }
 
-fn ask(change: &Change) -> Ask<'_> {
+pub(super) fn ask(change: &Change) -> Ask<'_> {
     Ask {
         person: &change.person,
         now: wire::now(),
@@ -102,6 +102,20 @@ impl Desk for Pages {
     async fn write(&self, change: Change, name: &str, drafts: Vec<Draft>) -> Result<Value, Refusal> {
         let written = self.desk()?.write(ask(&change), name, drafts).await.map_err(refusal)?;
         Ok(written_json(&written))
+    }
+
+    async fn add_evidence(
+        &self,
+        change: Change,
+        name: &str,
+        new: NewEvidence,
+        bytes: Coming,
+    ) -> Result<Value, Refusal> {
+        evidence::add(&*self.desk()?, &change, name, new, bytes).await
+    }
+
+    async fn evidence(&self, person: &Person, name: &str, sha256: &str, why: [String; 2]) -> Result<Outgoing, Refusal> {
+        evidence::read(&*self.desk()?, person, name, sha256, why).await
     }
 
     async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal> {

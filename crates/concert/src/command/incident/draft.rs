@@ -37,15 +37,9 @@ impl MarkingArgs {
     }
 }
 
-#[derive(clap::Args)]
-pub(super) struct WriteArgs {
-    /// Number or identity of the incident.
-    incident: String,
-    /// The kind: note, finding, decision, party, relation, ...; see `concert incident kinds`.
-    kind: String,
-    /// What it says, as `name=value`, or one JSON object; what is left out is empty.
-    #[arg(value_name = "NAME=VALUE")]
-    content: Vec<String>,
+/// How something is marked that is else marked as the incident.
+#[derive(clap::Args, Clone)]
+pub(in crate::command) struct OwnMarkingArgs {
     /// How it is marked; as the incident where nothing is said.
     #[arg(long, value_name = "LABEL")]
     tlp: Option<Tlp>,
@@ -58,6 +52,26 @@ pub(super) struct WriteArgs {
     /// The compartment it lies in.
     #[arg(long, value_name = "NAME", default_value = "", requires = "tlp")]
     compartment: String,
+}
+
+impl OwnMarkingArgs {
+    pub(in crate::command) fn marking(&self) -> Option<Marking> {
+        let Self { tlp, persons, parties, compartment } = self.clone();
+        tlp.map(|tlp| Marking { tlp, persons, parties, compartment })
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct WriteArgs {
+    /// Number or identity of the incident.
+    incident: String,
+    /// The kind: note, finding, decision, party, relation, ...; see `concert incident kinds`.
+    kind: String,
+    /// What it says, as `name=value`, or one JSON object; what is left out is empty.
+    #[arg(value_name = "NAME=VALUE")]
+    content: Vec<String>,
+    #[command(flatten)]
+    marking: OwnMarkingArgs,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -129,13 +143,7 @@ fn content(kind: &str, given: &[String]) -> Result<Content, Failure> {
 }
 
 pub(super) async fn write(args: &WriteArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let marking = args.tlp.map(|tlp| Marking {
-        tlp,
-        persons: args.persons.clone(),
-        parties: args.parties.clone(),
-        compartment: args.compartment.clone(),
-    });
-    let draft = Draft { content: content(&args.kind, &args.content)?, marking };
+    let draft = Draft { content: content(&args.kind, &args.content)?, marking: args.marking.marking() };
     send(incidents, person, &args.incident, draft, &args.rows).await
 }
 

@@ -1,0 +1,164 @@
+//! `/api/v1/incidents/{id}/evidence`: bytes in and out, in streams of any size.
+//!
+//! A body that is cut off ends with an error, never as if it had come to its end. HEAD is answered without
+//! opening anything, so that nothing is written of a copy that was not made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use concert_model::access::Person;
+use concert_model::incident::marking::Tlp;
+use futures_util::StreamExt;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::timeout;
+
+use super::body::{idempotency_key, text};
+use super::parameters;
+use super::push::file_name;
+use crate::App;
+use crate::desk::{Change, NewEvidence};
+use crate::problem::Problem;
+
+/// Streams of evidence at the same time, in and out.
+pub(crate) const EVIDENCE_MAX: usize = 8;
+/// How long a sender can be silent.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Pieces of a body that wait to be written.
+const PIECES_MAX: usize = 8;
+
+pub(super) async fn add(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    query: RawQuery,
+    body: Body,
+) -> Result<Response, Problem> {
+    // What a form or a page from elsewhere can make a browser send is of another type.
+    let media = text(&headers, header::CONTENT_TYPE).split(';').next().unwrap_or("").trim();
+    if !media.eq_ignore_ascii_case("application/octet-stream") {
+        let detail = "the body must be application/octet-stream";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    let _turn = turn(&app)?;
+    let sent = query.0.clone().unwrap_or_default();
+    let (_, [about, tlp, from, place, reason]) = parameters(query, ["text", "tlp", "from", "place", "reason"])?;
+    let tlp = tlp.map(|text| text.parse::<Tlp>().map_err(Problem::wrong)).transpose()?;
+    let file = file_name(text(&headers, header::CONTENT_DISPOSITION));
+    let digest = Sha256::new().chain_update([&name, "\0", &sent, "\0", &file].concat()).finalize();
+    let key = idempotency_key(&headers)?.map(|key| (key, digest.into()));
+    let [about, place, reason] = [about, place, reason].map(Option::unwrap_or_default);
+    let new = NewEvidence { name: file, text: about, tlp, from, place, reason };
+    let (sender, receiver) = mpsc::channel(PIECES_MAX);
+    let adding = app.site.add_evidence(Change { person, key, seen: None }, &name, new, receiver);
+    let (added, ()) = futures_util::join!(adding, pass_on(body, sender));
+    let added = added?;
+    let mut response = super::json(added.to_string());
+    *response.status_mut() = StatusCode::CREATED;
+    let [id, sha256] = ["id", "sha256"].map(|name| added.get(name).and_then(Value::as_str).unwrap_or_default());
+    if let Ok(place) = HeaderValue::from_str(&format!("/api/v1/incidents/{id}/evidence/{sha256}")) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    Ok(response)
+}
+
+fn turn(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
+    let turn = Arc::clone(&app.evidence).try_acquire_owned();
+    turn.map_err(|_| Problem::busy("too much evidence is on its way", 30))
+}
+
+/// Hands the body on piece by piece, until it ends, breaks, or nobody wants more of it.
+async fn pass_on(body: Body, sender: mpsc::Sender<std::io::Result<Bytes>>) {
+    let mut stream = body.into_data_stream();
+    loop {
+        let piece = match timeout(SILENCE_MAX, stream.next()).await {
+            Ok(None) => break,
+            Ok(Some(Ok(piece))) => Ok(piece),
+            Ok(Some(Err(error))) => Err(std::io::Error::other(format!("the body was cut off: {error}"))),
+            Err(_) => Err(std::io::Error::other("the body came too slowly")),
+        };
+        let is_broken = piece.is_err();
+        if sender.send(piece).await.is_err() || is_broken {
+            return;
+        }
+    }
+    // An empty piece says that this was the end: a sender that merely goes away says nothing.
+    sender.send(Ok(Bytes::new())).await.ok();
+}
+
+pub(super) async fn one(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    method: Method,
+    Path((name, sha256)): Path<(String, String)>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    if method == Method::HEAD {
+        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "evidence is got, and its custody tells so"));
+    }
+    let (_, [place, reason]) = parameters(query, ["place", "reason"])?;
+    let why = [place, reason].map(Option::unwrap_or_default);
+    let turn = turn(&app)?;
+    let outgoing = app.site.evidence(&person, &name, &sha256, why).await?;
+    // The turn ends with the stream.
+    let pieces = futures_util::stream::unfold((outgoing.bytes, turn), |(mut bytes, turn)| async {
+        let piece = bytes.recv().await?;
+        Some((piece, (bytes, turn)))
+    });
+    let mut response = Body::from_stream(pieces).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(outgoing.length));
+    if let Ok(disposition) = HeaderValue::from_str(&disposition(&outgoing.name)) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    Ok(response)
+}
+
+/// The name in the two forms of RFC 6266: plain letters for old readers, all of it for others.
+fn disposition(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._- ".contains(c) { c } else { '_' };
+    let old: String = name.chars().map(plain).collect();
+    let escaped = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    let new: String = name.bytes().map(escaped).collect();
+    format!("attachment; filename=\"{old}\"; filename*=UTF-8''{new}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_in_its_header() {
+        let check = |name: &str, want: &str| assert_eq!(disposition(name), want);
+        check("disk.img", "attachment; filename=\"disk.img\"; filename*=UTF-8''disk.img");
+        check("ü\"; x=\r\n", "attachment; filename=\"___ x___\"; filename*=UTF-8''%C3%BC%22%3B%20x%3D%0D%0A");
+    }
+
+    #[tokio::test]
+    async fn only_a_whole_body_has_an_end() {
+        let read = async |body: Body| {
+            let (sender, mut receiver) = mpsc::channel(PIECES_MAX);
+            pass_on(body, sender).await;
+            let mut pieces = Vec::new();
+            while let Some(piece) = receiver.recv().await {
+                pieces.push(piece.map(|piece| piece.len()).map_err(|error| error.to_string()));
+            }
+            pieces
+        };
+        assert_eq!(read(Body::from("abc")).await, [Ok(3), Ok(0)]);
+        let cut = futures_util::stream::iter([Ok(Bytes::from("abc")), Err(std::io::Error::other("gone"))]);
+        let told = read(Body::from_stream(cut)).await;
+        assert!(told.len() == 2 && told[1].as_ref().is_err_and(|why| why.contains("cut off")), "{told:?}");
+    }
+}

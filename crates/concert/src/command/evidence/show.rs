@@ -1,0 +1,69 @@
+//! Evidence in lists and one by one.
+
+use concert_model::access::Person;
+use serde_json::{Value, json};
+
+use super::refused;
+use crate::incidents::{Incidents, exhibit_json, only};
+use crate::print::{AllRows, Format, List, Rows, format_or_default, print_object};
+use crate::problems::{Exit, Failure};
+
+#[derive(clap::Args)]
+pub(super) struct ListArgs {
+    /// Number or identity of the incident.
+    incident: String,
+    #[command(flatten)]
+    rows: Rows,
+}
+
+#[derive(clap::Args)]
+pub(super) struct ShowArgs {
+    /// Number or identity of the incident.
+    incident: String,
+    /// SHA-256 of the evidence, or its first digits, at least eight.
+    sha256: String,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+const COLUMNS: [&str; 8] = ["sha256", "name", "bytes", "tlp", "of", "last", "goes_to", "text"];
+const CUSTODY: [&str; 6] = ["time", "act", "person", "whom", "place", "reason"];
+
+pub(super) async fn list(args: &ListArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let state = incidents.exhibits(person, &args.incident).await.map_err(refused)?;
+    let mut table = args.rows.table(&COLUMNS);
+    for (sha256, exhibit) in state.evidence.iter().filter(|(_, exhibit)| exhibit.added.is_some()) {
+        let item = exhibit_json(sha256, exhibit);
+        let at = |name: &str| item.get(name).cloned().unwrap_or_default();
+        let tlp = item.pointer("/marking/tlp").cloned().unwrap_or_default();
+        let last = at("custody").as_array().and_then(|acts| acts.last()?.get("act").cloned()).unwrap_or_default();
+        let goes_to: Vec<&str> = exhibit.goes_to().collect();
+        let values =
+            [at("sha256"), at("name"), at("bytes"), tlp, at("of"), last, json!(goes_to.join(", ")), at("text")];
+        if !table.row(&values)? {
+            break;
+        }
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}
+
+pub(super) async fn show(args: &ShowArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let state = incidents.exhibits(person, &args.incident).await.map_err(refused)?;
+    let (sha256, exhibit) = only(&state, &args.sha256).map_err(refused)?;
+    let item = exhibit_json(sha256, exhibit);
+    let format = format_or_default(args.rows.format);
+    let Value::Object(members) = &item else { return Ok(Exit::Done) };
+    let is_shown = |name: &str| format != Format::Table || name != "custody";
+    let members = members.iter().filter(|(name, _)| is_shown(name));
+    let members: Vec<(&str, Value)> = members.map(|(name, value)| (name.as_str(), value.clone())).collect();
+    let lists = match item.get("custody") {
+        Some(Value::Array(acts)) if format == Format::Table => {
+            let row = |act: &Value| CUSTODY.iter().map(|name| act.get(*name).cloned().unwrap_or_default()).collect();
+            vec![List { name: "custody", columns: &CUSTODY, rows: acts.iter().map(row).collect() }]
+        }
+        _ => Vec::new(),
+    };
+    print_object(format, &members, &lists)?;
+    Ok(Exit::Done)
+}

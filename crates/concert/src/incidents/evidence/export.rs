@@ -1,0 +1,210 @@
+//! Evidence of an incident as a bag, for whoever may have it.
+//!
+//! That it was copied is in its custody before the bag is made, and so in the bag too. A bag for a party
+//! holds what was released to it, and of the journal what the party may read.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use concert_model::access::{Action, Circle, Object, Person, may};
+use concert_model::incident::content::Act;
+use concert_model::incident::draft::DRAFTS_MAX;
+use concert_model::incident::fold::Incident;
+use concert_model::incident::journal::from_hex;
+use concert_model::incident::marking::Tlp;
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+
+use super::super::case::Case;
+use super::super::view::exhibit_json;
+use super::super::write::{Right, wrong};
+use super::super::{Ask, Incidents, Refused};
+use super::bag::{Bag, Exported};
+use super::{Handling, aside, custody, failed, held, marking_of, name};
+
+/// A piece of evidence on its way into a bag.
+struct Item {
+    sha256: [u8; 32],
+    file: String,
+}
+
+impl Incidents {
+    /// Exports evidence into a new folder: all that the person sees, or what was released to a party.
+    pub async fn export_evidence(
+        &self,
+        ask: Ask<'_>,
+        incident: &str,
+        (dir, party): (&Path, Option<&str>),
+        reason: &str,
+        bar: ProgressBar,
+    ) -> Result<Exported, Refused> {
+        let (case, circle) = self.find(ask.person, incident).await?;
+        if party.is_some() {
+            Self::may_release(ask.person, &circle)?;
+        }
+        let wanted = chosen(&case.state_for(&circle, ask.person), party);
+        if let (Some(party), true) = (party, wanted.is_empty()) {
+            return Err(wrong(format!("nothing was released to {party}, or it was destroyed")));
+        }
+        let place = dir.to_owned();
+        let bag = aside(move || Bag::begin(&place)).await?;
+        let bag = bag.map_err(|error| wrong(format!("{}: {error}", dir.display())))?;
+        let part = bag.part().to_owned();
+        // Nobody destroys what is being copied.
+        let store = self.store.evidence.clone();
+        let lock = aside(move || store.lock()).await?.map_err(|error| failed("evidence cannot be locked", &error))?;
+        let made = match self.note_copies(ask, &case.id, &wanted, (party, reason)).await {
+            Ok(()) => self.fill(ask, &case.id, (bag, party), &wanted, bar).await,
+            Err(refused) => Err(refused),
+        };
+        drop(lock);
+        if made.is_err() {
+            aside(move || Bag::abandon(&part)).await?;
+        }
+        made
+    }
+
+    async fn note_copies(
+        &self,
+        ask: Ask<'_>,
+        incident: &str,
+        wanted: &[String],
+        (party, reason): (Option<&str>, &str),
+    ) -> Result<(), Refused> {
+        let handling = Handling {
+            act: Act::Copied,
+            whom: party.unwrap_or_default().to_owned(),
+            place: String::new(),
+            reason: if reason.is_empty() { "exported as a bag".into() } else { reason.to_owned() },
+        };
+        for some in wanted.chunks(DRAFTS_MAX) {
+            self.write_made(ask, incident, Right::OfReader, |case, circle| {
+                let state = case.state_for(circle, ask.person);
+                let draft = |sha256: &String| {
+                    let (sha256, exhibit, _) = held(&state, sha256)?;
+                    Ok(custody(ask, sha256, handling.clone(), marking_of(exhibit)))
+                };
+                some.iter().map(draft).collect()
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn fill(
+        &self,
+        ask: Ask<'_>,
+        incident: &str,
+        (mut bag, party): (Bag, Option<&str>),
+        wanted: &[String],
+        bar: ProgressBar,
+    ) -> Result<Exported, Refused> {
+        let (case, circle) = self.find(ask.person, incident).await?;
+        let state = case.state_for(&circle, ask.person);
+        let files: BTreeMap<&str, String> = (1..)
+            .zip(wanted)
+            .map(|(number, sha256)| {
+                let added = state.evidence.get(sha256).and_then(|exhibit| exhibit.added.as_ref());
+                (sha256.as_str(), name::in_bag(number, added.map_or("", |added| &added.name)))
+            })
+            .collect();
+        let custody = format!("{:#}\n", custody_json(&state, &files, (party, &ask.now.to_string())));
+        let mut journal = String::new();
+        let (sees, entries) = match party {
+            None => (true, self.export(ask.person, incident).await?),
+            Some(party) => export_for(&case, &circle, party),
+        };
+        for (header, body) in entries {
+            journal.push_str(&format!("{}\n", json!({"header": header, "body": body})));
+        }
+        let info = [
+            ("External-Identifier", state.number.clone()),
+            ("External-Description", if sees { state.title.clone() } else { "Evidence".to_owned() }),
+            ("Bagging-Date", ask.now.date_text()),
+            ("Bag-Software-Agent", format!("Concert {}", env!("CARGO_PKG_VERSION"))),
+            ("Internal-Sender-Identifier", state.id.clone()),
+        ];
+        let items = files
+            .iter()
+            .filter_map(|(sha256, file)| Some(Item { sha256: from_hex(sha256)?, file: format!("evidence/{file}") }));
+        let items: Vec<Item> = items.collect();
+        let store = self.store.evidence.clone();
+        let total =
+            wanted.iter().filter_map(|sha256| state.evidence.get(sha256)?.added.as_ref()).map(|added| added.bytes);
+        bar.set_length(total.sum());
+        let filled = aside(move || -> std::io::Result<(Bag, Vec<u8>)> {
+            for item in &items {
+                let (mut reader, _) = store.open(&item.sha256)?;
+                bag.add(&item.file, &mut reader, &|bytes| bar.inc(bytes))?;
+            }
+            bag.add("custody.json", &mut custody.as_bytes(), &|_| {})?;
+            bag.add("journal.ndjson", &mut journal.as_bytes(), &|_| {})?;
+            bar.finish_and_clear();
+            let list = bag.close(&info)?;
+            Ok((bag, list))
+        });
+        let cannot = |error: std::io::Error| failed("the export cannot be written", &error);
+        let (bag, list) = filled.await?.map_err(cannot)?;
+        let signature = self.key.sign_list(&list).ok_or_else(|| wrong("the list of hashes cannot be signed"))?;
+        let site = self.key.site().to_string();
+        aside(move || bag.seal(&site, &signature)).await?.map_err(cannot)
+    }
+}
+
+/// Evidence whose bytes are there, by its hash: all, or what was released to a party.
+fn chosen(state: &Incident, party: Option<&str>) -> Vec<String> {
+    let goes = |exhibit: &concert_model::incident::fold::Exhibit| match party {
+        None => true,
+        Some(party) => exhibit.goes_to().any(|one| one == party),
+    };
+    let is_wanted = |(_, exhibit): &(&String, &concert_model::incident::fold::Exhibit)| {
+        exhibit.added.is_some() && !exhibit.is_destroyed() && goes(exhibit)
+    };
+    state.evidence.iter().filter(is_wanted).map(|(sha256, _)| sha256.clone()).collect()
+}
+
+/// What the bag says of each of its files. A party is not told which others got the same.
+fn custody_json(state: &Incident, files: &BTreeMap<&str, String>, (party, now): (Option<&str>, &str)) -> Value {
+    let evidence = files.iter().filter_map(|(sha256, file)| {
+        let mut exhibit = state.evidence.get(*sha256)?.clone();
+        if let Some(party) = party {
+            exhibit.released.retain(|one, _| one == party);
+            for (custody, _) in exhibit.custody.iter_mut().filter(|(custody, _)| custody.act == Act::Copied) {
+                if custody.whom != party {
+                    custody.whom.clear();
+                    custody.place.clear();
+                    custody.reason.clear();
+                }
+            }
+        }
+        let mut item = exhibit_json(sha256, &exhibit);
+        item.as_object_mut()?.insert("file".into(), json!(format!("data/evidence/{file}")));
+        Some(item)
+    });
+    json!({"incident": state.id, "number": state.number, "for": party, "made": now, "evidence": evidence.collect::<Vec<_>>()})
+}
+
+/// The journal with the bodies that a party may read, as somebody who speaks for it and is cleared for no
+/// more than a party can be.
+fn export_for(case: &Case, circle: &Circle, party: &str) -> (bool, Vec<(String, Option<String>)>) {
+    // No person has an empty name, so nothing is shown because somebody is named in it.
+    let (standing, scopes) = (Vec::new(), None);
+    let person = Person {
+        name: String::new(),
+        is_operator: false,
+        standing,
+        clearance: Tlp::Amber,
+        scopes,
+        from: String::new(),
+    };
+    let speakers = [(party.to_owned(), [String::new()].into())].into();
+    let circle = Circle { speakers, ..circle.clone() };
+    let sees = may(&person, Action::See, Object::Incident(&circle)).allowed;
+    let mut entries: Vec<_> = case.entries.iter().collect();
+    entries.sort_by_key(|kept| kept.seq);
+    let texts = entries.into_iter().filter_map(|kept| {
+        let shown = kept.body.as_ref().filter(|_| sees && case.shows(&circle, &person, kept));
+        Some((kept.header.text().ok()?, shown.and_then(|(body, _)| body.text().ok())))
+    });
+    (sees, texts.collect())
+}

@@ -1,0 +1,126 @@
+//! Who may see, read, handle and release evidence; what the others get.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use concert_model::Time;
+use concert_model::incident::content::{Act, Role, RoleMoved, Severity};
+use concert_model::incident::draft::NewIncident;
+use concert_model::incident::marking::Tlp;
+use concert_model::user::{Standing, StandingRole};
+use concert_store::Store;
+
+use super::*;
+
+const NOW: Time = Time(1_795_323_030_000_000);
+
+fn person(name: &str, role: Option<StandingRole>, clearance: Tlp) -> Person {
+    let standing = role.map(|role| Standing { role, constituency: None }).into_iter().collect();
+    Person { name: name.into(), is_operator: false, standing, clearance, scopes: None, from: String::new() }
+}
+
+fn handling(act: Act) -> Handling {
+    Handling { act, whom: String::new(), place: "desk".into(), reason: "asked".into() }
+}
+
+fn new(name: &str, marking: Option<Marking>) -> NewEvidence {
+    NewEvidence { name: name.into(), text: String::new(), marking, handling: handling(Act::Collected) }
+}
+
+fn red(name: &str) -> Option<Marking> {
+    Some(Marking { persons: vec![name.into()], ..Marking::of(Tlp::Red) })
+}
+
+async fn incident(data: &std::path::Path) -> (Incidents, Person, String) {
+    let store = Store::open(data).await.unwrap();
+    let incidents = Incidents::new(store, &[7; 32], "X", Arc::default());
+    let anna = person("anna", Some(StandingRole::Handler), Tlp::Red);
+    let marking = Marking::of(Tlp::Amber);
+    let (title, classification) = ("t".into(), "scanner".into());
+    let new = NewIncident { title, classification, severity: Severity::High, marking, drafts: Vec::new() };
+    let number = incidents.open(Ask::new(&anna, NOW), new).await.unwrap().number;
+    (incidents, anna, number)
+}
+
+/// INVARIANT: whoever may not see evidence gets what a missing one gives, whatever is asked.
+#[tokio::test]
+async fn hidden_evidence_is_answered_like_a_missing_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (incidents, anna, number) = incident(dir.path()).await;
+    let added = incidents.add(Ask::new(&anna, NOW), &number, new("x", red("anna")), &b"abc"[..]).await.unwrap();
+    let ben = person("ben", Some(StandingRole::Handler), Tlp::Red);
+    let stranger = person("eve", None, Tlp::Red);
+    let before = incidents.export(&anna, &number).await.unwrap();
+    for other in [&ben, &stranger] {
+        for sha256 in [added.sha256.as_str(), added.sha256.split_at(8).0, &"0".repeat(64)] {
+            let ask = Ask::new(other, NOW);
+            assert_eq!(incidents.open_evidence(ask, &number, sha256, None).await.err(), Some(Refused::Missing));
+            let told = incidents.open_evidence(ask, &number, sha256, Some(handling(Act::Copied))).await.err();
+            assert_eq!(told, Some(Refused::Missing));
+            for act in [Act::Moved, Act::Destroyed] {
+                let told = incidents.handle(ask, &number, sha256, handling(act)).await;
+                assert_eq!(told.err(), Some(Refused::Missing));
+            }
+            let told = incidents.derive(ask, &number, sha256, new("y", None), &b"abd"[..]).await;
+            assert_eq!(told.err(), Some(Refused::Missing));
+            let told = incidents.release(ask, &number, sha256, "Police", "asked").await;
+            assert_eq!(told.err(), Some(Refused::Missing));
+        }
+    }
+    assert_eq!(incidents.export(&anna, &number).await.unwrap(), before);
+    assert_eq!(incidents.store.evidence.list().unwrap().0.len(), 1);
+    assert!(incidents.show(&ben, &number).await.unwrap().evidence.is_empty());
+}
+
+/// INVARIANT: bringing the same bytes tells nothing of who holds them, and takes nothing from those.
+#[tokio::test]
+async fn the_same_bytes_of_another_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let (incidents, anna, number) = incident(dir.path()).await;
+    let (ben, ask) = (person("ben", Some(StandingRole::Handler), Tlp::Amber), Ask::new(&anna, NOW));
+    let added = incidents.add(ask, &number, new("x", red("anna")), &b"abc"[..]).await.unwrap();
+    let again = incidents.add(Ask::new(&ben, NOW), &number, new("mine", None), &b"abc"[..]).await.unwrap();
+    assert_eq!(again.sha256, added.sha256);
+    incidents.handle(ask, &number, &added.sha256, handling(Act::Moved)).await.unwrap();
+    let seen = incidents.show(&ben, &number).await.unwrap();
+    assert_eq!(seen.evidence[&added.sha256].custody.len(), 1, "what ben did, and nothing that anna did");
+    incidents.handle(Ask::new(&ben, NOW), &number, &added.sha256, handling(Act::Destroyed)).await.unwrap();
+    assert!(incidents.open_evidence(Ask::new(&ben, NOW), &number, &added.sha256, None).await.is_err());
+    let mut text = String::new();
+    let reading = incidents.open_evidence(ask, &number, &added.sha256, None).await.unwrap();
+    { reading }.reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "abc");
+    incidents.handle(ask, &number, &added.sha256, handling(Act::Destroyed)).await.unwrap();
+    assert!(incidents.store.evidence.list().unwrap().0.is_empty());
+}
+
+/// Reading takes no more than seeing, and is written down; everything else takes its right.
+#[tokio::test]
+async fn a_reader_is_written_down_and_may_do_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (incidents, anna, number) = incident(dir.path()).await;
+    let reader = person("rob", Some(StandingRole::Reader), Tlp::Amber);
+    let (ask, asked) = (Ask::new(&anna, NOW), Ask::new(&reader, NOW));
+    let sha256 = incidents.add(ask, &number, new("x", None), &b"abc"[..]).await.unwrap().sha256;
+    incidents.open_evidence(asked, &number, &sha256, Some(handling(Act::Copied))).await.unwrap();
+    let state = incidents.show(&anna, &number).await.unwrap();
+    let (last, _) = state.evidence[&sha256].custody.last().unwrap();
+    assert_eq!((last.act, last.person.as_str()), (Act::Copied, "rob"));
+    let denied = |refused: Option<Refused>| assert!(matches!(refused, Some(Refused::Denied(_))), "{refused:?}");
+    denied(incidents.add(asked, &number, new("y", None), &b"abd"[..]).await.err());
+    denied(incidents.derive(asked, &number, &sha256, new("y", None), &b"abd"[..]).await.err());
+    denied(incidents.handle(asked, &number, &sha256, handling(Act::Destroyed)).await.err());
+    denied(incidents.release(asked, &number, &sha256, "Police", "asked").await.err());
+    let bag = dir.path().join("bag");
+    let bar = indicatif::ProgressBar::hidden;
+    denied(incidents.export_evidence(asked, &number, (&bag, Some("Police")), "", bar()).await.err());
+    assert_eq!(incidents.store.evidence.list().unwrap().0.len(), 1, "what was refused keeps nothing");
+    // A second person with the right makes a release count.
+    let lead = RoleMoved { role: Role::SiteLead, person: "ben".into(), party: String::new(), holds: true };
+    incidents.write(ask, &number, vec![Draft { content: lead.into(), marking: None }]).await.unwrap();
+    let ben = person("ben", None, Tlp::Amber);
+    assert!(!incidents.release(ask, &number, &sha256, "Police", "asked").await.unwrap().1);
+    assert!(incidents.release(Ask::new(&ben, NOW), &number, &sha256, "Police", "agreed").await.unwrap().1);
+    let exported = incidents.export_evidence(ask, &number, (&bag, Some("Police")), "", bar()).await.unwrap();
+    assert_eq!(exported.evidence, 1);
+}

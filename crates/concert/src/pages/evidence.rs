@@ -1,0 +1,116 @@
+//! Evidence between the pieces that the server hands over and the streams that the store knows.
+
+use std::io::{self, Read};
+
+use concert_model::access::Person;
+use concert_model::incident::content::Act;
+use concert_model::incident::marking::Marking;
+use concert_server::desk::{Bytes, Change, Coming, NewEvidence, Outgoing};
+use concert_server::site::Refusal;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::desk::{ask, refusal};
+use crate::incidents::{self, Ask, Handling, Incidents};
+use crate::wire;
+
+/// Bytes of a piece that goes out, and pieces that wait for a slow reader.
+const PIECE: (usize, usize) = (256 << 10, 4);
+
+pub(super) async fn add(
+    desk: &Incidents,
+    change: &Change,
+    name: &str,
+    new: NewEvidence,
+    bytes: Coming,
+) -> Result<Value, Refusal> {
+    let handling = Handling {
+        act: if new.from.is_some() { Act::Received } else { Act::Collected },
+        whom: new.from.unwrap_or_default(),
+        place: new.place,
+        reason: new.reason,
+    };
+    let marking = new.tlp.map(Marking::of);
+    let new = incidents::NewEvidence { name: new.name, text: new.text, marking, handling };
+    let reader = Pieces { coming: bytes, piece: Bytes::new(), is_over: false };
+    let added = desk.add(ask(change), name, new, reader).await.map_err(refusal)?;
+    let written = &added.written;
+    Ok(json!({"id": written.id, "number": written.number, "sha256": added.sha256, "bytes": added.bytes,
+        "entries": written.entries}))
+}
+
+pub(super) async fn read(
+    desk: &Incidents,
+    person: &Person,
+    name: &str,
+    sha256: &str,
+    [place, reason]: [String; 2],
+) -> Result<Outgoing, Refusal> {
+    let place = if place.is_empty() { "API".to_owned() } else { place };
+    let handling = Handling { act: Act::Copied, whom: String::new(), place, reason };
+    let asked = Ask::new(person, wire::now());
+    let reading = desk.open_evidence(asked, name, sha256, Some(handling)).await.map_err(refusal)?;
+    let (sender, bytes) = mpsc::channel(PIECE.1);
+    let mut reader = reading.reader;
+    // Ends by itself, with the bytes or with whoever reads them.
+    tokio::task::spawn_blocking(move || while send(&mut reader, &sender) {});
+    Ok(Outgoing { name: reading.name, length: reading.bytes, bytes })
+}
+
+/// Sends a piece, and says whether there is more to send.
+fn send(reader: &mut impl Read, sender: &mpsc::Sender<io::Result<Bytes>>) -> bool {
+    let mut block = vec![0u8; PIECE.0];
+    let piece = reader.read(&mut block).map(|count| {
+        block.truncate(count);
+        Bytes::from(block)
+    });
+    if let Err(error) = &piece {
+        tracing::error!("evidence is cut off while it is read: {error}");
+    }
+    let goes_on = piece.as_ref().is_ok_and(|piece| !piece.is_empty());
+    let is_end = piece.as_ref().is_ok_and(Bytes::is_empty);
+    (is_end || sender.blocking_send(piece).is_ok()) && goes_on
+}
+
+/// Reads pieces one after another. The last one is empty; without it they were cut off.
+struct Pieces {
+    coming: Coming,
+    piece: Bytes,
+    is_over: bool,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.piece.is_empty() && !self.is_over {
+            let cut_off = || io::Error::new(io::ErrorKind::UnexpectedEof, "the body was cut off");
+            self.piece = self.coming.blocking_recv().ok_or_else(cut_off)??;
+            self.is_over = self.piece.is_empty();
+        }
+        let count = self.piece.len().min(buffer.len());
+        let some = self.piece.split_to(count);
+        if let Some(place) = buffer.get_mut(..count) {
+            place.copy_from_slice(&some);
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_have_an_end_only_where_they_say_so() {
+        let read = |pieces: Vec<io::Result<Bytes>>| {
+            let (sender, coming) = mpsc::channel(8);
+            pieces.into_iter().for_each(|piece| sender.try_send(piece).unwrap());
+            drop(sender);
+            let mut text = String::new();
+            let mut reader = Pieces { coming, piece: Bytes::new(), is_over: false };
+            reader.read_to_string(&mut text).map(|_| text).map_err(|error| error.kind())
+        };
+        assert_eq!(read(vec![Ok("ab".into()), Ok("c".into()), Ok(Bytes::new())]), Ok("abc".to_owned()));
+        assert_eq!(read(vec![Ok("ab".into())]), Err(io::ErrorKind::UnexpectedEof));
+        assert_eq!(read(vec![Err(io::ErrorKind::TimedOut.into())]), Err(io::ErrorKind::TimedOut));
+    }
+}
