@@ -45,7 +45,7 @@ impl Site {
 
     fn command(&self, person: &str, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_concert"));
-        command.args(args).arg("--site").arg(self.path()).env("USER", person).env_remove("SUDO_USER");
+        command.args(args).arg("--site").arg(self.path()).env("SUDO_USER", person);
         command
     }
 
@@ -143,7 +143,10 @@ fn evidence_is_added_shown_and_comes_back() {
     assert_eq!(site.run(&["evidence", "get", &number, ABC, "-o", "-"]).1, "abc");
     assert_eq!(site.run(&["evidence", "get", &number, ABC, "-o", "-", "--reason", "look"]).1, "abc");
     site.evidence(&["custody", &number, ABC, "moved", "--place", "safe", "--reason", "end of day"]);
-    assert_eq!(site.acts(&number, ABC), ["received anna", "copied anna", "examined anna", "moved anna"]);
+    assert_eq!(
+        site.acts(&number, ABC),
+        ["received operator (anna)", "copied operator (anna)", "examined operator (anna)", "moved operator (anna)"]
+    );
     let custody = site.evidence(&["show", &number, ABC]).remove(0)["custody"].clone();
     assert_eq!(
         (&custody[0]["whom"], &custody[1]["place"], &custody[3]["place"]),
@@ -161,7 +164,7 @@ fn evidence_is_added_shown_and_comes_back() {
         site.evidence(&["derive", &number, "ba7816bf", &derived, "--text", "redacted", "--reason", "names removed"]);
     let shown = site.evidence(&["show", &number, made[0]["sha256"].as_str().unwrap()]).remove(0);
     assert_eq!((&shown["of"], &shown["name"]), (&json!(ABC), &json!("redacted.txt")));
-    assert_eq!(site.acts(&number, ABC).last().map(String::as_str), Some("examined anna"));
+    assert_eq!(site.acts(&number, ABC).last().map(String::as_str), Some("examined operator (anna)"));
     assert_eq!(site.run(&["verify"]).0, 0);
 }
 
@@ -207,7 +210,7 @@ fn bytes_go_when_no_incident_holds_them() {
     destroy(&other);
     assert_eq!(kept(&site), Vec::<PathBuf>::new());
     assert_eq!(site.run(&["verify"]).0, 0);
-    assert_eq!(site.acts(&one, ABC), ["received anna", "destroyed anna"]);
+    assert_eq!(site.acts(&one, ABC), ["received operator (anna)", "destroyed operator (anna)"]);
     // It may come back, and what a kill left undone is done by repeating it.
     site.add(&one, "x", b"abc");
     assert_eq!(site.run(&["evidence", "get", &one, ABC, "-o", "-"]).1, "abc");
@@ -290,7 +293,7 @@ fn a_release_takes_two_persons_and_a_bag_for_a_party_holds_nothing_else() {
     let custody: Value = serde_json::from_slice(&fs::read(bag.join("data/custody.json")).unwrap()).unwrap();
     let last = custody["evidence"][0]["custody"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&last["act"], &last["whom"]), (&json!("copied"), &json!("Police")));
-    assert_eq!(custody["evidence"][0]["released"], json!({"Police": ["anna", "ben"]}));
+    assert_eq!(custody["evidence"][0]["released"], json!({"Police": ["operator (anna)", "operator (ben)"]}));
 }
 
 #[test]
@@ -353,7 +356,7 @@ fn a_kill_in_the_middle_leaves_nothing_that_counts() {
     assert_eq!(kept(&site).len(), 1, "a part");
     let sha256 = site.add(&number, "big", &vec![7u8; 8 << 20]);
     assert_eq!(kept(&site), [site.stored(&sha256)]);
-    assert_eq!(site.acts(&number, &sha256), ["received anna"]);
+    assert_eq!(site.acts(&number, &sha256), ["received operator (anna)"]);
 }
 
 /// A large file goes in and out within the same memory as a small one.
