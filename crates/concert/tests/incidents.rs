@@ -195,6 +195,73 @@ fn derived_tables_can_be_made_anew() {
     assert_eq!(answers(&site), before);
 }
 
+/// A value is found in whatever people wrote of it, in all incidents that the reader may see, and in the events.
+#[test]
+fn what_is_known_of_a_value_is_told_across_incidents() {
+    let site = Site::new();
+    std::fs::write(
+        site.path().join("conf.d/feeds.toml"),
+        "[[feed]]\nname = \"seen\"\nparser = \"ndjson\"\ncollect = { type = \"file\", path = \"in/\", mode = \"drop\" }\n",
+    )
+    .unwrap();
+    let event = |minute: u8, ends: &str| {
+        format!("{{\"time.source\":\"2026-11-22T04:{minute}:00Z\",\"classification.type\":\"scanner\",{ends}}}\n")
+    };
+    let events = event(50, "\"source.ip\":\"192.0.2.7\"")
+        + &event(55, "\"source.ip\":\"198.51.100.1\",\"destination.ip\":\"192.0.2.7\"")
+        + &event(58, "\"source.ip\":\"198.51.100.2\"");
+    std::fs::write(site.path().join("events.json"), events).unwrap();
+    let file = site.path().join("events.json");
+    let (code, _, err) = site.run(&["ingest", "--feed", "seen", file.to_str().unwrap()]);
+    assert_eq!(code, 0, "{err}");
+
+    let numbers: Vec<String> = ["One", "Two", "Three"].iter().map(|title| site.open(title)).collect();
+    site.incident(&["write", &numbers[0], "note", "text=Calls hxxp://evil[.]example/x from 192.0.2[.]7:4242."]);
+    let finding = ["name=h", "statement=It is EVIL(dot)example", "standing=hypothesis"];
+    site.incident(&[&["write", &numbers[1], "finding"], &finding[..]].concat());
+    site.incident(&["write", &numbers[1], "happened", "time=2026-11-22", "subject=192.0.2.7", "text=reached"]);
+    site.incident(&[
+        "write",
+        &numbers[2],
+        "decision",
+        "text=Block evil.example",
+        "--tlp",
+        "red",
+        "--for-person",
+        "anna",
+    ]);
+    let about = |value: &str| site.incident(&["about", value]).remove(0);
+    let kinds = |answer: &Value| {
+        let kinds = answer["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].clone());
+        kinds.collect::<Vec<_>>()
+    };
+
+    // What is RED is for the persons it names and its author, who is at the machine.
+    let domain = about("evil[.]example");
+    assert_eq!((&domain["value"], &domain["of"]), (&json!("evil.example"), &json!("domain")));
+    assert_eq!(kinds(&domain), ["decision/1", "finding/1", "note/1"]);
+    assert_eq!(domain["incidents"], json!([numbers[2], numbers[1], numbers[0]]));
+    assert_eq!(
+        (&domain["events"], &domain["first_seen"], &domain["is_common"]),
+        (&json!(0), &Value::Null, &json!(false))
+    );
+    let address = about("192.0.2.7");
+    assert_eq!(kinds(&address), ["happened/1", "note/1"]);
+    assert_eq!(address["events"], json!(2));
+    assert_eq!(
+        (&address["first_seen"], &address["last_seen"]),
+        (&json!("2026-11-22T04:50:00Z"), &json!("2026-11-22T04:55:00Z"))
+    );
+
+    // Somebody who sees neither RED nor events has the same answer as if there were none.
+    let added = site.run(&["user", "add", "ben", "--full-name", "Ben", "--role", "reader", "--clearance", "green"]);
+    assert_eq!(added.0, 0, "{}", added.2);
+    let as_ben = site.incident(&["about", "evil.example", "--as", "ben"]).remove(0);
+    assert_eq!((kinds(&as_ben), &as_ben["incidents"]), (Vec::<Value>::new(), &json!([])));
+    assert_eq!(site.run(&["incident", "rebuild"]).0, 0);
+    assert_eq!(about("192.0.2.7"), address);
+}
+
 /// Several processes write into one incident at once: every entry is there, in one chain.
 #[test]
 fn many_writers_at_once_make_one_chain() {

@@ -22,7 +22,7 @@ use concert_pipeline::enrich::Constituents;
 use concert_store::Store;
 
 pub use case::{Case, Kept};
-pub use read::{Filter, Found, Slice};
+pub use read::{About, Filter, Found, Slice};
 pub use rebuild::verify_journals;
 pub use view::{entry_json, head_json, hop_json, incident_json, neighbour_json, request_json};
 pub use write::Written;
