@@ -262,6 +262,86 @@ fn what_is_known_of_a_value_is_told_across_incidents() {
     assert_eq!(about("192.0.2.7"), address);
 }
 
+/// Clocks of laws run until the time that the law says, and those of all open incidents are in one list.
+#[test]
+fn clocks_of_laws_run_out_in_order_and_are_met_with_a_proof() {
+    let site = Site::new();
+    let numbers: Vec<String> = ["One", "Two", "Three"].iter().map(|title| site.open(title)).collect();
+    let start = |number: &str, name: &str, since: &str| {
+        site.incident(&["clock", number, "start", name, "--since", since]);
+    };
+    start(&numbers[0], "nis2-early-warning", "2025-11-22T04:50:30Z");
+    start(&numbers[0], "nis2-notification", "2h");
+    start(&numbers[1], "gdpr-notification", "2025-11-20T00:00:00Z");
+    start(&numbers[1], "nis2-final-report", "2025-10-31T12:00:00Z");
+    start(&numbers[2], "gdpr-notification", "2025-11-01T00:00:00Z");
+    let shown = site.incident(&["show", &numbers[0]]).remove(0);
+    assert_eq!(shown["clocks"][0]["due"], "2025-11-23T04:50:30Z");
+    let list = |args: &[&str]| {
+        let (code, out, err) = site.run(&[&["clock"], args].concat());
+        assert_eq!(code, 0, "{err}");
+        let rows = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        rows.map(|row| format!("{} {} {}", row["state"], row["clock"], row["due"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    site.incident(&["write", &numbers[2], "status", "status=closed", "reason=done"]);
+    let overdue = ["overdue gdpr-notification 2025-11-23T00:00:00Z", "overdue nis2-early-warning 2025-11-23T04:50:30Z"];
+    let soon = list(&["due", "--within", "1h"]);
+    assert_eq!(soon[..2], overdue);
+    let all = list(&["due"]);
+    assert!(
+        all.len() == 4 && all[2..].iter().any(|row| row == "overdue nis2-final-report 2025-11-30T12:00:00Z"),
+        "{all:?}"
+    );
+
+    site.incident(&["clock", &numbers[1], "met", "gdpr-notification", "--proof", "case 17 of the authority"]);
+    assert_eq!(list(&["due"])[0], overdue[1]);
+    let told = site.incident(&["show", &numbers[1]]).remove(0);
+    assert_eq!(told["clocks"][0]["proof"], "case 17 of the authority");
+
+    let added = site.run(&["user", "add", "ben", "--full-name", "Ben", "--role", "reader", "--clearance", "green"]);
+    assert_eq!(added.0, 0, "{}", added.2);
+    assert_eq!(list(&["due", "--as", "ben"]), Vec::<String>::new());
+    let wrong = |args: &[&str], want: &str| {
+        let (code, _, err) = site.run(args);
+        assert!(code == 2 && err.contains(want), "{args:?}: {code} {err}");
+    };
+    let clock = ["incident", "clock", &numbers[0]];
+    wrong(&[&clock[..], &["start", "nis2-early-warnin"]].concat(), "did you mean `nis2-early-warning`?");
+    wrong(&[&clock[..], &["start", "dora-final", "--since", "2024-01-01"]].concat(), "applies from 2025-03-12");
+    wrong(&[&clock[..], &["met", "dora-final", "--proof", "x"]].concat(), "no clock `dora-final` runs here");
+}
+
+/// A site has clocks of its own, and replaces those that are shipped.
+#[test]
+fn a_site_adds_and_replaces_clocks() {
+    let site = Site::new();
+    let own = "[[clock]]\nname = \"gdpr-notification\"\njurisdiction = \"FI\"\nlaw = \"Ours\"\narticle = \"1\"\n\
+               starts = \"It begins.\"\nwithin = 1\nunit = \"hours\"\nfrom = 2020-01-01\nreport = \"To us.\"\n";
+    let write = |text: &str| std::fs::write(site.path().join("clocks.toml"), text).unwrap();
+    assert_eq!(site.run(&["clock", "check"]).1, "the site has no clocks of its own\n");
+    write(own);
+    assert_eq!(site.run(&["clock", "check"]).1, "no mistakes in 1 clocks\n");
+    let number = site.open("x");
+    site.incident(&["clock", &number, "start", "gdpr-notification", "--since", "2026-11-20T00:00:00Z"]);
+    assert_eq!(site.incident(&["show", &number])[0]["clocks"][0]["due"], "2026-11-20T01:00:00Z");
+    assert!(site.run(&["clock", "list"]).1.contains("\"law\":\"Ours\""));
+    // They go along when the site moves.
+    let (packed, moved) = (site.dir.path().join("packed"), site.dir.path().join("moved"));
+    let done = site.run(&["backup", packed.to_str().unwrap()]);
+    assert_eq!(done.0, 0, "{}", done.2);
+    let mut restore = Command::new(env!("CARGO_BIN_EXE_concert"));
+    restore.arg("restore").arg(&packed).arg("--site").arg(&moved);
+    assert!(restore.output().unwrap().status.success());
+    assert_eq!(std::fs::read_to_string(moved.join("clocks.toml")).unwrap(), own);
+    write(&own.replace("from = 2020-01-01\n", ""));
+    for args in [&["clock", "check"][..], &["check"]] {
+        let (code, out, _) = site.run(args);
+        assert!(code == 1 && out.starts_with("clocks.toml:2:1: `from` is missing"), "{out}");
+    }
+    let (code, _, err) = site.run(&["incident", "clock", &number, "start", "nis2-early-warning"]);
+    assert!(code == 2 && err.contains("clocks.toml:2:1"), "{err}");
+}
+
 /// Several processes write into one incident at once: every entry is there, in one chain.
 #[test]
 fn many_writers_at_once_make_one_chain() {

@@ -210,6 +210,12 @@ impl Records {
         Ok(rows.iter().map(entry).collect())
     }
 
+    /// Incidents with an entry that names a value.
+    pub async fn incidents_with(&self, value: &str) -> Result<Vec<String>, Problem> {
+        let query = sqlx::query_scalar("SELECT DISTINCT incident FROM observable WHERE value = ?1 ORDER BY incident");
+        query.bind(value).fetch_all(self.pool()).await.map_err(trouble)
+    }
+
     /// Forgets what is derived from entries; the caller makes it anew.
     pub async fn drop_derived(&self, change: &mut Change<'_>) -> Result<(), Problem> {
         for text in ["DELETE FROM incident", "DELETE FROM observable", "DELETE FROM entry_text"] {

@@ -3,6 +3,7 @@
 mod about;
 mod access;
 mod chain;
+mod clock;
 mod draft;
 mod show;
 
@@ -22,7 +23,7 @@ use crate::wire::{self, Site};
 /// Open incidents, work on them, and see who can see what.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident search 192.0.2.7\n  concert incident about 'hxxp://evil[.]example/a'"
+    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident search 192.0.2.7\n  concert incident about 'hxxp://evil[.]example/a'"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -49,6 +50,8 @@ enum Action {
     Erase(draft::EraseArgs),
     /// The chain of victims: whom to ask for logs next; paths up and down; what a party may know
     Chain(chain::ChainArgs),
+    /// Start a clock of a law, or say that it was met
+    Clock(clock::ClockArgs),
     /// Entries in which all these words occur
     Search(SearchArgs),
     /// What the journals of all incidents and the events know of an address, domain, hash or other value
@@ -151,6 +154,10 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             Action::Mark(args) => draft::mark(args, &incidents, &person).await,
             Action::Erase(args) => draft::erase(args, &incidents, &person).await,
             Action::Chain(args) => chain::run(args, &incidents, &person).await,
+            Action::Clock(args) => {
+                let catalogue = super::clock::catalogue(&site.settings.dir)?;
+                clock::run(args, &incidents, &person, (&catalogue, &site.settings.site.time_zone)).await
+            }
             Action::Search(args) => search(args, &incidents, &person).await,
             Action::About(args) => about::run(args, &incidents, &person, (&runtime, &site.store)).await,
             Action::WhoCanSee(args) => access::who(args, &incidents, &person).await,
@@ -162,7 +169,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
 }
 
 /// What was refused, as a command tells it.
-fn refused(refused: Refused) -> Failure {
+pub(super) fn refused(refused: Refused) -> Failure {
     match refused {
         Refused::Missing => Failure::usage(
             Problem::new("there is no such incident").hint("see `concert incident list`, and quote numbers with `#`"),

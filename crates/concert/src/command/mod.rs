@@ -9,6 +9,7 @@ mod acting;
 mod audit;
 mod backup;
 mod check;
+mod clock;
 mod completions;
 mod contact;
 mod demo;
@@ -141,6 +142,8 @@ enum Command {
     Notice(notice::Args),
     /// Open incidents, work on them, and see who can see what
     Incident(incident::Args),
+    /// Clocks of laws: what has to be reported until when, and which run out next
+    Clock(clock::Args),
     /// Show mails that came back, and what was set aside and why
     Mailbox(mailbox::Args),
     /// Add users, change what they may do, give them passwords and second factors
@@ -183,6 +186,7 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Feed(args) => feed::run(&args, site),
         Command::Notice(args) => notice::run(&args, site),
         Command::Incident(args) => incident::run(&args, site),
+        Command::Clock(args) => clock::run(&args, site),
         Command::Mailbox(args) => mailbox::run(&args, site),
         Command::User(args) => user::run(&args, site),
         Command::Token(args) => token::run(&args, site),

@@ -3,6 +3,7 @@
 //! Everything asks [`concert_model::access::may`] here. What somebody may not see is missing, not
 //! forbidden. Every write is one transaction: decision, signature, entry and what is derived from it.
 
+mod across;
 mod case;
 mod read;
 mod rebuild;
@@ -21,6 +22,7 @@ use concert_model::{Problem, Time};
 use concert_pipeline::enrich::Constituents;
 use concert_store::Store;
 
+pub use across::RunningClock;
 pub use case::{Case, Kept};
 pub use read::{About, Filter, Found, Slice};
 pub use rebuild::verify_journals;

@@ -104,6 +104,11 @@ fn sha256(text: &str) -> Result<(), Refused> {
     }
 }
 
+/// What incidents are found by that have entries of a kind, so that nobody reads all journals for a few.
+const KIND: &str = "kind";
+/// Incidents with clocks.
+pub(super) const CLOCKS: &str = "clock/1";
+
 /// What of an entry is found by searching: its words, and the values it names, also in what people wrote.
 pub(super) fn findable(content: &Content) -> Findable {
     let mut found = Findable::default();
@@ -114,6 +119,7 @@ pub(super) fn findable(content: &Content) -> Findable {
             named("host", &relation.to, &mut found);
         }
         Content::HostHeld(held) => named("host", &held.host, &mut found),
+        Content::ClockStarted(_) => found.observables.push((KIND.into(), CLOCKS.into())),
         Content::EvidenceAdded(added) => named("hash", &added.sha256, &mut found),
         _ => {}
     }
