@@ -342,6 +342,58 @@ fn a_site_adds_and_replaces_clocks() {
     assert!(code == 2 && err.contains("clocks.toml:2:1"), "{err}");
 }
 
+/// What an incident, a type, a party, a person and a kind of work cost, as far as the reader may see it.
+#[test]
+fn work_costs_what_the_settings_say_of_its_kind() {
+    let site = Site::new();
+    let numbers: Vec<String> = ["One", "Two"].iter().map(|title| site.open(title)).collect();
+    let effort = |number: &str, minutes: &str, person: &str, rest: &[&str]| {
+        let given = ["write", number, "effort", &format!("minutes={minutes}"), &format!("person={person}")];
+        site.incident(&[&given[..], rest].concat());
+    };
+    effort(&numbers[0], "90", "anna", &["work=analysis", "party=Example Net"]);
+    effort(&numbers[0], "30", "ben", &["work=travel"]);
+    effort(&numbers[1], "60", "anna", &["work=analysis", "--tlp", "red", "--for-person", "anna"]);
+    let cost = |args: &[&str]| {
+        let rows = site.incident(&[&["cost"], args].concat());
+        let by = args.iter().position(|arg| *arg == "--by").map_or("incident", |at| args[at + 1]);
+        let row = |row: &Value| format!("{} {} {} {}", row[by], row["minutes"], row["cost"], row["currency"]);
+        rows.iter().map(|one| row(one).replace('"', "")).collect::<Vec<_>>()
+    };
+    let (code, out, err) = site.run(&["incident", "cost"]);
+    assert!(
+        code == 0 && out.contains("\"0.00\"") && err.contains("180 minutes are of kinds of work without a rate"),
+        "{err}"
+    );
+
+    let conf = |text: &str| std::fs::write(site.path().join("conf.d/effort.toml"), text).unwrap();
+    conf("[effort]\ncurrency = \"CHF\"\n[effort.rates]\nanalysis = 80\ndefault = 59.5\n");
+    let one = format!("{} 120 149.75 CHF", numbers[0]);
+    assert_eq!(cost(&[]), [one.as_str(), &format!("{} 60 80.00 CHF", numbers[1]), "(total) 180 229.75 CHF"]);
+    assert_eq!(cost(&[&numbers[0]]), [one.as_str(), "(total) 120 149.75 CHF"]);
+    assert_eq!(cost(&["--by", "work"]), ["analysis 150 200.00 CHF", "travel 30 29.75 CHF", "(total) 180 229.75 CHF"]);
+    assert_eq!(cost(&["--by", "party"])[1], "Example Net 90 120.00 CHF");
+    assert_eq!(cost(&["--by", "type"])[0], "scanner 180 229.75 CHF");
+    assert_eq!(cost(&["--by", "person", "--since", "1h"])[0], "anna 150 200.00 CHF");
+    assert_eq!(cost(&["--until", "1h"]), ["(total) 0 0.00 CHF"]);
+
+    // What is RED for somebody else costs a reader nothing; an incident that is missing is told as such.
+    let add = |name: &str, clearance: &str| {
+        let given = ["user", "add", name, "--full-name", name, "--role", "reader", "--clearance", clearance];
+        let added = site.run(&given);
+        assert_eq!(added.0, 0, "{}", added.2);
+    };
+    add("ben", "amber");
+    add("eve", "green");
+    assert_eq!(cost(&["--as", "ben"]), [one.as_str(), "(total) 120 149.75 CHF"]);
+    assert_eq!(cost(&["--as", "eve"]), ["(total) 0 0.00 CHF"]);
+    let (code, _, err) = site.run(&["incident", "cost", &numbers[0], "--as", "eve"]);
+    assert!(code == 2 && err.contains("there is no such incident"), "{err}");
+    conf("[effort]\ncurrency = \"euro\"\nrates = { analysis = 8.123 }\n");
+    let (code, out, _) = site.run(&["check"]);
+    assert!(code == 1 && out.contains("`euro` is not a currency") && out.contains("`8.123` for `analysis`"), "{out}");
+}
+
 /// Several processes write into one incident at once: every entry is there, in one chain.
 #[test]
 fn many_writers_at_once_make_one_chain() {

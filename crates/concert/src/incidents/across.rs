@@ -1,8 +1,8 @@
-//! Questions to all incidents at once: which clocks run out next.
+//! Questions to all incidents at once: which clocks run out next, and what work they took.
 
 use concert_model::Time;
 use concert_model::access::Person;
-use concert_model::incident::content::Status;
+use concert_model::incident::content::{Content, Effort, Status};
 use concert_model::incident::fold::Incident;
 use concert_store::records::incidents::Head;
 
@@ -18,6 +18,19 @@ pub struct RunningClock {
     pub since: Time,
     /// Until when.
     pub due: Time,
+}
+
+/// Time that somebody spent on an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// The number of the incident.
+    pub number: String,
+    /// Its type.
+    pub classification: String,
+    /// When it was written down.
+    pub time: Time,
+    /// How long, by whom, for whom and for what.
+    pub effort: Effort,
 }
 
 impl Incidents {
@@ -36,6 +49,30 @@ impl Incidents {
         }
         running.sort_by(|one, other| (one.due, &one.head.number).cmp(&(other.due, &other.head.number)));
         Ok(running)
+    }
+
+    /// Time spent on an incident, or on all of them, as far as a person sees it.
+    pub async fn spent(&self, person: &Person, name: Option<&str>) -> Result<Vec<Spent>, Refused> {
+        let names = match name {
+            Some(name) => vec![name.to_owned()],
+            None => self.store.records.incidents_with(text::EFFORT).await?,
+        };
+        let mut spent = Vec::new();
+        for id in names {
+            let (case, circle) = match self.find(person, &id).await {
+                Ok(found) => found,
+                // Of many, those that are missing for the person are left out; the one that was asked for is told.
+                Err(Refused::Missing) if name.is_none() => continue,
+                Err(refused) => return Err(refused),
+            };
+            let state = &case.head;
+            for kept in case.seen_by(&circle, person) {
+                let Some((_, Content::Effort(effort))) = &kept.body else { continue };
+                let (number, classification) = (state.number.clone(), state.classification.clone());
+                spent.push(Spent { number, classification, time: kept.header.stamp.time, effort: effort.clone() });
+            }
+        }
+        Ok(spent)
     }
 
     /// An incident as a person sees it; nothing where it is missing.

@@ -22,7 +22,7 @@ use concert_model::{Problem, Time};
 use concert_pipeline::enrich::Constituents;
 use concert_store::Store;
 
-pub use across::RunningClock;
+pub use across::{RunningClock, Spent};
 pub use case::{Case, Kept};
 pub use read::{About, Filter, Found, Slice};
 pub use rebuild::verify_journals;

@@ -108,6 +108,8 @@ fn sha256(text: &str) -> Result<(), Refused> {
 const KIND: &str = "kind";
 /// Incidents with clocks.
 pub(super) const CLOCKS: &str = "clock/1";
+/// Incidents with time spent on them.
+pub(super) const EFFORT: &str = "effort/1";
 
 /// What of an entry is found by searching: its words, and the values it names, also in what people wrote.
 pub(super) fn findable(content: &Content) -> Findable {
@@ -119,6 +121,7 @@ pub(super) fn findable(content: &Content) -> Findable {
             named("host", &relation.to, &mut found);
         }
         Content::HostHeld(held) => named("host", &held.host, &mut found),
+        Content::Effort(_) => found.observables.push((KIND.into(), EFFORT.into())),
         Content::ClockStarted(_) => found.observables.push((KIND.into(), CLOCKS.into())),
         Content::EvidenceAdded(added) => named("hash", &added.sha256, &mut found),
         _ => {}
