@@ -107,13 +107,24 @@ pub fn one(value: &str) -> Option<Observable> {
 
 fn url(url: &str, found: &mut Found) {
     if url.len() <= URL_BYTES_MAX {
-        found.add(Kind::Url, url);
+        found.add(Kind::Url, with_lower_host(url));
     }
     match host::url_host(url) {
         Some((Host::Domain(name), _)) if name.contains('.') => found.add(Kind::Domain, name),
         Some((Host::Ip(address), _)) => address_of(address, found),
         _ => {}
     }
+}
+
+/// A URL whose host is in lower case: the one part of it that means the same in both.
+fn with_lower_host(url: &str) -> String {
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    let rest = url.get(begin..).unwrap_or_default();
+    let authority = rest.find(['/', '?', '#', '\\']).map_or(rest, |end| rest.get(..end).unwrap_or_default());
+    let begin = begin + authority.rfind('@').map_or(0, |at| at + 1);
+    let end = url.len() - rest.len() + authority.len();
+    let part = |range: std::ops::Range<usize>| url.get(range).unwrap_or_default();
+    format!("{}{}{}", part(0..begin), part(begin..end).to_lowercase(), part(end..url.len()))
 }
 
 fn address_of(address: IpAddr, found: &mut Found) {

@@ -22,6 +22,7 @@ fn values_are_found_in_sentences_and_log_lines() {
     check("Write to <Abuse@Net.example>!", &["mail abuse@net.example"]);
     check("mailto:a.b+c@net.example", &["mail a.b+c@net.example"]);
     check("(http://evil.example/a?b=c).", &["url http://evil.example/a?b=c", "domain evil.example"]);
+    check("HTTP://Bob@Evil.Example:8/A@B", &["url http://Bob@evil.example:8/A@B", "domain evil.example"]);
     check("<a href=\"https://192.0.2.1:8/x\">", &["url https://192.0.2.1:8/x", "ip 192.0.2.1"]);
     check("http://[2001:db8::1]/, x", &["url http://[2001:db8::1]/", "ip 2001:db8::1"]);
     check(
