@@ -7,6 +7,7 @@
 mod book;
 mod child;
 mod feed;
+mod incidents;
 mod networks;
 mod random;
 mod site;
@@ -22,6 +23,7 @@ use networks::Networks;
 use site::{Folders, With};
 
 const HELP: &str = "usage: cargo xtask bench [OPTIONS]
+       cargo xtask bench incidents [OPTIONS]
 
 Measures `concert ingest` of a made-up daily report on the release build: as it is, with ten rules, with the
 data of registries (four million networks) and ten thousand constituents, and beside the bare `csv` crate
@@ -59,6 +61,7 @@ struct Options {
 pub(crate) fn run(words: &[&str]) -> Result<(), String> {
     match words {
         ["--help" | "-h"] => return print(HELP),
+        ["incidents", rest @ ..] => return incidents::run(rest),
         ["--count", file] => return print(&format!("{}\n", count(Path::new(file))?)),
         _ => {}
     }

@@ -117,11 +117,16 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// What is read, unless it is said otherwise.
+const WHOLE: &str = "the settings";
+
 type Layer<'a> = (&'a Source, &'a dyn TableLike);
 
 /// One table of settings, possibly spread over several files.
 pub struct Keys<'a> {
     reading: &'a Reading<'a>,
+    /// What the whole is called in mistakes that concern no table of it.
+    whole: &'static str,
     path: String,
     layers: Vec<Layer<'a>>,
     /// Where it is written, for a table without keys.
@@ -132,12 +137,33 @@ pub struct Keys<'a> {
 impl<'a> Keys<'a> {
     /// The top of the settings, over all files.
     pub fn root(reading: &'a Reading<'a>, files: Vec<(&'a Source, &'a dyn TableLike)>) -> Self {
-        Self { reading, path: String::new(), layers: files, begins: String::new(), asked: BTreeMap::new() }
+        Self {
+            reading,
+            whole: WHOLE,
+            path: String::new(),
+            layers: files,
+            begins: String::new(),
+            asked: BTreeMap::new(),
+        }
+    }
+
+    /// The same, for what is not the settings: `the process`.
+    #[must_use]
+    pub fn called(mut self, whole: &'static str) -> Self {
+        self.whole = whole;
+        self
     }
 
     /// An empty table, to learn the keys a reader would ask for.
     pub fn empty(reading: &'a Reading<'a>, path: &str) -> Self {
-        Self { reading, path: path.to_owned(), layers: Vec::new(), begins: String::new(), asked: BTreeMap::new() }
+        Self {
+            reading,
+            whole: WHOLE,
+            path: path.to_owned(),
+            layers: Vec::new(),
+            begins: String::new(),
+            asked: BTreeMap::new(),
+        }
     }
 
     /// Whether nothing was written for this table.
@@ -180,6 +206,16 @@ impl<'a> Keys<'a> {
     /// Adds a mistake inside the text of a key, at this byte of the text.
     pub fn problem_in(&self, name: &str, offset: usize, what: impl Into<String>, hint: impl Into<String>) {
         let place = self.text_place(name, offset).unwrap_or_else(|| self.place());
+        self.reading.problem(Problem::new(what).at(place).hint(hint));
+    }
+
+    /// Adds a mistake at an item of a list, or at its key where the item has no place.
+    pub fn problem_item(&self, name: &str, index: usize, what: impl Into<String>, hint: impl Into<String>) {
+        let place = self.layers.iter().find_map(|(source, table)| {
+            let item = table.get(name)?.as_array()?.get(index)?;
+            Some(source.place(item.span()?.start))
+        });
+        let place = place.or_else(|| self.key_place(name)).unwrap_or_else(|| self.place());
         self.reading.problem(Problem::new(what).at(place).hint(hint));
     }
 
@@ -228,7 +264,7 @@ impl<'a> Keys<'a> {
     /// Says that a key that must be given is not.
     pub fn missing(&self, name: &str, about: &str) {
         self.reading.problem(
-            Problem::new(format!("`{name}` is missing in [{}]", self.path))
+            Problem::new(format!("`{name}` is missing in {}", self.shown()))
                 .at(self.place())
                 .hint(format!("{name}: {about}")),
         );
@@ -395,7 +431,7 @@ impl<'a> Keys<'a> {
             }
         }
         let begins = self.key_place(name).unwrap_or_default();
-        Keys { reading: self.reading, path: self.join(name), layers, begins, asked: BTreeMap::new() }
+        Keys { reading: self.reading, whole: self.whole, path: self.join(name), layers, begins, asked: BTreeMap::new() }
     }
 
     /// The tables of a list of tables (`[[feed]]`), in order over all files. Each is called by its
@@ -427,6 +463,7 @@ impl<'a> Keys<'a> {
                 let label = layer.1.get("name").and_then(Item::as_str).map(|label| format!("{path}.{label}"));
                 Keys {
                     reading: self.reading,
+                    whole: self.whole,
                     path: label.unwrap_or_else(|| path.clone()),
                     layers: vec![layer],
                     begins: span.map(|span| layer.0.place(span.start)).unwrap_or_default(),
@@ -469,18 +506,22 @@ impl<'a> Keys<'a> {
                     continue;
                 }
                 let place = table.key(key).and_then(toml_edit::Key::span).map(|span| source.place(span.start));
-                let table_name = if self.path.is_empty() { "the settings".into() } else { format!("[{}]", self.path) };
                 let hint = match nearest(key, self.asked.keys().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("known here: {}", self.asked.keys().cloned().collect::<Vec<_>>().join(", ")),
                 };
                 self.reading.problem(
-                    Problem::new(format!("unknown key `{key}` in {table_name}"))
+                    Problem::new(format!("unknown key `{key}` in {}", self.shown()))
                         .at(place.unwrap_or_default())
                         .hint(hint),
                 );
             }
         }
+    }
+
+    /// How this table is called in mistakes.
+    fn shown(&self) -> String {
+        if self.path.is_empty() { self.whole.to_owned() } else { format!("[{}]", self.path) }
     }
 
     fn join(&self, name: &str) -> String {

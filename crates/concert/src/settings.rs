@@ -13,6 +13,7 @@ mod lone;
 mod mailbox;
 pub mod manual;
 mod notice;
+pub mod processes;
 mod site;
 mod via;
 

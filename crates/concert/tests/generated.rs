@@ -1,4 +1,4 @@
-//! `docs/generated/` comes from the code: commands, settings, parsers, transports, formats.
+//! `docs/generated/` comes from the code: commands, settings, parsers, transports, formats, processes.
 //!
 //! The test compares the files with what the code says now. `cargo xtask gen` runs it with
 //! `CONCERT_GENERATE=write`, which writes them instead.
@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use concert::settings::manual::{self, Section};
+use concert_model::incident::process::{self, picture};
 use concert_pipeline::{parse, render};
 use concert_transport::{collect, deliver};
 
@@ -23,6 +24,7 @@ fn generated_files_are_fresh() {
         ("parsers.md", parsers()),
         ("transports.md", transports()),
         ("formats.md", formats()),
+        ("processes.md", processes()),
     ] {
         let path = folder.join(name);
         if write {
@@ -131,6 +133,19 @@ fn formats() -> String {
     for listed in render::ALL {
         let row = format!("| `{}` | .{} | {} | {} |\n", listed.name, listed.extension, listed.media_type, listed.about);
         add(&mut text, &row);
+    }
+    text
+}
+
+fn processes() -> String {
+    let mut text = format!(
+        "{HEAD}# Shipped processes\n\nWhat they are and how to write one: [processes.md](../processes.md). \
+         `concert process show NAME` prints the instructions.\n"
+    );
+    for process in process::shipped() {
+        let types: Vec<String> = process.types.iter().map(|kind| format!("`{kind}`")).collect();
+        add(&mut text, &format!("\n## `{}`: {}\n\n{}\n\n", process.name, process.title, process.description.trim()));
+        add(&mut text, &format!("For {}.\n\n```mermaid\n{}```\n", types.join(", "), picture::mermaid(&process)));
     }
     text
 }

@@ -416,3 +416,235 @@ fn many_writers_at_once_make_one_chain() {
     assert_eq!(site.python(VERIFIER, &site.exported(&number)), (true, "14".to_owned()));
     assert!(Path::new(&site.path()).exists() && site.run(&["verify"]).0 == 0);
 }
+
+/// A server of the site, and requests to it.
+struct Serving {
+    child: std::process::Child,
+    port: u16,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+impl Serving {
+    fn start(site: &Site) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let settings = std::fs::read_to_string(site.path().join("concert.toml")).unwrap();
+        let settings = settings.split("[serve]").next().unwrap().to_owned();
+        std::fs::write(site.path().join("concert.toml"), format!("{settings}[serve]\nlisten = \"127.0.0.1:{port}\"\n"))
+            .unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_concert"))
+            .args(["serve", "--quiet", "--site"])
+            .arg(site.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let serving = Self { child, port };
+        let begun = std::time::Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begun.elapsed().as_secs() < 60, "the server does not start");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        serving
+    }
+
+    /// Status and body.
+    fn ask(&self, method: &str, path: &str, token: &str, headers: &str, body: &str) -> (u16, Value) {
+        use std::io::Read;
+        let token = if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{token}{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
+        (status, serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned())))
+    }
+
+    fn get(&self, path: &str, token: &str) -> (u16, Value) {
+        self.ask("GET", path, token, "", "")
+    }
+
+    fn post(&self, path: &str, token: &str, key: &str, body: &Value) -> (u16, Value) {
+        let key = if key.is_empty() { String::new() } else { format!("Idempotency-Key: {key}\r\n") };
+        self.ask("POST", path, token, &format!("Content-Type: application/json\r\n{key}"), &body.to_string())
+    }
+}
+
+impl Site {
+    fn user(&self, name: &str, role: &str, clearance: &str) -> String {
+        let full = format!("{name} Example");
+        let mail = format!("{name}@cert.example");
+        let args = ["--full-name", &full, "--mail", &mail, "--role", role, "--clearance", clearance];
+        let (code, _, err) = self.run(&[&["user", "add", name], &args[..]].concat());
+        assert_eq!(code, 0, "{err}");
+        let writes = if role.starts_with("handler") { ",incidents:write" } else { "" };
+        let scopes = format!("incidents:read,events:read{writes}");
+        let scope = ["--scope", &scopes, "--expires", "1d"];
+        let (code, token, err) = self.run(&[&["token", "create", "--user", name], &scope[..]].concat());
+        assert_eq!(code, 0, "{err}");
+        token.trim().to_owned()
+    }
+}
+
+/// Before there are users whoever sits at the machine is asked nothing; afterwards everybody comes with a
+/// token and sees what the rules allow, and what was denied stands in the audit log.
+#[test]
+fn persons_with_tokens_see_what_they_may() {
+    let site = Site::new();
+    let serving = Serving::start(&site);
+    assert_eq!(serving.get("/api/v1/incidents", "").0, 200);
+    assert_eq!(serving.get("/", "").0, 200);
+    let (anna, ben, rea) = (
+        site.user("anna", "handler", "red"),
+        site.user("ben", "handler", "amber"),
+        site.user("rea", "reader:Net A", "red"),
+    );
+    for path in ["/api/v1/incidents", "/api/v1/events", "/api/v1/notices", "/api/v1/feeds", "/"] {
+        assert_eq!(serving.get(path, "").0, 401, "{path}");
+        assert_eq!(serving.get(path, "concert_wrong").0, 401, "{path}");
+    }
+    assert_eq!((serving.get("/healthz", "").0, serving.get("/api/v1/openapi.json", "").0), (200, 200));
+    assert_eq!((serving.get("/api/v1/events", &anna).0, serving.get("/api/v1/notices", &anna).0), (200, 403));
+    let new = json!({"title": "Quiet matter", "classification": "scanner", "marking": {"tlp": "red"},
+        "entries": [{"kind": "note", "content": {"text": "zebra"}}]});
+    let (status, opened) = serving.post("/api/v1/incidents", &anna, "k", &new);
+    assert_eq!(status, 201, "{opened}");
+    assert_eq!(serving.post("/api/v1/incidents", &anna, "k", &new), (201, opened.clone()));
+    let id = opened.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let path = format!("/api/v1/incidents/{id}");
+    assert_eq!(serving.get(&path, &anna).0, 200);
+    for token in [&ben, &rea] {
+        assert_eq!(serving.get(&path, token), serving.get("/api/v1/incidents/none", token));
+        assert_eq!(serving.get("/api/v1/incidents", token).1["incidents"], json!([]));
+        assert_eq!(serving.get("/api/v1/search?q=zebra", token).1["entries"], json!([]));
+        let note = json!({"kind": "note", "content": {"text": "x"}});
+        assert_eq!(serving.post(&format!("{path}/entries"), token, "", &note).0, 404);
+    }
+    // An AMBER one is seen by ben, who may not give roles in it.
+    let new = json!({"title": "Scans", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let (_, opened) = serving.post("/api/v1/incidents", &anna, "", &new);
+    let number = opened.get("number").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let path = format!("/api/v1/incidents/{}", number.replace('#', "%23"));
+    assert_eq!((serving.get(&path, &ben).0, serving.get(&path, &rea).0), (200, 404));
+    let role = json!({"kind": "role", "content": {"role": "responder", "person": "ben", "holds": true}});
+    let (status, denied) = serving.post(&format!("{path}/entries"), &ben, "", &role);
+    assert_eq!((status, &denied["policy"]), (403, &json!("role")), "{denied}");
+    let audit = site.run(&["audit", "--who", "ben", "--denied"]).1;
+    assert!(audit.contains("staff") && audit.contains(&number), "{audit}");
+    // Who limits rea, and what would let her in.
+    let why = site.incident(&["why-not", &number, "rea"]);
+    assert_eq!(
+        why.first().map(|row| (row["allowed"].clone(), row["policy"].clone())),
+        Some((json!(false), json!("no-part")))
+    );
+    let party = json!({"kind": "party", "content": {"party": "Net A", "status": "told"}});
+    assert_eq!(serving.post(&format!("{path}/entries"), &anna, "", &party).0, 201);
+    assert_eq!(serving.get(&path, &rea).0, 200);
+    let who = site.incident(&["who-can-see", &number]);
+    let names: Vec<&str> = who.iter().filter_map(|row| row["person"].as_str()).collect();
+    assert_eq!(names, ["admin", "anna", "ben", "rea"]);
+    // The command line acts as a user too.
+    assert_eq!(site.run(&["incident", "list", "--as", "rea"]).1.lines().count(), 1);
+    assert_eq!(site.run(&["backup", "x.tar", "--as", "rea"]).0, 2);
+    assert_eq!(site.run(&["incident", "list", "--as", "nobody"]).0, 2);
+    assert_eq!(site.run(&["user", "disable", "ben"]).0, 0);
+    assert_eq!(serving.get(&path, &ben).0, 401);
+}
+
+/// INVARIANT: an answered request is durable, and an unanswered one can be sent again and happens once.
+#[test]
+fn a_kill_loses_no_answered_request_and_doubles_none() {
+    let site = Site::new();
+    let number = site.open("x");
+    let path = format!("/api/v1/incidents/{}/entries", number.replace('#', "%23"));
+    let mut answered = 0;
+    for round in 0..6 {
+        let mut serving = Serving::start(&site);
+        let port = serving.port;
+        let asking = std::thread::spawn({
+            let path = path.clone();
+            move || {
+                let mut done = 0;
+                for at in 0..200 {
+                    let body = json!({"kind": "note", "content": {"text": format!("note {round} {at}")}}).to_string();
+                    let request = format!(
+                        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nIdempotency-Key: {round}-{at}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                        body.len()
+                    );
+                    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { break };
+                    let mut answer = String::new();
+                    let sent = stream.write_all(request.as_bytes());
+                    if sent.is_err()
+                        || std::io::Read::read_to_string(&mut stream, &mut answer).is_err()
+                        || !answer.starts_with("HTTP/1.1 201")
+                    {
+                        break;
+                    }
+                    done += 1;
+                }
+                done
+            }
+        });
+        std::thread::sleep(std::time::Duration::from_millis(30 + 23 * round));
+        serving.child.kill().ok();
+        serving.child.wait().ok();
+        let done: u64 = asking.join().unwrap_or(0);
+        // What was on its way is sent again with its key.
+        let serving = Serving::start(&site);
+        let again = json!({"kind": "note", "content": {"text": format!("note {round} {done}")}});
+        let (status, first) = serving.post(&path, "", &format!("{round}-{done}"), &again);
+        assert_eq!(status, 201, "{first}");
+        assert_eq!(serving.post(&path, "", &format!("{round}-{done}"), &again).1, first);
+        answered += done + 1;
+    }
+    let log = site.incident(&["log", &number, "--limit", "0"]);
+    assert_eq!(log.len() as u64, answered + 2);
+    assert_eq!(site.run(&["verify"]).0, 0);
+}
+
+/// The engine is asked before anything of a process is written, whatever way it comes.
+#[test]
+fn a_process_is_followed_step_by_step() {
+    let site = Site::new();
+    let number = site.open("Infected host");
+    let process = |args: &[&str]| site.run(&[&["incident", "process", &number], args].concat());
+    let steps = || site.incident(&["process", &number]);
+    let (code, _, err) = process(&["start", "infected-hots"]);
+    assert!(code == 2 && err.contains("did you mean `infected-host`?"), "{err}");
+    assert_eq!(process(&["start", "infected-host"]).0, 0);
+    assert_eq!(process(&["start", "infected-host"]).0, 2);
+    let ready: Vec<String> = steps()
+        .iter()
+        .filter(|row| row["state"] == "ready")
+        .filter_map(|row| row["step"].as_str().map(str::to_owned))
+        .collect();
+    let waiting =
+        steps().iter().find(|row| row["state"] == "waiting").and_then(|row| row["step"].as_str().map(str::to_owned));
+    let (first, later) = (ready.first().cloned().unwrap_or_default(), waiting.unwrap_or_default());
+    let (code, _, err) = process(&["done", &later]);
+    assert!(code == 2 && err.contains("waits for"), "{err}");
+    // The first meeting point: no case without the raw report, or a reason.
+    let (code, _, err) = process(&["done", &first]);
+    assert!(code == 2 && err.contains("cannot be done"), "{err}");
+    let raw =
+        json!({"run": "infected-host", "step": first, "deed": "done", "outcome": "", "until": null, "reason": ""});
+    let (code, _, err) = site.run(&["incident", "write", &number, "step", &raw.to_string()]);
+    assert!(code == 2 && err.contains("cannot be done"), "{err}");
+    assert_eq!(site.run(&["incident", "write", &number, "event", "event=0123456789abcdef", "linked=true"]).0, 0);
+    let (code, _, err) = process(&["done", &first]);
+    assert_eq!(code, 0, "{err}");
+    assert!(steps().iter().any(|row| row["step"] == json!(first) && row["state"] == "done"));
+    let (code, _, err) = site.run(&["incident", "write", &number, "status", "status=closed", "reason=tired"]);
+    assert!(code == 2 && err.contains("has not come to its end"), "{err}");
+}

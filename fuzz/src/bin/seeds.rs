@@ -56,6 +56,9 @@ fn main() -> io::Result<()> {
         put("ranges", &[0], &bytes)?;
         put("ranges", &[1], &bytes)?;
     }
+    for path in files(&root.join("crates/concert-model/src/incident/process/shipped"))? {
+        put("process", &[], &fs::read(&path)?)?;
+    }
     for folder in ["right", "wrong"] {
         for path in files(&root.join("crates/concert/tests/settings").join(folder))? {
             put("settings", &[], &fs::read(&path)?)?;

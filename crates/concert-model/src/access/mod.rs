@@ -61,6 +61,8 @@ pub enum Action {
     Note,
     /// Conduct the work: fields, parties, tasks, processes, mails, evidence.
     Conduct,
+    /// Do the steps of a process: each has a role of its own.
+    Follow,
     /// Mark it more strictly.
     Raise,
     /// Mark it less strictly, or for more people.
@@ -91,10 +93,11 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::See,
         Self::Note,
         Self::Conduct,
+        Self::Follow,
         Self::Raise,
         Self::Lower,
         Self::Staff,
@@ -120,6 +123,7 @@ impl Action {
             Self::See => "see",
             Self::Note => "note",
             Self::Conduct => "conduct",
+            Self::Follow => "follow",
             Self::Raise => "raise",
             Self::Lower => "lower",
             Self::Staff => "staff",

@@ -198,7 +198,7 @@ fn at_incident(person: &Person, action: Action, circle: &Circle) -> Decision {
     let has_coordinator = circle.holders.get(&Role::Coordinator).is_some_and(|holders| !holders.is_empty());
     let by = match action {
         Action::Note => by_role(&NOTING).or_else(standing).or_else(|| party_of(person, circle).map(|_| "its party")),
-        Action::Raise => by_role(&NOTING).or_else(standing),
+        Action::Raise | Action::Follow => by_role(&NOTING).or_else(standing),
         Action::Conduct => by_role(&CONDUCTING).or_else(standing),
         Action::TakeUp if has_coordinator => {
             return Decision::no("taken", "the incident has a coordinator, who hands it over");

@@ -170,7 +170,7 @@ mod slow {
             Action::Note => {
                 any(&roles, notes) || handles || circle.speakers.values().any(|names| names.contains(&person.name))
             }
-            Action::Raise => any(&roles, notes) || handles,
+            Action::Raise | Action::Follow => any(&roles, notes) || handles,
             Action::Conduct => any(&roles, "coordinator site-lead responder lead-investigator investigator") || handles,
             Action::Lower | Action::Staff => any(&roles, leads),
             Action::TakeUp => handles && circle.holders.get(&Role::Coordinator).is_none_or(BTreeSet::is_empty),

@@ -16,6 +16,7 @@ impl Action {
             | Content::Relation(_)
             | Content::Effort(_)
             | Content::Lesson(_) => Self::Note,
+            Content::Stepped(_) | Content::Answered(_) => Self::Follow,
             Content::Marked(marked) => match &circle.marking {
                 Some(marking) if !marked.marking.widens(marking) => Self::Raise,
                 _ => Self::Lower,

@@ -5,6 +5,7 @@
 //! allowed: a host is visited again only when that may lead further back.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::content::Relation;
 use super::fold::Incident;
@@ -46,11 +47,11 @@ pub struct LogRequest<'r> {
 
 impl<'r> Chain<'r> {
     /// The chain of an incident's relations.
-    pub fn new(relations: &'r [Relation]) -> Self {
+    pub fn new(relations: &'r [Arc<Relation>]) -> Self {
         let (mut into, mut out_of) = (HashMap::<&str, Vec<&Relation>>::new(), HashMap::<&str, Vec<&Relation>>::new());
         for relation in relations {
-            into.entry(&relation.to).or_default().push(relation);
-            out_of.entry(&relation.from).or_default().push(relation);
+            into.entry(relation.to.as_str()).or_default().push(&**relation);
+            out_of.entry(relation.from.as_str()).or_default().push(&**relation);
         }
         Self { into, out_of }
     }
@@ -174,6 +175,10 @@ pub fn neighbours<'i>(incident: &'i Incident, party: &str) -> Vec<Neighbour<'i>>
 mod tests {
     use super::*;
 
+    fn shared(relations: &[Relation]) -> Vec<Arc<Relation>> {
+        relations.iter().cloned().map(Arc::new).collect()
+    }
+
     fn flow(from: &str, to: &str, first: i64, last: i64) -> Relation {
         Relation {
             from: from.into(),
@@ -196,6 +201,7 @@ mod tests {
     fn paths_lead_back_in_time_alone() {
         // d reached c after c was done with b, so it is not where b was reached from.
         let relations = [flow("a", "b", 30, 40), flow("c", "a", 10, 20), flow("d", "c", 50, 60), flow("e", "c", 1, 2)];
+        let relations = shared(&relations);
         let chain = Chain::new(&relations);
         assert_eq!(hosts(&chain.upstream("b")), "b0 a1 c2 e3!");
         assert_eq!(hosts(&chain.downstream("e")), "e0 c1 a2 b3!");
@@ -210,7 +216,7 @@ mod tests {
     fn clocks_that_may_be_wrong_are_given_their_error() {
         let late = Relation { clock_error: 100, ..flow("d", "c", 50, 60) };
         let relations = [flow("c", "b", 10, 20), late];
-        assert_eq!(hosts(&Chain::new(&relations).upstream("b")), "b0 c1 d2!");
+        assert_eq!(hosts(&Chain::new(&shared(&relations)).upstream("b")), "b0 c1 d2!");
     }
 
     /// INVARIANT: cycles end, and a host that leads further back by a later flow is looked at again.
@@ -223,7 +229,7 @@ mod tests {
             flow("a", "c", 1, 2),
             flow("x", "a", 8, 9),
         ];
-        assert_eq!(hosts(&Chain::new(&relations).upstream("c")), "c0 a1 b1 x2!");
+        assert_eq!(hosts(&Chain::new(&shared(&relations)).upstream("c")), "c0 a1 b1 x2!");
     }
 
     /// Every host found by going along paths one by one is found, and no other.
@@ -252,7 +258,8 @@ mod tests {
             }
             let mut want = BTreeSet::new();
             slow(&relations, "0", i64::MAX, 6, &mut want);
-            let chain = Chain::new(&relations);
+            let shared = shared(&relations);
+            let chain = Chain::new(&shared);
             let got: BTreeSet<String> = chain.upstream("0").iter().map(|hop| hop.host.to_owned()).collect();
             assert_eq!(got, want, "{relations:?}");
         }

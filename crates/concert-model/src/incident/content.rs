@@ -152,6 +152,57 @@ pub enum Standing {
     Refuted,
 }
 
+/// What was done with a step of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deed {
+    /// Done.
+    Done,
+    /// Left out, with a reason.
+    Skipped,
+    /// A decision was taken: one of its outcomes.
+    Chosen,
+    /// A decision is put off until a deadline, with a reason.
+    Held,
+    /// Nobody decided before the deadline, so the outcome that the process states came into force.
+    Defaulted,
+}
+
+/// What is wrong with a step, as those say who followed the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It was not needed.
+    Useless,
+    /// Something is missing at this place.
+    Missing,
+    /// It came too late.
+    Late,
+}
+
+impl Verdict {
+    /// How it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Useless => "useless",
+            Self::Missing => "missing",
+            Self::Late => "late",
+        }
+    }
+}
+
+/// An answer to the closing questions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The step; empty where something is missing at the beginning.
+    pub step: String,
+    /// What is wrong with it.
+    pub verdict: Verdict,
+    /// In words.
+    pub text: String,
+}
+
 macro_rules! contents {
     ($($(#[$doc:meta])* $name:ident = $kind:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
         /// What an entry says.
@@ -481,6 +532,48 @@ contents! {
     Lesson = "lesson/1" {
         /// The lesson.
         text: String,
+    }
+    /// By what others can recognise what a finding says.
+    Indicated = "indicators/1" {
+        /// The finding, by its name.
+        finding: String,
+        /// Values to look for.
+        observables: Vec<Observable>,
+        /// Why there are none; empty where there are.
+        reason: String,
+    }
+    /// A process begins.
+    Started = "process/1" {
+        /// Its short name within the incident: which run of which process it is.
+        run: String,
+        /// The name of the process.
+        name: String,
+        /// Its version.
+        version: u32,
+        /// The whole text of its file, so that this version holds and others can read it.
+        definition: String,
+    }
+    /// Something was done with a step of a process.
+    Stepped = "step/1" {
+        /// The run.
+        run: String,
+        /// The step, by its id.
+        step: String,
+        /// What was done with it.
+        deed: Deed,
+        /// The outcome of a decision; empty for other deeds.
+        outcome: String,
+        /// Until when a decision is held; microseconds since 1970.
+        until: Option<i64>,
+        /// Why: needed to skip and to hold.
+        reason: String,
+    }
+    /// The closing questions about a run were asked, and this was the answer. None: nothing to say.
+    Answered = "feedback/1" {
+        /// The run.
+        run: String,
+        /// What was said of steps.
+        answers: Vec<Answer>,
     }
 }
 

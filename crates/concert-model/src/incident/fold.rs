@@ -5,12 +5,15 @@
 //! in the log. Nothing else knows the state of an incident.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::content::{
-    Act, ClockStarted, Content, EvidenceAdded, Finding, Happened, PartyStatus, Relation, Role, Severity, Status, Task,
+    Act, ClockStarted, Content, EvidenceAdded, Finding, Happened, Indicated, PartyStatus, Relation, Role, Severity,
+    Status, Task,
 };
 use super::journal::{Entry, Header, Stamp};
 use super::marking::Marking;
+use super::process::run::Run;
 use crate::access::Circle;
 
 /// An incident as far as its entries tell.
@@ -61,11 +64,19 @@ pub struct Incident {
     /// Observables: what each is, and its value.
     pub observables: BTreeSet<(String, String)>,
     /// Observed flows, in the order they were written.
-    pub relations: Vec<Relation>,
+    pub relations: Vec<Arc<Relation>>,
     /// The party each host belongs to.
     pub hosts: BTreeMap<String, String>,
+    /// Hosts at either end of a flow, and since when they are known.
+    pub found: BTreeMap<String, Stamp>,
+    /// By what others recognise what findings say, with the marking that holds for it.
+    pub indicated: BTreeMap<String, (Indicated, Marking)>,
+    /// Processes that were started, by their short names.
+    pub runs: BTreeMap<String, Run>,
     /// Linked events.
     pub events: BTreeSet<String>,
+    /// Mails that came in.
+    pub mails: u64,
     /// Linked notices.
     pub notices: BTreeSet<String>,
     /// Incidents that are the same, or part of this one: how, and which.
@@ -189,9 +200,20 @@ impl Incident {
             Content::Finding(finding) => drop(self.findings.insert(finding.name.clone(), finding)),
             Content::Task(task) => drop(self.tasks.insert(task.name.clone(), task)),
             Content::Observable(seen) => drop(self.observables.insert((seen.of, seen.value))),
-            Content::Relation(relation) => self.relations.push(relation),
+            Content::Relation(relation) => {
+                for host in [&relation.from, &relation.to] {
+                    self.found.entry(host.clone()).or_insert(stamp);
+                }
+                self.relations.push(Arc::new(relation));
+            }
             Content::HostHeld(held) if held.party.is_empty() => drop(self.hosts.remove(&held.host)),
             Content::HostHeld(held) => drop(self.hosts.insert(held.host, held.party)),
+            Content::Indicated(shown) => {
+                drop(self.indicated.insert(shown.finding.clone(), (shown, marking.clone())));
+            }
+            Content::Started(started) => self.run(&started.run).start(stamp, started),
+            Content::Stepped(stepped) => self.run(&stepped.run).mark(stamp, author, stepped),
+            Content::Answered(answered) => self.run(&answered.run).answer(stamp, author, answered),
             Content::EventLinked(link) => set(&mut self.events, link.event, link.linked),
             Content::NoticeLinked(link) => set(&mut self.notices, link.notice, link.linked),
             Content::Joined(other) => set(&mut self.joined, (other.as_what, other.incident), other.joined),
@@ -224,9 +246,14 @@ impl Incident {
                 self.clocks.entry(met.clock).or_default().met = Some((met.time, met.proof));
             }
             Content::Lesson(lesson) => self.lessons.push(lesson.text),
-            Content::Note(_) | Content::Decision(_) | Content::MessageKept(_) | Content::Erased(_) => {}
+            Content::MessageKept(mail) => self.mails += u64::from(mail.incoming),
+            Content::Note(_) | Content::Decision(_) | Content::Erased(_) => {}
             Content::Unknown => self.unknown += 1,
         }
+    }
+
+    fn run(&mut self, name: &str) -> &mut Run {
+        self.runs.entry(name.to_owned()).or_default()
     }
 
     /// Roles that nobody holds, with their duties.

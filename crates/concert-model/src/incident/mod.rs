@@ -8,6 +8,7 @@ pub mod draft;
 pub mod fold;
 pub mod journal;
 pub mod marking;
+pub mod process;
 
 pub use content::{Content, PartyStatus, Role, Severity, Standing, Status};
 pub use fold::Incident;

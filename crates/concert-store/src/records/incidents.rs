@@ -216,6 +216,12 @@ impl Records {
         query.bind(value).fetch_all(self.pool()).await.map_err(trouble)
     }
 
+    /// Incidents that name a value of this kind.
+    pub async fn incidents_about(&self, kind: &str, limit: u32) -> Result<Vec<String>, Problem> {
+        let query = sqlx::query_scalar("SELECT DISTINCT incident FROM observable WHERE kind = ?1 LIMIT ?2");
+        query.bind(kind).bind(limit).fetch_all(self.pool()).await.map_err(trouble)
+    }
+
     /// Forgets what is derived from entries; the caller makes it anew.
     pub async fn drop_derived(&self, change: &mut Change<'_>) -> Result<(), Problem> {
         for text in ["DELETE FROM incident", "DELETE FROM observable", "DELETE FROM entry_text"] {

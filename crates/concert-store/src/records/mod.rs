@@ -176,6 +176,11 @@ impl Records {
         change.commit().await.map_err(trouble)
     }
 
+    /// Gives a change up; others need not wait for it any more when this returns.
+    pub async fn undo(&self, change: Change<'static>) -> Result<(), Problem> {
+        change.rollback().await.map_err(trouble)
+    }
+
     /// A consistent copy of the records, made while others write.
     pub async fn copy_to(&self, path: &Path) -> Result<(), Problem> {
         std::fs::remove_file(path).ok();

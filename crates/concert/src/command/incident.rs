@@ -6,6 +6,7 @@ mod chain;
 mod clock;
 mod cost;
 mod draft;
+mod process;
 mod show;
 
 use concert_model::Problem;
@@ -55,6 +56,8 @@ enum Action {
     Clock(clock::ClockArgs),
     /// What work on incidents took and cost
     Cost(cost::CostArgs),
+    /// Follow a process: what is to be done now, and doing it
+    Process(process::ProcessArgs),
     /// Entries in which all these words occur
     Search(SearchArgs),
     /// What the journals of all incidents and the events know of an address, domain, hash or other value
@@ -162,6 +165,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
                 clock::run(args, &incidents, &person, (&catalogue, &site.settings.site.time_zone)).await
             }
             Action::Cost(args) => cost::run(args, &incidents, &person, &site.settings.effort).await,
+            Action::Process(args) => process::run(args, site_arg, &incidents, &person).await,
             Action::Search(args) => search(args, &incidents, &person).await,
             Action::About(args) => about::run(args, &incidents, &person, (&runtime, &site.store)).await,
             Action::WhoCanSee(args) => access::who(args, &incidents, &person).await,

@@ -24,6 +24,7 @@ mod mailbox;
 mod man;
 mod notice;
 mod parse;
+mod process;
 mod reload;
 mod replay;
 mod restore;
@@ -152,6 +153,8 @@ enum Command {
     Token(token::Args),
     /// Show who did what, and what was denied
     Audit(audit::Args),
+    /// Show and check processes: written ways of handling a kind of incident
+    Process(process::Args),
     /// Ask the event files anything, in SQL
     Sql(sql::Args),
     /// Re-check everything that is stored
@@ -191,6 +194,7 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::User(args) => user::run(&args, site),
         Command::Token(args) => token::run(&args, site),
         Command::Audit(args) => audit::run(&args, site),
+        Command::Process(args) => process::run(&args, site),
         Command::Sql(args) => sql::run(&args, site),
         Command::Verify(args) => verify::run(&args, site),
         Command::Backup(args) => backup::run(&args, site),

@@ -7,6 +7,7 @@ pub mod asked;
 mod collect;
 pub mod compose;
 pub mod deliver;
+mod follow;
 mod hasty;
 pub mod intake;
 mod lane;
@@ -224,6 +225,7 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     worker.tell_due(&site).await.map_err(Failure::outside)?;
     responsible::address_waiting(&site).await.map_err(Failure::outside)?;
     deliver::send_due(&site).await.map_err(Failure::outside)?;
+    follow::once(&site).await;
     worker.tidy().await.map_err(Failure::outside)?;
     tidy_files(&mut upkeep(&site)).await.map_err(Failure::outside)
 }
@@ -311,6 +313,7 @@ pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, worker: Worker, stop: Can
         tasks.spawn(Lane::new(Arc::clone(&site), way).run(hear.clone(), stop.clone()));
     }
     tasks.spawn(keep_tidy(Arc::clone(&site), stop.clone()));
+    tasks.spawn(follow::work(Arc::clone(&site), stop.clone()));
     let mut result = Ok(());
     while let Some(ended) = tasks.join_next().await {
         let ended = ended.unwrap_or_else(|error| Err(Problem::new(format!("a part of the program stopped: {error}"))));

@@ -1,11 +1,13 @@
 //! Questions to all incidents at once: which clocks run out next, and what work they took.
 
+use std::sync::Arc;
+
 use concert_model::Time;
-use concert_model::access::Person;
+use concert_model::access::{Circle, Person};
 use concert_model::incident::content::{Content, Effort, Status};
-use concert_model::incident::fold::Incident;
 use concert_store::records::incidents::Head;
 
+use super::case::{Case, Kept};
 use super::{Incidents, Refused, text};
 
 /// A clock of a law that is not met yet.
@@ -38,13 +40,19 @@ impl Incidents {
     pub async fn clocks_running(&self, person: &Person) -> Result<Vec<RunningClock>, Refused> {
         let mut running = Vec::new();
         for id in self.store.records.incidents_with(text::CLOCKS).await? {
-            let Some((head, state)) = self.seen_whole(person, &id).await? else { continue };
-            if state.status == Status::Closed {
+            let Some(head) = self.store.records.incident(&id).await? else { continue };
+            let Some((case, circle)) = self.found(person, &id).await? else { continue };
+            if case.head.status == Status::Closed {
                 continue;
             }
-            for (name, clock) in state.clocks.into_iter().filter(|(_, clock)| clock.met.is_none()) {
+            let is_clock =
+                |kept: &Kept| matches!(kept.body, Some((_, Content::ClockStarted(_) | Content::ClockMet(_))));
+            let clocks = case.seen_by(&circle, person).filter(|kept| is_clock(kept));
+            self.audit_read(person, &head.number, clocks.filter_map(|kept| kept.marking())).await?;
+            let state = self.states.of(&case, &circle, person);
+            for (name, clock) in state.clocks.iter().filter(|(_, clock)| clock.met.is_none()) {
                 let (since, due) = (Time(clock.since), Time(clock.due));
-                running.push(RunningClock { head: head.clone(), name, since, due });
+                running.push(RunningClock { head: head.clone(), name: name.clone(), since, due });
             }
         }
         running.sort_by(|one, other| (one.due, &one.head.number).cmp(&(other.due, &other.head.number)));
@@ -53,33 +61,41 @@ impl Incidents {
 
     /// Time spent on an incident, or on all of them, as far as a person sees it.
     pub async fn spent(&self, person: &Person, name: Option<&str>) -> Result<Vec<Spent>, Refused> {
-        let names = match name {
-            Some(name) => vec![name.to_owned()],
-            None => self.store.records.incidents_with(text::EFFORT).await?,
-        };
         let mut spent = Vec::new();
-        for id in names {
-            let (case, circle) = match self.find(person, &id).await {
-                Ok(found) => found,
-                // Of many, those that are missing for the person are left out; the one that was asked for is told.
-                Err(Refused::Missing) if name.is_none() => continue,
-                Err(refused) => return Err(refused),
-            };
-            let state = &case.head;
-            for kept in case.seen_by(&circle, person) {
-                let Some((_, Content::Effort(effort))) = &kept.body else { continue };
-                let (number, classification) = (state.number.clone(), state.classification.clone());
-                spent.push(Spent { number, classification, time: kept.header.stamp.time, effort: effort.clone() });
+        if let Some(name) = name {
+            let (case, circle) = self.find(person, name).await?;
+            self.spent_on(person, &case, &circle, &mut spent).await?;
+            return Ok(spent);
+        }
+        for id in self.store.records.incidents_with(text::EFFORT).await? {
+            if let Some((case, circle)) = self.found(person, &id).await? {
+                self.spent_on(person, &case, &circle, &mut spent).await?;
             }
         }
         Ok(spent)
     }
 
-    /// An incident as a person sees it; nothing where it is missing.
-    async fn seen_whole(&self, person: &Person, id: &str) -> Result<Option<(Head, Incident)>, Refused> {
-        let Some(head) = self.store.records.incident(id).await? else { return Ok(None) };
-        match self.show(person, id).await {
-            Ok(state) => Ok(Some((head, state))),
+    async fn spent_on(
+        &self,
+        person: &Person,
+        case: &Case,
+        circle: &Circle,
+        spent: &mut Vec<Spent>,
+    ) -> Result<(), Refused> {
+        let mut markings = Vec::new();
+        for kept in case.seen_by(circle, person) {
+            let Some((body, Content::Effort(effort))) = &kept.body else { continue };
+            markings.push(&body.marking);
+            let (number, classification) = (case.head.number.clone(), case.head.classification.clone());
+            spent.push(Spent { number, classification, time: kept.header.stamp.time, effort: effort.clone() });
+        }
+        Ok(self.audit_read(person, &case.head.number, markings.into_iter()).await?)
+    }
+
+    /// An incident of many, which is left out where it is missing for the person.
+    async fn found(&self, person: &Person, id: &str) -> Result<Option<(Arc<Case>, Circle)>, Refused> {
+        match self.find(person, id).await {
+            Ok(found) => Ok(Some(found)),
             Err(Refused::Missing) => Ok(None),
             Err(refused) => Err(refused),
         }

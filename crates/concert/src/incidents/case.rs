@@ -21,7 +21,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    fn said(&self) -> Option<Said<'_>> {
+    pub(super) fn said(&self) -> Option<Said<'_>> {
         let (body, content) = self.body.as_ref()?;
         Some(Said { author: &body.author, marking: &body.marking, content: content.clone() })
     }
@@ -53,6 +53,11 @@ pub(super) fn erases(row: &EntryRow) -> bool {
 /// Whether decisions and lists need what it says.
 fn is_of_head(content: &Content) -> bool {
     matches!(content, Content::PartyMoved(_)) || content.write().is_some_and(|(kind, _)| is_field(kind))
+}
+
+/// Whether something else may be seen because of it than before, or something is gone.
+pub(super) fn changes_sight(kept: &Kept) -> bool {
+    kept.body.as_ref().is_none_or(|(_, content)| is_of_head(content) || matches!(content, Content::Erased(_)))
 }
 
 fn read(row: EntryRow) -> Option<Arc<Kept>> {
@@ -111,6 +116,16 @@ impl Case {
     /// The entries that a person may see, in the order in which they hold.
     pub fn seen_by<'c>(&'c self, circle: &'c Circle, person: &'c Person) -> impl Iterator<Item = &'c Arc<Kept>> {
         self.entries.iter().filter(|kept| self.shows(circle, person, kept))
+    }
+
+    /// The state of the incident by all that is written in it, whoever may see that: for rules that hold for
+    /// everybody.
+    pub(super) fn whole(&self) -> Incident {
+        let mut incident = Incident::default();
+        for kept in &self.entries {
+            incident.apply(&kept.header, kept.said());
+        }
+        incident
     }
 
     /// The state of the incident as a person sees it.

@@ -4,9 +4,12 @@
 //! forbidden. Every write is one transaction: decision, signature, entry and what is derived from it.
 
 mod across;
+mod audit;
 mod case;
+mod follow;
 mod read;
 mod rebuild;
+mod states;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -24,6 +27,7 @@ use concert_store::Store;
 
 pub use across::{RunningClock, Spent};
 pub use case::{Case, Kept};
+pub use follow::known;
 pub use read::{About, Filter, Found, Slice};
 pub use rebuild::verify_journals;
 pub use view::{entry_json, head_json, hop_json, incident_json, neighbour_json, request_json};
@@ -82,13 +86,23 @@ pub struct Incidents {
     /// For the sectors of parties.
     constituents: Arc<Constituents>,
     held: Mutex<HashMap<String, Arc<Case>>>,
+    readers: Mutex<audit::Readers>,
+    states: states::States,
 }
 
 impl Incidents {
     /// The incidents of a store, whose entries are signed with the secret of the site.
     pub fn new(store: Store, secret: &[u8], ticket: &str, constituents: Arc<Constituents>) -> Self {
         let (key, ticket) = (JournalKey::of(secret), ticket.to_owned());
-        Self { store, key, ticket, constituents, held: Mutex::default() }
+        Self {
+            store,
+            key,
+            ticket,
+            constituents,
+            held: Mutex::default(),
+            readers: Mutex::default(),
+            states: states::States::default(),
+        }
     }
 
     /// Sectors of a party.

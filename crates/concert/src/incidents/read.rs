@@ -12,7 +12,9 @@ use super::case::{Case, Kept};
 use super::{Ask, Incidents, Refused};
 
 /// Rows read at a time while a list is filtered.
-const ROWS_AT_ONCE: u32 = 500;
+const ROWS_AT_ONCE: usize = 500;
+/// Rows read for a short list, most of which the person may see.
+const ROWS_SPARE: usize = 20;
 /// Most rows that one request for a list looks at; what is behind them comes with the next page.
 const ROWS_MAX: usize = 30_000;
 
@@ -55,6 +57,10 @@ fn circle_of(head: &Head) -> Circle {
     serde_json::from_str(&head.circle).unwrap_or_default()
 }
 
+fn rows_at_once(rows: usize) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
 impl Incidents {
     /// Incidents that a person may see, what changed last first, and where the next part begins.
     pub async fn list(
@@ -65,9 +71,11 @@ impl Incidents {
     ) -> Result<(Vec<Head>, Option<u64>), Refused> {
         filter.below = slice.below;
         let (mut rows, mut looked) = (Vec::new(), 0);
+        let mut at_once = ROWS_AT_ONCE.min(slice.limit.saturating_add(ROWS_SPARE));
         loop {
-            let some = self.store.records.incidents(&filter, ROWS_AT_ONCE).await?;
-            let is_last = some.len() < ROWS_AT_ONCE as usize;
+            let some = self.store.records.incidents(&filter, rows_at_once(at_once)).await?;
+            let is_last = some.len() < at_once;
+            at_once = ROWS_AT_ONCE;
             looked += some.len();
             for head in some {
                 filter.below = Some(head.changed);
@@ -99,9 +107,11 @@ impl Incidents {
     }
 
     /// The state of an incident as a person sees it.
-    pub async fn show(&self, person: &Person, name: &str) -> Result<Incident, Refused> {
+    pub async fn show(&self, person: &Person, name: &str) -> Result<Arc<Incident>, Refused> {
         let (case, circle) = self.find(person, name).await?;
-        Ok(case.state_for(&circle, person))
+        let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
+        self.audit_read(person, &case.head.number, markings).await?;
+        Ok(self.states.of(&case, &circle, person))
     }
 
     /// Entries that a person may see, in the order in which they came, behind a number.
@@ -111,6 +121,7 @@ impl Incidents {
             case.seen_by(&circle, person).filter(|kept| kept.seq > after).cloned().collect();
         entries.sort_by_key(|kept| kept.seq);
         entries.truncate(limit);
+        self.audit_read(person, &case.head.number, entries.iter().filter_map(|kept| kept.marking())).await?;
         Ok(entries)
     }
 
@@ -118,6 +129,8 @@ impl Incidents {
     /// has no body: that it was written is all that its header tells.
     pub async fn export(&self, person: &Person, name: &str) -> Result<Vec<(String, Option<String>)>, Refused> {
         let (case, circle) = self.find(person, name).await?;
+        let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
+        self.audit_read(person, &case.head.number, markings).await?;
         let mut entries: Vec<&Arc<Kept>> = case.entries.iter().collect();
         entries.sort_by_key(|kept| kept.seq);
         let texts = entries.into_iter().filter_map(|kept| {
@@ -135,9 +148,11 @@ impl Incidents {
         slice: Slice,
     ) -> Result<(Vec<Found>, Option<u64>), Refused> {
         let (mut found, mut below, mut looked) = (Vec::new(), slice.below, 0);
+        let mut at_once = ROWS_AT_ONCE.min(slice.limit.saturating_add(ROWS_SPARE));
         loop {
-            let rows = self.store.records.entries_with(words, below, ROWS_AT_ONCE).await?;
-            let is_last = rows.len() < ROWS_AT_ONCE as usize;
+            let rows = self.store.records.entries_with(words, below, rows_at_once(at_once)).await?;
+            let is_last = rows.len() < at_once;
+            at_once = ROWS_AT_ONCE;
             looked += rows.len();
             for row in rows {
                 below = Some(row.seq);
@@ -161,7 +176,7 @@ impl Incidents {
         let (mut about, mut below, mut looked) = (About::default(), None, 0);
         let plain = observables::one(value).map_or_else(|| value.trim().to_owned(), |one| one.value);
         loop {
-            let rows = self.store.records.entries_about(&plain, below, ROWS_AT_ONCE).await?;
+            let rows = self.store.records.entries_about(&plain, below, rows_at_once(ROWS_AT_ONCE)).await?;
             looked += rows.len();
             for row in &rows {
                 below = Some(row.seq);
@@ -173,7 +188,7 @@ impl Incidents {
                 }
                 about.found.push(found);
             }
-            if rows.len() < ROWS_AT_ONCE as usize || looked >= ROWS_MAX {
+            if rows.len() < ROWS_AT_ONCE || looked >= ROWS_MAX {
                 return Ok(about);
             }
         }
@@ -187,6 +202,7 @@ impl Incidents {
         }
         let case = Case::new(&row.incident, vec![row.clone()]);
         let kept = case.entries.first().filter(|kept| case.shows(&circle, person, kept)).cloned();
+        self.audit_read(person, &head.number, kept.iter().filter_map(|kept| kept.marking())).await?;
         Ok(kept.map(|kept| Found { head, kept }))
     }
 

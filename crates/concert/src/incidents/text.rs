@@ -1,6 +1,8 @@
 //! What may stand in an entry, and what of it is found by searching.
 
-use concert_model::incident::content::{Content, TEXT_BYTES_MAX};
+use concert_model::incident::content::{Content, Started, TEXT_BYTES_MAX};
+use concert_model::incident::process;
+use concert_model::keys::Source;
 use concert_model::{Problem, taxonomy};
 use concert_pipeline::observables::{observables, one};
 use concert_store::records::incidents::Findable;
@@ -84,6 +86,7 @@ pub(super) fn check(content: &Content) -> Result<(), Refused> {
             return Err(wrong("`last_seen` is before `first_seen`"));
         }
         Content::ClockStarted(clock) if clock.due <= clock.since => return Err(wrong("a clock ends after it begins")),
+        Content::Started(started) => definition(started)?,
         Content::EvidenceAdded(added) => sha256(&added.sha256)?,
         Content::Custody(custody) => sha256(&custody.sha256)?,
         Content::Release(release) => sha256(&release.sha256)?,
@@ -95,6 +98,19 @@ pub(super) fn check(content: &Content) -> Result<(), Refused> {
         if PROSE.contains(&key.as_str()) { prose(key, text)? } else { name(key, text)? }
     }
     Ok(())
+}
+
+/// What begins is a process that this version can follow, and the one it says it is.
+fn definition(started: &Started) -> Result<(), Refused> {
+    let source = Source { name: "definition".into(), text: started.definition.clone() };
+    let process = process::read(&source).map_err(|mut problems| match problems.is_empty() {
+        true => wrong("`definition` is not a process"),
+        false => Refused::Wrong(problems.swap_remove(0)),
+    })?;
+    match (process.name == started.name, process.version == started.version) {
+        (true, true) => Ok(()),
+        _ => Err(wrong("`name` and `version` are not those of the process in `definition`")),
+    }
 }
 
 fn sha256(text: &str) -> Result<(), Refused> {
@@ -116,6 +132,7 @@ pub(super) fn findable(content: &Content) -> Findable {
     let mut found = Findable::default();
     match content {
         Content::Observable(seen) => named(&seen.of, &seen.value, &mut found),
+        Content::Started(started) => found.observables.push(("process".into(), started.name.clone())),
         Content::Relation(relation) => {
             named("host", &relation.from, &mut found);
             named("host", &relation.to, &mut found);

@@ -82,6 +82,9 @@ pub fn neighbour_json(neighbour: &Neighbour<'_>) -> Value {
         "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
 }
 
+/// Most rows of each list of an incident; `counts` says how many there are, and the log has them all.
+pub(super) const ROWS_MAX: usize = 1_000;
+
 /// An incident with everything a person sees of it.
 pub fn incident_json(state: &Incident) -> Value {
     let parties: Vec<Value> = state
@@ -100,6 +103,8 @@ pub fn incident_json(state: &Incident) -> Value {
     let relations: Vec<Value> = state
         .relations
         .iter()
+        .rev()
+        .take(ROWS_MAX)
         .map(|relation| {
             json!({"from": relation.from, "to": relation.to, "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
                 "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
@@ -109,6 +114,8 @@ pub fn incident_json(state: &Incident) -> Value {
     timeline.sort_by_key(|happened| happened.time);
     let timeline: Vec<Value> = timeline
         .iter()
+        .rev()
+        .take(ROWS_MAX)
         .map(|happened| json!({"time": time(happened.time), "zone": happened.zone, "clock_error": happened.clock_error, "subject": happened.subject, "text": happened.text, "evidence": happened.evidence}))
         .collect();
     let evidence: Vec<Value> = state
@@ -137,7 +144,7 @@ pub fn incident_json(state: &Incident) -> Value {
         .collect();
     let joined: Vec<Value> = state.joined.iter().map(|(how, other)| json!({"as": how, "incident": other})).collect();
     let observables: Vec<Value> =
-        state.observables.iter().map(|(of, value)| json!({"of": of, "value": value})).collect();
+        state.observables.iter().take(ROWS_MAX).map(|(of, value)| json!({"of": of, "value": value})).collect();
     json!({
         "id": state.id, "number": state.number, "title": state.title, "classification": state.classification,
         "severity": word(state.severity), "status": word(state.status), "marking": state.marking,
@@ -145,7 +152,9 @@ pub fn incident_json(state: &Incident) -> Value {
         "roles": roles, "open_duties": open, "parties": parties, "tasks": tasks,
         "findings": state.findings.values().collect::<Vec<_>>(), "observables": observables, "relations": relations,
         "timeline": timeline, "evidence": evidence, "clocks": clocks, "effort": effort,
-        "hosts": state.hosts, "events": state.events, "notices": state.notices, "joined": joined, "lessons": state.lessons,
+        "hosts": state.hosts.iter().take(ROWS_MAX).collect::<std::collections::BTreeMap<_, _>>(), "events": state.events.iter().take(ROWS_MAX).collect::<Vec<_>>(), "notices": state.notices, "joined": joined, "lessons": state.lessons,
+        "counts": {"parties": state.parties.len(), "tasks": state.tasks.len(), "findings": state.findings.len(), "observables": state.observables.len(),
+            "relations": state.relations.len(), "timeline": state.timeline.len(), "evidence": state.evidence.len(), "events": state.events.len(), "hosts": state.hosts.len()},
         "entries": state.entries, "sealed": state.sealed, "unknown": state.unknown,
     })
 }

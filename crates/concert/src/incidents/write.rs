@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use concert_model::access::{Action, Circle, Object, Person, is_field, may};
+use concert_model::access::{Action, Circle, Decision, Object, Person, is_field, may};
 use concert_model::incident::content::{Content, Erased, Opened, Role, RoleMoved};
 use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
 use concert_model::incident::journal::{BODY_BYTES_MAX, Body, Stamp, Tip, hex};
@@ -13,7 +13,7 @@ use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
 use serde_json::{Value, json};
 
 use super::case::Case;
-use super::{Ask, Incidents, Refused, entry_json, text};
+use super::{Ask, Incidents, Refused, audit, entry_json, follow, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
 const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
@@ -92,7 +92,8 @@ impl Incidents {
         let (opening, rest) = (drafts, new.drafts);
         let case = Case::new(&id, Vec::new());
         let (case, mut entries) = self.sign(&mut change, ask, case, opening).await?;
-        let (case, more) = self.put(&mut change, ask, case, rest).await?;
+        audit::allowed(&mut change, ask, Action::Open, &case.head.number, &decision).await?;
+        let (case, more) = self.put(&mut change, ask, case, rest, &mut None).await?;
         entries.extend(more);
         self.finish(change, ask, case, entries).await
     }
@@ -115,8 +116,17 @@ impl Incidents {
         if let Some(seen) = ask.seen {
             stale(&case, &circle, ask.person, seen, &drafts)?;
         }
-        let (case, entries) = self.put(&mut change, ask, case, drafts).await?;
-        self.finish(change, ask, case, entries).await
+        let (number, mut denied) = (case.head.number.clone(), None);
+        match self.put(&mut change, ask, case, drafts, &mut denied).await {
+            Ok((case, entries)) => self.finish(change, ask, case, entries).await,
+            Err(refused) => {
+                self.store.records.undo(change).await?;
+                if let Some((action, decision)) = denied {
+                    self.audit_denied(ask, action, &number, &decision).await?;
+                }
+                Err(refused)
+            }
+        }
     }
 
     /// Who has to do with an incident.
@@ -137,20 +147,29 @@ impl Incidents {
         }
     }
 
-    /// Decides about each draft and signs it.
+    /// Decides about each draft and signs it. What was denied is given too: the change is given up then, and
+    /// the log is written beside it.
     async fn put(
         &self,
         change: &mut Change<'_>,
         ask: Ask<'_>,
         mut case: Case,
         drafts: Vec<Draft>,
+        denied: &mut Option<(Action, Decision)>,
     ) -> Result<(Case, Vec<Value>), Refused> {
         if drafts.len() > DRAFTS_MAX {
             return Err(wrong(format!("at most {DRAFTS_MAX} entries are written at once")));
         }
         let mut all = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            self.decide(ask.person, &case, &draft)?;
+            let (action, decision) = self.decide(ask.person, &case, &draft);
+            if !decision.allowed {
+                *denied = Some((action, decision.clone()));
+                return Err(Refused::Denied(decision));
+            }
+            check(ask.person, &draft)?;
+            follow::check(ask.person, &case, ask.now, &draft.content)?;
+            audit::allowed(change, ask, action, &case.head.number, &decision).await?;
             if let Content::Erased(erased) = &draft.content {
                 case = self.erase(change, ask.person, case, erased).await?;
             }
@@ -161,19 +180,10 @@ impl Incidents {
         Ok((case, all))
     }
 
-    fn decide(&self, person: &Person, case: &Case, draft: &Draft) -> Result<(), Refused> {
-        if matches!(draft.content, Content::Opened(_) | Content::Unknown) {
-            return Err(wrong("such an entry is not written by hand"));
-        }
+    fn decide(&self, person: &Person, case: &Case, draft: &Draft) -> (Action, Decision) {
         let circle = self.circle(case);
-        let decision = may(person, Action::of(&draft.content, person, &circle), Object::Incident(&circle));
-        if !decision.allowed {
-            return Err(Refused::Denied(decision));
-        }
-        if draft.marking.as_ref().is_some_and(|marking| marking.tlp > person.clearance) {
-            return Err(wrong("the marking is above your clearance, so you could not read what you write"));
-        }
-        text::check(&draft.content)
+        let action = Action::of(&draft.content, person, &circle);
+        (action, may(person, action, Object::Incident(&circle)))
     }
 
     /// Removes a body. What is kept of it is that it was there.
@@ -282,6 +292,17 @@ impl Incidents {
             circle: serde_json::to_string(&self.circle(case)).unwrap_or_default(),
         }
     }
+}
+
+/// Whether a draft may be written as it is.
+fn check(person: &Person, draft: &Draft) -> Result<(), Refused> {
+    if matches!(draft.content, Content::Opened(_) | Content::Unknown) {
+        return Err(wrong("such an entry is not written by hand"));
+    }
+    if draft.marking.as_ref().is_some_and(|marking| marking.tlp > person.clearance) {
+        return Err(wrong("the marking is above your clearance, so you could not read what you write"));
+    }
+    text::check(&draft.content)
 }
 
 /// Fields that somebody else changed since the person read them.

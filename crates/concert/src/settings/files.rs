@@ -54,7 +54,7 @@ pub(super) fn sources(dir: &Path) -> Result<Vec<Source>, Failure> {
 }
 
 /// Names of the `.toml` files of a folder, sorted; none where there is no folder.
-fn names_in(dir: &Path) -> Result<Vec<String>, Problem> {
+pub(super) fn names_in(dir: &Path) -> Result<Vec<String>, Problem> {
     let Ok(entries) = fs::read_dir(dir) else { return Ok(Vec::new()) };
     let mut names: Vec<String> = entries
         .flatten()
@@ -63,14 +63,14 @@ fn names_in(dir: &Path) -> Result<Vec<String>, Problem> {
         .take(FILES_MAX + 1)
         .collect();
     if names.len() > FILES_MAX {
-        return Err(Problem::new(format!("there are more than {FILES_MAX} files in conf.d")));
+        return Err(Problem::new(format!("there are more than {FILES_MAX} files in {}", dir.display())));
     }
     names.sort();
     Ok(names)
 }
 
 /// A text file up to a size; the error is a sentence.
-fn read_capped(path: &Path, bytes_max: u64) -> Result<String, String> {
+pub(super) fn read_capped(path: &Path, bytes_max: u64) -> Result<String, String> {
     let file = fs::File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut text = String::new();
     file.take(bytes_max + 1).read_to_string(&mut text).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -175,6 +175,9 @@ fn in_words(kind: &str) -> String {
         "Option<Role>" => "role, or nothing".into(),
         "PartyStatus" => "status of a party".into(),
         "Marking" => "label".into(),
+        "Deed" => "done, skipped, chosen, held or defaulted".into(),
+        "Vec<Observable>" => "list of {of, value}".into(),
+        "Vec<Answer>" => "list of {step, verdict, text}".into(),
         other => other.to_lowercase(),
     }
 }

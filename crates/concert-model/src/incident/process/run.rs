@@ -1,0 +1,69 @@
+//! A run: what the entries of an incident say about one process that was started in it.
+//!
+//! It is only gathered here. What it means is worked out by the engine, which reads the definition.
+
+use super::super::content::{Answer, Answered, Started, Stepped};
+use super::super::journal::Stamp;
+use super::definition::Process;
+use super::read;
+use crate::Problem;
+use crate::keys::Source;
+
+/// One process in one incident, as its entries tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// The name of the process.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// The whole text of its file; empty where the entry that started it may not be read.
+    pub definition: String,
+    /// When it was started.
+    pub started: Stamp,
+    /// What was done with its steps, the earliest first.
+    pub marks: Vec<Mark>,
+    /// Answers to the closing questions: when, by whom, what.
+    pub answers: Vec<(Stamp, String, Vec<Answer>)>,
+}
+
+/// Something that was done with a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// When it was written down.
+    pub at: Stamp,
+    /// By whom.
+    pub by: String,
+    /// What.
+    pub stepped: Stepped,
+}
+
+impl Run {
+    /// The process as it was when the run began. The error says what is wrong with its text, which
+    /// another site may have written, or that it may not be read.
+    pub fn process(&self) -> Result<Process, Vec<Problem>> {
+        if self.definition.is_empty() {
+            return Err(vec![Problem::new("the entry that began this run may not be read here")]);
+        }
+        read(&Source { name: format!("{}, version {}", self.name, self.version), text: self.definition.clone() })
+    }
+
+    /// It begins. The first definition holds: a run cannot be given other steps later.
+    pub(in crate::incident) fn start(&mut self, at: Stamp, started: Started) {
+        if self.definition.is_empty() {
+            self.name = started.name;
+            self.version = started.version;
+            self.definition = started.definition;
+            self.started = at;
+        }
+    }
+
+    /// Something was done with a step.
+    pub(in crate::incident) fn mark(&mut self, at: Stamp, by: &str, stepped: Stepped) {
+        self.marks.push(Mark { at, by: by.to_owned(), stepped });
+    }
+
+    /// The closing questions were answered.
+    pub(in crate::incident) fn answer(&mut self, at: Stamp, by: &str, answered: Answered) {
+        self.answers.push((at, by.to_owned(), answered.answers));
+    }
+}

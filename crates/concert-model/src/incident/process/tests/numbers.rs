@@ -1,0 +1,57 @@
+//! Numbers over several runs, and the proposals that come of them.
+
+use super::stories::SMALL;
+use super::story::{RUN, Story, chosen, done, read, skipped};
+use crate::incident::Incident;
+use crate::incident::content::{Answer, Answered, PartyStatus, Role, Verdict};
+use crate::incident::process::numbers::{StepNumbers, numbers};
+
+fn run(look_seconds: i64, skip_cut: bool, answers: Vec<Answer>) -> Incident {
+    let mut story = Story::begin(read(SMALL));
+    story.notice();
+    story.role(Role::LeadInvestigator);
+    story.step(done("triage")).unwrap();
+    story.later(look_seconds);
+    story.step(done("look")).unwrap();
+    story.ask(|progress| progress.defaults()).into_iter().for_each(|default| story.write(default));
+    if story.may(&chosen("hold", "contain")).is_ok() {
+        story.step(chosen("hold", "contain")).unwrap();
+    }
+    story.step(if skip_cut { skipped("cut", "It is off.") } else { done("cut") }).unwrap();
+    for stepped in [done("tell"), chosen("clean", "yes"), done("share")] {
+        story.step(stepped).unwrap();
+    }
+    story.write(Answered { run: RUN.into(), answers });
+    story.step(done("close")).unwrap();
+    // What turns up afterwards does not change what was counted.
+    story.party("Late Net", PartyStatus::Unknown);
+    story.incident
+}
+
+#[test]
+fn numbers_and_answers_become_proposals() {
+    let say = |step: &str, verdict, text: &str| Answer { step: step.into(), verdict, text: text.into() };
+    let incidents = [
+        run(3600, false, vec![say("look", Verdict::Late, "The logs were gone.")]),
+        run(3 * 3600, true, vec![say("look", Verdict::Late, "Too slow."), say("cut", Verdict::Useless, "It was off.")]),
+        run(5 * 3600, false, vec![say("", Verdict::Missing, "Call them first.")]),
+    ];
+    let numbers = numbers("small", &incidents);
+    assert_eq!((numbers.runs, numbers.ended, numbers.unreadable), (3, 3, 0));
+    let look = StepNumbers { done: 3, late: 2, median_seconds: Some(3 * 3600), ..StepNumbers::default() };
+    assert_eq!(numbers.steps["look"], look);
+    let cut = &numbers.steps["cut"];
+    assert_eq!((cut.done, cut.skipped, numbers.steps["watch"].passed_over), (2, 1, 3));
+    assert_eq!((numbers.steps["hold"].done, numbers.steps["hold"].defaulted), (3, 1));
+    let texts: Vec<&str> = numbers.proposals.iter().map(|proposal| proposal.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "let `look` come earlier: 2 say that it comes late; it is due after 2h, took 3h in the middle, and was late 2 of 3 times",
+            "add a step at the beginning: one says that something is missing",
+            "leave `cut` out: one says that it is useless; it was done 2 and skipped 1 times",
+        ]
+    );
+    assert_eq!(numbers.proposals[0].said, ["The logs were gone.", "Too slow."]);
+    assert_eq!(super::super::numbers::numbers("other", &incidents).runs, 0);
+}

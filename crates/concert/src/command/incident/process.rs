@@ -1,0 +1,193 @@
+//! Following a process in an incident: starting it, what is to be done now, doing it.
+
+use concert_model::Problem;
+use concert_model::access::Person;
+use concert_model::incident::content::{Deed, Stepped};
+use concert_model::incident::draft::Draft;
+use concert_model::incident::fold::Incident;
+use concert_model::incident::process::{Progress, State};
+use serde_json::{Value, json};
+
+use super::{print_written, refused};
+use crate::command::SiteArg;
+use crate::incidents::{Ask, Incidents, known};
+use crate::print::AllRows;
+use crate::problems::{Exit, Failure};
+use crate::settings::processes;
+use crate::wire;
+
+/// Follow a process in an incident.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' start infected-host\n  concert incident process 'CERT-EX#2026-000001'\n  concert incident process 'CERT-EX#2026-000001' done open-case\n  concert incident process 'CERT-EX#2026-000001' choose contain-or-hold contain --reason \"Spreads\"\n  concert incident process 'CERT-EX#2026-000001' skip call --reason \"They called us\""
+)]
+pub(super) struct ProcessArgs {
+    /// Number or identity of the incident.
+    incident: String,
+    #[command(subcommand)]
+    act: Option<Act>,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+#[derive(clap::Subcommand)]
+enum Act {
+    /// Begin a process; its text as it is now stays with the incident
+    Start {
+        /// The process; see `concert process list`.
+        name: String,
+        /// A name of its own for this run, where there are several of one process.
+        #[arg(long, value_name = "RUN")]
+        run: Option<String>,
+    },
+    /// Say that a step is done
+    Done(StepArgs),
+    /// Leave a step out
+    Skip(StepArgs),
+    /// Decide a step
+    Choose {
+        /// The step.
+        step: String,
+        /// What is decided: one of its outcomes.
+        outcome: String,
+        #[command(flatten)]
+        more: More,
+    },
+    /// Put a decision off until a moment
+    Hold {
+        /// The step.
+        step: String,
+        /// Until when: 2026-11-22T04:50:30Z
+        #[arg(long, value_name = "TIME", value_parser = crate::command::events::moment)]
+        until: concert_model::Time,
+        #[command(flatten)]
+        more: More,
+    },
+}
+
+#[derive(clap::Args)]
+struct StepArgs {
+    /// The step.
+    step: String,
+    #[command(flatten)]
+    more: More,
+}
+
+#[derive(clap::Args)]
+struct More {
+    /// The run, where there are several.
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
+    /// Why; needed to skip and to hold.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
+const COLUMNS: [&str; 9] = ["run", "step", "state", "role", "title", "since", "due", "by", "note"];
+
+pub(super) async fn run(
+    args: &ProcessArgs,
+    site: &SiteArg,
+    incidents: &Incidents,
+    person: &Person,
+) -> Result<Exit, Failure> {
+    let (step, deed, outcome, until, more) = match &args.act {
+        None => return show(args, incidents, person).await,
+        Some(Act::Start { name, run }) => return start(args, site, incidents, person, name, run.as_deref()).await,
+        Some(Act::Done(args)) => (&args.step, Deed::Done, String::new(), None, &args.more),
+        Some(Act::Skip(args)) => (&args.step, Deed::Skipped, String::new(), None, &args.more),
+        Some(Act::Choose { step, outcome, more }) => (step, Deed::Chosen, outcome.clone(), None, more),
+        Some(Act::Hold { step, until, more }) => (step, Deed::Held, String::new(), Some(until.0), more),
+    };
+    let state = incidents.show(person, &args.incident).await.map_err(refused)?;
+    let run = match &more.run {
+        Some(run) => run.clone(),
+        None => only_run(&state)?,
+    };
+    let stepped = Stepped { run, step: step.clone(), deed, outcome, until, reason: more.reason.clone() };
+    let draft = Draft { content: stepped.into(), marking: None };
+    let written = incidents.write(Ask::new(person, wire::now()), &args.incident, vec![draft]).await.map_err(refused)?;
+    print_written(&written, &args.rows)
+}
+
+/// The run that is meant where none is named.
+fn only_run(state: &Incident) -> Result<String, Failure> {
+    let mut runs = state.runs.keys();
+    match (runs.next(), runs.next()) {
+        (Some(run), None) => Ok(run.clone()),
+        (None, _) => Err(Failure::usage(
+            Problem::new("no process was started here").hint("see `concert process list`, then `start NAME`"),
+        )),
+        _ => {
+            let all: Vec<&str> = state.runs.keys().map(String::as_str).collect();
+            Err(Failure::usage(
+                Problem::new("there are several runs").hint(format!("name one with --run: {}", all.join(", "))),
+            ))
+        }
+    }
+}
+
+async fn start(
+    args: &ProcessArgs,
+    site: &SiteArg,
+    incidents: &Incidents,
+    person: &Person,
+    name: &str,
+    run: Option<&str>,
+) -> Result<Exit, Failure> {
+    let loaded = processes::load(&site.dir);
+    let found = loaded.all.iter().find(|(process, _)| process.name == name);
+    let (process, _) = found.ok_or_else(|| {
+        let names = loaded.all.iter().map(|(process, _)| process.name.as_str());
+        let hint = concert_model::problem::nearest(name, names)
+            .map_or("see `concert process list`".into(), |near| format!("did you mean `{near}`?"));
+        Failure::usage(Problem::new(format!("there is no process `{name}`")).hint(hint))
+    })?;
+    let draft = Draft { content: process.start(run.unwrap_or(name)).into(), marking: None };
+    let written = incidents.write(Ask::new(person, wire::now()), &args.incident, vec![draft]).await.map_err(refused)?;
+    print_written(&written, &args.rows)
+}
+
+async fn show(args: &ProcessArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let state = incidents.show(person, &args.incident).await.map_err(refused)?;
+    let mut table = args.rows.table(&COLUMNS);
+    for (name, run) in &state.runs {
+        let process = run.process().map_err(Failure::settings)?;
+        let progress = Progress::of(&process, run, &state, known(&state, wire::now()));
+        for (step, now) in progress.steps() {
+            let [word, since, due, by, note] = described(&now, progress.overdue_seconds(step).is_some());
+            let role = step.role.map_or(Value::Null, |role| json!(role.word()));
+            table.row(&[json!(name), json!(step.id), word, role, json!(step.title), since, due, by, note])?;
+        }
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}
+
+/// State, since when, due, by whom, and what else there is to say.
+fn described(state: &State, is_overdue: bool) -> [Value; 5] {
+    let time = |time: &concert_model::Time| json!(time.to_string());
+    match state {
+        State::Waiting(steps) => {
+            [json!("waiting"), Value::Null, Value::Null, Value::Null, json!(format!("for {}", steps.join(", ")))]
+        }
+        State::Ready { since, due, lacks } => {
+            let word = if is_overdue { "overdue" } else { "ready" };
+            let due = due.as_ref().map_or(Value::Null, time);
+            let lacks = if lacks.is_empty() { Value::Null } else { json!(lacks.join("; ")) };
+            [json!(word), time(since), due, Value::Null, lacks]
+        }
+        State::Done { at, by, outcome, defaulted, late, .. } => {
+            let said = [
+                outcome.clone().unwrap_or_default(),
+                if *defaulted { "nobody decided in time".into() } else { String::new() },
+                if *late { "late".into() } else { String::new() },
+            ];
+            let said: Vec<String> = said.into_iter().filter(|text| !text.is_empty()).collect();
+            let note = if said.is_empty() { Value::Null } else { json!(said.join("; ")) };
+            [json!("done"), time(at), Value::Null, json!(by), note]
+        }
+        State::Skipped { at, by, reason } => [json!("skipped"), time(at), Value::Null, json!(by), json!(reason)],
+        State::PassedOver => [json!("not taken"), Value::Null, Value::Null, Value::Null, Value::Null],
+    }
+}

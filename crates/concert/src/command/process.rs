@@ -1,0 +1,154 @@
+//! `concert process`: written ways of handling a kind of incident, to look at and to check.
+//!
+//! It needs no site: without one there are the shipped processes. Following one in an incident is not
+//! done here.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use concert_model::Problem;
+use concert_model::incident::process::{Process, cacao, picture};
+use concert_model::problem::nearest;
+use serde_json::json;
+
+use super::SiteArg;
+use crate::print::{Out, Rows};
+use crate::problems::{Exit, Failure};
+use crate::settings::processes::{self, Processes};
+use crate::wire;
+
+/// Show and check processes: written ways of handling a kind of incident.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert process list\n  concert process show infected-host\n  concert process show ransomware --form svg > ransomware.svg\n  concert process show phishing --form toml > processes/phishing.toml\n  concert process check\n  concert process check drafts/phishing.toml"
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// The processes that new runs use: those shipped, and those of the site's folder processes/
+    List(ListArgs),
+    /// Tell all mistakes in files, or in the site's folder processes/
+    Check(CheckArgs),
+    /// One process as text, picture, file or CACAO playbook
+    Show(ShowArgs),
+}
+
+#[derive(clap::Args)]
+struct ListArgs {
+    #[command(flatten)]
+    rows: Rows,
+}
+
+#[derive(clap::Args)]
+struct CheckArgs {
+    /// Files to check instead of the site's own.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct ShowArgs {
+    /// The process, as `list` names it.
+    name: String,
+    /// How it is printed.
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    form: Form,
+}
+
+/// How a process is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For reading.
+    Text,
+    /// A flow chart that wikis and code hosts draw.
+    Mermaid,
+    /// A picture.
+    Svg,
+    /// Its file, to begin an own one with.
+    Toml,
+    /// A CACAO 2.0 playbook (JSON), in a stricter order than that of the process.
+    Cacao,
+}
+
+const COLUMNS: [&str; 5] = ["name", "version", "title", "steps", "origin"];
+
+pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    match &args.command {
+        Command::List(args) => list(args, &site.dir),
+        Command::Check(args) => check(args, &site.dir),
+        Command::Show(args) => show(args, &site.dir),
+    }
+}
+
+/// A site's file with a mistake is told and ends the command as bad; what is good is listed all the same.
+fn list(args: &ListArgs, site: &Path) -> Result<Exit, Failure> {
+    let Processes { all, problems } = processes::load(site);
+    let mut table = args.rows.table(&COLUMNS);
+    for (process, origin) in &all {
+        let row = [
+            json!(process.name),
+            json!(process.version),
+            json!(process.title),
+            json!(process.steps.len()),
+            json!(origin.word()),
+        ];
+        if !table.row(&row)? {
+            break;
+        }
+    }
+    table.finish()?;
+    if problems.is_empty() {
+        return Ok(Exit::Done);
+    }
+    Failure::settings(problems).tell();
+    Ok(Exit::Bad)
+}
+
+fn check(args: &CheckArgs, site: &Path) -> Result<Exit, Failure> {
+    let mut problems = Vec::new();
+    for path in &args.files {
+        problems.extend(processes::read_file(path, &path.display().to_string()).err().into_iter().flatten());
+    }
+    if args.files.is_empty() {
+        problems = processes::load(site).problems;
+    }
+    if !problems.is_empty() {
+        return Err(Failure::settings(problems));
+    }
+    let mut out = Out::stdout();
+    out.write(b"no mistakes\n")?;
+    out.finish()?;
+    Ok(Exit::Done)
+}
+
+fn show(args: &ShowArgs, site: &Path) -> Result<Exit, Failure> {
+    let Processes { all, problems } = processes::load(site);
+    let Some((process, _)) = all.iter().find(|(process, _)| process.name == args.name) else {
+        let names = all.iter().map(|(process, _)| process.name.as_str());
+        let hint = match nearest(&args.name, names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`concert process list` shows all".to_owned(),
+        };
+        // The file that would have had it may be the one with a mistake.
+        let missing = Problem::new(format!("there is no process `{}`", args.name)).hint(hint);
+        return Err(Failure::settings(problems.into_iter().chain([missing]).collect()));
+    };
+    let mut out = Out::stdout();
+    out.write(print(process, args.form).as_bytes())?;
+    out.finish()?;
+    Ok(Exit::Done)
+}
+
+fn print(process: &Process, form: Form) -> String {
+    match form {
+        Form::Text => picture::outline(process),
+        Form::Mermaid => picture::mermaid(process),
+        Form::Svg => picture::svg(process),
+        Form::Toml => process.text.clone(),
+        Form::Cacao => format!("{:#}\n", cacao(process, wire::now())),
+    }
+}

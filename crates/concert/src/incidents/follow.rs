@@ -1,0 +1,111 @@
+//! Processes that are followed in an incident: the engine is asked before anything of them is written,
+//! and what comes into force by itself is written down.
+
+use concert_model::access::Person;
+use concert_model::incident::Status;
+use concert_model::incident::content::{Content, Stepped};
+use concert_model::incident::draft::Draft;
+use concert_model::incident::fold::Incident;
+use concert_model::incident::process::{Known, Process, Progress};
+use concert_model::{Problem, Time};
+
+use super::case::Case;
+use super::write::wrong;
+use super::{Ask, Incidents, Refused};
+
+/// The author of what nobody decided in time.
+const BY_ITSELF: &str = "concert";
+/// Incidents looked at for what has come into force.
+const FOLLOWED_MAX: u32 = 10_000;
+
+/// What the engine knows of an incident now.
+pub fn known(state: &Incident, now: Time) -> Known {
+    let open = state.evidence.values().filter(|exhibit| !exhibit.has_origin()).count() as u64;
+    Known { now, open_custody: open }
+}
+
+/// The process of a run that the incident has.
+fn process_of(state: &Incident, run: &str) -> Result<Process, Refused> {
+    let found = state.runs.get(run).ok_or_else(|| {
+        let runs: Vec<&str> = state.runs.keys().map(String::as_str).collect();
+        let hint = if runs.is_empty() {
+            "no process was started here".to_owned()
+        } else {
+            format!("runs: {}", runs.join(", "))
+        };
+        Refused::Wrong(Problem::new(format!("there is no run `{run}`")).hint(hint))
+    })?;
+    found.process().map_err(|mut problems| match problems.is_empty() {
+        true => wrong("the process of this run cannot be read"),
+        false => Refused::Wrong(problems.swap_remove(0)),
+    })
+}
+
+/// Whether a draft may be written now, as far as processes have a say in it. Rules hold for all that is
+/// written, also for what the person does not see.
+pub(super) fn check(person: &Person, case: &Case, now: Time, content: &Content) -> Result<(), Refused> {
+    match content {
+        Content::Started(started) if case.whole().runs.contains_key(&started.run) => {
+            Err(wrong(format!("there is a run `{}` already", started.run)))
+        }
+        Content::Stepped(stepped) => {
+            let state = case.whole();
+            let process = process_of(&state, &stepped.run)?;
+            let Some(run) = state.runs.get(&stepped.run) else { return Err(Refused::Missing) };
+            let progress = Progress::of(&process, run, &state, known(&state, now));
+            progress.may(stepped, &person.name).map_err(wrong)
+        }
+        Content::Answered(answered) => process_of(&case.whole(), &answered.run).map(|_| ()),
+        Content::Moved(moved) if moved.status == Status::Closed => closes(case, now),
+        _ => Ok(()),
+    }
+}
+
+/// An incident is closed when every process in it has come to its end.
+fn closes(case: &Case, now: Time) -> Result<(), Refused> {
+    let state = case.whole();
+    for (name, run) in &state.runs {
+        let process = process_of(&state, name)?;
+        if Progress::of(&process, run, &state, known(&state, now)).ended().is_none() {
+            let problem = Problem::new(format!("the process {} (run `{name}`) has not come to its end", run.name));
+            return Err(Refused::Wrong(problem.hint("`concert incident process` shows what is left to do")));
+        }
+    }
+    Ok(())
+}
+
+/// What has come into force in an incident and is not written down yet.
+fn defaults(state: &Incident, now: Time) -> Vec<Stepped> {
+    let mut all = Vec::new();
+    for (name, run) in &state.runs {
+        if let Ok(process) = process_of(state, name) {
+            all.extend(Progress::of(&process, run, state, known(state, now)).defaults());
+        }
+    }
+    all
+}
+
+impl Incidents {
+    /// Writes down what has come into force because nobody decided in time. Gives the number of entries.
+    pub async fn settle_defaults(&self, now: Time) -> Result<u64, Problem> {
+        let mut written = 0;
+        for id in self.store.records.incidents_about("process", FOLLOWED_MAX).await? {
+            let case = self.case(&id).await?;
+            if case.head.status == Status::Closed || defaults(&case.whole(), now).is_empty() {
+                continue;
+            }
+            let itself = Person::operator(BY_ITSELF);
+            let drafts: Vec<Draft> = defaults(&case.whole(), now)
+                .into_iter()
+                .map(|stepped| Draft { content: stepped.into(), marking: None })
+                .collect();
+            match self.write(Ask::new(&itself, now), &id, drafts).await {
+                Ok(done) => written += done.entries.len() as u64,
+                Err(Refused::Failed(problem)) => return Err(problem),
+                // Somebody wrote meanwhile; it is looked at again next time.
+                Err(other) => tracing::debug!(incident = id, "a default was not written: {other:?}"),
+            }
+        }
+        Ok(written)
+    }
+}

@@ -1,0 +1,71 @@
+//! States that were folded lately, so that a long incident is not folded anew for every look at it.
+//!
+//! What a person sees follows from what the person is and from the entries. Entries that come later are
+//! put on top, unless they change who sees what.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use concert_model::access::{Circle, Person};
+use concert_model::incident::fold::Incident;
+
+use super::case::{Case, changes_sight};
+
+/// Shorter incidents are folded as quickly as they are looked up.
+const ENTRIES_MIN: usize = 500;
+/// States held, over all incidents and persons; the largest have some 50 MB.
+const STATES_MAX: usize = 32;
+
+#[derive(Clone)]
+struct Folded {
+    last: u64,
+    entries: usize,
+    state: Arc<Incident>,
+}
+
+/// States by incident and reader.
+#[derive(Default)]
+pub(super) struct States(Mutex<HashMap<(String, String), Folded>>);
+
+/// Everything of a person that a decision can depend on.
+fn reader(person: &Person) -> String {
+    format!("{:?}", (&person.name, person.is_operator, &person.standing, person.clearance, &person.scopes))
+}
+
+impl States {
+    /// The state of an incident as a person sees it.
+    pub(super) fn of(&self, case: &Case, circle: &Circle, person: &Person) -> Arc<Incident> {
+        if case.entries.len() < ENTRIES_MIN {
+            return Arc::new(case.state_for(circle, person));
+        }
+        let key = (case.id.clone(), reader(person));
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let state = match known {
+            Some(folded) if folded.last == case.last => return folded.state,
+            Some(folded) => extended(&folded, case, circle, person),
+            None => None,
+        };
+        let state = state.unwrap_or_else(|| Arc::new(case.state_for(circle, person)));
+        let folded = Folded { last: case.last, entries: case.entries.len(), state: Arc::clone(&state) };
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if states.len() >= STATES_MAX && !states.contains_key(&key) {
+            states.clear();
+        }
+        states.insert(key, folded);
+        state
+    }
+}
+
+/// A state with what came since; `None` where all of it must be folded anew.
+fn extended(folded: &Folded, case: &Case, circle: &Circle, person: &Person) -> Option<Arc<Incident>> {
+    let came = case.entries.get(folded.entries..)?;
+    // With as many before them as there were, and all of them newer, nothing came in between.
+    if came.iter().any(|kept| kept.seq <= folded.last || changes_sight(kept)) {
+        return None;
+    }
+    let mut state = Incident::clone(&folded.state);
+    for kept in came.iter().filter(|kept| case.shows(circle, person, kept)) {
+        state.apply(&kept.header, kept.said());
+    }
+    Some(Arc::new(state))
+}
