@@ -105,7 +105,7 @@ pub fn url_host(url: &str) -> Option<(Host<'_>, Option<u16>)> {
     Some((Host::Domain(domain(host).ok()?), port))
 }
 
-/// Undoes the usual defanging: `hxxp`, `[.]`, `(.)`, `[:]`, `[at]`, `[dot]`, `{.}`, `\.`.
+/// Undoes the usual defanging: `hxxp`, `[.]`, `(.)`, `[:]`, `[at]`, `[dot]`, `{.}`, `[.`, `\.`.
 pub fn refang(text: &str) -> Cow<'_, str> {
     let lower = text.to_ascii_lowercase();
     if !lower.contains("hxx") && !text.contains(['[', '(', '{', '\\']) {
@@ -118,6 +118,9 @@ pub fn refang(text: &str) -> Cow<'_, str> {
         ("{.}", "."),
         ("[dot]", "."),
         ("(dot)", "."),
+        ("{dot}", "."),
+        ("[.", "."),
+        (".]", "."),
         ("\\.", "."),
         ("[:]", ":"),
         ("[://]", "://"),
@@ -126,6 +129,8 @@ pub fn refang(text: &str) -> Cow<'_, str> {
         ("[at]", "@"),
         ("(at)", "@"),
         ("(@)", "@"),
+        ("{at}", "@"),
+        ("{@}", "@"),
     ] {
         out = replace_ignoring_case(&out, from, to);
     }
@@ -198,5 +203,6 @@ mod tests {
         assert_eq!(refang("hxxps://evil[.]example/x"), "https://evil.example/x");
         assert_eq!(refang("80[.]82[.]78[.]27"), "80.82.78.27");
         assert_eq!(refang("plain.example"), "plain.example");
+        assert_eq!(refang("a{at}evil[.example"), "a@evil.example");
     }
 }

@@ -317,6 +317,15 @@ impl<'a> Keys<'a> {
         duration
     }
 
+    /// A date such as `2026-11-22`, or nothing.
+    pub fn date(&mut self, name: &str, about: &str) -> Option<jiff::civil::Date> {
+        self.ask(name, "date", "", about, |value| {
+            let given = value.as_datetime().filter(|given| given.time.is_none() && given.offset.is_none())?.date?;
+            let small = |number: u8| i8::try_from(number).ok();
+            jiff::civil::Date::new(i16::try_from(given.year).ok()?, small(given.month)?, small(given.day)?).ok()
+        })
+    }
+
     /// A size in bytes such as `"64MiB"`, with a default that is written the same way.
     pub fn size_or(&mut self, name: &str, default: &str, about: &str) -> u64 {
         let fallback = parse_size(default).unwrap_or_default();

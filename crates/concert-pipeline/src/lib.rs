@@ -11,6 +11,7 @@ pub mod enrich;
 pub mod group;
 pub mod judge;
 pub mod mail;
+pub mod observables;
 pub mod parse;
 pub mod registry;
 pub mod render;

@@ -38,7 +38,6 @@ CREATE TABLE observable (
     PRIMARY KEY (value, seq, kind)
 ) WITHOUT ROWID;
 CREATE INDEX observable_seq ON observable (seq);
-CREATE INDEX observable_process ON observable (incident) WHERE kind = 'process';
 
 -- Derived: the words of entries.
 CREATE VIRTUAL TABLE entry_text USING fts5(text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2');

@@ -5,6 +5,7 @@
 
 mod addressees;
 mod ask;
+mod clocks;
 pub mod command;
 pub mod drive;
 pub mod incidents;

@@ -6,6 +6,7 @@
 //! connected but the settings files, the secrets and the files that settings name.
 
 mod catalogue;
+mod effort;
 mod feed;
 mod files;
 mod lone;
@@ -26,6 +27,7 @@ use concert_pipeline::render::Templates;
 
 use crate::problems::{Failure, sort_by_place};
 
+pub use effort::Effort;
 pub use feed::{Collect, Expect, Feed};
 pub use files::LoadFor;
 pub use lone::lone_parser;
@@ -55,6 +57,8 @@ pub struct Settings {
     pub deliver: Deliver,
     /// Keys of contacts.
     pub openpgp: Openpgp,
+    /// What work on incidents costs.
+    pub effort: Effort,
     /// The feeds, in the order they are written.
     pub feeds: Vec<Feed>,
     /// The rules, in the order they are written.
@@ -122,6 +126,7 @@ impl Settings {
         let lookup = Lookup::read(root.table("lookup"), &dir);
         let deliver = Deliver::read(root.table("deliver"));
         let openpgp = Openpgp::read(root.table("openpgp"), &dir);
+        let effort = Effort::read(root.table("effort"));
         let dedup = dedup(root.table("dedup"));
         let around = feed::Around { dir: &dir, keep_raw: store.keep_raw, limits: &limits, dedup: &dedup };
         let feeds = feed::read_all(root.tables("feed"), &around);
@@ -140,6 +145,7 @@ impl Settings {
             dedup,
             deliver,
             openpgp,
+            effort,
             feeds,
             judge,
             notices,

@@ -195,6 +195,205 @@ fn derived_tables_can_be_made_anew() {
     assert_eq!(answers(&site), before);
 }
 
+/// A value is found in whatever people wrote of it, in all incidents that the reader may see, and in the events.
+#[test]
+fn what_is_known_of_a_value_is_told_across_incidents() {
+    let site = Site::new();
+    std::fs::write(
+        site.path().join("conf.d/feeds.toml"),
+        "[[feed]]\nname = \"seen\"\nparser = \"ndjson\"\ncollect = { type = \"file\", path = \"in/\", mode = \"drop\" }\n",
+    )
+    .unwrap();
+    let event = |minute: u8, ends: &str| {
+        format!("{{\"time.source\":\"2026-11-22T04:{minute}:00Z\",\"classification.type\":\"scanner\",{ends}}}\n")
+    };
+    let events = event(50, "\"source.ip\":\"192.0.2.7\"")
+        + &event(55, "\"source.ip\":\"198.51.100.1\",\"destination.ip\":\"192.0.2.7\"")
+        + &event(58, "\"source.ip\":\"198.51.100.2\"");
+    std::fs::write(site.path().join("events.json"), events).unwrap();
+    let file = site.path().join("events.json");
+    let (code, _, err) = site.run(&["ingest", "--feed", "seen", file.to_str().unwrap()]);
+    assert_eq!(code, 0, "{err}");
+
+    let numbers: Vec<String> = ["One", "Two", "Three"].iter().map(|title| site.open(title)).collect();
+    site.incident(&["write", &numbers[0], "note", "text=Calls hxxp://evil[.]example/x from 192.0.2[.]7:4242."]);
+    let finding = ["name=h", "statement=It is EVIL(dot)example", "standing=hypothesis"];
+    site.incident(&[&["write", &numbers[1], "finding"], &finding[..]].concat());
+    site.incident(&["write", &numbers[1], "happened", "time=2026-11-22", "subject=192.0.2.7", "text=reached"]);
+    site.incident(&[
+        "write",
+        &numbers[2],
+        "decision",
+        "text=Block evil.example",
+        "--tlp",
+        "red",
+        "--for-person",
+        "anna",
+    ]);
+    let about = |value: &str| site.incident(&["about", value]).remove(0);
+    let kinds = |answer: &Value| {
+        let kinds = answer["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].clone());
+        kinds.collect::<Vec<_>>()
+    };
+
+    // What is RED is for the persons it names and its author, who is at the machine.
+    let domain = about("evil[.]example");
+    assert_eq!((&domain["value"], &domain["of"]), (&json!("evil.example"), &json!("domain")));
+    assert_eq!(kinds(&domain), ["decision/1", "finding/1", "note/1"]);
+    assert_eq!(domain["incidents"], json!([numbers[2], numbers[1], numbers[0]]));
+    assert_eq!(
+        (&domain["events"], &domain["first_seen"], &domain["is_common"]),
+        (&json!(0), &Value::Null, &json!(false))
+    );
+    let address = about("192.0.2.7");
+    assert_eq!(kinds(&address), ["happened/1", "note/1"]);
+    assert_eq!(address["events"], json!(2));
+    assert_eq!(
+        (&address["first_seen"], &address["last_seen"]),
+        (&json!("2026-11-22T04:50:00Z"), &json!("2026-11-22T04:55:00Z"))
+    );
+
+    // Somebody who sees neither RED nor events has the same answer as if there were none.
+    let added = site.run(&["user", "add", "ben", "--full-name", "Ben", "--role", "reader", "--clearance", "green"]);
+    assert_eq!(added.0, 0, "{}", added.2);
+    let as_ben = site.incident(&["about", "evil.example", "--as", "ben"]).remove(0);
+    assert_eq!((kinds(&as_ben), &as_ben["incidents"]), (Vec::<Value>::new(), &json!([])));
+    assert_eq!(site.run(&["incident", "rebuild"]).0, 0);
+    assert_eq!(about("192.0.2.7"), address);
+}
+
+/// Clocks of laws run until the time that the law says, and those of all open incidents are in one list.
+#[test]
+fn clocks_of_laws_run_out_in_order_and_are_met_with_a_proof() {
+    let site = Site::new();
+    let numbers: Vec<String> = ["One", "Two", "Three"].iter().map(|title| site.open(title)).collect();
+    let start = |number: &str, name: &str, since: &str| {
+        site.incident(&["clock", number, "start", name, "--since", since]);
+    };
+    start(&numbers[0], "nis2-early-warning", "2025-11-22T04:50:30Z");
+    start(&numbers[0], "nis2-notification", "2h");
+    start(&numbers[1], "gdpr-notification", "2025-11-20T00:00:00Z");
+    start(&numbers[1], "nis2-final-report", "2025-10-31T12:00:00Z");
+    start(&numbers[2], "gdpr-notification", "2025-11-01T00:00:00Z");
+    let shown = site.incident(&["show", &numbers[0]]).remove(0);
+    assert_eq!(shown["clocks"][0]["due"], "2025-11-23T04:50:30Z");
+    let list = |args: &[&str]| {
+        let (code, out, err) = site.run(&[&["clock"], args].concat());
+        assert_eq!(code, 0, "{err}");
+        let rows = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        rows.map(|row| format!("{} {} {}", row["state"], row["clock"], row["due"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    site.incident(&["write", &numbers[2], "status", "status=closed", "reason=done"]);
+    let overdue = ["overdue gdpr-notification 2025-11-23T00:00:00Z", "overdue nis2-early-warning 2025-11-23T04:50:30Z"];
+    let soon = list(&["due", "--within", "1h"]);
+    assert_eq!(soon[..2], overdue);
+    let all = list(&["due"]);
+    assert!(
+        all.len() == 4 && all[2..].iter().any(|row| row == "overdue nis2-final-report 2025-11-30T12:00:00Z"),
+        "{all:?}"
+    );
+
+    site.incident(&["clock", &numbers[1], "met", "gdpr-notification", "--proof", "case 17 of the authority"]);
+    assert_eq!(list(&["due"])[0], overdue[1]);
+    let told = site.incident(&["show", &numbers[1]]).remove(0);
+    assert_eq!(told["clocks"][0]["proof"], "case 17 of the authority");
+
+    let added = site.run(&["user", "add", "ben", "--full-name", "Ben", "--role", "reader", "--clearance", "green"]);
+    assert_eq!(added.0, 0, "{}", added.2);
+    assert_eq!(list(&["due", "--as", "ben"]), Vec::<String>::new());
+    let wrong = |args: &[&str], want: &str| {
+        let (code, _, err) = site.run(args);
+        assert!(code == 2 && err.contains(want), "{args:?}: {code} {err}");
+    };
+    let clock = ["incident", "clock", &numbers[0]];
+    wrong(&[&clock[..], &["start", "nis2-early-warnin"]].concat(), "did you mean `nis2-early-warning`?");
+    wrong(&[&clock[..], &["start", "dora-final", "--since", "2024-01-01"]].concat(), "applies from 2025-03-12");
+    wrong(&[&clock[..], &["met", "dora-final", "--proof", "x"]].concat(), "no clock `dora-final` runs here");
+}
+
+/// A site has clocks of its own, and replaces those that are shipped.
+#[test]
+fn a_site_adds_and_replaces_clocks() {
+    let site = Site::new();
+    let own = "[[clock]]\nname = \"gdpr-notification\"\njurisdiction = \"FI\"\nlaw = \"Ours\"\narticle = \"1\"\n\
+               starts = \"It begins.\"\nwithin = 1\nunit = \"hours\"\nfrom = 2020-01-01\nreport = \"To us.\"\n";
+    let write = |text: &str| std::fs::write(site.path().join("clocks.toml"), text).unwrap();
+    assert_eq!(site.run(&["clock", "check"]).1, "the site has no clocks of its own\n");
+    write(own);
+    assert_eq!(site.run(&["clock", "check"]).1, "no mistakes in 1 clocks\n");
+    let number = site.open("x");
+    site.incident(&["clock", &number, "start", "gdpr-notification", "--since", "2026-11-20T00:00:00Z"]);
+    assert_eq!(site.incident(&["show", &number])[0]["clocks"][0]["due"], "2026-11-20T01:00:00Z");
+    assert!(site.run(&["clock", "list"]).1.contains("\"law\":\"Ours\""));
+    // They go along when the site moves.
+    let (packed, moved) = (site.dir.path().join("packed"), site.dir.path().join("moved"));
+    let done = site.run(&["backup", packed.to_str().unwrap()]);
+    assert_eq!(done.0, 0, "{}", done.2);
+    let mut restore = Command::new(env!("CARGO_BIN_EXE_concert"));
+    restore.arg("restore").arg(&packed).arg("--site").arg(&moved);
+    assert!(restore.output().unwrap().status.success());
+    assert_eq!(std::fs::read_to_string(moved.join("clocks.toml")).unwrap(), own);
+    write(&own.replace("from = 2020-01-01\n", ""));
+    for args in [&["clock", "check"][..], &["check"]] {
+        let (code, out, _) = site.run(args);
+        assert!(code == 1 && out.starts_with("clocks.toml:2:1: `from` is missing"), "{out}");
+    }
+    let (code, _, err) = site.run(&["incident", "clock", &number, "start", "nis2-early-warning"]);
+    assert!(code == 2 && err.contains("clocks.toml:2:1"), "{err}");
+}
+
+/// What an incident, a type, a party, a person and a kind of work cost, as far as the reader may see it.
+#[test]
+fn work_costs_what_the_settings_say_of_its_kind() {
+    let site = Site::new();
+    let numbers: Vec<String> = ["One", "Two"].iter().map(|title| site.open(title)).collect();
+    let effort = |number: &str, minutes: &str, person: &str, rest: &[&str]| {
+        let given = ["write", number, "effort", &format!("minutes={minutes}"), &format!("person={person}")];
+        site.incident(&[&given[..], rest].concat());
+    };
+    effort(&numbers[0], "90", "anna", &["work=analysis", "party=Example Net"]);
+    effort(&numbers[0], "30", "ben", &["work=travel"]);
+    effort(&numbers[1], "60", "anna", &["work=analysis", "--tlp", "red", "--for-person", "anna"]);
+    let cost = |args: &[&str]| {
+        let rows = site.incident(&[&["cost"], args].concat());
+        let by = args.iter().position(|arg| *arg == "--by").map_or("incident", |at| args[at + 1]);
+        let row = |row: &Value| format!("{} {} {} {}", row[by], row["minutes"], row["cost"], row["currency"]);
+        rows.iter().map(|one| row(one).replace('"', "")).collect::<Vec<_>>()
+    };
+    let (code, out, err) = site.run(&["incident", "cost"]);
+    assert!(
+        code == 0 && out.contains("\"0.00\"") && err.contains("180 minutes are of kinds of work without a rate"),
+        "{err}"
+    );
+
+    let conf = |text: &str| std::fs::write(site.path().join("conf.d/effort.toml"), text).unwrap();
+    conf("[effort]\ncurrency = \"CHF\"\n[effort.rates]\nanalysis = 80\ndefault = 59.5\n");
+    let one = format!("{} 120 149.75 CHF", numbers[0]);
+    assert_eq!(cost(&[]), [one.as_str(), &format!("{} 60 80.00 CHF", numbers[1]), "(total) 180 229.75 CHF"]);
+    assert_eq!(cost(&[&numbers[0]]), [one.as_str(), "(total) 120 149.75 CHF"]);
+    assert_eq!(cost(&["--by", "work"]), ["analysis 150 200.00 CHF", "travel 30 29.75 CHF", "(total) 180 229.75 CHF"]);
+    assert_eq!(cost(&["--by", "party"])[1], "Example Net 90 120.00 CHF");
+    assert_eq!(cost(&["--by", "type"])[0], "scanner 180 229.75 CHF");
+    assert_eq!(cost(&["--by", "person", "--since", "1h"])[0], "anna 150 200.00 CHF");
+    assert_eq!(cost(&["--until", "1h"]), ["(total) 0 0.00 CHF"]);
+
+    // What is RED for somebody else costs a reader nothing; an incident that is missing is told as such.
+    let add = |name: &str, clearance: &str| {
+        let given = ["user", "add", name, "--full-name", name, "--role", "reader", "--clearance", clearance];
+        let added = site.run(&given);
+        assert_eq!(added.0, 0, "{}", added.2);
+    };
+    add("ben", "amber");
+    add("eve", "green");
+    assert_eq!(cost(&["--as", "ben"]), [one.as_str(), "(total) 120 149.75 CHF"]);
+    assert_eq!(cost(&["--as", "eve"]), ["(total) 0 0.00 CHF"]);
+    let (code, _, err) = site.run(&["incident", "cost", &numbers[0], "--as", "eve"]);
+    assert!(code == 2 && err.contains("there is no such incident"), "{err}");
+    conf("[effort]\ncurrency = \"euro\"\nrates = { analysis = 8.123 }\n");
+    let (code, out, _) = site.run(&["check"]);
+    assert!(code == 1 && out.contains("`euro` is not a currency") && out.contains("`8.123` for `analysis`"), "{out}");
+}
+
 /// Several processes write into one incident at once: every entry is there, in one chain.
 #[test]
 fn many_writers_at_once_make_one_chain() {

@@ -2,6 +2,7 @@
 
 pub mod canonical;
 pub mod chain;
+pub mod clock;
 pub mod content;
 pub mod draft;
 pub mod fold;

@@ -198,20 +198,22 @@ impl Records {
         Ok(rows.iter().map(entry).collect())
     }
 
-    /// Entries that name a value, newest first.
-    pub async fn entries_about(&self, value: &str, limit: u32) -> Result<Vec<EntryRow>, Problem> {
+    /// Entries that name a value, newest first, below a number.
+    pub async fn entries_about(&self, value: &str, below: Option<u64>, limit: u32) -> Result<Vec<EntryRow>, Problem> {
+        // A value may be there twice for an entry, as what it was given as and as what it is.
         let query = sqlx::query(
-            "SELECT * FROM entry WHERE seq IN (SELECT seq FROM observable WHERE value = ?1 ORDER BY seq DESC LIMIT ?2)
-             ORDER BY seq DESC",
+            "SELECT * FROM entry WHERE seq IN (SELECT DISTINCT seq FROM observable WHERE value = ?1 AND seq < ?2
+             ORDER BY seq DESC LIMIT ?3) ORDER BY seq DESC",
         );
-        let rows = query.bind(value).bind(limit).fetch_all(self.pool()).await.map_err(trouble)?;
+        let query = query.bind(value).bind(below.map_or(i64::MAX, u64::cast_signed)).bind(limit);
+        let rows = query.fetch_all(self.pool()).await.map_err(trouble)?;
         Ok(rows.iter().map(entry).collect())
     }
 
-    /// Incidents that name a value of this kind.
-    pub async fn incidents_about(&self, kind: &str, limit: u32) -> Result<Vec<String>, Problem> {
-        let query = sqlx::query_scalar("SELECT DISTINCT incident FROM observable WHERE kind = ?1 LIMIT ?2");
-        query.bind(kind).bind(limit).fetch_all(self.pool()).await.map_err(trouble)
+    /// Incidents with an entry that names a value.
+    pub async fn incidents_with(&self, value: &str) -> Result<Vec<String>, Problem> {
+        let query = sqlx::query_scalar("SELECT DISTINCT incident FROM observable WHERE value = ?1 ORDER BY incident");
+        query.bind(value).fetch_all(self.pool()).await.map_err(trouble)
     }
 
     /// Incidents with an entry whose body has this text in it. It looks at every body instead of at what is

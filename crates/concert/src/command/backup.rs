@@ -22,7 +22,7 @@ pub(super) const HEAD: (&str, &[u8]) = ("CONCERT-BACKUP", b"1\n");
 /// The last member: a line `hash size name` for every file.
 pub(super) const LIST: &str = "HASHES";
 /// Folders and files of a site besides `data/`; the settings stand first, since they are restored last.
-pub(super) const SETTINGS: [&str; 5] = ["concert.toml", "conf.d", "templates", "secrets", "keys"];
+pub(super) const SETTINGS: [&str; 6] = ["concert.toml", "conf.d", "clocks.toml", "templates", "secrets", "keys"];
 /// What of `data/` is copied in another way, or is made anew by itself.
 const NOT_COPIED: [&str; 7] = ["archive", "events", "sightings", "evidence", "lookup", "lock", "first-login"];
 /// Compression level: event files and reports are compressed already.

@@ -9,6 +9,7 @@ use concert_model::Problem;
 use serde_json::json;
 
 use super::SiteArg;
+use crate::clocks;
 use crate::print::{AllRows, Format, Out};
 use crate::problems::{Exit, Failure};
 use crate::settings::{Collect, LoadFor, Settings};
@@ -34,6 +35,8 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(loaded.problems.into_iter().map(|problem| Finding::of("mistake", problem)));
     findings.extend(loaded.warnings.into_iter().map(|problem| Finding::of("warning", problem)));
+    let clocks = clocks::catalogue(&site.dir).err().unwrap_or_default();
+    findings.extend(clocks.into_iter().map(|problem| Finding::of("mistake", problem)));
     if args.live {
         findings.extend(super::runtime()?.block_on(ask_peers(loaded.settings)));
     }

@@ -4,6 +4,7 @@
 //! One thread reads, this one chooses and prints. How often an event was seen again stands in rows of
 //! its own and is joined here, for the events that are shown.
 
+mod about;
 mod count;
 mod show;
 
@@ -23,6 +24,8 @@ use super::SiteArg;
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 use crate::wire;
+
+pub(super) use about::seen;
 
 /// Show the events of the store, or count them.
 #[derive(clap::Args)]

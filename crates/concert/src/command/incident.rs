@@ -1,7 +1,10 @@
 //! `concert incident`: incidents to open, work on and look into.
 
+mod about;
 mod access;
 mod chain;
+mod clock;
+mod cost;
 pub(super) mod draft;
 mod process;
 mod show;
@@ -22,7 +25,7 @@ use crate::wire::{self, Site};
 /// Open incidents, work on them, and see who can see what.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident search 192.0.2.7"
+    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident cost --by work --since 2026-11-01\n  concert incident search 192.0.2.7\n  concert incident about 'hxxp://evil[.]example/a'"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -49,10 +52,16 @@ enum Action {
     Erase(draft::EraseArgs),
     /// The chain of victims: whom to ask for logs next; paths up and down; what a party may know
     Chain(chain::ChainArgs),
+    /// Start a clock of a law, or say that it was met
+    Clock(clock::ClockArgs),
+    /// What work on incidents took and cost
+    Cost(cost::CostArgs),
     /// Follow a process: what is to be done now, and doing it
     Process(process::ProcessArgs),
     /// Entries in which all these words occur
     Search(SearchArgs),
+    /// What the journals of all incidents and the events know of an address, domain, hash or other value
+    About(about::AboutArgs),
     /// Who can see an incident or an entry, and why
     WhoCanSee(access::WhoArgs),
     /// Why somebody cannot see or do something
@@ -136,7 +145,8 @@ struct SearchArgs {
 
 pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     let settings = site_arg.settings(LoadFor::Look)?;
-    super::runtime()?.block_on(async {
+    let runtime = super::runtime()?;
+    runtime.block_on(async {
         let site = Site::open_to_look(settings).await?;
         let incidents = site.incidents()?;
         let person = acting(site_arg, &site.store).await?;
@@ -150,8 +160,14 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             Action::Mark(args) => draft::mark(args, &incidents, &person).await,
             Action::Erase(args) => draft::erase(args, &incidents, &person).await,
             Action::Chain(args) => chain::run(args, &incidents, &person).await,
+            Action::Clock(args) => {
+                let catalogue = super::clock::catalogue(&site.settings.dir)?;
+                clock::run(args, &incidents, &person, (&catalogue, &site.settings.site.time_zone)).await
+            }
+            Action::Cost(args) => cost::run(args, &incidents, &person, &site.settings.effort).await,
             Action::Process(args) => process::run(args, site_arg, &incidents, &person).await,
             Action::Search(args) => search(args, &incidents, &person).await,
+            Action::About(args) => about::run(args, &incidents, &person, (&runtime, &site.store)).await,
             Action::WhoCanSee(args) => access::who(args, &incidents, &person).await,
             Action::WhyNot(args) => access::why_not(args, &incidents, &person).await,
             Action::Export(args) => export(args, &incidents, &person).await,

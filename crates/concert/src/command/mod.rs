@@ -9,6 +9,7 @@ mod acting;
 mod audit;
 mod backup;
 mod check;
+mod clock;
 mod completions;
 mod contact;
 mod demo;
@@ -145,6 +146,8 @@ enum Command {
     Incident(incident::Args),
     /// Add evidence, say what was done with it, release and export it
     Evidence(evidence::Args),
+    /// Clocks of laws: what has to be reported until when, and which run out next
+    Clock(clock::Args),
     /// Show mails that came back, and what was set aside and why
     Mailbox(mailbox::Args),
     /// Add users, change what they may do, give them passwords and second factors
@@ -190,6 +193,7 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Notice(args) => notice::run(&args, site),
         Command::Incident(args) => incident::run(&args, site),
         Command::Evidence(args) => evidence::run(&args, site),
+        Command::Clock(args) => clock::run(&args, site),
         Command::Mailbox(args) => mailbox::run(&args, site),
         Command::User(args) => user::run(&args, site),
         Command::Token(args) => token::run(&args, site),

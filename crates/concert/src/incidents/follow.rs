@@ -11,12 +11,10 @@ use concert_model::{Problem, Time};
 
 use super::case::Case;
 use super::write::wrong;
-use super::{Ask, Incidents, Refused};
+use super::{Ask, Incidents, Refused, text};
 
 /// The author of what nobody decided in time.
 const BY_ITSELF: &str = "concert";
-/// Incidents looked at for what has come into force.
-const FOLLOWED_MAX: u32 = 10_000;
 
 /// What the engine knows of an incident now.
 pub fn known(state: &Incident, now: Time) -> Known {
@@ -89,7 +87,7 @@ impl Incidents {
     /// Writes down what has come into force because nobody decided in time. Gives the number of entries.
     pub async fn settle_defaults(&self, now: Time) -> Result<u64, Problem> {
         let mut written = 0;
-        for id in self.store.records.incidents_about("process", FOLLOWED_MAX).await? {
+        for id in self.store.records.incidents_with(text::PROCESSES).await? {
             let case = self.case(&id).await?;
             if case.head.status == Status::Closed || defaults(&case.whole(), now).is_empty() {
                 continue;

@@ -3,6 +3,7 @@
 //! Everything asks [`concert_model::access::may`] here. What somebody may not see is missing, not
 //! forbidden. Every write is one transaction: decision, signature, entry and what is derived from it.
 
+mod across;
 mod audit;
 mod case;
 mod evidence;
@@ -25,12 +26,13 @@ use concert_model::{Problem, Time};
 use concert_pipeline::enrich::Constituents;
 use concert_store::Store;
 
+pub use across::{RunningClock, Spent};
 pub use case::{Case, Kept};
 pub use evidence::bag::Exported;
 pub use evidence::check::{CheckedEvidence, verify_evidence};
 pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
 pub use follow::known;
-pub use read::{Filter, Found, Slice};
+pub use read::{About, Filter, Found, Slice};
 pub use rebuild::verify_journals;
 pub use view::{entry_json, exhibit_json, head_json, hop_json, incident_json, neighbour_json, request_json};
 pub use write::Written;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use concert_model::access::{Action, Circle, Decision, Object, Person, may};
 use concert_model::incident::fold::Incident;
 use concert_model::user::User;
+use concert_pipeline::observables;
 use concert_store::records::incidents::{EntryRow, Head, HeadFilter};
 
 use super::case::{Case, Kept};
@@ -27,6 +28,20 @@ pub struct Slice {
     pub limit: usize,
     /// Where the part before ended.
     pub below: Option<u64>,
+}
+
+/// Entries that name a value from which on it is common: a resolver that everybody uses, a hoster.
+const COMMON_MIN: usize = 1_000;
+/// How many of them are still given, the newest.
+const COMMON_SHOWN: usize = 100;
+
+/// What is known of a value.
+#[derive(Default)]
+pub struct About {
+    /// Entries that name it, newest first.
+    pub found: Vec<Found>,
+    /// Whether there are more than anybody reads, so that only the newest are here.
+    pub is_common: bool,
 }
 
 /// An entry that was found, with its incident.
@@ -155,13 +170,28 @@ impl Incidents {
         }
     }
 
-    /// What entries of any incident say of a value, as far as a person may see it.
-    pub async fn about(&self, person: &Person, value: &str, limit: u32) -> Result<Vec<Found>, Refused> {
-        let mut found = Vec::new();
-        for row in self.store.records.entries_about(value, limit).await? {
-            found.extend(self.seen(person, &row).await?);
+    /// What entries of any incident say of a value, as far as a person may see it: the newest, and whether
+    /// there are so many that the value says little.
+    pub async fn about(&self, person: &Person, value: &str) -> Result<About, Refused> {
+        let (mut about, mut below, mut looked) = (About::default(), None, 0);
+        let plain = observables::one(value).map_or_else(|| value.trim().to_owned(), |one| one.value);
+        loop {
+            let rows = self.store.records.entries_about(&plain, below, rows_at_once(ROWS_AT_ONCE)).await?;
+            looked += rows.len();
+            for row in &rows {
+                below = Some(row.seq);
+                let Some(found) = self.seen(person, row).await? else { continue };
+                if about.found.len() == COMMON_MIN {
+                    about.is_common = true;
+                    about.found.truncate(COMMON_SHOWN);
+                    return Ok(about);
+                }
+                about.found.push(found);
+            }
+            if rows.len() < ROWS_AT_ONCE || looked >= ROWS_MAX {
+                return Ok(about);
+            }
         }
-        Ok(found)
     }
 
     async fn seen(&self, person: &Person, row: &EntryRow) -> Result<Option<Found>, Refused> {

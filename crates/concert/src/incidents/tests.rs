@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use concert_model::access::{Action, Object, may};
-use concert_model::incident::content::{Content, Note, PartyMoved, PartyStatus, Role, RoleMoved, Severity, Titled};
+use concert_model::incident::content::{
+    ClockStarted, Content, Effort, Note, PartyMoved, PartyStatus, Role, RoleMoved, Severity, Titled,
+};
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::user::{Standing, StandingRole};
@@ -153,6 +155,72 @@ async fn denied_is_missing_whatever_the_way() {
         }
     }
     assert!(seen > 50 && denied > 50, "{seen} {denied}");
+}
+
+/// INVARIANT: questions to all incidents at once are answered from what the person sees, and nothing else.
+#[tokio::test]
+async fn questions_to_all_incidents_tell_what_is_seen_alone() {
+    let site = site().await;
+    let all = fill(&site).await;
+    let operator = Person::operator("root");
+    let mut circles = Vec::new();
+    for (at, (number, notes)) in all.iter().enumerate() {
+        let marked = notes.iter().enumerate().flat_map(|(item, (_, marking))| {
+            let name = format!("{at}x{item}");
+            let effort = Effort { minutes: 1, person: "anna".into(), party: String::new(), work: name.clone() };
+            let clock = ClockStarted { clock: name.clone(), since: 1, due: 2 };
+            let note = Note { text: format!("It is h{name}(dot)example.") };
+            [Content::from(note), effort.into(), clock.into()].map(|content| draft(content, Some(marking.clone())))
+        });
+        site.incidents.write(Ask::new(&operator, NOW), number, marked.collect()).await.unwrap();
+        circles.push(site.incidents.find(&operator, number).await.unwrap().1);
+    }
+    let (mut seen, mut denied) = (0, 0);
+    for person in persons() {
+        let running = site.incidents.clocks_running(&person).await.unwrap();
+        let clocks: BTreeSet<String> = running.into_iter().map(|clock| clock.name).collect();
+        let spent = site.incidents.spent(&person, None).await.unwrap();
+        let works: BTreeSet<String> = spent.into_iter().map(|spent| spent.effort.work).collect();
+        for (at, ((number, notes), circle)) in all.iter().zip(&circles).enumerate() {
+            let is_seen = may(&person, Action::See, Object::Incident(circle)).allowed;
+            let one = site.incidents.spent(&person, Some(number)).await;
+            assert_eq!(one.err(), (!is_seen).then_some(Refused::Missing));
+            for (item, (_, marking)) in notes.iter().enumerate() {
+                let object = Object::Item { circle, marking, author: "root" };
+                let want = is_seen && may(&person, Action::See, object).allowed;
+                let name = format!("{at}x{item}");
+                let about = site.incidents.about(&person, &format!("h{name}.example")).await.unwrap();
+                let got = (clocks.contains(&name), works.contains(&name), about.found.len());
+                assert_eq!(got, (want, want, usize::from(want)), "{person:?} {marking:?}");
+                if want { seen += 1 } else { denied += 1 }
+            }
+        }
+    }
+    assert!(seen > 100 && denied > 100, "{seen} {denied}");
+}
+
+/// Of a value that everybody names only the newest entries are told; whoever sees few of them sees those.
+#[tokio::test]
+async fn a_value_in_very_many_entries_is_common() {
+    let site = site().await;
+    let operator = Person::operator("root");
+    let opened = site.incidents.open(Ask::new(&operator, NOW), new("x", Marking::of(Tlp::Green), Vec::new()));
+    let number = opened.await.unwrap().number;
+    let open = Some(Marking::of(Tlp::Green));
+    let write = |count: usize, marking: Option<Marking>| {
+        let notes = (0..count).map(|_| note("from 192.0.2.7", marking.clone())).collect();
+        site.incidents.write(Ask::new(&operator, NOW), &number, notes)
+    };
+    write(3, open.clone()).await.unwrap();
+    write(997, Some(Marking::of(Tlp::Red))).await.unwrap();
+    let about = site.incidents.about(&operator, "192.0.2[.]7").await.unwrap();
+    assert_eq!((about.found.len(), about.is_common), (1_000, false));
+    write(1, open).await.unwrap();
+    let about = site.incidents.about(&operator, "192.0.2.7").await.unwrap();
+    assert_eq!((about.found.len(), about.is_common), (100, true));
+    let reader = user("ben", &["reader"], Tlp::Green);
+    let about = site.incidents.about(&reader, "192.0.2.7").await.unwrap();
+    assert_eq!((about.found.len(), about.is_common), (4, false));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use concert_model::incident::content::{Content, Started, TEXT_BYTES_MAX};
 use concert_model::incident::process;
 use concert_model::keys::Source;
 use concert_model::{Problem, taxonomy};
+use concert_pipeline::observables::{observables, one};
 use concert_store::records::incidents::Findable;
 use serde::Serialize;
 use serde_json::Value;
@@ -119,25 +120,60 @@ fn sha256(text: &str) -> Result<(), Refused> {
     }
 }
 
-/// What of an entry is found by searching: its words, and the values it names.
+/// What incidents are found by that have entries of a kind, so that nobody reads all journals for a few.
+const KIND: &str = "kind";
+/// Incidents with clocks.
+pub(super) const CLOCKS: &str = "clock/1";
+/// Incidents in which a process is followed.
+pub(super) const PROCESSES: &str = "process/1";
+/// Incidents with time spent on them.
+pub(super) const EFFORT: &str = "effort/1";
+
+/// What of an entry is found by searching: its words, and the values it names, also in what people wrote.
 pub(super) fn findable(content: &Content) -> Findable {
     let mut found = Findable::default();
-    if let Content::Observable(seen) = content {
-        found.observables.push((seen.of.clone(), seen.value.clone()));
-    }
-    if let Content::Started(started) = content {
-        found.observables.push(("process".into(), started.name.clone()));
-    }
-    if let Content::Relation(relation) = content {
-        for host in [&relation.from, &relation.to] {
-            found.observables.push(("host".into(), host.clone()));
+    match content {
+        Content::Observable(seen) => named(&seen.of, &seen.value, &mut found),
+        Content::Started(_) => found.observables.push((KIND.into(), PROCESSES.into())),
+        Content::Relation(relation) => {
+            named("host", &relation.from, &mut found);
+            named("host", &relation.to, &mut found);
         }
+        Content::HostHeld(held) => named("host", &held.host, &mut found),
+        Content::Effort(_) => found.observables.push((KIND.into(), EFFORT.into())),
+        Content::ClockStarted(_) => found.observables.push((KIND.into(), CLOCKS.into())),
+        Content::EvidenceAdded(added) => named("hash", &added.sha256, &mut found),
+        _ => {}
+    }
+    for text in prose_of(content) {
+        let values = observables(text).into_iter().map(|one| (one.kind.word().to_owned(), one.value));
+        found.observables.extend(values);
     }
     if let Some((_, value)) = content.write() {
         words(&value, &mut found.text);
     }
     found.observables.truncate(OBSERVABLES_MAX);
     found
+}
+
+/// A value that a member names: as it was written, and in the form that values in texts are found in.
+fn named(of: &str, value: &str, found: &mut Findable) {
+    found.observables.push((of.to_owned(), value.to_owned()));
+    found.observables.extend(one(value).filter(|one| one.value != value).map(|one| (of.to_owned(), one.value)));
+}
+
+/// Texts in which people mention values.
+fn prose_of(content: &Content) -> Vec<&str> {
+    match content {
+        Content::Opened(opened) => vec![&opened.title],
+        Content::Titled(titled) => vec![&titled.title],
+        Content::Note(note) => vec![&note.text],
+        Content::Finding(finding) => vec![&finding.statement],
+        Content::Decision(decision) => vec![&decision.text, &decision.reason],
+        Content::Happened(happened) => vec![&happened.subject, &happened.text],
+        Content::MessageKept(message) => vec![&message.subject, &message.text],
+        _ => Vec::new(),
+    }
 }
 
 /// All texts of a value.

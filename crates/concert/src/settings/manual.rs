@@ -10,7 +10,9 @@ use concert_pipeline::judge::Rule;
 use concert_pipeline::parse::Fixed;
 use concert_pipeline::render::Templates;
 
-use super::{Deliver, Limits, Lookup, Mailbox, Openpgp, Serve, Site, Store, catalogue, dedup, feed, notice, via};
+use super::{
+    Deliver, Effort, Limits, Lookup, Mailbox, Openpgp, Serve, Site, Store, catalogue, dedup, feed, notice, via,
+};
 
 /// The keys of one table.
 pub struct Section {
@@ -37,6 +39,7 @@ pub fn sections() -> Vec<Section> {
         section("[dedup]", "dedup", dedup),
         section("[deliver]", "deliver", Deliver::read),
         section("[openpgp]", "openpgp", |keys| Openpgp::read(keys, dir)),
+        section("[effort]", "effort", Effort::read),
         section("[[feed]]", "feed", |mut keys| {
             Fixed::read(&mut keys);
             feed::read_all(vec![keys], &around)

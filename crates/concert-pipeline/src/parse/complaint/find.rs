@@ -1,6 +1,6 @@
 //! Addresses and URLs in the lines of a complaint, and which of them are complained of.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use concert_model::host::{self, Host};
@@ -8,6 +8,8 @@ use concert_model::{Net, value};
 use regex::Regex;
 
 use super::Subject;
+use crate::observables::link::{self, Link};
+use crate::observables::somebodys;
 
 /// Which URLs are complained of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +76,7 @@ pub(super) fn subjects(rest: &str, before: &str, urls: Urls, own: &[String]) -> 
     // URLs are taken out: a host in one is not found again, and its words are not the writer's.
     let (mut words, mut links) = (String::with_capacity(rest.len()), Vec::new());
     for word in rest.split_whitespace() {
-        match url(word) {
+        match link::url(word) {
             Some(link) => links.push(link),
             None => {
                 words.push(' ');
@@ -85,37 +87,14 @@ pub(super) fn subjects(rest: &str, before: &str, urls: Urls, own: &[String]) -> 
     let mut found = Vec::new();
     if !links.is_empty() {
         let said = urls == Urls::Likely && says_so(&words, before);
-        for (url, defanged) in links.into_iter().take(LINE_FOUND_MAX) {
-            if urls == Urls::All || defanged || said && !is_own(&url, own) {
+        for Link { url, is_defanged, .. } in links.into_iter().take(LINE_FOUND_MAX) {
+            if urls == Urls::All || is_defanged || said && !is_own(&url, own) {
                 found.push(Found { subject: Subject::Url(url), port: None, destination: None });
             }
         }
     }
     addresses(&words, &mut found);
     found
-}
-
-/// A URL in a word, without what stands around it, and whether it was defanged.
-fn url(word: &str) -> Option<(String, bool)> {
-    static SCHEME: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i)\b(?:h..ps?|ftps?|fxps?)(?:\[:\]|:|\[:)//?\]?"));
-    if !word.contains("//") {
-        return None;
-    }
-    let at = SCHEME.find(word)?.start();
-    let word = word.get(at..)?.trim_end_matches(['>', ')', '"', '\'', ',', ';', '.', ']', '*']);
-    let plain = host::refang(word);
-    let (scheme, tail) = plain.split_once("://")?;
-    let scheme = match scheme.to_ascii_lowercase().as_str() {
-        "http" | "hxxp" | "h**p" => "http",
-        "https" | "hxxps" | "h**ps" => "https",
-        "ftp" | "fxp" => "ftp",
-        "ftps" | "fxps" => "ftps",
-        _ => return None,
-    };
-    let url = format!("{scheme}://{tail}");
-    host::check_url(&url).ok()?;
-    let defanged = !word.eq_ignore_ascii_case(&url);
-    Some((url, defanged))
 }
 
 /// Whether a line complains of its URLs, or the line before it does, and neither asks to open them.
@@ -226,17 +205,6 @@ fn subject(text: &str, before: &str, after: &str) -> Option<Subject> {
         return Some(if net.prefix() == one { Subject::Address(net.first()) } else { Subject::Network(net) });
     }
     somebodys(value::ip(text).ok()?).map(Subject::Address)
-}
-
-fn somebodys(address: IpAddr) -> Option<IpAddr> {
-    match address {
-        IpAddr::V4(a) => {
-            let nobody = a.is_unspecified() || a.is_loopback() || a.is_multicast() || a.octets()[0] >= 240;
-            (!nobody && a.octets()[0] != 0).then_some(address)
-        }
-        // Only global unicast: words with two colons look like other addresses too easily.
-        IpAddr::V6(a) => (a.segments()[0] & 0xe000 == 0x2000 && a != Ipv6Addr::UNSPECIFIED).then_some(address),
-    }
 }
 
 /// A port behind an address: `:4242`, `]:4242`, ` port 4242`, or by its name in the rest of the line:

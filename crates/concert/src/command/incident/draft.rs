@@ -107,7 +107,7 @@ pub(super) fn severity(text: &str) -> Result<Severity, String> {
     serde_json::from_value(json!(text)).map_err(|_| known())
 }
 
-fn plain(content: impl Into<Content>) -> Draft {
+pub(super) fn plain(content: impl Into<Content>) -> Draft {
     Draft { content: content.into(), marking: None }
 }
 
@@ -147,7 +147,7 @@ pub(super) async fn write(args: &WriteArgs, incidents: &Incidents, person: &Pers
     send(incidents, person, &args.incident, draft, &args.rows).await
 }
 
-async fn send(
+pub(super) async fn send(
     incidents: &Incidents,
     person: &Person,
     incident: &str,

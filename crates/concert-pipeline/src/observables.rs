@@ -1,0 +1,174 @@
+//! Observables: addresses, domains, URLs, mail addresses, hashes and CVE ids in text that people wrote.
+//!
+//! Each is found once, in the form that values are compared by, also where it was written so that nobody
+//! clicks it (`hxxp`, `[.]`, `(dot)`, `[at]`, letters without width). Ports are dropped; a URL gives its host
+//! as well. There is no list of top-level domains here: what looks like a file (`report.pdf`) or like the end
+//! of a sentence without its blank (`done.Then`) is no domain unless it was defanged. Addresses that are
+//! nobody's (loopback, multicast, `0.0.0.0`) and networks are passed over.
+
+pub(crate) mod link;
+mod word;
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::LazyLock;
+
+use concert_model::host::{self, Host};
+use regex::Regex;
+
+/// Most observables of one text.
+pub const FOUND_MAX: usize = 1_000;
+/// Longer URLs give their host alone.
+const URL_BYTES_MAX: usize = 2_048;
+
+/// What an observable is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// An IPv4 or IPv6 address.
+    Ip,
+    /// A domain name.
+    Domain,
+    /// A URL.
+    Url,
+    /// A mail address.
+    Mail,
+    /// A hash in lower case: MD5, SHA-1, SHA-256 or SHA-512.
+    Hash,
+    /// The number of a vulnerability: `CVE-2024-3094`.
+    Cve,
+}
+
+impl Kind {
+    /// How it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ip => "ip",
+            Self::Domain => "domain",
+            Self::Url => "url",
+            Self::Mail => "mail",
+            Self::Hash => "hash",
+            Self::Cve => "cve",
+        }
+    }
+}
+
+/// A value that occurs in a text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Observable {
+    /// What it is.
+    pub kind: Kind,
+    /// The value in its one form.
+    pub value: String,
+}
+
+/// What was found so far, each once.
+#[derive(Default)]
+struct Found {
+    list: Vec<Observable>,
+    known: HashSet<Observable>,
+}
+
+impl Found {
+    fn add(&mut self, kind: Kind, value: impl Into<String>) {
+        let one = Observable { kind, value: value.into() };
+        if self.list.len() < FOUND_MAX && self.known.insert(one.clone()) {
+            self.list.push(one);
+        }
+    }
+}
+
+/// The observables of a text, in the order in which they occur; at most [`FOUND_MAX`].
+pub fn observables(text: &str) -> Vec<Observable> {
+    let text = without_hidden(text);
+    let text = closed_up(&text);
+    let mut found = Found::default();
+    for word in text.split(is_gap).filter(|word| !word.is_empty()) {
+        for part in link::parts(word) {
+            if found.list.len() == FOUND_MAX {
+                return found.list;
+            }
+            match link::url(part) {
+                Some(link) => {
+                    word::observe(part.get(..link.start).unwrap_or_default(), &mut found);
+                    url(&link.url, &mut found);
+                }
+                None => word::observe(part, &mut found),
+            }
+        }
+    }
+    found.list
+}
+
+/// The one form of a value that somebody gives alone, where it is an observable.
+pub fn one(value: &str) -> Option<Observable> {
+    observables(value.trim()).into_iter().next()
+}
+
+fn url(url: &str, found: &mut Found) {
+    if url.len() <= URL_BYTES_MAX {
+        found.add(Kind::Url, with_lower_host(url));
+    }
+    match host::url_host(url) {
+        Some((Host::Domain(name), _)) if name.contains('.') => found.add(Kind::Domain, name),
+        Some((Host::Ip(address), _)) => address_of(address, found),
+        _ => {}
+    }
+}
+
+/// A URL whose host is in lower case: the one part of it that means the same in both.
+fn with_lower_host(url: &str) -> String {
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    let rest = url.get(begin..).unwrap_or_default();
+    let authority = rest.find(['/', '?', '#', '\\']).map_or(rest, |end| rest.get(..end).unwrap_or_default());
+    let begin = begin + authority.rfind('@').map_or(0, |at| at + 1);
+    let end = url.len() - rest.len() + authority.len();
+    let part = |range: std::ops::Range<usize>| url.get(range).unwrap_or_default();
+    format!("{}{}{}", part(0..begin), part(begin..end).to_lowercase(), part(end..url.len()))
+}
+
+fn address_of(address: IpAddr, found: &mut Found) {
+    let inside = match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(a) => a.segments()[0] & 0xfe00 == 0xfc00 || a.segments()[0] & 0xffc0 == 0xfe80,
+    };
+    if inside || somebodys(address).is_some() {
+        found.add(Kind::Ip, address.to_string());
+    }
+}
+
+/// An address that can be somebody's.
+pub(crate) fn somebodys(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(a) => {
+            let nobody = a.is_unspecified() || a.is_loopback() || a.is_multicast() || a.octets()[0] >= 240;
+            (!nobody && a.octets()[0] != 0).then_some(address)
+        }
+        // Only global unicast: words with two colons look like other addresses too easily.
+        IpAddr::V6(a) => (a.segments()[0] & 0xe000 == 0x2000 && a != Ipv6Addr::UNSPECIFIED).then_some(address),
+    }
+}
+
+/// What ends a word, and stands in no URL.
+fn is_gap(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '`' | '|' | '“' | '”' | '„' | '«' | '»')
+}
+
+/// The text without letters that nobody sees: they hide a value from whoever looks for it.
+fn without_hidden(text: &str) -> Cow<'_, str> {
+    let hidden = |c: char| matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    match text.is_ascii() || !text.contains(hidden) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(text.replace(hidden, "")),
+    }
+}
+
+/// The text without the blanks around what defangs: `evil [.] example`, `abuse [at] net (dot) example`.
+fn closed_up(text: &str) -> Cow<'_, str> {
+    static MARK: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?i) {0,2}([\[({](?:\.|:|dot|@|at)[\])}]) {0,2}").expect("a constant pattern"));
+    if text.contains(['[', '(', '{']) { MARK.replace_all(text, "$1") } else { Cow::Borrowed(text) }
+}
+
+#[cfg(test)]
+mod tests;

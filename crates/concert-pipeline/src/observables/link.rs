@@ -1,0 +1,76 @@
+//! URLs in a word, plain or written so that nobody clicks them.
+
+use std::sync::LazyLock;
+
+use concert_model::host;
+use regex::Regex;
+
+/// A URL that was found.
+pub(crate) struct Link {
+    /// Where it begins in the word.
+    pub start: usize,
+    /// The URL, as a browser takes it.
+    pub url: String,
+    /// Whether it was written otherwise.
+    pub is_defanged: bool,
+}
+
+static SCHEME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)\b(?:h..ps?|ftps?|fxps?)(?:\[:\]|:|\[:)//?\]?").expect("a constant pattern"));
+
+/// A URL in a word, without what stands around it.
+pub(crate) fn url(word: &str) -> Option<Link> {
+    if !word.contains("//") {
+        return None;
+    }
+    let start = SCHEME.find(word)?.start();
+    let word = without_end(word.get(start..)?);
+    let plain = host::refang(word);
+    let (scheme, tail) = plain.split_once("://")?;
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "http" | "hxxp" | "h**p" => "http",
+        "https" | "hxxps" | "h**ps" => "https",
+        "ftp" | "fxp" => "ftp",
+        "ftps" | "fxps" => "ftps",
+        _ => return None,
+    };
+    let url = format!("{scheme}://{tail}");
+    host::check_url(&url).ok()?;
+    let is_defanged = !word.eq_ignore_ascii_case(&url);
+    Some(Link { start, url, is_defanged })
+}
+
+/// A URL without the signs that end a sentence or a list. Brackets that it opens itself are its own, as in
+/// `http://[2001:db8::1]`.
+fn without_end(word: &str) -> &str {
+    let count = |sign: char| word.matches(sign).count();
+    let (mut square, mut round) = (count(']'), count(')'));
+    let (square_open, round_open) = (count('['), count('('));
+    word.trim_end_matches(|c: char| match c {
+        ']' => {
+            square = square.saturating_sub(1);
+            square >= square_open
+        }
+        ')' => {
+            round = round.saturating_sub(1);
+            round >= round_open
+        }
+        _ => matches!(c, '>' | '"' | '\'' | ',' | ';' | '.' | '*'),
+    })
+}
+
+/// A word cut before every URL that follows a comma or semicolon.
+pub(crate) fn parts(word: &str) -> Vec<&str> {
+    if !word.contains([',', ';']) || !word.contains("//") {
+        return vec![word];
+    }
+    let (mut parts, mut begin) = (Vec::new(), 0);
+    for scheme in SCHEME.find_iter(word) {
+        if word.get(..scheme.start()).is_some_and(|before| before.ends_with([',', ';'])) {
+            parts.extend(word.get(begin..scheme.start()));
+            begin = scheme.start();
+        }
+    }
+    parts.extend(word.get(begin..));
+    parts
+}

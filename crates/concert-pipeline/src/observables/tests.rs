@@ -1,0 +1,194 @@
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn found(text: &str) -> Vec<String> {
+    observables(text).into_iter().map(|one| format!("{} {}", one.kind.word(), one.value)).collect()
+}
+
+fn check(text: &str, want: &[&str]) {
+    assert_eq!(found(text), want, "{text}");
+}
+
+#[test]
+fn values_are_found_in_sentences_and_log_lines() {
+    check("Scans from 192.0.2.7:4242, then 2001:DB8:0::5.", &["ip 192.0.2.7", "ip 2001:db8::5"]);
+    check("src=192.0.2.1 dst=[2001:db8::1]:443 via 10.0.0.1/32", &["ip 192.0.2.1", "ip 2001:db8::1", "ip 10.0.0.1"]);
+    check("192.0.2.1-192.0.2.9; 192.0.2.1", &["ip 192.0.2.1", "ip 192.0.2.9"]);
+    check("see www.Example.COM, bücher.example.", &["domain www.example.com", "domain xn--bcher-kva.example"]);
+    check("host:evil.example:8080 tcp://c2.example:443", &["domain evil.example", "domain c2.example"]);
+    check("Write to <Abuse@Net.example>!", &["mail abuse@net.example"]);
+    check("mailto:a.b+c@net.example", &["mail a.b+c@net.example"]);
+    check("(http://evil.example/a?b=c).", &["url http://evil.example/a?b=c", "domain evil.example"]);
+    check("HTTP://Bob@Evil.Example:8/A@B", &["url http://Bob@evil.example:8/A@B", "domain evil.example"]);
+    check("<a href=\"https://192.0.2.1:8/x\">", &["url https://192.0.2.1:8/x", "ip 192.0.2.1"]);
+    check("http://[2001:db8::1]/, x", &["url http://[2001:db8::1]/", "ip 2001:db8::1"]);
+    check(
+        "http://a.example/1,http://b.example/2",
+        &["url http://a.example/1", "domain a.example", "url http://b.example/2", "domain b.example"],
+    );
+    let md5 = "D41D8CD98F00B204E9800998ECF8427E";
+    check(&format!("MD5:{md5} {md5}.exe"), &["hash d41d8cd98f00b204e9800998ecf8427e"]);
+    for length in [40, 64, 128] {
+        check(
+            &format!("'{}'", "aB3".repeat(50).get(..length).unwrap()),
+            &[&format!("hash {}", "ab3".repeat(50).get(..length).unwrap())],
+        );
+    }
+    check("(cve-2024-3094) CVE-2021-44228: CVE-24-1", &["cve CVE-2024-3094", "cve CVE-2021-44228"]);
+}
+
+#[test]
+fn what_only_looks_like_a_value_is_passed_over() {
+    check("report.pdf and /var/log/mail.example.old, C:\\temp\\x.exe, backup.zip, README.md", &[]);
+    check("version 1.2.3.4.5, v1.2.3.4, libc.so.6, e.g. this, z.B. that, done.Then on, 3.5mm", &[]);
+    check("127.0.0.1 0.0.0.0 224.0.0.1 255.255.255.0 ::1 ::", &[]);
+    check("192.0.2.0/24 and 2001:db8::/32 are networks", &[]);
+    check("12:34:56 aa:bb:cc:dd:ee:ff std::fmt", &[]);
+    check("01234567890123456789012345678901 deadbeef", &[]);
+    check("/srv/www/example.org/x and a@b and @handle", &[]);
+}
+
+#[test]
+fn defanged_values_are_found() {
+    check("hxxps://evil[.]example/x", &["url https://evil.example/x", "domain evil.example"]);
+    check("hXXp[:]//192[.]0[.]2[.]1/", &["url http://192.0.2.1/", "ip 192.0.2.1"]);
+    check("evil(dot)example, evil [.] example", &["domain evil.example"]);
+    check("abuse [at] net [dot] example", &["mail abuse@net.example"]);
+    check("e\u{200b}vil.exa\u{feff}mple 2001[:]db8[:][:]1", &["domain evil.example", "ip 2001:db8::1"]);
+    check("files[.]zip", &["domain files.zip"]);
+    check("192.0.2[.1", &["ip 192.0.2.1"]);
+}
+
+#[test]
+fn a_value_alone_has_one_form() {
+    let one = |text| one(text).map(|one| one.value);
+    assert_eq!(one(" Evil[.]Example "), Some("evil.example".into()));
+    assert_eq!(one("nothing"), None);
+}
+
+#[test]
+fn many_values_are_capped() {
+    let text: String = (0..3_000).map(|at| format!("10.0.{}.{} ", at / 250, 1 + at % 250)).collect();
+    assert_eq!(observables(&text).len(), FOUND_MAX);
+}
+
+/// Megabytes, over all of these, that are made to be slow are read in about the time that harmless ones take.
+#[test]
+fn hostile_text_takes_linear_time() {
+    const BYTES: usize = 1 << 20;
+    let pieces = [
+        "1.",
+        "1.2.3.",
+        ":",
+        "a@",
+        "a.",
+        "[.]",
+        "[",
+        "http:",
+        "http://",
+        ",http://",
+        ")",
+        "]",
+        "\u{200b}",
+        "(dot) ",
+        "{",
+        "a-",
+        "cve-",
+        "ab",
+        " ",
+        "//",
+        "/",
+        "%",
+        "1-",
+        "\u{e9}.",
+        "[:]//",
+        "1/",
+        "\u{c9}",
+        "hxxp[://]a,",
+    ];
+    for piece in pieces {
+        let text = piece.repeat(BYTES / piece.len());
+        let before = Instant::now();
+        observables(&text);
+        // Quadratic would be hours. The limit leaves room for a slow machine and a build without optimising.
+        assert!(before.elapsed() < Duration::from_secs(20), "{piece}: {:?}", before.elapsed());
+    }
+}
+
+fn ways(value: &str) -> Vec<String> {
+    let mut ways = vec![value.to_owned()];
+    for (dot, at) in [
+        ("[.]", "[@]"),
+        ("(.)", "(at)"),
+        ("[dot]", "[at]"),
+        ("(dot)", " [at] "),
+        ("{.}", "{at}"),
+        (" [.] ", "@"),
+        ("[.", "[@]"),
+        ("\u{200b}.", "\u{200b}@"),
+        ("\\.", "@"),
+    ] {
+        // The path of a URL is nobody's to click, and is left as it is.
+        let (scheme, rest) = value.split_once("://").unwrap_or(("", value));
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let host = host.replace('.', dot).replace('@', at);
+        match scheme {
+            "" => ways.push(host),
+            _ => {
+                for mark in ["://", "[://]", "[:]//"] {
+                    ways.push(format!("{}{mark}{host}{path}", scheme.replace("tt", "xx")));
+                }
+            }
+        }
+    }
+    ways
+}
+
+fn name() -> impl Strategy<Value = String> {
+    ("[a-z0-9]{1,8}(-[a-z0-9]{1,5})?(\\.[a-z]{1,6}){0,2}", "example|com|net|org|fi|info|xn--p1ai")
+        .prop_map(|(head, top)| format!("{head}.{top}"))
+}
+
+fn address() -> impl Strategy<Value = String> {
+    (1u8..=223, any::<[u8; 3]>())
+        .prop_filter("nobody's", |(first, _)| *first != 127)
+        .prop_map(|(a, [b, c, d])| format!("{a}.{b}.{c}.{d}"))
+}
+
+fn value() -> impl Strategy<Value = (Kind, String)> {
+    let of = |kind: Kind| move |value: String| (kind, value);
+    prop_oneof![
+        address().prop_map(of(Kind::Ip)),
+        any::<[u16; 7]>().prop_map(|[a, b, c, d, e, f, g]| {
+            (Kind::Ip, std::net::Ipv6Addr::new(0x2001, a, b, c, d, e, f, g).to_string())
+        }),
+        name().prop_map(of(Kind::Domain)),
+        (name(), "[a-zA-Z0-9/_-]{0,12}").prop_map(|(name, path)| (Kind::Url, format!("https://{name}/{path}"))),
+        ("[a-z][a-z0-9+_-]{0,8}", name()).prop_map(|(local, name)| (Kind::Mail, format!("{local}@{name}"))),
+        prop_oneof!["[0-9]{31}[a-f]", "[0-9a-f]{39}b", "[0-9a-f]{63}c", "d[0-9a-f]{127}"].prop_map(of(Kind::Hash)),
+        "CVE-20[0-9]{2}-[0-9]{4,7}".prop_map(of(Kind::Cve)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_given_nothing_panics(text in "\\PC*", mixed in "[a1.:/@\\[\\]() {}hxtpd\u{200b}\\\\-]{0,200}") {
+        observables(&text);
+        observables(&mixed);
+    }
+
+    /// INVARIANT: a value that stands in a sentence is found, however it was defanged.
+    #[test]
+    fn what_stands_in_a_sentence_is_found((kind, value) in value()) {
+        for way in ways(&value) {
+            for text in [format!("We saw {way}, and more."), format!("Seen: ({way})"), format!("{way}\nand so on")] {
+                let got = observables(&text);
+                let want = Observable { kind, value: value.clone() };
+                prop_assert!(got.contains(&want), "{text:?}: {got:?}, not {want:?}");
+            }
+        }
+    }
+}

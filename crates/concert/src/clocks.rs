@@ -1,0 +1,36 @@
+//! Clocks of laws that a site goes by: those that are shipped, and its own in `clocks.toml`.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use concert_model::Problem;
+use concert_model::incident::clock::{Catalogue, Law, read};
+
+/// The file of a site, in its folder.
+pub(crate) const FILE: &str = "clocks.toml";
+/// Largest file of clocks.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The clocks of a file; none where there is no such file.
+pub(crate) fn read_file(path: &Path, name: &str) -> Result<Option<Vec<Law>>, Vec<Problem>> {
+    let problem = |what: String| vec![Problem::new(what).at(name)];
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(problem(format!("it cannot be read: {error}"))),
+    };
+    let mut text = String::new();
+    let read_bytes = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
+    read_bytes.map_err(|error| problem(format!("it cannot be read: {error}")))?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(problem(format!("it is larger than {FILE_BYTES_MAX} bytes")));
+    }
+    read(name, &text).map(Some)
+}
+
+/// What is shipped, with what the site in this folder adds and replaces.
+pub(crate) fn catalogue(dir: &Path) -> Result<Catalogue, Vec<Problem>> {
+    let own = read_file(&dir.join(FILE), FILE)?;
+    Ok(Catalogue::shipped().with(own.unwrap_or_default()))
+}

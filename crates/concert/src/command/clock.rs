@@ -1,0 +1,145 @@
+//! `concert clock`: which clocks of laws there are, whether a file of them is right, and which run out next.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use concert_model::access::Person;
+use concert_model::incident::clock::{Catalogue, Law};
+use concert_model::{Problem, Time, keys};
+use serde_json::{Value, json};
+
+use super::incident::refused;
+use super::{SiteArg, acting};
+use crate::clocks;
+use crate::incidents::{Incidents, RunningClock};
+use crate::print::{AllRows, Out, Rows};
+use crate::problems::{Exit, Failure};
+use crate::settings::LoadFor;
+use crate::wire::{self, Site};
+
+/// Clocks of laws: what has to be reported until when, and which of them run out next.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert clock list\n  concert clock check clocks.toml\n  concert clock due --within 24h\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2026-11-22T04:50:30Z"
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// The clocks that are shipped, and those of the site
+    List(AllRows),
+    /// Tell all mistakes in a file of clocks
+    Check(CheckArgs),
+    /// Clocks that run in open incidents, soonest first
+    Due(DueArgs),
+}
+
+#[derive(clap::Args)]
+struct CheckArgs {
+    /// The file; else `clocks.toml` of the site.
+    file: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct DueArgs {
+    /// Only those that end within this time, and those that are over: 24h, 7d.
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    within: Option<Duration>,
+    #[command(flatten)]
+    rows: Rows,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    keys::parse_duration(text).ok_or_else(|| "write a number and m, h or d: 24h, 7d".to_owned())
+}
+
+pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
+    match &args.action {
+        Action::List(rows) => list(rows, site_arg),
+        Action::Check(args) => check(args, site_arg),
+        Action::Due(args) => due(args, site_arg),
+    }
+}
+
+/// The clocks that the site in this folder goes by.
+pub(super) fn catalogue(dir: &std::path::Path) -> Result<Catalogue, Failure> {
+    clocks::catalogue(dir).map_err(Failure::settings)
+}
+
+fn list(rows: &AllRows, site: &SiteArg) -> Result<Exit, Failure> {
+    let columns = ["name", "within", "unit", "starts", "jurisdiction", "law", "article", "from", "until", "report"];
+    let mut table = rows.table(&columns);
+    for law in catalogue(&site.dir)?.0.values() {
+        table.row(&law_row(law))?;
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}
+
+fn law_row(law: &Law) -> [Value; 10] {
+    [
+        json!(law.name),
+        json!(law.within),
+        json!(law.unit.word()),
+        json!(law.starts),
+        json!(law.jurisdiction),
+        json!(law.law),
+        json!(law.article),
+        json!(law.from.to_string()),
+        json!(law.until.map(|until| until.to_string())),
+        json!(law.report),
+    ]
+}
+
+fn check(args: &CheckArgs, site: &SiteArg) -> Result<Exit, Failure> {
+    let path = args.file.clone().unwrap_or_else(|| site.dir.join(clocks::FILE));
+    let name = args.file.as_ref().map_or(clocks::FILE.to_owned(), |file| file.display().to_string());
+    let (text, exit) = match clocks::read_file(&path, &name) {
+        Ok(Some(laws)) => (format!("no mistakes in {} clocks\n", laws.len()), Exit::Done),
+        Ok(None) if args.file.is_none() => ("the site has no clocks of its own\n".to_owned(), Exit::Done),
+        Ok(None) => return Err(Failure::usage(Problem::new("there is no such file").at(name))),
+        Err(problems) => (problems.iter().map(|problem| format!("{problem}\n")).collect(), Exit::Bad),
+    };
+    let mut out = Out::stdout();
+    out.write(text.as_bytes())?;
+    out.finish()?;
+    Ok(exit)
+}
+
+fn due(args: &DueArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site_arg.settings(LoadFor::Look)?;
+    super::runtime()?.block_on(async {
+        let site = Site::open_to_look(settings).await?;
+        let incidents = site.incidents()?;
+        let person = acting(site_arg, &site.store).await?;
+        print_due(args, &incidents, &person, wire::now()).await
+    })
+}
+
+async fn print_due(args: &DueArgs, incidents: &Incidents, person: &Person, now: Time) -> Result<Exit, Failure> {
+    let horizon = args.within.map(|within| now.plus_seconds(i64::try_from(within.as_secs()).unwrap_or(i64::MAX)));
+    let running = incidents.clocks_running(person).await.map_err(refused)?;
+    let mut table = args.rows.table(&["due", "state", "clock", "incident", "title", "since"]);
+    for RunningClock { head, name, since, due } in running {
+        if horizon.is_some_and(|horizon| due > horizon) {
+            break;
+        }
+        let state = if due < now { "overdue" } else { "running" };
+        let values = [
+            json!(due.to_string()),
+            json!(state),
+            json!(name),
+            json!(head.number),
+            json!(head.title),
+            json!(since.to_string()),
+        ];
+        if !table.row(&values)? {
+            break;
+        }
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,66 @@
+//! What is known of a value: in the journals of all incidents, and in the events.
+
+use concert_model::access::{Action, Kept, Object, Person, may};
+use concert_pipeline::observables;
+use concert_store::Store;
+use serde_json::{Value, json};
+
+use super::{entry_row, refused};
+use crate::command::events;
+use crate::incidents::{About, Incidents, entry_json};
+use crate::print::{AllRows, List, format_or_default, print_object};
+use crate::problems::{Exit, Failure};
+
+#[derive(clap::Args)]
+pub(super) struct AboutArgs {
+    /// An address, domain, URL, mail address, hash or CVE id, also defanged; or any value that entries name.
+    value: String,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+const COLUMNS: [&str; 7] = ["incident", "title", "seq", "time", "author", "kind", "content"];
+
+pub(super) async fn run(
+    args: &AboutArgs,
+    incidents: &Incidents,
+    person: &Person,
+    (runtime, store): (&tokio::runtime::Runtime, &Store),
+) -> Result<Exit, Failure> {
+    let about = incidents.about(person, &args.value).await.map_err(refused)?;
+    let one = observables::one(&args.value);
+    let may_see_events = may(person, Action::SeeSite(Kept::Events), Object::Site).allowed;
+    let seen = match &one {
+        Some(one) if may_see_events => Some(events::seen(runtime, store, one)?),
+        _ => None,
+    };
+    let seen = seen.as_ref();
+    let time = |time: Option<concert_model::Time>| time.map_or(Value::Null, |time| json!(time.to_string()));
+    let members = [
+        ("value", json!(one.as_ref().map_or(args.value.trim(), |one| &one.value))),
+        ("of", json!(one.as_ref().map(|one| one.kind.word()))),
+        ("incidents", json!(incidents_in(&about))),
+        ("is_common", json!(about.is_common)),
+        ("events", json!(seen.map(|seen| seen.count))),
+        ("first_seen", time(seen.and_then(|seen| seen.first))),
+        ("last_seen", time(seen.and_then(|seen| seen.last))),
+    ];
+    let rows = about.found.iter().map(|found| {
+        let [seq, time, author, kind, _, content, _] = entry_row(&entry_json(&found.kept));
+        vec![json!(found.head.number), json!(found.head.title), seq, time, author, kind, content]
+    });
+    let entries = List { name: "entries", columns: &COLUMNS, rows: rows.collect() };
+    print_object(format_or_default(args.rows.format), &members, &[entries])?;
+    Ok(Exit::Done)
+}
+
+/// The incidents that the entries are of, what names it last first.
+fn incidents_in(about: &About) -> Vec<&str> {
+    let mut numbers: Vec<&str> = Vec::new();
+    for found in &about.found {
+        if !numbers.contains(&found.head.number.as_str()) {
+            numbers.push(&found.head.number);
+        }
+    }
+    numbers
+}

@@ -1,0 +1,89 @@
+//! Clocks of laws in one incident: started with the time until which they run, and met with a proof.
+
+use concert_model::access::Person;
+use concert_model::incident::clock::Catalogue;
+use concert_model::incident::content::{ClockMet, ClockStarted};
+use concert_model::{Problem, Time};
+use jiff::tz::TimeZone;
+
+use super::draft::{plain, send};
+use super::refused;
+use crate::command::events::moment;
+use crate::incidents::Incidents;
+use crate::print::AllRows;
+use crate::problems::{Exit, Failure};
+use crate::wire;
+
+#[derive(clap::Args)]
+pub(super) struct ClockArgs {
+    /// Number or identity of the incident.
+    incident: String,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Start a clock of the catalogue; see `concert clock list`
+    Start(StartArgs),
+    /// Say that a clock was met
+    Met(MetArgs),
+}
+
+#[derive(clap::Args)]
+struct StartArgs {
+    /// The clock: nis2-early-warning.
+    name: String,
+    /// Since when it runs: a time, a date (UTC), or how long ago ("2h") [default: now].
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Time>,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+#[derive(clap::Args)]
+struct MetArgs {
+    /// The clock.
+    name: String,
+    /// What proves it: a notice, a Message-ID, or a sentence.
+    #[arg(long, value_name = "TEXT")]
+    proof: String,
+    /// When it was met [default: now].
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    at: Option<Time>,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+pub(super) async fn run(
+    args: &ClockArgs,
+    incidents: &Incidents,
+    person: &Person,
+    (catalogue, zone): (&Catalogue, &TimeZone),
+) -> Result<Exit, Failure> {
+    match &args.action {
+        Action::Start(start) => {
+            let law = catalogue.need(&start.name).map_err(Failure::usage)?;
+            let since = start.since.unwrap_or_else(wire::now);
+            if !law.applies(since, zone) {
+                let until = law.until.map(|until| format!(" until {until}")).unwrap_or_default();
+                let what = format!("`{}` applies from {}{until}, not at {since}", law.name, law.from);
+                return Err(Failure::usage(Problem::new(what).hint("give --since, or correct the days of the clock")));
+            }
+            let due = law.due(since, zone).map_err(Failure::usage)?;
+            let content = ClockStarted { clock: law.name.clone(), since: since.0, due: due.0 };
+            send(incidents, person, &args.incident, plain(content), &start.rows).await
+        }
+        Action::Met(met) => {
+            let state = incidents.show(person, &args.incident).await.map_err(refused)?;
+            if !state.clocks.contains_key(&met.name) {
+                let known: Vec<&str> = state.clocks.keys().map(String::as_str).collect();
+                let problem = Problem::new(format!("no clock `{}` runs here", met.name));
+                return Err(Failure::usage(problem.hint(format!("clocks: {}", known.join(", ")))));
+            }
+            let time = met.at.unwrap_or_else(wire::now).0;
+            let content = ClockMet { clock: met.name.clone(), time, proof: met.proof.clone() };
+            send(incidents, person, &args.incident, plain(content), &met.rows).await
+        }
+    }
+}
