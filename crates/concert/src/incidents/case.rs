@@ -73,30 +73,36 @@ fn read(row: EntryRow) -> Option<Arc<Kept>> {
 impl Case {
     /// A journal as it was kept.
     pub(super) fn new(id: &str, rows: Vec<EntryRow>) -> Self {
-        let empty = Self { id: id.to_owned(), last: 0, entries: Vec::new(), head: Incident::default() };
-        empty.with(rows)
+        let mut case = Self { id: id.to_owned(), last: 0, entries: Vec::new(), head: Incident::default() };
+        case.add(rows);
+        case
     }
 
     /// The same journal with what came since.
     pub(super) fn with(&self, rows: Vec<EntryRow>) -> Self {
         let mut case = self.clone();
-        case.last = rows.last().map_or(self.last, |row| row.seq);
-        let newest = case.entries.last().map(|kept| order(&kept.header));
+        case.add(rows);
+        case
+    }
+
+    /// Takes up what came since. The work is that of the new entries, unless some of them belong before others.
+    pub(super) fn add(&mut self, rows: Vec<EntryRow>) {
+        self.last = rows.last().map_or(self.last, |row| row.seq);
+        let newest = self.entries.last().map(|kept| order(&kept.header));
         let came: Vec<Arc<Kept>> = rows.into_iter().filter_map(read).collect();
         let is_later = |kept: &Arc<Kept>| newest.is_none_or(|newest| order(&kept.header) > newest);
         let in_order = came.iter().all(is_later) && came.is_sorted_by_key(|kept| order(&kept.header));
-        case.entries.extend(came.iter().cloned());
+        self.entries.extend(came.iter().cloned());
         if in_order {
-            came.iter().for_each(|kept| case.take(kept));
+            came.iter().for_each(|kept| self.take(kept));
         } else {
             // Another site wrote meanwhile: whatever holds is worked out anew.
-            case.entries.sort_by_key(|kept| order(&kept.header));
-            case.head = Incident::default();
-            for kept in case.entries.clone() {
-                case.take(&kept);
+            self.entries.sort_by_key(|kept| order(&kept.header));
+            self.head = Incident::default();
+            for kept in self.entries.clone() {
+                self.take(&kept);
             }
         }
-        case
     }
 
     fn take(&mut self, kept: &Kept) {

@@ -270,8 +270,8 @@ impl Incidents {
         drafts: Vec<Draft>,
     ) -> Result<(Case, Vec<Value>), Refused> {
         let site = self.key.site();
-        let ours = case.entries.iter().filter(|kept| kept.header.site == site);
-        let mut tip = match ours.max_by_key(|kept| kept.header.sequence) {
+        // Along a chain stamps grow, so its last entry is the first one met from the end.
+        let mut tip = match case.entries.iter().rev().find(|kept| kept.header.site == site) {
             Some(kept) => Tip { sequence: kept.header.sequence, hash: kept.header.hash().map_err(unwritable)? },
             None => Tip::default(),
         };
@@ -301,7 +301,7 @@ impl Incidents {
             let seq = incidents::keep_entry(change, &new).await?;
             incidents::keep_findable(change, seq, &case.id, &found).await?;
             tip = Tip { sequence: entry.header.sequence, hash: entry.header.hash().map_err(unwritable)? };
-            case = case.with(vec![EntryRow { seq, incident: case.id.clone(), header, body }]);
+            case.add(vec![EntryRow { seq, incident: case.id.clone(), header, body }]);
             written.extend(case.entries.iter().rev().find(|kept| kept.seq == seq).map(|kept| entry_json(kept)));
         }
         Ok((case, written))
