@@ -1,6 +1,6 @@
 //! What holds for every request: who may be asked for, how long it takes, which headers go out.
 //!
-//! There are no users yet, so the site answers on loopback only. A page from elsewhere can still make
+//! Pages have no login yet, so the site answers on loopback only. A page from elsewhere can still make
 //! a browser send requests here under a name of its own (DNS rebinding), which is why a request for any
 //! name but a loopback one, or one from the settings, is refused.
 

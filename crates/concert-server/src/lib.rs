@@ -1,7 +1,7 @@
 //! The face: the overview page and the HTTP API.
 //!
 //! Knows the site only through [`Site`]. Decides nothing about events or notices; it asks, and shows.
-//! Until there are users it answers on loopback only.
+//! Until pages have a login it answers on loopback only.
 
 mod admit;
 mod api;

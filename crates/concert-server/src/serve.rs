@@ -32,7 +32,7 @@ pub fn check_listen(address: SocketAddr) -> Result<(), Problem> {
     if address.ip().is_loopback() {
         return Ok(());
     }
-    Err(Problem::new(format!("`{address}` can be reached from other machines, and there are no users yet"))
+    Err(Problem::new(format!("`{address}` can be reached from other machines, and pages have no login yet"))
         .hint("listen on 127.0.0.1 or [::1]; use a tunnel or a proxy with a log-in in front"))
 }
 
