@@ -207,7 +207,7 @@ fn wrong_values() {
     concert.toml:2:1: the name of the site must be 1 to 200 letters on one line
     concert.toml:3:1: `nobody` is not a mail address
       hint: write it like cert@cert.example
-    concert.toml:6:1: `0.0.0.0:80` can be reached from other machines, and there are no users yet
+    concert.toml:6:1: `0.0.0.0:80` can be reached from other machines, and pages have no login yet
       hint: listen on 127.0.0.1 or [::1]; use a tunnel or a proxy with a log-in in front
     concert.toml:9:1: `90` is not a duration
       hint: write a number and s, m, h or d: "90s", "15m", "24h", "7d"
