@@ -287,7 +287,7 @@ async fn other_machines_are_not_served() {
     let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
     let site: Arc<Fake> = Fake::new(true);
     let result = concert_server::serve(listener, site, concert_server::Options::default(), async {}).await;
-    assert!(result.unwrap_err().what.contains("no users yet"));
+    assert!(result.unwrap_err().what.contains("no login yet"));
 }
 
 const GOOD: &str = "Authorization: Bearer good\r\n";
