@@ -101,17 +101,23 @@ fn rows(text: &str) -> Result<u64, String> {
     rows.ok_or_else(|| format!("`{text}` rows: a number from 1 to {ROWS_MAX}"))
 }
 
-fn measure(options: &Options) -> Result<(), String> {
-    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+/// The program that is measured, built if none is given, and the folder for what is written.
+fn program(own: &Path, given: Option<&Path>) -> Result<(PathBuf, PathBuf), String> {
     let target = own.parent().and_then(Path::parent).ok_or("the target folder is not known")?;
-    let concert = match &options.concert {
-        Some(path) => path.clone(),
+    let concert = match given {
+        Some(path) => path.to_owned(),
         None => {
             call("cargo", &["build", "--release", "--locked", "--package", "concert"], &[])?;
             target.join("release/concert")
         }
     };
-    let folders = Folders { root: target.join("bench") };
+    Ok((concert, target.join("bench")))
+}
+
+fn measure(options: &Options) -> Result<(), String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let (concert, root) = program(&own, options.concert.as_deref())?;
+    let folders = Folders { root };
     let failed = |error: std::io::Error| format!("{}: {error}", folders.root.display());
     fs::create_dir_all(&folders.root).map_err(failed)?;
     say("making networks");

@@ -109,15 +109,7 @@ fn serve(concert: &Path, site: &Path) -> Result<(Serving, u16, Duration), String
 
 fn measure(options: &Options) -> Result<(), String> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
-    let target = own.parent().and_then(Path::parent).ok_or("the target folder is not known")?;
-    let concert = match &options.concert {
-        Some(path) => path.clone(),
-        None => {
-            call("cargo", &["build", "--release", "--locked", "--package", "concert"], &[])?;
-            target.join("release/concert")
-        }
-    };
-    let root = target.join("bench");
+    let (concert, root) = super::program(&own, options.concert.as_deref())?;
     fs::create_dir_all(&root).map_err(|error| error.to_string())?;
     let site = root.join(format!("incidents-{}", options.incidents));
     if !site.join("filled").exists() {

@@ -183,10 +183,14 @@ fn sees_incident(person: &Person, circle: &Circle) -> Decision {
     }
 }
 
+/// Those who look after the whole may ask about what they do not see.
+fn looks_after(person: &Person, action: Action, circle: &Circle) -> bool {
+    let constituencies = circle.constituencies.iter().map(String::as_str);
+    matches!(action, Action::AskWho | Action::ReadLog) && stands(person, &[StandingRole::Auditor], constituencies)
+}
+
 fn at_incident(person: &Person, action: Action, circle: &Circle) -> Decision {
-    // Those who look after the whole may ask about what they do not see.
-    let looks_after = stands(person, &[StandingRole::Auditor], circle.constituencies.iter().map(String::as_str));
-    if looks_after && matches!(action, Action::AskWho | Action::ReadLog) {
+    if looks_after(person, action, circle) {
         return Decision::yes("auditor", "is auditor");
     }
     let seen = sees_incident(person, circle);
@@ -218,11 +222,10 @@ fn at_incident(person: &Person, action: Action, circle: &Circle) -> Decision {
 }
 
 fn at_item(person: &Person, action: Action, circle: &Circle, marking: &Marking, author: &str) -> Decision {
-    let whole = sees_incident(person, circle);
-    let log = matches!(action, Action::AskWho | Action::ReadLog);
-    if log && at_incident(person, action, circle).policy == "auditor" {
+    if looks_after(person, action, circle) {
         return at_incident(person, action, circle);
     }
+    let whole = sees_incident(person, circle);
     if !whole.allowed {
         return whole;
     }

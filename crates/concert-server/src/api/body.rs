@@ -12,10 +12,10 @@ use tokio::time::{Instant, timeout_at};
 use crate::problem::Problem;
 
 /// Longest body of JSON: a thousand entries, or one with a very long text.
-const JSON_BYTES_MAX: usize = 4 << 20;
+const JSON_BYTES_MAX: u64 = 4 << 20;
 /// How long such a body may take.
 const JSON_TIME_MAX: Duration = Duration::from_secs(20);
-const KEY_BYTES_MAX: usize = 200;
+const KEY_BYTES_MAX: usize = 255;
 const TOKEN_BYTES_MAX: usize = 1024;
 
 /// The text of a header; empty where it is missing or no text.
@@ -41,6 +41,33 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
     Ok(Some(key.to_owned()))
 }
 
+/// Reads all of a body, and stops as soon as it is too large, cut, silent for the first of these times, or
+/// not over after the second. `what` is what it is called to the sender.
+pub(super) async fn read_all(
+    body: Body,
+    bytes_max: u64,
+    (silence_max, time_max): (Duration, Duration),
+    what: &str,
+    too_large: impl Fn() -> Problem,
+) -> Result<Vec<u8>, Problem> {
+    let end = Instant::now() + time_max;
+    let (mut stream, mut bytes) = (body.into_data_stream(), Vec::new());
+    loop {
+        let wait = (Instant::now() + silence_max).min(end);
+        match timeout_at(wait, stream.next()).await {
+            Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, format!("the {what} came too slowly"))),
+            Ok(None) => return Ok(bytes),
+            Ok(Some(Err(_))) => return Err(Problem::wrong(format!("the {what} was cut off"))),
+            Ok(Some(Ok(chunk))) => {
+                if (bytes.len() as u64).saturating_add(chunk.len() as u64) > bytes_max {
+                    return Err(too_large());
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+        }
+    }
+}
+
 /// Reads a body of JSON. Gives it with a digest of path and bytes, by which the same request is known.
 ///
 /// Its media type must say that it is JSON: a page from elsewhere cannot make a browser send that here.
@@ -49,21 +76,14 @@ pub(super) async fn read_json(headers: &HeaderMap, path: &str, body: Body) -> Re
     if !media.eq_ignore_ascii_case("application/json") {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"));
     }
-    let end = Instant::now() + JSON_TIME_MAX;
-    let (mut stream, mut bytes) = (body.into_data_stream(), Vec::new());
-    loop {
-        match timeout_at(end, stream.next()).await {
-            Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly")),
-            Ok(None) => break,
-            Ok(Some(Err(_))) => return Err(Problem::wrong("the body was cut off")),
-            Ok(Some(Ok(chunk))) if bytes.len() + chunk.len() > JSON_BYTES_MAX => {
-                let detail = format!("a body here can have at most {} MiB", JSON_BYTES_MAX >> 20);
-                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
-                    .with(header::CONNECTION, HeaderValue::from_static("close")));
-            }
-            Ok(Some(Ok(chunk))) => bytes.extend_from_slice(&chunk),
-        }
-    }
+    let too_large = || {
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("a body here can have at most {} MiB", JSON_BYTES_MAX >> 20),
+        )
+        .with(header::CONNECTION, HeaderValue::from_static("close"))
+    };
+    let bytes = read_all(body, JSON_BYTES_MAX, (JSON_TIME_MAX, JSON_TIME_MAX), "body", too_large).await?;
     let value =
         serde_json::from_slice(&bytes).map_err(|error| Problem::wrong(format!("the body is no JSON: {error}")))?;
     let digest = Sha256::new().chain_update(path.as_bytes()).chain_update([0]).chain_update(&bytes).finalize();

@@ -12,11 +12,10 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
 use serde_json::json;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
-use super::body::{bearer, idempotency_key, text};
+use super::body::{bearer, idempotency_key, read_all, text};
 use crate::App;
 use crate::problem::Problem;
 use crate::site::{Push, Pushed};
@@ -76,23 +75,8 @@ async fn read(body: Body, bytes_max: u64, headers: &HeaderMap) -> Result<Vec<u8>
     if stated > bytes_max {
         return Err(too_large());
     }
-    let end = Instant::now() + REPORT_MAX;
-    let mut stream = body.into_data_stream();
-    let mut bytes = Vec::new();
-    loop {
-        let wait = (Instant::now() + SILENCE_MAX).min(end);
-        match timeout_at(wait, stream.next()).await {
-            Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the report came too slowly")),
-            Ok(None) => break,
-            Ok(Some(Err(_))) => return Err(Problem::wrong("the report was cut off")),
-            Ok(Some(Ok(chunk))) => {
-                if (bytes.len() as u64).saturating_add(chunk.len() as u64) > bytes_max {
-                    return Err(too_large());
-                }
-                bytes.extend_from_slice(&chunk);
-            }
-        }
-    }
+    let times = (SILENCE_MAX, REPORT_MAX);
+    let bytes = read_all(body, bytes_max, times, "report", too_large).await?;
     if bytes.is_empty() {
         return Err(Problem::wrong("the report is empty"));
     }

@@ -13,8 +13,8 @@ use super::case::Case;
 use super::write::wrong;
 use super::{Ask, Incidents, Refused, text};
 
-/// The author of what nobody decided in time.
-const BY_ITSELF: &str = "concert";
+/// The author of what nobody decided in time. No user can be called so.
+const BY_ITSELF: &str = "concert (by itself)";
 
 /// What the engine knows of an incident now.
 pub fn known(state: &Incident, now: Time) -> Known {
@@ -88,15 +88,17 @@ impl Incidents {
     pub async fn settle_defaults(&self, now: Time) -> Result<u64, Problem> {
         let mut written = 0;
         for id in self.store.records.incidents_with(text::PROCESSES).await? {
-            let case = self.case(&id).await?;
-            if case.head.status == Status::Closed || defaults(&case.whole(), now).is_empty() {
+            let head = self.store.records.incident(&id).await?;
+            if head.is_none_or(|head| head.status == text::word(Status::Closed)) {
+                continue;
+            }
+            let due = defaults(&self.case(&id).await?.whole(), now);
+            if due.is_empty() {
                 continue;
             }
             let itself = Person::operator(BY_ITSELF);
-            let drafts: Vec<Draft> = defaults(&case.whole(), now)
-                .into_iter()
-                .map(|stepped| Draft { content: stepped.into(), marking: None })
-                .collect();
+            let drafts: Vec<Draft> =
+                due.into_iter().map(|stepped| Draft { content: stepped.into(), marking: None }).collect();
             match self.write(Ask::new(&itself, now), &id, drafts).await {
                 Ok(done) => written += done.entries.len() as u64,
                 Err(Refused::Failed(problem)) => return Err(problem),

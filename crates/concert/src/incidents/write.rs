@@ -18,7 +18,7 @@ use super::{Ask, Incidents, Refused, audit, entry_json, follow, text};
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
 const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
 /// Longest key of a request.
-const KEY_BYTES_MAX: usize = 200;
+const KEY_BYTES_MAX: usize = 255;
 
 /// What it takes to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
