@@ -17,6 +17,8 @@ use crate::wire;
 
 /// Where requests come from, for the audit log.
 const FROM: &str = "api";
+/// Whoever sits at the machine, in journals. No user can be called so, whoever comes later.
+const OPERATOR: &str = "operator (api)";
 
 pub(super) fn refusal(refused: Refused) -> Refusal {
     match refused {
@@ -59,7 +61,7 @@ impl Desk for Pages {
             // As long as there are no users, whoever sits at the machine is asked nothing.
             return match records.has_users().await.map_err(failed)? {
                 true => Err(Refusal::Unknown),
-                false => Ok(Person { from: FROM.into(), ..Person::operator("operator") }),
+                false => Ok(Person { from: FROM.into(), ..Person::operator(OPERATOR) }),
             };
         };
         let bearer = Logins::new(records.clone()).bearer(token, wire::now()).await.map_err(failed)?;
