@@ -64,6 +64,9 @@ const MIGRATIONS: &[&str] = &[
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a question or a change waits for others of this process.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(90);
+
 /// Wait before the file is opened again that another process has just made.
 const LOCKED_WAIT: Duration = Duration::from_millis(20);
 
@@ -74,6 +77,9 @@ pub type Change<'a> = Transaction<'a, Sqlite>;
 #[derive(Clone, Debug)]
 pub struct Records {
     pool: SqlitePool,
+    /// The one connection that changes are made on, so that a change waits for the one before it and for no
+    /// reader. Two connections that both want to write would find out by trying again and again.
+    changes: SqlitePool,
     path: PathBuf,
 }
 
@@ -118,10 +124,8 @@ impl Records {
             .statement_cache_capacity(128);
         let begun = Instant::now();
         let pool = loop {
-            let pool = SqlitePoolOptions::new()
-                .max_connections(6)
-                .acquire_timeout(Duration::from_secs(90))
-                .test_before_acquire(false);
+            let pool =
+                SqlitePoolOptions::new().max_connections(6).acquire_timeout(CHANGE_TIMEOUT).test_before_acquire(false);
             match pool.connect_with(options.clone()).await {
                 // Two that turn on the write-ahead log of a new file get in each other's way, and SQLite
                 // does not let either of them wait.
@@ -131,7 +135,12 @@ impl Records {
                 opened => break opened.map_err(trouble)?,
             }
         };
-        let records = Self { pool, path: path.to_owned() };
+        let changes = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(CHANGE_TIMEOUT)
+            .test_before_acquire(false)
+            .connect_lazy_with(options);
+        let records = Self { pool, changes, path: path.to_owned() };
         records.migrate(existed).await?;
         Ok(records)
     }
@@ -168,7 +177,7 @@ impl Records {
 
     /// Begins a change; nothing of it is seen until it is committed.
     pub async fn change(&self) -> Result<Change<'static>, Problem> {
-        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(trouble)
+        self.changes.begin_with("BEGIN IMMEDIATE").await.map_err(trouble)
     }
 
     /// Commits a change; durable when it returns.
