@@ -144,8 +144,8 @@ impl User {
 
     /// The user as the access decision knows it, without a token.
     pub fn person(&self) -> Person {
-        let (name, standing) = (self.name.clone(), self.standing.clone());
-        Person { name, is_operator: false, standing, clearance: self.clearance, scopes: None, from: String::new() }
+        let (name, standing, clearance) = (self.name.clone(), self.standing.clone(), self.clearance);
+        Person { name, is_operator: false, standing, clearance, ..Person::nobody() }
     }
 
     /// What is wrong with its texts, as a sentence; nothing when all is right.

@@ -45,6 +45,8 @@ pub struct Keep {
     pub events: Duration,
     /// The bytes of notices that were sent.
     pub notices: Duration,
+    /// Rows of the audit log.
+    pub audit: Duration,
 }
 
 /// What a round of upkeep did.
@@ -58,6 +60,8 @@ pub struct Done {
     pub raw_removed: usize,
     /// Notices whose bytes were too old.
     pub notices_removed: u64,
+    /// Rows of the audit log that were too old.
+    pub audit_removed: u64,
 }
 
 /// The upkeep of one store, by the process that holds its lock.
@@ -230,7 +234,7 @@ pub(crate) async fn swap(change: &mut Change<'_>, new: &[Finished], old: &[Segme
 mod tests {
     use super::*;
     use crate::members::Members;
-    use crate::records::{MailRow, ReportRow, Settled};
+    use crate::records::{Act, AuditFilter, By, MailRow, ReportRow, Settled};
     use crate::writer::Writer;
     use crate::writer::tests::{DAY, count, site, write};
 
@@ -240,7 +244,7 @@ mod tests {
 
     fn upkeep(store: &Store) -> Upkeep {
         let days = |days: u64| Duration::from_secs(days * 86_400);
-        Upkeep::new(store, Keep { raw: days(10), events: days(20), notices: days(20) })
+        Upkeep::new(store, Keep { raw: days(10), events: days(20), notices: days(20), audit: days(30) })
     }
 
     fn files(store: &Store) -> Vec<String> {
@@ -251,6 +255,19 @@ mod tests {
             .collect();
         names.sort();
         names
+    }
+
+    #[tokio::test]
+    async fn old_rows_of_the_audit_log_go() {
+        let (_dir, store) = site().await;
+        for day in ["2026-10-01T00:00:00Z", "2026-11-20T00:00:00Z"] {
+            let by = By { who: "jane".into(), from: String::new(), at: at(day) };
+            store.records.audit(&by, &Act::done("login", "user jane", "")).await.unwrap();
+        }
+        let done = upkeep(&store).round(at("2026-11-22T00:00:00Z")).await.unwrap();
+        assert_eq!(done.audit_removed, 1);
+        let left = store.records.audit_rows(&AuditFilter::default()).await.unwrap();
+        assert_eq!(left.iter().map(|row| (row.seq, row.by.at)).collect::<Vec<_>>(), [(2, at("2026-11-20T00:00:00Z"))]);
     }
 
     #[tokio::test]
@@ -333,7 +350,7 @@ mod tests {
         store.archive.keep(&mut &b"old"[..], None).unwrap();
         write(&mut writer, "old", 0, 10).await;
         let keep = |days: u64| Duration::from_secs(days * 86_400);
-        let long = Keep { raw: keep(400), events: keep(400), notices: keep(400) };
+        let long = Keep { raw: keep(400), events: keep(400), notices: keep(400), audit: keep(400) };
         // Each process has an upkeep of its own.
         let small = async |kept: Keep, now: &str| Upkeep::new(&store, kept).small_round(at(now)).await.unwrap();
         assert_eq!(small(long, "2026-12-03T10:00:00Z").await, Done::default());

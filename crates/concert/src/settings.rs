@@ -9,6 +9,7 @@ mod catalogue;
 mod effort;
 mod feed;
 mod files;
+mod forbid;
 mod lone;
 mod mailbox;
 pub mod manual;
@@ -20,6 +21,7 @@ mod via;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use concert_model::access::Forbids;
 use concert_model::keys::{Reading, Setting};
 use concert_model::{Keys, Problem};
 use concert_pipeline::judge::{Dedup, Judge};
@@ -59,6 +61,8 @@ pub struct Settings {
     pub openpgp: Openpgp,
     /// What work on incidents costs.
     pub effort: Effort,
+    /// What is forbidden here beyond the shipped rules of access.
+    pub forbids: Forbids,
     /// The feeds, in the order they are written.
     pub feeds: Vec<Feed>,
     /// The rules, in the order they are written.
@@ -127,6 +131,7 @@ impl Settings {
         let deliver = Deliver::read(root.table("deliver"));
         let openpgp = Openpgp::read(root.table("openpgp"), &dir);
         let effort = Effort::read(root.table("effort"));
+        let forbids = forbid::read_all(root.tables("forbid"));
         let dedup = dedup(root.table("dedup"));
         let around = feed::Around { dir: &dir, keep_raw: store.keep_raw, limits: &limits, dedup: &dedup };
         let feeds = feed::read_all(root.tables("feed"), &around);
@@ -146,6 +151,7 @@ impl Settings {
             deliver,
             openpgp,
             effort,
+            forbids,
             feeds,
             judge,
             notices,

@@ -150,7 +150,8 @@ impl Site {
         if secret.len() < KEY_BYTES_MIN {
             return Err(Failure::outside(problem("too short to be the key of this site".into())));
         }
-        Ok(Incidents::new(self.store.clone(), &secret, &self.settings.site.ticket, self.constituents()))
+        Ok(Incidents::new(self.store.clone(), &secret, &self.settings.site.ticket, self.constituents())
+            .forbidding(self.settings.forbids.clone()))
     }
 
     /// The domain of Message-IDs: that of the site's address.

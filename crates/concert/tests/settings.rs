@@ -231,6 +231,26 @@ fn wrong_values() {
 }
 
 #[test]
+fn what_cannot_be_forbidden_is_told() {
+    insta::assert_snapshot!(wrong("wrong/forbid.toml"), @r#"
+    concert.toml:5:1: `name` is missing in [forbid]
+      hint: name: why, as people are told it: "Otto works for Net A"
+    concert.toml:6:13: `raeder` is not known here
+      hint: did you mean `reader`?
+    concert.toml:7:12: `sea` is not known here
+      hint: did you mean `see`?
+    concert.toml:7:19: `manage the site` is not known here
+      hint: one of see, note, conduct, follow, raise, lower, staff, take up, release, erase, ask who, read log, open, see events, see notices, see contacts, change events, change notices, change contacts, manage users
+    concert.toml:7:38: `fly to the moon` is not known here
+      hint: one of see, note, conduct, follow, raise, lower, staff, take up, release, erase, ask who, read log, open, see events, see notices, see contacts, change events, change notices, change contacts, manage users
+    concert.toml:8:1: nothing is above `red`
+      hint: one of clear, green, amber, amber+strict
+    concert.toml:9:1: unknown key `people` in [forbid]
+      hint: known here: above, actions, name, of, persons, standing
+    "#);
+}
+
+#[test]
 fn wrong_mailbox() {
     insta::assert_snapshot!(wrong("wrong/mailbox.toml"), @r#"
     concert.toml:5:1: `not one` is neither a mail address nor a domain

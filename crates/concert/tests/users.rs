@@ -305,6 +305,44 @@ async fn everything_done_to_users_is_in_the_audit_log_and_nothing_secret() {
     assert_eq!((code, out.lines().count(), err.contains("--limit 0 shows all")), (0, 2, true), "{err}");
 }
 
+#[test]
+fn a_site_forbids_more_than_the_rules_and_says_what_forbids_it() {
+    let site = Site::new();
+    let settings = fs::read_to_string(site.dir().join("concert.toml")).unwrap();
+    let forbid =
+        "[[forbid]]\nname = \"Otto works for Net A\"\npersons = [\"otto\"]\nof = [\"Net A\"]\nactions = [\"see\"]\n";
+    fs::write(site.dir().join("concert.toml"), format!("{settings}\n{forbid}")).unwrap();
+    for name in ["otto", "jane"] {
+        site.add(name, "handler");
+    }
+    let mut numbers = Vec::new();
+    for party in ["Net A", "Net B"] {
+        let title = format!("Scans from {party}");
+        let open = ["incident", "open", &title, "--type", "scanner", "--tlp", "green", "--format", "json"];
+        let opened: Value = serde_json::from_str(&site.done(&open)).unwrap();
+        let number = opened["incident"].as_str().unwrap().to_owned();
+        let content = json!({ "party": party, "status": "told" }).to_string();
+        site.done(&["incident", "write", &number, "party", &content]);
+        numbers.push(number);
+    }
+    let seen = |name: &str| {
+        let rows = site.rows(&["incident", "list", "--as", name, "--format", "ndjson"]);
+        rows.iter().map(|row| row["number"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(seen("otto"), [numbers[1].clone()]);
+    assert_eq!(seen("jane"), [numbers[1].clone(), numbers[0].clone()]);
+    // What is forbidden is missing, also to whoever would write.
+    let gone = site.run(&["incident", "show", &numbers[0], "--as", "otto"], "");
+    let missing = site.run(&["incident", "show", "CERT-X#2026-999999", "--as", "otto"], "");
+    assert_eq!((gone.0, gone.2.replace(&numbers[0], "N")), (missing.0, missing.2.replace("CERT-X#2026-999999", "N")));
+    assert_ne!(site.run(&["incident", "write", &numbers[0], "note", "{\"text\":\"x\"}", "--as", "otto"], "").0, 0);
+    let why = site.rows(&["incident", "why-not", &numbers[0], "otto", "--format", "ndjson"]);
+    assert_eq!(why[0]["policy"], "forbidden");
+    assert_eq!(why[0]["reason"], "this site forbids it: Otto works for Net A");
+    let who = site.rows(&["incident", "who-can-see", &numbers[0], "--format", "ndjson"]);
+    assert!(who.iter().any(|row| row["person"] == "jane") && who.iter().all(|row| row["person"] != "otto"), "{who:?}");
+}
+
 #[tokio::test]
 async fn a_backup_without_keys_has_users_but_nothing_they_come_in_with() {
     let site = Site::new();

@@ -4,12 +4,14 @@
 //! API, searches, exports and mails all ask here and nowhere else; who may not see a thing gets the answer
 //! that a thing which does not exist would give.
 
+mod forbid;
 mod rules;
 #[cfg(test)]
 mod tests;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +19,7 @@ use crate::incident::content::Role;
 use crate::incident::marking::{Marking, Tlp};
 use crate::user::Standing;
 
+pub use forbid::{Forbid, Forbids, can_be_forbidden};
 pub use rules::may;
 pub use writes::is_field;
 
@@ -35,20 +38,27 @@ pub struct Person {
     pub scopes: Option<BTreeSet<String>>,
     /// Where the person comes from, for the audit log; empty at the machine.
     pub from: String,
+    /// What the site forbids to the person beyond the shipped rules.
+    pub forbidden: Arc<[Forbid]>,
 }
 
 impl Person {
-    /// Whoever sits at the machine.
-    pub fn operator(name: &str) -> Self {
-        let standing = Vec::new();
+    /// Somebody without a name, who may do nothing.
+    pub fn nobody() -> Self {
         Self {
-            name: name.to_owned(),
-            is_operator: true,
-            standing,
-            clearance: Tlp::Red,
+            name: String::new(),
+            is_operator: false,
+            standing: Vec::new(),
+            clearance: Tlp::Clear,
             scopes: None,
             from: String::new(),
+            forbidden: Arc::default(),
         }
+    }
+
+    /// Whoever sits at the machine.
+    pub fn operator(name: &str) -> Self {
+        Self { name: name.to_owned(), is_operator: true, clearance: Tlp::Red, ..Self::nobody() }
     }
 }
 

@@ -54,6 +54,9 @@ pub fn may(person: &Person, action: Action, object: Object<'_>) -> Decision {
     {
         return Decision::no("token", format!("the token lacks the scope {}", action.scope()));
     }
+    if let Some(forbid) = person.forbidden.iter().find(|forbid| forbid.holds(action, object)) {
+        return Decision::no("forbidden", format!("this site forbids it: {}", forbid.name));
+    }
     match object {
         Object::Site => at_site(person, action, &[]),
         Object::Of(constituencies) => at_site(person, action, constituencies),

@@ -17,7 +17,7 @@ fn persons() -> Vec<Person> {
     let mut persons = vec![Person::operator("root")];
     let person = |name: &str, standing: &Vec<Standing>, clearance, scopes: &Option<BTreeSet<String>>| {
         let (name, standing, scopes) = (name.to_owned(), standing.clone(), scopes.clone());
-        Person { name, is_operator: false, standing, clearance, scopes, from: String::new() }
+        Person { name, is_operator: false, standing, clearance, scopes, ..Person::nobody() }
     };
     for name in names() {
         for standing in &standings {

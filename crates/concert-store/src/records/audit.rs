@@ -1,6 +1,6 @@
 //! The audit log: who did or wanted to do what, from where, and what was decided.
 //!
-//! It is only ever appended to. Callers write nothing secret into it, and no name that somebody typed
+//! It is only appended to, and what is older than the settings keep is removed. Callers write nothing secret into it, and no name that somebody typed
 //! without being known by it: people type passwords into the wrong field.
 
 use concert_model::{Problem, Time};
@@ -129,6 +129,12 @@ impl Records {
         let mut change = self.change().await?;
         append_audit(&mut change, by, act).await?;
         self.commit(change).await
+    }
+
+    /// Removes rows older than a moment, and says how many. They still count when later rows are numbered.
+    pub(crate) async fn forget_audit(&self, before: Time) -> Result<u64, Problem> {
+        let query = sqlx::query("DELETE FROM audit WHERE time < ?1").bind(before.0);
+        Ok(query.execute(self.pool()).await.map_err(trouble)?.rows_affected())
     }
 
     /// Rows of the audit log, newest first.

@@ -18,7 +18,9 @@ impl Upkeep {
         let before = |kept: Duration| now.plus_seconds(-i64::try_from(kept.as_secs()).unwrap_or(i64::MAX / 2_000_000));
         self.drop_raw(before(self.keep.raw), done).await?;
         self.drop_events(before(self.keep.events), now, done).await?;
-        self.drop_notice_bytes(before(self.keep.notices), done).await
+        self.drop_notice_bytes(before(self.keep.notices), done).await?;
+        done.audit_removed += self.store.records.forget_audit(before(self.keep.audit)).await?;
+        Ok(())
     }
 
     async fn drop_raw(&self, before: Time, done: &mut Done) -> Result<(), Problem> {

@@ -13,7 +13,7 @@ use crate::settings::LoadFor;
 pub(super) async fn acting(site: &SiteArg, store: &Store) -> Result<Person, Failure> {
     let Some(name) = &site.as_user else { return Ok(Person::operator(&operator().who)) };
     match store.records.user(name).await? {
-        Some(user) if !user.disabled => Ok(user.person()),
+        Some(user) if !user.disabled => Ok(site.settings(LoadFor::Look)?.forbids.on(user.person())),
         Some(_) => Err(Failure::usage(Problem::new(format!("the user `{name}` is disabled")))),
         None => {
             let problem = Problem::new(format!("there is no user `{name}`"));

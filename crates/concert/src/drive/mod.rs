@@ -233,7 +233,8 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
 /// The upkeep of a site. Only for a process that has its lock.
 fn upkeep(site: &Site) -> Upkeep {
     let kept = &site.settings.store;
-    Upkeep::new(&site.store, Keep { raw: kept.keep_raw, events: kept.keep_events, notices: kept.keep_notices })
+    let (raw, events, notices, audit) = (kept.keep_raw, kept.keep_events, kept.keep_notices, kept.keep_audit);
+    Upkeep::new(&site.store, Keep { raw, events, notices, audit })
 }
 
 async fn tidy_files(upkeep: &mut Upkeep) -> Result<(), Problem> {
@@ -243,8 +244,8 @@ async fn tidy_files(upkeep: &mut Upkeep) -> Result<(), Problem> {
 
 fn tell_of_upkeep(done: concert_store::upkeep::Done) {
     if done != Default::default() {
-        let concert_store::upkeep::Done { merged, files_removed, raw_removed, notices_removed } = done;
-        tracing::info!(merged, files_removed, raw_removed, notices_removed, "upkeep of the store");
+        let concert_store::upkeep::Done { merged, files_removed, raw_removed, notices_removed, audit_removed } = done;
+        tracing::info!(merged, files_removed, raw_removed, notices_removed, audit_removed, "upkeep of the store");
     }
 }
 

@@ -20,7 +20,7 @@ mod write;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use concert_model::access::{Decision, Person};
+use concert_model::access::{Decision, Forbids, Person};
 use concert_model::incident::journal::JournalKey;
 use concert_model::{Problem, Time};
 use concert_pipeline::enrich::Constituents;
@@ -89,6 +89,7 @@ pub struct Incidents {
     ticket: String,
     /// For the sectors of parties.
     constituents: Arc<Constituents>,
+    forbids: Forbids,
     held: Mutex<HashMap<String, Arc<Case>>>,
     readers: Mutex<audit::Readers>,
     states: states::States,
@@ -103,10 +104,16 @@ impl Incidents {
             key,
             ticket,
             constituents,
+            forbids: Forbids::default(),
             held: Mutex::default(),
             readers: Mutex::default(),
             states: states::States::default(),
         }
+    }
+
+    /// With what the site forbids: it holds for everybody who is asked about here.
+    pub fn forbidding(self, forbids: Forbids) -> Self {
+        Self { forbids, ..self }
     }
 
     /// Sectors of a party.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Decision, Object, Person, may};
 use concert_model::incident::fold::Incident;
-use concert_model::user::User;
 use concert_pipeline::observables;
 use concert_store::records::incidents::{EntryRow, Head, HeadFilter};
 
@@ -209,7 +208,7 @@ impl Incidents {
     /// Everybody who might see an incident.
     pub async fn persons(&self) -> Result<Vec<Person>, concert_model::Problem> {
         let users = self.store.records.users().await?;
-        Ok(users.iter().filter(|user| !user.disabled).map(User::person).collect())
+        Ok(users.iter().filter(|user| !user.disabled).map(|user| self.forbids.on(user.person())).collect())
     }
 
     /// Whether another person may do something with an incident, or with one of its entries.

@@ -40,7 +40,7 @@ fn new(title: &str, marking: Marking, drafts: Vec<Draft>) -> NewIncident {
 
 fn user(name: &str, standing: &[&str], clearance: Tlp) -> Person {
     let standing = standing.iter().map(|text| text.parse::<Standing>().unwrap()).collect();
-    Person { name: name.into(), is_operator: false, standing, clearance, scopes: None, from: String::new() }
+    Person { name: name.into(), is_operator: false, standing, clearance, ..Person::nobody() }
 }
 
 /// Persons of every kind.

@@ -66,7 +66,7 @@ impl Desk for Pages {
         };
         let bearer = Logins::new(records.clone()).bearer(token, wire::now()).await.map_err(failed)?;
         let person = bearer.map(|bearer| bearer.person()).ok_or(Refusal::Unknown)?;
-        Ok(Person { from: FROM.into(), ..person })
+        Ok(Person { from: FROM.into(), ..self.site().settings.forbids.on(person) })
     }
 
     async fn incidents(&self, person: &Person, wanted: Wanted, slice: Slice) -> Result<Page<Value>, Refusal> {

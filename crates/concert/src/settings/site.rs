@@ -100,6 +100,8 @@ pub struct Store {
     pub keep_events: Duration,
     /// The bytes of delivered notices.
     pub keep_notices: Duration,
+    /// Rows of the audit log.
+    pub keep_audit: Duration,
 }
 
 impl Store {
@@ -112,10 +114,14 @@ impl Store {
             ),
             keep_events: keys.duration_or("keep_events", "400d", "how long events are kept"),
             keep_notices: keys.duration_or("keep_notices", "400d", "how long the bytes of delivered notices are kept"),
+            keep_audit: keys.duration_or("keep_audit", "1095d", "how long rows of the audit log are kept"),
         };
-        for (name, kept) in
-            [("keep_raw", store.keep_raw), ("keep_events", store.keep_events), ("keep_notices", store.keep_notices)]
-        {
+        for (name, kept) in [
+            ("keep_raw", store.keep_raw),
+            ("keep_events", store.keep_events),
+            ("keep_notices", store.keep_notices),
+            ("keep_audit", store.keep_audit),
+        ] {
             if kept < Duration::from_secs(86_400) {
                 keys.problem(name, format!("`{name}` must be at least \"1d\""), "");
             }

@@ -188,15 +188,7 @@ fn custody_json(state: &Incident, files: &BTreeMap<&str, String>, (party, now): 
 /// more than a party can be.
 fn export_for(case: &Case, circle: &Circle, party: &str) -> (bool, Vec<(String, Option<String>)>) {
     // No person has an empty name, so nothing is shown because somebody is named in it.
-    let (standing, scopes) = (Vec::new(), None);
-    let person = Person {
-        name: String::new(),
-        is_operator: false,
-        standing,
-        clearance: Tlp::Amber,
-        scopes,
-        from: String::new(),
-    };
+    let person = Person { clearance: Tlp::Amber, ..Person::nobody() };
     let speakers = [(party.to_owned(), [String::new()].into())].into();
     let circle = Circle { speakers, ..circle.clone() };
     let sees = may(&person, Action::See, Object::Incident(&circle)).allowed;

@@ -16,7 +16,7 @@ const NOW: Time = Time(1_795_323_030_000_000);
 
 fn person(name: &str, role: Option<StandingRole>, clearance: Tlp) -> Person {
     let standing = role.map(|role| Standing { role, constituency: None }).into_iter().collect();
-    Person { name: name.into(), is_operator: false, standing, clearance, scopes: None, from: String::new() }
+    Person { name: name.into(), is_operator: false, standing, clearance, ..Person::nobody() }
 }
 
 fn handling(act: Act) -> Handling {

@@ -1,0 +1,150 @@
+//! What a site forbids beyond the shipped rules. Nothing can be allowed here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Action, Object, Person};
+use crate::incident::marking::Tlp;
+use crate::user::StandingRole;
+
+/// One thing that the site forbids. What is left empty holds for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forbid {
+    /// What people are told: `Otto works for Net A`.
+    pub name: String,
+    /// Users it holds for.
+    pub persons: BTreeSet<String>,
+    /// Standing roles it holds for, besides those users.
+    pub standing: BTreeSet<StandingRole>,
+    /// Parties and sectors that have to do with the object.
+    pub of: BTreeSet<String>,
+    /// What is forbidden. Whoever may not see something may do nothing with it.
+    pub actions: BTreeSet<Action>,
+    /// Only what is marked more strictly than this.
+    pub above: Option<Tlp>,
+}
+
+impl Forbid {
+    fn concerns(&self, person: &Person) -> bool {
+        let stands = || person.standing.iter().any(|standing| self.standing.contains(&standing.role));
+        self.persons.is_empty() && self.standing.is_empty() || self.persons.contains(&person.name) || stands()
+    }
+
+    pub(super) fn holds(&self, action: Action, object: Object<'_>) -> bool {
+        let is_incident = matches!(object, Object::Incident(_) | Object::Item { .. });
+        let is_action = self.actions.is_empty()
+            || self.actions.contains(&action)
+            || is_incident && self.actions.contains(&Action::See)
+            || matches!(action, Action::ChangeSite(kept) if self.actions.contains(&Action::SeeSite(kept)));
+        let is_of = self.of.is_empty()
+            || match object {
+                Object::Site => false,
+                Object::Of(those) => those.iter().any(|one| self.of.contains(*one)),
+                Object::Incident(circle) | Object::Item { circle, .. } => !self.of.is_disjoint(&circle.constituencies),
+            };
+        // What has no marking that is known here is as strict as can be.
+        let is_above = self.above.is_none_or(|limit| match object {
+            Object::Site | Object::Of(_) => false,
+            Object::Incident(circle) => circle.marking.as_ref().is_none_or(|marking| marking.tlp > limit),
+            Object::Item { marking, .. } => marking.tlp > limit,
+        });
+        is_action && is_of && is_above
+    }
+}
+
+/// All that a site forbids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forbids(pub Vec<Forbid>);
+
+impl Forbids {
+    /// The person, with what the site forbids to it. Whoever sits at the machine is trusted with everything.
+    pub fn on(&self, person: Person) -> Person {
+        let forbidden: Arc<[Forbid]> =
+            self.0.iter().filter(|forbid| !person.is_operator && forbid.concerns(&person)).cloned().collect();
+        Person { forbidden, ..person }
+    }
+}
+
+/// Actions that can be forbidden: all but those of whoever sits at the machine.
+pub fn can_be_forbidden(action: Action) -> bool {
+    action != Action::ManageSite
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Circle, Kept, may};
+    use super::*;
+    use crate::incident::marking::Marking;
+    use crate::user::Standing;
+
+    fn handler(name: &str) -> Person {
+        let standing = vec![Standing { role: StandingRole::Handler, constituency: None }];
+        Person { name: name.into(), is_operator: false, standing, clearance: Tlp::Red, ..Person::nobody() }
+    }
+
+    fn circle(tlp: Tlp, of: &str) -> Circle {
+        let constituencies = BTreeSet::from([of.to_owned()]);
+        Circle { marking: Some(Marking::of(tlp)), constituencies, ..Circle::default() }
+    }
+
+    /// Whether each of two handlers may still do it.
+    fn both(forbid: &Forbid, action: Action, object: Object<'_>) -> (bool, bool) {
+        let forbids = Forbids(vec![forbid.clone()]);
+        let allowed = |name| may(&forbids.on(handler(name)), action, object).allowed;
+        (allowed("otto"), allowed("eva"))
+    }
+
+    #[test]
+    fn somebody_with_an_interest_sees_nothing_of_a_party() {
+        let forbid = Forbid {
+            persons: BTreeSet::from(["otto".to_owned()]),
+            of: BTreeSet::from(["Net A".to_owned()]),
+            actions: BTreeSet::from([Action::See, Action::SeeSite(Kept::Events)]),
+            ..Forbid::default()
+        };
+        let (of_a, of_b) = (circle(Tlp::Green, "Net A"), circle(Tlp::Green, "Net B"));
+        for action in [Action::See, Action::Note, Action::Conduct] {
+            assert_eq!(both(&forbid, action, Object::Incident(&of_a)), (false, true), "{action:?}");
+            assert_eq!(both(&forbid, action, Object::Incident(&of_b)), (true, true), "{action:?}");
+        }
+        for action in [Action::SeeSite(Kept::Events), Action::ChangeSite(Kept::Events)] {
+            assert_eq!(both(&forbid, action, Object::Of(&["Net A"])), (false, true), "{action:?}");
+            assert_eq!(both(&forbid, action, Object::Of(&["Net B"])), (true, true), "{action:?}");
+        }
+        assert_eq!(both(&forbid, Action::SeeSite(Kept::Notices), Object::Of(&["Net A"])), (true, true));
+        let why = may(&Forbids(vec![forbid]).on(handler("otto")), Action::See, Object::Incident(&of_a));
+        assert_eq!(why.policy, "forbidden");
+    }
+
+    #[test]
+    fn what_is_marked_strictly_is_kept_from_a_standing_role() {
+        let forbid = Forbid {
+            standing: BTreeSet::from([StandingRole::Handler]),
+            actions: BTreeSet::from([Action::Note]),
+            above: Some(Tlp::Amber),
+            ..Forbid::default()
+        };
+        let (amber, strict) = (circle(Tlp::Amber, "Net A"), circle(Tlp::AmberStrict, "Net A"));
+        assert_eq!(both(&forbid, Action::Note, Object::Incident(&amber)), (true, true));
+        assert_eq!(both(&forbid, Action::Note, Object::Incident(&strict)), (false, false));
+        assert_eq!(both(&forbid, Action::See, Object::Incident(&strict)), (true, true));
+        // What is forbidden to everybody is not forbidden to whoever sits at the machine.
+        let all = Forbids(vec![Forbid::default()]);
+        assert!(may(&all.on(Person::operator("root")), Action::Note, Object::Incident(&strict)).allowed);
+        assert!(!may(&all.on(handler("eva")), Action::Open, Object::Site).allowed);
+    }
+
+    #[test]
+    fn nothing_is_allowed_by_forbidding() {
+        let reader = Person { standing: Vec::new(), ..handler("eva") };
+        let forbids = Forbids(vec![Forbid { of: BTreeSet::from(["Net Z".to_owned()]), ..Forbid::default() }]);
+        let amber = circle(Tlp::Amber, "Net A");
+        for action in Action::ALL {
+            let objects = [Object::Site, Object::Incident(&amber)];
+            for object in objects {
+                let (before, after) = (may(&reader, action, object), may(&forbids.on(reader.clone()), action, object));
+                assert_eq!(before, after, "{action:?}");
+            }
+        }
+    }
+}

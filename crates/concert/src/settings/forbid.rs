@@ -1,0 +1,78 @@
+//! `[[forbid]]`: what the site forbids beyond the rules that are shipped.
+
+use std::collections::BTreeSet;
+
+use concert_model::Keys;
+use concert_model::access::{Action, Forbid, Forbids, can_be_forbidden};
+use concert_model::incident::marking::Tlp;
+use concert_model::problem::nearest;
+use concert_model::user::StandingRole;
+
+/// Most of them: each is asked at each decision.
+const FORBIDS_MAX: usize = 100;
+
+pub(super) fn read_all(tables: Vec<Keys<'_>>) -> Forbids {
+    if let Some(keys) = tables.get(FORBIDS_MAX) {
+        keys.problem("name", format!("a site forbids at most {FORBIDS_MAX} things"), "");
+    }
+    let read_one = |mut keys: Keys<'_>| {
+        let forbid = read(&mut keys);
+        keys.finish();
+        forbid
+    };
+    Forbids(tables.into_iter().map(read_one).collect())
+}
+
+pub(super) fn read(keys: &mut Keys<'_>) -> Forbid {
+    let name = keys.require("name", "why, as people are told it: \"Otto works for Net A\"").unwrap_or_default();
+    let persons = keys.texts("persons", "users it holds for; with no `standing` either, it holds for everybody");
+    let standing = words(
+        keys,
+        "standing",
+        "standing roles it holds for, besides those users",
+        |word| StandingRole::ALL.into_iter().find(|role| role.word() == word),
+        &StandingRole::ALL.map(StandingRole::word),
+    );
+    let of = keys.texts("of", "parties and sectors that have to do with the object; none: all");
+    let can = Action::ALL.into_iter().filter(|action| can_be_forbidden(*action)).map(Action::word);
+    let about = "what is forbidden: see, note, conduct, release, see events, ...; none: everything. Whoever may not \
+                 see an incident may do nothing with it";
+    let actions = words(
+        keys,
+        "actions",
+        about,
+        |word| Action::ALL.into_iter().find(|action| action.word() == word && can_be_forbidden(*action)),
+        &can.collect::<Vec<_>>(),
+    );
+    let about = "only what is marked more strictly than this: clear, green, amber, amber+strict";
+    let above = keys.text("above", about).and_then(|word| {
+        let tlp = Tlp::ALL.into_iter().find(|tlp| tlp.to_string() == word && *tlp != Tlp::Red);
+        if tlp.is_none() {
+            keys.problem("above", format!("nothing is above `{word}`"), "one of clear, green, amber, amber+strict");
+        }
+        tlp
+    });
+    Forbid { name, persons: persons.into_iter().collect(), standing, of: of.into_iter().collect(), actions, above }
+}
+
+/// A list of words of which each must be known.
+fn words<T: Ord>(
+    keys: &mut Keys<'_>,
+    name: &str,
+    about: &str,
+    find: impl Fn(&str) -> Option<T>,
+    known: &[&str],
+) -> BTreeSet<T> {
+    let mut found = BTreeSet::new();
+    for (word, at) in keys.texts(name, about).iter().zip(0..) {
+        match find(word) {
+            Some(one) => _ = found.insert(one),
+            None => {
+                let hint = nearest(word, known.iter().copied())
+                    .map_or_else(|| format!("one of {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+                keys.problem_item(name, at, format!("`{word}` is not known here"), hint);
+            }
+        }
+    }
+    found
+}
