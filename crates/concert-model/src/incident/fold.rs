@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::content::{
-    Act, ClockStarted, Content, Custody, EvidenceAdded, Finding, Happened, Indicated, PartyStatus, Relation, Role,
-    Severity, Status, Task,
+    Act, ClockStarted, Content, Custody, EvidenceAdded, Finding, Happened, Indicated, PartyStatus, Proposed, Relation,
+    Role, Severity, Status, Task,
 };
 use super::journal::{Entry, Header, Stamp};
 use super::marking::Marking;
@@ -47,6 +47,8 @@ pub struct Incident {
     pub speakers: BTreeMap<String, BTreeSet<String>>,
     /// What happened, as it was written; sort it by time to read it.
     pub timeline: Vec<Happened>,
+    /// Where in the timeline each line of evidence stands: evidence, line, subject and text.
+    lines: BTreeMap<(String, u64, String, String), usize>,
     /// Evidence by its SHA-256.
     pub evidence: BTreeMap<String, Exhibit>,
     /// Who may know which host it has to do with: host and party.
@@ -75,6 +77,14 @@ pub struct Incident {
     pub runs: BTreeMap<String, Run>,
     /// Linked events.
     pub events: BTreeSet<String>,
+    /// How many more belong to it that are not listed.
+    pub more_events: u64,
+    /// The rule that opened it, and the key it did so for.
+    pub rule: Option<(String, String)>,
+    /// Flows that may be the next hop, by the event or line of evidence that says so.
+    pub proposals: BTreeMap<String, Proposed>,
+    /// How many proposals were left out, by day.
+    pub left_out: BTreeMap<String, u64>,
     /// Mails that came in.
     pub mails: u64,
     /// Linked notices.
@@ -222,13 +232,23 @@ impl Incident {
             Content::Stepped(stepped) => self.run(&stepped.run).mark(stamp, author, stepped),
             Content::Answered(answered) => self.run(&answered.run).answer(stamp, author, answered),
             Content::EventLinked(link) => set(&mut self.events, link.event, link.linked),
+            Content::EventsLinked(linked) => {
+                self.events.extend(linked.events);
+                self.more_events = self.more_events.saturating_add(linked.more);
+            }
+            Content::Ruled(ruled) => self.rule = Some((ruled.rule, ruled.key)),
+            Content::Proposed(proposed) => drop(self.proposals.insert(proposed.event.clone(), proposed)),
+            Content::LeftOut(left) => {
+                let known = self.left_out.entry(left.day).or_default();
+                *known = left.count.max(*known);
+            }
             Content::NoticeLinked(link) => set(&mut self.notices, link.notice, link.linked),
             Content::Joined(other) => set(&mut self.joined, (other.as_what, other.incident), other.joined),
             Content::Effort(effort) => {
                 let minutes = self.minutes.entry((effort.person, effort.party, effort.work)).or_default();
                 *minutes = minutes.saturating_add(u64::from(effort.minutes));
             }
-            Content::Happened(happened) => self.timeline.push(happened),
+            Content::Happened(happened) => self.happen(happened),
             Content::EvidenceAdded(added) => {
                 let exhibit = self.evidence.entry(added.sha256.clone()).or_default();
                 exhibit.marking = Some(marking.clone());
@@ -264,6 +284,29 @@ impl Incident {
             Content::Note(_) | Content::Decision(_) | Content::Erased(_) => {}
             Content::Unknown => self.unknown += 1,
         }
+    }
+
+    /// A line of evidence that is read again, perhaps with another clock, stands in the timeline once.
+    fn happen(&mut self, happened: Happened) {
+        if happened.line == 0 {
+            return self.timeline.push(happened);
+        }
+        let Happened { evidence, line, subject, text, .. } = happened.clone();
+        let at = *self.lines.entry((evidence, line, subject, text)).or_insert(self.timeline.len());
+        match self.timeline.get_mut(at) {
+            Some(known) => *known = happened,
+            None => self.timeline.push(happened),
+        }
+    }
+
+    /// The incident into which this one was merged: what comes later belongs there.
+    pub fn merged_into(&self) -> Option<&str> {
+        self.joined.iter().find(|(how, _)| how == "into").map(|(_, other)| other.as_str())
+    }
+
+    /// Proposals that nobody answered yet.
+    pub fn open_proposals(&self) -> impl Iterator<Item = &Proposed> {
+        self.proposals.values().filter(|proposed| !self.answered.contains_key(&proposed.event))
     }
 
     fn run(&mut self, name: &str) -> &mut Run {

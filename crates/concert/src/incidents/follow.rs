@@ -14,7 +14,7 @@ use super::write::wrong;
 use super::{Ask, Incidents, Refused, text};
 
 /// The author of what nobody decided in time. No user can be called so.
-const BY_ITSELF: &str = "concert (by itself)";
+pub(super) const BY_ITSELF: &str = "concert (by itself)";
 
 /// What the engine knows of an incident now.
 pub fn known(state: &Incident, now: Time) -> Known {

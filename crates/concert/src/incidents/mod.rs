@@ -6,8 +6,10 @@
 mod across;
 mod audit;
 mod case;
+mod caught;
 mod evidence;
 mod follow;
+mod proposals;
 mod read;
 mod rebuild;
 mod states;
@@ -28,13 +30,15 @@ use concert_store::Store;
 
 pub use across::{RunningClock, Spent};
 pub use case::{Case, Kept};
+pub use caught::Caught;
 pub use evidence::bag::Exported;
 pub use evidence::check::{CheckedEvidence, verify_evidence};
 pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
 pub use follow::known;
+pub use proposals::{Met, host_of};
 pub use read::{About, Filter, Found, Slice};
 pub use rebuild::verify_journals;
-pub use view::{entry_json, exhibit_json, head_json, hop_json, incident_json, neighbour_json, request_json};
+pub use view::{entry_json, exhibit_json, head_json, hop_json, incident_json, neighbour_json, proposal_json, request_json};
 pub use write::Written;
 
 /// Entries that are held in memory, over all incidents.

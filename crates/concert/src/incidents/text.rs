@@ -129,6 +129,25 @@ pub(super) const PROCESSES: &str = "process/1";
 /// Incidents with time spent on them.
 pub(super) const EFFORT: &str = "effort/1";
 
+/// What incidents are found by that a rule opened.
+pub(super) const RULE: &str = "rule";
+
+/// What all incidents of a rule are found by.
+pub(super) fn by_rule(rule: &str) -> String {
+    format!("rule {rule}")
+}
+
+/// What the incidents of a rule for one key are found by.
+pub(super) fn by_rule_and_key(rule: &str, key: &str) -> String {
+    format!("rule {rule}: {key}")
+}
+
+/// A line of text without what would change how the text around it looks, and not too long.
+pub(super) fn plain_line(text: &str) -> String {
+    let shown = |c: char| if is_hidden(c) { '\u{fffd}' } else { c };
+    text.chars().map(shown).take(LINE_CHARS_MAX).collect()
+}
+
 /// What of an entry is found by searching: its words, and the values it names, also in what people wrote.
 pub(super) fn findable(content: &Content) -> Findable {
     let mut found = Findable::default();
@@ -143,13 +162,18 @@ pub(super) fn findable(content: &Content) -> Findable {
         Content::Effort(_) => found.observables.push((KIND.into(), EFFORT.into())),
         Content::ClockStarted(_) => found.observables.push((KIND.into(), CLOCKS.into())),
         Content::EvidenceAdded(added) => named("hash", &added.sha256, &mut found),
+        Content::Ruled(ruled) => {
+            found.observables.push((RULE.into(), by_rule(&ruled.rule)));
+            found.observables.push((RULE.into(), by_rule_and_key(&ruled.rule, &ruled.key)));
+        }
         _ => {}
     }
     for text in prose_of(content) {
         let values = observables(text).into_iter().map(|one| (one.kind.word().to_owned(), one.value));
         found.observables.extend(values);
     }
-    if let Some((_, value)) = content.write() {
+    // Identities of thousands of events are no words, and are in the event store.
+    if let Some((_, value)) = content.write().filter(|_| !matches!(content, Content::EventsLinked(_))) {
         words(&value, &mut found.text);
     }
     found.observables.truncate(OBSERVABLES_MAX);

@@ -3,7 +3,7 @@
 use concert_model::Time;
 use concert_model::access::Circle;
 use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
-use concert_model::incident::content::{Custody, Role};
+use concert_model::incident::content::{Custody, Proposed, Role};
 use concert_model::incident::fold::{Exhibit, Incident};
 use concert_model::incident::journal::Stamp;
 use concert_store::records::incidents::Head;
@@ -93,6 +93,12 @@ pub fn neighbour_json(neighbour: &Neighbour<'_>) -> Value {
         "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
 }
 
+/// A flow that may be the next hop.
+pub fn proposal_json(proposed: &Proposed) -> Value {
+    json!({"event": proposed.event, "from": proposed.from, "to": proposed.to, "port": proposed.port, "time": time(proposed.time),
+        "clock_error": proposed.clock_error, "text": proposed.text})
+}
+
 /// Most rows of each list of an incident; `counts` says how many there are, and the log has them all.
 pub(super) const ROWS_MAX: usize = 1_000;
 
@@ -127,7 +133,7 @@ pub fn incident_json(state: &Incident) -> Value {
         .iter()
         .rev()
         .take(ROWS_MAX)
-        .map(|happened| json!({"time": time(happened.time), "zone": happened.zone, "clock_error": happened.clock_error, "subject": happened.subject, "text": happened.text, "evidence": happened.evidence}))
+        .map(|happened| json!({"time": time(happened.time), "zone": happened.zone, "clock_error": happened.clock_error, "subject": happened.subject, "text": happened.text, "evidence": happened.evidence, "line": happened.line}))
         .collect();
     let evidence: Vec<Value> = state.evidence.iter().map(|(sha256, exhibit)| exhibit_json(sha256, exhibit)).collect();
     let clocks: Vec<Value> = state
@@ -151,7 +157,9 @@ pub fn incident_json(state: &Incident) -> Value {
         "findings": state.findings.values().collect::<Vec<_>>(), "observables": observables, "relations": relations,
         "timeline": timeline, "evidence": evidence, "clocks": clocks, "effort": effort,
         "hosts": state.hosts.iter().take(ROWS_MAX).collect::<std::collections::BTreeMap<_, _>>(), "events": state.events.iter().take(ROWS_MAX).collect::<Vec<_>>(), "notices": state.notices, "joined": joined, "lessons": state.lessons,
-        "counts": {"parties": state.parties.len(), "tasks": state.tasks.len(), "findings": state.findings.len(), "observables": state.observables.len(),
+        "more_events": state.more_events, "rule": state.rule.as_ref().map(|(rule, key)| json!({"rule": rule, "key": key})),
+        "proposals": state.open_proposals().take(ROWS_MAX).map(proposal_json).collect::<Vec<_>>(), "left_out": state.left_out,
+        "counts": {"proposals": state.open_proposals().count(), "parties": state.parties.len(), "tasks": state.tasks.len(), "findings": state.findings.len(), "observables": state.observables.len(),
             "relations": state.relations.len(), "timeline": state.timeline.len(), "evidence": state.evidence.len(), "events": state.events.len(), "hosts": state.hosts.len()},
         "entries": state.entries, "sealed": state.sealed, "unknown": state.unknown,
     })

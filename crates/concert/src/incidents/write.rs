@@ -13,7 +13,7 @@ use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
 use serde_json::{Value, json};
 
 use super::case::Case;
-use super::{Ask, Incidents, Refused, audit, entry_json, follow, text};
+use super::{Ask, Incidents, Refused, audit, entry_json, follow, proposals, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
 const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
@@ -73,7 +73,7 @@ fn salt() -> Result<[u8; 16], Problem> {
 }
 
 /// A UUIDv7 (RFC 9562): the time in milliseconds, then random bits.
-fn new_id(now: Time) -> Result<String, Problem> {
+pub(super) fn new_id(now: Time) -> Result<String, Problem> {
     let [_, _, time @ ..] = u64::try_from(now.0 / 1000).unwrap_or(0).to_be_bytes();
     let mut bytes = salt()?;
     bytes[..6].copy_from_slice(&time);
@@ -102,9 +102,7 @@ impl Incidents {
             return Ok(written);
         }
         let id = new_id(ask.now)?;
-        let date = ask.now.date_text();
-        let year = date.get(..4).unwrap_or_default();
-        let number = format!("{}#{year}-{:06}", self.ticket, incidents::next_incident(&mut change, year).await?);
+        let number = self.next_number(&mut change, ask.now).await?;
         let opened = Opened { number, title: new.title, classification: new.classification, severity: new.severity };
         let coordinator =
             RoleMoved { role: Role::Coordinator, person: ask.person.name.clone(), party: String::new(), holds: true };
@@ -120,10 +118,31 @@ impl Incidents {
         self.finish(change, ask, case, entries).await
     }
 
+    pub(super) async fn next_number(&self, change: &mut Change<'_>, now: Time) -> Result<String, Problem> {
+        let date = now.date_text();
+        let year = date.get(..4).unwrap_or_default();
+        Ok(format!("{}#{year}-{:06}", self.ticket, incidents::next_incident(change, year).await?))
+    }
+
     /// Writes into an incident.
     pub async fn write(&self, ask: Ask<'_>, name: &str, drafts: Vec<Draft>) -> Result<Written, Refused> {
         by_hand(&drafts)?;
-        self.write_made(ask, name, Right::OfContent, |_, _| Ok(drafts)).await
+        self.write_made(ask, name, Right::OfContent, |case, circle| {
+            let answers = drafts.iter().any(|draft| matches!(draft.content, Content::ProposalAnswered(_)));
+            if !answers {
+                return Ok(drafts);
+            }
+            let state = case.state_for(circle, ask.person);
+            let mut all = Vec::new();
+            for draft in drafts {
+                match draft.content {
+                    Content::ProposalAnswered(answer) => all.extend(proposals::answered(case, &state, answer)?),
+                    _ => all.push(draft),
+                }
+            }
+            Ok(all)
+        })
+        .await
     }
 
     /// Writes what is made from how the incident is at that very moment.
@@ -262,7 +281,7 @@ impl Incidents {
     }
 
     /// Signs drafts that were decided about and keeps them, with what is found by searching.
-    async fn sign(
+    pub(super) async fn sign(
         &self,
         change: &mut Change<'_>,
         ask: Ask<'_>,

@@ -1,0 +1,210 @@
+//! Events that open incidents, are linked to them, and are proposed as next hop.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+struct Site {
+    dir: tempfile::TempDir,
+}
+
+const SETTINGS: &str = r#"
+[site]
+name = "CERT Example"
+email = "cert@cert.example"
+ticket = "CERT-EX"
+
+[[feed]]
+name = "drop"
+parser = "ndjson"
+"#;
+
+const RULE: &str = r#"
+[[rule]]
+name = "scanners"
+if = 'classification.type == "scanner"'
+open_incident = { key = ["source.asn", "classification.type"], title = "Scans from {source.asn}", severity = "high", marking = "amber", per_day = 3 }
+"#;
+
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set itself up must fail")]
+impl Site {
+    fn new(more: &str) -> Self {
+        let site = Self { dir: tempfile::tempdir().unwrap() };
+        let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site.path()).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        site.settings(more);
+        site
+    }
+
+    fn settings(&self, more: &str) {
+        std::fs::write(self.path().join("concert.toml"), format!("{SETTINGS}{more}")).unwrap();
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("site")
+    }
+
+    fn run(&self, args: &[&str]) -> (i32, String, String) {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_concert")).args(args).args(["--site"]).arg(self.path()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    }
+
+    fn json(&self, args: &[&str]) -> Vec<Value> {
+        let (code, out, err) = self.run(args);
+        assert_eq!(code, 0, "{args:?}: {err}");
+        out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    fn incident(&self, args: &[&str]) -> Vec<Value> {
+        self.json(&[&["incident"], args].concat())
+    }
+
+    fn show(&self, number: &str) -> Value {
+        self.incident(&["show", number]).remove(0)
+    }
+
+    fn numbers(&self) -> Vec<String> {
+        let list = self.incident(&["list", "--status", "open"]);
+        let mut numbers: Vec<String> = list.iter().map(|row| row["number"].as_str().unwrap().to_owned()).collect();
+        numbers.sort();
+        numbers
+    }
+
+    /// Takes in these events as one report.
+    fn ingest(&self, name: &str, events: &[Value]) {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, events.iter().map(|event| format!("{event}\n")).collect::<String>()).unwrap();
+        let done = self.json(&["ingest", "--feed", "drop", "--format", "json", path.to_str().unwrap()]);
+        assert_eq!(done[0]["events"], json!(events.len()), "{done:?}");
+    }
+}
+
+fn scan(asn: u32, number: usize) -> Value {
+    let ip = std::net::Ipv4Addr::from_bits(0xc633_6400 + u32::try_from(number).unwrap_or(0));
+    json!({"classification.type": "scanner", "source.ip": ip.to_string(), "source.asn": asn, "time.source": "2026-11-22T04:50:30Z"})
+}
+
+fn scans(asn: u32, from: usize, to: usize) -> Vec<Value> {
+    (from..to).map(|number| scan(asn, number)).collect()
+}
+
+#[test]
+fn a_burst_opens_one_incident_and_later_events_are_linked_to_it() {
+    let site = Site::new(RULE);
+    let mut burst = scans(64500, 0, 12_000);
+    burst.push(json!({"classification.type": "phishing", "source.ip": "192.0.2.1", "source.asn": 64500}));
+    site.ingest("burst", &burst);
+    let numbers = site.numbers();
+    assert_eq!(numbers.len(), 1);
+    let shown = site.show(&numbers[0]);
+    assert_eq!((&shown["title"], &shown["severity"]), (&json!("Scans from AS64500"), &json!("high")));
+    assert_eq!((&shown["marking"]["tlp"], &shown["classification"]), (&json!("amber"), &json!("scanner")));
+    assert_eq!(shown["counts"]["events"], json!(12_000));
+    assert_eq!(shown["rule"], json!({"rule": "scanners", "key": "AS64500, scanner"}));
+    // Opened, by which rule, and three entries for twelve thousand events.
+    assert_eq!(shown["entries"], json!(5));
+    let one = site.json(&["events", "source.ip == \"198.51.100.7\"", "--limit", "1"]).remove(0);
+    let log = site.incident(&["log", &numbers[0]]);
+    let linked = log.iter().flat_map(|entry| entry["content"]["events"].as_array().cloned().unwrap_or_default());
+    assert_eq!(linked.filter(|event| *event == one["event.id"]).count(), 1);
+    // More of the same belongs to it; another network is another incident.
+    site.ingest("more", &[scans(64500, 20_000, 20_003), scans(64501, 30_000, 30_002)].concat());
+    let numbers = site.numbers();
+    assert_eq!((numbers.len(), &site.show(&numbers[0])["counts"]["events"]), (2, &json!(12_003)));
+    assert_eq!(site.show(&numbers[1])["title"], "Scans from AS64501");
+    // Once it is closed the next event opens another.
+    site.incident(&["write", &numbers[0], "status", "status=closed", "reason=done"]);
+    site.ingest("again", &scans(64500, 40_000, 40_001));
+    let numbers = site.numbers();
+    assert_eq!((numbers.len(), &site.show(&numbers[1])["title"]), (2, &json!("Scans from AS64500")));
+    // A fourth in a day is too many: it and what comes after it go into one more.
+    site.ingest("many", &[scans(64502, 50_000, 50_001), scans(64503, 50_001, 50_003)].concat());
+    site.ingest("many more", &scans(64504, 50_003, 50_004));
+    let numbers = site.numbers();
+    let rest = site.show(&numbers[2]);
+    assert_eq!((numbers.len(), &rest["title"]), (3, &json!("Scans from ... (more than 3 in a day)")));
+    assert_eq!(rest["counts"]["events"], json!(4));
+    assert_eq!(site.run(&["verify"]).0, 0);
+}
+
+#[test]
+fn rules_that_open_incidents_are_checked_where_they_stand() {
+    let site = Site::new(&RULE.replace("source.asn\", ", "source.ans\", "));
+    let (code, out, err) = site.run(&["check"]);
+    let said = format!("{out}{err}");
+    assert!(code == 1 && said.contains("concert.toml:") && said.contains("did you mean `source.asn`?"), "{code} {said}");
+    site.settings(&RULE.replace("marking = \"amber\", ", ""));
+    let (code, out, err) = site.run(&["check"]);
+    let said = format!("{out}{err}");
+    assert!(code == 1 && said.contains("`marking` is missing"), "{code} {said}");
+}
+
+fn flow(from: &str, to: &str, port: u16, time: &str) -> Value {
+    json!({"classification.type": "brute-force", "source.ip": from, "destination.ip": to, "destination.port": port, "time.source": time})
+}
+
+#[test]
+fn what_a_known_host_does_since_it_was_reached_is_proposed_as_next_hop() {
+    let site = Site::new("");
+    let opened = site.incident(&["open", "A break-in", "--type", "system-compromise", "--tlp", "amber"]);
+    let number = opened[0]["incident"].as_str().unwrap().to_owned();
+    let times = ["first_seen=2026-11-22T04:50:30Z", "last_seen=2026-11-22T05:00:00Z"];
+    let relation = ["write", &number, "relation", "from=192.0.2.7", "to=198.51.100.9", "port=22"];
+    site.incident(&[&relation[..], &times[..]].concat());
+    let late = "2026-11-22T06:00:00Z";
+    let events = [
+        flow("198.51.100.9", "203.0.113.1", 22, late),
+        // The same flow once more, what was before the host was reached, and a host that nobody knows.
+        flow("198.51.100.9", "203.0.113.1", 22, "2026-11-23T06:00:00Z"),
+        flow("198.51.100.9", "203.0.113.2", 22, "2026-11-22T04:00:00Z"),
+        flow("198.51.100.8", "203.0.113.3", 22, late),
+        flow("198.51.100.9", "203.0.113.4", 445, late),
+    ];
+    site.ingest("flows", &events);
+    let proposals = site.incident(&["chain", &number, "--proposals"]);
+    let hops: Vec<&str> = proposals.iter().map(|row| row["to"].as_str().unwrap()).collect();
+    assert_eq!(hops, ["203.0.113.1", "203.0.113.4"], "{proposals:?}");
+    let event = proposals[0]["event"].as_str().unwrap();
+    // Accepted, the flow belongs to the chain; rejected, it is not proposed again.
+    site.incident(&["chain", &number, "--accept", event, "--reason", "same key"]);
+    site.incident(&["chain", &number, "--reject", proposals[1]["event"].as_str().unwrap(), "--reason", "a backup"]);
+    let shown = site.show(&number);
+    assert_eq!((shown["relations"].as_array().unwrap().len(), &shown["events"]), (2, &json!([event])));
+    assert_eq!(shown["relations"][0]["to"], "203.0.113.1");
+    site.ingest("again", &[flow("198.51.100.9", "203.0.113.4", 445, "2026-11-25T06:00:00Z")]);
+    assert_eq!(site.incident(&["chain", &number, "--proposals"]).len(), 0);
+    let (code, _, err) = site.run(&["incident", "chain", &number, "--accept", event, "--reason", "x"]);
+    assert!(code == 2 && err.contains("it was accepted already"), "{err}");
+    // A hop that was accepted is a known host too. What is too much for a day is counted.
+    let many: Vec<Value> = (0..80).map(|port| flow("203.0.113.1", "203.0.113.9", 1000 + port, late)).collect();
+    site.ingest("many", &many);
+    let shown = site.show(&number);
+    // Two of the fifty of this day were made before.
+    assert_eq!(shown["counts"]["proposals"], json!(48));
+    assert_eq!(shown["left_out"].as_object().unwrap().values().collect::<Vec<_>>(), [&json!(32)]);
+    // Nothing is proposed for what is closed.
+    site.incident(&["write", &number, "status", "status=closed", "reason=done"]);
+    site.ingest("later", &[flow("198.51.100.9", "203.0.113.77", 22, late)]);
+    assert_eq!(site.show(&number)["counts"]["proposals"], json!(48));
+}
+
+/// INVARIANT: a proposal tells nobody of a host who does not know of it.
+#[test]
+fn proposals_are_marked_like_what_made_the_host_known() {
+    let site = Site::new("");
+    let opened = site.incident(&["open", "A break-in", "--type", "system-compromise", "--tlp", "green"]);
+    let number = opened[0]["incident"].as_str().unwrap().to_owned();
+    let host = ["write", &number, "host", "host=198.51.100.9", "party=Net", "--tlp", "red", "--for-person", "anna"];
+    site.incident(&host);
+    site.incident(&["write", &number, "host", "host=198.51.100.10", "party=Net"]);
+    let mut red = flow("198.51.100.10", "203.0.113.2", 22, "2026-11-22T06:00:00Z");
+    red["tlp"] = json!("amber");
+    site.ingest("flows", &[flow("198.51.100.9", "203.0.113.1", 22, "2026-11-22T06:00:00Z"), red]);
+    let log = site.incident(&["log", &number]);
+    let markings: Vec<&Value> =
+        log.iter().filter(|entry| entry["kind"] == "proposed/1").map(|entry| &entry["tlp"]).collect();
+    assert_eq!(markings, ["amber", "red"]);
+}
