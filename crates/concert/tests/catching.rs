@@ -208,3 +208,67 @@ fn proposals_are_marked_like_what_made_the_host_known() {
         log.iter().filter(|entry| entry["kind"] == "proposed/1").map(|entry| &entry["tlp"]).collect();
     assert_eq!(markings, ["amber", "red"]);
 }
+
+const LOG: &str = "when,from,to,port\n\
+    2026-11-22 08:00:00,198.51.100.9,203.0.113.1,22\n\
+    2026-11-22 08:05:00,198.51.100.9,203.0.113.1,22\n\
+    nonsense,198.51.100.9,203.0.113.1,22\n\
+    2026-11-22 09:00:00,203.0.113.1,203.0.113.2,445\n";
+
+#[test]
+fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
+    let site = Site::new("");
+    let opened = site.incident(&["open", "A break-in", "--type", "system-compromise", "--tlp", "amber"]);
+    let number = opened[0]["incident"].as_str().unwrap().to_owned();
+    let path = site.dir.path().join("ssh.csv");
+    std::fs::write(&path, LOG).unwrap();
+    let why = ["--from", "Net", "--place", "host7", "--reason", "log of the break-in", "--tlp", "amber+strict"];
+    site.json(&[&["evidence", "add", &number, path.to_str().unwrap()], &why[..]].concat());
+    let added = site.json(&["evidence", "list", &number]);
+    let sha256 = added[0]["sha256"].as_str().unwrap().to_owned();
+    let how = ["--parser", "csv", "--set", "header = true", "--set", "constant = { \"classification.type\" = \"brute-force\" }", "--set",
+        "columns = { when = \"time.source\", from = \"source.ip\", to = \"destination.ip\", port = \"destination.port\" }"];
+    let read = |more: &[&str]| site.json(&[&["evidence", "read", &number, &sha256[..10]], &how[..], more].concat()).remove(0);
+    let zone = ["--zone", "Europe/Helsinki", "--clock-error", "5m"];
+    let preview = read(&[&zone[..], &["--preview"]].concat());
+    assert_eq!((&preview["timeline"], &preview["proposals"], &preview["written"]), (&json!(3), &json!(2), &json!(false)));
+    assert_eq!((&preview["rejects"], &preview["first"][0]["time"]), (&json!(1), &json!("2026-11-22T06:00:00Z")));
+    assert_eq!(site.show(&number)["timeline"], json!([]));
+    let done = read(&zone);
+    assert_eq!((&done["timeline"], &done["proposals"], &done["known"]), (&json!(3), &json!(2), &json!(0)));
+    let before = site.show(&number);
+    let item = &before["timeline"][2];
+    assert_eq!((&item["line"], &item["evidence"], &item["clock_error"]), (&json!(2), &json!(sha256), &json!(300)));
+    assert_eq!((&item["zone"], &item["subject"]), (&json!("Europe/Helsinki"), &json!("198.51.100.9")));
+    assert_eq!(item["text"], "brute-force to 203.0.113.1 port 22");
+    let flow = &before["proposals"][0];
+    assert_eq!((&flow["event"], &flow["port"]), (&json!(format!("{sha256}:2")), &json!(22)));
+    assert_eq!((&flow["first_seen"], &flow["last_seen"]), (&json!("2026-11-22T06:00:00Z"), &json!("2026-11-22T06:05:00Z")));
+    // Marked like the evidence.
+    let log = site.incident(&["log", &number]);
+    let told = log.iter().filter(|entry| entry["kind"] == "happened/1" || entry["kind"] == "proposed/1");
+    assert!(told.clone().count() == 5 && told.clone().all(|entry| entry["tlp"] == "amber+strict"), "{log:?}");
+    // Again: nothing. With another clock: the same lines at their new times.
+    let again = read(&zone);
+    assert_eq!((&again["timeline"], &again["proposals"], &again["known"]), (&json!(0), &json!(0), &json!(3)));
+    assert_eq!(site.show(&number)["entries"], before["entries"]);
+    assert_eq!(read(&["--zone", "UTC"])["timeline"], json!(3));
+    let after = site.show(&number);
+    assert_eq!(after["timeline"].as_array().unwrap().len(), 3);
+    assert_eq!((&after["timeline"][2]["time"], &after["counts"]["proposals"]), (&json!("2026-11-22T08:00:00Z"), &json!(2)));
+    // A flow that is taken up is part of the chain.
+    site.incident(&["chain", &number, "--accept", &format!("{sha256}:2"), "--reason", "the key fits"]);
+    let chain = site.show(&number);
+    assert_eq!((&chain["relations"][0]["to"], &chain["events"]), (&json!("203.0.113.1"), &json!([])));
+    let custody = site.json(&["evidence", "show", &number, &sha256]).remove(0);
+    let read_as = custody["custody"].as_array().unwrap().iter().filter(|act| act["reason"] == "read as csv").count();
+    assert_eq!(read_as, 2);
+    let wrong = |args: &[&str], want: &str| {
+        let (code, _, err) = site.run(&[&["evidence", "read", &number, &sha256], args].concat());
+        assert!(code == 2 && err.contains(want), "{args:?}: {code} {err}");
+    };
+    wrong(&["--parser", "cvs"], "there is no parser `cvs`");
+    wrong(&["--parser", "csv", "--set", "header = true", "--zone", "Mars"], "is not a time zone");
+    wrong(&["--parser", "ndjson"], "the parser found no events in it");
+    wrong(&["--parser", "ndjson", "--clock-error", "soon"], "write a number and s, m, h or d");
+}

@@ -419,8 +419,10 @@ contents! {
         to: String,
         /// The port reached; 0 where it is not known.
         port: u16,
-        /// When, in microseconds since 1970.
-        time: i64,
+        /// When it was seen first, and last; microseconds since 1970.
+        first_seen: i64,
+        /// The same for the last time.
+        last_seen: i64,
         /// How wrong the clock of who saw it may be, in seconds.
         clock_error: u32,
         /// What happened, in words.

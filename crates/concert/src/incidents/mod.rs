@@ -33,6 +33,7 @@ pub use case::{Case, Kept};
 pub use caught::Caught;
 pub use evidence::bag::Exported;
 pub use evidence::check::{CheckedEvidence, verify_evidence};
+pub use evidence::lines::{HowToRead, Lines};
 pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
 pub use follow::known;
 pub use proposals::{Met, host_of};

@@ -166,7 +166,8 @@ impl Incidents {
             room -= 1;
             let Met { host, to, port, text, event, time, .. } = met.clone();
             let from = host.into();
-            let proposed = Proposed { event, from, to, port, time: time.0, clock_error: 0, text };
+            let (first_seen, last_seen) = (time.0, time.0);
+            let proposed = Proposed { event, from, to, port, first_seen, last_seen, clock_error: 0, text };
             drafts.push(Draft { content: proposed.into(), marking: Some(marking) });
         }
         if left > 0 {
@@ -288,8 +289,7 @@ pub(super) fn answered(case: &Case, state: &Incident, answer: ProposalAnswered) 
     let marking = marking_of(case, &answer.event);
     let mut contents: Vec<Content> = Vec::new();
     if answer.accepted && !proposed.to.is_empty() {
-        let Proposed { from, to, port, time, clock_error, text, .. } = proposed.clone();
-        let (first_seen, last_seen) = (time, time);
+        let Proposed { from, to, port, first_seen, last_seen, clock_error, text, .. } = proposed.clone();
         let flow =
             Relation { from, to, first_seen, last_seen, clock_error, port, technique: text, certainty: CERTAINTY };
         contents.push(flow.into());

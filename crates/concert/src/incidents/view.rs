@@ -95,8 +95,8 @@ pub fn neighbour_json(neighbour: &Neighbour<'_>) -> Value {
 
 /// A flow that may be the next hop.
 pub fn proposal_json(proposed: &Proposed) -> Value {
-    json!({"event": proposed.event, "from": proposed.from, "to": proposed.to, "port": proposed.port, "time": time(proposed.time),
-        "clock_error": proposed.clock_error, "text": proposed.text})
+    json!({"event": proposed.event, "from": proposed.from, "to": proposed.to, "port": proposed.port,
+        "first_seen": time(proposed.first_seen), "last_seen": time(proposed.last_seen), "clock_error": proposed.clock_error, "text": proposed.text})
 }
 
 /// Most rows of each list of an incident; `counts` says how many there are, and the log has them all.

@@ -47,7 +47,7 @@ const REQUESTS: [&str; 5] = ["host", "party", "before", "ports", "text"];
 const NEIGHBOURS: [&str; 9] =
     ["host", "direction", "neighbour", "first_seen", "last_seen", "clock_error", "port", "technique", "certainty"];
 
-const PROPOSALS: [&str; 7] = ["event", "from", "to", "port", "time", "clock_error", "text"];
+const PROPOSALS: [&str; 8] = ["event", "from", "to", "port", "first_seen", "last_seen", "clock_error", "text"];
 
 async fn answer(
     args: &ChainArgs,

@@ -11,7 +11,7 @@ const LISTS: [(&str, &[&str]); 14] = [
     ("tasks", &["name", "title", "role", "person", "due", "done"]),
     ("findings", &["name", "standing", "statement"]),
     ("relations", &["from", "to", "first_seen", "last_seen", "port", "technique", "certainty"]),
-    ("proposals", &["event", "from", "to", "port", "time", "text"]),
+    ("proposals", &["event", "from", "to", "port", "first_seen", "text"]),
     ("timeline", &["time", "subject", "text", "clock_error", "zone"]),
     ("observables", &["of", "value"]),
     ("evidence", &["sha256", "name", "bytes", "text", "custody", "goes_to"]),

@@ -7,6 +7,7 @@
 pub(super) mod bag;
 pub(super) mod check;
 mod export;
+pub(super) mod lines;
 mod name;
 #[cfg(test)]
 mod tests;
