@@ -245,10 +245,10 @@ pub async fn entries_in(change: &mut Change<'_>, incident: &str, seq: u64) -> Re
     Ok(rows.iter().map(entry).collect())
 }
 
-/// An incident by its identity, as a change sees it.
-pub async fn head_in(change: &mut Change<'_>, id: &str) -> Result<Option<Head>, Problem> {
-    let query = sqlx::query("SELECT * FROM incident WHERE id = ?1");
-    let row = query.bind(id).fetch_optional(&mut **change).await.map_err(trouble)?;
+/// An incident by its identity or its number, as a change sees it.
+pub async fn named_in(change: &mut Change<'_>, name: &str) -> Result<Option<Head>, Problem> {
+    let query = sqlx::query("SELECT * FROM incident WHERE id = ?1 OR number = ?1");
+    let row = query.bind(name).fetch_optional(&mut **change).await.map_err(trouble)?;
     Ok(row.as_ref().map(head))
 }
 

@@ -9,6 +9,7 @@ mod case;
 mod caught;
 mod evidence;
 mod follow;
+mod joins;
 mod proposals;
 mod read;
 mod rebuild;
@@ -36,6 +37,7 @@ pub use evidence::check::{CheckedEvidence, verify_evidence};
 pub use evidence::lines::{HowToRead, Lines};
 pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
 pub use follow::known;
+pub use joins::{Chosen, Join, Split};
 pub use proposals::{Met, host_of};
 pub use read::{About, Filter, Found, Slice};
 pub use rebuild::verify_journals;
@@ -56,6 +58,8 @@ pub enum Refused {
     Wrong(Problem),
     /// Somebody changed it since it was read: what changed, as entries.
     Stale(Vec<serde_json::Value>),
+    /// It was merged into another incident: its number, where the person may know it.
+    Merged(Option<String>),
     /// Something failed here.
     Failed(Problem),
 }

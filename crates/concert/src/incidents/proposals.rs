@@ -143,9 +143,6 @@ impl Incidents {
         more: u64,
     ) -> Result<(), Refused> {
         let case = self.case_in(change, &head.id).await?;
-        if case.head.merged_into().is_some() {
-            return Ok(());
-        }
         let itself = Person::operator(BY_ITSELF);
         let circle = self.circle(&case);
         // What is not committed yet must not be remembered.
@@ -208,7 +205,7 @@ struct Known<'i> {
 }
 
 /// The more open marking is the lesser.
-fn strictness(marking: &Marking) -> (bool, Tlp) {
+pub(super) fn strictness(marking: &Marking) -> (bool, Tlp) {
     (!marking.compartment.is_empty(), marking.tlp)
 }
 

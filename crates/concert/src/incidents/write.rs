@@ -13,10 +13,12 @@ use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
 use serde_json::{Value, json};
 
 use super::case::Case;
-use super::{Ask, Incidents, Refused, audit, entry_json, follow, proposals, text};
+use super::{Ask, Incidents, Refused, audit, entry_json, follow, joins, proposals, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
 const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
+/// The status in lists of an incident that was merged into another, whatever its own is.
+pub(super) const MERGED: &str = "merged";
 /// Longest key of a request.
 const KEY_BYTES_MAX: usize = 255;
 
@@ -31,6 +33,10 @@ pub(super) enum Right {
 
 /// Evidence is written about where its bytes are at hand.
 fn by_hand(drafts: &[Draft]) -> Result<(), Refused> {
+    if drafts.iter().any(|draft| matches!(draft.content, Content::Joined(_))) {
+        let problem = Problem::new("such an entry is not written by hand: it belongs into both incidents");
+        return Err(Refused::Wrong(problem.hint("see `concert incident merge --help`, `split` and `link`")));
+    }
     let is_evidence =
         |draft: &Draft| matches!(draft.content, Content::EvidenceAdded(_) | Content::Custody(_) | Content::Release(_));
     match drafts.iter().any(is_evidence) {
@@ -167,6 +173,10 @@ impl Incidents {
             return Err(Refused::Missing);
         }
         let drafts = make(&case, &circle)?;
+        if right == Right::OfContent && joins::is_elsewhere(&case, &drafts) {
+            self.store.records.undo(change).await?;
+            return Err(Refused::Merged(self.shows_in(ask.person, &case).await?));
+        }
         if let Some(seen) = ask.seen {
             stale(&case, &circle, ask.person, seen, &drafts)?;
         }
@@ -189,7 +199,7 @@ impl Incidents {
     }
 
     /// The answer to the same request, if it was answered before.
-    async fn again(&self, change: &mut Change<'_>, ask: Ask<'_>) -> Result<Option<Written>, Refused> {
+    pub(super) async fn again(&self, change: &mut Change<'_>, ask: Ask<'_>) -> Result<Option<Written>, Refused> {
         let Some((key, digest)) = ask.key else { return Ok(None) };
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             return Err(wrong(format!("a key of a request has 1 to {KEY_BYTES_MAX} bytes")));
@@ -203,7 +213,7 @@ impl Incidents {
 
     /// Decides about each draft and signs it. What was denied is given too: the change is given up then, and
     /// the log is written beside it.
-    async fn put(
+    pub(super) async fn put(
         &self,
         change: &mut Change<'_>,
         ask: Ask<'_>,
@@ -326,7 +336,7 @@ impl Incidents {
         Ok((case, written))
     }
 
-    async fn finish(
+    pub(super) async fn finish(
         &self,
         mut change: Change<'static>,
         ask: Ask<'_>,
@@ -355,7 +365,10 @@ impl Incidents {
             title: head.title.clone(),
             classification: head.classification.clone(),
             severity: text::word(head.severity),
-            status: text::word(head.status),
+            status: match head.merged_into() {
+                Some(_) => MERGED.to_owned(),
+                None => text::word(head.status),
+            },
             opened: head.opened.time,
             changed: case.last,
             changed_at: changed_at.map_or(Time(0), |kept| kept.header.stamp.time),

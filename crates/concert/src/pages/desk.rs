@@ -26,6 +26,7 @@ pub(super) fn refusal(refused: Refused) -> Refusal {
         Refused::Denied(decision) => Refusal::Denied(decision),
         Refused::Wrong(problem) => Refusal::Mistake(problem),
         Refused::Stale(changed) => Refusal::Stale(changed),
+        Refused::Merged(into) => Refusal::Merged(into),
         Refused::Failed(problem) => failed(problem),
     }
 }
@@ -77,8 +78,10 @@ impl Desk for Pages {
     }
 
     async fn incident(&self, person: &Person, name: &str) -> Result<Value, Refusal> {
-        let state = self.desk()?.show(person, name).await.map_err(refusal)?;
-        Ok(incident_json(&state))
+        let desk = self.desk()?;
+        let state = desk.show(person, name).await.map_err(refusal)?;
+        let joins = desk.joins(person, &state).await.map_err(refusal)?;
+        Ok(incident_json(&state, joins))
     }
 
     async fn entries(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal> {
@@ -127,6 +130,7 @@ impl Desk for Pages {
             if let Some(members) = row.as_object_mut() {
                 members.insert("number".into(), json!(one.head.number));
                 members.insert("title".into(), json!(one.head.title));
+                members.insert("merged_into".into(), json!(one.shows_in));
             }
             row
         };

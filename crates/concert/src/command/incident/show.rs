@@ -17,7 +17,7 @@ const LISTS: [(&str, &[&str]); 14] = [
     ("evidence", &["sha256", "name", "bytes", "text", "custody", "goes_to"]),
     ("clocks", &["clock", "since", "due", "met", "proof"]),
     ("effort", &["person", "party", "work", "minutes"]),
-    ("joined", &["as", "incident"]),
+    ("joined", &["as", "incident", "title"]),
     ("runs", &["run", "process", "version", "state"]),
     ("roles", &["role", "holders"]),
     ("open_duties", &["role", "duty"]),
