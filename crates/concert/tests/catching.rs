@@ -272,3 +272,43 @@ fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
     wrong(&["--parser", "ndjson"], "the parser found no events in it");
     wrong(&["--parser", "ndjson", "--clock-error", "soon"], "write a number and s, m, h or d");
 }
+
+#[test]
+fn every_value_of_an_incident_is_told_with_what_others_and_events_know_of_it() {
+    let site = Site::new("");
+    let open = |title: &str| {
+        let opened = site.incident(&["open", title, "--type", "scanner", "--tlp", "amber"]);
+        opened[0]["incident"].as_str().unwrap().to_owned()
+    };
+    let (one, two, three) = (open("One"), open("Two"), open("Three"));
+    let late = "2026-11-22T06:00:00Z";
+    site.ingest("flows", &[flow("192.0.2.7", "203.0.113.1", 22, late), flow("203.0.113.2", "192.0.2.7", 22, late)]);
+    site.incident(&["write", &one, "note", "text=Calls hxxp://evil[.]example/x from 192.0.2[.]7"]);
+    site.incident(&["write", &one, "host", "host=192.0.2.7", "party=Net"]);
+    site.incident(&["write", &two, "note", "text=evil.example again"]);
+    site.incident(&["write", &three, "note", "text=192.0.2.7 again", "--tlp", "red", "--for-person", "anna"]);
+    let rows = site.incident(&["observables", &one]);
+    let row = |rows: &[Value], value: &str| rows.iter().find(|row| row["value"] == value).cloned().unwrap();
+    let address = row(&rows, "192.0.2.7");
+    assert_eq!((&address["entries"], &address["incidents"], &address["events"]), (&json!(2), &json!([three]), &json!(2)));
+    assert_eq!((&address["first_seen"], &address["is_common"]), (&json!(late), &json!(false)));
+    assert_eq!(row(&rows, "evil.example")["incidents"], json!([two]));
+    assert_eq!(row(&rows, "http://evil.example/x")["events"], json!(0));
+    // Who may not see the other entry, nor events, learns nothing of either.
+    let added = site.run(&["user", "add", "ben", "--full-name", "Ben", "--role", "auditor"]);
+    assert_eq!(added.0, 0, "{}", added.2);
+    for number in [&one, &two, &three] {
+        site.incident(&["write", number, "role", "role=responder", "person=ben", "holds=true"]);
+    }
+    let rows = site.incident(&["observables", &one, "--as", "ben"]);
+    let address = row(&rows, "192.0.2.7");
+    assert_eq!((&address["incidents"], &address["events"]), (&json!([]), &Value::Null));
+    assert_eq!(row(&rows, "evil.example")["incidents"], json!([two]));
+    // A value that everybody names says little.
+    for number in 0..21 {
+        let title = format!("Resolver 192.0.2.7, {number}");
+        open(&title);
+    }
+    let address = row(&site.incident(&["observables", &one]), "192.0.2.7");
+    assert_eq!((address["incidents"].as_array().unwrap().len(), &address["is_common"]), (20, &json!(true)));
+}

@@ -7,6 +7,7 @@ mod clock;
 mod cost;
 pub(super) mod draft;
 mod join;
+mod observables;
 mod process;
 mod show;
 
@@ -73,6 +74,8 @@ enum Action {
     Process(process::ProcessArgs),
     /// Entries in which all these words occur
     Search(SearchArgs),
+    /// Every value that an incident names, with what other incidents and the events know of it
+    Observables(observables::ObservablesArgs),
     /// What the journals of all incidents and the events know of an address, domain, hash or other value
     About(about::AboutArgs),
     /// Who can see an incident or an entry, and why
@@ -187,6 +190,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             Action::Process(args) => process::run(args, site_arg, &incidents, &person).await,
             Action::Search(args) => search(args, &incidents, &person).await,
             Action::About(args) => about::run(args, &incidents, &person, (&runtime, &site.store)).await,
+            Action::Observables(args) => observables::run(args, &incidents, &person, (&runtime, &site.store)).await,
             Action::WhoCanSee(args) => access::who(args, &incidents, &person).await,
             Action::WhyNot(args) => access::why_not(args, &incidents, &person).await,
             Action::Export(args) => export(args, &incidents, &person).await,

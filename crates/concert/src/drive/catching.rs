@@ -4,8 +4,10 @@
 //! the report. A site without such rules and without hosts in incidents pays one test for each event.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use concert_model::batch::Raw;
 use concert_model::{Event, Field, Problem, Time};
 use concert_pipeline::enrich::Constituents;
 use concert_pipeline::judge::{Opening, Rule};
@@ -28,7 +30,7 @@ pub(super) struct Catching {
     /// Rules that open incidents, by their index, with what they caught by key.
     rules: Vec<(usize, HashMap<Box<[u8]>, Caught>)>,
     /// Hosts that incidents know, also closed ones, up to this entry.
-    hosts: HashSet<Box<str>>,
+    hosts: Hosts,
     hosts_until: u64,
     /// Flows of these hosts, each once, with how many were too many.
     met: BTreeMap<Met, ()>,
@@ -36,6 +38,34 @@ pub(super) struct Catching {
     incidents: Option<(Arc<Constituents>, Incidents)>,
     /// Incidents that were written into.
     touched: Vec<String>,
+}
+
+/// Hosts in the forms in which events have them, so that asking costs no more than a look.
+#[derive(Default)]
+struct Hosts {
+    addresses: HashSet<IpAddr>,
+    names: HashSet<Box<str>>,
+}
+
+impl Hosts {
+    fn add(&mut self, host: String) {
+        match host.parse() {
+            Ok(address) => drop(self.addresses.insert(address)),
+            Err(_) => drop(self.names.insert(host.into())),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.addresses.is_empty() && self.names.is_empty()
+    }
+
+    fn has(&self, event: &Event<'_>, field: Field) -> bool {
+        match event.raw(field) {
+            Some(Raw::Ip(address)) => self.addresses.contains(&address),
+            Some(Raw::Text(name)) => self.names.contains(name),
+            _ => false,
+        }
+    }
 }
 
 fn opening(site: &Site, index: usize) -> Option<(&Rule, &Opening)> {
@@ -55,7 +85,7 @@ impl Catching {
         let newest = site.store.records.last_entry().await?;
         if newest > self.hosts_until {
             let hosts = site.store.records.hosts_after(self.hosts_until).await?;
-            self.hosts.extend(hosts.into_iter().map(String::into_boxed_str));
+            hosts.into_iter().for_each(|host| self.hosts.add(host));
             self.hosts_until = newest;
         }
         Ok(())
@@ -79,7 +109,10 @@ impl Catching {
 
     fn meet(&mut self, event: &Event<'_>) {
         for field in [Field::SOURCE_IP, Field::SOURCE_FQDN] {
-            let Some(host) = host_of(event, field).filter(|host| self.hosts.contains(&**host)) else { continue };
+            if !self.hosts.has(event, field) {
+                continue;
+            }
+            let Some(host) = host_of(event, field) else { continue };
             if self.met.len() < MET_MAX {
                 // Of the same flow the first is enough.
                 self.met.entry(Met::new(host, event)).or_insert(());

@@ -159,6 +159,11 @@ pub(super) fn findable(content: &Content) -> Findable {
             named("host", &relation.to, &mut found);
         }
         Content::HostHeld(held) => named("host", &held.host, &mut found),
+        // It is no host of the incident before somebody says so.
+        Content::Proposed(proposed) => {
+            let hosts = [&proposed.from, &proposed.to].into_iter().filter_map(|host| one(host));
+            found.observables.extend(hosts.map(|one| (one.kind.word().to_owned(), one.value)));
+        }
         Content::Effort(_) => found.observables.push((KIND.into(), EFFORT.into())),
         Content::ClockStarted(_) => found.observables.push((KIND.into(), CLOCKS.into())),
         Content::EvidenceAdded(added) => named("hash", &added.sha256, &mut found),
@@ -178,6 +183,11 @@ pub(super) fn findable(content: &Content) -> Findable {
     }
     found.observables.truncate(OBSERVABLES_MAX);
     found
+}
+
+/// Values that an entry names, in their plain forms, with what each is.
+pub(super) fn values(content: &Content) -> Vec<concert_pipeline::observables::Observable> {
+    findable(content).observables.iter().filter_map(|(_, value)| one(value)).collect()
 }
 
 /// A value that a member names: as it was written, and in the form that values in texts are found in.

@@ -31,7 +31,7 @@ pub(super) async fn run(
     let one = observables::one(&args.value);
     let may_see_events = may(person, Action::SeeSite(Kept::Events), Object::Site).allowed;
     let seen = match &one {
-        Some(one) if may_see_events => Some(events::seen(runtime, store, one)?),
+        Some(one) if may_see_events => events::seen(runtime, store, std::slice::from_ref(one))?.pop(),
         _ => None,
     };
     let seen = seen.as_ref();
