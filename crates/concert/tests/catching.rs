@@ -135,7 +135,10 @@ fn rules_that_open_incidents_are_checked_where_they_stand() {
     let site = Site::new(&RULE.replace("source.asn\", ", "source.ans\", "));
     let (code, out, err) = site.run(&["check"]);
     let said = format!("{out}{err}");
-    assert!(code == 1 && said.contains("concert.toml:") && said.contains("did you mean `source.asn`?"), "{code} {said}");
+    assert!(
+        code == 1 && said.contains("concert.toml:") && said.contains("did you mean `source.asn`?"),
+        "{code} {said}"
+    );
     site.settings(&RULE.replace("marking = \"amber\", ", ""));
     let (code, out, err) = site.run(&["check"]);
     let said = format!("{out}{err}");
@@ -226,12 +229,24 @@ fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
     site.json(&[&["evidence", "add", &number, path.to_str().unwrap()], &why[..]].concat());
     let added = site.json(&["evidence", "list", &number]);
     let sha256 = added[0]["sha256"].as_str().unwrap().to_owned();
-    let how = ["--parser", "csv", "--set", "header = true", "--set", "constant = { \"classification.type\" = \"brute-force\" }", "--set",
-        "columns = { when = \"time.source\", from = \"source.ip\", to = \"destination.ip\", port = \"destination.port\" }"];
-    let read = |more: &[&str]| site.json(&[&["evidence", "read", &number, &sha256[..10]], &how[..], more].concat()).remove(0);
+    let digits: String = sha256.chars().take(10).collect();
+    let how = [
+        "--parser",
+        "csv",
+        "--set",
+        "header = true",
+        "--set",
+        "constant = { \"classification.type\" = \"brute-force\" }",
+        "--set",
+        "columns = { when = \"time.source\", from = \"source.ip\", to = \"destination.ip\", port = \"destination.port\" }",
+    ];
+    let read = |more: &[&str]| site.json(&[&["evidence", "read", &number, &digits], &how[..], more].concat()).remove(0);
     let zone = ["--zone", "Europe/Helsinki", "--clock-error", "5m"];
     let preview = read(&[&zone[..], &["--preview"]].concat());
-    assert_eq!((&preview["timeline"], &preview["proposals"], &preview["written"]), (&json!(3), &json!(2), &json!(false)));
+    assert_eq!(
+        (&preview["timeline"], &preview["proposals"], &preview["written"]),
+        (&json!(3), &json!(2), &json!(false))
+    );
     assert_eq!((&preview["rejects"], &preview["first"][0]["time"]), (&json!(1), &json!("2026-11-22T06:00:00Z")));
     assert_eq!(site.show(&number)["timeline"], json!([]));
     let done = read(&zone);
@@ -243,7 +258,10 @@ fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
     assert_eq!(item["text"], "brute-force to 203.0.113.1 port 22");
     let flow = &before["proposals"][0];
     assert_eq!((&flow["event"], &flow["port"]), (&json!(format!("{sha256}:2")), &json!(22)));
-    assert_eq!((&flow["first_seen"], &flow["last_seen"]), (&json!("2026-11-22T06:00:00Z"), &json!("2026-11-22T06:05:00Z")));
+    assert_eq!(
+        (&flow["first_seen"], &flow["last_seen"]),
+        (&json!("2026-11-22T06:00:00Z"), &json!("2026-11-22T06:05:00Z"))
+    );
     // Marked like the evidence.
     let log = site.incident(&["log", &number]);
     let told = log.iter().filter(|entry| entry["kind"] == "happened/1" || entry["kind"] == "proposed/1");
@@ -255,7 +273,10 @@ fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
     assert_eq!(read(&["--zone", "UTC"])["timeline"], json!(3));
     let after = site.show(&number);
     assert_eq!(after["timeline"].as_array().unwrap().len(), 3);
-    assert_eq!((&after["timeline"][2]["time"], &after["counts"]["proposals"]), (&json!("2026-11-22T08:00:00Z"), &json!(2)));
+    assert_eq!(
+        (&after["timeline"][2]["time"], &after["counts"]["proposals"]),
+        (&json!("2026-11-22T08:00:00Z"), &json!(2))
+    );
     // A flow that is taken up is part of the chain.
     site.incident(&["chain", &number, "--accept", &format!("{sha256}:2"), "--reason", "the key fits"]);
     let chain = site.show(&number);
@@ -290,7 +311,10 @@ fn every_value_of_an_incident_is_told_with_what_others_and_events_know_of_it() {
     let rows = site.incident(&["observables", &one]);
     let row = |rows: &[Value], value: &str| rows.iter().find(|row| row["value"] == value).cloned().unwrap();
     let address = row(&rows, "192.0.2.7");
-    assert_eq!((&address["entries"], &address["incidents"], &address["events"]), (&json!(2), &json!([three]), &json!(2)));
+    assert_eq!(
+        (&address["entries"], &address["incidents"], &address["events"]),
+        (&json!(2), &json!([three]), &json!(2))
+    );
     assert_eq!((&address["first_seen"], &address["is_common"]), (&json!(late), &json!(false)));
     assert_eq!(row(&rows, "evil.example")["incidents"], json!([two]));
     assert_eq!(row(&rows, "http://evil.example/x")["events"], json!(0));

@@ -73,11 +73,13 @@ impl Site {
 
     fn user(&self, name: &str, roles: &[&str]) {
         let roles: Vec<&str> = roles.iter().flat_map(|role| ["--role", role]).collect();
-        let (code, _, err) = self.run(&[&["user", "add", name, "--full-name", name, "--clearance", "red"], &roles[..]].concat());
+        let (code, _, err) =
+            self.run(&[&["user", "add", name, "--full-name", name, "--clearance", "red"], &roles[..]].concat());
         assert_eq!(code, 0, "{err}");
     }
 }
 
+#[expect(clippy::unwrap_used, reason = "a test that cannot read its answer must fail")]
 fn names(shown: &Value, list: &str, member: &str) -> Vec<String> {
     shown[list].as_array().unwrap().iter().map(|row| row[member].as_str().unwrap().to_owned()).collect()
 }
@@ -99,7 +101,8 @@ fn a_merged_incident_shows_in_the_other_and_comes_back_as_it_was() {
     assert_eq!((shown["relations"].as_array().unwrap().len(), shown["hosts"].as_object().unwrap().len()), (3, 3));
     assert_eq!(names(&shown, "timeline", "subject").len(), 3);
     let log = site.incident(&["log", &three, "--limit", "0"]);
-    let notes: Vec<&Value> = log.iter().filter(|row| row["kind"] == "note/1").map(|row| &row["content"]["text"]).collect();
+    let notes: Vec<&Value> =
+        log.iter().filter(|row| row["kind"] == "note/1").map(|row| &row["content"]["text"]).collect();
     assert_eq!(notes, ["About Net A at 192.0.2.1", "About Net B at 192.0.2.2", "About Net C at 192.0.2.3"]);
     let upstream = site.incident(&["chain", &three, "--upstream", "203.0.113.1"]);
     assert_eq!(upstream.len(), 4, "{upstream:?}");
@@ -186,12 +189,19 @@ fn a_split_moves_what_was_chosen_by_reference_and_can_be_undone() {
     refused(&["--entries", "999"], "there is no entry 999");
     refused(&["--entries", "1"], "belongs to the incident as a whole");
     let chosen = ["--party", "Net A", "--observable", "192.0.2.1", "--host", "192.0.2.1", "--entries", &seq];
-    let part = site.incident(&[&["split", &all], &new[..], &chosen].concat())[0]["incident"].as_str().unwrap().to_owned();
+    let part =
+        site.incident(&[&["split", &all], &new[..], &chosen].concat())[0]["incident"].as_str().unwrap().to_owned();
     let (left, right) = (site.show(&[&all]), site.show(&[&part]));
-    assert_eq!((names(&left, "parties", "party"), names(&right, "parties", "party")), (vec!["Net B".into()], vec!["Net A".into()]));
+    assert_eq!(
+        (names(&left, "parties", "party"), names(&right, "parties", "party")),
+        (vec!["Net B".into()], vec!["Net A".into()])
+    );
     assert_eq!((&left["hosts"], &right["hosts"]), (&json!({"192.0.2.2": "Net B"}), &json!({"192.0.2.1": "Net A"})));
     assert_eq!(names(&right, "observables", "value"), ["192.0.2.1"]);
-    assert_eq!((names(&left, "relations", "from"), names(&right, "relations", "from")), (vec!["192.0.2.2".into()], vec!["192.0.2.1".into()]));
+    assert_eq!(
+        (names(&left, "relations", "from"), names(&right, "relations", "from")),
+        (vec!["192.0.2.2".into()], vec!["192.0.2.1".into()])
+    );
     assert!(site.incident(&["log", &part, "--limit", "0"]).iter().any(|row| row["seq"] == note["seq"]));
     // Access of what was moved stays that of where it was written.
     site.write(&part, &["role", "role=responder", "person=ben", "holds=true"]);
@@ -211,7 +221,8 @@ fn parents_and_children_are_told_and_never_go_round() {
     site.incident(&["link", &middle, "--parent", &top, "--reason", "x"]);
     site.incident(&["link", &low, "--parent", &middle, "--reason", "x"]);
     let joined = site.show(&[&middle])["joined"].clone();
-    let rows: Vec<(&Value, &Value)> = joined.as_array().unwrap().iter().map(|row| (&row["as"], &row["incident"])).collect();
+    let rows: Vec<(&Value, &Value)> =
+        joined.as_array().unwrap().iter().map(|row| (&row["as"], &row["incident"])).collect();
     assert_eq!(rows, [(&json!("child"), &json!(low)), (&json!("parent"), &json!(top))]);
     site.refused(&["link", &top, "--parent", &low, "--reason", "x"], "cannot be its parent");
     site.incident(&["unlink", &low, "--parent", &middle, "--reason", "x"]);

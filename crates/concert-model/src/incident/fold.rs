@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::content::{
-    Act, ClockStarted, Content, Custody, EvidenceAdded, Finding, Happened, Indicated, Joined, PartyStatus, Proposed, Relation,
-    Role, Severity, Status, Task,
+    Act, ClockStarted, Content, Custody, EvidenceAdded, Finding, Happened, Indicated, Joined, PartyStatus, Proposed,
+    Relation, Role, Severity, Status, Task,
 };
 use super::journal::{Entry, Header, Stamp};
 use super::marking::Marking;
@@ -504,15 +504,17 @@ mod tests {
         let want = Incident::fold(&before);
         let key = JournalKey::of(b"three");
         let (mut tip, places) = (Tip::default(), vec![place(&before[5].header)]);
-        let split = |joined, entries| Content::from(Joined {
-            incident: "other".into(),
-            as_what: "split-to".into(),
-            joined,
-            reason: "x".into(),
-            entries,
-        });
+        let split = |joined, entries| {
+            Content::from(Joined {
+                incident: "other".into(),
+                as_what: "split-to".into(),
+                joined,
+                reason: "x".into(),
+                entries,
+            })
+        };
         // It is written before the entry that it moves, by the clocks of both.
-        let away = write(&key, &mut tip, Stamp { time: Time(1), tick: 1 }, split(true, places.clone()));
+        let away = write(&key, &mut tip, Stamp { time: Time(1), tick: 1 }, split(true, places));
         let back = write(&key, &mut tip, Stamp { time: Time(9), tick: 0 }, split(false, Vec::new()));
         let moved: Vec<Entry> = before.iter().cloned().chain([away.clone()]).collect();
         let state = Incident::fold(&moved);

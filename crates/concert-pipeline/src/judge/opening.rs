@@ -53,7 +53,8 @@ impl Opening {
     pub fn read(keys: &mut Keys<'_>) -> Option<Self> {
         let names = keys.texts("key", "events with the same values of these fields belong to one incident");
         let key = read_key(keys, &names);
-        let title = keys.require("title", "title of the incident; {source.asn} stands for the value of a field of the key");
+        let title =
+            keys.require("title", "title of the incident; {source.asn} stands for the value of a field of the key");
         let title = title.and_then(|text| read_title(keys, &text, &names));
         let about = "its type, such as scanner; without it that of the first event";
         let classification = keys.text("classification", about).map(|word| {
@@ -66,7 +67,8 @@ impl Opening {
         });
         let severity = keys.choice_or("severity", &SEVERITIES, "medium", "how bad it is");
         let marking = read_marking(keys);
-        let window = keys.duration("window", "how long after it was opened events are linked to it; until it is closed without it");
+        let window = keys
+            .duration("window", "how long after it was opened events are linked to it; until it is closed without it");
         let about = "most incidents that the rule opens in a day; events of further keys go into one more";
         let per_day = keys.number_or("per_day", 100, 1..=10_000, about);
         let classification = match classification {
@@ -126,7 +128,8 @@ fn read_key(keys: &Keys<'_>, names: &[String]) -> Option<Key> {
         Err(name) => {
             let index = names.iter().position(|one| *one == name).unwrap_or(0);
             let near = nearest(&name, Field::all().map(Field::name));
-            let hint = near.map_or("fields of the data format, or extra.NAME".into(), |near| format!("did you mean `{near}`?"));
+            let hint = near
+                .map_or("fields of the data format, or extra.NAME".into(), |near| format!("did you mean `{near}`?"));
             keys.problem_item("key", index, format!("`{name}` is not a field of events"), hint);
             None
         }
@@ -147,7 +150,12 @@ fn read_title(keys: &Keys<'_>, text: &str, names: &[String]) -> Option<Vec<Piece
         };
         let Some(index) = names.iter().position(|one| one == name) else {
             let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            keys.problem_in("title", offset, format!("`{name}` is not a field of the key"), format!("the key has: {known}"));
+            keys.problem_in(
+                "title",
+                offset,
+                format!("`{name}` is not a field of the key"),
+                format!("the key has: {known}"),
+            );
             return None;
         };
         pieces.extend([Piece::Text(before.to_owned()), Piece::Value(index)]);
@@ -160,13 +168,15 @@ fn read_title(keys: &Keys<'_>, text: &str, names: &[String]) -> Option<Vec<Piece
 /// The marking is asked for: there is no default for who may see what nobody has looked at yet.
 fn read_marking(keys: &mut Keys<'_>) -> Option<Marking> {
     let words = Tlp::ALL.map(|label| (label.word(), label));
-    let label = keys.choice_or("marking", &words, "", "how the incident is marked from its first moment; it must be given");
+    let label =
+        keys.choice_or("marking", &words, "", "how the incident is marked from its first moment; it must be given");
     if label.is_none() && !keys.has("marking") && !keys.is_empty() {
         keys.missing("marking", "red, amber+strict, amber, green or clear");
     }
     let persons = keys.texts("persons", "persons it is for; a RED one is for these alone");
     let parties = keys.texts("parties", "parties it is for");
-    let compartment = keys.text_or("compartment", "", "the compartment it lies in: law-enforcement, legal, or one of your own");
+    let compartment =
+        keys.text_or("compartment", "", "the compartment it lies in: law-enforcement, legal, or one of your own");
     let marking = Marking { tlp: label?, persons, parties, compartment };
     if marking.tlp == Tlp::Red && marking.persons.is_empty() {
         keys.problem("marking", "nobody could read a RED incident that names no persons", "persons = [\"anna\"]");

@@ -114,7 +114,10 @@ fn a_rule_opens_incidents_and_its_mistakes_are_told_where_they_stand() {
     check("key = ['source.asn'], title = 'From {source.asn}', marking = 'amber'", &[]);
     check("key = ['source.asm'], title = 'x', marking = 'amber'", &["did you mean `source.asn`?"]);
     check("key = [], title = 'x', marking = 'amber'", &["`key` takes 1 to 5 fields"]);
-    check("key = ['source.asn'], title = 'a {source.ip}', marking = 'amber'", &["`source.ip` is not a field of the key"]);
+    check(
+        "key = ['source.asn'], title = 'a {source.ip}', marking = 'amber'",
+        &["`source.ip` is not a field of the key"],
+    );
     check("key = ['source.asn'], title = 'a {source.asn', marking = 'amber'", &["`{` without `}`"]);
     check("key = ['source.asn'], title = 'x'", &["`marking` is missing"]);
     check("key = ['source.asn'], title = 'x', marking = 'white'", &["`white` is not a value of `marking`"]);

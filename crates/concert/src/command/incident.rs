@@ -325,7 +325,16 @@ async fn search(args: &SearchArgs, incidents: &Incidents, person: &Person) -> Re
     let mut table = args.rows.table(&["incident", "title", "seq", "time", "author", "kind", "content", "merged_into"]);
     for one in found {
         let [seq, time, author, kind, _, content, _] = entry_row(&entry_json(&one.kept));
-        if !table.row(&[json!(one.head.number), json!(one.head.title), seq, time, author, kind, content, json!(one.shows_in)])? {
+        if !table.row(&[
+            json!(one.head.number),
+            json!(one.head.title),
+            seq,
+            time,
+            author,
+            kind,
+            content,
+            json!(one.shows_in),
+        ])? {
             break;
         }
     }

@@ -24,11 +24,14 @@ const MET_MAX: usize = 20_000;
 /// The key of what has a key too many.
 const REST: &[u8] = b"(further keys)";
 
+/// What a rule caught.
+type ByKey = HashMap<Box<[u8]>, Caught>;
+
 /// What was gathered of the report being written.
 #[derive(Default)]
 pub(super) struct Catching {
     /// Rules that open incidents, by their index, with what they caught by key.
-    rules: Vec<(usize, HashMap<Box<[u8]>, Caught>)>,
+    rules: Vec<(usize, ByKey)>,
     /// Hosts that incidents know, also closed ones, up to this entry.
     hosts: Hosts,
     hosts_until: u64,
@@ -181,7 +184,7 @@ impl Catching {
     }
 }
 
-fn catch(caught: &mut HashMap<Box<[u8]>, Caught>, opening: &Opening, event: &Event<'_>, key: &[u8]) {
+fn catch(caught: &mut ByKey, opening: &Opening, event: &Event<'_>, key: &[u8]) {
     let (id, time) = (event.row().id, time_of(event));
     let is_full = caught.len() >= KEYS_MAX && !caught.contains_key(key);
     let key = if is_full { REST } else { key };

@@ -127,7 +127,8 @@ pub fn process(
             let before = Counts::default();
             let settled = Settled { counts, before, rejects: parsed.rejects, reason: String::new(), telling, report };
             let now = wire::now();
-            handle.block_on(settling.settle_with(settled, async |change| teller.catching.write(site, change, now).await))
+            handle
+                .block_on(settling.settle_with(settled, async |change| teller.catching.write(site, change, now).await))
         });
         if result.is_err() {
             teller.forget_report();

@@ -356,9 +356,7 @@ impl Watch for Watching<'_> {
             }
         }
         if hasty.wants(event) {
-            for (index, kind) in
-                kinds.iter().enumerate().filter(|(_, kind)| kind.may_be_hasty && kind.takes(event))
-            {
+            for (index, kind) in kinds.iter().enumerate().filter(|(_, kind)| kind.may_be_hasty && kind.takes(event)) {
                 scratch.clear();
                 kind.group_by.write(event, scratch);
                 hasty.waits(index, scratch);

@@ -53,7 +53,8 @@ pub(super) fn erases(row: &EntryRow) -> bool {
 
 /// Whether decisions and lists need what it says.
 fn is_of_head(content: &Content) -> bool {
-    matches!(content, Content::PartyMoved(_) | Content::Joined(_)) || content.write().is_some_and(|(kind, _)| is_field(kind))
+    matches!(content, Content::PartyMoved(_) | Content::Joined(_))
+        || content.write().is_some_and(|(kind, _)| is_field(kind))
 }
 
 /// Whether something else may be seen because of it than before, or something is gone.

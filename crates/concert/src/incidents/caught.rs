@@ -6,9 +6,7 @@
 
 use concert_model::access::{Action, Object, Person, may};
 use concert_model::incident::Status;
-use concert_model::incident::content::{
-    Content, EventsLinked, Opened, PartyMoved, PartyStatus, Ruled,
-};
+use concert_model::incident::content::{Content, EventsLinked, Opened, PartyMoved, PartyStatus, Ruled};
 use concert_model::incident::draft::Draft;
 use concert_model::{EventId, Problem, Time};
 use concert_pipeline::judge::Opening;
@@ -127,7 +125,13 @@ impl Incidents {
     }
 
     /// Whether the rule may open another one today.
-    async fn may_open(&self, change: &mut Change<'_>, now: Time, rule: &str, opening: &Opening) -> Result<bool, Problem> {
+    async fn may_open(
+        &self,
+        change: &mut Change<'_>,
+        now: Time,
+        rule: &str,
+        opening: &Opening,
+    ) -> Result<bool, Problem> {
         let day = Time::parse(&format!("{}T00:00:00Z", now.date_text()), None).unwrap_or(now);
         let opened = incidents::count_with(change, text::RULE, &text::by_rule(rule), day).await?;
         Ok(opened < opening.per_day)
@@ -197,7 +201,8 @@ impl Incidents {
                 let decision = may(&itself, Action::Open, Object::Site);
                 audit::allowed(change, ask, Action::Open, &number, &decision).await?;
                 let title = text::plain_line(&caught.title);
-                let opened = Opened { number, title, classification: caught.classification, severity: opening.severity };
+                let opened =
+                    Opened { number, title, classification: caught.classification, severity: opening.severity };
                 drafts.push(Draft { content: opened.into(), marking: Some(opening.marking.clone()) });
                 drafts.push(plain(Ruled { rule: rule.clone(), key: key.to_owned() }));
                 if !caught.party.is_empty() {

@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use concert_model::Problem;
 use concert_model::access::{Action, Circle, Decision, Object, Person, may};
 use concert_model::incident::content::{Content, Joined, Opened, Role, RoleMoved};
 use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
 use concert_model::incident::fold::{Incident, place};
 use concert_model::incident::marking::Marking;
-use concert_model::Problem;
 use concert_store::records::Change;
 use concert_store::records::incidents;
 use serde_json::{Value, json};
@@ -37,6 +37,14 @@ pub enum Join {
 }
 
 impl Join {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Merged, Self::Parent, Self::Split];
+
+    /// What the second is to the first: `into`, `parent`, `split-to`.
+    pub fn word(self) -> &'static str {
+        self.words().0
+    }
+
     /// What the second is to the first, and the first to the second.
     fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -87,7 +95,14 @@ pub(super) fn is_elsewhere(case: &Case, drafts: &[Draft]) -> bool {
     case.head.merged_into().is_some() && !answers && !drafts.iter().all(|draft| stays(&draft.content))
 }
 
-fn joined(other: &Case, as_what: &str, joined: bool, reason: &str, entries: &[String], marking: Option<Marking>) -> Draft {
+fn joined(
+    other: &Case,
+    as_what: &str,
+    joined: bool,
+    reason: &str,
+    entries: &[String],
+    marking: Option<Marking>,
+) -> Draft {
     let (as_what, reason) = (as_what.to_owned(), reason.to_owned());
     let content = Joined { incident: other.id.clone(), as_what, joined, reason, entries: entries.to_vec() };
     Draft { content: content.into(), marking }
@@ -117,7 +132,8 @@ impl Incidents {
             return Ok(written);
         }
         let mut denied = None;
-        let done = self.join_in(&mut change, ask, join, (first, second), is_joined, reason, &mut denied).await;
+        let joining = self.join_in(&mut change, ask, join, (first, second), is_joined, reason, &mut denied);
+        let done = Box::pin(joining).await;
         match done {
             Ok((first, second, entries)) => {
                 incidents::keep_head(&mut change, &self.head_of(&second)).await?;
@@ -362,9 +378,12 @@ fn shown_of(case: &Case) -> Vec<(String, Option<BTreeSet<String>>)> {
         _ => None,
     };
     // A split without entries shows nothing, where a merge shows all.
-    case.head.joined.iter().filter_map(of).filter(|(id, only)| {
-        only.is_some() || case.head.joined.contains(&("merged".to_owned(), id.clone()))
-    }).collect()
+    case.head
+        .joined
+        .iter()
+        .filter_map(of)
+        .filter(|(id, only)| only.is_some() || case.head.joined.contains(&("merged".to_owned(), id.clone())))
+        .collect()
 }
 
 impl Chosen {
@@ -385,7 +404,10 @@ impl Chosen {
             };
             if self.entries.contains(&kept.seq) {
                 if !can_move(content) {
-                    return Err(wrong(format!("entry {} belongs to the incident as a whole and cannot be moved", kept.seq)));
+                    return Err(wrong(format!(
+                        "entry {} belongs to the incident as a whole and cannot be moved",
+                        kept.seq
+                    )));
                 }
                 seqs.insert(kept.seq);
             }
@@ -393,7 +415,8 @@ impl Chosen {
                 entries.push(place(&kept.header));
             }
         }
-        let missing = |wanted: &[String], found: &BTreeSet<String>| wanted.iter().find(|one| !found.contains(*one)).cloned();
+        let missing =
+            |wanted: &[String], found: &BTreeSet<String>| wanted.iter().find(|one| !found.contains(*one)).cloned();
         let odd = missing(&self.parties, &parties).or_else(|| missing(&self.observables, &values));
         if let Some(odd) = odd.or_else(|| missing(&self.hosts, &hosts)) {
             return Err(wrong(format!("`{odd}` is not in {}", case.head.number)));
@@ -403,7 +426,9 @@ impl Chosen {
         }
         match entries.len() {
             0 => Err(wrong("nothing was chosen to be moved")),
-            some if some > DRAFTS_MAX => Err(wrong(format!("at most {DRAFTS_MAX} entries are moved at once; these are {some}"))),
+            some if some > DRAFTS_MAX => {
+                Err(wrong(format!("at most {DRAFTS_MAX} entries are moved at once; these are {some}")))
+            }
             _ => Ok(entries),
         }
     }

@@ -43,7 +43,10 @@ pub use observables::{Observables, Pulled};
 pub use proposals::{Met, host_of};
 pub use read::{About, Filter, Found, Slice};
 pub use rebuild::verify_journals;
-pub use view::{entry_json, exhibit_json, head_json, hop_json, incident_json, neighbour_json, proposal_json, request_json};
+pub use view::{
+    entry_json, exhibit_json, happened_json, head_json, hop_json, incident_json, neighbour_json, proposal_json,
+    request_json,
+};
 pub use write::Written;
 
 /// Entries that are held in memory, over all incidents.

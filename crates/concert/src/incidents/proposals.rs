@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use concert_model::access::Person;
 use concert_model::batch::Raw;
-use concert_model::incident::content::{
-    Content, EventLinked, LeftOut, ProposalAnswered, Proposed, Relation, Role,
-};
+use concert_model::incident::content::{Content, EventLinked, LeftOut, ProposalAnswered, Proposed, Relation, Role};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::Incident;
 use concert_model::incident::marking::{Marking, Tlp};
@@ -185,9 +183,10 @@ impl Incidents {
 /// Proposals that were made by themselves on a day.
 fn proposed_on(case: &Case, day: i64) -> usize {
     let is_one = |kept: &&Arc<super::Kept>| {
-        let by_itself = kept.body.as_ref().is_some_and(|(body, content)| {
-            body.author == BY_ITSELF && matches!(content, Content::Proposed(_))
-        });
+        let by_itself = kept
+            .body
+            .as_ref()
+            .is_some_and(|(body, content)| body.author == BY_ITSELF && matches!(content, Content::Proposed(_)));
         by_itself && kept.header.stamp.time.day() == day
     };
     case.entries.iter().filter(is_one).count()
@@ -300,8 +299,6 @@ pub(super) fn answered(case: &Case, state: &Incident, answer: ProposalAnswered) 
 
 /// How the newest entry is marked that proposed it.
 fn marking_of(case: &Case, event: &str) -> Option<Marking> {
-    let is_it = |kept: &&Arc<super::Kept>| {
-        matches!(&kept.body, Some((_, Content::Proposed(proposed))) if proposed.event == event)
-    };
+    let is_it = |kept: &&Arc<super::Kept>| matches!(&kept.body, Some((_, Content::Proposed(proposed))) if proposed.event == event);
     case.entries.iter().rev().find(is_it).and_then(|kept| kept.marking().cloned())
 }

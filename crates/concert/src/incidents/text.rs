@@ -86,6 +86,7 @@ pub(super) fn check(content: &Content) -> Result<(), Refused> {
             return Err(wrong("`last_seen` is before `first_seen`"));
         }
         Content::ClockStarted(clock) if clock.due <= clock.since => return Err(wrong("a clock ends after it begins")),
+        Content::EventsLinked(linked) => events(&linked.events)?,
         Content::Started(started) => definition(started)?,
         Content::EvidenceAdded(added) => sha256(&added.sha256)?,
         Content::Custody(custody) => sha256(&custody.sha256)?,
@@ -110,6 +111,15 @@ fn definition(started: &Started) -> Result<(), Refused> {
     match (process.name == started.name, process.version == started.version) {
         (true, true) => Ok(()),
         _ => Err(wrong("`name` and `version` are not those of the process in `definition`")),
+    }
+}
+
+/// Identities of events, which are hexadecimal digits.
+fn events(events: &[String]) -> Result<(), Refused> {
+    let is_odd = |event: &&String| event.len() > LINE_CHARS_MAX || !event.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match events.iter().find(is_odd) {
+        Some(_) => Err(wrong("`events` are identities of events: hexadecimal digits")),
+        None => Ok(()),
     }
 }
 

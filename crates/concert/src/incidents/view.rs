@@ -3,7 +3,7 @@
 use concert_model::Time;
 use concert_model::access::Circle;
 use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
-use concert_model::incident::content::{Custody, Proposed, Role};
+use concert_model::incident::content::{Custody, Happened, Proposed, Role};
 use concert_model::incident::fold::{Exhibit, Incident};
 use concert_model::incident::journal::Stamp;
 use concert_store::records::incidents::Head;
@@ -100,6 +100,12 @@ pub fn proposal_json(proposed: &Proposed) -> Value {
         "first_seen": time(proposed.first_seen), "last_seen": time(proposed.last_seen), "clock_error": proposed.clock_error, "text": proposed.text})
 }
 
+/// Something that happened.
+pub fn happened_json(happened: &Happened) -> Value {
+    json!({"time": time(happened.time), "zone": happened.zone, "clock_error": happened.clock_error,
+        "subject": happened.subject, "text": happened.text, "evidence": happened.evidence, "line": happened.line})
+}
+
 /// Most rows of each list of an incident; `counts` says how many there are, and the log has them all.
 pub(super) const ROWS_MAX: usize = 1_000;
 
@@ -136,12 +142,7 @@ pub fn incident_json(state: &Incident, joins: Vec<Value>) -> Value {
         .collect();
     let mut timeline = state.timeline.clone();
     timeline.sort_by_key(|happened| happened.time);
-    let timeline: Vec<Value> = timeline
-        .iter()
-        .rev()
-        .take(ROWS_MAX)
-        .map(|happened| json!({"time": time(happened.time), "zone": happened.zone, "clock_error": happened.clock_error, "subject": happened.subject, "text": happened.text, "evidence": happened.evidence, "line": happened.line}))
-        .collect();
+    let timeline: Vec<Value> = timeline.iter().rev().take(ROWS_MAX).map(happened_json).collect();
     let evidence: Vec<Value> = state.evidence.iter().map(|(sha256, exhibit)| exhibit_json(sha256, exhibit)).collect();
     let clocks: Vec<Value> = state
         .clocks

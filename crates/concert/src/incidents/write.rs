@@ -37,6 +37,9 @@ fn by_hand(drafts: &[Draft]) -> Result<(), Refused> {
         let problem = Problem::new("such an entry is not written by hand: it belongs into both incidents");
         return Err(Refused::Wrong(problem.hint("see `concert incident merge --help`, `split` and `link`")));
     }
+    if drafts.iter().any(|draft| matches!(draft.content, Content::Ruled(_) | Content::LeftOut(_))) {
+        return Err(wrong("such an entry is not written by hand: it follows from events"));
+    }
     let is_evidence =
         |draft: &Draft| matches!(draft.content, Content::EvidenceAdded(_) | Content::Custody(_) | Content::Release(_));
     match drafts.iter().any(is_evidence) {

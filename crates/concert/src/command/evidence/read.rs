@@ -1,22 +1,16 @@
 //! Evidence read as a log: lines into the timeline, flows as proposals.
 
-use std::time::Duration;
-
-use concert_model::Problem;
 use concert_model::access::Person;
+use concert_model::incident::content::Happened;
 use concert_model::keys::parse_duration;
-use jiff::tz::TimeZone;
+use concert_server::desk::Lines as Asked;
 use serde_json::{Value, json};
 
 use super::refused;
-use crate::incidents::{Ask, HowToRead, Incidents};
+use crate::incidents::{Ask, HowToRead, Incidents, happened_json};
 use crate::print::{AllRows, List, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
-use crate::settings::lone_parser;
 use crate::wire;
-
-/// Longest error of a clock.
-const CLOCK_ERROR_MAX: Duration = Duration::from_secs(400 * 86_400);
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -44,50 +38,31 @@ pub(super) struct Args {
 }
 
 fn clock_error(text: &str) -> Result<u32, String> {
-    let error = parse_duration(text).filter(|error| *error <= CLOCK_ERROR_MAX);
-    let seconds = error.and_then(|error| u32::try_from(error.as_secs()).ok());
+    let seconds = parse_duration(text).and_then(|error| u32::try_from(error.as_secs()).ok());
     seconds.ok_or_else(|| "write a number and s, m, h or d: 90s, 5m, 2h".to_owned())
 }
 
 const COLUMNS: [&str; 6] = ["time", "line", "subject", "text", "clock_error", "zone"];
 
 pub(super) async fn read(args: &Args, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let (parser, mut fixed, unpack) = lone_parser(&args.parser, &args.set)?;
-    if let Some(zone) = &args.zone {
-        fixed.zone = Some(TimeZone::get(zone).map_err(|_| {
-            let problem = Problem::new(format!("`{zone}` is not a time zone"));
-            Failure::usage(problem.hint("write it like Europe/Helsinki or UTC"))
-        })?);
-    }
-    let how = HowToRead {
-        name: args.parser.clone(),
-        parser,
-        fixed,
-        unpack,
+    let asked = Asked {
+        parser: args.parser.clone(),
+        set: args.set.clone(),
         zone: args.zone.clone().unwrap_or_default(),
         clock_error: args.clock_error,
-        is_preview: args.preview,
+        preview: args.preview,
     };
+    let how = HowToRead::of(&asked, true)?;
     let ask = Ask::new(person, wire::now());
     let lines = incidents.read_lines(ask, &args.incident, &args.sha256, how).await.map_err(refused)?;
     if let Some(problem) = lines.problem() {
         return Err(Failure::usage(problem));
     }
-    let members = [
-        ("incident", json!(args.incident)),
-        ("written", json!(!args.preview)),
-        ("events", json!(lines.events)),
-        ("rejects", json!(lines.rejects)),
-        ("first_reject", json!(lines.first_reject)),
-        ("timeline", json!(lines.timeline)),
-        ("proposals", json!(lines.proposals)),
-        ("known", json!(lines.known)),
-        ("without_time", json!(lines.without_time)),
-        ("left_out", json!(lines.left_out)),
-    ];
-    let row = |item: &concert_model::incident::content::Happened| -> Vec<Value> {
-        let time = concert_model::Time(item.time).to_string();
-        vec![json!(time), json!(item.line), json!(item.subject), json!(item.text), json!(item.clock_error), json!(item.zone)]
+    let mut members = vec![("incident", json!(args.incident)), ("written", json!(!args.preview))];
+    members.extend(lines.members());
+    let row = |item: &Happened| -> Vec<Value> {
+        let item = happened_json(item);
+        COLUMNS.iter().map(|name| item.get(*name).cloned().unwrap_or_default()).collect()
     };
     let shown = List { name: "first", columns: &COLUMNS, rows: lines.shown.iter().map(row).collect() };
     print_object(format_or_default(args.rows.format), &members, &[shown])?;

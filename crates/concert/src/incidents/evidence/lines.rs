@@ -13,11 +13,17 @@ use concert_model::incident::content::{Act, Content, Happened, Proposed};
 use concert_model::incident::draft::{DRAFTS_MAX, Draft};
 use concert_model::incident::fold::Incident;
 use concert_model::{Batch, Event, Field, OpenEvent, Origin, Problem, ProblemKey, Receipt, Reject, Time};
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
 use concert_pipeline::parse::{Fixed, Parser, Sink, unpack};
 
 use super::super::proposals::host_of;
 use super::super::write::Right;
 use super::super::{Ask, Incidents, Refused, text};
+use crate::problems::Failure;
+use crate::settings::lone_parser;
+
 use super::{Handling, aside, custody, failed, held, marking_of};
 
 /// Items taken into the timeline by one reading; the next takes those behind them.
@@ -30,6 +36,8 @@ const SHOWN_MAX: usize = 20;
 const BYTES_MAX: u64 = 4 << 30;
 /// Bytes that are read in memory.
 const IN_MEMORY_MAX: u64 = 32 << 20;
+/// How wrong a clock may be: a year.
+const CLOCK_ERROR_MAX_SECONDS: u32 = 366 * 86_400;
 /// Letters of what happened.
 const TEXT_CHARS_MAX: usize = 1_000;
 
@@ -293,6 +301,8 @@ impl Incidents {
         how: &HowToRead,
         gathered: Gathered,
     ) -> Result<Lines, Refused> {
+        // Sent again it adds nothing, and several parts cannot have one answer.
+        let ask = Ask { key: None, ..ask };
         let proposals = gathered.proposals(how, sha256);
         let Gathered { mut lines, items, .. } = gathered;
         lines.shown = items.iter().take(SHOWN_MAX).cloned().collect();
@@ -346,7 +356,40 @@ fn count(content: &Content, lines: &mut Lines) {
     }
 }
 
+impl HowToRead {
+    /// How somebody asks for it, who sits at this machine or elsewhere.
+    pub fn of(asked: &concert_server::desk::Lines, is_here: bool) -> Result<Self, Failure> {
+        if asked.clock_error > CLOCK_ERROR_MAX_SECONDS {
+            return Err(Failure::usage(Problem::new("`clock_error` is more than a year")));
+        }
+        let (parser, mut fixed, unpack) = lone_parser(&asked.parser, &asked.set, is_here)?;
+        let zone = asked.zone.as_str();
+        if !zone.is_empty() {
+            fixed.zone = Some(TimeZone::get(zone).map_err(|_| {
+                let problem = Problem::new(format!("`{zone}` is not a time zone"));
+                Failure::usage(problem.hint("write it like Europe/Helsinki or UTC"))
+            })?);
+        }
+        let (name, clock_error, is_preview) = (asked.parser.clone(), asked.clock_error, asked.preview);
+        Ok(Self { name, parser, fixed, unpack, zone: zone.to_owned(), clock_error, is_preview })
+    }
+}
+
 impl Lines {
+    /// What it gave, for answers.
+    pub fn members(&self) -> [(&'static str, Value); 8] {
+        [
+            ("events", json!(self.events)),
+            ("rejects", json!(self.rejects)),
+            ("first_reject", json!(self.first_reject)),
+            ("timeline", json!(self.timeline)),
+            ("proposals", json!(self.proposals)),
+            ("known", json!(self.known)),
+            ("without_time", json!(self.without_time)),
+            ("left_out", json!(self.left_out)),
+        ]
+    }
+
     /// Whether the parser found nothing that it could read.
     pub fn problem(&self) -> Option<Problem> {
         (self.events == 0).then(|| {
