@@ -7,7 +7,9 @@ use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_pipeline::condition::Condition;
-use concert_server::desk::{Change, Coming, Desk, NewEvidence, Outgoing, Question, Wanted, Way};
+use concert_server::desk::{
+    Change, Coming, Desk, Joining, Lines, NewEvidence, Outgoing, Question, Splitting, Wanted, Way,
+};
 use concert_server::site::{
     Feed, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice,
 };
@@ -92,6 +94,18 @@ impl Desk for Empty {
 
     async fn search(&self, _: &Person, _: &str, _: Slice) -> Result<Page<Value>, Refusal> {
         Ok(Page::default())
+    }
+
+    async fn read_lines(&self, _: Change, _: &str, _: &str, _: Lines) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn join(&self, _: Change, _: &str, _: Joining) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn split(&self, _: Change, _: &str, _: Splitting) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
     }
 
     async fn chain(&self, _: &Person, _: &str, _: Way) -> Result<Vec<Value>, Refusal> {

@@ -29,7 +29,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 24] = [
+const TABLE: [(&str, Needs); 27] = [
     ("/", Needs::To(Action::SeeSite(Kept::Events))),
     ("/notices/{id}", Needs::To(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::To(Action::SeeSite(Kept::Notices))),
@@ -55,6 +55,9 @@ const TABLE: [(&str, Needs); 24] = [
     ("/api/v1/incidents/{id}/chain", Needs::Person),
     ("/api/v1/incidents/{id}/evidence", Needs::Person),
     ("/api/v1/incidents/{id}/evidence/{sha256}", Needs::Person),
+    ("/api/v1/incidents/{id}/evidence/{sha256}/lines", Needs::Person),
+    ("/api/v1/incidents/{id}/joins", Needs::Person),
+    ("/api/v1/incidents/{id}/splits", Needs::Person),
     ("/api/v1/search", Needs::Person),
 ];
 

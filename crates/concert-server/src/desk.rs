@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use concert_model::access::{Action, Person};
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::marking::Tlp;
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -58,6 +59,58 @@ pub enum Way {
     Downstream(String),
     /// The flows of a party's hosts, as it may know them.
     Of(String),
+}
+
+/// How two incidents are joined, or taken apart again.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Joining {
+    /// `into`: this one is merged into the other; `parent`: the other is its parent; `split-to`: a split.
+    #[serde(rename = "as")]
+    pub how: String,
+    /// The other incident.
+    pub incident: String,
+    /// Whether they are joined, or taken apart.
+    pub joined: bool,
+    /// Why.
+    pub reason: String,
+}
+
+/// A new incident that shows parts of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Splitting {
+    /// The new incident.
+    pub new: NewIncident,
+    /// Parties whose part is moved.
+    pub parties: Vec<String>,
+    /// Observables that are moved.
+    pub observables: Vec<String>,
+    /// Hosts that are moved, with their flows.
+    pub hosts: Vec<String>,
+    /// Entries that are moved, by their numbers.
+    pub entries: Vec<u64>,
+    /// Why.
+    pub reason: String,
+}
+
+/// How evidence is read as a log.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lines {
+    /// The parser.
+    pub parser: String,
+    /// Its settings, as lines of TOML; they name no files.
+    #[serde(default)]
+    pub set: Vec<String>,
+    /// The zone of times that name none; empty for none.
+    #[serde(default)]
+    pub zone: String,
+    /// How wrong its clock may be, in seconds.
+    #[serde(default)]
+    pub clock_error: u32,
+    /// Whether nothing is written.
+    #[serde(default)]
+    pub preview: bool,
 }
 
 /// The bytes of evidence on their way in, and the trouble that ended them.
@@ -123,6 +176,15 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Evidence by its SHA-256, whose custody tells the place and the reason of this copy.
     async fn evidence(&self, person: &Person, name: &str, sha256: &str, why: [String; 2]) -> Result<Outgoing, Refusal>;
+
+    /// Reads evidence as a log into timeline and proposals. Durable when it answers.
+    async fn read_lines(&self, change: Change, name: &str, sha256: &str, lines: Lines) -> Result<Value, Refusal>;
+
+    /// Joins two incidents, or takes them apart. Durable when it answers.
+    async fn join(&self, change: Change, name: &str, joining: Joining) -> Result<Value, Refusal>;
+
+    /// Splits an incident. Durable when it answers.
+    async fn split(&self, change: Change, name: &str, splitting: Splitting) -> Result<Value, Refusal>;
 
     /// Entries with all these words, newest first.
     async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal>;

@@ -74,6 +74,10 @@ impl From<Refusal> for Problem {
             Refusal::Stale(changed) => {
                 Self::new(StatusCode::CONFLICT, "somebody changed it meanwhile").and("changed", changed.into())
             }
+            Refusal::Merged(into) => {
+                Self::new(StatusCode::CONFLICT, "it was merged into another incident, so nothing is written into it")
+                    .and("merged_into", into.into())
+            }
             Refusal::Busy(why, seconds) => Self::busy(why, seconds),
             Refusal::Failed(why) => {
                 tracing::error!(why, "a request could not be answered");

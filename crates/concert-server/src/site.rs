@@ -67,6 +67,8 @@ pub enum Refusal {
     Denied(concert_model::access::Decision),
     /// Somebody changed it since it was read: what changed.
     Stale(Vec<serde_json::Value>),
+    /// It was merged into another incident: its number, where the person may know it.
+    Merged(Option<String>),
     /// Not now; ask again after so many seconds.
     Busy(String, u64),
     /// Something failed here. The sentence goes to the log, not to the caller.

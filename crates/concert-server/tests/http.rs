@@ -343,6 +343,16 @@ async fn what_is_written_is_read_strictly() {
     let stale = br#"{"entries": [{"kind": "title", "content": {"title": "x"}}], "seen": 3}"#;
     check(entries, &head, stale, 409, "\"changed\":[{\"kind\":\"title/1\"}]").await;
     check(entries, &head, br#"{"kind": "notte"}"#, 400, "did you mean `note`?").await;
+    let joins = entries.replace("entries", "joins");
+    let merged = br#"{"as": "into", "incident": "merged", "joined": true, "reason": "x"}"#;
+    check(&joins, &head, merged, 409, "\"merged_into\":\"X#2026-000002\"").await;
+    check(&joins, &head, br#"{"as": "into", "incident": "x", "reason": "x"}"#, 400, "missing field `joined`").await;
+    check(&joins, &head, br#"{"as": "into", "hoined": true}"#, 400, "unknown field `hoined`").await;
+    let splits = entries.replace("entries", "splits");
+    check(&splits, &head, br#"{"new": {"titel": 1}, "reason": "x"}"#, 400, "did you mean `title`?").await;
+    let lines = entries.replace("entries", "evidence/ba78/lines");
+    check(&lines, &head, br#"{"parser": "csv", "clock_error": -1}"#, 400, "invalid value").await;
+    check(&lines.replace("0001", "9999"), &head, br#"{"parser": "csv"}"#, 404, "").await;
     let asked = server.ask("GET", "/api/v1/incidents/x/access?action=fly", GOOD, b"").await;
     assert_eq!((asked.status, asked.body.contains("take up")), (400, true), "{}", asked.body);
     assert_eq!(server.ask("GET", "/api/v1/search", GOOD, b"").await.status, 400);

@@ -336,11 +336,20 @@ impl Settling<'_> {
 
     /// Makes everything visible at once: events, sightings, counts, rejects, notices. Durable when it
     /// returns. Gives the final counts.
-    pub async fn settle(mut self, mut settled: Settled) -> Result<Counts, Problem> {
+    pub async fn settle(self, settled: Settled) -> Result<Counts, Problem> {
+        self.settle_with(settled, async |_| Ok(())).await
+    }
+
+    /// The same, with what is written besides in the same transaction.
+    pub async fn settle_with(
+        mut self,
+        mut settled: Settled,
+        also: impl AsyncFnOnce(&mut Change<'static>) -> Result<(), Problem>,
+    ) -> Result<Counts, Problem> {
         settled.counts.events = settled.before.events + self.events;
         settled.counts.duplicates = settled.before.duplicates + self.repeats;
         settled.counts.notices = settled.before.notices + settled.telling.notices.len() as u64;
-        let result = self.write_records(&settled).await;
+        let result = self.write_records(&settled, also).await;
         if result.is_err() {
             // What was taken in is not stored, so it must not count as seen.
             self.writer.seen.clear();
@@ -349,7 +358,11 @@ impl Settling<'_> {
         result.map(|()| settled.counts)
     }
 
-    async fn write_records(&mut self, settled: &Settled) -> Result<(), Problem> {
+    async fn write_records(
+        &mut self,
+        settled: &Settled,
+        also: impl AsyncFnOnce(&mut Change<'static>) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
         let in_file = self.sighting_file.is_some() || self.sightings.len() > JOURNAL_EVENTS_MAX;
         if in_file {
             self.write_sightings()?;
@@ -388,6 +401,7 @@ impl Settling<'_> {
         records::count_hour(&mut change, &self.feed, self.received, &more).await?;
         records::settle_report(&mut change, self.report, &settled.counts, &settled.rejects, &settled.reason).await?;
         settled.telling.write(&mut change).await?;
+        also(&mut change).await?;
         self.finish_files()?;
         for file in &self.files {
             insert_segment(&mut change, file).await?;

@@ -562,6 +562,46 @@ fn persons_with_tokens_see_what_they_may() {
     assert_eq!(serving.get(&path, &ben).0, 401);
 }
 
+/// What concerns more than one entry goes over the API too.
+#[test]
+fn incidents_are_joined_and_logs_are_read_over_the_api() {
+    let site = Site::new();
+    let (one, two) = (site.open("One"), site.open("Two"));
+    site.incident(&["write", &one, "host", "host=192.0.2.1", "party=Net A"]);
+    let log = site.path().join("log.jsonl");
+    let line = r#"{"time.source":"2026-11-22T04:50:30Z","source.ip":"192.0.2.1","destination.ip":"203.0.113.1"}"#;
+    std::fs::write(&log, format!("{line}\n")).unwrap();
+    let file = log.to_str().unwrap();
+    let added = site.run(&["evidence", "add", &one, file, "--place", "x", "--reason", "x", "--format", "json"]);
+    assert_eq!(added.0, 0, "{}", added.2);
+    let (_, list, _) = site.run(&["evidence", "list", &one]);
+    let sha256 = serde_json::from_str::<Value>(list.lines().next().unwrap()).unwrap()["sha256"].clone();
+    let serving = Serving::start(&site);
+    let path = |number: &str| format!("/api/v1/incidents/{}", number.replace('#', "%23"));
+    let post = |to: &str, body: Value| serving.post(to, "", "", &body);
+    let lines = format!("{}/evidence/{}/lines", path(&one), sha256.as_str().unwrap());
+    let (status, read) = post(&lines, json!({"parser": "ndjson", "clock_error": 60}));
+    assert_eq!((status, &read["timeline"], &read["proposals"]), (200, &json!(1), &json!(1)), "{read}");
+    assert_eq!(post(&lines, json!({"parser": "ndjson", "clock_error": 60})).1["known"], json!(1));
+    // Nobody from elsewhere has files of this machine read.
+    let set = json!(["pattern = 'x'", "time_zone = { file = \"secrets/x\" }"]);
+    assert_eq!(post(&lines, json!({"parser": "regex", "set": set})).0, 400);
+    let join = |joined| json!({"as": "into", "incident": two, "joined": joined, "reason": "the same"});
+    assert_eq!(post(&format!("{}/joins", path(&one)), join(true)).0, 201);
+    let (status, refused) = post(&format!("{}/entries", path(&one)), json!({"kind": "note", "content": {"text": "x"}}));
+    assert_eq!((status, &refused["merged_into"]), (409, &json!(two)), "{refused}");
+    let shown = serving.get(&path(&two), "").1;
+    assert_eq!((&shown["hosts"], &shown["counts"]["timeline"]), (&json!({"192.0.2.1": "Net A"}), &json!(1)));
+    assert_eq!(serving.get("/api/v1/incidents?status=merged", "").1["incidents"][0]["number"], json!(one));
+    assert_eq!(post(&format!("{}/joins", path(&one)), join(false)).0, 201);
+    let new = json!({"title": "Part", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let split = json!({"new": new, "hosts": ["192.0.2.1"], "reason": "another"});
+    let (status, part) = post(&format!("{}/splits", path(&one)), split);
+    assert_eq!(status, 201, "{part}");
+    assert_eq!(serving.get(&path(&one), "").1["hosts"], json!({}));
+    assert_eq!(serving.get(&path(part["number"].as_str().unwrap()), "").1["counts"]["hosts"], json!(1));
+}
+
 /// INVARIANT: an answered request is durable, and an unanswered one can be sent again and happens once.
 #[test]
 fn a_kill_loses_no_answered_request_and_doubles_none() {

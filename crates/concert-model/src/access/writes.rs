@@ -34,8 +34,7 @@ impl Action {
 }
 
 /// Kinds that are fields of the incident: whoever may see it sees them, however they are marked.
-const FIELDS: [&str; 8] =
-    ["opened/1", "title/1", "classification/1", "severity/1", "status/1", "marking/1", "role/1", "joined/1"];
+const FIELDS: [&str; 7] = ["opened/1", "title/1", "classification/1", "severity/1", "status/1", "marking/1", "role/1"];
 
 /// Whether entries of this kind are fields of the incident.
 pub fn is_field(kind: &str) -> bool {

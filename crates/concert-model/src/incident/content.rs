@@ -389,6 +389,52 @@ contents! {
         /// Whether it was linked or unlinked.
         linked: bool,
     }
+    /// A rule opened it: events that the rule catches under the same key belong to it.
+    Ruled = "rule/1" {
+        /// The rule, by its name in the settings.
+        rule: String,
+        /// The values that its events have in common, as people read them.
+        key: String,
+    }
+    /// Events of the event store belong to it, many at once.
+    EventsLinked = "events/1" {
+        /// The rule that caught them.
+        rule: String,
+        /// `event.id` of each.
+        events: Vec<String>,
+        /// How many more there were that are not listed.
+        more: u64,
+        /// When the first of them happened, and the last; microseconds since 1970.
+        first: i64,
+        /// The same for the last.
+        last: i64,
+    }
+    /// A flow that may be the next hop: what an event, or a line of evidence, says of a host that is known here.
+    Proposed = "proposed/1" {
+        /// The event, or `SHA-256:line` of evidence; the proposal is called by it.
+        event: String,
+        /// Where it came from.
+        from: String,
+        /// Where it went; empty where that is not known.
+        to: String,
+        /// The port reached; 0 where it is not known.
+        port: u16,
+        /// When it was seen first, and last; microseconds since 1970.
+        first_seen: i64,
+        /// The same for the last time.
+        last_seen: i64,
+        /// How wrong the clock of who saw it may be, in seconds.
+        clock_error: u32,
+        /// What happened, in words.
+        text: String,
+    }
+    /// How many proposals of a day were left out so far, because there were too many.
+    LeftOut = "left-out/1" {
+        /// The day (UTC): `2026-11-22`.
+        day: String,
+        /// At least so many.
+        count: u64,
+    }
     /// A notice belongs to it.
     NoticeLinked = "notice/1" {
         /// Its number.
@@ -411,10 +457,18 @@ contents! {
     Joined = "joined/1" {
         /// The other incident.
         incident: String,
-        /// `merged`, `parent`, `child`.
+        /// What the other is to this one: `merged` (its content shows here), `into` (the content of this one shows
+        /// there), `parent`, `child`, `split-from` (entries of the other show here), `split-to` (entries of this
+        /// one show there).
         as_what: String,
         /// Whether it was joined or taken apart again.
         joined: bool,
+        /// Why.
+        #[serde(default)]
+        reason: String,
+        /// The entries that a split moves, each as `site:sequence`.
+        #[serde(default)]
+        entries: Vec<String>,
     }
     /// Something that happened, apart from what was done about it.
     Happened = "happened/1" {
@@ -430,6 +484,9 @@ contents! {
         text: String,
         /// The evidence it comes from, by its SHA-256; empty for none.
         evidence: String,
+        /// The line of the evidence, from 1; 0 for none.
+        #[serde(default)]
+        line: u64,
     }
     /// A message to a party, or from one.
     MessageKept = "message/1" {
@@ -622,6 +679,7 @@ fn read_member(kind: &str, given: Option<Value>) -> Result<Value, String> {
             "String" => Value::String(String::new()),
             "bool" => Value::Bool(true),
             "u64" | "u32" | "u16" | "u8" => Value::from(0),
+            "Vec<String>" => Value::Array(Vec::new()),
             _ if kind.starts_with("Option") => Value::Null,
             _ => return Err(format!("it is wanted ({kind})")),
         });

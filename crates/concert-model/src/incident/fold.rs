@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::content::{
-    Act, ClockStarted, Content, Custody, EvidenceAdded, Finding, Happened, Indicated, PartyStatus, Relation, Role,
-    Severity, Status, Task,
+    Act, ClockStarted, Content, Custody, EvidenceAdded, Finding, Happened, Indicated, Joined, PartyStatus, Proposed,
+    Relation, Role, Severity, Status, Task,
 };
 use super::journal::{Entry, Header, Stamp};
 use super::marking::Marking;
@@ -47,6 +47,8 @@ pub struct Incident {
     pub speakers: BTreeMap<String, BTreeSet<String>>,
     /// What happened, as it was written; sort it by time to read it.
     pub timeline: Vec<Happened>,
+    /// Where in the timeline each line of evidence stands: evidence, line, subject and text.
+    lines: BTreeMap<(String, u64, String, String), usize>,
     /// Evidence by its SHA-256.
     pub evidence: BTreeMap<String, Exhibit>,
     /// Who may know which host it has to do with: host and party.
@@ -75,12 +77,22 @@ pub struct Incident {
     pub runs: BTreeMap<String, Run>,
     /// Linked events.
     pub events: BTreeSet<String>,
+    /// How many more belong to it that are not listed.
+    pub more_events: u64,
+    /// The rule that opened it, and the key it did so for.
+    pub rule: Option<(String, String)>,
+    /// Flows that may be the next hop, by the event or line of evidence that says so.
+    pub proposals: BTreeMap<String, Proposed>,
+    /// How many proposals were left out, by day.
+    pub left_out: BTreeMap<String, u64>,
     /// Mails that came in.
     pub mails: u64,
     /// Linked notices.
     pub notices: BTreeSet<String>,
     /// Incidents that are the same, or part of this one: how, and which.
     pub joined: BTreeSet<(String, String)>,
+    /// Entries that splits move, each as `site:sequence`, by how and which incident.
+    pub split: BTreeMap<(String, String), BTreeSet<String>>,
     /// Minutes spent: by person, party and kind of work.
     pub minutes: BTreeMap<(String, String, String), u64>,
     /// Number of entries, of those without a body, and of those of a kind that is not known here.
@@ -155,7 +167,12 @@ impl Incident {
         entries.sort_by_key(|entry| order(entry));
         entries.dedup_by_key(|entry| order(entry));
         let mut incident = Self::default();
+        let moved = moved(&entries);
         for Entry { header, body } in entries {
+            if moved.contains(&place(header)) {
+                incident.pass(header);
+                continue;
+            }
             let said = body.as_ref().map(|body| Said {
                 author: &body.author,
                 marking: &body.marking,
@@ -166,15 +183,20 @@ impl Incident {
         incident
     }
 
-    /// Takes up an entry, which must not be earlier than those before it, nor the same as one of them.
-    /// What it says is `None` where its body may not be read.
-    pub fn apply(&mut self, header: &Header, said: Option<Said<'_>>) {
-        let stamp = header.stamp;
+    /// Counts an entry whose content shows elsewhere.
+    pub fn pass(&mut self, header: &Header) {
         if self.entries == 0 {
             self.id.clone_from(&header.incident);
         }
         self.entries += 1;
-        self.changed = stamp;
+        self.changed = header.stamp;
+    }
+
+    /// Takes up an entry, which must not be earlier than those before it, nor the same as one of them.
+    /// What it says is `None` where its body may not be read.
+    pub fn apply(&mut self, header: &Header, said: Option<Said<'_>>) {
+        let stamp = header.stamp;
+        self.pass(header);
         let Some(Said { author, marking, content }) = said else {
             self.sealed += 1;
             return;
@@ -222,13 +244,23 @@ impl Incident {
             Content::Stepped(stepped) => self.run(&stepped.run).mark(stamp, author, stepped),
             Content::Answered(answered) => self.run(&answered.run).answer(stamp, author, answered),
             Content::EventLinked(link) => set(&mut self.events, link.event, link.linked),
+            Content::EventsLinked(linked) => {
+                self.events.extend(linked.events);
+                self.more_events = self.more_events.saturating_add(linked.more);
+            }
+            Content::Ruled(ruled) => self.rule = Some((ruled.rule, ruled.key)),
+            Content::Proposed(proposed) => drop(self.proposals.insert(proposed.event.clone(), proposed)),
+            Content::LeftOut(left) => {
+                let known = self.left_out.entry(left.day).or_default();
+                *known = left.count.max(*known);
+            }
             Content::NoticeLinked(link) => set(&mut self.notices, link.notice, link.linked),
-            Content::Joined(other) => set(&mut self.joined, (other.as_what, other.incident), other.joined),
+            Content::Joined(other) => self.join(other),
             Content::Effort(effort) => {
                 let minutes = self.minutes.entry((effort.person, effort.party, effort.work)).or_default();
                 *minutes = minutes.saturating_add(u64::from(effort.minutes));
             }
-            Content::Happened(happened) => self.timeline.push(happened),
+            Content::Happened(happened) => self.happen(happened),
             Content::EvidenceAdded(added) => {
                 let exhibit = self.evidence.entry(added.sha256.clone()).or_default();
                 exhibit.marking = Some(marking.clone());
@@ -264,6 +296,44 @@ impl Incident {
             Content::Note(_) | Content::Decision(_) | Content::Erased(_) => {}
             Content::Unknown => self.unknown += 1,
         }
+    }
+
+    /// A line of evidence that is read again, perhaps with another clock, stands in the timeline once.
+    fn happen(&mut self, happened: Happened) {
+        if happened.line == 0 {
+            return self.timeline.push(happened);
+        }
+        let Happened { evidence, line, subject, text, .. } = happened.clone();
+        let at = *self.lines.entry((evidence, line, subject, text)).or_insert(self.timeline.len());
+        match self.timeline.get_mut(at) {
+            Some(known) => *known = happened,
+            None => self.timeline.push(happened),
+        }
+    }
+
+    fn join(&mut self, other: Joined) {
+        let key = (other.as_what, other.incident);
+        if other.joined && !other.entries.is_empty() {
+            self.split.insert(key.clone(), other.entries.into_iter().collect());
+        } else if !other.joined {
+            self.split.remove(&key);
+        }
+        set(&mut self.joined, key, other.joined);
+    }
+
+    /// Entries whose content shows in other incidents, each as `site:sequence`.
+    pub fn moved(&self) -> BTreeSet<String> {
+        self.split.iter().filter(|((how, _), _)| how == "split-to").flat_map(|(_, entries)| entries.clone()).collect()
+    }
+
+    /// The incident into which this one was merged: what comes later belongs there.
+    pub fn merged_into(&self) -> Option<&str> {
+        self.joined.iter().find(|(how, _)| how == "into").map(|(_, other)| other.as_str())
+    }
+
+    /// Proposals that nobody answered yet.
+    pub fn open_proposals(&self) -> impl Iterator<Item = &Proposed> {
+        self.proposals.values().filter(|proposed| !self.answered.contains_key(&proposed.event))
     }
 
     fn run(&mut self, name: &str) -> &mut Run {
@@ -305,6 +375,22 @@ pub struct Said<'e> {
     pub content: Content,
 }
 
+/// How a split names an entry.
+pub fn place(header: &Header) -> String {
+    format!("{}:{}", header.site, header.sequence)
+}
+
+/// Which of these entries show elsewhere. They must be in order.
+fn moved(entries: &[&Entry]) -> BTreeSet<String> {
+    let mut joins = Incident::default();
+    for body in entries.iter().filter_map(|entry| entry.body.as_ref()) {
+        if let Content::Joined(other) = Content::read(&body.kind, &body.content) {
+            joins.join(other);
+        }
+    }
+    joins.moved()
+}
+
 /// The order in which entries hold: the later by clock wins, and of two with the same clock the one of
 /// the greater site.
 pub fn order(header: &Header) -> (Stamp, super::journal::SiteId, u64) {
@@ -330,9 +416,11 @@ fn set<T: Ord>(all: &mut BTreeSet<T>, item: T, is_in: bool) {
     }
 }
 
+mod include;
+
 #[cfg(test)]
 mod tests {
-    use super::super::content::{Moved, Note, Opened, PartyMoved, RoleMoved};
+    use super::super::content::{Joined, Moved, Note, Opened, PartyMoved, RoleMoved};
     use super::super::journal::{Body, JournalKey, Tip, hex};
     use super::super::marking::Tlp;
     use super::*;
@@ -406,6 +494,42 @@ mod tests {
             mixed.push(&entries[seed % entries.len()]);
             assert_eq!(Incident::fold(mixed), want);
         }
+    }
+
+    /// INVARIANT: what a split moves shows elsewhere and nowhere else, whatever the order in which entries come;
+    /// undone, everything is as it was.
+    #[test]
+    fn a_split_moves_entries_in_any_order_and_can_be_undone() {
+        let before = entries();
+        let want = Incident::fold(&before);
+        let key = JournalKey::of(b"three");
+        let (mut tip, places) = (Tip::default(), vec![place(&before[5].header)]);
+        let split = |joined, entries| {
+            Content::from(Joined {
+                incident: "other".into(),
+                as_what: "split-to".into(),
+                joined,
+                reason: "x".into(),
+                entries,
+            })
+        };
+        // It is written before the entry that it moves, by the clocks of both.
+        let away = write(&key, &mut tip, Stamp { time: Time(1), tick: 1 }, split(true, places));
+        let back = write(&key, &mut tip, Stamp { time: Time(9), tick: 0 }, split(false, Vec::new()));
+        let moved: Vec<Entry> = before.iter().cloned().chain([away.clone()]).collect();
+        let state = Incident::fold(&moved);
+        assert_eq!((state.parties.len(), state.entries, want.parties.len()), (0, 9, 1));
+        let mut seed = 3usize;
+        for _ in 0..100 {
+            let mut mixed: Vec<&Entry> = moved.iter().collect();
+            for at in (1..mixed.len()).rev() {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                mixed.swap(at, (seed >> 33) % (at + 1));
+            }
+            assert_eq!(Incident::fold(mixed), state);
+        }
+        let undone = Incident::fold(before.iter().chain([&away, &back]));
+        assert_eq!(Incident { entries: want.entries, changed: want.changed, ..undone }, want);
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! Grouping: which events go into one notice, and when it is due.
+//! Grouping: which events go together, and when they are due.
 
+mod key;
 pub mod schedule;
 
+pub use key::Key;
 pub use schedule::When;

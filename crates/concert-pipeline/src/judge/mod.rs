@@ -1,14 +1,17 @@
-//! What becomes of an event: rules that drop and change it; what makes it a repeat.
+//! What becomes of an event: rules that drop and change it, or open incidents; what makes it a repeat.
 //!
 //! Rules are asked in the order they are written, each sees what those before it changed, and each
-//! event is asked once, before it is stored.
+//! event is asked once, before it is stored. Rules that open incidents are asked when it is stored, so
+//! they see what all others made of it.
 
 pub mod dedup;
+mod opening;
 mod rule;
 #[cfg(test)]
 mod tests;
 
 pub use dedup::Dedup;
+pub use opening::Opening;
 pub use rule::Rule;
 
 use concert_model::{Keys, OpenEvent};
@@ -66,7 +69,7 @@ impl Judge {
     /// condition held.
     pub fn judge(&self, event: &mut OpenEvent<'_>, fired: &mut [u64]) -> Verdict {
         for (index, rule) in self.rules.iter().enumerate() {
-            if !rule.condition().holds_open(event) {
+            if rule.opening().is_some() || !rule.condition().holds_open(event) {
                 continue;
             }
             if let Some(count) = fired.get_mut(index) {

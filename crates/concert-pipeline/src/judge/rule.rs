@@ -3,6 +3,7 @@
 use concert_model::problem::nearest;
 use concert_model::{Field, Keys, OpenEvent, Value, field, taxonomy};
 
+use super::Opening;
 use crate::condition::Condition;
 
 /// Most fields one rule changes.
@@ -16,6 +17,7 @@ pub struct Rule {
     drop: bool,
     stop: bool,
     changes: Vec<Change>,
+    opening: Option<Opening>,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,13 @@ impl Rule {
                 None => good = false,
             }
         }
+        let opens = keys.has("open_incident");
+        let mut table = keys.table("open_incident");
+        let opening = if opens { Opening::read(&mut table) } else { None };
+        if opens {
+            table.finish();
+            good &= opening.is_some();
+        }
         let (name, condition) = (name?, condition?);
         if changes.len() > CHANGES_MAX {
             keys.problem("name", format!("the rule changes more than {CHANGES_MAX} fields"), "");
@@ -67,11 +76,16 @@ impl Rule {
         } else if drop && !changes.is_empty() {
             keys.problem("drop", "an event that is dropped is not changed", "leave out drop, or set, add and unset");
             good = false;
-        } else if good && !drop && !stop && changes.is_empty() {
-            keys.problem("name", format!("rule `{name}` does nothing"), "give it drop, set, add, unset or stop");
+        } else if opens && (drop || stop || !changes.is_empty()) {
+            let what = "a rule that opens incidents sees events as they are stored, and does nothing else with them";
+            keys.problem("open_incident", what, "write two rules");
+            good = false;
+        } else if good && !opens && !drop && !stop && changes.is_empty() {
+            let hint = "give it drop, set, add, unset, stop or open_incident";
+            keys.problem("name", format!("rule `{name}` does nothing"), hint);
             good = false;
         }
-        good.then_some(Rule { name, condition, drop, stop, changes })
+        good.then_some(Rule { name, condition, drop, stop, changes, opening })
     }
 
     /// What it is called.
@@ -82,6 +96,11 @@ impl Rule {
     /// When it applies.
     pub fn condition(&self) -> &Condition {
         &self.condition
+    }
+
+    /// How it opens incidents, if it does.
+    pub fn opening(&self) -> Option<&Opening> {
+        self.opening.as_ref()
     }
 
     /// Whether events are dropped.

@@ -90,12 +90,66 @@ fn mistakes_are_told_where_they_stand() {
             "concert.toml:3:31: unknown field `source.pi`\n  hint: did you mean `source.ip`?",
             "concert.toml:9:1: unknown field `severty` in `set`\n  hint: did you mean `severity`?",
             "concert.toml:9:1: `worst` cannot be a value of `severity`: not a severity (critical, high, medium, low, info, undefined)",
-            "concert.toml:12:1: rule `c` does nothing\n  hint: give it drop, set, add, unset or stop",
+            "concert.toml:12:1: rule `c` does nothing\n  hint: give it drop, set, add, unset, stop or open_incident",
             "concert.toml:16:1: `name` is missing in [rule]\n  hint: name: what the rule is called in counts and logs",
-            "concert.toml:18:1: unknown key `when` in [rule]\n  hint: known here: add, drop, if, name, set, stop, unset",
+            "concert.toml:18:1: unknown key `when` in [rule]\n  hint: known here: add, drop, if, name, open_incident, set, stop, unset",
             "concert.toml:28:1: an event that is dropped is not changed\n  hint: leave out drop, or set, add and unset",
             "concert.toml:32:1: there are two rules `d`\n  hint: each rule has its own name, under which it is counted",
         ]
     );
     assert_eq!(judge.rules().iter().map(Rule::name).collect::<Vec<_>>(), ["d", "d"]);
+}
+
+#[test]
+fn a_rule_opens_incidents_and_its_mistakes_are_told_where_they_stand() {
+    let rule = |opening: &str| format!("[[rule]]\nname = \"a\"\nif = \"true\"\nopen_incident = {{ {opening} }}\n");
+    let check = |opening: &str, want: &[&str]| {
+        let (judge, problems) = read(&rule(opening));
+        assert_eq!(problems.len(), want.len(), "{opening}: {problems:?}");
+        for (problem, want) in problems.iter().zip(want) {
+            assert!(problem.contains("concert.toml:") && problem.contains(want), "{problem}");
+        }
+        assert!(!want.is_empty() || judge.rules().len() == 1, "{opening}");
+    };
+    check("key = ['source.asn'], title = 'From {source.asn}', marking = 'amber'", &[]);
+    check("key = ['source.asm'], title = 'x', marking = 'amber'", &["did you mean `source.asn`?"]);
+    check("key = [], title = 'x', marking = 'amber'", &["`key` takes 1 to 5 fields"]);
+    check(
+        "key = ['source.asn'], title = 'a {source.ip}', marking = 'amber'",
+        &["`source.ip` is not a field of the key"],
+    );
+    check("key = ['source.asn'], title = 'a {source.asn', marking = 'amber'", &["`{` without `}`"]);
+    check("key = ['source.asn'], title = 'x'", &["`marking` is missing"]);
+    check("key = ['source.asn'], title = 'x', marking = 'white'", &["`white` is not a value of `marking`"]);
+    check("key = ['source.asn'], title = 'x', marking = 'red'", &["names no persons"]);
+    check("key = ['source.asn'], title = 'x', marking = 'red', persons = ['anna']", &[]);
+    check("key = ['source.asn'], title = 'x', marking = 'amber', severity = 'hihg'", &["did you mean `high`?"]);
+    check("key = ['source.asn'], title = 'x', marking = 'amber', classification = 'bad'", &["is not a classification"]);
+    check("key = ['source.asn'], title = 'x', marking = 'amber', widow = '1d'", &["did you mean `window`?"]);
+    let (_, problems) = read(&format!("{}drop = true\n", rule("key = ['source.asn'], title = 'x', marking = 'amber'")));
+    assert!(problems.len() == 1 && problems[0].contains("write two rules"), "{problems:?}");
+}
+
+#[test]
+fn what_an_event_opens_follows_from_its_key() {
+    let (judge, problems) = read(
+        "[[rule]]\nname = \"a\"\nif = \"true\"\nopen_incident = { key = ['source.asn', 'extra.site'], title = 'From {source.asn}: {extra.site}!', marking = 'green' }\n",
+    );
+    assert_eq!(problems, Vec::<String>::new());
+    let opening = judge.rules()[0].opening().unwrap();
+    let mut batch = Batch::new();
+    let mut event = batch.open();
+    for (name, text) in [("source.asn", "64500"), ("classification.type", "scanner")] {
+        let field = event.field(name).unwrap();
+        event.read(field, text, None).unwrap();
+    }
+    // It changes nothing of the event.
+    assert!(judge.judge(&mut event, &mut [0]) == Verdict::Keep);
+    event.keep(EventId::default(), ProblemKey::default(), 1);
+    let (event, mut key) = (batch.get(0).unwrap(), Vec::new());
+    opening.key(&event, &mut key);
+    assert_eq!(key, b"AS64500, unknown");
+    assert_eq!(opening.title(&event), "From AS64500: unknown!");
+    assert_eq!(opening.title_of_rest(), "From ...: ...! (more than 100 in a day)");
+    assert_eq!(opening.classification(&event), "scanner");
 }

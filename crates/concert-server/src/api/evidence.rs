@@ -69,7 +69,7 @@ pub(super) async fn add(
     Ok(response)
 }
 
-fn turn(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
+pub(super) fn turn(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
     let turn = Arc::clone(&app.evidence).try_acquire_owned();
     turn.map_err(|_| Problem::busy("too much evidence is on its way", 30))
 }

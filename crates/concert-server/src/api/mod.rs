@@ -10,6 +10,7 @@ mod events;
 mod evidence;
 mod feeds;
 mod incidents;
+mod joins;
 mod notices;
 mod push;
 mod stream;
@@ -52,6 +53,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/journal", get(incidents::journal))
         .route("/api/v1/incidents/{id}/access", get(incidents::access))
         .route("/api/v1/incidents/{id}/chain", get(chain::chain))
+        .route("/api/v1/incidents/{id}/joins", post(joins::join))
+        .route("/api/v1/incidents/{id}/splits", post(joins::split))
         .route("/api/v1/search", get(incidents::search))
         .route("/api/v1/openapi.json", get(openapi))
 }
@@ -63,6 +66,7 @@ pub(crate) fn slow_routes() -> Router<Arc<App>> {
         .route("/api/v1/feeds/{name}/reports", post(push::push))
         .route("/api/v1/incidents/{id}/evidence", post(evidence::add))
         .route("/api/v1/incidents/{id}/evidence/{sha256}", get(evidence::one))
+        .route("/api/v1/incidents/{id}/evidence/{sha256}/lines", post(joins::lines))
 }
 
 /// The description of this API.

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, NewIncident};
-use concert_server::desk::{Bytes, Change, Coming, Desk, NewEvidence, Outgoing, Question, Wanted, Way};
+use concert_server::desk::{
+    Bytes, Change, Coming, Desk, Joining, Lines, NewEvidence, Outgoing, Question, Splitting, Wanted, Way,
+};
 use concert_server::site::{
     Feed, FeedState, GapRow, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed,
     Refusal, RejectRow, Slice, Stuck,
@@ -166,6 +168,26 @@ impl Desk for Fake {
             sender.try_send(Err(std::io::Error::other("other bytes"))).unwrap();
         }
         Ok(Outgoing { name: "x\".html".into(), length: 3 + u64::from(why[1] == "damaged"), bytes })
+    }
+
+    async fn read_lines(&self, change: Change, name: &str, sha256: &str, lines: Lines) -> Result<Value, Refusal> {
+        self.incident(&change.person, name).await?;
+        Ok(
+            json!({"sha256": sha256, "parser": lines.parser, "clock_error": lines.clock_error, "written": !lines.preview}),
+        )
+    }
+
+    async fn join(&self, change: Change, name: &str, joining: Joining) -> Result<Value, Refusal> {
+        self.incident(&change.person, name).await?;
+        match joining.incident.as_str() {
+            "merged" => Err(Refusal::Merged(Some("X#2026-000002".into()))),
+            _ => Ok(json!({"id": "01a2", "as": joining.how, "joined": joining.joined})),
+        }
+    }
+
+    async fn split(&self, change: Change, name: &str, splitting: Splitting) -> Result<Value, Refusal> {
+        self.incident(&change.person, name).await?;
+        Ok(json!({"id": "01a2", "title": splitting.new.title, "hosts": splitting.hosts}))
     }
 
     async fn search(&self, person: &Person, words: &str, _: Slice) -> Result<Page<Value>, Refusal> {

@@ -216,6 +216,12 @@ impl Records {
         query.bind(value).fetch_all(self.pool()).await.map_err(trouble)
     }
 
+    /// Hosts that entries after a number name.
+    pub async fn hosts_after(&self, seq: u64) -> Result<Vec<String>, Problem> {
+        let query = sqlx::query_scalar("SELECT DISTINCT value FROM observable WHERE seq > ?1 AND kind = 'host'");
+        query.bind(seq.cast_signed()).fetch_all(self.pool()).await.map_err(trouble)
+    }
+
     /// Incidents with an entry whose body has this text in it. It looks at every body instead of at what is
     /// derived from them: what follows from the answer cannot be undone.
     pub async fn journals_with(&self, text: &str) -> Result<Vec<String>, Problem> {
@@ -237,6 +243,43 @@ pub async fn entries_in(change: &mut Change<'_>, incident: &str, seq: u64) -> Re
     let query = sqlx::query("SELECT * FROM entry WHERE incident = ?1 AND seq > ?2 ORDER BY seq");
     let rows = query.bind(incident).bind(seq.cast_signed()).fetch_all(&mut **change).await.map_err(trouble)?;
     Ok(rows.iter().map(entry).collect())
+}
+
+/// An incident by its identity or its number, as a change sees it.
+pub async fn named_in(change: &mut Change<'_>, name: &str) -> Result<Option<Head>, Problem> {
+    let query = sqlx::query("SELECT * FROM incident WHERE id = ?1 OR number = ?1");
+    let row = query.bind(name).fetch_optional(&mut **change).await.map_err(trouble)?;
+    Ok(row.as_ref().map(head))
+}
+
+/// Incidents that are not closed with an entry that names this value as what `kind` says, newest first.
+pub async fn open_with(change: &mut Change<'_>, kind: &str, value: &str, limit: u32) -> Result<Vec<Head>, Problem> {
+    let query = sqlx::query(
+        "SELECT * FROM incident WHERE status <> 'closed' AND id IN (SELECT incident FROM observable WHERE value = ?1
+         AND kind = ?2) ORDER BY opened DESC, id DESC LIMIT ?3",
+    );
+    let rows = query.bind(value).bind(kind).bind(limit).fetch_all(&mut **change).await.map_err(trouble)?;
+    Ok(rows.iter().map(head).collect())
+}
+
+/// Number of incidents with an entry since a moment that names this value as what `kind` says.
+pub async fn count_with(change: &mut Change<'_>, kind: &str, value: &str, since: Time) -> Result<u64, Problem> {
+    let query = sqlx::query_scalar(
+        "SELECT count(DISTINCT observable.incident) FROM observable JOIN entry ON entry.seq = observable.seq
+         WHERE value = ?1 AND kind = ?2 AND entry.time >= ?3",
+    );
+    let count: i64 = query.bind(value).bind(kind).bind(since.0).fetch_one(&mut **change).await.map_err(trouble)?;
+    Ok(count.cast_unsigned())
+}
+
+/// Adds to a number that is kept under a name. Gives the new one.
+pub async fn count_up(change: &mut Change<'_>, name: &str, more: u64) -> Result<u64, Problem> {
+    let query = sqlx::query_scalar(
+        "INSERT INTO memory (owner, name, value) VALUES ('incident count', ?1, ?2)
+         ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + ?2 RETURNING CAST(value AS INTEGER)",
+    );
+    let count: i64 = query.bind(name).bind(more.cast_signed()).fetch_one(&mut **change).await.map_err(trouble)?;
+    Ok(count.cast_unsigned())
 }
 
 /// Keeps an entry. Gives its number.

@@ -73,6 +73,16 @@ const LOCKED_WAIT: Duration = Duration::from_millis(20);
 /// A write transaction.
 pub type Change<'a> = Transaction<'a, Sqlite>;
 
+/// A part of a change that can be given up without the rest: what is not committed is undone.
+pub async fn part<'c>(change: &'c mut Change<'_>) -> Result<Change<'c>, Problem> {
+    sqlx::Acquire::begin(&mut **change).await.map_err(trouble)
+}
+
+/// Keeps a part of a change, if the rest is kept.
+pub async fn keep_part(part: Change<'_>) -> Result<(), Problem> {
+    part.commit().await.map_err(trouble)
+}
+
 /// The records of a site.
 #[derive(Clone, Debug)]
 pub struct Records {

@@ -2,6 +2,7 @@
 
 mod add;
 mod get;
+mod read;
 mod show;
 
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ use crate::wire::{self, Site};
 /// Add evidence to incidents, say what was done with it, release and export it.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert evidence add 'CERT-EX#2026-000001' disk.img --from \"Example Net\" --place \"server room 2\" --reason \"asked for it\"\n  journalctl -u sshd | concert evidence add 'CERT-EX#2026-000001' - --name sshd.log --place host7 --reason \"log of the break-in\"\n  concert evidence list 'CERT-EX#2026-000001'\n  concert evidence show 'CERT-EX#2026-000001' ba7816bf\n  concert evidence get 'CERT-EX#2026-000001' ba7816bf -o disk.img --reason \"to mount it\"\n  concert evidence release 'CERT-EX#2026-000001' ba7816bf --to Police --reason \"order 12/26\"\n  concert evidence export 'CERT-EX#2026-000001' /media/usb/bag --for Police"
+    after_help = "Examples:\n  concert evidence add 'CERT-EX#2026-000001' disk.img --from \"Example Net\" --place \"server room 2\" --reason \"asked for it\"\n  journalctl -u sshd | concert evidence add 'CERT-EX#2026-000001' - --name sshd.log --place host7 --reason \"log of the break-in\"\n  concert evidence list 'CERT-EX#2026-000001'\n  concert evidence show 'CERT-EX#2026-000001' ba7816bf\n  concert evidence get 'CERT-EX#2026-000001' ba7816bf -o disk.img --reason \"to mount it\"\n  concert evidence read 'CERT-EX#2026-000001' ba7816bf --parser csv --set 'header = true' --zone Europe/Helsinki --clock-error 5m --preview\n  concert evidence release 'CERT-EX#2026-000001' ba7816bf --to Police --reason \"order 12/26\"\n  concert evidence export 'CERT-EX#2026-000001' /media/usb/bag --for Police"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -42,6 +43,8 @@ enum Action {
     Show(show::ShowArgs),
     /// Copy evidence out, which its custody tells
     Get(get::Args),
+    /// Read evidence as a log: its lines go into the timeline, and flows that it tells are proposed
+    Read(read::Args),
     /// Write what was done with evidence; `destroyed` removes its bytes
     Custody(CustodyArgs),
     /// Let evidence go to a party; it takes two persons
@@ -121,6 +124,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             Action::List(args) => show::list(args, &incidents, &person).await,
             Action::Show(args) => show::show(args, &incidents, &person).await,
             Action::Get(args) => get::get(args, &incidents, &person).await,
+            Action::Read(args) => read::read(args, &incidents, &person).await,
             Action::Custody(args) => custody(args, &incidents, &person).await,
             Action::Release(args) => release(args, &incidents, &person).await,
             Action::Export(args) => export(args, &incidents, &person).await,

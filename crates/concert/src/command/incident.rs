@@ -6,6 +6,8 @@ mod chain;
 mod clock;
 mod cost;
 pub(super) mod draft;
+mod join;
+mod observables;
 mod process;
 mod show;
 
@@ -25,7 +27,7 @@ use crate::wire::{self, Site};
 /// Open incidents, work on them, and see who can see what.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident cost --by work --since 2026-11-01\n  concert incident search 192.0.2.7\n  concert incident about 'hxxp://evil[.]example/a'"
+    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident cost --by work --since 2026-11-01\n  concert incident search 192.0.2.7\n  concert incident merge 'CERT-EX#2026-000002' --into 'CERT-EX#2026-000001' --reason \"the same intruder\"\n  concert incident about 'hxxp://evil[.]example/a'"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -50,6 +52,18 @@ enum Action {
     Mark(draft::MarkArgs),
     /// Erase what an entry says; that it was there stays
     Erase(draft::EraseArgs),
+    /// Merge an incident into another, which shows its content from then on
+    Merge(join::MergeArgs),
+    /// Undo a merge; both are as they were
+    Unmerge(join::UnmergeArgs),
+    /// Open a new incident that shows parties, observables, hosts or entries of this one instead of it
+    Split(join::SplitArgs),
+    /// Undo a split: the entries show where they were
+    Unsplit(join::UnsplitArgs),
+    /// Say that an incident is part of another
+    Link(join::LinkArgs),
+    /// Say that it is not
+    Unlink(join::LinkArgs),
     /// The chain of victims: whom to ask for logs next; paths up and down; what a party may know
     Chain(chain::ChainArgs),
     /// Start a clock of a law, or say that it was met
@@ -60,6 +74,8 @@ enum Action {
     Process(process::ProcessArgs),
     /// Entries in which all these words occur
     Search(SearchArgs),
+    /// Every value that an incident names, with what other incidents and the events know of it
+    Observables(observables::ObservablesArgs),
     /// What the journals of all incidents and the events know of an address, domain, hash or other value
     About(about::AboutArgs),
     /// Who can see an incident or an entry, and why
@@ -96,8 +112,8 @@ struct OpenArgs {
 
 #[derive(clap::Args)]
 struct ListArgs {
-    /// Only incidents in this state: open, waiting or closed.
-    #[arg(long, value_parser = ["open", "waiting", "closed"])]
+    /// Only incidents in this state: open, waiting, closed or merged.
+    #[arg(long, value_parser = ["open", "waiting", "closed", "merged"])]
     status: Option<String>,
     /// Only incidents of this type.
     #[arg(long = "type", value_name = "TYPE")]
@@ -159,6 +175,12 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             Action::Kinds(rows) => draft::kinds(rows),
             Action::Mark(args) => draft::mark(args, &incidents, &person).await,
             Action::Erase(args) => draft::erase(args, &incidents, &person).await,
+            Action::Merge(args) => join::merge(args, (&incidents, &person)).await,
+            Action::Unmerge(args) => join::unmerge(args, (&incidents, &person)).await,
+            Action::Split(args) => join::split(args, (&incidents, &person)).await,
+            Action::Unsplit(args) => join::unsplit(args, (&incidents, &person)).await,
+            Action::Link(args) => join::link(args, (&incidents, &person), true).await,
+            Action::Unlink(args) => join::link(args, (&incidents, &person), false).await,
             Action::Chain(args) => chain::run(args, &incidents, &person).await,
             Action::Clock(args) => {
                 let catalogue = super::clock::catalogue(&site.settings.dir)?;
@@ -168,6 +190,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             Action::Process(args) => process::run(args, site_arg, &incidents, &person).await,
             Action::Search(args) => search(args, &incidents, &person).await,
             Action::About(args) => about::run(args, &incidents, &person, (&runtime, &site.store)).await,
+            Action::Observables(args) => observables::run(args, &incidents, &person, (&runtime, &site.store)).await,
             Action::WhoCanSee(args) => access::who(args, &incidents, &person).await,
             Action::WhyNot(args) => access::why_not(args, &incidents, &person).await,
             Action::Export(args) => export(args, &incidents, &person).await,
@@ -190,6 +213,13 @@ pub(super) fn refused(refused: Refused) -> Failure {
             Problem::new(format!("somebody changed it meanwhile: {}", Value::Array(changed)))
                 .hint("look again, then repeat"),
         ),
+        Refused::Merged(into) => {
+            let problem = Problem::new("it was merged into another incident, so nothing is written into it");
+            Failure::usage(problem.hint(match into {
+                Some(number) => format!("write into {number}, or undo it with `concert incident unmerge`"),
+                None => "you may not see the other one; ask its coordinator".to_owned(),
+            }))
+        }
         Refused::Failed(problem) => Failure::outside(problem),
     }
 }
@@ -265,7 +295,8 @@ async fn list(args: &ListArgs, incidents: &Incidents, person: &Person) -> Result
 
 async fn show_one(args: &ShowArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let state = incidents.show(person, &args.incident).await.map_err(refused)?;
-    show::print(&incident_json(&state), args.rows.format)
+    let joins = incidents.joins(person, &state).await.map_err(refused)?;
+    show::print(&incident_json(&state, joins), args.rows.format)
 }
 
 fn entry_row(entry: &Value) -> [Value; 7] {
@@ -291,10 +322,19 @@ async fn search(args: &SearchArgs, incidents: &Incidents, person: &Person) -> Re
     let limit = if args.rows.limit == 0 { usize::MAX } else { args.rows.limit + 1 };
     let slice = Slice { limit, below: None };
     let (found, _) = incidents.search(person, &args.words.join(" "), slice).await.map_err(refused)?;
-    let mut table = args.rows.table(&["incident", "title", "seq", "time", "author", "kind", "content"]);
+    let mut table = args.rows.table(&["incident", "title", "seq", "time", "author", "kind", "content", "merged_into"]);
     for one in found {
         let [seq, time, author, kind, _, content, _] = entry_row(&entry_json(&one.kept));
-        if !table.row(&[json!(one.head.number), json!(one.head.title), seq, time, author, kind, content])? {
+        if !table.row(&[
+            json!(one.head.number),
+            json!(one.head.title),
+            seq,
+            time,
+            author,
+            kind,
+            content,
+            json!(one.shows_in),
+        ])? {
             break;
         }
     }

@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
 
 fn how(args: &Args, site: &SiteArg) -> Result<How, Failure> {
     if let Some(name) = &args.parser {
-        let (parser, fixed, unpack) = lone_parser(name, &args.set)?;
+        let (parser, fixed, unpack) = lone_parser(name, &args.set, true)?;
         return Ok(How { feed: String::new(), parser, fixed, unpack });
     }
     let settings = site.settings(LoadFor::Look)?;

@@ -4,6 +4,7 @@
 //! Between them are only rows in the records, so that a start after a kill goes on where it ended.
 
 pub mod asked;
+mod catching;
 mod collect;
 pub mod compose;
 pub mod deliver;

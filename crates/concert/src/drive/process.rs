@@ -1,4 +1,4 @@
-//! One report through the whole path: parse, enrich, judge, dedup, store, group.
+//! One report through the whole path: parse, enrich, judge, dedup, store, group, incidents.
 //!
 //! Parsing runs on a thread of its own and hands over full batches; this thread sorts and writes them
 //! meanwhile. Everything becomes visible at the end, in one transaction.
@@ -90,6 +90,7 @@ pub fn process(
     let handle = Handle::current();
     let (full, batches) = mpsc::sync_channel::<Batch>(BATCHES_AHEAD);
     let (give_back, empty) = mpsc::channel::<Batch>();
+    handle.block_on(teller.catching.begin_report(site))?;
     std::thread::scope(|scope| {
         let parsing = scope.spawn(|| parse(site, feed, work, source, BATCH_EVENTS, full, empty));
         let mut writing = writer.begin(work.id, work.receipt, feed.dedup.window());
@@ -98,7 +99,7 @@ pub fn process(
             if let Some(reverse) = &site.reverse {
                 handle.block_on(name_addresses(reverse, &mut batch));
             }
-            match handle.block_on(writing.add(batch, &mut teller.watch(&site.kinds))) {
+            match handle.block_on(writing.add(batch, &mut teller.watch(site))) {
                 Ok(batch) => drop(give_back.send(batch)),
                 Err(problem) => {
                     failed = Some(problem);
@@ -113,7 +114,7 @@ pub fn process(
             return Err(Stopped::Parser);
         };
         let closed = failed.map_or_else(ready, Err);
-        let closed = closed.and_then(|()| handle.block_on(writing.close(&mut teller.watch(&site.kinds))));
+        let closed = closed.and_then(|()| handle.block_on(writing.close(&mut teller.watch(site))));
         let result = closed.and_then(|settling| {
             let telling = handle.block_on(teller.finish_report(site, settling.last_batch(), wire::now()))?;
             let counts = Counts {
@@ -125,12 +126,18 @@ pub fn process(
             let report = work.new.map(|(content, bytes)| (content, bytes, work.receipt.clone()));
             let before = Counts::default();
             let settled = Settled { counts, before, rejects: parsed.rejects, reason: String::new(), telling, report };
-            handle.block_on(settling.settle(settled))
+            let now = wire::now();
+            handle
+                .block_on(settling.settle_with(settled, async |change| teller.catching.write(site, change, now).await))
         });
         if result.is_err() {
             teller.forget_report();
         }
-        Ok(result?)
+        let counts = result?;
+        if let Err(problem) = handle.block_on(teller.catching.end_report()) {
+            tracing::debug!("{problem}");
+        }
+        Ok(counts)
     })
 }
 

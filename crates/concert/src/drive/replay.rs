@@ -65,13 +65,13 @@ pub(super) fn replay(
         for (is_quiet, rows) in [(false, chosen.told(&batch)), (true, chosen.quiet(&batch))] {
             if !rows.is_empty() {
                 writing.quiet(is_quiet);
-                handle.block_on(writing.add(copy(&batch, &rows), &mut teller.watch(&site.kinds)))?;
+                handle.block_on(writing.add(copy(&batch, &rows), &mut teller.watch(site)))?;
             }
         }
         Ok(batch)
     });
     let result = parsed.and_then(|parsed| {
-        let settling = handle.block_on(writing.close(&mut teller.watch(&site.kinds)))?;
+        let settling = handle.block_on(writing.close(&mut teller.watch(site)))?;
         let telling = handle.block_on(teller.finish_report(site, settling.last_batch(), wire::now()))?;
         let Parsed { counts, rejects } = parsed;
         let counts =

@@ -6,14 +6,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use concert_model::batch::Raw;
-use concert_model::{Event, Field, Problem, ProblemKey, Time, json};
+use concert_model::{Event, Field, Problem, ProblemKey, Time};
 use concert_pipeline::condition::Condition;
+use concert_pipeline::group::Key;
 use concert_store::events::read::Bounds;
 use concert_store::records::{Gate, NewNotice};
 use concert_store::{Members, Store, Telling, Watch, Writer};
 use jiff::tz::TimeZone;
 
+use super::catching::Catching;
 use super::hasty::Hasty;
 use super::responsible;
 use crate::settings::{Notice, Recipient};
@@ -24,24 +25,15 @@ pub struct Kind {
     /// Its name.
     pub name: String,
     /// What it takes from events.
-    group_by: Vec<By>,
+    group_by: Key,
     /// Which events it takes.
     condition: Option<Condition>,
     /// Whether it has a schedule, which a party may wish to be told ahead of.
     may_be_hasty: bool,
 }
 
-enum By {
-    Field(Field),
-    Extra(String),
-    Party,
-}
-
 /// An event knows when its problem was seen before at most so far back.
 const LOOK_BACK_SECONDS_MAX: i64 = 366 * 86_400;
-
-/// Written where an event has no value for a part of the key.
-const ABSENT: &str = "unknown";
 
 impl Kind {
     fn takes(&self, event: &Event<'_>) -> bool {
@@ -50,43 +42,16 @@ impl Kind {
 
     /// A kind of notice from its settings.
     pub fn new(notice: &Notice) -> Self {
-        let by = |name: &String| match name.strip_prefix("extra.") {
-            Some(extra) => By::Extra(extra.to_owned()),
-            None if name == "party" => By::Party,
-            None => Field::named(name).map_or(By::Party, By::Field),
-        };
-        let mut group_by: Vec<By> = notice.group_by.iter().map(by).collect();
+        // What was read once as fields is read again.
+        let mut group_by = Key::read(&notice.group_by).unwrap_or_default();
         // Whoever is told must be one: events of two parties never share a notice.
-        if notice.to == Recipient::Responsible && !group_by.iter().any(|by| matches!(by, By::Party)) {
-            group_by.push(By::Party);
+        if notice.to == Recipient::Responsible && !group_by.tells_parties_apart() {
+            group_by.and_party();
         }
         // What compiled when the settings were read compiles again.
         let condition = notice.condition.as_ref().and_then(|condition| Condition::compile(condition.text()).ok());
         let may_be_hasty = notice.to == Recipient::Responsible && !notice.when.is_at_once();
         Self { name: notice.name.clone(), group_by, condition, may_be_hasty }
-    }
-
-    /// Appends the key of an event as people read it: `AS64500`, `FI`, `AS64500, FI`.
-    fn key(&self, event: &Event<'_>, out: &mut Vec<u8>) {
-        for (index, by) in self.group_by.iter().enumerate() {
-            if index > 0 {
-                out.extend_from_slice(b", ");
-            }
-            let value = match by {
-                By::Field(field) => event.raw(*field),
-                By::Party => event.raw(Field::PARTY),
-                By::Extra(name) => event.find_extra(name).and_then(|field| event.raw(field)),
-            };
-            match value {
-                Some(Raw::Int(number)) if matches!(by, By::Field(f) if f.kind() == concert_model::Kind::Asn) => {
-                    out.extend_from_slice(b"AS");
-                    json::write_int(number, out);
-                }
-                Some(Raw::Text(text)) => out.extend_from_slice(text.as_bytes()),
-                Some(value) => json::write_plain(&value.into(), out),
-                None => out.extend_from_slice(ABSENT.as_bytes()),
-            }
-        }
     }
 }
 
@@ -130,7 +95,7 @@ impl Gathered {
     fn add(&mut self, kind: &Kind, event: &Event<'_>, batch: u64, row: u32, scratch: &mut Vec<u8>) {
         if kind.takes(event) {
             scratch.clear();
-            kind.key(event, scratch);
+            kind.group_by.write(event, scratch);
             let party = event.text(Field::PARTY).unwrap_or_default();
             self.put(scratch, &party, batch, row, past(event));
         }
@@ -188,7 +153,7 @@ impl AtOnce {
             return self.seen.push(None);
         }
         scratch.clear();
-        kind.key(event, scratch);
+        kind.group_by.write(event, scratch);
         let key = self.texts.len();
         self.texts.push_str(&String::from_utf8_lossy(scratch));
         let party = self.texts.len();
@@ -222,6 +187,8 @@ pub struct Teller {
     counted: BTreeMap<usize, HashMap<Box<[u8]>, u64>>,
     hasty: Hasty,
     scratch: Vec<u8>,
+    /// What of the report concerns incidents.
+    pub(super) catching: Catching,
 }
 
 impl Teller {
@@ -242,8 +209,13 @@ impl Teller {
         if !telling.cursors.is_empty() {
             writer.tell(&telling).await?;
         }
-        let mut teller =
-            Self { at_once: Vec::new(), counted: BTreeMap::new(), hasty: Hasty::default(), scratch: Vec::new() };
+        let mut teller = Self {
+            at_once: Vec::new(),
+            counted: BTreeMap::new(),
+            hasty: Hasty::default(),
+            scratch: Vec::new(),
+            catching: Catching::new(site),
+        };
         for (index, notice) in site.settings.notices.iter().enumerate() {
             if notice.when.is_at_once() {
                 let gathered = Gathered::default();
@@ -262,8 +234,8 @@ impl Teller {
     }
 
     /// Watches the events of a report while they are written.
-    pub fn watch<'t>(&'t mut self, kinds: &'t [Kind]) -> Watching<'t> {
-        Watching { teller: self, kinds }
+    pub fn watch<'t>(&'t mut self, site: &'t Site) -> Watching<'t> {
+        Watching { teller: self, site }
     }
 
     /// Takes up who wishes to be told at once, also for events that wait already.
@@ -296,6 +268,7 @@ impl Teller {
 
     /// Forgets what was gathered of a report that could not be written.
     pub fn forget_report(&mut self) {
+        self.catching.forget_report();
         for at_once in &mut self.at_once {
             at_once.gathered = Gathered::default();
             at_once.forget();
@@ -360,32 +333,32 @@ impl Teller {
 /// A teller while events are written.
 pub struct Watching<'t> {
     teller: &'t mut Teller,
-    kinds: &'t [Kind],
+    site: &'t Site,
 }
 
 impl Watch for Watching<'_> {
     fn see(&mut self, event: &Event<'_>) {
-        let Teller { at_once, counted, hasty, scratch } = &mut *self.teller;
+        let Teller { at_once, counted, hasty, scratch, catching } = &mut *self.teller;
+        let kinds = &self.site.kinds;
+        catching.see(self.site, event, scratch);
         for at_once in at_once {
-            if let Some(kind) = self.kinds.get(at_once.index) {
+            if let Some(kind) = kinds.get(at_once.index) {
                 at_once.see(kind, event, scratch);
             }
         }
         for (index, counts) in counted {
-            let Some(kind) = self.kinds.get(*index).filter(|kind| kind.takes(event)) else { continue };
+            let Some(kind) = kinds.get(*index).filter(|kind| kind.takes(event)) else { continue };
             scratch.clear();
-            kind.key(event, scratch);
+            kind.group_by.write(event, scratch);
             match counts.get_mut(scratch.as_slice()) {
                 Some(count) => *count += 1,
                 None => drop(counts.insert(scratch.as_slice().into(), 1)),
             }
         }
         if hasty.wants(event) {
-            for (index, kind) in
-                self.kinds.iter().enumerate().filter(|(_, kind)| kind.may_be_hasty && kind.takes(event))
-            {
+            for (index, kind) in kinds.iter().enumerate().filter(|(_, kind)| kind.may_be_hasty && kind.takes(event)) {
                 scratch.clear();
-                kind.key(event, scratch);
+                kind.group_by.write(event, scratch);
                 hasty.waits(index, scratch);
             }
         }
@@ -419,7 +392,7 @@ async fn gather(site: &Site, index: usize, only: Option<&[Box<[u8]>]>) -> Result
                 }
                 if only.is_some() || !early.is_empty() {
                     key.clear();
-                    kind.key(&stored.event, &mut key);
+                    kind.group_by.write(&stored.event, &mut key);
                     let told = early.get(&*String::from_utf8_lossy(&key)).is_some_and(|batch| stored.batch <= *batch);
                     let wanted = only.is_none_or(|only| only.iter().any(|one| **one == *key));
                     if told || !wanted {

@@ -93,7 +93,7 @@ impl Incidents {
     }
 
     /// An incident of many, which is left out where it is missing for the person.
-    async fn found(&self, person: &Person, id: &str) -> Result<Option<(Arc<Case>, Circle)>, Refused> {
+    pub(super) async fn found(&self, person: &Person, id: &str) -> Result<Option<(Arc<Case>, Circle)>, Refused> {
         match self.find(person, id).await {
             Ok(found) => Ok(Some(found)),
             Err(Refused::Missing) => Ok(None),

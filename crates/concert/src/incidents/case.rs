@@ -1,10 +1,11 @@
 //! The journal of one incident in memory, read once and extended as entries come.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use concert_model::access::{Circle, Object, Person, is_field, may};
 use concert_model::incident::content::Content;
-use concert_model::incident::fold::{Incident, Said, order};
+use concert_model::incident::fold::{Incident, Said, order, place};
 use concert_model::incident::journal::{Body, Header};
 use concert_model::incident::marking::Marking;
 use concert_store::records::incidents::EntryRow;
@@ -52,7 +53,8 @@ pub(super) fn erases(row: &EntryRow) -> bool {
 
 /// Whether decisions and lists need what it says.
 fn is_of_head(content: &Content) -> bool {
-    matches!(content, Content::PartyMoved(_)) || content.write().is_some_and(|(kind, _)| is_field(kind))
+    matches!(content, Content::PartyMoved(_) | Content::Joined(_))
+        || content.write().is_some_and(|(kind, _)| is_field(kind))
 }
 
 /// Whether something else may be seen because of it than before, or something is gone.
@@ -127,17 +129,31 @@ impl Case {
     /// The state of the incident by all that is written in it, whoever may see that: for rules that hold for
     /// everybody.
     pub(super) fn whole(&self) -> Incident {
-        let mut incident = Incident::default();
-        for kept in &self.entries {
-            incident.apply(&kept.header, kept.said());
-        }
-        incident
+        self.state_of(self.entries.iter())
     }
 
     /// The state of the incident as a person sees it.
     pub fn state_for(&self, circle: &Circle, person: &Person) -> Incident {
+        self.state_of(self.seen_by(circle, person))
+    }
+
+    fn state_of<'c>(&'c self, entries: impl Iterator<Item = &'c Arc<Kept>>) -> Incident {
         let mut incident = Incident::default();
-        for kept in self.seen_by(circle, person) {
+        let moved = self.head.moved();
+        for kept in entries {
+            if !moved.is_empty() && moved.contains(&place(&kept.header)) {
+                incident.pass(&kept.header);
+            } else {
+                incident.apply(&kept.header, kept.said());
+            }
+        }
+        incident
+    }
+
+    /// What some of its entries say, as a person sees it: what a split moved.
+    pub(super) fn part_for(&self, circle: &Circle, person: &Person, entries: &BTreeSet<String>) -> Incident {
+        let mut incident = Incident::default();
+        for kept in self.seen_by(circle, person).filter(|kept| entries.contains(&place(&kept.header))) {
             incident.apply(&kept.header, kept.said());
         }
         incident

@@ -10,11 +10,11 @@ use concert_model::incident::process::{Known, Process, Progress};
 use concert_model::{Problem, Time};
 
 use super::case::Case;
-use super::write::wrong;
+use super::write::{MERGED, wrong};
 use super::{Ask, Incidents, Refused, text};
 
 /// The author of what nobody decided in time. No user can be called so.
-const BY_ITSELF: &str = "concert (by itself)";
+pub(super) const BY_ITSELF: &str = "concert (by itself)";
 
 /// What the engine knows of an incident now.
 pub fn known(state: &Incident, now: Time) -> Known {
@@ -89,7 +89,8 @@ impl Incidents {
         let mut written = 0;
         for id in self.store.records.incidents_with(text::PROCESSES).await? {
             let head = self.store.records.incident(&id).await?;
-            if head.is_none_or(|head| head.status == text::word(Status::Closed)) {
+            // In one that was merged nothing goes on.
+            if head.is_none_or(|head| head.status == text::word(Status::Closed) || head.status == MERGED) {
                 continue;
             }
             let due = defaults(&self.case(&id).await?.whole(), now);

@@ -6,8 +6,12 @@
 mod across;
 mod audit;
 mod case;
+mod caught;
 mod evidence;
 mod follow;
+mod joins;
+mod observables;
+mod proposals;
 mod read;
 mod rebuild;
 mod states;
@@ -28,13 +32,21 @@ use concert_store::Store;
 
 pub use across::{RunningClock, Spent};
 pub use case::{Case, Kept};
+pub use caught::Caught;
 pub use evidence::bag::Exported;
 pub use evidence::check::{CheckedEvidence, verify_evidence};
+pub use evidence::lines::{HowToRead, Lines};
 pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
 pub use follow::known;
+pub use joins::{Chosen, Join, Split};
+pub use observables::{Observables, Pulled};
+pub use proposals::{Met, host_of};
 pub use read::{About, Filter, Found, Slice};
 pub use rebuild::verify_journals;
-pub use view::{entry_json, exhibit_json, head_json, hop_json, incident_json, neighbour_json, request_json};
+pub use view::{
+    entry_json, exhibit_json, happened_json, head_json, hop_json, incident_json, neighbour_json, proposal_json,
+    request_json,
+};
 pub use write::Written;
 
 /// Entries that are held in memory, over all incidents.
@@ -51,6 +63,8 @@ pub enum Refused {
     Wrong(Problem),
     /// Somebody changed it since it was read: what changed, as entries.
     Stale(Vec<serde_json::Value>),
+    /// It was merged into another incident: its number, where the person may know it.
+    Merged(Option<String>),
     /// Something failed here.
     Failed(Problem),
 }

@@ -8,6 +8,7 @@ use concert_pipeline::observables;
 use concert_store::records::incidents::{EntryRow, Head, HeadFilter};
 
 use super::case::{Case, Kept};
+use super::write::MERGED;
 use super::{Ask, Incidents, Refused};
 
 /// Rows read at a time while a list is filtered.
@@ -49,6 +50,8 @@ pub struct Found {
     pub head: Head,
     /// The entry.
     pub kept: Arc<Kept>,
+    /// The number of the incident that its own was merged into.
+    pub shows_in: Option<String>,
 }
 
 fn circle_of(head: &Head) -> Circle {
@@ -105,19 +108,30 @@ impl Incidents {
         }
     }
 
-    /// The state of an incident as a person sees it.
+    /// The state of an incident as a person sees it, with what incidents that were merged into it say.
     pub async fn show(&self, person: &Person, name: &str) -> Result<Arc<Incident>, Refused> {
+        let (case, circle) = self.find(person, name).await?;
+        let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
+        self.audit_read(person, &case.head.number, markings).await?;
+        self.joint(person, (&case, &circle)).await
+    }
+
+    /// The state of an incident as a person sees it, by its own entries alone: what is written into it
+    /// builds on that.
+    pub async fn own(&self, person: &Person, name: &str) -> Result<Arc<Incident>, Refused> {
         let (case, circle) = self.find(person, name).await?;
         let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
         self.audit_read(person, &case.head.number, markings).await?;
         Ok(self.states.of(&case, &circle, person))
     }
 
-    /// Entries that a person may see, in the order in which they came, behind a number.
+    /// Entries that a person may see, in the order in which they came, behind a number; those of incidents
+    /// that show here too.
     pub async fn log(&self, person: &Person, name: &str, after: u64, limit: usize) -> Result<Vec<Arc<Kept>>, Refused> {
         let (case, circle) = self.find(person, name).await?;
         let mut entries: Vec<Arc<Kept>> =
             case.seen_by(&circle, person).filter(|kept| kept.seq > after).cloned().collect();
+        entries.extend(self.joint_log(person, &case).await?.into_iter().filter(|kept| kept.seq > after));
         entries.sort_by_key(|kept| kept.seq);
         entries.truncate(limit);
         self.audit_read(person, &case.head.number, entries.iter().filter_map(|kept| kept.marking())).await?;
@@ -193,7 +207,7 @@ impl Incidents {
         }
     }
 
-    async fn seen(&self, person: &Person, row: &EntryRow) -> Result<Option<Found>, Refused> {
+    pub(super) async fn seen(&self, person: &Person, row: &EntryRow) -> Result<Option<Found>, Refused> {
         let Some(head) = self.store.records.incident(&row.incident).await? else { return Ok(None) };
         let circle = circle_of(&head);
         if !may(person, Action::See, Object::Incident(&circle)).allowed {
@@ -202,7 +216,12 @@ impl Incidents {
         let case = Case::new(&row.incident, vec![row.clone()]);
         let kept = case.entries.first().filter(|kept| case.shows(&circle, person, kept)).cloned();
         self.audit_read(person, &head.number, kept.iter().filter_map(|kept| kept.marking())).await?;
-        Ok(kept.map(|kept| Found { head, kept }))
+        let Some(kept) = kept else { return Ok(None) };
+        let shows_in = match head.status == MERGED {
+            true => self.shows_in(person, &*self.case(&head.id).await?).await?,
+            false => None,
+        };
+        Ok(Some(Found { head, kept, shows_in }))
     }
 
     /// Everybody who might see an incident.

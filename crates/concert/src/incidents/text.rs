@@ -86,6 +86,7 @@ pub(super) fn check(content: &Content) -> Result<(), Refused> {
             return Err(wrong("`last_seen` is before `first_seen`"));
         }
         Content::ClockStarted(clock) if clock.due <= clock.since => return Err(wrong("a clock ends after it begins")),
+        Content::EventsLinked(linked) => events(&linked.events)?,
         Content::Started(started) => definition(started)?,
         Content::EvidenceAdded(added) => sha256(&added.sha256)?,
         Content::Custody(custody) => sha256(&custody.sha256)?,
@@ -113,6 +114,15 @@ fn definition(started: &Started) -> Result<(), Refused> {
     }
 }
 
+/// Identities of events, which are hexadecimal digits.
+fn events(events: &[String]) -> Result<(), Refused> {
+    let is_odd = |event: &&String| event.len() > LINE_CHARS_MAX || !event.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match events.iter().find(is_odd) {
+        Some(_) => Err(wrong("`events` are identities of events: hexadecimal digits")),
+        None => Ok(()),
+    }
+}
+
 fn sha256(text: &str) -> Result<(), Refused> {
     match concert_model::incident::journal::from_hex::<32>(text) {
         Some(_) => Ok(()),
@@ -129,6 +139,25 @@ pub(super) const PROCESSES: &str = "process/1";
 /// Incidents with time spent on them.
 pub(super) const EFFORT: &str = "effort/1";
 
+/// What incidents are found by that a rule opened.
+pub(super) const RULE: &str = "rule";
+
+/// What all incidents of a rule are found by.
+pub(super) fn by_rule(rule: &str) -> String {
+    format!("rule {rule}")
+}
+
+/// What the incidents of a rule for one key are found by.
+pub(super) fn by_rule_and_key(rule: &str, key: &str) -> String {
+    format!("rule {rule}: {key}")
+}
+
+/// A line of text without what would change how the text around it looks, and not too long.
+pub(super) fn plain_line(text: &str) -> String {
+    let shown = |c: char| if is_hidden(c) { '\u{fffd}' } else { c };
+    text.chars().map(shown).take(LINE_CHARS_MAX).collect()
+}
+
 /// What of an entry is found by searching: its words, and the values it names, also in what people wrote.
 pub(super) fn findable(content: &Content) -> Findable {
     let mut found = Findable::default();
@@ -140,20 +169,35 @@ pub(super) fn findable(content: &Content) -> Findable {
             named("host", &relation.to, &mut found);
         }
         Content::HostHeld(held) => named("host", &held.host, &mut found),
+        // It is no host of the incident before somebody says so.
+        Content::Proposed(proposed) => {
+            let hosts = [&proposed.from, &proposed.to].into_iter().filter_map(|host| one(host));
+            found.observables.extend(hosts.map(|one| (one.kind.word().to_owned(), one.value)));
+        }
         Content::Effort(_) => found.observables.push((KIND.into(), EFFORT.into())),
         Content::ClockStarted(_) => found.observables.push((KIND.into(), CLOCKS.into())),
         Content::EvidenceAdded(added) => named("hash", &added.sha256, &mut found),
+        Content::Ruled(ruled) => {
+            found.observables.push((RULE.into(), by_rule(&ruled.rule)));
+            found.observables.push((RULE.into(), by_rule_and_key(&ruled.rule, &ruled.key)));
+        }
         _ => {}
     }
     for text in prose_of(content) {
         let values = observables(text).into_iter().map(|one| (one.kind.word().to_owned(), one.value));
         found.observables.extend(values);
     }
-    if let Some((_, value)) = content.write() {
+    // Identities of thousands of events are no words, and are in the event store.
+    if let Some((_, value)) = content.write().filter(|_| !matches!(content, Content::EventsLinked(_))) {
         words(&value, &mut found.text);
     }
     found.observables.truncate(OBSERVABLES_MAX);
     found
+}
+
+/// Values that an entry names, in their plain forms, with what each is.
+pub(super) fn values(content: &Content) -> Vec<concert_pipeline::observables::Observable> {
+    findable(content).observables.iter().filter_map(|(_, value)| one(value)).collect()
 }
 
 /// A value that a member names: as it was written, and in the form that values in texts are found in.

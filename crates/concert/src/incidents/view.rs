@@ -3,7 +3,7 @@
 use concert_model::Time;
 use concert_model::access::Circle;
 use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
-use concert_model::incident::content::{Custody, Role};
+use concert_model::incident::content::{Custody, Happened, Proposed, Role};
 use concert_model::incident::fold::{Exhibit, Incident};
 use concert_model::incident::journal::Stamp;
 use concert_store::records::incidents::Head;
@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::Kept;
 use super::text::word;
+use super::write::MERGED;
 
 fn time(micros: i64) -> Value {
     json!(Time(micros).to_string())
@@ -93,11 +94,29 @@ pub fn neighbour_json(neighbour: &Neighbour<'_>) -> Value {
         "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
 }
 
+/// A flow that may be the next hop.
+pub fn proposal_json(proposed: &Proposed) -> Value {
+    json!({"event": proposed.event, "from": proposed.from, "to": proposed.to, "port": proposed.port,
+        "first_seen": time(proposed.first_seen), "last_seen": time(proposed.last_seen), "clock_error": proposed.clock_error, "text": proposed.text})
+}
+
+/// Something that happened.
+pub fn happened_json(happened: &Happened) -> Value {
+    json!({"time": time(happened.time), "zone": happened.zone, "clock_error": happened.clock_error,
+        "subject": happened.subject, "text": happened.text, "evidence": happened.evidence, "line": happened.line})
+}
+
 /// Most rows of each list of an incident; `counts` says how many there are, and the log has them all.
 pub(super) const ROWS_MAX: usize = 1_000;
 
-/// An incident with everything a person sees of it.
-pub fn incident_json(state: &Incident) -> Value {
+/// An incident with everything a person sees of it; `joins` is how it belongs to others.
+pub fn incident_json(state: &Incident, joins: Vec<Value>) -> Value {
+    let is_into = |row: &&Value| row.get("as").is_some_and(|how| how == "into");
+    let merged_into = joins.iter().find(is_into).and_then(|row| row.get("incident")).cloned();
+    let status = match state.merged_into() {
+        Some(_) => MERGED.to_owned(),
+        None => word(state.status),
+    };
     let parties: Vec<Value> = state
         .parties
         .iter()
@@ -123,12 +142,7 @@ pub fn incident_json(state: &Incident) -> Value {
         .collect();
     let mut timeline = state.timeline.clone();
     timeline.sort_by_key(|happened| happened.time);
-    let timeline: Vec<Value> = timeline
-        .iter()
-        .rev()
-        .take(ROWS_MAX)
-        .map(|happened| json!({"time": time(happened.time), "zone": happened.zone, "clock_error": happened.clock_error, "subject": happened.subject, "text": happened.text, "evidence": happened.evidence}))
-        .collect();
+    let timeline: Vec<Value> = timeline.iter().rev().take(ROWS_MAX).map(happened_json).collect();
     let evidence: Vec<Value> = state.evidence.iter().map(|(sha256, exhibit)| exhibit_json(sha256, exhibit)).collect();
     let clocks: Vec<Value> = state
         .clocks
@@ -140,19 +154,24 @@ pub fn incident_json(state: &Incident) -> Value {
         .iter()
         .map(|((person, party, work), minutes)| json!({"person": person, "party": party, "work": work, "minutes": minutes}))
         .collect();
-    let joined: Vec<Value> = state.joined.iter().map(|(how, other)| json!({"as": how, "incident": other})).collect();
     let observables: Vec<Value> =
         state.observables.iter().take(ROWS_MAX).map(|(of, value)| json!({"of": of, "value": value})).collect();
+    let rule = state.rule.as_ref().map(|(rule, key)| json!({"rule": rule, "key": key}));
+    let proposals: Vec<Value> = state.open_proposals().take(ROWS_MAX).map(proposal_json).collect();
+    let counts = json!({"parties": state.parties.len(), "tasks": state.tasks.len(), "findings": state.findings.len(),
+        "observables": state.observables.len(), "relations": state.relations.len(), "timeline": state.timeline.len(),
+        "evidence": state.evidence.len(), "events": state.events.len(), "hosts": state.hosts.len(),
+        "proposals": state.open_proposals().count()});
     json!({
         "id": state.id, "number": state.number, "title": state.title, "classification": state.classification,
-        "severity": word(state.severity), "status": word(state.status), "marking": state.marking,
+        "severity": word(state.severity), "status": status, "merged_into": merged_into, "marking": state.marking,
         "opened": state.opened.time.to_string(), "opener": state.opener, "changed": state.changed.time.to_string(),
         "roles": roles, "open_duties": open, "parties": parties, "tasks": tasks,
         "findings": state.findings.values().collect::<Vec<_>>(), "observables": observables, "relations": relations,
         "timeline": timeline, "evidence": evidence, "clocks": clocks, "effort": effort,
-        "hosts": state.hosts.iter().take(ROWS_MAX).collect::<std::collections::BTreeMap<_, _>>(), "events": state.events.iter().take(ROWS_MAX).collect::<Vec<_>>(), "notices": state.notices, "joined": joined, "lessons": state.lessons,
-        "counts": {"parties": state.parties.len(), "tasks": state.tasks.len(), "findings": state.findings.len(), "observables": state.observables.len(),
-            "relations": state.relations.len(), "timeline": state.timeline.len(), "evidence": state.evidence.len(), "events": state.events.len(), "hosts": state.hosts.len()},
+        "hosts": state.hosts.iter().take(ROWS_MAX).collect::<std::collections::BTreeMap<_, _>>(), "events": state.events.iter().take(ROWS_MAX).collect::<Vec<_>>(), "notices": state.notices, "joined": joins, "lessons": state.lessons,
+        "counts": counts,
+        "more_events": state.more_events, "rule": rule, "proposals": proposals, "left_out": state.left_out,
         "entries": state.entries, "sealed": state.sealed, "unknown": state.unknown,
     })
 }

@@ -13,10 +13,12 @@ use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
 use serde_json::{Value, json};
 
 use super::case::Case;
-use super::{Ask, Incidents, Refused, audit, entry_json, follow, text};
+use super::{Ask, Incidents, Refused, audit, entry_json, follow, joins, proposals, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
 const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
+/// The status in lists of an incident that was merged into another, whatever its own is.
+pub(super) const MERGED: &str = "merged";
 /// Longest key of a request.
 const KEY_BYTES_MAX: usize = 255;
 
@@ -31,6 +33,13 @@ pub(super) enum Right {
 
 /// Evidence is written about where its bytes are at hand.
 fn by_hand(drafts: &[Draft]) -> Result<(), Refused> {
+    if drafts.iter().any(|draft| matches!(draft.content, Content::Joined(_))) {
+        let problem = Problem::new("such an entry is not written by hand: it belongs into both incidents");
+        return Err(Refused::Wrong(problem.hint("see `concert incident merge --help`, `split` and `link`")));
+    }
+    if drafts.iter().any(|draft| matches!(draft.content, Content::Ruled(_) | Content::LeftOut(_))) {
+        return Err(wrong("such an entry is not written by hand: it follows from events"));
+    }
     let is_evidence =
         |draft: &Draft| matches!(draft.content, Content::EvidenceAdded(_) | Content::Custody(_) | Content::Release(_));
     match drafts.iter().any(is_evidence) {
@@ -73,7 +82,7 @@ fn salt() -> Result<[u8; 16], Problem> {
 }
 
 /// A UUIDv7 (RFC 9562): the time in milliseconds, then random bits.
-fn new_id(now: Time) -> Result<String, Problem> {
+pub(super) fn new_id(now: Time) -> Result<String, Problem> {
     let [_, _, time @ ..] = u64::try_from(now.0 / 1000).unwrap_or(0).to_be_bytes();
     let mut bytes = salt()?;
     bytes[..6].copy_from_slice(&time);
@@ -102,9 +111,7 @@ impl Incidents {
             return Ok(written);
         }
         let id = new_id(ask.now)?;
-        let date = ask.now.date_text();
-        let year = date.get(..4).unwrap_or_default();
-        let number = format!("{}#{year}-{:06}", self.ticket, incidents::next_incident(&mut change, year).await?);
+        let number = self.next_number(&mut change, ask.now).await?;
         let opened = Opened { number, title: new.title, classification: new.classification, severity: new.severity };
         let coordinator =
             RoleMoved { role: Role::Coordinator, person: ask.person.name.clone(), party: String::new(), holds: true };
@@ -120,10 +127,31 @@ impl Incidents {
         self.finish(change, ask, case, entries).await
     }
 
+    pub(super) async fn next_number(&self, change: &mut Change<'_>, now: Time) -> Result<String, Problem> {
+        let date = now.date_text();
+        let year = date.get(..4).unwrap_or_default();
+        Ok(format!("{}#{year}-{:06}", self.ticket, incidents::next_incident(change, year).await?))
+    }
+
     /// Writes into an incident.
     pub async fn write(&self, ask: Ask<'_>, name: &str, drafts: Vec<Draft>) -> Result<Written, Refused> {
         by_hand(&drafts)?;
-        self.write_made(ask, name, Right::OfContent, |_, _| Ok(drafts)).await
+        self.write_made(ask, name, Right::OfContent, |case, circle| {
+            let answers = drafts.iter().any(|draft| matches!(draft.content, Content::ProposalAnswered(_)));
+            if !answers {
+                return Ok(drafts);
+            }
+            let state = case.state_for(circle, ask.person);
+            let mut all = Vec::new();
+            for draft in drafts {
+                match draft.content {
+                    Content::ProposalAnswered(answer) => all.extend(proposals::answered(case, &state, answer)?),
+                    _ => all.push(draft),
+                }
+            }
+            Ok(all)
+        })
+        .await
     }
 
     /// Writes what is made from how the incident is at that very moment.
@@ -148,6 +176,10 @@ impl Incidents {
             return Err(Refused::Missing);
         }
         let drafts = make(&case, &circle)?;
+        if right == Right::OfContent && joins::is_elsewhere(&case, &drafts) {
+            self.store.records.undo(change).await?;
+            return Err(Refused::Merged(self.shows_in(ask.person, &case).await?));
+        }
         if let Some(seen) = ask.seen {
             stale(&case, &circle, ask.person, seen, &drafts)?;
         }
@@ -170,7 +202,7 @@ impl Incidents {
     }
 
     /// The answer to the same request, if it was answered before.
-    async fn again(&self, change: &mut Change<'_>, ask: Ask<'_>) -> Result<Option<Written>, Refused> {
+    pub(super) async fn again(&self, change: &mut Change<'_>, ask: Ask<'_>) -> Result<Option<Written>, Refused> {
         let Some((key, digest)) = ask.key else { return Ok(None) };
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             return Err(wrong(format!("a key of a request has 1 to {KEY_BYTES_MAX} bytes")));
@@ -184,7 +216,7 @@ impl Incidents {
 
     /// Decides about each draft and signs it. What was denied is given too: the change is given up then, and
     /// the log is written beside it.
-    async fn put(
+    pub(super) async fn put(
         &self,
         change: &mut Change<'_>,
         ask: Ask<'_>,
@@ -262,7 +294,7 @@ impl Incidents {
     }
 
     /// Signs drafts that were decided about and keeps them, with what is found by searching.
-    async fn sign(
+    pub(super) async fn sign(
         &self,
         change: &mut Change<'_>,
         ask: Ask<'_>,
@@ -307,7 +339,7 @@ impl Incidents {
         Ok((case, written))
     }
 
-    async fn finish(
+    pub(super) async fn finish(
         &self,
         mut change: Change<'static>,
         ask: Ask<'_>,
@@ -336,7 +368,10 @@ impl Incidents {
             title: head.title.clone(),
             classification: head.classification.clone(),
             severity: text::word(head.severity),
-            status: text::word(head.status),
+            status: match head.merged_into() {
+                Some(_) => MERGED.to_owned(),
+                None => text::word(head.status),
+            },
             opened: head.opened.time,
             changed: case.last,
             changed_at: changed_at.map_or(Time(0), |kept| kept.header.stamp.time),

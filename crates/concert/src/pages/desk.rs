@@ -4,13 +4,16 @@ use async_trait::async_trait;
 use concert_model::access::Person;
 use concert_model::incident::chain::{Chain, neighbours};
 use concert_model::incident::draft::{Draft, NewIncident};
-use concert_server::desk::{Change, Coming, Desk, NewEvidence, Outgoing, Question, Wanted, Way};
+use concert_server::desk::{
+    Change, Coming, Desk, Joining, Lines, NewEvidence, Outgoing, Question, Splitting, Wanted, Way,
+};
 use concert_server::site::{Page, Refusal, Slice};
 use serde_json::{Value, json};
 
 use super::{Pages, evidence, failed};
 use crate::incidents::{
-    self, Ask, Filter, Refused, Written, entry_json, head_json, hop_json, incident_json, neighbour_json, request_json,
+    self, Ask, Chosen, Filter, HowToRead, Join, Refused, Split, Written, entry_json, happened_json, head_json,
+    hop_json, incident_json, neighbour_json, request_json,
 };
 use crate::login::Logins;
 use crate::wire;
@@ -26,6 +29,7 @@ pub(super) fn refusal(refused: Refused) -> Refusal {
         Refused::Denied(decision) => Refusal::Denied(decision),
         Refused::Wrong(problem) => Refusal::Mistake(problem),
         Refused::Stale(changed) => Refusal::Stale(changed),
+        Refused::Merged(into) => Refusal::Merged(into),
         Refused::Failed(problem) => failed(problem),
     }
 }
@@ -77,8 +81,10 @@ impl Desk for Pages {
     }
 
     async fn incident(&self, person: &Person, name: &str) -> Result<Value, Refusal> {
-        let state = self.desk()?.show(person, name).await.map_err(refusal)?;
-        Ok(incident_json(&state))
+        let desk = self.desk()?;
+        let state = desk.show(person, name).await.map_err(refusal)?;
+        let joins = desk.joins(person, &state).await.map_err(refusal)?;
+        Ok(incident_json(&state, joins))
     }
 
     async fn entries(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal> {
@@ -120,6 +126,40 @@ impl Desk for Pages {
         evidence::read(&*self.desk()?, person, name, sha256, why).await
     }
 
+    async fn read_lines(&self, change: Change, name: &str, sha256: &str, lines: Lines) -> Result<Value, Refusal> {
+        let how = HowToRead::of(&lines, false).map_err(|failure| match failure.problems.into_iter().next() {
+            Some(problem) => Refusal::Mistake(problem),
+            None => Refusal::Wrong("the parser cannot be used so".into()),
+        })?;
+        let read = self.desk()?.read_lines(ask(&change), name, sha256, how).await.map_err(refusal)?;
+        let mut answer: serde_json::Map<String, Value> =
+            read.members().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        answer.insert("written".into(), json!(!lines.preview));
+        answer.insert("first".into(), read.shown.iter().map(happened_json).collect());
+        Ok(Value::Object(answer))
+    }
+
+    async fn join(&self, change: Change, name: &str, joining: Joining) -> Result<Value, Refusal> {
+        let join = Join::ALL.into_iter().find(|join| join.word() == joining.how).ok_or_else(|| {
+            let words: Vec<&str> = Join::ALL.iter().map(|join| join.word()).collect();
+            Refusal::Wrong(format!("`as` is one of: {}", words.join(", ")))
+        })?;
+        if join == Join::Split && joining.joined {
+            return Err(Refusal::Wrong("an incident is split by `splits`".into()));
+        }
+        let both = (name, joining.incident.as_str());
+        let desk = self.desk()?;
+        let joined = desk.join(ask(&change), join, both, joining.joined, &joining.reason);
+        Ok(written_json(&joined.await.map_err(refusal)?))
+    }
+
+    async fn split(&self, change: Change, name: &str, splitting: Splitting) -> Result<Value, Refusal> {
+        let Splitting { new, parties, observables, hosts, entries, reason } = splitting;
+        let split = Split { new, chosen: Chosen { parties, observables, hosts, entries }, reason };
+        let written = self.desk()?.split(ask(&change), name, split).await.map_err(refusal)?;
+        Ok(written_json(&written))
+    }
+
     async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal> {
         let (found, next) = self.desk()?.search(person, words, part(&slice)?).await.map_err(refusal)?;
         let row = |one: &incidents::Found| {
@@ -127,6 +167,7 @@ impl Desk for Pages {
             if let Some(members) = row.as_object_mut() {
                 members.insert("number".into(), json!(one.head.number));
                 members.insert("title".into(), json!(one.head.title));
+                members.insert("merged_into".into(), json!(one.shows_in));
             }
             row
         };

@@ -10,8 +10,13 @@ use concert_pipeline::parse::{Fixed, Parser, unpack};
 use super::{LoadFor, catalogue, files, hint_of};
 use crate::problems::Failure;
 
-/// The parser of this name with these settings, and what the settings say for every event and part.
-pub fn lone_parser(name: &str, lines: &[String]) -> Result<(Arc<dyn Parser>, Fixed, unpack::Limits), Failure> {
+/// The parser of this name with these settings, and what the settings say for every event and part. Whoever
+/// asks from elsewhere names no files and secrets of this machine.
+pub fn lone_parser(
+    name: &str,
+    lines: &[String],
+    is_here: bool,
+) -> Result<(Arc<dyn Parser>, Fixed, unpack::Limits), Failure> {
     let Some(listed) = catalogue::parser(name) else {
         let known: Vec<_> = catalogue::PARSERS.iter().map(|listed| listed.name).collect();
         return Err(Failure::usage(Problem::new(format!("there is no parser `{name}`")).hint(hint_of(name, &known))));
@@ -22,8 +27,9 @@ pub fn lone_parser(name: &str, lines: &[String]) -> Result<(Arc<dyn Parser>, Fix
         return Err(Failure::settings(problems));
     }
     let outside = files::Outside::new(Path::new(""), LoadFor::Look);
-    let fetch = |how: &str, which: &str| outside.fetch(how, which);
-    let file = |which: &str| outside.file(which);
+    let nothing = || Err("it is not read for whoever asks from elsewhere".to_owned());
+    let fetch = |how: &str, which: &str| if is_here { outside.fetch(how, which) } else { nothing() };
+    let file = |which: &str| if is_here { outside.file(which) } else { nothing() };
     let reading = Reading::new(&fetch).with_files(&file);
     let mut keys =
         Keys::root(&reading, tables.iter().map(|(source, table)| (*source, table.as_table() as _)).collect());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use concert_model::Keys;
 use concert_model::keys::{Reading, Setting};
-use concert_pipeline::judge::Rule;
+use concert_pipeline::judge::{Opening, Rule};
 use concert_pipeline::parse::Fixed;
 use concert_pipeline::render::Templates;
 
@@ -46,6 +46,7 @@ pub fn sections() -> Vec<Section> {
         }),
         section("expect = { ... } of a [[feed]]", "feed.expect", |mut keys| feed::read_expect(&mut keys)),
         section("[[rule]]", "rule", |mut keys| Rule::read(&mut keys)),
+        section("open_incident = { ... } of a [[rule]]", "rule.open_incident", |mut keys| Opening::read(&mut keys)),
         section("[[forbid]]", "forbid", |mut keys| forbid::read(&mut keys)),
         section("[[notice]]", "notice", |keys| notice::read_all(vec![keys], &vias, &templates)),
         section("[mailbox]", "mailbox", |keys| Mailbox::read(keys, dir, &limits, &vias, &[])),

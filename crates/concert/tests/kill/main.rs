@@ -5,7 +5,7 @@
 //! by the receiver, a push was answered, ...), when its own books are not written yet. Afterwards every
 //! event must be stored once and be in one notice of each kind, and each notice must have one Message-ID.
 //! A copy that a receiver got twice is right only when a kill lies between both, and when it is the same
-//! to the byte.
+//! to the byte. A rule brings every event into an incident: each must be linked there once.
 //!
 //! Everything random follows from one number, which is printed; give it in `CONCERT_KILL_SEED` to try the
 //! same again.
@@ -153,6 +153,7 @@ fn a_kill_at_any_moment_neither_loses_nor_doubles_an_event() {
     eprintln!("{} events came; {}", expected.all.len(), told::summary(&world));
     assert_eq!(told::wrong(&world, &expected), Vec::<String>::new(), "CONCERT_KILL_SEED={seed}");
     assert_eq!(told::wrong_in_records(&world), Vec::<String>::new(), "CONCERT_KILL_SEED={seed}");
+    assert_eq!(told::wrong_in_incidents(&world, &expected), Vec::<String>::new(), "CONCERT_KILL_SEED={seed}");
     assert!(concert(&world.site, &["verify"]).status().unwrap().success());
     assert!(missed <= KILLS / 3, "most kills must hit what they aim at: {kills:?}");
 }

@@ -68,6 +68,31 @@ pub(crate) fn wrong_in_records(world: &World) -> Vec<String> {
     wrong
 }
 
+/// Every event must be linked to one incident, and each incident opened once for its key.
+pub(crate) fn wrong_in_incidents(world: &World, expected: &Expected) -> Vec<String> {
+    let json = |args: &[&str]| -> Vec<Value> {
+        lines(world, args).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let stored = json(&["events", "--limit", "0", "--format", "ndjson", "--fields", "event.id,classification.type"]);
+    let types: BTreeSet<&str> = stored.iter().map(|event| event["classification.type"].as_str().unwrap()).collect();
+    let incidents = json(&["incident", "list", "--limit", "0", "--format", "ndjson"]);
+    let mut wrong = Vec::new();
+    if incidents.len() != types.len() || stored.len() != expected.all.len() {
+        wrong.push(format!("{} incidents for {} types", incidents.len(), types.len()));
+    }
+    let mut linked = Vec::new();
+    for incident in &incidents {
+        let number = incident["number"].as_str().unwrap();
+        for entry in json(&["incident", "log", number, "--limit", "0", "--format", "ndjson"]) {
+            let events = entry["content"]["events"].as_array().into_iter().flatten();
+            linked.extend(events.map(|event| event.as_str().unwrap().to_owned()));
+        }
+    }
+    let stored: Vec<String> = stored.iter().map(|event| event["event.id"].as_str().unwrap().to_owned()).collect();
+    compare("in incidents", &linked, &stored, &mut wrong);
+    wrong
+}
+
 /// How much was received, and how much of it twice.
 pub(crate) fn summary(world: &World) -> String {
     let twice = |copies: &[Copy]| {

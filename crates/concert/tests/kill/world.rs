@@ -42,6 +42,11 @@ name = "pushed"
 parser = "ndjson"
 collect = { type = "push", token = { file = "secrets/push" } }
 
+[[rule]]
+name = "everything of a type"
+if = "true"
+open_incident = { key = ["classification.type"], title = "All of {classification.type}", marking = "amber" }
+
 [[notice]]
 name = "as files"
 group_by = ["source.asn"]

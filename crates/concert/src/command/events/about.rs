@@ -1,8 +1,9 @@
-//! How often events name a value, and when: for `concert incident about`.
+//! How often events name a value, and when: for `concert incident about` and `observables`.
 
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use concert_model::{Event, Field, Time, Value};
+use concert_model::{Field, Time, Value};
 use concert_pipeline::observables::{Kind, Observable};
 use concert_store::Store;
 use concert_store::events::read::Bounds;
@@ -12,7 +13,7 @@ use super::Reader;
 use crate::problems::Failure;
 
 /// Events with a value.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::command) struct Seen {
     /// How many.
     pub count: u64,
@@ -36,30 +37,49 @@ fn fields(kind: Kind) -> &'static [Field] {
     }
 }
 
-/// Reads all events: an address may be that of the destination, which no index knows.
+/// What is known of each of these values. Reads all events once: an address may be that of the destination,
+/// which no index knows.
 pub(in crate::command) fn seen(
     runtime: &tokio::runtime::Runtime,
     store: &Store,
-    wanted: &Observable,
-) -> Result<Seen, Failure> {
-    let fields = fields(wanted.kind);
-    let address: Option<IpAddr> = wanted.value.parse().ok();
-    let names = |event: &Event<'_>| {
-        fields.iter().any(|field| match event.get(*field) {
-            Some(Value::Ip(other)) => address == Some(other),
-            Some(Value::Text(text)) => text.eq_ignore_ascii_case(&wanted.value),
-            _ => false,
-        })
-    };
-    let mut seen = Seen::default();
+    wanted: &[Observable],
+) -> Result<Vec<Seen>, Failure> {
+    let (mut addresses, mut texts): (HashMap<IpAddr, usize>, HashMap<(Field, String), usize>) = Default::default();
+    let mut all_fields: Vec<Field> = Vec::new();
+    for (at, one) in wanted.iter().enumerate() {
+        for field in fields(one.kind) {
+            if !all_fields.contains(field) {
+                all_fields.push(*field);
+            }
+            match one.value.parse() {
+                Ok(address) => drop(addresses.insert(address, at)),
+                Err(_) => drop(texts.insert((*field, one.value.to_ascii_lowercase()), at)),
+            }
+        }
+    }
+    let mut all = vec![Seen::default(); wanted.len()];
+    if wanted.is_empty() {
+        return Ok(all);
+    }
     Reader { runtime, store }.each_page(&Bounds::default(), &mut |page| {
-        for stored in page.iter().filter(|stored| names(&stored.event)) {
+        for stored in page.iter() {
+            let mut named: BTreeSet<usize> = BTreeSet::new();
+            for field in &all_fields {
+                named.extend(match stored.event.get(*field) {
+                    Some(Value::Ip(address)) => addresses.get(&address),
+                    Some(Value::Text(text)) => texts.get(&(*field, text.to_ascii_lowercase())),
+                    _ => None,
+                });
+            }
             let time = time_of(&stored.event);
-            seen.count += 1;
-            seen.first = Some(seen.first.map_or(time, |first| first.min(time)));
-            seen.last = seen.last.max(Some(time));
+            for at in named {
+                let Some(seen) = all.get_mut(at) else { continue };
+                seen.count += 1;
+                seen.first = Some(seen.first.map_or(time, |first| first.min(time)));
+                seen.last = seen.last.max(Some(time));
+            }
         }
         Ok(true)
     })?;
-    Ok(seen)
+    Ok(all)
 }

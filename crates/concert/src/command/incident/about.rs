@@ -19,7 +19,7 @@ pub(super) struct AboutArgs {
     rows: AllRows,
 }
 
-const COLUMNS: [&str; 7] = ["incident", "title", "seq", "time", "author", "kind", "content"];
+const COLUMNS: [&str; 8] = ["incident", "title", "seq", "time", "author", "kind", "content", "merged_into"];
 
 pub(super) async fn run(
     args: &AboutArgs,
@@ -31,7 +31,7 @@ pub(super) async fn run(
     let one = observables::one(&args.value);
     let may_see_events = may(person, Action::SeeSite(Kept::Events), Object::Site).allowed;
     let seen = match &one {
-        Some(one) if may_see_events => Some(events::seen(runtime, store, one)?),
+        Some(one) if may_see_events => events::seen(runtime, store, std::slice::from_ref(one))?.pop(),
         _ => None,
     };
     let seen = seen.as_ref();
@@ -47,19 +47,21 @@ pub(super) async fn run(
     ];
     let rows = about.found.iter().map(|found| {
         let [seq, time, author, kind, _, content, _] = entry_row(&entry_json(&found.kept));
-        vec![json!(found.head.number), json!(found.head.title), seq, time, author, kind, content]
+        vec![json!(found.head.number), json!(found.head.title), seq, time, author, kind, content, json!(found.shows_in)]
     });
     let entries = List { name: "entries", columns: &COLUMNS, rows: rows.collect() };
     print_object(format_or_default(args.rows.format), &members, &[entries])?;
     Ok(Exit::Done)
 }
 
-/// The incidents that the entries are of, what names it last first.
+/// The incidents that the entries are of, what names it last first, with those that show them because of a merge.
 fn incidents_in(about: &About) -> Vec<&str> {
     let mut numbers: Vec<&str> = Vec::new();
     for found in &about.found {
-        if !numbers.contains(&found.head.number.as_str()) {
-            numbers.push(&found.head.number);
+        for number in [Some(&found.head.number), found.shows_in.as_ref()].into_iter().flatten() {
+            if !numbers.contains(&number.as_str()) {
+                numbers.push(number);
+            }
         }
     }
     numbers

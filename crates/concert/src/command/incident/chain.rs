@@ -3,12 +3,15 @@
 use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::chain::{Chain, neighbours};
+use concert_model::incident::content::ProposalAnswered;
 use serde_json::Value;
 
+use super::draft::plain;
 use super::refused;
-use crate::incidents::{Incidents, hop_json, neighbour_json, request_json};
+use crate::incidents::{Ask, Incidents, hop_json, neighbour_json, proposal_json, request_json};
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
+use crate::wire;
 
 #[derive(clap::Args)]
 pub(super) struct ChainArgs {
@@ -23,6 +26,18 @@ pub(super) struct ChainArgs {
     /// The flows of this party's hosts, as the party may know them.
     #[arg(long, value_name = "PARTY")]
     party: Option<String>,
+    /// What was proposed as next hop and waits for an answer.
+    #[arg(long, conflicts_with_all = ["upstream", "downstream", "party"])]
+    proposals: bool,
+    /// Take a proposal up: the flow and the event become part of the incident.
+    #[arg(long, value_name = "EVENT", requires = "reason", conflicts_with_all = ["upstream", "downstream", "party", "proposals"])]
+    accept: Option<String>,
+    /// Reject a proposal; it is not made again.
+    #[arg(long, value_name = "EVENT", requires = "reason", conflicts_with_all = ["upstream", "downstream", "party", "proposals", "accept"])]
+    reject: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
     #[command(flatten)]
     rows: Rows,
 }
@@ -32,7 +47,34 @@ const REQUESTS: [&str; 5] = ["host", "party", "before", "ports", "text"];
 const NEIGHBOURS: [&str; 9] =
     ["host", "direction", "neighbour", "first_seen", "last_seen", "clock_error", "port", "technique", "certainty"];
 
+const PROPOSALS: [&str; 8] = ["event", "from", "to", "port", "first_seen", "last_seen", "clock_error", "text"];
+
+async fn answer(
+    args: &ChainArgs,
+    incidents: &Incidents,
+    person: &Person,
+    (event, accepted): (&str, bool),
+) -> Result<Exit, Failure> {
+    let answer = ProposalAnswered { event: event.to_owned(), accepted, reason: args.reason.clone() };
+    let ask = Ask::new(person, wire::now());
+    let written = incidents.write(ask, &args.incident, vec![plain(answer)]).await.map_err(refused)?;
+    let mut table = args.rows.table(&["seq", "kind"]);
+    for entry in &written.entries {
+        let at = |name: &str| entry.get(name).cloned().unwrap_or_default();
+        if !table.row(&[at("seq"), at("kind")])? {
+            break;
+        }
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}
+
 pub(super) async fn run(args: &ChainArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    match (&args.accept, &args.reject) {
+        (Some(event), _) => return answer(args, incidents, person, (event, true)).await,
+        (_, Some(event)) => return answer(args, incidents, person, (event, false)).await,
+        _ => {}
+    }
     let state = incidents.show(person, &args.incident).await.map_err(refused)?;
     let chain = Chain::new(&state.relations);
     let (columns, rows): (&[&str], Vec<Value>) = match (&args.upstream, &args.downstream, &args.party) {
@@ -44,6 +86,7 @@ pub(super) async fn run(args: &ChainArgs, incidents: &Incidents, person: &Person
             return Err(Failure::usage(problem.hint(format!("parties: {}", known.join(", ")))));
         }
         (_, _, Some(party)) => (&NEIGHBOURS, neighbours(&state, party).iter().map(neighbour_json).collect()),
+        _ if args.proposals => (&PROPOSALS, state.open_proposals().map(proposal_json).collect()),
         _ => {
             let requests = chain.frontier();
             let row = requests.iter().map(|request| request_json(request, state.hosts.get(request.host)));

@@ -75,7 +75,7 @@ pub(super) async fn run(
             send(incidents, person, &args.incident, plain(content), &start.rows).await
         }
         Action::Met(met) => {
-            let state = incidents.show(person, &args.incident).await.map_err(refused)?;
+            let state = incidents.own(person, &args.incident).await.map_err(refused)?;
             if !state.clocks.contains_key(&met.name) {
                 let known: Vec<&str> = state.clocks.keys().map(String::as_str).collect();
                 let problem = Problem::new(format!("no clock `{}` runs here", met.name));

@@ -169,7 +169,8 @@ pub(super) async fn erase(args: &EraseArgs, incidents: &Incidents, person: &Pers
     let kept = kept.ok_or_else(|| Failure::usage(Problem::new(format!("there is no entry {}", args.entry))))?;
     let (site, sequence) = (kept.header.site.to_string(), kept.header.sequence);
     let erased = Erased { site, sequence, reason: args.reason.clone() };
-    send(incidents, person, &args.incident, plain(erased), &args.rows).await
+    // Of entries that show here because of a merge each is erased where it was written.
+    send(incidents, person, &kept.header.incident, plain(erased), &args.rows).await
 }
 
 /// What a member takes, as people say it.

@@ -99,7 +99,7 @@ pub(super) async fn run(
         Some(Act::Choose { step, outcome, more }) => (step, Deed::Chosen, outcome.clone(), None, more),
         Some(Act::Hold { step, until, more }) => (step, Deed::Held, String::new(), Some(until.0), more),
     };
-    let state = incidents.show(person, &args.incident).await.map_err(refused)?;
+    let state = incidents.own(person, &args.incident).await.map_err(refused)?;
     let run = match &more.run {
         Some(run) => run.clone(),
         None => only_run(&state)?,
@@ -149,7 +149,7 @@ async fn start(
 }
 
 async fn show(args: &ProcessArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let state = incidents.show(person, &args.incident).await.map_err(refused)?;
+    let state = incidents.own(person, &args.incident).await.map_err(refused)?;
     let mut table = args.rows.table(&COLUMNS);
     for (name, run) in &state.runs {
         let process = run.process().map_err(Failure::settings)?;

@@ -6,17 +6,18 @@ use crate::print::{Format, List, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
 
 /// Its lists, in the order in which people look for them, with what is shown of each.
-const LISTS: [(&str, &[&str]); 13] = [
+const LISTS: [(&str, &[&str]); 14] = [
     ("parties", &["party", "status", "since", "speakers"]),
     ("tasks", &["name", "title", "role", "person", "due", "done"]),
     ("findings", &["name", "standing", "statement"]),
     ("relations", &["from", "to", "first_seen", "last_seen", "port", "technique", "certainty"]),
+    ("proposals", &["event", "from", "to", "port", "first_seen", "text"]),
     ("timeline", &["time", "subject", "text", "clock_error", "zone"]),
     ("observables", &["of", "value"]),
     ("evidence", &["sha256", "name", "bytes", "text", "custody", "goes_to"]),
     ("clocks", &["clock", "since", "due", "met", "proof"]),
     ("effort", &["person", "party", "work", "minutes"]),
-    ("joined", &["as", "incident"]),
+    ("joined", &["as", "incident", "title"]),
     ("runs", &["run", "process", "version", "state"]),
     ("roles", &["role", "holders"]),
     ("open_duties", &["role", "duty"]),
@@ -44,8 +45,7 @@ pub(super) fn print(incident: &Value, format: Option<Format>) -> Result<Exit, Fa
         return Ok(Exit::Done);
     }
     let is_list = |name: &str| LISTS.iter().any(|(list, _)| *list == name);
-    let is_empty =
-        |value: &Value| value.as_array().is_some_and(Vec::is_empty) || *value == json!("") || *value == json!(0);
+    let is_empty = |value: &Value| [json!([]), json!({}), json!(""), json!(0), Value::Null].contains(value);
     let fields = ["number", "title", "status", "severity", "classification", "marking", "opened", "opener", "changed"];
     let mut shown: Vec<(&str, Value)> =
         fields.into_iter().filter_map(|name| Some((name, members.get(name)?.clone()))).collect();

@@ -7,6 +7,7 @@
 pub(super) mod bag;
 pub(super) mod check;
 mod export;
+pub(super) mod lines;
 mod name;
 #[cfg(test)]
 mod tests;
@@ -254,7 +255,7 @@ impl Incidents {
 
     /// Evidence that a person sees in an incident.
     pub async fn exhibits(&self, person: &Person, incident: &str) -> Result<Arc<Incident>, Refused> {
-        self.show(person, incident).await
+        self.own(person, incident).await
     }
 
     /// Writes what was done with evidence. Destroying it removes its bytes, unless another incident holds them.

@@ -1,0 +1,60 @@
+//! What an incident shows of others: of those merged into it, and of entries that were split off for it.
+
+use super::Incident;
+
+impl Incident {
+    /// Shows what another incident says, too: its parties, hosts, flows, timeline and the like. Fields, roles,
+    /// clocks and processes stay those of each. Of two that say something of the same party the later holds.
+    ///
+    /// `number` tells findings and tasks apart that have the same names.
+    pub fn include(&mut self, other: Self, number: &str) {
+        for (name, party) in other.parties {
+            let known = self.parties.entry(name).or_default();
+            if party.since > known.since {
+                *known = party;
+            }
+        }
+        for item in other.timeline {
+            self.happen(item);
+        }
+        for (host, party) in other.hosts {
+            self.hosts.entry(host).or_insert(party);
+        }
+        for (host, stamp) in other.found {
+            let known = self.found.entry(host).or_insert(stamp);
+            *known = stamp.min(*known);
+        }
+        for (name, finding) in other.findings {
+            let name = if self.findings.contains_key(&name) { format!("{name} ({number})") } else { name };
+            self.findings.entry(name).or_insert(finding);
+        }
+        for (name, task) in other.tasks {
+            let name = if self.tasks.contains_key(&name) { format!("{name} ({number})") } else { name };
+            self.tasks.entry(name).or_insert(task);
+        }
+        for (sha256, exhibit) in other.evidence {
+            self.evidence.entry(sha256).or_insert(exhibit);
+        }
+        for (key, minutes) in other.minutes {
+            let all = self.minutes.entry(key).or_default();
+            *all = all.saturating_add(minutes);
+        }
+        for (event, proposed) in other.proposals {
+            self.proposals.entry(event).or_insert(proposed);
+        }
+        for (event, accepted) in other.answered {
+            self.answered.entry(event).or_insert(accepted);
+        }
+        for (finding, shown) in other.indicated {
+            self.indicated.entry(finding).or_insert(shown);
+        }
+        self.observables.extend(other.observables);
+        self.relations.extend(other.relations);
+        self.events.extend(other.events);
+        self.more_events = self.more_events.saturating_add(other.more_events);
+        self.notices.extend(other.notices);
+        self.named.extend(other.named);
+        self.lessons.extend(other.lessons);
+        self.mails += other.mails;
+    }
+}

@@ -1,0 +1,186 @@
+//! `open_incident` of a rule: which events belong to one incident, and what that is like from its first moment.
+
+use std::time::Duration;
+
+use concert_model::incident::{Marking, Severity, Tlp};
+use concert_model::problem::nearest;
+use concert_model::{Event, Field, Keys, taxonomy};
+
+use crate::group::Key;
+
+/// Most fields of a key.
+const KEY_FIELDS_MAX: usize = 5;
+/// Longest title as it is written in settings.
+const TITLE_CHARS_MAX: usize = 200;
+/// The type where neither rule nor event has one.
+const UNDETERMINED: &str = "undetermined";
+
+/// How a rule opens incidents.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    key: Key,
+    title: Vec<Piece>,
+    classification: Option<String>,
+    /// How bad the incident is.
+    pub severity: Severity,
+    /// How it is marked from its first moment.
+    pub marking: Marking,
+    /// How long after it was opened events are linked to it; until it is closed without it.
+    pub window: Option<Duration>,
+    /// Most incidents that the rule opens in a day. What comes then goes into one more.
+    pub per_day: u64,
+    /// Whether its events are those of one party.
+    pub is_of_one_party: bool,
+}
+
+/// A piece of a title: text, or the value of a part of the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Value(usize),
+}
+
+const SEVERITIES: [(&str, Severity); 5] = [
+    ("info", Severity::Info),
+    ("low", Severity::Low),
+    ("medium", Severity::Medium),
+    ("high", Severity::High),
+    ("critical", Severity::Critical),
+];
+
+impl Opening {
+    /// Reads `open_incident = { ... }`. `None` when it has mistakes, all of which are told.
+    pub fn read(keys: &mut Keys<'_>) -> Option<Self> {
+        let names = keys.texts("key", "events with the same values of these fields belong to one incident");
+        let key = read_key(keys, &names);
+        let title =
+            keys.require("title", "title of the incident; {source.asn} stands for the value of a field of the key");
+        let title = title.and_then(|text| read_title(keys, &text, &names));
+        let about = "its type, such as scanner; without it that of the first event";
+        let classification = keys.text("classification", about).map(|word| {
+            let known = taxonomy::taxonomy_of(&word).is_some();
+            if !known {
+                let hint = "types are those of the events: scanner, infected-system, c2-server, ...";
+                keys.problem("classification", format!("`{word}` is not a classification"), hint);
+            }
+            known.then_some(word)
+        });
+        let severity = keys.choice_or("severity", &SEVERITIES, "medium", "how bad it is");
+        let marking = read_marking(keys);
+        let window = keys
+            .duration("window", "how long after it was opened events are linked to it; until it is closed without it");
+        let about = "most incidents that the rule opens in a day; events of further keys go into one more";
+        let per_day = keys.number_or("per_day", 100, 1..=10_000, about);
+        let classification = match classification {
+            Some(None) => return None,
+            Some(word) => word,
+            None => None,
+        };
+        let (key, title, severity, marking) = (key?, title?, severity?, marking?);
+        let is_of_one_party = key.tells_parties_apart();
+        Some(Self { key, title, classification, severity, marking, window, per_day, is_of_one_party })
+    }
+
+    /// Appends the key of an event.
+    pub fn key(&self, event: &Event<'_>, out: &mut Vec<u8>) {
+        self.key.write(event, out);
+    }
+
+    /// The title of an incident that this event opens.
+    pub fn title(&self, event: &Event<'_>) -> String {
+        let mut title = Vec::new();
+        for piece in &self.title {
+            match piece {
+                Piece::Text(text) => title.extend_from_slice(text.as_bytes()),
+                Piece::Value(index) => self.key.write_part(*index, event, &mut title),
+            }
+        }
+        String::from_utf8_lossy(&title).into_owned()
+    }
+
+    /// The title of the incident for whatever was too much for a day.
+    pub fn title_of_rest(&self) -> String {
+        let word = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Value(_) => "...".to_owned(),
+        };
+        format!("{} (more than {} in a day)", self.title.iter().map(word).collect::<String>(), self.per_day)
+    }
+
+    /// The type of an incident that this event opens.
+    pub fn classification(&self, event: &Event<'_>) -> String {
+        let own = || event.text(Field::CLASSIFICATION_TYPE).filter(|word| taxonomy::taxonomy_of(word).is_some());
+        let word = self.classification.clone().or_else(|| own().map(std::borrow::Cow::into_owned));
+        word.unwrap_or_else(|| UNDETERMINED.to_owned())
+    }
+}
+
+fn read_key(keys: &Keys<'_>, names: &[String]) -> Option<Key> {
+    if names.is_empty() || names.len() > KEY_FIELDS_MAX {
+        if !keys.is_empty() {
+            let what = format!("`key` takes 1 to {KEY_FIELDS_MAX} fields");
+            keys.problem("key", what, "key = [\"source.asn\", \"classification.type\"]");
+        }
+        return None;
+    }
+    match Key::read(names) {
+        Ok(key) => Some(key),
+        Err(name) => {
+            let index = names.iter().position(|one| *one == name).unwrap_or(0);
+            let near = nearest(&name, Field::all().map(Field::name));
+            let hint = near
+                .map_or("fields of the data format, or extra.NAME".into(), |near| format!("did you mean `{near}`?"));
+            keys.problem_item("key", index, format!("`{name}` is not a field of events"), hint);
+            None
+        }
+    }
+}
+
+fn read_title(keys: &Keys<'_>, text: &str, names: &[String]) -> Option<Vec<Piece>> {
+    if text.trim().is_empty() || text.chars().count() > TITLE_CHARS_MAX || text.chars().any(char::is_control) {
+        keys.problem("title", format!("a title is a line of 1 to {TITLE_CHARS_MAX} letters"), "");
+        return None;
+    }
+    let (mut pieces, mut rest) = (Vec::new(), text);
+    while let Some((before, after)) = rest.split_once('{') {
+        let offset = text.len() - after.len();
+        let Some((name, behind)) = after.split_once('}') else {
+            keys.problem_in("title", offset.saturating_sub(1), "`{` without `}`", "write {source.asn}");
+            return None;
+        };
+        let Some(index) = names.iter().position(|one| one == name) else {
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            keys.problem_in(
+                "title",
+                offset,
+                format!("`{name}` is not a field of the key"),
+                format!("the key has: {known}"),
+            );
+            return None;
+        };
+        pieces.extend([Piece::Text(before.to_owned()), Piece::Value(index)]);
+        rest = behind;
+    }
+    pieces.push(Piece::Text(rest.to_owned()));
+    Some(pieces)
+}
+
+/// The marking is asked for: there is no default for who may see what nobody has looked at yet.
+fn read_marking(keys: &mut Keys<'_>) -> Option<Marking> {
+    let words = Tlp::ALL.map(|label| (label.word(), label));
+    let label =
+        keys.choice_or("marking", &words, "", "how the incident is marked from its first moment; it must be given");
+    if label.is_none() && !keys.has("marking") && !keys.is_empty() {
+        keys.missing("marking", "red, amber+strict, amber, green or clear");
+    }
+    let persons = keys.texts("persons", "persons it is for; a RED one is for these alone");
+    let parties = keys.texts("parties", "parties it is for");
+    let compartment =
+        keys.text_or("compartment", "", "the compartment it lies in: law-enforcement, legal, or one of your own");
+    let marking = Marking { tlp: label?, persons, parties, compartment };
+    if marking.tlp == Tlp::Red && marking.persons.is_empty() {
+        keys.problem("marking", "nobody could read a RED incident that names no persons", "persons = [\"anna\"]");
+        return None;
+    }
+    Some(marking)
+}

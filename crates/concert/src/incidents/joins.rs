@@ -1,0 +1,463 @@
+//! Incidents that are one, or parts of one: merged, split, parent and child. All of it can be undone.
+//!
+//! Nothing is copied or moved: two entries, one in each journal and written together, say how the two belong
+//! together, and what one shows of the other follows from them. Each entry keeps the access of its own
+//! incident, so whoever may not see both sees of each what was there before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use concert_model::Problem;
+use concert_model::access::{Action, Circle, Decision, Object, Person, may};
+use concert_model::incident::content::{Content, Joined, Opened, Role, RoleMoved};
+use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
+use concert_model::incident::fold::{Incident, place};
+use concert_model::incident::marking::Marking;
+use concert_store::records::Change;
+use concert_store::records::incidents;
+use serde_json::{Value, json};
+
+use super::case::{Case, Kept};
+use super::proposals::strictness;
+use super::write::{Right, new_id, wrong};
+use super::{Ask, Incidents, Refused, Written, audit, text};
+
+/// Incidents that one shows, over all steps.
+const SHOWN_MAX: usize = 200;
+
+/// How two incidents belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// The first was merged into the second.
+    Merged,
+    /// The second is the parent of the first.
+    Parent,
+    /// Entries of the first show in the second.
+    Split,
+}
+
+impl Join {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Merged, Self::Parent, Self::Split];
+
+    /// What the second is to the first: `into`, `parent`, `split-to`.
+    pub fn word(self) -> &'static str {
+        self.words().0
+    }
+
+    /// What the second is to the first, and the first to the second.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Merged => ("into", "merged"),
+            Self::Parent => ("parent", "child"),
+            Self::Split => ("split-to", "split-from"),
+        }
+    }
+}
+
+/// What a split moves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// Everything said of these parties' part in it.
+    pub parties: Vec<String>,
+    /// These values.
+    pub observables: Vec<String>,
+    /// What is said of these hosts.
+    pub hosts: Vec<String>,
+    /// Entries, by their numbers in the log.
+    pub entries: Vec<u64>,
+}
+
+/// A split: the new incident, and what it shows of the one that it was split off.
+#[derive(Clone, Debug)]
+pub struct Split {
+    /// The new incident.
+    pub new: NewIncident,
+    /// What is moved.
+    pub chosen: Chosen,
+    /// Why.
+    pub reason: String,
+}
+
+/// What of an incident shows in another.
+struct Source {
+    case: Arc<Case>,
+    circle: Circle,
+    /// Some entries, or all.
+    only: Option<BTreeSet<String>>,
+}
+
+/// Whether what is written belongs into the incident that this one was merged into. What is erased, a clock
+/// that is met and a proposal that is answered belong to what is here.
+pub(super) fn is_elsewhere(case: &Case, drafts: &[Draft]) -> bool {
+    let stays = |content: &Content| matches!(content, Content::Erased(_) | Content::ClockMet(_));
+    let answers = drafts.first().is_some_and(|draft| matches!(draft.content, Content::ProposalAnswered(_)));
+    case.head.merged_into().is_some() && !answers && !drafts.iter().all(|draft| stays(&draft.content))
+}
+
+fn joined(
+    other: &Case,
+    as_what: &str,
+    joined: bool,
+    reason: &str,
+    entries: &[String],
+    marking: Option<Marking>,
+) -> Draft {
+    let (as_what, reason) = (as_what.to_owned(), reason.to_owned());
+    let content = Joined { incident: other.id.clone(), as_what, joined, reason, entries: entries.to_vec() };
+    Draft { content: content.into(), marking }
+}
+
+/// The stricter of how two are marked: who may not know of one learns nothing of it from the other.
+fn stricter(one: &Case, other: &Case) -> Option<Marking> {
+    let both = [&one.head.marking, &other.head.marking];
+    both.into_iter().flatten().max_by_key(|marking| strictness(marking)).cloned()
+}
+
+impl Incidents {
+    /// Joins two incidents, or takes them apart again.
+    pub async fn join(
+        &self,
+        ask: Ask<'_>,
+        join: Join,
+        (first, second): (&str, &str),
+        is_joined: bool,
+        reason: &str,
+    ) -> Result<Written, Refused> {
+        if reason.trim().is_empty() {
+            return Err(wrong("`reason` is empty"));
+        }
+        let mut change = self.store.records.change().await?;
+        if let Some(written) = self.again(&mut change, ask).await? {
+            return Ok(written);
+        }
+        let mut denied = None;
+        let joining = self.join_in(&mut change, ask, join, (first, second), is_joined, reason, &mut denied);
+        let done = Box::pin(joining).await;
+        match done {
+            Ok((first, second, entries)) => {
+                incidents::keep_head(&mut change, &self.head_of(&second)).await?;
+                self.finish(change, ask, first, entries).await
+            }
+            Err(refused) => {
+                self.store.records.undo(change).await?;
+                if let Some((number, action, decision)) = denied {
+                    self.audit_denied(ask, action, &number, &decision).await?;
+                }
+                Err(refused)
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of `join`, which names them")]
+    async fn join_in(
+        &self,
+        change: &mut Change<'_>,
+        ask: Ask<'_>,
+        join: Join,
+        (first, second): (&str, &str),
+        is_joined: bool,
+        reason: &str,
+        denied: &mut Option<(String, Action, Decision)>,
+    ) -> Result<(Case, Case, Vec<Value>), Refused> {
+        let first = self.seen_in(change, ask.person, first).await?;
+        let second = self.seen_in(change, ask.person, second).await?;
+        let (to_first, to_second) = join.words();
+        let is_there = first.head.joined.contains(&(to_first.to_owned(), second.id.clone()));
+        let (one, other) = (&first.head.number, &second.head.number);
+        match (is_joined, is_there) {
+            (true, true) => return Err(wrong(format!("{one} and {other} are joined so already"))),
+            (false, false) => return Err(wrong(format!("{one} and {other} are not joined so"))),
+            (true, false) => self.may_join(change, join, &first, &second).await?,
+            (false, true) => {}
+        }
+        let marking = stricter(&first, &second);
+        let drafts = [
+            joined(&second, to_first, is_joined, reason, &[], marking.clone()),
+            joined(&first, to_second, is_joined, reason, &[], marking),
+        ];
+        let mut entries = Vec::new();
+        let mut written = Vec::new();
+        for (case, draft) in [first, second].into_iter().zip(drafts) {
+            let number = case.head.number.clone();
+            let mut why = None;
+            let put = self.put(change, ask, case, vec![draft], Right::OfContent, &mut why).await;
+            if let Some((action, decision)) = why {
+                *denied = Some((number, action, decision));
+            }
+            let (case, more) = put?;
+            entries.extend(more);
+            written.push(case);
+        }
+        let (Some(second), Some(first)) = (written.pop(), written.pop()) else { return Err(Refused::Missing) };
+        Ok((first, second, entries))
+    }
+
+    /// An incident that a person may see, as a change sees it.
+    async fn seen_in(&self, change: &mut Change<'_>, person: &Person, name: &str) -> Result<Case, Refused> {
+        let head = incidents::named_in(change, name).await?.ok_or(Refused::Missing)?;
+        let case = self.case_in(change, &head.id).await?;
+        match may(person, Action::See, Object::Incident(&self.circle(&case))).allowed {
+            true => Ok(case),
+            false => Err(Refused::Missing),
+        }
+    }
+
+    /// Whether two may be joined: nothing may end up in itself.
+    async fn may_join(&self, change: &mut Change<'_>, join: Join, first: &Case, second: &Case) -> Result<(), Refused> {
+        let (one, other) = (&first.head.number, &second.head.number);
+        if first.id == second.id {
+            return Err(wrong(format!("{one} is joined with itself")));
+        }
+        if first.head.merged_into().is_some() {
+            return Err(wrong(format!("{one} was merged already")));
+        }
+        if second.head.merged_into().is_some() {
+            return Err(wrong(format!("{other} was merged itself; take the one that it was merged into")));
+        }
+        if join != Join::Parent {
+            return Ok(());
+        }
+        // Up from the parent: the child must not be there.
+        let (mut at, mut seen) = (vec![second.id.clone()], BTreeSet::new());
+        while let Some(id) = at.pop() {
+            if id == first.id {
+                return Err(wrong(format!("{other} is below {one}, so it cannot be its parent")));
+            }
+            if seen.len() < SHOWN_MAX && seen.insert(id.clone()) {
+                let case = self.case_in(change, &id).await?;
+                at.extend(case.head.joined.iter().filter(|(how, _)| how == "parent").map(|(_, id)| id.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens an incident that shows some entries of another, which shows them no more.
+    pub async fn split(&self, ask: Ask<'_>, from: &str, split: Split) -> Result<Written, Refused> {
+        let decision = may(ask.person, Action::Open, Object::Site);
+        if !decision.allowed {
+            return Err(Refused::Denied(decision));
+        }
+        if split.reason.trim().is_empty() {
+            return Err(wrong("`reason` is empty"));
+        }
+        text::line("title", &split.new.title)?;
+        text::classification(&split.new.classification)?;
+        if split.new.marking.tlp > ask.person.clearance {
+            return Err(wrong(format!("TLP:{} is above your clearance", split.new.marking.tlp)));
+        }
+        let mut change = self.store.records.change().await?;
+        if let Some(written) = self.again(&mut change, ask).await? {
+            return Ok(written);
+        }
+        let source = self.seen_in(&mut change, ask.person, from).await?;
+        if source.head.merged_into().is_some() {
+            return Err(wrong(format!("{} was merged; undo that first", source.head.number)));
+        }
+        let entries = split.chosen.of(&source, &self.circle(&source), ask.person)?;
+        let new = self.opening(&mut change, ask, &split.new).await?;
+        audit::allowed(&mut change, ask, Action::Open, &new.head.number, &decision).await?;
+        let marking = stricter(&source, &new);
+        let (to_first, to_second) = Join::Split.words();
+        let away = joined(&new, to_first, true, &split.reason, &entries, marking.clone());
+        let here = joined(&source, to_second, true, &split.reason, &entries, marking);
+        let number = source.head.number.clone();
+        let mut denied = None;
+        let put = self.put(&mut change, ask, source, vec![away], Right::OfContent, &mut denied).await;
+        if let Some((action, decision)) = denied {
+            self.store.records.undo(change).await?;
+            self.audit_denied(ask, action, &number, &decision).await?;
+            return Err(Refused::Denied(decision));
+        }
+        let (source, _) = put?;
+        let (new, written) = self.put(&mut change, ask, new, vec![here], Right::OfContent, &mut None).await?;
+        incidents::keep_head(&mut change, &self.head_of(&source)).await?;
+        self.finish(change, ask, new, written).await
+    }
+
+    /// The first entries of a new incident, whose coordinator is who asks.
+    async fn opening(&self, change: &mut Change<'_>, ask: Ask<'_>, new: &NewIncident) -> Result<Case, Refused> {
+        let number = self.next_number(change, ask.now).await?;
+        let (title, classification, severity) = (new.title.clone(), new.classification.clone(), new.severity);
+        let opened = Opened { number, title, classification, severity };
+        let person = ask.person.name.clone();
+        let coordinator = RoleMoved { role: Role::Coordinator, person, party: String::new(), holds: true };
+        let opening = vec![
+            Draft { content: opened.into(), marking: Some(new.marking.clone()) },
+            Draft { content: coordinator.into(), marking: None },
+        ];
+        let (case, _) = self.sign(change, ask, Case::new(&new_id(ask.now)?, Vec::new()), opening).await?;
+        Ok(case)
+    }
+
+    /// Where an incident that was merged shows, as far as a person may know it.
+    pub(super) async fn shows_in(&self, person: &Person, case: &Case) -> Result<Option<String>, Problem> {
+        let mut other = case.head.merged_into().map(str::to_owned);
+        let (mut number, mut steps) = (None, 0);
+        while let Some(id) = other.take().filter(|_| steps < SHOWN_MAX) {
+            steps += 1;
+            let case = self.case(&id).await?;
+            if !may(person, Action::See, Object::Incident(&self.circle(&case))).allowed {
+                break;
+            }
+            number = Some(case.head.number.clone());
+            other = case.head.merged_into().map(str::to_owned);
+        }
+        Ok(number)
+    }
+
+    /// What other incidents show in this one, as far as a person may see them, over all steps.
+    async fn sources(&self, person: &Person, case: &Case) -> Result<Vec<Source>, Refused> {
+        let (mut sources, mut seen) = (BTreeMap::new(), BTreeSet::from([case.id.clone()]));
+        let mut at: Vec<(String, Option<BTreeSet<String>>)> = shown_of(case);
+        while let Some((id, only)) = at.pop() {
+            if sources.len() >= SHOWN_MAX || only.is_none() && !seen.insert(id.clone()) {
+                continue;
+            }
+            let Some((other, circle)) = self.found(person, &id).await? else { continue };
+            if only.is_none() {
+                at.extend(shown_of(&other));
+            }
+            sources.insert((id, only.clone().unwrap_or_default()), Source { case: other, circle, only });
+        }
+        // By identity, so that the same incidents give the same whatever order they were joined in.
+        Ok(sources.into_values().collect())
+    }
+
+    /// The state of an incident with what others show in it.
+    pub(super) async fn joint(
+        &self,
+        person: &Person,
+        (case, circle): (&Case, &Circle),
+    ) -> Result<Arc<Incident>, Refused> {
+        let own = self.states.of(case, circle, person);
+        let sources = self.sources(person, case).await?;
+        if sources.is_empty() {
+            return Ok(own);
+        }
+        let mut all = Incident::clone(&own);
+        for Source { case, circle, only } in sources {
+            let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
+            self.audit_read(person, &case.head.number, markings).await?;
+            let part = match &only {
+                None => Incident::clone(&self.states.of(&case, &circle, person)),
+                Some(entries) => case.part_for(&circle, person, entries),
+            };
+            all.include(part, &case.head.number);
+        }
+        Ok(Arc::new(all))
+    }
+
+    /// Entries of other incidents that show in this one.
+    pub(super) async fn joint_log(&self, person: &Person, case: &Case) -> Result<Vec<Arc<Kept>>, Refused> {
+        let mut all = Vec::new();
+        for Source { case, circle, only } in self.sources(person, case).await? {
+            let is_shown = |kept: &&Arc<Kept>| only.as_ref().is_none_or(|only| only.contains(&place(&kept.header)));
+            all.extend(case.seen_by(&circle, person).filter(is_shown).cloned());
+        }
+        Ok(all)
+    }
+
+    /// How an incident belongs to others, as far as a person may know them.
+    pub async fn joins(&self, person: &Person, state: &Incident) -> Result<Vec<Value>, Refused> {
+        let mut rows = Vec::new();
+        for (how, id) in state.joined.iter().take(SHOWN_MAX) {
+            if let Some((case, _)) = self.found(person, id).await? {
+                rows.push(json!({"as": how, "incident": case.head.number, "title": case.head.title, "id": id}));
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// What others show in this one, by its own entries.
+fn shown_of(case: &Case) -> Vec<(String, Option<BTreeSet<String>>)> {
+    let of = |(how, id): &(String, String)| match how.as_str() {
+        "merged" => Some((id.clone(), None)),
+        "split-from" => Some((id.clone(), case.head.split.get(&(how.clone(), id.clone())).cloned())),
+        _ => None,
+    };
+    // A split without entries shows nothing, where a merge shows all.
+    case.head
+        .joined
+        .iter()
+        .filter_map(of)
+        .filter(|(id, only)| only.is_some() || case.head.joined.contains(&("merged".to_owned(), id.clone())))
+        .collect()
+}
+
+impl Chosen {
+    /// The entries that are moved, each as `site:sequence`.
+    fn of(&self, case: &Case, circle: &Circle, person: &Person) -> Result<Vec<String>, Refused> {
+        let mut entries = Vec::new();
+        let (mut parties, mut hosts) = (BTreeSet::new(), BTreeSet::new());
+        let (mut values, mut seqs) = (BTreeSet::new(), BTreeSet::new());
+        let moved = case.head.moved();
+        for kept in case.seen_by(circle, person).filter(|kept| !moved.contains(&place(&kept.header))) {
+            let Some((_, content)) = &kept.body else { continue };
+            let is_chosen = match content {
+                Content::PartyMoved(party) => note(&self.parties, &[&party.party], &mut parties),
+                Content::Observable(one) => note(&self.observables, &[&one.value], &mut values),
+                Content::HostHeld(held) => note(&self.hosts, &[&held.host], &mut hosts),
+                Content::Relation(flow) => note(&self.hosts, &[&flow.from, &flow.to], &mut hosts),
+                _ => false,
+            };
+            if self.entries.contains(&kept.seq) {
+                if !can_move(content) {
+                    return Err(wrong(format!(
+                        "entry {} belongs to the incident as a whole and cannot be moved",
+                        kept.seq
+                    )));
+                }
+                seqs.insert(kept.seq);
+            }
+            if is_chosen || self.entries.contains(&kept.seq) {
+                entries.push(place(&kept.header));
+            }
+        }
+        let missing =
+            |wanted: &[String], found: &BTreeSet<String>| wanted.iter().find(|one| !found.contains(*one)).cloned();
+        let odd = missing(&self.parties, &parties).or_else(|| missing(&self.observables, &values));
+        if let Some(odd) = odd.or_else(|| missing(&self.hosts, &hosts)) {
+            return Err(wrong(format!("`{odd}` is not in {}", case.head.number)));
+        }
+        if let Some(seq) = self.entries.iter().find(|seq| !seqs.contains(*seq)) {
+            return Err(wrong(format!("there is no entry {seq} in {}", case.head.number)));
+        }
+        match entries.len() {
+            0 => Err(wrong("nothing was chosen to be moved")),
+            some if some > DRAFTS_MAX => {
+                Err(wrong(format!("at most {DRAFTS_MAX} entries are moved at once; these are {some}")))
+            }
+            _ => Ok(entries),
+        }
+    }
+}
+
+/// Whether one of these is wanted; notes which were found.
+fn note(wanted: &[String], named: &[&String], found: &mut BTreeSet<String>) -> bool {
+    let before: Vec<&&String> = named.iter().filter(|one| wanted.contains(**one)).collect();
+    found.extend(before.iter().map(|one| String::clone(one)));
+    !before.is_empty()
+}
+
+/// Whether an entry can show in another incident than its own.
+fn can_move(content: &Content) -> bool {
+    matches!(
+        content,
+        Content::PartyMoved(_)
+            | Content::Observable(_)
+            | Content::HostHeld(_)
+            | Content::Relation(_)
+            | Content::Happened(_)
+            | Content::Note(_)
+            | Content::Finding(_)
+            | Content::Decision(_)
+            | Content::Task(_)
+            | Content::EventLinked(_)
+            | Content::EventsLinked(_)
+            | Content::NoticeLinked(_)
+            | Content::Lesson(_)
+            | Content::Effort(_)
+    )
+}

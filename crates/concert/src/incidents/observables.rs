@@ -1,0 +1,85 @@
+//! Every value that an incident names, also in what people wrote, and which other incidents name it.
+
+use std::collections::BTreeMap;
+
+use concert_model::access::Person;
+use concert_pipeline::observables::Observable;
+
+use super::{Incidents, Refused, text};
+
+/// Values of one incident that are looked up.
+const VALUES_MAX: usize = 1_000;
+/// Other incidents that are told of a value; with more of them it says little.
+const OTHERS_MAX: usize = 20;
+/// Entries that are looked at for one value, the newest.
+const ENTRIES_MAX: u32 = 200;
+
+/// A value that an incident names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pulled {
+    /// What it is, and the value.
+    pub one: Observable,
+    /// How many entries of the incident name it.
+    pub entries: u64,
+    /// Numbers of other incidents that name it, what names it last first.
+    pub others: Vec<String>,
+    /// Whether more incidents name it than are told.
+    pub is_common: bool,
+}
+
+/// The values of an incident.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observables {
+    /// The values, those that most entries name first.
+    pub values: Vec<Pulled>,
+    /// How many more there are.
+    pub left_out: usize,
+}
+
+impl Incidents {
+    /// The values that an incident names, as far as a person may see it and the others.
+    pub async fn observables(&self, person: &Person, name: &str) -> Result<Observables, Refused> {
+        let (case, circle) = self.find(person, name).await?;
+        let mut shown: Vec<_> = case.seen_by(&circle, person).cloned().collect();
+        self.audit_read(person, &case.head.number, shown.iter().filter_map(|kept| kept.marking())).await?;
+        shown.extend(self.joint_log(person, &case).await?);
+        let mut counts: BTreeMap<(&str, String), (Observable, u64)> = BTreeMap::new();
+        for (_, content) in shown.iter().filter_map(|kept| kept.body.as_ref()) {
+            let mut values = text::values(content);
+            values.dedup();
+            for one in values {
+                counts.entry((one.kind.word(), one.value.clone())).or_insert((one, 0)).1 += 1;
+            }
+        }
+        let mut values: Vec<(Observable, u64)> = counts.into_values().collect();
+        values.sort_by_key(|(_, entries)| std::cmp::Reverse(*entries));
+        let left_out = values.len().saturating_sub(VALUES_MAX);
+        values.truncate(VALUES_MAX);
+        let mut all = Observables { values: Vec::with_capacity(values.len()), left_out };
+        for (one, entries) in values {
+            let (others, is_common) = self.others(person, &case.id, &one.value).await?;
+            all.values.push(Pulled { one, entries, others, is_common });
+        }
+        Ok(all)
+    }
+
+    /// Other incidents that name a value, and whether there are more. Only what the person may see counts, so
+    /// that nobody learns of the rest from it.
+    async fn others(&self, person: &Person, own: &str, value: &str) -> Result<(Vec<String>, bool), Refused> {
+        let mut others: Vec<String> = Vec::new();
+        for row in self.store.records.entries_about(value, None, ENTRIES_MAX).await? {
+            if row.incident == own {
+                continue;
+            }
+            let Some(found) = self.seen(person, &row).await? else { continue };
+            if others.contains(&found.head.number) {
+                continue;
+            }
+            if others.len() == OTHERS_MAX {
+                return Ok((others, true));
+            }
+            others.push(found.head.number);
+        }
+        Ok((others, false))
+    }
+}
