@@ -9,7 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use concert_model::access::{Action, Kept, Object, may};
+use concert_model::access::{Action, Decision, Kept, Object, Person, may};
 
 use crate::App;
 use crate::api::bearer;
@@ -24,15 +24,17 @@ enum Needs {
     Nobody,
     /// A person who may do this with the site.
     To(Action),
+    /// A person who may do this with the site, or with what belongs to some constituency: the site gives no more.
+    Part(Action),
     /// A person; the site decides about the rest.
     Person,
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 24] = [
+const TABLE: [(&str, Needs); 47] = [
     ("/", Needs::To(Action::SeeSite(Kept::Events))),
-    ("/notices/{id}", Needs::To(Action::SeeSite(Kept::Notices))),
-    ("/notices/{id}/raw", Needs::To(Action::SeeSite(Kept::Notices))),
+    ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
+    ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/assets/concert.css", Needs::Nobody),
     ("/assets/icon.svg", Needs::Nobody),
     ("/healthz", Needs::Nobody),
@@ -42,24 +44,68 @@ const TABLE: [(&str, Needs); 24] = [
     ("/api/v1/openapi.json", Needs::Nobody),
     // Each feed has its own token.
     ("/api/v1/feeds/{name}/reports", Needs::Nobody),
+    // What feeds brought is counted over everybody.
     ("/api/v1/feeds", Needs::To(Action::SeeSite(Kept::Events))),
-    ("/api/v1/events", Needs::To(Action::SeeSite(Kept::Events))),
-    ("/api/v1/events/stream", Needs::To(Action::SeeSite(Kept::Events))),
-    ("/api/v1/notices", Needs::To(Action::SeeSite(Kept::Notices))),
-    ("/api/v1/notices/{id}", Needs::To(Action::SeeSite(Kept::Notices))),
+    ("/api/v1/events", Needs::Part(Action::SeeSite(Kept::Events))),
+    ("/api/v1/events/stream", Needs::Part(Action::SeeSite(Kept::Events))),
+    ("/api/v1/notices", Needs::Part(Action::SeeSite(Kept::Notices))),
+    ("/api/v1/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/api/v1/incidents", Needs::Person),
+    ("/api/v1/incidents/stream", Needs::Person),
     ("/api/v1/incidents/{id}", Needs::Person),
-    ("/api/v1/incidents/{id}/entries", Needs::Person),
-    ("/api/v1/incidents/{id}/journal", Needs::Person),
     ("/api/v1/incidents/{id}/access", Needs::Person),
+    ("/api/v1/incidents/{id}/bags", Needs::Person),
     ("/api/v1/incidents/{id}/chain", Needs::Person),
+    ("/api/v1/incidents/{id}/clocks", Needs::Person),
+    ("/api/v1/incidents/{id}/entries", Needs::Person),
+    ("/api/v1/incidents/{id}/erasures", Needs::Person),
     ("/api/v1/incidents/{id}/evidence", Needs::Person),
     ("/api/v1/incidents/{id}/evidence/{sha256}", Needs::Person),
+    ("/api/v1/incidents/{id}/evidence/{sha256}/custody", Needs::Person),
+    ("/api/v1/incidents/{id}/evidence/{sha256}/derived", Needs::Person),
+    ("/api/v1/incidents/{id}/evidence/{sha256}/releases", Needs::Person),
+    ("/api/v1/incidents/{id}/journal", Needs::Person),
+    ("/api/v1/incidents/{id}/lists/{list}", Needs::Person),
+    ("/api/v1/incidents/{id}/markings", Needs::Person),
+    ("/api/v1/incidents/{id}/processes", Needs::Person),
+    ("/api/v1/incidents/{id}/stream", Needs::Person),
     ("/api/v1/search", Needs::Person),
+    ("/api/v1/clocks", Needs::Person),
+    ("/api/v1/clocks/due", Needs::Person),
+    ("/api/v1/cost", Needs::Person),
+    ("/api/v1/processes", Needs::Person),
+    ("/api/v1/processes/check", Needs::Person),
+    ("/api/v1/processes/{name}", Needs::Person),
+    ("/api/v1/users", Needs::To(Action::ManageUsers)),
+    ("/api/v1/users/{name}", Needs::To(Action::ManageUsers)),
+    ("/api/v1/users/{name}/password", Needs::To(Action::ManageUsers)),
+    ("/api/v1/tokens", Needs::To(Action::ManageUsers)),
+    ("/api/v1/tokens/{id}", Needs::To(Action::ManageUsers)),
+    ("/api/v1/audit", Needs::To(Action::ReadLog)),
 ];
 
 fn needs(path: &str) -> Option<Needs> {
     TABLE.iter().find(|(route, _)| *route == path).map(|(_, needs)| *needs)
+}
+
+/// Every route.
+pub(crate) fn routes() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|(route, _)| *route)
+}
+
+/// Whether it is asked who comes.
+pub(crate) fn asks_person(path: &str) -> bool {
+    needs(path).is_some_and(|needs| needs != Needs::Nobody)
+}
+
+/// Whether a person may do something with the site, or with what belongs to one of the person's constituencies.
+fn decide(person: &Person, action: Action, of_part: bool) -> Decision {
+    let whole = may(person, action, Object::Site);
+    if whole.allowed || !of_part {
+        return whole;
+    }
+    let own: Vec<&str> = person.standing.iter().filter_map(|standing| standing.constituency.as_deref()).collect();
+    may(person, action, Object::Of(&own))
 }
 
 /// Finds out who comes and asks whether that person may; hands the person on.
@@ -86,8 +132,8 @@ pub(crate) async fn admit(
         Ok(person) => person,
         Err(refusal) => return refuse(refusal),
     };
-    if let Needs::To(action) = needs {
-        let decision = may(&person, action, Object::Site);
+    if let Needs::To(action) | Needs::Part(action) = needs {
+        let decision = decide(&person, action, matches!(needs, Needs::Part(_)));
         if !decision.allowed {
             return refuse(Refusal::Denied(decision));
         }
@@ -104,10 +150,11 @@ mod tests {
     #[test]
     fn every_route_stands_in_the_table() {
         let sources = [include_str!("api/mod.rs"), include_str!("web/mod.rs"), include_str!("lib.rs")];
-        let lines = sources.iter().flat_map(|source| source.lines());
-        let mut routes: Vec<&str> =
-            lines.filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next()).collect();
-        let mut table: Vec<&str> = TABLE.iter().map(|(route, _)| *route).collect();
+        // A long route stands on a line of its own.
+        let joined = sources.concat().replace(".route(\n", ".route(");
+        let parts = joined.split(".route(").skip(1).filter_map(|part| part.trim_start().strip_prefix('"'));
+        let mut routes: Vec<&str> = parts.filter_map(|part| part.split('"').next()).collect();
+        let mut table: Vec<&str> = super::routes().collect();
         routes.sort_unstable();
         table.sort_unstable();
         assert_eq!(routes, table);

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use concert_model::access::Person;
 use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
+use crate::desk::Change;
 use crate::problem::Problem;
 
 /// Longest body of JSON: a thousand entries, or one with a very long text.
@@ -66,6 +69,20 @@ pub(super) async fn read_all(
             }
         }
     }
+}
+
+/// What a request that changes something comes with, and its body, which must have these members and no others.
+/// `path` tells requests apart that have the same body.
+pub(super) async fn change<T: DeserializeOwned>(
+    person: Person,
+    headers: &HeaderMap,
+    path: &str,
+    body: Body,
+) -> Result<(Change, T), Problem> {
+    let key = idempotency_key(headers)?;
+    let (value, digest) = read_json(headers, path, body).await?;
+    let read = serde_json::from_value(value).map_err(|error| Problem::wrong(format!("the body: {error}")))?;
+    Ok((Change { person, key: key.map(|key| (key, digest)), seen: None }, read))
 }
 
 /// Reads a body of JSON. Gives it with a digest of path and bytes, by which the same request is known.

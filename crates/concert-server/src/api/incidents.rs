@@ -11,10 +11,11 @@ use concert_model::access::{Action, Person};
 use concert_model::incident::draft::{NewIncident, drafts_from_json};
 use serde_json::{Value, json};
 
-use super::body::{idempotency_key, read_json};
+use super::body::change;
+use super::evidence::{body, turn};
 use super::parameters;
 use crate::App;
-use crate::desk::{Change, Question, Wanted};
+use crate::desk::{Question, Wanted};
 use crate::problem::Problem;
 
 pub(super) async fn list(
@@ -51,19 +52,13 @@ pub(super) async fn journal(
     Extension(person): Extension<Person>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
+    // A journal can be long, and a reader slow: each of them takes a turn.
+    let turn = turn(&app)?;
     let lines = app.site.journal(&person, &name).await?;
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"))], lines).into_response())
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"))], body(lines, turn)).into_response())
 }
 
-/// What a request that changes something comes with, and its body.
-async fn change(person: Person, headers: &HeaderMap, path: &str, body: Body) -> Result<(Change, Value), Problem> {
-    let key = idempotency_key(headers)?;
-    let (value, digest) = read_json(headers, path, body).await?;
-    let key = key.map(|key| (key, digest));
-    Ok((Change { person, key, seen: None }, value))
-}
-
-fn created(value: &Value) -> Response {
+pub(super) fn created(value: &Value) -> Response {
     let mut response = super::json(value.to_string());
     *response.status_mut() = StatusCode::CREATED;
     let id = value.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -77,9 +72,9 @@ pub(super) async fn open(
     State(app): State<Arc<App>>,
     Extension(person): Extension<Person>,
     headers: HeaderMap,
-    body: Body,
+    sent: Body,
 ) -> Result<Response, Problem> {
-    let (change, value) = change(person, &headers, "", body).await?;
+    let (change, value) = change::<Value>(person, &headers, "", sent).await?;
     let new = NewIncident::from_json(value).map_err(Problem::of)?;
     Ok(created(&app.site.open(change, new).await?))
 }
@@ -89,9 +84,9 @@ pub(super) async fn write(
     Extension(person): Extension<Person>,
     headers: HeaderMap,
     Path(name): Path<String>,
-    body: Body,
+    sent: Body,
 ) -> Result<Response, Problem> {
-    let (mut change, value) = change(person, &headers, &name, body).await?;
+    let (mut change, value) = change::<Value>(person, &headers, &name, sent).await?;
     let (drafts, seen) = drafts_from_json(value).map_err(Problem::of)?;
     change.seen = seen;
     Ok(created(&app.site.write(change, &name, drafts).await?))
@@ -103,7 +98,7 @@ pub(super) async fn access(
     Path(name): Path<String>,
     query: RawQuery,
 ) -> Result<Response, Problem> {
-    let (_, [entry, person, action]) = parameters(query, ["entry", "person", "action"])?;
+    let (slice, [entry, person, action]) = parameters(query, ["entry", "person", "action"])?;
     let entry = match entry.map(|text| text.parse()) {
         None => None,
         Some(Ok(number)) => Some(number),
@@ -117,7 +112,7 @@ pub(super) async fn access(
         })?,
     };
     let rows = app.site.access(&asking, &name, Question { entry, person, action }).await?;
-    Ok(super::json(json!({"persons": rows}).to_string()))
+    Ok(super::page("persons", super::part_of(rows, &slice)?))
 }
 
 pub(super) async fn search(

@@ -6,6 +6,8 @@
 mod across;
 mod audit;
 mod case;
+mod changes;
+pub mod cost;
 mod evidence;
 mod follow;
 mod read;
@@ -28,14 +30,15 @@ use concert_store::Store;
 
 pub use across::{RunningClock, Spent};
 pub use case::{Case, Kept};
+pub use changes::Changes;
 pub use evidence::bag::Exported;
 pub use evidence::check::{CheckedEvidence, verify_evidence};
 pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
-pub use follow::known;
+pub use follow::{known, steps_json};
 pub use read::{About, Filter, Found, Slice};
 pub use rebuild::verify_journals;
-pub use view::{entry_json, exhibit_json, head_json, hop_json, incident_json, neighbour_json, request_json};
-pub use write::Written;
+pub use view::{entry_json, exhibit_json, head_json, hop_json, incident_json, list_json, neighbour_json, request_json};
+pub use write::{ANSWERS_KEPT_MICROS, Written};
 
 /// Entries that are held in memory, over all incidents.
 const HELD_ENTRIES_MAX: usize = 200_000;

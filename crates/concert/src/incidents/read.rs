@@ -194,7 +194,7 @@ impl Incidents {
         }
     }
 
-    async fn seen(&self, person: &Person, row: &EntryRow) -> Result<Option<Found>, Refused> {
+    pub(super) async fn seen(&self, person: &Person, row: &EntryRow) -> Result<Option<Found>, Refused> {
         let Some(head) = self.store.records.incident(&row.incident).await? else { return Ok(None) };
         let circle = circle_of(&head);
         if !may(person, Action::See, Object::Incident(&circle)).allowed {

@@ -93,66 +93,110 @@ pub fn neighbour_json(neighbour: &Neighbour<'_>) -> Value {
         "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
 }
 
-/// Most rows of each list of an incident; `counts` says how many there are, and the log has them all.
-pub(super) const ROWS_MAX: usize = 1_000;
+/// Most rows of each list of an incident; `counts` says how many there are, and [`list_json`] has them all.
+const ROWS_MAX: usize = 1_000;
 
-/// An incident with everything a person sees of it.
+/// The lists of an incident.
+const LISTS: [&str; 14] = [
+    "parties",
+    "tasks",
+    "findings",
+    "observables",
+    "relations",
+    "timeline",
+    "evidence",
+    "clocks",
+    "effort",
+    "hosts",
+    "events",
+    "notices",
+    "joined",
+    "lessons",
+];
+
+/// Rows of a list, made one by one as they are taken, and how many there are.
+type Rows<'s> = (Box<dyn Iterator<Item = Value> + 's>, usize);
+
+fn rows_of<'s, T: 's>(items: impl ExactSizeIterator<Item = T> + 's, row: impl Fn(T) -> Value + 's) -> Rows<'s> {
+    let count = items.len();
+    (Box::new(items.map(row)), count)
+}
+
+/// One of the lists of an incident.
+fn list<'s>(state: &'s Incident, name: &str) -> Option<Rows<'s>> {
+    Some(match name {
+        "parties" => rows_of(
+            state.parties.iter(),
+            |(name, party)| json!({"party": name, "status": word(party.status), "since": party.since.time.to_string(), "speakers": state.speakers.get(name)}),
+        ),
+        "tasks" => rows_of(
+            state.tasks.values(),
+            |task| json!({"name": task.name, "title": task.title, "role": task.role.map(Role::word), "person": task.person, "due": task.due.map(time), "done": task.done}),
+        ),
+        "findings" => rows_of(state.findings.values(), |finding| json!(finding)),
+        "observables" => rows_of(state.observables.iter(), |(of, value)| json!({"of": of, "value": value})),
+        "relations" => rows_of(state.relations.iter().rev(), |relation| {
+            json!({"from": relation.from, "to": relation.to, "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
+                "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
+        }),
+        "timeline" => {
+            let mut timeline: Vec<_> = state.timeline.iter().collect();
+            timeline.sort_by_key(|happened| happened.time);
+            rows_of(
+                timeline.into_iter().rev(),
+                |happened| json!({"time": time(happened.time), "zone": happened.zone, "clock_error": happened.clock_error, "subject": happened.subject, "text": happened.text, "evidence": happened.evidence}),
+            )
+        }
+        "evidence" => rows_of(state.evidence.iter(), |(sha256, exhibit)| exhibit_json(sha256, exhibit)),
+        "clocks" => rows_of(
+            state.clocks.iter(),
+            |(name, clock)| json!({"clock": name, "since": time(clock.since), "due": time(clock.due), "met": clock.met.as_ref().map(|(at, _)| time(*at)), "proof": clock.met.as_ref().map(|(_, proof)| proof)}),
+        ),
+        "effort" => rows_of(
+            state.minutes.iter(),
+            |((person, party, work), minutes)| json!({"person": person, "party": party, "work": work, "minutes": minutes}),
+        ),
+        "hosts" => rows_of(state.hosts.iter(), |(host, party)| json!({"host": host, "party": party})),
+        "events" => rows_of(state.events.iter(), |event| json!(event)),
+        "notices" => rows_of(state.notices.iter(), |notice| json!(notice)),
+        "joined" => rows_of(state.joined.iter(), |(how, other)| json!({"as": how, "incident": other})),
+        "lessons" => rows_of(state.lessons.iter(), |lesson| json!(lesson)),
+        _ => return None,
+    })
+}
+
+/// Rows of one list of an incident behind some, and whether there are more; `None` where there is no such list.
+pub fn list_json(state: &Incident, name: &str, skip: usize, limit: usize) -> Option<(Vec<Value>, bool)> {
+    let (rows, count) = list(state, name)?;
+    Some((rows.skip(skip).take(limit).collect(), count > skip.saturating_add(limit)))
+}
+
+/// An incident with everything a person sees of it; of each list the first rows.
 pub fn incident_json(state: &Incident) -> Value {
-    let parties: Vec<Value> = state
-        .parties
-        .iter()
-        .map(|(name, party)| json!({"party": name, "status": word(party.status), "since": party.since.time.to_string(), "speakers": state.speakers.get(name)}))
-        .collect();
     let roles: Map<String, Value> =
         state.roles.iter().map(|(role, holders)| (role.word().to_owned(), json!(holders))).collect();
     let open: Vec<Value> = state.open_duties().map(|(role, duty)| json!({"role": role, "duty": duty})).collect();
-    let tasks: Vec<Value> = state
-        .tasks
-        .values()
-        .map(|task| json!({"name": task.name, "title": task.title, "role": task.role.map(Role::word), "person": task.person, "due": task.due.map(time), "done": task.done}))
-        .collect();
-    let relations: Vec<Value> = state
-        .relations
-        .iter()
-        .rev()
-        .take(ROWS_MAX)
-        .map(|relation| {
-            json!({"from": relation.from, "to": relation.to, "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
-                "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
-        })
-        .collect();
-    let mut timeline = state.timeline.clone();
-    timeline.sort_by_key(|happened| happened.time);
-    let timeline: Vec<Value> = timeline
-        .iter()
-        .rev()
-        .take(ROWS_MAX)
-        .map(|happened| json!({"time": time(happened.time), "zone": happened.zone, "clock_error": happened.clock_error, "subject": happened.subject, "text": happened.text, "evidence": happened.evidence}))
-        .collect();
-    let evidence: Vec<Value> = state.evidence.iter().map(|(sha256, exhibit)| exhibit_json(sha256, exhibit)).collect();
-    let clocks: Vec<Value> = state
-        .clocks
-        .iter()
-        .map(|(name, clock)| json!({"clock": name, "since": time(clock.since), "due": time(clock.due), "met": clock.met.as_ref().map(|(at, _)| time(*at)), "proof": clock.met.as_ref().map(|(_, proof)| proof)}))
-        .collect();
-    let effort: Vec<Value> = state
-        .minutes
-        .iter()
-        .map(|((person, party, work), minutes)| json!({"person": person, "party": party, "work": work, "minutes": minutes}))
-        .collect();
-    let joined: Vec<Value> = state.joined.iter().map(|(how, other)| json!({"as": how, "incident": other})).collect();
-    let observables: Vec<Value> =
-        state.observables.iter().take(ROWS_MAX).map(|(of, value)| json!({"of": of, "value": value})).collect();
-    json!({
+    let mut incident = json!({
         "id": state.id, "number": state.number, "title": state.title, "classification": state.classification,
         "severity": word(state.severity), "status": word(state.status), "marking": state.marking,
         "opened": state.opened.time.to_string(), "opener": state.opener, "changed": state.changed.time.to_string(),
-        "roles": roles, "open_duties": open, "parties": parties, "tasks": tasks,
-        "findings": state.findings.values().collect::<Vec<_>>(), "observables": observables, "relations": relations,
-        "timeline": timeline, "evidence": evidence, "clocks": clocks, "effort": effort,
-        "hosts": state.hosts.iter().take(ROWS_MAX).collect::<std::collections::BTreeMap<_, _>>(), "events": state.events.iter().take(ROWS_MAX).collect::<Vec<_>>(), "notices": state.notices, "joined": joined, "lessons": state.lessons,
-        "counts": {"parties": state.parties.len(), "tasks": state.tasks.len(), "findings": state.findings.len(), "observables": state.observables.len(),
-            "relations": state.relations.len(), "timeline": state.timeline.len(), "evidence": state.evidence.len(), "events": state.events.len(), "hosts": state.hosts.len()},
+        "roles": roles, "open_duties": open,
         "entries": state.entries, "sealed": state.sealed, "unknown": state.unknown,
-    })
+    });
+    let mut counts = Map::new();
+    let mut lists = Map::new();
+    for name in LISTS {
+        let Some((rows, count)) = list(state, name) else { continue };
+        counts.insert(name.to_owned(), json!(count));
+        lists.insert(name.to_owned(), rows.take(ROWS_MAX).collect());
+    }
+    // A host has one party, so these are the members of an object.
+    let hosts: Map<String, Value> =
+        state.hosts.iter().take(ROWS_MAX).map(|(host, party)| (host.clone(), json!(party))).collect();
+    lists.insert("hosts".into(), Value::Object(hosts));
+    if let Some(members) = incident.as_object_mut() {
+        members.extend(lists);
+        members.insert("counts".into(), Value::Object(counts));
+    }
+    incident
 }

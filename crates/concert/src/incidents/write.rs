@@ -16,7 +16,7 @@ use super::case::Case;
 use super::{Ask, Incidents, Refused, audit, entry_json, follow, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
-const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
+pub const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
 /// Longest key of a request.
 const KEY_BYTES_MAX: usize = 255;
 
@@ -31,9 +31,8 @@ pub(super) enum Right {
 
 /// Evidence is written about where its bytes are at hand.
 fn by_hand(drafts: &[Draft]) -> Result<(), Refused> {
-    let is_evidence =
-        |draft: &Draft| matches!(draft.content, Content::EvidenceAdded(_) | Content::Custody(_) | Content::Release(_));
-    match drafts.iter().any(is_evidence) {
+    let is_other = |draft: &Draft| draft.content.write().is_none_or(|(kind, _)| !Content::is_by_hand(kind));
+    match drafts.iter().any(is_other) {
         true => Err(Refused::Wrong(
             Problem::new("such an entry is not written by hand").hint("see `concert evidence --help`"),
         )),
@@ -124,6 +123,18 @@ impl Incidents {
     pub async fn write(&self, ask: Ask<'_>, name: &str, drafts: Vec<Draft>) -> Result<Written, Refused> {
         by_hand(&drafts)?;
         self.write_made(ask, name, Right::OfContent, |_, _| Ok(drafts)).await
+    }
+
+    /// Erases what an entry says, by its number. One that the person does not see is not there.
+    pub async fn erase_entry(&self, ask: Ask<'_>, name: &str, seq: u64, reason: &str) -> Result<Written, Refused> {
+        let reason = reason.to_owned();
+        self.write_made(ask, name, Right::OfContent, move |case, circle| {
+            let kept = case.seen_by(circle, ask.person).find(|kept| kept.seq == seq);
+            let kept = kept.ok_or_else(|| wrong(format!("there is no entry {seq} in it")))?;
+            let (site, sequence) = (kept.header.site.to_string(), kept.header.sequence);
+            Ok(vec![Draft { content: Erased { site, sequence, reason }.into(), marking: None }])
+        })
+        .await
     }
 
     /// Writes what is made from how the incident is at that very moment.
@@ -347,9 +358,6 @@ impl Incidents {
 
 /// Whether a draft may be written as it is.
 fn check(person: &Person, draft: &Draft) -> Result<(), Refused> {
-    if matches!(draft.content, Content::Opened(_) | Content::Unknown) {
-        return Err(wrong("such an entry is not written by hand"));
-    }
     if draft.marking.as_ref().is_some_and(|marking| marking.tlp > person.clearance) {
         return Err(wrong("the marking is above your clearance, so you could not read what you write"));
     }

@@ -10,6 +10,7 @@ use concert_store::events::time_of;
 
 use super::Reader;
 use crate::problems::Failure;
+use crate::reach::Reach;
 
 /// Events with a value.
 #[derive(Default)]
@@ -41,6 +42,7 @@ pub(in crate::command) fn seen(
     runtime: &tokio::runtime::Runtime,
     store: &Store,
     wanted: &Observable,
+    reach: &Reach,
 ) -> Result<Seen, Failure> {
     let fields = fields(wanted.kind);
     let address: Option<IpAddr> = wanted.value.parse().ok();
@@ -53,7 +55,7 @@ pub(in crate::command) fn seen(
     };
     let mut seen = Seen::default();
     Reader { runtime, store }.each_page(&Bounds::default(), &mut |page| {
-        for stored in page.iter().filter(|stored| names(&stored.event)) {
+        for stored in page.iter().filter(|stored| names(&stored.event) && reach.has_event(&stored.event)) {
             let time = time_of(&stored.event);
             seen.count += 1;
             seen.first = Some(seen.first.map_or(time, |first| first.min(time)));
