@@ -163,8 +163,9 @@ pub fn schemas() -> Map<String, Value> {
 /// An entry to be written.
 fn draft(kind: &str, content: Value) -> Value {
     let word = kind.split('/').next().unwrap_or(kind);
-    let has_needed = content["required"].as_array().is_some_and(|required| !required.is_empty());
+    let has_needed = content.get("required").and_then(Value::as_array).is_some_and(|required| !required.is_empty());
     let required: &[&str] = if has_needed { &["kind", "content"] } else { &["kind"] };
+    let content = if has_needed { content } else { json!({"anyOf": [content, {"type": "null"}]}) };
     json!({
         "type": "object", "required": required, "additionalProperties": false,
         "properties": {

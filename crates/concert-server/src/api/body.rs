@@ -38,7 +38,7 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().unwrap_or("").trim();
     let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
-    if key.is_empty() || key.len() > KEY_BYTES_MAX {
+    if key.is_empty() || key.len() > KEY_BYTES_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Problem::wrong(format!("`Idempotency-Key` must be 1 to {KEY_BYTES_MAX} visible characters")));
     }
     Ok(Some(key.to_owned()))

@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use concert_model::access::{Action, Person};
 use concert_model::incident::draft::{NewIncident, drafts_from_json};
+use concert_model::incident::{Severity, Status};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::body::change;
@@ -24,8 +26,18 @@ pub(super) async fn list(
     query: RawQuery,
 ) -> Result<Response, Problem> {
     let (slice, [status, classification, severity]) = parameters(query, ["status", "type", "severity"])?;
+    let (status, severity) = (word::<Status>("status", status)?, word::<Severity>("severity", severity)?);
     let page = app.site.incidents(&person, Wanted { status, classification, severity }, slice).await?;
     Ok(super::json(json!({"incidents": page.rows, "next": page.next}).to_string()))
+}
+
+/// A word of a list of them.
+fn word<T: DeserializeOwned>(name: &str, given: Option<String>) -> Result<Option<String>, Problem> {
+    if let Some(text) = &given {
+        let read = serde_json::from_value::<T>(Value::from(text.as_str()));
+        read.map_err(|error| Problem::wrong(format!("`{name}`: {error}")))?;
+    }
+    Ok(given)
 }
 
 pub(super) async fn one(

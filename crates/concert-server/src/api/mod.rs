@@ -41,8 +41,10 @@ use crate::site::{Page, Slice};
 const LIMIT: usize = 100;
 /// Most rows of a list.
 const LIMIT_MAX: usize = 10_000;
-/// Longest parameter: a condition can be long, a cursor is not.
+/// Longest parameter: a condition can be long.
 const PARAMETER_BYTES_MAX: usize = 16 * 1024;
+/// Longest cursor: the name of a feed.
+const CURSOR_BYTES_MAX: usize = 200;
 
 /// Routes that answer soon.
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -177,7 +179,9 @@ fn read_parameters<const N: usize>(
                 slice.limit = limit.ok_or_else(|| Problem::wrong(format!("`limit` must be 1 to {LIMIT_MAX}")))?;
             }
             "cursor" if slice.cursor.is_some() => return Err(Problem::wrong("`cursor` is given twice")),
-            "cursor" if value.is_empty() => return Err(Problem::wrong("`cursor` is empty")),
+            "cursor" if value.is_empty() || value.len() > CURSOR_BYTES_MAX => {
+                return Err(Problem::wrong("`cursor` is not one that was given here"));
+            }
             _ => slice.cursor = Some(value),
         }
     }
