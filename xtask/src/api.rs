@@ -151,7 +151,10 @@ impl Site {
     /// Serves the site, and says where.
     fn serve(&self) -> Result<(Serving, String), String> {
         let mut command = Command::new(&self.concert);
-        command.args(["--quiet", "--site", &self.dir.to_string_lossy(), "serve"]).stdin(Stdio::null()).stderr(Stdio::piped());
+        command
+            .args(["--quiet", "--site", &self.dir.to_string_lossy(), "serve"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("concert: {error}"))?;
         let said = child.stderr.take();
         let serving = Serving(child);

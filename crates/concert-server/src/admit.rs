@@ -26,13 +26,15 @@ enum Needs {
     To(Action),
     /// A person who may do this with the site, or with what belongs to some constituency: the site gives no more.
     Part(Action),
+    /// A person who may see events and notices of the whole site.
+    Overview,
     /// A person; the site decides about the rest.
     Person,
 }
 
 /// Every route, and what it needs.
 const TABLE: [(&str, Needs); 47] = [
-    ("/", Needs::To(Action::SeeSite(Kept::Events))),
+    ("/", Needs::Overview),
     ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/assets/concert.css", Needs::Nobody),
@@ -98,14 +100,21 @@ pub(crate) fn asks_person(path: &str) -> bool {
     needs(path).is_some_and(|needs| needs != Needs::Nobody)
 }
 
-/// Whether a person may do something with the site, or with what belongs to one of the person's constituencies.
-fn decide(person: &Person, action: Action, of_part: bool) -> Decision {
-    let whole = may(person, action, Object::Site);
-    if whole.allowed || !of_part {
-        return whole;
-    }
-    let own: Vec<&str> = person.standing.iter().filter_map(|standing| standing.constituency.as_deref()).collect();
-    may(person, action, Object::Of(&own))
+/// The decision that keeps a person out.
+fn denied(person: &Person, needs: Needs) -> Option<Decision> {
+    let of_site = |action| may(person, action, Object::Site);
+    let decisions = match needs {
+        Needs::Nobody | Needs::Person => vec![],
+        Needs::To(action) => vec![of_site(action)],
+        Needs::Overview => [Kept::Events, Kept::Notices].map(Action::SeeSite).map(of_site).to_vec(),
+        Needs::Part(action) if of_site(action).allowed => vec![],
+        Needs::Part(action) => {
+            let standing = person.standing.iter();
+            let own: Vec<&str> = standing.filter_map(|standing| standing.constituency.as_deref()).collect();
+            vec![may(person, action, Object::Of(&own))]
+        }
+    };
+    decisions.into_iter().find(|decision| !decision.allowed)
 }
 
 /// Finds out who comes and asks whether that person may; hands the person on.
@@ -132,11 +141,8 @@ pub(crate) async fn admit(
         Ok(person) => person,
         Err(refusal) => return refuse(refusal),
     };
-    if let Needs::To(action) | Needs::Part(action) = needs {
-        let decision = decide(&person, action, matches!(needs, Needs::Part(_)));
-        if !decision.allowed {
-            return refuse(Refusal::Denied(decision));
-        }
+    if let Some(decision) = denied(&person, needs) {
+        return refuse(Refusal::Denied(decision));
     }
     request.extensions_mut().insert(person);
     next.run(request).await
@@ -144,7 +150,6 @@ pub(crate) async fn admit(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
 
     /// INVARIANT: no route is answered before it was decided who may ask for it.
     #[test]
