@@ -86,6 +86,13 @@ impl Served {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// What a command says that must not go well.
+    pub(crate) fn fails(&self, args: &[&str]) -> String {
+        let output = self.command(args).stdin(Stdio::null()).output().unwrap();
+        assert!(!output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     pub(crate) fn rows(&self, args: &[&str]) -> Vec<Value> {
         let out = self.done(&[args, &["--format", "ndjson"]].concat());
         out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -107,16 +114,30 @@ impl Served {
     }
 
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+        answer(&String::from_utf8_lossy(&self.raw("1.1", method, path, headers, body)))
+    }
+
+    /// The bytes of an answer that goes well.
+    pub(crate) fn bytes(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+        // In the older form of the protocol the end of the connection is the end of the answer.
+        let all = self.raw("1.0", method, path, headers, body);
+        let head = all.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        let status = answer(&String::from_utf8_lossy(&all[..head])).status;
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&all));
+        all[head..].to_vec()
+    }
+
+    fn raw(&self, version: &str, method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         let length = body.len();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
+            "{method} {path} HTTP/{version}\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
         );
         // It may be answered before all of it was read.
         stream.write_all(&[head.as_bytes(), body].concat()).ok();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).ok();
-        answer(&String::from_utf8_lossy(&bytes))
+        bytes
     }
 
     /// A connection on which something was asked for.

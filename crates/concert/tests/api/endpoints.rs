@@ -1,19 +1,11 @@
 //! Every address that the program answers, asked by every kind of person about things that are there: what somebody
 //! may not see is answered, byte for byte, like what is not there.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "all of this is a test, also what stands outside its functions"
-)]
-
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-mod served;
-
-use served::{Answer, Served};
+use crate::served::{Answer, Served};
 
 /// Persons with their roles and clearance; each has a token that allows all that the person may.
 const PERSONS: [(&str, &[&str], &str); 9] = [
@@ -363,26 +355,26 @@ fn entries_are_streamed_to_whoever_may_see_them() {
     let opened = json!({"title": "Own", "classification": "scanner", "marking": {"tlp": "amber"}}).to_string();
     let opened = served.ask("POST", "/api/v1/incidents", &format!("{JSON}{}", bearer("finance")), opened.as_bytes());
     assert_eq!(opened.status, 201, "{}", opened.body);
-    let text = served::until(&mut stream, "\"Own\"");
+    let text = crate::served::until(&mut stream, "\"Own\"");
     assert!(!text.contains("Heron") && !text.contains("Osprey"), "{text}");
     // A command writes into the same journal; the stream of another incident does not tell it.
     let one = |id: &str| format!("/api/v1/incidents/{id}/stream");
     let mut of_red = served.connect(&one(&things.red), &bearer("reader"));
-    served::until(&mut of_red, "\r\n\r\n");
+    crate::served::until(&mut of_red, "\r\n\r\n");
     served.done(&["incident", "write", &things.incident, "note", "text=Elsewhere"]);
     served.done(&["incident", "write", &things.red, "note", "text=Written-now"]);
-    let text = served::until(&mut of_red, "Written-now");
+    let text = crate::served::until(&mut of_red, "Written-now");
     assert!(!text.contains("Elsewhere"), "{text}");
     let last = text.rsplit("id: ").next().unwrap().lines().next().unwrap().trim().to_owned();
     let again = format!("{}Last-Event-ID: {last}\r\n", bearer("reader"));
     let mut again = served.connect(&one(&things.red), &again);
     served.done(&["incident", "write", &things.red, "note", "text=And-this"]);
-    let text = served::until(&mut again, "And-this");
+    let text = crate::served::until(&mut again, "And-this");
     assert!(!text.contains("Written-now"), "{text}");
     assert_eq!(served.begin(all, &format!("{}Last-Event-ID: x\r\n", bearer("reader"))).status, 400);
     // It ends with the right to come.
     served.done(&["user", "disable", "reader"]);
     served.done(&["incident", "write", &things.red, "note", "text=Too-late"]);
-    let rest = served::to_end(&mut again);
+    let rest = crate::served::to_end(&mut again);
     assert!(!rest.contains("Too-late"), "{rest}");
 }
