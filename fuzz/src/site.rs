@@ -8,7 +8,8 @@ use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_pipeline::condition::Condition;
 use concert_server::desk::{
-    Change, Coming, Desk, Joining, Lines, NewEvidence, Outgoing, Question, Splitting, Wanted, Way,
+    Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Splitting,
+    Thing, Wanted, Way,
 };
 use concert_server::site::{
     Feed, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice,
@@ -72,7 +73,7 @@ impl Desk for Empty {
         Err(Refusal::Missing)
     }
 
-    async fn journal(&self, _: &Person, _: &str) -> Result<String, Refusal> {
+    async fn journal(&self, _: &Person, _: &str) -> Result<Going, Refusal> {
         Err(Refusal::Missing)
     }
 
@@ -90,6 +91,30 @@ impl Desk for Empty {
 
     async fn evidence(&self, _: &Person, _: &str, _: &str, _: [String; 2]) -> Result<Outgoing, Refusal> {
         Err(Refusal::Missing)
+    }
+
+    async fn bag(&self, _: &Person, _: &str, _: Option<&str>, _: &str) -> Result<Outgoing, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn list(&self, _: &Person, listing: Listing, slice: Slice) -> Result<Page<Value>, Refusal> {
+        Ok(Page { rows: vec![Value::String(format!("{listing:?}"))], next: slice.cursor })
+    }
+
+    async fn thing(&self, _: &Person, thing: Thing) -> Result<Value, Refusal> {
+        Ok(Value::String(format!("{thing:?}")))
+    }
+
+    async fn act(&self, _: Change, deed: Deed) -> Result<Value, Refusal> {
+        Ok(Value::String(format!("{deed:?}")))
+    }
+
+    async fn last_entry(&self) -> Result<u64, Refusal> {
+        Ok(0)
+    }
+
+    async fn changes(&self, _: &Person, _: Option<&str>, _: u64) -> Result<Changes, Refusal> {
+        Ok(Changes::default())
     }
 
     async fn search(&self, _: &Person, _: &str, _: Slice) -> Result<Page<Value>, Refusal> {
@@ -142,11 +167,11 @@ impl Site for Empty {
         Ok(Vec::new())
     }
 
-    async fn notices(&self, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
+    async fn notices(&self, _: &Person, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
         Ok(Page { rows: vec![notice()], next: slice.cursor })
     }
 
-    async fn notice(&self, id: &str) -> Result<Option<NoticeText>, Refusal> {
+    async fn notice(&self, _: &Person, id: &str) -> Result<Option<NoticeText>, Refusal> {
         let row = notice();
         let bytes = format!("Subject: {id}\r\n\r\n<script>alert(1)</script>\r\n").into_bytes();
         Ok((row.id == id).then_some(NoticeText { row, bytes, plain: None }))
@@ -161,7 +186,7 @@ impl Site for Empty {
         Ok(Pushed::New("r1".into()))
     }
 
-    async fn events(&self, condition: Option<String>, slice: Slice) -> Result<Page<String>, Refusal> {
+    async fn events(&self, _: &Person, condition: Option<String>, slice: Slice) -> Result<Page<String>, Refusal> {
         if let Some(mistakes) = condition.and_then(|text| Condition::compile(&text).err()) {
             return Err(Refusal::Wrong(mistakes.iter().map(|(_, why)| why.what.as_str()).collect()));
         }
@@ -170,6 +195,10 @@ impl Site for Empty {
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<NewEvent>> {
         self.events.subscribe()
+    }
+
+    fn shows(&self, _: &Person, _: &NewEvent) -> bool {
+        true
     }
 
     async fn ready(&self) -> Result<(), String> {

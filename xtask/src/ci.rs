@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::step::{Steps, call, has};
-use crate::{deny, licences, peers};
+use crate::{api, deny, licences, peers};
 
 /// With all features, so that the doors of `fuzz/` are looked at before every commit.
 const CLIPPY: &[&str] =
@@ -43,6 +43,7 @@ fn long(steps: &mut Steps, install: bool) -> Result<(), String> {
     }
     steps.run("lints", || call("cargo", CLIPPY, &[]))?;
     tests(steps)?;
+    steps.run("API from outside", api::run)?;
     let docs = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"];
     steps.run("documentation", || call("cargo", &docs, &[("RUSTDOCFLAGS", DOC_FLAGS)]))?;
     steps.run("generated files", || generate(false))?;

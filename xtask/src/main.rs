@@ -1,7 +1,8 @@
-//! Automation of this repository: `cargo xtask check`, `ci`, `deny`, `gen`, `licences`, `bench`.
+//! Automation of this repository: `cargo xtask check`, `ci`, `api`, `deny`, `gen`, `licences`, `bench`.
 //!
 //! It knows no other crate of the workspace, so that it builds in a second.
 
+mod api;
 #[cfg(test)]
 mod arrows;
 mod bench;
@@ -20,6 +21,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
 
   check          formatting, lints and tests; before every commit
   ci [--quick]   everything that must hold for a change; --quick installs nothing
+  api            the API of a program that serves, asked by schemathesis
   deny           licences, banned crates and number of the packages we depend on
   gen [--check]  write docs/generated/ from the code, or compare it
   bench          how fast a report goes through the whole path; see `bench --help`
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["bench", rest @ ..] => bench::run(rest),
         ["ci"] => ci::ci(true),
         ["ci", "--quick"] => ci::ci(false),
+        ["api"] => api::install().and_then(|()| api::run()),
         ["deny"] => deny::run(),
         ["licences"] => licences::run(true),
         ["licences", "--check"] => licences::run(false),

@@ -16,6 +16,9 @@ const PEERS: &[(&str, &str)] = &[
 /// Installs what is missing. Never fails: tests say what they skip.
 pub(crate) fn install() -> Result<(), String> {
     install_from_pypi();
+    if let Err(why) = crate::api::install() {
+        say(&format!("schemathesis is not installed: {why}"));
+    }
     let missing: Vec<&str> = PEERS.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         say("all Debian packages are installed");

@@ -9,7 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use concert_model::access::{Action, Kept, Object, may};
+use concert_model::access::{Action, Decision, Kept, Object, Person, may};
 
 use crate::App;
 use crate::api::bearer;
@@ -24,15 +24,19 @@ enum Needs {
     Nobody,
     /// A person who may do this with the site.
     To(Action),
+    /// A person who may do this with the site, or with what belongs to some constituency: the site gives no more.
+    Part(Action),
+    /// A person who may see events and notices of the whole site.
+    Overview,
     /// A person; the site decides about the rest.
     Person,
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 27] = [
-    ("/", Needs::To(Action::SeeSite(Kept::Events))),
-    ("/notices/{id}", Needs::To(Action::SeeSite(Kept::Notices))),
-    ("/notices/{id}/raw", Needs::To(Action::SeeSite(Kept::Notices))),
+const TABLE: [(&str, Needs); 50] = [
+    ("/", Needs::Overview),
+    ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
+    ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/assets/concert.css", Needs::Nobody),
     ("/assets/icon.svg", Needs::Nobody),
     ("/healthz", Needs::Nobody),
@@ -42,27 +46,78 @@ const TABLE: [(&str, Needs); 27] = [
     ("/api/v1/openapi.json", Needs::Nobody),
     // Each feed has its own token.
     ("/api/v1/feeds/{name}/reports", Needs::Nobody),
+    // What feeds brought is counted over everybody.
     ("/api/v1/feeds", Needs::To(Action::SeeSite(Kept::Events))),
-    ("/api/v1/events", Needs::To(Action::SeeSite(Kept::Events))),
-    ("/api/v1/events/stream", Needs::To(Action::SeeSite(Kept::Events))),
-    ("/api/v1/notices", Needs::To(Action::SeeSite(Kept::Notices))),
-    ("/api/v1/notices/{id}", Needs::To(Action::SeeSite(Kept::Notices))),
+    ("/api/v1/events", Needs::Part(Action::SeeSite(Kept::Events))),
+    ("/api/v1/events/stream", Needs::Part(Action::SeeSite(Kept::Events))),
+    ("/api/v1/notices", Needs::Part(Action::SeeSite(Kept::Notices))),
+    ("/api/v1/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/api/v1/incidents", Needs::Person),
+    ("/api/v1/incidents/stream", Needs::Person),
     ("/api/v1/incidents/{id}", Needs::Person),
-    ("/api/v1/incidents/{id}/entries", Needs::Person),
-    ("/api/v1/incidents/{id}/journal", Needs::Person),
     ("/api/v1/incidents/{id}/access", Needs::Person),
+    ("/api/v1/incidents/{id}/bags", Needs::Person),
     ("/api/v1/incidents/{id}/chain", Needs::Person),
+    ("/api/v1/incidents/{id}/clocks", Needs::Person),
+    ("/api/v1/incidents/{id}/entries", Needs::Person),
+    ("/api/v1/incidents/{id}/erasures", Needs::Person),
     ("/api/v1/incidents/{id}/evidence", Needs::Person),
     ("/api/v1/incidents/{id}/evidence/{sha256}", Needs::Person),
     ("/api/v1/incidents/{id}/evidence/{sha256}/lines", Needs::Person),
     ("/api/v1/incidents/{id}/joins", Needs::Person),
     ("/api/v1/incidents/{id}/splits", Needs::Person),
+    ("/api/v1/incidents/{id}/evidence/{sha256}/custody", Needs::Person),
+    ("/api/v1/incidents/{id}/evidence/{sha256}/derived", Needs::Person),
+    ("/api/v1/incidents/{id}/evidence/{sha256}/releases", Needs::Person),
+    ("/api/v1/incidents/{id}/journal", Needs::Person),
+    ("/api/v1/incidents/{id}/lists/{list}", Needs::Person),
+    ("/api/v1/incidents/{id}/markings", Needs::Person),
+    ("/api/v1/incidents/{id}/processes", Needs::Person),
+    ("/api/v1/incidents/{id}/stream", Needs::Person),
     ("/api/v1/search", Needs::Person),
+    ("/api/v1/clocks", Needs::Person),
+    ("/api/v1/clocks/due", Needs::Person),
+    ("/api/v1/cost", Needs::Person),
+    ("/api/v1/processes", Needs::Person),
+    ("/api/v1/processes/check", Needs::Person),
+    ("/api/v1/processes/{name}", Needs::Person),
+    ("/api/v1/users", Needs::To(Action::ManageUsers)),
+    ("/api/v1/users/{name}", Needs::To(Action::ManageUsers)),
+    ("/api/v1/users/{name}/password", Needs::To(Action::ManageUsers)),
+    ("/api/v1/tokens", Needs::To(Action::ManageUsers)),
+    ("/api/v1/tokens/{id}", Needs::To(Action::ManageUsers)),
+    ("/api/v1/audit", Needs::To(Action::ReadLog)),
 ];
 
 fn needs(path: &str) -> Option<Needs> {
     TABLE.iter().find(|(route, _)| *route == path).map(|(_, needs)| *needs)
+}
+
+/// Every route.
+pub(crate) fn routes() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|(route, _)| *route)
+}
+
+/// Whether it is asked who comes.
+pub(crate) fn asks_person(path: &str) -> bool {
+    needs(path).is_some_and(|needs| needs != Needs::Nobody)
+}
+
+/// The decision that keeps a person out.
+fn denied(person: &Person, needs: Needs) -> Option<Decision> {
+    let of_site = |action| may(person, action, Object::Site);
+    let decisions = match needs {
+        Needs::Nobody | Needs::Person => vec![],
+        Needs::To(action) => vec![of_site(action)],
+        Needs::Overview => [Kept::Events, Kept::Notices].map(Action::SeeSite).map(of_site).to_vec(),
+        Needs::Part(action) if of_site(action).allowed => vec![],
+        Needs::Part(action) => {
+            let standing = person.standing.iter();
+            let own: Vec<&str> = standing.filter_map(|standing| standing.constituency.as_deref()).collect();
+            vec![may(person, action, Object::Of(&own))]
+        }
+    };
+    decisions.into_iter().find(|decision| !decision.allowed)
 }
 
 /// Finds out who comes and asks whether that person may; hands the person on.
@@ -89,11 +144,8 @@ pub(crate) async fn admit(
         Ok(person) => person,
         Err(refusal) => return refuse(refusal),
     };
-    if let Needs::To(action) = needs {
-        let decision = may(&person, action, Object::Site);
-        if !decision.allowed {
-            return refuse(Refusal::Denied(decision));
-        }
+    if let Some(decision) = denied(&person, needs) {
+        return refuse(Refusal::Denied(decision));
     }
     request.extensions_mut().insert(person);
     next.run(request).await
@@ -101,16 +153,16 @@ pub(crate) async fn admit(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
 
     /// INVARIANT: no route is answered before it was decided who may ask for it.
     #[test]
     fn every_route_stands_in_the_table() {
         let sources = [include_str!("api/mod.rs"), include_str!("web/mod.rs"), include_str!("lib.rs")];
-        let lines = sources.iter().flat_map(|source| source.lines());
-        let mut routes: Vec<&str> =
-            lines.filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next()).collect();
-        let mut table: Vec<&str> = TABLE.iter().map(|(route, _)| *route).collect();
+        // A long route stands on a line of its own.
+        let joined = sources.concat().replace(".route(\n", ".route(");
+        let parts = joined.split(".route(").skip(1).filter_map(|part| part.trim_start().strip_prefix('"'));
+        let mut routes: Vec<&str> = parts.filter_map(|part| part.split('"').next()).collect();
+        let mut table: Vec<&str> = super::routes().collect();
         routes.sort_unstable();
         table.sort_unstable();
         assert_eq!(routes, table);

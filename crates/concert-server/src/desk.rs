@@ -3,10 +3,15 @@
 //! The site decides about access; here a person is only found out and handed on. What a person may not
 //! see is [`Refusal::Missing`], so that nobody learns from an answer that there is something.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use concert_model::Time;
 use concert_model::access::{Action, Person};
+use concert_model::incident::content::Act;
 use concert_model::incident::draft::{Draft, NewIncident};
-use concert_model::incident::marking::Tlp;
+use concert_model::incident::marking::{Marking, Tlp};
+use concert_model::user::{Scope, Standing};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -118,6 +123,17 @@ pub type Coming = mpsc::Receiver<std::io::Result<Bytes>>;
 /// The bytes of evidence on their way out.
 pub type Going = mpsc::Receiver<std::io::Result<Bytes>>;
 
+/// How evidence was got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Taken from where it was.
+    Collected,
+    /// From somebody.
+    Received(String),
+    /// Made from other evidence, by its SHA-256.
+    Derived(String),
+}
+
 /// Evidence that is to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvidence {
@@ -127,8 +143,8 @@ pub struct NewEvidence {
     pub text: String,
     /// Its label, where it is not that of the incident.
     pub tlp: Option<Tlp>,
-    /// Whom it was received from; else it was collected.
-    pub from: Option<String>,
+    /// How it was got.
+    pub origin: Origin,
     /// Where it was got.
     pub place: String,
     /// Why.
@@ -140,10 +156,155 @@ pub struct NewEvidence {
 pub struct Outgoing {
     /// Its name, without folders and control characters.
     pub name: String,
-    /// Its number of bytes.
-    pub length: u64,
+    /// Its number of bytes, where that is known.
+    pub length: Option<u64>,
     /// Its bytes.
     pub bytes: Going,
+}
+
+/// A list besides those of incidents and their entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// Evidence of an incident with its custody.
+    Exhibits(String),
+    /// One of the lists of an incident: `tasks`.
+    Rows(String, String),
+    /// Steps of the processes that are followed in an incident; only those in this state.
+    Steps(String, Option<String>),
+    /// Clocks of laws that the site goes by.
+    Clocks,
+    /// Clocks that run in open incidents, soonest first; only those that end within this time.
+    ClocksDue(Option<Duration>),
+    /// Processes that new runs use.
+    Processes,
+    /// Users, by name.
+    Users,
+    /// Tokens; only those of this user.
+    Tokens(Option<String>),
+    /// Rows of the audit log, newest first.
+    Audit(Audit),
+}
+
+/// Which rows of the audit log are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// What this one did.
+    pub who: Option<String>,
+    /// What was done to this.
+    pub object: Option<String>,
+    /// From this moment on.
+    pub since: Option<Time>,
+    /// What was denied.
+    pub denied: bool,
+}
+
+/// One thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// Evidence with its custody: incident and SHA-256.
+    Exhibit(String, String),
+    /// A process in all its forms.
+    Process(String),
+    /// A user.
+    User(String),
+    /// What work took and cost.
+    Cost(Cost, Slice),
+    /// Whether the file of a process has mistakes.
+    Mistakes(String),
+}
+
+/// Which work is counted, and by what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// In one incident; else in all.
+    pub incident: Option<String>,
+    /// What each row is for: `incident`, `type`, `party`, `person`, `work`.
+    pub by: Option<String>,
+    /// Written down from this moment on.
+    pub since: Option<Time>,
+    /// Written down before this moment.
+    pub until: Option<Time>,
+}
+
+/// Something that is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Written about evidence: incident, SHA-256, and what was done with it.
+    Handle(String, String, Handling),
+    /// Evidence is to go to a party: incident, SHA-256, party, reason.
+    Release(String, String, String, String),
+    /// An incident is to be marked otherwise, and why.
+    Mark(String, Marking, String),
+    /// What an entry of an incident says is to go, and why.
+    Erase(String, u64, String),
+    /// A clock of a law begins in an incident, since when.
+    StartClock(String, String, Option<Time>),
+    /// A process begins in an incident, under a name of its own.
+    StartProcess(String, String, Option<String>),
+    /// A user is to be added.
+    AddUser(NewUser),
+    /// A user is to be changed.
+    ChangeUser(String, UserChange),
+    /// A user gets a password for one login; whether the second factor stays.
+    SetPassword(String, String, bool),
+    /// A token is to be made: for whom, for what, for how long.
+    AddToken(String, Vec<Scope>, Duration),
+    /// A token is to end.
+    RevokeToken(i64),
+}
+
+/// What was done with evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handling {
+    /// What was done.
+    pub act: Act,
+    /// From whom it was got, or who got the copy.
+    pub whom: String,
+    /// Where.
+    pub place: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A user who is to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUser {
+    /// What the user logs in as.
+    pub name: String,
+    /// What others call the person.
+    pub full_name: String,
+    /// Mail address; empty for none.
+    pub mail: String,
+    /// What the person stands for in the site.
+    pub standing: Vec<Standing>,
+    /// The strictest label the person may read.
+    pub clearance: Tlp,
+    /// For the first login.
+    pub password: String,
+}
+
+/// What of a user is to become different; the rest stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserChange {
+    /// Another full name.
+    pub full_name: Option<String>,
+    /// Another mail address.
+    pub mail: Option<String>,
+    /// Other standing roles, instead of all there were.
+    pub standing: Option<Vec<Standing>>,
+    /// Another clearance.
+    pub clearance: Option<Tlp>,
+    /// Whether the user is kept out.
+    pub disabled: Option<bool>,
+}
+
+/// Entries that were written, as far as a reader may see them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// Entries with their numbers, oldest first.
+    pub rows: Vec<(u64, Value)>,
+    /// Up to which entry was looked.
+    pub reached: u64,
 }
 
 /// Incidents of a site, as its API sees them. Everything is given as the JSON that the API answers.
@@ -162,7 +323,7 @@ pub trait Desk: Send + Sync + 'static {
     async fn entries(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal>;
 
     /// Its journal as it is kept, a line of JSON for each entry.
-    async fn journal(&self, person: &Person, name: &str) -> Result<String, Refusal>;
+    async fn journal(&self, person: &Person, name: &str) -> Result<Going, Refusal>;
 
     /// Opens an incident. Durable when it answers.
     async fn open(&self, change: Change, new: NewIncident) -> Result<Value, Refusal>;
@@ -185,6 +346,24 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Splits an incident. Durable when it answers.
     async fn split(&self, change: Change, name: &str, splitting: Splitting) -> Result<Value, Refusal>;
+    /// Evidence as a bag in a tar archive: all that the person sees, or what was released to a party; and why.
+    async fn bag(&self, person: &Person, name: &str, party: Option<&str>, reason: &str) -> Result<Outgoing, Refusal>;
+
+    /// A list.
+    async fn list(&self, person: &Person, listing: Listing, slice: Slice) -> Result<Page<Value>, Refusal>;
+
+    /// One thing.
+    async fn thing(&self, person: &Person, thing: Thing) -> Result<Value, Refusal>;
+
+    /// Does something. Durable when it answers.
+    async fn act(&self, change: Change, deed: Deed) -> Result<Value, Refusal>;
+
+    /// The number of the newest entry of all incidents.
+    async fn last_entry(&self) -> Result<u64, Refusal>;
+
+    /// What was written after an entry into one incident or into all, as far as the person may see it. Looks at
+    /// no more than some entries.
+    async fn changes(&self, person: &Person, name: Option<&str>, after: u64) -> Result<Changes, Refusal>;
 
     /// Entries with all these words, newest first.
     async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal>;

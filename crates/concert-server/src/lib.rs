@@ -65,6 +65,11 @@ impl Options {
     }
 }
 
+/// Every address that is answered, as a pattern.
+pub fn routes() -> impl Iterator<Item = &'static str> {
+    admit::routes()
+}
+
 /// What every request can reach.
 pub(crate) struct App {
     site: Arc<dyn Site>,

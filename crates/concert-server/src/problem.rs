@@ -71,6 +71,7 @@ impl From<Refusal> for Problem {
             Refusal::Denied(decision) => {
                 Self::new(StatusCode::FORBIDDEN, decision.reason).and("policy", decision.policy.into())
             }
+            Refusal::Taken(why) => Self::new(StatusCode::CONFLICT, why),
             Refusal::Stale(changed) => {
                 Self::new(StatusCode::CONFLICT, "somebody changed it meanwhile").and("changed", changed.into())
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use concert_model::Time;
+use concert_model::access::Person;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 
@@ -22,11 +23,11 @@ pub trait Site: crate::desk::Desk {
     /// Every feed, in the order of the settings.
     async fn feeds(&self) -> Result<Vec<Feed>, Refusal>;
 
-    /// Notices, newest first.
-    async fn notices(&self, slice: Slice) -> Result<Page<NoticeRow>, Refusal>;
+    /// Notices that a person may see, newest first.
+    async fn notices(&self, person: &Person, slice: Slice) -> Result<Page<NoticeRow>, Refusal>;
 
-    /// One notice with its exact bytes, or nothing.
-    async fn notice(&self, id: &str) -> Result<Option<NoticeText>, Refusal>;
+    /// One notice with its exact bytes; nothing also where the person may not see it.
+    async fn notice(&self, person: &Person, id: &str) -> Result<Option<NoticeText>, Refusal>;
 
     /// Whether this token may push into this feed, and if so how many bytes a report may have. `None`
     /// for a wrong token, for a feed that takes no pushes and for one that does not exist alike.
@@ -36,12 +37,15 @@ pub trait Site: crate::desk::Desk {
     /// Keeps a pushed report. Answers only when it is durable. The feed was admitted before.
     async fn push(&self, push: Push) -> Result<Pushed, Refusal>;
 
-    /// Events from the store, newest first, each as one flat JSON object.
-    async fn events(&self, condition: Option<String>, slice: Slice) -> Result<Page<String>, Refusal>;
+    /// Events from the store that a person may see, newest first, each as one flat JSON object.
+    async fn events(&self, person: &Person, condition: Option<String>, slice: Slice) -> Result<Page<String>, Refusal>;
 
     /// New events as they become durable. A reader that falls behind loses the oldest of them and is
     /// told how many.
     fn subscribe(&self) -> broadcast::Receiver<Arc<NewEvent>>;
+
+    /// Whether a person may see an event.
+    fn shows(&self, person: &Person, event: &NewEvent) -> bool;
 
     /// Whether work can be taken: stores are open and writable. The error is a sentence.
     async fn ready(&self) -> Result<(), String>;
@@ -65,6 +69,8 @@ pub enum Refusal {
     Unknown,
     /// It may be seen, but not done.
     Denied(concert_model::access::Decision),
+    /// There is one of this name already.
+    Taken(String),
     /// Somebody changed it since it was read: what changed.
     Stale(Vec<serde_json::Value>),
     /// It was merged into another incident: its number, where the person may know it.
@@ -295,6 +301,8 @@ pub enum Pushed {
 pub struct NewEvent {
     /// `event.id`.
     pub id: String,
+    /// The party that answers for it; empty for nobody.
+    pub party: String,
     /// The event as one flat JSON object on one line.
     pub json: String,
 }

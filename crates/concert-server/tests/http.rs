@@ -264,9 +264,12 @@ async fn new_events_are_streamed_and_losses_told() {
     assert!(head.to_lowercase().contains("content-type: text/event-stream"), "{head}");
     assert!(head.contains("event: gap"), "{head}");
     let event = |number: u32| {
-        Arc::new(NewEvent { id: format!("e{number}"), json: format!("{{\"event.id\":\"e{number}\",\n\"a\":1}}") })
+        let (id, party) = (format!("e{number}"), String::new());
+        Arc::new(NewEvent { id, party, json: format!("{{\"event.id\":\"e{number}\",\n\"a\":1}}") })
     };
+    site.events.send(Arc::new(NewEvent { party: "others".into(), ..NewEvent::clone(&event(0)) })).unwrap();
     site.events.send(event(1)).unwrap();
+    // One of somebody else in front of it is passed over.
     let text = until(&mut stream, "\"a\":1}").await;
     assert!(text.contains("event: event") && text.contains("id: e1"), "{text}");
     assert!(text.contains("data: {\"event.id\":\"e1\", \"a\":1}"), "{text}");
@@ -370,7 +373,7 @@ async fn evidence_goes_in_and_out_in_streams() {
     let added = server.ask("POST", &format!("{to}?from=Net&reason=asked"), &format!("{GOOD}{bytes}"), &body).await;
     let told = added.json();
     assert_eq!((added.status, told["bytes"].as_u64(), told["ended"].as_bool()), (201, Some(3 << 20), Some(true)));
-    assert_eq!((told["name"].as_str(), told["from"].as_str()), (Some("disk.img"), Some("Net")));
+    assert_eq!((told["name"].as_str(), told["origin"].as_str()), (Some("disk.img"), Some("Received(\"Net\")")));
     assert!(added.head.contains("location: /api/v1/incidents/01a2/evidence/ba78"), "{}", added.head);
     // What a form of a page could send is refused, and so are parameters that are not known.
     for (path, headers, want) in [

@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use concert_model::Problem;
 use concert_model::incident::clock::{Catalogue, Law, read};
+use concert_model::incident::content::ClockStarted;
+use concert_model::{Problem, Time};
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
 
 /// The file of a site, in its folder.
 pub(crate) const FILE: &str = "clocks.toml";
@@ -27,6 +30,31 @@ pub(crate) fn read_file(path: &Path, name: &str) -> Result<Option<Vec<Law>>, Vec
         return Err(problem(format!("it is larger than {FILE_BYTES_MAX} bytes")));
     }
     read(name, &text).map(Some)
+}
+
+/// A clock of the catalogue.
+pub(crate) fn law_json(law: &Law) -> Value {
+    json!({"name": law.name, "within": law.within, "unit": law.unit.word(), "starts": law.starts,
+        "jurisdiction": law.jurisdiction, "law": law.law, "article": law.article, "from": law.from.to_string(),
+        "until": law.until.map(|until| until.to_string()), "report": law.report})
+}
+
+/// A clock that begins at a moment, with the time until which it runs. One is not started for a time in which its
+/// law does not apply.
+pub(crate) fn started(
+    catalogue: &Catalogue,
+    zone: &TimeZone,
+    name: &str,
+    since: Time,
+) -> Result<ClockStarted, Problem> {
+    let law = catalogue.need(name)?;
+    if !law.applies(since, zone) {
+        let until = law.until.map(|until| format!(" until {until}")).unwrap_or_default();
+        let what = format!("`{}` applies from {}{until}, not at {since}", law.name, law.from);
+        return Err(Problem::new(what).hint("say since when it runs, or correct the days of the clock"));
+    }
+    let due = law.due(since, zone)?;
+    Ok(ClockStarted { clock: law.name.clone(), since: since.0, due: due.0 })
 }
 
 /// What is shipped, with what the site in this folder adds and replaces.

@@ -2,8 +2,10 @@
 //!
 //! Answers are made when they are asked for; nothing is kept here besides which site is in force.
 
+mod acts;
 mod desk;
 mod evidence;
+mod looks;
 mod overview;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use concert_model::access::{self, Person};
 use concert_model::{Origin, Problem, Receipt, Time};
 use concert_pipeline::condition::Condition;
 use concert_server::site::{
@@ -26,6 +29,7 @@ use tokio::sync::broadcast;
 use crate::drive::intake::Keeper;
 use crate::drive::{compose, live};
 use crate::incidents::Incidents;
+use crate::reach::Reach;
 use crate::settings::{Collect, MAILBOX};
 use crate::wire;
 
@@ -101,13 +105,12 @@ impl Site for Pages {
         overview::feeds(&self.site(), wire::now()).await.map_err(failed)
     }
 
-    async fn notices(&self, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
-        let records = &self.site().store.records;
-        let limit = u32::try_from(slice.limit).unwrap_or(u32::MAX).saturating_add(1);
-        let found = match &slice.cursor {
-            Some(id) => records.notices_before(id, limit).await,
-            None => records.notices(&NoticeFilter { limit: u64::from(limit), ..NoticeFilter::default() }).await,
-        };
+    async fn notices(&self, person: &Person, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
+        let site = self.site();
+        let parties = site.reach(person, access::Kept::Notices).map_err(Refusal::Denied)?.parties();
+        let limit = (slice.limit as u64).saturating_add(1);
+        let filter = NoticeFilter { parties, before: slice.cursor, limit, ..NoticeFilter::default() };
+        let found = site.store.records.notices(&filter).await;
         let mut rows: Vec<NoticeRow> = found.map_err(failed)?.into_iter().map(notice_row).collect();
         let more = rows.len() > slice.limit;
         rows.truncate(slice.limit);
@@ -115,10 +118,17 @@ impl Site for Pages {
         Ok(Page { rows, next })
     }
 
-    async fn notice(&self, id: &str) -> Result<Option<NoticeText>, Refusal> {
+    async fn notice(&self, person: &Person, id: &str) -> Result<Option<NoticeText>, Refusal> {
         let site = self.site();
+        let reach = site.reach(person, access::Kept::Notices).map_err(Refusal::Denied)?;
         let Some((notice, members)) = site.store.records.notice(id).await.map_err(failed)? else { return Ok(None) };
-        let kept = site.store.records.notice_bytes(id).await.map_err(failed)?;
+        if !reach.has(&notice.party) {
+            return Ok(None);
+        }
+        // What went out may carry notices to others.
+        let carried = site.store.records.carried(&[id]).await.map_err(failed)?;
+        let is_whole = carried.iter().all(|(other, _)| reach.has(&other.party));
+        let kept = if is_whole { site.store.records.notice_bytes(id).await.map_err(failed)? } else { None };
         if let Some(bytes) = kept.as_ref().filter(|bytes| !is_encrypted(bytes)) {
             return Ok(Some(NoticeText { row: notice_row(notice), bytes: bytes.clone(), plain: None }));
         }
@@ -165,21 +175,26 @@ impl Site for Pages {
         }
     }
 
-    async fn events(&self, condition: Option<String>, slice: Slice) -> Result<Page<String>, Refusal> {
+    async fn events(&self, person: &Person, condition: Option<String>, slice: Slice) -> Result<Page<String>, Refusal> {
         let condition = condition.map(|text| Condition::compile(&text).map_err(|mistakes| wrong(&mistakes)));
         let condition = condition.transpose()?;
         let cursor = slice.cursor.as_deref().map(|text| place(text).ok_or_else(wrong_cursor)).transpose()?;
         let site = self.site();
+        let reach = site.reach(person, access::Kept::Events).map_err(Refusal::Denied)?;
         // Files are read on the thread that asks, which must not be one of those that serve.
         let handle = tokio::runtime::Handle::current();
         let reading = tokio::task::spawn_blocking(move || {
-            handle.block_on(newest(&site, condition.as_ref(), cursor, slice.limit))
+            handle.block_on(newest(&site, (condition.as_ref(), &reach), cursor, slice.limit))
         });
         reading.await.map_err(|error| Refusal::Failed(error.to_string()))?.map_err(failed)
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<NewEvent>> {
         self.live.subscribe()
+    }
+
+    fn shows(&self, person: &Person, event: &NewEvent) -> bool {
+        self.site().reach(person, access::Kept::Events).is_ok_and(|reach| reach.has(&event.party))
     }
 
     async fn ready(&self) -> Result<(), String> {
@@ -280,7 +295,7 @@ fn place(text: &str) -> Option<(u64, u32)> {
 /// Events before a place for which a condition holds, newest first.
 async fn newest(
     site: &wire::Site,
-    condition: Option<&Condition>,
+    (condition, reach): (Option<&Condition>, &Reach),
     before: Option<(u64, u32)>,
     limit: usize,
 ) -> Result<Page<String>, Problem> {
@@ -299,7 +314,10 @@ async fn newest(
                     let place = (stored.batch, stored.row);
                     let lowest = found.first_key_value().filter(|_| found.len() > limit).map(|(place, _)| *place);
                     let wanted = stored.batch > above && place < before && lowest.is_none_or(|lowest| place > lowest);
-                    if wanted && condition.is_none_or(|condition| condition.holds(&stored.event)) {
+                    if wanted
+                        && reach.has_event(&stored.event)
+                        && condition.is_none_or(|condition| condition.holds(&stored.event))
+                    {
                         found.insert(place, live::object(&stored));
                     }
                     // One more than asked for says whether there is a next part.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use concert_model::access::{self, Person};
 use concert_model::{Problem, Time};
 use concert_pipeline::enrich::{Book, Constituents, Lookup, Ranges, Reading, What};
 use concert_pipeline::mail::address::Key;
@@ -18,6 +19,7 @@ use crate::drive::live::{self, Live};
 use crate::drive::tell::Kind;
 use crate::incidents::Incidents;
 use crate::problems::Failure;
+use crate::reach::Reach;
 use crate::registry;
 use crate::settings::{Settings, Whom};
 
@@ -121,6 +123,12 @@ impl Site {
             registered: self.lookup.read().unwrap_or_else(PoisonError::into_inner).registered.clone(),
             teams: only(Whom::Teams, self.teams()),
         }
+    }
+
+    /// How far a person sees into events, notices or contacts; else why the person sees nothing of them.
+    pub(crate) fn reach(&self, person: &Person, kept: access::Kept) -> Result<Reach, access::Decision> {
+        let (constituents, teams) = (self.constituents(), self.teams());
+        Reach::of(person, kept, constituents.parties().iter().chain(teams.parties()))
     }
 
     /// Everybody whom notices may go to, as far as the settings want it.

@@ -204,21 +204,23 @@ pub struct Answer {
 }
 
 macro_rules! contents {
-    ($($(#[$doc:meta])* $name:ident = $kind:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $kind:literal {
+        $($(#[doc = $field_doc:literal])* $(#[serde($serde:ident)])? $field:ident: $type:ty,)*
+    })*) => {
         /// What an entry says.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Content {
-            $($(#[$doc])* $name($name),)*
+            $($(#[doc = $doc])* $name($name),)*
             /// A kind of a newer site, or a content that does not fit its kind.
             Unknown,
         }
 
         $(
-            $(#[$doc])*
+            $(#[doc = $doc])*
             #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
             #[serde(deny_unknown_fields)]
             pub struct $name {
-                $($(#[$field_doc])* pub $field: $type,)*
+                $($(#[doc = $field_doc])* $(#[serde($serde)])? pub $field: $type,)*
             }
 
             impl From<$name> for Content {
@@ -240,6 +242,10 @@ macro_rules! contents {
             /// Every kind with the members of its content: the name of each, and its type.
             pub const KINDS: &'static [(&'static str, &'static [(&'static str, &'static str)])] =
                 &[$(($kind, &[$((stringify!($field), stringify!($type)),)*]),)*];
+
+            /// What each kind and each of its members means, in the order of [`Self::KINDS`].
+            pub const MEANINGS: &'static [(&'static str, &'static [&'static str])] =
+                &[$((concat!($($doc),*), &[$(concat!($($field_doc),*),)*]),)*];
 
             /// Its kind, and the content as an entry holds it; `None` for what is unknown.
             pub fn write(&self) -> Option<(&'static str, Value)> {
@@ -637,7 +643,15 @@ contents! {
     }
 }
 
+/// Kinds that are written where what they are about is at hand: an incident is opened, and evidence is handled.
+const NOT_BY_HAND: [&str; 7] = ["opened/1", "evidence/1", "custody/1", "release/1", "joined/1", "rule/1", "left-out/1"];
+
 impl Content {
+    /// Whether people write entries of this kind as they are.
+    pub fn is_by_hand(kind: &str) -> bool {
+        !NOT_BY_HAND.contains(&kind)
+    }
+
     /// What a person wrote: a kind with or without its version, and members in their JSON form or as text.
     /// What is left out is empty. The error says what is wrong.
     pub fn from_person(kind: &str, mut members: Map<String, Value>) -> Result<Self, Problem> {

@@ -9,6 +9,7 @@ pub mod fold;
 pub mod journal;
 pub mod marking;
 pub mod process;
+pub mod schema;
 
 pub use content::{Content, PartyStatus, Role, Severity, Standing, Status};
 pub use fold::Incident;

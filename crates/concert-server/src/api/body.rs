@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use concert_model::access::Person;
 use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
+use crate::desk::Change;
 use crate::problem::Problem;
 
 /// Longest body of JSON: a thousand entries, or one with a very long text.
@@ -35,7 +38,7 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().unwrap_or("").trim();
     let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
-    if key.is_empty() || key.len() > KEY_BYTES_MAX {
+    if key.is_empty() || key.len() > KEY_BYTES_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Problem::wrong(format!("`Idempotency-Key` must be 1 to {KEY_BYTES_MAX} visible characters")));
     }
     Ok(Some(key.to_owned()))
@@ -66,6 +69,20 @@ pub(super) async fn read_all(
             }
         }
     }
+}
+
+/// What a request that changes something comes with, and its body, which must have these members and no others.
+/// `path` tells requests apart that have the same body.
+pub(super) async fn change<T: DeserializeOwned>(
+    person: Person,
+    headers: &HeaderMap,
+    path: &str,
+    body: Body,
+) -> Result<(Change, T), Problem> {
+    let key = idempotency_key(headers)?;
+    let (value, digest) = read_json(headers, path, body).await?;
+    let read = serde_json::from_value(value).map_err(|error| Problem::wrong(format!("the body: {error}")))?;
+    Ok((Change { person, key: key.map(|key| (key, digest)), seen: None }, read))
 }
 
 /// Reads a body of JSON. Gives it with a digest of path and bytes, by which the same request is known.

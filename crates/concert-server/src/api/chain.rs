@@ -6,7 +6,6 @@ use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use concert_model::access::Person;
-use serde_json::json;
 
 use super::parameters;
 use crate::App;
@@ -27,14 +26,6 @@ pub(super) async fn chain(
         [None, None, Some(party)] => Way::Of(party),
         _ => return Err(Problem::wrong("give one of `upstream`, `downstream` and `party`, or none of them")),
     };
-    let mut rows = app.site.chain(&person, &name, way).await?;
-    let start = match slice.cursor.as_deref().map(str::parse::<usize>) {
-        None => 0,
-        Some(Ok(start)) => start.min(rows.len()),
-        Some(Err(_)) => return Err(Problem::wrong("`cursor` is not one that was given here")),
-    };
-    let mut rows = rows.split_off(start);
-    let next = (rows.len() > slice.limit).then(|| (start + slice.limit).to_string());
-    rows.truncate(slice.limit);
-    Ok(super::json(json!({"hosts": rows, "next": next}).to_string()))
+    let rows = app.site.chain(&person, &name, way).await?;
+    Ok(super::page("hosts", super::part_of(rows, &slice)?))
 }

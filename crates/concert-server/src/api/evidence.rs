@@ -20,10 +20,10 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
 
 use super::body::{idempotency_key, text};
-use super::parameters;
+use super::own_parameters;
 use super::push::file_name;
 use crate::App;
-use crate::desk::{Change, NewEvidence};
+use crate::desk::{Change, Going, NewEvidence, Origin, Outgoing};
 use crate::problem::Problem;
 
 /// Streams of evidence at the same time, in and out.
@@ -41,24 +41,64 @@ pub(super) async fn add(
     query: RawQuery,
     body: Body,
 ) -> Result<Response, Problem> {
+    let sent = query.0.clone().unwrap_or_default();
+    let asked = own_parameters(query, ["text", "tlp", "from", "place", "reason"])?;
+    let [text, tlp, from, place, reason] = asked;
+    let origin = from.map_or(Origin::Collected, Origin::Received);
+    let about = About { text, tlp, origin, place, reason };
+    take(&app, person, &headers, (&name, &sent), about, body).await
+}
+
+pub(super) async fn derive(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    Path((name, sha256)): Path<(String, String)>,
+    query: RawQuery,
+    body: Body,
+) -> Result<Response, Problem> {
+    let sent = format!("{sha256}?{}", query.0.clone().unwrap_or_default());
+    let [text, tlp, place, reason] = own_parameters(query, ["text", "tlp", "place", "reason"])?;
+    if reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
+        return Err(Problem::wrong("`reason` says why, and how it was made"));
+    }
+    let about = About { text, tlp, origin: Origin::Derived(sha256), place, reason };
+    take(&app, person, &headers, (&name, &sent), about, body).await
+}
+
+/// What is said of evidence that comes.
+struct About {
+    text: Option<String>,
+    tlp: Option<String>,
+    origin: Origin,
+    place: Option<String>,
+    reason: Option<String>,
+}
+
+async fn take(
+    app: &App,
+    person: Person,
+    headers: &HeaderMap,
+    (name, sent): (&str, &str),
+    about: About,
+    body: Body,
+) -> Result<Response, Problem> {
     // What a form or a page from elsewhere can make a browser send is of another type.
-    let media = text(&headers, header::CONTENT_TYPE).split(';').next().unwrap_or("").trim();
+    let media = text(headers, header::CONTENT_TYPE).split(';').next().unwrap_or("").trim();
     if !media.eq_ignore_ascii_case("application/octet-stream") {
         let detail = "the body must be application/octet-stream";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    let _turn = turn(&app)?;
-    let sent = query.0.clone().unwrap_or_default();
-    let (_, [about, tlp, from, place, reason]) = parameters(query, ["text", "tlp", "from", "place", "reason"])?;
-    let tlp = tlp.map(|text| text.parse::<Tlp>().map_err(Problem::wrong)).transpose()?;
-    let file = file_name(text(&headers, header::CONTENT_DISPOSITION));
-    let digest = Sha256::new().chain_update([&name, "\0", &sent, "\0", &file].concat()).finalize();
-    let key = idempotency_key(&headers)?.map(|key| (key, digest.into()));
-    let [about, place, reason] = [about, place, reason].map(Option::unwrap_or_default);
-    let new = NewEvidence { name: file, text: about, tlp, from, place, reason };
+    let _turn = turn(app)?;
+    let tlp = about.tlp.map(|text| text.parse::<Tlp>().map_err(Problem::wrong)).transpose()?;
+    let file = file_name(text(headers, header::CONTENT_DISPOSITION));
+    let digest = Sha256::new().chain_update([name, "\0", sent, "\0", &file].concat()).finalize();
+    let key = idempotency_key(headers)?.map(|key| (key, digest.into()));
+    let [said, place, reason] = [about.text, about.place, about.reason].map(Option::unwrap_or_default);
+    let new = NewEvidence { name: file, text: said, tlp, origin: about.origin, place, reason };
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
-    let adding = app.site.add_evidence(Change { person, key, seen: None }, &name, new, receiver);
-    let (added, ()) = futures_util::join!(adding, pass_on(body, sender));
+    let adding = app.site.add_evidence(Change { person, key, seen: None }, name, new, receiver);
+    let (added, ()) = tokio::join!(adding, pass_on(body, sender));
     let added = added?;
     let mut response = super::json(added.to_string());
     *response.status_mut() = StatusCode::CREATED;
@@ -103,23 +143,33 @@ pub(super) async fn one(
     if method == Method::HEAD {
         return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "evidence is got, and its custody tells so"));
     }
-    let (_, [place, reason]) = parameters(query, ["place", "reason"])?;
+    let [place, reason] = own_parameters(query, ["place", "reason"])?;
     let why = [place, reason].map(Option::unwrap_or_default);
     let turn = turn(&app)?;
     let outgoing = app.site.evidence(&person, &name, &sha256, why).await?;
-    // The turn ends with the stream.
-    let pieces = futures_util::stream::unfold((outgoing.bytes, turn), |(mut bytes, turn)| async {
+    Ok(attachment(outgoing, "application/octet-stream", turn))
+}
+
+/// Bytes on their way out, which hold their turn until they end.
+pub(super) fn body(bytes: Going, turn: OwnedSemaphorePermit) -> Body {
+    Body::from_stream(futures_util::stream::unfold((bytes, turn), |(mut bytes, turn)| async {
         let piece = bytes.recv().await?;
         Some((piece, (bytes, turn)))
-    });
-    let mut response = Body::from_stream(pieces).into_response();
+    }))
+}
+
+/// Bytes that are to be saved and never shown.
+pub(super) fn attachment(outgoing: Outgoing, media: &'static str, turn: OwnedSemaphorePermit) -> Response {
+    let mut response = body(outgoing.bytes, turn).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(outgoing.length));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    if let Some(length) = outgoing.length {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
     if let Ok(disposition) = HeaderValue::from_str(&disposition(&outgoing.name)) {
         headers.insert(header::CONTENT_DISPOSITION, disposition);
     }
-    Ok(response)
+    response
 }
 
 /// The name in the two forms of RFC 6266: plain letters for old readers, all of it for others.

@@ -9,12 +9,15 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use concert_model::access::{Action, Person};
 use concert_model::incident::draft::{NewIncident, drafts_from_json};
+use concert_model::incident::{Severity, Status};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::body::{idempotency_key, read_json};
+use super::body::change;
+use super::evidence::{body, turn};
 use super::parameters;
 use crate::App;
-use crate::desk::{Change, Question, Wanted};
+use crate::desk::{Question, Wanted};
 use crate::problem::Problem;
 
 pub(super) async fn list(
@@ -23,8 +26,18 @@ pub(super) async fn list(
     query: RawQuery,
 ) -> Result<Response, Problem> {
     let (slice, [status, classification, severity]) = parameters(query, ["status", "type", "severity"])?;
+    let (status, severity) = (word::<Status>("status", status)?, word::<Severity>("severity", severity)?);
     let page = app.site.incidents(&person, Wanted { status, classification, severity }, slice).await?;
     Ok(super::json(json!({"incidents": page.rows, "next": page.next}).to_string()))
+}
+
+/// A word of a list of them.
+fn word<T: DeserializeOwned>(name: &str, given: Option<String>) -> Result<Option<String>, Problem> {
+    if let Some(text) = &given {
+        let read = serde_json::from_value::<T>(Value::from(text.as_str()));
+        read.map_err(|error| Problem::wrong(format!("`{name}`: {error}")))?;
+    }
+    Ok(given)
 }
 
 pub(super) async fn one(
@@ -51,21 +64,10 @@ pub(super) async fn journal(
     Extension(person): Extension<Person>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
+    // A journal can be long, and a reader slow: each of them takes a turn.
+    let turn = turn(&app)?;
     let lines = app.site.journal(&person, &name).await?;
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"))], lines).into_response())
-}
-
-/// What a request that changes something comes with, and its body.
-pub(super) async fn change(
-    person: Person,
-    headers: &HeaderMap,
-    path: &str,
-    body: Body,
-) -> Result<(Change, Value), Problem> {
-    let key = idempotency_key(headers)?;
-    let (value, digest) = read_json(headers, path, body).await?;
-    let key = key.map(|key| (key, digest));
-    Ok((Change { person, key, seen: None }, value))
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"))], body(lines, turn)).into_response())
 }
 
 pub(super) fn created(value: &Value) -> Response {
@@ -82,9 +84,9 @@ pub(super) async fn open(
     State(app): State<Arc<App>>,
     Extension(person): Extension<Person>,
     headers: HeaderMap,
-    body: Body,
+    sent: Body,
 ) -> Result<Response, Problem> {
-    let (change, value) = change(person, &headers, "", body).await?;
+    let (change, value) = change::<Value>(person, &headers, "", sent).await?;
     let new = NewIncident::from_json(value).map_err(Problem::of)?;
     Ok(created(&app.site.open(change, new).await?))
 }
@@ -94,9 +96,9 @@ pub(super) async fn write(
     Extension(person): Extension<Person>,
     headers: HeaderMap,
     Path(name): Path<String>,
-    body: Body,
+    sent: Body,
 ) -> Result<Response, Problem> {
-    let (mut change, value) = change(person, &headers, &name, body).await?;
+    let (mut change, value) = change::<Value>(person, &headers, &name, sent).await?;
     let (drafts, seen) = drafts_from_json(value).map_err(Problem::of)?;
     change.seen = seen;
     Ok(created(&app.site.write(change, &name, drafts).await?))
@@ -108,7 +110,7 @@ pub(super) async fn access(
     Path(name): Path<String>,
     query: RawQuery,
 ) -> Result<Response, Problem> {
-    let (_, [entry, person, action]) = parameters(query, ["entry", "person", "action"])?;
+    let (slice, [entry, person, action]) = parameters(query, ["entry", "person", "action"])?;
     let entry = match entry.map(|text| text.parse()) {
         None => None,
         Some(Ok(number)) => Some(number),
@@ -122,7 +124,7 @@ pub(super) async fn access(
         })?,
     };
     let rows = app.site.access(&asking, &name, Question { entry, person, action }).await?;
-    Ok(super::json(json!({"persons": rows}).to_string()))
+    Ok(super::page("persons", super::part_of(rows, &slice)?))
 }
 
 pub(super) async fn search(

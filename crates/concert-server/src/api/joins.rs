@@ -10,11 +10,11 @@ use axum::response::Response;
 use concert_model::access::Person;
 use concert_model::incident::draft::NewIncident;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::body::change;
 use super::evidence::turn;
-use super::incidents::{change, created};
+use super::incidents::created;
 use crate::App;
 use crate::desk::{Joining, Lines, Splitting};
 use crate::problem::Problem;
@@ -35,10 +35,6 @@ struct Sent {
     reason: String,
 }
 
-fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
-    serde_json::from_value(value).map_err(|error| Problem::wrong(error.to_string()))
-}
-
 pub(super) async fn join(
     State(app): State<Arc<App>>,
     Extension(person): Extension<Person>,
@@ -46,8 +42,7 @@ pub(super) async fn join(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (change, value) = change(person, &headers, &name, body).await?;
-    let joining: Joining = read(value)?;
+    let (change, joining): (_, Joining) = change(person, &headers, &format!("{name}\0joins"), body).await?;
     Ok(created(&app.site.join(change, &name, joining).await?))
 }
 
@@ -58,8 +53,8 @@ pub(super) async fn split(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (change, value) = change(person, &headers, &name, body).await?;
-    let Sent { new, parties, observables, hosts, entries, reason } = read(value)?;
+    let (change, Sent { new, parties, observables, hosts, entries, reason }) =
+        change(person, &headers, &format!("{name}\0splits"), body).await?;
     let new = NewIncident::from_json(new).map_err(Problem::of)?;
     if !new.drafts.is_empty() {
         return Err(Problem::wrong("the incident of a split begins without entries of its own"));
@@ -75,8 +70,7 @@ pub(super) async fn lines(
     Path((name, sha256)): Path<(String, String)>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (change, value) = change(person, &headers, &format!("{name}\0{sha256}"), body).await?;
-    let lines: Lines = read(value)?;
+    let (change, lines): (_, Lines) = change(person, &headers, &format!("{name}\0{sha256}\0lines"), body).await?;
     let _turn = turn(&app)?;
     Ok(super::json(app.site.read_lines(change, &name, &sha256, lines).await?.to_string()))
 }

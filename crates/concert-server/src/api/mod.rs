@@ -6,14 +6,19 @@
 
 mod body;
 mod chain;
+mod changes;
+mod custody;
 mod events;
 mod evidence;
 mod feeds;
 mod incidents;
 mod joins;
 mod notices;
+mod openapi;
+mod people;
 mod push;
 mod stream;
+mod work;
 
 pub(crate) use body::bearer;
 pub(crate) use evidence::EVIDENCE_MAX;
@@ -26,19 +31,21 @@ use axum::Router;
 use axum::extract::RawQuery;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 use concert_model::Time;
 
 use crate::App;
 use crate::problem::Problem;
-use crate::site::Slice;
+use crate::site::{Page, Slice};
 
 /// Rows of a list when the caller does not say.
 const LIMIT: usize = 100;
 /// Most rows of a list.
 const LIMIT_MAX: usize = 10_000;
-/// Longest parameter: a condition can be long, a cursor is not.
+/// Longest parameter: a condition can be long.
 const PARAMETER_BYTES_MAX: usize = 16 * 1024;
+/// Longest cursor: the name of a feed.
+const CURSOR_BYTES_MAX: usize = 200;
 
 /// Routes that answer soon.
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -49,13 +56,31 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/incidents", get(incidents::list).post(incidents::open))
         .route("/api/v1/incidents/{id}", get(incidents::one))
-        .route("/api/v1/incidents/{id}/entries", get(incidents::entries).post(incidents::write))
-        .route("/api/v1/incidents/{id}/journal", get(incidents::journal))
         .route("/api/v1/incidents/{id}/access", get(incidents::access))
         .route("/api/v1/incidents/{id}/chain", get(chain::chain))
         .route("/api/v1/incidents/{id}/joins", post(joins::join))
         .route("/api/v1/incidents/{id}/splits", post(joins::split))
+        .route("/api/v1/incidents/{id}/clocks", post(work::start_clock))
+        .route("/api/v1/incidents/{id}/entries", get(incidents::entries).post(incidents::write))
+        .route("/api/v1/incidents/{id}/erasures", post(work::erase))
+        .route("/api/v1/incidents/{id}/evidence/{sha256}/custody", get(custody::one).post(custody::handle))
+        .route("/api/v1/incidents/{id}/evidence/{sha256}/releases", post(custody::release))
+        .route("/api/v1/incidents/{id}/lists/{list}", get(work::rows))
+        .route("/api/v1/incidents/{id}/markings", post(work::mark))
+        .route("/api/v1/incidents/{id}/processes", get(work::steps).post(work::start_process))
         .route("/api/v1/search", get(incidents::search))
+        .route("/api/v1/clocks", get(work::clocks))
+        .route("/api/v1/clocks/due", get(work::clocks_due))
+        .route("/api/v1/cost", get(work::cost))
+        .route("/api/v1/processes", get(work::processes))
+        .route("/api/v1/processes/check", post(work::check_process))
+        .route("/api/v1/processes/{name}", get(work::process))
+        .route("/api/v1/users", get(people::users).post(people::add))
+        .route("/api/v1/users/{name}", get(people::user).patch(people::change))
+        .route("/api/v1/users/{name}/password", put(people::password))
+        .route("/api/v1/tokens", get(people::tokens).post(people::add_token))
+        .route("/api/v1/tokens/{id}", delete(people::revoke))
+        .route("/api/v1/audit", get(people::audit))
         .route("/api/v1/openapi.json", get(openapi))
 }
 
@@ -64,16 +89,18 @@ pub(crate) fn slow_routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/events/stream", get(stream::stream))
         .route("/api/v1/feeds/{name}/reports", post(push::push))
-        .route("/api/v1/incidents/{id}/evidence", post(evidence::add))
+        .route("/api/v1/incidents/stream", get(changes::of_all))
+        .route("/api/v1/incidents/{id}/bags", post(custody::bag))
+        .route("/api/v1/incidents/{id}/evidence", get(custody::list).post(evidence::add))
         .route("/api/v1/incidents/{id}/evidence/{sha256}", get(evidence::one))
         .route("/api/v1/incidents/{id}/evidence/{sha256}/lines", post(joins::lines))
+        .route("/api/v1/incidents/{id}/evidence/{sha256}/derived", post(evidence::derive))
+        .route("/api/v1/incidents/{id}/journal", get(incidents::journal))
+        .route("/api/v1/incidents/{id}/stream", get(changes::of_one))
 }
 
-/// The description of this API.
-pub(crate) const OPENAPI: &str = include_str!("../../assets/openapi.json");
-
 async fn openapi() -> Response {
-    json(OPENAPI)
+    json(openapi::text())
 }
 
 fn json(body: impl Into<String>) -> Response {
@@ -84,10 +111,49 @@ fn time(time: Option<Time>) -> serde_json::Value {
     time.map(|time| time.to_string()).into()
 }
 
+/// A time in a parameter or body.
+fn moment(name: &str, text: Option<String>) -> Result<Option<Time>, Problem> {
+    let read = |text: String| {
+        Time::parse(&text, None).map_err(|why| Problem::wrong(format!("`{name}`: {why}; write 2026-11-22T04:50:30Z")))
+    };
+    text.map(read).transpose()
+}
+
+/// A part of rows that are all there; the cursor counts those before it.
+fn part_of(mut rows: Vec<serde_json::Value>, slice: &Slice) -> Result<Page<serde_json::Value>, Problem> {
+    let start = match slice.cursor.as_deref().map(str::parse::<usize>) {
+        None => 0,
+        Some(Ok(start)) => start.min(rows.len()),
+        Some(Err(_)) => return Err(Problem::wrong("`cursor` is not one that was given here")),
+    };
+    let mut rows = rows.split_off(start);
+    let next = (rows.len() > slice.limit).then(|| (start + slice.limit).to_string());
+    rows.truncate(slice.limit);
+    Ok(Page { rows, next })
+}
+
+/// A part of a list under its name.
+fn page(name: &str, page: Page<serde_json::Value>) -> Response {
+    json(serde_json::json!({ name: page.rows, "next": page.next }).to_string())
+}
+
+/// The parameters of what is no list, in the order asked for.
+fn own_parameters<const N: usize>(query: RawQuery, own: [&str; N]) -> Result<[Option<String>; N], Problem> {
+    read_parameters(query, own, &[]).map(|(_, values)| values)
+}
+
 /// The parameters of a list, and those of its own, in the order asked for.
 fn parameters<const N: usize>(query: RawQuery, own: [&str; N]) -> Result<(Slice, [Option<String>; N]), Problem> {
+    read_parameters(query, own, &["limit", "cursor"])
+}
+
+fn read_parameters<const N: usize>(
+    query: RawQuery,
+    own: [&str; N],
+    of_list: &[&str],
+) -> Result<(Slice, [Option<String>; N]), Problem> {
     let mut slice = Slice { limit: LIMIT, cursor: None };
-    let mut values = [const { None }; N];
+    let (mut values, mut has_limit) = ([const { None }; N], false);
     let query = query.0.unwrap_or_default();
     let uri = axum::http::Uri::builder().path_and_query(format!("/?{query}")).build();
     let uri = uri.map_err(|_| Problem::wrong("the parameters cannot be read"))?;
@@ -98,21 +164,29 @@ fn parameters<const N: usize>(query: RawQuery, own: [&str; N]) -> Result<(Slice,
             return Err(Problem::wrong(format!("`{name}` is longer than {PARAMETER_BYTES_MAX} bytes")));
         }
         match name.as_str() {
+            _ if !of_list.contains(&name.as_str()) => {
+                match own.iter().zip(&mut values).find(|(known, _)| **known == name) {
+                    Some((_, slot)) if slot.is_none() => *slot = Some(value),
+                    Some(_) => return Err(Problem::wrong(format!("`{name}` is given twice"))),
+                    None => {
+                        let known = [of_list, own.as_slice()].concat().join(", ");
+                        let known = if known.is_empty() { "none".to_owned() } else { known };
+                        let name: String = name.chars().take(100).collect();
+                        return Err(Problem::wrong(format!("there is no parameter `{name}`; known are {known}")));
+                    }
+                }
+            }
+            "limit" if has_limit => return Err(Problem::wrong("`limit` is given twice")),
             "limit" => {
+                has_limit = true;
                 let limit = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
                 slice.limit = limit.ok_or_else(|| Problem::wrong(format!("`limit` must be 1 to {LIMIT_MAX}")))?;
             }
-            "cursor" if !value.is_empty() => slice.cursor = Some(value),
-            "cursor" => {}
-            _ => match own.iter().zip(&mut values).find(|(known, _)| **known == name) {
-                Some((_, slot)) if slot.is_none() => *slot = Some(value),
-                Some(_) => return Err(Problem::wrong(format!("`{name}` is given twice"))),
-                None => {
-                    let known = [&["limit", "cursor"], own.as_slice()].concat().join(", ");
-                    let name: String = name.chars().take(100).collect();
-                    return Err(Problem::wrong(format!("there is no parameter `{name}`; known are {known}")));
-                }
-            },
+            "cursor" if slice.cursor.is_some() => return Err(Problem::wrong("`cursor` is given twice")),
+            "cursor" if value.is_empty() || value.len() > CURSOR_BYTES_MAX => {
+                return Err(Problem::wrong("`cursor` is not one that was given here"));
+            }
+            _ => slice.cursor = Some(value),
         }
     }
     Ok((slice, values))
@@ -129,25 +203,17 @@ mod tests {
         assert_eq!((slice.limit, slice.cursor.as_deref()), (5, Some("x")));
         assert_eq!(condition.as_deref(), Some("source.asn == 1"));
         assert_eq!(parameters(RawQuery(None), []).unwrap().0, Slice { limit: LIMIT, cursor: None });
-        for query in
-            ["limit=0", "limit=x", "limit=10001", "fi=x", "if=a&if=b", &format!("cursor={}", "x".repeat(20_000))]
-        {
+        for query in [
+            "limit=0",
+            "limit=x",
+            "limit=10001",
+            "limit=1&limit=2",
+            "fi=x",
+            "if=a&if=b",
+            "cursor=",
+            &format!("cursor={}", "x".repeat(20_000)),
+        ] {
             assert!(read(query).is_err(), "{query}");
         }
-    }
-
-    #[test]
-    fn every_route_is_described() {
-        let described: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
-        let paths = described["paths"].as_object().unwrap();
-        let source = include_str!("mod.rs");
-        let routes: Vec<&str> = source
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next())
-            .filter(|path| !path.ends_with("openapi.json"))
-            .collect();
-        assert_eq!(routes.len(), 15);
-        assert_eq!(paths.len(), routes.len());
-        assert!(routes.iter().all(|route| paths.contains_key(*route)), "{routes:?}");
     }
 }

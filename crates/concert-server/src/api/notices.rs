@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
+use concert_model::access::Person;
 use serde_json::json;
 
 use super::{parameters, time};
@@ -12,15 +14,23 @@ use crate::App;
 use crate::problem::Problem;
 use crate::site::NoticeRow;
 
-pub(super) async fn list(State(app): State<Arc<App>>, query: RawQuery) -> Result<Response, Problem> {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
     let (slice, []) = parameters(query, [])?;
-    let page = app.site.notices(slice).await?;
+    let page = app.site.notices(&person, slice).await?;
     let rows: Vec<serde_json::Value> = page.rows.iter().map(row).collect();
     Ok(super::json(json!({ "notices": rows, "next": page.next }).to_string()))
 }
 
-pub(super) async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let notice = app.site.notice(&id).await?.ok_or_else(Problem::absent)?;
+pub(super) async fn one(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let notice = app.site.notice(&person, &id).await?.ok_or_else(Problem::absent)?;
     Ok(super::json(row(&notice.row).to_string()))
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use concert_model::access::Person;
 
 use super::show::{self, Moment};
 use crate::App;
@@ -31,8 +33,12 @@ struct Page {
     zone: String,
 }
 
-pub(super) async fn page(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let Some(notice) = app.site.notice(&id).await? else {
+pub(super) async fn page(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let Some(notice) = app.site.notice(&person, &id).await? else {
         return Ok(super::message(StatusCode::NOT_FOUND, "No such notice", "There is no notice with this number."));
     };
     let (zone, now) = (app.site.overview().await?.zone, app.site.now());
@@ -54,8 +60,12 @@ pub(super) async fn page(State(app): State<Arc<App>>, Path(id): Path<String>) ->
 }
 
 /// The bytes themselves, to be saved and never shown as anything but text.
-pub(super) async fn raw(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let notice = app.site.notice(&id).await?.ok_or_else(Problem::absent)?;
+pub(super) async fn raw(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let notice = app.site.notice(&person, &id).await?.ok_or_else(Problem::absent)?;
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
     let name: String = notice.row.id.chars().map(safe).collect();
     let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}.txt\""));

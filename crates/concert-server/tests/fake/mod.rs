@@ -8,7 +8,8 @@ use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_server::desk::{
-    Bytes, Change, Coming, Desk, Joining, Lines, NewEvidence, Outgoing, Question, Splitting, Wanted, Way,
+    Bytes, Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question,
+    Splitting, Thing, Wanted, Way,
 };
 use concert_server::site::{
     Feed, FeedState, GapRow, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed,
@@ -128,8 +129,11 @@ impl Desk for Fake {
         self.incident(person, name).await.map(|row| Page { rows: vec![row], next: None })
     }
 
-    async fn journal(&self, person: &Person, name: &str) -> Result<String, Refusal> {
-        self.incident(person, name).await.map(|row| format!("{row}\n"))
+    async fn journal(&self, person: &Person, name: &str) -> Result<Going, Refusal> {
+        let row = self.incident(person, name).await?;
+        let (sender, lines) = tokio::sync::mpsc::channel(1);
+        sender.try_send(Ok(Bytes::from(format!("{row}\n")))).unwrap();
+        Ok(lines)
     }
 
     async fn open(&self, change: Change, new: NewIncident) -> Result<Value, Refusal> {
@@ -157,7 +161,9 @@ impl Desk for Fake {
             length += piece.len();
             ended = piece.is_empty();
         }
-        Ok(json!({"id": "01a2", "sha256": "ba78", "bytes": length, "ended": ended, "name": new.name, "from": new.from}))
+        Ok(
+            json!({"id": "01a2", "sha256": "ba78", "bytes": length, "ended": ended, "name": new.name, "origin": format!("{:?}", new.origin)}),
+        )
     }
 
     async fn evidence(&self, person: &Person, name: &str, _: &str, why: [String; 2]) -> Result<Outgoing, Refusal> {
@@ -167,7 +173,48 @@ impl Desk for Fake {
         if why[1] == "damaged" {
             sender.try_send(Err(std::io::Error::other("other bytes"))).unwrap();
         }
-        Ok(Outgoing { name: "x\".html".into(), length: 3 + u64::from(why[1] == "damaged"), bytes })
+        Ok(Outgoing { name: "x\".html".into(), length: Some(3 + u64::from(why[1] == "damaged")), bytes })
+    }
+
+    async fn bag(&self, person: &Person, name: &str, party: Option<&str>, _: &str) -> Result<Outgoing, Refusal> {
+        self.incident(person, name).await?;
+        let (sender, bytes) = tokio::sync::mpsc::channel(4);
+        sender.try_send(Ok(Bytes::from(format!("for {party:?}")))).unwrap();
+        Ok(Outgoing { name: "bag.tar".into(), length: None, bytes })
+    }
+
+    /// What was asked for, as one row.
+    async fn list(&self, person: &Person, listing: Listing, _: Slice) -> Result<Page<Value>, Refusal> {
+        let (Listing::Exhibits(name) | Listing::Rows(name, _) | Listing::Steps(name, _)) = &listing else {
+            return Ok(Page { rows: vec![json!(format!("{listing:?}"))], next: None });
+        };
+        self.incident(person, name).await?;
+        Ok(Page { rows: vec![json!(format!("{listing:?}"))], next: Some("c".into()) })
+    }
+
+    async fn thing(&self, person: &Person, thing: Thing) -> Result<Value, Refusal> {
+        if let Thing::Exhibit(name, _) = &thing {
+            self.incident(person, name).await?;
+        }
+        Ok(json!(format!("{thing:?}")))
+    }
+
+    /// What was to be done, and with which key.
+    async fn act(&self, change: Change, deed: Deed) -> Result<Value, Refusal> {
+        Ok(json!({"id": "01a2", "did": format!("{deed:?}"), "key": change.key.map(|(key, _)| key)}))
+    }
+
+    /// Entry 1 was written, and only one token may see it.
+    async fn last_entry(&self) -> Result<u64, Refusal> {
+        Ok(2)
+    }
+
+    async fn changes(&self, person: &Person, name: Option<&str>, after: u64) -> Result<Changes, Refusal> {
+        if let Some(name) = name {
+            self.incident(person, name).await?;
+        }
+        let rows = if person.name == "good" && after < 1 { vec![(1, json!({"seq": 1}))] } else { Vec::new() };
+        Ok(Changes { rows, reached: 2 })
     }
 
     async fn read_lines(&self, change: Change, name: &str, sha256: &str, lines: Lines) -> Result<Value, Refusal> {
@@ -265,13 +312,13 @@ impl Site for Fake {
         Ok(self.feed_rows())
     }
 
-    async fn notices(&self, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
+    async fn notices(&self, _: &Person, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
         let mut rows = self.notice_rows();
         rows.truncate(slice.limit);
         Ok(Page { next: rows.last().map(|row| row.id.clone()), rows })
     }
 
-    async fn notice(&self, id: &str) -> Result<Option<NoticeText>, Refusal> {
+    async fn notice(&self, _: &Person, id: &str) -> Result<Option<NoticeText>, Refusal> {
         let row = self.notice_rows().into_iter().find(|row| row.id == id);
         let bytes = b"Subject: [20261122-0003] 2 events\r\n\r\n<script>alert(1)</script>\r\n".to_vec();
         // One that is sent encrypted.
@@ -293,7 +340,7 @@ impl Site for Fake {
         Ok(if known { Pushed::Known("r1".into()) } else { Pushed::New("r1".into()) })
     }
 
-    async fn events(&self, condition: Option<String>, slice: Slice) -> Result<Page<String>, Refusal> {
+    async fn events(&self, _: &Person, condition: Option<String>, slice: Slice) -> Result<Page<String>, Refusal> {
         if condition.as_deref() == Some("(") {
             return Err(Refusal::Wrong("the condition ends too early".into()));
         }
@@ -303,6 +350,10 @@ impl Site for Fake {
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<NewEvent>> {
         self.events.subscribe()
+    }
+
+    fn shows(&self, _: &Person, event: &NewEvent) -> bool {
+        event.party.is_empty()
     }
 
     async fn ready(&self) -> Result<(), String> {

@@ -139,6 +139,14 @@ impl Records {
         Ok(last.unwrap_or(0).cast_unsigned())
     }
 
+    /// Entries of all incidents after a number, oldest first.
+    pub async fn entries_behind(&self, seq: u64, limit: u32) -> Result<Vec<EntryRow>, Problem> {
+        let query = sqlx::query("SELECT * FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+        let query = query.bind(i64::try_from(seq).unwrap_or(i64::MAX)).bind(limit);
+        let rows = query.fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.iter().map(entry).collect())
+    }
+
     /// Incidents with entries after a number: the number of the last of them and the incident, oldest first.
     pub async fn changed_after(&self, seq: u64, limit: u32) -> Result<Vec<(u64, String)>, Problem> {
         let query = sqlx::query("SELECT seq, incident FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2");

@@ -39,9 +39,9 @@ pub use parties::Parties;
 pub use reports::{Counts, ReportRow, Waiting};
 pub use sessions::Session;
 pub use telling::NewNotice;
-pub use tokens::NewToken;
+pub use tokens::{NewToken, add_token_in};
 pub use told::Told;
-pub use users::UserChange;
+pub use users::{UserChange, add_user_in};
 
 pub(crate) use feeds::count_hour;
 pub(crate) use reports::{insert_report, settle_report};

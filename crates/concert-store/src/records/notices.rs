@@ -79,8 +79,20 @@ pub struct NoticeFilter {
     pub name: Option<String>,
     /// Only by this way out.
     pub via: Option<String>,
+    /// Only to these parties.
+    pub parties: Option<Vec<String>>,
+    /// Only those made before the one of this number, which must be to one of the parties too.
+    pub before: Option<String>,
     /// At most so many; 0 for all.
     pub limit: u64,
+}
+
+/// Adds that a notice is to one of these parties, as one bound value however many they are.
+fn push_parties(query: &mut QueryBuilder<Sqlite>, parties: Option<&Vec<String>>) {
+    if let Some(parties) = parties {
+        let names = serde_json::Value::from(parties.clone()).to_string();
+        query.push(" AND party IN (SELECT value FROM json_each(").push_bind(names).push("))");
+    }
 }
 
 fn notice(row: &SqliteRow) -> Notice {
@@ -127,22 +139,16 @@ impl Records {
         if let Some(via) = &filter.via {
             query.push(" AND via = ").push_bind(via.clone());
         }
+        push_parties(&mut query, filter.parties.as_ref());
+        if let Some(before) = &filter.before {
+            query.push(" AND seq < (SELECT seq FROM notice WHERE id = ").push_bind(before.clone());
+            push_parties(&mut query, filter.parties.as_ref());
+            query.push(")");
+        }
         query.push(" ORDER BY seq DESC");
         if filter.limit > 0 {
             query.push(" LIMIT ").push_bind(i64::try_from(filter.limit).unwrap_or(i64::MAX));
         }
-        let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
-        Ok(rows.iter().map(notice).collect())
-    }
-
-    /// Notices made before the one with this number, newest first.
-    pub async fn notices_before(&self, id: &str, limit: u32) -> Result<Vec<Notice>, Problem> {
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
-        query
-            .push(LISTED)
-            .push(" FROM notice WHERE seq < (SELECT seq FROM notice WHERE id = ")
-            .push_bind(id.to_owned());
-        query.push(") ORDER BY seq DESC LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
         Ok(rows.iter().map(notice).collect())
     }

@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::audit::{Act, By, append_audit};
-use super::{Records, trouble};
+use super::{Change, Records, trouble};
 
 /// Most tokens of one user.
 const OF_USER_MAX: i64 = 200;
@@ -47,33 +47,39 @@ fn token(row: &SqliteRow) -> Result<Token, Problem> {
     })
 }
 
+/// Adds a token for a user as part of a change, and gives its number.
+pub async fn add_token_in(change: &mut Change<'_>, new: &NewToken, by: &By) -> Result<i64, Problem> {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM token WHERE user = ?1")
+        .bind(&new.user)
+        .fetch_one(&mut **change)
+        .await
+        .map_err(trouble)?;
+    if count >= OF_USER_MAX {
+        return Err(Problem::new(format!("user {} has {count} tokens, which is the most", new.user))
+            .hint("`concert token list` shows them; revoke what is not needed"));
+    }
+    let id: i64 = sqlx::query_scalar(
+        "INSERT INTO token (hash, user, scopes, made, made_by, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
+    )
+    .bind(new.hash.as_slice())
+    .bind(&new.user)
+    .bind(words(&new.scopes))
+    .bind(by.at.0)
+    .bind(&by.who)
+    .bind(new.expires.0)
+    .fetch_one(&mut **change)
+    .await
+    .map_err(trouble)?;
+    let what = format!("for user {}: {}; until {}", new.user, words(&new.scopes), new.expires);
+    append_audit(change, by, &Act::done("token create", format!("token {id}"), what)).await?;
+    Ok(id)
+}
+
 impl Records {
     /// Adds a token for a user, and gives its number.
     pub async fn add_token(&self, new: &NewToken, by: &By) -> Result<i64, Problem> {
         let mut change = self.change().await?;
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM token WHERE user = ?1")
-            .bind(&new.user)
-            .fetch_one(&mut *change)
-            .await
-            .map_err(trouble)?;
-        if count >= OF_USER_MAX {
-            return Err(Problem::new(format!("user {} has {count} tokens, which is the most", new.user))
-                .hint("`concert token list` shows them; revoke what is not needed"));
-        }
-        let id: i64 = sqlx::query_scalar(
-            "INSERT INTO token (hash, user, scopes, made, made_by, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
-        )
-        .bind(new.hash.as_slice())
-        .bind(&new.user)
-        .bind(words(&new.scopes))
-        .bind(by.at.0)
-        .bind(&by.who)
-        .bind(new.expires.0)
-        .fetch_one(&mut *change)
-        .await
-        .map_err(trouble)?;
-        let what = format!("for user {}: {}; until {}", new.user, words(&new.scopes), new.expires);
-        append_audit(&mut change, by, &Act::done("token create", format!("token {id}"), what)).await?;
+        let id = add_token_in(&mut change, new, by).await?;
         self.commit(change).await?;
         Ok(id)
     }

@@ -75,6 +75,35 @@ pub(super) async fn find_user(change: &mut Change<'_>, name: &str) -> Result<Opt
     row.map_err(trouble)?.as_ref().map(user).transpose()
 }
 
+/// Adds a user with a first password, as part of a change. `false` when there is one of this name.
+pub async fn add_user_in(
+    change: &mut Change<'_>,
+    user: &User,
+    password: &NewPassword,
+    by: &By,
+) -> Result<bool, Problem> {
+    let added = sqlx::query(
+        "INSERT INTO user (name, full_name, mail, standing, clearance, disabled, made)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+    )
+    .bind(&user.name)
+    .bind(&user.full_name)
+    .bind(&user.mail)
+    .bind(standing_json(user)?)
+    .bind(user.clearance.word())
+    .bind(user.disabled)
+    .bind(user.made.0)
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)?;
+    if added.rows_affected() == 0 {
+        return Ok(false);
+    }
+    write_password(change, &user.name, password).await?;
+    append_audit(change, by, &Act::done("user add", format!("user {}", user.name), described(user))).await?;
+    Ok(true)
+}
+
 impl Records {
     /// Whether anybody works with the site but whoever sits at the machine: there is a token, or a user
     /// whose password is not the one that the site was made with.
@@ -103,27 +132,11 @@ impl Records {
     /// Adds a user with a first password. `false` when there is one of this name.
     pub async fn add_user(&self, user: &User, password: &NewPassword, by: &By) -> Result<bool, Problem> {
         let mut change = self.change().await?;
-        let added = sqlx::query(
-            "INSERT INTO user (name, full_name, mail, standing, clearance, disabled, made)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-        )
-        .bind(&user.name)
-        .bind(&user.full_name)
-        .bind(&user.mail)
-        .bind(standing_json(user)?)
-        .bind(user.clearance.word())
-        .bind(user.disabled)
-        .bind(user.made.0)
-        .execute(&mut *change)
-        .await
-        .map_err(trouble)?;
-        if added.rows_affected() == 0 {
-            return Ok(false);
+        let is_added = add_user_in(&mut change, user, password, by).await?;
+        if is_added {
+            self.commit(change).await?;
         }
-        write_password(&mut change, &user.name, password).await?;
-        append_audit(&mut change, by, &Act::done("user add", format!("user {}", user.name), described(user))).await?;
-        self.commit(change).await?;
-        Ok(true)
+        Ok(is_added)
     }
 
     /// Changes a user; gives it as it is then. `None` when there is none of this name.

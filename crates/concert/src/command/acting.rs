@@ -1,12 +1,13 @@
 //! As whom a command acts: whoever sits at the machine, or with `--as USER` a user with that user's rights.
 
 use concert_model::Problem;
-use concert_model::access::{Action, Kept, Object, Person, may};
+use concert_model::access::{Action, Decision, Kept, Object, Person, may};
 use concert_store::Store;
 
 use super::{Command, SiteArg};
 use crate::operator::operator;
 use crate::problems::Failure;
+use crate::reach::Reach;
 use crate::settings::LoadFor;
 
 /// Who acts. A user who is not there or disabled is told; whoever sits at the machine may know.
@@ -22,17 +23,31 @@ pub(super) async fn acting(site: &SiteArg, store: &Store) -> Result<Person, Fail
     }
 }
 
+/// How far who acts sees into events, notices or contacts.
+pub(super) async fn reach(site: &SiteArg, store: &Store, kept: Kept) -> Result<Reach, Failure> {
+    if site.as_user.is_none() {
+        return Ok(Reach::All);
+    }
+    let (person, parties) = (acting(site, store).await?, super::contact::all(store).await?);
+    Reach::of(&person, kept, parties.iter()).map_err(denied)
+}
+
+fn denied(decision: Decision) -> Failure {
+    Failure::usage(Problem::new(format!("not allowed: {}", decision.reason)))
+}
+
 /// What a command does to the site as a whole; nothing for those that ask about each thing themselves.
 fn action(command: &Command) -> Option<Action> {
     match command {
         Command::Incident(_) | Command::Evidence(_) | Command::Clock(_) => None,
-        Command::Events(_) | Command::Feed(_) | Command::Sql(_) => Some(Action::SeeSite(Kept::Events)),
+        // They ask how far the user sees: [`reach`].
+        Command::Events(_) | Command::Who(_) => None,
+        Command::Notice(args) if !args.changes() => None,
+        Command::Contact(args) if !args.changes() => None,
+        Command::Feed(_) | Command::Sql(_) => Some(Action::SeeSite(Kept::Events)),
         Command::Ingest(_) => Some(Action::ChangeSite(Kept::Events)),
-        Command::Notice(args) if args.changes() => Some(Action::ChangeSite(Kept::Notices)),
-        Command::Notice(_) => Some(Action::SeeSite(Kept::Notices)),
-        Command::Who(_) => Some(Action::SeeSite(Kept::Contacts)),
-        Command::Contact(args) if args.changes() => Some(Action::ChangeSite(Kept::Contacts)),
-        Command::Contact(_) => Some(Action::SeeSite(Kept::Contacts)),
+        Command::Notice(_) => Some(Action::ChangeSite(Kept::Notices)),
+        Command::Contact(_) => Some(Action::ChangeSite(Kept::Contacts)),
         Command::User(_) | Command::Token(_) => Some(Action::ManageUsers),
         Command::Audit(_) => Some(Action::ReadLog),
         // What is left is for whoever sits at the machine.
@@ -51,6 +66,6 @@ pub(super) fn check(command: &Command, site: &SiteArg) -> Result<(), Failure> {
     let decision = may(&person, action, Object::Site);
     match decision.allowed {
         true => Ok(()),
-        false => Err(Failure::usage(Problem::new(format!("not allowed: {}", decision.reason)))),
+        false => Err(denied(decision)),
     }
 }

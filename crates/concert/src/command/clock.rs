@@ -4,14 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use concert_model::access::Person;
-use concert_model::incident::clock::{Catalogue, Law};
+use concert_model::incident::clock::Catalogue;
 use concert_model::{Problem, Time, keys};
-use serde_json::{Value, json};
 
 use super::incident::refused;
 use super::{SiteArg, acting};
 use crate::clocks;
-use crate::incidents::{Incidents, RunningClock};
+use crate::incidents::Incidents;
 use crate::print::{AllRows, Out, Rows};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
@@ -69,29 +68,17 @@ pub(super) fn catalogue(dir: &std::path::Path) -> Result<Catalogue, Failure> {
     clocks::catalogue(dir).map_err(Failure::settings)
 }
 
+const COLUMNS: [&str; 10] =
+    ["name", "within", "unit", "starts", "jurisdiction", "law", "article", "from", "until", "report"];
+
 fn list(rows: &AllRows, site: &SiteArg) -> Result<Exit, Failure> {
-    let columns = ["name", "within", "unit", "starts", "jurisdiction", "law", "article", "from", "until", "report"];
-    let mut table = rows.table(&columns);
+    let mut table = rows.table(&COLUMNS);
     for law in catalogue(&site.dir)?.0.values() {
-        table.row(&law_row(law))?;
+        let row = clocks::law_json(law);
+        table.row(&COLUMNS.map(|name| row.get(name).cloned().unwrap_or_default()))?;
     }
     table.finish()?;
     Ok(Exit::Done)
-}
-
-fn law_row(law: &Law) -> [Value; 10] {
-    [
-        json!(law.name),
-        json!(law.within),
-        json!(law.unit.word()),
-        json!(law.starts),
-        json!(law.jurisdiction),
-        json!(law.law),
-        json!(law.article),
-        json!(law.from.to_string()),
-        json!(law.until.map(|until| until.to_string())),
-        json!(law.report),
-    ]
 }
 
 fn check(args: &CheckArgs, site: &SiteArg) -> Result<Exit, Failure> {
@@ -119,24 +106,18 @@ fn due(args: &DueArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
     })
 }
 
+const DUE: [&str; 6] = ["due", "state", "clock", "incident", "title", "since"];
+
 async fn print_due(args: &DueArgs, incidents: &Incidents, person: &Person, now: Time) -> Result<Exit, Failure> {
     let horizon = args.within.map(|within| now.plus_seconds(i64::try_from(within.as_secs()).unwrap_or(i64::MAX)));
     let running = incidents.clocks_running(person).await.map_err(refused)?;
-    let mut table = args.rows.table(&["due", "state", "clock", "incident", "title", "since"]);
-    for RunningClock { head, name, since, due } in running {
-        if horizon.is_some_and(|horizon| due > horizon) {
+    let mut table = args.rows.table(&DUE);
+    for clock in running {
+        if horizon.is_some_and(|horizon| clock.due > horizon) {
             break;
         }
-        let state = if due < now { "overdue" } else { "running" };
-        let values = [
-            json!(due.to_string()),
-            json!(state),
-            json!(name),
-            json!(head.number),
-            json!(head.title),
-            json!(since.to_string()),
-        ];
-        if !table.row(&values)? {
+        let row = clock.json(now);
+        if !table.row(&DUE.map(|name| row.get(name).cloned().unwrap_or_default()))? {
             break;
         }
     }

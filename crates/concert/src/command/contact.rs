@@ -13,6 +13,7 @@ mod rpsl;
 
 use std::collections::BTreeMap;
 
+use concert_model::access::Kept;
 use concert_model::{Contact, Party, Problem, Time};
 use concert_pipeline::mail::address::canonical;
 use concert_store::Store;
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 use super::SiteArg;
 use crate::print::{Out, Rows};
 use crate::problems::{Exit, Failure};
+use crate::reach::Reach;
 use crate::settings::LoadFor;
 use crate::wire::Site;
 
@@ -79,20 +81,33 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     super::runtime()?.block_on(async {
         // Those that need more of the site than its store.
         let settings = match &args.action {
-            Action::Health(args) => return health::run(args, &Site::open_to_look(settings).await?).await,
+            Action::Health(args) => {
+                let opened = Site::open_to_look(settings).await?;
+                let reach = super::reach(site, &opened.store, Kept::Contacts).await?;
+                return health::run(args, &opened, &reach).await;
+            }
             Action::Prove(args) => return prove::prove(args, &Site::open_to_look(settings).await?).await,
             Action::Resume(args) => return prove::resume(args, &Site::open_to_look(settings).await?).await,
             Action::Refresh(args) => return refresh::run(args, &settings).await,
             _ => settings,
         };
         let store = Store::open(&settings.data_dir()).await?;
+        if let Action::Import(args) = &args.action {
+            return import::run(args, &settings, &store).await;
+        }
+        let reach = super::reach(site, &store, Kept::Contacts).await?;
+        let seen = |mut parties: Vec<Party>| {
+            parties.retain(|party| reach.has(&party.name));
+            parties
+        };
         match &args.action {
-            Action::Import(args) => import::run(args, &settings, &store).await,
-            Action::Export(args) => export::run(args, &store).await,
-            Action::List(rows) => list(rows, &alive(&store).await?),
-            Action::Show(Show { party }) => show(party, &alive(&store).await?),
-            Action::Check(args) => check::run(args, &settings, &all(&store).await?),
-            Action::Health(_) | Action::Prove(_) | Action::Resume(_) | Action::Refresh(_) => Ok(Exit::Done),
+            Action::Export(args) => export::run(args, &seen(store.records.parties(args.parties()).await?)),
+            Action::List(rows) => list(rows, &seen(alive(&store).await?)),
+            Action::Show(Show { party }) => show(party, &seen(alive(&store).await?)),
+            Action::Check(args) => check::run(args, &settings, &seen(all(&store).await?), reach == Reach::All),
+            Action::Import(_) | Action::Health(_) | Action::Prove(_) | Action::Resume(_) | Action::Refresh(_) => {
+                Ok(Exit::Done)
+            }
         }
     })
 }

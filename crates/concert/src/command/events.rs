@@ -11,6 +11,7 @@ mod show;
 use std::path::PathBuf;
 use std::sync::mpsc;
 
+use concert_model::access::Kept;
 use concert_model::problem::nearest;
 use concert_model::{Event, Problem, Time, keys};
 use concert_pipeline::condition::Condition;
@@ -23,6 +24,7 @@ use jiff::tz::TimeZone;
 use super::SiteArg;
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
+use crate::reach::Reach;
 use crate::wire;
 
 pub(super) use about::seen;
@@ -55,11 +57,12 @@ pub(super) struct Args {
 const PAGES_AHEAD: usize = 2;
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let wanted = Wanted::new(args)?;
+    let mut wanted = Wanted::new(args)?;
     let fields = columns(&args.fields)?;
     let count_by = columns(&args.count_by)?;
     let runtime = super::runtime()?;
     let store = runtime.block_on(open(site))?;
+    wanted.reach = runtime.block_on(super::reach(site, &store, Kept::Events))?;
     let reader = Reader { runtime: &runtime, store: &store };
     match count_by.as_slice() {
         [] => show::show(&reader, &wanted, &fields, &args.rows)?,
@@ -107,6 +110,8 @@ struct Wanted {
     condition: Option<Condition>,
     since: Option<Time>,
     until: Option<Time>,
+    /// How far whoever asks sees.
+    reach: Reach,
 }
 
 impl Wanted {
@@ -118,7 +123,7 @@ impl Wanted {
                 .collect();
             Failure { problems, exit: Exit::Usage }
         })?;
-        Ok(Self { condition, since: args.since, until: args.until })
+        Ok(Self { condition, since: args.since, until: args.until, reach: Reach::All })
     }
 
     fn has(&self, event: &Event<'_>) -> bool {
@@ -128,7 +133,7 @@ impl Wanted {
                 return false;
             }
         }
-        self.condition.as_ref().is_none_or(|condition| condition.holds(event))
+        self.reach.has_event(event) && self.condition.as_ref().is_none_or(|condition| condition.holds(event))
     }
 
     /// What lets the store skip whole files and pages.
@@ -198,12 +203,16 @@ mod tests {
             condition: Some(Condition::compile("source.asn == 64500 && source.ip == \"192.0.2.1\"").unwrap()),
             since: None,
             until: Some(Time(5)),
+            reach: Reach::All,
         };
         let bounds = wanted.bounds();
         assert_eq!((bounds.asns, bounds.until), (Some(vec![64_500]), Some(Time(5))));
         assert_eq!(bounds.addresses, Some(vec!["192.0.2.1".to_owned()]));
         let wide = Condition::compile("cidr(source.ip, \"192.0.2.0/24\")").unwrap();
-        assert_eq!(Wanted { condition: Some(wide), since: None, until: None }.bounds().addresses, None);
+        assert_eq!(
+            Wanted { condition: Some(wide), since: None, until: None, reach: Reach::All }.bounds().addresses,
+            None
+        );
     }
 
     #[test]

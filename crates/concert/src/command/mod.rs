@@ -42,7 +42,7 @@ mod who;
 #[cfg(feature = "fuzzing")]
 pub use restore::unpack_into;
 
-use acting::acting;
+use acting::{acting, reach};
 
 use std::fs::{File, OpenOptions};
 use std::io::IsTerminal;

@@ -7,6 +7,7 @@ mod approve;
 mod send;
 mod show;
 
+use concert_model::access::Kept;
 use concert_store::records::{NewNotice, Notice, NoticeFilter};
 use serde_json::{Value, json};
 
@@ -83,17 +84,19 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     }
 }
 
-fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site_arg.settings(LoadFor::Look)?;
     let runtime = super::runtime()?;
     let site = runtime.block_on(Site::open_to_look(settings))?;
+    let reach = runtime.block_on(super::reach(site_arg, &site.store, Kept::Notices))?;
     let mut table = args.rows.table(&COLUMNS);
     let filter = NoticeFilter {
         state: args.state.clone(),
         name: args.name.clone(),
-        via: None,
+        parties: reach.parties(),
         // One more than is shown, to know that there are more.
         limit: if args.rows.limit == 0 { 0 } else { args.rows.limit as u64 + 1 },
+        ..NoticeFilter::default()
     };
     let mut more = true;
     for notice in runtime.block_on(site.store.records.notices(&filter))? {
@@ -122,7 +125,7 @@ fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
                 continue;
             }
             let (waiting, due) = runtime.block_on(tell::waiting(&site, index))?;
-            for notice in &waiting {
+            for notice in waiting.iter().filter(|notice| reach.has(&notice.party)) {
                 table.row(&waiting_row(notice, &json!(due.to_string())))?;
             }
         }

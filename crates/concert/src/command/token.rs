@@ -6,20 +6,19 @@ use std::time::Duration;
 use concert_model::user::{Scope, Token};
 use concert_model::{Problem, Time, keys};
 use concert_store::Store;
-use concert_store::records::{NewToken, Records};
+use concert_store::records::Records;
 use serde_json::{Value, json};
 
 use super::SiteArg;
+use super::incident::refused;
 use super::user::{need_user, print_secret};
-use crate::login::secret;
 use crate::operator::operator;
+use crate::people;
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
 use crate::wire;
 
-/// Longest life of a token.
-const EXPIRES_MAX: Duration = Duration::from_secs(10 * 366 * 86_400);
 const COLUMNS: [&str; 8] = ["id", "user", "scopes", "state", "made", "made_by", "expires", "used"];
 
 /// Tokens, with which programs use the API.
@@ -73,7 +72,7 @@ struct RevokeArgs {
 }
 
 fn life(text: &str) -> Result<Duration, String> {
-    let life = keys::parse_duration(text).filter(|life| !life.is_zero() && *life <= EXPIRES_MAX);
+    let life = keys::parse_duration(text).filter(|life| !life.is_zero() && *life <= people::TOKEN_LIFE_MAX);
     life.ok_or_else(|| "write how long it works, at most ten years: 12h, 30d, 365d".into())
 }
 
@@ -91,25 +90,8 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
 
 async fn create(args: &CreateArgs, records: &Records) -> Result<Exit, Failure> {
     let user = need_user(records, &args.user).await?;
-    if user.disabled {
-        let problem = Problem::new(format!("the user {} is disabled, so the token would not work", user.name));
-        return Err(Failure::usage(problem.hint(format!("`concert user enable {}` lets it in again", user.name))));
-    }
-    let (mut scopes, by) = (args.scope.clone(), operator());
-    scopes.sort_unstable();
-    scopes.dedup();
-    let more: Vec<&str> = scopes
-        .iter()
-        .filter(|scope| **scope != Scope::Admin && !user.admits(**scope))
-        .map(|scope| scope.word())
-        .collect();
-    if !more.is_empty() {
-        let what = format!("a token never allows more than its user, and {} may not: {}", user.name, more.join(", "));
-        return Err(Failure::usage(Problem::new(what).hint("give the user the role first, or leave the scope out")));
-    }
-    let token = secret::token()?;
-    let expires = by.at.plus_seconds(i64::try_from(args.expires.as_secs()).unwrap_or(i64::MAX));
-    let new = NewToken { hash: secret::hash(&token), user: user.name, scopes, expires };
+    let by = operator();
+    let (token, new) = people::new_token(&user, args.scope.clone(), args.expires, by.at).map_err(refused)?;
     records.add_token(&new, &by).await?;
     print_secret(&token)
 }
@@ -126,17 +108,11 @@ async fn list(args: &ListArgs, records: &Records) -> Result<Exit, Failure> {
 }
 
 fn values(token: &Token, now: Time) -> [Value; 8] {
-    let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.word()).collect();
-    [
-        json!(token.id),
-        json!(token.user),
-        json!(scopes.join(",")),
-        json!(if token.expires > now { "good" } else { "expired" }),
-        json!(token.made.to_string()),
-        json!(token.made_by),
-        json!(token.expires.to_string()),
-        token.used.map_or(Value::Null, |used| json!(used.to_string())),
-    ]
+    let token = people::token_json(token, now);
+    COLUMNS.map(|name| match token.get(name) {
+        Some(Value::Array(scopes)) => json!(scopes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")),
+        value => value.cloned().unwrap_or_default(),
+    })
 }
 
 async fn revoke(args: &RevokeArgs, records: &Records) -> Result<Exit, Failure> {

@@ -7,6 +7,7 @@ use std::io::{BufRead, Write};
 
 use std::collections::BTreeMap;
 
+use concert_model::access::Kept;
 use concert_model::{Contact, Problem};
 use concert_pipeline::enrich::constituents::{Found, Subject};
 use concert_pipeline::enrich::{Constituents, Lookup};
@@ -21,6 +22,7 @@ use super::contact::{last_alive, text_or_null};
 use crate::ask::Asker;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure, outside};
+use crate::reach::Reach;
 use crate::registry::{self, Opened};
 use crate::settings::LoadFor;
 use crate::wire::Site;
@@ -67,19 +69,24 @@ struct Book<'b> {
     outside: Option<(&'b Asker, &'b Runtime)>,
 }
 
-pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site_arg.settings(LoadFor::Look)?;
     let runtime = super::runtime()?;
     let site = runtime.block_on(Site::open(settings))?;
+    let reach = runtime.block_on(super::reach(site_arg, &site.store, Kept::Contacts))?;
+    let is_whole = reach == Reach::All;
     let health = runtime.block_on(site.store.records.contact_health())?;
     let many = args.values.iter().any(|value| value == "-");
     // Constituents are told all the same.
-    let registry = registry::open(&site.settings.data_dir(), many).unwrap_or_else(|problem| {
+    let registry = if is_whole { registry::open(&site.settings.data_dir(), many) } else { Ok(None) };
+    let registry = registry.unwrap_or_else(|problem| {
         tracing::warn!("{problem}");
         None
     });
-    let asker = if args.offline { None } else { runtime.block_on(Asker::open(&site.settings))? };
-    let (constituents, teams, lookup) = (site.constituents(), site.teams(), site.lookup());
+    let asker = if args.offline || !is_whole { None } else { runtime.block_on(Asker::open(&site.settings))? };
+    // Parties that are not seen are not in the book at all, so who stands behind them answers, or nobody.
+    let (constituents, teams) = (reach.only(site.constituents()), reach.only(site.teams()));
+    let lookup = site.lookup();
     let book = Book {
         constituents: &constituents,
         teams: &teams,

@@ -3,9 +3,10 @@
 //! Nothing is made while nobody listens. A listener that is slow loses the oldest and is told so; the
 //! events themselves are in the store all the same.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use concert_model::{Problem, ReportId, json};
+use concert_model::{Event, Field, Problem, ReportId, Value, json};
 use concert_server::site::NewEvent;
 use concert_store::events::Stored;
 use concert_store::events::read::Bounds;
@@ -36,13 +37,22 @@ pub async fn send(site: &Site, report: ReportId, above: u64) -> Result<(), Probl
                     return false;
                 }
                 sent += 1;
-                let event = NewEvent { id: stored.event.row().id.to_string(), json: object(&stored) };
+                let (id, party) = (stored.event.row().id.to_string(), party(&stored.event).into_owned());
+                let event = NewEvent { id, party, json: object(&stored) };
                 // That the last listener left meanwhile is no trouble.
                 site.live.send(Arc::new(event)).ok();
             }
             true
         })
         .await
+}
+
+/// The party that answers for an event; empty for nobody.
+pub fn party<'e>(event: &Event<'e>) -> Cow<'e, str> {
+    match event.get(Field::PARTY) {
+        Some(Value::Text(name)) => name,
+        _ => Cow::Borrowed(""),
+    }
 }
 
 /// An event as one flat JSON object.

@@ -6,6 +6,7 @@ use concert_model::Time;
 use concert_model::access::{Circle, Person};
 use concert_model::incident::content::{Content, Effort, Status};
 use concert_store::records::incidents::Head;
+use serde_json::{Value, json};
 
 use super::case::{Case, Kept};
 use super::{Incidents, Refused, text};
@@ -20,6 +21,15 @@ pub struct RunningClock {
     pub since: Time,
     /// Until when.
     pub due: Time,
+}
+
+impl RunningClock {
+    /// As commands and the API give it.
+    pub fn json(&self, now: Time) -> Value {
+        let state = if self.due < now { "overdue" } else { "running" };
+        json!({"due": self.due.to_string(), "state": state, "clock": self.name, "incident": self.head.number,
+            "id": self.head.id, "title": self.head.title, "since": self.since.to_string()})
+    }
 }
 
 /// Time that somebody spent on an incident.

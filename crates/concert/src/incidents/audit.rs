@@ -77,16 +77,9 @@ impl Incidents {
         let strict = |marking: &&Marking| marking.tlp >= Tlp::AmberStrict || !marking.compartment.is_empty();
         let Some(tlp) = markings.filter(strict).map(|marking| marking.tlp).max() else { return Ok(()) };
         let now = crate::wire::now();
-        {
-            let mut readers = self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if readers.len() >= READERS_MAX {
-                readers.clear();
-            }
-            let key = (person.name.clone(), number.to_owned(), tlp);
-            if readers.get(&key).is_some_and(|last| now.0 - last.0 < AGAIN_MICROS) {
-                return Ok(());
-            }
-            readers.insert(key, now);
+        let key = (person.name.clone(), number.to_owned(), tlp);
+        if self.readers().get(&key).is_some_and(|last| now.0 - last.0 < AGAIN_MICROS) {
+            return Ok(());
         }
         let reason = format!("read what is marked up to TLP:{tlp}");
         let row = Act {
@@ -96,6 +89,17 @@ impl Incidents {
             policy: String::new(),
             reason,
         };
-        self.store.records.audit(&by(person, now), &row).await
+        self.store.records.audit(&by(person, now), &row).await?;
+        // Only now: a row that could not be written must not keep the next one from being written.
+        let mut readers = self.readers();
+        if readers.len() >= READERS_MAX {
+            readers.clear();
+        }
+        readers.insert(key, now);
+        Ok(())
+    }
+
+    fn readers(&self) -> std::sync::MutexGuard<'_, Readers> {
+        self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -7,6 +7,8 @@ mod across;
 mod audit;
 mod case;
 mod caught;
+mod changes;
+pub mod cost;
 mod evidence;
 mod follow;
 mod joins;
@@ -33,21 +35,22 @@ use concert_store::Store;
 pub use across::{RunningClock, Spent};
 pub use case::{Case, Kept};
 pub use caught::Caught;
+pub use changes::Changes;
 pub use evidence::bag::Exported;
 pub use evidence::check::{CheckedEvidence, verify_evidence};
 pub use evidence::lines::{HowToRead, Lines};
 pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
-pub use follow::known;
+pub use follow::{known, steps_json};
 pub use joins::{Chosen, Join, Split};
 pub use observables::{Observables, Pulled};
 pub use proposals::{Met, host_of};
 pub use read::{About, Filter, Found, Slice};
 pub use rebuild::verify_journals;
 pub use view::{
-    entry_json, exhibit_json, happened_json, head_json, hop_json, incident_json, neighbour_json, proposal_json,
-    request_json,
+    entry_json, exhibit_json, happened_json, head_json, hop_json, incident_json, list_json, neighbour_json,
+    proposal_json, request_json,
 };
-pub use write::Written;
+pub use write::{ANSWERS_KEPT_MICROS, Written};
 
 /// Entries that are held in memory, over all incidents.
 const HELD_ENTRIES_MAX: usize = 200_000;

@@ -106,10 +106,86 @@ pub fn happened_json(happened: &Happened) -> Value {
         "subject": happened.subject, "text": happened.text, "evidence": happened.evidence, "line": happened.line})
 }
 
-/// Most rows of each list of an incident; `counts` says how many there are, and the log has them all.
+/// Most rows of each list of an incident; `counts` says how many there are, and [`list_json`] has them all.
 pub(super) const ROWS_MAX: usize = 1_000;
 
-/// An incident with everything a person sees of it; `joins` is how it belongs to others.
+/// The lists of an incident.
+const LISTS: [&str; 14] = [
+    "parties",
+    "tasks",
+    "findings",
+    "observables",
+    "relations",
+    "proposals",
+    "timeline",
+    "evidence",
+    "clocks",
+    "effort",
+    "hosts",
+    "events",
+    "notices",
+    "lessons",
+];
+
+/// Rows of a list, made one by one as they are taken, and how many there are.
+type Rows<'s> = (Box<dyn Iterator<Item = Value> + 's>, usize);
+
+fn rows_of<'s, T: 's>(items: impl ExactSizeIterator<Item = T> + 's, row: impl Fn(T) -> Value + 's) -> Rows<'s> {
+    let count = items.len();
+    (Box::new(items.map(row)), count)
+}
+
+/// One of the lists of an incident.
+fn list<'s>(state: &'s Incident, name: &str) -> Option<Rows<'s>> {
+    Some(match name {
+        "parties" => rows_of(
+            state.parties.iter(),
+            |(name, party)| json!({"party": name, "status": word(party.status), "since": party.since.time.to_string(), "speakers": state.speakers.get(name)}),
+        ),
+        "tasks" => rows_of(
+            state.tasks.values(),
+            |task| json!({"name": task.name, "title": task.title, "role": task.role.map(Role::word), "person": task.person, "due": task.due.map(time), "done": task.done}),
+        ),
+        "findings" => rows_of(state.findings.values(), |finding| json!(finding)),
+        "observables" => rows_of(state.observables.iter(), |(of, value)| json!({"of": of, "value": value})),
+        "relations" => rows_of(state.relations.iter().rev(), |relation| {
+            json!({"from": relation.from, "to": relation.to, "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
+                "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
+        }),
+        "proposals" => {
+            let open: Vec<_> = state.open_proposals().collect();
+            rows_of(open.into_iter(), proposal_json)
+        }
+        "timeline" => {
+            let mut timeline: Vec<_> = state.timeline.iter().collect();
+            timeline.sort_by_key(|happened| happened.time);
+            rows_of(timeline.into_iter().rev(), happened_json)
+        }
+        "evidence" => rows_of(state.evidence.iter(), |(sha256, exhibit)| exhibit_json(sha256, exhibit)),
+        "clocks" => rows_of(
+            state.clocks.iter(),
+            |(name, clock)| json!({"clock": name, "since": time(clock.since), "due": time(clock.due), "met": clock.met.as_ref().map(|(at, _)| time(*at)), "proof": clock.met.as_ref().map(|(_, proof)| proof)}),
+        ),
+        "effort" => rows_of(
+            state.minutes.iter(),
+            |((person, party, work), minutes)| json!({"person": person, "party": party, "work": work, "minutes": minutes}),
+        ),
+        "hosts" => rows_of(state.hosts.iter(), |(host, party)| json!({"host": host, "party": party})),
+        "events" => rows_of(state.events.iter(), |event| json!(event)),
+        "notices" => rows_of(state.notices.iter(), |notice| json!(notice)),
+        "lessons" => rows_of(state.lessons.iter(), |lesson| json!(lesson)),
+        _ => return None,
+    })
+}
+
+/// Rows of one list of an incident behind some, and whether there are more; `None` where there is no such list.
+pub fn list_json(state: &Incident, name: &str, skip: usize, limit: usize) -> Option<(Vec<Value>, bool)> {
+    let (rows, count) = list(state, name)?;
+    Some((rows.skip(skip).take(limit).collect(), count > skip.saturating_add(limit)))
+}
+
+/// An incident with everything a person sees of it; of each list the first rows. `joins` is how it belongs to
+/// others.
 pub fn incident_json(state: &Incident, joins: Vec<Value>) -> Value {
     let is_into = |row: &&Value| row.get("as").is_some_and(|how| how == "into");
     let merged_into = joins.iter().find(is_into).and_then(|row| row.get("incident")).cloned();
@@ -117,61 +193,34 @@ pub fn incident_json(state: &Incident, joins: Vec<Value>) -> Value {
         Some(_) => MERGED.to_owned(),
         None => word(state.status),
     };
-    let parties: Vec<Value> = state
-        .parties
-        .iter()
-        .map(|(name, party)| json!({"party": name, "status": word(party.status), "since": party.since.time.to_string(), "speakers": state.speakers.get(name)}))
-        .collect();
+    let rule = state.rule.as_ref().map(|(rule, key)| json!({"rule": rule, "key": key}));
     let roles: Map<String, Value> =
         state.roles.iter().map(|(role, holders)| (role.word().to_owned(), json!(holders))).collect();
     let open: Vec<Value> = state.open_duties().map(|(role, duty)| json!({"role": role, "duty": duty})).collect();
-    let tasks: Vec<Value> = state
-        .tasks
-        .values()
-        .map(|task| json!({"name": task.name, "title": task.title, "role": task.role.map(Role::word), "person": task.person, "due": task.due.map(time), "done": task.done}))
-        .collect();
-    let relations: Vec<Value> = state
-        .relations
-        .iter()
-        .rev()
-        .take(ROWS_MAX)
-        .map(|relation| {
-            json!({"from": relation.from, "to": relation.to, "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
-                "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
-        })
-        .collect();
-    let mut timeline = state.timeline.clone();
-    timeline.sort_by_key(|happened| happened.time);
-    let timeline: Vec<Value> = timeline.iter().rev().take(ROWS_MAX).map(happened_json).collect();
-    let evidence: Vec<Value> = state.evidence.iter().map(|(sha256, exhibit)| exhibit_json(sha256, exhibit)).collect();
-    let clocks: Vec<Value> = state
-        .clocks
-        .iter()
-        .map(|(name, clock)| json!({"clock": name, "since": time(clock.since), "due": time(clock.due), "met": clock.met.as_ref().map(|(at, _)| time(*at)), "proof": clock.met.as_ref().map(|(_, proof)| proof)}))
-        .collect();
-    let effort: Vec<Value> = state
-        .minutes
-        .iter()
-        .map(|((person, party, work), minutes)| json!({"person": person, "party": party, "work": work, "minutes": minutes}))
-        .collect();
-    let observables: Vec<Value> =
-        state.observables.iter().take(ROWS_MAX).map(|(of, value)| json!({"of": of, "value": value})).collect();
-    let rule = state.rule.as_ref().map(|(rule, key)| json!({"rule": rule, "key": key}));
-    let proposals: Vec<Value> = state.open_proposals().take(ROWS_MAX).map(proposal_json).collect();
-    let counts = json!({"parties": state.parties.len(), "tasks": state.tasks.len(), "findings": state.findings.len(),
-        "observables": state.observables.len(), "relations": state.relations.len(), "timeline": state.timeline.len(),
-        "evidence": state.evidence.len(), "events": state.events.len(), "hosts": state.hosts.len(),
-        "proposals": state.open_proposals().count()});
-    json!({
+    let mut incident = json!({
         "id": state.id, "number": state.number, "title": state.title, "classification": state.classification,
         "severity": word(state.severity), "status": status, "merged_into": merged_into, "marking": state.marking,
         "opened": state.opened.time.to_string(), "opener": state.opener, "changed": state.changed.time.to_string(),
-        "roles": roles, "open_duties": open, "parties": parties, "tasks": tasks,
-        "findings": state.findings.values().collect::<Vec<_>>(), "observables": observables, "relations": relations,
-        "timeline": timeline, "evidence": evidence, "clocks": clocks, "effort": effort,
-        "hosts": state.hosts.iter().take(ROWS_MAX).collect::<std::collections::BTreeMap<_, _>>(), "events": state.events.iter().take(ROWS_MAX).collect::<Vec<_>>(), "notices": state.notices, "joined": joins, "lessons": state.lessons,
-        "counts": counts,
-        "more_events": state.more_events, "rule": rule, "proposals": proposals, "left_out": state.left_out,
+        "roles": roles, "open_duties": open,
+        "rule": rule, "more_events": state.more_events, "left_out": state.left_out,
         "entries": state.entries, "sealed": state.sealed, "unknown": state.unknown,
-    })
+    });
+    let mut counts = Map::new();
+    let mut lists = Map::new();
+    for name in LISTS {
+        let Some((rows, count)) = list(state, name) else { continue };
+        counts.insert(name.to_owned(), json!(count));
+        lists.insert(name.to_owned(), rows.take(ROWS_MAX).collect());
+    }
+    // A host has one party, so these are the members of an object.
+    let hosts: Map<String, Value> =
+        state.hosts.iter().take(ROWS_MAX).map(|(host, party)| (host.clone(), json!(party))).collect();
+    lists.insert("hosts".into(), Value::Object(hosts));
+    counts.insert("joined".into(), json!(joins.len()));
+    lists.insert("joined".into(), Value::Array(joins));
+    if let Some(members) = incident.as_object_mut() {
+        members.extend(lists);
+        members.insert("counts".into(), Value::Object(counts));
+    }
+    incident
 }

@@ -16,7 +16,7 @@ use super::case::Case;
 use super::{Ask, Incidents, Refused, audit, entry_json, follow, joins, proposals, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
-const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
+pub const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
 /// The status in lists of an incident that was merged into another, whatever its own is.
 pub(super) const MERGED: &str = "merged";
 /// Longest key of a request.
@@ -40,9 +40,8 @@ fn by_hand(drafts: &[Draft]) -> Result<(), Refused> {
     if drafts.iter().any(|draft| matches!(draft.content, Content::Ruled(_) | Content::LeftOut(_))) {
         return Err(wrong("such an entry is not written by hand: it follows from events"));
     }
-    let is_evidence =
-        |draft: &Draft| matches!(draft.content, Content::EvidenceAdded(_) | Content::Custody(_) | Content::Release(_));
-    match drafts.iter().any(is_evidence) {
+    let is_other = |draft: &Draft| draft.content.write().is_none_or(|(kind, _)| !Content::is_by_hand(kind));
+    match drafts.iter().any(is_other) {
         true => Err(Refused::Wrong(
             Problem::new("such an entry is not written by hand").hint("see `concert evidence --help`"),
         )),
@@ -150,6 +149,21 @@ impl Incidents {
                 }
             }
             Ok(all)
+        })
+        .await
+    }
+
+    /// Erases what an entry says, by its number. One that the person does not see is not there.
+    pub async fn erase_entry(&self, ask: Ask<'_>, name: &str, seq: u64, reason: &str) -> Result<Written, Refused> {
+        let reason = reason.to_owned();
+        let none = || wrong(format!("there is no entry {seq} in it"));
+        let log = self.log(ask.person, name, seq.saturating_sub(1), 1).await?;
+        // Of entries that show here because of a merge each is erased where it was written.
+        let home = log.first().filter(|kept| kept.seq == seq).map(|kept| kept.header.incident.clone());
+        self.write_made(ask, &home.ok_or_else(none)?, Right::OfContent, move |case, circle| {
+            let kept = case.seen_by(circle, ask.person).find(|kept| kept.seq == seq).ok_or_else(none)?;
+            let (site, sequence) = (kept.header.site.to_string(), kept.header.sequence);
+            Ok(vec![Draft { content: Erased { site, sequence, reason }.into(), marking: None }])
         })
         .await
     }
@@ -382,9 +396,6 @@ impl Incidents {
 
 /// Whether a draft may be written as it is.
 fn check(person: &Person, draft: &Draft) -> Result<(), Refused> {
-    if matches!(draft.content, Content::Opened(_) | Content::Unknown) {
-        return Err(wrong("such an entry is not written by hand"));
-    }
     if draft.marking.as_ref().is_some_and(|marking| marking.tlp > person.clearance) {
         return Err(wrong("the marking is above your clearance, so you could not read what you write"));
     }

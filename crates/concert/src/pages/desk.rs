@@ -5,12 +5,13 @@ use concert_model::access::Person;
 use concert_model::incident::chain::{Chain, neighbours};
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_server::desk::{
-    Change, Coming, Desk, Joining, Lines, NewEvidence, Outgoing, Question, Splitting, Wanted, Way,
+    Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Splitting,
+    Thing, Wanted, Way,
 };
 use concert_server::site::{Page, Refusal, Slice};
 use serde_json::{Value, json};
 
-use super::{Pages, evidence, failed};
+use super::{Pages, acts, evidence, failed, looks};
 use crate::incidents::{
     self, Ask, Chosen, Filter, HowToRead, Join, Refused, Split, Written, entry_json, happened_json, head_json,
     hop_json, incident_json, neighbour_json, request_json,
@@ -44,8 +45,19 @@ fn part(slice: &Slice) -> Result<incidents::Slice, Refusal> {
     Ok(incidents::Slice { limit: slice.limit, below: number(slice)? })
 }
 
-fn written_json(written: &Written) -> Value {
+pub(super) fn written_json(written: &Written) -> Value {
     json!({"id": written.id, "number": written.number, "entries": written.entries})
+}
+
+/// An entry with number and title of its incident.
+fn found_json(one: &incidents::Found) -> Value {
+    let mut row = entry_json(&one.kept);
+    if let Some(members) = row.as_object_mut() {
+        members.insert("number".into(), json!(one.head.number));
+        members.insert("title".into(), json!(one.head.title));
+        members.insert("merged_into".into(), json!(one.shows_in));
+    }
+    row
 }
 
 pub(super) fn ask(change: &Change) -> Ask<'_> {
@@ -96,10 +108,10 @@ impl Desk for Pages {
         Ok(Page { rows: kept.iter().map(|kept| entry_json(kept)).collect(), next })
     }
 
-    async fn journal(&self, person: &Person, name: &str) -> Result<String, Refusal> {
-        let lines = self.desk()?.export(person, name).await.map_err(refusal)?;
+    async fn journal(&self, person: &Person, name: &str) -> Result<Going, Refusal> {
+        let rows = self.desk()?.export(person, name).await.map_err(refusal)?;
         let line = |(header, body)| format!("{}\n", json!({"header": header, "body": body}));
-        Ok(lines.into_iter().map(line).collect())
+        Ok(evidence::lines(rows.into_iter().map(line)))
     }
 
     async fn open(&self, change: Change, new: NewIncident) -> Result<Value, Refusal> {
@@ -160,18 +172,37 @@ impl Desk for Pages {
         Ok(written_json(&written))
     }
 
+    async fn bag(&self, person: &Person, name: &str, party: Option<&str>, reason: &str) -> Result<Outgoing, Refusal> {
+        evidence::bag(self.desk()?, person, name, party, reason).await
+    }
+
+    async fn list(&self, person: &Person, listing: Listing, slice: Slice) -> Result<Page<Value>, Refusal> {
+        looks::list(self, person, listing, slice).await
+    }
+
+    async fn thing(&self, person: &Person, thing: Thing) -> Result<Value, Refusal> {
+        looks::thing(self, person, thing).await
+    }
+
+    async fn act(&self, change: Change, deed: Deed) -> Result<Value, Refusal> {
+        acts::act(self, change, deed).await
+    }
+
+    async fn last_entry(&self) -> Result<u64, Refusal> {
+        self.desk()?.last_entry().await.map_err(failed)
+    }
+
+    async fn changes(&self, person: &Person, name: Option<&str>, after: u64) -> Result<Changes, Refusal> {
+        let came = self.desk()?.changes(person, name, after).await.map_err(refusal)?;
+        Ok(Changes {
+            rows: came.rows.iter().map(|one| (one.kept.seq, found_json(one))).collect(),
+            reached: came.reached,
+        })
+    }
+
     async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal> {
         let (found, next) = self.desk()?.search(person, words, part(&slice)?).await.map_err(refusal)?;
-        let row = |one: &incidents::Found| {
-            let mut row = entry_json(&one.kept);
-            if let Some(members) = row.as_object_mut() {
-                members.insert("number".into(), json!(one.head.number));
-                members.insert("title".into(), json!(one.head.title));
-                members.insert("merged_into".into(), json!(one.shows_in));
-            }
-            row
-        };
-        Ok(Page { rows: found.iter().map(row).collect(), next: next.map(|seq| seq.to_string()) })
+        Ok(Page { rows: found.iter().map(found_json).collect(), next: next.map(|seq| seq.to_string()) })
     }
 
     async fn chain(&self, person: &Person, name: &str, way: Way) -> Result<Vec<Value>, Refusal> {

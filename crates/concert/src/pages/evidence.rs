@@ -1,11 +1,12 @@
 //! Evidence between the pieces that the server hands over and the streams that the store knows.
 
-use std::io::{self, Read};
+use std::io::{self, BufWriter, Read, Write};
+use std::sync::Arc;
 
 use concert_model::access::Person;
 use concert_model::incident::content::Act;
 use concert_model::incident::marking::Marking;
-use concert_server::desk::{Bytes, Change, Coming, NewEvidence, Outgoing};
+use concert_server::desk::{Bytes, Change, Coming, Going, NewEvidence, Origin, Outgoing};
 use concert_server::site::Refusal;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -24,16 +25,20 @@ pub(super) async fn add(
     new: NewEvidence,
     bytes: Coming,
 ) -> Result<Value, Refusal> {
-    let handling = Handling {
-        act: if new.from.is_some() { Act::Received } else { Act::Collected },
-        whom: new.from.unwrap_or_default(),
-        place: new.place,
-        reason: new.reason,
+    let (act, whom, of) = match new.origin {
+        Origin::Collected => (Act::Collected, String::new(), None),
+        Origin::Received(whom) => (Act::Received, whom, None),
+        Origin::Derived(of) => (Act::Examined, String::new(), Some(of)),
     };
+    let handling = Handling { act, whom, place: new.place, reason: new.reason };
     let marking = new.tlp.map(Marking::of);
     let new = incidents::NewEvidence { name: new.name, text: new.text, marking, handling };
     let reader = Pieces { coming: bytes, piece: Bytes::new(), is_over: false };
-    let added = desk.add(ask(change), name, new, reader).await.map_err(refusal)?;
+    let added = match of {
+        None => desk.add(ask(change), name, new, reader).await,
+        Some(of) => desk.derive(ask(change), name, &of, new, reader).await,
+    };
+    let added = added.map_err(refusal)?;
     let written = &added.written;
     Ok(json!({"id": written.id, "number": written.number, "sha256": added.sha256, "bytes": added.bytes,
         "entries": written.entries}))
@@ -54,7 +59,57 @@ pub(super) async fn read(
     let mut reader = reading.reader;
     // Ends by itself, with the bytes or with whoever reads them.
     tokio::task::spawn_blocking(move || while send(&mut reader, &sender) {});
-    Ok(Outgoing { name: reading.name, length: reading.bytes, bytes })
+    Ok(Outgoing { name: reading.name, length: Some(reading.bytes), bytes })
+}
+
+/// A bag of evidence, which is made while it is read.
+pub(super) async fn bag(
+    desk: Arc<Incidents>,
+    person: &Person,
+    name: &str,
+    party: Option<&str>,
+    reason: &str,
+) -> Result<Outgoing, Refusal> {
+    let (sender, bytes) = mpsc::channel(PIECE.1);
+    let to = Box::new(BufWriter::with_capacity(PIECE.0, Pipe(sender.clone())));
+    let broken = move |refused| {
+        let why = format!("a bag is cut off: {refused:?}");
+        tracing::error!("{why}");
+        // Whoever reads it learns that this was not its end; nobody may be there any more.
+        tokio::spawn(async move { sender.send(Err(io::Error::other(why))).await });
+    };
+    let sending = desk.send_evidence(Ask::new(person, wire::now()), name, (party, reason), to, broken);
+    let folder = sending.await.map_err(refusal)?;
+    Ok(Outgoing { name: format!("{folder}.tar"), length: None, bytes })
+}
+
+/// What is written goes out in pieces. It blocks while a slow reader has enough of them.
+struct Pipe(mpsc::Sender<io::Result<Bytes>>);
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = Bytes::copy_from_slice(bytes);
+        self.0.blocking_send(Ok(piece)).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Lines that are there already, in pieces for a slow reader.
+pub(super) fn lines(lines: impl Iterator<Item = String> + Send + 'static) -> Going {
+    let (sender, bytes) = mpsc::channel(PIECE.1);
+    // Ends by itself, with the lines or with whoever reads them.
+    tokio::task::spawn_blocking(move || {
+        let mut out = BufWriter::with_capacity(PIECE.0, Pipe(sender));
+        let written = lines.into_iter().try_for_each(|line| out.write_all(line.as_bytes())).and_then(|()| out.flush());
+        if let Err(error) = written {
+            tracing::debug!("a journal was not read to its end: {error}");
+        }
+    });
+    bytes
 }
 
 /// Sends a piece, and says whether there is more to send.

@@ -30,11 +30,12 @@ pub(super) struct Args {
 /// What was found: `overlap`, `gap`, `contact` or `key`; the party; what.
 type Finding = (&'static str, String, String);
 
-pub(super) fn run(args: &Args, settings: &Settings, parties: &[Party]) -> Result<Exit, Failure> {
+/// Files of keys that cannot be read belong to nobody known, and are told to those who see everybody.
+pub(super) fn run(args: &Args, settings: &Settings, parties: &[Party], with_files: bool) -> Result<Exit, Failure> {
     let mut found = findings(settings, parties);
     let ring = Keyring::read(&settings.openpgp.keys);
     found.extend(keys(&ring, parties, wire::now()));
-    for (file, why) in ring.damaged() {
+    for (file, why) in ring.damaged().into_iter().filter(|_| with_files) {
         let file = settings.shown(&settings.openpgp.keys.join(file));
         found.push(("key", String::new(), format!("{file}: {why}")));
     }

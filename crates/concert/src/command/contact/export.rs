@@ -1,7 +1,7 @@
 //! `concert contact export`: parties in the forms that `contact import` reads.
 
+use concert_model::Party;
 use concert_pipeline::enrich::constituents::{write_csv, write_json};
-use concert_store::Store;
 use concert_store::records::Parties;
 
 use crate::print::Out;
@@ -39,15 +39,19 @@ enum Form {
     Json,
 }
 
-pub(super) async fn run(args: &Args, store: &Store) -> Result<Exit, Failure> {
-    let which = match args.which {
-        Which::Constituents => Parties::Constituents,
-        Which::Teams => Parties::Teams,
-    };
-    let parties = store.records.parties(which).await?;
+impl Args {
+    pub(super) fn parties(&self) -> Parties {
+        match self.which {
+            Which::Constituents => Parties::Constituents,
+            Which::Teams => Parties::Teams,
+        }
+    }
+}
+
+pub(super) fn run(args: &Args, parties: &[Party]) -> Result<Exit, Failure> {
     let text = match args.format {
-        Form::Csv => write_csv(&parties),
-        Form::Json => write_json(&parties),
+        Form::Csv => write_csv(parties),
+        Form::Json => write_json(parties),
     };
     let mut out = Out::stdout();
     out.write(text.as_bytes())?;

@@ -13,6 +13,7 @@ use self::stopped::Stopped;
 use super::text_or_null;
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
+use crate::reach::Reach;
 use crate::wire::{self, Site};
 
 /// Tell whether contacts answer, worst first, and what to do.
@@ -77,13 +78,14 @@ struct Row {
     asked: Option<(Time, bool)>,
 }
 
-pub(super) async fn run(args: &Args, site: &Site) -> Result<Exit, Failure> {
+pub(super) async fn run(args: &Args, site: &Site, reach: &Reach) -> Result<Exit, Failure> {
     let (now, records) = (wire::now(), &site.store.records);
     let (mut known, asked) = (records.contact_health().await?, records.proofs_asked().await?);
-    let stopped = stopped::of_contacts(site, now).await?;
+    let stopped = stopped::of_contacts(site, now, reach).await?;
     let constituents = site.constituents();
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
-    for (party, contact) in constituents.parties().iter().flat_map(|p| p.contacts.iter().map(move |one| (p, one))) {
+    let seen = constituents.parties().iter().filter(|party| reach.has(&party.name));
+    for (party, contact) in seen.flat_map(|p| p.contacts.iter().map(move |one| (p, one))) {
         let address = canonical(&contact.mail);
         let parties = rows.entry(address.clone()).or_insert_with(|| {
             let health = known.remove(&address).unwrap_or_default();
@@ -96,7 +98,7 @@ pub(super) async fn run(args: &Args, site: &Site) -> Result<Exit, Failure> {
         }
     }
     // Addresses that notices go to without a party bounce too.
-    for (address, health) in known {
+    for (address, health) in known.into_iter().filter(|_| *reach == Reach::All) {
         let contact = Contact { mail: address.clone(), ..Contact::default() };
         rows.insert(address.clone(), row(&contact, health, asked.get(&address).copied()));
     }

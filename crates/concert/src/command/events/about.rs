@@ -11,6 +11,7 @@ use concert_store::events::time_of;
 
 use super::Reader;
 use crate::problems::Failure;
+use crate::reach::Reach;
 
 /// Events with a value.
 #[derive(Clone, Default)]
@@ -43,6 +44,7 @@ pub(in crate::command) fn seen(
     runtime: &tokio::runtime::Runtime,
     store: &Store,
     wanted: &[Observable],
+    reach: &Reach,
 ) -> Result<Vec<Seen>, Failure> {
     let (mut addresses, mut texts): (HashMap<IpAddr, usize>, HashMap<(Field, String), usize>) = Default::default();
     let mut all_fields: Vec<Field> = Vec::new();
@@ -62,7 +64,7 @@ pub(in crate::command) fn seen(
         return Ok(all);
     }
     Reader { runtime, store }.each_page(&Bounds::default(), &mut |page| {
-        for stored in page.iter() {
+        for stored in page.iter().filter(|stored| reach.has_event(&stored.event)) {
             let mut named: BTreeSet<usize> = BTreeSet::new();
             for field in &all_fields {
                 named.extend(match stored.event.get(*field) {

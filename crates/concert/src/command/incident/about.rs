@@ -1,15 +1,16 @@
 //! What is known of a value: in the journals of all incidents, and in the events.
 
-use concert_model::access::{Action, Kept, Object, Person, may};
+use concert_model::access::{Kept, Person};
 use concert_pipeline::observables;
 use concert_store::Store;
 use serde_json::{Value, json};
 
 use super::{entry_row, refused};
-use crate::command::events;
+use crate::command::{contact, events};
 use crate::incidents::{About, Incidents, entry_json};
 use crate::print::{AllRows, List, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
+use crate::reach::Reach;
 
 #[derive(clap::Args)]
 pub(super) struct AboutArgs {
@@ -29,9 +30,10 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let about = incidents.about(person, &args.value).await.map_err(refused)?;
     let one = observables::one(&args.value);
-    let may_see_events = may(person, Action::SeeSite(Kept::Events), Object::Site).allowed;
-    let seen = match &one {
-        Some(one) if may_see_events => events::seen(runtime, store, std::slice::from_ref(one))?.pop(),
+    // Who sees no events at all is told of none.
+    let parties = contact::all(store).await?;
+    let seen = match (&one, Reach::of(person, Kept::Events, parties.iter())) {
+        (Some(one), Ok(reach)) => events::seen(runtime, store, std::slice::from_ref(one), &reach)?.pop(),
         _ => None,
     };
     let seen = seen.as_ref();

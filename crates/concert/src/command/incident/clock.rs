@@ -2,12 +2,13 @@
 
 use concert_model::access::Person;
 use concert_model::incident::clock::Catalogue;
-use concert_model::incident::content::{ClockMet, ClockStarted};
+use concert_model::incident::content::ClockMet;
 use concert_model::{Problem, Time};
 use jiff::tz::TimeZone;
 
 use super::draft::{plain, send};
 use super::refused;
+use crate::clocks;
 use crate::command::events::moment;
 use crate::incidents::Incidents;
 use crate::print::AllRows;
@@ -63,15 +64,8 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     match &args.action {
         Action::Start(start) => {
-            let law = catalogue.need(&start.name).map_err(Failure::usage)?;
             let since = start.since.unwrap_or_else(wire::now);
-            if !law.applies(since, zone) {
-                let until = law.until.map(|until| format!(" until {until}")).unwrap_or_default();
-                let what = format!("`{}` applies from {}{until}, not at {since}", law.name, law.from);
-                return Err(Failure::usage(Problem::new(what).hint("give --since, or correct the days of the clock")));
-            }
-            let due = law.due(since, zone).map_err(Failure::usage)?;
-            let content = ClockStarted { clock: law.name.clone(), since: since.0, due: due.0 };
+            let content = clocks::started(catalogue, zone, &start.name, since).map_err(Failure::usage)?;
             send(incidents, person, &args.incident, plain(content), &start.rows).await
         }
         Action::Met(met) => {

@@ -2,7 +2,7 @@
 
 use concert_model::Problem;
 use concert_model::access::Person;
-use concert_model::incident::content::{Content, Erased, EventLinked, Marked, Note, Severity};
+use concert_model::incident::content::{Content, EventLinked, Marked, Note, Severity};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::marking::{Marking, Tlp};
 use serde_json::{Map, Value, json};
@@ -164,13 +164,9 @@ pub(super) async fn mark(args: &MarkArgs, incidents: &Incidents, person: &Person
 }
 
 pub(super) async fn erase(args: &EraseArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let log = incidents.log(person, &args.incident, args.entry.saturating_sub(1), 1).await.map_err(refused)?;
-    let kept = log.first().filter(|kept| kept.seq == args.entry);
-    let kept = kept.ok_or_else(|| Failure::usage(Problem::new(format!("there is no entry {}", args.entry))))?;
-    let (site, sequence) = (kept.header.site.to_string(), kept.header.sequence);
-    let erased = Erased { site, sequence, reason: args.reason.clone() };
-    // Of entries that show here because of a merge each is erased where it was written.
-    send(incidents, person, &kept.header.incident, plain(erased), &args.rows).await
+    let ask = Ask::new(person, wire::now());
+    let written = incidents.erase_entry(ask, &args.incident, args.entry, &args.reason).await.map_err(refused)?;
+    print_written(&written, &args.rows)
 }
 
 /// What a member takes, as people say it.

@@ -2,16 +2,17 @@
 
 use std::io::Write;
 
-use concert_model::access::{Action, Kept, Object, Person, may};
+use concert_model::access::{Kept, Person};
 use concert_pipeline::observables::Observable;
 use concert_store::Store;
 use serde_json::{Value, json};
 
 use super::refused;
-use crate::command::events;
+use crate::command::{contact, events};
 use crate::incidents::{Incidents, Pulled};
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
+use crate::reach::Reach;
 
 #[derive(clap::Args)]
 pub(super) struct ObservablesArgs {
@@ -30,9 +31,14 @@ pub(super) async fn run(
     (runtime, store): (&tokio::runtime::Runtime, &Store),
 ) -> Result<Exit, Failure> {
     let all = incidents.observables(person, &args.incident).await.map_err(refused)?;
-    let may_see_events = may(person, Action::SeeSite(Kept::Events), Object::Site).allowed;
+    // Who sees no events at all is told of none.
+    let parties = contact::all(store).await?;
+    let reach = Reach::of(person, Kept::Events, parties.iter());
     let values: Vec<Observable> = all.values.iter().map(|pulled| pulled.one.clone()).collect();
-    let seen = if may_see_events { events::seen(runtime, store, &values)? } else { Vec::new() };
+    let seen = match reach {
+        Ok(reach) => events::seen(runtime, store, &values, &reach)?,
+        Err(_) => Vec::new(),
+    };
     let mut table = args.rows.table(&COLUMNS);
     for (at, Pulled { one, entries, others, is_common }) in all.values.iter().enumerate() {
         let seen = seen.get(at);

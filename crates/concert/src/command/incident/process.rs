@@ -5,12 +5,10 @@ use concert_model::access::Person;
 use concert_model::incident::content::{Deed, Stepped};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::Incident;
-use concert_model::incident::process::{Progress, State};
-use serde_json::{Value, json};
 
 use super::{print_written, refused};
 use crate::command::SiteArg;
-use crate::incidents::{Ask, Incidents, known};
+use crate::incidents::{Ask, Incidents, steps_json};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::settings::processes;
@@ -151,43 +149,9 @@ async fn start(
 async fn show(args: &ProcessArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let state = incidents.own(person, &args.incident).await.map_err(refused)?;
     let mut table = args.rows.table(&COLUMNS);
-    for (name, run) in &state.runs {
-        let process = run.process().map_err(Failure::settings)?;
-        let progress = Progress::of(&process, run, &state, known(&state, wire::now()));
-        for (step, now) in progress.steps() {
-            let [word, since, due, by, note] = described(&now, progress.overdue_seconds(step).is_some());
-            let role = step.role.map_or(Value::Null, |role| json!(role.word()));
-            table.row(&[json!(name), json!(step.id), word, role, json!(step.title), since, due, by, note])?;
-        }
+    for step in steps_json(&state, wire::now()).map_err(Failure::settings)? {
+        table.row(&COLUMNS.map(|name| step.get(name).cloned().unwrap_or_default()))?;
     }
     table.finish()?;
     Ok(Exit::Done)
-}
-
-/// State, since when, due, by whom, and what else there is to say.
-fn described(state: &State, is_overdue: bool) -> [Value; 5] {
-    let time = |time: &concert_model::Time| json!(time.to_string());
-    match state {
-        State::Waiting(steps) => {
-            [json!("waiting"), Value::Null, Value::Null, Value::Null, json!(format!("for {}", steps.join(", ")))]
-        }
-        State::Ready { since, due, lacks } => {
-            let word = if is_overdue { "overdue" } else { "ready" };
-            let due = due.as_ref().map_or(Value::Null, time);
-            let lacks = if lacks.is_empty() { Value::Null } else { json!(lacks.join("; ")) };
-            [json!(word), time(since), due, Value::Null, lacks]
-        }
-        State::Done { at, by, outcome, defaulted, late, .. } => {
-            let said = [
-                outcome.clone().unwrap_or_default(),
-                if *defaulted { "nobody decided in time".into() } else { String::new() },
-                if *late { "late".into() } else { String::new() },
-            ];
-            let said: Vec<String> = said.into_iter().filter(|text| !text.is_empty()).collect();
-            let note = if said.is_empty() { Value::Null } else { json!(said.join("; ")) };
-            [json!("done"), time(at), Value::Null, json!(by), note]
-        }
-        State::Skipped { at, by, reason } => [json!("skipped"), time(at), Value::Null, json!(by), json!(reason)],
-        State::PassedOver => [json!("not taken"), Value::Null, Value::Null, Value::Null, Value::Null],
-    }
 }

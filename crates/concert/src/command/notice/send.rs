@@ -55,11 +55,12 @@ pub(super) fn gate(site: &Site, notice: &Notice) -> Gate {
 /// The notice with this number, which somebody asked for.
 pub(super) async fn need(site: &Site, id: &str) -> Result<(Notice, Members), Failure> {
     let found = site.store.records.notice(id).await?;
-    found.ok_or_else(|| {
-        Failure::usage(
-            Problem::new(format!("there is no notice `{id}`")).hint("`concert notice list` has their numbers"),
-        )
-    })
+    found.ok_or_else(|| missing(id))
+}
+
+/// There is no such notice, or it is not to be seen.
+pub(super) fn missing(id: &str) -> Failure {
+    Failure::usage(Problem::new(format!("there is no notice `{id}`")).hint("`concert notice list` has their numbers"))
 }
 
 /// The same, or the notice that carries it: they are sent together.

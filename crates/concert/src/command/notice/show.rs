@@ -4,6 +4,7 @@ use std::io::Write;
 
 use std::collections::BTreeSet;
 
+use concert_model::access::Kept;
 use concert_model::{Problem, Time, json as event_json};
 use concert_pipeline::render::Item;
 use concert_store::Members;
@@ -16,6 +17,7 @@ use super::SiteArg;
 use crate::drive::{compose, tell};
 use crate::print::{Format, List, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
+use crate::reach::Reach;
 use crate::settings::LoadFor;
 use crate::wire::{self, Site};
 
@@ -41,15 +43,20 @@ pub(super) struct PreviewArgs {
     rows: Rows,
 }
 
-pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
+pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
     // The exact bytes hold a signature, whose key is a secret.
-    let settings = site.settings(if args.raw { LoadFor::Run } else { LoadFor::Look })?;
+    let settings = site_arg.settings(if args.raw { LoadFor::Run } else { LoadFor::Look })?;
     let runtime = super::super::runtime()?;
     let site = runtime.block_on(Site::open_to_look(settings))?;
+    let reach = runtime.block_on(crate::command::reach(site_arg, &site.store, Kept::Notices))?;
     let (notice, members) = runtime.block_on(super::send::need(&site, &args.id))?;
-    // What another one carries went out with it.
+    if !reach.has(&notice.party) {
+        return Err(super::send::missing(&args.id));
+    }
+    // What another one carries went out with it, and is shown to those who see all of it.
     let mail = notice.carrier().unwrap_or(&notice.id);
-    let kept = runtime.block_on(site.store.records.notice_bytes(mail))?;
+    let is_whole = runtime.block_on(is_seen_whole(&site, mail, &reach))?;
+    let kept = if is_whole { runtime.block_on(site.store.records.notice_bytes(mail))? } else { None };
     if let (true, Some(bytes)) = (args.raw, &kept) {
         return print_bytes(bytes);
     }
@@ -74,15 +81,20 @@ pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let party = addressees.find(&notice.party);
     let origin = party.as_ref().and_then(|party| party.contacts.first()).map_or("", |contact| &contact.origin);
     fields.push(("party_from", text_or_null(origin)));
-    fields.push(("goes_with", text_or_null(notice.carrier().unwrap_or_default())));
-    let (again, before) = runtime.block_on(site.store.records.told_again(&notice.id))?;
+    fields.push(("goes_with", text_or_null(notice.carrier().filter(|_| is_whole).unwrap_or_default())));
+    let (mut again, mut before) = runtime.block_on(site.store.records.told_again(&notice.id))?;
+    if reach != Reach::All {
+        // Told in place of this one, but perhaps to somebody else.
+        (again, before) = (Vec::new(), Vec::new());
+    }
     let named = |list: &[(String, String)]| list.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", ");
     fields.extend([
         ("told_again_as", text_or_null(&named(&again))),
         ("told_instead_of", text_or_null(&named(&before))),
         ("told_again_because", text_or_null(again.first().or(before.first()).map_or("", |(_, why)| why))),
     ]);
-    let thread = thread(&notice, runtime.block_on(site.store.records.thread(mail))?);
+    let answers = if is_whole { runtime.block_on(site.store.records.thread(mail))? } else { Vec::new() };
+    let thread = thread(&notice, answers);
     if let Ok(message) = &message {
         fields.extend([
             ("subject", json!(message.subject)),
@@ -97,6 +109,16 @@ pub(super) fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let shown = if args.rows.limit == 0 { items.len() } else { args.rows.limit };
     print(format_or_default(args.rows.format), &fields, items.get(..shown).unwrap_or(&items), thread)?;
     Ok(Exit::Done)
+}
+
+/// Whether somebody sees all notices that went out in one mail.
+async fn is_seen_whole(site: &Site, mail: &str, reach: &Reach) -> Result<bool, Failure> {
+    if *reach == Reach::All {
+        return Ok(true);
+    }
+    let carrier = site.store.records.notice(mail).await?;
+    let carried = site.store.records.carried(&[mail]).await?;
+    Ok(carrier.iter().chain(&carried).all(|(notice, _)| reach.has(&notice.party)))
 }
 
 const THREAD: &[&str] = &["time", "direction", "kind", "from", "to", "subject", "mail", "reason"];
@@ -172,10 +194,11 @@ fn print_bytes(bytes: &[u8]) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-pub(super) fn preview(args: &PreviewArgs, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site_arg.settings(LoadFor::Look)?;
     let runtime = super::super::runtime()?;
     let site = runtime.block_on(Site::open_to_look(settings))?;
+    let reach = runtime.block_on(crate::command::reach(site_arg, &site.store, Kept::Notices))?;
     if let Some(name) = &args.name
         && site.settings.notice(name).is_none()
     {
@@ -183,7 +206,8 @@ pub(super) fn preview(args: &PreviewArgs, site: &SiteArg) -> Result<Exit, Failur
         let problem = Problem::new(format!("there is no notice `{name}` in the settings"));
         return Err(Failure::usage(problem.hint(format!("notices here: {}", known.join(", ")))));
     }
-    let to_go = runtime.block_on(to_go(&site, args.name.as_deref()))?;
+    let mut to_go = runtime.block_on(to_go(&site, args.name.as_deref()))?;
+    to_go.retain(|(notice, _)| reach.has(&notice.party));
     if args.text {
         for (notice, members) in to_go.iter().take(if args.rows.limit == 0 { usize::MAX } else { args.rows.limit }) {
             let loaded = runtime.block_on(site.store.load(&[members]))?;

@@ -8,7 +8,9 @@ use concert_model::user::Standing;
 use concert_store::records::{Factor, Records, UserChange};
 
 use super::{clearance, need_user, nobody, note_unknown_constituencies, one_time, operator, print_secret};
+use crate::command::incident::refused;
 use crate::login::secret;
+use crate::people;
 use crate::problems::{Exit, Failure};
 
 #[derive(clap::Args)]
@@ -58,26 +60,16 @@ pub(super) async fn run(args: &Args, records: &Records) -> Result<Exit, Failure>
         standing: (!standing.is_empty()).then_some(standing),
         clearance: args.clearance,
     };
-    let mut then = need_user(records, &args.name).await?;
-    wanted.apply(&mut then);
-    then.check().map_err(|why| Failure::usage(Problem::new(why)))?;
-    match records.change_user(&args.name, &wanted, &operator()).await? {
-        Some(_) => {
-            note_unknown_constituencies(records, wanted.standing.as_deref().unwrap_or_default()).await?;
-            Ok(Exit::Done)
-        }
-        None => Err(nobody(records, &args.name).await),
-    }
+    need_user(records, &args.name).await?;
+    people::change_user(records, &args.name, &wanted, None, &operator()).await.map_err(refused)?;
+    note_unknown_constituencies(records, wanted.standing.as_deref().unwrap_or_default()).await?;
+    Ok(Exit::Done)
 }
 
 pub(super) async fn disable(name: &str, disabled: bool, records: &Records) -> Result<Exit, Failure> {
-    if records.disable_user(name, disabled, &operator()).await? {
-        if !disabled {
-            records.forget_failures(&secret::name_hash(name)).await?;
-        }
-        return Ok(Exit::Done);
-    }
-    Err(nobody(records, name).await)
+    need_user(records, name).await?;
+    people::disable_user(records, name, disabled, &operator()).await.map_err(refused)?;
+    Ok(Exit::Done)
 }
 
 pub(super) async fn reset(args: &ResetArgs, records: &Records) -> Result<Exit, Failure> {

@@ -4,7 +4,9 @@
 //! holds what was released to it, and of the journal what the party may read.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Object, Person, may};
 use concert_model::incident::content::Act;
@@ -12,6 +14,7 @@ use concert_model::incident::draft::DRAFTS_MAX;
 use concert_model::incident::fold::Incident;
 use concert_model::incident::journal::from_hex;
 use concert_model::incident::marking::Tlp;
+use concert_store::evidence::Lock;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
@@ -38,30 +41,74 @@ impl Incidents {
         reason: &str,
         bar: ProgressBar,
     ) -> Result<Exported, Refused> {
-        let (case, circle) = self.find(ask.person, incident).await?;
-        if party.is_some() {
-            Self::may_release(ask.person, &circle)?;
-        }
-        let wanted = chosen(&case.state_for(&circle, ask.person), party);
-        if let (Some(party), true) = (party, wanted.is_empty()) {
-            return Err(wrong(format!("nothing was released to {party}, or it was destroyed")));
-        }
+        let (id, wanted) = self.wanted(ask.person, incident, party).await?;
         let place = dir.to_owned();
         let bag = aside(move || Bag::begin(&place)).await?;
         let bag = bag.map_err(|error| wrong(format!("{}: {error}", dir.display())))?;
-        let part = bag.part().to_owned();
+        let part = bag.part().map(Path::to_owned);
         // Nobody destroys what is being copied.
-        let store = self.store.evidence.clone();
-        let lock = aside(move || store.lock()).await?.map_err(|error| failed("evidence cannot be locked", &error))?;
-        let made = match self.note_copies(ask, &case.id, &wanted, (party, reason)).await {
-            Ok(()) => self.fill(ask, &case.id, (bag, party), &wanted, bar).await,
+        let lock = self.lock_copies().await?;
+        let made = match self.note_copies(ask, &id, &wanted, (party, reason)).await {
+            Ok(()) => self.fill(ask, &id, (bag, party), &wanted, bar).await,
             Err(refused) => Err(refused),
         };
         drop(lock);
-        if made.is_err() {
+        if let (true, Some(part)) = (made.is_err(), part) {
             aside(move || Bag::abandon(&part)).await?;
         }
         made
+    }
+
+    /// Sends evidence as a bag in an archive: all that the person sees, or what was released to a party. That it is
+    /// copied is written before this returns; the archive is made while it is read, and what goes wrong meanwhile is
+    /// told to `broken`. Gives the name of the folder in the archive.
+    pub async fn send_evidence(
+        self: Arc<Self>,
+        ask: Ask<'_>,
+        incident: &str,
+        (party, reason): (Option<&str>, &str),
+        to: Box<dyn Write + Send>,
+        broken: impl FnOnce(Refused) + Send + 'static,
+    ) -> Result<String, Refused> {
+        let (id, wanted) = self.wanted(ask.person, incident, party).await?;
+        let lock = self.lock_copies().await?;
+        self.note_copies(ask, &id, &wanted, (party, reason)).await?;
+        let name = format!("bag-{id}");
+        let made = u64::try_from(ask.now.seconds()).unwrap_or(0);
+        let bag = Bag::send(name.clone(), made, to);
+        let (person, now, party) = (ask.person.clone(), ask.now, party.map(str::to_owned));
+        tokio::spawn(async move {
+            let ask = Ask::new(&person, now);
+            let sent = self.fill(ask, &id, (bag, party.as_deref()), &wanted, ProgressBar::hidden()).await;
+            drop(lock);
+            if let Err(refused) = sent {
+                broken(refused);
+            }
+        });
+        Ok(name)
+    }
+
+    async fn lock_copies(&self) -> Result<Lock, Refused> {
+        let store = self.store.evidence.clone();
+        aside(move || store.lock()).await?.map_err(|error| failed("evidence cannot be locked", &error))
+    }
+
+    /// The incident, and evidence that is to go into a bag of it.
+    async fn wanted(
+        &self,
+        person: &Person,
+        incident: &str,
+        party: Option<&str>,
+    ) -> Result<(String, Vec<String>), Refused> {
+        let (case, circle) = self.find(person, incident).await?;
+        if party.is_some() {
+            Self::may_release(person, &circle)?;
+        }
+        let wanted = chosen(&case.state_for(&circle, person), party);
+        match (party, wanted.is_empty()) {
+            (Some(party), true) => Err(wrong(format!("nothing was released to {party}, or it was destroyed"))),
+            _ => Ok((case.id.clone(), wanted)),
+        }
     }
 
     async fn note_copies(
@@ -134,11 +181,11 @@ impl Incidents {
         bar.set_length(total.sum());
         let filled = aside(move || -> std::io::Result<(Bag, Vec<u8>)> {
             for item in &items {
-                let (mut reader, _) = store.open(&item.sha256)?;
-                bag.add(&item.file, &mut reader, &|bytes| bar.inc(bytes))?;
+                let (mut reader, length) = store.open(&item.sha256)?;
+                bag.add(&item.file, (length, &mut reader), &|bytes| bar.inc(bytes))?;
             }
-            bag.add("custody.json", &mut custody.as_bytes(), &|_| {})?;
-            bag.add("journal.ndjson", &mut journal.as_bytes(), &|_| {})?;
+            bag.add("custody.json", (custody.len() as u64, &mut custody.as_bytes()), &|_| {})?;
+            bag.add("journal.ndjson", (journal.len() as u64, &mut journal.as_bytes()), &|_| {})?;
             bar.finish_and_clear();
             let list = bag.close(&info)?;
             Ok((bag, list))

@@ -13,6 +13,7 @@ use concert_store::Members;
 use concert_store::events::time_of;
 use concert_store::records::{Notice, NoticeFilter};
 
+use crate::reach::Reach;
 use crate::wire::Site;
 
 /// Events looked at; those of the newest notices.
@@ -53,8 +54,9 @@ impl Stopped {
 }
 
 /// For each address, in lower case.
-pub(super) async fn of_contacts(site: &Site, now: Time) -> Result<BTreeMap<String, Stopped>, Problem> {
-    let filter = NoticeFilter { state: Some("delivered".into()), limit: NOTICES_MAX, ..NoticeFilter::default() };
+pub(super) async fn of_contacts(site: &Site, now: Time, reach: &Reach) -> Result<BTreeMap<String, Stopped>, Problem> {
+    let (state, parties) = (Some("delivered".into()), reach.parties());
+    let filter = NoticeFilter { state, parties, limit: NOTICES_MAX, ..NoticeFilter::default() };
     let oldest = now.plus_seconds(-DAYS_MAX * DAY_SECONDS);
     let (mut found, mut events) = (BTreeMap::new(), 0u64);
     let mut chosen: Vec<Notice> = site.store.records.notices(&filter).await?;

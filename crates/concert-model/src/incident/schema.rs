@@ -1,0 +1,209 @@
+//! JSON schemas of what entries say, made from the table of kinds: as entries hold it, and as people give it.
+//!
+//! Whoever gives an entry may leave out what has an obvious empty value and may write numbers, times and
+//! labels as text; what an entry holds has one form.
+
+use serde_json::{Map, Value, json};
+
+use super::content::Content;
+
+/// How the members of a content are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As an entry holds them: what [`Content::read`] takes.
+    Held,
+    /// As people give them: what [`Content::from_person`] takes.
+    Given,
+}
+
+/// Where other schemas are referred to.
+const SCHEMAS: &str = "#/components/schemas/";
+
+fn other(name: &str) -> Value {
+    json!({"$ref": format!("{SCHEMAS}{name}")})
+}
+
+/// The schema of a kind's content.
+pub fn content(kind: &str, form: Form) -> Option<Value> {
+    let at = Content::KINDS.iter().position(|(name, _)| *name == kind)?;
+    let ((_, members), (about, meanings)) = (Content::KINDS.get(at)?, Content::MEANINGS.get(at)?);
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    for ((name, of), meaning) in members.iter().zip(*meanings) {
+        let mut schema = member(of, form);
+        if let Some(about) = schema.as_object_mut() {
+            about.insert("description".into(), json!(meaning.trim()));
+        }
+        properties.insert((*name).to_owned(), schema);
+        if is_needed(kind, name, of, form) {
+            required.push(*name);
+        }
+    }
+    Some(json!({"type": "object", "description": about.trim(), "properties": properties, "required": required,
+        "additionalProperties": false}))
+}
+
+/// Whether a member cannot be left out.
+fn is_needed(kind: &str, name: &str, of: &str, form: Form) -> bool {
+    let has_empty = matches!(of, "String" | "bool" | "u64" | "u32" | "u16" | "u8") && form == Form::Given;
+    // Of the first version of custody, before it was asked for.
+    !has_empty && !of.starts_with("Option") && (kind, name) != ("custody/1", "whom")
+}
+
+fn member(of: &str, form: Form) -> Value {
+    let or_text = |schema: Value, text: Value| match form {
+        Form::Held => schema,
+        Form::Given => json!({"anyOf": [schema, text]}),
+    };
+    let integer = |low: i64, high: u64| json!({"type": "integer", "minimum": low, "maximum": high});
+    let number = |high: u64| or_text(integer(0, high), json!({"type": "string", "pattern": "^[0-9]+$"}));
+    let micros = || integer(i64::MIN, i64::MAX.cast_unsigned());
+    let time = || json!({"type": "string", "examples": ["2026-11-22T04:50:30Z"]});
+    match of {
+        "String" => json!({"type": "string"}),
+        "bool" => or_text(json!({"type": "boolean"}), json!({"enum": ["true", "false"]})),
+        "u64" => number(u64::MAX),
+        "u32" => number(u32::MAX.into()),
+        "u16" => number(u16::MAX.into()),
+        "u8" => number(u8::MAX.into()),
+        "i64" => or_text(micros(), time()),
+        "Option<i64>" => json!({"anyOf": [member("i64", form), {"type": "null"}]}),
+        "Option<Role>" => json!({"anyOf": [other("role"), {"type": "null"}]}),
+        "Marking" => or_text(other("marking"), json!({"type": "string", "examples": ["TLP:AMBER"]})),
+        "Vec<Observable>" => json!({"type": "array", "items": {"type": "object", "properties":
+            {"of": {"type": "string"}, "value": {"type": "string"}}, "required": ["of", "value"],
+            "additionalProperties": false}}),
+        "Vec<Answer>" => json!({"type": "array", "items": {"type": "object", "properties":
+            {"step": {"type": "string"}, "verdict": other("verdict"), "text": {"type": "string"}},
+            "required": ["step", "verdict", "text"], "additionalProperties": false}}),
+        word => other(&words_name(word)),
+    }
+}
+
+/// `PartyStatus` is described as `party_status`.
+fn words_name(of: &str) -> String {
+    let mut name = String::new();
+    for c in of.chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
+}
+
+/// What members of each kind of word may say.
+const WORDS: [(&str, &[&str]); 8] = [
+    ("severity", &["info", "low", "medium", "high", "critical"]),
+    ("status", &["open", "waiting", "closed"]),
+    (
+        "party_status",
+        &[
+            "unknown",
+            "contact-sought",
+            "told",
+            "seen",
+            "acknowledged",
+            "contained",
+            "cleaned",
+            "verified",
+            "no-answer",
+            "refuses",
+        ],
+    ),
+    (
+        "role",
+        &[
+            "coordinator",
+            "site-lead",
+            "responder",
+            "lead-investigator",
+            "investigator",
+            "law-enforcement-liaison",
+            "legal-and-privacy",
+            "communications",
+            "affected-party",
+            "observer",
+        ],
+    ),
+    ("act", &["collected", "received", "moved", "examined", "copied", "destroyed"]),
+    ("standing", &["hypothesis", "supported", "refuted"]),
+    ("deed", &["done", "skipped", "chosen", "held", "defaulted"]),
+    ("verdict", &["useless", "missing", "late"]),
+];
+
+/// `party/1` is described as `party.1`, as names of schemas have no slash.
+fn content_name(prefix: &str, kind: &str) -> String {
+    format!("{prefix}.{}", kind.replace('/', "."))
+}
+
+/// All schemas of contents by their names, with `entry` (what is read) and `draft` (what is given).
+pub fn schemas() -> Map<String, Value> {
+    let mut all = Map::new();
+    for (name, words) in WORDS {
+        all.insert(name.into(), json!({"enum": words}));
+    }
+    let (mut held, mut given) = (Vec::new(), Vec::new());
+    for (kind, _) in Content::KINDS {
+        let name = content_name("content", kind);
+        held.push(json!({"if": {"required": ["kind"], "properties": {"kind": {"const": kind}}},
+            "then": {"properties": {"content": other(&name)}}}));
+        all.extend(content(kind, Form::Held).map(|schema| (name, schema)));
+        if Content::is_by_hand(kind) {
+            let name = content_name("draft", kind);
+            let schema = content(kind, Form::Given).map(|content| draft(kind, content)).unwrap_or_default();
+            given.push(other(&name));
+            all.insert(name, schema);
+        }
+    }
+    all.insert("draft".into(), json!({"description": "An entry to be written.", "oneOf": given}));
+    all.insert("entry".into(), entry(held));
+    all
+}
+
+/// An entry to be written.
+fn draft(kind: &str, content: Value) -> Value {
+    let word = kind.split('/').next().unwrap_or(kind);
+    let has_needed = content.get("required").and_then(Value::as_array).is_some_and(|required| !required.is_empty());
+    let required: &[&str] = if has_needed { &["kind", "content"] } else { &["kind"] };
+    let content = if has_needed { content } else { json!({"anyOf": [content, {"type": "null"}]}) };
+    json!({
+        "type": "object", "required": required, "additionalProperties": false,
+        "properties": {
+            "kind": {"enum": [word, kind]},
+            "content": content,
+            "marking": {"anyOf": [other("marking"), {"type": "null"}],
+                "description": "As the incident where nothing is said"},
+        },
+    })
+}
+
+/// An entry that was written. What of it a reader may not know is not there.
+fn entry(held: Vec<Value>) -> Value {
+    json!({
+        "type": "object", "required": ["seq", "incident", "site", "sequence", "time", "sealed"],
+        "description": "A sealed entry has no author, kind, marking and content: it is withheld or was erased. Kinds of newer sites are given as they came.",
+        "properties": {
+            "seq": {"type": "integer", "minimum": 1, "description": "Its place in the order in which entries came here"},
+            "incident": {"type": "string", "format": "uuid"},
+            "site": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The site whose chain it is in"},
+            "sequence": {"type": "integer", "minimum": 1, "description": "Its place in that chain"},
+            "time": other("time"),
+            "sealed": {"type": "boolean"},
+            "author": {"type": "string"},
+            "kind": {"type": "string", "pattern": "/[0-9]+$"},
+            "marking": other("marking"),
+            "content": {"type": "object"},
+            "number": {"type": "string", "description": "Of its incident, where entries of several are given"},
+            "title": {"type": "string", "description": "The same"},
+            "merged_into": {"type": ["string", "null"], "description": "The incident that shows it because of a merge"},
+        },
+        "additionalProperties": false,
+        "if": {"properties": {"sealed": {"const": false}}},
+        "then": {"required": ["author", "kind", "marking", "content"]},
+        "else": {"properties": {"author": false, "kind": false, "marking": false, "content": false}},
+        "allOf": held,
+    })
+}
+
+#[cfg(test)]
+mod tests;

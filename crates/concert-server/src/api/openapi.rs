@@ -1,0 +1,145 @@
+//! `GET /api/v1/openapi.json`: the description of this API, joined from its parts when it is first asked for.
+//!
+//! `assets/openapi/` has what only people can say. Added here is what holds for many operations, and the schemas
+//! of entries, which the model makes from the table of their kinds.
+
+use std::sync::OnceLock;
+
+use concert_model::incident::schema;
+use serde_json::{Map, Value, json};
+
+use crate::admit;
+
+const COMMON: &str = include_str!("../../assets/openapi/common.json");
+/// Each with paths and schemas, under the name that its operations are grouped by.
+const PARTS: [(&str, &str); 8] = [
+    ("feeds", include_str!("../../assets/openapi/feeds.json")),
+    ("events", include_str!("../../assets/openapi/events.json")),
+    ("notices", include_str!("../../assets/openapi/notices.json")),
+    ("incidents", include_str!("../../assets/openapi/incidents.json")),
+    ("evidence", include_str!("../../assets/openapi/evidence.json")),
+    ("processes", include_str!("../../assets/openapi/processes.json")),
+    ("clocks", include_str!("../../assets/openapi/clocks.json")),
+    ("people", include_str!("../../assets/openapi/people.json")),
+];
+
+/// What can happen to any request: mistakes, another site's name, trouble here, too much to do.
+const ALWAYS: [&str; 4] = ["400", "421", "500", "503"];
+/// What can happen to a request with a body besides.
+const WITH_BODY: [&str; 3] = ["408", "413", "415"];
+
+/// The description of this API.
+pub(crate) fn text() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| joined().to_string())
+}
+
+fn object(text: &str) -> Map<String, Value> {
+    // A test reads each of them.
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn take(from: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
+    match from.remove(name) {
+        Some(Value::Object(members)) => members,
+        _ => Map::new(),
+    }
+}
+
+fn joined() -> Value {
+    let mut all = object(COMMON);
+    let mut components = take(&mut all, "components");
+    let (mut schemas, mut paths) = (take(&mut components, "schemas"), Map::new());
+    schemas.extend(schema::schemas());
+    for (name, text) in PARTS {
+        let mut part = object(text);
+        schemas.extend(take(&mut part, "schemas"));
+        for (path, mut methods) in take(&mut part, "paths") {
+            for (method, operation) in methods.as_object_mut().into_iter().flatten() {
+                complete(operation, name, method, &path);
+            }
+            paths.insert(path, methods);
+        }
+    }
+    components.insert("schemas".into(), Value::Object(schemas));
+    all.insert("components".into(), Value::Object(components));
+    all.insert("paths".into(), Value::Object(paths));
+    Value::Object(all)
+}
+
+/// Adds what an operation has in common with others: its name, its group, who may come, what can go wrong.
+fn complete(operation: &mut Value, part: &str, method: &str, path: &str) {
+    let Some(operation) = operation.as_object_mut() else { return };
+    operation.insert("operationId".into(), json!(name(method, path)));
+    operation.insert("tags".into(), json!([part]));
+    let mut statuses = ALWAYS.to_vec();
+    if admit::asks_person(path) {
+        operation.insert("security".into(), json!([{"token": []}, {}]));
+        // A token may lack the scope for anything.
+        statuses.extend(["401", "403"]);
+    }
+    if path.contains('{') {
+        statuses.push("404");
+    }
+    if operation.contains_key("requestBody") {
+        statuses.extend(WITH_BODY);
+    }
+    if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+        for status in statuses {
+            responses.insert(status.to_owned(), json!({"$ref": "#/components/responses/problem"}));
+        }
+    }
+}
+
+/// `get_incidents_id_entries`
+fn name(method: &str, path: &str) -> String {
+    let words = path.trim_start_matches("/api/v1/").split(|c: char| !c.is_ascii_alphanumeric());
+    let words: Vec<&str> = [method].into_iter().chain(words.filter(|word| !word.is_empty())).collect();
+    words.join("_")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_route_is_described() {
+        let described: Value = serde_json::from_str(text()).unwrap();
+        let paths: BTreeSet<&str> = described["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+        let routes = crate::routes().filter(|route| route.starts_with("/api/") && !route.ends_with("openapi.json"));
+        assert_eq!(paths, routes.collect());
+    }
+
+    #[test]
+    fn parts_are_read_and_every_reference_leads_somewhere() {
+        for text in PARTS.iter().map(|(_, text)| *text).chain([COMMON]) {
+            serde_json::from_str::<Map<String, Value>>(text).unwrap();
+        }
+        let described: Value = serde_json::from_str(text()).unwrap();
+        let mut left = vec![&described];
+        let mut count = 0;
+        while let Some(value) = left.pop() {
+            match value {
+                Value::Object(members) => {
+                    if let Some(Value::String(to)) = members.get("$ref") {
+                        count += 1;
+                        assert!(described.pointer(to.strip_prefix('#').unwrap()).is_some(), "{to}");
+                    }
+                    left.extend(members.values());
+                }
+                Value::Array(items) => left.extend(items),
+                _ => {}
+            }
+        }
+        assert!(count > 500, "{count}");
+        let mut names = BTreeSet::new();
+        for (path, methods) in described["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                assert!(names.insert(operation["operationId"].as_str().unwrap()), "{method} {path}");
+                assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{method} {path}");
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Users, tokens and the audit log. Passwords go in and never come back; a token comes back once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use concert_model::access::Person;
+use concert_model::incident::marking::Tlp;
+use concert_model::user::{Scope, Standing};
+use serde::Deserialize;
+
+use super::body::change as sent;
+use super::{moment, parameters};
+use crate::App;
+use crate::desk::{Audit, Change, Deed, Listing, NewUser, Thing, UserChange};
+use crate::problem::Problem;
+
+/// How long a token works where nothing is said, and at most, in days.
+const DAYS: (u64, u64) = (90, 3_660);
+
+pub(super) async fn users(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, []) = parameters(query, [])?;
+    Ok(super::page("users", app.site.list(&person, Listing::Users, slice).await?))
+}
+
+pub(super) async fn user(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    Ok(super::json(app.site.thing(&person, Thing::User(name)).await?.to_string()))
+}
+
+/// Words as they are written, each read as what it stands for.
+fn read<T: std::str::FromStr<Err = String>>(words: &[String]) -> Result<Vec<T>, Problem> {
+    words.iter().map(|word| word.parse().map_err(Problem::wrong)).collect()
+}
+
+fn roles(words: &[String]) -> Result<Vec<Standing>, Problem> {
+    match words {
+        [] => Err(Problem::wrong("`roles` is empty")),
+        words => read(words),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Added {
+    name: String,
+    full_name: String,
+    #[serde(default)]
+    mail: String,
+    roles: Vec<String>,
+    clearance: Option<Tlp>,
+    password: String,
+}
+
+pub(super) async fn add(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (change, added) = sent::<Added>(person, &headers, "users", body).await?;
+    let Added { name, full_name, mail, roles: words, clearance, password } = added;
+    let (standing, clearance) = (roles(&words)?, clearance.unwrap_or(Tlp::Amber));
+    let new = NewUser { name, full_name, mail, standing, clearance, password };
+    let added = app.site.act(change, Deed::AddUser(new)).await?;
+    Ok((StatusCode::CREATED, super::json(added.to_string())).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Changed {
+    full_name: Option<String>,
+    mail: Option<String>,
+    roles: Option<Vec<String>>,
+    clearance: Option<Tlp>,
+    disabled: Option<bool>,
+}
+
+pub(super) async fn change(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (change, changed) = sent::<Changed>(person, &headers, &name, body).await?;
+    let Changed { full_name, mail, roles: words, clearance, disabled } = changed;
+    let standing = words.as_deref().map(roles).transpose()?;
+    let wanted = UserChange { full_name, mail, standing, clearance, disabled };
+    if wanted == UserChange::default() {
+        return Err(Problem::wrong("nothing is to be changed"));
+    }
+    Ok(super::json(app.site.act(change, Deed::ChangeUser(name, wanted)).await?.to_string()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Password {
+    password: String,
+    second_factor: Option<bool>,
+}
+
+pub(super) async fn password(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    let (change, set) = sent::<Password>(person, &headers, &name, body).await?;
+    let stays = set.second_factor.unwrap_or(true);
+    app.site.act(change, Deed::SetPassword(name, set.password, stays)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn tokens(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, [user]) = parameters(query, ["user"])?;
+    Ok(super::page("tokens", app.site.list(&person, Listing::Tokens(user), slice).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Token {
+    user: String,
+    scopes: Vec<String>,
+    expires_days: Option<u64>,
+}
+
+pub(super) async fn add_token(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (change, Token { user, scopes, expires_days }) = sent(person, &headers, "tokens", body).await?;
+    let scopes: Vec<Scope> = read(&scopes)?;
+    let days = expires_days.unwrap_or(DAYS.0);
+    if scopes.is_empty() || !(1..=DAYS.1).contains(&days) {
+        return Err(Problem::wrong(format!("a token has at least one scope and works for 1 to {} days", DAYS.1)));
+    }
+    let deed = Deed::AddToken(user, scopes, Duration::from_secs(days * 86_400));
+    let added = app.site.act(change, deed).await?;
+    Ok((StatusCode::CREATED, super::json(added.to_string())).into_response())
+}
+
+pub(super) async fn revoke(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    // What is no number is the number of no token.
+    let id = id.parse().map_err(|_| Problem::absent())?;
+    app.site.act(Change { person, key: None, seen: None }, Deed::RevokeToken(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn audit(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, [who, object, since, denied]) = parameters(query, ["who", "object", "since", "denied"])?;
+    let denied = match denied.as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Problem::wrong("`denied` is true or false")),
+    };
+    let wanted = Audit { who, object, since: moment("since", since)?, denied };
+    Ok(super::page("rows", app.site.list(&person, Listing::Audit(wanted), slice).await?))
+}

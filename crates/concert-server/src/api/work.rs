@@ -1,0 +1,181 @@
+//! Work on incidents besides their entries: lists, markings, erasing, clocks, processes, cost.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use concert_model::access::Person;
+use concert_model::incident::marking::Marking;
+use concert_model::keys::parse_duration;
+use serde::Deserialize;
+
+use super::body::change;
+use super::incidents::created;
+use super::{moment, parameters};
+use crate::App;
+use crate::desk::{Cost, Deed, Listing, Thing};
+use crate::problem::Problem;
+
+pub(super) async fn rows(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path((name, list)): Path<(String, String)>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, []) = parameters(query, [])?;
+    Ok(super::page("rows", app.site.list(&person, Listing::Rows(name, list), slice).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Marked {
+    marking: Marking,
+    reason: String,
+}
+
+pub(super) async fn mark(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let path = format!("{name}/markings");
+    let (change, Marked { marking, reason }) = change(person, &headers, &path, body).await?;
+    Ok(created(&app.site.act(change, Deed::Mark(name, marking, reason)).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Erased {
+    entry: u64,
+    reason: String,
+}
+
+pub(super) async fn erase(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let path = format!("{name}/erasures");
+    let (change, Erased { entry, reason }) = change(person, &headers, &path, body).await?;
+    Ok(created(&app.site.act(change, Deed::Erase(name, entry, reason)).await?))
+}
+
+pub(super) async fn clocks(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, []) = parameters(query, [])?;
+    Ok(super::page("clocks", app.site.list(&person, Listing::Clocks, slice).await?))
+}
+
+pub(super) async fn clocks_due(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, [within]) = parameters(query, ["within"])?;
+    let read =
+        |text: String| parse_duration(&text).ok_or_else(|| Problem::wrong("`within` is a number and m, h or d: 24h"));
+    let within = within.map(read).transpose()?;
+    Ok(super::page("clocks", app.site.list(&person, Listing::ClocksDue(within), slice).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Clock {
+    clock: String,
+    since: Option<String>,
+}
+
+pub(super) async fn start_clock(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let path = format!("{name}/clocks");
+    let (change, Clock { clock, since }) = change(person, &headers, &path, body).await?;
+    let since = moment("since", since)?;
+    Ok(created(&app.site.act(change, Deed::StartClock(name, clock, since)).await?))
+}
+
+pub(super) async fn cost(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, [incident, by, since, until]) = parameters(query, ["incident", "by", "since", "until"])?;
+    let cost = Cost { incident, by, since: moment("since", since)?, until: moment("until", until)? };
+    Ok(super::json(app.site.thing(&person, Thing::Cost(cost, slice)).await?.to_string()))
+}
+
+pub(super) async fn processes(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, []) = parameters(query, [])?;
+    Ok(super::page("processes", app.site.list(&person, Listing::Processes, slice).await?))
+}
+
+pub(super) async fn process(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    Ok(super::json(app.site.thing(&person, Thing::Process(name)).await?.to_string()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Definition {
+    definition: String,
+}
+
+pub(super) async fn check_process(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (change, Definition { definition }) = change(person, &headers, "check", body).await?;
+    Ok(super::json(app.site.thing(&change.person, Thing::Mistakes(definition)).await?.to_string()))
+}
+
+pub(super) async fn steps(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, [state]) = parameters(query, ["state"])?;
+    Ok(super::page("steps", app.site.list(&person, Listing::Steps(name, state), slice).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Started {
+    name: String,
+    run: Option<String>,
+}
+
+pub(super) async fn start_process(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    Path(incident): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let path = format!("{incident}/processes");
+    let (change, Started { name, run }) = change(person, &headers, &path, body).await?;
+    Ok(created(&app.site.act(change, Deed::StartProcess(incident, name, run)).await?))
+}

@@ -1,0 +1,183 @@
+//! What is done over the API besides writing entries and adding evidence: each is what a command does too.
+
+use concert_model::User;
+use concert_model::access::{Action, Person};
+use concert_model::incident::content::Marked;
+use concert_model::incident::draft::Draft;
+use concert_server::desk::{Change, Deed, Handling, NewUser, UserChange};
+use concert_server::site::Refusal;
+use concert_store::records::incidents::{answered, keep_answer};
+use concert_store::records::{By, Change as Records, Factor, add_token_in, add_user_in};
+use serde_json::{Value, json};
+
+use super::desk::{ask, refusal, written_json};
+use super::looks::{aside, broken, need, processes_of};
+use super::{Pages, failed};
+use crate::incidents::{self, ANSWERS_KEPT_MICROS};
+use crate::login::secret;
+use crate::{clocks, people, wire};
+
+pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Value, Refusal> {
+    match deed {
+        Deed::Handle(incident, sha256, Handling { act, whom, place, reason }) => {
+            let handling = incidents::Handling { act, whom, place, reason };
+            let handled = pages.desk()?.handle(ask(&change), &incident, &sha256, handling).await;
+            handled.map(|written| written_json(&written)).map_err(refusal)
+        }
+        Deed::Release(incident, sha256, party, reason) => {
+            let released = pages.desk()?.release(ask(&change), &incident, &sha256, &party, &reason).await;
+            let (written, is_released) = released.map_err(refusal)?;
+            let mut answer = written_json(&written);
+            if let Some(members) = answer.as_object_mut() {
+                members.insert("party".into(), json!(party));
+                members.insert("released".into(), json!(is_released));
+            }
+            Ok(answer)
+        }
+        Deed::Mark(incident, marking, reason) => write(pages, &change, &incident, Marked { marking, reason }).await,
+        Deed::Erase(incident, entry, reason) => {
+            let erased = pages.desk()?.erase_entry(ask(&change), &incident, entry, &reason).await;
+            erased.map(|written| written_json(&written)).map_err(refusal)
+        }
+        Deed::StartClock(incident, clock, since) => {
+            // Whoever may not see the incident learns nothing, not even that the clock is a wrong one.
+            pages.desk()?.find(&change.person, &incident).await.map_err(refusal)?;
+            let site = pages.site();
+            let dir = site.settings.dir.clone();
+            let known = aside(move || clocks::catalogue(&dir)).await?.map_err(broken)?;
+            let since = since.unwrap_or_else(wire::now);
+            let started = clocks::started(&known, &site.settings.site.time_zone, &clock, since);
+            write(pages, &change, &incident, started.map_err(Refusal::Mistake)?).await
+        }
+        Deed::StartProcess(incident, name, run) => {
+            pages.desk()?.find(&change.person, &incident).await.map_err(refusal)?;
+            let all = processes_of(pages).await?.all;
+            let found = all.iter().find(|(process, _)| process.name == name);
+            let (process, _) = found.ok_or_else(|| Refusal::Wrong(format!("there is no process `{name}`")))?;
+            write(pages, &change, &incident, process.start(run.as_deref().unwrap_or(&name))).await
+        }
+        Deed::AddUser(new) => add_user(pages, &change, new).await,
+        Deed::ChangeUser(name, wanted) => change_user(pages, &change.person, &name, wanted).await,
+        Deed::SetPassword(name, password, stays) => set_password(pages, &change.person, &name, password, stays).await,
+        Deed::AddToken(user, scopes, life) => add_token(pages, &change, &user, scopes, life).await,
+        Deed::RevokeToken(id) => {
+            need(&change.person, Action::ManageUsers)?;
+            let revoked = pages.site().store.records.revoke_token(id, &by(&change.person)).await;
+            if revoked.map_err(failed)? { Ok(Value::Null) } else { Err(Refusal::Missing) }
+        }
+    }
+}
+
+async fn write(
+    pages: &Pages,
+    change: &Change,
+    incident: &str,
+    content: impl Into<concert_model::incident::Content>,
+) -> Result<Value, Refusal> {
+    let draft = Draft { content: content.into(), marking: None };
+    let written = pages.desk()?.write(ask(change), incident, vec![draft]).await;
+    written.map(|written| written_json(&written)).map_err(refusal)
+}
+
+fn by(person: &Person) -> By {
+    By { who: person.name.clone(), from: person.from.clone(), at: wire::now() }
+}
+
+/// The answer to the same request, if it was answered before.
+async fn again(records: &mut Records<'_>, change: &Change) -> Result<Option<Value>, Refusal> {
+    let Some((key, digest)) = &change.key else { return Ok(None) };
+    match answered(records, &change.person.name, key).await.map_err(failed)? {
+        Some((before, answer)) if before == digest => Ok(serde_json::from_str(&answer).ok()),
+        Some(_) => Err(Refusal::Wrong("this key was used for another request".into())),
+        None => Ok(None),
+    }
+}
+
+async fn keep(records: &mut Records<'_>, change: &Change, answer: &Value) -> Result<(), Refusal> {
+    let Some((key, digest)) = &change.key else { return Ok(()) };
+    let now = wire::now();
+    let times = (now, concert_model::Time(now.0.saturating_sub(ANSWERS_KEPT_MICROS)));
+    let kept = keep_answer(records, (&change.person.name, key), digest, &answer.to_string(), times).await;
+    kept.map_err(failed)
+}
+
+async fn add_user(pages: &Pages, change: &Change, new: NewUser) -> Result<Value, Refusal> {
+    need(&change.person, Action::ManageUsers)?;
+    let NewUser { name, full_name, mail, mut standing, clearance, password } = new;
+    standing.sort();
+    standing.dedup();
+    let by = by(&change.person);
+    let user = User { name, full_name, mail, standing, clearance, disabled: false, made: by.at };
+    people::check(&user).map_err(refusal)?;
+    let password = people::for_one_login(&user.name, password).await.map_err(refusal)?;
+    let records = &pages.site().store.records;
+    let answer = Value::Object(people::user_json(&user, records).await.map_err(failed)?);
+    let mut writing = records.change().await.map_err(failed)?;
+    if let Some(answer) = again(&mut writing, change).await? {
+        return Ok(answer);
+    }
+    if !add_user_in(&mut writing, &user, &password, &by).await.map_err(failed)? {
+        return Err(Refusal::Taken(format!("there is a user `{}` already", user.name)));
+    }
+    keep(&mut writing, change, &answer).await?;
+    records.commit(writing).await.map_err(failed)?;
+    Ok(answer)
+}
+
+async fn change_user(pages: &Pages, person: &Person, name: &str, wanted: UserChange) -> Result<Value, Refusal> {
+    need(person, Action::ManageUsers)?;
+    let UserChange { full_name, mail, mut standing, clearance, disabled } = wanted;
+    if let Some(standing) = &mut standing {
+        standing.sort();
+        standing.dedup();
+    }
+    let wanted = concert_store::records::UserChange { full_name, mail, standing, clearance };
+    let records = &pages.site().store.records;
+    let user = people::change_user(records, name, &wanted, disabled, &by(person)).await.map_err(refusal)?;
+    Ok(Value::Object(people::user_json(&user, records).await.map_err(failed)?))
+}
+
+async fn set_password(
+    pages: &Pages,
+    person: &Person,
+    name: &str,
+    password: String,
+    stays: bool,
+) -> Result<Value, Refusal> {
+    need(person, Action::ManageUsers)?;
+    let records = &pages.site().store.records;
+    if records.user(name).await.map_err(failed)?.is_none() {
+        return Err(Refusal::Missing);
+    }
+    let password = people::for_one_login(name, password).await.map_err(refusal)?;
+    let factor = if stays { Factor::Stays } else { Factor::Goes };
+    if !records.reset_user(name, &password, factor, &by(person)).await.map_err(failed)? {
+        return Err(Refusal::Missing);
+    }
+    records.forget_failures(&secret::name_hash(name)).await.map_err(failed)?;
+    Ok(Value::Null)
+}
+
+async fn add_token(
+    pages: &Pages,
+    change: &Change,
+    user: &str,
+    scopes: Vec<concert_model::user::Scope>,
+    life: std::time::Duration,
+) -> Result<Value, Refusal> {
+    need(&change.person, Action::ManageUsers)?;
+    let records = &pages.site().store.records;
+    let by = by(&change.person);
+    let user = records.user(user).await.map_err(failed)?;
+    let user = user.ok_or_else(|| Refusal::Wrong("there is no such user".into()))?;
+    let (token, new) = people::new_token(&user, scopes, life, by.at).map_err(refusal)?;
+    let mut writing = records.change().await.map_err(failed)?;
+    if let Some(answer) = again(&mut writing, change).await? {
+        return Ok(answer);
+    }
+    let id = add_token_in(&mut writing, &new, &by).await.map_err(Refusal::Mistake)?;
+    // The token itself is kept nowhere, not even as the answer to this request.
+    keep(&mut writing, change, &json!({"id": id, "token": null})).await?;
+    records.commit(writing).await.map_err(failed)?;
+    Ok(json!({"id": id, "token": token}))
+}

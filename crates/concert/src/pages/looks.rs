@@ -1,0 +1,214 @@
+//! Lists and single things besides incidents and their entries, as JSON.
+
+use concert_model::access::{Action, Object, Person, may};
+use concert_model::incident::process::{FILE_BYTES_MAX, cacao, picture, read};
+use concert_model::keys::Source;
+use concert_server::desk::{Audit, Cost, Listing, Thing};
+use concert_server::site::{Page, Refusal, Slice};
+use concert_store::records::{AuditFilter, Audited};
+use serde_json::{Value, json};
+
+use super::desk::refusal;
+use super::{Pages, failed};
+use crate::incidents::cost::{By, Sum, sums};
+use crate::incidents::{exhibit_json, list_json, only, steps_json};
+use crate::settings::processes::{self, Processes};
+use crate::{clocks, people, wire};
+
+/// Work with files, which must not be done on a thread that serves.
+pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Refusal::Failed(error.to_string()))
+}
+
+/// Where a part begins, as a number of rows before it.
+fn start(slice: &Slice) -> Result<usize, Refusal> {
+    let start = slice.cursor.as_deref().map(str::parse).transpose();
+    Ok(start.map_err(|_| Refusal::Wrong("`cursor` is not one that was given here".into()))?.unwrap_or(0))
+}
+
+/// A part of rows that are all there.
+fn part(rows: impl ExactSizeIterator<Item = Value>, slice: &Slice) -> Result<Page<Value>, Refusal> {
+    let (start, count) = (start(slice)?, rows.len());
+    let end = start.saturating_add(slice.limit);
+    let rows = rows.skip(start).take(slice.limit).collect();
+    Ok(Page { rows, next: (count > end).then(|| end.to_string()) })
+}
+
+/// Whether a person may do something with the site: these lists are asked about once more where they are made.
+pub(super) fn need(person: &Person, action: Action) -> Result<(), Refusal> {
+    let decision = may(person, action, Object::Site);
+    if decision.allowed { Ok(()) } else { Err(Refusal::Denied(decision)) }
+}
+
+pub(super) async fn list(
+    pages: &Pages,
+    person: &Person,
+    listing: Listing,
+    slice: Slice,
+) -> Result<Page<Value>, Refusal> {
+    let site = pages.site();
+    match listing {
+        Listing::Exhibits(name) => {
+            let state = pages.desk()?.exhibits(person, &name).await.map_err(refusal)?;
+            let there: Vec<_> = state.evidence.iter().filter(|(_, exhibit)| exhibit.added.is_some()).collect();
+            part(there.into_iter().map(|(sha256, exhibit)| exhibit_json(sha256, exhibit)), &slice)
+        }
+        Listing::Rows(name, list) => {
+            let state = pages.desk()?.show(person, &name).await.map_err(refusal)?;
+            let start = start(&slice)?;
+            let (rows, has_more) = list_json(&state, &list, start, slice.limit).ok_or(Refusal::Missing)?;
+            Ok(Page { next: has_more.then(|| start.saturating_add(rows.len()).to_string()), rows })
+        }
+        Listing::Steps(name, wanted) => {
+            let state = pages.desk()?.show(person, &name).await.map_err(refusal)?;
+            let mut steps = steps_json(&state, wire::now()).map_err(|mut problems| match problems.is_empty() {
+                true => Refusal::Wrong("a process of this incident cannot be read".into()),
+                false => Refusal::Mistake(problems.swap_remove(0)),
+            })?;
+            if let Some(wanted) = wanted {
+                let words = ["waiting", "ready", "overdue", "done", "skipped", "not taken"];
+                if !words.contains(&wanted.as_str()) {
+                    return Err(Refusal::Wrong(format!("`state` is one of: {}", words.join(", "))));
+                }
+                steps.retain(|step| step.get("state").and_then(Value::as_str) == Some(&wanted));
+            }
+            part(steps.into_iter(), &slice)
+        }
+        Listing::Clocks => {
+            let dir = site.settings.dir.clone();
+            let known = aside(move || clocks::catalogue(&dir)).await?.map_err(broken)?;
+            part(known.0.values().map(clocks::law_json), &slice)
+        }
+        Listing::ClocksDue(within) => {
+            let (mut running, now) = (pages.desk()?.clocks_running(person).await.map_err(refusal)?, wire::now());
+            if let Some(within) = within {
+                let horizon = now.plus_seconds(i64::try_from(within.as_secs()).unwrap_or(i64::MAX));
+                running.retain(|clock| clock.due <= horizon);
+            }
+            part(running.into_iter().map(|clock| clock.json(now)), &slice)
+        }
+        Listing::Processes => {
+            let all = processes_of(pages).await?.all;
+            let row = |(process, origin): &(concert_model::incident::process::Process, _)| {
+                let origin: &concert_model::incident::process::Origin = origin;
+                json!({"name": process.name, "version": process.version, "title": process.title,
+                    "steps": process.steps.len(), "origin": origin.word()})
+            };
+            part(all.iter().map(row), &slice)
+        }
+        Listing::Users => {
+            need(person, Action::ManageUsers)?;
+            let records = &site.store.records;
+            let (users, start) = (records.users().await.map_err(failed)?, start(&slice)?);
+            let (count, mut rows) = (users.len(), Vec::new());
+            for user in users.iter().skip(start).take(slice.limit) {
+                rows.push(Value::Object(people::user_json(user, records).await.map_err(failed)?));
+            }
+            let end = start.saturating_add(slice.limit);
+            Ok(Page { rows, next: (count > end).then(|| end.to_string()) })
+        }
+        Listing::Tokens(user) => {
+            need(person, Action::ManageUsers)?;
+            let tokens = site.store.records.tokens(user.as_deref()).await.map_err(failed)?;
+            let now = wire::now();
+            part(tokens.iter().map(|token| people::token_json(token, now)), &slice)
+        }
+        Listing::Audit(wanted) => {
+            need(person, Action::ReadLog)?;
+            audit(&site, wanted, &slice).await
+        }
+    }
+}
+
+/// A file of the site is broken: the log says how, and whoever asks can do nothing about it.
+pub(super) fn broken(problems: Vec<concert_model::Problem>) -> Refusal {
+    Refusal::Failed(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+pub(super) async fn processes_of(pages: &Pages) -> Result<Processes, Refusal> {
+    let dir = pages.site().settings.dir.clone();
+    let loaded = aside(move || processes::load(&dir)).await?;
+    for problem in &loaded.problems {
+        tracing::warn!("{problem}");
+    }
+    Ok(loaded)
+}
+
+async fn audit(site: &wire::Site, wanted: Audit, slice: &Slice) -> Result<Page<Value>, Refusal> {
+    let before = slice.cursor.as_deref().map(str::parse).transpose();
+    let before = before.map_err(|_| Refusal::Wrong("`cursor` is not one that was given here".into()))?;
+    let Audit { who, object, since, denied } = wanted;
+    let limit = (slice.limit as u64).saturating_add(1);
+    let filter = AuditFilter { who, object, since, denied, before, limit };
+    let mut found = site.store.records.audit_rows(&filter).await.map_err(failed)?;
+    let has_more = found.len() > slice.limit;
+    found.truncate(slice.limit);
+    let next = found.last().filter(|_| has_more).map(|row| row.seq.to_string());
+    Ok(Page { rows: found.iter().map(audited_json).collect(), next })
+}
+
+fn audited_json(row: &Audited) -> Value {
+    let text = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
+    json!({"seq": row.seq, "time": row.by.at.to_string(), "who": row.by.who, "from": text(&row.by.from),
+        "action": row.action, "object": text(&row.object), "decision": if row.allowed { "allowed" } else { "denied" },
+        "policy": text(&row.policy), "reason": text(&row.reason)})
+}
+
+pub(super) async fn thing(pages: &Pages, person: &Person, thing: Thing) -> Result<Value, Refusal> {
+    match thing {
+        Thing::Exhibit(name, sha256) => {
+            let state = pages.desk()?.exhibits(person, &name).await.map_err(refusal)?;
+            let (sha256, exhibit) = only(&state, &sha256).map_err(refusal)?;
+            Ok(exhibit_json(sha256, exhibit))
+        }
+        Thing::Process(name) => {
+            let all = processes_of(pages).await?.all;
+            let (process, origin) = all.iter().find(|(process, _)| process.name == name).ok_or(Refusal::Missing)?;
+            Ok(json!({
+                "name": process.name, "version": process.version, "title": process.title,
+                "steps": process.steps.len(), "origin": origin.word(), "definition": process.text,
+                "text": picture::outline(process), "mermaid": picture::mermaid(process), "svg": picture::svg(process),
+                "cacao": cacao(process, wire::now()),
+            }))
+        }
+        Thing::User(name) => {
+            need(person, Action::ManageUsers)?;
+            let records = &pages.site().store.records;
+            let user = records.user(&name).await.map_err(failed)?.ok_or(Refusal::Missing)?;
+            let mut members = people::user_json(&user, records).await.map_err(failed)?;
+            let details = people::user_details(&user, records, wire::now()).await.map_err(failed)?;
+            members.extend(details.map(|(name, value)| (name.to_owned(), value)));
+            Ok(Value::Object(members))
+        }
+        Thing::Cost(cost, slice) => costs(pages, person, &cost, &slice).await,
+        Thing::Mistakes(text) => {
+            if text.len() > FILE_BYTES_MAX {
+                return Err(Refusal::Wrong(format!("a process has at most {FILE_BYTES_MAX} bytes")));
+            }
+            let problems = aside(move || read(&Source { name: "definition".into(), text }).err()).await?;
+            let mistake = |problem: &concert_model::Problem| json!({"what": problem.what, "place": problem.place, "hint": problem.hint});
+            Ok(json!({"mistakes": problems.unwrap_or_default().iter().map(mistake).collect::<Vec<_>>()}))
+        }
+    }
+}
+
+async fn costs(pages: &Pages, person: &Person, cost: &Cost, slice: &Slice) -> Result<Value, Refusal> {
+    let by = match &cost.by {
+        None => By::default(),
+        Some(word) => By::ALL.into_iter().find(|by| by.word() == word).ok_or_else(|| {
+            let words: Vec<&str> = By::ALL.iter().map(|by| by.word()).collect();
+            Refusal::Wrong(format!("`by` is one of: {}", words.join(", ")))
+        })?,
+    };
+    let mut spent = pages.desk()?.spent(person, cost.incident.as_deref()).await.map_err(refusal)?;
+    spent.retain(|one| {
+        cost.since.is_none_or(|since| one.time >= since) && cost.until.is_none_or(|until| one.time < until)
+    });
+    let site = pages.site();
+    let effort = &site.settings.effort;
+    let (sums, total) = sums(&spent, by, effort);
+    let row = |name: &str, sum: &Sum| json!({"name": name, "minutes": sum.minutes, "cost": sum.cost(), "currency": effort.currency});
+    let page = part(sums.iter().map(|(name, sum)| row(name, sum)), slice)?;
+    Ok(json!({"rows": page.rows, "total": row("(total)", &total), "minutes_without_rate": total.without_rate,
+        "next": page.next}))
+}

@@ -1,0 +1,127 @@
+//! How far a person sees into events, notices and contacts: all of them, or those of some parties.
+//!
+//! Whoever stands for a constituency sees what belongs to its parties. The rest is not there for that person:
+//! it is in no list and no count, and asking for it is answered like asking for what does not exist.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use concert_model::access::{Action, Decision, Kept, Object, Person, may};
+use concert_model::{Event, Party};
+
+use concert_pipeline::enrich::Constituents;
+
+use crate::drive::live;
+
+/// How far somebody sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Everything.
+    All,
+    /// What belongs to parties of these names.
+    Parties(BTreeSet<String>),
+}
+
+impl Reach {
+    /// How far a person sees into one of the things a site keeps; else why the person sees nothing of it.
+    pub(crate) fn of<'p>(
+        person: &Person,
+        kept: Kept,
+        parties: impl Iterator<Item = &'p Party>,
+    ) -> Result<Self, Decision> {
+        fn sees(person: &Person, kept: Kept, object: Object<'_>) -> Decision {
+            may(person, Action::SeeSite(kept), object)
+        }
+        if sees(person, kept, Object::Site).allowed {
+            return Ok(Self::All);
+        }
+        let own: Vec<&str> = person.standing.iter().filter_map(|standing| standing.constituency.as_deref()).collect();
+        let of_own = sees(person, kept, Object::Of(&own));
+        if !of_own.allowed {
+            return Err(of_own);
+        }
+        // A constituency may be a party that is in no contact book: one that registries name.
+        let mut names: BTreeSet<String> = own
+            .iter()
+            .filter(|one| sees(person, kept, Object::Of(&[one])).allowed)
+            .map(|one| (*one).to_owned())
+            .collect();
+        for party in parties {
+            let of: Vec<&str> = party.sectors.iter().map(String::as_str).chain([party.name.as_str()]).collect();
+            if sees(person, kept, Object::Of(&of)).allowed {
+                names.insert(party.name.clone());
+            }
+        }
+        Ok(Self::Parties(names))
+    }
+
+    /// Whether what belongs to a party is seen; what belongs to nobody has an empty name.
+    pub(crate) fn has(&self, party: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Parties(names) => names.contains(party),
+        }
+    }
+
+    /// Whether an event is seen.
+    pub(crate) fn has_event(&self, event: &Event<'_>) -> bool {
+        *self == Self::All || self.has(&live::party(event))
+    }
+
+    /// A contact book with the parties that are seen and no others.
+    pub(crate) fn only(&self, book: Arc<Constituents>) -> Arc<Constituents> {
+        match self {
+            Self::All => book,
+            Self::Parties(_) => {
+                let seen = book.parties().iter().filter(|party| self.has(&party.name)).cloned();
+                Arc::new(Constituents::new(seen.collect()))
+            }
+        }
+    }
+
+    /// The parties, where not everything is seen.
+    pub(crate) fn parties(&self) -> Option<Vec<String>> {
+        match self {
+            Self::All => None,
+            Self::Parties(names) => Some(names.iter().cloned().collect()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use concert_model::incident::Tlp;
+    use concert_model::user::Standing;
+
+    fn person(roles: &[&str], scope: Option<&str>) -> Person {
+        let standing: Vec<Standing> = roles.iter().map(|role| role.parse().unwrap()).collect();
+        let scopes = scope.map(|scope| BTreeSet::from([scope.to_owned()]));
+        Person { name: "jane".into(), is_operator: false, standing, clearance: Tlp::Amber, scopes, ..Person::nobody() }
+    }
+
+    #[test]
+    fn a_constituency_is_a_party_or_a_sector() {
+        let party = |name: &str, sector: &str| Party {
+            name: name.into(),
+            sectors: vec![sector.to_owned()],
+            ..Party::default()
+        };
+        let parties = [party("Grid", "energy"), party("Bank", "finance")];
+        let reach = |person: &Person| Reach::of(person, Kept::Events, parties.iter());
+        let check = |person: &Person, want: &[&str]| {
+            let reach = reach(person).unwrap();
+            let seen: Vec<&str> = ["Grid", "Bank", "RIPE AR1", ""].into_iter().filter(|name| reach.has(name)).collect();
+            assert_eq!(seen, want, "{person:?}");
+        };
+        check(&Person::operator("root"), &["Grid", "Bank", "RIPE AR1", ""]);
+        check(&person(&["reader"], None), &["Grid", "Bank", "RIPE AR1", ""]);
+        check(&person(&["reader:energy"], None), &["Grid"]);
+        check(&person(&["handler:Bank", "reader:RIPE AR1"], None), &["Bank", "RIPE AR1"]);
+        check(&person(&["reader:energy", "auditor"], Some("events:read")), &["Grid"]);
+        for nobody in [person(&["auditor"], None), person(&[], None), person(&["reader:energy"], Some("notices:read"))]
+        {
+            assert!(reach(&nobody).is_err(), "{nobody:?}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Whoever stands for a constituency sees events, notices and contacts of its parties, and of others as much as of
+//! parties that do not exist: over the API, and with commands.
+
+use serde_json::{Value, json};
+
+use crate::served::Served;
+
+const PARTIES: &str = "party,prefixes,sectors,mail\nGrid,192.0.2.0/25,energy,abuse@grid.example\n\
+                       Bank,192.0.2.128/25,finance,abuse@bank.example\n";
+/// Two events of one party, one of another, one of nobody.
+const REPORT: &str = "{\"source.ip\":\"192.0.2.91\",\"classification.type\":\"scanner\"}\n\
+                      {\"source.ip\":\"192.0.2.92\",\"classification.type\":\"scanner\"}\n\
+                      {\"source.ip\":\"192.0.2.191\",\"classification.type\":\"scanner\"}\n\
+                      {\"source.ip\":\"203.0.113.5\",\"classification.type\":\"scanner\"}\n";
+/// Whoever sees nothing of all this.
+const OUT: &str = "auditor";
+
+fn site() -> Served {
+    let served = Served::new();
+    served.file("parties.csv", PARTIES);
+    served.file("report.ndjson", REPORT);
+    served.done(&["contact", "import", "constituents", "parties.csv"]);
+    served.done(&["ingest", "--feed", "pushed", "report.ndjson"]);
+    for (name, role) in [("energy", "reader:energy"), ("bank", "handler:Bank"), ("all", "reader"), (OUT, OUT)] {
+        served.done(&["user", "add", name, "--full-name", name, "--role", role]);
+    }
+    served
+}
+
+fn as_user(served: &Served, user: &str, args: &[&str]) -> Vec<Value> {
+    served.rows(&[&["--as", user], args].concat())
+}
+
+/// One member of all rows.
+fn all(rows: &[Value], name: &str) -> Vec<String> {
+    let mut texts: Vec<String> = rows.iter().map(|row| row[name].as_str().unwrap_or("null").to_owned()).collect();
+    texts.sort();
+    texts
+}
+
+#[test]
+fn commands_show_what_belongs_to_the_parties_of_a_constituency() {
+    let served = site();
+    let check = |user: &str, addresses: &[&str], parties: &[&str]| {
+        let asked = |args: &[&str]| as_user(&served, user, args);
+        assert_eq!(all(&asked(&["events"]), "source.ip"), addresses, "{user}");
+        let counted = asked(&["events", "--count-by", "classification.type"]);
+        assert_eq!(counted[0]["count"], addresses.len(), "{user}");
+        let told: Vec<String> =
+            all(&asked(&["notice", "list"]), "key").into_iter().filter(|key| *key != "null").collect();
+        assert_eq!(told, parties, "{user}");
+        assert_eq!(all(&asked(&["notice", "preview"]), "key"), parties, "{user}");
+        assert_eq!(all(&asked(&["contact", "list"]), "party"), parties, "{user}");
+        assert_eq!(all(&asked(&["contact", "health"]), "party"), parties, "{user}");
+        let about = asked(&["incident", "about", "192.0.2.91"]).remove(0);
+        assert_eq!(about["events"], u64::from(addresses.contains(&"192.0.2.91")), "{user}");
+    };
+    check("energy", &["192.0.2.91", "192.0.2.92"], &["Grid"]);
+    check("bank", &["192.0.2.191"], &["Bank"]);
+    // Nobody answers for one of them, and nobody is told of it.
+    let every = as_user(&served, "all", &["events"]);
+    assert_eq!(every.len(), 4);
+    // The answer about others is that about what does not exist.
+    let who = |value: &str| as_user(&served, "energy", &["who", "--offline", value]).remove(0);
+    assert_eq!(who("192.0.2.91")["party"], "Grid");
+    let answer = |value: &str| who(value).to_string().replace(value, "VALUE");
+    assert_eq!(answer("192.0.2.191"), answer("203.0.113.5"));
+    assert!(answer("192.0.2.191").contains("\"contact\":null"));
+    let notices = served.rows(&["notice", "list"]);
+    let number = |key: &str| notices.iter().find(|row| row["key"] == key).unwrap()["id"].as_str().unwrap().to_owned();
+    let fails = |args: &[&str]| served.fails(&[&["--as", "energy"], args].concat());
+    served.done(&["--as", "energy", "notice", "show", &number("Grid")]);
+    let hidden = fails(&["notice", "show", &number("Bank")]).replace(&number("Bank"), "NUMBER");
+    assert_eq!(hidden, fails(&["notice", "show", "20200101-000001"]).replace("20200101-000001", "NUMBER"));
+    let hidden = fails(&["contact", "show", "Bank"]).replace("Bank", "NAME");
+    assert_eq!(hidden, fails(&["contact", "show", "Mill"]).replace("Mill", "NAME"));
+    let export = served.done(&["--as", "energy", "contact", "export"]);
+    assert!(export.contains("Grid") && !export.contains("Bank"), "{export}");
+    // What is about the site as a whole, or changes it, stays closed.
+    for args in [
+        &["feed", "list"][..],
+        &["sql", "select 1"],
+        &["notice", "send"],
+        &["contact", "import", "constituents", "parties.csv"],
+    ] {
+        assert!(fails(args).contains("not allowed"), "{args:?}");
+    }
+    for args in [&["events"][..], &["notice", "list"], &["contact", "list"], &["who", "192.0.2.91"]] {
+        assert!(served.fails(&[&["--as", OUT], args].concat()).contains("not allowed"), "{args:?}");
+    }
+}
+
+#[test]
+fn the_api_gives_what_belongs_to_the_parties_of_a_constituency() {
+    let served = site().serve();
+    let bearer = |user: &str| format!("Authorization: Bearer {}\r\n", served.token(user, "admin"));
+    let (energy, bank) = (bearer("energy"), bearer("bank"));
+    let get = |head: &str, path: &str| -> Value {
+        let answer = served.ask("GET", path, head, b"");
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
+    };
+    let rows = |value: &Value, name: &str| value[name].as_array().unwrap().clone();
+    // A part is as long as it is asked for, whatever lies between its rows.
+    let first = get(&energy, "/api/v1/events?limit=1");
+    let second = get(&energy, &format!("/api/v1/events?limit=1&cursor={}", first["next"].as_str().unwrap()));
+    assert_eq!((rows(&first, "events").len(), rows(&second, "events").len()), (1, 1));
+    assert_eq!(second["next"], Value::Null);
+    assert_eq!(rows(&get(&energy, "/api/v1/events?if=party==%22Bank%22"), "events").len(), 0);
+    assert_eq!(all(&rows(&get(&bank, "/api/v1/events"), "events"), "source.ip"), ["192.0.2.191"]);
+    let notices = get(&energy, "/api/v1/notices");
+    assert_eq!((all(&rows(&notices, "notices"), "key"), &notices["next"]), (vec!["Grid".to_owned()], &Value::Null));
+    let of_bank = rows(&get(&bank, "/api/v1/notices"), "notices")[0]["id"].as_str().unwrap().to_owned();
+    // The number of somebody else's notice is no place in the list.
+    let at = |id: &str| get(&energy, &format!("/api/v1/notices?cursor={id}"));
+    assert_eq!(at(&of_bank), at("20200101-000001"));
+    // What comes is told to whom it belongs.
+    let mut stream = served.connect("/api/v1/events/stream", &energy);
+    crate::served::until(&mut stream, "\r\n\r\n");
+    let more = "{\"source.ip\":\"192.0.2.192\",\"classification.type\":\"spam\"}\n{\"source.ip\":\"192.0.2.93\",\"classification.type\":\"spam\"}\n";
+    let pushed =
+        served.ask("POST", "/api/v1/feeds/pushed/reports", "Authorization: Bearer the-token\r\n", more.as_bytes());
+    assert_eq!(pushed.status, 202, "{}", pushed.body);
+    let text = crate::served::until(&mut stream, "192.0.2.93");
+    assert!(!text.contains("192.0.2.192"), "{text}");
+    // More rights are those of the whole.
+    served.done(&["user", "change", "bank", "--role", "handler:Bank", "--role", "reader"]);
+    assert_eq!(rows(&get(&bank, "/api/v1/events"), "events").len(), 6);
+    assert_eq!(get(&bank, "/api/v1/feeds")["feeds"][0]["events"], json!(6));
+    assert_eq!(served.ask("GET", "/api/v1/feeds", &energy, b"").status, 403);
+}

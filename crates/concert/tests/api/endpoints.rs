@@ -1,0 +1,380 @@
+//! Every address that the program answers, asked by every kind of person about things that are there: what somebody
+//! may not see is answered, byte for byte, like what is not there.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::served::{Answer, Served};
+
+/// Persons with their roles and clearance; each has a token that allows all that the person may.
+const PERSONS: [(&str, &[&str], &str); 9] = [
+    ("administrator", &["administrator"], "red"),
+    ("auditor", &["auditor"], "red"),
+    ("handler", &["handler"], "red"),
+    ("reader", &["reader"], "red"),
+    ("energy", &["reader:energy"], "amber"),
+    ("finance", &["handler:finance"], "red"),
+    ("low", &["reader"], "green"),
+    // Speaks for the party in the incident, and is nobody else.
+    ("speaker", &["auditor"], "amber"),
+    // May read all, and has a token for events alone.
+    ("scoped", &["reader"], "red"),
+];
+
+/// Whoever sees everything that everybody of the site sees.
+const WHOLE: [&str; 2] = ["handler", "reader"];
+/// Whoever sees the incident that a party of the sector energy takes part in.
+const OF_INCIDENT: [&str; 4] = ["handler", "reader", "energy", "speaker"];
+/// Whoever sees the one that is for a named person.
+const OF_RED: [&str; 1] = ["reader"];
+/// Whoever sees evidence that is for a named person.
+const OF_EVIDENCE: [&str; 1] = ["handler"];
+/// Every person.
+fn everybody() -> Vec<&'static str> {
+    PERSONS.iter().map(|(name, ..)| *name).collect()
+}
+
+/// One way of asking at an address.
+struct Row {
+    route: &'static str,
+    method: &'static str,
+    /// Where the thing is, and where nothing is; the same where it is about no thing.
+    there: String,
+    missing: String,
+    headers: &'static str,
+    body: String,
+    /// The answer that says that there is nothing, where it is a list.
+    empty: Option<&'static str>,
+    /// Who gets another answer than that nothing is there.
+    who: Vec<&'static str>,
+}
+
+const JSON: &str = "Content-Type: application/json\r\n";
+const BYTES: &str = "Content-Type: application/octet-stream\r\n";
+
+fn get(route: &'static str, there: String, missing: String, who: &[&'static str]) -> Row {
+    let (headers, body) = ("", String::new());
+    Row { route, method: "GET", there, missing, headers, body, empty: None, who: who.to_vec() }
+}
+
+fn post(route: &'static str, there: String, missing: String, body: Value, who: &[&'static str]) -> Row {
+    let (headers, body) = (JSON, body.to_string());
+    Row { route, method: "POST", there, missing, headers, body, empty: None, who: who.to_vec() }
+}
+
+/// A list of what may be seen.
+fn list(route: &'static str, query: &str, empty: &'static str, who: &[&'static str]) -> Row {
+    let at = format!("{route}{query}");
+    Row { empty: Some(empty), ..get(route, at.clone(), at, who) }
+}
+
+/// Something about the site as a whole.
+fn site(route: &'static str, who: &[&'static str]) -> Row {
+    get(route, route.to_owned(), route.to_owned(), who)
+}
+
+/// What is there, and words in it that only some may learn.
+struct Things {
+    incident: String,
+    red: String,
+    notice: String,
+    /// Evidence of the incident: for everybody who sees it, and for a named person.
+    evidence: [String; 2],
+    token: i64,
+}
+
+const NOTHING: &str = "01943c1e-0000-7000-8000-000000000000";
+
+fn secrets() -> [(&'static str, Vec<&'static str>); 7] {
+    let parties = |party: &'static str| [&WHOLE[..], &[party]].concat();
+    [
+        ("Heron-incident", OF_INCIDENT.to_vec()),
+        ("Osprey-red", OF_RED.to_vec()),
+        ("Merlin-note", OF_RED.to_vec()),
+        ("Kestrel-evidence", OF_EVIDENCE.to_vec()),
+        // Events and notices have no label that a clearance is asked for; one token is for events alone.
+        ("192.0.2.91", [parties("energy"), vec!["low", "scoped"]].concat()),
+        ("192.0.2.191", [parties("finance"), vec!["low", "scoped"]].concat()),
+        ("abuse@grid.example", [parties("energy"), vec!["low"]].concat()),
+    ]
+}
+
+/// Rows about one incident.
+fn of_incident(id: &str, evidence: &str, who: &[&'static str]) -> Vec<Row> {
+    let base = |id: &str, rest: &str| format!("/api/v1/incidents/{id}{rest}");
+    let at = |route: &'static str, rest: &str| get(route, base(id, rest), base(NOTHING, rest), who);
+    let to = |route: &'static str, rest: &str, body: Value| post(route, base(id, rest), base(NOTHING, rest), body, who);
+    let of = format!("/evidence/{evidence}");
+    vec![
+        at("/api/v1/incidents/{id}", ""),
+        // Auditors ask who sees what, without seeing it.
+        Row { who: [who, &["auditor", "speaker"]].concat(), ..at("/api/v1/incidents/{id}/access", "/access") },
+        to("/api/v1/incidents/{id}/bags", "/bags", json!({"reason": "x"})),
+        at("/api/v1/incidents/{id}/chain", "/chain"),
+        at("/api/v1/incidents/{id}/chain", "/chain?party=Grid"),
+        to("/api/v1/incidents/{id}/clocks", "/clocks", json!({"clock": "none"})),
+        at("/api/v1/incidents/{id}/entries", "/entries"),
+        to("/api/v1/incidents/{id}/entries", "/entries", json!({"kind": "lesson", "content": {"text": "x"}})),
+        to("/api/v1/incidents/{id}/erasures", "/erasures", json!({"entry": 999_999, "reason": "x"})),
+        at("/api/v1/incidents/{id}/evidence", "/evidence"),
+        Row { headers: BYTES, ..to("/api/v1/incidents/{id}/evidence", "/evidence", Value::from(id)) },
+        at("/api/v1/incidents/{id}/evidence/{sha256}", &of),
+        at("/api/v1/incidents/{id}/evidence/{sha256}/custody", &format!("{of}/custody")),
+        to(
+            "/api/v1/incidents/{id}/evidence/{sha256}/custody",
+            &format!("{of}/custody"),
+            json!({"act": "examined", "reason": "x"}),
+        ),
+        Row {
+            headers: BYTES,
+            ..to(
+                "/api/v1/incidents/{id}/evidence/{sha256}/derived",
+                &format!("{of}/derived?reason=x"),
+                Value::from(format!("of {id}")),
+            )
+        },
+        to(
+            "/api/v1/incidents/{id}/evidence/{sha256}/releases",
+            &format!("{of}/releases"),
+            json!({"party": "Grid", "reason": "x"}),
+        ),
+        at("/api/v1/incidents/{id}/journal", "/journal"),
+        at("/api/v1/incidents/{id}/lists/{list}", "/lists/parties"),
+        to(
+            "/api/v1/incidents/{id}/markings",
+            "/markings",
+            // What only those may do who lead it; nobody here does.
+            json!({"marking": {"tlp": "clear"}, "reason": "x"}),
+        ),
+        at("/api/v1/incidents/{id}/processes", "/processes"),
+        to("/api/v1/incidents/{id}/processes", "/processes", json!({"name": "none"})),
+        at("/api/v1/cost", "").on(&format!("/api/v1/cost?incident={id}"), &format!("/api/v1/cost?incident={NOTHING}")),
+        at("/api/v1/incidents/{id}/stream", "/stream"),
+    ]
+}
+
+impl Row {
+    fn on(self, there: &str, missing: &str) -> Self {
+        Row { there: there.to_owned(), missing: missing.to_owned(), ..self }
+    }
+}
+
+/// Every address, in every way it can be asked.
+fn rows(things: &Things) -> Vec<Row> {
+    let mut rows = of_incident(&things.incident, &things.evidence[0], &OF_INCIDENT);
+    rows.extend(of_incident(&things.red, &things.evidence[0], &OF_RED));
+    // Evidence that is marked otherwise than its incident.
+    let (there, nothing) = (&things.evidence[1], "0".repeat(64));
+    for rest in ["", "/custody"] {
+        let at = |sha256: &str| format!("/api/v1/incidents/{}/evidence/{sha256}{rest}", things.incident);
+        let route = match rest {
+            "" => "/api/v1/incidents/{id}/evidence/{sha256}",
+            _ => "/api/v1/incidents/{id}/evidence/{sha256}/custody",
+        };
+        rows.push(get(route, at(there), at(&nothing), &OF_EVIDENCE));
+    }
+    let (events, notices) =
+        ([&WHOLE[..], &["energy", "finance"]].concat(), [&WHOLE[..], &["energy", "finance"]].concat());
+    // Whose token is for events alone; whose clearance is low sees events and notices all the same.
+    let with = |who: &[&'static str], more: &[&'static str]| [who, more].concat();
+    let administrator = ["administrator"];
+    let auditors = ["auditor", "speaker"];
+    let notice = |rest: &str| (format!("/notices/{}{rest}", things.notice), format!("/notices/20200101-000001{rest}"));
+    let of_notice = with(&WHOLE, &["energy", "low"]);
+    let user = |rest: &str| (format!("/api/v1/users/reader{rest}"), format!("/api/v1/users/nobody-here{rest}"));
+    let api = |(there, missing): (String, String)| (format!("/api/v1{there}"), format!("/api/v1{missing}"));
+    let public = |route| get(route, route.to_owned(), route.to_owned(), &everybody());
+    let (page, raw, one) = (notice(""), notice("/raw"), api(notice("")));
+    let (shown, password) = (user(""), user("/password"));
+    rows.extend([
+        site("/", &with(&WHOLE, &["low"])),
+        get("/notices/{id}", page.0, page.1, &of_notice),
+        get("/notices/{id}/raw", raw.0, raw.1, &of_notice),
+        public("/assets/concert.css"),
+        public("/assets/icon.svg"),
+        public("/healthz"),
+        public("/readyz"),
+        public("/metrics"),
+        public("/api/v1/openapi.json"),
+        site("/api/v1/feeds", &with(&WHOLE, &["low", "scoped"])),
+        site("/api/v1/events", &with(&events, &["low", "scoped"])),
+        site("/api/v1/events/stream", &with(&events, &["low", "scoped"])),
+        site("/api/v1/notices", &with(&notices, &["low"])),
+        get("/api/v1/notices/{id}", one.0, one.1, &of_notice),
+        list("/api/v1/incidents", "", "{\"incidents\":[],\"next\":null}", &OF_INCIDENT),
+        list("/api/v1/search", "?q=Heron", "{\"entries\":[],\"next\":null}", &OF_INCIDENT),
+        list("/api/v1/search", "?q=Merlin", "{\"entries\":[],\"next\":null}", &OF_RED),
+        list("/api/v1/clocks/due", "", "{\"clocks\":[],\"next\":null}", &OF_INCIDENT),
+        list(
+            "/api/v1/cost",
+            "",
+            "{\"minutes_without_rate\":0,\"next\":null,\"rows\":[],\"total\":{\"cost\":\"0.00\",\"currency\":\"EUR\",\"minutes\":0,\"name\":\"(total)\"}}",
+            &OF_INCIDENT,
+        ),
+        site("/api/v1/incidents/stream", &everybody()),
+        site("/api/v1/clocks", &everybody()),
+        site("/api/v1/processes", &everybody()),
+        get("/api/v1/processes/{name}", "/api/v1/processes/phishing".into(), "/api/v1/processes/none".into(), &everybody()),
+        post("/api/v1/processes/check", "/api/v1/processes/check".into(), "/api/v1/processes/check".into(), json!({"definition": ""}), &everybody()),
+        post("/api/v1/feeds/{name}/reports", "/api/v1/feeds/pushed/reports".into(), "/api/v1/feeds/none/reports".into(), json!({}), &[]),
+        site("/api/v1/users", &administrator),
+        get("/api/v1/users/{name}", shown.0.clone(), shown.1.clone(), &administrator),
+        Row { method: "PATCH", ..post("/api/v1/users/{name}", shown.0, shown.1, json!({"full_name": "Reader"}), &administrator) },
+        Row { method: "PUT", ..post("/api/v1/users/{name}/password", password.0, password.1, json!({"password": "short"}), &administrator) },
+        site("/api/v1/tokens", &administrator),
+        post("/api/v1/tokens", "/api/v1/tokens".into(), "/api/v1/tokens".into(), json!({"user": "nobody-here", "scopes": ["events:read"]}), &administrator),
+        Row { method: "DELETE", ..get("/api/v1/tokens/{id}", format!("/api/v1/tokens/{}", things.token), "/api/v1/tokens/999999".into(), &administrator) },
+        site("/api/v1/audit", &auditors),
+    ]);
+    rows
+}
+
+/// Everything there is, made by whoever sits at the machine.
+fn fill(served: &Served) -> Things {
+    let first = |args: &[&str]| -> Value { served.rows(args).remove(0) };
+    let report = "{\"source.ip\":\"192.0.2.91\",\"classification.type\":\"scanner\"}\n{\"source.ip\":\"192.0.2.191\",\"classification.type\":\"scanner\"}\n";
+    served.file("parties.csv", "party,prefixes,sectors,mail\nGrid,192.0.2.0/25,energy,abuse@grid.example\nBank,192.0.2.128/25,finance,abuse@bank.example\n");
+    served.done(&["contact", "import", "constituents", "parties.csv"]);
+    served.done(&["ingest", "--feed", "pushed", &served.file("report.ndjson", report)]);
+    for (name, roles, clearance) in PERSONS {
+        let roles: Vec<&str> = roles.iter().flat_map(|role| ["--role", role]).collect();
+        served.done(&[&["user", "add", name, "--full-name", name, "--clearance", clearance], &roles[..]].concat());
+    }
+    let open = |title: &str, marking: &[&str]| -> String {
+        let opened = first(&[&["incident", "open", title, "--type", "scanner"], marking].concat());
+        opened["id"].as_str().unwrap().to_owned()
+    };
+    let incident = open("Heron-incident", &["--tlp", "amber"]);
+    let red = open("Osprey-red", &["--tlp", "red", "--for-person", "reader", "--note", "Merlin-note"]);
+    let write = |entry: &[&str]| served.done(&[&["incident", "write", &incident], entry].concat());
+    write(&["party", "party=Grid", "status=told"]);
+    write(&["role", "role=affected-party", "person=speaker", "party=Grid", "holds=true"]);
+    write(&["effort", "minutes=5", "person=anna", "work=analysis"]);
+    // What a party may know is marked for it.
+    served.done(&["incident", "write", &incident, "effort", "minutes=1", "person=anna", "work=call", "--tlp", "green"]);
+    for tlp in ["amber", "green"] {
+        let clock = format!("clock={tlp}");
+        let entry = ["clock", &clock, "since=2026-11-22T04:50:30Z", "due=2026-11-23T04:50:30Z", "--tlp", tlp];
+        served.done(&[&["incident", "write", &incident], &entry[..]].concat());
+    }
+    let add = |name: &str, marking: &[&str]| -> String {
+        let file = served.file(name, name);
+        let added = first(&[&["evidence", "add", &incident, &file, "--reason", "x"], marking].concat());
+        added["sha256"].as_str().unwrap().to_owned()
+    };
+    let evidence =
+        [add("log", &["--tlp", "green"]), add("Kestrel-evidence", &["--tlp", "red", "--for-person", "handler"])];
+    let file = served.file("log", "log");
+    served.done(&["evidence", "add", &red, &file, "--reason", "x"]);
+    let notices = served.rows(&["notice", "list"]);
+    let notice = notices.iter().find(|row| row["key"] == "Grid").unwrap()["id"].as_str().unwrap().to_owned();
+    let token = served.token("low", "events:read");
+    let tokens = served.rows(&["token", "list", "--user", "low"]);
+    assert!(!token.is_empty());
+    Things { incident, red, notice, evidence, token: tokens[0]["id"].as_i64().unwrap() }
+}
+
+fn ask(served: &Served, row: &Row, at: &str, token: &str) -> Answer {
+    let headers = format!("{}{token}", row.headers);
+    // A stream has no end: what it begins with is enough.
+    match row.route.ends_with("/stream") {
+        true => served.begin(at, &headers),
+        false => served.ask(row.method, at, &headers, row.body.as_bytes()),
+    }
+}
+
+/// INVARIANT: denied is answered like missing, whatever is asked for, and whoever asks.
+#[test]
+fn denied_is_answered_like_missing_at_every_address() {
+    let served = Served::new();
+    let things = fill(&served);
+    let rows = rows(&things);
+    let asked: BTreeSet<&str> = rows.iter().map(|row| row.route).collect();
+    let routes: BTreeSet<&str> = concert_server::routes().collect();
+    assert_eq!(asked, routes, "an address is not asked here, or is none");
+    let served = served.serve();
+    let mut wrong = Vec::new();
+    let scopes = |name| if name == "scoped" { "events:read" } else { "admin" };
+    // What ends something comes last.
+    let mut persons = everybody();
+    persons.rotate_left(1);
+    for name in persons {
+        let token = format!("Authorization: Bearer {}\r\n", served.token(name, scopes(name)));
+        for row in &rows {
+            let answer = ask(&served, row, &row.there, &token);
+            let what = format!("{name}: {} {}: {} {:.300}", row.method, row.there, answer.status, answer.body);
+            for (secret, _) in secrets().iter().filter(|(_, who)| !who.contains(&name)) {
+                // What was asked for is not told by the answer.
+                if answer.body.contains(secret) && !row.there.contains(secret) {
+                    wrong.push(format!("tells {secret}: {what}"));
+                }
+            }
+            if row.who.contains(&name) {
+                if !matches!(answer.status, 200..=299 | 400 | 403) {
+                    wrong.push(format!("is to see it: {what}"));
+                }
+                continue;
+            }
+            let missing = ask(&served, row, &row.missing, &token);
+            if (answer.status, &answer.body) != (missing.status, &missing.body) {
+                wrong.push(format!("differs from {} {:.300}: {what}", missing.status, missing.body));
+            }
+            let is_nothing = matches!(answer.status, 401 | 403 | 404) || row.empty == Some(answer.body.as_str());
+            if !is_nothing {
+                wrong.push(format!("is to see nothing: {what}"));
+            }
+        }
+    }
+    // Whoever comes without a token, or with a wrong one, learns nothing at all.
+    for token in ["", "Authorization: Bearer concert_wrong\r\n"] {
+        for row in rows.iter().filter(|row| row.who != everybody() || row.route.contains("/incidents/stream")) {
+            let [answer, missing] = [&row.there, &row.missing].map(|at| ask(&served, row, at, token));
+            if answer.status != 401 || (answer.status, &answer.body) != (missing.status, &missing.body) {
+                wrong.push(format!("nobody: {} {}: {} {}", row.method, row.there, answer.status, answer.body));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}\n{} of them", wrong.join("\n"), wrong.len());
+}
+
+/// Entries are streamed to those who may see them, from where they left off.
+#[test]
+fn entries_are_streamed_to_whoever_may_see_them() {
+    let served = Served::new();
+    let things = fill(&served);
+    let served = served.serve();
+    let bearer = |name: &str| format!("Authorization: Bearer {}\r\n", served.token(name, "admin"));
+    let from_start = |name: &str| format!("{}Last-Event-ID: 0\r\n", bearer(name));
+    let all = "/api/v1/incidents/stream";
+    let seen = served.begin_until(all, &from_start("reader"), "Merlin-note");
+    assert!(seen.contains("event: entry") && seen.contains("Heron-incident"), "{seen}");
+    assert!(!seen.contains("Kestrel-evidence"), "{seen}");
+    // What comes first is what this person may see: an incident of its own.
+    let mut stream = served.connect(all, &from_start("finance"));
+    let opened = json!({"title": "Own", "classification": "scanner", "marking": {"tlp": "amber"}}).to_string();
+    let opened = served.ask("POST", "/api/v1/incidents", &format!("{JSON}{}", bearer("finance")), opened.as_bytes());
+    assert_eq!(opened.status, 201, "{}", opened.body);
+    let text = crate::served::until(&mut stream, "\"Own\"");
+    assert!(!text.contains("Heron") && !text.contains("Osprey"), "{text}");
+    // A command writes into the same journal; the stream of another incident does not tell it.
+    let one = |id: &str| format!("/api/v1/incidents/{id}/stream");
+    let mut of_red = served.connect(&one(&things.red), &bearer("reader"));
+    crate::served::until(&mut of_red, "\r\n\r\n");
+    served.done(&["incident", "write", &things.incident, "note", "text=Elsewhere"]);
+    served.done(&["incident", "write", &things.red, "note", "text=Written-now"]);
+    let text = crate::served::until(&mut of_red, "Written-now");
+    assert!(!text.contains("Elsewhere"), "{text}");
+    let last = text.rsplit("id: ").next().unwrap().lines().next().unwrap().trim().to_owned();
+    let again = format!("{}Last-Event-ID: {last}\r\n", bearer("reader"));
+    let mut again = served.connect(&one(&things.red), &again);
+    served.done(&["incident", "write", &things.red, "note", "text=And-this"]);
+    let text = crate::served::until(&mut again, "And-this");
+    assert!(!text.contains("Written-now"), "{text}");
+    assert_eq!(served.begin(all, &format!("{}Last-Event-ID: x\r\n", bearer("reader"))).status, 400);
+    // It ends with the right to come.
+    served.done(&["user", "disable", "reader"]);
+    served.done(&["incident", "write", &things.red, "note", "text=Too-late"]);
+    let rest = crate::served::to_end(&mut again);
+    assert!(!rest.contains("Too-late"), "{rest}");
+}

@@ -1,0 +1,13 @@
+//! The API of a program that serves, and commands with somebody's rights: asked from outside as people and programs
+//! ask.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "all of this is a test, also what stands outside its functions"
+)]
+
+mod constituencies;
+mod endpoints;
+mod served;
+mod work;

@@ -1,0 +1,280 @@
+//! What the API does besides reading and writing entries, as a program with a token does it.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::served::{Answer, Served};
+
+const JSON: &str = "Content-Type: application/json\r\n";
+const BYTES: &str = "Content-Type: application/octet-stream\r\n";
+
+/// A person who asks.
+struct Client<'s> {
+    served: &'s Served,
+    head: String,
+}
+
+impl<'s> Client<'s> {
+    fn new(served: &'s Served, user: &str) -> Self {
+        Self { served, head: format!("Authorization: Bearer {}\r\n", served.token(user, "admin")) }
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.served.ask(method, &format!("/api/v1{path}"), &format!("{JSON}{}", self.head), body.as_bytes())
+    }
+
+    /// An answer that must have this status, as JSON where it is that.
+    fn want(&self, method: &str, path: &str, body: &Value, status: u16) -> Value {
+        let answer = self.ask(method, path, body);
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
+        serde_json::from_str(&answer.body).unwrap_or_default()
+    }
+
+    fn get(&self, path: &str) -> Value {
+        self.want("GET", path, &Value::Null, 200)
+    }
+
+    fn post(&self, path: &str, body: Value) -> Value {
+        self.want("POST", path, &body, 201)
+    }
+}
+
+fn site() -> Served {
+    let served = Served::new();
+    for (name, roles) in [("anna", &["handler"][..]), ("ben", &["handler"]), ("root", &["administrator", "auditor"])] {
+        let roles: Vec<&str> = roles.iter().flat_map(|role| ["--role", role]).collect();
+        served.done(&[&["user", "add", name, "--full-name", name, "--clearance", "red"], &roles[..]].concat());
+    }
+    served.serve()
+}
+
+fn open(client: &Client<'_>) -> String {
+    let new = json!({"title": "Scans", "classification": "scanner", "marking": {"tlp": "amber"}});
+    client.post("/incidents", new)["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn evidence_is_derived_handled_and_released_by_two_persons() {
+    let served = site();
+    let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
+    let id = open(&anna);
+    anna.post(
+        &format!("/incidents/{id}/entries"),
+        json!({"kind": "role", "content": {"role": "site-lead", "person": "ben", "holds": true}}),
+    );
+    let to = format!("/api/v1/incidents/{id}/evidence");
+    let named = format!("{BYTES}{}Content-Disposition: attachment; filename=\"sshd.log\"\r\n", anna.head);
+    let added = served.ask("POST", &format!("{to}?reason=asked"), &named, b"abc");
+    assert_eq!(added.status, 201, "{}", added.body);
+    let derived = served.ask("POST", &format!("{to}/ba7816bf/derived?reason=names+removed"), &named, b"ab");
+    assert_eq!(derived.status, 201, "{}", derived.body);
+    let of = |sha256: &str, rest: &str| format!("/incidents/{id}/evidence/{sha256}{rest}");
+    assert_eq!(served.ask("POST", &format!("{to}/ba7816bf/derived"), &named, b"a").status, 400);
+
+    anna.post(&of("ba7816bf", "/custody"), json!({"act": "moved", "place": "safe 4", "reason": "out of the office"}));
+    anna.want("POST", &of("ba7816bf", "/custody"), &json!({"act": "moved", "reason": " "}), 400);
+    anna.want("POST", &of("ba7816bf", "/custody"), &json!({"act": "burnt", "reason": "x"}), 400);
+    anna.want("POST", &of("00000000", "/custody"), &json!({"act": "moved", "reason": "x"}), 404);
+    let shown = anna.get(&of("ba7816bf", "/custody"));
+    let acts: Vec<&str> = shown["custody"].as_array().unwrap().iter().map(|one| one["act"].as_str().unwrap()).collect();
+    assert_eq!(acts, ["collected", "examined", "moved"]);
+    let listed = anna.get(&format!("/incidents/{id}/evidence?limit=1"));
+    assert_eq!((listed["evidence"].as_array().unwrap().len(), &listed["next"]), (1, &json!("1")));
+    let rest = anna.get(&format!("/incidents/{id}/evidence?cursor=1"));
+    assert_eq!((rest["evidence"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
+
+    let release = json!({"party": "Police", "reason": "order 12/26"});
+    let bag = |party: Value| anna.ask("POST", &format!("/incidents/{id}/bags"), &party);
+    assert_eq!(anna.post(&of("ba7816bf", "/releases"), release.clone())["released"], false);
+    anna.want("POST", &of("ba7816bf", "/releases"), &release, 400);
+    assert_eq!(bag(json!({"party": "Police"})).status, 400, "one person is not enough");
+    assert_eq!(ben.post(&of("ba7816bf", "/releases"), release)["released"], true);
+
+    // The bag is one that others verify, and holds what was released and nothing else.
+    let archive = served.bytes(
+        "POST",
+        &format!("/api/v1/incidents/{id}/bags"),
+        &format!("{JSON}{}", anna.head),
+        br#"{"party": "Police"}"#,
+    );
+    let dir = tempfile::tempdir().unwrap();
+    tar::Archive::new(&archive[..]).unpack(dir.path()).unwrap();
+    let bag = dir.path().join(format!("bag-{id}"));
+    let mut names: Vec<String> = std::fs::read_dir(bag.join("data/evidence"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["0001-sshd.log"]);
+    if let Ok(validated) = Command::new("bagit.py").args(["--validate"]).arg(&bag).output() {
+        assert!(validated.status.success(), "{}", String::from_utf8_lossy(&validated.stderr));
+    }
+    let acts = anna.get(&of("ba7816bf", "/custody"))["custody"].as_array().unwrap().len();
+    assert_eq!(acts, 4, "that it was copied is in its custody");
+    anna.post(&of("ba7816bf", "/custody"), json!({"act": "destroyed", "reason": "returned"}));
+    assert_eq!(anna.get(&of("ba7816bf", "/custody"))["destroyed"], true);
+    assert_eq!(anna.ask("GET", &of("ba7816bf", ""), &Value::Null).status, 400);
+    served.done(&["verify"]);
+}
+
+#[test]
+fn processes_clocks_and_cost_are_worked_with() {
+    let served = site();
+    let anna = Client::new(&served, "anna");
+    let id = open(&anna);
+    let at = |rest: &str| format!("/incidents/{id}{rest}");
+    let processes = anna.get("/processes?limit=2");
+    assert_eq!((processes["processes"].as_array().unwrap().len(), &processes["next"]), (2, &json!("2")));
+    let phishing = anna.get("/processes/phishing");
+    assert!(phishing["cacao"]["type"] == "playbook" && phishing["svg"].as_str().unwrap().starts_with("<svg"));
+    let definition = &phishing["definition"];
+    let check = |text: Value| anna.want("POST", "/processes/check", &json!({"definition": text}), 200);
+    assert_eq!(check(definition.clone())["mistakes"], json!([]));
+    let broken = definition.as_str().unwrap().replacen("version", "versoin", 1);
+    assert!(check(json!(broken)).to_string().contains("did you mean `version`?"));
+
+    assert!(anna.want("POST", &at("/processes"), &json!({"name": "pishing"}), 400)["detail"].is_string());
+    anna.post(&at("/processes"), json!({"name": "infected-host"}));
+    let steps = |query: &str| anna.get(&at(&format!("/processes{query}")))["steps"].as_array().unwrap().clone();
+    let (ready, waiting) = (steps("?state=ready"), steps("?state=waiting"));
+    assert_eq!(ready.len(), 1, "{ready:?}");
+    assert!(ready[0]["due"].is_string() && !waiting.is_empty() && steps("").len() == 1 + waiting.len());
+    anna.want("GET", &at("/processes?state=redy"), &Value::Null, 400);
+    let step = json!({"run": "infected-host", "step": ready[0]["step"], "deed": "done", "reason": "by telephone"});
+    anna.post(&at("/entries"), json!({"kind": "step", "content": step}));
+    assert_eq!(steps("?state=done").len(), 1);
+
+    let laws = anna.get("/clocks")["clocks"].as_array().unwrap().clone();
+    assert!(laws.iter().any(|law| law["name"] == "nis2-early-warning" && law["within"] == 24));
+    anna.want("POST", &at("/clocks"), &json!({"clock": "nis2-erly-warning"}), 400);
+    anna.want("POST", &at("/clocks"), &json!({"clock": "nis2-early-warning", "since": "2020-01-01T00:00:00Z"}), 400);
+    anna.post(&at("/clocks"), json!({"clock": "nis2-early-warning", "since": "2026-11-22T04:50:30Z"}));
+    let due = anna.get("/clocks/due?within=24h");
+    assert_eq!(due["clocks"][0]["due"], "2026-11-23T04:50:30Z");
+    anna.want("GET", "/clocks/due?within=soon", &Value::Null, 400);
+
+    let effort = json!({"kind": "effort", "content": {"minutes": 90, "person": "anna", "work": "analysis"}});
+    anna.post(&at("/entries"), effort);
+    let cost = anna.get("/cost?by=person");
+    assert_eq!((&cost["rows"][0]["name"], &cost["total"]["minutes"]), (&json!("anna"), &json!(90)));
+    assert_eq!(cost["minutes_without_rate"], 90);
+    assert_eq!(anna.get("/cost?until=2020-01-01T00:00:00Z")["rows"], json!([]));
+    anna.want("GET", "/cost?by=colour", &Value::Null, 400);
+}
+
+#[test]
+fn incidents_are_marked_and_entries_erased_and_lists_come_in_parts() {
+    let served = site();
+    let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
+    let id = open(&anna);
+    let at = |rest: &str| format!("/incidents/{id}{rest}");
+    let lower = json!({"marking": {"tlp": "green"}, "reason": "agreed"});
+    ben.want("POST", &at("/markings"), &lower, 403);
+    let keyed = format!("{JSON}{}Idempotency-Key: k1\r\n", anna.head);
+    let mark =
+        |body: &Value| served.ask("POST", &format!("/api/v1{}", at("/markings")), &keyed, body.to_string().as_bytes());
+    let (first, again) = (mark(&lower), mark(&lower));
+    assert_eq!((first.status, &first.body), (201, &again.body), "it happens once");
+    assert_eq!(mark(&json!({"marking": {"tlp": "clear"}, "reason": "agreed"})).status, 400);
+    assert_eq!(anna.get(&at(""))["marking"]["tlp"], "green");
+
+    let note = anna.post(&at("/entries"), json!({"kind": "note", "content": {"text": "a name"}}));
+    let entry = &note["entries"][0]["seq"];
+    anna.want("POST", &at("/erasures"), &json!({"entry": entry, "reason": "privacy law"}), 403);
+    anna.want("POST", &at("/erasures"), &json!({"entry": 999_999, "reason": "privacy law"}), 400);
+    let lead = json!({"role": "legal-and-privacy", "person": "ben", "holds": true});
+    anna.post(&at("/entries"), json!({"kind": "role", "content": lead}));
+    ben.post(&at("/erasures"), json!({"entry": entry, "reason": "privacy law"}));
+    assert!(!anna.ask("GET", &at("/journal"), &Value::Null).body.contains("a name"));
+
+    // More rows than the incident itself shows.
+    for some in 0..2 {
+        let task = |number: u32| json!({"kind": "task", "content": {"name": format!("t{:04}", some * 600 + number), "title": "x", "done": false}});
+        let tasks: Vec<Value> = (0..600).map(task).collect();
+        anna.post(&at("/entries"), json!({"entries": tasks}));
+    }
+    let shown = anna.get(&at(""));
+    assert_eq!((shown["tasks"].as_array().unwrap().len(), &shown["counts"]["tasks"]), (1_000, &json!(1_200)));
+    let (mut names, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let part = anna.get(&at(&format!("/lists/tasks?limit=500{cursor}")));
+        names.extend(part["rows"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()));
+        match part["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let want: Vec<String> = (0..1_200).map(|number| format!("t{number:04}")).collect();
+    assert_eq!(names, want);
+    anna.want("GET", &at("/lists/none"), &Value::Null, 404);
+}
+
+#[test]
+fn administrators_look_after_users_and_tokens_and_no_password_comes_back() {
+    let served = site();
+    let (root, anna) = (Client::new(&served, "root"), Client::new(&served, "anna"));
+    let new = json!({"name": "jane", "full_name": "Jane Doe", "roles": ["handler:energy"], "password": "correct horse battery"});
+    anna.want("POST", "/users", &new, 403);
+    root.want(
+        "POST",
+        "/users",
+        &json!({"name": "jane", "full_name": "x", "roles": ["handler"], "password": "short"}),
+        400,
+    );
+    root.want(
+        "POST",
+        "/users",
+        &json!({"name": "jane", "full_name": "x", "roles": ["boss"], "password": "correct horse battery"}),
+        400,
+    );
+    let made = root.post("/users", new.clone());
+    assert_eq!((&made["roles"], &made["clearance"]), (&json!(["handler:energy"]), &json!("amber")));
+    root.want("POST", "/users", &new, 409);
+    let shown = root.get("/users/jane");
+    assert_eq!(shown["password"], "to be changed at the next login");
+    let changed = root.want("PATCH", "/users/jane", &json!({"roles": ["reader"], "clearance": "green"}), 200);
+    assert_eq!((&changed["roles"], &changed["clearance"]), (&json!(["reader"]), &json!("green")));
+    root.want("PATCH", "/users/jane", &json!({}), 400);
+    root.want("PATCH", "/users/jame", &json!({"clearance": "green"}), 404);
+    root.want("PUT", "/users/jane/password", &json!({"password": "another horse battery"}), 204);
+
+    let more = json!({"user": "jane", "scopes": ["events:read", "users:write"]});
+    assert!(root.want("POST", "/tokens", &more, 400)["detail"].as_str().unwrap().contains("users:write"));
+    let keyed = format!("{JSON}{}Idempotency-Key: t1\r\n", root.head);
+    let body = json!({"user": "jane", "scopes": ["incidents:read"], "expires_days": 30}).to_string();
+    let make = || -> Value {
+        let answer = served.ask("POST", "/api/v1/tokens", &keyed, body.as_bytes());
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
+    };
+    let (first, again) = (make(), make());
+    let token = first["token"].as_str().unwrap();
+    assert_eq!((&first["id"], &again["token"]), (&again["id"], &Value::Null), "it is given once");
+    let listed = root.get("/tokens?user=jane");
+    assert_eq!((listed["tokens"].as_array().unwrap().len(), listed.to_string().contains(token)), (1, false));
+    let as_jane = |path: &str| served.ask("GET", path, &format!("Authorization: Bearer {token}\r\n"), b"").status;
+    assert_eq!(as_jane("/api/v1/incidents"), 200);
+    root.want("PATCH", "/users/jane", &json!({"disabled": true}), 200);
+    assert_eq!(as_jane("/api/v1/incidents"), 401);
+    root.want("PATCH", "/users/jane", &json!({"disabled": false}), 200);
+    root.want("DELETE", &format!("/tokens/{}", first["id"]), &Value::Null, 204);
+    root.want("DELETE", &format!("/tokens/{}", first["id"]), &Value::Null, 404);
+    assert_eq!(as_jane("/api/v1/incidents"), 401);
+
+    let told = root.get("/audit?who=root&limit=1000");
+    let rows = told["rows"].as_array().unwrap();
+    let acts: Vec<&str> = rows.iter().map(|row| row["action"].as_str().unwrap()).collect();
+    for want in ["user add", "user change", "user reset", "token create", "token revoke", "user disable"] {
+        assert!(acts.contains(&want), "{want}: {acts:?}");
+    }
+    assert!(rows.iter().all(|row| row["from"] == "api"), "{told}");
+    let part = root.get("/audit?limit=2");
+    let next = root.get(&format!("/audit?limit=2&cursor={}", part["next"].as_str().unwrap()));
+    assert!(next["rows"][0]["seq"].as_u64() < part["rows"][1]["seq"].as_u64());
+    for secret in ["correct horse battery", "another horse battery", token] {
+        assert!(!told.to_string().contains(secret) && !shown.to_string().contains(secret));
+    }
+    anna.want("GET", "/audit", &Value::Null, 403);
+}
