@@ -44,9 +44,11 @@ pub fn content(kind: &str, form: Form) -> Option<Value> {
 
 /// Whether a member cannot be left out.
 fn is_needed(kind: &str, name: &str, of: &str, form: Form) -> bool {
-    let has_empty = matches!(of, "String" | "bool" | "u64" | "u32" | "u16" | "u8") && form == Form::Given;
-    // Of the first version of custody, before it was asked for.
-    !has_empty && !of.starts_with("Option") && (kind, name) != ("custody/1", "whom")
+    let has_empty =
+        matches!(of, "String" | "bool" | "u64" | "u32" | "u16" | "u8" | "Vec<String>") && form == Form::Given;
+    // They were not asked for at first, so what was written then has none.
+    let came_later = matches!((kind, name), ("custody/1", "whom") | ("joined/1", "reason" | "entries"));
+    !has_empty && !of.starts_with("Option") && !came_later
 }
 
 fn member(of: &str, form: Form) -> Value {
@@ -69,6 +71,7 @@ fn member(of: &str, form: Form) -> Value {
         "Option<i64>" => json!({"anyOf": [member("i64", form), {"type": "null"}]}),
         "Option<Role>" => json!({"anyOf": [other("role"), {"type": "null"}]}),
         "Marking" => or_text(other("marking"), json!({"type": "string", "examples": ["TLP:AMBER"]})),
+        "Vec<String>" => json!({"type": "array", "items": {"type": "string"}}),
         "Vec<Observable>" => json!({"type": "array", "items": {"type": "object", "properties":
             {"of": {"type": "string"}, "value": {"type": "string"}}, "required": ["of", "value"],
             "additionalProperties": false}}),

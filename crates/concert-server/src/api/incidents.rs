@@ -26,7 +26,12 @@ pub(super) async fn list(
     query: RawQuery,
 ) -> Result<Response, Problem> {
     let (slice, [status, classification, severity]) = parameters(query, ["status", "type", "severity"])?;
-    let (status, severity) = (word::<Status>("status", status)?, word::<Severity>("severity", severity)?);
+    // A list shows one that was merged so, whatever its own status is.
+    let status = match status {
+        Some(status) if status == "merged" => Some(status),
+        status => word::<Status>("status", status)?,
+    };
+    let severity = word::<Severity>("severity", severity)?;
     let page = app.site.incidents(&person, Wanted { status, classification, severity }, slice).await?;
     Ok(super::json(json!({"incidents": page.rows, "next": page.next}).to_string()))
 }

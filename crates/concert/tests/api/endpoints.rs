@@ -139,6 +139,18 @@ fn of_incident(id: &str, evidence: &str, who: &[&'static str]) -> Vec<Row> {
             &format!("{of}/releases"),
             json!({"party": "Grid", "reason": "x"}),
         ),
+        to("/api/v1/incidents/{id}/evidence/{sha256}/lines", &format!("{of}/lines"), json!({"parser": "ndjson"})),
+        to(
+            "/api/v1/incidents/{id}/joins",
+            "/joins",
+            // With itself nothing is joined.
+            json!({"as": "into", "incident": id, "joined": true, "reason": "x"}),
+        ),
+        to(
+            "/api/v1/incidents/{id}/splits",
+            "/splits",
+            json!({"new": {"title": "x", "classification": "scanner", "marking": {"tlp": "amber"}}, "reason": "x"}),
+        ),
         at("/api/v1/incidents/{id}/journal", "/journal"),
         at("/api/v1/incidents/{id}/lists/{list}", "/lists/parties"),
         to(

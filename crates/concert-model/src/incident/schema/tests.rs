@@ -64,6 +64,7 @@ fn good(of: &str) -> Value {
         "u64" | "u32" | "u16" | "u8" | "i64" | "Option<i64>" => json!(7),
         "Option<Role>" | "Role" => json!("investigator"),
         "Marking" => json!({"tlp": "red", "persons": ["anna"]}),
+        "Vec<String>" => json!(["x"]),
         "Vec<Observable>" => json!([{"of": "ip", "value": "192.0.2.1"}]),
         "Vec<Answer>" => json!([{"step": "s", "verdict": "late", "text": ""}]),
         word => all_schemas()[&words_name(word)]["enum"][0].clone(),
