@@ -35,7 +35,7 @@ pub use evidence::bag::Exported;
 pub use evidence::check::{CheckedEvidence, verify_evidence};
 pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
 pub use follow::{known, steps_json};
-pub use read::{About, Filter, Found, Slice};
+pub use read::{About, Filter, Found, JournalTexts, Slice};
 pub use rebuild::verify_journals;
 pub use view::{entry_json, exhibit_json, head_json, hop_json, incident_json, list_json, neighbour_json, request_json};
 pub use write::{ANSWERS_KEPT_MICROS, Written};
