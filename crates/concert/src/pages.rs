@@ -194,7 +194,7 @@ impl Site for Pages {
     }
 
     fn shows(&self, person: &Person, event: &NewEvent) -> bool {
-        self.site().reach(person, access::Kept::Events).is_ok_and(|reach| reach.has(&event.party))
+        self.site().sees(person, access::Kept::Events, &event.party)
     }
 
     async fn ready(&self) -> Result<(), String> {

@@ -131,6 +131,15 @@ impl Site {
         Reach::of(person, kept, constituents.parties().iter().chain(teams.parties()))
     }
 
+    /// Whether a person sees what belongs to one party, or to nobody: the same as [`Self::reach`] says, for one.
+    pub(crate) fn sees(&self, person: &Person, kept: access::Kept, party: &str) -> bool {
+        let (constituents, teams) = (self.constituents(), self.teams());
+        let known = constituents.named(party).into_iter().chain(teams.named(party));
+        let of: Vec<&str> = known.flat_map(|party| &party.sectors).map(String::as_str).chain([party]).collect();
+        let sees = |object| access::may(person, access::Action::SeeSite(kept), object).allowed;
+        sees(access::Object::Site) || !party.is_empty() && sees(access::Object::Of(&of))
+    }
+
     /// Everybody whom notices may go to, as far as the settings want it.
     pub(crate) fn addressees(&self) -> Addressees {
         let Book { constituents, teams, .. } = self.book();

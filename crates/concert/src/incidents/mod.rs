@@ -44,7 +44,7 @@ pub use follow::{known, steps_json};
 pub use joins::{Chosen, Join, Split};
 pub use observables::{Observables, Pulled};
 pub use proposals::{Met, host_of};
-pub use read::{About, Filter, Found, Slice};
+pub use read::{About, Filter, Found, JournalTexts, Slice};
 pub use rebuild::verify_journals;
 pub use view::{
     entry_json, exhibit_json, happened_json, head_json, hop_json, incident_json, list_json, neighbour_json,

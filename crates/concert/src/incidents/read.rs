@@ -54,6 +54,20 @@ pub struct Found {
     pub shows_in: Option<String>,
 }
 
+/// The entries of a journal as texts: the header, and the body where it may be seen.
+pub struct JournalTexts(std::vec::IntoIter<(Arc<Kept>, bool)>);
+
+impl Iterator for JournalTexts {
+    type Item = (String, Option<String>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (kept, is_shown) = self.0.next()?;
+        let body = kept.body.as_ref().filter(|_| is_shown).and_then(|(body, _)| body.text().ok());
+        // What was read as an entry can be written as one.
+        Some((kept.header.text().unwrap_or_default(), body))
+    }
+}
+
 fn circle_of(head: &Head) -> Circle {
     // A circle that cannot be read has no marking, and nobody sees what has none.
     serde_json::from_str(&head.circle).unwrap_or_default()
@@ -138,19 +152,16 @@ impl Incidents {
         Ok(entries)
     }
 
-    /// Headers and bodies of an incident in their canonical texts, oldest first. What the person may not see
-    /// has no body: that it was written is all that its header tells.
-    pub async fn export(&self, person: &Person, name: &str) -> Result<Vec<(String, Option<String>)>, Refused> {
+    /// Headers and bodies of an incident in their canonical texts, oldest first, made one by one. What the person may
+    /// not see has no body: that it was written is all that its header tells.
+    pub async fn export(&self, person: &Person, name: &str) -> Result<JournalTexts, Refused> {
         let (case, circle) = self.find(person, name).await?;
         let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
         self.audit_read(person, &case.head.number, markings).await?;
-        let mut entries: Vec<&Arc<Kept>> = case.entries.iter().collect();
-        entries.sort_by_key(|kept| kept.seq);
-        let texts = entries.into_iter().filter_map(|kept| {
-            let shown = kept.body.as_ref().filter(|_| case.shows(&circle, person, kept));
-            Some((kept.header.text().ok()?, shown.and_then(|(body, _)| body.text().ok())))
-        });
-        Ok(texts.collect())
+        let shown = |kept: &Arc<Kept>| (Arc::clone(kept), case.shows(&circle, person, kept));
+        let mut entries: Vec<(Arc<Kept>, bool)> = case.entries.iter().map(shown).collect();
+        entries.sort_by_key(|(kept, _)| kept.seq);
+        Ok(JournalTexts(entries.into_iter()))
     }
 
     /// Entries with all these words that a person may see, newest first.

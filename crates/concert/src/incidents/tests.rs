@@ -119,7 +119,7 @@ async fn denied_is_missing_whatever_the_way() {
             assert_eq!(listed.contains(number), is_seen, "{person:?} {number}");
             let shown = site.incidents.show(&person, number).await;
             let log = site.incidents.log(&person, number, 0, 10_000).await;
-            let journal = site.incidents.export(&person, number).await;
+            let journal = site.incidents.export(&person, number).await.map(Iterator::collect::<Vec<_>>);
             let titled = site.incidents.search(&person, &format!("title{at}"), slice).await.unwrap().0.len();
             if !is_seen {
                 denied += 1;
@@ -271,7 +271,7 @@ async fn what_is_written_at_once_holds_together() {
     let anna = user("anna", &["handler"], Tlp::Red);
     let opened =
         site.incidents.open(Ask::new(&anna, NOW), new("x", Marking::of(Tlp::Amber), Vec::new())).await.unwrap();
-    let before = site.incidents.export(&anna, &opened.number).await.unwrap();
+    let before = site.incidents.export(&anna, &opened.number).await.unwrap().collect::<Vec<_>>();
     let bad = vec![note("good", None), note("  ", None)];
     assert!(matches!(site.incidents.write(Ask::new(&anna, NOW), &opened.number, bad).await, Err(Refused::Wrong(_))));
     let staff = RoleMoved { role: Role::Responder, person: "ben".into(), party: String::new(), holds: true };
@@ -279,7 +279,7 @@ async fn what_is_written_at_once_holds_together() {
     let denied =
         site.incidents.write(Ask::new(&ben, NOW), &opened.number, vec![note("good", None), draft(staff, None)]).await;
     assert!(matches!(denied, Err(Refused::Denied(_))), "{denied:?}");
-    assert_eq!(site.incidents.export(&anna, &opened.number).await.unwrap(), before);
+    assert_eq!(site.incidents.export(&anna, &opened.number).await.unwrap().collect::<Vec<_>>(), before);
     let above = vec![note("x", Some(Marking::of(Tlp::Red)))];
     let low = user("low", &["handler"], Tlp::Amber);
     assert!(matches!(site.incidents.write(Ask::new(&low, NOW), &opened.number, above).await, Err(Refused::Wrong(_))));

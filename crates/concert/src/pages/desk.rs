@@ -111,7 +111,7 @@ impl Desk for Pages {
     async fn journal(&self, person: &Person, name: &str) -> Result<Going, Refusal> {
         let rows = self.desk()?.export(person, name).await.map_err(refusal)?;
         let line = |(header, body)| format!("{}\n", json!({"header": header, "body": body}));
-        Ok(evidence::lines(rows.into_iter().map(line)))
+        Ok(evidence::lines(rows.map(line)))
     }
 
     async fn open(&self, change: Change, new: NewIncident) -> Result<Value, Refusal> {

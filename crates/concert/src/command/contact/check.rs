@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args, settings: &Settings, parties: &[Party], with_file
     let mut found = findings(settings, parties);
     let ring = Keyring::read(&settings.openpgp.keys);
     found.extend(keys(&ring, parties, wire::now()));
-    for (file, why) in ring.damaged().into_iter().filter(|_| with_files) {
+    for (file, why) in ring.damaged().iter().filter(|_| with_files) {
         let file = settings.shown(&settings.openpgp.keys.join(file));
         found.push(("key", String::new(), format!("{file}: {why}")));
     }

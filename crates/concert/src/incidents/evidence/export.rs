@@ -158,7 +158,7 @@ impl Incidents {
         let custody = format!("{:#}\n", custody_json(&state, &files, (party, &ask.now.to_string())));
         let mut journal = String::new();
         let (sees, entries) = match party {
-            None => (true, self.export(ask.person, incident).await?),
+            None => (true, self.export(ask.person, incident).await?.collect()),
             Some(party) => export_for(&case, &circle, party),
         };
         for (header, body) in entries {

@@ -311,13 +311,11 @@ impl Incidents {
         let written = self.write_made(ask, incident, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, person);
             let (sha256, exhibit, _) = held(&state, digits)?;
-            if let Some(by) = exhibit.released.get(party) {
-                if by.contains(&person.name) {
-                    return Err(Refused::Wrong(
-                        Problem::new("you agreed to this release already")
-                            .hint("it takes another person to agree before it counts"),
-                    ));
-                }
+            if exhibit.released.get(party).is_some_and(|by| by.contains(&person.name)) {
+                return Err(Refused::Wrong(
+                    Problem::new("you agreed to this release already")
+                        .hint("it takes another person to agree before it counts"),
+                ));
             }
             let content = Release { sha256: sha256.to_owned(), party: party.to_owned(), reason: reason.to_owned() };
             Ok(vec![Draft { content: content.into(), marking: marking_of(exhibit) }])

@@ -50,7 +50,7 @@ async fn hidden_evidence_is_answered_like_a_missing_one() {
     let added = incidents.add(Ask::new(&anna, NOW), &number, new("x", red("anna")), &b"abc"[..]).await.unwrap();
     let ben = person("ben", Some(StandingRole::Handler), Tlp::Red);
     let stranger = person("eve", None, Tlp::Red);
-    let before = incidents.export(&anna, &number).await.unwrap();
+    let before = incidents.export(&anna, &number).await.unwrap().collect::<Vec<_>>();
     for other in [&ben, &stranger] {
         for sha256 in [added.sha256.as_str(), added.sha256.split_at(8).0, &"0".repeat(64)] {
             let ask = Ask::new(other, NOW);
@@ -67,7 +67,7 @@ async fn hidden_evidence_is_answered_like_a_missing_one() {
             assert_eq!(told.err(), Some(Refused::Missing));
         }
     }
-    assert_eq!(incidents.export(&anna, &number).await.unwrap(), before);
+    assert_eq!(incidents.export(&anna, &number).await.unwrap().collect::<Vec<_>>(), before);
     assert_eq!(incidents.store.evidence.list().unwrap().0.len(), 1);
     assert!(incidents.show(&ben, &number).await.unwrap().evidence.is_empty());
 }
