@@ -146,7 +146,7 @@ mod tests {
             .filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next())
             .filter(|path| !path.ends_with("openapi.json"))
             .collect();
-        assert_eq!(routes.len(), 15);
+        assert_eq!(routes.len(), 18);
         assert_eq!(paths.len(), routes.len());
         assert!(routes.iter().all(|route| paths.contains_key(*route)), "{routes:?}");
     }
