@@ -22,6 +22,9 @@ use super::{Ask, Incidents, Refused, audit, text};
 const EVENTS_OF_ENTRY: usize = 5_000;
 /// Events that are linked to an incident; further ones are counted.
 const EVENTS_MAX: usize = 100_000;
+/// Entries that link events to an incident in a day. Single lines that come live are reports of their own, and
+/// a flood of them must not make a journal that nobody can load; what comes then is counted.
+const ENTRIES_OF_DAY: usize = 500;
 /// Longest key that is kept as it is read.
 const KEY_CHARS_MAX: usize = 200;
 /// The key of the incident for whatever was too much for a day.
@@ -212,10 +215,36 @@ impl Incidents {
                 Case::new(&new_id(now)?, Vec::new())
             }
         };
-        drafts.extend(links(&rule, &case, caught.events, caught.more, caught.times).into_iter().map(plain));
+        if linked_on(&case, now.day()) < ENTRIES_OF_DAY {
+            drafts.extend(links(&rule, &case, caught.events, caught.more, caught.times).into_iter().map(plain));
+        } else {
+            let more = caught.more + caught.events.len() as u64;
+            drafts.extend(self.count_only(change, now, &rule, &case, more, caught.times).await?.map(plain));
+        }
         let id = case.id.clone();
         self.write_within(change, ask, case, drafts).await?;
         Ok(id)
+    }
+
+    /// Counts events that are not listed any more. They are told when their number has doubled.
+    async fn count_only(
+        &self,
+        change: &mut Change<'_>,
+        now: Time,
+        rule: &str,
+        case: &Case,
+        more: u64,
+        (first, last): (Time, Time),
+    ) -> Result<Option<EventsLinked>, Problem> {
+        let name = |what: &str| format!("{what} of {} on {}", case.id, now.date_text());
+        let all = incidents::count_up(change, &name("not listed"), more).await?;
+        let told = incidents::count_up(change, &name("not listed, told"), 0).await?;
+        if all < told.saturating_mul(2) {
+            return Ok(None);
+        }
+        incidents::count_up(change, &name("not listed, told"), all - told).await?;
+        let (rule, more) = (rule.to_owned(), all - told);
+        Ok(Some(EventsLinked { rule, events: Vec::new(), more, first: first.0, last: last.0 }))
     }
 
     /// Takes up what a change wrote into incidents, once it is committed.
@@ -241,6 +270,14 @@ impl Incidents {
 
 fn plain(content: impl Into<Content>) -> Draft {
     Draft { content: content.into(), marking: None }
+}
+
+/// Entries that linked events on a day.
+fn linked_on(case: &Case, day: i64) -> usize {
+    let is_one = |kept: &&std::sync::Arc<super::Kept>| {
+        matches!(kept.body, Some((_, Content::EventsLinked(_)))) && kept.header.stamp.time.day() == day
+    };
+    case.entries.iter().filter(is_one).count()
 }
 
 /// The entries that link events, as far as there is room for more of them.

@@ -305,3 +305,44 @@ async fn clocks_that_go_back_and_writers_at_once_make_one_chain() {
     let states = (fresh.show(&anna, &opened.number).await, site.incidents.show(&anna, &opened.number).await);
     assert_eq!(states.0, states.1);
 }
+
+/// A flood of single lines is linked by few entries; every event is listed or counted.
+#[tokio::test]
+async fn a_flood_of_small_reports_makes_no_endless_journal() {
+    use concert_model::keys::{Keys, Reading, Source};
+    let site = site().await;
+    let text = "[o]\nkey = ['source.asn']\ntitle = 'x'\nmarking = 'amber'\n";
+    let source = Source { name: "x".into(), text: text.into() };
+    let document = toml_edit::Document::parse(text).unwrap();
+    let secrets = |_: &str, _: &str| Ok(String::new());
+    let reading = Reading::new(&secrets);
+    let mut root = Keys::root(&reading, vec![(&source, document.as_table() as &dyn toml_edit::TableLike)]);
+    let opening = concert_pipeline::judge::Opening::read(&mut root.table("o")).unwrap();
+    for number in 0u8..=255 {
+        for part in 0u8..3 {
+            let mut id = [0; 16];
+            (id[0], id[1]) = (number, part);
+            let caught = Caught {
+                key: "AS64500".into(),
+                title: "x".into(),
+                classification: "scanner".into(),
+                party: String::new(),
+                events: vec![concert_model::EventId(id)],
+                more: 0,
+                times: (NOW, NOW),
+            };
+            let mut change = site.incidents.store.records.change().await.unwrap();
+            let mut touched = Vec::new();
+            site.incidents.catch(&mut change, NOW, ("r", &opening), vec![caught], &mut touched).await.unwrap();
+            site.incidents.store.records.commit(change).await.unwrap();
+            site.incidents.take_up(&touched).await.unwrap();
+        }
+    }
+    let operator = Person::operator("root");
+    let (heads, _) = site.incidents.list(&operator, Filter::default(), Slice { limit: 10, below: None }).await.unwrap();
+    assert_eq!(heads.len(), 1);
+    let state = site.incidents.show(&operator, &heads[0].number).await.unwrap();
+    // 768 events: 500 are listed; of the others the last power of two that was reached is told.
+    assert_eq!((state.events.len(), state.more_events), (500, 256));
+    assert_eq!(state.entries, 2 + 500 + 9);
+}
