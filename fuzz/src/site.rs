@@ -7,7 +7,7 @@ use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_pipeline::condition::Condition;
-use concert_server::desk::{Change, Coming, Desk, NewEvidence, Outgoing, Question, Wanted, Way};
+use concert_server::desk::{Change, Coming, Desk, NewEvidence, Outgoing, Question, Runs, Wanted, Way};
 use concert_server::site::{
     Feed, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice,
 };
@@ -99,6 +99,26 @@ impl Desk for Empty {
     }
 
     async fn access(&self, _: &Person, _: &str, _: Question) -> Result<Vec<Value>, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn progress(&self, _: &Person, _: &str) -> Result<Vec<Value>, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn due(&self, _: &Person, _: bool) -> Result<Vec<Value>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    async fn processes(&self, _: &Person) -> Result<Vec<Value>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    async fn process(&self, _: &Person, _: &str) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn process_numbers(&self, _: &Person, _: &str, _: Runs) -> Result<Value, Refusal> {
         Err(Refusal::Missing)
     }
 }

@@ -29,7 +29,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 24] = [
+const TABLE: [(&str, Needs); 29] = [
     ("/", Needs::To(Action::SeeSite(Kept::Events))),
     ("/notices/{id}", Needs::To(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::To(Action::SeeSite(Kept::Notices))),
@@ -55,6 +55,12 @@ const TABLE: [(&str, Needs); 24] = [
     ("/api/v1/incidents/{id}/chain", Needs::Person),
     ("/api/v1/incidents/{id}/evidence", Needs::Person),
     ("/api/v1/incidents/{id}/evidence/{sha256}", Needs::Person),
+    ("/api/v1/incidents/{id}/processes", Needs::Person),
+    // How cases of a kind are handled is no secret of any of them.
+    ("/api/v1/processes", Needs::Person),
+    ("/api/v1/processes/{name}", Needs::Person),
+    ("/api/v1/processes/{name}/numbers", Needs::Person),
+    ("/api/v1/due", Needs::Person),
     ("/api/v1/search", Needs::Person),
 ];
 

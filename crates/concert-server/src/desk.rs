@@ -4,6 +4,7 @@
 //! see is [`Refusal::Missing`], so that nobody learns from an answer that there is something.
 
 use async_trait::async_trait;
+use concert_model::Time;
 use concert_model::access::{Action, Person};
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::marking::Tlp;
@@ -58,6 +59,15 @@ pub enum Way {
     Downstream(String),
     /// The flows of a party's hosts, as it may know them.
     Of(String),
+}
+
+/// Which runs of a process are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Runs {
+    /// Of this version.
+    pub version: Option<u32>,
+    /// Begun then or later.
+    pub since: Option<Time>,
 }
 
 /// The bytes of evidence on their way in, and the trouble that ended them.
@@ -132,4 +142,20 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Who may do something with an incident or an entry, or why somebody may not.
     async fn access(&self, person: &Person, name: &str, question: Question) -> Result<Vec<Value>, Refusal>;
+
+    /// Runs of processes in an incident: each with its steps and how they stand.
+    async fn progress(&self, person: &Person, name: &str) -> Result<Vec<Value>, Refusal>;
+
+    /// What is to be done in open incidents, what is due first before the rest; or only what the person
+    /// answers for.
+    async fn due(&self, person: &Person, mine: bool) -> Result<Vec<Value>, Refusal>;
+
+    /// The processes that new runs use.
+    async fn processes(&self, person: &Person) -> Result<Vec<Value>, Refusal>;
+
+    /// One of them, with its whole text.
+    async fn process(&self, person: &Person, name: &str) -> Result<Value, Refusal>;
+
+    /// What became of the runs of a process.
+    async fn process_numbers(&self, person: &Person, name: &str, wanted: Runs) -> Result<Value, Refusal>;
 }

@@ -14,6 +14,7 @@ mod mailbox;
 pub mod manual;
 mod notice;
 pub mod processes;
+mod remind;
 mod site;
 mod via;
 
@@ -34,6 +35,7 @@ pub use lone::lone_parser;
 pub use mailbox::{Mailbox, OWNER as MAILBOX};
 pub(crate) use notice::is_address;
 pub use notice::{Notice, Recipient};
+pub use remind::Remind;
 pub use site::{Deliver, Limits, Lookup, Openpgp, Serve, Site, Store, Whom};
 pub use via::Via;
 
@@ -67,6 +69,8 @@ pub struct Settings {
     pub notices: Vec<Notice>,
     /// The ways out, by name.
     pub vias: BTreeMap<String, Via>,
+    /// Who is reminded of what comes due in incidents.
+    pub remind: Remind,
     /// Where bounces and answers come back to.
     pub mailbox: Option<Mailbox>,
     /// Subjects and texts of notices, by language.
@@ -134,6 +138,7 @@ impl Settings {
         let vias = via::read_all(root.table("via"), &dir, &site);
         let notices = notice::read_all(root.tables("notice"), &vias, &templates);
         let mailbox = Mailbox::read(root.table("mailbox"), &dir, &limits, &vias, &feeds);
+        let remind = Remind::read(root.table("remind"), &vias);
         root.finish();
         Settings {
             dir,
@@ -150,6 +155,7 @@ impl Settings {
             judge,
             notices,
             vias: vias.good,
+            remind,
             mailbox,
             templates,
         }

@@ -9,6 +9,7 @@ use concert_model::access::Person;
 use serde_json::json;
 
 use super::parameters;
+use super::processes::part;
 use crate::App;
 use crate::desk::Way;
 use crate::problem::Problem;
@@ -27,14 +28,6 @@ pub(super) async fn chain(
         [None, None, Some(party)] => Way::Of(party),
         _ => return Err(Problem::wrong("give one of `upstream`, `downstream` and `party`, or none of them")),
     };
-    let mut rows = app.site.chain(&person, &name, way).await?;
-    let start = match slice.cursor.as_deref().map(str::parse::<usize>) {
-        None => 0,
-        Some(Ok(start)) => start.min(rows.len()),
-        Some(Err(_)) => return Err(Problem::wrong("`cursor` is not one that was given here")),
-    };
-    let mut rows = rows.split_off(start);
-    let next = (rows.len() > slice.limit).then(|| (start + slice.limit).to_string());
-    rows.truncate(slice.limit);
+    let (rows, next) = part(app.site.chain(&person, &name, way).await?, &slice)?;
     Ok(super::json(json!({"hosts": rows, "next": next}).to_string()))
 }

@@ -11,6 +11,7 @@ mod evidence;
 mod feeds;
 mod incidents;
 mod notices;
+mod processes;
 mod push;
 mod stream;
 
@@ -52,6 +53,11 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/journal", get(incidents::journal))
         .route("/api/v1/incidents/{id}/access", get(incidents::access))
         .route("/api/v1/incidents/{id}/chain", get(chain::chain))
+        .route("/api/v1/incidents/{id}/processes", get(processes::progress))
+        .route("/api/v1/processes", get(processes::list))
+        .route("/api/v1/processes/{name}", get(processes::one))
+        .route("/api/v1/processes/{name}/numbers", get(processes::numbers))
+        .route("/api/v1/due", get(processes::due))
         .route("/api/v1/search", get(incidents::search))
         .route("/api/v1/openapi.json", get(openapi))
 }
@@ -142,7 +148,7 @@ mod tests {
             .filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next())
             .filter(|path| !path.ends_with("openapi.json"))
             .collect();
-        assert_eq!(routes.len(), 15);
+        assert_eq!(routes.len(), 20);
         assert_eq!(paths.len(), routes.len());
         assert!(routes.iter().all(|route| paths.contains_key(*route)), "{routes:?}");
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, NewIncident};
-use concert_server::desk::{Bytes, Change, Coming, Desk, NewEvidence, Outgoing, Question, Wanted, Way};
+use concert_server::desk::{Bytes, Change, Coming, Desk, NewEvidence, Outgoing, Question, Runs, Wanted, Way};
 use concert_server::site::{
     Feed, FeedState, GapRow, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed,
     Refusal, RejectRow, Slice, Stuck,
@@ -181,6 +181,29 @@ impl Desk for Fake {
     async fn access(&self, person: &Person, name: &str, question: Question) -> Result<Vec<Value>, Refusal> {
         self.incident(person, name).await?;
         Ok(vec![json!({"person": question.person, "action": question.action.word()})])
+    }
+
+    async fn progress(&self, person: &Person, name: &str) -> Result<Vec<Value>, Refusal> {
+        self.incident(person, name).await?;
+        Ok(vec![json!({"run": "r1"}), json!({"run": "r2"})])
+    }
+
+    async fn due(&self, person: &Person, mine: bool) -> Result<Vec<Value>, Refusal> {
+        let rows = vec![json!({"name": "t1", "mine": mine}), json!({"name": "t2", "mine": mine})];
+        Ok(if person.name == "good" { rows } else { Vec::new() })
+    }
+
+    async fn processes(&self, _: &Person) -> Result<Vec<Value>, Refusal> {
+        Ok(vec![json!({"name": "scanning"})])
+    }
+
+    async fn process(&self, _: &Person, name: &str) -> Result<Value, Refusal> {
+        if name == "scanning" { Ok(json!({"name": name})) } else { Err(Refusal::Missing) }
+    }
+
+    async fn process_numbers(&self, person: &Person, name: &str, wanted: Runs) -> Result<Value, Refusal> {
+        self.process(person, name).await?;
+        Ok(json!({"process": name, "version": wanted.version, "since": wanted.since.map(|time| time.to_string())}))
     }
 }
 

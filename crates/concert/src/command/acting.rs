@@ -25,7 +25,7 @@ pub(super) async fn acting(site: &SiteArg, store: &Store) -> Result<Person, Fail
 /// What a command does to the site as a whole; nothing for those that ask about each thing themselves.
 fn action(command: &Command) -> Option<Action> {
     match command {
-        Command::Incident(_) | Command::Evidence(_) | Command::Clock(_) => None,
+        Command::Incident(_) | Command::Evidence(_) | Command::Clock(_) | Command::Process(_) => None,
         Command::Events(_) | Command::Feed(_) | Command::Sql(_) => Some(Action::SeeSite(Kept::Events)),
         Command::Ingest(_) => Some(Action::ChangeSite(Kept::Events)),
         Command::Notice(args) if args.changes() => Some(Action::ChangeSite(Kept::Notices)),

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use concert_model::access::Person;
 use concert_model::incident::clock::{Catalogue, Law};
+use concert_model::incident::due::Kind;
 use concert_model::{Problem, Time, keys};
 use serde_json::{Value, json};
 
 use super::incident::refused;
 use super::{SiteArg, acting};
 use crate::clocks;
-use crate::incidents::{Incidents, RunningClock};
+use crate::incidents::Incidents;
 use crate::print::{AllRows, Out, Rows};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
@@ -121,22 +122,15 @@ fn due(args: &DueArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
 
 async fn print_due(args: &DueArgs, incidents: &Incidents, person: &Person, now: Time) -> Result<Exit, Failure> {
     let horizon = args.within.map(|within| now.plus_seconds(i64::try_from(within.as_secs()).unwrap_or(i64::MAX)));
-    let running = incidents.clocks_running(person).await.map_err(refused)?;
-    let mut table = args.rows.table(&["due", "state", "clock", "incident", "title", "since"]);
-    for RunningClock { head, name, since, due } in running {
-        if horizon.is_some_and(|horizon| due > horizon) {
+    let due = incidents.due(person, now).await.map_err(refused)?;
+    let columns = ["due", "state", "name", "incident", "title", "since"];
+    let mut table = args.rows.table(&columns.map(|column| if column == "name" { "clock" } else { column }));
+    for one in due.iter().filter(|one| one.due.kind == Kind::Clock) {
+        if horizon.is_some_and(|horizon| one.due.due > horizon) {
             break;
         }
-        let state = if due < now { "overdue" } else { "running" };
-        let values = [
-            json!(due.to_string()),
-            json!(state),
-            json!(name),
-            json!(head.number),
-            json!(head.title),
-            json!(since.to_string()),
-        ];
-        if !table.row(&values)? {
+        let row = one.json(now);
+        if !table.row(&columns.map(|column| row.get(column).cloned().unwrap_or_default()))? {
             break;
         }
     }

@@ -3,10 +3,11 @@
 
 use concert_model::access::Person;
 use concert_model::incident::Status;
-use concert_model::incident::content::{Content, Stepped};
+use concert_model::incident::content::{Answer, Content, Stepped, Verdict};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::Incident;
 use concert_model::incident::process::{Known, Process, Progress};
+use concert_model::problem::nearest;
 use concert_model::{Problem, Time};
 
 use super::case::Case;
@@ -53,10 +54,26 @@ pub(super) fn check(person: &Person, case: &Case, now: Time, content: &Content) 
             let progress = Progress::of(&process, run, &state, known(&state, now));
             progress.may(stepped, &person.name).map_err(wrong)
         }
-        Content::Answered(answered) => process_of(&case.whole(), &answered.run).map(|_| ()),
+        Content::Answered(answered) => answers(&process_of(&case.whole(), &answered.run)?, &answered.answers),
         Content::Moved(moved) if moved.status == Status::Closed => closes(case, now),
         _ => Ok(()),
     }
+}
+
+/// Answers are about steps that the process has; where something is missing may also be its beginning.
+fn answers(process: &Process, answers: &[Answer]) -> Result<(), Refused> {
+    for Answer { step, verdict, .. } in answers {
+        if process.step(step).is_some() || step.is_empty() && *verdict == Verdict::Missing {
+            continue;
+        }
+        let near = nearest(step, process.steps.iter().map(|step| step.id.as_str()));
+        let hint = near.map_or_else(
+            || "the steps are those of `concert incident process`".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        return Err(Refused::Wrong(Problem::new(format!("the process has no step `{step}`")).hint(hint)));
+    }
+    Ok(())
 }
 
 /// An incident is closed when every process in it has come to its end.

@@ -6,8 +6,10 @@
 mod across;
 mod audit;
 mod case;
+mod due;
 mod evidence;
 mod follow;
+mod progress;
 mod read;
 mod rebuild;
 mod states;
@@ -26,12 +28,14 @@ use concert_model::{Problem, Time};
 use concert_pipeline::enrich::Constituents;
 use concert_store::Store;
 
-pub use across::{RunningClock, Spent};
+pub use across::Spent;
 pub use case::{Case, Kept};
+pub use due::{DueIn, Reminder, Reminding};
 pub use evidence::bag::Exported;
 pub use evidence::check::{CheckedEvidence, verify_evidence};
 pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
 pub use follow::known;
+pub use progress::{numbers_json, process_json, progress_json, said_of};
 pub use read::{About, Filter, Found, Slice};
 pub use rebuild::verify_journals;
 pub use view::{entry_json, exhibit_json, head_json, hop_json, incident_json, neighbour_json, request_json};

@@ -4,15 +4,17 @@ use async_trait::async_trait;
 use concert_model::access::Person;
 use concert_model::incident::chain::{Chain, neighbours};
 use concert_model::incident::draft::{Draft, NewIncident};
-use concert_server::desk::{Change, Coming, Desk, NewEvidence, Outgoing, Question, Wanted, Way};
+use concert_server::desk::{Change, Coming, Desk, NewEvidence, Outgoing, Question, Runs, Wanted, Way};
 use concert_server::site::{Page, Refusal, Slice};
 use serde_json::{Value, json};
 
 use super::{Pages, evidence, failed};
 use crate::incidents::{
-    self, Ask, Filter, Refused, Written, entry_json, head_json, hop_json, incident_json, neighbour_json, request_json,
+    self, Ask, Filter, Refused, Written, entry_json, head_json, hop_json, incident_json, neighbour_json, numbers_json,
+    process_json, progress_json, request_json,
 };
 use crate::login::Logins;
+use crate::settings::processes;
 use crate::wire;
 
 /// Where requests come from, for the audit log.
@@ -158,5 +160,43 @@ impl Desk for Pages {
         let rows = others.iter().zip(decisions).filter(|(_, decision)| question.person.is_some() || decision.allowed);
         let row = |(other, decision): (&Person, concert_model::access::Decision)| json!({"person": other.name, "allowed": decision.allowed, "policy": decision.policy, "reason": decision.reason});
         Ok(rows.map(row).collect())
+    }
+
+    async fn progress(&self, person: &Person, name: &str) -> Result<Vec<Value>, Refusal> {
+        let state = self.desk()?.show(person, name).await.map_err(refusal)?;
+        Ok(progress_json(&state, wire::now()))
+    }
+
+    async fn due(&self, person: &Person, mine: bool) -> Result<Vec<Value>, Refusal> {
+        let now = wire::now();
+        let due = self.desk()?.due(person, now).await.map_err(refusal)?;
+        let wanted = due.iter().filter(|one| !mine || one.due.persons.contains(&person.name));
+        Ok(wanted.map(|one| one.json(now)).collect())
+    }
+
+    async fn processes(&self, _: &Person) -> Result<Vec<Value>, Refusal> {
+        let all = processes::load(&self.site().settings.dir).all;
+        Ok(all.iter().map(|(process, origin)| process_json(process, origin.word())).collect())
+    }
+
+    async fn process(&self, _: &Person, name: &str) -> Result<Value, Refusal> {
+        let all = processes::load(&self.site().settings.dir).all;
+        let (process, origin) = all.iter().find(|(process, _)| process.name == name).ok_or(Refusal::Missing)?;
+        let mut shown = process_json(process, origin.word());
+        if let Some(members) = shown.as_object_mut() {
+            members.insert("definition".into(), json!(process.text));
+        }
+        Ok(shown)
+    }
+
+    async fn process_numbers(&self, person: &Person, name: &str, wanted: Runs) -> Result<Value, Refusal> {
+        let Runs { version, since } = wanted;
+        let wanted = concert_model::incident::process::numbers::Wanted { process: Some(name.into()), version, since };
+        let counted = self.desk()?.process_numbers(person, wanted).await.map_err(refusal)?;
+        let numbers = counted.get(name).cloned().unwrap_or_default();
+        if numbers.runs == 0 {
+            self.process(person, name).await?;
+        }
+        Ok(numbers_json(name, &numbers))
     }
 }

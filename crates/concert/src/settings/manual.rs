@@ -11,7 +11,7 @@ use concert_pipeline::parse::Fixed;
 use concert_pipeline::render::Templates;
 
 use super::{
-    Deliver, Effort, Limits, Lookup, Mailbox, Openpgp, Serve, Site, Store, catalogue, dedup, feed, notice, via,
+    Deliver, Effort, Limits, Lookup, Mailbox, Openpgp, Remind, Serve, Site, Store, catalogue, dedup, feed, notice, via,
 };
 
 /// The keys of one table.
@@ -48,6 +48,7 @@ pub fn sections() -> Vec<Section> {
         section("[[rule]]", "rule", |mut keys| Rule::read(&mut keys)),
         section("[[notice]]", "notice", |keys| notice::read_all(vec![keys], &vias, &templates)),
         section("[mailbox]", "mailbox", |keys| Mailbox::read(keys, dir, &limits, &vias, &[])),
+        section("[remind]", "remind", |keys| Remind::read(keys, &vias)),
     ]
 }
 

@@ -1,16 +1,17 @@
-//! Following a process in an incident: starting it, what is to be done now, doing it.
+//! Following a process in an incident: starting it, what is to be done now, doing it, and what was wrong with it.
+
+mod closing;
 
 use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::content::{Deed, Stepped};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::Incident;
-use concert_model::incident::process::{Progress, State};
 use serde_json::{Value, json};
 
 use super::{print_written, refused};
 use crate::command::SiteArg;
-use crate::incidents::{Ask, Incidents, known};
+use crate::incidents::{Ask, Incidents, progress_json};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::settings::processes;
@@ -19,7 +20,7 @@ use crate::wire;
 /// Follow a process in an incident.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' start infected-host\n  concert incident process 'CERT-EX#2026-000001'\n  concert incident process 'CERT-EX#2026-000001' done open-case\n  concert incident process 'CERT-EX#2026-000001' choose contain-or-hold contain --reason \"Spreads\"\n  concert incident process 'CERT-EX#2026-000001' skip call --reason \"They called us\""
+    after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' start infected-host\n  concert incident process 'CERT-EX#2026-000001'\n  concert incident process 'CERT-EX#2026-000001' done open-case\n  concert incident process 'CERT-EX#2026-000001' choose contain-or-hold contain --reason \"Spreads\"\n  concert incident process 'CERT-EX#2026-000001' skip call --reason \"They called us\"\n  concert incident process 'CERT-EX#2026-000001' ask\n  concert incident process 'CERT-EX#2026-000001' answer --late \"notify=Nobody was in\"\n  concert incident process 'CERT-EX#2026-000001' answer --nothing"
 )]
 pub(super) struct ProcessArgs {
     /// Number or identity of the incident.
@@ -63,6 +64,14 @@ enum Act {
         #[command(flatten)]
         more: More,
     },
+    /// The closing questions: of each step, whether it was useless, late, or something is missing there
+    Ask {
+        /// The run, where there are several.
+        #[arg(long, value_name = "RUN")]
+        run: Option<String>,
+    },
+    /// Answer the closing questions
+    Answer(closing::AnswerArgs),
 }
 
 #[derive(clap::Args)]
@@ -97,21 +106,26 @@ pub(super) async fn run(
         Some(Act::Done(args)) => (&args.step, Deed::Done, String::new(), None, &args.more),
         Some(Act::Skip(args)) => (&args.step, Deed::Skipped, String::new(), None, &args.more),
         Some(Act::Choose { step, outcome, more }) => (step, Deed::Chosen, outcome.clone(), None, more),
+        Some(Act::Ask { run }) => {
+            let state = incidents.show(person, &args.incident).await.map_err(refused)?;
+            return closing::ask(&state, run.as_deref(), &args.rows);
+        }
+        Some(Act::Answer(answer)) => return closing::answer(answer, args, incidents, person).await,
         Some(Act::Hold { step, until, more }) => (step, Deed::Held, String::new(), Some(until.0), more),
     };
     let state = incidents.show(person, &args.incident).await.map_err(refused)?;
-    let run = match &more.run {
-        Some(run) => run.clone(),
-        None => only_run(&state)?,
-    };
+    let run = run_of(&state, more.run.as_deref())?;
     let stepped = Stepped { run, step: step.clone(), deed, outcome, until, reason: more.reason.clone() };
     let draft = Draft { content: stepped.into(), marking: None };
     let written = incidents.write(Ask::new(person, wire::now()), &args.incident, vec![draft]).await.map_err(refused)?;
     print_written(&written, &args.rows)
 }
 
-/// The run that is meant where none is named.
-fn only_run(state: &Incident) -> Result<String, Failure> {
+/// The run that is meant: the one that was named, else the only one.
+fn run_of(state: &Incident, named: Option<&str>) -> Result<String, Failure> {
+    if let Some(run) = named {
+        return Ok(run.to_owned());
+    }
     let mut runs = state.runs.keys();
     match (runs.next(), runs.next()) {
         (Some(run), None) => Ok(run.clone()),
@@ -151,43 +165,23 @@ async fn start(
 async fn show(args: &ProcessArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let state = incidents.show(person, &args.incident).await.map_err(refused)?;
     let mut table = args.rows.table(&COLUMNS);
-    for (name, run) in &state.runs {
-        let process = run.process().map_err(Failure::settings)?;
-        let progress = Progress::of(&process, run, &state, known(&state, wire::now()));
-        for (step, now) in progress.steps() {
-            let [word, since, due, by, note] = described(&now, progress.overdue_seconds(step).is_some());
-            let role = step.role.map_or(Value::Null, |role| json!(role.word()));
-            table.row(&[json!(name), json!(step.id), word, role, json!(step.title), since, due, by, note])?;
+    for run in progress_json(&state, wire::now()) {
+        let name = run.get("run").cloned().unwrap_or_default();
+        if let Some(problem) = run.get("problem").filter(|problem| !problem.is_null()) {
+            let what = |column| match column {
+                "run" => name.clone(),
+                "state" => json!("unreadable"),
+                "note" => problem.clone(),
+                _ => Value::Null,
+            };
+            table.row(&COLUMNS.map(what))?;
+        }
+        for step in run.get("steps").and_then(Value::as_array).into_iter().flatten() {
+            let at =
+                |column| if column == "run" { name.clone() } else { step.get(column).cloned().unwrap_or_default() };
+            table.row(&COLUMNS.map(at))?;
         }
     }
     table.finish()?;
     Ok(Exit::Done)
-}
-
-/// State, since when, due, by whom, and what else there is to say.
-fn described(state: &State, is_overdue: bool) -> [Value; 5] {
-    let time = |time: &concert_model::Time| json!(time.to_string());
-    match state {
-        State::Waiting(steps) => {
-            [json!("waiting"), Value::Null, Value::Null, Value::Null, json!(format!("for {}", steps.join(", ")))]
-        }
-        State::Ready { since, due, lacks } => {
-            let word = if is_overdue { "overdue" } else { "ready" };
-            let due = due.as_ref().map_or(Value::Null, time);
-            let lacks = if lacks.is_empty() { Value::Null } else { json!(lacks.join("; ")) };
-            [json!(word), time(since), due, Value::Null, lacks]
-        }
-        State::Done { at, by, outcome, defaulted, late, .. } => {
-            let said = [
-                outcome.clone().unwrap_or_default(),
-                if *defaulted { "nobody decided in time".into() } else { String::new() },
-                if *late { "late".into() } else { String::new() },
-            ];
-            let said: Vec<String> = said.into_iter().filter(|text| !text.is_empty()).collect();
-            let note = if said.is_empty() { Value::Null } else { json!(said.join("; ")) };
-            [json!("done"), time(at), Value::Null, json!(by), note]
-        }
-        State::Skipped { at, by, reason } => [json!("skipped"), time(at), Value::Null, json!(by), json!(reason)],
-        State::PassedOver => [json!("not taken"), Value::Null, Value::Null, Value::Null, Value::Null],
-    }
 }
