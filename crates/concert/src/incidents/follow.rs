@@ -19,7 +19,7 @@ const BY_ITSELF: &str = "concert (by itself)";
 
 /// What the engine knows of an incident now.
 pub fn known(state: &Incident, now: Time) -> Known {
-    let open = state.evidence.values().filter(|exhibit| !exhibit.has_origin()).count() as u64;
+    let open = state.evidence.values().filter(|exhibit| !exhibit.is_accounted_for()).count() as u64;
     Known { now, open_custody: open }
 }
 
