@@ -8,8 +8,8 @@ use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_pipeline::condition::Condition;
 use concert_server::desk::{
-    Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Splitting,
-    Thing, Wanted, Way,
+    Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
+    Splitting, Thing, Wanted, Way,
 };
 use concert_server::site::{
     Feed, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice,
@@ -138,6 +138,18 @@ impl Desk for Empty {
     }
 
     async fn access(&self, _: &Person, _: &str, _: Question) -> Result<Vec<Value>, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn progress(&self, _: &Person, _: &str) -> Result<Vec<Value>, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn due(&self, _: &Person, _: bool) -> Result<Vec<Value>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    async fn process_numbers(&self, _: &Person, _: &str, _: Runs) -> Result<Value, Refusal> {
         Err(Refusal::Missing)
     }
 }

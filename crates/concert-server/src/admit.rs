@@ -33,7 +33,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 50] = [
+const TABLE: [(&str, Needs); 53] = [
     ("/", Needs::Overview),
     ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
@@ -74,6 +74,9 @@ const TABLE: [(&str, Needs); 50] = [
     ("/api/v1/incidents/{id}/markings", Needs::Person),
     ("/api/v1/incidents/{id}/processes", Needs::Person),
     ("/api/v1/incidents/{id}/stream", Needs::Person),
+    ("/api/v1/incidents/{id}/runs", Needs::Person),
+    ("/api/v1/processes/{name}/numbers", Needs::Person),
+    ("/api/v1/due", Needs::Person),
     ("/api/v1/search", Needs::Person),
     ("/api/v1/clocks", Needs::Person),
     ("/api/v1/clocks/due", Needs::Person),

@@ -118,6 +118,15 @@ pub struct Lines {
     pub preview: bool,
 }
 
+/// Which runs of a process are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Runs {
+    /// Of this version.
+    pub version: Option<u32>,
+    /// Begun then or later.
+    pub since: Option<Time>,
+}
+
 /// The bytes of evidence on their way in, and the trouble that ended them.
 pub type Coming = mpsc::Receiver<std::io::Result<Bytes>>;
 /// The bytes of evidence on their way out.
@@ -373,4 +382,14 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Who may do something with an incident or an entry, or why somebody may not.
     async fn access(&self, person: &Person, name: &str, question: Question) -> Result<Vec<Value>, Refusal>;
+
+    /// Runs of processes in an incident: each with its steps and how they stand.
+    async fn progress(&self, person: &Person, name: &str) -> Result<Vec<Value>, Refusal>;
+
+    /// What is to be done in open incidents, what is due first before the rest; or only what the person
+    /// answers for.
+    async fn due(&self, person: &Person, mine: bool) -> Result<Vec<Value>, Refusal>;
+
+    /// What became of the runs of a process.
+    async fn process_numbers(&self, person: &Person, name: &str, wanted: Runs) -> Result<Value, Refusal>;
 }

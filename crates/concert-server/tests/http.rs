@@ -301,7 +301,7 @@ const JSON: &str = "Content-Type: application/json\r\n";
 async fn denied_is_answered_like_missing() {
     let server = Server::start(Fake::new(true)).await;
     let there = "/api/v1/incidents/X%232026-000001";
-    for part in ["", "/entries", "/journal", "/access", "/chain", "/chain?upstream=192.0.2.7"] {
+    for part in ["", "/entries", "/journal", "/access", "/chain", "/chain?upstream=192.0.2.7", "/processes"] {
         let seen = server.ask("GET", &format!("{there}{part}"), GOOD, b"").await;
         assert_eq!(seen.status, 200, "{part}: {}", seen.body);
         let denied = server.ask("GET", &format!("{there}{part}"), "", b"").await;
@@ -316,6 +316,35 @@ async fn denied_is_answered_like_missing() {
     let unknown = server.ask("GET", "/api/v1/incidents", "Authorization: Bearer bad\r\n", b"").await;
     assert_eq!(unknown.status, 401);
     assert!(unknown.head.contains("www-authenticate: bearer"), "{}", unknown.head);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_comes_due_and_how_processes_went_is_asked_strictly() {
+    let server = Server::start(Fake::new(true)).await;
+    let get = async |path: &str| server.ask("GET", path, GOOD, b"").await;
+    let first = get("/api/v1/due?mine=true&limit=1").await.json();
+    assert_eq!(first, serde_json::json!({"due": [{"name": "t1", "mine": true}], "next": "1"}));
+    let rest = get("/api/v1/due?cursor=1").await.json();
+    assert_eq!(rest, serde_json::json!({"due": [{"name": "t2", "mine": false}], "next": null}));
+    let nobody = server.ask("GET", "/api/v1/due", "", b"").await.json();
+    assert_eq!(nobody["due"], serde_json::json!([]));
+    let path = "/api/v1/processes/scanning/numbers?version=2&since=2026-11-22T04:50:30Z";
+    let want = serde_json::json!({"process": "scanning", "version": 2, "since": "2026-11-22T04:50:30Z"});
+    assert_eq!(get(path).await.json(), want);
+    assert_eq!(get("/api/v1/processes/scanning").await.json()["name"], "scanning");
+    assert_eq!(get("/api/v1/processes").await.json()["processes"][0]["name"], "scanning");
+    for (path, status) in [
+        ("/api/v1/due?mine=yes", 400),
+        ("/api/v1/due?cursor=x", 400),
+        ("/api/v1/due?mien=true", 400),
+        ("/api/v1/processes/scanning/numbers?version=two", 400),
+        ("/api/v1/processes/scanning/numbers?since=soon", 400),
+        ("/api/v1/processes/scaning", 404),
+        ("/api/v1/processes/scaning/numbers", 404),
+    ] {
+        assert_eq!(get(path).await.status, status, "{path}");
+    }
     server.stop().await;
 }
 

@@ -4,6 +4,7 @@
 //! by each form: control characters never reach a terminal, cells never begin a spreadsheet formula.
 //! A reader that closes the pipe (`| head`) ends the printing without an error.
 
+mod age;
 mod object;
 mod table;
 
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use crate::problems::{Failure, outside};
 
+pub use age::age;
 pub use object::{List, print_object};
 
 /// How rows are printed.

@@ -15,6 +15,7 @@ mod mailbox;
 pub mod manual;
 mod notice;
 pub mod processes;
+mod remind;
 mod site;
 mod via;
 
@@ -36,6 +37,7 @@ pub use lone::lone_parser;
 pub use mailbox::{Mailbox, OWNER as MAILBOX};
 pub(crate) use notice::is_address;
 pub use notice::{Notice, Recipient};
+pub use remind::Remind;
 pub use site::{Deliver, Limits, Lookup, Openpgp, Serve, Site, Store, Whom};
 pub use via::Via;
 
@@ -71,6 +73,8 @@ pub struct Settings {
     pub notices: Vec<Notice>,
     /// The ways out, by name.
     pub vias: BTreeMap<String, Via>,
+    /// Who is reminded of what comes due in incidents.
+    pub remind: Remind,
     /// Where bounces and answers come back to.
     pub mailbox: Option<Mailbox>,
     /// Subjects and texts of notices, by language.
@@ -139,6 +143,7 @@ impl Settings {
         let vias = via::read_all(root.table("via"), &dir, &site);
         let notices = notice::read_all(root.tables("notice"), &vias, &templates);
         let mailbox = Mailbox::read(root.table("mailbox"), &dir, &limits, &vias, &feeds);
+        let remind = Remind::read(root.table("remind"), &vias);
         root.finish();
         Settings {
             dir,
@@ -156,6 +161,7 @@ impl Settings {
             judge,
             notices,
             vias: vias.good,
+            remind,
             mailbox,
             templates,
         }

@@ -133,6 +133,14 @@ impl Exhibit {
         self.added.as_ref().is_some_and(|added| !added.of.is_empty()) || self.custody.first().is_some_and(begins)
     }
 
+    /// Whether nothing is left to be said of it: it is gone; or it is known where it came from and where it is.
+    pub fn is_accounted_for(&self) -> bool {
+        let has_place = self.custody.iter().any(|(custody, _)| !custody.place.trim().is_empty());
+        // What was derived lies with its origin.
+        let is_derived = self.added.as_ref().is_some_and(|added| !added.of.is_empty());
+        self.is_destroyed() || self.has_origin() && (is_derived || has_place)
+    }
+
     /// Whether it was there and was destroyed.
     pub fn is_destroyed(&self) -> bool {
         self.added.is_some() && self.held.is_empty()

@@ -5,6 +5,7 @@ pub mod chain;
 pub mod clock;
 pub mod content;
 pub mod draft;
+pub mod due;
 pub mod fold;
 pub mod journal;
 pub mod marking;

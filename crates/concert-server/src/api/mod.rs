@@ -16,6 +16,7 @@ mod joins;
 mod notices;
 mod openapi;
 mod people;
+mod processes;
 mod push;
 mod stream;
 mod work;
@@ -68,6 +69,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/lists/{list}", get(work::rows))
         .route("/api/v1/incidents/{id}/markings", post(work::mark))
         .route("/api/v1/incidents/{id}/processes", get(work::steps).post(work::start_process))
+        .route("/api/v1/incidents/{id}/runs", get(processes::runs))
+        .route("/api/v1/processes/{name}/numbers", get(processes::numbers))
+        .route("/api/v1/due", get(processes::due))
         .route("/api/v1/search", get(incidents::search))
         .route("/api/v1/clocks", get(work::clocks))
         .route("/api/v1/clocks/due", get(work::clocks_due))

@@ -8,7 +8,7 @@ use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_server::desk::{
-    Bytes, Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question,
+    Bytes, Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
     Splitting, Thing, Wanted, Way,
 };
 use concert_server::site::{
@@ -250,6 +250,23 @@ impl Desk for Fake {
     async fn access(&self, person: &Person, name: &str, question: Question) -> Result<Vec<Value>, Refusal> {
         self.incident(person, name).await?;
         Ok(vec![json!({"person": question.person, "action": question.action.word()})])
+    }
+
+    async fn progress(&self, person: &Person, name: &str) -> Result<Vec<Value>, Refusal> {
+        self.incident(person, name).await?;
+        Ok(vec![json!({"run": "r1"}), json!({"run": "r2"})])
+    }
+
+    async fn due(&self, person: &Person, mine: bool) -> Result<Vec<Value>, Refusal> {
+        let rows = vec![json!({"name": "t1", "mine": mine}), json!({"name": "t2", "mine": mine})];
+        Ok(if person.name == "good" { rows } else { Vec::new() })
+    }
+
+    async fn process_numbers(&self, person: &Person, name: &str, wanted: Runs) -> Result<Value, Refusal> {
+        if person.name != "good" {
+            return Err(Refusal::Missing);
+        }
+        Ok(json!({"process": name, "version": wanted.version, "since": wanted.since.map(|time| time.to_string())}))
     }
 }
 

@@ -230,6 +230,25 @@ impl Records {
         query.bind(seq.cast_signed()).fetch_all(self.pool()).await.map_err(trouble)
     }
 
+    /// Incidents that are not closed and have an entry that names one of these values, each with the number of
+    /// its last entry.
+    pub async fn open_with(&self, values: &[&str]) -> Result<Vec<(String, u64)>, Problem> {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "SELECT id, changed FROM incident WHERE status <> 'closed' AND id IN (SELECT incident FROM observable WHERE value IN (",
+        );
+        let mut list = query.separated(", ");
+        for value in values {
+            list.push_bind(*value);
+        }
+        query.push(")) ORDER BY id");
+        let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
+        let row = |row: &SqliteRow| {
+            let changed = row.try_get::<i64, _>("changed").unwrap_or(0).cast_unsigned();
+            (row.try_get("id").unwrap_or_default(), changed)
+        };
+        Ok(rows.iter().map(row).collect())
+    }
+
     /// Incidents with an entry whose body has this text in it. It looks at every body instead of at what is
     /// derived from them: what follows from the answer cannot be undone.
     pub async fn journals_with(&self, text: &str) -> Result<Vec<String>, Problem> {

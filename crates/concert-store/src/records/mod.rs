@@ -11,6 +11,7 @@ mod mails;
 mod merging;
 mod notices;
 mod parties;
+pub mod reminders;
 mod reports;
 mod sessions;
 mod telling;
@@ -38,7 +39,7 @@ pub use notices::{Notice, NoticeFilter, Way};
 pub use parties::Parties;
 pub use reports::{Counts, ReportRow, Waiting};
 pub use sessions::Session;
-pub use telling::NewNotice;
+pub use telling::{NewNotice, insert_words};
 pub use tokens::{NewToken, add_token_in};
 pub use told::Told;
 pub use users::{UserChange, add_user_in};
@@ -60,6 +61,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0008.sql"),
     include_str!("../../migrations/0009.sql"),
     include_str!("../../migrations/0010.sql"),
+    include_str!("../../migrations/0014.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -70,14 +70,7 @@ impl Records {
     /// Makes a notice that tells a person's words and no events. Gives its number.
     pub async fn tell_words(&self, notice: &NewNotice, text: &str, domain: &str, now: Time) -> Result<String, Problem> {
         let mut change = self.change().await?;
-        let (day, numbers) = insert_notices(&mut change, now, domain, std::slice::from_ref(notice)).await?;
-        let id = format!("{day}-{:06}", numbers.start);
-        sqlx::query("UPDATE notice SET text = ?2 WHERE id = ?1")
-            .bind(&id)
-            .bind(text)
-            .execute(&mut *change)
-            .await
-            .map_err(trouble)?;
+        let id = insert_words(&mut change, notice, text, domain, now).await?;
         self.commit(change).await?;
         Ok(id)
     }
@@ -124,6 +117,21 @@ impl Records {
 fn common(notice: &NewNotice) -> (&str, &str, &str, &str, &str, &str, Time) {
     let NewNotice { name, via, format, language, state, reason, due, .. } = notice;
     (name, via, format, language, state, reason, *due)
+}
+
+/// Makes a notice that tells words and no events, in a change. Gives its number.
+pub async fn insert_words(
+    change: &mut Change<'_>,
+    notice: &NewNotice,
+    text: &str,
+    domain: &str,
+    now: Time,
+) -> Result<String, Problem> {
+    let (day, numbers) = insert_notices(change, now, domain, std::slice::from_ref(notice)).await?;
+    let id = format!("{day}-{:06}", numbers.start);
+    let query = sqlx::query("UPDATE notice SET text = ?2 WHERE id = ?1").bind(&id).bind(text);
+    query.execute(&mut **change).await.map_err(trouble)?;
+    Ok(id)
 }
 
 /// Adds notices to a change and gives each its number: day and a count within the day. Answers with the

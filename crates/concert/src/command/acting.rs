@@ -39,7 +39,7 @@ fn denied(decision: Decision) -> Failure {
 /// What a command does to the site as a whole; nothing for those that ask about each thing themselves.
 fn action(command: &Command) -> Option<Action> {
     match command {
-        Command::Incident(_) | Command::Evidence(_) | Command::Clock(_) => None,
+        Command::Incident(_) | Command::Evidence(_) | Command::Clock(_) | Command::Process(_) => None,
         // They ask how far the user sees: [`reach`].
         Command::Events(_) | Command::Who(_) => None,
         Command::Notice(args) if !args.changes() => None,

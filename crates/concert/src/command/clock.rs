@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use concert_model::access::Person;
 use concert_model::incident::clock::Catalogue;
+use concert_model::incident::due::Kind;
 use concert_model::{Problem, Time, keys};
 
 use super::incident::refused;
@@ -106,18 +107,17 @@ fn due(args: &DueArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
     })
 }
 
-const DUE: [&str; 6] = ["due", "state", "clock", "incident", "title", "since"];
-
 async fn print_due(args: &DueArgs, incidents: &Incidents, person: &Person, now: Time) -> Result<Exit, Failure> {
     let horizon = args.within.map(|within| now.plus_seconds(i64::try_from(within.as_secs()).unwrap_or(i64::MAX)));
-    let running = incidents.clocks_running(person).await.map_err(refused)?;
-    let mut table = args.rows.table(&DUE);
-    for clock in running {
-        if horizon.is_some_and(|horizon| clock.due > horizon) {
+    let due = incidents.due(person, now).await.map_err(refused)?;
+    let columns = ["due", "state", "name", "incident", "title", "since"];
+    let mut table = args.rows.table(&columns.map(|column| if column == "name" { "clock" } else { column }));
+    for one in due.iter().filter(|one| one.due.kind == Kind::Clock) {
+        if horizon.is_some_and(|horizon| one.due.due > horizon) {
             break;
         }
-        let row = clock.json(now);
-        if !table.row(&DUE.map(|name| row.get(name).cloned().unwrap_or_default()))? {
+        let row = one.json(now);
+        if !table.row(&columns.map(|column| row.get(column).cloned().unwrap_or_default()))? {
             break;
         }
     }

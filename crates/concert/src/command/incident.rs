@@ -6,6 +6,7 @@ mod chain;
 mod clock;
 mod cost;
 pub(super) mod draft;
+mod due;
 mod join;
 mod observables;
 mod process;
@@ -27,7 +28,7 @@ use crate::wire::{self, Site};
 /// Open incidents, work on them, and see who can see what.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident cost --by work --since 2026-11-01\n  concert incident search 192.0.2.7\n  concert incident merge 'CERT-EX#2026-000002' --into 'CERT-EX#2026-000001' --reason \"the same intruder\"\n  concert incident about 'hxxp://evil[.]example/a'"
+    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident due --mine --as anna\n  concert incident cost --by work --since 2026-11-01\n  concert incident search 192.0.2.7\n  concert incident merge 'CERT-EX#2026-000002' --into 'CERT-EX#2026-000001' --reason \"the same intruder\"\n  concert incident about 'hxxp://evil[.]example/a'"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -68,6 +69,8 @@ enum Action {
     Chain(chain::ChainArgs),
     /// Start a clock of a law, or say that it was met
     Clock(clock::ClockArgs),
+    /// Tasks, steps of processes and clocks of laws to be done, what is due first before the rest
+    Due(due::DueArgs),
     /// What work on incidents took and cost
     Cost(cost::CostArgs),
     /// Follow a process: what is to be done now, and doing it
@@ -186,6 +189,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
                 let catalogue = super::clock::catalogue(&site.settings.dir)?;
                 clock::run(args, &incidents, &person, (&catalogue, &site.settings.site.time_zone)).await
             }
+            Action::Due(args) => due::run(args, &incidents, &person).await,
             Action::Cost(args) => cost::run(args, &incidents, &person, &site.settings.effort).await,
             Action::Process(args) => process::run(args, site_arg, &incidents, &person).await,
             Action::Search(args) => search(args, &incidents, &person).await,

@@ -1,7 +1,9 @@
 //! `concert process`: written ways of handling a kind of incident, to look at and to check.
 //!
-//! It needs no site: without one there are the shipped processes. Following one in an incident is not
-//! done here.
+//! It needs no site: without one there are the shipped processes. Only numbers are those of a site.
+//! Following a process in an incident is not done here.
+
+mod numbers;
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +22,7 @@ use crate::wire;
 /// Show and check processes: written ways of handling a kind of incident.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert process list\n  concert process show infected-host\n  concert process show ransomware --form svg > ransomware.svg\n  concert process show phishing --form toml > processes/phishing.toml\n  concert process check\n  concert process check drafts/phishing.toml"
+    after_help = "Examples:\n  concert process list\n  concert process show infected-host\n  concert process show ransomware --form svg > ransomware.svg\n  concert process show phishing --form toml > processes/phishing.toml\n  concert process check\n  concert process check drafts/phishing.toml\n  concert process numbers\n  concert process numbers infected-host --since 90d"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -35,6 +37,8 @@ enum Command {
     Check(CheckArgs),
     /// One process as text, picture, file or CACAO playbook
     Show(ShowArgs),
+    /// How processes went in incidents: what was done, skipped and late, how long it took, what to change
+    Numbers(numbers::NumbersArgs),
 }
 
 #[derive(clap::Args)]
@@ -81,6 +85,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         Command::List(args) => list(args, &site.dir),
         Command::Check(args) => check(args, &site.dir),
         Command::Show(args) => show(args, &site.dir),
+        Command::Numbers(args) => numbers::run(args, site),
     }
 }
 

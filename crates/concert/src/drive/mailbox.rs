@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::intake::Keeper;
-use super::{TROUBLE_WAIT_MAX, outcome, prove, receipt, responsible};
+use super::{TROUBLE_WAIT_MAX, outcome, prove, receipt, remind, responsible};
 use crate::settings::MAILBOX;
 use crate::wire::{self, Site};
 pub(super) use bounce::refused;
@@ -312,8 +312,8 @@ async fn means(
 ) -> Result<Settled, Problem> {
     let row = MailRow { state: "taken".into(), notice: notice.id.clone(), ..row };
     let is_proof = notice.name == prove::NAME;
-    // Who complained is nobody's contact.
-    if notice.name == receipt::NAME || notice.name == outcome::NAME {
+    // Whoever complained, or works here, is nobody's contact.
+    if [receipt::NAME, outcome::NAME, remind::NAME].contains(&notice.name.as_str()) {
         let kind = if mail.kind == Kind::Written { "reply".to_owned() } else { row.kind };
         return Ok(Settled { row: MailRow { kind, reason: mail.because.clone(), ..row }, ..Settled::default() });
     }

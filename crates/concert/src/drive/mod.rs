@@ -20,6 +20,7 @@ pub mod process;
 pub mod prove;
 pub mod receipt;
 pub mod reload;
+mod remind;
 pub mod replay;
 pub mod responsible;
 mod split;
@@ -225,8 +226,8 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     done.map_err(Failure::outside)?;
     worker.tell_due(&site).await.map_err(Failure::outside)?;
     responsible::address_waiting(&site).await.map_err(Failure::outside)?;
-    deliver::send_due(&site).await.map_err(Failure::outside)?;
     follow::once(&site).await;
+    deliver::send_due(&site).await.map_err(Failure::outside)?;
     worker.tidy().await.map_err(Failure::outside)?;
     tidy_files(&mut upkeep(&site)).await.map_err(Failure::outside)
 }

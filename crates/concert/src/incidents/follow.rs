@@ -3,12 +3,12 @@
 
 use concert_model::access::Person;
 use concert_model::incident::Status;
-use concert_model::incident::content::{Content, Role, Stepped};
+use concert_model::incident::content::{Answer, Content, Stepped, Verdict};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::Incident;
-use concert_model::incident::process::{Known, Process, Progress, State};
+use concert_model::incident::process::{Known, Process, Progress};
+use concert_model::problem::nearest;
 use concert_model::{Problem, Time};
-use serde_json::{Value, json};
 
 use super::case::Case;
 use super::write::{MERGED, wrong};
@@ -19,7 +19,7 @@ pub(super) const BY_ITSELF: &str = "concert (by itself)";
 
 /// What the engine knows of an incident now.
 pub fn known(state: &Incident, now: Time) -> Known {
-    let open = state.evidence.values().filter(|exhibit| !exhibit.has_origin()).count() as u64;
+    let open = state.evidence.values().filter(|exhibit| !exhibit.is_accounted_for()).count() as u64;
     Known { now, open_custody: open }
 }
 
@@ -54,10 +54,26 @@ pub(super) fn check(person: &Person, case: &Case, now: Time, content: &Content) 
             let progress = Progress::of(&process, run, &state, known(&state, now));
             progress.may(stepped, &person.name).map_err(wrong)
         }
-        Content::Answered(answered) => process_of(&case.whole(), &answered.run).map(|_| ()),
+        Content::Answered(answered) => answers(&process_of(&case.whole(), &answered.run)?, &answered.answers),
         Content::Moved(moved) if moved.status == Status::Closed => closes(case, now),
         _ => Ok(()),
     }
+}
+
+/// Answers are about steps that the process has; where something is missing may also be its beginning.
+fn answers(process: &Process, answers: &[Answer]) -> Result<(), Refused> {
+    for Answer { step, verdict, .. } in answers {
+        if process.step(step).is_some() || step.is_empty() && *verdict == Verdict::Missing {
+            continue;
+        }
+        let near = nearest(step, process.steps.iter().map(|step| step.id.as_str()));
+        let hint = near.map_or_else(
+            || "the steps are those of `concert incident process`".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        return Err(Refused::Wrong(Problem::new(format!("the process has no step `{step}`")).hint(hint)));
+    }
+    Ok(())
 }
 
 /// An incident is closed when every process in it has come to its end.
@@ -82,51 +98,6 @@ fn defaults(state: &Incident, now: Time) -> Vec<Stepped> {
         }
     }
     all
-}
-
-/// The steps of every process that is followed in an incident, with what is to be done and what waits.
-pub fn steps_json(state: &Incident, now: Time) -> Result<Vec<Value>, Vec<Problem>> {
-    let mut steps = Vec::new();
-    for (name, run) in &state.runs {
-        let process = run.process()?;
-        let progress = Progress::of(&process, run, state, known(state, now));
-        for (step, is) in progress.steps() {
-            let [word, since, due, by, note] = described(&is, progress.overdue_seconds(step).is_some());
-            steps.push(json!({
-                "run": name, "step": step.id, "state": word, "role": step.role.map(Role::word), "title": step.title,
-                "since": since, "due": due, "by": by, "note": note,
-            }));
-        }
-    }
-    Ok(steps)
-}
-
-/// State, since when, due, by whom, and what else there is to say.
-fn described(state: &State, is_overdue: bool) -> [Value; 5] {
-    let time = |time: &concert_model::Time| json!(time.to_string());
-    match state {
-        State::Waiting(steps) => {
-            [json!("waiting"), Value::Null, Value::Null, Value::Null, json!(format!("for {}", steps.join(", ")))]
-        }
-        State::Ready { since, due, lacks } => {
-            let word = if is_overdue { "overdue" } else { "ready" };
-            let due = due.as_ref().map_or(Value::Null, time);
-            let lacks = if lacks.is_empty() { Value::Null } else { json!(lacks.join("; ")) };
-            [json!(word), time(since), due, Value::Null, lacks]
-        }
-        State::Done { at, by, outcome, defaulted, late, .. } => {
-            let said = [
-                outcome.clone().unwrap_or_default(),
-                if *defaulted { "nobody decided in time".into() } else { String::new() },
-                if *late { "late".into() } else { String::new() },
-            ];
-            let said: Vec<String> = said.into_iter().filter(|text| !text.is_empty()).collect();
-            let note = if said.is_empty() { Value::Null } else { json!(said.join("; ")) };
-            [json!("done"), time(at), Value::Null, json!(by), note]
-        }
-        State::Skipped { at, by, reason } => [json!("skipped"), time(at), Value::Null, json!(by), json!(reason)],
-        State::PassedOver => [json!("not taken"), Value::Null, Value::Null, Value::Null, Value::Null],
-    }
 }
 
 impl Incidents {

@@ -177,8 +177,8 @@ async fn questions_to_all_incidents_tell_what_is_seen_alone() {
     }
     let (mut seen, mut denied) = (0, 0);
     for person in persons() {
-        let running = site.incidents.clocks_running(&person).await.unwrap();
-        let clocks: BTreeSet<String> = running.into_iter().map(|clock| clock.name).collect();
+        let due = site.incidents.due(&person, NOW).await.unwrap();
+        let clocks: BTreeSet<String> = due.into_iter().map(|one| one.due.name).collect();
         let spent = site.incidents.spent(&person, None).await.unwrap();
         let works: BTreeSet<String> = spent.into_iter().map(|spent| spent.effort.work).collect();
         for (at, ((number, notes), circle)) in all.iter().zip(&circles).enumerate() {

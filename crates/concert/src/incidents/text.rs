@@ -1,6 +1,6 @@
 //! What may stand in an entry, and what of it is found by searching.
 
-use concert_model::incident::content::{Content, Started, TEXT_BYTES_MAX};
+use concert_model::incident::content::{Answer, Content, Started, TEXT_BYTES_MAX};
 use concert_model::incident::process;
 use concert_model::keys::Source;
 use concert_model::{Problem, taxonomy};
@@ -14,6 +14,8 @@ use super::write::wrong;
 
 /// Longest name, title or other line.
 const LINE_CHARS_MAX: usize = 300;
+/// Most answers to the closing questions in one entry: a process has at most 100 steps.
+const ANSWERS_MAX: usize = 300;
 /// Most values taken from one entry.
 const OBSERVABLES_MAX: usize = 1_000;
 
@@ -91,12 +93,25 @@ pub(super) fn check(content: &Content) -> Result<(), Refused> {
         Content::EvidenceAdded(added) => sha256(&added.sha256)?,
         Content::Custody(custody) => sha256(&custody.sha256)?,
         Content::Release(release) => sha256(&release.sha256)?,
+        Content::Answered(answered) => answers(&answered.answers)?,
         _ => {}
     }
     let Some((_, Value::Object(members))) = content.write() else { return Ok(()) };
     for (key, value) in &members {
         let Some(text) = value.as_str() else { continue };
         if PROSE.contains(&key.as_str()) { prose(key, text)? } else { name(key, text)? }
+    }
+    Ok(())
+}
+
+/// Answers to the closing questions.
+fn answers(answers: &[Answer]) -> Result<(), Refused> {
+    if answers.len() > ANSWERS_MAX {
+        return Err(wrong(format!("at most {ANSWERS_MAX} answers are given at once")));
+    }
+    for answer in answers {
+        name("step", &answer.step)?;
+        prose("text", &answer.text)?;
     }
     Ok(())
 }
@@ -136,6 +151,8 @@ const KIND: &str = "kind";
 pub(super) const CLOCKS: &str = "clock/1";
 /// Incidents in which a process is followed.
 pub(super) const PROCESSES: &str = "process/1";
+/// Incidents with tasks.
+pub(super) const TASKS: &str = "task/1";
 /// Incidents with time spent on them.
 pub(super) const EFFORT: &str = "effort/1";
 
@@ -176,6 +193,7 @@ pub(super) fn findable(content: &Content) -> Findable {
         }
         Content::Effort(_) => found.observables.push((KIND.into(), EFFORT.into())),
         Content::ClockStarted(_) => found.observables.push((KIND.into(), CLOCKS.into())),
+        Content::Task(_) => found.observables.push((KIND.into(), TASKS.into())),
         Content::EvidenceAdded(added) => named("hash", &added.sha256, &mut found),
         Content::Ruled(ruled) => {
             found.observables.push((RULE.into(), by_rule(&ruled.rule)));

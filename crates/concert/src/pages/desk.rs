@@ -5,8 +5,8 @@ use concert_model::access::Person;
 use concert_model::incident::chain::{Chain, neighbours};
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_server::desk::{
-    Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Splitting,
-    Thing, Wanted, Way,
+    Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
+    Splitting, Thing, Wanted, Way,
 };
 use concert_server::site::{Page, Refusal, Slice};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{Pages, acts, evidence, failed, looks};
 use crate::incidents::{
     self, Ask, Chosen, Filter, HowToRead, Join, Refused, Split, Written, entry_json, happened_json, head_json,
-    hop_json, incident_json, neighbour_json, request_json,
+    hop_json, incident_json, neighbour_json, numbers_json, progress_json, request_json,
 };
 use crate::login::Logins;
 use crate::wire;
@@ -230,5 +230,29 @@ impl Desk for Pages {
         let rows = others.iter().zip(decisions).filter(|(_, decision)| question.person.is_some() || decision.allowed);
         let row = |(other, decision): (&Person, concert_model::access::Decision)| json!({"person": other.name, "allowed": decision.allowed, "policy": decision.policy, "reason": decision.reason});
         Ok(rows.map(row).collect())
+    }
+
+    async fn progress(&self, person: &Person, name: &str) -> Result<Vec<Value>, Refusal> {
+        let state = self.desk()?.show(person, name).await.map_err(refusal)?;
+        Ok(progress_json(&state, wire::now()))
+    }
+
+    async fn due(&self, person: &Person, mine: bool) -> Result<Vec<Value>, Refusal> {
+        let now = wire::now();
+        let due = self.desk()?.due(person, now).await.map_err(refusal)?;
+        let wanted = due.iter().filter(|one| !mine || one.due.persons.contains(&person.name));
+        Ok(wanted.map(|one| one.json(now)).collect())
+    }
+
+    async fn process_numbers(&self, person: &Person, name: &str, wanted: Runs) -> Result<Value, Refusal> {
+        let Runs { version, since } = wanted;
+        let wanted = concert_model::incident::process::numbers::Wanted { process: Some(name.into()), version, since };
+        let counted = self.desk()?.process_numbers(person, wanted).await.map_err(refusal)?;
+        let numbers = counted.get(name).cloned().unwrap_or_default();
+        if numbers.runs == 0 {
+            let all = looks::processes_of(self).await?.all;
+            all.iter().find(|(process, _)| process.name == name).ok_or(Refusal::Missing)?;
+        }
+        Ok(numbers_json(name, &numbers))
     }
 }

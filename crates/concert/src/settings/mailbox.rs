@@ -56,7 +56,8 @@ impl Mailbox {
         if prove_every.is_some_and(|every| every < PROVE_EVERY_MIN) {
             keys.problem("prove_every", "`prove_every` must be at least \"7d\"", "");
         }
-        let via = via(&mut keys, vias, prove_every.is_some() || receipts && complaints.is_some());
+        let about = "the way out of messages to contacts; the only one for mail without it";
+        let via = mail_way(&mut keys, vias, about, prove_every.is_some() || receipts && complaints.is_some());
         let setup = super::feed::setup(OWNER, dir, Duration::ZERO, limits);
         let collector = (imap::LISTED.read)(&mut keys, &setup);
         if keys.has("links") {
@@ -118,8 +119,8 @@ fn complaints(keys: &mut Keys<'_>, feeds: &[Feed]) -> Option<String> {
     Some(name)
 }
 
-fn via(keys: &mut Keys<'_>, vias: &Vias, is_needed: bool) -> Option<String> {
-    let about = "the way out of messages to contacts; the only one for mail without it";
+/// `via` of a section that sends mails of its own: a way out for mail, the only one there is without it.
+pub(super) fn mail_way(keys: &mut Keys<'_>, vias: &Vias, about: &str, is_needed: bool) -> Option<String> {
     let mails: Vec<&String> = vias.good.values().filter(|via| via.kind == MAIL).map(|via| &via.name).collect();
     match keys.text("via", about) {
         Some(name) if mails.contains(&&name) => Some(name),

@@ -11,7 +11,8 @@ use concert_pipeline::parse::Fixed;
 use concert_pipeline::render::Templates;
 
 use super::{
-    Deliver, Effort, Limits, Lookup, Mailbox, Openpgp, Serve, Site, Store, catalogue, dedup, feed, forbid, notice, via,
+    Deliver, Effort, Limits, Lookup, Mailbox, Openpgp, Remind, Serve, Site, Store, catalogue, dedup, feed, forbid,
+    notice, via,
 };
 
 /// The keys of one table.
@@ -50,6 +51,7 @@ pub fn sections() -> Vec<Section> {
         section("[[forbid]]", "forbid", |mut keys| forbid::read(&mut keys)),
         section("[[notice]]", "notice", |keys| notice::read_all(vec![keys], &vias, &templates)),
         section("[mailbox]", "mailbox", |keys| Mailbox::read(keys, dir, &limits, &vias, &[])),
+        section("[remind]", "remind", |keys| Remind::read(keys, &vias)),
     ]
 }
 

@@ -160,6 +160,7 @@ fn of_incident(id: &str, evidence: &str, who: &[&'static str]) -> Vec<Row> {
             json!({"marking": {"tlp": "clear"}, "reason": "x"}),
         ),
         at("/api/v1/incidents/{id}/processes", "/processes"),
+        at("/api/v1/incidents/{id}/runs", "/runs"),
         to("/api/v1/incidents/{id}/processes", "/processes", json!({"name": "none"})),
         at("/api/v1/cost", "").on(&format!("/api/v1/cost?incident={id}"), &format!("/api/v1/cost?incident={NOTHING}")),
         at("/api/v1/incidents/{id}/stream", "/stream"),
@@ -217,6 +218,7 @@ fn rows(things: &Things) -> Vec<Row> {
         list("/api/v1/incidents", "", "{\"incidents\":[],\"next\":null}", &OF_INCIDENT),
         list("/api/v1/search", "?q=Heron", "{\"entries\":[],\"next\":null}", &OF_INCIDENT),
         list("/api/v1/search", "?q=Merlin", "{\"entries\":[],\"next\":null}", &OF_RED),
+        list("/api/v1/due", "", "{\"due\":[],\"next\":null}", &OF_INCIDENT),
         list("/api/v1/clocks/due", "", "{\"clocks\":[],\"next\":null}", &OF_INCIDENT),
         list(
             "/api/v1/cost",
@@ -228,6 +230,7 @@ fn rows(things: &Things) -> Vec<Row> {
         site("/api/v1/clocks", &everybody()),
         site("/api/v1/processes", &everybody()),
         get("/api/v1/processes/{name}", "/api/v1/processes/phishing".into(), "/api/v1/processes/none".into(), &everybody()),
+        get("/api/v1/processes/{name}/numbers", "/api/v1/processes/phishing/numbers".into(), "/api/v1/processes/none/numbers".into(), &everybody()),
         post("/api/v1/processes/check", "/api/v1/processes/check".into(), "/api/v1/processes/check".into(), json!({"definition": ""}), &everybody()),
         post("/api/v1/feeds/{name}/reports", "/api/v1/feeds/pushed/reports".into(), "/api/v1/feeds/none/reports".into(), json!({}), &[]),
         site("/api/v1/users", &administrator),

@@ -7,7 +7,11 @@ use super::super::content::Verdict;
 use super::super::fold::Incident;
 use super::definition::{Process, Step, span_text};
 use super::engine::{Known, Progress, State};
+use super::run::Run;
 use crate::Time;
+
+/// Most different reasons of one step that are told.
+const REASONS_MAX: usize = 50;
 
 /// What became of one step over all runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +20,8 @@ pub struct StepNumbers {
     pub done: u64,
     /// How often it was left out.
     pub skipped: u64,
+    /// Why it was left out, and how often for this reason.
+    pub reasons: BTreeMap<String, u64>,
     /// How often it lay on a branch that was not taken.
     pub passed_over: u64,
     /// How often it was done after it was due.
@@ -24,12 +30,18 @@ pub struct StepNumbers {
     pub defaulted: u64,
     /// How many seconds it took, for one half less and for the other more; `None` when it was never done.
     pub median_seconds: Option<i64>,
+    /// How many seconds it took at most, in 95 of 100 cases.
+    pub p95_seconds: Option<i64>,
+    /// How often those who followed the process said what of it.
+    pub said: BTreeMap<Verdict, u64>,
 }
 
 /// What became of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Numbers {
-    /// Runs of it, of any version.
+    /// The highest version of the runs that were counted; `None` where no definition could be read.
+    pub version: Option<u32>,
+    /// Runs of it.
     pub runs: u64,
     /// Those that reached the end.
     pub ended: u64,
@@ -56,47 +68,104 @@ pub struct Proposal {
     pub said: Vec<String>,
 }
 
-/// Counts the runs of a process over incidents.
-pub fn numbers<'i>(name: &str, incidents: impl IntoIterator<Item = &'i Incident>) -> Numbers {
-    let mut numbers = Numbers::default();
-    let mut times: BTreeMap<String, Vec<i64>> = BTreeMap::new();
-    let mut said: BTreeMap<(String, Verdict), Vec<String>> = BTreeMap::new();
-    let mut newest: Option<Process> = None;
-    for incident in incidents {
-        for run in incident.runs.values().filter(|run| run.name == name) {
-            numbers.runs += 1;
-            let Ok(process) = run.process() else {
-                numbers.unreadable += 1;
-                continue;
-            };
-            let known = Known { now: incident.changed.time, open_custody: 0 };
-            let progress = Progress::recorded(&process, run, incident, known);
-            numbers.ended += u64::from(progress.ended().is_some());
-            for (step, state) in progress.steps() {
-                let of = numbers.steps.entry(step.id.clone()).or_default();
-                times.entry(step.id.clone()).or_default().extend(count(of, &state));
-            }
-            for answer in run.answers.iter().flat_map(|(_, _, answers)| answers) {
-                said.entry((answer.step.clone(), answer.verdict)).or_default().push(answer.text.clone());
-            }
-            if newest.as_ref().is_none_or(|newest| newest.version < process.version) {
-                newest = Some(process);
-            }
+/// Which runs are counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Of the process with this name.
+    pub process: Option<String>,
+    /// Of this version.
+    pub version: Option<u32>,
+    /// Begun then or later.
+    pub since: Option<Time>,
+}
+
+impl Wanted {
+    fn wants(&self, run: &Run) -> bool {
+        self.process.as_ref().is_none_or(|name| *name == run.name)
+            && self.version.is_none_or(|version| version == run.version)
+            && self.since.is_none_or(|since| run.started.time >= since)
+    }
+}
+
+/// Counts runs, one incident after another.
+#[derive(Debug, Default)]
+pub struct Tally {
+    wanted: Wanted,
+    counted: BTreeMap<String, Counted>,
+}
+
+/// What was counted of one process.
+#[derive(Debug, Default)]
+struct Counted {
+    numbers: Numbers,
+    times: BTreeMap<String, Vec<i64>>,
+    said: BTreeMap<(String, Verdict), Vec<String>>,
+    newest: Option<Process>,
+}
+
+impl Tally {
+    /// Nothing counted yet.
+    pub fn new(wanted: Wanted) -> Self {
+        Self { wanted, counted: BTreeMap::new() }
+    }
+
+    /// Counts the runs of an incident.
+    pub fn add(&mut self, incident: &Incident) {
+        for run in incident.runs.values().filter(|run| self.wanted.wants(run)) {
+            self.counted.entry(run.name.clone()).or_default().add(run, incident);
         }
     }
-    for (id, mut times) in times {
-        if let Some(of) = numbers.steps.get_mut(&id) {
-            of.median_seconds = median(&mut times);
+
+    /// The numbers of each process, by its name.
+    pub fn finish(self) -> BTreeMap<String, Numbers> {
+        self.counted.into_iter().map(|(name, counted)| (name, counted.finish())).collect()
+    }
+}
+
+impl Counted {
+    fn add(&mut self, run: &Run, incident: &Incident) {
+        self.numbers.runs += 1;
+        let Ok(process) = run.process() else {
+            self.numbers.unreadable += 1;
+            return;
+        };
+        let known = Known { now: incident.changed.time, open_custody: 0 };
+        let progress = Progress::recorded(&process, run, incident, known);
+        self.numbers.ended += u64::from(progress.ended().is_some());
+        for (step, state) in progress.steps() {
+            let of = self.numbers.steps.entry(step.id.clone()).or_default();
+            self.times.entry(step.id.clone()).or_default().extend(count(of, &state));
+        }
+        for answer in run.answers.iter().flat_map(|(_, _, answers)| answers) {
+            self.said.entry((answer.step.clone(), answer.verdict)).or_default().push(answer.text.clone());
+        }
+        if self.newest.as_ref().is_none_or(|newest| newest.version < process.version) {
+            self.newest = Some(process);
         }
     }
-    let step = |id: &str| newest.as_ref().and_then(|process| process.step(id));
-    let all = said.into_iter().map(|((id, verdict), said)| {
-        let text = proposal(&id, verdict, step(&id), numbers.steps.get(&id), said.len());
-        Proposal { step: id, verdict, times: u64::try_from(said.len()).unwrap_or(u64::MAX), text, said }
-    });
-    numbers.proposals = all.collect();
-    numbers.proposals.sort_by_key(|proposal| std::cmp::Reverse(proposal.times));
-    numbers
+
+    fn finish(self) -> Numbers {
+        let Self { mut numbers, times, said, newest } = self;
+        for (id, mut times) in times {
+            if let Some(of) = numbers.steps.get_mut(&id) {
+                times.sort_unstable();
+                of.median_seconds = median(&times);
+                of.p95_seconds = p95(&times);
+            }
+        }
+        for ((id, verdict), said) in said {
+            let step = newest.as_ref().and_then(|process| process.step(&id));
+            let text = proposal(&id, verdict, step, numbers.steps.get(&id), said.len());
+            let times = u64::try_from(said.len()).unwrap_or(u64::MAX);
+            if let Some(of) = numbers.steps.get_mut(&id) {
+                *of.said.entry(verdict).or_default() += times;
+            }
+            numbers.proposals.push(Proposal { step: id, verdict, times, text, said });
+        }
+        numbers.proposals.sort_by_key(|proposal| std::cmp::Reverse(proposal.times));
+        numbers.version = newest.map(|process| process.version);
+        numbers
+    }
 }
 
 /// Counts a step, and says how many seconds somebody needed for it.
@@ -108,7 +177,12 @@ fn count(of: &mut StepNumbers, state: &State) -> Option<i64> {
             of.defaulted += u64::from(*defaulted);
             return (!by.is_empty()).then(|| seconds_between(*since, *at));
         }
-        State::Skipped { .. } => of.skipped += 1,
+        State::Skipped { reason, .. } => {
+            of.skipped += 1;
+            if of.reasons.len() < REASONS_MAX || of.reasons.contains_key(reason) {
+                *of.reasons.entry(reason.clone()).or_default() += 1;
+            }
+        }
         State::PassedOver => of.passed_over += 1,
         State::Waiting(_) | State::Ready { .. } => {}
     }
@@ -119,14 +193,19 @@ fn seconds_between(from: Time, to: Time) -> i64 {
     to.seconds().saturating_sub(from.seconds())
 }
 
-fn median(times: &mut [i64]) -> Option<i64> {
-    times.sort_unstable();
+/// Of sorted times.
+fn median(times: &[i64]) -> Option<i64> {
     let middle = times.len() / 2;
     let above = *times.get(middle)?;
     match times.len() % 2 {
         0 => Some(above.midpoint(*times.get(middle.checked_sub(1)?)?)),
         _ => Some(above),
     }
+}
+
+/// The smallest of sorted times that 95 of 100 do not exceed.
+fn p95(times: &[i64]) -> Option<i64> {
+    times.get((times.len() * 95).div_ceil(100).checked_sub(1)?).copied()
 }
 
 /// What to do about what was said, with the numbers.

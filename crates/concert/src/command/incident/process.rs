@@ -1,10 +1,6 @@
-//! Following a process in an incident: starting it, what is to be done now, doing it.
+//! Following a process in an incident: starting it, what is to be done now, doing it, and what was wrong with it.
 
-use concert_model::Problem;
-use concert_model::access::Person;
-use concert_model::incident::content::{Deed, Stepped};
-use concert_model::incident::draft::Draft;
-use concert_model::incident::fold::Incident;
+mod closing;
 
 use super::{print_written, refused};
 use crate::command::SiteArg;
@@ -13,11 +9,16 @@ use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::settings::processes;
 use crate::wire;
+use concert_model::Problem;
+use concert_model::access::Person;
+use concert_model::incident::content::{Deed, Stepped};
+use concert_model::incident::draft::Draft;
+use concert_model::incident::fold::Incident;
 
 /// Follow a process in an incident.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' start infected-host\n  concert incident process 'CERT-EX#2026-000001'\n  concert incident process 'CERT-EX#2026-000001' done open-case\n  concert incident process 'CERT-EX#2026-000001' choose contain-or-hold contain --reason \"Spreads\"\n  concert incident process 'CERT-EX#2026-000001' skip call --reason \"They called us\""
+    after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' start infected-host\n  concert incident process 'CERT-EX#2026-000001'\n  concert incident process 'CERT-EX#2026-000001' done open-case\n  concert incident process 'CERT-EX#2026-000001' choose contain-or-hold contain --reason \"Spreads\"\n  concert incident process 'CERT-EX#2026-000001' skip call --reason \"They called us\"\n  concert incident process 'CERT-EX#2026-000001' ask\n  concert incident process 'CERT-EX#2026-000001' answer --late \"notify=Nobody was in\"\n  concert incident process 'CERT-EX#2026-000001' answer --nothing"
 )]
 pub(super) struct ProcessArgs {
     /// Number or identity of the incident.
@@ -61,6 +62,14 @@ enum Act {
         #[command(flatten)]
         more: More,
     },
+    /// The closing questions: of each step, whether it was useless, late, or something is missing there
+    Ask {
+        /// The run, where there are several.
+        #[arg(long, value_name = "RUN")]
+        run: Option<String>,
+    },
+    /// Answer the closing questions
+    Answer(closing::AnswerArgs),
 }
 
 #[derive(clap::Args)]
@@ -95,21 +104,26 @@ pub(super) async fn run(
         Some(Act::Done(args)) => (&args.step, Deed::Done, String::new(), None, &args.more),
         Some(Act::Skip(args)) => (&args.step, Deed::Skipped, String::new(), None, &args.more),
         Some(Act::Choose { step, outcome, more }) => (step, Deed::Chosen, outcome.clone(), None, more),
+        Some(Act::Ask { run }) => {
+            let state = incidents.show(person, &args.incident).await.map_err(refused)?;
+            return closing::ask(&state, run.as_deref(), &args.rows);
+        }
+        Some(Act::Answer(answer)) => return closing::answer(answer, args, incidents, person).await,
         Some(Act::Hold { step, until, more }) => (step, Deed::Held, String::new(), Some(until.0), more),
     };
     let state = incidents.own(person, &args.incident).await.map_err(refused)?;
-    let run = match &more.run {
-        Some(run) => run.clone(),
-        None => only_run(&state)?,
-    };
+    let run = run_of(&state, more.run.as_deref())?;
     let stepped = Stepped { run, step: step.clone(), deed, outcome, until, reason: more.reason.clone() };
     let draft = Draft { content: stepped.into(), marking: None };
     let written = incidents.write(Ask::new(person, wire::now()), &args.incident, vec![draft]).await.map_err(refused)?;
     print_written(&written, &args.rows)
 }
 
-/// The run that is meant where none is named.
-fn only_run(state: &Incident) -> Result<String, Failure> {
+/// The run that is meant: the one that was named, else the only one.
+fn run_of(state: &Incident, named: Option<&str>) -> Result<String, Failure> {
+    if let Some(run) = named {
+        return Ok(run.to_owned());
+    }
     let mut runs = state.runs.keys();
     match (runs.next(), runs.next()) {
         (Some(run), None) => Ok(run.clone()),
@@ -149,7 +163,7 @@ async fn start(
 async fn show(args: &ProcessArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let state = incidents.own(person, &args.incident).await.map_err(refused)?;
     let mut table = args.rows.table(&COLUMNS);
-    for step in steps_json(&state, wire::now()).map_err(Failure::settings)? {
+    for step in steps_json(&state, wire::now()) {
         table.row(&COLUMNS.map(|name| step.get(name).cloned().unwrap_or_default()))?;
     }
     table.finish()?;

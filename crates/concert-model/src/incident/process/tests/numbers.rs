@@ -1,10 +1,12 @@
 //! Numbers over several runs, and the proposals that come of them.
 
+use std::collections::BTreeMap;
+
 use super::stories::SMALL;
 use super::story::{RUN, Story, chosen, done, read, skipped};
 use crate::incident::Incident;
 use crate::incident::content::{Answer, Answered, PartyStatus, Role, Verdict};
-use crate::incident::process::numbers::{StepNumbers, numbers};
+use crate::incident::process::numbers::{Numbers, StepNumbers, Tally, Wanted};
 
 fn run(look_seconds: i64, skip_cut: bool, answers: Vec<Answer>) -> Incident {
     let mut story = Story::begin(read(SMALL));
@@ -28,6 +30,12 @@ fn run(look_seconds: i64, skip_cut: bool, answers: Vec<Answer>) -> Incident {
     story.incident
 }
 
+fn tally(wanted: Wanted, incidents: &[Incident]) -> BTreeMap<String, Numbers> {
+    let mut tally = Tally::new(wanted);
+    incidents.iter().for_each(|incident| tally.add(incident));
+    tally.finish()
+}
+
 #[test]
 fn numbers_and_answers_become_proposals() {
     let say = |step: &str, verdict, text: &str| Answer { step: step.into(), verdict, text: text.into() };
@@ -36,11 +44,15 @@ fn numbers_and_answers_become_proposals() {
         run(3 * 3600, true, vec![say("look", Verdict::Late, "Too slow."), say("cut", Verdict::Useless, "It was off.")]),
         run(5 * 3600, false, vec![say("", Verdict::Missing, "Call them first.")]),
     ];
-    let numbers = numbers("small", &incidents);
-    assert_eq!((numbers.runs, numbers.ended, numbers.unreadable), (3, 3, 0));
-    let look = StepNumbers { done: 3, late: 2, median_seconds: Some(3 * 3600), ..StepNumbers::default() };
+    let small = || Wanted { process: Some("small".into()), ..Wanted::default() };
+    let numbers = tally(small(), &incidents).remove("small").unwrap();
+    assert_eq!((numbers.version, numbers.runs, numbers.ended, numbers.unreadable), (Some(3), 3, 3, 0));
+    let (times, said) = ((Some(3 * 3600), Some(5 * 3600)), [(Verdict::Late, 2)].into());
+    let (median_seconds, p95_seconds) = times;
+    let look = StepNumbers { done: 3, late: 2, median_seconds, p95_seconds, said, ..StepNumbers::default() };
     assert_eq!(numbers.steps["look"], look);
     let cut = &numbers.steps["cut"];
+    assert_eq!(cut.reasons, [("It is off.".to_owned(), 1)].into());
     assert_eq!((cut.done, cut.skipped, numbers.steps["watch"].passed_over), (2, 1, 3));
     assert_eq!((numbers.steps["hold"].done, numbers.steps["hold"].defaulted), (3, 1));
     let texts: Vec<&str> = numbers.proposals.iter().map(|proposal| proposal.text.as_str()).collect();
@@ -53,5 +65,10 @@ fn numbers_and_answers_become_proposals() {
         ]
     );
     assert_eq!(numbers.proposals[0].said, ["The logs were gone.", "Too slow."]);
-    assert_eq!(super::super::numbers::numbers("other", &incidents).runs, 0);
+    let none = |wanted| tally(wanted, &incidents).is_empty();
+    assert!(none(Wanted { process: Some("other".into()), ..Wanted::default() }));
+    assert!(none(Wanted { version: Some(2), ..small() }));
+    let started = incidents[0].runs[RUN].started.time;
+    assert!(none(Wanted { since: Some(started.plus_seconds(1)), ..small() }));
+    assert!(!none(Wanted { since: Some(started), version: Some(3), process: None }));
 }

@@ -63,6 +63,14 @@ impl Story {
         self.incident = Incident::fold(&self.entries);
     }
 
+    /// Writes entries as the API takes them.
+    pub(super) fn write_all(&mut self, entries: &serde_json::Value) {
+        for entry in entries.as_array().unwrap() {
+            let (kind, members) = (entry["kind"].as_str().unwrap(), entry["content"].as_object().unwrap());
+            self.write(Content::from_person(kind, members.clone()).unwrap());
+        }
+    }
+
     pub(super) fn ask<T>(&self, ask: impl FnOnce(&Progress<'_>) -> T) -> T {
         let known = Known { now: self.now, open_custody: self.open_custody };
         ask(&Progress::of(&self.process, &self.incident.runs[RUN], &self.incident, known))
@@ -123,13 +131,13 @@ impl Story {
         self.write(Finding { name: name.into(), statement: "It is so.".into(), standing });
     }
 
+    pub(super) fn answer(&mut self) {
+        self.write(Answered { run: RUN.into(), answers: Vec::new() });
+    }
+
     pub(super) fn indicate(&mut self, finding: &str, values: &[&str], reason: &str) {
         let observables = values.iter().map(|value| Observable { of: "ip".into(), value: (*value).into() }).collect();
         self.write(Indicated { finding: finding.into(), observables, reason: reason.into() });
-    }
-
-    pub(super) fn answer(&mut self) {
-        self.write(Answered { run: RUN.into(), answers: Vec::new() });
     }
 }
 

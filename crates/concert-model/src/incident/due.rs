@@ -1,0 +1,181 @@
+//! What comes due in an incident: tasks, steps of processes and clocks of laws, and who answers for each.
+
+use std::collections::BTreeSet;
+
+use super::content::Role;
+use super::fold::Incident;
+use super::process::{Known, Progress, State};
+use crate::Time;
+
+/// Roles that answer for clocks of laws: somebody reports, and somebody knows what the law wants.
+const CLOCK_ROLES: [Role; 2] = [Role::Coordinator, Role::LegalAndPrivacy];
+
+/// The kinds of things that come due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A task.
+    Task,
+    /// A step of a process that is ready.
+    Step,
+    /// A clock of a law that was not met.
+    Clock,
+}
+
+impl Kind {
+    /// How it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Step => "step",
+            Self::Clock => "clock",
+        }
+    }
+}
+
+/// A thing that is to be done by a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// What kind of thing it is.
+    pub kind: Kind,
+    /// What it is called within the incident: a task, `run/step`, a clock.
+    pub name: String,
+    /// What is to be done, in words.
+    pub title: String,
+    /// The role that does it.
+    pub role: Option<Role>,
+    /// Who answers for it now; nobody where no role that could is held.
+    pub persons: BTreeSet<String>,
+    /// Since when it can be done, where that is known.
+    pub since: Option<Time>,
+    /// By when.
+    pub due: Time,
+    /// What comes into force by itself at that moment.
+    pub default: Option<String>,
+}
+
+/// Everything that is to be done in an incident, what is due first before the rest.
+pub fn due(incident: &Incident, known: Known) -> Vec<Due> {
+    let mut all: Vec<Due> = tasks(incident).chain(steps(incident, known)).chain(clocks(incident)).collect();
+    all.sort_by(|one, other| (one.due, one.kind, &one.name).cmp(&(other.due, other.kind, &other.name)));
+    all
+}
+
+/// Who holds one of these roles; else the coordinator, who runs the plan.
+fn holders(incident: &Incident, roles: &[Role]) -> BTreeSet<String> {
+    let of = |role: &Role| incident.roles.get(role).into_iter().flatten().cloned();
+    let found: BTreeSet<String> = roles.iter().flat_map(of).collect();
+    if found.is_empty() { of(&Role::Coordinator).collect() } else { found }
+}
+
+fn tasks(incident: &Incident) -> impl Iterator<Item = Due> {
+    incident.tasks.values().filter(|task| !task.done).filter_map(|task| {
+        let persons = match task.person.is_empty() {
+            true => holders(incident, task.role.as_slice()),
+            false => BTreeSet::from([task.person.clone()]),
+        };
+        Some(Due {
+            kind: Kind::Task,
+            name: task.name.clone(),
+            title: task.title.clone(),
+            role: task.role,
+            persons,
+            since: None,
+            due: Time(task.due?),
+            default: None,
+        })
+    })
+}
+
+fn steps(incident: &Incident, known: Known) -> impl Iterator<Item = Due> {
+    incident.runs.iter().flat_map(move |(name, run)| {
+        let Ok(process) = run.process() else { return Vec::new() };
+        let progress = Progress::of(&process, run, incident, known);
+        let ready = progress.steps().filter_map(|(step, state)| match state {
+            State::Ready { since, due: Some(due), .. } => Some(Due {
+                kind: Kind::Step,
+                name: format!("{name}/{}", step.id),
+                title: step.title.clone(),
+                role: step.role,
+                persons: holders(incident, step.role.as_slice()),
+                since: Some(since),
+                due,
+                default: step.default.clone(),
+            }),
+            _ => None,
+        });
+        ready.collect()
+    })
+}
+
+fn clocks(incident: &Incident) -> impl Iterator<Item = Due> {
+    // One that was met before it was started, as another site may write it, has no end.
+    let running = incident.clocks.iter().filter(|(_, clock)| clock.met.is_none());
+    running.map(|(name, clock)| Due {
+        kind: Kind::Clock,
+        name: name.clone(),
+        title: name.clone(),
+        role: None,
+        persons: holders(incident, &CLOCK_ROLES),
+        since: Some(Time(clock.since)),
+        due: Time(clock.due),
+        default: None,
+    })
+}
+
+/// How long before it is due the last reminder that has come up is meant: the shortest of these spans, in
+/// seconds, that now reaches; 0 from the moment itself on. A span that is longer than the whole time there
+/// was for it says nothing new. `None` while it is too early.
+pub fn stage(due: &Due, ahead_seconds: &[i64], now: Time) -> Option<i64> {
+    let begins = |ahead: i64| due.due.plus_seconds(-ahead);
+    let fits = |ahead: &i64| *ahead == 0 || due.since.is_none_or(|since| begins(*ahead) > since);
+    let stages = ahead_seconds.iter().copied().chain([0]);
+    stages.filter(fits).filter(|ahead| now >= begins(*ahead)).min()
+}
+
+/// When the next reminder comes up after a moment.
+pub fn next_stage(due: &Due, ahead_seconds: &[i64], now: Time) -> Option<Time> {
+    let stages = ahead_seconds.iter().copied().chain([0]);
+    stages.map(|ahead| due.due.plus_seconds(-ahead)).filter(|at| *at > now).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3600;
+
+    fn thing(since: Option<i64>, due: i64) -> Due {
+        Due {
+            kind: Kind::Task,
+            name: "x".into(),
+            title: "x".into(),
+            role: None,
+            persons: BTreeSet::new(),
+            since: since.map(|since| Time(0).plus_seconds(since)),
+            due: Time(0).plus_seconds(due),
+            default: None,
+        }
+    }
+
+    #[test]
+    fn stages_come_up_one_after_another_and_none_that_says_nothing_new() {
+        let check = |since: Option<i64>, now: i64, want: Option<i64>| {
+            let found = stage(&thing(since, 10 * HOUR), &[4 * HOUR, HOUR], Time(0).plus_seconds(now));
+            assert_eq!(found, want, "since {since:?}, at {now}");
+        };
+        check(None, 5 * HOUR, None);
+        check(None, 6 * HOUR, Some(4 * HOUR));
+        check(None, 9 * HOUR, Some(HOUR));
+        check(None, 10 * HOUR, Some(0));
+        check(None, 900 * HOUR, Some(0));
+        // There were two hours for it: that four are left cannot be told.
+        check(Some(8 * HOUR), 8 * HOUR, None);
+        check(Some(8 * HOUR), 9 * HOUR, Some(HOUR));
+        check(Some(9 * HOUR), 9 * HOUR, None);
+        check(Some(9 * HOUR), 10 * HOUR, Some(0));
+        let next = |now: i64| next_stage(&thing(None, 10 * HOUR), &[4 * HOUR, HOUR], Time(0).plus_seconds(now));
+        assert_eq!(next(0), Some(Time(0).plus_seconds(6 * HOUR)));
+        assert_eq!(next(9 * HOUR), Some(Time(0).plus_seconds(10 * HOUR)));
+        assert_eq!(next(10 * HOUR), None);
+    }
+}

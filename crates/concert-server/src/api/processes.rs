@@ -1,0 +1,55 @@
+//! `/api/v1/due`, the runs of an incident and the numbers of processes: what is to be done, and how it went.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use concert_model::Time;
+use concert_model::access::Person;
+
+use super::parameters;
+use crate::App;
+use crate::desk::Runs;
+use crate::problem::Problem;
+
+pub(super) async fn numbers(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (_, [version, since]) = parameters(query, ["version", "since"])?;
+    let version = version.map(|text| text.parse()).transpose();
+    let version = version.map_err(|_| Problem::wrong("`version` is not a version of a process"))?;
+    let since = since.map(|text| Time::parse(&text, Some(&jiff::tz::TimeZone::UTC))).transpose();
+    let since = since.map_err(|why| Problem::wrong(format!("`since`: {why}")))?;
+    let counted = app.site.process_numbers(&person, &name, Runs { version, since }).await?;
+    Ok(super::json(counted.to_string()))
+}
+
+pub(super) async fn runs(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, []) = parameters(query, [])?;
+    let rows = app.site.progress(&person, &name).await?;
+    Ok(super::page("runs", super::part_of(rows, &slice)?))
+}
+
+pub(super) async fn due(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, [mine]) = parameters(query, ["mine"])?;
+    let mine = match mine.as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Problem::wrong("`mine` is true or false")),
+    };
+    let rows = app.site.due(&person, mine).await?;
+    Ok(super::page("due", super::part_of(rows, &slice)?))
+}

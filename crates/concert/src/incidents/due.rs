@@ -1,0 +1,176 @@
+//! What comes due in all incidents: for whoever asks, and for those who are reminded of it.
+
+use std::collections::BTreeMap;
+
+use concert_model::Time;
+use concert_model::access::{Action, Circle, Object, Person, may};
+use concert_model::incident::content::Content;
+use concert_model::incident::due::{Due, Kind, due, next_stage, stage};
+use concert_model::incident::marking::{Marking, Tlp};
+use concert_store::records::incidents::Head;
+use serde_json::{Value, json};
+
+use super::case::Case;
+use super::{Incidents, Refused, known, text};
+
+/// Incidents in which something can come due.
+const DUE: [&str; 3] = [text::TASKS, text::PROCESSES, text::CLOCKS];
+
+/// A thing that comes due, with its incident.
+pub struct DueIn {
+    /// The incident.
+    pub head: Head,
+    /// The thing.
+    pub due: Due,
+}
+
+impl DueIn {
+    /// As commands and the API give it.
+    pub fn json(&self, now: Time) -> Value {
+        let Due { kind, name, title, role, persons, since, due, default } = &self.due;
+        let left = due.seconds().saturating_sub(now.seconds());
+        json!({"due": due.to_string(), "state": if left < 0 { "overdue" } else { "running" }, "left_seconds": left,
+            "kind": kind.word(), "name": name, "what": title, "incident": self.head.number, "title": self.head.title,
+            "role": role.map(|role| role.word()), "persons": persons, "since": since.map(|since| since.to_string()), "default": default})
+    }
+
+    /// A clock of a law, as commands and the API give it.
+    pub fn clock_json(&self, now: Time) -> Value {
+        let state = if self.due.due < now { "overdue" } else { "running" };
+        json!({"due": self.due.due.to_string(), "state": state, "clock": self.due.name, "incident": self.head.number,
+            "id": self.head.id, "title": self.head.title, "since": self.due.since.map(|since| since.to_string())})
+    }
+}
+
+/// Whom and of what to remind.
+pub struct Reminding<'a> {
+    /// How many seconds ahead.
+    pub ahead_seconds: &'a [i64],
+    /// The strictest label whose titles and names may stand in a reminder.
+    pub titles: Tlp,
+    /// Users who can be reached.
+    pub persons: &'a BTreeMap<String, Person>,
+    /// The present moment.
+    pub now: Time,
+}
+
+/// Something that somebody is to be reminded of.
+pub struct Reminder {
+    /// The incident, by its identity, and by its number.
+    pub incident: [String; 2],
+    /// The title of the incident, where its marking lets it out.
+    pub title: Option<String>,
+    /// Who is reminded; empty for the site itself.
+    pub receiver: String,
+    /// The thing.
+    pub due: Due,
+    /// Whether its names may stand in the reminder.
+    pub is_named: bool,
+    /// Seconds ahead, see [`stage`].
+    pub ahead: i64,
+}
+
+impl Incidents {
+    /// What is to be done in incidents that are not closed, as far as a person sees it, what is due first
+    /// before the rest.
+    pub async fn due(&self, person: &Person, now: Time) -> Result<Vec<DueIn>, Refused> {
+        let mut all = Vec::new();
+        for (id, _) in self.store.records.open_with(&DUE).await? {
+            let Some(head) = self.store.records.incident(&id).await? else { continue };
+            let Some((case, circle)) = self.found(person, &id).await? else { continue };
+            let comes_due = |content: &Content| {
+                matches!(
+                    content,
+                    Content::Task(_)
+                        | Content::Started(_)
+                        | Content::Stepped(_)
+                        | Content::ClockStarted(_)
+                        | Content::ClockMet(_)
+                )
+            };
+            let seen = case.seen_by(&circle, person);
+            let told = seen.filter(|kept| kept.body.as_ref().is_some_and(|(_, content)| comes_due(content)));
+            self.audit_read(person, &head.number, told.filter_map(|kept| kept.marking())).await?;
+            let state = self.states.of(&case, &circle, person);
+            all.extend(due(&state, known(&state, now)).into_iter().map(|due| DueIn { head: head.clone(), due }));
+        }
+        all.sort_by(|one, other| (one.due.due, &one.head.number).cmp(&(other.due.due, &other.head.number)));
+        Ok(all)
+    }
+
+    /// Incidents in which something can come due, each with the number of its last entry.
+    pub async fn may_come_due(&self) -> Result<Vec<(String, u64)>, Refused> {
+        Ok(self.store.records.open_with(&DUE).await?)
+    }
+
+    /// Of what in an incident somebody is to be reminded now, and when something more comes up by itself.
+    ///
+    /// Whoever answers for a thing and sees it is reminded. Where nobody does who can be reached, the site is,
+    /// and learns no more than that there is something.
+    pub async fn reminders(&self, id: &str, ask: &Reminding<'_>) -> Result<(Vec<Reminder>, Option<Time>), Refused> {
+        let now = ask.now;
+        let case = self.case(id).await?;
+        let (circle, state) = (self.circle(&case), case.whole());
+        let all = due(&state, known(&state, now));
+        let next = all.iter().filter_map(|due| next_stage(due, ask.ahead_seconds, now)).min();
+        let mut reminders = Vec::new();
+        let mut seen: BTreeMap<&str, Vec<Due>> = BTreeMap::new();
+        let open = marked_up_to(&state.marking, ask.titles);
+        for due in all {
+            let Some(ahead) = stage(&due, ask.ahead_seconds, now) else { continue };
+            let is_named = open && marked_up_to(&made(&case, &due), ask.titles);
+            let mut receivers = Vec::new();
+            for (name, person) in due.persons.iter().filter_map(|name| ask.persons.get_key_value(name)) {
+                let theirs = seen.entry(name).or_insert_with(|| seen_due(&case, &circle, person, now));
+                let is_it = |other: &Due| other.kind == due.kind && other.name == due.name && other.due == due.due;
+                if theirs.iter().any(is_it) {
+                    receivers.push(name.clone());
+                }
+            }
+            if receivers.is_empty() {
+                receivers.push(String::new());
+            }
+            reminders.extend(receivers.into_iter().map(|receiver| Reminder {
+                incident: [case.id.clone(), state.number.clone()],
+                title: open.then(|| state.title.clone()),
+                receiver,
+                due: due.clone(),
+                is_named,
+                ahead,
+            }));
+        }
+        Ok((reminders, next))
+    }
+}
+
+/// What comes due as a person sees it: nothing where the incident is missing for the person.
+fn seen_due(case: &Case, circle: &Circle, person: &Person, now: Time) -> Vec<Due> {
+    if !may(person, Action::See, Object::Incident(circle)).allowed {
+        return Vec::new();
+    }
+    let state = case.state_for(circle, person);
+    due(&state, known(&state, now))
+}
+
+/// Whether a marking lets titles out. What lies in a compartment or names its readers stays in.
+fn marked_up_to(marking: &Option<Marking>, tlp: Tlp) -> bool {
+    let is_open =
+        |marking: &Marking| marking.tlp <= tlp && marking.compartment.is_empty() && marking.persons.is_empty();
+    marking.as_ref().is_some_and(is_open)
+}
+
+/// The marking of the entry that made a thing.
+fn made(case: &Case, due: &Due) -> Option<Marking> {
+    let makes = |content: &Content| match (due.kind, content) {
+        (Kind::Task, Content::Task(task)) => task.name == due.name,
+        (Kind::Clock, Content::ClockStarted(clock)) => clock.clock == due.name,
+        (Kind::Step, Content::Started(started)) => due.name.split_once('/').is_some_and(|(run, _)| run == started.run),
+        _ => false,
+    };
+    let bodies = case.entries.iter().filter_map(|kept| kept.body.as_ref());
+    // Of several that name it the strictest counts: an earlier title may be a later one.
+    bodies
+        .filter(|(_, content)| makes(content))
+        .map(|(body, _)| body.marking.clone())
+        .max_by_key(|one| (one.tlp, !one.compartment.is_empty(), !one.persons.is_empty()))
+}
