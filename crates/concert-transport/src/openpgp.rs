@@ -1,13 +1,16 @@
-//! OpenPGP: the site's key and what it signs; the keys of contacts and what is encrypted to them.
+//! OpenPGP: the site's key, what it signs and what it opens; the keys of contacts, what is encrypted to them and
+//! what they signed.
 //!
-//! Nothing is decrypted here. Keys are those GnuPG reads too (version 4). A signature carries the time that
+//! Keys are those GnuPG reads too (version 4). A signature carries the time that
 //! is handed in and Ed25519 is deterministic, so the same bytes get the same signature. What is encrypted is
 //! different each time, as it must be.
 
 pub mod contact;
 mod door;
 pub mod keyring;
+pub mod open;
 pub(crate) mod seal;
+mod signer;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ pub mod content;
 pub mod draft;
 pub mod fold;
 pub mod journal;
+pub mod mail;
 pub mod marking;
 pub mod process;
 

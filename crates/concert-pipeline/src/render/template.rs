@@ -176,6 +176,7 @@ impl Templates {
             bcc: notice.bcc.clone(),
             return_path: None,
             answers: None,
+            by_person: false,
             subject: subject(&self.part(notice.language, "notice.subject.j2", &facts)?, notice.id),
             text: visible::lines(&self.part(notice.language, "notice.txt.j2", &facts)?).replace('\r', ""),
             html,

@@ -8,6 +8,7 @@ mod health;
 pub mod incidents;
 mod lockouts;
 mod mails;
+pub mod messages;
 mod merging;
 mod notices;
 mod parties;
@@ -33,7 +34,7 @@ pub use credentials::{Credentials, Factor, NewFactor, NewPassword};
 pub use feeds::{FeedCounts, FeedHealth, Hour};
 pub use health::{Health, Proof};
 pub use lockouts::{Attempt, Counted};
-pub use mails::{Again, Effect, MailFilter, MailRow, Settled};
+pub use mails::{Again, Effect, MailFilter, MailRow, Settled, settle};
 pub use notices::{Notice, NoticeFilter, Way};
 pub use parties::Parties;
 pub use reports::{Counts, ReportRow, Waiting};
@@ -60,6 +61,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0008.sql"),
     include_str!("../../migrations/0009.sql"),
     include_str!("../../migrations/0010.sql"),
+    include_str!("../../migrations/0011.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -224,8 +224,8 @@ impl Records {
         Ok(rows.iter().map(reject).collect())
     }
 
-    /// Contents of reports received before a moment that are still archived and not used by a newer
-    /// report.
+    /// Contents of reports and mails received before a moment that are still archived and not used by a newer
+    /// one. Mails that belong to incidents are kept with them.
     pub async fn archived_before(&self, before: Time) -> Result<Vec<[u8; 32]>, Problem> {
         let rows: Vec<Vec<u8>> = sqlx::query_scalar(
             "SELECT content FROM (
@@ -233,7 +233,8 @@ impl Records {
                  UNION SELECT content FROM mail WHERE archived = 1 AND state <> 'waiting' AND received < ?1
              ) AS old
              WHERE NOT EXISTS (SELECT 1 FROM report AS new WHERE new.content = old.content AND new.received >= ?1)
-             AND NOT EXISTS (SELECT 1 FROM mail AS new WHERE new.content = old.content AND new.received >= ?1)",
+             AND NOT EXISTS (SELECT 1 FROM mail AS new WHERE new.content = old.content AND new.received >= ?1)
+             AND NOT EXISTS (SELECT 1 FROM mail AS kept WHERE kept.content = old.content AND kept.incident <> '' AND kept.state IN ('taken', 'held'))",
         )
         .bind(before.0)
         .fetch_all(self.pool())

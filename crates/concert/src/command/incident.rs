@@ -7,6 +7,7 @@ mod clock;
 mod cost;
 pub(super) mod draft;
 mod process;
+mod send;
 mod show;
 
 use concert_model::Problem;
@@ -25,7 +26,7 @@ use crate::wire::{self, Site};
 /// Open incidents, work on them, and see who can see what.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident cost --by work --since 2026-11-01\n  concert incident search 192.0.2.7\n  concert incident about 'hxxp://evil[.]example/a'"
+    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident send 'CERT-EX#2026-000001' --party \"Example Net\" --subject \"Your host\" letter.txt --preview\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident cost --by work --since 2026-11-01\n  concert incident search 192.0.2.7\n  concert incident about 'hxxp://evil[.]example/a'"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -46,6 +47,8 @@ enum Action {
     Write(draft::WriteArgs),
     /// The kinds of entries, with what each says
     Kinds(AllRows),
+    /// Send a message to a party by mail
+    Send(send::SendArgs),
     /// Mark an incident otherwise
     Mark(draft::MarkArgs),
     /// Erase what an entry says; that it was there stays
@@ -157,6 +160,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             Action::Log(args) => log(args, &incidents, &person).await,
             Action::Write(args) => draft::write(args, &incidents, &person).await,
             Action::Kinds(rows) => draft::kinds(rows),
+            Action::Send(args) => send::run(args, &site, &incidents, &person).await,
             Action::Mark(args) => draft::mark(args, &incidents, &person).await,
             Action::Erase(args) => draft::erase(args, &incidents, &person).await,
             Action::Chain(args) => chain::run(args, &incidents, &person).await,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use concert_model::Problem;
 use tokio_util::sync::CancellationToken;
 
+use super::message;
 use crate::incidents::Incidents;
 use crate::wire::{self, Site};
 
@@ -15,7 +16,10 @@ const EVERY: Duration = Duration::from_secs(20);
 /// Writes down what has come into force, once.
 pub(super) async fn once(site: &Site) {
     match site.incidents() {
-        Ok(incidents) => settle(&incidents).await,
+        Ok(incidents) => {
+            settle(&incidents).await;
+            message::prove(&incidents).await;
+        }
         // Without its key (a backup made without keys) a site cannot sign; reports go on.
         Err(failure) => tracing::warn!(
             "processes of incidents are not followed: {}",
@@ -41,6 +45,7 @@ pub(super) async fn work(site: Arc<Site>, stop: CancellationToken) -> Result<(),
     };
     while !stop.is_cancelled() {
         settle(&incidents).await;
+        message::prove(&incidents).await;
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             () = stop.cancelled() => {}

@@ -13,8 +13,9 @@ use super::case::Case;
 use super::write::wrong;
 use super::{Ask, Incidents, Refused, text};
 
-/// The author of what nobody decided in time. No user can be called so.
-const BY_ITSELF: &str = "concert (by itself)";
+/// The author of what nobody wrote: decisions that nobody took in time, mails that came in. No user can be
+/// called so.
+pub(super) const BY_ITSELF: &str = "concert (by itself)";
 
 /// What the engine knows of an incident now.
 pub fn known(state: &Incident, now: Time) -> Known {

@@ -8,11 +8,12 @@ use concert_model::incident::content::{Content, Erased, Opened, Role, RoleMoved}
 use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
 use concert_model::incident::journal::{BODY_BYTES_MAX, Body, Stamp, Tip, hex};
 use concert_model::{Problem, Time};
-use concert_store::records::Change;
 use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
+use concert_store::records::{Change, MailRow, Settled, messages};
 use serde_json::{Value, json};
 
 use super::case::Case;
+use super::mail::{self, Outgoing};
 use super::{Ask, Incidents, Refused, audit, entry_json, follow, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
@@ -29,16 +30,53 @@ pub(super) enum Right {
     OfReader,
 }
 
-/// Evidence is written about where its bytes are at hand.
-fn by_hand(drafts: &[Draft]) -> Result<(), Refused> {
-    let is_evidence =
-        |draft: &Draft| matches!(draft.content, Content::EvidenceAdded(_) | Content::Custody(_) | Content::Release(_));
-    match drafts.iter().any(is_evidence) {
-        true => Err(Refused::Wrong(
-            Problem::new("such an entry is not written by hand").hint("see `concert evidence --help`"),
-        )),
-        false => Ok(()),
+/// What is to be written, and what is done in the same step.
+#[derive(Default)]
+pub(super) struct Made {
+    pub(super) drafts: Vec<Draft>,
+    pub(super) beside: Beside,
+}
+
+impl From<Vec<Draft>> for Made {
+    fn from(drafts: Vec<Draft>) -> Self {
+        Self { drafts, beside: Beside::Nothing }
     }
+}
+
+/// What is done in the same step as entries are written.
+#[derive(Default)]
+pub(super) enum Beside {
+    #[default]
+    Nothing,
+    /// Messages are queued, each of which has an entry of its own.
+    Queue { domain: String, letters: Vec<Outgoing> },
+    /// A mail that came in is settled; nothing is written where it was before.
+    Settle(Box<Settled>),
+    /// A person says what a mail is; nothing is written where somebody did before.
+    Answer(Box<MailRow>),
+    /// The journal takes up how sending a message ended: its notice, and the state of that.
+    Prove(String, String),
+}
+
+/// Evidence is written about where its bytes are at hand, and mail where it is sent or came in.
+fn by_hand(drafts: &[Draft]) -> Result<(), Refused> {
+    for draft in drafts {
+        let hint = match &draft.content {
+            Content::EvidenceAdded(_) | Content::Custody(_) | Content::Release(_) => "see `concert evidence --help`",
+            Content::Delivered(_) | Content::AttachmentSorted(_) => "see `concert incident mail --help`",
+            Content::MessageKept(message)
+                if message.mail != 0
+                    || message.sort.is_some()
+                    || message.openpgp.is_some()
+                    || !message.attachments.is_empty() =>
+            {
+                "what came by mail is told by `concert incident mail`; leave out sort, openpgp, attachments and mail"
+            }
+            _ => continue,
+        };
+        return Err(Refused::Wrong(Problem::new("such an entry is not written by hand").hint(hint)));
+    }
+    Ok(())
 }
 
 /// What was written.
@@ -66,7 +104,7 @@ impl Written {
 }
 
 /// Sixteen random bytes.
-fn salt() -> Result<[u8; 16], Problem> {
+pub(super) fn salt() -> Result<[u8; 16], Problem> {
     let mut salt = [0u8; 16];
     getrandom::fill(&mut salt).map_err(|error| Problem::new(format!("the system gives no random bytes: {error}")))?;
     Ok(salt)
@@ -126,13 +164,13 @@ impl Incidents {
         self.write_made(ask, name, Right::OfContent, |_, _| Ok(drafts)).await
     }
 
-    /// Writes what is made from how the incident is at that very moment.
-    pub(super) async fn write_made(
+    /// Writes what is made from how the incident is at that very moment, and does what belongs to it.
+    pub(super) async fn write_made<M: Into<Made>>(
         &self,
         ask: Ask<'_>,
         name: &str,
         right: Right,
-        make: impl FnOnce(&Case, &Circle) -> Result<Vec<Draft>, Refused> + Send,
+        make: impl FnOnce(&Case, &Circle) -> Result<M, Refused> + Send,
     ) -> Result<Written, Refused> {
         let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
         let known = self.case(&head.id).await?;
@@ -147,7 +185,8 @@ impl Incidents {
         if !may(ask.person, Action::See, Object::Incident(&circle)).allowed {
             return Err(Refused::Missing);
         }
-        let drafts = make(&case, &circle)?;
+        let made: Made = make(&case, &circle)?.into();
+        let drafts = mail::beside(&mut change, ask.now, made).await?;
         if let Some(seen) = ask.seen {
             stale(&case, &circle, ask.person, seen, &drafts)?;
         }
@@ -255,6 +294,9 @@ impl Incidents {
         }
         if super::evidence::holds(&case, &body.content, &body.kind) {
             return Err(wrong("evidence is destroyed before what is written about it is erased"));
+        }
+        if let Content::MessageKept(message) = Content::read(&body.kind, &body.content) {
+            messages::forget(change, &message.notice, message.mail).await?;
         }
         incidents::erase_body(change, &case.id, &erased.site, erased.sequence).await?;
         let rows = incidents::entries_in(change, &case.id, 0).await?;
