@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use concert_model::Time;
 use concert_model::access::Person;
-use concert_model::incident::draft::{Draft, NewIncident};
+use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_pipeline::condition::Condition;
 use concert_server::desk::{Change, Coming, Desk, NewEvidence, Outgoing, Question, Wanted, Way};
 use concert_server::site::{
@@ -92,6 +92,26 @@ impl Desk for Empty {
 
     async fn search(&self, _: &Person, _: &str, _: Slice) -> Result<Page<Value>, Refusal> {
         Ok(Page::default())
+    }
+
+    async fn messages(&self, _: &Person, _: &str, _: Option<String>, _: Slice) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn preview(&self, _: Change, _: &str, _: NewMessage) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn send(&self, _: Change, _: &str, _: NewMessage) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn mail(&self, _: &Person, _: &str, _: i64) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn answer_mail(&self, _: Change, _: &str, _: i64, _: MailAnswer) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
     }
 
     async fn chain(&self, _: &Person, _: &str, _: Way) -> Result<Vec<Value>, Refusal> {

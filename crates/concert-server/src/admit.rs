@@ -29,7 +29,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 24] = [
+const TABLE: [(&str, Needs); 26] = [
     ("/", Needs::To(Action::SeeSite(Kept::Events))),
     ("/notices/{id}", Needs::To(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::To(Action::SeeSite(Kept::Notices))),
@@ -55,6 +55,8 @@ const TABLE: [(&str, Needs); 24] = [
     ("/api/v1/incidents/{id}/chain", Needs::Person),
     ("/api/v1/incidents/{id}/evidence", Needs::Person),
     ("/api/v1/incidents/{id}/evidence/{sha256}", Needs::Person),
+    ("/api/v1/incidents/{id}/messages", Needs::Person),
+    ("/api/v1/incidents/{id}/mails/{mail}", Needs::Person),
     ("/api/v1/search", Needs::Person),
 ];
 

@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use concert_model::access::{Action, Person};
-use concert_model::incident::draft::{Draft, NewIncident};
+use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_model::incident::marking::Tlp;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -123,6 +123,27 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Evidence by its SHA-256, whose custody tells the place and the reason of this copy.
     async fn evidence(&self, person: &Person, name: &str, sha256: &str, why: [String; 2]) -> Result<Outgoing, Refusal>;
+
+    /// Messages to the parties and from them, oldest first, and the mails that wait for this person.
+    async fn messages(
+        &self,
+        person: &Person,
+        name: &str,
+        party: Option<String>,
+        slice: Slice,
+    ) -> Result<Value, Refusal>;
+
+    /// What a message would be; refused where sending it would be.
+    async fn preview(&self, change: Change, name: &str, new: NewMessage) -> Result<Value, Refusal>;
+
+    /// Queues a message. Durable when it answers.
+    async fn send(&self, change: Change, name: &str, new: NewMessage) -> Result<Value, Refusal>;
+
+    /// A mail that waits for a person.
+    async fn mail(&self, person: &Person, name: &str, number: i64) -> Result<Value, Refusal>;
+
+    /// Says what a mail is, or what becomes of one of its files. Durable when it answers.
+    async fn answer_mail(&self, change: Change, name: &str, number: i64, answer: MailAnswer) -> Result<Value, Refusal>;
 
     /// Entries with all these words, newest first.
     async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal>;

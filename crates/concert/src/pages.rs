@@ -4,6 +4,7 @@
 
 mod desk;
 mod evidence;
+mod messages;
 mod overview;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ use concert_transport::{Body, Kept};
 use tokio::sync::broadcast;
 
 use crate::drive::intake::Keeper;
-use crate::drive::{compose, live};
+use crate::drive::{compose, live, message};
 use crate::incidents::Incidents;
 use crate::settings::{Collect, MAILBOX};
 use crate::wire;
@@ -117,7 +118,10 @@ impl Site for Pages {
 
     async fn notice(&self, id: &str) -> Result<Option<NoticeText>, Refusal> {
         let site = self.site();
-        let Some((notice, members)) = site.store.records.notice(id).await.map_err(failed)? else { return Ok(None) };
+        let found = site.store.records.notice(id).await.map_err(failed)?;
+        // Who may read a message is decided with its incident.
+        let found = found.filter(|(notice, _)| notice.name != message::NAME);
+        let Some((notice, members)) = found else { return Ok(None) };
         let kept = site.store.records.notice_bytes(id).await.map_err(failed)?;
         if let Some(bytes) = kept.as_ref().filter(|bytes| !is_encrypted(bytes)) {
             return Ok(Some(NoticeText { row: notice_row(notice), bytes: bytes.clone(), plain: None }));

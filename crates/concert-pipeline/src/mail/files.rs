@@ -21,9 +21,9 @@ pub fn files(mail: &[u8]) -> Vec<File> {
     let Some(message) = MessageParser::default().parse(mail) else { return Vec::new() };
     let mut found: Vec<File> = Vec::new();
     for part in message.attachments().take(FILES_MAX) {
-        let is_signature = part.content_type().is_some_and(|kind| {
-            kind.subtype().is_some_and(|subtype| subtype.eq_ignore_ascii_case("pgp-signature"))
-        });
+        let is_signature = part
+            .content_type()
+            .is_some_and(|kind| kind.subtype().is_some_and(|subtype| subtype.eq_ignore_ascii_case("pgp-signature")));
         let bytes = match &part.body {
             PartType::Message(inner) => inner.raw_message().to_owned(),
             _ => part.contents().to_owned(),

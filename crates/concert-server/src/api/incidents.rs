@@ -56,14 +56,19 @@ pub(super) async fn journal(
 }
 
 /// What a request that changes something comes with, and its body.
-async fn change(person: Person, headers: &HeaderMap, path: &str, body: Body) -> Result<(Change, Value), Problem> {
+pub(super) async fn change(
+    person: Person,
+    headers: &HeaderMap,
+    path: &str,
+    body: Body,
+) -> Result<(Change, Value), Problem> {
     let key = idempotency_key(headers)?;
     let (value, digest) = read_json(headers, path, body).await?;
     let key = key.map(|key| (key, digest));
     Ok((Change { person, key, seen: None }, value))
 }
 
-fn created(value: &Value) -> Response {
+pub(super) fn created(value: &Value) -> Response {
     let mut response = super::json(value.to_string());
     *response.status_mut() = StatusCode::CREATED;
     let id = value.get("id").and_then(Value::as_str).unwrap_or_default();

@@ -10,6 +10,7 @@ mod events;
 mod evidence;
 mod feeds;
 mod incidents;
+mod messages;
 mod notices;
 mod push;
 mod stream;
@@ -52,6 +53,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/journal", get(incidents::journal))
         .route("/api/v1/incidents/{id}/access", get(incidents::access))
         .route("/api/v1/incidents/{id}/chain", get(chain::chain))
+        .route("/api/v1/incidents/{id}/messages", get(messages::list).post(messages::send))
+        .route("/api/v1/incidents/{id}/mails/{mail}", get(messages::one).post(messages::answer))
         .route("/api/v1/search", get(incidents::search))
         .route("/api/v1/openapi.json", get(openapi))
 }
@@ -142,7 +145,7 @@ mod tests {
             .filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next())
             .filter(|path| !path.ends_with("openapi.json"))
             .collect();
-        assert_eq!(routes.len(), 15);
+        assert_eq!(routes.len(), 17);
         assert_eq!(paths.len(), routes.len());
         assert!(routes.iter().all(|route| paths.contains_key(*route)), "{routes:?}");
     }

@@ -19,7 +19,8 @@ impl Records {
     /// Messages whose sending has ended, which is not in the journal yet: numbers of their notices.
     pub async fn unproved_messages(&self) -> Result<Vec<Notice>, Problem> {
         // The name stands in the text so that the index of these few is used.
-        let sql = "SELECT id FROM notice WHERE name = '(message)' AND state IN ('delivered', 'failed') AND proved <> state
+        let sql =
+            "SELECT id FROM notice WHERE name = '(message)' AND state IN ('delivered', 'failed') AND proved <> state
              ORDER BY seq LIMIT ?1";
         let ids: Vec<String> =
             sqlx::query_scalar(sql).bind(AT_ONCE_MAX).fetch_all(self.pool()).await.map_err(trouble)?;
@@ -32,7 +33,8 @@ impl Records {
 
     /// Mails that wait for a person to say what they are, oldest first: of one incident, or of all.
     pub async fn mails_held(&self, incident: Option<&str>) -> Result<Vec<MailRow>, Problem> {
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT * FROM mail WHERE incident <> '' AND state = 'held'");
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("SELECT * FROM mail WHERE incident <> '' AND state = 'held'");
         if let Some(incident) = incident {
             query.push(" AND incident = ").push_bind(incident);
         }

@@ -152,10 +152,12 @@ impl Records {
 
     /// How many notices are in each state.
     pub async fn notice_states(&self) -> Result<Vec<(String, u64)>, Problem> {
-        let rows = sqlx::query("SELECT state, count(*) AS count FROM notice WHERE name <> '(message)' GROUP BY state ORDER BY state")
-            .fetch_all(self.pool())
-            .await
-            .map_err(trouble)?;
+        let rows = sqlx::query(
+            "SELECT state, count(*) AS count FROM notice WHERE name <> '(message)' GROUP BY state ORDER BY state",
+        )
+        .fetch_all(self.pool())
+        .await
+        .map_err(trouble)?;
         Ok(rows
             .iter()
             .map(|row| {

@@ -6,6 +6,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::{Change, Records, trouble};
+use crate::Members;
 use crate::events::read::sixteen;
 
 /// Rejects kept of one report; further ones are only counted.
@@ -222,6 +223,19 @@ impl Records {
             .await
             .map_err(trouble)?;
         Ok(rows.iter().map(reject).collect())
+    }
+
+    /// The events of a report.
+    pub async fn members_of_report(&self, id: ReportId) -> Result<Members, Problem> {
+        let query = sqlx::query("SELECT id, rows FROM batch WHERE report = ?1 ORDER BY id");
+        let batches = query.bind(id.0.as_slice()).fetch_all(self.pool()).await.map_err(trouble)?;
+        let mut members = Members::default();
+        for row in batches {
+            let batch = row.try_get::<i64, _>("id").unwrap_or(0).cast_unsigned();
+            let rows = u32::try_from(row.try_get::<i64, _>("rows").unwrap_or(0)).unwrap_or(0);
+            (0..rows).for_each(|row| members.add(batch, row));
+        }
+        Ok(members)
     }
 
     /// Contents of reports and mails received before a moment that are still archived and not used by a newer

@@ -130,6 +130,10 @@ fn unseal(sealed: &[u8], keys: Keys<'_>, from: &str) -> Result<(Vec<u8>, Option<
 }
 
 fn unseal_with(sealed: &[u8], own: &SiteKey, keys: Keys<'_>, from: &str) -> Result<(Vec<u8>, Option<Worth>), String> {
+    // The RSA of the library leaks through its timing, and whoever sends mail could ask as often as they like.
+    if own.has_rsa() {
+        return Err("the key of this site is RSA, which opens no mails; make one with `concert key make`".into());
+    }
     let (message, _) = Message::from_reader(sealed).map_err(|error| error.to_string())?;
     let mut message = message.decrypt(&Password::empty(), &own.0).map_err(|error| error.to_string())?;
     for _ in 0..LAYERS_MAX {
@@ -155,12 +159,12 @@ impl Signed for InMessage<'_> {
         (0..reader.num_signatures()).filter_map(|at| reader.signature(at)).collect()
     }
 
-    fn holds_primary(&self, at: usize, key: &PublicKey) -> bool {
-        self.0.verify_nested_explicit(at, key).is_ok()
+    fn holds_primary(&self, at: usize, key: &PublicKey) -> Result<(), String> {
+        self.0.verify_nested_explicit(at, key).map(drop).map_err(|error| error.to_string())
     }
 
-    fn holds_sub(&self, at: usize, key: &PublicSubkey) -> bool {
-        self.0.verify_nested_explicit(at, key).is_ok()
+    fn holds_sub(&self, at: usize, key: &PublicSubkey) -> Result<(), String> {
+        self.0.verify_nested_explicit(at, key).map(drop).map_err(|error| error.to_string())
     }
 }
 
@@ -173,12 +177,12 @@ impl Signed for InText {
         self.0.signatures().iter().take(1).collect()
     }
 
-    fn holds_primary(&self, _: usize, key: &PublicKey) -> bool {
-        self.0.verify(key).is_ok()
+    fn holds_primary(&self, _: usize, key: &PublicKey) -> Result<(), String> {
+        self.0.verify(key).map(drop).map_err(|error| error.to_string())
     }
 
-    fn holds_sub(&self, _: usize, key: &PublicSubkey) -> bool {
-        self.0.verify(key).is_ok()
+    fn holds_sub(&self, _: usize, key: &PublicSubkey) -> Result<(), String> {
+        self.0.verify(key).map(drop).map_err(|error| error.to_string())
     }
 }
 
@@ -201,12 +205,14 @@ impl Signed for InPart {
         self.signatures.iter().map(|one| &one.signature).collect()
     }
 
-    fn holds_primary(&self, at: usize, key: &PublicKey) -> bool {
-        self.signatures.get(at).is_some_and(|one| one.verify(key, &self.signed).is_ok())
+    fn holds_primary(&self, at: usize, key: &PublicKey) -> Result<(), String> {
+        let one = self.signatures.get(at).ok_or("there is none")?;
+        one.verify(key, &self.signed).map_err(|error| error.to_string())
     }
 
-    fn holds_sub(&self, at: usize, key: &PublicSubkey) -> bool {
-        self.signatures.get(at).is_some_and(|one| one.verify(key, &self.signed).is_ok())
+    fn holds_sub(&self, at: usize, key: &PublicSubkey) -> Result<(), String> {
+        let one = self.signatures.get(at).ok_or("there is none")?;
+        one.verify(key, &self.signed).map_err(|error| error.to_string())
     }
 }
 
@@ -225,7 +231,8 @@ fn detached(mail: &[u8], keys: Keys<'_>, from: &str) -> Option<Worth> {
     let Some(signed) = first_part(mail, boundary).filter(|_| children.len() == 2) else {
         return Some(Worth::Bad(String::new(), "the signed part cannot be told from the rest".into()));
     };
-    let found = DetachedSignature::from_reader_many(signature.contents()).map(|(all, _)| all.flatten().take(10).collect());
+    let found =
+        DetachedSignature::from_reader_many(signature.contents()).map(|(all, _)| all.flatten().take(10).collect());
     match found {
         Ok(signatures) => Some(judge(&InPart { signed, signatures }, keys.ring, from, keys.now)),
         Err(_) => Some(Worth::Bad(String::new(), "the signature cannot be read".into())),

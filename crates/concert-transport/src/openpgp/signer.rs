@@ -63,10 +63,10 @@ impl Signer {
 pub(super) trait Signed {
     /// The signatures over it.
     fn signatures(&self) -> Vec<&Signature>;
-    /// Whether this one, by its place in the list, was made by a primary key.
-    fn holds_primary(&self, at: usize, key: &PublicKey) -> bool;
+    /// Holds this one, by its place in the list, against a primary key; the error says why it does not fit.
+    fn holds_primary(&self, at: usize, key: &PublicKey) -> Result<(), String>;
     /// The same for a subkey.
-    fn holds_sub(&self, at: usize, key: &PublicSubkey) -> bool;
+    fn holds_sub(&self, at: usize, key: &PublicSubkey) -> Result<(), String>;
 }
 
 /// The keys of a contact that sign.
@@ -124,7 +124,8 @@ pub(super) fn judge(signed: &dyn Signed, ring: &Keyring, from: &str, now: Time) 
             .find_map(|key| key.signers().iter().find(|one| one.is_named_by(signature)).map(|one| (key, one)));
         let Some((key, signer)) = found else {
             let known = ring.keys().iter().any(|key| key.signers().iter().any(|one| one.is_named_by(signature)));
-            let why = if known { "the key is not one of its sender" } else { "no key of its sender is known that made it" };
+            let why =
+                if known { "the key is not one of its sender" } else { "no key of its sender is known that made it" };
             worst = Worth::Unknown(named, why.into());
             continue;
         };
@@ -133,8 +134,13 @@ pub(super) fn judge(signed: &dyn Signed, ring: &Keyring, from: &str, now: Time) 
             Kind::Sub(key) => signed.holds_sub(at, key),
         };
         let fingerprint = key.fingerprint().to_owned();
-        if !holds {
-            worst = Worth::Bad(fingerprint, "it does not fit what was signed".into());
+        if is_weak(signature) {
+            // The library does not even try.
+            worst = Worth::Unknown(fingerprint, "its hash can be forged".into());
+            continue;
+        }
+        if let Err(why) = holds {
+            worst = Worth::Bad(fingerprint, format!("it does not fit what was signed: {why}"));
             continue;
         }
         match why_not(key, signer, signature, now) {
@@ -158,6 +164,9 @@ fn why_not(key: &ContactKey, signer: &Signer, signature: &Signature, now: Time) 
     if made < signer.created || made > now.seconds() + CLOCK_ERROR_SECONDS {
         return Some("it was made before its key, or is from the future".into());
     }
-    let is_weak = matches!(signature.hash_alg(), Some(HashAlgorithm::Md5 | HashAlgorithm::Sha1 | HashAlgorithm::Ripemd160));
-    is_weak.then(|| "its hash can be forged".to_owned())
+    None
+}
+
+fn is_weak(signature: &Signature) -> bool {
+    matches!(signature.hash_alg(), Some(HashAlgorithm::Md5 | HashAlgorithm::Sha1 | HashAlgorithm::Ripemd160))
 }

@@ -6,9 +6,12 @@ mod chain;
 mod clock;
 mod cost;
 pub(super) mod draft;
+mod mail;
 mod process;
+mod report;
 mod send;
 mod show;
+mod tell;
 
 use concert_model::Problem;
 use concert_model::access::Person;
@@ -49,6 +52,10 @@ enum Action {
     Kinds(AllRows),
     /// Send a message to a party by mail
     Send(send::SendArgs),
+    /// Tell all parties of a kind, each with its own facts; shows it first
+    Tell(tell::TellArgs),
+    /// Conversations with parties, mails that wait for a person, and their files
+    Mail(mail::MailArgs),
     /// Mark an incident otherwise
     Mark(draft::MarkArgs),
     /// Erase what an entry says; that it was there stays
@@ -93,6 +100,9 @@ struct OpenArgs {
     /// An event it comes from.
     #[arg(long = "event", value_name = "ID")]
     events: Vec<String>,
+    /// A report it begins with, by `report.id` of its events: its bytes become evidence, its events are linked.
+    #[arg(long, value_name = "ID")]
+    report: Option<String>,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -147,20 +157,24 @@ struct SearchArgs {
 }
 
 pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site_arg.settings(LoadFor::Look)?;
+    // Mails are opened with the key of the site, which is a secret.
+    let load_for = if matches!(args.action, Action::Mail(_)) { LoadFor::Run } else { LoadFor::Look };
+    let settings = site_arg.settings(load_for)?;
     let runtime = super::runtime()?;
     runtime.block_on(async {
         let site = Site::open_to_look(settings).await?;
         let incidents = site.incidents()?;
         let person = acting(site_arg, &site.store).await?;
         match &args.action {
-            Action::Open(args) => open(args, &incidents, &person).await,
+            Action::Open(args) => open(args, &site, &incidents, &person).await,
             Action::List(args) => list(args, &incidents, &person).await,
             Action::Show(args) => show_one(args, &incidents, &person).await,
             Action::Log(args) => log(args, &incidents, &person).await,
             Action::Write(args) => draft::write(args, &incidents, &person).await,
             Action::Kinds(rows) => draft::kinds(rows),
             Action::Send(args) => send::run(args, &site, &incidents, &person).await,
+            Action::Tell(args) => tell::run(args, &site, &incidents, &person).await,
+            Action::Mail(args) => mail::run(args, &site, &incidents, &person).await,
             Action::Mark(args) => draft::mark(args, &incidents, &person).await,
             Action::Erase(args) => draft::erase(args, &incidents, &person).await,
             Action::Chain(args) => chain::run(args, &incidents, &person).await,
@@ -201,7 +215,7 @@ pub(super) fn refused(refused: Refused) -> Failure {
 const COLUMNS: [&str; 9] = ["number", "title", "type", "severity", "status", "tlp", "coordinators", "changed", "id"];
 const ENTRY_COLUMNS: [&str; 7] = ["seq", "time", "author", "kind", "tlp", "content", "sealed"];
 
-async fn open(args: &OpenArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+async fn open(args: &OpenArgs, site: &Site, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let new = NewIncident {
         title: args.title.clone(),
         classification: args.classification.clone(),
@@ -209,8 +223,12 @@ async fn open(args: &OpenArgs, incidents: &Incidents, person: &Person) -> Result
         marking: args.marking.marking(),
         drafts: draft::first(args.note.as_deref(), &args.events),
     };
-    let written = incidents.open(Ask::new(person, wire::now()), new).await.map_err(refused)?;
-    print_written(&written, &args.rows)
+    let ask = Ask::new(person, wire::now());
+    let written = match &args.report {
+        Some(id) => incidents.open_from(ask, new, report::reported(site, person, id).await?).await,
+        None => incidents.open(ask, new).await,
+    };
+    print_written(&written.map_err(refused)?, &args.rows)
 }
 
 fn print_written(written: &Written, rows: &AllRows) -> Result<Exit, Failure> {

@@ -176,9 +176,9 @@ impl Lane {
             let is_fresh = kept.is_none();
             // What was kept goes out as it is, even when it could not be composed again: a key may have
             // expired since.
-            let others = also(&notice.id).iter().map(|(other, members)| {
-                compose::message(site, other, &items(site, other, &loaded, members, &repeats))
-            });
+            let others = also(&notice.id)
+                .iter()
+                .map(|(other, members)| compose::message(site, other, &items(site, other, &loaded, members, &repeats)));
             let composed = others.collect::<Result<Vec<_>, _>>().and_then(|others| {
                 let message = compose::message(site, notice, &told)?.join(others);
                 match kept {

@@ -22,8 +22,8 @@ use concert_transport::{Body, Health, Intake, Kept};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::intake::Keeper;
 use self::letter::Letter;
+use super::intake::Keeper;
 use super::{TROUBLE_WAIT_MAX, message, outcome, prove, receipt, responsible};
 use crate::incidents::Incoming;
 use crate::settings::MAILBOX;

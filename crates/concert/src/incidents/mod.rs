@@ -11,6 +11,7 @@ mod follow;
 mod mail;
 mod read;
 mod rebuild;
+mod report;
 mod states;
 #[cfg(test)]
 mod tests;
@@ -33,10 +34,13 @@ pub use evidence::bag::Exported;
 pub use evidence::check::{CheckedEvidence, verify_evidence};
 pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
 pub use follow::known;
-pub use mail::{Incoming, NewMessage, Post, Preview, Words};
+pub use mail::{Audience, Incoming, Post, Preview, Reader, Telling, Told, Words};
 pub use read::{About, Filter, Found, Slice};
 pub use rebuild::verify_journals;
-pub use view::{entry_json, exhibit_json, head_json, hop_json, incident_json, neighbour_json, request_json};
+pub use report::{REPORTER, Reported};
+pub use view::{
+    entry_json, exhibit_json, head_json, hop_json, incident_json, letter_json, neighbour_json, request_json,
+};
 pub use write::Written;
 
 /// Entries that are held in memory, over all incidents.

@@ -4,8 +4,9 @@ use concert_model::Time;
 use concert_model::access::Circle;
 use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
 use concert_model::incident::content::{Custody, Role};
-use concert_model::incident::fold::{Exhibit, Incident};
+use concert_model::incident::fold::{Exhibit, Incident, Letter, Participant};
 use concert_model::incident::journal::Stamp;
+use concert_model::incident::mail::{Attached, Sort};
 use concert_store::records::incidents::Head;
 use serde_json::{Map, Value, json};
 
@@ -93,16 +94,48 @@ pub fn neighbour_json(neighbour: &Neighbour<'_>) -> Value {
         "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
 }
 
+/// A message of a conversation, with how sending it ended and what became of its files.
+pub fn letter_json(state: &Incident, letter: &Letter) -> Value {
+    let message = &letter.message;
+    let delivery = state
+        .deliveries
+        .get(&message.notice)
+        .map(|end| json!({"taken": end.taken, "time": time(end.time), "answer": end.answer}));
+    let file = |file: &Attached| {
+        let kept = state.sorted.get(&(message.mail, file.sha256.clone()));
+        json!({"name": file.name, "sha256": file.sha256, "bytes": file.bytes, "kept": kept})
+    };
+    let files: Vec<Value> = message.attachments.iter().map(file).collect();
+    json!({"time": letter.stamp.time.to_string(), "author": letter.author, "marking": letter.marking, "party": message.party,
+        "incoming": message.incoming, "sort": message.sort, "message_id": message.message_id, "answers": message.answers,
+        "address": message.address, "subject": message.subject, "text": message.text, "openpgp": message.openpgp,
+        "attachments": files, "mail": message.mail, "notice": message.notice, "delivery": delivery})
+}
+
+/// A party, and since when it is silent: since the first message that no person of it has answered.
+fn party_json(state: &Incident, name: &str, party: &Participant) -> Value {
+    let is_answer = |letter: &Letter| {
+        letter.message.incoming && !matches!(letter.message.sort, Some(Sort::AutoReply | Sort::Bounce))
+    };
+    let (mut messages, mut silent) = (0, None);
+    for letter in state.conversation(name) {
+        messages += 1;
+        match (is_answer(letter), letter.message.incoming) {
+            (true, _) => silent = None,
+            (false, false) => silent = silent.or(Some(letter.stamp.time)),
+            (false, true) => {}
+        }
+    }
+    json!({"party": name, "status": word(party.status), "since": party.since.time.to_string(), "speakers": state.speakers.get(name),
+        "messages": messages, "silent_since": silent.map(|since: Time| since.to_string()), "held": state.held.get(name)})
+}
+
 /// Most rows of each list of an incident; `counts` says how many there are, and the log has them all.
 pub(super) const ROWS_MAX: usize = 1_000;
 
 /// An incident with everything a person sees of it.
 pub fn incident_json(state: &Incident) -> Value {
-    let parties: Vec<Value> = state
-        .parties
-        .iter()
-        .map(|(name, party)| json!({"party": name, "status": word(party.status), "since": party.since.time.to_string(), "speakers": state.speakers.get(name)}))
-        .collect();
+    let parties: Vec<Value> = state.parties.iter().map(|(name, party)| party_json(state, name, party)).collect();
     let roles: Map<String, Value> =
         state.roles.iter().map(|(role, holders)| (role.word().to_owned(), json!(holders))).collect();
     let open: Vec<Value> = state.open_duties().map(|(role, duty)| json!({"role": role, "duty": duty})).collect();
@@ -147,7 +180,7 @@ pub fn incident_json(state: &Incident) -> Value {
         "id": state.id, "number": state.number, "title": state.title, "classification": state.classification,
         "severity": word(state.severity), "status": word(state.status), "marking": state.marking,
         "opened": state.opened.time.to_string(), "opener": state.opener, "changed": state.changed.time.to_string(),
-        "roles": roles, "open_duties": open, "parties": parties, "tasks": tasks,
+        "roles": roles, "open_duties": open, "parties": parties, "order": state.order, "tasks": tasks,
         "findings": state.findings.values().collect::<Vec<_>>(), "observables": observables, "relations": relations,
         "timeline": timeline, "evidence": evidence, "clocks": clocks, "effort": effort,
         "hosts": state.hosts.iter().take(ROWS_MAX).collect::<std::collections::BTreeMap<_, _>>(), "events": state.events.iter().take(ROWS_MAX).collect::<Vec<_>>(), "notices": state.notices, "joined": joined, "lessons": state.lessons,

@@ -125,11 +125,16 @@ fn new_id(now: Time) -> Result<String, Problem> {
 impl Incidents {
     /// Opens an incident. Whoever opens it is its coordinator.
     pub async fn open(&self, ask: Ask<'_>, new: NewIncident) -> Result<Written, Refused> {
+        by_hand(&new.drafts)?;
+        self.open_made(ask, new).await
+    }
+
+    /// The same with entries that were not written by hand.
+    pub(super) async fn open_made(&self, ask: Ask<'_>, new: NewIncident) -> Result<Written, Refused> {
         let decision = may(ask.person, Action::Open, Object::Site);
         if !decision.allowed {
             return Err(Refused::Denied(decision));
         }
-        by_hand(&new.drafts)?;
         text::line("title", &new.title)?;
         text::classification(&new.classification)?;
         if new.marking.tlp > ask.person.clearance {
@@ -206,6 +211,17 @@ impl Incidents {
     /// Who has to do with an incident.
     pub(super) fn circle(&self, case: &Case) -> Circle {
         case.head.circle(|party| self.sectors(party))
+    }
+
+    /// The answer to the same request, for whoever looks before writing.
+    pub(super) async fn answered(&self, ask: Ask<'_>) -> Result<Option<Written>, Refused> {
+        if ask.key.is_none() {
+            return Ok(None);
+        }
+        let mut change = self.store.records.change().await?;
+        let written = self.again(&mut change, ask).await;
+        self.store.records.undo(change).await?;
+        written
     }
 
     /// The answer to the same request, if it was answered before.

@@ -3,14 +3,15 @@
 use async_trait::async_trait;
 use concert_model::access::Person;
 use concert_model::incident::chain::{Chain, neighbours};
-use concert_model::incident::draft::{Draft, NewIncident};
+use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_server::desk::{Change, Coming, Desk, NewEvidence, Outgoing, Question, Wanted, Way};
 use concert_server::site::{Page, Refusal, Slice};
 use serde_json::{Value, json};
 
-use super::{Pages, evidence, failed};
+use super::{Pages, evidence, failed, messages};
 use crate::incidents::{
-    self, Ask, Filter, Refused, Written, entry_json, head_json, hop_json, incident_json, neighbour_json, request_json,
+    self, Ask, Filter, Post, Refused, Written, entry_json, head_json, hop_json, incident_json, neighbour_json,
+    request_json,
 };
 use crate::login::Logins;
 use crate::wire;
@@ -31,7 +32,7 @@ pub(super) fn refusal(refused: Refused) -> Refusal {
 }
 
 /// A cursor is the number of an entry.
-fn number(slice: &Slice) -> Result<Option<u64>, Refusal> {
+pub(super) fn number(slice: &Slice) -> Result<Option<u64>, Refusal> {
     let cursor = slice.cursor.as_deref().map(str::parse).transpose();
     cursor.map_err(|_| Refusal::Wrong("`cursor` is not one that was given here".into()))
 }
@@ -40,7 +41,7 @@ fn part(slice: &Slice) -> Result<incidents::Slice, Refusal> {
     Ok(incidents::Slice { limit: slice.limit, below: number(slice)? })
 }
 
-fn written_json(written: &Written) -> Value {
+pub(super) fn written_json(written: &Written) -> Value {
     json!({"id": written.id, "number": written.number, "entries": written.entries})
 }
 
@@ -118,6 +119,34 @@ impl Desk for Pages {
 
     async fn evidence(&self, person: &Person, name: &str, sha256: &str, why: [String; 2]) -> Result<Outgoing, Refusal> {
         evidence::read(&*self.desk()?, person, name, sha256, why).await
+    }
+
+    async fn messages(
+        &self,
+        person: &Person,
+        name: &str,
+        party: Option<String>,
+        slice: Slice,
+    ) -> Result<Value, Refusal> {
+        messages::list(&*self.desk()?, person, name, party, &slice).await
+    }
+
+    async fn preview(&self, change: Change, name: &str, new: NewMessage) -> Result<Value, Refusal> {
+        messages::preview(&*self.desk()?, &self.site(), &change, name, &new).await
+    }
+
+    async fn send(&self, change: Change, name: &str, new: NewMessage) -> Result<Value, Refusal> {
+        let post = Post::of(&self.site()).await.map_err(failed)?;
+        let written = self.desk()?.send(ask(&change), &post, name, &new).await.map_err(refusal)?;
+        Ok(written_json(&written))
+    }
+
+    async fn mail(&self, person: &Person, name: &str, number: i64) -> Result<Value, Refusal> {
+        messages::one(&*self.desk()?, &self.site(), person, name, number).await
+    }
+
+    async fn answer_mail(&self, change: Change, name: &str, number: i64, answer: MailAnswer) -> Result<Value, Refusal> {
+        messages::answer(&*self.desk()?, &self.site(), &change, name, (number, answer)).await
     }
 
     async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal> {

@@ -4,12 +4,13 @@ use std::io::Read;
 
 use concert_model::Problem;
 use concert_model::access::Person;
+use concert_model::incident::draft::NewMessage;
 use serde_json::{Value, json};
 
 use super::draft::OwnMarkingArgs;
 use super::{print_written, refused};
 use crate::drive::message;
-use crate::incidents::{Ask, Incidents, NewMessage, Post, Preview};
+use crate::incidents::{Ask, Incidents, Post, Preview};
 use crate::print::{AllRows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
 use crate::wire::{self, Site};

@@ -17,7 +17,7 @@ use concert_transport::openpgp::open;
 use sha2::{Digest, Sha256};
 
 use super::bounce;
-use crate::incidents::Incoming;
+use crate::incidents::{Incoming, Reader};
 use crate::wire::{self, Site};
 
 /// Most bytes of a mail whose files are looked at.
@@ -58,7 +58,8 @@ pub(super) async fn means(
     let is_sure = is_contact && candidate.how != tie::How::Ticket;
     Ok(match verdict {
         tie::Verdict::Bounced(failed) => {
-            let settled = bounce::bounced(site, MailRow { state: "taken".into(), ..row }, &failed, notice, members).await?;
+            let settled =
+                bounce::bounced(site, MailRow { state: "taken".into(), ..row }, &failed, notice, members).await?;
             if settled.row.kind != "bounce" {
                 return Ok(Letter { settled, incoming: None });
             }
@@ -131,7 +132,7 @@ fn whole(site: &Site, row: &MailRow) -> std::io::Result<Vec<u8>> {
 }
 
 /// A mail opened with the keys of the site, and its files with their bytes. Blocks.
-pub fn opened(site: &Site, row: &MailRow) -> std::io::Result<(open::Opened, Vec<files::File>)> {
+fn opened(site: &Site, row: &MailRow) -> std::io::Result<(open::Opened, Vec<files::File>)> {
     let bytes = whole(site, row)?;
     let own: Vec<_> = site.settings.vias.values().filter_map(|via| via.deliverer.site_key()).collect();
     let ring = site.keyring();
@@ -140,16 +141,36 @@ pub fn opened(site: &Site, row: &MailRow) -> std::io::Result<(open::Opened, Vec<
     Ok((opened, files))
 }
 
+/// Mails of a site, for its incidents.
+pub struct SiteReader<'s>(pub &'s Site);
+
+impl Reader for SiteReader<'_> {
+    fn read(&self, row: &MailRow) -> Result<Incoming, Problem> {
+        let bytes = whole(self.0, row).map_err(|error| lost(&error))?;
+        let mail = mail::read(&bytes).ok_or_else(|| Problem::new("it cannot be read as a mail"))?;
+        Ok(contents(self.0, row, &mail, Sort::Reply))
+    }
+
+    fn file(&self, row: &MailRow, sha256: &str) -> Result<Option<Vec<u8>>, Problem> {
+        let (_, found) = tokio::task::block_in_place(|| opened(self.0, row)).map_err(|error| lost(&error))?;
+        Ok(found.into_iter().find(|file| attached(file).sha256 == sha256).map(|file| file.bytes))
+    }
+}
+
+fn lost(error: &std::io::Error) -> Problem {
+    Problem::new(format!("the bytes of the mail are not in the archive: {error}"))
+}
+
 /// What a mail says, opened where it can be.
-pub fn contents(site: &Site, row: &MailRow, mail: &Mail, sort: Sort) -> Incoming {
+fn contents(site: &Site, row: &MailRow, mail: &Mail, sort: Sort) -> Incoming {
     let read = tokio::task::block_in_place(|| opened(site, row));
-    let nothing = |why: String| {
-        Openpgp { encrypted: false, signature: Signature::None, key: String::new(), why }
-    };
+    let nothing = |why: String| Openpgp { encrypted: false, signature: Signature::None, key: String::new(), why };
     let answers = mail.names.answers.first().cloned().unwrap_or_default();
     match read {
         Ok((opened, found)) => {
-            let is_closed = opened.openpgp.encrypted && !opened.openpgp.why.is_empty() && opened.openpgp.signature == Signature::None;
+            let is_closed = opened.openpgp.encrypted
+                && !opened.openpgp.why.is_empty()
+                && opened.openpgp.signature == Signature::None;
             let text = match mail::read(&opened.mail) {
                 Some(clear) if !is_closed => clear.text,
                 _ => String::new(),
@@ -169,7 +190,7 @@ pub fn contents(site: &Site, row: &MailRow, mail: &Mail, sort: Sort) -> Incoming
 }
 
 /// A file as its message tells of it.
-pub fn attached(file: &files::File) -> Attached {
+fn attached(file: &files::File) -> Attached {
     let sha256 = hex(&Sha256::digest(&file.bytes));
     Attached { name: file.name.clone(), sha256, bytes: file.bytes.len() as u64 }
 }

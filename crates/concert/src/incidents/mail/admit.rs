@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use concert_model::Problem;
 use concert_model::incident::fold::Incident;
 use concert_model::incident::mail::Attached;
 use concert_model::incident::marking::{Marking, Tlp};
-use concert_model::Problem;
 use concert_pipeline::observables::{Kind, observables, one};
 
 use super::super::{Refused, evidence, write::wrong};
@@ -37,9 +37,8 @@ fn unnamed<'i>(state: &'i Incident, party: &str) -> (BTreeSet<&'i str>, BTreeSet
     let may_know = |host: &str| is_own(host) || state.named.contains(&(host.to_owned(), party.to_owned()));
     let ends = state.relations.iter().flat_map(|relation| [relation.from.as_str(), relation.to.as_str()]);
     let hosts: BTreeSet<&str> = ends.filter(|host| !may_know(host)).collect();
-    let is_known = |owner: &str| {
-        owner == party || state.hosts.iter().any(|(host, other)| other == owner && may_know(host))
-    };
+    let is_known =
+        |owner: &str| owner == party || state.hosts.iter().any(|(host, other)| other == owner && may_know(host));
     let owners = hosts.iter().filter_map(|host| state.hosts.get(*host)).map(String::as_str);
     let owners = owners.filter(|owner| !is_known(owner)).collect();
     (hosts, owners)
@@ -78,8 +77,12 @@ pub(super) fn names_no_neighbour(state: &Incident, party: &str, text: &str) -> R
     match named {
         None => Ok(()),
         Some(name) => Err(Refused::Wrong(
-            Problem::new(format!("it names {name}, of whom {party} may not know: who a neighbour is was not released to it"))
-                .hint("release it with `concert incident write N neighbour host=... party=... reason=...`, or leave it out"),
+            Problem::new(format!(
+                "it names {name}, of whom {party} may not know: who a neighbour is was not released to it"
+            ))
+            .hint(
+                "release it with `concert incident write N neighbour host=... party=... reason=...`, or leave it out",
+            ),
         )),
     }
 }

@@ -5,26 +5,31 @@
 //! answer, and its entry and its being settled are one step too. A kill at any moment loses and doubles nothing.
 
 mod admit;
+mod held;
 mod proof;
 mod receive;
 mod send;
+mod tell;
 #[cfg(test)]
 mod tests;
 
 use concert_model::Time;
 use concert_model::incident::content::MessageKept;
 use concert_model::incident::draft::Draft;
+use concert_model::incident::journal::hex;
 use concert_model::incident::mail::Attached;
 use concert_model::incident::marking::{Marking, Tlp};
-use concert_model::incident::journal::hex;
 use concert_store::records::{Change, NewNotice, messages, settle};
 use serde::{Deserialize, Serialize};
 
 use super::Refused;
 use super::write::{Beside, Made, salt, wrong};
 
+pub use held::Reader;
 pub use receive::Incoming;
-pub use send::{NewMessage, Post, Preview};
+pub(super) use receive::line;
+pub use send::{Post, Preview};
+pub use tell::{Audience, Telling, Told};
 
 /// What the notice that carries a message is composed of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

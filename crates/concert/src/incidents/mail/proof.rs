@@ -1,10 +1,13 @@
 //! The proof that a message was sent: when the server took it, and what it answered.
 
+use std::sync::Arc;
+
 use concert_model::access::Person;
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::{Delivered, PartyMoved};
 use concert_model::incident::draft::Draft;
-use concert_model::incident::fold::Incident;
+use concert_model::incident::fold::{Incident, Letter};
+use concert_model::incident::mail::Sort;
 use concert_model::{Problem, Time};
 use concert_store::records::Notice;
 
@@ -45,8 +48,14 @@ fn proof(state: &Incident, notice: &Notice, now: Time) -> Vec<Draft> {
         answer: notice.reason.clone(),
     };
     let mut drafts = vec![Draft { content: delivered.into(), marking }];
+    let is_sought = state.parties.get(&notice.party).is_some_and(|known| known.status == PartyStatus::ContactSought);
     if !taken {
         drafts.extend(untold(state, &notice.party, &notice.id, &notice.reason));
+    } else if is_sought {
+        // It failed before, and a person put it back into the queue.
+        let text = format!("message {} arrived after all", notice.id);
+        let moved = PartyMoved { party: notice.party.clone(), status: PartyStatus::Told, text };
+        drafts.push(Draft { content: moved.into(), marking: None });
     }
     drafts
 }
@@ -54,7 +63,16 @@ fn proof(state: &Incident, notice: &Notice, now: Time) -> Vec<Draft> {
 /// A party that got nothing of what was sent is sought again.
 pub(super) fn untold(state: &Incident, party: &str, notice: &str, why: &str) -> Option<Draft> {
     let is_told = state.parties.get(party).is_some_and(|known| known.status == PartyStatus::Told);
-    let got_another = state.deliveries.values().any(|other| other.party == party && other.taken && other.notice != notice);
+    let bounced = |id: &str| {
+        let is_bounce =
+            |letter: &Arc<Letter>| letter.message.sort == Some(Sort::Bounce) && letter.message.answers == id;
+        state.messages.iter().any(is_bounce)
+    };
+    let got = |letter: &&Arc<Letter>| {
+        let end = state.deliveries.get(&letter.message.notice);
+        letter.message.notice != notice && end.is_some_and(|end| end.taken) && !bounced(&letter.message.message_id)
+    };
+    let got_another = state.conversation(party).find(got).is_some();
     let text = format!("message {notice} did not arrive: {why}");
     let moved = PartyMoved { party: party.to_owned(), status: PartyStatus::ContactSought, text };
     (is_told && !got_another).then(|| Draft { content: moved.into(), marking: None })

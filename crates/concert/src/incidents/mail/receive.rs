@@ -33,7 +33,7 @@ pub struct Incoming {
 }
 
 /// A text from outside as one line that hides nothing.
-pub(super) fn line(text: &str) -> String {
+pub(in crate::incidents) fn line(text: &str) -> String {
     text.chars().filter(|c| !text::is_hidden(*c)).take(300).collect()
 }
 

@@ -1,13 +1,14 @@
 //! Sending to one party: who may, what may go, and where to.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Object, Person, may};
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::PartyMoved;
-use concert_model::incident::draft::Draft;
-use concert_model::incident::fold::Incident;
-use concert_model::incident::mail::Attached;
+use concert_model::incident::draft::{Draft, NewMessage};
+use concert_model::incident::fold::{Incident, Letter};
+use concert_model::incident::mail::{Attached, Sort};
 use concert_model::incident::marking::Marking;
 use concert_model::{Problem, Time};
 use concert_pipeline::mail::address::canonical;
@@ -35,6 +36,8 @@ pub struct Post {
     via: Result<String, Problem>,
     domain: String,
     addressees: Addressees,
+    /// Who writes.
+    pub(super) site_name: String,
     suspended: HashMap<String, String>,
 }
 
@@ -42,7 +45,13 @@ impl Post {
     /// The post of a site.
     pub async fn of(site: &Site) -> Result<Self, Problem> {
         let suspended = site.store.records.suspended_contacts().await?;
-        Ok(Self { via: via(site), domain: site.domain(), addressees: site.addressees(), suspended })
+        Ok(Self {
+            via: via(site),
+            domain: site.domain(),
+            addressees: site.addressees(),
+            site_name: site.settings.site.name.clone(),
+            suspended,
+        })
     }
 
     pub(super) fn domain(&self) -> String {
@@ -65,23 +74,6 @@ fn via(site: &Site) -> Result<String, Problem> {
     }
 }
 
-/// A message that a person wants to send.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NewMessage {
-    /// The party it is for.
-    pub party: String,
-    /// The address, where it is not that of the party's contacts.
-    pub to: Option<String>,
-    /// Its subject, without the ticket.
-    pub subject: String,
-    /// Its text.
-    pub text: String,
-    /// Evidence that goes with it, by first digits of SHA-256.
-    pub attachments: Vec<String>,
-    /// How it is marked; as the incident where nothing is said.
-    pub marking: Option<Marking>,
-}
-
 /// What would be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preview {
@@ -93,12 +85,19 @@ pub struct Preview {
     pub marking: Marking,
 }
 
+impl From<Outgoing> for Preview {
+    fn from(letter: Outgoing) -> Self {
+        let Outgoing { notice, words, marking } = letter;
+        Self { to: notice.recipient.split(',').map(str::to_owned).collect(), words, marking }
+    }
+}
+
 impl Incidents {
     /// Sends a message to a party. Its entry is written in the step in which it is queued.
     pub async fn send(&self, ask: Ask<'_>, post: &Post, name: &str, new: &NewMessage) -> Result<Written, Refused> {
         self.write_made(ask, name, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, ask.person);
-            let letter = self.letter(ask, post, case, circle, &state, new)?;
+            let letter = self.letter(ask, post, (case, &case.whole()), circle, &state, new)?;
             let drafts = told(&state, &new.party, &new.subject).into_iter().collect();
             Ok(Made { drafts, beside: Beside::Queue { domain: post.domain(), letters: vec![letter] } })
         })
@@ -109,16 +108,15 @@ impl Incidents {
     pub async fn preview(&self, ask: Ask<'_>, post: &Post, name: &str, new: &NewMessage) -> Result<Preview, Refused> {
         let (case, circle) = self.find(ask.person, name).await?;
         let state = case.state_for(&circle, ask.person);
-        let Outgoing { notice, words, marking } = self.letter(ask, post, &case, &circle, &state, new)?;
-        Ok(Preview { to: notice.recipient.split(',').map(str::to_owned).collect(), words, marking })
+        self.letter(ask, post, (&case, &case.whole()), &circle, &state, new).map(Preview::from)
     }
 
-    /// The message, unless something speaks against it.
+    /// The message, unless something speaks against it: in what the person sees, or in the whole.
     pub(super) fn letter(
         &self,
         ask: Ask<'_>,
         post: &Post,
-        case: &Case,
+        (case, whole): (&Case, &Incident),
         circle: &Circle,
         state: &Incident,
         new: &NewMessage,
@@ -133,7 +131,7 @@ impl Incidents {
             return Err(wrong(format!("the text must have some words, and at most {} KiB", TEXT_BYTES_MAX >> 10)));
         }
         is_known(post, state, &new.party)?;
-        may_be_told(state, case, &new.party)?;
+        may_be_told(state, whole, &new.party)?;
         let marking = marking(ask.person, circle, new)?;
         admit::names_no_neighbour(state, &new.party, &format!("{}\n{}", new.subject, new.text))?;
         let attachments = admit::released(state, &new.party, &new.attachments)?;
@@ -183,8 +181,10 @@ fn is_known(post: &Post, state: &Incident, party: &str) -> Result<(), Refused> {
 }
 
 /// Rules about who is told when hold for everybody, also where their entries may not be seen.
-pub(super) fn may_be_told(state: &Incident, case: &Case, party: &str) -> Result<(), Refused> {
-    let hidden = || case.whole().why_not_told(party).map(|_| format!("{party} must not be told yet, for a reason that you may not see"));
+fn may_be_told(state: &Incident, whole: &Incident, party: &str) -> Result<(), Refused> {
+    let hidden = || {
+        whole.why_not_told(party).map(|_| format!("{party} must not be told yet, for a reason that you may not see"))
+    };
     match state.why_not_told(party).or_else(hidden) {
         None => Ok(()),
         Some(why) => {
@@ -214,7 +214,9 @@ fn marking(person: &Person, circle: &Circle, new: &NewMessage) -> Result<Marking
 fn fits(attachments: &[Attached]) -> Result<(), Refused> {
     let bytes: u64 = attachments.iter().map(|one| one.bytes).sum();
     match bytes > FILES_BYTES_MAX {
-        true => Err(wrong(format!("the files have {bytes} bytes, and a mail takes at most {} MiB", FILES_BYTES_MAX >> 20))),
+        true => {
+            Err(wrong(format!("the files have {bytes} bytes, and a mail takes at most {} MiB", FILES_BYTES_MAX >> 20)))
+        }
         false => Ok(()),
     }
 }
@@ -236,7 +238,10 @@ fn addresses(post: &Post, state: &Incident, new: &NewMessage) -> Result<Vec<Stri
     if !free.is_empty() {
         return Ok(free);
     }
-    let last = state.conversation(&new.party).rev().map(|letter| letter.message.address.as_str());
+    // What bounced came from a server, and nobody reads what a machine answered from.
+    let is_of_person = |letter: &&Arc<Letter>| !matches!(letter.message.sort, Some(Sort::Bounce | Sort::AutoReply));
+    let last = state.conversation(&new.party).rev().filter(is_of_person);
+    let last = last.map(|letter| letter.message.address.as_str());
     let last = last.flat_map(|to| to.split(',')).find(|mail| is_address(mail) && is_free(mail));
     last.map(|mail| vec![mail.to_owned()]).ok_or_else(|| {
         let bounced = contacts.first().and_then(|mail| post.suspended.get(&canonical(mail)));
@@ -251,7 +256,8 @@ fn addresses(post: &Post, state: &Incident, new: &NewMessage) -> Result<Vec<Stri
 /// That a party is told now, where that is news.
 pub(super) fn told(state: &Incident, party: &str, subject: &str) -> Option<Draft> {
     let status = state.parties.get(party).map(|known| known.status);
-    let is_news = matches!(status, None | Some(PartyStatus::Unknown | PartyStatus::ContactSought | PartyStatus::NoAnswer));
+    let is_news =
+        matches!(status, None | Some(PartyStatus::Unknown | PartyStatus::ContactSought | PartyStatus::NoAnswer));
     let moved = PartyMoved { party: party.to_owned(), status: PartyStatus::Told, text: format!("by mail: {subject}") };
     is_news.then(|| Draft { content: moved.into(), marking: None })
 }
