@@ -239,9 +239,10 @@ impl Records {
     }
 }
 
-/// Writes down what a mail turned out to be in a change, with all that follows, if it waits still. A copy of
-/// one that was taken before is set aside and nothing follows from it. Says what stands there now, and whether
-/// anything follows.
+/// Writes down in a change what a mail turned out to be, with all that follows, if it waits still.
+///
+/// A copy of one that was taken before is set aside, and nothing follows from it. Says what stands there now,
+/// and whether anything follows.
 pub async fn settle(change: &mut Change<'_>, settled: &Settled, now: Time) -> Result<(MailRow, bool), Problem> {
     let mut row = settled.row.clone();
     let is_copy = matches!(row.state.as_str(), "taken" | "held") && is_copy(change, &row).await?;

@@ -44,8 +44,10 @@ impl Records {
     }
 }
 
-/// Queues a message: the notice that carries it, what it is composed of, and what nobody can guess of its
-/// Message-ID, so that whoever names it has seen it. Gives number and Message-ID.
+/// Queues a message. Gives its number and its Message-ID.
+///
+/// Given are the notice that carries it, what it is composed of, and what nobody can guess of its Message-ID, so
+/// that whoever names that has seen it.
 pub async fn queue(
     change: &mut Change<'_>,
     now: Time,
@@ -80,8 +82,9 @@ pub async fn answer_held(change: &mut Change<'_>, row: &MailRow) -> Result<bool,
     Ok(query.execute(&mut **change).await.map_err(trouble)?.rows_affected() == 1)
 }
 
-/// Forgets the words of a message whose entry is erased. One that is not sent yet never will be; the bytes of
-/// one that came in go like those of any other mail.
+/// Forgets the words of a message whose entry is erased.
+///
+/// One that is not sent yet never will be; the bytes of one that came in go like those of any other mail.
 pub async fn forget(change: &mut Change<'_>, notice: &str, mail: u64) -> Result<(), Problem> {
     sqlx::query("UPDATE notice SET text = '' WHERE id = ?1 AND name = ?2")
         .bind(notice)

@@ -5,6 +5,7 @@
 //! incident are held until somebody looks. Nothing of all this is answered by itself.
 
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use concert_model::Problem;
 use concert_model::incident::journal::hex;
@@ -17,7 +18,7 @@ use concert_transport::openpgp::open;
 use sha2::{Digest, Sha256};
 
 use super::bounce;
-use crate::incidents::{Incoming, Reader};
+use crate::incidents::{Incoming, Reader, harmless};
 use crate::wire::{self, Site};
 
 /// Most bytes of a mail whose files are looked at.
@@ -131,8 +132,18 @@ fn whole(site: &Site, row: &MailRow) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A mail opened with the keys of the site, and its files with their bytes. Blocks.
+/// A mail opened with the keys of the site, and its files with their bytes.
 fn opened(site: &Site, row: &MailRow) -> std::io::Result<(open::Opened, Vec<files::File>)> {
+    // One that a library panics over must not stop the program, and with it all others.
+    let read = || catch_unwind(AssertUnwindSafe(|| open_it(site, row)));
+    tokio::task::block_in_place(read).unwrap_or_else(|_| {
+        tracing::error!(mail = row.seq, "opening a mail stopped; this is a mistake in Concert");
+        Err(std::io::Error::other("opening it stopped; this is a mistake in Concert"))
+    })
+}
+
+/// The same. Blocks.
+fn open_it(site: &Site, row: &MailRow) -> std::io::Result<(open::Opened, Vec<files::File>)> {
     let bytes = whole(site, row)?;
     let own: Vec<_> = site.settings.vias.values().filter_map(|via| via.deliverer.site_key()).collect();
     let ring = site.keyring();
@@ -152,7 +163,7 @@ impl Reader for SiteReader<'_> {
     }
 
     fn file(&self, row: &MailRow, sha256: &str) -> Result<Option<Vec<u8>>, Problem> {
-        let (_, found) = tokio::task::block_in_place(|| opened(self.0, row)).map_err(|error| lost(&error))?;
+        let (_, found) = opened(self.0, row).map_err(|error| lost(&error))?;
         Ok(found.into_iter().find(|file| attached(file).sha256 == sha256).map(|file| file.bytes))
     }
 }
@@ -163,7 +174,7 @@ fn lost(error: &std::io::Error) -> Problem {
 
 /// What a mail says, opened where it can be.
 fn contents(site: &Site, row: &MailRow, mail: &Mail, sort: Sort) -> Incoming {
-    let read = tokio::task::block_in_place(|| opened(site, row));
+    let read = opened(site, row);
     let nothing = |why: String| Openpgp { encrypted: false, signature: Signature::None, key: String::new(), why };
     let answers = mail.names.answers.first().cloned().unwrap_or_default();
     match read {
@@ -192,5 +203,5 @@ fn contents(site: &Site, row: &MailRow, mail: &Mail, sort: Sort) -> Incoming {
 /// A file as its message tells of it.
 fn attached(file: &files::File) -> Attached {
     let sha256 = hex(&Sha256::digest(&file.bytes));
-    Attached { name: file.name.clone(), sha256, bytes: file.bytes.len() as u64 }
+    Attached { name: harmless(&file.name), sha256, bytes: file.bytes.len() as u64 }
 }

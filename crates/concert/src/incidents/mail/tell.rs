@@ -52,6 +52,9 @@ pub struct Telling {
     pub marking: Option<Marking>,
 }
 
+/// A party with its message, or why there is none.
+type Planned = (String, Result<Outgoing, Problem>);
+
 /// What would be told to one party, or why nothing.
 pub struct Told {
     /// The party.
@@ -112,7 +115,7 @@ impl Incidents {
         case: &Case,
         circle: &Circle,
         telling: &Telling,
-    ) -> Result<Vec<(String, Result<Outgoing, Problem>)>, Refused> {
+    ) -> Result<Vec<Planned>, Refused> {
         let (mut state, mut whole) = (case.state_for(circle, ask.person), case.whole());
         let parties = chosen(&state, telling.audience);
         if parties.is_empty() {
