@@ -8,6 +8,7 @@ mod audit;
 mod case;
 mod evidence;
 mod follow;
+mod made;
 mod mail;
 mod read;
 mod rebuild;

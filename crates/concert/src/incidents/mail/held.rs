@@ -8,7 +8,8 @@ use concert_model::incident::fold::{Incident, Letter};
 use concert_model::incident::mail::Attached;
 use concert_store::records::MailRow;
 
-use super::super::write::{Beside, Made, Right, wrong};
+use super::super::made::{Beside, Made};
+use super::super::write::{Right, wrong};
 use super::super::{Added, Ask, Handling, Incidents, NewEvidence, Refused, Written, text};
 use super::receive::{Incoming, kept, line, marking, moved};
 

@@ -23,7 +23,8 @@ use concert_store::records::{Change, NewNotice, messages, settle};
 use serde::{Deserialize, Serialize};
 
 use super::Refused;
-use super::write::{Beside, Made, salt, wrong};
+use super::made::{Beside, Made};
+use super::write::{salt, wrong};
 
 pub use held::Reader;
 pub use receive::Incoming;

@@ -11,7 +11,8 @@ use concert_model::{Problem, Time};
 use concert_store::records::{MailRow, Settled};
 
 use super::super::follow::BY_ITSELF;
-use super::super::write::{Beside, Made, Right};
+use super::super::made::{Beside, Made};
+use super::super::write::Right;
 use super::super::{Ask, Incidents, Refused, text};
 use super::{admit, proof};
 

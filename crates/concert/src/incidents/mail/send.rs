@@ -15,7 +15,8 @@ use concert_pipeline::mail::address::canonical;
 use concert_store::records::{NewNotice, messages};
 
 use super::super::case::Case;
-use super::super::write::{Beside, Made, Right, wrong};
+use super::super::made::{Beside, Made};
+use super::super::write::{Right, wrong};
 use super::super::{Ask, Incidents, Refused, Written, text};
 use super::{Outgoing, Words, admit};
 use crate::addressees::Addressees;

@@ -16,8 +16,9 @@ use concert_pipeline::render;
 use serde_json::{Value, json};
 
 use super::super::case::Case;
+use super::super::made::{Beside, Made};
 use super::super::view::neighbour_json;
-use super::super::write::{Beside, Made, Right, wrong};
+use super::super::write::{Right, wrong};
 use super::super::{Ask, Incidents, Refused, Written};
 use super::{Outgoing, Post, Preview, send};
 

@@ -15,7 +15,8 @@ use super::super::{Ask, Incidents};
 use super::admit::marking_for;
 use super::receive::Incoming;
 use super::{Outgoing, Words};
-use crate::incidents::write::{Beside, Made, Right};
+use crate::incidents::made::{Beside, Made};
+use crate::incidents::write::Right;
 
 const NOW: Time = Time(1_795_323_030_000_000);
 
