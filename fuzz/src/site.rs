@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use concert_model::Time;
 use concert_model::access::Person;
-use concert_model::incident::draft::{Draft, NewIncident};
+use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_pipeline::condition::Condition;
 use concert_server::desk::{
     Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
@@ -130,6 +130,26 @@ impl Desk for Empty {
     }
 
     async fn split(&self, _: Change, _: &str, _: Splitting) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn messages(&self, _: &Person, _: &str, _: Option<String>, _: Slice) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn preview(&self, _: Change, _: &str, _: NewMessage) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn send(&self, _: Change, _: &str, _: NewMessage) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn mail(&self, _: &Person, _: &str, _: i64) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn answer_mail(&self, _: Change, _: &str, _: i64, _: MailAnswer) -> Result<Value, Refusal> {
         Err(Refusal::Missing)
     }
 

@@ -32,6 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
         bcc: vec!["hidden@net.example".into()],
         return_path: None,
         answers: None,
+        by_person: false,
         subject,
         text: text.replace("\\n", "\n"),
         html: name.starts_with('<').then(|| name.clone()),

@@ -29,8 +29,10 @@ pub struct Message {
     /// Where a mail that cannot be delivered comes back to, in the envelope alone; the transport's own
     /// choice without it, and nowhere where it is empty.
     pub return_path: Option<String>,
-    /// Message-ID of the mail that this one answers by itself, without angle brackets.
+    /// Message-ID of the mail that this one answers, without angle brackets.
     pub answers: Option<String>,
+    /// Whether a person wrote it, so that it is not marked as one that a machine wrote.
+    pub by_person: bool,
     /// One line, without line breaks.
     pub subject: String,
     /// Covering text for people.

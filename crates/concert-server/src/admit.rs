@@ -33,7 +33,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 53] = [
+const TABLE: [(&str, Needs); 55] = [
     ("/", Needs::Overview),
     ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
@@ -77,6 +77,8 @@ const TABLE: [(&str, Needs); 53] = [
     ("/api/v1/incidents/{id}/runs", Needs::Person),
     ("/api/v1/processes/{name}/numbers", Needs::Person),
     ("/api/v1/due", Needs::Person),
+    ("/api/v1/incidents/{id}/messages", Needs::Person),
+    ("/api/v1/incidents/{id}/mails/{mail}", Needs::Person),
     ("/api/v1/search", Needs::Person),
     ("/api/v1/clocks", Needs::Person),
     ("/api/v1/clocks/due", Needs::Person),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use concert_model::Time;
 use concert_model::access::{Action, Person};
 use concert_model::incident::content::Act;
-use concert_model::incident::draft::{Draft, NewIncident};
+use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::user::{Scope, Standing};
 use serde::Deserialize;
@@ -373,6 +373,27 @@ pub trait Desk: Send + Sync + 'static {
     /// What was written after an entry into one incident or into all, as far as the person may see it. Looks at
     /// no more than some entries.
     async fn changes(&self, person: &Person, name: Option<&str>, after: u64) -> Result<Changes, Refusal>;
+
+    /// Messages to the parties and from them, oldest first, and the mails that wait for this person.
+    async fn messages(
+        &self,
+        person: &Person,
+        name: &str,
+        party: Option<String>,
+        slice: Slice,
+    ) -> Result<Value, Refusal>;
+
+    /// What a message would be; refused where sending it would be.
+    async fn preview(&self, change: Change, name: &str, new: NewMessage) -> Result<Value, Refusal>;
+
+    /// Queues a message. Durable when it answers.
+    async fn send(&self, change: Change, name: &str, new: NewMessage) -> Result<Value, Refusal>;
+
+    /// A mail that waits for a person.
+    async fn mail(&self, person: &Person, name: &str, number: i64) -> Result<Value, Refusal>;
+
+    /// Says what a mail is, or what becomes of one of its files. Durable when it answers.
+    async fn answer_mail(&self, change: Change, name: &str, number: i64, answer: MailAnswer) -> Result<Value, Refusal>;
 
     /// Entries with all these words, newest first.
     async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal>;

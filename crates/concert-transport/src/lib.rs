@@ -99,6 +99,11 @@ pub trait Deliverer: Send + Sync {
         u64::MAX
     }
 
+    /// The OpenPGP key of the site that it signs with, where it has one.
+    fn site_key(&self) -> Option<&openpgp::SiteKey> {
+        None
+    }
+
     /// Carries bytes that [`Deliverer::compose`] made from this message. One attempt.
     async fn deliver(&self, message: &Message, bytes: &[u8]) -> Outcome;
 

@@ -1,13 +1,16 @@
-//! OpenPGP: the site's key and what it signs; the keys of contacts and what is encrypted to them.
+//! OpenPGP: the site's key, what it signs and what it opens; the keys of contacts, what is encrypted to them and
+//! what they signed.
 //!
-//! Nothing is decrypted here. Keys are those GnuPG reads too (version 4). A signature carries the time that
+//! Keys are those GnuPG reads too (version 4). A signature carries the time that
 //! is handed in and Ed25519 is deterministic, so the same bytes get the same signature. What is encrypted is
 //! different each time, as it must be.
 
 pub mod contact;
 mod door;
 pub mod keyring;
+pub mod open;
 pub(crate) mod seal;
+mod signer;
 
 #[cfg(test)]
 mod tests;
@@ -22,8 +25,9 @@ use pgp::composed::{
 };
 use pgp::crypto::ecc_curve::ECCCurve;
 use pgp::crypto::hash::HashAlgorithm;
+use pgp::crypto::sym::SymmetricKeyAlgorithm;
 use pgp::packet::{SignatureConfig, SignatureType, Subpacket, SubpacketData};
-use pgp::types::{KeyDetails, Password, Timestamp};
+use pgp::types::{KeyDetails, Password, PublicParams, Timestamp};
 
 pub use contact::ContactKey;
 pub use keyring::Keyring;
@@ -72,6 +76,9 @@ impl SiteKey {
             .can_sign(true)
             .can_encrypt(EncryptionCaps::None)
             .created_at(stamp(seconds))
+            // Without them GnuPG signs what it encrypts to this key with SHA-1, which nobody believes.
+            .preferred_hash_algorithms([HASH, HashAlgorithm::Sha512].into_iter().collect())
+            .preferred_symmetric_algorithms([SymmetricKeyAlgorithm::AES256].into_iter().collect())
             .primary_user_id(user.to_owned())
             .subkey(subkey);
         let parameters = parameters.build().map_err(|error| failed(&error))?;
@@ -89,6 +96,13 @@ impl SiteKey {
         let key = Self(key);
         key.sign(b"", 0).map_err(|why| format!("{why}; it must be without a passphrase and able to sign"))?;
         Ok(key)
+    }
+
+    /// Whether RSA is any part of it.
+    pub(crate) fn has_rsa(&self) -> bool {
+        let is_rsa = |params: &PublicParams| matches!(params, PublicParams::RSA(_));
+        is_rsa(self.0.primary_key.public_params())
+            || self.0.secret_subkeys.iter().any(|subkey| is_rsa(subkey.key.public_params()))
     }
 
     /// The secret key, armoured, for a file nobody else may read.

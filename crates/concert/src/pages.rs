@@ -6,6 +6,7 @@ mod acts;
 mod desk;
 mod evidence;
 mod looks;
+mod messages;
 mod overview;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ use concert_transport::{Body, Kept};
 use tokio::sync::broadcast;
 
 use crate::drive::intake::Keeper;
-use crate::drive::{compose, live};
+use crate::drive::{compose, live, message};
 use crate::incidents::Incidents;
 use crate::reach::Reach;
 use crate::settings::{Collect, MAILBOX};
@@ -121,7 +122,10 @@ impl Site for Pages {
     async fn notice(&self, person: &Person, id: &str) -> Result<Option<NoticeText>, Refusal> {
         let site = self.site();
         let reach = site.reach(person, access::Kept::Notices).map_err(Refusal::Denied)?;
-        let Some((notice, members)) = site.store.records.notice(id).await.map_err(failed)? else { return Ok(None) };
+        let found = site.store.records.notice(id).await.map_err(failed)?;
+        // Who may read a message is decided with its incident.
+        let found = found.filter(|(notice, _)| notice.name != message::NAME);
+        let Some((notice, members)) = found else { return Ok(None) };
         if !reach.has(&notice.party) {
             return Ok(None);
         }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::mail::{Attached, Openpgp, Sort};
 use super::marking::Marking;
 use crate::problem::nearest;
 use crate::{Problem, Time};
@@ -510,6 +511,61 @@ contents! {
         text: String,
         /// The notice that carries it, where it went out.
         notice: String,
+        /// Message-ID of the message that it answers; empty for none.
+        #[serde(default)]
+        answers: String,
+        /// What came in by mail; nothing for what went out, or was written down by hand.
+        #[serde(default)]
+        sort: Option<Sort>,
+        /// Whether it came encrypted, and what its signature is worth.
+        #[serde(default)]
+        openpgp: Option<Openpgp>,
+        /// Files that came with it, or went out with it.
+        #[serde(default)]
+        attachments: Vec<Attached>,
+        /// The number of the mail in the mailbox of the site that took it; 0 for none.
+        #[serde(default)]
+        mail: u64,
+    }
+    /// A message to a party was handed over, or could not be: the proof that it was sent.
+    Delivered = "delivery/1" {
+        /// The notice that carries it.
+        notice: String,
+        /// The party it is for.
+        party: String,
+        /// Whether the server took it.
+        taken: bool,
+        /// When, in microseconds since 1970.
+        time: i64,
+        /// What the server answered, or why it was not sent.
+        answer: String,
+    }
+    /// What was done with a file that came with a message: kept as evidence, or left.
+    AttachmentSorted = "attachment/1" {
+        /// The number of the mail it came with.
+        mail: u64,
+        /// The file, by the SHA-256 of its bytes.
+        sha256: String,
+        /// Whether it was kept.
+        kept: bool,
+        /// Why not.
+        reason: String,
+    }
+    /// A party must not be told anything yet, or may be told again.
+    TellingHeld = "hold/1" {
+        /// The party.
+        party: String,
+        /// Whether it must wait.
+        held: bool,
+        /// Why.
+        reason: String,
+    }
+    /// The order in which parties are told: nobody before all those in front were.
+    TellingOrdered = "order/1" {
+        /// The parties, first to last.
+        parties: Vec<String>,
+        /// Why.
+        reason: String,
     }
     /// Bytes taken into custody, or derived from others.
     EvidenceAdded = "evidence/1" {
@@ -644,7 +700,17 @@ contents! {
 }
 
 /// Kinds that are written where what they are about is at hand: an incident is opened, and evidence is handled.
-const NOT_BY_HAND: [&str; 7] = ["opened/1", "evidence/1", "custody/1", "release/1", "joined/1", "rule/1", "left-out/1"];
+const NOT_BY_HAND: [&str; 9] = [
+    "opened/1",
+    "evidence/1",
+    "custody/1",
+    "release/1",
+    "joined/1",
+    "rule/1",
+    "left-out/1",
+    "delivery/1",
+    "attachment/1",
+];
 
 impl Content {
     /// Whether people write entries of this kind as they are.
@@ -693,7 +759,7 @@ fn read_member(kind: &str, given: Option<Value>) -> Result<Value, String> {
             "String" => Value::String(String::new()),
             "bool" => Value::Bool(true),
             "u64" | "u32" | "u16" | "u8" => Value::from(0),
-            "Vec<String>" => Value::Array(Vec::new()),
+            "Vec<String>" | "Vec<Attached>" => Value::Array(Vec::new()),
             _ if kind.starts_with("Option") => Value::Null,
             _ => return Err(format!("it is wanted ({kind})")),
         });
@@ -710,6 +776,10 @@ fn read_member(kind: &str, given: Option<Value>) -> Result<Value, String> {
             (_, Ok(time)) => Ok(Value::from(time.0)),
             _ => Err(format!("`{text}` is no time; write it like 2026-11-22T04:50:30Z")),
         },
+        "Vec<String>" => {
+            let names = text.split(',').map(|name| Value::from(name.trim()));
+            Ok(Value::Array(names.collect()))
+        }
         "Marking" => text.parse().map(|tlp| serde_json::to_value(Marking::of(tlp)).unwrap_or_default()),
         _ => Ok(value),
     }

@@ -134,6 +134,84 @@ impl NewIncident {
     }
 }
 
+/// A message that a person wants to send to a party.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewMessage {
+    /// The party it is for.
+    pub party: String,
+    /// The address, where it is not that of the party's contacts.
+    pub to: Option<String>,
+    /// Its subject, without the ticket.
+    pub subject: String,
+    /// Its text.
+    pub text: String,
+    /// Evidence that goes with it, by first digits of SHA-256.
+    pub attachments: Vec<String>,
+    /// How it is marked; as the incident where nothing is said.
+    pub marking: Option<Marking>,
+}
+
+impl NewMessage {
+    /// Reads `{"party": ..., "subject": ..., "text": ..., "to": ..., "attachments": [...], "marking": {...},
+    /// "preview": false}`. Also says whether it is only to be shown.
+    pub fn from_json(value: Value) -> Result<(Self, bool), Problem> {
+        let known = ["party", "to", "subject", "text", "attachments", "marking", "preview"];
+        let mut members = Members::new("a message", value, &known)?;
+        let is_preview = match members.take("preview") {
+            None => false,
+            Some(Value::Bool(given)) => given,
+            Some(_) => return Err(Problem::new("`preview` is true or false")),
+        };
+        let attachments = match members.take("attachments") {
+            None => Vec::new(),
+            Some(list) => {
+                serde_json::from_value(list).map_err(|_| Problem::new("`attachments` is a list of hashes"))?
+            }
+        };
+        let to = match members.take("to") {
+            None => None,
+            Some(Value::String(to)) => Some(to),
+            Some(_) => return Err(Problem::new("`to` is not a text")),
+        };
+        let marking = members.marking()?;
+        let (party, subject, text) = (members.text("party")?, members.text("subject")?, members.text("text")?);
+        Ok((Self { party, to, subject, text, attachments, marking }, is_preview))
+    }
+}
+
+/// What a person says of a mail that came in, or of one of its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailAnswer {
+    /// It is of this party.
+    Accept(String),
+    /// It does not belong here, and why.
+    Drop(String),
+    /// This file is kept as evidence.
+    Keep(String),
+    /// This file is not wanted, and why.
+    Leave(String, String),
+}
+
+impl MailAnswer {
+    /// Reads `{"do": "accept", "party": ...}`, `{"do": "drop", "reason": ...}`, `{"do": "keep", "file": ...}` or
+    /// `{"do": "leave", "file": ..., "reason": ...}`.
+    pub fn from_json(value: Value) -> Result<Self, Problem> {
+        let mut members = Members::new("an answer", value, &["do", "party", "reason", "file"])?;
+        let what = members.text("do")?;
+        let answer = match what.as_str() {
+            "accept" => Self::Accept(members.text("party")?),
+            "drop" => Self::Drop(members.text("reason")?),
+            "keep" => Self::Keep(members.text("file")?),
+            "leave" => Self::Leave(members.text("file")?, members.text("reason")?),
+            _ => return Err(Problem::new("`do` is accept, drop, keep or leave")),
+        };
+        match members.members.keys().next() {
+            Some(odd) => Err(Problem::new(format!("`{odd}` does not belong to `{what}`"))),
+            None => Ok(answer),
+        }
+    }
+}
+
 /// Reads what is written into an incident: one entry, or `{"entries": [...], "seen": N}`, where `seen` is
 /// the last entry that the person had read.
 pub fn drafts_from_json(value: Value) -> Result<(Vec<Draft>, Option<u64>), Problem> {
@@ -156,6 +234,24 @@ pub fn drafts_from_json(value: Value) -> Result<(Vec<Draft>, Option<u64>), Probl
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn messages_and_what_is_said_of_mails_are_read() {
+        let letter = json!({"party": "Net", "subject": "s", "text": "t", "preview": true, "attachments": ["ab"]});
+        let (read, is_preview) = NewMessage::from_json(letter).unwrap();
+        assert_eq!((read.party.as_str(), read.attachments.len(), is_preview), ("Net", 1, true));
+        let wrong = |value: Value, want: &str| {
+            let told = NewMessage::from_json(value).unwrap_err().to_string();
+            assert!(told.contains(want), "{told}");
+        };
+        wrong(json!({"party": "Net", "subject": "s"}), "`text` is missing");
+        wrong(json!({"party": "Net", "subject": "s", "text": "t", "attachments": [1]}), "list of hashes");
+        wrong(json!({"partie": "Net"}), "did you mean `party`?");
+        assert_eq!(MailAnswer::from_json(json!({"do": "accept", "party": "N"})), Ok(MailAnswer::Accept("N".into())));
+        for odd in [json!({"do": "eat"}), json!({"do": "drop"}), json!({"do": "keep", "file": "a", "party": "N"})] {
+            assert!(MailAnswer::from_json(odd).is_err());
+        }
+    }
 
     #[test]
     fn what_is_odd_is_told_with_a_hint() {

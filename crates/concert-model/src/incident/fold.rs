@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::content::{
-    Act, ClockStarted, Content, Custody, EvidenceAdded, Finding, Happened, Indicated, Joined, PartyStatus, Proposed,
-    Relation, Role, Severity, Status, Task,
+    Act, ClockStarted, Content, Custody, Delivered, EvidenceAdded, Finding, Happened, Indicated, Joined, MessageKept,
+    PartyStatus, Proposed, Relation, Role, Severity, Status, Task,
 };
 use super::journal::{Entry, Header, Stamp};
 use super::marking::Marking;
@@ -85,8 +85,16 @@ pub struct Incident {
     pub proposals: BTreeMap<String, Proposed>,
     /// How many proposals were left out, by day.
     pub left_out: BTreeMap<String, u64>,
-    /// Mails that came in.
-    pub mails: u64,
+    /// Messages to parties and from them, in order, and how each is marked.
+    pub messages: Vec<Arc<Letter>>,
+    /// How sending ended last, by the notice that carries the message.
+    pub deliveries: BTreeMap<String, Delivered>,
+    /// Files of messages that were sorted, by the number of the mail and their SHA-256: whether they were kept.
+    pub sorted: BTreeMap<(u64, String), bool>,
+    /// Parties that must not be told anything yet, and why.
+    pub held: BTreeMap<String, String>,
+    /// The order in which parties are told.
+    pub order: Vec<String>,
     /// Linked notices.
     pub notices: BTreeSet<String>,
     /// Incidents that are the same, or part of this one: how, and which.
@@ -156,6 +164,19 @@ pub struct Clock {
     pub due: i64,
     /// When it was met, and what proves it.
     pub met: Option<(i64, String)>,
+}
+
+/// A message of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// What it says.
+    pub message: MessageKept,
+    /// How it is marked.
+    pub marking: Marking,
+    /// When it was written down.
+    pub stamp: Stamp,
+    /// Who wrote it down.
+    pub author: String,
 }
 
 /// A party that takes part.
@@ -300,7 +321,15 @@ impl Incident {
                 self.clocks.entry(met.clock).or_default().met = Some((met.time, met.proof));
             }
             Content::Lesson(lesson) => self.lessons.push(lesson.text),
-            Content::MessageKept(mail) => self.mails += u64::from(mail.incoming),
+            Content::MessageKept(message) => {
+                let letter = Letter { message, marking: marking.clone(), stamp, author: author.to_owned() };
+                self.messages.push(Arc::new(letter));
+            }
+            Content::Delivered(delivered) => drop(self.deliveries.insert(delivered.notice.clone(), delivered)),
+            Content::AttachmentSorted(sorted) => drop(self.sorted.insert((sorted.mail, sorted.sha256), sorted.kept)),
+            Content::TellingHeld(held) if held.held => drop(self.held.insert(held.party, held.reason)),
+            Content::TellingHeld(held) => drop(self.held.remove(&held.party)),
+            Content::TellingOrdered(order) => self.order = order.parties,
             Content::Note(_) | Content::Decision(_) | Content::Erased(_) => {}
             Content::Unknown => self.unknown += 1,
         }
@@ -346,6 +375,26 @@ impl Incident {
 
     fn run(&mut self, name: &str) -> &mut Run {
         self.runs.entry(name.to_owned()).or_default()
+    }
+
+    /// Why nothing may be sent to a party yet.
+    pub fn why_not_told(&self, party: &str) -> Option<String> {
+        if let Some(reason) = self.held.get(party) {
+            return Some(format!("{party} must not be told yet: {reason}"));
+        }
+        let before = self.order.iter().take_while(|one| *one != party);
+        let is_in_order = self.order.iter().any(|one| one == party);
+        let is_told = |name: &str| {
+            let status = self.parties.get(name).map(|known| known.status);
+            !matches!(status, None | Some(PartyStatus::Unknown | PartyStatus::ContactSought))
+        };
+        let first = before.filter(|_| is_in_order).find(|one| !is_told(one))?;
+        Some(format!("{first} is to be told before {party}, and was not yet"))
+    }
+
+    /// Messages of one party's conversation.
+    pub fn conversation<'i>(&'i self, party: &'i str) -> impl DoubleEndedIterator<Item = &'i Arc<Letter>> {
+        self.messages.iter().filter(move |letter| letter.message.party == party)
     }
 
     /// Roles that nobody holds, with their duties.

@@ -8,6 +8,7 @@ pub mod draft;
 pub mod due;
 pub mod fold;
 pub mod journal;
+pub mod mail;
 pub mod marking;
 pub mod process;
 pub mod schema;

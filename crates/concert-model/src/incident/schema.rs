@@ -44,10 +44,13 @@ pub fn content(kind: &str, form: Form) -> Option<Value> {
 
 /// Whether a member cannot be left out.
 fn is_needed(kind: &str, name: &str, of: &str, form: Form) -> bool {
-    let has_empty =
-        matches!(of, "String" | "bool" | "u64" | "u32" | "u16" | "u8" | "Vec<String>") && form == Form::Given;
+    let has_empty = matches!(of, "String" | "bool" | "u64" | "u32" | "u16" | "u8" | "Vec<String>" | "Vec<Attached>")
+        && form == Form::Given;
     // They were not asked for at first, so what was written then has none.
-    let came_later = matches!((kind, name), ("custody/1", "whom") | ("joined/1", "reason" | "entries"));
+    let came_later = matches!(
+        (kind, name),
+        ("custody/1", "whom") | ("joined/1", "reason" | "entries") | ("message/1", "answers" | "attachments" | "mail")
+    );
     !has_empty && !of.starts_with("Option") && !came_later
 }
 
@@ -71,7 +74,15 @@ fn member(of: &str, form: Form) -> Value {
         "Option<i64>" => json!({"anyOf": [member("i64", form), {"type": "null"}]}),
         "Option<Role>" => json!({"anyOf": [other("role"), {"type": "null"}]}),
         "Marking" => or_text(other("marking"), json!({"type": "string", "examples": ["TLP:AMBER"]})),
-        "Vec<String>" => json!({"type": "array", "items": {"type": "string"}}),
+        "Vec<String>" => or_text(json!({"type": "array", "items": {"type": "string"}}), json!({"type": "string"})),
+        "Vec<Attached>" => json!({"type": "array", "items": {"type": "object", "properties":
+            {"name": {"type": "string"}, "sha256": {"type": "string"}, "bytes": integer(0, u64::MAX)},
+            "required": ["name", "sha256", "bytes"], "additionalProperties": false}}),
+        "Option<Sort>" => json!({"anyOf": [other("sort"), {"type": "null"}]}),
+        "Option<Openpgp>" => json!({"anyOf": [{"type": "null"}, {"type": "object", "properties":
+            {"encrypted": {"type": "boolean"}, "signature": other("signature"), "key": {"type": "string"},
+                "why": {"type": "string"}},
+            "required": ["encrypted", "signature", "key", "why"], "additionalProperties": false}]}),
         "Vec<Observable>" => json!({"type": "array", "items": {"type": "object", "properties":
             {"of": {"type": "string"}, "value": {"type": "string"}}, "required": ["of", "value"],
             "additionalProperties": false}}),
@@ -95,7 +106,7 @@ fn words_name(of: &str) -> String {
 }
 
 /// What members of each kind of word may say.
-const WORDS: [(&str, &[&str]); 8] = [
+const WORDS: [(&str, &[&str]); 10] = [
     ("severity", &["info", "low", "medium", "high", "critical"]),
     ("status", &["open", "waiting", "closed"]),
     (
@@ -131,6 +142,8 @@ const WORDS: [(&str, &[&str]); 8] = [
     ("act", &["collected", "received", "moved", "examined", "copied", "destroyed"]),
     ("standing", &["hypothesis", "supported", "refuted"]),
     ("deed", &["done", "skipped", "chosen", "held", "defaulted"]),
+    ("sort", &["reply", "auto-reply", "bounce", "report"]),
+    ("signature", &["none", "good", "bad", "unknown-key"]),
     ("verdict", &["useless", "missing", "late"]),
 ];
 

@@ -12,6 +12,7 @@ pub mod address;
 pub mod answer;
 mod automatic;
 mod bounce;
+pub mod files;
 mod imitation;
 mod status;
 pub mod tie;

@@ -84,8 +84,9 @@ pub fn candidates(mail: &Mail, own: Option<(&str, &Key)>) -> Result<Vec<Candidat
         }
     }
     for id in mail.names.returned.iter().chain(&mail.names.answers) {
-        if let Some((notice, _)) = id.split_once('@') {
-            note(How::MessageId, notice, id);
+        if let Some((local, _)) = id.split_once('@') {
+            // What stands behind the number, in messages of incidents, nobody can guess.
+            note(How::MessageId, local.split('.').next().unwrap_or(local), id);
         }
     }
     for ticket in &mail.names.tickets {

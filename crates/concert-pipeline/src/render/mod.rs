@@ -14,7 +14,7 @@ pub mod text;
 pub mod visible;
 
 pub use columns::Columns;
-pub use template::{Notice, Templates};
+pub use template::{Notice, Templates, words};
 
 use concert_model::{Event, Keys, ReportId, Time};
 

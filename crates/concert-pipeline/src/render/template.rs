@@ -176,6 +176,7 @@ impl Templates {
             bcc: notice.bcc.clone(),
             return_path: None,
             answers: None,
+            by_person: false,
             subject: subject(&self.part(notice.language, "notice.subject.j2", &facts)?, notice.id),
             text: visible::lines(&self.part(notice.language, "notice.txt.j2", &facts)?).replace('\r', ""),
             html,
@@ -218,6 +219,42 @@ fn problem(error: &minijinja::Error, place: &str) -> Problem {
         _ => "",
     };
     Problem::new(format!("the template does not work: {}{detail}", error.kind())).at(place).hint(hint)
+}
+
+/// Renders a template that is used once, as text; `name` is what its mistakes are told of.
+pub fn words(name: &str, template: &str, facts: &serde_json::Value) -> Result<String, Problem> {
+    if template.len() > TEMPLATE_BYTES_MAX {
+        return Err(Problem::new(format!("{name} is larger than {} KiB", TEMPLATE_BYTES_MAX >> 10)));
+    }
+    let known = || facts.as_object().map(|facts| facts.keys().cloned().collect::<Vec<_>>().join(", "));
+    let told = |error: minijinja::Error| match error.kind() {
+        minijinja::ErrorKind::UndefinedError => {
+            Problem { hint: format!("known are {}", known().unwrap_or_default()), ..problem(&error, name) }
+        }
+        _ => problem(&error, name),
+    };
+    let mut templates = Templates::new();
+    templates.environment.add_template_owned("words", template.to_owned()).map_err(told)?;
+    let template = templates.environment.get_template("words").map_err(told)?;
+    let mut out = Capped(Vec::new());
+    template.render_captured_to(value(facts), &mut out).map_err(told)?;
+    Ok(visible::lines(&String::from_utf8_lossy(&out.0)).replace('\r', ""))
+}
+
+/// Facts as templates see them, without characters that hide something.
+fn value(facts: &serde_json::Value) -> minijinja::Value {
+    use serde_json::Value::{Array, Bool, Null, Number, Object, String};
+    match facts {
+        Null => minijinja::Value::from(()),
+        Bool(is_so) => (*is_so).into(),
+        Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => whole.into(),
+            (None, part) => part.unwrap_or_default().into(),
+        },
+        String(text) => visible::line(text).into_owned().into(),
+        Array(items) => items.iter().map(value).collect(),
+        Object(members) => minijinja::Value::from_pairs(members.iter().map(|(name, one)| (name.as_str(), value(one)))),
+    }
 }
 
 /// Output with an end.

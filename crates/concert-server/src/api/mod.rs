@@ -13,6 +13,7 @@ mod evidence;
 mod feeds;
 mod incidents;
 mod joins;
+mod messages;
 mod notices;
 mod openapi;
 mod people;
@@ -72,6 +73,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/runs", get(processes::runs))
         .route("/api/v1/processes/{name}/numbers", get(processes::numbers))
         .route("/api/v1/due", get(processes::due))
+        .route("/api/v1/incidents/{id}/messages", get(messages::list).post(messages::send))
+        .route("/api/v1/incidents/{id}/mails/{mail}", get(messages::one).post(messages::answer))
         .route("/api/v1/search", get(incidents::search))
         .route("/api/v1/clocks", get(work::clocks))
         .route("/api/v1/clocks/due", get(work::clocks_due))

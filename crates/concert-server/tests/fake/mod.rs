@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use concert_model::Time;
 use concert_model::access::Person;
-use concert_model::incident::draft::{Draft, NewIncident};
+use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_server::desk::{
     Bytes, Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
     Splitting, Thing, Wanted, Way,
@@ -240,6 +240,31 @@ impl Desk for Fake {
     async fn search(&self, person: &Person, words: &str, _: Slice) -> Result<Page<Value>, Refusal> {
         let rows = if person.name == "good" { vec![json!({"words": words})] } else { Vec::new() };
         Ok(Page { rows, next: None })
+    }
+
+    async fn messages(&self, person: &Person, name: &str, party: Option<String>, _: Slice) -> Result<Value, Refusal> {
+        self.incident(person, name).await?;
+        Ok(json!({"messages": [{"party": party}], "held": [], "next": null}))
+    }
+
+    async fn preview(&self, change: Change, name: &str, new: NewMessage) -> Result<Value, Refusal> {
+        self.incident(&change.person, name).await?;
+        Ok(json!({"to": [new.to], "subject": new.subject}))
+    }
+
+    async fn send(&self, change: Change, name: &str, new: NewMessage) -> Result<Value, Refusal> {
+        self.incident(&change.person, name).await?;
+        Ok(json!({"id": name, "entries": [{"party": new.party, "subject": new.subject}]}))
+    }
+
+    async fn mail(&self, person: &Person, name: &str, number: i64) -> Result<Value, Refusal> {
+        self.incident(person, name).await?;
+        Ok(json!({"mail": number}))
+    }
+
+    async fn answer_mail(&self, change: Change, name: &str, number: i64, answer: MailAnswer) -> Result<Value, Refusal> {
+        self.incident(&change.person, name).await?;
+        Ok(json!({"id": name, "mail": number, "answer": format!("{answer:?}")}))
     }
 
     async fn chain(&self, person: &Person, name: &str, way: Way) -> Result<Vec<Value>, Refusal> {

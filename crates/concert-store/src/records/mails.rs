@@ -30,7 +30,7 @@ pub struct MailRow {
     pub content: [u8; 32],
     /// When it was taken from the mailbox.
     pub received: Time,
-    /// waiting, taken, aside.
+    /// waiting, taken, held (a person must say what it is), aside.
     pub state: String,
     /// What it turned out to be.
     pub kind: String,
@@ -46,6 +46,12 @@ pub struct MailRow {
     pub contact: String,
     /// What it says, or why it was set aside.
     pub reason: String,
+    /// The incident it belongs to, or seems to; empty for none.
+    #[serde(skip)]
+    pub incident: String,
+    /// The party of that incident it is of, or seems to be.
+    #[serde(skip)]
+    pub party: String,
 }
 
 /// Which mails to list.
@@ -100,7 +106,7 @@ pub struct Again {
     pub instead: Vec<NewNotice>,
 }
 
-fn mail(row: &SqliteRow) -> MailRow {
+pub(super) fn mail(row: &SqliteRow) -> MailRow {
     let text = |name: &str| row.try_get::<String, _>(name).unwrap_or_default();
     let number = |name: &str| row.try_get::<i64, _>(name).unwrap_or(0);
     let content = row.try_get::<Vec<u8>, _>("content").ok().and_then(|bytes| bytes.try_into().ok());
@@ -116,6 +122,8 @@ fn mail(row: &SqliteRow) -> MailRow {
         notice: text("notice"),
         contact: text("contact"),
         reason: text("reason"),
+        incident: text("incident"),
+        party: text("party"),
     }
 }
 
@@ -222,54 +230,65 @@ impl Records {
         Ok((found.pop().unwrap_or_default(), before))
     }
 
-    /// Writes down what a mail turned out to be, with all that follows, if it waits still. A copy of one
-    /// that was taken before is set aside and nothing follows from it. Says what stands there now.
+    /// Writes down what a mail turned out to be, with all that follows, if it waits still; see [`settle`].
     pub async fn settle_mail(&self, settled: &Settled, now: Time) -> Result<MailRow, Problem> {
         let mut change = self.change().await?;
-        let mut row = settled.row.clone();
-        let is_copy = row.state == "taken" && is_copy(&mut change, &row).await?;
-        if is_copy {
-            row.state = "aside".into();
-            row.reason = "the same message came before, by another way".into();
-        }
-        let changed = sqlx::query(
-            "UPDATE mail SET state = ?2, kind = ?3, message_id = ?4, sender = ?5, subject = ?6, notice = ?7, contact = ?8,
-             reason = ?9 WHERE seq = ?1 AND state = 'waiting'",
-        )
-        .bind(row.seq)
-        .bind(&row.state)
-        .bind(&row.kind)
-        .bind(&row.message_id)
-        .bind(&row.from)
-        .bind(&row.subject)
-        .bind(&row.notice)
-        .bind(&row.contact)
-        .bind(&row.reason)
-        .execute(&mut *change)
-        .await
-        .map_err(trouble)?;
-        if changed.rows_affected() == 1 && !is_copy {
-            if let Some((id, receipt)) = &settled.report {
-                let bytes: i64 = sqlx::query_scalar("SELECT bytes FROM mail WHERE seq = ?1")
-                    .bind(row.seq)
-                    .fetch_one(&mut *change)
-                    .await
-                    .map_err(trouble)?;
-                insert_report(&mut change, *id, &row.content, receipt, bytes.cast_unsigned()).await?;
-            }
-            if let Some(receipt) = &settled.receipt {
-                receipt.answer(&mut change, &mut row, now).await?;
-            }
-            for effect in &settled.effects {
-                effect.write(&mut change, row.received).await?;
-            }
-            if let Some(again) = &settled.again {
-                again.write(&mut change, now).await?;
-            }
-        }
+        let (row, _) = settle(&mut change, settled, now).await?;
         self.commit(change).await?;
         Ok(row)
     }
+}
+
+/// Writes down in a change what a mail turned out to be, with all that follows, if it waits still.
+///
+/// A copy of one that was taken before is set aside, and nothing follows from it. Says what stands there now,
+/// and whether anything follows.
+pub async fn settle(change: &mut Change<'_>, settled: &Settled, now: Time) -> Result<(MailRow, bool), Problem> {
+    let mut row = settled.row.clone();
+    let is_copy = matches!(row.state.as_str(), "taken" | "held") && is_copy(change, &row).await?;
+    if is_copy {
+        row.state = "aside".into();
+        row.reason = "the same message came before, by another way".into();
+    }
+    let changed = sqlx::query(
+        "UPDATE mail SET state = ?2, kind = ?3, message_id = ?4, sender = ?5, subject = ?6, notice = ?7, contact = ?8,
+         reason = ?9, incident = ?10, party = ?11 WHERE seq = ?1 AND state = 'waiting'",
+    )
+    .bind(row.seq)
+    .bind(&row.state)
+    .bind(&row.kind)
+    .bind(&row.message_id)
+    .bind(&row.from)
+    .bind(&row.subject)
+    .bind(&row.notice)
+    .bind(&row.contact)
+    .bind(&row.reason)
+    .bind(&row.incident)
+    .bind(&row.party)
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)?;
+    let follows = changed.rows_affected() == 1 && !is_copy;
+    if follows {
+        if let Some((id, receipt)) = &settled.report {
+            let bytes: i64 = sqlx::query_scalar("SELECT bytes FROM mail WHERE seq = ?1")
+                .bind(row.seq)
+                .fetch_one(&mut **change)
+                .await
+                .map_err(trouble)?;
+            insert_report(change, *id, &row.content, receipt, bytes.cast_unsigned()).await?;
+        }
+        if let Some(receipt) = &settled.receipt {
+            receipt.answer(change, &mut row, now).await?;
+        }
+        for effect in &settled.effects {
+            effect.write(change, row.received).await?;
+        }
+        if let Some(again) = &settled.again {
+            again.write(change, now).await?;
+        }
+    }
+    Ok((row, follows))
 }
 
 impl Records {
@@ -291,14 +310,16 @@ async fn is_copy(change: &mut Change<'_>, row: &MailRow) -> Result<bool, Problem
         return Ok(false);
     }
     let found: Option<i64> = sqlx::query_scalar(
-        "SELECT seq FROM mail WHERE message_id = ?1 AND sender = ?2 AND (notice = ?3 OR kind = 'complaint' AND ?5 = 'complaint')
-         AND state = 'taken' AND seq <> ?4 LIMIT 1",
+        "SELECT seq FROM mail WHERE message_id = ?1 AND sender = ?2
+         AND (notice = ?3 AND incident = ?6 OR kind = 'complaint' AND ?5 = 'complaint')
+         AND state IN ('taken', 'held') AND seq <> ?4 LIMIT 1",
     )
     .bind(&row.message_id)
     .bind(&row.from)
     .bind(&row.notice)
     .bind(row.seq)
     .bind(&row.kind)
+    .bind(&row.incident)
     .fetch_optional(&mut **change)
     .await
     .map_err(trouble)?;

@@ -9,6 +9,7 @@ pub mod incidents;
 mod lockouts;
 mod mails;
 mod merging;
+pub mod messages;
 mod notices;
 mod parties;
 pub mod reminders;
@@ -34,7 +35,7 @@ pub use credentials::{Credentials, Factor, NewFactor, NewPassword};
 pub use feeds::{FeedCounts, FeedHealth, Hour};
 pub use health::{Health, Proof};
 pub use lockouts::{Attempt, Counted};
-pub use mails::{Again, Effect, MailFilter, MailRow, Settled};
+pub use mails::{Again, Effect, MailFilter, MailRow, Settled, settle};
 pub use notices::{Notice, NoticeFilter, Way};
 pub use parties::Parties;
 pub use reports::{Counts, ReportRow, Waiting};
@@ -61,7 +62,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0008.sql"),
     include_str!("../../migrations/0009.sql"),
     include_str!("../../migrations/0010.sql"),
-    include_str!("../../migrations/0014.sql"),
+    include_str!("../../migrations/0011.sql"),
+    include_str!("../../migrations/0012.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

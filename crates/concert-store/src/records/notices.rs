@@ -9,6 +9,9 @@ use super::approval::{Gate, WAITS_FOR_APPROVAL};
 use super::{Records, trouble};
 use crate::Members;
 
+/// Leaves out messages of incidents: who may see one is decided with its incident, not with notices.
+const NOTICES_ONLY: &str = " name <> '(message)'";
+
 /// Notices that are stuck of which it is looked why.
 const STUCK_MAX: u32 = 10_000;
 
@@ -129,7 +132,7 @@ impl Records {
     /// Notices, newest first.
     pub async fn notices(&self, filter: &NoticeFilter) -> Result<Vec<Notice>, Problem> {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
-        query.push(LISTED).push(" FROM notice WHERE 1");
+        query.push(LISTED).push(" FROM notice WHERE").push(NOTICES_ONLY);
         if let Some(state) = &filter.state {
             query.push(" AND state = ").push_bind(state.clone());
         }
@@ -155,10 +158,12 @@ impl Records {
 
     /// How many notices are in each state.
     pub async fn notice_states(&self) -> Result<Vec<(String, u64)>, Problem> {
-        let rows = sqlx::query("SELECT state, count(*) AS count FROM notice GROUP BY state ORDER BY state")
-            .fetch_all(self.pool())
-            .await
-            .map_err(trouble)?;
+        let rows = sqlx::query(
+            "SELECT state, count(*) AS count FROM notice WHERE name <> '(message)' GROUP BY state ORDER BY state",
+        )
+        .fetch_all(self.pool())
+        .await
+        .map_err(trouble)?;
         Ok(rows
             .iter()
             .map(|row| {
@@ -173,7 +178,7 @@ impl Records {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
         // SQLite takes the other columns from the row with the greatest `seq`.
         query.push(LISTED).push(
-            ", max(seq) AS newest, count(*) AS count FROM (SELECT * FROM notice WHERE state IN ('failed', 'no-contact', 'waiting') ORDER BY seq DESC LIMIT ",
+            ", max(seq) AS newest, count(*) AS count FROM (SELECT * FROM notice WHERE state IN ('failed', 'no-contact', 'waiting') AND name <> '(message)' ORDER BY seq DESC LIMIT ",
         );
         query.push_bind(STUCK_MAX).push(") GROUP BY state, via, reason ORDER BY newest DESC LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;

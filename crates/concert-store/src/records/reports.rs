@@ -6,6 +6,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::{Change, Records, trouble};
+use crate::Members;
 use crate::events::read::sixteen;
 
 /// Rejects kept of one report; further ones are only counted.
@@ -224,8 +225,21 @@ impl Records {
         Ok(rows.iter().map(reject).collect())
     }
 
-    /// Contents of reports received before a moment that are still archived and not used by a newer
-    /// report.
+    /// The events of a report.
+    pub async fn members_of_report(&self, id: ReportId) -> Result<Members, Problem> {
+        let query = sqlx::query("SELECT id, rows FROM batch WHERE report = ?1 ORDER BY id");
+        let batches = query.bind(id.0.as_slice()).fetch_all(self.pool()).await.map_err(trouble)?;
+        let mut members = Members::default();
+        for row in batches {
+            let batch = row.try_get::<i64, _>("id").unwrap_or(0).cast_unsigned();
+            let rows = u32::try_from(row.try_get::<i64, _>("rows").unwrap_or(0)).unwrap_or(0);
+            (0..rows).for_each(|row| members.add(batch, row));
+        }
+        Ok(members)
+    }
+
+    /// Contents of reports and mails received before a moment that are still archived and not used by a newer
+    /// one. Mails that belong to incidents are kept with them.
     pub async fn archived_before(&self, before: Time) -> Result<Vec<[u8; 32]>, Problem> {
         let rows: Vec<Vec<u8>> = sqlx::query_scalar(
             "SELECT content FROM (
@@ -233,7 +247,8 @@ impl Records {
                  UNION SELECT content FROM mail WHERE archived = 1 AND state <> 'waiting' AND received < ?1
              ) AS old
              WHERE NOT EXISTS (SELECT 1 FROM report AS new WHERE new.content = old.content AND new.received >= ?1)
-             AND NOT EXISTS (SELECT 1 FROM mail AS new WHERE new.content = old.content AND new.received >= ?1)",
+             AND NOT EXISTS (SELECT 1 FROM mail AS new WHERE new.content = old.content AND new.received >= ?1)
+             AND NOT EXISTS (SELECT 1 FROM mail AS kept WHERE kept.content = old.content AND kept.incident <> '' AND kept.state IN ('taken', 'held'))",
         )
         .bind(before.0)
         .fetch_all(self.pool())

@@ -110,6 +110,7 @@ pub(crate) mod tests {
             bcc: Vec::new(),
             return_path: None,
             answers: None,
+            by_person: false,
             subject: format!("[{notice}] 1 problem in your network"),
             text: "Hello,\n\nsee the attachment.\n".into(),
             html: None,

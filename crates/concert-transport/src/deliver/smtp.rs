@@ -209,6 +209,10 @@ impl Deliverer for Smtp {
         self.size_max
     }
 
+    fn site_key(&self) -> Option<&SiteKey> {
+        self.look.openpgp.as_ref()
+    }
+
     async fn deliver(&self, message: &Message, bytes: &[u8]) -> Outcome {
         // Composed, and kept, when the settings did not ask for it yet.
         if self.look.encrypt == Encrypt::Required && !is_encrypted(bytes) {

@@ -13,6 +13,7 @@ use pgp::types::{KeyDetails, KeyVersion, Tag};
 
 use super::KEY_BYTES_MAX;
 use super::door::{Door, SIGNATURES_MAX, doors, end, newest, seconds};
+use super::signer::{Signer, signers};
 
 /// Addresses of one key that are looked at.
 const ADDRESSES_MAX: usize = 100;
@@ -31,6 +32,8 @@ pub struct ContactKey {
     doors: Vec<Door>,
     /// Why there are no doors.
     closed: &'static str,
+    /// What signs.
+    signers: Vec<Signer>,
 }
 
 /// How a key does at some moment.
@@ -107,7 +110,8 @@ impl ContactKey {
         let expires = statements.last().and_then(|signature| end(created, signature));
         let (doors, closed) = doors(key);
         let fingerprint = format!("{:X}", primary.fingerprint());
-        Ok(Self { fingerprint, addresses, created, expires, is_revoked, doors, closed })
+        let signers = signers(key, &statements, expires);
+        Ok(Self { fingerprint, addresses, created, expires, is_revoked, doors, closed, signers })
     }
 
     /// The fingerprint, in capital hexadecimal digits.
@@ -155,6 +159,11 @@ impl ContactKey {
             State::Revoked => Some("is revoked".into()),
             State::CannotEncrypt => Some(format!("cannot be encrypted to: {}", self.closed)),
         }
+    }
+
+    /// What signs.
+    pub(super) fn signers(&self) -> &[Signer] {
+        &self.signers
     }
 
     /// The subkey to encrypt to now: of several the one made last (as GnuPG does).

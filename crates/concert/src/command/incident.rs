@@ -8,9 +8,13 @@ mod cost;
 pub(super) mod draft;
 mod due;
 mod join;
+mod mail;
 mod observables;
 mod process;
+mod report;
+mod send;
 mod show;
+mod tell;
 
 use concert_model::Problem;
 use concert_model::access::Person;
@@ -28,7 +32,7 @@ use crate::wire::{self, Site};
 /// Open incidents, work on them, and see who can see what.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident due --mine --as anna\n  concert incident cost --by work --since 2026-11-01\n  concert incident search 192.0.2.7\n  concert incident merge 'CERT-EX#2026-000002' --into 'CERT-EX#2026-000001' --reason \"the same intruder\"\n  concert incident about 'hxxp://evil[.]example/a'"
+    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident due --mine --as anna\n  concert incident cost --by work --since 2026-11-01\n  concert incident search 192.0.2.7\n  concert incident send 'CERT-EX#2026-000001' --party \"Example Net\" --subject \"Your host\" letter.txt --preview\n  concert incident merge 'CERT-EX#2026-000002' --into 'CERT-EX#2026-000001' --reason \"the same intruder\"\n  concert incident about 'hxxp://evil[.]example/a'"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -49,6 +53,12 @@ enum Action {
     Write(draft::WriteArgs),
     /// The kinds of entries, with what each says
     Kinds(AllRows),
+    /// Send a message to a party by mail
+    Send(send::SendArgs),
+    /// Tell all parties of a kind, each with its own facts; shows it first
+    Tell(tell::TellArgs),
+    /// Conversations with parties, mails that wait for a person, and their files
+    Mail(mail::MailArgs),
     /// Mark an incident otherwise
     Mark(draft::MarkArgs),
     /// Erase what an entry says; that it was there stays
@@ -109,6 +119,9 @@ struct OpenArgs {
     /// An event it comes from.
     #[arg(long = "event", value_name = "ID")]
     events: Vec<String>,
+    /// A report it begins with, by `report.id` of its events: its bytes become evidence, its events are linked.
+    #[arg(long, value_name = "ID")]
+    report: Option<String>,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -163,19 +176,24 @@ struct SearchArgs {
 }
 
 pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site_arg.settings(LoadFor::Look)?;
+    // Mails are opened with the key of the site, which is a secret.
+    let load_for = if matches!(args.action, Action::Mail(_)) { LoadFor::Run } else { LoadFor::Look };
+    let settings = site_arg.settings(load_for)?;
     let runtime = super::runtime()?;
     runtime.block_on(async {
         let site = Site::open_to_look(settings).await?;
         let incidents = site.incidents()?;
         let person = acting(site_arg, &site.store).await?;
         match &args.action {
-            Action::Open(args) => open(args, &incidents, &person).await,
+            Action::Open(args) => open(args, &site, &incidents, &person).await,
             Action::List(args) => list(args, &incidents, &person).await,
             Action::Show(args) => show_one(args, &incidents, &person).await,
             Action::Log(args) => log(args, &incidents, &person).await,
             Action::Write(args) => draft::write(args, &incidents, &person).await,
             Action::Kinds(rows) => draft::kinds(rows),
+            Action::Send(args) => send::run(args, &site, &incidents, &person).await,
+            Action::Tell(args) => tell::run(args, &site, &incidents, &person).await,
+            Action::Mail(args) => mail::run(args, &site, &incidents, &person).await,
             Action::Mark(args) => draft::mark(args, &incidents, &person).await,
             Action::Erase(args) => draft::erase(args, &incidents, &person).await,
             Action::Merge(args) => join::merge(args, (&incidents, &person)).await,
@@ -231,7 +249,7 @@ pub(super) fn refused(refused: Refused) -> Failure {
 const COLUMNS: [&str; 9] = ["number", "title", "type", "severity", "status", "tlp", "coordinators", "changed", "id"];
 const ENTRY_COLUMNS: [&str; 7] = ["seq", "time", "author", "kind", "tlp", "content", "sealed"];
 
-async fn open(args: &OpenArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+async fn open(args: &OpenArgs, site: &Site, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let new = NewIncident {
         title: args.title.clone(),
         classification: args.classification.clone(),
@@ -239,8 +257,12 @@ async fn open(args: &OpenArgs, incidents: &Incidents, person: &Person) -> Result
         marking: args.marking.marking(),
         drafts: draft::first(args.note.as_deref(), &args.events),
     };
-    let written = incidents.open(Ask::new(person, wire::now()), new).await.map_err(refused)?;
-    print_written(&written, &args.rows)
+    let ask = Ask::new(person, wire::now());
+    let written = match &args.report {
+        Some(id) => incidents.open_from(ask, new, report::reported(site, person, id).await?).await,
+        None => incidents.open(ask, new).await,
+    };
+    print_written(&written.map_err(refused)?, &args.rows)
 }
 
 fn print_written(written: &Written, rows: &AllRows) -> Result<Exit, Failure> {

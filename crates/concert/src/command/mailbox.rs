@@ -41,7 +41,7 @@ enum Action {
 #[derive(clap::Args)]
 struct ListArgs {
     /// Only mails in this state.
-    #[arg(long, value_name = "STATE", value_parser = ["waiting", "taken", "aside"])]
+    #[arg(long, value_name = "STATE", value_parser = ["waiting", "taken", "held", "aside"])]
     state: Option<String>,
     /// Only mails of this kind.
     #[arg(long, value_name = "KIND", value_parser = KINDS)]

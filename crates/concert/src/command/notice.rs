@@ -12,7 +12,7 @@ use concert_store::records::{NewNotice, Notice, NoticeFilter};
 use serde_json::{Value, json};
 
 use super::SiteArg;
-use crate::drive::tell;
+use crate::drive::{message, tell};
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
@@ -72,6 +72,9 @@ const COLUMNS: [&str; 11] =
     ["id", "name", "key", "to", "via", "state", "events", "message_id", "due", "delivered_at", "reason"];
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
+    if site.as_user.is_some() {
+        hide_messages(args, site)?;
+    }
     match &args.command {
         Command::List(args) => list(args, site),
         Command::Show(args) => show::show(args, site),
@@ -82,6 +85,30 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Reject(args) => approve::reject(args, site),
         Command::Resend(args) => approve::resend(args, site),
     }
+}
+
+/// Messages of incidents are no notices for anybody but whoever sits at the machine: who may read one is decided
+/// with its incident.
+fn hide_messages(args: &Args, site: &SiteArg) -> Result<(), Failure> {
+    let ids: &[String] = match &args.command {
+        Command::List(_) | Command::Preview(_) => &[],
+        Command::Show(args) => std::slice::from_ref(&args.id),
+        Command::Send(args) => &args.ids,
+        Command::Retry(args) => &args.ids,
+        Command::Approve(args) => &args.ids,
+        Command::Reject(args) => &args.ids,
+        Command::Resend(args) => std::slice::from_ref(&args.id),
+    };
+    let settings = site.settings(LoadFor::Look)?;
+    super::runtime()?.block_on(async {
+        let site = Site::open_to_look(settings).await?;
+        for id in ids {
+            if send::need(&site, id).await?.0.name == message::NAME {
+                return Err(send::missing(id));
+            }
+        }
+        Ok(())
+    })
 }
 
 fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {

@@ -14,7 +14,7 @@ use concert_store::records::Notice;
 use concert_store::{Loaded, Members};
 use concert_transport::openpgp::KeysAt;
 
-use super::{outcome, prove, receipt, remind};
+use super::{message as letters, outcome, prove, receipt, remind};
 use crate::wire::{self, Site};
 
 /// The kind of way out whose mails may be encrypted.
@@ -68,6 +68,7 @@ pub fn message(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Messa
         receipt::NAME => receipt::message(site, notice),
         outcome::NAME => outcome::message(site, notice),
         remind::NAME => remind::message(site, notice),
+        letters::NAME => letters::message(site, notice)?,
         _ => told(site, notice, items)?,
     };
     if message.return_path.is_none() {

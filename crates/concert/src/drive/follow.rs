@@ -7,6 +7,7 @@ use std::time::Duration;
 use concert_model::Problem;
 use tokio_util::sync::CancellationToken;
 
+use super::message;
 use super::remind::Reminders;
 use crate::incidents::Incidents;
 use crate::wire::{self, Site};
@@ -34,6 +35,7 @@ async fn look(site: &Site, incidents: &Incidents, reminders: &mut Reminders) {
         Ok(entries) => tracing::info!(entries, "decisions that nobody took in time came into force"),
         Err(problem) => tracing::warn!("{problem}"),
     }
+    message::prove(incidents).await;
     match reminders.round(site, incidents, now).await {
         Ok(0) => {}
         Ok(mails) => tracing::info!(mails, "reminders of what comes due were queued"),

@@ -18,10 +18,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::compose::{bytes, items, message, repeats};
+use super::compose::{self, bytes, items, repeats};
 use super::deliver::{End, Ended, Sent, attempt, end};
 use super::mailbox;
 use super::merging;
+use super::message;
 use super::split::{TooLarge, split};
 use super::{LOOK_EVERY, TROUBLE_WAIT_MAX};
 use crate::wire::{self, Site};
@@ -170,16 +171,16 @@ impl Lane {
         let loaded = site.store.load(&wanted).await?;
         let repeats = repeats(site, &loaded, &wanted).await?;
         for (notice, members) in &due {
-            let items = items(site, notice, &loaded, members, &repeats);
+            let told = items(site, notice, &loaded, members, &repeats);
             let kept = records.notice_bytes(&notice.id).await?;
             let is_fresh = kept.is_none();
             // What was kept goes out as it is, even when it could not be composed again: a key may have
             // expired since.
-            let others = also(&notice.id).iter().map(|(other, members)| {
-                message(site, other, &super::compose::items(site, other, &loaded, members, &repeats))
-            });
+            let others = also(&notice.id)
+                .iter()
+                .map(|(other, members)| compose::message(site, other, &items(site, other, &loaded, members, &repeats)));
             let composed = others.collect::<Result<Vec<_>, _>>().and_then(|others| {
-                let message = message(site, notice, &items)?.join(others);
+                let message = compose::message(site, notice, &told)?.join(others);
                 match kept {
                     Some(kept) => Ok((message, kept)),
                     None => bytes(site, notice, &message).map(|bytes| (message, bytes)),
@@ -249,6 +250,7 @@ impl Lane {
         if let Err(problem) = mailbox::refused(&self.site, &self.ended).await {
             tracing::error!("a refused contact is not suspended: {problem}");
         }
+        message::prove_ended(&self.site, &self.ended).await;
         self.sent.count(&self.ended);
         for (id, _, _, _) in self.ended.drain(..) {
             self.busy.remove(&id);

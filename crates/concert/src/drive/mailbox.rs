@@ -6,6 +6,7 @@
 //! doubles nothing.
 
 mod bounce;
+pub mod letter;
 
 use std::io::Read;
 use std::sync::Arc;
@@ -21,8 +22,10 @@ use concert_transport::{Body, Health, Intake, Kept};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use self::letter::Letter;
 use super::intake::Keeper;
-use super::{TROUBLE_WAIT_MAX, outcome, prove, receipt, remind, responsible};
+use super::{TROUBLE_WAIT_MAX, message, outcome, prove, receipt, remind, responsible};
+use crate::incidents::Incoming;
 use crate::settings::MAILBOX;
 use crate::wire::{self, Site};
 pub(super) use bounce::refused;
@@ -160,8 +163,8 @@ pub async fn settle_waiting(site: &Site, keeper: &Keeper) -> Result<usize, Probl
             return Ok(done);
         }
         for row in waiting {
-            let settled = settled(site, row).await?;
-            let row = site.store.records.settle_mail(&settled, wire::now()).await?;
+            let letter::Letter { settled, incoming } = settled(site, row).await?;
+            let row = settle(site, &settled, incoming).await?;
             let (kind, notice) = (&row.kind, &row.notice);
             tracing::info!(mail = row.seq, kind, state = row.state, notice, "a mail came back");
             if settled.report.is_some() {
@@ -176,8 +179,21 @@ pub async fn settle_waiting(site: &Site, keeper: &Keeper) -> Result<usize, Probl
     }
 }
 
+/// Writes down what a mail is; that of an incident together with its entry.
+async fn settle(site: &Site, settled: &Settled, incoming: Option<Incoming>) -> Result<MailRow, Problem> {
+    let Some(incoming) = incoming else { return site.store.records.settle_mail(settled, wire::now()).await };
+    match site.incidents() {
+        Ok(incidents) => incidents.receive(wire::now(), settled.clone(), &incoming).await,
+        Err(_) => {
+            let reason = "without the key of the site nothing is written into journals".to_owned();
+            let row = MailRow { state: "held".into(), reason, ..settled.row.clone() };
+            site.store.records.settle_mail(&Settled { row, ..settled.clone() }, wire::now()).await
+        }
+    }
+}
+
 /// What a mail is, and what follows.
-async fn settled(site: &Site, row: MailRow) -> Result<Settled, Problem> {
+async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
     let read = match bytes(site, &row) {
         Ok(bytes) => tokio::task::spawn_blocking(move || mail::read(&bytes)).await.map_err(|_| {
             tracing::error!(mail = row.seq, "reading a mail stopped; this is a mistake in Concert");
@@ -187,8 +203,8 @@ async fn settled(site: &Site, row: MailRow) -> Result<Settled, Problem> {
     };
     let mail = match read {
         Ok(Some(mail)) => mail,
-        Ok(None) => return Ok(aside(row, "it has no headers, so it is no mail".into())),
-        Err(why) => return Ok(aside(row, why)),
+        Ok(None) => return Ok(aside(row, "it has no headers, so it is no mail".into()).into()),
+        Err(why) => return Ok(aside(row, why).into()),
     };
     let row = MailRow {
         kind: mail.kind.word().into(),
@@ -200,7 +216,7 @@ async fn settled(site: &Site, row: MailRow) -> Result<Settled, Problem> {
     let own = site.return_address.as_ref().map(|(base, key)| (base.as_str(), key));
     let candidates = match tie::candidates(&mail, own) {
         Ok(found) => found,
-        Err(why) => return Ok(aside(row, why)),
+        Err(why) => return Ok(aside(row, why).into()),
     };
     let mut first: Option<(String, String)> = None;
     for candidate in &candidates {
@@ -212,12 +228,19 @@ async fn settled(site: &Site, row: MailRow) -> Result<Settled, Problem> {
             continue;
         }
         let sent = sent(site, &notice).await?;
-        match tie::judge(&mail, candidate, &sent) {
+        let verdict = tie::judge(&mail, candidate, &sent);
+        if notice.name == message::NAME {
+            return letter::means(site, row, &mail, (candidate, &sent, verdict), &notice, members).await;
+        }
+        match verdict {
             tie::Verdict::Aside(why) => {
                 first.get_or_insert((notice.id, why));
             }
-            verdict => return means(site, row, &mail, verdict, &notice, members).await,
+            verdict => return means(site, row, &mail, verdict, &notice, members).await.map(Letter::from),
         }
+    }
+    if let Some(held) = letter::by_number(site, &row, &mail).await? {
+        return Ok(held.into());
     }
     let nothing = || match (candidates.is_empty(), &mail.kind) {
         (false, _) => "it names no message that this site sent".to_owned(),
@@ -225,9 +248,9 @@ async fn settled(site: &Site, row: MailRow) -> Result<Settled, Problem> {
         (true, kind) => format!("{} that names nothing this site sent", kind.word()),
     };
     match (first, site.settings.mailbox.as_ref().and_then(|mailbox| mailbox.complaints.as_ref())) {
-        (Some((notice, why)), _) => Ok(aside(MailRow { notice, ..row }, why)),
-        (None, Some(feed)) if is_complaint(&mail) => Ok(complaint(site, row, &mail, feed)),
-        (None, _) => Ok(aside(row, nothing())),
+        (Some((notice, why)), _) => Ok(aside(MailRow { notice, ..row }, why).into()),
+        (None, Some(feed)) if is_complaint(&mail) => Ok(complaint(site, row, &mail, feed).into()),
+        (None, _) => Ok(aside(row, nothing()).into()),
     }
 }
 

@@ -15,6 +15,7 @@ mod lane;
 pub mod live;
 pub mod mailbox;
 mod merging;
+pub mod message;
 pub mod outcome;
 pub mod process;
 pub mod prove;

@@ -49,6 +49,7 @@ pub fn message(site: &Site, notice: &Notice) -> Message {
         bcc: Vec::new(),
         return_path: None,
         answers: None,
+        by_person: false,
         subject: format!("[{}] Is this the right address for reports about {}?", notice.id, notice.party),
         text,
         html: None,

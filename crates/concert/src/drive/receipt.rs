@@ -37,6 +37,7 @@ pub(super) fn answer(site: &Site, notice: &Notice, subject: String, text: String
         // Nobody bounces to nowhere.
         return_path: Some(String::new()),
         answers: Some(notice.key.clone()),
+        by_person: false,
         subject,
         text,
         html: None,

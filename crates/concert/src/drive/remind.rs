@@ -193,5 +193,6 @@ pub(super) fn message(site: &Site, notice: &Notice) -> Message {
         more: Vec::new(),
         language: "en".to_owned(),
         date: notice.made,
+        by_person: false,
     }
 }

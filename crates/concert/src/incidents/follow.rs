@@ -14,7 +14,8 @@ use super::case::Case;
 use super::write::{MERGED, wrong};
 use super::{Ask, Incidents, Refused, text};
 
-/// The author of what nobody decided in time. No user can be called so.
+/// The author of what nobody wrote: decisions that nobody took in time, mails that came in. No user can be
+/// called so.
 pub(super) const BY_ITSELF: &str = "concert (by itself)";
 
 /// What the engine knows of an incident now.

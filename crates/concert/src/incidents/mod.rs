@@ -13,11 +13,14 @@ mod due;
 mod evidence;
 mod follow;
 mod joins;
+mod made;
+mod mail;
 mod observables;
 mod progress;
 mod proposals;
 mod read;
 mod rebuild;
+mod report;
 mod states;
 #[cfg(test)]
 mod tests;
@@ -45,14 +48,16 @@ pub use evidence::lines::{HowToRead, Lines};
 pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
 pub use follow::known;
 pub use joins::{Chosen, Join, Split};
+pub use mail::{Audience, Incoming, Post, Preview, Reader, Telling, Told, Words};
 pub use observables::{Observables, Pulled};
 pub use progress::{numbers_json, process_json, progress_json, said_of, steps_json};
 pub use proposals::{Met, host_of};
 pub use read::{About, Filter, Found, JournalTexts, Slice};
 pub use rebuild::verify_journals;
+pub use report::{REPORTER, Reported};
 pub use view::{
-    entry_json, exhibit_json, happened_json, head_json, hop_json, incident_json, list_json, neighbour_json,
-    proposal_json, request_json,
+    entry_json, exhibit_json, happened_json, head_json, hop_json, incident_json, letter_json, list_json,
+    neighbour_json, proposal_json, request_json,
 };
 pub use write::{ANSWERS_KEPT_MICROS, Written};
 

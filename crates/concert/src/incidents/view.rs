@@ -4,8 +4,9 @@ use concert_model::Time;
 use concert_model::access::Circle;
 use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
 use concert_model::incident::content::{Custody, Happened, Proposed, Role};
-use concert_model::incident::fold::{Exhibit, Incident};
+use concert_model::incident::fold::{Exhibit, Incident, Letter, Participant};
 use concert_model::incident::journal::Stamp;
+use concert_model::incident::mail::{Attached, Sort};
 use concert_store::records::incidents::Head;
 use serde_json::{Map, Value, json};
 
@@ -106,6 +107,42 @@ pub fn happened_json(happened: &Happened) -> Value {
         "subject": happened.subject, "text": happened.text, "evidence": happened.evidence, "line": happened.line})
 }
 
+/// A message of a conversation, with how sending it ended and what became of its files.
+pub fn letter_json(state: &Incident, letter: &Letter) -> Value {
+    let message = &letter.message;
+    let delivery = state
+        .deliveries
+        .get(&message.notice)
+        .map(|end| json!({"taken": end.taken, "time": time(end.time), "answer": end.answer}));
+    let file = |file: &Attached| {
+        let kept = state.sorted.get(&(message.mail, file.sha256.clone()));
+        json!({"name": file.name, "sha256": file.sha256, "bytes": file.bytes, "kept": kept})
+    };
+    let files: Vec<Value> = message.attachments.iter().map(file).collect();
+    json!({"time": letter.stamp.time.to_string(), "author": letter.author, "marking": letter.marking, "party": message.party,
+        "incoming": message.incoming, "sort": message.sort, "message_id": message.message_id, "answers": message.answers,
+        "address": message.address, "subject": message.subject, "text": message.text, "openpgp": message.openpgp,
+        "attachments": files, "mail": message.mail, "notice": message.notice, "delivery": delivery})
+}
+
+/// A party, and since when it is silent: since the first message that no person of it has answered.
+fn party_json(state: &Incident, name: &str, party: &Participant) -> Value {
+    let is_answer = |letter: &Letter| {
+        letter.message.incoming && !matches!(letter.message.sort, Some(Sort::AutoReply | Sort::Bounce))
+    };
+    let (mut messages, mut silent) = (0, None);
+    for letter in state.conversation(name) {
+        messages += 1;
+        match (is_answer(letter), letter.message.incoming) {
+            (true, _) => silent = None,
+            (false, false) => silent = silent.or(Some(letter.stamp.time)),
+            (false, true) => {}
+        }
+    }
+    json!({"party": name, "status": word(party.status), "since": party.since.time.to_string(), "speakers": state.speakers.get(name),
+        "messages": messages, "silent_since": silent.map(|since: Time| since.to_string()), "held": state.held.get(name)})
+}
+
 /// Most rows of each list of an incident; `counts` says how many there are, and [`list_json`] has them all.
 pub(super) const ROWS_MAX: usize = 1_000;
 
@@ -138,10 +175,7 @@ fn rows_of<'s, T: 's>(items: impl ExactSizeIterator<Item = T> + 's, row: impl Fn
 /// One of the lists of an incident.
 fn list<'s>(state: &'s Incident, name: &str) -> Option<Rows<'s>> {
     Some(match name {
-        "parties" => rows_of(
-            state.parties.iter(),
-            |(name, party)| json!({"party": name, "status": word(party.status), "since": party.since.time.to_string(), "speakers": state.speakers.get(name)}),
-        ),
+        "parties" => rows_of(state.parties.iter(), |(name, party)| party_json(state, name, party)),
         "tasks" => rows_of(
             state.tasks.values(),
             |task| json!({"name": task.name, "title": task.title, "role": task.role.map(Role::word), "person": task.person, "due": task.due.map(time), "done": task.done}),
@@ -201,7 +235,7 @@ pub fn incident_json(state: &Incident, joins: Vec<Value>) -> Value {
         "id": state.id, "number": state.number, "title": state.title, "classification": state.classification,
         "severity": word(state.severity), "status": status, "merged_into": merged_into, "marking": state.marking,
         "opened": state.opened.time.to_string(), "opener": state.opener, "changed": state.changed.time.to_string(),
-        "roles": roles, "open_duties": open,
+        "roles": roles, "open_duties": open, "order": state.order,
         "rule": rule, "more_events": state.more_events, "left_out": state.left_out,
         "entries": state.entries, "sealed": state.sealed, "unknown": state.unknown,
     });

@@ -8,11 +8,13 @@ use concert_model::incident::content::{Content, Erased, Opened, Role, RoleMoved}
 use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
 use concert_model::incident::journal::{BODY_BYTES_MAX, Body, Stamp, Tip, hex};
 use concert_model::{Problem, Time};
-use concert_store::records::Change;
 use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
+use concert_store::records::{Change, messages};
 use serde_json::{Value, json};
 
 use super::case::Case;
+use super::made::{Beside, Made, by_hand};
+use super::mail;
 use super::{Ask, Incidents, Refused, audit, entry_json, follow, joins, proposals, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
@@ -29,24 +31,6 @@ pub(super) enum Right {
     OfContent,
     /// Nothing but reading: what is written says that somebody read.
     OfReader,
-}
-
-/// Evidence is written about where its bytes are at hand.
-fn by_hand(drafts: &[Draft]) -> Result<(), Refused> {
-    if drafts.iter().any(|draft| matches!(draft.content, Content::Joined(_))) {
-        let problem = Problem::new("such an entry is not written by hand: it belongs into both incidents");
-        return Err(Refused::Wrong(problem.hint("see `concert incident merge --help`, `split` and `link`")));
-    }
-    if drafts.iter().any(|draft| matches!(draft.content, Content::Ruled(_) | Content::LeftOut(_))) {
-        return Err(wrong("such an entry is not written by hand: it follows from events"));
-    }
-    let is_other = |draft: &Draft| draft.content.write().is_none_or(|(kind, _)| !Content::is_by_hand(kind));
-    match drafts.iter().any(is_other) {
-        true => Err(Refused::Wrong(
-            Problem::new("such an entry is not written by hand").hint("see `concert evidence --help`"),
-        )),
-        false => Ok(()),
-    }
 }
 
 /// What was written.
@@ -74,7 +58,7 @@ impl Written {
 }
 
 /// Sixteen random bytes.
-fn salt() -> Result<[u8; 16], Problem> {
+pub(super) fn salt() -> Result<[u8; 16], Problem> {
     let mut salt = [0u8; 16];
     getrandom::fill(&mut salt).map_err(|error| Problem::new(format!("the system gives no random bytes: {error}")))?;
     Ok(salt)
@@ -95,11 +79,16 @@ pub(super) fn new_id(now: Time) -> Result<String, Problem> {
 impl Incidents {
     /// Opens an incident. Whoever opens it is its coordinator.
     pub async fn open(&self, ask: Ask<'_>, new: NewIncident) -> Result<Written, Refused> {
+        by_hand(&new.drafts)?;
+        self.open_made(ask, new).await
+    }
+
+    /// The same with entries that were not written by hand.
+    pub(super) async fn open_made(&self, ask: Ask<'_>, new: NewIncident) -> Result<Written, Refused> {
         let decision = may(ask.person, Action::Open, Object::Site);
         if !decision.allowed {
             return Err(Refused::Denied(decision));
         }
-        by_hand(&new.drafts)?;
         text::line("title", &new.title)?;
         text::classification(&new.classification)?;
         if new.marking.tlp > ask.person.clearance {
@@ -168,13 +157,13 @@ impl Incidents {
         .await
     }
 
-    /// Writes what is made from how the incident is at that very moment.
-    pub(super) async fn write_made(
+    /// Writes what is made from how the incident is at that very moment, and does what belongs to it.
+    pub(super) async fn write_made<M: Into<Made>>(
         &self,
         ask: Ask<'_>,
         name: &str,
         right: Right,
-        make: impl FnOnce(&Case, &Circle) -> Result<Vec<Draft>, Refused> + Send,
+        make: impl FnOnce(&Case, &Circle) -> Result<M, Refused> + Send,
     ) -> Result<Written, Refused> {
         let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
         let known = self.case(&head.id).await?;
@@ -189,11 +178,14 @@ impl Incidents {
         if !may(ask.person, Action::See, Object::Incident(&circle)).allowed {
             return Err(Refused::Missing);
         }
-        let drafts = make(&case, &circle)?;
-        if right == Right::OfContent && joins::is_elsewhere(&case, &drafts) {
+        let made: Made = make(&case, &circle)?.into();
+        // What came by mail stays in the conversation that it belongs to.
+        let is_new = matches!(made.beside, Beside::Nothing | Beside::Queue { .. });
+        if right == Right::OfContent && is_new && joins::is_elsewhere(&case, &made.drafts) {
             self.store.records.undo(change).await?;
             return Err(Refused::Merged(self.shows_in(ask.person, &case).await?));
         }
+        let drafts = mail::beside(&mut change, ask.now, made).await?;
         if let Some(seen) = ask.seen {
             stale(&case, &circle, ask.person, seen, &drafts)?;
         }
@@ -213,6 +205,17 @@ impl Incidents {
     /// Who has to do with an incident.
     pub(super) fn circle(&self, case: &Case) -> Circle {
         case.head.circle(|party| self.sectors(party))
+    }
+
+    /// The answer to the same request, for whoever looks before writing.
+    pub(super) async fn answered(&self, ask: Ask<'_>) -> Result<Option<Written>, Refused> {
+        if ask.key.is_none() {
+            return Ok(None);
+        }
+        let mut change = self.store.records.change().await?;
+        let written = self.again(&mut change, ask).await;
+        self.store.records.undo(change).await?;
+        written
     }
 
     /// The answer to the same request, if it was answered before.
@@ -301,6 +304,9 @@ impl Incidents {
         }
         if super::evidence::holds(&case, &body.content, &body.kind) {
             return Err(wrong("evidence is destroyed before what is written about it is erased"));
+        }
+        if let Content::MessageKept(message) = Content::read(&body.kind, &body.content) {
+            messages::forget(change, &message.notice, message.mail).await?;
         }
         incidents::erase_body(change, &case.id, &erased.site, erased.sequence).await?;
         let rows = incidents::entries_in(change, &case.id, 0).await?;

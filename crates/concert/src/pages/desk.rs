@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use concert_model::access::Person;
 use concert_model::incident::chain::{Chain, neighbours};
-use concert_model::incident::draft::{Draft, NewIncident};
+use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_server::desk::{
     Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
     Splitting, Thing, Wanted, Way,
@@ -11,9 +11,9 @@ use concert_server::desk::{
 use concert_server::site::{Page, Refusal, Slice};
 use serde_json::{Value, json};
 
-use super::{Pages, acts, evidence, failed, looks};
+use super::{Pages, acts, evidence, failed, looks, messages};
 use crate::incidents::{
-    self, Ask, Chosen, Filter, HowToRead, Join, Refused, Split, Written, entry_json, happened_json, head_json,
+    self, Ask, Chosen, Filter, HowToRead, Join, Post, Refused, Split, Written, entry_json, happened_json, head_json,
     hop_json, incident_json, neighbour_json, numbers_json, progress_json, request_json,
 };
 use crate::login::Logins;
@@ -36,7 +36,7 @@ pub(super) fn refusal(refused: Refused) -> Refusal {
 }
 
 /// A cursor is the number of an entry.
-fn number(slice: &Slice) -> Result<Option<u64>, Refusal> {
+pub(super) fn number(slice: &Slice) -> Result<Option<u64>, Refusal> {
     let cursor = slice.cursor.as_deref().map(str::parse).transpose();
     cursor.map_err(|_| Refusal::Wrong("`cursor` is not one that was given here".into()))
 }
@@ -198,6 +198,34 @@ impl Desk for Pages {
             rows: came.rows.iter().map(|one| (one.kept.seq, found_json(one))).collect(),
             reached: came.reached,
         })
+    }
+
+    async fn messages(
+        &self,
+        person: &Person,
+        name: &str,
+        party: Option<String>,
+        slice: Slice,
+    ) -> Result<Value, Refusal> {
+        messages::list(&*self.desk()?, person, name, party, &slice).await
+    }
+
+    async fn preview(&self, change: Change, name: &str, new: NewMessage) -> Result<Value, Refusal> {
+        messages::preview(&*self.desk()?, &self.site(), &change, name, &new).await
+    }
+
+    async fn send(&self, change: Change, name: &str, new: NewMessage) -> Result<Value, Refusal> {
+        let post = Post::of(&self.site()).await.map_err(failed)?;
+        let written = self.desk()?.send(ask(&change), &post, name, &new).await.map_err(refusal)?;
+        Ok(written_json(&written))
+    }
+
+    async fn mail(&self, person: &Person, name: &str, number: i64) -> Result<Value, Refusal> {
+        messages::one(&*self.desk()?, &self.site(), person, name, number).await
+    }
+
+    async fn answer_mail(&self, change: Change, name: &str, number: i64, answer: MailAnswer) -> Result<Value, Refusal> {
+        messages::answer(&*self.desk()?, &self.site(), &change, name, (number, answer)).await
     }
 
     async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal> {

@@ -4,7 +4,7 @@ use super::Incident;
 
 impl Incident {
     /// Shows what another incident says, too: its parties, hosts, flows, timeline and the like. Fields, roles,
-    /// clocks and processes stay those of each. Of two that say something of the same party the later holds.
+    /// clocks, processes and the order of telling stay those of each. Of two that say something of the same party the later holds.
     ///
     /// `number` tells findings and tasks apart that have the same names.
     pub fn include(&mut self, other: Self, number: &str) {
@@ -55,6 +55,12 @@ impl Incident {
         self.notices.extend(other.notices);
         self.named.extend(other.named);
         self.lessons.extend(other.lessons);
-        self.mails += other.mails;
+        self.messages.extend(other.messages);
+        self.messages.sort_by_key(|letter| letter.stamp);
+        self.deliveries.extend(other.deliveries);
+        self.sorted.extend(other.sorted);
+        for (party, reason) in other.held {
+            self.held.entry(party).or_insert(reason);
+        }
     }
 }

@@ -41,7 +41,9 @@ fn lack(sentence: String) -> Lacks {
 
 /// The case must not be opened without what was reported.
 fn triage(incident: &Incident, reason: &str) -> Option<Lacks> {
-    let has_report = !incident.events.is_empty() || !incident.notices.is_empty() || incident.mails > 0;
+    let has_report = !incident.events.is_empty()
+        || !incident.notices.is_empty()
+        || incident.messages.iter().any(|letter| letter.message.incoming);
     (!has_report && reason.trim().is_empty()).then(|| {
         lack(
             "nothing is linked yet: link the event, notice or mail it began with, or give the reason why there is none"

@@ -74,7 +74,10 @@ pub(super) fn compose(look: &Look, message: &Message, keys: &KeysAt<'_>) -> Resu
         builder = builder.raw_header(fixed("To", "undisclosed-recipients:;"));
     }
     let submitted = if message.answers.is_some() { "auto-replied" } else { "auto-generated" };
-    for (name, value) in [("Auto-Submitted", submitted), ("X-Auto-Response-Suppress", "All"), ("Precedence", "bulk")] {
+    let automatic = [("Auto-Submitted", submitted), ("X-Auto-Response-Suppress", "All"), ("Precedence", "bulk")];
+    // What a person wrote wants an answer, so it must not look like bulk mail; only machines are kept quiet.
+    let personal = [("X-Auto-Response-Suppress", "OOF, AutoReply")];
+    for (name, value) in if message.by_person { &personal[..] } else { &automatic[..] } {
         builder = builder.raw_header(fixed(name, value));
     }
     // A Message-ID of another that is none is left out; the answer is one all the same.

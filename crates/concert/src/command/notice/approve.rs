@@ -7,7 +7,7 @@ use concert_store::records::{Gate, NoticeFilter, WAITS_FOR_APPROVAL};
 use serde_json::json;
 
 use super::SiteArg;
-use super::send::{gate, need};
+use super::send::{gate, is_no_message, need};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::settings::{LoadFor, is_address};
@@ -17,7 +17,7 @@ use crate::wire::{self, Site};
 pub(super) struct ApproveArgs {
     /// Numbers of notices.
     #[arg(value_name = "ID", required_unless_present = "all")]
-    ids: Vec<String>,
+    pub(super) ids: Vec<String>,
     /// All notices of this kind that wait.
     #[arg(long, value_name = "NAME", conflicts_with = "ids")]
     all: Option<String>,
@@ -29,7 +29,7 @@ pub(super) struct ApproveArgs {
 pub(super) struct RejectArgs {
     /// Numbers of notices.
     #[arg(value_name = "ID", required = true)]
-    ids: Vec<String>,
+    pub(super) ids: Vec<String>,
     /// Why, for those who look later.
     #[arg(long, value_name = "TEXT")]
     why: String,
@@ -40,7 +40,7 @@ pub(super) struct RejectArgs {
 #[derive(clap::Args)]
 pub(super) struct ResendArgs {
     /// The number of a delivered notice.
-    id: String,
+    pub(super) id: String,
     /// Send to this address instead.
     #[arg(long, value_name = "ADDRESS")]
     to: Option<String>,
@@ -118,6 +118,7 @@ pub(super) fn resend(args: &ResendArgs, site: &SiteArg) -> Result<Exit, Failure>
     super::super::runtime()?.block_on(async {
         let site = Site::open_to_look(settings).await?;
         let (notice, _) = need(&site, &args.id).await?;
+        is_no_message(&notice)?;
         let gate = gate(&site, &notice);
         let made = site.store.records.resend_notice(&notice.id, args.to.as_deref(), gate, wire::now()).await?;
         let Some(id) = made else {

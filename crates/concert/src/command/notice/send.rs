@@ -9,7 +9,7 @@ use concert_store::records::{Gate, Notice, NoticeFilter, WAITS_FOR_APPROVAL, Way
 use serde_json::json;
 
 use super::SiteArg;
-use crate::drive::{Worker, deliver};
+use crate::drive::{Worker, deliver, message};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::settings::{LoadFor, is_address};
@@ -19,7 +19,7 @@ use crate::wire::{self, Site};
 pub(super) struct SendArgs {
     /// Numbers of queued notices to send now, whenever they are due; without any, all that are due.
     #[arg(value_name = "ID")]
-    ids: Vec<String>,
+    pub(super) ids: Vec<String>,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -28,7 +28,7 @@ pub(super) struct SendArgs {
 pub(super) struct RetryArgs {
     /// Numbers of notices.
     #[arg(value_name = "ID", required_unless_present = "all_failed")]
-    ids: Vec<String>,
+    pub(super) ids: Vec<String>,
     /// Every notice that failed.
     #[arg(long, conflicts_with = "ids")]
     all_failed: bool,
@@ -58,9 +58,20 @@ pub(super) async fn need(site: &Site, id: &str) -> Result<(Notice, Members), Fai
     found.ok_or_else(|| missing(id))
 }
 
-/// There is no such notice, or it is not to be seen.
+/// There is no such notice, or not for whoever asks.
 pub(super) fn missing(id: &str) -> Failure {
     Failure::usage(Problem::new(format!("there is no notice `{id}`")).hint("`concert notice list` has their numbers"))
+}
+
+/// A message of an incident goes where its incident says.
+pub(super) fn is_no_message(notice: &Notice) -> Result<(), Failure> {
+    match notice.name == message::NAME {
+        true => Err(Failure::usage(
+            Problem::new(format!("{} is a message of an incident, which goes to nobody else", notice.id))
+                .hint("send another one: `concert incident send`"),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// The same, or the notice that carries it: they are sent together.
@@ -159,7 +170,11 @@ pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
         let site = Site::open_to_look(settings).await?;
         let mut notices = Vec::new();
         for id in &args.ids {
-            notices.push(sender(&site, id).await?);
+            let notice = sender(&site, id).await?;
+            if args.to.is_some() {
+                is_no_message(&notice)?;
+            }
+            notices.push(notice);
         }
         if args.all_failed {
             let filter =

@@ -24,7 +24,7 @@ use crate::wire::{self, Site};
 #[derive(clap::Args)]
 pub(super) struct ShowArgs {
     /// The number of the notice.
-    id: String,
+    pub(super) id: String,
     /// Print the exact bytes that are or will be sent, and nothing else.
     #[arg(long)]
     raw: bool,

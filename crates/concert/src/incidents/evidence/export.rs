@@ -131,7 +131,7 @@ impl Incidents {
                     let (sha256, exhibit, _) = held(&state, sha256)?;
                     Ok(custody(ask, sha256, handling.clone(), marking_of(exhibit)))
                 };
-                some.iter().map(draft).collect()
+                some.iter().map(draft).collect::<Result<Vec<_>, Refused>>()
             })
             .await?;
         }

@@ -326,7 +326,7 @@ impl Incidents {
                 let marking = marking_of(exhibit);
                 let look = (!news.is_empty()).then(|| custody(ask, sha256, examined(how), marking.clone()));
                 let drafts = news.iter().map(|content| Draft { content: content.clone(), marking: marking.clone() });
-                Ok(look.into_iter().chain(drafts).collect())
+                Ok(look.into_iter().chain(drafts).collect::<Vec<_>>())
             })
             .await?;
             news.iter().for_each(|content| count(content, &mut lines));

@@ -19,7 +19,7 @@ use std::time::Duration;
 use concert_model::Problem;
 use concert_model::access::{Action, Circle, Object, Person, may};
 use concert_model::incident::content::{Act, Content, Custody, EvidenceAdded, Release};
-use concert_model::incident::draft::Draft;
+use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::fold::{Exhibit, Incident};
 use concert_model::incident::journal::{from_hex, hex};
 use concert_model::incident::marking::Marking;
@@ -141,7 +141,7 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 
 impl NewEvidence {
     /// What is written of it, once its bytes are known.
-    fn drafts(&self, ask: Ask<'_>, kept: &KeptBytes) -> Vec<Draft> {
+    pub(super) fn drafts(&self, ask: Ask<'_>, kept: &KeptBytes) -> Vec<Draft> {
         let sha256 = hex(&kept.sha256);
         let (name, text, bytes) = (harmless(&self.name), self.text.clone(), kept.bytes);
         let added = EvidenceAdded { sha256: sha256.clone(), name, bytes, text, of: String::new() };
@@ -199,7 +199,7 @@ impl Incidents {
 
     /// Keeps bytes, then writes what they are. It is decided before the bytes are read and again when it is
     /// written.
-    async fn take(
+    pub(super) async fn take(
         &self,
         ask: Ask<'_>,
         incident: &str,
@@ -250,6 +250,29 @@ impl Incidents {
         });
         let written = written.await;
         drop(lock);
+        written
+    }
+
+    /// Opens an incident whose first entries tell of bytes: they are kept before it is opened.
+    pub(super) async fn open_with(
+        &self,
+        ask: Ask<'_>,
+        new: NewIncident,
+        mut reader: impl Read + Send + 'static,
+        make: impl FnOnce(&KeptBytes) -> Vec<Draft> + Send,
+    ) -> Result<Written, Refused> {
+        let store = self.store.evidence.clone();
+        let kept =
+            aside(move || store.keep(&mut reader)).await?.map_err(|error| failed("evidence cannot be kept", &error))?;
+        let store = self.store.evidence.clone();
+        let lock = aside(move || store.lock()).await?.map_err(|error| failed("evidence cannot be locked", &error))?;
+        let mut drafts = make(&kept);
+        drafts.extend(new.drafts);
+        let written = self.open_made(ask, NewIncident { drafts, ..new }).await;
+        drop(lock);
+        if written.is_err() && kept.is_new {
+            self.drop_unclaimed(&kept.sha256).await?;
+        }
         written
     }
 

@@ -1,0 +1,68 @@
+//! `/api/v1/incidents/{id}/messages` and `/mails/{mail}`: conversations with parties.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use concert_model::access::Person;
+use concert_model::incident::draft::{MailAnswer, NewMessage};
+use serde_json::Value;
+
+use super::body::change;
+use super::incidents::created;
+use super::parameters;
+use crate::App;
+use crate::problem::Problem;
+
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, [party]) = parameters(query, ["party"])?;
+    Ok(super::json(app.site.messages(&person, &name, party, slice).await?.to_string()))
+}
+
+pub(super) async fn send(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (change, value) = change::<Value>(person, &headers, &format!("{name}/messages"), body).await?;
+    let (new, is_preview) = NewMessage::from_json(value).map_err(Problem::of)?;
+    if is_preview {
+        return Ok(super::json(app.site.preview(change, &name, new).await?.to_string()));
+    }
+    Ok(created(&app.site.send(change, &name, new).await?))
+}
+
+fn number(mail: &str) -> Result<i64, Problem> {
+    mail.parse().map_err(|_| Problem::absent())
+}
+
+pub(super) async fn one(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path((name, mail)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    Ok(super::json(app.site.mail(&person, &name, number(&mail)?).await?.to_string()))
+}
+
+pub(super) async fn answer(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    Path((name, mail)): Path<(String, String)>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let number = number(&mail)?;
+    let (change, value) = change::<Value>(person, &headers, &format!("{name}/mails/{number}"), body).await?;
+    let answer = MailAnswer::from_json(value).map_err(Problem::of)?;
+    Ok(created(&app.site.answer_mail(change, &name, number, answer).await?))
+}

@@ -1,0 +1,103 @@
+//! Messages of incidents: what goes out is carried by notices without events, what came in waits as mail.
+//!
+//! Everything that changes something takes part in the change that writes the journal, so a message is never
+//! sent without its entry, and a mail never counts twice.
+
+use concert_model::{Problem, Time};
+use sqlx::{QueryBuilder, Sqlite};
+
+use super::mails::mail;
+use super::telling::insert_notices;
+use super::{Change, MailRow, NewNotice, Notice, Records, trouble};
+
+/// What notices are called that carry messages. No notice of the settings can have this name.
+pub const NAME: &str = "(message)";
+/// Messages whose end is looked at together, and mails that are listed together.
+const AT_ONCE_MAX: u32 = 1_000;
+
+impl Records {
+    /// Messages whose sending has ended, which is not in the journal yet: numbers of their notices.
+    pub async fn unproved_messages(&self) -> Result<Vec<Notice>, Problem> {
+        // The name stands in the text so that the index of these few is used.
+        let sql =
+            "SELECT id FROM notice WHERE name = '(message)' AND state IN ('delivered', 'failed') AND proved <> state
+             ORDER BY seq LIMIT ?1";
+        let ids: Vec<String> =
+            sqlx::query_scalar(sql).bind(AT_ONCE_MAX).fetch_all(self.pool()).await.map_err(trouble)?;
+        let mut notices = Vec::with_capacity(ids.len());
+        for id in ids {
+            notices.extend(self.notice(&id).await?.map(|(notice, _)| notice));
+        }
+        Ok(notices)
+    }
+
+    /// Mails that wait for a person to say what they are, oldest first: of one incident, or of all.
+    pub async fn mails_held(&self, incident: Option<&str>) -> Result<Vec<MailRow>, Problem> {
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("SELECT * FROM mail WHERE incident <> '' AND state = 'held'");
+        if let Some(incident) = incident {
+            query.push(" AND incident = ").push_bind(incident);
+        }
+        query.push(" ORDER BY seq LIMIT ").push_bind(AT_ONCE_MAX);
+        let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.iter().map(mail).collect())
+    }
+}
+
+/// Queues a message. Gives its number and its Message-ID.
+///
+/// Given are the notice that carries it, what it is composed of, and what nobody can guess of its Message-ID, so
+/// that whoever names that has seen it.
+pub async fn queue(
+    change: &mut Change<'_>,
+    now: Time,
+    domain: &str,
+    (notice, body, secret): (&NewNotice, &str, &str),
+) -> Result<(String, String), Problem> {
+    let (day, numbers) = insert_notices(change, now, domain, std::slice::from_ref(notice)).await?;
+    let id = format!("{day}-{:06}", numbers.start);
+    let message_id = format!("{id}.{secret}@{domain}");
+    sqlx::query("UPDATE notice SET text = ?2, message_id = ?3 WHERE id = ?1")
+        .bind(&id)
+        .bind(body)
+        .bind(&message_id)
+        .execute(&mut **change)
+        .await
+        .map_err(trouble)?;
+    Ok((id, message_id))
+}
+
+/// Says that the journal knows how sending a message ended. `false` where it did, or where it is being sent
+/// again by now.
+pub async fn prove(change: &mut Change<'_>, notice: &str, state: &str) -> Result<bool, Problem> {
+    let sql = "UPDATE notice SET proved = ?2 WHERE id = ?1 AND state = ?2 AND proved <> ?2";
+    let done = sqlx::query(sql).bind(notice).bind(state).execute(&mut **change).await.map_err(trouble)?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Writes down what a person said a held mail is. `false` where somebody did before.
+pub async fn answer_held(change: &mut Change<'_>, row: &MailRow) -> Result<bool, Problem> {
+    let sql = "UPDATE mail SET state = ?2, kind = ?3, reason = ?4, party = ?5 WHERE seq = ?1 AND state = 'held'";
+    let query = sqlx::query(sql).bind(row.seq).bind(&row.state).bind(&row.kind).bind(&row.reason).bind(&row.party);
+    Ok(query.execute(&mut **change).await.map_err(trouble)?.rows_affected() == 1)
+}
+
+/// Forgets the words of a message whose entry is erased.
+///
+/// One that is not sent yet never will be; the bytes of one that came in go like those of any other mail.
+pub async fn forget(change: &mut Change<'_>, notice: &str, mail: u64) -> Result<(), Problem> {
+    sqlx::query("UPDATE notice SET text = '' WHERE id = ?1 AND name = ?2")
+        .bind(notice)
+        .bind(NAME)
+        .execute(&mut **change)
+        .await
+        .map_err(trouble)?;
+    sqlx::query("DELETE FROM notice_bytes WHERE id IN (SELECT id FROM notice WHERE id = ?1 AND name = ?2)")
+        .bind(notice)
+        .bind(NAME)
+        .execute(&mut **change)
+        .await
+        .map_err(trouble)?;
+    let query = sqlx::query("UPDATE mail SET incident = '', subject = '' WHERE seq = ?1 AND incident <> ''");
+    query.bind(mail.cast_signed()).execute(&mut **change).await.map_err(trouble).map(drop)
+}

@@ -1,0 +1,109 @@
+//! `concert incident tell`: one message to all parties of a kind, each with its own facts.
+
+use std::io::Write;
+
+use concert_model::Problem;
+use concert_model::access::Person;
+use concert_model::incident::PartyStatus;
+use serde_json::{Value, json};
+
+use super::draft::OwnMarkingArgs;
+use super::send::words;
+use super::{print_written, refused};
+use crate::drive::message;
+use crate::incidents::{Ask, Audience, Incidents, Post, Telling};
+use crate::print::AllRows;
+use crate::problems::{Exit, Failure};
+use crate::wire::{self, Site};
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "A template names what each party may know: {{ party }}, {{ incident }}, {{ title }}, {{ hosts }}, {{ ports }},\n{{ first_seen }}, {{ last_seen }}, {{ flow_count }}, {{ site }}, and {% for flow in flows %} with {{ flow.host }},\n{{ flow.direction }}, {{ flow.neighbour }}, {{ flow.first_seen }}, {{ flow.last_seen }}, {{ flow.port }}.\n\nExamples:\n  concert incident tell 'CERT-EX#2026-000001' --to victims victims.txt --subject \"Your hosts {{ hosts|join(', ') }}\"\n  concert incident tell 'CERT-EX#2026-000001' --to status=no-answer again.txt --subject \"Once more\" --send"
+)]
+pub(super) struct TellArgs {
+    /// Number or identity of the incident.
+    incident: String,
+    /// A file with the template of the text; `-` reads it from standard input.
+    template: String,
+    /// victims, sources, all, or status=told.
+    #[arg(long, value_name = "WHOM", value_parser = audience)]
+    to: Audience,
+    /// Template of the subject.
+    #[arg(long, value_name = "TEXT")]
+    subject: String,
+    /// Send; without it is shown what would be sent.
+    #[arg(long)]
+    send: bool,
+    /// Show the texts too.
+    #[arg(long, conflicts_with = "send")]
+    text: bool,
+    #[command(flatten)]
+    marking: OwnMarkingArgs,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+fn audience(text: &str) -> Result<Audience, String> {
+    match text.split_once('=') {
+        None if text == "victims" => Ok(Audience::Victims),
+        None if text == "sources" => Ok(Audience::Sources),
+        None if text == "all" => Ok(Audience::All),
+        Some(("status", word)) => match serde_json::from_value::<PartyStatus>(json!(word)) {
+            Ok(status) => Ok(Audience::Status(status)),
+            Err(_) => {
+                Err(format!("`{word}` is no status of a party: unknown, contact-sought, told, seen, no-answer, ..."))
+            }
+        },
+        _ => Err("victims, sources, all, or status=STATUS".into()),
+    }
+}
+
+pub(super) async fn run(args: &TellArgs, site: &Site, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let telling = Telling {
+        audience: args.to,
+        subject: args.subject.clone(),
+        text: words(&args.template)?,
+        marking: args.marking.marking(),
+    };
+    let post = Post::of(site).await.map_err(Failure::outside)?;
+    let ask = Ask::new(person, wire::now());
+    if args.send {
+        let (written, left_out) = incidents.tell(ask, &post, &args.incident, &telling).await.map_err(refused)?;
+        for (party, why) in &left_out {
+            note(&format!("not told: {party}: {why}"));
+        }
+        print_written(&written, &args.rows)?;
+        return Ok(if left_out.is_empty() { Exit::Done } else { Exit::Bad });
+    }
+    let planned = incidents.preview_telling(ask, &post, &args.incident, &telling).await.map_err(refused)?;
+    let told = planned.iter().filter(|one| one.message.is_ok()).count();
+    note(&format!(
+        "{told} messages would be sent, {} parties would not be told; --send sends them",
+        planned.len() - told
+    ));
+    let columns: &[&str] =
+        if args.text { &["party", "to", "subject", "refused", "text"] } else { &["party", "to", "subject", "refused"] };
+    let mut table = args.rows.table(columns);
+    for one in &planned {
+        let mut row = match &one.message {
+            Ok(preview) => {
+                let words = &preview.words;
+                let (to, subject) = (preview.to.join(", "), message::subject(words));
+                vec![json!(one.party), json!(to), json!(subject), Value::Null, json!(message::text(site, words))]
+            }
+            Err(why) => {
+                let Problem { what, .. } = why;
+                vec![json!(one.party), Value::Null, Value::Null, json!(what), Value::Null]
+            }
+        };
+        row.truncate(columns.len());
+        table.row(&row)?;
+    }
+    table.finish()?;
+    Ok(Exit::Done)
+}
+
+/// A line for the person, beside what was asked for.
+fn note(text: &str) {
+    writeln!(std::io::stderr(), "{text}").ok();
+}

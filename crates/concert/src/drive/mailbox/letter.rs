@@ -1,0 +1,207 @@
+//! Answers to messages of incidents: which conversation a mail belongs to, and whether that is sure.
+//!
+//! Sure is what names the Message-ID of a message, which nobody can guess, and comes from an address that the
+//! message went to or a contact of its party. Other mails that people wrote and that name a message or an
+//! incident are held until somebody looks. Nothing of all this is answered by itself.
+
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use concert_model::Problem;
+use concert_model::incident::journal::hex;
+use concert_model::incident::mail::{Attached, Openpgp, Signature, Sort};
+use concert_pipeline::mail::address::canonical;
+use concert_pipeline::mail::{self, Kind, Mail, Weight, files, tie};
+use concert_store::Members;
+use concert_store::records::{Effect, MailRow, Notice, Settled};
+use concert_transport::openpgp::open;
+use sha2::{Digest, Sha256};
+
+use super::bounce;
+use crate::incidents::{Incoming, Reader, harmless};
+use crate::wire::{self, Site};
+
+/// Most bytes of a mail whose files are looked at.
+const MAIL_BYTES_MAX: u64 = 64 << 20;
+
+/// A mail of an incident that is settled: with its entry, where it is sure.
+pub(super) struct Letter {
+    pub(super) settled: Settled,
+    pub(super) incoming: Option<Incoming>,
+}
+
+impl From<Settled> for Letter {
+    fn from(settled: Settled) -> Self {
+        Self { settled, incoming: None }
+    }
+}
+
+/// What a mail is that names a message of an incident.
+pub(super) async fn means(
+    site: &Site,
+    row: MailRow,
+    mail: &Mail,
+    how: (&tie::Candidate, &tie::Sent, tie::Verdict),
+    notice: &Notice,
+    members: Members,
+) -> Result<Letter, Problem> {
+    let (candidate, sent, verdict) = how;
+    let belongs = |row: MailRow| MailRow {
+        incident: notice.key.clone(),
+        party: notice.party.clone(),
+        notice: notice.id.clone(),
+        ..row
+    };
+    let row = belongs(row);
+    let plain = |row: MailRow| Letter { settled: Settled { row, ..Settled::default() }, incoming: None };
+    let from = canonical(&mail.from);
+    let is_contact = sent.to.contains(&from) || sent.party.iter().any(|one| one.contains('@') && *one == from);
+    let is_sure = is_contact && candidate.how != tie::How::Ticket;
+    Ok(match verdict {
+        tie::Verdict::Bounced(failed) => {
+            let settled =
+                bounce::bounced(site, MailRow { state: "taken".into(), ..row }, &failed, notice, members).await?;
+            if settled.row.kind != "bounce" {
+                return Ok(Letter { settled, incoming: None });
+            }
+            let gone = failed.iter().filter(|one| one.weight == Weight::Hard);
+            let is_gone = gone.count() >= sent.to.len();
+            let mut incoming = contents(site, &settled.row, mail, Sort::Bounce);
+            incoming.text.clone_from(&settled.row.reason);
+            incoming.answers.clone_from(&notice.message_id);
+            incoming.missed = is_gone.then(|| notice.id.clone());
+            Letter { settled, incoming: Some(incoming) }
+        }
+        tie::Verdict::Noted => plain(MailRow { state: "taken".into(), reason: mail.because.clone(), ..row }),
+        tie::Verdict::Answered(_) if is_sure => {
+            let answered = notice.delivered_at.map(|at| (notice.id.clone(), at));
+            let effects = vec![Effect::Alive(from.clone(), format!("answer to message {}", notice.id), answered)];
+            let row = MailRow { state: "taken".into(), kind: "reply".into(), contact: from, ..row };
+            let incoming = contents(site, &row, mail, Sort::Reply);
+            let incoming = Incoming { answers: notice.message_id.clone(), ..incoming };
+            Letter { settled: Settled { row, effects, ..Settled::default() }, incoming: Some(incoming) }
+        }
+        tie::Verdict::AutoAnswered(_) if is_sure => {
+            let effects = vec![Effect::AutoReply(from.clone())];
+            let row = MailRow { state: "taken".into(), contact: from, reason: mail.because.clone(), ..row };
+            let incoming = contents(site, &row, mail, Sort::AutoReply);
+            let incoming = Incoming { answers: notice.message_id.clone(), ..incoming };
+            Letter { settled: Settled { row, effects, ..Settled::default() }, incoming: Some(incoming) }
+        }
+        tie::Verdict::Answered(_) => {
+            let why = match is_contact {
+                true => "it names the message by its number alone, as anybody could",
+                false => "its sender is no known contact of the party",
+            };
+            plain(MailRow { state: "held".into(), reason: why.into(), ..row })
+        }
+        tie::Verdict::Aside(why) if mail.kind == Kind::Written => {
+            plain(MailRow { state: "held".into(), reason: why, ..row })
+        }
+        tie::Verdict::AutoAnswered(_) => {
+            let reason = "a machine that is no contact of the party answered".into();
+            plain(MailRow { state: "aside".into(), reason, ..row })
+        }
+        tie::Verdict::Aside(why) => plain(MailRow { state: "aside".into(), reason: why, ..row }),
+    })
+}
+
+/// A mail that somebody wrote and that names an incident by its number alone; nothing where it names none.
+pub(super) async fn by_number(site: &Site, row: &MailRow, mail: &Mail) -> Result<Option<Settled>, Problem> {
+    if mail.kind != Kind::Written {
+        return Ok(None);
+    }
+    let ours = format!("{}#", site.settings.site.ticket);
+    for ticket in mail.names.tickets.iter().filter(|ticket| ticket.starts_with(&ours)) {
+        let Some(head) = site.store.records.incident(ticket).await? else { continue };
+        let from = canonical(&mail.from);
+        let constituents = site.constituents();
+        let is_of = |party: &&concert_model::Party| party.contacts.iter().any(|one| canonical(&one.mail) == from);
+        let party = constituents.parties().iter().find(is_of).map(|party| party.name.clone()).unwrap_or_default();
+        let reason = "it names the incident by its number alone, as anybody could".to_owned();
+        let row = MailRow { state: "held".into(), incident: head.id, party, reason, ..row.clone() };
+        return Ok(Some(Settled { row, ..Settled::default() }));
+    }
+    Ok(None)
+}
+
+/// The mail as it came, as far as it is looked at. Blocks.
+fn whole(site: &Site, row: &MailRow) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    site.store.archive.open(&row.content)?.take(MAIL_BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A mail opened with the keys of the site, and its files with their bytes.
+fn opened(site: &Site, row: &MailRow) -> std::io::Result<(open::Opened, Vec<files::File>)> {
+    // One that a library panics over must not stop the program, and with it all others.
+    let read = || catch_unwind(AssertUnwindSafe(|| open_it(site, row)));
+    tokio::task::block_in_place(read).unwrap_or_else(|_| {
+        tracing::error!(mail = row.seq, "opening a mail stopped; this is a mistake in Concert");
+        Err(std::io::Error::other("opening it stopped; this is a mistake in Concert"))
+    })
+}
+
+/// The same. Blocks.
+fn open_it(site: &Site, row: &MailRow) -> std::io::Result<(open::Opened, Vec<files::File>)> {
+    let bytes = whole(site, row)?;
+    let own: Vec<_> = site.settings.vias.values().filter_map(|via| via.deliverer.site_key()).collect();
+    let ring = site.keyring();
+    let opened = open::open(&bytes, open::Keys { own: &own, ring: &ring, now: wire::now() });
+    let files = files::files(&opened.mail);
+    Ok((opened, files))
+}
+
+/// Mails of a site, for its incidents.
+pub struct SiteReader<'s>(pub &'s Site);
+
+impl Reader for SiteReader<'_> {
+    fn read(&self, row: &MailRow) -> Result<Incoming, Problem> {
+        let bytes = whole(self.0, row).map_err(|error| lost(&error))?;
+        let mail = mail::read(&bytes).ok_or_else(|| Problem::new("it cannot be read as a mail"))?;
+        Ok(contents(self.0, row, &mail, Sort::Reply))
+    }
+
+    fn file(&self, row: &MailRow, sha256: &str) -> Result<Option<Vec<u8>>, Problem> {
+        let (_, found) = opened(self.0, row).map_err(|error| lost(&error))?;
+        Ok(found.into_iter().find(|file| attached(file).sha256 == sha256).map(|file| file.bytes))
+    }
+}
+
+fn lost(error: &std::io::Error) -> Problem {
+    Problem::new(format!("the bytes of the mail are not in the archive: {error}"))
+}
+
+/// What a mail says, opened where it can be.
+fn contents(site: &Site, row: &MailRow, mail: &Mail, sort: Sort) -> Incoming {
+    let read = opened(site, row);
+    let nothing = |why: String| Openpgp { encrypted: false, signature: Signature::None, key: String::new(), why };
+    let answers = mail.names.answers.first().cloned().unwrap_or_default();
+    match read {
+        Ok((opened, found)) => {
+            let is_closed = opened.openpgp.encrypted
+                && !opened.openpgp.why.is_empty()
+                && opened.openpgp.signature == Signature::None;
+            let text = match mail::read(&opened.mail) {
+                Some(clear) if !is_closed => clear.text,
+                _ => String::new(),
+            };
+            let attachments = found.iter().map(attached).filter(|_| !is_closed).collect();
+            Incoming { sort, text, openpgp: opened.openpgp, attachments, answers, missed: None }
+        }
+        Err(error) => Incoming {
+            sort,
+            text: mail.text.clone(),
+            openpgp: nothing(format!("its bytes cannot be read: {error}")),
+            attachments: Vec::new(),
+            answers,
+            missed: None,
+        },
+    }
+}
+
+/// A file as its message tells of it.
+fn attached(file: &files::File) -> Attached {
+    let sha256 = hex(&Sha256::digest(&file.bytes));
+    Attached { name: harmless(&file.name), sha256, bytes: file.bytes.len() as u64 }
+}

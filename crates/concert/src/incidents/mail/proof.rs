@@ -1,0 +1,80 @@
+//! The proof that a message was sent: when the server took it, and what it answered.
+
+use std::sync::Arc;
+
+use concert_model::access::Person;
+use concert_model::incident::PartyStatus;
+use concert_model::incident::content::{Delivered, PartyMoved};
+use concert_model::incident::draft::Draft;
+use concert_model::incident::fold::{Incident, Letter};
+use concert_model::incident::mail::Sort;
+use concert_model::{Problem, Time};
+use concert_store::records::Notice;
+
+use super::super::follow::BY_ITSELF;
+use super::super::made::{Beside, Made};
+use super::super::write::Right;
+use super::super::{Ask, Incidents, Refused};
+
+impl Incidents {
+    /// Writes down how sending messages ended, each time once. Gives their number.
+    pub async fn prove_messages(&self, now: Time) -> Result<u64, Problem> {
+        let mut done = 0;
+        for notice in self.store.records.unproved_messages().await? {
+            let itself = Person::operator(BY_ITSELF);
+            let written = self.write_made(Ask::new(&itself, now), &notice.key, Right::OfContent, |case, _| {
+                let drafts = proof(&case.whole(), &notice, now);
+                Ok(Made { drafts, beside: Beside::Prove(notice.id.clone(), notice.state.clone()) })
+            });
+            match written.await {
+                Ok(_) => done += 1,
+                Err(Refused::Failed(problem)) => return Err(problem),
+                Err(other) => tracing::error!(notice = notice.id, "how it was sent is not written down: {other:?}"),
+            }
+        }
+        Ok(done)
+    }
+}
+
+/// What is written of it. The party of a message that did not arrive was not told.
+fn proof(state: &Incident, notice: &Notice, now: Time) -> Vec<Draft> {
+    let letter = state.messages.iter().find(|letter| letter.message.notice == notice.id);
+    let marking = letter.map(|letter| letter.marking.clone());
+    let taken = notice.state == "delivered";
+    let delivered = Delivered {
+        notice: notice.id.clone(),
+        party: notice.party.clone(),
+        taken,
+        time: notice.delivered_at.filter(|_| taken).unwrap_or(now).0,
+        answer: notice.reason.clone(),
+    };
+    let mut drafts = vec![Draft { content: delivered.into(), marking }];
+    let is_sought = state.parties.get(&notice.party).is_some_and(|known| known.status == PartyStatus::ContactSought);
+    if !taken {
+        drafts.extend(untold(state, &notice.party, &notice.id, &notice.reason));
+    } else if is_sought {
+        // It failed before, and a person put it back into the queue.
+        let text = format!("message {} arrived after all", notice.id);
+        let moved = PartyMoved { party: notice.party.clone(), status: PartyStatus::Told, text };
+        drafts.push(Draft { content: moved.into(), marking: None });
+    }
+    drafts
+}
+
+/// A party that got nothing of what was sent is sought again.
+pub(super) fn untold(state: &Incident, party: &str, notice: &str, why: &str) -> Option<Draft> {
+    let is_told = state.parties.get(party).is_some_and(|known| known.status == PartyStatus::Told);
+    let bounced = |id: &str| {
+        let is_bounce =
+            |letter: &Arc<Letter>| letter.message.sort == Some(Sort::Bounce) && letter.message.answers == id;
+        state.messages.iter().any(is_bounce)
+    };
+    let got = |letter: &&Arc<Letter>| {
+        let end = state.deliveries.get(&letter.message.notice);
+        letter.message.notice != notice && end.is_some_and(|end| end.taken) && !bounced(&letter.message.message_id)
+    };
+    let got_another = state.conversation(party).find(got).is_some();
+    let text = format!("message {notice} did not arrive: {why}");
+    let moved = PartyMoved { party: party.to_owned(), status: PartyStatus::ContactSought, text };
+    (is_told && !got_another).then(|| Draft { content: moved.into(), marking: None })
+}

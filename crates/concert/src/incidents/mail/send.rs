@@ -1,0 +1,264 @@
+//! Sending to one party: who may, what may go, and where to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use concert_model::access::{Action, Circle, Object, Person, may};
+use concert_model::incident::PartyStatus;
+use concert_model::incident::content::PartyMoved;
+use concert_model::incident::draft::{Draft, NewMessage};
+use concert_model::incident::fold::{Incident, Letter};
+use concert_model::incident::mail::{Attached, Sort};
+use concert_model::incident::marking::Marking;
+use concert_model::{Problem, Time};
+use concert_pipeline::mail::address::canonical;
+use concert_store::records::{NewNotice, messages};
+
+use super::super::case::Case;
+use super::super::made::{Beside, Made};
+use super::super::write::{Right, wrong};
+use super::super::{Ask, Incidents, Refused, Written, text};
+use super::{Outgoing, Words, admit};
+use crate::addressees::Addressees;
+use crate::settings::is_address;
+use crate::wire::Site;
+
+/// The purpose of contacts that are written to; those for `abuse` where there are none.
+const PURPOSE: &str = "incident";
+/// The kind of way out that messages take.
+const MAIL: &str = "smtp";
+/// Longest text of a message.
+const TEXT_BYTES_MAX: usize = 64 << 10;
+/// Most bytes of all files that go with a message.
+const FILES_BYTES_MAX: u64 = 20 << 20;
+
+/// What sending needs of a site.
+pub struct Post {
+    via: Result<String, Problem>,
+    domain: String,
+    addressees: Addressees,
+    /// Who writes.
+    pub(super) site_name: String,
+    suspended: HashMap<String, String>,
+}
+
+impl Post {
+    /// The post of a site.
+    pub async fn of(site: &Site) -> Result<Self, Problem> {
+        let suspended = site.store.records.suspended_contacts().await?;
+        Ok(Self {
+            via: via(site),
+            domain: site.domain(),
+            addressees: site.addressees(),
+            site_name: site.settings.site.name.clone(),
+            suspended,
+        })
+    }
+
+    pub(super) fn domain(&self) -> String {
+        self.domain.clone()
+    }
+}
+
+/// The way out of mail to contacts: that of the mailbox, or the only one for mail.
+fn via(site: &Site) -> Result<String, Problem> {
+    if let Some(via) = site.settings.mailbox.as_ref().and_then(|mailbox| mailbox.via.clone()) {
+        return Ok(via);
+    }
+    let mut mails = site.settings.vias.values().filter(|via| via.kind == MAIL);
+    match (mails.next(), mails.next()) {
+        (Some(only), None) => Ok(only.name.clone()),
+        (None, _) => Err(Problem::new("there is no way out for mail").hint("set [via.NAME] with type = \"smtp\"")),
+        (Some(_), Some(_)) => {
+            Err(Problem::new("there are several ways out for mail").hint("say which with `via` of [mailbox]"))
+        }
+    }
+}
+
+/// What would be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// Addresses.
+    pub to: Vec<String>,
+    /// What the mail is composed of.
+    pub words: Words,
+    /// How its entry is marked.
+    pub marking: Marking,
+}
+
+impl From<Outgoing> for Preview {
+    fn from(letter: Outgoing) -> Self {
+        let Outgoing { notice, words, marking } = letter;
+        Self { to: notice.recipient.split(',').map(str::to_owned).collect(), words, marking }
+    }
+}
+
+impl Incidents {
+    /// Sends a message to a party. Its entry is written in the step in which it is queued.
+    pub async fn send(&self, ask: Ask<'_>, post: &Post, name: &str, new: &NewMessage) -> Result<Written, Refused> {
+        self.write_made(ask, name, Right::OfContent, |case, circle| {
+            let state = case.state_for(circle, ask.person);
+            let letter = self.letter(ask, post, (case, &case.whole()), circle, &state, new)?;
+            let drafts = told(&state, &new.party, &new.subject).into_iter().collect();
+            Ok(Made { drafts, beside: Beside::Queue { domain: post.domain(), letters: vec![letter] } })
+        })
+        .await
+    }
+
+    /// What sending would send; refused where sending would be.
+    pub async fn preview(&self, ask: Ask<'_>, post: &Post, name: &str, new: &NewMessage) -> Result<Preview, Refused> {
+        let (case, circle) = self.find(ask.person, name).await?;
+        let state = case.state_for(&circle, ask.person);
+        self.letter(ask, post, (&case, &case.whole()), &circle, &state, new).map(Preview::from)
+    }
+
+    /// The message, unless something speaks against it: in what the person sees, or in the whole.
+    pub(super) fn letter(
+        &self,
+        ask: Ask<'_>,
+        post: &Post,
+        (case, whole): (&Case, &Incident),
+        circle: &Circle,
+        state: &Incident,
+        new: &NewMessage,
+    ) -> Result<Outgoing, Refused> {
+        let decision = may(ask.person, Action::Conduct, Object::Incident(circle));
+        if !decision.allowed {
+            return Err(Refused::Denied(decision));
+        }
+        text::line("party", &new.party)?;
+        text::line("subject", &new.subject)?;
+        if new.text.trim().is_empty() || new.text.len() > TEXT_BYTES_MAX {
+            return Err(wrong(format!("the text must have some words, and at most {} KiB", TEXT_BYTES_MAX >> 10)));
+        }
+        is_known(post, state, &new.party)?;
+        may_be_told(state, whole, &new.party)?;
+        let marking = marking(ask.person, circle, new)?;
+        admit::names_no_neighbour(state, &new.party, &format!("{}\n{}", new.subject, new.text))?;
+        let attachments = admit::released(state, &new.party, &new.attachments)?;
+        for one in &attachments {
+            admit::names_no_neighbour(state, &new.party, &one.name)?;
+        }
+        fits(&attachments)?;
+        let to = addresses(post, state, new)?;
+        let via = post.via.clone().map_err(Refused::Wrong)?;
+        let answers = state.conversation(&new.party).next_back();
+        let words = Words {
+            number: state.number.clone(),
+            tlp: marking.tlp,
+            subject: new.subject.trim().to_owned(),
+            text: new.text.clone(),
+            attachments,
+            answers: answers.map(|letter| letter.message.message_id.clone()).unwrap_or_default(),
+        };
+        let notice = notice(&case.id, &new.party, to.join(","), via, ask.now);
+        Ok(Outgoing { notice, words, marking })
+    }
+}
+
+fn notice(incident: &str, party: &str, recipient: String, via: String, now: Time) -> NewNotice {
+    NewNotice {
+        name: messages::NAME.into(),
+        key: incident.to_owned(),
+        party: party.to_owned(),
+        recipient,
+        via: via.into(),
+        format: "text".into(),
+        language: "en".into(),
+        state: "queued",
+        due: now,
+        ..NewNotice::default()
+    }
+}
+
+/// A party that takes part, or that this site knows: a name that is only mistyped must not become one.
+fn is_known(post: &Post, state: &Incident, party: &str) -> Result<(), Refused> {
+    if state.parties.contains_key(party) || post.addressees.find(party).is_some() {
+        return Ok(());
+    }
+    let known: Vec<&str> = state.parties.keys().map(String::as_str).collect();
+    let hint = format!("parties of the incident: {}; others are written as `party` first", known.join(", "));
+    Err(Refused::Wrong(Problem::new(format!("`{party}` takes no part in it, and is no party of this site")).hint(hint)))
+}
+
+/// Rules about who is told when hold for everybody, also where their entries may not be seen.
+fn may_be_told(state: &Incident, whole: &Incident, party: &str) -> Result<(), Refused> {
+    let hidden = || {
+        whole.why_not_told(party).map(|_| format!("{party} must not be told yet, for a reason that you may not see"))
+    };
+    match state.why_not_told(party).or_else(hidden) {
+        None => Ok(()),
+        Some(why) => {
+            let hint = "entries `hold` and `order` say who is told when";
+            Err(Refused::Wrong(Problem::new(why).hint(hint)))
+        }
+    }
+}
+
+/// How the message is marked. Less strictly than the incident only by somebody who may mark that less strictly.
+fn marking(person: &Person, circle: &Circle, new: &NewMessage) -> Result<Marking, Refused> {
+    let whole = circle.marking.as_ref().ok_or_else(|| wrong("how the incident is marked is not known here"))?;
+    let Some(own) = &new.marking else { return admit::marking_for(&new.party, whole) };
+    if own.tlp > person.clearance {
+        return Err(wrong(format!("TLP:{} is above your clearance", own.tlp)));
+    }
+    let named = Marking { parties: whole.parties.clone(), ..own.clone() };
+    if named.widens(whole) {
+        let decision = may(person, Action::Lower, Object::Incident(circle));
+        if !decision.allowed {
+            return Err(Refused::Denied(decision));
+        }
+    }
+    admit::marking_for(&new.party, own)
+}
+
+fn fits(attachments: &[Attached]) -> Result<(), Refused> {
+    let bytes: u64 = attachments.iter().map(|one| one.bytes).sum();
+    match bytes > FILES_BYTES_MAX {
+        true => {
+            Err(wrong(format!("the files have {bytes} bytes, and a mail takes at most {} MiB", FILES_BYTES_MAX >> 20)))
+        }
+        false => Ok(()),
+    }
+}
+
+/// Where it goes: where the person says, to the party's contacts, or to where it wrote from.
+fn addresses(post: &Post, state: &Incident, new: &NewMessage) -> Result<Vec<String>, Refused> {
+    if let Some(to) = &new.to {
+        return match is_address(to) {
+            true => Ok(vec![to.clone()]),
+            false => Err(wrong(format!("`{to}` is not a mail address"))),
+        };
+    }
+    let party = post.addressees.find(&new.party);
+    let contacts = party.as_ref().map(|party| party.contacts_for(PURPOSE)).unwrap_or_default();
+    let contacts: Vec<&str> =
+        contacts.into_iter().map(|contact| contact.mail.as_str()).filter(|mail| is_address(mail)).collect();
+    let is_free = |mail: &&str| !post.suspended.contains_key(&canonical(mail));
+    let free: Vec<String> = contacts.iter().copied().filter(is_free).map(str::to_owned).collect();
+    if !free.is_empty() {
+        return Ok(free);
+    }
+    // What bounced came from a server, and nobody reads what a machine answered from.
+    let is_of_person = |letter: &&Arc<Letter>| !matches!(letter.message.sort, Some(Sort::Bounce | Sort::AutoReply));
+    let last = state.conversation(&new.party).rev().filter(is_of_person);
+    let last = last.map(|letter| letter.message.address.as_str());
+    let last = last.flat_map(|to| to.split(',')).find(|mail| is_address(mail) && is_free(mail));
+    last.map(|mail| vec![mail.to_owned()]).ok_or_else(|| {
+        let bounced = contacts.first().and_then(|mail| post.suspended.get(&canonical(mail)));
+        let why = bounced.map_or_else(
+            || format!("no mail address of {} is known", new.party),
+            |why| format!("no contact of {} is left: {why}", new.party),
+        );
+        Refused::Wrong(Problem::new(why).hint("give one with --to"))
+    })
+}
+
+/// That a party is told now, where that is news.
+pub(super) fn told(state: &Incident, party: &str, subject: &str) -> Option<Draft> {
+    let status = state.parties.get(party).map(|known| known.status);
+    let is_news =
+        matches!(status, None | Some(PartyStatus::Unknown | PartyStatus::ContactSought | PartyStatus::NoAnswer));
+    let moved = PartyMoved { party: party.to_owned(), status: PartyStatus::Told, text: format!("by mail: {subject}") };
+    is_news.then(|| Draft { content: moved.into(), marking: None })
+}

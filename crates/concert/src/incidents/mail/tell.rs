@@ -1,0 +1,204 @@
+//! One message to all parties of a kind, each with its own facts.
+//!
+//! What each may know of the others is that of the neighbour view, and each message is decided about as if it
+//! were sent alone: a party that may not be told is left out, with the reason, and the others are told.
+
+use std::collections::BTreeSet;
+
+use concert_model::access::Circle;
+use concert_model::incident::PartyStatus;
+use concert_model::incident::chain::{Neighbour, neighbours};
+use concert_model::incident::draft::NewMessage;
+use concert_model::incident::fold::Incident;
+use concert_model::incident::marking::Marking;
+use concert_model::{Problem, Time};
+use concert_pipeline::render;
+use serde_json::{Value, json};
+
+use super::super::case::Case;
+use super::super::made::{Beside, Made};
+use super::super::view::neighbour_json;
+use super::super::write::{Right, wrong};
+use super::super::{Ask, Incidents, Refused, Written};
+use super::{Outgoing, Post, Preview, send};
+
+/// Most parties told at once.
+const PARTIES_MAX: usize = 400;
+/// Most flows told to one party; how many there are is told too.
+const FLOWS_MAX: usize = 500;
+
+/// Whom it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Parties with a host that was reached.
+    Victims,
+    /// Parties with a host from which others were reached.
+    Sources,
+    /// All that take part.
+    All,
+    /// All that stand so.
+    Status(PartyStatus),
+}
+
+/// What is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// Whom it is for.
+    pub audience: Audience,
+    /// Template of the subject.
+    pub subject: String,
+    /// Template of the text.
+    pub text: String,
+    /// How the messages are marked; as the incident where nothing is said.
+    pub marking: Option<Marking>,
+}
+
+/// A party with its message, or why there is none.
+type Planned = (String, Result<Outgoing, Problem>);
+
+/// What would be told to one party, or why nothing.
+pub struct Told {
+    /// The party.
+    pub party: String,
+    /// The message.
+    pub message: Result<Preview, Problem>,
+}
+
+impl Incidents {
+    /// What would be sent to whom.
+    pub async fn preview_telling(
+        &self,
+        ask: Ask<'_>,
+        post: &Post,
+        name: &str,
+        telling: &Telling,
+    ) -> Result<Vec<Told>, Refused> {
+        let (case, circle) = self.find(ask.person, name).await?;
+        let planned = self.plan(ask, post, &case, &circle, telling)?;
+        Ok(planned.into_iter().map(|(party, letter)| Told { party, message: letter.map(Preview::from) }).collect())
+    }
+
+    /// Sends to all who may be told. Gives what was written, and who was left out and why.
+    pub async fn tell(
+        &self,
+        ask: Ask<'_>,
+        post: &Post,
+        name: &str,
+        telling: &Telling,
+    ) -> Result<(Written, Vec<(String, Problem)>), Refused> {
+        let mut refused = Vec::new();
+        let written = self.write_made(ask, name, Right::OfContent, |case, circle| {
+            let state = case.state_for(circle, ask.person);
+            let (mut letters, mut drafts) = (Vec::new(), Vec::new());
+            for (party, letter) in self.plan(ask, post, case, circle, telling)? {
+                match letter {
+                    Ok(letter) => {
+                        drafts.extend(send::told(&state, &party, &letter.words.subject));
+                        letters.push(letter);
+                    }
+                    Err(why) => refused.push((party, why)),
+                }
+            }
+            if letters.is_empty() {
+                return Err(nobody(&refused));
+            }
+            Ok(Made { drafts, beside: Beside::Queue { domain: post.domain(), letters } })
+        });
+        let written = written.await?;
+        Ok((written, refused))
+    }
+
+    /// A message for each party in the order of telling, or why there is none.
+    fn plan(
+        &self,
+        ask: Ask<'_>,
+        post: &Post,
+        case: &Case,
+        circle: &Circle,
+        telling: &Telling,
+    ) -> Result<Vec<Planned>, Refused> {
+        let (mut state, mut whole) = (case.state_for(circle, ask.person), case.whole());
+        let parties = chosen(&state, telling.audience);
+        if parties.is_empty() {
+            return Err(wrong("no party of the incident is of this kind"));
+        }
+        if parties.len() > PARTIES_MAX {
+            return Err(wrong(format!("at most {PARTIES_MAX} parties are told at once")));
+        }
+        let mut planned = Vec::with_capacity(parties.len());
+        for party in parties {
+            let facts = facts(&state, post, &party);
+            let subject = render::words("the subject", &telling.subject, &facts).map_err(Refused::Wrong)?;
+            let new = NewMessage {
+                subject: subject.split_whitespace().collect::<Vec<_>>().join(" "),
+                text: render::words("the template", &telling.text, &facts).map_err(Refused::Wrong)?,
+                marking: telling.marking.clone(),
+                party: party.clone(),
+                ..NewMessage::default()
+            };
+            let letter = match self.letter(ask, post, (case, &whole), circle, &state, &new) {
+                Ok(letter) => {
+                    // Whoever is behind it in the order may be told in the same step.
+                    for known in [&mut state, &mut whole] {
+                        if send::told(known, &party, "").is_some() {
+                            known.parties.entry(party.clone()).or_default().status = PartyStatus::Told;
+                        }
+                    }
+                    Ok(letter)
+                }
+                Err(Refused::Wrong(problem)) => Err(problem),
+                Err(other) => return Err(other),
+            };
+            planned.push((party, letter));
+        }
+        Ok(planned)
+    }
+}
+
+fn nobody(refused: &[(String, Problem)]) -> Refused {
+    let why: Vec<String> = refused.iter().map(|(party, why)| format!("{party}: {}", why.what)).collect();
+    Refused::Wrong(Problem::new(format!("nobody is told: {}", why.join("; "))))
+}
+
+/// The parties of a kind: those in the order of telling first, as they stand there.
+fn chosen(state: &Incident, audience: Audience) -> Vec<String> {
+    let owner = |host: &str| state.hosts.get(host).cloned();
+    let found: BTreeSet<String> = match audience {
+        Audience::Victims => state.relations.iter().filter_map(|relation| owner(&relation.to)).collect(),
+        Audience::Sources => state.relations.iter().filter_map(|relation| owner(&relation.from)).collect(),
+        Audience::All => state.parties.keys().cloned().collect(),
+        Audience::Status(status) => {
+            let is_so = |(_, known): &(&String, &concert_model::incident::fold::Participant)| known.status == status;
+            state.parties.iter().filter(is_so).map(|(party, _)| party.clone()).collect()
+        }
+    };
+    let place = |party: &String| state.order.iter().position(|one| one == party).unwrap_or(usize::MAX);
+    let mut found: Vec<String> = found.into_iter().collect();
+    found.sort_by_key(place);
+    found
+}
+
+/// A flow as a party may know it, in the words of a message.
+fn flow(neighbour: &Neighbour<'_>) -> Value {
+    let mut flow = neighbour_json(neighbour);
+    if let (Some(members), None) = (flow.as_object_mut(), neighbour.neighbour) {
+        let side = if neighbour.is_upstream { "upstream" } else { "downstream" };
+        members.insert("neighbour".into(), json!(format!("a host {side}")));
+    }
+    flow
+}
+
+/// What is told to one party.
+fn facts(state: &Incident, post: &Post, party: &str) -> Value {
+    let hosts: Vec<&String> = state.hosts.iter().filter(|(_, owner)| *owner == party).map(|(host, _)| host).collect();
+    let flows = neighbours(state, party);
+    let times = |which: fn(&Neighbour<'_>) -> i64| flows.iter().map(which);
+    let first = times(|flow| flow.relation.first_seen).min().map(|time| Time(time).to_string());
+    let last = times(|flow| flow.relation.last_seen).max().map(|time| Time(time).to_string());
+    let ports: BTreeSet<u16> = flows.iter().map(|flow| flow.relation.port).filter(|port| *port != 0).collect();
+    json!({
+        "party": party, "incident": state.number, "title": state.title, "classification": state.classification,
+        "site": post.site_name, "hosts": hosts, "ports": ports, "first_seen": first, "last_seen": last,
+        "flows": flows.iter().take(FLOWS_MAX).map(flow).collect::<Vec<_>>(), "flow_count": flows.len(),
+    })
+}

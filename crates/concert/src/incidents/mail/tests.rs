@@ -1,0 +1,146 @@
+//! A mail or an end of sending that is taken up again after a kill counts once; and what admits a party.
+
+use std::sync::Arc;
+
+use concert_model::access::Person;
+use concert_model::incident::content::{PartyMoved, PartyStatus, Severity};
+use concert_model::incident::draft::{Draft, NewIncident};
+use concert_model::incident::mail::{Openpgp, Signature, Sort};
+use concert_model::incident::marking::{Marking, Tlp};
+use concert_model::{ReportId, Time};
+use concert_store::Store;
+use concert_store::records::{MailRow, NewNotice, Settled, messages};
+
+use super::super::{Ask, Incidents};
+use super::admit::marking_for;
+use super::receive::Incoming;
+use super::{Outgoing, Words};
+use crate::incidents::made::{Beside, Made};
+use crate::incidents::write::Right;
+
+const NOW: Time = Time(1_795_323_030_000_000);
+
+async fn opened() -> (tempfile::TempDir, Store, Incidents, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let incidents = Incidents::new(store.clone(), &[7; 32], "CERT-EX", Arc::default());
+    let moved = PartyMoved { party: "Net".into(), status: PartyStatus::Unknown, text: String::new() };
+    let new = NewIncident {
+        title: "Scans".into(),
+        classification: "scanner".into(),
+        severity: Severity::High,
+        marking: Marking::of(Tlp::Amber),
+        drafts: vec![Draft { content: moved.into(), marking: None }],
+    };
+    let id = incidents.open(Ask::new(&Person::operator("root"), NOW), new).await.unwrap().id;
+    (dir, store, incidents, id)
+}
+
+fn incoming(sort: Sort) -> Incoming {
+    let openpgp = Openpgp { encrypted: false, signature: Signature::None, key: String::new(), why: String::new() };
+    Incoming {
+        sort,
+        text: "x\u{1}".repeat(30_000),
+        openpgp,
+        attachments: Vec::new(),
+        answers: "a@b.example".into(),
+        missed: None,
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_is_settled_twice_has_one_entry() {
+    let (_dir, store, incidents, id) = opened().await;
+    assert!(store.records.add_mail(ReportId([1; 16]), &[1; 32], NOW, 10).await.unwrap());
+    assert!(store.records.add_mail(ReportId([2; 16]), &[2; 32], NOW, 10).await.unwrap());
+    let waiting = store.records.mails_waiting(10).await.unwrap();
+    let settled = |seq: usize| {
+        let row = MailRow {
+            state: "taken".into(),
+            kind: "reply".into(),
+            incident: id.clone(),
+            party: "Net".into(),
+            message_id: "one@net.example".into(),
+            from: "a@net.example".into(),
+            subject: "bad \u{202e} subject".into(),
+            ..waiting[seq].clone()
+        };
+        Settled { row, ..Settled::default() }
+    };
+    // The same one again, as after a kill; and the same message by another way.
+    for at in [0, 0, 1] {
+        incidents.receive(NOW, settled(at), &incoming(Sort::Reply)).await.unwrap();
+    }
+    let root = Person::operator("root");
+    let state = incidents.show(&root, &id).await.unwrap();
+    assert_eq!((state.messages.len(), state.parties["Net"].status), (1, PartyStatus::Acknowledged));
+    assert_eq!(state.messages[0].message.subject, "bad  subject", "nothing hides in a line");
+    let second = store.records.mail(waiting[1].seq).await.unwrap().unwrap();
+    assert_eq!((second.state.as_str(), second.reason.contains("came before")), ("aside", true));
+}
+
+#[tokio::test]
+async fn how_sending_ended_is_written_down_once_and_again_when_it_ends_otherwise() {
+    let (_dir, store, incidents, id) = opened().await;
+    let root = Person::operator("root");
+    let letter = Outgoing {
+        notice: NewNotice {
+            name: messages::NAME.into(),
+            key: id.clone(),
+            party: "Net".into(),
+            recipient: "a@net.example".into(),
+            state: "queued",
+            ..NewNotice::default()
+        },
+        words: Words {
+            number: "CERT-EX#2026-000001".into(),
+            tlp: Tlp::Amber,
+            subject: "s".into(),
+            text: "t".into(),
+            attachments: Vec::new(),
+            answers: String::new(),
+        },
+        marking: Marking::of(Tlp::Amber),
+    };
+    let told = PartyMoved { party: "Net".into(), status: PartyStatus::Told, text: String::new() };
+    let drafts = vec![Draft { content: told.into(), marking: None }];
+    let beside = Beside::Queue { domain: "cert.example".into(), letters: vec![letter] };
+    let made = Made { drafts, beside };
+    incidents.write_made(Ask::new(&root, NOW), &id, Right::OfContent, |_, _| Ok(made)).await.unwrap();
+    let notice = incidents.show(&root, &id).await.unwrap().messages[0].message.notice.clone();
+    let mut want = Vec::new();
+    for (state, taken, status) in
+        [("failed", false, PartyStatus::ContactSought), ("delivered", true, PartyStatus::Told)]
+    {
+        store.records.settle_notices(&[(notice.clone(), state, NOW, "250 2.0.0 taken".into())]).await.unwrap();
+        assert_eq!(incidents.prove_messages(NOW).await.unwrap(), 1);
+        assert_eq!(incidents.prove_messages(NOW).await.unwrap(), 0, "once");
+        want.push(taken);
+        let now = incidents.show(&root, &id).await.unwrap();
+        assert_eq!((now.deliveries[&notice].taken, now.parties["Net"].status), (taken, status));
+    }
+    let log = incidents.log(&root, &id, 0, 100).await.unwrap();
+    let kinds = log.iter().filter(|kept| kept.body.as_ref().is_some_and(|(body, _)| body.kind == "delivery/1"));
+    assert_eq!(kinds.count(), want.len());
+}
+
+#[test]
+fn a_marking_admits_a_party_or_says_why_not() {
+    let check = |marking: Marking, want: Result<&[&str], &str>| match (marking_for("Net", &marking), want) {
+        (Ok(marking), Ok(parties)) => assert_eq!(marking.parties, parties),
+        (Err(super::Refused::Wrong(problem)), Err(want)) => assert!(problem.what.contains(want), "{problem}"),
+        (got, _) => panic!("{marking:?}: {got:?}"),
+    };
+    let of = |parties: &[&str]| Marking {
+        parties: parties.iter().map(|one| (*one).to_owned()).collect(),
+        ..Marking::of(Tlp::Amber)
+    };
+    check(Marking::of(Tlp::Clear), Ok(&[]));
+    check(Marking::of(Tlp::Green), Ok(&[]));
+    check(of(&[]), Ok(&["Net"]));
+    check(of(&["Net", "Other"]), Ok(&["Net"]));
+    check(of(&["Other"]), Err("it is for Other"));
+    check(Marking::of(Tlp::AmberStrict), Err("stays within the site"));
+    check(Marking::of(Tlp::Red), Err("named persons only"));
+    check(Marking { compartment: "legal".into(), ..Marking::of(Tlp::Clear) }, Err("compartment legal"));
+}

@@ -1,0 +1,91 @@
+//! Conversations of incidents for the API.
+
+use concert_model::access::Person;
+use concert_model::incident::draft::{MailAnswer, NewMessage};
+use concert_server::desk::Change;
+use concert_server::site::{Refusal, Slice};
+use concert_store::records::MailRow;
+use serde_json::{Value, json};
+
+use super::desk::{ask, number, refusal, written_json};
+use super::failed;
+use crate::drive::mailbox::letter::SiteReader;
+use crate::drive::message;
+use crate::incidents::{Incidents, Post, Refused, letter_json};
+use crate::wire::Site;
+
+fn held_json(row: &MailRow) -> Value {
+    json!({"mail": row.seq, "received": row.received.to_string(), "from": row.from, "subject": row.subject, "party": row.party,
+        "reason": row.reason})
+}
+
+/// Messages, oldest first; with the first part of them the mails that wait, where the person may sort them.
+pub(super) async fn list(
+    desk: &Incidents,
+    person: &Person,
+    name: &str,
+    party: Option<String>,
+    slice: &Slice,
+) -> Result<Value, Refusal> {
+    let state = desk.show(person, name).await.map_err(refusal)?;
+    let start = usize::try_from(number(slice)?.unwrap_or(0)).unwrap_or(usize::MAX);
+    let is_wanted = |of: &str| party.as_ref().is_none_or(|wanted| wanted == of);
+    let all = state.messages.iter().filter(|letter| is_wanted(&letter.message.party));
+    let mut rows: Vec<Value> =
+        all.skip(start).take(slice.limit.saturating_add(1)).map(|letter| letter_json(&state, letter)).collect();
+    let next = (rows.len() > slice.limit).then(|| (start + slice.limit).to_string());
+    rows.truncate(slice.limit);
+    let held: Vec<Value> = match desk.held_mails(person, Some(name)).await {
+        Ok(found) => found.iter().filter(|_| start == 0).map(|(_, row)| held_json(row)).collect(),
+        Err(Refused::Denied(_)) => Vec::new(),
+        Err(other) => return Err(refusal(other)),
+    };
+    Ok(json!({"messages": rows, "held": held, "next": next}))
+}
+
+pub(super) async fn preview(
+    desk: &Incidents,
+    site: &Site,
+    change: &Change,
+    name: &str,
+    new: &NewMessage,
+) -> Result<Value, Refusal> {
+    let post = Post::of(site).await.map_err(failed)?;
+    let preview = desk.preview(ask(change), &post, name, new).await.map_err(refusal)?;
+    Ok(json!({"to": preview.to, "subject": message::subject(&preview.words), "marking": preview.marking,
+        "attachments": preview.words.attachments, "text": message::text(site, &preview.words)}))
+}
+
+pub(super) async fn one(
+    desk: &Incidents,
+    site: &Site,
+    person: &Person,
+    name: &str,
+    number: i64,
+) -> Result<Value, Refusal> {
+    let (row, incoming) = desk.read_held(person, name, number, &SiteReader(site)).await.map_err(refusal)?;
+    let mut mail = held_json(&row);
+    if let Some(members) = mail.as_object_mut() {
+        members.insert("text".into(), json!(incoming.text));
+        members.insert("openpgp".into(), json!(incoming.openpgp));
+        members.insert("attachments".into(), json!(incoming.attachments));
+    }
+    Ok(mail)
+}
+
+pub(super) async fn answer(
+    desk: &Incidents,
+    site: &Site,
+    change: &Change,
+    name: &str,
+    (number, answer): (i64, MailAnswer),
+) -> Result<Value, Refusal> {
+    let (ask, reader) = (ask(change), SiteReader(site));
+    let written = match answer {
+        MailAnswer::Accept(party) => desk.accept(ask, name, number, &party, &reader).await,
+        MailAnswer::Drop(reason) => desk.drop_mail(ask, name, number, &reason).await,
+        MailAnswer::Keep(file) => desk.keep_file(ask, name, number, &file, &reader).await.map(|added| added.written),
+        MailAnswer::Leave(file, reason) => desk.leave_file(ask, name, number, &file, &reason).await,
+    };
+    Ok(written_json(&written.map_err(refusal)?))
+}

@@ -1,0 +1,728 @@
+//! Mail with the parties of an incident, as the whole program sends and takes it: out by SMTP, in by IMAP from
+//! a real Dovecot, signed and encrypted by GnuPG.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "all of this is a test, also what stands outside its functions"
+)]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use concert_testkit::dovecot::Dovecot;
+use concert_testkit::gnupg::Gnupg;
+use concert_testkit::smtp::{Act, Mail, SmtpServer, Stage};
+use serde_json::{Value, json};
+
+const SETTINGS: &str = r#"
+[site]
+name = "CERT Example"
+email = "cert@cert.example"
+ticket = "CERT-EX"
+
+[via.mail]
+type = "smtp"
+host = "127.0.0.1"
+port = SMTP
+tls = "off"
+
+[mailbox]
+host = "127.0.0.1"
+port = IMAP
+tls = "off"
+user = "feeds"
+password = { file = "secrets/mailbox" }
+every = "1s"
+address = "cert@cert.example"
+"#;
+
+const PARTIES: &str = "party,prefixes,mail,purpose\n\
+    Example Net,192.0.2.0/24,abuse@net.example,abuse\n\
+    Example Net,,noc@net.example,technical\n\
+    Example Hosting,198.51.100.0/24,abuse@hosting.example,abuse\n";
+
+struct World {
+    folder: tempfile::TempDir,
+    dovecot: Dovecot,
+    smtp: SmtpServer,
+}
+
+impl World {
+    /// A site whose mail goes to a server of ours and whose mailbox is a Dovecot; `None` without one.
+    async fn new() -> Option<Self> {
+        let Some(dovecot) = Dovecot::start().unwrap() else {
+            println!("skipped: dovecot is not installed");
+            return None;
+        };
+        wait_for_greeting(dovecot.plain_port());
+        let world = Self { folder: tempfile::tempdir().unwrap(), dovecot, smtp: SmtpServer::start().await.unwrap() };
+        let site = world.site();
+        world.done(&["init", &site.display().to_string()]);
+        let settings = SETTINGS
+            .replace("SMTP", &world.smtp.address().port().to_string())
+            .replace("IMAP", &world.dovecot.plain_port().to_string());
+        world.write("site/concert.toml", settings.as_bytes());
+        world.write("site/secrets/mailbox", Dovecot::PASSWORD.as_bytes());
+        let parties = world.write("parties.csv", PARTIES.as_bytes());
+        world.done(&["contact", "import", "constituents", &parties]);
+        Some(world)
+    }
+
+    fn site(&self) -> PathBuf {
+        self.folder.path().join("site")
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.display().to_string()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_concert"));
+        command.args(args).env_remove("CONCERT_LOG").env("CONCERT_SITE", self.site());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> (i32, String, String) {
+        let output = self.command(args).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    fn done(&self, args: &[&str]) -> String {
+        let (code, out, err) = self.run(args);
+        assert_eq!(code, 0, "{args:?}: {err}");
+        out
+    }
+
+    fn rows(&self, args: &[&str]) -> Vec<Value> {
+        let out = self.done(&[args, &["--format", "ndjson"]].concat());
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// What `concert incident ...` prints.
+    fn incident(&self, args: &[&str]) -> Vec<Value> {
+        self.rows(&[&["incident"], args].concat())
+    }
+
+    fn refused(&self, args: &[&str], want: &str) {
+        let (code, _, err) = self.run(&[&["incident"], args].concat());
+        assert!(code == 2 && err.contains(want), "{args:?}: {code} {err}");
+    }
+
+    fn open(&self, tlp: &str) -> String {
+        self.incident(&["open", "Scans", "--type", "scanner", "--tlp", tlp])[0]["incident"].as_str().unwrap().to_owned()
+    }
+
+    fn once(&self) {
+        self.done(&["run", "--once", "--quiet"]);
+    }
+
+    /// Entries of a kind, oldest first.
+    fn entries(&self, number: &str, kind: &str) -> Vec<Value> {
+        let log = self.incident(&["log", number, "--limit", "0"]);
+        log.into_iter().filter(|entry| entry["kind"] == kind).map(|entry| entry["content"].clone()).collect()
+    }
+
+    fn status(&self, number: &str, party: &str) -> String {
+        let shown = self.incident(&["show", number]).remove(0);
+        let found = shown["parties"].as_array().unwrap().iter().find(|row| row["party"] == party).cloned();
+        found.map_or_else(String::new, |row| row["status"].as_str().unwrap().to_owned())
+    }
+
+    fn send(&self, number: &str, more: &[&str]) -> Vec<Value> {
+        let letter = ["send", number, "--party", "Example Net", "--subject", "Your host", "--text", "Please look."];
+        self.incident(&[&letter, more].concat())
+    }
+}
+
+/// A Dovecot that has just started may let its first guests wait longer than the program does.
+fn wait_for_greeting(port: u16) {
+    let greets = || {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+        stream.read_exact(&mut [0; 4]).ok()
+    };
+    let end = Instant::now() + Duration::from_secs(60);
+    while greets().is_none() {
+        assert!(Instant::now() < end, "dovecot greets");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn header(mail: &Mail, name: &str) -> String {
+    let text = String::from_utf8_lossy(&mail.bytes).replace("\r\n ", " ");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    line.unwrap_or_default().trim_matches(['<', '>']).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_goes_out_with_its_ticket_and_its_proof() {
+    let Some(world) = World::new().await else { return };
+    let number = world.open("amber");
+    let preview = world.send(&number, &["--preview"]).remove(0);
+    assert_eq!(preview["to"], "abuse@net.example");
+    assert!(world.entries(&number, "message/1").is_empty() && world.smtp.count() == 0, "a preview sends nothing");
+    // The server is busy at first, and the same mail goes out later.
+    world.smtp.at(Stage::Mail, Act::Answer("451 4.3.0 later".into()), 1);
+    world.send(&number, &[]);
+    let out = world.entries(&number, "message/1").remove(0);
+    assert_eq!(
+        (&out["party"], &out["incoming"], &out["address"]),
+        (&json!("Example Net"), &json!(false), &json!("abuse@net.example"))
+    );
+    assert_eq!(world.status(&number, "Example Net"), "told");
+    world.once();
+    assert!(world.entries(&number, "delivery/1").is_empty(), "nobody took it yet");
+    let notice = out["notice"].as_str().unwrap();
+    world.done(&["notice", "send", notice]);
+    let mail = world.smtp.mails().remove(0);
+    assert_eq!(header(&mail, "Subject"), format!("[{number}] Your host"));
+    assert_eq!(header(&mail, "Message-ID"), out["message_id"].as_str().unwrap());
+    assert!(mail.from.starts_with(&format!("cert+n-{notice}-")), "{}", mail.from);
+    let text = String::from_utf8_lossy(&mail.bytes).into_owned();
+    assert!(text.contains("TLP:AMBER\r\n\r\nPlease look.") && !text.contains("Auto-Submitted"), "{text}");
+    let proof = world.entries(&number, "delivery/1");
+    assert_eq!((proof.len(), &proof[0]["taken"], &proof[0]["notice"]), (1, &json!(true), &json!(notice)));
+    assert!(proof[0]["answer"].as_str().unwrap().contains("250"), "{proof:?}");
+    world.once();
+    assert_eq!((world.entries(&number, "delivery/1").len(), world.smtp.count()), (1, 1));
+    // The next one answers it, and who reads notices does not read messages.
+    world.send(&number, &[]);
+    world.once();
+    assert_eq!(header(&world.smtp.mails()[1], "In-Reply-To"), out["message_id"].as_str().unwrap());
+    assert!(world.rows(&["notice", "list"]).is_empty());
+    world.done(&["verify"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_party_may_not_have_is_not_sent() {
+    let Some(world) = World::new().await else { return };
+    let number = world.open("amber");
+    let letter = |more: &[&'static str]| {
+        let usual = ["send", number.as_str(), "--party", "Example Net", "--subject", "Your host"];
+        [&usual, more].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let refused = |more: &[&'static str], want: &str| {
+        let args = letter(more);
+        world.refused(&args.iter().map(String::as_str).collect::<Vec<_>>(), want);
+    };
+    for (tlp, want) in [("red", "TLP:RED is for the named persons only"), ("amber+strict", "stays within the site")] {
+        let other = world.open(tlp);
+        world.refused(&["send", &other, "--party", "Example Net", "--subject", "x", "--text", "y"], want);
+    }
+    refused(&["--text", "x", "--tlp", "amber", "--compartment", "legal"], "it lies in the compartment legal");
+    refused(&["--text", "x", "--tlp", "amber", "--for-party", "Example Hosting"], "it is for Example Hosting");
+    refused(&["--text", " "], "must have some words");
+    refused(&["--text", "x", "--to", "nobody"], "`nobody` is not a mail address");
+    refused(&["--text", "x", "--party", "Exampel Net"], "cannot be used multiple times");
+    world.refused(&["send", &number, "--party", "Exampel Net", "--subject", "x", "--text", "y"], "takes no part in it");
+    // Who the neighbour is.
+    let times = ["first_seen=2026-11-22T04:50:30Z", "last_seen=2026-11-22T05:00:00Z"];
+    world.incident(&[&["write", &number, "relation", "from=198.51.100.9", "to=192.0.2.7"][..], &times].concat());
+    world.incident(&["write", &number, "host", "host=192.0.2.7", "party=Example Net"]);
+    world.incident(&["write", &number, "host", "host=198.51.100.9", "party=Example Hosting"]);
+    refused(&["--text", "It came from 198.51.100[.]9."], "it names 198.51.100.9");
+    refused(&["--text", "It came from hxxp://198.51.100.9/x"], "it names 198.51.100.9");
+    refused(&["--text", "Ask Example Hosting."], "it names Example Hosting");
+    let name = ["neighbour", "host=198.51.100.9", "party=Example Net", "reason=they agreed"];
+    world.incident(&[&["write", &number][..], &name].concat());
+    // Evidence that two persons did not release.
+    let file = world.write("log.txt", b"Nov 22 04:50:30 sshd");
+    let added = world.rows(&["evidence", "add", &number, &file]).remove(0);
+    let sha256 = added["sha256"].as_str().unwrap();
+    world.refused(
+        &["send", &number, "--party", "Example Net", "--subject", "x", "--text", "y", "--attach", sha256],
+        "log.txt was not released to Example Net",
+    );
+    // The order of telling, and who must wait.
+    world.incident(&["write", &number, "order", "parties=Example Hosting, Example Net", "reason=the source first"]);
+    refused(&["--text", "x"], "Example Hosting is to be told before Example Net");
+    world.incident(&["write", &number, "party", "party=Example Hosting", "status=told"]);
+    world.incident(&["write", &number, "hold", "party=Example Net", "held=true", "reason=the police asks for it"]);
+    refused(&["--text", "x"], "Example Net must not be told yet: the police asks for it");
+    world.once();
+    assert_eq!((world.smtp.count(), world.entries(&number, "message/1").len()), (0, 0));
+    world.incident(&["write", &number, "hold", "party=Example Net", "held=false", "reason=they are ready"]);
+    let last = letter(&["--text", "It came from 198.51.100.9 of Example Hosting."]);
+    world.incident(&last.iter().map(String::as_str).collect::<Vec<_>>());
+    world.once();
+    assert_eq!(world.smtp.count(), 1);
+}
+
+/// An answer to a message.
+fn reply(mail: &Mail, from: &str, more: &str, id: &str) -> String {
+    format!(
+        "From: {from}\r\nTo: cert@cert.example\r\nSubject: Re: {}\r\nMessage-ID: <{id}>\r\nIn-Reply-To: <{}>\r\n{more}\r\nWe cleaned 192.0.2.7.\r\n",
+        header(mail, "Subject"),
+        header(mail, "Message-ID"),
+    )
+}
+
+/// What a mail server writes that could not deliver this mail.
+fn bounce(mail: &Mail, to: &str, id: &str) -> String {
+    format!(
+        "Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example\r\nTo: {to}\r\nSubject: Undelivered Mail Returned to Sender\r\n\
+         Message-ID: <{id}@mx.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\nIt did not arrive.\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
+         Reporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; {}\r\nAction: failed\r\nStatus: 5.1.1\r\n\
+         Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n\r\n--b--\r\n",
+        mail.to[0],
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_land_in_the_conversation_and_what_is_not_sure_waits() {
+    let Some(world) = World::new().await else { return };
+    let number = world.open("amber");
+    world.send(&number, &[]);
+    world.once();
+    let sent = world.smtp.mails().remove(0);
+    let came = |want: &[&str]| {
+        let sorts: Vec<String> = world
+            .entries(&number, "message/1")
+            .iter()
+            .filter(|entry| entry["incoming"] == true)
+            .map(|entry| format!("{} {}", entry["sort"].as_str().unwrap(), entry["address"].as_str().unwrap()))
+            .collect();
+        assert_eq!(sorts, want);
+    };
+    // A machine says nothing of a person.
+    let away = "Auto-Submitted: auto-replied\r\n";
+    world.dovecot.deliver(&reply(&sent, "abuse@net.example", away, "away@net.example")).unwrap();
+    world.once();
+    came(&["auto-reply abuse@net.example"]);
+    assert_eq!(world.status(&number, "Example Net"), "told");
+    // Another contact of the party answers; the same mail by another way counts once.
+    let answer = reply(&sent, "noc@net.example", "", "cleaned@net.example");
+    world.dovecot.deliver(&answer).unwrap();
+    world.dovecot.deliver(&answer.replace("To: cert@", "Delivered-To: x@cert.example\r\nTo: cert@")).unwrap();
+    world.once();
+    came(&["auto-reply abuse@net.example", "reply noc@net.example"]);
+    assert_eq!(world.status(&number, "Example Net"), "acknowledged");
+    let entry = world.entries(&number, "message/1").pop().unwrap();
+    assert_eq!((&entry["party"], &entry["answers"]), (&json!("Example Net"), &json!(header(&sent, "Message-ID"))));
+    assert!(
+        entry["text"].as_str().unwrap().contains("We cleaned") && entry["openpgp"]["signature"] == "none",
+        "{entry}"
+    );
+    assert_eq!(world.incident(&["about", "192.0.2.7"])[0]["incidents"], json!([number]), "its values are found");
+    // Not sure: a stranger who has the Message-ID, a contact who has only numbers, the ticket alone.
+    world.dovecot.deliver(&reply(&sent, "mallory@evil.example", "", "one@evil.example")).unwrap();
+    let guess = header(&sent, "Message-ID").split_once('.').unwrap().0.to_owned();
+    let guessed = reply(&sent, "abuse@net.example", "", "two@net.example");
+    world.dovecot.deliver(&guessed.replace(&header(&sent, "Message-ID"), &format!("{guess}@cert.example"))).unwrap();
+    world
+        .dovecot
+        .deliver(&format!("From: abuse@net.example\r\nTo: cert@cert.example\r\nSubject: AW: [{number}] Your host\r\nMessage-ID: <three@net.example>\r\n\r\nIt is clean.\r\n"))
+        .unwrap();
+    // Forged: nobody learns or believes anything.
+    world.dovecot.deliver(&bounce(&sent, &sent.from.replace("+n-2", "+n-3"), "forged")).unwrap();
+    world.once();
+    came(&["auto-reply abuse@net.example", "reply noc@net.example"]);
+    let held = world.incident(&["mail", "list", &number]);
+    let why: Vec<&str> = held.iter().map(|row| row["reason"].as_str().unwrap()).collect();
+    assert_eq!(held.len(), 3, "{held:?}");
+    assert!(why[0].contains("is no known contact") || why[0].contains("did not go to its sender"), "{why:?}");
+    assert!(why[1].contains("which we never sent") && why[2].contains("by its number alone"), "{why:?}");
+    let seq = |at: usize| held[at]["mail"].to_string();
+    let read = world.incident(&["mail", "show", &number, &seq(2)]).remove(0);
+    assert_eq!((&read["party"], read["text"].as_str().unwrap().trim()), (&json!("Example Net"), "It is clean."));
+    world.refused(&["mail", "accept", &number, &seq(2), "--party", "Nobody"], "takes no part in it");
+    world.incident(&["mail", "accept", &number, &seq(2), "--party", "Example Net"]);
+    world.refused(&["mail", "accept", &number, &seq(2), "--party", "Example Net"], "no mail");
+    world.refused(&["mail", "drop", &number, &seq(0), "--reason", " "], "`reason` is empty");
+    world.incident(&["mail", "drop", &number, &seq(0), "--reason", "They did not write it."]);
+    assert_eq!(world.incident(&["mail", "list"]).len(), 1);
+    came(&["auto-reply abuse@net.example", "reply noc@net.example", "reply abuse@net.example"]);
+    let decided = world.entries(&number, "decision/1").remove(0);
+    assert_eq!(decided["reason"], "They did not write it.");
+    assert_eq!(world.incident(&["mail", "thread", &number, "--party", "Example Net"]).len(), 4);
+    world.done(&["verify"]);
+    assert_eq!(world.smtp.count(), 1, "nothing of it was answered by itself");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_bounces_told_nobody() {
+    let Some(world) = World::new().await else { return };
+    let number = world.open("green");
+    world.send(&number, &[]);
+    world.once();
+    let sent = world.smtp.mails().remove(0);
+    world.dovecot.deliver(&bounce(&sent, &sent.from, "gone")).unwrap();
+    world.once();
+    assert_eq!(world.status(&number, "Example Net"), "contact-sought");
+    let entry = world.entries(&number, "message/1").pop().unwrap();
+    assert_eq!(entry["sort"], "bounce");
+    assert!(entry["text"].as_str().unwrap().contains("no such user"), "{entry}");
+    // Whoever bounced is not written to again; the address that is given is.
+    world.refused(
+        &["send", &number, "--party", "Example Net", "--subject", "x", "--text", "y"],
+        "no contact of Example Net is left",
+    );
+    world.send(&number, &["--to", "noc@net.example"]);
+    world.smtp.at(Stage::Mail, Act::Answer("554 5.7.1 no".into()), 1);
+    world.once();
+    assert_eq!(world.status(&number, "Example Net"), "contact-sought");
+    let proofs = world.entries(&number, "delivery/1");
+    assert_eq!(proofs.iter().map(|one| one["taken"].as_bool().unwrap()).collect::<Vec<_>>(), [true, false]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openpgp_works_both_ways_and_files_become_evidence() {
+    let Some(world) = World::new().await else { return };
+    let Some(gnupg) = Gnupg::new(&world.folder.path().join("g")) else {
+        println!("skipped: gpg is not installed");
+        return;
+    };
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let with_key = settings.replace("[mailbox]", "openpgp_key = { file = \"data/openpgp.key\" }\n\n[mailbox]");
+    world.done(&["key", "make"]);
+    world.write("site/concert.toml", with_key.as_bytes());
+    let public = gnupg.make_key("Net <abuse@net.example>", "ed25519", "cv25519", "never", &[]);
+    let key = world.write("net.asc", &public);
+    let fingerprint = world.rows(&["key", "import", &key])[0]["fingerprint"].as_str().unwrap().to_owned();
+    let number = world.open("amber");
+    world.send(&number, &[]);
+    world.once();
+    let sent = world.smtp.mails().remove(0);
+    let text = String::from_utf8(sent.bytes.clone()).unwrap();
+    assert!(text.contains("multipart/encrypted") && !text.contains("Please look."), "{text}");
+    gnupg.must(&["--import", &world.write("site.asc", world.done(&["key", "show"]).as_bytes())]);
+
+    let inside = "Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\nContent-Type: text/plain\r\n\r\nThe log is attached.\r\n\
+        --m\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"auth.log\"\r\n\r\nsshd 04:50\r\n\
+        --m\r\nContent-Type: image/png\r\nContent-Disposition: attachment; filename=\"logo.png\"\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw==\r\n--m--\r\n";
+    let plain = world.write("inside", inside.as_bytes());
+    let head = |id: &str| {
+        reply(&sent, "abuse@net.example", "MIME-Version: 1.0\r\n", id).split_once("\r\n\r\nWe").unwrap().0.to_owned()
+    };
+    let sealed = |how: &[&str], id: &str| {
+        let armour = gnupg.must(
+            &[how, &["--armor", "--recipient", "cert@cert.example", "--encrypt", "--output", "-", &plain]].concat(),
+        );
+        format!(
+            "{}\r\nContent-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=e\r\n\r\n--e\r\n\
+             Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n\r\n--e\r\nContent-Type: application/octet-stream\r\n\r\n{}\r\n--e--\r\n",
+            head(id),
+            String::from_utf8(armour).unwrap().replace('\n', "\r\n"),
+        )
+    };
+    // Signed and encrypted; encrypted alone; for somebody else.
+    world.dovecot.deliver(&sealed(&["--local-user", "abuse@net.example", "--sign"], "a@net.example")).unwrap();
+    world.dovecot.deliver(&sealed(&[], "b@net.example")).unwrap();
+    let other = sealed(&[], "c@net.example")
+        .replace("-----BEGIN PGP MESSAGE-----\r\n\r\n", "-----BEGIN PGP MESSAGE-----\r\n\r\nAAAA");
+    world.dovecot.deliver(&other).unwrap();
+    // Signed in clear: as it was, changed, and by a key that nobody knows.
+    let part = "Content-Type: text/plain\r\n\r\nIt is clean.\r\n";
+    let file = world.write("part", part.as_bytes());
+    let signed = |user: &str, id: &str| {
+        let armour = gnupg.must(&["--local-user", user, "--armor", "--detach-sign", "--output", "-", &file]);
+        format!(
+            "{}\r\nContent-Type: multipart/signed; micalg=pgp-sha512; protocol=\"application/pgp-signature\"; boundary=s\r\n\r\n--s\r\n{part}\r\n--s\r\n\
+             Content-Type: application/pgp-signature\r\n\r\n{}\r\n--s--\r\n",
+            head(id),
+            String::from_utf8(armour).unwrap().replace('\n', "\r\n"),
+        )
+    };
+    gnupg.make_key("Other <other@net.example>", "ed25519", "cv25519", "never", &[]);
+    let good = signed("abuse@net.example", "d@net.example");
+    world.dovecot.deliver(&good).unwrap();
+    world.dovecot.deliver(&good.replace("is clean", "is worse").replace("<d@", "<e@")).unwrap();
+    world.dovecot.deliver(&signed("other@net.example", "f@net.example")).unwrap();
+    // What is signed in the text, with words around it that nobody signed.
+    let words = world.write("words", b"It is gone.\n");
+    let armour = gnupg.must(&["--local-user", "abuse@net.example", "--clearsign", "--output", "-", &words]);
+    let text = format!("Send money.\r\n{}", String::from_utf8(armour).unwrap().replace('\n', "\r\n"));
+    world.dovecot.deliver(&format!("{}\r\nContent-Type: text/plain\r\n\r\n{text}", head("g@net.example"))).unwrap();
+    world.once();
+    let came: Vec<Value> =
+        world.entries(&number, "message/1").into_iter().filter(|one| one["incoming"] == true).collect();
+    let said =
+        |one: &Value| format!("{} {}", one["openpgp"]["encrypted"], one["openpgp"]["signature"].as_str().unwrap());
+    let want = ["true good", "true none", "true none", "false good", "false bad", "false unknown-key", "false good"];
+    assert_eq!(came.iter().map(said).collect::<Vec<_>>(), want, "{came:#?}");
+    assert_eq!(came[0]["openpgp"]["key"], json!(fingerprint));
+    assert!(came[0]["text"].as_str().unwrap().contains("The log is attached."), "{}", came[0]);
+    assert!(
+        came[2]["openpgp"]["why"].as_str().unwrap().contains("cannot be opened") && came[2]["text"] == "",
+        "{}",
+        came[2]
+    );
+    assert_eq!(
+        came[6]["text"].as_str().unwrap().trim(),
+        "It is gone.",
+        "words that nobody signed are not among those signed"
+    );
+
+    // Its files wait, and become evidence or are left.
+    let mail = came[0]["mail"].to_string();
+    let names: Vec<&str> =
+        came[0]["attachments"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["auth.log", "logo.png"]);
+    world.refused(&["mail", "keep", &number, &mail, "nothing.log"], "files: auth.log, logo.png");
+    world.incident(&["mail", "keep", &number, &mail, "auth.log"]);
+    world.refused(&["mail", "keep", &number, &mail, "auth.log"], "it was kept already");
+    world.incident(&["mail", "leave", &number, &mail, "logo.png", "--reason", "a logo"]);
+    world.refused(&["mail", "keep", &number, &mail, "logo.png"], "it was left already");
+    let shown = world.incident(&["show", &number]).remove(0);
+    let custody = &shown["evidence"][0]["custody"][0];
+    assert_eq!(
+        (&custody["act"], &custody["whom"], &custody["place"]),
+        (&json!("received"), &json!("Example Net"), &json!("mailbox"))
+    );
+    let digits = shown["evidence"][0]["sha256"].as_str().unwrap();
+    let copy = world.folder.path().join("copy");
+    world.done(&["evidence", "get", &number, digits, "--output", &copy.display().to_string(), "--reason", "to look"]);
+    assert_eq!(fs::read(copy).unwrap(), b"sshd 04:50");
+    world.done(&["verify"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_parties_of_a_kind_are_told_their_own_facts() {
+    let Some(world) = World::new().await else { return };
+    let number = world.open("amber");
+    let write = |args: &[&str]| world.incident(&[&["write", &number], args].concat());
+    let times = ["first_seen=2026-11-22T04:50:30Z", "last_seen=2026-11-22T05:00:00Z", "port=22"];
+    write(&[&["relation", "from=198.51.100.9", "to=192.0.2.7"][..], &times].concat());
+    write(&["host", "host=192.0.2.7", "party=Example Net"]);
+    write(&["host", "host=198.51.100.9", "party=Example Hosting"]);
+    write(&["party", "party=Example Net", "status=unknown"]);
+    write(&["party", "party=Example Hosting", "status=unknown"]);
+    write(&["party", "party=Nobody Known", "status=unknown"]);
+    let template = "Hello {{ party }}, your hosts {{ hosts|join(', ') }}:\n\
+        {% for flow in flows %}{{ flow.host }} has to do with {{ flow.neighbour }}, port {{ flow.port }}, since {{ flow.first_seen }}\n{% endfor %}";
+    let file = world.write("victims.txt", template.as_bytes());
+    let tell = |to: &'static str, more: &[&'static str]| {
+        let args = ["incident", "tell", &number, &file, "--to", to, "--subject", "{{ hosts|length }} of your hosts"];
+        world.run(&[&args[..], more, &["--format", "ndjson"]].concat())
+    };
+    let (code, out, err) = tell("victims", &["--text"]);
+    let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(code == 0 && err.contains("1 messages would be sent, 0 parties would not be told"), "{err}");
+    assert_eq!(
+        (rows.len(), &rows[0]["party"], &rows[0]["to"]),
+        (1, &json!("Example Net"), &json!("abuse@net.example"))
+    );
+    assert!(
+        rows[0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("192.0.2.7 has to do with a host upstream, port 22, since 2026-11-22T04:50:30Z"),
+        "{}",
+        rows[0]
+    );
+    world.once();
+    assert_eq!(world.smtp.count(), 0, "that was a preview");
+    // Who must wait and who cannot be reached is left out, and nobody else is.
+    write(&["hold", "party=Example Hosting", "held=true", "reason=they are watched"]);
+    let (code, _, err) = tell("all", &["--send"]);
+    assert!(code == 1 && err.contains("not told: Example Hosting") && err.contains("they are watched"), "{err}");
+    assert!(err.contains("not told: Nobody Known: no mail address of Nobody Known is known"), "{err}");
+    world.once();
+    let mails = world.smtp.mails();
+    assert_eq!((mails.len(), mails[0].to.as_slice()), (1, &["abuse@net.example".to_owned()][..]));
+    let text = String::from_utf8_lossy(&mails[0].bytes).into_owned();
+    assert!(text.contains("192.0.2.7 has to do with a host upstream") && !text.contains("198.51.100.9"), "{text}");
+    assert_eq!(header(&mails[0], "Subject"), format!("[{number}] 1 of your hosts"));
+    assert_eq!(world.status(&number, "Example Hosting"), "unknown");
+    // The order holds within one step too.
+    write(&["hold", "party=Example Hosting", "held=false", "reason=it is over"]);
+    write(&["order", "parties=Example Hosting,Example Net", "reason=the source first"]);
+    assert_eq!(tell("status=told", &["--send"]).0, 2, "the only one waits for another");
+    let (code, _, err) = tell("all", &["--send"]);
+    assert!(code == 1 && !err.contains("Example"), "{err}");
+    world.once();
+    assert_eq!(world.smtp.count(), 3);
+    let (code, _, err) = tell("victims", &["--marking"]);
+    assert!(code == 2 && err.contains("--marking"), "{err}");
+    let wrong = world.write("wrong.txt", b"{{ prty }}");
+    world.refused(&["tell", &number, &wrong, "--to", "victims", "--subject", "x"], "known are classification");
+    world.refused(&["tell", &number, &wrong, "--to", "status=dead", "--subject", "x"], "no status of a party");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_begins_with_a_complaint_and_hides_who_complained() {
+    let Some(world) = World::new().await else { return };
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let feed =
+        "complaints = \"complaints\"\nreceipts = false\n\n[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+    world.write("site/concert.toml", format!("{settings}{feed}").as_bytes());
+    world
+        .dovecot
+        .deliver("From: Anna <anna@bank.example>\r\nTo: cert@cert.example\r\nSubject: attack on www.bank.example\r\nMessage-ID: <one@bank.example>\r\n\r\n192.0.2.9 tries passwords, see hxxp://evil[.]example/a\r\n")
+        .unwrap();
+    world.once();
+    let events = world.rows(&["events"]);
+    let report = events[0]["report.id"].as_str().unwrap();
+    world.refused(
+        &["open", "Attack", "--type", "brute-force", "--tlp", "green", "--report", "00"],
+        "there is no report `00`",
+    );
+    let opened = world.incident(&["open", "Attack", "--type", "brute-force", "--tlp", "green", "--report", report]);
+    let number = opened[0]["incident"].as_str().unwrap().to_owned();
+    let shown = world.incident(&["show", &number]).remove(0);
+    let mut ids: Vec<&Value> = events.iter().map(|event| &event["event.id"]).collect();
+    ids.sort_by_key(|id| id.as_str().map(str::to_owned));
+    assert_eq!(shown["events"], json!(ids));
+    let values: Vec<&str> =
+        shown["observables"].as_array().unwrap().iter().map(|one| one["value"].as_str().unwrap()).collect();
+    assert!(values.contains(&"192.0.2.9") && values.contains(&"evil.example"), "{values:?}");
+    assert!(!values.iter().any(|value| value.contains("bank.example")), "{values:?}");
+    let evidence = &shown["evidence"][0];
+    assert_eq!(
+        (&evidence["custody"][0]["whom"], &evidence["marking"]["tlp"]),
+        (&json!("reporter"), &json!("amber+strict"))
+    );
+    // Whoever may see the incident and no more does not learn who it was.
+    world.done(&["user", "add", "jo", "--full-name", "Jo", "--role", "reader", "--clearance", "green"]);
+    let log = world.done(&["incident", "log", &number, "--as", "jo", "--format", "ndjson"]);
+    let all = world.done(&["incident", "show", &number, "--as", "jo", "--format", "json"]);
+    assert!(log.contains("reporter") && !log.contains("bank.example") && !all.contains("bank.example"), "{log}{all}");
+    // The reporter is a party like any other.
+    world.incident(&["send", &number, "--party", "reporter", "--subject", "Your report", "--text", "Thank you."]);
+    world.once();
+    let mail = world.smtp.mails().pop().unwrap();
+    assert_eq!(
+        (mail.to.as_slice(), header(&mail, "In-Reply-To")),
+        (&["anna@bank.example".to_owned()][..], "one@bank.example".into())
+    );
+    world.dovecot.deliver(&reply(&mail, "anna@bank.example", "", "two@bank.example")).unwrap();
+    world.once();
+    assert_eq!(world.entries(&number, "message/1").pop().unwrap()["party"], "reporter");
+    // Nor does anybody read messages as notices, or mails that wait.
+    let notice = world.entries(&number, "message/1")[1]["notice"].as_str().unwrap().to_owned();
+    assert!(world.done(&["notice", "show", &notice]).contains("Thank you."));
+    let (code, _, err) = world.run(&["notice", "show", &notice, "--as", "jo"]);
+    assert!(code == 2 && err.contains("there is no notice"), "{err}");
+    assert_eq!(world.run(&["incident", "mail", "list", &number, "--as", "jo"]).0, 2);
+    assert_eq!(
+        world
+            .run(&["incident", "send", &number, "--as", "jo", "--party", "reporter", "--subject", "x", "--text", "y"])
+            .0,
+        2
+    );
+    let (code, _, err) = world.run(&["notice", "resend", &notice]);
+    assert!(code == 2 && err.contains("is a message of an incident"), "{err}");
+    world.done(&["verify"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_released_by_two_goes_with_a_message_and_what_was_erased_does_not() {
+    let Some(world) = World::new().await else { return };
+    let number = world.open("amber");
+    world.incident(&["write", &number, "party", "party=Example Net", "status=unknown"]);
+    let file = world.write("auth.log", b"sshd 04:50");
+    let sha256 = world.rows(&["evidence", "add", &number, &file])[0]["sha256"].as_str().unwrap().to_owned();
+    for person in ["anna", "ben"] {
+        let args = ["evidence", "release", &number, &sha256, "--to", "Example Net", "--reason", "they need it"];
+        let output =
+            world.command(&args).env("SUDO_USER", person).env("USER", person).env("LOGNAME", person).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    world.send(&number, &["--attach", &sha256]);
+    world.once();
+    let text = String::from_utf8_lossy(&world.smtp.mails()[0].bytes).into_owned();
+    assert!(text.contains("filename=\"auth.log\"") && text.contains("c3NoZCAwNDo1MA=="), "{text}");
+    // A message that is erased before it went never goes.
+    world.smtp.at(Stage::Mail, Act::Answer("451 4.3.0 later".into()), 1);
+    world.send(&number, &[]);
+    world.once();
+    let log = world.incident(&["log", &number, "--limit", "0"]);
+    let last = log.iter().rev().find(|entry| entry["kind"] == "message/1").unwrap();
+    world.incident(&["erase", &number, &last["seq"].to_string(), "--reason", "the wrong party"]);
+    let notice = last["content"]["notice"].as_str().unwrap();
+    world.run(&["notice", "send", notice]);
+    assert_eq!(world.smtp.count(), 1);
+    let shown: Value = serde_json::from_str(&world.done(&["notice", "show", notice, "--format", "json"])).unwrap();
+    assert!(
+        shown["state"] == "failed" && shown["reason"].as_str().unwrap().contains("its words were erased"),
+        "{shown}"
+    );
+    world.done(&["verify"]);
+}
+
+/// `concert serve`, which ends with the test.
+struct Serving(std::process::Child, u16);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+impl Serving {
+    fn ask(&self, method: &str, path: &str, headers: &str, body: &Value) -> (u16, Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.1)).unwrap();
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}");
+        let request = format!("{head}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap_or_default())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_does_the_same_and_each_request_once() {
+    let Some(world) = World::new().await else { return };
+    let number = world.open("amber");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let settings = settings.split("[serve]").next().unwrap().to_owned();
+    world.write("site/concert.toml", format!("{settings}\n[serve]\nlisten = \"127.0.0.1:{port}\"\n").as_bytes());
+    let serving =
+        Serving(world.command(&["serve", "--quiet"]).stdout(std::process::Stdio::null()).spawn().unwrap(), port);
+    let until = |done: &mut dyn FnMut() -> bool, what: &str| {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !done() {
+            assert!(Instant::now() < end, "{what}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    until(&mut || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok(), "the server starts");
+    let path = format!("/api/v1/incidents/{}/messages", number.replace('#', "%23"));
+    let letter = |more: Value| {
+        let mut letter = json!({"party": "Example Net", "subject": "Your host", "text": "Please look."});
+        letter.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        letter
+    };
+    let (status, preview) = serving.ask("POST", &path, "", &letter(json!({"preview": true})));
+    assert_eq!((status, &preview["to"]), (200, &json!(["abuse@net.example"])));
+    assert_eq!(serving.ask("POST", &path, "", &letter(json!({"marking": {"tlp": "red"}}))).0, 400);
+    assert_eq!(serving.ask("POST", "/api/v1/incidents/none/messages", "", &letter(json!({}))).0, 404);
+    let sent = serving.ask("POST", &path, "Idempotency-Key: k\r\n", &letter(json!({})));
+    assert_eq!(sent.0, 201, "{}", sent.1);
+    assert_eq!(serving.ask("POST", &path, "Idempotency-Key: k\r\n", &letter(json!({}))), sent);
+    until(&mut || world.smtp.count() == 1, "the message is sent");
+    let mail = world.smtp.mails().remove(0);
+    world.dovecot.deliver(&reply(&mail, "noc@net.example", "", "one@net.example")).unwrap();
+    world.dovecot.deliver(&reply(&mail, "eve@evil.example", "", "two@evil.example")).unwrap();
+    let seen = || serving.ask("GET", &path, "", &Value::Null).1;
+    until(
+        &mut || seen()["messages"].as_array().unwrap().len() == 2 && seen()["held"].as_array().unwrap().len() == 1,
+        "answers come",
+    );
+    assert_eq!(seen()["messages"][0]["delivery"]["taken"], true, "{}", seen());
+    let held = format!("/api/v1/incidents/{}/mails/{}", number.replace('#', "%23"), seen()["held"][0]["mail"]);
+    assert!(serving.ask("GET", &held, "", &Value::Null).1["text"].as_str().unwrap().contains("We cleaned"));
+    assert_eq!(serving.ask("POST", &held, "", &json!({"do": "eat"})).0, 400);
+    let accept = json!({"do": "accept", "party": "Example Net"});
+    let accepted = serving.ask("POST", &held, "Idempotency-Key: a\r\n", &accept);
+    assert_eq!(accepted.0, 201, "{}", accepted.1);
+    assert_eq!(serving.ask("POST", &held, "Idempotency-Key: a\r\n", &accept), accepted);
+    assert_eq!((seen()["messages"].as_array().unwrap().len(), seen()["held"].as_array().unwrap().len()), (3, 0));
+    assert_eq!(world.smtp.count(), 1);
+}
