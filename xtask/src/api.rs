@@ -185,15 +185,24 @@ pub(crate) fn run() -> Result<(), String> {
     // be refused is no failure: a condition, a role, a name that is taken.
     let common = ["run", &description, "--seed", SEED, "--no-color", "--generation-database", "none", "--no-shrink"];
     let checks = ["--exclude-checks", "positive_data_acceptance", "--request-timeout", "20", "--continue-on-failure"];
-    let program = program.to_string_lossy();
+    let ask = |more: &[&str]| {
+        // It keeps notes where it is started.
+        let mut command = Command::new(&program);
+        let status = command.args(common).args(checks).args(more).current_dir(&target).stdin(Stdio::null()).status();
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(format!("schemathesis ended with {status}")),
+            Err(error) => Err(format!("schemathesis: {error}")),
+        }
+    };
     let header = format!("Authorization: Bearer {token}");
     let reports = "/api/v1/feeds/{name}/reports";
     let all = ["-H", &header, "-n", EXAMPLES, "--exclude-path", reports, "--exclude-path-regex", "stream$"];
-    call(&program, &[&common[..], &checks[..], &all[..]].concat(), &[])?;
+    ask(&all)?;
     // A feed has a token of its own.
     let header = format!("Authorization: Bearer {FEED_TOKEN}");
     let pushes = ["-H", &header, "-n", EXAMPLES, "--include-path", reports];
-    call(&program, &[&common[..], &checks[..], &pushes[..]].concat(), &[])?;
+    ask(&pushes)?;
     drop(serving);
     // With its own token ended it would have been sent away for most of the time.
     let left = site.run(&["token", "list", "--user", USER, "--limit", "0"])?;

@@ -6,10 +6,13 @@ use concert_model::user::{Scope, Token};
 use concert_model::{Problem, Time, User};
 use concert_store::records::{By, NewPassword, NewToken, Records, UserChange};
 use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
 
 use crate::incidents::Refused;
 use crate::login::{password, secret};
 
+/// Passwords that are hashed at the same time.
+static HASHING: Semaphore = Semaphore::const_new(2);
 /// Longest life of a token.
 pub(crate) const TOKEN_LIFE_MAX: Duration = Duration::from_secs(10 * 366 * 86_400);
 
@@ -81,7 +84,14 @@ pub(crate) fn token_json(token: &Token, now: Time) -> Value {
 /// What is kept of a password that somebody else chose for a user: it is good for one login.
 pub(crate) async fn for_one_login(name: &str, text: String) -> Result<NewPassword, Refused> {
     password::check_choice(name, &text).map_err(|why| wrong(Problem::new(why)))?;
-    let hashing = tokio::task::spawn_blocking(move || password::hash(&text)).await;
+    // Each hash takes 19 MiB; the turn goes along, as who asked may be gone before it is done.
+    let turn = HASHING.acquire().await.map_err(|error| Refused::Failed(Problem::new(error.to_string())))?;
+    let hashing = tokio::task::spawn_blocking(move || {
+        let hash = password::hash(&text);
+        drop(turn);
+        hash
+    });
+    let hashing = hashing.await;
     let hash = hashing.map_err(|error| Refused::Failed(Problem::new(error.to_string())))??;
     Ok(NewPassword { hash, once: true })
 }
