@@ -167,7 +167,8 @@ fn what_a_known_host_does_since_it_was_reached_is_proposed_as_next_hop() {
         flow("198.51.100.9", "203.0.113.4", 445, late),
     ];
     site.ingest("flows", &events);
-    let proposals = site.incident(&["chain", &number, "--proposals"]);
+    let mut proposals = site.incident(&["chain", &number, "--proposals"]);
+    proposals.sort_by_key(|row| row["to"].as_str().unwrap().to_owned());
     let hops: Vec<&str> = proposals.iter().map(|row| row["to"].as_str().unwrap()).collect();
     assert_eq!(hops, ["203.0.113.1", "203.0.113.4"], "{proposals:?}");
     let event = proposals[0]["event"].as_str().unwrap();

@@ -122,9 +122,9 @@ fn clocks(incident: &Incident) -> impl Iterator<Item = Due> {
     })
 }
 
-/// How long before it is due the last reminder that has come up is meant: the shortest of these spans, in
-/// seconds, that now reaches; 0 from the moment itself on. A span that is longer than the whole time there
-/// was for it says nothing new. `None` while it is too early.
+/// How many seconds before it is due the last reminder is meant that has come up; 0 once it is due.
+///
+/// A span that is longer than the whole time there was for it says nothing new. `None` while it is too early.
 pub fn stage(due: &Due, ahead_seconds: &[i64], now: Time) -> Option<i64> {
     let begins = |ahead: i64| due.due.plus_seconds(-ahead);
     let fits = |ahead: &i64| *ahead == 0 || due.since.is_none_or(|since| begins(*ahead) > since);

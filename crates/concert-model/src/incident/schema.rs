@@ -49,7 +49,10 @@ fn is_needed(kind: &str, name: &str, of: &str, form: Form) -> bool {
     // They were not asked for at first, so what was written then has none.
     let came_later = matches!(
         (kind, name),
-        ("custody/1", "whom") | ("joined/1", "reason" | "entries") | ("message/1", "answers" | "attachments" | "mail")
+        ("custody/1", "whom")
+            | ("joined/1", "reason" | "entries")
+            | ("happened/1", "line")
+            | ("message/1", "answers" | "attachments" | "mail")
     );
     !has_empty && !of.starts_with("Option") && !came_later
 }

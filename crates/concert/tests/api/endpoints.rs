@@ -168,7 +168,7 @@ fn of_incident(id: &str, evidence: &str, who: &[&'static str]) -> Vec<Row> {
             // Nothing is sent: this party is none of the incident's.
             json!({"party": "Nobody there", "subject": "x", "text": "x", "preview": true}),
         ),
-        Row { who: Vec::new(), ..at("/api/v1/incidents/{id}/mails/{mail}", "/mails/999999") },
+        at("/api/v1/incidents/{id}/mails/{mail}", "/mails/999999"),
         to("/api/v1/incidents/{id}/processes", "/processes", json!({"name": "none"})),
         at("/api/v1/cost", "").on(&format!("/api/v1/cost?incident={id}"), &format!("/api/v1/cost?incident={NOTHING}")),
         at("/api/v1/incidents/{id}/stream", "/stream"),

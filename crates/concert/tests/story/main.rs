@@ -8,6 +8,7 @@
 )]
 
 mod closing;
+mod manual;
 mod processes;
 mod reminders;
 mod site;

@@ -86,6 +86,13 @@ impl Site {
     }
 }
 
+/// The year, as numbers of incidents have it.
+pub(crate) fn year() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let date = concert_model::Time(i64::try_from(now.as_micros()).unwrap()).date_text();
+    date.split('-').next().unwrap().to_owned()
+}
+
 /// A server of a site, and requests to it.
 pub(crate) struct Serving {
     child: Child,

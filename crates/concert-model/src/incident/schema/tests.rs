@@ -156,6 +156,7 @@ fn every_word_is_in_its_list() {
         told.split('`').count() / 2 - 1
     }
     use crate::incident::content::{Act, Deed, PartyStatus, Role, Severity, Standing, Status, Verdict};
+    use crate::incident::mail::{Signature, Sort};
     let counts = [
         ("severity", known::<Severity>()),
         ("status", known::<Status>()),
@@ -165,6 +166,8 @@ fn every_word_is_in_its_list() {
         ("standing", known::<Standing>()),
         ("deed", known::<Deed>()),
         ("verdict", known::<Verdict>()),
+        ("sort", known::<Sort>()),
+        ("signature", known::<Signature>()),
     ];
     for (name, count) in counts {
         assert_eq!(all[name]["enum"].as_array().unwrap().len(), count, "{name}");
