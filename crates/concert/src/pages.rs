@@ -28,7 +28,7 @@ use concert_transport::{Body, Kept};
 use tokio::sync::broadcast;
 
 use crate::drive::intake::Keeper;
-use crate::drive::{compose, live, message};
+use crate::drive::{compose, is_of_incidents, live};
 use crate::incidents::Incidents;
 use crate::reach::Reach;
 use crate::settings::{Collect, MAILBOX};
@@ -110,7 +110,8 @@ impl Site for Pages {
         let site = self.site();
         let parties = site.reach(person, access::Kept::Notices).map_err(Refusal::Denied)?.parties();
         let limit = (slice.limit as u64).saturating_add(1);
-        let filter = NoticeFilter { parties, before: slice.cursor, limit, ..NoticeFilter::default() };
+        let filter =
+            NoticeFilter { parties, before: slice.cursor, limit, without_reminders: true, ..NoticeFilter::default() };
         let found = site.store.records.notices(&filter).await;
         let mut rows: Vec<NoticeRow> = found.map_err(failed)?.into_iter().map(notice_row).collect();
         let more = rows.len() > slice.limit;
@@ -123,8 +124,7 @@ impl Site for Pages {
         let site = self.site();
         let reach = site.reach(person, access::Kept::Notices).map_err(Refusal::Denied)?;
         let found = site.store.records.notice(id).await.map_err(failed)?;
-        // Who may read a message is decided with its incident.
-        let found = found.filter(|(notice, _)| notice.name != message::NAME);
+        let found = found.filter(|(notice, _)| !is_of_incidents(&notice.name));
         let Some((notice, members)) = found else { return Ok(None) };
         if !reach.has(&notice.party) {
             return Ok(None);

@@ -1,12 +1,12 @@
 //! The rules, in the order in which they are asked.
 
-use super::{Action, Circle, Decision, Kept, Object, Person};
+use super::{Action, Circle, Decision, Forbid, Kept, Object, Person};
 use crate::incident::content::Role;
 use crate::incident::marking::{Marking, Tlp};
 use crate::user::StandingRole;
 
 /// A token with this scope allows whatever its user may do.
-const ALL_SCOPES: &str = "admin";
+pub const ALL_SCOPES: &str = "admin";
 
 /// Compartments that a role opens. Any other one is open to the persons named in the marking alone.
 const COMPARTMENTS: [(&str, Role); 2] =
@@ -54,7 +54,13 @@ pub fn may(person: &Person, action: Action, object: Object<'_>) -> Decision {
     {
         return Decision::no("token", format!("the token lacks the scope {}", action.scope()));
     }
-    if let Some(forbid) = person.forbidden.iter().find(|forbid| forbid.holds(action, object)) {
+    // What is forbidden of an incident is forbidden of all that is in it.
+    let around = match object {
+        Object::Item { circle, .. } => Object::Incident(circle),
+        other => other,
+    };
+    let holds = |forbid: &&Forbid| forbid.holds(action, object) || forbid.holds(action, around);
+    if let Some(forbid) = person.forbidden.iter().find(holds) {
         return Decision::no("forbidden", format!("this site forbids it: {}", forbid.name));
     }
     match object {

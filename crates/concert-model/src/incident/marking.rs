@@ -84,6 +84,30 @@ impl Marking {
     pub fn of(tlp: Tlp) -> Self {
         Self { tlp, persons: Vec::new(), parties: Vec::new(), compartment: String::new() }
     }
+
+    /// What admits only those whom both admit, as far as markings say it. Of two compartments whom both name.
+    pub fn and(&self, other: &Self) -> Self {
+        let both = |mine: &[String], theirs: &[String]| -> Vec<String> {
+            mine.iter().filter(|one| theirs.contains(one)).cloned().collect()
+        };
+        let names = |marking: &Self| marking.tlp == Tlp::Red || !marking.compartment.is_empty();
+        let persons = match (names(self), names(other)) {
+            (true, false) => self.persons.clone(),
+            (false, true) => other.persons.clone(),
+            _ => both(&self.persons, &other.persons),
+        };
+        let parties = both(&self.parties, &other.parties);
+        let is_apart =
+            !self.compartment.is_empty() && !other.compartment.is_empty() && self.compartment != other.compartment;
+        match is_apart {
+            true => Self { tlp: Tlp::Red, persons, parties, compartment: String::new() },
+            false => {
+                let compartment = [&self.compartment, &other.compartment].into_iter().find(|one| !one.is_empty());
+                let compartment = compartment.cloned().unwrap_or_default();
+                Self { tlp: self.tlp.max(other.tlp), persons, parties, compartment }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

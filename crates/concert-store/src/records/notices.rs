@@ -86,6 +86,8 @@ pub struct NoticeFilter {
     pub parties: Option<Vec<String>>,
     /// Only those made before the one of this number, which must be to one of the parties too.
     pub before: Option<String>,
+    /// Without reminders, which tell their receivers of incidents that others may not see.
+    pub without_reminders: bool,
     /// At most so many; 0 for all.
     pub limit: u64,
 }
@@ -141,6 +143,9 @@ impl Records {
         }
         if let Some(via) = &filter.via {
             query.push(" AND via = ").push_bind(via.clone());
+        }
+        if filter.without_reminders {
+            query.push(" AND name <> '(reminder)'");
         }
         push_parties(&mut query, filter.parties.as_ref());
         if let Some(before) = &filter.before {

@@ -12,7 +12,7 @@ use concert_store::records::{NewNotice, Notice, NoticeFilter};
 use serde_json::{Value, json};
 
 use super::SiteArg;
-use crate::drive::{message, tell};
+use crate::drive::{is_of_incidents, tell};
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
@@ -87,8 +87,8 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     }
 }
 
-/// Messages of incidents are no notices for anybody but whoever sits at the machine: who may read one is decided
-/// with its incident.
+/// Messages of incidents and reminders of what is to be done in them are no notices for anybody but whoever sits at
+/// the machine: who may read one is decided with its incident.
 fn hide_messages(args: &Args, site: &SiteArg) -> Result<(), Failure> {
     let ids: &[String] = match &args.command {
         Command::List(_) | Command::Preview(_) => &[],
@@ -103,7 +103,7 @@ fn hide_messages(args: &Args, site: &SiteArg) -> Result<(), Failure> {
     super::runtime()?.block_on(async {
         let site = Site::open_to_look(settings).await?;
         for id in ids {
-            if send::need(&site, id).await?.0.name == message::NAME {
+            if is_of_incidents(&send::need(&site, id).await?.0.name) {
                 return Err(send::missing(id));
             }
         }
@@ -121,6 +121,7 @@ fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
         state: args.state.clone(),
         name: args.name.clone(),
         parties: reach.parties(),
+        without_reminders: site_arg.as_user.is_some(),
         // One more than is shown, to know that there are more.
         limit: if args.rows.limit == 0 { 0 } else { args.rows.limit as u64 + 1 },
         ..NoticeFilter::default()

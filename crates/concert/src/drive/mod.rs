@@ -44,6 +44,12 @@ use crate::problems::Failure;
 use crate::settings::Collect;
 use crate::wire::{self, Site};
 
+/// Whether a notice of this name tells something of an incident to one receiver: a message, or a reminder. Who may
+/// read it is decided with the incident, not with notices.
+pub(crate) fn is_of_incidents(name: &str) -> bool {
+    name == message::NAME || name == remind::NAME
+}
+
 /// Reports taken from the waiting list at a time.
 const REPORTS_AT_ONCE: u32 = 64;
 /// Longest wait between looks at what is due.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use concert_model::access::Person;
+use concert_model::access::{Forbids, Person};
 use concert_model::user::User;
 use concert_model::{Attachment, Message, Problem, Time};
 use concert_store::records::reminders::{Reminded, is_reminded, keep_reminded};
@@ -37,10 +37,10 @@ struct Reachable {
 }
 
 impl Reachable {
-    fn new(users: &[User]) -> Self {
+    fn new(users: &[User], forbids: &Forbids) -> Self {
         let reached = || users.iter().filter(|user| !user.disabled && is_address(&user.mail));
         Self {
-            persons: reached().map(|user| (user.name.clone(), user.person())).collect(),
+            persons: reached().map(|user| (user.name.clone(), forbids.on(user.person()))).collect(),
             addresses: reached().map(|user| (user.name.clone(), user.mail.clone())).collect(),
         }
     }
@@ -68,7 +68,7 @@ impl Reminders {
         if stirring.is_empty() {
             return Ok(0);
         }
-        let reachable = Reachable::new(&site.store.records.users().await?);
+        let reachable = Reachable::new(&site.store.records.users().await?, &site.settings.forbids);
         let (ahead_seconds, titles, persons) = (&remind.ahead_seconds, remind.titles, &reachable.persons);
         let ask = Reminding { ahead_seconds, titles, persons, now };
         let mut by_receiver: BTreeMap<String, Vec<Reminder>> = BTreeMap::new();

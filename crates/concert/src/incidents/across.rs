@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use concert_model::Time;
-use concert_model::access::{Circle, Person};
+use concert_model::access::{Action, Circle, Object, Person, may};
 use concert_model::incident::content::{Content, Effort};
 use concert_model::incident::process::numbers::{Numbers, Tally, Wanted};
 
 use super::case::Case;
+use super::read::circle_of;
 use super::{Incidents, Refused, text};
 
 /// Time that somebody spent on an incident.
@@ -72,6 +73,11 @@ impl Incidents {
 
     /// An incident of many, which is left out where it is missing for the person.
     pub(super) async fn found(&self, person: &Person, id: &str) -> Result<Option<(Arc<Case>, Circle)>, Refused> {
+        // What lists go by is asked first, so that no journal is read for somebody who may not see it.
+        let Some(head) = self.store.records.incident(id).await? else { return Ok(None) };
+        if !may(person, Action::See, Object::Incident(&circle_of(&head))).allowed {
+            return Ok(None);
+        }
         match self.find(person, id).await {
             Ok(found) => Ok(Some(found)),
             Err(Refused::Missing) => Ok(None),

@@ -221,6 +221,11 @@ impl Incidents {
             let more = caught.more + caught.events.len() as u64;
             drafts.extend(self.count_only(change, now, &rule, &case, more, caught.times).await?.map(plain));
         }
+        // What the rule's events say is for no more people because the incident was merged into another.
+        let marking = case.head.marking.as_ref().map(|marking| marking.and(&opening.marking));
+        for draft in drafts.iter_mut().filter(|draft| draft.marking.is_none()) {
+            draft.marking = marking.clone();
+        }
         let id = case.id.clone();
         self.write_within(change, ask, case, drafts).await?;
         Ok(id)

@@ -3,7 +3,7 @@
 use concert_model::Problem;
 use concert_model::access::Person;
 
-use super::{Found, Incidents, Refused};
+use super::{Found, Incidents, Kept, Refused};
 
 /// Entries looked at for one question.
 const LOOKED_MAX: u32 = 500;
@@ -30,8 +30,9 @@ impl Incidents {
         // Asked for first, so that nothing which comes in between is passed over.
         let newest = self.last_entry().await?;
         let (case, circle) = self.find(person, name).await?;
+        let is_new = |kept: &Kept| kept.seq > after && kept.body.is_some();
         let mut came: Vec<_> =
-            case.seen_by(&circle, person).filter(|kept| kept.seq > after && kept.body.is_some()).cloned().collect();
+            case.entries.iter().filter(|kept| is_new(kept) && case.shows(&circle, person, kept)).cloned().collect();
         came.sort_by_key(|kept| kept.seq);
         came.truncate(LOOKED_MAX as usize);
         let is_all = came.len() < LOOKED_MAX as usize;

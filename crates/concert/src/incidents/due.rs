@@ -11,6 +11,7 @@ use concert_store::records::incidents::Head;
 use serde_json::{Value, json};
 
 use super::case::Case;
+use super::write::MERGED;
 use super::{Incidents, Refused, known, text};
 
 /// Incidents in which something can come due.
@@ -92,7 +93,10 @@ impl Incidents {
             let told = seen.filter(|kept| kept.body.as_ref().is_some_and(|(_, content)| comes_due(content)));
             self.audit_read(person, &head.number, told.filter_map(|kept| kept.marking())).await?;
             let state = self.states.of(&case, &circle, person);
-            all.extend(due(&state, known(&state, now)).into_iter().map(|due| DueIn { head: head.clone(), due }));
+            // In one that was merged nothing goes on but what the law wants.
+            let goes_on = |due: &Due| head.status != MERGED || due.kind == Kind::Clock;
+            let due = due(&state, known(&state, now)).into_iter().filter(goes_on);
+            all.extend(due.map(|due| DueIn { head: head.clone(), due }));
         }
         all.sort_by(|one, other| (one.due.due, &one.head.number).cmp(&(other.due.due, &other.head.number)));
         Ok(all)
@@ -111,7 +115,9 @@ impl Incidents {
         let now = ask.now;
         let case = self.case(id).await?;
         let (circle, state) = (self.circle(&case), case.whole());
-        let all = due(&state, known(&state, now));
+        let is_merged = case.head.merged_into().is_some();
+        let mut all = due(&state, known(&state, now));
+        all.retain(|due| !is_merged || due.kind == Kind::Clock);
         let next = all.iter().filter_map(|due| next_stage(due, ask.ahead_seconds, now)).min();
         let mut reminders = Vec::new();
         let mut seen: BTreeMap<&str, Vec<Due>> = BTreeMap::new();

@@ -18,7 +18,6 @@ use concert_store::records::incidents;
 use serde_json::{Value, json};
 
 use super::case::{Case, Kept};
-use super::proposals::strictness;
 use super::write::{Right, new_id, wrong};
 use super::{Ask, Incidents, Refused, Written, audit, text};
 
@@ -88,9 +87,18 @@ struct Source {
 }
 
 /// Whether what is written belongs into the incident that this one was merged into. What is erased, a clock
-/// that is met and a proposal that is answered belong to what is here.
+/// that is met, a proposal that is answered and a file that came by mail belong to what is here, and so does who
+/// sees it: that may always become fewer.
 pub(super) fn is_elsewhere(case: &Case, drafts: &[Draft]) -> bool {
-    let stays = |content: &Content| matches!(content, Content::Erased(_) | Content::ClockMet(_));
+    if drafts.iter().any(|draft| matches!(draft.content, Content::AttachmentSorted(_))) {
+        return false;
+    }
+    let whole = case.head.marking.as_ref();
+    let stays = |content: &Content| match content {
+        Content::Erased(_) | Content::ClockMet(_) | Content::RoleMoved(_) => true,
+        Content::Marked(marked) => whole.is_some_and(|whole| !marked.marking.widens(whole)),
+        _ => false,
+    };
     let answers = drafts.first().is_some_and(|draft| matches!(draft.content, Content::ProposalAnswered(_)));
     case.head.merged_into().is_some() && !answers && !drafts.iter().all(|draft| stays(&draft.content))
 }
@@ -108,10 +116,12 @@ fn joined(
     Draft { content: content.into(), marking }
 }
 
-/// The stricter of how two are marked: who may not know of one learns nothing of it from the other.
+/// How what concerns two is marked: who may not know of one learns nothing of it from the other.
 fn stricter(one: &Case, other: &Case) -> Option<Marking> {
-    let both = [&one.head.marking, &other.head.marking];
-    both.into_iter().flatten().max_by_key(|marking| strictness(marking)).cloned()
+    match (&one.head.marking, &other.head.marking) {
+        (Some(one), Some(other)) => Some(one.and(other)),
+        (one, other) => one.clone().or_else(|| other.clone()),
+    }
 }
 
 impl Incidents {

@@ -258,13 +258,14 @@ impl<'i> Known<'i> {
             && !self.proposed.contains(&(&**host, to.as_str(), *port, text.as_str()))
     }
 
-    /// As strict as the event, and as what made the host known.
+    /// As strict as the event, and as what made the host known. It names a neighbour, so it is for no party, and at
+    /// least AMBER: whoever takes it up may say that it is for more.
     fn marking(&self, met: &Met, head: &Incident) -> Option<Marking> {
         let mut marking = Marking::clone(self.markings.get(&*met.host)?);
-        let tlp = met.tlp.unwrap_or(Tlp::Clear);
+        marking.parties.clear();
+        let tlp = met.tlp.unwrap_or(Tlp::Clear).max(Tlp::Amber);
         if tlp > marking.tlp {
             marking.tlp = tlp;
-            marking.parties.clear();
             if tlp == Tlp::Red {
                 marking.persons = head.roles.get(&Role::Coordinator).into_iter().flatten().cloned().collect();
             }

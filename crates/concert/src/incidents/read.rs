@@ -68,7 +68,7 @@ impl Iterator for JournalTexts {
     }
 }
 
-fn circle_of(head: &Head) -> Circle {
+pub(super) fn circle_of(head: &Head) -> Circle {
     // A circle that cannot be read has no marking, and nobody sees what has none.
     serde_json::from_str(&head.circle).unwrap_or_default()
 }

@@ -29,7 +29,10 @@ pub(super) struct States(Mutex<HashMap<(String, String), Folded>>);
 
 /// Everything of a person that a decision can depend on.
 fn reader(person: &Person) -> String {
-    format!("{:?}", (&person.name, person.is_operator, &person.standing, person.clearance, &person.scopes))
+    format!(
+        "{:?}",
+        (&person.name, person.is_operator, &person.standing, person.clearance, &person.scopes, &person.forbidden)
+    )
 }
 
 impl States {

@@ -166,14 +166,12 @@ impl Incidents {
         make: impl FnOnce(&Case, &Circle) -> Result<M, Refused> + Send,
     ) -> Result<Written, Refused> {
         let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
-        let known = self.case(&head.id).await?;
         let mut change = self.store.records.change().await?;
         if let Some(written) = self.again(&mut change, ask).await? {
             return Ok(written);
         }
         // Nobody else writes now, so what is decided here holds when it is committed.
-        let rows = incidents::entries_in(&mut change, &head.id, known.last).await?;
-        let case = if rows.is_empty() { Case::clone(&known) } else { known.with(rows) };
+        let case = self.case_in(&mut change, &head.id).await?;
         let circle = self.circle(&case);
         if !may(ask.person, Action::See, Object::Incident(&circle)).allowed {
             return Err(Refused::Missing);

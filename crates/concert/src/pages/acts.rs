@@ -1,7 +1,7 @@
 //! What is done over the API besides writing entries and adding evidence: each is what a command does too.
 
 use concert_model::User;
-use concert_model::access::{Action, Person};
+use concert_model::access::{ALL_SCOPES, Action, Person};
 use concert_model::incident::content::Marked;
 use concert_model::incident::draft::Draft;
 use concert_server::desk::{Change, Deed, Handling, NewUser, UserChange};
@@ -166,6 +166,15 @@ async fn add_token(
     life: std::time::Duration,
 ) -> Result<Value, Refusal> {
     need(&change.person, Action::ManageUsers)?;
+    // A token makes none that allows more than it does.
+    if let Some(own) = change.person.scopes.as_ref().filter(|own| !own.contains(ALL_SCOPES))
+        && let Some(more) = scopes.iter().find(|scope| !own.contains(scope.word()))
+    {
+        return Err(Refusal::Wrong(format!(
+            "your token lacks the scope {}, so it makes none that has it",
+            more.word()
+        )));
+    }
     let records = &pages.site().store.records;
     let by = by(&change.person);
     let user = records.user(user).await.map_err(failed)?;

@@ -32,7 +32,7 @@ pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
         field: reject.field,
         reason: reject.reason,
     });
-    let filter = NoticeFilter { limit: u64::from(ROWS), ..NoticeFilter::default() };
+    let filter = NoticeFilter { limit: u64::from(ROWS), without_reminders: true, ..NoticeFilter::default() };
     let notices = records.notices(&filter).await?.into_iter().map(notice_row);
     let stuck = records.stuck(ROWS).await?.into_iter();
     let gaps = records.gaps(GAPS).await?;

@@ -58,7 +58,8 @@ pub(super) fn kept(row: &MailRow, incoming: &Incoming) -> MessageKept {
 
 /// How what a party writes is marked: as what it answers; else as the incident, for the party too where it may be.
 pub(super) fn marking(state: &Incident, party: &str, answers: &str) -> Option<Marking> {
-    let answered = state.messages.iter().find(|letter| !answers.is_empty() && letter.message.message_id == answers);
+    // What answers a message to somebody else is not meant for them: it was sent on.
+    let answered = state.conversation(party).find(|letter| !answers.is_empty() && letter.message.message_id == answers);
     match answered {
         Some(letter) => Some(letter.marking.clone()),
         None => state.marking.as_ref().map(|whole| admit::marking_for(party, whole).unwrap_or_else(|_| whole.clone())),

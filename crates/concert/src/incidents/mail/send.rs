@@ -96,9 +96,10 @@ impl From<Outgoing> for Preview {
 impl Incidents {
     /// Sends a message to a party. Its entry is written in the step in which it is queued.
     pub async fn send(&self, ask: Ask<'_>, post: &Post, name: &str, new: &NewMessage) -> Result<Written, Refused> {
+        let around = self.around(ask.person, name).await?;
         self.write_made(ask, name, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, ask.person);
-            let letter = self.letter(ask, post, (case, &case.whole()), circle, &state, new)?;
+            let letter = self.letter(ask, post, (case, &case.whole(), &around), circle, &state, new)?;
             let drafts = told(&state, &new.party, &new.subject).into_iter().collect();
             Ok(Made { drafts, beside: Beside::Queue { domain: post.domain(), letters: vec![letter] } })
         })
@@ -109,7 +110,16 @@ impl Incidents {
     pub async fn preview(&self, ask: Ask<'_>, post: &Post, name: &str, new: &NewMessage) -> Result<Preview, Refused> {
         let (case, circle) = self.find(ask.person, name).await?;
         let state = case.state_for(&circle, ask.person);
-        self.letter(ask, post, (&case, &case.whole()), &circle, &state, new).map(Preview::from)
+        let around = self.around(ask.person, name).await?;
+        self.letter(ask, post, (&case, &case.whole(), &around), &circle, &state, new).map(Preview::from)
+    }
+
+    /// An incident together with those that are joined with it.
+    pub(super) async fn around(&self, person: &Person, name: &str) -> Result<Around, Refused> {
+        let (case, circle) = self.find(person, name).await?;
+        let seen = self.joint(person, (&case, &circle)).await?;
+        let all = self.joint(&Person::operator(""), (&case, &circle)).await?;
+        Ok(Around { seen, all })
     }
 
     /// The message, unless something speaks against it: in what the person sees, or in the whole.
@@ -117,7 +127,7 @@ impl Incidents {
         &self,
         ask: Ask<'_>,
         post: &Post,
-        (case, whole): (&Case, &Incident),
+        (case, whole, around): (&Case, &Incident, &Around),
         circle: &Circle,
         state: &Incident,
         new: &NewMessage,
@@ -133,11 +143,15 @@ impl Incidents {
         }
         is_known(post, state, &new.party)?;
         may_be_told(state, whole, &new.party)?;
+        around.may_be_told(&new.party)?;
         let marking = marking(ask.person, circle, new)?;
-        admit::names_no_neighbour(state, &new.party, &format!("{}\n{}", new.subject, new.text))?;
+        let words = format!("{}\n{}", new.subject, new.text);
+        admit::names_no_neighbour(state, &new.party, &words)?;
+        admit::names_no_neighbour(&around.seen, &new.party, &words)?;
         let attachments = admit::released(state, &new.party, &new.attachments)?;
         for one in &attachments {
             admit::names_no_neighbour(state, &new.party, &one.name)?;
+            admit::names_no_neighbour(&around.seen, &new.party, &one.name)?;
         }
         fits(&attachments)?;
         let to = addresses(post, state, new)?;
@@ -179,6 +193,25 @@ fn is_known(post: &Post, state: &Incident, party: &str) -> Result<(), Refused> {
     let known: Vec<&str> = state.parties.keys().map(String::as_str).collect();
     let hint = format!("parties of the incident: {}; others are written as `party` first", known.join(", "));
     Err(Refused::Wrong(Problem::new(format!("`{party}` takes no part in it, and is no party of this site")).hint(hint)))
+}
+
+/// What the incidents that are joined with one say of its parties: whoever must wait in one of them must wait in all.
+pub(super) struct Around {
+    /// As far as the person sees them.
+    pub(super) seen: Arc<Incident>,
+    /// All of it.
+    pub(super) all: Arc<Incident>,
+}
+
+impl Around {
+    fn may_be_told(&self, party: &str) -> Result<(), Refused> {
+        let Some(reason) = self.all.held.get(party) else { return Ok(()) };
+        let why = match self.seen.held.contains_key(party) {
+            true => format!("{party} must not be told yet: {reason}"),
+            false => format!("{party} must not be told yet, for a reason that you may not see"),
+        };
+        Err(Refused::Wrong(Problem::new(why).hint("an incident that is joined with this one says so")))
+    }
 }
 
 /// Rules about who is told when hold for everybody, also where their entries may not be seen.

@@ -20,6 +20,7 @@ use super::super::made::{Beside, Made};
 use super::super::view::neighbour_json;
 use super::super::write::{Right, wrong};
 use super::super::{Ask, Incidents, Refused, Written};
+use super::send::Around;
 use super::{Outgoing, Post, Preview, send};
 
 /// Most parties told at once.
@@ -74,7 +75,8 @@ impl Incidents {
         telling: &Telling,
     ) -> Result<Vec<Told>, Refused> {
         let (case, circle) = self.find(ask.person, name).await?;
-        let planned = self.plan(ask, post, &case, &circle, telling)?;
+        let around = self.around(ask.person, name).await?;
+        let planned = self.plan(ask, post, (&case, &around), &circle, telling)?;
         Ok(planned.into_iter().map(|(party, letter)| Told { party, message: letter.map(Preview::from) }).collect())
     }
 
@@ -87,10 +89,11 @@ impl Incidents {
         telling: &Telling,
     ) -> Result<(Written, Vec<(String, Problem)>), Refused> {
         let mut refused = Vec::new();
+        let around = self.around(ask.person, name).await?;
         let written = self.write_made(ask, name, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, ask.person);
             let (mut letters, mut drafts) = (Vec::new(), Vec::new());
-            for (party, letter) in self.plan(ask, post, case, circle, telling)? {
+            for (party, letter) in self.plan(ask, post, (case, &around), circle, telling)? {
                 match letter {
                     Ok(letter) => {
                         drafts.extend(send::told(&state, &party, &letter.words.subject));
@@ -113,7 +116,7 @@ impl Incidents {
         &self,
         ask: Ask<'_>,
         post: &Post,
-        case: &Case,
+        (case, around): (&Case, &Around),
         circle: &Circle,
         telling: &Telling,
     ) -> Result<Vec<Planned>, Refused> {
@@ -136,7 +139,7 @@ impl Incidents {
                 party: party.clone(),
                 ..NewMessage::default()
             };
-            let letter = match self.letter(ask, post, (case, &whole), circle, &state, &new) {
+            let letter = match self.letter(ask, post, (case, &whole, around), circle, &state, &new) {
                 Ok(letter) => {
                     // Whoever is behind it in the order may be told in the same step.
                     for known in [&mut state, &mut whole] {
