@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
-use std::thread::JoinHandle;
+use std::sync::mpsc::{self, Receiver, SyncSender};
 
 use concert_model::{Batch, Event, Field, Problem, Receipt, ReportId, Time, Value};
 
@@ -71,6 +71,7 @@ impl<'w> Writing<'w> {
             batches: Vec::new(),
             files: Vec::new(),
             at_work: Vec::new(),
+            file_thread: None,
             journal: Vec::new(),
             sightings: Vec::new(),
             sighting_file: None,
@@ -121,7 +122,28 @@ struct FileAtWork {
     name: String,
     number: u64,
     times: (Time, Time),
-    thread: JoinHandle<(io::Result<Written>, Columns)>,
+    done: Receiver<(io::Result<Written>, Columns)>,
+}
+
+/// A thread that writes the files of a report one after the other. With a new one for each file the memory that the
+/// last one worked in would be given back to the system, and be asked for again.
+struct FileThread(SyncSender<Box<dyn FnOnce() + Send>>);
+
+impl FileThread {
+    /// It ends when nobody gives it work any more.
+    fn new() -> io::Result<Self> {
+        let (sender, jobs) = mpsc::sync_channel::<Box<dyn FnOnce() + Send>>(1);
+        let work = move || jobs.iter().for_each(|job| job());
+        std::thread::Builder::new().name("event file".into()).spawn(work)?;
+        Ok(Self(sender))
+    }
+
+    /// Has it do something. Whoever waits for the answer learns by its absence that the thread is gone.
+    fn begin<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
+        let (answer, done) = mpsc::sync_channel(1);
+        self.0.send(Box::new(move || drop(answer.send(work())))).ok();
+        done
+    }
 }
 
 /// A report whose events do not count yet. The last files may still be at work: whoever is told is
@@ -136,6 +158,7 @@ pub struct Settling<'w> {
     batches: Vec<(u64, u64, bool)>,
     files: Vec<Finished>,
     at_work: Vec<FileAtWork>,
+    file_thread: Option<FileThread>,
     journal: Vec<(u64, Vec<Vec<u8>>)>,
     sightings: Vec<Sighting>,
     sighting_file: Option<(PathBuf, SightingFile)>,
@@ -273,9 +296,13 @@ impl Settling<'_> {
             columns.clear();
             (written, columns)
         };
-        let thread = std::thread::Builder::new().name("event file".into()).spawn(work);
-        let thread = thread.map_err(|error| failed(&name, &error))?;
-        self.at_work.push(FileAtWork { name, number, times: gathering.times, thread });
+        let thread = match self.file_thread.take() {
+            Some(thread) => thread,
+            None => FileThread::new().map_err(|error| failed(&name, &error))?,
+        };
+        let done = thread.begin(work);
+        self.file_thread = Some(thread);
+        self.at_work.push(FileAtWork { name, number, times: gathering.times, done });
         gathering.order.clear();
         gathering.times = NO_TIMES;
         Ok(())
@@ -284,8 +311,8 @@ impl Settling<'_> {
     /// Waits for the files that are being written. Gives room for the events of the next.
     fn finish_files(&mut self) -> Result<Columns, Problem> {
         let mut room = Columns::default();
-        for FileAtWork { name, number, times, thread } in std::mem::take(&mut self.at_work) {
-            let ended = thread.join();
+        for FileAtWork { name, number, times, done } in std::mem::take(&mut self.at_work) {
+            let ended = done.recv();
             let (written, columns) =
                 ended.map_err(|_| Problem::new("writing stopped in the middle of a file").at(&name))?;
             room = columns;

@@ -23,14 +23,10 @@ pub enum Scope {
     ContactsRead,
     /// Changes the contact book.
     ContactsWrite,
-    /// Reads incidents.
+    /// Reads incidents and their evidence.
     IncidentsRead,
-    /// Works on incidents.
+    /// Works on incidents and their evidence.
     IncidentsWrite,
-    /// Reads evidence.
-    EvidenceRead,
-    /// Adds evidence.
-    EvidenceWrite,
     /// Looks after users and tokens.
     UsersWrite,
     /// Reads the audit log.
@@ -41,7 +37,7 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 11] = [
         Self::EventsRead,
         Self::EventsPush,
         Self::NoticesRead,
@@ -50,8 +46,6 @@ impl Scope {
         Self::ContactsWrite,
         Self::IncidentsRead,
         Self::IncidentsWrite,
-        Self::EvidenceRead,
-        Self::EvidenceWrite,
         Self::UsersWrite,
         Self::AuditRead,
         Self::Admin,
@@ -68,8 +62,6 @@ impl Scope {
             Self::ContactsWrite => "contacts:write",
             Self::IncidentsRead => "incidents:read",
             Self::IncidentsWrite => "incidents:write",
-            Self::EvidenceRead => "evidence:read",
-            Self::EvidenceWrite => "evidence:write",
             Self::UsersWrite => "users:write",
             Self::AuditRead => "audit:read",
             Self::Admin => "admin",
@@ -196,7 +188,7 @@ mod tests {
         check(&["handler"], "events:read", &[EventsRead]);
         check(&["handler"], "events:read,incidents:write", &[EventsRead, IncidentsWrite]);
         check(&["reader"], "events:read,events:push,incidents:write,audit:read", &[EventsRead]);
-        check(&["reader:energy"], "admin", &[EventsRead, NoticesRead, ContactsRead, IncidentsRead, EvidenceRead]);
+        check(&["reader:energy"], "admin", &[EventsRead, NoticesRead, ContactsRead, IncidentsRead]);
         check(&["auditor"], "admin", &[AuditRead]);
         check(&["administrator"], "admin", &[UsersWrite, Admin]);
         check(&["administrator"], "users:write", &[UsersWrite]);

@@ -147,19 +147,6 @@ impl Records {
         Ok(rows.iter().map(entry).collect())
     }
 
-    /// Incidents with entries after a number: the number of the last of them and the incident, oldest first.
-    pub async fn changed_after(&self, seq: u64, limit: u32) -> Result<Vec<(u64, String)>, Problem> {
-        let query = sqlx::query("SELECT seq, incident FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2");
-        let rows = query.bind(seq.cast_signed()).bind(limit).fetch_all(self.pool()).await.map_err(trouble)?;
-        let pair = |row: &SqliteRow| {
-            (
-                row.try_get::<i64, _>("seq").unwrap_or(0).cast_unsigned(),
-                row.try_get::<String, _>("incident").unwrap_or_default(),
-            )
-        };
-        Ok(rows.iter().map(pair).collect())
-    }
-
     /// The identities of all incidents with a journal.
     pub async fn journals(&self) -> Result<Vec<String>, Problem> {
         let query = sqlx::query_scalar("SELECT DISTINCT incident FROM entry ORDER BY incident");
