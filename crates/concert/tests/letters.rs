@@ -248,6 +248,13 @@ async fn what_a_party_may_not_have_is_not_sent() {
     world.incident(&["write", &number, "party", "party=Example Hosting", "status=told"]);
     world.incident(&["write", &number, "hold", "party=Example Net", "held=true", "reason=the police asks for it"]);
     refused(&["--text", "x"], "Example Net must not be told yet: the police asks for it");
+    // What holds in an incident holds in that into which it was merged: who must wait, and who a neighbour is.
+    let into = world.open("amber");
+    world.incident(&["merge", &number, "--into", &into, "--reason", "the same"]);
+    let from_other = ["send", &into, "--party", "Example Net", "--subject", "x", "--text", "y"];
+    world.refused(&from_other, "Example Net must not be told yet: the police asks for it");
+    world.incident(&["unmerge", &number, "--from", &into, "--reason", "not the same"]);
+    assert!(world.incident(&[&from_other[..], &["--preview"]].concat())[0]["subject"].is_string());
     world.once();
     assert_eq!((world.smtp.count(), world.entries(&number, "message/1").len()), (0, 0));
     world.incident(&["write", &number, "hold", "party=Example Net", "held=false", "reason=they are ready"]);

@@ -309,8 +309,7 @@ async fn everything_done_to_users_is_in_the_audit_log_and_nothing_secret() {
 fn a_site_forbids_more_than_the_rules_and_says_what_forbids_it() {
     let site = Site::new();
     let settings = fs::read_to_string(site.dir().join("concert.toml")).unwrap();
-    let forbid =
-        "[[forbid]]\nname = \"Otto works for Net A\"\npersons = [\"otto\"]\nof = [\"Net A\"]\nactions = [\"see\"]\n";
+    let forbid = "[[forbid]]\nname = \"Otto works for Net A\"\npersons = [\"otto\"]\nof = [\"Net A\"]\n";
     fs::write(site.dir().join("concert.toml"), format!("{settings}\n{forbid}")).unwrap();
     for name in ["otto", "jane"] {
         site.add(name, "handler");
@@ -339,6 +338,22 @@ fn a_site_forbids_more_than_the_rules_and_says_what_forbids_it() {
     let why = site.rows(&["incident", "why-not", &numbers[0], "otto", "--format", "ndjson"]);
     assert_eq!(why[0]["policy"], "forbidden");
     assert_eq!(why[0]["reason"], "this site forbids it: Otto works for Net A");
+    // Of lists about everybody what belongs to others is left.
+    let feed = "[[feed]]\nname = \"f\"\nparser = \"ndjson\"\n";
+    fs::write(site.dir().join("concert.toml"), format!("{settings}\n{forbid}\n{feed}")).unwrap();
+    fs::write(site.dir().join("parties.csv"), "party,prefixes\nNet A,192.0.2.0/25\nNet B,192.0.2.128/25\n").unwrap();
+    let line = |last: u8| format!("{{\"source.ip\":\"192.0.2.{last}\",\"classification.type\":\"scanner\"}}\n");
+    fs::write(site.dir().join("events"), line(7) + &line(200)).unwrap();
+    let (code, _, err) = site.run(&["contact", "import", "constituents", "parties.csv"], "");
+    assert_eq!(code, 0, "{err}");
+    let (code, _, err) = site.run(&["ingest", "--feed", "f", "events", "--quiet"], "");
+    assert_eq!(code, 0, "{err}");
+    let sources = |name: &str| {
+        let rows = site.rows(&["events", "--as", name, "--format", "ndjson"]);
+        rows.iter().map(|row| row["source.ip"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!((sources("jane").len(), sources("otto")), (2, vec!["192.0.2.200".to_owned()]));
+    assert_ne!(site.run(&["feed", "list", "--as", "otto"], "").0, 0);
     let who = site.rows(&["incident", "who-can-see", &numbers[0], "--format", "ndjson"]);
     assert!(who.iter().any(|row| row["person"] == "jane") && who.iter().all(|row| row["person"] != "otto"), "{who:?}");
 }

@@ -124,4 +124,24 @@ mod tests {
         assert_eq!(text, "{\"tlp\":\"amber+strict\"}");
         assert_eq!(serde_json::from_str::<Marking>(&text).unwrap(), Marking::of(Tlp::AmberStrict));
     }
+
+    #[test]
+    fn what_concerns_two_is_for_whom_both_admit() {
+        let marked = |tlp, persons: &[&str], compartment: &str| Marking {
+            persons: persons.iter().map(|one| (*one).to_owned()).collect(),
+            compartment: compartment.to_owned(),
+            ..Marking::of(tlp)
+        };
+        let red = |persons: &[&str]| marked(Tlp::Red, persons, "");
+        let cases = [
+            (Marking::of(Tlp::Green), Marking::of(Tlp::Amber), Marking::of(Tlp::Amber)),
+            (red(&["anna", "ben"]), red(&["anna", "carl"]), red(&["anna"])),
+            (Marking::of(Tlp::Amber), red(&["anna"]), red(&["anna"])),
+            (marked(Tlp::Amber, &[], "legal"), red(&["anna"]), marked(Tlp::Red, &[], "legal")),
+            (marked(Tlp::Amber, &["anna"], "legal"), marked(Tlp::Green, &["anna", "ben"], "police"), red(&["anna"])),
+        ];
+        for (one, other, want) in cases {
+            assert_eq!((one.and(&other), other.and(&one)), (want.clone(), want));
+        }
+    }
 }
