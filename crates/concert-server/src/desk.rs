@@ -220,6 +220,10 @@ pub enum Thing {
     Cost(Cost, Slice),
     /// Whether the file of a process has mistakes.
     Mistakes(String),
+    /// Values that an incident names, with what other incidents and events know of each: a part of them.
+    Observables(String, Slice),
+    /// What entries of all incidents and events say of a value: a part of the entries.
+    About(String, Slice),
 }
 
 /// Which work is counted, and by what.

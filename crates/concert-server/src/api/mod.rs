@@ -20,12 +20,14 @@ mod people;
 mod processes;
 mod push;
 mod stream;
+mod values;
 mod work;
 
 pub(crate) use body::bearer;
 pub(crate) use evidence::EVIDENCE_MAX;
 pub(crate) use push::PUSHES_MAX;
 pub(crate) use stream::STREAMS_MAX;
+pub(crate) use values::LOOKS_MAX;
 
 use std::sync::Arc;
 
@@ -103,6 +105,8 @@ pub(crate) fn slow_routes() -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/evidence/{sha256}/lines", post(joins::lines))
         .route("/api/v1/incidents/{id}/evidence/{sha256}/derived", post(evidence::derive))
         .route("/api/v1/incidents/{id}/journal", get(incidents::journal))
+        .route("/api/v1/incidents/{id}/observables", get(values::of_incident))
+        .route("/api/v1/observables", get(values::about))
         .route("/api/v1/incidents/{id}/stream", get(changes::of_one))
 }
 

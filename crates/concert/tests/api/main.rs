@@ -11,4 +11,5 @@
 mod constituencies;
 mod endpoints;
 mod served;
+mod values;
 mod work;
