@@ -252,6 +252,8 @@ pub enum Deed {
     Erase(String, u64, String),
     /// A clock of a law begins in an incident, since when.
     StartClock(String, String, Option<Time>),
+    /// An incident is to be opened that begins with a report, by the identity of that.
+    OpenFrom(NewIncident, String),
     /// A process begins in an incident, under a name of its own.
     StartProcess(String, String, Option<String>),
     /// A user is to be added.

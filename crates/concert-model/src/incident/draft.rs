@@ -114,7 +114,22 @@ impl NewIncident {
     /// Reads `{"title": ..., "classification": ..., "severity": ..., "marking": {...}, "entries": [...]}`.
     pub fn from_json(value: Value) -> Result<Self, Problem> {
         let known = ["title", "classification", "severity", "marking", "entries"];
+        Self::read(Members::new("an incident", value, &known)?)
+    }
+
+    /// Reads the same, and `"report"`: the identity of a report that it begins with.
+    pub fn from_json_with_report(value: Value) -> Result<(Self, Option<String>), Problem> {
+        let known = ["title", "classification", "severity", "marking", "entries", "report"];
         let mut members = Members::new("an incident", value, &known)?;
+        let report = match members.take("report") {
+            None => None,
+            Some(Value::String(report)) => Some(report),
+            Some(_) => return Err(Problem::new("`report` is not a text")),
+        };
+        Ok((Self::read(members)?, report))
+    }
+
+    fn read(mut members: Members<'_>) -> Result<Self, Problem> {
         let severity = match members.take("severity") {
             None => Severity::default(),
             Some(value) => serde_json::from_value(value)

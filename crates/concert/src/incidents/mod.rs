@@ -54,7 +54,7 @@ pub use progress::{numbers_json, process_json, progress_json, said_of, steps_jso
 pub use proposals::{Met, host_of};
 pub use read::{About, Filter, Found, JournalTexts, Slice};
 pub use rebuild::verify_journals;
-pub use report::{REPORTER, Reported};
+pub use report::REPORTER;
 pub use view::{
     entry_json, exhibit_json, happened_json, head_json, hop_json, incident_json, letter_json, list_json,
     neighbour_json, proposal_json, request_json,

@@ -39,6 +39,10 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
             let erased = pages.desk()?.erase_entry(ask(&change), &incident, entry, &reason).await;
             erased.map(|written| written_json(&written)).map_err(refusal)
         }
+        Deed::OpenFrom(new, report) => {
+            let opened = pages.desk()?.open_from(ask(&change), new, &report).await;
+            opened.map(|written| written_json(&written)).map_err(refusal)
+        }
         Deed::StartClock(incident, clock, since) => {
             // Whoever may not see the incident learns nothing, not even that the clock is a wrong one.
             pages.desk()?.find(&change.person, &incident).await.map_err(refusal)?;

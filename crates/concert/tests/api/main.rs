@@ -10,6 +10,7 @@
 
 mod constituencies;
 mod endpoints;
+mod reported;
 mod served;
 mod values;
 mod work;

@@ -20,6 +20,11 @@ impl<'s> Client<'s> {
         Self { served, head: format!("Authorization: Bearer {}\r\n", served.token(user, "admin")) }
     }
 
+    /// The header that says who asks.
+    pub(crate) fn head(&self) -> &str {
+        &self.head
+    }
+
     pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.served.ask(method, &format!("/api/v1{path}"), &format!("{JSON}{}", self.head), body.as_bytes())
