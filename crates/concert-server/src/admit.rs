@@ -33,7 +33,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 57] = [
+const TABLE: [(&str, Needs); 58] = [
     ("/", Needs::Overview),
     ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
@@ -75,6 +75,7 @@ const TABLE: [(&str, Needs); 57] = [
     ("/api/v1/incidents/{id}/observables", Needs::Person),
     ("/api/v1/incidents/{id}/processes", Needs::Person),
     ("/api/v1/incidents/{id}/stream", Needs::Person),
+    ("/api/v1/incidents/{id}/tellings", Needs::Person),
     ("/api/v1/incidents/{id}/runs", Needs::Person),
     ("/api/v1/processes/{name}/numbers", Needs::Person),
     ("/api/v1/due", Needs::Person),

@@ -48,7 +48,7 @@ pub use evidence::lines::{HowToRead, Lines};
 pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
 pub use follow::known;
 pub use joins::{Chosen, Join, Split};
-pub use mail::{Audience, Incoming, Post, Preview, Reader, Telling, Told, Words};
+pub use mail::{Incoming, Post, Preview, Reader, Told, Words};
 pub use observables::{Observables, Pulled};
 pub use progress::{numbers_json, process_json, progress_json, said_of, steps_json};
 pub use proposals::{Met, host_of};

@@ -10,7 +10,7 @@ use concert_store::records::{AuditFilter, Audited};
 use serde_json::{Value, json};
 
 use super::desk::refusal;
-use super::{Pages, failed, values};
+use super::{Pages, failed, messages, values};
 use crate::incidents::cost::{By, Sum, sums};
 use crate::incidents::{exhibit_json, list_json, only, steps_json};
 use crate::settings::processes::{self, Processes};
@@ -183,6 +183,7 @@ pub(super) async fn thing(pages: &Pages, person: &Person, thing: Thing) -> Resul
         Thing::Cost(cost, slice) => costs(pages, person, &cost, &slice).await,
         Thing::Observables(name, slice) => values::of_incident(pages, person, &name, &slice).await,
         Thing::About(value, slice) => values::about(pages, person, &value, &slice).await,
+        Thing::Tellings(name, telling, slice) => messages::tellings(pages, person, &name, (&telling, &slice)).await,
         Thing::Mistakes(text) => {
             if text.len() > FILE_BYTES_MAX {
                 return Err(Refusal::Wrong(format!("a process has at most {FILE_BYTES_MAX} bytes")));

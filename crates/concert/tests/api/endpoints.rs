@@ -181,6 +181,13 @@ fn of_incident(id: &str, evidence: &str, who: &[&'static str]) -> Vec<Row> {
             json!({"party": "Nobody there", "subject": "x", "text": "x", "preview": true}),
         ),
         at("/api/v1/incidents/{id}/mails/{mail}", "/mails/999999"),
+        // Nobody is told: no host of a party was reached.
+        to("/api/v1/incidents/{id}/tellings", "/tellings", json!({"to": "victims", "subject": "x", "text": "x"})),
+        to(
+            "/api/v1/incidents/{id}/tellings",
+            "/tellings",
+            json!({"to": "victims", "subject": "x", "text": "x", "send": true}),
+        ),
         to("/api/v1/incidents/{id}/processes", "/processes", json!({"name": "none"})),
         at("/api/v1/cost", "").on(&format!("/api/v1/cost?incident={id}"), &format!("/api/v1/cost?incident={NOTHING}")),
         at("/api/v1/incidents/{id}/stream", "/stream"),

@@ -12,5 +12,6 @@ mod constituencies;
 mod endpoints;
 mod reported;
 mod served;
+mod tellings;
 mod values;
 mod work;
