@@ -117,7 +117,7 @@ impl Incidents {
         audit::allowed(&mut change, ask, Action::Open, &case.head.number, &decision).await?;
         let (case, more) = self.put(&mut change, ask, case, rest, Right::OfContent, &mut None).await?;
         entries.extend(more);
-        self.finish(change, ask, case, entries).await
+        self.finish(change, ask, case, (entries, Vec::new())).await
     }
 
     pub(super) async fn next_number(&self, change: &mut Change<'_>, now: Time) -> Result<String, Problem> {
@@ -200,7 +200,7 @@ impl Incidents {
         }
         let (number, mut denied) = (case.head.number.clone(), None);
         match self.put(&mut change, ask, case, drafts, right, &mut denied).await {
-            Ok((case, entries)) => self.finish_telling(change, ask, case, (entries, left_out)).await,
+            Ok((case, entries)) => self.finish(change, ask, case, (entries, left_out)).await,
             Err(refused) => {
                 self.store.records.undo(change).await?;
                 if let Some((action, decision)) = denied {
@@ -369,16 +369,6 @@ impl Incidents {
     }
 
     pub(super) async fn finish(
-        &self,
-        change: Change<'static>,
-        ask: Ask<'_>,
-        case: Case,
-        entries: Vec<Value>,
-    ) -> Result<Written, Refused> {
-        self.finish_telling(change, ask, case, (entries, Vec::new())).await
-    }
-
-    async fn finish_telling(
         &self,
         mut change: Change<'static>,
         ask: Ask<'_>,
