@@ -33,7 +33,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 55] = [
+const TABLE: [(&str, Needs); 58] = [
     ("/", Needs::Overview),
     ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
@@ -72,13 +72,16 @@ const TABLE: [(&str, Needs); 55] = [
     ("/api/v1/incidents/{id}/journal", Needs::Person),
     ("/api/v1/incidents/{id}/lists/{list}", Needs::Person),
     ("/api/v1/incidents/{id}/markings", Needs::Person),
+    ("/api/v1/incidents/{id}/observables", Needs::Person),
     ("/api/v1/incidents/{id}/processes", Needs::Person),
     ("/api/v1/incidents/{id}/stream", Needs::Person),
+    ("/api/v1/incidents/{id}/tellings", Needs::Person),
     ("/api/v1/incidents/{id}/runs", Needs::Person),
     ("/api/v1/processes/{name}/numbers", Needs::Person),
     ("/api/v1/due", Needs::Person),
     ("/api/v1/incidents/{id}/messages", Needs::Person),
     ("/api/v1/incidents/{id}/mails/{mail}", Needs::Person),
+    ("/api/v1/observables", Needs::Person),
     ("/api/v1/search", Needs::Person),
     ("/api/v1/clocks", Needs::Person),
     ("/api/v1/clocks/due", Needs::Person),

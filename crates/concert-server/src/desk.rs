@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use concert_model::Time;
 use concert_model::access::{Action, Person};
 use concert_model::incident::content::Act;
-use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
+use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage, Telling};
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::user::{Scope, Standing};
 use serde::Deserialize;
@@ -220,6 +220,12 @@ pub enum Thing {
     Cost(Cost, Slice),
     /// Whether the file of a process has mistakes.
     Mistakes(String),
+    /// Values that an incident names, with what other incidents and events know of each: a part of them.
+    Observables(String, Slice),
+    /// What entries of all incidents and events say of a value: a part of the entries.
+    About(String, Slice),
+    /// What would be told to which parties of an incident: a part of the messages.
+    Tellings(String, Telling, Slice),
 }
 
 /// Which work is counted, and by what.
@@ -248,6 +254,10 @@ pub enum Deed {
     Erase(String, u64, String),
     /// A clock of a law begins in an incident, since when.
     StartClock(String, String, Option<Time>),
+    /// An incident is to be opened that begins with a report, by the identity of that.
+    OpenFrom(NewIncident, String),
+    /// All parties of a kind are to be told, each its own facts.
+    Tell(String, Telling),
     /// A process begins in an incident, under a name of its own.
     StartProcess(String, String, Option<String>),
     /// A user is to be added.

@@ -77,6 +77,7 @@ pub(crate) struct App {
     pushes: Semaphore,
     streams: Arc<Semaphore>,
     evidence: Arc<Semaphore>,
+    looks: Semaphore,
     stop: watch::Receiver<bool>,
 }
 
@@ -88,6 +89,7 @@ pub(crate) fn router(site: Arc<dyn Site>, options: Options, stop: watch::Receive
         pushes: Semaphore::new(api::PUSHES_MAX),
         streams: Arc::new(Semaphore::new(api::STREAMS_MAX)),
         evidence: Arc::new(Semaphore::new(api::EVIDENCE_MAX)),
+        looks: Semaphore::new(api::LOOKS_MAX),
         stop,
     });
     let soon = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX);

@@ -17,5 +17,6 @@ pub mod print;
 pub mod problems;
 mod reach;
 mod registry;
+mod seen;
 pub mod settings;
 pub mod wire;

@@ -8,6 +8,7 @@ mod evidence;
 mod looks;
 mod messages;
 mod overview;
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

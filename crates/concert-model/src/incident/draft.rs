@@ -1,8 +1,10 @@
 //! What a person wants to write, before it is decided about and signed; and how it is read from JSON.
 
+use std::str::FromStr;
+
 use serde_json::{Map, Value};
 
-use super::content::{Content, Severity};
+use super::content::{Content, PartyStatus, Severity};
 use super::marking::Marking;
 use crate::Problem;
 use crate::problem::nearest;
@@ -114,7 +116,22 @@ impl NewIncident {
     /// Reads `{"title": ..., "classification": ..., "severity": ..., "marking": {...}, "entries": [...]}`.
     pub fn from_json(value: Value) -> Result<Self, Problem> {
         let known = ["title", "classification", "severity", "marking", "entries"];
+        Self::read(Members::new("an incident", value, &known)?)
+    }
+
+    /// Reads the same, and `"report"`: the identity of a report that it begins with.
+    pub fn from_json_with_report(value: Value) -> Result<(Self, Option<String>), Problem> {
+        let known = ["title", "classification", "severity", "marking", "entries", "report"];
         let mut members = Members::new("an incident", value, &known)?;
+        let report = match members.take("report") {
+            None => None,
+            Some(Value::String(report)) => Some(report),
+            Some(_) => return Err(Problem::new("`report` is not a text")),
+        };
+        Ok((Self::read(members)?, report))
+    }
+
+    fn read(mut members: Members<'_>) -> Result<Self, Problem> {
         let severity = match members.take("severity") {
             None => Severity::default(),
             Some(value) => serde_json::from_value(value)
@@ -176,6 +193,69 @@ impl NewMessage {
         let marking = members.marking()?;
         let (party, subject, text) = (members.text("party")?, members.text("subject")?, members.text("text")?);
         Ok((Self { party, to, subject, text, attachments, marking }, is_preview))
+    }
+}
+
+/// Whom a message is for that goes to many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Parties with a host that was reached.
+    Victims,
+    /// Parties with a host from which others were reached.
+    Sources,
+    /// All that take part.
+    All,
+    /// All that stand so.
+    Status(PartyStatus),
+}
+
+impl FromStr for Audience {
+    type Err = String;
+
+    /// Reads `victims`, `sources`, `all` or `status=told`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            None if text == "victims" => Ok(Self::Victims),
+            None if text == "sources" => Ok(Self::Sources),
+            None if text == "all" => Ok(Self::All),
+            Some(("status", word)) => match serde_json::from_value(Value::from(word)) {
+                Ok(status) => Ok(Self::Status(status)),
+                Err(_) => Err(format!(
+                    "`{word}` is no status of a party: unknown, contact-sought, told, seen, no-answer, ..."
+                )),
+            },
+            _ => Err("victims, sources, all, or status=STATUS".into()),
+        }
+    }
+}
+
+/// What is to be told to all parties of a kind, each with its own facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// Whom it is for.
+    pub audience: Audience,
+    /// Template of the subject.
+    pub subject: String,
+    /// Template of the text.
+    pub text: String,
+    /// How the messages are marked; as the incident where nothing is said.
+    pub marking: Option<Marking>,
+}
+
+impl Telling {
+    /// Reads `{"to": "victims", "subject": ..., "text": ..., "marking": {...}, "send": false}`. Also says whether it
+    /// is to be sent.
+    pub fn from_json(value: Value) -> Result<(Self, bool), Problem> {
+        let mut members = Members::new("what is told", value, &["to", "subject", "text", "marking", "send"])?;
+        let is_sent = match members.take("send") {
+            None => false,
+            Some(Value::Bool(given)) => given,
+            Some(_) => return Err(Problem::new("`send` is true or false")),
+        };
+        let audience = members.text("to")?.parse().map_err(|why| Problem::new(format!("`to`: {why}")))?;
+        let marking = members.marking()?;
+        let (subject, text) = (members.text("subject")?, members.text("text")?);
+        Ok((Self { audience, subject, text, marking }, is_sent))
     }
 }
 
@@ -250,6 +330,24 @@ mod tests {
         assert_eq!(MailAnswer::from_json(json!({"do": "accept", "party": "N"})), Ok(MailAnswer::Accept("N".into())));
         for odd in [json!({"do": "eat"}), json!({"do": "drop"}), json!({"do": "keep", "file": "a", "party": "N"})] {
             assert!(MailAnswer::from_json(odd).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_told_to_many_is_sent_only_where_that_is_said() {
+        let telling = |to: &str, send: Value| json!({"to": to, "subject": "s", "text": "t", "send": send});
+        let read = |to: &str| {
+            Telling::from_json(telling(to, Value::Null)).map(|(telling, is_sent)| (telling.audience, is_sent))
+        };
+        assert_eq!(read("victims"), Ok((Audience::Victims, false)));
+        assert_eq!(read("status=no-answer"), Ok((Audience::Status(PartyStatus::NoAnswer), false)));
+        assert!(Telling::from_json(telling("all", json!(true))).unwrap().1);
+        for (to, want) in [("status=dead", "no status of a party"), ("victim", "`to`: victims, sources"), ("", "`to`")]
+        {
+            assert!(read(to).unwrap_err().to_string().contains(want), "{to}");
+        }
+        for odd in [telling("all", json!("yes")), json!({"to": "all", "subject": "s"}), json!({"too": "all"})] {
+            assert!(Telling::from_json(odd).is_err());
         }
     }
 

@@ -17,7 +17,7 @@ use super::body::change;
 use super::evidence::{body, turn};
 use super::parameters;
 use crate::App;
-use crate::desk::{Question, Wanted};
+use crate::desk::{Deed, Question, Wanted};
 use crate::problem::Problem;
 
 pub(super) async fn list(
@@ -92,8 +92,11 @@ pub(super) async fn open(
     sent: Body,
 ) -> Result<Response, Problem> {
     let (change, value) = change::<Value>(person, &headers, "", sent).await?;
-    let new = NewIncident::from_json(value).map_err(Problem::of)?;
-    Ok(created(&app.site.open(change, new).await?))
+    let (new, report) = NewIncident::from_json_with_report(value).map_err(Problem::of)?;
+    let Some(report) = report else { return Ok(created(&app.site.open(change, new).await?)) };
+    // The bytes of a report become evidence.
+    let _turn = turn(&app)?;
+    Ok(created(&app.site.act(change, Deed::OpenFrom(new, report)).await?))
 }
 
 pub(super) async fn write(

@@ -1,4 +1,4 @@
-//! `/api/v1/incidents/{id}/messages` and `/mails/{mail}`: conversations with parties.
+//! `/api/v1/incidents/{id}/messages`, `/tellings` and `/mails/{mail}`: conversations with parties.
 
 use std::sync::Arc;
 
@@ -8,13 +8,14 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use concert_model::access::Person;
-use concert_model::incident::draft::{MailAnswer, NewMessage};
+use concert_model::incident::draft::{MailAnswer, NewMessage, Telling};
 use serde_json::Value;
 
 use super::body::change;
 use super::incidents::created;
-use super::parameters;
+use super::{own_parameters, parameters};
 use crate::App;
+use crate::desk::{Deed, Thing};
 use crate::problem::Problem;
 
 pub(super) async fn list(
@@ -40,6 +41,25 @@ pub(super) async fn send(
         return Ok(super::json(app.site.preview(change, &name, new).await?.to_string()));
     }
     Ok(created(&app.site.send(change, &name, new).await?))
+}
+
+pub(super) async fn tell(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    query: RawQuery,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (change, value) = change::<Value>(person, &headers, &format!("{name}/tellings"), body).await?;
+    let (telling, is_sent) = Telling::from_json(value).map_err(Problem::of)?;
+    if is_sent {
+        // All are told, or none: only what is shown comes in parts.
+        let [] = own_parameters(query, [])?;
+        return Ok(created(&app.site.act(change, Deed::Tell(name, telling)).await?));
+    }
+    let (slice, []) = parameters(query, [])?;
+    Ok(super::json(app.site.thing(&change.person, Thing::Tellings(name, telling, slice)).await?.to_string()))
 }
 
 fn number(mail: &str) -> Result<i64, Problem> {

@@ -20,12 +20,14 @@ mod people;
 mod processes;
 mod push;
 mod stream;
+mod values;
 mod work;
 
 pub(crate) use body::bearer;
 pub(crate) use evidence::EVIDENCE_MAX;
 pub(crate) use push::PUSHES_MAX;
 pub(crate) use stream::STREAMS_MAX;
+pub(crate) use values::LOOKS_MAX;
 
 use std::sync::Arc;
 
@@ -74,6 +76,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/processes/{name}/numbers", get(processes::numbers))
         .route("/api/v1/due", get(processes::due))
         .route("/api/v1/incidents/{id}/messages", get(messages::list).post(messages::send))
+        .route("/api/v1/incidents/{id}/tellings", post(messages::tell))
         .route("/api/v1/incidents/{id}/mails/{mail}", get(messages::one).post(messages::answer))
         .route("/api/v1/search", get(incidents::search))
         .route("/api/v1/clocks", get(work::clocks))
@@ -103,6 +106,8 @@ pub(crate) fn slow_routes() -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/evidence/{sha256}/lines", post(joins::lines))
         .route("/api/v1/incidents/{id}/evidence/{sha256}/derived", post(evidence::derive))
         .route("/api/v1/incidents/{id}/journal", get(incidents::journal))
+        .route("/api/v1/incidents/{id}/observables", get(values::of_incident))
+        .route("/api/v1/observables", get(values::about))
         .route("/api/v1/incidents/{id}/stream", get(changes::of_one))
 }
 

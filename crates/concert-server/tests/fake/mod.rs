@@ -193,7 +193,7 @@ impl Desk for Fake {
     }
 
     async fn thing(&self, person: &Person, thing: Thing) -> Result<Value, Refusal> {
-        if let Thing::Exhibit(name, _) = &thing {
+        if let Thing::Exhibit(name, _) | Thing::Observables(name, _) | Thing::Tellings(name, ..) = &thing {
             self.incident(person, name).await?;
         }
         Ok(json!(format!("{thing:?}")))

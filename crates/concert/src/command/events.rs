@@ -4,7 +4,6 @@
 //! One thread reads, this one chooses and prints. How often an event was seen again stands in rows of
 //! its own and is joined here, for the events that are shown.
 
-mod about;
 mod count;
 mod show;
 
@@ -26,8 +25,6 @@ use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
 use crate::wire;
-
-pub(super) use about::seen;
 
 /// Show the events of the store, or count them.
 #[derive(clap::Args)]

@@ -11,7 +11,6 @@ mod join;
 mod mail;
 mod observables;
 mod process;
-mod report;
 mod send;
 mod show;
 mod tell;
@@ -185,7 +184,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
         let incidents = site.incidents()?;
         let person = acting(site_arg, &site.store).await?;
         match &args.action {
-            Action::Open(args) => open(args, &site, &incidents, &person).await,
+            Action::Open(args) => open(args, &incidents, &person).await,
             Action::List(args) => list(args, &incidents, &person).await,
             Action::Show(args) => show_one(args, &incidents, &person).await,
             Action::Log(args) => log(args, &incidents, &person).await,
@@ -211,8 +210,8 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             Action::Cost(args) => cost::run(args, &incidents, &person, &site.settings.effort).await,
             Action::Process(args) => process::run(args, site_arg, &incidents, &person).await,
             Action::Search(args) => search(args, &incidents, &person).await,
-            Action::About(args) => about::run(args, &incidents, &person, (&runtime, &site.store)).await,
-            Action::Observables(args) => observables::run(args, &incidents, &person, (&runtime, &site.store)).await,
+            Action::About(args) => about::run(args, &incidents, &person, &site).await,
+            Action::Observables(args) => observables::run(args, &incidents, &person, &site).await,
             Action::WhoCanSee(args) => access::who(args, &incidents, &person).await,
             Action::WhyNot(args) => access::why_not(args, &incidents, &person).await,
             Action::Export(args) => export(args, &incidents, &person).await,
@@ -249,7 +248,7 @@ pub(super) fn refused(refused: Refused) -> Failure {
 const COLUMNS: [&str; 9] = ["number", "title", "type", "severity", "status", "tlp", "coordinators", "changed", "id"];
 const ENTRY_COLUMNS: [&str; 7] = ["seq", "time", "author", "kind", "tlp", "content", "sealed"];
 
-async fn open(args: &OpenArgs, site: &Site, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+async fn open(args: &OpenArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let new = NewIncident {
         title: args.title.clone(),
         classification: args.classification.clone(),
@@ -259,7 +258,7 @@ async fn open(args: &OpenArgs, site: &Site, incidents: &Incidents, person: &Pers
     };
     let ask = Ask::new(person, wire::now());
     let written = match &args.report {
-        Some(id) => incidents.open_from(ask, new, report::reported(site, person, id).await?).await,
+        Some(id) => incidents.open_from(ask, new, id).await,
         None => incidents.open(ask, new).await,
     };
     print_written(&written.map_err(refused)?, &args.rows)

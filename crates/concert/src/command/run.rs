@@ -24,7 +24,8 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     super::runtime()?.block_on(async {
         let site = Arc::new(Site::open(settings).await?);
         if args.once {
-            return drive::once(site).await;
+            // All that one round does is in it, which is much for a stack.
+            return Box::pin(drive::once(site)).await;
         }
         let worker = Worker::need(&site).await?;
         let keeper = Keeper::new(site.store.clone());

@@ -147,7 +147,7 @@ impl Incidents {
         match done {
             Ok((first, second, entries)) => {
                 incidents::keep_head(&mut change, &self.head_of(&second)).await?;
-                self.finish(change, ask, first, entries).await
+                self.finish(change, ask, first, (entries, Vec::new())).await
             }
             Err(refused) => {
                 self.store.records.undo(change).await?;
@@ -282,7 +282,7 @@ impl Incidents {
         let (source, _) = put?;
         let (new, written) = self.put(&mut change, ask, new, vec![here], Right::OfContent, &mut None).await?;
         incidents::keep_head(&mut change, &self.head_of(&source)).await?;
-        self.finish(change, ask, new, written).await
+        self.finish(change, ask, new, (written, Vec::new())).await
     }
 
     /// The first entries of a new incident, whose coordinator is who asks.

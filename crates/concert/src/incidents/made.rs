@@ -26,8 +26,8 @@ impl From<Vec<Draft>> for Made {
 pub(super) enum Beside {
     #[default]
     Nothing,
-    /// Messages are queued, each of which has an entry of its own.
-    Queue { domain: String, letters: Vec<Outgoing> },
+    /// Messages are queued, each of which has an entry of its own; parties that get none, and why.
+    Queue { domain: String, letters: Vec<Outgoing>, left_out: Vec<(String, String)> },
     /// A mail that came in is settled; nothing is written where it was before.
     Settle(Box<Settled>),
     /// A person says what a mail is; nothing is written where somebody did before.

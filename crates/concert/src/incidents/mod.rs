@@ -48,13 +48,13 @@ pub use evidence::lines::{HowToRead, Lines};
 pub use evidence::{Added, Handling, NewEvidence, Reading, harmless, only};
 pub use follow::known;
 pub use joins::{Chosen, Join, Split};
-pub use mail::{Audience, Incoming, Post, Preview, Reader, Telling, Told, Words};
+pub use mail::{Incoming, Post, Preview, Reader, Told, Words};
 pub use observables::{Observables, Pulled};
 pub use progress::{numbers_json, process_json, progress_json, said_of, steps_json};
 pub use proposals::{Met, host_of};
 pub use read::{About, Filter, Found, JournalTexts, Slice};
 pub use rebuild::verify_journals;
-pub use report::{REPORTER, Reported};
+pub use report::REPORTER;
 pub use view::{
     entry_json, exhibit_json, happened_json, head_json, hop_json, incident_json, letter_json, list_json,
     neighbour_json, proposal_json, request_json,

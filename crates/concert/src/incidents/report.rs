@@ -1,16 +1,23 @@
 //! Incidents that begin with a report: its bytes as evidence, its events, what its text names, and whoever sent
 //! it as a party whose identity the others do not learn.
 
-use concert_model::access::{Action, Kept, Object, may};
+use std::io::Read;
+
+use concert_model::access::{Action, Kept, Object, Person, may};
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::{Act, EventLinked, MessageKept, Observable, PartyMoved};
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::mail::Sort;
 use concert_model::incident::marking::{Marking, Tlp};
+use concert_model::{Origin, Problem, ReportId};
+use concert_pipeline::mail;
 use concert_pipeline::observables::{Kind, observables};
 use concert_store::evidence::KeptBytes;
 
+use super::evidence::aside;
+use super::made::by_hand;
 use super::mail::line;
+use super::write::wrong;
 use super::{Ask, Handling, Incidents, NewEvidence, Refused, Written};
 
 /// The name of the party that a report came from. Its address stands in what only this site sees.
@@ -18,37 +25,44 @@ pub const REPORTER: &str = "reporter";
 /// Most events that are linked at once, and most values that are taken from the text.
 const LINKED_MAX: usize = 500;
 const VALUES_MAX: usize = 200;
+/// Most bytes of a report that become evidence here; a larger one is added by `concert evidence add`.
+const BYTES_MAX: u64 = 256 << 20;
 
 /// A report that an incident begins with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reported {
+struct Reported {
     /// Its identity.
-    pub report: String,
+    report: String,
     /// The feed it came by.
-    pub feed: String,
+    feed: String,
     /// Who sent it; empty where that is not known.
-    pub sender: String,
+    sender: String,
     /// Its Message-ID, where it came by mail.
-    pub message_id: String,
+    message_id: String,
     /// Its subject.
-    pub subject: String,
+    subject: String,
     /// Its text.
-    pub text: String,
+    text: String,
     /// Its events, by their identities.
-    pub events: Vec<String>,
+    events: Vec<String>,
     /// Its bytes.
-    pub bytes: Vec<u8>,
+    bytes: Vec<u8>,
     /// Their name.
-    pub name: String,
+    name: String,
 }
 
 impl Incidents {
-    /// Opens an incident from a report. Its bytes are kept first, then all is written at once.
-    pub async fn open_from(&self, ask: Ask<'_>, mut new: NewIncident, reported: Reported) -> Result<Written, Refused> {
-        let decision = may(ask.person, Action::SeeSite(Kept::Events), Object::Site);
+    /// Opens an incident from a report with this identity. Its bytes are kept first, then all is written at once.
+    pub async fn open_from(&self, ask: Ask<'_>, mut new: NewIncident, report: &str) -> Result<Written, Refused> {
+        by_hand(&new.drafts)?;
+        if let Some(written) = self.answered(ask).await? {
+            return Ok(written);
+        }
+        let decision = may(ask.person, Action::Open, Object::Site);
         if !decision.allowed {
             return Err(Refused::Denied(decision));
         }
+        let reported = self.reported(ask.person, report).await?;
         let own = site_only(&new.marking);
         let evidence = NewEvidence {
             name: reported.name.clone(),
@@ -67,6 +81,54 @@ impl Incidents {
             evidence.drafts(ask, kept)
         })
         .await
+    }
+
+    /// The report with this identity, as the store has it; whoever may not see reports learns of none.
+    async fn reported(&self, person: &Person, id: &str) -> Result<Reported, Refused> {
+        let missing = || {
+            let hint = "`concert events --limit 5` shows `report.id` of events, `concert mailbox list` complaints";
+            Refused::Wrong(Problem::new(format!("there is no report `{id}`")).hint(hint))
+        };
+        if !may(person, Action::SeeSite(Kept::Events), Object::Site).allowed {
+            return Err(missing());
+        }
+        let Ok(report) = id.parse::<ReportId>() else { return Err(missing()) };
+        let records = &self.store.records;
+        let Some(row) = records.report(report).await? else { return Err(missing()) };
+        let receipt = row.report.receipt;
+        let (archive, content) = (self.store.archive.clone(), row.report.content);
+        let is_mail = matches!(receipt.origin, Origin::Mail(_));
+        let read = aside(move || {
+            let mut bytes = Vec::new();
+            archive.open(&content)?.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+            let read = is_mail.then(|| mail::read(&bytes)).flatten();
+            Ok::<_, std::io::Error>((bytes, read))
+        });
+        let (bytes, read) = read.await?.map_err(|error| {
+            Refused::Failed(Problem::new(format!("the bytes of the report are not in the archive: {error}")))
+        })?;
+        if bytes.len() as u64 > BYTES_MAX {
+            return Err(wrong("the report is too large to become evidence at once"));
+        }
+        let members = records.members_of_report(report).await?;
+        let loaded = self.store.load(&[&members]).await?;
+        let events = loaded.of(&members).map(|stored| stored.event.row().id.to_string()).collect();
+        let sender = read.as_ref().map(|mail| mail.from.clone()).filter(|from| !from.is_empty());
+        let name = match receipt.file_name.is_empty() {
+            true => format!("report-{report}{}", if read.is_some() { ".eml" } else { "" }),
+            false => receipt.file_name,
+        };
+        Ok(Reported {
+            report: report.to_string(),
+            feed: receipt.feed,
+            sender: sender.unwrap_or(receipt.sender),
+            message_id: read.as_ref().map(|mail| mail.message_id.clone()).unwrap_or_default(),
+            subject: read.as_ref().map(|mail| mail.subject.clone()).unwrap_or_default(),
+            text: read.map(|mail| mail.text).unwrap_or_default(),
+            events,
+            bytes,
+            name,
+        })
     }
 }
 

@@ -42,18 +42,23 @@ pub struct Written {
     pub number: String,
     /// The entries, as the person sees them.
     pub entries: Vec<Value>,
+    /// Of a message to many: parties that were not told, and why.
+    pub left_out: Vec<(String, String)>,
 }
 
 impl Written {
     fn json(&self) -> Value {
-        json!({ "id": self.id, "number": self.number, "entries": self.entries })
+        json!({ "id": self.id, "number": self.number, "entries": self.entries, "left_out": self.left_out })
     }
 
     fn read(text: &str) -> Option<Self> {
         let mut value: Value = serde_json::from_str(text).ok()?;
         let entries = value.get_mut("entries")?.as_array_mut().map(std::mem::take)?;
+        // Answers that were kept before there were messages to many do not have it.
+        let left_out = value.get_mut("left_out").map(Value::take).unwrap_or_else(|| json!([]));
+        let left_out = serde_json::from_value(left_out).ok()?;
         let word = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-        Some(Self { id: word("id")?, number: word("number")?, entries })
+        Some(Self { id: word("id")?, number: word("number")?, entries, left_out })
     }
 }
 
@@ -112,7 +117,7 @@ impl Incidents {
         audit::allowed(&mut change, ask, Action::Open, &case.head.number, &decision).await?;
         let (case, more) = self.put(&mut change, ask, case, rest, Right::OfContent, &mut None).await?;
         entries.extend(more);
-        self.finish(change, ask, case, entries).await
+        self.finish(change, ask, case, (entries, Vec::new())).await
     }
 
     pub(super) async fn next_number(&self, change: &mut Change<'_>, now: Time) -> Result<String, Problem> {
@@ -176,7 +181,11 @@ impl Incidents {
         if !may(ask.person, Action::See, Object::Incident(&circle)).allowed {
             return Err(Refused::Missing);
         }
-        let made: Made = make(&case, &circle)?.into();
+        let mut made: Made = make(&case, &circle)?.into();
+        let left_out = match &mut made.beside {
+            Beside::Queue { left_out, .. } => std::mem::take(left_out),
+            _ => Vec::new(),
+        };
         // What came by mail stays in the conversation that it belongs to.
         let is_new = matches!(made.beside, Beside::Nothing | Beside::Queue { .. });
         if right == Right::OfContent && is_new && joins::is_elsewhere(&case, &made.drafts) {
@@ -189,7 +198,7 @@ impl Incidents {
         }
         let (number, mut denied) = (case.head.number.clone(), None);
         match self.put(&mut change, ask, case, drafts, right, &mut denied).await {
-            Ok((case, entries)) => self.finish(change, ask, case, entries).await,
+            Ok((case, entries)) => self.finish(change, ask, case, (entries, left_out)).await,
             Err(refused) => {
                 self.store.records.undo(change).await?;
                 if let Some((action, decision)) = denied {
@@ -362,10 +371,10 @@ impl Incidents {
         mut change: Change<'static>,
         ask: Ask<'_>,
         case: Case,
-        entries: Vec<Value>,
+        (entries, left_out): (Vec<Value>, Vec<(String, String)>),
     ) -> Result<Written, Refused> {
         incidents::keep_head(&mut change, &self.head_of(&case)).await?;
-        let written = Written { id: case.id.clone(), number: case.head.number.clone(), entries };
+        let written = Written { id: case.id.clone(), number: case.head.number.clone(), entries, left_out };
         if let Some((key, digest)) = ask.key {
             let times = (ask.now, Time(ask.now.0.saturating_sub(ANSWERS_KEPT_MICROS)));
             let answer = written.json().to_string();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::desk::{ask, refusal, written_json};
 use super::looks::{aside, broken, need, processes_of};
-use super::{Pages, failed};
+use super::{Pages, failed, messages};
 use crate::incidents::{self, ANSWERS_KEPT_MICROS};
 use crate::login::secret;
 use crate::{clocks, people, wire};
@@ -39,6 +39,11 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
             let erased = pages.desk()?.erase_entry(ask(&change), &incident, entry, &reason).await;
             erased.map(|written| written_json(&written)).map_err(refusal)
         }
+        Deed::OpenFrom(new, report) => {
+            let opened = pages.desk()?.open_from(ask(&change), new, &report).await;
+            opened.map(|written| written_json(&written)).map_err(refusal)
+        }
+        Deed::Tell(incident, telling) => messages::tell(pages, &change, &incident, &telling).await,
         Deed::StartClock(incident, clock, since) => {
             // Whoever may not see the incident learns nothing, not even that the clock is a wrong one.
             pages.desk()?.find(&change.person, &incident).await.map_err(refusal)?;

@@ -50,7 +50,7 @@ pub(super) fn written_json(written: &Written) -> Value {
 }
 
 /// An entry with number and title of its incident.
-fn found_json(one: &incidents::Found) -> Value {
+pub(super) fn found_json(one: &incidents::Found) -> Value {
     let mut row = entry_json(&one.kept);
     if let Some(members) = row.as_object_mut() {
         members.insert("number".into(), json!(one.head.number));

@@ -10,7 +10,7 @@ use concert_store::records::{AuditFilter, Audited};
 use serde_json::{Value, json};
 
 use super::desk::refusal;
-use super::{Pages, failed};
+use super::{Pages, failed, messages, values};
 use crate::incidents::cost::{By, Sum, sums};
 use crate::incidents::{exhibit_json, list_json, only, steps_json};
 use crate::settings::processes::{self, Processes};
@@ -22,13 +22,13 @@ pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
 }
 
 /// Where a part begins, as a number of rows before it.
-fn start(slice: &Slice) -> Result<usize, Refusal> {
+pub(super) fn start(slice: &Slice) -> Result<usize, Refusal> {
     let start = slice.cursor.as_deref().map(str::parse).transpose();
     Ok(start.map_err(|_| Refusal::Wrong("`cursor` is not one that was given here".into()))?.unwrap_or(0))
 }
 
 /// A part of rows that are all there.
-fn part(rows: impl ExactSizeIterator<Item = Value>, slice: &Slice) -> Result<Page<Value>, Refusal> {
+pub(super) fn part(rows: impl ExactSizeIterator<Item = Value>, slice: &Slice) -> Result<Page<Value>, Refusal> {
     let (start, count) = (start(slice)?, rows.len());
     let end = start.saturating_add(slice.limit);
     let rows = rows.skip(start).take(slice.limit).collect();
@@ -181,6 +181,9 @@ pub(super) async fn thing(pages: &Pages, person: &Person, thing: Thing) -> Resul
             Ok(Value::Object(members))
         }
         Thing::Cost(cost, slice) => costs(pages, person, &cost, &slice).await,
+        Thing::Observables(name, slice) => values::of_incident(pages, person, &name, &slice).await,
+        Thing::About(value, slice) => values::about(pages, person, &value, &slice).await,
+        Thing::Tellings(name, telling, slice) => messages::tellings(pages, person, &name, (&telling, &slice)).await,
         Thing::Mistakes(text) => {
             if text.len() > FILE_BYTES_MAX {
                 return Err(Refusal::Wrong(format!("a process has at most {FILE_BYTES_MAX} bytes")));

@@ -1,18 +1,19 @@
 //! Conversations of incidents for the API.
 
 use concert_model::access::Person;
-use concert_model::incident::draft::{MailAnswer, NewMessage};
+use concert_model::incident::draft::{MailAnswer, NewMessage, Telling};
 use concert_server::desk::Change;
 use concert_server::site::{Refusal, Slice};
 use concert_store::records::MailRow;
 use serde_json::{Value, json};
 
 use super::desk::{ask, number, refusal, written_json};
-use super::failed;
+use super::looks::part;
+use super::{Pages, failed};
 use crate::drive::mailbox::letter::SiteReader;
 use crate::drive::message;
-use crate::incidents::{Incidents, Post, Refused, letter_json};
-use crate::wire::Site;
+use crate::incidents::{Ask, Incidents, Post, Preview, Refused, Told, letter_json};
+use crate::wire::{self, Site};
 
 fn held_json(row: &MailRow) -> Value {
     json!({"mail": row.seq, "received": row.received.to_string(), "from": row.from, "subject": row.subject, "party": row.party,
@@ -52,8 +53,47 @@ pub(super) async fn preview(
 ) -> Result<Value, Refusal> {
     let post = Post::of(site).await.map_err(failed)?;
     let preview = desk.preview(ask(change), &post, name, new).await.map_err(refusal)?;
-    Ok(json!({"to": preview.to, "subject": message::subject(&preview.words), "marking": preview.marking,
-        "attachments": preview.words.attachments, "text": message::text(site, &preview.words)}))
+    Ok(preview_json(site, &preview))
+}
+
+fn preview_json(site: &Site, preview: &Preview) -> Value {
+    json!({"to": preview.to, "subject": message::subject(&preview.words), "marking": preview.marking,
+        "attachments": preview.words.attachments, "text": message::text(site, &preview.words)})
+}
+
+fn told_json(site: &Site, told: &Told) -> Value {
+    match &told.message {
+        Ok(preview) => json!({"party": told.party, "message": preview_json(site, preview), "refused": null}),
+        Err(why) => json!({"party": told.party, "message": null, "refused": why.what}),
+    }
+}
+
+/// What would be told to which parties: a part of the messages, and how many there are.
+pub(super) async fn tellings(
+    pages: &Pages,
+    person: &Person,
+    name: &str,
+    (telling, slice): (&Telling, &Slice),
+) -> Result<Value, Refusal> {
+    let site = pages.site();
+    let post = Post::of(&site).await.map_err(failed)?;
+    let ask = Ask::new(person, wire::now());
+    let planned = pages.desk()?.preview_telling(ask, &post, name, telling).await.map_err(refusal)?;
+    let told = planned.iter().filter(|one| one.message.is_ok()).count();
+    let page = part(planned.iter().map(|one| told_json(&site, one)), slice)?;
+    Ok(json!({"tellings": page.rows, "told": told, "left_out": planned.len() - told, "next": page.next}))
+}
+
+/// Tells all who may be told; the others are left out, each with the reason.
+pub(super) async fn tell(pages: &Pages, change: &Change, name: &str, telling: &Telling) -> Result<Value, Refusal> {
+    let post = Post::of(&pages.site()).await.map_err(failed)?;
+    let written = pages.desk()?.tell(ask(change), &post, name, telling).await.map_err(refusal)?;
+    let left_out = written.left_out.iter().map(|(party, why)| json!({"party": party, "refused": why}));
+    let mut answer = written_json(&written);
+    if let Some(members) = answer.as_object_mut() {
+        members.insert("left_out".into(), left_out.collect());
+    }
+    Ok(answer)
 }
 
 pub(super) async fn one(

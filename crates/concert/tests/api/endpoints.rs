@@ -44,8 +44,8 @@ struct Row {
     missing: String,
     headers: &'static str,
     body: String,
-    /// The answer that says that there is nothing, where it is a list.
-    empty: Option<&'static str>,
+    /// The answers that say that there is nothing, where it is a list.
+    empty: Vec<String>,
     /// Who gets another answer than that nothing is there.
     who: Vec<&'static str>,
 }
@@ -55,18 +55,29 @@ const BYTES: &str = "Content-Type: application/octet-stream\r\n";
 
 fn get(route: &'static str, there: String, missing: String, who: &[&'static str]) -> Row {
     let (headers, body) = ("", String::new());
-    Row { route, method: "GET", there, missing, headers, body, empty: None, who: who.to_vec() }
+    Row { route, method: "GET", there, missing, headers, body, empty: Vec::new(), who: who.to_vec() }
 }
 
 fn post(route: &'static str, there: String, missing: String, body: Value, who: &[&'static str]) -> Row {
     let (headers, body) = (JSON, body.to_string());
-    Row { route, method: "POST", there, missing, headers, body, empty: None, who: who.to_vec() }
+    Row { route, method: "POST", there, missing, headers, body, empty: Vec::new(), who: who.to_vec() }
 }
 
 /// A list of what may be seen.
 fn list(route: &'static str, query: &str, empty: &'static str, who: &[&'static str]) -> Row {
     let at = format!("{route}{query}");
-    Row { empty: Some(empty), ..get(route, at.clone(), at, who) }
+    Row { empty: vec![empty.to_owned()], ..get(route, at.clone(), at, who) }
+}
+
+/// What is known of a domain that no event names: nothing at all where the person sees no entry with it.
+fn about(value: &str, who: &[&'static str]) -> Row {
+    // Whoever sees no events is not told that there are none.
+    let nothing = |events: Value| {
+        json!({"value": value, "of": "domain", "incidents": [], "is_common": false, "events": events,
+            "first_seen": null, "last_seen": null, "entries": [], "next": null})
+    };
+    let empty = [json!(0), Value::Null].map(|events| nothing(events).to_string()).to_vec();
+    Row { empty, ..list("/api/v1/observables", &format!("?value={value}"), "", who) }
 }
 
 /// Something about the site as a whole.
@@ -159,6 +170,7 @@ fn of_incident(id: &str, evidence: &str, who: &[&'static str]) -> Vec<Row> {
             // What only those may do who lead it; nobody here does.
             json!({"marking": {"tlp": "clear"}, "reason": "x"}),
         ),
+        at("/api/v1/incidents/{id}/observables", "/observables"),
         at("/api/v1/incidents/{id}/processes", "/processes"),
         at("/api/v1/incidents/{id}/runs", "/runs"),
         at("/api/v1/incidents/{id}/messages", "/messages"),
@@ -169,6 +181,13 @@ fn of_incident(id: &str, evidence: &str, who: &[&'static str]) -> Vec<Row> {
             json!({"party": "Nobody there", "subject": "x", "text": "x", "preview": true}),
         ),
         at("/api/v1/incidents/{id}/mails/{mail}", "/mails/999999"),
+        // Nobody is told: no host of a party was reached.
+        to("/api/v1/incidents/{id}/tellings", "/tellings", json!({"to": "victims", "subject": "x", "text": "x"})),
+        to(
+            "/api/v1/incidents/{id}/tellings",
+            "/tellings",
+            json!({"to": "victims", "subject": "x", "text": "x", "send": true}),
+        ),
         to("/api/v1/incidents/{id}/processes", "/processes", json!({"name": "none"})),
         at("/api/v1/cost", "").on(&format!("/api/v1/cost?incident={id}"), &format!("/api/v1/cost?incident={NOTHING}")),
         at("/api/v1/incidents/{id}/stream", "/stream"),
@@ -226,6 +245,8 @@ fn rows(things: &Things) -> Vec<Row> {
         list("/api/v1/incidents", "", "{\"incidents\":[],\"next\":null}", &OF_INCIDENT),
         list("/api/v1/search", "?q=Heron", "{\"entries\":[],\"next\":null}", &OF_INCIDENT),
         list("/api/v1/search", "?q=Merlin", "{\"entries\":[],\"next\":null}", &OF_RED),
+        about("heron.example", &OF_INCIDENT),
+        about("merlin.example", &OF_RED),
         list("/api/v1/due", "", "{\"due\":[],\"next\":null}", &OF_INCIDENT),
         list("/api/v1/clocks/due", "", "{\"clocks\":[],\"next\":null}", &OF_INCIDENT),
         list(
@@ -274,7 +295,9 @@ fn fill(served: &Served) -> Things {
     write(&["party", "party=Grid", "status=told"]);
     write(&["role", "role=affected-party", "person=speaker", "party=Grid", "holds=true"]);
     write(&["effort", "minutes=5", "person=anna", "work=analysis"]);
+    served.done(&["incident", "write", &red, "observable", "of=domain", "value=merlin.example"]);
     // What a party may know is marked for it.
+    served.done(&["incident", "write", &incident, "observable", "of=domain", "value=heron.example", "--tlp", "green"]);
     served.done(&["incident", "write", &incident, "effort", "minutes=1", "person=anna", "work=call", "--tlp", "green"]);
     for tlp in ["amber", "green"] {
         let clock = format!("clock={tlp}");
@@ -343,7 +366,7 @@ fn denied_is_answered_like_missing_at_every_address() {
             if (answer.status, &answer.body) != (missing.status, &missing.body) {
                 wrong.push(format!("differs from {} {:.300}: {what}", missing.status, missing.body));
             }
-            let is_nothing = matches!(answer.status, 401 | 403 | 404) || row.empty == Some(answer.body.as_str());
+            let is_nothing = matches!(answer.status, 401 | 403 | 404) || row.empty.contains(&answer.body);
             if !is_nothing {
                 wrong.push(format!("is to see nothing: {what}"));
             }

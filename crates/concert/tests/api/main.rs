@@ -10,5 +10,8 @@
 
 mod constituencies;
 mod endpoints;
+mod reported;
 mod served;
+mod tellings;
+mod values;
 mod work;

@@ -59,6 +59,11 @@ impl Served {
         site
     }
 
+    /// Settings besides those that every site here has.
+    pub(crate) fn settings(&self, more: &str) {
+        self.file("concert.toml", &format!("{SETTINGS}{more}"));
+    }
+
     pub(crate) fn serve(mut self) -> Self {
         let mut command = self.command(&["serve"]);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();

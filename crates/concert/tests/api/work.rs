@@ -10,33 +10,38 @@ const JSON: &str = "Content-Type: application/json\r\n";
 const BYTES: &str = "Content-Type: application/octet-stream\r\n";
 
 /// A person who asks.
-struct Client<'s> {
+pub(crate) struct Client<'s> {
     served: &'s Served,
     head: String,
 }
 
 impl<'s> Client<'s> {
-    fn new(served: &'s Served, user: &str) -> Self {
+    pub(crate) fn new(served: &'s Served, user: &str) -> Self {
         Self { served, head: format!("Authorization: Bearer {}\r\n", served.token(user, "admin")) }
     }
 
-    fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
+    /// The header that says who asks.
+    pub(crate) fn head(&self) -> &str {
+        &self.head
+    }
+
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.served.ask(method, &format!("/api/v1{path}"), &format!("{JSON}{}", self.head), body.as_bytes())
     }
 
     /// An answer that must have this status, as JSON where it is that.
-    fn want(&self, method: &str, path: &str, body: &Value, status: u16) -> Value {
+    pub(crate) fn want(&self, method: &str, path: &str, body: &Value, status: u16) -> Value {
         let answer = self.ask(method, path, body);
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
         serde_json::from_str(&answer.body).unwrap_or_default()
     }
 
-    fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         self.want("GET", path, &Value::Null, 200)
     }
 
-    fn post(&self, path: &str, body: Value) -> Value {
+    pub(crate) fn post(&self, path: &str, body: Value) -> Value {
         self.want("POST", path, &body, 201)
     }
 }
@@ -50,7 +55,7 @@ fn site() -> Served {
     served.serve()
 }
 
-fn open(client: &Client<'_>) -> String {
+pub(crate) fn open(client: &Client<'_>) -> String {
     let new = json!({"title": "Scans", "classification": "scanner", "marking": {"tlp": "amber"}});
     client.post("/incidents", new)["id"].as_str().unwrap().to_owned()
 }

@@ -2,17 +2,14 @@
 
 use std::io::Write;
 
-use concert_model::access::{Kept, Person};
-use concert_pipeline::observables::Observable;
-use concert_store::Store;
-use serde_json::{Value, json};
+use concert_model::access::Person;
 
 use super::refused;
-use crate::command::{contact, events};
-use crate::incidents::{Incidents, Pulled};
+use crate::incidents::Incidents;
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
-use crate::reach::Reach;
+use crate::seen::{pulled_members, seen};
+use crate::wire::Site;
 
 #[derive(clap::Args)]
 pub(super) struct ObservablesArgs {
@@ -28,32 +25,13 @@ pub(super) async fn run(
     args: &ObservablesArgs,
     incidents: &Incidents,
     person: &Person,
-    (runtime, store): (&tokio::runtime::Runtime, &Store),
+    site: &Site,
 ) -> Result<Exit, Failure> {
     let all = incidents.observables(person, &args.incident).await.map_err(refused)?;
-    // Who sees no events at all is told of none.
-    let parties = contact::all(store).await?;
-    let reach = Reach::of(person, Kept::Events, parties.iter());
-    let values: Vec<Observable> = all.values.iter().map(|pulled| pulled.one.clone()).collect();
-    let seen = match reach {
-        Ok(reach) => events::seen(runtime, store, &values, &reach)?,
-        Err(_) => Vec::new(),
-    };
+    let seen = seen(site, person, all.values.iter().map(|pulled| &pulled.one)).await?.unwrap_or_default();
     let mut table = args.rows.table(&COLUMNS);
-    for (at, Pulled { one, entries, others, is_common }) in all.values.iter().enumerate() {
-        let seen = seen.get(at);
-        let time = |time: Option<concert_model::Time>| time.map_or(Value::Null, |time| json!(time.to_string()));
-        let row = [
-            json!(one.kind.word()),
-            json!(one.value),
-            json!(entries),
-            json!(others),
-            json!(is_common),
-            json!(seen.map(|seen| seen.count)),
-            time(seen.and_then(|seen| seen.first)),
-            time(seen.and_then(|seen| seen.last)),
-        ];
-        if !table.row(&row)? {
+    for (at, pulled) in all.values.iter().enumerate() {
+        if !table.row(&pulled_members(pulled, seen.get(at)).map(|(_, value)| value))? {
             break;
         }
     }

@@ -4,14 +4,14 @@ use std::io::Write;
 
 use concert_model::Problem;
 use concert_model::access::Person;
-use concert_model::incident::PartyStatus;
+use concert_model::incident::draft::{Audience, Telling};
 use serde_json::{Value, json};
 
 use super::draft::OwnMarkingArgs;
 use super::send::words;
 use super::{print_written, refused};
 use crate::drive::message;
-use crate::incidents::{Ask, Audience, Incidents, Post, Telling};
+use crate::incidents::{Ask, Incidents, Post};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::wire::{self, Site};
@@ -26,7 +26,7 @@ pub(super) struct TellArgs {
     /// A file with the template of the text; `-` reads it from standard input.
     template: String,
     /// victims, sources, all, or status=told.
-    #[arg(long, value_name = "WHOM", value_parser = audience)]
+    #[arg(long, value_name = "WHOM")]
     to: Audience,
     /// Template of the subject.
     #[arg(long, value_name = "TEXT")]
@@ -43,21 +43,6 @@ pub(super) struct TellArgs {
     rows: AllRows,
 }
 
-fn audience(text: &str) -> Result<Audience, String> {
-    match text.split_once('=') {
-        None if text == "victims" => Ok(Audience::Victims),
-        None if text == "sources" => Ok(Audience::Sources),
-        None if text == "all" => Ok(Audience::All),
-        Some(("status", word)) => match serde_json::from_value::<PartyStatus>(json!(word)) {
-            Ok(status) => Ok(Audience::Status(status)),
-            Err(_) => {
-                Err(format!("`{word}` is no status of a party: unknown, contact-sought, told, seen, no-answer, ..."))
-            }
-        },
-        _ => Err("victims, sources, all, or status=STATUS".into()),
-    }
-}
-
 pub(super) async fn run(args: &TellArgs, site: &Site, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let telling = Telling {
         audience: args.to,
@@ -68,12 +53,12 @@ pub(super) async fn run(args: &TellArgs, site: &Site, incidents: &Incidents, per
     let post = Post::of(site).await.map_err(Failure::outside)?;
     let ask = Ask::new(person, wire::now());
     if args.send {
-        let (written, left_out) = incidents.tell(ask, &post, &args.incident, &telling).await.map_err(refused)?;
-        for (party, why) in &left_out {
+        let written = incidents.tell(ask, &post, &args.incident, &telling).await.map_err(refused)?;
+        for (party, why) in &written.left_out {
             note(&format!("not told: {party}: {why}"));
         }
         print_written(&written, &args.rows)?;
-        return Ok(if left_out.is_empty() { Exit::Done } else { Exit::Bad });
+        return Ok(if written.left_out.is_empty() { Exit::Done } else { Exit::Bad });
     }
     let planned = incidents.preview_telling(ask, &post, &args.incident, &telling).await.map_err(refused)?;
     let told = planned.iter().filter(|one| one.message.is_ok()).count();

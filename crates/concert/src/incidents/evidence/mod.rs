@@ -134,7 +134,7 @@ fn failed(what: &str, error: &std::io::Error) -> Refused {
 }
 
 /// Work with files, which must not be done on a thread that serves.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
+pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Refused::Failed(Problem::new(format!("work with evidence ended early: {error}"))))
 }

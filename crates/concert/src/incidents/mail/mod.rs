@@ -30,7 +30,7 @@ pub use held::Reader;
 pub use receive::Incoming;
 pub(super) use receive::line;
 pub use send::{Post, Preview};
-pub use tell::{Audience, Telling, Told};
+pub use tell::Told;
 
 /// What the notice that carries a message is composed of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ pub(super) async fn beside(change: &mut Change<'_>, now: Time, made: Made) -> Re
     let Made { drafts, beside } = made;
     match beside {
         Beside::Nothing => Ok(drafts),
-        Beside::Queue { domain, letters } => {
+        Beside::Queue { domain, letters, .. } => {
             let mut all = Vec::with_capacity(letters.len() + drafts.len());
             for letter in letters {
                 all.push(queue(change, now, &domain, letter).await?);

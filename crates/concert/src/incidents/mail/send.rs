@@ -101,7 +101,10 @@ impl Incidents {
             let state = case.state_for(circle, ask.person);
             let letter = self.letter(ask, post, (case, &case.whole(), &around), circle, &state, new)?;
             let drafts = told(&state, &new.party, &new.subject).into_iter().collect();
-            Ok(Made { drafts, beside: Beside::Queue { domain: post.domain(), letters: vec![letter] } })
+            Ok(Made {
+                drafts,
+                beside: Beside::Queue { domain: post.domain(), letters: vec![letter], left_out: Vec::new() },
+            })
         })
         .await
     }

@@ -8,9 +8,8 @@ use std::collections::BTreeSet;
 use concert_model::access::Circle;
 use concert_model::incident::PartyStatus;
 use concert_model::incident::chain::{Neighbour, neighbours};
-use concert_model::incident::draft::NewMessage;
+use concert_model::incident::draft::{Audience, NewMessage, Telling};
 use concert_model::incident::fold::Incident;
-use concert_model::incident::marking::Marking;
 use concert_model::{Problem, Time};
 use concert_pipeline::render;
 use serde_json::{Value, json};
@@ -27,32 +26,6 @@ use super::{Outgoing, Post, Preview, send};
 const PARTIES_MAX: usize = 400;
 /// Most flows told to one party; how many there are is told too.
 const FLOWS_MAX: usize = 500;
-
-/// Whom it is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
-    /// Parties with a host that was reached.
-    Victims,
-    /// Parties with a host from which others were reached.
-    Sources,
-    /// All that take part.
-    All,
-    /// All that stand so.
-    Status(PartyStatus),
-}
-
-/// What is to be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Telling {
-    /// Whom it is for.
-    pub audience: Audience,
-    /// Template of the subject.
-    pub subject: String,
-    /// Template of the text.
-    pub text: String,
-    /// How the messages are marked; as the incident where nothing is said.
-    pub marking: Option<Marking>,
-}
 
 /// A party with its message, or why there is none.
 type Planned = (String, Result<Outgoing, Problem>);
@@ -80,35 +53,27 @@ impl Incidents {
         Ok(planned.into_iter().map(|(party, letter)| Told { party, message: letter.map(Preview::from) }).collect())
     }
 
-    /// Sends to all who may be told. Gives what was written, and who was left out and why.
-    pub async fn tell(
-        &self,
-        ask: Ask<'_>,
-        post: &Post,
-        name: &str,
-        telling: &Telling,
-    ) -> Result<(Written, Vec<(String, Problem)>), Refused> {
-        let mut refused = Vec::new();
+    /// Sends to all who may be told; what was written says who was left out and why.
+    pub async fn tell(&self, ask: Ask<'_>, post: &Post, name: &str, telling: &Telling) -> Result<Written, Refused> {
         let around = self.around(ask.person, name).await?;
-        let written = self.write_made(ask, name, Right::OfContent, |case, circle| {
+        self.write_made(ask, name, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, ask.person);
-            let (mut letters, mut drafts) = (Vec::new(), Vec::new());
+            let (mut letters, mut drafts, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
             for (party, letter) in self.plan(ask, post, (case, &around), circle, telling)? {
                 match letter {
                     Ok(letter) => {
                         drafts.extend(send::told(&state, &party, &letter.words.subject));
                         letters.push(letter);
                     }
-                    Err(why) => refused.push((party, why)),
+                    Err(why) => left_out.push((party, why.what)),
                 }
             }
             if letters.is_empty() {
-                return Err(nobody(&refused));
+                return Err(nobody(&left_out));
             }
-            Ok(Made { drafts, beside: Beside::Queue { domain: post.domain(), letters } })
-        });
-        let written = written.await?;
-        Ok((written, refused))
+            Ok(Made { drafts, beside: Beside::Queue { domain: post.domain(), letters, left_out } })
+        })
+        .await
     }
 
     /// A message for each party in the order of telling, or why there is none.
@@ -158,8 +123,8 @@ impl Incidents {
     }
 }
 
-fn nobody(refused: &[(String, Problem)]) -> Refused {
-    let why: Vec<String> = refused.iter().map(|(party, why)| format!("{party}: {}", why.what)).collect();
+fn nobody(left_out: &[(String, String)]) -> Refused {
+    let why: Vec<String> = left_out.iter().map(|(party, why)| format!("{party}: {why}")).collect();
     Refused::Wrong(Problem::new(format!("nobody is told: {}", why.join("; "))))
 }
 
