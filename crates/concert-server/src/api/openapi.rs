@@ -84,7 +84,12 @@ fn complete(operation: &mut Value, part: &str, method: &str, path: &str) {
     if operation.contains_key("requestBody") {
         statuses.extend(WITH_BODY);
     }
+    // An incident may have been merged into another, or changed meanwhile.
+    let conflicts = method == "post" && path.starts_with("/api/v1/incidents/{id}/");
     if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+        if conflicts && !responses.contains_key("409") {
+            responses.insert("409".into(), json!({"$ref": "#/components/responses/problem"}));
+        }
         for status in statuses {
             responses.insert(status.to_owned(), json!({"$ref": "#/components/responses/problem"}));
         }
