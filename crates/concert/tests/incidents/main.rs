@@ -1,49 +1,19 @@
 //! Incidents as somebody at the machine works on them, and journals that anybody can verify.
 
+mod catching;
+mod joins;
+mod site;
+
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-struct Site {
-    dir: tempfile::TempDir,
-}
+use site::Site;
 
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set itself up must fail")]
+#[expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 impl Site {
-    fn new() -> Self {
-        let site = Self { dir: tempfile::tempdir().unwrap() };
-        let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site.path()).output().unwrap();
-        assert!(made.status.success(), "{made:?}");
-        let settings = "[site]\nname = \"CERT Example\"\nemail = \"cert@cert.example\"\nticket = \"CERT-EX\"\n";
-        std::fs::write(site.path().join("concert.toml"), settings).unwrap();
-        site
-    }
-
-    fn path(&self) -> PathBuf {
-        self.dir.path().join("site")
-    }
-
-    fn run(&self, args: &[&str]) -> (i32, String, String) {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_concert")).args(args).args(["--site"]).arg(self.path()).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
-    }
-
-    /// What `concert incident ...` prints.
-    fn incident(&self, args: &[&str]) -> Vec<Value> {
-        let (code, out, err) = self.run(&[&["incident"], args].concat());
-        assert_eq!(code, 0, "{args:?}: {err}");
-        out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-    }
-
-    fn open(&self, title: &str) -> String {
-        let opened = self.incident(&["open", title, "--type", "scanner", "--tlp", "amber"]);
-        opened[0]["incident"].as_str().unwrap().to_owned()
-    }
-
     fn python(&self, script: &str, input: &str) -> (bool, String) {
         let mut child = Command::new("python3")
             .args(["-c", script])
@@ -72,7 +42,7 @@ impl Site {
     }
 }
 
-const VERIFIER: &str = include_str!("journal/verify.py");
+const VERIFIER: &str = include_str!("../journal/verify.py");
 
 #[test]
 fn an_incident_is_opened_worked_on_and_shown() {
@@ -125,7 +95,7 @@ fn what_is_wrong_is_told_with_a_hint_and_changes_nothing() {
 #[test]
 fn a_second_verifier_agrees() {
     let site = Site::new();
-    let manual = include_str!("../../../docs/journal.md");
+    let manual = include_str!("../../../../docs/journal.md");
     let texts: Vec<&str> = manual.lines().filter(|line| line.starts_with('{')).collect();
     let vectors: Vec<String> =
         texts.chunks(2).map(|pair| json!({"body": pair[0], "header": pair[1]}).to_string()).collect();

@@ -1,51 +1,14 @@
 //! Incidents that are merged, split and linked, and taken apart again.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use serde_json::{Value, json};
 
-struct Site {
-    dir: tempfile::TempDir,
-}
+use crate::site::Site;
 
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set itself up must fail")]
+#[expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 impl Site {
-    fn new() -> Self {
-        let site = Self { dir: tempfile::tempdir().unwrap() };
-        let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site.path()).output().unwrap();
-        assert!(made.status.success(), "{made:?}");
-        let settings = "[site]\nname = \"CERT Example\"\nemail = \"cert@cert.example\"\nticket = \"CERT-EX\"\n";
-        std::fs::write(site.path().join("concert.toml"), settings).unwrap();
-        site
-    }
-
-    fn path(&self) -> PathBuf {
-        self.dir.path().join("site")
-    }
-
-    fn run(&self, args: &[&str]) -> (i32, String, String) {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_concert")).args(args).args(["--site"]).arg(self.path()).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
-    }
-
-    /// What `concert incident ...` prints.
-    fn incident(&self, args: &[&str]) -> Vec<Value> {
-        let (code, out, err) = self.run(&[&["incident"], args].concat());
-        assert_eq!(code, 0, "{args:?}: {err}");
-        out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-    }
-
     fn refused(&self, args: &[&str], want: &str) {
         let (code, _, err) = self.run(&[&["incident"], args].concat());
         assert!(code == 2 && err.contains(want), "{args:?}: {code} {err}");
-    }
-
-    fn open(&self, title: &str, tlp: &str) -> String {
-        let opened = self.incident(&["open", title, "--type", "scanner", "--tlp", tlp]);
-        opened[0]["incident"].as_str().unwrap().to_owned()
     }
 
     fn write(&self, number: &str, args: &[&str]) {
@@ -53,7 +16,7 @@ impl Site {
     }
 
     /// An incident without what every entry changes.
-    fn show(&self, args: &[&str]) -> Value {
+    fn content(&self, args: &[&str]) -> Value {
         let mut shown = self.incident(&[&["show"], args].concat()).remove(0);
         for name in ["entries", "changed"] {
             shown.as_object_mut().unwrap().remove(name);
@@ -71,7 +34,7 @@ impl Site {
         self.write(number, &["happened", "time=2026-11-22T04:50:30Z", &format!("subject={host}"), "text=login"]);
     }
 
-    fn user(&self, name: &str, roles: &[&str]) {
+    fn user_with(&self, name: &str, roles: &[&str]) {
         let roles: Vec<&str> = roles.iter().flat_map(|role| ["--role", role]).collect();
         let (code, _, err) =
             self.run(&[&["user", "add", name, "--full-name", name, "--clearance", "red"], &roles[..]].concat());
@@ -87,15 +50,16 @@ fn names(shown: &Value, list: &str, member: &str) -> Vec<String> {
 #[test]
 fn a_merged_incident_shows_in_the_other_and_comes_back_as_it_was() {
     let site = Site::new();
-    let (one, two, three) = (site.open("One", "amber"), site.open("Two", "amber"), site.open("Three", "amber"));
+    let (one, two, three) =
+        (site.open_marked("One", "amber"), site.open_marked("Two", "amber"), site.open_marked("Three", "amber"));
     site.fill(&one, "192.0.2.1", "Net A");
     site.fill(&two, "192.0.2.2", "Net B");
     site.fill(&three, "192.0.2.3", "Net C");
-    let before = [site.show(&[&one]), site.show(&[&two]), site.show(&[&three])];
+    let before = [site.content(&[&one]), site.content(&[&two]), site.content(&[&three])];
     site.incident(&["merge", &one, "--into", &two, "--reason", "the same intruder"]);
     site.incident(&["merge", &two, "--into", &three, "--reason", "and this one"]);
     // Everything of all three, over both steps.
-    let shown = site.show(&[&three]);
+    let shown = site.content(&[&three]);
     assert_eq!(names(&shown, "parties", "party"), ["Net A", "Net B", "Net C"]);
     assert_eq!(names(&shown, "observables", "value"), ["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
     assert_eq!((shown["relations"].as_array().unwrap().len(), shown["hosts"].as_object().unwrap().len()), (3, 3));
@@ -106,7 +70,7 @@ fn a_merged_incident_shows_in_the_other_and_comes_back_as_it_was() {
     assert_eq!(notes, ["About Net A at 192.0.2.1", "About Net B at 192.0.2.2", "About Net C at 192.0.2.3"]);
     let upstream = site.incident(&["chain", &three, "--upstream", "203.0.113.1"]);
     assert_eq!(upstream.len(), 4, "{upstream:?}");
-    let merged = site.show(&[&one]);
+    let merged = site.content(&[&one]);
     assert_eq!((&merged["status"], &merged["merged_into"]), (&json!("merged"), &json!(two)));
     let open: Vec<Value> = site.incident(&["list", "--status", "open"]);
     assert_eq!(open.iter().map(|row| &row["number"]).collect::<Vec<_>>(), [&json!(three)]);
@@ -126,13 +90,13 @@ fn a_merged_incident_shows_in_the_other_and_comes_back_as_it_was() {
     site.refused(&["unmerge", &one, "--from", &three, "--reason", "x"], "are not joined so");
     site.refused(&["write", &three, "joined", "as_what=merged", "joined=true", "incident=x"], "not written by hand");
     // Lists and searches made anew say the same.
-    let shown = site.show(&[&three]);
+    let shown = site.content(&[&three]);
     site.incident(&["rebuild"]);
-    assert_eq!((site.show(&[&three]), site.incident(&["search", "192.0.2.1"])), (shown, found));
+    assert_eq!((site.content(&[&three]), site.incident(&["search", "192.0.2.1"])), (shown, found));
     assert_eq!(site.incident(&["list", "--status", "merged"]).len(), 2);
     site.incident(&["unmerge", &two, "--from", &three, "--reason", "it was not"]);
     site.incident(&["unmerge", &one, "--from", &two, "--reason", "it was not"]);
-    assert_eq!([site.show(&[&one]), site.show(&[&two]), site.show(&[&three])], before);
+    assert_eq!([site.content(&[&one]), site.content(&[&two]), site.content(&[&three])], before);
     // An entry that shows elsewhere is erased where it was written.
     site.incident(&["merge", &one, "--into", &two, "--reason", "the same after all"]);
     site.incident(&["erase", &two, &note["seq"].to_string(), "--reason", "privacy law"]);
@@ -145,23 +109,23 @@ fn a_merged_incident_shows_in_the_other_and_comes_back_as_it_was() {
 #[test]
 fn a_merge_shows_nothing_to_who_may_not_see_both() {
     let site = Site::new();
-    site.user("anna", &["handler"]);
-    site.user("ben", &["handler"]);
+    site.user_with("anna", &["handler"]);
+    site.user_with("ben", &["handler"]);
     let opened = site.incident(&["open", "Secret", "--type", "scanner", "--tlp", "red", "--for-person", "anna"]);
     let secret = opened[0]["incident"].as_str().unwrap().to_owned();
-    let plain = site.open("Plain", "amber");
+    let plain = site.open_marked("Plain", "amber");
     site.fill(&secret, "192.0.2.1", "Net A");
     site.fill(&plain, "192.0.2.2", "Net B");
-    let before = site.show(&[&plain, "--as", "ben"]);
+    let before = site.content(&[&plain, "--as", "ben"]);
     site.refused(&["merge", &secret, "--into", &plain, "--reason", "x", "--as", "ben"], "no such incident");
     site.incident(&["merge", &secret, "--into", &plain, "--reason", "the same intruder"]);
-    let after = site.show(&[&plain, "--as", "ben"]);
+    let after = site.content(&[&plain, "--as", "ben"]);
     assert_eq!(after, before);
     let log = site.incident(&["log", &plain, "--limit", "0", "--as", "ben"]);
     assert!(!log.iter().any(|row| row["kind"] == "joined/1" || row.to_string().contains("192.0.2.1")), "{log:?}");
     assert!(site.incident(&["search", "192.0.2.1", "--as", "ben"]).is_empty());
     // Who may see both sees both.
-    let shown = site.show(&[&plain, "--as", "anna"]);
+    let shown = site.content(&[&plain, "--as", "anna"]);
     assert_eq!(names(&shown, "observables", "value"), ["192.0.2.1", "192.0.2.2"]);
     assert_eq!(shown["joined"][0]["incident"], json!(secret));
     // Merged the other way, the place to write is told to who may see it.
@@ -169,17 +133,17 @@ fn a_merge_shows_nothing_to_who_may_not_see_both() {
     site.incident(&["merge", &plain, "--into", &secret, "--reason", "x"]);
     site.refused(&["write", &plain, "note", "text=x", "--as", "ben"], "you may not see the other one");
     site.refused(&["write", &plain, "note", "text=x", "--as", "anna"], &format!("write into {secret}"));
-    assert_eq!(site.show(&[&plain, "--as", "ben"])["merged_into"], json!(null));
+    assert_eq!(site.content(&[&plain, "--as", "ben"])["merged_into"], json!(null));
 }
 
 #[test]
 fn a_split_moves_what_was_chosen_by_reference_and_can_be_undone() {
     let site = Site::new();
-    site.user("ben", &["reader:Net Q"]);
-    let all = site.open("All", "amber");
+    site.user_with("ben", &["reader:Net Q"]);
+    let all = site.open_marked("All", "amber");
     site.fill(&all, "192.0.2.1", "Net A");
     site.fill(&all, "192.0.2.2", "Net B");
-    let before = site.show(&[&all]);
+    let before = site.content(&[&all]);
     let note = site.incident(&["log", &all, "--limit", "0"]).into_iter().find(|row| row["kind"] == "note/1").unwrap();
     let seq = note["seq"].to_string();
     let new = ["--title", "Part", "--type", "scanner", "--tlp", "amber", "--reason", "another intruder"];
@@ -191,7 +155,7 @@ fn a_split_moves_what_was_chosen_by_reference_and_can_be_undone() {
     let chosen = ["--party", "Net A", "--observable", "192.0.2.1", "--host", "192.0.2.1", "--entries", &seq];
     let part =
         site.incident(&[&["split", &all], &new[..], &chosen].concat())[0]["incident"].as_str().unwrap().to_owned();
-    let (left, right) = (site.show(&[&all]), site.show(&[&part]));
+    let (left, right) = (site.content(&[&all]), site.content(&[&part]));
     assert_eq!(
         (names(&left, "parties", "party"), names(&right, "parties", "party")),
         (vec!["Net B".into()], vec!["Net A".into()])
@@ -205,22 +169,23 @@ fn a_split_moves_what_was_chosen_by_reference_and_can_be_undone() {
     assert!(site.incident(&["log", &part, "--limit", "0"]).iter().any(|row| row["seq"] == note["seq"]));
     // Access of what was moved stays that of where it was written.
     site.write(&part, &["role", "role=responder", "person=ben", "holds=true"]);
-    let seen = site.show(&[&part, "--as", "ben"]);
+    let seen = site.content(&[&part, "--as", "ben"]);
     assert_eq!((&seen["title"], names(&seen, "parties", "party").len()), (&json!("Part"), 0));
     site.incident(&["rebuild"]);
-    assert_eq!(site.show(&[&all]), left);
+    assert_eq!(site.content(&[&all]), left);
     site.incident(&["unsplit", &all, "--from", &part, "--reason", "the same after all"]);
-    assert_eq!(site.show(&[&all]), before);
-    assert_eq!(names(&site.show(&[&part]), "parties", "party").len(), 0);
+    assert_eq!(site.content(&[&all]), before);
+    assert_eq!(names(&site.content(&[&part]), "parties", "party").len(), 0);
 }
 
 #[test]
 fn parents_and_children_are_told_and_never_go_round() {
     let site = Site::new();
-    let (top, middle, low) = (site.open("Top", "amber"), site.open("Middle", "amber"), site.open("Low", "amber"));
+    let (top, middle, low) =
+        (site.open_marked("Top", "amber"), site.open_marked("Middle", "amber"), site.open_marked("Low", "amber"));
     site.incident(&["link", &middle, "--parent", &top, "--reason", "x"]);
     site.incident(&["link", &low, "--parent", &middle, "--reason", "x"]);
-    let joined = site.show(&[&middle])["joined"].clone();
+    let joined = site.content(&[&middle])["joined"].clone();
     let rows: Vec<(&Value, &Value)> =
         joined.as_array().unwrap().iter().map(|row| (&row["as"], &row["incident"])).collect();
     assert_eq!(rows, [(&json!("child"), &json!(low)), (&json!("parent"), &json!(top))]);
@@ -229,5 +194,5 @@ fn parents_and_children_are_told_and_never_go_round() {
     site.incident(&["link", &top, "--parent", &low, "--reason", "x"]);
     // Neither shows what the other says.
     site.fill(&top, "192.0.2.1", "Net A");
-    assert_eq!(names(&site.show(&[&middle]), "parties", "party").len(), 0);
+    assert_eq!(names(&site.content(&[&middle]), "parties", "party").len(), 0);
 }

@@ -1,24 +1,10 @@
 //! Events that open incidents, are linked to them, and are proposed as next hop.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use serde_json::{Value, json};
 
-struct Site {
-    dir: tempfile::TempDir,
-}
+use crate::site::Site;
 
-const SETTINGS: &str = r#"
-[site]
-name = "CERT Example"
-email = "cert@cert.example"
-ticket = "CERT-EX"
-
-[[feed]]
-name = "drop"
-parser = "ndjson"
-"#;
+const FEED: &str = "[[feed]]\nname = \"drop\"\nparser = \"ndjson\"\n";
 
 const RULE: &str = r#"
 [[rule]]
@@ -27,41 +13,12 @@ if = 'classification.type == "scanner"'
 open_incident = { key = ["source.asn", "classification.type"], title = "Scans from {source.asn}", severity = "high", marking = "amber", per_day = 3 }
 "#;
 
+fn catching(more: &str) -> Site {
+    Site::with(&format!("{FEED}{more}"))
+}
+
 #[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set itself up must fail")]
 impl Site {
-    fn new(more: &str) -> Self {
-        let site = Self { dir: tempfile::tempdir().unwrap() };
-        let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site.path()).output().unwrap();
-        assert!(made.status.success(), "{made:?}");
-        site.settings(more);
-        site
-    }
-
-    fn settings(&self, more: &str) {
-        std::fs::write(self.path().join("concert.toml"), format!("{SETTINGS}{more}")).unwrap();
-    }
-
-    fn path(&self) -> PathBuf {
-        self.dir.path().join("site")
-    }
-
-    fn run(&self, args: &[&str]) -> (i32, String, String) {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_concert")).args(args).args(["--site"]).arg(self.path()).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
-    }
-
-    fn json(&self, args: &[&str]) -> Vec<Value> {
-        let (code, out, err) = self.run(args);
-        assert_eq!(code, 0, "{args:?}: {err}");
-        out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-    }
-
-    fn incident(&self, args: &[&str]) -> Vec<Value> {
-        self.json(&[&["incident"], args].concat())
-    }
-
     fn show(&self, number: &str) -> Value {
         self.incident(&["show", number]).remove(0)
     }
@@ -93,7 +50,7 @@ fn scans(asn: u32, from: usize, to: usize) -> Vec<Value> {
 
 #[test]
 fn a_burst_opens_one_incident_and_later_events_are_linked_to_it() {
-    let site = Site::new(RULE);
+    let site = catching(RULE);
     let mut burst = scans(64500, 0, 12_000);
     burst.push(json!({"classification.type": "phishing", "source.ip": "192.0.2.1", "source.asn": 64500}));
     site.ingest("burst", &burst);
@@ -132,14 +89,14 @@ fn a_burst_opens_one_incident_and_later_events_are_linked_to_it() {
 
 #[test]
 fn rules_that_open_incidents_are_checked_where_they_stand() {
-    let site = Site::new(&RULE.replace("source.asn\", ", "source.ans\", "));
+    let site = catching(&RULE.replace("source.asn\", ", "source.ans\", "));
     let (code, out, err) = site.run(&["check"]);
     let said = format!("{out}{err}");
     assert!(
         code == 1 && said.contains("concert.toml:") && said.contains("did you mean `source.asn`?"),
         "{code} {said}"
     );
-    site.settings(&RULE.replace("marking = \"amber\", ", ""));
+    site.settings(&format!("{FEED}{}", &RULE.replace("marking = \"amber\", ", "")));
     let (code, out, err) = site.run(&["check"]);
     let said = format!("{out}{err}");
     assert!(code == 1 && said.contains("`marking` is missing"), "{code} {said}");
@@ -151,7 +108,7 @@ fn flow(from: &str, to: &str, port: u16, time: &str) -> Value {
 
 #[test]
 fn what_a_known_host_does_since_it_was_reached_is_proposed_as_next_hop() {
-    let site = Site::new("");
+    let site = catching("");
     let opened = site.incident(&["open", "A break-in", "--type", "system-compromise", "--tlp", "amber"]);
     let number = opened[0]["incident"].as_str().unwrap().to_owned();
     let times = ["first_seen=2026-11-22T04:50:30Z", "last_seen=2026-11-22T05:00:00Z"];
@@ -198,7 +155,7 @@ fn what_a_known_host_does_since_it_was_reached_is_proposed_as_next_hop() {
 /// INVARIANT: a proposal tells nobody of a host who does not know of it.
 #[test]
 fn proposals_are_marked_like_what_made_the_host_known() {
-    let site = Site::new("");
+    let site = catching("");
     let opened = site.incident(&["open", "A break-in", "--type", "system-compromise", "--tlp", "green"]);
     let number = opened[0]["incident"].as_str().unwrap().to_owned();
     let host = ["write", &number, "host", "host=198.51.100.9", "party=Net", "--tlp", "red", "--for-person", "anna"];
@@ -221,7 +178,7 @@ const LOG: &str = "when,from,to,port\n\
 
 #[test]
 fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
-    let site = Site::new("");
+    let site = catching("");
     let opened = site.incident(&["open", "A break-in", "--type", "system-compromise", "--tlp", "amber"]);
     let number = opened[0]["incident"].as_str().unwrap().to_owned();
     let path = site.dir.path().join("ssh.csv");
@@ -297,7 +254,7 @@ fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
 
 #[test]
 fn every_value_of_an_incident_is_told_with_what_others_and_events_know_of_it() {
-    let site = Site::new("");
+    let site = catching("");
     let open = |title: &str| {
         let opened = site.incident(&["open", title, "--type", "scanner", "--tlp", "amber"]);
         opened[0]["incident"].as_str().unwrap().to_owned()
