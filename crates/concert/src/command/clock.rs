@@ -110,13 +110,13 @@ fn due(args: &DueArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
 async fn print_due(args: &DueArgs, incidents: &Incidents, person: &Person, now: Time) -> Result<Exit, Failure> {
     let horizon = args.within.map(|within| now.plus_seconds(i64::try_from(within.as_secs()).unwrap_or(i64::MAX)));
     let due = incidents.due(person, now).await.map_err(refused)?;
-    let columns = ["due", "state", "name", "incident", "title", "since"];
-    let mut table = args.rows.table(&columns.map(|column| if column == "name" { "clock" } else { column }));
+    let columns = ["due", "state", "clock", "incident", "title", "since"];
+    let mut table = args.rows.table(&columns);
     for one in due.iter().filter(|one| one.due.kind == Kind::Clock) {
         if horizon.is_some_and(|horizon| one.due.due > horizon) {
             break;
         }
-        let row = one.json(now);
+        let row = one.clock_json(now);
         if !table.row(&columns.map(|column| row.get(column).cloned().unwrap_or_default()))? {
             break;
         }

@@ -50,7 +50,7 @@ pub use follow::known;
 pub use joins::{Chosen, Join, Split};
 pub use mail::{Incoming, Post, Preview, Reader, Told, Words};
 pub use observables::{Observables, Pulled};
-pub use progress::{numbers_json, process_json, progress_json, said_of, steps_json};
+pub use progress::{numbers_json, progress_json, said_of, steps_json};
 pub use proposals::{Met, host_of};
 pub use read::{About, Filter, Found, JournalTexts, Slice};
 pub use rebuild::verify_journals;

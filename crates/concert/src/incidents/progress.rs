@@ -5,7 +5,7 @@ use concert_model::incident::content::{Answer, Verdict};
 use concert_model::incident::fold::Incident;
 use concert_model::incident::process::numbers::{Numbers, StepNumbers};
 use concert_model::incident::process::run::Run;
-use concert_model::incident::process::{Process, Progress, State, Step};
+use concert_model::incident::process::{Progress, State, Step};
 use serde_json::{Map, Value, json};
 
 use super::known;
@@ -121,12 +121,6 @@ pub fn said_of(run: &Run, step: &str) -> String {
         text => format!("{}: {text} ({by})", verdict.word()),
     };
     about.map(line).collect::<Vec<_>>().join("; ")
-}
-
-/// A process in a list.
-pub fn process_json(process: &Process, origin: &str) -> Value {
-    json!({"name": process.name, "version": process.version, "title": process.title, "description": process.description,
-        "types": process.types, "steps": process.steps.len(), "origin": origin})
 }
 
 /// What was counted of a process.
