@@ -153,20 +153,20 @@ impl Desk for Empty {
         Err(Refusal::Missing)
     }
 
-    async fn chain(&self, _: &Person, _: &str, _: Way) -> Result<Vec<Value>, Refusal> {
+    async fn chain(&self, _: &Person, _: &str, _: Way, _: Slice) -> Result<Page<Value>, Refusal> {
         Err(Refusal::Missing)
     }
 
-    async fn access(&self, _: &Person, _: &str, _: Question) -> Result<Vec<Value>, Refusal> {
+    async fn access(&self, _: &Person, _: &str, _: Question, _: Slice) -> Result<Page<Value>, Refusal> {
         Err(Refusal::Missing)
     }
 
-    async fn progress(&self, _: &Person, _: &str) -> Result<Vec<Value>, Refusal> {
+    async fn progress(&self, _: &Person, _: &str, _: Slice) -> Result<Page<Value>, Refusal> {
         Err(Refusal::Missing)
     }
 
-    async fn due(&self, _: &Person, _: bool) -> Result<Vec<Value>, Refusal> {
-        Ok(Vec::new())
+    async fn due(&self, _: &Person, _: bool, _: Slice) -> Result<Page<Value>, Refusal> {
+        Ok(Page { rows: Vec::new(), next: None })
     }
 
     async fn process_numbers(&self, _: &Person, _: &str, _: Runs) -> Result<Value, Refusal> {

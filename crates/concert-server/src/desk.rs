@@ -409,17 +409,23 @@ pub trait Desk: Send + Sync + 'static {
     async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal>;
 
     /// The chain of victims of an incident.
-    async fn chain(&self, person: &Person, name: &str, way: Way) -> Result<Vec<Value>, Refusal>;
+    async fn chain(&self, person: &Person, name: &str, way: Way, slice: Slice) -> Result<Page<Value>, Refusal>;
 
     /// Who may do something with an incident or an entry, or why somebody may not.
-    async fn access(&self, person: &Person, name: &str, question: Question) -> Result<Vec<Value>, Refusal>;
+    async fn access(
+        &self,
+        person: &Person,
+        name: &str,
+        question: Question,
+        slice: Slice,
+    ) -> Result<Page<Value>, Refusal>;
 
     /// Runs of processes in an incident: each with its steps and how they stand.
-    async fn progress(&self, person: &Person, name: &str) -> Result<Vec<Value>, Refusal>;
+    async fn progress(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal>;
 
     /// What is to be done in open incidents, what is due first before the rest; or only what the person
     /// answers for.
-    async fn due(&self, person: &Person, mine: bool) -> Result<Vec<Value>, Refusal>;
+    async fn due(&self, person: &Person, mine: bool, slice: Slice) -> Result<Page<Value>, Refusal>;
 
     /// What became of the runs of a process.
     async fn process_numbers(&self, person: &Person, name: &str, wanted: Runs) -> Result<Value, Refusal>;

@@ -16,5 +16,5 @@ where
 {
     // Held to the end: a stop that nobody can tell any more counts as told.
     let (_tell, stop) = watch::channel(false);
-    crate::serve::converse(stream, crate::router(site, options, stop.clone()), stop).await;
+    crate::serve::converse(stream, crate::router(site, options, None, stop.clone()), stop).await;
 }

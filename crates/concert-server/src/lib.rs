@@ -11,6 +11,7 @@ pub mod fuzzing;
 mod guard;
 mod health;
 mod problem;
+mod readers;
 mod serve;
 pub mod site;
 mod web;
@@ -23,6 +24,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Router, middleware};
 use concert_model::Keys;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tower_http::timeout::TimeoutLayer;
 
@@ -78,11 +80,18 @@ pub(crate) struct App {
     streams: Arc<Semaphore>,
     evidence: Arc<Semaphore>,
     looks: Semaphore,
+    /// Where requests that only read are answered, when not where all others are.
+    readers: Option<Handle>,
     stop: watch::Receiver<bool>,
 }
 
 /// Every page and every part of the API.
-pub(crate) fn router(site: Arc<dyn Site>, options: Options, stop: watch::Receiver<bool>) -> Router {
+pub(crate) fn router(
+    site: Arc<dyn Site>,
+    options: Options,
+    readers: Option<Handle>,
+    stop: watch::Receiver<bool>,
+) -> Router {
     let app = Arc::new(App {
         site,
         hosts: options.hosts,
@@ -90,12 +99,14 @@ pub(crate) fn router(site: Arc<dyn Site>, options: Options, stop: watch::Receive
         streams: Arc::new(Semaphore::new(api::STREAMS_MAX)),
         evidence: Arc::new(Semaphore::new(api::EVIDENCE_MAX)),
         looks: Semaphore::new(api::LOOKS_MAX),
+        readers,
         stop,
     });
     let soon = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX);
     Router::new()
         .merge(web::routes())
         .merge(api::routes())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), readers::aside))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

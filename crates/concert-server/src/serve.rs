@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::readers::Readers;
 use crate::{Options, Site};
 
 /// Connections at the same time; others wait to be taken.
@@ -46,7 +47,12 @@ pub async fn serve(
     let address = listener.local_addr().map_err(|error| Problem::new(format!("cannot listen: {error}")))?;
     check_listen(address)?;
     let (tell, stopped) = watch::channel(false);
-    let router = crate::router(site, options, stopped.clone());
+    let readers = Readers::start()?;
+    // What the site keeps open for changes is opened here, and not by a reader, whose priority is lower.
+    if let Err(why) = site.ready().await {
+        tracing::warn!("the site is not ready: {why}");
+    }
+    let router = crate::router(site, options, readers.handle(), stopped.clone());
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
     let mut stop = pin!(stop);
     loop {

@@ -90,6 +90,21 @@ pub struct Slice {
     pub cursor: Option<String>,
 }
 
+impl Slice {
+    /// Where the part begins, for lists whose cursor is the number of rows before it.
+    pub fn start(&self) -> Result<usize, Refusal> {
+        let start = self.cursor.as_deref().map(str::parse).transpose();
+        Ok(start.map_err(|_| Refusal::Wrong("`cursor` is not one that was given here".into()))?.unwrap_or(0))
+    }
+
+    /// The part of rows that are all there. Rows before it and behind it are not made.
+    pub fn part<T>(&self, rows: impl ExactSizeIterator<Item = T>) -> Result<Page<T>, Refusal> {
+        let (start, count) = (self.start()?, rows.len());
+        let end = start.saturating_add(self.limit);
+        Ok(Page { rows: rows.skip(start).take(self.limit).collect(), next: (count > end).then(|| end.to_string()) })
+    }
+}
+
 /// A part of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page<T> {

@@ -4,7 +4,7 @@
 //! far as the clocks can be trusted, before the host they lead to was last seen to go on. Cycles are
 //! allowed: a host is visited again only when that may lead further back.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::content::Relation;
@@ -13,130 +13,219 @@ use super::fold::Incident;
 /// Microseconds of a second.
 const SECOND: i64 = 1_000_000;
 
-/// Relations by the hosts at their ends.
-pub struct Chain<'r> {
-    into: HashMap<&'r str, Vec<&'r Relation>>,
-    out_of: HashMap<&'r str, Vec<&'r Relation>>,
+/// Relations by the hosts at their ends. It is made once for as many questions as are asked of it.
+pub struct Chain {
+    /// Every host once, in order; hosts are numbers below.
+    hosts: Vec<String>,
+    into: Edges,
+    out_of: Edges,
+}
+
+/// Flows by one of their ends.
+struct Edges {
+    /// Where the flows of each host begin, and where those of the last end.
+    starts: Vec<u32>,
+    flows: Vec<Flow>,
+}
+
+/// A flow as a path takes it.
+#[derive(Clone, Copy)]
+struct Flow {
+    /// The host at its other end.
+    other: u32,
+    port: u16,
+    /// It leads on to bounds of this and above.
+    from: i64,
+    /// The bound behind it is this at most.
+    until: i64,
+    last_seen: i64,
 }
 
 /// A host on a path, and the flows that lead on from the one before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hop<'r> {
+pub struct Hop<'c> {
     /// The host.
-    pub host: &'r str,
+    pub host: &'c str,
     /// Steps from where the path began.
     pub steps: u32,
     /// The host it was reached from (upstream: which it reached); empty where the path began.
-    pub next_to: &'r str,
+    pub next_to: &'c str,
     /// Flows out of it count until then (upstream), or from then on (downstream); microseconds since 1970.
     pub bound: i64,
     /// Whether nothing more is known behind it.
     pub is_end: bool,
 }
 
+/// A host as it is walked to.
+#[derive(Clone, Copy)]
+struct Step {
+    steps: u32,
+    next_to: u32,
+    bound: i64,
+    is_end: bool,
+}
+
 /// What to ask the owner of a host for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LogRequest<'r> {
+pub struct LogRequest<'c> {
     /// The host.
-    pub host: &'r str,
+    pub host: &'c str,
     /// Flows into it before this moment are wanted.
     pub before: i64,
     /// The ports on which it was seen to be reached or to go on; they say where to look first.
     pub ports: BTreeSet<u16>,
 }
 
-impl<'r> Chain<'r> {
-    /// The chain of an incident's relations.
-    pub fn new(relations: &'r [Arc<Relation>]) -> Self {
-        let (mut into, mut out_of) = (HashMap::<&str, Vec<&Relation>>::new(), HashMap::<&str, Vec<&Relation>>::new());
-        for relation in relations {
-            into.entry(relation.to.as_str()).or_default().push(&**relation);
-            out_of.entry(relation.from.as_str()).or_default().push(&**relation);
+impl Edges {
+    /// Flows, each with the host it is found by.
+    fn new(hosts: usize, flows: impl Iterator<Item = (u32, Flow)> + Clone) -> Self {
+        let mut starts = vec![0u32; hosts + 1];
+        for (host, _) in flows.clone() {
+            if let Some(count) = starts.get_mut(host as usize + 1) {
+                *count += 1;
+            }
         }
-        Self { into, out_of }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        let mut sorted: Vec<(u32, Flow)> = flows.collect();
+        // Stable: flows of a host stay in the order they were written.
+        sorted.sort_by_key(|(host, _)| *host);
+        Self { starts, flows: sorted.into_iter().map(|(_, flow)| flow).collect() }
+    }
+
+    fn of(&self, host: u32) -> &[Flow] {
+        let at = |host: usize| self.starts.get(host).map_or(0, |start| *start as usize);
+        self.flows.get(at(host as usize)..at(host as usize + 1)).unwrap_or_default()
+    }
+}
+
+impl Chain {
+    /// The chain of an incident's relations.
+    pub fn new(relations: &[Arc<Relation>]) -> Self {
+        let mut numbers: HashMap<&str, u32> = HashMap::new();
+        for relation in relations {
+            numbers.insert(&relation.from, 0);
+            numbers.insert(&relation.to, 0);
+        }
+        let mut hosts: Vec<String> = numbers.keys().map(|host| (*host).to_owned()).collect();
+        hosts.sort_unstable();
+        for (number, host) in (0u32..).zip(&hosts) {
+            if let Some(known) = numbers.get_mut(host.as_str()) {
+                *known = number;
+            }
+        }
+        let number = |host: &str| numbers.get(host).copied().unwrap_or_default();
+        let error = |relation: &Relation| i64::from(relation.clock_error) * SECOND;
+        let first = |relation: &Relation| relation.first_seen.saturating_sub(error(relation));
+        let last = |relation: &Relation| relation.last_seen.saturating_add(error(relation));
+        let flow = |relation: &Relation, other: &str, (from, until): (i64, i64)| Flow {
+            other: number(other),
+            port: relation.port,
+            from,
+            until,
+            last_seen: relation.last_seen,
+        };
+        let into = relations
+            .iter()
+            .map(|relation| (number(&relation.to), flow(relation, &relation.from, (first(relation), last(relation)))));
+        let out_of = relations.iter().map(|relation| {
+            // Turned round, so that the greater bound is the one that leads further here too.
+            let bounds = (last(relation).saturating_neg(), first(relation).saturating_neg());
+            (number(&relation.from), flow(relation, &relation.to, bounds))
+        });
+        Self { into: Edges::new(hosts.len(), into), out_of: Edges::new(hosts.len(), out_of), hosts }
     }
 
     /// Hosts from which this one may have been reached, nearest first, back to the earliest known.
-    pub fn upstream(&self, host: &'r str) -> Vec<Hop<'r>> {
-        let error = |relation: &Relation| i64::from(relation.clock_error) * SECOND;
-        let earlier = |relation: &Relation, bound: i64| {
-            (relation.first_seen.saturating_sub(error(relation)) <= bound)
-                .then(|| bound.min(relation.last_seen.saturating_add(error(relation))))
-        };
-        self.walk(host, i64::MAX, &self.into, |relation| relation.from.as_str(), earlier)
+    pub fn upstream<'c>(&'c self, host: &'c str) -> Vec<Hop<'c>> {
+        self.walk(host, &self.into)
     }
 
     /// Hosts that may have been reached from this one, nearest first.
-    pub fn downstream(&self, host: &'r str) -> Vec<Hop<'r>> {
-        let error = |relation: &Relation| i64::from(relation.clock_error) * SECOND;
-        let later = |relation: &Relation, bound: i64| {
-            // Kept negative, so that the greater bound is the one that leads further here too.
-            (-relation.last_seen.saturating_add(error(relation)) <= bound)
-                .then(|| bound.min(-relation.first_seen.saturating_sub(error(relation))))
-        };
-        let mut hops = self.walk(host, i64::MAX, &self.out_of, |relation| relation.to.as_str(), later);
+    pub fn downstream<'c>(&'c self, host: &'c str) -> Vec<Hop<'c>> {
+        let mut hops = self.walk(host, &self.out_of);
         for hop in &mut hops {
             hop.bound = hop.bound.saturating_neg();
         }
         hops
     }
 
-    fn walk(
-        &self,
-        start: &'r str,
-        bound: i64,
-        edges: &HashMap<&'r str, Vec<&'r Relation>>,
-        other: impl Fn(&'r Relation) -> &'r str,
-        passes: impl Fn(&Relation, i64) -> Option<i64>,
-    ) -> Vec<Hop<'r>> {
-        let mut known: HashMap<&str, Hop<'r>> = HashMap::new();
-        let first = Hop { host: start, steps: 0, next_to: "", bound, is_end: true };
-        known.insert(start, first.clone());
-        let mut at = vec![first];
+    fn host(&self, number: u32) -> &str {
+        self.hosts.get(number as usize).map_or("", String::as_str)
+    }
+
+    fn walk<'c>(&'c self, start: &'c str, edges: &Edges) -> Vec<Hop<'c>> {
+        let Some(first) = self.hosts.binary_search_by(|host| host.as_str().cmp(start)).ok() else {
+            return vec![Hop { host: start, steps: 0, next_to: "", bound: i64::MAX, is_end: true }];
+        };
+        let first = u32::try_from(first).unwrap_or(u32::MAX);
+        let mut known: Vec<Option<Step>> = vec![None; self.hosts.len()];
+        let mut better: Vec<Option<Step>> = known.clone();
+        if let Some(place) = known.get_mut(first as usize) {
+            *place = Some(Step { steps: 0, next_to: u32::MAX, bound: i64::MAX, is_end: true });
+        }
+        let (mut at, mut next) = (vec![first], Vec::new());
         while !at.is_empty() {
-            let mut next: BTreeMap<&str, Hop<'r>> = BTreeMap::new();
-            for hop in at {
+            for host in at.drain(..) {
+                let Some(step) = known.get(host as usize).copied().flatten() else { continue };
                 let mut is_end = true;
-                for relation in edges.get(hop.host).into_iter().flatten() {
-                    let Some(bound) = passes(relation, hop.bound) else { continue };
+                for flow in edges.of(host).iter().filter(|flow| flow.from <= step.bound) {
                     is_end = false;
-                    let host = other(relation);
+                    let bound = step.bound.min(flow.until);
+                    let before = known.get(flow.other as usize).copied().flatten();
                     // The start is where all of it began, so it is never reached again.
-                    if host == start || known.get(host).is_some_and(|before| before.bound >= bound) {
+                    if flow.other == first || before.is_some_and(|before| before.bound >= bound) {
                         continue;
                     }
-                    let steps = known.get(host).map_or(hop.steps + 1, |before| before.steps);
-                    let found = Hop { host, steps, next_to: hop.host, bound, is_end: true };
-                    let better = next.get(host).is_none_or(|other| other.bound < bound);
-                    if better {
-                        next.insert(host, found);
+                    let Some(place) = better.get_mut(flow.other as usize) else { continue };
+                    if place.is_none() {
+                        next.push(flow.other);
+                    }
+                    if place.is_none_or(|other| other.bound < bound) {
+                        let steps = before.map_or(step.steps + 1, |before| before.steps);
+                        *place = Some(Step { steps, next_to: host, bound, is_end: true });
                     }
                 }
-                if let Some(kept) = known.get_mut(hop.host) {
+                if let Some(Some(kept)) = known.get_mut(host as usize) {
                     kept.is_end = is_end;
                 }
             }
-            for (host, hop) in &next {
-                known.insert(host, hop.clone());
+            for host in &next {
+                if let (Some(kept), Some(found)) = (known.get_mut(*host as usize), better.get_mut(*host as usize)) {
+                    *kept = found.take();
+                }
             }
-            at = next.into_values().collect();
+            // What is found first among equals does not depend on the order of the relations.
+            next.sort_unstable();
+            std::mem::swap(&mut at, &mut next);
         }
-        let mut hops: Vec<Hop<'r>> = known.into_values().collect();
-        hops.sort_by(|a, b| (a.steps, a.host).cmp(&(b.steps, b.host)));
-        hops
+        let found = (0u32..).zip(&known).filter_map(|(host, step)| Some((host, (*step)?)));
+        let mut found: Vec<(u32, Step)> = found.collect();
+        found.sort_by_key(|(_, step)| step.steps);
+        let hop = |(host, step): (u32, Step)| Hop {
+            host: self.host(host),
+            steps: step.steps,
+            next_to: self.host(step.next_to),
+            bound: step.bound,
+            is_end: step.is_end,
+        };
+        found.into_iter().map(hop).collect()
     }
 
     /// Hosts of the whole chain whose upstream is not known, with what to ask for.
-    pub fn frontier(&self) -> Vec<LogRequest<'r>> {
-        let ends = self.out_of.iter().filter(|(host, _)| !self.into.contains_key(**host));
-        let request = |(host, relations): (&&'r str, &Vec<&'r Relation>)| {
-            let before = relations.iter().map(|relation| relation.last_seen).max().unwrap_or(i64::MAX);
-            let ports = relations.iter().map(|relation| relation.port).filter(|port| *port != 0).collect();
-            LogRequest { host, before, ports }
-        };
-        let mut requests: Vec<LogRequest<'r>> = ends.map(request).collect();
-        requests.sort();
-        requests
+    pub fn frontier(&self) -> Vec<LogRequest<'_>> {
+        let hosts = (0u32..).zip(&self.hosts);
+        let ends = hosts.filter(|(host, _)| self.into.of(*host).is_empty() && !self.out_of.of(*host).is_empty());
+        let requests = ends.map(|(number, host)| {
+            let flows = self.out_of.of(number);
+            let before = flows.iter().map(|flow| flow.last_seen).max().unwrap_or(i64::MAX);
+            let ports = flows.iter().map(|flow| flow.port).filter(|port| *port != 0).collect();
+            LogRequest { host: host.as_str(), before, ports }
+        });
+        requests.collect()
     }
 }
 

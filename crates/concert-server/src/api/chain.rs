@@ -26,6 +26,5 @@ pub(super) async fn chain(
         [None, None, Some(party)] => Way::Of(party),
         _ => return Err(Problem::wrong("give one of `upstream`, `downstream` and `party`, or none of them")),
     };
-    let rows = app.site.chain(&person, &name, way).await?;
-    Ok(super::page("hosts", super::part_of(rows, &slice)?))
+    Ok(super::page("hosts", app.site.chain(&person, &name, way, slice).await?))
 }

@@ -131,8 +131,8 @@ pub(super) async fn access(
             Problem::wrong(format!("`action` is one of: {}", words.join(", ")))
         })?,
     };
-    let rows = app.site.access(&asking, &name, Question { entry, person, action }).await?;
-    Ok(super::page("persons", super::part_of(rows, &slice)?))
+    let question = Question { entry, person, action };
+    Ok(super::page("persons", app.site.access(&asking, &name, question, slice).await?))
 }
 
 pub(super) async fn search(

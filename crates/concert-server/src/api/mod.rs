@@ -131,19 +131,6 @@ fn moment(name: &str, text: Option<String>) -> Result<Option<Time>, Problem> {
     text.map(read).transpose()
 }
 
-/// A part of rows that are all there; the cursor counts those before it.
-fn part_of(mut rows: Vec<serde_json::Value>, slice: &Slice) -> Result<Page<serde_json::Value>, Problem> {
-    let start = match slice.cursor.as_deref().map(str::parse::<usize>) {
-        None => 0,
-        Some(Ok(start)) => start.min(rows.len()),
-        Some(Err(_)) => return Err(Problem::wrong("`cursor` is not one that was given here")),
-    };
-    let mut rows = rows.split_off(start);
-    let next = (rows.len() > slice.limit).then(|| (start + slice.limit).to_string());
-    rows.truncate(slice.limit);
-    Ok(Page { rows, next })
-}
-
 /// A part of a list under its name.
 fn page(name: &str, page: Page<serde_json::Value>) -> Response {
     json(serde_json::json!({ name: page.rows, "next": page.next }).to_string())

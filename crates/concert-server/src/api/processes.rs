@@ -35,8 +35,7 @@ pub(super) async fn runs(
     query: RawQuery,
 ) -> Result<Response, Problem> {
     let (slice, []) = parameters(query, [])?;
-    let rows = app.site.progress(&person, &name).await?;
-    Ok(super::page("runs", super::part_of(rows, &slice)?))
+    Ok(super::page("runs", app.site.progress(&person, &name, slice).await?))
 }
 
 pub(super) async fn due(
@@ -50,6 +49,5 @@ pub(super) async fn due(
         Some("true") => true,
         Some(_) => return Err(Problem::wrong("`mine` is true or false")),
     };
-    let rows = app.site.due(&person, mine).await?;
-    Ok(super::page("due", super::part_of(rows, &slice)?))
+    Ok(super::page("due", app.site.due(&person, mine, slice).await?))
 }

@@ -267,24 +267,30 @@ impl Desk for Fake {
         Ok(json!({"id": name, "mail": number, "answer": format!("{answer:?}")}))
     }
 
-    async fn chain(&self, person: &Person, name: &str, way: Way) -> Result<Vec<Value>, Refusal> {
+    async fn chain(&self, person: &Person, name: &str, way: Way, slice: Slice) -> Result<Page<Value>, Refusal> {
         self.incident(person, name).await?;
-        Ok(vec![json!({"way": format!("{way:?}")})])
+        slice.part(vec![json!({"way": format!("{way:?}")})].into_iter())
     }
 
-    async fn access(&self, person: &Person, name: &str, question: Question) -> Result<Vec<Value>, Refusal> {
+    async fn access(
+        &self,
+        person: &Person,
+        name: &str,
+        question: Question,
+        slice: Slice,
+    ) -> Result<Page<Value>, Refusal> {
         self.incident(person, name).await?;
-        Ok(vec![json!({"person": question.person, "action": question.action.word()})])
+        slice.part(vec![json!({"person": question.person, "action": question.action.word()})].into_iter())
     }
 
-    async fn progress(&self, person: &Person, name: &str) -> Result<Vec<Value>, Refusal> {
+    async fn progress(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal> {
         self.incident(person, name).await?;
-        Ok(vec![json!({"run": "r1"}), json!({"run": "r2"})])
+        slice.part(vec![json!({"run": "r1"}), json!({"run": "r2"})].into_iter())
     }
 
-    async fn due(&self, person: &Person, mine: bool) -> Result<Vec<Value>, Refusal> {
+    async fn due(&self, person: &Person, mine: bool, slice: Slice) -> Result<Page<Value>, Refusal> {
         let rows = vec![json!({"name": "t1", "mine": mine}), json!({"name": "t2", "mine": mine})];
-        Ok(if person.name == "good" { rows } else { Vec::new() })
+        slice.part(if person.name == "good" { rows } else { Vec::new() }.into_iter())
     }
 
     async fn process_numbers(&self, person: &Person, name: &str, wanted: Runs) -> Result<Value, Refusal> {

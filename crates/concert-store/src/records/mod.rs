@@ -153,6 +153,9 @@ impl Records {
             .max_connections(1)
             .acquire_timeout(CHANGE_TIMEOUT)
             .test_before_acquire(false)
+            // Opened once and kept: its thread has the priority of whoever opens it.
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connect_lazy_with(options);
         let records = Self { pool, changes, path: path.to_owned() };
         records.migrate(existed).await?;

@@ -3,6 +3,7 @@
 use concert_model::Problem;
 use concert_model::access::Person;
 
+use super::read::Heads;
 use super::{Found, Incidents, Kept, Refused};
 
 /// Entries looked at for one question.
@@ -46,10 +47,10 @@ impl Incidents {
     }
 
     async fn changes_of_all(&self, person: &Person, after: u64) -> Result<Changes, Refused> {
-        let mut changes = Changes { rows: Vec::new(), reached: after };
+        let (mut changes, mut heads) = (Changes { rows: Vec::new(), reached: after }, Heads::default());
         for row in self.store.records.entries_behind(after, LOOKED_MAX).await? {
             changes.reached = row.seq;
-            changes.rows.extend(self.seen(person, &row).await?.filter(|found| found.kept.body.is_some()));
+            changes.rows.extend(self.seen(person, &row, &mut heads).await?.filter(|found| found.kept.body.is_some()));
         }
         Ok(changes)
     }

@@ -7,6 +7,7 @@ mod across;
 mod audit;
 mod case;
 mod caught;
+mod chains;
 mod changes;
 pub mod cost;
 mod due;
@@ -119,6 +120,7 @@ pub struct Incidents {
     held: Mutex<HashMap<String, Arc<Case>>>,
     readers: Mutex<audit::Readers>,
     states: states::States,
+    chains: chains::Chains,
 }
 
 impl Incidents {
@@ -134,6 +136,7 @@ impl Incidents {
             held: Mutex::default(),
             readers: Mutex::default(),
             states: states::States::default(),
+            chains: chains::Chains::default(),
         }
     }
 

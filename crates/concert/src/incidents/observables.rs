@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use concert_model::access::Person;
 use concert_pipeline::observables::Observable;
 
+use super::read::Heads;
 use super::{Incidents, Refused, text};
 
 /// Values of one incident that are looked up.
@@ -66,12 +67,12 @@ impl Incidents {
     /// Other incidents that name a value, and whether there are more. Only what the person may see counts, so
     /// that nobody learns of the rest from it.
     async fn others(&self, person: &Person, own: &str, value: &str) -> Result<(Vec<String>, bool), Refused> {
-        let mut others: Vec<String> = Vec::new();
+        let (mut others, mut heads): (Vec<String>, Heads) = Default::default();
         for row in self.store.records.entries_about(value, None, ENTRIES_MAX).await? {
             if row.incident == own {
                 continue;
             }
-            let Some(found) = self.seen(person, &row).await? else { continue };
+            let Some(found) = self.seen(person, &row, &mut heads).await? else { continue };
             if others.contains(&found.head.number) {
                 continue;
             }

@@ -1,5 +1,6 @@
 //! Reading: lists, one incident, its log, searching, and who can see what.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Decision, Object, Person, may};
@@ -53,6 +54,9 @@ pub struct Found {
     /// The number of the incident that its own was merged into.
     pub shows_in: Option<String>,
 }
+
+/// Incidents of entries that one question found, and their circles; nothing where the person may not see them.
+pub(super) type Heads = HashMap<String, Option<(Circle, Head)>>;
 
 /// The entries of a journal as texts: the header, and the body where it may be seen.
 pub struct JournalTexts(std::vec::IntoIter<(Arc<Kept>, bool)>);
@@ -171,7 +175,7 @@ impl Incidents {
         words: &str,
         slice: Slice,
     ) -> Result<(Vec<Found>, Option<u64>), Refused> {
-        let (mut found, mut below, mut looked) = (Vec::new(), slice.below, 0);
+        let (mut found, mut below, mut looked, mut heads) = (Vec::new(), slice.below, 0, Heads::default());
         let mut at_once = ROWS_AT_ONCE.min(slice.limit.saturating_add(ROWS_SPARE));
         loop {
             let rows = self.store.records.entries_with(words, below, rows_at_once(at_once)).await?;
@@ -180,7 +184,7 @@ impl Incidents {
             looked += rows.len();
             for row in rows {
                 below = Some(row.seq);
-                found.extend(self.seen(person, &row).await?);
+                found.extend(self.seen(person, &row, &mut heads).await?);
                 if found.len() == slice.limit {
                     return Ok((found, below));
                 }
@@ -197,14 +201,14 @@ impl Incidents {
     /// What entries of any incident say of a value, as far as a person may see it: the newest, and whether
     /// there are so many that the value says little.
     pub async fn about(&self, person: &Person, value: &str) -> Result<About, Refused> {
-        let (mut about, mut below, mut looked) = (About::default(), None, 0);
+        let (mut about, mut below, mut looked, mut heads) = (About::default(), None, 0, Heads::default());
         let plain = observables::one(value).map_or_else(|| value.trim().to_owned(), |one| one.value);
         loop {
             let rows = self.store.records.entries_about(&plain, below, rows_at_once(ROWS_AT_ONCE)).await?;
             looked += rows.len();
             for row in &rows {
                 below = Some(row.seq);
-                let Some(found) = self.seen(person, row).await? else { continue };
+                let Some(found) = self.seen(person, row, &mut heads).await? else { continue };
                 if about.found.len() == COMMON_MIN {
                     about.is_common = true;
                     about.found.truncate(COMMON_SHOWN);
@@ -218,21 +222,28 @@ impl Incidents {
         }
     }
 
-    pub(super) async fn seen(&self, person: &Person, row: &EntryRow) -> Result<Option<Found>, Refused> {
-        let Some(head) = self.store.records.incident(&row.incident).await? else { return Ok(None) };
-        let circle = circle_of(&head);
-        if !may(person, Action::See, Object::Incident(&circle)).allowed {
-            return Ok(None);
+    pub(super) async fn seen(
+        &self,
+        person: &Person,
+        row: &EntryRow,
+        heads: &mut Heads,
+    ) -> Result<Option<Found>, Refused> {
+        if !heads.contains_key(&row.incident) {
+            let head = self.store.records.incident(&row.incident).await?;
+            let seen = head.map(|head| (circle_of(&head), head));
+            let seen = seen.filter(|(circle, _)| may(person, Action::See, Object::Incident(circle)).allowed);
+            heads.insert(row.incident.clone(), seen);
         }
+        let Some(Some((circle, head))) = heads.get(&row.incident) else { return Ok(None) };
         let case = Case::new(&row.incident, vec![row.clone()]);
-        let kept = case.entries.first().filter(|kept| case.shows(&circle, person, kept)).cloned();
+        let kept = case.entries.first().filter(|kept| case.shows(circle, person, kept)).cloned();
         self.audit_read(person, &head.number, kept.iter().filter_map(|kept| kept.marking())).await?;
         let Some(kept) = kept else { return Ok(None) };
         let shows_in = match head.status == MERGED {
             true => self.shows_in(person, &*self.case(&head.id).await?).await?,
             false => None,
         };
-        Ok(Some(Found { head, kept, shows_in }))
+        Ok(Some(Found { head: head.clone(), kept, shows_in }))
     }
 
     /// Everybody who might see an incident.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use concert_model::access::Person;
-use concert_model::incident::chain::{Chain, neighbours};
+use concert_model::incident::chain::{LogRequest, neighbours};
 use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_server::desk::{
     Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
@@ -233,21 +233,27 @@ impl Desk for Pages {
         Ok(Page { rows: found.iter().map(found_json).collect(), next: next.map(|seq| seq.to_string()) })
     }
 
-    async fn chain(&self, person: &Person, name: &str, way: Way) -> Result<Vec<Value>, Refusal> {
-        let state = self.desk()?.show(person, name).await.map_err(refusal)?;
-        let chain = Chain::new(&state.relations);
-        Ok(match &way {
+    async fn chain(&self, person: &Person, name: &str, way: Way, slice: Slice) -> Result<Page<Value>, Refusal> {
+        let (state, chain) = self.desk()?.chain(person, name).await.map_err(refusal)?;
+        match &way {
             Way::Frontier => {
                 let requests = chain.frontier();
-                requests.iter().map(|request| request_json(request, state.hosts.get(request.host))).collect()
+                let row = |request: &LogRequest<'_>| request_json(request, state.hosts.get(request.host));
+                slice.part(requests.iter().map(row))
             }
-            Way::Upstream(host) => chain.upstream(host).iter().map(hop_json).collect(),
-            Way::Downstream(host) => chain.downstream(host).iter().map(hop_json).collect(),
-            Way::Of(party) => neighbours(&state, party).iter().map(neighbour_json).collect(),
-        })
+            Way::Upstream(host) => slice.part(chain.upstream(host).iter().map(hop_json)),
+            Way::Downstream(host) => slice.part(chain.downstream(host).iter().map(hop_json)),
+            Way::Of(party) => slice.part(neighbours(&state, party).iter().map(neighbour_json)),
+        }
     }
 
-    async fn access(&self, person: &Person, name: &str, question: Question) -> Result<Vec<Value>, Refusal> {
+    async fn access(
+        &self,
+        person: &Person,
+        name: &str,
+        question: Question,
+        slice: Slice,
+    ) -> Result<Page<Value>, Refusal> {
         let desk = self.desk()?;
         let mut others = desk.persons().await.map_err(failed)?;
         if let Some(wanted) = &question.person {
@@ -257,19 +263,19 @@ impl Desk for Pages {
         let decisions = desk.why(asked, name, question.entry, &others, question.action).await.map_err(refusal)?;
         let rows = others.iter().zip(decisions).filter(|(_, decision)| question.person.is_some() || decision.allowed);
         let row = |(other, decision): (&Person, concert_model::access::Decision)| json!({"person": other.name, "allowed": decision.allowed, "policy": decision.policy, "reason": decision.reason});
-        Ok(rows.map(row).collect())
+        slice.part(rows.map(row).collect::<Vec<_>>().into_iter())
     }
 
-    async fn progress(&self, person: &Person, name: &str) -> Result<Vec<Value>, Refusal> {
+    async fn progress(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal> {
         let state = self.desk()?.show(person, name).await.map_err(refusal)?;
-        Ok(progress_json(&state, wire::now()))
+        slice.part(progress_json(&state, wire::now()).into_iter())
     }
 
-    async fn due(&self, person: &Person, mine: bool) -> Result<Vec<Value>, Refusal> {
+    async fn due(&self, person: &Person, mine: bool, slice: Slice) -> Result<Page<Value>, Refusal> {
         let now = wire::now();
-        let due = self.desk()?.due(person, now).await.map_err(refusal)?;
-        let wanted = due.iter().filter(|one| !mine || one.due.persons.contains(&person.name));
-        Ok(wanted.map(|one| one.json(now)).collect())
+        let mut due = self.desk()?.due(person, now).await.map_err(refusal)?;
+        due.retain(|one| !mine || one.due.persons.contains(&person.name));
+        slice.part(due.iter().map(|one| one.json(now)))
     }
 
     async fn process_numbers(&self, person: &Person, name: &str, wanted: Runs) -> Result<Value, Refusal> {

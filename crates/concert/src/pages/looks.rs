@@ -21,20 +21,6 @@ pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
     tokio::task::spawn_blocking(work).await.map_err(|error| Refusal::Failed(error.to_string()))
 }
 
-/// Where a part begins, as a number of rows before it.
-pub(super) fn start(slice: &Slice) -> Result<usize, Refusal> {
-    let start = slice.cursor.as_deref().map(str::parse).transpose();
-    Ok(start.map_err(|_| Refusal::Wrong("`cursor` is not one that was given here".into()))?.unwrap_or(0))
-}
-
-/// A part of rows that are all there.
-pub(super) fn part(rows: impl ExactSizeIterator<Item = Value>, slice: &Slice) -> Result<Page<Value>, Refusal> {
-    let (start, count) = (start(slice)?, rows.len());
-    let end = start.saturating_add(slice.limit);
-    let rows = rows.skip(start).take(slice.limit).collect();
-    Ok(Page { rows, next: (count > end).then(|| end.to_string()) })
-}
-
 /// Whether a person may do something with the site: these lists are asked about once more where they are made.
 pub(super) fn need(person: &Person, action: Action) -> Result<(), Refusal> {
     let decision = may(person, action, Object::Site);
@@ -52,11 +38,11 @@ pub(super) async fn list(
         Listing::Exhibits(name) => {
             let state = pages.desk()?.exhibits(person, &name).await.map_err(refusal)?;
             let there: Vec<_> = state.evidence.iter().filter(|(_, exhibit)| exhibit.added.is_some()).collect();
-            part(there.into_iter().map(|(sha256, exhibit)| exhibit_json(sha256, exhibit)), &slice)
+            slice.part(there.into_iter().map(|(sha256, exhibit)| exhibit_json(sha256, exhibit)))
         }
         Listing::Rows(name, list) => {
             let state = pages.desk()?.show(person, &name).await.map_err(refusal)?;
-            let start = start(&slice)?;
+            let start = slice.start()?;
             let (rows, has_more) = list_json(&state, &list, start, slice.limit).ok_or(Refusal::Missing)?;
             Ok(Page { next: has_more.then(|| start.saturating_add(rows.len()).to_string()), rows })
         }
@@ -70,12 +56,12 @@ pub(super) async fn list(
                 }
                 steps.retain(|step| step.get("state").and_then(Value::as_str) == Some(&wanted));
             }
-            part(steps.into_iter(), &slice)
+            slice.part(steps.into_iter())
         }
         Listing::Clocks => {
             let dir = site.settings.dir.clone();
             let known = aside(move || clocks::catalogue(&dir)).await?.map_err(broken)?;
-            part(known.0.values().map(clocks::law_json), &slice)
+            slice.part(known.0.values().map(clocks::law_json))
         }
         Listing::ClocksDue(within) => {
             let now = wire::now();
@@ -85,7 +71,7 @@ pub(super) async fn list(
                 let horizon = now.plus_seconds(i64::try_from(within.as_secs()).unwrap_or(i64::MAX));
                 running.retain(|one| one.due.due <= horizon);
             }
-            part(running.iter().map(|one| one.clock_json(now)), &slice)
+            slice.part(running.iter().map(|one| one.clock_json(now)))
         }
         Listing::Processes => {
             let all = processes_of(pages).await?.all;
@@ -94,12 +80,12 @@ pub(super) async fn list(
                 json!({"name": process.name, "version": process.version, "title": process.title,
                     "steps": process.steps.len(), "origin": origin.word()})
             };
-            part(all.iter().map(row), &slice)
+            slice.part(all.iter().map(row))
         }
         Listing::Users => {
             need(person, Action::ManageUsers)?;
             let records = &site.store.records;
-            let (users, start) = (records.users().await.map_err(failed)?, start(&slice)?);
+            let (users, start) = (records.users().await.map_err(failed)?, slice.start()?);
             let (count, mut rows) = (users.len(), Vec::new());
             for user in users.iter().skip(start).take(slice.limit) {
                 rows.push(Value::Object(people::user_json(user, records).await.map_err(failed)?));
@@ -111,7 +97,7 @@ pub(super) async fn list(
             need(person, Action::ManageUsers)?;
             let tokens = site.store.records.tokens(user.as_deref()).await.map_err(failed)?;
             let now = wire::now();
-            part(tokens.iter().map(|token| people::token_json(token, now)), &slice)
+            slice.part(tokens.iter().map(|token| people::token_json(token, now)))
         }
         Listing::Audit(wanted) => {
             need(person, Action::ReadLog)?;
@@ -211,7 +197,7 @@ async fn costs(pages: &Pages, person: &Person, cost: &Cost, slice: &Slice) -> Re
     let effort = &site.settings.effort;
     let (sums, total) = sums(&spent, by, effort);
     let row = |name: &str, sum: &Sum| json!({"name": name, "minutes": sum.minutes, "cost": sum.cost(), "currency": effort.currency});
-    let page = part(sums.iter().map(|(name, sum)| row(name, sum)), slice)?;
+    let page = slice.part(sums.iter().map(|(name, sum)| row(name, sum)))?;
     Ok(json!({"rows": page.rows, "total": row("(total)", &total), "minutes_without_rate": total.without_rate,
         "next": page.next}))
 }

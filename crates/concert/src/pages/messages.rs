@@ -8,7 +8,6 @@ use concert_store::records::MailRow;
 use serde_json::{Value, json};
 
 use super::desk::{ask, number, refusal, written_json};
-use super::looks::part;
 use super::{Pages, failed};
 use crate::drive::mailbox::letter::SiteReader;
 use crate::drive::message;
@@ -80,7 +79,7 @@ pub(super) async fn tellings(
     let ask = Ask::new(person, wire::now());
     let planned = pages.desk()?.preview_telling(ask, &post, name, telling).await.map_err(refusal)?;
     let told = planned.iter().filter(|one| one.message.is_ok()).count();
-    let page = part(planned.iter().map(|one| told_json(&site, one)), slice)?;
+    let page = slice.part(planned.iter().map(|one| told_json(&site, one)))?;
     Ok(json!({"tellings": page.rows, "told": told, "left_out": planned.len() - told, "next": page.next}))
 }
 

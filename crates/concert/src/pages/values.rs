@@ -6,7 +6,6 @@ use concert_server::site::{Refusal, Slice};
 use serde_json::{Map, Value, json};
 
 use super::desk::{found_json, refusal};
-use super::looks::{part, start};
 use super::{Pages, failed};
 use crate::seen::{about_members, pulled_members, seen};
 
@@ -17,26 +16,26 @@ fn object(members: impl IntoIterator<Item = (&'static str, Value)>) -> Map<Strin
 /// Values that an incident names. Only those of this part are looked for in the events.
 pub(super) async fn of_incident(pages: &Pages, person: &Person, name: &str, slice: &Slice) -> Result<Value, Refusal> {
     let all = pages.desk()?.observables(person, name).await.map_err(refusal)?;
-    let shown = || all.values.iter().skip(start(slice).unwrap_or(0)).take(slice.limit);
+    let shown = || all.values.iter().skip(slice.start().unwrap_or(0)).take(slice.limit);
     // A wrong cursor is told before anything is read.
-    start(slice)?;
+    slice.start()?;
     let seen = seen(&pages.site(), person, shown().map(|pulled| &pulled.one)).await.map_err(failed)?;
     let seen = seen.unwrap_or_default();
     let rows: Vec<Value> =
         shown().enumerate().map(|(at, pulled)| Value::Object(object(pulled_members(pulled, seen.get(at))))).collect();
-    let end = start(slice)?.saturating_add(slice.limit);
+    let end = slice.start()?.saturating_add(slice.limit);
     let next = (all.values.len() > end).then(|| end.to_string());
     Ok(json!({"observables": rows, "left_out": all.left_out, "next": next}))
 }
 
 /// What is known of a value. Wherever a part begins, the members besides the entries are about all of them.
 pub(super) async fn about(pages: &Pages, person: &Person, value: &str, slice: &Slice) -> Result<Value, Refusal> {
-    start(slice)?;
+    slice.start()?;
     let about = pages.desk()?.about(person, value).await.map_err(refusal)?;
     let one = observables::one(value);
     let seen = seen(&pages.site(), person, one.iter()).await.map_err(failed)?.and_then(|mut seen| seen.pop());
     let mut answer = object(about_members(value, one.as_ref(), &about, seen.as_ref()));
-    let page = part(about.found.iter().map(found_json), slice)?;
+    let page = slice.part(about.found.iter().map(found_json))?;
     answer.insert("entries".into(), json!(page.rows));
     answer.insert("next".into(), json!(page.next));
     Ok(Value::Object(answer))

@@ -2,7 +2,7 @@
 
 use concert_model::Problem;
 use concert_model::access::Person;
-use concert_model::incident::chain::{Chain, neighbours};
+use concert_model::incident::chain::neighbours;
 use concert_model::incident::content::ProposalAnswered;
 use serde_json::Value;
 
@@ -75,8 +75,7 @@ pub(super) async fn run(args: &ChainArgs, incidents: &Incidents, person: &Person
         (_, Some(event)) => return answer(args, incidents, person, (event, false)).await,
         _ => {}
     }
-    let state = incidents.show(person, &args.incident).await.map_err(refused)?;
-    let chain = Chain::new(&state.relations);
+    let (state, chain) = incidents.chain(person, &args.incident).await.map_err(refused)?;
     let (columns, rows): (&[&str], Vec<Value>) = match (&args.upstream, &args.downstream, &args.party) {
         (Some(host), _, _) => (&HOPS, chain.upstream(host).iter().map(hop_json).collect()),
         (_, Some(host), _) => (&HOPS, chain.downstream(host).iter().map(hop_json).collect()),
