@@ -75,23 +75,32 @@ pub fn now() -> Time {
 impl Site {
     /// Opens the store and joins everything.
     pub async fn open(settings: Settings) -> Result<Self, Failure> {
-        let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
-        let local = load_local(&settings);
-        Self::join(settings, store, local).await
+        Self::open_with(settings, Some(true)).await
+    }
+
+    /// Opens the store for questions about a few addresses: who is responsible is not worked out for all.
+    pub async fn open_to_ask(settings: Settings) -> Result<Self, Failure> {
+        Self::open_with(settings, Some(false)).await
     }
 
     /// Opens the store for commands that process no reports and so need no data about addresses.
     pub async fn open_to_look(settings: Settings) -> Result<Self, Failure> {
-        let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
-        let local = Local { marks: Vec::new(), lookup: Arc::default(), registered: None };
-        Self::join(settings, store, local).await
+        Self::open_with(settings, None).await
     }
 
-    async fn join(settings: Settings, store: Store, local: Local) -> Result<Self, Failure> {
-        let lookup = RwLock::new(local);
+    /// With data about addresses or without; with what events need of registries or without.
+    async fn open_with(settings: Settings, data: Option<bool>) -> Result<Self, Failure> {
+        let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
+        let reading = tokio::task::spawn_blocking(move || {
+            let nothing = || Local { marks: Vec::new(), lookup: Arc::default(), registered: None };
+            (data.map_or_else(nothing, |for_events| load_local(&settings, for_events)), settings)
+        });
+        let parties = load_parties(&store).await;
+        let read = reading.await.map_err(|error| Failure::outside(Problem::new(error.to_string())));
+        let ((local, settings), parties) = (read?, parties.map_err(Failure::outside)?);
+        let (lookup, parties) = (RwLock::new(local), RwLock::new(parties));
         let reverse = reverse(&settings);
         let kinds = settings.notices.iter().map(Kind::new).collect();
-        let parties = RwLock::new(load_parties(&store).await.map_err(Failure::outside)?);
         let return_address = return_address(&settings);
         let keys = keys::Keys::new(settings.openpgp.keys.clone());
         Ok(Self { settings, store, kinds, lookup, reverse, parties, keys, live: live::new(), return_address })
@@ -210,7 +219,7 @@ impl Site {
         if self.lookup.read().unwrap_or_else(PoisonError::into_inner).marks == fresh {
             return false;
         }
-        let local = load_local(&self.settings);
+        let local = load_local(&self.settings, true);
         *self.lookup.write().unwrap_or_else(PoisonError::into_inner) = local;
         true
     }
@@ -252,9 +261,10 @@ async fn load_parties(store: &Store) -> Result<Imported, Problem> {
 }
 
 /// The marks first: a file that changes in between is then seen as new once more, never missed.
-fn load_local(settings: &Settings) -> Local {
+fn load_local(settings: &Settings, for_events: bool) -> Local {
     let marks = marks(settings);
-    let registered = open_registry(settings, true).and_then(|registry| {
+    let registry = if for_events { open_registry(settings, true) } else { None };
+    let registered = registry.and_then(|registry| {
         let read = Registered::read(&registry).map_err(|why| registry::damaged(&settings.data_dir(), &why));
         read.map_err(|problem| tracing::error!("{problem}")).ok()
     });

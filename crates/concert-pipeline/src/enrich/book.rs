@@ -3,6 +3,7 @@
 //! Constituents come first; then whom registries name for the address, else for the AS; then the teams
 //! of last resort. The name of whoever was found stands in the event as `party`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use concert_model::{Event, Field, OpenEvent, Value};
@@ -35,19 +36,17 @@ impl Book {
 
     /// The name of who is responsible for an event.
     pub fn responsible(&self, event: &Event<'_>) -> Option<&str> {
-        of(&self.constituents, event)
-            .or_else(|| self.registered(event))
-            .or_else(|| of(&self.teams, event))
+        let address = address(event);
+        of(&self.constituents, event, address)
+            .or_else(|| self.registered(event, address))
+            .or_else(|| of(&self.teams, event, address))
             .or_else(|| self.teams.responsible_by_name(event).map(|team| team.name.as_str()))
     }
 
-    fn registered(&self, event: &Event<'_>) -> Option<&str> {
+    fn registered(&self, event: &Event<'_>, address: Option<IpAddr>) -> Option<&str> {
         let registered = self.registered.as_ref()?;
-        let by_address = address(event).and_then(|address| registered.find(address));
-        let by_asn = || {
-            let asn = event.get(Field::SOURCE_ASN)?.as_int()?;
-            registered.find_asn(u32::try_from(asn).ok()?)
-        };
+        let by_address = address.and_then(|address| registered.find(address));
+        let by_asn = || registered.find_asn(u32::try_from(event.int(Field::SOURCE_ASN)?).ok()?);
         registered.name(by_address.or_else(by_asn)?)
     }
 
@@ -61,11 +60,11 @@ impl Book {
 }
 
 /// Most of the cost is looking at the event's fields, which a site without such parties can save.
-fn of<'p>(parties: &'p Constituents, event: &Event<'_>) -> Option<&'p str> {
+fn of<'p>(parties: &'p Constituents, event: &Event<'_>, address: Option<IpAddr>) -> Option<&'p str> {
     if parties.is_empty() {
         return None;
     }
-    let found = parties.responsible(event)?;
+    let found = parties.responsible_at(event, address)?;
     parties.party(found.party).map(|party| party.name.as_str())
 }
 

@@ -314,14 +314,6 @@ impl<B: Bytes> Registry<B> {
         Ok(())
     }
 
-    /// All bytes of a table.
-    pub(super) fn whole(&self, table: Table) -> Result<Vec<u8>, String> {
-        let length = usize::try_from(table.count.saturating_mul(table.size)).map_err(|_| "it is too large")?;
-        let mut bytes = vec![0u8; length];
-        self.bytes.read(table.at, &mut bytes)?;
-        Ok(bytes)
-    }
-
     fn number(&self, table: Table, entry: u64, at: u64) -> Result<u32, String> {
         let mut bytes = [0u8; 4];
         self.bytes.read(table.at + entry * table.size + at, &mut bytes)?;

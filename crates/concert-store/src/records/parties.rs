@@ -33,8 +33,8 @@ impl Records {
         let rows = sqlx::query(sql).fetch_all(self.pool()).await.map_err(trouble)?;
         rows.iter()
             .map(|row| {
-                let text = |column: &str| row.try_get::<String, _>(column).unwrap_or_default();
-                serde_json::from_str(&text("body")).map_err(|error| {
+                let text = |column: &str| row.try_get::<&str, _>(column).unwrap_or_default();
+                serde_json::from_str(text("body")).map_err(|error| {
                     Problem::new(format!("the party `{}` cannot be read from the records: {error}", text("name")))
                         .hint("import the files again")
                 })

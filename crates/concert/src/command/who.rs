@@ -72,7 +72,7 @@ struct Book<'b> {
 pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     let settings = site_arg.settings(LoadFor::Look)?;
     let runtime = super::runtime()?;
-    let site = runtime.block_on(Site::open(settings))?;
+    let site = runtime.block_on(Site::open_to_ask(settings))?;
     let reach = runtime.block_on(super::reach(site_arg, &site.store, Kept::Contacts))?;
     let is_whole = reach == Reach::All;
     let health = runtime.block_on(site.store.records.contact_health())?;

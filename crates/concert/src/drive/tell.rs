@@ -4,14 +4,16 @@
 //! a kind is due, the events above its cursor are grouped and told, and the cursor moves, in one
 //! transaction. So an event is in exactly one notice of each kind, whenever the process is killed.
 
+mod gathered;
+
 use std::collections::{BTreeMap, HashMap};
 
-use concert_model::{Event, Field, Problem, ProblemKey, Time};
+use concert_model::{Event, Problem, Time};
 use concert_pipeline::condition::Condition;
 use concert_pipeline::group::Key;
 use concert_store::events::read::Bounds;
 use concert_store::records::{Gate, NewNotice};
-use concert_store::{Members, Store, Telling, Watch, Writer};
+use concert_store::{Store, Telling, Watch, Writer};
 use jiff::tz::TimeZone;
 
 use super::catching::Catching;
@@ -19,6 +21,7 @@ use super::hasty::Hasty;
 use super::responsible;
 use crate::settings::{Notice, Recipient};
 use crate::wire::{self, Site};
+use gathered::{Again, AtOnce, Gathered, Group};
 
 /// A kind of notice, as it works.
 pub struct Kind {
@@ -52,131 +55,6 @@ impl Kind {
         let condition = notice.condition.as_ref().and_then(|condition| Condition::compile(condition.text()).ok());
         let may_be_hasty = notice.to == Recipient::Responsible && !notice.when.is_at_once();
         Self { name: notice.name.clone(), group_by, condition, may_be_hasty }
-    }
-}
-
-/// Events of one kind being gathered.
-#[derive(Default)]
-struct Gathered {
-    numbers: HashMap<Box<[u8]>, usize>,
-    groups: Vec<Group>,
-    last: usize,
-    again: Vec<Again>,
-}
-
-struct Group {
-    key: Box<[u8]>,
-    party: String,
-    members: Members,
-}
-
-/// An event whose problem was seen before; whether it is told depends on when the problem was.
-struct Again {
-    group: usize,
-    batch: u64,
-    row: u32,
-    past: Past,
-}
-
-/// What is known of a problem that was seen before.
-#[derive(Clone, Copy)]
-struct Past {
-    problem: ProblemKey,
-    time: Time,
-    previous: Time,
-}
-
-fn past(event: &Event<'_>) -> Option<Past> {
-    let previous = event.time(Field::TIME_PREVIOUS)?;
-    Some(Past { problem: event.row().key, time: concert_store::events::time_of(event), previous })
-}
-
-impl Gathered {
-    fn add(&mut self, kind: &Kind, event: &Event<'_>, batch: u64, row: u32, scratch: &mut Vec<u8>) {
-        if kind.takes(event) {
-            scratch.clear();
-            kind.group_by.write(event, scratch);
-            let party = event.text(Field::PARTY).unwrap_or_default();
-            self.put(scratch, &party, batch, row, past(event));
-        }
-    }
-
-    fn put(&mut self, key: &[u8], party: &str, batch: u64, row: u32, past: Option<Past>) {
-        let group = self.group(key, party);
-        if let Some(past) = past {
-            self.again.push(Again { group, batch, row, past });
-        } else if let Some(group) = self.groups.get_mut(group) {
-            group.members.add(batch, row);
-        }
-    }
-
-    /// Events come sorted, so the group before is mostly the one wanted.
-    fn group(&mut self, key: &[u8], party: &str) -> usize {
-        if self.groups.get(self.last).is_some_and(|group| *group.key == *key) {
-            return self.last;
-        }
-        self.last = match self.numbers.get(key) {
-            Some(number) => *number,
-            None => {
-                let number = self.groups.len();
-                self.numbers.insert(key.into(), number);
-                self.groups.push(Group { key: key.into(), party: party.to_owned(), members: Members::default() });
-                number
-            }
-        };
-        self.last
-    }
-}
-
-/// A kind that is told at once: what it has gathered, and what it takes of events that have no place
-/// yet.
-struct AtOnce {
-    index: usize,
-    gathered: Gathered,
-    /// Keys and parties of the events seen, behind each other.
-    texts: String,
-    seen: Vec<Option<Seen>>,
-    past: HashMap<usize, Past>,
-}
-
-/// Where key and party of an event that the kind takes stand.
-#[derive(Clone, Copy)]
-struct Seen {
-    key: usize,
-    party: usize,
-    end: usize,
-}
-
-impl AtOnce {
-    fn see(&mut self, kind: &Kind, event: &Event<'_>, scratch: &mut Vec<u8>) {
-        if !kind.takes(event) {
-            return self.seen.push(None);
-        }
-        scratch.clear();
-        kind.group_by.write(event, scratch);
-        let key = self.texts.len();
-        self.texts.push_str(&String::from_utf8_lossy(scratch));
-        let party = self.texts.len();
-        self.texts.push_str(&event.text(Field::PARTY).unwrap_or_default());
-        self.past.extend(past(event).map(|past| (self.seen.len(), past)));
-        self.seen.push(Some(Seen { key, party, end: self.texts.len() }));
-    }
-
-    fn placed(&mut self, batch: u64, order: &[u32]) {
-        for (at, row) in order.iter().map(|at| *at as usize).zip(0u32..) {
-            let Some(seen) = self.seen.get(at).copied().flatten() else { continue };
-            let text = |from, to| self.texts.get(from..to).unwrap_or_default();
-            let past = if self.past.is_empty() { None } else { self.past.get(&at).copied() };
-            let (key, party) = (text(seen.key, seen.party), text(seen.party, seen.end));
-            self.gathered.put(key.as_bytes(), party, batch, row, past);
-        }
-        self.forget();
-    }
-
-    fn forget(&mut self) {
-        self.texts.clear();
-        self.seen.clear();
-        self.past.clear();
     }
 }
 
@@ -218,9 +96,7 @@ impl Teller {
         };
         for (index, notice) in site.settings.notices.iter().enumerate() {
             if notice.when.is_at_once() {
-                let gathered = Gathered::default();
-                let (texts, seen, past) = Default::default();
-                teller.at_once.push(AtOnce { index, gathered, texts, seen, past });
+                teller.at_once.push(AtOnce::of(index));
             } else if notice.or_at_events.is_some() {
                 let gathered = gather(site, index, None).await?;
                 let counts = gathered.groups.into_iter().map(|group| (group.key, group.members.len())).collect();

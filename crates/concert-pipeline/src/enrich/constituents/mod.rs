@@ -20,6 +20,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
+use concert_model::batch::Raw;
 use concert_model::{Event, Field, Kind, Net, Party, Value, host};
 use hashbrown::HashMap;
 
@@ -144,11 +145,13 @@ pub struct Constituents {
 
 /// The address an event is about: its own, or that in its URL.
 pub(crate) fn address(event: &Event<'_>) -> Option<IpAddr> {
-    let own = event.get(Field::SOURCE_IP).and_then(|value| value.as_ip());
-    own.or_else(|| match host::url_host(&event.text(Field::SOURCE_URL)?)?.0 {
+    if let Some(Raw::Ip(address)) = event.raw(Field::SOURCE_IP) {
+        return Some(address);
+    }
+    match host::url_host(&event.text(Field::SOURCE_URL)?)?.0 {
         host::Host::Ip(address) => Some(address),
         host::Host::Domain(_) => None,
-    })
+    }
 }
 
 impl Constituents {
@@ -193,23 +196,33 @@ impl Constituents {
     /// Fetches what the source addresses (IPv4) of a few events will need, for all of them at once.
     pub fn look_ahead(&self, addresses: &[u32]) {
         if !self.is_empty() {
-            self.networks.look_ahead(addresses);
+            let parties = self.networks.look_ahead(addresses);
+            let names: Vec<&str> =
+                parties.iter().filter_map(|party| self.party(*party)).map(|party| &*party.name).collect();
+            let first = names.iter().filter_map(|name| name.as_bytes().first());
+            std::hint::black_box(first.fold(0, |sum: u8, byte| sum.wrapping_add(*byte)));
         }
     }
 
     /// Who is responsible for an event.
     pub fn responsible(&self, event: &Event<'_>) -> Option<Found<'_>> {
-        let url = event.text(Field::SOURCE_URL);
-        let host = url.as_deref().and_then(host::url_host).map(|(host, _)| host);
-        let address = address(event);
-        let (net, excluded) = match (address, event.get(Field::SOURCE_NETWORK)) {
-            (Some(address), _) => self.networks.find(address),
-            (None, Some(Value::Net(net))) => self.networks.find_net(&net),
-            _ => (None, [].as_slice()),
+        self.responsible_at(event, address(event))
+    }
+
+    /// The same where the address is known already.
+    pub(super) fn responsible_at(&self, event: &Event<'_>, address: Option<IpAddr>) -> Option<Found<'_>> {
+        let (net, excluded) = match address {
+            Some(address) => self.networks.find(address),
+            None => match event.get(Field::SOURCE_NETWORK) {
+                Some(Value::Net(net)) => self.networks.find_net(&net),
+                _ => (None, [].as_slice()),
+            },
         };
         if let Some((net, party)) = net {
             return Some(Found { party, by: By::Prefix(net) });
         }
+        let url = event.text(Field::SOURCE_URL);
+        let host = url.as_deref().and_then(host::url_host).map(|(host, _)| host);
         let name = event.text(Field::SOURCE_FQDN);
         let reverse = || event.text(Field::SOURCE_REVERSE_DNS);
         let by_name = name.and_then(|name| self.by_name(&name)).or_else(|| match &host {
@@ -223,7 +236,7 @@ impl Constituents {
         if address.is_some_and(|address| reserved(address).is_some()) {
             return None;
         }
-        let asn = event.get(Field::SOURCE_ASN).and_then(|asn| asn.as_int()).and_then(|asn| u32::try_from(asn).ok());
+        let asn = event.int(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn).ok());
         let found = asn.and_then(|asn| self.by_asn(asn, excluded).next());
         let code = event.text(Field::SOURCE_GEOLOCATION_CC).and_then(|code| <[u8; 2]>::try_from(code.as_bytes()).ok());
         found.or_else(|| code.and_then(|code| self.by_country(code, excluded).next()))

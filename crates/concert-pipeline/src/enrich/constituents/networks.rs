@@ -71,6 +71,7 @@ impl Networks {
     pub(super) fn new(parties: &[Party]) -> Self {
         let mut networks = Networks { excluded: vec![Vec::new()], ..Networks::default() };
         let count = parties.iter().map(|party| party.prefixes.len() + party.excluded_prefixes.len()).sum();
+        networks.nets.reserve_exact(count);
         let mut marks = (Vec::with_capacity(count), Vec::new());
         for (number, party) in (0u32..).zip(parties) {
             for net in &party.prefixes {
@@ -108,13 +109,13 @@ impl Networks {
         (owner, self.excluded.get(list as usize).map(Vec::as_slice).unwrap_or_default())
     }
 
-    /// Fetches what [`Networks::find`] will need for these addresses (IPv4), for all of them at once.
-    pub(super) fn look_ahead(&self, addresses: &[u32]) {
+    /// Fetches what [`Networks::find`] will need for these addresses (IPv4), for all of them at once. Gives the
+    /// parties.
+    pub(super) fn look_ahead(&self, addresses: &[u32]) -> Vec<u32> {
         let stretches: Vec<usize> = addresses.iter().filter_map(|address| self.v4.stretch(*address)).collect();
         let nets = stretches.iter().filter_map(|at| self.v4_answers.get(*at)).map(|(net, _)| *net as usize);
         let nets: Vec<usize> = nets.collect();
-        let parties = nets.iter().filter_map(|net| self.nets.get(*net)).map(|(_, party)| *party);
-        std::hint::black_box(parties.fold(0, u32::wrapping_add));
+        nets.iter().filter_map(|net| self.nets.get(*net)).map(|(_, party)| *party).collect()
     }
 
     /// The same for a network: only where one network holds for all of it.
