@@ -356,6 +356,23 @@ async fn answers_land_in_the_conversation_and_what_is_not_sure_waits() {
     assert_eq!(world.smtp.count(), 1, "nothing of it was answered by itself");
 }
 
+/// Whoever knows the number of an incident cannot fill it with mails that somebody must look at.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_so_many_mails_wait_in_an_incident() {
+    let Some(world) = World::new().await else { return };
+    let number = world.open("green");
+    for at in 0..203 {
+        let head = "From: m@evil.example\r\nTo: cert@cert.example";
+        let mail = format!("{head}\r\nSubject: [{number}]\r\nMessage-ID: <{at}@evil.example>\r\n\r\nHello {at}.\r\n");
+        world.dovecot.deliver(&mail).unwrap();
+    }
+    world.once();
+    assert_eq!(world.incident(&["mail", "list", &number, "--limit", "0"]).len(), 200);
+    let aside = world.rows(&["mailbox", "list", "--state", "aside"]);
+    assert_eq!(aside.len(), 3, "{aside:?}");
+    assert!(aside[0]["reason"].as_str().unwrap().contains("200 mails wait"), "{aside:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_bounces_told_nobody() {
     let Some(world) = World::new().await else { return };

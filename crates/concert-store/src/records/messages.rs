@@ -42,6 +42,13 @@ impl Records {
         let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
         Ok(rows.iter().map(mail).collect())
     }
+
+    /// How many mails wait in an incident.
+    pub async fn mails_held_count(&self, incident: &str) -> Result<u64, Problem> {
+        let query = sqlx::query_scalar("SELECT count(*) FROM mail WHERE incident = ?1 AND state = 'held'");
+        let count: i64 = query.bind(incident).fetch_one(self.pool()).await.map_err(trouble)?;
+        Ok(count.cast_unsigned())
+    }
 }
 
 /// Queues a message. Gives its number and its Message-ID.

@@ -2,6 +2,7 @@
 //! never see half of it.
 
 use concert_model::{Party, Problem};
+use futures_util::TryStreamExt;
 use sqlx::Row;
 
 use super::{Records, trouble};
@@ -30,16 +31,17 @@ impl Records {
             Parties::Constituents => "SELECT name, body FROM party ORDER BY place, name",
             Parties::Teams => "SELECT name, body FROM team ORDER BY place, name",
         };
-        let rows = sqlx::query(sql).fetch_all(self.pool()).await.map_err(trouble)?;
-        rows.iter()
-            .map(|row| {
-                let text = |column: &str| row.try_get::<&str, _>(column).unwrap_or_default();
-                serde_json::from_str(text("body")).map_err(|error| {
-                    Problem::new(format!("the party `{}` cannot be read from the records: {error}", text("name")))
-                        .hint("import the files again")
-                })
-            })
-            .collect()
+        let mut parties = Vec::new();
+        // Each is read while the next comes from the thread of the database.
+        let mut rows = sqlx::query(sql).fetch(self.pool());
+        while let Some(row) = rows.try_next().await.map_err(trouble)? {
+            let text = |column: &str| row.try_get::<&str, _>(column).unwrap_or_default();
+            parties.push(serde_json::from_str(text("body")).map_err(|error| {
+                Problem::new(format!("the party `{}` cannot be read from the records: {error}", text("name")))
+                    .hint("import the files again")
+            })?);
+        }
+        Ok(parties)
     }
 
     /// The number of the last import: whoever keeps parties in memory compares it. 0 before the first.

@@ -21,6 +21,8 @@ use super::bounce;
 use crate::incidents::{Incoming, Reader, harmless};
 use crate::wire::{self, Site};
 
+/// Mails that wait for a person in one incident, at most. Whoever knows its number can send any number of them.
+const HELD_MAX: u64 = 200;
 /// Most bytes of a mail whose files are looked at.
 const MAIL_BYTES_MAX: u64 = 64 << 20;
 
@@ -93,17 +95,24 @@ pub(super) async fn means(
                 true => "it names the message by its number alone, as anybody could",
                 false => "its sender is no known contact of the party",
             };
-            plain(MailRow { state: "held".into(), reason: why.into(), ..row })
+            plain(hold(site, row, why.into()).await?)
         }
-        tie::Verdict::Aside(why) if mail.kind == Kind::Written => {
-            plain(MailRow { state: "held".into(), reason: why, ..row })
-        }
+        tie::Verdict::Aside(why) if mail.kind == Kind::Written => plain(hold(site, row, why).await?),
         tie::Verdict::AutoAnswered(_) => {
             let reason = "a machine that is no contact of the party answered".into();
             plain(MailRow { state: "aside".into(), reason, ..row })
         }
         tie::Verdict::Aside(why) => plain(MailRow { state: "aside".into(), reason: why, ..row }),
     })
+}
+
+/// A mail that waits for a person to say what it is, unless too many wait in its incident.
+async fn hold(site: &Site, row: MailRow, reason: String) -> Result<MailRow, Problem> {
+    if site.store.records.mails_held_count(&row.incident).await? < HELD_MAX {
+        return Ok(MailRow { state: "held".into(), reason, ..row });
+    }
+    let reason = format!("{reason}; and {HELD_MAX} mails wait in the incident already");
+    Ok(MailRow { state: "aside".into(), reason, ..row })
 }
 
 /// A mail that somebody wrote and that names an incident by its number alone; nothing where it names none.
@@ -119,7 +128,7 @@ pub(super) async fn by_number(site: &Site, row: &MailRow, mail: &Mail) -> Result
         let is_of = |party: &&concert_model::Party| party.contacts.iter().any(|one| canonical(&one.mail) == from);
         let party = constituents.parties().iter().find(is_of).map(|party| party.name.clone()).unwrap_or_default();
         let reason = "it names the incident by its number alone, as anybody could".to_owned();
-        let row = MailRow { state: "held".into(), incident: head.id, party, reason, ..row.clone() };
+        let row = hold(site, MailRow { incident: head.id, party, ..row.clone() }, reason).await?;
         return Ok(Some(Settled { row, ..Settled::default() }));
     }
     Ok(None)

@@ -88,7 +88,7 @@ impl Incidents {
     /// What cannot be written waits for a person.
     pub async fn receive(&self, now: Time, settled: Settled, incoming: &Incoming) -> Result<MailRow, Problem> {
         let itself = Person::operator(BY_ITSELF);
-        let row = settled.row.clone();
+        let (row, effects) = (settled.row.clone(), settled.effects.clone());
         let (message, beside) = (kept(&row, incoming), Beside::Settle(Box::new(settled)));
         let written = self.write_made(Ask::new(&itself, now), &row.incident, Right::OfContent, |case, _| {
             let state = case.whole();
@@ -104,7 +104,8 @@ impl Incidents {
                 tracing::error!(mail = row.seq, "its entry cannot be written: {other:?}");
                 let reason = "its entry cannot be written as it came".to_owned();
                 let row = MailRow { state: "held".into(), reason, ..row };
-                self.store.records.settle_mail(&Settled { row, ..Settled::default() }, now).await
+                // That a contact answered, or an address is gone, holds all the same.
+                self.store.records.settle_mail(&Settled { row, effects, ..Settled::default() }, now).await
             }
         }
     }
