@@ -306,6 +306,17 @@ async fn everything_done_to_users_is_in_the_audit_log_and_nothing_secret() {
 }
 
 #[test]
+fn whoever_a_command_acts_as_stands_in_the_log() {
+    let site = Site::new();
+    site.add("ada", "administrator");
+    site.add("jane", "handler");
+    site.done(&["user", "disable", "jane", "--as", "ada"]);
+    let row = site.rows(&["audit", "--format", "ndjson", "--who", "ada"]).remove(0);
+    assert_eq!((&row["object"], &row["decision"]), (&json!("user jane"), &json!("allowed")));
+    assert!(row["from"].as_str().unwrap().starts_with("operator ("), "{row}");
+}
+
+#[test]
 fn a_site_forbids_more_than_the_rules_and_says_what_forbids_it() {
     let site = Site::new();
     let settings = fs::read_to_string(site.dir().join("concert.toml")).unwrap();

@@ -3,6 +3,7 @@
 use concert_model::Problem;
 use concert_model::access::{Action, Decision, Kept, Object, Person, may};
 use concert_store::Store;
+use concert_store::records::By;
 
 use super::{Command, SiteArg};
 use crate::operator::operator;
@@ -20,6 +21,15 @@ pub(super) async fn acting(site: &SiteArg, store: &Store) -> Result<Person, Fail
             let problem = Problem::new(format!("there is no user `{name}`"));
             Err(Failure::usage(problem.hint("see `concert user list`")))
         }
+    }
+}
+
+/// Who acts, for the log of changes to users: with `--as` the user, and beside it who sits at the machine.
+pub(super) fn by(site: &SiteArg) -> By {
+    let operator = operator();
+    match &site.as_user {
+        Some(name) => By { who: name.clone(), from: operator.who, at: operator.at },
+        None => operator,
     }
 }
 

@@ -6,13 +6,12 @@ use std::time::Duration;
 use concert_model::user::{Scope, Token};
 use concert_model::{Problem, Time, keys};
 use concert_store::Store;
-use concert_store::records::Records;
+use concert_store::records::{By, Records};
 use serde_json::{Value, json};
 
 use super::SiteArg;
 use super::incident::refused;
 use super::user::{need_user, print_secret};
-use crate::operator::operator;
 use crate::people;
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
@@ -79,20 +78,19 @@ fn life(text: &str) -> Result<Duration, String> {
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Look)?;
     super::runtime()?.block_on(async {
-        let records = Store::open(&settings.data_dir()).await?.records;
+        let (records, by) = (Store::open(&settings.data_dir()).await?.records, super::acting::by(site));
         match &args.action {
-            Action::Create(args) => create(args, &records).await,
+            Action::Create(args) => create(args, &records, &by).await,
             Action::List(args) => list(args, &records).await,
-            Action::Revoke(args) => revoke(args, &records).await,
+            Action::Revoke(args) => revoke(args, &records, &by).await,
         }
     })
 }
 
-async fn create(args: &CreateArgs, records: &Records) -> Result<Exit, Failure> {
+async fn create(args: &CreateArgs, records: &Records, by: &By) -> Result<Exit, Failure> {
     let user = need_user(records, &args.user).await?;
-    let by = operator();
     let (token, new) = people::new_token(&user, args.scope.clone(), args.expires, by.at).map_err(refused)?;
-    records.add_token(&new, &by).await?;
+    records.add_token(&new, by).await?;
     print_secret(&token)
 }
 
@@ -115,8 +113,8 @@ fn values(token: &Token, now: Time) -> [Value; 8] {
     })
 }
 
-async fn revoke(args: &RevokeArgs, records: &Records) -> Result<Exit, Failure> {
-    if records.revoke_token(args.id, &operator()).await? {
+async fn revoke(args: &RevokeArgs, records: &Records, by: &By) -> Result<Exit, Failure> {
+    if records.revoke_token(args.id, by).await? {
         return Ok(Exit::Done);
     }
     let problem = Problem::new(format!("there is no token {}", args.id));

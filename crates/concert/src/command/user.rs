@@ -18,7 +18,6 @@ use concert_store::records::{NewPassword, Parties, Records};
 
 use super::SiteArg;
 use crate::login::{password, secret};
-use crate::operator::operator;
 use crate::print::Out;
 use crate::problems::{Exit, Failure, outside};
 use crate::settings::LoadFor;
@@ -56,16 +55,16 @@ enum Action {
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Look)?;
     super::runtime()?.block_on(async {
-        let records = Store::open(&settings.data_dir()).await?.records;
+        let (records, by) = (Store::open(&settings.data_dir()).await?.records, super::acting::by(site));
         match &args.action {
-            Action::Add(args) => add::run(args, &records).await,
+            Action::Add(args) => add::run(args, &records, &by).await,
             Action::List(args) => show::list(args, &records).await,
             Action::Show(args) => show::show(args, &records).await,
-            Action::Change(args) => change::run(args, &records).await,
-            Action::Disable(args) => change::disable(&args.name, true, &records).await,
-            Action::Enable(args) => change::disable(&args.name, false, &records).await,
-            Action::Reset(args) => change::reset(args, &records).await,
-            Action::SecondFactor(args) => factor::run(&args.name, &settings.site.name, &records).await,
+            Action::Change(args) => change::run(args, &records, &by).await,
+            Action::Disable(args) => change::disable(&args.name, true, &records, &by).await,
+            Action::Enable(args) => change::disable(&args.name, false, &records, &by).await,
+            Action::Reset(args) => change::reset(args, &records, &by).await,
+            Action::SecondFactor(args) => factor::run(&args.name, &settings.site.name, &records, &by).await,
         }
     })
 }

@@ -5,9 +5,9 @@ use std::str::FromStr;
 use concert_model::incident::Tlp;
 use concert_model::user::Standing;
 use concert_model::{Problem, User};
-use concert_store::records::Records;
+use concert_store::records::{By, Records};
 
-use super::{clearance, from_stdin, note_unknown_constituencies, one_time, operator, print_secret};
+use super::{clearance, from_stdin, note_unknown_constituencies, one_time, print_secret};
 use crate::problems::{Exit, Failure};
 
 #[derive(clap::Args)]
@@ -32,8 +32,7 @@ pub(super) struct Args {
     password_stdin: bool,
 }
 
-pub(super) async fn run(args: &Args, records: &Records) -> Result<Exit, Failure> {
-    let by = operator();
+pub(super) async fn run(args: &Args, records: &Records, by: &By) -> Result<Exit, Failure> {
     let mut standing = args.role.clone();
     standing.sort();
     standing.dedup();
@@ -53,7 +52,7 @@ pub(super) async fn run(args: &Args, records: &Records) -> Result<Exit, Failure>
         let (text, password) = one_time()?;
         (Some(text), password)
     };
-    if !records.add_user(&user, &password, &by).await? {
+    if !records.add_user(&user, &password, by).await? {
         let problem = Problem::new(format!("there is a user `{}` already", user.name));
         return Err(Failure::usage(
             problem.hint("`concert user change` changes it, `concert user reset` its password"),

@@ -5,9 +5,9 @@ use std::str::FromStr;
 use concert_model::Problem;
 use concert_model::incident::Tlp;
 use concert_model::user::Standing;
-use concert_store::records::{Factor, Records, UserChange};
+use concert_store::records::{By, Factor, Records, UserChange};
 
-use super::{clearance, need_user, nobody, note_unknown_constituencies, one_time, operator, print_secret};
+use super::{clearance, need_user, nobody, note_unknown_constituencies, one_time, print_secret};
 use crate::command::incident::refused;
 use crate::login::secret;
 use crate::people;
@@ -46,7 +46,7 @@ pub(super) struct ResetArgs {
     second_factor: bool,
 }
 
-pub(super) async fn run(args: &Args, records: &Records) -> Result<Exit, Failure> {
+pub(super) async fn run(args: &Args, records: &Records, by: &By) -> Result<Exit, Failure> {
     let mut standing = args.role.clone();
     standing.sort();
     standing.dedup();
@@ -61,21 +61,21 @@ pub(super) async fn run(args: &Args, records: &Records) -> Result<Exit, Failure>
         clearance: args.clearance,
     };
     need_user(records, &args.name).await?;
-    people::change_user(records, &args.name, &wanted, None, &operator()).await.map_err(refused)?;
+    people::change_user(records, &args.name, &wanted, None, by).await.map_err(refused)?;
     note_unknown_constituencies(records, wanted.standing.as_deref().unwrap_or_default()).await?;
     Ok(Exit::Done)
 }
 
-pub(super) async fn disable(name: &str, disabled: bool, records: &Records) -> Result<Exit, Failure> {
+pub(super) async fn disable(name: &str, disabled: bool, records: &Records, by: &By) -> Result<Exit, Failure> {
     need_user(records, name).await?;
-    people::disable_user(records, name, disabled, &operator()).await.map_err(refused)?;
+    people::disable_user(records, name, disabled, by).await.map_err(refused)?;
     Ok(Exit::Done)
 }
 
-pub(super) async fn reset(args: &ResetArgs, records: &Records) -> Result<Exit, Failure> {
+pub(super) async fn reset(args: &ResetArgs, records: &Records, by: &By) -> Result<Exit, Failure> {
     let (text, password) = one_time()?;
     let factor = if args.second_factor { Factor::Goes } else { Factor::Stays };
-    if records.reset_user(&args.name, &password, factor, &operator()).await? {
+    if records.reset_user(&args.name, &password, factor, by).await? {
         records.forget_failures(&secret::name_hash(&args.name)).await?;
         return print_secret(&text);
     }

@@ -3,9 +3,9 @@
 use std::io::{BufRead, Read, Write};
 
 use concert_model::Problem;
-use concert_store::records::{NewFactor, Records};
+use concert_store::records::{By, NewFactor, Records};
 
-use super::{need_user, nobody, operator, print_secret};
+use super::{need_user, nobody, print_secret};
 use crate::login::{code, secret};
 use crate::print::Out;
 use crate::problems::{Exit, Failure, outside};
@@ -16,7 +16,7 @@ const TRIES_MAX: usize = 3;
 /// Longest line that is read as a code.
 const LINE_BYTES_MAX: u64 = 100;
 
-pub(super) async fn run(name: &str, site: &str, records: &Records) -> Result<Exit, Failure> {
+pub(super) async fn run(name: &str, site: &str, records: &Records, by: &By) -> Result<Exit, Failure> {
     let user = need_user(records, name).await?;
     if records.recovery_codes(name).await?.is_some() {
         tell("there is a second factor already; the new one takes its place\n");
@@ -29,7 +29,7 @@ pub(super) async fn run(name: &str, site: &str, records: &Records) -> Result<Exi
     let step = confirmed(&factor)?;
     let codes = secret::recovery_codes()?;
     let recovery = codes.iter().map(|code| secret::recovery_hash(&user.name, code)).collect();
-    if !records.set_second_factor(name, &NewFactor { secret: factor, step, recovery }, &operator()).await? {
+    if !records.set_second_factor(name, &NewFactor { secret: factor, step, recovery }, by).await? {
         return Err(nobody(records, name).await);
     }
     tell("the second factor is set; each of these codes works once when the app is lost:\n");
