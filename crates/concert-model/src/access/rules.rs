@@ -139,6 +139,19 @@ fn way_in<'c>(person: &Person, circle: &'c Circle) -> Option<Way<'c>> {
     party_of(person, circle).map(Way::Party)
 }
 
+/// Whether a person sees who speaks for one of the parties of an incident: whoever has a part in it for a party
+/// alone learns of no other.
+pub fn sees_speakers(person: &Person, circle: &Circle, party: &str) -> Decision {
+    let seen = may(person, Action::See, Object::Incident(circle));
+    let is_own = || circle.speakers.get(party).is_some_and(|speakers| speakers.contains(&person.name));
+    match way_in(person, circle) {
+        Some(Way::Party(own)) if seen.allowed && !is_own() => {
+            Decision::no("need-to-know", format!("{own} learns of no other party"))
+        }
+        _ => seen,
+    }
+}
+
 /// Whether what is marked so may be seen. `whole` is said of an incident, whose label AMBER admits the
 /// parties that take part: being asked to take part is their need to know.
 fn sees(person: &Person, circle: &Circle, marking: &Marking, author: &str, whole: bool) -> Decision {

@@ -116,8 +116,11 @@ fn head(row: &SqliteRow) -> Head {
 
 /// What a person types, as a query of words that must all occur; the last may be only begun.
 fn query_of(words: &str) -> String {
-    let mut terms: Vec<String> =
-        words.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
+    let mut terms: Vec<String> = words
+        .split(|c: char| c.is_whitespace() || c == '\0')
+        .filter(|word| !word.is_empty())
+        .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
+        .collect();
     if let Some(last) = terms.last_mut() {
         last.push('*');
     }
@@ -180,7 +183,7 @@ impl Records {
 
     /// Entries in which all these words occur, newest first, below a number.
     pub async fn entries_with(&self, words: &str, below: Option<u64>, limit: u32) -> Result<Vec<EntryRow>, Problem> {
-        if words.trim().is_empty() {
+        if query_of(words).is_empty() {
             return Ok(Vec::new());
         }
         let query = sqlx::query(
@@ -361,6 +364,9 @@ pub async fn erase_body(change: &mut Change<'_>, incident: &str, site: &str, seq
     for text in ["DELETE FROM entry_text WHERE rowid = ?1", "DELETE FROM observable WHERE seq = ?1"] {
         sqlx::query(text).bind(seq).execute(&mut **change).await.map_err(trouble)?;
     }
+    // Until its parts are put together the index holds the words, and only says that they count no more.
+    let optimize = "INSERT INTO entry_text (entry_text) VALUES ('optimize')";
+    sqlx::query(optimize).execute(&mut **change).await.map_err(trouble)?;
     Ok(true)
 }
 

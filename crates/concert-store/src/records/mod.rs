@@ -135,6 +135,8 @@ impl Records {
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("cache_size", "-16384")
             .pragma("temp_store", "memory")
+            // What was erased or forgotten is gone from the file too.
+            .pragma("secure_delete", "on")
             .statement_cache_capacity(128);
         let begun = Instant::now();
         let pool = loop {

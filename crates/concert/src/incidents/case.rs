@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use concert_model::access::{Circle, Object, Person, is_field, may};
+use concert_model::access::{Circle, Object, Person, is_field, may, sees_speakers};
 use concert_model::incident::content::Content;
 use concert_model::incident::fold::{Incident, Said, order, place};
 use concert_model::incident::journal::{Body, Header};
@@ -115,7 +115,12 @@ impl Case {
 
     /// Whether a person may see an entry of an incident that the person may see.
     pub fn shows(&self, circle: &Circle, person: &Person, kept: &Kept) -> bool {
-        let Some((body, _)) = &kept.body else { return true };
+        let Some((body, content)) = &kept.body else { return true };
+        if let Content::RoleMoved(moved) = content
+            && !moved.party.is_empty()
+        {
+            return sees_speakers(person, circle, &moved.party).allowed;
+        }
         let (marking, author) = (&body.marking, body.author.as_str());
         is_field(&body.kind)
             || may(person, concert_model::access::Action::See, Object::Item { circle, marking, author }).allowed

@@ -1,7 +1,7 @@
 //! Processes that are followed in an incident: the engine is asked before anything of them is written,
 //! and what comes into force by itself is written down.
 
-use concert_model::access::Person;
+use concert_model::access::{Circle, Person};
 use concert_model::incident::Status;
 use concert_model::incident::content::{Answer, Content, Stepped, Verdict};
 use concert_model::incident::draft::Draft;
@@ -42,21 +42,39 @@ fn process_of(state: &Incident, run: &str) -> Result<Process, Refused> {
 }
 
 /// Whether a draft may be written now, as far as processes have a say in it. Rules hold for all that is
-/// written, also for what the person does not see.
-pub(super) fn check(person: &Person, case: &Case, now: Time, content: &Content) -> Result<(), Refused> {
+/// written, also for what the person does not see; what a refusal says comes of what the person sees alone.
+pub(super) fn check(
+    person: &Person,
+    (case, circle): (&Case, &Circle),
+    now: Time,
+    content: &Content,
+) -> Result<(), Refused> {
+    if !concerns(content) || rules(person, &case.whole(), now, content).is_ok() {
+        return Ok(());
+    }
+    rules(person, &case.state_for(circle, person), now, content)?;
+    Err(wrong("something in this incident that you may not see speaks against it; ask whoever coordinates it"))
+}
+
+/// Whether processes have a say in it: most of what is written says nothing of them.
+fn concerns(content: &Content) -> bool {
+    matches!(content, Content::Started(_) | Content::Stepped(_) | Content::Answered(_))
+        || matches!(content, Content::Moved(moved) if moved.status == Status::Closed)
+}
+
+fn rules(person: &Person, state: &Incident, now: Time, content: &Content) -> Result<(), Refused> {
     match content {
-        Content::Started(started) if case.whole().runs.contains_key(&started.run) => {
+        Content::Started(started) if state.runs.contains_key(&started.run) => {
             Err(wrong(format!("there is a run `{}` already", started.run)))
         }
         Content::Stepped(stepped) => {
-            let state = case.whole();
-            let process = process_of(&state, &stepped.run)?;
+            let process = process_of(state, &stepped.run)?;
             let Some(run) = state.runs.get(&stepped.run) else { return Err(Refused::Missing) };
-            let progress = Progress::of(&process, run, &state, known(&state, now));
+            let progress = Progress::of(&process, run, state, known(state, now));
             progress.may(stepped, &person.name).map_err(wrong)
         }
-        Content::Answered(answered) => answers(&process_of(&case.whole(), &answered.run)?, &answered.answers),
-        Content::Moved(moved) if moved.status == Status::Closed => closes(case, now),
+        Content::Answered(answered) => answers(&process_of(state, &answered.run)?, &answered.answers),
+        Content::Moved(moved) if moved.status == Status::Closed => closes(state, now),
         _ => Ok(()),
     }
 }
@@ -78,11 +96,10 @@ fn answers(process: &Process, answers: &[Answer]) -> Result<(), Refused> {
 }
 
 /// An incident is closed when every process in it has come to its end.
-fn closes(case: &Case, now: Time) -> Result<(), Refused> {
-    let state = case.whole();
+fn closes(state: &Incident, now: Time) -> Result<(), Refused> {
     for (name, run) in &state.runs {
-        let process = process_of(&state, name)?;
-        if Progress::of(&process, run, &state, known(&state, now)).ended().is_none() {
+        let process = process_of(state, name)?;
+        if Progress::of(&process, run, state, known(state, now)).ended().is_none() {
             let problem = Problem::new(format!("the process {} (run `{name}`) has not come to its end", run.name));
             return Err(Refused::Wrong(problem.hint("`concert incident process` shows what is left to do")));
         }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use concert_model::access::{Action, Circle, Decision, Object, Person, may};
+use concert_model::access::{Action, Circle, Decision, Object, Person, may, sees_speakers};
+use concert_model::incident::content::Content;
 use concert_model::incident::fold::Incident;
 use concert_pipeline::observables;
 use concert_store::records::incidents::{EntryRow, Head, HeadFilter};
@@ -273,12 +274,19 @@ impl Incidents {
             return Ok(others.iter().map(|other| may(other, action, Object::Incident(&circle))).collect());
         };
         let kept = case.entries.iter().find(|kept| kept.seq == seq).ok_or(Refused::Missing)?;
-        let Some((body, _)) = &kept.body else { return Err(Refused::Missing) };
+        let Some((body, content)) = &kept.body else { return Err(Refused::Missing) };
         let (marking, author) = (&body.marking, body.author.as_str());
         let object = match concert_model::access::is_field(&body.kind) {
             true => Object::Incident(&circle),
             false => Object::Item { circle: &circle, marking, author },
         };
-        Ok(others.iter().map(|other| may(other, action, object)).collect())
+        let decide = |other: &Person| match content {
+            Content::RoleMoved(moved) if !moved.party.is_empty() => {
+                let sees = sees_speakers(other, &circle, &moved.party);
+                if sees.allowed { may(other, action, object) } else { sees }
+            }
+            _ => may(other, action, object),
+        };
+        Ok(others.iter().map(decide).collect())
     }
 }

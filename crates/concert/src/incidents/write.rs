@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::case::Case;
 use super::made::{Beside, Made, by_hand};
 use super::mail;
+use super::read::circle_of;
 use super::{Ask, Incidents, Refused, audit, entry_json, follow, joins, proposals, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
@@ -47,13 +48,19 @@ pub struct Written {
 }
 
 impl Written {
-    fn json(&self) -> Value {
-        json!({ "id": self.id, "number": self.number, "entries": self.entries, "left_out": self.left_out })
+    /// What is kept of it for whoever asks again: of entries their numbers alone, because what they say may
+    /// be erased meanwhile, or no longer be for the person.
+    fn kept(&self) -> Value {
+        let entries: Vec<&Value> = self.entries.iter().filter_map(|entry| entry.get("seq")).collect();
+        json!({ "id": self.id, "number": self.number, "entries": entries, "left_out": self.left_out })
     }
 
     fn read(text: &str) -> Option<Self> {
         let mut value: Value = serde_json::from_str(text).ok()?;
         let entries = value.get_mut("entries")?.as_array_mut().map(std::mem::take)?;
+        // Those that were kept with what they said have the number in them.
+        let number = |entry: Value| entry.get("seq").cloned().unwrap_or(entry);
+        let entries = entries.into_iter().map(number).collect();
         // Answers that were kept before there were messages to many do not have it.
         let left_out = value.get_mut("left_out").map(Value::take).unwrap_or_else(|| json!([]));
         let left_out = serde_json::from_value(left_out).ok()?;
@@ -232,10 +239,35 @@ impl Incidents {
             return Err(wrong(format!("a key of a request has 1 to {KEY_BYTES_MAX} bytes")));
         }
         match incidents::answered(change, &ask.person.name, key).await? {
-            Some((before, answer)) if before == digest => Ok(Written::read(&answer)),
+            Some((before, answer)) if before == digest => match Written::read(&answer) {
+                Some(written) => self.as_seen_now(ask.person, written).await.map(Some),
+                None => Ok(None),
+            },
             Some(_) => Err(wrong("this key was used for another request")),
             None => Ok(None),
         }
+    }
+
+    /// An answer that was kept, with its entries as the person sees them now.
+    async fn as_seen_now(&self, person: &Person, written: Written) -> Result<Written, Refused> {
+        let (mut entries, mut circles) = (Vec::new(), BTreeMap::new());
+        for seq in written.entries.iter().filter_map(Value::as_u64) {
+            let rows = self.store.records.entries_behind(seq.saturating_sub(1), 1).await?;
+            let Some(row) = rows.into_iter().find(|row| row.seq == seq) else { continue };
+            if !circles.contains_key(&row.incident) {
+                let head = self.store.records.incident(&row.incident).await?;
+                let circle = head.map(|head| circle_of(&head));
+                let sees = |circle: &Circle| may(person, Action::See, Object::Incident(circle)).allowed;
+                circles.insert(row.incident.clone(), circle.filter(sees));
+            }
+            let Some(Some(circle)) = circles.get(&row.incident) else { continue };
+            let case = Case::new(&row.incident.clone(), vec![row]);
+            entries.extend(case.seen_by(circle, person).map(|kept| entry_json(kept)));
+        }
+        if entries.is_empty() && !written.entries.is_empty() {
+            return Err(Refused::Missing);
+        }
+        Ok(Written { entries, ..written })
     }
 
     /// Decides about each draft and signs it. What was denied is given too: the change is given up then, and
@@ -260,7 +292,7 @@ impl Incidents {
                 return Err(Refused::Denied(decision));
             }
             check(ask.person, &draft)?;
-            follow::check(ask.person, &case, ask.now, &draft.content)?;
+            follow::check(ask.person, (&case, &self.circle(&case)), ask.now, &draft.content)?;
             audit::allowed(change, ask, action, &case.head.number, &decision).await?;
             if let Content::Erased(erased) = &draft.content {
                 case = self.erase(change, ask.person, case, erased).await?;
@@ -377,7 +409,7 @@ impl Incidents {
         let written = Written { id: case.id.clone(), number: case.head.number.clone(), entries, left_out };
         if let Some((key, digest)) = ask.key {
             let times = (ask.now, Time(ask.now.0.saturating_sub(ANSWERS_KEPT_MICROS)));
-            let answer = written.json().to_string();
+            let answer = written.kept().to_string();
             incidents::keep_answer(&mut change, (&ask.person.name, key), &digest, &answer, times).await?;
         }
         self.store.records.commit(change).await?;
