@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use concert_model::Time;
 use concert_model::access::Person;
+use concert_model::incident::Tlp;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 
@@ -318,6 +319,8 @@ pub struct NewEvent {
     pub id: String,
     /// The party that answers for it; empty for nobody.
     pub party: String,
+    /// Its label, where it bears one.
+    pub label: Option<Tlp>,
     /// The event as one flat JSON object on one line.
     pub json: String,
 }

@@ -265,7 +265,7 @@ async fn new_events_are_streamed_and_losses_told() {
     assert!(head.contains("event: gap"), "{head}");
     let event = |number: u32| {
         let (id, party) = (format!("e{number}"), String::new());
-        Arc::new(NewEvent { id, party, json: format!("{{\"event.id\":\"e{number}\",\n\"a\":1}}") })
+        Arc::new(NewEvent { id, party, label: None, json: format!("{{\"event.id\":\"e{number}\",\n\"a\":1}}") })
     };
     site.events.send(Arc::new(NewEvent { party: "others".into(), ..NewEvent::clone(&event(0)) })).unwrap();
     site.events.send(event(1)).unwrap();

@@ -200,6 +200,7 @@ impl Site for Pages {
 
     fn shows(&self, person: &Person, event: &NewEvent) -> bool {
         self.site().sees(person, access::Kept::Events, &event.party)
+            && event.label.is_none_or(|label| access::cleared(person, label))
     }
 
     async fn ready(&self) -> Result<(), String> {

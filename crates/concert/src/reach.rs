@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use concert_model::access::{Action, Decision, Kept, Object, Person, may};
+use concert_model::access::{Action, Decision, Kept, Object, Person, cleared, may};
 use concert_model::{Event, Party};
 
 use concert_pipeline::enrich::Constituents;
@@ -15,14 +15,24 @@ use crate::drive::live;
 
 /// How far somebody sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// Everything.
-    All,
-    /// What belongs to parties of these names.
-    Parties(BTreeSet<String>),
+pub(crate) struct Reach {
+    /// Parties of these names, and what belongs to them; nothing where it is everybody.
+    parties: Option<BTreeSet<String>>,
+    /// Who sees it: events bear labels.
+    person: Person,
 }
 
 impl Reach {
+    /// Everything, as whoever sits at the machine sees it.
+    pub(crate) fn all() -> Self {
+        Self { parties: None, person: Person::operator("") }
+    }
+
+    /// Whether it is everybody's.
+    pub(crate) fn is_all(&self) -> bool {
+        self.parties.is_none()
+    }
+
     /// How far a person sees into one of the things a site keeps; else why the person sees nothing of it.
     pub(crate) fn of<'p>(
         person: &Person,
@@ -33,7 +43,7 @@ impl Reach {
             may(person, Action::SeeSite(kept), object)
         }
         if sees(person, kept, Object::Site).allowed {
-            return Ok(Self::All);
+            return Ok(Self { parties: None, person: person.clone() });
         }
         let own: Vec<&str> = person.standing.iter().filter_map(|standing| standing.constituency.as_deref()).collect();
         let of_own = sees(person, kept, Object::Of(&own));
@@ -52,39 +62,32 @@ impl Reach {
                 names.insert(party.name.clone());
             }
         }
-        Ok(Self::Parties(names))
+        Ok(Self { parties: Some(names), person: person.clone() })
     }
 
     /// Whether what belongs to a party is seen; what belongs to nobody has an empty name.
     pub(crate) fn has(&self, party: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Parties(names) => names.contains(party),
-        }
+        self.parties.as_ref().is_none_or(|names| names.contains(party))
     }
 
     /// Whether an event is seen.
     pub(crate) fn has_event(&self, event: &Event<'_>) -> bool {
-        *self == Self::All || self.has(&live::party(event))
+        (self.is_all() || self.has(&live::party(event)))
+            && live::label(event).is_none_or(|label| cleared(&self.person, label))
     }
 
     /// A contact book with the parties that are seen and no others.
     pub(crate) fn only(&self, book: Arc<Constituents>) -> Arc<Constituents> {
-        match self {
-            Self::All => book,
-            Self::Parties(_) => {
-                let seen = book.parties().iter().filter(|party| self.has(&party.name)).cloned();
-                Arc::new(Constituents::new(seen.collect()))
-            }
+        if self.is_all() {
+            return book;
         }
+        let seen = book.parties().iter().filter(|party| self.has(&party.name)).cloned();
+        Arc::new(Constituents::new(seen.collect()))
     }
 
     /// The parties, where not everything is seen.
     pub(crate) fn parties(&self) -> Option<Vec<String>> {
-        match self {
-            Self::All => None,
-            Self::Parties(names) => Some(names.iter().cloned().collect()),
-        }
+        self.parties.as_ref().map(|names| names.iter().cloned().collect())
     }
 }
 
@@ -98,6 +101,24 @@ mod tests {
         let standing: Vec<Standing> = roles.iter().map(|role| role.parse().unwrap()).collect();
         let scopes = scope.map(|scope| BTreeSet::from([scope.to_owned()]));
         Person { name: "jane".into(), is_operator: false, standing, clearance: Tlp::Amber, scopes, ..Person::nobody() }
+    }
+
+    #[test]
+    fn an_event_with_a_label_is_for_whoever_is_cleared_for_it() {
+        let mut batch = concert_model::Batch::new();
+        for label in ["red", "amber", ""] {
+            let mut event = batch.open();
+            if !label.is_empty() {
+                event.read(concert_model::Field::TLP, label, None).unwrap();
+            }
+            event.keep(concert_model::EventId::default(), concert_model::ProblemKey::default(), 1);
+        }
+        let seen = |person: &Person| {
+            let reach = Reach::of(person, Kept::Events, [].iter()).unwrap();
+            batch.iter().map(|event| reach.has_event(&event)).collect::<Vec<_>>()
+        };
+        assert_eq!(seen(&person(&["reader"], None)), [false, true, true]);
+        assert_eq!(seen(&Person::operator("root")), [true, true, true]);
     }
 
     #[test]

@@ -145,11 +145,17 @@ fn evidence_is_added_shown_and_comes_back() {
     site.evidence(&["custody", &number, ABC, "moved", "--place", "safe", "--reason", "end of day"]);
     assert_eq!(
         site.acts(&number, ABC),
-        ["received operator (anna)", "copied operator (anna)", "examined operator (anna)", "moved operator (anna)"]
+        [
+            "received operator (anna)",
+            "copied operator (anna)",
+            "examined operator (anna)",
+            "examined operator (anna)",
+            "moved operator (anna)"
+        ]
     );
     let custody = site.evidence(&["show", &number, ABC]).remove(0)["custody"].clone();
     assert_eq!(
-        (&custody[0]["whom"], &custody[1]["place"], &custody[3]["place"]),
+        (&custody[0]["whom"], &custody[1]["place"], &custody[4]["place"]),
         (&json!("Example Net"), &json!("desk 4"), &json!("safe"))
     );
     // The same bytes are evidence once in an incident, and are kept once over all.

@@ -316,6 +316,39 @@ fn whoever_a_command_acts_as_stands_in_the_log() {
     assert!(row["from"].as_str().unwrap().starts_with("operator ("), "{row}");
 }
 
+/// Whoever has a part in an incident for one party learns of no other, and what a refusal says is what the person
+/// may see.
+#[test]
+fn parties_learn_of_no_other_and_refusals_say_nothing_of_what_is_hidden() {
+    let site = Site::new();
+    for (name, role) in [("otto", "administrator"), ("bob", "administrator"), ("ben", "handler"), ("anna", "handler")] {
+        site.add(name, role);
+    }
+    let open = ["incident", "open", "Scans", "--type", "scanner", "--tlp", "amber", "--format", "json"];
+    let opened: Value = serde_json::from_str(&site.done(&open)).unwrap();
+    let number = opened["incident"].as_str().unwrap().to_owned();
+    let write = |args: &[&str]| site.done(&[&["incident", "write", &number], args].concat());
+    for (party, person) in [("Net A", "otto"), ("Net B", "bob")] {
+        write(&["party", &format!("party={party}"), "status=told"]);
+        let (person, party) = (format!("person={person}"), format!("party={party}"));
+        write(&["role", "role=affected-party", &person, &party, "holds=true"]);
+    }
+    for args in [&["incident", "log", &number][..], &["incident", "show", &number], &["incident", "search", "bob"]] {
+        let seen = site.run(&[args, &["--as", "otto", "--format", "json"]].concat(), "").1;
+        assert!(!seen.contains("Net B") && !seen.contains("bob"), "{args:?}: {seen}");
+    }
+    assert!(site.done(&["incident", "log", &number, "--as", "ben", "--format", "json"]).contains("Net B"));
+    // A run that ben may not see keeps the incident open, and is not named.
+    site.done(&["incident", "process", &number, "start", "scanning", "--as", "anna"]);
+    let log = site.rows(&["incident", "log", &number, "--format", "ndjson", "--limit", "0"]);
+    let started = log.iter().find(|entry| entry["kind"] == "process/1").unwrap();
+    let mut content = started["content"].clone();
+    content["run"] = json!("secretrun");
+    write(&["process", &content.to_string(), "--tlp", "red", "--for-person", "anna", "--as", "anna"]);
+    let (code, _, err) = site.run(&["incident", "write", &number, "status", "status=closed", "--as", "ben"], "");
+    assert!(code == 2 && err.contains("may not see") && !err.contains("secretrun"), "{err}");
+}
+
 #[test]
 fn a_site_forbids_more_than_the_rules_and_says_what_forbids_it() {
     let site = Site::new();

@@ -139,6 +139,12 @@ fn way_in<'c>(person: &Person, circle: &'c Circle) -> Option<Way<'c>> {
     party_of(person, circle).map(Way::Party)
 }
 
+/// Whether a person is cleared for what bears a label, such as an event; what bears none is for whoever may see
+/// its kind.
+pub fn cleared(person: &Person, label: Tlp) -> bool {
+    person.is_operator || label <= person.clearance
+}
+
 /// Whether a person sees who speaks for one of the parties of an incident: whoever has a part in it for a party
 /// alone learns of no other.
 pub fn sees_speakers(person: &Person, circle: &Circle, party: &str) -> Decision {

@@ -400,3 +400,17 @@ pub async fn keep_answer(
     let query = query.bind(person).bind(key).bind(digest).bind(now.0).bind(answer);
     query.execute(&mut **change).await.map_err(trouble).map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_looked_for_whatever_they_hold() {
+        let check = |words: &str, want: &str| assert_eq!(query_of(words), want, "{words:?}");
+        check(" one  two ", "\"one\" \"two\"*");
+        check("a\"b", "\"a\"\"b\"*");
+        check("a\0b", "\"a\" \"b\"*");
+        check("\0", "");
+    }
+}

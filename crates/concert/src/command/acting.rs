@@ -1,7 +1,8 @@
 //! As whom a command acts: whoever sits at the machine, or with `--as USER` a user with that user's rights.
 
 use concert_model::Problem;
-use concert_model::access::{Action, Decision, Kept, Object, Person, may};
+use concert_model::access::{Action, Decision, Kept, Object, Person, cleared, may};
+use concert_model::incident::Tlp;
 use concert_store::Store;
 use concert_store::records::By;
 
@@ -36,7 +37,7 @@ pub(super) fn by(site: &SiteArg) -> By {
 /// How far who acts sees into events, notices or contacts.
 pub(super) async fn reach(site: &SiteArg, store: &Store, kept: Kept) -> Result<Reach, Failure> {
     if site.as_user.is_none() {
-        return Ok(Reach::All);
+        return Ok(Reach::all());
     }
     let (person, parties) = (acting(site, store).await?, super::contact::all(store).await?);
     Reach::of(&person, kept, parties.iter()).map_err(denied)
@@ -49,11 +50,13 @@ fn denied(decision: Decision) -> Failure {
 /// What a command does to the site as a whole; nothing for those that ask about each thing themselves.
 fn action(command: &Command) -> Option<Action> {
     match command {
+        Command::Incident(args) if args.is_of_site() => Some(Action::ManageSite),
         Command::Incident(_) | Command::Evidence(_) | Command::Clock(_) | Command::Process(_) => None,
         // They ask how far the user sees: [`reach`].
         Command::Events(_) | Command::Who(_) => None,
         Command::Notice(args) if !args.changes() => None,
         Command::Contact(args) if !args.changes() => None,
+        Command::Feed(args) if args.changes() => Some(Action::ChangeSite(Kept::Events)),
         Command::Feed(_) | Command::Sql(_) => Some(Action::SeeSite(Kept::Events)),
         Command::Ingest(_) => Some(Action::ChangeSite(Kept::Events)),
         Command::Notice(_) => Some(Action::ChangeSite(Kept::Notices)),
@@ -73,6 +76,9 @@ pub(super) fn check(command: &Command, site: &SiteArg) -> Result<(), Failure> {
         let store = Store::open(&settings.data_dir()).await?;
         acting(site, &store).await
     })?;
+    if matches!(command, Command::Sql(_)) && !cleared(&person, Tlp::Red) {
+        return Err(Failure::usage(Problem::new("not allowed: `concert sql` shows events of every label")));
+    }
     let decision = may(&person, action, Object::Site);
     match decision.allowed {
         true => Ok(()),

@@ -23,7 +23,6 @@ use serde_json::{Value, json};
 use super::SiteArg;
 use crate::print::{Out, Rows};
 use crate::problems::{Exit, Failure};
-use crate::reach::Reach;
 use crate::settings::LoadFor;
 use crate::wire::Site;
 
@@ -104,7 +103,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             Action::Export(args) => export::run(args, &seen(store.records.parties(args.parties()).await?)),
             Action::List(rows) => list(rows, &seen(alive(&store).await?)),
             Action::Show(Show { party }) => show(party, &seen(alive(&store).await?)),
-            Action::Check(args) => check::run(args, &settings, &seen(all(&store).await?), reach == Reach::All),
+            Action::Check(args) => check::run(args, &settings, &seen(all(&store).await?), reach.is_all()),
             Action::Import(_) | Action::Health(_) | Action::Prove(_) | Action::Resume(_) | Action::Refresh(_) => {
                 Ok(Exit::Done)
             }

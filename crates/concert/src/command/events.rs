@@ -120,7 +120,7 @@ impl Wanted {
                 .collect();
             Failure { problems, exit: Exit::Usage }
         })?;
-        Ok(Self { condition, since: args.since, until: args.until, reach: Reach::All })
+        Ok(Self { condition, since: args.since, until: args.until, reach: Reach::all() })
     }
 
     fn has(&self, event: &Event<'_>) -> bool {
@@ -200,14 +200,14 @@ mod tests {
             condition: Some(Condition::compile("source.asn == 64500 && source.ip == \"192.0.2.1\"").unwrap()),
             since: None,
             until: Some(Time(5)),
-            reach: Reach::All,
+            reach: Reach::all(),
         };
         let bounds = wanted.bounds();
         assert_eq!((bounds.asns, bounds.until), (Some(vec![64_500]), Some(Time(5))));
         assert_eq!(bounds.addresses, Some(vec!["192.0.2.1".to_owned()]));
         let wide = Condition::compile("cidr(source.ip, \"192.0.2.0/24\")").unwrap();
         assert_eq!(
-            Wanted { condition: Some(wide), since: None, until: None, reach: Reach::All }.bounds().addresses,
+            Wanted { condition: Some(wide), since: None, until: None, reach: Reach::all() }.bounds().addresses,
             None
         );
     }

@@ -68,6 +68,13 @@ const GAPS_MAX: u32 = 1000;
 const COLUMNS: [&str; 10] =
     ["name", "collector", "parser", "state", "last_good", "last_error", "reports", "events", "duplicates", "rejects"];
 
+impl Args {
+    /// Whether it brings in events.
+    pub(super) fn changes(&self) -> bool {
+        matches!(self.command, Command::Pull(_) | Command::Replay(_))
+    }
+}
+
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     match &args.command {
         Command::List(args) => list(args, site),

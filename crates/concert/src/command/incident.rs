@@ -174,6 +174,13 @@ struct SearchArgs {
     rows: Rows,
 }
 
+impl Args {
+    /// Whether it is about all incidents, whoever may see them.
+    pub(super) fn is_of_site(&self) -> bool {
+        matches!(self.action, Action::Rebuild)
+    }
+}
+
 pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     // Mails are opened with the key of the site, which is a secret.
     let load_for = if matches!(args.action, Action::Mail(_)) { LoadFor::Run } else { LoadFor::Look };

@@ -22,7 +22,6 @@ use super::contact::{last_alive, text_or_null};
 use crate::ask::Asker;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure, outside};
-use crate::reach::Reach;
 use crate::registry::{self, Opened};
 use crate::settings::LoadFor;
 use crate::wire::Site;
@@ -74,7 +73,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     let runtime = super::runtime()?;
     let site = runtime.block_on(Site::open_to_ask(settings))?;
     let reach = runtime.block_on(super::reach(site_arg, &site.store, Kept::Contacts))?;
-    let is_whole = reach == Reach::All;
+    let is_whole = reach.is_all();
     let health = runtime.block_on(site.store.records.contact_health())?;
     let many = args.values.iter().any(|value| value == "-");
     // Constituents are told all the same.
@@ -222,7 +221,7 @@ fn party_rows(value: &str, parties: &Constituents, found: &Found<'_>, book: &Boo
             json!(one.purpose),
             json!(one.origin),
             specific.clone(),
-            json!(last_alive(one, book.health)),
+            json!(last_alive(one, book.health).map(|time| time.to_string())),
             json!(reason),
         ]
     };

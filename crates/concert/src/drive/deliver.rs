@@ -103,12 +103,18 @@ pub(super) fn end(notice: &Notice, bytes: u64, outcome: Outcome, now: Time) -> E
     }
 }
 
+/// Says that a notice will not arrive. Reasons hold addresses and words of others, which no log should keep.
+pub(super) fn not_delivered(notice: &Notice, reason: &str) {
+    tracing::error!(notice = notice.id, via = notice.via, "not delivered; `concert notice show` says why");
+    tracing::debug!(notice = notice.id, "{reason}");
+}
+
 /// The retry policy.
 fn judge(notice: &Notice, outcome: Outcome, now: Time) -> Ended {
     let (reason, wait) = match outcome {
         Outcome::Done(answer) => return (notice.id.clone(), "delivered", now, answer),
         Outcome::Never(reason) | Outcome::TooLarge(reason, _) => {
-            tracing::error!(notice = notice.id, via = notice.via, "not delivered: {reason}");
+            not_delivered(notice, &reason);
             return (notice.id.clone(), "failed", now, reason);
         }
         Outcome::Later(reason, wait) => (reason, wait),
@@ -116,13 +122,19 @@ fn judge(notice: &Notice, outcome: Outcome, now: Time) -> Ended {
     };
     if now.seconds() - notice.since.seconds() > GIVE_UP_AFTER_SECONDS {
         let reason = format!("given up after five days: {reason}");
-        tracing::error!(notice = notice.id, via = notice.via, "not delivered: {reason}");
+        not_delivered(notice, &reason);
         return (notice.id.clone(), "failed", now, reason);
     }
     let step = usize::try_from(notice.tries).unwrap_or(usize::MAX).min(WAITS_SECONDS.len() - 1);
     let planned = WAITS_SECONDS.get(step).copied().unwrap_or(3600);
     let wait = wait.and_then(|wait| i64::try_from(wait).ok()).map_or(planned, |asked| asked.clamp(1, 86_400));
-    tracing::warn!(notice = notice.id, via = notice.via, wait_seconds = wait, "tried again later: {reason}");
+    tracing::warn!(
+        notice = notice.id,
+        via = notice.via,
+        wait_seconds = wait,
+        "tried again later; `concert notice show` says why"
+    );
+    tracing::debug!(notice = notice.id, "{reason}");
     (notice.id.clone(), "queued", now.plus_seconds(wait), reason)
 }
 

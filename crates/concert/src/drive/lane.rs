@@ -19,7 +19,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::compose::{self, bytes, items, repeats};
-use super::deliver::{End, Ended, Sent, attempt, end};
+use super::deliver::{self, End, Ended, Sent, attempt, end};
 use super::mailbox;
 use super::merging;
 use super::message;
@@ -200,7 +200,7 @@ impl Lane {
                 // Perhaps only one of them cannot be composed.
                 Err(_) if is_fresh && records.unmerge_notices(&notice.id).await? => self.more = true,
                 Err(problem) => {
-                    tracing::error!(notice = notice.id, via = notice.via, "not delivered: {}", problem.what);
+                    deliver::not_delivered(notice, &problem.what);
                     ended.push((notice.id.clone(), "failed", wire::now(), problem.what));
                 }
             }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use concert_model::incident::Tlp;
 use concert_model::{Event, Field, Problem, ReportId, Value, json};
 use concert_server::site::NewEvent;
 use concert_store::events::Stored;
@@ -38,7 +39,7 @@ pub async fn send(site: &Site, report: ReportId, above: u64) -> Result<(), Probl
                 }
                 sent += 1;
                 let (id, party) = (stored.event.row().id.to_string(), party(&stored.event).into_owned());
-                let event = NewEvent { id, party, json: object(&stored) };
+                let event = NewEvent { id, party, label: label(&stored.event), json: object(&stored) };
                 // That the last listener left meanwhile is no trouble.
                 site.live.send(Arc::new(event)).ok();
             }
@@ -53,6 +54,11 @@ pub fn party<'e>(event: &Event<'e>) -> Cow<'e, str> {
         Some(Value::Text(name)) => name,
         _ => Cow::Borrowed(""),
     }
+}
+
+/// The label of an event, where it bears one.
+pub fn label(event: &Event<'_>) -> Option<Tlp> {
+    event.text(Field::TLP)?.parse().ok()
 }
 
 /// An event as one flat JSON object.

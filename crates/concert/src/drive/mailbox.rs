@@ -227,6 +227,11 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
             first.get_or_insert((String::new(), why));
             continue;
         }
+        if candidate.how == tie::How::Ticket && notice.delivered_at.is_none() {
+            let why = format!("it answers notice {} by its number alone, and that was not delivered", notice.id);
+            first.get_or_insert((String::new(), why));
+            continue;
+        }
         let sent = sent(site, &notice).await?;
         let verdict = tie::judge(&mail, candidate, &sent);
         if notice.name == message::NAME {

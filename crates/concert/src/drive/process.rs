@@ -161,8 +161,12 @@ async fn name_addresses(reverse: &Reverse, batch: &mut Batch) {
 /// Who reported it, where that is known and whoever it is agreed to be named.
 fn reporter<'r>(site: &Site, feed: &Feed, receipt: &'r Receipt) -> Option<&'r str> {
     let mailbox = site.settings.mailbox.as_ref()?;
-    let is_complaint = mailbox.complaints.as_ref() == Some(&feed.name);
-    (is_complaint && mailbox.may_name(&receipt.sender)).then_some(receipt.sender.as_str())
+    (is_complaint(site, feed) && mailbox.may_name(&receipt.sender)).then_some(receipt.sender.as_str())
+}
+
+/// Whether reports of a feed are complaints that people mailed to the team.
+fn is_complaint(site: &Site, feed: &Feed) -> bool {
+    site.settings.mailbox.as_ref().is_some_and(|mailbox| mailbox.complaints.as_ref() == Some(&feed.name))
 }
 
 pub(super) fn parse(
@@ -182,6 +186,7 @@ pub(super) fn parse(
     };
     let (lookup, book) = (site.lookup(), site.book());
     let reporter = reporter(site, feed, work.receipt);
+    let is_nameless = reporter.is_none() && is_complaint(site, feed);
     let mut fired = vec![0u64; site.settings.judge.rules().len()];
     let mut stage = |event: &mut OpenEvent<'_>| {
         lookup.enrich(event);
@@ -190,6 +195,10 @@ pub(super) fn parse(
             && let Some(field) = event.extra(REPORTER)
         {
             event.set(field, &Value::text(reporter));
+        }
+        // A line that somebody wrote may say who did. The raw report has it.
+        if is_nameless {
+            event.unset(Field::EVENT_DESCRIPTION_TEXT);
         }
         site.settings.judge.judge(event, &mut fired) == Verdict::Keep
     };

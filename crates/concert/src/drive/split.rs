@@ -5,7 +5,7 @@
 
 use concert_model::Problem;
 
-use super::deliver::Ended;
+use super::deliver::{self, Ended};
 use crate::wire::{self, Site};
 
 /// A peer that finds so little too large means something else.
@@ -44,14 +44,14 @@ pub(super) async fn split(site: &Site, large: &TooLarge) -> Result<Option<Ended>
     let records = &site.store.records;
     let Some((notice, members)) = records.notice(&large.id).await? else { return Ok(None) };
     if records.unmerge_notices(&notice.id).await? {
-        tracing::info!(notice = notice.id, via = notice.via, "notices in one mail go apart: {}", large.reason);
+        tracing::info!(notice = notice.id, via = notice.via, "notices in one mail go apart: it is too large");
         return Ok(None);
     }
     let reason = &large.reason;
     let Some(parts) = large.parts(members.len()) else {
         let why = if members.len() > 1 { "which is not much" } else { "and has a single event" };
         let why = format!("{reason}; it has {} bytes {why}, so it is not split", large.bytes);
-        tracing::error!(notice = notice.id, via = notice.via, "not delivered: {why}");
+        deliver::not_delivered(&notice, &why);
         return Ok(Some((notice.id, "failed", wire::now(), why)));
     };
     records.split_notice(&notice.id, &members.chunks(members.len().div_ceil(parts)), wire::now()).await?;

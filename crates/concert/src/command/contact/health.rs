@@ -98,7 +98,7 @@ pub(super) async fn run(args: &Args, site: &Site, reach: &Reach) -> Result<Exit,
         }
     }
     // Addresses that notices go to without a party bounce too.
-    for (address, health) in known.into_iter().filter(|_| *reach == Reach::All) {
+    for (address, health) in known.into_iter().filter(|_| reach.is_all()) {
         let contact = Contact { mail: address.clone(), ..Contact::default() };
         rows.insert(address.clone(), row(&contact, health, asked.get(&address).copied()));
     }

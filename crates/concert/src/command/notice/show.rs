@@ -83,7 +83,7 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
     fields.push(("party_from", text_or_null(origin)));
     fields.push(("goes_with", text_or_null(notice.carrier().filter(|_| is_whole).unwrap_or_default())));
     let (mut again, mut before) = runtime.block_on(site.store.records.told_again(&notice.id))?;
-    if reach != Reach::All {
+    if !reach.is_all() {
         // Told in place of this one, but perhaps to somebody else.
         (again, before) = (Vec::new(), Vec::new());
     }
@@ -113,7 +113,7 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
 
 /// Whether somebody sees all notices that went out in one mail.
 async fn is_seen_whole(site: &Site, mail: &str, reach: &Reach) -> Result<bool, Failure> {
-    if *reach == Reach::All {
+    if reach.is_all() {
         return Ok(true);
     }
     let carrier = site.store.records.notice(mail).await?;
