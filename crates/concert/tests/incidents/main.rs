@@ -110,6 +110,8 @@ fn a_second_verifier_agrees() {
     assert!(!exported.contains("two\\\\nlines") && exported.contains("\"body\":null"), "{exported}");
     assert_eq!(site.python(VERIFIER, &exported), (true, "6".to_owned()));
     assert_eq!(site.run(&["verify"]).0, 0);
+    let (code, _, err) = site.run(&["incident", "erase", &number, "6", "--reason", "privacy law"]);
+    assert!(code == 2 && err.contains("what says that an entry was erased stays"), "{err}");
     assert_eq!(site.incident(&["search", "lines"]), Vec::<Value>::new());
     let changed = exported.replace("three", "thr\u{c9}e");
     let (good, said) = site.python(VERIFIER, &changed);
@@ -137,6 +139,10 @@ fn verify_names_the_entry_that_was_changed() {
     check("DELETE FROM entry WHERE seq = 3", "entry 3 is missing");
     check("DELETE FROM entry WHERE seq = 5", "its newest entries are missing");
     check("UPDATE entry SET body = body || ' ' WHERE seq = 5", "canonical");
+    check("UPDATE entry SET body = NULL WHERE seq = 4", "entry number 4\",\"difference\":\"its body is gone");
+    check("DELETE FROM entry", "all its entries are missing");
+    check("UPDATE entry SET seq = 9 WHERE seq = 3", "entry number 9\",\"difference\":\"it is numbered after");
+    check("UPDATE entry SET seq = 100 - seq", "it is numbered after");
 }
 
 /// INVARIANT: whatever is derived from journals can be made anew and answers the same.
