@@ -737,7 +737,11 @@ impl Content {
         }
         for (field, kind) in *fields {
             let given = members.remove(*field);
-            let value = read_member(kind, given).map_err(|why| Problem::new(format!("`{field}` of {name}: {why}")))?;
+            let value = match given {
+                None => empty(field, kind).ok_or_else(|| format!("it is wanted ({kind})")),
+                Some(given) => read_member(kind, given),
+            };
+            let value = value.map_err(|why| Problem::new(format!("`{field}` of {name}: {why}")))?;
             members.insert((*field).to_owned(), value);
         }
         match Self::read(name, &Value::Object(members)) {
@@ -752,18 +756,21 @@ fn says(fields: &[(&str, &str)]) -> String {
     format!("it has: {}", fields.join(", "))
 }
 
+/// What a member says that is left out: nothing. `None` where that cannot be.
+pub(super) fn empty(field: &str, of: &str) -> Option<Value> {
+    match of {
+        "String" => Some(Value::String(String::new())),
+        // Other members of this kind say that something holds now, which is why they are written. A task is
+        // written to be done.
+        "bool" => Some(Value::Bool(field != "done")),
+        "u64" | "u32" | "u16" | "u8" => Some(Value::from(0)),
+        "Vec<String>" | "Vec<Attached>" => Some(Value::Array(Vec::new())),
+        _ => of.starts_with("Option").then_some(Value::Null),
+    }
+}
+
 /// A member as its type wants it, from JSON or from text.
-fn read_member(kind: &str, given: Option<Value>) -> Result<Value, String> {
-    let Some(value) = given else {
-        return Ok(match kind {
-            "String" => Value::String(String::new()),
-            "bool" => Value::Bool(true),
-            "u64" | "u32" | "u16" | "u8" => Value::from(0),
-            "Vec<String>" | "Vec<Attached>" => Value::Array(Vec::new()),
-            _ if kind.starts_with("Option") => Value::Null,
-            _ => return Err(format!("it is wanted ({kind})")),
-        });
-    };
+fn read_member(kind: &str, value: Value) -> Result<Value, String> {
     let Value::String(text) = &value else { return Ok(value) };
     match kind {
         "bool" => text.parse().map(Value::Bool).map_err(|_| "true or false".into()),
@@ -810,5 +817,18 @@ mod tests {
             assert_eq!(serde_json::to_value(role).unwrap(), json!(word));
             assert_eq!((Role::named(word), role.word()), (Some(role), word));
         }
+    }
+
+    #[test]
+    fn what_is_left_out_is_empty_and_a_task_is_open() {
+        let read = |kind: &str, value: Value| {
+            let Value::Object(members) = value else { panic!("{value}") };
+            Content::from_person(kind, members).unwrap().write().unwrap().1
+        };
+        let task = read("task", json!({"name": "nt", "title": "New task"}));
+        let want = json!({"name": "nt", "title": "New task", "role": null, "person": "", "due": null, "done": false});
+        assert_eq!(task, want);
+        assert_eq!(read("task", json!({"name": "nt", "done": "true"}))["done"], true);
+        assert_eq!(read("role", json!({"role": "observer", "person": "ben"}))["holds"], true);
     }
 }

@@ -54,12 +54,14 @@ fn an_incident_is_opened_worked_on_and_shown() {
     let times = ["first_seen=2026-11-22T04:50:30Z", "last_seen=2026-11-22T05:00:00Z"];
     write(&[&["relation", "from=192.0.2.7", "to=198.51.100.9", "port=22", "certainty=80"], &times[..]].concat());
     write(&["task", "name=logs", "title=Ask for logs", "role=responder", "done=false", "due=2026-11-30"]);
+    write(&["task", "name=open", "title=New task"]);
     write(&["role", "role=responder", "person=ben", "holds=true"]);
     write(&["finding", "{\"name\":\"h1\",\"statement\":\"A stolen key\",\"standing\":\"hypothesis\"}"]);
     let shown = site.incident(&["show", &number]).remove(0);
     assert_eq!(shown["parties"][0]["status"], "told");
     assert_eq!(shown["relations"][0]["to"], "198.51.100.9");
     assert_eq!(shown["tasks"][0]["due"], "2026-11-30T00:00:00Z");
+    assert_eq!(shown["tasks"][1]["done"], false);
     assert_eq!(shown["roles"]["responder"], json!(["ben"]));
     assert_eq!(shown["marking"]["tlp"], "amber");
     let found = site.incident(&["search", "198.51.100"]);
