@@ -153,6 +153,11 @@ const WORDS: [(&str, &[&str]); 10] = [
     ("verdict", &["useless", "missing", "late"]),
 ];
 
+/// The words that a member of this type takes, where it takes words.
+pub(super) fn words(of: &str) -> Option<&'static [&'static str]> {
+    WORDS.iter().find(|(name, _)| *name == words_name(of)).map(|(_, words)| *words)
+}
+
 /// `party/1` is described as `party.1`, as names of schemas have no slash.
 fn content_name(prefix: &str, kind: &str) -> String {
     format!("{prefix}.{}", kind.replace('/', "."))

@@ -82,7 +82,8 @@ fn what_is_wrong_is_told_with_a_hint_and_changes_nothing() {
     check(&["write", &number, "relatio"], "did you mean `relation`?");
     check(&["write", &number, "relation", "fom=x"], "did you mean `from`?");
     check(&["write", &number, "note", "text= "], "`text` is empty");
-    check(&["write", &number, "status", "status=done"], "it has: status (Status)");
+    check(&["write", &number, "status", "status=done"], "it takes one of open, waiting, closed");
+    check(&["write", &number, "party", "party=x", "status=nonsense"], "`status` of party/1: `nonsense` is not a value");
     check(&["write", &number, "classification", "classification=bad"], "is not a classification");
     check(&["write", &number, "task", "name=x", "due=soon"], "write it like 2026-11-22");
     check(&["write", &number, "party", "party=Ev\u{202e}il", "status=told"], "writing direction");
