@@ -60,6 +60,20 @@ fn mistakes_end_check_with_one_and_other_commands_with_two() {
 }
 
 #[test]
+fn check_tells_mistakes_in_processes_too() {
+    let folder = site();
+    let own = folder.path().join("site/processes");
+    fs::create_dir_all(&own).unwrap();
+    let (_, text, _) = concert(folder.path(), &["process", "show", "scanning", "--form", "toml"], "");
+    let wrong = text.replacen("needs = [\"triage\"]", "needs = [\"triag\"]", 1);
+    fs::write(own.join("wrong.toml"), wrong).unwrap();
+    let (code, _, told) = concert(folder.path(), &["process", "check", "--site", "site"], "");
+    assert!(code == 2 && told.starts_with("processes/wrong.toml:") && told.contains("no step `triag`"), "{told}");
+    let (code, out, _) = concert(folder.path(), &["check", "--site", "site"], "");
+    assert_eq!((code, out), (1, told));
+}
+
+#[test]
 fn check_live_asks_every_peer() {
     let folder = site();
     let (code, out, _) = concert(folder.path(), &["check", "--live", "--site", "site", "--format", "ndjson"], "");

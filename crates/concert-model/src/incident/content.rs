@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::mail::{Attached, Openpgp, Sort};
 use super::marking::Marking;
+use super::schema;
 use crate::problem::nearest;
 use crate::{Problem, Time};
 
@@ -237,6 +238,22 @@ macro_rules! contents {
                 match kind {
                     $($kind => $name::deserialize(value).map_or(Self::Unknown, Self::$name),)*
                     _ => Self::Unknown,
+                }
+            }
+
+            /// The first member that its type does not take, with its type and why.
+            fn misfit(kind: &str, members: &Map<String, Value>) -> Option<(&'static str, &'static str, String)> {
+                match kind {
+                    $($kind => {
+                        $(
+                            let value = members.get(stringify!($field)).unwrap_or(&Value::Null);
+                            if let Err(error) = <$type>::deserialize(value) {
+                                return Some((stringify!($field), stringify!($type), error.to_string()));
+                            }
+                        )*
+                        None
+                    })*
+                    _ => None,
                 }
             }
 
@@ -737,38 +754,93 @@ impl Content {
         }
         for (field, kind) in *fields {
             let given = members.remove(*field);
-            let value = read_member(kind, given).map_err(|why| Problem::new(format!("`{field}` of {name}: {why}")))?;
+            let value = match given {
+                None => empty(field, kind).ok_or_else(|| format!("it is wanted ({})", in_words(kind))),
+                Some(given) => read_member(kind, given),
+            };
+            let value = value.map_err(|why| Problem::new(format!("`{field}` of {name}: {why}")))?;
             members.insert((*field).to_owned(), value);
         }
+        if let Some((field, of, why)) = Self::misfit(name, &members) {
+            return Err(misfit(name, field, of, members.get(field).unwrap_or(&Value::Null), &why));
+        }
         match Self::read(name, &Value::Object(members)) {
-            Self::Unknown => Err(Problem::new(format!("this is no {name}")).hint(says(fields))),
+            Self::Unknown => Err(Problem::new(format!("this is no {name}"))),
             content => Ok(content),
         }
     }
 }
 
-fn says(fields: &[(&str, &str)]) -> String {
-    let fields: Vec<String> = fields.iter().map(|(field, kind)| format!("{field} ({kind})")).collect();
-    format!("it has: {}", fields.join(", "))
+/// What a member of this type takes, as people say it.
+pub fn in_words(of: &str) -> String {
+    if let Some(word) = of.strip_prefix("Option<").and_then(|of| of.strip_suffix('>')) {
+        return format!("{}, or nothing", in_words(word));
+    }
+    match (of, schema::words(of)) {
+        (_, Some(words)) => format!("one of {}", words.join(", ")),
+        ("String", _) => "a text".into(),
+        ("bool", _) => "true or false".into(),
+        ("u16", _) => format!("a whole number up to {}", u16::MAX),
+        ("u8", _) => format!("a whole number up to {}", u8::MAX),
+        ("u64" | "u32", _) => "a whole number".into(),
+        ("i64", _) => "a time".into(),
+        ("Marking", _) => "a label".into(),
+        ("Openpgp", _) => "what OpenPGP says of it".into(),
+        ("Vec<String>", _) => "names, with commas between them".into(),
+        ("Vec<Attached>", _) => "a list of {name, sha256, bytes}".into(),
+        ("Vec<Observable>", _) => "a list of {of, value}".into(),
+        ("Vec<Answer>", _) => "a list of {step, verdict, text}".into(),
+        _ => of.to_lowercase(),
+    }
+}
+
+/// What is wrong with a member.
+fn misfit(kind: &str, field: &str, of: &str, value: &Value, why: &str) -> Problem {
+    let word = of.strip_prefix("Option<").and_then(|of| of.strip_suffix('>')).unwrap_or(of);
+    let what = |why: &str| Problem::new(format!("`{field}` of {kind}: {why}"));
+    let wanted = format!("it takes {}", in_words(of));
+    match value {
+        Value::Null => what("nothing is not a value of it").hint(wanted),
+        Value::String(text) => {
+            let near = schema::words(word).and_then(|words| nearest(text, words.iter().copied()));
+            let hint = near.map_or(wanted.clone(), |near| format!("did you mean `{near}`? {wanted}"));
+            what(&format!("`{}` is not a value of it", shortened(text))).hint(hint)
+        }
+        // What is wrong inside of it only its reader knows; that names types where the whole is something else.
+        Value::Array(_) | Value::Object(_) if !why.starts_with("invalid ") => what(why).hint(wanted),
+        other => what(&format!("`{}` is not a value of it", shortened(&other.to_string()))).hint(wanted),
+    }
+}
+
+/// As much of a value as fits into a sentence.
+fn shortened(text: &str) -> String {
+    const CHARS_MAX: usize = 60;
+    match text.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// What a member says that is left out: nothing. `None` where that cannot be.
+pub(super) fn empty(field: &str, of: &str) -> Option<Value> {
+    match of {
+        "String" => Some(Value::String(String::new())),
+        // Other members of this kind say that something holds now, which is why they are written. A task is
+        // written to be done.
+        "bool" => Some(Value::Bool(field != "done")),
+        "u64" | "u32" | "u16" | "u8" => Some(Value::from(0)),
+        "Vec<String>" | "Vec<Attached>" => Some(Value::Array(Vec::new())),
+        _ => of.starts_with("Option").then_some(Value::Null),
+    }
 }
 
 /// A member as its type wants it, from JSON or from text.
-fn read_member(kind: &str, given: Option<Value>) -> Result<Value, String> {
-    let Some(value) = given else {
-        return Ok(match kind {
-            "String" => Value::String(String::new()),
-            "bool" => Value::Bool(true),
-            "u64" | "u32" | "u16" | "u8" => Value::from(0),
-            "Vec<String>" | "Vec<Attached>" => Value::Array(Vec::new()),
-            _ if kind.starts_with("Option") => Value::Null,
-            _ => return Err(format!("it is wanted ({kind})")),
-        });
-    };
+fn read_member(kind: &str, value: Value) -> Result<Value, String> {
     let Value::String(text) = &value else { return Ok(value) };
     match kind {
-        "bool" => text.parse().map(Value::Bool).map_err(|_| "true or false".into()),
+        "bool" => text.parse().map(Value::Bool).map_err(|_| format!("`{text}` is not true or false")),
         "u64" | "u32" | "u16" | "u8" => {
-            text.parse::<u64>().map(Value::from).map_err(|_| format!("`{text}` is no number"))
+            text.parse::<u64>().map(Value::from).map_err(|_| format!("`{text}` is not {}", in_words(kind)))
         }
         // Times are kept as numbers, and given as people write them.
         "i64" | "Option<i64>" => match (text.parse::<i64>(), Time::parse(text, Some(&jiff::tz::TimeZone::UTC))) {
@@ -809,6 +881,79 @@ mod tests {
         for (role, word, _) in Role::ALL {
             assert_eq!(serde_json::to_value(role).unwrap(), json!(word));
             assert_eq!((Role::named(word), role.word()), (Some(role), word));
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_empty_and_a_task_is_open() {
+        let read = |kind: &str, value: Value| {
+            let Value::Object(members) = value else { panic!("{value}") };
+            Content::from_person(kind, members).unwrap().write().unwrap().1
+        };
+        let task = read("task", json!({"name": "nt", "title": "New task"}));
+        let want = json!({"name": "nt", "title": "New task", "role": null, "person": "", "due": null, "done": false});
+        assert_eq!(task, want);
+        assert_eq!(read("task", json!({"name": "nt", "done": "true"}))["done"], true);
+        assert_eq!(read("role", json!({"role": "observer", "person": "ben"}))["holds"], true);
+    }
+
+    #[test]
+    fn the_member_that_does_not_fit_is_named_with_what_it_takes() {
+        let check = |kind: &str, value: Value, want: &str| {
+            let Value::Object(members) = value else { panic!("{value}") };
+            assert_eq!(Content::from_person(kind, members).unwrap_err().to_string(), want);
+        };
+        check(
+            "status",
+            json!({"status": "nonsense"}),
+            "`status` of status/1: `nonsense` is not a value of it\n  hint: it takes one of open, waiting, closed",
+        );
+        check(
+            "status",
+            json!({"status": "closd"}),
+            "`status` of status/1: `closd` is not a value of it\n  hint: did you mean `closed`? it takes one of open, waiting, closed",
+        );
+        check("status", json!({}), "`status` of status/1: it is wanted (one of open, waiting, closed)");
+        check(
+            "status",
+            json!({"status": "open", "reason": 5}),
+            "`reason` of status/1: `5` is not a value of it\n  hint: it takes a text",
+        );
+        check(
+            "relation",
+            json!({"first_seen": 1, "last_seen": 2, "port": 70_000}),
+            "`port` of relation/1: `70000` is not a value of it\n  hint: it takes a whole number up to 65535",
+        );
+        check(
+            "relation",
+            json!({"first_seen": 1, "last_seen": 2, "port": "ssh"}),
+            "`port` of relation/1: `ssh` is not a whole number up to 65535",
+        );
+        check(
+            "task",
+            json!({"due": [1]}),
+            "`due` of task/1: `[1]` is not a value of it\n  hint: it takes a time, or nothing",
+        );
+        check("task", json!({"done": "maybe"}), "`done` of task/1: `maybe` is not true or false");
+        check(
+            "task",
+            json!({"done": null}),
+            "`done` of task/1: nothing is not a value of it\n  hint: it takes true or false",
+        );
+        check(
+            "indicators",
+            json!({"observables": [{"of": "ip"}]}),
+            "`observables` of indicators/1: missing field `value`\n  hint: it takes a list of {of, value}",
+        );
+        check(
+            "indicators",
+            json!({"observables": ["192.0.2.7"]}),
+            "`observables` of indicators/1: `[\"192.0.2.7\"]` is not a value of it\n  hint: it takes a list of {of, value}",
+        );
+        // No kind of value is told by its name in the source.
+        for (_, of) in Content::KINDS.iter().flat_map(|(_, members)| *members) {
+            let told = in_words(of);
+            assert!(!told.contains(|c: char| c == '<' || c.is_ascii_uppercase()) || told.contains("OpenPGP"), "{told}");
         }
     }
 }

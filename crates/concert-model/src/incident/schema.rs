@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::content::Content;
+use super::content::{Content, empty};
 
 /// How the members of a content are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub fn content(kind: &str, form: Form) -> Option<Value> {
         let mut schema = member(of, form);
         if let Some(about) = schema.as_object_mut() {
             about.insert("description".into(), json!(meaning.trim()));
+            // Of two values neither is plainly the empty one.
+            if *of == "bool" && form == Form::Given {
+                about.insert("default".into(), json!(empty(name, of)));
+            }
         }
         properties.insert((*name).to_owned(), schema);
         if is_needed(kind, name, of, form) {
@@ -44,8 +48,7 @@ pub fn content(kind: &str, form: Form) -> Option<Value> {
 
 /// Whether a member cannot be left out.
 fn is_needed(kind: &str, name: &str, of: &str, form: Form) -> bool {
-    let has_empty = matches!(of, "String" | "bool" | "u64" | "u32" | "u16" | "u8" | "Vec<String>" | "Vec<Attached>")
-        && form == Form::Given;
+    let has_empty = form == Form::Given && empty(name, of).is_some();
     // They were not asked for at first, so what was written then has none.
     let came_later = matches!(
         (kind, name),
@@ -149,6 +152,11 @@ const WORDS: [(&str, &[&str]); 10] = [
     ("signature", &["none", "good", "bad", "unknown-key"]),
     ("verdict", &["useless", "missing", "late"]),
 ];
+
+/// The words that a member of this type takes, where it takes words.
+pub(super) fn words(of: &str) -> Option<&'static [&'static str]> {
+    WORDS.iter().find(|(name, _)| *name == words_name(of)).map(|(_, words)| *words)
+}
 
 /// `party/1` is described as `party.1`, as names of schemas have no slash.
 fn content_name(prefix: &str, kind: &str) -> String {

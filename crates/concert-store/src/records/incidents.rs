@@ -156,6 +156,13 @@ impl Records {
         query.fetch_all(self.pool()).await.map_err(trouble)
     }
 
+    /// The identities of incidents whose journal has no entry: there are none as long as nobody meddles.
+    pub async fn without_entries(&self) -> Result<Vec<String>, Problem> {
+        let query =
+            sqlx::query_scalar("SELECT id FROM incident WHERE id NOT IN (SELECT incident FROM entry) ORDER BY id");
+        query.fetch_all(self.pool()).await.map_err(trouble)
+    }
+
     /// An incident by its identity or its number.
     pub async fn incident(&self, name: &str) -> Result<Option<Head>, Problem> {
         let query = sqlx::query("SELECT * FROM incident WHERE id = ?1 OR number = ?1");

@@ -1,4 +1,4 @@
-//! `concert check`: every mistake in the settings; with `--live` also a word with every peer.
+//! `concert check`: every mistake in the settings, clocks and processes; with `--live` also a word with every peer.
 //!
 //! Peers are asked at the same time, each with a deadline, so the slowest alone decides how long it
 //! takes.
@@ -12,7 +12,7 @@ use super::SiteArg;
 use crate::clocks;
 use crate::print::{AllRows, Format, Out};
 use crate::problems::{Exit, Failure};
-use crate::settings::{Collect, LoadFor, Settings};
+use crate::settings::{Collect, LoadFor, Settings, processes};
 
 /// How long one peer may take to answer.
 const PEER_DEADLINE: Duration = Duration::from_secs(20);
@@ -37,6 +37,8 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     findings.extend(loaded.warnings.into_iter().map(|problem| Finding::of("warning", problem)));
     let clocks = clocks::catalogue(&site.dir).err().unwrap_or_default();
     findings.extend(clocks.into_iter().map(|problem| Finding::of("mistake", problem)));
+    let processes = processes::load(&site.dir).problems;
+    findings.extend(processes.into_iter().map(|problem| Finding::of("mistake", problem)));
     if args.live {
         findings.extend(super::runtime()?.block_on(ask_peers(loaded.settings)));
     }

@@ -1,6 +1,9 @@
 //! What is derived from journals, made anew; and journals checked from their first entry on.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use concert_model::Problem;
+use concert_model::incident::content::Content;
 use concert_model::incident::journal::{Body, Entry, Header, SiteId, verify};
 use concert_store::Store;
 use concert_store::records::incidents::{self, EntryRow};
@@ -46,22 +49,28 @@ pub async fn verify_journals(store: &Store) -> Result<Checked, Problem> {
     let mut checked = Checked::default();
     for id in store.records.journals().await? {
         checked.incidents += 1;
+        // Read first, so that what is written meanwhile is not missing from the entries.
+        let head = store.records.incident(&id).await?;
         let rows = store.records.entries_after(&id, 0).await?;
         checked.entries += rows.len() as u64;
         checked.problems.extend(verify_journal(&id, &rows));
         // The end of a chain that was cut off leaves a chain that is sound.
         let last = rows.last().map_or(0, |row| row.seq);
-        if store.records.incident(&id).await?.is_some_and(|head| head.changed > last) {
+        if head.is_some_and(|head| head.changed > last) {
             checked.problems.push(Problem::new("its newest entries are missing").at(format!("journal of {id}")));
         }
+    }
+    for id in store.records.without_entries().await? {
+        checked.incidents += 1;
+        checked.problems.push(Problem::new("all its entries are missing").at(format!("journal of {id}")));
     }
     Ok(checked)
 }
 
-/// The first thing wrong with each chain of an incident.
+/// What is wrong with single entries of an incident, and the first thing wrong with each of its chains.
 fn verify_journal(id: &str, rows: &[EntryRow]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut entries: Vec<Entry> = Vec::with_capacity(rows.len());
+    let mut entries: Vec<(u64, Entry)> = Vec::with_capacity(rows.len());
     for row in rows {
         let place = format!("journal of {id}, entry number {}", row.seq);
         let header = match Header::read(&row.header) {
@@ -83,14 +92,47 @@ fn verify_journal(id: &str, rows: &[EntryRow]) -> Vec<Problem> {
                 continue;
             }
         };
-        entries.push(Entry { header, body });
+        entries.push((row.seq, Entry { header, body }));
     }
-    entries.sort_by_key(|entry| (entry.header.site, entry.header.sequence));
-    for chain in entries.chunk_by(|one, other| one.header.site == other.header.site) {
-        if let Err((sequence, why)) = verify(id, chain) {
-            let site = chain.first().map_or(SiteId::default(), |entry| entry.header.site);
+    let mut add = |seq: u64, what: &str| {
+        problems.push(Problem::new(what).at(format!("journal of {id}, entry number {seq}")));
+    };
+    unsaid(&entries).into_iter().for_each(|seq| add(seq, "its body is gone, and no entry says that it was erased"));
+    disordered(&entries).into_iter().for_each(|seq| add(seq, "it is numbered after a later entry of its chain"));
+    entries.sort_by_key(|(_, entry)| (entry.header.site, entry.header.sequence));
+    for chain in entries.chunk_by(|(_, one), (_, other)| one.header.site == other.header.site) {
+        if let Err((sequence, why)) = verify(id, chain.iter().map(|(_, entry)| entry)) {
+            let site = chain.first().map_or(SiteId::default(), |(_, entry)| entry.header.site);
             problems.push(Problem::new(why).at(format!("journal of {id}, site {site}, entry {sequence}")));
         }
     }
     problems
+}
+
+/// Numbers of entries without a body, of which no other entry says that it was erased.
+fn unsaid(entries: &[(u64, Entry)]) -> Vec<u64> {
+    let erased = |body: &Body| match Content::read(&body.kind, &body.content) {
+        Content::Erased(erased) => Some((erased.site, erased.sequence)),
+        _ => None,
+    };
+    let said: BTreeSet<(String, u64)> =
+        entries.iter().filter_map(|(_, entry)| entry.body.as_ref().and_then(erased)).collect();
+    let is_unsaid =
+        |entry: &Entry| entry.body.is_none() && !said.contains(&(entry.header.site.to_string(), entry.header.sequence));
+    entries.iter().filter(|(_, entry)| is_unsaid(entry)).map(|(seq, _)| *seq).collect()
+}
+
+/// Numbers of entries that come after one that follows them in their chain. Entries come in the order of their
+/// numbers.
+fn disordered(entries: &[(u64, Entry)]) -> Vec<u64> {
+    let mut reached: BTreeMap<SiteId, u64> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (seq, Entry { header, .. }) in entries {
+        let highest = reached.entry(header.site).or_default();
+        if header.sequence < *highest {
+            found.push(*seq);
+        }
+        *highest = header.sequence.max(*highest);
+    }
+    found
 }

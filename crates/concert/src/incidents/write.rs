@@ -341,6 +341,10 @@ impl Incidents {
         if is_field(&body.kind) {
             return Err(wrong("fields of an incident are changed, not erased"));
         }
+        // Without it nothing would tell the body that it names from one that somebody took away.
+        if body.kind == "erased/1" {
+            return Err(wrong("what says that an entry was erased stays"));
+        }
         if super::evidence::holds(&case, &body.content, &body.kind) {
             return Err(wrong("evidence is destroyed before what is written about it is erased"));
         }

@@ -54,12 +54,14 @@ fn an_incident_is_opened_worked_on_and_shown() {
     let times = ["first_seen=2026-11-22T04:50:30Z", "last_seen=2026-11-22T05:00:00Z"];
     write(&[&["relation", "from=192.0.2.7", "to=198.51.100.9", "port=22", "certainty=80"], &times[..]].concat());
     write(&["task", "name=logs", "title=Ask for logs", "role=responder", "done=false", "due=2026-11-30"]);
+    write(&["task", "name=open", "title=New task"]);
     write(&["role", "role=responder", "person=ben", "holds=true"]);
     write(&["finding", "{\"name\":\"h1\",\"statement\":\"A stolen key\",\"standing\":\"hypothesis\"}"]);
     let shown = site.incident(&["show", &number]).remove(0);
     assert_eq!(shown["parties"][0]["status"], "told");
     assert_eq!(shown["relations"][0]["to"], "198.51.100.9");
     assert_eq!(shown["tasks"][0]["due"], "2026-11-30T00:00:00Z");
+    assert_eq!(shown["tasks"][1]["done"], false);
     assert_eq!(shown["roles"]["responder"], json!(["ben"]));
     assert_eq!(shown["marking"]["tlp"], "amber");
     let found = site.incident(&["search", "198.51.100"]);
@@ -80,7 +82,8 @@ fn what_is_wrong_is_told_with_a_hint_and_changes_nothing() {
     check(&["write", &number, "relatio"], "did you mean `relation`?");
     check(&["write", &number, "relation", "fom=x"], "did you mean `from`?");
     check(&["write", &number, "note", "text= "], "`text` is empty");
-    check(&["write", &number, "status", "status=done"], "it has: status (Status)");
+    check(&["write", &number, "status", "status=done"], "it takes one of open, waiting, closed");
+    check(&["write", &number, "party", "party=x", "status=nonsense"], "`status` of party/1: `nonsense` is not a value");
     check(&["write", &number, "classification", "classification=bad"], "is not a classification");
     check(&["write", &number, "task", "name=x", "due=soon"], "write it like 2026-11-22");
     check(&["write", &number, "party", "party=Ev\u{202e}il", "status=told"], "writing direction");
@@ -110,6 +113,8 @@ fn a_second_verifier_agrees() {
     assert!(!exported.contains("two\\\\nlines") && exported.contains("\"body\":null"), "{exported}");
     assert_eq!(site.python(VERIFIER, &exported), (true, "6".to_owned()));
     assert_eq!(site.run(&["verify"]).0, 0);
+    let (code, _, err) = site.run(&["incident", "erase", &number, "6", "--reason", "privacy law"]);
+    assert!(code == 2 && err.contains("what says that an entry was erased stays"), "{err}");
     assert_eq!(site.incident(&["search", "lines"]), Vec::<Value>::new());
     let changed = exported.replace("three", "thr\u{c9}e");
     let (good, said) = site.python(VERIFIER, &changed);
@@ -137,6 +142,10 @@ fn verify_names_the_entry_that_was_changed() {
     check("DELETE FROM entry WHERE seq = 3", "entry 3 is missing");
     check("DELETE FROM entry WHERE seq = 5", "its newest entries are missing");
     check("UPDATE entry SET body = body || ' ' WHERE seq = 5", "canonical");
+    check("UPDATE entry SET body = NULL WHERE seq = 4", "entry number 4\",\"difference\":\"its body is gone");
+    check("DELETE FROM entry", "all its entries are missing");
+    check("UPDATE entry SET seq = 9 WHERE seq = 3", "entry number 9\",\"difference\":\"it is numbered after");
+    check("UPDATE entry SET seq = 100 - seq", "it is numbered after");
 }
 
 /// INVARIANT: whatever is derived from journals can be made anew and answers the same.

@@ -1,7 +1,7 @@
 //! Whether the steps of a process make sense, each alone and all together.
 //!
-//! Mistakes in ids and needs are told first: what follows from them would only be noise, so loops and
-//! ends are looked at when those are right.
+//! What follows from mistakes in ids and needs would only be noise, so ends, and what is never reached, are
+//! looked at when those are right. Loops are told beside them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +48,8 @@ pub(super) fn check(process: &Keys<'_>, steps: &[Read<'_>]) {
         alone(step, keys);
         meeting(step, keys);
     }
-    if ids(steps) & needs(steps) & outcomes(steps) {
+    let fit = ids(steps) & needs(steps) & outcomes(steps);
+    if !loops(steps) && fit {
         together(process, steps);
     }
 }
@@ -213,22 +214,41 @@ fn outcomes(steps: &[Read<'_>]) -> bool {
     all_well
 }
 
-/// Loops, steps that are never reached, and the end.
+/// Whether any step needs itself, by way of others or not. A decision whose outcomes all go back is told too.
+fn loops(steps: &[Read<'_>]) -> bool {
+    let ids: BTreeSet<&str> = steps.iter().map(|(step, _)| step.id.as_str()).collect();
+    // Of two steps with one id nobody knows which is needed.
+    if ids.len() < steps.len() {
+        return false;
+    }
+    let all: Vec<Step> = steps.iter().map(|(step, _)| step.clone()).collect();
+    let (_, left) = graph::order(&all);
+    let looped = graph::in_loops(&left);
+    for step in &looped {
+        let hint = "a step cannot need itself; to do steps again, let a decision go `back`";
+        wrong_in(steps, step, "needs", format!("`{}` stands in a loop with no way out", step.id), hint);
+    }
+    for step in all.iter().filter(|step| step.kind == Kind::Decision && !step.outcomes.is_empty()) {
+        if step.outcomes.iter().all(|outcome| step.back_to(outcome).is_some()) {
+            let what = format!("`{}` stands in a loop with no way out: every outcome goes back", step.id);
+            wrong_in(steps, step, "back", what, "let an outcome go on");
+        }
+    }
+    !looped.is_empty()
+}
+
+/// Tells a mistake at a key of a step, or at its id where it has no such key.
+fn wrong_in(steps: &[Read<'_>], step: &Step, name: &str, what: String, hint: &str) {
+    if let Some((_, keys)) = steps.iter().find(|(known, _)| known.id == step.id) {
+        keys.problem(if keys.has(name) { name } else { "id" }, what, hint);
+    }
+}
+
+/// Steps that are never reached, and the end. Nothing stands in a loop.
 fn together(process: &Keys<'_>, steps: &[Read<'_>]) {
     let all: Vec<Step> = steps.iter().map(|(step, _)| step.clone()).collect();
-    let wrong = |step: &Step, name: &str, what: String, hint: &str| {
-        if let Some((_, keys)) = steps.iter().find(|(known, _)| known.id == step.id) {
-            keys.problem(if keys.has(name) { name } else { "id" }, what, hint);
-        }
-    };
-    let (ordered, left) = graph::order(&all);
-    for step in graph::in_loops(&left) {
-        let hint = "a step cannot need itself; to do steps again, let a decision go `back`";
-        wrong(step, "needs", format!("`{}` stands in a loop with no way out", step.id), hint);
-    }
-    if !left.is_empty() {
-        return;
-    }
+    let wrong = |step: &Step, name: &str, what: String, hint: &str| wrong_in(steps, step, name, what, hint);
+    let (ordered, _) = graph::order(&all);
     for (step, decision) in graph::unreachable(&ordered) {
         let what = format!("`{}` is never reached: `{decision}` would have to end in two ways", step.id);
         wrong(step, "needs", what, "name the step in which the branches meet again");
@@ -236,11 +256,6 @@ fn together(process: &Keys<'_>, steps: &[Read<'_>]) {
     let before = graph::before(&ordered);
     let comes_before = |a: &str, b: &str| before.get(b).is_some_and(|all| all.contains(a));
     for step in &all {
-        let goes_on = step.outcomes.iter().any(|outcome| step.back_to(outcome).is_none());
-        if step.kind == Kind::Decision && !goes_on {
-            let what = format!("`{}` stands in a loop with no way out: every outcome goes back", step.id);
-            wrong(step, "back", what, "let an outcome go on");
-        }
         for (_, target) in &step.back {
             if *target != step.id && !comes_before(target, &step.id) {
                 let what = format!("`{}` cannot go back to `{target}`, which is not before it", step.id);

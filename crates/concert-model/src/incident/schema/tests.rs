@@ -51,7 +51,7 @@ fn fits(schema: &Value, value: &Value, all: &Map<String, Value>) -> bool {
             let each = |(name, schema): (&String, &Value)| value.get(name).is_none_or(|one| fits(schema, one, all));
             said.as_object().unwrap().iter().all(each)
         }
-        "description" | "examples" => true,
+        "description" | "examples" | "default" => true,
         other => panic!("{other}"),
     })
 }
@@ -134,6 +134,14 @@ fn a_schema_of_what_people_give_takes_whatever_is_taken_and_refuses_all_but_odd_
             }
         }
     }
+}
+
+#[test]
+fn a_task_is_open_where_nothing_is_said() {
+    let of = |kind: &str, form| content(kind, form).unwrap()["properties"].clone();
+    assert_eq!(of("task/1", Form::Given)["done"]["default"], json!(false));
+    assert_eq!(of("role/1", Form::Given)["holds"]["default"], json!(true));
+    assert_eq!(of("task/1", Form::Held)["done"].get("default"), None);
 }
 
 #[test]

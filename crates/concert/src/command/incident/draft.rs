@@ -2,7 +2,7 @@
 
 use concert_model::Problem;
 use concert_model::access::Person;
-use concert_model::incident::content::{Content, EventLinked, Marked, Note, Severity};
+use concert_model::incident::content::{Content, EventLinked, Marked, Note, Severity, in_words};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::marking::{Marking, Tlp};
 use serde_json::{Map, Value, json};
@@ -167,28 +167,6 @@ pub(super) async fn erase(args: &EraseArgs, incidents: &Incidents, person: &Pers
     let ask = Ask::new(person, wire::now());
     let written = incidents.erase_entry(ask, &args.incident, args.entry, &args.reason).await.map_err(refused)?;
     print_written(&written, &args.rows)
-}
-
-/// What a member takes, as people say it.
-fn in_words(kind: &str) -> String {
-    match kind {
-        "String" => "text".into(),
-        "bool" => "true or false".into(),
-        "u64" | "u32" | "u16" | "u8" => "number".into(),
-        "i64" => "time".into(),
-        "Option<i64>" => "time, or nothing".into(),
-        "Option<Role>" => "role, or nothing".into(),
-        "PartyStatus" => "status of a party".into(),
-        "Marking" => "label".into(),
-        "Deed" => "done, skipped, chosen, held or defaulted".into(),
-        "Vec<String>" => "names, with commas between them".into(),
-        "Vec<Attached>" => "list of {name, sha256, bytes}".into(),
-        "Option<Sort>" => "reply, auto-reply, bounce or report".into(),
-        "Option<Openpgp>" => "what OpenPGP says of it".into(),
-        "Vec<Observable>" => "list of {of, value}".into(),
-        "Vec<Answer>" => "list of {step, verdict, text}".into(),
-        other => other.to_lowercase(),
-    }
 }
 
 pub(super) fn kinds(rows: &AllRows) -> Result<Exit, Failure> {

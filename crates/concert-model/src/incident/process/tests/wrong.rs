@@ -135,6 +135,17 @@ fn loops_ends_and_what_is_never_reached_are_found() {
         "needs = [\"hold=watch\", \"cut\"]",
         &["12 @needs@ `watch` is never reached: `hold` would have to end in two ways"],
     );
+    // Beside mistakes in what steps need, of other steps and of their own.
+    let looped = SMALL.replace("due = \"2h\", needs = [\"triage\"]", "due = \"2h\", needs = [\"tell\", \"triag\"]");
+    check_text(
+        &looped.replace("needs = [\"clean\", \"share\"]", "needs = [\"clean\", \"shar\"]"),
+        &[
+            "9 @needs@ `look` stands in a loop with no way out",
+            "9 @\"triag\"@ there is no step `triag`",
+            "13 @needs@ `tell` stands in a loop with no way out",
+            "16 @\"shar\"@ there is no step `shar`",
+        ],
+    );
     check(", meets = \"closing\"", "", &["7 @step@ the process has no end"]);
     check(
         "needs = [\"clean\", \"share\"]",
