@@ -339,14 +339,24 @@ fn parties_learn_of_no_other_and_refusals_say_nothing_of_what_is_hidden() {
     }
     assert!(site.done(&["incident", "log", &number, "--as", "ben", "--format", "json"]).contains("Net B"));
     // A run that ben may not see keeps the incident open, and is not named.
+    site.done(&["user", "change", "anna", "--clearance", "red"]);
     site.done(&["incident", "process", &number, "start", "scanning", "--as", "anna"]);
     let log = site.rows(&["incident", "log", &number, "--format", "ndjson", "--limit", "0"]);
     let started = log.iter().find(|entry| entry["kind"] == "process/1").unwrap();
     let mut content = started["content"].clone();
     content["run"] = json!("secretrun");
     write(&["process", &content.to_string(), "--tlp", "red", "--for-person", "anna", "--as", "anna"]);
-    let (code, _, err) = site.run(&["incident", "write", &number, "status", "status=closed", "--as", "ben"], "");
-    assert!(code == 2 && err.contains("may not see") && !err.contains("secretrun"), "{err}");
+    let close = ["incident", "write", &number, "status", "status=closed", "--as"];
+    for (name, sees) in [("ben", false), ("anna", true)] {
+        let (code, _, err) = site.run(&[&close[..], &[name]].concat(), "");
+        assert!(code == 2 && err.contains("not come to its end") && (sees || !err.contains("secretrun")), "{err}");
+    }
+    let step = ["incident", "process", &number, "done", "triage", "--run", "nosuch", "--as", "ben"];
+    let (code, _, err) = site.run(&step, "");
+    assert!(code == 2 && err.contains("runs: scanning") && !err.contains("secretrun"), "{err}");
+    let step = ["incident", "process", &number, "done", "triage", "--run", "secretrun", "--as", "ben"];
+    let (code, _, err) = site.run(&step, "");
+    assert!(code == 2 && err.contains("there is no run `secretrun`"), "{err}");
 }
 
 #[test]
