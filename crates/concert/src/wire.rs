@@ -192,10 +192,11 @@ impl Site {
         feeds.max().unwrap_or_default().max(self.settings.dedup.window())
     }
 
-    /// How far back an earlier event of a problem matters to some notice.
+    /// How far back an earlier event of a problem matters to some notice. Twice as long as it takes to be clean, or
+    /// whatever comes back would be new at the very moment at which it begins to be a relapse.
     pub fn look_back(&self) -> Duration {
         let spans = self.settings.notices.iter().map(|notice| notice.remind_after.max(notice.clean_after));
-        spans.max().unwrap_or_default()
+        spans.max().unwrap_or_default().saturating_mul(2)
     }
 
     /// Local data about addresses.
