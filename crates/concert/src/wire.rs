@@ -53,6 +53,16 @@ const KEY_BYTES_MIN: usize = 32;
 /// Name, size and time of change of files.
 type Marks = Vec<(PathBuf, u64, SystemTime)>;
 
+/// How much of the data about addresses is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Data {
+    Nothing,
+    /// All but who is responsible by registries, which is looked up in their file.
+    ForQuestions,
+    /// All, with whom registries name worked out for every address.
+    ForEvents,
+}
+
 /// Data about addresses, and what its files looked like when they were read.
 struct Local {
     marks: Marks,
@@ -75,25 +85,27 @@ pub fn now() -> Time {
 impl Site {
     /// Opens the store and joins everything.
     pub async fn open(settings: Settings) -> Result<Self, Failure> {
-        Self::open_with(settings, Some(true)).await
+        Self::open_with(settings, Data::ForEvents).await
     }
 
     /// Opens the store for questions about a few addresses: who is responsible is not worked out for all.
     pub async fn open_to_ask(settings: Settings) -> Result<Self, Failure> {
-        Self::open_with(settings, Some(false)).await
+        Self::open_with(settings, Data::ForQuestions).await
     }
 
     /// Opens the store for commands that process no reports and so need no data about addresses.
     pub async fn open_to_look(settings: Settings) -> Result<Self, Failure> {
-        Self::open_with(settings, None).await
+        Self::open_with(settings, Data::Nothing).await
     }
 
-    /// With data about addresses or without; with what events need of registries or without.
-    async fn open_with(settings: Settings, data: Option<bool>) -> Result<Self, Failure> {
+    async fn open_with(settings: Settings, data: Data) -> Result<Self, Failure> {
         let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
         let reading = tokio::task::spawn_blocking(move || {
-            let nothing = || Local { marks: Vec::new(), lookup: Arc::default(), registered: None };
-            (data.map_or_else(nothing, |for_events| load_local(&settings, for_events)), settings)
+            let local = match data {
+                Data::Nothing => Local { marks: Vec::new(), lookup: Arc::default(), registered: None },
+                wanted => load_local(&settings, wanted),
+            };
+            (local, settings)
         });
         let parties = load_parties(&store).await;
         let read = reading.await.map_err(|error| Failure::outside(Problem::new(error.to_string())));
@@ -220,7 +232,7 @@ impl Site {
         if self.lookup.read().unwrap_or_else(PoisonError::into_inner).marks == fresh {
             return false;
         }
-        let local = load_local(&self.settings, true);
+        let local = load_local(&self.settings, Data::ForEvents);
         *self.lookup.write().unwrap_or_else(PoisonError::into_inner) = local;
         true
     }
@@ -262,9 +274,9 @@ async fn load_parties(store: &Store) -> Result<Imported, Problem> {
 }
 
 /// The marks first: a file that changes in between is then seen as new once more, never missed.
-fn load_local(settings: &Settings, for_events: bool) -> Local {
+fn load_local(settings: &Settings, data: Data) -> Local {
     let marks = marks(settings);
-    let registry = if for_events { open_registry(settings, true) } else { None };
+    let registry = if data == Data::ForEvents { open_registry(settings, true) } else { None };
     let registered = registry.and_then(|registry| {
         let read = Registered::read(&registry).map_err(|why| registry::damaged(&settings.data_dir(), &why));
         read.map_err(|problem| tracing::error!("{problem}")).ok()

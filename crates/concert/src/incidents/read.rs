@@ -223,12 +223,13 @@ impl Incidents {
         }
     }
 
-    pub(super) async fn seen(
+    /// An entry with its incident, where the person may see both. Nobody writes down that it was read.
+    pub(super) async fn shown(
         &self,
         person: &Person,
         row: &EntryRow,
         heads: &mut Heads,
-    ) -> Result<Option<Found>, Refused> {
+    ) -> Result<Option<(Head, Arc<Kept>)>, Refused> {
         if !heads.contains_key(&row.incident) {
             let head = self.store.records.incident(&row.incident).await?;
             let seen = head.map(|head| (circle_of(&head), head));
@@ -237,14 +238,23 @@ impl Incidents {
         }
         let Some(Some((circle, head))) = heads.get(&row.incident) else { return Ok(None) };
         let case = Case::new(&row.incident, vec![row.clone()]);
-        let kept = case.entries.first().filter(|kept| case.shows(circle, person, kept)).cloned();
-        self.audit_read(person, &head.number, kept.iter().filter_map(|kept| kept.marking())).await?;
-        let Some(kept) = kept else { return Ok(None) };
+        let kept = case.entries.first().filter(|kept| case.shows(circle, person, kept));
+        Ok(kept.map(|kept| (head.clone(), Arc::clone(kept))))
+    }
+
+    pub(super) async fn seen(
+        &self,
+        person: &Person,
+        row: &EntryRow,
+        heads: &mut Heads,
+    ) -> Result<Option<Found>, Refused> {
+        let Some((head, kept)) = self.shown(person, row, heads).await? else { return Ok(None) };
+        self.audit_read(person, &head.number, kept.marking().into_iter()).await?;
         let shows_in = match head.status == MERGED {
             true => self.shows_in(person, &*self.case(&head.id).await?).await?,
             false => None,
         };
-        Ok(Some(Found { head: head.clone(), kept, shows_in }))
+        Ok(Some(Found { head, kept, shows_in }))
     }
 
     /// Everybody who might see an incident.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::case::Case;
 use super::made::{Beside, Made, by_hand};
 use super::mail;
-use super::read::circle_of;
+use super::read::Heads;
 use super::{Ask, Incidents, Refused, audit, entry_json, follow, joins, proposals, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
@@ -250,19 +250,12 @@ impl Incidents {
 
     /// An answer that was kept, with its entries as the person sees them now.
     async fn as_seen_now(&self, person: &Person, written: Written) -> Result<Written, Refused> {
-        let (mut entries, mut circles) = (Vec::new(), BTreeMap::new());
+        let (mut entries, mut heads) = (Vec::new(), Heads::default());
         for seq in written.entries.iter().filter_map(Value::as_u64) {
             let rows = self.store.records.entries_behind(seq.saturating_sub(1), 1).await?;
-            let Some(row) = rows.into_iter().find(|row| row.seq == seq) else { continue };
-            if !circles.contains_key(&row.incident) {
-                let head = self.store.records.incident(&row.incident).await?;
-                let circle = head.map(|head| circle_of(&head));
-                let sees = |circle: &Circle| may(person, Action::See, Object::Incident(circle)).allowed;
-                circles.insert(row.incident.clone(), circle.filter(sees));
-            }
-            let Some(Some(circle)) = circles.get(&row.incident) else { continue };
-            let case = Case::new(&row.incident.clone(), vec![row]);
-            entries.extend(case.seen_by(circle, person).map(|kept| entry_json(kept)));
+            let Some(row) = rows.first().filter(|row| row.seq == seq) else { continue };
+            // Whoever writes down reads would wait for the change that is under way here.
+            entries.extend(self.shown(person, row, &mut heads).await?.map(|(_, kept)| entry_json(&kept)));
         }
         if entries.is_empty() && !written.entries.is_empty() {
             return Err(Refused::Missing);
@@ -292,7 +285,9 @@ impl Incidents {
                 return Err(Refused::Denied(decision));
             }
             check(ask.person, &draft)?;
-            follow::check(ask.person, (&case, &self.circle(&case)), ask.now, &draft.content)?;
+            if follow::concerns(&draft.content) {
+                follow::check(ask.person, (&case, &self.circle(&case)), ask.now, &draft.content)?;
+            }
             audit::allowed(change, ask, action, &case.head.number, &decision).await?;
             if let Content::Erased(erased) = &draft.content {
                 case = self.erase(change, ask.person, case, erased).await?;
