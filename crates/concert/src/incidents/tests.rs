@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use concert_model::access::{Action, Object, may};
 use concert_model::incident::content::{
-    ClockStarted, Content, Effort, Note, PartyMoved, PartyStatus, Role, RoleMoved, Severity, Titled,
+    ClockStarted, Content, Effort, Erased, Note, PartyMoved, PartyStatus, Role, RoleMoved, Severity, Titled,
 };
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::marking::{Marking, Tlp};
@@ -242,6 +242,32 @@ async fn the_same_request_again_happens_once() {
     let ben = user("ben", &["handler"], Tlp::Red);
     let other = Ask { key: Some(("k1", [1; 32])), ..Ask::new(&ben, NOW) };
     assert_ne!(site.incidents.open(other, open()).await.unwrap(), first);
+}
+
+/// Who asks again learns what may be seen now, not what could be seen then.
+#[tokio::test]
+async fn an_answer_given_again_says_nothing_that_was_erased_or_is_hidden_now() {
+    let site = site().await;
+    let anna = user("anna", &["handler"], Tlp::Red);
+    let opened = new("x", Marking::of(Tlp::Amber), Vec::new());
+    let opened = site.incidents.open(Ask::new(&anna, NOW), opened).await.unwrap();
+    let number = opened.number.as_str();
+    let again = async |person: &Person| {
+        let ask = Ask { key: Some(("k", [1; 32])), ..Ask::new(person, NOW) };
+        site.incidents.write(ask, number, vec![note("zebra", None)]).await
+    };
+    let written = again(&anna).await.unwrap();
+    assert_eq!(written.entries[0]["content"]["text"], "zebra");
+    let lowered = user("anna", &["handler"], Tlp::Clear);
+    assert_eq!(again(&lowered).await, Err(Refused::Missing));
+    let root = Person::operator("root");
+    let kept = site.incidents.log(&root, number, 0, 100).await.unwrap().pop().unwrap();
+    let (from, sequence) = (kept.header.site.to_string(), kept.header.sequence);
+    let erased = Erased { site: from, sequence, reason: "asked for".into() };
+    site.incidents.write(Ask::new(&root, NOW), number, vec![draft(erased, None)]).await.unwrap();
+    let now = again(&anna).await.unwrap();
+    assert_eq!(now.entries.len(), 1);
+    assert!(!serde_json::to_string(&now.entries).unwrap().contains("zebra"), "{now:?}");
 }
 
 #[tokio::test]
