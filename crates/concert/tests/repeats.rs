@@ -85,3 +85,14 @@ fn a_problem_is_told_once_reminded_of_late_and_marked_when_it_comes_back() {
     assert_eq!(seen_at(&dir, "4.csv", &["2026-01-08T12:00:00Z"]), ["still open "], "a reminder is due");
     assert_eq!(seen_at(&dir, "5.csv", &["2026-01-13T00:00:00Z"]), ["relapse "], "it was gone for four days");
 }
+
+/// With both spans alike, whatever comes back did so later than the span: it must still be known.
+#[test]
+fn a_problem_that_comes_back_after_more_than_both_spans_is_a_relapse() {
+    let folder = tempfile::tempdir().unwrap();
+    concert(folder.path(), &["init", "site"]);
+    let dir = folder.path().join("site");
+    fs::write(dir.join("concert.toml"), SETTINGS.replace("\"4d\"", "\"7d\"")).unwrap();
+    assert_eq!(seen_at(&dir, "1.csv", &["2026-01-01T00:00:00Z"]), ["new "]);
+    assert_eq!(seen_at(&dir, "2.csv", &["2026-01-13T00:00:00Z"]), ["relapse "], "it was gone for twelve days");
+}
