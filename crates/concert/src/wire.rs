@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use concert_model::access::{self, Person};
 use concert_model::{Problem, Time};
+use concert_pipeline::enrich::constituents;
 use concert_pipeline::enrich::{Book, Constituents, Lookup, Ranges, Reading, What};
 use concert_pipeline::mail::address::Key;
 use concert_pipeline::registry::Registered;
@@ -47,6 +48,9 @@ pub struct Site {
     pub return_address: Option<(String, Key)>,
 }
 
+/// For more values than these all parties are read.
+const FEW_VALUES: usize = 64;
+
 /// A shorter key of the site could be guessed.
 const KEY_BYTES_MIN: usize = 32;
 
@@ -54,11 +58,12 @@ const KEY_BYTES_MIN: usize = 32;
 type Marks = Vec<(PathBuf, u64, SystemTime)>;
 
 /// How much of the data about addresses is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Data {
+#[derive(Clone, Copy)]
+enum Data<'v> {
     Nothing,
-    /// All but who is responsible by registries, which is looked up in their file.
-    ForQuestions,
+    /// All but who is responsible by registries, which is looked up in their file; of parties those alone that may
+    /// answer for these values, or all where there are many.
+    ForQuestions(&'v [String]),
     /// All, with whom registries name worked out for every address.
     ForEvents,
 }
@@ -88,9 +93,10 @@ impl Site {
         Self::open_with(settings, Data::ForEvents).await
     }
 
-    /// Opens the store for questions about a few addresses: who is responsible is not worked out for all.
-    pub async fn open_to_ask(settings: Settings) -> Result<Self, Failure> {
-        Self::open_with(settings, Data::ForQuestions).await
+    /// Opens the store for questions about a few values: who is responsible is not worked out for all addresses, and
+    /// parties that cannot answer are not read. With no values it is open for questions about any.
+    pub async fn open_to_ask(settings: Settings, values: &[String]) -> Result<Self, Failure> {
+        Self::open_with(settings, Data::ForQuestions(values)).await
     }
 
     /// Opens the store for commands that process no reports and so need no data about addresses.
@@ -98,18 +104,28 @@ impl Site {
         Self::open_with(settings, Data::Nothing).await
     }
 
-    async fn open_with(settings: Settings, data: Data) -> Result<Self, Failure> {
+    async fn open_with(settings: Settings, data: Data<'_>) -> Result<Self, Failure> {
         let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
+        let (with_addresses, for_events) = (!matches!(data, Data::Nothing), matches!(data, Data::ForEvents));
         let reading = tokio::task::spawn_blocking(move || {
-            let local = match data {
-                Data::Nothing => Local { marks: Vec::new(), lookup: Arc::default(), registered: None },
-                wanted => load_local(&settings, wanted),
+            let local = match with_addresses {
+                false => Local { marks: Vec::new(), lookup: Arc::default(), registered: None },
+                true => load_local(&settings, for_events),
             };
             (local, settings)
         });
-        let parties = load_parties(&store).await;
-        let read = reading.await.map_err(|error| Failure::outside(Problem::new(error.to_string())));
-        let ((local, settings), parties) = (read?, parties.map_err(Failure::outside)?);
+        let few = match data {
+            Data::ForQuestions(values) if !values.is_empty() && values.len() <= FEW_VALUES => Some(values),
+            _ => None,
+        };
+        // What makes a party answer for an address is its AS too, so few parties wait for that.
+        let parties = if few.is_none() { Some(load_parties(&store).await) } else { None };
+        let (local, settings) = reading.await.map_err(|error| Failure::outside(Problem::new(error.to_string())))?;
+        let parties = match parties {
+            Some(parties) => parties,
+            None => load_few(&store, few.unwrap_or_default(), &local.lookup).await,
+        };
+        let parties = parties.map_err(Failure::outside)?;
         let (lookup, parties) = (RwLock::new(local), RwLock::new(parties));
         let reverse = reverse(&settings);
         let kinds = settings.notices.iter().map(Kind::new).collect();
@@ -232,7 +248,7 @@ impl Site {
         if self.lookup.read().unwrap_or_else(PoisonError::into_inner).marks == fresh {
             return false;
         }
-        let local = load_local(&self.settings, Data::ForEvents);
+        let local = load_local(&self.settings, true);
         *self.lookup.write().unwrap_or_else(PoisonError::into_inner) = local;
         true
     }
@@ -273,10 +289,19 @@ async fn load_parties(store: &Store) -> Result<Imported, Problem> {
     Ok(Imported { number, constituents, teams })
 }
 
+/// The parties that may answer for these values.
+async fn load_few(store: &Store, values: &[String], lookup: &Lookup) -> Result<Imported, Problem> {
+    let number = store.records.parties_import().await?;
+    let claims: Vec<String> = values.iter().flat_map(|value| constituents::about(value, lookup)).collect();
+    let constituents = Arc::new(Constituents::new(store.records.parties_with(Parties::Constituents, &claims).await?));
+    let teams = Arc::new(Constituents::new(store.records.parties_with(Parties::Teams, &claims).await?));
+    Ok(Imported { number, constituents, teams })
+}
+
 /// The marks first: a file that changes in between is then seen as new once more, never missed.
-fn load_local(settings: &Settings, data: Data) -> Local {
+fn load_local(settings: &Settings, for_events: bool) -> Local {
     let marks = marks(settings);
-    let registry = if data == Data::ForEvents { open_registry(settings, true) } else { None };
+    let registry = if for_events { open_registry(settings, true) } else { None };
     let registered = registry.and_then(|registry| {
         let read = Registered::read(&registry).map_err(|why| registry::damaged(&settings.data_dir(), &why));
         read.map_err(|problem| tracing::error!("{problem}")).ok()

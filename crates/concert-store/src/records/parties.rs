@@ -3,7 +3,8 @@
 
 use concert_model::{Party, Problem};
 use futures_util::TryStreamExt;
-use sqlx::Row;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Row, Sqlite};
 
 use super::{Records, trouble};
 
@@ -31,9 +32,33 @@ impl Records {
             Parties::Constituents => "SELECT name, body FROM party ORDER BY place, name",
             Parties::Teams => "SELECT name, body FROM team ORDER BY place, name",
         };
+        self.read_parties(sqlx::query(sql)).await
+    }
+
+    /// Those that have one of these claims: a network, a domain without `*.`, `AS64500` or a country, as texts.
+    pub async fn parties_with(&self, which: Parties, claims: &[String]) -> Result<Vec<Party>, Problem> {
+        let sql = match which {
+            Parties::Constituents => {
+                "SELECT name, body FROM party WHERE name IN
+                 (SELECT name FROM claim WHERE whose = 'party' AND value IN (SELECT value FROM json_each(?1)))
+                 ORDER BY place, name"
+            }
+            Parties::Teams => {
+                "SELECT name, body FROM team WHERE name IN
+                 (SELECT name FROM claim WHERE whose = 'team' AND value IN (SELECT value FROM json_each(?1)))
+                 ORDER BY place, name"
+            }
+        };
+        self.read_parties(sqlx::query(sql).bind(serde_json::Value::from(claims).to_string())).await
+    }
+
+    async fn read_parties<'q>(
+        &self,
+        query: sqlx::query::Query<'q, Sqlite, SqliteArguments>,
+    ) -> Result<Vec<Party>, Problem> {
         let mut parties = Vec::new();
         // Each is read while the next comes from the thread of the database.
-        let mut rows = sqlx::query(sql).fetch(self.pool());
+        let mut rows = query.fetch(self.pool());
         while let Some(row) = rows.try_next().await.map_err(trouble)? {
             let text = |column: &str| row.try_get::<&str, _>(column).unwrap_or_default();
             parties.push(serde_json::from_str(text("body")).map_err(|error| {
@@ -68,6 +93,12 @@ impl Records {
                 .await
                 .map_err(trouble)?;
         }
+        sqlx::query("DELETE FROM claim").execute(&mut *change).await.map_err(trouble)?;
+        // Sorted, they are written one behind the other.
+        sqlx::query("INSERT OR IGNORE INTO claim SELECT value, whose, name FROM claimed ORDER BY value, whose, name")
+            .execute(&mut *change)
+            .await
+            .map_err(trouble)?;
         sqlx::query(
             "INSERT INTO memory (owner, name, value) VALUES (?1, ?2, '1')
              ON CONFLICT DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)",
@@ -106,5 +137,42 @@ mod tests {
         records.import_parties(ours, &[]).await.unwrap();
         assert_eq!(records.parties(Parties::Teams).await.unwrap(), [party("Beta")]);
         assert_eq!(records.parties_import().await.unwrap(), 4);
+    }
+
+    #[tokio::test]
+    async fn parties_are_found_by_what_they_claim() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::open(&dir.path().join("records.sqlite")).await.unwrap();
+        let party = |name: &str, asns: &[u32], nets: &[&str], domains: &[&str], countries: &[&str]| Party {
+            name: name.into(),
+            asns: asns.to_vec(),
+            prefixes: nets.iter().map(|net| net.parse().unwrap()).collect(),
+            domains: domains.iter().map(ToString::to_string).collect(),
+            countries: countries.iter().map(ToString::to_string).collect(),
+            ..Party::default()
+        };
+        let ours = [
+            party("Zeta", &[64_500], &["192.0.2.0/24", "2001:db8::/32"], &[], &[]),
+            party("Alpha", &[], &["192.0.2.0/24"], &["*.alpha.example", "beta.example"], &["FI"]),
+        ];
+        records.import_parties(Parties::Constituents, &ours).await.unwrap();
+        records.import_parties(Parties::Teams, &[party("Team", &[], &[], &[], &["FI"])]).await.unwrap();
+        for (claims, ours, teams) in [
+            (&["192.0.2.0/24"][..], &["Zeta", "Alpha"][..], &[][..]),
+            (&["2001:db8::/32", "192.0.0.0/16"], &["Zeta"], &[]),
+            (&["AS64500", "beta.example"], &["Zeta", "Alpha"], &[]),
+            (&["alpha.example"], &["Alpha"], &[]),
+            (&["FI"], &["Alpha"], &["Team"]),
+            (&["64500", "192.0.2.0", "%"], &[], &[]),
+            (&[], &[], &[]),
+        ] {
+            let claims: Vec<String> = claims.iter().map(ToString::to_string).collect();
+            for (which, want) in [(Parties::Constituents, ours), (Parties::Teams, teams)] {
+                let found = records.parties_with(which, &claims).await.unwrap();
+                assert_eq!(found.iter().map(|party| &*party.name).collect::<Vec<_>>(), want, "{claims:?}");
+            }
+        }
+        records.import_parties(Parties::Constituents, &[]).await.unwrap();
+        assert_eq!(records.parties_with(Parties::Constituents, &["FI".to_owned()]).await.unwrap(), []);
     }
 }

@@ -71,11 +71,11 @@ struct Book<'b> {
 pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     let settings = site_arg.settings(LoadFor::Look)?;
     let runtime = super::runtime()?;
-    let site = runtime.block_on(Site::open_to_ask(settings))?;
+    let many = args.values.iter().any(|value| value == "-");
+    let site = runtime.block_on(Site::open_to_ask(settings, if many { &[] } else { &args.values }))?;
     let reach = runtime.block_on(super::reach(site_arg, &site.store, Kept::Contacts))?;
     let is_whole = reach.is_all();
     let health = runtime.block_on(site.store.records.contact_health())?;
-    let many = args.values.iter().any(|value| value == "-");
     // Constituents are told all the same.
     let registry = if is_whole { registry::open(&site.settings.data_dir(), many) } else { Ok(None) };
     let registry = registry.unwrap_or_else(|problem| {

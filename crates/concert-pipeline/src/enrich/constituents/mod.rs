@@ -9,6 +9,7 @@
 //!
 //! An event costs the same with ten parties and with ten thousand.
 
+mod claims;
 mod file;
 mod json;
 mod names;
@@ -29,6 +30,7 @@ use crate::registry::reserved;
 use names::Names;
 use networks::Networks;
 
+pub use claims::about;
 pub use file::{COLUMNS, read_csv, write_csv};
 pub use json::{read_json, write_json};
 

@@ -203,3 +203,38 @@ fn flattened_networks_agree_with_a_slow_search() {
         }
     }
 }
+
+/// INVARIANT: whoever reads those parties alone that have one of the claims of a value hears the same of it.
+#[test]
+fn parties_without_any_of_its_claims_change_nothing_of_an_answer() {
+    let whole = constituents();
+    let claims = |party: &Party| -> Vec<String> {
+        let nets = party.prefixes.iter().map(ToString::to_string);
+        let names = party.domains.iter().map(|name| name.strip_prefix("*.").unwrap_or(name).to_owned());
+        let asns = party.asns.iter().map(|asn| format!("AS{asn}"));
+        nets.chain(names).chain(asns).chain(party.countries.iter().cloned()).collect()
+    };
+    let ranges = |what, text: &str| super::super::Ranges::read(what, &[("t.csv", text.as_bytes())], &mut Vec::new());
+    let lookup = Lookup::new(
+        Some(ranges(super::super::What::Asn, "192.0.2.0,192.0.2.255,64500,x\n203.0.113.0,203.0.113.9,64501,y")),
+        Some(ranges(super::super::What::Country, "192.0.2.0,203.0.113.255,FI")),
+    );
+    let values = "192.0.2.1 192.0.2.65 192.0.2.200 ::ffff:192.0.2.1 2001:db8::1 2001:db9::1 203.0.113.1 203.0.113.77 \
+        10.0.0.1 192.0.2.64/27 192.0.2.0/24 192.0.0.0/16 2001:db8:1::/48 AS64500 AS64501 AS7 http://192.0.2.1/x \
+        provider.example a.provider.example shop.provider.example x.shop.provider.example jane@www.provider.example \
+        www.else.fi no_such_thing,";
+    let mut counts = std::collections::BTreeSet::new();
+    for value in values.split(' ') {
+        let about = about(value, &lookup);
+        let few = whole.parties().iter().filter(|party| claims(party).iter().any(|claim| about.contains(claim)));
+        let few = Constituents::new(few.cloned().collect());
+        counts.insert(few.parties().len());
+        let told = |book: &Constituents| {
+            let who = book.who(value, &lookup);
+            let top = book.of_top_level(value).map(|found| shown(book, Some(found)));
+            (who.found.iter().map(|found| shown(book, Some(*found))).collect::<Vec<_>>(), who.reason, top)
+        };
+        assert_eq!(told(&few), told(&whole), "{value}");
+    }
+    assert_eq!(counts.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4], "few where few may answer");
+}
