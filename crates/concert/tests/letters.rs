@@ -234,6 +234,12 @@ async fn what_a_party_may_not_have_is_not_sent() {
     refused(&["--text", "Ask Example Hosting."], "it names Example Hosting");
     let name = ["neighbour", "host=198.51.100.9", "party=Example Net", "reason=they agreed"];
     world.incident(&[&["write", &number][..], &name].concat());
+    // Also where whoever writes may not know that it is one.
+    let hidden = ["from=203.0.113.66", "to=192.0.2.7", "--tlp", "red", "--for-person", "lena"];
+    world.done(&["user", "add", "anna", "--full-name", "Anna", "--role", "handler", "--clearance", "amber"]);
+    world.incident(&[&["write", &number, "relation"][..], &hidden, &times].concat());
+    let as_anna = ["send", &number, "--party", "Example Net", "--subject", "x", "--as", "anna"];
+    world.refused(&[&as_anna[..], &["--text", "It is 203.0.113.66."]].concat(), "for a reason that you may not see");
     // Evidence that two persons did not release.
     let file = world.write("log.txt", b"Nov 22 04:50:30 sshd");
     let added = world.rows(&["evidence", "add", &number, &file]).remove(0);

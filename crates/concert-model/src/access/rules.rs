@@ -158,6 +158,13 @@ pub fn sees_speakers(person: &Person, circle: &Circle, party: &str) -> Decision 
     }
 }
 
+/// Whether whoever speaks for a party may know of a flow to or from one of its hosts, though not who is at the other
+/// end: like what is for the party, whichever parties the entry is for. The label still counts, and the compartment.
+pub fn sees_flow(person: &Person, circle: &Circle, (marking, author): (&Marking, &str), party: &str) -> Decision {
+    let for_it = Marking { parties: vec![party.to_owned()], ..marking.clone() };
+    may(person, Action::See, Object::Item { circle, marking: &for_it, author })
+}
+
 /// Whether what is marked so may be seen. `whole` is said of an incident, whose label AMBER admits the
 /// parties that take part: being asked to take part is their need to know.
 fn sees(person: &Person, circle: &Circle, marking: &Marking, author: &str, whole: bool) -> Decision {

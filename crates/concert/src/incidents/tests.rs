@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use concert_model::access::{Action, Object, may};
+use concert_model::incident::chain;
 use concert_model::incident::content::{
-    ClockStarted, Content, Effort, Erased, Note, PartyMoved, PartyStatus, Role, RoleMoved, Severity, Titled,
+    ClockStarted, Content, Effort, Erased, HostHeld, NeighbourNamed, Note, PartyMoved, PartyStatus, Relation, Role,
+    RoleMoved, Severity, TellingHeld, Titled,
 };
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::marking::{Marking, Tlp};
@@ -371,4 +373,66 @@ async fn a_flood_of_small_reports_makes_no_endless_journal() {
     // 768 events: 500 are listed; of the others the last power of two that was reached is told.
     assert_eq!((state.events.len(), state.more_events), (500, 256));
     assert_eq!(state.entries, 2 + 500 + 9);
+}
+
+/// INVARIANT: whoever speaks for a party learns which flows its hosts had a part in and, of who is at the other end,
+/// what was released; nothing that the label keeps from parties, and nothing before the party may be told.
+#[tokio::test]
+async fn a_party_learns_of_its_neighbours_that_they_are_there() {
+    let site = site().await;
+    let operator = Person::operator("root");
+    let otto = user("otto", &[], Tlp::Amber);
+    let amber = |party: &str| Some(Marking { parties: vec![party.into()], ..Marking::of(Tlp::Amber) });
+    let held = |host: &str, party: &str| HostHeld { host: host.into(), party: party.into() };
+    let flow = |from: &str, to: &str, port, marking| {
+        let (from, to, technique) = (from.into(), to.into(), "ssh".into());
+        let (first_seen, last_seen, clock_error, certainty) = (NOW.0, NOW.0, 0, 80);
+        draft(Relation { from, to, first_seen, last_seen, clock_error, port, technique, certainty }, marking)
+    };
+    let speaks = RoleMoved { role: Role::AffectedParty, person: "otto".into(), party: "Net B".into(), holds: true };
+    let law = Marking { compartment: "law-enforcement".into(), ..Marking::of(Tlp::Amber) };
+    let drafts = vec![
+        draft(speaks, None),
+        draft(held("192.0.2.1", "Net A"), amber("Net A")),
+        draft(held("198.51.100.1", "Net B"), Some(Marking::of(Tlp::Amber))),
+        draft(held("203.0.113.1", "Net C"), Some(Marking::of(Tlp::Amber))),
+        flow("192.0.2.1", "198.51.100.1", 22, amber("Net A")),
+        flow("198.51.100.1", "203.0.113.1", 80, Some(Marking::of(Tlp::Amber))),
+        flow("192.0.2.1", "203.0.113.1", 25, Some(Marking::of(Tlp::Amber))),
+        flow("192.0.2.1", "198.51.100.1", 1, Some(Marking::of(Tlp::AmberStrict))),
+        flow("192.0.2.1", "198.51.100.1", 2, Some(Marking::of(Tlp::Red))),
+        flow("192.0.2.1", "198.51.100.1", 3, Some(law)),
+    ];
+    let ask = |person| Ask::new(person, NOW);
+    let opened = site.incidents.open(ask(&operator), new("hops", Marking::of(Tlp::Amber), drafts)).await.unwrap();
+    let number = opened.number;
+    let told = async || {
+        let neighbours = site.incidents.neighbours(&otto, &number, "Net B").await.unwrap();
+        let row = |flow: &chain::Neighbour<'_>| {
+            let side = if flow.is_upstream { "upstream" } else { "downstream" };
+            format!("{} {side} {} {}", flow.host, flow.neighbour.unwrap_or("?"), flow.relation.port)
+        };
+        neighbours.rows().iter().map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(told().await, ["198.51.100.1 upstream ? 22", "198.51.100.1 downstream ? 80"]);
+    // The entries themselves stay what they were.
+    assert_eq!(site.incidents.show(&otto, &number).await.unwrap().relations, []);
+    let write = async |content: Content| {
+        site.incidents.write(ask(&operator), &number, vec![draft(content, None)]).await.unwrap();
+    };
+    let (host, party, reason) = ("192.0.2.1".to_owned(), "Net B".to_owned(), "they agreed".to_owned());
+    write(NeighbourNamed { host, party: party.clone(), reason: reason.clone() }.into()).await;
+    assert_eq!(told().await, ["198.51.100.1 upstream 192.0.2.1 22", "198.51.100.1 downstream ? 80"]);
+    write(TellingHeld { party: party.clone(), held: true, reason: reason.clone() }.into()).await;
+    assert_eq!(told().await, [""; 0]);
+    write(TellingHeld { party, held: false, reason }.into()).await;
+    assert_eq!(told().await.len(), 2);
+    // Of another party it learns nothing, not even whether it takes part.
+    for other in ["Net A", "Net Q"] {
+        let denied = site.incidents.neighbours(&otto, &number, other).await.err();
+        let problem = Problem::new(format!("`{other}` takes no part in it")).hint("parties: ");
+        assert_eq!(denied, Some(Refused::Wrong(problem)), "{other}");
+    }
+    let stranger = user("eve", &[], Tlp::Red);
+    assert_eq!(site.incidents.neighbours(&stranger, &number, "Net B").await.err(), Some(Refused::Missing));
 }

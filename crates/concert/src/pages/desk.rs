@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use concert_model::access::Person;
-use concert_model::incident::chain::{LogRequest, neighbours};
+use concert_model::incident::chain::LogRequest;
 use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_server::desk::{
     Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
@@ -234,16 +234,21 @@ impl Desk for Pages {
     }
 
     async fn chain(&self, person: &Person, name: &str, way: Way, slice: Slice) -> Result<Page<Value>, Refusal> {
-        let (state, chain) = self.desk()?.chain(person, name).await.map_err(refusal)?;
+        let desk = self.desk()?;
+        let chain = async { desk.chain(person, name).await.map_err(refusal) };
         match &way {
             Way::Frontier => {
+                let (state, chain) = chain.await?;
                 let requests = chain.frontier();
                 let row = |request: &LogRequest<'_>| request_json(request, state.hosts.get(request.host));
                 slice.part(requests.iter().map(row))
             }
-            Way::Upstream(host) => slice.part(chain.upstream(host).iter().map(hop_json)),
-            Way::Downstream(host) => slice.part(chain.downstream(host).iter().map(hop_json)),
-            Way::Of(party) => slice.part(neighbours(&state, party).iter().map(neighbour_json)),
+            Way::Upstream(host) => slice.part(chain.await?.1.upstream(host).iter().map(hop_json)),
+            Way::Downstream(host) => slice.part(chain.await?.1.downstream(host).iter().map(hop_json)),
+            Way::Of(party) => {
+                let neighbours = desk.neighbours(person, name, party).await.map_err(refusal)?;
+                slice.part(neighbours.rows().iter().map(neighbour_json))
+            }
         }
     }
 

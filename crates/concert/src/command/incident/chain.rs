@@ -1,8 +1,6 @@
 //! The chain of victims: where it came from, where it went, whom to ask next, and what a party may know.
 
-use concert_model::Problem;
 use concert_model::access::Person;
-use concert_model::incident::chain::neighbours;
 use concert_model::incident::content::ProposalAnswered;
 use serde_json::Value;
 
@@ -75,16 +73,14 @@ pub(super) async fn run(args: &ChainArgs, incidents: &Incidents, person: &Person
         (_, Some(event)) => return answer(args, incidents, person, (event, false)).await,
         _ => {}
     }
+    if let Some(party) = &args.party {
+        let neighbours = incidents.neighbours(person, &args.incident, party).await.map_err(refused)?;
+        return print(args, &NEIGHBOURS, neighbours.rows().iter().map(neighbour_json).collect());
+    }
     let (state, chain) = incidents.chain(person, &args.incident).await.map_err(refused)?;
-    let (columns, rows): (&[&str], Vec<Value>) = match (&args.upstream, &args.downstream, &args.party) {
-        (Some(host), _, _) => (&HOPS, chain.upstream(host).iter().map(hop_json).collect()),
-        (_, Some(host), _) => (&HOPS, chain.downstream(host).iter().map(hop_json).collect()),
-        (_, _, Some(party)) if !state.parties.contains_key(party) => {
-            let known: Vec<&str> = state.parties.keys().map(String::as_str).collect();
-            let problem = Problem::new(format!("`{party}` takes no part in it"));
-            return Err(Failure::usage(problem.hint(format!("parties: {}", known.join(", ")))));
-        }
-        (_, _, Some(party)) => (&NEIGHBOURS, neighbours(&state, party).iter().map(neighbour_json).collect()),
+    let (columns, rows): (&[&str], Vec<Value>) = match (&args.upstream, &args.downstream) {
+        (Some(host), _) => (&HOPS, chain.upstream(host).iter().map(hop_json).collect()),
+        (_, Some(host)) => (&HOPS, chain.downstream(host).iter().map(hop_json).collect()),
         _ if args.proposals => (&PROPOSALS, state.open_proposals().map(proposal_json).collect()),
         _ => {
             let requests = chain.frontier();
@@ -92,6 +88,10 @@ pub(super) async fn run(args: &ChainArgs, incidents: &Incidents, person: &Person
             (&REQUESTS, row.collect())
         }
     };
+    print(args, columns, rows)
+}
+
+fn print(args: &ChainArgs, columns: &[&str], rows: Vec<Value>) -> Result<Exit, Failure> {
     let mut table = args.rows.table(columns);
     for row in rows {
         let values: Vec<Value> = columns.iter().map(|name| row.get(*name).cloned().unwrap_or_default()).collect();

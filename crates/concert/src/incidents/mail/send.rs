@@ -149,12 +149,10 @@ impl Incidents {
         around.may_be_told(&new.party)?;
         let marking = marking(ask.person, circle, new)?;
         let words = format!("{}\n{}", new.subject, new.text);
-        admit::names_no_neighbour(state, &new.party, &words)?;
-        admit::names_no_neighbour(&around.seen, &new.party, &words)?;
+        around.names_no_neighbour(state, &new.party, &words)?;
         let attachments = admit::released(state, &new.party, &new.attachments)?;
         for one in &attachments {
-            admit::names_no_neighbour(state, &new.party, &one.name)?;
-            admit::names_no_neighbour(&around.seen, &new.party, &one.name)?;
+            around.names_no_neighbour(state, &new.party, &one.name)?;
         }
         fits(&attachments)?;
         let to = addresses(post, state, new)?;
@@ -207,6 +205,17 @@ pub(super) struct Around {
 }
 
 impl Around {
+    /// A text for a party names no neighbour whose identity was not released to it, whoever may see that it is one.
+    fn names_no_neighbour(&self, state: &Incident, party: &str, text: &str) -> Result<(), Refused> {
+        admit::names_no_neighbour(state, party, text)?;
+        admit::names_no_neighbour(&self.seen, party, text)?;
+        admit::names_no_neighbour(&self.all, party, text).map_err(|_| {
+            let why = format!("it names somebody of whom {party} may not know, for a reason that you may not see");
+            let hint = "ask the coordinator of the incident what may be told";
+            Refused::Wrong(Problem::new(why).hint(hint))
+        })
+    }
+
     fn may_be_told(&self, party: &str) -> Result<(), Refused> {
         let Some(reason) = self.all.held.get(party) else { return Ok(()) };
         let why = match self.seen.held.contains_key(party) {
