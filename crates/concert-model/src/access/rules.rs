@@ -158,8 +158,9 @@ pub fn sees_speakers(person: &Person, circle: &Circle, party: &str) -> Decision 
     }
 }
 
-/// Whether whoever speaks for a party may know of a flow to or from one of its hosts, though not who is at the other
-/// end: like what is for the party, whichever parties the entry is for. The label still counts, and the compartment.
+/// Whether whoever speaks for a party may know of a flow to or from one of its hosts, though not who is at its end.
+///
+/// It is like what is for the party, whichever parties the entry is for. The label still counts, and the compartment.
 pub fn sees_flow(person: &Person, circle: &Circle, (marking, author): (&Marking, &str), party: &str) -> Decision {
     let for_it = Marking { parties: vec![party.to_owned()], ..marking.clone() };
     may(person, Action::See, Object::Item { circle, marking: &for_it, author })
