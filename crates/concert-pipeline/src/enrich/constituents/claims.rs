@@ -6,9 +6,11 @@ use concert_model::Net;
 use super::Subject;
 use crate::enrich::lookup::Lookup;
 
-/// Networks, domains without `*.`, AS numbers and countries of which every party has one that
-/// [`super::Constituents::who`] can name for a value; `lookup` tells the AS and country of addresses. Parties without
-/// any of them change nothing of its answer. The table `claim` of the records has them in the same form.
+/// What every party has one of that [`super::Constituents::who`] can name for a value.
+///
+/// They are networks, domains without `*.`, AS numbers (`AS64500`) and countries; `lookup` tells the AS and country of
+/// addresses. Parties without any of them change nothing of its answer. The table `claim` of the records has them in
+/// the same form.
 pub fn about(value: &str, lookup: &Lookup) -> Vec<String> {
     let Some(subject) = Subject::read(value) else { return Vec::new() };
     let mut claims = Vec::new();
