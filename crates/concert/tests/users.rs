@@ -392,6 +392,17 @@ fn a_site_forbids_more_than_the_rules_and_says_what_forbids_it() {
     let why = site.rows(&["incident", "why-not", &numbers[0], "otto", "--format", "ndjson"]);
     assert_eq!(why[0]["policy"], "forbidden");
     assert_eq!(why[0]["reason"], "this site forbids it: Otto works for Net A");
+    // So is the incident that another was merged into, as long as it is: what is written there is about both.
+    site.done(&["incident", "merge", &numbers[0], "--into", &numbers[1], "--reason", "the same"]);
+    assert_eq!(seen("otto"), [""; 0]);
+    assert_ne!(site.run(&["incident", "show", &numbers[1], "--as", "otto"], "").0, 0);
+    site.done(&["incident", "rebuild"]);
+    assert_eq!((seen("otto").len(), seen("jane").len()), (0, 2));
+    site.done(&["incident", "write", &numbers[1], "note", "{\"text\":\"of both\"}"]);
+    assert_eq!(seen("otto"), [""; 0]);
+    site.done(&["incident", "unmerge", &numbers[0], "--from", &numbers[1], "--reason", "others"]);
+    assert_eq!(seen("otto"), [numbers[1].clone()]);
+    site.done(&["incident", "show", &numbers[1], "--as", "otto"]);
     // Of lists about everybody what belongs to others is left.
     let feed = "[[feed]]\nname = \"f\"\nparser = \"ndjson\"\n";
     fs::write(site.dir().join("concert.toml"), format!("{settings}\n{forbid}\n{feed}")).unwrap();

@@ -42,7 +42,9 @@ impl Forbid {
                 // others are left.
                 Object::Site => matches!(action, Action::SeeSite(_) | Action::ChangeSite(_)),
                 Object::Of(those) => those.iter().any(|one| self.of.contains(*one)),
-                Object::Incident(circle) | Object::Item { circle, .. } => !self.of.is_disjoint(&circle.constituencies),
+                Object::Incident(circle) | Object::Item { circle, .. } => {
+                    !self.of.is_disjoint(&circle.constituencies) || !self.of.is_disjoint(&circle.merged)
+                }
             };
         // What has no marking that is known here is as strict as can be.
         let is_above = self.above.is_none_or(|limit| match object {

@@ -196,6 +196,9 @@ pub struct Circle {
     pub speakers: BTreeMap<String, BTreeSet<String>>,
     /// Parties that take part, and their sectors: what a standing role may be limited to.
     pub constituencies: BTreeSet<String>,
+    /// Those of incidents that were merged into it: what is forbidden of them is forbidden here, and nobody sees more.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub merged: BTreeSet<String>,
 }
 
 /// What it is about.

@@ -52,7 +52,7 @@ fn circle(marking: Option<Marking>, is_staffed: bool) -> Circle {
     }
     let speakers = BTreeMap::from([("Net A".to_owned(), BTreeSet::from(["speaker".to_owned()]))]);
     let constituencies = BTreeSet::from(["Net A".to_owned(), "energy".to_owned()]);
-    Circle { marking, opener: "opener".into(), holders, speakers, constituencies }
+    Circle { marking, opener: "opener".into(), holders, speakers, constituencies, merged: BTreeSet::new() }
 }
 
 fn markings() -> Vec<Marking> {

@@ -413,6 +413,7 @@ impl Incident {
             holders: self.roles.clone(),
             speakers: self.speakers.clone(),
             constituencies: constituencies.collect(),
+            merged: BTreeSet::new(),
         }
     }
 

@@ -127,6 +127,8 @@ fn query_of(words: &str) -> String {
     terms.join(" ")
 }
 
+const CIRCLES: &str = "SELECT circle FROM incident WHERE id IN (SELECT value FROM json_each(?1))";
+
 impl Records {
     /// Entries of an incident that came after one, in the order in which they came.
     pub async fn entries_after(&self, incident: &str, seq: u64) -> Result<Vec<EntryRow>, Problem> {
@@ -168,6 +170,12 @@ impl Records {
         let query = sqlx::query("SELECT * FROM incident WHERE id = ?1 OR number = ?1");
         let row = query.bind(name).fetch_optional(self.pool()).await.map_err(trouble)?;
         Ok(row.as_ref().map(head))
+    }
+
+    /// Who has to do with these incidents, as JSON, in no order.
+    pub async fn circles(&self, ids: &[String]) -> Result<Vec<String>, Problem> {
+        let query = sqlx::query_scalar(CIRCLES).bind(serde_json::Value::from(ids).to_string());
+        query.fetch_all(self.pool()).await.map_err(trouble)
     }
 
     /// Incidents, what changed last first.
@@ -267,6 +275,12 @@ pub async fn entries_in(change: &mut Change<'_>, incident: &str, seq: u64) -> Re
     let query = sqlx::query("SELECT * FROM entry WHERE incident = ?1 AND seq > ?2 ORDER BY seq");
     let rows = query.bind(incident).bind(seq.cast_signed()).fetch_all(&mut **change).await.map_err(trouble)?;
     Ok(rows.iter().map(entry).collect())
+}
+
+/// Who has to do with these incidents, as a change sees it.
+pub async fn circles_in(change: &mut Change<'_>, ids: &[String]) -> Result<Vec<String>, Problem> {
+    let query = sqlx::query_scalar(CIRCLES).bind(serde_json::Value::from(ids).to_string());
+    query.fetch_all(&mut **change).await.map_err(trouble)
 }
 
 /// An incident by its identity or its number, as a change sees it.

@@ -44,6 +44,8 @@ pub struct Case {
     pub entries: Vec<Arc<Kept>>,
     /// Its fields, roles and parties: what lists and decisions need, and nothing else.
     pub head: Incident,
+    /// Parties of the incidents that were merged into it, and their sectors.
+    pub merged: BTreeSet<String>,
 }
 
 /// Whether a row says that a body was erased, so that what was read before is no longer true.
@@ -75,7 +77,13 @@ fn read(row: EntryRow) -> Option<Arc<Kept>> {
 impl Case {
     /// A journal as it was kept.
     pub(super) fn new(id: &str, rows: Vec<EntryRow>) -> Self {
-        let mut case = Self { id: id.to_owned(), last: 0, entries: Vec::new(), head: Incident::default() };
+        let mut case = Self {
+            id: id.to_owned(),
+            last: 0,
+            entries: Vec::new(),
+            head: Incident::default(),
+            merged: BTreeSet::new(),
+        };
         case.add(rows);
         case
     }

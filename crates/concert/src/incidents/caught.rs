@@ -16,7 +16,7 @@ use concert_store::records::{Change, keep_part, part};
 use super::case::Case;
 use super::follow::BY_ITSELF;
 use super::write::new_id;
-use super::{Ask, Incidents, Refused, audit, text};
+use super::{Ask, Incidents, Refused, audit, merged, text};
 
 /// Events linked by one entry.
 const EVENTS_OF_ENTRY: usize = 5_000;
@@ -177,11 +177,15 @@ impl Incidents {
     pub(super) async fn case_in(&self, change: &mut Change<'_>, id: &str) -> Result<Case, Problem> {
         let known = self.held().get(id).cloned();
         let rows = incidents::entries_in(change, id, known.as_ref().map_or(0, |case| case.last)).await?;
-        Ok(match known {
-            Some(case) if rows.is_empty() => Case::clone(&case),
+        let mut case = match &known {
+            Some(case) if rows.is_empty() => return Ok(Case::clone(case)),
             Some(case) if !rows.iter().any(super::case::erases) => case.with(rows),
             _ => Case::new(id, incidents::entries_in(change, id, 0).await?),
-        })
+        };
+        if let Some(merged) = merged::unknown(known.as_deref(), &case) {
+            case.merged = merged::of_in(change, &merged).await?;
+        }
+        Ok(case)
     }
 
     async fn link(

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::case::{Case, Kept};
 use super::write::{Right, new_id, wrong};
-use super::{Ask, Incidents, Refused, Written, audit, text};
+use super::{Ask, Incidents, Refused, Written, audit, merged, text};
 
 /// Incidents that one shows, over all steps.
 const SHOWN_MAX: usize = 200;
@@ -199,7 +199,8 @@ impl Incidents {
             entries.extend(more);
             written.push(case);
         }
-        let (Some(second), Some(first)) = (written.pop(), written.pop()) else { return Err(Refused::Missing) };
+        let (Some(mut second), Some(first)) = (written.pop(), written.pop()) else { return Err(Refused::Missing) };
+        second.merged = merged::of_in(change, &merged::ids(&second)).await?;
         Ok((first, second, entries))
     }
 

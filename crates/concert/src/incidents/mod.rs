@@ -16,6 +16,7 @@ mod follow;
 mod joins;
 mod made;
 mod mail;
+mod merged;
 mod neighbours;
 mod observables;
 mod progress;
@@ -175,12 +176,16 @@ impl Incidents {
     async fn case(&self, id: &str) -> Result<Arc<Case>, Problem> {
         let known = self.held().get(id).cloned();
         let rows = self.store.records.entries_after(id, known.as_ref().map_or(0, |case| case.last)).await?;
-        let case = match known {
-            Some(case) if rows.is_empty() => return Ok(case),
-            Some(case) if !rows.iter().any(case::erases) => Arc::new(case.with(rows)),
-            Some(_) => Arc::new(Case::new(id, self.store.records.entries_after(id, 0).await?)),
-            None => Arc::new(Case::new(id, rows)),
+        let mut case = match &known {
+            Some(case) if rows.is_empty() => return Ok(Arc::clone(case)),
+            Some(case) if !rows.iter().any(case::erases) => case.with(rows),
+            Some(_) => Case::new(id, self.store.records.entries_after(id, 0).await?),
+            None => Case::new(id, rows),
         };
+        if let Some(merged) = merged::unknown(known.as_deref(), &case) {
+            case.merged = merged::of(&self.store, &merged).await?;
+        }
+        let case = Arc::new(case);
         self.hold(Arc::clone(&case));
         Ok(case)
     }

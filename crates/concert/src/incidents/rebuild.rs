@@ -9,7 +9,7 @@ use concert_store::Store;
 use concert_store::records::incidents::{self, EntryRow};
 
 use super::case::Case;
-use super::{Incidents, text};
+use super::{Incidents, merged, text};
 
 /// Journals that were checked.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,7 @@ impl Incidents {
         let mut change = self.store.records.change().await?;
         self.store.records.drop_derived(&mut change).await?;
         let journals = self.store.records.journals().await?;
+        let mut joined = Vec::new();
         for id in &journals {
             let case = Case::new(id, incidents::entries_in(&mut change, id, 0).await?);
             for kept in &case.entries {
@@ -37,6 +38,18 @@ impl Incidents {
                 }
             }
             incidents::keep_head(&mut change, &self.head_of(&case)).await?;
+            joined.extend(merged::unknown(None, &case).map(|merged| (case, merged)));
+        }
+        // What was merged into an incident may have had others merged into it before: until nothing more is found.
+        let mut is_changed = true;
+        while std::mem::take(&mut is_changed) {
+            for (case, merged) in &mut joined {
+                let parties = merged::of_in(&mut change, merged).await?;
+                if parties != case.merged {
+                    (case.merged, is_changed) = (parties, true);
+                    incidents::keep_head(&mut change, &self.head_of(case)).await?;
+                }
+            }
         }
         self.store.records.commit(change).await?;
         self.held().clear();

@@ -218,7 +218,7 @@ impl Incidents {
 
     /// Who has to do with an incident.
     pub(super) fn circle(&self, case: &Case) -> Circle {
-        case.head.circle(|party| self.sectors(party))
+        Circle { merged: case.merged.clone(), ..case.head.circle(|party| self.sectors(party)) }
     }
 
     /// The answer to the same request, for whoever looks before writing.
