@@ -109,10 +109,9 @@ impl Site for Pages {
 
     async fn notices(&self, person: &Person, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
         let site = self.site();
-        let parties = site.reach(person, access::Kept::Notices).map_err(Refusal::Denied)?.parties();
+        let reach = site.reach(person, access::Kept::Notices).map_err(Refusal::Denied)?;
         let limit = (slice.limit as u64).saturating_add(1);
-        let filter =
-            NoticeFilter { parties, before: slice.cursor, limit, without_reminders: true, ..NoticeFilter::default() };
+        let filter = NoticeFilter { before: slice.cursor, limit, without_reminders: true, ..reach.notices() };
         let found = site.store.records.notices(&filter).await;
         let mut rows: Vec<NoticeRow> = found.map_err(failed)?.into_iter().map(notice_row).collect();
         let more = rows.len() > slice.limit;
@@ -127,12 +126,12 @@ impl Site for Pages {
         let found = site.store.records.notice(id).await.map_err(failed)?;
         let found = found.filter(|(notice, _)| !is_of_incidents(&notice.name));
         let Some((notice, members)) = found else { return Ok(None) };
-        if !reach.has(&notice.party) {
+        if !reach.has_notice(&notice) {
             return Ok(None);
         }
         // What went out may carry notices to others.
         let carried = site.store.records.carried(&[id]).await.map_err(failed)?;
-        let is_whole = carried.iter().all(|(other, _)| reach.has(&other.party));
+        let is_whole = carried.iter().all(|(other, _)| reach.has_notice(other));
         let kept = if is_whole { site.store.records.notice_bytes(id).await.map_err(failed)? } else { None };
         if let Some(bytes) = kept.as_ref().filter(|bytes| !is_encrypted(bytes)) {
             return Ok(Some(NoticeText { row: notice_row(notice), bytes: bytes.clone(), plain: None }));

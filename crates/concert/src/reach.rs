@@ -9,7 +9,9 @@ use std::sync::Arc;
 use concert_model::access::{Action, Decision, Kept, Object, Person, cleared, may};
 use concert_model::{Event, Party};
 
+use concert_model::incident::Tlp;
 use concert_pipeline::enrich::Constituents;
+use concert_store::records::{NewNotice, Notice, NoticeFilter};
 
 use crate::drive::live;
 
@@ -73,7 +75,28 @@ impl Reach {
     /// Whether an event is seen.
     pub(crate) fn has_event(&self, event: &Event<'_>) -> bool {
         (self.is_all() || self.has(&live::party(event)))
-            && live::label(event).is_none_or(|label| cleared(&self.person, label))
+            && self.is_cleared(live::label(event))
+    }
+
+    /// Whether a notice is seen. Its text says what its events say, so it is weighed like them.
+    pub(crate) fn has_notice(&self, notice: &Notice) -> bool {
+        self.has(&notice.party) && self.is_cleared(notice.tlp)
+    }
+
+    /// Whether a notice that is still to be made will be seen.
+    pub(crate) fn will_have(&self, notice: &NewNotice) -> bool {
+        self.has(&notice.party) && self.is_cleared(notice.tlp)
+    }
+
+    fn is_cleared(&self, label: Option<Tlp>) -> bool {
+        label.is_none_or(|label| cleared(&self.person, label))
+    }
+
+    /// The notices that are seen.
+    pub(crate) fn notices(&self) -> NoticeFilter {
+        let labels = Tlp::ALL.into_iter().filter(|label| cleared(&self.person, *label)).collect::<Vec<_>>();
+        let labels = (labels.len() < Tlp::ALL.len()).then_some(labels);
+        NoticeFilter { parties: self.parties(), labels, ..NoticeFilter::default() }
     }
 
     /// A contact book with the parties that are seen and no others.

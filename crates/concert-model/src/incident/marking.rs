@@ -54,9 +54,10 @@ impl FromStr for Tlp {
 
     /// Reads a label as people write it: `TLP:AMBER`, `amber+strict`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let word = text.trim().to_ascii_lowercase();
-        let word = word.strip_prefix("tlp:").unwrap_or(&word);
-        Self::ALL.into_iter().find(|label| label.word() == word).ok_or_else(|| {
+        let label = text.trim();
+        let has_prefix = label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("tlp:"));
+        let word = label.get(4..).filter(|_| has_prefix).unwrap_or(label);
+        Self::ALL.into_iter().find(|label| label.word().eq_ignore_ascii_case(word)).ok_or_else(|| {
             format!("`{}` is no label of TLP 2.0: red, amber+strict, amber, green or clear", text.trim())
         })
     }

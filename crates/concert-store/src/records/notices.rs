@@ -1,5 +1,6 @@
 //! Notices: what is told to whom, and what became of it. How they are made says `telling.rs`.
 
+use concert_model::incident::Tlp;
 use concert_model::{Problem, Time};
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
@@ -38,6 +39,8 @@ pub struct Notice {
     pub state: String,
     /// Number of events.
     pub events: u64,
+    /// The strictest label that they bear.
+    pub tlp: Option<Tlp>,
     /// Message-ID, the same for every copy.
     pub message_id: String,
     /// When it was made.
@@ -84,7 +87,9 @@ pub struct NoticeFilter {
     pub via: Option<String>,
     /// Only to these parties.
     pub parties: Option<Vec<String>>,
-    /// Only those made before the one of this number, which must be to one of the parties too.
+    /// Only those whose events bear none but these labels, or none.
+    pub labels: Option<Vec<Tlp>>,
+    /// Only those made before the one of this number, which must be one of those asked for by party and label.
     pub before: Option<String>,
     /// Without reminders, which tell their receivers of incidents that others may not see.
     pub without_reminders: bool,
@@ -92,11 +97,16 @@ pub struct NoticeFilter {
     pub limit: u64,
 }
 
-/// Adds that a notice is to one of these parties, as one bound value however many they are.
-fn push_parties(query: &mut QueryBuilder<Sqlite>, parties: Option<&Vec<String>>) {
-    if let Some(parties) = parties {
+/// Adds which parties and labels are seen, as one bound value each, however many they are.
+fn push_seen(query: &mut QueryBuilder<Sqlite>, filter: &NoticeFilter) {
+    if let Some(parties) = &filter.parties {
         let names = serde_json::Value::from(parties.clone()).to_string();
         query.push(" AND party IN (SELECT value FROM json_each(").push_bind(names).push("))");
+    }
+    if let Some(labels) = &filter.labels {
+        let words: Vec<&str> = labels.iter().map(|label| label.word()).chain([""]).collect();
+        query.push(" AND tlp IN (SELECT value FROM json_each(").push_bind(serde_json::Value::from(words).to_string());
+        query.push("))");
     }
 }
 
@@ -114,6 +124,7 @@ fn notice(row: &SqliteRow) -> Notice {
         language: text("language"),
         state: text("state"),
         events: number("events").cast_unsigned(),
+        tlp: text("tlp").parse().ok(),
         message_id: text("message_id"),
         made: Time(number("made")),
         due: Time(number("due")),
@@ -128,7 +139,7 @@ fn notice(row: &SqliteRow) -> Notice {
     }
 }
 
-const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, message_id, made, due, attempts, since, tries, reason, delivered, again_of, text, within";
+const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, tlp, message_id, made, due, attempts, since, tries, reason, delivered, again_of, text, within";
 
 impl Records {
     /// Notices, newest first.
@@ -147,10 +158,10 @@ impl Records {
         if filter.without_reminders {
             query.push(" AND name <> '(reminder)'");
         }
-        push_parties(&mut query, filter.parties.as_ref());
+        push_seen(&mut query, filter);
         if let Some(before) = &filter.before {
             query.push(" AND seq < (SELECT seq FROM notice WHERE id = ").push_bind(before.clone());
-            push_parties(&mut query, filter.parties.as_ref());
+            push_seen(&mut query, filter);
             query.push(")");
         }
         query.push(" ORDER BY seq DESC");

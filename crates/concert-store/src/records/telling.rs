@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use concert_model::incident::Tlp;
 use concert_model::{Problem, Time};
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::{Change, Records, trouble};
 use crate::Members;
 
-/// Rows inserted by one statement; six values each stay far below SQLite's 32,766.
+/// Rows inserted by one statement; seven values each stay far below SQLite's 32,766.
 const ROWS_AT_ONCE: usize = 1_000;
 
 /// A notice about to be made.
@@ -35,6 +36,8 @@ pub struct NewNotice {
     pub reason: String,
     /// Its events.
     pub members: Members,
+    /// The strictest label that they bear.
+    pub tlp: Option<Tlp>,
     /// When it is to be sent.
     pub due: Time,
 }
@@ -95,8 +98,8 @@ impl Records {
         for members in others {
             number += 1;
             sqlx::query(
-                "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, message_id, made, due, since, again_of)
-                 SELECT printf('%s-%06d', ?2, ?3), name, key, party, recipient, via, format, language, state, ?4, ?5,
+                "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, again_of)
+                 SELECT printf('%s-%06d', ?2, ?3), name, key, party, recipient, via, format, language, state, ?4, ?5, tlp,
                  printf('%s-%06d', ?2, ?3) || substr(message_id, instr(message_id, '@')), made, due, since, again_of FROM notice WHERE id = ?1",
             )
             .bind(id)
@@ -160,7 +163,7 @@ pub(crate) async fn insert_notices(
         let mut values = query.separated(", ");
         values.push_bind(name).push_bind(via).push_bind(format).push_bind(language).push_bind(state);
         values.push_bind(reason).push_bind(due.0).push_bind(now.0).push_bind(&day).push_bind(domain);
-        query.push(")), each (number, key, party, recipient, events, members) AS (");
+        query.push(")), each (number, key, party, recipient, events, members, tlp) AS (");
         query.push_values(some, |mut row, notice| {
             number += 1;
             row.push_bind(number)
@@ -168,11 +171,12 @@ pub(crate) async fn insert_notices(
                 .push_bind(&notice.party)
                 .push_bind(&notice.recipient)
                 .push_bind(notice.members.len().cast_signed())
-                .push_bind(notice.members.to_bytes());
+                .push_bind(notice.members.to_bytes())
+                .push_bind(notice.tlp.map_or("", Tlp::word));
         });
         query.push(
-            ") INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, message_id, made, due, since, reason)
-             SELECT printf('%s-%06d', day, number), name, key, party, recipient, via, format, language, state, events, members,
+            ") INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason)
+             SELECT printf('%s-%06d', day, number), name, key, party, recipient, via, format, language, state, events, members, tlp,
              printf('%s-%06d@%s', day, number, domain), made, due, due, reason FROM each CROSS JOIN alike",
         );
         query.build().persistent(some.len() == ROWS_AT_ONCE).execute(&mut **change).await.map_err(trouble)?;

@@ -120,11 +120,10 @@ fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
     let filter = NoticeFilter {
         state: args.state.clone(),
         name: args.name.clone(),
-        parties: reach.parties(),
         without_reminders: site_arg.as_user.is_some(),
         // One more than is shown, to know that there are more.
         limit: if args.rows.limit == 0 { 0 } else { args.rows.limit as u64 + 1 },
-        ..NoticeFilter::default()
+        ..reach.notices()
     };
     let mut more = true;
     for notice in runtime.block_on(site.store.records.notices(&filter))? {
@@ -153,7 +152,7 @@ fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
                 continue;
             }
             let (waiting, due) = runtime.block_on(tell::waiting(&site, index))?;
-            for notice in waiting.iter().filter(|notice| reach.has(&notice.party)) {
+            for notice in waiting.iter().filter(|notice| reach.will_have(notice)) {
                 table.row(&waiting_row(notice, &json!(due.to_string())))?;
             }
         }

@@ -331,12 +331,12 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
     let before = telling.notices.len();
     telling.notices.reserve_exact(gathered.groups.len());
     for group in gathered.groups.into_iter().filter(|group| !group.members.is_empty()) {
-        let Group { key, party, members } = group;
+        let Group { key, party, members, tlp } = group;
         let key = String::from_utf8_lossy(&key).into_owned();
         let is_large = members.len() > notice.events_max;
         let sets = if is_large { members.chunks(notice.events_max) } else { vec![members] };
         for members in sets {
-            let made = NewNotice { key: key.clone(), party: party.clone(), members, ..pattern.clone() };
+            let made = NewNotice { key: key.clone(), party: party.clone(), members, tlp, ..pattern.clone() };
             match &told {
                 Some((book, suspended)) => responsible::address(site, book, suspended, made, &mut telling.notices),
                 None => telling.notices.push(made),

@@ -129,3 +129,35 @@ fn the_api_gives_what_belongs_to_the_parties_of_a_constituency() {
     assert_eq!(get(&bank, "/api/v1/feeds")["feeds"][0]["events"], json!(6));
     assert_eq!(served.ask("GET", "/api/v1/feeds", &energy, b"").status, 403);
 }
+
+#[test]
+fn a_notice_is_for_whoever_is_cleared_for_every_event_in_it() {
+    let served = site();
+    // One event of the notice is strict, so all of its text is.
+    let strict = "{\"source.ip\":\"192.0.2.95\",\"classification.type\":\"spam\"}\n\
+                  {\"source.ip\":\"192.0.2.96\",\"classification.type\":\"spam\",\"tlp\":\"red\"}\n";
+    served.file("strict.ndjson", strict);
+    let before = all(&served.rows(&["notice", "list"]), "id");
+    let waiting = || all(&as_user(&served, "all", &["notice", "preview"]), "key").len();
+    let preview = waiting();
+    served.done(&["ingest", "--feed", "pushed", "strict.ndjson"]);
+    let after = served.rows(&["notice", "list"]);
+    let strict = all(&after, "id").into_iter().find(|id| !before.contains(id)).unwrap();
+    served.done(&["user", "add", "boss", "--full-name", "Boss", "--role", "reader", "--clearance", "red"]);
+    let seen = |user: &str| all(&as_user(&served, user, &["notice", "list"]), "id");
+    assert_eq!(seen("boss"), all(&after, "id"));
+    assert_eq!((seen("all"), waiting()), (before.clone(), preview));
+    let hidden = served.fails(&["--as", "all", "notice", "show", &strict]).replace(&strict, "NUMBER");
+    let missing = served.fails(&["--as", "all", "notice", "show", "20200101-000001"]);
+    assert_eq!(hidden, missing.replace("20200101-000001", "NUMBER"));
+    assert!(served.done(&["--as", "boss", "notice", "show", &strict]).contains("192.0.2.96"));
+
+    let served = served.serve();
+    let token = served.token("all", "admin");
+    let ask = |path: &str| served.ask("GET", path, &format!("Authorization: Bearer {token}\r\n"), b"");
+    let list = |path: &str| serde_json::from_str::<Value>(&ask(path).body).unwrap();
+    assert_eq!(all(list("/api/v1/notices")["notices"].as_array().unwrap(), "id"), before);
+    assert_eq!(list(&format!("/api/v1/notices?cursor={strict}")), list("/api/v1/notices?cursor=20200101-000001"));
+    let (hidden, missing) = (ask(&format!("/api/v1/notices/{strict}")), ask("/api/v1/notices/20200101-000001"));
+    assert_eq!((hidden.status, hidden.body), (404, missing.body));
+}

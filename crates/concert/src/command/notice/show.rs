@@ -50,7 +50,7 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
     let site = runtime.block_on(Site::open_to_look(settings))?;
     let reach = runtime.block_on(crate::command::reach(site_arg, &site.store, Kept::Notices))?;
     let (notice, members) = runtime.block_on(super::send::need(&site, &args.id))?;
-    if !reach.has(&notice.party) {
+    if !reach.has_notice(&notice) {
         return Err(super::send::missing(&args.id));
     }
     // What another one carries went out with it, and is shown to those who see all of it.
@@ -113,12 +113,9 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
 
 /// Whether somebody sees all notices that went out in one mail.
 async fn is_seen_whole(site: &Site, mail: &str, reach: &Reach) -> Result<bool, Failure> {
-    if reach.is_all() {
-        return Ok(true);
-    }
     let carrier = site.store.records.notice(mail).await?;
     let carried = site.store.records.carried(&[mail]).await?;
-    Ok(carrier.iter().chain(&carried).all(|(notice, _)| reach.has(&notice.party)))
+    Ok(carrier.iter().chain(&carried).all(|(notice, _)| reach.has_notice(notice)))
 }
 
 const THREAD: &[&str] = &["time", "direction", "kind", "from", "to", "subject", "mail", "reason"];
@@ -207,7 +204,7 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
         return Err(Failure::usage(problem.hint(format!("notices here: {}", known.join(", ")))));
     }
     let mut to_go = runtime.block_on(to_go(&site, args.name.as_deref()))?;
-    to_go.retain(|(notice, _)| reach.has(&notice.party));
+    to_go.retain(|(notice, _)| reach.has_notice(notice));
     if args.text {
         for (notice, members) in to_go.iter().take(if args.rows.limit == 0 { usize::MAX } else { args.rows.limit }) {
             let loaded = runtime.block_on(site.store.load(&[members]))?;
@@ -291,6 +288,7 @@ fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
         language: new.language.as_ref().to_owned(),
         state: if new.state == "queued" { "waiting".to_owned() } else { new.state.to_owned() },
         events: new.members.len(),
+        tlp: new.tlp,
         message_id: format!("{NOT_YET}@{}", site.domain()),
         made: wire::now(),
         due,

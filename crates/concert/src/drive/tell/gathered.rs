@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use concert_model::incident::Tlp;
 use concert_model::{Event, Field, ProblemKey, Time};
 use concert_store::Members;
 
 use super::Kind;
+use crate::drive::live;
 
 /// Events of one kind being gathered.
 #[derive(Default)]
@@ -20,6 +22,8 @@ pub(super) struct Group {
     pub(super) key: Box<[u8]>,
     pub(super) party: String,
     pub(super) members: Members,
+    /// The strictest label that its events bear.
+    pub(super) tlp: Option<Tlp>,
 }
 
 /// An event whose problem was seen before; whether it is told depends on when the problem was.
@@ -49,17 +53,26 @@ impl Gathered {
             scratch.clear();
             kind.group_by.write(event, scratch);
             let party = event.text(Field::PARTY).unwrap_or_default();
-            self.put(scratch, || party.into_owned(), batch, row, past(event));
+            self.put(scratch, || party.into_owned(), live::label(event), batch, row, past(event));
         }
     }
 
     /// Whose the group is is asked only when it is a new one.
-    fn put(&mut self, key: &[u8], party: impl FnOnce() -> String, batch: u64, row: u32, past: Option<Past>) {
-        let group = self.group(key, party);
-        if let Some(past) = past {
-            self.again.push(Again { group, batch, row, past });
-        } else if let Some(group) = self.groups.get_mut(group) {
-            group.members.add(batch, row);
+    fn put(
+        &mut self,
+        key: &[u8],
+        party: impl FnOnce() -> String,
+        tlp: Option<Tlp>,
+        batch: u64,
+        row: u32,
+        past: Option<Past>,
+    ) {
+        let number = self.group(key, party);
+        let Some(group) = self.groups.get_mut(number) else { return };
+        group.tlp = group.tlp.max(tlp);
+        match past {
+            Some(past) => self.again.push(Again { group: number, batch, row, past }),
+            None => group.members.add(batch, row),
         }
     }
 
@@ -73,7 +86,7 @@ impl Gathered {
             None => {
                 let number = self.groups.len();
                 self.numbers.insert(key.into(), number);
-                self.groups.push(Group { key: key.into(), party: party(), members: Members::default() });
+                self.groups.push(Group { key: key.into(), party: party(), members: Members::default(), tlp: None });
                 number
             }
         };
@@ -89,10 +102,11 @@ pub(super) struct AtOnce {
     pub(super) gathered: Gathered,
     /// Whether the kind takes each of the events seen.
     taken: Vec<bool>,
-    /// Their keys and parties: apart, because all keys are looked at again, in another order, and few
+    /// Their keys, parties and labels: apart, because all keys are looked at again, in another order, and few
     /// parties.
     keys: Pieces,
     parties: Pieces,
+    labels: Vec<Option<Tlp>>,
     past: HashMap<usize, Past>,
 }
 
@@ -137,6 +151,7 @@ impl AtOnce {
             self.parties.push(b"");
         }
         self.keys.push(scratch);
+        self.labels.push(live::label(event));
         self.taken.push(is_taken);
     }
 
@@ -147,7 +162,8 @@ impl AtOnce {
             }
             let past = if self.past.is_empty() { None } else { self.past.get(&at).copied() };
             let party = || String::from_utf8_lossy(self.parties.get(at)).into_owned();
-            self.gathered.put(self.keys.get(at), party, batch, row, past);
+            let label = self.labels.get(at).copied().flatten();
+            self.gathered.put(self.keys.get(at), party, label, batch, row, past);
         }
         self.forget();
     }
@@ -156,6 +172,7 @@ impl AtOnce {
         self.taken.clear();
         self.keys.clear();
         self.parties.clear();
+        self.labels.clear();
         self.past.clear();
     }
 }

@@ -55,8 +55,7 @@ impl Stopped {
 
 /// For each address, in lower case.
 pub(super) async fn of_contacts(site: &Site, now: Time, reach: &Reach) -> Result<BTreeMap<String, Stopped>, Problem> {
-    let (state, parties) = (Some("delivered".into()), reach.parties());
-    let filter = NoticeFilter { state, parties, limit: NOTICES_MAX, ..NoticeFilter::default() };
+    let filter = NoticeFilter { state: Some("delivered".into()), limit: NOTICES_MAX, ..reach.notices() };
     let oldest = now.plus_seconds(-DAYS_MAX * DAY_SECONDS);
     let (mut found, mut events) = (BTreeMap::new(), 0u64);
     let mut chosen: Vec<Notice> = site.store.records.notices(&filter).await?;
