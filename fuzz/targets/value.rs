@@ -15,6 +15,9 @@ fuzz_target!(|bytes: &[u8]| {
     if let Some((host::Host::Domain(name), _)) = host::url_host(&refanged) {
         assert_eq!(host::domain(&name).as_deref(), Ok(&*name), "the one form stays as it is");
     }
+    if host::check_url(text).is_ok() {
+        assert!(host::url_host(text).is_some() || text.contains(".."), "a URL names a place: {text:?}");
+    }
     let Ok(value) = Value::read(kind, text, Some(&TimeZone::UTC)) else { return };
     let mut out = Vec::new();
     json::write_plain(&value, &mut out);

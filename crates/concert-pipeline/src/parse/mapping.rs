@@ -12,7 +12,7 @@
 //! | `ignore_values` | values that mean "nothing" |
 //! | `prefix` | column to a text put before its value |
 //! | `prefix_url` | text put before a URL that has no scheme: `http://` |
-//! | `refang` | undo `hxxp` and `[.]` |
+//! | `refang` | undo `hxxp` and `[.]`, which no domain or URL may hold otherwise |
 //!
 //! `constant` and `time_zone` hold for every feed and are read in `fixed.rs`.
 //!
@@ -83,6 +83,12 @@ impl Mapping {
     /// Whether a column of this name is in `columns`.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.get(*self.by_name.get(name)?)
+    }
+
+    /// Whether settings name a column so, or it is called like a field and fills it.
+    pub fn knows(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+            || self.takes_field_names && (Field::named(name).is_some() || name.starts_with("extra."))
     }
 
     /// What is done with a column of this name, named in settings or not; `None` when it is left out.
