@@ -24,6 +24,7 @@
 use concert_model::{Field, Keys, Value};
 use regex::Regex;
 
+use super::flat::listed;
 use super::mapping::Column;
 use super::records::{Delimiter, Found, Record, Records, Shape};
 use super::regex::{pattern, put_groups};
@@ -260,9 +261,20 @@ impl Csv {
         let used = mapped.chain(self.patterns.iter().map(|(name, _)| name.as_str()));
         let missing =
             |name: &&str| !names.iter().any(|known| known == name) && !self.optional.iter().any(|o| o == name);
-        if let Some(name) = { used }.find(missing) {
-            let known = names.join(", ");
-            return Err(Fault::new(name, format!("the head has no such column; it has: {known}")));
+        let used: Vec<&str> = used.collect();
+        let has = listed(names.iter().map(String::as_str));
+        if used.is_empty() && !names.iter().any(|name| self.mapping.knows(name)) {
+            return Err(Fault::new(
+                "",
+                format!("no column of the head is called like a field, such as source.ip; it has: {has}"),
+            ));
+        }
+        if !used.is_empty() && !used.iter().any(|name| names.iter().any(|known| known == name)) {
+            let wanted = listed(used.into_iter());
+            return Err(Fault::new("", format!("the head has none of the columns {wanted}; it has: {has}")));
+        }
+        if let Some(name) = used.iter().find(|name| missing(name)) {
+            return Err(Fault::new(*name, format!("the head has no such column; it has: {has}")));
         }
         Ok(self.plan(Some(names)))
     }
@@ -300,7 +312,8 @@ impl Csv {
         if record.len() < plan.least {
             let column = plan.names.get(record.len()).map_or("", String::as_str);
             let why = format!("{} columns where at least {} are needed", record.len(), plan.least);
-            return sink.reject(record.line, Fault::new(column, why), record.raw);
+            let is_foreign = record.len() == 1;
+            return sink.reject(record.line, Fault { is_foreign, ..Fault::new(column, why) }, record.raw);
         }
         if record.len() > plan.most {
             let why = format!("{} columns where the head has {}", record.len(), plan.most);
@@ -412,9 +425,23 @@ unmapped = "drop"
     },
     Sample {
         name: "other-head.csv",
-        settings: "columns = { ip = \"source.ip\" }",
-        given: "time,address\n2026-06-17,192.0.2.1\n",
+        settings: "columns = { time = \"time.source\", ip = \"source.ip\" }",
+        given: "time,address\n2026-06-17,192.0.2.1\n2026-06-18,192.0.2.2\n",
         events: "",
         rejects: "1 ip: the head has no such column; it has: time, address",
+    },
+    Sample {
+        name: "other-kind.csv",
+        settings: "columns = { time = \"time.source\", ip = \"source.ip\" }",
+        given: "name,amount\nApples,3\nPears,4\n",
+        events: "",
+        rejects: "1 : the head has none of the columns time, ip; it has: name, amount",
+    },
+    Sample {
+        name: "no-fields.csv",
+        settings: "",
+        given: "name,amount\nApples,3\n",
+        events: "",
+        rejects: "1 : no column of the head is called like a field, such as source.ip; it has: name, amount",
     },
 ];

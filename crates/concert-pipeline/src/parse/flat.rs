@@ -53,17 +53,43 @@ impl Flat {
         &self.mapping
     }
 
-    /// Puts a record: an object by its members, anything else as the column `value`.
+    /// Puts a record: an object by its members, anything else as the column `value`. One in which nothing
+    /// is named is of another kind: it would give an event that says nothing.
     pub(super) fn put(&self, draft: &mut Draft<'_>, record: &Value) -> Result<(), Fault> {
+        self.put_beside(draft, record, false)
+    }
+
+    /// The same for a record beside which a column was filled already, if it was.
+    pub(super) fn put_beside(&self, draft: &mut Draft<'_>, record: &Value, mut is_known: bool) -> Result<(), Fault> {
         match record {
-            Value::Object(_) => self.walk(draft, &mut String::new(), record)?,
-            other => self.mapping.put_json(draft, "value", other)?,
+            Value::Object(_) => self.walk(draft, &mut String::new(), record, &mut is_known)?,
+            other => {
+                is_known |= self.mapping.knows("value");
+                self.mapping.put_json(draft, "value", other)?;
+            }
+        }
+        if !is_known {
+            return Err(Fault::foreign(self.nothing_known(record)));
         }
         self.mapping.finish(draft)
     }
 
-    fn walk(&self, draft: &mut Draft<'_>, path: &mut String, value: &Value) -> Result<(), Fault> {
+    fn nothing_known(&self, record: &Value) -> String {
+        let Value::Object(members) = record else { return "not an object, and no column is called `value`".to_owned() };
+        let has = listed(members.keys().map(String::as_str));
+        if self.mapping.takes_field_names() {
+            return format!(
+                "none of its members is a field such as source.ip, or named in the settings; it has: {has}"
+            );
+        }
+        let named = listed(self.mapping.columns().iter().map(super::Column::name));
+        format!("it has none of the columns {named}; it has: {has}")
+    }
+
+    fn walk(&self, draft: &mut Draft<'_>, path: &mut String, value: &Value, is_known: &mut bool) -> Result<(), Fault> {
+        *is_known = *is_known || self.mapping.knows(path);
         if self.drop.contains(path.as_str()) {
+            *is_known = true;
             return Ok(());
         }
         let followed = path.is_empty() || self.inner.contains(path.as_str()) && self.mapping.column(path).is_none();
@@ -78,7 +104,7 @@ impl Flat {
                         path.push('.');
                     }
                     path.push_str(name);
-                    self.walk(draft, path, member)?;
+                    self.walk(draft, path, member, is_known)?;
                     path.truncate(length);
                 }
                 Ok(())
@@ -86,7 +112,7 @@ impl Flat {
             Value::Array(items) if followed => {
                 for (index, item) in items.iter().take(MEMBERS_MAX).enumerate() {
                     path.push_str(&format!("[{index}]"));
-                    self.walk(draft, path, item)?;
+                    self.walk(draft, path, item, is_known)?;
                     path.truncate(length);
                 }
                 Ok(())
@@ -96,10 +122,23 @@ impl Flat {
     }
 }
 
+/// Some names for people: the first few, where there are many.
+pub(super) fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    const SHOWN: usize = 10;
+    const NAME_CHARS_MAX: usize = 60;
+    let mut names = names.map(|name| name.chars().take(NAME_CHARS_MAX).collect::<String>());
+    let mut shown: Vec<String> = names.by_ref().take(SHOWN).collect();
+    let others = names.count();
+    if others > 0 {
+        shown.push(format!("and {others} more"));
+    }
+    if shown.is_empty() { "nothing".to_owned() } else { shown.join(", ") }
+}
+
 /// One record as JSON text. The reason names the column where reading stopped.
 pub(super) fn record(text: &[u8]) -> Result<Value, Fault> {
     super::scan::check_depth(text)?;
-    serde_json::from_slice(text).map_err(|error| Fault::new("", reason(&error, error.line(), error.column())))
+    serde_json::from_slice(text).map_err(|error| Fault::foreign(reason(&error, error.line(), error.column())))
 }
 
 /// The reason with the place where it is in the whole document.

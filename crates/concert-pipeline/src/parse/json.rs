@@ -84,23 +84,27 @@ impl Parser for Json {
         let text = input.decode(&bytes);
         each_record(text.as_bytes(), &self.path, sink, &mut |sink, number, piece, value| {
             sink.event(number, piece.bytes, |draft| {
-                self.put_key(draft, piece.key.as_deref())?;
-                self.flat.put(draft, &value)
+                let is_keyed = self.put_key(draft, piece.key.as_deref())?;
+                self.flat.put_beside(draft, &value, is_keyed)
             });
         });
     }
 }
 
 impl Json {
-    fn put_key(&self, draft: &mut Draft<'_>, key: Option<&str>) -> Result<(), Fault> {
-        let Some(key) = key else { return Ok(()) };
+    /// Whether a column is filled with the name that `*` chose.
+    fn put_key(&self, draft: &mut Draft<'_>, key: Option<&str>) -> Result<bool, Fault> {
+        let Some(key) = key else { return Ok(false) };
         let mapping = self.flat.mapping();
         let Some(pattern) = &self.key_pattern else {
-            return if mapping.column("key").is_some() { mapping.put(draft, "key", key) } else { Ok(()) };
+            if mapping.column("key").is_none() {
+                return Ok(false);
+            }
+            return mapping.put(draft, "key", key).map(|()| true);
         };
         let found = pattern.captures(key);
         let found = found.ok_or_else(|| Fault::new("key", format!("`{key}` does not match key_pattern")))?;
-        super::regex::put_groups(mapping, draft, pattern, &found)
+        super::regex::put_groups(mapping, draft, pattern, &found).map(|()| true)
     }
 }
 

@@ -94,7 +94,7 @@ fn read_line(line: &str) -> Result<serde_json::Value, Fault> {
     let mut members = if line.trim_start().starts_with('{') {
         match record(line.as_bytes())? {
             serde_json::Value::Object(members) => members,
-            _ => return Err(Fault::new("", "not an object")),
+            _ => return Err(Fault::foreign("not an object")),
         }
     } else {
         gather(read_pairs(line)?)
@@ -134,7 +134,7 @@ pub fn read_pairs(line: &str) -> Result<Vec<(String, String)>, Fault> {
     while !rest.is_empty() {
         let (key, after) = read_word(rest, &['=', ','])?;
         let Some(after) = after.strip_prefix('=') else {
-            return Err(Fault::new("", format!("no `=` after `{}`", key.chars().take(40).collect::<String>())));
+            return Err(Fault::foreign(format!("no `=` after `{}`", key.chars().take(40).collect::<String>())));
         };
         if key.is_empty() {
             return Err(Fault::new("", "a key is empty"));

@@ -15,6 +15,7 @@ pub mod dshield_block;
 pub mod feodo;
 pub mod fixed;
 mod flat;
+mod foreign;
 pub mod input;
 pub mod json;
 pub mod keyvalue;

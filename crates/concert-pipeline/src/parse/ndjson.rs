@@ -57,6 +57,13 @@ require = ["source.ip"]
 "#,
             rejects: "3 source.ip: missing",
         },
+        Sample {
+            name: "other-kind.ndjson",
+            settings: "columns = { \"src.ip\" = \"source.ip\", when = \"time.source\" }",
+            given: "{\"level\":\"info\",\"msg\":\"started\"}\n{\"level\":\"info\",\"msg\":\"stopped\"}\n",
+            events: "",
+            rejects: "1 : a report of another kind: none of its 2 lines or records can be read, the first because: it has none of the columns src.ip, when; it has: level, msg",
+        },
     ],
 };
 
@@ -74,7 +81,7 @@ impl Parser for NdJson {
             Ok(value @ Value::Object(_)) => {
                 sink.event(number, line.as_bytes(), |draft| self.flat.put(draft, &value));
             }
-            Ok(_) => sink.reject(number, Fault::new("", "not an object"), line.as_bytes()),
+            Ok(_) => sink.reject(number, Fault::foreign("not an object"), line.as_bytes()),
             Err(fault) => sink.reject(number, fault, line.as_bytes()),
         });
     }

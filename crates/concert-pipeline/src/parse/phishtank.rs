@@ -11,6 +11,7 @@ use concert_model::{Field, Keys};
 use serde_json::Value as Json;
 
 use super::feodo::text_of;
+use super::flat::listed;
 use super::json::each_record;
 use super::lines::{comma_cells, give_texts};
 use super::{About, Draft, Fault, Input, Listed, Parser, Sample, Sink};
@@ -82,6 +83,11 @@ fn rows(text: &str, sink: &mut Sink<'_>) {
         }
         let cells = comma_cells(line);
         if head.is_empty() {
+            if !cells.iter().any(|cell| cell == "url") {
+                let has = listed(cells.iter().map(String::as_str));
+                let fault = Fault::new("url", format!("the head has no such column; it has: {has}"));
+                return sink.reject(number, fault, line.as_bytes());
+            }
             head = cells;
             continue;
         }

@@ -54,6 +54,13 @@ decode_entities = true
             events: r#"{"source.ip":"192.0.2.1","event_description.text":"a & b"}"#,
             rejects: "3 : does not match the pattern",
         },
+        Sample {
+            name: "page-instead-of-lines",
+            settings: "pattern = '^(?<source.ip>\\S+) (?<source.port>\\d+)$'",
+            given: "<!DOCTYPE html>\n<html><body>\nSorry, come back later.\n</body></html>\n",
+            events: "",
+            rejects: "1 : a report of another kind (it looks like a web page): none of its 4 lines or records can be read, the first because: does not match the pattern",
+        },
     ],
 };
 
@@ -167,7 +174,7 @@ impl Expression {
         }
         let Some(pattern) = &self.pattern else { return };
         let Some(found) = pattern.captures(text) else {
-            return sink.reject(number, Fault::new("", "does not match the pattern"), text.as_bytes());
+            return sink.reject(number, Fault::foreign("does not match the pattern"), text.as_bytes());
         };
         sink.event(number, text.as_bytes(), |draft| {
             head.iter().try_for_each(|(name, text)| self.mapping.put(draft, name, text))?;

@@ -151,7 +151,8 @@ impl Parser for Shadowserver {
                 Found::Comment(_) => continue,
             };
             if let Some(column) = &missing {
-                sink.reject(record.line, Fault::new(column.as_ref(), "the report has no such column"), record.raw);
+                let fault = Fault::new(column.as_ref(), "the report has no such column");
+                sink.reject(record.line, Fault { is_foreign: true, ..fault }, record.raw);
             } else if record.len() > header.len() || !long_enough(&record, header.len()) {
                 sink.reject(record.line, wrong_width(&record, &header), record.raw);
             } else {

@@ -9,6 +9,8 @@ use concert_model::batch::Raw;
 use concert_model::{Batch, EventId, Field, OpenEvent, Part, ProblemKey, Receipt, Reject, ReportId, Value, taxonomy};
 use jiff::tz::TimeZone;
 
+use super::foreign::Foreign;
+
 /// Why a piece could not become an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -16,12 +18,20 @@ pub struct Fault {
     pub field: String,
     /// The reason, without a full stop.
     pub reason: String,
+    /// Whether the piece is not of the form that the parser reads. Nothing else in a report makes it one of
+    /// another kind.
+    pub is_foreign: bool,
 }
 
 impl Fault {
     /// A fault of one field or column.
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { field: field.into(), reason: reason.into() }
+        Self { field: field.into(), reason: reason.into(), is_foreign: false }
+    }
+
+    /// The fault of a piece that is not of the form that the parser reads.
+    pub fn foreign(reason: impl Into<String>) -> Self {
+        Self { is_foreign: true, ..Self::new("", reason) }
     }
 }
 
@@ -139,6 +149,7 @@ pub struct Sink<'a> {
     /// How many parts of each name there were.
     parts: HashMap<String, u32>,
     last: (u64, u32),
+    foreign: Foreign,
     batch_events: usize,
     look_ahead: Option<&'a mut LookAhead<'a>>,
     /// Events of the batch that are through the stage.
@@ -183,6 +194,7 @@ impl<'a> Sink<'a> {
             part: (Part::WHOLE, String::new()),
             parts: HashMap::new(),
             last: (u64::MAX, 0),
+            foreign: Foreign::default(),
             batch_events: BATCH_EVENTS,
             look_ahead: None,
             finished: 0,
@@ -205,6 +217,7 @@ impl<'a> Sink<'a> {
     /// Says that what follows comes from another member of the report (file in an archive, part of a
     /// mail). Positions begin again.
     pub fn begin_part(&mut self, name: &str) {
+        self.end_part();
         let nth = self.parts.entry(name.to_owned()).or_default();
         self.part = (Part::new(name, *nth), name.to_owned());
         *nth += 1;
@@ -259,7 +272,10 @@ impl<'a> Sink<'a> {
             }
         };
         if let Some(fault) = refused {
-            return self.refuse(position, &fault.field, fault.reason, text);
+            return self.refuse(position, fault, text);
+        }
+        if !self.foreign.is_over() {
+            self.foreign.give_up(&mut self.reject);
         }
         let is_full = self.batch.len() >= self.batch_events || self.batch.bytes() >= BATCH_BYTES_MAX;
         if is_full || self.batch.len() - self.finished >= STAGE_EVENTS {
@@ -288,7 +304,7 @@ impl<'a> Sink<'a> {
     /// A piece that is no event, with the reason.
     pub fn reject(&mut self, position: u64, fault: Fault, text: &[u8]) {
         self.count(position);
-        self.refuse(position, &fault.field, fault.reason, text);
+        self.refuse(position, fault, text);
     }
 
     /// What was counted so far.
@@ -298,6 +314,7 @@ impl<'a> Sink<'a> {
 
     /// Hands over the last batch and ends.
     pub fn finish(mut self) -> Counts {
+        self.end_part();
         self.finish_events();
         if !self.batch.is_empty() {
             self.hand_over();
@@ -315,12 +332,20 @@ impl<'a> Sink<'a> {
         self.last.1
     }
 
-    fn refuse(&mut self, position: u64, field: &str, reason: String, text: &[u8]) {
+    fn refuse(&mut self, position: u64, fault: Fault, text: &[u8]) {
         self.counts.rejects += 1;
-        let mut reject = Reject::new(position, field, reason, text);
+        let mut reject = Reject::new(position, fault.field, fault.reason, text);
         reject.part.clone_from(&self.part.1);
         reject.event = Some(EventId::new(self.report, self.part.0, position, self.last.1));
-        (self.reject)(reject);
+        self.foreign.take(reject, fault.is_foreign, &mut self.reject);
+    }
+
+    /// A part that holds nothing of the form that the parser reads counts as one piece, and is one reject.
+    fn end_part(&mut self) {
+        let (rejects, rows) = self.foreign.end(&mut self.reject);
+        self.counts.rejects -= rejects;
+        self.counts.rows -= rows;
+        self.foreign = Foreign::default();
     }
 
     fn hand_over(&mut self) {

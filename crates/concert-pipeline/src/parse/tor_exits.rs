@@ -68,7 +68,7 @@ impl Parser for TorExits {
                 }
                 "Published" | "LastStatus" => {}
                 _ => {
-                    let fault = Fault::new("", "neither ExitNode, Published, LastStatus nor ExitAddress");
+                    let fault = Fault::foreign("neither ExitNode, Published, LastStatus nor ExitAddress");
                     sink.reject(number, fault, line.as_bytes());
                 }
             }

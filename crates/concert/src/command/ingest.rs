@@ -3,7 +3,7 @@
 //! Where another process works on the site, the files are handed to it and waited for.
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,7 +59,10 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             for path in &args.files {
                 let hashed = first.take().and_then(|hashing| hashing.join().ok());
                 let hashed = hashed.unwrap_or_else(|| Hashed::read(path, limit))?;
-                add(&mut total, &ingest(&site, &mut worker, feed, path, hashed)?);
+                let content = hashed.content;
+                let counts = ingest(&site, &mut worker, feed, path, hashed)?;
+                tell_refusal(&site, feed, path, &content, &counts)?;
+                add(&mut total, &counts);
             }
             // What is due by number of events, or for who does not want to wait.
             let told = runtime.block_on(worker.tell_due(&site)).map_err(Failure::outside)?;
@@ -149,6 +152,26 @@ fn ingest(site: &Site, worker: &mut Worker, feed: &Feed, path: &Path, hashed: Ha
     worker.process_new(site, feed, &work, &mut file, ready).map_err(Failure::outside)
 }
 
+/// Says of a file that gave nothing why it did not.
+fn tell_refusal(site: &Site, feed: &Feed, path: &Path, content: &[u8; 32], counts: &Counts) -> Result<(), Failure> {
+    if counts.rejects == 0 || counts.events + counts.duplicates + counts.dropped > 0 {
+        return Ok(());
+    }
+    let id = receipt(feed, path).id(content);
+    let report = tokio::runtime::Handle::current().block_on(site.store.records.report(id)).map_err(Failure::outside)?;
+    if let Some(report) = report.filter(|report| !report.reason.is_empty()) {
+        tell(path, report.reason);
+    }
+    Ok(())
+}
+
+fn tell(path: &Path, reason: String) {
+    let problem = Problem::new(reason).at(path.display().to_string());
+    let problem = problem.hint("see the settings of the feed, and `concert parse --feed NAME FILE` for every reject");
+    // A closed standard error leaves nobody to tell.
+    writeln!(std::io::stderr(), "{problem}").ok();
+}
+
 fn known(site: &Site, id: ReportId) -> Result<bool, Failure> {
     let report = tokio::runtime::Handle::current().block_on(site.store.records.report(id)).map_err(Failure::outside)?;
     Ok(report.is_some_and(|report| report.state == "done"))
@@ -187,7 +210,12 @@ async fn hand_over(site: &Site, keeper: &Keeper, feed: &Feed, path: &Path) -> Re
     while Instant::now() < deadline {
         let report = site.store.records.report(id).await.map_err(Failure::outside)?;
         match report {
-            Some(report) if report.state == "done" => return Ok(report.counts),
+            Some(report) if report.state == "done" => {
+                if !report.reason.is_empty() {
+                    tell(path, report.reason);
+                }
+                return Ok(report.counts);
+            }
             Some(report) if report.state == "failed" => {
                 return Err(Failure::outside(Problem::new(report.reason).at(path.display().to_string())));
             }

@@ -77,6 +77,18 @@ pub(super) struct Parsed {
     pub(super) rejects: Vec<Reject>,
 }
 
+impl Parsed {
+    /// Why the report gave nothing at all, with the place; empty when it gave something.
+    pub(super) fn refusal(&self) -> String {
+        let Some(first) = self.rejects.first().filter(|_| self.counts.events + self.counts.dropped == 0) else {
+            return String::new();
+        };
+        let place = if first.part.is_empty() { String::new() } else { format!("{}, ", first.part) };
+        let field = if first.field.is_empty() { String::new() } else { format!("{}: ", first.field) };
+        format!("nothing in it became an event; {place}line {}: {field}{}", first.line, first.reason)
+    }
+}
+
 /// Processes a report on the calling thread, which must not be one of the runtime's own.
 pub fn process(
     site: &Site,
@@ -125,7 +137,8 @@ pub fn process(
             };
             let report = work.new.map(|(content, bytes)| (content, bytes, work.receipt.clone()));
             let before = Counts::default();
-            let settled = Settled { counts, before, rejects: parsed.rejects, reason: String::new(), telling, report };
+            let reason = parsed.refusal();
+            let settled = Settled { counts, before, rejects: parsed.rejects, reason, telling, report };
             let now = wire::now();
             handle
                 .block_on(settling.settle_with(settled, async |change| teller.catching.write(site, change, now).await))

@@ -73,11 +73,12 @@ pub(super) fn replay(
     let result = parsed.and_then(|parsed| {
         let settling = handle.block_on(writing.close(&mut teller.watch(site)))?;
         let telling = handle.block_on(teller.finish_report(site, settling.last_batch(), wire::now()))?;
+        let reason = parsed.refusal();
         let Parsed { counts, rejects } = parsed;
         let counts =
             Counts { rows: counts.rows, rejects: counts.rejects, dropped: counts.dropped, ..Counts::default() };
         let before = report.counts;
-        let settled = Settled { counts, before, rejects, reason: String::new(), telling, report: None };
+        let settled = Settled { counts, before, rejects, reason, telling, report: None };
         handle.block_on(settling.settle(settled))
     });
     if result.is_err() {
