@@ -11,15 +11,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use concert_model::{Kind, Problem, Value};
 use memchr::memchr;
 
+use super::no_country;
 use super::ranges::{Builder, What};
 
 /// A file that is wrong throughout is told by its first lines.
 const PROBLEMS_MAX: usize = 20;
 /// Longest AS name that is kept.
 const NAME_BYTES_MAX: usize = 200;
-/// Words for a country that is none.
-const NO_COUNTRY: [&str; 4] = ["", "-", "ZZ", "None"];
-
 /// Longest line that is kept where it does not lie whole in the reader's buffer; the rest of it is dropped.
 const LINE_BYTES_MAX: usize = 64 << 10;
 
@@ -32,7 +30,8 @@ pub(super) fn read(
     builder: &mut Builder,
     problems: &mut Vec<Problem>,
 ) -> std::io::Result<()> {
-    let mut lines = Lines { what, name, builder, problems, number: 0, bad: 0 };
+    let before = problems.len();
+    let mut lines = Lines { what, name, builder, problems, before, number: 0, good: 0, bad: 0 };
     let mut begun = Vec::new();
     let keep = |begun: &mut Vec<u8>, part: &[u8]| {
         let room = LINE_BYTES_MAX.saturating_sub(begun.len());
@@ -75,7 +74,10 @@ struct Lines<'a> {
     name: &'a str,
     builder: &'a mut Builder,
     problems: &'a mut Vec<Problem>,
+    /// Mistakes of other files.
+    before: usize,
     number: u64,
+    good: usize,
     bad: usize,
 }
 
@@ -87,7 +89,9 @@ impl Lines<'_> {
         if line.is_empty() || line.starts_with(b"#") {
             return;
         }
-        if let Err(why) = read_line(self.what, line, self.builder) {
+        let read = read_line(self.what, line, self.builder);
+        self.good += usize::from(read.is_ok());
+        if let Err(why) = read {
             if self.number == 1 && is_heading(line) {
                 return;
             }
@@ -102,8 +106,15 @@ impl Lines<'_> {
         }
     }
 
+    /// A file of another kind is told once.
     fn finish(self) {
-        if self.bad > PROBLEMS_MAX {
+        if self.good == 0 && self.bad > 1 {
+            let first = self.problems.drain(self.before..).next();
+            let why = first.map(|first| (first.what, first.hint)).unwrap_or_default();
+            let what =
+                format!("cannot be used: none of its {} lines is a range, the first because: {}", self.bad, why.0);
+            self.problems.push(Problem::new(what).at(self.name).hint(why.1));
+        } else if self.bad > PROBLEMS_MAX {
             let more = self.bad - PROBLEMS_MAX;
             self.problems.push(Problem::new(format!("{more} more lines cannot be used")).at(self.name));
         }
@@ -131,7 +142,7 @@ fn read_value(what: What, rest: &[u8]) -> Result<Option<(u32, Cow<'_, str>)>, &'
     let (head, tail) = field(rest);
     let head = std::str::from_utf8(head).map_err(|_| "not text")?.trim();
     match what {
-        What::Country if NO_COUNTRY.contains(&head) => Ok(None),
+        What::Country if no_country(head) => Ok(None),
         What::Country => match Value::read(Kind::Country, head, None)? {
             Value::Text(code) => Ok(Some((0, Cow::Owned(code.into_owned())))),
             _ => Err("not a two-letter country code"),
@@ -256,6 +267,14 @@ mod tests {
         let mut told = Vec::new();
         let ranges = Ranges::read(What::Country, &[("t.csv", &b"\xff\"\0,,\n".repeat(1000))], &mut told);
         assert!(ranges.is_empty());
+        assert_eq!(
+            told.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["t.csv: cannot be used: none of its 1000 lines is a range, the first because: not an IP address\n  \
+                 hint: a line is: first address,last address,country code"]
+        );
+        let mut told = Vec::new();
+        let text = ["192.0.2.0,192.0.2.255,FI\n", &"x,y,z\n".repeat(1000)].concat();
+        Ranges::read(What::Country, &[("t.csv", text.as_bytes())], &mut told);
         assert_eq!(told.len(), 21);
         assert_eq!(told[20].what, "980 more lines cannot be used");
     }

@@ -1,8 +1,16 @@
-//! MMDB files (GeoLite2, DB-IP, IPinfo): the whole tree is read once into ranges, so that looking up
-//! costs the same whatever the file was, and the compiled copy serves both.
+//! MMDB files: the whole tree is read once into ranges, so that looking up costs the same whatever the
+//! file was, and the compiled copy serves both.
 //!
-//! Read: `autonomous_system_number` and `autonomous_system_organization`; `country.iso_code`, else
-//! `registered_country.iso_code`, else a plain `country_code` or `country`.
+//! Publishers call the same things differently, so each is looked for where any of them has it:
+//!
+//! | | MaxMind GeoLite2, DB-IP | MaxMind Enterprise, DB-IP ISP | IPinfo |
+//! |---|---|---|---|
+//! | AS number | `autonomous_system_number` | `traits.autonomous_system_number` | `asn` (`"AS64496"`) |
+//! | AS name | `autonomous_system_organization` | `traits.autonomous_system_organization` | `as_name`, `name` |
+//! | country | `country.iso_code`, `registered_country.iso_code` | the same | `country_code`, `country` |
+//!
+//! A number may be a number or a text, with or without `AS`. What is no AS number (0, more than 32 bits)
+//! and no country (`ZZ`, a whole name) is not taken.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -11,24 +19,38 @@ use concert_model::{Kind, Net, Value};
 use hashbrown::HashMap;
 use maxminddb::{PathElement, Reader, WithinOptions};
 
+use super::no_country;
 use super::ranges::{Builder, What};
 
 /// Longest AS name that is kept.
 const NAME_BYTES_MAX: usize = 200;
 
-/// Adds the networks of one file. Networks read before a mistake in the file are kept.
+const ASN_PATHS: [&[&str]; 3] = [&["autonomous_system_number"], &["traits", "autonomous_system_number"], &["asn"]];
+const AS_NAME_PATHS: [&[&str]; 4] = [
+    &["autonomous_system_organization"],
+    &["traits", "autonomous_system_organization"],
+    &["as_name"],
+    // The name of a network, beside `asn`.
+    &["name"],
+];
+const COUNTRY_PATHS: [&[&str]; 4] =
+    [&["country", "iso_code"], &["registered_country", "iso_code"], &["country_code"], &["country"]];
+
+/// Adds the networks of one file. Networks read before a mistake in the file are kept. A file in which no
+/// network says what is asked for is the wrong one.
 pub(super) fn read(what: What, bytes: &[u8], builder: &mut Builder) -> Result<(), String> {
     let reader = Reader::from_source(bytes).map_err(|error| error.to_string())?;
     let networks = reader.networks(WithinOptions::default()).map_err(|error| error.to_string())?;
     // Thousands of networks share one record, so each record is read once.
     let mut records: HashMap<usize, Option<u32>> = HashMap::new();
+    let mut is_used = false;
     for found in networks {
         let found = found.map_err(|error| error.to_string())?;
         let Some(offset) = found.offset() else { continue };
         let value = match records.get(&offset) {
             Some(value) => *value,
             None => {
-                let value = match read_record(what, &found).map_err(|error| error.to_string())? {
+                let value = match read_record(what, &found)? {
                     Some((number, text)) => Some(builder.value(None, number, &text)?),
                     None => None,
                 };
@@ -39,37 +61,66 @@ pub(super) fn read(what: What, bytes: &[u8], builder: &mut Builder) -> Result<()
         let network = found.network().map_err(|error| error.to_string())?;
         let (Some(value), Some(net)) = (value, plain(network.network(), network.prefix())) else { continue };
         builder.range(net.first(), net.last(), value)?;
+        is_used = true;
     }
-    Ok(())
+    if is_used {
+        return Ok(());
+    }
+    let (wanted, kind) = (what.plural(), reader.metadata().database_type.chars().take(60).collect::<String>());
+    Err(format!("no network in it has {wanted}; it says that it is `{}`", kind.escape_debug()))
 }
 
 type Record<'a> = maxminddb::LookupResult<'a, &'a [u8]>;
 
-fn read_record(what: What, found: &Record<'_>) -> Result<Option<(u32, String)>, maxminddb::MaxMindDbError> {
-    let key = PathElement::Key;
+fn read_record(what: What, found: &Record<'_>) -> Result<Option<(u32, String)>, String> {
     match what {
         What::Asn => {
-            let asn = found.decode_path::<u32>(&[key("autonomous_system_number")])?.filter(|asn| *asn != 0);
-            let name = found.decode_path::<Cow<'_, str>>(&[key("autonomous_system_organization")])?;
-            let name = super::tidy_name(name.unwrap_or_default(), NAME_BYTES_MAX).into_owned();
-            Ok(asn.map(|asn| (asn, name)))
+            let asn = first(found, &ASN_PATHS, |value| {
+                let read = Value::read(Kind::Asn, &plain_text(value)?, None).ok()?.as_int()?;
+                u32::try_from(read).ok()
+            })?;
+            let Some(asn) = asn else { return Ok(None) };
+            let name = first(found, &AS_NAME_PATHS, |value| value.as_str().map(str::to_owned))?.unwrap_or_default();
+            Ok(Some((asn, super::tidy_name(Cow::Owned(name), NAME_BYTES_MAX).into_owned())))
         }
         What::Country => {
-            let paths: [&[PathElement<'_>]; 4] = [
-                &[key("country"), key("iso_code")],
-                &[key("registered_country"), key("iso_code")],
-                &[key("country_code")],
-                &[key("country")],
-            ];
-            for path in paths {
-                // A key of another shape than expected belongs to another publisher's layout.
-                let Ok(Some(code)) = found.decode_path::<Cow<'_, str>>(path) else { continue };
-                if let Ok(Value::Text(code)) = Value::read(Kind::Country, &code, None) {
-                    return Ok(Some((0, code.into_owned())));
+            let code = first(found, &COUNTRY_PATHS, |value| {
+                let code = value.as_str().filter(|code| !no_country(code))?;
+                Some(Value::read(Kind::Country, code, None).ok()?.as_text()?.to_owned())
+            })?;
+            Ok(code.map(|code| (0, code)))
+        }
+    }
+}
+
+/// What the first of these paths leads to that can be read. A key of another shape than expected belongs to
+/// another publisher's layout; a file that is damaged is an error.
+fn first<T>(
+    found: &Record<'_>,
+    paths: &[&[&str]],
+    read: impl Fn(&serde_json::Value) -> Option<T>,
+) -> Result<Option<T>, String> {
+    for path in paths {
+        let path: Vec<PathElement<'_>> = path.iter().map(|key| PathElement::Key(key)).collect();
+        match found.decode_path::<serde_json::Value>(&path) {
+            Ok(value) => {
+                if let Some(good) = value.as_ref().and_then(&read) {
+                    return Ok(Some(good));
                 }
             }
-            Ok(None)
+            Err(maxminddb::MaxMindDbError::Decoding { .. }) => {}
+            Err(error) => return Err(error.to_string()),
         }
+    }
+    Ok(None)
+}
+
+/// The text of a text or number.
+fn plain_text(value: &serde_json::Value) -> Option<Cow<'_, str>> {
+    match value {
+        serde_json::Value::String(text) => Some(Cow::Borrowed(text)),
+        serde_json::Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        _ => None,
     }
 }
 
@@ -188,6 +239,9 @@ mod tests {
             ("::12.0.0.0", 104, map(&[("country_code", text("ee"))])),
             ("::13.0.0.0", 104, map(&[("country", text("NO"))])),
             ("::14.0.0.0", 104, map(&[("country", text("Norway"))])),
+            ("::15.0.0.0", 104, map(&[("country", text("Denmark")), ("country_code", text("DK"))])),
+            ("::16.0.0.0", 104, map(&[("country_code", text("ZZ"))])),
+            ("::17.0.0.0", 104, map(&[("country_code", vec![0xc1, 7])])),
         ]);
         for (address, want) in [
             ("10.0.0.1", "0 FI 10.0.0.0/8"),
@@ -195,9 +249,61 @@ mod tests {
             ("12.0.0.1", "0 EE 12.0.0.0/8"),
             ("13.0.0.1", "0 NO 13.0.0.0/8"),
             ("14.0.0.1", ""),
+            ("15.0.0.1", "0 DK 15.0.0.0/8"),
+            ("16.0.0.1", ""),
+            ("17.0.0.1", ""),
         ] {
             check(What::Country, &bytes, address, want);
         }
+    }
+
+    #[test]
+    fn as_numbers_are_read_from_the_layouts_of_publishers() {
+        let number = |value: u32| [vec![0xc4], value.to_be_bytes().to_vec()].concat();
+        let wide = |value: u64| [vec![0x08, 0x02], value.to_be_bytes().to_vec()].concat();
+        let key = "autonomous_system_number";
+        let traits = map(&[(key, number(64_500)), ("autonomous_system_organization", text("Traits"))]);
+        let bytes = file(&[
+            (
+                "::10.0.0.0",
+                104,
+                map(&[("asn", text("AS64496")), ("as_name", text("Example")), ("country", text("FI"))]),
+            ),
+            ("::11.0.0.0", 104, map(&[("asn", text("as64497")), ("name", text("Other")), ("type", text("isp"))])),
+            ("::12.0.0.0", 104, map(&[(key, text("64498"))])),
+            ("::13.0.0.0", 104, map(&[(key, wide(64_499))])),
+            ("::14.0.0.0", 104, map(&[("traits", traits)])),
+            ("::15.0.0.0", 104, map(&[(key, number(0)), ("asn", text("AS64501"))])),
+            ("::16.0.0.0", 104, map(&[(key, number(0))])),
+            ("::17.0.0.0", 104, map(&[(key, wide(1 << 32))])),
+            ("::18.0.0.0", 104, map(&[("asn", text("AS4294967295"))])),
+            ("::19.0.0.0", 104, map(&[("asn", text("Example"))])),
+        ]);
+        for (address, want) in [
+            ("10.0.0.1", "64496 Example 10.0.0.0/8"),
+            ("11.0.0.1", "64497 Other 11.0.0.0/8"),
+            ("12.0.0.1", "64498  12.0.0.0/8"),
+            ("13.0.0.1", "64499  13.0.0.0/8"),
+            ("14.0.0.1", "64500 Traits 14.0.0.0/8"),
+            ("15.0.0.1", "64501  15.0.0.0/8"),
+            ("16.0.0.1", ""),
+            ("17.0.0.1", ""),
+            ("18.0.0.1", ""),
+            ("19.0.0.1", ""),
+        ] {
+            check(What::Asn, &bytes, address, want);
+        }
+    }
+
+    #[test]
+    fn a_file_about_something_else_is_told() {
+        let bytes = file(&[("::192.0.2.0", 120, asn(65, "A"))]);
+        let mut problems = Vec::new();
+        let ranges = Ranges::read(What::Country, &[("asn.mmdb", &bytes)], &mut problems);
+        assert!(ranges.is_empty());
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let want = "asn.mmdb: cannot be used: no network in it has countries; it says that it is `Test`";
+        assert_eq!(told, [format!("{want}\n  hint: take the file of the publisher that is about countries")]);
     }
 
     #[test]

@@ -31,6 +31,11 @@ pub fn sources<'a>(events: impl Iterator<Item = Event<'a>>) -> Vec<u32> {
         .collect()
 }
 
+/// Words of data files for a country that is none: `ZZ` and `XX` are codes that ISO 3166 leaves to such use.
+fn no_country(word: &str) -> bool {
+    ["", "-", "--", "ZZ", "XX", "None", "Unknown"].iter().any(|none| none.eq_ignore_ascii_case(word))
+}
+
 /// A name from a data file as it may stand in an event: no control characters, at most so many bytes.
 fn tidy_name(name: Cow<'_, str>, bytes_max: usize) -> Cow<'static, str> {
     let short = name.get(..name.floor_char_boundary(bytes_max)).unwrap_or_default();

@@ -37,6 +37,16 @@ pub enum What {
     Country,
 }
 
+impl What {
+    /// The word for people.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Asn => "AS numbers",
+            Self::Country => "countries",
+        }
+    }
+}
+
 /// What holds for an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Answer<'a> {
@@ -183,9 +193,20 @@ impl Reading {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         if let Err(why) = super::mmdb::read(self.what, &bytes, &mut self.builder) {
-            problems.push(Problem::new(format!("{name} cannot be used: {why}")).at(name));
+            let hint = format!("take the file of the publisher that is about {}", self.what.plural());
+            problems.push(Problem::new(format!("cannot be used: {why}")).at(name).hint(hint));
         }
         Ok(())
+    }
+
+    /// How many ranges were added so far.
+    pub fn len(&self) -> usize {
+        self.builder.v4.len() + self.builder.v6.len()
+    }
+
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// What the files say together.
