@@ -211,12 +211,16 @@ impl<'a> Keys<'a> {
 
     /// Adds a mistake at an item of a list, or at its key where the item has no place.
     pub fn problem_item(&self, name: &str, index: usize, what: impl Into<String>, hint: impl Into<String>) {
-        let place = self.layers.iter().find_map(|(source, table)| {
+        let place = self.item_place(name, index).or_else(|| self.key_place(name)).unwrap_or_else(|| self.place());
+        self.reading.problem(Problem::new(what).at(place).hint(hint));
+    }
+
+    /// Where an item of a list is written.
+    pub fn item_place(&self, name: &str, index: usize) -> Option<String> {
+        self.layers.iter().find_map(|(source, table)| {
             let item = table.get(name)?.as_array()?.get(index)?;
             Some(source.place(item.span()?.start))
-        });
-        let place = place.or_else(|| self.key_place(name)).unwrap_or_else(|| self.place());
-        self.reading.problem(Problem::new(what).at(place).hint(hint));
+        })
     }
 
     /// Where a key is written.

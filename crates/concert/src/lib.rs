@@ -15,6 +15,7 @@ pub mod pages;
 mod people;
 pub mod print;
 pub mod problems;
+mod ranges;
 mod reach;
 mod registry;
 mod seen;

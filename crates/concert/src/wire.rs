@@ -1,13 +1,13 @@
 //! Joins the parts: what the settings say becomes what runs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use concert_model::access::{self, Person};
 use concert_model::{Problem, Time};
 use concert_pipeline::enrich::constituents;
-use concert_pipeline::enrich::{Book, Constituents, Lookup, Ranges, Reading, What};
+use concert_pipeline::enrich::{Book, Constituents, Lookup};
 use concert_pipeline::mail::address::Key;
 use concert_pipeline::registry::Registered;
 use concert_store::Store;
@@ -20,6 +20,7 @@ use crate::drive::live::{self, Live};
 use crate::drive::tell::Kind;
 use crate::incidents::Incidents;
 use crate::problems::Failure;
+use crate::ranges;
 use crate::reach::Reach;
 use crate::registry;
 use crate::settings::{Settings, Whom};
@@ -196,14 +197,7 @@ impl Site {
 
     /// The incidents of the site. Their entries are signed, so they need its key.
     pub fn incidents(&self) -> Result<Incidents, Failure> {
-        let path = self.settings.data_dir().join("site.key");
-        let problem = |why: String| Problem::new(why).at(path.display().to_string());
-        let secret = std::fs::read(&path).map_err(|error| {
-            Failure::outside(problem(format!("the key of the site cannot be read: {error}")).hint("put it back"))
-        })?;
-        if secret.len() < KEY_BYTES_MIN {
-            return Err(Failure::outside(problem("too short to be the key of this site".into())));
-        }
+        let secret = site_key(&self.settings).map_err(Failure::outside)?;
         Ok(Incidents::new(self.store.clone(), &secret, &self.settings.site.ticket, self.constituents())
             .forbidding(self.settings.forbids.clone()))
     }
@@ -264,6 +258,18 @@ fn reverse(settings: &Settings) -> Option<Reverse> {
     Reverse::new(options).map_err(|why| tracing::error!("names cannot be asked from DNS: {why}")).ok()
 }
 
+/// The key of the site, which signs what it says.
+pub(crate) fn site_key(settings: &Settings) -> Result<Vec<u8>, Problem> {
+    let path = settings.data_dir().join("site.key");
+    let problem = |why: String| Problem::new(why).at(settings.shown(&path)).hint("put it back, or make it anew");
+    let secret =
+        std::fs::read(&path).map_err(|error| problem(format!("the key of the site cannot be read: {error}")))?;
+    if secret.len() < KEY_BYTES_MIN {
+        return Err(problem("too short to be the key of this site".into()));
+    }
+    Ok(secret)
+}
+
 /// Without the site's key (a backup made without keys) notices go out as if no address was set.
 fn return_address(settings: &Settings) -> Option<(String, Key)> {
     let address = settings.mailbox.as_ref()?.address.clone()?;
@@ -306,7 +312,7 @@ fn load_local(settings: &Settings, for_events: bool) -> Local {
         let read = Registered::read(&registry).map_err(|why| registry::damaged(&settings.data_dir(), &why));
         read.map_err(|problem| tracing::error!("{problem}")).ok()
     });
-    Local { marks, lookup: Arc::new(load_lookup(settings)), registered: registered.map(Arc::new) }
+    Local { marks, lookup: Arc::new(ranges::load(settings)), registered: registered.map(Arc::new) }
 }
 
 /// The registry file where it is wanted. One that cannot be used is told and left out: reports must go
@@ -334,64 +340,4 @@ fn marks(settings: &Settings) -> Marks {
             (path.clone(), length, changed.unwrap_or(SystemTime::UNIX_EPOCH))
         })
         .collect()
-}
-
-/// Files that cannot be read are told and left out: reports must go on without them.
-fn load_lookup(settings: &Settings) -> Lookup {
-    let cache = settings.data_dir().join("lookup");
-    let (asn, country) = std::thread::scope(|scope| {
-        let asn = scope.spawn(|| load_ranges(&settings.lookup.asn, What::Asn, &cache.join("asn.ranges")));
-        let country = load_ranges(&settings.lookup.country, What::Country, &cache.join("country.ranges"));
-        (asn.join().unwrap_or_default(), country)
-    });
-    Lookup::new(asn, country)
-}
-
-/// Reads ranges from the compiled copy if it belongs to these files, else from the files.
-fn load_ranges(files: &[PathBuf], what: What, cache: &Path) -> Option<Ranges> {
-    if files.is_empty() {
-        return None;
-    }
-    let mut identity = blake3::Hasher::new();
-    for path in files {
-        let meta = std::fs::metadata(path);
-        let changed = meta.as_ref().ok().and_then(|meta| meta.modified().ok());
-        let since = changed.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).unwrap_or_default();
-        identity.update(path.display().to_string().as_bytes());
-        identity.update(&meta.map_or(0, |meta| meta.len()).to_le_bytes());
-        identity.update(&since.as_nanos().to_le_bytes());
-    }
-    let identity = *identity.finalize().as_bytes();
-    if let Ok(ranges) = std::fs::read(cache).map_err(|e| e.to_string()).and_then(|b| Ranges::from_bytes(&b, &identity))
-    {
-        return Some(ranges);
-    }
-    let (mut reading, mut problems, mut complete) = (Reading::new(what), Vec::new(), true);
-    for path in files {
-        let read = std::fs::File::open(path).and_then(|file| {
-            let mut file = std::io::BufReader::with_capacity(256 << 10, file);
-            reading.add(&path.display().to_string(), &mut file, &mut problems)
-        });
-        if let Err(error) = read {
-            tracing::error!(file = %path.display(), "lookup data cannot be read: {error}");
-            complete = false;
-        }
-    }
-    let ranges = reading.finish();
-    for problem in problems.iter().take(10) {
-        tracing::warn!("{problem}");
-    }
-    // A copy made of some of the files would hide the rest once they can be read again.
-    if !complete {
-        return Some(ranges);
-    }
-    let kept = cache.parent().map(std::fs::create_dir_all).transpose().and_then(|_| {
-        let part = cache.with_extension("part");
-        ranges.write_to(&identity, &mut std::fs::File::create(&part)?)?;
-        std::fs::rename(part, cache)
-    });
-    if let Err(error) = kept {
-        tracing::warn!("the compiled copy of lookup data cannot be written: {error}");
-    }
-    Some(ranges)
 }

@@ -60,6 +60,59 @@ fn mistakes_end_check_with_one_and_other_commands_with_two() {
 }
 
 #[test]
+fn check_opens_the_files_that_settings_name() {
+    let folder = site();
+    let dir = folder.path().join("site");
+    let write = |name: &str, text: &str| fs::write(dir.join(name), text).unwrap();
+    let check = || {
+        let (code, out, _) = concert(folder.path(), &["check", "--site", "site"], "");
+        (code, out.lines().map(str::to_owned).collect::<Vec<_>>())
+    };
+    write("data/asn.csv", "192.0.2.0,192.0.2.255,64496,Example\n198.51.100.0,198.51.100.255,0,\n");
+    write("data/cc.csv", "192.0.2.0,192.0.2.255,FI\n");
+    write("conf.d/a.toml", "[lookup]\nasn = [\"data/asn.csv\"]\ncountry = [\"data/cc.csv\"]\n");
+    assert_eq!(check(), (0, vec!["no mistakes".to_owned()]));
+    let (code, out, _) = concert(folder.path(), &["check", "--site", "site", "--format", "csv"], "");
+    assert_eq!(code, 0);
+    // How long ago a file changed is another matter each day.
+    let rows: Vec<&str> = out.lines().filter_map(|line| line.split("; changed ").next()).collect();
+    let want = [
+        "state,place,what,hint",
+        "ok,data/asn.csv,\"1 ranges of addresses with AS numbers",
+        "ok,data/cc.csv,\"1 ranges of addresses with countries",
+    ];
+    assert_eq!(rows, want);
+
+    fs::remove_file(dir.join("data/cc.csv")).unwrap();
+    write("data/asn.csv", "192.0.2.0,192.0.2.255,64496,Example\n198.51.100.0,x,64497,\n");
+    let (code, told) = check();
+    assert_eq!(code, 1);
+    let want = [
+        "data/asn.csv:2: not an IP address",
+        "  hint: a line is: first address,last address,AS number,name",
+        "conf.d/a.toml:3:12: data/cc.csv: data about addresses cannot be read: No such file or directory (os error 2)",
+        "  hint: put the file there, or name another in [lookup]; it is taken up by itself",
+    ];
+    assert_eq!(told, want);
+
+    // A file of another kind, one with nothing in it, and what is no key.
+    write("data/asn.csv", "<!DOCTYPE html>\n<html>\n</html>\n");
+    write("data/cc.csv", "# nothing yet\n");
+    fs::create_dir_all(dir.join("keys")).unwrap();
+    write("keys/anna.asc", "no key");
+    let (code, told) = check();
+    assert_eq!(code, 1);
+    let told = told.join("\n");
+    for want in [
+        "data/asn.csv: cannot be used: none of its 3 lines is a range, the first because: fewer columns than needed",
+        "conf.d/a.toml:3:12: data/cc.csv has no ranges of addresses with countries",
+        "warning: keys/anna.asc: a file in the folder of keys is not used: ",
+    ] {
+        assert!(told.contains(want), "{told}");
+    }
+}
+
+#[test]
 fn check_tells_mistakes_in_processes_too() {
     let folder = site();
     let own = folder.path().join("site/processes");

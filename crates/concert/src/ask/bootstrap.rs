@@ -37,6 +37,11 @@ impl Bootstraps {
         Bootstraps(Kind::ALL.map(|kind| (kind, open(kind))).into())
     }
 
+    /// What is wrong with them.
+    pub(super) fn mistakes(self) -> impl Iterator<Item = String> {
+        self.0.into_iter().filter_map(|(_, read)| read.err())
+    }
+
     /// One of them.
     pub(super) fn get(&self, kind: Kind) -> Result<&Bootstrap, String> {
         let found = self.0.iter().find(|(known, _)| *known == kind);

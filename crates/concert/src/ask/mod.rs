@@ -34,6 +34,12 @@ pub(crate) struct Asker {
     security_txt: bool,
 }
 
+/// What is wrong with the files that say which server of RDAP knows what.
+pub(crate) fn bootstrap_mistakes(given: Option<&Path>, data: &Path) -> Vec<Problem> {
+    let hint = "fetch them with `concert contact refresh rdap`, or put those of IANA into the folder";
+    Bootstraps::open(given, data).mistakes().map(|why| Problem::new(why).hint(hint)).collect()
+}
+
 /// What was learned of one value.
 #[derive(Default)]
 pub(crate) struct Learned {

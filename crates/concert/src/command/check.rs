@@ -1,8 +1,10 @@
-//! `concert check`: every mistake in the settings, clocks and processes; with `--live` also a word with every peer.
+//! `concert check`: every mistake in the settings, the files they name, clocks and processes; with `--live` also a
+//! word with every peer.
 //!
 //! Peers are asked at the same time, each with a deadline, so the slowest alone decides how long it
 //! takes.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use concert_model::Problem;
@@ -14,10 +16,12 @@ use crate::print::{AllRows, Format, Out};
 use crate::problems::{Exit, Failure};
 use crate::settings::{Collect, LoadFor, Settings, processes};
 
+mod files;
+
 /// How long one peer may take to answer.
 const PEER_DEADLINE: Duration = Duration::from_secs(20);
 
-/// Tell all mistakes in the settings.
+/// Tell all mistakes in the settings and in the files they name.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  concert check\n  concert check --live\n  concert check --format json")]
 pub(super) struct Args {
@@ -39,6 +43,11 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     findings.extend(clocks.into_iter().map(|problem| Finding::of("mistake", problem)));
     let processes = processes::load(&site.dir).problems;
     findings.extend(processes.into_iter().map(|problem| Finding::of("mistake", problem)));
+    findings.extend(files::check(&loaded.settings));
+    // Scripts that ask for no rows want to know of mistakes alone.
+    if !args.live && args.rows.format.is_none() && !std::io::stdout().is_terminal() {
+        findings.retain(|finding| finding.state != "ok");
+    }
     if args.live {
         findings.extend(super::runtime()?.block_on(ask_peers(loaded.settings)));
     }
@@ -61,6 +70,10 @@ impl Finding {
     fn of(state: &'static str, problem: Problem) -> Self {
         Self { state, place: problem.place, what: problem.what, hint: problem.hint }
     }
+
+    fn ok(place: String, what: String) -> Self {
+        Self { state: "ok", place, what, hint: String::new() }
+    }
 }
 
 async fn ask_peers(settings: Settings) -> Vec<Finding> {
@@ -81,7 +94,7 @@ async fn ask_peers(settings: Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (place, answer) in asked {
         findings.push(match answer.await {
-            Ok(Ok(Ok(what))) => Finding { state: "ok", place, what, hint: String::new() },
+            Ok(Ok(Ok(what))) => Finding::ok(place, what),
             Ok(Ok(Err(problem))) => Finding { state: "failed", place, what: problem.what, hint: problem.hint },
             Ok(Err(_)) => {
                 let what = format!("no answer within {} seconds", PEER_DEADLINE.as_secs());
@@ -113,7 +126,7 @@ fn print(args: &Args, format: Format, findings: &[Finding]) -> Result<(), Failur
         };
         out.write(line.as_bytes())?;
     }
-    if findings.is_empty() {
+    if findings.iter().all(|finding| finding.state == "ok") {
         out.write(b"no mistakes\n")?;
     }
     out.finish()

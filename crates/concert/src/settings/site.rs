@@ -201,6 +201,8 @@ pub struct Lookup {
     pub asn: Vec<PathBuf>,
     /// Countries: CSV files of ranges, or one `.mmdb`. Absolute paths.
     pub country: Vec<PathBuf>,
+    /// Where those of `asn`, then those of `country`, are named in the settings.
+    pub range_places: Vec<String>,
     /// Whether names of addresses are asked from DNS.
     pub reverse_dns: bool,
     /// Longest time one batch of events waits for names.
@@ -237,8 +239,11 @@ impl Whom {
 
 impl Lookup {
     pub(super) fn read(mut keys: Keys<'_>, dir: &Path) -> Self {
-        let asn = range_files(&mut keys, "asn", "CSV files `first,last,asn,name`, or one .mmdb, for AS numbers", dir);
-        let country = range_files(&mut keys, "country", "CSV files `first,last,cc`, or one .mmdb, for countries", dir);
+        let mut range_places = Vec::new();
+        let about = "CSV files `first,last,asn,name`, or one .mmdb, for AS numbers";
+        let asn = range_files(&mut keys, "asn", about, dir, &mut range_places);
+        let about = "CSV files `first,last,cc`, or one .mmdb, for countries";
+        let country = range_files(&mut keys, "country", about, dir, &mut range_places);
         let reverse_dns = keys.flag_or("reverse_dns", false, "ask DNS for the names of source addresses");
         let reverse_dns_deadline =
             keys.duration_or("reverse_dns_deadline", "5s", "longest time one batch of events waits for names");
@@ -264,6 +269,7 @@ impl Lookup {
         Self {
             asn,
             country,
+            range_places,
             reverse_dns,
             reverse_dns_deadline,
             name_server,
@@ -308,7 +314,7 @@ fn whom(keys: &mut Keys<'_>) -> Vec<Whom> {
 }
 
 /// The files of one lookup. They are not opened here: they may arrive after the settings.
-fn range_files(keys: &mut Keys<'_>, name: &str, about: &str, dir: &Path) -> Vec<PathBuf> {
+fn range_files(keys: &mut Keys<'_>, name: &str, about: &str, dir: &Path, places: &mut Vec<String>) -> Vec<PathBuf> {
     let texts = keys.texts(name, about);
     let is_mmdb = |text: &String| text.ends_with(".mmdb");
     if texts.len() > 1 && texts.iter().any(is_mmdb) {
@@ -317,6 +323,7 @@ fn range_files(keys: &mut Keys<'_>, name: &str, about: &str, dir: &Path) -> Vec<
     if texts.len() > 16 {
         keys.problem(name, format!("`{name}` takes at most 16 files"), "");
     }
+    places.extend((0..texts.len()).map(|index| keys.item_place(name, index).unwrap_or_default()));
     texts.iter().map(|text| dir.join(text)).collect()
 }
 

@@ -1,0 +1,92 @@
+//! The files of `[lookup]`: read into ranges, with a compiled copy kept beside the data of the site.
+//!
+//! Files that cannot be read are told and left out: reports must go on without them.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use concert_model::Problem;
+use concert_pipeline::enrich::{Lookup, Ranges, Reading, What};
+
+use crate::settings::Settings;
+
+/// Bytes read at a time.
+const READ_BYTES: usize = 256 << 10;
+/// Most mistakes of all files of one kind that are logged.
+const TOLD_MAX: usize = 10;
+
+/// Everything the files of a site say.
+pub(crate) fn load(settings: &Settings) -> Lookup {
+    let cache = settings.data_dir().join("lookup");
+    let (asn, country) = std::thread::scope(|scope| {
+        let asn = scope.spawn(|| load_ranges(&settings.lookup.asn, What::Asn, &cache.join("asn.ranges")));
+        let country = load_ranges(&settings.lookup.country, What::Country, &cache.join("country.ranges"));
+        (asn.join().unwrap_or_default(), country)
+    });
+    Lookup::new(asn, country)
+}
+
+/// Adds one file, which mistakes call by `name`. Mistakes inside are put into `problems`; the error is that of a
+/// file that cannot be read, or not to its end.
+pub(crate) fn add(reading: &mut Reading, path: &Path, name: &str, problems: &mut Vec<Problem>) -> Result<(), Problem> {
+    let read = File::open(path).and_then(|file| {
+        let mut file = BufReader::with_capacity(READ_BYTES, file);
+        reading.add(name, &mut file, problems)
+    });
+    read.map_err(|error| {
+        let problem = Problem::new(format!("data about addresses cannot be read: {error}")).at(name);
+        problem.hint("put the file there, or name another in [lookup]; it is taken up by itself")
+    })
+}
+
+/// Reads ranges from the compiled copy if it belongs to these files, else from the files.
+fn load_ranges(files: &[PathBuf], what: What, cache: &Path) -> Option<Ranges> {
+    if files.is_empty() {
+        return None;
+    }
+    let identity = identity(files);
+    if let Ok(ranges) = std::fs::read(cache).map_err(|e| e.to_string()).and_then(|b| Ranges::from_bytes(&b, &identity))
+    {
+        return Some(ranges);
+    }
+    let (mut reading, mut problems, mut complete) = (Reading::new(what), Vec::new(), true);
+    for path in files {
+        if let Err(problem) = add(&mut reading, path, &path.display().to_string(), &mut problems) {
+            tracing::error!("{problem}");
+            complete = false;
+        }
+    }
+    let ranges = reading.finish();
+    for problem in problems.iter().take(TOLD_MAX) {
+        tracing::warn!("{problem}");
+    }
+    // A copy made of some of the files would hide the rest once they can be read again.
+    if !complete {
+        return Some(ranges);
+    }
+    let kept = cache.parent().map(std::fs::create_dir_all).transpose().and_then(|_| {
+        let part = cache.with_extension("part");
+        ranges.write_to(&identity, &mut File::create(&part)?)?;
+        std::fs::rename(part, cache)
+    });
+    if let Err(error) = kept {
+        tracing::warn!("the compiled copy of lookup data cannot be written: {error}");
+    }
+    Some(ranges)
+}
+
+/// What tells these files, as they are now, from others.
+fn identity(files: &[PathBuf]) -> [u8; 32] {
+    let mut identity = blake3::Hasher::new();
+    for path in files {
+        let meta = std::fs::metadata(path);
+        let changed = meta.as_ref().ok().and_then(|meta| meta.modified().ok());
+        let since = changed.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).unwrap_or_default();
+        identity.update(path.display().to_string().as_bytes());
+        identity.update(&meta.map_or(0, |meta| meta.len()).to_le_bytes());
+        identity.update(&since.as_nanos().to_le_bytes());
+    }
+    *identity.finalize().as_bytes()
+}
