@@ -6,7 +6,7 @@ use concert_fuzz::{feed_named, receipt, unpack};
 use concert_pipeline::parse::unpack::Limits;
 use libfuzzer_sys::fuzz_target;
 
-const PARSERS: &[&str] = &["keyvalue", "ndjson", "complaint", "shadowserver"];
+const PARSERS: &[&str] = &["keyvalue", "ndjson", "complaint", "shadowserver", "arf", "xarf"];
 const KINDS: &[(&str, &str)] = &[
     ("", ""),
     ("2026-06-17-scan_telnet-all.csv", "text/csv"),

@@ -418,6 +418,63 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
     assert!(health.iter().all(|row| row["contact"] != "anna@bank.example"), "{health:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_complaint_for_machines_is_read_and_names_who_complained_to_nobody() {
+    let Some(world) = World::new().await else { return };
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+    fs::write(world.site().join("concert.toml"), format!("{settings}complaints = \"complaints\"\n{feed}")).unwrap();
+    let arf = "From: feedback@mailbox.example\r\nTo: cert@cert.example\r\nSubject: FW: win\r\nMessage-ID: <arf@mailbox.example>\r\n\
+        MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n\
+        --b\r\n\r\nA mail from 192.0.2.7 to joe@mailbox.example.\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\n\
+        Feedback-Type: abuse\r\nUser-Agent: Mailbox.example/1\r\nVersion: 1\r\nSource-IP: 192.0.2.8\r\nIncidents: 3\r\n\
+        Original-Rcpt-To: joe@mailbox.example\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n\
+        From: x@shop.example\r\nTo: joe@mailbox.example\r\nSubject: win\r\n\r\nhello joe@mailbox.example\r\n--b--\r\n";
+    let xarf = |address: &str, id: &str| {
+        format!(
+            "From: Anna <anna@bank.example>\r\nTo: cert@cert.example\r\nSubject: attack\r\nMessage-ID: <{id}@bank.example>\r\n\
+             X-XARF: PLAIN\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n\
+             Our server 192.0.2.99 at bank.example was attacked.\r\n--b\r\n\
+             Content-Type: application/json; name=xarf.json\r\n\r\n\
+             {{\"xarf_version\":\"4.2.0\",\"report_id\":\"{id}\",\"timestamp\":\"2026-06-17T03:04:05Z\",\
+             \"reporter\":{{\"org\":\"Bank\",\"contact\":\"soc@bank.example\",\"domain\":\"bank.example\"}},\
+             \"source_identifier\":\"{address}\",\"category\":\"connection\",\"type\":\"login_attack\",\
+             \"description\":\"against www.bank.example\",\"target\":\"www.bank.example\",\"attempt_count\":5}}\r\n--b--\r\n"
+        )
+    };
+    let before = world.smtp.count();
+    world.dovecot.deliver(arf).unwrap();
+    world.dovecot.deliver(&xarf("192.0.2.9", "one")).unwrap();
+    world.once();
+    let mails = world.mails();
+    let want = ["taken complaint no receipt: it is no mail of a person", "taken complaint -"];
+    assert_eq!(mails.len(), want.len(), "{mails:?}");
+    mails.iter().zip(want).for_each(|(mail, want)| assert!(mail.contains(want), "{mail} is not {want}"));
+    let mut events = world.rows(&["events"]);
+    events.sort_by_key(|event| event["source.ip"].to_string());
+    let found: Vec<String> =
+        events.iter().map(|event| format!("{} {}", event["source.ip"], event["classification.type"])).collect();
+    assert_eq!(found, ["\"192.0.2.8\" \"spam\"", "\"192.0.2.9\" \"brute-force\""]);
+    assert_eq!((&events[0]["extra.incidents"], &events[1]["extra.attempt_count"]), (&3.into(), &5.into()));
+    let all = serde_json::to_string(&events).unwrap();
+    assert!(!all.contains("bank.example") && !all.to_lowercase().contains("mailbox.example"), "{all}");
+    // A receipt to the person, and the party is told of both.
+    let sent = world.smtp.mails().split_off(before);
+    assert_eq!(sent.iter().filter(|mail| mail.to == ["anna@bank.example"]).count(), 1, "{sent:?}");
+    assert!(sent.iter().all(|mail| !mail.to.iter().any(|to| to.contains("mailbox.example"))), "{sent:?}");
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let agreed = settings.replace("complaints = ", "agreed = [\"bank.example\"]\ncomplaints = ");
+    fs::write(world.site().join("concert.toml"), agreed).unwrap();
+    world.dovecot.deliver(&xarf("192.0.2.10", "two")).unwrap();
+    world.once();
+    let events = world.rows(&["events"]);
+    let named = events.iter().find(|event| event["source.ip"] == "192.0.2.10").unwrap();
+    assert_eq!(
+        (&named["extra.reporter"], &named["event_description.text"]),
+        (&"anna@bank.example".into(), &"against www.bank.example".into())
+    );
+}
+
 /// A line of a mail, out of its base64 if it is such.
 fn decoded(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line.trim_ascii()).into_owned();

@@ -15,6 +15,7 @@ use serde_json::Value;
 /// First bytes that choose the parser in `stored`, `render` and `unpack`.
 const KEYVALUE: u8 = 0;
 const NDJSON: u8 = 1;
+const COMPLAINT: u8 = 2;
 
 fn main() -> io::Result<()> {
     let root = Path::new("..");
@@ -31,6 +32,9 @@ fn main() -> io::Result<()> {
         for sample in listed.map_or(&[][..], |listed| listed.samples) {
             put("parsers", &[u8::try_from(choice % 256).unwrap_or(0)], sample.given.as_bytes())?;
             put("unpack", &[KEYVALUE, 0], sample.given.as_bytes())?;
+            if ["arf", "xarf"].contains(&feed.parser_name) {
+                put("unpack", &[COMPLAINT, 0], sample.given.as_bytes())?;
+            }
             put("records", &[0], sample.given.as_bytes())?;
             if feed.parser_name == "keyvalue" {
                 put("keyvalue", &[], sample.given.as_bytes())?;

@@ -45,6 +45,20 @@ pub(crate) fn run(parser: &str, settings: &str, bytes: &[u8], name: &str) -> (Ve
 
 /// The same with a parser that was made already.
 pub(crate) fn run_feed(feed: &Feed, bytes: &[u8], name: &str) -> (Vec<String>, Vec<String>) {
+    through(feed, name, |receipt, sink| {
+        let mut reader = bytes;
+        let mut input = Input::new(&mut reader, None);
+        feed.parser.parse(&mut input, &About { receipt, name }, sink);
+        assert_eq!(input.failure(), None);
+    })
+}
+
+/// Runs something that gives to a sink, as a feed would.
+pub(crate) fn through(
+    feed: &Feed,
+    name: &str,
+    work: impl FnOnce(&Receipt, &mut Sink<'_>),
+) -> (Vec<String>, Vec<String>) {
     let receipt = receipt(name);
     let (events, rejects) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
     let mut stage = |_: &mut OpenEvent<'_>| true;
@@ -53,17 +67,15 @@ pub(crate) fn run_feed(feed: &Feed, bytes: &[u8], name: &str) -> (Vec<String>, V
         events.borrow_mut().extend(batch.iter().map(|event| object(&event)));
         batch
     };
-    let mut reject =
-        |reject: Reject| rejects.borrow_mut().push(format!("{} {}: {}", reject.line, reject.field, reject.reason));
+    let mut reject = |reject: Reject| {
+        let part = if reject.part.is_empty() { String::new() } else { format!("{} ", reject.part) };
+        rejects.borrow_mut().push(format!("{part}{} {}: {}", reject.line, reject.field, reject.reason));
+    };
     let Fixed { constants, zone } = feed.fixed.clone();
     let mut sink =
         Sink::new(receipt.id(&[0; 32]), &receipt, constants, zone, &mut stage, &key_of, &mut flush, &mut reject);
-    let mut reader = bytes;
-    let mut input = Input::new(&mut reader, None);
-    feed.parser.parse(&mut input, &About { receipt: &receipt, name }, &mut sink);
-    let failure = input.failure().map(str::to_owned);
+    work(&receipt, &mut sink);
     let counts = sink.finish();
-    assert_eq!(failure, None);
     let (events, rejects) = (events.into_inner(), rejects.into_inner());
     assert_eq!((counts.events, counts.rejects), (events.len() as u64, rejects.len() as u64));
     (events, rejects)

@@ -141,7 +141,7 @@ fn read(keys: &mut Keys<'_>) -> Box<dyn Parser> {
 
 impl Parser for Complaint {
     fn parts(&self) -> super::unpack::Parts {
-        super::unpack::Parts::Bodies
+        super::unpack::Parts::Letters
     }
 
     fn parse(&self, input: &mut Input<'_>, about: &About<'_>, sink: &mut Sink<'_>) {

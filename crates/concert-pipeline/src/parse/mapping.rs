@@ -297,7 +297,7 @@ fn kept_name(name: &str) -> &str {
     }
 }
 
-fn set_extra_json(draft: &mut Draft<'_>, name: &str, json: &serde_json::Value) -> Result<(), Fault> {
+pub(super) fn set_extra_json(draft: &mut Draft<'_>, name: &str, json: &serde_json::Value) -> Result<(), Fault> {
     let fault = |reason: &str| Fault::new(format!("extra.{name}"), reason);
     let field = draft.extra(name).ok_or_else(|| fault("too many or too long extra names"))?;
     concert_model::json::set(draft, field, json, None).map_err(fault)

@@ -3,8 +3,10 @@
 //! One file adds one parser: its header comment is its page in the manual, its [`Listed`] says its
 //! name and reads its settings, its samples are its tests. See `blocklistde.rs` for the smallest.
 
+pub mod arf;
 pub mod blocklistde;
 pub mod bruteforceblocker;
+pub mod carried;
 pub mod cins_army;
 pub mod complaint;
 pub mod country;
@@ -33,6 +35,7 @@ pub mod spamhaus_drop;
 pub mod tor_exits;
 pub mod turris_greylist;
 pub mod unpack;
+pub mod xarf;
 
 #[cfg(test)]
 pub(crate) mod check;
@@ -96,6 +99,7 @@ pub struct Listed {
 
 /// Every parser, by name.
 pub const ALL: &[&Listed] = &[
+    &arf::LISTED,
     &blocklistde::LISTED,
     &bruteforceblocker::LISTED,
     &cins_army::LISTED,
@@ -115,4 +119,5 @@ pub const ALL: &[&Listed] = &[
     &spamhaus_drop::LISTED,
     &tor_exits::LISTED,
     &turris_greylist::LISTED,
+    &xarf::LISTED,
 ];

@@ -18,6 +18,7 @@ use encoding_rs::{Encoding, REPLACEMENT};
 
 use self::meter::{Counted, Meter, Metered};
 use self::sniff::{HEAD_BYTES, Wrapping};
+use super::carried::Carried;
 use super::input::LINE_BYTES_MAX;
 use super::{About, Fault, Input, Parser, Sink};
 
@@ -35,6 +36,8 @@ pub enum Parts {
     Attachments,
     /// The text.
     Bodies,
+    /// The text, but as it came where it carries a report for machines (ARF, XARF).
+    Letters,
     /// Attachments and text.
     All,
     /// The mail itself, as it came.
@@ -115,6 +118,8 @@ pub struct Part<'a> {
     pub name: &'a str,
     /// Where it stands in the report, `mail.zip/scan.csv`; empty for the report itself.
     pub place: &'a str,
+    /// Whether it is a mail as it came, because it carries a report for machines.
+    pub carries: bool,
 }
 
 /// Reads a whole report: unpacks it, parses each part, and rejects what cannot be read.
@@ -124,6 +129,7 @@ pub fn read<R: Read + Seek>(reader: R, receipt: &Receipt, limits: &Limits, parse
         if !part.place.is_empty() {
             sink.begin_part(part.place);
         }
+        let parser = if part.carries { &Carried } else { parser };
         parser.parse(input, &About { receipt, name: part.name }, sink);
     });
     for reject in rejects {
@@ -144,7 +150,15 @@ pub fn parts<R: Read + Seek>(
     let mut unpacking =
         Unpacking { limits, meter: &meter, receipt, each, rejects: Vec::new(), members: 0, read: 0, stopped: false };
     let charset = sniff::charset(&receipt.media_type);
-    let top = Place { name: file_name(receipt), path: String::new(), depth: 0, mails: 0, text: false, charset };
+    let top = Place {
+        name: file_name(receipt),
+        path: String::new(),
+        depth: 0,
+        mails: 0,
+        text: false,
+        carries: false,
+        charset,
+    };
     unpacking.seekable(BufReader::with_capacity(BUFFER_BYTES, reader), &top);
     if unpacking.read == 0 && unpacking.rejects.is_empty() {
         unpacking.reject(&top, "nothing in it to read");
@@ -168,6 +182,8 @@ struct Place {
     mails: usize,
     /// It is said to be text, so that lines like headers in it make no mail of it.
     text: bool,
+    /// It is a mail that is read whole.
+    carries: bool,
     charset: Option<&'static Encoding>,
 }
 
@@ -181,7 +197,7 @@ impl Place {
             (false, _) => format!("{}/{clean}", self.path),
         };
         let name = clean.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-        Self { name, path, depth: self.depth, mails: self.mails, text: false, charset: None }
+        Self { name, path, depth: self.depth, mails: self.mails, text: false, carries: false, charset: None }
     }
 
     /// The same piece with one wrapping taken off.
@@ -292,7 +308,7 @@ impl Unpacking<'_> {
     fn give(&mut self, reader: &mut dyn BufRead, place: &Place, charset: Option<&'static Encoding>) {
         self.read += 1;
         let mut input = Input::new(reader, charset).with_line_max(self.limits.line);
-        (self.each)(Part { name: &place.name, place: &place.path }, &mut input);
+        (self.each)(Part { name: &place.name, place: &place.path, carries: place.carries }, &mut input);
         if let Some(why) = input.failure() {
             let why = format!("reading stopped: {why}");
             self.reject(place, why);

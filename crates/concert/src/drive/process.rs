@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use concert_model::{Batch, Event, Field, Kind, OpenEvent, Problem, Receipt, Reject, ReportId, Value};
 use concert_pipeline::enrich;
 use concert_pipeline::judge::Verdict;
+use concert_pipeline::parse::carried::NAMELESS;
 use concert_pipeline::parse::unpack;
 use concert_pipeline::parse::{Sink, sink};
 use concert_store::records::Counts;
@@ -182,6 +183,16 @@ fn is_complaint(site: &Site, feed: &Feed) -> bool {
     site.settings.mailbox.as_ref().is_some_and(|mailbox| mailbox.complaints.as_ref() == Some(&feed.name))
 }
 
+/// Takes out what may say who reported an event: a line that somebody wrote, and whatever a report for machines
+/// says beyond what happened. The raw report has it.
+fn forget_reporter(event: &mut OpenEvent<'_>) {
+    event.unset(Field::EVENT_DESCRIPTION_TEXT);
+    let view = event.view();
+    let is_who = |field: &Field| field.is_extra() && !NAMELESS.contains(&view.extra_name(*field));
+    let who: Vec<Field> = view.fields().map(|(field, _)| field).filter(is_who).collect();
+    who.into_iter().for_each(|field| event.unset(field));
+}
+
 pub(super) fn parse(
     site: &Site,
     feed: &Feed,
@@ -202,16 +213,15 @@ pub(super) fn parse(
     let is_nameless = reporter.is_none() && is_complaint(site, feed);
     let mut fired = vec![0u64; site.settings.judge.rules().len()];
     let mut stage = |event: &mut OpenEvent<'_>| {
+        if is_nameless {
+            forget_reporter(event);
+        }
         lookup.enrich(event);
         book.assign(event);
         if let Some(reporter) = reporter
             && let Some(field) = event.extra(REPORTER)
         {
             event.set(field, &Value::text(reporter));
-        }
-        // A line that somebody wrote may say who did. The raw report has it.
-        if is_nameless {
-            event.unset(Field::EVENT_DESCRIPTION_TEXT);
         }
         site.settings.judge.judge(event, &mut fired) == Verdict::Keep
     };

@@ -6,9 +6,10 @@ use std::io::Cursor;
 use encoding_rs::{Encoding, UTF_8};
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use mail_parser::{Encoding as Transfer, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use mail_parser::{Encoding as Transfer, Message, MessagePart, MimeHeaders, PartType};
 
 use super::{Parts, Place, Unpacking};
+use crate::parse::carried;
 
 /// How deep mails are opened inside mails.
 const MAILS_MAX: usize = 3;
@@ -19,13 +20,17 @@ impl Unpacking<'_> {
         if place.mails >= MAILS_MAX {
             return self.reject(place, format!("a mail more than {MAILS_MAX} deep, which is not opened"));
         }
-        let Some(mail) = MessageParser::default().parse(without_mbox_line(bytes)) else {
+        let Some(mail) = carried::mail(bytes) else {
             return self.reject(place, "a mail that cannot be read: it has no headers");
         };
         let place = Place { mails: place.mails + 1, ..place.clone() };
+        if self.limits.parts == Some(Parts::Letters) && carried::is_in(&mail) {
+            let mut whole = bytes;
+            return self.give(&mut whole, &Place { carries: true, ..place }, None);
+        }
         let attachments = self.attachments(&mail);
         let bodies = match self.limits.parts.unwrap_or(Parts::Attachments) {
-            Parts::Bodies | Parts::All => true,
+            Parts::Bodies | Parts::Letters | Parts::All => true,
             Parts::Attachments => attachments.is_empty(),
             Parts::Whole => false,
         };
@@ -48,7 +53,7 @@ impl Unpacking<'_> {
 
     /// The attachments that are wanted, with their numbers.
     fn attachments<'m>(&self, mail: &'m Message<'m>) -> Vec<(usize, &'m MessagePart<'m>)> {
-        if self.limits.parts == Some(Parts::Bodies) {
+        if matches!(self.limits.parts, Some(Parts::Bodies | Parts::Letters)) {
             return Vec::new();
         }
         let wanted = |part: &MessagePart<'_>| match part.attachment_name() {
@@ -70,14 +75,6 @@ impl Unpacking<'_> {
         inner.text = part.is_text();
         self.seekable(Cursor::new(bytes), &inner);
     }
-}
-
-/// Some programs put a line of a mailbox file before the headers.
-fn without_mbox_line(bytes: &[u8]) -> &[u8] {
-    if !bytes.starts_with(b"From ") {
-        return bytes;
-    }
-    memchr::memchr(b'\n', bytes).and_then(|end| bytes.get(end + 1..)).unwrap_or(bytes)
 }
 
 /// Pictures and signatures are no reports.
