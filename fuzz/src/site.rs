@@ -1,5 +1,6 @@
 //! A site without anything in it, for requests to the server: it takes pushed reports and answers.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use concert_server::desk::{
     Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
     Splitting, Thing, Wanted, Way,
 };
+use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::{
     Feed, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice,
 };
@@ -56,11 +58,45 @@ fn notice() -> NoticeRow {
 }
 
 #[async_trait]
-impl Desk for Empty {
-    async fn person(&self, token: Option<&str>) -> Result<Person, Refusal> {
-        if token.is_none() { Ok(Person::operator("nobody")) } else { Err(Refusal::Unknown) }
+impl Door for Empty {
+    async fn person(&self, came: &Came) -> Result<Somebody, Refusal> {
+        match came.proof {
+            Proof::Nothing => Ok(Somebody { person: Person::operator("nobody"), must_change_password: false }),
+            Proof::Token(_) | Proof::Session(_) => Err(Refusal::Unknown),
+        }
     }
 
+    async fn login(&self, _: Typed, _: IpAddr) -> Result<Entered, Refusal> {
+        Err(Refusal::Unproven { code_wanted: false })
+    }
+
+    async fn logout(&self, came: &Came) -> Result<(), Refusal> {
+        came.session().map(|_| ())
+    }
+
+    async fn account(&self, person: &Person, _: &Came) -> Result<Value, Refusal> {
+        Ok(Value::String(person.name.clone()))
+    }
+
+    async fn change_own_password(&self, _: &Came, _: &str, _: &str) -> Result<Entered, Refusal> {
+        Err(Refusal::NoSession)
+    }
+
+    async fn new_factor(&self, _: &Came, _: Typed) -> Result<Value, Refusal> {
+        Err(Refusal::NoSession)
+    }
+
+    async fn confirm_factor(&self, _: &Came, _: &str) -> Result<Value, Refusal> {
+        Err(Refusal::NoSession)
+    }
+
+    async fn remove_factor(&self, _: &Came, _: Typed) -> Result<(), Refusal> {
+        Err(Refusal::NoSession)
+    }
+}
+
+#[async_trait]
+impl Desk for Empty {
     async fn incidents(&self, _: &Person, _: Wanted, _: Slice) -> Result<Page<Value>, Refusal> {
         Ok(Page::default())
     }

@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     talk(async {
         let (mut ours, theirs) = tokio::io::duplex(1 << 20);
         let site = Arc::new(Empty::default());
-        let options = Options { hosts: vec!["concert.example".into()] };
+        let options = Options { hosts: vec!["concert.example".into()], ..Options::default() };
         let serving = converse(theirs, Arc::clone(&site) as Arc<_>, options);
         let asking = async {
             // The server may hang up before it has read everything.

@@ -29,6 +29,7 @@ ticket = "CERT-EX"
 
 [serve]
 listen = "127.0.0.1:0"
+requests_per_minute = 1000000
 
 [effort.rates]
 default = 60

@@ -3,17 +3,23 @@
 //! Routes about the site as a whole are decided about here. For incidents only the person is found out:
 //! the site decides about each of them.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use concert_model::access::{Action, Decision, Kept, Object, Person, may};
 
+use tokio::time::Instant;
+
 use crate::App;
 use crate::api::bearer;
+use crate::cookie::{self, Source};
+use crate::door::{Came, Proof, Somebody};
 use crate::problem::Problem;
+use crate::serve::Peer;
 use crate::site::Refusal;
 use crate::web;
 
@@ -30,10 +36,12 @@ enum Needs {
     Overview,
     /// A person; the site decides about the rest.
     Person,
+    /// A person, also one who must choose another password first: it is about their own account.
+    Own,
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 58] = [
+const TABLE: [(&str, Needs); 64] = [
     ("/", Needs::Overview),
     ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
@@ -44,6 +52,12 @@ const TABLE: [(&str, Needs); 58] = [
     // Counts by feed: what watches from outside has no person.
     ("/metrics", Needs::Nobody),
     ("/api/v1/openapi.json", Needs::Nobody),
+    ("/api/v1/login", Needs::Nobody),
+    ("/api/v1/logout", Needs::Own),
+    ("/api/v1/me", Needs::Own),
+    ("/api/v1/me/password", Needs::Own),
+    ("/api/v1/me/second-factor", Needs::Own),
+    ("/api/v1/me/second-factor/removals", Needs::Own),
     // Each feed has its own token.
     ("/api/v1/feeds/{name}/reports", Needs::Nobody),
     // What feeds brought is counted over everybody.
@@ -115,7 +129,7 @@ pub(crate) fn asks_person(path: &str) -> bool {
 fn denied(person: &Person, needs: Needs) -> Option<Decision> {
     let of_site = |action| may(person, action, Object::Site);
     let decisions = match needs {
-        Needs::Nobody | Needs::Person => vec![],
+        Needs::Nobody | Needs::Person | Needs::Own => vec![],
         Needs::To(action) => vec![of_site(action)],
         Needs::Overview => [Kept::Events, Kept::Notices].map(Action::SeeSite).map(of_site).to_vec(),
         Needs::Part(action) if of_site(action).allowed => vec![],
@@ -126,6 +140,30 @@ fn denied(person: &Person, needs: Needs) -> Option<Decision> {
         }
     };
     decisions.into_iter().find(|decision| !decision.allowed)
+}
+
+/// Before anything else.
+fn password_first() -> Decision {
+    let reason = "another password is to be chosen first, with PUT /api/v1/me/password".to_owned();
+    Decision { allowed: false, policy: "password", reason }
+}
+
+/// Where somebody asks from: the other end of the connection, or whom the proxy there names.
+pub(crate) fn address(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> IpAddr {
+    let peer = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |Peer(address)| address);
+    // The last is the one that the proxy saw; whatever stands before it was sent by somebody.
+    let named = headers.get_all("x-forwarded-for").iter().next_back();
+    let named = named.and_then(|value| value.to_str().ok()).and_then(|value| value.rsplit(',').next());
+    named.filter(|_| app.forwarded).and_then(|text| text.trim().parse().ok()).unwrap_or(peer)
+}
+
+/// What a request shows. A token counts where there is one.
+fn came(app: &App, request: &Request) -> Came {
+    let headers = request.headers();
+    let token = bearer(headers).map(|token| Proof::Token(token.to_owned()));
+    let session = || cookie::session(headers).map(|secret| Proof::Session(secret.to_owned()));
+    let proof = token.or_else(session).unwrap_or(Proof::Nothing);
+    Came { proof, from: address(app, request.extensions().get().copied(), headers) }
 }
 
 /// Finds out who comes and asks whether that person may; hands the person on.
@@ -148,13 +186,30 @@ pub(crate) async fn admit(
             return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "nobody is let in here").into_response();
         }
     };
-    let person = match app.site.person(bearer(request.headers())).await {
-        Ok(person) => person,
+    let came = came(&app, &request);
+    let is_by_cookie = matches!(came.proof, Proof::Session(_));
+    if !request.method().is_safe() && !matches!(came.proof, Proof::Token(_)) {
+        match cookie::source(request.headers(), &app.hosts) {
+            Source::Ours => {}
+            Source::Unsaid if !is_by_cookie => {}
+            Source::Unsaid | Source::Elsewhere => return Problem::elsewhere().into_response(),
+        }
+    }
+    let Somebody { person, must_change_password } = match app.site.person(&came).await {
+        Ok(somebody) => somebody,
         Err(refusal) => return refuse(refusal),
     };
+    if let Err(seconds) = app.requests.count(&person.name, Instant::now()) {
+        let why = "you ask more often than `requests_per_minute` in [serve] allows".to_owned();
+        return refuse(Refusal::TooMany(why, seconds));
+    }
+    if must_change_password && needs != Needs::Own {
+        return refuse(Refusal::Denied(password_first()));
+    }
     if let Some(decision) = denied(&person, needs) {
         return refuse(Refusal::Denied(decision));
     }
+    request.extensions_mut().insert(came);
     request.extensions_mut().insert(person);
     next.run(request).await
 }

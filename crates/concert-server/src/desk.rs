@@ -329,9 +329,6 @@ pub struct Changes {
 /// Incidents of a site, as its API sees them. Everything is given as the JSON that the API answers.
 #[async_trait]
 pub trait Desk: Send + Sync + 'static {
-    /// Who comes with this token, or with none.
-    async fn person(&self, token: Option<&str>) -> Result<Person, Refusal>;
-
     /// Incidents, what changed last first.
     async fn incidents(&self, person: &Person, wanted: Wanted, slice: Slice) -> Result<Page<Value>, Refusal>;
 

@@ -16,5 +16,6 @@ where
 {
     // Held to the end: a stop that nobody can tell any more counts as told.
     let (_tell, stop) = watch::channel(false);
-    crate::serve::converse(stream, crate::router(site, options, None, stop.clone()), stop).await;
+    let peer = std::net::Ipv4Addr::LOCALHOST.into();
+    crate::serve::converse((stream, peer), crate::router(site, options, None, stop.clone()), stop).await;
 }

@@ -5,11 +5,14 @@
 
 mod admit;
 mod api;
+mod cookie;
 pub mod desk;
+pub mod door;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod guard;
 mod health;
+mod places;
 mod problem;
 mod readers;
 mod serve;
@@ -28,17 +31,33 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tower_http::timeout::TimeoutLayer;
 
+use places::{Requests, Streams};
+
 pub use serve::{check_listen, serve};
 pub use site::Site;
 
 /// How long a request can take that is neither a pushed report nor a stream.
 const REQUEST_MAX: Duration = Duration::from_secs(30);
+/// Requests of one person in a minute, where the settings do not say: more than people and most programs need.
+const REQUESTS_PER_MINUTE: u64 = 6_000;
+/// Most that can be set.
+const REQUESTS_PER_MINUTE_MAX: u64 = 10_000_000;
 
 /// What can be set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Names besides loopback ones under which the site may be asked, for a proxy on this machine.
     pub hosts: Vec<String>,
+    /// Whether a proxy on this machine says in `X-Forwarded-For` who asks.
+    pub forwarded: bool,
+    /// How often one person may ask in a minute.
+    pub requests_per_minute: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { hosts: Vec::new(), forwarded: false, requests_per_minute: REQUESTS_PER_MINUTE }
+    }
 }
 
 impl Options {
@@ -49,6 +68,12 @@ impl Options {
             keys.text_or("listen", "127.0.0.1:8080", "address and port of the pages and the API; loopback only");
         let hosts =
             keys.texts("hosts", "names besides loopback ones that requests may ask for, for a proxy on this machine");
+        let about =
+            "whether a proxy on this machine says in X-Forwarded-For who asks; the last address there is believed";
+        let forwarded = keys.flag_or("forwarded", false, about);
+        let about = "how often one user may ask the API in a minute; who asks more often gets 429";
+        let range = 1..=REQUESTS_PER_MINUTE_MAX;
+        let requests_per_minute = keys.number_or("requests_per_minute", REQUESTS_PER_MINUTE, range, about);
         let address = match listen.parse::<SocketAddr>() {
             Ok(address) => match check_listen(address) {
                 Ok(()) => address,
@@ -63,7 +88,7 @@ impl Options {
                 default
             }
         };
-        (address, Options { hosts })
+        (address, Options { hosts, forwarded, requests_per_minute })
     }
 }
 
@@ -76,8 +101,10 @@ pub fn routes() -> impl Iterator<Item = &'static str> {
 pub(crate) struct App {
     site: Arc<dyn Site>,
     hosts: Vec<String>,
+    forwarded: bool,
+    requests: Requests,
     pushes: Semaphore,
-    streams: Arc<Semaphore>,
+    streams: Arc<Streams>,
     evidence: Arc<Semaphore>,
     looks: Semaphore,
     /// Where requests that only read are answered, when not where all others are.
@@ -95,8 +122,10 @@ pub(crate) fn router(
     let app = Arc::new(App {
         site,
         hosts: options.hosts,
+        forwarded: options.forwarded,
+        requests: Requests::new(options.requests_per_minute),
         pushes: Semaphore::new(api::PUSHES_MAX),
-        streams: Arc::new(Semaphore::new(api::STREAMS_MAX)),
+        streams: Streams::new(),
         evidence: Arc::new(Semaphore::new(api::EVIDENCE_MAX)),
         looks: Semaphore::new(api::LOOKS_MAX),
         readers,

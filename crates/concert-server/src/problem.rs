@@ -42,6 +42,18 @@ impl Problem {
         self
     }
 
+    /// Who comes is not known.
+    fn unauthorized(detail: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, detail)
+            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"concert\""))
+    }
+
+    /// A browser may have been made to send this by another page.
+    pub(crate) fn elsewhere() -> Self {
+        let told = Self::new(StatusCode::FORBIDDEN, "what changes something does not come from a page elsewhere");
+        told.and("hint", "a program that keeps the cookie sends the header `X-Concert-Request: 1`".into())
+    }
+
     /// There is no such thing.
     pub(crate) fn absent() -> Self {
         Self::new(StatusCode::NOT_FOUND, "there is nothing here")
@@ -66,8 +78,16 @@ impl From<Refusal> for Problem {
             Refusal::Wrong(why) => Self::wrong(why),
             Refusal::Mistake(problem) => Self::of(problem),
             Refusal::Missing => Self::absent(),
-            Refusal::Unknown => Self::new(StatusCode::UNAUTHORIZED, "a valid token is wanted")
-                .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"concert\"")),
+            Refusal::Unknown => Self::unauthorized("a valid token or session is wanted"),
+            Refusal::Unproven { code_wanted: false } => Self::unauthorized("name, password or code is wrong"),
+            Refusal::Unproven { code_wanted: true } => {
+                Self::unauthorized("a code of the second factor is wanted").and("code_wanted", true.into())
+            }
+            Refusal::NoSession => Self::new(StatusCode::FORBIDDEN, "only in a session, not with a token")
+                .and("hint", "log in with POST /api/v1/login".into()),
+            Refusal::TooMany(why, seconds) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, why).with(header::RETRY_AFTER, HeaderValue::from(seconds))
+            }
             Refusal::Denied(decision) => {
                 Self::new(StatusCode::FORBIDDEN, decision.reason).and("policy", decision.policy.into())
             }

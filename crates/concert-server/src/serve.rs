@@ -1,13 +1,16 @@
 //! Taking connections: a cap on how many, a time for headers to come, an orderly end.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use concert_model::Problem;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,6 +30,10 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 const GRACE: Duration = Duration::from_secs(10);
 /// How long to wait when no connection can be taken, for want of file handles.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// The address at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Whether the site may listen there.
 pub fn check_listen(address: SocketAddr) -> Result<(), Problem> {
@@ -64,8 +71,8 @@ pub async fn serve(
         tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    tokio::spawn(connection(stream, router.clone(), stopped.clone(), place));
+                Ok((stream, peer)) => {
+                    tokio::spawn(connection((stream, peer.ip()), router.clone(), stopped.clone(), place));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be taken");
@@ -82,24 +89,34 @@ pub async fn serve(
     Ok(())
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: watch::Receiver<bool>, _place: OwnedSemaphorePermit) {
+async fn connection(
+    (stream, peer): (TcpStream, IpAddr),
+    router: Router,
+    stop: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection ended");
         return;
     }
-    converse(stream, router, stop).await;
+    converse((stream, peer), router, stop).await;
 }
 
 /// Answers the requests of one connection.
-pub(crate) async fn converse<S>(stream: S, router: Router, mut stop: watch::Receiver<bool>)
+pub(crate) async fn converse<S>((stream, peer): (S, IpAddr), router: Router, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let router = TowerToHyperService::new(router);
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_MAX)
         .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), answer);
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = &mut connection => result,

@@ -14,7 +14,7 @@ use tokio::sync::broadcast;
 
 /// A site, as its pages and its API see it.
 #[async_trait]
-pub trait Site: crate::desk::Desk {
+pub trait Site: crate::desk::Desk + crate::door::Door {
     /// The present moment.
     fn now(&self) -> Time;
 
@@ -66,8 +66,17 @@ pub enum Refusal {
     Mistake(concert_model::Problem),
     /// There is no such thing, or the person may not know of it.
     Missing,
-    /// Nobody comes with this token.
+    /// Nobody comes with this token or session.
     Unknown,
+    /// Name, password and code do not belong together; or all that is missing is a code.
+    Unproven {
+        /// Whether the password is right, and a code of the second factor is wanted besides.
+        code_wanted: bool,
+    },
+    /// It is about a session, and the request belongs to none.
+    NoSession,
+    /// Too often; not again before so many seconds.
+    TooMany(String, u64),
     /// It may be seen, but not done.
     Denied(concert_model::access::Decision),
     /// There is one of this name already.

@@ -298,6 +298,46 @@ const JSON: &str = "Content-Type: application/json\r\n";
 
 /// INVARIANT: who may not see an incident gets the very answer that a missing one gives.
 #[tokio::test]
+async fn a_session_is_shown_by_its_cookie_and_changes_nothing_from_elsewhere() {
+    let server = Server::start(Fake::new(true)).await;
+    let login = async |body: &str, headers: &str| {
+        server.ask("POST", "/api/v1/login", &format!("{JSON}{headers}"), body.as_bytes()).await
+    };
+    let wrong = login(r#"{"name": "jane", "password": "wrong"}"#, "").await;
+    assert!(wrong.status == 401 && wrong.json()["code_wanted"].is_null(), "{}", wrong.body);
+    let half = login(r#"{"name": "jane", "password": "right"}"#, "").await;
+    assert!(half.status == 401 && half.json()["code_wanted"] == true, "{}", half.body);
+    let often = login(r#"{"name": "jane", "password": "often"}"#, "").await;
+    assert!(often.status == 429 && often.head.contains("retry-after: 30"), "{}", often.head);
+    let right = r#"{"name": "jane", "password": "right", "code": "1"}"#;
+    assert_eq!(login(right, "Sec-Fetch-Site: cross-site\r\n").await.status, 403);
+    assert_eq!(server.ask("POST", "/api/v1/login", "", right.as_bytes()).await.status, 415);
+    let begun = login(right, "").await;
+    assert!(begun.head.contains("set-cookie: concert_session=good; path=/; max-age=60; httponly"), "{}", begun.head);
+    let ask = async |method: &str, path: &str, headers: &str| {
+        server.ask(method, path, &format!("{JSON}{headers}"), br#"{"kind": "note", "content": {"text": "x"}}"#).await
+    };
+    let me = ask("GET", "/api/v1/me", "Cookie: concert_session=good\r\nX-Forwarded-For: 192.0.2.7\r\n").await.json();
+    assert_eq!(me, serde_json::json!({"name": "good", "from": "127.0.0.1"}), "only a proxy that is set is believed");
+    let entries = "/api/v1/incidents/X%232026-000001/entries";
+    let cookie = "Cookie: concert_session=good\r\n";
+    assert_eq!(ask("GET", entries, cookie).await.status, 200);
+    for elsewhere in ["", "Origin: http://evil.example\r\n", "Sec-Fetch-Site: same-site\r\n"] {
+        let refused = ask("POST", entries, &format!("{cookie}{elsewhere}")).await;
+        assert!(refused.status == 403 && refused.body.contains("X-Concert-Request"), "{elsewhere}: {}", refused.body);
+    }
+    for ours in ["Origin: http://localhost\r\n", "Sec-Fetch-Site: same-origin\r\n", "X-Concert-Request: 1\r\n"] {
+        assert_eq!(ask("POST", entries, &format!("{cookie}{ours}")).await.status, 201, "{ours}");
+    }
+    // Nobody's browser is made to act for whoever sits at the machine.
+    assert_eq!(ask("POST", entries, "Origin: http://evil.example\r\n").await.status, 403);
+    assert_eq!(ask("GET", entries, "Cookie: concert_session=bad\r\n").await.status, 401);
+    let first = "Cookie: concert_session=first\r\n";
+    assert_eq!((ask("GET", entries, first).await.status, ask("GET", "/api/v1/me", first).await.status), (403, 200));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn denied_is_answered_like_missing() {
     let server = Server::start(Fake::new(true)).await;
     let there = "/api/v1/incidents/X%232026-000001";

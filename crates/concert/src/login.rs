@@ -6,6 +6,8 @@
 
 mod addresses;
 pub(crate) mod code;
+mod factor;
+mod guesses;
 pub(crate) mod password;
 pub(crate) mod secret;
 
@@ -17,12 +19,15 @@ use concert_model::{Problem, Time};
 use concert_store::records::{Act, Attempt, By, Counted, Credentials, Records, Session};
 
 use addresses::Addresses;
+use guesses::Guesses;
 use password::Passwords;
 
 /// What the audit log names who has not proven yet who they are.
 const SOMEBODY: &str = "not logged in";
 /// Longest secret that is looked at.
 const SECRET_BYTES_MAX: usize = 256;
+/// Most attempts to log in from one address within five minutes.
+const ATTEMPTS_MAX: u32 = 30;
 
 /// Lets people and programs in.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub struct Logins {
     records: Records,
     passwords: Passwords,
     addresses: Mutex<Addresses>,
+    guesses: Mutex<Guesses>,
+    waiting: Mutex<factor::Waiting>,
 }
 
 /// Somebody came in.
@@ -76,7 +83,13 @@ struct Typed<'a> {
 impl Logins {
     /// Lets in those whom the records know.
     pub fn new(records: Records) -> Self {
-        Self { records, passwords: Passwords::default(), addresses: Mutex::default() }
+        Self {
+            records,
+            passwords: Passwords::default(),
+            addresses: Mutex::new(Addresses::new(ATTEMPTS_MAX)),
+            guesses: Mutex::default(),
+            waiting: Mutex::default(),
+        }
     }
 
     /// Begins a session for whoever knows the password of a name, and has its second factor.
@@ -88,7 +101,7 @@ impl Logins {
         address: IpAddr,
         now: Time,
     ) -> Result<Login, Refused> {
-        let proven = self.prove(&Typed { name, password, code }, address, now).await?;
+        let (proven, _) = self.prove(&Typed { name, password, code }, address, now).await?;
         let proven = self.strengthened(proven, password).await?;
         self.begin(proven, address, now).await
     }
@@ -103,7 +116,7 @@ impl Logins {
         now: Time,
     ) -> Result<Login, Refused> {
         // The second factor was asked for when the session began.
-        let name = self.session(session, now).await?.ok_or(Refused::Wrong)?.user.name;
+        let name = self.session(session, address, now).await?.ok_or(Refused::Wrong)?.user.name;
         password::check_choice(&name, new).map_err(Refused::Unfit)?;
         if old == new {
             return Err(Refused::Unfit("the new password is the one before".into()));
@@ -120,11 +133,15 @@ impl Logins {
     }
 
     /// Whose session a secret belongs to, while it holds.
-    pub async fn session(&self, secret: &str, now: Time) -> Result<Option<Session>, Problem> {
+    pub async fn session(&self, secret: &str, address: IpAddr, now: Time) -> Result<Option<Session>, Refused> {
         if secret.len() > SECRET_BYTES_MAX {
             return Ok(None);
         }
-        self.records.session(&secret::hash(secret), now).await
+        let hash = secret::hash(secret);
+        self.before(&hash, address, now)?;
+        let found = self.records.session(&hash, now).await?;
+        self.after(&hash, address, found.is_some());
+        Ok(found)
     }
 
     /// Ends a session.
@@ -134,25 +151,35 @@ impl Logins {
     }
 
     /// Who comes with a token of the API, while it works.
-    pub async fn bearer(&self, token: &str, now: Time) -> Result<Option<Bearer>, Problem> {
-        if token.len() > SECRET_BYTES_MAX || !token.starts_with(secret::TOKEN_PREFIX) {
-            return Ok(None);
-        }
-        self.records.bearer(&secret::hash(token), now).await
+    pub async fn bearer(&self, token: &str, address: IpAddr, now: Time) -> Result<Option<Bearer>, Refused> {
+        let hash = secret::hash(token);
+        self.before(&hash, address, now)?;
+        let is_token = token.len() <= SECRET_BYTES_MAX && token.starts_with(secret::TOKEN_PREFIX);
+        let found = if is_token { self.records.bearer(&hash, now).await? } else { None };
+        self.after(&hash, address, found.is_some());
+        Ok(found)
     }
 
-    /// Whoever typed the right things.
-    async fn prove(&self, typed: &Typed<'_>, address: IpAddr, now: Time) -> Result<Credentials, Refused> {
+    fn before(&self, hash: &[u8; 32], address: IpAddr, now: Time) -> Result<(), Refused> {
+        let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        guesses.before(hash, address, now).map_err(Refused::LockedUntil)
+    }
+
+    fn after(&self, hash: &[u8; 32], address: IpAddr, is_right: bool) {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner).after(hash, address, is_right);
+    }
+
+    /// Whoever typed the right things, and how the attempt was counted.
+    async fn prove(&self, typed: &Typed<'_>, address: IpAddr, now: Time) -> Result<(Credentials, Counted), Refused> {
         let (proven, counted) = self.prove_password(typed, address, now).await?;
-        let Some(factor) = &proven.second_factor else { return Ok(proven) };
+        let Some(factor) = &proven.second_factor else { return Ok((proven, counted)) };
         let Some(code) = typed.code.filter(|code| !code.trim().is_empty()) else {
             // Neither failure nor success: failures before it stay, or codes could be guessed without end.
-            self.records.take_back_attempt(&secret::name_hash(typed.name), counted).await?;
-            self.addresses.lock().unwrap_or_else(PoisonError::into_inner).take_back(address);
+            self.forgive(typed.name, counted, address).await?;
             return Err(Refused::SecondFactorWanted);
         };
         if self.is_right_code(typed.name, factor, code, address, now).await? {
-            return Ok(proven);
+            return Ok((proven, counted));
         }
         Err(self.failure(format!("user {}", typed.name), "wrong code, or used before", address, now).await)
     }
@@ -205,6 +232,13 @@ impl Logins {
             self.records.audit(&by, &Act::done("recovery code", format!("user {name}"), "used up")).await?;
         }
         Ok(is_right)
+    }
+
+    /// Takes an attempt back that was no failure. Failures before it stay counted.
+    async fn forgive(&self, name: &str, counted: Counted, address: IpAddr) -> Result<(), Problem> {
+        self.records.take_back_attempt(&secret::name_hash(name), counted).await?;
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).take_back(address);
+        Ok(())
     }
 
     /// Writes down a failure, and gives the one answer that all of them have.

@@ -4,6 +4,7 @@
 
 mod acts;
 mod desk;
+mod door;
 mod evidence;
 mod looks;
 mod messages;
@@ -31,6 +32,7 @@ use tokio::sync::broadcast;
 use crate::drive::intake::Keeper;
 use crate::drive::{compose, is_of_incidents, live};
 use crate::incidents::Incidents;
+use crate::login::Logins;
 use crate::reach::Reach;
 use crate::settings::{Collect, MAILBOX};
 use crate::wire;
@@ -49,6 +51,7 @@ pub struct Pages {
     incidents: RwLock<Option<Arc<Incidents>>>,
     keeper: Arc<Keeper>,
     live: live::Live,
+    logins: Logins,
     /// Tells pushes apart that come in the same moment.
     pushes: AtomicU64,
 }
@@ -56,12 +59,13 @@ pub struct Pages {
 impl Pages {
     /// Pages over a site whose pushed reports go to this intake.
     pub fn new(site: Arc<wire::Site>, keeper: Arc<Keeper>) -> Arc<Self> {
-        let live = site.live.clone();
+        let (live, logins) = (site.live.clone(), Logins::new(site.store.records.clone()));
         Arc::new(Self {
             site: RwLock::new(site),
             incidents: RwLock::default(),
             keeper,
             live,
+            logins,
             pushes: AtomicU64::new(0),
         })
     }

@@ -141,7 +141,7 @@ async fn users_are_added_shown_changed_reset_and_kept_out() {
     assert_eq!((&shown["password"], &shown["sessions"]), (&json!("to be changed at the next login"), &json!(1)));
     let second = site.done(&["user", "reset", "jane"]).trim_end().to_owned();
     assert_ne!(second, password);
-    assert_eq!(logins.session(&session, now()).await.unwrap(), None, "a reset ends sessions");
+    assert_eq!(logins.session(&session, HERE, now()).await.unwrap(), None, "a reset ends sessions");
     assert_eq!(enter(&logins, "jane", &password).await, Err(Refused::Wrong));
     enter(&logins, "jane", &second).await.unwrap();
     site.done(&["user", "disable", "jane"]);
@@ -254,11 +254,11 @@ async fn tokens_are_shown_once_and_never_allow_more_than_their_user() {
     assert_eq!(row["scopes"], "events:read,incidents:read");
     assert!(row["made_by"].as_str().unwrap().starts_with("operator ("), "{row}");
     let logins = site.logins().await;
-    assert_eq!(logins.bearer(token, now()).await.unwrap().unwrap().user.name, "jane");
+    assert_eq!(logins.bearer(token, HERE, now()).await.unwrap().unwrap().user.name, "jane");
     let raw = site.raw();
     assert!(!holds(&raw, token) && !holds(&raw, token.strip_prefix("concert_").unwrap()), "only its hash is kept");
     site.done(&["token", "revoke", "1"]);
-    assert_eq!(logins.bearer(token, now()).await.unwrap(), None);
+    assert_eq!(logins.bearer(token, HERE, now()).await.unwrap(), None);
     site.refused(&["token", "revoke", "1"], "there is no token 1");
     site.done(&["user", "disable", "jane"]);
     site.refused(&with("events:read"), "is disabled");
@@ -445,7 +445,7 @@ async fn a_backup_without_keys_has_users_but_nothing_they_come_in_with() {
         assert_eq!(holds(&other.raw(), &hash), comes_in, "{file}");
         let logins = other.logins().await;
         assert_eq!(enter(&logins, "jane", &password).await.is_ok(), comes_in, "{file}");
-        assert_eq!(logins.bearer(&token, now()).await.unwrap().is_some(), comes_in, "{file}");
+        assert_eq!(logins.bearer(&token, HERE, now()).await.unwrap().is_some(), comes_in, "{file}");
         let fresh = other.done(&["user", "reset", "jane"]);
         enter(&logins, "jane", fresh.trim_end()).await.unwrap();
     }

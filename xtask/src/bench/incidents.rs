@@ -92,7 +92,7 @@ fn serve(concert: &Path, site: &Path) -> Result<(Serving, u16, Duration), String
     let failed = |error: std::io::Error| error.to_string();
     let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map_err(failed)?.port();
     let settings = format!(
-        "[site]\nname = \"Bench\"\nemail = \"bench@cert.example\"\nticket = \"BENCH\"\n[serve]\nlisten = \"127.0.0.1:{port}\"\n"
+        "[site]\nname = \"Bench\"\nemail = \"bench@cert.example\"\nticket = \"BENCH\"\n[serve]\nlisten = \"127.0.0.1:{port}\"\nrequests_per_minute = 10000000\n"
     );
     fs::write(site.join("concert.toml"), settings).map_err(failed)?;
     let begun = Instant::now();

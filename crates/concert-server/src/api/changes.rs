@@ -17,11 +17,12 @@ use axum::response::{IntoResponse, Response};
 use concert_model::access::Person;
 use futures_util::stream;
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
-use super::bearer;
-use super::stream::KEEP_ALIVE;
+use super::stream::{KEEP_ALIVE, place};
 use crate::App;
+use crate::door::Came;
+use crate::places::Place;
 use crate::problem::Problem;
 use crate::serve::stopped;
 
@@ -30,35 +31,37 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 struct Reader {
     app: Arc<App>,
-    token: Option<String>,
+    came: Came,
     incident: Option<String>,
     after: u64,
     waiting: VecDeque<(u64, Value)>,
     stop: watch::Receiver<bool>,
     /// Gives the place back when the reader goes.
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 pub(super) async fn of_all(
     State(app): State<Arc<App>>,
     Extension(person): Extension<Person>,
+    Extension(came): Extension<Came>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    begin(app, &person, None, &headers).await
+    begin(app, (&person, came), None, &headers).await
 }
 
 pub(super) async fn of_one(
     State(app): State<Arc<App>>,
     Extension(person): Extension<Person>,
+    Extension(came): Extension<Came>,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    begin(app, &person, Some(name), &headers).await
+    begin(app, (&person, came), Some(name), &headers).await
 }
 
 async fn begin(
     app: Arc<App>,
-    person: &Person,
+    (person, came): (&Person, Came),
     incident: Option<String>,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
@@ -69,10 +72,8 @@ async fn begin(
         None | Some("") => newest,
         Some(id) => id.parse().map_err(|_| Problem::wrong("`Last-Event-ID` is not one that was given here"))?,
     };
-    let place = Arc::clone(&app.streams).try_acquire_owned();
-    let place = place.map_err(|_| Problem::busy("too many readers", 30))?;
-    let (token, stop) = (bearer(headers).map(str::to_owned), app.stop.clone());
-    let reader = Reader { app, token, incident, after, waiting: VecDeque::new(), stop, _place: place };
+    let (place, stop) = (place(&app.streams, person)?, app.stop.clone());
+    let reader = Reader { app, came, incident, after, waiting: VecDeque::new(), stop, _place: place };
     let events = stream::unfold(reader, |mut reader| async {
         let event = next(&mut reader).await?;
         Some((Ok::<_, Infallible>(event), reader))
@@ -92,7 +93,7 @@ async fn next(reader: &mut Reader) -> Option<Event> {
                 () = tokio::time::sleep(LOOK_AGAIN) => continue,
             }
         }
-        let person = reader.app.site.person(reader.token.as_deref()).await.map_err(Problem::from).ok()?;
+        let person = reader.app.site.person(&reader.came).await.map_err(Problem::from).ok()?.person;
         let came = reader
             .app
             .site

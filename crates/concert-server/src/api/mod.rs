@@ -4,6 +4,7 @@
 //! cursor of the part that follows or null. Times are RFC 3339 in UTC. A parameter that is not known is
 //! a mistake, as it is in the settings.
 
+mod account;
 mod body;
 mod chain;
 mod changes;
@@ -26,7 +27,6 @@ mod work;
 pub(crate) use body::bearer;
 pub(crate) use evidence::EVIDENCE_MAX;
 pub(crate) use push::PUSHES_MAX;
-pub(crate) use stream::STREAMS_MAX;
 pub(crate) use values::LOOKS_MAX;
 
 use std::sync::Arc;
@@ -54,6 +54,12 @@ const CURSOR_BYTES_MAX: usize = 200;
 /// Routes that answer soon.
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/api/v1/login", post(account::login))
+        .route("/api/v1/logout", post(account::logout))
+        .route("/api/v1/me", get(account::me))
+        .route("/api/v1/me/password", put(account::password))
+        .route("/api/v1/me/second-factor", post(account::new_factor).put(account::confirm_factor))
+        .route("/api/v1/me/second-factor/removals", post(account::remove_factor))
         .route("/api/v1/feeds", get(feeds::list))
         .route("/api/v1/notices", get(notices::list))
         .route("/api/v1/notices/{id}", get(notices::one))

@@ -17,46 +17,59 @@ use concert_model::access::Person;
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
-use super::bearer;
 use crate::App;
+use crate::door::Came;
+use crate::places::{NoPlace, Place, STREAMS_OF_PERSON_MAX, Streams};
 use crate::problem::Problem;
 use crate::serve::stopped;
-use crate::site::NewEvent;
+use crate::site::{NewEvent, Refusal};
 
-/// Readers at the same time.
-pub(crate) const STREAMS_MAX: usize = 64;
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// Whoever finds no place for a stream comes again after so many seconds.
+const STREAM_WAIT_SECONDS: u64 = 30;
 /// Who comes is asked anew when that was last done so long ago.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 struct Reader {
     app: Arc<App>,
-    token: Option<String>,
+    came: Came,
     /// Who comes, and when that was asked.
     person: (Person, Instant),
     events: broadcast::Receiver<Arc<NewEvent>>,
     stop: watch::Receiver<bool>,
     last_id: Option<String>,
     /// Gives the place back when the reader goes.
-    _place: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+/// A place among the readers of streams.
+pub(super) fn place(streams: &Arc<Streams>, person: &Person) -> Result<Place, Problem> {
+    streams.enter(&person.name).map_err(|none| match none {
+        NoPlace::Own => Refusal::TooMany(
+            format!("you read {STREAMS_OF_PERSON_MAX} streams already, and nobody reads more at the same time"),
+            STREAM_WAIT_SECONDS,
+        )
+        .into(),
+        NoPlace::All => Problem::busy("too many readers", STREAM_WAIT_SECONDS),
+    })
 }
 
 pub(super) async fn stream(
     State(app): State<Arc<App>>,
     Extension(person): Extension<Person>,
+    Extension(came): Extension<Came>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let place = Arc::clone(&app.streams).try_acquire_owned();
-    let place = place.map_err(|_| Problem::busy("too many readers", 30))?;
+    let place = place(&app.streams, &person)?;
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let last_id = last_id.filter(|id| !id.is_empty()).map(|id| id.chars().take(100).collect());
-    let (events, stop, token) = (app.site.subscribe(), app.stop.clone(), bearer(&headers).map(str::to_owned));
+    let (events, stop) = (app.site.subscribe(), app.stop.clone());
     let person = (person, Instant::now());
-    let reader = Reader { app, token, person, events, stop, last_id, _place: place };
+    let reader = Reader { app, came, person, events, stop, last_id, _place: place };
     let events = stream::unfold(reader, |mut reader| async {
         let event = next(&mut reader).await?;
         Some((Ok::<_, Infallible>(event), reader))
@@ -81,8 +94,8 @@ async fn next(reader: &mut Reader) -> Option<Event> {
             Err(RecvError::Closed) => return None,
         };
         if reader.person.1.elapsed() > ASK_AGAIN {
-            reader.person =
-                (reader.app.site.person(reader.token.as_deref()).await.map_err(Problem::from).ok()?, Instant::now());
+            let somebody = reader.app.site.person(&reader.came).await.map_err(Problem::from).ok()?;
+            reader.person = (somebody.person, Instant::now());
         }
         if reader.app.site.shows(&reader.person.0, &event) {
             return Some(Event::default().event("event").id(clean(&event.id)).data(clean(&event.json)));

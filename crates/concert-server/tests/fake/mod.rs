@@ -1,5 +1,6 @@
 //! A site made up in memory, a server over it on a free port, and a client of a few lines.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use concert_server::desk::{
     Bytes, Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
     Splitting, Thing, Wanted, Way,
 };
+use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::{
     Feed, FeedState, GapRow, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed,
     Refusal, RejectRow, Slice, Stuck,
@@ -105,16 +107,61 @@ impl Fake {
     }
 }
 
-/// A site with a single incident, which a single token may see.
+/// Whoever has the token or the session `good`, or comes with nothing; `first` must choose another password.
 #[async_trait]
-impl Desk for Fake {
-    async fn person(&self, token: Option<&str>) -> Result<Person, Refusal> {
-        match token {
-            None | Some("good") => Ok(Person::operator(token.unwrap_or("nobody"))),
-            Some(_) => Err(Refusal::Unknown),
+impl Door for Fake {
+    async fn person(&self, came: &Came) -> Result<Somebody, Refusal> {
+        let name = match &came.proof {
+            Proof::Nothing => "nobody",
+            Proof::Token(secret) | Proof::Session(secret) => secret,
+        };
+        match name {
+            "nobody" | "good" | "first" => Ok(Somebody {
+                person: Person { from: came.from.to_string(), ..Person::operator(name) },
+                must_change_password: name == "first",
+            }),
+            _ => Err(Refusal::Unknown),
         }
     }
 
+    async fn login(&self, typed: Typed, _: IpAddr) -> Result<Entered, Refusal> {
+        match (typed.password.as_str(), typed.code) {
+            ("right", None) => Err(Refusal::Unproven { code_wanted: true }),
+            ("right", Some(_)) => Ok(Entered { session: "good".into(), seconds_max: 60, account: json!({}) }),
+            ("often", _) => Err(Refusal::TooMany("too many attempts".into(), 30)),
+            _ => Err(Refusal::Unproven { code_wanted: false }),
+        }
+    }
+
+    async fn logout(&self, came: &Came) -> Result<(), Refusal> {
+        came.session().map(|_| ())
+    }
+
+    async fn account(&self, person: &Person, _: &Came) -> Result<Value, Refusal> {
+        Ok(json!({"name": person.name, "from": person.from}))
+    }
+
+    async fn change_own_password(&self, came: &Came, _: &str, _: &str) -> Result<Entered, Refusal> {
+        let session = came.session()?.to_owned();
+        Ok(Entered { session, seconds_max: 60, account: json!({}) })
+    }
+
+    async fn new_factor(&self, _: &Came, _: Typed) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn confirm_factor(&self, _: &Came, _: &str) -> Result<Value, Refusal> {
+        Err(Refusal::Missing)
+    }
+
+    async fn remove_factor(&self, _: &Came, _: Typed) -> Result<(), Refusal> {
+        Err(Refusal::Missing)
+    }
+}
+
+/// A site with a single incident, which a single token may see.
+#[async_trait]
+impl Desk for Fake {
     async fn incidents(&self, person: &Person, _: Wanted, _: Slice) -> Result<Page<Value>, Refusal> {
         let rows = if person.name == "good" { vec![json!({"number": "X#2026-000001"})] } else { Vec::new() };
         Ok(Page { rows, next: None })

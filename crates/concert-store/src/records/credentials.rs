@@ -158,6 +158,19 @@ impl Records {
         Ok(true)
     }
 
+    /// Removes the second factor of a user, with its recovery codes. `false` when there was none.
+    pub async fn remove_second_factor(&self, name: &str, by: &By) -> Result<bool, Problem> {
+        let mut change = self.change().await?;
+        let query = sqlx::query("DELETE FROM second_factor WHERE user = ?1").bind(name);
+        if query.execute(&mut *change).await.map_err(trouble)?.rows_affected() == 0 {
+            return Ok(false);
+        }
+        remove_factor(&mut change, name).await?;
+        append_audit(&mut change, by, &Act::done("second factor removed", format!("user {name}"), "")).await?;
+        self.commit(change).await?;
+        Ok(true)
+    }
+
     /// Uses up the code of a step, and with it all codes before. `false` when that was done already.
     pub async fn use_step(&self, name: &str, step: i64) -> Result<bool, Problem> {
         let query = sqlx::query("UPDATE second_factor SET last_step = ?2 WHERE user = ?1 AND last_step < ?2");

@@ -39,7 +39,7 @@ pub use mails::{Again, Effect, MailFilter, MailRow, Settled, settle};
 pub use notices::{Notice, NoticeFilter, Way};
 pub use parties::Parties;
 pub use reports::{Counts, ReportRow, Waiting};
-pub use sessions::Session;
+pub use sessions::{AGE_SECONDS_MAX as SESSION_SECONDS_MAX, Session};
 pub use telling::{NewNotice, insert_words};
 pub use tokens::{NewToken, add_token_in};
 pub use told::Told;

@@ -10,7 +10,7 @@ use super::{Change, Credentials, Records, trouble};
 /// A session ends when nothing was done in it for so long.
 const IDLE_SECONDS_MAX: i64 = 12 * 3600;
 /// A session ends so long after its login, whatever is done in it.
-const AGE_SECONDS_MAX: i64 = 7 * 86_400;
+pub const AGE_SECONDS_MAX: i64 = 7 * 86_400;
 /// When a session was used last is written at most this often.
 const USED_SECONDS: i64 = 300;
 /// Most sessions of one user; a new one ends the oldest.

@@ -5,16 +5,16 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use concert_model::Time;
 
-/// Most attempts of one address within a window.
-const ATTEMPTS_MAX: u32 = 30;
 /// How long a window is.
 const WINDOW_SECONDS: i64 = 300;
 /// Most addresses that are remembered.
 const ADDRESSES_MAX: usize = 4096;
 
 /// Attempts of each address in its window.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Addresses {
+    /// Most attempts of one address within a window.
+    attempts_max: u32,
     windows: BTreeMap<IpAddr, Window>,
 }
 
@@ -33,6 +33,11 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 impl Addresses {
+    /// So many attempts of each address within five minutes.
+    pub(super) fn new(attempts_max: u32) -> Self {
+        Self { attempts_max, windows: BTreeMap::new() }
+    }
+
     /// Counts an attempt; else tells from when on the next one is taken.
     pub(super) fn count(&mut self, address: IpAddr, now: Time) -> Result<(), Time> {
         let address = network(address);
@@ -44,7 +49,7 @@ impl Addresses {
         if window.ends <= now {
             *window = fresh;
         }
-        if window.attempts >= ATTEMPTS_MAX {
+        if window.attempts >= self.attempts_max {
             return Err(window.ends);
         }
         window.attempts += 1;
@@ -78,9 +83,11 @@ impl Addresses {
 mod tests {
     use super::*;
 
+    const ATTEMPTS_MAX: u32 = 30;
+
     #[test]
     fn an_address_is_held_back_and_others_are_not() {
-        let (mut addresses, at) = (Addresses::default(), |seconds| Time(0).plus_seconds(seconds));
+        let (mut addresses, at) = (Addresses::new(ATTEMPTS_MAX), |seconds| Time(0).plus_seconds(seconds));
         let ip = |text: &str| -> IpAddr { text.parse().unwrap() };
         for _ in 0..ATTEMPTS_MAX {
             assert_eq!(addresses.count(ip("2001:db8::1"), at(0)), Ok(()));
@@ -97,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_addresses_takes_no_more_than_its_room() {
-        let mut addresses = Addresses::default();
+        let mut addresses = Addresses::new(ATTEMPTS_MAX);
         let busy: IpAddr = "192.0.2.1".parse().unwrap();
         for _ in 0..ATTEMPTS_MAX {
             addresses.count(busy, Time(0)).unwrap();

@@ -74,14 +74,14 @@ async fn whoever_knows_the_password_comes_in_and_the_hash_is_made_stronger() {
     assert_eq!(world.login("jane", "wrong horse battery", None, at(0)).await, Err(Refused::Wrong));
     let login = world.login("jane", PASSWORD, None, at(0)).await.unwrap();
     assert_eq!((login.user.name.as_str(), login.must_change_password), ("jane", false));
-    let session = world.logins.session(&login.session, at(60)).await.unwrap().unwrap();
+    let session = world.logins.session(&login.session, HERE, at(60)).await.unwrap().unwrap();
     assert_eq!(session.user, login.user);
     assert_eq!(world.records().failures(&secret::name_hash("jane")).await.unwrap(), 0);
     let hash = world.records().credentials("jane").await.unwrap().unwrap().password;
     assert!(!password::is_weak(&hash), "{hash}");
     world.login("jane", PASSWORD, None, at(1)).await.unwrap();
     assert!(world.logins.logout(&login.session, "jane", HERE, at(61)).await.unwrap());
-    assert_eq!(world.logins.session(&login.session, at(62)).await.unwrap(), None);
+    assert_eq!(world.logins.session(&login.session, HERE, at(62)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn codes_cannot_be_guessed_by_asking_without_one_in_between() {
 async fn sessions_end_by_themselves_by_a_new_password_and_with_their_user() {
     let world = World::new().await;
     let hour = 3600;
-    let holds = async |session: &str, now| world.logins.session(session, now).await.unwrap().is_some();
+    let holds = async |session: &str, now| world.logins.session(session, HERE, now).await.unwrap().is_some();
     let idle = world.login("jane", PASSWORD, None, at(0)).await.unwrap().session;
     assert!(holds(&idle, at(0)).await && !holds(&idle, at(12 * hour + 1)).await);
     let busy = world.login("jane", PASSWORD, None, at(0)).await.unwrap().session;
@@ -188,7 +188,7 @@ async fn a_token_works_until_it_expires_or_is_revoked_and_only_while_its_user_ma
         expires: at(100_000),
     };
     let id = world.records().add_token(&new, &by()).await.unwrap();
-    let bearer = async |seconds| world.logins.bearer(&token, at(seconds)).await.unwrap();
+    let bearer = async |seconds| world.logins.bearer(&token, HERE, at(seconds)).await.unwrap();
     let found = bearer(0).await.unwrap();
     assert!(found.allows(Scope::EventsRead) && !found.allows(Scope::NoticesWrite));
     assert!(!found.allows(Scope::UsersWrite), "more than its user");
@@ -205,7 +205,7 @@ async fn a_token_works_until_it_expires_or_is_revoked_and_only_while_its_user_ma
     let bare = token.strip_prefix("concert_").unwrap();
     let other = secret::token().unwrap();
     for other in ["", "concert_", bare, &other, &format!("{token}a"), &"concert_x".repeat(100_000)] {
-        assert!(world.logins.bearer(other, at(1)).await.unwrap().is_none());
+        assert!(world.logins.bearer(other, HERE, at(1)).await.unwrap().is_none());
     }
     assert!(!holds(&world.raw(), &token) && !holds(&world.raw(), bare), "only its hash is kept");
     assert!(world.records().revoke_token(id, &by()).await.unwrap());

@@ -16,13 +16,7 @@ use crate::incidents::{
     self, Ask, Chosen, Filter, HowToRead, Join, Post, Refused, Split, Written, entry_json, happened_json, head_json,
     hop_json, incident_json, neighbour_json, numbers_json, progress_json, request_json,
 };
-use crate::login::Logins;
 use crate::wire;
-
-/// Where requests come from, for the audit log.
-const FROM: &str = "api";
-/// Whoever sits at the machine, in journals. No user can be called so, whoever comes later.
-const OPERATOR: &str = "operator (api)";
 
 pub(super) fn refusal(refused: Refused) -> Refusal {
     match refused {
@@ -71,20 +65,6 @@ pub(super) fn ask(change: &Change) -> Ask<'_> {
 
 #[async_trait]
 impl Desk for Pages {
-    async fn person(&self, token: Option<&str>) -> Result<Person, Refusal> {
-        let records = &self.site().store.records;
-        let Some(token) = token else {
-            // As long as there are no users, whoever sits at the machine is asked nothing.
-            return match records.has_users().await.map_err(failed)? {
-                true => Err(Refusal::Unknown),
-                false => Ok(Person { from: FROM.into(), ..Person::operator(OPERATOR) }),
-            };
-        };
-        let bearer = Logins::new(records.clone()).bearer(token, wire::now()).await.map_err(failed)?;
-        let person = bearer.map(|bearer| bearer.person()).ok_or(Refusal::Unknown)?;
-        Ok(Person { from: FROM.into(), ..self.site().settings.forbids.on(person) })
-    }
-
     async fn incidents(&self, person: &Person, wanted: Wanted, slice: Slice) -> Result<Page<Value>, Refusal> {
         let Wanted { status, classification, severity } = wanted;
         let filter = Filter { status, classification, severity, below: None };

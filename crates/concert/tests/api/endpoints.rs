@@ -1,14 +1,14 @@
 //! Every address that the program answers, asked by every kind of person about things that are there: what somebody
 //! may not see is answered, byte for byte, like what is not there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use crate::served::{Answer, Served};
 
 /// Persons with their roles and clearance; each has a token that allows all that the person may.
-const PERSONS: [(&str, &[&str], &str); 9] = [
+const PERSONS: [(&str, &[&str], &str); 11] = [
     ("administrator", &["administrator"], "red"),
     ("auditor", &["auditor"], "red"),
     ("handler", &["handler"], "red"),
@@ -20,16 +20,40 @@ const PERSONS: [(&str, &[&str], &str); 9] = [
     ("speaker", &["auditor"], "amber"),
     // May read all, and has a token for events alone.
     ("scoped", &["reader"], "red"),
+    // May do all with incidents, and has a token that reads them alone.
+    ("narrow", &["handler"], "red"),
+    // Comes with the cookie of a session, begun without a second factor.
+    ("session", &["handler"], "red"),
 ];
 
 /// Whoever sees everything that everybody of the site sees.
-const WHOLE: [&str; 2] = ["handler", "reader"];
+const WHOLE: [&str; 3] = ["handler", "reader", "session"];
 /// Whoever sees the incident that a party of the sector energy takes part in.
-const OF_INCIDENT: [&str; 4] = ["handler", "reader", "energy", "speaker"];
+const OF_INCIDENT: [&str; 6] = ["handler", "reader", "energy", "speaker", "narrow", "session"];
 /// Whoever sees the one that is for a named person.
 const OF_RED: [&str; 1] = ["reader"];
 /// Whoever sees evidence that is for a named person.
 const OF_EVIDENCE: [&str; 1] = ["handler"];
+/// What is answered whoever comes, or has a token of its own.
+const PUBLIC: [&str; 8] = [
+    "/assets/concert.css",
+    "/assets/icon.svg",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/v1/openapi.json",
+    "/api/v1/login",
+    "/api/v1/feeds/{name}/reports",
+];
+/// What is there for whoever must choose another password first.
+const OWN: [&str; 5] = [
+    "/api/v1/me",
+    "/api/v1/me/password",
+    "/api/v1/me/second-factor",
+    "/api/v1/me/second-factor/removals",
+    "/api/v1/logout",
+];
+
 /// Every person.
 fn everybody() -> Vec<&'static str> {
     PERSONS.iter().map(|(name, ..)| *name).collect()
@@ -181,6 +205,7 @@ fn of_incident(id: &str, evidence: &str, who: &[&'static str]) -> Vec<Row> {
             json!({"party": "Nobody there", "subject": "x", "text": "x", "preview": true}),
         ),
         at("/api/v1/incidents/{id}/mails/{mail}", "/mails/999999"),
+        to("/api/v1/incidents/{id}/mails/{mail}", "/mails/999999", json!({"do": "drop", "reason": "x"})),
         // Nobody is told: no host of a party was reached.
         to("/api/v1/incidents/{id}/tellings", "/tellings", json!({"to": "victims", "subject": "x", "text": "x"})),
         to(
@@ -224,6 +249,7 @@ fn rows(things: &Things) -> Vec<Row> {
     let of_notice = with(&WHOLE, &["energy", "low"]);
     let user = |rest: &str| (format!("/api/v1/users/reader{rest}"), format!("/api/v1/users/nobody-here{rest}"));
     let api = |(there, missing): (String, String)| (format!("/api/v1{there}"), format!("/api/v1{missing}"));
+    let own = |route: &'static str, body| post(route, route.to_owned(), route.to_owned(), body, &everybody());
     let public = |route| get(route, route.to_owned(), route.to_owned(), &everybody());
     let (page, raw, one) = (notice(""), notice("/raw"), api(notice("")));
     let (shown, password) = (user(""), user("/password"));
@@ -242,6 +268,20 @@ fn rows(things: &Things) -> Vec<Row> {
         site("/api/v1/events/stream", &with(&events, &["low", "scoped"])),
         site("/api/v1/notices", &with(&notices, &["low"])),
         get("/api/v1/notices/{id}", one.0, one.1, &of_notice),
+        // The body is wrong, which is told to everybody.
+        post("/api/v1/login", "/api/v1/login".into(), "/api/v1/login".into(), json!({}), &everybody()),
+        site("/api/v1/me", &everybody()),
+        Row { method: "PUT", ..own("/api/v1/me/password", json!({"old": "x", "new": "short"})) },
+        own("/api/v1/me/second-factor", json!({})),
+        Row { method: "PUT", ..own("/api/v1/me/second-factor", json!({})) },
+        own("/api/v1/me/second-factor/removals", json!({})),
+        post(
+            "/api/v1/incidents",
+            "/api/v1/incidents".into(),
+            "/api/v1/incidents".into(),
+            json!({"title": "Own", "classification": "scanner", "marking": {"tlp": "amber"}, "parties": 1}),
+            &everybody(),
+        ),
         list("/api/v1/incidents", "", "{\"incidents\":[],\"next\":null}", &OF_INCIDENT),
         list("/api/v1/search", "?q=Heron", "{\"entries\":[],\"next\":null}", &OF_INCIDENT),
         list("/api/v1/search", "?q=Merlin", "{\"entries\":[],\"next\":null}", &OF_RED),
@@ -263,6 +303,7 @@ fn rows(things: &Things) -> Vec<Row> {
         post("/api/v1/processes/check", "/api/v1/processes/check".into(), "/api/v1/processes/check".into(), json!({"definition": ""}), &everybody()),
         post("/api/v1/feeds/{name}/reports", "/api/v1/feeds/pushed/reports".into(), "/api/v1/feeds/none/reports".into(), json!({}), &[]),
         site("/api/v1/users", &administrator),
+        post("/api/v1/users", "/api/v1/users".into(), "/api/v1/users".into(), json!({"name": "x"}), &administrator),
         get("/api/v1/users/{name}", shown.0.clone(), shown.1.clone(), &administrator),
         Row { method: "PATCH", ..post("/api/v1/users/{name}", shown.0, shown.1, json!({"full_name": "Reader"}), &administrator) },
         Row { method: "PUT", ..post("/api/v1/users/{name}/password", password.0, password.1, json!({"password": "short"}), &administrator) },
@@ -270,20 +311,24 @@ fn rows(things: &Things) -> Vec<Row> {
         post("/api/v1/tokens", "/api/v1/tokens".into(), "/api/v1/tokens".into(), json!({"user": "nobody-here", "scopes": ["events:read"]}), &administrator),
         Row { method: "DELETE", ..get("/api/v1/tokens/{id}", format!("/api/v1/tokens/{}", things.token), "/api/v1/tokens/999999".into(), &administrator) },
         site("/api/v1/audit", &auditors),
+        // It ends a session, so it comes last.
+        own("/api/v1/logout", json!({})),
     ]);
     rows
 }
 
 /// Everything there is, made by whoever sits at the machine.
-fn fill(served: &Served) -> Things {
+fn fill(served: &Served) -> (Things, BTreeMap<&'static str, String>) {
     let first = |args: &[&str]| -> Value { served.rows(args).remove(0) };
     let report = "{\"source.ip\":\"192.0.2.91\",\"classification.type\":\"scanner\"}\n{\"source.ip\":\"192.0.2.191\",\"classification.type\":\"scanner\"}\n";
     served.file("parties.csv", "party,prefixes,sectors,mail\nGrid,192.0.2.0/25,energy,abuse@grid.example\nBank,192.0.2.128/25,finance,abuse@bank.example\n");
     served.done(&["contact", "import", "constituents", "parties.csv"]);
     served.done(&["ingest", "--feed", "pushed", &served.file("report.ndjson", report)]);
+    let mut passwords = BTreeMap::new();
     for (name, roles, clearance) in PERSONS {
         let roles: Vec<&str> = roles.iter().flat_map(|role| ["--role", role]).collect();
-        served.done(&[&["user", "add", name, "--full-name", name, "--clearance", clearance], &roles[..]].concat());
+        let add = [&["user", "add", name, "--full-name", name, "--clearance", clearance], &roles[..]].concat();
+        passwords.insert(name, served.done(&add).trim().to_owned());
     }
     let open = |title: &str, marking: &[&str]| -> String {
         let opened = first(&[&["incident", "open", title, "--type", "scanner"], marking].concat());
@@ -318,7 +363,8 @@ fn fill(served: &Served) -> Things {
     let token = served.token("low", "events:read");
     let tokens = served.rows(&["token", "list", "--user", "low"]);
     assert!(!token.is_empty());
-    Things { incident, red, notice, evidence, token: tokens[0]["id"].as_i64().unwrap() }
+    let token = tokens[0]["id"].as_i64().unwrap();
+    (Things { incident, red, notice, evidence, token }, passwords)
 }
 
 fn ask(served: &Served, row: &Row, at: &str, token: &str) -> Answer {
@@ -330,23 +376,84 @@ fn ask(served: &Served, row: &Row, at: &str, token: &str) -> Answer {
     }
 }
 
+/// Every method of every address: those that are described, which are those that are there, and the pages.
+fn answered(served: &Served) -> BTreeSet<(String, String)> {
+    let described = served.ask("GET", "/api/v1/openapi.json", "", b"").json();
+    let paths = described["paths"].as_object().unwrap().iter();
+    let api = paths.flat_map(|(path, methods)| {
+        methods.as_object().unwrap().keys().map(|method| (method.to_ascii_uppercase(), path.clone()))
+    });
+    let pages = concert_server::routes().filter(|route| !route.starts_with("/api/") || route.ends_with("openapi.json"));
+    api.chain(pages.map(|route| ("GET".to_owned(), route.to_owned()))).collect()
+}
+
+fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}\r\n")
+}
+
+/// What a program sends with a cookie.
+const OURS: &str = "X-Concert-Request: 1\r\n";
+const CHOSEN: &str = "correct horse battery";
+
+fn login(served: &Served, name: &str, password: &str) -> String {
+    let body = json!({"name": name, "password": password}).to_string();
+    served.ask("POST", "/api/v1/login", JSON, body.as_bytes()).cookie()
+}
+
+/// The cookie of somebody who logs in for the first time and chooses another password.
+fn settled(served: &Served, name: &str, first: &str) -> String {
+    let body = json!({"old": first, "new": CHOSEN}).to_string();
+    let headers = format!("{JSON}{}{OURS}", login(served, name, first));
+    served.ask("PUT", "/api/v1/me/password", &headers, body.as_bytes()).cookie()
+}
+
+/// The cookie of somebody who did so before.
+fn again(served: &Served, name: &str) -> String {
+    login(served, name, CHOSEN)
+}
+
+/// Those who are not known, with what they show, and how they are answered.
+fn strangers(served: &Served, first: &str) -> Vec<(&'static str, String, u16)> {
+    served.done(&["user", "add", "gone", "--full-name", "Gone", "--role", "handler", "--role", "administrator"]);
+    let gone = bearer(&served.token("gone", "admin"));
+    served.done(&["user", "disable", "gone"]);
+    let ended = login(served, "low", first) + OURS;
+    assert_eq!(served.ask("POST", "/api/v1/logout", &ended, b"").status, 204);
+    vec![
+        ("nobody", String::new(), 401),
+        ("a wrong token", bearer("concert_wrong"), 401),
+        ("a user who is disabled", gone, 401),
+        ("a token that expired", bearer(&served.expired_token("handler")), 401),
+        ("a session that ended", ended, 401),
+        ("somebody who must choose a password", login(served, "low", first) + OURS, 403),
+    ]
+}
+
 /// INVARIANT: denied is answered like missing, whatever is asked for, and whoever asks.
 #[test]
 fn denied_is_answered_like_missing_at_every_address() {
     let served = Served::new();
-    let things = fill(&served);
+    served.settings_of_serve("forwarded = true");
+    let (things, passwords) = fill(&served);
     let rows = rows(&things);
-    let asked: BTreeSet<&str> = rows.iter().map(|row| row.route).collect();
-    let routes: BTreeSet<&str> = concert_server::routes().collect();
-    assert_eq!(asked, routes, "an address is not asked here, or is none");
     let served = served.serve();
+    let asked: BTreeSet<(String, String)> =
+        rows.iter().map(|row| (row.method.to_owned(), row.route.to_owned())).collect();
+    let answered = answered(&served);
+    let differing: Vec<_> = asked.symmetric_difference(&answered).collect();
+    assert!(differing.is_empty(), "a method of an address is not asked here, or is none: {differing:?}");
     let mut wrong = Vec::new();
-    let scopes = |name| if name == "scoped" { "events:read" } else { "admin" };
+    let shown = |name: &'static str| match name {
+        "session" => settled(&served, name, &passwords[name]) + OURS,
+        "scoped" => bearer(&served.token(name, "events:read")),
+        "narrow" => bearer(&served.token(name, "incidents:read")),
+        _ => bearer(&served.token(name, "admin")),
+    };
     // What ends something comes last.
     let mut persons = everybody();
     persons.rotate_left(1);
     for name in persons {
-        let token = format!("Authorization: Bearer {}\r\n", served.token(name, scopes(name)));
+        let token = shown(name);
         for row in &rows {
             let answer = ask(&served, row, &row.there, &token);
             let what = format!("{name}: {} {}: {} {:.300}", row.method, row.there, answer.status, answer.body);
@@ -372,13 +479,29 @@ fn denied_is_answered_like_missing_at_every_address() {
             }
         }
     }
-    // Whoever comes without a token, or with a wrong one, learns nothing at all.
-    for token in ["", "Authorization: Bearer concert_wrong\r\n"] {
-        for row in rows.iter().filter(|row| row.who != everybody() || row.route.contains("/incidents/stream")) {
-            let [answer, missing] = [&row.there, &row.missing].map(|at| ask(&served, row, at, token));
-            if answer.status != 401 || (answer.status, &answer.body) != (missing.status, &missing.body) {
-                wrong.push(format!("nobody: {} {}: {} {}", row.method, row.there, answer.status, answer.body));
+    // Who is not known, or not known any more, learns nothing at all; nor does whoever must choose a password first.
+    let mut asked = 0;
+    for (who, shown, status) in strangers(&served, &passwords["low"]) {
+        for row in
+            rows.iter().filter(|row| !PUBLIC.contains(&row.route) && (status == 401 || !OWN.contains(&row.route)))
+        {
+            // Each from an address of its own: one that comes with many wrong secrets has to wait.
+            let [answer, missing] = [&row.there, &row.missing].map(|at| {
+                asked += 1;
+                let from = std::net::Ipv4Addr::from_bits(0x0a00_0000 + asked);
+                ask(&served, row, at, &format!("X-Forwarded-For: {from}\r\n{shown}"))
+            });
+            if answer.status != status || (answer.status, &answer.body) != (missing.status, &missing.body) {
+                wrong.push(format!("{who}: {} {}: {} {}", row.method, row.there, answer.status, answer.body));
             }
+        }
+    }
+    // In a session nothing is changed by a page from elsewhere, and it learns nothing.
+    let cookie = again(&served, "session") + "Origin: http://elsewhere.example\r\n";
+    for row in rows.iter().filter(|row| row.method != "GET" && !PUBLIC.contains(&row.route)) {
+        let [answer, missing] = [&row.there, &row.missing].map(|at| ask(&served, row, at, &cookie));
+        if answer.status != 403 || (answer.status, &answer.body) != (missing.status, &missing.body) {
+            wrong.push(format!("from elsewhere: {} {}: {} {}", row.method, row.there, answer.status, answer.body));
         }
     }
     assert!(wrong.is_empty(), "{}\n{} of them", wrong.join("\n"), wrong.len());
@@ -388,7 +511,7 @@ fn denied_is_answered_like_missing_at_every_address() {
 #[test]
 fn entries_are_streamed_to_whoever_may_see_them() {
     let served = Served::new();
-    let things = fill(&served);
+    let (things, _) = fill(&served);
     let served = served.serve();
     let bearer = |name: &str| format!("Authorization: Bearer {}\r\n", served.token(name, "admin"));
     let from_start = |name: &str| format!("{}Last-Event-ID: 0\r\n", bearer(name));

@@ -10,6 +10,7 @@
 
 mod constituencies;
 mod endpoints;
+mod login;
 mod reported;
 mod served;
 mod tellings;

@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use concert_store::Store;
+use concert_store::records::{By, NewToken};
 use serde_json::Value;
 
 const SETTINGS: &str = r#"
@@ -41,12 +43,27 @@ pub(crate) struct Served {
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
 fn answer(text: &str) -> Answer {
     let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    Answer { status, body: text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned() }
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+    Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// The header `Cookie` with the session that began.
+    pub(crate) fn cookie(&self) -> String {
+        let set = self.head.lines().find_map(|line| line.strip_prefix("set-cookie: "));
+        let set = set.unwrap_or_else(|| panic!("no session began: {} {}", self.status, self.body));
+        format!("Cookie: {}\r\n", set.split(';').next().unwrap())
+    }
 }
 
 impl Served {
@@ -62,6 +79,11 @@ impl Served {
     /// Settings besides those that every site here has.
     pub(crate) fn settings(&self, more: &str) {
         self.file("concert.toml", &format!("{SETTINGS}{more}"));
+    }
+
+    /// More settings of `[serve]`.
+    pub(crate) fn settings_of_serve(&self, more: &str) {
+        self.file("concert.toml", &SETTINGS.replace("[[feed]]", &format!("{more}\n[[feed]]")));
     }
 
     pub(crate) fn serve(mut self) -> Self {
@@ -112,6 +134,19 @@ impl Served {
 
     pub(crate) fn token(&self, user: &str, scopes: &str) -> String {
         self.done(&["token", "create", "--user", user, "--scope", scopes]).trim().to_owned()
+    }
+
+    /// A token of a user, which ended long ago.
+    pub(crate) fn expired_token(&self, user: &str) -> String {
+        let token = format!("concert_expired_{user}");
+        let (scopes, expires) = (vec![concert_model::user::Scope::Admin], concert_model::Time(1));
+        let new = NewToken { hash: *blake3::hash(token.as_bytes()).as_bytes(), user: user.to_owned(), scopes, expires };
+        let by = By { who: "test".into(), from: String::new(), at: concert_model::Time(0) };
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let store = Store::open(&self.folder.path().join("data")).await.unwrap();
+            store.records.add_token(&new, &by).await.unwrap();
+        });
+        token
     }
 
     fn address(&self) -> &str {
