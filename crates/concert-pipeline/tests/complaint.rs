@@ -1,33 +1,151 @@
 //! The complaint parser against real mails, where `CONCERT_SAMPLES` says where they are.
 
 #![expect(
+    clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
     reason = "all of this is a test, also what stands outside its functions"
 )]
 
 #[path = "../src/parse/check.rs"]
+#[expect(dead_code, reason = "each test uses a part of it")]
 mod check;
 
 use std::collections::BTreeSet;
+use std::io::Cursor;
+use std::path::PathBuf;
 
-/// Events of the plain text of a sample mail; `None` where there are no samples.
-fn events(name: &str) -> Option<Vec<serde_json::Value>> {
-    let Some(samples) = std::env::var_os("CONCERT_SAMPLES") else {
+use concert_pipeline::parse::unpack::{self, Limits};
+use serde_json::Value;
+
+fn mails() -> Option<PathBuf> {
+    let found = std::env::var_os("CONCERT_SAMPLES").map(|samples| PathBuf::from(samples).join("mail"));
+    if found.is_none() {
         println!("skipped: CONCERT_SAMPLES is not set");
-        return None;
-    };
-    let path = std::path::Path::new(&samples).join("mail").join(name);
+    }
+    found
+}
+
+/// Events and rejects of a mail, opened as a feed of complaints opens it.
+fn read(bytes: &[u8], name: &str) -> (Vec<Value>, Vec<String>) {
+    let feed = check::feed("complaint", "", &|_| Err("no files here".to_owned()));
+    let (events, rejects) = check::through(&feed, name, |receipt, sink| {
+        unpack::read(Cursor::new(bytes), receipt, &Limits::default(), feed.parser.as_ref(), sink);
+    });
+    (events.iter().map(|event| serde_json::from_str(event).unwrap()).collect(), rejects)
+}
+
+/// Events of a sample mail; `None` where there are no samples.
+fn events(name: &str) -> Option<Vec<Value>> {
+    let path = mails()?.join(name);
     let bytes = std::fs::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-    let mail = mail_parser::MessageParser::default().parse(&bytes).expect("a mail");
-    let text = mail.body_text(0).expect("a text");
-    let (events, rejects) = check::run("complaint", "", text.as_bytes(), name);
+    let (events, rejects) = read(&bytes, name);
     assert_eq!(rejects, Vec::<String>::new());
-    Some(events.iter().map(|event| serde_json::from_str(event).expect("JSON")).collect())
+    Some(events)
 }
 
 fn values<'e>(events: &'e [serde_json::Value], field: &str) -> BTreeSet<&'e str> {
     events.iter().filter_map(|event| event.get(field)?.as_str()).collect()
+}
+
+fn check_fields(name: &str, event: &Value, want: &Value) {
+    for (field, value) in want.as_object().into_iter().flatten() {
+        let value = value.as_str().unwrap().replace("+00:00", "Z");
+        assert_eq!(event[field], value, "{name} {field}: {event:#}");
+    }
+}
+
+#[test]
+fn real_complaints_give_what_is_expected_of_them() {
+    let Some(folder) = mails() else { return };
+    let mut count = 0;
+    for line in std::fs::read_to_string(folder.join("expected.jsonl")).unwrap().lines() {
+        let want: Value = serde_json::from_str(line).unwrap();
+        if want["kind"] != "plain-text" {
+            continue;
+        }
+        count += 1;
+        let name = want["file"].as_str().unwrap();
+        let events = events(name).unwrap();
+        let texts = |list: &Value| -> Option<BTreeSet<String>> {
+            Some(list.as_array()?.iter().map(|text| text.as_str().unwrap().to_owned()).collect())
+        };
+        let found =
+            |field: &str| -> BTreeSet<String> { values(&events, field).into_iter().map(str::to_owned).collect() };
+        let one = want["fields"]["source.ip"].as_str().map(|address| BTreeSet::from([address.to_owned()]));
+        assert_eq!(Some(found("source.ip")), texts(&want["ips"]).or(one), "{name}: {events:#?}");
+        assert_eq!(found("source.url"), texts(&want["urls"]).unwrap_or_default(), "{name}: {events:#?}");
+        if let Some(number) = want["events"].as_u64() {
+            assert_eq!(events.len() as u64, number, "{name}: {events:#?}");
+        }
+        for which in ["first", "fields"] {
+            check_fields(name, &events[0], &want[which]);
+        }
+    }
+    assert!(count >= 5, "{count}");
+}
+
+/// Each text, what it gives as `source > destination` (`-` without one), and the addresses it says are no events.
+#[test]
+fn what_was_attacked_is_no_attacker() {
+    let check = |text: &str, want: &[&str], left_out: &[&str]| {
+        let mail = format!("From: anna@bank.example\r\nTo: abuse@isp.example\r\nSubject: x\r\n\r\n{text}\r\n");
+        let (events, rejects) = read(mail.as_bytes(), "");
+        let word = |event: &Value, field: &str| event[field].as_str().unwrap_or("-").to_owned();
+        let found: Vec<String> = events
+            .iter()
+            .map(|event| format!("{} > {}", word(event, "source.ip"), word(event, "destination.ip")))
+            .collect();
+        assert_eq!(found, want, "{text}: {events:#?}");
+        let told: Vec<&str> = rejects
+            .iter()
+            .filter_map(|reject| reject.split(": ").nth(1)?.split_once(" was attacked, as the text says"))
+            .map(|(address, _)| address)
+            .collect();
+        assert_eq!(told, left_out, "{text}: {rejects:?}");
+    };
+    check("We see attacks against our server 198.51.100.1 from 192.0.2.7.", &["192.0.2.7 > 198.51.100.1"], &[]);
+    check("Attacks against our server 198.51.100.1.\r\nThe host is 192.0.2.7.", &["192.0.2.7 > 198.51.100.1"], &[]);
+    check(
+        "Our mail server mx.bank.example [198.51.100.1] was attacked by 192.0.2.7",
+        &["192.0.2.7 > 198.51.100.1"],
+        &[],
+    );
+    check("198.51.100[.]1 (our honeypot) was scanned by 192.0.2[.]7", &["192.0.2.7 > 198.51.100.1"], &[]);
+    check("Target: 198.51.100.1\r\nSource: 192.0.2.7", &["192.0.2.7 > 198.51.100.1"], &[]);
+    check("Target: 198.51.100.1", &[], &["198.51.100.1"]);
+    check(
+        "Jun 17 03:04:05 fw action=drop dst=198.51.100.1 dport=22\r\nPlease stop 192.0.2.7",
+        &["192.0.2.7 > 198.51.100.1"],
+        &[],
+    );
+    check(
+        "Jun 17 03:04:05 fw src=192.0.2.7 dst=198.51.100.1\r\nJun 17 03:04:06 fw src=192.0.2.7 dst=198.51.100.2\r\n\
+         198.51.100.2 runs mail.",
+        &["192.0.2.7 > 198.51.100.1", "192.0.2.7 > 198.51.100.2"],
+        &[],
+    );
+    check("Unser Mailserver 198.51.100.1 wurde von 192.0.2.7 angegriffen.", &["192.0.2.7 > 198.51.100.1"], &[]);
+    check(
+        "Angriffe gegen unsere Server 198.51.100.1, 198.51.100.2 und 198.51.100.3.\r\nAngreifer: 192.0.2.7",
+        &["192.0.2.7 > -"],
+        &["198.51.100.1", "198.51.100.2", "198.51.100.3"],
+    );
+    check("Angriff auf 198.51.100.1, Quelle 192.0.2.7", &["192.0.2.7 > 198.51.100.1"], &[]);
+    check(
+        "Attacked hosts:\r\n198.51.100.1\r\n198.51.100.2\r\nSources:\r\n192.0.2.7\r\n192.0.2.8",
+        &["192.0.2.7 > -", "192.0.2.8 > -"],
+        &["198.51.100.1", "198.51.100.2"],
+    );
+    check("> our server 198.51.100.1 is fine\r\nYour host 192.0.2.7 sends spam.", &["192.0.2.7 > -"], &[]);
+    check("Your server 192.0.2.7 was hacked and attacks others.", &["192.0.2.7 > -"], &[]);
+    check("Malware is on 192.0.2.7", &["192.0.2.7 > -"], &[]);
+    // Whoever is said to have done something stays, whatever else is said of it.
+    check(
+        "Scan from 192.0.2.7 to 192.0.2.8.\r\nScan from 192.0.2.8 to 198.51.100.1.",
+        &["192.0.2.7 > 192.0.2.8", "192.0.2.8 > 198.51.100.1"],
+        &[],
+    );
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub(crate) fn url(word: &str) -> Option<Link> {
     };
     let url = format!("{scheme}://{tail}");
     host::check_url(&url).ok()?;
+    // What stands for a host that was left out (`http://[removed]/x`) is none.
+    host::url_host(&url)?;
     let is_defanged = !word.eq_ignore_ascii_case(&url);
     Some(Link { start, url, is_defanged })
 }

@@ -5,11 +5,17 @@
 //! `from`, `src`, `client` only that one is complained of. A port is read from `192.0.2.1:4242` and
 //! `port 4242`. `[.]`, `hxxp` and the like are undone. Loopback, multicast and `0.0.0.0` are nobody's.
 //!
+//! **Who was attacked.** What is written as `our server`, `against`, `target`, `dst=`, `was attacked by` (in English or
+//! German) is not complained of, here and wherever the text names it again. It is the destination of the
+//! addresses in its line, and of all that have none where the text names one such address alone; else it is
+//! a reject that says so. The words are in `complaint/sides.rs`.
+//!
 //! **URLs.** A defanged one is complained of. A plain one only when its line or the line before says so
 //! (phishing, malware, `URL:` ...) and neither asks to visit, click or read; a link into the domain of a
 //! mail address in the text, or of the sender, is the sender's own. `urls` = `all` or `defanged` change that.
 //!
-//! **Times.** The time in the line, else the nearest in the ten lines before, else none. A time without a zone
+//! **Times.** The time in the line, else the nearest in the ten lines before, else one called so (`Time:`, `Zeit:`)
+//! in the six lines behind it, else none. A time without a zone
 //! is in the zone that the text states (`times in UTC`), else in the feed's `time_zone`; one without a
 //! year is the last such day before the mail came.
 //!
@@ -24,6 +30,7 @@
 
 mod find;
 mod moment;
+mod sides;
 mod words;
 
 use std::collections::HashSet;
@@ -33,7 +40,8 @@ use concert_model::{Field, Keys, Net, Time, Value, taxonomy};
 
 use super::lines::each_line;
 use super::{About, Draft, Fault, Input, Listed, Parser, Sample, Sink};
-use find::{Found, Urls};
+use find::{Found, Line, Urls};
+use sides::Side;
 
 /// Complaints written by people.
 pub const LISTED: Listed = Listed {
@@ -78,6 +86,32 @@ On 2026-06-16 cert@cert.example wrote:
             rejects: "1 : no address or URL that is complained of was found",
         },
         Sample {
+            name: "attacked.txt",
+            settings: "",
+            given: "Guten Tag,\n\
+                    unser Mailserver 198.51.100.1 wird seit heute von 192.0.2.7 mit Login-Versuchen angegriffen.\n\
+                    Attackers:\n\
+                    192.0.2[.]8\n\
+                    192.0.2[.]9\n\
+                    Time: 2026-06-17 03:04:05 +02:00\n",
+            events: r#"
+{"source.ip":"192.0.2.7","destination.ip":"198.51.100.1","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"unser Mailserver 198.51.100.1 wird seit heute von 192.0.2.7 mit Login-Versuchen angegriffen."}
+{"source.ip":"192.0.2.8","destination.ip":"198.51.100.1","time.source":"2026-06-17T01:04:05Z","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"192.0.2[.]8"}
+{"source.ip":"192.0.2.9","destination.ip":"198.51.100.1","time.source":"2026-06-17T01:04:05Z","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"192.0.2[.]9"}
+"#,
+            rejects: "",
+        },
+        Sample {
+            name: "victim.txt",
+            settings: "",
+            given: "Attacks against our servers 198.51.100.1 and 198.51.100.2:\n\
+                    Sender: 192.0.2.7\n\
+                    198.51.100.2 was down for an hour.\n",
+            events: r#"{"source.ip":"192.0.2.7","classification.type":"undetermined","classification.taxonomy":"other","event_description.text":"Sender: 192.0.2.7"}"#,
+            rejects: "1 : 198.51.100.1 was attacked, as the text says, and by whom is not clear: it is no event\n\
+                      1 : 198.51.100.2 was attacked, as the text says, and by whom is not clear: it is no event",
+        },
+        Sample {
             name: "table.txt",
             settings: "type = \"other\"",
             given: "Jun 17 03:04:05 fw DROP SRC=192.0.2.8 DST=198.51.100.1 SPT=1024 DPT=22\n\
@@ -101,6 +135,8 @@ const LINES_MAX: u64 = 50_000;
 const LINE_BYTES_MAX: usize = 4096;
 /// How far back a time may stand.
 const TIME_LINES_MAX: u64 = 10;
+/// How far behind an address a time may stand that is called so.
+const TIME_BEHIND_LINES_MAX: u64 = 6;
 /// How much of the line is kept with the event.
 const TEXT_CHARS_MAX: usize = 500;
 
@@ -116,6 +152,9 @@ struct Finding {
     subject: Subject,
     port: Option<u16>,
     destination: Option<(IpAddr, Option<u16>)>,
+    /// The network that was attacked, where the text names one alone.
+    network: Option<Net>,
+    is_said: bool,
     time: Option<Time>,
     kind: Option<&'static str>,
     malware: Option<String>,
@@ -149,28 +188,52 @@ impl Parser for Complaint {
         let zone = moment::stated_zone(&lines).or_else(|| sink.zone().cloned());
         let own = find::own_domains(&lines, &about.receipt.sender);
         let clock = moment::Clock { zone, received: about.receipt.received };
-        let mut findings = Vec::new();
+        let (mut findings, mut attacked): (Vec<Finding>, Vec<(u64, Subject)>) = (Vec::new(), Vec::new());
+        let (mut heading, mut open) = (Side::Unsaid, 0..0);
         let (mut last_time, mut last_kind, mut before): (Option<(u64, Time)>, Option<&'static str>, &str) =
             (None, None, "");
         for (number, line) in &lines {
             let (time, rest) = clock.find(line);
             if let Some(time) = time {
                 last_time = Some((*number, time));
+                if words::calls_time(line) {
+                    give_time(findings.get_mut(open.clone()).unwrap_or_default(), *number, time);
+                }
             }
             last_kind = words::kind_of(line).or(last_kind);
             let time = last_time.filter(|(at, _)| number - at <= TIME_LINES_MAX).map(|(_, time)| time);
-            let found = find::subjects(&rest, before, self.urls, &own);
+            let Line { found, attacked: others } = find::subjects(&rest, before, heading, self.urls, &own);
             before = line;
+            attacked.extend(others.into_iter().take(EVENTS_MAX - attacked.len()).map(|subject| (*number, subject)));
+            // A heading holds as long as nothing but addresses follows.
+            if heading == Side::Unsaid || rest.chars().any(char::is_alphabetic) {
+                heading = sides::heading(line);
+            }
             if found.is_empty() {
                 continue;
             }
+            // Lines that follow each other are about the same.
+            let follows = findings.last().is_some_and(|last| number - last.number <= 1);
+            open.start = if follows { open.start } else { findings.len() };
             let text: String = line.trim().chars().take(TEXT_CHARS_MAX).collect();
             let malware = words::malware_name(line);
-            for Found { subject, port, destination } in found {
+            for Found { subject, port, destination, is_said } in found {
                 let (text, malware) = (text.clone(), malware.clone());
-                let kind = last_kind;
-                findings.push(Finding { subject, port, destination, time, kind, malware, number: *number, text });
+                let (kind, number) = (last_kind, *number);
+                findings.push(Finding {
+                    subject,
+                    port,
+                    destination,
+                    network: None,
+                    is_said,
+                    time,
+                    kind,
+                    malware,
+                    number,
+                    text,
+                });
             }
+            open.end = findings.len();
             if findings.len() > EVENTS_MAX {
                 let fault = Fault::new("", format!("more than {EVENTS_MAX} addresses and URLs; the rest is not read"));
                 sink.reject(*number, fault, line.as_bytes());
@@ -181,7 +244,47 @@ impl Parser for Complaint {
             .iter()
             .find_map(|finding| finding.kind)
             .or_else(|| lines.iter().find_map(|(_, line)| words::kind_of(line)));
+        leave_out_attacked(&mut findings, &attacked, sink);
         self.tell(findings, anywhere, sink);
+    }
+}
+
+/// Gives a time to those that have none yet and stand close enough before it.
+fn give_time(findings: &mut [Finding], number: u64, time: Time) {
+    for finding in findings.iter_mut().filter(|finding| number - finding.number <= TIME_BEHIND_LINES_MAX) {
+        finding.time.get_or_insert(time);
+    }
+}
+
+/// Takes out what the text says was attacked, unless it says elsewhere that it did something. What is nobody's
+/// destination is told.
+fn leave_out_attacked(findings: &mut Vec<Finding>, attacked: &[(u64, Subject)], sink: &mut Sink<'_>) {
+    let doers: HashSet<Subject> =
+        findings.iter().filter(|finding| finding.is_said).map(|finding| finding.subject.clone()).collect();
+    let mut seen = HashSet::new();
+    let victims: Vec<&(u64, Subject)> =
+        attacked.iter().filter(|(_, one)| !doers.contains(one) && seen.insert(one.clone())).collect();
+    findings.retain(|finding| finding.is_said || !seen.contains(&finding.subject));
+    let hosts = findings.iter_mut().filter(|finding| !matches!(finding.subject, Subject::Url(_)));
+    match victims.as_slice() {
+        [(_, Subject::Address(only))] => hosts.for_each(|finding| {
+            finding.destination.get_or_insert((*only, None));
+        }),
+        [(_, Subject::Network(only))] => hosts.for_each(|finding| finding.network = Some(*only)),
+        _ => {}
+    }
+    let reached: HashSet<IpAddr> =
+        findings.iter().filter_map(|finding| finding.destination).map(|(address, _)| address).collect();
+    for (number, subject) in victims {
+        let what = match subject {
+            Subject::Address(address) if reached.contains(address) => continue,
+            Subject::Address(address) => address.to_string(),
+            Subject::Network(net) if findings.iter().any(|finding| finding.network == Some(*net)) => continue,
+            Subject::Network(net) => net.to_string(),
+            Subject::Url(url) => url.clone(),
+        };
+        let reason = format!("{what} was attacked, as the text says, and by whom is not clear: it is no event");
+        sink.reject(*number, Fault::new("", reason), b"");
     }
 }
 
@@ -221,6 +324,9 @@ fn put(draft: &mut Draft<'_>, finding: &Finding, kind: &'static str) -> Result<(
         if let Some(port) = port {
             draft.set(Field::DESTINATION_PORT, &Value::Int(port.into()));
         }
+    }
+    if let Some(net) = finding.network {
+        draft.set(Field::DESTINATION_NETWORK, &Value::Net(net));
     }
     if let Some(time) = finding.time {
         draft.set(Field::TIME_SOURCE, &Value::Time(time));

@@ -8,6 +8,7 @@ use concert_model::{Net, value};
 use regex::Regex;
 
 use super::Subject;
+use super::sides::{self, Side};
 use crate::observables::link::{self, Link};
 use crate::observables::somebodys;
 
@@ -27,6 +28,17 @@ pub(super) struct Found {
     pub subject: Subject,
     pub port: Option<u16>,
     pub destination: Option<(IpAddr, Option<u16>)>,
+    /// Whether the line says that it is the one that did something.
+    pub is_said: bool,
+}
+
+/// What a line is about.
+#[derive(Default)]
+pub(super) struct Line {
+    /// What it complains of.
+    pub found: Vec<Found>,
+    /// What it says was attacked.
+    pub attacked: Vec<Subject>,
 }
 
 /// Most things looked at in one line.
@@ -71,30 +83,31 @@ fn compile(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a constant pattern")
 }
 
-/// What a line complains of. `rest` is the line without its time, `before` the line before it.
-pub(super) fn subjects(rest: &str, before: &str, urls: Urls, own: &[String]) -> Vec<Found> {
+/// What a line complains of. `rest` is the line without its time, `before` the line before it, and `heading` what
+/// the last heading says of addresses that stand alone.
+pub(super) fn subjects(rest: &str, before: &str, heading: Side, urls: Urls, own: &[String]) -> Line {
     // URLs are taken out: a host in one is not found again, and its words are not the writer's.
     let (mut words, mut links) = (String::with_capacity(rest.len()), Vec::new());
     for word in rest.split_whitespace() {
         match link::url(word) {
-            Some(link) => links.push(link),
+            Some(link) => links.push((link, sides::side(&words, "") == Side::Target)),
             None => {
                 words.push(' ');
                 words.push_str(&host::refang(word));
             }
         }
     }
-    let mut found = Vec::new();
+    let mut line = Line::default();
     if !links.is_empty() {
         let said = urls == Urls::Likely && says_so(&words, before);
-        for Link { url, is_defanged, .. } in links.into_iter().take(LINE_FOUND_MAX) {
-            if urls == Urls::All || is_defanged || said && !is_own(&url, own) {
-                found.push(Found { subject: Subject::Url(url), port: None, destination: None });
+        for (Link { url, is_defanged, .. }, is_attacked) in links.into_iter().take(LINE_FOUND_MAX) {
+            if urls == Urls::All || is_defanged || said && !is_attacked && !is_own(&url, own) {
+                line.found.push(Found { subject: Subject::Url(url), port: None, destination: None, is_said: false });
             }
         }
     }
-    addresses(&words, &mut found);
-    found
+    addresses(&words, heading, &mut line);
+    line
 }
 
 /// Whether a line complains of its URLs, or the line before it does, and neither asks to open them.
@@ -125,63 +138,47 @@ pub(super) fn own_domains(lines: &[(u64, String)], sender: &str) -> Vec<String> 
     domains
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    From,
-    To,
-    Unsaid,
-}
-
-fn addresses(text: &str, found: &mut Vec<Found>) {
+fn addresses(text: &str, heading: Side, line: &mut Line) {
     static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
         compile(r"(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2}\b)?|(?:[0-9A-Fa-f]{1,4}:){1,7}[0-9A-Fa-f:.]*(?:/\d{1,3}\b)?")
     });
     let mut sides: Vec<(Side, Subject, Option<u16>)> = Vec::new();
+    let mut end = 0;
     for piece in ADDRESS.find_iter(text).take(LINE_FOUND_MAX) {
         let before = text.get(..piece.start()).unwrap_or("");
         let after = text.get(piece.end()..).unwrap_or("");
         let Some(subject) = subject(piece.as_str(), before, after) else { continue };
-        let side = side(before);
+        let between = text.get(end..piece.start()).unwrap_or("");
+        end = piece.end();
+        // What is said of the first of a list is said of all.
+        let side = match sides.last() {
+            Some((last, ..)) if sides::is_list(between) => *last,
+            _ => sides::side(before, after),
+        };
         sides.push((side, subject, port(after, side)));
     }
-    let said = sides.iter().any(|(side, ..)| *side == Side::From);
+    if !text.chars().any(char::is_alphabetic) {
+        sides.iter_mut().filter(|(side, ..)| *side == Side::Unsaid).for_each(|(side, ..)| *side = heading);
+    }
     // Where every address seems to be a destination, the first is not.
-    if let Some((first, ..)) = sides.first_mut()
-        && !said
-        && *first == Side::To
+    if sides.iter().all(|(side, ..)| *side == Side::To)
+        && let Some((first, ..)) = sides.first_mut()
     {
         *first = Side::Unsaid;
     }
+    let is_said = |wanted: Side| sides.iter().any(|(side, ..)| *side == wanted);
+    let complained = [Side::From, Side::By].into_iter().find(|side| is_said(*side)).unwrap_or(Side::Unsaid);
     let destination = sides.iter().find_map(|(side, subject, port)| match subject {
-        Subject::Address(address) if *side == Side::To => Some((*address, *port)),
+        Subject::Address(address) if matches!(side, Side::To | Side::Target) => Some((*address, *port)),
         _ => None,
     });
     for (side, subject, port) in sides {
-        let complained = if said { side == Side::From } else { side == Side::Unsaid };
-        if complained && found.len() < LINE_FOUND_MAX {
-            found.push(Found { subject, port, destination });
+        if side == complained && line.found.len() < LINE_FOUND_MAX {
+            line.found.push(Found { subject, port, destination, is_said: side != Side::Unsaid });
+        } else if matches!(side, Side::To | Side::Target) {
+            line.attacked.push(subject);
         }
     }
-}
-
-const FROM: &[&str] = &["from", "src", "srcip", "source", "client", "rhost", "attacker", "von"];
-const TO: &[&str] = &["to", "dst", "dstip", "dest", "destination", "target", "on", "->", "-->", "=>"];
-
-/// Which side the text before an address says it is on: `from `, `SRC=`, `from host[`, `source ip: `.
-fn side(before: &str) -> Side {
-    let mut words = before
-        .trim_end_matches(['[', '(', '<'])
-        .rsplit(|c: char| c.is_whitespace() || matches!(c, '=' | ':' | '[' | '(' | '<' | ','))
-        .filter(|word| !word.is_empty());
-    for word in [words.next(), words.next()].into_iter().flatten() {
-        if FROM.iter().any(|known| known.eq_ignore_ascii_case(word)) {
-            return Side::From;
-        }
-        if TO.iter().any(|known| known.eq_ignore_ascii_case(word)) {
-            return Side::To;
-        }
-    }
-    Side::Unsaid
 }
 
 /// An address or network that somebody has, and that is not part of a longer word.
@@ -212,7 +209,7 @@ fn subject(text: &str, before: &str, after: &str) -> Option<Subject> {
 fn port(after: &str, side: Side) -> Option<u16> {
     static BESIDE: LazyLock<Regex> =
         LazyLock::new(|| compile(r"(?i)^[\])]?(?::|[,\s]+(?:source |src )?port[\s:=#]*)(\d{1,5})\b"));
-    let named = if side == Side::To { "DPT=" } else { "SPT=" };
+    let named = if matches!(side, Side::To | Side::Target) { "DPT=" } else { "SPT=" };
     let digits = match BESIDE.captures(after) {
         Some(found) => found.get(1)?.as_str(),
         None => {
@@ -229,7 +226,8 @@ mod tests {
 
     fn check(line: &str, want: &[&str]) {
         let own = ["reporter.example".to_owned()];
-        let got: Vec<String> = subjects(line, "", Urls::Likely, &own)
+        let got: Vec<String> = subjects(line, "", Side::Unsaid, Urls::Likely, &own)
+            .found
             .into_iter()
             .map(|found| {
                 let subject = match found.subject {
@@ -252,6 +250,12 @@ mod tests {
         check("192.0.2.1:4242 -> 198.51.100.1:22", &["192.0.2.1 4242 > 198.51.100.1"]);
         check("on 192.0.2.1", &["192.0.2.1"]);
         check("attack on 198.51.100.1 from 192.0.2.1", &["192.0.2.1 > 198.51.100.1"]);
+        check("on 198.51.100.1 we saw 192.0.2.1", &["192.0.2.1 > 198.51.100.1"]);
+        check("our mail server 198.51.100.1 was attacked by 192.0.2.1", &["192.0.2.1 > 198.51.100.1"]);
+        check("received from 192.0.2.1 by 198.51.100.1", &["192.0.2.1"]);
+        check("attacks against our servers 198.51.100.1, 198.51.100.2", &[]);
+        check("src_ip=192.0.2.1 dst_ip=198.51.100.1", &["192.0.2.1 > 198.51.100.1"]);
+        check("{\"dst\": \"198.51.100.1\"}", &[]);
         check("192.0.2.1, 192.0.2.2 and 2001:db8::5.", &["192.0.2.1", "192.0.2.2", "2001:db8::5"]);
         check("see v1.2.3.4 or 1.2.3.4.5 or 1.2.3.4.host.example or std::fmt", &[]);
         check("127.0.0.1 0.0.0.0 224.0.0.1 255.255.255.0 joe@[192.0.2.1]", &[]);
@@ -266,5 +270,9 @@ mod tests {
         check("Phishing? Please visit http://a.example/x", &[]);
         check("malware report: http://www.reporter.example/1", &[]);
         check("GET http://a.example/x", &[]);
+        check("exploits against our website http://a.example/x", &[]);
+        check("Targeted URL: http://a.example/x", &[]);
+        check("URL: http://[removed for privacy]/x", &[]);
+        check("a fake of our site is at http://a.example/x", &["http://a.example/x"]);
     }
 }

@@ -25,6 +25,8 @@ const KINDS: &[(&str, &[&str])] = &[
             "tries passwords",
             "login-versuch",
             "failed to authenticate",
+            "passwörter",
+            "anmeldeversuch",
         ],
     ),
     ("ddos-amplifier", &["amplification", "amplifier", "open resolver", "reflection attack"]),
@@ -63,6 +65,14 @@ pub(super) fn malware_name(line: &str) -> Option<String> {
     });
     let name = NAME.captures(line)?.get(1)?.as_str().trim_end_matches(['.', ':', '/']);
     Some(name.to_owned())
+}
+
+/// Whether a line says that its time is that of what stands before it: `Time: ...`, `- Zeitpunkt: ...`.
+pub(super) fn calls_time(line: &str) -> bool {
+    let plain = line.trim_start_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    ["time", "date", "zeit", "datum", "when", "first seen", "last seen", "seen"]
+        .iter()
+        .any(|word| plain.starts_with(word))
 }
 
 /// Whether all that follows is another mail, quoted without marks.
