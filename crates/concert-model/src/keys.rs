@@ -119,6 +119,8 @@ impl std::fmt::Debug for Secret {
 
 /// What is read, unless it is said otherwise.
 const WHOLE: &str = "the settings";
+/// What to do about a file that is not where settings say.
+const PATHS_HINT: &str = "paths begin in the folder of the site";
 
 type Layer<'a> = (&'a Source, &'a dyn TableLike);
 
@@ -401,7 +403,8 @@ impl<'a> Keys<'a> {
         match (self.reading.secrets)(how, &which) {
             Ok(secret) => Some(Secret(secret)),
             Err(why) => {
-                self.problem(name, format!("the secret for `{name}` cannot be read: {why}"), "");
+                let hint = if how == "file" { PATHS_HINT } else { "set it where the program is started" };
+                self.problem(name, format!("the secret for `{name}` cannot be read: {why}"), hint);
                 None
             }
         }
@@ -414,7 +417,7 @@ impl<'a> Keys<'a> {
             Some(files) => files(&path),
             None => Err("no files are read here".to_owned()),
         };
-        text.map_err(|why| self.problem(name, format!("`{path}` cannot be read: {why}"), "")).ok()
+        text.map_err(|why| self.problem(name, format!("`{path}` cannot be read: {why}"), PATHS_HINT)).ok()
     }
 
     /// A table inside this one, always there but possibly empty.

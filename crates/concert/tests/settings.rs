@@ -299,7 +299,9 @@ fn wrong_secrets() {
     concert.toml:9:13: `token` is missing in [feed.missing.collect]
       hint: token: what a sender must show: { file = "secrets/NAME" } or { env = "NAME" }
     concert.toml:14:28: the secret for `token` cannot be read: SITE/secrets/nothing: No such file or directory (os error 2)
+      hint: paths begin in the folder of the site
     concert.toml:19:28: the secret for `token` cannot be read: the environment has no CONCERT_TEST_NOT_SET
+      hint: set it where the program is started
     "#);
 }
 

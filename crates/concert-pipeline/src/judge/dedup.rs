@@ -78,7 +78,7 @@ impl Dedup {
             if parts.iter().all(Vec::is_empty) {
                 keys.problem("fields", "`fields` names no field", "leave it out for the usual ones");
             } else if parts.iter().map(Vec::len).sum::<usize>() > FIELDS_MAX {
-                keys.problem("fields", format!("`fields` names more than {FIELDS_MAX} fields"), "");
+                keys.problem("fields", format!("`fields` names more than {FIELDS_MAX} fields"), "leave some out");
             } else {
                 dedup.parts = numbered(parts, &[]);
             }

@@ -138,7 +138,11 @@ fn read_key(keys: &Keys<'_>, names: &[String]) -> Option<Key> {
 
 fn read_title(keys: &Keys<'_>, text: &str, names: &[String]) -> Option<Vec<Piece>> {
     if text.trim().is_empty() || text.chars().count() > TITLE_CHARS_MAX || text.chars().any(char::is_control) {
-        keys.problem("title", format!("a title is a line of 1 to {TITLE_CHARS_MAX} letters"), "");
+        keys.problem(
+            "title",
+            format!("a title is a line of 1 to {TITLE_CHARS_MAX} letters"),
+            "title = \"Scans from {source.ip}\"",
+        );
         return None;
     }
     let (mut pieces, mut rest) = (Vec::new(), text);

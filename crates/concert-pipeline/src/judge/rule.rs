@@ -71,7 +71,7 @@ impl Rule {
         }
         let (name, condition) = (name?, condition?);
         if changes.len() > CHANGES_MAX {
-            keys.problem("name", format!("the rule changes more than {CHANGES_MAX} fields"), "");
+            keys.problem("name", format!("the rule changes more than {CHANGES_MAX} fields"), "make two of it");
             good = false;
         } else if drop && !changes.is_empty() {
             keys.problem("drop", "an event that is dropped is not changed", "leave out drop, or set, add and unset");

@@ -39,6 +39,7 @@ use std::net::IpAddr;
 use concert_model::{Field, Keys, Net, Time, Value, taxonomy};
 
 use super::lines::each_line;
+use super::mapping::settings::TYPES_HINT;
 use super::{About, Draft, Fault, Input, Listed, Parser, Sample, Sink};
 use find::{Found, Line, Urls};
 use sides::Side;
@@ -173,7 +174,7 @@ fn read(keys: &mut Keys<'_>) -> Box<dyn Parser> {
     let name = keys.text_or("type", "undetermined", "classification.type where no word of the text says it");
     let kind = taxonomy::type_of(&name).map(|(kind, _)| kind);
     if kind.is_none() {
-        keys.problem("type", format!("`{name}` is not a classification type"), "");
+        keys.problem("type", format!("`{name}` is not a classification type"), TYPES_HINT);
     }
     Box::new(Complaint { urls: urls.unwrap_or(Urls::Likely), kind: kind.unwrap_or("undetermined") })
 }

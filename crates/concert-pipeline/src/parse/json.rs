@@ -67,7 +67,7 @@ fn read(keys: &mut Keys<'_>) -> Box<dyn Parser> {
     let flat = Flat::read(keys);
     let mut path = steps(&keys.text_or("records", "", "path to the list of records; `*` is every member"));
     if path.len() > STEPS_MAX {
-        keys.problem("records", format!("`records` has more than {STEPS_MAX} steps"), "");
+        keys.problem("records", format!("`records` has more than {STEPS_MAX} steps"), "records = \"data.items\"");
         path.truncate(STEPS_MAX);
     }
     let about = "regular expression for the name that `*` chose; its named groups are columns";

@@ -19,7 +19,7 @@
 //! Without `columns` a column that is named like a field fills it and the others are unmapped.
 
 mod moment;
-mod settings;
+pub(super) mod settings;
 
 use std::collections::HashMap;
 
@@ -29,6 +29,9 @@ use jiff::tz::TimeZone;
 use super::country::alpha2;
 use super::{Draft, Fault};
 use moment::{TimeFormat, read_time};
+
+/// As much of a name from outside as a reject shows.
+const NAME_CHARS_SHOWN: usize = 60;
 
 /// Where a column's text goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -298,7 +301,8 @@ fn kept_name(name: &str) -> &str {
 }
 
 pub(super) fn set_extra_json(draft: &mut Draft<'_>, name: &str, json: &serde_json::Value) -> Result<(), Fault> {
-    let fault = |reason: &str| Fault::new(format!("extra.{name}"), reason);
+    let fault =
+        |reason: &str| Fault::new(format!("extra.{}", name.chars().take(NAME_CHARS_SHOWN).collect::<String>()), reason);
     let field = draft.extra(name).ok_or_else(|| fault("too many or too long extra names"))?;
     concert_model::json::set(draft, field, json, None).map_err(fault)
 }

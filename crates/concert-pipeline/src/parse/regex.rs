@@ -105,7 +105,7 @@ pub(super) fn pattern(keys: &mut Keys<'_>, name: &str, about: &str) -> Option<Re
         Err(error) => {
             // The last line of the message is the reason; the lines before it draw an arrow.
             let reason = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            keys.problem(name, format!("`{name}` is not a regular expression: {reason}"), "");
+            keys.problem(name, format!("`{name}` is not a regular expression: {reason}"), "such as '^(?<ip>\\S+) '");
             None
         }
     }

@@ -95,7 +95,7 @@ impl Columns {
             match Column::named(name) {
                 Some(Column::EventId) => {}
                 Some(column) if chosen.contains(&column) => {
-                    keys.problem("columns", format!("`{name}` stands twice in `columns`"), "");
+                    keys.problem("columns", format!("`{name}` stands twice in `columns`"), "name it once");
                 }
                 Some(column) => chosen.push(column),
                 None => {
@@ -109,7 +109,11 @@ impl Columns {
             }
         }
         if names.len() > CHOSEN_MAX {
-            keys.problem("columns", format!("more than {CHOSEN_MAX} columns"), "");
+            keys.problem(
+                "columns",
+                format!("more than {CHOSEN_MAX} columns"),
+                "without `columns` a notice has all that occur",
+            );
         }
         Columns { chosen, defang }
     }

@@ -68,7 +68,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
         match bearer(&token) {
             Some(value) => drop(headers.as_mut().map(|headers| headers.insert(AUTHORIZATION, value))),
             None => {
-                keys.problem("token", "the token holds letters that no header can", "");
+                keys.problem("token", "the token holds letters that no header can", "it is ASCII on one line");
                 return None;
             }
         }
@@ -98,7 +98,7 @@ fn read_headers(keys: &mut Keys<'_>) -> Option<HeaderMap> {
     let pairs = keys.pairs("headers", "headers to send besides ours");
     let mut headers = HeaderMap::new();
     if pairs.len() > HEADERS_MAX {
-        keys.problem("headers", format!("`headers` takes at most {HEADERS_MAX}"), "");
+        keys.problem("headers", format!("`headers` takes at most {HEADERS_MAX}"), "leave some out");
         return None;
     }
     let mut good = true;
@@ -107,7 +107,7 @@ fn read_headers(keys: &mut Keys<'_>) -> Option<HeaderMap> {
         let ours = [CONTENT_TYPE, IDEMPOTENCY_KEY, NOTICE, TRANSFER_ENCODING, reqwest::header::CONTENT_LENGTH];
         match parsed {
             Some((header, _)) if ours.contains(&header) => {
-                keys.problem("headers", format!("`{name}` is set by Concert"), "");
+                keys.problem("headers", format!("`{name}` is set by Concert"), "leave it out");
                 good = false;
             }
             Some((header, _)) if header == AUTHORIZATION => {
@@ -116,7 +116,11 @@ fn read_headers(keys: &mut Keys<'_>) -> Option<HeaderMap> {
             }
             Some((header, value)) => drop(headers.insert(header, value)),
             None => {
-                keys.problem("headers", format!("`{name}` with this text is not a header"), "");
+                keys.problem(
+                    "headers",
+                    format!("`{name}` with this text is not a header"),
+                    "headers = { \"X-Team\" = \"CERT\" }",
+                );
                 good = false;
             }
         }

@@ -47,7 +47,11 @@ const SIZE_LEAST: u64 = 1024;
 fn read_size_max(keys: &mut Keys<'_>, default: &str, about: &str) -> u64 {
     let size = keys.size_or("size_max", default, about);
     if size < SIZE_LEAST {
-        keys.problem("size_max", "`size_max` is less than 1 KiB, which is too little for anything", "");
+        keys.problem(
+            "size_max",
+            "`size_max` is less than 1 KiB, which is too little for anything",
+            "size_max = \"25MiB\"",
+        );
     }
     size.max(SIZE_LEAST)
 }

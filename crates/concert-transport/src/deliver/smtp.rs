@@ -120,16 +120,16 @@ fn read_server(keys: &mut Keys<'_>, setup: &Setup) -> Option<Server> {
         good = false;
     };
     if host.as_deref() == Some("") {
-        mistake("host", "`host` is empty", "");
+        mistake("host", "`host` is empty", "host = \"mail.cert.example\"");
     }
     if !hello.bytes().all(|byte| byte.is_ascii_graphic()) || hello.is_empty() {
-        mistake("hello", "`hello` is not a host name", "");
+        mistake("hello", "`hello` is not a host name", "hello = \"mail.cert.example\"");
     }
     if implicit_tls && tls != Some(Tls::Required) {
-        mistake("implicit_tls", "`implicit_tls` goes with tls = \"required\"", "");
+        mistake("implicit_tls", "`implicit_tls` goes with tls = \"required\"", "leave one of the two out");
     }
     if user.is_some() && !keys.has("password") {
-        mistake("user", "`user` needs `password` beside it", "");
+        mistake("user", "`user` needs `password` beside it", "password = { file = \"secrets/mail\" }");
     }
     let near = host.as_deref().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "::1" | "[::1]"));
     if user.is_some() && tls == Some(Tls::Off) && !near {
@@ -137,7 +137,7 @@ fn read_server(keys: &mut Keys<'_>, setup: &Setup) -> Option<Server> {
         mistake("user", "the password would cross the network unencrypted", hint);
     }
     if timeout.is_zero() {
-        mistake("timeout", "`timeout` is zero", "");
+        mistake("timeout", "`timeout` is zero", "timeout = \"5m\"");
     }
     Some(Server {
         host: host.filter(|_| good)?,
@@ -190,7 +190,7 @@ fn read_dkim(keys: &mut Keys<'_>) -> Option<Option<Signer>> {
         match Signer::new(&domain, &selector, key.reveal()) {
             Ok(signer) => Some(Some(signer)),
             Err((name, why)) => {
-                table.problem(name, why, "");
+                table.problem(name, why, "such as `openssl genpkey -algorithm ed25519` makes it");
                 None
             }
         }

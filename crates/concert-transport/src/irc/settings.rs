@@ -43,31 +43,35 @@ pub(crate) fn read(keys: &mut Keys<'_>, site_dir: &Path) -> Option<Place> {
     let key = keys.secret("key", "key of the channel, where it has one");
     let pace = keys.duration_or("pace", "500ms", "time between two lines sent, after five at once");
     let mut good = true;
-    let mut mistake = |name: &str, what: String| {
-        keys.problem(name, what, "");
+    let mut mistake = |name: &str, what: String, hint: &str| {
+        keys.problem(name, what, hint);
         good = false;
     };
     if host.as_deref() == Some("") {
-        mistake("host", "`host` is empty".into());
+        mistake("host", "`host` is empty".into(), "host = \"irc.cert.example\"");
     }
     if !is_nickname(&nickname) {
-        mistake("nickname", format!("`{nickname}` is not a nickname"));
+        mistake("nickname", format!("`{nickname}` is not a nickname"), "nickname = \"concert\"");
     }
     if channel.as_deref().is_some_and(|channel| !is_channel(channel)) {
-        mistake("channel", format!("`{}` is not a channel; it begins with #", channel.as_deref().unwrap_or_default()));
+        mistake(
+            "channel",
+            format!("`{}` is not a channel; it begins with #", channel.as_deref().unwrap_or_default()),
+            "channel = \"#feeds\"",
+        );
     }
     if user.is_some() && password.is_none() {
-        mistake("user", "`user` needs `password` beside it".into());
+        mistake("user", "`user` needs `password` beside it".into(), "password = { file = \"secrets/irc\" }");
     }
     // For commands that only look, secrets are not fetched and stay empty; a fetched one never is.
     if key.as_ref().is_some_and(|key| !key.reveal().is_empty() && !is_word(key.reveal())) {
-        mistake("key", "the key of a channel is one word without commas".into());
+        mistake("key", "the key of a channel is one word without commas".into(), "look into the file or variable");
     }
     if password.as_ref().is_some_and(|password| password.reveal().contains(['\r', '\n', '\0'])) {
-        mistake("password", "the password holds a line break".into());
+        mistake("password", "the password holds a line break".into(), "look into the file or variable");
     }
     if pace > Duration::from_secs(60) {
-        mistake("pace", "`pace` is at most 60s".into());
+        mistake("pace", "`pace` is at most 60s".into(), "pace = \"500ms\"");
     }
     Some(Place {
         host: host.filter(|_| good)?,

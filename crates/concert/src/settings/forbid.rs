@@ -13,7 +13,7 @@ const FORBIDS_MAX: usize = 100;
 
 pub(super) fn read_all(tables: Vec<Keys<'_>>) -> Forbids {
     if let Some(keys) = tables.get(FORBIDS_MAX) {
-        keys.problem("name", format!("a site forbids at most {FORBIDS_MAX} things"), "");
+        keys.problem("name", format!("a site forbids at most {FORBIDS_MAX} things"), "join those that say the same");
     }
     let read_one = |mut keys: Keys<'_>| {
         let forbid = read(&mut keys);

@@ -178,7 +178,11 @@ fn recipient(keys: &mut Keys<'_>) -> Recipient {
 
 fn check_addresses(keys: &Keys<'_>, key: &str, addresses: &[String]) {
     if addresses.len() > ADDRESSES_MAX {
-        keys.problem(key, format!("`{key}` takes at most {ADDRESSES_MAX} addresses"), "");
+        keys.problem(
+            key,
+            format!("`{key}` takes at most {ADDRESSES_MAX} addresses"),
+            "a list at the mail server takes more",
+        );
     }
     for address in addresses.iter().filter(|address| !is_address(address)) {
         let hint = if key == "to" { hint_of(address, &["responsible"]) } else { String::new() };

@@ -31,7 +31,11 @@ impl Remind {
         let about = "how long before a task, a step of a process or a clock of a law is due those who answer for it are reminded, and when it is due; [] for no reminders at all";
         let given = keys.texts_or("ahead", &["4h", "1h"], about);
         if given.len() > STAGES_MAX {
-            keys.problem("ahead", format!("at most {STAGES_MAX} reminders of one thing"), "");
+            keys.problem(
+                "ahead",
+                format!("at most {STAGES_MAX} reminders of one thing"),
+                "ahead = [\"1d\", \"4h\", \"1h\"]",
+            );
         }
         let mut ahead_seconds = Vec::new();
         for text in given.iter().take(STAGES_MAX) {

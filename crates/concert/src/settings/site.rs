@@ -172,7 +172,7 @@ impl Limits {
         };
         for (name, size) in [("report", limits.report), ("file", limits.file), ("unpacked", limits.unpacked)] {
             if size == 0 {
-                keys.problem(name, format!("`{name}` must be more than nothing"), "");
+                keys.problem(name, format!("`{name}` must be more than nothing"), format!("{name} = \"64MiB\""));
             }
         }
         keys.finish();
@@ -184,7 +184,7 @@ impl Limits {
 fn line(keys: &mut Keys<'_>) -> usize {
     let bytes = keys.size_or("line", "1MiB", "longest line or record of a text report; a longer one is a reject");
     if !(1 << 10..=256 << 20).contains(&bytes) {
-        keys.problem("line", "`line` must be from \"1KiB\" to \"256MiB\"", "");
+        keys.problem("line", "`line` must be from \"1KiB\" to \"256MiB\"", "line = \"1MiB\"");
     }
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
@@ -321,7 +321,7 @@ fn range_files(keys: &mut Keys<'_>, name: &str, about: &str, dir: &Path, places:
         keys.problem(name, "one .mmdb stands alone", format!("{name} = [\"data/{name}.mmdb\"]"));
     }
     if texts.len() > 16 {
-        keys.problem(name, format!("`{name}` takes at most 16 files"), "");
+        keys.problem(name, format!("`{name}` takes at most 16 files"), "join them into fewer");
     }
     places.extend((0..texts.len()).map(|index| keys.item_place(name, index).unwrap_or_default()));
     texts.iter().map(|text| dir.join(text)).collect()
@@ -341,7 +341,11 @@ impl Deliver {
         let override_recipient =
             keys.text("override_recipient", "every notice goes to this address instead of the real one");
         if let Some(address) = override_recipient.as_ref().filter(|text| !super::notice::is_address(text)) {
-            keys.problem("override_recipient", format!("`{address}` is not a mail address"), "");
+            keys.problem(
+                "override_recipient",
+                format!("`{address}` is not a mail address"),
+                "write it like me@cert.example",
+            );
         }
         keys.finish();
         Self { dry_run, override_recipient }

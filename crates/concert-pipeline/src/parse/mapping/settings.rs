@@ -6,6 +6,9 @@ use concert_model::{Field, Keys, taxonomy};
 use super::moment::read_time_formats;
 use super::{Column, Mapping, Target};
 
+/// What to do about a type that is none.
+pub(in crate::parse) const TYPES_HINT: &str =
+    "such as scanner, brute-force, infected-system, c2-server, phishing, spam";
 /// Most columns that can be named in settings.
 const COLUMNS_MAX: usize = 2000;
 
@@ -57,7 +60,7 @@ impl Mapping {
             }
         }
         if given.len() > COLUMNS_MAX {
-            keys.problem(key, format!("more than {COLUMNS_MAX} columns"), "");
+            keys.problem(key, format!("more than {COLUMNS_MAX} columns"), "the others are kept without being named");
         }
         for (name, fields) in given.into_iter().take(COLUMNS_MAX) {
             let mut fills = Vec::new();
@@ -90,7 +93,7 @@ impl Mapping {
                 Some((kind, _)) => self.types.push((word.to_lowercase(), kind)),
                 None => {
                     let near = nearest(&kind, taxonomy::TYPES.iter().map(|(name, _)| *name));
-                    let hint = near.map(|near| format!("did you mean `{near}`?")).unwrap_or_default();
+                    let hint = near.map_or(TYPES_HINT.to_owned(), |near| format!("did you mean `{near}`?"));
                     keys.problem("types", format!("`{kind}` is not a classification type"), hint);
                 }
             }

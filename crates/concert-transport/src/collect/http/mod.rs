@@ -112,7 +112,11 @@ fn read_headers(keys: &mut Keys<'_>) -> HeaderMap {
     for (name, value) in keys.pairs("headers", "headers to send; credentials belong in bearer or api_key") {
         match (HeaderName::try_from(&name), HeaderValue::try_from(&value)) {
             (Ok(name), Ok(value)) => drop(headers.insert(name, value)),
-            _ => keys.problem("headers", format!("`{name}` is not a header with its value"), ""),
+            _ => keys.problem(
+                "headers",
+                format!("`{name}` is not a header with its value"),
+                "headers = { Accept = \"text/csv\" }",
+            ),
         }
     }
     headers
@@ -134,7 +138,11 @@ fn read_secrets(keys: &mut Keys<'_>) -> HeaderMap {
                     keys.problem(key, "two ways to log in are given", "keep one of user, bearer and api_key");
                 }
             }
-            _ => keys.problem(key, format!("`{key}` cannot be sent in the header `{name}`"), ""),
+            _ => keys.problem(
+                key,
+                format!("`{key}` cannot be sent in the header `{name}`"),
+                "a header is ASCII on one line",
+            ),
         }
     };
     if let Some(user) = user {
