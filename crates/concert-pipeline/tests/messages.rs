@@ -35,6 +35,7 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("it holds no report types", "a mistake in the settings, provoked there"),
     ("`{}` is not a field that can be constant", "a mistake in the settings, provoked there"),
     ("not an absolute URL, and no host is given", "the text is kept beside the field"),
+    ("no report for machines is in it", "only mails in which one was found are given to this parser"),
 ];
 
 /// Values of every kind that are none, with the zone for times where it is not UTC.
@@ -98,6 +99,8 @@ fn reports() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
     let head = (0..2_001).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     let pairs = vec!["a=b"; 2_001].join(",");
     let addresses: String = (0..10_100).map(|n| format!("198.51.{}.{} did it\n", n / 250, n % 250)).collect();
+    let lines = "Report-Type: login-attack\nSource: 192.0.2.1\nReported-From: a@cert.example\n";
+    let keys: String = (0..200).map(|n| format!("Key-{n}: {n}\n")).collect();
     let text = |text: &str| text.as_bytes().to_vec();
     vec![
         ("csv: other columns", "csv", csv, text("name,amount\nApples,3\n")),
@@ -233,8 +236,42 @@ fn reports() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
         ("complaint: nothing is complained of", "complaint", "", text("Dear team,\nplease call us back.\n")),
         ("complaint: very many addresses", "complaint", "", text(&addresses)),
         ("complaint: very many lines", "complaint", "", text(&"192.0.2.1\n".repeat(50_001))),
+        ("arf: no mail", "arf", "", text("192.0.2.1 did it\n")),
+        ("arf: another mail", "arf", "", text("From: a@cert.example\nSubject: x\n\ntext\n")),
+        ("arf: wanted mail", "arf", "", feedback("Feedback-Type: not-spam\nVersion: 1\nSource-IP: 192.0.2.1\n")),
+        ("arf: another version", "arf", "", feedback("Feedback-Type: abuse\nVersion: 2\nSource-IP: 192.0.2.1\n")),
+        ("arf: no kind", "arf", "", feedback("Version: 1\nSource-IP: 192.0.2.1\n")),
+        ("arf: no source", "arf", "", feedback("Feedback-Type: abuse\nVersion: 1\n")),
+        ("arf: a wrong source", "arf", "", feedback("Feedback-Type: abuse\nVersion: 1\nSource-IP: here\n")),
+        ("arf: no number", "arf", "", feedback("Feedback-Type: abuse\nSource-IP: 192.0.2.1\nIncidents: 0\n")),
+        ("xarf: another kind", "xarf", "", text("192.0.2.1 did it\n")),
+        ("xarf: another document", "xarf", "", text("{\"source.ip\":\"192.0.2.1\"}")),
+        ("xarf: another mail", "xarf", "", text("From: a@cert.example\nSubject: x\n\ntext\n")),
+        ("xarf: another version", "xarf", "", text("{\"xarf_version\":\"5.0.0\"}")),
+        ("xarf: version 3 without a report", "xarf", "", text("{\"ReporterInfo\":{},\"Report\":3}")),
+        (
+            "xarf: version 4",
+            "xarf",
+            "",
+            text(
+                "[{\"xarf_version\":\"4.0.0\"},\n{\"xarf_version\":\"4.0.0\",\"type\":\"spam\"},\n{\"xarf_version\":\"4.0.0\",\"type\":\"spam\",\"timestamp\":\"2026-06-17T00:00:00Z\"},\n{\"xarf_version\":\"4.0.0\",\"type\":\"spam\",\"timestamp\":\"2026-06-17T00:00:00Z\",\"source_identifier\":\"192.0.2.1\",\"confidence\":7}]",
+            ),
+        ),
+        ("xarf: a list in lines", "xarf", "", text(&format!("{lines}Ports:\n - 80\n"))),
+        ("xarf: a line without a key", "xarf", "", text(&format!("{lines}what else\n"))),
+        ("xarf: a line without a blank", "xarf", "", text(&format!("{lines}Port:80\n"))),
+        ("xarf: a key twice", "xarf", "", text(&format!("{lines}Source: 192.0.2.2\n"))),
+        ("xarf: very many keys", "xarf", "", text(&format!("{lines}{keys}"))),
         ("a long line", "ndjson", "", vec![b'x'; (1 << 20) + 1]),
     ]
+}
+
+/// A mail of a feedback loop with these fields.
+fn feedback(fields: &str) -> Vec<u8> {
+    format!(
+        "From: a@cert.example\nSubject: x\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\n\n--b\nContent-Type: text/plain\n\nA report.\n--b\nContent-Type: message/feedback-report\n\n{fields}\n--b--\n"
+    )
+    .into_bytes()
 }
 
 /// A schema of Shadowserver with one mistake.

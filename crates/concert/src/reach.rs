@@ -74,8 +74,7 @@ impl Reach {
 
     /// Whether an event is seen.
     pub(crate) fn has_event(&self, event: &Event<'_>) -> bool {
-        (self.is_all() || self.has(&live::party(event)))
-            && self.is_cleared(live::label(event))
+        (self.is_all() || self.has(&live::party(event))) && self.is_cleared(live::label(event))
     }
 
     /// Whether a notice is seen. Its text says what its events say, so it is weighed like them.
