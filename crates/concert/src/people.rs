@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use concert_model::user::{Scope, Token};
 use concert_model::{Problem, Time, User};
-use concert_store::records::{By, NewPassword, NewToken, Records, UserChange};
+use concert_store::records::{self, By, Change, NewPassword, NewToken, Records, UserChange};
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
@@ -30,6 +30,11 @@ fn time_or_null(time: Option<Time>) -> Value {
 
 /// A user in a list.
 pub(crate) async fn user_json(user: &User, records: &Records) -> Result<Map<String, Value>, Problem> {
+    Ok(user_members(user, records.recovery_codes(&user.name).await?.is_some()))
+}
+
+/// The same, where it is known whether there is a second factor.
+pub(crate) fn user_members(user: &User, has_factor: bool) -> Map<String, Value> {
     let roles: Vec<String> = user.standing.iter().map(ToString::to_string).collect();
     let members = [
         ("name", json!(user.name)),
@@ -38,10 +43,10 @@ pub(crate) async fn user_json(user: &User, records: &Records) -> Result<Map<Stri
         ("roles", json!(roles)),
         ("clearance", json!(user.clearance.word())),
         ("state", json!(if user.disabled { "disabled" } else { "enabled" })),
-        ("second_factor", json!(records.recovery_codes(&user.name).await?.is_some())),
+        ("second_factor", json!(has_factor)),
         ("made", json!(user.made.to_string())),
     ];
-    Ok(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// What is known of a user's ways to come in, and nothing that opens them.
@@ -101,30 +106,39 @@ pub(crate) fn check(user: &User) -> Result<(), Refused> {
     user.check().map_err(|why| wrong(Problem::new(why)))
 }
 
-/// Changes a user, and keeps it out or lets it in where that is said. Gives it as it is then.
-pub(crate) async fn change_user(
-    records: &Records,
+/// Whether a user can be as it would be after a change.
+pub(crate) async fn check_change(records: &Records, name: &str, wanted: &UserChange) -> Result<(), Refused> {
+    let mut then = records.user(name).await?.ok_or(Refused::Missing)?;
+    wanted.apply(&mut then);
+    check(&then)
+}
+
+/// Changes a user, and keeps it out or lets it in where that is said, as part of a change. Gives it as it is then.
+pub(crate) async fn change_user_in(
+    change: &mut Change<'_>,
     name: &str,
     wanted: &UserChange,
     disabled: Option<bool>,
     by: &By,
 ) -> Result<User, Refused> {
-    let mut then = records.user(name).await?.ok_or(Refused::Missing)?;
-    wanted.apply(&mut then);
-    check(&then)?;
-    let changed = records.change_user(name, wanted, by).await?.ok_or(Refused::Missing)?;
+    let changed = records::change_user_in(change, name, wanted, by).await?.ok_or(Refused::Missing)?;
     let Some(disabled) = disabled else { return Ok(changed) };
-    disable_user(records, name, disabled, by).await?;
+    disable_user_in(change, name, disabled, by).await?;
     Ok(User { disabled, ..changed })
 }
 
-/// Keeps a user out, or lets it in again, also one that failed logins have locked.
-pub(crate) async fn disable_user(records: &Records, name: &str, disabled: bool, by: &By) -> Result<(), Refused> {
-    if !records.disable_user(name, disabled, by).await? {
+/// Keeps a user out, or lets it in again, also one that failed logins have locked, as part of a change.
+pub(crate) async fn disable_user_in(
+    change: &mut Change<'_>,
+    name: &str,
+    disabled: bool,
+    by: &By,
+) -> Result<(), Refused> {
+    if !records::disable_user_in(change, name, disabled, by).await? {
         return Err(Refused::Missing);
     }
     if !disabled {
-        records.forget_failures(&secret::name_hash(name)).await?;
+        records::forget_failures_in(change, &secret::name_hash(name)).await?;
     }
     Ok(())
 }

@@ -12,6 +12,8 @@ use concert_model::access::Person;
 use concert_model::incident::marking::Tlp;
 use concert_model::user::{Scope, Standing};
 use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::body::change as sent;
 use super::{moment, parameters};
@@ -63,13 +65,22 @@ struct Added {
     password: String,
 }
 
+/// By what the same request is known: what is kept of it must be nothing that the password could be guessed by.
+fn without_password(added: &Added) -> [u8; 32] {
+    let Added { name, full_name, mail, roles, clearance, password: _ } = added;
+    Sha256::digest(json!(["users", name, full_name, mail, roles, clearance]).to_string()).into()
+}
+
 pub(super) async fn add(
     State(app): State<Arc<App>>,
     Extension(person): Extension<Person>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (change, added) = sent::<Added>(person, &headers, "users", body).await?;
+    let (mut change, added) = sent::<Added>(person, &headers, "users", body).await?;
+    if let Some((_, digest)) = &mut change.key {
+        *digest = without_password(&added);
+    }
     let Added { name, full_name, mail, roles: words, clearance, password } = added;
     let (standing, clearance) = (roles(&words)?, clearance.unwrap_or(Tlp::Amber));
     let new = NewUser { name, full_name, mail, standing, clearance, password };

@@ -73,6 +73,31 @@ async fn remove_factor(change: &mut Change<'_>, user: &str) -> Result<(), Proble
     Ok(())
 }
 
+/// Sets a password that an operator gives, which ends all sessions, as part of a change. `false` when there is no such
+/// user.
+pub async fn reset_user_in(
+    change: &mut Change<'_>,
+    name: &str,
+    new: &NewPassword,
+    factor: Factor,
+    by: &By,
+) -> Result<bool, Problem> {
+    if super::users::find_user(change, name).await?.is_none() {
+        return Ok(false);
+    }
+    write_password(change, name, new).await?;
+    if factor == Factor::Goes {
+        remove_factor(change, name).await?;
+    }
+    end_sessions(change, name).await?;
+    let what = match factor {
+        Factor::Stays => "new password",
+        Factor::Goes => "new password, second factor removed",
+    };
+    append_audit(change, by, &Act::done("user reset", format!("user {name}"), what)).await?;
+    Ok(true)
+}
+
 impl Records {
     /// What a login under this name is checked against.
     pub async fn credentials(&self, name: &str) -> Result<Option<Credentials>, Problem> {
@@ -96,21 +121,11 @@ impl Records {
     /// Sets a password that an operator gives, which ends all sessions. `false` when there is no such user.
     pub async fn reset_user(&self, name: &str, new: &NewPassword, factor: Factor, by: &By) -> Result<bool, Problem> {
         let mut change = self.change().await?;
-        if super::users::find_user(&mut change, name).await?.is_none() {
-            return Ok(false);
+        let is_done = reset_user_in(&mut change, name, new, factor, by).await?;
+        if is_done {
+            self.commit(change).await?;
         }
-        write_password(&mut change, name, new).await?;
-        if factor == Factor::Goes {
-            remove_factor(&mut change, name).await?;
-        }
-        end_sessions(&mut change, name).await?;
-        let what = match factor {
-            Factor::Stays => "new password",
-            Factor::Goes => "new password, second factor removed",
-        };
-        append_audit(&mut change, by, &Act::done("user reset", format!("user {name}"), what)).await?;
-        self.commit(change).await?;
-        Ok(true)
+        Ok(is_done)
     }
 
     /// Sets the password that a user chose, which ends all sessions. `false`, and nothing is changed, when

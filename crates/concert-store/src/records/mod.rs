@@ -31,10 +31,10 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use approval::{Gate, WAITS_FOR_APPROVAL};
 pub use audit::{Act, AuditFilter, Audited, By, append_audit};
-pub use credentials::{Credentials, Factor, NewFactor, NewPassword};
+pub use credentials::{Credentials, Factor, NewFactor, NewPassword, reset_user_in};
 pub use feeds::{FeedCounts, FeedHealth, Hour};
 pub use health::{Health, Proof};
-pub use lockouts::{Attempt, Counted};
+pub use lockouts::{Attempt, Counted, forget_failures_in};
 pub use mails::{Again, Effect, MailFilter, MailRow, Settled, settle};
 pub use notices::{Notice, NoticeFilter, Way};
 pub use parties::Parties;
@@ -43,7 +43,7 @@ pub use sessions::{AGE_SECONDS_MAX as SESSION_SECONDS_MAX, Session};
 pub use telling::{NewNotice, insert_words};
 pub use tokens::{NewToken, add_token_in};
 pub use told::Told;
-pub use users::{UserChange, add_user_in};
+pub use users::{UserChange, add_user_in, change_user_in, disable_user_in};
 
 pub(crate) use feeds::count_hour;
 pub(crate) use reports::{insert_report, settle_report};

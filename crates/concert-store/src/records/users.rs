@@ -104,6 +104,43 @@ pub async fn add_user_in(
     Ok(true)
 }
 
+/// Changes a user, as part of a change; gives it as it is then. `None` when there is none of this name.
+pub async fn change_user_in(
+    change: &mut Change<'_>,
+    name: &str,
+    wanted: &UserChange,
+    by: &By,
+) -> Result<Option<User>, Problem> {
+    let Some(mut user) = find_user(change, name).await? else { return Ok(None) };
+    wanted.apply(&mut user);
+    user.check().map_err(Problem::new)?;
+    sqlx::query("UPDATE user SET full_name = ?2, mail = ?3, standing = ?4, clearance = ?5 WHERE name = ?1")
+        .bind(name)
+        .bind(&user.full_name)
+        .bind(&user.mail)
+        .bind(standing_json(&user)?)
+        .bind(user.clearance.word())
+        .execute(&mut **change)
+        .await
+        .map_err(trouble)?;
+    append_audit(change, by, &Act::done("user change", format!("user {name}"), described(&user))).await?;
+    Ok(Some(user))
+}
+
+/// Keeps a user out, which ends all its sessions, or lets it in again, as part of a change. `false` when there is none.
+pub async fn disable_user_in(change: &mut Change<'_>, name: &str, disabled: bool, by: &By) -> Result<bool, Problem> {
+    let query = sqlx::query("UPDATE user SET disabled = ?2 WHERE name = ?1").bind(name).bind(disabled);
+    if query.execute(&mut **change).await.map_err(trouble)?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    if disabled {
+        end_sessions(change, name).await?;
+    }
+    let action = if disabled { "user disable" } else { "user enable" };
+    append_audit(change, by, &Act::done(action, format!("user {name}"), "")).await?;
+    Ok(true)
+}
+
 impl Records {
     /// Whether anybody works with the site but whoever sits at the machine: there is a token, or a user
     /// whose password is not the one that the site was made with.
@@ -142,36 +179,20 @@ impl Records {
     /// Changes a user; gives it as it is then. `None` when there is none of this name.
     pub async fn change_user(&self, name: &str, wanted: &UserChange, by: &By) -> Result<Option<User>, Problem> {
         let mut change = self.change().await?;
-        let Some(mut user) = find_user(&mut change, name).await? else { return Ok(None) };
-        wanted.apply(&mut user);
-        user.check().map_err(Problem::new)?;
-        sqlx::query("UPDATE user SET full_name = ?2, mail = ?3, standing = ?4, clearance = ?5 WHERE name = ?1")
-            .bind(name)
-            .bind(&user.full_name)
-            .bind(&user.mail)
-            .bind(standing_json(&user)?)
-            .bind(user.clearance.word())
-            .execute(&mut *change)
-            .await
-            .map_err(trouble)?;
-        append_audit(&mut change, by, &Act::done("user change", format!("user {name}"), described(&user))).await?;
-        self.commit(change).await?;
-        Ok(Some(user))
+        let changed = change_user_in(&mut change, name, wanted, by).await?;
+        if changed.is_some() {
+            self.commit(change).await?;
+        }
+        Ok(changed)
     }
 
     /// Keeps a user out, which ends all its sessions, or lets it in again. `false` when there is none.
     pub async fn disable_user(&self, name: &str, disabled: bool, by: &By) -> Result<bool, Problem> {
         let mut change = self.change().await?;
-        let query = sqlx::query("UPDATE user SET disabled = ?2 WHERE name = ?1").bind(name).bind(disabled);
-        if query.execute(&mut *change).await.map_err(trouble)?.rows_affected() == 0 {
-            return Ok(false);
+        let is_done = disable_user_in(&mut change, name, disabled, by).await?;
+        if is_done {
+            self.commit(change).await?;
         }
-        if disabled {
-            end_sessions(&mut change, name).await?;
-        }
-        let action = if disabled { "user disable" } else { "user enable" };
-        append_audit(&mut change, by, &Act::done(action, format!("user {name}"), "")).await?;
-        self.commit(change).await?;
-        Ok(true)
+        Ok(is_done)
     }
 }

@@ -7,7 +7,9 @@ use concert_model::incident::draft::Draft;
 use concert_server::desk::{Change, Deed, Handling, NewUser, UserChange};
 use concert_server::site::Refusal;
 use concert_store::records::incidents::{answered, keep_answer};
-use concert_store::records::{By, Change as Records, Factor, add_token_in, add_user_in};
+use concert_store::records::{
+    By, Change as Records, Factor, add_token_in, add_user_in, forget_failures_in, reset_user_in,
+};
 use serde_json::{Value, json};
 
 use super::desk::{ask, refusal, written_json};
@@ -62,7 +64,7 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
             write(pages, &change, &incident, process.start(run.as_deref().unwrap_or(&name))).await
         }
         Deed::AddUser(new) => add_user(pages, &change, new).await,
-        Deed::ChangeUser(name, wanted) => change_user(pages, &change.person, &name, wanted).await,
+        Deed::ChangeUser(name, wanted) => change_user(pages, &change, &name, wanted).await,
         Deed::SetPassword(name, password, stays) => set_password(pages, &change.person, &name, password, stays).await,
         Deed::AddToken(user, scopes, life) => add_token(pages, &change, &user, scopes, life).await,
         Deed::RevokeToken(id) => {
@@ -129,8 +131,8 @@ async fn add_user(pages: &Pages, change: &Change, new: NewUser) -> Result<Value,
     Ok(answer)
 }
 
-async fn change_user(pages: &Pages, person: &Person, name: &str, wanted: UserChange) -> Result<Value, Refusal> {
-    need(person, Action::ManageUsers)?;
+async fn change_user(pages: &Pages, change: &Change, name: &str, wanted: UserChange) -> Result<Value, Refusal> {
+    need(&change.person, Action::ManageUsers)?;
     let UserChange { full_name, mail, mut standing, clearance, disabled } = wanted;
     if let Some(standing) = &mut standing {
         standing.sort();
@@ -138,10 +140,22 @@ async fn change_user(pages: &Pages, person: &Person, name: &str, wanted: UserCha
     }
     let wanted = concert_store::records::UserChange { full_name, mail, standing, clearance };
     let records = &pages.site().store.records;
-    let user = people::change_user(records, name, &wanted, disabled, &by(person)).await.map_err(refusal)?;
-    Ok(Value::Object(people::user_json(&user, records).await.map_err(failed)?))
+    people::check_change(records, name, &wanted).await.map_err(refusal)?;
+    // Nothing is asked beside a change: whoever waits for it may hold all there is to ask with.
+    let has_factor = records.recovery_codes(name).await.map_err(failed)?.is_some();
+    let mut writing = records.change().await.map_err(failed)?;
+    if let Some(answer) = again(&mut writing, change).await? {
+        return Ok(answer);
+    }
+    let changed = people::change_user_in(&mut writing, name, &wanted, disabled, &by(&change.person)).await;
+    let user = changed.map_err(refusal)?;
+    let answer = Value::Object(people::user_members(&user, has_factor));
+    keep(&mut writing, change, &answer).await?;
+    records.commit(writing).await.map_err(failed)?;
+    Ok(answer)
 }
 
+/// Sent again it gives the same password again, so no answer is kept, nor anything that a password could be guessed by.
 async fn set_password(
     pages: &Pages,
     person: &Person,
@@ -156,10 +170,12 @@ async fn set_password(
     }
     let password = people::for_one_login(name, password).await.map_err(refusal)?;
     let factor = if stays { Factor::Stays } else { Factor::Goes };
-    if !records.reset_user(name, &password, factor, &by(person)).await.map_err(failed)? {
+    let mut writing = records.change().await.map_err(failed)?;
+    if !reset_user_in(&mut writing, name, &password, factor, &by(person)).await.map_err(failed)? {
         return Err(Refusal::Missing);
     }
-    records.forget_failures(&secret::name_hash(name)).await.map_err(failed)?;
+    forget_failures_in(&mut writing, &secret::name_hash(name)).await.map_err(failed)?;
+    records.commit(writing).await.map_err(failed)?;
     Ok(Value::Null)
 }
 

@@ -241,6 +241,21 @@ fn administrators_look_after_users_and_tokens_and_no_password_comes_back() {
     assert_eq!(shown["password"], "to be changed at the next login");
     let changed = root.want("PATCH", "/users/jane", &json!({"roles": ["reader"], "clearance": "green"}), 200);
     assert_eq!((&changed["roles"], &changed["clearance"]), (&json!(["reader"]), &json!("green")));
+    // Sent again with its key it happens once, whatever became of the user meanwhile; so does adding one.
+    let keyed = |method: &str, path: &str, key: &str, body: &Value| {
+        let head = format!("{JSON}{}Idempotency-Key: {key}\r\n", root.head);
+        let answer = served.ask(method, &format!("/api/v1{path}"), &head, body.to_string().as_bytes());
+        (answer.status, serde_json::from_str::<Value>(&answer.body).unwrap())
+    };
+    let raised = keyed("PATCH", "/users/jane", "p1", &json!({"clearance": "red"}));
+    assert_eq!((raised.0, &raised.1["clearance"]), (200, &json!("red")));
+    root.want("PATCH", "/users/jane", &json!({"clearance": "green"}), 200);
+    assert_eq!(keyed("PATCH", "/users/jane", "p1", &json!({"clearance": "red"})), raised);
+    assert_eq!(root.get("/users/jane")["clearance"], "green");
+    assert_eq!(keyed("PATCH", "/users/jane", "p1", &json!({"clearance": "amber"})).0, 400);
+    let eve = json!({"name": "eve", "full_name": "Eve", "roles": ["reader"], "password": "correct horse battery"});
+    let added = keyed("POST", "/users", "u1", &eve);
+    assert_eq!((added.0, keyed("POST", "/users", "u1", &eve)), (201, added));
     root.want("PATCH", "/users/jane", &json!({}), 400);
     root.want("PATCH", "/users/jame", &json!({"clearance": "green"}), 404);
     root.want("PUT", "/users/jane/password", &json!({"password": "another horse battery"}), 204);

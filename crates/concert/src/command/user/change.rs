@@ -61,14 +61,19 @@ pub(super) async fn run(args: &Args, records: &Records, by: &By) -> Result<Exit,
         clearance: args.clearance,
     };
     need_user(records, &args.name).await?;
-    people::change_user(records, &args.name, &wanted, None, by).await.map_err(refused)?;
+    people::check_change(records, &args.name, &wanted).await.map_err(refused)?;
+    let mut change = records.change().await?;
+    people::change_user_in(&mut change, &args.name, &wanted, None, by).await.map_err(refused)?;
+    records.commit(change).await?;
     note_unknown_constituencies(records, wanted.standing.as_deref().unwrap_or_default()).await?;
     Ok(Exit::Done)
 }
 
 pub(super) async fn disable(name: &str, disabled: bool, records: &Records, by: &By) -> Result<Exit, Failure> {
     need_user(records, name).await?;
-    people::disable_user(records, name, disabled, by).await.map_err(refused)?;
+    let mut change = records.change().await?;
+    people::disable_user_in(&mut change, name, disabled, by).await.map_err(refused)?;
+    records.commit(change).await?;
     Ok(Exit::Done)
 }
 
