@@ -92,6 +92,25 @@ impl Time {
             None => parse_other(text).ok_or("not a time"),
         }
     }
+
+    /// Reads a time as RFC 3339 has it, which says its zone, and no other form. Also gives the offset as it is
+    /// written: `Z`, `+02:00`.
+    pub fn rfc3339(text: &str) -> Option<(Time, &str)> {
+        let (date, rest) = text.split_at_checked(10)?;
+        let (clock, rest) = rest.strip_prefix(['T', 't'])?.split_at_checked(8)?;
+        let digits = |from: &str| from.bytes().take_while(u8::is_ascii_digit).count();
+        let offset = match rest.strip_prefix('.') {
+            Some(fraction) => fraction.get(digits(fraction)..)?,
+            None => rest,
+        };
+        let is_offset = matches!(offset.as_bytes(), [b'Z' | b'z'] | [b'+' | b'-', _, _, b':', _, _]);
+        let is_shaped = matches!(date.as_bytes(), [_, _, _, _, b'-', _, _, b'-', _, _])
+            && matches!(clock.as_bytes(), [_, _, b':', _, _, b':', _, _]);
+        match is_shaped && is_offset {
+            true => Some((Self::parse(text, None).ok()?, offset)),
+            false => None,
+        }
+    }
 }
 
 impl fmt::Display for Time {
@@ -270,6 +289,41 @@ mod tests {
     fn check(text: &str, want: &str) {
         let time = Time::parse(text, Some(&TimeZone::UTC)).unwrap_or_else(|why| panic!("{text}: {why}"));
         assert_eq!(time.to_string(), want, "{text}");
+    }
+
+    #[test]
+    fn rfc_3339_is_one_form_and_says_its_zone() {
+        let noon = Time::parse("2026-11-22T12:00:00Z", None).unwrap();
+        let check = |text: &str, want: Option<(i64, &str)>| {
+            let want = want.map(|(micros, offset)| (Time(noon.0 + micros), offset));
+            assert_eq!(Time::rfc3339(text), want, "{text}");
+        };
+        check("2026-11-22T12:00:00Z", Some((0, "Z")));
+        check("2026-11-22t12:00:00.5z", Some((500_000, "z")));
+        check("2026-11-22T14:00:00+02:00", Some((0, "+02:00")));
+        check("2026-11-22T11:30:00.000001-00:30", Some((1, "-00:30")));
+        for odd in [
+            "",
+            "2026-11-22",
+            "2026-11-22T12:00:00",
+            "2026-11-22 12:00:00Z",
+            "2026-11-22T12:00Z",
+            "2026-11-22T12:00:00 Z",
+            "2026-11-22T12:00:00+0200",
+            "2026-11-22T12:00:00+25:00",
+            "2026-11-22T12:00:00.Z",
+            "2026-11-31T12:00:00Z",
+            "2026-11-22T24:00:00Z",
+            "2026/11/22T12:00:00Z",
+            "2026-11-22T12:00:00Z ",
+            " 2026-11-22T12:00:00Z",
+            "1795323030",
+            "Sun, 22 Nov 2026 12:00:00 +0000",
+            "2026-11-22T12:00:00\u{ff3a}",
+            "2026-11-22T1\u{e9}:00:00Z",
+        ] {
+            check(odd, None);
+        }
     }
 
     #[test]

@@ -199,6 +199,7 @@ impl Site {
     pub fn incidents(&self) -> Result<Incidents, Failure> {
         let secret = site_key(&self.settings).map_err(Failure::outside)?;
         Ok(Incidents::new(self.store.clone(), &secret, &self.settings.site.ticket, self.constituents())
+            .with_teams(self.teams())
             .forbidding(self.settings.forbids.clone()))
     }
 

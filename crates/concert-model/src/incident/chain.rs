@@ -278,6 +278,7 @@ mod tests {
             port: 22,
             technique: String::new(),
             certainty: 80,
+            zone: String::new(),
         }
     }
 

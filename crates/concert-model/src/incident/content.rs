@@ -372,6 +372,9 @@ contents! {
         technique: String,
         /// How sure it is, in percent.
         certainty: u8,
+        /// The zone its source wrote the times in; empty for UTC.
+        #[serde(default)]
+        zone: String,
     }
     /// A host belongs to a party.
     HostHeld = "host/1" {
@@ -752,6 +755,9 @@ impl Content {
             let hint = near.map_or(format!("it has: {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
             return Err(Problem::new(format!("`{odd}` does not belong into {name}")).hint(hint));
         }
+        if let Some(zone) = zone_said(fields, &members) {
+            members.insert("zone".into(), Value::String(zone));
+        }
         for (field, kind) in *fields {
             let given = members.remove(*field);
             let value = match given {
@@ -783,7 +789,7 @@ pub fn in_words(of: &str) -> String {
         ("u16", _) => format!("a whole number up to {}", u16::MAX),
         ("u8", _) => format!("a whole number up to {}", u8::MAX),
         ("u64" | "u32", _) => "a whole number".into(),
-        ("i64", _) => "a time".into(),
+        ("i64", _) => "a time with its zone".into(),
         ("Marking", _) => "a label".into(),
         ("Openpgp", _) => "what OpenPGP says of it".into(),
         ("Vec<String>", _) => "names, with commas between them".into(),
@@ -834,6 +840,17 @@ pub(super) fn empty(field: &str, of: &str) -> Option<Value> {
     }
 }
 
+/// The zone of what happened, where a time says it and nobody else does: the moment is kept without it.
+fn zone_said(fields: &[(&str, &str)], members: &Map<String, Value>) -> Option<String> {
+    let is_said = members.get("zone").is_some_and(|zone| zone.as_str() != Some(""));
+    if is_said || !fields.contains(&("zone", "String")) {
+        return None;
+    }
+    let times = fields.iter().filter(|(_, of)| *of == "i64").filter_map(|(field, _)| members.get(*field)?.as_str());
+    let mut offsets = times.filter_map(Time::rfc3339).map(|(_, offset)| offset);
+    offsets.find(|offset| !offset.eq_ignore_ascii_case("z") && *offset != "+00:00").map(str::to_owned)
+}
+
 /// A member as its type wants it, from JSON or from text.
 fn read_member(kind: &str, value: Value) -> Result<Value, String> {
     let Value::String(text) = &value else { return Ok(value) };
@@ -842,11 +859,13 @@ fn read_member(kind: &str, value: Value) -> Result<Value, String> {
         "u64" | "u32" | "u16" | "u8" => {
             text.parse::<u64>().map(Value::from).map_err(|_| format!("`{text}` is not {}", in_words(kind)))
         }
-        // Times are kept as numbers, and given as people write them.
-        "i64" | "Option<i64>" => match (text.parse::<i64>(), Time::parse(text, Some(&jiff::tz::TimeZone::UTC))) {
-            (Ok(number), _) => Ok(Value::from(number)),
-            (_, Ok(time)) => Ok(Value::from(time.0)),
-            _ => Err(format!("`{text}` is no time; write it like 2026-11-22T04:50:30Z")),
+        // Times are kept as numbers, and given as people write them, with the zone: without it nobody knows when.
+        "i64" | "Option<i64>" => match Time::rfc3339(text) {
+            Some((time, _)) => Ok(Value::from(time.0)),
+            None => Err(format!(
+                "`{}` is no time with its zone; write it like 2026-11-22T04:50:30Z or 2026-11-22T06:50:30+02:00",
+                shortened(text)
+            )),
         },
         "Vec<String>" => {
             let names = text.split(',').map(|name| Value::from(name.trim()));
@@ -898,6 +917,31 @@ mod tests {
     }
 
     #[test]
+    fn a_time_says_its_zone_which_is_kept_where_its_source_wrote_it() {
+        let read = |kind: &str, value: Value| {
+            let Value::Object(members) = value else { panic!("{value}") };
+            Content::from_person(kind, members).map(|content| content.write().unwrap().1)
+        };
+        let at = |time: &str, zone: &str| json!({"time": time, "zone": zone, "subject": "web7", "text": "x"});
+        let check = |time: &str, zone: &str, want: &str| {
+            let item = read("happened", at(time, zone)).unwrap();
+            assert_eq!((&item["time"], &item["zone"]), (&json!(1_795_323_030_000_000_i64), &json!(want)), "{time}");
+        };
+        check("2026-11-22T04:50:30Z", "", "");
+        check("2026-11-22T04:50:30+00:00", "", "");
+        check("2026-11-22T06:50:30+02:00", "", "+02:00");
+        check("2026-11-22T06:50:30+02:00", "Europe/Helsinki", "Europe/Helsinki");
+        let flow = json!({"first_seen": "2026-11-22T04:50:30Z", "last_seen": "2026-11-22T06:50:30+02:00", "clock_error": "60"});
+        let flow = read("relation", flow).unwrap();
+        assert_eq!((&flow["zone"], &flow["clock_error"]), (&json!("+02:00"), &json!(60)));
+        for odd in ["2026-11-22", "2026-11-22T04:50:30", "2026-11-22 04:50:30Z", "1795323030", "yesterday", ""] {
+            let told = read("happened", at(odd, "")).unwrap_err().what;
+            assert!(told.starts_with(&format!("`time` of happened/1: `{odd}` is no time with its zone")), "{told}");
+            assert!(read("task", json!({"name": "t", "due": odd})).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
     fn the_member_that_does_not_fit_is_named_with_what_it_takes() {
         let check = |kind: &str, value: Value, want: &str| {
             let Value::Object(members) = value else { panic!("{value}") };
@@ -932,7 +976,7 @@ mod tests {
         check(
             "task",
             json!({"due": [1]}),
-            "`due` of task/1: `[1]` is not a value of it\n  hint: it takes a time, or nothing",
+            "`due` of task/1: `[1]` is not a value of it\n  hint: it takes a time with its zone, or nothing",
         );
         check("task", json!({"done": "maybe"}), "`done` of task/1: `maybe` is not true or false");
         check(

@@ -316,6 +316,8 @@ impl Incident {
                 let ClockStarted { clock, since, due } = clock;
                 let kept = self.clocks.entry(clock).or_default();
                 (kept.since, kept.due) = (since, due);
+                // Begun anew for what was learned later, it is not met by what was reported before.
+                kept.met = kept.met.take().filter(|(time, _)| *time >= since);
             }
             Content::ClockMet(met) => {
                 self.clocks.entry(met.clock).or_default().met = Some((met.time, met.proof));

@@ -55,6 +55,7 @@ fn is_needed(kind: &str, name: &str, of: &str, form: Form) -> bool {
         ("custody/1", "whom")
             | ("joined/1", "reason" | "entries")
             | ("happened/1", "line")
+            | ("relation/1", "zone")
             | ("message/1", "answers" | "attachments" | "mail")
     );
     !has_empty && !of.starts_with("Option") && !came_later
@@ -68,7 +69,7 @@ fn member(of: &str, form: Form) -> Value {
     let integer = |low: i64, high: u64| json!({"type": "integer", "minimum": low, "maximum": high});
     let number = |high: u64| or_text(integer(0, high), json!({"type": "string", "pattern": "^[0-9]+$"}));
     let micros = || integer(i64::MIN, i64::MAX.cast_unsigned());
-    let time = || json!({"type": "string", "examples": ["2026-11-22T04:50:30Z"]});
+    let time = || json!({"type": "string", "format": "date-time", "examples": ["2026-11-22T04:50:30Z"]});
     match of {
         "String" => json!({"type": "string"}),
         "bool" => or_text(json!({"type": "boolean"}), json!({"enum": ["true", "false"]})),

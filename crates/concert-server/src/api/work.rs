@@ -34,6 +34,7 @@ pub(super) async fn rows(
 struct Marked {
     marking: Marking,
     reason: String,
+    seen: Option<u64>,
 }
 
 pub(super) async fn mark(
@@ -44,7 +45,8 @@ pub(super) async fn mark(
     body: Body,
 ) -> Result<Response, Problem> {
     let path = format!("{name}/markings");
-    let (change, Marked { marking, reason }) = change(person, &headers, &path, body).await?;
+    let (mut change, Marked { marking, reason, seen }) = change(person, &headers, &path, body).await?;
+    change.seen = seen;
     Ok(created(&app.site.act(change, Deed::Mark(name, marking, reason)).await?))
 }
 

@@ -1,5 +1,6 @@
 //! Reading events back: whole files, chosen rows, or those that can match a condition.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -36,6 +37,8 @@ pub struct Bounds {
     pub since: Option<Time>,
     /// Before this `time.source`.
     pub until: Option<Time>,
+    /// Only the events with these identities.
+    pub events: Option<HashSet<EventId>>,
 }
 
 /// Rows of a file, in their order there.
@@ -160,6 +163,16 @@ fn filter(bounds: &Bounds, schema: &parquet::schema::types::SchemaDescriptor) ->
         };
         steps.push(Box::new(ArrowPredicateFn::new(ProjectionMask::leaves(schema, [index]), check)));
     };
+    if let Some(events) = bounds.events.clone() {
+        step(
+            column::EVENT,
+            Box::new(move |array| {
+                let ids = array.as_fixed_size_binary();
+                let is_one = |id: Option<&[u8]>| id.is_some_and(|id| events.contains(&EventId(sixteen(id))));
+                ids.iter().map(|id| Some(is_one(id))).collect()
+            }),
+        );
+    }
     if let Some(asns) = bounds.asns.clone() {
         step(
             Field::SOURCE_ASN.name(),

@@ -212,6 +212,13 @@ impl Records {
         Ok(row.as_ref().map(with_members))
     }
 
+    /// Of these notices those that are there, each with its kind and the party it is for.
+    pub async fn notices_there(&self, ids: &[&str]) -> Result<Vec<(String, String, String)>, Problem> {
+        let sql = "SELECT id, name, party FROM notice WHERE id IN (SELECT value FROM json_each(?1))";
+        let query = sqlx::query_as(sql).bind(serde_json::Value::from(ids).to_string());
+        query.fetch_all(self.pool()).await.map_err(trouble)
+    }
+
     /// Notices to be sent now by this way, oldest first.
     pub async fn notices_due(&self, now: Time, way: &Way, limit: u32) -> Result<Vec<(Notice, Members)>, Problem> {
         let mut query: QueryBuilder<Sqlite> =

@@ -52,6 +52,15 @@ impl Records {
         self.read_parties(sqlx::query(sql).bind(serde_json::Value::from(claims).to_string())).await
     }
 
+    /// Those with one of these names.
+    pub async fn parties_named(&self, which: Parties, names: &[&str]) -> Result<Vec<Party>, Problem> {
+        let sql = match which {
+            Parties::Constituents => "SELECT name, body FROM party WHERE name IN (SELECT value FROM json_each(?1))",
+            Parties::Teams => "SELECT name, body FROM team WHERE name IN (SELECT value FROM json_each(?1))",
+        };
+        self.read_parties(sqlx::query(sql).bind(serde_json::Value::from(names).to_string())).await
+    }
+
     async fn read_parties<'q>(
         &self,
         query: sqlx::query::Query<'q, Sqlite, SqliteArguments>,
@@ -125,6 +134,7 @@ mod tests {
         assert_eq!(records.parties_import().await.unwrap(), 0);
         records.import_parties(ours, &[party("Zeta"), party("Alpha")]).await.unwrap();
         assert_eq!(records.parties(ours).await.unwrap(), [party("Zeta"), party("Alpha")]);
+        assert_eq!(records.parties_named(ours, &["Alpha", "alpha", "Eta"]).await.unwrap(), [party("Alpha")]);
         records.import_parties(ours, &[party("Beta")]).await.unwrap();
         assert_eq!(records.parties(ours).await.unwrap(), [party("Beta")]);
         assert_eq!(records.parties_import().await.unwrap(), 2);

@@ -143,12 +143,12 @@ impl Wanted {
             asns: common.asns.map(|asns| asns.into_iter().map(i64::from).collect()),
             // The store compares whole addresses; wider networks are left to the condition.
             addresses: common.networks.and_then(|nets| nets.iter().map(single).collect()),
-            countries: None,
             since: self.since.max(span.from),
             until: match (self.until, after) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
             },
+            ..Bounds::default()
         }
     }
 }

@@ -237,10 +237,7 @@ pub(super) fn refused(refused: Refused) -> Failure {
             Problem::new(format!("not allowed: {}", decision.reason)).hint(format!("rule {}", decision.policy)),
         ),
         Refused::Wrong(problem) => Failure::usage(problem),
-        Refused::Stale(changed) => Failure::usage(
-            Problem::new(format!("somebody changed it meanwhile: {}", Value::Array(changed)))
-                .hint("look again, then repeat"),
-        ),
+        Refused::Stale(changed) => Failure::usage(stale(&changed)),
         Refused::Merged(into) => {
             let problem = Problem::new("it was merged into another incident, so nothing is written into it");
             Failure::usage(problem.hint(match into {
@@ -250,6 +247,20 @@ pub(super) fn refused(refused: Refused) -> Failure {
         }
         Refused::Failed(problem) => Failure::outside(problem),
     }
+}
+
+/// What was changed since the person looked, by whom and when.
+fn stale(changed: &[Value]) -> Problem {
+    let word = |entry: &Value, name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let told = |entry: &Value| {
+        let (seq, content) = (entry.get("seq").unwrap_or(&Value::Null), entry.get("content").unwrap_or(&Value::Null));
+        let [author, time, kind] = ["author", "time", "kind"].map(|name| word(entry, name));
+        format!("\n  entry {seq} by {author} at {time}: {kind} {content}")
+    };
+    let last = changed.iter().filter_map(|entry| entry.get("seq")?.as_u64()).max().unwrap_or(0);
+    let all: String = changed.iter().map(told).collect();
+    Problem::new(format!("somebody changed it meanwhile:{all}"))
+        .hint(format!("to write it all the same, give `--seen {last}`"))
 }
 
 const COLUMNS: [&str; 9] = ["number", "title", "type", "severity", "status", "tlp", "coordinators", "changed", "id"];

@@ -23,7 +23,9 @@ mod progress;
 mod proposals;
 mod read;
 mod rebuild;
+mod refers;
 mod report;
+mod stale;
 mod states;
 #[cfg(test)]
 mod tests;
@@ -100,7 +102,7 @@ pub struct Ask<'a> {
     pub now: Time,
     /// A key of the person's choice with the digest of the request: sent again, it happens once.
     pub key: Option<(&'a str, [u8; 32])>,
-    /// The last entry the person had seen, where that matters: fields changed since are not overwritten.
+    /// The last entry the person had seen, where that matters: what was changed since is not overwritten.
     pub seen: Option<u64>,
 }
 
@@ -119,6 +121,8 @@ pub struct Incidents {
     ticket: String,
     /// For the sectors of parties.
     constituents: Arc<Constituents>,
+    /// Teams of last resort: what is limited to a constituency may be limited to one of theirs.
+    teams: Arc<Constituents>,
     forbids: Forbids,
     held: Mutex<HashMap<String, Arc<Case>>>,
     readers: Mutex<audit::Readers>,
@@ -135,6 +139,7 @@ impl Incidents {
             key,
             ticket,
             constituents,
+            teams: Arc::default(),
             forbids: Forbids::default(),
             held: Mutex::default(),
             readers: Mutex::default(),
@@ -146,6 +151,11 @@ impl Incidents {
     /// With what the site forbids: it holds for everybody who is asked about here.
     pub fn forbidding(self, forbids: Forbids) -> Self {
         Self { forbids, ..self }
+    }
+
+    /// With teams of last resort.
+    pub fn with_teams(self, teams: Arc<Constituents>) -> Self {
+        Self { teams, ..self }
     }
 
     /// Sectors of a party.

@@ -287,8 +287,8 @@ pub(super) fn answered(case: &Case, state: &Incident, answer: ProposalAnswered) 
     let mut contents: Vec<Content> = Vec::new();
     if answer.accepted && !proposed.to.is_empty() {
         let Proposed { from, to, port, first_seen, last_seen, clock_error, text, .. } = proposed.clone();
-        let flow =
-            Relation { from, to, first_seen, last_seen, clock_error, port, technique: text, certainty: CERTAINTY };
+        let (technique, certainty, zone) = (text, CERTAINTY, String::new());
+        let flow = Relation { from, to, first_seen, last_seen, clock_error, port, technique, certainty, zone };
         contents.push(flow.into());
     }
     if answer.accepted && !answer.event.contains(':') {

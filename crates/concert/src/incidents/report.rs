@@ -75,12 +75,11 @@ impl Incidents {
                 reason: "the incident begins with it".into(),
             },
         };
+        let outside = Box::pin(self.outside(ask.person, None, &new.drafts)).await?.with_events(&reported.events);
         let mut drafts = drafts(&reported, &own);
         drafts.append(&mut new.drafts);
-        self.open_with(ask, NewIncident { drafts, ..new }, std::io::Cursor::new(reported.bytes), |kept: &KeptBytes| {
-            evidence.drafts(ask, kept)
-        })
-        .await
+        let (new, bytes) = (NewIncident { drafts, ..new }, std::io::Cursor::new(reported.bytes));
+        self.open_with(ask, new, &outside, bytes, |kept: &KeptBytes| evidence.drafts(ask, kept)).await
     }
 
     /// The report with this identity, as the store has it; whoever may not see reports learns of none.

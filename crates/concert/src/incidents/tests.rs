@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use concert_model::access::{Action, Object, may};
-use concert_model::incident::chain;
 use concert_model::incident::content::{
-    ClockStarted, Content, Effort, Erased, HostHeld, NeighbourNamed, Note, PartyMoved, PartyStatus, Relation, Role,
-    RoleMoved, Severity, TellingHeld, Titled,
+    ClockStarted, Content, Effort, Erased, Finding, HostHeld, NeighbourNamed, Note, PartyMoved, PartyStatus, Relation,
+    Role, RoleMoved, Severity, Task, TellingHeld, Titled,
 };
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::marking::{Marking, Tlp};
+use concert_model::incident::{chain, content};
 use concert_model::user::{Standing, StandingRole};
 
 use super::*;
@@ -78,12 +78,12 @@ async fn fill(site: &Site) -> Vec<(String, Vec<(u64, Marking)>)> {
             .map(|(role, word, _)| RoleMoved { role, person: word.into(), party: String::new(), holds: true })
             .map(|moved| draft(moved, None))
             .collect();
-        let (role, party) = (Role::AffectedParty, "Net A".to_owned());
-        drafts.push(draft(RoleMoved { role, person: "speaker".into(), party, holds: true }, None));
         drafts.push(draft(
             PartyMoved { party: "Net A".into(), status: PartyStatus::Told, text: "told".into() },
             Some(markings[0].clone()),
         ));
+        let (role, party) = (Role::AffectedParty, "Net A".to_owned());
+        drafts.push(draft(RoleMoved { role, person: "speaker".into(), party, holds: true }, None));
         for (word, marking) in markings.iter().enumerate() {
             drafts.push(note(&format!("word{at}x{word}"), Some(marking.clone())));
         }
@@ -292,6 +292,64 @@ async fn fields_that_somebody_changed_are_not_overwritten_unseen() {
     assert_eq!(site.incidents.show(&anna, &opened.number).await.unwrap().title, "three");
 }
 
+/// What is called by a name is not overwritten unseen either; what is only added, and what is called otherwise, is.
+#[tokio::test]
+async fn what_is_changed_by_its_name_is_not_overwritten_unseen() {
+    let site = site().await;
+    let (anna, ben) = (user("anna", &["handler"], Tlp::Red), user("ben", &["handler"], Tlp::Amber));
+    let party = |status| PartyMoved { party: "Net".into(), status, text: String::new() };
+    let opened = new("one", Marking::of(Tlp::Amber), vec![draft(party(PartyStatus::Unknown), None)]);
+    let opened = site.incidents.open(Ask::new(&anna, NOW), opened).await.unwrap();
+    let number = opened.number.as_str();
+    let task = |name: &str, title: &str| Task {
+        name: name.into(),
+        title: title.into(),
+        role: None,
+        person: String::new(),
+        due: None,
+        done: false,
+    };
+    let finding = |standing| Finding { name: "f".into(), statement: "x".into(), standing };
+    let role =
+        |person: &str| RoleMoved { role: Role::Responder, person: person.into(), party: String::new(), holds: true };
+    let held = |party: &str| HostHeld { host: "192.0.2.7".into(), party: party.into() };
+    let clock = |due| ClockStarted { clock: "c".into(), since: 1, due };
+    let telling = |reason: &str| TellingHeld { party: "Net".into(), held: true, reason: reason.into() };
+    // Each of them as one writes it, as the other would, and what the other may write all the same.
+    let pairs: Vec<[Content; 3]> = vec![
+        [task("t", "one").into(), task("t", "two").into(), task("u", "three").into()],
+        [
+            finding(content::Standing::Supported).into(),
+            finding(content::Standing::Refuted).into(),
+            Note { text: "x".into() }.into(),
+        ],
+        [party(PartyStatus::Told).into(), party(PartyStatus::Refuses).into(), role("eva").into()],
+        [role("ben").into(), RoleMoved { holds: false, ..role("ben") }.into(), role("carl").into()],
+        [held("Net").into(), held("").into(), HostHeld { host: "192.0.2.8".into(), ..held("Net") }.into()],
+        [clock(5).into(), clock(6).into(), ClockStarted { clock: "d".into(), ..clock(7) }.into()],
+        [telling("one").into(), telling("two").into(), Note { text: "y".into() }.into()],
+    ];
+    for [first, second, other] in pairs {
+        let seen = site.incidents.last_entry().await.unwrap();
+        let write = async |person: &Person, seen, content: &Content| {
+            let ask = Ask { seen: Some(seen), ..Ask::new(person, NOW) };
+            site.incidents.write(ask, number, vec![draft(content.clone(), None)]).await
+        };
+        let won = write(&anna, seen, &first).await.unwrap();
+        let lost = write(&anna, seen, &second).await;
+        let Err(Refused::Stale(changed)) = lost else { panic!("{second:?}: {lost:?}") };
+        assert_eq!(changed, won.entries);
+        assert_eq!((&changed[0]["author"], changed[0]["time"].is_string()), (&serde_json::json!("anna"), true));
+        write(&anna, seen, &other).await.unwrap();
+        write(&anna, changed[0]["seq"].as_u64().unwrap(), &second).await.unwrap();
+        // Whoever may not see what was changed is told nothing of it, and changes what is seen.
+        let seen = site.incidents.last_entry().await.unwrap();
+        let red = vec![draft(task("t", "secret"), Some(Marking::of(Tlp::Red)))];
+        site.incidents.write(Ask::new(&anna, NOW), number, red).await.unwrap();
+        write(&ben, seen, &task("t", "open").into()).await.unwrap();
+    }
+}
+
 /// INVARIANT: of what is written at once, all of it holds or none.
 #[tokio::test]
 async fn what_is_written_at_once_holds_together() {
@@ -387,11 +445,16 @@ async fn a_party_learns_of_its_neighbours_that_they_are_there() {
     let flow = |from: &str, to: &str, port, marking| {
         let (from, to, technique) = (from.into(), to.into(), "ssh".into());
         let (first_seen, last_seen, clock_error, certainty) = (NOW.0, NOW.0, 0, 80);
-        draft(Relation { from, to, first_seen, last_seen, clock_error, port, technique, certainty }, marking)
+        let zone = String::new();
+        draft(Relation { from, to, first_seen, last_seen, clock_error, port, technique, certainty, zone }, marking)
     };
     let speaks = RoleMoved { role: Role::AffectedParty, person: "otto".into(), party: "Net B".into(), holds: true };
     let law = Marking { compartment: "law-enforcement".into(), ..Marking::of(Tlp::Amber) };
+    let takes_part = |party: &str| PartyMoved { party: party.into(), status: PartyStatus::Told, text: String::new() };
     let drafts = vec![
+        draft(takes_part("Net A"), Some(Marking::of(Tlp::Red))),
+        draft(takes_part("Net B"), Some(Marking::of(Tlp::Red))),
+        draft(takes_part("Net C"), Some(Marking::of(Tlp::Red))),
         draft(speaks, None),
         draft(held("192.0.2.1", "Net A"), amber("Net A")),
         draft(held("198.51.100.1", "Net B"), Some(Marking::of(Tlp::Amber))),

@@ -1,11 +1,15 @@
 //! What may stand in an entry, and what of it is found by searching.
 
+use std::net::IpAddr;
+
+use concert_model::host::domain;
 use concert_model::incident::content::{Answer, Content, Started, TEXT_BYTES_MAX};
 use concert_model::incident::process;
 use concert_model::keys::Source;
 use concert_model::{Problem, taxonomy};
 use concert_pipeline::observables::{observables, one};
 use concert_store::records::incidents::Findable;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -49,6 +53,26 @@ pub(super) fn name(what: &str, text: &str) -> Result<(), Refused> {
     }
 }
 
+/// An address or the name of a host.
+fn host(what: &str, text: &str) -> Result<(), Refused> {
+    if text.parse::<IpAddr>().is_ok() || domain(text).is_ok() {
+        return Ok(());
+    }
+    let problem = Problem::new(format!("`{what}`: `{}` is no host", plain_line(text)));
+    Err(Refused::Wrong(problem.hint("a host is an address or a name: 192.0.2.7, 2001:db8::7, web7.example")))
+}
+
+/// A zone as sources write it: a name or an offset; nothing for UTC.
+fn zone(text: &str) -> Result<(), Refused> {
+    let is_offset = matches!(text.as_bytes(), [b'+' | b'-', a, b, b':', c, d]
+        if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()));
+    if text.is_empty() || is_offset || TimeZone::get(text).is_ok() {
+        return Ok(());
+    }
+    let problem = Problem::new(format!("`zone`: `{}` is no time zone", plain_line(text)));
+    Err(Refused::Wrong(problem.hint("write it like Europe/Helsinki or +02:00, or leave it out for UTC")))
+}
+
 /// Text of several lines.
 fn prose(what: &str, text: &str) -> Result<(), Refused> {
     match text.len() > TEXT_BYTES_MAX {
@@ -81,11 +105,21 @@ pub(super) fn check(content: &Content) -> Result<(), Refused> {
         Content::RoleMoved(moved) => line("person", &moved.person)?,
         Content::Note(note) if note.text.trim().is_empty() => return Err(wrong("`text` is empty")),
         Content::Observable(seen) => line("value", &seen.value)?,
+        Content::HostHeld(held) => host("host", &held.host)?,
+        Content::Happened(happened) => zone(&happened.zone)?,
+        Content::Relation(relation) if relation.from == relation.to => {
+            return Err(wrong("`from` and `to` are the same: a flow leads from one host to another"));
+        }
         Content::Relation(relation) if relation.certainty > 100 => {
             return Err(wrong("`certainty` is in percent, 0 to 100"));
         }
         Content::Relation(relation) if relation.last_seen < relation.first_seen => {
             return Err(wrong("`last_seen` is before `first_seen`"));
+        }
+        Content::Relation(relation) => {
+            zone(&relation.zone)?;
+            host("from", &relation.from)?;
+            host("to", &relation.to)?;
         }
         Content::ClockStarted(clock) if clock.due <= clock.since => return Err(wrong("a clock ends after it begins")),
         Content::EventsLinked(linked) => events(&linked.events)?,

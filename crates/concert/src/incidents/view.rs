@@ -92,7 +92,7 @@ pub fn neighbour_json(neighbour: &Neighbour<'_>) -> Value {
     let relation = neighbour.relation;
     json!({"host": neighbour.host, "direction": if neighbour.is_upstream { "upstream" } else { "downstream" }, "neighbour": neighbour.neighbour,
         "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
-        "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
+        "zone": relation.zone, "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
 }
 
 /// A flow that may be the next hop.
@@ -184,7 +184,7 @@ fn list<'s>(state: &'s Incident, name: &str) -> Option<Rows<'s>> {
         "observables" => rows_of(state.observables.iter(), |(of, value)| json!({"of": of, "value": value})),
         "relations" => rows_of(state.relations.iter().rev(), |relation| {
             json!({"from": relation.from, "to": relation.to, "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
-                "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
+                "zone": relation.zone, "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
         }),
         "proposals" => {
             let open: Vec<_> = state.open_proposals().collect();

@@ -1,6 +1,5 @@
 //! Writing: decision, signature, entry and what is derived from it, in one transaction.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Decision, Object, Person, is_field, may};
@@ -16,7 +15,8 @@ use super::case::Case;
 use super::made::{Beside, Made, by_hand};
 use super::mail;
 use super::read::Heads;
-use super::{Ask, Incidents, Refused, audit, entry_json, follow, joins, proposals, text};
+use super::refers::{Check, Outside};
+use super::{Ask, Incidents, Refused, audit, entry_json, follow, joins, proposals, stale, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
 pub const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
@@ -26,10 +26,12 @@ pub(super) const MERGED: &str = "merged";
 const KEY_BYTES_MAX: usize = 255;
 
 /// What it takes to write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Right {
+#[derive(Clone, Copy)]
+pub(super) enum Right<'o> {
     /// What the content takes.
     OfContent,
+    /// The same, and that whatever a person names in it is there.
+    ByHand(&'o Outside),
     /// Nothing but reading: what is written says that somebody read.
     OfReader,
 }
@@ -92,11 +94,17 @@ impl Incidents {
     /// Opens an incident. Whoever opens it is its coordinator.
     pub async fn open(&self, ask: Ask<'_>, new: NewIncident) -> Result<Written, Refused> {
         by_hand(&new.drafts)?;
-        self.open_made(ask, new).await
+        let outside = Box::pin(self.outside(ask.person, None, &new.drafts)).await?;
+        self.open_made(ask, new, &outside).await
     }
 
     /// The same with entries that were not written by hand.
-    pub(super) async fn open_made(&self, ask: Ask<'_>, new: NewIncident) -> Result<Written, Refused> {
+    pub(super) async fn open_made(
+        &self,
+        ask: Ask<'_>,
+        new: NewIncident,
+        outside: &Outside,
+    ) -> Result<Written, Refused> {
         let decision = may(ask.person, Action::Open, Object::Site);
         if !decision.allowed {
             return Err(Refused::Denied(decision));
@@ -122,7 +130,7 @@ impl Incidents {
         let case = Case::new(&id, Vec::new());
         let (case, mut entries) = self.sign(&mut change, ask, case, opening).await?;
         audit::allowed(&mut change, ask, Action::Open, &case.head.number, &decision).await?;
-        let (case, more) = self.put(&mut change, ask, case, rest, Right::OfContent, &mut None).await?;
+        let (case, more) = self.put(&mut change, ask, case, rest, Right::ByHand(outside), &mut None).await?;
         entries.extend(more);
         self.finish(change, ask, case, (entries, Vec::new())).await
     }
@@ -136,7 +144,8 @@ impl Incidents {
     /// Writes into an incident.
     pub async fn write(&self, ask: Ask<'_>, name: &str, drafts: Vec<Draft>) -> Result<Written, Refused> {
         by_hand(&drafts)?;
-        self.write_made(ask, name, Right::OfContent, |case, circle| {
+        let outside = Box::pin(self.outside(ask.person, Some(name), &drafts)).await?;
+        self.write_made(ask, name, Right::ByHand(&outside), |case, circle| {
             let answers = drafts.iter().any(|draft| matches!(draft.content, Content::ProposalAnswered(_)));
             if !answers {
                 return Ok(drafts);
@@ -174,7 +183,7 @@ impl Incidents {
         &self,
         ask: Ask<'_>,
         name: &str,
-        right: Right,
+        right: Right<'_>,
         make: impl FnOnce(&Case, &Circle) -> Result<M, Refused> + Send,
     ) -> Result<Written, Refused> {
         let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
@@ -195,13 +204,13 @@ impl Incidents {
         };
         // What came by mail stays in the conversation that it belongs to.
         let is_new = matches!(made.beside, Beside::Nothing | Beside::Queue { .. });
-        if right == Right::OfContent && is_new && joins::is_elsewhere(&case, &made.drafts) {
+        if !matches!(right, Right::OfReader) && is_new && joins::is_elsewhere(&case, &made.drafts) {
             self.store.records.undo(change).await?;
             return Err(Refused::Merged(self.shows_in(ask.person, &case).await?));
         }
         let drafts = mail::beside(&mut change, ask.now, made).await?;
         if let Some(seen) = ask.seen {
-            stale(&case, &circle, ask.person, seen, &drafts)?;
+            stale::check(&case, &circle, ask.person, seen, &drafts)?;
         }
         let (number, mut denied) = (case.head.number.clone(), None);
         match self.put(&mut change, ask, case, drafts, right, &mut denied).await {
@@ -271,32 +280,53 @@ impl Incidents {
         ask: Ask<'_>,
         mut case: Case,
         drafts: Vec<Draft>,
-        right: Right,
+        right: Right<'_>,
         denied: &mut Option<(Action, Decision)>,
     ) -> Result<(Case, Vec<Value>), Refused> {
         if drafts.len() > DRAFTS_MAX {
             return Err(wrong(format!("at most {DRAFTS_MAX} entries are written at once")));
         }
         let mut all = Vec::with_capacity(drafts.len());
-        for draft in drafts {
+        let mut named = match right {
+            Right::ByHand(outside) => Some(Check::new(self, outside, ask.person, &case, &drafts)),
+            Right::OfContent | Right::OfReader => None,
+        };
+        let is_one_of_many = named.is_some() && drafts.len() > 1;
+        for (at, draft) in (1..).zip(drafts) {
             let (action, decision) = self.decide(ask.person, &case, &draft, right);
             if !decision.allowed {
                 *denied = Some((action, decision.clone()));
                 return Err(Refused::Denied(decision));
             }
-            check(ask.person, &draft)?;
-            if follow::concerns(&draft.content) {
-                follow::check(ask.person, (&case, &self.circle(&case)), ask.now, &draft.content)?;
-            }
+            self.check(ask, &case, &draft, named.as_ref()).map_err(|refused| match refused {
+                Refused::Wrong(problem) if is_one_of_many => Refused::Wrong(problem.at(format!("entry {at}"))),
+                other => other,
+            })?;
             audit::allowed(change, ask, action, &case.head.number, &decision).await?;
             if let Content::Erased(erased) = &draft.content {
                 case = self.erase(change, ask.person, case, erased).await?;
             }
             let (next, entries) = self.sign(change, ask, case, vec![draft]).await?;
             case = next;
+            if let Some(named) = &mut named {
+                named.take(&case);
+            }
             all.extend(entries);
         }
         Ok((case, all))
+    }
+
+    /// Whether what a draft says can be said now.
+    fn check(&self, ask: Ask<'_>, case: &Case, draft: &Draft, named: Option<&Check<'_>>) -> Result<(), Refused> {
+        check(ask.person, draft)?;
+        let circle = self.circle(case);
+        if let Some(named) = named {
+            named.check(&circle, &draft.content)?;
+        }
+        if follow::concerns(&draft.content) {
+            follow::check(ask.person, (case, &circle), ask.now, &draft.content)?;
+        }
+        Ok(())
     }
 
     /// Whether a draft may be written, before the bytes that it is about are taken.
@@ -308,10 +338,10 @@ impl Incidents {
         check(person, draft)
     }
 
-    fn decide(&self, person: &Person, case: &Case, draft: &Draft, right: Right) -> (Action, Decision) {
+    fn decide(&self, person: &Person, case: &Case, draft: &Draft, right: Right<'_>) -> (Action, Decision) {
         let circle = self.circle(case);
         let action = match right {
-            Right::OfContent => Action::of(&draft.content, person, &circle),
+            Right::OfContent | Right::ByHand(_) => Action::of(&draft.content, person, &circle),
             Right::OfReader => Action::See,
         };
         (action, may(person, action, Object::Incident(&circle)))
@@ -444,21 +474,6 @@ fn check(person: &Person, draft: &Draft) -> Result<(), Refused> {
         return Err(wrong("the marking is above your clearance, so you could not read what you write"));
     }
     text::check(&draft.content)
-}
-
-/// Fields that somebody else changed since the person read them.
-fn stale(case: &Case, circle: &Circle, person: &Person, seen: u64, drafts: &[Draft]) -> Result<(), Refused> {
-    let kinds: BTreeMap<&str, ()> =
-        drafts.iter().filter_map(|draft| draft.content.write()).map(|(kind, _)| (kind, ())).collect();
-    let is_one = |kept: &&Arc<super::Kept>| {
-        kept.seq > seen
-            && kept
-                .body
-                .as_ref()
-                .is_some_and(|(body, _)| is_field(&body.kind) && kinds.contains_key(body.kind.as_str()))
-    };
-    let changed: Vec<Value> = case.seen_by(circle, person).filter(is_one).map(|kept| entry_json(kept)).collect();
-    if changed.is_empty() { Ok(()) } else { Err(Refused::Stale(changed)) }
 }
 
 pub(super) fn wrong(why: impl Into<String>) -> Refused {

@@ -158,6 +158,7 @@ fn proposals_are_marked_like_what_made_the_host_known() {
     let site = catching("");
     let opened = site.incident(&["open", "A break-in", "--type", "system-compromise", "--tlp", "green"]);
     let number = opened[0]["incident"].as_str().unwrap().to_owned();
+    site.incident(&["write", &number, "party", "party=Net", "status=told"]);
     let host = ["write", &number, "host", "host=198.51.100.9", "party=Net", "--tlp", "red", "--for-person", "anna"];
     site.incident(&host);
     site.incident(&["write", &number, "host", "host=198.51.100.10", "party=Net"]);
@@ -263,6 +264,7 @@ fn every_value_of_an_incident_is_told_with_what_others_and_events_know_of_it() {
     let late = "2026-11-22T06:00:00Z";
     site.ingest("flows", &[flow("192.0.2.7", "203.0.113.1", 22, late), flow("203.0.113.2", "192.0.2.7", 22, late)]);
     site.incident(&["write", &one, "note", "text=Calls hxxp://evil[.]example/x from 192.0.2[.]7"]);
+    site.incident(&["write", &one, "party", "party=Net", "status=told"]);
     site.incident(&["write", &one, "host", "host=192.0.2.7", "party=Net"]);
     site.incident(&["write", &two, "note", "text=evil.example again"]);
     site.incident(&["write", &three, "note", "text=192.0.2.7 again", "--tlp", "red", "--for-person", "anna"]);

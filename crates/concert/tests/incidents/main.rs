@@ -2,6 +2,7 @@
 
 mod catching;
 mod joins;
+mod refers;
 mod site;
 
 use std::io::Write;
@@ -53,7 +54,7 @@ fn an_incident_is_opened_worked_on_and_shown() {
     write(&["party", "party=Example Net", "status=told", "text=by telephone"]);
     let times = ["first_seen=2026-11-22T04:50:30Z", "last_seen=2026-11-22T05:00:00Z"];
     write(&[&["relation", "from=192.0.2.7", "to=198.51.100.9", "port=22", "certainty=80"], &times[..]].concat());
-    write(&["task", "name=logs", "title=Ask for logs", "role=responder", "done=false", "due=2026-11-30"]);
+    write(&["task", "name=logs", "title=Ask for logs", "role=responder", "done=false", "due=2026-11-30T00:00:00Z"]);
     write(&["task", "name=open", "title=New task"]);
     write(&["role", "role=responder", "person=ben", "holds=true"]);
     write(&["finding", "{\"name\":\"h1\",\"statement\":\"A stolen key\",\"standing\":\"hypothesis\"}"]);
@@ -198,7 +199,14 @@ fn what_is_known_of_a_value_is_told_across_incidents() {
     site.incident(&["write", &numbers[0], "note", "text=Calls hxxp://evil[.]example/x from 192.0.2[.]7:4242."]);
     let finding = ["name=h", "statement=It is EVIL(dot)example", "standing=hypothesis"];
     site.incident(&[&["write", &numbers[1], "finding"], &finding[..]].concat());
-    site.incident(&["write", &numbers[1], "happened", "time=2026-11-22", "subject=192.0.2.7", "text=reached"]);
+    site.incident(&[
+        "write",
+        &numbers[1],
+        "happened",
+        "time=2026-11-22T00:00:00Z",
+        "subject=192.0.2.7",
+        "text=reached",
+    ]);
     site.incident(&[
         "write",
         &numbers[2],
@@ -330,6 +338,7 @@ fn work_costs_what_the_settings_say_of_its_kind() {
         let given = ["write", number, "effort", &format!("minutes={minutes}"), &format!("person={person}")];
         site.incident(&[&given[..], rest].concat());
     };
+    site.incident(&["write", &numbers[0], "party", "party=Example Net", "status=told"]);
     effort(&numbers[0], "90", "anna", &["work=analysis", "party=Example Net"]);
     effort(&numbers[0], "30", "ben", &["work=travel"]);
     effort(&numbers[1], "60", "anna", &["work=analysis", "--tlp", "red", "--for-person", "anna"]);
@@ -546,6 +555,7 @@ fn persons_with_tokens_see_what_they_may() {
 fn incidents_are_joined_and_logs_are_read_over_the_api() {
     let site = Site::new();
     let (one, two) = (site.open("One"), site.open("Two"));
+    site.incident(&["write", &one, "party", "party=Net A", "status=told"]);
     site.incident(&["write", &one, "host", "host=192.0.2.1", "party=Net A"]);
     let log = site.path().join("log.jsonl");
     let line = r#"{"time.source":"2026-11-22T04:50:30Z","source.ip":"192.0.2.1","destination.ip":"203.0.113.1"}"#;
@@ -635,7 +645,7 @@ fn a_kill_loses_no_answered_request_and_doubles_none() {
 /// The engine is asked before anything of a process is written, whatever way it comes.
 #[test]
 fn a_process_is_followed_step_by_step() {
-    let site = Site::new();
+    let (site, events) = Site::filled(&["amber"]);
     let number = site.open("Infected host");
     let process = |args: &[&str]| site.run(&[&["incident", "process", &number], args].concat());
     let steps = || site.incident(&["process", &number]);
@@ -660,7 +670,7 @@ fn a_process_is_followed_step_by_step() {
         json!({"run": "infected-host", "step": first, "deed": "done", "outcome": "", "until": null, "reason": ""});
     let (code, _, err) = site.run(&["incident", "write", &number, "step", &raw.to_string()]);
     assert!(code == 2 && err.contains("cannot be done"), "{err}");
-    assert_eq!(site.run(&["incident", "write", &number, "event", "event=0123456789abcdef", "linked=true"]).0, 0);
+    assert_eq!(site.run(&["incident", "write", &number, "event", &format!("event={}", events[0])]).0, 0);
     let (code, _, err) = process(&["done", &first]);
     assert_eq!(code, 0, "{err}");
     assert!(steps().iter().any(|row| row["step"] == json!(first) && row["state"] == "done"));

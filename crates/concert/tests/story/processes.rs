@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use concert_model::incident::process::{Kind, Meeting, Process, Step, shipped};
 use serde_json::{Value, json};
 
-use super::site::{Serving, Site};
+use super::site::{FEED, Serving, Site};
 
 /// What is written at the meeting points; the stories of the engine read the same.
 const POINTS: &str = include_str!("../../../concert-model/src/incident/process/tests/points.json");
@@ -36,6 +36,7 @@ struct Story<'s> {
 }
 
 fn cast(site: &Site) -> BTreeMap<String, String> {
+    site.event();
     let speaker = ("affected-party", SPEAKER, "handler:none");
     let mut tokens = BTreeMap::new();
     for (_, name, standing) in CAST.into_iter().chain([speaker]) {
@@ -52,7 +53,9 @@ fn holder(role: &str) -> &'static str {
 impl<'s> Story<'s> {
     /// The coordinator opens the case, gives out the roles and starts the process.
     fn begin(site: &'s Site, serving: &'s Serving, tokens: &'s BTreeMap<String, String>, process: Process) -> Self {
-        let (anna, points) = (&tokens["anna"], serde_json::from_str(POINTS).unwrap());
+        let (anna, mut points) = (&tokens["anna"], serde_json::from_str::<Value>(POINTS).unwrap());
+        // The engine takes any notice; what is linked here must be there.
+        points["triage-keeps-report"]["mend"] = json!([{"kind": "event", "content": {"event": site.event()}}]);
         let title = format!("A case of {}", process.name);
         // Who has the communications sees what is released, or names the person.
         let new = json!({"title": title, "classification": process.types[0], "severity": "high",
@@ -63,8 +66,10 @@ impl<'s> Story<'s> {
         let story = Self { site, serving, tokens, process, incident, points };
         let role = |(role, person, party): (&str, &str, &str)| json!({"kind": "role", "content": {"role": role, "person": person, "party": party, "holds": true}});
         let others = CAST.iter().skip(1).map(|(role, person, _)| (*role, *person, ""));
-        let roles: Vec<Value> = others.chain([("affected-party", SPEAKER, PARTY)]).map(role).collect();
-        story.write("anna", &json!({"entries": roles}), 201);
+        let party = json!({"kind": "party", "content": {"party": PARTY, "status": "unknown"}});
+        let roles = others.chain([("affected-party", SPEAKER, PARTY)]).map(role);
+        let all: Vec<Value> = [party].into_iter().chain(roles).collect();
+        story.write("anna", &json!({"entries": all}), 201);
         let Process { name, version, text, .. } = &story.process;
         let start = json!({"run": RUN, "name": name, "version": version, "definition": text});
         story.write("anna", &json!({"kind": "process", "content": start}), 201);
@@ -219,7 +224,7 @@ impl<'s> Story<'s> {
 
 #[test]
 fn every_shipped_process_is_followed_from_opening_to_closing_questions() {
-    let site = Site::new("");
+    let site = Site::new(FEED);
     let tokens = cast(&site);
     let serving = Serving::start(&site);
     let all = shipped();
@@ -249,7 +254,7 @@ fn every_shipped_process_is_followed_from_opening_to_closing_questions() {
 /// Nobody decides: the default that the process states comes into force by itself, and holds.
 #[test]
 fn at_the_deadline_the_default_of_every_process_comes_into_force() {
-    let site = Site::new("");
+    let site = Site::new(FEED);
     let tokens = cast(&site);
     let serving = Serving::start(&site);
     let mut waiting = Vec::new();

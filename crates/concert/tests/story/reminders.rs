@@ -61,6 +61,7 @@ async fn who_answers_for_it_is_reminded_once_for_each_stage_of_what_may_be_seen(
     site.write(&open, "task", &task("statement", Some("communications"), "", -90), &[]);
     site.write(&open, "task", &task("later", None, "dan", 600), &[]);
     let done = json!({"name": "gone", "title": "t", "role": null, "person": "dan", "due": ahead(5), "done": true});
+    site.write(&open, "task", &task("gone", None, "dan", 5), &[]);
     site.write(&open, "task", &done, &[]);
     site.write(&open, "task", &task("hidden", None, "ben", 20), &["--tlp", "red"]);
     // Marked so that its words stay in; and for somebody without a part in the incident.

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 const SITE: &str = "[site]\nname = \"CERT Example\"\nemail = \"cert@cert.example\"\nticket = \"CERT-EX\"\n";
 
+/// A feed of which a site has an event.
+pub(crate) const FEED: &str = "[[feed]]\nname = \"drop\"\nparser = \"ndjson\"\n";
+
 pub(crate) struct Site {
     dir: tempfile::TempDir,
 }
@@ -66,6 +69,19 @@ impl Site {
         self.done(&[&["incident", "write", number, kind, &content], more].concat());
     }
 
+    /// The identity of an event that the site has.
+    pub(crate) fn event(&self) -> String {
+        let path = self.dir.path().join("event");
+        let event =
+            json!({"classification.type": "scanner", "source.ip": "192.0.2.7", "time.source": "2026-11-22T04:50:30Z"});
+        std::fs::write(&path, format!("{event}\n")).unwrap();
+        // Taken in again it adds nothing, and while the site is served the server has it already.
+        if self.done(&["events"]).is_empty() {
+            self.done(&["ingest", "--feed", "drop", path.to_str().unwrap()]);
+        }
+        self.done(&["events"])[0]["event.id"].as_str().unwrap().to_owned()
+    }
+
     /// Adds a user with an address, `NAME@cert.example`.
     pub(crate) fn user(&self, name: &str, role: &str, clearance: &str) {
         let mail = format!("{name}@cert.example");
@@ -75,7 +91,7 @@ impl Site {
     }
 
     pub(crate) fn token(&self, name: &str) -> String {
-        let scope = ["--scope", "incidents:read,incidents:write", "--expires", "1d"];
+        let scope = ["--scope", "incidents:read,incidents:write,events:read", "--expires", "1d"];
         let (code, token, err) = self.run(&[&["token", "create", "--user", name], &scope[..]].concat());
         assert_eq!(code, 0, "{err}");
         token.trim().to_owned()

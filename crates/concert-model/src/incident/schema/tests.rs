@@ -51,7 +51,7 @@ fn fits(schema: &Value, value: &Value, all: &Map<String, Value>) -> bool {
             let each = |(name, schema): (&String, &Value)| value.get(name).is_none_or(|one| fits(schema, one, all));
             said.as_object().unwrap().iter().all(each)
         }
-        "description" | "examples" | "default" => true,
+        "description" | "examples" | "default" | "format" => true,
         other => panic!("{other}"),
     })
 }

@@ -35,6 +35,24 @@ fn count(path: &Path) -> io::Result<usize> {
     Ok(found)
 }
 
+#[test]
+fn events_are_found_by_their_identities() {
+    let dir = tempfile::tempdir().unwrap();
+    good(dir.path());
+    let found = |ids: &[u8]| {
+        let wanted = ids.iter().map(|id| EventId([*id; 16])).collect();
+        let (bounds, mut found) = (Bounds { events: Some(wanted), ..Bounds::default() }, Vec::new());
+        let path = dir.path().join("good");
+        events(&path, &Rows::Matching(&bounds), &mut |page| {
+            found.extend(page.iter().map(|stored| stored.event.row().id.0[0]));
+            true
+        })
+        .unwrap();
+        found
+    };
+    assert_eq!((found(&[2]), found(&[1, 2, 3]), found(&[3]), found(&[])), (vec![2], vec![1, 2], vec![], vec![]));
+}
+
 /// Found by the fuzzer: the end of a file says where its columns stand, and the library computes with
 /// that before it looks whether it can be.
 #[test]

@@ -1,13 +1,12 @@
 //! Clocks of laws in one incident: started with the time until which they run, and met with a proof.
 
+use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::clock::Catalogue;
 use concert_model::incident::content::ClockMet;
-use concert_model::{Problem, Time};
 use jiff::tz::TimeZone;
 
 use super::draft::{plain, send};
-use super::refused;
 use crate::clocks;
 use crate::command::events::moment;
 use crate::incidents::Incidents;
@@ -69,12 +68,6 @@ pub(super) async fn run(
             send(incidents, person, &args.incident, plain(content), &start.rows).await
         }
         Action::Met(met) => {
-            let state = incidents.own(person, &args.incident).await.map_err(refused)?;
-            if !state.clocks.contains_key(&met.name) {
-                let known: Vec<&str> = state.clocks.keys().map(String::as_str).collect();
-                let problem = Problem::new(format!("no clock `{}` runs here", met.name));
-                return Err(Failure::usage(problem.hint(format!("clocks: {}", known.join(", ")))));
-            }
             let time = met.at.unwrap_or_else(wire::now).0;
             let content = ClockMet { clock: met.name.clone(), time, proof: met.proof.clone() };
             send(incidents, person, &args.incident, plain(content), &met.rows).await

@@ -72,6 +72,9 @@ pub(super) struct WriteArgs {
     content: Vec<String>,
     #[command(flatten)]
     marking: OwnMarkingArgs,
+    /// The last entry that you had read: what somebody changed since is not overwritten.
+    #[arg(long, value_name = "SEQ")]
+    seen: Option<u64>,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -85,6 +88,9 @@ pub(super) struct MarkArgs {
     /// Why.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// The last entry that you had read: a marking that somebody changed since is not overwritten.
+    #[arg(long, value_name = "SEQ")]
+    seen: Option<u64>,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -144,7 +150,8 @@ fn content(kind: &str, given: &[String]) -> Result<Content, Failure> {
 
 pub(super) async fn write(args: &WriteArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let draft = Draft { content: content(&args.kind, &args.content)?, marking: args.marking.marking() };
-    send(incidents, person, &args.incident, draft, &args.rows).await
+    let ask = Ask { seen: args.seen, ..Ask::new(person, wire::now()) };
+    send_as(incidents, ask, &args.incident, draft, &args.rows).await
 }
 
 pub(super) async fn send(
@@ -154,13 +161,24 @@ pub(super) async fn send(
     draft: Draft,
     rows: &AllRows,
 ) -> Result<Exit, Failure> {
-    let written = incidents.write(Ask::new(person, wire::now()), incident, vec![draft]).await.map_err(refused)?;
+    send_as(incidents, Ask::new(person, wire::now()), incident, draft, rows).await
+}
+
+async fn send_as(
+    incidents: &Incidents,
+    ask: Ask<'_>,
+    incident: &str,
+    draft: Draft,
+    rows: &AllRows,
+) -> Result<Exit, Failure> {
+    let written = incidents.write(ask, incident, vec![draft]).await.map_err(refused)?;
     print_written(&written, rows)
 }
 
 pub(super) async fn mark(args: &MarkArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let marked = Marked { marking: args.marking.marking(), reason: args.reason.clone() };
-    send(incidents, person, &args.incident, plain(marked), &args.rows).await
+    let ask = Ask { seen: args.seen, ..Ask::new(person, wire::now()) };
+    send_as(incidents, ask, &args.incident, plain(marked), &args.rows).await
 }
 
 pub(super) async fn erase(args: &EraseArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {

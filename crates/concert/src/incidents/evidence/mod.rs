@@ -28,6 +28,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::case::Case;
+use super::refers::Outside;
 use super::write::{Right, wrong};
 use super::{Ask, Incidents, Refused, Written, text};
 
@@ -258,6 +259,7 @@ impl Incidents {
         &self,
         ask: Ask<'_>,
         new: NewIncident,
+        outside: &Outside,
         mut reader: impl Read + Send + 'static,
         make: impl FnOnce(&KeptBytes) -> Vec<Draft> + Send,
     ) -> Result<Written, Refused> {
@@ -268,7 +270,7 @@ impl Incidents {
         let lock = aside(move || store.lock()).await?.map_err(|error| failed("evidence cannot be locked", &error))?;
         let mut drafts = make(&kept);
         drafts.extend(new.drafts);
-        let written = self.open_made(ask, NewIncident { drafts, ..new }).await;
+        let written = self.open_made(ask, NewIncident { drafts, ..new }, outside).await;
         drop(lock);
         if written.is_err() && kept.is_new {
             self.drop_unclaimed(&kept.sha256).await?;

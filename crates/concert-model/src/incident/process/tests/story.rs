@@ -114,6 +114,7 @@ impl Story {
             port: 443,
             technique: "c2".into(),
             certainty: 90,
+            zone: String::new(),
         };
         self.write(relation);
     }

@@ -1,0 +1,477 @@
+//! What an entry names is there: users, events, notices, parties, tasks, clocks, evidence, findings, hosts.
+//!
+//! Users, events, notices and the contact book are asked once for all entries that are written together, before
+//! anything is written. What the incident itself knows is asked entry by entry, so that one may name what the one
+//! before it brought. Whoever may not see a thing is told that it is not there, and no hint names it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use concert_model::access::{Action, Circle, Kept, Object, Person, may};
+use concert_model::incident::content::{Content, Happened, RoleMoved, Task};
+use concert_model::incident::draft::Draft;
+use concert_model::incident::fold::{Incident, place};
+use concert_model::problem::nearest;
+use concert_model::{EventId, Problem, User};
+use concert_store::events::read::Bounds;
+use concert_store::records::Parties;
+use tokio::sync::Semaphore;
+
+use super::case::Case;
+use super::evidence::aside;
+use super::{Incidents, Refused};
+use crate::drive::is_of_incidents;
+use crate::reach::Reach;
+
+/// Requests that read event files at the same time, to look whether events are there.
+static READING: Semaphore = Semaphore::const_new(2);
+/// Names told where one is wrong and none is like it.
+const NAMES_SHOWN: usize = 10;
+
+/// What entries name outside of their incident.
+#[derive(Default)]
+struct Names<'d> {
+    users: BTreeSet<&'d str>,
+    parties: BTreeSet<&'d str>,
+    events: BTreeSet<&'d str>,
+    notices: BTreeSet<&'d str>,
+}
+
+impl<'d> Names<'d> {
+    fn of(drafts: &'d [Draft]) -> Self {
+        let mut names = Self::default();
+        for draft in drafts {
+            names.add(&draft.content);
+        }
+        names.parties.remove("");
+        names.users.remove("");
+        names
+    }
+
+    fn add(&mut self, content: &'d Content) {
+        match content {
+            Content::RoleMoved(moved) if moved.holds => {
+                self.users.insert(&moved.person);
+                self.parties.insert(&moved.party);
+            }
+            Content::Task(task) => drop(self.users.insert(&task.person)),
+            Content::HostHeld(held) => drop(self.parties.insert(&held.party)),
+            Content::TellingHeld(held) => drop(self.parties.insert(&held.party)),
+            Content::TellingOrdered(order) => self.parties.extend(order.parties.iter().map(String::as_str)),
+            Content::Effort(effort) => drop(self.parties.insert(&effort.party)),
+            Content::NeighbourNamed(named) => drop(self.parties.insert(&named.party)),
+            Content::MessageKept(message) => {
+                self.parties.insert(&message.party);
+                self.notices.insert(&message.notice);
+            }
+            Content::EventLinked(link) if link.linked => drop(self.events.insert(&link.event)),
+            Content::EventsLinked(linked) => self.events.extend(linked.events.iter().map(String::as_str)),
+            Content::Proposed(proposed) if !proposed.event.contains(':') => {
+                self.events.insert(&proposed.event);
+            }
+            Content::NoticeLinked(link) if link.linked => drop(self.notices.insert(&link.notice)),
+            _ => {}
+        }
+    }
+}
+
+/// Kinds of entries of the incident that tell whether what an entry names is there.
+fn asks(content: &Content) -> &'static [&'static str] {
+    match content {
+        Content::Task(_) => &["task/1"],
+        Content::RoleMoved(_)
+        | Content::HostHeld(_)
+        | Content::TellingHeld(_)
+        | Content::TellingOrdered(_)
+        | Content::Effort(_)
+        | Content::MessageKept(_) => &["party/1", "host/1", "role/1"],
+        Content::NeighbourNamed(_) => &["party/1", "host/1", "role/1", "relation/1"],
+        Content::EventLinked(_) => &["event/1", "events/1", "proposed/1"],
+        Content::NoticeLinked(_) => &["notice/1"],
+        Content::ClockMet(_) => &["clock/1", "clock-met/1"],
+        Content::Happened(_) | Content::Proposed(_) => &["evidence/1", "custody/1"],
+        Content::Indicated(_) => &["finding/1"],
+        _ => &[],
+    }
+}
+
+/// What is there outside of an incident, of what some entries name and as far as a person may see it.
+#[derive(Default)]
+pub(super) struct Outside {
+    /// Users, where entries name some; nothing as long as the site has none, and names are taken as they are.
+    users: Option<Vec<User>>,
+    /// Parties of the contact book.
+    parties: BTreeSet<String>,
+    /// All of it, where a party is not there.
+    book: Vec<String>,
+    events: BTreeSet<String>,
+    notices: BTreeSet<String>,
+    /// The incident with what others show in it, where they do.
+    joint: Option<Arc<Incident>>,
+}
+
+impl Outside {
+    /// With events that were looked up already.
+    pub(super) fn with_events(mut self, events: &[String]) -> Self {
+        self.events.extend(events.iter().cloned());
+        self
+    }
+}
+
+impl Incidents {
+    /// Looks up what entries name that a person wants to write, into this incident or a new one.
+    pub(super) async fn outside(
+        &self,
+        person: &Person,
+        incident: Option<&str>,
+        drafts: &[Draft],
+    ) -> Result<Outside, Refused> {
+        let names = Names::of(drafts);
+        let mut outside = Outside::default();
+        if !names.users.is_empty() && self.store.records.has_users().await? {
+            outside.users = Some(self.store.records.users().await?);
+        }
+        self.parties_there(person, &names, &mut outside).await?;
+        outside.events = self.events_there(person, &names.events).await?;
+        if !names.notices.is_empty()
+            && let Ok(reach) = self.reach(person, Kept::Notices)
+        {
+            let ids: Vec<&str> = names.notices.iter().copied().collect();
+            let there = self.store.records.notices_there(&ids).await?;
+            let seen = there.into_iter().filter(|(_, name, party)| !is_of_incidents(name) && reach.has(party));
+            outside.notices = seen.map(|(id, _, _)| id).collect();
+        }
+        if let Some(name) = incident.filter(|_| drafts.iter().any(|draft| !asks(&draft.content).is_empty())) {
+            outside.joint = match self.find(person, name).await {
+                Ok((case, circle)) if !case.head.joined.is_empty() => Some(self.joint(person, (&case, &circle)).await?),
+                // Whether it may be seen at all is said where it is written.
+                Ok(_) | Err(Refused::Missing) => None,
+                Err(refused) => return Err(refused),
+            };
+        }
+        Ok(outside)
+    }
+
+    fn reach(&self, person: &Person, kept: Kept) -> Result<Reach, concert_model::access::Decision> {
+        Reach::of(person, kept, self.constituents.parties().iter().chain(self.teams.parties()))
+    }
+
+    async fn parties_there(&self, person: &Person, names: &Names<'_>, outside: &mut Outside) -> Result<(), Refused> {
+        if names.parties.is_empty() {
+            return Ok(());
+        }
+        let wanted: Vec<&str> = names.parties.iter().copied().collect();
+        let records = &self.store.records;
+        let mut found = Vec::new();
+        for which in Parties::ALL {
+            found.extend(records.parties_named(which, &wanted).await?);
+        }
+        // Asked of what was just read: parties may have been imported since the site was opened.
+        if let Ok(reach) = Reach::of(person, Kept::Contacts, found.iter()) {
+            outside.parties = found.into_iter().map(|party| party.name).filter(|name| reach.has(name)).collect();
+        }
+        if outside.parties.len() < wanted.len() {
+            let mut all = Vec::new();
+            for which in Parties::ALL {
+                all.extend(records.parties(which).await?);
+            }
+            if let Ok(reach) = Reach::of(person, Kept::Contacts, all.iter()) {
+                outside.book = all.into_iter().map(|party| party.name).filter(|name| reach.has(name)).collect();
+            }
+        }
+        Ok(())
+    }
+
+    /// Which of these events the store has, as far as a person may see them. All are looked for together, the
+    /// newest first, until the last of them is found.
+    async fn events_there(&self, person: &Person, names: &BTreeSet<&str>) -> Result<BTreeSet<String>, Refused> {
+        let wanted: HashSet<EventId> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        let Ok(reach) = self.reach(person, Kept::Events) else { return Ok(BTreeSet::new()) };
+        if wanted.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let turn = READING.acquire().await.map_err(|error| Problem::new(error.to_string()))?;
+        let (store, handle) = (self.store.clone(), tokio::runtime::Handle::current());
+        let reading = aside(move || {
+            let bounds = Bounds { events: Some(wanted.clone()), ..Bounds::default() };
+            let (mut left, mut seen) = (wanted, BTreeSet::new());
+            handle.block_on(store.scan(&bounds, 0, &mut |page| {
+                for stored in page.iter() {
+                    if left.remove(&stored.event.row().id) && reach.has_event(&stored.event) {
+                        seen.insert(stored.event.row().id.to_string());
+                    }
+                }
+                !left.is_empty()
+            }))?;
+            Ok::<_, Problem>(seen)
+        });
+        let seen = reading.await??;
+        drop(turn);
+        Ok(seen)
+    }
+}
+
+/// What a person may name in one incident at this moment.
+pub(super) struct Check<'a> {
+    incidents: &'a Incidents,
+    outside: &'a Outside,
+    person: &'a Person,
+    kinds: BTreeSet<&'static str>,
+    state: Box<Incident>,
+}
+
+impl<'a> Check<'a> {
+    /// Reads what these entries are checked against from those that the person sees.
+    pub(super) fn new(
+        incidents: &'a Incidents,
+        outside: &'a Outside,
+        person: &'a Person,
+        case: &Case,
+        drafts: &[Draft],
+    ) -> Self {
+        let kinds: BTreeSet<&'static str> = drafts.iter().flat_map(|draft| asks(&draft.content)).copied().collect();
+        let mut check = Self { incidents, outside, person, kinds, state: Box::default() };
+        if check.kinds.is_empty() {
+            return check;
+        }
+        let (circle, moved) = (incidents.circle(case), case.head.moved());
+        for kept in &case.entries {
+            let is_one = kept.body.as_ref().is_some_and(|(body, _)| check.kinds.contains(body.kind.as_str()));
+            if is_one && case.shows(&circle, person, kept) && !moved.contains(&place(&kept.header)) {
+                check.state.apply(&kept.header, kept.said());
+            }
+        }
+        if let Some(joint) = &outside.joint {
+            check.state.include(Incident::clone(joint), "");
+        }
+        check
+    }
+
+    /// Takes up the entry that was written last.
+    pub(super) fn take(&mut self, case: &Case) {
+        let Some(kept) = case.entries.last() else { return };
+        if kept.body.as_ref().is_some_and(|(body, _)| self.kinds.contains(body.kind.as_str())) {
+            self.state.apply(&kept.header, kept.said());
+        }
+    }
+
+    /// Whether what an entry names is there.
+    pub(super) fn check(&self, circle: &Circle, content: &Content) -> Result<(), Refused> {
+        match content {
+            Content::RoleMoved(moved) => self.role(circle, moved),
+            Content::Task(task) => self.task(circle, task),
+            Content::HostHeld(held) => self.party("`party` of host/1", &held.party),
+            Content::TellingHeld(held) => self.party("`party` of hold/1", &held.party),
+            Content::TellingOrdered(order) => {
+                order.parties.iter().try_for_each(|party| self.party("`parties` of order/1", party))
+            }
+            Content::Effort(effort) => self.party("`party` of effort/1", &effort.party),
+            Content::MessageKept(message) => {
+                self.party("`party` of message/1", &message.party)?;
+                if message.notice.is_empty() { Ok(()) } else { self.notice("`notice` of message/1", &message.notice) }
+            }
+            Content::NeighbourNamed(named) => {
+                self.host("`host` of neighbour/1", &named.host)?;
+                self.party("`party` of neighbour/1", &named.party)
+            }
+            Content::EventLinked(link) if link.linked => self.event("`event` of event/1", &link.event),
+            Content::EventLinked(link) => {
+                is_linked("`event` of event/1", &link.event, self.state.events.contains(&link.event))
+            }
+            Content::EventsLinked(linked) => {
+                linked.events.iter().try_for_each(|event| self.event("`events` of events/1", event))
+            }
+            Content::Proposed(proposed) => match proposed.event.split_once(':') {
+                Some((sha256, _)) => self.evidence("`event` of proposed/1", sha256),
+                None => self.event("`event` of proposed/1", &proposed.event),
+            },
+            Content::NoticeLinked(link) if link.linked => self.notice("`notice` of notice/1", &link.notice),
+            Content::NoticeLinked(link) => {
+                is_linked("`notice` of notice/1", &link.notice, self.state.notices.contains(&link.notice))
+            }
+            Content::ClockMet(met) => self.clock(&met.clock),
+            Content::Happened(happened) => self.happened(happened),
+            Content::Indicated(shown) => match self.state.findings.contains_key(&shown.finding) {
+                true => Ok(()),
+                false => Err(unknown(
+                    "`finding` of indicators/1",
+                    format!("there is no finding `{}`", shown.finding),
+                    &shown.finding,
+                    self.state.findings.keys().map(String::as_str),
+                    "findings",
+                )),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn role(&self, circle: &Circle, moved: &RoleMoved) -> Result<(), Refused> {
+        if moved.holds {
+            self.user("`person` of role/1", circle, &moved.person)?;
+            return self.party("`party` of role/1", &moved.party);
+        }
+        let (state, person) = (&self.state, &moved.person);
+        let holders = match moved.party.as_str() {
+            "" => state.roles.get(&moved.role),
+            party => state.speakers.get(party),
+        };
+        if holders.is_some_and(|holders| holders.contains(person)) {
+            return Ok(());
+        }
+        let what = match moved.party.as_str() {
+            "" => format!("{person} does not hold the role {}", moved.role.word()),
+            party => format!("{person} does not speak for {party}"),
+        };
+        let known = holders.into_iter().flatten().map(String::as_str);
+        Err(unknown("`person` of role/1", what, person, known, "those who do"))
+    }
+
+    fn task(&self, circle: &Circle, task: &Task) -> Result<(), Refused> {
+        let before = self.state.tasks.get(&task.name);
+        if task.done && before.is_none() {
+            let what = format!("there is no task `{}` that could be done", task.name);
+            let known = self.state.tasks.keys().map(String::as_str);
+            return Err(unknown("`name` of task/1", what, &task.name, known, "tasks"));
+        }
+        // Whoever has it already may have left meanwhile.
+        match task.person.is_empty() || before.is_some_and(|before| before.person == task.person) {
+            true => Ok(()),
+            false => self.user("`person` of task/1", circle, &task.person),
+        }
+    }
+
+    fn user(&self, member: &str, circle: &Circle, name: &str) -> Result<(), Refused> {
+        let Some(users) = &self.outside.users else { return Ok(()) };
+        let found = users.iter().find(|user| user.name == name);
+        if name == self.person.name || found.is_some_and(|user| !user.disabled) {
+            return Ok(());
+        }
+        let manages = may(self.person, Action::ManageUsers, Object::Site).allowed;
+        if found.is_some() && manages {
+            let problem = Problem::new(format!("{member}: the user {name} is disabled"));
+            return Err(Refused::Wrong(problem.hint(format!("`concert user enable {name}` lets it in again"))));
+        }
+        // Whoever may ask who sees the incident learns the names of those who do.
+        let asks = may(self.person, Action::AskWho, Object::Incident(circle)).allowed;
+        let sees = |user: &User| {
+            let other = self.incidents.forbids.on(user.person());
+            may(&other, Action::See, Object::Incident(circle)).allowed
+        };
+        let is_told = |user: &&User| !user.disabled && (manages || asks && sees(user));
+        let known = users.iter().filter(is_told).map(|user| user.name.as_str());
+        Err(unknown(member, format!("there is no user `{name}`"), name, known, "users who see the incident"))
+    }
+
+    /// A party of the incident, or of the contact book; nobody is always there.
+    fn party(&self, member: &str, name: &str) -> Result<(), Refused> {
+        let state = &self.state;
+        let is_here = state.parties.contains_key(name)
+            || state.speakers.contains_key(name)
+            || state.hosts.values().any(|owner| owner == name);
+        if name.is_empty() || is_here || self.outside.parties.contains(name) {
+            return Ok(());
+        }
+        let known = state.parties.keys().chain(&self.outside.book).map(String::as_str);
+        let problem = Problem::new(format!("{member}: there is no party `{name}`"));
+        Err(Refused::Wrong(problem.hint(match nearest(name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => {
+                "an entry of the kind `party` makes it take part; `concert contact list` shows the contact book".into()
+            }
+        })))
+    }
+
+    fn host(&self, member: &str, host: &str) -> Result<(), Refused> {
+        let known: BTreeMap<&str, ()> =
+            self.state.found.keys().chain(self.state.hosts.keys()).map(|host| (host.as_str(), ())).collect();
+        match known.contains_key(host) {
+            true => Ok(()),
+            false => {
+                let what = format!("there is no host `{host}` in it");
+                Err(unknown(member, what, host, known.keys().copied(), "hosts"))
+            }
+        }
+    }
+
+    fn event(&self, member: &str, event: &str) -> Result<(), Refused> {
+        // Of one that was proposed the person has read.
+        let (state, outside) = (&self.state, &self.outside);
+        let is_there = state.events.contains(event) || state.proposals.contains_key(event);
+        if is_there || outside.events.contains(event) {
+            return Ok(());
+        }
+        let problem = Problem::new(format!("{member}: there is no event `{event}`"));
+        let hint = "`concert events --limit 5` shows `event.id` of events; a token needs the scope events:read";
+        Err(Refused::Wrong(problem.hint(hint)))
+    }
+
+    fn notice(&self, member: &str, notice: &str) -> Result<(), Refused> {
+        if self.state.notices.contains(notice) || self.outside.notices.contains(notice) {
+            return Ok(());
+        }
+        let problem = Problem::new(format!("{member}: there is no notice `{notice}`"));
+        Err(Refused::Wrong(problem.hint("`concert notice list` shows them; messages of incidents are none")))
+    }
+
+    fn clock(&self, clock: &str) -> Result<(), Refused> {
+        let is_running =
+            |name: &&String| self.state.clocks.get(*name).is_some_and(|clock| clock.due != 0 && clock.met.is_none());
+        let running = self.state.clocks.keys().filter(is_running).map(String::as_str);
+        match self.state.clocks.get(clock).filter(|clock| clock.due != 0) {
+            Some(known) => match &known.met {
+                None => Ok(()),
+                Some((time, _)) => {
+                    let time = concert_model::Time(*time);
+                    let problem = Problem::new(format!("`clock` of clock-met/1: `{clock}` was met already, at {time}"));
+                    Err(Refused::Wrong(problem.hint("the log has the proof; erase that entry where it was wrong")))
+                }
+            },
+            None => {
+                let what = format!("no clock `{clock}` runs here");
+                Err(unknown("`clock` of clock-met/1", what, clock, running, "clocks"))
+            }
+        }
+    }
+
+    fn happened(&self, happened: &Happened) -> Result<(), Refused> {
+        match happened.evidence.as_str() {
+            "" if happened.line == 0 => Ok(()),
+            "" => Err(Refused::Wrong(Problem::new("`line` of happened/1: it is a line of no `evidence`"))),
+            sha256 => self.evidence("`evidence` of happened/1", sha256),
+        }
+    }
+
+    fn evidence(&self, member: &str, sha256: &str) -> Result<(), Refused> {
+        let state = &self.state;
+        if state.evidence.get(sha256).is_some_and(|exhibit| exhibit.added.is_some() && !exhibit.is_destroyed()) {
+            return Ok(());
+        }
+        let held = state.evidence.iter().filter(|(_, exhibit)| exhibit.added.is_some() && !exhibit.is_destroyed());
+        let begins =
+            held.map(|(whole, _)| whole.as_str()).find(|whole| !sha256.is_empty() && whole.starts_with(sha256));
+        let problem = Problem::new(format!("{member}: no evidence `{sha256}` is in custody"));
+        Err(Refused::Wrong(problem.hint(match begins {
+            Some(whole) => format!("did you mean `{whole}`?"),
+            None => "`concert evidence list` shows what is, each by its whole SHA-256".into(),
+        })))
+    }
+}
+
+fn is_linked(member: &str, name: &str, is_there: bool) -> Result<(), Refused> {
+    match is_there {
+        true => Ok(()),
+        false => Err(Refused::Wrong(Problem::new(format!("{member}: `{name}` is not linked here")))),
+    }
+}
+
+/// A name that is not there, with the one that may be meant, or with those that are.
+fn unknown<'k>(member: &str, what: String, name: &str, known: impl Iterator<Item = &'k str>, all: &str) -> Refused {
+    let known: Vec<&str> = known.collect();
+    let problem = Problem::new(format!("{member}: {what}"));
+    Refused::Wrong(match nearest(name, known.iter().copied()) {
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+        None if known.is_empty() => problem,
+        None if known.len() > NAMES_SHOWN => problem,
+        None => problem.hint(format!("{all}: {}", known.join(", "))),
+    })
+}

@@ -1,0 +1,60 @@
+//! What somebody changed since a person looked: two that change the same thing do not overwrite each other unseen.
+//!
+//! What is only added (notes, observables, flows, evidence) is never stale, nor are steps of processes, about which
+//! the engine decides.
+
+use std::sync::Arc;
+
+use concert_model::access::{Circle, Person};
+use concert_model::incident::content::Content;
+use concert_model::incident::draft::Draft;
+
+use super::case::Case;
+use super::{Kept, Refused, entry_json};
+
+/// What an entry changes that others may change too: a field, or what is called by a name.
+fn thing(content: &Content) -> Option<Vec<&str>> {
+    Some(match content {
+        Content::Titled(_) => vec!["title"],
+        Content::Classified(_) => vec!["classification"],
+        Content::Rated(_) => vec!["severity"],
+        Content::Moved(_) => vec!["status"],
+        Content::Marked(_) => vec!["marking"],
+        Content::RoleMoved(moved) => vec!["role", moved.role.word(), &moved.person, &moved.party],
+        Content::Finding(finding) => vec!["finding", &finding.name],
+        Content::Indicated(shown) => vec!["indicators", &shown.finding],
+        Content::Task(task) => vec!["task", &task.name],
+        Content::PartyMoved(moved) => vec!["party", &moved.party],
+        Content::HostHeld(held) => vec!["host", &held.host],
+        Content::TellingHeld(held) => vec!["hold", &held.party],
+        Content::TellingOrdered(_) => vec!["order"],
+        Content::ClockStarted(clock) => vec!["clock", &clock.clock],
+        Content::ClockMet(met) => vec!["clock", &met.clock],
+        Content::EventLinked(link) => vec!["event", &link.event],
+        Content::NoticeLinked(link) => vec!["notice", &link.notice],
+        Content::ProposalAnswered(answer) => vec!["proposal", &answer.event],
+        // A line of evidence that is read again stands in the timeline once.
+        Content::Happened(item) if item.line != 0 => {
+            vec!["happened", &item.evidence, &item.subject, &item.text]
+        }
+        _ => return None,
+    })
+}
+
+fn line(content: &Content) -> u64 {
+    if let Content::Happened(item) = content { item.line } else { 0 }
+}
+
+/// Whether what these entries change is as it was when the person looked last; else what changed it, as entries
+/// that the person sees.
+pub(super) fn check(case: &Case, circle: &Circle, person: &Person, seen: u64, drafts: &[Draft]) -> Result<(), Refused> {
+    let changes: Vec<(Vec<&str>, u64)> =
+        drafts.iter().filter_map(|draft| Some((thing(&draft.content)?, line(&draft.content)))).collect();
+    let changed = |content: &Content| {
+        thing(content).is_some_and(|thing| changes.iter().any(|(one, at)| *one == thing && *at == line(content)))
+    };
+    let is_one = |kept: &&Arc<Kept>| kept.seq > seen && kept.body.as_ref().is_some_and(|(_, content)| changed(content));
+    let came: Vec<serde_json::Value> =
+        case.seen_by(circle, person).filter(is_one).map(|kept| entry_json(kept)).collect();
+    if came.is_empty() { Ok(()) } else { Err(Refused::Stale(came)) }
+}
