@@ -193,7 +193,8 @@ impl Incident {
     pub fn fold<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> Self {
         let mut entries: Vec<&Entry> = entries.into_iter().collect();
         let order = |entry: &Entry| order(&entry.header);
-        entries.sort_by_key(|entry| order(entry));
+        // Of one that came twice, once without what it says, what it says counts.
+        entries.sort_by_key(|entry| (order(entry), entry.body.is_none()));
         entries.dedup_by_key(|entry| order(entry));
         let mut incident = Self::default();
         let moved = moved(&entries);

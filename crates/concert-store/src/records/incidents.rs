@@ -158,6 +158,16 @@ impl Records {
         query.fetch_all(self.pool()).await.map_err(trouble)
     }
 
+    /// Numbers of entries whose row says another place or time than their header, which is what was signed.
+    pub async fn entries_astray(&self, incident: &str) -> Result<Vec<u64>, Problem> {
+        let query = sqlx::query_scalar(
+            "SELECT seq FROM entry WHERE incident = ?1 AND json_valid(header) AND (site, sequence, time, tick) IS NOT
+             (header ->> '$.site', header ->> '$.sequence', header ->> '$.time', header ->> '$.tick') ORDER BY seq",
+        );
+        let rows: Vec<i64> = query.bind(incident).fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.into_iter().map(i64::cast_unsigned).collect())
+    }
+
     /// The identities of incidents whose journal has no entry: there are none as long as nobody meddles.
     pub async fn without_entries(&self) -> Result<Vec<String>, Problem> {
         let query =

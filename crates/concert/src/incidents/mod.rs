@@ -21,6 +21,8 @@ mod neighbours;
 mod observables;
 mod progress;
 mod proposals;
+#[cfg(test)]
+mod random;
 mod read;
 mod rebuild;
 mod refers;

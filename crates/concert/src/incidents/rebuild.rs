@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use concert_model::Problem;
+use concert_model::access::Circle;
 use concert_model::incident::content::Content;
 use concert_model::incident::journal::{Body, Entry, Header, SiteId, verify};
 use concert_store::Store;
-use concert_store::records::incidents::{self, EntryRow};
+use concert_store::records::incidents::{self, EntryRow, Head};
 
 use super::case::Case;
+use super::read::circle_of;
+use super::write::head_of;
 use super::{Incidents, merged, text};
 
 /// Journals that were checked.
@@ -67,10 +70,24 @@ pub async fn verify_journals(store: &Store) -> Result<Checked, Problem> {
         let rows = store.records.entries_after(&id, 0).await?;
         checked.entries += rows.len() as u64;
         checked.problems.extend(verify_journal(&id, &rows));
+        let of_journal = |what: &str| Problem::new(what).at(format!("journal of {id}"));
+        for seq in store.records.entries_astray(&id).await? {
+            let what = "its row says another place or time than its header";
+            checked.problems.push(Problem::new(what).at(format!("journal of {id}, entry number {seq}")));
+        }
         // The end of a chain that was cut off leaves a chain that is sound.
         let last = rows.last().map_or(0, |row| row.seq);
-        if head.is_some_and(|head| head.changed > last) {
-            checked.problems.push(Problem::new("its newest entries are missing").at(format!("journal of {id}")));
+        match head {
+            Some(head) if head.changed > last => checked.problems.push(of_journal("its newest entries are missing")),
+            Some(head) if !is_derived(&head, rows) && !is_derived_now(store, &id).await? => {
+                let problem = of_journal("how it stands in lists is not what follows from its entries");
+                checked.problems.push(problem.hint("`concert incident rebuild` makes lists anew"));
+            }
+            Some(_) => {}
+            None => {
+                let problem = of_journal("it is in no list");
+                checked.problems.push(problem.hint("`concert incident rebuild` makes lists anew"));
+            }
         }
     }
     for id in store.records.without_entries().await? {
@@ -78,6 +95,25 @@ pub async fn verify_journals(store: &Store) -> Result<Checked, Problem> {
         checked.problems.push(Problem::new("all its entries are missing").at(format!("journal of {id}")));
     }
     Ok(checked)
+}
+
+/// Whether how an incident stands in lists, and who sees it there, follows from its entries. What belongs to its
+/// parties is as it was when something was written last, so it is not compared.
+fn is_derived(head: &Head, mut rows: Vec<EntryRow>) -> bool {
+    // What was written since the head was read is not in it.
+    rows.retain(|row| row.seq <= head.changed);
+    let case = Case::new(&head.id, rows);
+    let want = head_of(&case, &case.head.circle(|_| Vec::new()));
+    let (circle, own) = (circle_of(head), circle_of(&want));
+    let circle = Circle { constituencies: own.constituencies.clone(), merged: own.merged.clone(), ..circle };
+    circle == own && Head { circle: head.circle.clone(), ..want } == *head
+}
+
+/// The same, asked anew: an entry may have been erased meanwhile.
+async fn is_derived_now(store: &Store, id: &str) -> Result<bool, Problem> {
+    let head = store.records.incident(id).await?;
+    let rows = store.records.entries_after(id, 0).await?;
+    Ok(head.is_some_and(|head| is_derived(&head, rows)))
 }
 
 /// What is wrong with single entries of an incident, and the first thing wrong with each of its chains.

@@ -448,23 +448,28 @@ impl Incidents {
 
     /// How an incident stands, for lists.
     pub(super) fn head_of(&self, case: &Case) -> Head {
-        let head = &case.head;
-        let changed_at = case.entries.iter().max_by_key(|kept| kept.seq);
-        Head {
-            id: case.id.clone(),
-            number: head.number.clone(),
-            title: head.title.clone(),
-            classification: head.classification.clone(),
-            severity: text::word(head.severity),
-            status: match head.merged_into() {
-                Some(_) => MERGED.to_owned(),
-                None => text::word(head.status),
-            },
-            opened: head.opened.time,
-            changed: case.last,
-            changed_at: changed_at.map_or(Time(0), |kept| kept.header.stamp.time),
-            circle: serde_json::to_string(&self.circle(case)).unwrap_or_default(),
-        }
+        head_of(case, &self.circle(case))
+    }
+}
+
+/// How an incident stands, for lists, with who has to do with it.
+pub(super) fn head_of(case: &Case, circle: &Circle) -> Head {
+    let head = &case.head;
+    let changed_at = case.entries.iter().max_by_key(|kept| kept.seq);
+    Head {
+        id: case.id.clone(),
+        number: head.number.clone(),
+        title: head.title.clone(),
+        classification: head.classification.clone(),
+        severity: text::word(head.severity),
+        status: match head.merged_into() {
+            Some(_) => MERGED.to_owned(),
+            None => text::word(head.status),
+        },
+        opened: head.opened.time,
+        changed: case.last,
+        changed_at: changed_at.map_or(Time(0), |kept| kept.header.stamp.time),
+        circle: serde_json::to_string(circle).unwrap_or_default(),
     }
 }
 
