@@ -41,7 +41,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 64] = [
+const TABLE: [(&str, Needs); 65] = [
     ("/", Needs::Overview),
     ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
@@ -84,6 +84,7 @@ const TABLE: [(&str, Needs); 64] = [
     ("/api/v1/incidents/{id}/evidence/{sha256}/derived", Needs::Person),
     ("/api/v1/incidents/{id}/evidence/{sha256}/releases", Needs::Person),
     ("/api/v1/incidents/{id}/journal", Needs::Person),
+    ("/api/v1/incidents/{id}/hand-overs", Needs::Person),
     ("/api/v1/incidents/{id}/lists/{list}", Needs::Person),
     ("/api/v1/incidents/{id}/markings", Needs::Person),
     ("/api/v1/incidents/{id}/observables", Needs::Person),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use concert_model::Time;
 use concert_model::access::{Action, Person};
-use concert_model::incident::content::Act;
+use concert_model::incident::content::{Act, Role};
 use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage, Telling};
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::user::{Scope, Standing};
@@ -118,6 +118,19 @@ pub struct Lines {
     pub preview: bool,
 }
 
+/// What one person answers for in an incident is to go to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandingOver {
+    /// From whom; nobody said means who asks.
+    pub from: Option<String>,
+    /// To whom.
+    pub to: String,
+    /// This role alone.
+    pub role: Option<Role>,
+    /// Whether open tasks go too.
+    pub open_tasks: bool,
+}
+
 /// Which runs of a process are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Runs {
@@ -150,8 +163,8 @@ pub struct NewEvidence {
     pub name: String,
     /// What it is.
     pub text: String,
-    /// Its label, where it is not that of the incident.
-    pub tlp: Option<Tlp>,
+    /// How it is marked, where that is not as the incident.
+    pub marking: Option<Marking>,
     /// How it was got.
     pub origin: Origin,
     /// Where it was got.
@@ -226,6 +239,8 @@ pub enum Thing {
     About(String, Slice),
     /// What would be told to which parties of an incident: a part of the messages.
     Tellings(String, Telling, Slice),
+    /// What would go from one to another in an incident.
+    HandOver(String, HandingOver),
 }
 
 /// Which work is counted, and by what.
@@ -258,6 +273,8 @@ pub enum Deed {
     OpenFrom(NewIncident, String),
     /// All parties of a kind are to be told, each its own facts.
     Tell(String, Telling),
+    /// What one answers for in an incident goes to another.
+    HandOver(String, HandingOver),
     /// A process begins in an incident, under a name of its own.
     StartProcess(String, String, Option<String>),
     /// A user is to be added.

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use concert_model::user::{Scope, Token};
 use concert_model::{Problem, Time, User};
-use concert_store::records::{self, By, Change, NewPassword, NewToken, Records, UserChange};
+use concert_store::records::{
+    By, Change, Factor, NewPassword, NewToken, Records, UserChange, change_user_in, disable_user_in, find_user,
+    forget_failures_in, reset_user_in,
+};
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
@@ -106,40 +109,50 @@ pub(crate) fn check(user: &User) -> Result<(), Refused> {
     user.check().map_err(|why| wrong(Problem::new(why)))
 }
 
-/// Whether a user can be as it would be after a change.
-pub(crate) async fn check_change(records: &Records, name: &str, wanted: &UserChange) -> Result<(), Refused> {
-    let mut then = records.user(name).await?.ok_or(Refused::Missing)?;
-    wanted.apply(&mut then);
-    check(&then)
-}
-
-/// Changes a user, and keeps it out or lets it in where that is said, as part of a change. Gives it as it is then.
-pub(crate) async fn change_user_in(
+/// Changes a user as part of a change, and keeps it out or lets it in where that is said. Gives it as it is then.
+pub(crate) async fn change_user(
     change: &mut Change<'_>,
     name: &str,
     wanted: &UserChange,
     disabled: Option<bool>,
     by: &By,
 ) -> Result<User, Refused> {
-    let changed = records::change_user_in(change, name, wanted, by).await?.ok_or(Refused::Missing)?;
-    let Some(disabled) = disabled else { return Ok(changed) };
-    disable_user_in(change, name, disabled, by).await?;
-    Ok(User { disabled, ..changed })
+    let before = find_user(change, name).await?.ok_or(Refused::Missing)?;
+    let mut user = before.clone();
+    wanted.apply(&mut user);
+    check(&user)?;
+    if user != before || disabled.is_none() {
+        change_user_in(change, &user, by).await?;
+    }
+    if let Some(disabled) = disabled {
+        disable_user(change, name, disabled, by).await?;
+        user.disabled = disabled;
+    }
+    Ok(user)
 }
 
-/// Keeps a user out, or lets it in again, also one that failed logins have locked, as part of a change.
-pub(crate) async fn disable_user_in(
-    change: &mut Change<'_>,
-    name: &str,
-    disabled: bool,
-    by: &By,
-) -> Result<(), Refused> {
-    if !records::disable_user_in(change, name, disabled, by).await? {
+/// Keeps a user out, or lets it in again, also one that failed logins have locked.
+pub(crate) async fn disable_user(change: &mut Change<'_>, name: &str, disabled: bool, by: &By) -> Result<(), Refused> {
+    if !disable_user_in(change, name, disabled, by).await? {
         return Err(Refused::Missing);
     }
     if !disabled {
-        records::forget_failures_in(change, &secret::name_hash(name)).await?;
+        forget_failures_in(change, &secret::name_hash(name)).await?;
     }
+    Ok(())
+}
+
+/// Gives a user a password that somebody else chose, and lets it in again where failed logins have locked it.
+pub(crate) async fn reset_user(
+    change: &mut Change<'_>,
+    name: &str,
+    (password, factor): (&NewPassword, Factor),
+    by: &By,
+) -> Result<(), Refused> {
+    if !reset_user_in(change, name, (password, factor), by).await? {
+        return Err(Refused::Missing);
+    }
+    forget_failures_in(change, &secret::name_hash(name)).await?;
     Ok(())
 }
 

@@ -85,6 +85,12 @@ pub(super) async fn change<T: DeserializeOwned>(
     Ok((Change { person, key: key.map(|key| (key, digest)), seen: None }, read))
 }
 
+/// What a request comes with that changes something and has no body. `path` tells it apart from others.
+pub(super) fn without_body(person: Person, headers: &HeaderMap, path: &str) -> Result<Change, Problem> {
+    let key = idempotency_key(headers)?.map(|key| (key, Sha256::digest(path.as_bytes()).into()));
+    Ok(Change { person, key, seen: None })
+}
+
 /// Reads a body of JSON. Gives it with a digest of path and bytes, by which the same request is known.
 ///
 /// Its media type must say that it is JSON: a page from elsewhere cannot make a browser send that here.

@@ -12,7 +12,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use concert_model::access::Person;
-use concert_model::incident::marking::Tlp;
+use concert_model::incident::marking::{Marking, Tlp};
 use futures_util::StreamExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -20,8 +20,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
 
 use super::body::{idempotency_key, text};
-use super::own_parameters;
 use super::push::file_name;
+use super::{own_parameters, repeated_parameters};
 use crate::App;
 use crate::desk::{Change, Going, NewEvidence, Origin, Outgoing};
 use crate::problem::Problem;
@@ -42,10 +42,10 @@ pub(super) async fn add(
     body: Body,
 ) -> Result<Response, Problem> {
     let sent = query.0.clone().unwrap_or_default();
-    let asked = own_parameters(query, ["text", "tlp", "from", "place", "reason"])?;
-    let [text, tlp, from, place, reason] = asked;
+    let own = ["text", "from", "place", "reason", "tlp", "compartment"];
+    let ([text, from, place, reason, tlp, compartment], audience) = repeated_parameters(query, own, AUDIENCE)?;
     let origin = from.map_or(Origin::Collected, Origin::Received);
-    let about = About { text, tlp, origin, place, reason };
+    let about = About { text, marking: marking(tlp, compartment, audience)?, origin, place, reason };
     take(&app, person, &headers, (&name, &sent), about, body).await
 }
 
@@ -58,21 +58,43 @@ pub(super) async fn derive(
     body: Body,
 ) -> Result<Response, Problem> {
     let sent = format!("{sha256}?{}", query.0.clone().unwrap_or_default());
-    let [text, tlp, place, reason] = own_parameters(query, ["text", "tlp", "place", "reason"])?;
+    let own = ["text", "place", "reason", "tlp", "compartment"];
+    let ([text, place, reason, tlp, compartment], audience) = repeated_parameters(query, own, AUDIENCE)?;
     if reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
         return Err(Problem::wrong("`reason` says why, and how it was made"));
     }
-    let about = About { text, tlp, origin: Origin::Derived(sha256), place, reason };
+    let about =
+        About { text, marking: marking(tlp, compartment, audience)?, origin: Origin::Derived(sha256), place, reason };
     take(&app, person, &headers, (&name, &sent), about, body).await
 }
 
 /// What is said of evidence that comes.
 struct About {
     text: Option<String>,
-    tlp: Option<String>,
+    marking: Option<Marking>,
     origin: Origin,
     place: Option<String>,
     reason: Option<String>,
+}
+
+/// Whom it is for; each may be given several times.
+const AUDIENCE: [&str; 2] = ["for_person", "for_party"];
+
+/// How it is marked, where that is said.
+fn marking(
+    tlp: Option<String>,
+    compartment: Option<String>,
+    [persons, parties]: [Vec<String>; 2],
+) -> Result<Option<Marking>, Problem> {
+    let compartment = compartment.unwrap_or_default();
+    match tlp {
+        Some(text) => {
+            let tlp = text.parse::<Tlp>().map_err(Problem::wrong)?;
+            Ok(Some(Marking { tlp, persons, parties, compartment }))
+        }
+        None if persons.is_empty() && parties.is_empty() && compartment.is_empty() => Ok(None),
+        None => Err(Problem::wrong("whom it is for is said with `tlp`: the label")),
+    }
 }
 
 async fn take(
@@ -90,12 +112,11 @@ async fn take(
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     let _turn = turn(app)?;
-    let tlp = about.tlp.map(|text| text.parse::<Tlp>().map_err(Problem::wrong)).transpose()?;
     let file = file_name(text(headers, header::CONTENT_DISPOSITION));
     let digest = Sha256::new().chain_update([name, "\0", sent, "\0", &file].concat()).finalize();
     let key = idempotency_key(headers)?.map(|key| (key, digest.into()));
     let [said, place, reason] = [about.text, about.place, about.reason].map(Option::unwrap_or_default);
-    let new = NewEvidence { name: file, text: said, tlp, origin: about.origin, place, reason };
+    let new = NewEvidence { name: file, text: said, marking: about.marking, origin: about.origin, place, reason };
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
     let adding = app.site.add_evidence(Change { person, key, seen: None }, name, new, receiver);
     let (added, ()) = tokio::join!(adding, pass_on(body, sender));

@@ -48,6 +48,8 @@ const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 10_000;
 /// Longest parameter: a condition can be long.
 const PARAMETER_BYTES_MAX: usize = 16 * 1024;
+/// How often a parameter is given that may be given several times.
+const REPEATED_MAX: usize = 100;
 /// Longest cursor: the name of a feed.
 const CURSOR_BYTES_MAX: usize = 200;
 
@@ -75,6 +77,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/erasures", post(work::erase))
         .route("/api/v1/incidents/{id}/evidence/{sha256}/custody", get(custody::one).post(custody::handle))
         .route("/api/v1/incidents/{id}/evidence/{sha256}/releases", post(custody::release))
+        .route("/api/v1/incidents/{id}/hand-overs", post(work::hand_over))
         .route("/api/v1/incidents/{id}/lists/{list}", get(work::rows))
         .route("/api/v1/incidents/{id}/markings", post(work::mark))
         .route("/api/v1/incidents/{id}/processes", get(work::steps).post(work::start_process))
@@ -144,21 +147,34 @@ fn page(name: &str, page: Page<serde_json::Value>) -> Response {
 
 /// The parameters of what is no list, in the order asked for.
 fn own_parameters<const N: usize>(query: RawQuery, own: [&str; N]) -> Result<[Option<String>; N], Problem> {
-    read_parameters(query, own, &[]).map(|(_, values)| values)
+    read_parameters(query, own, [], &[]).map(|(_, (values, []))| values)
+}
+
+/// Parameters that are given once, and those that may be given several times.
+type Given<const N: usize, const M: usize> = ([Option<String>; N], [Vec<String>; M]);
+
+/// The parameters of what is no list, and besides them those that may be given several times.
+fn repeated_parameters<const N: usize, const M: usize>(
+    query: RawQuery,
+    own: [&str; N],
+    repeated: [&str; M],
+) -> Result<Given<N, M>, Problem> {
+    read_parameters(query, own, repeated, &[]).map(|(_, given)| given)
 }
 
 /// The parameters of a list, and those of its own, in the order asked for.
 fn parameters<const N: usize>(query: RawQuery, own: [&str; N]) -> Result<(Slice, [Option<String>; N]), Problem> {
-    read_parameters(query, own, &["limit", "cursor"])
+    read_parameters(query, own, [], &["limit", "cursor"]).map(|(slice, (values, []))| (slice, values))
 }
 
-fn read_parameters<const N: usize>(
+fn read_parameters<const N: usize, const M: usize>(
     query: RawQuery,
     own: [&str; N],
+    repeated: [&str; M],
     of_list: &[&str],
-) -> Result<(Slice, [Option<String>; N]), Problem> {
+) -> Result<(Slice, Given<N, M>), Problem> {
     let mut slice = Slice { limit: LIMIT, cursor: None };
-    let (mut values, mut has_limit) = ([const { None }; N], false);
+    let (mut values, mut several, mut has_limit) = ([const { None }; N], [const { Vec::new() }; M], false);
     let query = query.0.unwrap_or_default();
     let uri = axum::http::Uri::builder().path_and_query(format!("/?{query}")).build();
     let uri = uri.map_err(|_| Problem::wrong("the parameters cannot be read"))?;
@@ -168,13 +184,20 @@ fn read_parameters<const N: usize>(
         if value.len() > PARAMETER_BYTES_MAX {
             return Err(Problem::wrong(format!("`{name}` is longer than {PARAMETER_BYTES_MAX} bytes")));
         }
+        if let Some((_, values)) = repeated.iter().zip(&mut several).find(|(known, _)| **known == name) {
+            if values.len() >= REPEATED_MAX {
+                return Err(Problem::wrong(format!("`{name}` is given more than {REPEATED_MAX} times")));
+            }
+            values.push(value);
+            continue;
+        }
         match name.as_str() {
             _ if !of_list.contains(&name.as_str()) => {
                 match own.iter().zip(&mut values).find(|(known, _)| **known == name) {
                     Some((_, slot)) if slot.is_none() => *slot = Some(value),
                     Some(_) => return Err(Problem::wrong(format!("`{name}` is given twice"))),
                     None => {
-                        let known = [of_list, own.as_slice()].concat().join(", ");
+                        let known = [of_list, own.as_slice(), repeated.as_slice()].concat().join(", ");
                         let known = if known.is_empty() { "none".to_owned() } else { known };
                         let name: String = name.chars().take(100).collect();
                         return Err(Problem::wrong(format!("there is no parameter `{name}`; known are {known}")));
@@ -194,7 +217,7 @@ fn read_parameters<const N: usize>(
             _ => slice.cursor = Some(value),
         }
     }
-    Ok((slice, values))
+    Ok((slice, (values, several)))
 }
 
 #[cfg(test)]
@@ -208,6 +231,10 @@ mod tests {
         assert_eq!((slice.limit, slice.cursor.as_deref()), (5, Some("x")));
         assert_eq!(condition.as_deref(), Some("source.asn == 1"));
         assert_eq!(parameters(RawQuery(None), []).unwrap().0, Slice { limit: LIMIT, cursor: None });
+        let several = |query: &str| repeated_parameters(RawQuery(Some(query.to_owned())), ["tlp"], ["for_party"]);
+        let ([tlp], [parties]) = several("for_party=A%2C+B&tlp=red&for_party=C").unwrap();
+        assert_eq!((tlp.as_deref(), parties), (Some("red"), vec!["A, B".to_owned(), "C".to_owned()]));
+        assert!(several("tlp=red&tlp=red").is_err() && several(&"for_party=x&".repeat(101)).is_err());
         for query in [
             "limit=0",
             "limit=x",

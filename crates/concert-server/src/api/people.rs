@@ -12,10 +12,10 @@ use concert_model::access::Person;
 use concert_model::incident::marking::Tlp;
 use concert_model::user::{Scope, Standing};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::body::change as sent;
+use super::body::{change as sent, without_body};
 use super::{moment, parameters};
 use crate::App;
 use crate::desk::{Audit, Change, Deed, Listing, NewUser, Thing, UserChange};
@@ -65,10 +65,11 @@ struct Added {
     password: String,
 }
 
-/// By what the same request is known: what is kept of it must be nothing that the password could be guessed by.
-fn without_password(added: &Added) -> [u8; 32] {
-    let Added { name, full_name, mail, roles, clearance, password: _ } = added;
-    Sha256::digest(json!(["users", name, full_name, mail, roles, clearance]).to_string()).into()
+/// Makes the same request known by all but its password: nothing is kept that a password could be guessed by.
+fn without_password(change: &mut Change, rest: &Value) {
+    if let Some((_, digest)) = &mut change.key {
+        *digest = Sha256::digest(rest.to_string()).into();
+    }
 }
 
 pub(super) async fn add(
@@ -78,10 +79,8 @@ pub(super) async fn add(
     body: Body,
 ) -> Result<Response, Problem> {
     let (mut change, added) = sent::<Added>(person, &headers, "users", body).await?;
-    if let Some((_, digest)) = &mut change.key {
-        *digest = without_password(&added);
-    }
     let Added { name, full_name, mail, roles: words, clearance, password } = added;
+    without_password(&mut change, &json!(["users", name, full_name, mail, words, clearance]));
     let (standing, clearance) = (roles(&words)?, clearance.unwrap_or(Tlp::Amber));
     let new = NewUser { name, full_name, mail, standing, clearance, password };
     let added = app.site.act(change, Deed::AddUser(new)).await?;
@@ -129,8 +128,9 @@ pub(super) async fn password(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    let (change, set) = sent::<Password>(person, &headers, &name, body).await?;
+    let (mut change, set) = sent::<Password>(person, &headers, &name, body).await?;
     let stays = set.second_factor.unwrap_or(true);
+    without_password(&mut change, &json!(["password", name, stays]));
     app.site.act(change, Deed::SetPassword(name, set.password, stays)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -172,11 +172,12 @@ pub(super) async fn add_token(
 pub(super) async fn revoke(
     State(app): State<Arc<App>>,
     Extension(person): Extension<Person>,
+    headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     // What is no number is the number of no token.
     let id = id.parse().map_err(|_| Problem::absent())?;
-    app.site.act(Change { person, key: None, seen: None }, Deed::RevokeToken(id)).await?;
+    app.site.act(without_body(person, &headers, &format!("end token {id}"))?, Deed::RevokeToken(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -8,6 +8,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use concert_model::access::Person;
+use concert_model::incident::content::Role;
 use concert_model::incident::marking::Marking;
 use concert_model::keys::parse_duration;
 use serde::Deserialize;
@@ -16,7 +17,7 @@ use super::body::change;
 use super::incidents::created;
 use super::{moment, parameters};
 use crate::App;
-use crate::desk::{Cost, Deed, Listing, Thing};
+use crate::desk::{Cost, Deed, HandingOver, Listing, Thing};
 use crate::problem::Problem;
 
 pub(super) async fn rows(
@@ -67,6 +68,35 @@ pub(super) async fn erase(
     let path = format!("{name}/erasures");
     let (change, Erased { entry, reason }) = change(person, &headers, &path, body).await?;
     Ok(created(&app.site.act(change, Deed::Erase(name, entry, reason)).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HandOver {
+    to: String,
+    from: Option<String>,
+    role: Option<Role>,
+    #[serde(default)]
+    open_tasks: bool,
+    #[serde(default)]
+    preview: bool,
+}
+
+pub(super) async fn hand_over(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let path = format!("{name}/hand-overs");
+    let (change, HandOver { to, from, role, open_tasks, preview }) = change(person, &headers, &path, body).await?;
+    let wanted = HandingOver { from, to, role, open_tasks };
+    if preview {
+        let shown = app.site.thing(&change.person, Thing::HandOver(name, wanted)).await?;
+        return Ok(super::json(shown.to_string()));
+    }
+    Ok(created(&app.site.act(change, Deed::HandOver(name, wanted)).await?))
 }
 
 pub(super) async fn clocks(

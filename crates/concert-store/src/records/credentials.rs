@@ -73,13 +73,11 @@ async fn remove_factor(change: &mut Change<'_>, user: &str) -> Result<(), Proble
     Ok(())
 }
 
-/// Sets a password that an operator gives, which ends all sessions, as part of a change. `false` when there is no such
-/// user.
+/// Sets a password that an operator gives, which ends all sessions, as part of a change. `false` when there is no such user.
 pub async fn reset_user_in(
     change: &mut Change<'_>,
     name: &str,
-    new: &NewPassword,
-    factor: Factor,
+    (new, factor): (&NewPassword, Factor),
     by: &By,
 ) -> Result<bool, Problem> {
     if super::users::find_user(change, name).await?.is_none() {
@@ -116,16 +114,6 @@ impl Records {
             once: row.try_get::<Option<_>, _>("once").map_err(trouble)?.unwrap_or_default(),
             second_factor: row.try_get("secret").map_err(trouble)?,
         }))
-    }
-
-    /// Sets a password that an operator gives, which ends all sessions. `false` when there is no such user.
-    pub async fn reset_user(&self, name: &str, new: &NewPassword, factor: Factor, by: &By) -> Result<bool, Problem> {
-        let mut change = self.change().await?;
-        let is_done = reset_user_in(&mut change, name, new, factor, by).await?;
-        if is_done {
-            self.commit(change).await?;
-        }
-        Ok(is_done)
     }
 
     /// Sets the password that a user chose, which ends all sessions. `false`, and nothing is changed, when

@@ -48,11 +48,10 @@ fn wait_seconds(failures: i64) -> i64 {
     doubled.map_or(WAIT_SECONDS_MAX, |times| (WAIT_SECONDS_MIN * times).min(WAIT_SECONDS_MAX))
 }
 
-const FORGET: &str = "DELETE FROM lockout WHERE name = ?1";
-
-/// Forgets the failures under a name, as part of a change.
+/// Forgets the failures under a name, as part of a change that lets its user in again.
 pub async fn forget_failures_in(change: &mut Change<'_>, name: &[u8; 16]) -> Result<(), Problem> {
-    sqlx::query(FORGET).bind(name.as_slice()).execute(&mut **change).await.map_err(trouble).map(|_| ())
+    let query = sqlx::query("DELETE FROM lockout WHERE name = ?1").bind(name.as_slice());
+    query.execute(&mut **change).await.map_err(trouble).map(|_| ())
 }
 
 impl Records {
@@ -108,12 +107,6 @@ impl Records {
         .await
         .map_err(trouble)?;
         Ok(())
-    }
-
-    /// Forgets the failures under a name, for an operator who lets its user in again.
-    pub async fn forget_failures(&self, name: &[u8; 16]) -> Result<(), Problem> {
-        let query = sqlx::query(FORGET).bind(name.as_slice());
-        query.execute(self.pool()).await.map_err(trouble).map(|_| ())
     }
 
     /// Until when nobody comes in under a name; nothing when it is not locked.

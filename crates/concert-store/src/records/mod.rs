@@ -41,9 +41,9 @@ pub use parties::Parties;
 pub use reports::{Counts, ReportRow, Waiting};
 pub use sessions::{AGE_SECONDS_MAX as SESSION_SECONDS_MAX, Session};
 pub use telling::{NewNotice, insert_words};
-pub use tokens::{NewToken, add_token_in};
+pub use tokens::{NewToken, add_token_in, revoke_token_in};
 pub use told::Told;
-pub use users::{UserChange, add_user_in, change_user_in, disable_user_in};
+pub use users::{UserChange, add_user_in, change_user_in, disable_user_in, find_user};
 
 pub(crate) use feeds::count_hour;
 pub(crate) use reports::{insert_report, settle_report};

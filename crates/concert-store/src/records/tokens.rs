@@ -75,6 +75,19 @@ pub async fn add_token_in(change: &mut Change<'_>, new: &NewToken, by: &By) -> R
     Ok(id)
 }
 
+/// Ends a token for good, as part of a change. `false` when there is none of this number.
+pub async fn revoke_token_in(change: &mut Change<'_>, id: i64, by: &By) -> Result<bool, Problem> {
+    let user: Option<String> = sqlx::query_scalar("DELETE FROM token WHERE id = ?1 RETURNING user")
+        .bind(id)
+        .fetch_optional(&mut **change)
+        .await
+        .map_err(trouble)?;
+    let Some(user) = user else { return Ok(false) };
+    let act = Act::done("token revoke", format!("token {id}"), format!("of user {user}"));
+    append_audit(change, by, &act).await?;
+    Ok(true)
+}
+
 impl Records {
     /// Adds a token for a user, and gives its number.
     pub async fn add_token(&self, new: &NewToken, by: &By) -> Result<i64, Problem> {
@@ -97,16 +110,9 @@ impl Records {
     /// Ends a token for good. `false` when there is none of this number.
     pub async fn revoke_token(&self, id: i64, by: &By) -> Result<bool, Problem> {
         let mut change = self.change().await?;
-        let user: Option<String> = sqlx::query_scalar("DELETE FROM token WHERE id = ?1 RETURNING user")
-            .bind(id)
-            .fetch_optional(&mut *change)
-            .await
-            .map_err(trouble)?;
-        let Some(user) = user else { return Ok(false) };
-        let act = Act::done("token revoke", format!("token {id}"), format!("of user {user}"));
-        append_audit(&mut change, by, &act).await?;
+        let is_done = revoke_token_in(&mut change, id, by).await?;
         self.commit(change).await?;
-        Ok(true)
+        Ok(is_done)
     }
 
     /// Who comes with the token of this hash; `None` when it does not work: unknown, revoked, expired, or

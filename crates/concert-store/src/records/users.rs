@@ -70,7 +70,8 @@ fn described(user: &User) -> String {
     format!("roles {}; clearance {}", if roles.is_empty() { "none".into() } else { roles.join(", ") }, user.clearance)
 }
 
-pub(super) async fn find_user(change: &mut Change<'_>, name: &str) -> Result<Option<User>, Problem> {
+/// The user of a name, as part of a change.
+pub async fn find_user(change: &mut Change<'_>, name: &str) -> Result<Option<User>, Problem> {
     let row = sqlx::query("SELECT * FROM user WHERE name = ?1").bind(name).fetch_optional(&mut **change).await;
     row.map_err(trouble)?.as_ref().map(user).transpose()
 }
@@ -104,27 +105,18 @@ pub async fn add_user_in(
     Ok(true)
 }
 
-/// Changes a user, as part of a change; gives it as it is then. `None` when there is none of this name.
-pub async fn change_user_in(
-    change: &mut Change<'_>,
-    name: &str,
-    wanted: &UserChange,
-    by: &By,
-) -> Result<Option<User>, Problem> {
-    let Some(mut user) = find_user(change, name).await? else { return Ok(None) };
-    wanted.apply(&mut user);
-    user.check().map_err(Problem::new)?;
+/// Keeps what of a user is other than it was, as part of a change.
+pub async fn change_user_in(change: &mut Change<'_>, user: &User, by: &By) -> Result<(), Problem> {
     sqlx::query("UPDATE user SET full_name = ?2, mail = ?3, standing = ?4, clearance = ?5 WHERE name = ?1")
-        .bind(name)
+        .bind(&user.name)
         .bind(&user.full_name)
         .bind(&user.mail)
-        .bind(standing_json(&user)?)
+        .bind(standing_json(user)?)
         .bind(user.clearance.word())
         .execute(&mut **change)
         .await
         .map_err(trouble)?;
-    append_audit(change, by, &Act::done("user change", format!("user {name}"), described(&user))).await?;
-    Ok(Some(user))
+    append_audit(change, by, &Act::done("user change", format!("user {}", user.name), described(user))).await
 }
 
 /// Keeps a user out, which ends all its sessions, or lets it in again, as part of a change. `false` when there is none.
@@ -174,25 +166,5 @@ impl Records {
             self.commit(change).await?;
         }
         Ok(is_added)
-    }
-
-    /// Changes a user; gives it as it is then. `None` when there is none of this name.
-    pub async fn change_user(&self, name: &str, wanted: &UserChange, by: &By) -> Result<Option<User>, Problem> {
-        let mut change = self.change().await?;
-        let changed = change_user_in(&mut change, name, wanted, by).await?;
-        if changed.is_some() {
-            self.commit(change).await?;
-        }
-        Ok(changed)
-    }
-
-    /// Keeps a user out, which ends all its sessions, or lets it in again. `false` when there is none.
-    pub async fn disable_user(&self, name: &str, disabled: bool, by: &By) -> Result<bool, Problem> {
-        let mut change = self.change().await?;
-        let is_done = disable_user_in(&mut change, name, disabled, by).await?;
-        if is_done {
-            self.commit(change).await?;
-        }
-        Ok(is_done)
     }
 }

@@ -7,6 +7,7 @@ mod clock;
 mod cost;
 pub(super) mod draft;
 mod due;
+mod handover;
 mod join;
 mod mail;
 mod observables;
@@ -58,6 +59,8 @@ enum Action {
     Tell(tell::TellArgs),
     /// Conversations with parties, mails that wait for a person, and their files
     Mail(mail::MailArgs),
+    /// Hand over what a person answers for to another, all in one step
+    HandOver(handover::HandOverArgs),
     /// Mark an incident otherwise
     Mark(draft::MarkArgs),
     /// Erase what an entry says; that it was there stays
@@ -200,6 +203,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             Action::Send(args) => send::run(args, &site, &incidents, &person).await,
             Action::Tell(args) => tell::run(args, &site, &incidents, &person).await,
             Action::Mail(args) => mail::run(args, &site, &incidents, &person).await,
+            Action::HandOver(args) => handover::run(args, &incidents, &person).await,
             Action::Mark(args) => draft::mark(args, &incidents, &person).await,
             Action::Erase(args) => draft::erase(args, &incidents, &person).await,
             Action::Merge(args) => join::merge(args, (&incidents, &person)).await,

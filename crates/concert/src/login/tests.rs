@@ -5,6 +5,7 @@ use concert_model::user::Scope;
 use concert_store::records::{AuditFilter, Factor, NewFactor, NewPassword, NewToken};
 
 use super::*;
+use crate::people;
 
 const PASSWORD: &str = "correct horse battery";
 const SECRET: &[u8] = b"12345678901234567890";
@@ -55,6 +56,12 @@ impl World {
         let recovery = codes.iter().map(|code| secret::recovery_hash("jane", code)).collect();
         let new = NewFactor { secret: SECRET.to_vec(), step: 0, recovery };
         assert!(self.records().set_second_factor("jane", &new, &by()).await.unwrap());
+    }
+
+    async fn disable(&self, disabled: bool) {
+        let mut change = self.records().change().await.unwrap();
+        people::disable_user(&mut change, "jane", disabled, &by()).await.unwrap();
+        self.records().commit(change).await.unwrap();
     }
 
     /// Everything in the files of the records.
@@ -157,7 +164,9 @@ async fn sessions_end_by_themselves_by_a_new_password_and_with_their_user() {
     assert!(!holds(&busy, at(7 * 24 * hour + 1)).await);
     // A one-time password lets in to choose another, and whoever changes it is the only one left.
     let once = NewPassword { hash: password::weak_hash("once-once-once"), once: true };
-    assert!(world.records().reset_user("jane", &once, Factor::Stays, &by()).await.unwrap());
+    let mut reset = world.records().change().await.unwrap();
+    people::reset_user(&mut reset, "jane", (&once, Factor::Stays), &by()).await.unwrap();
+    world.records().commit(reset).await.unwrap();
     assert_eq!(world.login("jane", PASSWORD, None, at(0)).await, Err(Refused::Wrong));
     let first = world.login("jane", "once-once-once", None, at(0)).await.unwrap();
     assert!(first.must_change_password);
@@ -169,10 +178,10 @@ async fn sessions_end_by_themselves_by_a_new_password_and_with_their_user() {
     assert_eq!(change("no session", "once-once-once", "another horse battery").await, Err(Refused::Wrong));
     let then = change(&first.session, "once-once-once", "another horse battery").await.unwrap();
     assert!(!then.must_change_password && holds(&then.session, at(2)).await && !holds(&first.session, at(2)).await);
-    assert!(world.records().disable_user("jane", true, &by()).await.unwrap());
+    world.disable(true).await;
     assert!(!holds(&then.session, at(3)).await);
     assert_eq!(world.login("jane", "another horse battery", None, at(3)).await, Err(Refused::Wrong));
-    assert!(world.records().disable_user("jane", false, &by()).await.unwrap());
+    world.disable(false).await;
     assert!(!holds(&then.session, at(4)).await, "a session that ended stays so");
     world.login("jane", "another horse battery", None, at(4)).await.unwrap();
 }
@@ -198,9 +207,9 @@ async fn a_token_works_until_it_expires_or_is_revoked_and_only_while_its_user_ma
     bearer(3601).await.unwrap();
     assert_eq!(used().await, Some(at(3601)));
     assert!(bearer(99_999).await.is_some() && bearer(100_000).await.is_none(), "expired");
-    world.records().disable_user("jane", true, &by()).await.unwrap();
+    world.disable(true).await;
     assert!(bearer(1).await.is_none());
-    world.records().disable_user("jane", false, &by()).await.unwrap();
+    world.disable(false).await;
     assert!(bearer(1).await.is_some());
     let bare = token.strip_prefix("concert_").unwrap();
     let other = secret::token().unwrap();

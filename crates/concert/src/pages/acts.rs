@@ -4,19 +4,16 @@ use concert_model::User;
 use concert_model::access::{ALL_SCOPES, Action, Person};
 use concert_model::incident::content::Marked;
 use concert_model::incident::draft::Draft;
-use concert_server::desk::{Change, Deed, Handling, NewUser, UserChange};
+use concert_server::desk::{Change, Deed, HandingOver, Handling, NewUser, UserChange};
 use concert_server::site::Refusal;
 use concert_store::records::incidents::{answered, keep_answer};
-use concert_store::records::{
-    By, Change as Records, Factor, add_token_in, add_user_in, forget_failures_in, reset_user_in,
-};
+use concert_store::records::{By, Change as Records, Factor, add_token_in, add_user_in, revoke_token_in};
 use serde_json::{Value, json};
 
 use super::desk::{ask, refusal, written_json};
 use super::looks::{aside, broken, need, processes_of};
 use super::{Pages, failed, messages};
 use crate::incidents::{self, ANSWERS_KEPT_MICROS};
-use crate::login::secret;
 use crate::{clocks, people, wire};
 
 pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Value, Refusal> {
@@ -45,6 +42,11 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
             let opened = pages.desk()?.open_from(ask(&change), new, &report).await;
             opened.map(|written| written_json(&written)).map_err(refusal)
         }
+        Deed::HandOver(incident, wanted) => {
+            let wanted = hand_over(&change.person, wanted);
+            let written = pages.desk()?.hand_over(ask(&change), &incident, &wanted).await;
+            written.map(|written| written_json(&written)).map_err(refusal)
+        }
         Deed::Tell(incident, telling) => messages::tell(pages, &change, &incident, &telling).await,
         Deed::StartClock(incident, clock, since) => {
             // Whoever may not see the incident learns nothing, not even that the clock is a wrong one.
@@ -65,14 +67,16 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
         }
         Deed::AddUser(new) => add_user(pages, &change, new).await,
         Deed::ChangeUser(name, wanted) => change_user(pages, &change, &name, wanted).await,
-        Deed::SetPassword(name, password, stays) => set_password(pages, &change.person, &name, password, stays).await,
+        Deed::SetPassword(name, password, stays) => set_password(pages, &change, &name, password, stays).await,
         Deed::AddToken(user, scopes, life) => add_token(pages, &change, &user, scopes, life).await,
-        Deed::RevokeToken(id) => {
-            need(&change.person, Action::ManageUsers)?;
-            let revoked = pages.site().store.records.revoke_token(id, &by(&change.person)).await;
-            if revoked.map_err(failed)? { Ok(Value::Null) } else { Err(Refusal::Missing) }
-        }
+        Deed::RevokeToken(id) => revoke_token(pages, &change, id).await,
     }
+}
+
+/// What is to go, where nobody is named from who asks.
+pub(super) fn hand_over(person: &Person, wanted: HandingOver) -> incidents::HandOver {
+    let HandingOver { from, to, role, open_tasks } = wanted;
+    incidents::HandOver { from: from.unwrap_or_else(|| person.name.clone()), to, role, open_tasks }
 }
 
 async fn write(
@@ -108,6 +112,18 @@ async fn keep(records: &mut Records<'_>, change: &Change, answer: &Value) -> Res
     kept.map_err(failed)
 }
 
+/// Keeps the answer with what was done.
+async fn done(
+    records: &concert_store::records::Records,
+    mut writing: Records<'static>,
+    change: &Change,
+    answer: Value,
+) -> Result<Value, Refusal> {
+    keep(&mut writing, change, &answer).await?;
+    records.commit(writing).await.map_err(failed)?;
+    Ok(answer)
+}
+
 async fn add_user(pages: &Pages, change: &Change, new: NewUser) -> Result<Value, Refusal> {
     need(&change.person, Action::ManageUsers)?;
     let NewUser { name, full_name, mail, mut standing, clearance, password } = new;
@@ -126,9 +142,7 @@ async fn add_user(pages: &Pages, change: &Change, new: NewUser) -> Result<Value,
     if !add_user_in(&mut writing, &user, &password, &by).await.map_err(failed)? {
         return Err(Refusal::Taken(format!("there is a user `{}` already", user.name)));
     }
-    keep(&mut writing, change, &answer).await?;
-    records.commit(writing).await.map_err(failed)?;
-    Ok(answer)
+    done(records, writing, change, answer).await
 }
 
 async fn change_user(pages: &Pages, change: &Change, name: &str, wanted: UserChange) -> Result<Value, Refusal> {
@@ -140,30 +154,25 @@ async fn change_user(pages: &Pages, change: &Change, name: &str, wanted: UserCha
     }
     let wanted = concert_store::records::UserChange { full_name, mail, standing, clearance };
     let records = &pages.site().store.records;
-    people::check_change(records, name, &wanted).await.map_err(refusal)?;
     // Nothing is asked beside a change: whoever waits for it may hold all there is to ask with.
     let has_factor = records.recovery_codes(name).await.map_err(failed)?.is_some();
     let mut writing = records.change().await.map_err(failed)?;
     if let Some(answer) = again(&mut writing, change).await? {
         return Ok(answer);
     }
-    let changed = people::change_user_in(&mut writing, name, &wanted, disabled, &by(&change.person)).await;
-    let user = changed.map_err(refusal)?;
-    let answer = Value::Object(people::user_members(&user, has_factor));
-    keep(&mut writing, change, &answer).await?;
-    records.commit(writing).await.map_err(failed)?;
-    Ok(answer)
+    let changed = people::change_user(&mut writing, name, &wanted, disabled, &by(&change.person)).await;
+    let answer = Value::Object(people::user_members(&changed.map_err(refusal)?, has_factor));
+    done(records, writing, change, answer).await
 }
 
-/// Sent again it gives the same password again, so no answer is kept, nor anything that a password could be guessed by.
 async fn set_password(
     pages: &Pages,
-    person: &Person,
+    change: &Change,
     name: &str,
     password: String,
     stays: bool,
 ) -> Result<Value, Refusal> {
-    need(person, Action::ManageUsers)?;
+    need(&change.person, Action::ManageUsers)?;
     let records = &pages.site().store.records;
     if records.user(name).await.map_err(failed)?.is_none() {
         return Err(Refusal::Missing);
@@ -171,12 +180,25 @@ async fn set_password(
     let password = people::for_one_login(name, password).await.map_err(refusal)?;
     let factor = if stays { Factor::Stays } else { Factor::Goes };
     let mut writing = records.change().await.map_err(failed)?;
-    if !reset_user_in(&mut writing, name, &password, factor, &by(person)).await.map_err(failed)? {
+    if let Some(answer) = again(&mut writing, change).await? {
+        return Ok(answer);
+    }
+    let set = people::reset_user(&mut writing, name, (&password, factor), &by(&change.person)).await;
+    set.map_err(refusal)?;
+    done(records, writing, change, Value::Null).await
+}
+
+async fn revoke_token(pages: &Pages, change: &Change, id: i64) -> Result<Value, Refusal> {
+    need(&change.person, Action::ManageUsers)?;
+    let records = &pages.site().store.records;
+    let mut writing = records.change().await.map_err(failed)?;
+    if let Some(answer) = again(&mut writing, change).await? {
+        return Ok(answer);
+    }
+    if !revoke_token_in(&mut writing, id, &by(&change.person)).await.map_err(failed)? {
         return Err(Refusal::Missing);
     }
-    forget_failures_in(&mut writing, &secret::name_hash(name)).await.map_err(failed)?;
-    records.commit(writing).await.map_err(failed)?;
-    Ok(Value::Null)
+    done(records, writing, change, Value::Null).await
 }
 
 async fn add_token(

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use concert_model::access::Person;
 use concert_model::incident::content::Act;
-use concert_model::incident::marking::Marking;
 use concert_server::desk::{Bytes, Change, Coming, Going, NewEvidence, Origin, Outgoing};
 use concert_server::site::Refusal;
 use serde_json::{Value, json};
@@ -31,8 +30,7 @@ pub(super) async fn add(
         Origin::Derived(of) => (Act::Examined, String::new(), Some(of)),
     };
     let handling = Handling { act, whom, place: new.place, reason: new.reason };
-    let marking = new.tlp.map(Marking::of);
-    let new = incidents::NewEvidence { name: new.name, text: new.text, marking, handling };
+    let new = incidents::NewEvidence { name: new.name, text: new.text, marking: new.marking, handling };
     let reader = Pieces { coming: bytes, piece: Bytes::new(), is_over: false };
     let added = match of {
         None => desk.add(ask(change), name, new, reader).await,

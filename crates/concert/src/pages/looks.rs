@@ -170,6 +170,12 @@ pub(super) async fn thing(pages: &Pages, person: &Person, thing: Thing) -> Resul
         Thing::Observables(name, slice) => values::of_incident(pages, person, &name, &slice).await,
         Thing::About(value, slice) => values::about(pages, person, &value, &slice).await,
         Thing::Tellings(name, telling, slice) => messages::tellings(pages, person, &name, (&telling, &slice)).await,
+        Thing::HandOver(name, wanted) => {
+            let wanted = super::acts::hand_over(person, wanted);
+            let asked = crate::incidents::Ask::new(person, wire::now());
+            let moving = pages.desk()?.hand_over_preview(asked, &name, &wanted).await.map_err(refusal)?;
+            Ok(json!({"from": wanted.from, "to": wanted.to, "moves": moving.rows()}))
+        }
         Thing::Mistakes(text) => {
             if text.len() > FILE_BYTES_MAX {
                 return Err(Refusal::Wrong(format!("a process has at most {FILE_BYTES_MAX} bytes")));

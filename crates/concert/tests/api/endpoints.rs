@@ -186,6 +186,8 @@ fn of_incident(id: &str, evidence: &str, who: &[&'static str]) -> Vec<Row> {
             "/splits",
             json!({"new": {"title": "x", "classification": "scanner", "marking": {"tlp": "amber"}}, "reason": "x"}),
         ),
+        to("/api/v1/incidents/{id}/hand-overs", "/hand-overs", json!({"to": "low", "from": "nobody-here"})),
+        to("/api/v1/incidents/{id}/hand-overs", "/hand-overs", json!({"to": "low", "preview": true})),
         at("/api/v1/incidents/{id}/journal", "/journal"),
         at("/api/v1/incidents/{id}/lists/{list}", "/lists/parties"),
         to(

@@ -61,6 +61,89 @@ pub(crate) fn open(client: &Client<'_>) -> String {
 }
 
 #[test]
+fn what_somebody_answers_for_goes_to_another_in_one_step() {
+    let served = site();
+    served.done(&["user", "add", "low", "--full-name", "Low", "--role", "reader", "--clearance", "green"]);
+    let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
+    let id = open(&anna);
+    let (entries, hand_over) = (format!("/incidents/{id}/entries"), format!("/incidents/{id}/hand-overs"));
+    let role = |role: &str| json!({"kind": "role", "content": {"role": role, "person": "anna", "holds": true}});
+    anna.post(&entries, role("investigator"));
+    anna.post(&entries, role("legal-and-privacy"));
+    let task = |name: &str, done: bool, tlp: &str| {
+        json!({"kind": "task", "content": {"name": name, "title": format!("do {name}"), "person": "anna", "done": done},
+            "marking": {"tlp": tlp, "persons": if tlp == "red" { vec!["anna"] } else { vec![] }}})
+    };
+    for (name, done, tlp) in [("call", false, "green"), ("write", true, "amber"), ("think", false, "red")] {
+        anna.post(&entries, task(name, done, tlp));
+    }
+    let held = |person: &str| -> Vec<String> {
+        let roles = anna.get(&format!("/incidents/{id}"))["roles"].clone();
+        let all = roles.as_object().unwrap().iter();
+        let of = |holders: &Value| holders.as_array().unwrap().iter().any(|holder| holder == person);
+        all.filter(|(_, holders)| of(holders)).map(|(role, _)| role.clone()).collect()
+    };
+    let refused = |client: &Client<'_>, body: Value, status: u16| {
+        client.want("POST", &hand_over, &body, status)["detail"].as_str().unwrap_or_default().to_owned()
+    };
+    // Who leads it hands over, and to whom sees it all.
+    assert!(refused(&ben, json!({"from": "anna", "to": "ben"}), 403).contains("no role of ben"));
+    assert!(refused(&anna, json!({"to": "nobody-here"}), 400).contains("there is no user"));
+    assert!(refused(&anna, json!({"to": "low"}), 400).contains("clearance"));
+    assert!(refused(&anna, json!({"from": "ben", "to": "anna"}), 400).contains("ben answers for nothing"));
+    assert!(refused(&anna, json!({"to": "ben", "open_tasks": true}), 400).contains("the task `think`"));
+    anna.post(&entries, task("think", true, "red"));
+    let preview = anna.want("POST", &hand_over, &json!({"to": "ben", "open_tasks": true, "preview": true}), 200);
+    let moves: Vec<&str> =
+        preview["moves"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(moves, ["investigator", "legal-and-privacy", "coordinator", "call"]);
+    assert_eq!(held("anna").len(), 3, "a preview changes nothing");
+    let shown =
+        served.rows(&["incident", "hand-over", &id, "--from", "anna", "--to", "ben", "--open-tasks", "--preview"]);
+    assert_eq!(shown.iter().map(|row| row["name"].as_str().unwrap()).collect::<Vec<_>>(), moves);
+    let keyed = format!("{JSON}{}Idempotency-Key: h1\r\n", anna.head);
+    let body = json!({"to": "ben", "open_tasks": true}).to_string();
+    let done = [(); 2].map(|()| served.ask("POST", &format!("/api/v1{hand_over}"), &keyed, body.as_bytes()));
+    assert_eq!((done[0].status, done[1].status, &done[0].body), (201, 201, &done[1].body));
+    assert_eq!(done[0].json()["entries"].as_array().unwrap().len(), 7);
+    assert_eq!((held("anna"), held("ben").len()), (Vec::<String>::new(), 3));
+    let tasks = ben.get(&format!("/incidents/{id}/lists/tasks"));
+    let call = tasks["rows"].as_array().unwrap().iter().find(|task| task["name"] == "call").unwrap().clone();
+    assert_eq!(call["person"], "ben", "{call}");
+    let log = ben.get(&entries);
+    let last = log["entries"].as_array().unwrap().iter().rfind(|entry| entry["kind"] == "task/1").unwrap().clone();
+    assert_eq!(last["marking"]["tlp"], "green", "it stays marked as it was");
+    served.done(&["incident", "hand-over", &id, "--as", "ben", "--to", "anna", "--role", "coordinator"]);
+    assert_eq!((held("anna"), held("ben").len()), (vec!["coordinator".to_owned()], 2));
+    assert!(served.fails(&["incident", "hand-over", &id, "--to", "anna"]).contains("--from"));
+    assert!(served.fails(&["incident", "hand-over", &id, "--as", "ben", "--to", "anna"]).contains("no role of ben"));
+}
+
+#[test]
+fn evidence_is_for_whom_it_says() {
+    let served = site();
+    let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
+    let id = open(&anna);
+    let to = format!("/api/v1/incidents/{id}/evidence");
+    let named = format!("{BYTES}{}Content-Disposition: attachment; filename=\"sshd.log\"\r\n", anna.head);
+    let of = |sha256: &str, rest: &str| format!("/incidents/{id}/evidence/{sha256}{rest}");
+    let marked = "?tlp=red&for_person=anna&for_person=carl&for_party=Net%2C+A&compartment=legal";
+    let own = served.ask("POST", &format!("{to}{marked}"), &named, b"for anna alone");
+    assert_eq!(own.status, 201, "{}", own.body);
+    let own = own.json()["sha256"].as_str().unwrap().to_owned();
+    assert_eq!(
+        anna.get(&of(&own, "/custody"))["marking"],
+        json!({"tlp": "red", "persons": ["anna", "carl"], "parties": ["Net, A"], "compartment": "legal"})
+    );
+    ben.want("GET", &of(&own, "/custody"), &Value::Null, 404);
+    let bare = served.ask("POST", &format!("{to}?for_person=anna"), &named, b"x");
+    assert!(bare.status == 400 && bare.body.contains("`tlp`"), "{}", bare.body);
+    let derived = format!("{to}/{own}/derived?reason=x&tlp=amber&for_party=Net%2C+A");
+    let derived = served.ask("POST", &derived, &named, b"for Net A").json()["sha256"].as_str().unwrap().to_owned();
+    assert_eq!(ben.get(&of(&derived, "/custody"))["marking"], json!({"tlp": "amber", "parties": ["Net, A"]}));
+}
+
+#[test]
 fn evidence_is_derived_handled_and_released_by_two_persons() {
     let served = site();
     let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
@@ -276,11 +359,38 @@ fn administrators_look_after_users_and_tokens_and_no_password_comes_back() {
     assert_eq!((listed["tokens"].as_array().unwrap().len(), listed.to_string().contains(token)), (1, false));
     let as_jane = |path: &str| served.ask("GET", path, &format!("Authorization: Bearer {token}\r\n"), b"").status;
     assert_eq!(as_jane("/api/v1/incidents"), 200);
+    // Sent again with its key it happens once, whatever happened to the user since; and nothing is half done.
+    let keyed = |method: &str, path: &str, key: &str, body: Value| {
+        let headers = format!("{JSON}{}Idempotency-Key: {key}\r\n", root.head);
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        served.ask(method, &format!("/api/v1{path}"), &headers, body.as_bytes())
+    };
+    let both = json!({"full_name": "Jane D.", "disabled": true});
+    let patched = keyed("PATCH", "/users/jane", "p1", both.clone());
+    assert_eq!(
+        (patched.status, &patched.json()["full_name"], &patched.json()["state"]),
+        (200, &json!("Jane D."), &json!("disabled"))
+    );
+    root.want("PATCH", "/users/jane", &json!({"disabled": false}), 200);
+    let again = keyed("PATCH", "/users/jane", "p1", both);
+    assert_eq!((again.status, &again.body), (200, &patched.body));
+    assert_eq!(root.get("/users/jane")["state"], "enabled", "it did not happen again");
+    assert_eq!(keyed("PATCH", "/users/jane", "p1", json!({"disabled": true})).status, 400);
+    root.want("PATCH", "/users/jane", &json!({"full_name": " ", "disabled": true}), 400);
+    assert_eq!(root.get("/users/jane")["state"], "enabled", "all of it or nothing");
+    let password = json!({"password": "another horse battery"});
+    assert_eq!(keyed("PUT", "/users/jane/password", "p2", password.clone()).status, 204);
+    let resets =
+        || served.rows(&["audit", "--object", "user jane"]).iter().filter(|row| row["action"] == "user reset").count();
+    let count = resets();
+    assert_eq!((keyed("PUT", "/users/jane/password", "p2", password).status, resets()), (204, count));
     root.want("PATCH", "/users/jane", &json!({"disabled": true}), 200);
     assert_eq!(as_jane("/api/v1/incidents"), 401);
     root.want("PATCH", "/users/jane", &json!({"disabled": false}), 200);
-    root.want("DELETE", &format!("/tokens/{}", first["id"]), &Value::Null, 204);
-    root.want("DELETE", &format!("/tokens/{}", first["id"]), &Value::Null, 404);
+    let token_path = format!("/tokens/{}", first["id"]);
+    assert_eq!(keyed("DELETE", &token_path, "d1", Value::Null).status, 204);
+    assert_eq!(keyed("DELETE", &token_path, "d1", Value::Null).status, 204, "it was answered so before");
+    root.want("DELETE", &token_path, &Value::Null, 404);
     assert_eq!(as_jane("/api/v1/incidents"), 401);
 
     let told = root.get("/audit?who=root&limit=1000");

@@ -7,9 +7,8 @@ use concert_model::incident::Tlp;
 use concert_model::user::Standing;
 use concert_store::records::{By, Factor, Records, UserChange};
 
-use super::{clearance, need_user, nobody, note_unknown_constituencies, one_time, print_secret};
+use super::{clearance, need_user, note_unknown_constituencies, one_time, print_secret};
 use crate::command::incident::refused;
-use crate::login::secret;
 use crate::people;
 use crate::problems::{Exit, Failure};
 
@@ -61,9 +60,8 @@ pub(super) async fn run(args: &Args, records: &Records, by: &By) -> Result<Exit,
         clearance: args.clearance,
     };
     need_user(records, &args.name).await?;
-    people::check_change(records, &args.name, &wanted).await.map_err(refused)?;
     let mut change = records.change().await?;
-    people::change_user_in(&mut change, &args.name, &wanted, None, by).await.map_err(refused)?;
+    people::change_user(&mut change, &args.name, &wanted, None, by).await.map_err(refused)?;
     records.commit(change).await?;
     note_unknown_constituencies(records, wanted.standing.as_deref().unwrap_or_default()).await?;
     Ok(Exit::Done)
@@ -72,7 +70,7 @@ pub(super) async fn run(args: &Args, records: &Records, by: &By) -> Result<Exit,
 pub(super) async fn disable(name: &str, disabled: bool, records: &Records, by: &By) -> Result<Exit, Failure> {
     need_user(records, name).await?;
     let mut change = records.change().await?;
-    people::disable_user_in(&mut change, name, disabled, by).await.map_err(refused)?;
+    people::disable_user(&mut change, name, disabled, by).await.map_err(refused)?;
     records.commit(change).await?;
     Ok(Exit::Done)
 }
@@ -80,9 +78,9 @@ pub(super) async fn disable(name: &str, disabled: bool, records: &Records, by: &
 pub(super) async fn reset(args: &ResetArgs, records: &Records, by: &By) -> Result<Exit, Failure> {
     let (text, password) = one_time()?;
     let factor = if args.second_factor { Factor::Goes } else { Factor::Stays };
-    if records.reset_user(&args.name, &password, factor, by).await? {
-        records.forget_failures(&secret::name_hash(&args.name)).await?;
-        return print_secret(&text);
-    }
-    Err(nobody(records, &args.name).await)
+    need_user(records, &args.name).await?;
+    let mut change = records.change().await?;
+    people::reset_user(&mut change, &args.name, (&password, factor), by).await.map_err(refused)?;
+    records.commit(change).await?;
+    print_secret(&text)
 }
