@@ -74,7 +74,9 @@ fn what_somebody_answers_for_goes_to_another_in_one_step() {
         json!({"kind": "task", "content": {"name": name, "title": format!("do {name}"), "person": "anna", "done": done},
             "marking": {"tlp": tlp, "persons": if tlp == "red" { vec!["anna"] } else { vec![] }}})
     };
-    for (name, done, tlp) in [("call", false, "green"), ("write", true, "amber"), ("think", false, "red")] {
+    for (name, done, tlp) in
+        [("call", false, "green"), ("write", false, "amber"), ("write", true, "amber"), ("think", false, "red")]
+    {
         anna.post(&entries, task(name, done, tlp));
     }
     let held = |person: &str| -> Vec<String> {
@@ -366,16 +368,16 @@ fn administrators_look_after_users_and_tokens_and_no_password_comes_back() {
         served.ask(method, &format!("/api/v1{path}"), &headers, body.as_bytes())
     };
     let both = json!({"full_name": "Jane D.", "disabled": true});
-    let patched = keyed("PATCH", "/users/jane", "p1", both.clone());
+    let patched = keyed("PATCH", "/users/jane", "both", both.clone());
     assert_eq!(
         (patched.status, &patched.json()["full_name"], &patched.json()["state"]),
         (200, &json!("Jane D."), &json!("disabled"))
     );
     root.want("PATCH", "/users/jane", &json!({"disabled": false}), 200);
-    let again = keyed("PATCH", "/users/jane", "p1", both);
+    let again = keyed("PATCH", "/users/jane", "both", both);
     assert_eq!((again.status, &again.body), (200, &patched.body));
     assert_eq!(root.get("/users/jane")["state"], "enabled", "it did not happen again");
-    assert_eq!(keyed("PATCH", "/users/jane", "p1", json!({"disabled": true})).status, 400);
+    assert_eq!(keyed("PATCH", "/users/jane", "both", json!({"disabled": true})).status, 400);
     root.want("PATCH", "/users/jane", &json!({"full_name": " ", "disabled": true}), 400);
     assert_eq!(root.get("/users/jane")["state"], "enabled", "all of it or nothing");
     let password = json!({"password": "another horse battery"});

@@ -222,7 +222,7 @@ fn a_changed_byte_of_any_entry_or_evidence_is_named() {
     for bytes in &odd {
         write(bytes);
         let (code, out, err) = site.run(&["verify"]);
-        assert!(code == 1 && out.contains(sha256), "{bytes:?}: {out}{err}");
+        assert!(code == 1 && out.contains(name), "{bytes:?}: {out}{err}");
     }
     write(&good);
     assert_eq!(site.run(&["verify"]).0, 0);
