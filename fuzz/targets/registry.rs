@@ -2,7 +2,7 @@
 //! a file that was changed is refused or answers, and never panics.
 #![no_main]
 
-use concert_pipeline::registry::{Builder, Registered, Registry};
+use concert_pipeline::registry::{Answer, Builder, Registered, Registry};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
     for address in ["192.0.2.1", "0.0.0.0", "255.255.255.255", "2001:db8::1", "::"] {
         let address = address.parse().expect("an address");
         registry.find(address).expect("a sound file answers");
-        let usable = registry.find_usable(address, address).expect("a sound file answers");
+        let usable = registry.find_until(address, address, &Answer::is_usable).expect("a sound file answers");
         let party = registered.find(address).and_then(|party| registered.name(party));
         let named = usable.answer().filter(|step| step.answer.is_usable()).map(|step| step.answer.party.as_str());
         assert!(party.is_none() || party == named, "{party:?} {named:?}");

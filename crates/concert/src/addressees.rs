@@ -2,11 +2,12 @@
 //! resort.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use concert_model::{Contact, Party};
 use concert_pipeline::enrich::Constituents;
-use concert_pipeline::registry::Answer;
+use concert_pipeline::registry::{Answer, Step, reserved};
 
 use crate::registry::Opened;
 
@@ -30,6 +31,11 @@ impl Addressees {
         Some(Cow::Owned(party_of(&answer)))
     }
 
+    /// Whether a party is here by registries alone.
+    pub(crate) fn is_registered(&self, name: &str) -> bool {
+        self.registry.is_some() && self.constituents.named(name).is_none() && self.teams.named(name).is_none()
+    }
+
     /// The team that is told in place of a constituent whose contacts do not answer: the first one for
     /// one of its sectors.
     pub(crate) fn team_for(&self, party: &Party) -> Option<&Party> {
@@ -38,8 +44,42 @@ impl Addressees {
     }
 }
 
+/// Whom registries name of those that are left: a network or AS number, and those before it that are not.
+pub(crate) struct Left {
+    /// Who is told.
+    pub(crate) found: Option<Step>,
+    /// Those of whom an address is known, but none is left, from the smallest on.
+    pub(crate) passed: Vec<Step>,
+}
+
+/// Asks the networks around a span of addresses, the smallest first, then the AS, until one names an address that
+/// is left.
+pub(crate) fn left(
+    registry: &Opened,
+    span: Option<(IpAddr, IpAddr)>,
+    asn: Option<u32>,
+    is_free: &dyn Fn(&str) -> bool,
+) -> Result<Left, String> {
+    let is_left = |answer: &Answer| answer.usable().any(|mail| is_free(mail));
+    let mut steps = match span.filter(|(first, _)| reserved(*first).is_none()) {
+        Some((first, last)) => registry.find_until(first, last, &is_left)?.steps,
+        None => Vec::new(),
+    };
+    if let (false, Some(asn)) = (steps.last().is_some_and(|step| is_left(&step.answer)), asn) {
+        steps.extend(registry.find_asn(asn)?.steps);
+    }
+    let found = steps.pop_if(|step| is_left(&step.answer));
+    steps.retain(|step| step.answer.is_usable());
+    Ok(Left { found, passed: steps })
+}
+
+/// `RIPE inetnum 192.0.2.0 - 192.0.2.255`: the object, by its key.
+pub(crate) fn origin(step: &Step) -> String {
+    format!("{} {} {}", step.answer.registry, step.class, step.what)
+}
+
 /// A party as a registry knows it.
-fn party_of(answer: &Answer) -> Party {
+pub(crate) fn party_of(answer: &Answer) -> Party {
     let origin = format!("{} {}", answer.via, answer.handles.join(", "));
     let contact = |mail: &String| Contact {
         purpose: "abuse".into(),

@@ -320,6 +320,116 @@ async fn a_contact_that_is_refused_at_once_is_passed_over_too() {
     assert_eq!((states()[0].as_str(), world.health("noc@net.example")["bounces"].as_i64()), ("failed", Some(0)));
 }
 
+/// A customer with two networks in those of two providers, whose AS has a contact of its own.
+const OBJECTS: &str = "role: S\nnic-hdl: SR1\nabuse-mailbox: abuse@small.example\nsource: RIPE\n\n\
+    role: L\nnic-hdl: LR1\nabuse-mailbox: abuse@large.example\nsource: RIPE\n\n\
+    role: O\nnic-hdl: OR1\nabuse-mailbox: abuse@other.example\nsource: RIPE\n\n\
+    role: A\nnic-hdl: AR1\nabuse-mailbox: abuse@as.example\nsource: RIPE\n\n\
+    inetnum: 198.51.100.0 - 198.51.100.63\nabuse-c: SR1\nsource: RIPE\n\n\
+    inetnum: 203.0.113.0 - 203.0.113.63\nabuse-c: SR1\nsource: RIPE\n\n\
+    inetnum: 198.51.100.0 - 198.51.100.255\nabuse-c: LR1\nsource: RIPE\n\n\
+    inetnum: 203.0.113.0 - 203.0.113.255\nabuse-c: OR1\nsource: RIPE\n\n\
+    aut-num: AS64500\nabuse-c: AR1\nsource: RIPE\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_of_a_network_is_left_the_larger_one_the_as_and_the_national_team_are_told() {
+    let Some(world) = World::new().await else { return };
+    let site = world.site();
+    let file = |name: &str, text: &str| {
+        fs::write(site.join(name), text).unwrap();
+        site.join(name).display().to_string()
+    };
+    file("asn.csv", "198.51.100.0,198.51.100.255,64500,EXAMPLE\n");
+    file("country.csv", "198.51.100.0,198.51.100.255,FI\n");
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    let more = "[lookup]\nasn = [\"asn.csv\"]\ncountry = [\"country.csv\"]\n[[notice]]\nname = \"yearly\"\nto = \"responsible\"\n\
+        cron = \"0 6 1 1 *\"\nvia = \"mail\"\n";
+    file("concert.toml", &format!("{settings}{more}"));
+    world.done(&["contact", "import", "rpsl", &file("ripe.db", OBJECTS)]);
+    world.done(&[
+        "contact",
+        "import",
+        "teams",
+        &file("teams.csv", "party,countries,mail\nTeam FI,FI,cert@team.example\n"),
+    ]);
+    world.once();
+
+    // The larger network.
+    let gone = |address: &str| {
+        world.smtp.at_line(Stage::To, address, Act::Answer("550 5.1.1 no such user".into()), 1);
+    };
+    let told = || world.smtp.mails().last().unwrap().to.clone();
+    let newest =
+        || world.rows(&["notice", "list", "--name", "responsible"]).remove(0)["id"].as_str().unwrap().to_owned();
+    let passed = |id: &str| world.rows(&["notice", "show", id]).remove(0)["passed_over"].as_str().unwrap().to_owned();
+    gone("abuse@small.example");
+    world.event("198.51.100.1");
+    world.once();
+    assert_eq!((told(), world.smtp.count()), (vec!["abuse@large.example".to_owned()], 1));
+    let why = passed(&newest());
+    let want = "told to `RIPE LR1` (RIPE inetnum 198.51.100.0 - 198.51.100.255) because nobody is left of `RIPE SR1` \
+        (RIPE inetnum 198.51.100.0 - 198.51.100.63; suspended are abuse@small.example: notice ";
+    assert!(why.starts_with(want), "{why}");
+
+    // What is gathered is told so too, and each event of a notice goes its own way.
+    let two = "{\"source.ip\":\"198.51.100.2\",\"classification.type\":\"scanner\"}\n\
+        {\"source.ip\":\"203.0.113.2\",\"classification.type\":\"scanner\"}\n";
+    world.done(&["ingest", "--feed", "drop", &file("two.json", two)]);
+    let listed = world.rows(&["notice", "list", "--name", "responsible", "--state", "queued"]);
+    let mut to: Vec<&str> = listed.iter().map(|row| row["to"].as_str().unwrap()).collect();
+    to.sort_unstable();
+    assert_eq!(to, ["abuse@large.example", "abuse@other.example"]);
+    let mut preview = world.rows(&["notice", "preview", "yearly"]);
+    preview.sort_by_key(|row| row["to"].to_string());
+    let shown: Vec<(&str, &Value)> = preview.iter().map(|row| (row["to"].as_str().unwrap(), &row["events"])).collect();
+    assert_eq!(shown, [("abuse@large.example", &2.into()), ("abuse@other.example", &1.into())]);
+    assert!(preview[1]["passed_over"].as_str().unwrap().starts_with("told to `RIPE OR1`"), "{preview:?}");
+    world.once();
+
+    // The AS.
+    gone("abuse@large.example");
+    world.event("198.51.100.3");
+    world.once();
+    assert_eq!(told(), ["abuse@as.example"]);
+    let why = passed(&newest());
+    assert!(why.starts_with("told to `RIPE AR1` (RIPE aut-num AS64500) because nobody is left of `RIPE SR1`"), "{why}");
+    assert!(why.contains(", nor of `RIPE LR1` (RIPE inetnum 198.51.100.0 - 198.51.100.255; suspended are"), "{why}");
+    let who = |value: &str| world.rows(&["who", value]).remove(0)["reason"].as_str().unwrap().to_owned();
+    assert!(
+        who("198.51.100.9").ends_with(", so events go to abuse@as.example (RIPE aut-num AS64500)"),
+        "{}",
+        who("198.51.100.9")
+    );
+
+    // The team of the country, also for what is stored after that.
+    gone("abuse@as.example");
+    world.event("198.51.100.4");
+    world.once();
+    assert_eq!(told(), ["cert@team.example"]);
+    world.event("198.51.100.5");
+    assert_eq!(told(), ["cert@team.example"]);
+    let why = passed(&newest());
+    assert!(why.starts_with("told to the team `Team FI` because nobody is left of `RIPE SR1`"), "{why}");
+    assert!(
+        who("198.51.100.9").ends_with(", so events go to cert@team.example (the team `Team FI`)"),
+        "{}",
+        who("198.51.100.9")
+    );
+
+    // Nobody.
+    gone("cert@team.example");
+    world.event("198.51.100.6");
+    world.event("198.51.100.7");
+    let waiting = world.rows(&["notice", "list", "--state", "no-contact"]);
+    assert_eq!(waiting.len(), 2, "{waiting:?}");
+    // Whoever is there again is told what waited.
+    world.done(&["contact", "resume", "abuse@large.example"]);
+    world.once();
+    assert!(world.rows(&["notice", "list", "--state", "no-contact"]).is_empty());
+    assert_eq!(told(), ["abuse@large.example"]);
+    world.done(&["verify"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
     let Some(world) = World::new().await else { return };

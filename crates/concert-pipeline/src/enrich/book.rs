@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use concert_model::{Event, Field, OpenEvent, Value};
+use concert_model::{Event, Field, OpenEvent, Party, Value};
 
 use super::constituents::{Constituents, address};
 use crate::registry::Registered;
@@ -38,9 +38,9 @@ impl Book {
     pub fn responsible(&self, event: &Event<'_>) -> Option<&str> {
         let address = address(event);
         of(&self.constituents, event, address)
+            .map(|party| party.name.as_str())
             .or_else(|| self.registered(event, address))
-            .or_else(|| of(&self.teams, event, address))
-            .or_else(|| self.teams.responsible_by_name(event).map(|team| team.name.as_str()))
+            .or_else(|| last_resort(&self.teams, event).map(|team| team.name.as_str()))
     }
 
     fn registered(&self, event: &Event<'_>, address: Option<IpAddr>) -> Option<&str> {
@@ -59,13 +59,18 @@ impl Book {
     }
 }
 
+/// The team of last resort for an event: that of the country of its address, else of its name.
+pub fn last_resort<'p>(teams: &'p Constituents, event: &Event<'_>) -> Option<&'p Party> {
+    of(teams, event, address(event)).or_else(|| teams.responsible_by_name(event))
+}
+
 /// Most of the cost is looking at the event's fields, which a site without such parties can save.
-fn of<'p>(parties: &'p Constituents, event: &Event<'_>, address: Option<IpAddr>) -> Option<&'p str> {
+fn of<'p>(parties: &'p Constituents, event: &Event<'_>, address: Option<IpAddr>) -> Option<&'p Party> {
     if parties.is_empty() {
         return None;
     }
     let found = parties.responsible_at(event, address)?;
-    parties.party(found.party).map(|party| party.name.as_str())
+    parties.party(found.party)
 }
 
 #[cfg(test)]

@@ -205,15 +205,16 @@ impl<B: Bytes> Registry<B> {
 
     /// The same for all addresses from one to another, which are of one family.
     pub fn find_covering(&self, first: IpAddr, last: IpAddr) -> Result<Asked, String> {
-        self.find_until(first, last, |answer| !answer.mails.is_empty())
+        self.find_until(first, last, &|answer| !answer.mails.is_empty())
     }
 
-    /// The same until one knows an address that is worth writing to: whom events fall to.
-    pub fn find_usable(&self, first: IpAddr, last: IpAddr) -> Result<Asked, String> {
-        self.find_until(first, last, Answer::is_usable)
-    }
-
-    fn find_until(&self, first: IpAddr, last: IpAddr, is_answer: fn(&Answer) -> bool) -> Result<Asked, String> {
+    /// The same until one gives an answer such as is wanted.
+    pub fn find_until(
+        &self,
+        first: IpAddr,
+        last: IpAddr,
+        is_answer: &dyn Fn(&Answer) -> bool,
+    ) -> Result<Asked, String> {
         match (first.to_canonical(), last.to_canonical()) {
             (IpAddr::V4(a), IpAddr::V4(b)) => self.ask::<4>(self.v4, a.octets(), b.octets(), "inetnum", is_answer),
             (IpAddr::V6(a), IpAddr::V6(b)) => self.ask::<16>(self.v6, a.octets(), b.octets(), "inet6num", is_answer),
@@ -228,7 +229,7 @@ impl<B: Bytes> Registry<B> {
         first: [u8; N],
         last: [u8; N],
         class: &'static str,
-        is_answer: fn(&Answer) -> bool,
+        is_answer: &dyn Fn(&Answer) -> bool,
     ) -> Result<Asked, String> {
         let address = |at: u64, number: u64| -> Result<[u8; N], String> {
             let mut octets = [0u8; N];

@@ -54,7 +54,9 @@ fn the_smallest_network_with_a_contact_answers() {
     let asked = registry.find("192.0.2.150".parse().unwrap()).unwrap();
     let answer = &asked.answer().unwrap().answer;
     assert_eq!((answer.via.as_str(), answer.invalid.len(), answer.party.as_str()), ("mnt-irt", 1, "APNIC IRT-C"));
-    let asked = registry.find_usable("192.0.2.150".parse().unwrap(), "192.0.2.150".parse().unwrap()).unwrap();
+    let asked = registry
+        .find_until("192.0.2.150".parse().unwrap(), "192.0.2.150".parse().unwrap(), &Answer::is_usable)
+        .unwrap();
     assert_eq!(walked(&asked), "ACROSS abuse@c.example < A-NET abuse@a.example");
     assert_eq!(asked.answer().unwrap().answer.party, "Example A (RIPE AR1)");
     assert_eq!(walked(&registry.find_asn(64_500).unwrap()), "A-AS abuse@a.example");

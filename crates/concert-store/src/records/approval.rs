@@ -64,9 +64,9 @@ impl Records {
             Gate::Approval => ("waiting", WAITS_FOR_APPROVAL),
         };
         let made = sqlx::query(
-            "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason, again_of)
+            "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason, again_of, passed_over)
              SELECT ?2, name, key, party, coalesce(?3, recipient), via, format, language, ?4, events, members, tlp,
-             ?2 || substr(message_id, instr(message_id, '@')), ?6, ?6, ?6, ?5, id FROM notice WHERE id = ?1 AND state = 'delivered'",
+             ?2 || substr(message_id, instr(message_id, '@')), ?6, ?6, ?6, ?5, id, passed_over FROM notice WHERE id = ?1 AND state = 'delivered'",
         )
         .bind(id)
         .bind(&new)

@@ -63,6 +63,8 @@ pub struct Notice {
     pub text: String,
     /// The notice that carries this one in its mail, if any does; see [`Notice::carrier`].
     pub within: String,
+    /// Who stands in front of its receivers and was passed over, and why; mostly empty.
+    pub passed_over: String,
 }
 
 /// Which way out notices go.
@@ -91,6 +93,8 @@ pub struct NoticeFilter {
     pub labels: Option<Vec<Tlp>>,
     /// Only those made before the one of this number, which must be one of those asked for by party and label.
     pub before: Option<String>,
+    /// Only those made then or later.
+    pub made_since: Option<Time>,
     /// Without reminders, which tell their receivers of incidents that others may not see.
     pub without_reminders: bool,
     /// At most so many; 0 for all.
@@ -136,10 +140,11 @@ fn notice(row: &SqliteRow) -> Notice {
         again_of: text("again_of"),
         text: text("text"),
         within: text("within"),
+        passed_over: text("passed_over"),
     }
 }
 
-const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, tlp, message_id, made, due, attempts, since, tries, reason, delivered, again_of, text, within";
+const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, tlp, message_id, made, due, attempts, since, tries, reason, delivered, again_of, text, within, passed_over";
 
 impl Records {
     /// Notices, newest first.
@@ -154,6 +159,9 @@ impl Records {
         }
         if let Some(via) = &filter.via {
             query.push(" AND via = ").push_bind(via.clone());
+        }
+        if let Some(since) = filter.made_since {
+            query.push(" AND made >= ").push_bind(since.0);
         }
         if filter.without_reminders {
             query.push(" AND name <> '(reminder)'");

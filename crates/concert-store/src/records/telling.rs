@@ -34,6 +34,8 @@ pub struct NewNotice {
     pub state: &'static str,
     /// Why it cannot be sent, if it cannot.
     pub reason: String,
+    /// Who was passed over for its receivers, and why; mostly empty.
+    pub passed_over: String,
     /// Its events.
     pub members: Members,
     /// The strictest label that they bear.
@@ -78,6 +80,59 @@ impl Records {
         Ok(id)
     }
 
+    /// Gives a notice that waits for a contact to others: it becomes the first of these, and the rest get numbers
+    /// of their own. `false` when it waits no longer.
+    pub async fn readdress_notice(
+        &self,
+        id: &str,
+        notices: &[NewNotice],
+        domain: &str,
+        now: Time,
+    ) -> Result<bool, Problem> {
+        let Some((first, others)) = notices.split_first() else { return Ok(false) };
+        let mut change = self.change().await?;
+        let given = sqlx::query(
+            "UPDATE notice SET party = ?2, recipient = ?3, via = ?4, format = ?5, language = ?6, state = ?7, reason = ?8,
+             passed_over = ?9, events = ?10, members = ?11, due = ?12, since = ?12, tries = 0
+             WHERE id = ?1 AND state = 'no-contact'",
+        )
+        .bind(id)
+        .bind(&first.party)
+        .bind(&first.recipient)
+        .bind(&*first.via)
+        .bind(&*first.format)
+        .bind(&*first.language)
+        .bind(first.state)
+        .bind(&first.reason)
+        .bind(&first.passed_over)
+        .bind(first.members.len().cast_signed())
+        .bind(first.members.to_bytes())
+        .bind(first.due.0)
+        .execute(&mut *change)
+        .await
+        .map_err(trouble)?;
+        if given.rows_affected() == 0 {
+            return Ok(false);
+        }
+        // Whoever got another form of the very same events is found by the moment they were made.
+        let (day, numbers) = insert_notices(&mut change, now, domain, others).await?;
+        for number in numbers {
+            sqlx::query(
+                "UPDATE notice SET made = (SELECT made FROM notice WHERE id = ?1) WHERE id = printf('%s-%06d', ?2, ?3)",
+            )
+            .bind(id)
+            .bind(&day)
+            .bind(number)
+            .execute(&mut *change)
+            .await
+            .map_err(trouble)?;
+        }
+        // What was composed of it before names other receivers.
+        sqlx::query("DELETE FROM notice_bytes WHERE id = ?1").bind(id).execute(&mut *change).await.map_err(trouble)?;
+        self.commit(change).await?;
+        Ok(true)
+    }
+
     /// Makes several notices of one that is queued: it keeps the first of these sets of events, the
     /// others get numbers of their own. What was composed of it is forgotten, so nobody may have it.
     pub async fn split_notice(&self, id: &str, sets: &[Members], now: Time) -> Result<(), Problem> {
@@ -98,9 +153,9 @@ impl Records {
         for members in others {
             number += 1;
             sqlx::query(
-                "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, again_of)
+                "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, again_of, passed_over)
                  SELECT printf('%s-%06d', ?2, ?3), name, key, party, recipient, via, format, language, state, ?4, ?5, tlp,
-                 printf('%s-%06d', ?2, ?3) || substr(message_id, instr(message_id, '@')), made, due, since, again_of FROM notice WHERE id = ?1",
+                 printf('%s-%06d', ?2, ?3) || substr(message_id, instr(message_id, '@')), made, due, since, again_of, passed_over FROM notice WHERE id = ?1",
             )
             .bind(id)
             .bind(&day)
@@ -117,9 +172,9 @@ impl Records {
 }
 
 /// What notices made together mostly have in common.
-fn common(notice: &NewNotice) -> (&str, &str, &str, &str, &str, &str, Time) {
-    let NewNotice { name, via, format, language, state, reason, due, .. } = notice;
-    (name, via, format, language, state, reason, *due)
+fn common(notice: &NewNotice) -> ([&str; 7], Time) {
+    let NewNotice { name, via, format, language, state, reason, passed_over, due, .. } = notice;
+    ([name, via, format, language, state, reason, passed_over], *due)
 }
 
 /// Makes a notice that tells words and no events, in a change. Gives its number.
@@ -154,15 +209,15 @@ pub(crate) async fn insert_notices(
     let mut ordered: Vec<&NewNotice> = notices.iter().collect();
     ordered.sort_by(|a, b| common(a).cmp(&common(b)));
     for some in ordered.chunk_by(|a, b| common(a) == common(b)).flat_map(|alike| alike.chunks(ROWS_AT_ONCE)) {
-        let Some((name, via, format, language, state, reason, due)) = some.first().map(|first| common(first)) else {
-            continue;
-        };
+        let Some((texts, due)) = some.first().map(|first| common(first)) else { continue };
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-            "WITH alike (name, via, format, language, state, reason, due, made, day, domain) AS (VALUES (",
+            "WITH alike (name, via, format, language, state, reason, passed_over, due, made, day, domain) AS (VALUES (",
         );
         let mut values = query.separated(", ");
-        values.push_bind(name).push_bind(via).push_bind(format).push_bind(language).push_bind(state);
-        values.push_bind(reason).push_bind(due.0).push_bind(now.0).push_bind(&day).push_bind(domain);
+        for text in texts {
+            values.push_bind(text);
+        }
+        values.push_bind(due.0).push_bind(now.0).push_bind(&day).push_bind(domain);
         query.push(")), each (number, key, party, recipient, events, members, tlp) AS (");
         query.push_values(some, |mut row, notice| {
             number += 1;
@@ -175,9 +230,9 @@ pub(crate) async fn insert_notices(
                 .push_bind(notice.tlp.map_or("", Tlp::word));
         });
         query.push(
-            ") INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason)
+            ") INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason, passed_over)
              SELECT printf('%s-%06d', day, number), name, key, party, recipient, via, format, language, state, events, members, tlp,
-             printf('%s-%06d@%s', day, number, domain), made, due, due, reason FROM each CROSS JOIN alike",
+             printf('%s-%06d@%s', day, number, domain), made, due, due, reason, passed_over FROM each CROSS JOIN alike",
         );
         query.build().persistent(some.len() == ROWS_AT_ONCE).execute(&mut **change).await.map_err(trouble)?;
     }

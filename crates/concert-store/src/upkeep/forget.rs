@@ -25,7 +25,7 @@ const REMOVED: &str = "(removed)";
 /// A shorter value would be found in half of everything.
 pub const VALUE_CHARS_MIN: usize = 4;
 /// Columns of records that may hold a value from outside: table, key, column.
-const TEXTS: [(&str, &str, &str); 16] = [
+const TEXTS: [(&str, &str, &str); 17] = [
     ("report", "id", "sender"),
     ("report", "id", "file_name"),
     ("report", "id", "url"),
@@ -33,6 +33,7 @@ const TEXTS: [(&str, &str, &str); 16] = [
     ("report", "id", "reason"),
     ("notice", "id", "key"),
     ("notice", "id", "reason"),
+    ("notice", "id", "passed_over"),
     ("notice", "id", "text"),
     ("mail", "id", "sender"),
     ("mail", "id", "subject"),

@@ -12,18 +12,19 @@ use concert_model::{Contact, Problem};
 use concert_pipeline::enrich::constituents::{Found, Subject};
 use concert_pipeline::enrich::{Constituents, Lookup};
 use concert_pipeline::mail::address::canonical;
-use concert_pipeline::registry::{Asked, Step, reserved};
+use concert_pipeline::registry::{Answer, Asked, Step, reserved};
 use concert_store::records::Health;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::SiteArg;
 use super::contact::{last_alive, text_or_null};
+use crate::addressees::{left, origin};
 use crate::ask::Asker;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure, outside};
 use crate::registry::{self, Opened};
-use crate::settings::LoadFor;
+use crate::settings::{LoadFor, is_address};
 use crate::wire::Site;
 
 /// Longest line taken from standard input.
@@ -251,11 +252,6 @@ fn ask(value: &str, book: &Book<'_>, reason: String) -> Result<(Asked, String), 
     Ok((asked, reason))
 }
 
-/// `RIPE inetnum 192.0.2.0 - 192.0.2.255`: the object, by its key.
-fn origin(step: &Step) -> String {
-    format!("{} {} {}", step.answer.registry, step.class, step.what)
-}
-
 /// What made it answer: the network or AS, with the name it has there.
 fn specific(step: &Step) -> String {
     let what = if step.class == "aut-num" { step.what.clone() } else { format!("network {}", step.what) };
@@ -264,15 +260,17 @@ fn specific(step: &Step) -> String {
 
 fn registry_rows(value: &str, step: &Step, book: &Book<'_>) -> Result<Vec<Row>, Failure> {
     let answer = &step.answer;
-    let instead = if answer.is_usable() { String::new() } else { instead(value, book)? };
+    let is_left = |answer: &Answer| answer.usable().any(|mail| is_free(mail, book));
+    let instead = if is_left(answer) { String::new() } else { instead(value, book)? };
     let row = |mail: &String| {
         let mut reason = format!("{} {}", answer.via, answer.handles.join(", "));
         if !answer.usable().any(|usable| usable == mail) {
-            reason = format!("{reason}; {NO_ANSWER}{instead}");
+            reason = format!("{reason}; {NO_ANSWER}");
         }
         if let Some(why) = suspended(mail, book.health) {
             reason = format!("{reason}; {why}");
         }
+        reason.push_str(&instead);
         [
             json!(value),
             json!(answer.party),
@@ -287,16 +285,36 @@ fn registry_rows(value: &str, step: &Step, book: &Book<'_>) -> Result<Vec<Row>, 
     Ok(answer.mails.iter().map(row).collect())
 }
 
-/// To whom events go where the registry says that nobody of the smallest network answers.
+/// To whom events go where nobody of the smallest network is left: the registry says that nobody answers, or what
+/// was sent there bounced.
 fn instead(value: &str, book: &Book<'_>) -> Result<String, Failure> {
-    let span = Subject::read(value).and_then(|subject| subject.span());
-    let (Some((first, last)), Some(registry)) = (span, book.registry) else { return Ok(String::new()) };
-    let asked = registry.find_usable(first, last).map_err(|why| Failure::outside(Problem::new(why)))?;
-    let usable = asked.answer().filter(|step| step.answer.is_usable());
-    Ok(usable.map_or_else(String::new, |step| {
-        let mails: Vec<&str> = step.answer.usable().map(String::as_str).collect();
-        format!(", so events go to {} ({})", mails.join(", "), origin(step))
-    }))
+    let Some(registry) = book.registry else { return Ok(String::new()) };
+    let subject = Subject::read(value);
+    let span = subject.as_ref().and_then(Subject::span);
+    let asn = match (subject, span) {
+        (Some(Subject::Asn(asn)), _) => Some(asn),
+        (_, Some((first, _))) => book.lookup.find(first).asn.map(|(asn, _)| asn),
+        _ => None,
+    };
+    let left = left(registry, span, asn, &|mail| is_free(mail, book));
+    let go_to = |mails: Vec<&str>, whose: &str| format!(", so events go to {} ({whose})", mails.join(", "));
+    if let Some(step) = left.map_err(|why| Failure::outside(Problem::new(why)))?.found {
+        let mails = step.answer.usable().map(String::as_str).filter(|mail| is_free(mail, book));
+        return Ok(go_to(mails.collect(), &origin(&step)));
+    }
+    for party in teams(value, book).iter().filter_map(|found| book.teams.party(found.party)) {
+        let free = party.contacts.iter().map(|contact| contact.mail.as_str()).filter(|mail| is_free(mail, book));
+        let mails: Vec<&str> = free.collect();
+        if !mails.is_empty() {
+            return Ok(go_to(mails, &format!("the team `{}`", party.name)));
+        }
+    }
+    Ok(String::new())
+}
+
+/// Whether something may be sent to an address.
+fn is_free(mail: &str, book: &Book<'_>) -> bool {
+    is_address(mail) && suspended(mail, book.health).is_none()
 }
 
 /// When an address last proved alive.

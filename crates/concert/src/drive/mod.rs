@@ -9,6 +9,7 @@ mod collect;
 pub mod compose;
 pub mod deliver;
 mod follow;
+mod further;
 mod hasty;
 pub mod intake;
 mod lane;

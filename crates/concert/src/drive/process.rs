@@ -151,6 +151,7 @@ pub fn process(
         if let Err(problem) = handle.block_on(teller.catching.end_report()) {
             tracing::debug!("{problem}");
         }
+        handle.block_on(teller.end_report(site));
         Ok(counts)
     })
 }

@@ -85,6 +85,7 @@ pub(super) fn replay(
         teller.forget_report();
     }
     let counts = result?;
+    handle.block_on(teller.end_report(site));
     done.events = counts.events - report.counts.events;
     done.rejects = counts.rejects;
     done.notices = counts.notices - report.counts.notices;

@@ -14,6 +14,7 @@ use concert_store::Members;
 use concert_store::records::{Gate, NewNotice, Notice, NoticeFilter, WAITS_FOR_APPROVAL};
 use jiff::tz::TimeZone;
 
+use super::further;
 use crate::addressees::Addressees;
 use crate::settings::{Recipient, is_address};
 use crate::wire::{self, Site};
@@ -23,7 +24,7 @@ const PURPOSE: &str = "abuse";
 /// The purpose of contacts that are never told in place of others.
 const LAW: &str = "law";
 /// The state of notices that wait for a contact.
-const NO_CONTACT: &str = "no-contact";
+pub(super) const NO_CONTACT: &str = "no-contact";
 /// The kind of way out that cannot do without an address.
 const MAIL: &str = "smtp";
 
@@ -63,24 +64,35 @@ pub(super) fn address(
         for_party(team, suspended, &kind_of, zone, notice, &mut told);
         if told.iter().all(|notice| notice.state != NO_CONTACT) {
             out.truncate(before);
-            out.extend(told.into_iter().map(|notice| NewNotice { reason: why.clone(), ..notice }));
+            let with_why = |notice| NewNotice { reason: why.clone(), passed_over: why.clone(), ..notice };
+            out.extend(told.into_iter().map(with_why));
         }
     }
 }
 
-/// Queues notices that waited for a contact which their party has by now. Gives their number.
+/// Queues notices that waited for a contact which their party, or whoever is next in order, has by now. Gives their
+/// number.
 pub async fn address_waiting(site: &Site) -> Result<usize, Problem> {
-    let (now, mut queued) = (wire::now(), 0);
-    let book = site.addressees();
-    let filter = NoticeFilter { state: Some(NO_CONTACT.to_owned()), ..NoticeFilter::default() };
-    let suspended = site.store.records.suspended_contacts().await?;
-    for notice in site.store.records.notices(&filter).await? {
-        let is_fresh = notice.made.plus_seconds(WAITED_SECONDS_MAX) > now;
-        let kind = site.settings.notice(&notice.name).filter(|kind| is_fresh && kind.to == Recipient::Responsible);
-        let Some((kind, party)) = kind.zip(book.find(&notice.party)) else { continue };
-        let mails: Vec<&str> = reachable(&party, &suspended).into_iter().map(|contact| contact.mail.as_str()).collect();
-        let records = &site.store.records;
-        if !mails.is_empty() && records.requeue_notice(&notice.id, Some(&mails.join(",")), kind.gate, now).await? {
+    address_since(site, wire::now().plus_seconds(-WAITED_SECONDS_MAX)).await
+}
+
+/// The same for those made since a moment.
+pub(super) async fn address_since(site: &Site, since: Time) -> Result<usize, Problem> {
+    let (records, mut queued) = (&site.store.records, 0);
+    let filter =
+        NoticeFilter { state: Some(NO_CONTACT.to_owned()), made_since: Some(since), ..NoticeFilter::default() };
+    let suspended = records.suspended_contacts().await?;
+    for notice in records.notices(&filter).await? {
+        let kind = site.settings.notice(&notice.name).filter(|kind| kind.to == Recipient::Responsible);
+        if kind.is_none() || notice.party.is_empty() {
+            continue;
+        }
+        let Some((notice, members)) = records.notice(&notice.id).await? else { continue };
+        let mut to = instead(site, &suspended, &notice, members).await?;
+        // What nobody is left for stays with the notice only where all of it does.
+        to.sort_by_key(|one| one.state == NO_CONTACT);
+        let is_told = to.first().is_some_and(|one| one.state != NO_CONTACT);
+        if is_told && records.readdress_notice(&notice.id, &to, &site.domain(), wire::now()).await? {
             queued += 1;
         }
     }
@@ -88,7 +100,12 @@ pub async fn address_waiting(site: &Site) -> Result<usize, Problem> {
 }
 
 /// The notices that a notice which reached nobody becomes, for whoever is next.
-pub(super) fn instead(site: &Site, suspended: &Suspended, notice: &Notice, members: Members) -> Vec<NewNotice> {
+pub(super) async fn instead(
+    site: &Site,
+    suspended: &Suspended,
+    notice: &Notice,
+    members: Members,
+) -> Result<Vec<NewNotice>, Problem> {
     let kind = site.settings.notice(&notice.name);
     let made = NewNotice {
         name: notice.name.as_str().into(),
@@ -100,14 +117,16 @@ pub(super) fn instead(site: &Site, suspended: &Suspended, notice: &Notice, membe
         state: "queued",
         due: wire::now(),
         members,
+        tlp: notice.tlp,
         ..NewNotice::default()
     };
-    let mut out = Vec::new();
-    address(site, &site.addressees(), suspended, made, &mut out);
+    let (book, mut out) = (site.addressees(), Vec::new());
+    address(site, &book, suspended, made, &mut out);
+    let mut out = further::hand_on(site, &book, suspended, out).await?;
     if kind.is_some_and(|kind| kind.gate == Gate::Approval) {
         wait_for_approval(&mut out);
     }
-    out
+    Ok(out)
 }
 
 /// Has notices that would be sent wait until a person lets them go.
@@ -131,7 +150,8 @@ fn reachable<'p>(party: &'p Party, suspended: &Suspended) -> Vec<&'p Contact> {
     party.contacts.iter().filter(next).find(is_free).into_iter().collect()
 }
 
-fn for_party(
+/// Adds a notice for each wish of a party's contacts, or one that waits for a contact.
+pub(super) fn for_party(
     party: &Party,
     suspended: &Suspended,
     kind_of: &dyn Fn(&str) -> Option<&'static str>,

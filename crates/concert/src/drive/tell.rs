@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 
 use super::catching::Catching;
 use super::hasty::Hasty;
-use super::responsible;
+use super::{further, responsible};
 use crate::settings::{Notice, Recipient};
 use crate::wire::{self, Site};
 use gathered::{Again, AtOnce, Gathered, Group};
@@ -65,6 +65,8 @@ pub struct Teller {
     counted: BTreeMap<usize, HashMap<Box<[u8]>, u64>>,
     hasty: Hasty,
     scratch: Vec<u8>,
+    /// Since when there are notices of the last report that may go to whoever is next in order.
+    waits_since: Option<Time>,
     /// What of the report concerns incidents.
     pub(super) catching: Catching,
 }
@@ -92,6 +94,7 @@ impl Teller {
             counted: BTreeMap::new(),
             hasty: Hasty::default(),
             scratch: Vec::new(),
+            waits_since: None,
             catching: Catching::new(site),
         };
         for (index, notice) in site.settings.notices.iter().enumerate() {
@@ -139,12 +142,24 @@ impl Teller {
                 telling.cursors.push((notice.name.clone(), newest, now));
             }
         }
+        let may_go_on = |notice: &NewNotice| notice.state == responsible::NO_CONTACT && !notice.party.is_empty();
+        self.waits_since = telling.notices.iter().any(may_go_on).then_some(now);
         Ok(telling)
+    }
+
+    /// Passes on what nobody of a party can be told, once the report is stored: where its events lie is read from
+    /// them. Trouble leaves them to the next time.
+    pub async fn end_report(&mut self, site: &Site) {
+        let Some(since) = self.waits_since.take() else { return };
+        if let Err(problem) = responsible::address_since(site, since).await {
+            tracing::warn!("notices without a contact are not passed on yet: {problem}");
+        }
     }
 
     /// Forgets what was gathered of a report that could not be written.
     pub fn forget_report(&mut self) {
         self.catching.forget_report();
+        self.waits_since = None;
         for at_once in &mut self.at_once {
             at_once.gathered = Gathered::default();
             at_once.forget();
@@ -165,14 +180,14 @@ impl Teller {
             if notice.when.is_at_once() && cursor < newest || !notice.when.is_at_once() && due <= now {
                 if cursor < newest {
                     let gathered = gather(site, index, None).await?;
-                    tell(site, notice, gathered, &mut telling).await?;
+                    tell_stored(site, notice, gathered, &mut telling).await?;
                 }
                 self.counted.entry(index).and_modify(HashMap::clear);
                 self.hasty.take(index);
                 telling.cursors.push((notice.name.clone(), newest, next));
             } else if let Some(full) = self.full(index, notice.or_at_events) {
                 let gathered = gather(site, index, Some(&full)).await?;
-                tell(site, notice, gathered, &mut telling).await?;
+                tell_stored(site, notice, gathered, &mut telling).await?;
                 for key in full {
                     telling.early.push((notice.name.clone(), String::from_utf8_lossy(&key).into_owned(), newest));
                     self.counted.entry(index).and_modify(|counts| {
@@ -214,7 +229,7 @@ pub struct Watching<'t> {
 
 impl Watch for Watching<'_> {
     fn see(&mut self, event: &Event<'_>) {
-        let Teller { at_once, counted, hasty, scratch, catching } = &mut *self.teller;
+        let Teller { at_once, counted, hasty, scratch, catching, .. } = &mut *self.teller;
         let kinds = &self.site.kinds;
         catching.see(self.site, event, scratch);
         for at_once in at_once {
@@ -293,8 +308,24 @@ pub async fn waiting(site: &Site, index: usize) -> Result<(Vec<NewNotice>, Time)
         return Ok((Vec::new(), telling.now));
     };
     let gathered = gather(site, index, None).await?;
-    tell(site, notice, gathered, &mut telling).await?;
+    tell_stored(site, notice, gathered, &mut telling).await?;
     Ok((telling.notices, due))
+}
+
+/// Makes the notices of a kind from events that are stored: those of a party of whom nobody is left go on to whoever
+/// is next.
+async fn tell_stored(site: &Site, notice: &Notice, gathered: Gathered, telling: &mut Telling) -> Result<(), Problem> {
+    tell(site, notice, gathered, telling).await?;
+    if telling.notices.iter().all(|made| made.state != responsible::NO_CONTACT || made.party.is_empty()) {
+        return Ok(());
+    }
+    let (book, suspended) = (site.addressees(), site.store.records.suspended_contacts().await?);
+    let made = std::mem::take(&mut telling.notices);
+    telling.notices = further::hand_on(site, &book, &suspended, made).await?;
+    if notice.gate == Gate::Approval {
+        responsible::wait_for_approval(&mut telling.notices);
+    }
+    Ok(())
 }
 
 /// Makes the notices of a kind from what it gathered.

@@ -146,7 +146,7 @@ pub struct Constituents {
 }
 
 /// The address an event is about: its own, or that in its URL.
-pub(crate) fn address(event: &Event<'_>) -> Option<IpAddr> {
+pub fn address(event: &Event<'_>) -> Option<IpAddr> {
     if let Some(Raw::Ip(address)) = event.raw(Field::SOURCE_IP) {
         return Some(address);
     }

@@ -153,6 +153,7 @@ fn fields(notice: &Notice) -> Vec<(&'static str, Value)> {
         ("due", json!(notice.due.to_string())),
         ("attempts", json!(notice.attempts)),
         ("reason", json!(notice.reason)),
+        ("passed_over", text_or_null(&notice.passed_over)),
         ("delivered_at", json!(notice.delivered_at.map(|time| time.to_string()))),
         ("again_of", crate::command::contact::text_or_null(&notice.again_of)),
     ]
@@ -215,7 +216,7 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
         }
         return Ok(Exit::Done);
     }
-    let mut table = args.rows.table(&["id", "name", "key", "to", "via", "state", "events", "due"]);
+    let mut table = args.rows.table(&["id", "name", "key", "to", "via", "state", "events", "due", "passed_over"]);
     for (notice, _) in &to_go {
         let id = if notice.id == NOT_YET { Value::Null } else { json!(notice.id) };
         let row = [
@@ -227,6 +228,8 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
             json!(notice.state),
             json!(notice.events),
             json!(notice.due.to_string()),
+            // Where nobody is left, the reason says the same.
+            text_or_null(if notice.passed_over.is_empty() { &notice.reason } else { &notice.passed_over }),
         ];
         if !table.row(&row)? {
             break;
@@ -295,11 +298,12 @@ fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
         attempts: 0,
         since: due,
         tries: 0,
-        reason: String::new(),
+        reason: new.reason,
         delivered_at: None,
         again_of: String::new(),
         text: String::new(),
         within: String::new(),
+        passed_over: new.passed_over,
     };
     (notice, new.members)
 }

@@ -64,7 +64,11 @@ pub(super) async fn bounced(
     let contacts: Vec<&str> = failed.iter().map(|one| one.address.as_str()).collect();
     let said: Vec<String> = failed.iter().map(|one| format!("{}: {}", one.weight.word(), one.diagnostic)).collect();
     let row = MailRow { kind: kind.into(), contact: contacts.join(","), reason: said.join("; "), ..row };
-    let (own, mut effects, mut suspended) = (prove::addresses(site), Vec::new(), BTreeSet::new());
+    let (mut own, mut effects, mut suspended) = (prove::addresses(site), Vec::new(), BTreeSet::new());
+    // Registries have far too many contacts to list: those of this party are enough.
+    if let Some(party) = site.addressees().find(&notice.party) {
+        own.extend(party.contacts.iter().map(|contact| canonical(&contact.mail)));
+    }
     for one in failed.iter().filter(|one| one.weight >= Weight::Soft) {
         effects.push(Effect::Bounce(one.address.clone(), one.weight == Weight::Hard, one.diagnostic.clone()));
         let alive = site.store.records.contact_alive(&one.address).await?;
@@ -102,9 +106,9 @@ async fn again(
     if got.iter().chain([&notice.to]).any(|to| is_left(to)) {
         return Ok(None);
     }
-    let mut instead = responsible::instead(site, &suspended, notice, members);
+    let mut instead = responsible::instead(site, &suspended, notice, members).await?;
     for (carried, members) in site.store.records.carried(&[&notice.id]).await? {
-        instead.extend(responsible::instead(site, &suspended, &carried, members));
+        instead.extend(responsible::instead(site, &suspended, &carried, members).await?);
     }
     let why = format!("{} bounced: {}", row.contact, row.reason);
     Ok(Some(Again { notice: notice.id.clone(), why, domain: site.domain(), instead }))
