@@ -18,7 +18,7 @@ use crate::events::read;
 use crate::events::seen::Seen;
 use crate::events::time_of;
 use crate::events::write::Written;
-use crate::records::{self, Change, Counts, NewNotice, Told, trouble};
+use crate::records::{self, Change, Counts, Home, NewNotice, Told, trouble};
 use crate::store::{JOURNAL, Store, damaged, journal_page};
 use crate::writing::Writing;
 
@@ -58,8 +58,8 @@ pub struct Settled {
 pub struct Telling {
     /// The moment they are made.
     pub now: Time,
-    /// Domain of their Message-IDs.
-    pub domain: String,
+    /// What their numbers and Message-IDs end in.
+    pub home: Home,
     /// The notices.
     pub notices: Vec<NewNotice>,
     /// Kinds whose cursor moves: name, batch, next due.
@@ -72,7 +72,7 @@ pub struct Telling {
 
 impl Telling {
     pub(crate) async fn write(&self, change: &mut Change<'_>) -> Result<(), Problem> {
-        records::insert_notices(change, self.now, &self.domain, &self.notices).await.map(drop)?;
+        records::insert_notices(change, self.now, &self.home, &self.notices).await.map(drop)?;
         for (name, key, batch) in &self.early {
             records::tell_early(change, name, key, *batch).await?;
         }
@@ -317,8 +317,8 @@ pub(crate) mod tests {
         writing.add(batch(id, from, to), &mut members).await.unwrap();
         let settling = writing.close(&mut members).await.unwrap();
         let notice = NewNotice { name: "n".into(), state: "queued", members: members.clone(), ..NewNotice::default() };
-        let telling =
-            Telling { now: receipt.received, domain: "x.example".into(), notices: vec![notice], ..Telling::default() };
+        let home = Home { letters: String::new(), domain: "x.example".into() };
+        let telling = Telling { now: receipt.received, home, notices: vec![notice], ..Telling::default() };
         (settling.settle(Settled { telling, ..Settled::default() }).await.unwrap(), members)
     }
 

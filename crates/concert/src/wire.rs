@@ -9,9 +9,10 @@ use concert_model::{Problem, Time};
 use concert_pipeline::enrich::constituents;
 use concert_pipeline::enrich::{Book, Constituents, Lookup};
 use concert_pipeline::mail::address::Key;
+use concert_pipeline::mail::number;
 use concert_pipeline::registry::Registered;
 use concert_store::Store;
-use concert_store::records::Parties;
+use concert_store::records::{Home, Parties};
 use concert_transport::lookup::reverse::{Options, Reverse};
 use concert_transport::openpgp::Keyring;
 
@@ -47,6 +48,8 @@ pub struct Site {
     pub live: Live,
     /// The address whose plus-addresses come back, and what checks them.
     pub return_address: Option<(String, Key)>,
+    /// The letters of this site in numbers of notices; none without its key.
+    letters: String,
 }
 
 /// For more values than these all parties are read.
@@ -131,8 +134,11 @@ impl Site {
         let reverse = reverse(&settings);
         let kinds = settings.notices.iter().map(Kind::new).collect();
         let return_address = return_address(&settings);
+        // What cannot be read is told where it is needed.
+        let secret = std::fs::read(settings.data_dir().join("site.key")).unwrap_or_default();
+        let letters = if secret.len() >= KEY_BYTES_MIN { number::letters(&secret) } else { String::new() };
         let keys = keys::Keys::new(settings.openpgp.keys.clone());
-        Ok(Self { settings, store, kinds, lookup, reverse, parties, keys, live: live::new(), return_address })
+        Ok(Self { settings, store, kinds, lookup, reverse, parties, keys, live: live::new(), return_address, letters })
     }
 
     /// Where bounces of a notice come back to; nothing where the settings have no address for it.
@@ -207,6 +213,11 @@ impl Site {
     pub fn domain(&self) -> String {
         let email = &self.settings.site.email;
         email.rsplit_once('@').map_or_else(|| "localhost".to_owned(), |(_, domain)| domain.to_ascii_lowercase())
+    }
+
+    /// What the numbers and Message-IDs of notices end in.
+    pub fn home(&self) -> Home {
+        Home { letters: self.letters.clone(), domain: self.domain() }
     }
 
     /// The longest time within which a repeat is no new event, over all feeds.

@@ -1,10 +1,13 @@
 //! Addresses of our own that name a notice: `cert+n-20261122-000001-4f9a0c2b1d3e@cert.example`.
 //!
 //! Notices are sent with such an address in their envelope, so a bounce comes back to it and tells which
-//! notice it is about, whatever else is in it. The last part is a short hash with the site's secret:
+//! notice it is about, whatever else is in it. The letters of the site are left out of the number, since little room is
+//! before the @ and the check knows them. The last part is a short hash with the site's secret:
 //! numbers of notices can be guessed, and without it anybody could have any contact suspended.
 
 pub use concert_model::address::canonical;
+
+use super::number;
 
 /// Letters of the check: 60 bits, which nobody guesses by mail.
 const CHECK_CHARS: usize = 15;
@@ -13,23 +16,28 @@ const PURPOSE: &str = "concert 2026 return address of a notice";
 
 /// The secret that return addresses are checked with.
 #[derive(Clone)]
-pub struct Key([u8; 32]);
+pub struct Key {
+    secret: [u8; 32],
+    /// What the numbers of the site's notices end in.
+    tail: String,
+}
 
 impl Key {
     /// Derived from a secret of the site.
     pub fn new(secret: &[u8]) -> Self {
-        Self(blake3::derive_key(PURPOSE, secret))
+        Self { secret: blake3::derive_key(PURPOSE, secret), tail: format!("-{}", number::letters(secret)) }
     }
 
     fn check(&self, notice: &str) -> String {
-        let hash = blake3::keyed_hash(&self.0, notice.as_bytes()).to_hex();
+        let hash = blake3::keyed_hash(&self.secret, notice.as_bytes()).to_hex();
         hash.as_str().chars().take(CHECK_CHARS).collect()
     }
 
     /// The return address of a notice; `None` where the base is no address that can take it.
     pub fn return_address(&self, base: &str, notice: &str) -> Option<String> {
         let (local, domain) = base.rsplit_once('@')?;
-        let own = format!("{local}+n-{notice}-{}", self.check(notice));
+        let short = notice.strip_suffix(&self.tail).unwrap_or(notice);
+        let own = format!("{local}+n-{short}-{}", self.check(notice));
         // RFC 5321 allows no more in front of the @.
         (own.len() <= 64 && !local.contains('+')).then(|| format!("{own}@{domain}"))
     }
@@ -43,7 +51,10 @@ impl Key {
         let Some((notice, check)) = tail.and_then(|tail| tail.strip_prefix("+n-")?.rsplit_once('-')) else {
             return Returned::Other;
         };
-        if is_equal(check, &self.check(notice)) { Returned::Ours(notice.to_owned()) } else { Returned::Forged }
+        // Notices from before there were letters have none.
+        let whole = [format!("{notice}{}", self.tail), notice.to_owned()];
+        let ours = whole.into_iter().find(|notice| is_equal(check, &self.check(notice)));
+        ours.map_or(Returned::Forged, Returned::Ours)
     }
 }
 
@@ -113,6 +124,10 @@ mod tests {
         ] {
             assert_eq!(look(other), Returned::Other, "{other}");
         }
+        let notice = format!("20261122-000001-{}", number::letters(b"secret of the site"));
+        let with_letters = key.return_address("CERT@cert.example", &notice).unwrap();
+        assert_eq!((with_letters.len(), look(&with_letters)), (address.len(), Returned::Ours(notice)));
+        assert_ne!(with_letters, address);
         let other = Key::new(b"secret of another site");
         assert_eq!(other.look("cert@cert.example", &address), Returned::Forged);
         assert_eq!(key.return_address("cert+own@cert.example", "20261122-000001"), None);

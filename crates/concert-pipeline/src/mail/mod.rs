@@ -14,6 +14,7 @@ mod automatic;
 mod bounce;
 pub mod files;
 mod imitation;
+pub mod number;
 mod status;
 pub mod tie;
 
@@ -208,14 +209,7 @@ fn tickets(subject: &str) -> Vec<String> {
         let last = inside.split_whitespace().next_back().unwrap_or_default();
         note(&mut found, last.trim_start_matches('#').to_owned());
     }
-    for word in subject.split(|c: char| !c.is_ascii_digit() && c != '-') {
-        let number = word
-            .split_once('-')
-            .filter(|(day, number)| day.len() == 8 && (6..=9).contains(&number.len()) && !number.contains('-'));
-        if number.is_some() {
-            note(&mut found, word.to_owned());
-        }
-    }
+    number::numbers(subject).for_each(|number| note(&mut found, number));
     found
 }
 

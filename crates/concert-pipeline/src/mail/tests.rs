@@ -182,6 +182,18 @@ fn an_answer_counts_only_from_where_the_notice_went() {
 }
 
 #[test]
+fn a_notice_of_another_site_names_none_of_ours() {
+    let named = |head: &str| -> Vec<String> {
+        candidates(&mail(head, "x"), None).unwrap().into_iter().map(|one| one.notice).collect()
+    };
+    let from = "From: abuse@net.example";
+    assert_eq!(named(&format!("{from}\nSubject: [20261122-000001-wxzz] 1 event")), ["20261122-000001-wxzz"]);
+    assert_eq!(named(&format!("{from}\nSubject: Re: [20261122-000001-DKVR] 1 event"))[1..], ["20261122-000001-dkvr"]);
+    let answer = format!("{from}\nSubject: x\nIn-Reply-To: <20261122-000001-wxzz@other.example>");
+    assert_eq!(named(&answer), ["20261122-000001-wxzz"]);
+}
+
+#[test]
 fn a_bounce_counts_only_where_it_came_to_the_return_address() {
     let key = address::Key::new(b"secret");
     let base = "cert@cert.example";

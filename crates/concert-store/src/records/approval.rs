@@ -5,7 +5,7 @@
 
 use concert_model::{Problem, Time};
 
-use super::telling::{keep_number, last_number};
+use super::telling::{Home, keep_number, last_number};
 use super::{Records, trouble};
 
 /// Reason of a notice that a person must approve first.
@@ -53,12 +53,13 @@ impl Records {
         id: &str,
         recipient: Option<&str>,
         gate: Gate,
+        home: &Home,
         now: Time,
     ) -> Result<Option<String>, Problem> {
         let mut change = self.change().await?;
         let (day, last) = last_number(&mut change, now).await?;
         let number = last + 1;
-        let new = format!("{day}-{number:06}");
+        let new = format!("{day}-{number:06}{}", home.tail());
         let (state, reason) = match gate {
             Gate::Open => ("queued", ""),
             Gate::Approval => ("waiting", WAITS_FOR_APPROVAL),
@@ -110,9 +111,9 @@ mod tests {
         assert!(records.approve_notice(id, now).await.unwrap());
         assert!(!records.approve_notice(id, now).await.unwrap(), "once");
         assert!(!records.reject_notice(id, "too late").await.unwrap());
-        assert_eq!(records.resend_notice(id, None, Gate::Open, now).await.unwrap(), None, "it was not delivered");
+        assert_eq!(records.resend_notice(id, None, Gate::Open, &Home::default(), now).await.unwrap(), None, "it was not delivered");
         records.settle_notices(&[(id.to_owned(), "delivered", now, "250".into())]).await.unwrap();
-        let new = records.resend_notice(id, Some("b@x.example"), Gate::Approval, now).await.unwrap().unwrap();
+        let new = records.resend_notice(id, Some("b@x.example"), Gate::Approval, &Home::default(), now).await.unwrap().unwrap();
         let (again, members) = records.notice(&new).await.unwrap().unwrap();
         assert_eq!((again.again_of.as_str(), again.to.as_str(), again.state.as_str()), (id, "b@x.example", "waiting"));
         assert_eq!((members.len(), again.events), (made.events, made.events));

@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::mails::Effect;
-use super::{Change, NewNotice, Records, insert_notices, trouble};
+use super::{Change, Home, NewNotice, Records, insert_notices, trouble};
 
 /// Answers of one contact that its median is taken of, the newest.
 const ANSWERS_MAX: i64 = 100;
@@ -126,7 +126,7 @@ impl Records {
 
     /// Queues messages that ask contacts whether they are there; one that was asked lately and has not
     /// answered is left out. Gives the number of messages.
-    pub async fn ask_for_proof(&self, proofs: &[Proof], domain: &str, now: Time) -> Result<u64, Problem> {
+    pub async fn ask_for_proof(&self, proofs: &[Proof], home: &Home, now: Time) -> Result<u64, Problem> {
         let (mut change, mut asked) = (self.change().await?, 0);
         sqlx::query("UPDATE contact_proof SET settled = ?1 WHERE settled IS NULL AND asked < ?2")
             .bind(now.0)
@@ -144,12 +144,11 @@ impl Records {
             if open.is_some() {
                 continue;
             }
-            let made = insert_notices(&mut change, now, domain, std::slice::from_ref(&proof.notice)).await?;
+            let made = insert_notices(&mut change, now, home, std::slice::from_ref(&proof.notice)).await?;
             sqlx::query(
-                "INSERT INTO contact_proof (notice, address, party, asked) VALUES (printf('%s-%06d', ?1, ?2), ?3, ?4, ?5)",
+                "INSERT INTO contact_proof (notice, address, party, asked) VALUES (?1, ?2, ?3, ?4)",
             )
-            .bind(&made.0)
-            .bind(made.1.start)
+            .bind(made.id())
             .bind(&proof.address)
             .bind(&proof.party)
             .bind(now.0)

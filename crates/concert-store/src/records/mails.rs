@@ -8,7 +8,7 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
-use super::{Change, NewNotice, Notice, Records, insert_notices, insert_report, trouble};
+use super::{Change, Home, NewNotice, Notice, Records, insert_notices, insert_report, trouble};
 
 /// Mails of one thread that are shown.
 const THREAD_MAX: u32 = 1_000;
@@ -100,8 +100,8 @@ pub struct Again {
     pub notice: String,
     /// Why.
     pub why: String,
-    /// Domain of Message-IDs.
-    pub domain: String,
+    /// What numbers and Message-IDs end in.
+    pub home: Home,
     /// The notices instead.
     pub instead: Vec<NewNotice>,
 }
@@ -351,8 +351,7 @@ impl Again {
         if let Some(why) = why {
             why.clone_into(&mut row.reason);
         } else {
-            let (day, numbers) = insert_notices(change, now, &self.domain, std::slice::from_ref(notice)).await?;
-            row.notice = format!("{day}-{:06}", numbers.start);
+            row.notice = insert_notices(change, now, &self.home, std::slice::from_ref(notice)).await?.id();
             sqlx::query(
                 "INSERT INTO receipt (sender, sent) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET sent = excluded.sent",
             )
@@ -389,12 +388,10 @@ impl Again {
         if known.is_some() {
             return Ok(());
         }
-        let (day, numbers) = insert_notices(change, now, &self.domain, &self.instead).await?;
-        for number in numbers {
-            sqlx::query("INSERT INTO notice_again (notice, again, why) VALUES (?1, printf('%s-%06d', ?2, ?3), ?4)")
+        for again in insert_notices(change, now, &self.home, &self.instead).await?.ids() {
+            sqlx::query("INSERT INTO notice_again (notice, again, why) VALUES (?1, ?2, ?3)")
                 .bind(&self.notice)
-                .bind(&day)
-                .bind(number)
+                .bind(again)
                 .bind(&self.why)
                 .execute(&mut **change)
                 .await

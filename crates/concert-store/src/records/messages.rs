@@ -7,7 +7,7 @@ use concert_model::{Problem, Time};
 use sqlx::{QueryBuilder, Sqlite};
 
 use super::mails::mail;
-use super::telling::insert_notices;
+use super::telling::{Home, insert_notices};
 use super::{Change, MailRow, NewNotice, Notice, Records, trouble};
 
 /// What notices are called that carry messages. No notice of the settings can have this name.
@@ -58,12 +58,11 @@ impl Records {
 pub async fn queue(
     change: &mut Change<'_>,
     now: Time,
-    domain: &str,
+    home: &Home,
     (notice, body, secret): (&NewNotice, &str, &str),
 ) -> Result<(String, String), Problem> {
-    let (day, numbers) = insert_notices(change, now, domain, std::slice::from_ref(notice)).await?;
-    let id = format!("{day}-{:06}", numbers.start);
-    let message_id = format!("{id}.{secret}@{domain}");
+    let id = insert_notices(change, now, home, std::slice::from_ref(notice)).await?.id();
+    let message_id = format!("{id}.{secret}@{}", home.domain);
     sqlx::query("UPDATE notice SET text = ?2, message_id = ?3 WHERE id = ?1")
         .bind(&id)
         .bind(body)

@@ -1,6 +1,7 @@
 //! Making notices: what is told to whom, and how far each kind has looked.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use concert_model::incident::Tlp;
@@ -44,6 +45,43 @@ pub struct NewNotice {
     pub due: Time,
 }
 
+/// What the numbers and Message-IDs of a site's notices end in, so that no two sites have the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Home {
+    /// The letters of the site; empty where its key is not there.
+    pub letters: String,
+    /// The domain of its address.
+    pub domain: String,
+}
+
+impl Home {
+    /// What stands behind the count: nothing, or a dash and the letters.
+    pub(super) fn tail(&self) -> String {
+        if self.letters.is_empty() { String::new() } else { format!("-{}", self.letters) }
+    }
+}
+
+/// The numbers of notices that were made together.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    day: String,
+    counts: Range<i64>,
+    tail: String,
+}
+
+impl Made {
+    /// They, in order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = String> {
+        let Self { day, counts, tail } = self;
+        counts.clone().map(move |count| format!("{day}-{count:06}{tail}"))
+    }
+
+    /// The only one.
+    pub(crate) fn id(&self) -> String {
+        self.ids().next().unwrap_or_default()
+    }
+}
+
 impl Records {
     /// How far a kind of notice has looked (its batch) and when it is due next.
     pub async fn notice_cursor(&self, name: &str) -> Result<Option<(u64, Time)>, Problem> {
@@ -73,9 +111,9 @@ impl Records {
     }
 
     /// Makes a notice that tells a person's words and no events. Gives its number.
-    pub async fn tell_words(&self, notice: &NewNotice, text: &str, domain: &str, now: Time) -> Result<String, Problem> {
+    pub async fn tell_words(&self, notice: &NewNotice, text: &str, home: &Home, now: Time) -> Result<String, Problem> {
         let mut change = self.change().await?;
-        let id = insert_words(&mut change, notice, text, domain, now).await?;
+        let id = insert_words(&mut change, notice, text, home, now).await?;
         self.commit(change).await?;
         Ok(id)
     }
@@ -86,7 +124,7 @@ impl Records {
         &self,
         id: &str,
         notices: &[NewNotice],
-        domain: &str,
+        home: &Home,
         now: Time,
     ) -> Result<bool, Problem> {
         let Some((first, others)) = notices.split_first() else { return Ok(false) };
@@ -115,17 +153,13 @@ impl Records {
             return Ok(false);
         }
         // Whoever got another form of the very same events is found by the moment they were made.
-        let (day, numbers) = insert_notices(&mut change, now, domain, others).await?;
-        for number in numbers {
-            sqlx::query(
-                "UPDATE notice SET made = (SELECT made FROM notice WHERE id = ?1) WHERE id = printf('%s-%06d', ?2, ?3)",
-            )
-            .bind(id)
-            .bind(&day)
-            .bind(number)
-            .execute(&mut *change)
-            .await
-            .map_err(trouble)?;
+        for other in insert_notices(&mut change, now, home, others).await?.ids() {
+            sqlx::query("UPDATE notice SET made = (SELECT made FROM notice WHERE id = ?1) WHERE id = ?2")
+                .bind(id)
+                .bind(other)
+                .execute(&mut *change)
+                .await
+                .map_err(trouble)?;
         }
         // What was composed of it before names other receivers.
         sqlx::query("DELETE FROM notice_bytes WHERE id = ?1").bind(id).execute(&mut *change).await.map_err(trouble)?;
@@ -135,7 +169,7 @@ impl Records {
 
     /// Makes several notices of one that is queued: it keeps the first of these sets of events, the
     /// others get numbers of their own. What was composed of it is forgotten, so nobody may have it.
-    pub async fn split_notice(&self, id: &str, sets: &[Members], now: Time) -> Result<(), Problem> {
+    pub async fn split_notice(&self, id: &str, sets: &[Members], home: &Home, now: Time) -> Result<(), Problem> {
         let Some((first, others)) = sets.split_first() else { return Ok(()) };
         let mut change = self.change().await?;
         let kept = sqlx::query("UPDATE notice SET events = ?2, members = ?3 WHERE id = ?1 AND state = 'queued'")
@@ -154,14 +188,15 @@ impl Records {
             number += 1;
             sqlx::query(
                 "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, again_of, passed_over)
-                 SELECT printf('%s-%06d', ?2, ?3), name, key, party, recipient, via, format, language, state, ?4, ?5, tlp,
-                 printf('%s-%06d', ?2, ?3) || substr(message_id, instr(message_id, '@')), made, due, since, again_of, passed_over FROM notice WHERE id = ?1",
+                 SELECT printf('%s-%06d%s', ?2, ?3, ?6), name, key, party, recipient, via, format, language, state, ?4, ?5, tlp,
+                 printf('%s-%06d%s', ?2, ?3, ?6) || substr(message_id, instr(message_id, '@')), made, due, since, again_of, passed_over FROM notice WHERE id = ?1",
             )
             .bind(id)
             .bind(&day)
             .bind(number)
             .bind(members.len().cast_signed())
             .bind(members.to_bytes())
+            .bind(home.tail())
             .execute(&mut *change)
             .await
             .map_err(trouble)?;
@@ -182,27 +217,26 @@ pub async fn insert_words(
     change: &mut Change<'_>,
     notice: &NewNotice,
     text: &str,
-    domain: &str,
+    home: &Home,
     now: Time,
 ) -> Result<String, Problem> {
-    let (day, numbers) = insert_notices(change, now, domain, std::slice::from_ref(notice)).await?;
-    let id = format!("{day}-{:06}", numbers.start);
+    let id = insert_notices(change, now, home, std::slice::from_ref(notice)).await?.id();
     let query = sqlx::query("UPDATE notice SET text = ?2 WHERE id = ?1").bind(&id).bind(text);
     query.execute(&mut **change).await.map_err(trouble)?;
     Ok(id)
 }
 
-/// Adds notices to a change and gives each its number: day and a count within the day. Answers with the
-/// day, the first number and the one behind the last.
+/// Adds notices to a change and gives each its number: day, a count within the day, and the letters of the site.
 pub(crate) async fn insert_notices(
     change: &mut Change<'_>,
     now: Time,
-    domain: &str,
+    home: &Home,
     notices: &[NewNotice],
-) -> Result<(String, std::ops::Range<i64>), Problem> {
+) -> Result<Made, Problem> {
     if notices.is_empty() {
-        return Ok(Default::default());
+        return Ok(Made::default());
     }
+    let tail = home.tail();
     let (day, mut number) = last_number(change, now).await?;
     let first = number + 1;
     // Most notices differ in few columns, so the others are given once for many.
@@ -211,13 +245,14 @@ pub(crate) async fn insert_notices(
     for some in ordered.chunk_by(|a, b| common(a) == common(b)).flat_map(|alike| alike.chunks(ROWS_AT_ONCE)) {
         let Some((texts, due)) = some.first().map(|first| common(first)) else { continue };
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-            "WITH alike (name, via, format, language, state, reason, passed_over, due, made, day, domain) AS (VALUES (",
+            "WITH alike (name, via, format, language, state, reason, passed_over, due, made, day, tail, domain) AS (VALUES (",
         );
         let mut values = query.separated(", ");
         for text in texts {
             values.push_bind(text);
         }
-        values.push_bind(due.0).push_bind(now.0).push_bind(&day).push_bind(domain);
+        values.push_bind(due.0).push_bind(now.0).push_bind(&day);
+        values.push_bind(&tail).push_bind(&home.domain);
         query.push(")), each (number, key, party, recipient, events, members, tlp) AS (");
         query.push_values(some, |mut row, notice| {
             number += 1;
@@ -231,13 +266,13 @@ pub(crate) async fn insert_notices(
         });
         query.push(
             ") INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason, passed_over)
-             SELECT printf('%s-%06d', day, number), name, key, party, recipient, via, format, language, state, events, members, tlp,
-             printf('%s-%06d@%s', day, number, domain), made, due, due, reason, passed_over FROM each CROSS JOIN alike",
+             SELECT printf('%s-%06d%s', day, number, tail), name, key, party, recipient, via, format, language, state, events, members, tlp,
+             printf('%s-%06d%s@%s', day, number, tail, domain), made, due, due, reason, passed_over FROM each CROSS JOIN alike",
         );
         query.build().persistent(some.len() == ROWS_AT_ONCE).execute(&mut **change).await.map_err(trouble)?;
     }
     keep_number(change, &day, number).await?;
-    Ok((day, first..number + 1))
+    Ok(Made { day, counts: first..number + 1, tail })
 }
 
 /// The day of a moment, and the last number of a notice made on it.

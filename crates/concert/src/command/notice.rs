@@ -21,7 +21,7 @@ use crate::wire::Site;
 /// Show notices and what became of them; send them or try again.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert notice list --state failed\n  concert notice show 20261122-000001\n  concert notice preview daily --text\n  concert notice retry --all-failed\n  concert notice approve --all daily"
+    after_help = "Examples:\n  concert notice list --state failed\n  concert notice show 20261122-000001-dkvr\n  concert notice preview daily --text\n  concert notice retry --all-failed\n  concert notice approve --all daily"
 )]
 pub(super) struct Args {
     #[command(subcommand)]

@@ -57,5 +57,5 @@ pub async fn tell(site: &Site, number: i64, text: &str) -> Result<String, Proble
         due: wire::now(),
         ..NewNotice::default()
     };
-    records.tell_words(&notice, text, &site.domain(), wire::now()).await
+    records.tell_words(&notice, text, &site.home(), wire::now()).await
 }

@@ -96,7 +96,7 @@ async fn ask_at_most(site: &Site, whom: Whom<'_>, an_hour: Option<usize>) -> Res
     if proofs.is_empty() {
         return Ok(0);
     }
-    records.ask_for_proof(&proofs, &site.domain(), now).await
+    records.ask_for_proof(&proofs, &site.home(), now).await
 }
 
 /// Those that the settings want asked by now.

@@ -134,7 +134,7 @@ async fn queue(
         due: now,
         ..NewNotice::default()
     };
-    insert_words(&mut change, &notice, &text(&news, now), &site.domain(), now).await?;
+    insert_words(&mut change, &notice, &text(&news, now), &site.home(), now).await?;
     keep_reminded(&mut change, &told).await?;
     records.commit(change).await?;
     Ok(true)

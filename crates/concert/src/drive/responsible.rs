@@ -92,7 +92,7 @@ pub(super) async fn address_since(site: &Site, since: Time) -> Result<usize, Pro
         // What nobody is left for stays with the notice only where all of it does.
         to.sort_by_key(|one| one.state == NO_CONTACT);
         let is_told = to.first().is_some_and(|one| one.state != NO_CONTACT);
-        if is_told && records.readdress_notice(&notice.id, &to, &site.domain(), wire::now()).await? {
+        if is_told && records.readdress_notice(&notice.id, &to, &site.home(), wire::now()).await? {
             queued += 1;
         }
     }

@@ -54,7 +54,7 @@ pub(super) async fn split(site: &Site, large: &TooLarge) -> Result<Option<Ended>
         deliver::not_delivered(&notice, &why);
         return Ok(Some((notice.id, "failed", wire::now(), why)));
     };
-    records.split_notice(&notice.id, &members.chunks(members.len().div_ceil(parts)), wire::now()).await?;
+    records.split_notice(&notice.id, &members.chunks(members.len().div_ceil(parts)), &site.home(), wire::now()).await?;
     tracing::info!(notice = notice.id, via = notice.via, parts, "the notice is split: {reason}");
     Ok(None)
 }

@@ -134,7 +134,7 @@ impl Teller {
 
     /// What is told together with the report that was just written, whose last batch is `newest`.
     pub async fn finish_report(&mut self, site: &Site, newest: u64, now: Time) -> Result<Telling, Problem> {
-        let mut telling = Telling { now, domain: site.domain(), ..Telling::default() };
+        let mut telling = Telling { now, home: site.home(), ..Telling::default() };
         for at_once in &mut self.at_once {
             let gathered = std::mem::take(&mut at_once.gathered);
             if let Some(notice) = site.settings.notices.get(at_once.index) {
@@ -176,7 +176,7 @@ impl Teller {
         for (index, notice) in site.settings.notices.iter().enumerate() {
             let (cursor, due) = site.store.records.notice_cursor(&notice.name).await?.unwrap_or((newest, now));
             let next = next_due(notice, now, &site.settings.site.time_zone);
-            let mut telling = Telling { now, domain: site.domain(), ..Telling::default() };
+            let mut telling = Telling { now, home: site.home(), ..Telling::default() };
             if notice.when.is_at_once() && cursor < newest || !notice.when.is_at_once() && due <= now {
                 if cursor < newest {
                     let gathered = gather(site, index, None).await?;

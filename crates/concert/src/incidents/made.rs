@@ -3,7 +3,7 @@
 use concert_model::Problem;
 use concert_model::incident::content::Content;
 use concert_model::incident::draft::Draft;
-use concert_store::records::{MailRow, Settled};
+use concert_store::records::{Home, MailRow, Settled};
 
 use super::Refused;
 use super::mail::Outgoing;
@@ -27,7 +27,7 @@ pub(super) enum Beside {
     #[default]
     Nothing,
     /// Messages are queued, each of which has an entry of its own; parties that get none, and why.
-    Queue { domain: String, letters: Vec<Outgoing>, left_out: Vec<(String, String)> },
+    Queue { home: Home, letters: Vec<Outgoing>, left_out: Vec<(String, String)> },
     /// A mail that came in is settled; nothing is written where it was before.
     Settle(Box<Settled>),
     /// A person says what a mail is; nothing is written where somebody did before.

@@ -111,7 +111,7 @@ async fn again(
         instead.extend(responsible::instead(site, &suspended, &carried, members).await?);
     }
     let why = format!("{} bounced: {}", row.contact, row.reason);
-    Ok(Some(Again { notice: notice.id.clone(), why, domain: site.domain(), instead }))
+    Ok(Some(Again { notice: notice.id.clone(), why, home: site.home(), instead }))
 }
 
 #[cfg(test)]

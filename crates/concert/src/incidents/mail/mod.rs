@@ -19,7 +19,7 @@ use concert_model::incident::draft::Draft;
 use concert_model::incident::journal::hex;
 use concert_model::incident::mail::Attached;
 use concert_model::incident::marking::{Marking, Tlp};
-use concert_store::records::{Change, NewNotice, messages, settle};
+use concert_store::records::{Change, Home, NewNotice, messages, settle};
 use serde::{Deserialize, Serialize};
 
 use super::Refused;
@@ -64,10 +64,10 @@ pub(super) async fn beside(change: &mut Change<'_>, now: Time, made: Made) -> Re
     let Made { drafts, beside } = made;
     match beside {
         Beside::Nothing => Ok(drafts),
-        Beside::Queue { domain, letters, .. } => {
+        Beside::Queue { home, letters, .. } => {
             let mut all = Vec::with_capacity(letters.len() + drafts.len());
             for letter in letters {
-                all.push(queue(change, now, &domain, letter).await?);
+                all.push(queue(change, now, &home, letter).await?);
             }
             all.extend(drafts);
             Ok(all)
@@ -88,11 +88,11 @@ pub(super) async fn beside(change: &mut Change<'_>, now: Time, made: Made) -> Re
     }
 }
 
-async fn queue(change: &mut Change<'_>, now: Time, domain: &str, letter: Outgoing) -> Result<Draft, Refused> {
+async fn queue(change: &mut Change<'_>, now: Time, home: &Home, letter: Outgoing) -> Result<Draft, Refused> {
     let Outgoing { notice, words, marking } = letter;
     let body = serde_json::to_string(&words).map_err(|error| wrong(format!("it cannot be kept: {error}")))?;
     let secret = hex(salt()?.get(..8).unwrap_or_default());
-    let (id, message_id) = messages::queue(change, now, domain, (&notice, &body, &secret)).await?;
+    let (id, message_id) = messages::queue(change, now, home, (&notice, &body, &secret)).await?;
     let message = MessageKept {
         party: notice.party,
         incoming: false,

@@ -12,7 +12,7 @@ use concert_model::incident::mail::{Attached, Sort};
 use concert_model::incident::marking::Marking;
 use concert_model::{Problem, Time};
 use concert_pipeline::mail::address::canonical;
-use concert_store::records::{NewNotice, messages};
+use concert_store::records::{Home, NewNotice, messages};
 
 use super::super::case::Case;
 use super::super::made::{Beside, Made};
@@ -35,7 +35,7 @@ const FILES_BYTES_MAX: u64 = 20 << 20;
 /// What sending needs of a site.
 pub struct Post {
     via: Result<String, Problem>,
-    domain: String,
+    home: Home,
     addressees: Addressees,
     /// Who writes.
     pub(super) site_name: String,
@@ -48,15 +48,15 @@ impl Post {
         let suspended = site.store.records.suspended_contacts().await?;
         Ok(Self {
             via: via(site),
-            domain: site.domain(),
+            home: site.home(),
             addressees: site.addressees(),
             site_name: site.settings.site.name.clone(),
             suspended,
         })
     }
 
-    pub(super) fn domain(&self) -> String {
-        self.domain.clone()
+    pub(super) fn home(&self) -> Home {
+        self.home.clone()
     }
 }
 
@@ -103,7 +103,7 @@ impl Incidents {
             let drafts = told(&state, &new.party, &new.subject).into_iter().collect();
             Ok(Made {
                 drafts,
-                beside: Beside::Queue { domain: post.domain(), letters: vec![letter], left_out: Vec::new() },
+                beside: Beside::Queue { home: post.home(), letters: vec![letter], left_out: Vec::new() },
             })
         })
         .await

@@ -71,7 +71,7 @@ impl Incidents {
             if letters.is_empty() {
                 return Err(nobody(&left_out));
             }
-            Ok(Made { drafts, beside: Beside::Queue { domain: post.domain(), letters, left_out } })
+            Ok(Made { drafts, beside: Beside::Queue { home: post.home(), letters, left_out } })
         })
         .await
     }
