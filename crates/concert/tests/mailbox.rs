@@ -202,7 +202,7 @@ async fn a_contact_that_bounces_is_passed_over_and_one_that_answers_is_alive() {
     let until_now = [
         "aside bounce a bounce of notice",
         "aside bounce it was sent to a return address that this site never made",
-        "aside written it answers notice",
+        "held reply it answers notice",
         "aside bounce it names no message that this site sent",
         "aside written it names no message that this site sent",
         "taken bounce soft",
@@ -211,6 +211,9 @@ async fn a_contact_that_bounces_is_passed_over_and_one_that_answers_is_alive() {
     assert_eq!((world.smtp.count(), world.dovecot.flags("").unwrap()), (1, vec!["S".to_owned(); 6]));
     let health = world.health("Gone@net.example");
     assert_eq!((&health["state"], &health["bounces"]), (&"bounced".into(), &1.into()));
+
+    // Nothing follows from what waits for a person, until one says so.
+    assert_eq!((&health["replies"], &health["last_alive"]), (&0.into(), &Value::Null));
 
     // The real one.
     world.dovecot.deliver(&bounce(&first, &first.from, "5.1.1", "hard")).unwrap();
@@ -283,6 +286,51 @@ async fn a_contact_that_bounces_is_passed_over_and_one_that_answers_is_alive() {
     world.done(&["forget", "noc@net.example", "--yes"]);
     let known = [world.done(&["contact", "health"]), world.done(&["mailbox", "list"])].concat();
     assert!(known.to_lowercase().contains("gone@net.example") && !known.contains("noc@net.example"), "{known}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_tied_by_number_alone_counts_when_a_person_says_so() {
+    let Some(world) = World::new().await else { return };
+    world.event("192.0.2.1");
+    let first = world.smtp.mails().remove(0);
+    let by_number = |from: &str, id: &str| {
+        let (answers, mail) = (format!("In-Reply-To: <{}>\r\n", header(&first, "Message-ID")), reply(&first, from, "", id));
+        mail.replace(&answers, "")
+    };
+    world.dovecot.deliver(&by_number("anna@home.example", "one@home.example")).unwrap();
+    world.dovecot.deliver(&by_number("mallory@evil.example", "two@evil.example")).unwrap();
+    world.dovecot.deliver(&by_number("noc@net.example", "three@net.example")).unwrap();
+    world.once();
+    let states: Vec<String> = world.mails().iter().map(|mail| mail.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(states, ["held reply", "held reply", "taken reply"], "a contact's own domain is as good as before");
+    let replies = || world.health("Gone@net.example")["replies"].as_i64().unwrap();
+    assert_eq!(replies(), 1);
+    let held = world.rows(&["mailbox", "list", "--state", "held"]);
+    let number = |from: &str| held.iter().find(|row| row["from"] == from).unwrap()["mail"].to_string();
+    let (anna, mallory) = (number("anna@home.example"), number("mallory@evil.example"));
+    let refused = world.rows(&["mailbox", "refuse", &mallory, "--why", "Asked by telephone."]).remove(0);
+    assert_eq!((&refused["state"], &refused["reason"]), (&"aside".into(), &"refused by a person: Asked by telephone.".into()));
+    let fails = |args: &[&str]| {
+        let out = concert(&world.site(), args).output().unwrap();
+        assert_eq!(out.status.code(), Some(2), "{out:?}");
+        String::from_utf8(out.stderr).unwrap()
+    };
+    assert!(fails(&["mailbox", "accept", &mallory]).contains("does not wait for a person, it is aside"));
+    assert!(fails(&["mailbox", "accept", "9999"]).contains("there is no mail 9999"));
+    assert!(fails(&["mailbox", "accept", &anna, "--contact", "x@y.example"]).contains("it went to gone@net.example"));
+    assert_eq!(replies(), 1, "nothing follows from what was refused");
+    let accepted = world.rows(&["mailbox", "accept", &anna]).remove(0);
+    assert_eq!((&accepted["state"], &accepted["contact"]), (&"taken".into(), &"gone@net.example".into()));
+    assert_eq!(replies(), 2);
+    assert!(fails(&["mailbox", "accept", &anna]).contains("it is taken"));
+    // Anybody can write any number of them.
+    for n in 0..21 {
+        world.dovecot.deliver(&by_number("mallory@evil.example", &format!("{n}@evil.example"))).unwrap();
+    }
+    world.once();
+    let more = world.mails().split_off(3);
+    assert_eq!(more.iter().filter(|mail| mail.starts_with("held")).count(), 20);
+    assert!(more.last().unwrap().contains("20 mails wait with that notice already"), "{more:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -162,7 +162,7 @@ fn an_answer_counts_only_from_where_the_notice_went() {
         let head = format!("From: {from}\nSubject: Re: 1 event\nIn-Reply-To: <20261122-000001@cert.example>");
         match (verdict(&mail(&head, "Done."), &sent()), want) {
             (Verdict::Answered(by), Ok(want)) => assert_eq!(by, want),
-            (Verdict::Aside(why), Err(want)) => assert!(why.contains(want), "{why}"),
+            (Verdict::Unsure(why), Err(want)) => assert!(why.contains(want), "{why}"),
             (other, _) => panic!("{from}: {other:?}"),
         }
     };
@@ -172,11 +172,16 @@ fn an_answer_counts_only_from_where_the_notice_went() {
     check("anna@net-group.example", Ok("abuse@net.example"));
     check("anna@evilnet.example", Err("did not go to its sender"));
     check("anna@example", Err("did not go to its sender"));
-    check("", Err("did not go to its sender"));
+    let nobody = mail("Subject: Re: 1 event\nIn-Reply-To: <20261122-000001@cert.example>", "Done.");
+    assert!(matches!(verdict(&nobody, &sent()), Verdict::Aside(_)), "who hides is no person");
     let other = "From: abuse@net.example\nSubject: x\nIn-Reply-To: <20261122-000001@other.example>";
     assert!(matches!(verdict(&mail(other, "x"), &sent()), Verdict::Aside(why) if why.contains("never sent")));
     let ticket = mail("From: abuse@net.example\nSubject: AW: [20261122-000001] 1 event", "Erledigt.");
     assert_eq!(verdict(&ticket, &sent()), Verdict::Answered("abuse@net.example".into()));
+    let number = mail("From: anna@elsewhere.example\nSubject: AW: [20261122-000001] 1 event", "Done.");
+    assert!(matches!(verdict(&number, &sent()), Verdict::Unsure(why) if why.contains("by its number alone")));
+    let robot = mail("From: noreply@elsewhere.example\nAuto-Submitted: auto-replied\nSubject: [20261122-000001]", "x");
+    assert!(matches!(verdict(&robot, &sent()), Verdict::Aside(_)), "a machine waits for nobody");
     let away = mail("From: abuse@net.example\nSubject: Automatic reply: [20261122-000001] 1 event", "Away.");
     assert_eq!(verdict(&away, &sent()), Verdict::AutoAnswered("abuse@net.example".into()));
 }

@@ -3,7 +3,8 @@
 //! Numbers and Message-IDs of notices can be guessed, so they alone prove nothing. A bounce is believed
 //! when it comes to the return address of the notice, which only its receiver can know; where notices
 //! go out without such an address, when it returns the notice's Message-ID and names its receiver. An
-//! answer is believed when its sender is one the notice went to, or of the same domain or party.
+//! answer is believed when its sender is one the notice went to, or of the same domain or party; one of anybody else
+//! waits for a person.
 
 use super::address::{Key, Returned, canonical};
 use super::{Failed, Kind, Mail, Weight};
@@ -60,6 +61,8 @@ pub enum Verdict {
     AutoAnswered(String),
     /// It belongs to the notice and says nothing about an address.
     Noted,
+    /// Somebody wrote it of whom it is not known whether the notice went there, and why: a person must say.
+    Unsure(String),
     /// It is not to be believed, and why.
     Aside(String),
 }
@@ -111,10 +114,11 @@ pub fn judge(mail: &Mail, candidate: &Candidate, sent: &Sent) -> Verdict {
             Some(contact) if matches!(kind, Kind::AutoReply | Kind::Generated) => Verdict::AutoAnswered(contact),
             Some(contact) => Verdict::Answered(contact),
             None => {
-                let id = &sent.id;
-                Verdict::Aside(format!(
-                    "it answers notice {id}, which did not go to its sender or that domain: forged, or forwarded"
-                ))
+                let (id, by) = (&sent.id, if candidate.how == How::Ticket { " by its number alone" } else { "" });
+                let why = format!(
+                    "it answers notice {id}{by}, which did not go to its sender or that domain: forged, or forwarded"
+                );
+                if *kind == Kind::Written { Verdict::Unsure(why) } else { Verdict::Aside(why) }
             }
         },
     }

@@ -244,6 +244,16 @@ impl Records {
 /// A copy of one that was taken before is set aside, and nothing follows from it. Says what stands there now,
 /// and whether anything follows.
 pub async fn settle(change: &mut Change<'_>, settled: &Settled, now: Time) -> Result<(MailRow, bool), Problem> {
+    settle_from(change, "waiting", settled, now).await
+}
+
+/// The same for one that is in a state before.
+async fn settle_from(
+    change: &mut Change<'_>,
+    state: &str,
+    settled: &Settled,
+    now: Time,
+) -> Result<(MailRow, bool), Problem> {
     let mut row = settled.row.clone();
     let is_copy = matches!(row.state.as_str(), "taken" | "held") && is_copy(change, &row).await?;
     if is_copy {
@@ -252,7 +262,7 @@ pub async fn settle(change: &mut Change<'_>, settled: &Settled, now: Time) -> Re
     }
     let changed = sqlx::query(
         "UPDATE mail SET state = ?2, kind = ?3, message_id = ?4, sender = ?5, subject = ?6, notice = ?7, contact = ?8,
-         reason = ?9, incident = ?10, party = ?11 WHERE seq = ?1 AND state = 'waiting'",
+         reason = ?9, incident = ?10, party = ?11 WHERE seq = ?1 AND state = ?12",
     )
     .bind(row.seq)
     .bind(&row.state)
@@ -265,6 +275,7 @@ pub async fn settle(change: &mut Change<'_>, settled: &Settled, now: Time) -> Re
     .bind(&row.reason)
     .bind(&row.incident)
     .bind(&row.party)
+    .bind(state)
     .execute(&mut **change)
     .await
     .map_err(trouble)?;
@@ -292,6 +303,22 @@ pub async fn settle(change: &mut Change<'_>, settled: &Settled, now: Time) -> Re
 }
 
 impl Records {
+    /// Writes down what a person said a held mail of a notice is, with all that follows; `None` where somebody did
+    /// before.
+    pub async fn sort_held(&self, settled: &Settled, now: Time) -> Result<Option<MailRow>, Problem> {
+        let mut change = self.change().await?;
+        let (row, follows) = settle_from(&mut change, "held", settled, now).await?;
+        self.commit(change).await?;
+        Ok(follows.then_some(row))
+    }
+
+    /// How many mails wait for a person with a notice.
+    pub async fn mails_held_for(&self, notice: &str) -> Result<u64, Problem> {
+        let query = sqlx::query_scalar("SELECT count(*) FROM mail WHERE notice = ?1 AND notice <> '' AND state = 'held'");
+        let count: i64 = query.bind(notice).fetch_one(self.pool()).await.map_err(trouble)?;
+        Ok(count.cast_unsigned())
+    }
+
     /// Writes down what follows from a refusal that came without a mail.
     pub async fn settle_refusal(&self, settled: &Settled, now: Time) -> Result<(), Problem> {
         let mut change = self.change().await?;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::SiteArg;
 use super::contact::text_or_null;
+use crate::drive::mailbox::held;
 use crate::drive::outcome;
 use crate::print::{AllRows, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure, outside};
@@ -19,7 +20,7 @@ use crate::wire::Site;
 /// Show mails that came back, and what was set aside and why.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert mailbox list --state aside\n  concert mailbox list --kind bounce\n  concert mailbox counts\n  concert mailbox show 17\n  concert mailbox show 17 --raw\n  concert mailbox outcome 17 \"The host was cleaned on Tuesday.\""
+    after_help = "Examples:\n  concert mailbox list --state aside\n  concert mailbox list --kind bounce\n  concert mailbox counts\n  concert mailbox show 17\n  concert mailbox show 17 --raw\n  concert mailbox list --state held\n  concert mailbox accept 18\n  concert mailbox refuse 19 --why \"Asked by telephone: not theirs.\"\n  concert mailbox outcome 17 \"The host was cleaned on Tuesday.\""
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -34,6 +35,10 @@ enum Action {
     Counts(AllRows),
     /// One mail: what it was taken for, and its text
     Show(ShowArgs),
+    /// Take an answer that waits for a person as one to its notice
+    Accept(AcceptArgs),
+    /// Set an answer that waits for a person aside
+    Refuse(RefuseArgs),
     /// Tell whoever sent a complaint what became of it
     Outcome(OutcomeArgs),
 }
@@ -62,6 +67,28 @@ struct ShowArgs {
 }
 
 #[derive(clap::Args)]
+struct AcceptArgs {
+    /// The number of the mail.
+    number: i64,
+    /// Which of the notice's addresses answered, if not the first.
+    #[arg(long, value_name = "ADDRESS")]
+    contact: Option<String>,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+#[derive(clap::Args)]
+struct RefuseArgs {
+    /// The number of the mail.
+    number: i64,
+    /// Why, for those who look later.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    why: String,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+#[derive(clap::Args)]
 struct OutcomeArgs {
     /// The number of the complaint.
     number: i64,
@@ -78,15 +105,21 @@ const RAW_BYTES_MAX: u64 = 1 << 30;
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Look)?;
     super::runtime()?.block_on(async {
-        if let Action::Outcome(args) = &args.action {
-            return outcome(args, &Site::open_to_look(settings).await?).await;
-        }
-        let store = Store::open(&settings.data_dir()).await?;
+        let site = Site::open_to_look(settings).await?;
+        let store = &site.store;
         match &args.action {
-            Action::List(args) => list(args, &store).await,
-            Action::Counts(rows) => counts(rows, &store).await,
-            Action::Show(args) => show(args, &store).await,
-            Action::Outcome(_) => Ok(Exit::Done),
+            Action::List(args) => list(args, store).await,
+            Action::Counts(rows) => counts(rows, store).await,
+            Action::Show(args) => show(args, store).await,
+            Action::Accept(args) => {
+                let row = held::accept(&site, args.number, args.contact.as_deref()).await.map_err(Failure::usage)?;
+                sorted(&row, &args.rows)
+            }
+            Action::Refuse(args) => {
+                let row = held::refuse(&site, args.number, &args.why).await.map_err(Failure::usage)?;
+                sorted(&row, &args.rows)
+            }
+            Action::Outcome(args) => outcome(args, &site).await,
         }
     })
 }
@@ -118,6 +151,13 @@ async fn list(args: &ListArgs, store: &Store) -> Result<Exit, Failure> {
             break;
         }
     }
+    table.finish().map(|()| Exit::Done)
+}
+
+/// A mail as it is now.
+fn sorted(row: &MailRow, rows: &AllRows) -> Result<Exit, Failure> {
+    let mut table = rows.table(&COLUMNS);
+    table.row(&values(row))?;
     table.finish().map(|()| Exit::Done)
 }
 

@@ -6,6 +6,7 @@
 //! doubles nothing.
 
 mod bounce;
+pub mod held;
 pub mod letter;
 
 use std::io::Read;
@@ -24,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::letter::Letter;
 use super::intake::Keeper;
-use super::{TROUBLE_WAIT_MAX, message, outcome, prove, receipt, remind, responsible};
+use super::{TROUBLE_WAIT_MAX, message, prove, receipt, responsible};
 use crate::incidents::Incoming;
 use crate::settings::MAILBOX;
 use crate::wire::{self, Site};
@@ -218,7 +219,7 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
         Ok(found) => found,
         Err(why) => return Ok(aside(row, why).into()),
     };
-    let mut first: Option<(String, String)> = None;
+    let (mut first, mut unsure): (Option<(String, String)>, Option<(String, String)>) = (None, None);
     for candidate in &candidates {
         let Some((notice, members)) = site.store.records.notice(&candidate.notice).await? else { continue };
         let was_sent = notice.attempts > 0 || site.store.records.notice_bytes(&notice.id).await?.is_some();
@@ -241,11 +242,17 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
             tie::Verdict::Aside(why) => {
                 first.get_or_insert((notice.id, why));
             }
+            tie::Verdict::Unsure(why) => {
+                unsure.get_or_insert((notice.id, why));
+            }
             verdict => return means(site, row, &mail, verdict, &notice, members).await.map(Letter::from),
         }
     }
     if let Some(held) = letter::by_number(site, &row, &mail).await? {
         return Ok(held.into());
+    }
+    if let Some((notice, why)) = unsure {
+        return held::hold(site, row, notice, why).await.map(Letter::from);
     }
     let nothing = || match (candidates.is_empty(), &mail.kind) {
         (false, _) => "it names no message that this site sent".to_owned(),
@@ -339,18 +346,13 @@ async fn means(
     members: Members,
 ) -> Result<Settled, Problem> {
     let row = MailRow { state: "taken".into(), notice: notice.id.clone(), ..row };
-    let is_proof = notice.name == prove::NAME;
-    // Whoever complained, or works here, is nobody's contact.
-    if [receipt::NAME, outcome::NAME, remind::NAME].contains(&notice.name.as_str()) {
+    if held::is_to_no_contact(notice) {
         let kind = if mail.kind == Kind::Written { "reply".to_owned() } else { row.kind };
         return Ok(Settled { row: MailRow { kind, reason: mail.because.clone(), ..row }, ..Settled::default() });
     }
     Ok(match verdict {
         tie::Verdict::Answered(contact) => {
-            let what = if is_proof { "answer to a proof of life" } else { "answer to notice" };
-            let by = format!("{what} {}", notice.id);
-            let answered = notice.delivered_at.map(|at| (notice.id.clone(), at));
-            let effects = vec![Effect::Alive(contact.clone(), by, answered)];
+            let effects = vec![held::alive(notice, &contact)];
             Settled { row: MailRow { kind: "reply".into(), contact, ..row }, effects, ..Settled::default() }
         }
         tie::Verdict::AutoAnswered(contact) => {
@@ -359,6 +361,6 @@ async fn means(
         }
         tie::Verdict::Bounced(failed) => bounce::bounced(site, row, &failed, notice, members).await?,
         tie::Verdict::Noted => Settled { row: MailRow { reason: mail.because.clone(), ..row }, ..Settled::default() },
-        tie::Verdict::Aside(why) => aside(row, why),
+        tie::Verdict::Unsure(why) | tie::Verdict::Aside(why) => aside(row, why),
     })
 }

@@ -97,6 +97,7 @@ pub(super) async fn means(
             };
             plain(hold(site, row, why.into()).await?)
         }
+        tie::Verdict::Unsure(why) => plain(hold(site, row, why).await?),
         tie::Verdict::Aside(why) if mail.kind == Kind::Written => plain(hold(site, row, why).await?),
         tie::Verdict::AutoAnswered(_) => {
             let reason = "a machine that is no contact of the party answered".into();

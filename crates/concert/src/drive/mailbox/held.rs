@@ -1,0 +1,94 @@
+//! Answers that wait for a person: they name a notice, and nothing shows that whoever wrote them got it.
+//!
+//! Until a person says what such a mail is, it changes nothing on any contact. Accepted, it counts as an answer that
+//! was sure.
+
+use concert_model::Problem;
+use concert_pipeline::mail::address::canonical;
+use concert_store::records::{Effect, MailRow, Notice, Settled};
+
+use super::super::{outcome, prove, receipt, remind, responsible};
+use super::aside;
+use crate::wire::{self, Site};
+
+/// Mails that wait for a person with one notice, at most. Whoever knows its number can send any number of them.
+const HELD_MAX: u64 = 20;
+/// Most letters of a reason.
+const WHY_LETTERS_MAX: usize = 1000;
+
+/// A mail that waits for a person to say what it is, unless too many wait with its notice.
+pub(super) async fn hold(site: &Site, row: MailRow, notice: String, why: String) -> Result<Settled, Problem> {
+    let row = MailRow { notice, ..row };
+    if site.store.records.mails_held_for(&row.notice).await? >= HELD_MAX {
+        return Ok(aside(row, format!("{why}; and {HELD_MAX} mails wait with that notice already")));
+    }
+    let row = MailRow { state: "held".into(), kind: "reply".into(), reason: why, ..row };
+    Ok(Settled { row, ..Settled::default() })
+}
+
+/// Whether answers to a notice say nothing of a contact: whoever complained, or works here, is nobody's contact.
+pub(super) fn is_to_no_contact(notice: &Notice) -> bool {
+    [receipt::NAME, outcome::NAME, remind::NAME].contains(&notice.name.as_str())
+}
+
+/// That somebody is there, who answered a notice.
+pub(super) fn alive(notice: &Notice, contact: &str) -> Effect {
+    let what = if notice.name == prove::NAME { "answer to a proof of life" } else { "answer to notice" };
+    let answered = notice.delivered_at.map(|at| (notice.id.clone(), at));
+    Effect::Alive(contact.to_owned(), format!("{what} {}", notice.id), answered)
+}
+
+/// Takes a mail that waits as an answer to its notice: of this contact, or of the first that the notice went to.
+/// Gives the row as it is now.
+pub async fn accept(site: &Site, number: i64, contact: Option<&str>) -> Result<MailRow, Problem> {
+    let row = waiting(site, number).await?;
+    let gone = || Problem::new(format!("notice {} is not there any more", row.notice));
+    let (notice, _) = site.store.records.notice(&row.notice).await?.ok_or_else(gone)?;
+    let to: Vec<String> = notice.to.split(',').filter(|one| !one.is_empty()).map(canonical).collect();
+    let contact = match contact.map(canonical) {
+        Some(contact) if !to.contains(&contact) => {
+            let problem = Problem::new(format!("notice {} did not go to {contact}", notice.id));
+            return Err(problem.hint(format!("it went to {}", to.join(", "))));
+        }
+        Some(contact) => contact,
+        None => to.into_iter().next().unwrap_or_default(),
+    };
+    let row = MailRow { state: "taken".into(), reason: "accepted by a person".into(), ..row };
+    let settled = match contact.is_empty() || is_to_no_contact(&notice) {
+        true => Settled { row, ..Settled::default() },
+        false => {
+            let effects = vec![alive(&notice, &contact)];
+            Settled { row: MailRow { contact, ..row }, effects, ..Settled::default() }
+        }
+    };
+    let row = sorted(site, &settled).await?;
+    // Whoever is there again is told of what waited.
+    responsible::address_waiting(site).await?;
+    Ok(row)
+}
+
+/// Sets a mail that waits aside, and says why.
+pub async fn refuse(site: &Site, number: i64, why: &str) -> Result<MailRow, Problem> {
+    let row = waiting(site, number).await?;
+    let why: String = why.trim().chars().filter(|c| !c.is_control()).take(WHY_LETTERS_MAX).collect();
+    let why = if why.is_empty() { "refused by a person".to_owned() } else { format!("refused by a person: {why}") };
+    sorted(site, &aside(row, why)).await
+}
+
+/// A mail that waits with a notice.
+async fn waiting(site: &Site, number: i64) -> Result<MailRow, Problem> {
+    let row = site.store.records.mail(number).await?.ok_or_else(|| {
+        Problem::new(format!("there is no mail {number}")).hint("`concert mailbox list --state held` has those that wait")
+    })?;
+    match (row.state.as_str(), row.incident.is_empty()) {
+        ("held", true) => Ok(row),
+        ("held", false) => Err(Problem::new(format!("mail {number} waits in an incident"))
+            .hint("`concert incident mail` sorts those of incidents")),
+        (state, _) => Err(Problem::new(format!("mail {number} does not wait for a person, it is {state}"))),
+    }
+}
+
+async fn sorted(site: &Site, settled: &Settled) -> Result<MailRow, Problem> {
+    let row = site.store.records.sort_held(settled, wire::now()).await?;
+    row.ok_or_else(|| Problem::new(format!("somebody else sorted mail {} just now", settled.row.seq)))
+}
