@@ -1,11 +1,13 @@
 //! Whether a mail may get an automatic answer: RFC 3834, and all that keeps two machines from talking.
 //!
 //! Rather no answer than one too many: an answer is only for a mail that a person wrote to us by name,
-//! and never for one of a list, of another tracker, or that asks for none. How often a sender gets one
+//! and never for one of a list, of another tracker, or that asks for none; and it goes nowhere but to the domain that the
+//! mail says it is from, so that nobody has us write to others. How often a sender gets one
 //! is counted by the caller.
 
 use mail_parser::Message;
 
+use super::tie::is_below;
 use super::{Kind, Mail, address, header, is_nobody};
 
 /// Headers that ask for no answer, or that only trackers, forms and our own kind write.
@@ -50,6 +52,11 @@ pub fn answer_to<'m>(mail: &'m Mail, own: &[String]) -> Result<&'m str, String> 
     if is_nobody(to) || is_nobody(&mail.from) || !address::is_plain(to) {
         return Err("nobody reads answers to it".to_owned());
     }
+    // Whoever writes in a stranger's name could have us write to anybody by a Reply-To.
+    let domain = |address: &str| address.rsplit_once('@').map(|(_, domain)| domain.to_owned()).unwrap_or_default();
+    if to != mail.from && !is_below(&domain(to), &domain(&mail.from)) {
+        return Err("its Reply-To leads out of the domain of its sender".to_owned());
+    }
     // An address of ours with anything behind a plus sign is ours.
     let is_own = |address: &str| {
         let plain = address
@@ -84,6 +91,10 @@ mod tests {
         let good = "From: Anna <anna@bank.example>\r\nTo: cert@cert.example\r\nSubject: attack";
         check(good, Ok("anna@bank.example"));
         check(&format!("{good}\r\nReply-To: soc@bank.example"), Ok("soc@bank.example"));
+        check(&format!("{good}\r\nReply-To: soc@ops.bank.example"), Ok("soc@ops.bank.example"));
+        let elsewhere = "out of the domain of its sender";
+        check(&format!("{good}\r\nReply-To: victim@shop.example"), Err(elsewhere));
+        check(&format!("{good}\r\nReply-To: victim@evilbank.example"), Err(elsewhere));
         check(&good.replace("cert@cert", "Cert+abuse@cert"), Ok("anna@bank.example"));
         check(&format!("{good}\r\nAuto-Submitted: auto-generated"), Err("no mail of a person"));
         check(&format!("{good}\r\nAuto-Submitted: auto-replied"), Err("no mail of a person"));
@@ -97,7 +108,7 @@ mod tests {
         check(&format!("{good}\r\nX-Auto-Response-Suppress: OOF"), Err("X-Auto-Response-Suppress"));
         check(&format!("{good}\r\nRT-Ticket: bank.example #12"), Err("RT-Ticket"));
         check(&format!("{good}\r\nX-OTRS-Loop: yes"), Err("X-OTRS-Loop"));
-        check(&format!("{good}\r\nReply-To: cert+x@cert.example"), Err("ourselves"));
+        check(&format!("{}\r\nReply-To: cert+x@cert.example", good.replace("bank.", "cert.")), Err("ourselves"));
         check(&good.replace("anna@bank", "cert@cert"), Err("ourselves"));
         check(&good.replace("To: cert@cert", "To: other@cert"), Err("by name"));
     }

@@ -189,6 +189,6 @@ fn answering(from: &str, sent: &Sent) -> Option<String> {
 }
 
 /// Whether a domain is another or stands below it. A top-level domain is nobody's own.
-fn is_below(domain: &str, above: &str) -> bool {
+pub(super) fn is_below(domain: &str, above: &str) -> bool {
     above.contains('.') && (domain == above || domain.strip_suffix(above).is_some_and(|rest| rest.ends_with('.')))
 }
