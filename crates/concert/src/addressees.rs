@@ -2,11 +2,13 @@
 //! resort.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use concert_model::{Contact, Party};
 use concert_pipeline::enrich::Constituents;
+use concert_pipeline::mail::address::canonical;
 use concert_pipeline::registry::{Answer, Step, reserved};
 
 use crate::registry::Opened;
@@ -29,6 +31,22 @@ impl Addressees {
             None
         })?;
         Some(Cow::Owned(party_of(&answer)))
+    }
+
+    /// Contacts of teams and of those whom registries name, of all that notices went to, with their parties. Given are
+    /// addresses, separated by commas, and whom they were told for.
+    pub(crate) fn told(&self, told: &[(String, String)]) -> Vec<(String, Contact)> {
+        let mut found = Vec::new();
+        for (name, some) in told.chunk_by(|a, b| a.1 == b.1).filter_map(|some| Some((&some.first()?.1, some))) {
+            if self.constituents.named(name).is_some() {
+                continue;
+            }
+            let Some(party) = self.find(name) else { continue };
+            let to: BTreeSet<String> = some.iter().flat_map(|(to, _)| to.split(',').map(canonical)).collect();
+            let is_told = |contact: &&Contact| to.contains(&canonical(&contact.mail));
+            found.extend(party.contacts.iter().filter(is_told).map(|contact| (party.name.clone(), contact.clone())));
+        }
+        found
     }
 
     /// Whether a party is here by registries alone.

@@ -294,14 +294,16 @@ async fn an_answer_tied_by_number_alone_counts_when_a_person_says_so() {
     world.event("192.0.2.1");
     let first = world.smtp.mails().remove(0);
     let by_number = |from: &str, id: &str| {
-        let (answers, mail) = (format!("In-Reply-To: <{}>\r\n", header(&first, "Message-ID")), reply(&first, from, "", id));
+        let (answers, mail) =
+            (format!("In-Reply-To: <{}>\r\n", header(&first, "Message-ID")), reply(&first, from, "", id));
         mail.replace(&answers, "")
     };
     world.dovecot.deliver(&by_number("anna@home.example", "one@home.example")).unwrap();
     world.dovecot.deliver(&by_number("mallory@evil.example", "two@evil.example")).unwrap();
     world.dovecot.deliver(&by_number("noc@net.example", "three@net.example")).unwrap();
     world.once();
-    let states: Vec<String> = world.mails().iter().map(|mail| mail.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
+    let states: Vec<String> =
+        world.mails().iter().map(|mail| mail.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(states, ["held reply", "held reply", "taken reply"], "a contact's own domain is as good as before");
     let replies = || world.health("Gone@net.example")["replies"].as_i64().unwrap();
     assert_eq!(replies(), 1);
@@ -309,7 +311,10 @@ async fn an_answer_tied_by_number_alone_counts_when_a_person_says_so() {
     let number = |from: &str| held.iter().find(|row| row["from"] == from).unwrap()["mail"].to_string();
     let (anna, mallory) = (number("anna@home.example"), number("mallory@evil.example"));
     let refused = world.rows(&["mailbox", "refuse", &mallory, "--why", "Asked by telephone."]).remove(0);
-    assert_eq!((&refused["state"], &refused["reason"]), (&"aside".into(), &"refused by a person: Asked by telephone.".into()));
+    assert_eq!(
+        (&refused["state"], &refused["reason"]),
+        (&"aside".into(), &"refused by a person: Asked by telephone.".into())
+    );
     let fails = |args: &[&str]| {
         let out = concert(&world.site(), args).output().unwrap();
         assert_eq!(out.status.code(), Some(2), "{out:?}");
@@ -487,6 +492,35 @@ async fn where_nobody_of_a_network_is_left_the_larger_one_the_as_and_the_nationa
     assert!(world.rows(&["notice", "list", "--state", "no-contact"]).is_empty());
     assert_eq!(told(), ["abuse@large.example"]);
     world.done(&["verify"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contacts_of_registries_are_known_from_the_first_notice_on_and_asked_too() {
+    let Some(world) = World::new().await else { return };
+    fs::write(world.site().join("ripe.db"), OBJECTS).unwrap();
+    world.done(&["contact", "import", "rpsl", &world.site().join("ripe.db").display().to_string()]);
+    let ask = |args: &[&str]| world.rows(&[&["contact", "prove"], args].concat()).remove(0)["asked"].as_i64().unwrap();
+    let row = |contact: &str| world.rows(&["contact", "health"]).into_iter().find(|row| row["contact"] == contact);
+    assert_eq!(row("abuse@small.example"), None);
+    world.event("198.51.100.1");
+    assert_eq!(world.smtp.mails()[0].to, ["abuse@small.example"]);
+    let health = row("abuse@small.example").unwrap();
+    assert_eq!((&health["state"], &health["party"]), (&"unknown".into(), &"RIPE SR1".into()));
+    assert!(health["advice"].as_str().unwrap().contains("contact prove \"RIPE SR1\""), "{health}");
+    assert_eq!(row("abuse@large.example"), None, "nothing went there");
+    // Three of the constituent, and the one that was told.
+    assert_eq!(ask(&["--all-older-than", "180d"]), 4);
+    assert_eq!((ask(&["RIPE SR1"]), ask(&["RIPE LR1"])), (0, 1), "one is asked already, the other by hand");
+    let out = concert(&world.site(), &["contact", "prove", "RIPE NO1"]).output().unwrap();
+    assert_eq!(out.status.code(), Some(2), "{out:?}");
+    world.once();
+    let asked = world.smtp.mails().into_iter().filter(|mail| mail.to == ["abuse@small.example"]).nth(1).unwrap();
+    world.dovecot.deliver(&reply(&asked, "abuse@small.example", "", "here@small.example")).unwrap();
+    world.once();
+    let health = row("abuse@small.example").unwrap();
+    assert_eq!(health["state"], "alive", "{health}");
+    world.done(&["forget", "abuse@small.example", "--yes"]);
+    assert_eq!(row("abuse@small.example"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,9 +32,8 @@ fn number(word: &str) -> Option<String> {
     let (day, count, letters) = (parts.next()?, parts.next()?, parts.next());
     let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let is_number = day.len() == 8 && is_digits(day) && (6..=9).contains(&count.len()) && is_digits(count);
-    let are_letters = letters.is_none_or(|letters| {
-        letters.len() == LETTERS_COUNT && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
-    });
+    let are_letters = letters
+        .is_none_or(|letters| letters.len() == LETTERS_COUNT && letters.bytes().all(|byte| byte.is_ascii_alphabetic()));
     (is_number && are_letters && parts.next().is_none()).then(|| word.to_ascii_lowercase())
 }
 

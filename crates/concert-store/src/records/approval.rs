@@ -111,9 +111,17 @@ mod tests {
         assert!(records.approve_notice(id, now).await.unwrap());
         assert!(!records.approve_notice(id, now).await.unwrap(), "once");
         assert!(!records.reject_notice(id, "too late").await.unwrap());
-        assert_eq!(records.resend_notice(id, None, Gate::Open, &Home::default(), now).await.unwrap(), None, "it was not delivered");
+        assert_eq!(
+            records.resend_notice(id, None, Gate::Open, &Home::default(), now).await.unwrap(),
+            None,
+            "it was not delivered"
+        );
         records.settle_notices(&[(id.to_owned(), "delivered", now, "250".into())]).await.unwrap();
-        let new = records.resend_notice(id, Some("b@x.example"), Gate::Approval, &Home::default(), now).await.unwrap().unwrap();
+        let new = records
+            .resend_notice(id, Some("b@x.example"), Gate::Approval, &Home::default(), now)
+            .await
+            .unwrap()
+            .unwrap();
         let (again, members) = records.notice(&new).await.unwrap().unwrap();
         assert_eq!((again.again_of.as_str(), again.to.as_str(), again.state.as_str()), (id, "b@x.example", "waiting"));
         assert_eq!((members.len(), again.events), (made.events, made.events));

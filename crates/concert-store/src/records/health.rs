@@ -107,6 +107,14 @@ impl Records {
         Ok(found.flatten().map(Time))
     }
 
+    /// Where notices of events went: addresses, separated by commas, and the party.
+    pub async fn contacts_told(&self) -> Result<Vec<(String, String)>, Problem> {
+        let sql = "SELECT recipient, party FROM contact_told ORDER BY party, recipient";
+        let rows = sqlx::query(sql).fetch_all(self.pool()).await.map_err(trouble)?;
+        let text = |row: &SqliteRow, name: &str| row.try_get::<String, _>(name).unwrap_or_default();
+        Ok(rows.iter().map(|row| (text(row, "recipient"), text(row, "party"))).collect())
+    }
+
     /// Addresses that nothing is sent to, in lower case, and why.
     pub async fn suspended_contacts(&self) -> Result<HashMap<String, String>, Problem> {
         let rows = sqlx::query("SELECT address, why FROM contact_health WHERE suspended IS NOT NULL")
@@ -145,16 +153,14 @@ impl Records {
                 continue;
             }
             let made = insert_notices(&mut change, now, home, std::slice::from_ref(&proof.notice)).await?;
-            sqlx::query(
-                "INSERT INTO contact_proof (notice, address, party, asked) VALUES (?1, ?2, ?3, ?4)",
-            )
-            .bind(made.id())
-            .bind(&proof.address)
-            .bind(&proof.party)
-            .bind(now.0)
-            .execute(&mut *change)
-            .await
-            .map_err(trouble)?;
+            sqlx::query("INSERT INTO contact_proof (notice, address, party, asked) VALUES (?1, ?2, ?3, ?4)")
+                .bind(made.id())
+                .bind(&proof.address)
+                .bind(&proof.party)
+                .bind(now.0)
+                .execute(&mut *change)
+                .await
+                .map_err(trouble)?;
             asked += 1;
         }
         self.commit(change).await?;

@@ -314,7 +314,8 @@ impl Records {
 
     /// How many mails wait for a person with a notice.
     pub async fn mails_held_for(&self, notice: &str) -> Result<u64, Problem> {
-        let query = sqlx::query_scalar("SELECT count(*) FROM mail WHERE notice = ?1 AND notice <> '' AND state = 'held'");
+        let query =
+            sqlx::query_scalar("SELECT count(*) FROM mail WHERE notice = ?1 AND notice <> '' AND state = 'held'");
         let count: i64 = query.bind(notice).fetch_one(self.pool()).await.map_err(trouble)?;
         Ok(count.cast_unsigned())
     }

@@ -298,6 +298,18 @@ impl Records {
                     .await
                     .map_err(trouble)?;
             }
+            if *state == "delivered" {
+                sqlx::query(
+                    "INSERT INTO contact_told SELECT recipient, party, ?2 FROM notice
+                     WHERE (id = ?1 OR within = ?1 AND within <> '') AND recipient <> '' AND party <> '' AND name NOT LIKE '(%'
+                     ON CONFLICT DO NOTHING",
+                )
+                .bind(id)
+                .bind(time.0)
+                .execute(&mut *change)
+                .await
+                .map_err(trouble)?;
+            }
         }
         self.commit(change).await
     }

@@ -45,8 +45,13 @@ const TEXTS: [(&str, &str, &str); 17] = [
     ("notice_again", "notice", "why"),
 ];
 /// Columns of records whose rows go when they hold the value.
-const ADDRESSES: [(&str, &str); 4] =
-    [("contact_health", "address"), ("contact_answer", "address"), ("contact_proof", "address"), ("receipt", "sender")];
+const ADDRESSES: [(&str, &str); 5] = [
+    ("contact_health", "address"),
+    ("contact_answer", "address"),
+    ("contact_proof", "address"),
+    ("contact_told", "recipient"),
+    ("receipt", "sender"),
+];
 
 /// Where a value was found.
 #[derive(Debug)]
@@ -320,6 +325,7 @@ mod tests {
              INSERT INTO contact_health (address, suspended, why) VALUES ('bea@x.example', 1, '550 not anna@x.example');
              INSERT INTO contact_answer VALUES ('anna@x.example', '20261122-000001', 1, 1);
              INSERT INTO contact_proof VALUES ('20261122-000002', 'anna@x.example', 'X', 1, NULL);
+             INSERT INTO contact_told VALUES ('anna@x.example', 'X', 1);
              INSERT INTO notice_again VALUES ('20261122-000001', '20261122-000003', 'anna@x.example bounced: gone');
              INSERT INTO receipt VALUES ('anna@x.example', 1);",
         )

@@ -293,9 +293,7 @@ fn complaint(site: &Site, row: MailRow, mail: &Mail, feed: &str) -> Settled {
     };
     let report = Some((receipt.id(&row.content), receipt));
     let (receipt, reason) = match receipt::of(site, mail) {
-        Ok(receipt) => {
-            (Some(Again { home: site.home(), instead: vec![receipt], ..Again::default() }), String::new())
-        }
+        Ok(receipt) => (Some(Again { home: site.home(), instead: vec![receipt], ..Again::default() }), String::new()),
         Err(why) => (None, format!("no receipt: {why}")),
     };
     let row = MailRow { state: "taken".into(), kind: "complaint".into(), reason, ..row };

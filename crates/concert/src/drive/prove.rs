@@ -22,10 +22,10 @@ const AT_ONCE_MAX: usize = 5_000;
 /// many mails at once are what filters wait for.
 const AN_HOUR_MAX: usize = 50;
 
-/// Which contacts are asked.
+/// Which contacts are asked: of constituents, and of teams and those whom registries name if a notice went to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whom<'a> {
-    /// Those of this party, whenever they were last heard of.
+    /// Those of this party, whoever it is, whenever they were last heard of.
     Party(&'a str),
     /// Those that did not prove alive for so long, and were not asked within it.
     Silent(Duration),
@@ -74,15 +74,12 @@ async fn ask_at_most(site: &Site, whom: Whom<'_>, an_hour: Option<usize>) -> Res
     let (health, asked) = (records.contact_health().await?, records.proofs_asked().await?);
     let lately = asked.values().filter(|(asked, _)| !is_past(*asked, now, Duration::from_secs(3_600))).count();
     let room = an_hour.map_or(AT_ONCE_MAX, |most| most.saturating_sub(lately));
-    let constituents = site.constituents();
-    let mut chosen: BTreeMap<String, Proof> = BTreeMap::new();
-    for (party, contact) in
-        constituents.parties().iter().flat_map(|party| party.contacts.iter().map(move |one| (party, one)))
-    {
+    let (contacts, mut chosen) = (contacts(site, whom).await?, BTreeMap::<String, Proof>::new());
+    for (party, contact) in &contacts {
         let address = canonical(&contact.mail);
         let known = health.get(&address);
         let wanted = match whom {
-            Whom::Party(name) => party.name == name,
+            Whom::Party(_) => true,
             Whom::Silent(span) => {
                 is_silent(contact, known, now, span)
                     && asked.get(&address).is_none_or(|(asked, _)| is_past(*asked, now, span))
@@ -97,6 +94,21 @@ async fn ask_at_most(site: &Site, whom: Whom<'_>, an_hour: Option<usize>) -> Res
         return Ok(0);
     }
     records.ask_for_proof(&proofs, &site.home(), now).await
+}
+
+/// Contacts that may be asked, with the names of their parties.
+async fn contacts(site: &Site, whom: Whom<'_>) -> Result<Vec<(String, Contact)>, Problem> {
+    let book = site.addressees();
+    let of = |party: &Party| {
+        let name = party.name.clone();
+        party.contacts.iter().map(|contact| (name.clone(), contact.clone())).collect::<Vec<_>>()
+    };
+    if let Whom::Party(name) = whom {
+        return Ok(book.find(name).map(|party| of(&party)).unwrap_or_default());
+    }
+    let mut contacts: Vec<(String, Contact)> = site.constituents().parties().iter().flat_map(of).collect();
+    contacts.extend(book.told(&site.store.records.contacts_told().await?));
+    Ok(contacts)
 }
 
 /// Those that the settings want asked by now.
@@ -119,11 +131,11 @@ fn is_silent(contact: &Contact, known: Option<&Health>, now: Time, span: Duratio
     !is_suspended && alive.is_none_or(|alive| is_past(alive, now, span))
 }
 
-fn proof(party: &Party, contact: &Contact, address: String, via: &str, now: Time) -> Proof {
+fn proof(party: &str, contact: &Contact, address: String, via: &str, now: Time) -> Proof {
     let notice = NewNotice {
         name: NAME.into(),
         key: contact.mail.clone(),
-        party: party.name.clone(),
+        party: party.to_owned(),
         recipient: contact.mail.clone(),
         via: via.into(),
         format: "text".into(),
@@ -132,7 +144,7 @@ fn proof(party: &Party, contact: &Contact, address: String, via: &str, now: Time
         due: now,
         ..NewNotice::default()
     };
-    Proof { address, party: party.name.clone(), notice }
+    Proof { address, party: party.to_owned(), notice }
 }
 
 /// Addresses of all contacts, in lower case.

@@ -82,19 +82,20 @@ pub(super) async fn run(args: &Args, site: &Site, reach: &Reach) -> Result<Exit,
     let (now, records) = (wire::now(), &site.store.records);
     let (mut known, asked) = (records.contact_health().await?, records.proofs_asked().await?);
     let stopped = stopped::of_contacts(site, now, reach).await?;
-    let constituents = site.constituents();
+    let (constituents, told) = (site.constituents(), site.addressees().told(&records.contacts_told().await?));
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
-    let seen = constituents.parties().iter().filter(|party| reach.has(&party.name));
-    for (party, contact) in seen.flat_map(|p| p.contacts.iter().map(move |one| (p, one))) {
+    let own = constituents.parties().iter().flat_map(|p| p.contacts.iter().map(|one| (p.name.as_str(), one)));
+    let others = told.iter().map(|(party, contact)| (party.as_str(), contact));
+    for (party, contact) in own.chain(others).filter(|(party, _)| reach.has(party)) {
         let address = canonical(&contact.mail);
         let parties = rows.entry(address.clone()).or_insert_with(|| {
             let health = known.remove(&address).unwrap_or_default();
             row(contact, health, asked.get(&address).copied())
         });
         if parties.party.is_empty() {
-            parties.party.clone_from(&party.name);
-        } else if parties.party != party.name {
-            parties.party = format!("{}, {}", parties.party, party.name);
+            party.clone_into(&mut parties.party);
+        } else if parties.party != party {
+            parties.party = format!("{}, {party}", parties.party);
         }
     }
     // Addresses that notices go to without a party bounce too.

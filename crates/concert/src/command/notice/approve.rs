@@ -120,7 +120,8 @@ pub(super) fn resend(args: &ResendArgs, site: &SiteArg) -> Result<Exit, Failure>
         let (notice, _) = need(&site, &args.id).await?;
         is_no_message(&notice)?;
         let gate = gate(&site, &notice);
-        let made = site.store.records.resend_notice(&notice.id, args.to.as_deref(), gate, &site.home(), wire::now()).await?;
+        let made =
+            site.store.records.resend_notice(&notice.id, args.to.as_deref(), gate, &site.home(), wire::now()).await?;
         let Some(id) = made else {
             let what = format!("notice {} is not delivered but {}", notice.id, notice.state);
             let hint = format!("`concert notice show {}` says more; `retry` is for what failed", notice.id);

@@ -78,7 +78,8 @@ pub async fn refuse(site: &Site, number: i64, why: &str) -> Result<MailRow, Prob
 /// A mail that waits with a notice.
 async fn waiting(site: &Site, number: i64) -> Result<MailRow, Problem> {
     let row = site.store.records.mail(number).await?.ok_or_else(|| {
-        Problem::new(format!("there is no mail {number}")).hint("`concert mailbox list --state held` has those that wait")
+        Problem::new(format!("there is no mail {number}"))
+            .hint("`concert mailbox list --state held` has those that wait")
     })?;
     match (row.state.as_str(), row.incident.is_empty()) {
         ("held", true) => Ok(row),

@@ -104,7 +104,11 @@ async fn how_sending_ended_is_written_down_once_and_again_when_it_ends_otherwise
     };
     let told = PartyMoved { party: "Net".into(), status: PartyStatus::Told, text: String::new() };
     let drafts = vec![Draft { content: told.into(), marking: None }];
-    let beside = Beside::Queue { home: Home { letters: "dkvr".into(), domain: "cert.example".into() }, letters: vec![letter], left_out: Vec::new() };
+    let beside = Beside::Queue {
+        home: Home { letters: "dkvr".into(), domain: "cert.example".into() },
+        letters: vec![letter],
+        left_out: Vec::new(),
+    };
     let made = Made { drafts, beside };
     incidents.write_made(Ask::new(&root, NOW), &id, Right::OfContent, |_, _| Ok(made)).await.unwrap();
     let notice = incidents.show(&root, &id).await.unwrap().messages[0].message.notice.clone();
