@@ -142,6 +142,46 @@ fn whoever_wishes_it_is_told_ahead_of_the_schedule_and_once() {
 }
 
 #[test]
+fn mailboxes_that_nothing_can_be_sent_to_are_told_and_never_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let file = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).display().to_string()
+    };
+    let parties =
+        "party,prefixes,mail\nGone,198.51.100.0/24,abuse@gone.invalid\nHere,203.0.113.0/24,abuse@here.example\n";
+    concert(&site, &["contact", "import", "constituents", &file("some.csv", parties)]);
+    let objects = "role: B\nnic-hdl: BR1\nabuse-mailbox: abuse@mail.example.com\nsource: RIPE\n\n\
+        inetnum: 192.0.2.0 - 192.0.2.255\nabuse-c: BR1\nsource: RIPE\n";
+    concert(&site, &["contact", "import", "rpsl", &file("some.db", objects)]);
+    let check = |want_code: i32| {
+        let args = ["contact", "check", "--format", "ndjson", "--site"];
+        let output = Command::new(env!("CARGO_BIN_EXE_concert")).args(args).arg(&site).output().unwrap();
+        assert_eq!(output.status.code(), Some(want_code), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let found = check(1);
+    assert!(
+        found.contains("abuse@gone.invalid: its domain is reserved, and nobody gets mail there, so nothing is"),
+        "{found}"
+    );
+    assert!(found.contains("abuse@mail.example.com of RIPE BR1: its domain is reserved"), "{found}");
+    fs::write(
+        folder.path().join("given.ndjson"),
+        "{\"source.ip\":\"198.51.100.1\",\"classification.type\":\"scanner\"}\n\
+         {\"source.ip\":\"192.0.2.1\",\"classification.type\":\"scanner\"}\n",
+    )
+    .unwrap();
+    concert(&site, &["ingest", "--feed", "given", &folder.path().join("given.ndjson").display().to_string()]);
+    let notices = concert(&site, &["notice", "list", "--format", "ndjson"]);
+    assert!(notices.iter().all(|notice| text(notice, "state") == "no-contact"), "{notices:?}");
+    // What registries hold is theirs to mend.
+    concert(&site, &["contact", "import", "constituents", &file("some.csv", &parties.replace("invalid", "example"))]);
+    assert!(check(0).contains("abuse@mail.example.com"));
+}
+
+#[test]
 fn parts_of_the_contact_book_can_be_left_out_and_a_sector_team_stands_in() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

@@ -10,7 +10,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use super::file::{Answer, NONE};
 use super::object::{self, Found, Object};
-use super::text::{is_elsewhere, is_mail, tidy};
+use super::text::{is_elsewhere, is_mail, tidy, unusable};
 use super::write::{self, AsEntry, Entry, Parts};
 use crate::enrich::stretch::stretches;
 
@@ -22,6 +22,8 @@ const RANGES_MAX: usize = 40_000_000;
 const IRTS_MAX: usize = 4;
 /// Mail addresses of one role or team.
 const MAILS_MAX: usize = 8;
+/// Longest text that is kept of what stands where a mail address should.
+const MAIL_BYTES_MAX: usize = 100;
 /// Longest handle of an object (RFC 2622, section 2).
 const HANDLE_BYTES_MAX: usize = 80;
 /// Longest name of a network that is kept.
@@ -41,6 +43,8 @@ pub struct Summary {
     pub aside: u64,
     /// The first of them.
     pub problems: Vec<Problem>,
+    /// Mailboxes of roles and teams that nothing can be sent to.
+    pub unusable: u64,
     /// Networks and AS numbers with a contact of their own, and without.
     pub answered: u64,
     /// Those without.
@@ -67,6 +71,8 @@ struct Range<A> {
 struct Mailboxes {
     mails: Vec<String>,
     invalid: Vec<String>,
+    /// What stands where an address should, and why it is none.
+    unusable: Vec<(String, &'static str)>,
 }
 
 /// Gathers objects of any number of files, which may refer to each other.
@@ -172,14 +178,17 @@ impl Builder {
             "role" | "person" => {
                 let number = self.handles.number(&registry, object.first("nic-hdl"));
                 let boxes = mailboxes(object, false);
-                if number != NOBODY && !boxes.mails.is_empty() {
+                self.summary.unusable += boxes.unusable.len() as u64;
+                if number != NOBODY && !(boxes.mails.is_empty() && boxes.unusable.is_empty()) {
                     self.roles.entry(number).or_insert(boxes);
                 }
                 Ok(())
             }
             "irt" => {
                 let number = self.handles.number(&registry, object.first("irt"));
-                self.irts.entry(number).or_insert_with(|| mailboxes(object, true));
+                let boxes = mailboxes(object, true);
+                self.summary.unusable += boxes.unusable.len() as u64;
+                self.irts.entry(number).or_insert(boxes);
                 Ok(())
             }
             // Routes, domains, maintainers and many more say nothing about contacts.
@@ -359,7 +368,11 @@ fn answer(builder: &Builder, refs: Refs) -> Answer {
         let ways = [("abuse-c", refs.abuse), ("org", org.map_or(NOBODY, |(_, abuse)| *abuse))];
         for (via, handle) in ways.into_iter().filter(|(_, handle)| *handle != NOBODY) {
             match builder.roles.get(&handle) {
-                Some(boxes) => return found.take(via, text(handle), boxes),
+                Some(boxes) if !boxes.mails.is_empty() => return found.take(via, text(handle), boxes),
+                Some(boxes) => {
+                    found.set_aside(text(handle), boxes);
+                    missing.push(format!("the abuse-c {} has no usable mailbox", text(handle)));
+                }
                 None => missing.push(format!("the abuse-c {} is not there or has no mailbox", text(handle))),
             }
         }
@@ -368,7 +381,10 @@ fn answer(builder: &Builder, refs: Refs) -> Answer {
         for handle in refs.irts.into_iter().filter(|handle| *handle != NOBODY) {
             match builder.irts.get(&handle) {
                 Some(boxes) if !boxes.mails.is_empty() => found.take("mnt-irt", text(handle), boxes),
-                Some(_) => missing.push(format!("the team {} has no usable mailbox", text(handle))),
+                Some(boxes) => {
+                    found.set_aside(text(handle), boxes);
+                    missing.push(format!("the team {} has no usable mailbox", text(handle)));
+                }
                 None => missing.push(format!("the team {} is not there", text(handle))),
             }
         }
@@ -410,6 +426,11 @@ impl Answer {
             }
         }
         self.invalid.extend_from_slice(&boxes.invalid);
+        self.set_aside(handle, boxes);
+    }
+
+    fn set_aside(&mut self, handle: &str, boxes: &Mailboxes) {
+        self.unusable.extend(boxes.unusable.iter().map(|(mail, why)| format!("{mail} of {handle}: {why}")));
     }
 }
 
@@ -425,14 +446,19 @@ fn mailboxes(object: &Object, or_general: bool) -> Mailboxes {
     let list = |name| -> Vec<String> {
         object.all(name).filter(|mail| is_mail(mail)).take(MAILS_MAX).map(str::to_owned).collect()
     };
-    let mut mails = list("abuse-mailbox");
+    let aside = |name| {
+        let wrong = object.all(name).filter_map(|mail| Some((tidy(mail, MAIL_BYTES_MAX), unusable(mail)?)));
+        wrong.take(MAILS_MAX).collect::<Vec<_>>()
+    };
+    let (mut mails, mut unusable) = (list("abuse-mailbox"), aside("abuse-mailbox"));
     if mails.is_empty() && or_general {
         mails = list("e-mail");
+        unusable.extend(aside("e-mail"));
     }
     // APNIC says of an address that did not answer: `abuse@example.net is invalid`.
     let invalid = object.all("remarks").filter_map(|remark| remark.strip_suffix(" is invalid"));
     let invalid = invalid.filter(|mail| mails.iter().any(|known| known.eq_ignore_ascii_case(mail)));
-    Mailboxes { invalid: invalid.map(str::to_owned).collect(), mails }
+    Mailboxes { invalid: invalid.map(str::to_owned).collect(), mails, unusable }
 }
 
 /// `192.0.2.0 - 192.0.2.255`, or a prefix.

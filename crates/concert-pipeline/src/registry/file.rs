@@ -13,6 +13,7 @@
 //! the whole with its checksum.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use concert_model::Net;
@@ -60,6 +61,9 @@ pub struct Answer {
     pub invalid: Vec<String>,
     /// Why there is no address.
     pub reason: String,
+    /// What stands where addresses should and is none, each with its object and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unusable: Vec<String>,
 }
 
 impl Answer {
@@ -293,6 +297,15 @@ impl<B: Bytes> Registry<B> {
             return Ok(None);
         }
         self.answer(self.number(self.parties, at, 4)?).map(Some)
+    }
+
+    /// All that stands where addresses should and is none, each once, in order.
+    pub fn unusable(&self) -> Result<BTreeSet<String>, String> {
+        let mut found = BTreeSet::new();
+        for number in 0..self.places.count.saturating_sub(1) {
+            found.extend(self.answer(u32::try_from(number).unwrap_or(NONE))?.unusable);
+        }
+        Ok(found)
     }
 
     /// Tells the entries of a table in pieces, so that it is never in memory twice.

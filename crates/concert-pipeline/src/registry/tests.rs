@@ -67,6 +67,29 @@ fn the_smallest_network_with_a_contact_answers() {
     assert_eq!(summary.problems[0].place, "t.db:49");
 }
 
+#[test]
+fn mailboxes_that_nothing_can_be_sent_to_are_set_aside_with_the_reason() {
+    let (registry, summary) = registry(
+        "role: A\nnic-hdl: AR1\nabuse-mailbox: abuse@a.invalid\nabuse-mailbox: abuse@a.example\nsource: RIPE\n\n\
+         role: B\nnic-hdl: BR1\nabuse-mailbox: abuse(at)b.example\nsource: RIPE\n\n\
+         irt: IRT-C\nabuse-mailbox: abuse@c.local\ne-mail: unread@ripe.net\nsource: RIPE\n\n\
+         inetnum: 192.0.2.0 - 192.0.2.63\nabuse-c: AR1\nsource: RIPE\n\n\
+         inetnum: 192.0.2.64 - 192.0.2.127\nabuse-c: BR1\nmnt-irt: IRT-C\nsource: RIPE\n",
+    );
+    assert_eq!((summary.unusable, summary.answered, summary.silent), (4, 1, 1));
+    assert_eq!(walked(&registry.find("192.0.2.1".parse().unwrap()).unwrap()), " abuse@a.example");
+    let silent = walked(&registry.find("192.0.2.65".parse().unwrap()).unwrap());
+    assert_eq!(silent, " the abuse-c RIPE BR1 has no usable mailbox; the team RIPE IRT-C has no usable mailbox");
+    let aside: Vec<String> = registry.unusable().unwrap().into_iter().collect();
+    let want = [
+        "abuse(at)b.example of RIPE BR1: this is no mail address",
+        "abuse@a.invalid of RIPE AR1: its domain is reserved, and nobody gets mail there",
+        "abuse@c.local of RIPE IRT-C: its domain means nothing on the Internet",
+        "unread@ripe.net of RIPE IRT-C: it stands for an address, and nobody reads it",
+    ];
+    assert_eq!(aside, want);
+}
+
 /// A network of the test: first and last address as distances, and whether it names a contact.
 type Drawn = (u32, u32, bool);
 

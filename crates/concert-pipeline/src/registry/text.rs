@@ -1,19 +1,33 @@
 //! Texts that registries write, whatever the form they come in.
 
+use concert_model::address;
+
 /// What RIPE writes where a person's address stood; nobody reads it.
 const PLACEHOLDER: &str = "unread@ripe.net";
 /// Space that a registry names only to say that others manage it.
 const ELSEWHERE: [&str; 2] = ["NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK", "ERX-NETBLOCK"];
-/// Longest mail address, RFC 5321 section 4.5.3.1 without its angle brackets.
-const MAIL_BYTES_MAX: usize = 254;
+/// Names that mean something in one's own network alone: RFC 6761, 6762, 8375, and what ICANN keeps for it.
+const NOT_OUTSIDE: [&str; 5] = ["localhost", "local", "test", "internal", "home.arpa"];
 
 /// Whether a text is a mail address that somebody may read.
 pub(super) fn is_mail(text: &str) -> bool {
-    let halves = text.split_once('@').filter(|(name, domain)| !name.is_empty() && domain.contains('.'));
-    halves.is_some()
-        && !text.eq_ignore_ascii_case(PLACEHOLDER)
-        && text.len() <= MAIL_BYTES_MAX
-        && text.bytes().all(|b| b.is_ascii_graphic() && !b"<>,;\"()".contains(&b))
+    unusable(text).is_none()
+}
+
+/// Why a text that stands where a registry has mail addresses is none that somebody may read.
+pub(super) fn unusable(text: &str) -> Option<&'static str> {
+    if text.eq_ignore_ascii_case(PLACEHOLDER) {
+        return Some("it stands for an address, and nobody reads it");
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Some("this is no mail address");
+    }
+    let domain = text.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase()).unwrap_or_default();
+    address::unusable(text).or_else(|| match (domain.contains('.'), address::is_below(&domain, &NOT_OUTSIDE)) {
+        (_, true) => Some("its domain means nothing on the Internet"),
+        (false, _) => Some("what stands behind the @ is no domain on the Internet"),
+        (true, false) => None,
+    })
 }
 
 /// Whether the name of a network says that another registry manages it.

@@ -8,6 +8,7 @@ use std::io::{BufRead, Write};
 use std::collections::BTreeMap;
 
 use concert_model::access::Kept;
+use concert_model::address::is_usable;
 use concert_model::{Contact, Problem};
 use concert_pipeline::enrich::constituents::{Found, Subject};
 use concert_pipeline::enrich::{Constituents, Lookup};
@@ -24,7 +25,7 @@ use crate::ask::Asker;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure, outside};
 use crate::registry::{self, Opened};
-use crate::settings::{LoadFor, is_address};
+use crate::settings::LoadFor;
 use crate::wire::Site;
 
 /// Longest line taken from standard input.
@@ -314,7 +315,7 @@ fn instead(value: &str, book: &Book<'_>) -> Result<String, Failure> {
 
 /// Whether something may be sent to an address.
 fn is_free(mail: &str, book: &Book<'_>) -> bool {
-    is_address(mail) && suspended(mail, book.health).is_none()
+    is_usable(mail) && suspended(mail, book.health).is_none()
 }
 
 /// When an address last proved alive.

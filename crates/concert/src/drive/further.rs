@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use concert_model::address::is_usable;
 use concert_model::{Event, Field, Party, Problem};
 use concert_pipeline::enrich::book;
 use concert_pipeline::enrich::constituents::address;
@@ -19,7 +20,6 @@ use concert_store::records::NewNotice;
 use super::responsible::{NO_CONTACT, Suspended, for_party};
 use crate::addressees::{self, Addressees, origin, party_of};
 use crate::registry::Opened;
-use crate::settings::is_address;
 use crate::wire::Site;
 
 /// Who is next for some events, and who was passed over for them.
@@ -109,7 +109,7 @@ fn next<'b>(
     notice: &NewNotice,
     event: &Event<'_>,
 ) -> Result<Option<Next<'b>>, Problem> {
-    let is_free = |mail: &str| is_address(mail) && !suspended.contains_key(&canonical(mail));
+    let is_free = |mail: &str| is_usable(mail) && !suspended.contains_key(&canonical(mail));
     let span = address(event).map(|address| (address, address));
     let asn = event.int(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn).ok());
     let left = addressees::left(registry, span, asn, &is_free)

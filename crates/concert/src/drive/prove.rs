@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use concert_model::address::is_usable;
 use concert_model::{Attachment, Contact, Message, Party, Problem, Time};
 use concert_pipeline::mail::address::canonical;
 use concert_store::records::{Health, NewNotice, Notice, Proof};
 
 use super::compose::recipients;
-use crate::settings::is_address;
 use crate::wire::{self, Site};
 
 /// What such notices are called. No notice of the settings can have this name.
@@ -85,7 +85,7 @@ async fn ask_at_most(site: &Site, whom: Whom<'_>, an_hour: Option<usize>) -> Res
                     && asked.get(&address).is_none_or(|(asked, _)| is_past(*asked, now, span))
             }
         };
-        if wanted && is_address(&contact.mail) && chosen.len() < room {
+        if wanted && is_usable(&contact.mail) && chosen.len() < room {
             chosen.entry(address.clone()).or_insert_with(|| proof(party, contact, address, via, now));
         }
     }

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use concert_model::address::is_usable;
 use concert_model::{Contact, Party, Problem, Time};
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::mail::address::canonical;
@@ -16,7 +17,7 @@ use jiff::tz::TimeZone;
 
 use super::further;
 use crate::addressees::Addressees;
-use crate::settings::{Recipient, is_address};
+use crate::settings::Recipient;
 use crate::wire::{self, Site};
 
 /// The purpose of contacts that are told of events.
@@ -140,13 +141,13 @@ pub(super) fn wait_for_approval(notices: &mut [NewNotice]) {
 /// next in the party's order, whatever it is for, but the law.
 fn reachable<'p>(party: &'p Party, suspended: &Suspended) -> Vec<&'p Contact> {
     let mut contacts = party.contacts_for(PURPOSE);
-    contacts.retain(|contact| is_address(&contact.mail));
+    contacts.retain(|contact| is_usable(&contact.mail));
     let is_free = |contact: &&Contact| !suspended.contains_key(&canonical(&contact.mail));
     let free: Vec<&Contact> = contacts.iter().copied().filter(is_free).collect();
     if !free.is_empty() || contacts.is_empty() {
         return free;
     }
-    let next = |contact: &&Contact| is_address(&contact.mail) && !contact.purpose.eq_ignore_ascii_case(LAW);
+    let next = |contact: &&Contact| is_usable(&contact.mail) && !contact.purpose.eq_ignore_ascii_case(LAW);
     party.contacts.iter().filter(next).find(is_free).into_iter().collect()
 }
 

@@ -1,5 +1,6 @@
 //! `[[notice]]`: what is told to whom, when, and in which format.
 
+pub(crate) use concert_model::address::is_address;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -188,15 +189,6 @@ fn check_addresses(keys: &Keys<'_>, key: &str, addresses: &[String]) {
         let hint = if key == "to" { hint_of(address, &["responsible"]) } else { String::new() };
         keys.problem(key, format!("`{}` is not a mail address", address.escape_debug()), hint);
     }
-}
-
-/// Whether a text looks like one mail address: something, `@`, a domain; no blanks, no tricks.
-pub(crate) fn is_address(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
-    let bad =
-        |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>' | '"' | '(' | ')' | '@');
-    let good = |part: &str| !part.is_empty() && !part.contains(bad) && !part.starts_with('.') && !part.ends_with('.');
-    text.len() <= 254 && good(local) && good(domain)
 }
 
 /// The condition of `if`; its mistakes are told at their place in the text.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use concert_model::address::canonical;
+use concert_model::address::{self, canonical};
 use concert_model::{Contact, Party, Time};
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::render;
@@ -16,7 +16,8 @@ use serde_json::json;
 
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
-use crate::settings::{Settings, is_address};
+use crate::registry;
+use crate::settings::Settings;
 use crate::wire;
 
 /// Tell overlaps, gaps, addresses that cannot work and keys that are no longer good.
@@ -27,7 +28,10 @@ pub(super) struct Args {
     rows: AllRows,
 }
 
-/// What was found: `overlap`, `gap`, `contact` or `key`; the party; what.
+/// Mailboxes of registries that are told one by one.
+const UNUSABLE_TOLD_MAX: usize = 100;
+
+/// What was found: `overlap`, `gap`, `contact`, `key` or `registry`; the party; what.
 type Finding = (&'static str, String, String);
 
 /// Files of keys that cannot be read belong to nobody known, and are told to those who see everybody.
@@ -39,12 +43,28 @@ pub(super) fn run(args: &Args, settings: &Settings, parties: &[Party], with_file
         let file = settings.shown(&settings.openpgp.keys.join(file));
         found.push(("key", String::new(), format!("{file}: {why}")));
     }
+    // What registries hold is theirs to mend, so it does not count as bad.
+    let registered = if with_files { unusable(settings)? } else { Vec::new() };
     let mut table = args.rows.table(&["kind", "party", "what"]);
-    for (kind, party, what) in &found {
+    for (kind, party, what) in found.iter().chain(&registered) {
         table.row(&[json!(kind), json!(party), json!(what)])?;
     }
     table.finish()?;
     Ok(if found.is_empty() { Exit::Done } else { Exit::Bad })
+}
+
+/// Mailboxes in the data of registries that nothing can be sent to.
+fn unusable(settings: &Settings) -> Result<Vec<Finding>, Failure> {
+    let data = settings.data_dir();
+    let Some(registry) = registry::open(&data, true)? else { return Ok(Vec::new()) };
+    let found = registry.unusable().map_err(|why| Failure::outside(registry::damaged(&registry::path(&data), &why)))?;
+    let more = found.len().saturating_sub(UNUSABLE_TOLD_MAX);
+    let told = found.into_iter().take(UNUSABLE_TOLD_MAX).map(|what| ("registry", String::new(), what));
+    let mut rows: Vec<Finding> = told.collect();
+    if more > 0 {
+        rows.push(("registry", String::new(), format!("and {more} more mailboxes that nothing can be sent to")));
+    }
+    Ok(rows)
 }
 
 pub(super) fn findings(settings: &Settings, parties: &[Party]) -> Vec<Finding> {
@@ -131,8 +151,8 @@ fn gaps(party: &Party) -> Vec<Finding> {
 /// What of a contact's wishes this site cannot do.
 fn wrong(contact: &Contact, via: &dyn Fn(&str) -> bool, speaks: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
-    if !is_address(&contact.mail) {
-        found.push("this is no mail address".to_owned());
+    if let Some(why) = address::unusable(&contact.mail) {
+        found.push(format!("{why}, so nothing is sent to it"));
     }
     if !contact.via.is_empty() && !via(&contact.via) {
         found.push(format!("there is no [via.{}] in the settings, so the notice's own holds", contact.via));

@@ -74,6 +74,7 @@ fn tell(summary: &Summary) {
         answered = summary.answered,
         silent = summary.silent,
         aside = summary.aside,
+        unusable = summary.unusable,
         "read {}",
         objects.join(", ")
     );
@@ -83,6 +84,12 @@ fn tell(summary: &Summary) {
     let more = summary.aside.saturating_sub(TOLD_MAX as u64);
     if more > 0 {
         tracing::warn!(more, "more pieces were set aside");
+    }
+    if summary.unusable > 0 {
+        tracing::warn!(
+            unusable = summary.unusable,
+            "mailboxes that nothing can be sent to; see `concert contact check`"
+        );
     }
 }
 

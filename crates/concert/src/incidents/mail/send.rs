@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Object, Person, may};
+use concert_model::address::is_usable;
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::PartyMoved;
 use concert_model::incident::draft::{Draft, NewMessage};
@@ -278,7 +279,7 @@ fn addresses(post: &Post, state: &Incident, new: &NewMessage) -> Result<Vec<Stri
     let party = post.addressees.find(&new.party);
     let contacts = party.as_ref().map(|party| party.contacts_for(PURPOSE)).unwrap_or_default();
     let contacts: Vec<&str> =
-        contacts.into_iter().map(|contact| contact.mail.as_str()).filter(|mail| is_address(mail)).collect();
+        contacts.into_iter().map(|contact| contact.mail.as_str()).filter(|mail| is_usable(mail)).collect();
     let is_free = |mail: &&str| !post.suspended.contains_key(&canonical(mail));
     let free: Vec<String> = contacts.iter().copied().filter(is_free).map(str::to_owned).collect();
     if !free.is_empty() {
