@@ -49,9 +49,10 @@ impl Addressees {
         found
     }
 
-    /// Whether a party is here by registries alone.
-    pub(crate) fn is_registered(&self, name: &str) -> bool {
-        self.registry.is_some() && self.constituents.named(name).is_none() && self.teams.named(name).is_none()
+    /// Whether events of a party may go on to others: registries named it, or it is a team that they went on to.
+    pub(crate) fn may_go_on(&self, party: &str, passed_over: &str) -> bool {
+        let is_team = self.teams.named(party).is_some();
+        !party.is_empty() && self.constituents.named(party).is_none() && (!is_team || !passed_over.is_empty())
     }
 
     /// The team that is told in place of a constituent whose contacts do not answer: the first one for

@@ -40,7 +40,7 @@ pub(super) async fn hand_on(
     let zone = &site.settings.site.time_zone;
     let mut out = Vec::with_capacity(notices.len());
     for notice in notices {
-        let may_go_on = notice.state == NO_CONTACT && !notice.party.is_empty() && book.is_registered(&notice.party);
+        let may_go_on = notice.state == NO_CONTACT && book.may_go_on(&notice.party, &notice.passed_over);
         let ways = if may_go_on { ways(site, book, registry, suspended, &notice).await? } else { Vec::new() };
         // Nobody is left for any of them.
         if ways.iter().all(|(next, _)| next.is_none()) {

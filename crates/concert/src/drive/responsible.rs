@@ -112,6 +112,7 @@ pub(super) async fn instead(
         name: notice.name.as_str().into(),
         key: notice.key.clone(),
         party: notice.party.clone(),
+        passed_over: notice.passed_over.clone(),
         via: kind.map_or(notice.via.as_str(), |kind| kind.via.as_str()).into(),
         format: kind.map_or(notice.format.as_str(), |kind| kind.format.name).into(),
         language: kind.map_or(notice.language.as_str(), |kind| kind.language.as_str()).into(),
