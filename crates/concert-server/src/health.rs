@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::App;
 use crate::problem::Problem;
-use crate::site::{FeedState, Metric, Overview};
+use crate::site::{FeedState, Metric, Overview, Volume};
 
 /// The program runs.
 pub(crate) async fn healthz() -> &'static str {
@@ -35,7 +35,7 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
 /// What the overview knows, as numbers.
 fn of_overview(overview: &Overview) -> Vec<Metric> {
     type Of = fn(&crate::site::Feed) -> Option<f64>;
-    let feeds: [(&'static str, &'static str, bool, Of); 7] = [
+    let feeds: [(&'static str, &'static str, bool, Of); 9] = [
         ("concert_feed_reports_total", "Reports received.", true, |feed| Some(feed.reports as f64)),
         ("concert_feed_events_total", "Events read.", true, |feed| Some(feed.events as f64)),
         ("concert_feed_duplicates_total", "Repeats of events.", true, |feed| Some(feed.duplicates as f64)),
@@ -45,6 +45,10 @@ fn of_overview(overview: &Overview) -> Vec<Metric> {
         }),
         ("concert_feed_stale", "Whether the feed is quiet for too long.", false, |feed| {
             Some(f64::from(u8::from(feed.stale)))
+        }),
+        ("concert_feed_events_day", "Events of the last 24 hours.", false, |feed| Some(feed.events_day as f64)),
+        ("concert_feed_unusual", "Whether a day has far fewer or more events than expected.", false, |feed| {
+            Some(f64::from(u8::from(matches!(feed.volume, Volume::Low | Volume::High))))
         }),
         ("concert_feed_last_good_timestamp_seconds", "When the last look went well.", false, |feed| {
             feed.last_good.map(|time| time.seconds() as f64)

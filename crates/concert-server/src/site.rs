@@ -176,8 +176,54 @@ pub struct Feed {
     pub events_day: u64,
     /// Events a day as they usually are, lowest and highest; nothing while too little is known.
     pub expected_day: Option<(u64, u64)>,
+    /// How the last 24 hours compare with that.
+    pub volume: Volume,
+    /// When a report last came.
+    pub last_report: Option<Time>,
     /// Whether it has been quiet for longer than it should.
     pub stale: bool,
+}
+
+impl Feed {
+    /// What somebody should look at, as a sentence without a full stop; empty when all is as expected.
+    pub fn remark(&self) -> String {
+        if self.stale {
+            let since = self.last_report.map_or_else(|| "ever".to_owned(), |time| format!("since {time}"));
+            return format!("no report {since}, which is longer than usual");
+        }
+        let (low, high) = self.expected_day.unwrap_or_default();
+        match self.volume {
+            Volume::Low => format!("{} events in 24 hours where at least {low} are expected", self.events_day),
+            Volume::High => format!("{} events in 24 hours where at most {high} are expected", self.events_day),
+            Volume::Unknown | Volume::Usual => String::new(),
+        }
+    }
+}
+
+/// How many events came, beside what is expected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Volume {
+    /// Too little is known to say.
+    #[default]
+    Unknown,
+    /// As many as expected.
+    Usual,
+    /// Far fewer.
+    Low,
+    /// Far more.
+    High,
+}
+
+impl Volume {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Usual => "usual",
+            Self::Low => "low",
+            Self::High => "high",
+        }
+    }
 }
 
 /// How a feed does.

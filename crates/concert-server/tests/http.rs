@@ -39,6 +39,9 @@ async fn pages_are_complete_and_carry_no_script() {
         "&#60;b&#62;no&#60;/b&#62;",
         "title=\"2026-11-22T11:58:00Z\">22 Nov 13:58",
         "stale",
+        "no report since 2026-11-20T09:00:00Z, which is longer than usual",
+        "few events",
+        "7 events in 24 hours where at least 22782 are expected",
         "ping timeout",
     ] {
         assert!(page.contains(want), "{want} is not in the page");

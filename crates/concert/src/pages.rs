@@ -8,7 +8,7 @@ mod door;
 mod evidence;
 mod looks;
 mod messages;
-mod overview;
+pub(crate) mod overview;
 mod values;
 
 use std::collections::BTreeMap;
@@ -108,7 +108,8 @@ impl Site for Pages {
     }
 
     async fn feeds(&self) -> Result<Vec<Feed>, Refusal> {
-        overview::feeds(&self.site(), wire::now()).await.map_err(failed)
+        let site = self.site();
+        overview::feeds(&site.settings, &site.store.records, wire::now()).await.map_err(failed)
     }
 
     async fn notices(&self, person: &Person, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {

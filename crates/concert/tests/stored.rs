@@ -222,6 +222,9 @@ fn feeds_tell_how_they_do() {
     let want = [("name", "drop"), ("collector", "file"), ("parser", "csv"), ("state", "good")];
     assert!(want.iter().all(|(name, value)| rows[0][name] == *value), "{rows:?}");
     assert_eq!((&rows[0]["reports"], &rows[0]["rejects"]), (&Value::from(2), &Value::from(1)));
+    // A feed that began today is not measured by what a day brings.
+    assert_eq!((&rows[0]["stale"], &rows[0]["remark"]), (&Value::from(false), &Value::Null));
+    assert!(rows[0]["events_day"].as_u64().is_some_and(|events| events > 0), "{rows:?}");
     let (code, out, _) = site.concert(&["feed", "show", "drop", "--format", "json"]);
     let shown: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &shown["stale"]), (0, &Value::from(false)));

@@ -48,6 +48,7 @@ fn row(feed: &Feed) -> serde_json::Value {
         "duplicates": feed.duplicates,
         "rejects": feed.rejects,
         "events_day": feed.events_day,
+        "volume": feed.volume.word(),
         "expected_day": feed.expected_day.map(|(low, high)| [low, high]),
     })
 }

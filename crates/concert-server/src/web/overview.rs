@@ -13,7 +13,7 @@ use super::chart::{self, Chart};
 use super::show::{self, Moment};
 use crate::App;
 use crate::problem::Problem;
-use crate::site::{Feed, FeedState, GapRow, Hour, NoticeRow, Overview, RejectRow, Stuck};
+use crate::site::{Feed, FeedState, GapRow, Hour, NoticeRow, Overview, RejectRow, Stuck, Volume};
 
 /// Rows of each list that the page shows.
 const ROWS_MAX: usize = 20;
@@ -133,11 +133,13 @@ fn view(overview: Overview, now: Time, refresh: bool) -> Page {
 
 /// State of a feed as a word and the class of its colour.
 fn state_of(feed: &Feed) -> (&'static str, &'static str) {
-    match (feed.state, feed.stale) {
-        (FeedState::Trouble, _) => ("trouble", "bad"),
-        (_, true) => ("stale", "warn"),
-        (FeedState::Good, false) => ("good", "good"),
-        (FeedState::Waiting, false) => ("waiting", "idle"),
+    match (feed.state, feed.stale, feed.volume) {
+        (FeedState::Trouble, ..) => ("trouble", "bad"),
+        (_, true, _) => ("stale", "warn"),
+        (_, _, Volume::Low) => ("few events", "warn"),
+        (_, _, Volume::High) => ("many events", "warn"),
+        (FeedState::Good, ..) => ("good", "good"),
+        (FeedState::Waiting, ..) => ("waiting", "idle"),
     }
 }
 
@@ -155,8 +157,8 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
     let feed_note = match (bad, warn) {
         (0, 0) => "none in trouble".to_owned(),
         (bad, 0) => format!("{bad} in trouble"),
-        (0, warn) => format!("{warn} stale"),
-        (bad, warn) => format!("{bad} in trouble, {warn} stale"),
+        (0, warn) => format!("{warn} stale or unusual"),
+        (bad, warn) => format!("{bad} in trouble, {warn} stale or unusual"),
     };
     let class = |is: bool, class| if is { class } else { "" };
     vec![
@@ -220,7 +222,7 @@ fn troubles(overview: &Overview) -> Vec<Trouble> {
     for feed in &overview.feeds {
         let why = match state_of(feed).1 {
             "bad" => feed.last_error.clone().unwrap_or_else(|| "the last look went wrong".to_owned()),
-            "warn" => "nothing came for longer than is usual".to_owned(),
+            "warn" => feed.remark(),
             _ => continue,
         };
         let (word, class) = state_of(feed);
@@ -371,6 +373,11 @@ mod tests {
         assert_eq!(feed(FeedState::Good, true), "stale");
         assert_eq!(feed(FeedState::Trouble, true), "trouble");
         assert_eq!(feed(FeedState::Waiting, false), "waiting");
+        let volume = |volume, stale| state_of(&Feed { state: FeedState::Good, volume, stale, ..Feed::default() }).0;
+        assert_eq!(volume(Volume::Low, false), "few events");
+        assert_eq!(volume(Volume::High, false), "many events");
+        assert_eq!(volume(Volume::High, true), "stale");
+        assert_eq!(volume(Volume::Usual, false), "good");
     }
 
     #[test]

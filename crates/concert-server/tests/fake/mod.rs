@@ -15,7 +15,7 @@ use concert_server::desk::{
 use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::{
     Feed, FeedState, GapRow, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed,
-    Refusal, RejectRow, Slice, Stuck,
+    Refusal, RejectRow, Slice, Stuck, Volume,
 };
 use concert_server::{Options, Site, same_secret};
 use jiff::tz::TimeZone;
@@ -90,6 +90,8 @@ impl Fake {
             rejects,
             events_day: events / 30,
             expected_day: (events > 10_000).then_some((events / 40, events / 20)),
+            volume: if events > 10_000 { Volume::Usual } else { Volume::Unknown },
+            last_report: (events > 0).then(|| time("2026-11-22T11:58:00Z")),
             stale: false,
         };
         let mut feeds = vec![
@@ -102,6 +104,9 @@ impl Fake {
         feeds[2].last_error = Some("connection to irc.cert.example:6697 refused; next try in 40 s".into());
         feeds[3].stale = true;
         feeds[3].last_good = Some(time("2026-11-20T09:00:00Z"));
+        feeds[3].last_report = feeds[3].last_good;
+        feeds[1].events_day = 7;
+        feeds[1].volume = Volume::Low;
         feeds[4].last_good = None;
         feeds
     }

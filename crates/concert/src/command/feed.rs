@@ -3,17 +3,19 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use concert_model::{Problem, Time};
+use concert_model::Problem;
+use concert_server::site::{self, FeedState};
 use concert_store::Store;
-use concert_store::records::{FeedCounts, FeedHealth};
+use concert_store::records::FeedCounts;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::SiteArg;
 use crate::drive::{Worker, intake::Keeper};
+use crate::pages::overview::feeds;
 use crate::print::{AllRows, List, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
-use crate::settings::{Collect, Feed, LoadFor};
+use crate::settings::{Collect, LoadFor, Settings};
 use crate::wire::{self, Site};
 
 /// Show how feeds do; collect from one now.
@@ -65,8 +67,22 @@ const NEWEST: u32 = 20;
 /// Gaps looked through for those of one feed.
 const GAPS_MAX: u32 = 1000;
 
-const COLUMNS: [&str; 10] =
-    ["name", "collector", "parser", "state", "last_good", "last_error", "reports", "events", "duplicates", "rejects"];
+const COLUMNS: [&str; 14] = [
+    "name",
+    "collector",
+    "parser",
+    "state",
+    "last_good",
+    "last_error",
+    "reports",
+    "events",
+    "duplicates",
+    "rejects",
+    "stale",
+    "events_day",
+    "expected_day",
+    "remark",
+];
 
 impl Args {
     /// Whether it brings in events.
@@ -85,67 +101,46 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
 }
 
 /// A feed with what is known of it.
-struct Row<'a> {
-    feed: &'a Feed,
-    health: FeedHealth,
+struct Row {
+    /// As pages and API show it.
+    shown: site::Feed,
     counts: FeedCounts,
 }
 
-impl Row<'_> {
-    /// When a look last went well or a report came.
-    fn last_good(&self) -> Option<Time> {
-        self.health.last_good.max(self.counts.last_report)
-    }
-
-    /// What went wrong last, unless it went well since.
-    fn trouble(&self) -> Option<&str> {
-        (self.health.last_error > self.last_good()).then_some(self.health.error.as_str())
-    }
-
-    fn state(&self) -> &'static str {
-        match (self.trouble(), self.last_good()) {
-            (Some(_), _) => "trouble",
-            (None, Some(_)) => "good",
-            (None, None) => "waiting",
-        }
-    }
-
-    fn stale(&self, now: Time) -> bool {
-        let span = i64::try_from(self.feed.stale_after.as_secs()).unwrap_or(i64::MAX);
-        self.last_good().is_some_and(|last| last.plus_seconds(span) < now)
-    }
-
-    fn values(&self) -> [Value; 10] {
-        let counts = &self.counts.counts;
+impl Row {
+    fn values(&self) -> [Value; COLUMNS.len()] {
+        let shown = &self.shown;
+        let state = match shown.state {
+            FeedState::Trouble => "trouble",
+            FeedState::Good => "good",
+            FeedState::Waiting => "waiting",
+        };
+        let remark = shown.remark();
         [
-            json!(self.feed.name),
-            json!(self.feed.collect.kind()),
-            json!(self.feed.parser_name),
-            json!(self.state()),
-            time(self.last_good()),
-            json!(self.trouble()),
-            json!(self.counts.reports),
-            json!(counts.events),
-            json!(counts.duplicates),
-            json!(counts.rejects),
+            json!(shown.name),
+            json!(shown.collector),
+            json!(shown.parser),
+            json!(state),
+            json!(shown.last_good.map(|time| time.to_string())),
+            json!(shown.last_error),
+            json!(shown.reports),
+            json!(shown.events),
+            json!(shown.duplicates),
+            json!(shown.rejects),
+            json!(shown.stale),
+            json!(shown.events_day),
+            json!(shown.expected_day.map(|(low, high)| format!("{low} to {high}"))),
+            json!((!remark.is_empty()).then_some(remark)),
         ]
     }
 }
 
-fn time(time: Option<Time>) -> Value {
-    json!(time.map(|time| time.to_string()))
-}
-
-async fn rows<'a>(store: &Store, feeds: impl Iterator<Item = &'a Feed>) -> Result<Vec<Row<'a>>, Failure> {
-    let mut health = store.records.feed_health().await?;
+/// Every feed, or one.
+async fn rows(store: &Store, settings: &Settings, only: Option<&str>) -> Result<Vec<Row>, Failure> {
     let mut counts = store.records.feed_counts().await?;
-    Ok(feeds
-        .map(|feed| Row {
-            health: health.remove(&feed.name).unwrap_or_default(),
-            counts: counts.remove(&feed.name).unwrap_or_default(),
-            feed,
-        })
-        .collect())
+    let shown = feeds(settings, &store.records, wire::now()).await?.into_iter();
+    let shown = shown.filter(|feed| only.is_none_or(|name| feed.name == name));
+    Ok(shown.map(|shown| Row { counts: counts.remove(&shown.name).unwrap_or_default(), shown }).collect())
 }
 
 fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
@@ -153,7 +148,7 @@ fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let runtime = super::runtime()?;
     let store = runtime.block_on(super::events::open(site))?;
     let mut table = args.rows.table(&COLUMNS);
-    for row in runtime.block_on(rows(&store, settings.feeds.iter()))? {
+    for row in runtime.block_on(rows(&store, &settings, None))? {
         if !table.row(&row.values())? {
             break;
         }
@@ -167,7 +162,7 @@ fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let feed = settings.need_feed(&args.name)?;
     let runtime = super::runtime()?;
     let store = runtime.block_on(super::events::open(site))?;
-    let Some(row) = runtime.block_on(rows(&store, [feed].into_iter()))?.pop() else { return Ok(Exit::Done) };
+    let Some(row) = runtime.block_on(rows(&store, &settings, Some(&feed.name)))?.pop() else { return Ok(Exit::Done) };
     let mut fields: Vec<(&str, Value)> = COLUMNS.into_iter().zip(row.values()).collect();
     let expected = feed.expect.map(|expect| {
         let every = span_text(expect.every.as_secs());
@@ -177,7 +172,6 @@ fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
         ("waiting", json!(row.counts.waiting)),
         ("failed", json!(row.counts.failed)),
         ("dropped", json!(row.counts.counts.dropped)),
-        ("stale", json!(row.stale(wire::now()))),
         ("expected", json!(expected)),
     ]);
     let lists = runtime.block_on(newest(&store, &feed.name))?;
@@ -253,7 +247,7 @@ fn pull(args: &PullArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let site = Arc::new(runtime.block_on(Site::open(settings))?);
     let feed = site.settings.need_feed(&args.name)?;
     let _inside = runtime.enter();
-    let before = runtime.block_on(rows(&site.store, [feed].into_iter()))?;
+    let before = runtime.block_on(rows(&site.store, &site.settings, Some(&feed.name)))?;
     let worker = runtime.block_on(Worker::open(&site))?;
     let keeper = Keeper::new(site.store.clone());
     runtime.block_on(collector.once(&*keeper)).map_err(|why| {
@@ -270,7 +264,7 @@ fn pull(args: &PullArgs, site: &SiteArg) -> Result<Exit, Failure> {
             std::io::stderr().write_all(said.as_bytes()).ok();
         }
     }
-    let after = runtime.block_on(rows(&site.store, [feed].into_iter()))?;
+    let after = runtime.block_on(rows(&site.store, &site.settings, Some(&feed.name)))?;
     let (Some(before), Some(after)) = (before.first(), after.first()) else { return Ok(Exit::Done) };
     let mut table = args.rows.table(&["name", "reports", "events", "duplicates", "rejects"]);
     let (old, new) = (&before.counts, &after.counts);

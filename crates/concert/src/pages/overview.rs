@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use concert_model::{Problem, Time};
-use concert_server::site::{Feed, FeedState, GapRow, Hour, NoticeCounts, Overview, RejectRow, Stuck};
-use concert_store::records::NoticeFilter;
+use concert_server::site::{Feed, FeedState, GapRow, Hour, NoticeCounts, Overview, RejectRow, Stuck, Volume};
+use concert_store::records::{NoticeFilter, Records};
 
 use super::notice_row;
-use crate::settings::Expect;
+use crate::settings::{Expect, Settings};
 use crate::wire::{self, Site};
 
 /// Hours shown.
@@ -19,6 +19,8 @@ const GAPS: u32 = 10;
 /// What is usual is learned from so many days, once there are at least so many.
 const DAYS_LEARNED: i64 = 15;
 const DAYS_NEEDED: usize = 7;
+/// So many times fewer or more events than learned are far outside.
+const LEARNED_FACTOR: u64 = 2;
 
 /// Everything the overview page shows.
 pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
@@ -40,7 +42,7 @@ pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
         site: site.settings.site.name.clone(),
         zone: site.settings.site.time_zone.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        feeds: feeds(site, now).await?,
+        feeds: feeds(&site.settings, records, now).await?,
         hours: hours(site, now).await?,
         rejects: rejects.collect(),
         notices: notices.collect(),
@@ -51,11 +53,10 @@ pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
 }
 
 /// Every feed, in the order of the settings.
-pub(super) async fn feeds(site: &Site, now: Time) -> Result<Vec<Feed>, Problem> {
-    let records = &site.store.records;
+pub(crate) async fn feeds(settings: &Settings, records: &Records, now: Time) -> Result<Vec<Feed>, Problem> {
     let (health, counts) = (records.feed_health().await?, records.feed_counts().await?);
     let days = records.feed_days(now.seconds().div_euclid(3600), DAYS_LEARNED).await?;
-    let feeds = site.settings.feeds.iter().map(|feed| {
+    let feeds = settings.feeds.iter().map(|feed| {
         let health = health.get(&feed.name).cloned().unwrap_or_default();
         let counts = counts.get(&feed.name).copied().unwrap_or_default();
         let days = days.get(&feed.name);
@@ -67,6 +68,12 @@ pub(super) async fn feeds(site: &Site, now: Time) -> Result<Vec<Feed>, Problem> 
             (false, None) => FeedState::Waiting,
         };
         let stale_after = i64::try_from(feed.stale_after.as_secs()).unwrap_or(i64::MAX);
+        let expected_day = feed.expect.map(a_day).or_else(|| days.and_then(usual));
+        let events_day = days.and_then(|days| days.get(&0)).copied().unwrap_or(0);
+        // A feed that began within the last day cannot have brought what a day brings.
+        let is_old = counts.last_report.is_some_and(|last| last.plus_seconds(86_400) < now)
+            || days.is_some_and(|days| days.range(1..).next().is_some());
+        let volume = expected_day.filter(|_| is_old).map(|band| volume(events_day, band, feed.expect.is_some()));
         let quiet_since = counts.last_report.map(|last| last.seconds().saturating_add(stale_after));
         Feed {
             name: feed.name.clone(),
@@ -79,8 +86,10 @@ pub(super) async fn feeds(site: &Site, now: Time) -> Result<Vec<Feed>, Problem> 
             events: counts.counts.events,
             duplicates: counts.counts.duplicates,
             rejects: counts.counts.rejects,
-            events_day: days.and_then(|days| days.get(&0)).copied().unwrap_or(0),
-            expected_day: feed.expect.map(a_day).or_else(|| days.and_then(usual)),
+            events_day,
+            expected_day,
+            volume: volume.unwrap_or_default(),
+            last_report: counts.last_report,
             stale: quiet_since.is_some_and(|until| until < now.seconds()),
         }
     });
@@ -92,6 +101,17 @@ fn a_day(expect: Expect) -> (u64, u64) {
     let every = expect.every.as_secs().max(1);
     let scaled = |count: u64| u64::try_from(u128::from(count) * 86_400 / u128::from(every)).unwrap_or(u64::MAX);
     (scaled(expect.at_least), scaled(expect.at_most))
+}
+
+/// What settings say is meant; what was learned of a few days is exceeded now and then, and only counts when it is by
+/// far.
+fn volume(events: u64, (low, high): (u64, u64), is_set: bool) -> Volume {
+    let (low, high) = if is_set { (low, high) } else { (low / LEARNED_FACTOR, high.saturating_mul(LEARNED_FACTOR)) };
+    match events {
+        few if few < low => Volume::Low,
+        many if many > high => Volume::High,
+        _ => Volume::Usual,
+    }
 }
 
 /// The lowest and the highest of the days before this one.
@@ -146,6 +166,21 @@ mod tests {
         assert_eq!(usual(&few), None);
         let many: BTreeMap<i64, u64> = (0..9).map(|back| (back, 100 - 10 * u64::try_from(back).unwrap())).collect();
         assert_eq!(usual(&many), Some((20, 90)));
+    }
+
+    #[test]
+    fn what_settings_expect_is_meant_and_what_was_learned_has_room() {
+        for (events, is_set, want) in [
+            (500, true, Volume::Usual),
+            (499, true, Volume::Low),
+            (901, true, Volume::High),
+            (250, false, Volume::Usual),
+            (249, false, Volume::Low),
+            (1800, false, Volume::Usual),
+            (1801, false, Volume::High),
+        ] {
+            assert_eq!(volume(events, (500, 900), is_set), want, "{events} {is_set}");
+        }
     }
 
     #[test]
