@@ -1,10 +1,16 @@
-//! `docs/generated/` comes from the code: commands, settings, parsers, transports, formats, processes.
+//! `docs/generated/` comes from the code: commands, settings, parsers, feeds, transports, formats, processes.
 //!
 //! The test compares the files with what the code says now. `cargo xtask gen` runs it with
 //! `CONCERT_GENERATE=write`, which writes them instead.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "all of this is a test, also what stands outside its functions"
+)]
+
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use concert::settings::manual::{self, Section};
 use concert_model::incident::process::{self, picture};
@@ -22,6 +28,7 @@ fn generated_files_are_fresh() {
         ("commands.md", commands()),
         ("settings.md", settings()),
         ("parsers.md", parsers()),
+        ("feeds.md", feeds()),
         ("transports.md", transports()),
         ("formats.md", formats()),
         ("processes.md", processes()),
@@ -62,6 +69,91 @@ fn every_parser_and_way_has_its_keys_and_every_key_its_sentence() {
     ] {
         assert!(has(table, key), "{table} {key}");
     }
+}
+
+/// What asks for a key by its name, in the source.
+const ASKING: &[&str] = &[
+    ".text(",
+    ".text_or(",
+    ".require(",
+    ".flag_or(",
+    ".number_or(",
+    ".number_in(",
+    ".duration(",
+    ".duration_or(",
+    ".date(",
+    ".size_or(",
+    ".choice_or(",
+    ".texts(",
+    ".texts_or(",
+    ".secret(",
+    ".file_text(",
+    ".table(",
+    ".tables(",
+    ".pairs(",
+];
+
+/// INVARIANT: a key, parser, way, format or page without its entry in the manual fails here.
+#[test]
+fn nothing_is_missing_in_the_manual() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = |name: &str| fs::read_to_string(root.join("docs/generated").join(name)).unwrap();
+    let manual = ["settings.md", "parsers.md", "transports.md"].map(page).join("\n");
+    let has_key = |key: &str| {
+        let forms = [format!(".{key}`"), format!("[{key}]"), format!("`{key} = {{"), format!(".{key}.")];
+        forms.iter().any(|form| manual.contains(form))
+    };
+    let (mut missing, mut asked) = (Vec::new(), 0);
+    let folders = ["concert/src/settings", "concert-pipeline/src", "concert-transport/src", "concert-server/src"];
+    for path in folders.iter().flat_map(|folder| sources(&root.join("crates").join(folder))) {
+        let source = fs::read_to_string(&path).unwrap();
+        let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        // Others have methods of these names too.
+        if !source.contains("Keys") {
+            continue;
+        }
+        for call in ASKING {
+            for (at, _) in source.match_indices(call) {
+                let rest = source.get(at + call.len()..).unwrap_or_default().trim_start();
+                let Some((key, _)) = rest.strip_prefix('"').and_then(|rest| rest.split_once('"')) else { continue };
+                asked += 1;
+                if !has_key(key) {
+                    missing.push(format!("{}: `{key}`", path.display()));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty() && asked > 150, "{asked} keys; not in the manual:\n{}", missing.join("\n"));
+    let parsers = page("parsers.md");
+    assert!(parse::ALL.iter().all(|listed| parsers.contains(&format!("\n## `{}`\n", listed.name))));
+    let transports = page("transports.md");
+    let ways = collect::ALL.iter().map(|listed| listed.name).chain(deliver::ALL.iter().map(|listed| listed.name));
+    for way in ways.chain(["push"]) {
+        assert!(transports.contains(&format!("\n### `{way}`\n")), "{way}");
+    }
+    let formats = page("formats.md");
+    assert!(render::ALL.iter().all(|listed| formats.contains(&format!("\n| `{}` |", listed.name))));
+    let index = fs::read_to_string(root.join("docs/README.md")).unwrap();
+    for entry in fs::read_dir(root.join("docs")).unwrap().chain(fs::read_dir(root.join("docs/generated")).unwrap()) {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".md") && name != "README.md" {
+            assert!(index.contains(&name), "{name} is not in docs/README.md");
+        }
+    }
+}
+
+/// The files of the source below a folder, without those that are tests.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("tests.rs") {
+            found.push(path);
+        }
+    }
+    found
 }
 
 fn commands() -> String {
@@ -106,6 +198,39 @@ fn parsers() -> String {
             if !sample.rejects.is_empty() {
                 add(&mut text, &format!("\nRejects:\n\n~~~~text\n{}\n~~~~\n", sample.rejects.trim()));
             }
+        }
+    }
+    text
+}
+
+/// The feeds in `examples/feeds/`, each with what its file says of it.
+fn feeds() -> String {
+    let mut text = format!(
+        "{HEAD}# Feeds\n\nFeeds that need nothing but settings: copy the file into `conf.d/`, and say where its reports \
+         come from in `collect`. Each is read in a test with the sample beside it. Feeds with a parser of their own are \
+         in [parsers.md](parsers.md).\n"
+    );
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/feeds");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    files.sort();
+    for path in files {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let source = fs::read_to_string(&path).unwrap();
+        let about = source.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+        // An address alone on its line is a link.
+        let about = about.map(|line| if line.starts_with("http") { format!("<{line}>") } else { line.to_owned() });
+        let about = about.collect::<Vec<_>>().join("\n");
+        add(&mut text, &format!("\n## [{name}](../../examples/feeds/{name})\n\n{about}\n\n"));
+        text.push_str("| feed | parser | type of its events |\n|---|---|---|\n");
+        let document: toml_edit::DocumentMut = source.parse().unwrap();
+        for feed in document["feed"].as_array_of_tables().unwrap() {
+            let word = |key: &str| feed[key].as_str().unwrap_or_default();
+            let constant = feed.get("constant").and_then(|table| table.get("classification.type"));
+            let kind = constant.and_then(toml_edit::Item::as_str).map(|kind| format!("`{kind}`"));
+            let kind = kind.unwrap_or_else(|| "as each says".into());
+            let row = format!("| `{}` | [`{1}`](parsers.md#{1}) | {kind} |\n", word("name"), word("parser"));
+            add(&mut text, &row);
         }
     }
     text

@@ -172,15 +172,19 @@ fn read_openpgp(keys: &mut Keys<'_>) -> Option<Option<SiteKey>> {
 
 /// The inner `None` is "no signing", the outer one a mistake.
 fn read_dkim(keys: &mut Keys<'_>) -> Option<Option<Signer>> {
+    const DOMAIN: &str = "domain the signature speaks for";
+    const SELECTOR: &str = "name of the key in the DNS, before ._domainkey";
+    const KEY: &str = "Ed25519 or RSA key: PEM, or base64 of an Ed25519 seed";
     let mut table = keys.table("dkim");
+    let (domain, selector, key) =
+        (table.text("domain", DOMAIN), table.text("selector", SELECTOR), table.secret("key", KEY));
     if table.is_empty() {
         return Some(None);
     }
-    let domain = table.require("domain", "domain the signature speaks for");
-    let selector = table.require("selector", "name of the key in the DNS, before ._domainkey");
-    let key = table.secret("key", "Ed25519 or RSA key: PEM, or base64 of an Ed25519 seed");
-    if !table.has("key") {
-        table.missing("key", "Ed25519 or RSA key: PEM, or base64 of an Ed25519 seed");
+    for (name, about) in [("domain", DOMAIN), ("selector", SELECTOR), ("key", KEY)] {
+        if !table.has(name) {
+            table.missing(name, about);
+        }
     }
     let signer = domain.zip(selector).zip(key).and_then(|((domain, selector), key): (_, Secret)| {
         // For commands that only look, secrets are not fetched and stay empty; a fetched one never is.

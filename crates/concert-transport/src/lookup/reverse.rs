@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use concert_model::{Keys, host};
+use concert_model::host;
 use futures_util::StreamExt;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
@@ -47,29 +47,6 @@ impl Default for Options {
             timeout: Duration::from_secs(2),
             keep: Duration::from_secs(3600),
             answers_max: 100_000,
-        }
-    }
-}
-
-impl Options {
-    /// Reads the keys; the caller finishes the table.
-    pub fn read(keys: &mut Keys<'_>) -> Options {
-        let server = keys.text("server", "address of the resolver, with or without port; the system's otherwise");
-        let server = server.and_then(|text| {
-            let found = text.parse().ok().or_else(|| Some(SocketAddr::new(text.parse().ok()?, 53)));
-            if found.is_none() {
-                let hint = "write server = \"192.0.2.53\" or \"[2001:db8::53]:53\"";
-                keys.problem("server", format!("`{text}` is not an address"), hint);
-            }
-            found
-        });
-        let number = keys.number_or("answers_max", 100_000, 1..=10_000_000, "answers remembered at most");
-        Options {
-            server,
-            deadline: keys.duration_or("deadline", "10s", "how long the questions of one batch may take"),
-            timeout: keys.duration_or("timeout", "2s", "how long one question may take"),
-            keep: keys.duration_or("keep", "1h", "how long an answer is remembered"),
-            answers_max: usize::try_from(number).unwrap_or(usize::MAX),
         }
     }
 }
@@ -312,25 +289,5 @@ mod tests {
         assert_eq!(dns.questions().len(), 1000);
         let memory = reverse.memory.lock().unwrap();
         assert!(memory.young.len() + memory.old.len() <= 100);
-    }
-
-    #[test]
-    fn the_server_is_an_address_with_or_without_port() {
-        let check = |text: &str, want: Option<&str>| {
-            let source = concert_model::keys::Source { name: "concert.toml".into(), text: text.into() };
-            let document = toml_edit::Document::parse(text).unwrap();
-            let secrets = |_: &str, _: &str| Ok(String::new());
-            let reading = concert_model::keys::Reading::new(&secrets);
-            let mut keys = Keys::root(&reading, vec![(&source, document.as_table())]);
-            let options = Options::read(&mut keys);
-            keys.finish();
-            assert_eq!(options.server.map(|server| server.to_string()).as_deref(), want);
-            assert_eq!(reading.finish().problems.len(), usize::from(want.is_none() && !text.is_empty()));
-            assert_eq!(Options { server: None, ..options }, Options::default());
-        };
-        check("", None);
-        check("server = \"192.0.2.53\"", Some("192.0.2.53:53"));
-        check("server = \"[2001:db8::53]:5353\"", Some("[2001:db8::53]:5353"));
-        check("server = \"dns.example\"", None);
     }
 }
