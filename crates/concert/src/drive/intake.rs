@@ -23,6 +23,12 @@ pub struct Keeper {
     health: tokio::sync::mpsc::Sender<(String, Health, Time)>,
 }
 
+/// Says that a look went wrong. The reason may hold words of the peer, so it stands with the feed alone.
+pub(super) fn tell_trouble(feed: &str, why: &str) {
+    tracing::warn!(feed, "reports cannot be collected; `concert feed show` says why");
+    tracing::debug!(feed, "{why}");
+}
+
 impl Keeper {
     /// An intake that keeps reports in this store. What collectors say of their peers is written down
     /// by a task that ends with the last clone of the intake.
@@ -34,11 +40,12 @@ impl Keeper {
                 let written = match &health {
                     Health::Good => records.feed_good(&feed, now).await,
                     Health::Trouble(why) => {
-                        tracing::warn!(feed, "{why}");
+                        tell_trouble(&feed, why);
                         records.feed_trouble(&feed, now, why).await
                     }
                     Health::Gap(from, until, why) => {
-                        tracing::warn!(feed, %from, %until, "lines may be missing: {why}");
+                        tracing::warn!(feed, %from, %until, "lines may be missing; `concert feed show` says why");
+                        tracing::debug!(feed, "{why}");
                         records.feed_gap(&feed, *from, *until, why).await
                     }
                 };

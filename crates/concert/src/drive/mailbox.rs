@@ -128,7 +128,9 @@ pub(super) async fn once(site: &Arc<Site>, keeper: &Arc<Keeper>) -> Result<(), P
     begin(site).await?;
     let intake = MailKeeper::new(site, keeper);
     if let Err(why) = mailbox.collector.once(&*intake).await {
-        tracing::warn!(feed = MAILBOX, "{why}");
+        tracing::warn!(feed = MAILBOX, "the mailbox cannot be read; `concert mailbox` says why");
+        tracing::debug!(feed = MAILBOX, "{why}");
+        site.store.records.feed_trouble(MAILBOX, wire::now(), &why).await?;
     }
     settle_waiting(site, keeper).await?;
     prove::ask_due(site).await.map(drop)

@@ -217,13 +217,14 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
         Collect::Nothing | Collect::Push(_) => None,
     });
     mailbox::once(&site, &keeper).await.map_err(Failure::outside)?;
-    let keeper = &keeper;
+    let (keeper, records) = (&keeper, &site.store.records);
     let looks = looks.map(async |(name, collector)| {
-        if let Err(why) = collector.once(&**keeper).await {
-            tracing::warn!(feed = name, "{why}");
-        }
+        let Err(why) = collector.once(&**keeper).await else { return Ok(()) };
+        intake::tell_trouble(&name, &why);
+        records.feed_trouble(&name, wire::now(), &why).await
     });
-    futures_util::future::join_all(looks).await;
+    let written: Result<Vec<()>, Problem> = futures_util::future::join_all(looks).await.into_iter().collect();
+    written.map_err(Failure::outside)?;
     let stop = CancellationToken::new();
     let processing = Arc::clone(&site);
     let result = tokio::task::spawn_blocking(move || {

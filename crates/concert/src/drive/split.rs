@@ -55,7 +55,8 @@ pub(super) async fn split(site: &Site, large: &TooLarge) -> Result<Option<Ended>
         return Ok(Some((notice.id, "failed", wire::now(), why)));
     };
     records.split_notice(&notice.id, &members.chunks(members.len().div_ceil(parts)), &site.home(), wire::now()).await?;
-    tracing::info!(notice = notice.id, via = notice.via, parts, "the notice is split: {reason}");
+    tracing::info!(notice = notice.id, via = notice.via, parts, "the notice is too large for its peer and is split");
+    tracing::debug!(notice = notice.id, "{reason}");
     Ok(None)
 }
 
