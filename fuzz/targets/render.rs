@@ -6,7 +6,7 @@
 use concert_fuzz::{feed_named, parse};
 use concert_model::{Event, ReportId, Time};
 use concert_pipeline::render::visible::is_hidden;
-use concert_pipeline::render::{ALL, Columns, Item, STILL_OPEN};
+use concert_pipeline::render::{ALL, Columns, Item, STILL_OPEN, Teller};
 use libfuzzer_sys::fuzz_target;
 
 const PARSERS: &[&str] = &["keyvalue", "ndjson", "shadowserver", "complaint"];
@@ -19,7 +19,12 @@ fuzz_target!(|bytes: &[u8]| {
         let item = Item { event: *event, report: ReportId([7; 16]), state: STILL_OPEN, seen: 3, last_seen };
         for format in ALL {
             let mut out = Vec::new();
-            (format.write)(&[item, item], &columns, &mut out);
+            (format.write)(
+                &[item, item],
+                &columns,
+                &Teller { name: "CERT Example", mail: "cert@cert.example" },
+                &mut out,
+            );
             let text = String::from_utf8(out).expect("every format is UTF-8");
             let seen = |c: char| !is_hidden(c) || matches!(c, '\n' | '\r' | '\t');
             let body = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -42,7 +47,7 @@ fn check(format: &str, text: &str) {
                 assert!(number || !begins, "a formula: {cell:?} in {text:?}");
             }
         }
-        "json" => {
+        "json" | "xarf" => {
             let events: Vec<serde_json::Value> = serde_json::from_str(text).expect("JSON");
             assert_eq!(events.len(), 2);
         }

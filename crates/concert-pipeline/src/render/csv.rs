@@ -11,7 +11,7 @@
 use concert_model::{Value, json};
 
 use super::columns::Places;
-use super::{Columns, Item, Listed, visible};
+use super::{Columns, Item, Listed, Teller, visible};
 
 /// The format in the catalogue.
 pub const LISTED: Listed = Listed {
@@ -22,7 +22,7 @@ pub const LISTED: Listed = Listed {
     write,
 };
 
-fn write(items: &[Item<'_>], columns: &Columns, out: &mut Vec<u8>) {
+fn write(items: &[Item<'_>], columns: &Columns, _: &Teller<'_>, out: &mut Vec<u8>) {
     let columns = columns.of(items);
     for (index, column) in columns.iter().enumerate() {
         if index > 0 {
@@ -110,7 +110,7 @@ mod tests {
         items[0].seen = 3;
         items[0].last_seen = Time::from_seconds(60);
         let mut out = Vec::new();
-        write(&items, &Columns::default(), &mut out);
+        write(&items, &Columns::default(), &Teller::default(), &mut out);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "event.id,notice.state,time.last_seen,duplicate.count,comment\r\n\
@@ -123,7 +123,7 @@ mod tests {
         let (one, two) = (sample::batch(&["extra.a=1|extra.b=2"]), sample::batch(&["extra.b=3"]));
         let items: Vec<Item<'_>> = sample::items(&one).into_iter().chain(sample::items(&two)).collect();
         let mut out = Vec::new();
-        write(&items, &Columns::default(), &mut out);
+        write(&items, &Columns::default(), &Teller::default(), &mut out);
         let out = String::from_utf8(out).unwrap();
         assert!(out.contains("new,1,2\r\n") && out.ends_with("new,,3\r\n"), "{out}");
     }

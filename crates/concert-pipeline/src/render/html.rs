@@ -5,7 +5,7 @@
 //! taken apart, because some mail programs make links of what looks like one.
 
 use super::columns::Places;
-use super::{Columns, Item, Listed, visible};
+use super::{Columns, Item, Listed, Teller, visible};
 
 /// The format in the catalogue.
 pub const LISTED: Listed = Listed {
@@ -27,7 +27,7 @@ const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\
     td { font-variant-numeric: tabular-nums }\n\
     </style>\n</head>\n<body>\n";
 
-fn write(items: &[Item<'_>], columns: &Columns, out: &mut Vec<u8>) {
+fn write(items: &[Item<'_>], columns: &Columns, _: &Teller<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(HEAD.as_bytes());
     write_table(items, columns, out);
     out.extend_from_slice(b"</body>\n</html>\n");

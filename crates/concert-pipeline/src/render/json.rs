@@ -2,7 +2,7 @@
 //!
 //! The same objects as in [`super::ndjson`], in one array with an object a line.
 
-use super::{Columns, Item, Listed, ndjson};
+use super::{Columns, Item, Listed, Teller, ndjson};
 
 /// The format in the catalogue.
 pub const LISTED: Listed = Listed {
@@ -13,7 +13,7 @@ pub const LISTED: Listed = Listed {
     write,
 };
 
-fn write(items: &[Item<'_>], columns: &Columns, out: &mut Vec<u8>) {
+fn write(items: &[Item<'_>], columns: &Columns, _: &Teller<'_>, out: &mut Vec<u8>) {
     let objects = ndjson::Objects::new(columns);
     out.push(b'[');
     for (index, item) in items.iter().enumerate() {

@@ -12,6 +12,7 @@ pub mod ndjson;
 pub mod template;
 pub mod text;
 pub mod visible;
+pub mod xarf;
 
 pub use columns::Columns;
 pub use template::{Notice, Templates, words};
@@ -33,6 +34,15 @@ pub struct Item<'a> {
     pub last_seen: Option<Time>,
 }
 
+/// Who tells of the events.
+#[derive(Clone, Copy, Default)]
+pub struct Teller<'a> {
+    /// The name of the site.
+    pub name: &'a str,
+    /// Its mail address.
+    pub mail: &'a str,
+}
+
 /// State of a problem that this party was not told of before.
 pub const NEW: &str = "new";
 /// State of a problem that the party was told of and that goes on.
@@ -51,11 +61,12 @@ pub struct Listed {
     /// One sentence.
     pub about: &'static str,
     /// Appends the events in this format.
-    pub write: fn(&[Item<'_>], &Columns, &mut Vec<u8>),
+    pub write: fn(&[Item<'_>], &Columns, &Teller<'_>, &mut Vec<u8>),
 }
 
 /// Every format.
-pub const ALL: &[&Listed] = &[&csv::LISTED, &json::LISTED, &ndjson::LISTED, &text::LISTED, &html::LISTED];
+pub const ALL: &[&Listed] =
+    &[&csv::LISTED, &json::LISTED, &ndjson::LISTED, &text::LISTED, &html::LISTED, &xarf::LISTED];
 
 /// The format with this name.
 pub fn format(name: &str) -> Option<&'static Listed> {
@@ -100,7 +111,8 @@ pub(crate) mod sample {
     /// What a format makes of events.
     pub(crate) fn write(listed: &Listed, events: &[&str], columns: &Columns) -> String {
         let (batch, mut out) = (batch(events), Vec::new());
-        (listed.write)(&items(&batch), columns, &mut out);
+        let teller = Teller { name: "CERT Example", mail: "cert@cert.example" };
+        (listed.write)(&items(&batch), columns, &teller, &mut out);
         String::from_utf8(out).unwrap()
     }
 

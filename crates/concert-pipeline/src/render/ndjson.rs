@@ -8,7 +8,7 @@
 use concert_model::{Field, Value, json};
 
 use super::columns::{Column, Places};
-use super::{Columns, Item, Listed, visible};
+use super::{Columns, Item, Listed, Teller, visible};
 
 /// The format in the catalogue.
 pub const LISTED: Listed = Listed {
@@ -19,7 +19,7 @@ pub const LISTED: Listed = Listed {
     write,
 };
 
-fn write(items: &[Item<'_>], columns: &Columns, out: &mut Vec<u8>) {
+fn write(items: &[Item<'_>], columns: &Columns, _: &Teller<'_>, out: &mut Vec<u8>) {
     let objects = Objects::new(columns);
     for item in items {
         objects.write(item, out);
@@ -134,7 +134,7 @@ mod tests {
         let mut items = sample::items(&batch);
         (items[0].state, items[0].seen, items[0].last_seen) = (STILL_OPEN, 9, Time::from_seconds(0));
         let mut out = Vec::new();
-        write(&items, &Columns::default(), &mut out);
+        write(&items, &Columns::default(), &Teller::default(), &mut out);
         let out = String::from_utf8(out).unwrap();
         assert!(
             out.ends_with(

@@ -20,7 +20,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Enumerator, Object};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 
-use super::{Columns, Item, Listed, NEW, RELAPSE, STILL_OPEN, visible};
+use super::{Columns, Item, Listed, NEW, RELAPSE, STILL_OPEN, Teller, visible};
 
 /// Work one rendering can do; one unit is about one step or 64 bytes.
 const FUEL: u64 = 500_000;
@@ -168,7 +168,8 @@ impl Templates {
             _ => None,
         };
         let mut bytes = Vec::new();
-        (notice.format.write)(notice.items, notice.columns, &mut bytes);
+        let teller = Teller { name: notice.site_name, mail: notice.site_email };
+        (notice.format.write)(notice.items, notice.columns, &teller, &mut bytes);
         Ok(Message {
             notice: notice.id.to_owned(),
             message_id: notice.message_id.clone(),

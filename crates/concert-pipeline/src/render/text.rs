@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use super::columns::Places;
-use super::{Columns, Item, Listed, visible};
+use super::{Columns, Item, Listed, Teller, visible};
 
 /// The format in the catalogue.
 pub const LISTED: Listed = Listed {
@@ -22,7 +22,7 @@ pub const LISTED: Listed = Listed {
 /// Names longer than this do not push the values of all others to the right.
 const NAME_WIDTH_MAX: usize = 34;
 
-fn write(items: &[Item<'_>], columns: &Columns, out: &mut Vec<u8>) {
+fn write(items: &[Item<'_>], columns: &Columns, _: &Teller<'_>, out: &mut Vec<u8>) {
     let defang = columns.defang;
     let columns = columns.of(items);
     let places = Places::new(&columns);

@@ -2,6 +2,8 @@
 //!
 //! Words are compared without case, blanks and signs: `login_attack`, `Login-Attack` and `LoginAttack` are one.
 
+use concert_model::taxonomy;
+
 /// Types of XARF, and the `classification.type` of each, by category.
 const TYPES: &[(&str, &str)] = &[
     // messaging
@@ -99,7 +101,10 @@ pub(super) fn kind_of(category: &str, kind: &str, detail: &str) -> &'static str 
         table.iter().find(|(known, _)| *known == word).map(|(_, kind)| *kind)
     };
     // What a list or a feed says of an address is more than that it is listed.
-    let threat = if word(kind) == "threatintelligence" { of(TYPES, detail) } else { None };
+    let threat = match word(kind).as_str() {
+        "threatintelligence" => taxonomy::type_of(detail).map(|(known, _)| known).or_else(|| of(TYPES, detail)),
+        _ => None,
+    };
     threat.or_else(|| of(TYPES, kind)).or_else(|| of(CATEGORIES, category)).unwrap_or("other")
 }
 
@@ -115,7 +120,6 @@ fn word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use concert_model::taxonomy;
 
     #[test]
     fn every_type_is_one_of_ours_and_stands_once() {
