@@ -14,7 +14,7 @@ use concert_server::desk::{
 };
 use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::{
-    Feed, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice,
+    Feed, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice, WantedNotices,
 };
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -235,7 +235,7 @@ impl Site for Empty {
         Ok(Vec::new())
     }
 
-    async fn notices(&self, _: &Person, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
+    async fn notices(&self, _: &Person, _: WantedNotices, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
         Ok(Page { rows: vec![notice()], next: slice.cursor })
     }
 

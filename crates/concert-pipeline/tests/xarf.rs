@@ -1,11 +1,7 @@
 //! Notices in XARF are valid by the schemas of XARF, which `CONCERT_SAMPLES` holds; the judge is `jsonschema` in
 //! Python, where that is installed.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "all of this is a test, also what stands outside its functions"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "all of this is a test, also what stands outside its functions")]
 
 #[path = "../src/parse/check.rs"]
 #[expect(dead_code, reason = "each test uses a part of it")]

@@ -41,7 +41,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 65] = [
+const TABLE: [(&str, Needs); 75] = [
     ("/", Needs::Overview),
     ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
@@ -66,6 +66,17 @@ const TABLE: [(&str, Needs); 65] = [
     ("/api/v1/events/stream", Needs::Part(Action::SeeSite(Kept::Events))),
     ("/api/v1/notices", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/api/v1/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
+    ("/api/v1/notices/preview", Needs::Part(Action::SeeSite(Kept::Notices))),
+    ("/api/v1/notices/{id}/acts", Needs::Part(Action::ChangeSite(Kept::Notices))),
+    ("/api/v1/feeds/{name}/replays", Needs::To(Action::ChangeSite(Kept::Events))),
+    ("/api/v1/who", Needs::Part(Action::SeeSite(Kept::Contacts))),
+    ("/api/v1/contacts", Needs::Part(Action::SeeSite(Kept::Contacts))),
+    ("/api/v1/contacts/health", Needs::Part(Action::SeeSite(Kept::Contacts))),
+    ("/api/v1/contacts/findings", Needs::Part(Action::SeeSite(Kept::Contacts))),
+    ("/api/v1/contacts/export", Needs::Part(Action::SeeSite(Kept::Contacts))),
+    // It replaces all parties, so it takes the whole site.
+    ("/api/v1/contacts/imports", Needs::To(Action::ChangeSite(Kept::Contacts))),
+    ("/api/v1/parties/{name}", Needs::Part(Action::SeeSite(Kept::Contacts))),
     ("/api/v1/incidents", Needs::Person),
     ("/api/v1/incidents/stream", Needs::Person),
     ("/api/v1/incidents/{id}", Needs::Person),

@@ -131,6 +131,65 @@ pub struct HandingOver {
     pub open_tasks: bool,
 }
 
+/// Who answers for values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asking {
+    /// Addresses, networks, AS numbers, domains, URLs.
+    pub values: Vec<String>,
+    /// Only contacts for this purpose.
+    pub purpose: Option<String>,
+    /// Whether it is told what was passed over.
+    pub explain: bool,
+}
+
+/// Parties of the contact book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Whose {
+    /// Those that the site answers for.
+    Constituents,
+    /// Teams of last resort.
+    Teams,
+}
+
+/// Parties that are to be all there are.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// Which parties.
+    pub parties: Whose,
+    /// Files, which together are all of them.
+    pub files: Vec<ImportFile>,
+    /// Whether it is only told what would change.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// A file of parties.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportFile {
+    /// What it is called; one that ends in `.json` is JSON, any other CSV.
+    pub name: String,
+    /// What stands in it.
+    pub text: String,
+}
+
+/// What is to become of a notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoticeDeed {
+    /// It goes, though it waits for a person.
+    Approve,
+    /// It is held back for good, and why.
+    Reject(String),
+    /// It is due now.
+    Send,
+    /// It is tried again, to another address where one is given.
+    Retry(Option<String>),
+    /// It is sent once more, as a new one, to another address where one is given.
+    Resend(Option<String>),
+}
+
 /// Which runs of a process are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Runs {
@@ -205,6 +264,14 @@ pub enum Listing {
     Tokens(Option<String>),
     /// Rows of the audit log, newest first.
     Audit(Audit),
+    /// Contacts of all parties.
+    Contacts,
+    /// Whether contacts answer, worst first.
+    ContactHealth,
+    /// What of the parties cannot work.
+    ContactFindings,
+    /// What would go to whom now; of this kind of notice alone.
+    WouldGo(Option<String>),
 }
 
 /// Which rows of the audit log are wanted.
@@ -229,6 +296,14 @@ pub enum Thing {
     Process(String),
     /// A user.
     User(String),
+    /// Who answers for values.
+    Who(Asking),
+    /// A party with its contacts.
+    Party(String),
+    /// Parties as a file that can be imported; whether as JSON.
+    Export(Whose, bool),
+    /// How far the replay of a feed is.
+    Replay(String),
     /// What work took and cost.
     Cost(Cost, Slice),
     /// Whether the file of a process has mistakes.
@@ -287,6 +362,12 @@ pub enum Deed {
     AddToken(String, Vec<Scope>, Duration),
     /// A token is to end.
     RevokeToken(i64),
+    /// Parties are to be replaced.
+    Import(Import),
+    /// Something becomes of a notice.
+    Notice(String, NoticeDeed),
+    /// Reports of a feed are read once more: those received from a moment on.
+    Replay(String, Option<Time>),
 }
 
 /// What was done with evidence.

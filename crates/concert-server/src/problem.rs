@@ -77,6 +77,13 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Wrong(why) => Self::wrong(why),
             Refusal::Mistake(problem) => Self::of(problem),
+            Refusal::Mistakes(problems) => {
+                let all: Vec<Value> = problems
+                    .iter()
+                    .map(|problem| json!({"what": problem.what, "place": problem.place, "hint": problem.hint}))
+                    .collect();
+                Self::wrong(format!("{} mistakes; nothing was changed", all.len())).and("mistakes", all.into())
+            }
             Refusal::Missing => Self::absent(),
             Refusal::Unknown => Self::unauthorized("a valid token or session is wanted"),
             Refusal::Unproven { code_wanted: false } => Self::unauthorized("name, password or code is wrong"),

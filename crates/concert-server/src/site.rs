@@ -25,7 +25,7 @@ pub trait Site: crate::desk::Desk + crate::door::Door {
     async fn feeds(&self) -> Result<Vec<Feed>, Refusal>;
 
     /// Notices that a person may see, newest first.
-    async fn notices(&self, person: &Person, slice: Slice) -> Result<Page<NoticeRow>, Refusal>;
+    async fn notices(&self, person: &Person, wanted: WantedNotices, slice: Slice) -> Result<Page<NoticeRow>, Refusal>;
 
     /// One notice with its exact bytes; nothing also where the person may not see it.
     async fn notice(&self, person: &Person, id: &str) -> Result<Option<NoticeText>, Refusal>;
@@ -79,7 +79,9 @@ pub enum Refusal {
     TooMany(String, u64),
     /// It may be seen, but not done.
     Denied(concert_model::access::Decision),
-    /// There is one of this name already.
+    /// The request is wrong in several places.
+    Mistakes(Vec<concert_model::Problem>),
+    /// There is one of this name already, or it is not in the state for it.
     Taken(String),
     /// Somebody changed it since it was read: what changed.
     Stale(Vec<serde_json::Value>),
@@ -266,6 +268,15 @@ pub struct RejectRow {
     pub field: String,
     /// Why.
     pub reason: String,
+}
+
+/// Which notices are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WantedNotices {
+    /// In this state.
+    pub state: Option<String>,
+    /// Of this kind.
+    pub name: Option<String>,
 }
 
 /// A notice, without its text.

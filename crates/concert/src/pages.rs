@@ -3,12 +3,14 @@
 //! Answers are made when they are asked for; nothing is kept here besides which site is in force.
 
 mod acts;
+mod book;
 mod desk;
 mod door;
 mod evidence;
 mod looks;
 mod messages;
 pub(crate) mod overview;
+mod telling;
 mod values;
 
 use std::collections::BTreeMap;
@@ -21,7 +23,7 @@ use concert_model::access::{self, Person};
 use concert_model::{Origin, Problem, Receipt, Time};
 use concert_pipeline::condition::Condition;
 use concert_server::site::{
-    Feed, Metric, NewEvent, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice,
+    Feed, Metric, NewEvent, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice, WantedNotices,
 };
 use concert_store::events::read::Bounds;
 use concert_store::records::{Notice, NoticeFilter};
@@ -112,11 +114,18 @@ impl Site for Pages {
         overview::feeds(&site.settings, &site.store.records, wire::now()).await.map_err(failed)
     }
 
-    async fn notices(&self, person: &Person, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
+    async fn notices(&self, person: &Person, wanted: WantedNotices, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
         let site = self.site();
         let reach = site.reach(person, access::Kept::Notices).map_err(Refusal::Denied)?;
         let limit = (slice.limit as u64).saturating_add(1);
-        let filter = NoticeFilter { before: slice.cursor, limit, without_reminders: true, ..reach.notices() };
+        let filter = NoticeFilter {
+            state: wanted.state,
+            name: wanted.name,
+            before: slice.cursor,
+            limit,
+            without_reminders: true,
+            ..reach.notices()
+        };
         let found = site.store.records.notices(&filter).await;
         let mut rows: Vec<NoticeRow> = found.map_err(failed)?.into_iter().map(notice_row).collect();
         let more = rows.len() > slice.limit;

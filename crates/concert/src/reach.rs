@@ -41,26 +41,32 @@ impl Reach {
         kept: Kept,
         parties: impl Iterator<Item = &'p Party>,
     ) -> Result<Self, Decision> {
-        fn sees(person: &Person, kept: Kept, object: Object<'_>) -> Decision {
-            may(person, Action::SeeSite(kept), object)
-        }
-        if sees(person, kept, Object::Site).allowed {
+        Self::to(person, Action::SeeSite(kept), parties)
+    }
+
+    /// How far a person may do something with one of the things a site keeps; else why not at all.
+    pub(crate) fn to<'p>(
+        person: &Person,
+        action: Action,
+        parties: impl Iterator<Item = &'p Party>,
+    ) -> Result<Self, Decision> {
+        if may(person, action, Object::Site).allowed {
             return Ok(Self { parties: None, person: person.clone() });
         }
         let own: Vec<&str> = person.standing.iter().filter_map(|standing| standing.constituency.as_deref()).collect();
-        let of_own = sees(person, kept, Object::Of(&own));
+        let of_own = may(person, action, Object::Of(&own));
         if !of_own.allowed {
             return Err(of_own);
         }
         // A constituency may be a party that is in no contact book: one that registries name.
         let mut names: BTreeSet<String> = own
             .iter()
-            .filter(|one| sees(person, kept, Object::Of(&[one])).allowed)
+            .filter(|one| may(person, action, Object::Of(&[one])).allowed)
             .map(|one| (*one).to_owned())
             .collect();
         for party in parties {
             let of: Vec<&str> = party.sectors.iter().map(String::as_str).chain([party.name.as_str()]).collect();
-            if sees(person, kept, Object::Of(&of)).allowed {
+            if may(person, action, Object::Of(&of)).allowed {
                 names.insert(party.name.clone());
             }
         }

@@ -175,6 +175,13 @@ impl Site {
         Reach::of(person, kept, constituents.parties().iter().chain(teams.parties()))
     }
 
+    /// How far a person may change or send events, notices or contacts; else why nothing of them.
+    pub(crate) fn reach_to_change(&self, person: &Person, kept: access::Kept) -> Result<Reach, access::Decision> {
+        let (constituents, teams) = (self.constituents(), self.teams());
+        let action = access::Action::ChangeSite(kept);
+        Reach::to(person, action, constituents.parties().iter().chain(teams.parties()))
+    }
+
     /// Whether a person sees what belongs to one party, or to nobody: the same as [`Self::reach`] says, for one.
     pub(crate) fn sees(&self, person: &Person, kept: access::Kept, party: &str) -> bool {
         let (constituents, teams) = (self.constituents(), self.teams());

@@ -1,13 +1,20 @@
-//! `GET /api/v1/feeds`: every feed and how it does.
+//! `GET /api/v1/feeds`: every feed and how it does; and reports of one that are read once more.
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
-use axum::response::Response;
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use concert_model::access::Person;
+use serde::Deserialize;
 use serde_json::json;
 
-use super::{parameters, time};
+use super::body::change;
+use super::{moment, parameters, time};
 use crate::App;
+use crate::desk::{Deed, Thing};
 use crate::problem::Problem;
 use crate::site::{Feed, FeedState};
 
@@ -27,6 +34,32 @@ pub(super) async fn list(State(app): State<Arc<App>>, query: RawQuery) -> Result
     let next = shown.last().filter(|_| rest.len() > shown.len()).map(|feed| feed.name.clone());
     let rows: Vec<serde_json::Value> = shown.iter().map(row).collect();
     Ok(super::json(json!({ "feeds": rows, "next": next }).to_string()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Replay {
+    since: Option<String>,
+}
+
+pub(super) async fn replay(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (change, Replay { since }) = change(person, &headers, &format!("feeds/{name}/replays"), body).await?;
+    let asked = app.site.act(change, Deed::Replay(name, moment("since", since)?)).await?;
+    Ok((StatusCode::ACCEPTED, super::json(asked.to_string())).into_response())
+}
+
+pub(super) async fn replayed(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    Ok(super::json(app.site.thing(&person, Thing::Replay(name)).await?.to_string()))
 }
 
 fn row(feed: &Feed) -> serde_json::Value {

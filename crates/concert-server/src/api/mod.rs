@@ -8,6 +8,7 @@ mod account;
 mod body;
 mod chain;
 mod changes;
+mod contacts;
 mod custody;
 mod events;
 mod evidence;
@@ -65,6 +66,16 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/feeds", get(feeds::list))
         .route("/api/v1/notices", get(notices::list))
         .route("/api/v1/notices/{id}", get(notices::one))
+        .route("/api/v1/notices/preview", get(notices::preview))
+        .route("/api/v1/notices/{id}/acts", post(notices::act))
+        .route("/api/v1/feeds/{name}/replays", get(feeds::replayed).post(feeds::replay))
+        .route("/api/v1/who", get(contacts::who))
+        .route("/api/v1/contacts", get(contacts::list))
+        .route("/api/v1/contacts/health", get(contacts::health))
+        .route("/api/v1/contacts/findings", get(contacts::findings))
+        .route("/api/v1/contacts/export", get(contacts::export))
+        .route("/api/v1/contacts/imports", post(contacts::import))
+        .route("/api/v1/parties/{name}", get(contacts::party))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/incidents", get(incidents::list).post(incidents::open))
         .route("/api/v1/incidents/{id}", get(incidents::one))

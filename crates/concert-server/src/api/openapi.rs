@@ -12,10 +12,11 @@ use crate::admit;
 
 const COMMON: &str = include_str!("../../assets/openapi/common.json");
 /// Each with paths and schemas, under the name that its operations are grouped by.
-const PARTS: [(&str, &str); 9] = [
+const PARTS: [(&str, &str); 10] = [
     ("account", include_str!("../../assets/openapi/account.json")),
     ("feeds", include_str!("../../assets/openapi/feeds.json")),
     ("events", include_str!("../../assets/openapi/events.json")),
+    ("contacts", include_str!("../../assets/openapi/contacts.json")),
     ("notices", include_str!("../../assets/openapi/notices.json")),
     ("incidents", include_str!("../../assets/openapi/incidents.json")),
     ("evidence", include_str!("../../assets/openapi/evidence.json")),

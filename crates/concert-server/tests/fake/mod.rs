@@ -15,7 +15,7 @@ use concert_server::desk::{
 use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::{
     Feed, FeedState, GapRow, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed,
-    Refusal, RejectRow, Slice, Stuck, Volume,
+    Refusal, RejectRow, Slice, Stuck, Volume, WantedNotices,
 };
 use concert_server::{Options, Site, same_secret};
 use jiff::tz::TimeZone;
@@ -412,7 +412,7 @@ impl Site for Fake {
         Ok(self.feed_rows())
     }
 
-    async fn notices(&self, _: &Person, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
+    async fn notices(&self, _: &Person, _: WantedNotices, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
         let mut rows = self.notice_rows();
         rows.truncate(slice.limit);
         Ok(Page { next: rows.last().map(|row| row.id.clone()), rows })

@@ -6,7 +6,7 @@
 use concert_model::{Problem, Time};
 
 use super::telling::{Home, keep_number, last_number};
-use super::{Records, trouble};
+use super::{Change, Records, trouble};
 
 /// Reason of a notice that a person must approve first.
 pub const WAITS_FOR_APPROVAL: &str = "waits for approval";
@@ -20,34 +20,84 @@ pub enum Gate {
     Approval,
 }
 
+/// Lets a waiting notice go, as part of a change: it is sent when it is due. `false` when it does not wait.
+pub async fn approve_notice_in(change: &mut Change<'_>, id: &str, now: Time) -> Result<bool, Problem> {
+    let result = sqlx::query(
+        "UPDATE notice SET state = 'queued', reason = '', since = max(due, ?2), tries = 0 WHERE id = ?1 AND state = 'waiting'",
+    )
+    .bind(id)
+    .bind(now.0)
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)?;
+    Ok(result.rows_affected() == 1)
+}
+
+/// Holds a waiting notice back for good, as part of a change. `false` when it does not wait.
+pub async fn reject_notice_in(change: &mut Change<'_>, id: &str, why: &str) -> Result<bool, Problem> {
+    let query = sqlx::query("UPDATE notice SET state = 'rejected', reason = ?2 WHERE id = ?1 AND state = 'waiting'");
+    let result = query.bind(id).bind(why).execute(&mut **change).await.map_err(trouble)?;
+    Ok(result.rows_affected() == 1)
+}
+
+/// Makes a new notice with the events of one that was delivered, as part of a change.
+///
+/// It names the other; and goes to another address if one is given. Gives its number; `None` when there is no such
+/// notice or it was not delivered.
+pub async fn resend_notice_in(
+    change: &mut Change<'_>,
+    id: &str,
+    recipient: Option<&str>,
+    gate: Gate,
+    home: &Home,
+    now: Time,
+) -> Result<Option<String>, Problem> {
+    let (day, last) = last_number(change, now).await?;
+    let number = last + 1;
+    let new = format!("{day}-{number:06}{}", home.tail());
+    let (state, reason) = match gate {
+        Gate::Open => ("queued", ""),
+        Gate::Approval => ("waiting", WAITS_FOR_APPROVAL),
+    };
+    let made = sqlx::query(
+        "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason, again_of, passed_over)
+         SELECT ?2, name, key, party, coalesce(?3, recipient), via, format, language, ?4, events, members, tlp,
+         ?2 || substr(message_id, instr(message_id, '@')), ?6, ?6, ?6, ?5, id, passed_over FROM notice WHERE id = ?1 AND state = 'delivered'",
+    )
+    .bind(id)
+    .bind(&new)
+    .bind(recipient)
+    .bind(state)
+    .bind(reason)
+    .bind(now.0)
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)?;
+    if made.rows_affected() == 0 {
+        return Ok(None);
+    }
+    keep_number(change, &day, number).await?;
+    Ok(Some(new))
+}
+
 impl Records {
     /// Lets a waiting notice go: it is sent when it is due. `false` when it does not wait.
     pub async fn approve_notice(&self, id: &str, now: Time) -> Result<bool, Problem> {
-        let result = sqlx::query(
-            "UPDATE notice SET state = 'queued', reason = '', since = max(due, ?2), tries = 0 WHERE id = ?1 AND state = 'waiting'",
-        )
-        .bind(id)
-        .bind(now.0)
-        .execute(self.pool())
-        .await
-        .map_err(trouble)?;
-        Ok(result.rows_affected() == 1)
+        let mut change = self.change().await?;
+        let is_done = approve_notice_in(&mut change, id, now).await?;
+        self.commit(change).await?;
+        Ok(is_done)
     }
 
     /// Holds a waiting notice back for good. `false` when it does not wait.
     pub async fn reject_notice(&self, id: &str, why: &str) -> Result<bool, Problem> {
-        let result =
-            sqlx::query("UPDATE notice SET state = 'rejected', reason = ?2 WHERE id = ?1 AND state = 'waiting'")
-                .bind(id)
-                .bind(why)
-                .execute(self.pool())
-                .await
-                .map_err(trouble)?;
-        Ok(result.rows_affected() == 1)
+        let mut change = self.change().await?;
+        let is_done = reject_notice_in(&mut change, id, why).await?;
+        self.commit(change).await?;
+        Ok(is_done)
     }
 
-    /// Makes a new notice with the events of one that was delivered, which it names; to another address
-    /// if one is given. Gives its number; `None` when there is no such notice or it was not delivered.
+    /// Sends a delivered notice again, as a new one; see [`resend_notice_in`].
     pub async fn resend_notice(
         &self,
         id: &str,
@@ -57,33 +107,9 @@ impl Records {
         now: Time,
     ) -> Result<Option<String>, Problem> {
         let mut change = self.change().await?;
-        let (day, last) = last_number(&mut change, now).await?;
-        let number = last + 1;
-        let new = format!("{day}-{number:06}{}", home.tail());
-        let (state, reason) = match gate {
-            Gate::Open => ("queued", ""),
-            Gate::Approval => ("waiting", WAITS_FOR_APPROVAL),
-        };
-        let made = sqlx::query(
-            "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason, again_of, passed_over)
-             SELECT ?2, name, key, party, coalesce(?3, recipient), via, format, language, ?4, events, members, tlp,
-             ?2 || substr(message_id, instr(message_id, '@')), ?6, ?6, ?6, ?5, id, passed_over FROM notice WHERE id = ?1 AND state = 'delivered'",
-        )
-        .bind(id)
-        .bind(&new)
-        .bind(recipient)
-        .bind(state)
-        .bind(reason)
-        .bind(now.0)
-        .execute(&mut *change)
-        .await
-        .map_err(trouble)?;
-        if made.rows_affected() == 0 {
-            return Ok(None);
-        }
-        keep_number(&mut change, &day, number).await?;
+        let made = resend_notice_in(&mut change, id, recipient, gate, home, now).await?;
         self.commit(change).await?;
-        Ok(Some(new))
+        Ok(made)
     }
 }
 

@@ -47,6 +47,14 @@ pub struct Hour {
     pub rejects: u64,
 }
 
+/// Remembers a value under a name, as part of a change.
+pub async fn remember_in(change: &mut Change<'_>, owner: &str, name: &str, value: &str) -> Result<(), Problem> {
+    let sql =
+        "INSERT INTO memory (owner, name, value) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value";
+    let query = sqlx::query(sql).bind(owner).bind(name).bind(value);
+    query.execute(&mut **change).await.map_err(trouble).map(|_| ())
+}
+
 impl Records {
     /// A remembered value.
     pub async fn recall(&self, owner: &str, name: &str) -> Result<Option<String>, Problem> {
@@ -60,14 +68,9 @@ impl Records {
 
     /// Remembers a value; durable when it returns.
     pub async fn remember(&self, owner: &str, name: &str, value: &str) -> Result<(), Problem> {
-        sqlx::query("INSERT INTO memory (owner, name, value) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value")
-            .bind(owner)
-            .bind(name)
-            .bind(value)
-            .execute(self.pool())
-            .await
-            .map_err(trouble)
-            .map(|_| ())
+        let mut change = self.change().await?;
+        remember_in(&mut change, owner, name, value).await?;
+        self.commit(change).await
     }
 
     /// Remembers that a feed was well.

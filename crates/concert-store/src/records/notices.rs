@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 
 use super::approval::{Gate, WAITS_FOR_APPROVAL};
-use super::{Records, trouble};
+use super::{Change, Records, trouble};
 use crate::Members;
 
 /// Leaves out messages of incidents: who may see one is decided with its incident, not with notices.
@@ -314,10 +314,7 @@ impl Records {
         self.commit(change).await
     }
 
-    /// Puts a failed or contactless notice back into the queue, as if it had just been made; with a new
-    /// address if one is given. One that is queued already is only due at once. `false` when there is no
-    /// such notice or it needs none of it. Where a person must approve it first, one that never had a contact
-    /// waits for that instead of being sent.
+    /// Puts a notice back into the queue; see [`requeue_notice_in`].
     pub async fn requeue_notice(
         &self,
         id: &str,
@@ -325,37 +322,51 @@ impl Records {
         gate: Gate,
         now: Time,
     ) -> Result<bool, Problem> {
-        let result = sqlx::query(
-            "UPDATE notice SET due = ?2, recipient = coalesce(?3, recipient),
-             since = CASE state WHEN 'queued' THEN since ELSE ?2 END, tries = CASE state WHEN 'queued' THEN tries ELSE 0 END,
-             reason = CASE WHEN ?4 AND state = 'no-contact' THEN ?5 ELSE reason END,
-             state = CASE WHEN ?4 AND state = 'no-contact' THEN 'waiting' ELSE 'queued' END WHERE id = ?1
-             AND state IN ('failed', 'no-contact', 'queued') AND (?3 IS NOT NULL OR state <> 'no-contact' OR recipient <> '')",
-        )
-        .bind(id)
-        .bind(now.0)
-        .bind(recipient)
-        .bind(gate == Gate::Approval)
-        .bind(WAITS_FOR_APPROVAL)
-        .execute(self.pool())
-        .await
-        .map_err(trouble)?;
-        if result.rows_affected() == 1 {
-            let sql = "UPDATE notice SET state = 'queued', due = ?2, recipient = coalesce(?3, recipient)
-                 WHERE within = ?1 AND within <> '' AND state IN ('failed', 'queued')";
-            let carried = sqlx::query(sql).bind(id).bind(now.0).bind(recipient);
-            carried.execute(self.pool()).await.map_err(trouble)?;
-        }
-        if result.rows_affected() == 1 && recipient.is_some() {
-            // The bytes name the recipient, so they are composed again for the new one.
-            sqlx::query("DELETE FROM notice_bytes WHERE id = ?1")
-                .bind(id)
-                .execute(self.pool())
-                .await
-                .map_err(trouble)?;
-        }
-        Ok(result.rows_affected() == 1)
+        let mut change = self.change().await?;
+        let is_done = requeue_notice_in(&mut change, id, recipient, gate, now).await?;
+        self.commit(change).await?;
+        Ok(is_done)
     }
+}
+
+/// Puts a failed or contactless notice back into the queue, as part of a change, as if it had just been made.
+///
+/// It gets a new address if one is given. One that is queued already is only due at once. `false` when there is no
+/// such notice or it needs none of it. Where a person must approve it first, one that never had a contact
+/// waits for that instead of being sent.
+pub async fn requeue_notice_in(
+    change: &mut Change<'_>,
+    id: &str,
+    recipient: Option<&str>,
+    gate: Gate,
+    now: Time,
+) -> Result<bool, Problem> {
+    let result = sqlx::query(
+        "UPDATE notice SET due = ?2, recipient = coalesce(?3, recipient),
+         since = CASE state WHEN 'queued' THEN since ELSE ?2 END, tries = CASE state WHEN 'queued' THEN tries ELSE 0 END,
+         reason = CASE WHEN ?4 AND state = 'no-contact' THEN ?5 ELSE reason END,
+         state = CASE WHEN ?4 AND state = 'no-contact' THEN 'waiting' ELSE 'queued' END WHERE id = ?1
+         AND state IN ('failed', 'no-contact', 'queued') AND (?3 IS NOT NULL OR state <> 'no-contact' OR recipient <> '')",
+    )
+    .bind(id)
+    .bind(now.0)
+    .bind(recipient)
+    .bind(gate == Gate::Approval)
+    .bind(WAITS_FOR_APPROVAL)
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)?;
+    if result.rows_affected() == 1 {
+        let sql = "UPDATE notice SET state = 'queued', due = ?2, recipient = coalesce(?3, recipient)
+             WHERE within = ?1 AND within <> '' AND state IN ('failed', 'queued')";
+        let carried = sqlx::query(sql).bind(id).bind(now.0).bind(recipient);
+        carried.execute(&mut **change).await.map_err(trouble)?;
+    }
+    if result.rows_affected() == 1 && recipient.is_some() {
+        // The bytes name the recipient, so they are composed again for the new one.
+        sqlx::query("DELETE FROM notice_bytes WHERE id = ?1").bind(id).execute(&mut **change).await.map_err(trouble)?;
+    }
+    Ok(result.rows_affected() == 1)
 }
 
 pub(super) fn with_members(row: &SqliteRow) -> (Notice, Members) {

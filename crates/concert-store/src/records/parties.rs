@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Row, Sqlite};
 
-use super::{Records, trouble};
+use super::{Change, Records, trouble};
 
 /// Where in the memory the number of the last import stands.
 const IMPORT: (&str, &str) = ("parties", "import");
@@ -23,6 +23,35 @@ pub enum Parties {
 impl Parties {
     /// Both, as they are asked.
     pub const ALL: [Self; 2] = [Self::Constituents, Self::Teams];
+}
+
+/// Replaces all parties of a kind, as part of a change.
+pub async fn import_parties_in(change: &mut Change<'_>, which: Parties, parties: &[Party]) -> Result<(), Problem> {
+    let (delete, insert) = match which {
+        Parties::Constituents => ("DELETE FROM party", "INSERT INTO party (name, body, place) VALUES (?1, ?2, ?3)"),
+        Parties::Teams => ("DELETE FROM team", "INSERT INTO team (name, body, place) VALUES (?1, ?2, ?3)"),
+    };
+    sqlx::query(delete).execute(&mut **change).await.map_err(trouble)?;
+    for (place, party) in (0i64..).zip(parties) {
+        let body = serde_json::to_string(party).map_err(|error| Problem::new(error.to_string()))?;
+        sqlx::query(insert).bind(&party.name).bind(body).bind(place).execute(&mut **change).await.map_err(trouble)?;
+    }
+    sqlx::query("DELETE FROM claim").execute(&mut **change).await.map_err(trouble)?;
+    // Sorted, they are written one behind the other.
+    sqlx::query("INSERT OR IGNORE INTO claim SELECT value, whose, name FROM claimed ORDER BY value, whose, name")
+        .execute(&mut **change)
+        .await
+        .map_err(trouble)?;
+    sqlx::query(
+        "INSERT INTO memory (owner, name, value) VALUES (?1, ?2, '1')
+         ON CONFLICT DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)",
+    )
+    .bind(IMPORT.0)
+    .bind(IMPORT.1)
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)?;
+    Ok(())
 }
 
 impl Records {
@@ -87,36 +116,7 @@ impl Records {
     /// Puts these parties in the place of all that were there.
     pub async fn import_parties(&self, which: Parties, parties: &[Party]) -> Result<(), Problem> {
         let mut change = self.change().await?;
-        let (delete, insert) = match which {
-            Parties::Constituents => ("DELETE FROM party", "INSERT INTO party (name, body, place) VALUES (?1, ?2, ?3)"),
-            Parties::Teams => ("DELETE FROM team", "INSERT INTO team (name, body, place) VALUES (?1, ?2, ?3)"),
-        };
-        sqlx::query(delete).execute(&mut *change).await.map_err(trouble)?;
-        for (place, party) in (0i64..).zip(parties) {
-            let body = serde_json::to_string(party).map_err(|error| Problem::new(error.to_string()))?;
-            sqlx::query(insert)
-                .bind(&party.name)
-                .bind(body)
-                .bind(place)
-                .execute(&mut *change)
-                .await
-                .map_err(trouble)?;
-        }
-        sqlx::query("DELETE FROM claim").execute(&mut *change).await.map_err(trouble)?;
-        // Sorted, they are written one behind the other.
-        sqlx::query("INSERT OR IGNORE INTO claim SELECT value, whose, name FROM claimed ORDER BY value, whose, name")
-            .execute(&mut *change)
-            .await
-            .map_err(trouble)?;
-        sqlx::query(
-            "INSERT INTO memory (owner, name, value) VALUES (?1, ?2, '1')
-             ON CONFLICT DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)",
-        )
-        .bind(IMPORT.0)
-        .bind(IMPORT.1)
-        .execute(&mut *change)
-        .await
-        .map_err(trouble)?;
+        import_parties_in(&mut change, which, parties).await?;
         self.commit(change).await
     }
 }

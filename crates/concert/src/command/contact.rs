@@ -3,10 +3,10 @@
 //! An import replaces all parties at once, so a file with mistakes changes nothing. A process that
 //! works on the site takes an import up by itself.
 
-mod check;
+pub(crate) mod check;
 mod export;
-mod health;
-mod import;
+pub(crate) mod health;
+pub(crate) mod import;
 mod prove;
 mod refresh;
 mod rpsl;
@@ -112,14 +112,14 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
 }
 
 /// Constituents, then teams of last resort.
-pub(super) async fn all(store: &Store) -> Result<Vec<Party>, Problem> {
+pub(crate) async fn all(store: &Store) -> Result<Vec<Party>, Problem> {
     let mut parties = store.records.parties(Parties::Constituents).await?;
     parties.extend(store.records.parties(Parties::Teams).await?);
     Ok(parties)
 }
 
 /// The parties, each contact with the moment it last proved alive.
-async fn alive(store: &Store) -> Result<Vec<Party>, Problem> {
+pub(crate) async fn alive(store: &Store) -> Result<Vec<Party>, Problem> {
     let (mut parties, health) = (all(store).await?, store.records.contact_health().await?);
     for contact in parties.iter_mut().flat_map(|party| &mut party.contacts) {
         contact.last_alive = last_alive(contact, &health);
@@ -133,33 +133,51 @@ pub(super) fn last_alive(contact: &Contact, health: &BTreeMap<String, Health>) -
     known.max(contact.last_alive)
 }
 
-fn list(rows: &Rows, parties: &[Party]) -> Result<Exit, Failure> {
-    let columns = [
-        "party",
-        "contact",
-        "purpose",
-        "language",
-        "format",
-        "via",
-        "schedule",
-        "time_zone",
-        "origin",
-        "last_alive",
-        "consent",
-    ];
-    let mut table = rows.table(&columns);
-    let nobody = Contact::default();
-    for party in parties {
-        let contacts = if party.contacts.is_empty() { std::slice::from_ref(&nobody) } else { &party.contacts };
-        for one in contacts {
-            let own = [&one.purpose, &one.language, &one.format, &one.via, &one.schedule, &one.time_zone, &one.origin];
-            let mut values = vec![json!(party.name), text_or_null(&one.mail)];
-            values.extend(own.map(|text| json!(text)));
-            values.push(json!(one.last_alive.map(|time| time.to_string())));
-            values.push(json!(one.has_consent));
-            if !table.row(&values)? {
-                return table.finish().map(|()| Exit::Done);
-            }
+/// What a list of contacts says of each.
+pub(crate) const COLUMNS: [&str; 11] = [
+    "party",
+    "contact",
+    "purpose",
+    "language",
+    "format",
+    "via",
+    "schedule",
+    "time_zone",
+    "origin",
+    "last_alive",
+    "consent",
+];
+
+/// A row for each contact, and one for a party that has none.
+pub(crate) fn rows(parties: &[Party]) -> impl Iterator<Item = [Value; 11]> {
+    parties.iter().flat_map(|party| {
+        let nobody = party.contacts.is_empty().then(Contact::default);
+        let own = nobody.as_ref().map(|contact| row(party, contact));
+        own.into_iter().chain(party.contacts.iter().map(|contact| row(party, contact)))
+    })
+}
+
+fn row(party: &Party, one: &Contact) -> [Value; 11] {
+    [
+        json!(party.name),
+        text_or_null(&one.mail),
+        json!(one.purpose),
+        json!(one.language),
+        json!(one.format),
+        json!(one.via),
+        json!(one.schedule),
+        json!(one.time_zone),
+        json!(one.origin),
+        json!(one.last_alive.map(|time| time.to_string())),
+        json!(one.has_consent),
+    ]
+}
+
+fn list(args: &Rows, parties: &[Party]) -> Result<Exit, Failure> {
+    let mut table = args.table(&COLUMNS);
+    for values in rows(parties) {
+        if !table.row(&values)? {
+            break;
         }
     }
     table.finish().map(|()| Exit::Done)
@@ -174,10 +192,9 @@ fn need<'p>(name: &str, parties: &'p [Party]) -> Result<&'p Party, Failure> {
     })
 }
 
-fn show(name: &str, parties: &[Party]) -> Result<Exit, Failure> {
-    let party = need(name, parties)?;
-    let failed = |error: serde_json::Error| Problem::new(error.to_string());
-    let mut shown = serde_json::to_value(party).map_err(failed)?;
+/// A party with all that is known of it.
+pub(crate) fn party_json(party: &Party) -> Result<Value, Problem> {
+    let mut shown = serde_json::to_value(party).map_err(|error| Problem::new(error.to_string()))?;
     // The records keep moments as numbers, which nobody reads.
     let contacts = shown.get_mut("contacts").and_then(Value::as_array_mut).into_iter().flatten();
     for (value, contact) in contacts.zip(&party.contacts) {
@@ -185,7 +202,12 @@ fn show(name: &str, parties: &[Party]) -> Result<Exit, Failure> {
             *member = json!(contact.last_alive.map(|time| time.to_string()));
         }
     }
-    let text = serde_json::to_string_pretty(&shown).map_err(failed)?;
+    Ok(shown)
+}
+
+fn show(name: &str, parties: &[Party]) -> Result<Exit, Failure> {
+    let shown = party_json(need(name, parties)?)?;
+    let text = serde_json::to_string_pretty(&shown).map_err(|error| Problem::new(error.to_string()))?;
     let mut out = Out::stdout();
     out.write(text.as_bytes())?;
     out.write(b"\n")?;

@@ -11,7 +11,7 @@ mod backup;
 mod check;
 mod clock;
 mod completions;
-mod contact;
+pub(crate) mod contact;
 mod demo;
 mod events;
 mod evidence;
@@ -23,7 +23,7 @@ mod init;
 mod key;
 mod mailbox;
 mod man;
-mod notice;
+pub(crate) mod notice;
 mod parse;
 mod process;
 mod reload;
@@ -36,7 +36,7 @@ mod sql;
 mod token;
 mod user;
 mod verify;
-mod who;
+pub(crate) mod who;
 
 /// The door of `fuzz/`.
 #[cfg(feature = "fuzzing")]

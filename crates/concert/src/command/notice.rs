@@ -5,7 +5,7 @@
 
 mod approve;
 mod send;
-mod show;
+pub(crate) mod show;
 
 use concert_model::access::Kept;
 use concert_store::records::{NewNotice, Notice, NoticeFilter};

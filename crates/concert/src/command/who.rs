@@ -56,18 +56,25 @@ pub(super) struct Args {
 /// Said of a mailbox that the registry itself found dead.
 const NO_ANSWER: &str = "the registry says that it does not answer";
 
-const COLUMNS: [&str; 8] = ["value", "party", "contact", "purpose", "origin", "specific", "last_alive", "reason"];
+pub(crate) const COLUMNS: [&str; 8] =
+    ["value", "party", "contact", "purpose", "origin", "specific", "last_alive", "reason"];
 
 /// What values are looked up in.
-struct Book<'b> {
-    constituents: &'b Constituents,
-    teams: &'b Constituents,
-    lookup: &'b Lookup,
-    registry: Option<&'b Opened>,
-    health: &'b BTreeMap<String, Health>,
-    purpose: Option<&'b str>,
+pub(crate) struct Book<'b> {
+    /// Whom the site answers for.
+    pub(crate) constituents: &'b Constituents,
+    /// Teams of last resort.
+    pub(crate) teams: &'b Constituents,
+    /// Data about addresses.
+    pub(crate) lookup: &'b Lookup,
+    /// What registries publish.
+    pub(crate) registry: Option<&'b Opened>,
+    /// How contacts do.
+    pub(crate) health: &'b BTreeMap<String, Health>,
+    /// Only contacts for this purpose.
+    pub(crate) purpose: Option<&'b str>,
     /// Whoever may be asked outside, and what waits for the answers.
-    outside: Option<(&'b Asker, &'b Runtime)>,
+    pub(crate) outside: Option<(&'b Asker, &'b Runtime)>,
 }
 
 pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
@@ -149,11 +156,11 @@ fn from_input(tell: &mut dyn FnMut(&str) -> Result<bool, Failure>) -> Result<boo
 }
 
 /// A row of the table.
-type Row = [Value; 8];
+pub(crate) type Row = [Value; 8];
 
 /// A row for each contact of each party that answers, or one that says why there is none; and what was
 /// passed over on the way.
-fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<Row>, Vec<String>), Failure> {
+pub(crate) fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<Row>, Vec<String>), Failure> {
     let who = book.constituents.who(value, book.lookup);
     let mut rows: Vec<Row> =
         who.found.iter().flat_map(|found| party_rows(value, book.constituents, found, book)).collect();

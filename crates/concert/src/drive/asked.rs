@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use concert_model::{Problem, Time};
+use concert_store::records::{Change, remember_in};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +43,19 @@ pub struct Asked {
 
 /// Asks for a replay of a feed, in the place of any that was asked for before.
 pub async fn ask(site: &Site, feed: &str, since: Time) -> Result<(), Problem> {
-    write(site, feed, &Asked { since: since.0, ..Asked::default() }).await
+    let mut change = site.store.records.change().await?;
+    ask_in(&mut change, feed, since).await?;
+    site.store.records.commit(change).await
+}
+
+/// The same as part of a change.
+pub async fn ask_in(change: &mut Change<'_>, feed: &str, since: Time) -> Result<(), Problem> {
+    let text = text(&Asked { since: since.0, ..Asked::default() })?;
+    remember_in(change, OWNER, feed, &text).await
+}
+
+fn text(asked: &Asked) -> Result<String, Problem> {
+    serde_json::to_string(asked).map_err(|error| Problem::new(error.to_string()))
 }
 
 /// How far the replay of a feed is.
@@ -53,8 +66,7 @@ pub async fn progress(site: &Site, feed: &str) -> Result<Option<Asked>, Problem>
 }
 
 async fn write(site: &Site, feed: &str, asked: &Asked) -> Result<(), Problem> {
-    let text = serde_json::to_string(asked).map_err(|error| Problem::new(error.to_string()))?;
-    site.store.records.remember(OWNER, feed, &text).await
+    site.store.records.remember(OWNER, feed, &text(asked)?).await
 }
 
 /// Goes on with what was asked for. Runs on a blocking thread.

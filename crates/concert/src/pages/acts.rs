@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::desk::{ask, refusal, written_json};
 use super::looks::{aside, broken, need, processes_of};
-use super::{Pages, failed, messages};
+use super::{Pages, book, failed, messages, telling};
 use crate::incidents::{self, ANSWERS_KEPT_MICROS};
 use crate::{clocks, people, wire};
 
@@ -70,6 +70,9 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
         Deed::SetPassword(name, password, stays) => set_password(pages, &change, &name, password, stays).await,
         Deed::AddToken(user, scopes, life) => add_token(pages, &change, &user, scopes, life).await,
         Deed::RevokeToken(id) => revoke_token(pages, &change, id).await,
+        Deed::Import(import) => book::import(pages, &change, import).await,
+        Deed::Notice(id, deed) => telling::act(pages, &change, &id, deed).await,
+        Deed::Replay(feed, since) => telling::replay(pages, &change, &feed, since).await,
     }
 }
 
@@ -90,12 +93,12 @@ async fn write(
     written.map(|written| written_json(&written)).map_err(refusal)
 }
 
-fn by(person: &Person) -> By {
+pub(super) fn by(person: &Person) -> By {
     By { who: person.name.clone(), from: person.from.clone(), at: wire::now() }
 }
 
 /// The answer to the same request, if it was answered before.
-async fn again(records: &mut Records<'_>, change: &Change) -> Result<Option<Value>, Refusal> {
+pub(super) async fn again(records: &mut Records<'_>, change: &Change) -> Result<Option<Value>, Refusal> {
     let Some((key, digest)) = &change.key else { return Ok(None) };
     match answered(records, &change.person.name, key).await.map_err(failed)? {
         Some((before, answer)) if before == digest => Ok(serde_json::from_str(&answer).ok()),
@@ -113,7 +116,7 @@ async fn keep(records: &mut Records<'_>, change: &Change, answer: &Value) -> Res
 }
 
 /// Keeps the answer with what was done.
-async fn done(
+pub(super) async fn done(
     records: &concert_store::records::Records,
     mut writing: Records<'static>,
     change: &Change,

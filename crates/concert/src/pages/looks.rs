@@ -10,7 +10,7 @@ use concert_store::records::{AuditFilter, Audited};
 use serde_json::{Value, json};
 
 use super::desk::refusal;
-use super::{Pages, failed, messages, values};
+use super::{Pages, book, failed, messages, telling, values};
 use crate::incidents::cost::{By, Sum, sums};
 use crate::incidents::{exhibit_json, list_json, only, steps_json};
 use crate::settings::processes::{self, Processes};
@@ -35,6 +35,10 @@ pub(super) async fn list(
 ) -> Result<Page<Value>, Refusal> {
     let site = pages.site();
     match listing {
+        Listing::Contacts => book::contacts(pages, person, &slice).await,
+        Listing::ContactHealth => book::health(pages, person, &slice).await,
+        Listing::ContactFindings => book::findings(pages, person, &slice).await,
+        Listing::WouldGo(name) => telling::preview(pages, person, name, &slice).await,
         Listing::Exhibits(name) => {
             let state = pages.desk()?.exhibits(person, &name).await.map_err(refusal)?;
             let there: Vec<_> = state.evidence.iter().filter(|(_, exhibit)| exhibit.added.is_some()).collect();
@@ -170,6 +174,10 @@ pub(super) async fn thing(pages: &Pages, person: &Person, thing: Thing) -> Resul
         Thing::Observables(name, slice) => values::of_incident(pages, person, &name, &slice).await,
         Thing::About(value, slice) => values::about(pages, person, &value, &slice).await,
         Thing::Tellings(name, telling, slice) => messages::tellings(pages, person, &name, (&telling, &slice)).await,
+        Thing::Who(asking) => book::who(pages, person, asking).await,
+        Thing::Party(name) => book::party(pages, person, &name).await,
+        Thing::Export(whose, is_json) => book::export(pages, person, whose, is_json).await,
+        Thing::Replay(feed) => telling::replayed(pages, person, &feed).await,
         Thing::HandOver(name, wanted) => {
             let wanted = super::acts::hand_over(person, wanted);
             let asked = crate::incidents::Ask::new(person, wire::now());

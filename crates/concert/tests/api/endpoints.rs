@@ -253,7 +253,8 @@ fn rows(things: &Things) -> Vec<Row> {
     let api = |(there, missing): (String, String)| (format!("/api/v1{there}"), format!("/api/v1{missing}"));
     let own = |route: &'static str, body| post(route, route.to_owned(), route.to_owned(), body, &everybody());
     let public = |route| get(route, route.to_owned(), route.to_owned(), &everybody());
-    let (page, raw, one) = (notice(""), notice("/raw"), api(notice("")));
+    let (page, raw, one, acts) = (notice(""), notice("/raw"), api(notice("")), api(notice("/acts")));
+    let (book, replay) = (with(&notices, &["low"]), |feed: &str| format!("/api/v1/feeds/{feed}/replays"));
     let (shown, password) = (user(""), user("/password"));
     rows.extend([
         site("/", &with(&WHOLE, &["low"])),
@@ -269,6 +270,18 @@ fn rows(things: &Things) -> Vec<Row> {
         site("/api/v1/events", &with(&events, &["low", "scoped"])),
         site("/api/v1/events/stream", &with(&events, &["low", "scoped"])),
         site("/api/v1/notices", &with(&notices, &["low"])),
+        site("/api/v1/notices/preview", &with(&notices, &["low"])),
+        // Who may not change a notice learns nothing of it; the address is wrong, which is told to the others.
+        post("/api/v1/notices/{id}/acts", acts.0, acts.1, json!({"do": "retry", "to": "nowhere"}), &["handler", "session"]),
+        post("/api/v1/feeds/{name}/replays", replay("pushed"), replay("none"), json!({}), &["handler", "session"]),
+        get("/api/v1/feeds/{name}/replays", replay("pushed"), replay("none"), &["handler", "session"]),
+        get("/api/v1/who", "/api/v1/who?value=192.0.2.91".into(), "/api/v1/who?value=203.0.113.1".into(), &book),
+        site("/api/v1/contacts", &book),
+        site("/api/v1/contacts/health", &book),
+        site("/api/v1/contacts/findings", &book),
+        site("/api/v1/contacts/export", &book),
+        post("/api/v1/contacts/imports", "/api/v1/contacts/imports".into(), "/api/v1/contacts/imports".into(), json!({"parties": "teams", "files": [{"name": "x.csv", "text": "rubbish\n"}]}), &["handler", "session"]),
+        get("/api/v1/parties/{name}", "/api/v1/parties/Grid".into(), "/api/v1/parties/Mill".into(), &of_notice),
         get("/api/v1/notices/{id}", one.0, one.1, &of_notice),
         // The body is wrong, which is told to everybody.
         post("/api/v1/login", "/api/v1/login".into(), "/api/v1/login".into(), json!({}), &everybody()),

@@ -9,6 +9,7 @@
 )]
 
 mod constituencies;
+mod contacts;
 mod endpoints;
 mod login;
 mod reported;

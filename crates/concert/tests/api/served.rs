@@ -86,6 +86,20 @@ impl Served {
         self.file("concert.toml", &SETTINGS.replace("[[feed]]", &format!("{more}\n[[feed]]")));
     }
 
+    /// More settings of the notice.
+    pub(crate) fn settings_of_notice(&self, more: &str) {
+        self.file("concert.toml", &SETTINGS.replace("[via.outbox]", &format!("{more}\n\n[via.outbox]")));
+    }
+
+    /// Asks again and again until something holds, as what serves does its work beside.
+    pub(crate) fn until(&self, holds: impl Fn() -> bool) {
+        let end = std::time::Instant::now() + Duration::from_secs(60);
+        while !holds() {
+            assert!(std::time::Instant::now() < end, "it did not come to hold");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     pub(crate) fn serve(mut self) -> Self {
         let mut command = self.command(&["serve"]);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();

@@ -32,17 +32,10 @@ pub(super) struct Args {
 const UNUSABLE_TOLD_MAX: usize = 100;
 
 /// What was found: `overlap`, `gap`, `contact`, `key` or `registry`; the party; what.
-type Finding = (&'static str, String, String);
+pub(crate) type Finding = (&'static str, String, String);
 
-/// Files of keys that cannot be read belong to nobody known, and are told to those who see everybody.
 pub(super) fn run(args: &Args, settings: &Settings, parties: &[Party], with_files: bool) -> Result<Exit, Failure> {
-    let mut found = findings(settings, parties);
-    let ring = Keyring::read(&settings.openpgp.keys);
-    found.extend(keys(&ring, parties, wire::now()));
-    for (file, why) in ring.damaged().iter().filter(|_| with_files) {
-        let file = settings.shown(&settings.openpgp.keys.join(file));
-        found.push(("key", String::new(), format!("{file}: {why}")));
-    }
+    let found = with_keys(settings, parties, with_files);
     // What registries hold is theirs to mend, so it does not count as bad.
     let registered = if with_files { unusable(settings)? } else { Vec::new() };
     let mut table = args.rows.table(&["kind", "party", "what"]);
@@ -67,7 +60,21 @@ fn unusable(settings: &Settings) -> Result<Vec<Finding>, Failure> {
     Ok(rows)
 }
 
-pub(super) fn findings(settings: &Settings, parties: &[Party]) -> Vec<Finding> {
+/// What cannot work, keys too. Blocks.
+///
+/// Files of keys that cannot be read belong to nobody known, and are told to those who see everybody.
+pub(crate) fn with_keys(settings: &Settings, parties: &[Party], with_files: bool) -> Vec<Finding> {
+    let mut found = findings(settings, parties);
+    let ring = Keyring::read(&settings.openpgp.keys);
+    found.extend(keys(&ring, parties, wire::now()));
+    for (file, why) in ring.damaged().iter().filter(|_| with_files) {
+        let file = settings.shown(&settings.openpgp.keys.join(file));
+        found.push(("key", String::new(), format!("{file}: {why}")));
+    }
+    found
+}
+
+pub(crate) fn findings(settings: &Settings, parties: &[Party]) -> Vec<Finding> {
     let mut found = overlaps(parties);
     let via = |name: &str| settings.vias.contains_key(name);
     let speaks = |language: &str| settings.templates.speaks(language);

@@ -4,7 +4,7 @@ mod stopped;
 
 use std::collections::BTreeMap;
 
-use concert_model::{Contact, Time};
+use concert_model::{Contact, Problem, Time};
 use concert_pipeline::mail::address::canonical;
 use concert_store::records::Health;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ pub(super) struct Args {
 const SILENT_DAYS: i64 = 183;
 /// After so long an unanswered question is worth a call.
 const ASKED_DAYS: i64 = 14;
-const COLUMNS: [&str; 12] = [
+pub(crate) const COLUMNS: [&str; 12] = [
     "contact",
     "party",
     "state",
@@ -79,6 +79,17 @@ struct Row {
 }
 
 pub(super) async fn run(args: &Args, site: &Site, reach: &Reach) -> Result<Exit, Failure> {
+    let mut table = args.rows.table(&COLUMNS);
+    for values in rows(site, reach).await? {
+        if !table.row(&values)? {
+            break;
+        }
+    }
+    table.finish().map(|()| Exit::Done)
+}
+
+/// How each contact that is seen does, the worst first.
+pub(crate) async fn rows(site: &Site, reach: &Reach) -> Result<Vec<[Value; 12]>, Problem> {
     let (now, records) = (wire::now(), &site.store.records);
     let (mut known, asked) = (records.contact_health().await?, records.proofs_asked().await?);
     let stopped = stopped::of_contacts(site, now, reach).await?;
@@ -105,13 +116,7 @@ pub(super) async fn run(args: &Args, site: &Site, reach: &Reach) -> Result<Exit,
     }
     let mut sorted: Vec<(State, Row)> = rows.into_values().map(|row| (state(&row, now), row)).collect();
     sorted.sort_by(|(a, one), (b, other)| (a, one.alive, &one.contact).cmp(&(b, other.alive, &other.contact)));
-    let mut table = args.rows.table(&COLUMNS);
-    for (state, row) in &sorted {
-        if !table.row(&values(*state, row, stopped.get(&canonical(&row.contact))))? {
-            break;
-        }
-    }
-    table.finish().map(|()| Exit::Done)
+    Ok(sorted.iter().map(|(state, row)| values(*state, row, stopped.get(&canonical(&row.contact)))).collect())
 }
 
 fn row(contact: &Contact, health: Health, asked: Option<(Time, bool)>) -> Row {

@@ -93,27 +93,33 @@ fn tell_strangers(settings: &Settings, whom: Whom, is_trial: bool) {
 /// All parties of all files. Any mistake refuses the import, since a line left out would silently
 /// stop somebody's notices.
 fn read_all(files: &[PathBuf], which: Parties) -> Result<Vec<Party>, Failure> {
-    let (mut all, mut problems, mut whose) = (Vec::<Party>::new(), Vec::new(), BTreeMap::<String, &Path>::new());
-    for path in files {
-        let (name, bytes) = (path.display().to_string(), read(path)?);
-        let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-        let (mut parties, mistakes) = if is_json { read_json(&name, &bytes) } else { read_csv(&name, &bytes) };
+    let files: Vec<(String, Vec<u8>)> =
+        files.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect::<Result<_, Failure>>()?;
+    read_texts(&files, which).map_err(Failure::settings)
+}
+
+/// All parties of files by their names and bytes.
+pub(crate) fn read_texts(files: &[(String, Vec<u8>)], which: Parties) -> Result<Vec<Party>, Vec<Problem>> {
+    let (mut all, mut problems, mut whose) = (Vec::<Party>::new(), Vec::new(), BTreeMap::<String, &str>::new());
+    for (name, bytes) in files {
+        let is_json = Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        let (mut parties, mistakes) = if is_json { read_json(name, bytes) } else { read_csv(name, bytes) };
         problems.extend(mistakes);
         if which == Parties::Teams {
-            problems.extend(parties.iter().filter_map(|party| lost_team(party, &name)));
+            problems.extend(parties.iter().filter_map(|party| lost_team(party, name)));
             let contacts = parties.iter_mut().flat_map(|party| &mut party.contacts);
             contacts.for_each(|contact| contact.origin = "teams".into());
         }
         for party in parties {
-            if let Some(other) = whose.insert(party.name.clone(), path) {
-                let what = format!("the party `{}` stands in {} too", party.name, other.display());
+            if let Some(other) = whose.insert(party.name.clone(), name) {
+                let what = format!("the party `{}` stands in {other} too", party.name);
                 let hint = "keep all lines of a party in one file";
-                problems.push(Problem::new(what).at(path.display().to_string()).hint(hint));
+                problems.push(Problem::new(what).at(name.clone()).hint(hint));
             }
             all.push(party);
         }
     }
-    if problems.is_empty() { Ok(all) } else { Err(Failure::settings(problems)) }
+    if problems.is_empty() { Ok(all) } else { Err(problems) }
 }
 
 /// A team that nothing would ever fall to.
@@ -141,7 +147,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// What an import changes: word, party, what of it.
-fn differences(before: &[Party], after: &[Party]) -> Vec<(&'static str, String, String)> {
+pub(crate) fn differences(before: &[Party], after: &[Party]) -> Vec<(&'static str, String, String)> {
     let old: BTreeMap<&str, &Party> = before.iter().map(|party| (party.name.as_str(), party)).collect();
     let new: BTreeMap<&str, &Party> = after.iter().map(|party| (party.name.as_str(), party)).collect();
     let mut found = Vec::new();

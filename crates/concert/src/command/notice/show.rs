@@ -112,7 +112,7 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
 }
 
 /// Whether somebody sees all notices that went out in one mail.
-async fn is_seen_whole(site: &Site, mail: &str, reach: &Reach) -> Result<bool, Failure> {
+pub(crate) async fn is_seen_whole(site: &Site, mail: &str, reach: &Reach) -> Result<bool, Problem> {
     let carrier = site.store.records.notice(mail).await?;
     let carried = site.store.records.carried(&[mail]).await?;
     Ok(carrier.iter().chain(&carried).all(|(notice, _)| reach.has_notice(notice)))
@@ -258,10 +258,10 @@ fn tell_counts(to_go: &[(Notice, Members)]) {
 }
 
 /// Number of a notice that is not made yet.
-const NOT_YET: &str = "not-yet";
+pub(crate) const NOT_YET: &str = "not-yet";
 
 /// Everything that would go out if it were due now: what is gathered, then what is queued.
-async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<(Notice, Members)>, Failure> {
+pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<(Notice, Members)>, Problem> {
     let mut to_go = Vec::new();
     for (index, kind) in site.settings.notices.iter().enumerate() {
         if name.is_none_or(|name| name == kind.name) {

@@ -1,0 +1,166 @@
+//! Notices over the API: what would go, and what somebody decides of one. The process that works on the site sends.
+
+use concert_model::access::{Action, Kept, Person};
+use concert_model::{Problem, Time};
+use concert_server::desk::{Change, NoticeDeed};
+use concert_server::site::{Page, Refusal, Slice};
+use concert_store::records::{
+    Act, Change as Records, Gate, Notice, append_audit, approve_notice_in, reject_notice_in, requeue_notice_in,
+    resend_notice_in,
+};
+use serde_json::{Value, json};
+
+use super::acts::{again, by, done};
+use super::looks::need;
+use super::{Pages, failed};
+use crate::command::notice::show::{NOT_YET, is_seen_whole, to_go};
+use crate::drive::{asked, is_of_incidents};
+use crate::settings::is_address;
+use crate::wire::{self, Site};
+
+/// Most letters of a reason.
+const WHY_LETTERS_MAX: usize = 1000;
+
+/// What would go to whom now.
+pub(super) async fn preview(
+    pages: &Pages,
+    person: &Person,
+    name: Option<String>,
+    slice: &Slice,
+) -> Result<Page<Value>, Refusal> {
+    let site = pages.site();
+    let reach = site.reach(person, Kept::Notices).map_err(Refusal::Denied)?;
+    if let Some(name) = name.as_ref().filter(|name| site.settings.notice(name).is_none()) {
+        let known: Vec<&str> = site.settings.notices.iter().map(|kind| kind.name.as_str()).collect();
+        let problem = Problem::new(format!("there is no notice `{name}` in the settings"));
+        return Err(Refusal::Mistake(problem.hint(format!("notices here: {}", known.join(", ")))));
+    }
+    // Files are read on the thread that asks, which must not be one of those that serve.
+    let handle = tokio::runtime::Handle::current();
+    let reading = tokio::task::spawn_blocking(move || handle.block_on(to_go(&site, name.as_deref())));
+    let to_go = reading.await.map_err(|error| Refusal::Failed(error.to_string()))?.map_err(failed)?;
+    let rows: Vec<Value> = to_go
+        .iter()
+        .filter(|(notice, _)| reach.has_notice(notice) && !is_of_incidents(&notice.name))
+        .map(|(notice, _)| {
+            let id = (notice.id != NOT_YET).then_some(&notice.id);
+            json!({"id": id, "name": notice.name, "key": notice.key, "to": notice.to, "via": notice.via,
+                "state": notice.state, "events": notice.events, "due": notice.due.to_string()})
+        })
+        .collect();
+    slice.part(rows.into_iter())
+}
+
+/// Decides about a notice. Whoever may not change it does not learn that it is there.
+pub(super) async fn act(pages: &Pages, change: &Change, id: &str, deed: NoticeDeed) -> Result<Value, Refusal> {
+    let site = pages.site();
+    let reach = site.reach_to_change(&change.person, Kept::Notices).map_err(Refusal::Denied)?;
+    let (records, now) = (&site.store.records, wire::now());
+    let found = records.notice(id).await.map_err(failed)?.map(|(notice, _)| notice);
+    let notice = found.filter(|notice| !is_of_incidents(&notice.name) && reach.has_notice(notice));
+    let notice = notice.ok_or(Refusal::Missing)?;
+    if let NoticeDeed::Retry(Some(to)) | NoticeDeed::Resend(Some(to)) = &deed
+        && !is_address(to)
+    {
+        return Err(Refusal::Wrong(format!("`{to}` is not a mail address")));
+    }
+    // Those that go in one mail share its fate.
+    let mail = notice.carrier().unwrap_or(&notice.id).to_owned();
+    let is_sent = matches!(deed, NoticeDeed::Send | NoticeDeed::Retry(_));
+    if is_sent && !is_seen_whole(&site, &mail, &reach).await.map_err(failed)? {
+        return Err(Refusal::Taken(
+            "it goes in one mail with others, which whoever works on the whole site sends".into(),
+        ));
+    }
+    let mut writing = records.change().await.map_err(failed)?;
+    if let Some(answer) = again(&mut writing, change).await? {
+        return Ok(answer);
+    }
+    let made = decide(&mut writing, &site, (&notice, &mail), &deed, now).await.map_err(failed)?;
+    let Some((action, id, state)) = made else { return Err(Refusal::Taken(refusal(&notice, &deed))) };
+    let of = (id != notice.id).then_some(&notice.id);
+    let act = Act::done(action, format!("notice {}", notice.id), of.map_or(String::new(), |_| format!("as {id}")));
+    append_audit(&mut writing, &by(&change.person), &act).await.map_err(failed)?;
+    done(records, writing, change, json!({"id": id, "state": state, "again_of": of})).await
+}
+
+/// What was done, with the number and the state of the notice it was done to; nothing where it cannot be.
+async fn decide(
+    writing: &mut Records<'_>,
+    site: &Site,
+    (notice, mail): (&Notice, &str),
+    deed: &NoticeDeed,
+    now: Time,
+) -> Result<Option<(&'static str, String, &'static str)>, Problem> {
+    let gate = site.settings.notice(&notice.name).map_or(Gate::Open, |kind| kind.gate);
+    let same = |is_done: bool, action, state| is_done.then(|| (action, notice.id.clone(), state));
+    Ok(match deed {
+        NoticeDeed::Approve => same(approve_notice_in(writing, &notice.id, now).await?, "notice approve", "queued"),
+        NoticeDeed::Reject(why) => {
+            let why: String = why.chars().filter(|c| !c.is_control()).take(WHY_LETTERS_MAX).collect();
+            same(reject_notice_in(writing, &notice.id, &why).await?, "notice reject", "rejected")
+        }
+        NoticeDeed::Send if notice.state == "queued" => {
+            same(requeue_notice_in(writing, mail, None, Gate::Open, now).await?, "notice send", "queued")
+        }
+        NoticeDeed::Retry(to) if matches!(notice.state.as_str(), "failed" | "no-contact") => {
+            let waits = notice.state == "no-contact" && gate == Gate::Approval;
+            let is_done = requeue_notice_in(writing, mail, to.as_deref(), gate, now).await?;
+            same(is_done, "notice retry", if waits { "waiting" } else { "queued" })
+        }
+        NoticeDeed::Resend(to) => {
+            let made = resend_notice_in(writing, &notice.id, to.as_deref(), gate, &site.home(), now).await?;
+            let state = if gate == Gate::Approval { "waiting" } else { "queued" };
+            made.map(|id| ("notice resend", id, state))
+        }
+        NoticeDeed::Send | NoticeDeed::Retry(_) => None,
+    })
+}
+
+/// Why it cannot be, with what can.
+fn refusal(notice: &Notice, deed: &NoticeDeed) -> String {
+    let state = &notice.state;
+    match deed {
+        NoticeDeed::Approve | NoticeDeed::Reject(_) => format!("it does not wait for approval, but is {state}"),
+        NoticeDeed::Send => {
+            format!("it is not queued but {state}; `retry` is for what failed, `resend` for what was delivered")
+        }
+        NoticeDeed::Retry(_) if state == "no-contact" => "it has nobody to go to; say `to`".into(),
+        NoticeDeed::Retry(_) => {
+            format!("it is {state}; only notices that failed or had nobody to go to are tried again")
+        }
+        NoticeDeed::Resend(_) => format!("it is not delivered but {state}; `retry` is for what failed"),
+    }
+}
+
+/// Asks for a replay of a feed; the process that works on the site does it, a few reports at a time.
+pub(super) async fn replay(pages: &Pages, change: &Change, feed: &str, since: Option<Time>) -> Result<Value, Refusal> {
+    need(&change.person, Action::ChangeSite(Kept::Events))?;
+    let site = pages.site();
+    site.settings.feed(feed).ok_or(Refusal::Missing)?;
+    let records = &site.store.records;
+    let mut writing = records.change().await.map_err(failed)?;
+    if let Some(answer) = again(&mut writing, change).await? {
+        return Ok(answer);
+    }
+    asked::ask_in(&mut writing, feed, since.unwrap_or(Time(i64::MIN))).await.map_err(failed)?;
+    let since = since.map_or_else(String::new, |since| format!("reports since {since}"));
+    let act = Act::done("feed replay", format!("feed {feed}"), since);
+    append_audit(&mut writing, &by(&change.person), &act).await.map_err(failed)?;
+    done(records, writing, change, replayed_json(feed, &asked::Asked::default())).await
+}
+
+/// How far the replay of a feed is that was asked for last.
+pub(super) async fn replayed(pages: &Pages, person: &Person, feed: &str) -> Result<Value, Refusal> {
+    need(person, Action::ChangeSite(Kept::Events))?;
+    let site = pages.site();
+    site.settings.feed(feed).ok_or(Refusal::Missing)?;
+    let progress = asked::progress(&site, feed).await.map_err(failed)?.ok_or(Refusal::Missing)?;
+    Ok(replayed_json(feed, &progress))
+}
+
+fn replayed_json(feed: &str, asked: &asked::Asked) -> Value {
+    json!({"feed": feed, "done": asked.is_done, "reports": asked.reports, "left_out": asked.left_out,
+        "failed": asked.failed, "replaced": asked.replaced, "events": asked.events, "rejects": asked.rejects,
+        "notices": asked.notices})
+}
