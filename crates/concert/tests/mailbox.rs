@@ -447,7 +447,7 @@ async fn where_nobody_of_a_network_is_left_the_larger_one_the_as_and_the_nationa
     preview.sort_by_key(|row| row["to"].to_string());
     let shown: Vec<(&str, &Value)> = preview.iter().map(|row| (row["to"].as_str().unwrap(), &row["events"])).collect();
     assert_eq!(shown, [("abuse@large.example", &2.into()), ("abuse@other.example", &1.into())]);
-    assert!(preview[1]["passed_over"].as_str().unwrap().starts_with("told to `RIPE OR1`"), "{preview:?}");
+    assert!(preview[1]["why"].as_str().unwrap().starts_with("told to `RIPE OR1`"), "{preview:?}");
     world.once();
 
     // The AS.

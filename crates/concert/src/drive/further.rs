@@ -52,9 +52,15 @@ pub(super) async fn hand_on(
                 out.push(NewNotice { members, ..notice.clone() });
                 continue;
             };
-            let (state, party_name) = ("queued", party.name.clone());
-            let (reason, passed_over) = (why.clone(), why);
-            let made = NewNotice { party: party_name, state, reason, passed_over, members, ..notice.clone() };
+            // The reason is shown to whoever sees the notice, and may not see who was passed over.
+            let made = NewNotice {
+                party: party.name.clone(),
+                state: "queued",
+                reason: String::new(),
+                passed_over: why,
+                members,
+                ..notice.clone()
+            };
             for_party(&party, suspended, &kind_of, zone, made, &mut out);
         }
     }

@@ -74,22 +74,33 @@ pub(super) fn address(
 /// Queues notices that waited for a contact which their party, or whoever is next in order, has by now. Gives their
 /// number.
 pub async fn address_waiting(site: &Site) -> Result<usize, Problem> {
-    address_since(site, wire::now().plus_seconds(-WAITED_SECONDS_MAX)).await
+    let book = site.addressees();
+    address_those(site, &book, wire::now().plus_seconds(-WAITED_SECONDS_MAX), &|_| true).await
 }
 
-/// The same for those made since a moment.
-pub(super) async fn address_since(site: &Site, since: Time) -> Result<usize, Problem> {
+/// Passes on notices made since a moment of whose party nobody is left, where somebody is next in order.
+pub(super) async fn pass_on_since(site: &Site, since: Time) -> Result<usize, Problem> {
+    let book = site.addressees();
+    address_those(site, &book, since, &|notice| book.may_go_on(&notice.party, &notice.passed_over)).await
+}
+
+async fn address_those(
+    site: &Site,
+    book: &Addressees,
+    since: Time,
+    is_wanted: &(dyn Fn(&Notice) -> bool + Sync),
+) -> Result<usize, Problem> {
     let (records, mut queued) = (&site.store.records, 0);
     let filter =
         NoticeFilter { state: Some(NO_CONTACT.to_owned()), made_since: Some(since), ..NoticeFilter::default() };
     let suspended = records.suspended_contacts().await?;
     for notice in records.notices(&filter).await? {
         let kind = site.settings.notice(&notice.name).filter(|kind| kind.to == Recipient::Responsible);
-        if kind.is_none() || notice.party.is_empty() {
+        if kind.is_none() || notice.party.is_empty() || !is_wanted(&notice) {
             continue;
         }
         let Some((notice, members)) = records.notice(&notice.id).await? else { continue };
-        let mut to = instead(site, &suspended, &notice, members).await?;
+        let mut to = instead(site, book, &suspended, &notice, members).await?;
         // What nobody is left for stays with the notice only where all of it does.
         to.sort_by_key(|one| one.state == NO_CONTACT);
         let is_told = to.first().is_some_and(|one| one.state != NO_CONTACT);
@@ -103,6 +114,7 @@ pub(super) async fn address_since(site: &Site, since: Time) -> Result<usize, Pro
 /// The notices that a notice which reached nobody becomes, for whoever is next.
 pub(super) async fn instead(
     site: &Site,
+    book: &Addressees,
     suspended: &Suspended,
     notice: &Notice,
     members: Members,
@@ -122,9 +134,9 @@ pub(super) async fn instead(
         tlp: notice.tlp,
         ..NewNotice::default()
     };
-    let (book, mut out) = (site.addressees(), Vec::new());
-    address(site, &book, suspended, made, &mut out);
-    let mut out = further::hand_on(site, &book, suspended, out).await?;
+    let mut out = Vec::new();
+    address(site, book, suspended, made, &mut out);
+    let mut out = further::hand_on(site, book, suspended, out).await?;
     if kind.is_some_and(|kind| kind.gate == Gate::Approval) {
         wait_for_approval(&mut out);
     }

@@ -151,7 +151,7 @@ impl Teller {
     /// them. Trouble leaves them to the next time.
     pub async fn end_report(&mut self, site: &Site) {
         let Some(since) = self.waits_since.take() else { return };
-        if let Err(problem) = responsible::address_since(site, since).await {
+        if let Err(problem) = responsible::pass_on_since(site, since).await {
             tracing::warn!("notices without a contact are not passed on yet: {problem}");
         }
     }

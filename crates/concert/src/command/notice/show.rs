@@ -78,6 +78,8 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
     }
     let mut fields = fields(&notice);
     let addressees = site.addressees();
+    // Those who were passed over may be parties that are not seen.
+    fields.push(("passed_over", text_or_null(if reach.is_all() { &notice.passed_over } else { "" })));
     let party = addressees.find(&notice.party);
     let origin = party.as_ref().and_then(|party| party.contacts.first()).map_or("", |contact| &contact.origin);
     fields.push(("party_from", text_or_null(origin)));
@@ -153,7 +155,6 @@ fn fields(notice: &Notice) -> Vec<(&'static str, Value)> {
         ("due", json!(notice.due.to_string())),
         ("attempts", json!(notice.attempts)),
         ("reason", json!(notice.reason)),
-        ("passed_over", text_or_null(&notice.passed_over)),
         ("delivered_at", json!(notice.delivered_at.map(|time| time.to_string()))),
         ("again_of", crate::command::contact::text_or_null(&notice.again_of)),
     ]
@@ -216,7 +217,7 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
         }
         return Ok(Exit::Done);
     }
-    let mut table = args.rows.table(&["id", "name", "key", "to", "via", "state", "events", "due", "passed_over"]);
+    let mut table = args.rows.table(&["id", "name", "key", "to", "via", "state", "events", "due", "why"]);
     for (notice, _) in &to_go {
         let id = if notice.id == NOT_YET { Value::Null } else { json!(notice.id) };
         let row = [
@@ -228,8 +229,11 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
             json!(notice.state),
             json!(notice.events),
             json!(notice.due.to_string()),
-            // Where nobody is left, the reason says the same.
-            text_or_null(if notice.passed_over.is_empty() { &notice.reason } else { &notice.passed_over }),
+            text_or_null(match notice.state.as_str() {
+                "no-contact" => &notice.reason,
+                _ if reach.is_all() => &notice.passed_over,
+                _ => "",
+            }),
         ];
         if !table.row(&row)? {
             break;

@@ -106,9 +106,10 @@ async fn again(
     if got.iter().chain([&notice.to]).any(|to| is_left(to)) {
         return Ok(None);
     }
-    let mut instead = responsible::instead(site, &suspended, notice, members).await?;
+    let book = site.addressees();
+    let mut instead = responsible::instead(site, &book, &suspended, notice, members).await?;
     for (carried, members) in site.store.records.carried(&[&notice.id]).await? {
-        instead.extend(responsible::instead(site, &suspended, &carried, members).await?);
+        instead.extend(responsible::instead(site, &book, &suspended, &carried, members).await?);
     }
     let why = format!("{} bounced: {}", row.contact, row.reason);
     Ok(Some(Again { notice: notice.id.clone(), why, home: site.home(), instead }))
