@@ -1,4 +1,4 @@
-//! A small name server that knows names of addresses (PTR), over UDP, and can misbehave.
+//! A small name server that knows names of addresses (PTR) and texts (TXT), over UDP, and can misbehave.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,11 +9,17 @@ use tokio::task::JoinHandle;
 
 use crate::listen::loopback;
 
+/// Kinds of answers.
+const PTR: u8 = 12;
+const TXT: u8 = 16;
+
 /// What the server says to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
     /// These names.
     Names(Vec<String>),
+    /// These texts.
+    Texts(Vec<String>),
     /// There is no such name.
     Absent,
     /// The server failed.
@@ -89,29 +95,37 @@ fn question(packet: &[u8]) -> Option<(String, usize)> {
 
 /// An answer to a packet cut after its question.
 fn answer(asked: &[u8], said: &Said) -> Option<Vec<u8>> {
-    let (code, names) = match said {
-        Said::Names(names) => (0, names.as_slice()),
-        Said::Absent => (3, &[][..]),
-        Said::Failure => (2, &[][..]),
+    let (code, kind, all) = match said {
+        Said::Names(names) => (0, PTR, names.as_slice()),
+        Said::Texts(texts) => (0, TXT, texts.as_slice()),
+        Said::Absent => (3, PTR, &[][..]),
+        Said::Failure => (2, PTR, &[][..]),
         Said::Nothing => return None,
         Said::Noise => return Some(b"noise".to_vec()),
     };
-    let count = u16::try_from(names.len()).ok()?;
+    let count = u16::try_from(all.len()).ok()?;
     let mut out = asked.get(..2)?.to_vec();
     // A recursive answer to one question, without authority and additional records.
     out.extend([0x81, 0x80 | code, 0, 1]);
     out.extend(count.to_be_bytes());
     out.extend([0, 0, 0, 0]);
     out.extend(asked.get(12..)?);
-    for name in names {
+    for one in all {
         let mut data = Vec::new();
-        for label in name.trim_end_matches('.').split('.') {
-            data.push(u8::try_from(label.len()).ok()?);
-            data.extend(label.as_bytes());
+        if kind == TXT {
+            for piece in one.as_bytes().chunks(255) {
+                data.push(u8::try_from(piece.len()).ok()?);
+                data.extend(piece);
+            }
+        } else {
+            for label in one.trim_end_matches('.').split('.') {
+                data.push(u8::try_from(label.len()).ok()?);
+                data.extend(label.as_bytes());
+            }
+            data.push(0);
         }
-        data.push(0);
-        // The name of the question, PTR, IN, ten minutes.
-        out.extend([0xc0, 12, 0, 12, 0, 1, 0, 0, 2, 88]);
+        // The name of the question, the kind, IN, ten minutes.
+        out.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 2, 88]);
         out.extend(u16::try_from(data.len()).ok()?.to_be_bytes());
         out.extend(data);
     }

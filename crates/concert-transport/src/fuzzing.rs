@@ -17,7 +17,13 @@ pub use crate::collect::http::fuzzing::{address, answer};
 pub use crate::collect::imap::fuzzing::converse as imap;
 pub use crate::deliver::smtp::fuzzing::converse as smtp;
 pub use crate::irc::fuzzing::converse as irc;
+use crate::lookup::dkim;
 use crate::{Body, Health, Intake, Kept};
+
+/// Looks at the signature of a mail with this key.
+pub fn signed(mail: &[u8], key: &str) {
+    drop(dkim::look(mail, key));
+}
 
 /// What our side has said so far.
 #[derive(Clone, Debug, Default)]

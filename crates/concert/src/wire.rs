@@ -13,6 +13,7 @@ use concert_pipeline::mail::number;
 use concert_pipeline::registry::Registered;
 use concert_store::Store;
 use concert_store::records::{Home, Parties};
+use concert_transport::lookup::dkim::Verifier;
 use concert_transport::lookup::reverse::{Options, Reverse};
 use concert_transport::openpgp::Keyring;
 
@@ -40,6 +41,8 @@ pub struct Site {
     lookup: RwLock<Local>,
     /// Asks for the names of addresses, where the settings want it.
     pub reverse: Option<Reverse>,
+    /// Asks for the keys of domains that sign their mail, where the settings want it.
+    pub verifier: Option<Verifier>,
     /// Who this site answers for, and teams of last resort.
     parties: RwLock<Imported>,
     /// The keys of contacts.
@@ -54,6 +57,9 @@ pub struct Site {
 
 /// For more values than these all parties are read.
 const FEW_VALUES: usize = 64;
+
+/// How long the DNS may take to tell the key of a signature.
+const KEY_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A shorter key of the site could be guessed.
 const KEY_BYTES_MIN: usize = 32;
@@ -131,14 +137,25 @@ impl Site {
         };
         let parties = parties.map_err(Failure::outside)?;
         let (lookup, parties) = (RwLock::new(local), RwLock::new(parties));
-        let reverse = reverse(&settings);
+        let (reverse, verifier) = (reverse(&settings), verifier(&settings));
         let kinds = settings.notices.iter().map(Kind::new).collect();
         let return_address = return_address(&settings);
         // What cannot be read is told where it is needed.
-        let secret = std::fs::read(settings.data_dir().join("site.key")).unwrap_or_default();
-        let letters = if secret.len() >= KEY_BYTES_MIN { number::letters(&secret) } else { String::new() };
+        let letters = site_key(&settings).map_or_else(|_| String::new(), |secret| number::letters(&secret));
         let keys = keys::Keys::new(settings.openpgp.keys.clone());
-        Ok(Self { settings, store, kinds, lookup, reverse, parties, keys, live: live::new(), return_address, letters })
+        Ok(Self {
+            settings,
+            store,
+            kinds,
+            lookup,
+            reverse,
+            verifier,
+            parties,
+            keys,
+            live: live::new(),
+            return_address,
+            letters,
+        })
     }
 
     /// Where bounces of a notice come back to; nothing where the settings have no address for it.
@@ -287,6 +304,15 @@ pub(crate) fn site_key(settings: &Settings) -> Result<Vec<u8>, Problem> {
         return Err(problem("too short to be the key of this site".into()));
     }
     Ok(secret)
+}
+
+/// One that cannot be set up is told once; answers are then taken as if nobody had asked.
+fn verifier(settings: &Settings) -> Option<Verifier> {
+    if !settings.mailbox.as_ref().is_some_and(|mailbox| mailbox.dkim) {
+        return None;
+    }
+    let made = Verifier::new(settings.lookup.name_server, KEY_DEADLINE);
+    made.map_err(|why| tracing::error!("signatures of answers cannot be checked: {why}")).ok()
 }
 
 /// Without the site's key (a backup made without keys) notices go out as if no address was set.

@@ -14,9 +14,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
+use concert_testkit::dns::{Dns, Said};
 use concert_testkit::dovecot::Dovecot;
 use concert_testkit::smtp::{Act, Mail, SmtpServer, Stage};
+use ed25519_dalek::{Signer, SigningKey};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 const SETTINGS: &str = r#"
 [site]
@@ -336,6 +339,68 @@ async fn an_answer_tied_by_number_alone_counts_when_a_person_says_so() {
     let more = world.mails().split_off(3);
     assert_eq!(more.iter().filter(|mail| mail.starts_with("held")).count(), 20);
     assert!(more.last().unwrap().contains("20 mails wait with that notice already"), "{more:?}");
+}
+
+/// A mail of a domain with its signature in front: what is signed of it is the From and the text.
+fn signed(mail: &str, domain: &str, key: &SigningKey) -> String {
+    let base64 = base64::engine::general_purpose::STANDARD;
+    let (head, body) = mail.split_once("\r\n\r\n").unwrap();
+    let from = head.lines().find_map(|line| line.strip_prefix("From: ")).unwrap();
+    let hash = base64.encode(Sha256::digest(body));
+    let unsigned = format!("v=1; a=ed25519-sha256; c=relaxed/relaxed; d={domain}; s=s1; h=from; bh={hash}; b=");
+    let data = Sha256::digest(format!("from:{from}\r\ndkim-signature:{unsigned}"));
+    format!("DKIM-Signature: {unsigned}{}\r\n{mail}", base64.encode(key.sign(&data).to_bytes()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_the_signature_that_its_domain_always_makes_waits_for_a_person() {
+    let Some(world) = World::new().await else { return };
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let text = base64::engine::general_purpose::STANDARD.encode(key.verifying_key().to_bytes());
+    let dns = Dns::start(move |question| match question {
+        "s1._domainkey.net.example" => Said::Texts(vec![format!("v=DKIM1; k=ed25519; p={text}")]),
+        _ => Said::Absent,
+    });
+    let dns = dns.await.unwrap();
+    world.event("192.0.2.1");
+    let first = world.smtp.mails().remove(0);
+    let answer = |from: &str, id: &str| reply(&first, from, "", id);
+    let came = |mail: &str| {
+        world.dovecot.deliver(mail).unwrap();
+        world.once();
+        let row = world.rows(&["mailbox", "list", "--limit", "1"]).remove(0);
+        ["state", "signed", "reason"].map(|name| row[name].as_str().unwrap_or("-").to_owned())
+    };
+    assert_eq!(came(&answer("noc@net.example", "zero@net.example")), ["taken", "-", "-"], "nobody looks at first");
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let more = format!("dkim = true\n[lookup]\nname_server = \"{}\"\n", dns.address());
+    fs::write(world.site().join("concert.toml"), settings + &more).unwrap();
+
+    let good = signed(&answer("noc@net.example", "one@net.example"), "net.example", &key);
+    assert_eq!(came(&good), ["taken", "pass net.example", "-"]);
+    let [state, how, why] = came(&answer("noc@net.example", "two@net.example"));
+    assert_eq!((state.as_str(), how.as_str()), ("held", "none: it has no signature"));
+    assert!(why.contains("answers from net.example were always signed, and this one is not"), "{why}");
+    let changed =
+        signed(&answer("noc@net.example", "three@net.example"), "net.example", &key).replace("cleaned", "left");
+    assert_eq!(came(&changed)[..2], ["held", "fail: its text was changed after it was signed"]);
+    // Below the contact's domain, nobody has signed anything yet.
+    assert_eq!(came(&answer("anna@sub.net.example", "four@net.example"))[..2], ["held", "none: it has no signature"]);
+    let other = SigningKey::from_bytes(&[8; 32]);
+    let forged = signed(&answer("noc@net.example", "five@net.example"), "net.example", &other);
+    assert!(came(&forged)[1].starts_with("fail: its signature is wrong"));
+    let away = answer("noc@net.example", "six@net.example")
+        .replace("\r\nSubject", "\r\nAuto-Submitted: auto-replied\r\nSubject");
+    assert_eq!(came(&away)[0], "aside");
+    assert_eq!(world.health("Gone@net.example")["replies"], 2, "nothing follows from what waits");
+    let thread = world.rows(&["notice", "show", &number_of(&first)]).remove(0)["thread"].clone();
+    assert!(thread.as_array().unwrap().iter().any(|row| row["signed"] == "pass net.example"), "{thread}");
+    // Whoever accepts one knows that they do not always sign.
+    let held = world.rows(&["mailbox", "list", "--state", "held"]);
+    let is_bare = |row: &&Value| row["from"] == "noc@net.example" && row["signed"] == "none: it has no signature";
+    let number = held.iter().find(is_bare).unwrap()["mail"].to_string();
+    world.done(&["mailbox", "accept", &number]);
+    assert_eq!(came(&answer("noc@net.example", "seven@net.example"))[..2], ["taken", "none: it has no signature"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

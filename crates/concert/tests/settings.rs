@@ -268,7 +268,7 @@ fn wrong_mailbox() {
       hint: leave `links` away
     concert.toml:11:1: there is no [via.outbox] with type = "smtp"
     concert.toml:12:1: unknown key `frequency` in [mailbox]
-      hint: known here: address, after, agreed, ca_file, client_certificate, client_key, complaints, connect_timeout, every, folder, host, links, move_to, password, port, prove_every, proxy, proxy_password, proxy_user, read_timeout, receipts, search, starttls, timeout, tls, user, via
+      hint: known here: address, after, agreed, ca_file, client_certificate, client_key, complaints, connect_timeout, dkim, every, folder, host, links, move_to, password, port, prove_every, proxy, proxy_password, proxy_user, read_timeout, receipts, search, starttls, timeout, tls, user, via
     "#);
 }
 

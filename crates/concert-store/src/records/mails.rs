@@ -46,6 +46,9 @@ pub struct MailRow {
     pub contact: String,
     /// What it says, or why it was set aside.
     pub reason: String,
+    /// Whether the domain of its sender signed it: `pass`, `fail`, `none` or `unknown`, and more; empty where nobody
+    /// looked.
+    pub signed: String,
     /// The incident it belongs to, or seems to; empty for none.
     #[serde(skip)]
     pub incident: String,
@@ -122,6 +125,7 @@ pub(super) fn mail(row: &SqliteRow) -> MailRow {
         notice: text("notice"),
         contact: text("contact"),
         reason: text("reason"),
+        signed: text("signed"),
         incident: text("incident"),
         party: text("party"),
     }
@@ -262,7 +266,7 @@ async fn settle_from(
     }
     let changed = sqlx::query(
         "UPDATE mail SET state = ?2, kind = ?3, message_id = ?4, sender = ?5, subject = ?6, notice = ?7, contact = ?8,
-         reason = ?9, incident = ?10, party = ?11 WHERE seq = ?1 AND state = ?12",
+         reason = ?9, incident = ?10, party = ?11, signed = ?13 WHERE seq = ?1 AND state = ?12",
     )
     .bind(row.seq)
     .bind(&row.state)
@@ -276,6 +280,7 @@ async fn settle_from(
     .bind(&row.incident)
     .bind(&row.party)
     .bind(state)
+    .bind(&row.signed)
     .execute(&mut **change)
     .await
     .map_err(trouble)?;
@@ -298,6 +303,7 @@ async fn settle_from(
         if let Some(again) = &settled.again {
             again.write(change, now).await?;
         }
+        count_signed(change, &row).await?;
     }
     Ok((row, follows))
 }
@@ -310,6 +316,13 @@ impl Records {
         let (row, follows) = settle_from(&mut change, "held", settled, now).await?;
         self.commit(change).await?;
         Ok(follows.then_some(row))
+    }
+
+    /// Whether all answers from a domain that were taken so far were signed by it, of those that somebody looked at.
+    pub async fn always_signed(&self, domain: &str) -> Result<bool, Problem> {
+        let query = sqlx::query_scalar("SELECT passed > 0 AND others = 0 FROM signer WHERE domain = ?1");
+        let found: Option<i64> = query.bind(domain).fetch_optional(self.pool()).await.map_err(trouble)?;
+        Ok(found == Some(1))
     }
 
     /// How many mails wait for a person with a notice.
@@ -331,6 +344,26 @@ impl Records {
         }
         self.commit(change).await
     }
+}
+
+/// Counts an answer as signed by its domain or not, where somebody looked.
+async fn count_signed(change: &mut Change<'_>, row: &MailRow) -> Result<(), Problem> {
+    let word = row.signed.split([' ', ':']).next().unwrap_or_default();
+    let domain = row.from.rsplit_once('@').map_or("", |(_, domain)| domain);
+    if row.state != "taken" || domain.is_empty() || !["pass", "fail", "none"].contains(&word) {
+        return Ok(());
+    }
+    let passed = i64::from(word == "pass");
+    sqlx::query(
+        "INSERT INTO signer (domain, passed, others) VALUES (?1, ?2, 1 - ?2)
+         ON CONFLICT DO UPDATE SET passed = passed + excluded.passed, others = others + excluded.others",
+    )
+    .bind(domain)
+    .bind(passed)
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)
+    .map(drop)
 }
 
 async fn is_copy(change: &mut Change<'_>, row: &MailRow) -> Result<bool, Problem> {

@@ -68,6 +68,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0014.sql"),
     include_str!("../../migrations/0015.sql"),
     include_str!("../../migrations/0016.sql"),
+    include_str!("../../migrations/0017.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

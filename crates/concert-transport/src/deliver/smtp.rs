@@ -6,7 +6,7 @@
 //! "later", because it says nothing about the mail.
 
 mod address;
-mod dkim;
+pub(crate) mod dkim;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod mime;

@@ -94,28 +94,8 @@ struct Answer {
 impl Reverse {
     /// Sets up the resolver. The error is a sentence.
     pub fn new(options: Options) -> Result<Reverse, String> {
-        let mut builder = match options.server {
-            Some(server) => {
-                let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
-                for connection in &mut connections {
-                    connection.port = server.port();
-                }
-                let server = NameServerConfig::new(server.ip(), true, connections);
-                let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
-                Resolver::builder_with_config(config, TokioRuntimeProvider::default())
-            }
-            None => TokioResolver::builder_tokio()
-                .map_err(|error| format!("the system's resolver settings cannot be read: {error}"))?,
-        };
-        let settings = builder.options_mut();
-        settings.timeout = options.timeout;
-        settings.attempts = 1;
-        settings.max_active_requests = CONCURRENT_MAX * 2;
-        // Answers are remembered here, with the cap and the time of our settings.
-        settings.cache_size = 0;
-        let resolver = builder.build().map_err(|error| format!("the resolver cannot be set up: {error}"))?;
         Ok(Reverse {
-            resolver,
+            resolver: resolver(options.server, options.timeout)?,
             options,
             memory: Mutex::default(),
             remembered: AtomicU64::new(0),
@@ -211,6 +191,30 @@ impl Reverse {
         }
         memory.young.insert(address, answer);
     }
+}
+
+/// What asks this name server, or the system's. The error is a sentence.
+pub(super) fn resolver(server: Option<SocketAddr>, timeout: Duration) -> Result<TokioResolver, String> {
+    let mut builder = match server {
+        Some(server) => {
+            let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
+            for connection in &mut connections {
+                connection.port = server.port();
+            }
+            let server = NameServerConfig::new(server.ip(), true, connections);
+            let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+            Resolver::builder_with_config(config, TokioRuntimeProvider::default())
+        }
+        None => TokioResolver::builder_tokio()
+            .map_err(|error| format!("the system's resolver settings cannot be read: {error}"))?,
+    };
+    let settings = builder.options_mut();
+    settings.timeout = timeout;
+    settings.attempts = 1;
+    settings.max_active_requests = CONCURRENT_MAX * 2;
+    // Whoever asks remembers answers, with a cap and a time of its own.
+    settings.cache_size = 0;
+    builder.build().map_err(|error| format!("the resolver cannot be set up: {error}"))
 }
 
 fn add(count: &AtomicU64, more: usize) {

@@ -98,7 +98,8 @@ struct OutcomeArgs {
 
 const KINDS: [&str; 10] =
     ["reply", "auto-reply", "generated", "bounce", "delay", "arrived", "feedback", "list", "written", "complaint"];
-const COLUMNS: [&str; 9] = ["mail", "received", "state", "kind", "from", "subject", "notice", "contact", "reason"];
+const COLUMNS: [&str; 10] =
+    ["mail", "received", "state", "kind", "from", "signed", "subject", "notice", "contact", "reason"];
 /// Most bytes that `--raw` prints.
 const RAW_BYTES_MAX: u64 = 1 << 30;
 
@@ -124,13 +125,14 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     })
 }
 
-fn values(row: &MailRow) -> [Value; 9] {
+fn values(row: &MailRow) -> [Value; 10] {
     [
         json!(row.seq),
         json!(row.received.to_string()),
         json!(row.state),
         text_or_null(&row.kind),
         text_or_null(&row.from),
+        text_or_null(&row.signed),
         text_or_null(&row.subject),
         text_or_null(&row.notice),
         text_or_null(&row.contact),

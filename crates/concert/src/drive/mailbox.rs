@@ -8,6 +8,7 @@
 mod bounce;
 pub mod held;
 pub mod letter;
+mod signed;
 
 use std::io::Read;
 use std::sync::Arc;
@@ -166,7 +167,7 @@ pub async fn settle_waiting(site: &Site, keeper: &Keeper) -> Result<usize, Probl
             return Ok(done);
         }
         for row in waiting {
-            let letter::Letter { settled, incoming } = settled(site, row).await?;
+            let letter::Letter { settled, incoming } = Box::pin(settled(site, row)).await?;
             let row = settle(site, &settled, incoming).await?;
             let (kind, notice) = (&row.kind, &row.notice);
             tracing::info!(mail = row.seq, kind, state = row.state, notice, "a mail came back");
@@ -198,15 +199,15 @@ async fn settle(site: &Site, settled: &Settled, incoming: Option<Incoming>) -> R
 /// What a mail is, and what follows.
 async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
     let read = match bytes(site, &row) {
-        Ok(bytes) => tokio::task::spawn_blocking(move || mail::read(&bytes)).await.map_err(|_| {
+        Ok(bytes) => tokio::task::spawn_blocking(move || (mail::read(&bytes), bytes)).await.map_err(|_| {
             tracing::error!(mail = row.seq, "reading a mail stopped; this is a mistake in Concert");
             "it cannot be read; this is a mistake in Concert".to_owned()
         }),
         Err(why) => Err(why),
     };
-    let mail = match read {
-        Ok(Some(mail)) => mail,
-        Ok(None) => return Ok(aside(row, "it has no headers, so it is no mail".into()).into()),
+    let (mail, bytes) = match read {
+        Ok((Some(mail), bytes)) => (mail, bytes),
+        Ok((None, _)) => return Ok(aside(row, "it has no headers, so it is no mail".into()).into()),
         Err(why) => return Ok(aside(row, why).into()),
     };
     let row = MailRow {
@@ -221,7 +222,8 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
         Ok(found) => found,
         Err(why) => return Ok(aside(row, why).into()),
     };
-    let (mut first, mut unsure): (Option<(String, String)>, Option<(String, String)>) = (None, None);
+    let row = if candidates.is_empty() { row } else { signed::look(site, row, &mail, &bytes).await };
+    let (mut first, mut unsure) = (None::<(String, String)>, None::<(String, String)>);
     for candidate in &candidates {
         let Some((notice, members)) = site.store.records.notice(&candidate.notice).await? else { continue };
         let was_sent = notice.attempts > 0 || site.store.records.notice_bytes(&notice.id).await?.is_some();
@@ -236,7 +238,7 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
             continue;
         }
         let sent = sent(site, &notice).await?;
-        let verdict = tie::judge(&mail, candidate, &sent);
+        let verdict = signed::doubt(site, &row, tie::judge(&mail, candidate, &sent)).await?;
         if notice.name == message::NAME {
             return letter::means(site, row, &mail, (candidate, &sent, verdict), &notice, members).await;
         }

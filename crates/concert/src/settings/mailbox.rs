@@ -35,6 +35,8 @@ pub struct Mailbox {
     pub complaints: Option<String>,
     /// Whether whoever wrote such a mail is told that it came.
     pub receipts: bool,
+    /// Whether the DNS is asked for the keys of domains that sign their mail.
+    pub dkim: bool,
     /// Addresses and domains of reporters who agreed to be named, in canonical form.
     agreed: Vec<String>,
 }
@@ -50,6 +52,8 @@ impl Mailbox {
             "with `complaints`: tell whoever wrote by hand that it came, with its number",
         );
         let agreed = agreed(&mut keys);
+        let about = "ask the DNS whether answers are signed by the domain that they say they are from (DKIM)";
+        let dkim = keys.flag_or("dkim", false, about);
         let address = address(&mut keys);
         let prove_every = keys
             .duration("prove_every", "how often contacts are asked whether they are there, \"180d\"; never without it");
@@ -65,7 +69,7 @@ impl Mailbox {
         }
         keys.finish();
         let collector = collector.filter(|_| is_set)?;
-        Some(Self { collector: Arc::from(collector), address, prove_every, via, complaints, receipts, agreed })
+        Some(Self { collector: Arc::from(collector), address, prove_every, via, complaints, receipts, dkim, agreed })
     }
 
     /// Whether whoever reported something agreed to be named to the party that is told of it.

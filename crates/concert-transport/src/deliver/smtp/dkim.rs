@@ -71,7 +71,7 @@ impl Signer {
             self.selector,
             names.join(":"),
         );
-        let data = signing_input(&headers, &names, &unsigned);
+        let data = signing_input(&headers, &names, unsigned.as_bytes(), relaxed_field);
         let signature = STANDARD.encode(self.raw(&data)?);
         let mut signed = unsigned.into_bytes();
         for (index, piece) in signature.as_bytes().chunks(70).enumerate() {
@@ -106,21 +106,21 @@ fn read_key(text: &str) -> Option<PrivateKeyDer<'static>> {
 }
 
 /// A header field with its folds, without its last line end.
-struct FieldText<'a>(&'a [u8]);
+pub(crate) struct FieldText<'a>(pub(crate) &'a [u8]);
 
 impl FieldText<'_> {
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let name = self.0.split(|byte| *byte == b':').next().unwrap_or_default();
         String::from_utf8_lossy(name).trim().to_ascii_lowercase()
     }
 
-    fn value(&self) -> &[u8] {
+    pub(crate) fn value(&self) -> &[u8] {
         let colon = self.0.iter().position(|byte| *byte == b':').unwrap_or(self.0.len());
         self.0.get(colon + 1..).unwrap_or_default()
     }
 }
 
-fn fields(head: &[u8]) -> Vec<FieldText<'_>> {
+pub(crate) fn fields(head: &[u8]) -> Vec<FieldText<'_>> {
     let mut found = Vec::new();
     let (mut start, mut at) = (0, 0);
     while let Some(length) = head.get(at..).and_then(|rest| rest.windows(2).position(|two| two == b"\r\n")) {
@@ -135,23 +135,28 @@ fn fields(head: &[u8]) -> Vec<FieldText<'_>> {
 }
 
 /// What is signed: the named fields, the last of a name first, then the signature itself without
-/// its value. A name that is listed more often than there are fields adds nothing (RFC 6376, 5.4.2).
-fn signing_input(headers: &[FieldText<'_>], names: &[&str], unsigned: &str) -> Vec<u8> {
+/// its value, each in its canonical form. A name that is listed more often than there are fields adds nothing (RFC 6376, 5.4.2).
+pub(crate) fn signing_input(
+    headers: &[FieldText<'_>],
+    names: &[&str],
+    unsigned: &[u8],
+    form: fn(&FieldText<'_>, &mut Vec<u8>),
+) -> Vec<u8> {
     let mut data = Vec::new();
     let mut used = vec![false; headers.len()];
     for name in names {
         let found = headers.iter().zip(&mut used).rev().find(|(field, used)| !**used && field.name() == *name);
         if let Some((field, used)) = found {
             *used = true;
-            relaxed_field(field, &mut data);
+            form(field, &mut data);
             data.extend_from_slice(b"\r\n");
         }
     }
-    relaxed_field(&FieldText(unsigned.as_bytes()), &mut data);
+    form(&FieldText(unsigned), &mut data);
     data
 }
 
-fn relaxed_field(field: &FieldText<'_>, out: &mut Vec<u8>) {
+pub(crate) fn relaxed_field(field: &FieldText<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(field.name().as_bytes());
     out.push(b':');
     let words = field.value().split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
@@ -159,7 +164,7 @@ fn relaxed_field(field: &FieldText<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&words.join(&b' '));
 }
 
-fn relaxed_body(body: &[u8]) -> Vec<u8> {
+pub(crate) fn relaxed_body(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len());
     let mut line_ends = 0;
     for line in body.split(|byte| *byte == b'\n') {
@@ -212,7 +217,7 @@ mod tests {
             subject : date : message-id : from : subject : date;\r\n \
             bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n b=";
         let names = ["from", "to", "subject", "date", "message-id", "from", "subject", "date"];
-        let data = signing_input(&fields(head), &names, unsigned);
+        let data = signing_input(&fields(head), &names, unsigned.as_bytes(), relaxed_field);
         let signature = STANDARD.encode(signer.raw(&data).unwrap());
         assert_eq!(
             signature,

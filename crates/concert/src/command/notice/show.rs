@@ -120,19 +120,21 @@ pub(crate) async fn is_seen_whole(site: &Site, mail: &str, reach: &Reach) -> Res
     Ok(carrier.iter().chain(&carried).all(|(notice, _)| reach.has_notice(notice)))
 }
 
-const THREAD: &[&str] = &["time", "direction", "kind", "from", "to", "subject", "mail", "reason"];
+const THREAD: &[&str] = &["time", "direction", "kind", "from", "signed", "to", "subject", "mail", "reason"];
 
 /// What was sent, and all that came back, in the order it did.
 fn thread(notice: &Notice, mails: Vec<MailRow>) -> List {
     let mut rows = Vec::new();
     if let Some(at) = notice.delivered_at {
-        let sent = [json!(at.to_string()), json!("out"), json!("notice"), Value::Null, json!(notice.to)];
-        rows.push(sent.into_iter().chain([Value::Null, Value::Null, text_or_null(&notice.reason)]).collect());
+        let sent = [json!(at.to_string()), json!("out"), json!("notice"), Value::Null, Value::Null];
+        let of = [json!(notice.to), Value::Null, Value::Null, text_or_null(&notice.reason)];
+        rows.push(sent.into_iter().chain(of).collect());
     }
     for mail in mails {
         let kind = if mail.state == "aside" { format!("{} (aside)", mail.kind) } else { mail.kind };
         let came = [json!(mail.received.to_string()), json!("in"), json!(kind), text_or_null(&mail.from)];
-        let of = [Value::Null, json!(mail.subject), json!(mail.seq), text_or_null(&mail.reason)];
+        let of =
+            [text_or_null(&mail.signed), Value::Null, json!(mail.subject), json!(mail.seq), text_or_null(&mail.reason)];
         rows.push(came.into_iter().chain(of).collect());
     }
     List { name: "thread", columns: THREAD, rows }

@@ -1,0 +1,42 @@
+//! Whether answers are from whom they say: signed by the domain of their sender (DKIM), where the settings want it
+//! looked at.
+//!
+//! A signature that is there proves little more than the address did. One that is missing says something only of a
+//! domain whose answers always had one: then a person must look.
+
+use concert_model::Problem;
+use concert_pipeline::mail::{self, Kind, Mail, tie};
+use concert_store::records::MailRow;
+
+use crate::wire::{self, Site};
+
+/// Writes down whether the domain of its sender signed a mail.
+pub(super) async fn look(site: &Site, row: MailRow, mail: &Mail, bytes: &[u8]) -> MailRow {
+    let Some(verifier) = &site.verifier else { return row };
+    if !matches!(mail.kind, Kind::Written | Kind::AutoReply | Kind::Generated) {
+        return row;
+    }
+    let signed = match bytes.len() < mail::BYTES_MAX {
+        true => Box::pin(verifier.check(bytes, &mail.from, wire::now())).await.to_string(),
+        false => "none: it is too large to be looked at".to_owned(),
+    };
+    MailRow { signed, ..row }
+}
+
+/// What a mail means, where its signature is asked too.
+pub(super) async fn doubt(site: &Site, row: &MailRow, verdict: tie::Verdict) -> Result<tie::Verdict, Problem> {
+    let (tie::Verdict::Answered(contact) | tie::Verdict::AutoAnswered(contact)) = &verdict else { return Ok(verdict) };
+    if row.signed.is_empty() || row.signed.starts_with("pass ") {
+        return Ok(verdict);
+    }
+    for domain in [&row.from, contact].into_iter().filter_map(|address| Some(address.rsplit_once('@')?.1)) {
+        if site.store.records.always_signed(domain).await? {
+            let why = format!("answers from {domain} were always signed, and this one is not ({})", row.signed);
+            return Ok(match verdict {
+                tie::Verdict::Answered(_) => tie::Verdict::Unsure(why),
+                _ => tie::Verdict::Aside(why),
+            });
+        }
+    }
+    Ok(verdict)
+}
