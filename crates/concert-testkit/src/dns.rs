@@ -1,4 +1,5 @@
-//! A small name server that knows names of addresses (PTR) and texts (TXT), over UDP, and can misbehave.
+//! A small name server that knows names of addresses (PTR), texts (TXT) and mail servers (MX), over UDP, and can
+//! misbehave.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use crate::listen::loopback;
 
 /// Kinds of answers.
 const PTR: u8 = 12;
+const MX: u8 = 15;
 const TXT: u8 = 16;
 
 /// What the server says to a question.
@@ -20,6 +22,8 @@ pub enum Said {
     Names(Vec<String>),
     /// These texts.
     Texts(Vec<String>),
+    /// These servers take its mail; `.` for none.
+    Exchangers(Vec<String>),
     /// There is no such name.
     Absent,
     /// The server failed.
@@ -98,6 +102,7 @@ fn answer(asked: &[u8], said: &Said) -> Option<Vec<u8>> {
     let (code, kind, all) = match said {
         Said::Names(names) => (0, PTR, names.as_slice()),
         Said::Texts(texts) => (0, TXT, texts.as_slice()),
+        Said::Exchangers(names) => (0, MX, names.as_slice()),
         Said::Absent => (3, PTR, &[][..]),
         Said::Failure => (2, PTR, &[][..]),
         Said::Nothing => return None,
@@ -118,7 +123,10 @@ fn answer(asked: &[u8], said: &Said) -> Option<Vec<u8>> {
                 data.extend(piece);
             }
         } else {
-            for label in one.trim_end_matches('.').split('.') {
+            if kind == MX {
+                data.extend([0, 10]);
+            }
+            for label in one.split('.').filter(|label| !label.is_empty()) {
                 data.push(u8::try_from(label.len()).ok()?);
                 data.extend(label.as_bytes());
             }

@@ -2,5 +2,6 @@
 //! to tell, asked politely and remembered; and whether a mail is from whom it says.
 
 pub mod dkim;
+pub mod mail_domains;
 pub mod polite;
 pub mod reverse;

@@ -103,7 +103,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             Action::Export(args) => export::run(args, &seen(store.records.parties(args.parties()).await?)),
             Action::List(rows) => list(rows, &seen(alive(&store).await?)),
             Action::Show(Show { party }) => show(party, &seen(alive(&store).await?)),
-            Action::Check(args) => check::run(args, &settings, &seen(all(&store).await?), reach.is_all()),
+            Action::Check(args) => check::run(args, &settings, &seen(all(&store).await?), reach.is_all()).await,
             Action::Import(_) | Action::Health(_) | Action::Prove(_) | Action::Resume(_) | Action::Refresh(_) => {
                 Ok(Exit::Done)
             }

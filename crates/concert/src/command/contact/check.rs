@@ -1,14 +1,17 @@
-//! `concert contact check`: what of the parties cannot work, found without asking anybody.
+//! `concert contact check`: what of the parties cannot work, found without asking anybody but, where that is wanted, the
+//! DNS.
 //!
 //! A network inside another party's network is a customer, which is as it should be; only the very
 //! same network, domain, AS or country of two parties is told, because the one listed first answers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use concert_model::address::{self, canonical};
-use concert_model::{Contact, Party, Time};
+use concert_model::{Contact, Party, Problem, Time};
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::render;
+use concert_transport::lookup::mail_domains::MailDomains;
 use concert_transport::openpgp::Keyring;
 use concert_transport::openpgp::contact::State;
 use concert_transport::openpgp::keyring::NoKey;
@@ -22,20 +25,35 @@ use crate::wire;
 
 /// Tell overlaps, gaps, addresses that cannot work and keys that are no longer good.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  concert contact check\n  concert contact check --format csv")]
+#[command(
+    after_help = "Examples:\n  concert contact check\n  concert contact check --dns\n  concert contact check --format csv"
+)]
 pub(super) struct Args {
+    /// Also ask the DNS whether the domains of contacts take mail.
+    #[arg(long)]
+    dns: bool,
     #[command(flatten)]
     rows: AllRows,
 }
 
+/// How long one question to the DNS may take.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Mailboxes of registries that are told one by one.
 const UNUSABLE_TOLD_MAX: usize = 100;
 
 /// What was found: `overlap`, `gap`, `contact`, `key` or `registry`; the party; what.
 pub(crate) type Finding = (&'static str, String, String);
 
-pub(super) fn run(args: &Args, settings: &Settings, parties: &[Party], with_files: bool) -> Result<Exit, Failure> {
-    let found = with_keys(settings, parties, with_files);
+pub(super) async fn run(
+    args: &Args,
+    settings: &Settings,
+    parties: &[Party],
+    with_files: bool,
+) -> Result<Exit, Failure> {
+    let mut found = with_keys(settings, parties, with_files);
+    if args.dns {
+        found.extend(closed(settings, parties).await?);
+    }
     // What registries hold is theirs to mend, so it does not count as bad.
     let registered = if with_files { unusable(settings)? } else { Vec::new() };
     let mut table = args.rows.table(&["kind", "party", "what"]);
@@ -44,6 +62,24 @@ pub(super) fn run(args: &Args, settings: &Settings, parties: &[Party], with_file
     }
     table.finish()?;
     Ok(if found.is_empty() { Exit::Done } else { Exit::Bad })
+}
+
+/// Contacts whose domains take no mail, as the DNS says now.
+async fn closed(settings: &Settings, parties: &[Party]) -> Result<Vec<Finding>, Failure> {
+    let trouble = |why| Failure::outside(Problem::new(format!("the DNS cannot be asked: {why}")));
+    let lookup = MailDomains::new(settings.lookup.name_server, QUESTION_TIMEOUT).map_err(trouble)?;
+    let domain = |mail: &str| canonical(mail).rsplit_once('@').map(|(_, domain)| domain.to_owned());
+    let contacts = || parties.iter().flat_map(|party| party.contacts.iter().map(move |contact| (party, contact)));
+    let usable = contacts().filter(|(_, contact)| address::is_usable(&contact.mail));
+    let (closed, unknown) = lookup.closed(&usable.filter_map(|(_, contact)| domain(&contact.mail)).collect()).await;
+    if unknown > 0 {
+        tracing::warn!(unknown, "of the domains of some contacts the DNS told nothing");
+    }
+    let told = contacts().filter_map(|(party, contact)| {
+        let why = closed.get(&domain(&contact.mail)?)?;
+        Some(("contact", party.name.clone(), format!("{}: {why}", contact.mail)))
+    });
+    Ok(told.collect())
 }
 
 /// Mailboxes in the data of registries that nothing can be sent to.
