@@ -168,7 +168,7 @@ pub async fn settle_waiting(site: &Site, keeper: &Keeper) -> Result<usize, Probl
         }
         for row in waiting {
             let letter::Letter { settled, incoming } = Box::pin(settled(site, row)).await?;
-            let row = settle(site, &settled, incoming).await?;
+            let row = Box::pin(settle(site, &settled, incoming)).await?;
             let (kind, notice) = (&row.kind, &row.notice);
             tracing::info!(mail = row.seq, kind, state = row.state, notice, "a mail came back");
             if settled.report.is_some() {
@@ -176,7 +176,7 @@ pub async fn settle_waiting(site: &Site, keeper: &Keeper) -> Result<usize, Probl
             }
             // Whoever answers is told again of what waited for a contact.
             if settled.effects.iter().any(|effect| matches!(effect, Effect::Alive(..))) {
-                responsible::address_waiting(site).await?;
+                Box::pin(responsible::address_waiting(site)).await?;
             }
             done += 1;
         }
