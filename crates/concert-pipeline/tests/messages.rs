@@ -234,6 +234,12 @@ fn reports() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
             text("\"ip\"\n\"192.0.2.1\"\n"),
         ),
         ("complaint: nothing is complained of", "complaint", "", text("Dear team,\nplease call us back.\n")),
+        (
+            "complaint: what was attacked",
+            "complaint",
+            "",
+            text("Attacks against our servers 198.51.100.1, 198.51.100.2\n"),
+        ),
         ("complaint: very many addresses", "complaint", "", text(&addresses)),
         ("complaint: very many lines", "complaint", "", text(&"192.0.2.1\n".repeat(50_001))),
         ("arf: no mail", "arf", "", text("192.0.2.1 did it\n")),
