@@ -707,7 +707,8 @@ async fn a_complaint_for_machines_is_read_and_names_who_complained_to_nobody() {
              {{\"xarf_version\":\"4.2.0\",\"report_id\":\"{id}\",\"timestamp\":\"2026-06-17T03:04:05Z\",\
              \"reporter\":{{\"org\":\"Bank\",\"contact\":\"soc@bank.example\",\"domain\":\"bank.example\"}},\
              \"source_identifier\":\"{address}\",\"category\":\"connection\",\"type\":\"login_attack\",\
-             \"description\":\"against www.bank.example\",\"target\":\"www.bank.example\",\"attempt_count\":5}}\r\n--b--\r\n"
+             \"description\":\"against www.bank.example\",\"target\":\"www.bank.example\",\
+             \"target_brand\":\"bank.example\",\"target_url\":\"http://bank.example/\",\"tags\":[\"target:bank.example\"],\"attempt_count\":5}}\r\n--b--\r\n"
         )
     };
     let before = world.smtp.count();

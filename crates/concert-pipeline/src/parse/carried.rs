@@ -27,7 +27,6 @@ pub const NAMELESS: &[&str] = &[
     "reported_domain",
     "reported_uri",
     "source_from",
-    "tags",
     "threat_type",
     "xarf_version",
 ];

@@ -184,10 +184,12 @@ fn is_complaint(site: &Site, feed: &Feed) -> bool {
     site.settings.mailbox.as_ref().is_some_and(|mailbox| mailbox.complaints.as_ref() == Some(&feed.name))
 }
 
-/// Takes out what may say who reported an event: a line that somebody wrote, and whatever a report for machines
-/// says beyond what happened. The raw report has it.
+/// Takes out what may say who reported an event: a line that somebody wrote, what of theirs was attacked by name, and
+/// whatever a report for machines says beyond what happened. The raw report has it.
 fn forget_reporter(event: &mut OpenEvent<'_>) {
-    event.unset(Field::EVENT_DESCRIPTION_TEXT);
+    for field in [Field::EVENT_DESCRIPTION_TEXT, Field::EVENT_DESCRIPTION_TARGET, Field::DESTINATION_URL] {
+        event.unset(field);
+    }
     let view = event.view();
     let is_who = |field: &Field| field.is_extra() && !NAMELESS.contains(&view.extra_name(*field));
     let who: Vec<Field> = view.fields().map(|(field, _)| field).filter(is_who).collect();
