@@ -106,10 +106,61 @@ fn name(method: &str, path: &str) -> String {
 }
 
 #[cfg(test)]
+mod fits;
+
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::fits::misfit;
     use super::*;
+
+    /// What is shown of a request or an answer: every example with the schema that it must be as.
+    fn examples<'d>(
+        content: &'d Value,
+        at: &str,
+        found: &mut Vec<(String, &'d Value, &'d Value)>,
+        bare: &mut Vec<String>,
+    ) {
+        for (media, shown) in content.as_object().into_iter().flatten() {
+            let many = shown["examples"].as_object().into_iter().flatten().map(|(_, one)| &one["value"]);
+            let all: Vec<&Value> = shown.get("example").into_iter().chain(many).collect();
+            if all.is_empty() && media.contains("json") && !media.contains("ndjson") {
+                bare.push(format!("{at} {media}"));
+            }
+            found.extend(all.into_iter().map(|one| (format!("{at} {media}"), &shown["schema"], one)));
+        }
+    }
+
+    #[test]
+    fn every_request_and_every_answer_is_shown_by_an_example_that_fits_its_schema() {
+        let described: Value = serde_json::from_str(text()).unwrap();
+        let (mut found, mut bare) = (Vec::new(), Vec::new());
+        for (path, methods) in described["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let at = format!("{method} {path}");
+                examples(&operation["requestBody"]["content"], &format!("{at} request"), &mut found, &mut bare);
+                for (status, answer) in operation["responses"].as_object().unwrap() {
+                    examples(&answer["content"], &format!("{at} {status}"), &mut found, &mut bare);
+                }
+                for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                    let parameter = match parameter["$ref"].as_str() {
+                        Some(to) => described.pointer(to.strip_prefix('#').unwrap()).unwrap(),
+                        None => parameter,
+                    };
+                    let name = format!("{at} {}", parameter["name"]);
+                    found.extend(parameter.get("example").map(|one| (name, &parameter["schema"], one)));
+                }
+            }
+        }
+        examples(&described["components"]["responses"]["problem"]["content"], "a problem", &mut found, &mut bare);
+        assert_eq!(bare, [""; 0], "these have no example");
+        let wrong: Vec<String> = found
+            .iter()
+            .filter_map(|(at, schema, one)| misfit(&described, schema, one, "").map(|why| format!("{at}: {why}")))
+            .collect();
+        assert!(wrong.is_empty() && found.len() > 150, "{} examples\n{}", found.len(), wrong.join("\n"));
+    }
 
     #[test]
     fn every_route_is_described() {
