@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use concert_model::incident::content::Content;
+use concert_model::incident::content::{Content, TEXT_BYTES_MAX};
 use concert_model::incident::fold::{Incident, order, place};
 use concert_model::incident::journal::{Body, Entry, JournalKey, Stamp, Tip, hex};
 use concert_model::incident::marking::{Marking, Tlp};
@@ -219,5 +219,74 @@ fn joins_that_are_undone_leave_no_trace_in_the_state() {
         let mut undone = Incident::fold(&undone);
         (undone.entries, undone.changed) = (want.entries, want.changed);
         assert_eq!(undone, want, "{seed}");
+    }
+}
+
+/// Names say what they seem to say, wherever in an entry they stand: no mark of writing direction, no control
+/// character, no length without end. Prose has a cap.
+#[test]
+fn no_name_in_an_entry_of_any_kind_hides_something_and_every_text_has_a_cap() {
+    const PROSE: [&str; 6] = ["text", "statement", "reason", "why", "proof", "definition"];
+    fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+        match value {
+            Value::String(_) => found.push(at.to_owned()),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(n, item)| places(item, &format!("{at}/{n}"), found))
+            }
+            Value::Object(members) => {
+                members.iter().for_each(|(name, one)| places(one, &format!("{at}/{name}"), found))
+            }
+            _ => {}
+        }
+    }
+    let (mut dice, words) = (Dice(5), schema::schemas());
+    let (mut names, mut prose) = (0, 0);
+    for (kind, members) in Content::KINDS.iter().filter(|(kind, _)| Content::is_by_hand(kind)) {
+        for _ in 0..10 {
+            let content: Map<String, Value> = members
+                .iter()
+                .map(|(name, of)| ((*name).to_owned(), value(&mut dice, (name, of), &words, &[])))
+                .collect();
+            let content = Value::Object(content);
+            let mut found = Vec::new();
+            places(&content, "", &mut found);
+            for place in found {
+                let with = |text: &str| {
+                    let mut other = content.clone();
+                    *other.pointer_mut(&place).unwrap() = json!(text);
+                    Content::read(kind, &other)
+                };
+                // A member that takes one of some words takes no other text anyway.
+                if with("abc") == Content::Unknown {
+                    continue;
+                }
+                let member = place.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('/');
+                let member = member.rsplit('/').next().unwrap();
+                let long = "x".repeat(TEXT_BYTES_MAX + 1);
+                let odd: &[&str] = match PROSE.contains(&member) {
+                    true => &[&long],
+                    false => &["a\u{202e}b", "a\nb", "a\u{7}b", "a\u{200b}b", "\u{feff}", &long],
+                };
+                for text in odd {
+                    let refused = super::text::check(&with(text));
+                    assert!(matches!(refused, Err(Refused::Wrong(_))), "{kind} {place} {:?}", text.get(..4));
+                }
+                if odd.len() == 1 { prose += 1 } else { names += 1 }
+            }
+        }
+    }
+    assert!(names > 300 && prose > 100, "{names} {prose}");
+    let hidden = |persons: &str, parties: &str, compartment: &str| {
+        let [persons, parties] = [persons, parties].map(|text| vec![text.to_owned()]);
+        super::text::marking(&Marking { persons, parties, compartment: compartment.into(), ..Marking::of(Tlp::Red) })
+    };
+    assert_eq!(hidden("anna", "Net", "legal"), Ok(()));
+    for odd in [
+        hidden("an\u{202e}na", "Net", ""),
+        hidden("anna", "N\u{200d}et", ""),
+        hidden("anna", "", ""),
+        hidden("anna", "Net", "a\tb"),
+    ] {
+        assert!(matches!(odd, Err(Refused::Wrong(_))));
     }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use concert_model::host::domain;
 use concert_model::incident::content::{Answer, Content, Started, TEXT_BYTES_MAX};
+use concert_model::incident::marking::Marking;
 use concert_model::incident::process;
 use concert_model::keys::Source;
 use concert_model::{Problem, taxonomy};
@@ -100,6 +101,7 @@ const PROSE: [&str; 6] = ["text", "statement", "reason", "why", "proof", "defini
 pub(super) fn check(content: &Content) -> Result<(), Refused> {
     match content {
         Content::Titled(titled) => line("title", &titled.title)?,
+        Content::Marked(marked) => marking(&marked.marking)?,
         Content::Classified(classified) => classification(&classified.classification)?,
         Content::PartyMoved(moved) => line("party", &moved.party)?,
         Content::RoleMoved(moved) => line("person", &moved.person)?,
@@ -130,12 +132,29 @@ pub(super) fn check(content: &Content) -> Result<(), Refused> {
         Content::Answered(answered) => answers(&answered.answers)?,
         _ => {}
     }
-    let Some((_, Value::Object(members))) = content.write() else { return Ok(()) };
-    for (key, value) in &members {
-        let Some(text) = value.as_str() else { continue };
-        if PROSE.contains(&key.as_str()) { prose(key, text)? } else { name(key, text)? }
+    match content.write() {
+        Some((_, members)) => texts("", &members),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Every text of a value is a name, or prose where its member is.
+fn texts(key: &str, value: &Value) -> Result<(), Refused> {
+    match value {
+        Value::String(text) if PROSE.contains(&key) => prose(key, text),
+        Value::String(text) => name(key, text),
+        Value::Array(items) => items.iter().try_for_each(|item| texts(key, item)),
+        Value::Object(members) => members.iter().try_for_each(|(key, value)| texts(key, value)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether what a person says of who may see an entry is what it seems to be.
+pub(super) fn marking(marking: &Marking) -> Result<(), Refused> {
+    let Marking { tlp: _, persons, parties, compartment } = marking;
+    persons.iter().try_for_each(|person| line("persons", person))?;
+    parties.iter().try_for_each(|party| line("parties", party))?;
+    name("compartment", compartment)
 }
 
 /// Answers to the closing questions.

@@ -111,6 +111,7 @@ impl Incidents {
         }
         text::line("title", &new.title)?;
         text::classification(&new.classification)?;
+        text::marking(&new.marking)?;
         if new.marking.tlp > ask.person.clearance {
             return Err(wrong(format!("TLP:{} is above your clearance", new.marking.tlp)));
         }
@@ -478,6 +479,7 @@ fn check(person: &Person, draft: &Draft) -> Result<(), Refused> {
     if draft.marking.as_ref().is_some_and(|marking| marking.tlp > person.clearance) {
         return Err(wrong("the marking is above your clearance, so you could not read what you write"));
     }
+    draft.marking.as_ref().map_or(Ok(()), text::marking)?;
     text::check(&draft.content)
 }
 

@@ -8,6 +8,7 @@
     reason = "all of this is a test, also what stands outside its functions"
 )]
 
+mod bad;
 mod constituencies;
 mod contacts;
 mod endpoints;

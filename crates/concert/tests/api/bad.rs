@@ -1,0 +1,128 @@
+//! Bodies that are no good, and texts that want to be more than text.
+
+use serde_json::{Value, json};
+
+use crate::served::Served;
+use crate::work::Client;
+
+fn site() -> Served {
+    let served = Served::new();
+    for name in ["anna", "ben"] {
+        served.done(&["user", "add", name, "--full-name", name, "--clearance", "red", "--role", "handler"]);
+    }
+    served.serve()
+}
+
+/// Every kind of bad body is refused in words, by whatever takes one, and nothing is written.
+#[test]
+fn bodies_that_are_no_good_are_refused_in_words() {
+    let served = site();
+    let anna = Client::new(&served, "anna");
+    let new = json!({"title": "Scans", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let id = anna.post("/incidents", new)["id"].as_str().unwrap().to_owned();
+    let entries = format!("/api/v1/incidents/{id}/entries");
+    let before = anna.get(&format!("/incidents/{id}/entries"));
+    let check = |media: &str, body: &[u8], status: u16, want: &str| {
+        for path in [entries.as_str(), "/api/v1/incidents"] {
+            let media = if media.is_empty() { String::new() } else { format!("Content-Type: {media}\r\n") };
+            let answer = served.ask("POST", path, &format!("{media}{}", anna.head()), body);
+            let told = answer.json()["detail"].as_str().unwrap().to_owned();
+            assert!(answer.status == status && told.contains(want), "{path}: {} {told}", answer.status);
+            assert!(answer.head.contains("application/problem+json"), "{}", answer.head);
+        }
+    };
+    let json = "application/json";
+    let note = br#"{"kind": "note", "content": {"text": "x"}}"#;
+    for media in
+        ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonp", "text/json"]
+    {
+        check(media, note, 415, "the body must be application/json");
+    }
+    let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
+    check(json, &deep, 400, "the body is no JSON: recursion limit exceeded");
+    let deep = format!("{}1{}", r#"{"content":"#.repeat(200), "}".repeat(200));
+    check(json, deep.as_bytes(), 400, "recursion limit exceeded");
+    check(json, b"{\"title\": \"\xff\xfe\"}", 400, "the body is no JSON");
+    check(json, b"{\"title\": \"\\ud800\"}", 400, "the body is no JSON");
+    check(json, b"{\"title\": ", 400, "the body is no JSON: EOF");
+    check(json, b"", 400, "the body is no JSON: EOF");
+    check(json, b"\"text\"", 400, "is not a JSON object");
+    check(json, b"[]", 400, "is not a JSON object");
+    check(json, br#"{"entries": {}}"#, 400, "");
+    let large = [&b"\""[..], &b"x".repeat(4 << 20), b"\""].concat();
+    check(json, &large, 413, "a body here can have at most 4 MiB");
+    let many = json!({"entries": vec![json!({"kind": "note", "content": {"text": "x"}}); 1_001]}).to_string();
+    let answer = served.ask("POST", &entries, &format!("Content-Type: {json}\r\n{}", anna.head()), many.as_bytes());
+    assert!(answer.status == 400 && answer.body.contains("at most 1000 entries"), "{}", answer.body);
+    let prose = json!({"kind": "note", "content": {"text": "x".repeat((256 << 10) + 1)}});
+    let told = anna.want("POST", &format!("/incidents/{id}/entries"), &prose, 400);
+    assert_eq!(told["detail"], "`text` is longer than 256 KiB");
+    assert_eq!(anna.get(&format!("/incidents/{id}/entries")), before);
+    assert_eq!(anna.get("/incidents")["incidents"].as_array().unwrap().len(), 1);
+}
+
+/// What people and files bring stays text wherever it goes: markup, formulas, paths, marks of writing direction.
+#[test]
+fn texts_that_want_to_be_more_are_text() {
+    let served = site();
+    let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
+    let new = json!({"title": "=cmd|'/C calc'!A0", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let opened = anna.post("/incidents", new);
+    let (id, number) = (opened["id"].as_str().unwrap(), opened["number"].as_str().unwrap());
+    let at = |path: &str| format!("/incidents/{id}{path}");
+    // Markup in a note comes back as it was, as JSON that no browser takes for a page.
+    let html = "<script>alert(1)</script><img src=x onerror=alert(1)>";
+    anna.post(&at("/entries"), json!({"kind": "note", "content": {"text": html}}));
+    let answer = anna.ask("GET", &at("/entries"), &Value::Null);
+    assert!(
+        answer.head.contains("content-type: application/json") && answer.head.contains("nosniff"),
+        "{}",
+        answer.head
+    );
+    assert_eq!(answer.json()["entries"].as_array().unwrap().last().unwrap()["content"]["text"], html);
+    // A cell never begins a formula, whatever a spreadsheet makes of it.
+    let csv = served.done(&["incident", "list", "--format", "csv"]);
+    assert!(csv.contains("'=cmd") && !csv.contains(",=cmd") && !csv.contains("\"=cmd"), "{csv}");
+    // What a terminal would run is not printed as it is.
+    anna.post(&at("/entries"), json!({"kind": "note", "content": {"text": "\u{1b}[2J\u{1b}]0;owned\u{7}"}}));
+    for format in ["table", "csv", "json", "ndjson"] {
+        let printed = served.done(&["incident", "log", number, "--format", format]);
+        assert!(!printed.contains('\u{1b}') && !printed.contains('\u{7}'), "{format}: {printed:?}");
+    }
+    // A name of a file stays a name.
+    let names =
+        [("../../etc/passwd", "passwd"), ("/abs/x.log", "x.log"), ("..", "unnamed"), ("a/b/=1+1.csv", "=1+1.csv")];
+    for (given, _) in names {
+        let media = "Content-Type: application/octet-stream\r\n";
+        let head = format!("{media}Content-Disposition: attachment; filename=\"{given}\"\r\n{}", anna.head());
+        let path = format!("/api/v1/incidents/{id}/evidence?place=x&reason=x");
+        let answer = served.ask("POST", &path, &head, given.as_bytes());
+        assert_eq!(answer.status, 201, "{}", answer.body);
+    }
+    let rows = anna.get(&at("/evidence"))["evidence"].clone();
+    let mut kept: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    let mut want: Vec<&str> = names.iter().map(|(_, kept)| *kept).collect();
+    kept.sort_unstable();
+    want.sort_unstable();
+    assert_eq!(kept, want);
+    let csv = served.done(&["evidence", "list", number, "--format", "csv"]);
+    assert!(csv.contains("\"'=1+1.csv\"") && !csv.contains(",=1"), "{csv}");
+    // Whoever may not mark less strictly does not, in whatever form it is asked for.
+    let lower = json!({"tlp": "clear"});
+    for (path, body) in [
+        ("/markings", json!({"marking": lower, "reason": "x"})),
+        ("/entries", json!({"kind": "marking", "content": {"marking": lower, "reason": "x"}})),
+        ("/entries", json!({"kind": "marking", "content": {"marking": "TLP:CLEAR", "reason": "x"}})),
+        (
+            "/entries",
+            json!({"kind": "marking", "content": {"marking": {"tlp": "amber", "parties": ["Net"]}, "reason": "x"}}),
+        ),
+    ] {
+        let told = ben.want("POST", &at(path), &body, 403);
+        assert_eq!(told["policy"], "role", "{told}");
+    }
+    assert_eq!(anna.get(&at(""))["marking"]["tlp"], "amber");
+    let hidden =
+        json!({"kind": "note", "content": {"text": "x"}, "marking": {"tlp": "red", "persons": ["be\u{202e}n"]}});
+    assert!(anna.want("POST", &at("/entries"), &hidden, 400)["detail"].as_str().unwrap().contains("writing direction"));
+}
