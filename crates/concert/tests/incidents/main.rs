@@ -721,6 +721,99 @@ fn a_kill_loses_no_answered_request_and_doubles_none() {
     assert_eq!(site.run(&["verify"]).0, 0);
 }
 
+/// INVARIANT: the same holds for what takes more than one step: evidence, whose bytes are kept before it is written about,
+/// and users; whenever the program is killed, each is there once or not at all, and can be sent again.
+#[test]
+fn a_kill_doubles_and_halves_neither_evidence_nor_users() {
+    let site = Site::new();
+    let number = site.open("x");
+    let roles = ["--role", "administrator", "--role", "handler", "--clearance", "red"];
+    assert_eq!(site.run(&[&["user", "add", "root", "--full-name", "Root"], &roles[..]].concat()).0, 0);
+    let scopes = ["--scope", "admin", "--expires", "1d"];
+    let (_, token, _) = site.run(&[&["token", "create", "--user", "root"], &scopes[..]].concat());
+    let token = token.trim().to_owned();
+    site.incident(&["write", &number, "role", "role=coordinator", "person=root"]);
+    site.user("jane", "reader", "clear");
+    let incident = format!("/api/v1/incidents/{}", number.replace('#', "%23"));
+    let labels = ["green", "amber", "red"];
+    // What is asked, one after another, each with a key of its own: method, path, media type, body.
+    let request = |round: usize, at: usize| -> (&str, String, &str, String) {
+        match at % 3 {
+            0 => {
+                let path = format!("{incident}/evidence?place=safe&reason=x");
+                ("POST", path, "application/octet-stream", format!("bytes of {round} {at}"))
+            }
+            1 => (
+                "PATCH",
+                "/api/v1/users/jane".into(),
+                "application/json",
+                json!({"clearance": labels[at % 2]}).to_string(),
+            ),
+            _ => {
+                let user = json!({"name": format!("u{round}x{at}"), "full_name": "U", "roles": ["reader"], "password": "correct horse battery"});
+                ("POST", "/api/v1/users".into(), "application/json", user.to_string())
+            }
+        }
+    };
+    let send = |serving: &Serving, round: usize, at: usize| {
+        let (method, path, media, body) = request(round, at);
+        serving.ask(
+            method,
+            &path,
+            &token,
+            &format!("Content-Type: {media}\r\nIdempotency-Key: {round}-{at}\r\n"),
+            &body,
+        )
+    };
+    let (mut evidence, mut users) = (0, 0);
+    for round in 0..6 {
+        let mut serving = Serving::start(&site);
+        let port = serving.port;
+        let done = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let mut done = 0usize;
+                for at in 0..60 {
+                    let (method, path, media, body) = request(round, at);
+                    let text = format!(
+                        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Type: {media}\r\nIdempotency-Key: {round}-{at}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                        body.len()
+                    );
+                    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { break };
+                    let mut answer = String::new();
+                    let sent = stream.write_all(text.as_bytes());
+                    if sent.is_err() || std::io::Read::read_to_string(&mut stream, &mut answer).is_err() || !answer.starts_with("HTTP/1.1 20") {
+                        break;
+                    }
+                    done += 1;
+                }
+                done
+            });
+            std::thread::sleep(std::time::Duration::from_millis(40 + 61 * round as u64));
+            serving.child.kill().ok();
+            serving.child.wait().ok();
+            asking.join().unwrap()
+        });
+        // What was on its way is sent again with its key, and so are those before it, which were answered.
+        let serving = Serving::start(&site);
+        for at in done.saturating_sub(3)..=done {
+            let (status, first) = send(&serving, round, at);
+            assert!(status == 200 || status == 201, "{round} {at}: {status} {first}");
+            assert_eq!(send(&serving, round, at), (status, first));
+        }
+        evidence += (0..=done).filter(|at| at % 3 == 0).count();
+        users += (0..=done).filter(|at| at % 3 == 2).count();
+    }
+    let rows = site.json(&["evidence", "list", &number, "--limit", "0"]);
+    assert_eq!(rows.len(), evidence);
+    let listed = site.json(&["user", "list", "--limit", "0"]);
+    let made = listed
+        .iter()
+        .filter(|row| row["name"].as_str().is_some_and(|name| name.contains('x') && name.starts_with('u')));
+    assert_eq!(made.count(), users);
+    let (code, out, err) = site.run(&["verify"]);
+    assert_eq!(code, 0, "{out}{err}");
+}
+
 /// The engine is asked before anything of a process is written, whatever way it comes.
 #[test]
 fn a_process_is_followed_step_by_step() {
