@@ -210,6 +210,11 @@ impl Parser for Complaint {
             if heading == Side::Unsaid || rest.chars().any(char::is_alphabetic) {
                 heading = sides::heading(line);
             }
+            if findings.len() + found.len() > EVENTS_MAX || attacked.len() == EVENTS_MAX {
+                let fault = Fault::new("", format!("more than {EVENTS_MAX} addresses and URLs; the rest is not read"));
+                sink.reject(*number, fault, line.as_bytes());
+                break;
+            }
             if found.is_empty() {
                 continue;
             }
@@ -235,11 +240,6 @@ impl Parser for Complaint {
                 });
             }
             open.end = findings.len();
-            if findings.len() > EVENTS_MAX {
-                let fault = Fault::new("", format!("more than {EVENTS_MAX} addresses and URLs; the rest is not read"));
-                sink.reject(*number, fault, line.as_bytes());
-                break;
-            }
         }
         let anywhere = findings
             .iter()
@@ -252,7 +252,8 @@ impl Parser for Complaint {
 
 /// Gives a time to those that have none yet and stand close enough before it.
 fn give_time(findings: &mut [Finding], number: u64, time: Time) {
-    for finding in findings.iter_mut().filter(|finding| number - finding.number <= TIME_BEHIND_LINES_MAX) {
+    let is_close = |finding: &&mut Finding| number - finding.number <= TIME_BEHIND_LINES_MAX;
+    for finding in findings.iter_mut().rev().take_while(is_close) {
         finding.time.get_or_insert(time);
     }
 }
