@@ -83,6 +83,11 @@ pub trait Collector: Send + Sync {
     /// Collects what waits now, one attempt, then returns. The error is a sentence.
     async fn once(&self, intake: &dyn Intake) -> Result<(), String>;
 
+    /// Whom it trusts and who it is, where it may speak TLS: for `concert check`, which opens the files of both.
+    fn trust(&self) -> Option<&net::Trust> {
+        None
+    }
+
     /// Talks to the peer without taking anything: for `concert check --live`.
     async fn check(&self) -> Result<String, Problem>;
 }
@@ -106,6 +111,11 @@ pub trait Deliverer: Send + Sync {
 
     /// Carries bytes that [`Deliverer::compose`] made from this message. One attempt.
     async fn deliver(&self, message: &Message, bytes: &[u8]) -> Outcome;
+
+    /// Whom it trusts and who it is, where it may speak TLS: for `concert check`, which opens the files of both.
+    fn trust(&self) -> Option<&net::Trust> {
+        None
+    }
 
     /// Talks to the peer without delivering anything: for `concert check --live`.
     async fn check(&self) -> Result<String, Problem>;

@@ -84,6 +84,11 @@ impl Trust {
         Trust { ca_file: ca_file.map(path), certificate: certificate.map(path), key }
     }
 
+    /// Whether it names files of its own.
+    pub fn has_files(&self) -> bool {
+        self.ca_file.is_some() || self.certificate.is_some()
+    }
+
     /// The client set-up that follows from it. Reads files: not for a thread that must not wait.
     pub fn config(&self) -> Result<ClientConfig, String> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -103,7 +103,14 @@ fn check_opens_the_files_that_settings_name() {
     let (code, told) = check();
     assert_eq!(code, 1);
     let told = told.join("\n");
+    write("no.pem", "no certificate");
+    let tls = "ca_file = \"no.pem\"\nfrom = \"cert@cert.example\"\n";
+    write("conf.d/b.toml", &format!("[via.mail]\ntype = \"smtp\"\nhost = \"mail.cert.example\"\n{tls}"));
+    let told = [told, check().1.join("\n")].join("\n");
     for want in [
+        "via mail: ",
+        "no.pem: ",
+        "  hint: see its ca_file, client_certificate and client_key",
         "data/asn.csv: cannot be used: none of its 3 lines is a range, the first because: fewer columns than needed",
         "conf.d/a.toml:3:12: data/cc.csv has no ranges of addresses with countries",
         "warning: keys/anna.asc: a file in the folder of keys is not used: ",

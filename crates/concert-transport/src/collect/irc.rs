@@ -64,6 +64,10 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
 
 #[async_trait]
 impl Collector for Irc {
+    fn trust(&self) -> Option<&crate::net::Trust> {
+        self.place.trust.as_ref()
+    }
+
     async fn run(&self, intake: &dyn Intake, stop: CancellationToken) {
         let mut held = Held::new(&self.feed, self.report_bytes_max);
         let mut backoff = Backoff::new(PAUSE_FIRST, PAUSE_LAST);

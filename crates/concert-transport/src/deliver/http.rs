@@ -146,6 +146,10 @@ fn is_near(url: &Url) -> bool {
 
 #[async_trait]
 impl Deliverer for HttpOut {
+    fn trust(&self) -> Option<&crate::net::Trust> {
+        Some(&self.web.trust)
+    }
+
     fn compose(&self, message: &Message, _: &KeysAt<'_>) -> Result<Vec<u8>, String> {
         Ok(message.payload.bytes.clone())
     }

@@ -46,6 +46,10 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
 
 #[async_trait]
 impl Deliverer for IrcOut {
+    fn trust(&self) -> Option<&crate::net::Trust> {
+        self.place.trust.as_ref()
+    }
+
     fn compose(&self, message: &Message, _: &KeysAt<'_>) -> Result<Vec<u8>, String> {
         let room = crate::irc::line::SEND_BYTES_MAX - NAME_BYTES - self.place.channel.len();
         let text = String::from_utf8_lossy(&message.payload.bytes);

@@ -205,6 +205,10 @@ fn read_dkim(keys: &mut Keys<'_>) -> Option<Option<Signer>> {
 
 #[async_trait]
 impl Deliverer for Smtp {
+    fn trust(&self) -> Option<&Trust> {
+        Some(&self.server.trust)
+    }
+
     fn compose(&self, message: &Message, keys: &KeysAt<'_>) -> Result<Vec<u8>, String> {
         mime::compose(&self.look, message, keys)
     }

@@ -263,6 +263,10 @@ fn refusal(response: &Response, now: Time) -> Failure {
 
 #[async_trait]
 impl Collector for Http {
+    fn trust(&self) -> Option<&crate::net::Trust> {
+        Some(&self.web.trust)
+    }
+
     async fn run(&self, intake: &dyn Intake, stop: CancellationToken) {
         let mut state = self.recall(intake).await;
         let mut backoff = Backoff::new(PAUSES.0.min(self.every), PAUSES.1.max(self.every));

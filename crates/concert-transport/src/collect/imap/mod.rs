@@ -315,6 +315,10 @@ struct Round {
 
 #[async_trait]
 impl Collector for Imap {
+    fn trust(&self) -> Option<&Trust> {
+        Some(&self.server.trust)
+    }
+
     async fn run(&self, intake: &dyn Intake, stop: CancellationToken) {
         let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
         while !stop.is_cancelled() {

@@ -1,7 +1,7 @@
 //! The files that settings name, and those that belong to the site, opened as the running program opens them.
 //!
-//! Schemas, templates, secrets and certificates are read together with the settings, so their mistakes are among
-//! those of the settings already.
+//! Schemas, templates and secrets are read together with the settings, so their mistakes are among those of the
+//! settings already.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ use concert_pipeline::enrich::{Reading, What};
 use concert_transport::openpgp::Keyring;
 
 use super::Finding;
-use crate::settings::{Settings, Whom};
+use crate::settings::{Collect, Settings, Whom};
 use crate::{ask, ranges, registry, wire};
 
 /// Everything found in the files of a site.
@@ -32,7 +32,25 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
         findings.extend(mistakes.into_iter().map(|problem| Finding::of("mistake", problem)));
     }
     check_keys(settings, &mut findings);
+    check_certificates(settings, &mut findings);
     findings
+}
+
+/// The certificates of every way in and out.
+fn check_certificates(settings: &Settings, findings: &mut Vec<Finding>) {
+    let ins = settings.feeds.iter().filter_map(|feed| match &feed.collect {
+        Collect::By(_, collector) => Some((format!("feed {}", feed.name), collector.trust()?)),
+        Collect::Nothing | Collect::Push(_) => None,
+    });
+    let outs = settings.vias.iter().filter_map(|(name, via)| Some((format!("via {name}"), via.deliverer.trust()?)));
+    let mailbox = settings.mailbox.as_ref().and_then(|mailbox| mailbox.collector.trust());
+    let all = ins.chain(outs).chain(mailbox.map(|trust| ("mailbox".to_owned(), trust)));
+    for (place, trust) in all.filter(|(_, trust)| trust.has_files()) {
+        if let Err(why) = trust.config() {
+            let problem = Problem::new(why).at(place).hint("see its ca_file, client_certificate and client_key");
+            findings.push(Finding::of("mistake", problem));
+        }
+    }
 }
 
 /// One file with ranges of addresses.
