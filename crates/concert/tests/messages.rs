@@ -1,5 +1,6 @@
 //! What is told of mistakes: every text that settings, parsers and unpacking can print, provoked and kept in one
 //! readable file for each area, in `snapshots/`. A text in the source that nothing here provokes fails the test.
+//! Those of commands, doors and the store, which tests of their own provoke, are kept as the source has them.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,6 +12,7 @@
 #[path = "messages/source.rs"]
 mod source;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -123,4 +125,38 @@ fn every_mistake_in_settings_is_provoked() {
         }
     }
     assert!(missing.is_empty(), "not provoked:\n{}", missing.join("\n"));
+}
+
+/// INVARIANT: nobody changes what is told of a mistake without seeing it among the others.
+#[test]
+fn every_text_of_a_mistake_is_kept() {
+    const CALLS: [&str; 11] = [
+        "Problem::new(",
+        "Problem::wrong(",
+        ".hint(",
+        ".problem(",
+        "Err(",
+        "ok_or(",
+        "ok_or_else(",
+        "map_err(",
+        "wrong(",
+        "Refusal::Wrong(",
+        "Refusal::Taken(",
+    ];
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut told = String::new();
+    for name in ["concert-model", "concert-pipeline", "concert-transport", "concert-store", "concert-server", "concert"]
+    {
+        let mut files: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for text in source::texts(&crates.join(name).join("src"), &CALLS) {
+            let file = Path::new(&text.file).strip_prefix(&crates).unwrap().display().to_string();
+            files.entry(file).or_default().insert(text.words.replace('\n', " / "));
+        }
+        for (file, texts) in files {
+            writeln!(told, "# {file}\n").unwrap();
+            texts.iter().for_each(|text| writeln!(told, "{text}").unwrap());
+            told.push('\n');
+        }
+    }
+    insta::assert_snapshot!("texts", told);
 }
