@@ -10,7 +10,7 @@ use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage}
 use concert_pipeline::condition::Condition;
 use concert_server::desk::{
     Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
-    Splitting, Thing, Wanted, Way,
+    Splitting, Thing, Wanted, WantedDue, Way,
 };
 use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::{
@@ -201,7 +201,7 @@ impl Desk for Empty {
         Err(Refusal::Missing)
     }
 
-    async fn due(&self, _: &Person, _: bool, _: Slice) -> Result<Page<Value>, Refusal> {
+    async fn due(&self, _: &Person, _: WantedDue, _: Slice) -> Result<Page<Value>, Refusal> {
         Ok(Page { rows: Vec::new(), next: None })
     }
 

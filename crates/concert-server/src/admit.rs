@@ -41,7 +41,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 75] = [
+const TABLE: [(&str, Needs); 74] = [
     ("/", Needs::Overview),
     ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
@@ -110,7 +110,6 @@ const TABLE: [(&str, Needs); 75] = [
     ("/api/v1/observables", Needs::Person),
     ("/api/v1/search", Needs::Person),
     ("/api/v1/clocks", Needs::Person),
-    ("/api/v1/clocks/due", Needs::Person),
     ("/api/v1/cost", Needs::Person),
     ("/api/v1/processes", Needs::Person),
     ("/api/v1/processes/check", Needs::Person),

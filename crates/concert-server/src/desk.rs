@@ -10,6 +10,7 @@ use concert_model::Time;
 use concert_model::access::{Action, Person};
 use concert_model::incident::content::{Act, Role};
 use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage, Telling};
+use concert_model::incident::due::Kind;
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::user::{Scope, Standing};
 use serde::Deserialize;
@@ -199,6 +200,17 @@ pub struct Runs {
     pub since: Option<Time>,
 }
 
+/// Which things are wanted that come due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WantedDue {
+    /// Only what the person answers for.
+    pub mine: bool,
+    /// Only things of this kind.
+    pub kind: Option<Kind>,
+    /// Only those that are due within this time, and those that are overdue.
+    pub within: Option<Duration>,
+}
+
 /// The bytes of evidence on their way in, and the trouble that ended them.
 pub type Coming = mpsc::Receiver<std::io::Result<Bytes>>;
 /// The bytes of evidence on their way out.
@@ -254,8 +266,6 @@ pub enum Listing {
     Steps(String, Option<String>),
     /// Clocks of laws that the site goes by.
     Clocks,
-    /// Clocks that run in open incidents, soonest first; only those that end within this time.
-    ClocksDue(Option<Duration>),
     /// Processes that new runs use.
     Processes,
     /// Users, by name.
@@ -518,9 +528,8 @@ pub trait Desk: Send + Sync + 'static {
     /// Runs of processes in an incident: each with its steps and how they stand.
     async fn progress(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal>;
 
-    /// What is to be done in open incidents, what is due first before the rest; or only what the person
-    /// answers for.
-    async fn due(&self, person: &Person, mine: bool, slice: Slice) -> Result<Page<Value>, Refusal>;
+    /// What is to be done in open incidents, what is due first before the rest.
+    async fn due(&self, person: &Person, wanted: WantedDue, slice: Slice) -> Result<Page<Value>, Refusal>;
 
     /// What became of the runs of a process.
     async fn process_numbers(&self, person: &Person, name: &str, wanted: Runs) -> Result<Value, Refusal>;

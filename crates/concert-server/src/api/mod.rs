@@ -100,7 +100,6 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/mails/{mail}", get(messages::one).post(messages::answer))
         .route("/api/v1/search", get(incidents::search))
         .route("/api/v1/clocks", get(work::clocks))
-        .route("/api/v1/clocks/due", get(work::clocks_due))
         .route("/api/v1/cost", get(work::cost))
         .route("/api/v1/processes", get(work::processes))
         .route("/api/v1/processes/check", post(work::check_process))

@@ -19,12 +19,18 @@ use crate::desk::{Deed, Listing, NoticeDeed};
 use crate::problem::Problem;
 use crate::site::{NoticeRow, WantedNotices};
 
+/// What becomes of notices.
+const STATES: [&str; 6] = ["waiting", "queued", "delivered", "failed", "no-contact", "rejected"];
+
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     Extension(person): Extension<Person>,
     query: RawQuery,
 ) -> Result<Response, Problem> {
     let (slice, [state, name]) = parameters(query, ["state", "name"])?;
+    if state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
+        return Err(Problem::wrong(format!("`state` is one of: {}", STATES.join(", "))));
+    }
     let page = app.site.notices(&person, WantedNotices { state, name }, slice).await?;
     let rows: Vec<serde_json::Value> = page.rows.iter().map(row).collect();
     Ok(super::json(json!({ "notices": rows, "next": page.next }).to_string()))

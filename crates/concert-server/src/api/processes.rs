@@ -7,10 +7,12 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use concert_model::Time;
 use concert_model::access::Person;
+use concert_model::incident::due::Kind;
+use concert_model::keys::parse_duration;
 
 use super::parameters;
 use crate::App;
-use crate::desk::Runs;
+use crate::desk::{Runs, WantedDue};
 use crate::problem::Problem;
 
 pub(super) async fn numbers(
@@ -43,11 +45,22 @@ pub(super) async fn due(
     Extension(person): Extension<Person>,
     query: RawQuery,
 ) -> Result<Response, Problem> {
-    let (slice, [mine]) = parameters(query, ["mine"])?;
+    let (slice, [mine, kind, within]) = parameters(query, ["mine", "kind", "within"])?;
+    let named = |word: String| {
+        let kinds = [Kind::Task, Kind::Step, Kind::Clock];
+        kinds
+            .into_iter()
+            .find(|kind| kind.word() == word)
+            .ok_or_else(|| Problem::wrong("`kind` is task, step or clock"))
+    };
+    let kind = kind.map(named).transpose()?;
+    let read =
+        |text: String| parse_duration(&text).ok_or_else(|| Problem::wrong("`within` is a number and m, h or d: 24h"));
+    let within = within.map(read).transpose()?;
     let mine = match mine.as_deref() {
         None | Some("false") => false,
         Some("true") => true,
         Some(_) => return Err(Problem::wrong("`mine` is true or false")),
     };
-    Ok(super::page("due", app.site.due(&person, mine, slice).await?))
+    Ok(super::page("due", app.site.due(&person, WantedDue { mine, kind, within }, slice).await?))
 }

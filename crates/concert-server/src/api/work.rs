@@ -10,7 +10,6 @@ use axum::response::Response;
 use concert_model::access::Person;
 use concert_model::incident::content::Role;
 use concert_model::incident::marking::Marking;
-use concert_model::keys::parse_duration;
 use serde::Deserialize;
 
 use super::body::change;
@@ -106,18 +105,6 @@ pub(super) async fn clocks(
 ) -> Result<Response, Problem> {
     let (slice, []) = parameters(query, [])?;
     Ok(super::page("clocks", app.site.list(&person, Listing::Clocks, slice).await?))
-}
-
-pub(super) async fn clocks_due(
-    State(app): State<Arc<App>>,
-    Extension(person): Extension<Person>,
-    query: RawQuery,
-) -> Result<Response, Problem> {
-    let (slice, [within]) = parameters(query, ["within"])?;
-    let read =
-        |text: String| parse_duration(&text).ok_or_else(|| Problem::wrong("`within` is a number and m, h or d: 24h"));
-    let within = within.map(read).transpose()?;
-    Ok(super::page("clocks", app.site.list(&person, Listing::ClocksDue(within), slice).await?))
 }
 
 #[derive(Deserialize)]

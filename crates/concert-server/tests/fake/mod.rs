@@ -10,7 +10,7 @@ use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_server::desk::{
     Bytes, Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
-    Splitting, Thing, Wanted, Way,
+    Splitting, Thing, Wanted, WantedDue, Way,
 };
 use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::{
@@ -340,7 +340,8 @@ impl Desk for Fake {
         slice.part(vec![json!({"run": "r1"}), json!({"run": "r2"})].into_iter())
     }
 
-    async fn due(&self, person: &Person, mine: bool, slice: Slice) -> Result<Page<Value>, Refusal> {
+    async fn due(&self, person: &Person, wanted: WantedDue, slice: Slice) -> Result<Page<Value>, Refusal> {
+        let mine = wanted.mine;
         let rows = vec![json!({"name": "t1", "mine": mine}), json!({"name": "t2", "mine": mine})];
         slice.part(if person.name == "good" { rows } else { Vec::new() }.into_iter())
     }

@@ -31,7 +31,7 @@ impl DueIn {
         let Due { kind, name, title, role, persons, since, due, default } = &self.due;
         let left = due.seconds().saturating_sub(now.seconds());
         json!({"due": due.to_string(), "state": if left < 0 { "overdue" } else { "running" }, "left_seconds": left,
-            "kind": kind.word(), "name": name, "what": title, "incident": self.head.number, "title": self.head.title,
+            "kind": kind.word(), "name": name, "what": title, "incident": self.head.number, "id": self.head.id, "title": self.head.title,
             "role": role.map(|role| role.word()), "persons": persons, "since": since.map(|since| since.to_string()), "default": default})
     }
 

@@ -6,7 +6,7 @@ use concert_model::incident::chain::LogRequest;
 use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_server::desk::{
     Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
-    Splitting, Thing, Wanted, Way,
+    Splitting, Thing, Wanted, WantedDue, Way,
 };
 use concert_server::site::{Page, Refusal, Slice};
 use serde_json::{Value, json};
@@ -256,10 +256,16 @@ impl Desk for Pages {
         slice.part(progress_json(&state, wire::now()).into_iter())
     }
 
-    async fn due(&self, person: &Person, mine: bool, slice: Slice) -> Result<Page<Value>, Refusal> {
+    async fn due(&self, person: &Person, wanted: WantedDue, slice: Slice) -> Result<Page<Value>, Refusal> {
         let now = wire::now();
         let mut due = self.desk()?.due(person, now).await.map_err(refusal)?;
-        due.retain(|one| !mine || one.due.persons.contains(&person.name));
+        let WantedDue { mine, kind, within } = wanted;
+        let horizon = within.map(|within| now.plus_seconds(i64::try_from(within.as_secs()).unwrap_or(i64::MAX)));
+        due.retain(|one| {
+            (!mine || one.due.persons.contains(&person.name))
+                && kind.is_none_or(|kind| one.due.kind == kind)
+                && horizon.is_none_or(|horizon| one.due.due <= horizon)
+        });
         slice.part(due.iter().map(|one| one.json(now)))
     }
 

@@ -1,7 +1,6 @@
 //! Lists and single things besides incidents and their entries, as JSON.
 
 use concert_model::access::{Action, Object, Person, may};
-use concert_model::incident::due::Kind;
 use concert_model::incident::process::{FILE_BYTES_MAX, cacao, picture, read};
 use concert_model::keys::Source;
 use concert_server::desk::{Audit, Cost, Listing, Thing};
@@ -66,16 +65,6 @@ pub(super) async fn list(
             let dir = site.settings.dir.clone();
             let known = aside(move || clocks::catalogue(&dir)).await?.map_err(broken)?;
             slice.part(known.0.values().map(clocks::law_json))
-        }
-        Listing::ClocksDue(within) => {
-            let now = wire::now();
-            let mut running = pages.desk()?.due(person, now).await.map_err(refusal)?;
-            running.retain(|one| one.due.kind == Kind::Clock);
-            if let Some(within) = within {
-                let horizon = now.plus_seconds(i64::try_from(within.as_secs()).unwrap_or(i64::MAX));
-                running.retain(|one| one.due.due <= horizon);
-            }
-            slice.part(running.iter().map(|one| one.clock_json(now)))
         }
         Listing::Processes => {
             let all = processes_of(pages).await?.all;

@@ -133,6 +133,7 @@ fn notices_are_decided_about_by_whoever_may_change_them() {
     let (first, second) = (again(), again());
     assert_eq!((first.status, &first.body), (200, &second.body), "it is made once");
     assert_eq!((&first.json()["again_of"], &first.json()["state"]), (&json!(grid), &json!("waiting")));
+    anna.want("GET", "/notices?state=waitng", &Value::Null, 400);
     let waiting = anna.get("/notices?state=waiting&name=daily");
     assert_eq!(column(&waiting, "notices", "id"), [first.json()["id"].as_str().unwrap()]);
     let log = served.done(&["audit", "--object", &format!("notice {grid}"), "--format", "ndjson"]);

@@ -303,7 +303,6 @@ fn rows(things: &Things) -> Vec<Row> {
         about("heron.example", &OF_INCIDENT),
         about("merlin.example", &OF_RED),
         list("/api/v1/due", "", "{\"due\":[],\"next\":null}", &OF_INCIDENT),
-        list("/api/v1/clocks/due", "", "{\"clocks\":[],\"next\":null}", &OF_INCIDENT),
         list(
             "/api/v1/cost",
             "",

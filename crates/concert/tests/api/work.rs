@@ -241,9 +241,10 @@ fn processes_clocks_and_cost_are_worked_with() {
     anna.want("POST", &at("/clocks"), &json!({"clock": "nis2-erly-warning"}), 400);
     anna.want("POST", &at("/clocks"), &json!({"clock": "nis2-early-warning", "since": "2020-01-01T00:00:00Z"}), 400);
     anna.post(&at("/clocks"), json!({"clock": "nis2-early-warning", "since": "2026-11-22T04:50:30Z"}));
-    let due = anna.get("/clocks/due?within=24h");
-    assert_eq!(due["clocks"][0]["due"], "2026-11-23T04:50:30Z");
-    anna.want("GET", "/clocks/due?within=soon", &Value::Null, 400);
+    let due = anna.get("/due?kind=clock&within=24h");
+    assert_eq!((&due["due"][0]["due"], &due["due"][0]["id"]), (&json!("2026-11-23T04:50:30Z"), &json!(id)));
+    assert_eq!(anna.get("/due?kind=task")["due"], json!([]));
+    anna.want("GET", "/due?within=soon", &Value::Null, 400);
 
     let effort = json!({"kind": "effort", "content": {"minutes": 90, "person": "anna", "work": "analysis"}});
     anna.post(&at("/entries"), effort);
