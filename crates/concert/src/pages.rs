@@ -79,14 +79,18 @@ impl Pages {
     }
 
     fn desk(&self) -> Result<Arc<Incidents>, Refusal> {
-        if let Some(desk) = self.incidents.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            return Ok(Arc::clone(desk));
+        let site = self.site();
+        let constituents = site.constituents();
+        let held = self.incidents.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(desk) = held.filter(|desk| desk.knows(&constituents)) {
+            return Ok(desk);
         }
-        let fresh = self.site().incidents().map_err(|failure| {
+        let fresh = site.incidents().map_err(|failure| {
             Refusal::Failed(failure.problems.first().map(ToString::to_string).unwrap_or_default())
         })?;
-        let mut held = self.incidents.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(held.get_or_insert_with(|| Arc::new(fresh))))
+        let fresh = Arc::new(fresh);
+        *self.incidents.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&fresh));
+        Ok(fresh)
     }
 
     fn site(&self) -> Arc<wire::Site> {

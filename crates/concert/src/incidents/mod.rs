@@ -162,6 +162,11 @@ impl Incidents {
         Self { teams, ..self }
     }
 
+    /// Whether these are the constituents by which rights are decided: an import brings others.
+    pub fn knows(&self, constituents: &Arc<Constituents>) -> bool {
+        Arc::ptr_eq(&self.constituents, constituents)
+    }
+
     /// Sectors of a party.
     fn sectors(&self, party: &str) -> Vec<String> {
         self.constituents.named(party).map(|party| party.sectors.clone()).unwrap_or_default()

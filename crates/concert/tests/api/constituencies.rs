@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::served::Served;
+use crate::work::{Client, open};
 
 const PARTIES: &str = "party,prefixes,sectors,mail\nGrid,192.0.2.0/25,energy,abuse@grid.example\n\
                        Bank,192.0.2.128/25,finance,abuse@bank.example\n";
@@ -160,4 +161,22 @@ fn a_notice_is_for_whoever_is_cleared_for_every_event_in_it() {
     assert_eq!(list(&format!("/api/v1/notices?cursor={strict}")), list("/api/v1/notices?cursor=20200101-000001"));
     let (hidden, missing) = (ask(&format!("/api/v1/notices/{strict}")), ask("/api/v1/notices/20200101-000001"));
     assert_eq!((hidden.status, hidden.body), (404, missing.body));
+}
+
+#[test]
+fn what_is_imported_while_the_site_serves_decides_at_once_who_sees_an_incident() {
+    let served = site();
+    served.done(&["user", "add", "anna", "--full-name", "Anna", "--role", "handler", "--clearance", "red"]);
+    let served = served.serve();
+    let [anna, energy] = ["anna", "energy"].map(|name| Client::new(&served, name));
+    let id = open(&anna);
+    let party = json!({"kind": "party", "content": {"party": "Grid", "status": "unknown"}});
+    anna.post(&format!("/incidents/{id}/entries"), party);
+    let path = format!("/incidents/{id}");
+    energy.want("GET", &path, &Value::Null, 200);
+    // Its sector is another one now.
+    served.file("parties.csv", &PARTIES.replace("energy", "water"));
+    served.done(&["contact", "import", "constituents", "parties.csv"]);
+    let head = format!("Authorization: Bearer {}\r\n", served.token("energy", "admin"));
+    served.until(|| served.ask("GET", &format!("/api/v1{path}"), &head, b"").status == 404);
 }
