@@ -302,4 +302,40 @@ mod tests {
         sqlx::raw_sql("PRAGMA user_version = 1000").execute(again.pool()).await.unwrap();
         assert!(Records::open(&path).await.unwrap_err().what.contains("newer Concert"));
     }
+
+    /// INVARIANT: records of any format that there was are brought up to date, with a copy of what they were.
+    #[tokio::test]
+    async fn records_of_every_format_are_brought_up_to_date() {
+        for version in 1..MIGRATIONS.len() {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("records.sqlite");
+            let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+            let old = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+            // What the format had when it was new, filled when it was current.
+            sqlx::raw_sql(MIGRATIONS[0]).execute(&old).await.unwrap();
+            sqlx::raw_sql(
+                "INSERT INTO party (name, body) VALUES ('A', '{\"name\":\"A\"}');
+                 INSERT INTO notice (id, name, key, via, format, state, events, members, message_id, made, due)
+                 VALUES ('20260617-000001', 'n', 'A', 'mail', 'csv', 'delivered', 0, x'', 'a@b.example', 1, 2)",
+            )
+            .execute(&old)
+            .await
+            .unwrap();
+            for text in &MIGRATIONS[1..version] {
+                sqlx::raw_sql(*text).execute(&old).await.unwrap();
+            }
+            let stamp = format!("PRAGMA user_version = {version}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(stamp)).execute(&old).await.unwrap();
+            old.close().await;
+            let records = Records::open(&path).await.unwrap();
+            assert_eq!(records.parties(Parties::Constituents).await.unwrap()[0].name, "A", "format {version}");
+            let (notice, _) = records.notice("20260617-000001").await.unwrap().unwrap();
+            assert_eq!((&*notice.state, notice.due.0), ("delivered", 2), "format {version}");
+            let copy = dir.path().join(format!("records.before-{}.sqlite", MIGRATIONS.len()));
+            let options = SqliteConnectOptions::new().filename(&copy);
+            let copy = SqlitePoolOptions::new().connect_with(options).await.unwrap();
+            let format: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&copy).await.unwrap();
+            assert_eq!(usize::try_from(format), Ok(version));
+        }
+    }
 }

@@ -229,13 +229,17 @@ impl Deliverer for Smtp {
                 "it was composed unencrypted before `encrypt` was \"required\"; `concert notice retry {notice} --to ADDRESS` composes it anew"
             ));
         }
-        let mut to = Vec::new();
-        for text in message.to.iter().chain(&message.bcc) {
-            match address::ascii(text) {
-                Ok(address) if to.contains(&address) => {}
-                Ok(address) => to.push(address),
-                Err(why) => return Outcome::Never(why),
+        let (mut to, mut named) = (Vec::new(), 0);
+        for texts in [&message.to, &message.bcc] {
+            for text in texts {
+                match address::ascii(text) {
+                    Ok(address) if to.contains(&address) => {}
+                    Ok(address) => to.push(address),
+                    Err(why) => return Outcome::Never(why),
+                }
             }
+            // A mail with blind copies alone is for those.
+            named = if named == 0 { to.len() } else { named };
         }
         if to.is_empty() {
             return Outcome::Never("there is nobody to send it to".into());
@@ -252,7 +256,7 @@ impl Deliverer for Smtp {
             Ok(connection) => connection,
             Err(why) => return Outcome::Later(format!("{}: {why}", self.server.host), None),
         };
-        let outcome = connection.send(&from, &to, bytes).await;
+        let outcome = connection.send(&from, &to, named, bytes).await;
         self.put_back(connection).await;
         outcome
     }

@@ -33,7 +33,7 @@ pub async fn converse(words: &[u8], piece: usize, stays: bool, account: bool) {
         Ok(mut connection) => {
             let to = ["a@net.example".to_owned(), "b@net.example".to_owned()];
             for _ in 0..MAILS {
-                let text = match connection.send("cert@cert.example", &to, MAIL).await {
+                let text = match connection.send("cert@cert.example", &to, to.len(), MAIL).await {
                     Outcome::Done(text) => {
                         taken += 1;
                         text

@@ -219,6 +219,25 @@ async fn each_stage_that_goes_wrong_ends_as_it_should() {
 }
 
 #[tokio::test]
+async fn a_mail_that_reaches_only_a_blind_copy_reached_nobody() {
+    let (server, way_out) = plain().await;
+    let mut given = message("N1");
+    given.to = vec!["gone@net.example".into()];
+    given.bcc = vec!["copy@cert.example".into()];
+    server.at_line(Stage::To, "gone@", Act::Answer("550 5.1.1 no such user".into()), 1);
+    let outcome = send(&*way_out, &given).await;
+    assert_eq!(outcome, Outcome::Never("gone@net.example: 550 5.1.1 no such user".into()));
+    assert!(server.mails().is_empty());
+    // The connection is good for the next one; and a copy that is refused keeps the mail from nobody.
+    server.at_line(Stage::To, "copy@", Act::Answer("550 5.1.1 no such user".into()), 1);
+    let outcome = send(&*way_out, &given).await;
+    assert_eq!(outcome, Outcome::Done("250 2.0.0 taken; refused: copy@cert.example: 550 5.1.1 no such user".into()));
+    assert_eq!(server.mails()[0].to, ["gone@net.example"]);
+    given.bcc = std::mem::take(&mut given.to);
+    assert!(matches!(send(&*way_out, &given).await, Outcome::Done(_)));
+}
+
+#[tokio::test]
 async fn one_refused_address_does_not_keep_the_mail_from_the_others() {
     let (server, way_out) = plain().await;
     let mut given = message("N1");

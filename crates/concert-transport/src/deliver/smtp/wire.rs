@@ -149,11 +149,12 @@ impl Connection {
     }
 
     /// Sends one mail. One address that is refused for good does not keep it from the others; one
-    /// that is refused for now does, so that nobody gets it twice.
-    pub(super) async fn send(&mut self, from: &str, to: &[String], bytes: &[u8]) -> Outcome {
+    /// that is refused for now does, so that nobody gets it twice. The first `named` are whom the mail is for; where
+    /// all of them are refused, those who would have a copy do not get it either: nobody was told.
+    pub(super) async fn send(&mut self, from: &str, to: &[String], named: usize, bytes: &[u8]) -> Outcome {
         self.mails += 1;
         self.usable = false;
-        let outcome = self.transaction(from, to, bytes).await;
+        let outcome = self.transaction(from, to, named, bytes).await;
         match outcome {
             Ok(done) => {
                 self.usable = true;
@@ -164,7 +165,7 @@ impl Connection {
     }
 
     /// `Err` is an outcome after which the connection is not used any more.
-    async fn transaction(&mut self, from: &str, to: &[String], bytes: &[u8]) -> Result<Outcome, Outcome> {
+    async fn transaction(&mut self, from: &str, to: &[String], named: usize, bytes: &[u8]) -> Result<Outcome, Outcome> {
         let later = |why: String| Outcome::Later(why, None);
         let size = self.offer("SIZE").and_then(|limit| limit.trim().parse::<u64>().ok());
         if size.is_some_and(|limit| limit > 0 && bytes.len() as u64 > limit) {
@@ -178,17 +179,17 @@ impl Connection {
             return self.refused("MAIL", &answer).await;
         }
         let mut refused = Vec::new();
-        for address in to {
+        for (address, number) in to.iter().zip(1..) {
             let answer = self.command(&format!("RCPT TO:<{address}>")).await.map_err(later)?;
             match answer.code {
                 200..400 => {}
                 500..600 if answer.code != 552 => refused.push(format!("{address}: {}", answer.text())),
                 _ => return self.refused(address, &answer).await,
             }
-        }
-        if refused.len() == to.len() {
-            self.reset().await;
-            return Ok(Outcome::Never(refused.join("; ")));
+            if number == named && refused.len() == named {
+                self.reset().await;
+                return Ok(Outcome::Never(refused.join("; ")));
+            }
         }
         let answer = self.command("DATA").await.map_err(later)?;
         if answer.code != 354 {

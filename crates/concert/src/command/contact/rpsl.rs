@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -78,8 +79,9 @@ fn tell(summary: &Summary) {
         "read {}",
         objects.join(", ")
     );
+    // What registries say of somebody's network is for whoever imports it, and no part of a log.
     for problem in summary.problems.iter().take(TOLD_MAX) {
-        tracing::warn!("{problem}");
+        writeln!(std::io::stderr(), "{problem}").ok();
     }
     let more = summary.aside.saturating_sub(TOLD_MAX as u64);
     if more > 0 {
