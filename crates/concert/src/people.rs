@@ -5,8 +5,8 @@ use std::time::Duration;
 use concert_model::user::{Scope, Token};
 use concert_model::{Problem, Time, User};
 use concert_store::records::{
-    By, Change, Factor, NewPassword, NewToken, Records, UserChange, change_user_in, disable_user_in, find_user,
-    forget_failures_in, reset_user_in,
+    By, Change, Factor, NewPassword, NewToken, Records, UserChange, administrators_in, change_user_in, disable_user_in,
+    find_user, forget_failures_in, reset_user_in,
 };
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
@@ -118,6 +118,7 @@ pub(crate) async fn change_user(
     by: &By,
 ) -> Result<User, Refused> {
     let before = find_user(change, name).await?.ok_or(Refused::Missing)?;
+    let administrators = administrators_in(change).await?;
     let mut user = before.clone();
     wanted.apply(&mut user);
     check(&user)?;
@@ -128,14 +129,28 @@ pub(crate) async fn change_user(
         disable_user(change, name, disabled, by).await?;
         user.disabled = disabled;
     }
+    somebody_is_left(change, administrators).await?;
     Ok(user)
+}
+
+/// Refuses a change after which nobody would look after users, where somebody did before.
+async fn somebody_is_left(change: &mut Change<'_>, before: usize) -> Result<(), Refused> {
+    if before == 0 || administrators_in(change).await? > 0 {
+        return Ok(());
+    }
+    let problem = Problem::new("nobody would look after users and tokens any more");
+    Err(wrong(
+        problem.hint("give another user the role administrator first: `concert user change NAME --role administrator`"),
+    ))
 }
 
 /// Keeps a user out, or lets it in again, also one that failed logins have locked.
 pub(crate) async fn disable_user(change: &mut Change<'_>, name: &str, disabled: bool, by: &By) -> Result<(), Refused> {
+    let administrators = administrators_in(change).await?;
     if !disable_user_in(change, name, disabled, by).await? {
         return Err(Refused::Missing);
     }
+    somebody_is_left(change, administrators).await?;
     if !disabled {
         forget_failures_in(change, &secret::name_hash(name)).await?;
     }

@@ -150,6 +150,10 @@ async fn users_are_added_shown_changed_reset_and_kept_out() {
     site.done(&["user", "enable", "jane"]);
     enter(&logins, "jane", &second).await.unwrap();
     site.refused(&["user", "disable", "nobody"], "there is no user `nobody`");
+    // Somebody is left who looks after users.
+    site.refused(&["user", "disable", "admin"], "nobody would look after users");
+    site.refused(&["user", "change", "admin", "--role", "handler"], "nobody would look after users");
+    assert_eq!(site.rows(&["user", "show", "admin", "--format", "ndjson"])[0]["state"], "enabled");
     let raw = site.raw();
     assert!(!holds(&raw, &password) && !holds(&raw, &second), "only hashes are kept");
 }

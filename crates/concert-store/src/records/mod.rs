@@ -43,7 +43,7 @@ pub use sessions::{AGE_SECONDS_MAX as SESSION_SECONDS_MAX, Session};
 pub use telling::{Home, NewNotice, insert_words};
 pub use tokens::{NewToken, add_token_in, revoke_token_in};
 pub use told::Told;
-pub use users::{UserChange, add_user_in, change_user_in, disable_user_in, find_user};
+pub use users::{UserChange, add_user_in, administrators_in, change_user_in, disable_user_in, find_user};
 
 pub(crate) use feeds::count_hour;
 pub(crate) use reports::{insert_report, settle_report};

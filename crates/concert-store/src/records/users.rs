@@ -1,7 +1,7 @@
 //! Users: who may work with the site. What proves who they are is in `credentials.rs`.
 
 use concert_model::incident::Tlp;
-use concert_model::user::{Standing, User};
+use concert_model::user::{Standing, StandingRole, User};
 use concert_model::{Problem, Time};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -117,6 +117,14 @@ pub async fn change_user_in(change: &mut Change<'_>, user: &User, by: &By) -> Re
         .await
         .map_err(trouble)?;
     append_audit(change, by, &Act::done("user change", format!("user {}", user.name), described(user))).await
+}
+
+/// How many users look after users, as a change sees it.
+pub async fn administrators_in(change: &mut Change<'_>) -> Result<usize, Problem> {
+    let rows = sqlx::query("SELECT * FROM user WHERE disabled = 0").fetch_all(&mut **change).await.map_err(trouble)?;
+    let users = rows.iter().map(user).collect::<Result<Vec<_>, _>>()?;
+    let looks_after = |user: &&User| user.standing.iter().any(|standing| standing.role == StandingRole::Administrator);
+    Ok(users.iter().filter(looks_after).count())
 }
 
 /// Keeps a user out, which ends all its sessions, or lets it in again, as part of a change. `false` when there is none.

@@ -74,6 +74,11 @@ fn zone(text: &str) -> Result<(), Refused> {
     Err(Refused::Wrong(problem.hint("write it like Europe/Helsinki or +02:00, or leave it out for UTC")))
 }
 
+/// Text of several lines that says something.
+fn said(what: &str, text: &str) -> Result<(), Refused> {
+    if text.trim().is_empty() { Err(wrong(format!("`{what}` is empty"))) } else { Ok(()) }
+}
+
 /// Text of several lines.
 fn prose(what: &str, text: &str) -> Result<(), Refused> {
     match text.len() > TEXT_BYTES_MAX {
@@ -105,10 +110,29 @@ pub(super) fn check(content: &Content) -> Result<(), Refused> {
         Content::Classified(classified) => classification(&classified.classification)?,
         Content::PartyMoved(moved) => line("party", &moved.party)?,
         Content::RoleMoved(moved) => line("person", &moved.person)?,
-        Content::Note(note) if note.text.trim().is_empty() => return Err(wrong("`text` is empty")),
+        Content::Note(note) => said("text", &note.text)?,
+        Content::Finding(finding) => {
+            line("name", &finding.name)?;
+            said("statement", &finding.statement)?;
+        }
+        Content::Decision(decision) => said("text", &decision.text)?,
+        Content::Lesson(lesson) => said("text", &lesson.text)?,
+        Content::Task(task) => {
+            line("name", &task.name)?;
+            // What is done needs none.
+            if !task.done {
+                line("title", &task.title)?;
+            }
+        }
+        Content::Effort(effort) if effort.minutes == 0 => {
+            return Err(Refused::Wrong(Problem::new("`minutes` is 0").hint("effort is told in minutes, from 1")));
+        }
         Content::Observable(seen) => line("value", &seen.value)?,
         Content::HostHeld(held) => host("host", &held.host)?,
-        Content::Happened(happened) => zone(&happened.zone)?,
+        Content::Happened(happened) => {
+            said("text", &happened.text)?;
+            zone(&happened.zone)?;
+        }
         Content::Relation(relation) if relation.from == relation.to => {
             return Err(wrong("`from` and `to` are the same: a flow leads from one host to another"));
         }

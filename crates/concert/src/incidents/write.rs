@@ -320,6 +320,16 @@ impl Incidents {
     /// Whether what a draft says can be said now.
     fn check(&self, ask: Ask<'_>, case: &Case, draft: &Draft, named: Option<&Check<'_>>) -> Result<(), Refused> {
         check(ask.person, draft)?;
+        // A label that does not hold would be believed.
+        if draft.marking.is_some()
+            && draft.marking != case.head.marking
+            && draft.content.write().is_some_and(|(kind, _)| is_field(kind))
+        {
+            let problem =
+                Problem::new("`marking`: fields of an incident are for everybody who sees it, as it is marked");
+            let hint = "leave `marking` out, and write what is not for all of them into a note with its own";
+            return Err(Refused::Wrong(problem.hint(hint)));
+        }
         let circle = self.circle(case);
         if let Some(named) = named {
             named.check(&circle, &draft.content)?;

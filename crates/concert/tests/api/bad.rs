@@ -126,3 +126,47 @@ fn texts_that_want_to_be_more_are_text() {
         json!({"kind": "note", "content": {"text": "x"}, "marking": {"tlp": "red", "persons": ["be\u{202e}n"]}});
     assert!(anna.want("POST", &at("/entries"), &hidden, 400)["detail"].as_str().unwrap().contains("writing direction"));
 }
+
+/// A label is not taken where it would not hold, nor an entry that says nothing.
+#[test]
+fn what_says_nothing_or_is_marked_in_vain_is_refused() {
+    let served = site();
+    let anna = Client::new(&served, "anna");
+    let new = json!({"title": "Scans", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let id = anna.post("/incidents", new)["id"].as_str().unwrap().to_owned();
+    let entries = format!("/incidents/{id}/entries");
+    let refused = |kind: &str, content: Value, marking: Value, want: &str| {
+        let mut entry = json!({"kind": kind, "content": content});
+        if !marking.is_null() {
+            entry["marking"] = marking;
+        }
+        let told = anna.want("POST", &entries, &entry, 400)["detail"].as_str().unwrap().to_owned();
+        assert!(told.contains(want), "{kind}: {told}");
+    };
+    let red = json!({"tlp": "red", "persons": ["anna"]});
+    let status = json!({"status": "waiting", "reason": "the source is Mallory"});
+    let fields = [
+        ("status", status.clone()),
+        ("title", json!({"title": "Of Mallory"})),
+        ("severity", json!({"severity": "high"})),
+        ("classification", json!({"classification": "phishing"})),
+        ("role", json!({"role": "investigator", "person": "ben", "holds": true})),
+    ];
+    for (kind, content) in fields {
+        refused(kind, content, red.clone(), "fields of an incident are for everybody who sees it");
+    }
+    // As the incident is marked is how they are.
+    anna.post(&entries, json!({"kind": "status", "content": status, "marking": {"tlp": "amber"}}));
+    for (kind, content, want) in [
+        ("note", json!({"text": " "}), "`text` is empty"),
+        ("finding", json!({"name": "", "statement": "x", "standing": "hypothesis"}), "`name` is empty"),
+        ("finding", json!({"name": "x", "statement": "", "standing": "hypothesis"}), "`statement` is empty"),
+        ("task", json!({"name": "", "title": "x"}), "`name` is empty"),
+        ("task", json!({"name": "x", "title": ""}), "`title` is empty"),
+        ("decision", json!({"text": "", "reason": "x"}), "`text` is empty"),
+        ("lesson", json!({"text": ""}), "`text` is empty"),
+        ("effort", json!({"minutes": 0, "person": "anna", "work": "x"}), "`minutes` is 0"),
+    ] {
+        refused(kind, content, Value::Null, want);
+    }
+}
