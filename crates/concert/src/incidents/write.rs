@@ -355,7 +355,13 @@ impl Incidents {
             Right::OfContent | Right::ByHand(_) => Action::of(&draft.content, person, &circle),
             Right::OfReader => Action::See,
         };
-        (action, may(person, action, Object::Incident(&circle)))
+        let decision = may(person, action, Object::Incident(&circle));
+        // An entry that more may read than the incident lets out what is in it.
+        let is_wider = draft.marking.as_ref().zip(circle.marking.as_ref()).is_some_and(|(own, of)| own.widens(of));
+        if decision.allowed && is_wider && matches!(right, Right::ByHand(_)) {
+            return (Action::Release, may(person, Action::Release, Object::Incident(&circle)));
+        }
+        (action, decision)
     }
 
     /// Removes a body. What is kept of it is that it was there.

@@ -170,3 +170,26 @@ fn what_says_nothing_or_is_marked_in_vain_is_refused() {
         refused(kind, content, Value::Null, want);
     }
 }
+
+/// What more may read than the incident is let out by those roles that let things out, and by nobody else.
+#[test]
+fn an_entry_that_is_more_open_than_its_incident_is_released_by_who_may() {
+    let served = site();
+    let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
+    let new = json!({"title": "Scans", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let id = anna.post("/incidents", new)["id"].as_str().unwrap().to_owned();
+    let entries = format!("/incidents/{id}/entries");
+    anna.post(&entries, json!({"kind": "party", "content": {"party": "Grid", "status": "unknown"}}));
+    let role = json!({"role": "investigator", "person": "ben", "holds": true});
+    anna.post(&entries, json!({"kind": "role", "content": role}));
+    let note = |marking: Value| json!({"kind": "note", "content": {"text": "x"}, "marking": marking});
+    for marking in [json!({"tlp": "green"}), json!({"tlp": "clear"}), json!({"tlp": "amber", "parties": ["Grid"]})] {
+        let told = ben.want("POST", &entries, &note(marking.clone()), 403);
+        assert!(told["detail"].as_str().unwrap().contains("no role of ben"), "{told}");
+        anna.post(&entries, note(marking));
+    }
+    for marking in [json!({"tlp": "amber"}), json!({"tlp": "amber+strict"}), json!({"tlp": "red", "persons": ["ben"]})]
+    {
+        ben.post(&entries, note(marking));
+    }
+}
