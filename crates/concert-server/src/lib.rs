@@ -12,6 +12,7 @@ pub mod door;
 pub mod fuzzing;
 mod guard;
 mod health;
+mod parameters;
 mod places;
 mod problem;
 mod readers;
@@ -105,6 +106,7 @@ pub(crate) struct App {
     requests: Requests,
     pushes: Semaphore,
     streams: Arc<Streams>,
+    parameters: parameters::Described,
     evidence: Arc<Semaphore>,
     looks: Semaphore,
     /// Where requests that only read are answered, when not where all others are.
@@ -126,6 +128,7 @@ pub(crate) fn router(
         requests: Requests::new(options.requests_per_minute),
         pushes: Semaphore::new(api::PUSHES_MAX),
         streams: Streams::new(),
+        parameters: api::parameters_described(),
         evidence: Arc::new(Semaphore::new(api::EVIDENCE_MAX)),
         looks: Semaphore::new(api::LOOKS_MAX),
         readers,
@@ -141,6 +144,7 @@ pub(crate) fn router(
         .route("/metrics", get(health::metrics))
         .layer(soon)
         .merge(api::slow_routes())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), parameters::check))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), admit::admit))
         .fallback(web::absent)
         .method_not_allowed_fallback(web::wrong_method)

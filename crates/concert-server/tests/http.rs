@@ -363,6 +363,60 @@ async fn denied_is_answered_like_missing() {
 }
 
 #[tokio::test]
+async fn no_address_passes_over_a_parameter_it_does_not_have_or_a_path_that_is_no_text() {
+    let server = Server::start(Fake::new(true)).await;
+    let described = server.get("/api/v1/openapi.json").await.json();
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for (route, methods) in described["paths"].as_object().unwrap() {
+        let parts: Vec<&str> = route.split('/').collect();
+        let filled = |with: &str| -> String {
+            parts.iter().map(|part| if part.starts_with('{') { with } else { part }).collect::<Vec<_>>().join("/")
+        };
+        for (method, operation) in methods.as_object().unwrap() {
+            let method = method.to_uppercase();
+            let mut asked = vec![(format!("{}?odd=17", filled("none")), "there is no parameter `odd`")];
+            if route.contains('{') {
+                asked.push((filled("%ff"), "the path of the address is not UTF-8"));
+            }
+            for (path, want) in asked {
+                let answer = server.ask(&method, &path, GOOD, b"").await;
+                let is_problem = answer.head.contains("application/problem+json");
+                if answer.status != 400 || !is_problem || answer.json()["detail"] != want {
+                    wrong.push(format!("{method} {path}: {} {}", answer.status, answer.body));
+                }
+                count += 1;
+            }
+            for one in operation["parameters"].as_array().into_iter().flatten() {
+                let one = one["$ref"].as_str().map_or(one, |to| described.pointer(to.trim_start_matches('#')).unwrap());
+                if one["in"] == "query" {
+                    let path = format!("{}?{}=1", filled("none"), one["name"].as_str().unwrap());
+                    let answer = server.ask(&method, &path, GOOD, b"").await;
+                    if answer.body.contains("there is no parameter") {
+                        wrong.push(format!("{method} {path}: {}", answer.body));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty() && count > 100, "{count} asked\n{}", wrong.join("\n"));
+    let entries = "/api/v1/incidents/X%232026-000001/entries";
+    let answer = server.ask("GET", &format!("{entries}?limti=5"), GOOD, b"").await.json();
+    assert_eq!(answer["hint"], "did you mean `limit`?");
+    let answer = server.ask("GET", &format!("{entries}?since=5"), GOOD, b"").await.json();
+    assert_eq!(answer["hint"], "known are limit, cursor");
+    let answer = server.get("/api/v1/openapi.json?x=1").await;
+    assert_eq!((answer.status, answer.json()["hint"].as_str()), (400, Some("none is taken here")));
+    // Who is not let in learns no more than that, and a method that is not possible stays so.
+    let bad = "Authorization: Bearer bad\r\n";
+    assert_eq!(server.ask("GET", &format!("{entries}?x=1"), bad, b"").await.status, 401);
+    assert_eq!(server.ask("GET", "/api/v1/incidents/%ff", bad, b"").await.status, 401);
+    assert_eq!(server.ask("PATCH", &format!("{entries}?x=1"), GOOD, b"").await.status, 405);
+    assert_eq!(server.get("/notices/%ff").await.status, 400);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_comes_due_and_how_processes_went_is_asked_strictly() {
     let server = Server::start(Fake::new(true)).await;
     let get = async |path: &str| server.ask("GET", path, GOOD, b"").await;

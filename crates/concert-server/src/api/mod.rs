@@ -27,6 +27,7 @@ mod work;
 
 pub(crate) use body::bearer;
 pub(crate) use evidence::EVIDENCE_MAX;
+pub(crate) use openapi::parameters as parameters_described;
 pub(crate) use push::PUSHES_MAX;
 pub(crate) use values::LOOKS_MAX;
 
@@ -40,6 +41,7 @@ use axum::routing::{delete, get, post, put};
 use concert_model::Time;
 
 use crate::App;
+use crate::parameters::{pairs, unknown};
 use crate::problem::Problem;
 use crate::site::{Page, Slice};
 
@@ -188,9 +190,7 @@ fn read_parameters<const N: usize, const M: usize>(
     let query = query.0.unwrap_or_default();
     let uri = axum::http::Uri::builder().path_and_query(format!("/?{query}")).build();
     let uri = uri.map_err(|_| Problem::wrong("the parameters cannot be read"))?;
-    let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri);
-    let pairs = pairs.map_err(|_| Problem::wrong("the parameters cannot be read"))?;
-    for (name, value) in pairs.0 {
+    for (name, value) in pairs(&uri)? {
         if value.len() > PARAMETER_BYTES_MAX {
             return Err(Problem::wrong(format!("`{name}` is longer than {PARAMETER_BYTES_MAX} bytes")));
         }
@@ -206,12 +206,8 @@ fn read_parameters<const N: usize, const M: usize>(
                 match own.iter().zip(&mut values).find(|(known, _)| **known == name) {
                     Some((_, slot)) if slot.is_none() => *slot = Some(value),
                     Some(_) => return Err(Problem::wrong(format!("`{name}` is given twice"))),
-                    None => {
-                        let known = [of_list, own.as_slice(), repeated.as_slice()].concat().join(", ");
-                        let known = if known.is_empty() { "none".to_owned() } else { known };
-                        let name: String = name.chars().take(100).collect();
-                        return Err(Problem::wrong(format!("there is no parameter `{name}`; known are {known}")));
-                    }
+                    // The address has it, and what is asked for there does not.
+                    None => return Err(unknown(&name, &[of_list, own.as_slice(), repeated.as_slice()].concat())),
                 }
             }
             "limit" if has_limit => return Err(Problem::wrong("`limit` is given twice")),

@@ -5,10 +5,12 @@
 
 use std::sync::OnceLock;
 
+use axum::http::Method;
 use concert_model::incident::schema;
 use serde_json::{Map, Value, json};
 
 use crate::admit;
+use crate::parameters::Described;
 
 const COMMON: &str = include_str!("../../assets/openapi/common.json");
 /// Each with paths and schemas, under the name that its operations are grouped by.
@@ -34,6 +36,27 @@ const WITH_BODY: [&str; 3] = ["408", "413", "415"];
 pub(crate) fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| joined().to_string())
+}
+
+/// The names that each method of each route takes in its query.
+pub(crate) fn parameters() -> Described {
+    let all = joined();
+    let mut described = Described::new();
+    for (path, methods) in all.get("paths").and_then(Value::as_object).into_iter().flatten() {
+        let of_path = described.entry(path.clone()).or_default();
+        for (method, operation) in methods.as_object().into_iter().flatten() {
+            let Ok(method) = method.to_ascii_uppercase().parse::<Method>() else { continue };
+            let given = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
+            let meant = given.filter_map(|one| match one.get("$ref").and_then(Value::as_str) {
+                Some(to) => all.pointer(to.trim_start_matches('#')),
+                None => Some(one),
+            });
+            let in_query = meant.filter(|one| one.get("in").and_then(Value::as_str) == Some("query"));
+            let names = in_query.filter_map(|one| one.get("name").and_then(Value::as_str));
+            of_path.insert(method, names.map(str::to_owned).collect());
+        }
+    }
+    described
 }
 
 fn object(text: &str) -> Map<String, Value> {
