@@ -127,8 +127,13 @@ fn check_tells_mistakes_in_processes_too() {
     let (_, text, _) = concert(folder.path(), &["process", "show", "scanning", "--form", "toml"], "");
     let wrong = text.replacen("needs = [\"triage\"]", "needs = [\"triag\"]", 1);
     fs::write(own.join("wrong.toml"), wrong).unwrap();
-    let (code, _, told) = concert(folder.path(), &["process", "check", "--site", "site"], "");
-    assert!(code == 2 && told.starts_with("processes/wrong.toml:") && told.contains("no step `triag`"), "{told}");
+    let (code, told, err) = concert(folder.path(), &["process", "check", "--site", "site"], "");
+    assert!(code == 1 && told.starts_with("processes/wrong.toml:") && told.contains("no step `triag`"), "{told}");
+    assert_eq!(err, "");
+    let (code, out, _) = concert(folder.path(), &["process", "check", "site/processes/wrong.toml"], "");
+    assert_eq!((code, out), (1, told.replace("processes/wrong.toml", "site/processes/wrong.toml")));
+    let (code, out, err) = concert(folder.path(), &["process", "check", "gone.toml"], "");
+    assert_eq!((code, out.as_str(), err.as_str()), (2, "", "gone.toml: there is no such file\n"));
     let (code, out, _) = concert(folder.path(), &["check", "--site", "site"], "");
     assert_eq!((code, out), (1, told));
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::SiteArg;
 use crate::print::{Out, Rows};
-use crate::problems::{Exit, Failure};
+use crate::problems::{Exit, Failure, sort_by_place};
 use crate::settings::processes::{self, Processes};
 use crate::wire;
 
@@ -114,6 +114,9 @@ fn list(args: &ListArgs, site: &Path) -> Result<Exit, Failure> {
 }
 
 fn check(args: &CheckArgs, site: &Path) -> Result<Exit, Failure> {
+    if let Some(gone) = args.files.iter().find(|path| !path.exists()) {
+        return Err(Failure::usage(Problem::new("there is no such file").at(gone.display().to_string())));
+    }
     let mut problems = Vec::new();
     for path in &args.files {
         problems.extend(processes::read_file(path, &path.display().to_string()).err().into_iter().flatten());
@@ -121,13 +124,15 @@ fn check(args: &CheckArgs, site: &Path) -> Result<Exit, Failure> {
     if args.files.is_empty() {
         problems = processes::load(site).problems;
     }
-    if !problems.is_empty() {
-        return Err(Failure::settings(problems));
-    }
+    sort_by_place(&mut problems);
+    let (text, exit) = match problems.is_empty() {
+        true => ("no mistakes\n".to_owned(), Exit::Done),
+        false => (problems.iter().map(|problem| format!("{problem}\n")).collect(), Exit::Bad),
+    };
     let mut out = Out::stdout();
-    out.write(b"no mistakes\n")?;
+    out.write(text.as_bytes())?;
     out.finish()?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn show(args: &ShowArgs, site: &Path) -> Result<Exit, Failure> {
