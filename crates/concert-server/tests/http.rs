@@ -468,6 +468,8 @@ async fn what_is_written_is_read_strictly() {
     let entries = "/api/v1/incidents/X%232026-000001/entries";
     let stale = br#"{"entries": [{"kind": "title", "content": {"title": "x"}}], "seen": 3}"#;
     check(entries, &head, stale, 409, "\"changed\":[{\"kind\":\"title/1\"}]").await;
+    let alone = br#"{"kind": "title", "content": {"title": "x"}, "seen": 3}"#;
+    check(entries, &head, alone, 409, "\"changed\":[{\"kind\":\"title/1\"}]").await;
     check(entries, &head, br#"{"kind": "notte"}"#, 400, "did you mean `note`?").await;
     let joins = entries.replace("entries", "joins");
     let merged = br#"{"as": "into", "incident": "merged", "joined": true, "reason": "x"}"#;

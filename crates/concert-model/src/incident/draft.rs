@@ -73,6 +73,12 @@ impl<'k> Members<'k> {
         }
     }
 
+    /// The last entry that the person had read.
+    fn seen(&mut self) -> Result<Option<u64>, Problem> {
+        let number = |value: Value| value.as_u64().ok_or_else(|| Problem::new("`seen` is not the number of an entry"));
+        self.take("seen").map(number).transpose()
+    }
+
     fn marking(&mut self) -> Result<Option<Marking>, Problem> {
         let read = |value| serde_json::from_value(value).map_err(|error| wrong_marking(&error));
         self.take("marking").map(read).transpose()
@@ -87,7 +93,10 @@ fn wrong_marking(error: &serde_json::Error) -> Problem {
 impl Draft {
     /// Reads `{"kind": "note", "content": {...}, "marking": {...}}`.
     pub fn from_json(value: Value) -> Result<Self, Problem> {
-        let mut members = Members::new("an entry", value, &["kind", "content", "marking"])?;
+        Self::read(Members::new("an entry", value, &["kind", "content", "marking"])?)
+    }
+
+    fn read(mut members: Members<'_>) -> Result<Self, Problem> {
         let kind = members.text("kind")?;
         let content = match members.take("content") {
             Some(Value::Object(content)) => content,
@@ -292,17 +301,16 @@ impl MailAnswer {
     }
 }
 
-/// Reads what is written into an incident: one entry, or `{"entries": [...], "seen": N}`, where `seen` is
+/// Reads what is written into an incident: one entry, or `{"entries": [...]}`, each with or without `"seen": N`,
 /// the last entry that the person had read.
 pub fn drafts_from_json(value: Value) -> Result<(Vec<Draft>, Option<u64>), Problem> {
     if value.get("kind").is_some() {
-        return Ok((vec![Draft::from_json(value)?], None));
+        let mut members = Members::new("an entry", value, &["kind", "content", "marking", "seen"])?;
+        let seen = members.seen()?;
+        return Ok((vec![Draft::read(members)?], seen));
     }
     let mut members = Members::new("what is written", value, &["entries", "seen"])?;
-    let seen = match members.take("seen") {
-        None => None,
-        Some(value) => Some(value.as_u64().ok_or_else(|| Problem::new("`seen` is not the number of an entry"))?),
-    };
+    let seen = members.seen()?;
     let drafts = Draft::list_from_json(members.take("entries"))?;
     if drafts.is_empty() {
         return Err(Problem::new("there is nothing to write").hint("give `entries`, or `kind` and `content`"));
@@ -369,6 +377,25 @@ mod tests {
         let read = NewIncident::from_json(with(json!([{"kind": "note", "content": {"text": "x"}}]))).unwrap();
         assert_eq!((read.title.as_str(), read.drafts.len()), ("x", 1));
         assert!(drafts_from_json(json!({"entries": []})).unwrap_err().to_string().contains("nothing to write"));
-        assert_eq!(drafts_from_json(json!({"kind": "note", "content": {"text": "x"}})).unwrap().0.len(), 1);
+    }
+
+    #[test]
+    fn what_was_seen_is_said_of_one_entry_as_of_several() {
+        let note = json!({"kind": "note", "content": {"text": "x"}});
+        let with = |seen: Value| json!({"kind": "note", "content": {"text": "x"}, "seen": seen});
+        let read = |value: Value| drafts_from_json(value).map(|(drafts, seen)| (drafts.len(), seen));
+        assert_eq!(read(note.clone()), Ok((1, None)));
+        assert_eq!(read(with(json!(17))), Ok((1, Some(17))));
+        assert_eq!(read(with(Value::Null)), Ok((1, None)));
+        assert_eq!(read(json!({"entries": [note, note], "seen": 17})), Ok((2, Some(17))));
+        let wrong = |value: Value, want: &str| {
+            let told = read(value).unwrap_err().to_string();
+            assert!(told.contains(want), "{told}");
+        };
+        wrong(with(json!("17")), "`seen` is not the number of an entry");
+        wrong(json!({"kind": "note", "because": 1}), "known are: kind, content, marking, seen");
+        wrong(json!({"kind": "note", "sen": 1}), "did you mean `seen`?");
+        // It holds for all of them, so it stands beside them.
+        wrong(json!({"entries": [with(json!(17))]}), "entry 1: `seen` does not belong into an entry");
     }
 }

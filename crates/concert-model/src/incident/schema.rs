@@ -201,6 +201,8 @@ fn draft(kind: &str, content: Value) -> Value {
             "content": content,
             "marking": {"anyOf": [other("marking"), {"type": "null"}],
                 "description": "As the incident where nothing is said"},
+            "seen": {"type": ["integer", "null"], "minimum": 0,
+                "description": "The last entry you had read; beside `entries` where there are several"},
         },
     })
 }
