@@ -295,7 +295,8 @@ impl<'a> Keys<'a> {
         let number = self.ask(name, "whole number", default, about, Value::as_integer)?;
         let number = u64::try_from(number).ok().filter(|number| range.contains(number));
         if number.is_none() {
-            self.problem(name, format!("`{name}` must be {} to {}", range.start(), range.end()), "");
+            let hint = if default.is_empty() { format!("{name}: {about}") } else { format!("{name} = {default}") };
+            self.problem(name, format!("`{name}` must be {} to {}", range.start(), range.end()), hint);
         }
         number
     }
@@ -499,7 +500,11 @@ impl<'a> Keys<'a> {
                 Some(other @ (Value::Integer(_) | Value::Float(_) | Value::Boolean(_))) => {
                     pairs.push((key.to_owned(), other.to_string().trim().to_owned()));
                 }
-                _ => self.problem(name, format!("`{key}` in `{name}` must be a text"), ""),
+                _ => self.problem(
+                    name,
+                    format!("`{key}` in `{name}` must be a text"),
+                    format!("write {name} = {{ \"{key}\" = \"text\" }}"),
+                ),
             }
         }
         pairs
@@ -541,9 +546,8 @@ impl<'a> Keys<'a> {
             let Some(item) = table.get(name) else { continue };
             if found.is_some() {
                 let place = table.key(name).and_then(toml_edit::Key::span).map(|span| source.place(span.start));
-                self.reading.problem(
-                    Problem::new(format!("`{}` is given in two files", self.join(name))).at(place.unwrap_or_default()),
-                );
+                let problem = Problem::new(format!("`{}` is given in two files", self.join(name)));
+                self.reading.problem(problem.at(place.unwrap_or_default()).hint("keep one of them"));
                 continue;
             }
             found = Some((*source, item));

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod address;
 pub mod batch;
+mod example;
 pub mod field;
 pub mod host;
 pub mod id;

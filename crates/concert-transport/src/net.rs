@@ -13,6 +13,7 @@ mod certificate;
 #[cfg(test)]
 mod proxy;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +56,20 @@ impl Tls {
     pub fn read(keys: &mut Keys<'_>) -> Option<Tls> {
         keys.choice_or("tls", &Self::WORDS, "required", "whether the connection is encrypted")
     }
+}
+
+/// Whether the text of `host` can be the name or address of a server; the error says why not.
+pub(crate) fn check_host(host: &str) -> Result<(), String> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let address = bare.split_once('%').map_or(bare, |(address, _)| address);
+    let can_be_in_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '.' | '_');
+    if host.is_empty() {
+        return Err("`host` is empty".to_owned());
+    }
+    if address.parse::<IpAddr>().is_err() && !host.chars().all(can_be_in_name) {
+        return Err(format!("`{}` is not the name or address of a server", host.escape_debug()));
+    }
+    Ok(())
 }
 
 /// Whom we trust, and who we are, in TLS.
@@ -183,4 +198,19 @@ pub async fn config(trust: &Trust) -> Result<ClientConfig, String> {
     let trust = trust.clone();
     let task = tokio::task::spawn_blocking(move || trust.config());
     task.await.map_err(|error| format!("the trusted certificates cannot be loaded: {error}"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_host;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_without_port_and_path() {
+        for good in ["mail.cert.example", "localhost", "mail_1", "192.0.2.1", "::1", "[2001:db8::1]", "fe80::1%eth0"] {
+            assert_eq!(check_host(good), Ok(()), "{good}");
+        }
+        for bad in ["", "m host", "mail.example:25", "https://mail.example", "mail.example/", "a,b", "a\nb"] {
+            assert!(check_host(bad).is_err(), "{bad:?}");
+        }
+    }
 }

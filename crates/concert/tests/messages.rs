@@ -81,6 +81,7 @@ fn mistakes_in_settings() {
         assert!(!loaded.problems.is_empty(), "{name}: no mistake");
         for problem in loaded.problems.into_iter().take(LINES_SHOWN) {
             assert!(!problem.place.is_empty(), "{name}: {problem}: no place");
+            assert!(!problem.hint.is_empty(), "{name}: {problem}: no hint");
             writeln!(told, "{}", problem.to_string().replace(&site, "SITE")).unwrap();
         }
         told.push('\n');

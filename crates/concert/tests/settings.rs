@@ -129,6 +129,7 @@ fn files_are_joined_in_the_order_of_their_names() {
     let told = Settings::load(folder.path(), LoadFor::Run).err().unwrap().to_string();
     insta::assert_snapshot!(told, @r#"
     conf.d/30-c.toml:2:1: `site.name` is given in two files
+      hint: keep one of them
     conf.d/30-c.toml:4:1: the name `one` is taken
       hint: give each its own name
     "#);
@@ -205,6 +206,7 @@ fn unknown_words() {
 fn wrong_values() {
     insta::assert_snapshot!(wrong("wrong/values.toml"), @r#"
     concert.toml:2:1: the name of the site must be 1 to 200 letters on one line
+      hint: name = "CERT Example"
     concert.toml:3:1: `nobody` is not a mail address
       hint: write it like cert@cert.example
     concert.toml:6:1: `0.0.0.0:80` can be reached from other machines, and pages have no login yet
@@ -212,9 +214,11 @@ fn wrong_values() {
     concert.toml:9:1: `90` is not a duration
       hint: write a number and s, m, h or d: "90s", "15m", "24h", "7d"
     concert.toml:10:1: `keep_events` must be at least "1d"
+      hint: keep_events = "90d"
     concert.toml:13:1: `64MB` is not a size
       hint: write a number and B, KiB, MiB, GiB or TiB: "64MiB"
     concert.toml:14:1: `depth` must be 0 to 8
+      hint: depth = 2
     concert.toml:17:7: `asn` must be a list of texts
       hint: asn: CSV files `first,last,asn,name`, or one .mmdb, for AS numbers
     concert.toml:18:1: one .mmdb stands alone
@@ -224,7 +228,9 @@ fn wrong_values() {
     concert.toml:20:1: `192.0.2.1:80` is not an address and port of this machine
       hint: trial_server = "127.0.0.1:8080"
     concert.toml:25:12: `at_least` is more than `at_most`
+      hint: swap the two, or leave one out
     concert.toml:26:1: `300.1.1.1` is no value of source.ip: not an IP address
+      hint: such as 192.0.2.1
     concert.toml:27:15: `stale_after` must be a duration
       hint: stale_after: after this long without a report the feed is shown as stale
     "#);
@@ -262,11 +268,13 @@ fn wrong_mailbox() {
     concert.toml:7:1: `cert+x@cert.example` cannot be extended: before the @ at most 28 letters and no +
       hint: write it like cert@cert.example
     concert.toml:8:1: `prove_every` must be at least "7d"
+      hint: prove_every = "180d"
     concert.toml:9:1: there is no feed `compaints`
       hint: did you mean `complaints`?
     concert.toml:10:1: links in mails that come back are not followed
       hint: leave `links` away
     concert.toml:11:1: there is no [via.outbox] with type = "smtp"
+      hint: write a table [via.mail] with type = "smtp", and via = "mail"
     concert.toml:12:1: unknown key `frequency` in [mailbox]
       hint: known here: address, after, agreed, ca_file, client_certificate, client_key, complaints, connect_timeout, dkim, every, folder, host, links, move_to, password, port, prove_every, proxy, proxy_password, proxy_user, read_timeout, receipts, search, starttls, timeout, tls, user, via
     "#);
@@ -286,6 +294,7 @@ fn wrong_names() {
     concert.toml:25:1: `responsibel` is not a mail address
       hint: did you mean `responsible`?
     concert.toml:26:1: `a@b\nX: y` is not a mail address
+      hint: bcc = ["cert@cert.example"]
     concert.toml:27:7: unknown field `source.ipp`
       hint: did you mean `source.ip`?
     "#);
@@ -309,5 +318,6 @@ fn wrong_secrets() {
 fn wrong_syntax() {
     insta::assert_snapshot!(wrong("wrong/syntax.toml"), @r#"
     concert.toml:2:13: invalid basic string, expected `"`
+      hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
     "#);
 }

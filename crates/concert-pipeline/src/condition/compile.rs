@@ -16,19 +16,24 @@ use super::{NESTING_MAX, Name, Node, TEXT_BYTES_MAX};
 const PROBLEMS_MAX: usize = 10;
 /// Largest compiled regular expression.
 const REGEX_BYTES_MAX: usize = 1 << 20;
+/// What a condition looks like, for hints.
+const EXAMPLE: &str = "compare fields, joined by && or ||: source.port == 23 && source.asn in [64500, 64501]";
+/// What to do about one that is nested too deep.
+const FLATTER: &str = "use fewer brackets: a && b && c needs none";
 /// The functions that answer yes or no, for hints.
 const FUNCTIONS: [&str; 8] = ["cidr", "domain", "has", "contains", "startsWith", "endsWith", "matches", "timestamp"];
 
 pub(super) fn compile(text: &str) -> Result<Node, Vec<(usize, Problem)>> {
-    let refuse = |at, what: String| Err(vec![(at, Problem::new(what))]);
+    let refuse = |at, what: String, hint: &str| Err(vec![(at, Problem::new(what).hint(hint))]);
     if text.len() > TEXT_BYTES_MAX {
-        return refuse(0, format!("the condition is longer than {} KiB", TEXT_BYTES_MAX >> 10));
+        let hint = "make several of it, each with a part of what it asks";
+        return refuse(0, format!("the condition is longer than {} KiB", TEXT_BYTES_MAX >> 10), hint);
     }
     if text.trim().is_empty() {
-        return refuse(0, "the condition is empty".into());
+        return refuse(0, "the condition is empty".into(), EXAMPLE);
     }
     if let Some(at) = too_deep(text) {
-        return refuse(at, format!("the condition is nested more than {NESTING_MAX} deep"));
+        return refuse(at, format!("the condition is nested more than {NESTING_MAX} deep"), FLATTER);
     }
     let (expr, info) = match cel::parser::Parser::new().parse_with_source_info(text) {
         Ok(parsed) => parsed,
@@ -86,9 +91,10 @@ fn syntax(text: &str, errors: &cel::ParseErrors) -> Vec<(usize, Problem)> {
                 .hint("for a field of one word compare it: tlp != \"\"")
         } else if message.contains("<EOF>") {
             Problem::new("the condition ends too early")
+                .hint("something must follow, such as a value: source.port == 23")
         } else {
             let short: String = message.chars().take(200).collect();
-            Problem::new(format!("the condition cannot be read: {short}"))
+            Problem::new(format!("the condition cannot be read: {short}")).hint(EXAMPLE)
         };
         (place(error.pos), problem)
     });
@@ -164,7 +170,7 @@ impl Compiler<'_> {
     /// An expression that is true or false.
     fn truth(&mut self, expr: &IdedExpr, depth: usize) -> Option<Node> {
         if depth > NESTING_MAX {
-            return self.wrong(expr, format!("the condition is nested more than {NESTING_MAX} deep"), "");
+            return self.wrong(expr, format!("the condition is nested more than {NESTING_MAX} deep"), FLATTER);
         }
         match &expr.expr {
             Expr::Literal(LiteralValue::Boolean(truth)) => Some(Node::Always(*truth.inner())),
@@ -331,7 +337,10 @@ impl Compiler<'_> {
             Class::Text | Class::Any => Some(subject),
             other => {
                 let what = format!("`{}` is {}, not text", subject.shown(), class_name(other));
-                let hint = if other == Class::Ip { "ask for a network: cidr(source.ip, \"192.0.2.0/24\")" } else { "" };
+                let hint = match other {
+                    Class::Ip => "ask for a network: cidr(source.ip, \"192.0.2.0/24\")",
+                    _ => "compare it: source.port == 23",
+                };
                 self.wrong(expr, what, hint)
             }
         }
@@ -355,19 +364,22 @@ impl Compiler<'_> {
     fn pair(&mut self, a: Subject, order: Order, b: Subject, place: &IdedExpr) -> Option<Node> {
         let (class_a, class_b) = (class(a.kind()), class(b.kind()));
         if a.lower || b.lower || a.size || b.size {
-            return self.wrong(place, "lowerAscii() and size() compare with fixed values only", "");
+            let hint = "source.fqdn.lowerAscii() == \"host.example\"";
+            return self.wrong(place, "lowerAscii() and size() compare with fixed values only", hint);
         }
         if class_a != class_b && class_a != Class::Any && class_b != Class::Any {
             let what =
                 format!("`{}` is {} and `{}` is {}", a.shown(), class_name(class_a), b.shown(), class_name(class_b));
-            return self.wrong(place, what, "");
+            return self.wrong(place, what, "compare fields of one kind: source.ip == destination.ip");
         }
         Some(Node::Pair { left: a.name, order, right: b.name })
     }
 
     fn against(&mut self, subject: Subject, order: Order, fixed: Fixed, place: &IdedExpr) -> Option<Node> {
         if subject.size {
-            let Fixed::Int(size) = fixed else { return self.wrong(place, "size() is a whole number", "") };
+            let Fixed::Int(size) = fixed else {
+                return self.wrong(place, "size() is a whole number", "comment.size() > 100");
+            };
             return Some(Node::Test { name: subject.name, lower: subject.lower, test: Test::Size(order, size) });
         }
         let kind = subject.kind();
@@ -450,7 +462,8 @@ impl Compiler<'_> {
                 Err(error) => {
                     let why = error.to_string();
                     let why = why.lines().last().unwrap_or_default().trim();
-                    self.wrong(place, format!("the regular expression cannot be used: {why}"), "")
+                    let hint = "such as source.fqdn.matches(\"^mail[0-9]*\")";
+                    self.wrong(place, format!("the regular expression cannot be used: {why}"), hint)
                 }
             };
         }
@@ -512,7 +525,7 @@ impl Compiler<'_> {
         for (text, place) in &texts {
             match host::domain(text.trim().trim_start_matches("*.")) {
                 Ok(name) => list.push(name.into()),
-                Err(why) => self.wrong(place, format!("`{text}`: {why}"), "")?,
+                Err(why) => self.wrong(place, format!("`{text}`: {why}"), "domain(source.fqdn, \"example.com\")")?,
             }
         }
         list.sort_unstable();

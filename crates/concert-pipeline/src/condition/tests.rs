@@ -198,7 +198,7 @@ fn mistakes_are_told_with_their_place_and_a_hint() {
         &[(
             14,
             "`2026-11-22 00:00:00` cannot be a value of `time.source`: the time has no zone; set time_zone for the feed",
-            "",
+            "such as 2026-11-22T04:50:30Z",
         )],
     );
     refused(
@@ -209,9 +209,13 @@ fn mistakes_are_told_with_their_place_and_a_hint() {
         "has(tlp)",
         &[(4, "has() asks for a field of two words or more", "for a field of one word compare it: tlp != \"\"")],
     );
-    refused("source.port ==", &[(14, "the condition ends too early", "")]);
-    refused("source.port ==\n )", &[(16, "the condition cannot be read: mismatched input ')'", "")]);
-    refused(" ", &[(0, "the condition is empty", "")]);
+    refused(
+        "source.port ==",
+        &[(14, "the condition ends too early", "something must follow, such as a value: source.port == 23")],
+    );
+    let example = "compare fields, joined by && or ||: source.port == 23 && source.asn in [64500, 64501]";
+    refused("source.port ==\n )", &[(16, "the condition cannot be read: mismatched input ')'", example)]);
+    refused(" ", &[(0, "the condition is empty", example)]);
 }
 
 #[test]
@@ -255,6 +259,7 @@ fn what_conditions_do_not_have_is_refused_and_never_a_panic() {
     ] {
         let problems = Condition::compile(text).expect_err(text);
         assert!(!problems.is_empty() && problems.len() <= 10, "{text}: {problems:?}");
+        assert!(problems.iter().all(|(_, problem)| !problem.hint.is_empty()), "{text}: {problems:?}");
         assert!(
             problems.iter().all(|(at, problem)| *at <= text.len() && !problem.what.is_empty()),
             "{text}: {problems:?}"

@@ -1,8 +1,7 @@
 //! Fixed values of a condition: what may be compared with what, and the form fields keep their values in.
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
-use concert_model::problem::nearest;
-use concert_model::{Kind, Net, Time, Value, taxonomy};
+use concert_model::{Kind, Net, Time, Value};
 
 use super::compile::{Compiler, Subject};
 use super::test::{Fixed, Order};
@@ -51,7 +50,7 @@ impl Compiler<'_> {
             Expr::Literal(LiteralValue::Int(number)) => Some(Fixed::Int(*number.inner())),
             Expr::Literal(LiteralValue::UInt(number)) => match i64::try_from(*number.inner()) {
                 Ok(number) => Some(Fixed::Int(number)),
-                Err(_) => self.wrong(expr, "the number is too large", ""),
+                Err(_) => self.wrong(expr, "the number is too large", format!("it is at most {}", i64::MAX)),
             },
             Expr::Literal(LiteralValue::Double(number)) => Some(Fixed::Float(*number.inner())),
             Expr::Literal(LiteralValue::Boolean(truth)) => Some(Fixed::Bool(*truth.inner())),
@@ -68,7 +67,7 @@ impl Compiler<'_> {
                 match call.args.first().and_then(|inner| self.fixed(inner)) {
                     Some(Fixed::Int(number)) => Some(Fixed::Int(number.saturating_neg())),
                     Some(Fixed::Float(number)) => Some(Fixed::Float(-number)),
-                    _ => self.wrong(expr, "only a number can have a minus sign", ""),
+                    _ => self.wrong(expr, "only a number can have a minus sign", "such as -5"),
                 }
             }
             _ => self.wrong(expr, "a fixed value is needed here", "text in quotes, a number, true or false"),
@@ -99,7 +98,8 @@ impl Compiler<'_> {
                 let hint = match (wanted, &given) {
                     (Class::Text | Class::Ip | Class::Net | Class::Time, _) => "write the value in quotes",
                     (_, Fixed::Text(_)) => "write the value without quotes",
-                    _ => "",
+                    (Class::Bool, _) => "compare it with true or false",
+                    _ => "compare it with a number",
                 };
                 self.wrong(place, what, hint)
             }
@@ -116,18 +116,11 @@ impl Compiler<'_> {
             Ok(Value::Float(number)) => Some(Fixed::Float(number)),
             Ok(Value::Bool(truth)) => Some(Fixed::Bool(truth)),
             Err(why) => {
-                let near = match subject.kind() {
-                    Kind::Type => nearest(text, taxonomy::TYPES.iter().map(|(name, _)| *name)),
-                    Kind::Severity => nearest(text, taxonomy::SEVERITIES.iter().copied()),
-                    Kind::Tlp => nearest(text, taxonomy::TLP.iter().copied()),
-                    _ => None,
-                };
-                let hint = match (near, subject.kind()) {
-                    (Some(near), _) => format!("did you mean `{near}`?"),
-                    (None, Kind::Ip) if text.parse::<Net>().is_ok() => {
+                let hint = match subject.kind() {
+                    Kind::Ip if text.parse::<Net>().is_ok() => {
                         format!("ask for a network with cidr({}, \"{text}\")", subject.shown())
                     }
-                    _ => String::new(),
+                    kind => kind.hint(text),
                 };
                 self.wrong(place, format!("`{text}` cannot be a value of `{}`: {why}", subject.shown()), hint)
             }

@@ -79,17 +79,16 @@ impl When {
         if cron.is_some() && keys.has("when") {
             keys.problem("cron", "`when` and `cron` are both given", "keep one of them");
         }
-        let (name, read) = match &cron {
-            Some(cron) => ("cron", When::parse_cron(cron)),
-            None => ("when", When::parse(&when)),
+        let good = |name: &str, read: Result<When, Problem>| {
+            read.map_err(|problem| keys.problem(name, problem.what, problem.hint)).ok()
         };
-        match read {
-            Ok(when) => when,
-            Err(problem) => {
-                keys.problem(name, problem.what, problem.hint);
-                When::parse(default).unwrap_or(When::AtOnce)
-            }
-        }
+        // Both are read, so that the mistakes of both are told.
+        let when = good("when", When::parse(&when));
+        let read = match &cron {
+            Some(cron) => good("cron", When::parse_cron(cron)),
+            None => when,
+        };
+        read.or_else(|| When::parse(default).ok()).unwrap_or(When::AtOnce)
     }
 
     /// Reads the text of `when`. The problem has no place yet.

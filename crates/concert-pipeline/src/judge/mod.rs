@@ -45,7 +45,7 @@ impl Judge {
         let mut rules: Vec<Rule> = Vec::new();
         for mut keys in tables {
             if rules.len() >= RULES_MAX {
-                keys.problem("name", format!("there are more than {RULES_MAX} rules"), "");
+                keys.problem("name", format!("there are more than {RULES_MAX} rules"), "join those that do the same");
                 break;
             }
             if let Some(rule) = Rule::read(&mut keys) {

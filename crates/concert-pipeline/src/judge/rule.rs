@@ -184,7 +184,7 @@ fn read_change(keys: &Keys<'_>, key: &str, field: &str, text: &str) -> Option<(T
     match Value::read(kind, text, None) {
         Ok(value) => Some((target, value.into_owned())),
         Err(why) => {
-            keys.problem(key, format!("`{text}` cannot be a value of `{field}`: {why}"), "");
+            keys.problem(key, format!("`{text}` cannot be a value of `{field}`: {why}"), kind.hint(text));
             None
         }
     }

@@ -89,7 +89,7 @@ fn mistakes_are_told_where_they_stand() {
             "concert.toml:3:22: `source.port` is a number and is compared with text\n  hint: write the value without quotes",
             "concert.toml:3:31: unknown field `source.pi`\n  hint: did you mean `source.ip`?",
             "concert.toml:9:1: unknown field `severty` in `set`\n  hint: did you mean `severity`?",
-            "concert.toml:9:1: `worst` cannot be a value of `severity`: not a severity (critical, high, medium, low, info, undefined)",
+            "concert.toml:9:1: `worst` cannot be a value of `severity`: not a severity (critical, high, medium, low, info, undefined)\n  hint: such as high",
             "concert.toml:12:1: rule `c` does nothing\n  hint: give it drop, set, add, unset, stop or open_incident",
             "concert.toml:16:1: `name` is missing in [rule]\n  hint: name: what the rule is called in counts and logs",
             "concert.toml:18:1: unknown key `when` in [rule]\n  hint: known here: add, drop, if, name, open_incident, set, stop, unset",

@@ -47,11 +47,14 @@ fn zone(name: &str) -> Option<TimeZone> {
 fn constant(name: &str, text: &str) -> Result<(Field, Value<'static>), (String, String)> {
     let Some(field) = Field::named(name) else {
         let near = nearest(name, field::TABLE.iter().map(|(name, _)| *name));
-        let hint = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "fields of the data format, such as classification.type".to_owned(),
+        };
         return Err((format!("`{name}` is not a field that can be constant"), hint));
     };
     let value = Value::read(field.kind(), text, Some(&TimeZone::UTC))
-        .map_err(|why| (format!("`{text}` is no value of {name}: {why}"), String::new()))?;
+        .map_err(|why| (format!("`{text}` is no value of {name}: {why}"), field.kind().hint(text)))?;
     Ok((field, owned(value)))
 }
 

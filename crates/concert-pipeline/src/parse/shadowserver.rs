@@ -83,7 +83,10 @@ fn read(keys: &mut Keys<'_>) -> Box<dyn Parser> {
     if let Some(json) = keys.file_text("schema", about) {
         match Shadowserver::with_schema(&json) {
             Ok(with_schema) => parser = with_schema,
-            Err(why) => keys.problem("schema", format!("the schema cannot be used: {why}"), ""),
+            Err(why) => {
+                let hint = "keep the file as Shadowserver publishes it: schema = \"lists/shadowserver.json\"";
+                keys.problem("schema", format!("the schema cannot be used: {why}"), hint);
+            }
         }
     }
     parser.report_type = keys.text("report_type", "report type where file names do not tell it, such as scan_telnet");

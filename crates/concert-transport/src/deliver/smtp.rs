@@ -35,7 +35,7 @@ pub use self::pgpmime::is_encrypted;
 use self::wire::{Connection, Server};
 use super::{Listed, Setup};
 use crate::Deliverer;
-use crate::net::{Tls, Trust};
+use crate::net::{Tls, Trust, check_host};
 use crate::openpgp::{KeysAt, SiteKey};
 
 /// The catalogue line.
@@ -119,8 +119,8 @@ fn read_server(keys: &mut Keys<'_>, setup: &Setup) -> Option<Server> {
         keys.problem(name, what, hint);
         good = false;
     };
-    if host.as_deref() == Some("") {
-        mistake("host", "`host` is empty", "host = \"mail.cert.example\"");
+    if let Some(Err(why)) = host.as_deref().map(check_host) {
+        mistake("host", &why, "host = \"mail.cert.example\", its port in `port`");
     }
     if !hello.bytes().all(|byte| byte.is_ascii_graphic()) || hello.is_empty() {
         mistake("hello", "`hello` is not a host name", "hello = \"mail.cert.example\"");
@@ -186,21 +186,31 @@ fn read_dkim(keys: &mut Keys<'_>) -> Option<Option<Signer>> {
             table.missing(name, about);
         }
     }
-    let signer = domain.zip(selector).zip(key).and_then(|((domain, selector), key): (_, Secret)| {
-        // For commands that only look, secrets are not fetched and stay empty; a fetched one never is.
-        if key.reveal().is_empty() {
-            return Some(None);
+    let named = |name: &str, text: Option<String>, hint: &str| {
+        let text = text?;
+        if !dkim::is_name(&text) {
+            table.problem(name, format!("`{name}` is not a name in the DNS"), hint);
+            return None;
         }
-        match Signer::new(&domain, &selector, key.reveal()) {
-            Ok(signer) => Some(Some(signer)),
-            Err((name, why)) => {
-                table.problem(name, why, "such as `openssl genpkey -algorithm ed25519` makes it");
+        Some(text)
+    };
+    let domain = named("domain", domain, "domain = \"cert.example\"");
+    let selector = named("selector", selector, "selector = \"s2026\", for a key at s2026._domainkey.cert.example");
+    let names = domain.zip(selector);
+    // For commands that only look, secrets are not fetched and stay empty; a fetched one never is.
+    let key = key.and_then(|key: Secret| match key.reveal() {
+        "" => Some(None),
+        text => match dkim::Key::read(text) {
+            Ok(key) => Some(Some(key)),
+            Err(why) => {
+                table.problem("key", why, "such as `openssl genpkey -algorithm ed25519` makes it");
                 None
             }
-        }
+        },
     });
     table.finish();
-    signer
+    let ((domain, selector), key) = names.zip(key)?;
+    Some(key.map(|key| Signer::new(domain, selector, key)))
 }
 
 #[async_trait]

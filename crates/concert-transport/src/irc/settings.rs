@@ -6,7 +6,7 @@ use std::time::Duration;
 use concert_model::Keys;
 use concert_model::keys::Secret;
 
-use crate::net::Trust;
+use crate::net::{Trust, check_host};
 
 /// Where a channel is, and who we are there.
 #[derive(Clone, Debug)]
@@ -47,8 +47,8 @@ pub(crate) fn read(keys: &mut Keys<'_>, site_dir: &Path) -> Option<Place> {
         keys.problem(name, what, hint);
         good = false;
     };
-    if host.as_deref() == Some("") {
-        mistake("host", "`host` is empty".into(), "host = \"irc.cert.example\"");
+    if let Some(Err(why)) = host.as_deref().map(check_host) {
+        mistake("host", why, "host = \"irc.cert.example\", its port in `port`");
     }
     if !is_nickname(&nickname) {
         mistake("nickname", format!("`{nickname}` is not a nickname"), "nickname = \"concert\"");

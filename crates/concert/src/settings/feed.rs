@@ -205,10 +205,10 @@ fn expect(mut keys: Keys<'_>) -> Option<Expect> {
     }
     let expect = read_expect(&mut keys);
     if expect.at_least > expect.at_most {
-        keys.problem("at_least", "`at_least` is more than `at_most`", "");
+        keys.problem("at_least", "`at_least` is more than `at_most`", "swap the two, or leave one out");
     }
     if expect.every < Duration::from_secs(60) {
-        keys.problem("every", "`every` must be at least \"1m\"", "");
+        keys.problem("every", "`every` must be at least \"1m\"", "every = \"24h\"");
     }
     keys.finish();
     Some(expect)

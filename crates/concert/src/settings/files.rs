@@ -24,6 +24,8 @@ pub enum LoadFor {
 
 /// Largest settings file.
 const FILE_BYTES_MAX: u64 = 8 << 20;
+/// What TOML looks like, for hints.
+const TOML_HINT: &str = "write name = \"text\", number = 25, list = [\"a\", \"b\"], and tables as [site] and [[feed]]";
 /// Most files in `conf.d/`.
 const FILES_MAX: usize = 1000;
 /// Largest file that a setting names, such as a schema.
@@ -44,7 +46,10 @@ pub(super) fn sources(dir: &Path) -> Result<Vec<Source>, Failure> {
     let mut sources = Vec::new();
     let mut add = |name: String, path: &Path| match read_capped(path, FILE_BYTES_MAX) {
         Ok(text) => sources.push(Source { name, text }),
-        Err(why) => problems.push(Problem::new(format!("the settings cannot be read: {why}")).at(name)),
+        Err(why) => {
+            let problem = Problem::new(format!("the settings cannot be read: {why}")).at(name);
+            problems.push(problem.hint("it is a file of UTF-8 text that the user of Concert can read"));
+        }
     };
     add("concert.toml".to_owned(), &main);
     for name in names_in(&dir.join("conf.d")).map_err(Failure::usage)? {
@@ -123,7 +128,7 @@ pub(super) fn parse(sources: &[Source]) -> (Vec<(&Source, Document<&str>)>, Vec<
             Err(error) => {
                 let place = source.place(error.span().map_or(0, |span| span.start));
                 let what = error.message().lines().collect::<Vec<_>>().join(", ");
-                problems.push(Problem::new(what).at(place));
+                problems.push(Problem::new(what).at(place).hint(TOML_HINT));
             }
         }
     }

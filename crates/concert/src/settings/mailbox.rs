@@ -58,7 +58,7 @@ impl Mailbox {
         let prove_every = keys
             .duration("prove_every", "how often contacts are asked whether they are there, \"180d\"; never without it");
         if prove_every.is_some_and(|every| every < PROVE_EVERY_MIN) {
-            keys.problem("prove_every", "`prove_every` must be at least \"7d\"", "");
+            keys.problem("prove_every", "`prove_every` must be at least \"7d\"", "prove_every = \"180d\"");
         }
         let about = "the way out of messages to contacts; the only one for mail without it";
         let via = mail_way(&mut keys, vias, about, prove_every.is_some() || receipts && complaints.is_some());
@@ -118,7 +118,11 @@ fn complaints(keys: &mut Keys<'_>, feeds: &[Feed]) -> Option<String> {
     let name = keys.text("complaints", about)?;
     if feeds.iter().all(|feed| feed.name != name) {
         let known: Vec<&str> = feeds.iter().map(|feed| feed.name.as_str()).collect();
-        keys.problem("complaints", format!("there is no feed `{name}`"), super::hint_of(&name, &known));
+        let hint = match known.as_slice() {
+            [] => format!("write a table [[feed]] with name = \"{name}\""),
+            known => super::hint_of(&name, known),
+        };
+        keys.problem("complaints", format!("there is no feed `{name}`"), hint);
     }
     Some(name)
 }
@@ -131,7 +135,12 @@ pub(super) fn mail_way(keys: &mut Keys<'_>, vias: &Vias, about: &str, is_needed:
         Some(name) => {
             // The mistakes of a way out that is not good were told already.
             if !vias.names.contains(&name) || vias.good.contains_key(&name) {
-                keys.problem("via", format!("there is no [via.{name}] with type = \"{MAIL}\""), "");
+                let known: Vec<&str> = mails.iter().map(|name| name.as_str()).collect();
+                let hint = match known.as_slice() {
+                    [] => format!("write a table [via.mail] with type = \"{MAIL}\", and via = \"mail\""),
+                    known => super::hint_of(&name, known),
+                };
+                keys.problem("via", format!("there is no [via.{name}] with type = \"{MAIL}\""), hint);
             }
             None
         }

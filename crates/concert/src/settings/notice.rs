@@ -160,7 +160,10 @@ fn check_fields(keys: &Keys<'_>, key: &str, names: &[String]) {
             continue;
         }
         let near = nearest(name, Field::all().map(Field::name));
-        let hint = near.map_or(String::new(), |near| format!("did you mean `{near}`?"));
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "fields of the data format, such as source.asn, or extra.NAME for others".to_owned(),
+        };
         keys.problem(key, format!("`{name}` is not a field of events"), hint);
     }
 }
@@ -186,7 +189,11 @@ fn check_addresses(keys: &Keys<'_>, key: &str, addresses: &[String]) {
         );
     }
     for address in addresses.iter().filter(|address| !is_address(address)) {
-        let hint = if key == "to" { hint_of(address, &["responsible"]) } else { String::new() };
+        let hint = match nearest(address, ["responsible"]) {
+            Some(near) if key == "to" => format!("did you mean `{near}`?"),
+            _ if key == "to" => "write to = \"responsible\", or an address: to = \"abuse@net.example\"".to_owned(),
+            _ => format!("{key} = [\"cert@cert.example\"]"),
+        };
         keys.problem(key, format!("`{}` is not a mail address", address.escape_debug()), hint);
     }
 }

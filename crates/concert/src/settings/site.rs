@@ -40,7 +40,11 @@ impl Site {
     pub(super) fn read(mut keys: Keys<'_>) -> Self {
         let name = keys.text_or("name", "Concert", "name of your team, as it stands in mail");
         if name.trim().is_empty() || name.chars().count() > 200 || name.contains(char::is_control) {
-            keys.problem("name", "the name of the site must be 1 to 200 letters on one line", "");
+            keys.problem(
+                "name",
+                "the name of the site must be 1 to 200 letters on one line",
+                "name = \"CERT Example\"",
+            );
         }
         let email = keys.text_or("email", "", "the address mail comes from and replies go to");
         if !email.is_empty() && !super::notice::is_address(&email) {
@@ -123,7 +127,7 @@ impl Store {
             ("keep_audit", store.keep_audit),
         ] {
             if kept < Duration::from_secs(86_400) {
-                keys.problem(name, format!("`{name}` must be at least \"1d\""), "");
+                keys.problem(name, format!("`{name}` must be at least \"1d\""), format!("{name} = \"90d\""));
             }
         }
         keys.finish();

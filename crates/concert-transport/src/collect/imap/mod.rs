@@ -27,7 +27,7 @@ use url::Url;
 use self::session::{Entry, Session};
 use super::{Backoff, Listed, Setup, Told, wait};
 use crate::net::web::{self, Ask, Web};
-use crate::net::{Tls, Trust};
+use crate::net::{Tls, Trust, check_host};
 use crate::{Body, Collector, Health, Intake};
 
 /// The entry in the list of collectors.
@@ -100,15 +100,20 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
     let every = keys.duration_or("every", "5m", "how often to look where the server does not tell of new mail");
     let links = read_links(keys);
     let web = Web::read(keys, &setup.site_dir, &setup.user_agent);
+    let mut good = true;
+    if let Some(Err(why)) = host.as_deref().map(check_host) {
+        keys.problem("host", why, "host = \"mail.cert.example\", its port in `port`");
+        good = false;
+    }
     if let Err(why) = check_search(&search) {
         keys.problem("search", why, "write an IMAP search: \"UNSEEN FROM reports@provider.example\"");
-        return None;
+        good = false;
     }
     let after = after?;
     Some(Box::new(Imap {
         setup: setup.clone(),
         server: Server {
-            host: host?,
+            host: host.filter(|_| good)?,
             port: u16::try_from(port).ok()?,
             tls: tls?,
             starttls,

@@ -21,38 +21,51 @@ const SIGNED: [&str; 9] =
 /// What stands before the 32 bytes of an Ed25519 seed in a PKCS#8 key.
 const ED25519_PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
-/// A key and whom it speaks for.
-pub(super) struct Signer {
-    domain: String,
-    selector: String,
+/// A key that can sign mail.
+#[derive(Debug)]
+pub(super) struct Key {
     algorithm: &'static str,
     scheme: SignatureScheme,
     key: Arc<dyn SigningKey>,
 }
 
+/// A key and whom it speaks for.
+pub(super) struct Signer {
+    domain: String,
+    selector: String,
+    key: Key,
+}
+
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Signer({} {} {})", self.selector, self.domain, self.algorithm)
+        write!(f, "Signer({} {} {})", self.selector, self.domain, self.key.algorithm)
+    }
+}
+
+/// Whether a text can be the domain or the selector of a signature.
+pub(super) fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    !text.is_empty() && text.len() <= 200 && text.bytes().all(plain)
+}
+
+impl Key {
+    /// Reads a key. The error says why it cannot sign.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        let der = read_key(text.trim()).ok_or("the key is neither PEM nor base64 of 32 bytes")?;
+        let key = any_supported_type(&der).map_err(|error| format!("the key cannot be used: {error}"))?;
+        let (algorithm, scheme) = match key.algorithm() {
+            SignatureAlgorithm::ED25519 => ("ed25519-sha256", SignatureScheme::ED25519),
+            SignatureAlgorithm::RSA => ("rsa-sha256", SignatureScheme::RSA_PKCS1_SHA256),
+            _ => return Err("the key is neither Ed25519 nor RSA".to_owned()),
+        };
+        Ok(Self { algorithm, scheme, key })
     }
 }
 
 impl Signer {
-    /// Reads a key. The error is the setting that is wrong, and why.
-    pub(super) fn new(domain: &str, selector: &str, key: &str) -> Result<Self, (&'static str, String)> {
-        for (name, text) in [("domain", domain), ("selector", selector)] {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-            if text.is_empty() || text.len() > 200 || !text.bytes().all(plain) {
-                return Err((name, format!("`{name}` is not a name in the DNS")));
-            }
-        }
-        let der = read_key(key.trim()).ok_or(("key", "the key is neither PEM nor base64 of 32 bytes".to_owned()))?;
-        let key = any_supported_type(&der).map_err(|error| ("key", format!("the key cannot be used: {error}")))?;
-        let (algorithm, scheme) = match key.algorithm() {
-            SignatureAlgorithm::ED25519 => ("ed25519-sha256", SignatureScheme::ED25519),
-            SignatureAlgorithm::RSA => ("rsa-sha256", SignatureScheme::RSA_PKCS1_SHA256),
-            _ => return Err(("key", "the key is neither Ed25519 nor RSA".to_owned())),
-        };
-        Ok(Self { domain: domain.to_owned(), selector: selector.to_owned(), algorithm, scheme, key })
+    /// A key that speaks for a domain; both names are such as [`is_name`] holds for.
+    pub(super) fn new(domain: String, selector: String, key: Key) -> Self {
+        Self { domain, selector, key }
     }
 
     /// The mail with a signature in front.
@@ -66,7 +79,7 @@ impl Signer {
         let body_hash = STANDARD.encode(Sha256::digest(relaxed_body(body)));
         let unsigned = format!(
             "DKIM-Signature: v=1; a={}; c=relaxed/relaxed; d={};\r\n\ts={}; t={seconds}; h={};\r\n\tbh={body_hash};\r\n\tb=",
-            self.algorithm,
+            self.key.algorithm,
             self.domain,
             self.selector,
             names.join(":"),
@@ -86,9 +99,9 @@ impl Signer {
     }
 
     fn raw(&self, data: &[u8]) -> Result<Vec<u8>, String> {
-        let signer = self.key.choose_scheme(&[self.scheme]).ok_or("the key does not sign this way")?;
+        let signer = self.key.key.choose_scheme(&[self.key.scheme]).ok_or("the key does not sign this way")?;
         // RSA hashes by itself; Ed25519 signs the hash (RFC 8463, section 3).
-        let signature = match self.scheme {
+        let signature = match self.key.scheme {
             SignatureScheme::ED25519 => signer.sign(&Sha256::digest(data)),
             _ => signer.sign(data),
         };
@@ -201,11 +214,14 @@ mod tests {
 
     use super::*;
 
+    fn signer(domain: &str, selector: &str, key: &str) -> Signer {
+        Signer::new(domain.to_owned(), selector.to_owned(), Key::read(key).unwrap())
+    }
+
     /// The example of RFC 8463, appendix A: its key, its mail, its signature.
     #[test]
     fn the_published_example_comes_out() {
-        let signer =
-            Signer::new("football.example.com", "brisbane", "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=").unwrap();
+        let signer = signer("football.example.com", "brisbane", "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=");
         let head = b"From: Joe SixPack <joe@football.example.com>\r\nTo: Suzie Q <suzie@shopping.example.net>\r\n\
             Subject: Is dinner ready?\r\nDate: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)\r\n\
             Message-ID: <20030712040037.46341.5F8J@football.example.com>\r\n";
@@ -237,15 +253,14 @@ mod tests {
 
     #[test]
     fn keys_that_cannot_sign_are_told_apart() {
-        let check = |domain: &str, key: &str, want: &str| {
-            let (name, why) = Signer::new(domain, "s", key).unwrap_err();
-            assert!(format!("{name}: {why}").contains(want), "{name}: {why}");
+        let check = |key: &str, want: &str| {
+            let why = Key::read(key).unwrap_err();
+            assert!(why.contains(want), "{why}");
         };
-        check("a b", "", "domain");
-        check("net.example", "hunter2", "neither PEM nor base64");
-        check("net.example", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "key");
-        check("net.example", concert_testkit::tls::AUTHORITY, "neither PEM");
-        check("net.example", include_str!("../../../../concert-testkit/src/tls/localhost.key.pem"), "neither Ed25519");
+        check("hunter2", "neither PEM nor base64");
+        check("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "key");
+        check(concert_testkit::tls::AUTHORITY, "neither PEM");
+        check(include_str!("../../../../concert-testkit/src/tls/localhost.key.pem"), "neither Ed25519");
     }
 
     /// RSA needs a key, which is made here, and somebody else's opinion of the signature.
@@ -261,7 +276,7 @@ mod tests {
             return;
         }
         let key = std::fs::read_to_string(dir.path().join("key.pem")).unwrap();
-        let signer = Signer::new("net.example", "s1", &key).unwrap();
+        let signer = signer("net.example", "s1", &key);
         assert_eq!(format!("{signer:?}"), "Signer(s1 net.example rsa-sha256)");
         let signature = signer.raw(b"data").unwrap();
         assert_eq!(signature, signer.raw(b"data").unwrap());
