@@ -20,7 +20,7 @@ use std::path::Path;
 use concert::settings::{LoadFor, Settings};
 
 /// Texts that no settings provoke here, each with the reason.
-const NOT_PROVOKED: &[(&str, &str)] = &[];
+const NOT_PROVOKED: &[(&str, &str)] = &[("there are more than {} rules", "ten thousand rules take long to read")];
 
 /// Settings with more of something than may be.
 fn too_many() -> Vec<(&'static str, String)> {
@@ -33,6 +33,14 @@ fn too_many() -> Vec<(&'static str, String)> {
         ("many addresses", format!("{out}bcc = [{}]\n", list(51, &|n| format!("\"a{n}@net.example\"")))),
         ("many columns of a notice", format!("{out}columns = [{}]\n", list(201, &extra))),
         ("many fields of a problem", format!("[dedup]\nfields = [{}]\n", list(65, &extra))),
+        (
+            "many nicknames",
+            format!(
+                "[[feed]]\nname = \"f\"\nparser = \"keyvalue\"\n\
+                 collect = {{ type = \"irc\", host = \"irc.example\", channel = \"#feeds\", from = [{}] }}\n",
+                list(201, &|n| format!("\"bot{n}\""))
+            ),
+        ),
         ("many changes", format!("[[rule]]\nname = \"r\"\nif = \"true\"\nset = {{ {} }}\n", list(101, &pair))),
         (
             "many columns of a report",

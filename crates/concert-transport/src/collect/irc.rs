@@ -50,7 +50,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
     let place = settings::read(keys, &setup.site_dir);
     let from = keys.texts("from", "nicknames that are listened to; empty for everybody in the channel");
     if from.len() > FROM_MAX {
-        keys.problem("from", format!("`from` takes at most {FROM_MAX} nicknames"), "");
+        keys.problem("from", format!("`from` takes at most {FROM_MAX} nicknames"), "empty it to listen to everybody");
         return None;
     }
     Some(Box::new(Irc {

@@ -40,7 +40,7 @@ pub(crate) fn texts(path: &Path, calls: &[&str]) -> Vec<Text> {
         return found;
     }
     let whole = fs::read_to_string(path).unwrap();
-    let source = whole.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let source = whole.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     for call in calls {
         for (at, _) in source.match_indices(call) {
             let line = source[..at].matches('\n').count() + 1;
