@@ -38,6 +38,7 @@ fuzz_target!(|bytes: &[u8]| {
                 countries: Some(vec!["FI".into()]),
                 since: Some(concert_model::Time(0)),
                 until: None,
+                ..Bounds::default()
             };
             events(&path, &Rows::Matching(&bounds), &mut each).ok();
         }
