@@ -356,9 +356,10 @@ impl Incidents {
             Right::OfReader => Action::See,
         };
         let decision = may(person, action, Object::Incident(&circle));
-        // An entry that more may read than the incident lets out what is in it.
+        // An entry that more may read than the incident lets out what is in it. Mail asks in a place of its own.
         let is_wider = draft.marking.as_ref().zip(circle.marking.as_ref()).is_some_and(|(own, of)| own.widens(of));
-        if decision.allowed && is_wider && matches!(right, Right::ByHand(_)) {
+        let is_marked_by_hand = matches!(right, Right::ByHand(_)) || matches!(draft.content, Content::EvidenceAdded(_));
+        if decision.allowed && is_wider && is_marked_by_hand {
             return (Action::Release, may(person, Action::Release, Object::Incident(&circle)));
         }
         (action, decision)
