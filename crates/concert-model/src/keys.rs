@@ -295,7 +295,10 @@ impl<'a> Keys<'a> {
         let number = self.ask(name, "whole number", default, about, Value::as_integer)?;
         let number = u64::try_from(number).ok().filter(|number| range.contains(number));
         if number.is_none() {
-            let hint = if default.is_empty() { format!("{name}: {about}") } else { format!("{name} = {default}") };
+            let hint = match default {
+                "" => format!("{name} = {}: {about}", range.start()),
+                default => format!("{name} = {default}"),
+            };
             self.problem(name, format!("`{name}` must be {} to {}", range.start(), range.end()), hint);
         }
         number

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use concert::settings::{Collect, LoadFor, Loaded, Recipient, Settings};
+use concert::settings::{Collect, LoadFor, Loaded, Recipient, Settings, processes};
 use concert_model::{Field, Value};
 use concert_pipeline::group::schedule::When;
 
@@ -156,6 +156,33 @@ fn a_secret_everybody_can_read_is_told_and_a_final_line_end_is_not_part_of_it() 
 #[test]
 fn unreadable_secrets_do_not_stop_those_who_only_look() {
     assert_eq!(read("wrong/secrets.toml", LoadFor::Look).problems.len(), 2);
+}
+
+#[test]
+fn files_of_a_site_that_cannot_be_read_are_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path();
+    for name in ["processes", "templates/en", "conf.d"] {
+        fs::create_dir_all(site.join(name)).unwrap();
+    }
+    fs::write(site.join("concert.toml"), "[site]\nname = \"A\"\n").unwrap();
+    fs::write(site.join("templates/en/notice.txt.j2"), b"caf\xe9").unwrap();
+    fs::write(site.join("processes/ours.toml"), b"name = \"caf\xe9\"").unwrap();
+    let mut problems = Settings::read(site, LoadFor::Look).unwrap().problems;
+    problems.extend(processes::load(site).problems);
+    for file in 0..=1000 {
+        fs::write(site.join(format!("conf.d/{file}.toml")), "").unwrap();
+    }
+    let failure = Settings::read(site, LoadFor::Look).err().unwrap();
+    let told: Vec<String> = problems.iter().map(ToString::to_string).chain([failure.to_string()]).collect();
+    insta::assert_snapshot!(told.join("\n").replace(&site.display().to_string(), "SITE"), @"
+    templates/en/notice.txt.j2: the template cannot be read: SITE/templates/en/notice.txt.j2: stream did not contain valid UTF-8
+      hint: it is a file of UTF-8 text that the user of Concert can read
+    processes/ours.toml: the process cannot be read: SITE/processes/ours.toml: stream did not contain valid UTF-8
+      hint: it is a file of UTF-8 text that the user of Concert can read
+    there are more than 1000 files in SITE/conf.d
+      hint: put several of them into one; names that do not end in .toml are passed over
+    ");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use concert_model::{Field, Keys};
 use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 
+use super::flat::has_one_of;
 use super::json::each_record;
 use super::lines::give_texts;
 use super::{About, Draft, Fault, Input, Listed, Parser, Sample, Sink};
@@ -54,6 +55,7 @@ impl Parser for Feodo {
 }
 
 fn server(draft: &mut Draft<'_>, value: &Json) -> Result<(), Fault> {
+    has_one_of(&["ip_address"], value)?;
     let text = |name: &str| text_of(value.get(name));
     draft.need(Field::SOURCE_IP, &text("ip_address"))?;
     draft.put(Field::SOURCE_PORT, &text("port"))?;

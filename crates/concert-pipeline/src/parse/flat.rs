@@ -122,6 +122,16 @@ impl Flat {
     }
 }
 
+/// Refuses a record without any of the members that a list of this form has in each.
+pub(super) fn has_one_of(names: &[&str], record: &Value) -> Result<(), Fault> {
+    let Value::Object(members) = record else { return Err(Fault::foreign("not an object")) };
+    if names.iter().any(|name| members.contains_key(*name)) {
+        return Ok(());
+    }
+    let (named, has) = (names.join(", "), listed(members.keys().map(String::as_str)));
+    Err(Fault::foreign(format!("it has none of the members {named}; it has: {has}")))
+}
+
 /// Some names for people: the first few, where there are many.
 pub(super) fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
     const SHOWN: usize = 10;

@@ -10,7 +10,7 @@ use concert_model::{Field, Keys, Time, Value};
 use serde_json::Value as Json;
 
 use super::feodo::text_of;
-use super::flat::record;
+use super::flat::{has_one_of, record};
 use super::lines::{each_line, give_texts};
 use super::{About, Draft, Fault, Input, Listed, Parser, Sample, Sink};
 
@@ -81,6 +81,7 @@ impl Parser for SpamhausDrop {
 }
 
 fn json_row(draft: &mut Draft<'_>, value: &Json) -> Result<(), Fault> {
+    has_one_of(&["cidr", "asn"], value)?;
     let text = |name: &str| text_of(value.get(name));
     if value.get("asn").is_some() {
         draft.need(Field::SOURCE_ASN, &text("asn"))?;

@@ -32,6 +32,8 @@ const FILES_MAX: usize = 1000;
 const NAMED_FILE_BYTES_MAX: u64 = 64 << 20;
 /// Largest template.
 const TEMPLATE_BYTES_MAX: u64 = 1 << 20;
+/// What a file of ours has to be.
+pub(super) const TEXT_HINT: &str = "it is a file of UTF-8 text that the user of Concert can read";
 /// Largest secret.
 const SECRET_BYTES_MAX: u64 = 64 << 10;
 
@@ -48,7 +50,7 @@ pub(super) fn sources(dir: &Path) -> Result<Vec<Source>, Failure> {
         Ok(text) => sources.push(Source { name, text }),
         Err(why) => {
             let problem = Problem::new(format!("the settings cannot be read: {why}")).at(name);
-            problems.push(problem.hint("it is a file of UTF-8 text that the user of Concert can read"));
+            problems.push(problem.hint(TEXT_HINT));
         }
     };
     add("concert.toml".to_owned(), &main);
@@ -68,7 +70,8 @@ pub(super) fn names_in(dir: &Path) -> Result<Vec<String>, Problem> {
         .take(FILES_MAX + 1)
         .collect();
     if names.len() > FILES_MAX {
-        return Err(Problem::new(format!("there are more than {FILES_MAX} files in {}", dir.display())));
+        let problem = Problem::new(format!("there are more than {FILES_MAX} files in {}", dir.display()));
+        return Err(problem.hint("put several of them into one; names that do not end in .toml are passed over"));
     }
     names.sort();
     Ok(names)
@@ -99,7 +102,10 @@ pub(super) fn templates(dir: &Path) -> (Templates, Vec<Problem>) {
         for name in names {
             match read_capped(&folder.join(&name), TEMPLATE_BYTES_MAX) {
                 Ok(text) => templates.add(&language, &name, text),
-                Err(why) => problems.push(Problem::new(why).at(format!("templates/{language}/{name}"))),
+                Err(why) => {
+                    let problem = Problem::new(format!("the template cannot be read: {why}"));
+                    problems.push(problem.at(format!("templates/{language}/{name}")).hint(TEXT_HINT));
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use concert_model::Problem;
 use concert_model::incident::process::{self, FILE_BYTES_MAX, Origin, Process};
 use concert_model::keys::Source;
 
-use super::files::{names_in, read_capped};
+use super::files::{TEXT_HINT, names_in, read_capped};
 
 /// The folder of a site with its own processes.
 pub const FOLDER: &str = "processes";
@@ -45,6 +45,6 @@ pub fn load(site: &Path) -> Processes {
 /// Reads a file that is called so in mistakes; the error is all of them.
 pub fn read_file(path: &Path, name: &str) -> Result<Process, Vec<Problem>> {
     let text = read_capped(path, FILE_BYTES_MAX as u64)
-        .map_err(|why| vec![Problem::new(format!("the process cannot be read: {why}")).at(name)])?;
+        .map_err(|why| vec![Problem::new(format!("the process cannot be read: {why}")).at(name).hint(TEXT_HINT)])?;
     process::read(&Source { name: name.to_owned(), text })
 }
