@@ -182,7 +182,11 @@ pub(crate) fn look(mail: &[u8], key: &str) -> Option<Signed> {
     let headers = fields(mail.get(..split + 2)?);
     let field = headers.iter().find(|field| field.name() == "dkim-signature")?;
     Some(match Signature::read(field, Time(0)) {
-        Ok(signature) => judged(&signature, &headers, "here", &[key.to_owned()]),
+        Ok(signature) => {
+            let body = mail.get(split + 4..)?;
+            let _ = if signature.is_relaxed.1 { relaxed_body(body) } else { simple_body(body) };
+            judged(&signature, &headers, "here", &[key.to_owned()])
+        }
         Err(found) => found,
     })
 }
