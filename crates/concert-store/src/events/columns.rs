@@ -152,7 +152,8 @@ impl Columns {
                 _ => {}
             }
         }
-        self.extra.freeze()
+        // What is compressed otherwise is worth numbers only where most of it is there already.
+        if self.extra.are_few() && self.extra.repeat() { Ok(()) } else { self.extra.freeze() }
     }
 
     /// The columns that are not empty, once frozen.
@@ -172,7 +173,11 @@ impl Columns {
             columns.push((Column::new(Field(number).name(), cells.data_type(), true), values));
         }
         if self.has_extra {
-            columns.push((Column::new(column::EXTRA, texts_type(), true), Values::Extra(&self.extra)));
+            let values = match self.extra.array {
+                Some(_) => Values::Extra(&self.extra),
+                None => Values::Numbered(&self.extra.numbers, &self.extra.texts),
+            };
+            columns.push((Column::new(column::EXTRA, texts_type(), true), values));
         }
         columns
     }

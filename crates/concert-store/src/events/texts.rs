@@ -90,6 +90,11 @@ impl Texts {
         self.found > FOUND_MIN && self.texts.bytes.len() <= FEW_BYTES_MAX
     }
 
+    /// Whether most of them were known when they came.
+    pub(super) fn repeat(&self) -> bool {
+        self.found > 0
+    }
+
     /// Adds a text of a batch, which does not change until all its events are added: the same place is
     /// the same text.
     #[inline]

@@ -124,7 +124,7 @@ fn read(mut keys: Keys<'_>, site: &Around<'_>, taken: &mut BTreeSet<String>) -> 
 fn parser(keys: &mut Keys<'_>) -> Option<(String, Arc<dyn Parser>)> {
     let word = keys.require("parser", "how the reports are read")?;
     match super::catalogue::parser(&word) {
-        Some(listed) => Some((word, Arc::from((listed.read)(keys)))),
+        Some(listed) => Some((listed.name.to_owned(), Arc::from((listed.read)(keys)))),
         None => {
             let known: Vec<_> = super::catalogue::PARSERS.iter().map(|listed| listed.name).collect();
             keys.problem("parser", format!("there is no parser `{word}`"), hint_of(&word, &known));
