@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use concert_model::address::is_usable;
 use concert_model::{Contact, Party};
 use concert_pipeline::enrich::Constituents;
 use concert_pipeline::mail::address::canonical;
@@ -54,13 +55,54 @@ impl Addressees {
         let is_team = self.teams.named(party).is_some();
         !party.is_empty() && self.constituents.named(party).is_none() && (!is_team || !passed_over.is_empty())
     }
+}
 
-    /// The team that is told in place of a constituent whose contacts do not answer: the first one for
-    /// one of its sectors.
-    pub(crate) fn team_for(&self, party: &Party) -> Option<&Party> {
-        let shares = |team: &&Party| team.sectors.iter().any(|sector| party.sectors.contains(sector));
-        self.teams.parties().iter().filter(|team| team.name != party.name).find(shares)
+/// What contacts are for that are told of events.
+pub(crate) const PURPOSE: &str = "abuse";
+/// The purpose of contacts that are never told in place of others.
+const LAW: &str = "law";
+
+/// Contacts that can be told: those for the purpose to whom something may be sent; where none of them is left, the
+/// next in the party's order, whatever it is for, but the law.
+pub(crate) fn reachable<'p>(party: &'p Party, purpose: &str, is_suspended: &dyn Fn(&str) -> bool) -> Vec<&'p Contact> {
+    let mut contacts = party.contacts_for(purpose);
+    contacts.retain(|contact| is_usable(&contact.mail));
+    let is_free = |contact: &&Contact| !is_suspended(&contact.mail);
+    let free: Vec<&Contact> = contacts.iter().copied().filter(is_free).collect();
+    if !free.is_empty() || contacts.is_empty() {
+        return free;
     }
+    let next = |contact: &&Contact| is_usable(&contact.mail) && !contact.purpose.eq_ignore_ascii_case(LAW);
+    party.contacts.iter().filter(next).find(is_free).into_iter().collect()
+}
+
+/// Why nobody of a party can be told. `suspended` says why nothing is sent to an address.
+pub(crate) fn nobody_left(party: &Party, purpose: &str, suspended: &dyn Fn(&str) -> Option<String>) -> String {
+    let name = &party.name;
+    let bounced = |contact: &Contact| suspended(&contact.mail).map(|why| format!("{}: {why}", contact.mail));
+    let bounced: Vec<String> = party.contacts.iter().filter_map(bounced).collect();
+    match bounced.is_empty() {
+        true => format!("the party `{name}` has no contact with a mail address for {purpose}"),
+        false => format!("no contact of the party `{name}` is left; suspended are {}", bounced.join("; ")),
+    }
+}
+
+/// Teams that may stand in for a constituent, in their order, each with the sector that they share.
+pub(crate) fn teams_for<'t>(teams: &'t Constituents, party: &Party) -> impl Iterator<Item = (&'t Party, &'t str)> {
+    let shared = |team: &'t Party| team.sectors.iter().find(|sector| party.sectors.contains(sector));
+    let others = teams.parties().iter().filter(|team| team.name != party.name);
+    others.filter_map(move |team| Some((team, shared(team)?.as_str())))
+}
+
+/// The team that is told in place of a constituent of which nobody can be: the first one for one of its sectors that
+/// can itself.
+pub(crate) fn team_for<'t>(
+    teams: &'t Constituents,
+    party: &Party,
+    purpose: &str,
+    is_suspended: &dyn Fn(&str) -> bool,
+) -> Option<(&'t Party, &'t str)> {
+    teams_for(teams, party).find(|(team, _)| !reachable(team, purpose, is_suspended).is_empty())
 }
 
 /// Whom registries name of those that are left: a network or AS number, and those before it that are not.

@@ -344,8 +344,11 @@ async fn load_parties(store: &Store) -> Result<Imported, Problem> {
 async fn load_few(store: &Store, values: &[String], lookup: &Lookup) -> Result<Imported, Problem> {
     let number = store.records.parties_import().await?;
     let claims: Vec<String> = values.iter().flat_map(|value| constituents::about(value, lookup)).collect();
-    let constituents = Arc::new(Constituents::new(store.records.parties_with(Parties::Constituents, &claims).await?));
-    let teams = Arc::new(Constituents::new(store.records.parties_with(Parties::Teams, &claims).await?));
+    let constituents = store.records.parties_with(Parties::Constituents, &claims, &[]).await?;
+    // Teams of their sectors may stand in for them.
+    let sectors: Vec<String> = constituents.iter().flat_map(|party| party.sectors.iter().cloned()).collect();
+    let teams = store.records.parties_with(Parties::Teams, &claims, &sectors).await?;
+    let (constituents, teams) = (Arc::new(Constituents::new(constituents)), Arc::new(Constituents::new(teams)));
     Ok(Imported { number, constituents, teams })
 }
 

@@ -265,7 +265,7 @@ async fn bad_answers_name_nobody_and_say_why() {
 async fn a_domain_is_asked_for_its_security_txt() {
     let world = World::new(BOTH).await;
     let (rows, err) = world.who(&["https://www.uni.example/x?y"]).await;
-    let columns = ["party", "contact", "purpose", "origin", "specific", "reason"];
+    let columns = ["party", "contact", "purpose", "language", "origin", "specific", "reason"];
     assert_eq!(
         rows.iter().map(|row| cells(row, &columns)).collect::<Vec<_>>(),
         [
@@ -273,6 +273,7 @@ async fn a_domain_is_asked_for_its_security_txt() {
                 "Name of 292",
                 "abuse@registrar.example",
                 "abuse",
+                "-",
                 "RDAP https://zone.example/rdap/domain/uni.example",
                 "domain uni.example",
                 "registrar 292 > abuse"
@@ -281,9 +282,10 @@ async fn a_domain_is_asked_for_its_security_txt() {
                 "uni.example",
                 "cert@uni.example",
                 "vulnerability",
+                "fi, en",
                 "security.txt https://www.uni.example/security",
                 "domain uni.example",
-                "signed, which was not checked; also https://uni.example/report; languages fi, en; expires 2999-01-01"
+                "signed, which was not checked; also https://uni.example/report; expires 2999-01-01"
             ],
         ],
         "{err}"

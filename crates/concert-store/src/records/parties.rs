@@ -64,8 +64,14 @@ impl Records {
         self.read_parties(sqlx::query(sql)).await
     }
 
-    /// Those that have one of these claims: a network, a domain without `*.`, `AS64500` or a country, as texts.
-    pub async fn parties_with(&self, which: Parties, claims: &[String]) -> Result<Vec<Party>, Problem> {
+    /// Those that have one of these claims: a network, a domain without `*.`, `AS64500` or a country, as texts; and
+    /// teams of these sectors.
+    pub async fn parties_with(
+        &self,
+        which: Parties,
+        claims: &[String],
+        sectors: &[String],
+    ) -> Result<Vec<Party>, Problem> {
         let sql = match which {
             Parties::Constituents => {
                 "SELECT name, body FROM party WHERE name IN
@@ -75,10 +81,13 @@ impl Records {
             Parties::Teams => {
                 "SELECT name, body FROM team WHERE name IN
                  (SELECT name FROM claim WHERE whose = 'team' AND value IN (SELECT value FROM json_each(?1)))
+                 OR EXISTS (SELECT 1 FROM json_each(body, '$.sectors') WHERE value IN (SELECT value FROM json_each(?2)))
                  ORDER BY place, name"
             }
         };
-        self.read_parties(sqlx::query(sql).bind(serde_json::Value::from(claims).to_string())).await
+        let [claims, sectors] = [claims, sectors].map(|texts| serde_json::Value::from(texts).to_string());
+        let query = sqlx::query(sql).bind(claims);
+        self.read_parties(if which == Parties::Teams { query.bind(sectors) } else { query }).await
     }
 
     /// Those with one of these names.
@@ -178,11 +187,11 @@ mod tests {
         ] {
             let claims: Vec<String> = claims.iter().map(ToString::to_string).collect();
             for (which, want) in [(Parties::Constituents, ours), (Parties::Teams, teams)] {
-                let found = records.parties_with(which, &claims).await.unwrap();
+                let found = records.parties_with(which, &claims, &[]).await.unwrap();
                 assert_eq!(found.iter().map(|party| &*party.name).collect::<Vec<_>>(), want, "{claims:?}");
             }
         }
         records.import_parties(Parties::Constituents, &[]).await.unwrap();
-        assert_eq!(records.parties_with(Parties::Constituents, &["FI".to_owned()]).await.unwrap(), []);
+        assert_eq!(records.parties_with(Parties::Constituents, &["FI".to_owned()], &[]).await.unwrap(), []);
     }
 }

@@ -2,25 +2,23 @@
 //! those name that the settings let us ask, then teams of last resort.
 
 mod live;
+mod parties;
+mod registered;
 
 use std::io::{BufRead, Write};
 
 use std::collections::BTreeMap;
 
 use concert_model::access::Kept;
-use concert_model::address::is_usable;
-use concert_model::{Contact, Problem};
-use concert_pipeline::enrich::constituents::{Found, Subject};
+use concert_model::{Problem, address};
 use concert_pipeline::enrich::{Constituents, Lookup};
 use concert_pipeline::mail::address::canonical;
-use concert_pipeline::registry::{Answer, Asked, Step, reserved};
 use concert_store::records::Health;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::SiteArg;
-use super::contact::{last_alive, text_or_null};
-use crate::addressees::{left, origin};
+use crate::addressees::PURPOSE;
 use crate::ask::Asker;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure, outside};
@@ -53,11 +51,8 @@ pub(super) struct Args {
     rows: AllRows,
 }
 
-/// Said of a mailbox that the registry itself found dead.
-const NO_ANSWER: &str = "the registry says that it does not answer";
-
-pub(crate) const COLUMNS: [&str; 8] =
-    ["value", "party", "contact", "purpose", "origin", "specific", "last_alive", "reason"];
+pub(crate) const COLUMNS: [&str; 9] =
+    ["value", "party", "contact", "purpose", "language", "origin", "specific", "last_alive", "reason"];
 
 /// What values are looked up in.
 pub(crate) struct Book<'b> {
@@ -106,14 +101,14 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     };
     let mut table = args.rows.table(&COLUMNS);
     let mut tell = |value: &str| -> Result<bool, Failure> {
-        let (rows, passed_over) = rows(value, &book)?;
+        let (rows, found) = rows(value, &book)?;
         for row in rows {
             if !table.row(&row)? {
                 return Ok(false);
             }
         }
         if args.explain {
-            for line in passed_over {
+            for line in passed_over(value, &book).into_iter().chain(found) {
                 note(&format!("{value}: {line}"))?;
             }
         }
@@ -156,185 +151,89 @@ fn from_input(tell: &mut dyn FnMut(&str) -> Result<bool, Failure>) -> Result<boo
 }
 
 /// A row of the table.
-pub(crate) type Row = [Value; 8];
+pub(crate) type Row = [Value; 9];
+
+/// What is found on the way from who is asked first to who is asked last.
+#[derive(Default)]
+struct Answer {
+    rows: Vec<Row>,
+    /// Addresses that nothing is sent to, of those whom others stand in for.
+    late: Vec<Row>,
+    /// What was passed over on the way.
+    passed_over: Vec<String>,
+    /// What decides, as `network 192.0.2.0/24 of `A` decides`; nothing before anything does.
+    decides: Option<String>,
+    /// The party that registries name for it and why nobody of it or around it is left.
+    waiting: Option<(String, String)>,
+}
 
 /// A row for each contact of each party that answers, or one that says why there is none; and what was
 /// passed over on the way.
 pub(crate) fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<Row>, Vec<String>), Failure> {
+    let mut answer = Answer::default();
     let who = book.constituents.who(value, book.lookup);
-    let mut rows: Vec<Row> =
-        who.found.iter().flat_map(|found| party_rows(value, book.constituents, found, book)).collect();
-    let (asked, mut reason) = ask(value, book, who.reason)?;
-    let mut passed_over = Vec::new();
-    for step in &asked.steps {
-        match step.answer.mails.is_empty() {
-            true => passed_over.push(format!("passed over {}: {}", origin(step), step.answer.reason)),
-            false => rows.extend(registry_rows(value, step, book)?),
-        }
-    }
+    parties::constituents(value, &who.found, book, &mut answer);
+    let mut reason = registered::add(value, who.reason, book, &mut answer)?;
+    let silent = answer.passed_over.len();
     if let Some((asker, runtime)) = book.outside {
         let learned = runtime.block_on(asker.ask(value, book.purpose));
-        live::add(value, learned, book, &mut rows, &mut passed_over);
+        live::add(value, learned, book, &mut answer);
     }
-    rows.extend(teams(value, book).iter().flat_map(|found| party_rows(value, book.teams, found, book)));
-    if rows.is_empty() {
-        if let Some(last) = asked.steps.last() {
-            reason = format!("{reason}; {} knows no contact: {}", origin(last), last.answer.reason);
-        }
-        if let Some(first) = passed_over.get(asked.steps.len()..).and_then(<[String]>::first) {
+    parties::teams(value, book, &mut answer);
+    if let (None, Some((party, why))) = (&answer.decides, answer.waiting.take()) {
+        answer.rows.insert(0, nobody(value, Some(&party), None, &format!("{why}, so its notices wait")));
+    }
+    answer.rows.append(&mut answer.late);
+    if answer.rows.is_empty() {
+        if let Some(first) = answer.passed_over.get(silent..).and_then(<[String]>::first) {
             reason = format!("{reason}; {first}");
         }
-        let mut row = [const { Value::Null }; 8];
-        let [first, .., last] = &mut row;
-        (*first, *last) = (json!(value), json!(reason));
-        rows.push(row);
+        answer.rows.push(nobody(value, None, None, &reason));
     }
-    Ok((rows, passed_over))
+    Ok((answer.rows, answer.passed_over))
 }
 
-/// The teams of last resort for a value: those of its country, which a name may tell too.
-fn teams<'b>(value: &str, book: &Book<'b>) -> Vec<Found<'b>> {
-    let found = book.teams.who(value, book.lookup).found;
-    match Subject::read(value) {
-        Some(Subject::Name(name)) if found.is_empty() => book.teams.of_top_level(&name).into_iter().collect(),
-        _ => found,
+/// That nobody can be told, and why.
+fn nobody(value: &str, party: Option<&str>, specific: Option<&str>, reason: &str) -> Row {
+    let [null_1, null_2, null_3, null_4, null_5] = [const { Value::Null }; 5];
+    [json!(value), json!(party), null_1, null_2, null_3, null_4, json!(specific), null_5, json!(reason)]
+}
+
+impl Book<'_> {
+    /// What contacts are wanted for.
+    fn purpose(&self) -> &str {
+        self.purpose.unwrap_or(PURPOSE)
+    }
+
+    /// Why nothing is sent to an address; nothing where it is.
+    fn blocked(&self, mail: &str) -> Option<String> {
+        let unusable = address::unusable(mail).map(ToString::to_string);
+        unusable.or_else(|| self.suspended(mail).map(|why| format!("suspended: {why}")))
+    }
+
+    /// Why an address is suspended.
+    fn suspended(&self, mail: &str) -> Option<String> {
+        let health = self.health.get(&canonical(mail)).filter(|health| health.suspended.is_some())?;
+        Some(health.why.clone())
+    }
+
+    /// When an address last proved alive.
+    fn alive(&self, mail: &str) -> Value {
+        let alive = self.health.get(&canonical(mail)).and_then(|health| health.alive);
+        json!(alive.map(|at| at.to_string()))
     }
 }
 
-/// The contacts of a party, or that it has none.
-fn party_rows(value: &str, parties: &Constituents, found: &Found<'_>, book: &Book<'_>) -> Vec<Row> {
-    let Some(party) = parties.party(found.party) else { return Vec::new() };
-    let contacts: Vec<&Contact> = match book.purpose {
-        Some(purpose) => party.contacts_for(purpose),
-        // Whoever is asked first about abuse stands first.
-        None => {
-            let mut all: Vec<&Contact> = party.contacts.iter().collect();
-            all.sort_by_key(|contact| !contact.purpose.eq_ignore_ascii_case("abuse"));
-            all
-        }
+/// What was passed over beside the rows: whoever else holds something of the value, and sector teams.
+pub(crate) fn passed_over(value: &str, book: &Book<'_>) -> Vec<String> {
+    let others = |parties: &Constituents, what: &str| -> Vec<String> {
+        let others = parties.passed_over(value, book.lookup).into_iter();
+        others.map(|(party, why)| format!("passed over {what}`{}`: {why}", party.name)).collect()
     };
-    let (null, name, specific) = (Value::Null, json!(party.name), json!(found.by.to_string()));
-    if contacts.is_empty() {
-        let reason = json!("the party has no contact for this");
-        return vec![[json!(value), name, null.clone(), null.clone(), null.clone(), specific, null, reason]];
-    }
-    let row = |one: &Contact| {
-        let mut reason = found.by.rule().to_owned();
-        if let Some(why) = suspended(&one.mail, book.health) {
-            reason = format!("{reason}; {why}");
-        }
-        [
-            json!(value),
-            name.clone(),
-            text_or_null(&one.mail),
-            json!(one.purpose),
-            json!(one.origin),
-            specific.clone(),
-            json!(last_alive(one, book.health).map(|time| time.to_string())),
-            json!(reason),
-        ]
-    };
-    contacts.into_iter().map(row).collect()
-}
-
-/// What registries say of a value, and why nobody answers if they say nothing.
-fn ask(value: &str, book: &Book<'_>, reason: String) -> Result<(Asked, String), Failure> {
-    let Some(registry) = book.registry else { return Ok((Asked::default(), reason)) };
-    let failed = |why| Failure::outside(Problem::new(why));
-    let subject = Subject::read(value);
-    if let Some(Subject::Asn(asn)) = subject {
-        return Ok((registry.find_asn(asn).map_err(failed)?, reason));
-    }
-    // Names are not in the registries of numbers.
-    let Some((first, last)) = subject.and_then(|subject| subject.span()) else {
-        return Ok((Asked::default(), reason));
-    };
-    if let Some(what) = reserved(first) {
-        return Ok((Asked::default(), format!("{} is {what} and belongs to nobody", value.trim())));
-    }
-    let mut asked = registry.find_covering(first, last).map_err(failed)?;
-    // Where no network knows anybody, the AS may.
-    if let (None, Some((asn, _))) = (asked.answer(), book.lookup.find(first).asn) {
-        asked.steps.extend(registry.find_asn(asn).map_err(failed)?.steps);
-    }
-    Ok((asked, reason))
-}
-
-/// What made it answer: the network or AS, with the name it has there.
-fn specific(step: &Step) -> String {
-    let what = if step.class == "aut-num" { step.what.clone() } else { format!("network {}", step.what) };
-    if step.name.is_empty() { what } else { format!("{what} ({})", step.name) }
-}
-
-fn registry_rows(value: &str, step: &Step, book: &Book<'_>) -> Result<Vec<Row>, Failure> {
-    let answer = &step.answer;
-    let is_left = |answer: &Answer| answer.usable().any(|mail| is_free(mail, book));
-    let instead = if is_left(answer) { String::new() } else { instead(value, book)? };
-    let row = |mail: &String| {
-        let mut reason = format!("{} {}", answer.via, answer.handles.join(", "));
-        if !answer.usable().any(|usable| usable == mail) {
-            reason = format!("{reason}; {NO_ANSWER}");
-        }
-        if let Some(why) = suspended(mail, book.health) {
-            reason = format!("{reason}; {why}");
-        }
-        reason.push_str(&instead);
-        [
-            json!(value),
-            json!(answer.party),
-            json!(mail),
-            json!("abuse"),
-            json!(origin(step)),
-            json!(specific(step)),
-            alive(mail, book.health),
-            json!(reason),
-        ]
-    };
-    Ok(answer.mails.iter().map(row).collect())
-}
-
-/// To whom events go where nobody of the smallest network is left: the registry says that nobody answers, or what
-/// was sent there bounced.
-fn instead(value: &str, book: &Book<'_>) -> Result<String, Failure> {
-    let Some(registry) = book.registry else { return Ok(String::new()) };
-    let subject = Subject::read(value);
-    let span = subject.as_ref().and_then(Subject::span);
-    let asn = match (subject, span) {
-        (Some(Subject::Asn(asn)), _) => Some(asn),
-        (_, Some((first, _))) => book.lookup.find(first).asn.map(|(asn, _)| asn),
-        _ => None,
-    };
-    let left = left(registry, span, asn, &|mail| is_free(mail, book));
-    let go_to = |mails: Vec<&str>, whose: &str| format!(", so events go to {} ({whose})", mails.join(", "));
-    if let Some(step) = left.map_err(|why| Failure::outside(Problem::new(why)))?.found {
-        let mails = step.answer.usable().map(String::as_str).filter(|mail| is_free(mail, book));
-        return Ok(go_to(mails.collect(), &origin(&step)));
-    }
-    for party in teams(value, book).iter().filter_map(|found| book.teams.party(found.party)) {
-        let free = party.contacts.iter().map(|contact| contact.mail.as_str()).filter(|mail| is_free(mail, book));
-        let mails: Vec<&str> = free.collect();
-        if !mails.is_empty() {
-            return Ok(go_to(mails, &format!("the team `{}`", party.name)));
-        }
-    }
-    Ok(String::new())
-}
-
-/// Whether something may be sent to an address.
-fn is_free(mail: &str, book: &Book<'_>) -> bool {
-    is_usable(mail) && suspended(mail, book.health).is_none()
-}
-
-/// When an address last proved alive.
-fn alive(mail: &str, health: &BTreeMap<String, Health>) -> Value {
-    let alive = health.get(&canonical(mail)).and_then(|health| health.alive);
-    json!(alive.map(|at| at.to_string()))
-}
-
-/// Why nothing is sent to an address.
-fn suspended(mail: &str, health: &BTreeMap<String, Health>) -> Option<String> {
-    let health = health.get(&canonical(mail)).filter(|health| health.suspended.is_some())?;
-    Some(format!("suspended: {}", health.why))
+    let mut lines = others(book.constituents, "");
+    lines.extend(parties::sector_teams(value, book));
+    lines.extend(others(book.teams, "the team "));
+    lines
 }
 
 #[cfg(test)]
@@ -357,7 +256,7 @@ mod tests {
             let book = Book { constituents, teams, lookup: &lookup, registry, health: &health, purpose, outside: None };
             let (rows, _) = rows(value, &book).unwrap();
             let shown: Vec<[String; 4]> =
-                rows.iter().map(|row| [1, 2, 5, 7].map(|at| row[at].as_str().unwrap_or("-").to_owned())).collect();
+                rows.iter().map(|row| [1, 2, 6, 8].map(|at| row[at].as_str().unwrap_or("-").to_owned())).collect();
             assert_eq!(shown, want, "{value}");
         };
         let net = "network 192.0.2.0/24";
@@ -366,8 +265,88 @@ mod tests {
         check("192.0.2.9", Some("incident"), &[["A", "soc@a.example", net, rule]]);
         let rule = "the country, because nothing more specific decides";
         check("www.shop.co.uk", None, &[["Team GB", "cert@team.example", "country GB", rule]]);
-        check("www.b.example", None, &[["B", "-", "domain b.example", "the party has no contact for this"]]);
+        check(
+            "www.b.example",
+            None,
+            &[[
+                "B",
+                "-",
+                "domain b.example",
+                "the party `B` has no contact with a mail address for abuse, so its notices wait",
+            ]],
+        );
         check("203.0.113.1", None, &[["-", "-", "-", "no party answers for 203.0.113.1"]]);
+    }
+
+    const PARTIES: &str = "party,prefixes,domains,sectors,mail,purpose,language\n\
+        Uni,192.0.2.0/24 !192.0.2.128/25,uni.example,research,abuse@uni.example,,fi\n\
+        Uni,,,,noc@uni.example,technical,\nUni,,,,law@uni.example,law,\n\
+        Provider,192.0.0.0/16,uni.example,,abuse@provider.example,,\n\
+        Quiet,198.51.100.0/24,,energy research,abuse@quiet.example,,\n";
+    const TEAMS: &str = "party,sectors,mail,language\nPower,energy,cert@power.example,\n\
+        Research,research,cert@research.example,en\n";
+
+    /// What is told of a value while mails to some come back: rows as `party contact language, specific: reason`.
+    fn check(gone: &[&str], value: &str, want: &[&str], passed: &[&str]) {
+        let read = |text: &str| {
+            let (parties, problems) = read_csv("c.csv", text.as_bytes());
+            assert_eq!(problems, []);
+            Constituents::new(parties)
+        };
+        let (constituents, teams, lookup) = (read(PARTIES), read(TEAMS), Lookup::default());
+        let bounced = Health { suspended: Some(concert_model::Time(0)), why: "it bounced".into(), ..Health::default() };
+        let health = gone.iter().map(|mail| ((*mail).to_owned(), bounced.clone())).collect();
+        let (constituents, teams, registry) = (&constituents, &teams, None);
+        let book =
+            Book { constituents, teams, lookup: &lookup, registry, health: &health, purpose: None, outside: None };
+        let line = |row: &Row| {
+            let [party, contact, language, specific, reason] =
+                [1, 2, 4, 6, 8].map(|at| row[at].as_str().unwrap_or("-").to_owned());
+            format!("{party} {contact} {language}, {specific}: {reason}")
+        };
+        let shown: Vec<String> = rows(value, &book).unwrap().0.iter().map(line).collect();
+        assert_eq!(shown, want, "{value}");
+        assert_eq!(passed_over(value, &book), passed, "{value}");
+    }
+
+    #[test]
+    fn whoever_is_really_asked_stands_first() {
+        let rule = "the most specific network that covers it";
+        let provider = "passed over `Provider`: network 192.0.0.0/16, but network 192.0.2.0/24 of `Uni` decides";
+        let research =
+            "passed over the team `Research` of the sector research: it stands in only where nobody of `Uni` is left";
+        let row = |who: &str| format!("Uni {who}, network 192.0.2.0/24: {rule}");
+        let (abuse, noc, law) = (row("abuse@uni.example fi"), row("noc@uni.example -"), row("law@uni.example -"));
+        check(&[], "192.0.2.1", &[&abuse, &noc, &law], &[provider, research]);
+        let next = format!("{noc}; next in order, because none for abuse is left");
+        let gone = "Uni abuse@uni.example fi, network 192.0.2.0/24: passed over, suspended: it bounced";
+        check(&["abuse@uni.example"], "192.0.2.1", &[&next, &law, gone], &[provider, research]);
+        let team = "Research cert@research.example en, sector research: stands in for `Uni` (network 192.0.2.0/24), because \
+            no contact of the party `Uni` is left; suspended are abuse@uni.example: it bounced; noc@uni.example: it bounced";
+        let noc = "Uni noc@uni.example -, network 192.0.2.0/24: passed over, suspended: it bounced";
+        check(&["abuse@uni.example", "noc@uni.example"], "192.0.2.1", &[team, &law, gone, noc], &[provider]);
+    }
+
+    #[test]
+    fn of_sector_teams_the_first_that_can_be_told_stands_in() {
+        let quiet = ["abuse@quiet.example", "cert@power.example", "cert@research.example"];
+        let gone = "Quiet abuse@quiet.example -, network 198.51.100.0/24: passed over, suspended: it bounced";
+        let why = "no contact of the party `Quiet` is left; suspended are abuse@quiet.example: it bounced";
+        let stands_in = |who: &str| format!("{who}: stands in for `Quiet` (network 198.51.100.0/24), because {why}");
+        let power = "passed over the team `Power` of the sector energy: no contact of the party `Power` is left; suspended are cert@power.example: it bounced";
+        let research =
+            "passed over the team `Research` of the sector research: `Power` stands in, which is listed first";
+        check(
+            &quiet[..1],
+            "198.51.100.1",
+            &[&stands_in("Power cert@power.example -, sector energy"), gone],
+            &[research],
+        );
+        let row = stands_in("Research cert@research.example en, sector research");
+        check(&quiet[..2], "198.51.100.1", &[&row, gone], &[power]);
+        let row = format!("Quiet - -, network 198.51.100.0/24: {why}, so its notices wait");
+        let none = "passed over the team `Research` of the sector research: no contact of the party `Research` is left; suspended are cert@research.example: it bounced";
+        check(&quiet, "198.51.100.1", &[&row, gone], &[power, none]);
     }
 
     #[test]
@@ -397,7 +376,7 @@ mod tests {
             let check = |value: &str, want: &[[&str; 3]], passed: &[&str]| {
                 let (rows, passed_over) = rows(value, &book).unwrap();
                 let shown: Vec<[&str; 3]> =
-                    rows.iter().map(|row| [2, 4, 7].map(|at| row[at].as_str().unwrap_or("-"))).collect();
+                    rows.iter().map(|row| [2, 5, 8].map(|at| row[at].as_str().unwrap_or("-"))).collect();
                 assert_eq!(
                     (shown.as_slice(), passed_over.as_slice()),
                     (want, passed.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice()),
@@ -406,11 +385,18 @@ mod tests {
             };
             let ours = ["abuse@ours.example", "constituents", "the most specific network that covers it"];
             let net = "RIPE inetnum 192.0.2.0 - 192.0.2.255";
-            let theirs = ["abuse@a.example", net, "org RIPE AR1; suspended: it bounced"];
+            let theirs = ["abuse@a.example", net, "passed over, suspended: it bounced"];
+            let why = "nobody is left of `Example A (RIPE AR1)` (RIPE inetnum 192.0.2.0 - 192.0.2.255; abuse@a.example: \
+                suspended: it bounced), so its notices wait";
+            let nobody = ["-", "-", why];
             check("192.0.2.1", &[ours, theirs], &[]);
-            check("192.0.2.9", &[theirs], &["passed over RIPE inetnum 192.0.2.8 - 192.0.2.11: it names no contact"]);
-            check("http://192.0.2.99/x", &[theirs], &[]);
-            check("192.0.2.128/25", &[theirs], &[]);
+            check(
+                "192.0.2.9",
+                &[nobody, theirs],
+                &["passed over RIPE inetnum 192.0.2.8 - 192.0.2.11: it names no contact"],
+            );
+            check("http://192.0.2.99/x", &[nobody, theirs], &[]);
+            check("192.0.2.128/25", &[nobody, theirs], &[]);
             check("10.0.0.1", &[["-", "-", "10.0.0.1 is private space (RFC 1918) and belongs to nobody"]], &[]);
             let silent = "no party answers for AS64500; RIPE aut-num AS64500 knows no contact: it names no contact";
             let passed = "passed over RIPE aut-num AS64500: it names no contact";

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 
-use concert_model::address::is_usable;
 use concert_model::{Contact, Party, Problem, Time};
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::mail::address::canonical;
@@ -16,14 +15,10 @@ use concert_store::records::{Gate, NewNotice, Notice, NoticeFilter, WAITS_FOR_AP
 use jiff::tz::TimeZone;
 
 use super::further;
-use crate::addressees::Addressees;
+use crate::addressees::{Addressees, PURPOSE, nobody_left, reachable, team_for};
 use crate::settings::Recipient;
 use crate::wire::{self, Site};
 
-/// The purpose of contacts that are told of events.
-const PURPOSE: &str = "abuse";
-/// The purpose of contacts that are never told in place of others.
-const LAW: &str = "law";
 /// The state of notices that wait for a contact.
 pub(super) const NO_CONTACT: &str = "no-contact";
 /// The kind of way out that cannot do without an address.
@@ -34,6 +29,11 @@ const WAITED_SECONDS_MAX: i64 = 7 * 86_400;
 
 /// Addresses that nothing is sent to, in lower case, and why.
 pub(super) type Suspended = HashMap<String, String>;
+
+/// Whether nothing is sent to an address.
+pub(super) fn is_suspended(mail: &str, suspended: &Suspended) -> bool {
+    suspended.contains_key(&canonical(mail))
+}
 
 /// Adds a notice for each wish of the party's contacts, or one that waits for a contact.
 pub(super) fn address(
@@ -57,7 +57,7 @@ pub(super) fn address(
     // Nobody of the party is left: the team of its sector is told, and why.
     if let [nobody] = out.get(before..).unwrap_or_default()
         && nobody.state == NO_CONTACT
-        && let Some(team) = book.team_for(&party)
+        && let Some((team, _)) = team_for(&book.teams, &party, PURPOSE, &|mail| is_suspended(mail, suspended))
     {
         let notice = NewNotice { state: "queued", reason: String::new(), ..nobody.clone() };
         let why = format!("told to the team `{}` because {}", team.name, nobody.reason);
@@ -150,20 +150,6 @@ pub(super) fn wait_for_approval(notices: &mut [NewNotice]) {
     }
 }
 
-/// Contacts that can be told: those for the purpose that are not suspended; where all of them are, the
-/// next in the party's order, whatever it is for, but the law.
-fn reachable<'p>(party: &'p Party, suspended: &Suspended) -> Vec<&'p Contact> {
-    let mut contacts = party.contacts_for(PURPOSE);
-    contacts.retain(|contact| is_usable(&contact.mail));
-    let is_free = |contact: &&Contact| !suspended.contains_key(&canonical(&contact.mail));
-    let free: Vec<&Contact> = contacts.iter().copied().filter(is_free).collect();
-    if !free.is_empty() || contacts.is_empty() {
-        return free;
-    }
-    let next = |contact: &&Contact| is_usable(&contact.mail) && !contact.purpose.eq_ignore_ascii_case(LAW);
-    party.contacts.iter().filter(next).find(is_free).into_iter().collect()
-}
-
 /// Adds a notice for each wish of a party's contacts, or one that waits for a contact.
 pub(super) fn for_party(
     party: &Party,
@@ -174,7 +160,7 @@ pub(super) fn for_party(
     out: &mut Vec<NewNotice>,
 ) {
     let before = out.len();
-    for contact in reachable(party, suspended) {
+    for contact in reachable(party, PURPOSE, &|mail| is_suspended(mail, suspended)) {
         let wished = wished(contact, kind_of, zone, &notice);
         let same = |other: &&mut NewNotice| {
             (&other.via, &other.language, &other.format, other.due)
@@ -196,14 +182,7 @@ pub(super) fn for_party(
         out.push(notice);
         return;
     }
-    let bounced =
-        |contact: &&Contact| suspended.get(&canonical(&contact.mail)).map(|why| format!("{}: {why}", contact.mail));
-    let bounced: Vec<String> = party.contacts.iter().filter_map(|contact| bounced(&contact)).collect();
-    let reason = if bounced.is_empty() {
-        format!("the party `{}` has no contact with a mail address for {PURPOSE}", party.name)
-    } else {
-        format!("no contact of the party `{}` is left; suspended are {}", party.name, bounced.join("; "))
-    };
+    let reason = nobody_left(party, PURPOSE, &|mail| suspended.get(&canonical(mail)).cloned());
     out.push(without_contact(notice, reason));
 }
 

@@ -65,8 +65,11 @@ fn answers(site: &Site, reach: &Reach, health: &BTreeMap<String, Health>, asking
     };
     let (mut rows, mut passed_over) = (Vec::new(), Vec::new());
     for value in &asking.values {
-        let (found, over) = who::rows(value, &book).map_err(|failure| Refusal::Failed(failure.to_string()))?;
+        let (found, mut over) = who::rows(value, &book).map_err(|failure| Refusal::Failed(failure.to_string()))?;
         rows.extend(found.into_iter().map(|row| object(who::COLUMNS, row)));
+        if asking.explain {
+            over.splice(..0, who::passed_over(value, &book));
+        }
         passed_over.extend(over.into_iter().map(|what| json!({"value": value, "what": what})));
     }
     let mut answer = json!({"rows": rows});

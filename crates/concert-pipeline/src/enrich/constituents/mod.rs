@@ -14,6 +14,7 @@ mod file;
 mod json;
 mod names;
 mod networks;
+mod passed;
 #[cfg(test)]
 mod tests;
 
@@ -57,13 +58,15 @@ pub enum By<'a> {
 }
 
 impl By<'_> {
-    /// The rule by which the party was chosen, for people.
-    pub fn rule(&self) -> &'static str {
-        match self {
-            By::Prefix(_) => "the most specific network that covers it",
-            By::Domain(_) => "the longest domain that covers it",
-            By::Asn(_) => "the AS number, because no network or domain decides",
-            By::Country(_) => "the country, because nothing more specific decides",
+    /// The rule by which the first party was chosen for a value, for people.
+    pub fn rule(&self, of: &Subject<'_>) -> &'static str {
+        match (self, of) {
+            (By::Prefix(_), _) => "the most specific network that covers it",
+            (By::Domain(_), _) => "the longest domain that covers it",
+            (By::Asn(_), Subject::Asn(_)) => "the AS number",
+            (By::Asn(_), Subject::Net(_)) => "the AS number, because no network covers all of it",
+            (By::Asn(_), _) => "the AS number, because no network or domain decides",
+            (By::Country(_), _) => "the country, because nothing more specific decides",
         }
     }
 }
@@ -143,6 +146,11 @@ pub struct Constituents {
     asns: HashMap<u32, Vec<u32>>,
     countries: HashMap<[u8; 2], Vec<u32>>,
     by_name: HashMap<Box<str>, usize>,
+}
+
+/// A domain as it is written, without what says that only the names below are meant.
+fn without_star(domain: &str) -> &str {
+    domain.strip_prefix("*.").unwrap_or(domain)
 }
 
 /// The address an event is about: its own, or that in its URL.
@@ -273,7 +281,9 @@ impl Constituents {
         let about = match Subject::read(value) {
             Some(Subject::Address(address)) => self.who_address(address, lookup, &mut found),
             Some(Subject::Net(net)) => {
-                found.extend(self.networks.covering(&net).map(|(net, party)| Found { party, by: By::Prefix(net) }));
+                let is_own = |(wide, party): &(Net, u32)| !self.has_excluded(*party, wide, net.first());
+                let covering = self.networks.covering(&net).filter(is_own);
+                found.extend(covering.map(|(net, party)| Found { party, by: By::Prefix(net) }));
                 self.who_origin(net.first(), self.networks.find(net.first()).1, lookup, &mut found);
                 format!("the network {net}")
             }
@@ -328,6 +338,12 @@ impl Constituents {
             about.push(String::from_utf8_lossy(&code).into_owned());
         }
         if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) }
+    }
+
+    /// Whether a party has excluded an address of one of its networks.
+    fn has_excluded(&self, party: u32, net: &Net, address: IpAddr) -> bool {
+        let excluded = self.party(party).map(|party| party.excluded_prefixes.as_slice()).unwrap_or_default();
+        excluded.iter().any(|excluded| excluded.prefix() >= net.prefix() && excluded.contains(address))
     }
 
     fn who_name<'a>(&'a self, name: &str, found: &mut Vec<Found<'a>>) -> String {

@@ -3,6 +3,8 @@
 use concert_model::Party;
 use hashbrown::HashMap;
 
+use super::without_star;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Claim {
     /// The name and all below.
@@ -29,7 +31,7 @@ impl Names {
                 }
             }
             for domain in &party.excluded_domains {
-                names.add(domain.strip_prefix("*.").unwrap_or(domain), Claim::Excluded(number));
+                names.add(without_star(domain), Claim::Excluded(number));
             }
         }
         // Exclusions come first, so that one walk up a name meets them before what they take away.

@@ -127,6 +127,89 @@ fn who_answers_for_a_bare_value() {
 }
 
 #[test]
+fn whoever_is_passed_over_for_a_bare_value_is_told_with_the_reason() {
+    let constituents = constituents();
+    let ranges = |what, text: &str| super::super::Ranges::read(what, &[("t.csv", text.as_bytes())], &mut Vec::new());
+    let lookup = Lookup::new(
+        Some(ranges(super::super::What::Asn, "192.0.2.0,192.0.2.255,64501,x\n203.0.113.0,203.0.113.9,64500,y")),
+        Some(ranges(super::super::What::Country, "192.0.2.0,203.0.113.255,FI")),
+    );
+    let check = |value: &str, want: &[&str]| {
+        let passed = constituents.passed_over(value, &lookup);
+        let shown: Vec<String> = passed.iter().map(|(party, why)| format!("{}: {why}", party.name)).collect();
+        assert_eq!(shown, want, "{value}");
+    };
+    let customer = "network 192.0.2.64/26 of `Customer` decides";
+    let national = format!("National: country FI, but {customer}");
+    check(
+        "192.0.2.65",
+        &[
+            &national,
+            &format!("Provider: network 192.0.2.0/24, but {customer}"),
+            "Partner: network 192.0.2.64/26, but `Customer` with the same is listed first",
+        ],
+    );
+    // A part of a network is as the addresses in it.
+    for value in ["192.0.2.200", "192.0.2.192/27"] {
+        let excluded = "Provider: it excluded 192.0.2.128/25 of its network 192.0.2.0/24";
+        check(value, &[excluded, "Partner: country FI, but `National` with the same is listed first"]);
+        assert_eq!(
+            shown(&constituents, constituents.who(value, &lookup).found.first().copied()),
+            "National by country FI"
+        );
+    }
+    check(
+        "203.0.113.1",
+        &[
+            "National: country FI, but AS64500 of `Provider` decides",
+            "Partner: AS64500, but `Provider` with the same is listed first",
+        ],
+    );
+    check("AS64500", &["Partner: AS64500, but `Provider` with the same is listed first"]);
+    check("10.0.0.1", &[]);
+    check(
+        "shop.provider.example",
+        &[
+            "Provider: it excluded shop.provider.example of its domain provider.example",
+            "Customer: domain *.shop.provider.example stands for the names below it alone",
+        ],
+    );
+    let customer = "domain shop.provider.example of `Customer` decides";
+    check(
+        "x.shop.provider.example",
+        &[
+            "Provider: it excluded shop.provider.example of its domain provider.example",
+            &format!("Partner: domain provider.example, but {customer}"),
+        ],
+    );
+    let excluded = "it excluded 192.0.2.0/24, so its AS64501 does not count";
+    let (parties, _) = read_csv("c.csv", b"party,asns,prefixes\nA,64501,!192.0.2.0/24\nB,64501,\n");
+    let one = Constituents::new(parties);
+    let passed: Vec<String> = one.passed_over("192.0.2.1", &lookup).into_iter().map(|(_, why)| why).collect();
+    assert_eq!(passed, [excluded]);
+}
+
+#[test]
+fn the_reason_fits_what_was_asked() {
+    let (parties, _) = read_csv("c.csv", b"party,asns,prefixes\nA,64500,192.0.2.0/24\n");
+    let (one, lookup) = (Constituents::new(parties), Lookup::new(None, None));
+    let check = |value: &str, lookup: &Lookup, want: &str| {
+        let (subject, who) = (Subject::read(value).unwrap(), one.who(value, lookup));
+        assert_eq!(who.found[0].by.rule(&subject), want, "{value}");
+    };
+    let ranges = super::super::Ranges::read(
+        super::super::What::Asn,
+        &[("t.csv", b"192.0.2.0,192.0.3.255,64500,x".as_slice())],
+        &mut Vec::new(),
+    );
+    check("AS64500", &lookup, "the AS number");
+    check("192.0.2.1", &lookup, "the most specific network that covers it");
+    let lookup = Lookup::new(Some(ranges), None);
+    check("192.0.2.0/23", &lookup, "the AS number, because no network covers all of it");
+    check("192.0.3.1", &lookup, "the AS number, because no network or domain decides");
+}
+
+#[test]
 fn a_file_is_written_as_it_is_read() {
     let mut parties = constituents().parties().to_vec();
     parties[1].name = "Provider, \"Big\"".into();

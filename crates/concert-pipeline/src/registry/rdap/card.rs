@@ -11,6 +11,10 @@ use super::{NAME_BYTES_MAX, URL_BYTES_MAX};
 const PROPERTIES_MAX: usize = 100;
 /// Mail addresses of one card.
 const MAILS_MAX: usize = 10;
+/// Languages of one card.
+const LANGUAGES_MAX: usize = 5;
+/// Longest name of a language, as BCP 47 advises.
+const LANGUAGE_BYTES_MAX: usize = 35;
 /// An address without preference stands behind those with one (RFC 6350 section 5.3: 1 to 100).
 const NO_PREFERENCE: u64 = 101;
 
@@ -27,6 +31,8 @@ pub(super) struct Card {
     pub(super) for_abuse: Vec<String>,
     /// A page to write on in place of an address.
     pub(super) page: Option<String>,
+    /// Languages that are understood, the preferred first: `fr, en`.
+    pub(super) languages: String,
 }
 
 impl Card {
@@ -35,7 +41,7 @@ impl Card {
         let properties = entity.get("vcardArray").and_then(|card| card.get(1)).and_then(Value::as_array);
         let mut card = Card::default();
         let (mut full_name, mut org, mut is_person) = ("", "", false);
-        let mut mails: Vec<(u64, String)> = Vec::new();
+        let (mut mails, mut languages): (Vec<(u64, String)>, Vec<(u64, String)>) = Default::default();
         for property in properties.into_iter().flatten().take(PROPERTIES_MAX) {
             let word = |at: usize| property.get(at).and_then(Value::as_str).unwrap_or_default();
             let (name, text) = (word(0).to_ascii_lowercase(), word(3));
@@ -54,12 +60,17 @@ impl Card {
                         card.for_abuse.push(mail.to_owned());
                     }
                 }
+                "lang" if !text.is_empty() && languages.len() < LANGUAGES_MAX => {
+                    languages.push((preference(property.get(1)), tidy(text.trim(), LANGUAGE_BYTES_MAX)));
+                }
                 "contact-uri" if text.starts_with("https://") => card.page = Some(tidy(text, URL_BYTES_MAX)),
                 _ => {}
             }
         }
         // A stable sort: the order of the registry holds among equals.
         mails.sort_by_key(|(preference, _)| *preference);
+        languages.sort_by_key(|(preference, _)| *preference);
+        card.languages = languages.into_iter().map(|(_, language)| language).collect::<Vec<_>>().join(", ");
         for (_, mail) in mails {
             if !card.mails.contains(&mail) {
                 card.mails.push(mail);
@@ -106,10 +117,11 @@ mod tests {
                 ["email", {"pref": 1, "type": ["work", "ABUSE"]}, "text", " a@a.example "],
                 ["email", {"pref": "1"}, "text", "c@a.example"],
                 ["email", {}, "text", "REDACTED FOR PRIVACY"], ["email", {}, "text", "unread@ripe.net"],
-                ["email", {}, "text", ["d@a.example"]], ["email"], "email", 7, ["contact-uri", {}, "uri", "https://a.example/c"]]"#,
+                ["email", {}, "text", ["d@a.example"]], ["email"], "email", 7, ["contact-uri", {}, "uri", "https://a.example/c"],
+                ["lang", {"pref": "2"}, "language-tag", "en"], ["lang", {"pref": "1"}, "language-tag", "fr"]]"#,
         );
         assert_eq!(read.mails, ["a@a.example", "c@a.example", "b@a.example"]);
-        assert_eq!(read.for_abuse, ["a@a.example"]);
+        assert_eq!((read.for_abuse, read.languages.as_str()), (vec!["a@a.example".to_owned()], "fr, en"));
         assert_eq!((read.name.as_str(), read.page.as_deref()), ("Abuse Team", Some("https://a.example/c")));
     }
 

@@ -23,6 +23,8 @@ pub(super) struct Chosen {
     pub(super) path: String,
     /// Who holds the network or domain, or answers for it.
     pub(super) party: String,
+    /// Languages that are understood there: `fr, en`.
+    pub(super) languages: String,
 }
 
 impl Chosen {
@@ -74,6 +76,7 @@ fn gather(role: &str, from: &[&Entity], mails: impl Fn(&Entity) -> Vec<String>, 
             let role = as_role.or_else(|| entity.roles.first().map(String::as_str)).unwrap_or("entity");
             chosen.path = [entity.within.as_slice(), &[entity.label(role)]].concat().join(" > ");
             chosen.party = party(entity, object);
+            chosen.languages.clone_from(&entity.card.languages);
         }
     }
     (!chosen.mails.is_empty()).then_some(chosen)

@@ -36,6 +36,8 @@ pub struct Found {
     pub mails: Vec<String>,
     /// Those of them that the registry says do not answer.
     pub invalid: Vec<String>,
+    /// Languages that are understood there: `fr, en`; mostly empty.
+    pub languages: String,
 }
 
 /// What is asked for.
@@ -210,6 +212,7 @@ impl Inquiry {
             path: chosen.path,
             mails: chosen.mails,
             invalid: chosen.invalid,
+            languages: chosen.languages,
         });
     }
 

@@ -4,37 +4,38 @@ use concert_pipeline::registry::rdap::Found;
 use concert_pipeline::registry::security_txt::SecurityTxt;
 use serde_json::{Value, json};
 
-use super::{Book, alive, suspended};
+use super::super::contact::text_or_null;
+use super::registered::NO_ANSWER;
+use super::{Answer, Book, Row};
 use crate::ask::{Learned, SECURITY_TXT_PURPOSE};
 
 /// Adds a row for each contact, and what was passed over.
-pub(super) fn add(
-    value: &str,
-    learned: Learned,
-    book: &Book<'_>,
-    rows: &mut Vec<[Value; 8]>,
-    passed_over: &mut Vec<String>,
-) {
+pub(super) fn add(value: &str, learned: Learned, book: &Book<'_>, answer: &mut Answer) {
+    let is_late = |mail: &str| book.suspended(mail).is_some();
     if let Some(found) = &learned.rdap {
-        rows.extend(found.mails.iter().map(|mail| rdap(value, found, mail, book)));
+        let (late, now): (Vec<&String>, Vec<&String>) = found.mails.iter().partition(|mail| is_late(mail));
+        answer.rows.extend(now.iter().map(|mail| rdap(value, found, mail, book)));
+        answer.late.extend(late.iter().map(|mail| rdap(value, found, mail, book)));
     }
     if let Some((url, domain, file)) = &learned.security_txt {
         let row = |mail| security_txt(value, (url, domain), file, mail, book);
         if file.mails.is_empty() {
-            rows.push(row(None));
+            answer.rows.push(row(None));
         }
-        rows.extend(file.mails.iter().map(|mail| row(Some(mail))));
+        let (late, now): (Vec<&String>, Vec<&String>) = file.mails.iter().partition(|mail| is_late(mail));
+        answer.rows.extend(now.iter().map(|mail| row(Some(mail))));
+        answer.late.extend(late.iter().map(|mail| row(Some(mail))));
     }
-    passed_over.extend(learned.passed_over);
+    answer.passed_over.extend(learned.passed_over);
 }
 
-fn rdap(value: &str, found: &Found, mail: &str, book: &Book<'_>) -> [Value; 8] {
+fn rdap(value: &str, found: &Found, mail: &str, book: &Book<'_>) -> Row {
     let mut reason = found.path.clone();
     if found.invalid.iter().any(|dead| dead.eq_ignore_ascii_case(mail)) {
-        reason.push_str("; the registry says that it does not answer");
+        reason = format!("{reason}; {NO_ANSWER}");
     }
-    if let Some(why) = suspended(mail, book.health) {
-        reason = format!("{reason}; {why}");
+    if let Some(why) = book.suspended(mail) {
+        reason = format!("passed over, suspended: {why}");
     }
     let handle = if found.handle.is_empty() { String::new() } else { format!(" ({})", found.handle) };
     [
@@ -42,9 +43,10 @@ fn rdap(value: &str, found: &Found, mail: &str, book: &Book<'_>) -> [Value; 8] {
         json!(found.party),
         json!(mail),
         json!(found.role),
+        text_or_null(&found.languages),
         json!(format!("RDAP {}{handle}", found.url)),
         json!(found.specific),
-        alive(mail, book.health),
+        book.alive(mail),
         json!(reason),
     ]
 }
@@ -55,7 +57,7 @@ fn security_txt(
     file: &SecurityTxt,
     mail: Option<&String>,
     book: &Book<'_>,
-) -> [Value; 8] {
+) -> Row {
     let mut reason = Vec::new();
     if file.is_signed {
         reason.push("signed, which was not checked".to_owned());
@@ -66,19 +68,19 @@ fn security_txt(
             reason.push(format!("{what} {}", values.join(", ")));
         }
     }
-    if !file.languages.is_empty() {
-        reason.push(format!("languages {}", file.languages));
-    }
     reason.push(format!("expires {}", file.expires.date_text()));
-    reason.extend(mail.and_then(|mail| suspended(mail, book.health)));
+    if let Some(why) = mail.and_then(|mail| book.suspended(mail)) {
+        reason.insert(0, format!("passed over, suspended: {why}"));
+    }
     [
         json!(value),
         json!(domain),
         json!(mail),
         json!(SECURITY_TXT_PURPOSE),
+        text_or_null(&file.languages),
         json!(format!("security.txt {url}")),
         json!(format!("domain {domain}")),
-        mail.map_or(Value::Null, |mail| alive(mail, book.health)),
+        mail.map_or(Value::Null, |mail| book.alive(mail)),
         json!(reason.join("; ")),
     ]
 }

@@ -1,0 +1,104 @@
+//! Who holds something of a value and does not answer for it, for people who ask why. It looks at every party, so it
+//! is for questions and not for events.
+
+use concert_model::{Net, Party};
+
+use super::{By, Constituents, Found, Subject, without_star};
+use crate::enrich::lookup::Lookup;
+use crate::registry::reserved;
+
+impl Constituents {
+    /// The parties beside the one that decides which hold a value too, in their order, each with why it is passed
+    /// over.
+    pub fn passed_over(&self, value: &str, lookup: &Lookup) -> Vec<(&Party, String)> {
+        let Some(subject) = Subject::read(value) else { return Vec::new() };
+        let first = self.who(value, lookup).found.first().copied();
+        let others = (0u32..).zip(&self.parties).filter(|(number, _)| first.is_none_or(|one| one.party != *number));
+        match subject {
+            Subject::Name(name) => {
+                others.filter_map(|(_, party)| Some((party, self.of_name(party, &name, first)?))).collect()
+            }
+            subject => {
+                let place = Place::new(&subject, lookup);
+                others.filter_map(|(_, party)| Some((party, self.of_place(party, &place, first)?))).collect()
+            }
+        }
+    }
+
+    /// That another party decides in place of one that holds the value by something of its own.
+    pub fn instead(&self, own: By<'_>, first: Found<'_>) -> String {
+        let name = self.party(first.party).map_or("", |party| &party.name);
+        match own == first.by {
+            true => format!("{own}, but `{name}` with the same is listed first"),
+            false => format!("{own}, but {} of `{name}` decides", first.by),
+        }
+    }
+
+    fn of_place(&self, party: &Party, place: &Place, first: Option<Found<'_>>) -> Option<String> {
+        let narrowest = |nets: &[Net], holds: &dyn Fn(&Net) -> bool| {
+            nets.iter().filter(|net| holds(net)).max_by_key(|net| net.prefix()).copied()
+        };
+        let own = place.net.and_then(|net| narrowest(&party.prefixes, &|wide| wide.contains_net(&net)));
+        let excluded =
+            place.net.and_then(|net| narrowest(&party.excluded_prefixes, &|wide| wide.contains(net.first())));
+        if let Some(own) = own {
+            return match excluded.filter(|excluded| excluded.prefix() >= own.prefix()) {
+                Some(excluded) => Some(format!("it excluded {excluded} of its network {own}")),
+                None => Some(self.instead(By::Prefix(own), first?)),
+            };
+        }
+        let is_own = |code: &[u8; 2]| party.countries.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(code));
+        let by_asn = place.asn.filter(|asn| party.asns.contains(asn)).map(By::Asn);
+        let by = by_asn.or_else(|| place.country.filter(is_own).map(By::Country))?;
+        match excluded {
+            Some(excluded) => Some(format!("it excluded {excluded}, so its {by} does not count")),
+            None => Some(self.instead(by, first?)),
+        }
+    }
+
+    fn of_name(&self, party: &Party, name: &str, first: Option<Found<'_>>) -> Option<String> {
+        let holds = |domain: &&String| {
+            let above = without_star(domain);
+            name.strip_suffix(above).is_some_and(|below| below.is_empty() || below.ends_with('.'))
+        };
+        let longest =
+            |domains: &mut dyn Iterator<Item = &String>| domains.max_by_key(|one| without_star(one).len()).cloned();
+        let counts = |domain: &&String| !domain.starts_with("*.") || without_star(domain) != name;
+        let Some(own) = longest(&mut party.domains.iter().filter(holds).filter(counts)) else {
+            let below = longest(&mut party.domains.iter().filter(holds))?;
+            return Some(format!("domain {below} stands for the names below it alone"));
+        };
+        let excluded = longest(&mut party.excluded_domains.iter().filter(holds));
+        let excluded = excluded.filter(|excluded| without_star(excluded).len() >= without_star(&own).len());
+        match excluded {
+            Some(excluded) => Some(format!("it excluded {excluded} of its domain {own}")),
+            None => Some(self.instead(By::Domain(without_star(&own)), first?)),
+        }
+    }
+}
+
+/// Where an address, network or AS number stands.
+struct Place {
+    net: Option<Net>,
+    asn: Option<u32>,
+    country: Option<[u8; 2]>,
+}
+
+impl Place {
+    fn new(subject: &Subject<'_>, lookup: &Lookup) -> Self {
+        let net = match subject {
+            Subject::Asn(asn) => return Self { net: None, asn: Some(*asn), country: None },
+            Subject::Name(_) => None,
+            Subject::Net(net) => Some(*net),
+            Subject::Address(address) => {
+                let address = address.to_canonical();
+                Net::new(address, if address.is_ipv4() { 32 } else { 128 })
+            }
+        };
+        // Space that nobody can own lies in no AS and no country.
+        let first = net.map(|net| net.first()).filter(|first| reserved(*first).is_none());
+        let known = first.map(|first| lookup.find(first));
+        let asn = known.as_ref().and_then(|known| known.asn).map(|(asn, _)| asn);
+        Self { net, asn, country: known.and_then(|known| known.country) }
+    }
+}

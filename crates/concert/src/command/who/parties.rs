@@ -1,0 +1,151 @@
+//! Constituents and teams that answer for a value, with the contacts that are really asked first.
+
+use concert_model::{Contact, Party};
+use concert_pipeline::enrich::Constituents;
+use concert_pipeline::enrich::constituents::{Found, Subject};
+use serde_json::json;
+
+use super::super::contact::{last_alive, text_or_null};
+use super::{Answer, Book, Row, nobody};
+use crate::addressees::{PURPOSE, nobody_left, reachable, team_for, teams_for};
+
+/// Adds the contacts of constituents. Where nobody can be told of the one that decides, a team of its sector stands in.
+pub(super) fn constituents(value: &str, found: &[Found<'_>], book: &Book<'_>, answer: &mut Answer) {
+    for one in found {
+        let Some(party) = book.constituents.party(one.party) else { continue };
+        let reason = reason(value, book.constituents, found, one, answer.decides.as_deref());
+        let told = reachable(party, book.purpose(), &|mail| book.suspended(mail).is_some());
+        if answer.decides.is_none() && told.is_empty() {
+            stand_in(value, party, one, book, answer);
+        }
+        contacts(value, party, &told, (&one.by.to_string(), &reason), book, answer);
+        answer.decides.get_or_insert_with(|| format!("{} of `{}` decides", one.by, party.name));
+    }
+}
+
+/// Adds the teams of last resort: those of the country, which a name may tell too.
+pub(super) fn teams(value: &str, book: &Book<'_>, answer: &mut Answer) {
+    let mut found = book.teams.who(value, book.lookup).found;
+    if let (true, Some(Subject::Name(name))) = (found.is_empty(), Subject::read(value)) {
+        found.extend(book.teams.of_top_level(&name));
+    }
+    for one in &found {
+        let Some(team) = book.teams.party(one.party) else { continue };
+        let mut reason = reason(value, book.teams, &found, one, answer.decides.as_deref());
+        let told = reachable(team, book.purpose(), &|mail| book.suspended(mail).is_some());
+        match (&answer.decides, &answer.waiting) {
+            // What waits for somebody of a network waits for nobody of a team.
+            (None, Some(_)) if told.is_empty() => continue,
+            (None, Some((_, why))) => reason = format!("{}, because {why}", one.by),
+            (None, None) if told.is_empty() => {
+                let why = nobody_left(team, book.purpose(), &|mail| book.suspended(mail));
+                let reason = format!("{why}, so its notices wait");
+                answer.rows.push(nobody(value, Some(&team.name), Some(&one.by.to_string()), &reason));
+            }
+            _ => {}
+        }
+        contacts(value, team, &told, (&one.by.to_string(), &reason), book, answer);
+        answer.decides.get_or_insert_with(|| format!("{} of the team `{}` decides", one.by, team.name));
+    }
+}
+
+/// What is said of sector teams that do not stand in.
+pub(super) fn sector_teams(value: &str, book: &Book<'_>) -> Vec<String> {
+    let who = book.constituents.who(value, book.lookup);
+    let Some(party) = who.found.first().and_then(|found| book.constituents.party(found.party)) else {
+        return Vec::new();
+    };
+    let is_suspended = |mail: &str| book.suspended(mail).is_some();
+    let is_needed = reachable(party, book.purpose(), &is_suspended).is_empty();
+    let stands_in = team_for(book.teams, party, book.purpose(), &is_suspended).map(|(team, _)| &team.name);
+    let why = |team: &Party| match stands_in {
+        _ if !is_needed => Some(format!("it stands in only where nobody of `{}` is left", party.name)),
+        Some(name) if *name == team.name => None,
+        _ if reachable(team, book.purpose(), &is_suspended).is_empty() => {
+            Some(nobody_left(team, book.purpose(), &|mail| book.suspended(mail)))
+        }
+        Some(name) => Some(format!("`{name}` stands in, which is listed first")),
+        None => None,
+    };
+    teams_for(book.teams, party)
+        .filter_map(|(team, sector)| {
+            Some(format!("passed over the team `{}` of the sector {sector}: {}", team.name, why(team)?))
+        })
+        .collect()
+}
+
+/// Why a party stands there: its own rule, or what decides before it.
+fn reason(value: &str, parties: &Constituents, found: &[Found<'_>], one: &Found<'_>, decides: Option<&str>) -> String {
+    match (decides, found.first()) {
+        (None, _) => Subject::read(value).map_or_else(String::new, |subject| one.by.rule(&subject).to_owned()),
+        // Of the same part of the contact book.
+        (Some(_), Some(first)) if first != one => parties.instead(one.by, *first),
+        (Some(decides), _) => format!("{}, but {decides}", one.by),
+    }
+}
+
+/// The team that notices go to in place of a constituent, or that they wait.
+fn stand_in(value: &str, party: &Party, found: &Found<'_>, book: &Book<'_>, answer: &mut Answer) {
+    let why = nobody_left(party, book.purpose(), &|mail| book.suspended(mail));
+    let is_suspended = |mail: &str| book.suspended(mail).is_some();
+    let Some((team, sector)) = team_for(book.teams, party, book.purpose(), &is_suspended) else {
+        let reason = format!("{why}, so its notices wait");
+        return answer.rows.push(nobody(value, Some(&party.name), Some(&found.by.to_string()), &reason));
+    };
+    let reason = format!("stands in for `{}` ({}), because {why}", party.name, found.by);
+    for contact in reachable(team, book.purpose(), &is_suspended) {
+        answer.rows.push(row(value, team, contact, &format!("sector {sector}"), &reason, book));
+    }
+}
+
+/// Adds the contacts of a party: those that are told, then the others, those that nothing is sent to last.
+fn contacts(
+    value: &str,
+    party: &Party,
+    told: &[&Contact],
+    (specific, reason): (&str, &str),
+    book: &Book<'_>,
+    answer: &mut Answer,
+) {
+    let mut others: Vec<&Contact> = match book.purpose {
+        Some(purpose) => party.contacts_for(purpose),
+        // Whoever is asked first about abuse stands first.
+        None => {
+            let mut all: Vec<&Contact> = party.contacts.iter().collect();
+            all.sort_by_key(|contact| !contact.purpose.eq_ignore_ascii_case(PURPOSE));
+            all
+        }
+    };
+    let wanted = party.contacts_for(book.purpose());
+    others.retain(|one| !told.iter().any(|told| std::ptr::eq(*told, *one)));
+    for contact in told {
+        let is_next = !wanted.iter().any(|one| std::ptr::eq(*one, *contact));
+        let next = if is_next {
+            format!("; next in order, because none for {} is left", book.purpose())
+        } else {
+            String::new()
+        };
+        answer.rows.push(row(value, party, contact, specific, &format!("{reason}{next}"), book));
+    }
+    let (blocked, free): (Vec<&Contact>, Vec<&Contact>) =
+        others.into_iter().partition(|contact| book.blocked(&contact.mail).is_some());
+    answer.rows.extend(free.iter().map(|contact| row(value, party, contact, specific, reason, book)));
+    for contact in blocked {
+        let why = book.blocked(&contact.mail).unwrap_or_default();
+        answer.rows.push(row(value, party, contact, specific, &format!("passed over, {why}"), book));
+    }
+}
+
+fn row(value: &str, party: &Party, one: &Contact, specific: &str, reason: &str, book: &Book<'_>) -> Row {
+    [
+        json!(value),
+        json!(party.name),
+        text_or_null(&one.mail),
+        json!(one.purpose),
+        text_or_null(&one.language),
+        json!(one.origin),
+        json!(specific),
+        json!(last_alive(one, book.health).map(|time| time.to_string())),
+        json!(reason),
+    ]
+}

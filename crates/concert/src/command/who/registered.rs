@@ -1,0 +1,124 @@
+//! Whom registries name for a value, and who is next where nobody of the smallest network is left: the registry says
+//! that nobody answers, or what was sent there bounced.
+
+use std::net::IpAddr;
+
+use concert_model::Problem;
+use concert_pipeline::enrich::constituents::Subject;
+use concert_pipeline::registry::{Asked, Step, reserved};
+use serde_json::json;
+
+use super::{Answer, Book, Row};
+use crate::addressees::{left, origin};
+use crate::problems::Failure;
+use crate::registry::Opened;
+
+/// Said of a mailbox that the registry itself found dead.
+pub(super) const NO_ANSWER: &str = "the registry says that it does not answer";
+
+/// Adds whom registries name. Gives why nobody answers if they name nobody.
+pub(super) fn add(value: &str, reason: String, book: &Book<'_>, answer: &mut Answer) -> Result<String, Failure> {
+    let Some(registry) = book.registry else { return Ok(reason) };
+    let subject = Subject::read(value);
+    let (span, asn) = match &subject {
+        Some(Subject::Asn(asn)) => (None, Some(*asn)),
+        // Names are not in the registries of numbers.
+        Some(Subject::Name(_)) | None => return Ok(reason),
+        Some(subject) => {
+            let span = subject.span();
+            (span, span.and_then(|(first, _)| book.lookup.find(first).asn).map(|(asn, _)| asn))
+        }
+    };
+    if let Some(what) = span.and_then(|(first, _)| reserved(first)) {
+        return Ok(format!("{} is {what} and belongs to nobody", value.trim()));
+    }
+    let failed = |why| Failure::outside(Problem::new(why));
+    let asked = ask(registry, span, asn).map_err(failed)?;
+    for step in asked.steps.iter().filter(|step| step.answer.mails.is_empty()) {
+        answer.passed_over.push(format!("passed over {}: {}", origin(step), step.answer.reason));
+    }
+    let Some(step) = asked.answer() else {
+        let silent = asked.steps.last();
+        let knows = silent.map(|last| format!("; {} knows no contact: {}", origin(last), last.answer.reason));
+        return Ok(reason + &knows.unwrap_or_default());
+    };
+    let is_free = |mail: &str| book.blocked(mail).is_none();
+    if step.answer.usable().any(|mail| is_free(mail)) {
+        answer.rows.extend(rows(value, step, "", book));
+        answer.decides.get_or_insert_with(|| format!("{} decides", origin(step)));
+        return Ok(reason);
+    }
+    let left = left(registry, span, asn, &is_free).map_err(failed)?;
+    let mut passed: Vec<&Step> = left.passed.iter().collect();
+    if !step.answer.is_usable() {
+        passed.insert(0, step);
+    }
+    let passed: Vec<String> = passed.into_iter().map(|step| passed_over(step, book)).collect();
+    let why = format!("nobody is left of {}", passed.join(", nor of "));
+    match &left.found {
+        Some(found) => {
+            answer.rows.extend(rows(value, found, &format!(", because {why}"), book));
+            answer.decides.get_or_insert_with(|| format!("{} decides", origin(found)));
+        }
+        None => answer.waiting = Some((step.answer.party.clone(), why)),
+    }
+    answer.late.extend(rows(value, step, "", book));
+    Ok(reason)
+}
+
+/// Asks the networks around a span of addresses, and where none of them knows anybody, the AS.
+fn ask(registry: &Opened, span: Option<(IpAddr, IpAddr)>, asn: Option<u32>) -> Result<Asked, String> {
+    let mut asked = match span {
+        Some((first, last)) => registry.find_covering(first, last)?,
+        None => Asked::default(),
+    };
+    if let (None, Some(asn)) = (asked.answer(), asn) {
+        asked.steps.extend(registry.find_asn(asn)?.steps);
+    }
+    Ok(asked)
+}
+
+/// A network or AS of which nobody is left, with what became of its addresses.
+fn passed_over(step: &Step, book: &Book<'_>) -> String {
+    let said: Vec<String> =
+        step.answer.mails.iter().map(|mail| format!("{mail}: {}", blocked(step, mail, book))).collect();
+    format!("`{}` ({}; {})", step.answer.party, origin(step), said.join("; "))
+}
+
+/// Why nothing is sent to a mailbox of a registry; empty where it is.
+fn blocked(step: &Step, mail: &String, book: &Book<'_>) -> String {
+    let is_dead = !step.answer.usable().any(|usable| usable == mail);
+    let why = if is_dead { Some(NO_ANSWER.to_owned()) } else { None };
+    why.or_else(|| book.blocked(mail)).unwrap_or_default()
+}
+
+/// A row for each mailbox, those that nothing is sent to last.
+fn rows(value: &str, step: &Step, because: &str, book: &Book<'_>) -> Vec<Row> {
+    let answer = &step.answer;
+    let mut mails: Vec<(&String, String)> = answer.mails.iter().map(|mail| (mail, blocked(step, mail, book))).collect();
+    mails.sort_by_key(|(_, why)| !why.is_empty());
+    let row = |(mail, why): (&String, String)| {
+        let reason = match why.is_empty() {
+            true => format!("{} {}{because}", answer.via, answer.handles.join(", ")),
+            false => format!("passed over, {why}"),
+        };
+        [
+            json!(value),
+            json!(answer.party),
+            json!(mail),
+            json!("abuse"),
+            serde_json::Value::Null,
+            json!(origin(step)),
+            json!(specific(step)),
+            book.alive(mail),
+            json!(reason),
+        ]
+    };
+    mails.into_iter().map(row).collect()
+}
+
+/// What made it answer: the network or AS, with the name it has there.
+fn specific(step: &Step) -> String {
+    let what = if step.class == "aut-num" { step.what.clone() } else { format!("network {}", step.what) };
+    if step.name.is_empty() { what } else { format!("{what} ({})", step.name) }
+}
