@@ -32,6 +32,12 @@ pub fn alpha2(alpha3: &str) -> Option<&'static str> {
     CODES.get(at)?.get(3..)
 }
 
+/// Whether two capital letters stand for a country, or for the European Union or Kosovo, which have none of the standard
+/// and are used all the same.
+pub(crate) fn is_known(alpha2: &str) -> bool {
+    ["EU", "XK"].contains(&alpha2) || CODES.iter().any(|pair| pair.get(3..) == Some(alpha2))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

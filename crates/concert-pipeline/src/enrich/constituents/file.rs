@@ -5,8 +5,10 @@
 //! separated by blanks or `;`. A prefix or domain that begins with `!` is excluded. A party may stand on many
 //! lines: what they list is joined, and each line with a mail address adds a contact.
 
-use concert_model::{Contact, Kind, Net, Party, Problem, Value, host};
+use concert_model::{Contact, Net, Party, Problem};
 use hashbrown::HashMap;
+
+use super::items;
 
 /// The columns, in the order they are written.
 pub const COLUMNS: [&str; 14] = [
@@ -34,13 +36,13 @@ pub(super) const PROBLEMS_MAX: usize = 1000;
 pub fn read_csv(name: &str, bytes: &[u8]) -> (Vec<Party>, Vec<Problem>) {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reading = Reading { name, problems: Vec::new(), parties: Vec::new(), known: HashMap::new() };
-    let mut columns: Option<Vec<Option<usize>>> = None;
+    let mut columns: Option<(Vec<Option<usize>>, usize)> = None;
     each_record(bytes, |line, fields| match &columns {
-        None => columns = Some(reading.heading(line, fields)),
-        Some(columns) => reading.row(line, columns, fields),
+        None => columns = Some((reading.heading(line, fields), fields.len())),
+        Some((columns, count)) => reading.row(line, (columns, *count), fields),
     });
     if columns.is_none() {
-        reading.problem(1, "the file is empty", "");
+        reading.problem(1, "the file is empty", format!("the first line names the columns: {}", COLUMNS.join(",")));
     }
     (reading.parties, reading.problems)
 }
@@ -140,15 +142,24 @@ impl Reading<'_> {
         }
     }
 
+    /// A value that is as it should be; else the mistake is told.
+    fn right<T>(&mut self, line: u64, value: Result<T, items::Wrong>) -> Option<T> {
+        value.map_err(|(what, hint)| self.problem(line, what, hint)).ok()
+    }
+
     /// Which field of a record is which column.
     fn heading(&mut self, line: u64, fields: &[String]) -> Vec<Option<usize>> {
-        for field in fields {
+        let known = || format!("columns: {}", COLUMNS.join(", "));
+        for (at, field) in fields.iter().enumerate() {
             if !COLUMNS.contains(&field.as_str()) {
                 let hint = match concert_model::problem::nearest(field, COLUMNS) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("columns: {}", COLUMNS.join(", ")),
+                    _ if field.contains([';', '\t']) => "separate columns by commas".to_owned(),
+                    Some(near) => format!("did you mean `{near}`? {}", known()),
+                    None => known(),
                 };
-                self.problem(line, format!("unknown column `{field}`"), hint);
+                self.problem(line, format!("unknown column `{}`", field.escape_debug()), hint);
+            } else if fields.iter().take(at).any(|other| other == field) {
+                self.problem(line, format!("the column `{field}` stands there twice"), "keep one of them");
             }
         }
         let columns: Vec<_> = COLUMNS.iter().map(|name| fields.iter().position(|field| field == name)).collect();
@@ -162,7 +173,8 @@ impl Reading<'_> {
         columns
     }
 
-    fn row(&mut self, line: u64, columns: &[Option<usize>], fields: &[String]) {
+    /// Takes a record of a file with so many columns.
+    fn row(&mut self, line: u64, (columns, count): (&[Option<usize>], usize), fields: &[String]) {
         let text = |column: &str| {
             let at = COLUMNS.iter().position(|name| *name == column).and_then(|at| columns.get(at).copied().flatten());
             at.and_then(|at| fields.get(at)).map_or("", String::as_str)
@@ -170,56 +182,60 @@ impl Reading<'_> {
         if fields.iter().all(String::is_empty) {
             return;
         }
-        if text("party").is_empty() {
-            return self.problem(line, "the party has no name", "");
+        // Without names nothing can be said of rows.
+        if columns.first().is_none_or(Option::is_none) {
+            return;
         }
         let before = self.problems.len();
+        if fields.len() > count {
+            let what = format!("there are {} cells, and {count} columns", fields.len());
+            return self.problem(
+                line,
+                what,
+                "put a text with commas between quotation marks; separate lists by blanks",
+            );
+        }
+        for name in COLUMNS {
+            self.right(line, items::line(name, text(name)));
+        }
+        if self.problems.len() > before {
+            return;
+        }
+        if text("party").is_empty() {
+            return self.problem(line, "the party has no name", "every line names its party in the column `party`");
+        }
         let mut row = Party { name: text("party").to_owned(), ..Party::default() };
-        for item in items(text("asns")) {
-            match Value::read(Kind::Asn, item, None).ok().and_then(|asn| u32::try_from(asn.as_int()?).ok()) {
-                Some(asn) => row.asns.push(asn),
-                None => self.problem(line, format!("`{item}` in asns is not an AS number"), ""),
-            }
+        for item in listed(text("asns")) {
+            row.asns.extend(self.right(line, items::asn(item)));
         }
-        for item in items(text("prefixes")) {
-            let (list, net) = match item.strip_prefix('!') {
-                Some(net) => (&mut row.excluded_prefixes, net),
-                None => (&mut row.prefixes, item),
-            };
-            match net.parse::<Net>() {
-                Ok(net) => list.push(net),
-                Err(why) => self.problem(line, format!("`{item}` in prefixes: {why}"), "write it as 192.0.2.0/24"),
-            }
+        for item in listed(text("prefixes")) {
+            let excluded = item.strip_prefix('!');
+            let list = if excluded.is_some() { &mut row.excluded_prefixes } else { &mut row.prefixes };
+            list.extend(self.right(line, items::net(excluded.unwrap_or(item))));
         }
-        for item in items(text("domains")) {
-            let (list, domain) = match item.strip_prefix('!') {
-                Some(domain) => (&mut row.excluded_domains, domain),
-                None => (&mut row.domains, item),
-            };
-            match clean_domain(domain) {
-                Ok(domain) => list.push(domain),
-                Err(why) => self.problem(line, format!("`{item}` in domains: {why}"), ""),
-            }
+        for item in listed(text("domains")) {
+            let excluded = item.strip_prefix('!');
+            let list = if excluded.is_some() { &mut row.excluded_domains } else { &mut row.domains };
+            list.extend(self.right(line, items::domain(excluded.unwrap_or(item))));
         }
-        for item in items(text("countries")) {
-            match Value::read(Kind::Country, item, None) {
-                Ok(Value::Text(code)) => row.countries.push(code.into_owned()),
-                _ => self.problem(line, format!("`{item}` in countries is not a two-letter code"), ""),
-            }
+        for item in listed(text("countries")) {
+            row.countries.extend(self.right(line, items::country(item)));
         }
-        row.sectors = items(text("sectors")).map(str::to_lowercase).collect();
+        row.sectors = listed(text("sectors")).map(str::to_lowercase).collect();
         let has_consent = match text("consent") {
             "yes" => true,
             "" | "no" => false,
             other => {
-                self.problem(line, format!("`{other}` in consent is neither yes nor no"), "");
+                self.problem(
+                    line,
+                    format!("`{other}` in consent is neither yes nor no"),
+                    "write yes, or leave it empty",
+                );
                 false
             }
         };
-        for mail in items(text("mail")) {
-            if !looks_like_mail(mail) {
-                self.problem(line, format!("`{mail}` is not a mail address"), "");
-            }
+        for mail in listed(text("mail")) {
+            self.right(line, items::mail(mail));
             row.contacts.push(Contact {
                 purpose: if text("purpose").is_empty() { "abuse".into() } else { text("purpose").to_owned() },
                 mail: mail.to_owned(),
@@ -257,19 +273,6 @@ impl Reading<'_> {
     }
 }
 
-fn items(list: &str) -> impl Iterator<Item = &str> {
+fn listed(list: &str) -> impl Iterator<Item = &str> {
     list.split(|c: char| c.is_whitespace() || c == ';').filter(|item| !item.is_empty())
-}
-
-pub(super) fn clean_domain(text: &str) -> Result<String, &'static str> {
-    match text.strip_prefix("*.") {
-        Some(above) => Ok(format!("*.{}", host::domain(above)?)),
-        None => host::domain(text).map(std::borrow::Cow::into_owned),
-    }
-}
-
-/// One `@` with a domain behind it; more is for the mail server to judge.
-pub(super) fn looks_like_mail(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else { return false };
-    !local.is_empty() && text.len() <= 254 && !text.contains(char::is_control) && host::domain(domain).is_ok()
 }

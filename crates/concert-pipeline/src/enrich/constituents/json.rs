@@ -3,10 +3,11 @@
 //! Members have the names of the model, which `concert contact show` prints. They are checked as the
 //! columns of the CSV form are.
 
-use concert_model::{Kind, Party, Problem, Value};
+use concert_model::{Contact, Party, Problem};
 use hashbrown::HashSet;
 
-use super::file::{PARTIES_MAX, PROBLEMS_MAX, clean_domain, looks_like_mail};
+use super::file::{PARTIES_MAX, PROBLEMS_MAX};
+use super::items::{self, Wrong};
 
 /// Reads a file. Parties with mistakes are told and left out whole; the others count. Behind text that
 /// is no such JSON nothing is read.
@@ -17,13 +18,13 @@ pub fn read_json(name: &str, bytes: &[u8]) -> (Vec<Party>, Vec<Problem>) {
     let mut take = |mut party: Party| {
         let mut mistakes = clean(&mut party);
         if !known.insert(party.name.clone()) {
-            mistakes.push(format!("the party `{}` stands there twice", party.name));
+            mistakes.push((format!("the party `{}` stands there twice", party.name), "put all of it into one object"));
         }
         if mistakes.is_empty() {
             parties.push(party);
         }
         let room = PROBLEMS_MAX.saturating_sub(problems.len());
-        problems.extend(mistakes.into_iter().take(room).map(|what| Problem::new(what).at(name)));
+        problems.extend(mistakes.into_iter().take(room).map(|(what, hint)| Problem::new(what).at(name).hint(hint)));
     };
     let is_array = bytes.trim_ascii_start().starts_with(b"[");
     let result = if is_array {
@@ -38,6 +39,8 @@ pub fn read_json(name: &str, bytes: &[u8]) -> (Vec<Party>, Vec<Problem>) {
         // The place stands in the text too.
         let text = error.to_string();
         let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+        // The one number in it.
+        let what = what.replace("expected u32", "expected an AS number, 1 to 4294967294, as in 64500");
         problems.push(Problem::new(what).at(place).hint(hint));
     }
     (parties, problems)
@@ -73,34 +76,46 @@ fn drop_empty(object: &mut serde_json::Value) {
 }
 
 /// Brings a party into the form of the CSV reader. Gives the mistakes.
-fn clean(party: &mut Party) -> Vec<String> {
+fn clean(party: &mut Party) -> Vec<Wrong> {
     let mut mistakes = Vec::new();
-    if party.name.trim().is_empty() {
-        mistakes.push("a party has no name".to_owned());
+    let Party { name, asns, prefixes, excluded_prefixes, domains, excluded_domains, countries, sectors, contacts } =
+        party;
+    if name.trim().is_empty() {
+        mistakes.push(("a party has no name".to_owned(), "every party has a member `name`"));
     }
-    let name = party.name.clone();
-    let mut wrong = |what: String| mistakes.push(format!("{name}: {what}"));
-    for domain in party.domains.iter_mut().chain(&mut party.excluded_domains) {
-        match clean_domain(domain) {
-            Ok(clean) => *domain = clean,
-            Err(why) => wrong(format!("`{domain}` in domains: {why}")),
-        }
+    let of = name.clone();
+    let mut wrong = |(what, hint): Wrong| mistakes.push((format!("{}: {what}", of.escape_debug()), hint));
+    let mut right = |value: Result<(), Wrong>| value.unwrap_or_else(&mut wrong);
+    right(items::line("name", name));
+    asns.iter().for_each(|asn| right(items::asn_number(*asn)));
+    prefixes.iter().chain(excluded_prefixes.iter()).for_each(|net| right(items::some_net(net)));
+    for domain in domains.iter_mut().chain(excluded_domains) {
+        right(items::domain(domain).map(|clean| *domain = clean));
     }
-    for country in &mut party.countries {
-        match Value::read(Kind::Country, country, None) {
-            Ok(Value::Text(code)) => *country = code.into_owned(),
-            _ => wrong(format!("`{country}` in countries is not a two-letter code")),
-        }
+    for country in countries {
+        right(items::country(country).map(|code| *country = code));
     }
-    party.sectors.iter_mut().for_each(|sector| *sector = sector.to_lowercase());
-    for contact in &mut party.contacts {
-        if !looks_like_mail(&contact.mail) {
-            wrong(format!("`{}` is not a mail address", contact.mail));
+    for sector in sectors {
+        right(items::line("sectors", sector));
+        *sector = sector.to_lowercase();
+    }
+    for contact in contacts {
+        let Contact { purpose, mail, language, format, via, schedule, time_zone, origin, .. } = contact;
+        right(items::mail(mail));
+        let texts: [(&str, &String); 7] = [
+            ("purpose", purpose),
+            ("mail", mail),
+            ("language", language),
+            ("format", format),
+            ("via", via),
+            ("schedule", schedule),
+            ("time_zone", time_zone),
+        ];
+        texts.into_iter().for_each(|(name, text)| right(items::line(name, text)));
+        if purpose.is_empty() {
+            *purpose = "abuse".into();
         }
-        if contact.purpose.is_empty() {
-            contact.purpose = "abuse".into();
-        }
-        contact.origin = "constituents".into();
+        *origin = "constituents".into();
     }
     mistakes
 }

@@ -11,6 +11,7 @@
 
 mod claims;
 mod file;
+mod items;
 mod json;
 mod names;
 mod networks;
