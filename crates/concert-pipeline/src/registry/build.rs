@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Write};
 use std::net::IpAddr;
 
 use concert_model::{Kind, Net, Problem, Value};
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
 use super::file::{Answer, NONE};
 use super::object::{self, Found, Object};
@@ -43,7 +43,7 @@ pub struct Summary {
     pub aside: u64,
     /// The first of them.
     pub problems: Vec<Problem>,
-    /// Mailboxes of roles and teams that nothing can be sent to.
+    /// Mailboxes that networks and AS numbers lead to and nothing can be sent to, each once.
     pub unusable: u64,
     /// Networks and AS numbers with a contact of their own, and without.
     pub answered: u64,
@@ -178,7 +178,6 @@ impl Builder {
             "role" | "person" => {
                 let number = self.handles.number(&registry, object.first("nic-hdl"));
                 let boxes = mailboxes(object, false);
-                self.summary.unusable += boxes.unusable.len() as u64;
                 if number != NOBODY && !(boxes.mails.is_empty() && boxes.unusable.is_empty()) {
                     self.roles.entry(number).or_insert(boxes);
                 }
@@ -187,7 +186,6 @@ impl Builder {
             "irt" => {
                 let number = self.handles.number(&registry, object.first("irt"));
                 let boxes = mailboxes(object, true);
-                self.summary.unusable += boxes.unusable.len() as u64;
                 self.irts.entry(number).or_insert(boxes);
                 Ok(())
             }
@@ -259,6 +257,7 @@ impl Builder {
         let asns: Vec<(u32, u32, u32)> =
             asns.into_iter().map(|(asn, (refs, name))| (asn, answers.number(&self, refs), name)).collect();
         let list = std::mem::take(&mut answers.list);
+        self.summary.unusable = list.iter().flat_map(|answer| &answer.unusable).collect::<HashSet<_>>().len() as u64;
         // What they were made of may take as much memory as all that follows.
         drop((answers, std::mem::take(&mut self.handles)));
         drop((std::mem::take(&mut self.orgs), std::mem::take(&mut self.roles), std::mem::take(&mut self.irts)));

@@ -74,9 +74,12 @@ fn mailboxes_that_nothing_can_be_sent_to_are_set_aside_with_the_reason() {
          role: B\nnic-hdl: BR1\nabuse-mailbox: abuse(at)b.example\nsource: RIPE\n\n\
          irt: IRT-C\nabuse-mailbox: abuse@c.local\ne-mail: unread@ripe.net\nsource: RIPE\n\n\
          inetnum: 192.0.2.0 - 192.0.2.63\nabuse-c: AR1\nsource: RIPE\n\n\
-         inetnum: 192.0.2.64 - 192.0.2.127\nabuse-c: BR1\nmnt-irt: IRT-C\nsource: RIPE\n",
+         inetnum: 192.0.2.64 - 192.0.2.127\nabuse-c: BR1\nmnt-irt: IRT-C\nsource: RIPE\n\n\
+         inetnum: 192.0.2.96 - 192.0.2.127\nabuse-c: BR1\nsource: RIPE\n\n\
+         role: Nobody names it\nnic-hdl: XR1\nabuse-mailbox: abuse@x.invalid\nsource: RIPE\n",
     );
-    assert_eq!((summary.unusable, summary.answered, summary.silent), (4, 1, 1));
+    assert_eq!(summary.unusable, registry.unusable().unwrap().len() as u64, "what is counted is what is told");
+    assert_eq!((summary.unusable, summary.answered, summary.silent), (4, 1, 2));
     assert_eq!(walked(&registry.find("192.0.2.1".parse().unwrap()).unwrap()), " abuse@a.example");
     let silent = walked(&registry.find("192.0.2.65".parse().unwrap()).unwrap());
     assert_eq!(silent, " the abuse-c RIPE BR1 has no usable mailbox; the team RIPE IRT-C has no usable mailbox");

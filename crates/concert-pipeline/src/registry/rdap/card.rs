@@ -41,7 +41,8 @@ impl Card {
         let properties = entity.get("vcardArray").and_then(|card| card.get(1)).and_then(Value::as_array);
         let mut card = Card::default();
         let (mut full_name, mut org, mut is_person) = ("", "", false);
-        let (mut mails, mut languages): (Vec<(u64, String)>, Vec<(u64, String)>) = Default::default();
+        let mut mails: Vec<(u64, String)> = Vec::new();
+        let mut languages: Vec<(u64, String)> = Vec::new();
         for property in properties.into_iter().flatten().take(PROPERTIES_MAX) {
             let word = |at: usize| property.get(at).and_then(Value::as_str).unwrap_or_default();
             let (name, text) = (word(0).to_ascii_lowercase(), word(3));

@@ -148,33 +148,51 @@ fn keys(ring: &Keyring, parties: &[Party], now: Time) -> Vec<Finding> {
 }
 
 fn overlaps(parties: &[Party]) -> Vec<Finding> {
-    let mut owners: BTreeMap<String, &str> = BTreeMap::new();
-    let mut found = Vec::new();
-    for party in parties {
-        let nets = party.prefixes.iter().map(|net| format!("network {net}"));
-        let domains = party.domains.iter().map(|name| format!("domain {name}"));
-        let asns = party.asns.iter().map(|asn| format!("AS{asn}"));
-        let countries = party.countries.iter().map(|code| format!("country {code}"));
-        for item in nets.chain(domains).chain(asns).chain(countries) {
-            match owners.get(&item) {
-                Some(first) if *first == party.name => {
-                    found.push(("overlap", party.name.clone(), format!("{item} stands there twice")));
+    let (teams, constituents): (Vec<&Party>, Vec<&Party>) = parties.iter().partition(|party| is_team(party));
+    let mut found: Vec<Finding> = Vec::new();
+    let mut of_same_part = |parties: &[&Party], may_share: &dyn Fn(&Party, usize) -> bool| {
+        let mut owners: BTreeMap<String, String> = BTreeMap::new();
+        for party in parties {
+            let tell = |what: String| ("overlap", party.name.clone(), what);
+            let (items, mut shared) = (items(party), Vec::new());
+            let all = items.len();
+            for item in items {
+                match owners.get(&item) {
+                    Some(first) if *first == party.name => found.push(tell(format!("{item} stands there twice"))),
+                    Some(first) => shared.push(tell(format!("{item} is also `{first}`'s, which answers"))),
+                    None => drop(owners.insert(item, party.name.clone())),
                 }
-                Some(first) => {
-                    found.push(("overlap", party.name.clone(), format!("{item} is also `{first}`'s, which answers")));
-                }
-                None => drop(owners.insert(item, &party.name)),
+            }
+            if !may_share(party, all - shared.len()) {
+                found.append(&mut shared);
             }
         }
-    }
+    };
+    of_same_part(&constituents, &|_, _| false);
+    // Teams of last resort answer where constituents do not, and several have the same country. One to which nothing
+    // is left is never told.
+    of_same_part(&teams, &|team, left| left > 0 || !team.sectors.is_empty());
     found
+}
+
+fn is_team(party: &Party) -> bool {
+    party.contacts.iter().any(|contact| contact.origin == "teams")
+}
+
+/// All that is a party's, as it is told.
+fn items(party: &Party) -> Vec<String> {
+    let nets = party.prefixes.iter().map(|net| format!("network {net}"));
+    let domains = party.domains.iter().map(|name| format!("domain {name}"));
+    let asns = party.asns.iter().map(|asn| format!("AS{asn}"));
+    let countries = party.countries.iter().map(|code| format!("country {code}"));
+    nets.chain(domains).chain(asns).chain(countries).collect()
 }
 
 fn gaps(party: &Party) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut tell = |what: &str| found.push(("gap", party.name.clone(), what.to_owned()));
     // A team for a sector stands in for others, and needs nothing of its own.
-    let stands_in = !party.sectors.is_empty() && party.contacts.iter().any(|contact| contact.origin == "teams");
+    let stands_in = !party.sectors.is_empty() && is_team(party);
     let nothing = party.prefixes.is_empty() && party.domains.is_empty() && !stands_in;
     if nothing && party.asns.is_empty() && party.countries.is_empty() {
         tell("no network, domain, AS or country is its own, so it is never told");
@@ -243,6 +261,29 @@ mod tests {
         let contact = Contact { purpose: "abuse".into(), origin: "teams".into(), ..Contact::default() };
         let team = Party { sectors: vec!["energy".into()], contacts: vec![contact], ..Party::default() };
         assert_eq!(gaps(&team), []);
+    }
+
+    #[test]
+    fn teams_that_share_a_country_are_told_only_where_one_is_left_nothing() {
+        let read = |text: &str, origin: &str| {
+            let (mut parties, problems) = read_csv("c.csv", text.as_bytes());
+            assert_eq!(problems, []);
+            let contacts = parties.iter_mut().flat_map(|party| &mut party.contacts);
+            contacts.for_each(|contact| contact.origin = origin.into());
+            parties
+        };
+        let mut parties = read("party,countries,mail\nOffice,FI,a@office.example\n", "constituents");
+        parties.extend(read(
+            "party,countries,sectors,mail\nNational,FI SE,,a@one.example\nNordic,SE NO,,a@two.example\n\
+             Power,FI,energy,a@three.example\nLate,NO FI,,a@four.example\n",
+            "teams",
+        ));
+        let told: Vec<String> = overlaps(&parties).iter().map(|(_, party, what)| format!("{party}: {what}")).collect();
+        let late = [
+            "Late: country NO is also `Nordic`'s, which answers",
+            "Late: country FI is also `National`'s, which answers",
+        ];
+        assert_eq!(told, late);
     }
 
     #[test]
