@@ -39,15 +39,28 @@ impl Addressees {
     pub(crate) fn told(&self, told: &[(String, String)]) -> Vec<(String, Contact)> {
         let mut found = Vec::new();
         for (name, some) in told.chunk_by(|a, b| a.1 == b.1).filter_map(|some| Some((&some.first()?.1, some))) {
-            if self.constituents.named(name).is_some() {
-                continue;
-            }
-            let Some(party) = self.find(name) else { continue };
             let to: BTreeSet<String> = some.iter().flat_map(|(to, _)| to.split(',').map(canonical)).collect();
             let is_told = |contact: &&Contact| to.contains(&canonical(&contact.mail));
-            found.extend(party.contacts.iter().filter(is_told).map(|contact| (party.name.clone(), contact.clone())));
+            // Of a constituent, teams that stood in for it.
+            let parties: Vec<Cow<'_, Party>> = match self.constituents.named(name) {
+                Some(party) => teams_for(&self.teams, party).map(|(team, _)| Cow::Borrowed(team)).collect(),
+                None => self.find(name).into_iter().collect(),
+            };
+            for party in parties {
+                let told = party.contacts.iter().filter(is_told);
+                found.extend(told.map(|contact| (party.name.clone(), contact.clone())));
+            }
         }
         found
+    }
+
+    /// The team that a notice goes to in place of its party.
+    pub(crate) fn stands_in(&self, party: &str, to: &str) -> Option<&Party> {
+        let party = self.constituents.named(party)?;
+        let has = |some: &Party| {
+            to.split(',').any(|to| some.contacts.iter().any(|one| canonical(&one.mail) == canonical(to)))
+        };
+        teams_for(&self.teams, party).map(|(team, _)| team).find(|team| has(team) && !has(party))
     }
 
     /// Whether events of a party may go on to others: registries named it, or it is a team that they went on to.

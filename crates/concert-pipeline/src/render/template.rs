@@ -67,6 +67,8 @@ pub struct Notice<'a> {
     pub bcc: Vec<String>,
     /// Name of the party; empty where it is not known.
     pub party: &'a str,
+    /// The party that it stands in for, which is told through it; mostly empty.
+    pub instead_of: &'a str,
     /// Name of the site.
     pub site_name: &'a str,
     /// Address of the site.
@@ -317,7 +319,7 @@ fn facts(notice: &Notice<'_>, file: &str) -> minijinja::Value {
         shown.map(|item| minijinja::Value::from_object(Row::new(item, notice.columns.defang))).collect();
     context! {
         site => context! { name => visible::line(notice.site_name), email => visible::line(notice.site_email) },
-        party => context! { name => visible::line(notice.party) },
+        party => context! { name => visible::line(notice.party), instead_of => visible::line(notice.instead_of) },
         notice => context! {
             id => notice.id,
             name => visible::line(notice.name),
@@ -480,6 +482,7 @@ fn sample_notice<'a>(language: &'a str, key: &'a str, items: &'a [Item<'a>]) -> 
         to: Vec::new(),
         bcc: Vec::new(),
         party: key,
+        instead_of: "",
         site_name: "CERT Example",
         site_email: "cert@cert.example",
         language,
@@ -540,6 +543,23 @@ mod tests {
         assert_eq!(message.payload.name, "N-1.csv");
         assert!(message.html.is_none() && message.payload.bytes.starts_with(b"event.id,"));
         assert!(Templates::new().check().is_empty(), "{:?}", Templates::new().check());
+    }
+
+    #[test]
+    fn a_team_reads_for_whom_it_stands_in() {
+        let stands_in = |notice: &mut Notice<'_>| {
+            (notice.party, notice.key, notice.instead_of) = ("Power CERT", "Grid <1>", "Grid <1>");
+            notice.format = &html::LISTED;
+        };
+        let message = render(&Templates::new(), &TWO, stands_in).unwrap();
+        let begins = "Dear Power CERT,\n\nCERT Example received reports about systems that Grid <1> answers for.\n\
+            We know no address there that works, so we tell you in its place: please pass them on.\nAll times are UTC.\n\n";
+        assert!(message.text.starts_with(begins), "{}", message.text);
+        let html = message.html.unwrap();
+        assert!(
+            html.contains("<p>Dear Power CERT,</p>") && html.contains("that Grid &lt;1&gt; answers for."),
+            "{html}"
+        );
     }
 
     #[test]

@@ -110,6 +110,9 @@ fn told(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Message, Pro
     } else {
         kind.map(|kind| kind.bcc.clone()).unwrap_or_default()
     };
+    // Only what went past its party may be for a team.
+    let book = if notice.passed_over.is_empty() { None } else { Some(site.addressees()) };
+    let team = book.as_ref().and_then(|book| book.stands_in(&notice.party, &notice.to));
     site.settings.templates.render(&render::Notice {
         id: &notice.id,
         name: &notice.name,
@@ -117,7 +120,8 @@ fn told(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Message, Pro
         message_id: notice.message_id.clone(),
         to,
         bcc,
-        party: &notice.party,
+        party: team.map_or(&notice.party, |team| &team.name),
+        instead_of: if team.is_some() { &notice.party } else { "" },
         site_name: &site.settings.site.name,
         site_email: &site.settings.site.email,
         language: &notice.language,
