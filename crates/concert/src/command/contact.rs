@@ -215,6 +215,6 @@ fn show(name: &str, parties: &[Party]) -> Result<Exit, Failure> {
 }
 
 /// A text, or `null` where there is none.
-pub(super) fn text_or_null(text: &str) -> Value {
+pub(crate) fn text_or_null(text: &str) -> Value {
     if text.is_empty() { Value::Null } else { json!(text) }
 }

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::acts::{again, by, done};
 use super::looks::need;
 use super::{Pages, failed};
-use crate::command::notice::show::{NOT_YET, is_seen_whole, to_go};
+use crate::command::contact::text_or_null;
+use crate::command::notice::show::{NOT_YET, is_seen_whole, to_go, why};
 use crate::drive::{asked, is_of_incidents};
 use crate::settings::is_address;
 use crate::wire::{self, Site};
@@ -45,7 +46,8 @@ pub(super) async fn preview(
         .map(|(notice, _)| {
             let id = (notice.id != NOT_YET).then_some(&notice.id);
             json!({"id": id, "name": notice.name, "key": notice.key, "to": notice.to, "via": notice.via,
-                "state": notice.state, "events": notice.events, "due": notice.due.to_string()})
+                "state": notice.state, "events": notice.events, "due": notice.due.to_string(),
+                "why": text_or_null(why(notice, &reach))})
         })
         .collect();
     slice.part(rows.into_iter())

@@ -8,7 +8,7 @@ use concert_model::access::Kept;
 use concert_model::{Problem, Time, json as event_json};
 use concert_pipeline::render::Item;
 use concert_store::Members;
-use concert_store::records::{MailRow, NewNotice, Notice, NoticeFilter};
+use concert_store::records::{MailRow, NewNotice, Notice, NoticeFilter, WAITS_FOR_APPROVAL};
 use concert_transport::deliver::smtp::is_encrypted;
 use serde_json::{Value, json};
 
@@ -231,11 +231,7 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
             json!(notice.state),
             json!(notice.events),
             json!(notice.due.to_string()),
-            text_or_null(match notice.state.as_str() {
-                "no-contact" => &notice.reason,
-                _ if reach.is_all() => &notice.passed_over,
-                _ => "",
-            }),
+            text_or_null(why(notice, &reach)),
         ];
         if !table.row(&row)? {
             break;
@@ -246,27 +242,45 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
     Ok(Exit::Done)
 }
 
-/// How much would go to how many, for whoever decides about it.
+/// Why a notice waits, or whom it passes over, as far as whoever asks may see that.
+pub(crate) fn why<'n>(notice: &'n Notice, reach: &Reach) -> &'n str {
+    match notice.state.as_str() {
+        "no-contact" => &notice.reason,
+        _ if waits_for_approval(notice) => WAITS_FOR_APPROVAL,
+        _ if reach.is_all() => &notice.passed_over,
+        _ => "",
+    }
+}
+
+fn waits_for_approval(notice: &Notice) -> bool {
+    notice.state == "waiting" && notice.reason == WAITS_FOR_APPROVAL
+}
+
+/// How much would go to how many, and how much waits for what, for whoever decides about it.
 fn tell_counts(to_go: &[(Notice, Members)]) {
-    let is_told = |notice: &&Notice| notice.state != "no-contact";
     let notices = || to_go.iter().map(|(notice, _)| notice);
-    let parties: BTreeSet<&str> = notices().filter(is_told).map(|notice| notice.party.as_str()).collect();
-    let addresses: BTreeSet<&str> = notices().filter(is_told).flat_map(|notice| notice.to.split(',')).collect();
-    let events: u64 = notices().map(|notice| notice.events).sum();
-    tracing::info!(
-        notices = to_go.len(),
-        events,
-        parties = parties.len(),
-        addresses = addresses.iter().filter(|address| !address.is_empty()).count(),
-        without_contact = notices().filter(|notice| !is_told(notice)).count(),
-        "would be told"
-    );
+    let (mut goes, mut events, mut without_contact, mut for_approval) = (0, 0, 0, 0);
+    let (mut parties, mut addresses) = (BTreeSet::new(), BTreeSet::new());
+    for notice in notices() {
+        match notice.state.as_str() {
+            "no-contact" => without_contact += 1,
+            _ if waits_for_approval(notice) => for_approval += 1,
+            _ => {
+                (goes, events) = (goes + 1, events + notice.events);
+                parties.insert(&notice.party);
+                addresses.extend(notice.to.split(',').filter(|address| !address.is_empty()));
+            }
+        }
+    }
+    let (parties, addresses) = (parties.len(), addresses.len());
+    tracing::info!(notices = goes, events, parties, addresses, without_contact, for_approval, "would be told");
 }
 
 /// Number of a notice that is not made yet.
 pub(crate) const NOT_YET: &str = "not-yet";
 
-/// Everything that would go out if it were due now: what is gathered, then what is queued.
+/// Everything that would go out if it were due now: what is gathered, then what is queued; then what waits for approval
+/// or for a contact.
 pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<(Notice, Members)>, Problem> {
     let mut to_go = Vec::new();
     for (index, kind) in site.settings.notices.iter().enumerate() {
@@ -275,11 +289,11 @@ pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<(Notice
             to_go.extend(waiting.into_iter().map(|new| not_yet(site, new, due)));
         }
     }
-    let filter =
-        NoticeFilter { state: Some("queued".into()), name: name.map(str::to_owned), ..NoticeFilter::default() };
-    for notice in site.store.records.notices(&filter).await? {
-        if let Some(found) = site.store.records.notice(&notice.id).await? {
-            to_go.push(found);
+    for state in ["queued", "waiting", "no-contact"] {
+        let filter =
+            NoticeFilter { state: Some(state.into()), name: name.map(str::to_owned), ..NoticeFilter::default() };
+        for notice in site.store.records.notices(&filter).await? {
+            to_go.extend(site.store.records.notice(&notice.id).await?);
         }
     }
     Ok(to_go)
