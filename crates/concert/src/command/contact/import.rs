@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use concert_model::{Party, Problem};
+use concert_model::{Contact, Party, Problem};
 use concert_pipeline::enrich::constituents::{read_csv, read_json};
 use concert_store::Store;
 use concert_store::records::Parties;
@@ -196,7 +196,34 @@ fn changed(was: &Party, is: &Party) -> String {
     compare("sector", was.sectors.clone(), is.sectors.clone());
     let mails = |party: &Party| party.contacts.iter().map(|contact| contact.mail.clone()).collect::<Vec<_>>();
     compare("contact", mails(was), mails(is));
-    if parts.is_empty() { "wishes of a contact".to_owned() } else { parts.join(", ") }
+    parts.extend(wishes(was, is));
+    if parts.is_empty() { "the order in which something is listed".to_owned() } else { parts.join(", ") }
+}
+
+/// What contacts are for and wish that they were not for or did not wish before. Those with the same address are
+/// compared in their order.
+fn wishes(was: &Party, is: &Party) -> Vec<String> {
+    let (mut found, mut before) = (Vec::new(), was.contacts.iter().collect::<Vec<&Contact>>());
+    for now in &is.contacts {
+        let Some(at) = before.iter().position(|old| old.mail == now.mail) else { continue };
+        let old = before.remove(at);
+        let consent = |contact: &Contact| if contact.has_consent { "yes" } else { "" };
+        for (name, old, new) in [
+            ("purpose", old.purpose.as_str(), now.purpose.as_str()),
+            ("language", &old.language, &now.language),
+            ("format", &old.format, &now.format),
+            ("via", &old.via, &now.via),
+            ("schedule", &old.schedule, &now.schedule),
+            ("time_zone", &old.time_zone, &now.time_zone),
+            ("consent", consent(old), consent(now)),
+        ] {
+            let shown = |text: &str| if text.is_empty() { "none".to_owned() } else { format!("`{text}`") };
+            if old != new {
+                found.push(format!("{name} of {} is {} (was {})", now.mail, shown(new), shown(old)));
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -223,12 +250,26 @@ mod tests {
             shown,
             [
                 "changed A: +network 192.0.2.0/25, -network 192.0.2.0/24",
-                "changed C: wishes of a contact",
+                "changed C: language of c@c.example is `fi` (was none)",
                 "added D: 1 ASes",
                 "removed B: 1 ASes",
             ]
         );
         assert_eq!(differences(&after, &after), []);
+        // Also beside other changes, of contacts that share an address, and where nothing but the order changed.
+        let changed = |before: &str, after: &str| {
+            let columns = "party,prefixes,mail,purpose,schedule,consent\n";
+            let [before, after] = [before, after].map(|text| parties(&format!("{columns}{text}")));
+            differences(&before, &after).into_iter().map(|(_, _, what)| what).collect::<Vec<_>>()
+        };
+        let (before, after) = ("A,,a@a.example,,,\n", "A,192.0.2.0/24,a@a.example,,at 06:00,yes\n");
+        let want = "+network 192.0.2.0/24, schedule of a@a.example is `at 06:00` (was none), consent of a@a.example is `yes` (was none)";
+        assert_eq!(changed(before, after), [want]);
+        let (before, after) =
+            ("A,,a@a.example,abuse,,\nA,,a@a.example,incident,,\n", "A,,a@a.example,abuse,,\nA,,a@a.example,law,,\n");
+        assert_eq!(changed(before, after), ["purpose of a@a.example is `law` (was `incident`)"]);
+        let (before, after) = ("A,192.0.2.0/25 192.0.2.128/25,,,,\n", "A,192.0.2.128/25 192.0.2.0/25,,,,\n");
+        assert_eq!(changed(before, after), ["the order in which something is listed"]);
     }
 
     #[test]
