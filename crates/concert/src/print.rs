@@ -65,6 +65,12 @@ impl AllRows {
     }
 }
 
+/// A line for whoever asked, on standard error beside the rows.
+pub fn note(line: &str) -> Result<(), Failure> {
+    let mut err = io::stderr().lock();
+    writeln!(err, "{line}").map_err(|error| outside("standard error cannot be written", &error))
+}
+
 /// The format asked for, else the one that suits standard output.
 pub fn format_or_default(format: Option<Format>) -> Format {
     format.unwrap_or(if io::stdout().is_terminal() { Format::Table } else { Format::Ndjson })

@@ -449,6 +449,126 @@ async fn a_contact_that_is_refused_at_once_is_passed_over_too() {
     assert_eq!((states()[0].as_str(), world.health("noc@net.example")["bounces"].as_i64()), ("failed", Some(0)));
 }
 
+/// Numbers of notices in a state, with whom they are for.
+fn to_of(world: &World, state: &str) -> Vec<(String, String)> {
+    let rows = world.rows(&["notice", "list", "--state", state]);
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
+    rows.iter().map(|row| (text(row, "id"), text(row, "to"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_notice_goes_to_is_decided_anew_when_a_contact_was_suspended_meanwhile() {
+    let Some(world) = World::new().await else { return };
+    let site = world.site();
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    let gated = settings.replace("when = \"at once\"", "when = \"at once\"\napprove = true");
+    fs::write(site.join("concert.toml"), &gated).unwrap();
+    let import = |parties: &str| {
+        fs::write(site.join("parties.csv"), parties).unwrap();
+        world.done(&["contact", "import", "constituents", &site.join("parties.csv").display().to_string()]);
+    };
+    let parties = format!(
+        "{}\n",
+        PARTIES
+            .replace("mail,purpose", "sectors,mail,purpose")
+            .replace(",Gone", ",energy,Gone")
+            .replace("Net,,", "Net,,,")
+    );
+    import(&parties);
+    fs::write(site.join("teams.csv"), "party,sectors,mail\nPower CERT,energy,cert@power.example\n").unwrap();
+    world.done(&["contact", "import", "teams", &site.join("teams.csv").display().to_string()]);
+    for host in 1..=4 {
+        world.event(&format!("192.0.2.{host}"));
+    }
+    let waiting: Vec<String> = to_of(&world, "waiting").into_iter().rev().map(|(id, _)| id).collect();
+    let [one, two, three, four] = waiting.as_slice() else { panic!("{waiting:?}") };
+    let decide = |verb: &str, id: &str| {
+        let out = concert(&site, &["notice", verb, id, "--format", "ndjson"]).output().unwrap();
+        let text = [out.stdout, out.stderr].concat();
+        (out.status.code().unwrap(), String::from_utf8(text).unwrap())
+    };
+    // The first bounces, so the second goes to whoever is next, and says so.
+    world.smtp.at_line(Stage::To, "Gone@net.example", Act::Answer("550 5.1.1 no such user".into()), 1);
+    assert_eq!(decide("approve", one).0, 0);
+    world.once();
+    assert_eq!(world.health("Gone@net.example")["state"], "suspended");
+    let (code, said) = decide("approve", two);
+    assert!(
+        code == 0
+            && said.contains("Gone@net.example is suspended (notice")
+            && said.contains("it goes to noc@net.example"),
+        "{said}"
+    );
+    assert!(said.contains("\"state\":\"queued\""), "{said}");
+    world.once();
+    assert_eq!(world.smtp.mails().iter().map(|mail| mail.to.join(",")).collect::<Vec<_>>(), ["noc@net.example"]);
+    let shown = world.done(&["notice", "show", two, "--format", "json"]);
+    assert!(shown.contains("\"passed_over\": \"Gone@net.example is suspended"), "{shown}");
+    // What failed was told again already, and is not told twice.
+    let (code, said) = decide("retry", one);
+    assert!(code == 1 && said.contains("its events were told again as"), "{said}");
+    // The one that it became goes to noc, which bounces too: the team of the sector is another party.
+    world.smtp.at_line(Stage::To, "noc@net.example", Act::Answer("550 5.1.1 no such user".into()), 1);
+    let again = to_of(&world, "waiting").into_iter().find(|(_, to)| to == "noc@net.example").unwrap().0;
+    assert_eq!(decide("approve", &again).0, 0);
+    world.once();
+    let (code, said) = decide("approve", three);
+    assert!(
+        code == 1 && said.contains("it is for cert@power.example now, of another party, and waits to be approved"),
+        "{said}"
+    );
+    assert_eq!(decide("approve", three).0, 0, "whoever looked approves it for the team");
+    world.once();
+    let mail = world.smtp.mails().pop().unwrap();
+    assert_eq!(mail.to, ["cert@power.example"]);
+    let text = String::from_utf8_lossy(&mail.bytes).into_owned();
+    assert!(text.contains("Dear Power CERT,") && text.contains("reports about systems that Net answers for"), "{text}");
+    assert!(!text.contains("550"), "{text}");
+    // The team is a contact that notices went to.
+    assert_eq!(world.health("cert@power.example")["party"], "Power CERT");
+    // By hand neither.
+    let resent = concert(&site, &["notice", "resend", two, "--to", "gone@net.example"]).output().unwrap();
+    let said = String::from_utf8(resent.stderr).unwrap();
+    assert!(resent.status.code() == Some(2) && said.contains("concert contact resume gone@net.example"), "{said}");
+    // A delivered one whose address is suspended by now is sent again to whoever is next.
+    let (code, said) = decide("resend", two);
+    assert!(code == 0 && said.contains("it is for cert@power.example now"), "{said}");
+    // Without anybody it waits for a contact, and goes out when one is there.
+    world.done(&["contact", "import", "teams", &{
+        fs::write(site.join("none.csv"), "party,sectors,mail\nOther,health,cert@other.example\n").unwrap();
+        site.join("none.csv").display().to_string()
+    }]);
+    let (code, said) = decide("approve", four);
+    assert!(code == 1 && said.contains("nobody else is left") && said.contains("\"state\":\"no-contact\""), "{said}");
+    assert_eq!(world.smtp.count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_that_waits_for_its_hour_passes_over_who_was_suspended_meanwhile() {
+    let Some(world) = World::new().await else { return };
+    let import = |schedule: &str| {
+        let parties = format!(
+            "party,prefixes,mail,purpose,schedule\nNet,192.0.2.0/24,Gone@net.example,abuse,{schedule}\n\
+             Net,,here@net.example,abuse,{schedule}\nNet,,noc@net.example,technical,\n"
+        );
+        fs::write(world.site().join("parties.csv"), parties).unwrap();
+        world.done(&["contact", "import", "constituents", &world.site().join("parties.csv").display().to_string()]);
+    };
+    import("at 06:00 on mon");
+    world.event("192.0.2.1");
+    import("");
+    world.smtp.at_line(Stage::To, "Gone@net.example", Act::Answer("550 5.1.1 no such user".into()), 1);
+    world.event("192.0.2.2");
+    world.once();
+    assert_eq!(world.health("Gone@net.example")["state"], "suspended");
+    let queued = to_of(&world, "queued");
+    assert_eq!(queued[0].1, "Gone@net.example,here@net.example");
+    let sent = concert(&world.site(), &["notice", "send", &queued[0].0]).output().unwrap();
+    let said = String::from_utf8(sent.stderr).unwrap();
+    assert!(sent.status.success() && said.contains("it goes to here@net.example alone"), "{said}");
+    assert_eq!(world.smtp.mails().pop().unwrap().to, ["here@net.example"]);
+}
+
 /// A customer with two networks in those of two providers, whose AS has a contact of its own.
 const OBJECTS: &str = "role: S\nnic-hdl: SR1\nabuse-mailbox: abuse@small.example\nsource: RIPE\n\n\
     role: L\nnic-hdl: LR1\nabuse-mailbox: abuse@large.example\nsource: RIPE\n\n\

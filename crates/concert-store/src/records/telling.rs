@@ -118,11 +118,32 @@ impl Records {
         Ok(id)
     }
 
-    /// Gives a notice that waits for a contact to others: it becomes the first of these, and the rest get numbers
-    /// of their own. `false` when it waits no longer.
+    /// Leaves out addresses of a notice that is not sent yet. `false` when it has others by now.
+    pub async fn narrow_notice(&self, id: &str, before: &str, after: &str) -> Result<bool, Problem> {
+        let mut change = self.change().await?;
+        let narrowed = sqlx::query(
+            "UPDATE notice SET recipient = ?3 WHERE id = ?1 AND recipient = ?2 AND state IN ('waiting', 'queued', 'failed')",
+        )
+        .bind(id)
+        .bind(before)
+        .bind(after)
+        .execute(&mut *change)
+        .await
+        .map_err(trouble)?;
+        if narrowed.rows_affected() == 1 {
+            let sql = "DELETE FROM notice_bytes WHERE id = ?1";
+            sqlx::query(sql).bind(id).execute(&mut *change).await.map_err(trouble)?;
+        }
+        self.commit(change).await?;
+        Ok(narrowed.rows_affected() == 1)
+    }
+
+    /// Gives a notice in this state to others: it becomes the first of these, and the rest get numbers of their own.
+    /// `false` when it is in another state by now.
     pub async fn readdress_notice(
         &self,
         id: &str,
+        state: &str,
         notices: &[NewNotice],
         home: &Home,
         now: Time,
@@ -132,7 +153,7 @@ impl Records {
         let given = sqlx::query(
             "UPDATE notice SET party = ?2, recipient = ?3, via = ?4, format = ?5, language = ?6, state = ?7, reason = ?8,
              passed_over = ?9, events = ?10, members = ?11, due = ?12, since = ?12, tries = 0
-             WHERE id = ?1 AND state = 'no-contact'",
+             WHERE id = ?1 AND state = ?13",
         )
         .bind(id)
         .bind(&first.party)
@@ -146,6 +167,7 @@ impl Records {
         .bind(first.members.len().cast_signed())
         .bind(first.members.to_bytes())
         .bind(first.due.0)
+        .bind(state)
         .execute(&mut *change)
         .await
         .map_err(trouble)?;

@@ -5,7 +5,7 @@ mod live;
 mod parties;
 mod registered;
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use super::SiteArg;
 use crate::addressees::PURPOSE;
 use crate::ask::Asker;
-use crate::print::AllRows;
+use crate::print::{AllRows, note};
 use crate::problems::{Exit, Failure, outside};
 use crate::registry::{self, Opened};
 use crate::settings::LoadFor;
@@ -121,12 +121,6 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
         }
     }
     table.finish().map(|()| Exit::Done)
-}
-
-/// A line for whoever asked, beside the rows.
-fn note(line: &str) -> Result<(), Failure> {
-    let mut err = std::io::stderr().lock();
-    writeln!(err, "{line}").map_err(|error| outside("standard error cannot be written", &error))
 }
 
 fn from_input(tell: &mut dyn FnMut(&str) -> Result<bool, Failure>) -> Result<bool, Failure> {

@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::anew::{self, Fate};
 use super::compose::{self, bytes, items, repeats};
 use super::deliver::{self, End, Ended, Sent, attempt, end};
 use super::mailbox;
@@ -162,6 +163,7 @@ impl Lane {
         if due.is_empty() {
             return Ok(());
         }
+        let due = self.without_suspended(due).await?;
         let (mut ready, mut fresh, mut ended, mut large) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (site, records) = (&self.site, &self.site.store.records);
         let (due, carried) = merging::gather(site, due).await?;
@@ -213,6 +215,27 @@ impl Lane {
             self.attempts.spawn(in_turn(Arc::clone(&self.site), Arc::clone(&self.turns), notice, message, bytes));
         }
         self.write_down().await
+    }
+
+    /// Leaves out notices of which an address was suspended since they were made: whom they go to is decided anew.
+    async fn without_suspended(&mut self, due: Vec<(Notice, Members)>) -> Result<Vec<(Notice, Members)>, Problem> {
+        let suspended = self.site.store.records.suspended_contacts().await?;
+        if suspended.is_empty() {
+            return Ok(due);
+        }
+        let mut kept = Vec::with_capacity(due.len());
+        for (notice, members) in due {
+            let is_concerned = anew::is_concerned(&self.site, &notice, &suspended);
+            match if is_concerned { Box::pin(anew::decide(&self.site, &notice.id)).await? } else { None } {
+                None => kept.push((notice, members)),
+                Some(anew) if anew.fate == Fate::Told => {
+                    deliver::not_delivered(&notice, &anew.why());
+                    self.ended.push((notice.id, "failed", wire::now(), anew.why()));
+                }
+                Some(_) => self.more = true,
+            }
+        }
+        Ok(kept)
     }
 
     /// Remembers how an attempt ended, and all that ended besides.

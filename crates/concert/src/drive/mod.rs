@@ -3,6 +3,7 @@
 //! One task for each collector, one for processing (the only writer of events), one for delivering.
 //! Between them are only rows in the records, so that a start after a kill goes on where it ended.
 
+pub mod anew;
 pub mod asked;
 mod catching;
 mod collect;

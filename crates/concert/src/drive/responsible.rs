@@ -104,7 +104,7 @@ async fn address_those(
         // What nobody is left for stays with the notice only where all of it does.
         to.sort_by_key(|one| one.state == NO_CONTACT);
         let is_told = to.first().is_some_and(|one| one.state != NO_CONTACT);
-        if is_told && records.readdress_notice(&notice.id, &to, &site.home(), wire::now()).await? {
+        if is_told && records.readdress_notice(&notice.id, NO_CONTACT, &to, &site.home(), wire::now()).await? {
             queued += 1;
         }
     }

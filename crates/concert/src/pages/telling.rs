@@ -1,6 +1,7 @@
 //! Notices over the API: what would go, and what somebody decides of one. The process that works on the site sends.
 
 use concert_model::access::{Action, Kept, Person};
+use concert_model::address::canonical;
 use concert_model::{Problem, Time};
 use concert_server::desk::{Change, NoticeDeed};
 use concert_server::site::{Page, Refusal, Slice};
@@ -15,7 +16,9 @@ use super::looks::need;
 use super::{Pages, failed};
 use crate::command::contact::text_or_null;
 use crate::command::notice::show::{NOT_YET, is_seen_whole, to_go, why};
+use crate::drive::anew::{self, Fate};
 use crate::drive::{asked, is_of_incidents};
+use crate::reach::Reach;
 use crate::settings::is_address;
 use crate::wire::{self, Site};
 
@@ -74,6 +77,7 @@ pub(super) async fn act(pages: &Pages, change: &Change, id: &str, deed: NoticeDe
             "it goes in one mail with others, which whoever works on the whole site sends".into(),
         ));
     }
+    let why = decided_anew(&site, (&notice, &mail), &deed, &reach).await?;
     let mut writing = records.change().await.map_err(failed)?;
     if let Some(answer) = again(&mut writing, change).await? {
         return Ok(answer);
@@ -83,7 +87,40 @@ pub(super) async fn act(pages: &Pages, change: &Change, id: &str, deed: NoticeDe
     let of = (id != notice.id).then_some(&notice.id);
     let act = Act::done(action, format!("notice {}", notice.id), of.map_or(String::new(), |_| format!("as {id}")));
     append_audit(&mut writing, &by(&change.person), &act).await.map_err(failed)?;
-    done(records, writing, change, json!({"id": id, "state": state, "again_of": of})).await
+    let answer = json!({"id": id, "state": state, "again_of": of, "why": why});
+    let answer = done(records, writing, change, answer).await?;
+    if of.is_some() {
+        // A new one goes to whom the old one went, of whom somebody may be suspended.
+        anew::decide(&site, &id).await.map_err(failed)?;
+    }
+    Ok(answer)
+}
+
+/// Decides anew whom a notice goes to of which an address was suspended since it was made. Gives what follows, as far as
+/// whoever asks may see it; refused where it cannot go on.
+async fn decided_anew(
+    site: &Site,
+    (notice, mail): (&Notice, &str),
+    deed: &NoticeDeed,
+    reach: &Reach,
+) -> Result<Option<String>, Refusal> {
+    if let NoticeDeed::Retry(Some(to)) | NoticeDeed::Resend(Some(to)) = deed {
+        let suspended = anew::suspended(site, to).await.map_err(failed)?;
+        // Of contacts of others nothing is told; whom it goes to is decided when it is sent.
+        let constituents = site.constituents();
+        let seen = constituents.parties().iter().filter(|party| reach.has(&party.name));
+        let mut contacts = seen.flat_map(|party| &party.contacts);
+        let is_seen = reach.is_all() || contacts.any(|contact| canonical(&contact.mail) == canonical(to));
+        return suspended.filter(|_| is_seen).map_or(Ok(None), |why| Err(Refusal::Taken(why)));
+    }
+    let id = match (deed, notice.state.as_str()) {
+        (NoticeDeed::Approve, "waiting") => &notice.id,
+        (NoticeDeed::Send, "queued") | (NoticeDeed::Retry(None), "failed") => mail,
+        _ => return Ok(None),
+    };
+    let Some(anew) = anew::decide(site, id).await.map_err(failed)? else { return Ok(None) };
+    let why = if reach.is_all() { anew.why() } else { anew.suspended };
+    if anew.fate == Fate::GoesOn { Ok(Some(why)) } else { Err(Refusal::Taken(why)) }
 }
 
 /// What was done, with the number and the state of the notice it was done to; nothing where it cannot be.

@@ -7,7 +7,8 @@ use concert_store::records::{Gate, NoticeFilter, WAITS_FOR_APPROVAL};
 use serde_json::json;
 
 use super::SiteArg;
-use super::send::{gate, is_no_message, need};
+use super::send::{gate, is_free, is_no_message, need};
+use crate::drive::anew::{self, Fate};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::settings::{LoadFor, is_address};
@@ -73,8 +74,11 @@ pub(super) fn approve(args: &ApproveArgs, site: &SiteArg) -> Result<Exit, Failur
         }
         let mut done = Vec::new();
         for id in ids {
-            let let_go = site.store.records.approve_notice(&id, wire::now()).await?;
-            done.push((id, let_go));
+            let waits = need(&site, &id).await?.0.state == "waiting";
+            let anew = if waits { Box::pin(anew::decide(&site, &id)).await? } else { None };
+            let goes_on = anew.as_ref().is_none_or(|anew| anew.fate == Fate::GoesOn);
+            let let_go = goes_on && site.store.records.approve_notice(&id, wire::now()).await?;
+            done.push((id, let_go, anew.map(|anew| anew.why())));
         }
         print(&site, &args.rows, done).await
     })
@@ -90,19 +94,20 @@ pub(super) fn reject(args: &RejectArgs, site: &SiteArg) -> Result<Exit, Failure>
         }
         let mut done = Vec::new();
         for id in &args.ids {
-            done.push((id.clone(), site.store.records.reject_notice(id, &why).await?));
+            done.push((id.clone(), site.store.records.reject_notice(id, &why).await?, None));
         }
         print(&site, &args.rows, done).await
     })
 }
 
-/// What the notices are by now, and which of them did not wait.
-async fn print(site: &Site, rows: &AllRows, done: Vec<(String, bool)>) -> Result<Exit, Failure> {
+/// What the notices are by now, with whom they go to instead, and which of them could not be decided about.
+async fn print(site: &Site, rows: &AllRows, done: Vec<(String, bool, Option<String>)>) -> Result<Exit, Failure> {
     let mut table = rows.table(&["id", "state", "reason"]);
     let mut refused = false;
-    for (id, changed) in done {
+    for (id, changed, why) in done {
         let (notice, _) = need(site, &id).await?;
-        let reason = if changed { notice.reason.as_str() } else { "it does not wait for approval" };
+        let own = if changed { notice.reason.as_str() } else { "it does not wait for approval" };
+        let reason = why.as_deref().unwrap_or(own);
         table.row(&[json!(id), json!(notice.state), json!(reason)])?;
         refused |= !changed;
     }
@@ -119,6 +124,7 @@ pub(super) fn resend(args: &ResendArgs, site: &SiteArg) -> Result<Exit, Failure>
         let site = Site::open_to_look(settings).await?;
         let (notice, _) = need(&site, &args.id).await?;
         is_no_message(&notice)?;
+        is_free(&site, args.to.as_deref()).await?;
         let gate = gate(&site, &notice);
         let made =
             site.store.records.resend_notice(&notice.id, args.to.as_deref(), gate, &site.home(), wire::now()).await?;
@@ -127,10 +133,13 @@ pub(super) fn resend(args: &ResendArgs, site: &SiteArg) -> Result<Exit, Failure>
             let hint = format!("`concert notice show {}` says more; `retry` is for what failed", notice.id);
             return Err(Failure::usage(Problem::new(what).hint(hint)));
         };
-        let (state, reason) = match gate {
-            Gate::Open => ("queued", String::new()),
-            Gate::Approval => ("waiting", WAITS_FOR_APPROVAL.to_owned()),
+        let (mut state, mut reason) = match gate {
+            Gate::Open => ("queued".to_owned(), String::new()),
+            Gate::Approval => ("waiting".to_owned(), WAITS_FOR_APPROVAL.to_owned()),
         };
+        if let Some(anew) = Box::pin(anew::decide(&site, &id)).await? {
+            (state, reason) = (need(&site, &id).await?.0.state, anew.why());
+        }
         let mut table = args.rows.table(&["id", "again_of", "state", "reason"]);
         table.row(&[json!(id), json!(notice.id), json!(state), json!(reason)])?;
         table.finish()?;

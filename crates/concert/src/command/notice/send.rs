@@ -9,8 +9,9 @@ use concert_store::records::{Gate, Notice, NoticeFilter, WAITS_FOR_APPROVAL, Way
 use serde_json::json;
 
 use super::SiteArg;
+use crate::drive::anew::{self, Fate};
 use crate::drive::{Worker, deliver, message};
-use crate::print::AllRows;
+use crate::print::{AllRows, note};
 use crate::problems::{Exit, Failure};
 use crate::settings::{LoadFor, is_address};
 use crate::wire::{self, Site};
@@ -74,6 +75,18 @@ pub(super) fn is_no_message(notice: &Notice) -> Result<(), Failure> {
     }
 }
 
+/// Nothing is sent to a suspended contact, whoever says so.
+pub(super) async fn is_free(site: &Site, to: Option<&str>) -> Result<(), Failure> {
+    let Some(to) = to else { return Ok(()) };
+    match anew::suspended(site, to).await? {
+        None => Ok(()),
+        Some(why) => {
+            let hint = format!("when it works again: `concert contact resume {to}`");
+            Err(Failure::usage(Problem::new(why).hint(hint)))
+        }
+    }
+}
+
 /// The same, or the notice that carries it: they are sent together.
 async fn sender(site: &Site, id: &str) -> Result<Notice, Failure> {
     let (notice, _) = need(site, id).await?;
@@ -113,10 +126,19 @@ async fn named(site: &Site, ids: &[String]) -> Result<Vec<Notice>, Failure> {
     for id in ids {
         let notice = sender(site, id).await?;
         let hint = match notice.state.as_str() {
-            "queued" => {
-                notices.push(notice);
-                continue;
-            }
+            "queued" => match Box::pin(anew::decide(site, &notice.id)).await? {
+                Some(anew) if anew.fate != Fate::GoesOn => {
+                    problems.push(Problem::new(format!("notice {id} is not sent: {}", anew.why())));
+                    continue;
+                }
+                anew => {
+                    if let Some(anew) = anew {
+                        note(&format!("{id}: {}", anew.why()))?;
+                    }
+                    notices.push(need(site, &notice.id).await?.0);
+                    continue;
+                }
+            },
             "delivered" => format!("`concert notice resend {id}` sends it again as a new notice"),
             "waiting" => format!("`concert notice approve {id}` lets it go"),
             "rejected" => String::new(),
@@ -168,6 +190,7 @@ pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Look)?;
     super::super::runtime()?.block_on(async {
         let site = Site::open_to_look(settings).await?;
+        is_free(&site, args.to.as_deref()).await?;
         let mut notices = Vec::new();
         for id in &args.ids {
             let notice = sender(&site, id).await?;
@@ -184,6 +207,14 @@ pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
         let mut refused = false;
         let mut table = args.rows.table(&["id", "state", "reason"]);
         for notice in &notices {
+            let is_anew = args.to.is_none() && notice.state == "failed";
+            let anew = if is_anew { Box::pin(anew::decide(&site, &notice.id)).await? } else { None };
+            if let Some(anew) = anew.as_ref().filter(|anew| anew.fate != Fate::GoesOn) {
+                refused = true;
+                let now = need(&site, &notice.id).await?.0;
+                table.row(&[json!(notice.id), json!(now.state), json!(anew.why())])?;
+                continue;
+            }
             let again = match notice.state.as_str() {
                 "failed" | "no-contact" => {
                     let gate = gate(&site, notice);
@@ -199,7 +230,8 @@ pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
                 (false, "queued") => ("queued", "it is in the queue already; `concert notice send` sends it now"),
                 (false, state) => (state, "only notices that failed or had nobody to go to are tried again"),
             };
-            table.row(&[json!(notice.id), json!(state), json!(reason)])?;
+            let why = anew.map_or_else(|| reason.to_owned(), |anew| anew.why());
+            table.row(&[json!(notice.id), json!(state), json!(why)])?;
         }
         table.finish()?;
         Ok(if refused { Exit::Bad } else { Exit::Done })
