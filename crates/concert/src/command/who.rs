@@ -23,7 +23,7 @@ use crate::ask::Asker;
 use crate::print::{AllRows, note};
 use crate::problems::{Exit, Failure, outside};
 use crate::registry::{self, Opened};
-use crate::settings::LoadFor;
+use crate::settings::{LoadFor, Whom};
 use crate::wire::Site;
 
 /// Longest line taken from standard input.
@@ -68,6 +68,8 @@ pub(crate) struct Book<'b> {
     pub(crate) health: &'b BTreeMap<String, Health>,
     /// Only contacts for this purpose.
     pub(crate) purpose: Option<&'b str>,
+    /// To which parts of the contact book events may fall.
+    pub(crate) responsible: &'b [Whom],
     /// Whoever may be asked outside, and what waits for the answers.
     pub(crate) outside: Option<(&'b Asker, &'b Runtime)>,
 }
@@ -97,6 +99,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
         registry: registry.as_ref(),
         health: &health,
         purpose: args.purpose.as_deref(),
+        responsible: &site.settings.lookup.responsible,
         outside: asker.as_ref().map(|asker| (asker, &runtime)),
     };
     let mut table = args.rows.table(&COLUMNS);
@@ -193,7 +196,15 @@ fn nobody(value: &str, party: Option<&str>, specific: Option<&str>, reason: &str
     [json!(value), json!(party), null_1, null_2, null_3, null_4, json!(specific), null_5, json!(reason)]
 }
 
+/// Said of a part of the contact book that the settings leave out for events.
+const NOT_FOR_EVENTS: &str = "; events do not fall to it (`responsible` of [lookup])";
+
 impl Book<'_> {
+    /// Whether events may fall to a part of the contact book.
+    fn is_asked(&self, part: Whom) -> bool {
+        self.responsible.contains(&part)
+    }
+
     /// What contacts are wanted for.
     fn purpose(&self) -> &str {
         self.purpose.unwrap_or(PURPOSE)
@@ -247,7 +258,8 @@ mod tests {
         let check = |value: &str, purpose: Option<&str>, want: &[[&str; 4]]| {
             let (lookup, health) = (Lookup::default(), BTreeMap::new());
             let (constituents, teams, registry) = (&constituents, &teams, None);
-            let book = Book { constituents, teams, lookup: &lookup, registry, health: &health, purpose, outside: None };
+            let (health, responsible, lookup) = (&health, ALL.as_slice(), &lookup);
+            let book = Book { constituents, teams, lookup, registry, health, purpose, responsible, outside: None };
             let (rows, _) = rows(value, &book).unwrap();
             let shown: Vec<[String; 4]> =
                 rows.iter().map(|row| [1, 2, 6, 8].map(|at| row[at].as_str().unwrap_or("-").to_owned())).collect();
@@ -291,8 +303,8 @@ mod tests {
         let bounced = Health { suspended: Some(concert_model::Time(0)), why: "it bounced".into(), ..Health::default() };
         let health = gone.iter().map(|mail| ((*mail).to_owned(), bounced.clone())).collect();
         let (constituents, teams, registry) = (&constituents, &teams, None);
-        let book =
-            Book { constituents, teams, lookup: &lookup, registry, health: &health, purpose: None, outside: None };
+        let (health, responsible, lookup, purpose) = (&health, ALL.as_slice(), &lookup, None);
+        let mut book = Book { constituents, teams, lookup, registry, health, purpose, responsible, outside: None };
         let line = |row: &Row| {
             let [party, contact, language, specific, reason] =
                 [1, 2, 4, 6, 8].map(|at| row[at].as_str().unwrap_or("-").to_owned());
@@ -301,7 +313,15 @@ mod tests {
         let shown: Vec<String> = rows(value, &book).unwrap().0.iter().map(line).collect();
         assert_eq!(shown, want, "{value}");
         assert_eq!(passed_over(value, &book), passed, "{value}");
+        // Where events do not fall to teams, none of them stands in.
+        book.responsible = &[Whom::Constituents];
+        let alone = rows(value, &book).unwrap().0;
+        assert!(alone.iter().all(|row| row[5] != "teams"), "{alone:?}");
+        let said = "it stands in for nobody here (`responsible` of [lookup])";
+        assert!(passed_over(value, &book).iter().all(|line| !line.contains("the team") || line.ends_with(said)));
     }
+
+    const ALL: [Whom; 3] = [Whom::Constituents, Whom::Registries, Whom::Teams];
 
     #[test]
     fn whoever_is_really_asked_stands_first() {
@@ -366,7 +386,8 @@ mod tests {
             let opened = registry::open(dir.path(), whole).unwrap();
             let (constituents, teams, lookup, health) = (&constituents, &teams, &lookup, &health);
             let registry = opened.as_ref();
-            let book = Book { constituents, teams, lookup, registry, health, purpose: None, outside: None };
+            let (purpose, responsible) = (None, ALL.as_slice());
+            let book = Book { constituents, teams, lookup, registry, health, purpose, responsible, outside: None };
             let check = |value: &str, want: &[[&str; 3]], passed: &[&str]| {
                 let (rows, passed_over) = rows(value, &book).unwrap();
                 let shown: Vec<[&str; 3]> =

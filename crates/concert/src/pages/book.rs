@@ -61,6 +61,7 @@ fn answers(site: &Site, reach: &Reach, health: &BTreeMap<String, Health>, asking
         registry: registry.as_ref(),
         health,
         purpose: asking.purpose.as_deref(),
+        responsible: &site.settings.lookup.responsible,
         outside: None,
     };
     let (mut rows, mut passed_over) = (Vec::new(), Vec::new());

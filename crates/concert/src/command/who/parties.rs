@@ -6,8 +6,9 @@ use concert_pipeline::enrich::constituents::{Found, Subject};
 use serde_json::json;
 
 use super::super::contact::{last_alive, text_or_null};
-use super::{Answer, Book, Row, nobody};
+use super::{Answer, Book, NOT_FOR_EVENTS, Row, nobody};
 use crate::addressees::{PURPOSE, nobody_left, reachable, team_for, teams_for};
+use crate::settings::Whom;
 
 /// Adds the contacts of constituents. Where nobody can be told of the one that decides, a team of its sector stands in.
 pub(super) fn constituents(value: &str, found: &[Found<'_>], book: &Book<'_>, answer: &mut Answer) {
@@ -33,6 +34,11 @@ pub(super) fn teams(value: &str, book: &Book<'_>, answer: &mut Answer) {
         let Some(team) = book.teams.party(one.party) else { continue };
         let mut reason = reason(value, book.teams, &found, one, answer.decides.as_deref());
         let told = reachable(team, book.purpose(), &|mail| book.suspended(mail).is_some());
+        if !book.is_asked(Whom::Teams) {
+            reason.push_str(NOT_FOR_EVENTS);
+            contacts(value, team, &told, (&one.by.to_string(), &reason), book, answer);
+            continue;
+        }
         match (&answer.decides, &answer.waiting) {
             // What waits for somebody of a network waits for nobody of a team.
             (None, Some(_)) if told.is_empty() => continue,
@@ -57,8 +63,9 @@ pub(super) fn sector_teams(value: &str, book: &Book<'_>) -> Vec<String> {
     };
     let is_suspended = |mail: &str| book.suspended(mail).is_some();
     let is_needed = reachable(party, book.purpose(), &is_suspended).is_empty();
-    let stands_in = team_for(book.teams, party, book.purpose(), &is_suspended).map(|(team, _)| &team.name);
+    let stands_in = stands_in(party, book).map(|(team, _)| &team.name);
     let why = |team: &Party| match stands_in {
+        _ if !book.is_asked(Whom::Teams) => Some("it stands in for nobody here (`responsible` of [lookup])".to_owned()),
         _ if !is_needed => Some(format!("it stands in only where nobody of `{}` is left", party.name)),
         Some(name) if *name == team.name => None,
         _ if reachable(team, book.purpose(), &is_suspended).is_empty() => {
@@ -84,11 +91,17 @@ fn reason(value: &str, parties: &Constituents, found: &[Found<'_>], one: &Found<
     }
 }
 
+/// The team that is told in place of a constituent of which nobody can be.
+fn stands_in<'b>(party: &Party, book: &Book<'b>) -> Option<(&'b Party, &'b str)> {
+    let team = team_for(book.teams, party, book.purpose(), &|mail| book.suspended(mail).is_some());
+    team.filter(|_| book.is_asked(Whom::Teams))
+}
+
 /// The team that notices go to in place of a constituent, or that they wait.
 fn stand_in(value: &str, party: &Party, found: &Found<'_>, book: &Book<'_>, answer: &mut Answer) {
     let why = nobody_left(party, book.purpose(), &|mail| book.suspended(mail));
     let is_suspended = |mail: &str| book.suspended(mail).is_some();
-    let Some((team, sector)) = team_for(book.teams, party, book.purpose(), &is_suspended) else {
+    let Some((team, sector)) = stands_in(party, book) else {
         let reason = format!("{why}, so its notices wait");
         return answer.rows.push(nobody(value, Some(&party.name), Some(&found.by.to_string()), &reason));
     };

@@ -8,10 +8,11 @@ use concert_pipeline::enrich::constituents::Subject;
 use concert_pipeline::registry::{Asked, Step, reserved};
 use serde_json::json;
 
-use super::{Answer, Book, Row};
+use super::{Answer, Book, NOT_FOR_EVENTS, Row};
 use crate::addressees::{left, origin};
 use crate::problems::Failure;
 use crate::registry::Opened;
+use crate::settings::Whom;
 
 /// Said of a mailbox that the registry itself found dead.
 pub(super) const NO_ANSWER: &str = "the registry says that it does not answer";
@@ -42,6 +43,10 @@ pub(super) fn add(value: &str, reason: String, book: &Book<'_>, answer: &mut Ans
         let knows = silent.map(|last| format!("; {} knows no contact: {}", origin(last), last.answer.reason));
         return Ok(reason + &knows.unwrap_or_default());
     };
+    if !book.is_asked(Whom::Registries) {
+        answer.rows.extend(rows(value, step, NOT_FOR_EVENTS, book));
+        return Ok(reason);
+    }
     let is_free = |mail: &str| book.blocked(mail).is_none();
     if step.answer.usable().any(|mail| is_free(mail)) {
         answer.rows.extend(rows(value, step, "", book));
