@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use concert_model::address::is_usable;
+use concert_model::address::{self, is_usable};
 use concert_model::{Contact, Party};
 use concert_pipeline::enrich::Constituents;
 use concert_pipeline::mail::address::canonical;
@@ -92,11 +92,16 @@ pub(crate) fn reachable<'p>(party: &'p Party, purpose: &str, is_suspended: &dyn 
 /// Why nobody of a party can be told. `suspended` says why nothing is sent to an address.
 pub(crate) fn nobody_left(party: &Party, purpose: &str, suspended: &dyn Fn(&str) -> Option<String>) -> String {
     let name = &party.name;
-    let bounced = |contact: &Contact| suspended(&contact.mail).map(|why| format!("{}: {why}", contact.mail));
-    let bounced: Vec<String> = party.contacts.iter().filter_map(bounced).collect();
-    match bounced.is_empty() {
+    let told = |word: &str, why: &dyn Fn(&str) -> Option<String>| {
+        let one = |contact: &Contact| Some(format!("{}: {}", contact.mail, why(&contact.mail)?));
+        let all: Vec<String> = party.contacts.iter().filter_map(one).collect();
+        if all.is_empty() { String::new() } else { format!("; {word} are {}", all.join("; ")) }
+    };
+    let unusable = |mail: &str| address::unusable(mail).map(ToString::to_string);
+    let why = told("suspended", suspended) + &told("unusable", &unusable);
+    match why.is_empty() {
         true => format!("the party `{name}` has no contact with a mail address for {purpose}"),
-        false => format!("no contact of the party `{name}` is left; suspended are {}", bounced.join("; ")),
+        false => format!("no contact of the party `{name}` is left{why}"),
     }
 }
 

@@ -166,15 +166,15 @@ pub(crate) fn differences(before: &[Party], after: &[Party]) -> Vec<(&'static st
 
 fn summary(party: &Party) -> String {
     let counts = [
-        ("networks", party.prefixes.len()),
-        ("domains", party.domains.len()),
-        ("ASes", party.asns.len()),
-        ("countries", party.countries.len()),
-        ("sectors", party.sectors.len()),
-        ("contacts", party.contacts.len()),
+        ("network", "networks", party.prefixes.len()),
+        ("domain", "domains", party.domains.len()),
+        ("AS", "ASes", party.asns.len()),
+        ("country", "countries", party.countries.len()),
+        ("sector", "sectors", party.sectors.len()),
+        ("contact", "contacts", party.contacts.len()),
     ];
-    let parts: Vec<String> =
-        counts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{count} {what}")).collect();
+    let shown = |(one, many, count): &(&str, &str, usize)| format!("{count} {}", if *count == 1 { one } else { many });
+    let parts: Vec<String> = counts.iter().filter(|(.., count)| *count > 0).map(shown).collect();
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }
 
@@ -251,8 +251,8 @@ mod tests {
             [
                 "changed A: +network 192.0.2.0/25, -network 192.0.2.0/24",
                 "changed C: language of c@c.example is `fi` (was none)",
-                "added D: 1 ASes",
-                "removed B: 1 ASes",
+                "added D: 1 AS",
+                "removed B: 1 AS",
             ]
         );
         assert_eq!(differences(&after, &after), []);
