@@ -123,7 +123,7 @@ pub(crate) fn team_for<'t>(
     teams_for(teams, party).find(|(team, _)| !reachable(team, purpose, is_suspended).is_empty())
 }
 
-/// Whom registries name of those that are left: a network or AS number, and those before it that are not.
+/// Whom registries name of those that are left: a network, AS number or route, and those before it that are not.
 pub(crate) struct Left {
     /// Who is told.
     pub(crate) found: Option<Step>,
@@ -131,8 +131,8 @@ pub(crate) struct Left {
     pub(crate) passed: Vec<Step>,
 }
 
-/// Asks the networks around a span of addresses, the smallest first, then the AS, until one names an address that
-/// is left.
+/// Asks the networks around a span of addresses, the smallest first, then the AS, then whoever announces them, until
+/// one names an address that is left.
 pub(crate) fn left(
     registry: &Opened,
     span: Option<(IpAddr, IpAddr)>,
@@ -140,13 +140,8 @@ pub(crate) fn left(
     is_free: &dyn Fn(&str) -> bool,
 ) -> Result<Left, String> {
     let is_left = |answer: &Answer| answer.usable().any(|mail| is_free(mail));
-    let mut steps = match span.filter(|(first, _)| reserved(*first).is_none()) {
-        Some((first, last)) => registry.find_until(first, last, &is_left)?.steps,
-        None => Vec::new(),
-    };
-    if let (false, Some(asn)) = (steps.last().is_some_and(|step| is_left(&step.answer)), asn) {
-        steps.extend(registry.find_asn(asn)?.steps);
-    }
+    let span = span.filter(|(first, _)| reserved(*first).is_none());
+    let mut steps = registry.find_any(span, asn, &is_left)?.steps;
     let found = steps.pop_if(|step| is_left(&step.answer));
     steps.retain(|step| step.answer.is_usable());
     Ok(Left { found, passed: steps })
@@ -154,7 +149,8 @@ pub(crate) fn left(
 
 /// `RIPE inetnum 192.0.2.0 - 192.0.2.255`: the object, by its key.
 pub(crate) fn origin(step: &Step) -> String {
-    format!("{} {} {}", step.answer.registry, step.class, step.what)
+    // An AS that is not there is in no registry.
+    format!("{} {} {}", step.answer.registry, step.class, step.what).trim_start().to_owned()
 }
 
 /// A party as a registry knows it.

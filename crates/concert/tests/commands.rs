@@ -224,6 +224,49 @@ fn wrong_usage_ends_with_two_and_help_with_zero() {
 }
 
 #[test]
+fn an_import_tells_what_changed_for_the_networks_of_constituents_those_inside_and_their_as() {
+    let folder = site();
+    let dir = folder.path();
+    let run = |args: &[&str]| concert(dir, &[args, &["--site", "site", "--format", "ndjson"]].concat(), "");
+    fs::write(dir.join("parties.csv"), "party,asns,prefixes\nOurs,64500,192.0.2.0/25 !192.0.2.64/26\n").unwrap();
+    assert_eq!(run(&["contact", "import", "constituents", "parties.csv"]).0, 0);
+    let import = |outer: &str, inner: &str, last: &str| {
+        let objects = format!(
+            "role: A\nnic-hdl: AR1\nabuse-mailbox: {outer}\nsource: RIPE\n\n\
+             role: B\nnic-hdl: BR1\nabuse-mailbox: {inner}\nsource: RIPE\n\n\
+             inetnum: 192.0.2.0 - 192.0.2.255\nabuse-c: AR1\nsource: RIPE\n\n\
+             inetnum: 192.0.2.8 - 192.0.2.11\nsource: RIPE\n\n\
+             inetnum: 192.0.2.64 - 192.0.2.67\nabuse-c: BR1\nsource: RIPE\n\n\
+             aut-num: AS64500\nabuse-c: BR1\nsource: RIPE\n\n{last}"
+        );
+        fs::write(dir.join("ripe.db"), objects).unwrap();
+        let (code, out, err) = run(&["contact", "import", "rpsl", "ripe.db"]);
+        assert_eq!(code, 0, "{err}");
+        let row = |line: &str| {
+            let row: serde_json::Value = serde_json::from_str(line).unwrap();
+            format!("{}: {}", row["value"].as_str().unwrap(), row["what"].as_str().unwrap())
+        };
+        (out.lines().map(row).collect::<Vec<_>>(), err)
+    };
+    let inner = "inetnum: 192.0.2.16 - 192.0.2.19\nabuse-c: BR1\nsource: RIPE\n";
+    let (told, _) = import("a1@a.example", "b1@b.example", inner);
+    let want = [
+        "192.0.2.16 - 192.0.2.19: nobody -> b1@b.example",
+        "192.0.2.0/25: nobody -> a1@a.example",
+        "AS64500: nobody -> b1@b.example",
+    ];
+    assert_eq!(told, want);
+    let (told, err) = import("a2@a.example", "b1@b.example", &format!("{inner}no colon\n\n{inner}"));
+    // What only follows the network around it is told once.
+    assert_eq!(told, ["192.0.2.0/25: a1@a.example -> a2@a.example"]);
+    let places = ["ripe.db:29: a line that is no attribute", "ripe.db:31: `192.0.2.16 - 192.0.2.19` is there twice"];
+    assert!(places.iter().all(|place| err.contains(place)) && err.contains("counts, at ripe.db:26"), "{err}");
+    let (told, _) = import("a2@a.example", "b2@b.example", "");
+    let want = ["192.0.2.16 - 192.0.2.19: b1@b.example -> a2@a.example", "AS64500: b1@b.example -> b2@b.example"];
+    assert_eq!(told, want);
+}
+
+#[test]
 fn what_registries_publish_is_imported_whole_asked_and_checked() {
     let folder = site();
     let dir = folder.path();
@@ -239,7 +282,7 @@ fn what_registries_publish_is_imported_whole_asked_and_checked() {
     assert_eq!(run(&["contact", "import", "constituents", "parties.csv"]).0, 0);
     fs::write(dir.join("ripe.db"), objects("abuse@a.example")).unwrap();
     let import = ["contact", "import", "rpsl", "ripe.db"];
-    let change = "{\"change\":\"changed\",\"party\":\"Ours\",\"network\":\"192.0.2.0/28\",\"what\":\"nobody -> abuse@a.example\"}\n";
+    let change = "{\"change\":\"changed\",\"party\":\"Ours\",\"value\":\"192.0.2.0/28\",\"what\":\"nobody -> abuse@a.example\"}\n";
     let (code, out, err) = run(&[&import[..], &["--dry-run"]].concat());
     assert_eq!((code, out.as_str()), (0, change), "{err}");
     let set_aside = "ripe.db:11: `192.0.2.9 - 192.0.2.3`: the last address is before the first";

@@ -1,7 +1,7 @@
 //! The contact book as events meet it: who is responsible, of all who are known.
 //!
-//! Constituents come first; then whom registries name for the address, else for the AS; then the teams
-//! of last resort. The name of whoever was found stands in the event as `party`.
+//! Constituents come first; then whom registries name for the address, else for the AS, else for whoever
+//! announces the address; then the teams of last resort. The name of whoever was found stands in the event as `party`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -47,7 +47,8 @@ impl Book {
         let registered = self.registered.as_ref()?;
         let by_address = address.and_then(|address| registered.find(address));
         let by_asn = || registered.find_asn(u32::try_from(event.int(Field::SOURCE_ASN)?).ok()?);
-        registered.name(by_address.or_else(by_asn)?)
+        let by_route = || registered.find_routed(address?);
+        registered.name(by_address.or_else(by_asn).or_else(by_route)?)
     }
 
     /// Fetches what the source addresses (IPv4) of a few events will need, for all of them at once.
@@ -93,7 +94,12 @@ mod tests {
             inetnum: 192.0.2.0 - 192.0.2.255\nabuse-c: AR1\nsource: RIPE\n\n\
             inetnum: 10.0.0.0 - 10.255.255.255\nabuse-c: AR1\nsource: RIPE\n\n\
             role: B\nnic-hdl: BR1\nabuse-mailbox: abuse@b.example\nsource: RIPE\n\n\
-            aut-num: AS64500\nabuse-c: BR1\nsource: RIPE\n";
+            aut-num: AS64500\nabuse-c: BR1\nsource: RIPE\n\n\
+            role: C\nnic-hdl: CR1\nabuse-mailbox: abuse@c.example\nsource: RIPE\n\n\
+            aut-num: AS64501\nabuse-c: CR1\nsource: RIPE\n\n\
+            route: 192.0.0.0/16\norigin: AS64501\nsource: RIPE\n\n\
+            route: 10.0.0.0/8\norigin: AS64501\nsource: RIPE\n\n\
+            route: 203.0.113.0/24\norigin: AS64501\nsource: RIPE\n";
         builder.read("t.db", objects.as_bytes()).unwrap();
         let mut bytes = Vec::new();
         builder.finish(&mut bytes).unwrap();
@@ -120,6 +126,9 @@ mod tests {
         check(&[("source.url", "http://192.0.2.9/x")], Some("RIPE AR1"));
         check(&[("source.ip", "198.51.100.1"), ("source.asn", "64500")], Some("RIPE BR1"));
         check(&[("source.ip", "198.51.100.1"), ("source.geolocation.cc", "FI")], Some("Team FI"));
+        check(&[("source.ip", "203.0.113.1"), ("source.asn", "64500")], Some("RIPE BR1"));
+        check(&[("source.ip", "203.0.113.1"), ("source.asn", "64499")], Some("RIPE CR1"));
+        check(&[("source.ip", "203.0.113.1"), ("source.geolocation.cc", "FI")], Some("RIPE CR1"));
         check(&[("source.fqdn", "www.shop.fi")], Some("Team FI"));
         check(&[("source.url", "https://www.shop.co.uk/x")], Some("Team GB"));
         check(&[("source.fqdn", "www.ours.example")], Some("Ours"));

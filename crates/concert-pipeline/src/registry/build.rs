@@ -8,15 +8,17 @@ use std::net::IpAddr;
 use concert_model::{Kind, Net, Problem, Value};
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
-use super::file::{Answer, NONE};
+use super::answer::Answer;
+use super::file::{NONE, key};
 use super::object::{self, Found, Object};
+use super::route::{Routes, beside};
 use super::text::{is_elsewhere, is_mail, tidy, unusable};
 use super::write::{self, AsEntry, Entry, Parts};
 use crate::enrich::stretch::stretches;
 
 /// Pieces that could not be used and are told one by one; all are counted.
 const ASIDE_TOLD_MAX: usize = 1_000;
-/// Most ranges of all files together; the whole world has some twelve million.
+/// Most networks and routes of all files together; the whole world has some twelve million.
 const RANGES_MAX: usize = 40_000_000;
 /// Response teams of one object; real ones have two at most.
 const IRTS_MAX: usize = 4;
@@ -51,6 +53,15 @@ pub struct Summary {
     pub silent: u64,
 }
 
+impl Summary {
+    fn set_aside(&mut self, problem: impl FnOnce() -> Problem) {
+        self.aside += 1;
+        if self.problems.len() < ASIDE_TOLD_MAX {
+            self.problems.push(problem());
+        }
+    }
+}
+
 /// What an object refers to, as numbers of handles.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Refs {
@@ -65,6 +76,8 @@ struct Range<A> {
     last: A,
     refs: Refs,
     name: u32,
+    /// The line it begins at, counted through all files.
+    line: u32,
 }
 
 #[derive(Default)]
@@ -82,10 +95,14 @@ pub struct Builder {
     v4: Vec<Range<u32>>,
     v6: Vec<Range<u128>>,
     asns: BTreeMap<u32, (Refs, u32)>,
+    routes: Routes,
     orgs: HashMap<u32, (String, u32)>,
     roles: HashMap<u32, Mailboxes>,
     irts: HashMap<u32, Mailboxes>,
     names: Vec<u8>,
+    /// Files, each with the lines of those before it.
+    files: Vec<(u64, String)>,
+    lines: u64,
     summary: Summary,
 }
 
@@ -131,7 +148,8 @@ impl Builder {
 
     /// Reads the objects of a file, which is not compressed any more.
     pub fn read(&mut self, file: &str, input: impl BufRead) -> io::Result<()> {
-        object::read(input, &mut |found| {
+        self.files.push((self.lines, file.to_owned()));
+        let lines = object::read(input, &mut |found| {
             let result = match found {
                 Found::Object(object) => {
                     let count = self.summary.objects.entry(object.class.clone());
@@ -141,12 +159,22 @@ impl Builder {
                 Found::Bad(line, why) => Err((line, why)),
             };
             if let Err((line, why)) = result {
-                self.summary.aside += 1;
-                if self.summary.problems.len() < ASIDE_TOLD_MAX {
-                    self.summary.problems.push(Problem::new(why).at(format!("{file}:{line}")));
-                }
+                self.summary.set_aside(|| Problem::new(why).at(format!("{file}:{line}")));
             }
-        })
+        })?;
+        self.lines += lines;
+        Ok(())
+    }
+
+    /// The file and line of a line that is counted through all files.
+    fn place(&self, line: u32) -> String {
+        let after = self.files.partition_point(|(before, _)| *before < u64::from(line));
+        let file = after.checked_sub(1).and_then(|at| self.files.get(at));
+        match file {
+            // Nobody has so many lines that their number does not fit.
+            Some((before, file)) if line != u32::MAX => format!("{file}:{}", u64::from(line) - before),
+            _ => String::new(),
+        }
     }
 
     fn add(&mut self, object: &Object) -> Result<(), String> {
@@ -154,11 +182,7 @@ impl Builder {
         match object.class.as_str() {
             "inetnum" | "inet6num" => self.add_range(object, &registry),
             "aut-num" => {
-                let text = object.first("aut-num");
-                let asn = match Value::read(Kind::Asn, text, None) {
-                    Ok(Value::Int(asn)) => u32::try_from(asn).map_err(|_| "not an AS number".to_owned())?,
-                    _ => return Err(format!("`{}` is not an AS number", shown(text))),
-                };
+                let asn = asn(object.first("aut-num"))?;
                 let (refs, name) =
                     (self.refs(object, &registry), self.name(&tidy(object.first("as-name"), NAME_BYTES_MAX)));
                 match self.asns.entry(asn) {
@@ -189,15 +213,22 @@ impl Builder {
                 self.irts.entry(number).or_insert(boxes);
                 Ok(())
             }
-            // Routes, domains, maintainers and many more say nothing about contacts.
+            "route" | "route6" => {
+                self.has_room()?;
+                self.routes.add(object)
+            }
+            // Domains, maintainers and many more say nothing about contacts.
             _ => Ok(()),
         }
     }
 
+    fn has_room(&self) -> Result<(), String> {
+        let count = self.v4.len() + self.v6.len() + self.routes.len();
+        if count < RANGES_MAX { Ok(()) } else { Err("more networks and routes than can be kept".into()) }
+    }
+
     fn add_range(&mut self, object: &Object, registry: &str) -> Result<(), String> {
-        if self.v4.len() + self.v6.len() >= RANGES_MAX {
-            return Err("more networks than can be kept".into());
-        }
+        self.has_room()?;
         let text = object.first(if object.class == "inetnum" { "inetnum" } else { "inet6num" });
         let (first, last) = range(text).map_err(|why| format!("`{}`: {why}", shown(text)))?;
         let name = object.first("netname");
@@ -205,18 +236,19 @@ impl Builder {
             return Ok(());
         }
         let (refs, named) = (self.refs(object, registry), tidy(name, NAME_BYTES_MAX));
+        let line = u32::try_from(self.lines + object.line).unwrap_or(u32::MAX);
         match (first, last) {
             // The whole address space is a placeholder and belongs to nobody.
             (IpAddr::V4(a), IpAddr::V4(b)) if a.to_bits() == 0 && b.to_bits() == u32::MAX => Ok(()),
             (IpAddr::V6(a), IpAddr::V6(b)) if a.to_bits() == 0 && b.to_bits() == u128::MAX => Ok(()),
             (IpAddr::V4(a), IpAddr::V4(b)) if a <= b => {
                 let name = self.name(&named);
-                self.v4.push(Range { first: a.to_bits(), last: b.to_bits(), refs, name });
+                self.v4.push(Range { first: a.to_bits(), last: b.to_bits(), refs, name, line });
                 Ok(())
             }
             (IpAddr::V6(a), IpAddr::V6(b)) if a <= b => {
                 let name = self.name(&named);
-                self.v6.push(Range { first: a.to_bits(), last: b.to_bits(), refs, name });
+                self.v6.push(Range { first: a.to_bits(), last: b.to_bits(), refs, name, line });
                 Ok(())
             }
             (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => {
@@ -251,8 +283,8 @@ impl Builder {
     pub fn finish(mut self, out: &mut dyn Write) -> io::Result<Summary> {
         let mut answers = Answers { list: Vec::new(), known: HashMap::new() };
         let (v4, v6) = (std::mem::take(&mut self.v4), std::mem::take(&mut self.v6));
-        let v4 = self.entries(v4, &mut answers);
-        let v6 = self.entries(v6, &mut answers);
+        let v4 = self.entries(v4, &mut answers, |bits| IpAddr::V4(bits.into()));
+        let v6 = self.entries(v6, &mut answers, |bits| IpAddr::V6(bits.into()));
         let asns = std::mem::take(&mut self.asns);
         let asns: Vec<(u32, u32, u32)> =
             asns.into_iter().map(|(asn, (refs, name))| (asn, answers.number(&self, refs), name)).collect();
@@ -271,31 +303,63 @@ impl Builder {
             numbers.fold((0, 0), |(good, all), number| (good + u64::from(party(number) != NONE), all + 1));
         self.summary.answered = answered;
         self.summary.silent = all - answered;
-        let (mut stretches_v4, mut stretches_v6) = (Vec::new(), Vec::new());
-        stretch(&v4, u128::from(u32::MAX), &party, |start, party| {
-            push(&mut stretches_v4, u32::try_from(start).unwrap_or(u32::MAX), party);
-        });
-        stretch(&v6, u128::MAX, &party, |start, party| push(&mut stretches_v6, start, party));
+        let (stretches_v4, stretches_v6) = (stretch_v4(&v4, &party), stretch_v6(&v6, &party));
+        let (routes_v4, routes_v6) = self.routes.entries();
+        let origin = |origin: u32| {
+            let at = asns.binary_search_by_key(&origin, |entry| entry.asn).ok();
+            at.and_then(|at| asns.get(at)).map_or(NONE, |entry| entry.party)
+        };
+        let routed_v4 = beside(&stretch_v4(&routes_v4, &origin), &stretches_v4);
+        let routed_v6 = beside(&stretch_v6(&routes_v6, &origin), &stretches_v6);
         let (answers, names) = (&list, &self.names);
-        let parts = Parts { v4, v6, asns, answers, names, stretches_v4, stretches_v6, parties };
+        let parts = Parts {
+            v4,
+            v6,
+            asns,
+            answers,
+            names,
+            stretches_v4,
+            stretches_v6,
+            parties,
+            routes_v4,
+            routes_v6,
+            routed_v4,
+            routed_v6,
+        };
         write::write(parts, out)?;
         Ok(self.summary)
     }
 
     /// Ranges in order, the wider of two that begin at once first; of two equal ones the first stays.
-    fn entries<A: Copy + Ord>(&mut self, mut ranges: Vec<Range<A>>, answers: &mut Answers) -> Vec<Entry<A>> {
+    fn entries<A: Copy + Ord>(
+        &mut self,
+        mut ranges: Vec<Range<A>>,
+        answers: &mut Answers,
+        address: fn(A) -> IpAddr,
+    ) -> Vec<Entry<A>> {
         ranges.sort_by(|a, b| (a.first, b.last).cmp(&(b.first, a.last)));
-        let before = ranges.len();
-        ranges.dedup_by(|later, first| (later.first, later.last) == (first.first, first.last));
-        let twice = before - ranges.len();
-        if twice > 0 {
-            self.summary.aside += twice as u64;
-            let what = format!("{twice} networks are there twice; the first object of each is used");
-            self.summary.problems.push(Problem::new(what));
-        }
+        let mut summary = std::mem::take(&mut self.summary);
+        ranges.dedup_by(|later, first| {
+            let is_twice = (later.first, later.last) == (first.first, first.last);
+            if is_twice {
+                summary.set_aside(|| {
+                    let what = key(address(later.first), address(later.last));
+                    let counts =
+                        format!("`{what}` is there twice; the first object counts, at {}", self.place(first.line));
+                    Problem::new(counts).at(self.place(later.line))
+                });
+            }
+            is_twice
+        });
+        self.summary = summary;
         ranges
             .into_iter()
-            .map(|Range { first, last, refs, name }| Entry { first, last, answer: answers.number(self, refs), name })
+            .map(|Range { first, last, refs, name, .. }| Entry {
+                first,
+                last,
+                answer: answers.number(self, refs),
+                name,
+            })
             .collect()
     }
 }
@@ -332,8 +396,22 @@ fn stretch<A: Copy + Into<u128>>(
     stretches(range, end, NONE, tell);
 }
 
+fn stretch_v4(entries: &[Entry<u32>], party: &dyn Fn(u32) -> u32) -> Vec<(u32, u32)> {
+    let mut list = Vec::new();
+    stretch(entries, u128::from(u32::MAX), party, |start, party| {
+        push(&mut list, u32::try_from(start).unwrap_or(u32::MAX), party);
+    });
+    list
+}
+
+fn stretch_v6(entries: &[Entry<u128>], party: &dyn Fn(u32) -> u32) -> Vec<(u128, u32)> {
+    let mut list = Vec::new();
+    stretch(entries, u128::MAX, party, |start, party| push(&mut list, start, party));
+    list
+}
+
 /// Adds where a stretch begins. Neighbours with the same party need no border.
-fn push<A: PartialEq>(list: &mut Vec<(A, u32)>, start: A, party: u32) {
+pub(super) fn push<A: PartialEq>(list: &mut Vec<(A, u32)>, start: A, party: u32) {
     list.pop_if(|(before, _)| *before == start);
     if list.last().is_none_or(|(_, before)| *before != party) {
         list.push((start, party));
@@ -460,6 +538,14 @@ fn mailboxes(object: &Object, or_general: bool) -> Mailboxes {
     Mailboxes { invalid: invalid.map(str::to_owned).collect(), mails, unusable }
 }
 
+/// `AS64500`.
+pub(super) fn asn(text: &str) -> Result<u32, String> {
+    match Value::read(Kind::Asn, text, None) {
+        Ok(Value::Int(asn)) => u32::try_from(asn).map_err(|_| "not an AS number".to_owned()),
+        _ => Err(format!("`{}` is not an AS number", shown(text))),
+    }
+}
+
 /// `192.0.2.0 - 192.0.2.255`, or a prefix.
 fn range(text: &str) -> Result<(IpAddr, IpAddr), &'static str> {
     match text.split_once('-') {
@@ -469,6 +555,6 @@ fn range(text: &str) -> Result<(IpAddr, IpAddr), &'static str> {
 }
 
 /// Text of a file as a problem shows it.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars().take(60).collect::<String>().escape_default().to_string()
 }

@@ -7,7 +7,8 @@
 //!
 //! What an event asks for millions of times stands there once more, worked out: for each stretch of
 //! addresses and each AS number the *party* whom registries name, by a number. Parties stand in the
-//! order of their names and refer to an answer.
+//! order of their names and refer to an answer. Routes (`route.rs`) stand as networks do, with the AS that
+//! announces them, and once more where no network names a party.
 //!
 //! A file of another version, or whose length is not what its head says, is refused; `check` compares
 //! the whole with its checksum.
@@ -17,21 +18,24 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use concert_model::Net;
-use serde::{Deserialize, Serialize};
+
+use super::answer::{Answer, Asked, Step};
 
 /// Changes whenever the layout or its meaning changes.
-pub(super) const MAGIC: &[u8; 8] = b"CNCTREG\x02";
+pub(super) const MAGIC: &[u8; 8] = b"CNCTREG\x03";
 /// How many of each thing there are, in the order of the parts.
-pub(super) const COUNTS: usize = 10;
+pub(super) const COUNTS: usize = 14;
 const HEAD_BYTES: usize = 8 + COUNTS * 8;
 const CHECKSUM_BYTES: usize = 32;
 /// Sizes of the entries of each table.
 const V4_BYTES: u64 = 20;
 const V6_BYTES: u64 = 44;
+const ROUTE_V4_BYTES: u64 = 16;
+const ROUTE_V6_BYTES: u64 = 40;
 const ASN_BYTES: u64 = 16;
 const PLACE_BYTES: u64 = 8;
 const STRETCH_V4_BYTES: u64 = 8;
-pub(super) const STRETCH_V6_BYTES: usize = 20;
+const STRETCH_V6_BYTES: u64 = 20;
 pub(super) const PARTY_BYTES: usize = 8;
 /// No outer network, no party.
 pub(super) const NONE: u32 = u32::MAX;
@@ -41,70 +45,6 @@ const STEPS_MAX: usize = 1_000;
 const PIECE_ENTRIES: u64 = 32 << 10;
 /// Longest text of one answer.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
-
-/// What a registry says of whom to tell.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Answer {
-    /// `RIPE`, `APNIC`.
-    pub registry: String,
-    /// Who is told, `Example Org (RIPE AR1-RIPE)`: who holds the network, and the objects with the
-    /// mailboxes. The same party has the same addresses. Empty without addresses.
-    pub party: String,
-    /// How the contact was found: `abuse-c`, `org`, `mnt-irt`.
-    pub via: String,
-    /// The objects it stands in.
-    pub handles: Vec<String>,
-    /// Mail addresses, in order.
-    pub mails: Vec<String>,
-    /// Those of them that the registry says do not answer.
-    pub invalid: Vec<String>,
-    /// Why there is no address.
-    pub reason: String,
-    /// What stands where addresses should and is none, each with its object and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub unusable: Vec<String>,
-}
-
-impl Answer {
-    /// The addresses that are worth writing to: those of which the registry does not say that nobody
-    /// answers.
-    pub fn usable(&self) -> impl Iterator<Item = &String> {
-        self.mails.iter().filter(|mail| !self.invalid.iter().any(|invalid| invalid.eq_ignore_ascii_case(mail)))
-    }
-
-    /// Whether there is any such address.
-    pub fn is_usable(&self) -> bool {
-        self.usable().next().is_some()
-    }
-}
-
-/// A network or AS number that was asked, and what it said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// `192.0.2.0 - 192.0.2.255`, `AS64500`.
-    pub what: String,
-    /// The kind of object: `inetnum`, `inet6num`, `aut-num`.
-    pub class: &'static str,
-    /// Its name in the registry.
-    pub name: String,
-    /// What it said.
-    pub answer: Answer,
-}
-
-/// What was asked on the way to an answer: the last one has addresses, if any has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// From the smallest on.
-    pub steps: Vec<Step>,
-}
-
-impl Asked {
-    /// The one that answered.
-    pub fn answer(&self) -> Option<&Step> {
-        self.steps.last().filter(|step| !step.answer.mails.is_empty())
-    }
-}
 
 /// Bytes of a file, wherever they are.
 pub trait Bytes {
@@ -146,6 +86,10 @@ pub struct Registry<B> {
     pub(super) stretches_v6: Table,
     pub(super) parties: Table,
     pub(super) party_names: Table,
+    pub(super) routes_v4: Table,
+    pub(super) routes_v6: Table,
+    pub(super) routed_v4: Table,
+    pub(super) routed_v6: Table,
     end: u64,
 }
 
@@ -177,13 +121,32 @@ impl<B: Bytes> Registry<B> {
         let (v4, v6, asns) = (table(0, V4_BYTES), table(0, V6_BYTES), table(0, ASN_BYTES));
         // Behind the last answer stands where it ends.
         let (places, texts, names) = (table(1, PLACE_BYTES), table(0, 1), table(0, 1));
-        let (stretches_v4, stretches_v6) = (table(0, STRETCH_V4_BYTES), table(0, STRETCH_V6_BYTES as u64));
+        let (stretches_v4, stretches_v6) = (table(0, STRETCH_V4_BYTES), table(0, STRETCH_V6_BYTES));
         let (parties, party_names) = (table(0, PARTY_BYTES as u64), table(0, 1));
+        let (routes_v4, routes_v6) = (table(0, ROUTE_V4_BYTES), table(0, ROUTE_V6_BYTES));
+        let (routed_v4, routed_v6) = (table(0, STRETCH_V4_BYTES), table(0, STRETCH_V6_BYTES));
         if at.saturating_add(CHECKSUM_BYTES as u64) != bytes.len() {
             return Err("its length is not what its head says".into());
         }
         let end = at;
-        Ok(Self { bytes, v4, v6, asns, places, texts, names, stretches_v4, stretches_v6, parties, party_names, end })
+        Ok(Self {
+            bytes,
+            v4,
+            v6,
+            asns,
+            places,
+            texts,
+            names,
+            stretches_v4,
+            stretches_v6,
+            parties,
+            party_names,
+            routes_v4,
+            routes_v6,
+            routed_v4,
+            routed_v6,
+            end,
+        })
     }
 
     /// Number of networks and of AS numbers.
@@ -226,7 +189,6 @@ impl<B: Bytes> Registry<B> {
         }
     }
 
-    /// Addresses are compared with the highest byte first; in the file the lowest stands first.
     fn ask<const N: usize>(
         &self,
         table: Table,
@@ -235,17 +197,32 @@ impl<B: Bytes> Registry<B> {
         class: &'static str,
         is_answer: &dyn Fn(&Answer) -> bool,
     ) -> Result<Asked, String> {
-        let address = |at: u64, number: u64| -> Result<[u8; N], String> {
-            let mut octets = [0u8; N];
-            self.bytes.read(table.at + number * table.size + at, &mut octets)?;
-            octets.reverse();
-            Ok(octets)
-        };
-        let after = partition(table.count, &mut |number| Ok(address(0, number)? <= first))?;
+        let mut asked = Asked::default();
+        for (number, from, to) in self.covering(table, first, last)? {
+            let answer = self.answer(self.number(table, number, 2 * N as u64)?)?;
+            let name = self.name(self.number(table, number, 2 * N as u64 + 8)?)?;
+            let is_answer = is_answer(&answer);
+            asked.steps.push(Step { what: key(from, to), class, name, answer });
+            if is_answer {
+                break;
+            }
+        }
+        Ok(asked)
+    }
+
+    /// The entries of a table that cover a span of addresses, the narrowest first: number, first and last address.
+    /// Addresses are compared with the highest byte first; in the file the lowest stands first.
+    pub(super) fn covering<const N: usize>(
+        &self,
+        table: Table,
+        first: [u8; N],
+        last: [u8; N],
+    ) -> Result<Vec<(u64, IpAddr, IpAddr)>, String> {
+        let after = partition(table.count, &mut |number| Ok(self.address::<N>(table, number, 0)? <= first))?;
         let (mut covering, mut next) = (Vec::new(), after.checked_sub(1));
         for _ in 0..STEPS_MAX {
             let Some(number) = next else { break };
-            let (from, to) = (address(0, number)?, address(N as u64, number)?);
+            let (from, to) = (self.address::<N>(table, number, 0)?, self.address::<N>(table, number, N as u64)?);
             if to >= last {
                 covering.push((width(&from, &to), Reverse(number), from, to));
             }
@@ -254,18 +231,45 @@ impl<B: Bytes> Registry<B> {
             next = (outer != NONE && u64::from(outer) < number).then_some(u64::from(outer));
         }
         covering.sort();
-        let mut asked = Asked::default();
-        for (_, Reverse(number), from, to) in covering {
-            let answer = self.answer(self.number(table, number, 2 * N as u64)?)?;
-            let name = self.name(self.number(table, number, 2 * N as u64 + 8)?)?;
-            let what = key(shown(&from), shown(&to));
-            let is_answer = is_answer(&answer);
-            asked.steps.push(Step { what, class, name, answer });
-            if is_answer {
+        Ok(covering.into_iter().map(|(_, Reverse(number), from, to)| (number, shown(&from), shown(&to))).collect())
+    }
+
+    fn address<const N: usize>(&self, table: Table, number: u64, at: u64) -> Result<[u8; N], String> {
+        let mut octets = [0u8; N];
+        self.bytes.read(table.at + number * table.size + at, &mut octets)?;
+        octets.reverse();
+        Ok(octets)
+    }
+
+    /// Networks that lie inside this one and are not the same, in order, so many at most.
+    pub fn inside(&self, net: Net, max: usize) -> Result<Vec<(IpAddr, IpAddr)>, String> {
+        match (net.first(), net.last()) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => self.between::<4>(self.v4, first.octets(), last.octets(), max),
+            (IpAddr::V6(first), IpAddr::V6(last)) => self.between::<16>(self.v6, first.octets(), last.octets(), max),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn between<const N: usize>(
+        &self,
+        table: Table,
+        first: [u8; N],
+        last: [u8; N],
+        max: usize,
+    ) -> Result<Vec<(IpAddr, IpAddr)>, String> {
+        let mut number = partition(table.count, &mut |number| Ok(self.address::<N>(table, number, 0)? < first))?;
+        let mut found = Vec::new();
+        while number < table.count && found.len() < max {
+            let (from, to) = (self.address::<N>(table, number, 0)?, self.address::<N>(table, number, N as u64)?);
+            if from > last {
                 break;
             }
+            if to <= last && (from, to) != (first, last) {
+                found.push((shown(&from), shown(&to)));
+            }
+            number += 1;
         }
-        Ok(asked)
+        Ok(found)
     }
 
     /// Asks an AS number.
@@ -328,7 +332,7 @@ impl<B: Bytes> Registry<B> {
         Ok(())
     }
 
-    fn number(&self, table: Table, entry: u64, at: u64) -> Result<u32, String> {
+    pub(super) fn number(&self, table: Table, entry: u64, at: u64) -> Result<u32, String> {
         let mut bytes = [0u8; 4];
         self.bytes.read(table.at + entry * table.size + at, &mut bytes)?;
         Ok(u32::from_le_bytes(bytes))
@@ -376,15 +380,20 @@ fn partition(count: u64, is_before: &mut dyn FnMut(u64) -> Result<bool, String>)
 }
 
 /// The key of a network as registries write it: a range for IPv4, a prefix for IPv6.
-fn key(first: IpAddr, last: IpAddr) -> String {
-    if let (IpAddr::V6(from), IpAddr::V6(to)) = (first, last) {
-        let host_bits = (from.to_bits() ^ to.to_bits()).checked_ilog2().map_or(0, |bit| bit + 1);
-        let net = u8::try_from(128 - host_bits).ok().and_then(|prefix| Net::new(first, prefix));
-        if let Some(net) = net.filter(|net| net.first() == first && net.last() == last) {
-            return net.to_string();
-        }
-    }
-    format!("{first} - {last}")
+pub fn key(first: IpAddr, last: IpAddr) -> String {
+    let net = prefix(first, last).filter(|_| first.is_ipv6());
+    net.map_or_else(|| format!("{first} - {last}"), |net| net.to_string())
+}
+
+/// The network that has these as its first and last address; there may be none.
+pub(super) fn prefix(first: IpAddr, last: IpAddr) -> Option<Net> {
+    let (bits, differing) = match (first, last) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => (32, (from.to_bits() ^ to.to_bits()).checked_ilog2()),
+        (IpAddr::V6(from), IpAddr::V6(to)) => (128, (from.to_bits() ^ to.to_bits()).checked_ilog2()),
+        _ => return None,
+    };
+    let net = Net::new(first, u8::try_from(bits - differing.map_or(0, |bit| bit + 1)).ok()?)?;
+    (net.first() == first && net.last() == last).then_some(net)
 }
 
 fn width<const N: usize>(first: &[u8; N], last: &[u8; N]) -> u128 {

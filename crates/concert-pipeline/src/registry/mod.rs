@@ -6,12 +6,14 @@
 //! that of its organisation, else the mailboxes of its incident response teams (`mnt-irt`). Whom the
 //! events of a report fall to is worked out at the import (`registered.rs`).
 
+mod answer;
 mod build;
 mod file;
 mod object;
 pub mod rdap;
 mod registered;
 mod reserved;
+mod route;
 pub mod security_txt;
 #[cfg(test)]
 mod tests;
@@ -20,8 +22,9 @@ mod write;
 
 use std::io::{self, BufRead, BufReader, Read};
 
+pub use answer::{Answer, Asked, Step};
 pub use build::{Builder, Summary};
-pub use file::{Answer, Asked, Bytes, Registry, Step};
+pub use file::{Bytes, Registry, key};
 pub use registered::Registered;
 pub use reserved::reserved;
 

@@ -2,7 +2,8 @@
 //!
 //! An object is lines of `name: value` up to a blank line. A line that begins with a blank, a tab or `+`
 //! goes on with the value before; `#` begins a comment. Files are Latin-1. Only the attributes that are
-//! asked for are kept, since a dump has millions of objects.
+//! asked for are kept, since a dump has millions of objects. A line that is no attribute is told, and the
+//! lines around it count; without its first line an object is lost whole.
 //!
 //! Source: RFC 2622, section 2.
 
@@ -14,7 +15,7 @@ const OBJECT_BYTES_MAX: usize = 4 << 20;
 const LINE_BYTES_MAX: u64 = 64 << 10;
 
 /// Attributes that are kept.
-const WANTED: [&str; 14] = [
+const WANTED: [&str; 17] = [
     "inetnum",
     "inet6num",
     "aut-num",
@@ -29,6 +30,9 @@ const WANTED: [&str; 14] = [
     "abuse-mailbox",
     "mnt-irt",
     "e-mail",
+    "route",
+    "route6",
+    "origin",
 ];
 /// Kept of some classes only.
 const OTHERS: [&str; 4] = ["netname", "as-name", "source", "remarks"];
@@ -64,8 +68,8 @@ pub(super) enum Found<'o> {
     Bad(u64, String),
 }
 
-/// Gives every object of a file.
-pub(super) fn read(mut input: impl BufRead, each: &mut dyn FnMut(Found<'_>)) -> io::Result<()> {
+/// Gives every object of a file, and in the end how many lines it has.
+pub(super) fn read(mut input: impl BufRead, each: &mut dyn FnMut(Found<'_>)) -> io::Result<u64> {
     let (mut object, mut line, mut number) = (Object::default(), Vec::new(), 0u64);
     // Whether what is left of the object is passed over.
     let mut is_bad = false;
@@ -75,14 +79,14 @@ pub(super) fn read(mut input: impl BufRead, each: &mut dyn FnMut(Found<'_>)) -> 
         number += 1;
         if count == 0 {
             end(&mut object, &mut is_bad, each);
-            return Ok(());
+            return Ok(number);
         }
         if count as u64 == LINE_BYTES_MAX && line.last() != Some(&b'\n') {
             skip_line(&mut input)?;
             if !is_bad {
                 each(Found::Bad(number, format!("a line is longer than {LINE_BYTES_MAX} bytes")));
+                is_bad = object.pass_over();
             }
-            is_bad = true;
             continue;
         }
         let text = line.trim_ascii_end();
@@ -97,7 +101,7 @@ pub(super) fn read(mut input: impl BufRead, each: &mut dyn FnMut(Found<'_>)) -> 
                 };
                 if let Err(why) = result {
                     each(Found::Bad(number, why.to_owned()));
-                    is_bad = true;
+                    is_bad = object.pass_over();
                 }
             }
         }
@@ -154,6 +158,12 @@ impl Object {
         self.keep("", text, true)
     }
 
+    /// Passes over a line, and whatever goes on with it. Whether the object is lost with it: its first line, or one
+    /// of too many.
+    fn pass_over(&mut self) -> bool {
+        self.class.is_empty() || self.keep("", b"", false).is_err()
+    }
+
     fn keep(&mut self, name: &'static str, value: &[u8], goes_on: bool) -> Result<(), &'static str> {
         // What an attribute takes besides its value counts too: a million empty ones are no real object.
         self.bytes += value.len() + size_of::<(&str, String)>();
@@ -207,13 +217,21 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_object_spoils_no_other() {
+    fn a_broken_line_spoils_nothing_around_it() {
         check(
-            b" goes on\n\nirt: A\nno colon\norg: X\n\nirt: B\n",
-            &["1: a line that goes on with nothing", "4: a line that is no attribute: it has no colon", "7 irt irt=B"],
+            b" goes on\norg: X\n\nirt: A\nno colon\n goes on\norg: X\nb@d: x\n\nirt: B\n\nno colon\norg: X\n\nirt: C",
+            &[
+                "1: a line that goes on with nothing",
+                "5: a line that is no attribute: it has no colon",
+                "8: a line that is no attribute: its name is no word",
+                "4 irt irt=A org=X",
+                "10 irt irt=B",
+                "12: a line that is no attribute: it has no colon",
+                "15 irt irt=C",
+            ],
         );
-        let long = [b"irt: A\ndescr: ".as_slice(), &vec![b'x'; 200_000], b"\n\nirt: B\n"].concat();
-        check(&long, &["2: a line is longer than 65536 bytes", "4 irt irt=B"]);
+        let long = [b"irt: A\norg: ".as_slice(), &vec![b'x'; 200_000], b"\n more\nabuse-c: X\n\nirt: B\n"].concat();
+        check(&long, &["2: a line is longer than 65536 bytes", "1 irt irt=A abuse-c=X", "6 irt irt=B"]);
         for line in ["org:\n", "+\n"] {
             let endless = ["irt: A\n", &line.repeat(200_000), "\nirt: B\n"].concat();
             let mut got = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::file::{Bytes, NONE, PARTY_BYTES, Registry, STRETCH_V6_BYTES, Table};
+use super::file::{Bytes, NONE, PARTY_BYTES, Registry, Table};
 use super::reserved;
 use crate::enrich::halves::Halves;
 
@@ -11,12 +11,48 @@ use crate::enrich::halves::Halves;
 pub struct Registered {
     v4: Halves,
     v4_parties: Vec<u32>,
-    v6_starts: Vec<u128>,
-    v6_parties: Vec<u32>,
+    v6: Stretches<u128>,
+    /// Where no network names anybody, whoever announces the address.
+    routed_v4: Stretches<u32>,
+    routed_v6: Stretches<u128>,
     /// AS number and party, in order.
     asns: Vec<(u32, u32)>,
     /// Names behind each other, each behind its length: what an event asks for is one place in memory.
     names: String,
+}
+
+/// Where stretches begin, and the party of each.
+#[derive(Debug, Default)]
+struct Stretches<A> {
+    starts: Vec<A>,
+    parties: Vec<u32>,
+}
+
+impl<A: Ord> Stretches<A> {
+    /// Reads a table whose addresses have so many bytes.
+    fn read<B: Bytes, const N: usize>(
+        registry: &Registry<B>,
+        table: Table,
+        address: fn([u8; N]) -> A,
+        place: &dyn Fn(u32) -> u32,
+    ) -> Result<Self, String> {
+        let count = usize::try_from(table.count).unwrap_or(0);
+        let (mut starts, mut parties) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        registry.pieces(table, |piece| {
+            for stretch in piece.chunks_exact(N + 4) {
+                if let Some((start, party)) = stretch.split_first_chunk::<N>() {
+                    starts.push(address(*start));
+                    parties.extend(numbers(party).map(place));
+                }
+            }
+        })?;
+        Ok(Self { starts, parties })
+    }
+
+    fn find(&self, address: &A) -> Option<u32> {
+        let after = self.starts.partition_point(|start| start <= address);
+        self.parties.get(after.checked_sub(1)?).copied()
+    }
 }
 
 /// Longest name, in bytes: what two bytes of ASCII hold.
@@ -80,16 +116,9 @@ impl Registered {
             }
         })?;
         v4.close();
-        let stretches = count(registry.stretches_v6);
-        let (mut v6_starts, mut v6_parties) = (Vec::with_capacity(stretches), Vec::with_capacity(stretches));
-        registry.pieces(registry.stretches_v6, |piece| {
-            for stretch in piece.as_chunks::<STRETCH_V6_BYTES>().0 {
-                if let Some((start, party)) = stretch.split_first_chunk::<16>() {
-                    v6_starts.push(u128::from_le_bytes(*start));
-                    v6_parties.extend(numbers(party).map(place));
-                }
-            }
-        })?;
+        let v6 = Stretches::read(registry, registry.stretches_v6, u128::from_le_bytes, &place)?;
+        let routed_v4 = Stretches::read(registry, registry.routed_v4, u32::from_le_bytes, &place)?;
+        let routed_v6 = Stretches::read(registry, registry.routed_v6, u128::from_le_bytes, &place)?;
         let mut asns = Vec::with_capacity(count(registry.asns));
         registry.pieces(registry.asns, |piece| {
             asns.extend(piece.as_chunks::<16>().0.iter().filter_map(|entry| {
@@ -98,7 +127,7 @@ impl Registered {
                 (party != NONE).then(|| (asn, place(party)))
             }));
         })?;
-        Ok(Self { v4, v4_parties, v6_starts, v6_parties, asns, names })
+        Ok(Self { v4, v4_parties, v6, routed_v4, routed_v6, asns, names })
     }
 
     /// The party that the smallest network around an address names, of those networks that name one.
@@ -107,10 +136,17 @@ impl Registered {
         let address = address.to_canonical();
         let party = match address {
             IpAddr::V4(address) => *self.v4_parties.get(self.v4.stretch(address.to_bits())?)?,
-            IpAddr::V6(address) => {
-                let after = self.v6_starts.partition_point(|start| *start <= address.to_bits());
-                *self.v6_parties.get(after.checked_sub(1)?)?
-            }
+            IpAddr::V6(address) => self.v6.find(&address.to_bits())?,
+        };
+        (party != NONE && reserved(address).is_none()).then_some(party)
+    }
+
+    /// The party that an AS names which announces an address. It stands back behind networks and AS numbers.
+    pub fn find_routed(&self, address: IpAddr) -> Option<u32> {
+        let address = address.to_canonical();
+        let party = match address {
+            IpAddr::V4(address) => self.routed_v4.find(&address.to_bits())?,
+            IpAddr::V6(address) => self.routed_v6.find(&address.to_bits())?,
         };
         (party != NONE && reserved(address).is_none()).then_some(party)
     }

@@ -18,6 +18,8 @@ inetnum: 192.0.2.100 - 192.0.2.200\nnetname: ACROSS\nmnt-irt: irt-c\nsource: APN
 inetnum: 192.0.2.9 - 192.0.2.3\nsource: RIPE\n
 inet6num: 2001:db8::/32\nnetname: SIX\nabuse-c: NO-ONE\nsource: RIPE\n
 aut-num: AS64500\nas-name: A-AS\nabuse-c: AR1\nsource: RIPE\n";
+const ROUTES: &str =
+    "\nroute: 203.0.113.0/24\norigin: AS64500\nsource: RIPE\n\nroute6: 2001:db8::/48\norigin: AS64500\n";
 
 fn registry(text: &str) -> (Registry<Vec<u8>>, Summary) {
     let mut builder = Builder::new();
@@ -91,6 +93,93 @@ fn mailboxes_that_nothing_can_be_sent_to_are_set_aside_with_the_reason() {
         "unread@ripe.net of RIPE IRT-C: it stands for an address, and nobody reads it",
     ];
     assert_eq!(aside, want);
+}
+
+#[test]
+fn where_nobody_else_is_named_whoever_announces_the_address_is() {
+    let objects = "\
+role: B\nnic-hdl: BR1\nabuse-mailbox: abuse@b.example\nsource: RIPE\n
+aut-num: AS64501\nas-name: B-AS\nabuse-c: BR1\nsource: RIPE\n
+route: 203.0.113.0/24\norigin: AS64502\nsource: RIPE\n
+route: 203.0.113.0/24\norigin: as64501 # ours\nsource: RADB\n
+route: 203.0.113.0/24\norigin: AS64501\nsource: RIPE\n
+route: 203.0.113.128/25\norigin: AS64500\nsource: RIPE\n
+route: 192.0.2.0/24\norigin: AS64501\nsource: RIPE\n
+route: 0.0.0.0/0\norigin: AS64501\nsource: RIPE\n
+route6: 2001:db8:1::/48\norigin: AS64501\nsource: RIPE\n
+route6: 192.0.2.0/24\norigin: AS64501\nsource: RIPE\n
+route: 192.0.2.0/24\norigin: nobody\nsource: RIPE\n
+route: 192.0.2.0 - 192.0.2.255\norigin: AS64501\nsource: RIPE\n";
+    let (registry, summary) = registry(&format!("{OBJECTS}\n{}", objects.replace("AS64500", "AS64509")));
+    let registered = Registered::read(&registry).unwrap();
+    let check = |address: &str, asn: Option<u32>, want: &str, party: Option<&str>| {
+        let address: IpAddr = address.parse().unwrap();
+        let asked = registry.find_any(Some((address, address)), asn, &Answer::is_usable).unwrap();
+        let steps: Vec<String> = asked
+            .steps
+            .iter()
+            .map(|step| format!("{} {}: {}", step.class, step.what, step.answer.mails.join(",")))
+            .collect();
+        assert_eq!(steps.join(" < "), want, "{address}");
+        let found = registered.find_routed(address).and_then(|party| registered.name(party));
+        assert_eq!(found, party, "{address}");
+    };
+    let whole = "route 203.0.113.0/24, origin AS64501: abuse@b.example";
+    check("203.0.113.1", None, whole, Some("RIPE BR1"));
+    let inner = "route 203.0.113.128/25, origin AS64509: ";
+    check("203.0.113.200", None, &format!("{inner} < {whole}"), Some("RIPE BR1"));
+    // What was asked as the AS is not asked as who announces it.
+    check("203.0.113.200", Some(64_509), whole, Some("RIPE BR1"));
+    check("203.0.113.1", Some(64_500), "aut-num AS64500: abuse@a.example", Some("RIPE BR1"));
+    // A network that names somebody is never passed over for a route.
+    check("192.0.2.1", None, "inetnum 192.0.2.0 - 192.0.2.255: abuse@a.example", None);
+    check(
+        "2001:db8:1::1",
+        None,
+        "inet6num 2001:db8::/32:  < route6 2001:db8:1::/48, origin AS64501: abuse@b.example",
+        Some("RIPE BR1"),
+    );
+    check("8.8.8.8", None, "", None);
+    let told: Vec<&str> = summary.problems.iter().map(|problem| problem.what.as_str()).collect();
+    assert_eq!(summary.aside, 4, "{told:?}");
+    assert_eq!(
+        &told[1..],
+        [
+            "`192.0.2.0/24` is of the other family of addresses",
+            "`nobody` is not an AS number",
+            "`192.0.2.0 - 192.0.2.255`: not a network in CIDR form"
+        ]
+    );
+}
+
+#[test]
+fn networks_that_are_there_twice_are_told_with_both_places() {
+    let mut builder = Builder::new();
+    let net = "inetnum: 192.0.2.0 - 192.0.2.255\nnetname: N\nsource: RIPE\n";
+    builder.read("a.db", format!("# head\n\n{net}").as_bytes()).unwrap();
+    builder.read("b.db", format!("inet6num: 2001:db8::/32\n\n{net}\ninet6num: 2001:db8::/32").as_bytes()).unwrap();
+    let summary = builder.finish(&mut Vec::new()).unwrap();
+    let told: Vec<String> = summary.problems.iter().map(ToString::to_string).collect();
+    let want = [
+        "b.db:3: `192.0.2.0 - 192.0.2.255` is there twice; the first object counts, at a.db:3",
+        "b.db:7: `2001:db8::/32` is there twice; the first object counts, at b.db:1",
+    ];
+    assert_eq!((summary.aside, told.as_slice()), (2, want.map(str::to_owned).as_slice()));
+}
+
+#[test]
+fn networks_inside_another_are_found() {
+    let (registry, _) = registry(OBJECTS);
+    let check = |net: &str, max: usize, want: &[&str]| {
+        let inside = registry.inside(net.parse().unwrap(), max).unwrap();
+        let shown: Vec<String> = inside.iter().map(|(first, last)| format!("{first}-{last}")).collect();
+        assert_eq!(shown, want, "{net}");
+    };
+    check("192.0.2.0/24", 9, &["192.0.2.64-192.0.2.127", "192.0.2.100-192.0.2.200"]);
+    check("192.0.2.0/24", 1, &["192.0.2.64-192.0.2.127"]);
+    check("192.0.0.0/16", 9, &["192.0.2.0-192.0.2.255", "192.0.2.64-192.0.2.127", "192.0.2.100-192.0.2.200"]);
+    check("2001:db8::/32", 9, &[]);
+    check("2001:d00::/24", 9, &["2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"]);
 }
 
 /// A network of the test: first and last address as distances, and whether it names a contact.
@@ -173,7 +262,7 @@ fn events_fall_to_parties_of_registries() {
 #[test]
 fn a_file_that_is_cut_or_changed_is_an_error_and_never_a_panic() {
     let mut builder = Builder::new();
-    builder.read("t.db", OBJECTS.as_bytes()).unwrap();
+    builder.read("t.db", format!("{OBJECTS}{ROUTES}").as_bytes()).unwrap();
     let mut bytes = Vec::new();
     builder.finish(&mut bytes).unwrap();
     assert_eq!(Registry::open(bytes.clone()).unwrap().check(), Ok(()));
@@ -183,14 +272,16 @@ fn a_file_that_is_cut_or_changed_is_an_error_and_never_a_panic() {
         changed[end] ^= 0x11;
         if let Ok(registry) = Registry::open(changed) {
             assert!(registry.check().is_err(), "changed at {end}");
-            for address in ["192.0.2.110", "2001:db8::1", "255.255.255.255"] {
-                registry.find(address.parse().unwrap()).ok();
+            for address in ["192.0.2.110", "2001:db8::1", "255.255.255.255", "203.0.113.1"] {
+                let address = address.parse().unwrap();
+                registry.find_any(Some((address, address)), None, &Answer::is_usable).ok();
             }
             registry.find_asn(64_500).ok();
             registry.party("RIPE AR1").ok();
             if let Ok(registered) = Registered::read(&registry) {
                 let party = registered.find("192.0.2.110".parse().unwrap());
                 party.and_then(|party| registered.name(party));
+                registered.find_routed("203.0.113.1".parse().unwrap());
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::file::{Answer, COUNTS, MAGIC, NONE};
+use super::answer::Answer;
+use super::file::{COUNTS, MAGIC, NONE};
 
 /// A network as it is written.
 #[derive(Clone, Copy)]
@@ -34,6 +35,12 @@ pub(super) struct Parts<'p> {
     pub(super) stretches_v6: Vec<(u128, u32)>,
     /// Names of parties in order, each with its answer.
     pub(super) parties: Vec<(&'p str, u32)>,
+    /// Routes: in place of an answer stands the AS.
+    pub(super) routes_v4: Vec<Entry<u32>>,
+    pub(super) routes_v6: Vec<Entry<u128>>,
+    /// Stretches where routes decide.
+    pub(super) routed_v4: Vec<(u32, u32)>,
+    pub(super) routed_v6: Vec<(u128, u32)>,
 }
 
 /// Writes all of it, and its checksum.
@@ -56,6 +63,10 @@ pub(super) fn write(parts: Parts<'_>, out: &mut dyn Write) -> io::Result<()> {
         parts.stretches_v6.len(),
         parts.parties.len(),
         parts.parties.iter().map(|(name, _)| name.len()).sum(),
+        parts.routes_v4.len(),
+        parts.routes_v6.len(),
+        parts.routed_v4.len(),
+        parts.routed_v6.len(),
     ];
     let mut out = Checked { out: BufWriter::with_capacity(1 << 18, out), hasher: blake3::Hasher::new() };
     out.put(MAGIC)?;
@@ -76,13 +87,7 @@ pub(super) fn write(parts: Parts<'_>, out: &mut dyn Write) -> io::Result<()> {
     for part in [places.as_slice(), &texts, parts.names] {
         out.put(part)?;
     }
-    for (first, party) in &parts.stretches_v4 {
-        out.numbers([*first, *party].iter().flat_map(|number| number.to_le_bytes()))?;
-    }
-    for (first, party) in &parts.stretches_v6 {
-        out.put(&first.to_le_bytes())?;
-        out.put(&party.to_le_bytes())?;
-    }
+    out.stretches(&parts.stretches_v4, &parts.stretches_v6)?;
     let mut place = 0u32;
     for (name, answer) in &parts.parties {
         out.numbers([place, *answer].iter().flat_map(|number| number.to_le_bytes()))?;
@@ -91,6 +96,16 @@ pub(super) fn write(parts: Parts<'_>, out: &mut dyn Write) -> io::Result<()> {
     for (name, _) in &parts.parties {
         out.put(name.as_bytes())?;
     }
+    for (entry, outer) in parts.routes_v4.iter().zip(outer(&parts.routes_v4)) {
+        let numbers = [entry.first, entry.last, entry.answer, outer];
+        out.numbers(numbers.iter().flat_map(|number| number.to_le_bytes()))?;
+    }
+    for (entry, outer) in parts.routes_v6.iter().zip(outer(&parts.routes_v6)) {
+        out.put(&entry.first.to_le_bytes())?;
+        out.put(&entry.last.to_le_bytes())?;
+        out.numbers([entry.answer, outer].iter().flat_map(|number| number.to_le_bytes()))?;
+    }
+    out.stretches(&parts.routed_v4, &parts.routed_v6)?;
     let checksum = out.hasher.finalize();
     out.put(checksum.as_bytes())?;
     out.out.flush()
@@ -106,6 +121,17 @@ impl Checked<'_> {
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.hasher.update(bytes);
         self.out.write_all(bytes)
+    }
+
+    fn stretches(&mut self, v4: &[(u32, u32)], v6: &[(u128, u32)]) -> io::Result<()> {
+        for (first, party) in v4 {
+            self.numbers([*first, *party].iter().flat_map(|number| number.to_le_bytes()))?;
+        }
+        for (first, party) in v6 {
+            self.put(&first.to_le_bytes())?;
+            self.put(&party.to_le_bytes())?;
+        }
+        Ok(())
     }
 
     /// Many small numbers, written and hashed together.

@@ -371,7 +371,11 @@ mod tests {
             inetnum: 192.0.2.0 - 192.0.2.255\nnetname: A-NET\norg: ORG-A\nsource: RIPE\n\n\
             inetnum: 192.0.2.8 - 192.0.2.11\nnetname: B-NET\nsource: RIPE\n\n\
             inetnum: 10.0.0.0 - 10.255.255.255\norg: ORG-A\nsource: RIPE\n\n\
-            aut-num: AS64500\nas-name: A-AS\nsource: RIPE\n";
+            aut-num: AS64500\nas-name: A-AS\nsource: RIPE\n\n\
+            aut-num: AS64501\nas-name: B-AS\nabuse-c: BR1\nsource: RIPE\n\n\
+            role: B\nnic-hdl: BR1\nabuse-mailbox: abuse@b.example\nsource: RIPE\n\n\
+            route: 203.0.113.0/24\norigin: AS64501\nsource: RIPE\n\n\
+            route: 203.0.113.0/25\norigin: AS64502\nsource: RIPE\n";
         let mut builder = concert_pipeline::registry::Builder::new();
         builder.read("t.db", objects.as_bytes()).unwrap();
         let mut part = registry::begin(dir.path()).unwrap();
@@ -416,6 +420,10 @@ mod tests {
             let silent = "no party answers for AS64500; RIPE aut-num AS64500 knows no contact: it names no contact";
             let passed = "passed over RIPE aut-num AS64500: it names no contact";
             check("AS64500", &[["-", "-", silent]], &[passed]);
+            let by_route = ["abuse@b.example", "RIPE route 203.0.113.0/24, origin AS64501", "abuse-c RIPE BR1"];
+            let passed = "passed over route 203.0.113.0/25, origin AS64502: AS64502 is not there";
+            check("203.0.113.1", &[by_route], &[passed]);
+            check("203.0.113.0/24", &[by_route], &[]);
             check("198.51.100.1", &[["-", "-", "no party answers for 198.51.100.1"]], &[]);
         }
         std::fs::write(registry::path(dir.path()), b"rubbish").unwrap();

@@ -1,22 +1,25 @@
 //! `concert contact import rpsl`: the files of registries into one that is searched in place.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use concert_model::{Party, Problem};
-use concert_pipeline::registry::{self as registries, Builder, Bytes, Registry, Summary};
+use concert_model::{Net, Party, Problem};
+use concert_pipeline::registry::{self as registries, Answer, Builder, Summary};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
-use crate::registry;
+use crate::registry::{self, Opened};
 
 /// Problems of files that are told one by one.
 const TOLD_MAX: usize = 20;
+/// Networks inside those of constituents that are compared.
+const INSIDE_MAX: usize = 100_000;
 
 /// Reads all files, replaces what was imported before, and prints what changed for constituents.
 pub(super) fn run(
@@ -40,16 +43,18 @@ pub(super) fn run(
     let fresh = registry::open_part(&part)?;
     // What was imported before may be damaged, and this is what mends it.
     let before = registry::open(data, false).unwrap_or_default();
-    let mut table = rows.table(&["change", "party", "network", "what"]);
+    let mut table = rows.table(&["change", "party", "value", "what"]);
+    let mut compared = Compared { before: before.as_ref(), fresh: &fresh, left: INSIDE_MAX };
     for party in parties {
-        for net in &party.prefixes {
-            let old = before.as_ref().map(|before| mails(before, net.first(), net.last())).unwrap_or_default();
-            let new = mails(&fresh, net.first(), net.last());
-            if old != new {
-                let change = format!("{} -> {}", shown(&old), shown(&new));
-                table.row(&[json!("changed"), json!(party.name), json!(net.to_string()), json!(change)])?;
-            }
+        for (value, change) in compared.changes(party)? {
+            table.row(&[json!("changed"), json!(party.name), json!(value), json!(change.to_string())])?;
         }
+    }
+    if compared.left == 0 {
+        tracing::warn!(
+            most = INSIDE_MAX,
+            "constituents have more networks inside theirs; the others were not compared"
+        );
     }
     tell(&summary);
     if !is_trial {
@@ -58,14 +63,73 @@ pub(super) fn run(
     table.finish().map(|()| Exit::Done)
 }
 
-/// The contacts that registries name for a network.
-fn mails<B: Bytes>(registry: &Registry<B>, first: IpAddr, last: IpAddr) -> Vec<String> {
-    let asked = registry.find_covering(first, last).unwrap_or_default();
-    asked.answer().map(|step| step.answer.mails.clone()).unwrap_or_default()
+/// What was imported before beside what is imported now.
+struct Compared<'r> {
+    before: Option<&'r Opened>,
+    fresh: &'r Opened,
+    /// How many networks inside others may still be compared.
+    left: usize,
 }
 
-fn shown(mails: &[String]) -> String {
-    if mails.is_empty() { "nobody".to_owned() } else { mails.join(", ") }
+/// The mail addresses before and now.
+#[derive(PartialEq, Eq)]
+struct Change(Vec<String>, Vec<String>);
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |mails: &[String]| if mails.is_empty() { "nobody".to_owned() } else { mails.join(", ") };
+        write!(f, "{} -> {}", shown(&self.0), shown(&self.1))
+    }
+}
+
+impl Compared<'_> {
+    /// What changed for the networks of a party, for those inside them where it is something else, and for its AS
+    /// numbers.
+    fn changes(&mut self, party: &Party) -> Result<Vec<(String, Change)>, Failure> {
+        let mut changes = Vec::new();
+        for net in &party.prefixes {
+            let whole = self.change(Some((net.first(), net.last())), None);
+            for (first, last) in self.inside(net, party)? {
+                let change = self.change(Some((first, last)), None);
+                if change.0 != change.1 && change != whole {
+                    changes.push((registries::key(first, last), change));
+                }
+            }
+            if whole.0 != whole.1 {
+                changes.push((net.to_string(), whole));
+            }
+        }
+        for asn in &party.asns {
+            let change = self.change(None, Some(*asn));
+            if change.0 != change.1 {
+                changes.push((format!("AS{asn}"), change));
+            }
+        }
+        Ok(changes)
+    }
+
+    fn change(&self, span: Option<(IpAddr, IpAddr)>, asn: Option<u32>) -> Change {
+        let is_answer = |answer: &Answer| !answer.mails.is_empty();
+        let mails = |registry: &Opened| {
+            // What was imported before may be damaged.
+            let asked = registry.find_any(span, asn, &is_answer).unwrap_or_default();
+            asked.answer().map(|step| step.answer.mails.clone()).unwrap_or_default()
+        };
+        Change(self.before.map(mails).unwrap_or_default(), mails(self.fresh))
+    }
+
+    /// The networks inside one of a party, before and now, which are not excluded.
+    fn inside(&mut self, net: &Net, party: &Party) -> Result<BTreeSet<(IpAddr, IpAddr)>, Failure> {
+        let now = self.fresh.inside(*net, self.left).map_err(|why| Failure::outside(Problem::new(why)))?;
+        let before = self.before.map(|before| before.inside(*net, self.left).unwrap_or_default());
+        let all = now.into_iter().chain(before.unwrap_or_default());
+        let is_theirs = |(first, last): &(IpAddr, IpAddr)| {
+            !party.excluded_prefixes.iter().any(|not| not.contains(*first) && not.contains(*last))
+        };
+        let inside: BTreeSet<_> = all.filter(is_theirs).take(self.left).collect();
+        self.left -= inside.len();
+        Ok(inside)
+    }
 }
 
 /// What was read goes to where people look, and not to standard output.

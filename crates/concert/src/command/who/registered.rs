@@ -1,17 +1,14 @@
 //! Whom registries name for a value, and who is next where nobody of the smallest network is left: the registry says
 //! that nobody answers, or what was sent there bounced.
 
-use std::net::IpAddr;
-
 use concert_model::Problem;
 use concert_pipeline::enrich::constituents::Subject;
-use concert_pipeline::registry::{Asked, Step, reserved};
+use concert_pipeline::registry::{self, Step, reserved};
 use serde_json::json;
 
 use super::{Answer, Book, NOT_FOR_EVENTS, Row};
 use crate::addressees::{left, origin};
 use crate::problems::Failure;
-use crate::registry::Opened;
 use crate::settings::Whom;
 
 /// Said of a mailbox that the registry itself found dead.
@@ -34,7 +31,8 @@ pub(super) fn add(value: &str, reason: String, book: &Book<'_>, answer: &mut Ans
         return Ok(format!("{} is {what} and belongs to nobody", value.trim()));
     }
     let failed = |why| Failure::outside(Problem::new(why));
-    let asked = ask(registry, span, asn).map_err(failed)?;
+    let knows_somebody = |answer: &registry::Answer| !answer.mails.is_empty();
+    let asked = registry.find_any(span, asn, &knows_somebody).map_err(failed)?;
     for step in asked.steps.iter().filter(|step| step.answer.mails.is_empty()) {
         answer.passed_over.push(format!("passed over {}: {}", origin(step), step.answer.reason));
     }
@@ -69,18 +67,6 @@ pub(super) fn add(value: &str, reason: String, book: &Book<'_>, answer: &mut Ans
     }
     answer.late.extend(rows(value, step, "", book));
     Ok(reason)
-}
-
-/// Asks the networks around a span of addresses, and where none of them knows anybody, the AS.
-fn ask(registry: &Opened, span: Option<(IpAddr, IpAddr)>, asn: Option<u32>) -> Result<Asked, String> {
-    let mut asked = match span {
-        Some((first, last)) => registry.find_covering(first, last)?,
-        None => Asked::default(),
-    };
-    if let (None, Some(asn)) = (asked.answer(), asn) {
-        asked.steps.extend(registry.find_asn(asn)?.steps);
-    }
-    Ok(asked)
 }
 
 /// A network or AS of which nobody is left, with what became of its addresses.
@@ -122,8 +108,12 @@ fn rows(value: &str, step: &Step, because: &str, book: &Book<'_>) -> Vec<Row> {
     mails.into_iter().map(row).collect()
 }
 
-/// What made it answer: the network or AS, with the name it has there.
+/// What made it answer: the network, AS or route, with the name it has there.
 fn specific(step: &Step) -> String {
-    let what = if step.class == "aut-num" { step.what.clone() } else { format!("network {}", step.what) };
+    let what = match step.class {
+        "aut-num" => step.what.clone(),
+        "route" | "route6" => format!("route {}", step.what),
+        _ => format!("network {}", step.what),
+    };
     if step.name.is_empty() { what } else { format!("{what} ({})", step.name) }
 }
