@@ -10,6 +10,9 @@ use std::sync::Arc;
 use concert_testkit::web::{Answer, End, Request, Web};
 use serde_json::{Value, json};
 
+#[path = "who/samples.rs"]
+mod samples;
+
 /// A site whose questions all go to one server.
 struct World {
     folder: tempfile::TempDir,
@@ -18,15 +21,24 @@ struct World {
 
 impl World {
     async fn new(keys: &str) -> Arc<World> {
-        let web = Web::start(None, answer).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path();
-        for (name, services) in [
+        let lists = [
             ("ipv4", r#"[["192.0.2.0/24"], ["https://r.example/"]], [["198.51.100.0/24"], ["https://busy.example/"]]"#),
             ("ipv6", r#"[["2001:db8::/32"], ["https://r.example/"]]"#),
             ("asn", r#"[["64496-64511"], ["https://r.example/"]]"#),
             ("dns", r#"[["example"], ["https://zone.example/rdap/"]]"#),
-        ] {
+        ];
+        World::serving(keys, &lists, answer).await
+    }
+
+    async fn serving(
+        keys: &str,
+        lists: &[(&str, &str)],
+        answer: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Arc<World> {
+        let web = Web::start(None, answer).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
+        for (name, services) in lists {
             fs::create_dir_all(dir.join("lists")).unwrap();
             let text = format!("{{\"publication\": \"2026-11-28T00:00:00Z\", \"services\": [{services}]}}");
             fs::write(dir.join("lists").join(format!("{name}.json")), text).unwrap();
@@ -318,6 +330,10 @@ async fn nobody_is_asked_unless_the_settings_say_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lists_of_servers_are_fetched_anew() {
     let world = World::new("rdap = true\n").await;
+    // Those that come with the program know who has this address, and say of when they are.
+    let (_, err) = world.who(&["203.0.113.1", "lost.example"]).await;
+    assert!(err.contains("passed over RDAP https://rdap.apnic.net/ip/203.0.113.1: it is not there (404)"), "{err}");
+    assert!(err.contains("no server is known for lost.example (list of 2026-11-29)"), "{err}");
     let (code, out, err) = world.run(&["contact", "refresh", "rdap", "--format", "ndjson"]).await;
     assert_eq!(code, 1, "{err}");
     let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -325,8 +341,10 @@ async fn the_lists_of_servers_are_fetched_anew() {
     assert_eq!(rows[3], json!({"file": "dns.json", "entries": 2, "published": "2026-11-01", "reason": null}));
     assert!(world.path("data/lookup/rdap/ipv4.json").exists() && !world.path("data/lookup/rdap/asn.json").exists());
     assert_eq!(world.who(&["192.0.2.7"]).await.0[0]["contact"], "abuse@a.example");
-    let (_, err) = world.who(&["203.0.113.1"]).await;
+    let (_, err) = world.who(&["203.0.113.1", "AS3333"]).await;
     assert!(err.contains("no server is known for 203.0.113.1 (list of 2026-11-01)"), "{err}");
+    // The one that could not be fetched is that of the program still.
+    assert!(err.contains("passed over RDAP https://rdap.db.ripe.net/autnum/3333: it is not there (404)"), "{err}");
     let given = World::new(RDAP).await;
     let (code, _, err) = given.run(&["contact", "refresh", "rdap"]).await;
     assert!(code == 2 && err.contains("remove `rdap_bootstrap`"), "{err}");

@@ -1,8 +1,9 @@
 //! Which server knows a network, AS number or domain: the four files of IANA.
 //!
 //! The copies that come with the program were written by its developers and hold what seldom changes: the
-//! large blocks of the five registries of numbers, and some zones. Where space inside has moved, the registry
-//! that was asked redirects. `concert contact refresh rdap` fetches the complete files.
+//! large blocks of the five registries of numbers, and some zones. All IPv4 addresses and all AS numbers of 16 bits
+//! that anybody has are in them; blocks of AS numbers and of IPv6 that were handed out of late may be missing. Where
+//! space inside has moved, the registry that was asked redirects. `concert contact refresh rdap` fetches the complete files.
 //!
 //! Source: RFC 9224, sections 3 (the file), 4 (domains) and 5 (numbers).
 
@@ -174,7 +175,7 @@ mod tests {
     fn the_files_that_come_with_the_program_know_the_five_registries() {
         let check = |question: Question, want: Option<&str>| {
             let bootstrap = Bootstrap::shipped(Bootstrap::kind(&question));
-            assert_eq!(bootstrap.published, "2026-11-28");
+            assert_eq!(bootstrap.published, "2026-11-29");
             assert_eq!(bootstrap.find(&question).map(|(server, _)| server), want, "{question:?}");
         };
         let net = |text: &str| Question::Net(text.parse().unwrap());
@@ -194,6 +195,48 @@ mod tests {
         check(Question::Asn(64_500), None);
         check(Question::Name("www.example.com".into()), Some("https://rdap.verisign.com/com/v1/"));
         check(Question::Name("uni.example".into()), None);
+    }
+
+    #[test]
+    fn the_files_that_come_with_the_program_have_no_gap_and_name_nobody_twice() {
+        let count = |question: &Question| {
+            let bootstrap = Bootstrap::shipped(Bootstrap::kind(question));
+            let holds = |key: &&(Key, usize)| match (&key.0, question) {
+                (Key::Net(net), Question::Net(asked)) => net.contains_net(asked),
+                (Key::Asns(first, last), Question::Asn(asn)) => (first..=last).contains(&asn),
+                _ => false,
+            };
+            bootstrap.entries.iter().filter(holds).count()
+        };
+        for first in 0..=255u8 {
+            let net: Net = format!("{first}.0.0.0/8").parse().unwrap();
+            // This host, private space, loopback, multicast and what is reserved belong to nobody.
+            let want = usize::from(!matches!(first, 0 | 10 | 127 | 224..));
+            assert_eq!(count(&Question::Net(net)), want, "{net}");
+        }
+        let asns = Bootstrap::shipped(Kind::Asn);
+        let mut blocks: Vec<(u32, u32)> = Vec::new();
+        for (key, _) in &asns.entries {
+            if let Key::Asns(first, last) = key {
+                blocks.push((*first, *last));
+            }
+        }
+        blocks.sort_unstable();
+        assert!(blocks.iter().zip(blocks.iter().skip(1)).all(|(one, next)| one.1 < next.0), "{blocks:?}");
+        let gaps: Vec<(u32, u32)> = blocks
+            .iter()
+            .zip(blocks.iter().skip(1))
+            .filter(|(one, next)| one.1 + 1 < next.0 && next.0 < 131_073)
+            .map(|(one, next)| (one.1 + 1, next.0 - 1))
+            .collect();
+        // AS_TRANS, and what is for documentation, private or reserved.
+        assert_eq!((blocks[0].0, gaps.as_slice()), (1, [(23_456, 23_456), (64_496, 131_071)].as_slice()));
+        let nets = Bootstrap::shipped(Kind::Ipv6);
+        for (key, _) in &nets.entries {
+            if let Key::Net(net) = key {
+                assert_eq!(count(&Question::Net(*net)), 1, "{net}");
+            }
+        }
     }
 
     #[test]
