@@ -9,6 +9,7 @@ mod door;
 mod evidence;
 mod looks;
 mod messages;
+mod metrics;
 pub(crate) mod overview;
 mod telling;
 mod values;
@@ -36,7 +37,7 @@ use crate::drive::{compose, is_of_incidents, live};
 use crate::incidents::Incidents;
 use crate::login::Logins;
 use crate::reach::Reach;
-use crate::settings::{Collect, MAILBOX};
+use crate::settings::Collect;
 use crate::wire;
 
 /// How long a look whether the records can be written may take.
@@ -234,50 +235,7 @@ impl Site for Pages {
     }
 
     async fn metrics(&self) -> Vec<Metric> {
-        let site = self.site();
-        let Ok(counts) = site.store.records.feed_counts().await else { return Vec::new() };
-        let of = |pick: fn(&concert_store::records::FeedCounts) -> u64| {
-            let values = counts.iter().map(|(feed, counts)| {
-                let number = u32::try_from(pick(counts)).unwrap_or(u32::MAX);
-                (vec![("feed", feed.clone())], f64::from(number))
-            });
-            values.collect()
-        };
-        let mails = site.store.records.mail_counts().await.unwrap_or_default();
-        let mails = mails.into_iter().map(|(state, kind, count)| {
-            (vec![("state", state), ("kind", kind)], f64::from(u32::try_from(count).unwrap_or(u32::MAX)))
-        });
-        let mut up = Vec::new();
-        if site.settings.mailbox.is_some() {
-            let health = site.store.records.feed_health().await.unwrap_or_default().remove(MAILBOX).unwrap_or_default();
-            up.push((Vec::new(), f64::from(u8::from(health.last_error <= health.last_good))));
-        }
-        vec![
-            Metric {
-                name: "concert_mailbox_up",
-                about: "Whether the mailbox of answers could be read at the last look.",
-                counter: false,
-                values: up,
-            },
-            Metric {
-                name: "concert_mails",
-                about: "Mails that came back, by what they were taken for; those set aside are not believed.",
-                counter: false,
-                values: mails.collect(),
-            },
-            Metric {
-                name: "concert_reports_waiting",
-                about: "Reports kept and not yet processed.",
-                counter: false,
-                values: of(|counts| counts.waiting),
-            },
-            Metric {
-                name: "concert_reports_failed",
-                about: "Reports that could not be processed at all.",
-                counter: false,
-                values: of(|counts| counts.failed),
-            },
-        ]
+        metrics::of(&self.site()).await
     }
 }
 

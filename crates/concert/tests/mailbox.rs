@@ -211,6 +211,13 @@ async fn a_contact_that_bounces_is_passed_over_and_one_that_answers_is_alive() {
         "taken bounce soft",
     ];
     check(&mails, &until_now);
+    let doubted: Vec<String> = world
+        .rows(&["mailbox", "counts"])
+        .iter()
+        .filter(|row| !row["doubt"].is_null())
+        .map(|row| format!("{} {} {}", row["kind"].as_str().unwrap(), row["doubt"].as_str().unwrap(), row["mails"]))
+        .collect();
+    assert_eq!(doubted, ["bounce forged 2", "bounce never-sent 1", "written never-sent 1"]);
     assert_eq!((world.smtp.count(), world.dovecot.flags("").unwrap()), (1, vec!["S".to_owned(); 6]));
     let health = world.health("Gone@net.example");
     assert_eq!((&health["state"], &health["bounces"]), (&"bounced".into(), &1.into()));

@@ -165,7 +165,15 @@ fn a_pushed_report_is_seen_over_the_api_and_on_the_pages() {
         assert!(overview.contains(want), "{want}");
     }
     assert_eq!(serving.get("/readyz").0, 200);
-    assert!(serving.get("/metrics").1.contains("concert_reports_waiting{feed=\"pushed\"} 0"));
+    let metrics = serving.get("/metrics").1;
+    for line in [
+        "concert_reports_waiting{feed=\"pushed\"} 0",
+        "concert_mails_doubted_total{doubt=\"forged\"} 0",
+        "concert_mails_doubted_total{doubt=\"never-sent\"} 0",
+        "concert_contact_keys{state=\"expired\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use super::tie::{How, Sent, Verdict, candidates, judge};
+use super::tie::{Doubt, How, Sent, Verdict, candidates, judge};
 use super::*;
 
 fn mail(head: &str, body: &str) -> Mail {
@@ -173,15 +173,17 @@ fn an_answer_counts_only_from_where_the_notice_went() {
     check("anna@evilnet.example", Err("did not go to its sender"));
     check("anna@example", Err("did not go to its sender"));
     let nobody = mail("Subject: Re: 1 event\nIn-Reply-To: <20261122-000001@cert.example>", "Done.");
-    assert!(matches!(verdict(&nobody, &sent()), Verdict::Aside(_)), "who hides is no person");
+    assert!(matches!(verdict(&nobody, &sent()), Verdict::Aside(Doubt::Forged, _)), "who hides is no person");
     let other = "From: abuse@net.example\nSubject: x\nIn-Reply-To: <20261122-000001@other.example>";
-    assert!(matches!(verdict(&mail(other, "x"), &sent()), Verdict::Aside(why) if why.contains("never sent")));
+    assert!(
+        matches!(verdict(&mail(other, "x"), &sent()), Verdict::Aside(Doubt::NeverSent, why) if why.contains("never sent"))
+    );
     let ticket = mail("From: abuse@net.example\nSubject: AW: [20261122-000001] 1 event", "Erledigt.");
     assert_eq!(verdict(&ticket, &sent()), Verdict::Answered("abuse@net.example".into()));
     let number = mail("From: anna@elsewhere.example\nSubject: AW: [20261122-000001] 1 event", "Done.");
     assert!(matches!(verdict(&number, &sent()), Verdict::Unsure(why) if why.contains("by its number alone")));
     let robot = mail("From: noreply@elsewhere.example\nAuto-Submitted: auto-replied\nSubject: [20261122-000001]", "x");
-    assert!(matches!(verdict(&robot, &sent()), Verdict::Aside(_)), "a machine waits for nobody");
+    assert!(matches!(verdict(&robot, &sent()), Verdict::Aside(Doubt::Forged, _)), "a machine waits for nobody");
     let away = mail("From: abuse@net.example\nSubject: Automatic reply: [20261122-000001] 1 event", "Away.");
     assert_eq!(verdict(&away, &sent()), Verdict::AutoAnswered("abuse@net.example".into()));
 }
@@ -211,7 +213,7 @@ fn a_bounce_counts_only_where_it_came_to_the_return_address() {
         mail(&head, &body)
     };
     let judged = |mail: &Mail, has_return_address: bool| {
-        let found = candidates(mail, Some((base, &key))).map_err(Verdict::Aside);
+        let found = candidates(mail, Some((base, &key))).map_err(|why| Verdict::Aside(Doubt::Forged, why));
         let sent = Sent { has_return_address, ..sent() };
         found.map(|found| judge(mail, &found[0], &sent)).unwrap_or_else(|aside| aside)
     };
@@ -220,7 +222,7 @@ fn a_bounce_counts_only_where_it_came_to_the_return_address() {
     assert!(hard(judged(&bounce(&own, "forwarded@elsewhere.example"), true)), "the only receiver is meant");
     assert!(hard(judged(&bounce(base, "abuse@net.example"), false)));
     let aside = |verdict: Verdict, want: &str| {
-        assert!(matches!(&verdict, Verdict::Aside(why) if why.contains(want)), "{verdict:?}")
+        assert!(matches!(&verdict, Verdict::Aside(_, why) if why.contains(want)), "{verdict:?}")
     };
     aside(judged(&bounce(base, "abuse@net.example"), true), "does not come to the address");
     aside(judged(&bounce(&own.replace("000001", "000002"), "abuse@net.example"), true), "never made");

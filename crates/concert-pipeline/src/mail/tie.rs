@@ -64,7 +64,26 @@ pub enum Verdict {
     /// Somebody wrote it of whom it is not known whether the notice went there, and why: a person must say.
     Unsure(String),
     /// It is not to be believed, and why.
-    Aside(String),
+    Aside(Doubt, String),
+}
+
+/// What is wrong with a mail that is not believed, for those who count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// It tells of a message that this site never sent.
+    NeverSent,
+    /// It is not from where it says, as far as can be told.
+    Forged,
+}
+
+impl Doubt {
+    /// The word for it in lists and numbers.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NeverSent => "never-sent",
+            Self::Forged => "forged",
+        }
+    }
 }
 
 /// The notices that a mail may be about, the most certain first. The error says why it is forged.
@@ -105,7 +124,8 @@ pub fn candidates(mail: &Mail, own: Option<(&str, &Key)>) -> Result<Vec<Candidat
 /// What a mail means that names this notice.
 pub fn judge(mail: &Mail, candidate: &Candidate, sent: &Sent) -> Verdict {
     if candidate.how == How::MessageId && !candidate.message_id.eq_ignore_ascii_case(&sent.message_id) {
-        return Verdict::Aside(format!("it names the Message-ID {}, which we never sent", candidate.message_id));
+        let why = format!("it names the Message-ID {}, which we never sent", candidate.message_id);
+        return Verdict::Aside(Doubt::NeverSent, why);
     }
     match &mail.kind {
         Kind::Bounce(failed) => bounced(mail, failed, candidate, sent),
@@ -118,7 +138,7 @@ pub fn judge(mail: &Mail, candidate: &Candidate, sent: &Sent) -> Verdict {
                 let why = format!(
                     "it answers notice {id}{by}, which did not go to its sender or that domain: forged, or forwarded"
                 );
-                if *kind == Kind::Written { Verdict::Unsure(why) } else { Verdict::Aside(why) }
+                if *kind == Kind::Written { Verdict::Unsure(why) } else { Verdict::Aside(Doubt::Forged, why) }
             }
         },
     }
@@ -131,10 +151,11 @@ fn bounced(mail: &Mail, failed: &[Failed], candidate: &Candidate, sent: &Sent) -
         How::MessageId if !sent.has_return_address => {}
         How::MessageId => {
             let why = "it does not come to the address that notice was sent from: forged, or from a server that answers the wrong one";
-            return Verdict::Aside(format!("a bounce of notice {id}, but {why}"));
+            return Verdict::Aside(Doubt::Forged, format!("a bounce of notice {id}, but {why}"));
         }
         How::Ticket => {
-            return Verdict::Aside(format!("a bounce that names notice {id} in its subject alone, as anybody could"));
+            let why = format!("a bounce that names notice {id} in its subject alone, as anybody could");
+            return Verdict::Aside(Doubt::Forged, why);
         }
     }
     let is_ours = |address: &String| sent.to.contains(&canonical(address));
@@ -163,7 +184,8 @@ fn bounced(mail: &Mail, failed: &[Failed], candidate: &Candidate, sent: &Sent) -
             Verdict::Bounced(vec![Failed { address, original, weight: Weight::Soft, status, diagnostic }])
         }
         (true, How::MessageId, _) => {
-            Verdict::Aside(format!("a bounce of notice {id} for an address that notice did not go to"))
+            let why = format!("a bounce of notice {id} for an address that notice did not go to");
+            Verdict::Aside(Doubt::Forged, why)
         }
         (true, ..) => Verdict::Noted,
         (false, ..) => Verdict::Bounced(found),

@@ -49,12 +49,28 @@ pub struct MailRow {
     /// Whether the domain of its sender signed it: `pass`, `fail`, `none` or `unknown`, and more; empty where nobody
     /// looked.
     pub signed: String,
+    /// What is wrong with it, where it is not believed: `never-sent`, `forged`; else empty.
+    #[serde(skip)]
+    pub doubt: String,
     /// The incident it belongs to, or seems to; empty for none.
     #[serde(skip)]
     pub incident: String,
     /// The party of that incident it is of, or seems to be.
     #[serde(skip)]
     pub party: String,
+}
+
+/// How many mails share these.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailCount {
+    /// Their state.
+    pub state: String,
+    /// What they turned out to be.
+    pub kind: String,
+    /// What is wrong with them; empty for nothing.
+    pub doubt: String,
+    /// How many there are.
+    pub count: u64,
 }
 
 /// Which mails to list.
@@ -126,6 +142,7 @@ pub(super) fn mail(row: &SqliteRow) -> MailRow {
         contact: text("contact"),
         reason: text("reason"),
         signed: text("signed"),
+        doubt: text("doubt"),
         incident: text("incident"),
         party: text("party"),
     }
@@ -191,16 +208,18 @@ impl Records {
         Ok(rows.iter().map(mail).collect())
     }
 
-    /// How many mails there are in each state and of each kind.
-    pub async fn mail_counts(&self) -> Result<Vec<(String, String, u64)>, Problem> {
-        let rows =
-            sqlx::query("SELECT state, kind, count(*) AS count FROM mail GROUP BY state, kind ORDER BY state, kind")
-                .fetch_all(self.pool())
-                .await
-                .map_err(trouble)?;
+    /// How many mails there are in each state, of each kind, and with each doubt.
+    pub async fn mail_counts(&self) -> Result<Vec<MailCount>, Problem> {
+        let query = "SELECT state, kind, doubt, count(*) AS count FROM mail GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
+        let rows = sqlx::query(query).fetch_all(self.pool()).await.map_err(trouble)?;
         let text = |row: &SqliteRow, name: &str| row.try_get::<String, _>(name).unwrap_or_default();
-        let count = |row: &SqliteRow| row.try_get::<i64, _>("count").unwrap_or(0).cast_unsigned();
-        Ok(rows.iter().map(|row| (text(row, "state"), text(row, "kind"), count(row))).collect())
+        let count = |row: &SqliteRow| MailCount {
+            state: text(row, "state"),
+            kind: text(row, "kind"),
+            doubt: text(row, "doubt"),
+            count: row.try_get::<i64, _>("count").unwrap_or(0).cast_unsigned(),
+        };
+        Ok(rows.iter().map(count).collect())
     }
 
     /// Recipients of notices that told the very same events together with this one, to contacts that
@@ -266,7 +285,7 @@ async fn settle_from(
     }
     let changed = sqlx::query(
         "UPDATE mail SET state = ?2, kind = ?3, message_id = ?4, sender = ?5, subject = ?6, notice = ?7, contact = ?8,
-         reason = ?9, incident = ?10, party = ?11, signed = ?13 WHERE seq = ?1 AND state = ?12",
+         reason = ?9, incident = ?10, party = ?11, signed = ?13, doubt = ?14 WHERE seq = ?1 AND state = ?12",
     )
     .bind(row.seq)
     .bind(&row.state)
@@ -281,6 +300,7 @@ async fn settle_from(
     .bind(&row.party)
     .bind(state)
     .bind(&row.signed)
+    .bind(&row.doubt)
     .execute(&mut **change)
     .await
     .map_err(trouble)?;

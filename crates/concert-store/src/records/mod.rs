@@ -12,6 +12,7 @@ mod merging;
 pub mod messages;
 mod notices;
 mod parties;
+mod refused;
 pub mod reminders;
 mod reports;
 mod sessions;
@@ -35,9 +36,10 @@ pub use credentials::{Credentials, Factor, NewFactor, NewPassword, reset_user_in
 pub use feeds::{FeedCounts, FeedHealth, Hour, remember_in};
 pub use health::{Health, Proof};
 pub use lockouts::{Attempt, Counted, forget_failures_in};
-pub use mails::{Again, Effect, MailFilter, MailRow, Settled, settle};
+pub use mails::{Again, Effect, MailCount, MailFilter, MailRow, Settled, settle};
 pub use notices::{Notice, NoticeFilter, Way, requeue_notice_in};
 pub use parties::{Parties, import_parties_in};
+pub use refused::Refused;
 pub use reports::{Counts, ReportRow, Waiting};
 pub use sessions::{AGE_SECONDS_MAX as SESSION_SECONDS_MAX, Session};
 pub use telling::{Home, NewNotice, insert_words};
@@ -69,6 +71,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0015.sql"),
     include_str!("../../migrations/0016.sql"),
     include_str!("../../migrations/0017.sql"),
+    include_str!("../../migrations/0018.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -230,17 +230,21 @@ pub(crate) fn retry_after(response: &Response, now: Time) -> Option<Time> {
     }
 }
 
+/// What is said of a body that has more bytes than are wanted.
+pub fn too_long(bytes_max: u64) -> String {
+    format!("the body is longer than {bytes_max} bytes")
+}
+
 /// Reads a body to its end, or says why not: longer than the cap, cut short, or too slow.
 pub async fn body(mut response: Response, bytes_max: u64) -> Result<Vec<u8>, String> {
-    let too_long = || format!("the body is longer than {bytes_max} bytes");
     let stated = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if stated.is_some_and(|length| length > bytes_max) {
-        return Err(too_long());
+        return Err(too_long(bytes_max));
     }
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(reason)? {
         if bytes.len() as u64 + chunk.len() as u64 > bytes_max {
-            return Err(too_long());
+            return Err(too_long(bytes_max));
         }
         bytes.extend_from_slice(&chunk);
     }

@@ -9,6 +9,7 @@ mod security_txt;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use concert_model::Problem;
@@ -32,7 +33,11 @@ pub(crate) struct Asker {
     /// Where RDAP begins; `None` where it is not asked.
     rdap: Option<Bootstraps>,
     security_txt: bool,
+    refused: Mutex<rdap::Refused>,
 }
+
+/// Where refused answers of RDAP are counted.
+pub(crate) const RDAP: &str = "rdap";
 
 /// What is wrong with the files that say which server of RDAP knows what.
 pub(crate) fn bootstrap_mistakes(given: Option<&Path>, data: &Path) -> Vec<Problem> {
@@ -61,7 +66,12 @@ impl Asker {
         let data = settings.data_dir();
         let rdap = lookup.rdap.then(|| Bootstraps::open(lookup.rdap_bootstrap.as_deref(), &data));
         let polite = polite(&data, lookup.trial_server).await?;
-        Ok(Some(Asker { polite, rdap, security_txt: lookup.security_txt }))
+        Ok(Some(Asker { polite, rdap, security_txt: lookup.security_txt, refused: Mutex::default() }))
+    }
+
+    /// How many answers of RDAP were refused so far, by why.
+    pub(crate) fn refused(&self) -> [(&'static str, u64); 4] {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).counts()
     }
 
     /// Asks about a value. `purpose` is what the contacts are wanted for: security.txt is for one alone.
@@ -69,7 +79,9 @@ impl Asker {
         let mut learned = Learned::default();
         let Some(subject) = Subject::read(value) else { return learned };
         if let (Some(bootstraps), Some(question)) = (&self.rdap, question(&subject)) {
-            let (found, passed_over) = rdap::ask(&self.polite, bootstraps, question).await;
+            let mut refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            let (found, passed_over) = rdap::ask(&self.polite, bootstraps, question, &mut refused).await;
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
             learned.rdap = found;
             learned.passed_over.extend(passed_over);
         }

@@ -11,8 +11,31 @@ use crate::wire::now;
 /// RFC 7480 section 4.2: what a server should answer, and what some answer.
 const ACCEPT: &str = "application/rdap+json, application/json;q=0.9";
 
-/// Whom RDAP names, and what was passed over.
-pub(super) async fn ask(polite: &Polite, known: &Bootstraps, question: Question) -> (Option<Found>, Vec<String>) {
+/// Answers that were refused, by why.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Refused {
+    busy: u64,
+    too_large: u64,
+    astray: u64,
+    unreadable: u64,
+}
+
+impl Refused {
+    /// Each with its word in lists and numbers.
+    pub(super) fn counts(&self) -> [(&'static str, u64); 4] {
+        let Self { busy, too_large, astray, unreadable } = *self;
+        [("busy", busy), ("too-large", too_large), ("wrong-subject", astray), ("unreadable", unreadable)]
+    }
+}
+
+/// Whom RDAP names, and what was passed over. Counts what was refused.
+pub(super) async fn ask(
+    polite: &Polite,
+    known: &Bootstraps,
+    question: Question,
+    refused: &mut Refused,
+) -> (Option<Found>, Vec<String>) {
+    let before = polite.refusals();
     let bootstrap = match known.get(Bootstrap::kind(&question)) {
         Ok(bootstrap) => bootstrap,
         Err(why) => return (None, vec![format!("passed over RDAP: {why}")]),
@@ -33,7 +56,12 @@ pub(super) async fn ask(polite: &Polite, known: &Bootstraps, question: Question)
         if let Err(why) = inquiry.take(answer) {
             // A broken answer is not worth a day.
             polite.refuse(&url, &why, now());
+            refused.unreadable += 1;
         }
     }
+    let after = polite.refusals();
+    refused.busy += after.busy - before.busy;
+    refused.too_large += after.too_large - before.too_large;
+    refused.astray += inquiry.astray();
     inquiry.finish()
 }

@@ -9,6 +9,7 @@ pub(crate) mod health;
 pub(crate) mod import;
 mod prove;
 mod refresh;
+mod refused;
 mod rpsl;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ use crate::wire::Site;
 /// Import, list and check who this site answers for.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents parties.csv\n  concert contact export --format json\n  concert contact list\n  concert contact show \"Example University\"\n  concert contact check\n  concert contact health\n  concert contact prove --all-older-than 180d\n  concert contact refresh rdap"
+    after_help = "Examples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents parties.csv\n  concert contact export --format json\n  concert contact list\n  concert contact show \"Example University\"\n  concert contact check\n  concert contact health\n  concert contact prove --all-older-than 180d\n  concert contact refresh rdap\n  concert contact refused"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -41,7 +42,12 @@ impl Args {
     pub(super) fn changes(&self) -> bool {
         !matches!(
             self.action,
-            Action::Export(_) | Action::List(_) | Action::Show(_) | Action::Check(_) | Action::Health(_)
+            Action::Export(_)
+                | Action::List(_)
+                | Action::Show(_)
+                | Action::Check(_)
+                | Action::Health(_)
+                | Action::Refused(_)
         )
     }
 }
@@ -66,6 +72,8 @@ enum Action {
     Resume(prove::ResumeArgs),
     /// Fetch anew what others publish: which server of RDAP knows what
     Refresh(refresh::Args),
+    /// Tell how many answers of RDAP were refused, and why
+    Refused(refused::Args),
 }
 
 /// Show all that is known of a party.
@@ -94,6 +102,9 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         if let Action::Import(args) = &args.action {
             return import::run(args, &settings, &store).await;
         }
+        if let Action::Refused(args) = &args.action {
+            return refused::run(args, &store).await;
+        }
         let reach = super::reach(site, &store, Kept::Contacts).await?;
         let seen = |mut parties: Vec<Party>| {
             parties.retain(|party| reach.has(&party.name));
@@ -104,9 +115,12 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             Action::List(rows) => list(rows, &seen(alive(&store).await?)),
             Action::Show(Show { party }) => show(party, &seen(alive(&store).await?)),
             Action::Check(args) => check::run(args, &settings, &seen(all(&store).await?), reach.is_all()).await,
-            Action::Import(_) | Action::Health(_) | Action::Prove(_) | Action::Resume(_) | Action::Refresh(_) => {
-                Ok(Exit::Done)
-            }
+            Action::Import(_)
+            | Action::Health(_)
+            | Action::Prove(_)
+            | Action::Resume(_)
+            | Action::Refresh(_)
+            | Action::Refused(_) => Ok(Exit::Done),
         }
     })
 }

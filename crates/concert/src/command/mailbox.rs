@@ -5,7 +5,7 @@ use std::io::Read;
 use concert_model::Problem;
 use concert_pipeline::mail;
 use concert_store::Store;
-use concert_store::records::{MailFilter, MailRow};
+use concert_store::records::{MailCount, MailFilter, MailRow};
 use serde_json::{Value, json};
 
 use super::SiteArg;
@@ -31,7 +31,7 @@ pub(super) struct Args {
 enum Action {
     /// Mails, newest first
     List(ListArgs),
-    /// How many mails of each kind were taken, wait, or were set aside; and how the mailbox does
+    /// How many mails of each kind were taken, wait, or are not believed and why; and how the mailbox does
     Counts(AllRows),
     /// One mail: what it was taken for, and its text
     Show(ShowArgs),
@@ -164,9 +164,9 @@ fn sorted(row: &MailRow, rows: &AllRows) -> Result<Exit, Failure> {
 }
 
 async fn counts(rows: &AllRows, store: &Store) -> Result<Exit, Failure> {
-    let mut table = rows.table(&["state", "kind", "mails"]);
-    for (state, kind, count) in store.records.mail_counts().await? {
-        table.row(&[json!(state), text_or_null(&kind), json!(count)])?;
+    let mut table = rows.table(&["state", "kind", "doubt", "mails"]);
+    for MailCount { state, kind, doubt, count } in store.records.mail_counts().await? {
+        table.row(&[json!(state), text_or_null(&kind), text_or_null(&doubt), json!(count)])?;
     }
     table.finish()?;
     let health = store.records.feed_health().await?.remove(MAILBOX).unwrap_or_default();

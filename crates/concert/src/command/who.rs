@@ -19,12 +19,12 @@ use tokio::runtime::Runtime;
 
 use super::SiteArg;
 use crate::addressees::PURPOSE;
-use crate::ask::Asker;
+use crate::ask::{Asker, RDAP};
 use crate::print::{AllRows, note};
 use crate::problems::{Exit, Failure, outside};
 use crate::registry::{self, Opened};
 use crate::settings::{LoadFor, Whom};
-use crate::wire::Site;
+use crate::wire::{self, Site};
 
 /// Longest line taken from standard input.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
@@ -122,6 +122,9 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
         if !go_on {
             break;
         }
+    }
+    if let Some(asker) = &asker {
+        runtime.block_on(site.store.records.count_refused(RDAP, &asker.refused(), wire::now()))?;
     }
     table.finish().map(|()| Exit::Done)
 }

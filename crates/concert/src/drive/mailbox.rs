@@ -17,7 +17,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use concert_model::{Origin, Problem, Receipt, Time};
 use concert_pipeline::mail::address::canonical;
-use concert_pipeline::mail::{self, Kind, Mail, tie};
+use concert_pipeline::mail::tie::{self, Doubt};
+use concert_pipeline::mail::{self, Kind, Mail};
 use concert_store::Members;
 use concert_store::records::{Again, Effect, MailRow, Notice, Settled};
 use concert_transport::{Body, Health, Intake, Kept};
@@ -207,8 +208,8 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
     };
     let (mail, bytes) = match read {
         Ok((Some(mail), bytes)) => (mail, bytes),
-        Ok((None, _)) => return Ok(aside(row, "it has no headers, so it is no mail".into()).into()),
-        Err(why) => return Ok(aside(row, why).into()),
+        Ok((None, _)) => return Ok(aside(row, None, "it has no headers, so it is no mail".into()).into()),
+        Err(why) => return Ok(aside(row, None, why).into()),
     };
     let row = MailRow {
         kind: mail.kind.word().into(),
@@ -220,21 +221,21 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
     let own = site.return_address.as_ref().map(|(base, key)| (base.as_str(), key));
     let candidates = match tie::candidates(&mail, own) {
         Ok(found) => found,
-        Err(why) => return Ok(aside(row, why).into()),
+        Err(why) => return Ok(aside(row, Some(Doubt::Forged), why).into()),
     };
     let row = if candidates.is_empty() { row } else { signed::look(site, row, &mail, &bytes).await };
-    let (mut first, mut unsure) = (None::<(String, String)>, None::<(String, String)>);
+    let (mut first, mut unsure) = (None::<(String, Doubt, String)>, None::<(String, String)>);
     for candidate in &candidates {
         let Some((notice, members)) = site.store.records.notice(&candidate.notice).await? else { continue };
         let was_sent = notice.attempts > 0 || site.store.records.notice_bytes(&notice.id).await?.is_some();
         if !was_sent {
             let why = format!("it names notice {}, which was never sent", notice.id);
-            first.get_or_insert((String::new(), why));
+            first.get_or_insert((String::new(), Doubt::NeverSent, why));
             continue;
         }
         if candidate.how == tie::How::Ticket && notice.delivered_at.is_none() {
             let why = format!("it answers notice {} by its number alone, and that was not delivered", notice.id);
-            first.get_or_insert((String::new(), why));
+            first.get_or_insert((String::new(), Doubt::NeverSent, why));
             continue;
         }
         let sent = sent(site, &notice).await?;
@@ -243,8 +244,8 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
             return letter::means(site, row, &mail, (candidate, &sent, verdict), &notice, members).await;
         }
         match verdict {
-            tie::Verdict::Aside(why) => {
-                first.get_or_insert((notice.id, why));
+            tie::Verdict::Aside(doubt, why) => {
+                first.get_or_insert((notice.id, doubt, why));
             }
             tie::Verdict::Unsure(why) => {
                 unsure.get_or_insert((notice.id, why));
@@ -264,9 +265,12 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
         (true, kind) => format!("{} that names nothing this site sent", kind.word()),
     };
     match (first, site.settings.mailbox.as_ref().and_then(|mailbox| mailbox.complaints.as_ref())) {
-        (Some((notice, why)), _) => Ok(aside(MailRow { notice, ..row }, why).into()),
+        (Some((notice, doubt, why)), _) => Ok(aside(MailRow { notice, ..row }, Some(doubt), why).into()),
         (None, Some(feed)) if is_complaint(&mail) => Ok(complaint(site, row, &mail, feed).into()),
-        (None, _) => Ok(aside(row, nothing()).into()),
+        (None, _) => {
+            let is_never_sent = !candidates.is_empty() || matches!(mail.kind, Kind::Bounce(_));
+            Ok(aside(row, is_never_sent.then_some(Doubt::NeverSent), nothing()).into())
+        }
     }
 }
 
@@ -304,8 +308,9 @@ fn complaint(site: &Site, row: MailRow, mail: &Mail, feed: &str) -> Settled {
     Settled { row, report, receipt, ..Settled::default() }
 }
 
-fn aside(row: MailRow, reason: String) -> Settled {
-    Settled { row: MailRow { state: "aside".into(), reason, ..row }, ..Settled::default() }
+fn aside(row: MailRow, doubt: Option<Doubt>, reason: String) -> Settled {
+    let doubt = doubt.map_or("", Doubt::word).to_owned();
+    Settled { row: MailRow { state: "aside".into(), reason, doubt, ..row }, ..Settled::default() }
 }
 
 /// The bytes that are looked at; the error says why there are none.
@@ -363,6 +368,7 @@ async fn means(
         }
         tie::Verdict::Bounced(failed) => bounce::bounced(site, row, &failed, notice, members).await?,
         tie::Verdict::Noted => Settled { row: MailRow { reason: mail.because.clone(), ..row }, ..Settled::default() },
-        tie::Verdict::Unsure(why) | tie::Verdict::Aside(why) => aside(row, why),
+        tie::Verdict::Unsure(why) => aside(row, None, why),
+        tie::Verdict::Aside(doubt, why) => aside(row, Some(doubt), why),
     })
 }

@@ -121,4 +121,15 @@ async fn samples_of_the_registries_name_whom_they_name_over_a_server() {
         assert!(err.contains(why), "{why}\n{err}");
     }
     assert!(!world.web.requests().iter().any(|request| request.path == "/ip/203.0.113.52"));
+    // Each refusal is counted; what is only remembered is not counted again.
+    let refused = async || {
+        let (_, out, _) = world.run(&["contact", "refused", "--format", "ndjson"]).await;
+        let rows = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        rows.map(|row| format!("{} {} {}", cells(&row, &["source"])[0], cells(&row, &["cause"])[0], row["count"]))
+            .collect::<Vec<_>>()
+    };
+    let counted = ["rdap busy 1", "rdap too-large 1", "rdap wrong-subject 1"];
+    assert_eq!(refused().await, counted);
+    world.who(&["198.51.100.3", "203.0.113.51"]).await;
+    assert_eq!(refused().await, counted);
 }

@@ -60,6 +60,8 @@ pub struct Inquiry {
     /// Every address that was put on the way, so that no loop goes round.
     seen: Vec<String>,
     followed: usize,
+    /// Answers about something else than what was asked.
+    astray: u64,
     found: Option<Found>,
     passed_over: Vec<String>,
 }
@@ -72,6 +74,7 @@ impl Inquiry {
             asked: None,
             seen: Vec::new(),
             followed: 0,
+            astray: 0,
             found: None,
             passed_over: Vec::new(),
             question,
@@ -130,6 +133,11 @@ impl Inquiry {
         Ok(())
     }
 
+    /// How many answers were about something else than what was asked.
+    pub fn astray(&self) -> u64 {
+        self.astray
+    }
+
     /// Whom to tell, and what was passed over on the way.
     pub fn finish(self) -> (Option<Found>, Vec<String>) {
         (self.found, self.passed_over)
@@ -137,6 +145,7 @@ impl Inquiry {
 
     fn take_object(&mut self, url: &str, object: &Object) {
         if let Err(why) = object.check(&self.question) {
+            self.astray += 1;
             self.pass_over(url, &why);
             return;
         }

@@ -76,6 +76,15 @@ pub struct Want<'w> {
     pub is_remembered: bool,
 }
 
+/// How often servers gave nothing that can be used, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// They had too much to do (429, 503).
+    pub busy: u64,
+    /// A document was too large.
+    pub too_large: u64,
+}
+
 /// A document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Got {
@@ -113,6 +122,7 @@ pub struct Polite {
     kept: Kept,
     servers: Mutex<HashMap<String, Server>>,
     requests: Mutex<usize>,
+    refusals: Mutex<Refusals>,
 }
 
 impl Polite {
@@ -120,7 +130,23 @@ impl Polite {
     pub async fn new(options: Options, now: Time) -> Result<Polite, String> {
         let web = Web { public_only: true, ..Web::new(&options.user_agent) };
         let kept = Kept::open(options.folder.clone(), now);
-        Ok(Polite { client: web.client().await?, options, kept, servers: Mutex::default(), requests: Mutex::default() })
+        Ok(Polite {
+            client: web.client().await?,
+            options,
+            kept,
+            servers: Mutex::default(),
+            requests: Mutex::default(),
+            refusals: Mutex::default(),
+        })
+    }
+
+    /// What was refused so far. What is only remembered as refused is not counted again.
+    pub fn refusals(&self) -> Refusals {
+        *self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, count: impl FnOnce(&mut Refusals)) {
+        count(&mut self.refusals.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The document, or a sentence that says why there is none. Answers before `until`.
@@ -174,7 +200,12 @@ impl Polite {
             if !want.media_type.is_empty() && media_type != want.media_type {
                 return Err(bad(format!("it is `{media_type}` in place of {}", want.media_type)));
             }
-            let body = web::body(response, want.bytes_max).await.map_err(bad)?;
+            let body = web::body(response, want.bytes_max).await.map_err(|why| {
+                if why == web::too_long(want.bytes_max) {
+                    self.count(|refusals| refusals.too_large += 1);
+                }
+                bad(why)
+            })?;
             return Ok(Got { url: url.into(), body });
         }
         Err(bad(format!("more than {REDIRECTS_MAX} redirects")))
@@ -209,6 +240,7 @@ impl Polite {
             why
         })?;
         if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            self.count(|refusals| refusals.busy += 1);
             let until = web::retry_after(&response, now).unwrap_or_else(|| now.plus_seconds(PAUSE_FOR));
             // Whole seconds, for those who read it.
             let until = Time::from_seconds(until.seconds() + 1).unwrap_or(until);

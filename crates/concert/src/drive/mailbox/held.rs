@@ -20,7 +20,7 @@ const WHY_LETTERS_MAX: usize = 1000;
 pub(super) async fn hold(site: &Site, row: MailRow, notice: String, why: String) -> Result<Settled, Problem> {
     let row = MailRow { notice, ..row };
     if site.store.records.mails_held_for(&row.notice).await? >= HELD_MAX {
-        return Ok(aside(row, format!("{why}; and {HELD_MAX} mails wait with that notice already")));
+        return Ok(aside(row, None, format!("{why}; and {HELD_MAX} mails wait with that notice already")));
     }
     let row = MailRow { state: "held".into(), kind: "reply".into(), reason: why, ..row };
     Ok(Settled { row, ..Settled::default() })
@@ -72,7 +72,7 @@ pub async fn refuse(site: &Site, number: i64, why: &str) -> Result<MailRow, Prob
     let row = waiting(site, number).await?;
     let why: String = why.trim().chars().filter(|c| !c.is_control()).take(WHY_LETTERS_MAX).collect();
     let why = if why.is_empty() { "refused by a person".to_owned() } else { format!("refused by a person: {why}") };
-    sorted(site, &aside(row, why)).await
+    sorted(site, &aside(row, None, why)).await
 }
 
 /// A mail that waits with a notice.

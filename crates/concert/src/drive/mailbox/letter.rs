@@ -98,12 +98,14 @@ pub(super) async fn means(
             plain(hold(site, row, why.into()).await?)
         }
         tie::Verdict::Unsure(why) => plain(hold(site, row, why).await?),
-        tie::Verdict::Aside(why) if mail.kind == Kind::Written => plain(hold(site, row, why).await?),
+        tie::Verdict::Aside(_, why) if mail.kind == Kind::Written => plain(hold(site, row, why).await?),
         tie::Verdict::AutoAnswered(_) => {
             let reason = "a machine that is no contact of the party answered".into();
             plain(MailRow { state: "aside".into(), reason, ..row })
         }
-        tie::Verdict::Aside(why) => plain(MailRow { state: "aside".into(), reason: why, ..row }),
+        tie::Verdict::Aside(doubt, why) => {
+            plain(MailRow { state: "aside".into(), reason: why, doubt: doubt.word().into(), ..row })
+        }
     })
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn doubt(site: &Site, row: &MailRow, verdict: tie::Verdict) -> 
             let why = format!("answers from {domain} were always signed, and this one is not ({})", row.signed);
             return Ok(match verdict {
                 tie::Verdict::Answered(_) => tie::Verdict::Unsure(why),
-                _ => tie::Verdict::Aside(why),
+                _ => tie::Verdict::Aside(tie::Doubt::Forged, why),
             });
         }
     }

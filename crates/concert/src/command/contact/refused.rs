@@ -1,0 +1,23 @@
+//! `concert contact refused`: answers of registries that could not be used, counted.
+
+use concert_store::Store;
+use concert_store::records::Refused;
+use serde_json::json;
+
+use crate::print::AllRows;
+use crate::problems::{Exit, Failure};
+
+/// Tell how many answers of RDAP were refused, why, and when last
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+pub(super) async fn run(args: &Args, store: &Store) -> Result<Exit, Failure> {
+    let mut table = args.rows.table(&["source", "cause", "count", "last"]);
+    for Refused { source, cause, count, last } in store.records.refused().await? {
+        table.row(&[json!(source), json!(cause), json!(count), json!(last.to_string())])?;
+    }
+    table.finish().map(|()| Exit::Done)
+}
