@@ -614,10 +614,20 @@ impl<'a> Event<'a> {
         self.cells.iter().rev().find(|cell| cell.field == field)
     }
 
+    /// The event as if these fields of the table were not set, for [`Event::get`] and [`Event::fields`].
+    #[must_use]
+    pub fn without(mut self, fields: &[Field]) -> Self {
+        let hidden = fields.iter().fold(0, |bits, field| bits | bit(*field));
+        self.row.present &= !hidden;
+        self.row.lent &= !hidden;
+        self
+    }
+
     /// Every field that is set: first its own values in the order they were set, then constants.
     pub fn fields(&self) -> impl Iterator<Item = (Field, Value<'a>)> + use<'a> {
-        let batch = self.batch;
-        self.cells.iter().chain(self.lent_cells()).map(move |cell| (cell.field, batch.value(cell)))
+        let (batch, present) = (self.batch, self.row.present);
+        let is_shown = move |cell: &&Cell| bit(cell.field) == 0 || present & bit(cell.field) != 0;
+        self.cells.iter().filter(is_shown).chain(self.lent_cells()).map(move |cell| (cell.field, batch.value(cell)))
     }
 
     fn lent_cells(&self) -> impl Iterator<Item = &'a Cell> + use<'a> {

@@ -720,7 +720,7 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
     fs::write(world.site().join("concert.toml"), format!("{settings}complaints = \"complaints\"\n{feed}")).unwrap();
     let complaint = |from: &str, more: &str, id: &str| {
         format!(
-            "From: {from}\r\nTo: cert@cert.example\r\nSubject: attack\r\nMessage-ID: <{id}>\r\n{more}\r\n192.0.2.9 tries passwords on our servers\r\n"
+            "From: {from}\r\nTo: cert@cert.example\r\nSubject: attack\r\nMessage-ID: <{id}>\r\n{more}\r\n192.0.2.9 tries passwords on our server 203.0.113.77\r\n"
         )
     };
     let before = world.smtp.count();
@@ -762,7 +762,11 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
     let receipt = receipts.first().unwrap();
     assert_eq!((receipt.from.as_str(), header(receipt, "Auto-Submitted").as_str()), ("", "auto-replied"));
     assert_eq!(header(receipt, "In-Reply-To"), "one@bank.example");
-    assert_eq!(world.rows(&["events"]).len(), 1, "the complaints are of one problem");
+    let events = world.rows(&["events"]);
+    assert_eq!(events.len(), 1, "the complaints are of one problem");
+    // The site knows what was attacked; whoever is told does not, because that says who complained.
+    let event = &events[0];
+    assert_eq!((&event["destination.ip"], &event["extra.reporter"]), (&"203.0.113.77".into(), &"withheld".into()));
     // Whatever answers the receipt gets no answer.
     world
         .dovecot
@@ -795,19 +799,49 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
         let told = mails.iter().rev().find(|mail| mail.to.iter().any(|to| to.ends_with("net.example"))).unwrap();
         told.bytes.split(|byte| *byte == b'\n').map(decoded).collect::<String>()
     };
-    assert!(!party_told(&world).contains("bank.example"), "{}", party_told(&world));
+    let told = party_told(&world);
+    assert!(!told.contains("bank.example") && !told.contains("203.0.113.77") && told.contains("192.0.2.9"), "{told}");
     let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
     let agreed = settings.replace("complaints = ", "agreed = [\"Bank.example\"]\ncomplaints = ");
     fs::write(world.site().join("concert.toml"), agreed).unwrap();
     let other = complaint("bob@bank.example", "", "eight@bank.example").replace("192.0.2.9", "192.0.2.10");
     world.dovecot.deliver(&other).unwrap();
     world.once();
-    assert!(party_told(&world).contains("bob@bank.example"), "{}", party_told(&world));
+    let told = party_told(&world);
+    assert!(told.contains("bob@bank.example") && told.contains("203.0.113.77"), "{told}");
     let refused = concert(&world.site(), &["mailbox", "outcome", &number("robot@"), "Cleaned."]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("it is no mail of a person"), "{refused:?}");
     let health = world.rows(&["contact", "health"]);
     assert!(health.iter().all(|row| row["contact"] != "anna@bank.example"), "{health:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_complains_by_mail_to_another_feed_is_named_to_nobody_either() {
+    let Some(world) = World::new().await else { return };
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let mailbox = "search = \"UNSEEN NOT SUBJECT desk\"\nagreed = [\"bank.example\"]\n";
+    let feed = format!(
+        "[[feed]]\nname = \"desk\"\nparser = \"complaint\"\ncollect = {{ type = \"imap\", host = \"127.0.0.1\", port = {}, \
+         tls = \"off\", user = \"feeds\", password = {{ file = \"secrets/mailbox\" }}, search = \"UNSEEN SUBJECT desk\" }}\n",
+        world.dovecot.plain_port()
+    );
+    fs::write(world.site().join("concert.toml"), format!("{settings}{mailbox}{feed}")).unwrap();
+    for (from, address) in [("anna@shop.example", "192.0.2.9"), ("bob@bank.example", "192.0.2.10")] {
+        let mail = format!(
+            "From: {from}\r\nTo: cert@cert.example\r\nSubject: desk\r\nMessage-ID: <{from}>\r\n\r\n\
+             {address} tries passwords on our server 203.0.113.77\r\n"
+        );
+        world.dovecot.deliver(&mail).unwrap();
+    }
+    world.once();
+    let mut events = world.rows(&["events"]);
+    events.sort_by_key(|event| event["source.ip"].to_string());
+    let said: Vec<String> = events
+        .iter()
+        .map(|event| format!("{} {}", event["extra.reporter"], event["event_description.text"].is_null()))
+        .collect();
+    assert_eq!(said, ["\"bob@bank.example\" false", "\"withheld\" true"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,8 +19,9 @@
 //! is in the zone that the text states (`times in UTC`), else in the feed's `time_zone`; one without a
 //! year is the last such day before the mail came.
 //!
-//! **Type.** By words in the line, else in the nearest line before that has any, else anywhere, else the
-//! setting `type`. The words are in `complaint/words.rs`. A malware name as anti-virus programs write it
+//! **Type.** By words in the line, else in the nearest line before it in its paragraph, else behind it there, else in
+//! the nearest line of an earlier paragraph that has any, else anywhere, else the setting `type`. The words are in
+//! `complaint/words.rs`. A malware name as anti-virus programs write it
 //! (`TROJ_X.Y`, `Win32/X`) becomes `malware.name`.
 //!
 //! **Passed over:** quoted lines (`>`), what follows `-----Original Message-----` or `-- `, and mail
@@ -76,6 +77,26 @@ On 2026-06-16 cert@cert.example wrote:
 {"source.ip":"192.0.2.7","source.port":4243,"destination.ip":"198.51.100.1","time.source":"2026-06-17T01:04:09Z","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"2026-06-17 03:04:09 sshd: Failed password for root from 192.0.2.7 port 4243 on 198.51.100.1"}
 {"source.url":"https://login.bank.example/a","time.source":"2026-06-17T01:04:09Z","classification.type":"phishing","classification.taxonomy":"fraud","event_description.text":"There is also a phishing page: hxxps://login[.]bank[.]example/a"}
 {"source.url":"http://files.example/x.exe","time.source":"2026-06-17T01:04:09Z","classification.type":"malware-distribution","classification.taxonomy":"malicious-code","event_description.text":"and malware at http://files.example/x.exe"}
+"#,
+            rejects: "",
+        },
+        Sample {
+            name: "two.txt",
+            settings: "",
+            given: "\
+There is a phishing page of our bank: hxxps://login[.]bank[.]example/a
+
+And 192.0.2.7
+192.0.2.8
+try passwords of our users all day: failed logins by the thousand (failed password for root).
+
+192.0.2.9
+",
+            events: r#"
+{"source.url":"https://login.bank.example/a","classification.type":"phishing","classification.taxonomy":"fraud","event_description.text":"There is a phishing page of our bank: hxxps://login[.]bank[.]example/a"}
+{"source.ip":"192.0.2.7","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"And 192.0.2.7"}
+{"source.ip":"192.0.2.8","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"192.0.2.8"}
+{"source.ip":"192.0.2.9","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"192.0.2.9"}
 "#,
             rejects: "",
         },
@@ -157,7 +178,10 @@ struct Finding {
     network: Option<Net>,
     is_said: bool,
     time: Option<Time>,
+    /// What its line or paragraph says it did.
     kind: Option<&'static str>,
+    /// What an earlier paragraph says.
+    earlier: Option<&'static str>,
     malware: Option<String>,
     number: u64,
     text: String,
@@ -191,8 +215,11 @@ impl Parser for Complaint {
         let clock = moment::Clock { zone, received: about.receipt.received };
         let (mut findings, mut attacked): (Vec<Finding>, Vec<(u64, Subject)>) = (Vec::new(), Vec::new());
         let (mut heading, mut open) = (Side::Unsaid, 0..0);
-        let (mut last_time, mut last_kind, mut before): (Option<(u64, Time)>, Option<&'static str>, &str) =
-            (None, None, "");
+        let (mut last_time, mut before): (Option<(u64, Time)>, &str) = (None, "");
+        // What the paragraph says, what those before it say, and where its findings begin.
+        let mut last = 0;
+        let (mut kind, mut earlier, mut paragraph): (Option<&'static str>, Option<&'static str>, usize) =
+            (None, None, 0);
         for (number, line) in &lines {
             let (time, rest) = clock.find(line);
             if let Some(time) = time {
@@ -201,7 +228,17 @@ impl Parser for Complaint {
                     give_time(findings.get_mut(open.clone()).unwrap_or_default(), *number, time);
                 }
             }
-            last_kind = words::kind_of(line).or(last_kind);
+            // Blank lines are not among them.
+            if *number > last + 1 {
+                (kind, earlier, paragraph) = (None, kind.or(earlier), findings.len());
+            }
+            last = *number;
+            if let Some(said) = words::kind_of(line) {
+                kind = Some(said);
+                for finding in findings.get_mut(paragraph..).unwrap_or_default() {
+                    finding.kind.get_or_insert(said);
+                }
+            }
             let time = last_time.filter(|(at, _)| number - at <= TIME_LINES_MAX).map(|(_, time)| time);
             let Line { found, attacked: others } = find::subjects(&rest, before, heading, self.urls, &own);
             before = line;
@@ -225,7 +262,7 @@ impl Parser for Complaint {
             let malware = words::malware_name(line);
             for Found { subject, port, destination, is_said } in found {
                 let (text, malware) = (text.clone(), malware.clone());
-                let (kind, number) = (last_kind, *number);
+                let number = *number;
                 findings.push(Finding {
                     subject,
                     port,
@@ -234,6 +271,7 @@ impl Parser for Complaint {
                     is_said,
                     time,
                     kind,
+                    earlier,
                     malware,
                     number,
                     text,
@@ -243,7 +281,7 @@ impl Parser for Complaint {
         }
         let anywhere = findings
             .iter()
-            .find_map(|finding| finding.kind)
+            .find_map(|finding| finding.kind.or(finding.earlier))
             .or_else(|| lines.iter().find_map(|(_, line)| words::kind_of(line)));
         leave_out_attacked(&mut findings, &attacked, sink);
         self.tell(findings, anywhere, sink);
@@ -306,7 +344,7 @@ impl Complaint {
             if !told.insert((finding.subject.clone(), finding.time, finding.port, finding.destination)) {
                 continue;
             }
-            let kind = finding.kind.or(anywhere).unwrap_or(self.kind);
+            let kind = finding.kind.or(finding.earlier).or(anywhere).unwrap_or(self.kind);
             sink.event(finding.number, finding.text.as_bytes(), |draft| put(draft, &finding, kind));
         }
     }

@@ -12,6 +12,7 @@ pub mod ndjson;
 pub mod template;
 pub mod text;
 pub mod visible;
+pub mod withheld;
 pub mod xarf;
 
 pub use columns::Columns;

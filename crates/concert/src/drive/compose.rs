@@ -49,7 +49,7 @@ pub fn items<'a>(
             };
             let again = repeats.get(&(stored.event.row().key, time.seconds()));
             Item {
-                event: stored.event,
+                event: render::withheld::told(stored.event),
                 report: stored.report,
                 state,
                 seen: 1 + again.map_or(0, |(count, _)| *count),

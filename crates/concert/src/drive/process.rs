@@ -7,12 +7,13 @@ use std::io::{Read, Seek};
 use std::net::IpAddr;
 use std::sync::mpsc;
 
-use concert_model::{Batch, Event, Field, Kind, OpenEvent, Problem, Receipt, Reject, ReportId, Value};
+use concert_model::{Batch, Event, Field, Kind, OpenEvent, Origin, Problem, Receipt, Reject, ReportId, Value};
 use concert_pipeline::enrich;
 use concert_pipeline::judge::Verdict;
 use concert_pipeline::parse::carried::NAMELESS;
 use concert_pipeline::parse::unpack;
-use concert_pipeline::parse::{Sink, sink};
+use concert_pipeline::parse::{Sink, complaint, sink};
+use concert_pipeline::render::withheld;
 use concert_store::records::Counts;
 use concert_store::{Settled, Writer};
 use concert_transport::lookup::reverse::Reverse;
@@ -22,8 +23,6 @@ use super::tell::Teller;
 use crate::settings::Feed;
 use crate::wire::{self, Site};
 
-/// The `extra.*` field of a reporter who agreed to be named.
-const REPORTER: &str = "reporter";
 /// Rejects kept in memory; the store keeps fewer, the rest is only counted.
 const REJECTS_MAX: usize = 10_000;
 
@@ -176,16 +175,21 @@ async fn name_addresses(reverse: &Reverse, batch: &mut Batch) {
 /// Who reported it, where that is known and whoever it is agreed to be named.
 fn reporter<'r>(site: &Site, feed: &Feed, receipt: &'r Receipt) -> Option<&'r str> {
     let mailbox = site.settings.mailbox.as_ref()?;
-    (is_complaint(site, feed) && mailbox.may_name(&receipt.sender)).then_some(receipt.sender.as_str())
+    (is_complaint(site, feed, receipt) && mailbox.may_name(&receipt.sender)).then_some(receipt.sender.as_str())
 }
 
-/// Whether reports of a feed are complaints that people mailed to the team.
-fn is_complaint(site: &Site, feed: &Feed) -> bool {
-    site.settings.mailbox.as_ref().is_some_and(|mailbox| mailbox.complaints.as_ref() == Some(&feed.name))
+/// Whether a report is a complaint that somebody mailed: it came to the team's mailbox, or as a mail to a feed whose
+/// parser reads what people write.
+fn is_complaint(site: &Site, feed: &Feed, receipt: &Receipt) -> bool {
+    let to_mailbox =
+        site.settings.mailbox.as_ref().is_some_and(|mailbox| mailbox.complaints.as_ref() == Some(&feed.name));
+    let is_mail = matches!(receipt.origin, Origin::Mail(_));
+    to_mailbox || is_mail && feed.parser_name == complaint::LISTED.name
 }
 
 /// Takes out what may say who reported an event: a line that somebody wrote, what of theirs was attacked by name, and
-/// whatever a report for machines says beyond what happened. The raw report has it.
+/// whatever a report for machines says beyond what happened. The raw report has it. What was attacked by address stays
+/// for the site, and is marked so that no notice tells it.
 fn forget_reporter(event: &mut OpenEvent<'_>) {
     for field in [Field::EVENT_DESCRIPTION_TEXT, Field::EVENT_DESCRIPTION_TARGET, Field::DESTINATION_URL] {
         event.unset(field);
@@ -193,7 +197,11 @@ fn forget_reporter(event: &mut OpenEvent<'_>) {
     let view = event.view();
     let is_who = |field: &Field| field.is_extra() && !NAMELESS.contains(&view.extra_name(*field));
     let who: Vec<Field> = view.fields().map(|(field, _)| field).filter(is_who).collect();
+    let is_attacked = withheld::FIELDS.iter().any(|field| event.has(*field));
     who.into_iter().for_each(|field| event.unset(field));
+    if is_attacked && let Some(field) = event.extra(withheld::REPORTER) {
+        event.set(field, &Value::text(withheld::WITHHELD));
+    }
 }
 
 pub(super) fn parse(
@@ -213,7 +221,7 @@ pub(super) fn parse(
     };
     let (lookup, book) = (site.lookup(), site.book());
     let reporter = reporter(site, feed, work.receipt);
-    let is_nameless = reporter.is_none() && is_complaint(site, feed);
+    let is_nameless = reporter.is_none() && is_complaint(site, feed, work.receipt);
     let mut fired = vec![0u64; site.settings.judge.rules().len()];
     let mut stage = |event: &mut OpenEvent<'_>| {
         if is_nameless {
@@ -222,7 +230,7 @@ pub(super) fn parse(
         lookup.enrich(event);
         book.assign(event);
         if let Some(reporter) = reporter
-            && let Some(field) = event.extra(REPORTER)
+            && let Some(field) = event.extra(withheld::REPORTER)
         {
             event.set(field, &Value::text(reporter));
         }

@@ -1,0 +1,83 @@
+//! What no notice tells: who was attacked, where whoever reported it did not agree to be named.
+//!
+//! The attacked server is nearly always the reporter's own, and its address says who that is. The site keeps it, for
+//! its own work and to know repeats; whoever is told of the event learns that somebody is not named, and the port.
+
+use concert_model::{Event, Field, Value};
+
+/// The `extra.*` field of whoever reported an event.
+pub const REPORTER: &str = "reporter";
+/// What stands there when nobody is to learn it.
+pub const WITHHELD: &str = "withheld";
+
+/// All that is said of the attacked side, but for its port.
+pub const FIELDS: [Field; 23] = [
+    Field::DESTINATION_ABUSE_CONTACT,
+    Field::DESTINATION_ACCOUNT,
+    Field::DESTINATION_ALLOCATED,
+    Field::DESTINATION_AS_NAME,
+    Field::DESTINATION_ASN,
+    Field::DESTINATION_DOMAIN_SUFFIX,
+    Field::DESTINATION_FQDN,
+    Field::DESTINATION_GEOLOCATION_CC,
+    Field::DESTINATION_GEOLOCATION_CITY,
+    Field::DESTINATION_GEOLOCATION_COUNTRY,
+    Field::DESTINATION_GEOLOCATION_LATITUDE,
+    Field::DESTINATION_GEOLOCATION_LONGITUDE,
+    Field::DESTINATION_GEOLOCATION_REGION,
+    Field::DESTINATION_GEOLOCATION_STATE,
+    Field::DESTINATION_IP,
+    Field::DESTINATION_LOCAL_HOSTNAME,
+    Field::DESTINATION_LOCAL_IP,
+    Field::DESTINATION_NETWORK,
+    Field::DESTINATION_REGISTRY,
+    Field::DESTINATION_REVERSE_DNS,
+    Field::DESTINATION_TOR_NODE,
+    Field::DESTINATION_URL,
+    Field::DESTINATION_URLPATH,
+];
+
+/// An event as a notice may tell it.
+pub fn told(event: Event<'_>) -> Event<'_> {
+    let reporter = event.find_extra(REPORTER).and_then(|field| event.get(field));
+    if matches!(reporter, Some(Value::Text(text)) if text == WITHHELD) { event.without(&FIELDS) } else { event }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Columns, NEW, Teller, sample};
+    use super::*;
+
+    /// INVARIANT: nothing of the attacked side is in any format, whatever columns a notice has.
+    #[test]
+    fn who_was_attacked_is_told_in_no_format_where_the_reporter_is_withheld() {
+        let attacked = "source.ip=192.0.2.7|destination.ip=198.51.100.1|destination.port=22|destination.asn=64500|\
+            destination.geolocation.cc=FI|destination.fqdn=bank.example|destination.reverse_dns=bank.example";
+        let events =
+            [format!("{attacked}|extra.reporter=withheld"), format!("{attacked}|extra.reporter=soc@x.example")];
+        for listed in super::super::ALL {
+            for (event, is_told) in events.iter().zip([false, true]) {
+                let batch = sample::batch(&[event.as_str()]);
+                let mut items = sample::items(&batch);
+                items.iter_mut().for_each(|item| item.event = told(item.event));
+                assert_eq!(items.iter().map(|item| item.state).collect::<Vec<_>>(), [NEW]);
+                let mut out = Vec::new();
+                (listed.write)(
+                    &items,
+                    &Columns::default(),
+                    &Teller { name: "CERT", mail: "cert@cert.example" },
+                    &mut out,
+                );
+                let text = String::from_utf8(out).unwrap();
+                assert!(text.contains("192.0.2.7"), "{}: {text}", listed.name);
+                let has = |word: &str| text.contains(word);
+                assert_eq!(
+                    has("198.51.100.1") || has("bank.example") || has("64500"),
+                    is_told,
+                    "{}: {text}",
+                    listed.name
+                );
+            }
+        }
+    }
+}
