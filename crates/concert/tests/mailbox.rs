@@ -816,6 +816,73 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
     assert!(health.iter().all(|row| row["contact"] != "anna@bank.example"), "{health:?}");
 }
 
+/// Lets the complaints, and what was told, be so many days older.
+fn grow_old(site: &Path, days: i64) {
+    let script = format!(
+        "import sqlite3, struct\n\
+         seconds = {days} * 86400\n\
+         d = sqlite3.connect('data/records.sqlite')\n\
+         d.execute('UPDATE mail SET received = received - ?', (seconds * 1000000,))\n\
+         d.execute('UPDATE notice SET made = made - ?1, delivered = delivered - ?1', (seconds * 1000000,))\n\
+         def older(entry):\n    hash, told, seen = entry\n    return struct.pack('>QII', hash, told - seconds, seen - seconds)\n\
+         for name, parcel, entries in d.execute('SELECT name, parcel, entries FROM told').fetchall():\n    \
+         new = b''.join(older(entry) for entry in struct.iter_unpack('>QII', entries))\n    \
+         d.execute('UPDATE told SET entries = ? WHERE name = ? AND parcel = ?', (new, name, parcel))\n\
+         d.commit()\n"
+    );
+    let done = Command::new("python3").args(["-c", &script]).current_dir(site).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_complained_is_told_once_that_it_was_not_seen_again() {
+    let Some(world) = World::new().await else { return };
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let more = "complaints = \"complaints\"\nreceipts = false\noutcome_after = \"7d\"\n\
+        [[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+    fs::write(world.site().join("concert.toml"), format!("{settings}{more}")).unwrap();
+    let complaint = |from: &str, address: &str, more: &str| {
+        format!(
+            "From: {from}\r\nTo: cert@cert.example\r\nSubject: attack\r\nMessage-ID: <{from}>\r\n{more}\r\n\
+             2026-06-17 03:04:05 UTC {address} tries passwords\r\n"
+        )
+    };
+    world.dovecot.deliver(&complaint("anna@bank.example", "192.0.2.9", "")).unwrap();
+    world.dovecot.deliver(&complaint("bob@bank.example", "203.0.113.9", "")).unwrap();
+    world
+        .dovecot
+        .deliver(&complaint("robot@bank.example", "192.0.2.11", "Auto-Submitted: auto-generated\r\n"))
+        .unwrap();
+    world.once();
+    let told = |world: &World| {
+        let mails = world.smtp.mails();
+        let outcomes = mails.into_iter().filter(|mail| mail.to.iter().all(|to| to.ends_with("bank.example")));
+        outcomes.collect::<Vec<_>>()
+    };
+    grow_old(&world.site(), 6);
+    world.once();
+    assert_eq!(told(&world).len(), 0, "it is not long enough");
+    grow_old(&world.site(), 2);
+    world.once();
+    world.once();
+    // Of what Bob complained nobody was told, and no machine is written to.
+    let outcomes = told(&world);
+    assert_eq!(outcomes.len(), 1, "{outcomes:?}");
+    let outcome = &outcomes[0];
+    assert_eq!((outcome.to.as_slice(), outcome.from.as_str()), (&["anna@bank.example".to_owned()][..], ""));
+    assert_eq!(header(outcome, "Auto-Submitted"), "auto-replied");
+    assert_eq!(header(outcome, "In-Reply-To"), "anna@bank.example");
+    let text = String::from_utf8_lossy(&outcome.bytes).into_owned();
+    assert!(text.contains("again in the last 7 days"), "{text}");
+    let of = |from: &str| {
+        let rows = world.rows(&["mailbox", "list"]);
+        let row = rows.iter().find(|row| row["from"] == from).unwrap();
+        world.rows(&["mailbox", "show", &row["mail"].to_string()]).remove(0)["outcome"].clone()
+    };
+    assert!(of("anna@bank.example").as_str().unwrap().starts_with("20"), "{}", of("anna@bank.example"));
+    assert_eq!((of("bob@bank.example"), of("robot@bank.example")), (Value::Null, "-".into()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_complains_by_mail_to_another_feed_is_named_to_nobody_either() {
     let Some(world) = World::new().await else { return };

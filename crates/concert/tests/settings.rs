@@ -296,14 +296,16 @@ fn wrong_mailbox() {
       hint: write it like cert@cert.example
     concert.toml:8:1: `prove_every` must be at least "7d"
       hint: prove_every = "180d"
-    concert.toml:9:1: there is no feed `compaints`
+    concert.toml:9:1: `outcome_after` must be from "1d" to "60d"
+      hint: outcome_after = "14d"
+    concert.toml:10:1: there is no feed `compaints`
       hint: did you mean `complaints`?
-    concert.toml:10:1: links in mails that come back are not followed
+    concert.toml:11:1: links in mails that come back are not followed
       hint: leave `links` away
-    concert.toml:11:1: there is no [via.outbox] with type = "smtp"
+    concert.toml:12:1: there is no [via.outbox] with type = "smtp"
       hint: write a table [via.mail] with type = "smtp", and via = "mail"
-    concert.toml:12:1: unknown key `frequency` in [mailbox]
-      hint: known here: address, after, agreed, ca_file, client_certificate, client_key, complaints, connect_timeout, dkim, every, folder, host, links, move_to, password, port, prove_every, proxy, proxy_password, proxy_user, read_timeout, receipts, search, starttls, timeout, tls, user, via
+    concert.toml:13:1: unknown key `frequency` in [mailbox]
+      hint: known here: address, after, agreed, ca_file, client_certificate, client_key, complaints, connect_timeout, dkim, every, folder, host, links, move_to, outcome_after, password, port, prove_every, proxy, proxy_password, proxy_user, read_timeout, receipts, search, starttls, timeout, tls, user, via
     "#);
 }
 

@@ -52,6 +52,9 @@ pub struct MailRow {
     /// What is wrong with it, where it is not believed: `never-sent`, `forged`; else empty.
     #[serde(skip)]
     pub doubt: String,
+    /// The notice that told its sender what became of it; a dash where nobody may be told, empty where nobody was.
+    #[serde(skip)]
+    pub outcome: String,
     /// The incident it belongs to, or seems to; empty for none.
     #[serde(skip)]
     pub incident: String,
@@ -143,6 +146,7 @@ pub(super) fn mail(row: &SqliteRow) -> MailRow {
         reason: text("reason"),
         signed: text("signed"),
         doubt: text("doubt"),
+        outcome: text("outcome"),
         incident: text("incident"),
         party: text("party"),
     }

@@ -11,6 +11,7 @@ mod mails;
 mod merging;
 pub mod messages;
 mod notices;
+mod outcomes;
 mod parties;
 mod refused;
 pub mod reminders;
@@ -72,6 +73,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0016.sql"),
     include_str!("../../migrations/0017.sql"),
     include_str!("../../migrations/0018.sql"),
+    include_str!("../../migrations/0019.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -110,14 +110,6 @@ impl Records {
             .collect())
     }
 
-    /// Makes a notice that tells a person's words and no events. Gives its number.
-    pub async fn tell_words(&self, notice: &NewNotice, text: &str, home: &Home, now: Time) -> Result<String, Problem> {
-        let mut change = self.change().await?;
-        let id = insert_words(&mut change, notice, text, home, now).await?;
-        self.commit(change).await?;
-        Ok(id)
-    }
-
     /// Leaves out addresses of a notice that is not sent yet. `false` when it has others by now.
     pub async fn narrow_notice(&self, id: &str, before: &str, after: &str) -> Result<bool, Problem> {
         let mut change = self.change().await?;

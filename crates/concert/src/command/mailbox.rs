@@ -209,6 +209,7 @@ async fn show(args: &ShowArgs, store: &Store) -> Result<Exit, Failure> {
     }
     let mut fields: Vec<(&str, Value)> = COLUMNS.into_iter().zip(values(&row)).collect();
     fields.push(("message_id", text_or_null(&row.message_id)));
+    fields.push(("outcome", text_or_null(&row.outcome)));
     match read.ok().and_then(|_| mail::read(&bytes)) {
         Some(mail) => fields.extend([("because", text_or_null(&mail.because)), ("text", text_or_null(&mail.text))]),
         None => fields.push(("text", Value::Null)),

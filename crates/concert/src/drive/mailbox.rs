@@ -23,11 +23,12 @@ use concert_store::Members;
 use concert_store::records::{Again, Effect, MailRow, Notice, Settled};
 use concert_transport::{Body, Health, Intake, Kept};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::letter::Letter;
 use super::intake::Keeper;
-use super::{TROUBLE_WAIT_MAX, message, prove, receipt, responsible};
+use super::{TROUBLE_WAIT_MAX, message, outcome, prove, receipt, responsible};
 use crate::incidents::Incoming;
 use crate::settings::MAILBOX;
 use crate::wire::{self, Site};
@@ -37,6 +38,8 @@ pub(super) use bounce::refused;
 const MAILS_AT_ONCE: u32 = 64;
 /// Wait between looks for mails and for contacts to be asked, when nobody tells of a mail.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Wait between looks for complaints whose end is to be told: nothing stops within the hour.
+const OUTCOMES_EVERY: Duration = Duration::from_secs(3_600);
 /// First wait while nothing can be written.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 /// Where in the memory stands since when notices go out with which return address.
@@ -90,11 +93,16 @@ impl Intake for MailKeeper {
 /// Settles mails and asks contacts, until `stop`. Trouble (a full disk) is waited out.
 pub(super) async fn work(site: Arc<Site>, keeper: Arc<MailKeeper>, stop: CancellationToken) -> Result<(), Problem> {
     let mut wait = TROUBLE_WAIT;
+    let mut outcomes = Instant::now();
     while !stop.is_cancelled() {
         let done = match begin(&site).await {
             Ok(()) => settle_waiting(&site, &keeper.keeper).await,
             Err(problem) => Err(problem),
         };
+        if done.is_ok() && outcomes <= Instant::now() {
+            outcomes = Instant::now() + OUTCOMES_EVERY;
+            Box::pin(tell_outcomes(&site)).await;
+        }
         let pause = match done.map(|_| ()) {
             Ok(()) => match prove::ask_due(&site).await {
                 Ok(asked) => {
@@ -124,6 +132,15 @@ pub(super) async fn work(site: Arc<Site>, keeper: Arc<MailKeeper>, stop: Cancell
     Ok(())
 }
 
+/// Tells what became of complaints. What is in the way is there the next time too.
+async fn tell_outcomes(site: &Site) {
+    match outcome::tell_due(site).await {
+        Ok(0) => {}
+        Ok(told) => tracing::info!(told, "whoever complained is told that it stopped"),
+        Err(problem) => tracing::warn!("what became of complaints is not told: {problem}"),
+    }
+}
+
 /// Collects, settles and asks once.
 pub(super) async fn once(site: &Arc<Site>, keeper: &Arc<Keeper>) -> Result<(), Problem> {
     let Some(mailbox) = &site.settings.mailbox else { return Ok(()) };
@@ -135,6 +152,7 @@ pub(super) async fn once(site: &Arc<Site>, keeper: &Arc<Keeper>) -> Result<(), P
         site.store.records.feed_trouble(MAILBOX, wire::now(), &why).await?;
     }
     settle_waiting(site, keeper).await?;
+    Box::pin(tell_outcomes(site)).await;
     prove::ask_due(site).await.map(drop)
 }
 
@@ -286,13 +304,9 @@ fn is_complaint(mail: &Mail) -> bool {
 
 /// A mail that becomes a report, with a receipt where there may be one.
 fn complaint(site: &Site, row: MailRow, mail: &Mail, feed: &str) -> Settled {
-    let origin = match mail.message_id.is_empty() {
-        true => format!("mailbox {}", row.seq),
-        false => mail.message_id.clone(),
-    };
     let receipt = Receipt {
         feed: feed.to_owned(),
-        origin: Origin::Mail(origin),
+        origin: Origin::Mail(outcome::origin(&row)),
         received: row.received,
         sender: mail.from.clone(),
         file_name: String::new(),

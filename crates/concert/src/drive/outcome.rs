@@ -1,13 +1,19 @@
-//! Telling somebody who complained what became of it, when a person says so.
+//! Telling somebody who complained what became of it: when a person says so, or by itself when it stopped.
 //!
-//! It goes out as a notice without events that holds the person's words, in the thread of the complaint
+//! It goes out as a notice without events that holds the words, in the thread of the complaint
 //! and under the number of its receipt. Whoever may not get a receipt (machines, lists) gets no outcome.
+//!
+//! By itself it is told once, where the settings say so, when every event of the complaint was told in a notice that
+//! arrived, and none of its problems was seen for so long. A complaint of what was known before has no events of its own and waits for a person.
 
+use std::collections::HashMap;
 use std::io::Read;
+use std::time::Duration;
 
-use concert_model::{Message, Problem};
+use concert_model::{Message, Origin, Problem, ProblemKey, ReportId, Time};
 use concert_pipeline::mail;
-use concert_store::records::{NewNotice, Notice};
+use concert_store::events::time_of;
+use concert_store::records::{MailRow, NewNotice, Notice};
 
 use super::receipt;
 use crate::wire::{self, Site};
@@ -16,6 +22,13 @@ use crate::wire::{self, Site};
 pub const NAME: &str = "(outcome)";
 /// Longest text of one.
 pub const TEXT_BYTES_MAX: usize = 64 << 10;
+/// Complaints looked at in one round, and those that are told in one.
+const LOOKED_AT_MAX: u32 = 1_000;
+const AT_ONCE_MAX: usize = 50;
+/// Events of one complaint that are looked at; one with more waits for a person.
+const EVENTS_MAX: u64 = 1_000;
+/// Older complaints wait for a person.
+const AGE_SECONDS_MAX: i64 = 90 * 86_400;
 
 /// The message, the same each time it is composed.
 pub fn message(site: &Site, notice: &Notice) -> Message {
@@ -39,16 +52,23 @@ pub async fn tell(site: &Site, number: i64, text: &str) -> Result<String, Proble
     if text.trim().is_empty() || text.len() > TEXT_BYTES_MAX {
         return Err(at(format!("the text must have some words, and at most {TEXT_BYTES_MAX} bytes")));
     }
+    let notice = notice(site, &row).map_err(at)?;
+    let told = records.tell_outcome(number, false, &notice, text, &site.home(), wire::now()).await?;
+    Ok(told.unwrap_or_default())
+}
+
+/// The notice to whoever sent a complaint, without its words. The error says why it cannot go.
+fn notice(site: &Site, row: &MailRow) -> Result<NewNotice, String> {
     let mut bytes = Vec::new();
     let read = site.store.archive.open(&row.content);
     let read = read.and_then(|raw| raw.take(mail::BYTES_MAX as u64).read_to_end(&mut bytes));
-    read.map_err(|error| at(format!("its bytes are no longer kept: {error}")))?;
-    let mail = mail::read(&bytes).ok_or_else(|| at("it cannot be read as a mail".to_owned()))?;
-    let (to, via) = receipt::whom(site, &mail).map_err(at)?;
-    let notice = NewNotice {
+    read.map_err(|error| format!("its bytes are no longer kept: {error}"))?;
+    let mail = mail::read(&bytes).ok_or("it cannot be read as a mail")?;
+    let (to, via) = receipt::whom(site, &mail)?;
+    Ok(NewNotice {
         name: NAME.into(),
-        key: mail.message_id.clone(),
-        party: row.notice,
+        key: mail.message_id,
+        party: row.notice.clone(),
         recipient: to,
         via: via.into(),
         format: "text".into(),
@@ -56,6 +76,87 @@ pub async fn tell(site: &Site, number: i64, text: &str) -> Result<String, Proble
         state: "queued",
         due: wire::now(),
         ..NewNotice::default()
-    };
-    records.tell_words(&notice, text, &site.home(), wire::now()).await
+    })
+}
+
+/// A complaint that may be told of, and where its events are.
+struct Quiet {
+    row: MailRow,
+    places: Vec<(u64, u32)>,
+}
+
+/// Tells by itself what stopped, where the settings want it. Gives the number of complaints.
+pub(super) async fn tell_due(site: &Site) -> Result<usize, Problem> {
+    let Some(mailbox) = &site.settings.mailbox else { return Ok(0) };
+    let (Some(after), Some(feed)) = (mailbox.outcome_after, &mailbox.complaints) else { return Ok(0) };
+    let (now, records) = (wire::now(), &site.store.records);
+    let until = now.plus_seconds(-seconds(after));
+    let mut found = Vec::new();
+    for row in records.complaints_open(now.plus_seconds(-AGE_SECONDS_MAX), until, LOOKED_AT_MAX).await? {
+        let report = ReportId::new(feed, &row.content, &Origin::Mail(origin(&row)).text());
+        if let Some(places) = quiet(site, report, until).await? {
+            found.push(Quiet { row, places });
+        }
+    }
+    let Some(since) = found.iter().map(|quiet| quiet.row.received).min() else { return Ok(0) };
+    let mut told: HashMap<(u64, u32), bool> =
+        found.iter().flat_map(|quiet| &quiet.places).map(|place| (*place, false)).collect();
+    records.mark_told(&mut told, since, until).await?;
+    found.retain(|quiet| quiet.places.iter().all(|place| told.get(place) == Some(&true)));
+    let mut done = 0;
+    for Quiet { row, .. } in found.into_iter().take(AT_ONCE_MAX) {
+        match notice(site, &row) {
+            Ok(notice) => {
+                let text = words(row.received, after);
+                let made = records.tell_outcome(row.seq, true, &notice, &text, &site.home(), now).await?;
+                done += usize::from(made.is_some());
+            }
+            Err(why) => {
+                tracing::debug!(mail = row.seq, "no outcome is told: {why}");
+                records.tell_no_outcome(row.seq).await?;
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// What a complaint is called among reports.
+pub(super) fn origin(row: &MailRow) -> String {
+    if row.message_id.is_empty() { format!("mailbox {}", row.seq) } else { row.message_id.clone() }
+}
+
+fn seconds(span: Duration) -> i64 {
+    i64::try_from(span.as_secs()).unwrap_or(AGE_SECONDS_MAX)
+}
+
+fn words(received: Time, after: Duration) -> String {
+    format!(
+        "whoever answers for what you reported on {} was told of it, and it was not seen here\nagain in the last {} days, \
+         so we take it as stopped. If you see it again, please write\nto us. This is an automatic message; it is sent once.",
+        received.date_text(),
+        after.as_secs() / 86_400
+    )
+}
+
+/// Where the events of a report are, if it has any and none of its problems was seen after a moment.
+async fn quiet(site: &Site, report: ReportId, until: Time) -> Result<Option<Vec<(u64, u32)>>, Problem> {
+    let Some(members) = site.store.records.members_of(report, EVENTS_MAX).await? else { return Ok(None) };
+    let loaded = site.store.load(&[&members]).await?;
+    let mut problems: Vec<(ProblemKey, Time)> = Vec::new();
+    let mut places = Vec::new();
+    for stored in loaded.of(&members) {
+        problems.push((stored.event.row().key, time_of(&stored.event)));
+        places.push((stored.batch, stored.row));
+    }
+    // When a problem was seen last is known to within the window of repeats.
+    let until = until.plus_seconds(-seconds(site.window()));
+    for kind in &site.settings.notices {
+        let keys: Vec<ProblemKey> = problems.iter().map(|(key, _)| *key).collect();
+        let known = site.store.records.told(&kind.name, keys.into_iter(), Time(0)).await?;
+        for (key, seen) in &mut problems {
+            *seen = known.get(*key).map_or(*seen, |(_, last)| last.max(*seen));
+        }
+    }
+    let is_quiet = !problems.is_empty() && problems.iter().all(|(_, seen)| *seen <= until);
+    Ok(is_quiet.then_some(places))
 }

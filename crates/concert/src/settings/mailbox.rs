@@ -20,6 +20,8 @@ pub const OWNER: &str = "[mailbox]";
 const MAIL: &str = "smtp";
 /// Contacts are not asked more often.
 const PROVE_EVERY_MIN: Duration = Duration::from_secs(7 * 86_400);
+/// Nothing counts as stopped sooner; longer is what nobody waits for, and what is known of a problem is gone.
+const OUTCOME_AFTER: [Duration; 2] = [Duration::from_secs(86_400), Duration::from_secs(60 * 86_400)];
 
 /// The mailbox that mail comes back to.
 pub struct Mailbox {
@@ -35,6 +37,8 @@ pub struct Mailbox {
     pub complaints: Option<String>,
     /// Whether whoever wrote such a mail is told that it came.
     pub receipts: bool,
+    /// Whoever complained is told so, once what was complained of was not seen again for so long.
+    pub outcome_after: Option<Duration>,
     /// Whether the DNS is asked for the keys of domains that sign their mail.
     pub dkim: bool,
     /// Addresses and domains of reporters who agreed to be named, in canonical form.
@@ -60,8 +64,16 @@ impl Mailbox {
         if prove_every.is_some_and(|every| every < PROVE_EVERY_MIN) {
             keys.problem("prove_every", "`prove_every` must be at least \"7d\"", "prove_every = \"180d\"");
         }
+        let about = "with `complaints`: tell whoever wrote by hand, once, that nothing was seen again for so long, \"14d\"; never without it";
+        let outcome_after = keys.duration("outcome_after", about);
+        let [least, most] = OUTCOME_AFTER;
+        if outcome_after.is_some_and(|after| after < least || after > most) {
+            let what = "`outcome_after` must be from \"1d\" to \"60d\"";
+            keys.problem("outcome_after", what, "outcome_after = \"14d\"");
+        }
         let about = "the way out of messages to contacts; the only one for mail without it";
-        let via = mail_way(&mut keys, vias, about, prove_every.is_some() || receipts && complaints.is_some());
+        let is_needed = prove_every.is_some() || complaints.is_some() && (receipts || outcome_after.is_some());
+        let via = mail_way(&mut keys, vias, about, is_needed);
         let setup = super::feed::setup(OWNER, dir, Duration::ZERO, limits);
         let collector = (imap::LISTED.read)(&mut keys, &setup);
         if keys.has("links") {
@@ -69,7 +81,17 @@ impl Mailbox {
         }
         keys.finish();
         let collector = collector.filter(|_| is_set)?;
-        Some(Self { collector: Arc::from(collector), address, prove_every, via, complaints, receipts, dkim, agreed })
+        Some(Self {
+            collector: Arc::from(collector),
+            address,
+            prove_every,
+            via,
+            complaints,
+            receipts,
+            outcome_after,
+            dkim,
+            agreed,
+        })
     }
 
     /// Whether whoever reported something agreed to be named to the party that is told of it.
