@@ -290,8 +290,7 @@ fn what_registries_publish_is_imported_whole_asked_and_checked() {
     let who = |value: &str| run(&["who", value]).1;
     assert!(who("192.0.2.77").contains("\"contact\":null"), "a dry run changes nothing");
     assert_eq!(run(&import).1, change);
-    let origin =
-        "\"contact\":\"abuse@a.example\",\"purpose\":\"abuse\",\"origin\":\"RIPE inetnum 192.0.2.0 - 192.0.2.255\"";
+    let origin = "\"contact\":\"abuse@a.example\",\"purpose\":\"abuse\",\"language\":null,\"origin\":\"RIPE inetnum 192.0.2.0 - 192.0.2.255\"";
     assert!(who("192.0.2.77").contains(origin), "{}", who("192.0.2.77"));
     // A new import replaces the old one whole.
     fs::write(dir.join("ripe.db"), objects("cert@a.example")).unwrap();
