@@ -279,6 +279,8 @@ mod tests {
             technique: String::new(),
             certainty: 80,
             zone: String::new(),
+            evidence: String::new(),
+            line: 0,
         }
     }
 

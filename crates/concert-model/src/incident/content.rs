@@ -375,6 +375,12 @@ contents! {
         /// The zone its source wrote the times in; empty for UTC.
         #[serde(default)]
         zone: String,
+        /// The evidence it comes from, by its SHA-256; empty for none.
+        #[serde(default)]
+        evidence: String,
+        /// The line of the evidence, from 1; 0 for none.
+        #[serde(default)]
+        line: u64,
     }
     /// A host belongs to a party.
     HostHeld = "host/1" {
@@ -454,6 +460,9 @@ contents! {
         clock_error: u32,
         /// What happened, in words.
         text: String,
+        /// The zone of the log that says so; empty for UTC.
+        #[serde(default)]
+        zone: String,
     }
     /// How many proposals of a day were left out so far, because there were too many.
     LeftOut = "left-out/1" {
@@ -479,6 +488,9 @@ contents! {
         party: String,
         /// The kind of work, in a word.
         work: String,
+        /// The entry that it was spent on, as `site:sequence`; empty where it is told by itself.
+        #[serde(default)]
+        entry: String,
     }
     /// Another incident is the same, or part of this one, or is so no more.
     Joined = "joined/1" {

@@ -19,6 +19,8 @@ pub struct Draft {
     pub content: Content,
     /// How it is marked; as the incident where nothing is said.
     pub marking: Option<Marking>,
+    /// Minutes that it took: an effort of its author, which is written beside it; 0 for none.
+    pub minutes: u32,
 }
 
 /// An incident that is to be opened. Its marking is asked for at once, so that nothing is visible to too
@@ -73,6 +75,13 @@ impl<'k> Members<'k> {
         }
     }
 
+    /// Minutes that it took; 0 where nothing is said.
+    fn minutes(&mut self) -> Result<u32, Problem> {
+        let Some(value) = self.take("minutes") else { return Ok(0) };
+        let minutes = value.as_u64().and_then(|minutes| u32::try_from(minutes).ok()).filter(|minutes| *minutes > 0);
+        minutes.ok_or_else(|| Problem::new("`minutes` is not a whole number from 1").hint("leave it out for none"))
+    }
+
     /// The last entry that the person had read.
     fn seen(&mut self) -> Result<Option<u64>, Problem> {
         let number = |value: Value| value.as_u64().ok_or_else(|| Problem::new("`seen` is not the number of an entry"));
@@ -91,9 +100,9 @@ fn wrong_marking(error: &serde_json::Error) -> Problem {
 }
 
 impl Draft {
-    /// Reads `{"kind": "note", "content": {...}, "marking": {...}}`.
+    /// Reads `{"kind": "note", "content": {...}, "marking": {...}, "minutes": 15}`.
     pub fn from_json(value: Value) -> Result<Self, Problem> {
-        Self::read(Members::new("an entry", value, &["kind", "content", "marking"])?)
+        Self::read(Members::new("an entry", value, &["kind", "content", "marking", "minutes"])?)
     }
 
     fn read(mut members: Members<'_>) -> Result<Self, Problem> {
@@ -103,7 +112,8 @@ impl Draft {
             Some(_) => return Err(Problem::new("`content` is not a JSON object")),
             None => Map::new(),
         };
-        Ok(Self { content: Content::from_person(&kind, content)?, marking: members.marking()? })
+        let (marking, minutes) = (members.marking()?, members.minutes()?);
+        Ok(Self { content: Content::from_person(&kind, content)?, marking, minutes })
     }
 
     /// Reads a list of entries. The error names the entry, from 1.
@@ -305,7 +315,7 @@ impl MailAnswer {
 /// the last entry that the person had read.
 pub fn drafts_from_json(value: Value) -> Result<(Vec<Draft>, Option<u64>), Problem> {
     if value.get("kind").is_some() {
-        let mut members = Members::new("an entry", value, &["kind", "content", "marking", "seen"])?;
+        let mut members = Members::new("an entry", value, &["kind", "content", "marking", "minutes", "seen"])?;
         let seen = members.seen()?;
         return Ok((vec![Draft::read(members)?], seen));
     }
@@ -380,6 +390,19 @@ mod tests {
     }
 
     #[test]
+    fn minutes_stand_beside_what_took_them() {
+        let with = |minutes: Value| json!({"kind": "note", "content": {"text": "x"}, "minutes": minutes});
+        let read = |value: Value| drafts_from_json(value).map(|(drafts, _)| drafts[0].minutes);
+        assert_eq!(read(with(json!(15))), Ok(15));
+        assert_eq!(read(with(Value::Null)), Ok(0));
+        assert_eq!(read(json!({"entries": [with(json!(3))]})), Ok(3));
+        for odd in [json!(0), json!(-5), json!(1.5), json!("15"), json!(u64::MAX)] {
+            let told = read(with(odd.clone())).unwrap_err().to_string();
+            assert!(told.contains("`minutes` is not a whole number from 1"), "{odd}: {told}");
+        }
+    }
+
+    #[test]
     fn what_was_seen_is_said_of_one_entry_as_of_several() {
         let note = json!({"kind": "note", "content": {"text": "x"}});
         let with = |seen: Value| json!({"kind": "note", "content": {"text": "x"}, "seen": seen});
@@ -393,7 +416,7 @@ mod tests {
             assert!(told.contains(want), "{told}");
         };
         wrong(with(json!("17")), "`seen` is not the number of an entry");
-        wrong(json!({"kind": "note", "because": 1}), "known are: kind, content, marking, seen");
+        wrong(json!({"kind": "note", "because": 1}), "known are: kind, content, marking, minutes, seen");
         wrong(json!({"kind": "note", "sen": 1}), "did you mean `seen`?");
         // It holds for all of them, so it stands beside them.
         wrong(json!({"entries": [with(json!(17))]}), "entry 1: `seen` does not belong into an entry");

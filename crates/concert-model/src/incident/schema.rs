@@ -55,7 +55,9 @@ fn is_needed(kind: &str, name: &str, of: &str, form: Form) -> bool {
         ("custody/1", "whom")
             | ("joined/1", "reason" | "entries")
             | ("happened/1", "line")
-            | ("relation/1", "zone")
+            | ("relation/1", "zone" | "evidence" | "line")
+            | ("proposed/1", "zone")
+            | ("effort/1", "entry")
             | ("message/1", "answers" | "attachments" | "mail")
     );
     !has_empty && !of.starts_with("Option") && !came_later
@@ -194,7 +196,7 @@ fn draft(kind: &str, content: Value) -> Value {
     let has_needed = content.get("required").and_then(Value::as_array).is_some_and(|required| !required.is_empty());
     let required: &[&str] = if has_needed { &["kind", "content"] } else { &["kind"] };
     let content = if has_needed { content } else { json!({"anyOf": [content, {"type": "null"}]}) };
-    json!({
+    let mut schema = json!({
         "type": "object", "required": required, "additionalProperties": false,
         "properties": {
             "kind": {"enum": [word, kind]},
@@ -204,7 +206,13 @@ fn draft(kind: &str, content: Value) -> Value {
             "seen": {"type": ["integer", "null"], "minimum": 0,
                 "description": "The last entry you had read; beside `entries` where there are several"},
         },
-    })
+    });
+    // An effort says its minutes itself.
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut).filter(|_| word != "effort") {
+        let about = "Minutes that it took you: an entry of the kind `effort` is written beside it, marked like it";
+        properties.insert("minutes".into(), json!({"type": ["integer", "null"], "minimum": 1, "maximum": u32::MAX, "description": about}));
+    }
+    schema
 }
 
 /// An entry that was written. What of it a reader may not know is not there.

@@ -23,11 +23,11 @@ use concert_model::incident::draft::NewIncident;
 use serde_json::{Value, json};
 
 use super::{SiteArg, acting};
-use crate::incidents::{Ask, Filter, Incidents, Refused, Slice, Written, entry_json, head_json, incident_json};
+use crate::incidents::{Filter, Incidents, Refused, Slice, Written, entry_json, head_json, incident_json};
 use crate::print::{AllRows, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
-use crate::wire::{self, Site};
+use crate::wire::Site;
 
 /// Open incidents, work on them, and see who can see what.
 #[derive(clap::Args)]
@@ -124,6 +124,8 @@ struct OpenArgs {
     /// A report it begins with, by `report.id` of its events: its bytes become evidence, its events are linked.
     #[arg(long, value_name = "ID")]
     report: Option<String>,
+    #[command(flatten)]
+    minutes: draft::MinutesArg,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -278,7 +280,7 @@ async fn open(args: &OpenArgs, incidents: &Incidents, person: &Person) -> Result
         marking: args.marking.marking(),
         drafts: draft::first(args.note.as_deref(), &args.events),
     };
-    let ask = Ask::new(person, wire::now());
+    let ask = args.minutes.ask(person);
     let written = match &args.report {
         Some(id) => incidents.open_from(ask, new, id).await,
         None => incidents.open(ask, new).await,

@@ -210,7 +210,7 @@ impl Incidents {
                 let title = text::plain_line(&caught.title);
                 let opened =
                     Opened { number, title, classification: caught.classification, severity: opening.severity };
-                drafts.push(Draft { content: opened.into(), marking: Some(opening.marking.clone()) });
+                drafts.push(Draft { content: opened.into(), marking: Some(opening.marking.clone()), minutes: 0 });
                 drafts.push(plain(Ruled { rule: rule.clone(), key: key.to_owned() }));
                 if !caught.party.is_empty() {
                     let (party, text) = (text::plain_line(&caught.party), String::new());
@@ -278,7 +278,7 @@ impl Incidents {
 }
 
 fn plain(content: impl Into<Content>) -> Draft {
-    Draft { content: content.into(), marking: None }
+    Draft { content: content.into(), marking: None, minutes: 0 }
 }
 
 /// Entries that linked events on a day.

@@ -134,7 +134,7 @@ impl Incidents {
             }
             let itself = Person::operator(BY_ITSELF);
             let drafts: Vec<Draft> =
-                due.into_iter().map(|stepped| Draft { content: stepped.into(), marking: None }).collect();
+                due.into_iter().map(|stepped| Draft { content: stepped.into(), marking: None, minutes: 0 }).collect();
             match self.write(Ask::new(&itself, now), &id, drafts).await {
                 Ok(done) => written += done.entries.len() as u64,
                 Err(Refused::Failed(problem)) => return Err(problem),

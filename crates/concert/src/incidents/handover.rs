@@ -75,11 +75,13 @@ impl Moving {
         let moved = |(role, party): &(Role, String), person: &str, holds| Draft {
             content: RoleMoved { role: *role, person: person.to_owned(), party: party.clone(), holds }.into(),
             marking: None,
+            minutes: 0,
         };
         let given = self.roles.iter().map(|role| moved(role, &wanted.to, true));
         let tasks = self.tasks.iter().map(|(task, marking)| Draft {
             content: Task { person: wanted.to.clone(), ..task.clone() }.into(),
             marking: Some(marking.clone()),
+            minutes: 0,
         });
         let taken = self.roles.iter().map(|role| moved(role, &wanted.from, false));
         given.chain(tasks).chain(taken).collect()

@@ -113,7 +113,7 @@ fn joined(
 ) -> Draft {
     let (as_what, reason) = (as_what.to_owned(), reason.to_owned());
     let content = Joined { incident: other.id.clone(), as_what, joined, reason, entries: entries.to_vec() };
-    Draft { content: content.into(), marking }
+    Draft { content: content.into(), marking, minutes: 0 }
 }
 
 /// How what concerns two is marked: who may not know of one learns nothing of it from the other.
@@ -183,7 +183,7 @@ impl Incidents {
         }
         let marking = stricter(&first, &second);
         let drafts = [
-            joined(&second, to_first, is_joined, reason, &[], marking.clone()),
+            Draft { minutes: ask.minutes, ..joined(&second, to_first, is_joined, reason, &[], marking.clone()) },
             joined(&first, to_second, is_joined, reason, &[], marking),
         ];
         let mut entries = Vec::new();
@@ -294,8 +294,8 @@ impl Incidents {
         let person = ask.person.name.clone();
         let coordinator = RoleMoved { role: Role::Coordinator, person, party: String::new(), holds: true };
         let opening = vec![
-            Draft { content: opened.into(), marking: Some(new.marking.clone()) },
-            Draft { content: coordinator.into(), marking: None },
+            Draft { content: opened.into(), marking: Some(new.marking.clone()), minutes: ask.minutes },
+            Draft { content: coordinator.into(), marking: None, minutes: 0 },
         ];
         let (case, _) = self.sign(change, ask, Case::new(&new_id(ask.now)?, Vec::new()), opening).await?;
         Ok(case)

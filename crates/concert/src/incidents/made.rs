@@ -44,6 +44,9 @@ pub(super) fn by_hand(drafts: &[Draft]) -> Result<(), Refused> {
             Content::Joined(_) => {
                 "it belongs into both incidents: see `concert incident merge --help`, `split` and `link`"
             }
+            Content::Effort(effort) if !effort.entry.is_empty() => {
+                "leave `entry` out, or give `minutes` beside the content of the entry that took them"
+            }
             Content::Ruled(_) | Content::LeftOut(_) => "it follows from events",
             Content::Delivered(_) | Content::AttachmentSorted(_) => "see `concert incident mail --help`",
             Content::MessageKept(message)

@@ -11,6 +11,7 @@ mod chains;
 mod changes;
 pub mod cost;
 mod due;
+mod effort;
 mod evidence;
 mod follow;
 mod handover;
@@ -108,12 +109,14 @@ pub struct Ask<'a> {
     pub key: Option<(&'a str, [u8; 32])>,
     /// The last entry the person had seen, where that matters: what was changed since is not overwritten.
     pub seen: Option<u64>,
+    /// Minutes that it took, which count with the first entry that is written for it; 0 for none.
+    pub minutes: u32,
 }
 
 impl<'a> Ask<'a> {
     /// A person's request at a moment.
     pub fn new(person: &'a Person, now: Time) -> Self {
-        Self { person, now, key: None, seen: None }
+        Self { person, now, key: None, seen: None, minutes: 0 }
     }
 }
 

@@ -162,15 +162,15 @@ impl Incidents {
             let Met { host, to, port, text, event, time, .. } = met.clone();
             let from = host.into();
             let (first_seen, last_seen) = (time.0, time.0);
-            let proposed = Proposed { event, from, to, port, first_seen, last_seen, clock_error: 0, text };
-            drafts.push(Draft { content: proposed.into(), marking: Some(marking) });
+            let proposed = Proposed { event, from, to, port, first_seen, last_seen, clock_error: 0, text, zone: String::new() };
+            drafts.push(Draft { content: proposed.into(), marking: Some(marking), minutes: 0 });
         }
         if left > 0 {
             let day = now.date_text();
             let all = incidents::count_up(change, &format!("left out of {} on {day}", case.id), left).await?;
             // Told when it has doubled, so that a flood of events is no flood of entries.
             if all.ilog2() > (all - left).checked_ilog2().unwrap_or(0) || all == left {
-                drafts.push(Draft { content: LeftOut { day, count: all }.into(), marking: None });
+                drafts.push(Draft { content: LeftOut { day, count: all }.into(), marking: None, minutes: 0 });
             }
         }
         match drafts.is_empty() {
@@ -275,7 +275,7 @@ impl<'i> Known<'i> {
 }
 
 /// What is written when a proposal is answered: the answer, and the flow and the event where it is taken up.
-pub(super) fn answered(case: &Case, state: &Incident, answer: ProposalAnswered) -> Result<Vec<Draft>, Refused> {
+pub(super) fn answered(case: &Case, state: &Incident, answer: ProposalAnswered, minutes: u32) -> Result<Vec<Draft>, Refused> {
     let proposed = state.proposals.get(&answer.event).ok_or_else(|| wrong("there is no such proposal"))?;
     if let Some(accepted) = state.answered.get(&answer.event) {
         return Err(wrong(format!("it was {} already", if *accepted { "accepted" } else { "rejected" })));
@@ -286,16 +286,37 @@ pub(super) fn answered(case: &Case, state: &Incident, answer: ProposalAnswered) 
     let marking = marking_of(case, &answer.event);
     let mut contents: Vec<Content> = Vec::new();
     if answer.accepted && !proposed.to.is_empty() {
-        let Proposed { from, to, port, first_seen, last_seen, clock_error, text, .. } = proposed.clone();
-        let (technique, certainty, zone) = (text, CERTAINTY, String::new());
-        let flow = Relation { from, to, first_seen, last_seen, clock_error, port, technique, certainty, zone };
+        let (evidence, line) = line_of(&answer.event);
+        let Proposed { from, to, port, first_seen, last_seen, clock_error, text, zone, .. } = proposed.clone();
+        let flow = Relation {
+            from,
+            to,
+            first_seen,
+            last_seen,
+            clock_error,
+            port,
+            technique: text,
+            certainty: CERTAINTY,
+            zone,
+            evidence,
+            line,
+        };
         contents.push(flow.into());
     }
     if answer.accepted && !answer.event.contains(':') {
         contents.push(EventLinked { event: answer.event.clone(), linked: true }.into());
     }
-    contents.insert(0, answer.into());
-    Ok(contents.into_iter().map(|content| Draft { content, marking: marking.clone() }).collect())
+    let first = Draft { content: answer.into(), marking: marking.clone(), minutes };
+    let rest = contents.into_iter().map(|content| Draft { content, marking: marking.clone(), minutes: 0 });
+    Ok(std::iter::once(first).chain(rest).collect())
+}
+
+/// The evidence and the line by which a proposal is called, `SHA-256:line`; nothing where an event made it.
+fn line_of(name: &str) -> (String, u64) {
+    let Some((sha256, line)) = name.split_once(':') else { return Default::default() };
+    // Of several flows in one line all but the first are called `line.2` and so on.
+    let line = line.split('.').next().and_then(|line| line.parse().ok());
+    (sha256.to_owned(), line.unwrap_or(0))
 }
 
 /// How the newest entry is marked that proposed it.

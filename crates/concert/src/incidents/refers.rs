@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Kept, Object, Person, may};
-use concert_model::incident::content::{Content, Happened, RoleMoved, Task};
+use concert_model::incident::content::{Content, RoleMoved, Task};
 use concert_model::incident::draft::Draft;
-use concert_model::incident::fold::{Incident, place};
+use concert_model::incident::fold::{Exhibit, Incident, place};
 use concert_model::problem::nearest;
 use concert_model::{EventId, Problem, User};
 use concert_store::events::read::Bounds;
@@ -90,6 +90,8 @@ fn asks(content: &Content) -> &'static [&'static str] {
         Content::NoticeLinked(_) => &["notice/1"],
         Content::ClockMet(_) => &["clock/1", "clock-met/1"],
         Content::Happened(_) | Content::Proposed(_) => &["evidence/1", "custody/1"],
+        Content::Relation(relation) if relation.evidence.is_empty() => &[],
+        Content::Relation(_) => &["evidence/1", "custody/1"],
         Content::Indicated(_) => &["finding/1"],
         _ => &[],
     }
@@ -247,10 +249,14 @@ impl<'a> Check<'a> {
         check
     }
 
-    /// Takes up the entry that was written last.
-    pub(super) fn take(&mut self, case: &Case) {
-        let Some(kept) = case.entries.last() else { return };
-        if kept.body.as_ref().is_some_and(|(body, _)| self.kinds.contains(body.kind.as_str())) {
+    /// Takes up the entries that were written after one.
+    pub(super) fn take(&mut self, case: &Case, before: u64) {
+        let came = case.entries.iter().rev().take_while(|kept| kept.seq > before);
+        let is_one = |kept: &&Arc<super::Kept>| {
+            kept.body.as_ref().is_some_and(|(body, _)| self.kinds.contains(body.kind.as_str()))
+        };
+        let came: Vec<Arc<super::Kept>> = came.filter(is_one).cloned().collect();
+        for kept in came.iter().rev() {
             self.state.apply(&kept.header, kept.said());
         }
     }
@@ -282,7 +288,7 @@ impl<'a> Check<'a> {
                 linked.events.iter().try_for_each(|event| self.event("`events` of events/1", event))
             }
             Content::Proposed(proposed) => match proposed.event.split_once(':') {
-                Some((sha256, _)) => self.evidence("`event` of proposed/1", sha256),
+                Some((sha256, _)) => self.evidence("`event` of proposed/1", sha256, false),
                 None => self.event("`event` of proposed/1", &proposed.event),
             },
             Content::NoticeLinked(link) if link.linked => self.notice("`notice` of notice/1", &link.notice),
@@ -290,7 +296,9 @@ impl<'a> Check<'a> {
                 is_linked("`notice` of notice/1", &link.notice, self.state.notices.contains(&link.notice))
             }
             Content::ClockMet(met) => self.clock(&met.clock),
-            Content::Happened(happened) => self.happened(happened),
+            Content::Happened(happened) => self.line("happened/1", (&happened.evidence, happened.line), false),
+            // What was proposed from evidence may be taken up when that is gone: it was there.
+            Content::Relation(relation) => self.line("relation/1", (&relation.evidence, relation.line), true),
             Content::Indicated(shown) => match self.state.findings.contains_key(&shown.finding) {
                 true => Ok(()),
                 false => Err(unknown(
@@ -433,20 +441,20 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn happened(&self, happened: &Happened) -> Result<(), Refused> {
-        match happened.evidence.as_str() {
-            "" if happened.line == 0 => Ok(()),
-            "" => Err(Refused::Wrong(Problem::new("`line` of happened/1: it is a line of no `evidence`"))),
-            sha256 => self.evidence("`evidence` of happened/1", sha256),
+    fn line(&self, kind: &str, (evidence, line): (&str, u64), may_be_gone: bool) -> Result<(), Refused> {
+        match evidence {
+            "" if line == 0 => Ok(()),
+            "" => Err(Refused::Wrong(Problem::new(format!("`line` of {kind}: it is a line of no `evidence`")))),
+            sha256 => self.evidence(&format!("`evidence` of {kind}"), sha256, may_be_gone),
         }
     }
 
-    fn evidence(&self, member: &str, sha256: &str) -> Result<(), Refused> {
-        let state = &self.state;
-        if state.evidence.get(sha256).is_some_and(|exhibit| exhibit.added.is_some() && !exhibit.is_destroyed()) {
+    fn evidence(&self, member: &str, sha256: &str, may_be_gone: bool) -> Result<(), Refused> {
+        let is_there = |exhibit: &Exhibit| exhibit.added.is_some() && (may_be_gone || !exhibit.is_destroyed());
+        if self.state.evidence.get(sha256).is_some_and(is_there) {
             return Ok(());
         }
-        let held = state.evidence.iter().filter(|(_, exhibit)| exhibit.added.is_some() && !exhibit.is_destroyed());
+        let held = self.state.evidence.iter().filter(|(_, exhibit)| is_there(exhibit));
         let begins =
             held.map(|(whole, _)| whole.as_str()).find(|whole| !sha256.is_empty() && whole.starts_with(sha256));
         let problem = Problem::new(format!("{member}: no evidence `{sha256}` is in custody"));

@@ -140,7 +140,7 @@ fn site_only(marking: &Marking) -> Marking {
 }
 
 fn drafts(reported: &Reported, own: &Marking) -> Vec<Draft> {
-    let plain = |content| Draft { content, marking: None };
+    let plain = |content| Draft { content, marking: None, minutes: 0 };
     let mut drafts = Vec::new();
     if !reported.sender.is_empty() {
         let moved =
@@ -160,7 +160,7 @@ fn drafts(reported: &Reported, own: &Marking) -> Vec<Draft> {
             attachments: Vec::new(),
             mail: 0,
         };
-        drafts.push(Draft { content: message.into(), marking: Some(own.clone()) });
+        drafts.push(Draft { content: message.into(), marking: Some(own.clone()), minutes: 0 });
     }
     let events = reported.events.iter().take(LINKED_MAX);
     drafts.extend(events.map(|event| plain(EventLinked { event: event.clone(), linked: true }.into())));

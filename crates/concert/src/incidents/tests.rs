@@ -29,7 +29,7 @@ async fn site() -> Site {
 }
 
 fn draft(content: impl Into<Content>, marking: Option<Marking>) -> Draft {
-    Draft { content: content.into(), marking }
+    Draft { content: content.into(), marking, minutes: 0 }
 }
 
 fn note(text: &str, marking: Option<Marking>) -> Draft {
@@ -169,7 +169,7 @@ async fn questions_to_all_incidents_tell_what_is_seen_alone() {
     for (at, (number, notes)) in all.iter().enumerate() {
         let marked = notes.iter().enumerate().flat_map(|(item, (_, marking))| {
             let name = format!("{at}x{item}");
-            let effort = Effort { minutes: 1, person: "anna".into(), party: String::new(), work: name.clone() };
+            let effort = Effort { minutes: 1, person: "anna".into(), party: String::new(), work: name.clone(), entry: String::new() };
             let clock = ClockStarted { clock: name.clone(), since: 1, due: 2 };
             let note = Note { text: format!("It is h{name}(dot)example.") };
             [Content::from(note), effort.into(), clock.into()].map(|content| draft(content, Some(marking.clone())))
@@ -445,8 +445,21 @@ async fn a_party_learns_of_its_neighbours_that_they_are_there() {
     let flow = |from: &str, to: &str, port, marking| {
         let (from, to, technique) = (from.into(), to.into(), "ssh".into());
         let (first_seen, last_seen, clock_error, certainty) = (NOW.0, NOW.0, 0, 80);
-        let zone = String::new();
-        draft(Relation { from, to, first_seen, last_seen, clock_error, port, technique, certainty, zone }, marking)
+        let (zone, evidence, line) = (String::new(), String::new(), 0);
+        let flow = Relation {
+            from,
+            to,
+            first_seen,
+            last_seen,
+            clock_error,
+            port,
+            technique,
+            certainty,
+            zone,
+            evidence,
+            line,
+        };
+        draft(flow, marking)
     };
     let speaks = RoleMoved { role: Role::AffectedParty, person: "otto".into(), party: "Net B".into(), holds: true };
     let law = Marking { compartment: "law-enforcement".into(), ..Marking::of(Tlp::Amber) };

@@ -282,8 +282,11 @@ pub(super) fn findable(content: &Content) -> Findable {
         let values = observables(text).into_iter().map(|one| (one.kind.word().to_owned(), one.value));
         found.observables.extend(values);
     }
-    // Identities of thousands of events are no words, and are in the event store.
-    if let Some((_, value)) = content.write().filter(|_| !matches!(content, Content::EventsLinked(_))) {
+    // Identities of thousands of events are no words, and are in the event store; nor is the place of an entry.
+    if let Some((_, mut value)) = content.write().filter(|_| !matches!(content, Content::EventsLinked(_))) {
+        if let (Content::Effort(_), Some(members)) = (content, value.as_object_mut()) {
+            members.remove("entry");
+        }
         words(&value, &mut found.text);
     }
     found.observables.truncate(OBSERVABLES_MAX);

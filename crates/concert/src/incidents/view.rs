@@ -98,7 +98,7 @@ pub fn neighbour_json(neighbour: &Neighbour<'_>) -> Value {
 /// A flow that may be the next hop.
 pub fn proposal_json(proposed: &Proposed) -> Value {
     json!({"event": proposed.event, "from": proposed.from, "to": proposed.to, "port": proposed.port,
-        "first_seen": time(proposed.first_seen), "last_seen": time(proposed.last_seen), "clock_error": proposed.clock_error, "text": proposed.text})
+        "first_seen": time(proposed.first_seen), "last_seen": time(proposed.last_seen), "clock_error": proposed.clock_error, "zone": proposed.zone, "text": proposed.text})
 }
 
 /// Something that happened.
@@ -184,7 +184,8 @@ fn list<'s>(state: &'s Incident, name: &str) -> Option<Rows<'s>> {
         "observables" => rows_of(state.observables.iter(), |(of, value)| json!({"of": of, "value": value})),
         "relations" => rows_of(state.relations.iter().rev(), |relation| {
             json!({"from": relation.from, "to": relation.to, "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
-                "zone": relation.zone, "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
+                "zone": relation.zone, "port": relation.port, "technique": relation.technique, "certainty": relation.certainty,
+                "evidence": relation.evidence, "line": relation.line})
         }),
         "proposals" => {
             let open: Vec<_> = state.open_proposals().collect();

@@ -1,10 +1,12 @@
 //! Writing: decision, signature, entry and what is derived from it, in one transaction.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Decision, Object, Person, is_field, may};
 use concert_model::incident::content::{Content, Erased, Opened, Role, RoleMoved};
 use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
+use concert_model::incident::fold::place;
 use concert_model::incident::journal::{BODY_BYTES_MAX, Body, Stamp, Tip, hex};
 use concert_model::{Problem, Time};
 use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
@@ -16,7 +18,7 @@ use super::made::{Beside, Made, by_hand};
 use super::mail;
 use super::read::Heads;
 use super::refers::{Check, Outside};
-use super::{Ask, Incidents, Refused, audit, entry_json, follow, joins, proposals, stale, text};
+use super::{Ask, Incidents, Refused, audit, effort, entry_json, follow, joins, proposals, stale, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
 pub const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
@@ -124,8 +126,8 @@ impl Incidents {
         let opened = Opened { number, title: new.title, classification: new.classification, severity: new.severity };
         let coordinator =
             RoleMoved { role: Role::Coordinator, person: ask.person.name.clone(), party: String::new(), holds: true };
-        let mut drafts = vec![Draft { content: opened.into(), marking: Some(new.marking) }];
-        drafts.push(Draft { content: coordinator.into(), marking: None });
+        let mut drafts = vec![Draft { content: opened.into(), marking: Some(new.marking), minutes: ask.minutes }];
+        drafts.push(Draft { content: coordinator.into(), marking: None, minutes: 0 });
         // Whoever opens it may write into it, whatever the roles say later.
         let (opening, rest) = (drafts, new.drafts);
         let case = Case::new(&id, Vec::new());
@@ -155,7 +157,9 @@ impl Incidents {
             let mut all = Vec::new();
             for draft in drafts {
                 match draft.content {
-                    Content::ProposalAnswered(answer) => all.extend(proposals::answered(case, &state, answer)?),
+                    Content::ProposalAnswered(answer) => {
+                        all.extend(proposals::answered(case, &state, answer, draft.minutes)?);
+                    }
                     _ => all.push(draft),
                 }
             }
@@ -174,7 +178,7 @@ impl Incidents {
         self.write_made(ask, &home.ok_or_else(none)?, Right::OfContent, move |case, circle| {
             let kept = case.seen_by(circle, ask.person).find(|kept| kept.seq == seq).ok_or_else(none)?;
             let (site, sequence) = (kept.header.site.to_string(), kept.header.sequence);
-            Ok(vec![Draft { content: Erased { site, sequence, reason }.into(), marking: None }])
+            Ok(vec![Draft { content: Erased { site, sequence, reason }.into(), marking: None, minutes: 0 }])
         })
         .await
     }
@@ -209,7 +213,10 @@ impl Incidents {
             self.store.records.undo(change).await?;
             return Err(Refused::Merged(self.shows_in(ask.person, &case).await?));
         }
-        let drafts = mail::beside(&mut change, ask.now, made).await?;
+        let mut drafts = mail::beside(&mut change, ask.now, made).await?;
+        if let Some(first) = drafts.first_mut().filter(|_| ask.minutes > 0) {
+            first.minutes = ask.minutes;
+        }
         if let Some(seen) = ask.seen {
             stale::check(&case, &circle, ask.person, seen, &drafts)?;
         }
@@ -303,14 +310,22 @@ impl Incidents {
                 Refused::Wrong(problem) if is_one_of_many => Refused::Wrong(problem.at(format!("entry {at}"))),
                 other => other,
             })?;
+            if let Some(effort) = effort::beside(&draft, ask.person, String::new()) {
+                let (action, decision) = self.decide(ask.person, &case, &effort, right);
+                if !decision.allowed {
+                    *denied = Some((action, decision.clone()));
+                    return Err(Refused::Denied(decision));
+                }
+            }
             audit::allowed(change, ask, action, &case.head.number, &decision).await?;
             if let Content::Erased(erased) = &draft.content {
                 case = self.erase(change, ask.person, case, erased).await?;
             }
+            let before = case.last;
             let (next, entries) = self.sign(change, ask, case, vec![draft]).await?;
             case = next;
             if let Some(named) = &mut named {
-                named.take(&case);
+                named.take(&case, before);
             }
             all.extend(entries);
         }
@@ -414,9 +429,10 @@ impl Incidents {
             None => Tip::default(),
         };
         let mut written = Vec::with_capacity(drafts.len());
-        for draft in drafts {
+        let mut left: VecDeque<Draft> = drafts.into();
+        while let Some(draft) = left.pop_front() {
             let seen = case.entries.last().map_or(Stamp::default(), |kept| kept.header.stamp);
-            let marking = draft.marking.or_else(|| case.head.marking.clone());
+            let marking = draft.marking.clone().or_else(|| case.head.marking.clone());
             let marking = marking.ok_or_else(|| wrong("how the incident is marked is not known here"))?;
             let found = text::findable(&draft.content);
             let (kind, content) = draft.content.write().ok_or_else(|| wrong("an entry cannot be written"))?;
@@ -427,6 +443,9 @@ impl Incidents {
             let body = entry.body.as_ref().map(Body::text).transpose().map_err(unwritable)?;
             if body.as_ref().is_some_and(|body| body.len() > BODY_BYTES_MAX) {
                 return Err(wrong(format!("an entry has at most {} KiB", BODY_BYTES_MAX >> 10)));
+            }
+            if let Some(effort) = effort::beside(&draft, ask.person, place(&entry.header)) {
+                left.push_front(effort);
             }
             let new = NewEntry {
                 incident: &case.id,
@@ -497,6 +516,10 @@ fn check(person: &Person, draft: &Draft) -> Result<(), Refused> {
         return Err(wrong("the marking is above your clearance, so you could not read what you write"));
     }
     draft.marking.as_ref().map_or(Ok(()), text::marking)?;
+    if draft.minutes > 0 && matches!(draft.content, Content::Effort(_)) {
+        let problem = Problem::new("`minutes` of an effort stand in its content");
+        return Err(Refused::Wrong(problem.hint("beside the content of any other entry they say what that took")));
+    }
     text::check(&draft.content)
 }
 

@@ -88,7 +88,7 @@ async fn write(
     incident: &str,
     content: impl Into<concert_model::incident::Content>,
 ) -> Result<Value, Refusal> {
-    let draft = Draft { content: content.into(), marking: None };
+    let draft = Draft { content: content.into(), marking: None, minutes: 0 };
     let written = pages.desk()?.write(ask(change), incident, vec![draft]).await;
     written.map(|written| written_json(&written)).map_err(refusal)
 }

@@ -60,6 +60,7 @@ pub(super) fn ask(change: &Change) -> Ask<'_> {
         now: wire::now(),
         key: change.key.as_ref().map(|(key, digest)| (key.as_str(), *digest)),
         seen: change.seen,
+        minutes: 0,
     }
 }
 

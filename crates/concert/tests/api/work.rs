@@ -248,9 +248,17 @@ fn processes_clocks_and_cost_are_worked_with() {
 
     let effort = json!({"kind": "effort", "content": {"minutes": 90, "person": "anna", "work": "analysis"}});
     anna.post(&at("/entries"), effort);
+    // Of several entries each has its own.
+    let note = |minutes: Value| json!({"kind": "note", "content": {"text": "x"}, "minutes": minutes});
+    let both = anna.post(&at("/entries"), json!({"entries": [note(json!(4)), note(Value::Null), note(json!(6))]}));
+    let kinds: Vec<&Value> = both["entries"].as_array().unwrap().iter().map(|entry| &entry["kind"]).collect();
+    assert_eq!(json!(kinds), json!(["note/1", "effort/1", "note/1", "note/1", "effort/1"]));
+    let place = |entry: &Value| format!("{}:{}", entry["site"].as_str().unwrap(), entry["sequence"]);
+    assert_eq!(both["entries"][1]["content"]["entry"], place(&both["entries"][0]));
+    anna.want("POST", &at("/entries"), &note(json!(0)), 400);
     let cost = anna.get("/cost?by=person");
-    assert_eq!((&cost["rows"][0]["name"], &cost["total"]["minutes"]), (&json!("anna"), &json!(90)));
-    assert_eq!(cost["minutes_without_rate"], 90);
+    assert_eq!((&cost["rows"][0]["name"], &cost["total"]["minutes"]), (&json!("anna"), &json!(100)));
+    assert_eq!(cost["minutes_without_rate"], 100);
     assert_eq!(anna.get("/cost?until=2020-01-01T00:00:00Z")["rows"], json!([]));
     anna.want("GET", "/cost?by=colour", &Value::Null, 400);
 }

@@ -236,13 +236,28 @@ fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
         (&after["timeline"][2]["time"], &after["counts"]["proposals"]),
         (&json!("2026-11-22T08:00:00Z"), &json!(2))
     );
-    // A flow that is taken up is part of the chain.
+    assert_eq!(read(&zone)["timeline"], json!(3));
+    // A flow that is taken up is part of the chain, points to its line, and says the zone of the log.
     site.incident(&["chain", &number, "--accept", &format!("{sha256}:2"), "--reason", "the key fits"]);
     let chain = site.show(&number);
-    assert_eq!((&chain["relations"][0]["to"], &chain["events"]), (&json!("203.0.113.1"), &json!([])));
+    let flow = &chain["relations"][0];
+    assert_eq!((&flow["to"], &chain["events"]), (&json!("203.0.113.1"), &json!([])));
+    assert_eq!((&flow["evidence"], &flow["line"]), (&json!(sha256), &json!(2)));
+    assert_eq!((&flow["zone"], &flow["clock_error"]), (&json!("Europe/Helsinki"), &json!(300)));
+    // Nobody points to evidence that is not there.
+    let by_hand = |evidence: &str, line: &str, want: &str| {
+        let flow = ["relation", "from=192.0.2.1", "to=192.0.2.2"];
+        let times = ["first_seen=2026-11-22T04:50:30Z", "last_seen=2026-11-22T04:50:30Z"];
+        let (evidence, line) = (format!("evidence={evidence}"), format!("line={line}"));
+        let args = [&["incident", "write", &number], &flow[..], &times[..], &[&evidence, &line]].concat();
+        let (code, _, err) = site.run(&args);
+        assert!(code == 2 && err.contains(want), "{code} {err}");
+    };
+    by_hand("", "2", "`line` of relation/1: it is a line of no `evidence`");
+    by_hand(&digits, "2", &format!("did you mean `{sha256}`?"));
     let custody = site.json(&["evidence", "show", &number, &sha256]).remove(0);
     let read_as = custody["custody"].as_array().unwrap().iter().filter(|act| act["reason"] == "read as csv").count();
-    assert_eq!(read_as, 2);
+    assert_eq!(read_as, 3);
     let wrong = |args: &[&str], want: &str| {
         let (code, _, err) = site.run(&[&["evidence", "read", &number, &sha256], args].concat());
         assert!(code == 2 && err.contains(want), "{args:?}: {code} {err}");

@@ -461,6 +461,59 @@ fn work_costs_what_the_settings_say_of_its_kind() {
     assert!(code == 1 && out.contains("`euro` is not a currency") && out.contains("`8.123` for `analysis`"), "{out}");
 }
 
+/// Minutes beside an entry are the effort of its author: seen with it, counted with the rest, and left when it is erased.
+#[test]
+fn minutes_beside_any_entry_count_as_its_authors_effort() {
+    let site = Site::new();
+    let add = |name: &str, role: &str, clearance: &str| {
+        let added =
+            site.run(&["user", "add", name, "--full-name", name, "--role", role, "--clearance", clearance]);
+        assert_eq!(added.0, 0, "{}", added.2);
+    };
+    let opened = ["open", "x", "--type", "scanner", "--tlp", "amber", "--minutes", "5"];
+    let number = site.incident(&opened)[0]["incident"].as_str().unwrap().to_owned();
+    add("anna", "handler", "red");
+    add("ben", "reader", "amber");
+    let anna = |args: &[&str]| site.incident(&[args, &["--as", "anna"]].concat());
+    let party = ["party=Example Net", "status=told", "--minutes", "15"];
+    let written = anna(&[&["write", &number, "party"], &party[..]].concat());
+    let seqs = written[0]["entries"].as_array().unwrap();
+    let entries = anna(&["log", &number]);
+    let [entry, effort] = [0, 1].map(|at| entries.iter().find(|one| one["seq"] == seqs[at]).unwrap());
+    assert_eq!((&entry["kind"], &effort["kind"], &effort["author"]), (&json!("party/1"), &json!("effort/1"), &json!("anna")));
+    let said = &effort["content"];
+    assert_eq!((&said["minutes"], &said["person"], &said["party"]), (&json!(15), &json!("anna"), &json!("Example Net")));
+    assert_eq!(said["work"], "party");
+    let place = said["entry"].as_str().unwrap().split_once(':').unwrap();
+    assert!(place.0.len() == 64 && place.1.parse::<u64>().unwrap() > 1, "{said}");
+    anna(&["write", &number, "note", "text=secret", "--tlp", "red", "--for-person", "anna", "--minutes", "30"]);
+    anna(&["process", &number, "start", "infected-host", "--minutes", "2"]);
+    anna(&["mark", &number, "--tlp", "amber+strict", "--reason", "x", "--minutes", "1"]);
+    anna(&["clock", &number, "start", "nis2-early-warning", "--minutes", "3"]);
+    anna(&["clock", &number, "met", "nis2-early-warning", "--proof", "by telephone", "--minutes", "4"]);
+    let cost = |who: &str, by: &str| {
+        let rows = site.incident(&["cost", &number, "--by", by, "--as", who]);
+        rows.iter().map(|row| format!("{} {}", row[by], row["minutes"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    let want = ["clock 3", "clock-met 4", "marking 1", "note 30", "opened 5", "party 15", "process 2", "(total) 60"];
+    assert_eq!(cost("anna", "work"), want);
+    assert_eq!(cost("anna", "party"), [" 45", "Example Net 15", "(total) 60"]);
+    // Whoever does not see the note learns nothing of its minutes.
+    let shown = site.run(&["user", "change", "ben", "--clearance", "amber+strict"]);
+    assert_eq!(shown.0, 0, "{}", shown.2);
+    assert_eq!(cost("ben", "work").pop().unwrap(), "(total) 30");
+    site.incident(&["erase", &number, &seqs[0].to_string(), "--reason", "privacy law"]);
+    assert_eq!(cost("anna", "work"), want);
+    let wrong = |args: &[&str], want: &str| {
+        let (code, _, err) = site.run(&[&["incident", "write", &number], args].concat());
+        assert!(code == 2 && err.contains(want), "{code} {err}");
+    };
+    wrong(&["note", "text=x", "--minutes", "0"], "0 is not in 1..");
+    wrong(&["effort", "minutes=5", "--minutes", "5"], "`minutes` of an effort stand in its content");
+    wrong(&["effort", "minutes=5", "entry=x:1"], "leave `entry` out");
+    site.run(&["verify"]);
+}
+
 /// Several processes write into one incident at once: every entry is there, in one chain.
 #[test]
 fn many_writers_at_once_make_one_chain() {

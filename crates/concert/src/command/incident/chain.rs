@@ -4,12 +4,11 @@ use concert_model::access::Person;
 use concert_model::incident::content::ProposalAnswered;
 use serde_json::Value;
 
-use super::draft::plain;
+use super::draft::{MinutesArg, plain};
 use super::refused;
-use crate::incidents::{Ask, Incidents, hop_json, neighbour_json, proposal_json, request_json};
+use crate::incidents::{Incidents, hop_json, neighbour_json, proposal_json, request_json};
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
-use crate::wire;
 
 #[derive(clap::Args)]
 pub(super) struct ChainArgs {
@@ -37,6 +36,8 @@ pub(super) struct ChainArgs {
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
     #[command(flatten)]
+    minutes: MinutesArg,
+    #[command(flatten)]
     rows: Rows,
 }
 
@@ -45,7 +46,8 @@ const REQUESTS: [&str; 5] = ["host", "party", "before", "ports", "text"];
 const NEIGHBOURS: [&str; 9] =
     ["host", "direction", "neighbour", "first_seen", "last_seen", "clock_error", "port", "technique", "certainty"];
 
-const PROPOSALS: [&str; 8] = ["event", "from", "to", "port", "first_seen", "last_seen", "clock_error", "text"];
+const PROPOSALS: [&str; 9] =
+    ["event", "from", "to", "port", "first_seen", "last_seen", "clock_error", "zone", "text"];
 
 async fn answer(
     args: &ChainArgs,
@@ -54,7 +56,7 @@ async fn answer(
     (event, accepted): (&str, bool),
 ) -> Result<Exit, Failure> {
     let answer = ProposalAnswered { event: event.to_owned(), accepted, reason: args.reason.clone() };
-    let ask = Ask::new(person, wire::now());
+    let ask = args.minutes.ask(person);
     let written = incidents.write(ask, &args.incident, vec![plain(answer)]).await.map_err(refused)?;
     let mut table = args.rows.table(&["seq", "kind"]);
     for entry in &written.entries {

@@ -61,6 +61,21 @@ impl OwnMarkingArgs {
     }
 }
 
+/// Minutes that something took.
+#[derive(clap::Args, Clone, Copy)]
+pub(super) struct MinutesArg {
+    /// Minutes that it took you: they count as your effort.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    minutes: Option<u32>,
+}
+
+impl MinutesArg {
+    /// The request of a person now, with what it took.
+    pub(super) fn ask(self, person: &Person) -> Ask<'_> {
+        Ask { minutes: self.minutes.unwrap_or(0), ..Ask::new(person, wire::now()) }
+    }
+}
+
 #[derive(clap::Args)]
 pub(super) struct WriteArgs {
     /// Number or identity of the incident.
@@ -75,6 +90,8 @@ pub(super) struct WriteArgs {
     /// The last entry that you had read: what somebody changed since is not overwritten.
     #[arg(long, value_name = "SEQ")]
     seen: Option<u64>,
+    #[command(flatten)]
+    minutes: MinutesArg,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -92,6 +109,8 @@ pub(super) struct MarkArgs {
     #[arg(long, value_name = "SEQ")]
     seen: Option<u64>,
     #[command(flatten)]
+    minutes: MinutesArg,
+    #[command(flatten)]
     rows: AllRows,
 }
 
@@ -105,6 +124,8 @@ pub(super) struct EraseArgs {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
+    minutes: MinutesArg,
+    #[command(flatten)]
     rows: AllRows,
 }
 
@@ -114,7 +135,7 @@ pub(super) fn severity(text: &str) -> Result<Severity, String> {
 }
 
 pub(super) fn plain(content: impl Into<Content>) -> Draft {
-    Draft { content: content.into(), marking: None }
+    Draft { content: content.into(), marking: None, minutes: 0 }
 }
 
 /// What an incident begins with.
@@ -149,22 +170,12 @@ fn content(kind: &str, given: &[String]) -> Result<Content, Failure> {
 }
 
 pub(super) async fn write(args: &WriteArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let draft = Draft { content: content(&args.kind, &args.content)?, marking: args.marking.marking() };
-    let ask = Ask { seen: args.seen, ..Ask::new(person, wire::now()) };
-    send_as(incidents, ask, &args.incident, draft, &args.rows).await
+    let draft = Draft { content: content(&args.kind, &args.content)?, marking: args.marking.marking(), minutes: 0 };
+    let ask = Ask { seen: args.seen, ..args.minutes.ask(person) };
+    send(incidents, ask, &args.incident, draft, &args.rows).await
 }
 
 pub(super) async fn send(
-    incidents: &Incidents,
-    person: &Person,
-    incident: &str,
-    draft: Draft,
-    rows: &AllRows,
-) -> Result<Exit, Failure> {
-    send_as(incidents, Ask::new(person, wire::now()), incident, draft, rows).await
-}
-
-async fn send_as(
     incidents: &Incidents,
     ask: Ask<'_>,
     incident: &str,
@@ -177,12 +188,12 @@ async fn send_as(
 
 pub(super) async fn mark(args: &MarkArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let marked = Marked { marking: args.marking.marking(), reason: args.reason.clone() };
-    let ask = Ask { seen: args.seen, ..Ask::new(person, wire::now()) };
-    send_as(incidents, ask, &args.incident, plain(marked), &args.rows).await
+    let ask = Ask { seen: args.seen, ..args.minutes.ask(person) };
+    send(incidents, ask, &args.incident, plain(marked), &args.rows).await
 }
 
 pub(super) async fn erase(args: &EraseArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let ask = Ask::new(person, wire::now());
+    let ask = args.minutes.ask(person);
     let written = incidents.erase_entry(ask, &args.incident, args.entry, &args.reason).await.map_err(refused)?;
     print_written(&written, &args.rows)
 }

@@ -5,11 +5,11 @@ use concert_model::access::Person;
 use concert_model::incident::content::Role;
 use serde_json::Value;
 
+use super::draft::MinutesArg;
 use super::{print_written, refused};
-use crate::incidents::{Ask, HandOver, Incidents};
+use crate::incidents::{HandOver, Incidents};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
-use crate::wire;
 
 #[derive(clap::Args)]
 #[command(
@@ -34,6 +34,8 @@ pub(super) struct HandOverArgs {
     #[arg(long)]
     preview: bool,
     #[command(flatten)]
+    minutes: MinutesArg,
+    #[command(flatten)]
     rows: AllRows,
 }
 
@@ -50,7 +52,7 @@ pub(super) async fn run(args: &HandOverArgs, incidents: &Incidents, person: &Per
         )
     })?;
     let wanted = HandOver { from, to: args.to.clone(), role: args.role, open_tasks: args.open_tasks };
-    let ask = Ask::new(person, wire::now());
+    let ask = args.minutes.ask(person);
     if !args.preview {
         let written = incidents.hand_over(ask, &args.incident, &wanted).await.map_err(refused)?;
         return print_written(&written, &args.rows);

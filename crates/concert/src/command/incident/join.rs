@@ -5,10 +5,9 @@ use concert_model::incident::content::Severity;
 use concert_model::incident::draft::NewIncident;
 
 use super::{draft, print_written, refused};
-use crate::incidents::{Ask, Chosen, Incidents, Join, Split};
+use crate::incidents::{Chosen, Incidents, Join, Split};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
-use crate::wire;
 
 #[derive(clap::Args)]
 pub(super) struct MergeArgs {
@@ -20,6 +19,8 @@ pub(super) struct MergeArgs {
     /// Why.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    #[command(flatten)]
+    minutes: draft::MinutesArg,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -35,6 +36,8 @@ pub(super) struct UnmergeArgs {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
+    minutes: draft::MinutesArg,
+    #[command(flatten)]
     rows: AllRows,
 }
 
@@ -48,6 +51,8 @@ pub(super) struct LinkArgs {
     /// Why.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    #[command(flatten)]
+    minutes: draft::MinutesArg,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -83,6 +88,8 @@ pub(super) struct SplitArgs {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
+    minutes: draft::MinutesArg,
+    #[command(flatten)]
     rows: AllRows,
 }
 
@@ -97,6 +104,8 @@ pub(super) struct UnsplitArgs {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
+    minutes: draft::MinutesArg,
+    #[command(flatten)]
     rows: AllRows,
 }
 
@@ -107,27 +116,26 @@ async fn join(
     join: Join,
     both: (&str, &str),
     is_joined: bool,
-    (reason, rows): (&str, &AllRows),
+    (reason, minutes, rows): (&str, draft::MinutesArg, &AllRows),
 ) -> Result<Exit, Failure> {
-    let ask = Ask::new(person, wire::now());
-    let written = incidents.join(ask, join, both, is_joined, reason).await.map_err(refused)?;
+    let written = incidents.join(minutes.ask(person), join, both, is_joined, reason).await.map_err(refused)?;
     print_written(&written, rows)
 }
 
 pub(super) async fn merge(args: &MergeArgs, to: To<'_>) -> Result<Exit, Failure> {
-    join(to, Join::Merged, (&args.incident, &args.into), true, (&args.reason, &args.rows)).await
+    join(to, Join::Merged, (&args.incident, &args.into), true, (&args.reason, args.minutes, &args.rows)).await
 }
 
 pub(super) async fn unmerge(args: &UnmergeArgs, to: To<'_>) -> Result<Exit, Failure> {
-    join(to, Join::Merged, (&args.incident, &args.from), false, (&args.reason, &args.rows)).await
+    join(to, Join::Merged, (&args.incident, &args.from), false, (&args.reason, args.minutes, &args.rows)).await
 }
 
 pub(super) async fn link(args: &LinkArgs, to: To<'_>, is_joined: bool) -> Result<Exit, Failure> {
-    join(to, Join::Parent, (&args.incident, &args.parent), is_joined, (&args.reason, &args.rows)).await
+    join(to, Join::Parent, (&args.incident, &args.parent), is_joined, (&args.reason, args.minutes, &args.rows)).await
 }
 
 pub(super) async fn unsplit(args: &UnsplitArgs, to: To<'_>) -> Result<Exit, Failure> {
-    join(to, Join::Split, (&args.incident, &args.from), false, (&args.reason, &args.rows)).await
+    join(to, Join::Split, (&args.incident, &args.from), false, (&args.reason, args.minutes, &args.rows)).await
 }
 
 pub(super) async fn split(args: &SplitArgs, (incidents, person): To<'_>) -> Result<Exit, Failure> {
@@ -145,6 +153,6 @@ pub(super) async fn split(args: &SplitArgs, (incidents, person): To<'_>) -> Resu
         entries: args.entries.clone(),
     };
     let split = Split { new, chosen, reason: args.reason.clone() };
-    let written = incidents.split(Ask::new(person, wire::now()), &args.incident, split).await.map_err(refused)?;
+    let written = incidents.split(args.minutes.ask(person), &args.incident, split).await.map_err(refused)?;
     print_written(&written, &args.rows)
 }

@@ -3,6 +3,7 @@
 use concert_model::access::Person;
 use serde_json::{Value, json};
 
+use super::draft::MinutesArg;
 use super::{print_written, refused};
 use crate::drive::mailbox::letter::SiteReader;
 use crate::incidents::{Ask, Incidents, letter_json};
@@ -61,6 +62,8 @@ struct AcceptArgs {
     #[arg(long, value_name = "PARTY")]
     party: String,
     #[command(flatten)]
+    minutes: MinutesArg,
+    #[command(flatten)]
     one: OneArgs,
 }
 
@@ -69,6 +72,8 @@ struct DropArgs {
     /// Why.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    #[command(flatten)]
+    minutes: MinutesArg,
     #[command(flatten)]
     one: OneArgs,
 }
@@ -98,6 +103,8 @@ struct LeaveArgs {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
+    minutes: MinutesArg,
+    #[command(flatten)]
     one: OneArgs,
     /// The file, by its name or the first digits of its SHA-256.
     file: String,
@@ -107,7 +114,6 @@ const HELD: [&str; 7] = ["mail", "incident", "received", "from", "subject", "par
 const LETTERS: [&str; 9] = ["time", "party", "incoming", "sort", "address", "subject", "signature", "delivery", "mail"];
 
 pub(super) async fn run(args: &MailArgs, site: &Site, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let ask = Ask::new(person, wire::now());
     let reader = SiteReader(site);
     match &args.action {
         Action::List(args) => list(args, incidents, person).await,
@@ -127,21 +133,22 @@ pub(super) async fn run(args: &MailArgs, site: &Site, incidents: &Incidents, per
             print_object(format_or_default(one.rows.format), &members, &[])?;
             Ok(Exit::Done)
         }
-        Action::Accept(AcceptArgs { party, one }) => {
-            let written = incidents.accept(ask, &one.incident, one.mail, party, &reader).await.map_err(refused)?;
+        Action::Accept(AcceptArgs { party, minutes, one }) => {
+            let written = incidents.accept(minutes.ask(person), &one.incident, one.mail, party, &reader).await.map_err(refused)?;
             print_written(&written, &one.rows)
         }
-        Action::Drop(DropArgs { reason, one }) => {
-            let written = incidents.drop_mail(ask, &one.incident, one.mail, reason).await.map_err(refused)?;
+        Action::Drop(DropArgs { reason, minutes, one }) => {
+            let written = incidents.drop_mail(minutes.ask(person), &one.incident, one.mail, reason).await.map_err(refused)?;
             print_written(&written, &one.rows)
         }
         Action::Thread(args) => thread(args, incidents, person).await,
         Action::Keep(KeepArgs { one, file }) => {
+            let ask = Ask::new(person, wire::now());
             let added = incidents.keep_file(ask, &one.incident, one.mail, file, &reader).await.map_err(refused)?;
             print_written(&added.written, &one.rows)
         }
-        Action::Leave(LeaveArgs { reason, one, file }) => {
-            let written = incidents.leave_file(ask, &one.incident, one.mail, file, reason).await.map_err(refused)?;
+        Action::Leave(LeaveArgs { reason, minutes, one, file }) => {
+            let written = incidents.leave_file(minutes.ask(person), &one.incident, one.mail, file, reason).await.map_err(refused)?;
             print_written(&written, &one.rows)
         }
     }

@@ -2,6 +2,7 @@
 
 mod closing;
 
+use super::draft::MinutesArg;
 use super::{print_written, refused};
 use crate::command::SiteArg;
 use crate::incidents::{Ask, Incidents, steps_json};
@@ -38,6 +39,8 @@ enum Act {
         /// A name of its own for this run, where there are several of one process.
         #[arg(long, value_name = "RUN")]
         run: Option<String>,
+        #[command(flatten)]
+        minutes: MinutesArg,
     },
     /// Say that a step is done
     Done(StepArgs),
@@ -88,6 +91,8 @@ struct More {
     /// Why; needed to skip and to hold.
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    #[command(flatten)]
+    minutes: MinutesArg,
 }
 
 const COLUMNS: [&str; 9] = ["run", "step", "state", "role", "title", "since", "due", "by", "note"];
@@ -100,7 +105,9 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let (step, deed, outcome, until, more) = match &args.act {
         None => return show(args, incidents, person).await,
-        Some(Act::Start { name, run }) => return start(args, site, incidents, person, name, run.as_deref()).await,
+        Some(Act::Start { name, run, minutes }) => {
+            return start(args, site, incidents, minutes.ask(person), (name, run.as_deref())).await;
+        }
         Some(Act::Done(args)) => (&args.step, Deed::Done, String::new(), None, &args.more),
         Some(Act::Skip(args)) => (&args.step, Deed::Skipped, String::new(), None, &args.more),
         Some(Act::Choose { step, outcome, more }) => (step, Deed::Chosen, outcome.clone(), None, more),
@@ -114,8 +121,8 @@ pub(super) async fn run(
     let state = incidents.own(person, &args.incident).await.map_err(refused)?;
     let run = run_of(&state, more.run.as_deref())?;
     let stepped = Stepped { run, step: step.clone(), deed, outcome, until, reason: more.reason.clone() };
-    let draft = Draft { content: stepped.into(), marking: None };
-    let written = incidents.write(Ask::new(person, wire::now()), &args.incident, vec![draft]).await.map_err(refused)?;
+    let draft = Draft { content: stepped.into(), marking: None, minutes: 0 };
+    let written = incidents.write(more.minutes.ask(person), &args.incident, vec![draft]).await.map_err(refused)?;
     print_written(&written, &args.rows)
 }
 
@@ -143,9 +150,8 @@ async fn start(
     args: &ProcessArgs,
     site: &SiteArg,
     incidents: &Incidents,
-    person: &Person,
-    name: &str,
-    run: Option<&str>,
+    ask: Ask<'_>,
+    (name, run): (&str, Option<&str>),
 ) -> Result<Exit, Failure> {
     let loaded = processes::load(&site.dir);
     let found = loaded.all.iter().find(|(process, _)| process.name == name);
@@ -155,8 +161,8 @@ async fn start(
             .map_or("see `concert process list`".into(), |near| format!("did you mean `{near}`?"));
         Failure::usage(Problem::new(format!("there is no process `{name}`")).hint(hint))
     })?;
-    let draft = Draft { content: process.start(run.unwrap_or(name)).into(), marking: None };
-    let written = incidents.write(Ask::new(person, wire::now()), &args.incident, vec![draft]).await.map_err(refused)?;
+    let draft = Draft { content: process.start(run.unwrap_or(name)).into(), marking: None, minutes: 0 };
+    let written = incidents.write(ask, &args.incident, vec![draft]).await.map_err(refused)?;
     print_written(&written, &args.rows)
 }
 

@@ -7,13 +7,13 @@ use concert_model::access::Person;
 use concert_model::incident::draft::NewMessage;
 use serde_json::{Value, json};
 
-use super::draft::OwnMarkingArgs;
+use super::draft::{MinutesArg, OwnMarkingArgs};
 use super::{print_written, refused};
 use crate::drive::message;
-use crate::incidents::{Ask, Incidents, Post, Preview};
+use crate::incidents::{Incidents, Post, Preview};
 use crate::print::{AllRows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
-use crate::wire::{self, Site};
+use crate::wire::Site;
 
 #[derive(clap::Args)]
 pub(super) struct SendArgs {
@@ -42,6 +42,8 @@ pub(super) struct SendArgs {
     preview: bool,
     #[command(flatten)]
     marking: OwnMarkingArgs,
+    #[command(flatten)]
+    minutes: MinutesArg,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -76,7 +78,7 @@ pub(super) async fn run(args: &SendArgs, site: &Site, incidents: &Incidents, per
         marking: args.marking.marking(),
     };
     let post = Post::of(site).await.map_err(Failure::outside)?;
-    let ask = Ask::new(person, wire::now());
+    let ask = args.minutes.ask(person);
     if args.preview {
         let preview = incidents.preview(ask, &post, &args.incident, &new).await.map_err(refused)?;
         print_object(format_or_default(args.rows.format), &preview_members(site, &preview), &[])?;

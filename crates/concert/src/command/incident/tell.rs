@@ -7,14 +7,14 @@ use concert_model::access::Person;
 use concert_model::incident::draft::{Audience, Telling};
 use serde_json::{Value, json};
 
-use super::draft::OwnMarkingArgs;
+use super::draft::{MinutesArg, OwnMarkingArgs};
 use super::send::words;
 use super::{print_written, refused};
 use crate::drive::message;
-use crate::incidents::{Ask, Incidents, Post};
+use crate::incidents::{Incidents, Post};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
-use crate::wire::{self, Site};
+use crate::wire::Site;
 
 #[derive(clap::Args)]
 #[command(
@@ -40,6 +40,8 @@ pub(super) struct TellArgs {
     #[command(flatten)]
     marking: OwnMarkingArgs,
     #[command(flatten)]
+    minutes: MinutesArg,
+    #[command(flatten)]
     rows: AllRows,
 }
 
@@ -51,7 +53,7 @@ pub(super) async fn run(args: &TellArgs, site: &Site, incidents: &Incidents, per
         marking: args.marking.marking(),
     };
     let post = Post::of(site).await.map_err(Failure::outside)?;
-    let ask = Ask::new(person, wire::now());
+    let ask = args.minutes.ask(person);
     if args.send {
         let written = incidents.tell(ask, &post, &args.incident, &telling).await.map_err(refused)?;
         for (party, why) in &written.left_out {

@@ -195,6 +195,7 @@ impl Gathered {
             last_seen: *last,
             clock_error: how.clock_error,
             text: text.clone(),
+            zone: how.zone.clone(),
         };
         let mut all: Vec<Proposed> = self.flows.iter().map(proposed).collect();
         // A line that tells several flows gives the first of them its name.
@@ -325,7 +326,7 @@ impl Incidents {
                 news = some.iter().filter(|content| is_new(content, &known)).cloned().collect();
                 let marking = marking_of(exhibit);
                 let look = (!news.is_empty()).then(|| custody(ask, sha256, examined(how), marking.clone()));
-                let drafts = news.iter().map(|content| Draft { content: content.clone(), marking: marking.clone() });
+                let drafts = news.iter().map(|content| Draft { content: content.clone(), marking: marking.clone(), minutes: 0 });
                 Ok(look.into_iter().chain(drafts).collect::<Vec<_>>())
             })
             .await?;

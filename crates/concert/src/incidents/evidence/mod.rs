@@ -127,7 +127,7 @@ fn marking_of(exhibit: &Exhibit) -> Option<Marking> {
 fn custody(ask: Ask<'_>, sha256: &str, handling: Handling, marking: Option<Marking>) -> Draft {
     let Handling { act, whom, place, reason } = handling;
     let person = ask.person.name.clone();
-    Draft { content: Custody { sha256: sha256.to_owned(), act, person, whom, place, reason }.into(), marking }
+    Draft { content: Custody { sha256: sha256.to_owned(), act, person, whom, place, reason }.into(), marking, minutes: 0 }
 }
 
 fn failed(what: &str, error: &std::io::Error) -> Refused {
@@ -146,7 +146,7 @@ impl NewEvidence {
         let sha256 = hex(&kept.sha256);
         let (name, text, bytes) = (harmless(&self.name), self.text.clone(), kept.bytes);
         let added = EvidenceAdded { sha256: sha256.clone(), name, bytes, text, of: String::new() };
-        let added = Draft { content: added.into(), marking: self.marking.clone() };
+        let added = Draft { content: added.into(), marking: self.marking.clone(), minutes: 0 };
         vec![added, custody(ask, &sha256, self.handling.clone(), self.marking.clone())]
     }
 
@@ -157,7 +157,7 @@ impl NewEvidence {
         let added = EvidenceAdded { sha256: hex(&kept.sha256), name, bytes, text, of: of.to_owned() };
         let marking = self.marking.clone().or_else(|| marking_of(exhibit));
         let looked = custody(ask, of, self.handling.clone(), marking_of(exhibit));
-        vec![Draft { content: added.into(), marking }, looked]
+        vec![Draft { content: added.into(), marking, minutes: 0 }, looked]
     }
 }
 
@@ -343,7 +343,7 @@ impl Incidents {
                 ));
             }
             let content = Release { sha256: sha256.to_owned(), party: party.to_owned(), reason: reason.to_owned() };
-            Ok(vec![Draft { content: content.into(), marking: marking_of(exhibit) }])
+            Ok(vec![Draft { content: content.into(), marking: marking_of(exhibit), minutes: 0 }])
         });
         let written = written.await?;
         // Looked up afterwards, so that the same request again gets the same answer.

@@ -117,7 +117,7 @@ async fn a_reader_is_written_down_and_may_do_nothing_else() {
     assert_eq!(incidents.store.evidence.list().unwrap().0.len(), 1, "what was refused keeps nothing");
     // A second person with the right makes a release count.
     let lead = RoleMoved { role: Role::SiteLead, person: "ben".into(), party: String::new(), holds: true };
-    incidents.write(ask, &number, vec![Draft { content: lead.into(), marking: None }]).await.unwrap();
+    incidents.write(ask, &number, vec![Draft { content: lead.into(), marking: None, minutes: 0 }]).await.unwrap();
     let ben = person("ben", None, Tlp::Amber);
     assert!(!incidents.release(ask, &number, &sha256, "Police", "asked").await.unwrap().1);
     assert!(incidents.release(Ask::new(&ben, NOW), &number, &sha256, "Police", "agreed").await.unwrap().1);

@@ -106,7 +106,7 @@ impl Incidents {
                 return Err(Refused::Wrong(problem.hint(format!("parties: {}", known.join(", ")))));
             }
             let marking = marking(&state, party, &incoming.answers);
-            let mut drafts = vec![Draft { content: kept(&row, &incoming).into(), marking }];
+            let mut drafts = vec![Draft { content: kept(&row, &incoming).into(), marking, minutes: 0 }];
             drafts.extend(moved(&state, party, &incoming, ""));
             Ok(Made { drafts, beside: Beside::Answer(Box::new(row)) })
         })
@@ -127,7 +127,7 @@ impl Incidents {
         let reason = format!("dropped by {}: {reason}", ask.person.name);
         let row = MailRow { state: "aside".into(), reason, ..row };
         self.write_made(ask, &id, Right::OfContent, |_, _| {
-            let drafts = vec![Draft { content: decision.into(), marking: None }];
+            let drafts = vec![Draft { content: decision.into(), marking: None, minutes: 0 }];
             Ok(Made { drafts, beside: Beside::Answer(Box::new(row)) })
         })
         .await
@@ -165,7 +165,7 @@ impl Incidents {
         let sorted = sorted(number, file, true, "");
         self.take(ask, &case.id, std::io::Cursor::new(bytes), |_, kept| {
             let mut drafts = new.drafts(ask, kept);
-            drafts.push(Draft { content: sorted.clone().into(), marking: Some(letter.marking.clone()) });
+            drafts.push(Draft { content: sorted.clone().into(), marking: Some(letter.marking.clone()), minutes: 0 });
             Ok(drafts)
         })
         .await
@@ -187,7 +187,7 @@ impl Incidents {
             let state = case.state_for(circle, ask.person);
             let (letter, file) = waiting_file(&state, number, digits)?;
             let content = sorted(number, file, false, reason).into();
-            Ok(vec![Draft { content, marking: Some(letter.marking.clone()) }])
+            Ok(vec![Draft { content, marking: Some(letter.marking.clone()), minutes: 0 }])
         })
         .await
     }

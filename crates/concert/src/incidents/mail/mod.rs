@@ -107,5 +107,5 @@ async fn queue(change: &mut Change<'_>, now: Time, home: &Home, letter: Outgoing
         attachments: words.attachments,
         mail: 0,
     };
-    Ok(Draft { content: message.into(), marking: Some(marking) })
+    Ok(Draft { content: message.into(), marking: Some(marking), minutes: 0 })
 }

@@ -48,7 +48,7 @@ fn proof(state: &Incident, notice: &Notice, now: Time) -> Vec<Draft> {
         time: notice.delivered_at.filter(|_| taken).unwrap_or(now).0,
         answer: notice.reason.clone(),
     };
-    let mut drafts = vec![Draft { content: delivered.into(), marking }];
+    let mut drafts = vec![Draft { content: delivered.into(), marking, minutes: 0 }];
     let is_sought = state.parties.get(&notice.party).is_some_and(|known| known.status == PartyStatus::ContactSought);
     if !taken {
         drafts.extend(untold(state, &notice.party, &notice.id, &notice.reason));
@@ -56,7 +56,7 @@ fn proof(state: &Incident, notice: &Notice, now: Time) -> Vec<Draft> {
         // It failed before, and a person put it back into the queue.
         let text = format!("message {} arrived after all", notice.id);
         let moved = PartyMoved { party: notice.party.clone(), status: PartyStatus::Told, text };
-        drafts.push(Draft { content: moved.into(), marking: None });
+        drafts.push(Draft { content: moved.into(), marking: None, minutes: 0 });
     }
     drafts
 }
@@ -76,5 +76,5 @@ pub(super) fn untold(state: &Incident, party: &str, notice: &str, why: &str) -> 
     let got_another = state.conversation(party).find(got).is_some();
     let text = format!("message {notice} did not arrive: {why}");
     let moved = PartyMoved { party: party.to_owned(), status: PartyStatus::ContactSought, text };
-    (is_told && !got_another).then(|| Draft { content: moved.into(), marking: None })
+    (is_told && !got_another).then(|| Draft { content: moved.into(), marking: None, minutes: 0 })
 }

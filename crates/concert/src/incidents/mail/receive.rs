@@ -75,7 +75,7 @@ pub(super) fn moved(state: &Incident, party: &str, incoming: &Incoming, why: &st
             let is_news = matches!(status, Unknown | ContactSought | Told | Seen | NoAnswer);
             let text = "answered by mail".to_owned();
             let moved = PartyMoved { party: party.to_owned(), status: PartyStatus::Acknowledged, text };
-            is_news.then(|| Draft { content: moved.into(), marking: None })
+            is_news.then(|| Draft { content: moved.into(), marking: None, minutes: 0 })
         }
         Sort::Bounce => proof::untold(state, party, incoming.missed.as_deref()?, why),
         // A machine says nothing of a person.
@@ -93,7 +93,7 @@ impl Incidents {
         let written = self.write_made(Ask::new(&itself, now), &row.incident, Right::OfContent, |case, _| {
             let state = case.whole();
             let marking = marking(&state, &row.party, &message.answers);
-            let mut drafts = vec![Draft { content: message.into(), marking }];
+            let mut drafts = vec![Draft { content: message.into(), marking, minutes: 0 }];
             drafts.extend(moved(&state, &row.party, incoming, &row.reason));
             Ok(Made { drafts, beside })
         });

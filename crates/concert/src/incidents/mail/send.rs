@@ -306,5 +306,5 @@ pub(super) fn told(state: &Incident, party: &str, subject: &str) -> Option<Draft
     let is_news =
         matches!(status, None | Some(PartyStatus::Unknown | PartyStatus::ContactSought | PartyStatus::NoAnswer));
     let moved = PartyMoved { party: party.to_owned(), status: PartyStatus::Told, text: format!("by mail: {subject}") };
-    is_news.then(|| Draft { content: moved.into(), marking: None })
+    is_news.then(|| Draft { content: moved.into(), marking: None, minutes: 0 })
 }

@@ -30,7 +30,7 @@ async fn opened() -> (tempfile::TempDir, Store, Incidents, String) {
         classification: "scanner".into(),
         severity: Severity::High,
         marking: Marking::of(Tlp::Amber),
-        drafts: vec![Draft { content: moved.into(), marking: None }],
+        drafts: vec![Draft { content: moved.into(), marking: None, minutes: 0 }],
     };
     let id = incidents.open(Ask::new(&Person::operator("root"), NOW), new).await.unwrap().id;
     (dir, store, incidents, id)
@@ -103,7 +103,7 @@ async fn how_sending_ended_is_written_down_once_and_again_when_it_ends_otherwise
         marking: Marking::of(Tlp::Amber),
     };
     let told = PartyMoved { party: "Net".into(), status: PartyStatus::Told, text: String::new() };
-    let drafts = vec![Draft { content: told.into(), marking: None }];
+    let drafts = vec![Draft { content: told.into(), marking: None, minutes: 0 }];
     let beside = Beside::Queue {
         home: Home { letters: "dkvr".into(), domain: "cert.example".into() },
         letters: vec![letter],

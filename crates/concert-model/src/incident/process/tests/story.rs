@@ -115,6 +115,8 @@ impl Story {
             technique: "c2".into(),
             certainty: 90,
             zone: String::new(),
+            evidence: String::new(),
+            line: 0,
         };
         self.write(relation);
     }

@@ -7,8 +7,9 @@ use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::Incident;
 use serde_json::{Value, json};
 
+use super::super::draft::MinutesArg;
 use super::{ProcessArgs, print_written, refused, run_of};
-use crate::incidents::{Ask, Incidents, progress_json, said_of};
+use crate::incidents::{Incidents, progress_json, said_of};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::wire;
@@ -30,6 +31,8 @@ pub(super) struct AnswerArgs {
     /// The run, where there are several.
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
+    #[command(flatten)]
+    minutes: MinutesArg,
 }
 
 fn about(text: &str) -> Result<(String, String), String> {
@@ -91,8 +94,8 @@ pub(super) async fn answer(
     }
     let state = incidents.show(person, &process.incident).await.map_err(refused)?;
     let run = run_of(&state, args.run.as_deref())?;
-    let draft = Draft { content: Answered { run, answers }.into(), marking: None };
-    let ask = Ask::new(person, wire::now());
+    let draft = Draft { content: Answered { run, answers }.into(), marking: None, minutes: 0 };
+    let ask = args.minutes.ask(person);
     let written = incidents.write(ask, &process.incident, vec![draft]).await.map_err(refused)?;
     print_written(&written, &process.rows)
 }

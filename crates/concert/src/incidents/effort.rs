@@ -1,0 +1,34 @@
+//! Minutes that stand beside what took them: an entry of the kind `effort`, which is written in the same step.
+//!
+//! It is marked like the entry that it is about, so whoever may not see the one does not see the other. What the
+//! entry says may be erased later; the time was spent all the same.
+
+use concert_model::access::Person;
+use concert_model::incident::content::{Content, Effort};
+use concert_model::incident::draft::Draft;
+
+/// The effort of a draft, where it took some; `entry` is what it is signed as.
+pub(super) fn beside(draft: &Draft, person: &Person, entry: String) -> Option<Draft> {
+    if draft.minutes == 0 {
+        return None;
+    }
+    let (kind, _) = draft.content.write()?;
+    let work = kind.split('/').next().unwrap_or_default().to_owned();
+    let party = party_of(&draft.content).to_owned();
+    let effort = Effort { minutes: draft.minutes, person: person.name.clone(), party, work, entry };
+    Some(Draft { content: effort.into(), marking: draft.marking.clone(), minutes: 0 })
+}
+
+/// The party that an entry is about. Who speaks for one is not for everybody who sees the incident, so a role
+/// names none here.
+fn party_of(content: &Content) -> &str {
+    match content {
+        Content::PartyMoved(moved) => &moved.party,
+        Content::HostHeld(held) => &held.party,
+        Content::TellingHeld(held) => &held.party,
+        Content::Release(release) => &release.party,
+        Content::NeighbourNamed(named) => &named.party,
+        Content::MessageKept(message) => &message.party,
+        _ => "",
+    }
+}
