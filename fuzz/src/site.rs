@@ -10,7 +10,7 @@ use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage}
 use concert_pipeline::condition::Condition;
 use concert_server::desk::{
     Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
-    Splitting, Thing, Wanted, WantedDue, Way,
+    Splitting, Thing, Wanted, WantedDue, WantedEntries, Way,
 };
 use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::{
@@ -105,7 +105,7 @@ impl Desk for Empty {
         Err(Refusal::Missing)
     }
 
-    async fn entries(&self, _: &Person, _: &str, _: Slice) -> Result<Page<Value>, Refusal> {
+    async fn entries(&self, _: &Person, _: &str, _: WantedEntries, _: Slice) -> Result<Page<Value>, Refusal> {
         Err(Refusal::Missing)
     }
 
@@ -267,6 +267,10 @@ impl Site for Empty {
 
     fn shows(&self, _: &Person, _: &NewEvent) -> bool {
         true
+    }
+
+    async fn showing(&self, _: &Person, _: &NewEvent) -> Result<(), Refusal> {
+        Ok(())
     }
 
     async fn ready(&self) -> Result<(), String> {

@@ -125,7 +125,19 @@ impl Site {
         self.run(&["contact", "import", "constituents", &parties])?;
         self.run(&["ingest", "--feed", "pushed", &report])?;
         self.run(&["run", "--once"])?;
-        let opened = self.run(&["incident", "open", "Scans", "--type", "scanner", "--tlp", "amber", "--note", "x"])?;
+        let opened = self.run(&[
+            "incident",
+            "open",
+            "Scans",
+            "--type",
+            "scanner",
+            "--severity",
+            "medium",
+            "--tlp",
+            "amber",
+            "--note",
+            "x",
+        ])?;
         let number = opened.split('"').find(|part| part.starts_with(FIRST)).ok_or("no incident was opened")?;
         let number = number.to_owned();
         let times = ["first_seen=2026-11-22T04:50:30Z", "last_seen=2026-11-22T05:00:00Z"];

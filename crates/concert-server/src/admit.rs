@@ -41,7 +41,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 74] = [
+const TABLE: [(&str, Needs); 75] = [
     ("/", Needs::Overview),
     ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
@@ -107,6 +107,7 @@ const TABLE: [(&str, Needs); 74] = [
     ("/api/v1/due", Needs::Person),
     ("/api/v1/incidents/{id}/messages", Needs::Person),
     ("/api/v1/incidents/{id}/mails/{mail}", Needs::Person),
+    ("/api/v1/mails", Needs::Person),
     ("/api/v1/observables", Needs::Person),
     ("/api/v1/search", Needs::Person),
     ("/api/v1/clocks", Needs::Person),

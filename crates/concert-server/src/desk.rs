@@ -43,6 +43,19 @@ pub struct Wanted {
     pub severity: Option<String>,
 }
 
+/// Which entries of an incident are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WantedEntries {
+    /// Of these kinds, with commas between them.
+    pub kind: Option<String>,
+    /// Written by this one.
+    pub author: Option<String>,
+    /// Written at this moment or later.
+    pub since: Option<Time>,
+    /// Written before this moment.
+    pub until: Option<Time>,
+}
+
 /// Whom a question about access is about, and what the person wants to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
@@ -264,6 +277,8 @@ pub enum Listing {
     Rows(String, String),
     /// Steps of the processes that are followed in an incident; only those in this state.
     Steps(String, Option<String>),
+    /// Mails that wait for a person, over all incidents.
+    Mails,
     /// Clocks of laws that the site goes by.
     Clocks,
     /// Processes that new runs use.
@@ -443,8 +458,14 @@ pub trait Desk: Send + Sync + 'static {
     /// One incident, by identity or number.
     async fn incident(&self, person: &Person, name: &str) -> Result<Value, Refusal>;
 
-    /// Its entries, oldest first.
-    async fn entries(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal>;
+    /// Its entries that are wanted, oldest first.
+    async fn entries(
+        &self,
+        person: &Person,
+        name: &str,
+        wanted: WantedEntries,
+        slice: Slice,
+    ) -> Result<Page<Value>, Refusal>;
 
     /// Its journal as it is kept, a line of JSON for each entry.
     async fn journal(&self, person: &Person, name: &str) -> Result<Going, Refusal>;

@@ -48,6 +48,9 @@ pub trait Site: crate::desk::Desk + crate::door::Door {
     /// Whether a person may see an event.
     fn shows(&self, person: &Person, event: &NewEvent) -> bool;
 
+    /// Takes note that a person is shown an event, before it is sent.
+    async fn showing(&self, person: &Person, event: &NewEvent) -> Result<(), Refusal>;
+
     /// Whether work can be taken: stores are open and writable. The error is a sentence.
     async fn ready(&self) -> Result<(), String>;
 
@@ -385,6 +388,8 @@ pub struct NewEvent {
     pub id: String,
     /// The party that answers for it; empty for nobody.
     pub party: String,
+    /// The feed that it came by.
+    pub feed: String,
     /// Its label, where it bears one.
     pub label: Option<Tlp>,
     /// The event as one flat JSON object on one line.

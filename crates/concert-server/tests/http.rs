@@ -268,7 +268,8 @@ async fn new_events_are_streamed_and_losses_told() {
     assert!(head.contains("event: gap"), "{head}");
     let event = |number: u32| {
         let (id, party) = (format!("e{number}"), String::new());
-        Arc::new(NewEvent { id, party, label: None, json: format!("{{\"event.id\":\"e{number}\",\n\"a\":1}}") })
+        let json = format!("{{\"event.id\":\"e{number}\",\n\"a\":1}}");
+        Arc::new(NewEvent { id, party, feed: String::new(), label: None, json })
     };
     site.events.send(Arc::new(NewEvent { party: "others".into(), ..NewEvent::clone(&event(0)) })).unwrap();
     site.events.send(event(1)).unwrap();
@@ -403,7 +404,7 @@ async fn no_address_passes_over_a_parameter_it_does_not_have_or_a_path_that_is_n
     let entries = "/api/v1/incidents/X%232026-000001/entries";
     let answer = server.ask("GET", &format!("{entries}?limti=5"), GOOD, b"").await.json();
     assert_eq!(answer["hint"], "did you mean `limit`?");
-    let answer = server.ask("GET", &format!("{entries}?since=5"), GOOD, b"").await.json();
+    let answer = server.ask("GET", "/api/v1/clocks?since=5", GOOD, b"").await.json();
     assert_eq!(answer["hint"], "known are limit, cursor");
     let answer = server.get("/api/v1/openapi.json?x=1").await;
     assert_eq!((answer.status, answer.json()["hint"].as_str()), (400, Some("none is taken here")));
@@ -446,7 +447,7 @@ async fn what_comes_due_and_how_processes_went_is_asked_strictly() {
 async fn what_is_written_is_read_strictly() {
     let server = Server::start(Fake::new(true)).await;
     let head = format!("{GOOD}{JSON}Idempotency-Key: k1\r\n");
-    let new = br#"{"title": "t", "classification": "scanner", "marking": {"tlp": "amber"}}"#;
+    let new = br#"{"title": "t", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}}"#;
     let opened = server.ask("POST", "/api/v1/incidents", &head, new).await;
     assert_eq!((opened.status, opened.json()["key"].as_str()), (201, Some("k1")), "{}", opened.body);
     assert!(opened.head.contains("location: /api/v1/incidents/01a2"), "{}", opened.head);

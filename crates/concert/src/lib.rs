@@ -17,6 +17,7 @@ pub mod print;
 pub mod problems;
 mod ranges;
 mod reach;
+mod reads;
 mod registry;
 mod seen;
 pub mod settings;

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use concert_model::access::{self, Person};
+use concert_model::incident::Tlp;
 use concert_model::{Origin, Problem, Receipt, Time};
 use concert_pipeline::condition::Condition;
 use concert_server::site::{
@@ -37,6 +38,7 @@ use crate::drive::{compose, is_of_incidents, live};
 use crate::incidents::Incidents;
 use crate::login::Logins;
 use crate::reach::Reach;
+use crate::reads::{EventsRead, ReadLog, marked};
 use crate::settings::Collect;
 use crate::wire;
 
@@ -55,6 +57,8 @@ pub struct Pages {
     keeper: Arc<Keeper>,
     live: live::Live,
     logins: Logins,
+    /// Who read marked events.
+    reads: ReadLog,
     /// Tells pushes apart that come in the same moment.
     pushes: AtomicU64,
 }
@@ -63,12 +67,14 @@ impl Pages {
     /// Pages over a site whose pushed reports go to this intake.
     pub fn new(site: Arc<wire::Site>, keeper: Arc<Keeper>) -> Arc<Self> {
         let (live, logins) = (site.live.clone(), Logins::new(site.store.records.clone()));
+        let reads = ReadLog::new(site.store.records.clone());
         Arc::new(Self {
             site: RwLock::new(site),
             incidents: RwLock::default(),
             keeper,
             live,
             logins,
+            reads,
             pushes: AtomicU64::new(0),
         })
     }
@@ -209,7 +215,9 @@ impl Site for Pages {
         let reading = tokio::task::spawn_blocking(move || {
             handle.block_on(newest(&site, (condition.as_ref(), &reach), cursor, slice.limit))
         });
-        reading.await.map_err(|error| Refusal::Failed(error.to_string()))?.map_err(failed)
+        let (page, read) = reading.await.map_err(|error| Refusal::Failed(error.to_string()))?.map_err(failed)?;
+        self.reads.events(person, read).await.map_err(failed)?;
+        Ok(page)
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<NewEvent>> {
@@ -219,6 +227,12 @@ impl Site for Pages {
     fn shows(&self, person: &Person, event: &NewEvent) -> bool {
         self.site().sees(person, access::Kept::Events, &event.party)
             && event.label.is_none_or(|label| access::cleared(person, label))
+    }
+
+    async fn showing(&self, person: &Person, event: &NewEvent) -> Result<(), Refusal> {
+        let mut read = EventsRead::default();
+        read.add(event.label.filter(|label| *label >= Tlp::Green).map(|label| (event.feed.clone(), label)));
+        self.reads.events(person, read).await.map_err(failed)
     }
 
     async fn ready(&self) -> Result<(), String> {
@@ -273,13 +287,16 @@ fn place(text: &str) -> Option<(u64, u32)> {
     Some((batch.parse().ok()?, row.parse().ok()?))
 }
 
-/// Events before a place for which a condition holds, newest first.
+/// An event as it is given, and its feed and label where it is marked.
+type Row = (String, Option<(String, Tlp)>);
+
+/// Events before a place for which a condition holds, newest first, and how they are marked.
 async fn newest(
     site: &wire::Site,
     (condition, reach): (Option<&Condition>, &Reach),
     before: Option<(u64, u32)>,
     limit: usize,
-) -> Result<Page<String>, Problem> {
+) -> Result<(Page<String>, EventsRead), Problem> {
     let before = match before {
         Some(before) => before,
         None => (site.store.last_batch().await?.saturating_add(1), 0),
@@ -288,7 +305,7 @@ async fn newest(
     let mut batches = BATCHES_FIRST;
     loop {
         let above = before.0.saturating_sub(batches);
-        let mut found: BTreeMap<(u64, u32), String> = BTreeMap::new();
+        let mut found: BTreeMap<(u64, u32), Row> = BTreeMap::new();
         site.store
             .scan(&bounds, above, &mut |page| {
                 for stored in page.iter() {
@@ -299,7 +316,7 @@ async fn newest(
                         && reach.has_event(&stored.event)
                         && condition.is_none_or(|condition| condition.holds(&stored.event))
                     {
-                        found.insert(place, live::object(&stored));
+                        found.insert(place, (live::object(&stored), marked(&stored.event)));
                     }
                     // One more than asked for says whether there is a next part.
                     if found.len() > limit.saturating_add(1) {
@@ -314,9 +331,15 @@ async fn newest(
             continue;
         }
         let more = found.len() > limit;
-        let rows: Vec<((u64, u32), String)> = found.into_iter().rev().take(limit).collect();
+        let rows: Vec<((u64, u32), Row)> = found.into_iter().rev().take(limit).collect();
         let next = rows.last().filter(|_| more).map(|((batch, row), _)| format!("{batch}.{row}"));
-        return Ok(Page { rows: rows.into_iter().map(|(_, row)| row).collect(), next });
+        let mut read = EventsRead::default();
+        let mut row = |(_, (event, marked)): ((u64, u32), Row)| {
+            read.add(marked);
+            event
+        };
+        let rows = rows.into_iter().map(&mut row).collect();
+        return Ok((Page { rows, next }, read));
     }
 }
 

@@ -230,7 +230,8 @@ impl Site {
         let secret = site_key(&self.settings).map_err(Failure::outside)?;
         Ok(Incidents::new(self.store.clone(), &secret, &self.settings.site.ticket, self.constituents())
             .with_teams(self.teams())
-            .forbidding(self.settings.forbids.clone()))
+            .forbidding(self.settings.forbids.clone())
+            .of_site(self.settings.dir.clone()))
     }
 
     /// The domain of Message-IDs: that of the site's address.

@@ -29,7 +29,8 @@ impl Site {
     }
 
     fn open(&self, title: &str) -> String {
-        let opened = self.done(&["incident", "open", title, "--type", "data-leak", "--tlp", "amber"]);
+        let opened =
+            self.done(&["incident", "open", title, "--type", "data-leak", "--severity", "medium", "--tlp", "amber"]);
         opened[0]["incident"].as_str().unwrap().to_owned()
     }
 

@@ -118,7 +118,10 @@ impl World {
     }
 
     fn open(&self, tlp: &str) -> String {
-        self.incident(&["open", "Scans", "--type", "scanner", "--tlp", tlp])[0]["incident"].as_str().unwrap().to_owned()
+        self.incident(&["open", "Scans", "--type", "scanner", "--severity", "medium", "--tlp", tlp])[0]["incident"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     fn once(&self) {
@@ -595,10 +598,21 @@ async fn an_incident_begins_with_a_complaint_and_hides_who_complained() {
     let events = world.rows(&["events"]);
     let report = events[0]["report.id"].as_str().unwrap();
     world.refused(
-        &["open", "Attack", "--type", "brute-force", "--tlp", "green", "--report", "00"],
+        &["open", "Attack", "--type", "brute-force", "--severity", "medium", "--tlp", "green", "--report", "00"],
         "there is no report `00`",
     );
-    let opened = world.incident(&["open", "Attack", "--type", "brute-force", "--tlp", "green", "--report", report]);
+    let opened = world.incident(&[
+        "open",
+        "Attack",
+        "--type",
+        "brute-force",
+        "--severity",
+        "medium",
+        "--tlp",
+        "green",
+        "--report",
+        report,
+    ]);
     let number = opened[0]["incident"].as_str().unwrap().to_owned();
     let shown = world.incident(&["show", &number]).remove(0);
     let mut ids: Vec<&Value> = events.iter().map(|event| &event["event.id"]).collect();
@@ -749,11 +763,15 @@ async fn the_api_does_the_same_and_each_request_once() {
     assert_eq!(seen()["messages"][0]["delivery"]["taken"], true, "{}", seen());
     let held = format!("/api/v1/incidents/{}/mails/{}", number.replace('#', "%23"), seen()["held"][0]["mail"]);
     assert!(serving.ask("GET", &held, "", &Value::Null).1["text"].as_str().unwrap().contains("We cleaned"));
+    let waiting = || serving.ask("GET", "/api/v1/mails?limit=1", "", &Value::Null).1;
+    let row = &waiting()["mails"][0];
+    assert_eq!((&row["mail"], &row["incident"]), (&seen()["held"][0]["mail"], &json!(number)));
     assert_eq!(serving.ask("POST", &held, "", &json!({"do": "eat"})).0, 400);
     let accept = json!({"do": "accept", "party": "Example Net"});
     let accepted = serving.ask("POST", &held, "Idempotency-Key: a\r\n", &accept);
     assert_eq!(accepted.0, 201, "{}", accepted.1);
     assert_eq!(serving.ask("POST", &held, "Idempotency-Key: a\r\n", &accept), accepted);
     assert_eq!((seen()["messages"].as_array().unwrap().len(), seen()["held"].as_array().unwrap().len()), (3, 0));
+    assert_eq!(waiting(), json!({"mails": [], "next": null}));
     assert_eq!(world.smtp.count(), 1);
 }

@@ -259,7 +259,8 @@ fn evidence_goes_in_and_out_over_the_api() {
     assert_eq!(run(&["init", at]).0, 0);
     let settings = "[site]\nname = \"X\"\nemail = \"cert@cert.example\"\n\n[serve]\nlisten = \"127.0.0.1:0\"\n";
     fs::write(site.join("concert.toml"), settings).unwrap();
-    let opened = run(&["incident", "open", "x", "--type", "scanner", "--tlp", "amber", "--site", at]);
+    let opened =
+        run(&["incident", "open", "x", "--type", "scanner", "--severity", "medium", "--tlp", "amber", "--site", at]);
     let id = rows(&opened.1)[0]["id"].as_str().unwrap().to_owned();
     let serving = Serving::start(&site);
     let to = format!("/api/v1/incidents/{id}/evidence");

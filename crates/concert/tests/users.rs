@@ -328,7 +328,19 @@ fn parties_learn_of_no_other_and_refusals_say_nothing_of_what_is_hidden() {
     for (name, role) in [("otto", "administrator"), ("bob", "administrator"), ("ben", "handler"), ("anna", "handler")] {
         site.add(name, role);
     }
-    let open = ["incident", "open", "Scans", "--type", "scanner", "--tlp", "amber", "--format", "json"];
+    let open = [
+        "incident",
+        "open",
+        "Scans",
+        "--type",
+        "scanner",
+        "--severity",
+        "medium",
+        "--tlp",
+        "amber",
+        "--format",
+        "json",
+    ];
     let opened: Value = serde_json::from_str(&site.done(&open)).unwrap();
     let number = opened["incident"].as_str().unwrap().to_owned();
     let write = |args: &[&str]| site.done(&[&["incident", "write", &number], args].concat());
@@ -375,7 +387,19 @@ fn a_site_forbids_more_than_the_rules_and_says_what_forbids_it() {
     let mut numbers = Vec::new();
     for party in ["Net A", "Net B"] {
         let title = format!("Scans from {party}");
-        let open = ["incident", "open", &title, "--type", "scanner", "--tlp", "green", "--format", "json"];
+        let open = [
+            "incident",
+            "open",
+            &title,
+            "--type",
+            "scanner",
+            "--severity",
+            "medium",
+            "--tlp",
+            "green",
+            "--format",
+            "json",
+        ];
         let opened: Value = serde_json::from_str(&site.done(&open)).unwrap();
         let number = opened["incident"].as_str().unwrap().to_owned();
         let content = json!({ "party": party, "status": "told" }).to_string();

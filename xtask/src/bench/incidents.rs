@@ -158,7 +158,9 @@ fn fill(port: u16, incidents: u64) -> Result<(), String> {
     let year = client.year()?;
     say("the incident of many entries and the chain");
     for title in ["Many entries", "A long chain"] {
-        let new = format!("{{\"title\":\"{title}\",\"classification\":\"scanner\",\"marking\":{{\"tlp\":\"amber\"}}}}");
+        let new = format!(
+            "{{\"title\":\"{title}\",\"classification\":\"scanner\",\"severity\":\"medium\",\"marking\":{{\"tlp\":\"amber\"}}}}"
+        );
         client.post("/api/v1/incidents", &new)?;
     }
     let mut random = Random::at(1, 0);
@@ -198,7 +200,7 @@ fn fill(port: u16, incidents: u64) -> Result<(), String> {
             .collect();
         let kind = ["scanner", "phishing", "infected-system", "ddos"].get(usize::try_from(at % 4).unwrap_or(0));
         let new = format!(
-            "{{\"title\":\"Incident {at}\",\"classification\":\"{}\",\"marking\":{{\"tlp\":\"amber\"}},\"entries\":[{}]}}",
+            "{{\"title\":\"Incident {at}\",\"classification\":\"{}\",\"severity\":\"medium\",\"marking\":{{\"tlp\":\"amber\"}},\"entries\":[{}]}}",
             kind.copied().unwrap_or("scanner"),
             observables.join(",")
         );

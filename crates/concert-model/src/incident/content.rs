@@ -15,6 +15,9 @@ use crate::{Problem, Time};
 /// Longest text of a note or finding.
 pub const TEXT_BYTES_MAX: usize = 256 << 10;
 
+/// A member of what a kind of entry says: its name, and its type.
+pub type Member = (&'static str, &'static str);
+
 /// How bad an incident is, as people sort them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
@@ -258,7 +261,7 @@ macro_rules! contents {
             }
 
             /// Every kind with the members of its content: the name of each, and its type.
-            pub const KINDS: &'static [(&'static str, &'static [(&'static str, &'static str)])] =
+            pub const KINDS: &'static [(&'static str, &'static [Member])] =
                 &[$(($kind, &[$((stringify!($field), stringify!($type)),)*]),)*];
 
             /// What each kind and each of its members means, in the order of [`Self::KINDS`].
@@ -670,8 +673,12 @@ contents! {
         clock: String,
         /// When, in microseconds since 1970.
         time: i64,
-        /// The notice or Message-ID that proves it, or a sentence.
+        /// What proves it, in words; may be empty where `points_to` says it.
         proof: String,
+        /// What proves it and is there: `entry:17` by its number in the log (kept as `entry:SITE:SEQUENCE`),
+        /// `notice:NUMBER`, `mail:NUMBER`, or `evidence:SHA-256`; empty for none.
+        #[serde(default)]
+        points_to: String,
     }
     /// The body of an entry was erased.
     Erased = "erased/1" {
@@ -750,17 +757,23 @@ impl Content {
         !NOT_BY_HAND.contains(&kind)
     }
 
+    /// The kind that is called so, with or without its version, and its members.
+    pub fn kind(kind: &str) -> Result<(&'static str, &'static [Member]), Problem> {
+        let known =
+            |(name, _): &&(&str, _)| *name == kind || name.split_once('/').is_some_and(|(word, _)| word == kind);
+        if let Some((name, fields)) = Self::KINDS.iter().rev().find(known) {
+            return Ok((name, fields));
+        }
+        let words = Self::KINDS.iter().filter_map(|(name, _)| name.split_once('/')).map(|(word, _)| word);
+        let near = nearest(kind, words);
+        let problem = Problem::new(format!("`{kind}` is no kind of entry"));
+        Err(near.map_or(problem.clone(), |near| problem.hint(format!("did you mean `{near}`?"))))
+    }
+
     /// What a person wrote: a kind with or without its version, and members in their JSON form or as text.
     /// What is left out is empty. The error says what is wrong.
     pub fn from_person(kind: &str, mut members: Map<String, Value>) -> Result<Self, Problem> {
-        let known =
-            |(name, _): &&(&str, _)| *name == kind || name.split_once('/').is_some_and(|(word, _)| word == kind);
-        let Some((name, fields)) = Self::KINDS.iter().rev().find(known) else {
-            let words = Self::KINDS.iter().filter_map(|(name, _)| name.split_once('/')).map(|(word, _)| word);
-            let near = nearest(kind, words);
-            let problem = Problem::new(format!("`{kind}` is no kind of entry"));
-            return Err(near.map_or(problem.clone(), |near| problem.hint(format!("did you mean `{near}`?"))));
-        };
+        let (name, fields) = Self::kind(kind)?;
         if let Some(odd) = members.keys().find(|key| !fields.iter().any(|(field, _)| field == key)) {
             let near = nearest(odd, fields.iter().map(|(field, _)| *field));
             let names: Vec<&str> = fields.iter().map(|(field, _)| *field).collect();
@@ -770,7 +783,7 @@ impl Content {
         if let Some(zone) = zone_said(fields, &members) {
             members.insert("zone".into(), Value::String(zone));
         }
-        for (field, kind) in *fields {
+        for (field, kind) in fields {
             let given = members.remove(*field);
             let value = match given {
                 None => empty(field, kind).ok_or_else(|| format!("it is wanted ({})", in_words(kind))),

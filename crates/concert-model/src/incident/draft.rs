@@ -151,11 +151,12 @@ impl NewIncident {
     }
 
     fn read(mut members: Members<'_>) -> Result<Self, Problem> {
-        let severity = match members.take("severity") {
-            None => Severity::default(),
-            Some(value) => serde_json::from_value(value)
-                .map_err(|_| Problem::new("`severity` is info, low, medium, high or critical"))?,
-        };
+        const SEVERITIES: &str = "info, low, medium, high or critical";
+        let severity = members.take("severity").ok_or_else(|| {
+            Problem::new("`severity` is missing").hint(format!("how bad it is, from the first moment: {SEVERITIES}"))
+        })?;
+        let severity =
+            serde_json::from_value(severity).map_err(|_| Problem::new(format!("`severity` is {SEVERITIES}")))?;
         let marking = members.marking()?.ok_or_else(|| {
             Problem::new("`marking` is missing")
                 .hint("an incident is marked from the first moment: {\"tlp\": \"amber\"}")
@@ -376,13 +377,15 @@ mod tests {
             assert!(told.contains(want), "{told}");
         };
         check(json!({"titel": "x"}), "did you mean `title`?");
-        check(json!({"title": "x"}), "marked from the first moment");
-        check(json!({"title": 1, "marking": {"tlp": "amber"}}), "`title` is not a text");
-        check(json!({"title": "x", "marking": {"tlp": "white"}}), "cannot be read");
+        check(json!({"title": "x"}), "how bad it is, from the first moment: info, low, medium, high or critical");
+        check(json!({"title": "x", "severity": "bad"}), "`severity` is info, low, medium, high or critical");
+        check(json!({"title": "x", "severity": "low"}), "marked from the first moment");
+        check(json!({"title": 1, "severity": "low", "marking": {"tlp": "amber"}}), "`title` is not a text");
+        check(json!({"title": "x", "severity": "low", "marking": {"tlp": "white"}}), "cannot be read");
         check(json!([]), "is not a JSON object");
         let entries = json!([{"kind": "note", "content": {"text": "x"}}, {"kind": "nota"}]);
         let marking = json!({"tlp": "amber"});
-        let with = |entries| json!({"title": "x", "classification": "scanner", "marking": marking, "entries": entries});
+        let with = |entries| json!({"title": "x", "classification": "scanner", "severity": "low", "marking": marking, "entries": entries});
         check(with(entries), "entry 2");
         let read = NewIncident::from_json(with(json!([{"kind": "note", "content": {"text": "x"}}]))).unwrap();
         assert_eq!((read.title.as_str(), read.drafts.len()), ("x", 1));

@@ -162,8 +162,10 @@ pub struct Clock {
     pub since: i64,
     /// Until when.
     pub due: i64,
-    /// When it was met, and what proves it.
+    /// When it was met, and what proves it in words.
     pub met: Option<(i64, String)>,
+    /// What proves it and is there; empty for none.
+    pub points_to: String,
 }
 
 /// A message of a conversation.
@@ -319,9 +321,13 @@ impl Incident {
                 (kept.since, kept.due) = (since, due);
                 // Begun anew for what was learned later, it is not met by what was reported before.
                 kept.met = kept.met.take().filter(|(time, _)| *time >= since);
+                if kept.met.is_none() {
+                    kept.points_to.clear();
+                }
             }
             Content::ClockMet(met) => {
-                self.clocks.entry(met.clock).or_default().met = Some((met.time, met.proof));
+                let kept = self.clocks.entry(met.clock).or_default();
+                (kept.met, kept.points_to) = (Some((met.time, met.proof)), met.points_to);
             }
             Content::Lesson(lesson) => self.lessons.push(lesson.text),
             Content::MessageKept(message) => {

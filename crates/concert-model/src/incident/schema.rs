@@ -58,6 +58,7 @@ fn is_needed(kind: &str, name: &str, of: &str, form: Form) -> bool {
             | ("relation/1", "zone" | "evidence" | "line")
             | ("proposed/1", "zone")
             | ("effort/1", "entry")
+            | ("clock-met/1", "points_to")
             | ("message/1", "answers" | "attachments" | "mail")
     );
     !has_empty && !of.starts_with("Option") && !came_later
@@ -210,7 +211,10 @@ fn draft(kind: &str, content: Value) -> Value {
     // An effort says its minutes itself.
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut).filter(|_| word != "effort") {
         let about = "Minutes that it took you: an entry of the kind `effort` is written beside it, marked like it";
-        properties.insert("minutes".into(), json!({"type": ["integer", "null"], "minimum": 1, "maximum": u32::MAX, "description": about}));
+        properties.insert(
+            "minutes".into(),
+            json!({"type": ["integer", "null"], "minimum": 1, "maximum": u32::MAX, "description": about}),
+        );
     }
     schema
 }

@@ -21,8 +21,7 @@ pub struct Opening {
     key: Key,
     title: Vec<Piece>,
     classification: Option<String>,
-    /// How bad the incident is.
-    pub severity: Severity,
+    severity: Option<Severity>,
     /// How it is marked from its first moment.
     pub marking: Marking,
     /// How long after it was opened events are linked to it; until it is closed without it.
@@ -65,7 +64,8 @@ impl Opening {
             }
             known.then_some(word)
         });
-        let severity = keys.choice_or("severity", &SEVERITIES, "medium", "how bad it is");
+        let about = "how bad it is; without it as the first event says, and medium where that says nothing";
+        let severity = keys.choice_or("severity", &SEVERITIES, "", about);
         let marking = read_marking(keys);
         let window = keys
             .duration("window", "how long after it was opened events are linked to it; until it is closed without it");
@@ -76,7 +76,10 @@ impl Opening {
             Some(word) => word,
             None => None,
         };
-        let (key, title, severity, marking) = (key?, title?, severity?, marking?);
+        if severity.is_none() && keys.has("severity") {
+            return None;
+        }
+        let (key, title, marking) = (key?, title?, marking?);
         let is_of_one_party = key.tells_parties_apart();
         Some(Self { key, title, classification, severity, marking, window, per_day, is_of_one_party })
     }
@@ -105,6 +108,15 @@ impl Opening {
             Piece::Value(_) => "...".to_owned(),
         };
         format!("{} (more than {} in a day)", self.title.iter().map(word).collect::<String>(), self.per_day)
+    }
+
+    /// How bad an incident is that this event opens.
+    pub fn severity(&self, event: &Event<'_>) -> Severity {
+        let own = || {
+            let word = event.text(Field::SEVERITY)?;
+            SEVERITIES.iter().find(|(known, _)| *known == word).map(|(_, severity)| *severity)
+        };
+        self.severity.or_else(own).unwrap_or_default()
     }
 
     /// The type of an incident that this event opens.

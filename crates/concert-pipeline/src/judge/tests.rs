@@ -1,6 +1,7 @@
 //! Rules as they stand in settings, applied to events.
 
 use super::*;
+use concert_model::incident::Severity;
 use concert_model::keys::{Reading, Source};
 use concert_model::{Batch, EventId, ProblemKey};
 
@@ -131,6 +132,29 @@ fn a_rule_opens_incidents_and_its_mistakes_are_told_where_they_stand() {
 }
 
 #[test]
+fn an_incident_is_as_bad_as_its_first_event_unless_the_rule_says_so() {
+    let check = |own: &str, of_event: &str, want: Severity| {
+        let (judge, problems) = read(&format!(
+            "[[rule]]\nname = \"a\"\nif = \"true\"\nopen_incident = {{ key = ['source.ip'], title = 'x', marking = 'green'{own} }}\n"
+        ));
+        assert_eq!(problems, Vec::<String>::new());
+        let mut batch = Batch::new();
+        let mut event = batch.open();
+        if !of_event.is_empty() {
+            let field = event.field("severity").unwrap();
+            event.read(field, of_event, None).unwrap();
+        }
+        event.keep(EventId::default(), ProblemKey::default(), 1);
+        let opening = judge.rules()[0].opening().unwrap();
+        assert_eq!(opening.severity(&batch.get(0).unwrap()), want, "{own} {of_event}");
+    };
+    check("", "critical", Severity::Critical);
+    check(", severity = 'low'", "critical", Severity::Low);
+    check("", "undefined", Severity::Medium);
+    check("", "", Severity::Medium);
+}
+
+#[test]
 fn what_an_event_opens_follows_from_its_key() {
     let (judge, problems) = read(
         "[[rule]]\nname = \"a\"\nif = \"true\"\nopen_incident = { key = ['source.asn', 'extra.site'], title = 'From {source.asn}: {extra.site}!', marking = 'green' }\n",
@@ -151,5 +175,5 @@ fn what_an_event_opens_follows_from_its_key() {
     assert_eq!(key, b"AS64500, unknown");
     assert_eq!(opening.title(&event), "From AS64500: unknown!");
     assert_eq!(opening.title_of_rest(), "From ...: ...! (more than 100 in a day)");
-    assert_eq!(opening.classification(&event), "scanner");
+    assert_eq!((opening.classification(&event).as_str(), opening.severity(&event)), ("scanner", Severity::Medium));
 }

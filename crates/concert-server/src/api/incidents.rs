@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use super::body::change;
 use super::evidence::{body, turn};
-use super::parameters;
+use super::{moment, parameters};
 use crate::App;
-use crate::desk::{Deed, Question, Wanted};
+use crate::desk::{Deed, Question, Wanted, WantedEntries};
 use crate::problem::Problem;
 
 pub(super) async fn list(
@@ -59,8 +59,9 @@ pub(super) async fn entries(
     Path(name): Path<String>,
     query: RawQuery,
 ) -> Result<Response, Problem> {
-    let (slice, []) = parameters(query, [])?;
-    let page = app.site.entries(&person, &name, slice).await?;
+    let (slice, [kind, author, since, until]) = parameters(query, ["kind", "author", "since", "until"])?;
+    let (since, until) = (moment("since", since)?, moment("until", until)?);
+    let page = app.site.entries(&person, &name, WantedEntries { kind, author, since, until }, slice).await?;
     Ok(super::json(json!({"entries": page.rows, "next": page.next}).to_string()))
 }
 

@@ -1,4 +1,5 @@
-//! `/api/v1/incidents/{id}/messages`, `/tellings` and `/mails/{mail}`: conversations with parties.
+//! `/api/v1/incidents/{id}/messages`, `/tellings` and `/mails/{mail}`: conversations with parties. `/api/v1/mails`: what
+//! waits in all of them.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::body::change;
 use super::incidents::created;
 use super::{own_parameters, parameters};
 use crate::App;
-use crate::desk::{Deed, Thing};
+use crate::desk::{Deed, Listing, Thing};
 use crate::problem::Problem;
 
 pub(super) async fn list(
@@ -60,6 +61,15 @@ pub(super) async fn tell(
     }
     let (slice, []) = parameters(query, [])?;
     Ok(super::json(app.site.thing(&change.person, Thing::Tellings(name, telling, slice)).await?.to_string()))
+}
+
+pub(super) async fn waiting(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, []) = parameters(query, [])?;
+    Ok(super::page("mails", app.site.list(&person, Listing::Mails, slice).await?))
 }
 
 fn number(mail: &str) -> Result<i64, Problem> {

@@ -100,6 +100,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/messages", get(messages::list).post(messages::send))
         .route("/api/v1/incidents/{id}/tellings", post(messages::tell))
         .route("/api/v1/incidents/{id}/mails/{mail}", get(messages::one).post(messages::answer))
+        .route("/api/v1/mails", get(messages::waiting))
         .route("/api/v1/search", get(incidents::search))
         .route("/api/v1/clocks", get(work::clocks))
         .route("/api/v1/cost", get(work::cost))

@@ -98,6 +98,7 @@ async fn next(reader: &mut Reader) -> Option<Event> {
             reader.person = (somebody.person, Instant::now());
         }
         if reader.app.site.shows(&reader.person.0, &event) {
+            reader.app.site.showing(&reader.person.0, &event).await.map_err(Problem::from).ok()?;
             return Some(Event::default().event("event").id(clean(&event.id)).data(clean(&event.json)));
         }
     }

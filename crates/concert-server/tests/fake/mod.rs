@@ -10,7 +10,7 @@ use concert_model::access::Person;
 use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_server::desk::{
     Bytes, Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
-    Splitting, Thing, Wanted, WantedDue, Way,
+    Splitting, Thing, Wanted, WantedDue, WantedEntries, Way,
 };
 use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::{
@@ -177,8 +177,16 @@ impl Desk for Fake {
         if is_there { Ok(json!({"number": name})) } else { Err(Refusal::Missing) }
     }
 
-    async fn entries(&self, person: &Person, name: &str, _: Slice) -> Result<Page<Value>, Refusal> {
-        self.incident(person, name).await.map(|row| Page { rows: vec![row], next: None })
+    async fn entries(
+        &self,
+        person: &Person,
+        name: &str,
+        wanted: WantedEntries,
+        _: Slice,
+    ) -> Result<Page<Value>, Refusal> {
+        let row = self.incident(person, name).await?;
+        let is_wanted = wanted.author.is_none_or(|author| row["author"] == author);
+        Ok(Page { rows: if is_wanted { vec![row] } else { Vec::new() }, next: None })
     }
 
     async fn journal(&self, person: &Person, name: &str) -> Result<Going, Refusal> {
@@ -455,6 +463,10 @@ impl Site for Fake {
 
     fn shows(&self, _: &Person, event: &NewEvent) -> bool {
         event.party.is_empty()
+    }
+
+    async fn showing(&self, _: &Person, _: &NewEvent) -> Result<(), Refusal> {
+        Ok(())
     }
 
     async fn ready(&self) -> Result<(), String> {

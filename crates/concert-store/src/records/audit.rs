@@ -131,6 +131,15 @@ impl Records {
         self.commit(change).await
     }
 
+    /// Appends rows to the audit log, all of them or none.
+    pub async fn audit_all(&self, rows: &[(By, Act)]) -> Result<(), Problem> {
+        let mut change = self.change().await?;
+        for (by, act) in rows {
+            append_audit(&mut change, by, act).await?;
+        }
+        self.commit(change).await
+    }
+
     /// Removes rows older than a moment, and says how many. They still count when later rows are numbered.
     pub(crate) async fn forget_audit(&self, before: Time) -> Result<u64, Problem> {
         let query = sqlx::query("DELETE FROM audit WHERE time < ?1").bind(before.0);

@@ -31,10 +31,12 @@ impl Records {
         Ok(notices)
     }
 
-    /// Mails that wait for a person to say what they are, oldest first: of one incident, or of all.
-    pub async fn mails_held(&self, incident: Option<&str>) -> Result<Vec<MailRow>, Problem> {
+    /// Mails behind one that wait for a person to say what they are, oldest first: of one incident, or of all. Gives no
+    /// more than some of them.
+    pub async fn mails_held(&self, incident: Option<&str>, after: i64) -> Result<Vec<MailRow>, Problem> {
         let mut query: QueryBuilder<Sqlite> =
-            QueryBuilder::new("SELECT * FROM mail WHERE incident <> '' AND state = 'held'");
+            QueryBuilder::new("SELECT * FROM mail WHERE incident <> '' AND state = 'held' AND seq > ");
+        query.push_bind(after);
         if let Some(incident) = incident {
             query.push(" AND incident = ").push_bind(incident);
         }

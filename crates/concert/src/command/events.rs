@@ -24,6 +24,7 @@ use super::SiteArg;
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
+use crate::reads::ReadLog;
 use crate::wire;
 
 /// Show the events of the store, or count them.
@@ -60,11 +61,13 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let runtime = super::runtime()?;
     let store = runtime.block_on(open(site))?;
     wanted.reach = runtime.block_on(super::reach(site, &store, Kept::Events))?;
+    let person = runtime.block_on(super::acting(site, &store))?;
     let reader = Reader { runtime: &runtime, store: &store };
-    match count_by.as_slice() {
+    let read = match count_by.as_slice() {
         [] => show::show(&reader, &wanted, &fields, &args.rows)?,
         by => count::count(&reader, &wanted, by, &args.rows)?,
-    }
+    };
+    runtime.block_on(ReadLog::new(store.records.clone()).events(&person, read)).map_err(Failure::outside)?;
     Ok(Exit::Done)
 }
 

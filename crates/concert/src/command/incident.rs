@@ -16,14 +16,15 @@ mod send;
 mod show;
 mod tell;
 
-use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::content::Severity;
 use concert_model::incident::draft::NewIncident;
+use concert_model::{Problem, Time};
 use serde_json::{Value, json};
 
+use super::events::moment;
 use super::{SiteArg, acting};
-use crate::incidents::{Filter, Incidents, Refused, Slice, Written, entry_json, head_json, incident_json};
+use crate::incidents::{Filter, Incidents, LogFilter, Refused, Slice, Written, entry_json, head_json, incident_json};
 use crate::print::{AllRows, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
@@ -32,7 +33,7 @@ use crate::wire::Site;
 /// Open incidents, work on them, and see who can see what.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident due --mine --as anna\n  concert incident cost --by work --since 2026-11-01\n  concert incident search 192.0.2.7\n  concert incident send 'CERT-EX#2026-000001' --party \"Example Net\" --subject \"Your host\" letter.txt --preview\n  concert incident merge 'CERT-EX#2026-000002' --into 'CERT-EX#2026-000001' --reason \"the same intruder\"\n  concert incident about 'hxxp://evil[.]example/a'"
+    after_help = "Examples:\n  concert incident open \"Scans from 192.0.2.7\" --type scanner --severity high --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident due --mine --as anna\n  concert incident cost --by work --since 2026-11-01\n  concert incident search 192.0.2.7\n  concert incident send 'CERT-EX#2026-000001' --party \"Example Net\" --subject \"Your host\" letter.txt --preview\n  concert incident merge 'CERT-EX#2026-000002' --into 'CERT-EX#2026-000001' --reason \"the same intruder\"\n  concert incident about 'hxxp://evil[.]example/a'"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -41,7 +42,7 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Open an incident; its marking is asked for at once
+    /// Open an incident; type, severity and marking are asked for at once
     Open(OpenArgs),
     /// Incidents, what changed last first
     List(ListArgs),
@@ -110,8 +111,8 @@ struct OpenArgs {
     /// Its type: `classification.type` of events.
     #[arg(long = "type", value_name = "TYPE")]
     classification: String,
-    /// info, low, medium, high or critical.
-    #[arg(long, default_value = "medium", value_parser = draft::severity)]
+    /// How bad it is; it must be given.
+    #[arg(long, value_name = "info|low|medium|high|critical", value_parser = draft::severity)]
     severity: Severity,
     #[command(flatten)]
     marking: draft::MarkingArgs,
@@ -166,6 +167,18 @@ struct LogArgs {
     /// Only entries behind this one.
     #[arg(long, value_name = "SEQ", default_value_t = 0)]
     after: u64,
+    /// Only entries of these kinds, with commas between them: note,finding.
+    #[arg(long, value_name = "KIND,...")]
+    kind: Option<String>,
+    /// Only what this one wrote.
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
+    /// Only what was written from this moment on: a time, a date (UTC), or how long ago ("2h").
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    since: Option<Time>,
+    /// Only what was written before this moment.
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    until: Option<Time>,
     #[command(flatten)]
     rows: Rows,
 }
@@ -356,7 +369,11 @@ fn entry_row(entry: &Value) -> [Value; 7] {
 
 async fn log(args: &LogArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let limit = if args.rows.limit == 0 { usize::MAX } else { args.rows.limit + 1 };
-    let entries = incidents.log(person, &args.incident, args.after, limit).await.map_err(refused)?;
+    let wanted =
+        LogFilter { author: args.author.clone(), since: args.since, until: args.until, ..LogFilter::default() };
+    let wanted = wanted.of_kinds(args.kind.as_deref()).map_err(Failure::usage)?;
+    let log = incidents.log_of(person, &args.incident, &wanted, (args.after, limit));
+    let entries = log.await.map_err(refused)?;
     let mut table = args.rows.table(&ENTRY_COLUMNS);
     for kept in entries {
         if !table.row(&entry_row(&entry_json(&kept)))? {

@@ -196,6 +196,7 @@ fn catch(caught: &mut ByKey, opening: &Opening, event: &Event<'_>, key: &[u8]) {
         key: String::from_utf8_lossy(key).into_owned(),
         title: if is_full { opening.title_of_rest() } else { opening.title(event) },
         classification: opening.classification(event),
+        severity: opening.severity(event),
         party: party.unwrap_or_default().into_owned(),
         events: vec![id],
         more: 0,

@@ -39,7 +39,8 @@ pub async fn send(site: &Site, report: ReportId, above: u64) -> Result<(), Probl
                 }
                 sent += 1;
                 let (id, party) = (stored.event.row().id.to_string(), party(&stored.event).into_owned());
-                let event = NewEvent { id, party, label: label(&stored.event), json: object(&stored) };
+                let (feed, label) = (feed(&stored.event).into_owned(), label(&stored.event));
+                let event = NewEvent { id, party, feed, label, json: object(&stored) };
                 // That the last listener left meanwhile is no trouble.
                 site.live.send(Arc::new(event)).ok();
             }
@@ -54,6 +55,11 @@ pub fn party<'e>(event: &Event<'e>) -> Cow<'e, str> {
         Some(Value::Text(name)) => name,
         _ => Cow::Borrowed(""),
     }
+}
+
+/// The feed that an event came by; empty where it does not say.
+pub fn feed<'e>(event: &Event<'e>) -> Cow<'e, str> {
+    event.text(Field::FEED_NAME).unwrap_or_default()
 }
 
 /// The label of an event, where it bears one.

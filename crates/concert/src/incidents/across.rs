@@ -6,8 +6,10 @@ use std::sync::Arc;
 use concert_model::Time;
 use concert_model::access::{Action, Circle, Object, Person, may};
 use concert_model::incident::content::{Content, Effort};
+use concert_model::incident::marking::Marking;
 use concert_model::incident::process::numbers::{Numbers, Tally, Wanted};
 
+use super::audit::Reads;
 use super::case::Case;
 use super::read::circle_of;
 use super::{Incidents, Refused, text};
@@ -31,44 +33,30 @@ impl Incidents {
         let mut spent = Vec::new();
         if let Some(name) = name {
             let (case, circle) = self.find(person, name).await?;
-            self.spent_on(person, &case, &circle, &mut spent).await?;
+            let markings = spent_on(person, &case, &circle, &mut spent);
+            self.audit_read(person, &case.head.number, markings.into_iter()).await?;
             return Ok(spent);
         }
+        let mut reads = Reads::default();
         for id in self.store.records.incidents_with(text::EFFORT).await? {
             if let Some((case, circle)) = self.found(person, &id).await? {
-                self.spent_on(person, &case, &circle, &mut spent).await?;
+                reads.add(&case.head.number, spent_on(person, &case, &circle, &mut spent).into_iter());
             }
         }
+        self.audit_reads(person, reads).await?;
         Ok(spent)
     }
 
     /// What became of the processes that were followed in incidents, by their names, as far as a person sees it.
     pub async fn process_numbers(&self, person: &Person, wanted: Wanted) -> Result<BTreeMap<String, Numbers>, Refused> {
-        let mut tally = Tally::new(wanted);
+        let (mut tally, mut reads) = (Tally::new(wanted), Reads::default());
         for id in self.store.records.incidents_with(text::PROCESSES).await? {
             let Some((case, circle)) = self.found(person, &id).await? else { continue };
-            let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
-            self.audit_read(person, &case.head.number, markings).await?;
+            reads.add(&case.head.number, case.seen_by(&circle, person).filter_map(|kept| kept.marking()));
             tally.add(&self.states.of(&case, &circle, person));
         }
+        self.audit_reads(person, reads).await?;
         Ok(tally.finish())
-    }
-
-    async fn spent_on(
-        &self,
-        person: &Person,
-        case: &Case,
-        circle: &Circle,
-        spent: &mut Vec<Spent>,
-    ) -> Result<(), Refused> {
-        let mut markings = Vec::new();
-        for kept in case.seen_by(circle, person) {
-            let Some((body, Content::Effort(effort))) = &kept.body else { continue };
-            markings.push(&body.marking);
-            let (number, classification) = (case.head.number.clone(), case.head.classification.clone());
-            spent.push(Spent { number, classification, time: kept.header.stamp.time, effort: effort.clone() });
-        }
-        Ok(self.audit_read(person, &case.head.number, markings.into_iter()).await?)
     }
 
     /// An incident of many, which is left out where it is missing for the person.
@@ -84,4 +72,16 @@ impl Incidents {
             Err(refused) => Err(refused),
         }
     }
+}
+
+/// Takes up what was spent on an incident, as far as a person sees it. Gives how that is marked.
+fn spent_on<'c>(person: &'c Person, case: &'c Case, circle: &'c Circle, spent: &mut Vec<Spent>) -> Vec<&'c Marking> {
+    let mut markings = Vec::new();
+    for kept in case.seen_by(circle, person) {
+        let Some((body, Content::Effort(effort))) = &kept.body else { continue };
+        markings.push(&body.marking);
+        let (number, classification) = (case.head.number.clone(), case.head.classification.clone());
+        spent.push(Spent { number, classification, time: kept.header.stamp.time, effort: effort.clone() });
+    }
+    markings
 }

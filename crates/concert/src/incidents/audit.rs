@@ -1,22 +1,17 @@
 //! What of incidents stands in the audit log: decisions that gave or took something, whatever was
-//! denied to somebody who may know of it, and reading what is marked strictly.
+//! denied to somebody who may know of it, and reading what is marked.
 
-use std::collections::HashMap;
-
+use concert_model::Problem;
+use concert_model::Time;
 use concert_model::access::{Action, Decision, Person};
 use concert_model::incident::marking::{Marking, Tlp};
-use concert_model::{Problem, Time};
 use concert_store::records::{Act, By, Change, append_audit};
 
-use super::{Ask, Incidents};
+use super::{Ask, Found, Incidents};
+use crate::reads::{Things, told};
 
-/// Reading the same again within this time is no row of its own, in microseconds: ten minutes.
-const AGAIN_MICROS: i64 = 10 * 60 * 1_000_000;
-/// Readers remembered for it.
-const READERS_MAX: usize = 10_000;
-
-/// Who read which incident lately, up to which label.
-pub(super) type Readers = HashMap<(String, String, Tlp), Time>;
+/// What a question to all of them is about.
+const ALL: &str = "incidents";
 
 fn by(person: &Person, now: Time) -> By {
     By { who: person.name.clone(), from: person.from.clone(), at: now }
@@ -25,11 +20,15 @@ fn by(person: &Person, now: Time) -> By {
 fn act(action: Action, number: &str, decision: &Decision) -> Act {
     Act {
         action: action.word(),
-        object: format!("incident {number}"),
+        object: object(number),
         allowed: decision.allowed,
         policy: decision.policy.to_owned(),
         reason: decision.reason.clone(),
     }
+}
+
+fn object(number: &str) -> String {
+    format!("incident {number}")
 }
 
 /// Whether what was decided about this matters afterwards.
@@ -51,6 +50,34 @@ pub(super) async fn allowed(
     }
 }
 
+/// What a question to all incidents reads of each.
+///
+/// What is strict is written down for each incident; the rest once for all of them, since such a question touches
+/// thousands.
+#[derive(Default)]
+pub(super) struct Reads(Things);
+
+impl Reads {
+    /// Takes up what was read of one incident.
+    pub(super) fn add<'m>(&mut self, number: &str, markings: impl Iterator<Item = &'m Marking>) {
+        for marking in markings {
+            let is_strict = marking.tlp >= Tlp::AmberStrict || !marking.compartment.is_empty();
+            if let Some(label) = told(marking) {
+                self.0.insert((if is_strict { object(number) } else { ALL.to_owned() }, label));
+            }
+        }
+    }
+}
+
+/// Of each thing the strictest label.
+fn strictest(things: Things) -> Things {
+    let mut all: Vec<(String, Tlp)> = things.into_iter().collect();
+    // They are in order, so that the last of each is the strictest.
+    all.reverse();
+    all.dedup_by(|one, kept| one.0 == kept.0);
+    all.into_iter().collect()
+}
+
 impl Incidents {
     /// Writes into the log that something was denied to somebody who may know of it.
     pub(super) async fn audit_denied(
@@ -63,8 +90,7 @@ impl Incidents {
         self.store.records.audit(&by(ask.person, ask.now), &act(action, number, decision)).await
     }
 
-    /// Writes into the log that somebody read what is marked strictly, if any of it is. Whoever sits at the
-    /// machine can read the files, so nothing is gained by noting it.
+    /// Writes into the log that somebody read what is marked in an incident, if any of it is.
     pub(super) async fn audit_read<'m>(
         &self,
         person: &Person,
@@ -74,32 +100,28 @@ impl Incidents {
         if person.is_operator {
             return Ok(());
         }
-        let strict = |marking: &&Marking| marking.tlp >= Tlp::AmberStrict || !marking.compartment.is_empty();
-        let Some(tlp) = markings.filter(strict).map(|marking| marking.tlp).max() else { return Ok(()) };
-        let now = crate::wire::now();
-        let key = (person.name.clone(), number.to_owned(), tlp);
-        if self.readers().get(&key).is_some_and(|last| now.0 - last.0 < AGAIN_MICROS) {
-            return Ok(());
-        }
-        let reason = format!("read what is marked up to TLP:{tlp}");
-        let row = Act {
-            action: Action::See.word(),
-            object: format!("incident {number}"),
-            allowed: true,
-            policy: String::new(),
-            reason,
-        };
-        self.store.records.audit(&by(person, now), &row).await?;
-        // Only now: a row that could not be written must not keep the next one from being written.
-        let mut readers = self.readers();
-        if readers.len() >= READERS_MAX {
-            readers.clear();
-        }
-        readers.insert(key, now);
-        Ok(())
+        let things = markings.filter_map(told).max().map(|label| (object(number), label));
+        self.reads.write(person, Action::See.word(), things.into_iter().collect()).await
     }
 
-    fn readers(&self) -> std::sync::MutexGuard<'_, Readers> {
-        self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// The same of what a question to all incidents read.
+    pub(super) async fn audit_reads(&self, person: &Person, reads: Reads) -> Result<(), Problem> {
+        self.reads.write(person, Action::See.word(), strictest(reads.0)).await
+    }
+
+    /// The same of entries that were found in several incidents.
+    pub(super) async fn audit_found(&self, person: &Person, found: &[Found]) -> Result<(), Problem> {
+        let label = |one: &Found| Some((object(&one.head.number), one.kept.marking().and_then(told)?));
+        self.reads.write(person, Action::See.word(), strictest(found.iter().filter_map(label).collect())).await
+    }
+
+    /// The same of the titles in a list of incidents.
+    pub(super) async fn audit_list<'m>(
+        &self,
+        person: &Person,
+        markings: impl Iterator<Item = &'m Marking>,
+    ) -> Result<(), Problem> {
+        let strictest = markings.filter_map(told).max().map(|label| (ALL.to_owned(), label));
+        self.reads.write(person, Action::See.word(), strictest.into_iter().collect()).await
     }
 }

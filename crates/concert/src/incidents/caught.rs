@@ -6,7 +6,7 @@
 
 use concert_model::access::{Action, Object, Person, may};
 use concert_model::incident::Status;
-use concert_model::incident::content::{Content, EventsLinked, Opened, PartyMoved, PartyStatus, Ruled};
+use concert_model::incident::content::{Content, EventsLinked, Opened, PartyMoved, PartyStatus, Ruled, Severity};
 use concert_model::incident::draft::Draft;
 use concert_model::{EventId, Problem, Time};
 use concert_pipeline::judge::Opening;
@@ -41,6 +41,8 @@ pub struct Caught {
     pub title: String,
     /// Its type.
     pub classification: String,
+    /// How bad it is.
+    pub severity: Severity,
     /// The party they fall to; empty where the key does not tell parties apart.
     pub party: String,
     /// The events.
@@ -208,8 +210,8 @@ impl Incidents {
                 let decision = may(&itself, Action::Open, Object::Site);
                 audit::allowed(change, ask, Action::Open, &number, &decision).await?;
                 let title = text::plain_line(&caught.title);
-                let opened =
-                    Opened { number, title, classification: caught.classification, severity: opening.severity };
+                let (classification, severity) = (caught.classification, caught.severity);
+                let opened = Opened { number, title, classification, severity };
                 drafts.push(Draft { content: opened.into(), marking: Some(opening.marking.clone()), minutes: 0 });
                 drafts.push(plain(Ruled { rule: rule.clone(), key: key.to_owned() }));
                 if !caught.party.is_empty() {

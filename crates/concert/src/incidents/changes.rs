@@ -52,6 +52,7 @@ impl Incidents {
             changes.reached = row.seq;
             changes.rows.extend(self.seen(person, &row, &mut heads).await?.filter(|found| found.kept.body.is_some()));
         }
+        self.audit_found(person, &changes.rows).await?;
         Ok(changes)
     }
 }

@@ -100,7 +100,13 @@ mod tests {
             number: number.into(),
             classification: "scanner".into(),
             time: Time(0),
-            effort: content::Effort { minutes, person: person.into(), party: String::new(), work: work.into(), entry: String::new() },
+            effort: content::Effort {
+                minutes,
+                person: person.into(),
+                party: String::new(),
+                work: work.into(),
+                entry: String::new(),
+            },
         };
         let rates = [("analysis", 8_000), ("default", 6_000)].map(|(work, rate)| (work.to_owned(), rate));
         let effort = Effort { currency: "EUR".into(), rates: rates.into() };

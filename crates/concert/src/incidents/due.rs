@@ -10,6 +10,7 @@ use concert_model::incident::marking::{Marking, Tlp};
 use concert_store::records::incidents::Head;
 use serde_json::{Value, json};
 
+use super::audit::Reads;
 use super::case::Case;
 use super::write::MERGED;
 use super::{Incidents, Refused, known, text};
@@ -75,7 +76,7 @@ impl Incidents {
     /// What is to be done in incidents that are not closed, as far as a person sees it, what is due first
     /// before the rest.
     pub async fn due(&self, person: &Person, now: Time) -> Result<Vec<DueIn>, Refused> {
-        let mut all = Vec::new();
+        let (mut all, mut reads) = (Vec::new(), Reads::default());
         for (id, _) in self.store.records.open_with(&DUE).await? {
             let Some(head) = self.store.records.incident(&id).await? else { continue };
             let Some((case, circle)) = self.found(person, &id).await? else { continue };
@@ -91,13 +92,14 @@ impl Incidents {
             };
             let seen = case.seen_by(&circle, person);
             let told = seen.filter(|kept| kept.body.as_ref().is_some_and(|(_, content)| comes_due(content)));
-            self.audit_read(person, &head.number, told.filter_map(|kept| kept.marking())).await?;
+            reads.add(&head.number, told.filter_map(|kept| kept.marking()));
             let state = self.states.of(&case, &circle, person);
             // In one that was merged nothing goes on but what the law wants.
             let goes_on = |due: &Due| head.status != MERGED || due.kind == Kind::Clock;
             let due = due(&state, known(&state, now)).into_iter().filter(goes_on);
             all.extend(due.map(|due| DueIn { head: head.clone(), due }));
         }
+        self.audit_reads(person, reads).await?;
         all.sort_by(|one, other| (one.due.due, &one.head.number).cmp(&(other.due.due, &other.head.number)));
         Ok(all)
     }

@@ -22,6 +22,7 @@ mod merged;
 mod neighbours;
 mod observables;
 mod progress;
+mod proof;
 mod proposals;
 #[cfg(test)]
 mod random;
@@ -38,6 +39,7 @@ mod view;
 mod write;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use concert_model::access::{Decision, Forbids, Person};
@@ -63,7 +65,7 @@ pub use neighbours::Neighbours;
 pub use observables::{Observables, Pulled};
 pub use progress::{numbers_json, progress_json, said_of, steps_json};
 pub use proposals::{Met, host_of};
-pub use read::{About, Filter, Found, JournalTexts, Slice};
+pub use read::{About, Filter, Found, JournalTexts, LogFilter, Slice};
 pub use rebuild::verify_journals;
 pub use report::REPORTER;
 pub use view::{
@@ -71,6 +73,8 @@ pub use view::{
     neighbour_json, proposal_json, request_json,
 };
 pub use write::{ANSWERS_KEPT_MICROS, Written};
+
+use crate::reads::ReadLog;
 
 /// Entries that are held in memory, over all incidents.
 const HELD_ENTRIES_MAX: usize = 200_000;
@@ -131,8 +135,10 @@ pub struct Incidents {
     /// Teams of last resort: what is limited to a constituency may be limited to one of theirs.
     teams: Arc<Constituents>,
     forbids: Forbids,
+    /// The folder of the site, which may have clocks of its own.
+    dir: Option<PathBuf>,
     held: Mutex<HashMap<String, Arc<Case>>>,
-    readers: Mutex<audit::Readers>,
+    reads: ReadLog,
     states: states::States,
     chains: chains::Chains,
 }
@@ -141,6 +147,7 @@ impl Incidents {
     /// The incidents of a store, whose entries are signed with the secret of the site.
     pub fn new(store: Store, secret: &[u8], ticket: &str, constituents: Arc<Constituents>) -> Self {
         let (key, ticket) = (JournalKey::of(secret), ticket.to_owned());
+        let reads = ReadLog::new(store.records.clone());
         Self {
             store,
             key,
@@ -148,8 +155,9 @@ impl Incidents {
             constituents,
             teams: Arc::default(),
             forbids: Forbids::default(),
+            dir: None,
             held: Mutex::default(),
-            readers: Mutex::default(),
+            reads,
             states: states::States::default(),
             chains: chains::Chains::default(),
         }
@@ -158,6 +166,11 @@ impl Incidents {
     /// With what the site forbids: it holds for everybody who is asked about here.
     pub fn forbidding(self, forbids: Forbids) -> Self {
         Self { forbids, ..self }
+    }
+
+    /// With the folder of the site.
+    pub fn of_site(self, dir: PathBuf) -> Self {
+        Self { dir: Some(dir), ..self }
     }
 
     /// With teams of last resort.

@@ -6,7 +6,7 @@ use concert_model::access::Person;
 use concert_pipeline::observables::Observable;
 
 use super::read::Heads;
-use super::{Incidents, Refused, text};
+use super::{Found, Incidents, Refused, text};
 
 /// Values of one incident that are looked up.
 const VALUES_MAX: usize = 1_000;
@@ -57,16 +57,24 @@ impl Incidents {
         let left_out = values.len().saturating_sub(VALUES_MAX);
         values.truncate(VALUES_MAX);
         let mut all = Observables { values: Vec::with_capacity(values.len()), left_out };
+        let mut read = Vec::new();
         for (one, entries) in values {
-            let (others, is_common) = self.others(person, &case.id, &one.value).await?;
+            let (others, is_common) = self.others(person, &case.id, &one.value, &mut read).await?;
             all.values.push(Pulled { one, entries, others, is_common });
         }
+        self.audit_found(person, &read).await?;
         Ok(all)
     }
 
     /// Other incidents that name a value, and whether there are more. Only what the person may see counts, so
     /// that nobody learns of the rest from it.
-    async fn others(&self, person: &Person, own: &str, value: &str) -> Result<(Vec<String>, bool), Refused> {
+    async fn others(
+        &self,
+        person: &Person,
+        own: &str,
+        value: &str,
+        read: &mut Vec<Found>,
+    ) -> Result<(Vec<String>, bool), Refused> {
         let (mut others, mut heads): (Vec<String>, Heads) = Default::default();
         for row in self.store.records.entries_about(value, None, ENTRIES_MAX).await? {
             if row.incident == own {
@@ -79,7 +87,8 @@ impl Incidents {
             if others.len() == OTHERS_MAX {
                 return Ok((others, true));
             }
-            others.push(found.head.number);
+            others.push(found.head.number.clone());
+            read.push(found);
         }
         Ok((others, false))
     }

@@ -162,7 +162,8 @@ impl Incidents {
             let Met { host, to, port, text, event, time, .. } = met.clone();
             let from = host.into();
             let (first_seen, last_seen) = (time.0, time.0);
-            let proposed = Proposed { event, from, to, port, first_seen, last_seen, clock_error: 0, text, zone: String::new() };
+            let proposed =
+                Proposed { event, from, to, port, first_seen, last_seen, clock_error: 0, text, zone: String::new() };
             drafts.push(Draft { content: proposed.into(), marking: Some(marking), minutes: 0 });
         }
         if left > 0 {
@@ -275,7 +276,12 @@ impl<'i> Known<'i> {
 }
 
 /// What is written when a proposal is answered: the answer, and the flow and the event where it is taken up.
-pub(super) fn answered(case: &Case, state: &Incident, answer: ProposalAnswered, minutes: u32) -> Result<Vec<Draft>, Refused> {
+pub(super) fn answered(
+    case: &Case,
+    state: &Incident,
+    answer: ProposalAnswered,
+    minutes: u32,
+) -> Result<Vec<Draft>, Refused> {
     let proposed = state.proposals.get(&answer.event).ok_or_else(|| wrong("there is no such proposal"))?;
     if let Some(accepted) = state.answered.get(&answer.event) {
         return Err(wrong(format!("it was {} already", if *accepted { "accepted" } else { "rejected" })));

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use concert_model::access::{Action, Circle, Decision, Object, Person, may, sees_speakers};
 use concert_model::incident::content::Content;
 use concert_model::incident::fold::Incident;
+use concert_model::incident::journal::Body;
+use concert_model::{Problem, Time};
 use concert_pipeline::observables;
 use concert_store::records::incidents::{EntryRow, Head, HeadFilter};
 
@@ -30,6 +32,47 @@ pub struct Slice {
     pub limit: usize,
     /// Where the part before ended.
     pub below: Option<u64>,
+}
+
+/// Which entries of an incident are wanted. Those that are sealed tell neither kind nor author.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    /// Of one of these kinds; of any where there are none.
+    pub kinds: Vec<&'static str>,
+    /// Written by this one.
+    pub author: Option<String>,
+    /// Written at this moment or later.
+    pub since: Option<Time>,
+    /// Written before this moment.
+    pub until: Option<Time>,
+}
+
+impl LogFilter {
+    /// With kinds as people write them: `note,finding/1`.
+    pub fn of_kinds(mut self, kinds: Option<&str>) -> Result<Self, Problem> {
+        for kind in kinds.into_iter().flat_map(|kinds| kinds.split(',')) {
+            let (name, _) = Content::kind(kind.trim()).map_err(|problem| match problem.hint.is_empty() {
+                true => problem.hint("`concert incident kinds` lists them"),
+                false => problem,
+            })?;
+            self.kinds.push(name);
+        }
+        Ok(self)
+    }
+
+    fn has(&self, kept: &Kept) -> bool {
+        let time = kept.header.stamp.time;
+        let is_said = |body: &Body| {
+            (self.kinds.is_empty() || self.kinds.contains(&body.kind.as_str()))
+                && self.author.as_ref().is_none_or(|author| *author == body.author)
+        };
+        self.since.is_none_or(|since| time >= since)
+            && self.until.is_none_or(|until| time < until)
+            && match &kept.body {
+                Some((body, _)) => is_said(body),
+                None => self.kinds.is_empty() && self.author.is_none(),
+            }
+    }
 }
 
 /// Entries that name a value from which on it is common: a resolver that everybody uses, a hoster.
@@ -91,29 +134,33 @@ impl Incidents {
         slice: Slice,
     ) -> Result<(Vec<Head>, Option<u64>), Refused> {
         filter.below = slice.below;
-        let (mut rows, mut looked) = (Vec::new(), 0);
+        let (mut rows, mut looked, mut markings) = (Vec::new(), 0, Vec::new());
         let mut at_once = ROWS_AT_ONCE.min(slice.limit.saturating_add(ROWS_SPARE));
-        loop {
+        let next = 'looking: loop {
             let some = self.store.records.incidents(&filter, rows_at_once(at_once)).await?;
             let is_last = some.len() < at_once;
             at_once = ROWS_AT_ONCE;
             looked += some.len();
             for head in some {
                 filter.below = Some(head.changed);
-                if may(person, Action::See, Object::Incident(&circle_of(&head))).allowed {
+                let circle = circle_of(&head);
+                if may(person, Action::See, Object::Incident(&circle)).allowed {
                     rows.push(head);
+                    markings.extend(circle.marking);
                     if rows.len() == slice.limit {
-                        return Ok((rows, filter.below));
+                        break 'looking filter.below;
                     }
                 }
             }
             if is_last {
-                return Ok((rows, None));
+                break None;
             }
             if looked >= ROWS_MAX {
-                return Ok((rows, filter.below));
+                break filter.below;
             }
-        }
+        };
+        self.audit_list(person, markings.iter()).await?;
+        Ok((rows, next))
     }
 
     /// An incident that a person may see, by identity or number, with who has to do with it.
@@ -147,10 +194,22 @@ impl Incidents {
     /// Entries that a person may see, in the order in which they came, behind a number; those of incidents
     /// that show here too.
     pub async fn log(&self, person: &Person, name: &str, after: u64, limit: usize) -> Result<Vec<Arc<Kept>>, Refused> {
+        self.log_of(person, name, &LogFilter::default(), (after, limit)).await
+    }
+
+    /// The same, of those that are wanted.
+    pub async fn log_of(
+        &self,
+        person: &Person,
+        name: &str,
+        wanted: &LogFilter,
+        (after, limit): (u64, usize),
+    ) -> Result<Vec<Arc<Kept>>, Refused> {
         let (case, circle) = self.find(person, name).await?;
+        let is_wanted = |kept: &Arc<Kept>| kept.seq > after && wanted.has(kept);
         let mut entries: Vec<Arc<Kept>> =
-            case.seen_by(&circle, person).filter(|kept| kept.seq > after).cloned().collect();
-        entries.extend(self.joint_log(person, &case).await?.into_iter().filter(|kept| kept.seq > after));
+            case.seen_by(&circle, person).filter(|kept| is_wanted(kept)).cloned().collect();
+        entries.extend(self.joint_log(person, &case).await?.into_iter().filter(is_wanted));
         entries.sort_by_key(|kept| kept.seq);
         entries.truncate(limit);
         self.audit_read(person, &case.head.number, entries.iter().filter_map(|kept| kept.marking())).await?;
@@ -178,7 +237,7 @@ impl Incidents {
     ) -> Result<(Vec<Found>, Option<u64>), Refused> {
         let (mut found, mut below, mut looked, mut heads) = (Vec::new(), slice.below, 0, Heads::default());
         let mut at_once = ROWS_AT_ONCE.min(slice.limit.saturating_add(ROWS_SPARE));
-        loop {
+        let next = 'looking: loop {
             let rows = self.store.records.entries_with(words, below, rows_at_once(at_once)).await?;
             let is_last = rows.len() < at_once;
             at_once = ROWS_AT_ONCE;
@@ -187,16 +246,18 @@ impl Incidents {
                 below = Some(row.seq);
                 found.extend(self.seen(person, &row, &mut heads).await?);
                 if found.len() == slice.limit {
-                    return Ok((found, below));
+                    break 'looking below;
                 }
             }
             if is_last {
-                return Ok((found, None));
+                break None;
             }
             if looked >= ROWS_MAX {
-                return Ok((found, below));
+                break below;
             }
-        }
+        };
+        self.audit_found(person, &found).await?;
+        Ok((found, next))
     }
 
     /// What entries of any incident say of a value, as far as a person may see it: the newest, and whether
@@ -204,7 +265,7 @@ impl Incidents {
     pub async fn about(&self, person: &Person, value: &str) -> Result<About, Refused> {
         let (mut about, mut below, mut looked, mut heads) = (About::default(), None, 0, Heads::default());
         let plain = observables::one(value).map_or_else(|| value.trim().to_owned(), |one| one.value);
-        loop {
+        'looking: loop {
             let rows = self.store.records.entries_about(&plain, below, rows_at_once(ROWS_AT_ONCE)).await?;
             looked += rows.len();
             for row in &rows {
@@ -213,14 +274,16 @@ impl Incidents {
                 if about.found.len() == COMMON_MIN {
                     about.is_common = true;
                     about.found.truncate(COMMON_SHOWN);
-                    return Ok(about);
+                    break 'looking;
                 }
                 about.found.push(found);
             }
             if rows.len() < ROWS_AT_ONCE || looked >= ROWS_MAX {
-                return Ok(about);
+                break;
             }
         }
+        self.audit_found(person, &about.found).await?;
+        Ok(about)
     }
 
     /// An entry with its incident, where the person may see both. Nobody writes down that it was read.
@@ -242,6 +305,7 @@ impl Incidents {
         Ok(kept.map(|kept| (head.clone(), Arc::clone(kept))))
     }
 
+    /// The same as something that was found. Whoever gives it to the person writes down that it was read.
     pub(super) async fn seen(
         &self,
         person: &Person,
@@ -249,7 +313,6 @@ impl Incidents {
         heads: &mut Heads,
     ) -> Result<Option<Found>, Refused> {
         let Some((head, kept)) = self.shown(person, row, heads).await? else { return Ok(None) };
-        self.audit_read(person, &head.number, kept.marking().into_iter()).await?;
         let shows_in = match head.status == MERGED {
             true => self.shows_in(person, &*self.case(&head.id).await?).await?,
             false => None,
@@ -258,7 +321,7 @@ impl Incidents {
     }
 
     /// Everybody who might see an incident.
-    pub async fn persons(&self) -> Result<Vec<Person>, concert_model::Problem> {
+    pub async fn persons(&self) -> Result<Vec<Person>, Problem> {
         let users = self.store.records.users().await?;
         Ok(users.iter().filter(|user| !user.disabled).map(|user| self.forbids.on(user.person())).collect())
     }

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Kept, Object, Person, may};
+use concert_model::incident::clock::Catalogue;
 use concert_model::incident::content::{Content, RoleMoved, Task};
 use concert_model::incident::draft::Draft;
-use concert_model::incident::fold::{Exhibit, Incident, place};
+use concert_model::incident::fold::{Exhibit, Incident, Letter, place};
 use concert_model::problem::nearest;
 use concert_model::{EventId, Problem, User};
 use concert_store::events::read::Bounds;
@@ -19,7 +20,8 @@ use tokio::sync::Semaphore;
 
 use super::case::Case;
 use super::evidence::aside;
-use super::{Incidents, Refused};
+use super::{Incidents, Refused, proof};
+use crate::clocks;
 use crate::drive::is_of_incidents;
 use crate::reach::Reach;
 
@@ -70,6 +72,7 @@ impl<'d> Names<'d> {
                 self.events.insert(&proposed.event);
             }
             Content::NoticeLinked(link) if link.linked => drop(self.notices.insert(&link.notice)),
+            Content::ClockMet(met) => self.notices.extend(met.points_to.strip_prefix("notice:")),
             _ => {}
         }
     }
@@ -88,7 +91,8 @@ fn asks(content: &Content) -> &'static [&'static str] {
         Content::NeighbourNamed(_) => &["party/1", "host/1", "role/1", "relation/1"],
         Content::EventLinked(_) => &["event/1", "events/1", "proposed/1"],
         Content::NoticeLinked(_) => &["notice/1"],
-        Content::ClockMet(_) => &["clock/1", "clock-met/1"],
+        Content::ClockMet(met) if met.points_to.is_empty() => &["clock/1", "clock-met/1"],
+        Content::ClockMet(_) => &["clock/1", "clock-met/1", "message/1", "notice/1", "evidence/1", "custody/1"],
         Content::Happened(_) | Content::Proposed(_) => &["evidence/1", "custody/1"],
         Content::Relation(relation) if relation.evidence.is_empty() => &[],
         Content::Relation(_) => &["evidence/1", "custody/1"],
@@ -108,6 +112,8 @@ pub(super) struct Outside {
     book: Vec<String>,
     events: BTreeSet<String>,
     notices: BTreeSet<String>,
+    /// Clocks of the catalogue, where entries start some.
+    clocks: Vec<String>,
     /// The incident with what others show in it, where they do.
     joint: Option<Arc<Incident>>,
 }
@@ -134,6 +140,9 @@ impl Incidents {
             outside.users = Some(self.store.records.users().await?);
         }
         self.parties_there(person, &names, &mut outside).await?;
+        if drafts.iter().any(|draft| matches!(draft.content, Content::ClockStarted(_))) {
+            outside.clocks = self.clocks_there().await?;
+        }
         outside.events = self.events_there(person, &names.events).await?;
         if !names.notices.is_empty()
             && let Ok(reach) = self.reach(person, Kept::Notices)
@@ -156,6 +165,16 @@ impl Incidents {
 
     fn reach(&self, person: &Person, kept: Kept) -> Result<Reach, concert_model::access::Decision> {
         Reach::of(person, kept, self.constituents.parties().iter().chain(self.teams.parties()))
+    }
+
+    /// Clocks of laws that the site goes by.
+    async fn clocks_there(&self) -> Result<Vec<String>, Refused> {
+        let Some(dir) = self.dir.clone() else { return Ok(Catalogue::shipped().0.into_keys().collect()) };
+        let known = aside(move || clocks::catalogue(&dir)).await?.map_err(|problems| {
+            let broken = || Problem::new(format!("{} cannot be read", clocks::FILE));
+            Refused::Failed(problems.into_iter().next().unwrap_or_else(broken))
+        })?;
+        Ok(known.0.into_keys().collect())
     }
 
     async fn parties_there(&self, person: &Person, names: &Names<'_>, outside: &mut Outside) -> Result<(), Refused> {
@@ -295,7 +314,11 @@ impl<'a> Check<'a> {
             Content::NoticeLinked(link) => {
                 is_linked("`notice` of notice/1", &link.notice, self.state.notices.contains(&link.notice))
             }
-            Content::ClockMet(met) => self.clock(&met.clock),
+            Content::ClockStarted(clock) => self.clock_known(&clock.clock),
+            Content::ClockMet(met) => {
+                self.clock(&met.clock)?;
+                self.pointed("`points_to` of clock-met/1", &met.points_to)
+            }
             Content::Happened(happened) => self.line("happened/1", (&happened.evidence, happened.line), false),
             // What was proposed from evidence may be taken up when that is gone: it was there.
             Content::Relation(relation) => self.line("relation/1", (&relation.evidence, relation.line), true),
@@ -419,6 +442,43 @@ impl<'a> Check<'a> {
         }
         let problem = Problem::new(format!("{member}: there is no notice `{notice}`"));
         Err(Refused::Wrong(problem.hint("`concert notice list` shows them; messages of incidents are none")))
+    }
+
+    fn clock_known(&self, clock: &str) -> Result<(), Refused> {
+        let known = &self.outside.clocks;
+        if known.iter().any(|one| one == clock) {
+            return Ok(());
+        }
+        let problem = Problem::new(format!("`clock` of clock/1: there is no clock `{clock}` in the catalogue"));
+        Err(Refused::Wrong(problem.hint(match nearest(clock, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("clocks: {}; those of your own stand in clocks.toml", known.join(", ")),
+        })))
+    }
+
+    /// What proves something is there. Of an entry that was asked where its number was read.
+    fn pointed(&self, member: &str, to: &str) -> Result<(), Refused> {
+        match to.split_once(':') {
+            _ if to.is_empty() => Ok(()),
+            Some(("entry", _)) => Ok(()),
+            Some(("notice", notice)) => {
+                let is_message = self.state.messages.iter().any(|letter| letter.message.notice == notice);
+                if is_message { Ok(()) } else { self.notice(member, notice) }
+            }
+            Some(("mail", mail)) => {
+                let is_here =
+                    |letter: &Arc<Letter>| letter.message.mail != 0 && letter.message.mail.to_string() == mail;
+                match self.state.messages.iter().any(is_here) {
+                    true => Ok(()),
+                    false => {
+                        let problem = Problem::new(format!("{member}: there is no mail `{mail}` in its conversations"));
+                        Err(Refused::Wrong(problem.hint("`concert incident mail thread` shows them")))
+                    }
+                }
+            }
+            Some(("evidence", sha256)) => self.evidence(member, sha256, true),
+            _ => Err(Refused::Wrong(Problem::new(format!("{member}: `{to}` points to nothing")).hint(proof::FORMS))),
+        }
     }
 
     fn clock(&self, clock: &str) -> Result<(), Refused> {

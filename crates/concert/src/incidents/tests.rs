@@ -169,10 +169,23 @@ async fn questions_to_all_incidents_tell_what_is_seen_alone() {
     for (at, (number, notes)) in all.iter().enumerate() {
         let marked = notes.iter().enumerate().flat_map(|(item, (_, marking))| {
             let name = format!("{at}x{item}");
-            let effort = Effort { minutes: 1, person: "anna".into(), party: String::new(), work: name.clone(), entry: String::new() };
-            let clock = ClockStarted { clock: name.clone(), since: 1, due: 2 };
+            let effort = Effort {
+                minutes: 1,
+                person: "anna".into(),
+                party: String::new(),
+                work: name.clone(),
+                entry: String::new(),
+            };
+            let task = Task {
+                name: name.clone(),
+                title: "x".into(),
+                role: None,
+                person: String::new(),
+                due: Some(2),
+                done: false,
+            };
             let note = Note { text: format!("It is h{name}(dot)example.") };
-            [Content::from(note), effort.into(), clock.into()].map(|content| draft(content, Some(marking.clone())))
+            [Content::from(note), effort.into(), task.into()].map(|content| draft(content, Some(marking.clone())))
         });
         site.incidents.write(Ask::new(&operator, NOW), number, marked.collect()).await.unwrap();
         circles.push(site.incidents.find(&operator, number).await.unwrap().1);
@@ -180,7 +193,7 @@ async fn questions_to_all_incidents_tell_what_is_seen_alone() {
     let (mut seen, mut denied) = (0, 0);
     for person in persons() {
         let due = site.incidents.due(&person, NOW).await.unwrap();
-        let clocks: BTreeSet<String> = due.into_iter().map(|one| one.due.name).collect();
+        let tasks: BTreeSet<String> = due.into_iter().map(|one| one.due.name).collect();
         let spent = site.incidents.spent(&person, None).await.unwrap();
         let works: BTreeSet<String> = spent.into_iter().map(|spent| spent.effort.work).collect();
         for (at, ((number, notes), circle)) in all.iter().zip(&circles).enumerate() {
@@ -192,7 +205,7 @@ async fn questions_to_all_incidents_tell_what_is_seen_alone() {
                 let want = is_seen && may(&person, Action::See, object).allowed;
                 let name = format!("{at}x{item}");
                 let about = site.incidents.about(&person, &format!("h{name}.example")).await.unwrap();
-                let got = (clocks.contains(&name), works.contains(&name), about.found.len());
+                let got = (tasks.contains(&name), works.contains(&name), about.found.len());
                 assert_eq!(got, (want, want, usize::from(want)), "{person:?} {marking:?}");
                 if want { seen += 1 } else { denied += 1 }
             }
@@ -313,7 +326,7 @@ async fn what_is_changed_by_its_name_is_not_overwritten_unseen() {
     let role =
         |person: &str| RoleMoved { role: Role::Responder, person: person.into(), party: String::new(), holds: true };
     let held = |party: &str| HostHeld { host: "192.0.2.7".into(), party: party.into() };
-    let clock = |due| ClockStarted { clock: "c".into(), since: 1, due };
+    let clock = |due| ClockStarted { clock: "gdpr-notification".into(), since: 1, due };
     let telling = |reason: &str| TellingHeld { party: "Net".into(), held: true, reason: reason.into() };
     // Each of them as one writes it, as the other would, and what the other may write all the same.
     let pairs: Vec<[Content; 3]> = vec![
@@ -326,7 +339,7 @@ async fn what_is_changed_by_its_name_is_not_overwritten_unseen() {
         [party(PartyStatus::Told).into(), party(PartyStatus::Refuses).into(), role("eva").into()],
         [role("ben").into(), RoleMoved { holds: false, ..role("ben") }.into(), role("carl").into()],
         [held("Net").into(), held("").into(), HostHeld { host: "192.0.2.8".into(), ..held("Net") }.into()],
-        [clock(5).into(), clock(6).into(), ClockStarted { clock: "d".into(), ..clock(7) }.into()],
+        [clock(5).into(), clock(6).into(), ClockStarted { clock: "nis2-notification".into(), ..clock(7) }.into()],
         [telling("one").into(), telling("two").into(), Note { text: "y".into() }.into()],
     ];
     for [first, second, other] in pairs {
@@ -411,6 +424,7 @@ async fn a_flood_of_small_reports_makes_no_endless_journal() {
             let caught = Caught {
                 key: "AS64500".into(),
                 title: "x".into(),
+                severity: Severity::Low,
                 classification: "scanner".into(),
                 party: String::new(),
                 events: vec![concert_model::EventId(id)],
@@ -446,19 +460,8 @@ async fn a_party_learns_of_its_neighbours_that_they_are_there() {
         let (from, to, technique) = (from.into(), to.into(), "ssh".into());
         let (first_seen, last_seen, clock_error, certainty) = (NOW.0, NOW.0, 0, 80);
         let (zone, evidence, line) = (String::new(), String::new(), 0);
-        let flow = Relation {
-            from,
-            to,
-            first_seen,
-            last_seen,
-            clock_error,
-            port,
-            technique,
-            certainty,
-            zone,
-            evidence,
-            line,
-        };
+        let flow =
+            Relation { from, to, first_seen, last_seen, clock_error, port, technique, certainty, zone, evidence, line };
         draft(flow, marking)
     };
     let speaks = RoleMoved { role: Role::AffectedParty, person: "otto".into(), party: "Net B".into(), holds: true };

@@ -148,6 +148,10 @@ pub(super) fn check(content: &Content) -> Result<(), Refused> {
             host("to", &relation.to)?;
         }
         Content::ClockStarted(clock) if clock.due <= clock.since => return Err(wrong("a clock ends after it begins")),
+        Content::ClockMet(met) if met.proof.trim().is_empty() && met.points_to.is_empty() => {
+            let problem = Problem::new("nothing proves it: `proof` and `points_to` are empty");
+            return Err(Refused::Wrong(problem.hint(super::proof::FORMS)));
+        }
         Content::EventsLinked(linked) => events(&linked.events)?,
         Content::Started(started) => definition(started)?,
         Content::EvidenceAdded(added) => sha256(&added.sha256)?,

@@ -199,7 +199,7 @@ fn list<'s>(state: &'s Incident, name: &str) -> Option<Rows<'s>> {
         "evidence" => rows_of(state.evidence.iter(), |(sha256, exhibit)| exhibit_json(sha256, exhibit)),
         "clocks" => rows_of(
             state.clocks.iter(),
-            |(name, clock)| json!({"clock": name, "since": time(clock.since), "due": time(clock.due), "met": clock.met.as_ref().map(|(at, _)| time(*at)), "proof": clock.met.as_ref().map(|(_, proof)| proof)}),
+            |(name, clock)| json!({"clock": name, "since": time(clock.since), "due": time(clock.due), "met": clock.met.as_ref().map(|(at, _)| time(*at)), "proof": clock.met.as_ref().map(|(_, proof)| proof), "points_to": clock.points_to}),
         ),
         "effort" => rows_of(
             state.minutes.iter(),

@@ -18,7 +18,7 @@ use super::made::{Beside, Made, by_hand};
 use super::mail;
 use super::read::Heads;
 use super::refers::{Check, Outside};
-use super::{Ask, Incidents, Refused, audit, effort, entry_json, follow, joins, proposals, stale, text};
+use super::{Ask, Incidents, Refused, audit, effort, entry_json, follow, joins, proof, proposals, stale, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
 pub const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
@@ -301,6 +301,10 @@ impl Incidents {
         };
         let is_one_of_many = named.is_some() && drafts.len() > 1;
         for (at, draft) in (1..).zip(drafts) {
+            let draft = match right {
+                Right::ByHand(_) => proof::placed(&case, &self.circle(&case), ask.person, draft)?,
+                Right::OfContent | Right::OfReader => draft,
+            };
             let (action, decision) = self.decide(ask.person, &case, &draft, right);
             if !decision.allowed {
                 *denied = Some((action, decision.clone()));

@@ -6,15 +6,15 @@ use concert_model::incident::chain::LogRequest;
 use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_server::desk::{
     Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
-    Splitting, Thing, Wanted, WantedDue, Way,
+    Splitting, Thing, Wanted, WantedDue, WantedEntries, Way,
 };
 use concert_server::site::{Page, Refusal, Slice};
 use serde_json::{Value, json};
 
 use super::{Pages, acts, evidence, failed, looks, messages};
 use crate::incidents::{
-    self, Ask, Chosen, Filter, HowToRead, Join, Post, Refused, Split, Written, entry_json, happened_json, head_json,
-    hop_json, incident_json, neighbour_json, numbers_json, progress_json, request_json,
+    self, Ask, Chosen, Filter, HowToRead, Join, LogFilter, Post, Refused, Split, Written, entry_json, happened_json,
+    head_json, hop_json, incident_json, neighbour_json, numbers_json, progress_json, request_json,
 };
 use crate::wire;
 
@@ -80,9 +80,20 @@ impl Desk for Pages {
         Ok(incident_json(&state, joins))
     }
 
-    async fn entries(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal> {
+    async fn entries(
+        &self,
+        person: &Person,
+        name: &str,
+        wanted: WantedEntries,
+        slice: Slice,
+    ) -> Result<Page<Value>, Refusal> {
         let after = number(&slice)?.unwrap_or(0);
-        let mut kept = self.desk()?.log(person, name, after, slice.limit.saturating_add(1)).await.map_err(refusal)?;
+        let WantedEntries { kind, author, since, until } = wanted;
+        let wanted = LogFilter { author, since, until, ..LogFilter::default() };
+        let wanted = wanted.of_kinds(kind.as_deref()).map_err(Refusal::Mistake)?;
+        let log = self.desk()?;
+        let log = log.log_of(person, name, &wanted, (after, slice.limit.saturating_add(1)));
+        let mut kept = log.await.map_err(refusal)?;
         let has_more = kept.len() > slice.limit;
         kept.truncate(slice.limit);
         let next = kept.last().filter(|_| has_more).map(|kept| kept.seq.to_string());

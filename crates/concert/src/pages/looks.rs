@@ -61,6 +61,7 @@ pub(super) async fn list(
             }
             slice.part(steps.into_iter())
         }
+        Listing::Mails => messages::waiting(&*pages.desk()?, person, &slice).await,
         Listing::Clocks => {
             let dir = site.settings.dir.clone();
             let known = aside(move || clocks::catalogue(&dir)).await?.map_err(broken)?;

@@ -3,7 +3,7 @@
 use concert_model::access::Person;
 use concert_model::incident::draft::{MailAnswer, NewMessage, Telling};
 use concert_server::desk::Change;
-use concert_server::site::{Refusal, Slice};
+use concert_server::site::{Page, Refusal, Slice};
 use concert_store::records::MailRow;
 use serde_json::{Value, json};
 
@@ -14,9 +14,31 @@ use crate::drive::message;
 use crate::incidents::{Ask, Incidents, Post, Preview, Refused, Told, letter_json};
 use crate::wire::{self, Site};
 
+/// Mails that are shown with the messages of an incident; the list of all of them goes on behind them.
+const HELD_SHOWN_MAX: usize = 1_000;
+
 fn held_json(row: &MailRow) -> Value {
     json!({"mail": row.seq, "received": row.received.to_string(), "from": row.from, "subject": row.subject, "party": row.party,
         "reason": row.reason})
+}
+
+/// Mails that wait in any incident, oldest first, as far as the person may sort them.
+pub(super) async fn waiting(desk: &Incidents, person: &Person, slice: &Slice) -> Result<Page<Value>, Refusal> {
+    let after = number(slice)?.and_then(|after| i64::try_from(after).ok()).unwrap_or(0);
+    let part = (after, slice.limit.saturating_add(1));
+    let mut found = desk.held_mails(person, None, part).await.map_err(refusal)?;
+    let has_more = found.len() > slice.limit;
+    found.truncate(slice.limit);
+    let next = found.last().filter(|_| has_more).map(|(_, row)| row.seq.to_string());
+    let row = |(number, row): &(String, MailRow)| {
+        let mut held = held_json(row);
+        if let Some(members) = held.as_object_mut() {
+            members.insert("incident".into(), json!(number));
+            members.insert("id".into(), json!(row.incident));
+        }
+        held
+    };
+    Ok(Page { rows: found.iter().map(row).collect(), next })
 }
 
 /// Messages, oldest first; with the first part of them the mails that wait, where the person may sort them.
@@ -35,7 +57,7 @@ pub(super) async fn list(
         all.skip(start).take(slice.limit.saturating_add(1)).map(|letter| letter_json(&state, letter)).collect();
     let next = (rows.len() > slice.limit).then(|| (start + slice.limit).to_string());
     rows.truncate(slice.limit);
-    let held: Vec<Value> = match desk.held_mails(person, Some(name)).await {
+    let held: Vec<Value> = match desk.held_mails(person, Some(name), (0, HELD_SHOWN_MAX)).await {
         Ok(found) => found.iter().filter(|_| start == 0).map(|(_, row)| held_json(row)).collect(),
         Err(Refused::Denied(_)) => Vec::new(),
         Err(other) => return Err(refusal(other)),

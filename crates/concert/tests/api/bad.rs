@@ -18,7 +18,7 @@ fn site() -> Served {
 fn bodies_that_are_no_good_are_refused_in_words() {
     let served = site();
     let anna = Client::new(&served, "anna");
-    let new = json!({"title": "Scans", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let new = json!({"title": "Scans", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}});
     let id = anna.post("/incidents", new)["id"].as_str().unwrap().to_owned();
     let entries = format!("/api/v1/incidents/{id}/entries");
     let before = anna.get(&format!("/incidents/{id}/entries"));
@@ -66,7 +66,7 @@ fn bodies_that_are_no_good_are_refused_in_words() {
 fn texts_that_want_to_be_more_are_text() {
     let served = site();
     let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
-    let new = json!({"title": "=cmd|'/C calc'!A0", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let new = json!({"title": "=cmd|'/C calc'!A0", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}});
     let opened = anna.post("/incidents", new);
     let (id, number) = (opened["id"].as_str().unwrap(), opened["number"].as_str().unwrap());
     let at = |path: &str| format!("/incidents/{id}{path}");
@@ -132,7 +132,7 @@ fn texts_that_want_to_be_more_are_text() {
 fn what_says_nothing_or_is_marked_in_vain_is_refused() {
     let served = site();
     let anna = Client::new(&served, "anna");
-    let new = json!({"title": "Scans", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let new = json!({"title": "Scans", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}});
     let id = anna.post("/incidents", new)["id"].as_str().unwrap().to_owned();
     let entries = format!("/incidents/{id}/entries");
     let refused = |kind: &str, content: Value, marking: Value, want: &str| {
@@ -176,7 +176,7 @@ fn what_says_nothing_or_is_marked_in_vain_is_refused() {
 fn an_entry_that_is_more_open_than_its_incident_is_released_by_who_may() {
     let served = site();
     let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
-    let new = json!({"title": "Scans", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let new = json!({"title": "Scans", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}});
     let id = anna.post("/incidents", new)["id"].as_str().unwrap().to_owned();
     let entries = format!("/incidents/{id}/entries");
     anna.post(&entries, json!({"kind": "party", "content": {"party": "Grid", "status": "unknown"}}));

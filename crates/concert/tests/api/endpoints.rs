@@ -184,7 +184,7 @@ fn of_incident(id: &str, evidence: &str, who: &[&'static str]) -> Vec<Row> {
         to(
             "/api/v1/incidents/{id}/splits",
             "/splits",
-            json!({"new": {"title": "x", "classification": "scanner", "marking": {"tlp": "amber"}}, "reason": "x"}),
+            json!({"new": {"title": "x", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}}, "reason": "x"}),
         ),
         to("/api/v1/incidents/{id}/hand-overs", "/hand-overs", json!({"to": "low", "from": "nobody-here"})),
         to("/api/v1/incidents/{id}/hand-overs", "/hand-overs", json!({"to": "low", "preview": true})),
@@ -294,7 +294,7 @@ fn rows(things: &Things) -> Vec<Row> {
             "/api/v1/incidents",
             "/api/v1/incidents".into(),
             "/api/v1/incidents".into(),
-            json!({"title": "Own", "classification": "scanner", "marking": {"tlp": "amber"}, "parties": 1}),
+            json!({"title": "Own", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}, "parties": 1}),
             &everybody(),
         ),
         list("/api/v1/incidents", "", "{\"incidents\":[],\"next\":null}", &OF_INCIDENT),
@@ -309,6 +309,8 @@ fn rows(things: &Things) -> Vec<Row> {
             "{\"minutes_without_rate\":0,\"next\":null,\"rows\":[],\"total\":{\"cost\":\"0.00\",\"currency\":\"EUR\",\"minutes\":0,\"name\":\"(total)\"}}",
             &OF_INCIDENT,
         ),
+        // None waits here.
+        list("/api/v1/mails", "", "{\"mails\":[],\"next\":null}", &[]),
         site("/api/v1/incidents/stream", &everybody()),
         site("/api/v1/clocks", &everybody()),
         site("/api/v1/processes", &everybody()),
@@ -345,7 +347,8 @@ fn fill(served: &Served) -> (Things, BTreeMap<&'static str, String>) {
         passwords.insert(name, served.done(&add).trim().to_owned());
     }
     let open = |title: &str, marking: &[&str]| -> String {
-        let opened = first(&[&["incident", "open", title, "--type", "scanner"], marking].concat());
+        let opened =
+            first(&[&["incident", "open", title, "--type", "scanner", "--severity", "medium"], marking].concat());
         opened["id"].as_str().unwrap().to_owned()
     };
     let incident = open("Heron-incident", &["--tlp", "amber"]);
@@ -358,8 +361,8 @@ fn fill(served: &Served) -> (Things, BTreeMap<&'static str, String>) {
     // What a party may know is marked for it.
     served.done(&["incident", "write", &incident, "observable", "of=domain", "value=heron.example", "--tlp", "green"]);
     served.done(&["incident", "write", &incident, "effort", "minutes=1", "person=anna", "work=call", "--tlp", "green"]);
-    for tlp in ["amber", "green"] {
-        let clock = format!("clock={tlp}");
+    for (tlp, clock) in [("amber", "nis2-early-warning"), ("green", "gdpr-notification")] {
+        let clock = format!("clock={clock}");
         let entry = ["clock", &clock, "since=2026-11-22T04:50:30Z", "due=2026-11-23T04:50:30Z", "--tlp", tlp];
         served.done(&[&["incident", "write", &incident], &entry[..]].concat());
     }
@@ -535,7 +538,9 @@ fn entries_are_streamed_to_whoever_may_see_them() {
     assert!(!seen.contains("Kestrel-evidence"), "{seen}");
     // What comes first is what this person may see: an incident of its own.
     let mut stream = served.connect(all, &from_start("finance"));
-    let opened = json!({"title": "Own", "classification": "scanner", "marking": {"tlp": "amber"}}).to_string();
+    let opened =
+        json!({"title": "Own", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}})
+            .to_string();
     let opened = served.ask("POST", "/api/v1/incidents", &format!("{JSON}{}", bearer("finance")), opened.as_bytes());
     assert_eq!(opened.status, 201, "{}", opened.body);
     let text = crate::served::until(&mut stream, "\"Own\"");

@@ -21,7 +21,7 @@ fn an_incident_is_opened_from_a_report_by_whoever_sees_reports() {
     let [anna, grid, carl] = ["anna", "grid", "carl"].map(|name| Client::new(&served, name));
     let new = |report: &str| {
         let entries = json!([{"kind": "note", "content": {"text": "As reported."}}]);
-        json!({"title": "Scans", "classification": "scanner", "marking": {"tlp": "green"}, "report": report,
+        json!({"title": "Scans", "classification": "scanner", "severity": "medium", "marking": {"tlp": "green"}, "report": report,
             "entries": entries})
     };
     let keyed = format!("Content-Type: application/json\r\nIdempotency-Key: r1\r\n{}", anna.head());
@@ -33,8 +33,21 @@ fn an_incident_is_opened_from_a_report_by_whoever_sees_reports() {
     // It is what the command makes of it.
     let opened: Value = serde_json::from_str(&first.body).unwrap();
     let shown = anna.get(&format!("/incidents/{}", opened["id"].as_str().unwrap()));
-    let asked =
-        ["--as", "anna", "incident", "open", "Scans", "--type", "scanner", "--tlp", "green", "--report", &report];
+    let asked = [
+        "--as",
+        "anna",
+        "incident",
+        "open",
+        "Scans",
+        "--type",
+        "scanner",
+        "--severity",
+        "medium",
+        "--tlp",
+        "green",
+        "--report",
+        &report,
+    ];
     let other = served.rows(&asked).remove(0);
     let other = anna.get(&format!("/incidents/{}", other["id"].as_str().unwrap()));
     assert_eq!((shown["events"].as_array().unwrap().len(), &shown["events"]), (2, &other["events"]));

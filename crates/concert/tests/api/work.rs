@@ -47,16 +47,20 @@ impl<'s> Client<'s> {
 }
 
 fn site() -> Served {
+    with_users().serve()
+}
+
+fn with_users() -> Served {
     let served = Served::new();
     for (name, roles) in [("anna", &["handler"][..]), ("ben", &["handler"]), ("root", &["administrator", "auditor"])] {
         let roles: Vec<&str> = roles.iter().flat_map(|role| ["--role", role]).collect();
         served.done(&[&["user", "add", name, "--full-name", name, "--clearance", "red"], &roles[..]].concat());
     }
-    served.serve()
+    served
 }
 
 pub(crate) fn open(client: &Client<'_>) -> String {
-    let new = json!({"title": "Scans", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let new = json!({"title": "Scans", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}});
     client.post("/incidents", new)["id"].as_str().unwrap().to_owned()
 }
 
@@ -261,6 +265,90 @@ fn processes_clocks_and_cost_are_worked_with() {
     assert_eq!(cost["minutes_without_rate"], 100);
     assert_eq!(anna.get("/cost?until=2020-01-01T00:00:00Z")["rows"], json!([]));
     anna.want("GET", "/cost?by=colour", &Value::Null, 400);
+}
+
+#[test]
+fn entries_are_asked_for_by_kind_author_and_time() {
+    let served = site();
+    let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
+    let id = open(&anna);
+    let at = |rest: &str| format!("/incidents/{id}/entries{rest}");
+    let note = |text: &str| json!({"kind": "note", "content": {"text": text}});
+    for text in ["one", "two"] {
+        anna.post(&at(""), note(text));
+    }
+    ben.post(&at(""), note("three"));
+    let secret = json!({"kind": "note", "content": {"text": "four"}, "marking": {"tlp": "red", "persons": ["anna"]}});
+    anna.post(&at(""), secret);
+    ben.post(&at(""), json!({"kind": "lesson", "content": {"text": "five"}}));
+    let texts = |client: &Client, query: &str| {
+        let page = client.get(&at(query));
+        let text = |entry: &Value| entry["content"]["text"].as_str().unwrap_or_default().to_owned();
+        (page["entries"].as_array().unwrap().iter().map(text).collect::<Vec<_>>(), page["next"].clone())
+    };
+    assert_eq!(texts(&anna, "?kind=note").0, ["one", "two", "three", "four"]);
+    assert_eq!(texts(&ben, "?kind=note").0, ["one", "two", "three"]);
+    assert_eq!(texts(&anna, "?kind=note%2F1,lesson&author=ben").0, ["three", "five"]);
+    let (first, next) = texts(&anna, "?kind=note&author=anna&limit=2");
+    assert_eq!((first, next.is_string()), (vec!["one".to_owned(), "two".to_owned()], true));
+    let rest = texts(&anna, &format!("?kind=note&author=anna&limit=2&cursor={}", next.as_str().unwrap()));
+    assert_eq!(rest, (vec!["four".to_owned()], Value::Null));
+    // Nothing tells ben that there is one more.
+    assert_eq!(texts(&ben, "?kind=note&author=anna&limit=2").1, Value::Null);
+    let second = anna.get(&at("?kind=note&limit=2"))["entries"][1]["time"].as_str().unwrap().to_owned();
+    let from_there = |word: &str| texts(&anna, &format!("?kind=note&{word}={second}")).0;
+    assert!(from_there("since").contains(&"three".to_owned()) && !from_there("until").contains(&"three".to_owned()));
+    let wrong = |query: &str, want: &str| {
+        let told = anna.want("GET", &at(query), &Value::Null, 400).to_string();
+        assert!(told.contains(want), "{told}");
+    };
+    wrong("?kind=notte", "did you mean `note`?");
+    wrong("?since=yesterday", "`since`");
+    wrong("?autor=ben", "did you mean `author`?");
+    let cli = |args: &[&str]| served.rows(&[&["incident", "log", &id], args].concat()).len();
+    assert_eq!((cli(&["--kind", "note"]), cli(&["--kind", "note", "--as", "ben"])), (4, 3));
+    assert_eq!((cli(&["--author", "ben"]), cli(&["--since", "1h", "--kind", "lesson"])), (2, 1));
+    assert_eq!(cli(&["--until", "1h"]), 0);
+}
+
+/// Reads of what is marked are in the log: of an incident, of all of them at once, and of events.
+#[test]
+fn reads_of_what_is_marked_are_in_the_audit_log_once_in_a_while() {
+    let served = with_users();
+    let events = "{\"source.ip\":\"192.0.2.91\",\"classification.type\":\"scanner\",\"tlp\":\"green\"}\n";
+    served.done(&["ingest", "--feed", "pushed", &served.file("report.ndjson", events)]);
+    let served = served.serve();
+    let anna = Client::new(&served, "anna");
+    let clear = json!({"title": "x", "classification": "scanner", "severity": "low", "marking": {"tlp": "clear"}});
+    let amber = json!({"title": "x", "classification": "scanner", "severity": "low", "marking": {"tlp": "amber"}});
+    let [clear, amber] = [clear, amber].map(|new| anna.post("/incidents", new));
+    let reads = |who: &str| {
+        let rows = served.rows(&["audit", "--who", who, "--limit", "0"]);
+        let is_read = |row: &&Value| row["action"] == "see" || row["action"] == "see events";
+        let text = |row: &Value| format!("{}: {}", row["object"].as_str().unwrap(), row["reason"].as_str().unwrap());
+        let mut all: Vec<String> = rows.iter().filter(is_read).map(text).collect();
+        all.sort();
+        all
+    };
+    let ben = Client::new(&served, "ben");
+    let number = |opened: &Value| opened["number"].as_str().unwrap().to_owned();
+    for _ in 0..3 {
+        for incident in [&clear, &amber] {
+            ben.get(&format!("/incidents/{}", incident["id"].as_str().unwrap()));
+            ben.get(&format!("/incidents/{}/entries", incident["id"].as_str().unwrap()));
+        }
+        ben.get("/incidents");
+        ben.get("/due");
+        ben.get("/events");
+    }
+    let up_to = |object: &str, label: &str| format!("{object}: read what is marked up to TLP:{label}");
+    let feed = up_to("events of feed pushed", "green");
+    let want = [feed.clone(), up_to(&format!("incident {}", number(&amber)), "amber"), up_to("incidents", "amber")];
+    assert_eq!(reads("ben"), want);
+    served.rows(&["events", "--as", "anna"]);
+    served.rows(&["events", "--count-by", "source.ip", "--as", "anna", "--since", "2020-01-01"]);
+    served.rows(&["events", "source.asn == 1", "--as", "anna"]);
+    assert_eq!(reads("anna").iter().filter(|row| **row == feed).count(), 2);
 }
 
 #[test]

@@ -109,7 +109,8 @@ fn flow(from: &str, to: &str, port: u16, time: &str) -> Value {
 #[test]
 fn what_a_known_host_does_since_it_was_reached_is_proposed_as_next_hop() {
     let site = catching("");
-    let opened = site.incident(&["open", "A break-in", "--type", "system-compromise", "--tlp", "amber"]);
+    let opened =
+        site.incident(&["open", "A break-in", "--type", "system-compromise", "--severity", "medium", "--tlp", "amber"]);
     let number = opened[0]["incident"].as_str().unwrap().to_owned();
     let times = ["first_seen=2026-11-22T04:50:30Z", "last_seen=2026-11-22T05:00:00Z"];
     let relation = ["write", &number, "relation", "from=192.0.2.7", "to=198.51.100.9", "port=22"];
@@ -156,7 +157,8 @@ fn what_a_known_host_does_since_it_was_reached_is_proposed_as_next_hop() {
 #[test]
 fn proposals_are_marked_like_what_made_the_host_known() {
     let site = catching("");
-    let opened = site.incident(&["open", "A break-in", "--type", "system-compromise", "--tlp", "green"]);
+    let opened =
+        site.incident(&["open", "A break-in", "--type", "system-compromise", "--severity", "medium", "--tlp", "green"]);
     let number = opened[0]["incident"].as_str().unwrap().to_owned();
     site.incident(&["write", &number, "party", "party=Net", "status=told"]);
     let host = ["write", &number, "host", "host=198.51.100.9", "party=Net", "--tlp", "red", "--for-person", "anna"];
@@ -180,7 +182,8 @@ const LOG: &str = "when,from,to,port\n\
 #[test]
 fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
     let site = catching("");
-    let opened = site.incident(&["open", "A break-in", "--type", "system-compromise", "--tlp", "amber"]);
+    let opened =
+        site.incident(&["open", "A break-in", "--type", "system-compromise", "--severity", "medium", "--tlp", "amber"]);
     let number = opened[0]["incident"].as_str().unwrap().to_owned();
     let path = site.dir.path().join("ssh.csv");
     std::fs::write(&path, LOG).unwrap();
@@ -272,7 +275,7 @@ fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
 fn every_value_of_an_incident_is_told_with_what_others_and_events_know_of_it() {
     let site = catching("");
     let open = |title: &str| {
-        let opened = site.incident(&["open", title, "--type", "scanner", "--tlp", "amber"]);
+        let opened = site.incident(&["open", title, "--type", "scanner", "--severity", "medium", "--tlp", "amber"]);
         opened[0]["incident"].as_str().unwrap().to_owned()
     };
     let (one, two, three) = (open("One"), open("Two"), open("Three"));

@@ -111,7 +111,18 @@ fn a_merge_shows_nothing_to_who_may_not_see_both() {
     let site = Site::new();
     site.user_with("anna", &["handler"]);
     site.user_with("ben", &["handler"]);
-    let opened = site.incident(&["open", "Secret", "--type", "scanner", "--tlp", "red", "--for-person", "anna"]);
+    let opened = site.incident(&[
+        "open",
+        "Secret",
+        "--type",
+        "scanner",
+        "--severity",
+        "medium",
+        "--tlp",
+        "red",
+        "--for-person",
+        "anna",
+    ]);
     let secret = opened[0]["incident"].as_str().unwrap().to_owned();
     let plain = site.open_marked("Plain", "amber");
     site.fill(&secret, "192.0.2.1", "Net A");
@@ -146,7 +157,18 @@ fn a_split_moves_what_was_chosen_by_reference_and_can_be_undone() {
     let before = site.content(&[&all]);
     let note = site.incident(&["log", &all, "--limit", "0"]).into_iter().find(|row| row["kind"] == "note/1").unwrap();
     let seq = note["seq"].to_string();
-    let new = ["--title", "Part", "--type", "scanner", "--tlp", "amber", "--reason", "another intruder"];
+    let new = [
+        "--title",
+        "Part",
+        "--type",
+        "scanner",
+        "--severity",
+        "medium",
+        "--tlp",
+        "amber",
+        "--reason",
+        "another intruder",
+    ];
     let refused = |more: &[&str], want| site.refused(&[&["split", &all], &new[..], more].concat(), want);
     refused(&[], "nothing was chosen");
     refused(&["--party", "Net X"], "`Net X` is not in");

@@ -89,9 +89,12 @@ fn what_is_wrong_is_told_with_a_hint_and_changes_nothing() {
     check(&["write", &number, "task", "name=x", "due=soon"], "write it like 2026-11-22");
     check(&["write", &number, "party", "party=Ev\u{202e}il", "status=told"], "writing direction");
     check(&["write", "CERT-EX#2026-999999", "note", "text=x"], "there is no such incident");
-    check(&["open", "x", "--type", "scanner"], "--tlp");
-    check(&["open", " ", "--type", "scanner", "--tlp", "red"], "`title` is empty");
-    check(&["open", "x", "--type", "scanner", "--tlp", "white"], "no label of TLP 2.0");
+    let with_type = ["open", "x", "--type", "scanner"];
+    check(&[&with_type[..], &["--severity", "low"]].concat(), "--tlp <red|amber+strict|amber|green|clear>");
+    check(&[&with_type[..], &["--tlp", "amber"]].concat(), "--severity <info|low|medium|high|critical>");
+    check(&[&with_type[..], &["--tlp", "amber", "--severity", "bad"]].concat(), "info, low, medium, high or critical");
+    check(&["open", " ", "--type", "scanner", "--severity", "medium", "--tlp", "red"], "`title` is empty");
+    check(&["open", "x", "--type", "scanner", "--severity", "medium", "--tlp", "white"], "no label of TLP 2.0");
     assert_eq!(site.exported(&number), before);
 }
 
@@ -363,6 +366,40 @@ fn clocks_of_laws_run_out_in_order_and_are_met_with_a_proof() {
     assert_eq!(list(&["due"])[0], overdue[1]);
     let told = site.incident(&["show", &numbers[1]]).remove(0);
     assert_eq!(told["clocks"][0]["proof"], "case 17 of the authority");
+    // What proves it may be something that is there: an entry, evidence, a notice or a mail that the writer sees.
+    let note = site.incident(&["write", &numbers[0], "note", "text=receipt 18"]);
+    let secret = site.incident(&["write", &numbers[0], "note", "text=x", "--tlp", "red", "--for-person", "anna"]);
+    let [note, secret] = [note, secret].map(|written| written[0]["entries"][0].to_string());
+    let carl = site.run(&["user", "add", "carl", "--full-name", "Carl", "--role", "handler", "--clearance", "amber"]);
+    assert_eq!(carl.0, 0, "{}", carl.2);
+    let met = |clock: &str, to: &str| {
+        site.run(&["incident", "clock", &numbers[0], "met", clock, "--points-to", to, "--as", "carl"])
+    };
+    let refused = |to: &str, want: &str| {
+        let (code, _, err) = met("nis2-notification", to);
+        assert!(code == 2 && err.contains(want), "{to}: {err}");
+    };
+    refused("entry:999999", "`points_to` of clock-met/1: there is no entry `999999` in it");
+    refused(&format!("entry:{secret}"), &format!("there is no entry `{secret}` in it"));
+    refused("notice:20261122-000001-dkvr", "there is no notice `20261122-000001-dkvr`");
+    refused("mail:7", "there is no mail `7` in its conversations");
+    refused(&format!("evidence:{}", "0".repeat(64)), "no evidence `000");
+    refused("a sentence", "points to nothing\n  hint: write entry:17");
+    refused("", "nothing proves it");
+    assert_eq!(met("nis2-notification", &format!("entry:{note}")).0, 0);
+    let file = site.path().join("receipt");
+    std::fs::write(&file, "a receipt").unwrap();
+    site.json(&["evidence", "add", &numbers[0], file.to_str().unwrap(), "--reason", "proof", "--tlp", "green"]);
+    let sha256 = site.json(&["evidence", "list", &numbers[0]])[0]["sha256"].as_str().unwrap().to_owned();
+    assert_eq!(met("nis2-early-warning", &format!("evidence:{sha256}")).0, 0);
+    let told = site.incident(&["show", &numbers[0]]).remove(0);
+    let entries = site.incident(&["log", &numbers[0]]);
+    let pointed: Vec<&str> =
+        told["clocks"].as_array().unwrap().iter().map(|clock| clock["points_to"].as_str().unwrap()).collect();
+    // The journal names the entry by its place in its chain.
+    let at = 1 + entries.iter().position(|entry| entry["seq"].to_string() == note).unwrap();
+    assert!(pointed[1].starts_with("entry:") && pointed[1].ends_with(&format!(":{at}")), "{pointed:?} {at}");
+    assert_eq!(pointed[0], format!("evidence:{sha256}"));
 
     let added = site.run(&["user", "add", "ben", "--full-name", "Ben", "--role", "reader", "--clearance", "green"]);
     assert_eq!(added.0, 0, "{}", added.2);
@@ -466,11 +503,10 @@ fn work_costs_what_the_settings_say_of_its_kind() {
 fn minutes_beside_any_entry_count_as_its_authors_effort() {
     let site = Site::new();
     let add = |name: &str, role: &str, clearance: &str| {
-        let added =
-            site.run(&["user", "add", name, "--full-name", name, "--role", role, "--clearance", clearance]);
+        let added = site.run(&["user", "add", name, "--full-name", name, "--role", role, "--clearance", clearance]);
         assert_eq!(added.0, 0, "{}", added.2);
     };
-    let opened = ["open", "x", "--type", "scanner", "--tlp", "amber", "--minutes", "5"];
+    let opened = ["open", "x", "--type", "scanner", "--severity", "medium", "--tlp", "amber", "--minutes", "5"];
     let number = site.incident(&opened)[0]["incident"].as_str().unwrap().to_owned();
     add("anna", "handler", "red");
     add("ben", "reader", "amber");
@@ -480,9 +516,15 @@ fn minutes_beside_any_entry_count_as_its_authors_effort() {
     let seqs = written[0]["entries"].as_array().unwrap();
     let entries = anna(&["log", &number]);
     let [entry, effort] = [0, 1].map(|at| entries.iter().find(|one| one["seq"] == seqs[at]).unwrap());
-    assert_eq!((&entry["kind"], &effort["kind"], &effort["author"]), (&json!("party/1"), &json!("effort/1"), &json!("anna")));
+    assert_eq!(
+        (&entry["kind"], &effort["kind"], &effort["author"]),
+        (&json!("party/1"), &json!("effort/1"), &json!("anna"))
+    );
     let said = &effort["content"];
-    assert_eq!((&said["minutes"], &said["person"], &said["party"]), (&json!(15), &json!("anna"), &json!("Example Net")));
+    assert_eq!(
+        (&said["minutes"], &said["person"], &said["party"]),
+        (&json!(15), &json!("anna"), &json!("Example Net"))
+    );
     assert_eq!(said["work"], "party");
     let place = said["entry"].as_str().unwrap().split_once(':').unwrap();
     assert!(place.0.len() == 64 && place.1.parse::<u64>().unwrap() > 1, "{said}");
@@ -636,7 +678,7 @@ fn persons_with_tokens_see_what_they_may() {
     }
     assert_eq!((serving.get("/healthz", "").0, serving.get("/api/v1/openapi.json", "").0), (200, 200));
     assert_eq!((serving.get("/api/v1/events", &anna).0, serving.get("/api/v1/notices", &anna).0), (200, 403));
-    let new = json!({"title": "Quiet matter", "classification": "scanner", "marking": {"tlp": "red"},
+    let new = json!({"title": "Quiet matter", "classification": "scanner", "severity": "medium", "marking": {"tlp": "red"},
         "entries": [{"kind": "note", "content": {"text": "zebra"}}]});
     let (status, opened) = serving.post("/api/v1/incidents", &anna, "k", &new);
     assert_eq!(status, 201, "{opened}");
@@ -652,7 +694,7 @@ fn persons_with_tokens_see_what_they_may() {
         assert_eq!(serving.post(&format!("{path}/entries"), token, "", &note).0, 404);
     }
     // An AMBER one is seen by ben, who may not give roles in it.
-    let new = json!({"title": "Scans", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let new = json!({"title": "Scans", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}});
     let (_, opened) = serving.post("/api/v1/incidents", &anna, "", &new);
     let number = opened.get("number").and_then(Value::as_str).unwrap_or_default().to_owned();
     let path = format!("/api/v1/incidents/{}", number.replace('#', "%23"));
@@ -715,7 +757,7 @@ fn incidents_are_joined_and_logs_are_read_over_the_api() {
     assert_eq!((&shown["hosts"], &shown["counts"]["timeline"]), (&json!({"192.0.2.1": "Net A"}), &json!(1)));
     assert_eq!(serving.get("/api/v1/incidents?status=merged", "").1["incidents"][0]["number"], json!(one));
     assert_eq!(post(&format!("{}/joins", path(&one)), join(false)).0, 201);
-    let new = json!({"title": "Part", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let new = json!({"title": "Part", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}});
     let split = json!({"new": new, "hosts": ["192.0.2.1"], "reason": "another"});
     let (status, part) = post(&format!("{}/splits", path(&one)), split);
     assert_eq!(status, 201, "{part}");

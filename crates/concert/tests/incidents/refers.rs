@@ -90,14 +90,26 @@ fn what_an_entry_names_must_be_there() {
     bad(&["notice", "notice=20261122-000001"], "`notice` of notice/1: there is no notice `20261122-000001`");
     bad(&["notice", "notice=20261122-000001", "linked=false"], "is not linked here");
 
-    bad(&["clock-met", "clock=own", "time=2026-11-22T06:00:00Z", "proof=x"], "no clock `own` runs here");
-    good(&["clock", "clock=own", "since=2026-11-22T05:00:00Z", "due=2026-11-23T05:00:00Z"]);
-    bad(&["clock-met", "clock=onw", "time=2026-11-22T06:00:00Z", "proof=x"], "did you mean `own`?");
-    good(&["clock-met", "clock=own", "time=2026-11-22T06:00:00Z", "proof=x"]);
-    bad(&["clock-met", "clock=own", "time=2026-11-22T07:00:00Z", "proof=y"], "met already, at 2026-11-22T06:00:00Z");
+    let times = ["since=2026-11-22T05:00:00Z", "due=2026-11-23T05:00:00Z"];
+    bad(&[&["clock", "clock=gdpr-notificaton"], &times[..]].concat(), "did you mean `gdpr-notification`?");
+    bad(&[&["clock", "clock=ours"], &times[..]].concat(), "clocks: cra-");
+    bad(
+        &["clock-met", "clock=gdpr-notification", "time=2026-11-22T06:00:00Z", "proof=x"],
+        "no clock `gdpr-notification` runs here",
+    );
+    good(&["clock", "clock=gdpr-notification", "since=2026-11-22T05:00:00Z", "due=2026-11-23T05:00:00Z"]);
+    bad(
+        &["clock-met", "clock=gdpr-notificatoin", "time=2026-11-22T06:00:00Z", "proof=x"],
+        "did you mean `gdpr-notification`?",
+    );
+    good(&["clock-met", "clock=gdpr-notification", "time=2026-11-22T06:00:00Z", "proof=x"]);
+    bad(
+        &["clock-met", "clock=gdpr-notification", "time=2026-11-22T07:00:00Z", "proof=y"],
+        "met already, at 2026-11-22T06:00:00Z",
+    );
     // Begun anew for what was learned later, it runs again.
-    good(&["clock", "clock=own", "since=2026-11-24T05:00:00Z", "due=2026-11-25T05:00:00Z"]);
-    good(&["clock-met", "clock=own", "time=2026-11-24T06:00:00Z", "proof=y"]);
+    good(&["clock", "clock=gdpr-notification", "since=2026-11-24T05:00:00Z", "due=2026-11-25T05:00:00Z"]);
+    good(&["clock-met", "clock=gdpr-notification", "time=2026-11-24T06:00:00Z", "proof=y"]);
 
     let sha256 = site.evidence(&number, "a log", "amber");
     let happened = |evidence: &str| format!("evidence={evidence}");
@@ -154,6 +166,9 @@ fn refusals_of_what_is_not_there_tell_nothing_that_is_hidden() {
     let red = ["--tlp", "red"];
     good("anna", &[&["task", "name=secret", "title=x"], &red[..]].concat());
     good("anna", &[&["finding", "name=secret", "statement=x", "standing=hypothesis"], &red[..]].concat());
+    let own = "[[clock]]\nname = \"secret\"\njurisdiction = \"FI\"\nlaw = \"Ours\"\narticle = \"1\"\nstarts = \"x\"\n\
+        within = 1\nunit = \"hours\"\nfrom = 2026-01-01\nreport = \"x\"\n";
+    std::fs::write(site.path().join("clocks.toml"), own).unwrap();
     let clock = ["clock", "clock=secret", "since=2026-11-22T05:00:00Z", "due=2026-11-23T05:00:00Z"];
     good("anna", &[&clock, &red[..]].concat());
     good("anna", &[&["party", "party=Secret Net", "status=told"], &red[..]].concat());
@@ -207,7 +222,7 @@ fn entries_of_one_request_may_name_each_other_and_the_wrong_one_is_told_by_its_p
     let (site, events) = Site::filled(&["amber"]);
     let anna = site.user("anna", "handler", "red");
     let serving = Serving::start(&site);
-    let new = json!({"title": "x", "classification": "scanner", "marking": {"tlp": "amber"}, "entries": [
+    let new = json!({"title": "x", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}, "entries": [
         {"kind": "party", "content": {"party": "New Net", "status": "told"}},
         {"kind": "host", "content": {"host": "192.0.2.7", "party": "New Net"}},
         {"kind": "event", "content": {"event": events[0]}},
@@ -234,7 +249,7 @@ fn of_two_writers_at_once_one_wins_and_the_other_is_told() {
     let site = Site::new();
     let (anna, ben) = (site.user("anna", "handler", "red"), site.user("ben", "handler", "red"));
     let serving = Serving::start(&site);
-    let new = json!({"title": "x", "classification": "scanner", "marking": {"tlp": "amber"}});
+    let new = json!({"title": "x", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}});
     let opened = serving.post("/api/v1/incidents", &anna, "", &new).1;
     let incident = format!("/api/v1/incidents/{}", opened["id"].as_str().unwrap_or_default());
     let entries = format!("{incident}/entries");

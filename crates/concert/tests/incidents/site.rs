@@ -57,7 +57,7 @@ impl Site {
     }
 
     pub(crate) fn open_marked(&self, title: &str, tlp: &str) -> String {
-        let opened = self.incident(&["open", title, "--type", "scanner", "--tlp", tlp]);
+        let opened = self.incident(&["open", title, "--type", "scanner", "--severity", "medium", "--tlp", tlp]);
         opened[0]["incident"].as_str().unwrap().to_owned()
     }
 }

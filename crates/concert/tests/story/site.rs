@@ -60,7 +60,8 @@ impl Site {
     }
 
     pub(crate) fn open(&self, title: &str, more: &[&str]) -> String {
-        let opened = self.done(&[&["incident", "open", title, "--type", "scanner"], more].concat());
+        let opened =
+            self.done(&[&["incident", "open", title, "--type", "scanner", "--severity", "medium"], more].concat());
         opened[0]["incident"].as_str().unwrap().to_owned()
     }
 

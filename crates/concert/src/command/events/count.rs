@@ -10,16 +10,18 @@ use serde_json::Value;
 use super::{Reader, Wanted};
 use crate::print::Rows;
 use crate::problems::Failure;
+use crate::reads::{EventsRead, marked};
 
 /// Most different rows that are counted; each costs some 200 bytes of memory.
 const ROWS_MAX: usize = 10_000_000;
 
-pub(super) fn count(reader: &Reader<'_>, wanted: &Wanted, by: &[Column], rows: &Rows) -> Result<(), Failure> {
-    let mut counts: HashMap<Box<[u8]>, u64> = HashMap::new();
+pub(super) fn count(reader: &Reader<'_>, wanted: &Wanted, by: &[Column], rows: &Rows) -> Result<EventsRead, Failure> {
+    let (mut counts, mut read): (HashMap<Box<[u8]>, u64>, EventsRead) = Default::default();
     let mut key = Vec::new();
     reader.each_page(&wanted.bounds(), &mut |page| {
         for stored in page.iter().filter(|stored| wanted.has(&stored.event)) {
             write_key(&stored, by, &mut key);
+            read.add(marked(&stored.event));
             match counts.get_mut(key.as_slice()) {
                 Some(count) => *count += 1,
                 None => _ = counts.insert(key.as_slice().into(), 1),
@@ -33,7 +35,8 @@ pub(super) fn count(reader: &Reader<'_>, wanted: &Wanted, by: &[Column], rows: &
     })?;
     let mut counts: Vec<(Box<[u8]>, u64)> = counts.into_iter().collect();
     counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    print(&counts, by, rows)
+    print(&counts, by, rows)?;
+    Ok(read)
 }
 
 /// The values as a JSON list.

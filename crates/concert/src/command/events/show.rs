@@ -5,6 +5,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashSet};
 use std::io::{BufWriter, StdoutLock, Write};
 
+use concert_model::incident::Tlp;
 use concert_model::{Field, ProblemKey, Value, json};
 use concert_pipeline::render::columns::Column;
 use concert_store::events::{Repeats, Stored, time_of};
@@ -12,6 +13,7 @@ use concert_store::events::{Repeats, Stored, time_of};
 use super::{Reader, Wanted};
 use crate::print::{Format, Out, Rows, Table, format_or_default};
 use crate::problems::Failure;
+use crate::reads::{EventsRead, marked};
 
 /// What people see in a terminal.
 const FEW: [Field; 9] = [
@@ -38,8 +40,13 @@ enum Shown {
     Cells(Vec<serde_json::Value>),
 }
 
-pub(super) fn show(reader: &Reader<'_>, wanted: &Wanted, fields: &[Column], rows: &Rows) -> Result<(), Failure> {
-    let mut printer = Printer::new(fields, rows);
+pub(super) fn show(
+    reader: &Reader<'_>,
+    wanted: &Wanted,
+    fields: &[Column],
+    rows: &Rows,
+) -> Result<EventsRead, Failure> {
+    let (mut printer, mut read) = (Printer::new(fields, rows), EventsRead::default());
     let repeats = |of: Option<&HashSet<ProblemKey>>| {
         reader.runtime.block_on(reader.store.repeats(of, "")).map_err(Failure::outside)
     };
@@ -51,10 +58,12 @@ pub(super) fn show(reader: &Reader<'_>, wanted: &Wanted, fields: &[Column], rows
                 if !printer.print(shown, &key, &repeats)? {
                     return Ok(false);
                 }
+                read.add(marked(&stored.event));
             }
             Ok(true)
         })?;
-        return printer.finish();
+        printer.finish()?;
+        return Ok(read);
     }
     let newest = newest(reader, wanted, &printer, rows.limit)?;
     let repeats = repeats(Some(&newest.iter().map(|held| held.key.0).collect()))?;
@@ -62,8 +71,10 @@ pub(super) fn show(reader: &Reader<'_>, wanted: &Wanted, fields: &[Column], rows
         if !printer.print(held.shown, &held.key, &repeats)? {
             break;
         }
+        read.add(held.marked);
     }
-    printer.finish()
+    printer.finish()?;
+    Ok(read)
 }
 
 /// One of the newest events found so far. The oldest of them is the greatest.
@@ -71,6 +82,7 @@ struct Held {
     place: (Reverse<u64>, u32),
     key: Key,
     shown: Shown,
+    marked: Option<(String, Tlp)>,
 }
 
 impl PartialEq for Held {
@@ -105,7 +117,7 @@ fn newest(reader: &Reader<'_>, wanted: &Wanted, printer: &Printer, limit: usize)
                 continue;
             }
             let (key, shown) = printer.shown(&stored);
-            held.push(Held { place, key, shown });
+            held.push(Held { place, key, shown, marked: marked(&stored.event) });
             if full {
                 held.pop();
             }

@@ -46,8 +46,7 @@ const REQUESTS: [&str; 5] = ["host", "party", "before", "ports", "text"];
 const NEIGHBOURS: [&str; 9] =
     ["host", "direction", "neighbour", "first_seen", "last_seen", "clock_error", "port", "technique", "certainty"];
 
-const PROPOSALS: [&str; 9] =
-    ["event", "from", "to", "port", "first_seen", "last_seen", "clock_error", "zone", "text"];
+const PROPOSALS: [&str; 9] = ["event", "from", "to", "port", "first_seen", "last_seen", "clock_error", "zone", "text"];
 
 async fn answer(
     args: &ChainArgs,

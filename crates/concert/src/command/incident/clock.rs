@@ -47,9 +47,12 @@ struct StartArgs {
 struct MetArgs {
     /// The clock.
     name: String,
-    /// What proves it: a notice, a Message-ID, or a sentence.
-    #[arg(long, value_name = "TEXT")]
+    /// What proves it, in words.
+    #[arg(long, value_name = "TEXT", default_value = "", required_unless_present = "points_to")]
     proof: String,
+    /// What proves it and is there: entry:17, notice:NUMBER, mail:7, or evidence:SHA-256.
+    #[arg(long, value_name = "WHAT", default_value = "")]
+    points_to: String,
     /// When it was met [default: now].
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<Time>,
@@ -73,7 +76,8 @@ pub(super) async fn run(
         }
         Action::Met(met) => {
             let time = met.at.unwrap_or_else(wire::now).0;
-            let content = ClockMet { clock: met.name.clone(), time, proof: met.proof.clone() };
+            let content =
+                ClockMet { clock: met.name.clone(), time, proof: met.proof.clone(), points_to: met.points_to.clone() };
             send(incidents, met.minutes.ask(person), &args.incident, plain(content), &met.rows).await
         }
     }

@@ -16,8 +16,8 @@ use crate::wire;
 /// How something is marked.
 #[derive(clap::Args, Clone)]
 pub(super) struct MarkingArgs {
-    /// The label: red, amber+strict, amber, green or clear.
-    #[arg(long, value_name = "LABEL")]
+    /// The label; it must be given.
+    #[arg(long, value_name = "red|amber+strict|amber|green|clear")]
     tlp: Tlp,
     /// A person it is for; a RED one is for these alone.
     #[arg(long = "for-person", value_name = "NAME")]

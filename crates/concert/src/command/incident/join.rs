@@ -67,8 +67,8 @@ pub(super) struct SplitArgs {
     /// Its type: `classification.type` of events.
     #[arg(long = "type", value_name = "TYPE")]
     classification: String,
-    /// info, low, medium, high or critical.
-    #[arg(long, default_value = "medium", value_parser = draft::severity)]
+    /// How bad it is; it must be given.
+    #[arg(long, value_name = "info|low|medium|high|critical", value_parser = draft::severity)]
     severity: Severity,
     #[command(flatten)]
     marking: draft::MarkingArgs,

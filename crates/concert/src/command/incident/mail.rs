@@ -134,11 +134,15 @@ pub(super) async fn run(args: &MailArgs, site: &Site, incidents: &Incidents, per
             Ok(Exit::Done)
         }
         Action::Accept(AcceptArgs { party, minutes, one }) => {
-            let written = incidents.accept(minutes.ask(person), &one.incident, one.mail, party, &reader).await.map_err(refused)?;
+            let written = incidents
+                .accept(minutes.ask(person), &one.incident, one.mail, party, &reader)
+                .await
+                .map_err(refused)?;
             print_written(&written, &one.rows)
         }
         Action::Drop(DropArgs { reason, minutes, one }) => {
-            let written = incidents.drop_mail(minutes.ask(person), &one.incident, one.mail, reason).await.map_err(refused)?;
+            let written =
+                incidents.drop_mail(minutes.ask(person), &one.incident, one.mail, reason).await.map_err(refused)?;
             print_written(&written, &one.rows)
         }
         Action::Thread(args) => thread(args, incidents, person).await,
@@ -148,7 +152,10 @@ pub(super) async fn run(args: &MailArgs, site: &Site, incidents: &Incidents, per
             print_written(&added.written, &one.rows)
         }
         Action::Leave(LeaveArgs { reason, minutes, one, file }) => {
-            let written = incidents.leave_file(minutes.ask(person), &one.incident, one.mail, file, reason).await.map_err(refused)?;
+            let written = incidents
+                .leave_file(minutes.ask(person), &one.incident, one.mail, file, reason)
+                .await
+                .map_err(refused)?;
             print_written(&written, &one.rows)
         }
     }
@@ -156,7 +163,8 @@ pub(super) async fn run(args: &MailArgs, site: &Site, incidents: &Incidents, per
 
 async fn list(args: &ListArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let mut table = args.rows.table(&HELD);
-    for (number, row) in incidents.held_mails(person, args.incident.as_deref()).await.map_err(refused)? {
+    let part = (0, if args.rows.limit == 0 { usize::MAX } else { args.rows.limit + 1 });
+    for (number, row) in incidents.held_mails(person, args.incident.as_deref(), part).await.map_err(refused)? {
         let received = row.received.to_string();
         let values = [
             json!(row.seq),

@@ -15,7 +15,7 @@ const LISTS: [(&str, &[&str]); 14] = [
     ("timeline", &["time", "subject", "text", "clock_error", "zone"]),
     ("observables", &["of", "value"]),
     ("evidence", &["sha256", "name", "bytes", "text", "custody", "goes_to"]),
-    ("clocks", &["clock", "since", "due", "met", "proof"]),
+    ("clocks", &["clock", "since", "due", "met", "proof", "points_to"]),
     ("effort", &["person", "party", "work", "minutes"]),
     ("joined", &["as", "incident", "title"]),
     ("runs", &["run", "process", "version", "state"]),

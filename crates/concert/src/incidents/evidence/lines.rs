@@ -326,7 +326,8 @@ impl Incidents {
                 news = some.iter().filter(|content| is_new(content, &known)).cloned().collect();
                 let marking = marking_of(exhibit);
                 let look = (!news.is_empty()).then(|| custody(ask, sha256, examined(how), marking.clone()));
-                let drafts = news.iter().map(|content| Draft { content: content.clone(), marking: marking.clone(), minutes: 0 });
+                let drafts =
+                    news.iter().map(|content| Draft { content: content.clone(), marking: marking.clone(), minutes: 0 });
                 Ok(look.into_iter().chain(drafts).collect::<Vec<_>>())
             })
             .await?;

@@ -127,7 +127,11 @@ fn marking_of(exhibit: &Exhibit) -> Option<Marking> {
 fn custody(ask: Ask<'_>, sha256: &str, handling: Handling, marking: Option<Marking>) -> Draft {
     let Handling { act, whom, place, reason } = handling;
     let person = ask.person.name.clone();
-    Draft { content: Custody { sha256: sha256.to_owned(), act, person, whom, place, reason }.into(), marking, minutes: 0 }
+    Draft {
+        content: Custody { sha256: sha256.to_owned(), act, person, whom, place, reason }.into(),
+        marking,
+        minutes: 0,
+    }
 }
 
 fn failed(what: &str, error: &std::io::Error) -> Refused {

@@ -1,5 +1,7 @@
 //! Mails that wait for a person, and the files of those that were taken.
 
+use std::collections::HashMap;
+
 use concert_model::Problem;
 use concert_model::access::{Action, Circle, Object, Person, may};
 use concert_model::incident::content::{Act, AttachmentSorted, Decision};
@@ -33,8 +35,13 @@ fn may_sort(person: &Person, circle: &Circle) -> Result<(), Refused> {
 
 impl Incidents {
     /// Mails that wait for a person, oldest first, each with the number of its incident: those of one, or of all
-    /// that the person may sort.
-    pub async fn held_mails(&self, person: &Person, name: Option<&str>) -> Result<Vec<(String, MailRow)>, Refused> {
+    /// that the person may sort. Given are the mail after which they begin, and how many are wanted.
+    pub async fn held_mails(
+        &self,
+        person: &Person,
+        name: Option<&str>,
+        (mut after, limit): (i64, usize),
+    ) -> Result<Vec<(String, MailRow)>, Refused> {
         let wanted = match name {
             None => None,
             Some(name) => {
@@ -44,13 +51,26 @@ impl Incidents {
             }
         };
         let mut found = Vec::new();
-        for row in self.store.records.mails_held(wanted.as_deref()).await? {
-            let Ok((case, circle)) = self.find(person, &row.incident).await else { continue };
-            if may_sort(person, &circle).is_ok() {
-                found.push((case.head.number.clone(), row));
+        // Each incident is asked about once: there may be many mails of few.
+        let mut asked: HashMap<String, Option<String>> = HashMap::new();
+        loop {
+            let rows = self.store.records.mails_held(wanted.as_deref(), after).await?;
+            let Some(last) = rows.last() else { return Ok(found) };
+            after = last.seq;
+            for row in rows {
+                if !asked.contains_key(&row.incident) {
+                    let seen = self.found(person, &row.incident).await?;
+                    let seen = seen.filter(|(_, circle)| may_sort(person, circle).is_ok());
+                    asked.insert(row.incident.clone(), seen.map(|(case, _)| case.head.number.clone()));
+                }
+                if let Some(Some(number)) = asked.get(&row.incident) {
+                    found.push((number.clone(), row));
+                    if found.len() == limit {
+                        return Ok(found);
+                    }
+                }
             }
         }
-        Ok(found)
     }
 
     /// A mail that waits in an incident.

@@ -79,6 +79,46 @@ async fn a_mail_that_is_settled_twice_has_one_entry() {
     assert_eq!((second.state.as_str(), second.reason.contains("came before")), ("aside", true));
 }
 
+/// INVARIANT: a mail waits for those alone who may say what it is; nobody else learns that there is one.
+#[tokio::test]
+async fn mails_that_wait_are_listed_in_parts_for_those_who_may_sort_them() {
+    let (_dir, store, incidents, id) = opened().await;
+    let root = Person::operator("root");
+    let red = Marking { persons: vec!["anna".into()], ..Marking::of(Tlp::Red) };
+    let new = NewIncident {
+        title: "Hidden".into(),
+        classification: "scanner".into(),
+        severity: Severity::High,
+        marking: red,
+        drafts: Vec::new(),
+    };
+    let hidden = incidents.open(Ask::new(&root, NOW), new).await.unwrap().id;
+    for (at, incident) in [(1, &id), (2, &hidden), (3, &id)] {
+        assert!(store.records.add_mail(ReportId([at; 16]), &[at; 32], NOW, 10).await.unwrap());
+        let row = store.records.mails_waiting(10).await.unwrap().remove(0);
+        let row = MailRow { state: "held".into(), kind: "reply".into(), incident: incident.clone(), ..row };
+        incidents.receive(NOW, Settled { row, ..Settled::default() }, &incoming(Sort::Reply)).await.unwrap();
+    }
+    let person = |name: &str, standing: &str| Person {
+        name: name.into(),
+        is_operator: false,
+        standing: vec![standing.parse().unwrap()],
+        clearance: Tlp::Red,
+        ..Person::nobody()
+    };
+    let listed = async |person: &Person, after: i64, limit: usize| {
+        let found = incidents.held_mails(person, None, (after, limit)).await.unwrap();
+        found.into_iter().map(|(_, row)| (row.incident, row.seq)).collect::<Vec<_>>()
+    };
+    let anna = person("anna", "handler");
+    let all = listed(&anna, 0, 10).await;
+    assert_eq!(all.iter().map(|(incident, _)| incident).collect::<Vec<_>>(), [&id, &hidden, &id]);
+    assert_eq!(listed(&anna, 0, 2).await, all[..2]);
+    assert_eq!(listed(&anna, all[1].1, 2).await, all[2..]);
+    assert_eq!(listed(&person("ben", "handler"), 0, 10).await, [all[0].clone(), all[2].clone()]);
+    assert_eq!(listed(&person("carl", "reader"), 0, 10).await, []);
+}
+
 #[tokio::test]
 async fn how_sending_ended_is_written_down_once_and_again_when_it_ends_otherwise() {
     let (_dir, store, incidents, id) = opened().await;

@@ -1,0 +1,182 @@
+//! Reads of what is marked, in the audit log: a row for each person, thing and label in ten minutes.
+//!
+//! An answer is given when its rows are durable. Requests that wait at the same time have theirs written together, so
+//! that many readers cost few writes. Whoever sits at the machine can read the files, so nothing is gained by noting it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use concert_model::access::Person;
+use concert_model::incident::marking::{Marking, Tlp};
+use concert_model::{Event, Problem, Time};
+use concert_store::records::{Act, By, Records};
+
+use crate::drive::live;
+
+/// Reading the same again within this time is no row of its own, in microseconds: ten minutes.
+const AGAIN_MICROS: i64 = 10 * 60 * 1_000_000;
+/// Readings remembered for it.
+const LATELY_MAX: usize = 50_000;
+
+/// Things that somebody reads, each with a label.
+pub(crate) type Things = BTreeSet<(String, Tlp)>;
+
+/// The label under which reading something is written down; nothing where anybody may have it.
+pub(crate) fn told(marking: &Marking) -> Option<Tlp> {
+    (marking.tlp >= Tlp::Green || !marking.compartment.is_empty()).then_some(marking.tlp)
+}
+
+/// Marked events that somebody reads: the strictest label of each feed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EventsRead(BTreeMap<String, Tlp>);
+
+/// Feed and label of an event, where it is marked.
+pub(crate) fn marked(event: &Event<'_>) -> Option<(String, Tlp)> {
+    let label = live::label(event).filter(|label| *label >= Tlp::Green)?;
+    Some((live::feed(event).into_owned(), label))
+}
+
+impl EventsRead {
+    /// Takes up what an event is marked as, see [`marked`].
+    pub(crate) fn add(&mut self, marked: Option<(String, Tlp)>) {
+        if let Some((feed, label)) = marked {
+            let known = self.0.entry(feed).or_insert(label);
+            *known = label.max(*known);
+        }
+    }
+
+    fn things(self) -> Things {
+        self.0.into_iter().map(|(feed, label)| (format!("events of feed {feed}"), label)).collect()
+    }
+}
+
+/// Rows that wait to be written, and how many there ever were.
+#[derive(Default)]
+struct Waiting {
+    rows: Vec<(By, Act)>,
+    count: u64,
+}
+
+/// Who read what lately, and where that is written down.
+pub(crate) struct ReadLog {
+    records: Records,
+    lately: Mutex<HashMap<(String, String, Tlp), Time>>,
+    waiting: Mutex<Waiting>,
+    /// How many rows were written.
+    written: tokio::sync::Mutex<u64>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing is done under these locks that could leave half of something behind.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ReadLog {
+    pub(crate) fn new(records: Records) -> Self {
+        Self { records, lately: Mutex::default(), waiting: Mutex::default(), written: tokio::sync::Mutex::default() }
+    }
+
+    /// Writes down that somebody read events.
+    pub(crate) async fn events(&self, person: &Person, read: EventsRead) -> Result<(), Problem> {
+        self.write(person, "see events", read.things()).await
+    }
+
+    /// Writes down that somebody read these things, unless that was written down lately.
+    pub(crate) async fn write(&self, person: &Person, action: &'static str, things: Things) -> Result<(), Problem> {
+        if person.is_operator || things.is_empty() {
+            return Ok(());
+        }
+        let now = crate::wire::now();
+        let mut fresh: Vec<(String, String, Tlp)> =
+            things.into_iter().map(|(thing, label)| (person.name.clone(), thing, label)).collect();
+        {
+            let lately = lock(&self.lately);
+            fresh.retain(|key| lately.get(key).is_none_or(|last| now.0.saturating_sub(last.0) >= AGAIN_MICROS));
+        }
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let by = By { who: person.name.clone(), from: person.from.clone(), at: now };
+        let row = |(_, thing, label): &(String, String, Tlp)| {
+            (by.clone(), Act::done(action, thing.clone(), format!("read what is marked up to TLP:{label}")))
+        };
+        let last = {
+            let mut waiting = lock(&self.waiting);
+            waiting.rows.extend(fresh.iter().map(row));
+            waiting.count += fresh.len() as u64;
+            waiting.count
+        };
+        self.flush(last).await?;
+        // Only now: a row that could not be written must not keep the next one from being written.
+        let mut lately = lock(&self.lately);
+        if lately.len().saturating_add(fresh.len()) > LATELY_MAX {
+            lately.clear();
+        }
+        lately.extend(fresh.into_iter().map(|key| (key, now)));
+        Ok(())
+    }
+
+    /// Comes back when the row with this number is durable.
+    async fn flush(&self, last: u64) -> Result<(), Problem> {
+        let mut written = self.written.lock().await;
+        if *written >= last {
+            return Ok(());
+        }
+        // They stay until they are written: whoever does it may be given up in the middle.
+        let (rows, count) = {
+            let waiting = lock(&self.waiting);
+            (waiting.rows.clone(), waiting.count)
+        };
+        self.records.audit_all(&rows).await?;
+        lock(&self.waiting).rows.drain(..rows.len());
+        *written = count;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use concert_store::Store;
+    use concert_store::records::AuditFilter;
+
+    use super::*;
+
+    fn person(name: &str) -> Person {
+        Person { name: name.into(), is_operator: false, ..Person::nobody() }
+    }
+
+    fn things(names: &[&str]) -> Things {
+        names.iter().map(|name| ((*name).to_owned(), Tlp::Amber)).collect()
+    }
+
+    #[tokio::test]
+    async fn the_same_read_again_is_one_row_and_that_of_others_one_each() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        let log = Arc::new(ReadLog::new(store.records.clone()));
+        let count = async || store.records.audit_rows(&AuditFilter::default()).await.unwrap().len();
+        log.write(&person("anna"), "see", things(&["incident 1", "incident 2"])).await.unwrap();
+        log.write(&person("anna"), "see", things(&["incident 1", "incident 3"])).await.unwrap();
+        log.write(&Person::operator("root"), "see", things(&["incident 1"])).await.unwrap();
+        assert_eq!(count().await, 3);
+        // Many at once: every one of them comes back when its own row is there.
+        let readers: Vec<_> = (0..40)
+            .map(|at| {
+                let log = Arc::clone(&log);
+                let records = store.records.clone();
+                tokio::spawn(async move {
+                    let name = format!("p{at}");
+                    log.write(&person(&name), "see", things(&["incident 1"])).await.unwrap();
+                    let own = AuditFilter { who: Some(name), ..AuditFilter::default() };
+                    assert_eq!(records.audit_rows(&own).await.unwrap().len(), 1);
+                })
+            })
+            .collect();
+        for reader in readers {
+            reader.await.unwrap();
+        }
+        assert_eq!(count().await, 43);
+    }
+}
