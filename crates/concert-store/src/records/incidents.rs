@@ -2,6 +2,8 @@
 //!
 //! What an entry means, who may read it and how state follows from entries is not known here.
 
+use std::collections::BTreeMap;
+
 use concert_model::{Problem, Time};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
@@ -84,8 +86,27 @@ pub struct HeadFilter {
     pub classification: Option<String>,
     /// This bad.
     pub severity: Option<String>,
-    /// Whose last entry is before this one.
+    /// Whose entry is before this one.
     pub below: Option<u64>,
+}
+
+/// The last entry of an incident for some of its readers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// Whom it is for; empty for everybody who sees the incident.
+    pub sight: String,
+    /// The entry.
+    pub seq: u64,
+    /// When it was written.
+    pub time: Time,
+}
+
+fn touched(row: &SqliteRow) -> Touched {
+    Touched {
+        sight: row.try_get("sight").unwrap_or_default(),
+        seq: row.try_get::<i64, _>("seq").unwrap_or(0).cast_unsigned(),
+        time: Time(row.try_get("time").unwrap_or(0)),
+    }
 }
 
 fn entry(row: &SqliteRow) -> EntryRow {
@@ -188,9 +209,22 @@ impl Records {
         query.fetch_all(self.pool()).await.map_err(trouble)
     }
 
-    /// Incidents, what changed last first.
-    pub async fn incidents(&self, filter: &HeadFilter, limit: u32) -> Result<Vec<Head>, Problem> {
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT * FROM incident WHERE 1");
+    /// How an incident stands in lists, with its last entry for each kind of reader, both at one moment.
+    pub async fn listed(&self, id: &str) -> Result<Option<(Head, Vec<Touched>)>, Problem> {
+        let mut reading = self.pool().begin().await.map_err(trouble)?;
+        let query = sqlx::query("SELECT * FROM incident WHERE id = ?1").bind(id);
+        let Some(found) = query.fetch_optional(&mut *reading).await.map_err(trouble)? else { return Ok(None) };
+        let query = sqlx::query("SELECT sight, seq, time FROM touched WHERE incident = ?1").bind(id);
+        let rows = query.fetch_all(&mut *reading).await.map_err(trouble)?;
+        Ok(Some((head(&found), rows.iter().map(touched).collect())))
+    }
+
+    /// Incidents with their last entries for some of their readers, the newest first. One that has several comes
+    /// several times.
+    pub async fn incidents(&self, filter: &HeadFilter, limit: u32) -> Result<Vec<(Head, Touched)>, Problem> {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "SELECT incident.*, sight, seq, time FROM touched CROSS JOIN incident ON incident.id = touched.incident WHERE 1",
+        );
         let texts =
             [("status", &filter.status), ("classification", &filter.classification), ("severity", &filter.severity)];
         for (column, value) in texts {
@@ -199,11 +233,22 @@ impl Records {
             }
         }
         if let Some(below) = filter.below {
-            query.push(" AND changed < ").push_bind(below.cast_signed());
+            query.push(" AND seq < ").push_bind(below.cast_signed());
         }
-        query.push(" ORDER BY changed DESC LIMIT ").push_bind(limit);
+        query.push(" ORDER BY seq DESC LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
-        Ok(rows.iter().map(head).collect())
+        Ok(rows.iter().map(|row| (head(row), touched(row))).collect())
+    }
+
+    /// Whom entries of these incidents are for that are not before a number, as far as they are last ones.
+    pub async fn touched_from(&self, ids: &[&str], seq: u64) -> Result<Vec<(String, String)>, Problem> {
+        let query = sqlx::query(
+            "SELECT incident, sight FROM touched WHERE incident IN (SELECT value FROM json_each(?1)) AND seq >= ?2",
+        );
+        let query = query.bind(serde_json::Value::from(ids).to_string()).bind(seq.cast_signed());
+        let rows = query.fetch_all(self.pool()).await.map_err(trouble)?;
+        let text = |row: &SqliteRow, name: &str| row.try_get(name).unwrap_or_default();
+        Ok(rows.iter().map(|row| (text(row, "incident"), text(row, "sight"))).collect())
     }
 
     /// Entries in which all these words occur, newest first, below a number.
@@ -273,7 +318,8 @@ impl Records {
 
     /// Forgets what is derived from entries; the caller makes it anew.
     pub async fn drop_derived(&self, change: &mut Change<'_>) -> Result<(), Problem> {
-        for text in ["DELETE FROM incident", "DELETE FROM observable", "DELETE FROM entry_text"] {
+        for text in ["DELETE FROM incident", "DELETE FROM touched", "DELETE FROM observable", "DELETE FROM entry_text"]
+        {
             sqlx::query(text).execute(&mut **change).await.map_err(trouble)?;
         }
         Ok(())
@@ -354,6 +400,37 @@ pub async fn keep_head(change: &mut Change<'_>, head: &Head) -> Result<(), Probl
     let query = query.bind(&head.severity).bind(&head.status).bind(head.opened.0).bind(head.changed.cast_signed());
     let query = query.bind(head.changed_at.0).bind(&head.circle);
     query.execute(&mut **change).await.map_err(trouble).map(|_| ())
+}
+
+/// Keeps that an entry is the last for some readers of an incident; without words about them for all.
+pub async fn touch(
+    change: &mut Change<'_>,
+    incident: &str,
+    sight: &str,
+    (seq, time): (u64, Time),
+) -> Result<(), Problem> {
+    if sight.is_empty() {
+        let query = sqlx::query("DELETE FROM touched WHERE incident = ?1").bind(incident);
+        query.execute(&mut **change).await.map_err(trouble)?;
+    }
+    let query = sqlx::query("INSERT OR REPLACE INTO touched (incident, sight, seq, time) VALUES (?1, ?2, ?3, ?4)");
+    let query = query.bind(incident).bind(sight).bind(seq.cast_signed()).bind(time.0);
+    query.execute(&mut **change).await.map_err(trouble).map(|_| ())
+}
+
+/// Keeps the last entries of an incident for all kinds of readers, and no others.
+pub async fn touch_anew(
+    change: &mut Change<'_>,
+    incident: &str,
+    all: &BTreeMap<String, (u64, Time)>,
+) -> Result<(), Problem> {
+    let query = sqlx::query("DELETE FROM touched WHERE incident = ?1").bind(incident);
+    query.execute(&mut **change).await.map_err(trouble)?;
+    // What is for everybody first, since it takes the place of the others.
+    for (sight, last) in all {
+        touch(change, incident, sight, *last).await?;
+    }
+    Ok(())
 }
 
 /// Makes an entry findable.

@@ -74,6 +74,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0017.sql"),
     include_str!("../../migrations/0018.sql"),
     include_str!("../../migrations/0019.sql"),
+    include_str!("../../migrations/0020.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,14 +1,17 @@
 //! The journal of one incident in memory, read once and extended as entries come.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use concert_model::access::{Circle, Object, Person, is_field, may, sees_speakers};
+use concert_model::Time;
+use concert_model::access::{Circle, Person, is_field};
 use concert_model::incident::content::Content;
 use concert_model::incident::fold::{Incident, Said, order, place};
 use concert_model::incident::journal::{Body, Header};
 use concert_model::incident::marking::Marking;
 use concert_store::records::incidents::EntryRow;
+
+use super::sight::{self, Sight};
 
 /// An entry that was read.
 #[derive(Debug)]
@@ -123,15 +126,7 @@ impl Case {
 
     /// Whether a person may see an entry of an incident that the person may see.
     pub fn shows(&self, circle: &Circle, person: &Person, kept: &Kept) -> bool {
-        let Some((body, content)) = &kept.body else { return true };
-        if let Content::RoleMoved(moved) = content
-            && !moved.party.is_empty()
-        {
-            return sees_speakers(person, circle, &moved.party).allowed;
-        }
-        let (marking, author) = (&body.marking, body.author.as_str());
-        is_field(&body.kind)
-            || may(person, concert_model::access::Action::See, Object::Item { circle, marking, author }).allowed
+        Sight::of(kept).is_none_or(|sight| sight.is_of(person, circle))
     }
 
     /// The entries that a person may see, in the order in which they hold.
@@ -170,5 +165,24 @@ impl Case {
             incident.apply(&kept.header, kept.said());
         }
         incident
+    }
+
+    /// The last entry for each kind of reader, as lists keep it: by what decides who sees it, the number and the time.
+    /// What is older than an entry that everybody sees is left out: it is the last of nobody.
+    pub(super) fn touched(&self) -> BTreeMap<String, (u64, Time)> {
+        let mut all: BTreeMap<String, (u64, Time)> = BTreeMap::new();
+        let mut open = 0;
+        for kept in &self.entries {
+            let sight = Sight::of(kept);
+            if sight.is_none() {
+                open = kept.seq.max(open);
+            }
+            let last = all.entry(sight::text(sight)).or_insert((0, Time(0)));
+            if kept.seq > last.0 {
+                *last = (kept.seq, kept.header.stamp.time);
+            }
+        }
+        all.retain(|_, (seq, _)| *seq >= open);
+        all
     }
 }

@@ -30,6 +30,7 @@ mod read;
 mod rebuild;
 mod refers;
 mod report;
+mod sight;
 mod stale;
 mod states;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Reading: lists, one incident, its log, searching, and who can see what.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Decision, Object, Person, may, sees_speakers};
@@ -9,18 +9,18 @@ use concert_model::incident::fold::Incident;
 use concert_model::incident::journal::Body;
 use concert_model::{Problem, Time};
 use concert_pipeline::observables;
-use concert_store::records::incidents::{EntryRow, Head, HeadFilter};
+use concert_store::records::incidents::{EntryRow, Head, HeadFilter, Touched};
 
 use super::case::{Case, Kept};
 use super::write::MERGED;
-use super::{Ask, Incidents, Refused};
+use super::{Ask, Incidents, Refused, sight};
 
 /// Rows read at a time while a list is filtered.
 const ROWS_AT_ONCE: usize = 500;
 /// Rows read for a short list, most of which the person may see.
 const ROWS_SPARE: usize = 20;
 /// Most rows that one request for a list looks at; what is behind them comes with the next page.
-const ROWS_MAX: usize = 30_000;
+const ROWS_MAX: usize = 60_000;
 
 /// Which incidents are wanted.
 pub type Filter = HeadFilter;
@@ -126,7 +126,8 @@ fn rows_at_once(rows: usize) -> u32 {
 }
 
 impl Incidents {
-    /// Incidents that a person may see, what changed last first, and where the next part begins.
+    /// Incidents that a person may see, what changed last first, and where the next part begins. What the person does
+    /// not see changes nothing for that person.
     pub async fn list(
         &self,
         person: &Person,
@@ -135,21 +136,37 @@ impl Incidents {
     ) -> Result<(Vec<Head>, Option<u64>), Refused> {
         filter.below = slice.below;
         let (mut rows, mut looked, mut markings) = (Vec::new(), 0, Vec::new());
+        // Those that were decided about: given, or not to be seen at all.
+        let mut done: HashSet<String> = HashSet::new();
         let mut at_once = ROWS_AT_ONCE.min(slice.limit.saturating_add(ROWS_SPARE));
         let next = 'looking: loop {
             let some = self.store.records.incidents(&filter, rows_at_once(at_once)).await?;
             let is_last = some.len() < at_once;
             at_once = ROWS_AT_ONCE;
             looked += some.len();
-            for head in some {
-                filter.below = Some(head.changed);
+            let mut before = self.given_before(&some, slice.below).await?;
+            for (mut head, touched) in some {
+                filter.below = Some(touched.seq);
+                if done.contains(&head.id) {
+                    continue;
+                }
                 let circle = circle_of(&head);
-                if may(person, Action::See, Object::Incident(&circle)).allowed {
-                    rows.push(head);
-                    markings.extend(circle.marking);
-                    if rows.len() == slice.limit {
-                        break 'looking filter.below;
-                    }
+                let is_seen = |sight: &String| sight::shows(sight, person, &circle);
+                let is_hidden = !may(person, Action::See, Object::Incident(&circle)).allowed;
+                // What the person saw change since then stood in a part before.
+                if is_hidden || before.remove(&head.id).is_some_and(|later| later.iter().any(is_seen)) {
+                    done.insert(head.id);
+                    continue;
+                }
+                if !is_seen(&touched.sight) {
+                    continue;
+                }
+                done.insert(head.id.clone());
+                (head.changed, head.changed_at) = (touched.seq, touched.time);
+                rows.push(head);
+                markings.extend(circle.marking);
+                if rows.len() == slice.limit {
+                    break 'looking filter.below;
                 }
             }
             if is_last {
@@ -161,6 +178,21 @@ impl Incidents {
         };
         self.audit_list(person, markings.iter()).await?;
         Ok((rows, next))
+    }
+
+    /// Whom entries are for that came where a part of the list begins or later, by incident.
+    async fn given_before(
+        &self,
+        some: &[(Head, Touched)],
+        below: Option<u64>,
+    ) -> Result<HashMap<String, Vec<String>>, Problem> {
+        let mut before: HashMap<String, Vec<String>> = HashMap::new();
+        let Some(below) = below else { return Ok(before) };
+        let ids: Vec<&str> = some.iter().map(|(head, _)| head.id.as_str()).collect();
+        for (id, sight) in self.store.records.touched_from(&ids, below).await? {
+            before.entry(id).or_default().push(sight);
+        }
+        Ok(before)
     }
 
     /// An incident that a person may see, by identity or number, with who has to do with it.

@@ -7,12 +7,12 @@ use concert_model::access::Circle;
 use concert_model::incident::content::Content;
 use concert_model::incident::journal::{Body, Entry, Header, SiteId, verify};
 use concert_store::Store;
-use concert_store::records::incidents::{self, EntryRow, Head};
+use concert_store::records::incidents::{self, EntryRow, Head, Touched};
 
 use super::case::Case;
 use super::read::circle_of;
 use super::write::head_of;
-use super::{Incidents, merged, text};
+use super::{Incidents, merged, sight, text};
 
 /// Journals that were checked.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,7 @@ impl Incidents {
                 }
             }
             incidents::keep_head(&mut change, &self.head_of(&case)).await?;
+            incidents::touch_anew(&mut change, id, &case.touched()).await?;
             joined.extend(merged::unknown(None, &case).map(|merged| (case, merged)));
         }
         // What was merged into an incident may have had others merged into it before: until nothing more is found.
@@ -66,7 +67,7 @@ pub async fn verify_journals(store: &Store) -> Result<Checked, Problem> {
     for id in store.records.journals().await? {
         checked.incidents += 1;
         // Read first, so that what is written meanwhile is not missing from the entries.
-        let head = store.records.incident(&id).await?;
+        let listed = store.records.listed(&id).await?;
         let rows = store.records.entries_after(&id, 0).await?;
         checked.entries += rows.len() as u64;
         checked.problems.extend(verify_journal(&id, &rows));
@@ -77,9 +78,11 @@ pub async fn verify_journals(store: &Store) -> Result<Checked, Problem> {
         }
         // The end of a chain that was cut off leaves a chain that is sound.
         let last = rows.last().map_or(0, |row| row.seq);
-        match head {
-            Some(head) if head.changed > last => checked.problems.push(of_journal("its newest entries are missing")),
-            Some(head) if !is_derived(&head, rows) && !is_derived_now(store, &id).await? => {
+        match listed {
+            Some((head, _)) if head.changed > last => {
+                checked.problems.push(of_journal("its newest entries are missing"))
+            }
+            Some(listed) if !is_derived(&listed, rows) && !is_derived_now(store, &id).await? => {
                 let problem = of_journal("how it stands in lists is not what follows from its entries");
                 checked.problems.push(problem.hint("`concert incident rebuild` makes lists anew"));
             }
@@ -99,11 +102,17 @@ pub async fn verify_journals(store: &Store) -> Result<Checked, Problem> {
 
 /// Whether how an incident stands in lists, and who sees it there, follows from its entries. What belongs to its
 /// parties is as it was when something was written last, so it is not compared.
-fn is_derived(head: &Head, mut rows: Vec<EntryRow>) -> bool {
+fn is_derived((head, touched): &(Head, Vec<Touched>), mut rows: Vec<EntryRow>) -> bool {
     // What was written since the head was read is not in it.
     rows.retain(|row| row.seq <= head.changed);
     let case = Case::new(&head.id, rows);
     let want = head_of(&case, &case.head.circle(|_| Vec::new()));
+    // By what they mean: there may be several texts of it.
+    let kept = touched.iter().map(|one| (sight::value(&one.sight).to_string(), (one.seq, one.time)));
+    let made = case.touched().into_iter().map(|(sight, last)| (sight::value(&sight).to_string(), last));
+    if kept.collect::<BTreeMap<_, _>>() != made.collect() {
+        return false;
+    }
     let (circle, own) = (circle_of(head), circle_of(&want));
     let circle = Circle { constituencies: own.constituencies.clone(), merged: own.merged.clone(), ..circle };
     circle == own && Head { circle: head.circle.clone(), ..want } == *head
@@ -111,9 +120,9 @@ fn is_derived(head: &Head, mut rows: Vec<EntryRow>) -> bool {
 
 /// The same, asked anew: an entry may have been erased meanwhile.
 async fn is_derived_now(store: &Store, id: &str) -> Result<bool, Problem> {
-    let head = store.records.incident(id).await?;
+    let listed = store.records.listed(id).await?;
     let rows = store.records.entries_after(id, 0).await?;
-    Ok(head.is_some_and(|head| is_derived(&head, rows)))
+    Ok(listed.is_some_and(|listed| is_derived(&listed, rows)))
 }
 
 /// What is wrong with single entries of an incident, and the first thing wrong with each of its chains.

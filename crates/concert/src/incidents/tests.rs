@@ -11,6 +11,7 @@ use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::incident::{chain, content};
 use concert_model::user::{Standing, StandingRole};
+use concert_store::records::incidents::Head;
 
 use super::*;
 
@@ -157,6 +158,67 @@ async fn denied_is_missing_whatever_the_way() {
         }
     }
     assert!(seen > 50 && denied > 50, "{seen} {denied}");
+}
+
+/// INVARIANT: in a list an incident moves with what the person sees, and so does where a part of it ends: what is
+/// written for others moves nothing.
+#[tokio::test]
+async fn what_somebody_does_not_see_moves_nothing_in_lists() {
+    let site = site().await;
+    let all = fill(&site).await;
+    let operator = Person::operator("root");
+    // Later entries, in another order, each for few.
+    for (at, (number, notes)) in all.iter().enumerate().rev() {
+        let (_, marking) = &notes[(at * 3) % notes.len()];
+        site.incidents.write(Ask::new(&operator, NOW), number, vec![note("x", Some(marking.clone()))]).await.unwrap();
+    }
+    // Of one entry that was the last of some nothing is left but that it was there.
+    let (seq, _) = all[2].1[4];
+    site.incidents.erase_entry(Ask::new(&operator, NOW), &all[2].0, seq, "privacy law").await.unwrap();
+    let check = async || {
+        let mut orders = BTreeSet::new();
+        for person in persons() {
+            let mut want = Vec::new();
+            for (number, _) in &all {
+                let Ok(log) = site.incidents.log(&person, number, 0, 1_000).await else { continue };
+                let last = log.last().unwrap();
+                want.push((last.seq, last.header.stamp.time, number.clone()));
+            }
+            want.sort();
+            want.reverse();
+            let row = |head: &Head| (head.changed, head.changed_at, head.number.clone());
+            let whole = Slice { limit: 10_000, below: None };
+            let (heads, next) = site.incidents.list(&person, Filter::default(), whole).await.unwrap();
+            assert_eq!((heads.iter().map(row).collect::<Vec<_>>(), next), (want.clone(), None), "{person:?}");
+            // In parts it is the same, and each part ends at an entry that the person sees.
+            let (mut parts, mut below) = (Vec::new(), None);
+            loop {
+                let slice = Slice { limit: 2, below };
+                let (heads, next) = site.incidents.list(&person, Filter::default(), slice).await.unwrap();
+                assert_eq!(next.is_some(), heads.len() == 2);
+                assert!(next.is_none_or(|next| next == heads[1].changed), "{person:?}");
+                parts.extend(heads.iter().map(row));
+                below = next;
+                if next.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(parts, want, "{person:?}");
+            orders.insert(want.into_iter().map(|(_, _, number)| number).collect::<Vec<_>>());
+        }
+        assert!(orders.len() > 5, "{orders:?}");
+    };
+    check().await;
+    // Made anew it is the same, and `verify` compares it.
+    site.incidents.rebuild().await.unwrap();
+    check().await;
+    let problems = async || verify_journals(&site.incidents.store).await.unwrap().problems;
+    assert_eq!(problems().await, []);
+    let mut change = site.incidents.store.records.change().await.unwrap();
+    let id = site.incidents.find(&operator, &all[0].0).await.unwrap().0.id.clone();
+    concert_store::records::incidents::touch(&mut change, &id, "", (1, NOW)).await.unwrap();
+    site.incidents.store.records.commit(change).await.unwrap();
+    assert!(problems().await[0].what.contains("not what follows from its entries"));
 }
 
 /// INVARIANT: questions to all incidents at once are answered from what the person sees, and nothing else.

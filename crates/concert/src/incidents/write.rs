@@ -18,6 +18,7 @@ use super::made::{Beside, Made, by_hand};
 use super::mail;
 use super::read::Heads;
 use super::refers::{Check, Outside};
+use super::sight::{self, Sight};
 use super::{Ask, Incidents, Refused, audit, effort, entry_json, follow, joins, proof, proposals, stale, text};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
@@ -415,7 +416,9 @@ impl Incidents {
         }
         incidents::erase_body(change, &case.id, &erased.site, erased.sequence).await?;
         let rows = incidents::entries_in(change, &case.id, 0).await?;
-        Ok(Case::new(&case.id, rows))
+        let case = Case::new(&case.id, rows);
+        incidents::touch_anew(change, &case.id, &case.touched()).await?;
+        Ok(case)
     }
 
     /// Signs drafts that were decided about and keeps them, with what is found by searching.
@@ -463,7 +466,10 @@ impl Incidents {
             incidents::keep_findable(change, seq, &case.id, &found).await?;
             tip = Tip { sequence: entry.header.sequence, hash: entry.header.hash().map_err(unwritable)? };
             case.add(vec![EntryRow { seq, incident: case.id.clone(), header, body }]);
-            written.extend(case.entries.iter().rev().find(|kept| kept.seq == seq).map(|kept| entry_json(kept)));
+            let Some(kept) = case.entries.iter().rev().find(|kept| kept.seq == seq) else { continue };
+            let sight = sight::text(Sight::of(kept));
+            incidents::touch(change, &case.id, &sight, (seq, kept.header.stamp.time)).await?;
+            written.push(entry_json(kept));
         }
         Ok((case, written))
     }

@@ -1,0 +1,60 @@
+//! What of an entry decides who sees it, besides who has to do with the incident.
+
+use concert_model::access::{Action, Circle, Object, Person, is_field, may, sees_speakers};
+use concert_model::incident::content::Content;
+use concert_model::incident::marking::Marking;
+use serde_json::{Value, json};
+
+use super::Kept;
+
+/// How an entry is marked, who wrote it, and for which party it gives somebody the word.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Sight<'k> {
+    marking: &'k Marking,
+    author: &'k str,
+    speaks_for: &'k str,
+}
+
+impl<'k> Sight<'k> {
+    /// That of an entry; `None` where whoever sees the incident sees it.
+    pub(super) fn of(kept: &'k Kept) -> Option<Self> {
+        let (body, content) = kept.body.as_ref()?;
+        let speaks_for = match content {
+            Content::RoleMoved(moved) => moved.party.as_str(),
+            _ => "",
+        };
+        let is_open = speaks_for.is_empty() && is_field(&body.kind);
+        (!is_open).then_some(Self { marking: &body.marking, author: &body.author, speaks_for })
+    }
+
+    /// Whether a person who sees the incident sees it too.
+    pub(super) fn is_of(&self, person: &Person, circle: &Circle) -> bool {
+        let Self { marking, author, speaks_for } = *self;
+        match speaks_for {
+            "" => may(person, Action::See, Object::Item { circle, marking, author }).allowed,
+            party => sees_speakers(person, circle, party).allowed,
+        }
+    }
+}
+
+/// As lists keep it: a JSON text, or nothing for what everybody sees.
+pub(super) fn text(sight: Option<Sight<'_>>) -> String {
+    let Some(Sight { marking, author, speaks_for }) = sight else { return String::new() };
+    json!([marking, author, speaks_for]).to_string()
+}
+
+/// Whether a person who sees the incident sees what lists keep so. What cannot be read nobody sees.
+pub(super) fn shows(text: &str, person: &Person, circle: &Circle) -> bool {
+    if text.is_empty() {
+        return true;
+    }
+    let Ok((marking, author, speaks_for)) = serde_json::from_str::<(Marking, String, String)>(text) else {
+        return false;
+    };
+    Sight { marking: &marking, author: &author, speaks_for: &speaks_for }.is_of(person, circle)
+}
+
+/// The same as a value: of one thing there may be several texts.
+pub(super) fn value(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or(Value::Null)
+}
