@@ -112,6 +112,7 @@ pub(super) async fn clocks(
 struct Clock {
     clock: String,
     since: Option<String>,
+    seen: Option<u64>,
 }
 
 pub(super) async fn start_clock(
@@ -122,7 +123,8 @@ pub(super) async fn start_clock(
     body: Body,
 ) -> Result<Response, Problem> {
     let path = format!("{name}/clocks");
-    let (change, Clock { clock, since }) = change(person, &headers, &path, body).await?;
+    let (mut change, Clock { clock, since, seen }) = change(person, &headers, &path, body).await?;
+    change.seen = seen;
     let since = moment("since", since)?;
     Ok(created(&app.site.act(change, Deed::StartClock(name, clock, since)).await?))
 }

@@ -177,7 +177,7 @@ impl Incidents {
     /// The journal of an incident as a change sees it. Nothing is asked beside the change: whoever waits for
     /// the change to end may hold all there is to ask with.
     pub(super) async fn case_in(&self, change: &mut Change<'_>, id: &str) -> Result<Case, Problem> {
-        let known = self.held().get(id).cloned();
+        let known = self.held().get(id);
         let rows = incidents::entries_in(change, id, known.as_ref().map_or(0, |case| case.last)).await?;
         let mut case = match &known {
             Some(case) if rows.is_empty() => return Ok(Case::clone(case)),

@@ -15,6 +15,7 @@ mod effort;
 mod evidence;
 mod follow;
 mod handover;
+mod held;
 mod joins;
 mod made;
 mod mail;
@@ -39,7 +40,6 @@ mod text;
 mod view;
 mod write;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -75,10 +75,8 @@ pub use view::{
 };
 pub use write::{ANSWERS_KEPT_MICROS, Written};
 
+use self::held::Held;
 use crate::reads::ReadLog;
-
-/// Entries that are held in memory, over all incidents.
-const HELD_ENTRIES_MAX: usize = 200_000;
 
 /// Why something is not done.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,7 +136,7 @@ pub struct Incidents {
     forbids: Forbids,
     /// The folder of the site, which may have clocks of its own.
     dir: Option<PathBuf>,
-    held: Mutex<HashMap<String, Arc<Case>>>,
+    held: Mutex<Held>,
     reads: ReadLog,
     states: states::States,
     chains: chains::Chains,
@@ -189,28 +187,19 @@ impl Incidents {
         self.constituents.named(party).map(|party| party.sectors.clone()).unwrap_or_default()
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Case>>> {
+    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
         // Whoever panicked cannot have left half a case behind: they are exchanged whole.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Holds a case in memory, unless a newer one is held; forgets others when there are too many entries.
     fn hold(&self, case: Arc<Case>) {
-        let mut held = self.held();
-        if held.get(&case.id).is_some_and(|other| other.last > case.last) {
-            return;
-        }
-        held.insert(case.id.clone(), Arc::clone(&case));
-        let mut total: usize = held.values().map(|case| case.entries.len()).sum();
-        while total > HELD_ENTRIES_MAX && held.len() > 1 {
-            let Some(id) = held.keys().find(|id| **id != case.id).cloned() else { break };
-            total -= held.remove(&id).map_or(0, |case| case.entries.len());
-        }
+        self.held().put(case);
     }
 
     /// The journal of an incident as it is now.
     async fn case(&self, id: &str) -> Result<Arc<Case>, Problem> {
-        let known = self.held().get(id).cloned();
+        let known = self.held().get(id);
         let rows = self.store.records.entries_after(id, known.as_ref().map_or(0, |case| case.last)).await?;
         let mut case = match &known {
             Some(case) if rows.is_empty() => return Ok(Arc::clone(case)),

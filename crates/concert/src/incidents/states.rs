@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use concert_model::access::{Circle, Person};
 use concert_model::incident::fold::Incident;
@@ -21,6 +22,8 @@ struct Folded {
     last: u64,
     entries: usize,
     state: Arc<Incident>,
+    /// When it was used last.
+    used: Instant,
 }
 
 /// States by incident and reader.
@@ -42,17 +45,24 @@ impl States {
             return Arc::new(case.state_for(circle, person));
         }
         let key = (case.id.clone(), reader(person));
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let states = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = states().get_mut(&key).map(|folded| {
+            folded.used = Instant::now();
+            folded.clone()
+        });
         let state = match known {
             Some(folded) if folded.last == case.last => return folded.state,
             Some(folded) => extended(&folded, case, circle, person),
             None => None,
         };
         let state = state.unwrap_or_else(|| Arc::new(case.state_for(circle, person)));
-        let folded = Folded { last: case.last, entries: case.entries.len(), state: Arc::clone(&state) };
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, entries, used) = (case.last, case.entries.len(), Instant::now());
+        let folded = Folded { last, entries, state: Arc::clone(&state), used };
+        let mut states = states();
         if states.len() >= STATES_MAX && !states.contains_key(&key) {
-            states.clear();
+            // What was not asked for longest goes: all of them anew would hold up everybody at once.
+            let oldest = states.iter().min_by_key(|(_, folded)| folded.used).map(|(key, _)| key.clone());
+            oldest.and_then(|key| states.remove(&key));
         }
         states.insert(key, folded);
         state

@@ -397,9 +397,13 @@ fn clocks_of_laws_run_out_in_order_and_are_met_with_a_proof() {
     let pointed: Vec<&str> =
         told["clocks"].as_array().unwrap().iter().map(|clock| clock["points_to"].as_str().unwrap()).collect();
     // The journal names the entry by its place in its chain.
-    let at = 1 + entries.iter().position(|entry| entry["seq"].to_string() == note).unwrap();
+    let at = 1 + entries.iter().position(|entry| entry["seq"].as_u64() == note.parse().ok()).unwrap();
     assert!(pointed[1].starts_with("entry:") && pointed[1].ends_with(&format!(":{at}")), "{pointed:?} {at}");
     assert_eq!(pointed[0], format!("evidence:{sha256}"));
+    // What was changed since somebody read it is not overwritten.
+    let late = ["clock", &numbers[1], "start", "gdpr-notification", "--since", "1h", "--seen", "1"];
+    let (code, _, err) = site.run(&[&["incident"], &late[..]].concat());
+    assert!(code == 2 && err.contains("somebody changed it meanwhile"), "{err}");
 
     let added = site.run(&["user", "add", "ben", "--full-name", "Ben", "--role", "reader", "--clearance", "green"]);
     assert_eq!(added.0, 0, "{}", added.2);

@@ -4,7 +4,7 @@ use concert_model::access::Person;
 use concert_model::incident::content::ProposalAnswered;
 use serde_json::Value;
 
-use super::draft::{MinutesArg, plain};
+use super::draft::{MinutesArg, SeenArg, plain};
 use super::refused;
 use crate::incidents::{Incidents, hop_json, neighbour_json, proposal_json, request_json};
 use crate::print::Rows;
@@ -36,6 +36,8 @@ pub(super) struct ChainArgs {
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
     #[command(flatten)]
+    seen: SeenArg,
+    #[command(flatten)]
     minutes: MinutesArg,
     #[command(flatten)]
     rows: Rows,
@@ -55,7 +57,7 @@ async fn answer(
     (event, accepted): (&str, bool),
 ) -> Result<Exit, Failure> {
     let answer = ProposalAnswered { event: event.to_owned(), accepted, reason: args.reason.clone() };
-    let ask = args.minutes.ask(person);
+    let ask = args.seen.with(args.minutes.ask(person));
     let written = incidents.write(ask, &args.incident, vec![plain(answer)]).await.map_err(refused)?;
     let mut table = args.rows.table(&["seq", "kind"]);
     for entry in &written.entries {

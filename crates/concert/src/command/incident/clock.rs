@@ -6,7 +6,7 @@ use concert_model::incident::clock::Catalogue;
 use concert_model::incident::content::ClockMet;
 use jiff::tz::TimeZone;
 
-use super::draft::{MinutesArg, plain, send};
+use super::draft::{MinutesArg, SeenArg, plain, send};
 use crate::clocks;
 use crate::command::events::moment;
 use crate::incidents::Incidents;
@@ -38,6 +38,8 @@ struct StartArgs {
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<Time>,
     #[command(flatten)]
+    seen: SeenArg,
+    #[command(flatten)]
     minutes: MinutesArg,
     #[command(flatten)]
     rows: AllRows,
@@ -57,6 +59,8 @@ struct MetArgs {
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<Time>,
     #[command(flatten)]
+    seen: SeenArg,
+    #[command(flatten)]
     minutes: MinutesArg,
     #[command(flatten)]
     rows: AllRows,
@@ -72,13 +76,14 @@ pub(super) async fn run(
         Action::Start(start) => {
             let since = start.since.unwrap_or_else(wire::now);
             let content = clocks::started(catalogue, zone, &start.name, since).map_err(Failure::usage)?;
-            send(incidents, start.minutes.ask(person), &args.incident, plain(content), &start.rows).await
+            send(incidents, start.seen.with(start.minutes.ask(person)), &args.incident, plain(content), &start.rows)
+                .await
         }
         Action::Met(met) => {
             let time = met.at.unwrap_or_else(wire::now).0;
             let content =
                 ClockMet { clock: met.name.clone(), time, proof: met.proof.clone(), points_to: met.points_to.clone() };
-            send(incidents, met.minutes.ask(person), &args.incident, plain(content), &met.rows).await
+            send(incidents, met.seen.with(met.minutes.ask(person)), &args.incident, plain(content), &met.rows).await
         }
     }
 }

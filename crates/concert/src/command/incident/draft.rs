@@ -61,6 +61,21 @@ impl OwnMarkingArgs {
     }
 }
 
+/// The last entry that somebody had read.
+#[derive(clap::Args, Clone, Copy)]
+pub(super) struct SeenArg {
+    /// The last entry that you had read: what somebody changed since is not overwritten.
+    #[arg(long, value_name = "SEQ")]
+    pub(super) seen: Option<u64>,
+}
+
+impl SeenArg {
+    /// The same request, which overwrites nothing that came later.
+    pub(super) fn with(self, ask: Ask<'_>) -> Ask<'_> {
+        Ask { seen: self.seen, ..ask }
+    }
+}
+
 /// Minutes that something took.
 #[derive(clap::Args, Clone, Copy)]
 pub(super) struct MinutesArg {
@@ -87,9 +102,8 @@ pub(super) struct WriteArgs {
     content: Vec<String>,
     #[command(flatten)]
     marking: OwnMarkingArgs,
-    /// The last entry that you had read: what somebody changed since is not overwritten.
-    #[arg(long, value_name = "SEQ")]
-    seen: Option<u64>,
+    #[command(flatten)]
+    seen: SeenArg,
     #[command(flatten)]
     minutes: MinutesArg,
     #[command(flatten)]
@@ -105,9 +119,8 @@ pub(super) struct MarkArgs {
     /// Why.
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// The last entry that you had read: a marking that somebody changed since is not overwritten.
-    #[arg(long, value_name = "SEQ")]
-    seen: Option<u64>,
+    #[command(flatten)]
+    seen: SeenArg,
     #[command(flatten)]
     minutes: MinutesArg,
     #[command(flatten)]
@@ -171,7 +184,7 @@ fn content(kind: &str, given: &[String]) -> Result<Content, Failure> {
 
 pub(super) async fn write(args: &WriteArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let draft = Draft { content: content(&args.kind, &args.content)?, marking: args.marking.marking(), minutes: 0 };
-    let ask = Ask { seen: args.seen, ..args.minutes.ask(person) };
+    let ask = args.seen.with(args.minutes.ask(person));
     send(incidents, ask, &args.incident, draft, &args.rows).await
 }
 
@@ -188,7 +201,7 @@ pub(super) async fn send(
 
 pub(super) async fn mark(args: &MarkArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let marked = Marked { marking: args.marking.marking(), reason: args.reason.clone() };
-    let ask = Ask { seen: args.seen, ..args.minutes.ask(person) };
+    let ask = args.seen.with(args.minutes.ask(person));
     send(incidents, ask, &args.incident, plain(marked), &args.rows).await
 }
 
