@@ -6,6 +6,7 @@
 //! of a sentence without its blank (`done.Then`) is no domain unless it was defanged. Addresses that are
 //! nobody's (loopback, multicast, `0.0.0.0`) and networks are passed over.
 
+mod given;
 pub(crate) mod link;
 mod word;
 
@@ -20,13 +21,17 @@ use regex::Regex;
 /// Most observables of one text.
 pub const FOUND_MAX: usize = 1_000;
 /// Longer URLs give their host alone.
-const URL_BYTES_MAX: usize = 2_048;
+pub const URL_BYTES_MAX: usize = 2_048;
 
 /// What an observable is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// An IPv4 or IPv6 address.
     Ip,
+    /// A network; found in no text.
+    Network,
+    /// The number of an AS: `AS64500`; found in no text.
+    Asn,
     /// A domain name.
     Domain,
     /// A URL.
@@ -37,20 +42,8 @@ pub enum Kind {
     Hash,
     /// The number of a vulnerability: `CVE-2024-3094`.
     Cve,
-}
-
-impl Kind {
-    /// How it is written.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Ip => "ip",
-            Self::Domain => "domain",
-            Self::Url => "url",
-            Self::Mail => "mail",
-            Self::Hash => "hash",
-            Self::Cve => "cve",
-        }
-    }
+    /// Whatever else somebody names: the name of a file, a user agent; found in no text.
+    Text,
 }
 
 /// A value that occurs in a text.
@@ -102,7 +95,8 @@ pub fn observables(text: &str) -> Vec<Observable> {
 
 /// The one form of a value that somebody gives alone, where it is an observable.
 pub fn one(value: &str) -> Option<Observable> {
-    observables(value.trim()).into_iter().next()
+    let of = |kind: Kind| Some(Observable { kind, value: kind.plain(value).ok()? });
+    observables(value.trim()).into_iter().next().or_else(|| of(Kind::Network)).or_else(|| of(Kind::Asn))
 }
 
 fn url(url: &str, found: &mut Found) {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use concert_model::access::{Kept, Person};
-use concert_model::{Field, Problem, Time, Value};
+use concert_model::{Field, Net, Problem, Time, Value};
 use concert_pipeline::observables::{Kind, Observable};
 use concert_store::Store;
 use concert_store::events::read::Bounds;
@@ -33,7 +33,9 @@ pub(crate) struct Seen {
 /// Fields in which a value of this kind stands.
 fn fields(kind: Kind) -> &'static [Field] {
     match kind {
-        Kind::Ip => &[Field::SOURCE_IP, Field::DESTINATION_IP, Field::SOURCE_LOCAL_IP, Field::DESTINATION_LOCAL_IP],
+        Kind::Ip | Kind::Network => {
+            &[Field::SOURCE_IP, Field::DESTINATION_IP, Field::SOURCE_LOCAL_IP, Field::DESTINATION_LOCAL_IP]
+        }
         Kind::Domain => {
             &[Field::SOURCE_FQDN, Field::DESTINATION_FQDN, Field::SOURCE_REVERSE_DNS, Field::DESTINATION_REVERSE_DNS]
         }
@@ -41,27 +43,38 @@ fn fields(kind: Kind) -> &'static [Field] {
         Kind::Mail => &[Field::SOURCE_ACCOUNT, Field::DESTINATION_ACCOUNT],
         Kind::Hash => &[Field::MALWARE_HASH_MD5, Field::MALWARE_HASH_SHA1, Field::MALWARE_HASH_SHA256],
         Kind::Cve => &[Field::CLASSIFICATION_IDENTIFIER],
+        Kind::Asn => &[Field::SOURCE_ASN, Field::DESTINATION_ASN],
+        Kind::Text => &[],
     }
 }
 
 /// Values that are looked for, each with its place in the list.
+#[derive(Default)]
 struct Wanted {
     addresses: HashMap<IpAddr, usize>,
+    networks: Vec<(Net, usize)>,
+    numbers: HashMap<i64, usize>,
     texts: HashMap<(Field, String), usize>,
     fields: Vec<Field>,
 }
 
 impl Wanted {
     fn new(values: &[Observable]) -> Self {
-        let mut wanted = Self { addresses: HashMap::new(), texts: HashMap::new(), fields: Vec::new() };
+        let mut wanted = Self::default();
         for (at, one) in values.iter().enumerate() {
             for field in fields(one.kind) {
                 if !wanted.fields.contains(field) {
                     wanted.fields.push(*field);
                 }
-                match one.value.parse() {
-                    Ok(address) => drop(wanted.addresses.insert(address, at)),
-                    Err(_) => drop(wanted.texts.insert((*field, one.value.to_ascii_lowercase()), at)),
+            }
+            let value = one.value.as_str();
+            match one.kind {
+                Kind::Ip => wanted.addresses.extend(value.parse().ok().map(|address| (address, at))),
+                Kind::Network => wanted.networks.extend(value.parse().ok().map(|net| (net, at))),
+                Kind::Asn => wanted.numbers.extend(value.trim_start_matches("AS").parse().ok().map(|asn| (asn, at))),
+                _ => {
+                    let text = value.to_ascii_lowercase();
+                    wanted.texts.extend(fields(one.kind).iter().map(|field| ((*field, text.clone()), at)));
                 }
             }
         }
@@ -73,8 +86,14 @@ impl Wanted {
         for stored in page.iter().filter(|stored| reach.has_event(&stored.event)) {
             let mut named: BTreeSet<usize> = BTreeSet::new();
             for field in &self.fields {
-                named.extend(match stored.event.get(*field) {
+                let value = stored.event.get(*field);
+                if let Some(Value::Ip(address)) = &value {
+                    let around = self.networks.iter().filter(|(net, _)| net.contains(*address));
+                    named.extend(around.map(|(_, at)| *at));
+                }
+                named.extend(match value {
                     Some(Value::Ip(address)) => self.addresses.get(&address),
+                    Some(Value::Int(number)) => self.numbers.get(&number),
                     Some(Value::Text(text)) => self.texts.get(&(*field, text.to_ascii_lowercase())),
                     _ => None,
                 });
@@ -140,7 +159,8 @@ fn members(seen: Option<&Seen>) -> [(&'static str, serde_json::Value); 3] {
 /// A value of an incident with what else is known of it.
 pub(crate) fn pulled_members(pulled: &Pulled, seen: Option<&Seen>) -> [(&'static str, serde_json::Value); 8] {
     let Pulled { one, entries, others, is_common } = pulled;
-    let [events, first, last] = members(seen);
+    // Events have no field for it, which does not mean that there are none.
+    let [events, first, last] = members(seen.filter(|_| one.kind != Kind::Text));
     [
         ("of", json!(one.kind.word())),
         ("value", json!(one.value)),

@@ -272,6 +272,11 @@ fn a_release_takes_two_persons_and_a_bag_for_a_party_holds_nothing_else() {
     };
     let bag = site.dir.path().join("bag");
     let export = |party: &str| site.run(&["evidence", "export", &number, bag.to_str().unwrap(), "--for", party]);
+    let told = release("anna", &one, "Police");
+    assert!(told.0 == 2 && told.2.contains("`party` of release/1: there is no party `Police`"), "{}", told.2);
+    for party in ["party=Police", "party=Secret Org"] {
+        site.done(&["incident", "write", &number, "party", party, "status=told"]);
+    }
     assert!(release("anna", &one, "Police").1.contains("\"released\":false"));
     let (code, _, err) = release("anna", &one, "Police");
     assert!(code == 2 && err.contains("you agreed to this release already"), "{err}");
@@ -282,6 +287,9 @@ fn a_release_takes_two_persons_and_a_bag_for_a_party_holds_nothing_else() {
     assert!(!bag.exists());
     site.done(&["incident", "write", &number, "note", "text=only for us", "--tlp", "amber+strict"]);
     site.done(&["incident", "write", &number, "note", "text=for everybody", "--tlp", "green"]);
+    let note = ["incident", "write", &number, "note", "--tlp", "amber", "--for-party", "Police"];
+    site.done(&[&note[..], &["text=for them alone"]].concat());
+    site.done(&[&note[..], &["text=for both", "--for-party", "Secret Org"]].concat());
     assert_eq!(export("Police").0, 0);
     let names: Vec<String> = fs::read_dir(bag.join("data/evidence"))
         .unwrap()
@@ -290,7 +298,8 @@ fn a_release_takes_two_persons_and_a_bag_for_a_party_holds_nothing_else() {
         .collect();
     assert_eq!(names, ["0001-one"]);
     let journal = fs::read_to_string(bag.join("data/journal.ndjson")).unwrap();
-    assert!(journal.contains("for everybody") && !journal.contains("only for us"), "{journal}");
+    let has = |text: &str| journal.contains(text);
+    assert!(has("for everybody") && has("for them alone") && !has("only for us") && !has("for both"), "{journal}");
     for path in files_below(&bag) {
         let text = fs::read_to_string(&path).unwrap();
         assert!(!text.contains("Secret Org") && !text.contains(&two), "{}", path.display());
@@ -301,6 +310,23 @@ fn a_release_takes_two_persons_and_a_bag_for_a_party_holds_nothing_else() {
     let last = custody["evidence"][0]["custody"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&last["act"], &last["whom"]), (&json!("copied"), &json!("Police")));
     assert_eq!(custody["evidence"][0]["released"], json!({"Police": ["operator (anna)", "operator (ben)"]}));
+    // Of an incident in which it takes no part a party reads nothing, whatever evidence goes to it.
+    let book = site.file("book.csv", b"party,prefixes,mail\nCourt,192.0.2.0/24,post@court.example\n");
+    site.run(&["contact", "import", "constituents", &book]);
+    let marked = ["--tlp", "amber", "--for-party", "Police", "--for-party", "Court", "--reason", "asked"];
+    let file = site.file("three", b"ghi");
+    let three =
+        site.evidence(&[&["add", &number, &file][..], &marked].concat())[0]["sha256"].as_str().unwrap().to_owned();
+    for person in ["anna", "ben"] {
+        assert_eq!(release(person, &three, "Court").0, 0);
+    }
+    fs::remove_dir_all(&bag).unwrap();
+    assert_eq!(export("Court").0, 0);
+    let journal = fs::read_to_string(bag.join("data/journal.ndjson")).unwrap();
+    assert!(journal.lines().all(|line| line.contains("\"body\":null")), "{journal}");
+    let text = files_below(&bag).iter().map(|path| fs::read_to_string(path).unwrap()).collect::<String>();
+    assert!(!text.contains("Police") && !text.contains("Stolen") && text.contains("Court"), "{text}");
+    assert!(site.check_bag(&bag).0);
 }
 
 #[test]

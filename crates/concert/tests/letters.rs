@@ -240,7 +240,9 @@ async fn what_a_party_may_not_have_is_not_sent() {
     world.incident(&[&["write", &number][..], &name].concat());
     // Also where whoever writes may not know that it is one.
     let hidden = ["from=203.0.113.66", "to=192.0.2.7", "--tlp", "red", "--for-person", "lena"];
-    world.done(&["user", "add", "anna", "--full-name", "Anna", "--role", "handler", "--clearance", "amber"]);
+    for (name, clearance) in [("anna", "amber"), ("lena", "red")] {
+        world.done(&["user", "add", name, "--full-name", name, "--role", "handler", "--clearance", clearance]);
+    }
     world.incident(&[&["write", &number, "relation"][..], &hidden, &times].concat());
     let as_anna = ["send", &number, "--party", "Example Net", "--subject", "x", "--as", "anna"];
     world.refused(&[&as_anna[..], &["--text", "It is 203.0.113.66."]].concat(), "for a reason that you may not see");

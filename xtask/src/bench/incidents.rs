@@ -147,6 +147,12 @@ fn host(number: u64) -> String {
     format!("10.{}.{}.{}", number >> 16 & 255, number >> 8 & 255, number & 255)
 }
 
+/// A moment of one day, so many microseconds after its begin.
+fn time(micros: u64) -> String {
+    let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
+    format!("2026-11-18T{:02}:{:02}:{:02}.{rest:06}Z", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
+}
+
 /// An incident is found again by its number, which begins with 1 on a new site.
 fn number(at: u64, year: &str) -> String {
     format!("BENCH%23{year}-{at:06}")
@@ -182,12 +188,14 @@ fn fill(port: u16, incidents: u64) -> Result<(), String> {
         // Mostly forward in time and number, so that paths are long.
         let from = random.below(hosts);
         let to = (from + 1 + random.below(20)) % hosts;
-        let first = 1_795_000_000_000_000_u64 + from * 1_000_000 + at;
+        let first = from * 1_000_000 + at;
         let last = first + random.below(20_000_000);
         format!(
-            "{{\"kind\":\"relation\",\"content\":{{\"from\":\"{}\",\"to\":\"{}\",\"first_seen\":{first},\"last_seen\":{last},\"port\":22,\"certainty\":80}}}}",
+            "{{\"kind\":\"relation\",\"content\":{{\"from\":\"{}\",\"to\":\"{}\",\"first_seen\":\"{}\",\"last_seen\":\"{}\",\"port\":22,\"certainty\":80}}}}",
             host(from),
-            host(to)
+            host(to),
+            time(first),
+            time(last)
         )
     })?;
     say("the others");

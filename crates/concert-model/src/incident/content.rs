@@ -3,6 +3,8 @@
 //! A kind that this version does not know, or a content that does not fit its kind, is kept and shown as
 //! such. Nothing is dropped because it is new.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,6 +19,10 @@ pub const TEXT_BYTES_MAX: usize = 256 << 10;
 
 /// A member of what a kind of entry says: its name, and its type.
 pub type Member = (&'static str, &'static str);
+
+/// When what entries tell of can have been, in microseconds: from 1970 to the end of 2199. What lies outside is a
+/// mistake of a clock or a hand, and a journal holds no numbers of any size.
+pub const TIMES: RangeInclusive<i64> = 0..=7_258_118_399_999_999;
 
 /// How bad an incident is, as people sort them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default)]
@@ -208,6 +214,8 @@ pub struct Answer {
     pub text: String,
 }
 
+// Members of the types `i64` and `Option<i64>` are times: microseconds since 1970 in a journal, RFC 3339 wherever
+// people give and read them.
 macro_rules! contents {
     ($($(#[doc = $doc:literal])* $name:ident = $kind:literal {
         $($(#[doc = $field_doc:literal])* $(#[serde($serde:ident)])? $field:ident: $type:ty,)*
@@ -352,9 +360,9 @@ contents! {
     }
     /// A value that belongs to the incident.
     Observable = "observable/1" {
-        /// `ip`, `domain`, `url`, `hash`, `cve`, `mail`.
+        /// `ip`, `network`, `asn`, `domain`, `url`, `mail`, `hash`, `cve`, or `text` for anything else.
         of: String,
-        /// The value in its plain form.
+        /// The value, which is kept in its plain form also where it is given defanged.
         value: String,
     }
     /// Who reached whom: an observed flow from one host to another.
@@ -363,7 +371,7 @@ contents! {
         from: String,
         /// Where it went.
         to: String,
-        /// When it was seen first, and last; microseconds since 1970.
+        /// When it was seen first, and last.
         first_seen: i64,
         /// The same for the last time.
         last_seen: i64,
@@ -413,7 +421,7 @@ contents! {
         role: Option<Role>,
         /// The person who does it; empty for nobody yet.
         person: String,
-        /// When it must be done; microseconds since 1970.
+        /// When it must be done.
         due: Option<i64>,
         /// Whether it is.
         done: bool,
@@ -440,7 +448,7 @@ contents! {
         events: Vec<String>,
         /// How many more there were that are not listed.
         more: u64,
-        /// When the first of them happened, and the last; microseconds since 1970.
+        /// When the first of them happened, and the last.
         first: i64,
         /// The same for the last.
         last: i64,
@@ -455,7 +463,7 @@ contents! {
         to: String,
         /// The port reached; 0 where it is not known.
         port: u16,
-        /// When it was seen first, and last; microseconds since 1970.
+        /// When it was seen first, and last.
         first_seen: i64,
         /// The same for the last time.
         last_seen: i64,
@@ -514,7 +522,7 @@ contents! {
     }
     /// Something that happened, apart from what was done about it.
     Happened = "happened/1" {
-        /// When, in microseconds since 1970.
+        /// When.
         time: i64,
         /// The zone its source wrote it in; empty for UTC.
         zone: String,
@@ -549,7 +557,7 @@ contents! {
         /// Message-ID of the message that it answers; empty for none.
         #[serde(default)]
         answers: String,
-        /// What came in by mail; nothing for what went out, or was written down by hand.
+        /// What came in by mail, or that it was written down by hand; nothing for what was sent from here.
         #[serde(default)]
         sort: Option<Sort>,
         /// Whether it came encrypted, and what its signature is worth.
@@ -570,7 +578,7 @@ contents! {
         party: String,
         /// Whether the server took it.
         taken: bool,
-        /// When, in microseconds since 1970.
+        /// When.
         time: i64,
         /// What the server answered, or why it was not sent.
         answer: String,
@@ -662,7 +670,7 @@ contents! {
     ClockStarted = "clock/1" {
         /// The clock as the catalogue calls it: `nis2-early-warning`.
         clock: String,
-        /// From when, in microseconds since 1970.
+        /// From when.
         since: i64,
         /// Until when.
         due: i64,
@@ -671,7 +679,7 @@ contents! {
     ClockMet = "clock-met/1" {
         /// The clock.
         clock: String,
-        /// When, in microseconds since 1970.
+        /// When.
         time: i64,
         /// What proves it, in words; may be empty where `points_to` says it.
         proof: String,
@@ -724,7 +732,7 @@ contents! {
         deed: Deed,
         /// The outcome of a decision; empty for other deeds.
         outcome: String,
-        /// Until when a decision is held; microseconds since 1970.
+        /// Until when a decision is held.
         until: Option<i64>,
         /// Why: needed to skip and to hold.
         reason: String,
@@ -752,6 +760,20 @@ const NOT_BY_HAND: [&str; 9] = [
 ];
 
 impl Content {
+    /// The content of a kind as people read it: with times as RFC 3339 has them, where an entry holds numbers.
+    pub fn shown(kind: &str, content: &Value) -> Value {
+        let (mut shown, known) = (content.clone(), Self::KINDS.iter().find(|(name, _)| *name == kind));
+        let times = known.into_iter().flat_map(|(_, members)| *members).filter(|(_, of)| is_time(of));
+        for (member, _) in times {
+            if let Some(time) = shown.get_mut(*member)
+                && let Some(micros) = time.as_i64()
+            {
+                *time = Value::String(Time(micros).to_string());
+            }
+        }
+        shown
+    }
+
     /// Whether people write entries of this kind as they are.
     pub fn is_by_hand(kind: &str) -> bool {
         !NOT_BY_HAND.contains(&kind)
@@ -871,27 +893,45 @@ fn zone_said(fields: &[(&str, &str)], members: &Map<String, Value>) -> Option<St
     if is_said || !fields.contains(&("zone", "String")) {
         return None;
     }
-    let times = fields.iter().filter(|(_, of)| *of == "i64").filter_map(|(field, _)| members.get(*field)?.as_str());
+    let times = fields.iter().filter(|(_, of)| is_time(of)).filter_map(|(field, _)| members.get(*field)?.as_str());
     let mut offsets = times.filter_map(Time::rfc3339).map(|(_, offset)| offset);
     offsets.find(|offset| !offset.eq_ignore_ascii_case("z") && *offset != "+00:00").map(str::to_owned)
 }
 
+/// Whether a member of this type is a time.
+pub(super) fn is_time(of: &str) -> bool {
+    matches!(of, "i64" | "Option<i64>")
+}
+
+/// A time as it is kept. It is given as people write it, with the zone: without it nobody knows when.
+fn read_time(value: Value) -> Result<Value, String> {
+    let given = match &value {
+        // Whether it may be left out is for its type to say.
+        Value::Null => return Ok(value),
+        Value::String(text) => shortened(text),
+        other => shortened(&other.to_string()),
+    };
+    let time = value.as_str().and_then(Time::rfc3339).map(|(time, _)| time.0);
+    match time {
+        Some(micros) if TIMES.contains(&micros) => Ok(Value::from(micros)),
+        Some(_) => Err(format!("`{given}` is not in the years 1970 to 2199")),
+        None => Err(format!(
+            "`{given}` is no time with its zone; write it like 2026-11-22T04:50:30Z or 2026-11-22T06:50:30+02:00"
+        )),
+    }
+}
+
 /// A member as its type wants it, from JSON or from text.
 fn read_member(kind: &str, value: Value) -> Result<Value, String> {
+    if is_time(kind) {
+        return read_time(value);
+    }
     let Value::String(text) = &value else { return Ok(value) };
     match kind {
         "bool" => text.parse().map(Value::Bool).map_err(|_| format!("`{text}` is not true or false")),
         "u64" | "u32" | "u16" | "u8" => {
             text.parse::<u64>().map(Value::from).map_err(|_| format!("`{text}` is not {}", in_words(kind)))
         }
-        // Times are kept as numbers, and given as people write them, with the zone: without it nobody knows when.
-        "i64" | "Option<i64>" => match Time::rfc3339(text) {
-            Some((time, _)) => Ok(Value::from(time.0)),
-            None => Err(format!(
-                "`{}` is no time with its zone; write it like 2026-11-22T04:50:30Z or 2026-11-22T06:50:30+02:00",
-                shortened(text)
-            )),
-        },
         "Vec<String>" => {
             let names = text.split(',').map(|name| Value::from(name.trim()));
             Ok(Value::Array(names.collect()))
@@ -959,6 +999,12 @@ mod tests {
         let flow = json!({"first_seen": "2026-11-22T04:50:30Z", "last_seen": "2026-11-22T06:50:30+02:00", "clock_error": "60"});
         let flow = read("relation", flow).unwrap();
         assert_eq!((&flow["zone"], &flow["clock_error"]), (&json!("+02:00"), &json!(60)));
+        for odd in ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
+            let told = read("happened", at(odd, "")).unwrap_err().what;
+            assert_eq!(told, format!("`time` of happened/1: `{odd}` is not in the years 1970 to 2199"));
+        }
+        assert!(read("happened", at("2199-12-31T23:59:59.999999Z", "")).is_ok());
+        assert!(read("happened", json!({"time": 1_795_323_030_000_000_i64, "text": "x"})).is_err());
         for odd in ["2026-11-22", "2026-11-22T04:50:30", "2026-11-22 04:50:30Z", "1795323030", "yesterday", ""] {
             let told = read("happened", at(odd, "")).unwrap_err().what;
             assert!(told.starts_with(&format!("`time` of happened/1: `{odd}` is no time with its zone")), "{told}");
@@ -967,11 +1013,28 @@ mod tests {
     }
 
     #[test]
+    fn times_are_read_as_they_are_given() {
+        let check = |kind: &str, held: Value, want: Value| assert_eq!(Content::shown(kind, &held), want);
+        let (first, last) = (1_795_323_030_000_000_i64, 1_795_323_030_000_001_i64);
+        check(
+            "relation/1",
+            json!({"from": "a", "first_seen": first, "last_seen": last, "port": 22}),
+            json!({"from": "a", "first_seen": "2026-11-22T04:50:30Z", "last_seen": "2026-11-22T04:50:30.000001Z", "port": 22}),
+        );
+        check("task/1", json!({"due": null, "done": false}), json!({"due": null, "done": false}));
+        check("step/1", json!({"until": first}), json!({"until": "2026-11-22T04:50:30Z"}));
+        // What a newer site says is given as it came.
+        check("relation/2", json!({"first_seen": first}), json!({"first_seen": first}));
+        check("note/1", json!("x"), json!("x"));
+    }
+
+    #[test]
     fn the_member_that_does_not_fit_is_named_with_what_it_takes() {
         let check = |kind: &str, value: Value, want: &str| {
             let Value::Object(members) = value else { panic!("{value}") };
             assert_eq!(Content::from_person(kind, members).unwrap_err().to_string(), want);
         };
+        let at = "2026-11-22T04:50:30Z";
         check(
             "status",
             json!({"status": "nonsense"}),
@@ -990,18 +1053,18 @@ mod tests {
         );
         check(
             "relation",
-            json!({"first_seen": 1, "last_seen": 2, "port": 70_000}),
+            json!({"first_seen": at, "last_seen": at, "port": 70_000}),
             "`port` of relation/1: `70000` is not a value of it\n  hint: it takes a whole number up to 65535",
         );
         check(
             "relation",
-            json!({"first_seen": 1, "last_seen": 2, "port": "ssh"}),
+            json!({"first_seen": at, "last_seen": at, "port": "ssh"}),
             "`port` of relation/1: `ssh` is not a whole number up to 65535",
         );
         check(
             "task",
             json!({"due": [1]}),
-            "`due` of task/1: `[1]` is not a value of it\n  hint: it takes a time with its zone, or nothing",
+            "`due` of task/1: `[1]` is no time with its zone; write it like 2026-11-22T04:50:30Z or 2026-11-22T06:50:30+02:00",
         );
         check("task", json!({"done": "maybe"}), "`done` of task/1: `maybe` is not true or false");
         check(

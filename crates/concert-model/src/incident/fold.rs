@@ -12,6 +12,7 @@ use super::content::{
     PartyStatus, Proposed, Relation, Role, Severity, Status, Task,
 };
 use super::journal::{Entry, Header, Stamp};
+use super::mail::Sort;
 use super::marking::Marking;
 use super::process::run::Run;
 use crate::access::Circle;
@@ -330,7 +331,11 @@ impl Incident {
                 (kept.met, kept.points_to) = (Some((met.time, met.proof)), met.points_to);
             }
             Content::Lesson(lesson) => self.lessons.push(lesson.text),
-            Content::MessageKept(message) => {
+            Content::MessageKept(mut message) => {
+                // What was written down by hand did not say so at first.
+                if message.sort.is_none() && (message.incoming || message.notice.is_empty()) {
+                    message.sort = Some(Sort::ByHand);
+                }
                 let letter = Letter { message, marking: marking.clone(), stamp, author: author.to_owned() };
                 self.messages.push(Arc::new(letter));
             }

@@ -1,8 +1,8 @@
-//! What is said of a mail in the conversation with a party, besides its words.
+//! What is said of a message in the conversation with a party, besides its words.
 
 use serde::{Deserialize, Serialize};
 
-/// What a mail that came in is.
+/// What a message is that was not sent from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sort {
@@ -14,6 +14,8 @@ pub enum Sort {
     Bounce,
     /// What the incident began with.
     Report,
+    /// A person wrote it down: what was said by telephone, or went another way. Nothing of it was checked.
+    ByHand,
 }
 
 /// What a signature is worth.

@@ -1,7 +1,7 @@
-//! JSON schemas of what entries say, made from the table of kinds: as entries hold it, and as people give it.
+//! JSON schemas of what entries say, made from the table of kinds: as entries are read, and as people give them.
 //!
-//! Whoever gives an entry may leave out what has an obvious empty value and may write numbers, times and
-//! labels as text; what an entry holds has one form.
+//! Whoever gives an entry may leave out what has an obvious empty value and may write numbers and labels as text; what
+//! is read has one form.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use super::content::{Content, empty};
 /// How the members of a content are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As an entry holds them: what [`Content::read`] takes.
+    /// As an entry is read: what [`Content::read`] takes, with times as [`Content::shown`] gives them.
     Held,
     /// As people give them: what [`Content::from_person`] takes.
     Given,
@@ -71,8 +71,6 @@ fn member(of: &str, form: Form) -> Value {
     };
     let integer = |low: i64, high: u64| json!({"type": "integer", "minimum": low, "maximum": high});
     let number = |high: u64| or_text(integer(0, high), json!({"type": "string", "pattern": "^[0-9]+$"}));
-    let micros = || integer(i64::MIN, i64::MAX.cast_unsigned());
-    let time = || json!({"type": "string", "format": "date-time", "examples": ["2026-11-22T04:50:30Z"]});
     match of {
         "String" => json!({"type": "string"}),
         "bool" => or_text(json!({"type": "boolean"}), json!({"enum": ["true", "false"]})),
@@ -80,7 +78,7 @@ fn member(of: &str, form: Form) -> Value {
         "u32" => number(u32::MAX.into()),
         "u16" => number(u16::MAX.into()),
         "u8" => number(u8::MAX.into()),
-        "i64" => or_text(micros(), time()),
+        "i64" => json!({"type": "string", "format": "date-time", "examples": ["2026-11-22T04:50:30Z"]}),
         "Option<i64>" => json!({"anyOf": [member("i64", form), {"type": "null"}]}),
         "Option<Role>" => json!({"anyOf": [other("role"), {"type": "null"}]}),
         "Marking" => or_text(other("marking"), json!({"type": "string", "examples": ["TLP:AMBER"]})),
@@ -152,7 +150,7 @@ const WORDS: [(&str, &[&str]); 10] = [
     ("act", &["collected", "received", "moved", "examined", "copied", "destroyed"]),
     ("standing", &["hypothesis", "supported", "refuted"]),
     ("deed", &["done", "skipped", "chosen", "held", "defaulted"]),
-    ("sort", &["reply", "auto-reply", "bounce", "report"]),
+    ("sort", &["reply", "auto-reply", "bounce", "report", "by-hand"]),
     ("signature", &["none", "good", "bad", "unknown-key"]),
     ("verdict", &["useless", "missing", "late"]),
 ];

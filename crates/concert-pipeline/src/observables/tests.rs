@@ -40,6 +40,65 @@ fn values_are_found_in_sentences_and_log_lines() {
     check("(cve-2024-3094) CVE-2021-44228: CVE-24-1", &["cve CVE-2024-3094", "cve CVE-2021-44228"]);
 }
 
+/// A value that somebody gives with its kind, in its one form; or the hint that tells what is expected.
+fn check_given(of: &str, value: &str, want: Result<&str, &str>) {
+    let given = Kind::named(of).and_then(|kind| kind.plain(value));
+    assert_eq!(given.as_deref().map_err(|problem| problem.hint.as_str()), want, "{of} {value}");
+}
+
+#[test]
+fn a_value_given_by_hand_gets_the_one_form_of_its_kind() {
+    check_given("ip", " 192[.]0[.]2[.]7 ", Ok("192.0.2.7"));
+    check_given("ip", "2001:DB8:0::5", Ok("2001:db8::5"));
+    check_given("ip", "127.0.0.1", Ok("127.0.0.1"));
+    check_given("network", "192.0.2.0/24", Ok("192.0.2.0/24"));
+    check_given("network", "2001[:]DB8[:][:]/32", Ok("2001:db8::/32"));
+    check_given("asn", "as64500", Ok("AS64500"));
+    check_given("asn", "64500", Ok("AS64500"));
+    check_given("domain", "bücher [.] Example.", Ok("xn--bcher-kva.example"));
+    check_given("domain", "report.zip", Ok("report.zip"));
+    check_given("url", "hXXps[://]Evil[.]example/A", Ok("https://evil.example/A"));
+    check_given("url", "ssh://Host7.example:22/", Ok("ssh://host7.example:22/"));
+    check_given("mail", "Somebody [at] evil (dot) example", Ok("somebody@evil.example"));
+    let md5 = "D41D8CD98F00B204E9800998ECF8427E";
+    check_given("hash", &format!("MD5: {md5}"), Ok(&md5.to_lowercase()));
+    check_given("hash", &"1".repeat(40), Ok(&"1".repeat(40)));
+    check_given("cve", "cve-2024-3094", Ok("CVE-2024-3094"));
+    check_given("text", " Mozilla/5.0 (evil) ", Ok("Mozilla/5.0 (evil)"));
+}
+
+#[test]
+fn a_value_that_is_not_of_its_kind_is_told_with_what_is_expected() {
+    check_given("ip", "192.0.2.777", Err("it is an address, like 192.0.2.7 or 2001:db8::7"));
+    check_given("ip", "192.0.2.7:80", Err("it is an address, like 192.0.2.7 or 2001:db8::7"));
+    check_given("ip", "evil[.]example", Err("its kind is `domain`; ip is an address, like 192.0.2.7 or 2001:db8::7"));
+    let net = "a network without bits of a host, like 192.0.2.0/24";
+    check_given("network", "192.0.2.7/24", Err(&format!("did you mean `192.0.2.0/24`? it takes {net}")));
+    check_given("network", "192.0.2.0/33", Err(&format!("it is {net}")));
+    check_given("network", "", Err(&format!("it is {net}")));
+    for odd in ["AS0", "AS4294967296", "+5", "AS", "AS1.10"] {
+        check_given("asn", odd, Err("it is the number of an AS, 1 to 4294967295, like AS64500"));
+    }
+    for odd in ["evil", "*.evil.example", "evil..example", "a b.example"] {
+        check_given("domain", odd, Err("it is a name with a dot in it, like evil.example"));
+    }
+    let long = format!("http://evil.example/{}", "a".repeat(URL_BYTES_MAX));
+    for odd in ["evil", "http://", "http://evil.example:0/", "see http://evil.example/", "/a", &long] {
+        check_given("url", odd, Err("it is an absolute URL, like http://evil.example/a"));
+    }
+    check_given("mail", "@evil.example", Err("it is a mail address, like somebody@evil.example"));
+    check_given("cve", "CVE-24-1", Err("it is the number of a vulnerability, like CVE-2024-3094"));
+    let digits = "hexadecimal digits: 32 (MD5), 40 (SHA-1), 64 (SHA-256) or 128 (SHA-512)";
+    check_given("hash", "deadbeef", Err(&format!("it is {digits}")));
+    check_given("hash", &"g".repeat(32), Err(&format!("it is {digits}")));
+    check_given("hash", "CVE-2024-3094", Err(&format!("its kind is `cve`; hash is {digits}")));
+    check_given("text", " ", Err("it is a line of text that is none of the others"));
+    check_given("domian", "x", Err("did you mean `domain`?"));
+    check_given("sha256", "x", Err("kinds are ip, network, asn, domain, url, mail, hash, cve, text"));
+    let told = Kind::Ip.plain(&format!("\u{202e}\u{1b}[2J{}", "x".repeat(100))).unwrap_err().what;
+    assert_eq!(told, format!("`\u{fffd}[2J{}...` is no value of the kind `ip`", "x".repeat(56)));
+}
+
 #[test]
 fn what_only_looks_like_a_value_is_passed_over() {
     check("report.pdf and /var/log/mail.example.old, C:\\temp\\x.exe, backup.zip, README.md", &[]);

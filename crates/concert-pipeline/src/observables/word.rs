@@ -82,7 +82,7 @@ fn look_at(piece: &str, around: Around, found: &mut Found) {
 
 fn part_of(part: &str, around: Around, found: &mut Found) {
     if part.contains('@') {
-        return mail(part, found);
+        return mail(part).into_iter().for_each(|mail| found.add(Kind::Mail, mail));
     }
     let part = part.trim_matches(['.', '-', '_', '+']);
     if let Some(hash) = hash(part.split('.').next().unwrap_or_default()) {
@@ -109,22 +109,26 @@ fn range(part: &str) -> Option<Vec<IpAddr>> {
     part.split('-').map(|text| value::dotted_quad(text.as_bytes()).map(IpAddr::V4)).collect()
 }
 
-fn mail(part: &str, found: &mut Found) {
+pub(super) fn mail(part: &str) -> Option<String> {
     let part = part.trim_matches(['.', '-', ':']);
-    let Some((local, name)) = part.split_once('@') else { return };
+    let (local, name) = part.split_once('@')?;
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
-    if !local.is_empty() && local.chars().all(fits) && part.len() <= MAIL_BYTES_MAX && domain(name, true).is_some() {
-        found.add(Kind::Mail, address::canonical(part));
-    }
+    let is_one =
+        !local.is_empty() && local.chars().all(fits) && part.len() <= MAIL_BYTES_MAX && domain(name, true).is_some();
+    is_one.then(|| address::canonical(part))
 }
 
 /// A hash in lower case. A number of so many digits is none.
 fn hash(text: &str) -> Option<String> {
-    let fits = matches!(text.len(), 32 | 40 | 64 | 128) && text.bytes().all(|b| b.is_ascii_hexdigit());
-    (fits && text.bytes().any(|b| b.is_ascii_alphabetic())).then(|| text.to_ascii_lowercase())
+    (is_hash(text) && text.bytes().any(|b| b.is_ascii_alphabetic())).then(|| text.to_ascii_lowercase())
 }
 
-fn cve(text: &str) -> Option<String> {
+/// Whether a text has the digits of a hash.
+pub(super) fn is_hash(text: &str) -> bool {
+    matches!(text.len(), 32 | 40 | 64 | 128) && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+pub(super) fn cve(text: &str) -> Option<String> {
     let (head, rest) = text.split_at_checked(4)?;
     let (year, number) = rest.split_once('-')?;
     let digits = |text: &str, least: usize, most: usize| {
@@ -134,7 +138,7 @@ fn cve(text: &str) -> Option<String> {
     fits.then(|| text.to_ascii_uppercase())
 }
 
-fn domain(part: &str, is_certain: bool) -> Option<String> {
+pub(super) fn domain(part: &str, is_certain: bool) -> Option<String> {
     let (head, written_last) = part.rsplit_once('.')?;
     let name = host::domain(part).ok()?;
     let (_, last) = name.rsplit_once('.')?;

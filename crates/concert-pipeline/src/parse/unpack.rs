@@ -122,6 +122,15 @@ pub struct Part<'a> {
     pub carries: bool,
 }
 
+fn is_said_to_be_mail(media_type: &str) -> bool {
+    media_type.to_ascii_lowercase().starts_with("message/rfc822")
+}
+
+/// Whether the bytes of a report are a mail, by what was said of them or by how they begin.
+pub fn is_mail(bytes: &[u8], media_type: &str) -> bool {
+    is_said_to_be_mail(media_type) || sniff::looks_like_mail(bytes)
+}
+
 /// Reads a whole report: unpacks it, parses each part, and rejects what cannot be read.
 pub fn read<R: Read + Seek>(reader: R, receipt: &Receipt, limits: &Limits, parser: &dyn Parser, sink: &mut Sink<'_>) {
     let wished = Limits { parts: limits.parts.or(Some(parser.parts())), ..limits.clone() };
@@ -321,8 +330,7 @@ impl Unpacking<'_> {
             return false;
         }
         let top = place.path.is_empty();
-        let said = top && self.receipt.media_type.to_ascii_lowercase().starts_with("message/rfc822");
-        said || !place.text && sniff::looks_like_mail(head)
+        top && is_said_to_be_mail(&self.receipt.media_type) || !place.text && sniff::looks_like_mail(head)
     }
 
     /// All bytes of a piece that cannot be streamed.

@@ -305,6 +305,9 @@ fn print_written(written: &Written, rows: &AllRows) -> Result<Exit, Failure> {
     let seqs: Vec<&Value> = written.entries.iter().filter_map(|entry| entry.get("seq")).collect();
     let members = [("incident", json!(written.number)), ("id", json!(written.id)), ("entries", json!(seqs))];
     print_object(format_or_default(rows.format), &members, &[])?;
+    for problem in &written.warnings {
+        tracing::warn!("{problem}");
+    }
     Ok(Exit::Done)
 }
 

@@ -11,10 +11,9 @@ use concert_model::batch::Raw;
 use concert_model::{Event, Field, Problem, Time};
 use concert_pipeline::enrich::Constituents;
 use concert_pipeline::judge::{Opening, Rule};
-use concert_store::events::time_of;
 use concert_store::records::Change;
 
-use crate::incidents::{Caught, Incidents, Met, host_of};
+use crate::incidents::{Caught, Incidents, Met, host_of, when};
 use crate::wire::Site;
 
 /// Keys of one rule that a report may have; what has others goes together.
@@ -185,7 +184,7 @@ impl Catching {
 }
 
 fn catch(caught: &mut ByKey, opening: &Opening, event: &Event<'_>, key: &[u8]) {
-    let (id, time) = (event.row().id, time_of(event));
+    let (id, time) = (event.row().id, when(event));
     let is_full = caught.len() >= KEYS_MAX && !caught.contains_key(key);
     let key = if is_full { REST } else { key };
     if let Some(known) = caught.get_mut(key) {

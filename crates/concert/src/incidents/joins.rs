@@ -257,6 +257,7 @@ impl Incidents {
         if split.new.marking.tlp > ask.person.clearance {
             return Err(wrong(format!("TLP:{} is above your clearance", split.new.marking.tlp)));
         }
+        self.readers_there(ask.person, Some(from), Some(&split.new.marking), &[]).await?;
         let mut change = self.store.records.change().await?;
         if let Some(written) = self.again(&mut change, ask).await? {
             return Ok(written);

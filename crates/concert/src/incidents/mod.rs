@@ -37,6 +37,7 @@ mod states;
 #[cfg(test)]
 mod tests;
 mod text;
+mod unseen;
 mod view;
 mod write;
 
@@ -65,7 +66,7 @@ pub use mail::{Incoming, Post, Preview, Reader, Told, Words};
 pub use neighbours::Neighbours;
 pub use observables::{Observables, Pulled};
 pub use progress::{numbers_json, progress_json, said_of, steps_json};
-pub use proposals::{Met, host_of};
+pub use proposals::{Met, host_of, when};
 pub use read::{About, Filter, Found, JournalTexts, LogFilter, Slice};
 pub use rebuild::verify_journals;
 pub use report::REPORTER;

@@ -40,6 +40,13 @@ fn concerns(kept: &Kept, party: &str) -> bool {
     }
 }
 
+/// That a party takes no part in an incident, with those that do, as far as somebody sees them.
+pub(super) fn takes_no_part(state: &Incident, party: &str) -> Problem {
+    let known: Vec<&str> = state.parties.keys().map(String::as_str).collect();
+    let problem = Problem::new(format!("`{party}` takes no part in it"));
+    if known.is_empty() { problem } else { problem.hint(format!("parties: {}", known.join(", "))) }
+}
+
 impl Incidents {
     /// The flows of a party's hosts: as its speaker may know them, and as anybody else sees them.
     pub async fn neighbours(&self, person: &Person, name: &str, party: &str) -> Result<Neighbours, Refused> {
@@ -50,9 +57,7 @@ impl Incidents {
             if state.parties.contains_key(party) {
                 return Ok(Neighbours { state, party: party.to_owned() });
             }
-            let known: Vec<&str> = state.parties.keys().map(String::as_str).collect();
-            let problem = Problem::new(format!("`{party}` takes no part in it"));
-            return Err(Refused::Wrong(problem.hint(format!("parties: {}", known.join(", ")))));
+            return Err(Refused::Wrong(takes_no_part(&state, party)));
         }
         let state = self.with_flows(person, (&case, &circle), state, party).await?;
         Ok(Neighbours { state, party: party.to_owned() })

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use concert_model::access::Person;
 use concert_model::batch::Raw;
-use concert_model::incident::content::{Content, EventLinked, LeftOut, ProposalAnswered, Proposed, Relation, Role};
+use concert_model::incident::content::{
+    Content, EventLinked, LeftOut, ProposalAnswered, Proposed, Relation, Role, TIMES,
+};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::Incident;
 use concert_model::incident::marking::{Marking, Tlp};
@@ -60,7 +62,7 @@ impl Met {
             port,
             text: super::text::plain_line(&text.join(", ")),
             event: event.row().id.to_string(),
-            time: concert_store::events::time_of(event),
+            time: when(event),
             tlp: event.text(Field::TLP).and_then(|word| word.parse().ok()),
         }
     }
@@ -84,6 +86,13 @@ impl Ord for Met {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.flow().cmp(&other.flow())
     }
+}
+
+/// The moment that counts for an event in an entry: when it happened, else when it was observed. What can be neither is
+/// the mistake of a clock, and no journal holds it.
+pub fn when(event: &Event<'_>) -> Time {
+    let times = [Field::TIME_SOURCE, Field::TIME_OBSERVATION].map(|field| event.time(field));
+    times.into_iter().flatten().find(|time| TIMES.contains(&time.0)).unwrap_or_default()
 }
 
 /// The host in a field, as entries name it.

@@ -1,4 +1,5 @@
-//! What an entry names is there: users, events, notices, parties, tasks, clocks, evidence, findings, hosts.
+//! What an entry names is there: users, events, notices, parties, tasks, clocks, evidence, findings, hosts; and whom
+//! its marking names. It is long because each of them is looked up and told in its own way.
 //!
 //! Users, events, notices and the contact book are asked once for all entries that are written together, before
 //! anything is written. What the incident itself knows is asked entry by entry, so that one may name what the one
@@ -12,6 +13,7 @@ use concert_model::incident::clock::Catalogue;
 use concert_model::incident::content::{Content, RoleMoved, Task};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::{Exhibit, Incident, Letter, place};
+use concert_model::incident::marking::Marking;
 use concert_model::problem::nearest;
 use concert_model::{EventId, Problem, User};
 use concert_store::events::read::Bounds;
@@ -44,14 +46,22 @@ impl<'d> Names<'d> {
         let mut names = Self::default();
         for draft in drafts {
             names.add(&draft.content);
+            draft.marking.iter().for_each(|marking| names.add_readers(marking));
         }
         names.parties.remove("");
         names.users.remove("");
         names
     }
 
+    fn add_readers(&mut self, marking: &'d Marking) {
+        self.users.extend(marking.persons.iter().map(String::as_str));
+        self.parties.extend(marking.parties.iter().map(String::as_str));
+    }
+
     fn add(&mut self, content: &'d Content) {
         match content {
+            Content::Marked(marked) => self.add_readers(&marked.marking),
+            Content::Release(release) => drop(self.parties.insert(&release.party)),
             Content::RoleMoved(moved) if moved.holds => {
                 self.users.insert(&moved.person);
                 self.parties.insert(&moved.party);
@@ -60,7 +70,10 @@ impl<'d> Names<'d> {
             Content::HostHeld(held) => drop(self.parties.insert(&held.party)),
             Content::TellingHeld(held) => drop(self.parties.insert(&held.party)),
             Content::TellingOrdered(order) => self.parties.extend(order.parties.iter().map(String::as_str)),
-            Content::Effort(effort) => drop(self.parties.insert(&effort.party)),
+            Content::Effort(effort) => {
+                self.users.insert(&effort.person);
+                self.parties.insert(&effort.party);
+            }
             Content::NeighbourNamed(named) => drop(self.parties.insert(&named.party)),
             Content::MessageKept(message) => {
                 self.parties.insert(&message.party);
@@ -78,6 +91,18 @@ impl<'d> Names<'d> {
     }
 }
 
+/// Kinds of entries of the incident that tell which parties have to do with it.
+const OF_PARTIES: &[&str] = &["party/1", "host/1", "role/1"];
+
+/// Kinds of entries of the incident that tell whether what an entry names is there, and whom it is for.
+fn asks_of(draft: &Draft) -> impl Iterator<Item = &'static str> {
+    let names_parties = |marking: &Marking| !marking.parties.is_empty();
+    let is_for_parties = draft.marking.as_ref().is_some_and(names_parties)
+        || matches!(&draft.content, Content::Marked(marked) if names_parties(&marked.marking));
+    let readers: &[&str] = if is_for_parties { OF_PARTIES } else { &[] };
+    asks(&draft.content).iter().chain(readers).copied()
+}
+
 /// Kinds of entries of the incident that tell whether what an entry names is there.
 fn asks(content: &Content) -> &'static [&'static str] {
     match content {
@@ -87,7 +112,8 @@ fn asks(content: &Content) -> &'static [&'static str] {
         | Content::TellingHeld(_)
         | Content::TellingOrdered(_)
         | Content::Effort(_)
-        | Content::MessageKept(_) => &["party/1", "host/1", "role/1"],
+        | Content::Release(_)
+        | Content::MessageKept(_) => OF_PARTIES,
         Content::NeighbourNamed(_) => &["party/1", "host/1", "role/1", "relation/1"],
         Content::EventLinked(_) => &["event/1", "events/1", "proposed/1"],
         Content::NoticeLinked(_) => &["notice/1"],
@@ -152,7 +178,7 @@ impl Incidents {
             let seen = there.into_iter().filter(|(_, name, party)| !is_of_incidents(name) && reach.has(party));
             outside.notices = seen.map(|(id, _, _)| id).collect();
         }
-        if let Some(name) = incident.filter(|_| drafts.iter().any(|draft| !asks(&draft.content).is_empty())) {
+        if let Some(name) = incident.filter(|_| drafts.iter().any(|draft| asks_of(draft).next().is_some())) {
             outside.joint = match self.find(person, name).await {
                 Ok((case, circle)) if !case.head.joined.is_empty() => Some(self.joint(person, (&case, &circle)).await?),
                 // Whether it may be seen at all is said where it is written.
@@ -161,6 +187,37 @@ impl Incidents {
             };
         }
         Ok(outside)
+    }
+
+    /// Whether whom a marking names is there, of something that is written where it is made: evidence, a message, a new
+    /// incident. `parties` take part from the beginning.
+    pub(super) async fn readers_there(
+        &self,
+        person: &Person,
+        incident: Option<&str>,
+        marking: Option<&Marking>,
+        parties: &[&str],
+    ) -> Result<(), Refused> {
+        let Some(marking) = marking.filter(|marking| !marking.persons.is_empty() || !marking.parties.is_empty()) else {
+            return Ok(());
+        };
+        let mut named = marking.clone();
+        named.parties.retain(|party| !parties.contains(&party.as_str()));
+        let draft = Draft { content: Content::Unknown, marking: Some(named), minutes: 0 };
+        let (case, circle) = match incident {
+            Some(name) => self.find(person, name).await?,
+            None => (Arc::new(Case::new("", Vec::new())), Circle::default()),
+        };
+        let right = match incident {
+            Some(_) => may(person, Action::Conduct, Object::Incident(&circle)),
+            None => may(person, Action::Open, Object::Site),
+        };
+        // Who may not write it is told so, and nothing of who there is.
+        if !right.allowed {
+            return Ok(());
+        }
+        let outside = Box::pin(self.outside(person, incident, std::slice::from_ref(&draft))).await?;
+        Check::new(self, &outside, person, &case, std::slice::from_ref(&draft)).check(&circle, &draft)
     }
 
     fn reach(&self, person: &Person, kept: Kept) -> Result<Reach, concert_model::access::Decision> {
@@ -250,7 +307,7 @@ impl<'a> Check<'a> {
         case: &Case,
         drafts: &[Draft],
     ) -> Self {
-        let kinds: BTreeSet<&'static str> = drafts.iter().flat_map(|draft| asks(&draft.content)).copied().collect();
+        let kinds: BTreeSet<&'static str> = drafts.iter().flat_map(asks_of).collect();
         let mut check = Self { incidents, outside, person, kinds, state: Box::default() };
         if check.kinds.is_empty() {
             return check;
@@ -280,9 +337,28 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Whether what an entry names is there.
-    pub(super) fn check(&self, circle: &Circle, content: &Content) -> Result<(), Refused> {
+    /// Whether whom an entry is for is there, and what it names.
+    pub(super) fn check(&self, circle: &Circle, draft: &Draft) -> Result<(), Refused> {
+        if let Some(marking) = &draft.marking {
+            self.readers(circle, marking)?;
+        }
+        self.named(circle, &draft.content)
+    }
+
+    /// Whom the incident is for already may have left meanwhile.
+    fn readers(&self, circle: &Circle, marking: &Marking) -> Result<(), Refused> {
+        let (persons, parties) =
+            circle.marking.as_ref().map_or((&[][..], &[][..]), |of| (&of.persons[..], &of.parties[..]));
+        let new = marking.persons.iter().filter(|person| !persons.contains(person));
+        new.into_iter().try_for_each(|person| self.user("`persons` of the marking", circle, person))?;
+        let new = marking.parties.iter().filter(|party| !parties.contains(party));
+        new.into_iter().try_for_each(|party| self.party("`parties` of the marking", party))
+    }
+
+    fn named(&self, circle: &Circle, content: &Content) -> Result<(), Refused> {
         match content {
+            Content::Marked(marked) => self.readers(circle, &marked.marking),
+            Content::Release(release) => self.party("`party` of release/1", &release.party),
             Content::RoleMoved(moved) => self.role(circle, moved),
             Content::Task(task) => self.task(circle, task),
             Content::HostHeld(held) => self.party("`party` of host/1", &held.party),
@@ -290,7 +366,10 @@ impl<'a> Check<'a> {
             Content::TellingOrdered(order) => {
                 order.parties.iter().try_for_each(|party| self.party("`parties` of order/1", party))
             }
-            Content::Effort(effort) => self.party("`party` of effort/1", &effort.party),
+            Content::Effort(effort) => {
+                self.spender(circle, &effort.person)?;
+                self.party("`party` of effort/1", &effort.party)
+            }
             Content::MessageKept(message) => {
                 self.party("`party` of message/1", &message.party)?;
                 if message.notice.is_empty() { Ok(()) } else { self.notice("`notice` of message/1", &message.notice) }
@@ -391,6 +470,12 @@ impl<'a> Check<'a> {
         let is_told = |user: &&User| !user.disabled && (manages || asks && sees(user));
         let known = users.iter().filter(is_told).map(|user| user.name.as_str());
         Err(unknown(member, format!("there is no user `{name}`"), name, known, "users who see the incident"))
+    }
+
+    /// Whose time was spent: also a user who has left meanwhile, and nobody where that is not said.
+    fn spender(&self, circle: &Circle, name: &str) -> Result<(), Refused> {
+        let is_user = self.outside.users.as_ref().is_some_and(|users| users.iter().any(|user| user.name == name));
+        if name.is_empty() || is_user { Ok(()) } else { self.user("`person` of effort/1", circle, name) }
     }
 
     /// A party of the incident, or of the contact book; nobody is always there.

@@ -12,6 +12,7 @@ use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::{Origin, Problem, ReportId};
 use concert_pipeline::mail;
 use concert_pipeline::observables::{Kind, observables};
+use concert_pipeline::parse::unpack;
 use concert_store::evidence::KeptBytes;
 
 use super::evidence::aside;
@@ -54,7 +55,7 @@ struct Reported {
 impl Incidents {
     /// Opens an incident from a report with this identity. Its bytes are kept first, then all is written at once.
     pub async fn open_from(&self, ask: Ask<'_>, mut new: NewIncident, report: &str) -> Result<Written, Refused> {
-        by_hand(&new.drafts)?;
+        by_hand(&mut new.drafts)?;
         if let Some(written) = self.answered(ask).await? {
             return Ok(written);
         }
@@ -62,6 +63,7 @@ impl Incidents {
         if !decision.allowed {
             return Err(Refused::Denied(decision));
         }
+        self.readers_of(ask.person, &new).await?;
         let reported = self.reported(ask.person, report).await?;
         let own = site_only(&new.marking);
         let evidence = NewEvidence {
@@ -96,10 +98,12 @@ impl Incidents {
         let Some(row) = records.report(report).await? else { return Err(missing()) };
         let receipt = row.report.receipt;
         let (archive, content) = (self.store.archive.clone(), row.report.content);
-        let is_mail = matches!(receipt.origin, Origin::Mail(_));
+        // A mail says who sent it also where it came as a file or a request.
+        let (came_as_mail, media_type) = (matches!(receipt.origin, Origin::Mail(_)), receipt.media_type.clone());
         let read = aside(move || {
             let mut bytes = Vec::new();
             archive.open(&content)?.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+            let is_mail = came_as_mail || unpack::is_mail(&bytes, &media_type);
             let read = is_mail.then(|| mail::read(&bytes)).flatten();
             Ok::<_, std::io::Error>((bytes, read))
         });

@@ -571,7 +571,7 @@ async fn a_party_learns_of_its_neighbours_that_they_are_there() {
     // Of another party it learns nothing, not even whether it takes part.
     for other in ["Net A", "Net Q"] {
         let denied = site.incidents.neighbours(&otto, &number, other).await.err();
-        let problem = Problem::new(format!("`{other}` takes no part in it")).hint("parties: ");
+        let problem = Problem::new(format!("`{other}` takes no part in it"));
         assert_eq!(denied, Some(Refused::Wrong(problem)), "{other}");
     }
     let stranger = user("eve", &[], Tlp::Red);

@@ -8,7 +8,7 @@ use concert_model::incident::marking::Marking;
 use concert_model::incident::process;
 use concert_model::keys::Source;
 use concert_model::{Problem, taxonomy};
-use concert_pipeline::observables::{observables, one};
+use concert_pipeline::observables::{Kind, Observable, URL_BYTES_MAX, observables, one};
 use concert_store::records::incidents::Findable;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -45,8 +45,10 @@ pub(super) fn line(what: &str, text: &str) -> Result<(), Refused> {
 
 /// The same, but it may be empty.
 pub(super) fn name(what: &str, text: &str) -> Result<(), Refused> {
-    if text.chars().count() > LINE_CHARS_MAX {
-        return Err(wrong(format!("`{what}` is longer than {LINE_CHARS_MAX} letters")));
+    // URLs are longer than names.
+    let most = if what == "value" { URL_BYTES_MAX } else { LINE_CHARS_MAX };
+    if text.chars().count() > most {
+        return Err(wrong(format!("`{what}` is longer than {most} letters")));
     }
     match text.chars().any(is_hidden) {
         true => Err(wrong(format!("`{what}` has control characters or marks of writing direction in it"))),
@@ -298,8 +300,12 @@ pub(super) fn findable(content: &Content) -> Findable {
 }
 
 /// Values that an entry names, in their plain forms, with what each is.
-pub(super) fn values(content: &Content) -> Vec<concert_pipeline::observables::Observable> {
-    findable(content).observables.iter().filter_map(|(_, value)| one(value)).collect()
+pub(super) fn values(content: &Content) -> Vec<Observable> {
+    let of_kind = |of: &str, value: &str| {
+        let kind = Kind::named(of).ok()?;
+        Some(Observable { kind, value: kind.plain(value).ok()? })
+    };
+    findable(content).observables.iter().filter_map(|(of, value)| of_kind(of, value).or_else(|| one(value))).collect()
 }
 
 /// A value that a member names: as it was written, and in the form that values in texts are found in.

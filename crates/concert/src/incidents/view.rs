@@ -3,7 +3,7 @@
 use concert_model::Time;
 use concert_model::access::Circle;
 use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
-use concert_model::incident::content::{Custody, Happened, Proposed, Role};
+use concert_model::incident::content::{Content, Custody, Happened, Proposed, Role};
 use concert_model::incident::fold::{Exhibit, Incident, Letter, Participant};
 use concert_model::incident::journal::Stamp;
 use concert_model::incident::mail::{Attached, Sort};
@@ -33,7 +33,7 @@ pub fn entry_json(kept: &Kept) -> Value {
         members.insert("author".into(), json!(body.author));
         members.insert("kind".into(), json!(body.kind));
         members.insert("marking".into(), json!(body.marking));
-        members.insert("content".into(), body.content.clone());
+        members.insert("content".into(), Content::shown(&body.kind, &body.content));
     }
     entry
 }

@@ -19,7 +19,7 @@ use super::mail;
 use super::read::Heads;
 use super::refers::{Check, Outside};
 use super::sight::{self, Sight};
-use super::{Ask, Incidents, Refused, audit, effort, entry_json, follow, joins, proof, proposals, stale, text};
+use super::{Ask, Incidents, Refused, audit, effort, entry_json, follow, joins, proof, proposals, stale, text, unseen};
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
 pub const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
@@ -50,6 +50,8 @@ pub struct Written {
     pub entries: Vec<Value>,
     /// Of a message to many: parties that were not told, and why.
     pub left_out: Vec<(String, String)>,
+    /// What was given to somebody who does not see it, and what to do about that.
+    pub warnings: Vec<Problem>,
 }
 
 impl Written {
@@ -70,7 +72,7 @@ impl Written {
         let left_out = value.get_mut("left_out").map(Value::take).unwrap_or_else(|| json!([]));
         let left_out = serde_json::from_value(left_out).ok()?;
         let word = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-        Some(Self { id: word("id")?, number: word("number")?, entries, left_out })
+        Some(Self { id: word("id")?, number: word("number")?, entries, left_out, warnings: Vec::new() })
     }
 }
 
@@ -95,10 +97,24 @@ pub(super) fn new_id(now: Time) -> Result<String, Problem> {
 
 impl Incidents {
     /// Opens an incident. Whoever opens it is its coordinator.
-    pub async fn open(&self, ask: Ask<'_>, new: NewIncident) -> Result<Written, Refused> {
-        by_hand(&new.drafts)?;
+    pub async fn open(&self, ask: Ask<'_>, mut new: NewIncident) -> Result<Written, Refused> {
+        by_hand(&mut new.drafts)?;
+        self.readers_of(ask.person, &new).await?;
         let outside = Box::pin(self.outside(ask.person, None, &new.drafts)).await?;
-        self.open_made(ask, new, &outside).await
+        let given = unseen::given(&new.drafts);
+        let written = self.open_made(ask, new, &outside).await?;
+        Ok(self.warned(ask.person, written, &given).await)
+    }
+
+    /// Whether whom a new incident is for is there.
+    pub(super) async fn readers_of(&self, person: &Person, new: &NewIncident) -> Result<(), Refused> {
+        let takes_part = |draft: &'_ Draft| match &draft.content {
+            Content::PartyMoved(moved) => Some(moved.party.clone()),
+            _ => None,
+        };
+        let parties: Vec<String> = new.drafts.iter().filter_map(takes_part).collect();
+        let parties: Vec<&str> = parties.iter().map(String::as_str).collect();
+        self.readers_there(person, None, Some(&new.marking), &parties).await
     }
 
     /// The same with entries that were not written by hand.
@@ -146,10 +162,11 @@ impl Incidents {
     }
 
     /// Writes into an incident.
-    pub async fn write(&self, ask: Ask<'_>, name: &str, drafts: Vec<Draft>) -> Result<Written, Refused> {
-        by_hand(&drafts)?;
+    pub async fn write(&self, ask: Ask<'_>, name: &str, mut drafts: Vec<Draft>) -> Result<Written, Refused> {
+        by_hand(&mut drafts)?;
         let outside = Box::pin(self.outside(ask.person, Some(name), &drafts)).await?;
-        self.write_made(ask, name, Right::ByHand(&outside), |case, circle| {
+        let given = unseen::given(&drafts);
+        let written = self.write_made(ask, name, Right::ByHand(&outside), |case, circle| {
             let answers = drafts.iter().any(|draft| matches!(draft.content, Content::ProposalAnswered(_)));
             if !answers {
                 return Ok(drafts);
@@ -165,8 +182,8 @@ impl Incidents {
                 }
             }
             Ok(all)
-        })
-        .await
+        });
+        Ok(self.warned(ask.person, written.await?, &given).await)
     }
 
     /// Erases what an entry says, by its number. One that the person does not see is not there.
@@ -352,7 +369,7 @@ impl Incidents {
         }
         let circle = self.circle(case);
         if let Some(named) = named {
-            named.check(&circle, &draft.content)?;
+            named.check(&circle, draft)?;
         }
         if follow::concerns(&draft.content) {
             follow::check(ask.person, (case, &circle), ask.now, &draft.content)?;
@@ -482,7 +499,8 @@ impl Incidents {
         (entries, left_out): (Vec<Value>, Vec<(String, String)>),
     ) -> Result<Written, Refused> {
         incidents::keep_head(&mut change, &self.head_of(&case)).await?;
-        let written = Written { id: case.id.clone(), number: case.head.number.clone(), entries, left_out };
+        let written =
+            Written { id: case.id.clone(), number: case.head.number.clone(), entries, left_out, warnings: Vec::new() };
         if let Some((key, digest)) = ask.key {
             let times = (ask.now, Time(ask.now.0.saturating_sub(ANSWERS_KEPT_MICROS)));
             let answer = written.kept().to_string();

@@ -39,8 +39,14 @@ fn part(slice: &Slice) -> Result<incidents::Slice, Refusal> {
     Ok(incidents::Slice { limit: slice.limit, below: number(slice)? })
 }
 
+/// What was written; `warnings` only where there are some.
 pub(super) fn written_json(written: &Written) -> Value {
-    json!({"id": written.id, "number": written.number, "entries": written.entries})
+    let mut answer = json!({"id": written.id, "number": written.number, "entries": written.entries});
+    let warnings = written.warnings.iter().map(|problem| json!({"what": problem.what, "hint": problem.hint}));
+    if let Some(members) = answer.as_object_mut().filter(|_| !written.warnings.is_empty()) {
+        members.insert("warnings".into(), warnings.collect());
+    }
+    answer
 }
 
 /// An entry with number and title of its incident.

@@ -356,11 +356,21 @@ fn fill(served: &Served) -> (Things, BTreeMap<&'static str, String>) {
     let write = |entry: &[&str]| served.done(&[&["incident", "write", &incident], entry].concat());
     write(&["party", "party=Grid", "status=told"]);
     write(&["role", "role=affected-party", "person=speaker", "party=Grid", "holds=true"]);
-    write(&["effort", "minutes=5", "person=anna", "work=analysis"]);
+    write(&["effort", "minutes=5", "person=handler", "work=analysis"]);
     served.done(&["incident", "write", &red, "observable", "of=domain", "value=merlin.example"]);
     // What a party may know is marked for it.
     served.done(&["incident", "write", &incident, "observable", "of=domain", "value=heron.example", "--tlp", "green"]);
-    served.done(&["incident", "write", &incident, "effort", "minutes=1", "person=anna", "work=call", "--tlp", "green"]);
+    served.done(&[
+        "incident",
+        "write",
+        &incident,
+        "effort",
+        "minutes=1",
+        "person=handler",
+        "work=call",
+        "--tlp",
+        "green",
+    ]);
     for (tlp, clock) in [("amber", "nis2-early-warning"), ("green", "gdpr-notification")] {
         let clock = format!("clock={clock}");
         let entry = ["clock", &clock, "since=2026-11-22T04:50:30Z", "due=2026-11-23T04:50:30Z", "--tlp", tlp];

@@ -9,6 +9,7 @@
 )]
 
 mod bad;
+mod by_hand;
 mod constituencies;
 mod contacts;
 mod endpoints;
@@ -16,5 +17,6 @@ mod login;
 mod reported;
 mod served;
 mod tellings;
+mod unseen;
 mod values;
 mod work;

@@ -76,3 +76,34 @@ fn an_incident_is_opened_from_a_report_by_whoever_sees_reports() {
     assert_eq!(anna.get("/incidents")["incidents"].as_array().unwrap().len(), 2);
     served.done(&["verify"]);
 }
+
+/// A mail that came as a file says who sent it, as one from a mailbox does.
+#[test]
+fn whoever_sent_a_mail_that_was_ingested_is_a_party() {
+    let served = Served::new();
+    let link = format!("http://evil.example/{}", "a".repeat(1_000));
+    let mail = format!(
+        "From: Anna <anna@bank.example>\r\nTo: cert@cert.example\r\nSubject: Scans\r\nMessage-ID: <one@bank.example>\r\n\
+         Content-Type: text/plain\r\n\r\n{}",
+        REPORT.replace('\n', "\r\n").replacen("\"scanner\"", &format!("\"scanner\",\"source.url\":\"{link}\""), 1)
+    );
+    served.done(&["ingest", "--feed", "pushed", &served.file("report.eml", &mail)]);
+    let report = served.rows(&["events"])[0]["report.id"].as_str().unwrap().to_owned();
+    let open =
+        ["incident", "open", "Scans", "--type", "scanner", "--severity", "low", "--tlp", "green", "--report", &report];
+    let number = served.rows(&open)[0]["incident"].as_str().unwrap().to_owned();
+    let shown = served.rows(&["incident", "show", &number]).remove(0);
+    let party = &shown["parties"][0];
+    assert_eq!((&party["party"], &party["status"]), (&json!("reporter"), &json!("acknowledged")));
+    let message = served.rows(&["incident", "mail", "thread", &number]).remove(0);
+    assert_eq!((&message["sort"], &message["address"]), (&json!("report"), &json!("anna@bank.example")));
+    let evidence = &shown["evidence"][0];
+    assert_eq!((&evidence["name"], &evidence["marking"]["tlp"]), (&json!("report.eml"), &json!("amber+strict")));
+    assert_eq!(shown["events"].as_array().unwrap().len(), 2);
+    let values = shown["observables"].as_array().unwrap();
+    assert!(values.iter().any(|one| one["value"] == link.as_str()), "a URL that is longer than a name: {values:?}");
+    // Whoever may see the incident and no more does not learn who it was.
+    served.done(&["user", "add", "jo", "--full-name", "Jo", "--role", "reader", "--clearance", "green"]);
+    let log = served.done(&["incident", "log", &number, "--as", "jo", "--format", "ndjson"]);
+    assert!(log.contains("reporter") && !log.contains("bank.example"), "{log}");
+}

@@ -128,11 +128,18 @@ fn what_somebody_answers_for_goes_to_another_in_one_step() {
 #[test]
 fn evidence_is_for_whom_it_says() {
     let served = site();
+    served.done(&["user", "add", "carl", "--full-name", "Carl", "--role", "reader", "--clearance", "red"]);
     let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
     let id = open(&anna);
+    let party = json!({"kind": "party", "content": {"party": "Net, A", "status": "told"}});
+    anna.post(&format!("/incidents/{id}/entries"), party);
     let to = format!("/api/v1/incidents/{id}/evidence");
     let named = format!("{BYTES}{}Content-Disposition: attachment; filename=\"sshd.log\"\r\n", anna.head);
     let of = |sha256: &str, rest: &str| format!("/incidents/{id}/evidence/{sha256}{rest}");
+    for (name, want) in [("for_person=crl", "did you mean `carl`?"), ("for_party=Net+A", "did you mean `Net, A`?")] {
+        let told = served.ask("POST", &format!("{to}?tlp=red&{name}"), &named, b"x");
+        assert!(told.status == 400 && told.json()["hint"] == want, "{}", told.body);
+    }
     let marked = "?tlp=red&for_person=anna&for_person=carl&for_party=Net%2C+A&compartment=legal";
     let own = served.ask("POST", &format!("{to}{marked}"), &named, b"for anna alone");
     assert_eq!(own.status, 201, "{}", own.body);
@@ -180,6 +187,10 @@ fn evidence_is_derived_handled_and_released_by_two_persons() {
     assert_eq!((rest["evidence"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
 
     let release = json!({"party": "Police", "reason": "order 12/26"});
+    let told = anna.want("POST", &of("ba7816bf", "/releases"), &release, 400);
+    assert_eq!(told["detail"], "`party` of release/1: there is no party `Police`", "{told}");
+    let party = json!({"kind": "party", "content": {"party": "Police", "status": "told"}});
+    anna.post(&format!("/incidents/{id}/entries"), party);
     let bag = |party: Value| anna.ask("POST", &format!("/incidents/{id}/bags"), &party);
     assert_eq!(anna.post(&of("ba7816bf", "/releases"), release.clone())["released"], false);
     anna.want("POST", &of("ba7816bf", "/releases"), &release, 400);

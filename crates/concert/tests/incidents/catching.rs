@@ -87,6 +87,23 @@ fn a_burst_opens_one_incident_and_later_events_are_linked_to_it() {
     assert_eq!(site.run(&["verify"]).0, 0);
 }
 
+/// What a journal cannot hold must not stop the report that brings it.
+#[test]
+fn events_with_impossible_times_are_caught_like_others() {
+    let site = catching(RULE);
+    let at = |number, time: &str| {
+        let mut event = scan(64500, number);
+        event["time.source"] = json!(time);
+        event
+    };
+    site.ingest("times", &[at(1, "0001-01-01T00:00:00Z"), at(2, "9999-12-31T23:59:59Z"), scan(64500, 3)]);
+    let number = site.numbers().remove(0);
+    assert_eq!(site.show(&number)["counts"]["events"], json!(3));
+    let log = site.incident(&["log", &number]);
+    let linked = log.iter().find(|entry| entry["kind"] == "events/1").unwrap();
+    assert_eq!(linked["content"]["first"], "2026-11-22T04:50:30Z");
+}
+
 #[test]
 fn rules_that_open_incidents_are_checked_where_they_stand() {
     let site = catching(&RULE.replace("source.asn\", ", "source.ans\", "));

@@ -4,6 +4,7 @@ mod catching;
 mod joins;
 mod refers;
 mod site;
+mod values;
 
 use std::io::Write;
 use std::path::Path;

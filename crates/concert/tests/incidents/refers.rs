@@ -84,8 +84,9 @@ fn what_an_entry_names_must_be_there() {
     good(&["event", &event]);
     good(&["event", &event]);
     good(&["event", &event, "linked=false"]);
+    let at = "2026-11-22T04:50:30Z";
     let many =
-        json!({"rule": "r", "events": [events[0], "0".repeat(32)], "more": 0, "first": 1, "last": 2}).to_string();
+        json!({"rule": "r", "events": [events[0], "0".repeat(32)], "more": 0, "first": at, "last": at}).to_string();
     bad(&["events", &many], "`events` of events/1: there is no event `000");
     bad(&["notice", "notice=20261122-000001"], "`notice` of notice/1: there is no notice `20261122-000001`");
     bad(&["notice", "notice=20261122-000001", "linked=false"], "is not linked here");
@@ -128,6 +129,11 @@ fn what_an_entry_names_must_be_there() {
     bad(&relation("from=192.0.2.777", "to=192.0.2.8"), "`from`: `192.0.2.777` is no host");
     bad(&relation("from=192.0.2.7", "to="), "`to`: `` is no host");
     good(&relation("from=192.0.2.7", "to=web7"));
+    let flow = [&relation("from=192.0.2.7", "to=web7")[..], &["line=1"]].concat();
+    bad(&flow, "`line` of relation/1: it is a line of no `evidence`");
+    bad(&[&flow[..], &[&happened(&"0".repeat(64))]].concat(), "`evidence` of relation/1: no evidence `000");
+    // What it said goes on being so.
+    good(&[&flow[..], &[&happened(&sha256)]].concat());
     bad(&["host", "host=http://x.example/", "party=Example Net"], "`host`: `http://x.example/` is no host");
 
     bad(
@@ -138,11 +144,37 @@ fn what_an_entry_names_must_be_there() {
     good(&["host", "host=192.0.2.7", "party=Example Net"]);
     good(&["host", "host=192.0.2.7", "party="]);
     good(&["party", "party=Nobody", "status=told"]);
-    for entry in [&["hold", "party=Nobody", "reason=x"][..], &["effort", "minutes=5", "person=x", "party=Nobody"]] {
+    for entry in [&["hold", "party=Nobody", "reason=x"][..], &["effort", "minutes=5", "person=ben", "party=Nobody"]] {
         good(entry);
         let party = entry.iter().map(|word| word.replace("Nobody", "Nbody")).collect::<Vec<_>>();
         bad(&party.iter().map(String::as_str).collect::<Vec<_>>(), "did you mean `Nobody`?");
     }
+    bad(
+        &["effort", "minutes=5", "person=aana"],
+        "`person` of effort/1: there is no user `aana`\n  hint: did you mean `anna`?",
+    );
+    let (red, amber) =
+        (["note", "text=x", "--tlp", "red", "--for-person"], ["note", "text=x", "--tlp", "amber", "--for-party"]);
+    bad(
+        &[&red[..], &["aana"]].concat(),
+        "`persons` of the marking: there is no user `aana`\n  hint: did you mean `anna`?",
+    );
+    bad(&[&red[..], &["ben"]].concat(), "`persons` of the marking: the user ben is disabled");
+    good(&[&red[..], &["anna"]].concat());
+    bad(
+        &[&amber[..], &["Nbody"]].concat(),
+        "`parties` of the marking: there is no party `Nbody`\n  hint: did you mean `Nobody`?",
+    );
+    good(&[&amber[..], &["Nobody"]].concat());
+    good(&[&amber[..], &["Example Bank"]].concat());
+    let mark =
+        |more: &[&str]| site.run(&[&["incident", "mark", &number, "--tlp", "amber", "--reason", "x"], more].concat());
+    let (code, _, err) = mark(&["--for-party", "Example Bnk"]);
+    assert!(code == 2 && err.contains("`parties` of the marking: there is no party `Example Bnk`"), "{err}");
+    let open = ["incident", "open", "y", "--type", "scanner", "--tlp", "red", "--for-person"];
+    let (code, _, err) = site.run(&[&open[..], &["aana"]].concat());
+    assert!(code == 2 && err.contains("`persons` of the marking: there is no user `aana`"), "{err}");
+    assert_eq!(site.run(&[&open[..], &["anna"]].concat()).0, 0);
     bad(&["order", "parties=Nobody, Somebody", "reason=x"], "`parties` of order/1: there is no party `Somebody`");
     bad(&["neighbour", "host=192.0.2.70", "party=Nobody", "reason=x"], "there is no host `192.0.2.70` in it");
     good(&["neighbour", "host=192.0.2.7", "party=Nobody", "reason=x"]);
@@ -340,4 +372,20 @@ fn times_say_their_zone_and_are_shown_with_it() {
         (&flow["first_seen"], &flow["zone"], &flow["clock_error"]),
         (&json!("2026-11-22T04:50:30Z"), &json!("+02:00"), &json!(90))
     );
+}
+
+#[test]
+fn a_role_for_somebody_who_does_not_see_the_incident_is_warned_of_and_given() {
+    let site = Site::new();
+    site.user("otto", "reader:none", "red");
+    let number = site.open_marked("x", "amber+strict");
+    site.incident(&["write", &number, "party", "party=Net", "status=told"]);
+    let speaks = ["incident", "write", &number, "role", "role=affected-party", "person=otto", "party=Net"];
+    let (code, out, err) = site.run(&speaks);
+    assert!(code == 0 && out.contains(&number), "{out}");
+    let (what, hint) =
+        ("otto does not see the incident: TLP:AMBER+STRICT stays within the site", "mark it for the party");
+    assert!(err.contains(what) && err.contains(hint), "{err}");
+    let shown = site.incident(&["show", &number]);
+    assert_eq!(shown[0]["parties"][0]["speakers"], json!(["otto"]));
 }

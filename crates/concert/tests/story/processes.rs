@@ -155,7 +155,7 @@ impl<'s> Story<'s> {
     fn hold(&self, step: &Step, person: &str) {
         let now = self.run("anna")["started"].as_str().unwrap().to_owned();
         let now = concert_model::Time::parse(&now, None).unwrap();
-        let until = |seconds: i64| json!({"deed": "held", "until": now.plus_seconds(seconds).0, "reason": "Memory is being taken."});
+        let until = |seconds: i64| json!({"deed": "held", "until": now.plus_seconds(seconds).to_string(), "reason": "Memory is being taken."});
         let refused = self.step("anna", &step.id, json!({"deed": "chosen", "outcome": step.outcomes[0]}), 400);
         assert!(refused.contains("is decided by") && refused.contains("which anna is not"), "{refused}");
         let containing = self.process.steps.iter().find(|other| other.needs.iter().any(|need| need.step == step.id));

@@ -5,6 +5,7 @@
 
 use super::super::content::{PartyStatus, Standing};
 use super::super::fold::Incident;
+use super::super::mail::Sort;
 use super::super::marking::Marking;
 use super::definition::Meeting;
 use super::engine::Known;
@@ -43,7 +44,7 @@ fn lack(sentence: String) -> Lacks {
 fn triage(incident: &Incident, reason: &str) -> Option<Lacks> {
     let has_report = !incident.events.is_empty()
         || !incident.notices.is_empty()
-        || incident.messages.iter().any(|letter| letter.message.incoming);
+        || incident.messages.iter().any(|letter| letter.message.incoming && letter.message.sort != Some(Sort::ByHand));
     (!has_report && reason.trim().is_empty()).then(|| {
         lack(
             "nothing is linked yet: link the event, notice or mail it began with, or give the reason why there is none"

@@ -13,7 +13,7 @@ use crate::wire::Site;
 
 #[derive(clap::Args)]
 pub(super) struct AboutArgs {
-    /// An address, domain, URL, mail address, hash or CVE id, also defanged; or any value that entries name.
+    /// An address, network, AS number, domain, URL, mail address, hash or CVE id, also defanged; or any value that entries name.
     value: String,
     #[command(flatten)]
     rows: AllRows,

@@ -111,7 +111,8 @@ struct LeaveArgs {
 }
 
 const HELD: [&str; 7] = ["mail", "incident", "received", "from", "subject", "party", "reason"];
-const LETTERS: [&str; 9] = ["time", "party", "incoming", "sort", "address", "subject", "signature", "delivery", "mail"];
+const LETTERS: [&str; 10] =
+    ["time", "party", "incoming", "sort", "author", "address", "subject", "signature", "delivery", "mail"];
 
 pub(super) async fn run(args: &MailArgs, site: &Site, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let reader = SiteReader(site);
@@ -195,6 +196,7 @@ async fn thread(args: &ThreadArgs, incidents: &Incidents, person: &Person) -> Re
             "/party",
             "/incoming",
             "/sort",
+            "/author",
             "/address",
             "/subject",
             "/openpgp/signature",

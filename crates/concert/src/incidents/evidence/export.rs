@@ -12,7 +12,7 @@ use concert_model::access::{Action, Circle, Object, Person, may};
 use concert_model::incident::content::Act;
 use concert_model::incident::draft::DRAFTS_MAX;
 use concert_model::incident::fold::Incident;
-use concert_model::incident::journal::from_hex;
+use concert_model::incident::journal::{Body, from_hex};
 use concert_model::incident::marking::Tlp;
 use concert_store::evidence::Lock;
 use indicatif::ProgressBar;
@@ -159,7 +159,7 @@ impl Incidents {
         let mut journal = String::new();
         let (sees, entries) = match party {
             None => (true, self.export(ask.person, incident).await?.collect()),
-            Some(party) => export_for(&case, &circle, party),
+            Some(party) => self.export_for(ask.person, (&case, &circle), party),
         };
         for (header, body) in entries {
             journal.push_str(&format!("{}\n", json!({"header": header, "body": body})));
@@ -210,12 +210,16 @@ fn chosen(state: &Incident, party: Option<&str>) -> Vec<String> {
     state.evidence.iter().filter(is_wanted).map(|(sha256, _)| sha256.clone()).collect()
 }
 
-/// What the bag says of each of its files. A party is not told which others got the same.
+/// What the bag says of each of its files. A party is not told which others got the same, nor who else may read it.
 fn custody_json(state: &Incident, files: &BTreeMap<&str, String>, (party, now): (Option<&str>, &str)) -> Value {
     let evidence = files.iter().filter_map(|(sha256, file)| {
         let mut exhibit = state.evidence.get(*sha256)?.clone();
         if let Some(party) = party {
             exhibit.released.retain(|one, _| one == party);
+            if let Some(marking) = &mut exhibit.marking {
+                marking.parties.retain(|one| one == party);
+                marking.persons.clear();
+            }
             for (custody, _) in exhibit.custody.iter_mut().filter(|(custody, _)| custody.act == Act::Copied) {
                 if custody.whom != party {
                     custody.whom.clear();
@@ -231,19 +235,30 @@ fn custody_json(state: &Incident, files: &BTreeMap<&str, String>, (party, now): 
     json!({"incident": state.id, "number": state.number, "for": party, "made": now, "evidence": evidence.collect::<Vec<_>>()})
 }
 
-/// The journal with the bodies that a party may read, as somebody who speaks for it and is cleared for no
-/// more than a party can be.
-fn export_for(case: &Case, circle: &Circle, party: &str) -> (bool, Vec<(String, Option<String>)>) {
-    // No person has an empty name, so nothing is shown because somebody is named in it.
-    let person = Person { clearance: Tlp::Amber, ..Person::nobody() };
-    let speakers = [(party.to_owned(), [String::new()].into())].into();
-    let circle = Circle { speakers, ..circle.clone() };
-    let sees = may(&person, Action::See, Object::Incident(&circle)).allowed;
-    let mut entries: Vec<_> = case.entries.iter().collect();
-    entries.sort_by_key(|kept| kept.seq);
-    let texts = entries.into_iter().filter_map(|kept| {
-        let shown = kept.body.as_ref().filter(|_| sees && case.shows(&circle, &person, kept));
-        Some((kept.header.text().ok()?, shown.and_then(|(body, _)| body.text().ok())))
-    });
-    (sees, texts.collect())
+impl Incidents {
+    /// The journal with the bodies that may go to a party, and whether it sees the incident: those that whoever exports
+    /// sees, and that somebody may who speaks for the party and is cleared for no more than a party can be. A party that
+    /// takes no part in the incident sees none of it, and what names other parties as its readers stays here.
+    fn export_for(
+        &self,
+        exporter: &Person,
+        (case, own): (&Case, &Circle),
+        party: &str,
+    ) -> (bool, Vec<(String, Option<String>)>) {
+        // No person has an empty name, so nothing is shown because somebody is named in it.
+        let receiver = self.forbids.on(Person { clearance: Tlp::Amber, ..Person::nobody() });
+        let takes_part = case.head.parties.contains_key(party) || own.speakers.contains_key(party);
+        let speakers = takes_part.then(|| (party.to_owned(), [String::new()].into())).into_iter().collect();
+        let circle = Circle { speakers, ..own.clone() };
+        let sees = may(&receiver, Action::See, Object::Incident(&circle)).allowed;
+        let names_others = |body: &Body| body.marking.parties.iter().any(|one| one != party);
+        let mut entries: Vec<_> = case.entries.iter().collect();
+        entries.sort_by_key(|kept| kept.seq);
+        let texts = entries.into_iter().filter_map(|kept| {
+            let may_go = sees && case.shows(&circle, &receiver, kept) && case.shows(own, exporter, kept);
+            let shown = kept.body.as_ref().filter(|(body, _)| may_go && !names_others(body));
+            Some((kept.header.text().ok()?, shown.and_then(|(body, _)| body.text().ok())))
+        });
+        (sees, texts.collect())
+    }
 }

@@ -9,7 +9,7 @@ use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
-use concert_model::incident::content::{Act, Content, Happened, Proposed};
+use concert_model::incident::content::{Act, Content, Happened, Proposed, TIMES};
 use concert_model::incident::draft::{DRAFTS_MAX, Draft};
 use concert_model::incident::fold::Incident;
 use concert_model::{Batch, Event, Field, OpenEvent, Origin, Problem, ProblemKey, Receipt, Reject, Time};
@@ -156,7 +156,7 @@ fn words(event: &Event<'_>) -> (String, Option<Flow>) {
 impl Gathered {
     fn take(&mut self, how: &HowToRead, sha256: &str, known: &Known, event: &Event<'_>) {
         self.lines.events += 1;
-        let Some(time) = event.time(Field::TIME_SOURCE) else {
+        let Some(time) = event.time(Field::TIME_SOURCE).filter(|time| TIMES.contains(&time.0)) else {
             self.lines.without_time += 1;
             return;
         };

@@ -28,7 +28,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::case::Case;
-use super::refers::Outside;
+use super::refers::{Check, Outside};
 use super::write::{Right, wrong};
 use super::{Ask, Incidents, Refused, Written, text};
 
@@ -180,6 +180,7 @@ impl Incidents {
         if new.handling.act == Act::Received {
             text::line("from", &new.handling.whom)?;
         }
+        self.readers_there(ask.person, Some(incident), new.marking.as_ref(), &[]).await?;
         self.take(ask, incident, reader, |_, kept| Ok(new.drafts(ask, kept))).await
     }
 
@@ -195,6 +196,7 @@ impl Incidents {
         if new.handling.reason.trim().is_empty() {
             return Err(wrong("`reason` is empty"));
         }
+        self.readers_there(ask.person, Some(incident), new.marking.as_ref(), &[]).await?;
         let make = |state: &Incident, kept: &KeptBytes| {
             let (sha256, exhibit, _) = held(state, of)?;
             Ok(new.derived(ask, kept, (sha256, exhibit)))
@@ -337,6 +339,11 @@ impl Incidents {
             return Err(wrong("`reason` is empty"));
         }
         let person = ask.person;
+        let release = |sha256: &str| -> Content {
+            Release { sha256: sha256.to_owned(), party: party.to_owned(), reason: reason.to_owned() }.into()
+        };
+        let asked = Draft { content: release(""), marking: None, minutes: 0 };
+        let outside = Box::pin(self.outside(person, Some(incident), std::slice::from_ref(&asked))).await?;
         let written = self.write_made(ask, incident, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, person);
             let (sha256, exhibit, _) = held(&state, digits)?;
@@ -346,8 +353,11 @@ impl Incidents {
                         .hint("it takes another person to agree before it counts"),
                 ));
             }
-            let content = Release { sha256: sha256.to_owned(), party: party.to_owned(), reason: reason.to_owned() };
-            Ok(vec![Draft { content: content.into(), marking: marking_of(exhibit), minutes: 0 }])
+            // Who may not release is told so where it is written.
+            if Self::may_release(person, circle).is_ok() {
+                Check::new(self, &outside, person, case, std::slice::from_ref(&asked)).check(circle, &asked)?;
+            }
+            Ok(vec![Draft { content: release(sha256), marking: marking_of(exhibit), minutes: 0 }])
         });
         let written = written.await?;
         // Looked up afterwards, so that the same request again gets the same answer.

@@ -4,7 +4,8 @@ use std::io::Read;
 use std::sync::Arc;
 
 use concert_model::Time;
-use concert_model::incident::content::{Act, Role, RoleMoved, Severity};
+use concert_model::incident::PartyStatus;
+use concert_model::incident::content::{Act, Marked, Note, PartyMoved, Role, RoleMoved, Severity};
 use concert_model::incident::draft::NewIncident;
 use concert_model::incident::marking::Tlp;
 use concert_model::user::{Standing, StandingRole};
@@ -29,6 +30,14 @@ fn new(name: &str, marking: Option<Marking>) -> NewEvidence {
 
 fn red(name: &str) -> Option<Marking> {
     Some(Marking { persons: vec![name.into()], ..Marking::of(Tlp::Red) })
+}
+
+fn plain(content: impl Into<Content>) -> Draft {
+    Draft { content: content.into(), marking: None, minutes: 0 }
+}
+
+fn takes_part(party: &str) -> PartyMoved {
+    PartyMoved { party: party.into(), status: PartyStatus::Told, text: String::new() }
 }
 
 async fn incident(data: &std::path::Path) -> (Incidents, Person, String) {
@@ -117,10 +126,42 @@ async fn a_reader_is_written_down_and_may_do_nothing_else() {
     assert_eq!(incidents.store.evidence.list().unwrap().0.len(), 1, "what was refused keeps nothing");
     // A second person with the right makes a release count.
     let lead = RoleMoved { role: Role::SiteLead, person: "ben".into(), party: String::new(), holds: true };
-    incidents.write(ask, &number, vec![Draft { content: lead.into(), marking: None, minutes: 0 }]).await.unwrap();
+    incidents.write(ask, &number, vec![plain(lead), plain(takes_part("Police"))]).await.unwrap();
     let ben = person("ben", None, Tlp::Amber);
     assert!(!incidents.release(ask, &number, &sha256, "Police", "asked").await.unwrap().1);
     assert!(incidents.release(Ask::new(&ben, NOW), &number, &sha256, "Police", "agreed").await.unwrap().1);
     let exported = incidents.export_evidence(ask, &number, (&bag, Some("Police")), "", bar()).await.unwrap();
     assert_eq!(exported.evidence, 1);
+}
+
+/// INVARIANT: a bag tells a party nothing that whoever makes it may not read, also where the party might.
+#[tokio::test]
+async fn a_bag_for_a_party_holds_nothing_that_whoever_exports_does_not_see() {
+    let dir = tempfile::tempdir().unwrap();
+    let (incidents, anna, number) = incident(dir.path()).await;
+    let green = Marking::of(Tlp::Green);
+    let leo = RoleMoved { role: Role::LegalAndPrivacy, person: "leo".into(), party: String::new(), holds: true };
+    let note = |text: &str| Note { text: text.into() }.into();
+    let for_police = Marking { parties: vec!["Police".into()], ..Marking::of(Tlp::Amber) };
+    let drafts = vec![
+        plain(Marked { marking: green.clone(), reason: "asked".into() }),
+        plain(leo),
+        plain(takes_part("Police")),
+        Draft { content: note("word-of-amber"), marking: Some(for_police), minutes: 0 },
+        Draft { content: note("word-of-green"), marking: Some(green), minutes: 0 },
+    ];
+    let (ask, leo) = (Ask::new(&anna, NOW), person("leo", None, Tlp::Green));
+    incidents.write(ask, &number, drafts).await.unwrap();
+    let sha256 = incidents.add(ask, &number, new("x", None), &b"abc"[..]).await.unwrap().sha256;
+    for person in [&anna, &leo] {
+        incidents.release(Ask::new(person, NOW), &number, &sha256, "Police", "order").await.unwrap();
+    }
+    for (person, want) in [(&anna, (true, true)), (&leo, (false, true))] {
+        let bag = dir.path().join(&person.name);
+        let to = (bag.as_path(), Some("Police"));
+        let bar = indicatif::ProgressBar::hidden();
+        incidents.export_evidence(Ask::new(person, NOW), &number, to, "", bar).await.unwrap();
+        let journal = std::fs::read_to_string(bag.join("data/journal.ndjson")).unwrap();
+        assert_eq!((journal.contains("word-of-amber"), journal.contains("word-of-green")), want, "{}", person.name);
+    }
 }

@@ -11,6 +11,7 @@ use concert_model::incident::mail::Attached;
 use concert_store::records::MailRow;
 
 use super::super::made::{Beside, Made};
+use super::super::neighbours::takes_no_part;
 use super::super::write::{Right, wrong};
 use super::super::{Added, Ask, Handling, Incidents, NewEvidence, Refused, Written, text};
 use super::receive::{Incoming, kept, line, marking, moved};
@@ -121,9 +122,7 @@ impl Incidents {
         self.write_made(ask, &id, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, ask.person);
             if !state.parties.contains_key(party) {
-                let known: Vec<&str> = state.parties.keys().map(String::as_str).collect();
-                let problem = Problem::new(format!("`{party}` takes no part in it"));
-                return Err(Refused::Wrong(problem.hint(format!("parties: {}", known.join(", ")))));
+                return Err(Refused::Wrong(takes_no_part(&state, party)));
             }
             let marking = marking(&state, party, &incoming.answers);
             let mut drafts = vec![Draft { content: kept(&row, &incoming).into(), marking, minutes: 0 }];

@@ -79,7 +79,7 @@ pub(super) fn moved(state: &Incident, party: &str, incoming: &Incoming, why: &st
         }
         Sort::Bounce => proof::untold(state, party, incoming.missed.as_deref()?, why),
         // A machine says nothing of a person.
-        Sort::AutoReply | Sort::Report => None,
+        Sort::AutoReply | Sort::Report | Sort::ByHand => None,
     }
 }
 

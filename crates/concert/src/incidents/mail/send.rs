@@ -97,6 +97,7 @@ impl From<Outgoing> for Preview {
 impl Incidents {
     /// Sends a message to a party. Its entry is written in the step in which it is queued.
     pub async fn send(&self, ask: Ask<'_>, post: &Post, name: &str, new: &NewMessage) -> Result<Written, Refused> {
+        self.readers_there(ask.person, Some(name), new.marking.as_ref(), &[&new.party]).await?;
         let around = self.around(ask.person, name).await?;
         self.write_made(ask, name, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, ask.person);
@@ -113,6 +114,7 @@ impl Incidents {
     /// What sending would send; refused where sending would be.
     pub async fn preview(&self, ask: Ask<'_>, post: &Post, name: &str, new: &NewMessage) -> Result<Preview, Refused> {
         let (case, circle) = self.find(ask.person, name).await?;
+        self.readers_there(ask.person, Some(name), new.marking.as_ref(), &[&new.party]).await?;
         let state = case.state_for(&circle, ask.person);
         let around = self.around(ask.person, name).await?;
         self.letter(ask, post, (&case, &case.whole(), &around), &circle, &state, new).map(Preview::from)
@@ -285,8 +287,10 @@ fn addresses(post: &Post, state: &Incident, new: &NewMessage) -> Result<Vec<Stri
     if !free.is_empty() {
         return Ok(free);
     }
-    // What bounced came from a server, and nobody reads what a machine answered from.
-    let is_of_person = |letter: &&Arc<Letter>| !matches!(letter.message.sort, Some(Sort::Bounce | Sort::AutoReply));
+    // What bounced came from a server, nobody reads what a machine answered from, and what somebody wrote down says
+    // nothing sure of an address.
+    let is_of_person =
+        |letter: &&Arc<Letter>| !matches!(letter.message.sort, Some(Sort::Bounce | Sort::AutoReply | Sort::ByHand));
     let last = state.conversation(&new.party).rev().filter(is_of_person);
     let last = last.map(|letter| letter.message.address.as_str());
     let last = last.flat_map(|to| to.split(',')).find(|mail| is_address(mail) && is_free(mail));

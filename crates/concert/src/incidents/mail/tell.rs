@@ -48,6 +48,7 @@ impl Incidents {
         telling: &Telling,
     ) -> Result<Vec<Told>, Refused> {
         let (case, circle) = self.find(ask.person, name).await?;
+        self.readers_there(ask.person, Some(name), telling.marking.as_ref(), &[]).await?;
         let around = self.around(ask.person, name).await?;
         let planned = self.plan(ask, post, (&case, &around), &circle, telling)?;
         Ok(planned.into_iter().map(|(party, letter)| Told { party, message: letter.map(Preview::from) }).collect())
@@ -55,6 +56,7 @@ impl Incidents {
 
     /// Sends to all who may be told; what was written says who was left out and why.
     pub async fn tell(&self, ask: Ask<'_>, post: &Post, name: &str, telling: &Telling) -> Result<Written, Refused> {
+        self.readers_there(ask.person, Some(name), telling.marking.as_ref(), &[]).await?;
         let around = self.around(ask.person, name).await?;
         self.write_made(ask, name, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, ask.person);
