@@ -171,7 +171,7 @@ fn what_an_entry_names_must_be_there() {
         |more: &[&str]| site.run(&[&["incident", "mark", &number, "--tlp", "amber", "--reason", "x"], more].concat());
     let (code, _, err) = mark(&["--for-party", "Example Bnk"]);
     assert!(code == 2 && err.contains("`parties` of the marking: there is no party `Example Bnk`"), "{err}");
-    let open = ["incident", "open", "y", "--type", "scanner", "--tlp", "red", "--for-person"];
+    let open = ["incident", "open", "y", "--type", "scanner", "--severity", "low", "--tlp", "red", "--for-person"];
     let (code, _, err) = site.run(&[&open[..], &["aana"]].concat());
     assert!(code == 2 && err.contains("`persons` of the marking: there is no user `aana`"), "{err}");
     assert_eq!(site.run(&[&open[..], &["anna"]].concat()).0, 0);
