@@ -489,6 +489,8 @@ async fn whom_a_notice_goes_to_is_decided_anew_when_a_contact_was_suspended_mean
     }
     let waiting: Vec<String> = to_of(&world, "waiting").into_iter().rev().map(|(id, _)| id).collect();
     let [one, two, three, four] = waiting.as_slice() else { panic!("{waiting:?}") };
+    let preview = || world.rows(&["notice", "preview"]);
+    assert_eq!(preview().iter().filter(|row| row["why"] == "waits for approval").count(), 4);
     let decide = |verb: &str, id: &str| {
         let out = concert(&site, &["notice", verb, id, "--format", "ndjson"]).output().unwrap();
         let text = [out.stdout, out.stderr].concat();
@@ -548,6 +550,10 @@ async fn whom_a_notice_goes_to_is_decided_anew_when_a_contact_was_suspended_mean
     let (code, said) = decide("approve", four);
     assert!(code == 1 && said.contains("nobody else is left") && said.contains("\"state\":\"no-contact\""), "{said}");
     assert_eq!(world.smtp.count(), 2);
+    let shown = preview().into_iter().find(|row| row["id"] == four.as_str()).unwrap();
+    assert!(shown["why"].as_str().unwrap().starts_with("no contact of the party `Net` is left"), "{shown}");
+    let team = preview().into_iter().find(|row| row["to"] == "cert@power.example").unwrap();
+    assert!(team["why"].as_str().unwrap().starts_with("waits for approval; told to the team `Power CERT`"), "{team}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

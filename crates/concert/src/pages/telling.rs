@@ -50,7 +50,7 @@ pub(super) async fn preview(
             let id = (notice.id != NOT_YET).then_some(&notice.id);
             json!({"id": id, "name": notice.name, "key": notice.key, "to": notice.to, "via": notice.via,
                 "state": notice.state, "events": notice.events, "due": notice.due.to_string(),
-                "why": text_or_null(why(notice, &reach))})
+                "why": text_or_null(&why(notice, &reach))})
         })
         .collect();
     slice.part(rows.into_iter())

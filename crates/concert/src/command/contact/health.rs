@@ -4,7 +4,7 @@ mod stopped;
 
 use std::collections::BTreeMap;
 
-use concert_model::{Contact, Problem, Time};
+use concert_model::{Contact, Problem, Time, address};
 use concert_pipeline::mail::address::canonical;
 use concert_store::records::Health;
 use serde_json::{Value, json};
@@ -165,6 +165,9 @@ fn values(state: State, row: &Row, stopped: Option<&Stopped>) -> [Value; 12] {
 fn advice(state: State, row: &Row) -> String {
     let (health, contact, party) = (&row.health, &row.contact, &row.party);
     let ask = format!("ask whether somebody is there: concert contact prove \"{party}\"");
+    if let Some(why) = address::unusable(contact) {
+        return format!("nothing is sent to it ({why}); find another address");
+    }
     match state {
         State::Suspended => format!(
             "nothing is sent to it ({}); find another address, or when it works again: concert contact resume {contact}",
@@ -223,6 +226,10 @@ mod tests {
         check(None, Health::default(), Some((days(2).unwrap(), true)), State::Unknown, "wait");
         check(days(200), Health::default(), None, State::Silent, "contact prove \"X\"");
         check(None, Health { auto_replies: 1, ..Health::default() }, None, State::Unknown, "only machines");
+        let contact = Contact { mail: "abuse@x.invalid".into(), ..Contact::default() };
+        let nowhere = Row { party: "X".into(), ..row(&contact, Health::default(), None) };
+        let said = advice(State::Unknown, &nowhere);
+        assert!(said.starts_with("nothing is sent to it (its domain is reserved"), "{said}");
         assert!(State::Suspended < State::Bounced && State::Unknown < State::Alive);
         assert_eq!([61, 3_660, 90_000].map(span), ["1m", "1h 1m", "1d 1h"]);
     }

@@ -231,7 +231,7 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
             json!(notice.state),
             json!(notice.events),
             json!(notice.due.to_string()),
-            text_or_null(why(notice, &reach)),
+            text_or_null(&why(notice, &reach)),
         ];
         if !table.row(&row)? {
             break;
@@ -243,12 +243,13 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
 }
 
 /// Why a notice waits, or whom it passes over, as far as whoever asks may see that.
-pub(crate) fn why<'n>(notice: &'n Notice, reach: &Reach) -> &'n str {
+pub(crate) fn why(notice: &Notice, reach: &Reach) -> String {
+    let passed_over = if reach.is_all() { notice.passed_over.as_str() } else { "" };
     match notice.state.as_str() {
-        "no-contact" => &notice.reason,
-        _ if waits_for_approval(notice) => WAITS_FOR_APPROVAL,
-        _ if reach.is_all() => &notice.passed_over,
-        _ => "",
+        "no-contact" => notice.reason.clone(),
+        _ if waits_for_approval(notice) && passed_over.is_empty() => WAITS_FOR_APPROVAL.to_owned(),
+        _ if waits_for_approval(notice) => format!("{WAITS_FOR_APPROVAL}; {passed_over}"),
+        _ => passed_over.to_owned(),
     }
 }
 
@@ -331,7 +332,9 @@ fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
 /// Says whether anybody still reads.
 fn print_text(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<bool, Failure> {
     let mut out = Out::stdout();
-    let head = format!("== {} ({}), {} events, via {}\n", notice.name, notice.key, notice.events, notice.via);
+    let (count, via) = (notice.events, &notice.via);
+    let events = if count == 1 { "event" } else { "events" };
+    let head = format!("== {} ({}), {count} {events}, via {via}\n", notice.name, notice.key);
     out.write(head.as_bytes())?;
     match compose::message(site, notice, items) {
         Ok(message) => {
