@@ -553,6 +553,11 @@ async fn whom_a_notice_goes_to_is_decided_anew_when_a_contact_was_suspended_mean
     let shown = preview().into_iter().find(|row| row["id"] == four.as_str()).unwrap();
     assert!(shown["why"].as_str().unwrap().starts_with("no contact of the party `Net` is left"), "{shown}");
     let team = preview().into_iter().find(|row| row["to"] == "cert@power.example").unwrap();
+    let (code, said) = decide("retry", four);
+    assert!(code == 1 && said.contains("it has nobody to go to; give --to ADDRESS"), "{said}");
+    world.done(&["contact", "import", "teams", &site.join("teams.csv").display().to_string()]);
+    let (code, said) = decide("retry", four);
+    assert!(code == 0 && said.contains("it goes to cert@power.example") && said.contains("\"waiting\""), "{said}");
     assert!(team["why"].as_str().unwrap().starts_with("waits for approval; told to the team `Power CERT`"), "{team}");
 }
 

@@ -95,20 +95,30 @@ async fn address_those(
         NoticeFilter { state: Some(NO_CONTACT.to_owned()), made_since: Some(since), ..NoticeFilter::default() };
     let suspended = records.suspended_contacts().await?;
     for notice in records.notices(&filter).await? {
-        let kind = site.settings.notice(&notice.name).filter(|kind| kind.to == Recipient::Responsible);
-        if kind.is_none() || notice.party.is_empty() || !is_wanted(&notice) {
-            continue;
-        }
-        let Some((notice, members)) = records.notice(&notice.id).await? else { continue };
-        let mut to = instead(site, book, &suspended, &notice, members).await?;
-        // What nobody is left for stays with the notice only where all of it does.
-        to.sort_by_key(|one| one.state == NO_CONTACT);
-        let is_told = to.first().is_some_and(|one| one.state != NO_CONTACT);
-        if is_told && records.readdress_notice(&notice.id, NO_CONTACT, &to, &site.home(), wire::now()).await? {
-            queued += 1;
-        }
+        queued += usize::from(is_wanted(&notice) && address_one(site, book, &suspended, &notice).await?);
     }
     Ok(queued)
+}
+
+/// Gives a notice that waits for a contact to whoever can be told by now. `false` where nobody can.
+async fn address_one(site: &Site, book: &Addressees, suspended: &Suspended, notice: &Notice) -> Result<bool, Problem> {
+    let kind = site.settings.notice(&notice.name).filter(|kind| kind.to == Recipient::Responsible);
+    if kind.is_none() || notice.party.is_empty() {
+        return Ok(false);
+    }
+    let records = &site.store.records;
+    let Some((notice, members)) = records.notice(&notice.id).await? else { return Ok(false) };
+    let mut to = instead(site, book, suspended, &notice, members).await?;
+    // What nobody is left for stays with the notice only where all of it does.
+    to.sort_by_key(|one| one.state == NO_CONTACT);
+    let is_told = to.first().is_some_and(|one| one.state != NO_CONTACT);
+    Ok(is_told && records.readdress_notice(&notice.id, NO_CONTACT, &to, &site.home(), wire::now()).await?)
+}
+
+/// The same because a person wants it tried again, however long it has waited.
+pub async fn address_by_hand(site: &Site, notice: &Notice) -> Result<bool, Problem> {
+    let suspended = site.store.records.suspended_contacts().await?;
+    Ok(notice.state == NO_CONTACT && address_one(site, &site.addressees(), &suspended, notice).await?)
 }
 
 /// The notices that a notice which reached nobody becomes, for whoever is next.

@@ -17,7 +17,7 @@ use super::{Pages, failed};
 use crate::command::contact::text_or_null;
 use crate::command::notice::show::{NOT_YET, is_seen_whole, to_go, why};
 use crate::drive::anew::{self, Fate};
-use crate::drive::{asked, is_of_incidents};
+use crate::drive::{asked, is_of_incidents, responsible};
 use crate::reach::Reach;
 use crate::settings::is_address;
 use crate::wire::{self, Site};
@@ -82,7 +82,14 @@ pub(super) async fn act(pages: &Pages, change: &Change, id: &str, deed: NoticeDe
     if let Some(answer) = again(&mut writing, change).await? {
         return Ok(answer);
     }
-    let made = decide(&mut writing, &site, (&notice, &mail), &deed, now).await.map_err(failed)?;
+    let made = match why {
+        // It was given to somebody who can be told by now.
+        Some(_) if notice.state == "no-contact" => {
+            let waits = site.settings.notice(&notice.name).is_some_and(|kind| kind.gate == Gate::Approval);
+            Some(("notice retry", notice.id.clone(), if waits { "waiting" } else { "queued" }))
+        }
+        _ => decide(&mut writing, &site, (&notice, &mail), &deed, now).await.map_err(failed)?,
+    };
     let Some((action, id, state)) = made else { return Err(Refusal::Taken(refusal(&notice, &deed))) };
     let of = (id != notice.id).then_some(&notice.id);
     let act = Act::done(action, format!("notice {}", notice.id), of.map_or(String::new(), |_| format!("as {id}")));
@@ -114,6 +121,10 @@ async fn decided_anew(
         return suspended.filter(|_| is_seen).map_or(Ok(None), |why| Err(Refusal::Taken(why)));
     }
     let id = match (deed, notice.state.as_str()) {
+        (NoticeDeed::Retry(None), "no-contact") => {
+            let is_told = responsible::address_by_hand(site, notice).await.map_err(failed)?;
+            return Ok(is_told.then(|| "somebody can be told by now".to_owned()));
+        }
         (NoticeDeed::Approve, "waiting") => &notice.id,
         (NoticeDeed::Send, "queued") | (NoticeDeed::Retry(None), "failed") => mail,
         _ => return Ok(None),

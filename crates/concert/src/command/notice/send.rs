@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::SiteArg;
 use crate::drive::anew::{self, Fate};
-use crate::drive::{Worker, deliver, message};
+use crate::drive::{Worker, deliver, message, responsible};
 use crate::print::{AllRows, note};
 use crate::problems::{Exit, Failure};
 use crate::settings::{LoadFor, is_address};
@@ -213,6 +213,11 @@ pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
                 refused = true;
                 let now = need(&site, &notice.id).await?.0;
                 table.row(&[json!(notice.id), json!(now.state), json!(anew.why())])?;
+                continue;
+            }
+            if args.to.is_none() && Box::pin(responsible::address_by_hand(&site, notice)).await? {
+                let now = need(&site, &notice.id).await?.0;
+                table.row(&[json!(notice.id), json!(now.state), json!(format!("it goes to {}", now.to))])?;
                 continue;
             }
             let again = match notice.state.as_str() {
