@@ -1,5 +1,7 @@
 //! Reports and their rejects.
 
+use std::collections::HashSet;
+
 use concert_model::{EventId, Origin, Problem, Receipt, Reject, ReportId, Time};
 use serde::Serialize;
 use sqlx::Row;
@@ -260,6 +262,20 @@ impl Records {
     /// Contents of all reports and mails whose bytes must be in the archive.
     pub async fn archived(&self) -> Result<Vec<[u8; 32]>, Problem> {
         let sql = "SELECT content FROM report WHERE archived = 1 UNION SELECT content FROM mail WHERE archived = 1";
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar(sql).fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.into_iter().filter_map(|row| row.try_into().ok()).collect())
+    }
+
+    /// Remembers that other bytes stand for those of reports now.
+    pub async fn replace_content(&self, content: &[u8; 32], fresh: &[u8; 32]) -> Result<(), Problem> {
+        let query = sqlx::query("UPDATE report SET content = ?2 WHERE content = ?1");
+        let query = query.bind(content.as_slice()).bind(fresh.as_slice());
+        query.execute(self.pool()).await.map_err(trouble).map(drop)
+    }
+
+    /// Contents of mails, and of reports that came as such.
+    pub async fn mailed(&self) -> Result<HashSet<[u8; 32]>, Problem> {
+        let sql = "SELECT content FROM report WHERE origin_kind = 'mail' UNION SELECT content FROM mail";
         let rows: Vec<Vec<u8>> = sqlx::query_scalar(sql).fetch_all(self.pool()).await.map_err(trouble)?;
         Ok(rows.into_iter().filter_map(|row| row.try_into().ok()).collect())
     }

@@ -5,6 +5,7 @@
 //! what the next call finds again.
 
 mod needle;
+mod redact;
 mod trace;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -13,6 +14,7 @@ use std::fs;
 use concert_model::{Batch, Field, Kind, Problem, ReportId, Time, Value, json};
 
 use self::needle::Needle;
+use self::redact::Redacted;
 use super::replace::{Place, pages_of};
 use super::{swap, write_stored};
 use crate::events::{Page, Stored};
@@ -60,8 +62,12 @@ pub struct Traces {
     places: HashSet<Place>,
     journal: Vec<Place>,
     segments: Vec<Segment>,
-    reports: BTreeSet<ReportId>,
+    /// Reports that gave an event or reject with it, and the lines of those.
+    reports: BTreeMap<ReportId, BTreeSet<u64>>,
+    /// Raw reports that go whole,
     contents: Vec<[u8; 32]>,
+    /// and those whose other lines stay.
+    redacted: Vec<[u8; 32]>,
     rejects: Vec<(Vec<u8>, i64)>,
     texts: BTreeMap<(&'static str, &'static str, &'static str), Vec<Vec<u8>>>,
     notices: Vec<String>,
@@ -76,6 +82,8 @@ pub struct TraceCounts {
     pub events: u64,
     /// Raw reports that hold it, or gave such an event.
     pub reports: u64,
+    /// Those of them whose other lines stay; the rest goes whole.
+    pub redacted: u64,
     /// Rejects.
     pub rejects: u64,
     /// Notices to it.
@@ -93,7 +101,8 @@ impl Traces {
     pub fn counts(&self) -> TraceCounts {
         TraceCounts {
             events: self.places.len() as u64,
-            reports: self.contents.len() as u64,
+            reports: (self.contents.len() + self.redacted.len()) as u64,
+            redacted: self.redacted.len() as u64,
             rejects: self.rejects.len() as u64,
             notices: self.notices.len() as u64,
             notice_bytes: self.bytes.len() as u64,
@@ -113,6 +122,14 @@ impl Writer {
                 .remove(content)
                 .map_err(|error| Problem::new(format!("a raw report cannot be removed: {error}")))?;
             store.records.forget_content(content).await?;
+        }
+        for content in &traces.redacted {
+            let failed = |error: std::io::Error| Problem::new(format!("a raw report cannot be rewritten: {error}"));
+            let raw = store.archive.open(content).map_err(failed)?;
+            let (fresh, _) = store.archive.keep(&mut Redacted::new(raw, &traces.needle), None).map_err(failed)?;
+            // The old one first: a kill here costs the report, and not whoever wants to be forgotten.
+            store.archive.remove(content).map_err(failed)?;
+            store.records.replace_content(content, &fresh).await?;
         }
         self.forget_records(&traces, now).await?;
         for which in if traces.contacts > 0 { Parties::ALL.as_slice() } else { &[] } {

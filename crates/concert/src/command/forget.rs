@@ -22,7 +22,8 @@ const NOT_REACHED: &str = "not reached: backups made before, mail and files alre
 
 /// Remove a person's mail address, account or address from events, reports, rejects, notices, contacts.
 ///
-/// Without --yes it only counts what would change. What changed is written down, by a hash of the value.
+/// Of a raw report that is lines of text the lines of others stay (`redacted`); any other goes whole. Without --yes
+/// it only counts what would change. What changed is written down, by a hash of the value.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  concert forget jane.doe@example.com\n  concert forget 192.0.2.7 --yes")]
 pub(super) struct Args {
@@ -64,12 +65,13 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
 }
 
 fn print(args: &Args, counts: &TraceCounts) -> Result<(), Failure> {
-    let columns = ["done", "events", "reports", "rejects", "notices", "notice_bytes", "contacts", "texts"];
+    let columns = ["done", "events", "reports", "redacted", "rejects", "notices", "notice_bytes", "contacts", "texts"];
     let mut table = args.rows.table(&columns);
     table.row(&[
         json!(args.yes),
         json!(counts.events),
         json!(counts.reports),
+        json!(counts.redacted),
         json!(counts.rejects),
         json!(counts.notices),
         json!(counts.notice_bytes),

@@ -24,27 +24,38 @@ impl Needle {
 
     /// Whether the value stands in these bytes.
     pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
-        self.find(bytes, true, true)
+        self.position(bytes, 0, true).is_some()
     }
 
-    /// Looks in a part of something. Where a neighbour of the value may lie outside of the part, the
-    /// value is left to the part before or after, which holds it with its neighbours.
-    fn find(&self, bytes: &[u8], is_first: bool, is_last: bool) -> bool {
-        let Some(first) = self.lower.first() else { return false };
-        let mut from = usize::from(!is_first);
+    /// The bytes with something else wherever the value stood; nothing where it does not.
+    pub(super) fn replaced(&self, bytes: &[u8], instead: &str) -> Option<Vec<u8>> {
+        let (mut out, mut from) = (Vec::new(), 0);
+        while let Some(at) = self.position(bytes, from, true) {
+            out.extend_from_slice(bytes.get(from..at).unwrap_or_default());
+            out.extend_from_slice(instead.as_bytes());
+            from = at + self.lower.len();
+        }
+        out.extend_from_slice(bytes.get(from..).unwrap_or_default());
+        (from > 0).then_some(out)
+    }
+
+    /// Looks in a part of something, from a place on. Where a neighbour of the value may lie outside of the part,
+    /// the value is left to the part before or after, which holds it with its neighbours.
+    fn position(&self, bytes: &[u8], mut from: usize, is_last: bool) -> Option<usize> {
+        let first = self.lower.first()?;
         while let Some(at) = bytes.iter().skip(from).position(|byte| byte.to_ascii_lowercase() == *first) {
             let at = from + at;
             let end = at + self.lower.len();
             if !is_last && end + 1 >= bytes.len() {
-                return false;
+                return None;
             }
             let here = bytes.get(at..end).is_some_and(|here| here.eq_ignore_ascii_case(&self.lower));
             if here && begins(bytes, at) && ends(bytes, end) {
-                return true;
+                return Some(at);
             }
             from = at + 1;
         }
-        false
+        None
     }
 
     /// The same for bytes of any length.
@@ -56,7 +67,7 @@ impl Needle {
         loop {
             let count = reader.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
             let is_last = count < BLOCK;
-            if self.find(&block, is_first, is_last) {
+            if self.position(&block, usize::from(!is_first), is_last).is_some() {
                 return Ok(true);
             }
             if is_last {

@@ -1,12 +1,12 @@
 //! Looking for a value: events, rejects, other texts, raw reports, notices, contacts. Changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use concert_model::{Problem, ReportId, json};
 use sqlx::Row;
 
 use super::needle::Needle;
-use super::{TEXTS, Traces, VALUE_CHARS_MIN};
+use super::{REMOVED, TEXTS, Traces, VALUE_CHARS_MIN, redact};
 use crate::events::Page;
 use crate::events::read::sixteen;
 use crate::members::Members;
@@ -26,8 +26,9 @@ impl Writer {
             places: HashSet::new(),
             journal: Vec::new(),
             segments: Vec::new(),
-            reports: BTreeSet::new(),
+            reports: BTreeMap::new(),
             contents: Vec::new(),
+            redacted: Vec::new(),
             rejects: Vec::new(),
             texts: BTreeMap::new(),
             notices: Vec::new(),
@@ -51,7 +52,7 @@ impl Writer {
         let store = self.store();
         let rows = sqlx::query(JOURNAL).fetch_all(store.records.pool()).await.map_err(trouble)?;
         let found = holding(std::slice::from_ref(&journal_page(&rows)), &traces.needle);
-        traces.journal.extend(found.iter().map(|(_, place)| *place));
+        traces.journal.extend(found.iter().map(|(_, _, place)| *place));
         traces.take(found);
         for segment in store.segments("events", 0).await? {
             let found = holding(&pages_of(store, &segment)?, &traces.needle);
@@ -65,13 +66,16 @@ impl Writer {
 
     async fn trace_records(&self, traces: &mut Traces) -> Result<(), Problem> {
         let pool = self.store().records.pool();
-        let rows =
-            sqlx::query("SELECT report, n, field, reason, text FROM reject").fetch_all(pool).await.map_err(trouble)?;
+        let rows = sqlx::query("SELECT report, n, line, field, reason, text FROM reject")
+            .fetch_all(pool)
+            .await
+            .map_err(trouble)?;
         for row in rows {
             let text = |name: &str| row.try_get::<String, _>(name).unwrap_or_default();
             if ["reason", "text"].iter().any(|name| traces.needle.is_in(text(name).as_bytes())) {
                 let report: Vec<u8> = row.try_get("report").unwrap_or_default();
-                traces.reports.insert(ReportId(sixteen(&report)));
+                let line = row.try_get::<i64, _>("line").unwrap_or(0).cast_unsigned();
+                traces.reports.entry(ReportId(sixteen(&report))).or_default().insert(line);
                 traces.rejects.push((report, row.try_get("n").unwrap_or(0)));
             }
         }
@@ -94,24 +98,36 @@ impl Writer {
     /// may stand compressed.
     async fn trace_reports(&self, traces: &mut Traces) -> Result<(), Problem> {
         let store = self.store();
-        let mut contents: HashSet<[u8; 32]> = HashSet::new();
-        for report in &traces.reports {
-            contents.extend(store.records.report(*report).await?.map(|row| row.report.content));
+        let mut contents: HashMap<[u8; 32], BTreeSet<u64>> = HashMap::new();
+        for (report, lines) in &traces.reports {
+            if let Some(row) = store.records.report(*report).await? {
+                contents.entry(row.report.content).or_default().extend(lines);
+            }
         }
+        let mailed = store.records.mailed().await?;
+        // What stands in its place would be found again and again.
+        let is_lost = traces.needle.is_in(REMOVED.as_bytes());
         for content in store.records.archived().await? {
             if !store.archive.has(&content) {
                 continue;
             }
-            let found = contents.contains(&content)
-                || store.archive.open(&content).and_then(|raw| traces.needle.is_in_reader(raw)).map_err(|error| {
-                    Problem::new(format!("a raw report cannot be read: {error}")).at(store
-                        .archive
-                        .path(&content)
-                        .display()
-                        .to_string())
-                })?;
-            if found {
-                traces.contents.push(content);
+            let failed = |error: std::io::Error| {
+                let place = store.archive.path(&content).display().to_string();
+                Problem::new(format!("a raw report cannot be read: {error}")).at(place)
+            };
+            let wanted = contents.get(&content);
+            let raw = || store.archive.open(&content);
+            if wanted.is_none() && !raw().and_then(|raw| traces.needle.is_in_reader(raw)).map_err(failed)? {
+                continue;
+            }
+            let lines = match is_lost || mailed.contains(&content) {
+                true => None,
+                false => raw().and_then(|raw| redact::lines(raw, &traces.needle)).map_err(failed)?,
+            };
+            let has_all = |lines: &BTreeSet<u64>| wanted.is_none_or(|wanted| wanted.is_subset(lines));
+            match lines.is_some_and(|lines| !lines.is_empty() && has_all(&lines)) {
+                true => traces.redacted.push(content),
+                false => traces.contents.push(content),
             }
         }
         Ok(())
@@ -146,23 +162,23 @@ impl Writer {
 }
 
 impl Traces {
-    fn take(&mut self, found: Vec<(ReportId, Place)>) {
-        for (report, place) in found {
-            self.reports.insert(report);
+    fn take(&mut self, found: Vec<(ReportId, u64, Place)>) {
+        for (report, line, place) in found {
+            self.reports.entry(report).or_default().insert(line);
             self.places.insert(place);
         }
     }
 }
 
-/// Events that hold the value.
-fn holding(pages: &[Page], needle: &Needle) -> Vec<(ReportId, Place)> {
+/// Events that hold the value: the report, the line there, and the place in the store.
+fn holding(pages: &[Page], needle: &Needle) -> Vec<(ReportId, u64, Place)> {
     let (mut found, mut text) = (Vec::new(), Vec::new());
     for stored in pages.iter().flat_map(Page::iter) {
         text.clear();
         json::write_members(&stored.event, &mut text);
         // Between members stand quotes and commas, so the value is found where a member holds it.
         if needle.is_in(&text) {
-            found.push((stored.report, (stored.batch, stored.row)));
+            found.push((stored.report, stored.event.row().position, (stored.batch, stored.row)));
         }
     }
     found
