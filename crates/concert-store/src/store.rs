@@ -215,21 +215,27 @@ impl Store {
     /// stand in files: a repeat never comes before its event.
     pub async fn repeats(&self, of: Option<&HashSet<ProblemKey>>, since: &str) -> Result<Repeats, Problem> {
         let mut repeats = Repeats::new();
-        let mut add = |sighting: Sighting| {
+        self.sightings(since, &mut |sighting| {
             if of.is_none_or(|of| of.contains(&sighting.problem)) {
                 let slot = repeats.entry((sighting.problem, sighting.first.seconds())).or_insert((0, sighting.time));
                 slot.0 += 1;
                 slot.1 = slot.1.max(sighting.time);
             }
-        };
+        })
+        .await?;
+        Ok(repeats)
+    }
+
+    /// Gives every sighting, those in files from a day on (`2026-11-22`, empty for all).
+    pub(crate) async fn sightings(&self, since: &str, each: &mut (dyn FnMut(Sighting) + Send)) -> Result<(), Problem> {
         let rows = sqlx::query("SELECT * FROM sighting").fetch_all(self.records.pool()).await.map_err(trouble)?;
-        rows.iter().for_each(|row| add(sighting(row)));
+        rows.iter().for_each(|row| each(sighting(row)));
         let files = self.segments("sightings", 0).await?;
         for segment in files.iter().filter(|segment| segment.day.as_str() >= since) {
-            self.open_or_old(&segment.path, &mut |path| read::sightings(path, &mut add))
+            self.open_or_old(&segment.path, &mut |path| read::sightings(path, each))
                 .map_err(|error| damaged(&segment.path, &error))?;
         }
-        Ok(repeats)
+        Ok(())
     }
 
     /// The event files as paths, and the journal as one more file written to `journal` if it holds

@@ -11,7 +11,7 @@ mod trace;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 
-use concert_model::{Batch, Field, Kind, Problem, ReportId, Time, Value, json};
+use concert_model::{Batch, Field, Kind, Problem, ProblemKey, ReportId, Time, Value, json};
 
 use self::needle::Needle;
 use self::redact::Redacted;
@@ -64,6 +64,9 @@ pub struct Traces {
     segments: Vec<Segment>,
     /// Reports that gave an event or reject with it, and the lines of those.
     reports: BTreeMap<ReportId, BTreeSet<u64>>,
+    /// Problems of such events, and the reports that named one again.
+    problems: HashSet<ProblemKey>,
+    again: BTreeSet<ReportId>,
     /// Raw reports that go whole,
     contents: Vec<[u8; 32]>,
     /// and those whose other lines stay.

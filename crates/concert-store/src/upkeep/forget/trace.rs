@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use concert_model::batch::Row;
 use concert_model::{Problem, ReportId, json};
-use sqlx::Row;
+use sqlx::Row as _;
 
 use super::needle::Needle;
 use super::{REMOVED, TEXTS, Traces, VALUE_CHARS_MIN, redact};
@@ -27,6 +28,8 @@ impl Writer {
             journal: Vec::new(),
             segments: Vec::new(),
             reports: BTreeMap::new(),
+            problems: HashSet::new(),
+            again: BTreeSet::new(),
             contents: Vec::new(),
             redacted: Vec::new(),
             rejects: Vec::new(),
@@ -36,6 +39,14 @@ impl Writer {
             contacts: 0,
         };
         self.trace_events(&mut traces).await?;
+        let Traces { problems, again, .. } = &mut traces;
+        self.store()
+            .sightings("", &mut |sighting| {
+                if problems.contains(&sighting.problem) {
+                    again.insert(sighting.report);
+                }
+            })
+            .await?;
         self.trace_records(&mut traces).await?;
         self.trace_reports(&mut traces).await?;
         self.trace_notices(&mut traces).await?;
@@ -52,7 +63,7 @@ impl Writer {
         let store = self.store();
         let rows = sqlx::query(JOURNAL).fetch_all(store.records.pool()).await.map_err(trouble)?;
         let found = holding(std::slice::from_ref(&journal_page(&rows)), &traces.needle);
-        traces.journal.extend(found.iter().map(|(_, _, place)| *place));
+        traces.journal.extend(found.iter().map(|found| found.place));
         traces.take(found);
         for segment in store.segments("events", 0).await? {
             let found = holding(&pages_of(store, &segment)?, &traces.needle);
@@ -95,7 +106,7 @@ impl Writer {
     }
 
     /// Raw reports that hold the value, and those that gave an event or reject that does: in these it
-    /// may stand compressed.
+    /// may stand compressed. So it may in those that named such a problem again, if nobody can look into them.
     async fn trace_reports(&self, traces: &mut Traces) -> Result<(), Problem> {
         let store = self.store();
         let mut contents: HashMap<[u8; 32], BTreeSet<u64>> = HashMap::new();
@@ -103,6 +114,10 @@ impl Writer {
             if let Some(row) = store.records.report(*report).await? {
                 contents.entry(row.report.content).or_default().extend(lines);
             }
+        }
+        let mut again: HashSet<[u8; 32]> = HashSet::new();
+        for report in &traces.again {
+            again.extend(store.records.report(*report).await?.map(|row| row.report.content));
         }
         let mailed = store.records.mailed().await?;
         // What stands in its place would be found again and again.
@@ -117,13 +132,18 @@ impl Writer {
             };
             let wanted = contents.get(&content);
             let raw = || store.archive.open(&content);
-            if wanted.is_none() && !raw().and_then(|raw| traces.needle.is_in_reader(raw)).map_err(failed)? {
+            let is_named = wanted.is_some() || raw().and_then(|raw| traces.needle.is_in_reader(raw)).map_err(failed)?;
+            if !is_named && !again.contains(&content) {
                 continue;
             }
-            let lines = match is_lost || mailed.contains(&content) {
+            let lines = match mailed.contains(&content) {
                 true => None,
                 false => raw().and_then(|raw| redact::lines(raw, &traces.needle)).map_err(failed)?,
             };
+            if !is_named && lines.is_some() {
+                continue;
+            }
+            let lines = lines.filter(|_| !is_lost);
             let has_all = |lines: &BTreeSet<u64>| wanted.is_none_or(|wanted| wanted.is_subset(lines));
             match lines.is_some_and(|lines| !lines.is_empty() && has_all(&lines)) {
                 true => traces.redacted.push(content),
@@ -162,23 +182,32 @@ impl Writer {
 }
 
 impl Traces {
-    fn take(&mut self, found: Vec<(ReportId, u64, Place)>) {
-        for (report, line, place) in found {
-            self.reports.entry(report).or_default().insert(line);
+    fn take(&mut self, found: Vec<Holding>) {
+        for Holding { report, row, place } in found {
+            self.reports.entry(report).or_default().insert(row.position);
+            self.problems.insert(row.key);
             self.places.insert(place);
         }
     }
 }
 
-/// Events that hold the value: the report, the line there, and the place in the store.
-fn holding(pages: &[Page], needle: &Needle) -> Vec<(ReportId, u64, Place)> {
+/// An event that holds the value.
+struct Holding {
+    report: ReportId,
+    row: Row,
+    /// Where it is in the store.
+    place: Place,
+}
+
+fn holding(pages: &[Page], needle: &Needle) -> Vec<Holding> {
     let (mut found, mut text) = (Vec::new(), Vec::new());
     for stored in pages.iter().flat_map(Page::iter) {
         text.clear();
         json::write_members(&stored.event, &mut text);
         // Between members stand quotes and commas, so the value is found where a member holds it.
         if needle.is_in(&text) {
-            found.push((stored.report, stored.event.row().position, (stored.batch, stored.row)));
+            let place = (stored.batch, stored.row);
+            found.push(Holding { report: stored.report, row: stored.event.row(), place });
         }
     }
     found
