@@ -116,6 +116,7 @@ pub(crate) fn findings(settings: &Settings, parties: &[Party]) -> Vec<Finding> {
     let speaks = |language: &str| settings.templates.speaks(language);
     for party in parties {
         found.extend(gaps(party));
+        found.extend(told_twice(party));
         for contact in &party.contacts {
             for what in wrong(contact, &via, &speaks) {
                 found.push(("contact", party.name.clone(), format!("{}: {what}", contact.mail)));
@@ -209,6 +210,15 @@ fn gaps(party: &Party) -> Vec<Finding> {
     found
 }
 
+/// Addresses of a party that stand there twice for the same purpose, and so get everything twice.
+fn told_twice(party: &Party) -> Vec<Finding> {
+    let mut seen = BTreeSet::new();
+    let is_again = |contact: &&Contact| !seen.insert((canonical(&contact.mail), contact.purpose.to_lowercase()));
+    let again = party.contacts.iter().filter(is_again);
+    let what = |contact: &Contact| format!("{}: it stands there twice for {}", contact.mail, contact.purpose);
+    again.map(|contact| ("contact", party.name.clone(), what(contact))).collect()
+}
+
 /// What of a contact's wishes this site cannot do.
 fn wrong(contact: &Contact, via: &dyn Fn(&str) -> bool, speaks: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
@@ -227,7 +237,7 @@ fn wrong(contact: &Contact, via: &dyn Fn(&str) -> bool, speaks: &dyn Fn(&str) ->
     if !contact.schedule.is_empty()
         && let Err(problem) = When::parse(&contact.schedule)
     {
-        found.push(format!("schedule `{}`: {}", contact.schedule, problem.what));
+        found.push(format!("schedule `{}`: {}, so the notice's own holds", contact.schedule, problem.what));
     }
     if !contact.time_zone.is_empty() && jiff::tz::TimeZone::get(&contact.time_zone).is_err() {
         found.push(format!("`{}` is not a time zone, so the site's holds", contact.time_zone));
@@ -284,6 +294,16 @@ mod tests {
             "Late: country FI is also `National`'s, which answers",
         ];
         assert_eq!(told, late);
+    }
+
+    #[test]
+    fn an_address_that_is_told_twice_is_told() {
+        let text =
+            "party,prefixes,mail,purpose\nA,192.0.2.0/24,a@a.example,abuse\nA,,A@a.example,Abuse\nA,,a@a.example,law\n";
+        let (parties, problems) = read_csv("c.csv", text.as_bytes());
+        assert_eq!(problems, []);
+        let told: Vec<String> = told_twice(&parties[0]).into_iter().map(|(_, _, what)| what).collect();
+        assert_eq!(told, ["A@a.example: it stands there twice for Abuse"]);
     }
 
     #[test]
