@@ -258,6 +258,36 @@ fn derived_tables_can_be_made_anew() {
     assert_eq!(answers(&site), before);
 }
 
+/// INVARIANT: what lists go by is the same whether it was kept as entries came, made anew, or made when a site from
+/// before was brought up to date.
+#[test]
+fn lists_of_a_site_from_before_are_what_follows_from_its_entries() {
+    let site = Site::new();
+    let numbers: Vec<String> = ["One", "Two", "Three"].iter().map(|title| site.open(title)).collect();
+    let write = |number: &str, args: &[&str]| site.incident(&[&["write", number], args].concat());
+    write(&numbers[0], &["party", "party=Net \u{fc} \"quoted\"", "status=told"]);
+    let speaks = ["role", "role=affected-party", "person=otto", "party=Net \u{fc} \"quoted\"", "holds=true"];
+    write(&numbers[0], &speaks);
+    write(&numbers[1], &["note", "text=x", "--tlp", "red", "--for-person", "anna", "--for-person", "ben"]);
+    write(&numbers[1], &["note", "text=y", "--tlp", "amber", "--compartment", "legal"]);
+    write(&numbers[2], &["status", "status=waiting", "reason=x"]);
+    let noted = write(&numbers[2], &["note", "text=z", "--tlp", "green"]);
+    site.incident(&["erase", &numbers[2], &noted[0]["entries"][0].to_string(), "--reason", "privacy law"]);
+    let list = || site.incident(&["list"]);
+    let before = list();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../concert-store/migrations");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    let step = files.into_iter().find(|text| text.contains("CREATE TABLE touched")).unwrap();
+    let script = "import sqlite3,sys; d=sqlite3.connect('data/records.sqlite'); d.executescript(sys.stdin.read())";
+    let old = "DROP TABLE touched; CREATE INDEX incident_changed ON incident (changed);";
+    assert_eq!(site.python(script, &format!("{old}\n{step}")), (true, String::new()));
+    assert_eq!(site.run(&["verify"]).0, 0, "{}", site.run(&["verify"]).1);
+    assert_eq!(list(), before);
+    site.sql("UPDATE touched SET seq = seq + 1 WHERE sight <> ''");
+    let (code, out, err) = site.run(&["verify"]);
+    assert!(code == 1 && format!("{out}{err}").contains("not what follows from its entries"), "{code} {out} {err}");
+}
+
 /// A value is found in whatever people wrote of it, in all incidents that the reader may see, and in the events.
 #[test]
 fn what_is_known_of_a_value_is_told_across_incidents() {
