@@ -279,9 +279,12 @@ impl Records {
     }
 
     /// Incidents with an entry that names a value.
-    pub async fn incidents_with(&self, value: &str) -> Result<Vec<String>, Problem> {
-        let query = sqlx::query_scalar("SELECT DISTINCT incident FROM observable WHERE value = ?1 ORDER BY incident");
-        query.bind(value).fetch_all(self.pool()).await.map_err(trouble)
+    pub async fn incidents_with(&self, value: &str) -> Result<Vec<Head>, Problem> {
+        let query = sqlx::query(
+            "SELECT * FROM incident WHERE id IN (SELECT incident FROM observable WHERE value = ?1) ORDER BY id",
+        );
+        let rows = query.bind(value).fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.iter().map(head).collect())
     }
 
     /// Hosts that entries after a number name.
@@ -290,11 +293,10 @@ impl Records {
         query.bind(seq.cast_signed()).fetch_all(self.pool()).await.map_err(trouble)
     }
 
-    /// Incidents that are not closed and have an entry that names one of these values, each with the number of
-    /// its last entry.
-    pub async fn open_with(&self, values: &[&str]) -> Result<Vec<(String, u64)>, Problem> {
+    /// Incidents that are not closed and have an entry that names one of these values.
+    pub async fn open_with(&self, values: &[&str]) -> Result<Vec<Head>, Problem> {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-            "SELECT id, changed FROM incident WHERE status <> 'closed' AND id IN (SELECT incident FROM observable WHERE value IN (",
+            "SELECT * FROM incident WHERE status <> 'closed' AND id IN (SELECT incident FROM observable WHERE value IN (",
         );
         let mut list = query.separated(", ");
         for value in values {
@@ -302,11 +304,7 @@ impl Records {
         }
         query.push(")) ORDER BY id");
         let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
-        let row = |row: &SqliteRow| {
-            let changed = row.try_get::<i64, _>("changed").unwrap_or(0).cast_unsigned();
-            (row.try_get("id").unwrap_or_default(), changed)
-        };
-        Ok(rows.iter().map(row).collect())
+        Ok(rows.iter().map(head).collect())
     }
 
     /// Incidents with an entry whose body has this text in it. It looks at every body instead of at what is

@@ -8,6 +8,7 @@ use concert_model::access::{Action, Circle, Object, Person, may};
 use concert_model::incident::content::{Content, Effort};
 use concert_model::incident::marking::Marking;
 use concert_model::incident::process::numbers::{Numbers, Tally, Wanted};
+use concert_store::records::incidents::Head;
 
 use super::audit::Reads;
 use super::case::Case;
@@ -38,8 +39,8 @@ impl Incidents {
             return Ok(spent);
         }
         let mut reads = Reads::default();
-        for id in self.store.records.incidents_with(text::EFFORT).await? {
-            if let Some((case, circle)) = self.found(person, &id).await? {
+        for head in self.store.records.incidents_with(text::EFFORT).await? {
+            if let Some((case, circle)) = self.found_as(person, &head).await? {
                 reads.add(&case.head.number, spent_on(person, &case, &circle, &mut spent).into_iter());
             }
         }
@@ -50,8 +51,8 @@ impl Incidents {
     /// What became of the processes that were followed in incidents, by their names, as far as a person sees it.
     pub async fn process_numbers(&self, person: &Person, wanted: Wanted) -> Result<BTreeMap<String, Numbers>, Refused> {
         let (mut tally, mut reads) = (Tally::new(wanted), Reads::default());
-        for id in self.store.records.incidents_with(text::PROCESSES).await? {
-            let Some((case, circle)) = self.found(person, &id).await? else { continue };
+        for head in self.store.records.incidents_with(text::PROCESSES).await? {
+            let Some((case, circle)) = self.found_as(person, &head).await? else { continue };
             reads.add(&case.head.number, case.seen_by(&circle, person).filter_map(|kept| kept.marking()));
             tally.add(&self.states.of(&case, &circle, person));
         }
@@ -61,16 +62,24 @@ impl Incidents {
 
     /// An incident of many, which is left out where it is missing for the person.
     pub(super) async fn found(&self, person: &Person, id: &str) -> Result<Option<(Arc<Case>, Circle)>, Refused> {
-        // What lists go by is asked first, so that no journal is read for somebody who may not see it.
         let Some(head) = self.store.records.incident(id).await? else { return Ok(None) };
-        if !may(person, Action::See, Object::Incident(&circle_of(&head))).allowed {
+        self.found_as(person, &head).await
+    }
+
+    /// The same where it is known how it stands in lists: whoever asks about thousands asks the records once.
+    pub(super) async fn found_as(&self, person: &Person, head: &Head) -> Result<Option<(Arc<Case>, Circle)>, Refused> {
+        // What lists go by is asked first, so that no journal is read for somebody who may not see it.
+        if !may(person, Action::See, Object::Incident(&circle_of(head))).allowed {
             return Ok(None);
         }
-        match self.find(person, id).await {
-            Ok(found) => Ok(Some(found)),
-            Err(Refused::Missing) => Ok(None),
-            Err(refused) => Err(refused),
-        }
+        let held = self.held().get(&head.id).filter(|case| case.last >= head.changed);
+        let case = match held {
+            Some(case) => case,
+            None => self.case(&head.id).await?,
+        };
+        let circle = self.circle(&case);
+        let is_seen = may(person, Action::See, Object::Incident(&circle)).allowed;
+        Ok(is_seen.then_some((case, circle)))
     }
 }
 

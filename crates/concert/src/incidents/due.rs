@@ -77,9 +77,8 @@ impl Incidents {
     /// before the rest.
     pub async fn due(&self, person: &Person, now: Time) -> Result<Vec<DueIn>, Refused> {
         let (mut all, mut reads) = (Vec::new(), Reads::default());
-        for (id, _) in self.store.records.open_with(&DUE).await? {
-            let Some(head) = self.store.records.incident(&id).await? else { continue };
-            let Some((case, circle)) = self.found(person, &id).await? else { continue };
+        for head in self.store.records.open_with(&DUE).await? {
+            let Some((case, circle)) = self.found_as(person, &head).await? else { continue };
             let comes_due = |content: &Content| {
                 matches!(
                     content,
@@ -106,7 +105,8 @@ impl Incidents {
 
     /// Incidents in which something can come due, each with the number of its last entry.
     pub async fn may_come_due(&self) -> Result<Vec<(String, u64)>, Refused> {
-        Ok(self.store.records.open_with(&DUE).await?)
+        let heads = self.store.records.open_with(&DUE).await?;
+        Ok(heads.into_iter().map(|head| (head.id, head.changed)).collect())
     }
 
     /// Of what in an incident somebody is to be reminded now, and when something more comes up by itself.

@@ -9,6 +9,7 @@ use concert_model::incident::fold::Incident;
 use concert_model::incident::process::{Known, Process, Progress};
 use concert_model::problem::nearest;
 use concert_model::{Problem, Time};
+use concert_store::records::incidents::Head;
 
 use super::case::Case;
 use super::write::{MERGED, wrong};
@@ -122,10 +123,9 @@ impl Incidents {
     /// Writes down what has come into force because nobody decided in time. Gives the number of entries.
     pub async fn settle_defaults(&self, now: Time) -> Result<u64, Problem> {
         let mut written = 0;
-        for id in self.store.records.incidents_with(text::PROCESSES).await? {
-            let head = self.store.records.incident(&id).await?;
+        for Head { id, status, .. } in self.store.records.incidents_with(text::PROCESSES).await? {
             // In one that was merged nothing goes on.
-            if head.is_none_or(|head| head.status == text::word(Status::Closed) || head.status == MERGED) {
+            if status == text::word(Status::Closed) || status == MERGED {
                 continue;
             }
             let due = defaults(&self.case(&id).await?.whole(), now);
