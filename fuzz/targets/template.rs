@@ -32,6 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
             to: vec!["abuse@net.example".into()],
             bcc: Vec::new(),
             party: "Example\u{202e} Hosting",
+            instead_of: "Net \"Example\"",
             site_name: "CERT Example",
             site_email: "cert@cert.example",
             language: "fi",
