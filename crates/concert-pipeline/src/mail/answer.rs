@@ -11,12 +11,15 @@ use super::tie::is_below;
 use super::{Kind, Mail, address, header, is_nobody};
 
 /// Headers that ask for no answer, or that only trackers, forms and our own kind write.
-const HEADERS: [&str; 17] = [
+const HEADERS: [&str; 23] = [
     "X-Auto-Response-Suppress",
     "X-Loop",
     "X-Concert-Notice",
     "RT-Ticket",
     "X-RT-Loop-Prevention",
+    "RT-Originator",
+    "X-Managed-By",
+    "Managed-By",
     "X-OTRS-Loop",
     "X-Znuny-Loop",
     "X-Redmine-Host",
@@ -25,18 +28,38 @@ const HEADERS: [&str; 17] = [
     "X-GitLab-Project",
     "X-Zammad-Ticket-Id",
     "X-Zendesk-Priority-Mail",
+    "X-Zendesk-From-Account-Id",
     "X-Mantis-Email",
     "X-Bugzilla-Reason",
     "X-ServiceNow-Generated",
+    "X-ServiceNow-Source",
+    "X-ServiceNow-SysEmail-Version",
     "Feedback-ID",
 ];
+/// How the programs of trackers call themselves in `X-Mailer` and `X-Powered-By`, in lower case.
+const PROGRAMS: [&str; 5] = ["otrs", "osticket", "zammad", "zendesk", "znuny"];
+/// Longest name of a header that is told.
+const NAME_CHARS_MAX: usize = 60;
 
 /// The first header of a mail that forbids an answer.
 pub(super) fn refusal(message: &Message<'_>) -> String {
     let found = HEADERS
         .into_iter()
         .find(|name| header(message, name).is_some_and(|value| !(name.starts_with("X-Auto") && value == "none")));
-    found.unwrap_or_default().to_owned()
+    if let Some(found) = found {
+        return found.to_owned();
+    }
+    let of_tracker = message.headers_raw().find(|(name, value)| is_of_tracker(name, value));
+    of_tracker.map(|(name, _)| name.chars().take(NAME_CHARS_MAX).collect()).unwrap_or_default()
+}
+
+/// Whether a tracker writes this header: it numbers a ticket (`X-Zammad-Ticket-Number`), or names the program.
+fn is_of_tracker(name: &str, value: &str) -> bool {
+    let (name, value) = (name.to_ascii_lowercase(), value.trim_start().to_ascii_lowercase());
+    match name.as_str() {
+        "x-mailer" | "x-powered-by" => PROGRAMS.iter().any(|program| value.starts_with(program)),
+        _ => name.strip_prefix("x-").is_some_and(|rest| rest.contains("-ticket")),
+    }
 }
 
 /// To whom an automatic answer may go; the error says why to nobody. `own` are our addresses, in lower
@@ -108,8 +131,33 @@ mod tests {
         check(&format!("{good}\r\nX-Auto-Response-Suppress: OOF"), Err("X-Auto-Response-Suppress"));
         check(&format!("{good}\r\nRT-Ticket: bank.example #12"), Err("RT-Ticket"));
         check(&format!("{good}\r\nX-OTRS-Loop: yes"), Err("X-OTRS-Loop"));
+        check(&format!("{good}\r\nX-Mailer: Mutt"), Ok("anna@bank.example"));
         check(&format!("{}\r\nReply-To: cert+x@cert.example", good.replace("bank.", "cert.")), Err("ourselves"));
         check(&good.replace("anna@bank", "cert@cert"), Err("ourselves"));
         check(&good.replace("To: cert@cert", "To: other@cert"), Err("by name"));
+    }
+
+    /// Two trackers that answer each other never stop.
+    #[test]
+    fn mails_of_trackers_get_no_answer() {
+        let check = |line: &str| {
+            let mail = format!(
+                "From: Anna <anna@bank.example>\r\nTo: cert@cert.example\r\n{line}\r\nSubject: attack\r\n\r\n192.0.2.1"
+            );
+            let mail = crate::mail::read(mail.as_bytes()).unwrap();
+            let why = answer_to(&mail, &["cert@cert.example".to_owned()]).unwrap_err();
+            let (name, _) = line.split_once(':').unwrap();
+            assert_eq!(why.to_lowercase(), format!("it has the header {}", name.to_lowercase()));
+        };
+        check("X-Zammad-Ticket-Number: 10042");
+        check("X-Helpdesk-Ticket-ID: 7");
+        check("x-example-tickets: 7");
+        check("X-Mailer: osTicket Mailer");
+        check("X-Mailer: Zammad Mail Service");
+        check("X-Powered-By: OTRS - Open Ticket Request System (https://otrs.org/)");
+        check("RT-Originator: root@bank.example");
+        check("Managed-by: RT 5.0.3 (http://www.bestpractical.com/rt/)");
+        check("X-Zendesk-From-Account-Id: 5c1");
+        check("X-ServiceNow-Source: Notification-1");
     }
 }
