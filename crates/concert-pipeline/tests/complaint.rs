@@ -148,6 +148,100 @@ fn what_was_attacked_is_no_attacker() {
     );
 }
 
+/// Fields of each event of a mail with this text, `-` where there is none.
+fn check_events(text: &str, fields: &[&str], want: &[&str]) {
+    let mail = format!(
+        "From: anna@bank.example\r\nTo: abuse@isp.example\r\nSubject: x\r\n\r\n{}\r\n",
+        text.replace('\n', "\r\n")
+    );
+    let (events, rejects) = read(mail.as_bytes(), "");
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned).replace("null", "-");
+    let row = |event: &Value| fields.iter().map(|field| word(&event[*field])).collect::<Vec<_>>().join(" ");
+    let found: Vec<String> = events.iter().map(row).collect();
+    assert_eq!(found, want, "{text}: {events:#?} {rejects:?}");
+}
+
+#[test]
+fn an_address_behind_a_comma_and_a_time_is_no_fraction_of_a_second() {
+    let check = |text: &str, want: &[&str]| check_events(text, &["source.ip", "time.source"], want);
+    check("times in UTC\n2026-11-29 08:20:00,192.0.2.155", &["192.0.2.155 2026-11-29T08:20:00Z"]);
+    check(
+        "times in UTC\ntime,src,dst\n2026-11-29 08:20:00,192.0.2.155,203.0.113.68",
+        &["192.0.2.155 2026-11-29T08:20:00Z"],
+    );
+}
+
+#[test]
+fn sides_are_read_over_breaks_of_lines_tables_and_fields() {
+    let check =
+        |text: &str, want: &[&str]| check_events(text, &["source.ip", "destination.ip", "destination.port"], want);
+    check(
+        "We see SSH logins from 192.0.2[.]141 against our server\n198.51.100.77 at 2026-11-29 09:30 UTC.",
+        &["192.0.2.141 198.51.100.77 -"],
+    );
+    for head in [
+        "source ip;destination ip;port;time",
+        "src;dst;dport;time",
+        "Attacker;Victim;Port;Time",
+        "Quelle;Ziel;Port;Zeit",
+    ] {
+        for separator in [";", ",", "\t", "|"] {
+            let text =
+                format!("{head}\n192.0.2.155;203.0.113.68;22;2026-11-29 08:20:00\n192.0.2.156;203.0.113.69;23;x");
+            check(&text.replace(';', separator), &["192.0.2.155 203.0.113.68 22", "192.0.2.156 203.0.113.69 23"]);
+        }
+    }
+    check("192.0.2.158 attacked us (203.0.113.70) yesterday", &["192.0.2.158 203.0.113.70 -"]);
+    check("Source: 192.0.2.7\nDestination: 203.0.113.70", &["192.0.2.7 203.0.113.70 -"]);
+    check(
+        "Source: 192.0.2.7\nDestination: 203.0.113.70\n\nSource: 192.0.2.8\nDestination: 203.0.113.71",
+        &["192.0.2.7 203.0.113.70 -", "192.0.2.8 203.0.113.71 -"],
+    );
+    check(
+        "Destination: 203.0.113.70\nSource: 192.0.2.7\nDestination: 203.0.113.71\nSource: 192.0.2.8",
+        &["192.0.2.7 203.0.113.70 -", "192.0.2.8 203.0.113.71 -"],
+    );
+}
+
+#[test]
+fn times_and_kinds_stay_in_their_paragraphs() {
+    let check =
+        |text: &str, want: &[&str]| check_events(text, &["source.ip", "classification.type", "time.source"], want);
+    check(
+        "SSH attack from 192.0.2.1 at 2026-11-29 09:30 UTC.\n\nSpam from 192.0.2.2 since 2026-11-28.",
+        &["192.0.2.1 brute-force 2026-11-29T09:30:00Z", "192.0.2.2 spam 2026-11-28T00:00:00Z"],
+    );
+    check(
+        "Spam from 192.0.2.1 at 2026-11-29 09:30 UTC.\n\nDDoS by 192.0.2.2.\nIt began on 2026-11-28 10:00 UTC.",
+        &["192.0.2.1 spam 2026-11-29T09:30:00Z", "192.0.2.2 ddos 2026-11-28T10:00:00Z"],
+    );
+    check("At 2026-11-29 09:30 UTC it was a\n\nport scan from 192.0.2.1", &["192.0.2.1 scanner 2026-11-29T09:30:00Z"]);
+}
+
+#[test]
+fn a_signature_below_the_closing_is_no_complaint() {
+    let check = |text: &str, want: &[&str]| check_events(text, &["source.ip"], want);
+    for closing in ["Regards,", "Mit freundlichen Grüßen"] {
+        check(
+            &format!("192.0.2.7 sends spam.\n\n{closing}\nAnna\nTel +43 1 5 | 203.0.113.83 | www.bank.example"),
+            &["192.0.2.7"],
+        );
+    }
+    check(
+        "See the list below.\n\nRegards,\nAnna\n\n192.0.2.7\n192.0.2.8 | 192.0.2.9",
+        &["192.0.2.7", "192.0.2.8", "192.0.2.9"],
+    );
+    check("Spam.\nThanks,\nAnna\n\nJun 17 03:04:05 mx: joe@bank.example client 192.0.2.7", &["192.0.2.7"]);
+    check("192.0.2.7 is bad. Tel 5 | 203.0.113.83 | www.bank.example", &["192.0.2.7", "203.0.113.83"]);
+}
+
+#[test]
+fn a_plain_url_beside_any_word_of_abuse_is_complained_of() {
+    let check = |text: &str, want: &[&str]| check_events(text, &["source.url", "classification.type"], want);
+    check("Spam from https://www.uni.example/report?id=1", &["https://www.uni.example/report?id=1 spam"]);
+    check("Spam from 192.0.2.1, for details visit http://www.uni.example/x", &["- spam"]);
+}
+
 #[test]
 fn a_log_table_gives_an_event_for_each_row() {
     let Some(events) = events("plaintext-ctir-log-table.eml") else { return };

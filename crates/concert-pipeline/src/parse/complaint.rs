@@ -10,12 +10,16 @@
 //! addresses in its line, and of all that have none where the text names one such address alone; else it is
 //! a reject that says so. The words are in `complaint/sides.rs`.
 //!
+//! `Source: A` and `Destination: B` in the lines of a paragraph belong together, and so do the cells of a table whose head
+//! names the sides (`source ip;destination ip;port`). A sentence that breaks at an address is read over the break.
+//!
 //! **URLs.** A defanged one is complained of. A plain one only when its line or the line before says so
-//! (phishing, malware, `URL:` ...) and neither asks to visit, click or read; a link into the domain of a
+//! (any kind of abuse, `URL:` ...) and neither asks to visit, click or read; a link into the domain of a
 //! mail address in the text, or of the sender, is the sender's own. `urls` = `all` or `defanged` change that.
 //!
-//! **Times.** The time in the line, else the nearest in the ten lines before, else one called so (`Time:`, `Zeit:`)
-//! in the six lines behind it, else none. A time without a zone
+//! **Times.** The time in the line, else the nearest in the ten lines before it in its paragraph, else one behind it
+//! there, else when a day began that is named without a time (`since 2026-06-17`), else the nearest of an earlier
+//! paragraph in the ten lines before, else one called so (`Time:`, `Zeit:`) in the six lines behind it, else none. A time without a zone
 //! is in the zone that the text states (`times in UTC`), else in the feed's `time_zone`; one without a
 //! year is the last such day before the mail came.
 //!
@@ -24,26 +28,33 @@
 //! `complaint/words.rs`. A malware name as anti-virus programs write it
 //! (`TROJ_X.Y`, `Win32/X`) becomes `malware.name`.
 //!
-//! **Passed over:** quoted lines (`>`), what follows `-----Original Message-----` or `-- `, and mail
-//! header lines: hops of a mail are not the ones complained of.
+//! **Passed over:** quoted lines (`>`), what follows `-----Original Message-----` or `-- `, lines with telephone numbers
+//! and the like below `Regards` and its kin, and mail header lines: hops of a mail are not the ones complained of.
 //!
-//! This is a guess made to be looked at by a person; structured reports have their own parsers.
+//! Longer than others because its samples are its manual. This is a guess made to be looked at by a person; structured reports have their own parsers.
 
+mod attacked;
 mod find;
 mod moment;
+mod own;
 mod sides;
+mod table;
 mod words;
+mod wrap;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::ops::Range;
 
 use concert_model::{Field, Keys, Net, Time, Value, taxonomy};
 
-use super::lines::each_line;
 use super::mapping::settings::TYPES_HINT;
 use super::{About, Draft, Fault, Input, Listed, Parser, Sample, Sink};
+use attacked::Attacked;
 use find::{Found, Line, Urls};
 use sides::Side;
+use table::Table;
+use wrap::Passage;
 
 /// Complaints written by people.
 pub const LISTED: Listed = Listed {
@@ -177,7 +188,10 @@ struct Finding {
     /// The network that was attacked, where the text names one alone.
     network: Option<Net>,
     is_said: bool,
+    /// The time in its line or paragraph.
     time: Option<Time>,
+    /// When it was where neither has one: a day alone, or what an earlier paragraph says.
+    else_time: Option<Time>,
     /// What its line or paragraph says it did.
     kind: Option<&'static str>,
     /// What an earlier paragraph says.
@@ -209,45 +223,53 @@ impl Parser for Complaint {
     }
 
     fn parse(&self, input: &mut Input<'_>, about: &About<'_>, sink: &mut Sink<'_>) {
-        let lines = own_lines(input, sink);
+        let lines = own::lines(input, sink);
         let zone = moment::stated_zone(&lines).or_else(|| sink.zone().cloned());
         let own = find::own_domains(&lines, &about.receipt.sender);
         let clock = moment::Clock { zone, received: about.receipt.received };
-        let (mut findings, mut attacked): (Vec<Finding>, Vec<(u64, Subject)>) = (Vec::new(), Vec::new());
-        let (mut heading, mut open) = (Side::Unsaid, 0..0);
-        let (mut last_time, mut before): (Option<(u64, Time)>, &str) = (None, "");
-        // What the paragraph says, what those before it say, and where its findings begin.
-        let mut last = 0;
-        let (mut kind, mut earlier, mut paragraph): (Option<&'static str>, Option<&'static str>, usize) =
-            (None, None, 0);
-        for (number, line) in &lines {
-            let (time, rest) = clock.find(line);
-            if let Some(time) = time {
-                last_time = Some((*number, time));
-                if words::calls_time(line) {
-                    give_time(findings.get_mut(open.clone()).unwrap_or_default(), *number, time);
-                }
-            }
+        let lines = wrap::passages(lines);
+        let (mut findings, mut attacked): (Vec<Finding>, Attacked) = (Vec::new(), Attacked::default());
+        let (mut heading, mut open, mut table): (Side, Range<usize>, Option<Table>) = (Side::Unsaid, 0..0, None);
+        let (mut last, mut last_time, mut before): (u64, Option<(u64, Time)>, &str) = (0, None, "");
+        let mut paragraph = Paragraph::default();
+        for Passage { number, last: last_line, text: line } in &lines {
             // Blank lines are not among them.
             if *number > last + 1 {
-                (kind, earlier, paragraph) = (None, kind.or(earlier), findings.len());
+                paragraph = paragraph.next(findings.len());
+                attacked.end_block(&mut findings);
+                table = None;
             }
-            last = *number;
+            last = *last_line;
+            let (time, mut rest) = clock.find(line);
+            let day = if time.is_none() { clock.day(line) } else { None };
             if let Some(said) = words::kind_of(line) {
-                kind = Some(said);
-                for finding in findings.get_mut(paragraph..).unwrap_or_default() {
+                paragraph.kind = Some(said);
+                for finding in findings.get_mut(paragraph.begin..).unwrap_or_default() {
                     finding.kind.get_or_insert(said);
                 }
             }
-            let time = last_time.filter(|(at, _)| number - at <= TIME_LINES_MAX).map(|(_, time)| time);
+            table = Table::head(line).or(table).filter(|table| table.goes_on(line));
+            if let Some(table) = &table {
+                rest = table.row(&rest);
+            }
             let Line { found, attacked: others } = find::subjects(&rest, before, heading, self.urls, &own);
             before = line;
-            attacked.extend(others.into_iter().take(EVENTS_MAX - attacked.len()).map(|subject| (*number, subject)));
+            if let Some(time) = time {
+                let behind = match words::calls_time(line) {
+                    true => open.clone(),
+                    false if found.is_empty() => paragraph.begin..findings.len(),
+                    false => 0..0,
+                };
+                give_time(&mut findings, behind, paragraph.begin, *number, time);
+                (last_time, paragraph.time) = (Some((*number, time)), Some((*number, time)));
+            }
+            paragraph.day = day.or(paragraph.day);
             // A heading holds as long as nothing but addresses follows.
             if heading == Side::Unsaid || rest.chars().any(char::is_alphabetic) {
                 heading = sides::heading(line);
             }
-            if findings.len() + found.len() > EVENTS_MAX || attacked.len() == EVENTS_MAX {
+            let has_room = attacked.add(*number, others, !found.is_empty(), &mut findings);
+            if findings.len() + found.len() > EVENTS_MAX || !has_room {
                 let fault = Fault::new("", format!("more than {EVENTS_MAX} addresses and URLs; the rest is not read"));
                 sink.reject(*number, fault, line.as_bytes());
                 break;
@@ -258,23 +280,25 @@ impl Parser for Complaint {
             // Lines that follow each other are about the same.
             let follows = findings.last().is_some_and(|last| number - last.number <= 1);
             open.start = if follows { open.start } else { findings.len() };
+            let is_near = |(at, _): &(u64, Time)| number - at <= TIME_LINES_MAX;
+            let near = |time: Option<(u64, Time)>| time.filter(is_near).map(|(_, time)| time);
+            let own_time = if day.is_some() { None } else { near(paragraph.time) };
             let text: String = line.trim().chars().take(TEXT_CHARS_MAX).collect();
             let malware = words::malware_name(line);
             for Found { subject, port, destination, is_said } in found {
-                let (text, malware) = (text.clone(), malware.clone());
-                let number = *number;
                 findings.push(Finding {
                     subject,
                     port,
                     destination,
                     network: None,
                     is_said,
-                    time,
-                    kind,
-                    earlier,
-                    malware,
-                    number,
-                    text,
+                    time: own_time,
+                    else_time: paragraph.day.unwrap_or_else(|| near(last_time)),
+                    kind: paragraph.kind,
+                    earlier: paragraph.earlier,
+                    malware: malware.clone(),
+                    number: *last_line,
+                    text: text.clone(),
                 });
             }
             open.end = findings.len();
@@ -282,49 +306,41 @@ impl Parser for Complaint {
         let anywhere = findings
             .iter()
             .find_map(|finding| finding.kind.or(finding.earlier))
-            .or_else(|| lines.iter().find_map(|(_, line)| words::kind_of(line)));
-        leave_out_attacked(&mut findings, &attacked, sink);
+            .or_else(|| lines.iter().find_map(|line| words::kind_of(&line.text)));
+        attacked.leave_out(&mut findings, sink);
         self.tell(findings, anywhere, sink);
     }
 }
 
-/// Gives a time to those that have none yet and stand close enough before it.
-fn give_time(findings: &mut [Finding], number: u64, time: Time) {
-    let is_close = |finding: &&mut Finding| number - finding.number <= TIME_BEHIND_LINES_MAX;
-    for finding in findings.iter_mut().rev().take_while(is_close) {
-        finding.time.get_or_insert(time);
+/// What the lines between two blank ones say.
+#[derive(Default)]
+struct Paragraph {
+    /// Where its findings begin.
+    begin: usize,
+    /// What it says they did.
+    kind: Option<&'static str>,
+    /// What those before it say.
+    earlier: Option<&'static str>,
+    /// The last time that it names, with its line.
+    time: Option<(u64, Time)>,
+    /// The last day that it names without a time; when that began is not known where no zone is.
+    day: Option<Option<Time>>,
+}
+
+impl Paragraph {
+    fn next(self, begin: usize) -> Self {
+        Self { begin, kind: None, earlier: self.kind.or(self.earlier), time: None, day: None }
     }
 }
 
-/// Takes out what the text says was attacked, unless it says elsewhere that it did something. What is nobody's
-/// destination is told.
-fn leave_out_attacked(findings: &mut Vec<Finding>, attacked: &[(u64, Subject)], sink: &mut Sink<'_>) {
-    let doers: HashSet<Subject> =
-        findings.iter().filter(|finding| finding.is_said).map(|finding| finding.subject.clone()).collect();
-    let mut seen = HashSet::new();
-    let victims: Vec<&(u64, Subject)> =
-        attacked.iter().filter(|(_, one)| !doers.contains(one) && seen.insert(one.clone())).collect();
-    findings.retain(|finding| finding.is_said || !seen.contains(&finding.subject));
-    let hosts = findings.iter_mut().filter(|finding| !matches!(finding.subject, Subject::Url(_)));
-    match victims.as_slice() {
-        [(_, Subject::Address(only))] => hosts.for_each(|finding| {
-            finding.destination.get_or_insert((*only, None));
-        }),
-        [(_, Subject::Network(only))] => hosts.for_each(|finding| finding.network = Some(*only)),
-        _ => {}
-    }
-    let reached: HashSet<IpAddr> =
-        findings.iter().filter_map(|finding| finding.destination).map(|(address, _)| address).collect();
-    for (number, subject) in victims {
-        let what = match subject {
-            Subject::Address(address) if reached.contains(address) => continue,
-            Subject::Address(address) => address.to_string(),
-            Subject::Network(net) if findings.iter().any(|finding| finding.network == Some(*net)) => continue,
-            Subject::Network(net) => net.to_string(),
-            Subject::Url(url) => url.clone(),
-        };
-        let reason = format!("{what} was attacked, as the text says, and by whom is not clear: it is no event");
-        sink.reject(*number, Fault::new("", reason), b"");
+/// Gives a time to those that have none yet and stand close enough before it; what belongs to an earlier paragraph
+/// keeps the time of one before that.
+fn give_time(findings: &mut [Finding], which: Range<usize>, paragraph: usize, number: u64, time: Time) {
+    for (index, finding) in findings.iter_mut().enumerate().take(which.end).skip(which.start) {
+        let is_close = number - finding.number <= TIME_BEHIND_LINES_MAX;
+        if is_close && (index >= paragraph || finding.else_time.is_none()) {
+            finding.time.get_or_insert(time);
+        }
     }
 }
 
@@ -333,18 +349,23 @@ impl Complaint {
         if findings.is_empty() {
             return sink.reject(1, Fault::new("", "no address or URL that is complained of was found"), b"");
         }
+        let kind_of = |finding: &Finding| finding.kind.or(finding.earlier).or(anywhere).unwrap_or(self.kind);
         // The sentence that names an address which log lines name with times says nothing more.
-        let dated: HashSet<Subject> =
-            findings.iter().filter(|finding| finding.time.is_some()).map(|finding| finding.subject.clone()).collect();
+        let mut dated: HashMap<Subject, HashSet<&'static str>> = HashMap::new();
+        for finding in findings.iter().filter(|finding| finding.time.is_some()) {
+            dated.entry(finding.subject.clone()).or_default().insert(kind_of(finding));
+        }
         let mut told = HashSet::new();
-        for finding in findings {
-            if finding.time.is_none() && dated.contains(&finding.subject) {
+        for mut finding in findings {
+            let kind = kind_of(&finding);
+            let says_nothing = |kinds: &HashSet<&str>| finding.else_time.is_none() || kinds.contains(kind);
+            if finding.time.is_none() && dated.get(&finding.subject).is_some_and(says_nothing) {
                 continue;
             }
+            finding.time = finding.time.or(finding.else_time);
             if !told.insert((finding.subject.clone(), finding.time, finding.port, finding.destination)) {
                 continue;
             }
-            let kind = finding.kind.or(finding.earlier).or(anywhere).unwrap_or(self.kind);
             sink.event(finding.number, finding.text.as_bytes(), |draft| put(draft, &finding, kind));
         }
     }
@@ -374,29 +395,4 @@ fn put(draft: &mut Draft<'_>, finding: &Finding, kind: &'static str) -> Result<(
     draft.set(Field::CLASSIFICATION_TYPE, &Value::text(kind));
     draft.put(Field::MALWARE_NAME, finding.malware.as_deref().unwrap_or(""))?;
     draft.put(Field::EVENT_DESCRIPTION_TEXT, &finding.text)
-}
-
-/// The lines that the writer of the mail wrote, with their numbers.
-fn own_lines(input: &mut Input<'_>, sink: &mut Sink<'_>) -> Vec<(u64, String)> {
-    let (mut lines, mut ended, mut in_header) = (Vec::new(), false, false);
-    each_line(input, sink, |sink, number, line| {
-        if ended {
-            return;
-        }
-        if number > LINES_MAX {
-            let fault = Fault::new("", format!("more than {LINES_MAX} lines; the rest is not read"));
-            sink.reject(number, fault, b"");
-            ended = true;
-            return;
-        }
-        let plain = line.trim();
-        ended = matches!(line, "-- " | "--") || words::begins_quoted_mail(plain);
-        // A header goes on in lines that begin with a blank.
-        in_header = words::is_header(line) || in_header && line.starts_with([' ', '\t']);
-        if !ended && !in_header && !plain.starts_with('>') && !words::introduces_quote(plain) {
-            let end = (0..=LINE_BYTES_MAX.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
-            lines.push((number, line.get(..end).unwrap_or_default().to_owned()));
-        }
-    });
-    lines
 }

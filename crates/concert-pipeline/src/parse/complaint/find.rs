@@ -9,6 +9,7 @@ use regex::Regex;
 
 use super::Subject;
 use super::sides::{self, Side};
+use super::words;
 use crate::observables::link::{self, Link};
 use crate::observables::somebodys;
 
@@ -115,7 +116,8 @@ fn says_so(line: &str, before: &str) -> bool {
     let introduced = before.trim_end().ends_with(':');
     let (line, before) = (line.to_lowercase(), before.to_lowercase());
     let has = |words: &[&str]| words.iter().any(|word| line.contains(word) || introduced && before.contains(word));
-    has(SAY_SO) && !has(ASK)
+    let names_kind = words::begins_kind(&line) || introduced && words::begins_kind(&before);
+    (names_kind || has(SAY_SO)) && !has(ASK)
 }
 
 fn is_own(url: &str, own: &[String]) -> bool {
@@ -273,6 +275,8 @@ mod tests {
         check("exploits against our website http://a.example/x", &[]);
         check("Targeted URL: http://a.example/x", &[]);
         check("URL: http://[removed for privacy]/x", &[]);
+        check("Spam from https://www.uni.example/report?id=1", &["https://www.uni.example/report?id=1"]);
+        check("a page for DDoS attacks is at http://a.example/x", &["http://a.example/x"]);
         check("a fake of our site is at http://a.example/x", &["http://a.example/x"]);
     }
 }

@@ -61,20 +61,45 @@ impl Clock {
     pub(super) fn find(&self, line: &str) -> (Option<Time>, String) {
         let first = FORMS.iter().filter_map(|form| form.captures(line)).min_by_key(start);
         let Some(found) = first else { return (None, line.to_owned()) };
-        let whole = found.get(0).map_or(0..0, |whole| whole.range());
+        let mut whole = found.get(0).map_or(0..0, |whole| whole.range());
+        let mut clock = found.name("time").map_or("", |time| time.as_str());
+        if found.name("zone").is_none()
+            && let Some((plain, fraction)) = clock.split_once(['.', ','])
+            && goes_on(line.get(whole.end..).unwrap_or_default())
+        {
+            whole.end -= fraction.len() + 1;
+            clock = plain;
+        }
         let mut rest = line.to_owned();
         rest.replace_range(whole.clone(), &" ".repeat(whole.len()));
-        (self.read(&found), rest)
+        (self.read(&found, clock), rest)
     }
 
-    fn read(&self, found: &Captures<'_>) -> Option<Time> {
+    /// When a day began that a line names without a time: `since 2026-06-17`. The inner value is `None` where no zone is
+    /// known, or there is no such day.
+    pub(super) fn day(&self, line: &str) -> Option<Option<Time>> {
+        static DAYS: LazyLock<[Regex; 4]> = LazyLock::new(|| {
+            let month = format!("(?P<mon>{MONTHS})[a-z]*");
+            [
+                r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})".to_owned(),
+                r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})".to_owned(),
+                format!(r"(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s+{month}\.?\s+(?P<y>\d{{4}})"),
+                format!(r"{month}\.?\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<y>\d{{4}})"),
+            ]
+            .map(|date| compile(&format!(r"(?i)\b(?:since|from|on|at|seit|ab|am|vom)\s+(?:the\s+|dem\s+)?{date}\b")))
+        });
+        let found = DAYS.iter().find_map(|form| form.captures(line))?;
+        Some(self.read(&found, "00:00"))
+    }
+
+    fn read(&self, found: &Captures<'_>, clock: &str) -> Option<Time> {
         let group = |name: &str| found.name(name).map(|text| text.as_str());
         let month: usize = match group("mon") {
             Some(name) => MONTHS.split('|').position(|month| month.eq_ignore_ascii_case(name))? + 1,
             None => group("m")?.parse().ok()?,
         };
         let day: u8 = group("d")?.parse().ok()?;
-        let clock = group("time")?.replace(',', ".");
+        let clock = clock.replace(',', ".");
         let clock = if clock.find(':') == Some(1) { format!("0{clock}") } else { clock };
         let zone = match group("zone") {
             Some(zone) => Some(named_zone(zone)?),
@@ -88,6 +113,16 @@ impl Clock {
         let limit = self.received.plus_seconds(86_400);
         let this_year: i32 = limit.date_text().split('-').next()?.parse().ok()?;
         (0..=4).filter_map(|back| read(&format!("{:04}", this_year - back))).find(|time| *time <= limit)
+    }
+}
+
+/// Whether what seems to be a fraction of a second is the beginning of an address: `08:20:00,192.0.2.155`.
+fn goes_on(after: &str) -> bool {
+    let mut signs = after.chars();
+    match signs.next() {
+        Some('.') => signs.next().is_some_and(|sign| sign.is_ascii_digit()),
+        Some(sign) => sign == ':' || sign.is_alphanumeric(),
+        None => false,
     }
 }
 
@@ -147,6 +182,37 @@ mod tests {
         check("2026-06-17T03:04:05.123Z", Some("2026-06-17T03:04:05.123000Z"));
         check("at 03:04 or 2026-13-45 10:00", None);
         check("Report Date Range: 09/02/2015 - 10/03/2015", None);
+    }
+
+    #[test]
+    fn a_day_without_a_time_is_when_it_began() {
+        let clock = |zone| Clock { zone, received: Time(1_781_740_800_000_000) };
+        let check = |line: &str, want: Option<&str>| {
+            let day = clock(Some(TimeZone::UTC)).day(line).flatten();
+            assert_eq!(day.map(|time| time.to_string()).as_deref(), want, "{line}");
+        };
+        check("Spam since 2026-06-16.", Some("2026-06-16T00:00:00Z"));
+        check("seit dem 16.6.2026", Some("2026-06-16T00:00:00Z"));
+        check("on June 16th, 2026", Some("2026-06-16T00:00:00Z"));
+        check("on 16 June 2026 from", Some("2026-06-16T00:00:00Z"));
+        check("since 2026-13-45", None);
+        check("Report 2026-06-16", None);
+        assert_eq!(clock(None).day("since 2026-06-16"), Some(None));
+    }
+
+    #[test]
+    fn an_address_behind_a_comma_is_no_fraction() {
+        let check_rest = |line: &str, want: &str, rest: &str| {
+            check(line, Some(want));
+            let clock = Clock { zone: Some(TimeZone::UTC), received: Time(1_781_740_800_000_000) };
+            assert_eq!(clock.find(line).1.trim_start(), rest, "{line}");
+        };
+        check_rest("2026-06-17 08:20:00,192.0.2.155", "2026-06-17T08:20:00Z", ",192.0.2.155");
+        check_rest("2026-06-17 08:20:00,192.0.2.155,203.0.113.68", "2026-06-17T08:20:00Z", ",192.0.2.155,203.0.113.68");
+        check_rest("2026-06-17 08:20:00,2001:db8::1", "2026-06-17T08:20:00Z", ",2001:db8::1");
+        check_rest("2026-06-17 08:20:00,2a00::1", "2026-06-17T08:20:00Z", ",2a00::1");
+        check_rest("2026-06-17 08:20:00,123,192.0.2.155", "2026-06-17T08:20:00.123000Z", ",192.0.2.155");
+        check_rest("2026-06-17 08:20:00.5. So", "2026-06-17T08:20:00.500000Z", ". So");
     }
 
     #[test]

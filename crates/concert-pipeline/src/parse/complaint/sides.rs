@@ -116,7 +116,8 @@ fn words_back(before: &str) -> impl Iterator<Item = &str> {
 fn is_ours(before: &str) -> bool {
     static OURS: LazyLock<Regex> = LazyLock::new(|| {
         compile(
-            r"(?ix)\b(?:our|my|unser(?:e[nmrs]?)?|mein(?:e[nmrs]?)?)\s+ (?:[\w-]+\s+){0,3}?
+            r"(?ix)\b(?-i:us|uns)(?:\s*,?\s+(?:at|on|unter|auf)\s+ | \s*[\[(])(?:ips?[\s:]+)?$ |
+            \b(?:our|my|unser(?:e[nmrs]?)?|mein(?:e[nmrs]?)?)\s+ (?:[\w-]+\s+){0,3}?
             [\w-]*(?:servers?|servern|hosts?|systems?|systeme?n?|machines?|rechnern?|networks?|netze?|netzwerke?|ranges?
             |addresses|address|adressen?|ips?|sites?|websites?|webseiten?|seiten?|shops?|honeypots?|sensors?|sensoren
             |firewalls?|routers?|gateways?|vps|customers?|kunden?|clients?)
@@ -172,6 +173,13 @@ fn is_passive(after: &str) -> bool {
     static DOER: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i)\b(?:by|from|von|durch)\b"));
     let rest = PASSIVE.captures(after).and_then(|found| found.get(1)).map_or("", |rest| rest.as_str());
     VERB.is_match(rest) && DOER.is_match(rest)
+}
+
+/// Whether a line ends in words that say the side of what comes next: `... against our server`, `... from`.
+pub(super) fn is_open(line: &str) -> bool {
+    let last = words_back(line).next().unwrap_or_default();
+    let is_said = [FROM, BY, TO, TARGET].iter().any(|list| is_in(list, last));
+    is_said || is_in(&["our", "unser", "unsere", "unseren", "unserem", "unserer"], last) || is_ours(line)
 }
 
 /// Whether two addresses with this between them belong to one list.
@@ -235,6 +243,10 @@ mod tests {
         check("Our customer with IP address * complains", Side::Target);
         check("* (our honeypot) saw", Side::Target);
         check("*, unser Mailserver, meldet", Side::Target);
+        check("192.0.2.7 attacked us (*) yesterday", Side::Target);
+        check("192.0.2.7 attacks us at *", Side::Target);
+        check("192.0.2.7 greift uns (IP *) an", Side::Target);
+        check("a host in the US (*)", Side::Unsaid);
         check("target: *", Side::Target);
         check("Targeted Range:  *", Side::Target);
         check("\"dest_ip\": \"*\"", Side::Target);

@@ -17,7 +17,19 @@ const KINDS: &[(&str, &[&str])] = &[
             "bruteforce",
             "failed password",
             "failed login",
+            "failed ssh",
             "login attempt",
+            "login fail",
+            "logon fail",
+            "ssh attack",
+            "ssh-attack",
+            "ssh attempt",
+            "ssh-angriff",
+            "ftp attack",
+            "rdp attack",
+            "password attack",
+            "password spray",
+            "credential stuffing",
             "authentication fail",
             "invalid user",
             "password guess",
@@ -30,14 +42,41 @@ const KINDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("ddos-amplifier", &["amplification", "amplifier", "open resolver", "reflection attack"]),
-    ("ddos", &["ddos", "denial of service", "denial-of-service", "syn flood", "udp flood", "flooding"]),
+    (
+        "ddos",
+        &[
+            "ddos",
+            "denial of service",
+            "denial-of-service",
+            "dos attack",
+            "dos-angriff",
+            "syn flood",
+            "syn-flood",
+            "udp flood",
+            "udp-flood",
+            "flooding",
+        ],
+    ),
     ("copyright", &["copyright", "infring", "dmca", "urheberrecht"]),
     ("spam", &["spam", "unsolicited", "bulk mail", "junk mail"]),
     ("unauthorised-information-modification", &["deface"]),
     ("exploit", &["sql injection", "sql-injection", "exploit", "shellshock", "web attack", "path traversal"]),
     (
         "scanner",
-        &["port scan", "portscan", "port-scan", "scanning", "scanned", "scanner", "probing", "probed", "harvest"],
+        &[
+            "port scan",
+            "portscan",
+            "port-scan",
+            "network scan",
+            "scan from",
+            "scans from",
+            "scanning",
+            "scanned",
+            "scanner",
+            "probing",
+            "probed",
+            "harvest",
+        ],
     ),
     ("infected-system", &["infected", "botnet", "zombie", "infiziert"]),
     (
@@ -53,6 +92,13 @@ const KINDS: &[(&str, &[&str])] = &[
 pub(super) fn kind_of(line: &str) -> Option<&'static str> {
     let lower = line.to_lowercase();
     KINDS.iter().find(|(_, words)| words.iter().any(|word| lower.contains(word))).map(|(kind, _)| *kind)
+}
+
+/// Whether a word of the line begins with one that speaks for a type: `Spam from`, and not the company `Unspam`.
+pub(super) fn begins_kind(line: &str) -> bool {
+    let lower = line.to_lowercase();
+    let begins = |at: usize| !lower.get(..at).unwrap_or_default().ends_with(char::is_alphanumeric);
+    KINDS.iter().flat_map(|(_, words)| *words).any(|word| lower.match_indices(word).any(|(at, _)| begins(at)))
 }
 
 /// A malware name in the forms of anti-virus programs.
@@ -148,6 +194,21 @@ mod tests {
         assert_eq!(kind_of("IPs Engaged In Comment Spamming"), Some("spam"));
         assert_eq!(kind_of("verschickt Phishing-Mails"), Some("phishing"));
         assert_eq!(kind_of("Dear team"), None);
+        assert!(begins_kind("Comment Spamming") && !begins_kind("c/o Unspam Technologies"));
+        for (line, want) in [
+            ("SSH attack from 192.0.2.1", "brute-force"),
+            ("many ssh login attempts", "brute-force"),
+            ("Brute force against RDP", "brute-force"),
+            ("a port scan", "scanner"),
+            ("Network scans from 192.0.2.1", "scanner"),
+            ("DDoS against us", "ddos"),
+            ("a DoS attack", "ddos"),
+            ("a phishing site", "phishing"),
+            ("a malware download", "malware-distribution"),
+            ("it is in a botnet", "infected-system"),
+        ] {
+            assert_eq!(kind_of(line), Some(want), "{line}");
+        }
         assert_eq!(malware_name("81 TROJ_DROPR.VEN  UPS").as_deref(), Some("TROJ_DROPR.VEN"));
         assert_eq!(malware_name("html page about js"), None);
     }
