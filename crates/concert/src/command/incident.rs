@@ -327,7 +327,7 @@ async fn list(args: &ListArgs, incidents: &Incidents, person: &Person) -> Result
             incidents.list(person, filter.clone(), Slice { limit: left, below }).await.map_err(refused)?;
         left = left.saturating_sub(heads.len());
         for head in &heads {
-            let row = head_json(head);
+            let row = head_json(head, person);
             let at = |name: &str| row.get(name).cloned().unwrap_or_default();
             let tlp = row.pointer("/marking/tlp").cloned().unwrap_or_default();
             let names = at("coordinators").as_array().map_or(Value::Null, |names| {

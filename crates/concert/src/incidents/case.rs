@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use concert_model::Time;
-use concert_model::access::{Circle, Person, is_field};
+use concert_model::access::{Circle, Person, is_field, sees_speakers};
 use concert_model::incident::content::Content;
 use concert_model::incident::fold::{Incident, Said, order, place};
 use concert_model::incident::journal::{Body, Header};
 use concert_model::incident::marking::Marking;
 use concert_store::records::incidents::EntryRow;
+use serde_json::json;
 
 use super::sight::{self, Sight};
 
@@ -25,6 +26,29 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// The entry as a person who may see it reads it: whoever has a part for a party alone does not learn for which
+    /// other parties it is.
+    pub(super) fn read_by(self: &Arc<Self>, circle: &Circle, person: &Person) -> Arc<Self> {
+        let is_shown = |party: &String| sees_speakers(person, circle, party).allowed;
+        let Some((body, content)) = &self.body else { return Arc::clone(self) };
+        let whole = match content {
+            Content::Marked(marked) => marked.marking.parties.as_slice(),
+            _ => &[],
+        };
+        if body.marking.parties.iter().chain(whole).all(is_shown) {
+            return Arc::clone(self);
+        }
+        let (mut body, mut content) = (body.clone(), content.clone());
+        body.marking.parties.retain(is_shown);
+        if let Content::Marked(marked) = &mut content {
+            marked.marking.parties.retain(is_shown);
+            if let Some(marking) = body.content.get_mut("marking") {
+                *marking = json!(marked.marking);
+            }
+        }
+        Arc::new(Self { seq: self.seq, header: self.header.clone(), body: Some((body, content)) })
+    }
+
     pub(super) fn said(&self) -> Option<Said<'_>> {
         let (body, content) = self.body.as_ref()?;
         Some(Said { author: &body.author, marking: &body.marking, content: content.clone() })
@@ -137,15 +161,15 @@ impl Case {
     /// The state of the incident by all that is written in it, whoever may see that: for rules that hold for
     /// everybody.
     pub(super) fn whole(&self) -> Incident {
-        self.state_of(self.entries.iter())
+        self.state_of(self.entries.iter().cloned())
     }
 
     /// The state of the incident as a person sees it.
     pub fn state_for(&self, circle: &Circle, person: &Person) -> Incident {
-        self.state_of(self.seen_by(circle, person))
+        self.state_of(self.seen_by(circle, person).map(|kept| kept.read_by(circle, person)))
     }
 
-    fn state_of<'c>(&'c self, entries: impl Iterator<Item = &'c Arc<Kept>>) -> Incident {
+    fn state_of(&self, entries: impl Iterator<Item = Arc<Kept>>) -> Incident {
         let mut incident = Incident::default();
         let moved = self.head.moved();
         for kept in entries {
@@ -162,7 +186,7 @@ impl Case {
     pub(super) fn part_for(&self, circle: &Circle, person: &Person, entries: &BTreeSet<String>) -> Incident {
         let mut incident = Incident::default();
         for kept in self.seen_by(circle, person).filter(|kept| entries.contains(&place(&kept.header))) {
-            incident.apply(&kept.header, kept.said());
+            incident.apply(&kept.header, kept.read_by(circle, person).said());
         }
         incident
     }

@@ -365,7 +365,8 @@ impl Incidents {
         let mut all = Vec::new();
         for Source { case, circle, only } in self.sources(person, case).await? {
             let is_shown = |kept: &&Arc<Kept>| only.as_ref().is_none_or(|only| only.contains(&place(&kept.header)));
-            all.extend(case.seen_by(&circle, person).filter(is_shown).cloned());
+            let shown = case.seen_by(&circle, person).filter(is_shown);
+            all.extend(shown.map(|kept| kept.read_by(&circle, person)));
         }
         Ok(all)
     }

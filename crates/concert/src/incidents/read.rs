@@ -239,8 +239,8 @@ impl Incidents {
     ) -> Result<Vec<Arc<Kept>>, Refused> {
         let (case, circle) = self.find(person, name).await?;
         let is_wanted = |kept: &Arc<Kept>| kept.seq > after && wanted.has(kept);
-        let mut entries: Vec<Arc<Kept>> =
-            case.seen_by(&circle, person).filter(|kept| is_wanted(kept)).cloned().collect();
+        let seen = case.seen_by(&circle, person).filter(|kept| is_wanted(kept));
+        let mut entries: Vec<Arc<Kept>> = seen.map(|kept| kept.read_by(&circle, person)).collect();
         entries.extend(self.joint_log(person, &case).await?.into_iter().filter(is_wanted));
         entries.sort_by_key(|kept| kept.seq);
         entries.truncate(limit);
@@ -254,7 +254,10 @@ impl Incidents {
         let (case, circle) = self.find(person, name).await?;
         let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
         self.audit_read(person, &case.head.number, markings).await?;
-        let shown = |kept: &Arc<Kept>| (Arc::clone(kept), case.shows(&circle, person, kept));
+        // A body is signed as it is, so one that names parties of which the person may not know stays here.
+        let is_shown =
+            |kept: &Arc<Kept>| case.shows(&circle, person, kept) && Arc::ptr_eq(kept, &kept.read_by(&circle, person));
+        let shown = |kept: &Arc<Kept>| (Arc::clone(kept), is_shown(kept));
         let mut entries: Vec<(Arc<Kept>, bool)> = case.entries.iter().map(shown).collect();
         entries.sort_by_key(|(kept, _)| kept.seq);
         Ok(JournalTexts(entries.into_iter()))
@@ -334,7 +337,7 @@ impl Incidents {
         let Some(Some((circle, head))) = heads.get(&row.incident) else { return Ok(None) };
         let case = Case::new(&row.incident, vec![row.clone()]);
         let kept = case.entries.first().filter(|kept| case.shows(circle, person, kept));
-        Ok(kept.map(|kept| (head.clone(), Arc::clone(kept))))
+        Ok(kept.map(|kept| (head.clone(), kept.read_by(circle, person))))
     }
 
     /// The same as something that was found. Whoever gives it to the person writes down that it was read.

@@ -54,7 +54,7 @@ pub(super) fn check(case: &Case, circle: &Circle, person: &Person, seen: u64, dr
         thing(content).is_some_and(|thing| changes.iter().any(|(one, at)| *one == thing && *at == line(content)))
     };
     let is_one = |kept: &&Arc<Kept>| kept.seq > seen && kept.body.as_ref().is_some_and(|(_, content)| changed(content));
-    let came: Vec<serde_json::Value> =
-        case.seen_by(circle, person).filter(is_one).map(|kept| entry_json(kept)).collect();
+    let came = case.seen_by(circle, person).filter(is_one);
+    let came: Vec<serde_json::Value> = came.map(|kept| entry_json(&kept.read_by(circle, person))).collect();
     if came.is_empty() { Ok(()) } else { Err(Refused::Stale(came)) }
 }

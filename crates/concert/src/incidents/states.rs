@@ -78,7 +78,7 @@ fn extended(folded: &Folded, case: &Case, circle: &Circle, person: &Person) -> O
     }
     let mut state = Incident::clone(&folded.state);
     for kept in came.iter().filter(|kept| case.shows(circle, person, kept)) {
-        state.apply(&kept.header, kept.said());
+        state.apply(&kept.header, kept.read_by(circle, person).said());
     }
     Some(Arc::new(state))
 }

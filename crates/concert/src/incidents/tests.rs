@@ -12,6 +12,7 @@ use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::incident::{chain, content};
 use concert_model::user::{Standing, StandingRole};
 use concert_store::records::incidents::Head;
+use serde_json::json;
 
 use super::*;
 
@@ -576,4 +577,33 @@ async fn a_party_learns_of_its_neighbours_that_they_are_there() {
     }
     let stranger = user("eve", &[], Tlp::Red);
     assert_eq!(site.incidents.neighbours(&stranger, &number, "Net B").await.err(), Some(Refused::Missing));
+}
+
+#[tokio::test]
+async fn whoever_speaks_for_a_party_does_not_learn_for_which_others_something_is() {
+    let (site, operator, otto) = (site().await, Person::operator("root"), user("otto", &[], Tlp::Amber));
+    let parties = || vec!["Net A".to_owned(), "Net B".to_owned()];
+    let for_both = Marking { parties: parties(), ..Marking::of(Tlp::Amber) };
+    let takes_part = |party: &str| {
+        let (party, text) = (party.to_owned(), String::new());
+        draft(PartyMoved { party, status: PartyStatus::Told, text }, None)
+    };
+    let (role, person, party) = (Role::AffectedParty, "otto".to_owned(), "Net B".to_owned());
+    let speaks = draft(RoleMoved { role, person, party, holds: true }, None);
+    let drafts = vec![takes_part("Net A"), takes_part("Net B"), speaks, note("for both", Some(for_both.clone()))];
+    let number = site.incidents.open(Ask::new(&operator, NOW), new("x", for_both, drafts)).await.unwrap().number;
+    for (reader, want) in [(&operator, parties()), (&otto, vec!["Net B".to_owned()])] {
+        let log = site.incidents.log(reader, &number, 0, 100).await.unwrap();
+        let marked: Vec<_> =
+            log.iter().filter_map(|kept| kept.marking()).filter(|one| !one.parties.is_empty()).collect();
+        assert!(!marked.is_empty() && marked.iter().all(|one| one.parties == want), "{}: {marked:?}", reader.name);
+        let state = site.incidents.show(reader, &number).await.unwrap();
+        assert_eq!(state.marking.as_ref().unwrap().parties, want, "{}", reader.name);
+        let (heads, _) =
+            site.incidents.list(reader, Filter::default(), Slice { limit: 10, below: None }).await.unwrap();
+        assert_eq!(head_json(&heads[0], reader)["marking"]["parties"], json!(want), "{}", reader.name);
+        let texts = site.incidents.export(reader, &number).await.unwrap();
+        let is_told = texts.filter_map(|(_, body)| body).any(|body| body.contains("Net A"));
+        assert_eq!(is_told, reader.is_operator, "{}", reader.name);
+    }
 }

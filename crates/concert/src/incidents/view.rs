@@ -1,7 +1,7 @@
 //! Incidents and entries as JSON, for commands and the API.
 
 use concert_model::Time;
-use concert_model::access::Circle;
+use concert_model::access::{Circle, Person, sees_speakers};
 use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
 use concert_model::incident::content::{Content, Custody, Happened, Proposed, Role};
 use concert_model::incident::fold::{Exhibit, Incident, Letter, Participant};
@@ -38,9 +38,13 @@ pub fn entry_json(kept: &Kept) -> Value {
     entry
 }
 
-/// An incident in a list.
-pub fn head_json(head: &Head) -> Value {
+/// An incident in a list of a person who sees it.
+pub fn head_json(head: &Head, person: &Person) -> Value {
     let circle: Circle = serde_json::from_str(&head.circle).unwrap_or_default();
+    let mut marking = circle.marking.clone();
+    if let Some(marking) = &mut marking {
+        marking.parties.retain(|party| sees_speakers(person, &circle, party).allowed);
+    }
     json!({
         "id": head.id,
         "number": head.number,
@@ -48,7 +52,7 @@ pub fn head_json(head: &Head) -> Value {
         "classification": head.classification,
         "severity": head.severity,
         "status": head.status,
-        "marking": circle.marking,
+        "marking": marking,
         "coordinators": circle.holders.get(&Role::Coordinator),
         "opened": head.opened.to_string(),
         "changed": head.changed_at.to_string(),

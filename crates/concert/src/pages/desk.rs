@@ -76,7 +76,10 @@ impl Desk for Pages {
         let Wanted { status, classification, severity } = wanted;
         let filter = Filter { status, classification, severity, below: None };
         let (heads, next) = self.desk()?.list(person, filter, part(&slice)?).await.map_err(refusal)?;
-        Ok(Page { rows: heads.iter().map(head_json).collect(), next: next.map(|seq| seq.to_string()) })
+        Ok(Page {
+            rows: heads.iter().map(|head| head_json(head, person)).collect(),
+            next: next.map(|seq| seq.to_string()),
+        })
     }
 
     async fn incident(&self, person: &Person, name: &str) -> Result<Value, Refusal> {
