@@ -79,7 +79,7 @@ pub fn parse(feed: &Feed, bytes: &[u8], each: &mut dyn FnMut(&Event<'_>)) -> Cou
     through(feed, &receipt, each, |sink| {
         let mut reader = bytes;
         let mut input = Input::new(&mut reader, None);
-        feed.parser.parse(&mut input, &About { receipt: &receipt, name: feed.file_name }, sink);
+        feed.parser.parse(&mut input, &About { receipt: &receipt, name: feed.file_name, is_last: true }, sink);
     })
 }
 

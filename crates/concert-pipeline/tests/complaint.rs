@@ -236,6 +236,29 @@ fn a_signature_below_the_closing_is_no_complaint() {
 }
 
 #[test]
+fn logs_that_are_attached_give_events_and_other_attachments_do_not() {
+    let check = |text: &str, kind: &str, name: &str, want: &[&str], rejected: usize| {
+        let mail = format!(
+            "From: anna@bank.example\r\nTo: abuse@isp.example\r\nSubject: x\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n{text}\r\n--b\r\n\
+             Content-Type: {kind}; name={name}\r\nContent-Disposition: attachment; filename={name}\r\n\r\n\
+             Jun 17 03:04:05 sshd: Failed password for root from 192.0.2.7 port 4242 on 198.51.100.1\r\n--b--\r\n"
+        );
+        let (events, rejects) = read(mail.as_bytes(), "");
+        let found: Vec<&str> = events.iter().filter_map(|event| event["source.ip"].as_str()).collect();
+        assert_eq!((found.as_slice(), rejects.len()), (want, rejected), "{kind} {name}: {rejects:?}");
+    };
+    let text = "Please see the log.";
+    check(text, "text/plain", "auth.log", &["192.0.2.7"], 0);
+    check(text, "text/csv", "a.csv", &["192.0.2.7"], 0);
+    check(text, "application/octet-stream", "AUTH.LOG", &["192.0.2.7"], 0);
+    check("192.0.2.8 sends spam", "text/plain", "auth.txt", &["192.0.2.8", "192.0.2.7"], 0);
+    check(text, "application/pdf", "auth.log", &[], 1);
+    check(text, "application/octet-stream", "auth.exe", &[], 1);
+    check(text, "text/html", "page.html", &[], 1);
+}
+
+#[test]
 fn a_plain_url_beside_any_word_of_abuse_is_complained_of() {
     let check = |text: &str, want: &[&str]| check_events(text, &["source.url", "classification.type"], want);
     check("Spam from https://www.uni.example/report?id=1", &["https://www.uni.example/report?id=1 spam"]);

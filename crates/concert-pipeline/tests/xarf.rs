@@ -103,7 +103,7 @@ fn written(lines: &str) -> Vec<u8> {
     let mut sink = Sink::new(id, &receipt, Vec::new(), None, &mut stage, &key_of, &mut flush, &mut reject);
     let mut reader = lines.as_bytes();
     let mut input = Input::new(&mut reader, None);
-    feed.parser.parse(&mut input, &About { receipt: &receipt, name: "" }, &mut sink);
+    feed.parser.parse(&mut input, &About { receipt: &receipt, name: "", is_last: true }, &mut sink);
     sink.finish();
     out
 }

@@ -14,6 +14,7 @@ mod automatic;
 mod bounce;
 pub mod files;
 mod imitation;
+pub mod mask;
 pub mod number;
 mod status;
 pub mod tie;

@@ -48,7 +48,7 @@ pub(crate) fn run_feed(feed: &Feed, bytes: &[u8], name: &str) -> (Vec<String>, V
     through(feed, name, |receipt, sink| {
         let mut reader = bytes;
         let mut input = Input::new(&mut reader, None);
-        feed.parser.parse(&mut input, &About { receipt, name }, sink);
+        feed.parser.parse(&mut input, &About { receipt, name, is_last: true }, sink);
         assert_eq!(input.failure(), None);
     })
 }

@@ -28,6 +28,8 @@
 //! `complaint/words.rs`. A malware name as anti-virus programs write it
 //! (`TROJ_X.Y`, `Win32/X`) becomes `malware.name`.
 //!
+//! **Attachments** of plain text (`.log`, `.txt`, `.csv`) are read like the text, each for itself; others are not.
+//!
 //! **Passed over:** quoted lines (`>`), what follows `-----Original Message-----` or `-- `, lines with telephone numbers
 //! and the like below `Regards` and its kin, and mail header lines: hops of a mail are not the ones complained of.
 //!
@@ -308,7 +310,7 @@ impl Parser for Complaint {
             .find_map(|finding| finding.kind.or(finding.earlier))
             .or_else(|| lines.iter().find_map(|line| words::kind_of(&line.text)));
         attacked.leave_out(&mut findings, sink);
-        self.tell(findings, anywhere, sink);
+        self.tell(findings, anywhere, about.is_last, sink);
     }
 }
 
@@ -345,8 +347,12 @@ fn give_time(findings: &mut [Finding], which: Range<usize>, paragraph: usize, nu
 }
 
 impl Complaint {
-    fn tell(&self, findings: Vec<Finding>, anywhere: Option<&'static str>, sink: &mut Sink<'_>) {
+    fn tell(&self, findings: Vec<Finding>, anywhere: Option<&'static str>, is_last: bool, sink: &mut Sink<'_>) {
         if findings.is_empty() {
+            // Another part of the mail may say it: the log that is attached.
+            if sink.has_events() || !is_last {
+                return;
+            }
             return sink.reject(1, Fault::new("", "no address or URL that is complained of was found"), b"");
         }
         let kind_of = |finding: &Finding| finding.kind.or(finding.earlier).or(anywhere).unwrap_or(self.kind);

@@ -67,6 +67,8 @@ pub struct About<'a> {
     pub receipt: &'a Receipt,
     /// Name of this part: the file name, or the member's name inside an archive or mail.
     pub name: &'a str,
+    /// Whether no other part of the same letter comes behind it.
+    pub is_last: bool,
 }
 
 /// A sample of a parser: its test, and its example in the manual.

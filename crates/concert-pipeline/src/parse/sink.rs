@@ -246,6 +246,11 @@ impl<'a> Sink<'a> {
         self.zone.as_ref()
     }
 
+    /// Whether an event of this report came out of its parser so far.
+    pub fn has_events(&self) -> bool {
+        self.counts.events + self.counts.dropped > 0 || !self.batch.is_empty()
+    }
+
     /// One event from the piece at this position (line or record, from 1). The piece counts as one
     /// input record the first time its position is named. `text` is kept beside the reason if the
     /// piece is bad.

@@ -36,7 +36,7 @@ pub enum Parts {
     Attachments,
     /// The text.
     Bodies,
-    /// The text, but as it came where it carries a report for machines (ARF, XARF).
+    /// The text and logs that are attached, but all as it came where it carries a report for machines (ARF, XARF).
     Letters,
     /// Attachments and text.
     All,
@@ -120,6 +120,8 @@ pub struct Part<'a> {
     pub place: &'a str,
     /// Whether it is a mail as it came, because it carries a report for machines.
     pub carries: bool,
+    /// Whether no other part of the same letter comes behind it.
+    pub is_last: bool,
 }
 
 fn is_said_to_be_mail(media_type: &str) -> bool {
@@ -139,7 +141,7 @@ pub fn read<R: Read + Seek>(reader: R, receipt: &Receipt, limits: &Limits, parse
             sink.begin_part(part.place);
         }
         let parser = if part.carries { &Carried } else { parser };
-        parser.parse(input, &About { receipt, name: part.name }, sink);
+        parser.parse(input, &About { receipt, name: part.name, is_last: part.is_last }, sink);
     });
     for reject in rejects {
         sink.begin_part(&reject.part);
@@ -166,6 +168,7 @@ pub fn parts<R: Read + Seek>(
         mails: 0,
         text: false,
         carries: false,
+        is_last: true,
         charset,
     };
     unpacking.seekable(BufReader::with_capacity(BUFFER_BYTES, reader), &top);
@@ -193,6 +196,8 @@ struct Place {
     text: bool,
     /// It is a mail that is read whole.
     carries: bool,
+    /// No part of the same letter comes behind it.
+    is_last: bool,
     charset: Option<&'static Encoding>,
 }
 
@@ -206,7 +211,16 @@ impl Place {
             (false, _) => format!("{}/{clean}", self.path),
         };
         let name = clean.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-        Self { name, path, depth: self.depth, mails: self.mails, text: false, carries: false, charset: None }
+        Self {
+            name,
+            path,
+            depth: self.depth,
+            mails: self.mails,
+            text: false,
+            carries: false,
+            is_last: true,
+            charset: None,
+        }
     }
 
     /// The same piece with one wrapping taken off.
@@ -317,7 +331,8 @@ impl Unpacking<'_> {
     fn give(&mut self, reader: &mut dyn BufRead, place: &Place, charset: Option<&'static Encoding>) {
         self.read += 1;
         let mut input = Input::new(reader, charset).with_line_max(self.limits.line);
-        (self.each)(Part { name: &place.name, place: &place.path, carries: place.carries }, &mut input);
+        let Place { name, path, carries, is_last, .. } = place;
+        (self.each)(Part { name, place: path, carries: *carries, is_last: *is_last }, &mut input);
         if let Some(why) = input.failure() {
             let why = format!("reading stopped: {why}");
             self.reject(place, why);

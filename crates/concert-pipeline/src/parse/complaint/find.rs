@@ -10,6 +10,7 @@ use regex::Regex;
 use super::Subject;
 use super::sides::{self, Side};
 use super::words;
+use crate::mail::mask::without_passwords;
 use crate::observables::link::{self, Link};
 use crate::observables::somebodys;
 
@@ -103,6 +104,7 @@ pub(super) fn subjects(rest: &str, before: &str, heading: Side, urls: Urls, own:
         let said = urls == Urls::Likely && says_so(&words, before);
         for (Link { url, is_defanged, .. }, is_attacked) in links.into_iter().take(LINE_FOUND_MAX) {
             if urls == Urls::All || is_defanged || said && !is_attacked && !is_own(&url, own) {
+                let url = without_passwords(&url).into_owned();
                 line.found.push(Found { subject: Subject::Url(url), port: None, destination: None, is_said: false });
             }
         }
@@ -277,6 +279,7 @@ mod tests {
         check("URL: http://[removed for privacy]/x", &[]);
         check("Spam from https://www.uni.example/report?id=1", &["https://www.uni.example/report?id=1"]);
         check("a page for DDoS attacks is at http://a.example/x", &["http://a.example/x"]);
+        check("Spam from http://anna:secret@a.example/x", &["http://a.example/x"]);
         check("a fake of our site is at http://a.example/x", &["http://a.example/x"]);
     }
 }

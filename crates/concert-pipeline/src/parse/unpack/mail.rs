@@ -34,29 +34,35 @@ impl Unpacking<'_> {
             Parts::Attachments => attachments.is_empty(),
             Parts::Whole => false,
         };
-        for (index, part) in mail.text_bodies().enumerate().filter(|_| bodies) {
+        let wanted_bodies: Vec<_> = mail.text_bodies().filter(|_| bodies).collect();
+        let parts = wanted_bodies.len() + attachments.len();
+        let is_letter = self.limits.parts == Some(Parts::Letters);
+        let is_last = |nth: usize| !is_letter || nth == parts;
+        for (index, part) in wanted_bodies.iter().enumerate() {
             if !self.one_more(&place) {
                 return;
             }
             let name = if part.is_text_html() { "body.html" } else { "body.txt" };
             let name = if index == 0 { name.to_owned() } else { format!("{}-{name}", index + 1) };
-            self.mail_part(&mail, part, &name, &place);
+            self.mail_part(&mail, part, place.member(&name), is_last(index + 1));
         }
-        for (number, part) in attachments {
+        for (index, (number, part)) in attachments.into_iter().enumerate() {
             if !self.one_more(&place) {
                 return;
             }
             let name = part.attachment_name().map_or_else(|| format!("part {number}"), str::to_owned);
-            self.mail_part(&mail, part, &name, &place);
+            self.mail_part(&mail, part, place.member(&name), is_last(wanted_bodies.len() + index + 1));
         }
     }
 
     /// The attachments that are wanted, with their numbers.
     fn attachments<'m>(&self, mail: &'m Message<'m>) -> Vec<(usize, &'m MessagePart<'m>)> {
-        if matches!(self.limits.parts, Some(Parts::Bodies | Parts::Letters)) {
+        if self.limits.parts == Some(Parts::Bodies) {
             return Vec::new();
         }
+        let is_letter = self.limits.parts == Some(Parts::Letters);
         let wanted = |part: &MessagePart<'_>| match part.attachment_name() {
+            _ if is_letter && !is_log(part) => false,
             Some(name) if !self.wanted(name) => false,
             None if !self.limits.names.is_empty() => part.is_message(),
             Some(_) if !self.limits.names.is_empty() => true,
@@ -65,8 +71,8 @@ impl Unpacking<'_> {
         mail.attachments().enumerate().map(|(index, part)| (index + 1, part)).filter(|(_, part)| wanted(part)).collect()
     }
 
-    fn mail_part(&mut self, mail: &Message<'_>, part: &MessagePart<'_>, name: &str, place: &Place) {
-        let mut inner = place.member(name);
+    fn mail_part(&mut self, mail: &Message<'_>, part: &MessagePart<'_>, mut inner: Place, is_last: bool) {
+        inner.is_last = is_last;
         if let PartType::Message(message) = &part.body {
             return self.mail(message.raw_message(), &inner);
         }
@@ -82,6 +88,21 @@ fn is_data(part: &MessagePart<'_>) -> bool {
     let Some(media) = part.content_type() else { return true };
     let (kind, subtype) = (media.ctype().to_ascii_lowercase(), media.subtype().unwrap_or("").to_ascii_lowercase());
     !matches!(kind.as_str(), "image" | "audio" | "video") && !subtype.contains("signature")
+}
+
+/// Whether a part of a letter is a log or a list: plain text, by its type or else by its name.
+fn is_log(part: &MessagePart<'_>) -> bool {
+    let kind = part.content_type().map_or_else(String::new, |media| {
+        format!("{}/{}", media.ctype(), media.subtype().unwrap_or_default()).to_ascii_lowercase()
+    });
+    let name = part.attachment_name().unwrap_or_default().to_ascii_lowercase();
+    match kind.as_str() {
+        "text/plain" | "text/csv" => true,
+        "" | "application/octet-stream" | "text/x-log" => {
+            [".log", ".txt", ".csv"].iter().any(|end| name.ends_with(end))
+        }
+        _ => false,
+    }
 }
 
 /// The bytes of a part, and the encoding it states. Text is taken before the library makes it UTF-8

@@ -1,0 +1,195 @@
+//! Masks the mail address of somebody, and its name, in what an event tells: mostly in the URLs of a mail that was sent
+//! to that address. Passwords in URLs are left out whoever they belong to.
+//!
+//! It knows the address as it is, percent-encoded and in base64; not hashed, and no name but that in the address.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use concert_model::{Field, OpenEvent, Value};
+use regex::{Captures, Regex};
+
+use crate::render::withheld::WITHHELD;
+
+/// Names of mailboxes that are nobody's, and words of any URL.
+const ROLES: &[&str] = &[
+    "abuse",
+    "admin",
+    "cert",
+    "contact",
+    "csirt",
+    "helpdesk",
+    "hostmaster",
+    "info",
+    "incident",
+    "incidents",
+    "mail",
+    "noc",
+    "office",
+    "phishing",
+    "postmaster",
+    "report",
+    "reports",
+    "root",
+    "security",
+    "service",
+    "soc",
+    "spam",
+    "support",
+    "team",
+    "user",
+    "webmaster",
+];
+/// Shorter names are parts of any text.
+const NAME_CHARS_MIN: usize = 3;
+/// Longer addresses are none.
+const ADDRESS_BYTES_MAX: usize = 254;
+
+/// What nobody is to read. The one that knows nobody leaves out passwords alone.
+#[derive(Debug, Default)]
+pub struct Mask {
+    address: Option<Regex>,
+    name: Option<Regex>,
+}
+
+fn compile(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a constant pattern")
+}
+
+impl Mask {
+    /// The mask of a mail address.
+    pub fn new(address: &str) -> Self {
+        let Some((local, _)) = address.rsplit_once('@').filter(|_| address.len() <= ADDRESS_BYTES_MAX) else {
+            return Self::default();
+        };
+        let is_name = |name: &&str| {
+            let is_long = name.chars().count() >= NAME_CHARS_MIN && name.chars().any(char::is_alphabetic);
+            is_long && !ROLES.iter().any(|role| role.eq_ignore_ascii_case(name))
+        };
+        let pieces = std::iter::once(local).chain(local.split(['.', '_', '-', '+']));
+        let names: Vec<String> = pieces.filter(is_name).map(regex::escape).collect();
+        let name = format!(r"(?i)(^|[^A-Za-z0-9]|%(?:25)?[0-9A-F]{{2}})(?:{})", names.join("|"));
+        Self {
+            address: Regex::new(&format!("(?i){}", address.chars().map(encoded).collect::<String>())).ok(),
+            name: if names.is_empty() { None } else { Regex::new(&name).ok() },
+        }
+    }
+
+    /// Masks all texts of an event.
+    pub fn apply(&self, event: &mut OpenEvent<'_>) {
+        let masked = |(field, value): (Field, Value<'_>)| match value {
+            Value::Text(text) => Some((field, Value::Text(Cow::Owned(self.told(&text)?)))),
+            Value::Json(text) => Some((field, Value::Json(Cow::Owned(self.told(&text)?)))),
+            _ => None,
+        };
+        let changes: Vec<(Field, Value<'static>)> = event.view().fields().filter_map(masked).collect();
+        changes.iter().for_each(|(field, value)| event.set(*field, value));
+    }
+
+    /// A text as it may be told; `None` where that is the text.
+    fn told(&self, text: &str) -> Option<String> {
+        let has_url = text.contains("://");
+        if !has_url && !text.contains(['@', '%']) {
+            return None;
+        }
+        let mut told = without_passwords(text).into_owned();
+        if let Some(address) = &self.address {
+            told = address.replace_all(&told, WITHHELD).into_owned();
+            if has_url {
+                told = BASE64
+                    .replace_all(&told, |found: &Captures<'_>| {
+                        in_base64(address, found.get(0).map_or("", |word| word.as_str()))
+                    })
+                    .into_owned();
+            }
+        }
+        if let Some(name) = &self.name
+            && has_url
+            && let Some(at) = told.find(['?', '#'])
+        {
+            let tail = told.split_off(at);
+            told.push_str(&without_name(name, &tail));
+        }
+        (told != text).then_some(told)
+    }
+}
+
+static BASE64: LazyLock<Regex> = LazyLock::new(|| compile(r"[A-Za-z0-9+_-]{8,}={0,2}"));
+
+/// A character as it is, or percent-encoded once or twice.
+fn encoded(sign: char) -> String {
+    let plain = regex::escape(sign.encode_utf8(&mut [0; 4]));
+    if sign.is_ascii() { format!("(?:{plain}|%(?:25)?{:02X})", u32::from(sign)) } else { plain }
+}
+
+/// A word, masked where it is base64 of a text with the address in it.
+fn in_base64(address: &Regex, word: &str) -> String {
+    static READER: LazyLock<GeneralPurpose> = LazyLock::new(|| {
+        let lenient = GeneralPurposeConfig::new()
+            .with_decode_allow_trailing_bits(true)
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+        GeneralPurpose::new(&STANDARD, lenient)
+    });
+    let plain = word.replace('-', "+").replace('_', "/");
+    let says = READER.decode(&plain).is_ok_and(|bytes| address.is_match(&String::from_utf8_lossy(&bytes)));
+    if says { WITHHELD.to_owned() } else { word.to_owned() }
+}
+
+/// Masks a name in the values of a query. A key keeps its name.
+fn without_name(name: &Regex, query: &str) -> String {
+    let masked = name.replace_all(query, |found: &Captures<'_>| {
+        let (whole, before) =
+            (found.get(0).map_or(0..0, |whole| whole.range()), found.get(1).map_or("", |sign| sign.as_str()));
+        let next = query.get(whole.end..).and_then(|rest| rest.chars().next());
+        if next.is_some_and(|next| next.is_alphanumeric() || next == '=') {
+            query.get(whole).unwrap_or_default().to_owned()
+        } else {
+            format!("{before}{WITHHELD}")
+        }
+    });
+    masked.into_owned()
+}
+
+/// A text whose URLs name no user and no password: `http://anna:secret@host/` is `http://host/`.
+pub fn without_passwords(text: &str) -> Cow<'_, str> {
+    static USER: LazyLock<Regex> = LazyLock::new(|| compile(r#"(://)[^\s/?#"<>]*@"#));
+    USER.replace_all(text, "$1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_and_its_name_are_masked_in_urls() {
+        let check = |given: &str, want: &str| {
+            let told = Mask::new("anna@bank.test.org").told(given).unwrap_or_else(|| given.to_owned());
+            assert_eq!(told, want, "{given}");
+        };
+        let page = "http://www.uni.example/login";
+        let check_tail = |given: &str, want: &str| check(&format!("{page}{given}"), &format!("{page}{want}"));
+        check_tail("?email=anna@bank.test.org&n=Anna", "?email=withheld&n=withheld");
+        check_tail("?email=Anna%40bank.test.org", "?email=withheld");
+        check_tail("?email=anna%2540bank%252Etest.org#anna@bank.test.org", "?email=withheld#withheld");
+        check_tail("/YW5uYUBiYW5rLnRlc3Qub3Jn/x", "/withheld/x");
+        check_tail("?e=YW5uYUBiYW5rLnRlc3Qub3JnCg==&x=1", "?e=withheld&x=1");
+        check_tail("?n=hello%20Anna+x", "?n=hello%20withheld+x");
+        check_tail("?n=Joanna&anna=1&annas=2", "?n=Joanna&anna=1&annas=2");
+        check_tail("/anna/x?id=12345678", "/anna/x?id=12345678");
+        check("http://anna:secret@www.uni.example/x", "http://www.uni.example/x");
+        check("[\"http://a:b@x.example/?m=anna@bank.test.org\"]", "[\"http://x.example/?m=withheld\"]");
+        check("mail to anna@bank.test.org", "mail to withheld");
+        check("mail to bob@bank.test.org about anna", "mail to bob@bank.test.org about anna");
+    }
+
+    #[test]
+    fn a_mask_of_nobody_or_of_a_role_leaves_urls_as_they_are() {
+        for mask in [Mask::default(), Mask::new("abuse@bank.test.org"), Mask::new("(x")] {
+            assert_eq!(mask.told("http://x.example/?abuse=1&n=abuse&m=bob@bank.test.org"), None);
+            assert_eq!(mask.told("ftp://bob:x@x.example/").as_deref(), Some("ftp://x.example/"));
+        }
+    }
+}
