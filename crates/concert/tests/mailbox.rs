@@ -923,6 +923,31 @@ async fn whoever_complains_by_mail_to_another_feed_is_named_to_nobody_either() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_complains_of_a_link_that_was_sent_to_them_is_not_named_by_it() {
+    let Some(world) = World::new().await else { return };
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let feed = "agreed = [\"bob@bank.example\"]\n[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+    fs::write(world.site().join("concert.toml"), format!("{settings}complaints = \"complaints\"\n{feed}")).unwrap();
+    for name in ["anna", "bob"] {
+        let mail = format!(
+            "From: {name}@bank.example\r\nTo: cert@cert.example\r\nSubject: phishing\r\nMessage-ID: <{name}@bank.example>\r\n\r\n\
+             Phishing: hxxp://x:secret@www[.]uni[.]example/login?email={name}@bank.example&m={name}%40bank.example&n={name}\r\n"
+        );
+        world.dovecot.deliver(&mail).unwrap();
+    }
+    world.once();
+    let mut urls: Vec<String> =
+        world.rows(&["events"]).iter().map(|event| event["source.url"].as_str().unwrap().to_owned()).collect();
+    urls.sort();
+    let page = "http://www.uni.example/login";
+    let want = [
+        format!("{page}?email=bob@bank.example&m=bob%40bank.example&n=bob"),
+        format!("{page}?email=withheld&m=withheld&n=withheld"),
+    ];
+    assert_eq!(urls, want);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_complaint_for_machines_is_read_and_names_who_complained_to_nobody() {
     let Some(world) = World::new().await else { return };
     let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();

@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use concert_model::{Batch, Event, Field, Kind, OpenEvent, Origin, Problem, Receipt, Reject, ReportId, Value};
 use concert_pipeline::enrich;
 use concert_pipeline::judge::Verdict;
+use concert_pipeline::mail::mask::Mask;
 use concert_pipeline::parse::carried::NAMELESS;
 use concert_pipeline::parse::unpack;
 use concert_pipeline::parse::{Sink, complaint, sink};
@@ -221,11 +222,16 @@ pub(super) fn parse(
     };
     let (lookup, book) = (site.lookup(), site.book());
     let reporter = reporter(site, feed, work.receipt);
-    let is_nameless = reporter.is_none() && is_complaint(site, feed, work.receipt);
+    let is_complaint = is_complaint(site, feed, work.receipt);
+    let is_nameless = reporter.is_none() && is_complaint;
+    let mask = if is_nameless { Mask::new(&work.receipt.sender) } else { Mask::default() };
     let mut fired = vec![0u64; site.settings.judge.rules().len()];
     let mut stage = |event: &mut OpenEvent<'_>| {
         if is_nameless {
             forget_reporter(event);
+        }
+        if is_complaint {
+            mask.apply(event);
         }
         lookup.enrich(event);
         book.assign(event);
