@@ -109,34 +109,31 @@ fn handles(person: &Person, circle: &Circle) -> bool {
     stands(person, &[StandingRole::Handler], circle.constituencies.iter().map(String::as_str))
 }
 
-/// The party that the person speaks for.
-fn party_of<'c>(person: &Person, circle: &'c Circle) -> Option<&'c str> {
+/// The parties that the person speaks for.
+fn parties_of<'c>(person: &Person, circle: &'c Circle) -> impl Iterator<Item = &'c str> {
     let speaks = |(_, speakers): &(&String, &std::collections::BTreeSet<String>)| speakers.contains(&person.name);
-    circle.speakers.iter().find(speaks).map(|(party, _)| party.as_str())
+    circle.speakers.iter().filter(speaks).map(|(party, _)| party.as_str())
 }
 
 /// What lets a person into an incident at all.
+#[derive(Clone, Copy)]
 enum Way<'c> {
     /// Sees what clearance and markings allow.
     Whole(&'static str),
     /// Sees what was released, and what names the person.
     Released(&'static str),
-    /// Sees what is for its party.
+    /// Sees what is for its party, and what names the person.
     Party(&'c str),
 }
 
-fn way_in<'c>(person: &Person, circle: &'c Circle) -> Option<Way<'c>> {
-    if let Some(role) = holds(person, circle, &SEEING) {
-        return Some(Way::Whole(role.word()));
-    }
+/// Every way in, the widest first. Who has several parts in an incident sees what any of them shows.
+fn ways_in<'c>(person: &Person, circle: &'c Circle) -> impl Iterator<Item = Way<'c>> {
     let constituencies = circle.constituencies.iter().map(String::as_str);
-    if stands(person, &[StandingRole::Handler, StandingRole::Reader], constituencies) {
-        return Some(Way::Whole("standing"));
-    }
-    if let Some(role) = holds(person, circle, &[Role::Communications, Role::Observer]) {
-        return Some(Way::Released(role.word()));
-    }
-    party_of(person, circle).map(Way::Party)
+    let standing = || stands(person, &[StandingRole::Handler, StandingRole::Reader], constituencies);
+    let whole = holds(person, circle, &SEEING).map(Role::word).or_else(|| standing().then_some("standing"));
+    let released = holds(person, circle, &[Role::Communications, Role::Observer]).map(Role::word);
+    let parties = parties_of(person, circle).map(Way::Party);
+    whole.map(Way::Whole).into_iter().chain(released.map(Way::Released)).chain(parties)
 }
 
 /// Whether a person is cleared for what bears a label, such as an event; what bears none is for whoever may see
@@ -149,12 +146,18 @@ pub fn cleared(person: &Person, label: Tlp) -> bool {
 /// alone learns of no other.
 pub fn sees_speakers(person: &Person, circle: &Circle, party: &str) -> Decision {
     let seen = may(person, Action::See, Object::Incident(circle));
-    let is_own = || circle.speakers.get(party).is_some_and(|speakers| speakers.contains(&person.name));
-    match way_in(person, circle) {
-        Some(Way::Party(own)) if seen.allowed && !is_own() => {
-            Decision::no("need-to-know", format!("{own} learns of no other party"))
+    let is_own = circle.speakers.get(party).is_some_and(|speakers| speakers.contains(&person.name));
+    if !seen.allowed || is_own || person.is_operator {
+        return seen;
+    }
+    let Some(marking) = &circle.marking else { return seen };
+    let shows = |way: &Way<'_>| shows(*way, person, (marking, &circle.opener), true).allowed;
+    match ways_in(person, circle).filter(shows).find(|way| !matches!(way, Way::Party(_))) {
+        Some(_) => seen,
+        None => {
+            let own: Vec<&str> = parties_of(person, circle).collect();
+            Decision::no("need-to-know", format!("{} learns of no other party", own.join(", ")))
         }
-        _ => seen,
     }
 }
 
@@ -169,9 +172,10 @@ pub fn sees_flow(person: &Person, circle: &Circle, (marking, author): (&Marking,
 /// Whether what is marked so may be seen. `whole` is said of an incident, whose label AMBER admits the
 /// parties that take part: being asked to take part is their need to know.
 fn sees(person: &Person, circle: &Circle, marking: &Marking, author: &str, whole: bool) -> Decision {
-    let Some(way) = way_in(person, circle) else {
+    let mut ways = ways_in(person, circle).peekable();
+    if ways.peek().is_none() {
         return Decision::no("no-part", "has no part in the incident and no standing for it");
-    };
+    }
     let is_named = marking.persons.contains(&person.name);
     let is_author = author == person.name;
     if !marking.compartment.is_empty() && !is_named && !is_author {
@@ -184,14 +188,26 @@ fn sees(person: &Person, circle: &Circle, marking: &Marking, author: &str, whole
         let reason = format!("TLP:{} is above the clearance of {}", marking.tlp, person.clearance);
         return Decision::no("clearance", reason);
     }
-    if is_author {
-        return Decision::yes("author", "wrote it");
-    }
-    if marking.tlp == Tlp::Red && !is_named {
+    if marking.tlp == Tlp::Red && !is_named && !is_author {
         return Decision::no("tlp-red", "TLP:RED is for the named persons only");
     }
+    let mut denied = None;
+    for way in ways {
+        let decision = shows(way, person, (marking, author), whole);
+        if decision.allowed {
+            return decision;
+        }
+        denied.get_or_insert(decision);
+    }
+    denied.unwrap_or_else(|| Decision::no("default", "no rule allows it"))
+}
+
+/// Whether one way in shows what is marked so, to somebody whom clearance, label and compartment do not keep from it.
+fn shows(way: Way<'_>, person: &Person, (marking, author): (&Marking, &str), whole: bool) -> Decision {
+    let is_named = marking.persons.contains(&person.name);
     let is_open = marking.tlp <= Tlp::Green;
     match way {
+        _ if author == person.name => Decision::yes("author", "wrote it"),
         Way::Whole(by) if is_named => Decision::yes("named", format!("is named, and has a part in it by {by}")),
         Way::Whole(by) => Decision::yes("part", format!("has a part in it by {by}, and TLP:{} allows", marking.tlp)),
         Way::Released(by) if is_open || is_named => {
@@ -204,6 +220,7 @@ fn sees(person: &Person, circle: &Circle, marking: &Marking, author: &str, whole
         Way::Party(_) if marking.tlp == Tlp::AmberStrict => {
             Decision::no("tlp-amber-strict", "TLP:AMBER+STRICT stays within the site")
         }
+        Way::Party(party) if is_named => Decision::yes("named", format!("is named, and {party} takes part")),
         Way::Party(party) if whole || marking.parties.iter().any(|one| one == party) => {
             Decision::yes("party", format!("{party} takes part, and it is for {party}"))
         }
@@ -237,7 +254,9 @@ fn at_incident(person: &Person, action: Action, circle: &Circle) -> Decision {
     let standing = || handles(person, circle).then_some("standing");
     let has_coordinator = circle.holders.get(&Role::Coordinator).is_some_and(|holders| !holders.is_empty());
     let by = match action {
-        Action::Note => by_role(&NOTING).or_else(standing).or_else(|| party_of(person, circle).map(|_| "its party")),
+        Action::Note => {
+            by_role(&NOTING).or_else(standing).or_else(|| parties_of(person, circle).next().map(|_| "its party"))
+        }
         Action::Raise | Action::Follow => by_role(&NOTING).or_else(standing),
         Action::Conduct => by_role(&CONDUCTING).or_else(standing),
         Action::TakeUp if has_coordinator => {

@@ -33,10 +33,11 @@ fn persons() -> Vec<Person> {
     persons
 }
 
-/// One person for each role, one with two of them, one who speaks for a party, and a stranger.
+/// One person for each role, one with two of them, one who speaks for a party, one who speaks for two, one who speaks
+/// and observes, and a stranger.
 fn names() -> Vec<String> {
     let mut names: Vec<String> = Role::ALL.iter().map(|(_, word, _)| (*word).to_owned()).collect();
-    names.extend(["both", "speaker", "stranger", "opener"].map(str::to_owned));
+    names.extend(["both", "speaker", "speaks-twice", "speaks-and-observes", "stranger", "opener"].map(str::to_owned));
     names
 }
 
@@ -50,8 +51,13 @@ fn circle(marking: Option<Marking>, is_staffed: bool) -> Circle {
     for role in [Role::Observer, Role::Investigator] {
         holders.entry(role).or_default().insert("both".into());
     }
-    let speakers = BTreeMap::from([("Net A".to_owned(), BTreeSet::from(["speaker".to_owned()]))]);
-    let constituencies = BTreeSet::from(["Net A".to_owned(), "energy".to_owned()]);
+    holders.entry(Role::Observer).or_default().insert("speaks-and-observes".into());
+    let names = |of: &[&str]| of.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
+    let speakers = BTreeMap::from([
+        ("Net A".to_owned(), names(&["speaker", "speaks-twice", "speaks-and-observes"])),
+        ("Net B".to_owned(), names(&["speaks-twice"])),
+    ]);
+    let constituencies = names(&["Net A", "energy"]);
     Circle { marking, opener: "opener".into(), holders, speakers, constituencies, merged: BTreeSet::new() }
 }
 
@@ -60,7 +66,7 @@ fn markings() -> Vec<Marking> {
     for tlp in Tlp::ALL {
         for compartment in ["", "law-enforcement", "legal", "other"] {
             for persons in [vec![], vec!["speaker".to_owned(), "observer".to_owned(), "responder".to_owned()]] {
-                for parties in [vec![], vec!["Net A".to_owned()]] {
+                for parties in [vec![], vec!["Net A".to_owned()], vec!["Net B".to_owned()]] {
                     let (persons, compartment) = (persons.clone(), compartment.to_owned());
                     markings.push(Marking { tlp, persons, parties, compartment });
                 }
@@ -117,20 +123,18 @@ mod slow {
         if wrote {
             return true;
         }
-        let label = |who: &str| match (marking.tlp, who) {
-            (Tlp::Red, _) if !named => false,
-            (Tlp::Clear | Tlp::Green, _) | (_, "works") => true,
-            (_, "gets releases") => named,
-            (Tlp::Amber | Tlp::Red, _) => is_incident || marking.parties.iter().any(|party| party == "Net A"),
-            (Tlp::AmberStrict, _) => false,
-        };
-        if works || stands {
-            label("works")
-        } else if gets_releases {
-            label("gets releases")
-        } else {
-            label("speaks")
+        if marking.tlp == Tlp::Red && !named {
+            return false;
         }
+        // Whatever lets somebody in shows what it shows, and takes nothing from what another shows.
+        let open = matches!(marking.tlp, Tlp::Clear | Tlp::Green);
+        let by_work = works || stands;
+        let by_release = gets_releases && (open || named);
+        let is_for = |party: &String| circle.speakers.get(party).is_some_and(|names| names.contains(&person.name));
+        let by_party = speaks
+            && (open
+                || marking.tlp != Tlp::AmberStrict && (is_incident || named || marking.parties.iter().any(is_for)));
+        by_work || by_release || by_party
     }
 
     pub(super) fn allowed(person: &Person, action: Action, object: Object<'_>) -> bool {
@@ -251,4 +255,48 @@ fn answers_name_the_rule() {
     assert_eq!(may(&person, Action::See, Object::Incident(&circle)).policy, "clearance");
     person.scopes = Some(BTreeSet::new());
     assert_eq!(may(&person, Action::See, Object::Incident(&circle)).reason, "the token lacks the scope incidents:read");
+}
+
+#[test]
+fn whoever_has_two_parts_sees_what_either_shows() {
+    let circle = circle(Some(Marking::of(Tlp::Amber)), true);
+    let check = |name: &str, marking: Marking, want: bool| {
+        let person = Person { is_operator: false, ..Person::operator(name) };
+        let object = Object::Item { circle: &circle, marking: &marking, author: "responder" };
+        assert_eq!(may(&person, Action::See, object).allowed, want, "{name} {marking:?}");
+    };
+    let amber = |party: &str| Marking { parties: vec![party.to_owned()], ..Marking::of(Tlp::Amber) };
+    check("speaker", amber("Net A"), true);
+    check("speaker", amber("Net B"), false);
+    check("speaks-twice", amber("Net A"), true);
+    check("speaks-twice", amber("Net B"), true);
+    check("speaks-and-observes", amber("Net A"), true);
+    check("speaks-and-observes", amber("Net B"), false);
+    check("speaks-and-observes", Marking::of(Tlp::AmberStrict), false);
+    // To observe shows who speaks for others only where it is the incident that it shows.
+    let speakers = |name: &str, party: &str, circle: &Circle| {
+        sees_speakers(&Person { is_operator: false, ..Person::operator(name) }, circle, party).allowed
+    };
+    assert!(speakers("speaks-twice", "Net B", &circle));
+    assert!(!speakers("speaks-and-observes", "Net B", &circle));
+    let green = Circle { marking: Some(Marking::of(Tlp::Green)), ..circle.clone() };
+    assert!(speakers("speaks-and-observes", "Net B", &green));
+    assert!(!speakers("speaker", "Net B", &green));
+}
+
+#[test]
+fn persons_whom_a_marking_names_see_it_also_for_a_party() {
+    let circle = circle(Some(Marking::of(Tlp::Amber)), true);
+    let sees = |name: &str, clearance: Tlp, tlp: Tlp| {
+        let marking = Marking { persons: vec!["speaker".into()], ..Marking::of(tlp) };
+        let person = Person { is_operator: false, clearance, ..Person::operator(name) };
+        may(&person, Action::See, Object::Item { circle: &circle, marking: &marking, author: "responder" })
+    };
+    assert_eq!(sees("speaker", Tlp::Red, Tlp::Red).policy, "named");
+    assert_eq!(sees("speaker", Tlp::Red, Tlp::Amber).policy, "named");
+    // What stays within the site does so whomever it names, and a name is no clearance.
+    assert_eq!(sees("speaker", Tlp::Red, Tlp::AmberStrict).policy, "tlp-amber-strict");
+    assert_eq!(sees("speaker", Tlp::Amber, Tlp::Red).policy, "clearance");
+    assert_eq!(sees("speaks-twice", Tlp::Red, Tlp::Red).policy, "tlp-red");
+    assert_eq!(sees("stranger", Tlp::Red, Tlp::Red).policy, "no-part");
 }
