@@ -91,6 +91,7 @@ pub(super) fn read(
         }
         if failed.is_empty() {
             failed = told;
+            delay(text, &mut failed);
         }
         return Some((failed, "it has a delivery status".into()));
     }
@@ -118,8 +119,21 @@ pub(super) fn read(
     if failed.is_empty() {
         failed = imitation::failed(text);
     }
+    delay(text, &mut failed);
     returned_headers(imitation::copy(text), names);
     Some((failed, because))
+}
+
+/// What only warns of a delay says nothing against an address: whatever the server said, it goes on trying.
+fn delay(text: &str, failed: &mut Vec<Failed>) {
+    let Some(words) = imitation::warning(text) else { return };
+    for one in failed.iter_mut().filter(|one| one.weight > Weight::Delayed) {
+        one.weight = Weight::Delayed;
+    }
+    if failed.is_empty() {
+        let (address, original, status) = (String::new(), String::new(), String::new());
+        failed.push(Failed { address, original, weight: Weight::Delayed, status, diagnostic: words.to_owned() });
+    }
 }
 
 pub(super) fn push(failed: &mut Vec<Failed>, one: Failed) {

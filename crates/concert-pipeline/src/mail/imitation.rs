@@ -53,6 +53,20 @@ const WORDS: [&str; 14] = [
     "message that you sent could not be delivered",
     "couldn't be delivered",
 ];
+/// Words of warnings that a mail is late and still being tried, in lower case.
+const DELAYS: [&str; 9] = [
+    "not yet been delivered",
+    "has been delayed",
+    "could not be delivered yet",
+    "delivery attempts will continue",
+    "this is a warning message only",
+    "you do not need to resend",
+    "will keep trying",
+    "will continue to try",
+    "will be retried",
+];
+/// Words of bounces that are none of those.
+const GIVEN_UP: [&str; 3] = ["permanent", "given up", "giving up"];
 /// Where the copy of the returned mail begins.
 const COPIES: [&str; 9] = [
     "is a copy of the message",
@@ -90,6 +104,13 @@ pub(super) fn because(message: &Message<'_>, from: &str, subject: &str, text: &s
         Some(one) => format!("it says `{one}`"),
         None => "its sender and subject are those of a bounce".into(),
     })
+}
+
+/// What says of a bounce that it only warns of a delay.
+pub(super) fn warning(text: &str) -> Option<&'static str> {
+    let words = before_copy(text).split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase();
+    let is_final = GIVEN_UP.iter().any(|one| words.contains(one));
+    DELAYS.iter().find(|one| !is_final && words.contains(**one)).copied()
 }
 
 /// The text before the copy of the returned mail.

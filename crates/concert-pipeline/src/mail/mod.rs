@@ -16,6 +16,7 @@ pub mod files;
 mod imitation;
 pub mod mask;
 pub mod number;
+mod providers;
 mod status;
 pub mod tie;
 

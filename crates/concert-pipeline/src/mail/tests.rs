@@ -146,6 +146,7 @@ fn sent() -> Sent {
         message_id: "20261122-000001@cert.example".into(),
         to: vec!["abuse@net.example".into()],
         party: vec!["net-group.example".into()],
+        shared: Vec::new(),
         has_return_address: false,
     }
 }
@@ -236,6 +237,47 @@ fn a_bounce_counts_only_where_it_came_to_the_return_address() {
     let ticket = candidates(&named, None).unwrap().remove(0);
     assert_eq!(ticket.how, How::Ticket);
     aside(judge(&named, &ticket, &sent()), "subject alone");
+}
+
+#[test]
+fn a_warning_that_a_mail_is_late_is_no_bounce() {
+    let head = "Return-Path: <>\nFrom: Mail Delivery System <Mailer-Daemon@mx.example>\nTo: cert@cert.example\n\
+        Auto-Submitted: auto-replied\nSubject: Warning: message 1kfooo-0001 delayed 24 hours";
+    let exim = "This message was created automatically by mail delivery software.\nA message that you sent has not yet been \
+        delivered to one or more of its\nrecipients after more than 24 hours on the queue on mx.example.\n\n\
+        The message identifier is:     1kfooo-0001\n\nThe address to which the message has not yet been delivered is:\n\n  \
+        abuse@net.example\n    host mx.net.example [192.0.2.1]\n    SMTP error from remote mail server after RCPT TO:\n    \
+        450 4.1.1 user unknown in table, try later\n\nNo action is required on your part. Delivery attempts will continue for\nsome time.\n";
+    let late = mail(head, exim);
+    assert_eq!(failed(&late), ["abuse@net.example delayed 4.1.1"], "{late:?}");
+    // Where it does not say why, it is none either.
+    let bare = mail(head, "A message that you sent has not yet been delivered.\nDelivery attempts will continue.\n");
+    assert_eq!(failed(&bare), [" delayed"]);
+    let named = mail(&format!("{head}\nReferences: <20261122-000001@cert.example>"), exim);
+    let told = verdict(&named, &sent());
+    assert!(matches!(&told, Verdict::Bounced(failed) if failed[0].weight == Weight::Delayed), "{told:?}");
+    let last = exim.replace("Delivery attempts will continue", "This is a permanent error, for which it waited");
+    assert_eq!(failed(&mail(head, &last)), ["abuse@net.example soft 4.1.1"]);
+}
+
+#[test]
+fn whoever_has_an_address_where_anybody_gets_one_stands_for_nobody_else() {
+    let check = |from: &str, sent: &Sent, want: Result<&str, &str>| {
+        let head = format!("From: {from}\nSubject: Re: 1 event\nIn-Reply-To: <20261122-000001@cert.example>");
+        match (verdict(&mail(&head, "Done."), sent), want) {
+            (Verdict::Answered(by), Ok(want)) => assert_eq!(by, want),
+            (Verdict::Unsure(why), Err(want)) => assert!(why.contains(want), "{why}"),
+            (other, _) => panic!("{from}: {other:?}"),
+        }
+    };
+    let small = Sent { to: vec!["smallisp@gmail.com".into()], party: vec!["owner@web.de".into()], ..sent() };
+    check("SmallISP@gmail.com", &small, Ok("smallisp@gmail.com"));
+    check("owner@web.de", &small, Ok("smallisp@gmail.com"));
+    check("random.person@gmail.com", &small, Err("in gmail.com anybody gets an address"));
+    check("random.person@web.de", &small, Err("in web.de anybody gets an address"));
+    let shared = vec!["net.example".to_owned()];
+    check("else@net.example", &sent(), Ok("abuse@net.example"));
+    check("else@net.example", &Sent { shared, ..sent() }, Err("in net.example anybody gets an address"));
 }
 
 #[test]

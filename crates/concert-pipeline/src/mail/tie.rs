@@ -7,7 +7,7 @@
 //! waits for a person.
 
 use super::address::{Key, Returned, canonical};
-use super::{Failed, Kind, Mail, Weight};
+use super::{Failed, Kind, Mail, Weight, providers};
 
 /// Notices that one mail is held against.
 pub const CANDIDATES_MAX: usize = 20;
@@ -45,6 +45,8 @@ pub struct Sent {
     pub to: Vec<String>,
     /// Other addresses (in that form too) and domains of the same party.
     pub party: Vec<String>,
+    /// Domains in which anybody gets an address, beside those of known providers.
+    pub shared: Vec<String>,
     /// Whether it was sent from a return address of its own.
     pub has_return_address: bool,
 }
@@ -135,9 +137,12 @@ pub fn judge(mail: &Mail, candidate: &Candidate, sent: &Sent) -> Verdict {
             Some(contact) => Verdict::Answered(contact),
             None => {
                 let (id, by) = (&sent.id, if candidate.how == How::Ticket { " by its number alone" } else { "" });
-                let why = format!(
-                    "it answers notice {id}{by}, which did not go to its sender or that domain: forged, or forwarded"
-                );
+                let domain = domain(&mail.from);
+                let what = match is_shared(domain, sent) {
+                    true => format!("its sender, and in {domain} anybody gets an address"),
+                    false => "its sender or that domain".to_owned(),
+                };
+                let why = format!("it answers notice {id}{by}, which did not go to {what}: forged, or forwarded");
                 if *kind == Kind::Written { Verdict::Unsure(why) } else { Verdict::Aside(Doubt::Forged, why) }
             }
         },
@@ -198,16 +203,27 @@ fn answering(from: &str, sent: &Sent) -> Option<String> {
     if sent.to.contains(&from) {
         return Some(from);
     }
-    let domain = from.rsplit_once('@').map(|(_, domain)| domain).filter(|domain| !domain.is_empty())?;
+    let own = domain(&from);
     let near = |known: &str| {
-        let known = known.rsplit_once('@').map_or(known, |(_, domain)| domain).trim_start_matches("*.");
-        is_below(domain, known) || is_below(known, domain)
+        let above = domain(known).trim_start_matches("*.");
+        let is_one = !own.is_empty() && (is_below(own, above) || is_below(above, own));
+        known == from || is_one && !is_shared(own, sent) && !is_shared(above, sent)
     };
     if let Some(address) = sent.to.iter().find(|address| near(address)) {
         return Some(address.clone());
     }
     // Somebody else of the same party: that the notice arrived is sure, and where it went first is most likely.
     sent.party.iter().any(|known| near(known)).then(|| sent.to.first().cloned()).flatten()
+}
+
+/// What stands behind the @; all of what has none.
+fn domain(address: &str) -> &str {
+    address.rsplit_once('@').map_or(address, |(_, domain)| domain)
+}
+
+/// Whether anybody gets an address in a domain, so that whoever writes from there stands for nobody else.
+fn is_shared(domain: &str, sent: &Sent) -> bool {
+    providers::is_shared(domain) || sent.shared.iter().any(|shared| is_below(domain, shared))
 }
 
 /// Whether a domain is another or stands below it. A top-level domain is nobody's own.

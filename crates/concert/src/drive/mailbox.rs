@@ -353,6 +353,7 @@ async fn sent(site: &Site, notice: &Notice) -> Result<tie::Sent, Problem> {
         message_id: notice.message_id.clone(),
         to,
         party: party.as_deref().map(known).unwrap_or_default(),
+        shared: site.settings.mailbox.as_ref().map(|mailbox| mailbox.shared_domains.clone()).unwrap_or_default(),
         has_return_address: has_return_address(site, notice).await?,
     })
 }

@@ -41,6 +41,8 @@ pub struct Mailbox {
     pub outcome_after: Option<Duration>,
     /// Whether the DNS is asked for the keys of domains that sign their mail.
     pub dkim: bool,
+    /// Domains in which anybody gets an address, beside those of known providers.
+    pub shared_domains: Vec<String>,
     /// Addresses and domains of reporters who agreed to be named, in canonical form.
     agreed: Vec<String>,
 }
@@ -56,6 +58,7 @@ impl Mailbox {
             "with `complaints`: tell whoever wrote by hand that it came, with its number",
         );
         let agreed = agreed(&mut keys);
+        let shared_domains = shared_domains(&mut keys);
         let about = "ask the DNS whether answers are signed by the domain that they say they are from (DKIM)";
         let dkim = keys.flag_or("dkim", false, about);
         let address = address(&mut keys);
@@ -90,6 +93,7 @@ impl Mailbox {
             receipts,
             outcome_after,
             dkim,
+            shared_domains,
             agreed,
         })
     }
@@ -111,6 +115,21 @@ fn agreed(keys: &mut Keys<'_>) -> Vec<String> {
         keys.problem("agreed", format!("`{one}` is neither a mail address nor a domain"), hint);
     }
     given.iter().map(|one| canonical(one)).collect()
+}
+
+fn shared_domains(keys: &mut Keys<'_>) -> Vec<String> {
+    let about = "domains in which anybody gets an address, beside those of known providers: whoever answers from one stands for nobody else there";
+    let mut domains = Vec::new();
+    for given in keys.texts("shared_domains", about) {
+        match host::domain(&given) {
+            Ok(domain) => domains.push(domain.into_owned()),
+            Err(_) => {
+                let what = format!("`{given}` is not a domain");
+                keys.problem("shared_domains", what, "shared_domains = [\"mail.example\"]");
+            }
+        }
+    }
+    domains
 }
 
 fn address(keys: &mut Keys<'_>) -> Option<String> {
