@@ -29,7 +29,7 @@ pub use id::{EventId, Part, ProblemKey, ReportId};
 pub use keys::Keys;
 pub use message::{Attachment, Message};
 pub use net::Net;
-pub use party::{Contact, Party};
+pub use party::{Contact, PURPOSES, Party};
 pub use problem::Problem;
 pub use report::{Origin, Receipt, Reject};
 pub use time::Time;

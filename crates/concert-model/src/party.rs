@@ -5,6 +5,9 @@
 
 use crate::Net;
 
+/// What contacts are for, in the order in which they are told: whoever is not there or left is followed by the next.
+pub const PURPOSES: [&str; 6] = ["abuse", "technical", "out of hours", "incident", "vulnerability", "law"];
+
 /// An organisation or person that may be told of something.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,7 +36,7 @@ pub struct Party {
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Contact {
-    /// What it is for: `abuse`, `incident`, ...
+    /// What it is for: one of [`PURPOSES`].
     pub purpose: String,
     /// Mail address.
     pub mail: String,
@@ -53,6 +56,13 @@ pub struct Contact {
     pub last_alive: Option<crate::Time>,
     /// Whether it agreed to be named to others.
     pub has_consent: bool,
+}
+
+impl Contact {
+    /// The place of its purpose among [`PURPOSES`]; behind all of them where it is none.
+    pub fn rank(&self) -> usize {
+        PURPOSES.iter().position(|known| self.purpose.eq_ignore_ascii_case(known)).unwrap_or(PURPOSES.len())
+    }
 }
 
 impl Party {

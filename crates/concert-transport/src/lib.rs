@@ -109,6 +109,11 @@ pub trait Deliverer: Send + Sync {
         None
     }
 
+    /// The addresses its mails come from, in their header and in their envelope.
+    fn from(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// Carries bytes that [`Deliverer::compose`] made from this message. One attempt.
     async fn deliver(&self, message: &Message, bytes: &[u8]) -> Outcome;
 

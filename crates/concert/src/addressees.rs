@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use concert_model::address::{self, is_usable};
 use concert_model::{Contact, Party};
 use concert_pipeline::enrich::Constituents;
 use concert_pipeline::mail::address::canonical;
 use concert_pipeline::registry::{Answer, Step, reserved};
 
+use crate::barred::Barred;
 use crate::registry::Opened;
 
 /// The parties that events and notices name.
@@ -75,30 +75,32 @@ pub(crate) const PURPOSE: &str = "abuse";
 /// The purpose of contacts that are never told in place of others.
 const LAW: &str = "law";
 
-/// Contacts that can be told: those for the purpose to whom something may be sent; where none of them is left, the
-/// next in the party's order, whatever it is for, but the law.
-pub(crate) fn reachable<'p>(party: &'p Party, purpose: &str, is_suspended: &dyn Fn(&str) -> bool) -> Vec<&'p Contact> {
-    let mut contacts = party.contacts_for(purpose);
-    contacts.retain(|contact| is_usable(&contact.mail));
-    let is_free = |contact: &&Contact| !is_suspended(&contact.mail);
-    let free: Vec<&Contact> = contacts.iter().copied().filter(is_free).collect();
-    if !free.is_empty() || contacts.is_empty() {
+/// Contacts that can be told: those for the purpose to whom something may be sent; where there is none of them, the
+/// next by purpose and then in the party's order, but never those for the law.
+pub(crate) fn reachable<'p>(party: &'p Party, purpose: &str, barred: &Barred) -> Vec<&'p Contact> {
+    let is_free = |contact: &&Contact| barred.is_free(&contact.mail);
+    let free: Vec<&Contact> = party.contacts_for(purpose).into_iter().filter(is_free).collect();
+    if !free.is_empty() {
         return free;
     }
-    let next = |contact: &&Contact| is_usable(&contact.mail) && !contact.purpose.eq_ignore_ascii_case(LAW);
-    party.contacts.iter().filter(next).find(is_free).into_iter().collect()
+    let others = party.contacts.iter().filter(|contact| !contact.purpose.eq_ignore_ascii_case(LAW));
+    others.filter(is_free).min_by_key(|contact| contact.rank()).into_iter().collect()
 }
 
-/// Why nobody of a party can be told. `suspended` says why nothing is sent to an address.
-pub(crate) fn nobody_left(party: &Party, purpose: &str, suspended: &dyn Fn(&str) -> Option<String>) -> String {
+/// Why a contact is told that is not for the purpose: none for it is there, or none is left. Empty where it is.
+pub(crate) fn next_in_order(party: &Party, purpose: &str, told: &Contact) -> String {
+    let wanted = party.contacts_for(purpose);
+    match (wanted.is_empty(), wanted.iter().any(|one| std::ptr::eq(*one, told))) {
+        (_, true) => String::new(),
+        (true, _) => format!("next in order, because there is none for {purpose}"),
+        (false, _) => format!("next in order, because none for {purpose} is left"),
+    }
+}
+
+/// Why nobody of a party can be told.
+pub(crate) fn nobody_left(party: &Party, purpose: &str, barred: &Barred) -> String {
     let name = &party.name;
-    let told = |word: &str, why: &dyn Fn(&str) -> Option<String>| {
-        let one = |contact: &Contact| Some(format!("{}: {}", contact.mail, why(&contact.mail)?));
-        let all: Vec<String> = party.contacts.iter().filter_map(one).collect();
-        if all.is_empty() { String::new() } else { format!("; {word} are {}", all.join("; ")) }
-    };
-    let unusable = |mail: &str| address::unusable(mail).map(ToString::to_string);
-    let why = told("suspended", suspended) + &told("unusable", &unusable);
+    let why = barred.said(party.contacts.iter().map(|contact| &contact.mail));
     match why.is_empty() {
         true => format!("the party `{name}` has no contact with a mail address for {purpose}"),
         false => format!("no contact of the party `{name}` is left{why}"),
@@ -118,9 +120,9 @@ pub(crate) fn team_for<'t>(
     teams: &'t Constituents,
     party: &Party,
     purpose: &str,
-    is_suspended: &dyn Fn(&str) -> bool,
+    barred: &Barred,
 ) -> Option<(&'t Party, &'t str)> {
-    teams_for(teams, party).find(|(team, _)| !reachable(team, purpose, is_suspended).is_empty())
+    teams_for(teams, party).find(|(team, _)| !reachable(team, purpose, barred).is_empty())
 }
 
 /// Whom registries name of those that are left: a network, AS number or route, and those before it that are not.

@@ -5,6 +5,7 @@
 
 mod addressees;
 mod ask;
+mod barred;
 mod clocks;
 pub mod command;
 pub mod drive;

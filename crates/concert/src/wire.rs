@@ -18,6 +18,7 @@ use concert_transport::lookup::reverse::{Options, Reverse};
 use concert_transport::openpgp::Keyring;
 
 use crate::addressees::Addressees;
+use crate::barred::Barred;
 use crate::drive::live::{self, Live};
 use crate::drive::tell::Kind;
 use crate::incidents::Incidents;
@@ -212,6 +213,11 @@ impl Site {
     pub(crate) fn addressees(&self) -> Addressees {
         let Book { constituents, teams, .. } = self.book();
         Addressees { constituents, teams, registry: open_registry(&self.settings, false) }
+    }
+
+    /// Addresses that nothing is sent to, as the records and the settings say now.
+    pub(crate) async fn barred(&self) -> Result<Barred, Problem> {
+        Ok(Barred::new(self.settings.own(), self.store.records.suspended_contacts().await?))
     }
 
     /// Takes up parties that were imported since they were read. Says whether there were any.

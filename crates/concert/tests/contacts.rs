@@ -34,7 +34,8 @@ fn site(folder: &Path) -> std::path::PathBuf {
         [[feed]]\nname = \"given\"\nparser = \"ndjson\"\ncollect = { type = \"file\", path = \"in/\" }\n\
         [[notice]]\nname = \"told\"\ngroup_by = [\"party\"]\nto = \"responsible\"\nwhen = \"at once\"\n\
         format = \"csv\"\nvia = \"mail\"\n\
-        [via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = 9\ntls = \"off\"\n";
+        [via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = 9\ntls = \"off\"\n\
+        [via.api]\ntype = \"file\"\npath = \"out/\"\n";
     fs::write(site.join("concert.toml"), settings).unwrap();
     fs::write(site.join("asn.csv"), "198.51.100.0,198.51.100.255,64498,TELECOM\n").unwrap();
     fs::write(site.join("country.csv"), "203.0.113.0,203.0.113.255,FI\n").unwrap();

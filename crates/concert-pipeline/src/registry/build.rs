@@ -11,6 +11,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 use super::answer::Answer;
 use super::file::{NONE, key};
 use super::object::{self, Found, Object};
+use super::reserved::reserved;
 use super::route::{Routes, beside};
 use super::text::{is_elsewhere, is_mail, tidy, unusable};
 use super::write::{self, AsEntry, Entry, Parts};
@@ -235,12 +236,12 @@ impl Builder {
         if is_elsewhere(name) {
             return Ok(());
         }
+        if let Some(what) = nobodys(first, last) {
+            return Err(format!("`{}` is reserved: {what}", shown(text)));
+        }
         let (refs, named) = (self.refs(object, registry), tidy(name, NAME_BYTES_MAX));
         let line = u32::try_from(self.lines + object.line).unwrap_or(u32::MAX);
         match (first, last) {
-            // The whole address space is a placeholder and belongs to nobody.
-            (IpAddr::V4(a), IpAddr::V4(b)) if a.to_bits() == 0 && b.to_bits() == u32::MAX => Ok(()),
-            (IpAddr::V6(a), IpAddr::V6(b)) if a.to_bits() == 0 && b.to_bits() == u128::MAX => Ok(()),
             (IpAddr::V4(a), IpAddr::V4(b)) if a <= b => {
                 let name = self.name(&named);
                 self.v4.push(Range { first: a.to_bits(), last: b.to_bits(), refs, name, line });
@@ -544,6 +545,16 @@ pub(super) fn asn(text: &str) -> Result<u32, String> {
         Ok(Value::Int(asn)) => u32::try_from(asn).map_err(|_| "not an AS number".to_owned()),
         _ => Err(format!("`{}` is not an AS number", shown(text))),
     }
+}
+
+/// What a range is that belongs to nobody: all of it is reserved, or it is the whole address space, a placeholder.
+fn nobodys(first: IpAddr, last: IpAddr) -> Option<&'static str> {
+    let is_all = match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => first.to_bits() == 0 && last.to_bits() == u32::MAX,
+        (IpAddr::V6(first), IpAddr::V6(last)) => first.to_bits() == 0 && last.to_bits() == u128::MAX,
+        _ => false,
+    };
+    if is_all { Some("every address there is") } else { reserved(first).filter(|what| reserved(last) == Some(what)) }
 }
 
 /// `192.0.2.0 - 192.0.2.255`, or a prefix.

@@ -303,11 +303,15 @@ impl<B: Bytes> Registry<B> {
         self.answer(self.number(self.parties, at, 4)?).map(Some)
     }
 
-    /// All that stands where addresses should and is none, each once, in order.
-    pub fn unusable(&self) -> Result<BTreeSet<String>, String> {
+    /// All that stands where addresses should and is none, and addresses against which something speaks, each once, in
+    /// order.
+    pub fn unusable(&self, against: &dyn Fn(&str) -> Option<&'static str>) -> Result<BTreeSet<String>, String> {
         let mut found = BTreeSet::new();
         for number in 0..self.places.count.saturating_sub(1) {
-            found.extend(self.answer(u32::try_from(number).unwrap_or(NONE))?.unusable);
+            let Answer { unusable, mails, handles, .. } = self.answer(u32::try_from(number).unwrap_or(NONE))?;
+            found.extend(unusable);
+            let spoken = mails.iter().filter_map(|mail| Some((mail, against(mail)?)));
+            found.extend(spoken.map(|(mail, why)| format!("{mail} of {}: {why}", handles.join(", "))));
         }
         Ok(found)
     }

@@ -65,8 +65,8 @@ fn the_smallest_network_with_a_contact_answers() {
     assert_eq!(registry.find_asn(64_499).unwrap(), Asked::default());
     let (first, last) = ("192.0.2.64".parse().unwrap(), "192.0.2.127".parse().unwrap());
     assert!(walked(&registry.find_covering(first, last).unwrap()).starts_with("B-NET"));
-    assert_eq!((summary.aside, summary.answered, summary.silent), (1, 2, 4));
-    assert_eq!(summary.problems[0].place, "t.db:49");
+    assert_eq!((summary.aside, summary.answered, summary.silent), (2, 2, 4));
+    assert_eq!(summary.problems[1].place, "t.db:49");
 }
 
 #[test]
@@ -80,12 +80,12 @@ fn mailboxes_that_nothing_can_be_sent_to_are_set_aside_with_the_reason() {
          inetnum: 192.0.2.96 - 192.0.2.127\nabuse-c: BR1\nsource: RIPE\n\n\
          role: Nobody names it\nnic-hdl: XR1\nabuse-mailbox: abuse@x.invalid\nsource: RIPE\n",
     );
-    assert_eq!(summary.unusable, registry.unusable().unwrap().len() as u64, "what is counted is what is told");
+    assert_eq!(summary.unusable, registry.unusable(&|_| None).unwrap().len() as u64, "what is counted is what is told");
     assert_eq!((summary.unusable, summary.answered, summary.silent), (4, 1, 2));
     assert_eq!(walked(&registry.find("192.0.2.1".parse().unwrap()).unwrap()), " abuse@a.example");
     let silent = walked(&registry.find("192.0.2.65".parse().unwrap()).unwrap());
     assert_eq!(silent, " the abuse-c RIPE BR1 has no usable mailbox; the team RIPE IRT-C has no usable mailbox");
-    let aside: Vec<String> = registry.unusable().unwrap().into_iter().collect();
+    let aside: Vec<String> = registry.unusable(&|_| None).unwrap().into_iter().collect();
     let want = [
         "abuse(at)b.example of RIPE BR1: this is no mail address",
         "abuse@a.invalid of RIPE AR1: its domain is reserved, and nobody gets mail there",
@@ -141,15 +141,32 @@ route: 192.0.2.0 - 192.0.2.255\norigin: AS64501\nsource: RIPE\n";
     );
     check("8.8.8.8", None, "", None);
     let told: Vec<&str> = summary.problems.iter().map(|problem| problem.what.as_str()).collect();
-    assert_eq!(summary.aside, 4, "{told:?}");
+    assert_eq!(summary.aside, 5, "{told:?}");
     assert_eq!(
-        &told[1..],
+        &told[2..],
         [
             "`192.0.2.0/24` is of the other family of addresses",
             "`nobody` is not an AS number",
             "`192.0.2.0 - 192.0.2.255`: not a network in CIDR form"
         ]
     );
+}
+
+#[test]
+fn objects_in_reserved_space_are_set_aside_and_told() {
+    let mut builder = Builder::new();
+    let objects = "inetnum: 10.0.0.0 - 10.255.255.255\n\ninetnum: 224.0.0.0/4\n\ninetnum: 0.0.0.0 - 255.255.255.255\n\n\
+        inet6num: ::/0\n\ninetnum: 192.0.2.0/24\n\ninetnum: 0.0.0.0 - 127.255.255.255\n";
+    builder.read("a.db", objects.as_bytes()).unwrap();
+    let summary = builder.finish(&mut Vec::new()).unwrap();
+    let told: Vec<String> = summary.problems.iter().map(ToString::to_string).collect();
+    let want = [
+        "a.db:1: `10.0.0.0 - 10.255.255.255` is reserved: private space (RFC 1918)",
+        "a.db:3: `224.0.0.0/4` is reserved: multicast (RFC 5771)",
+        "a.db:5: `0.0.0.0 - 255.255.255.255` is reserved: every address there is",
+        "a.db:7: `::/0` is reserved: every address there is",
+    ];
+    assert_eq!((summary.aside, told.as_slice()), (4, want.map(str::to_owned).as_slice()));
 }
 
 #[test]

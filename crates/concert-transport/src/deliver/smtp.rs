@@ -231,6 +231,10 @@ impl Deliverer for Smtp {
         self.look.openpgp.as_ref()
     }
 
+    fn from(&self) -> Vec<&str> {
+        [self.look.from.as_str(), &self.envelope_from].into_iter().filter(|from| !from.is_empty()).collect()
+    }
+
     async fn deliver(&self, message: &Message, bytes: &[u8]) -> Outcome {
         // Composed, and kept, when the settings did not ask for it yet.
         if self.look.encrypt == Encrypt::Required && !is_encrypted(bytes) {

@@ -17,7 +17,7 @@ use concert_pipeline::enrich::constituents::Subject;
 use concert_pipeline::registry::rdap::{Found, Question};
 use concert_pipeline::registry::reserved;
 use concert_pipeline::registry::security_txt::SecurityTxt;
-use concert_transport::lookup::polite::{Options, Polite};
+use concert_transport::lookup::polite::{Options, Polite, Refusals};
 
 use self::bootstrap::Bootstraps;
 pub(crate) use self::bootstrap::refresh;
@@ -33,11 +33,37 @@ pub(crate) struct Asker {
     /// Where RDAP begins; `None` where it is not asked.
     rdap: Option<Bootstraps>,
     security_txt: bool,
-    refused: Mutex<rdap::Refused>,
+    refused: Mutex<Refused>,
+    /// Of files of domains.
+    refused_files: Mutex<Refused>,
 }
 
-/// Where refused answers of RDAP are counted.
-pub(crate) const RDAP: &str = "rdap";
+/// Where refused answers of RDAP, and refused files of domains, are counted.
+const RDAP: &str = "rdap";
+const SECURITY_TXT: &str = "security.txt";
+
+/// Answers that were refused, by why.
+#[derive(Clone, Copy, Debug, Default)]
+struct Refused {
+    busy: u64,
+    too_large: u64,
+    astray: u64,
+    unreadable: u64,
+}
+
+impl Refused {
+    /// Each with its word in lists and numbers.
+    fn counts(&self) -> [(&'static str, u64); 4] {
+        let Self { busy, too_large, astray, unreadable } = *self;
+        [("busy", busy), ("too-large", too_large), ("wrong-subject", astray), ("unreadable", unreadable)]
+    }
+
+    /// Adds what servers refused between two moments.
+    fn add(&mut self, before: Refusals, after: Refusals) {
+        self.busy += after.busy - before.busy;
+        self.too_large += after.too_large - before.too_large;
+    }
+}
 
 /// What is wrong with the files that say which server of RDAP knows what.
 pub(crate) fn bootstrap_mistakes(given: Option<&Path>, data: &Path) -> Vec<Problem> {
@@ -66,12 +92,19 @@ impl Asker {
         let data = settings.data_dir();
         let rdap = lookup.rdap.then(|| Bootstraps::open(lookup.rdap_bootstrap.as_deref(), &data));
         let polite = polite(&data, lookup.trial_server).await?;
-        Ok(Some(Asker { polite, rdap, security_txt: lookup.security_txt, refused: Mutex::default() }))
+        Ok(Some(Asker {
+            polite,
+            rdap,
+            security_txt: lookup.security_txt,
+            refused: Mutex::default(),
+            refused_files: Mutex::default(),
+        }))
     }
 
-    /// How many answers of RDAP were refused so far, by why.
-    pub(crate) fn refused(&self) -> [(&'static str, u64); 4] {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).counts()
+    /// How many answers of RDAP and files of domains were refused so far, by why.
+    pub(crate) fn refused(&self) -> [(&'static str, [(&'static str, u64); 4]); 2] {
+        let counts = |refused: &Mutex<Refused>| refused.lock().unwrap_or_else(PoisonError::into_inner).counts();
+        [(RDAP, counts(&self.refused)), (SECURITY_TXT, counts(&self.refused_files))]
     }
 
     /// Asks about a value. `purpose` is what the contacts are wanted for: security.txt is for one alone.
@@ -87,7 +120,9 @@ impl Asker {
         }
         let is_wanted = purpose.is_none_or(|purpose| purpose.eq_ignore_ascii_case(security_txt::PURPOSE));
         if let (true, true, Subject::Name(name)) = (self.security_txt, is_wanted, &subject) {
-            let (found, passed_over) = security_txt::ask(&self.polite, name).await;
+            let mut refused = *self.refused_files.lock().unwrap_or_else(PoisonError::into_inner);
+            let (found, passed_over) = security_txt::ask(&self.polite, name, &mut refused).await;
+            *self.refused_files.lock().unwrap_or_else(PoisonError::into_inner) = refused;
             learned.security_txt = found;
             learned.passed_over.extend(passed_over);
         }

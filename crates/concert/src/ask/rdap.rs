@@ -4,29 +4,12 @@ use concert_pipeline::registry::rdap::{ANSWER_BYTES_MAX, Bootstrap, Found, Inqui
 use concert_transport::lookup::polite::{Polite, Want};
 use tokio::time::Instant;
 
-use super::DEADLINE;
 use super::bootstrap::Bootstraps;
+use super::{DEADLINE, Refused};
 use crate::wire::now;
 
 /// RFC 7480 section 4.2: what a server should answer, and what some answer.
 const ACCEPT: &str = "application/rdap+json, application/json;q=0.9";
-
-/// Answers that were refused, by why.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Refused {
-    busy: u64,
-    too_large: u64,
-    astray: u64,
-    unreadable: u64,
-}
-
-impl Refused {
-    /// Each with its word in lists and numbers.
-    pub(super) fn counts(&self) -> [(&'static str, u64); 4] {
-        let Self { busy, too_large, astray, unreadable } = *self;
-        [("busy", busy), ("too-large", too_large), ("wrong-subject", astray), ("unreadable", unreadable)]
-    }
-}
 
 /// Whom RDAP names, and what was passed over. Counts what was refused.
 pub(super) async fn ask(
@@ -59,9 +42,7 @@ pub(super) async fn ask(
             refused.unreadable += 1;
         }
     }
-    let after = polite.refusals();
-    refused.busy += after.busy - before.busy;
-    refused.too_large += after.too_large - before.too_large;
+    refused.add(before, polite.refusals());
     refused.astray += inquiry.astray();
     inquiry.finish()
 }

@@ -4,14 +4,29 @@ use concert_pipeline::registry::security_txt::{FILE_BYTES_MAX, SecurityTxt, addr
 use concert_transport::lookup::polite::{Polite, Want};
 use tokio::time::Instant;
 
-use super::DEADLINE;
+use super::{DEADLINE, Refused};
 use crate::wire::now;
 
 /// What its contacts are for, RFC 9116 section 1: telling of weaknesses.
 pub(super) const PURPOSE: &str = "vulnerability";
 
-/// The first file that can be used, with its address and domain, and what was passed over.
-pub(super) async fn ask(polite: &Polite, name: &str) -> (Option<(String, String, SecurityTxt)>, Vec<String>) {
+/// The first file that can be used, with its address and domain, and what was passed over. Counts what was refused.
+pub(super) async fn ask(
+    polite: &Polite,
+    name: &str,
+    refused: &mut Refused,
+) -> (Option<(String, String, SecurityTxt)>, Vec<String>) {
+    let before = polite.refusals();
+    let found = find(polite, name, refused).await;
+    refused.add(before, polite.refusals());
+    found
+}
+
+async fn find(
+    polite: &Polite,
+    name: &str,
+    refused: &mut Refused,
+) -> (Option<(String, String, SecurityTxt)>, Vec<String>) {
     let until = Instant::now() + DEADLINE;
     let mut passed_over = Vec::new();
     for domain in domains(name) {
@@ -28,7 +43,11 @@ pub(super) async fn ask(polite: &Polite, name: &str) -> (Option<(String, String,
             };
             let got = polite.get(&want, now(), until).await;
             let read = got.and_then(|got| {
-                let read = SecurityTxt::read(&got.body, [&url, &got.url], now())?;
+                let read = SecurityTxt::read(&got.body, [&url, &got.url], now()).inspect_err(|why| {
+                    // As with answers of RDAP: it is not worth a day.
+                    polite.refuse(&url, why, now());
+                    refused.unreadable += 1;
+                })?;
                 Ok((got.url, domain.to_owned(), read))
             });
             match read {

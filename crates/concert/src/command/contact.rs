@@ -72,7 +72,7 @@ enum Action {
     Resume(prove::ResumeArgs),
     /// Fetch anew what others publish: which server of RDAP knows what
     Refresh(refresh::Args),
-    /// Tell how many answers of RDAP were refused, and why
+    /// Tell how many answers of RDAP and files of domains were refused, and why
     Refused(refused::Args),
 }
 

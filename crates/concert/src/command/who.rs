@@ -1,16 +1,19 @@
 //! `concert who`: who answers for a value, best first: constituents, then whom registries name, then whom
 //! those name that the settings let us ask, then teams of last resort.
 
+mod given;
 mod live;
 mod parties;
 mod registered;
+
+pub(crate) use given::purpose;
 
 use std::io::BufRead;
 
 use std::collections::BTreeMap;
 
+use concert_model::Problem;
 use concert_model::access::Kept;
-use concert_model::{Problem, address};
 use concert_pipeline::enrich::{Constituents, Lookup};
 use concert_pipeline::mail::address::canonical;
 use concert_store::records::Health;
@@ -19,7 +22,8 @@ use tokio::runtime::Runtime;
 
 use super::SiteArg;
 use crate::addressees::PURPOSE;
-use crate::ask::{Asker, RDAP};
+use crate::ask::Asker;
+use crate::barred::Barred;
 use crate::print::{AllRows, note};
 use crate::problems::{Exit, Failure, outside};
 use crate::registry::{self, Opened};
@@ -66,6 +70,8 @@ pub(crate) struct Book<'b> {
     pub(crate) registry: Option<&'b Opened>,
     /// How contacts do.
     pub(crate) health: &'b BTreeMap<String, Health>,
+    /// Addresses that nothing is sent to.
+    pub(crate) barred: &'b Barred,
     /// Only contacts for this purpose.
     pub(crate) purpose: Option<&'b str>,
     /// To which parts of the contact book events may fall.
@@ -75,6 +81,10 @@ pub(crate) struct Book<'b> {
 }
 
 pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
+    args.purpose.as_deref().map_or(Ok(()), given::purpose).map_err(Failure::usage)?;
+    for value in args.values.iter().filter(|value| *value != "-") {
+        given::values(value).map_err(Failure::usage)?;
+    }
     let settings = site_arg.settings(LoadFor::Look)?;
     let runtime = super::runtime()?;
     let many = args.values.iter().any(|value| value == "-");
@@ -82,6 +92,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     let reach = runtime.block_on(super::reach(site_arg, &site.store, Kept::Contacts))?;
     let is_whole = reach.is_all();
     let health = runtime.block_on(site.store.records.contact_health())?;
+    let barred = runtime.block_on(site.barred())?;
     // Constituents are told all the same.
     let registry = if is_whole { registry::open(&site.settings.data_dir(), many) } else { Ok(None) };
     let registry = registry.unwrap_or_else(|problem| {
@@ -98,21 +109,23 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
         lookup: &lookup,
         registry: registry.as_ref(),
         health: &health,
+        barred: &barred,
         purpose: args.purpose.as_deref(),
         responsible: &site.settings.lookup.responsible,
         outside: asker.as_ref().map(|asker| (asker, &runtime)),
     };
     let mut table = args.rows.table(&COLUMNS);
     let mut tell = |value: &str| -> Result<bool, Failure> {
-        let (rows, found) = rows(value, &book)?;
-        for row in rows {
-            if !table.row(&row)? {
-                return Ok(false);
+        for (value, rows, found) in answers(value, &book)? {
+            for row in rows {
+                if !table.row(&row)? {
+                    return Ok(false);
+                }
             }
-        }
-        if args.explain {
-            for line in passed_over(value, &book).into_iter().chain(found) {
-                note(&format!("{value}: {line}"))?;
+            if args.explain {
+                for line in passed_over(&value, &book)?.into_iter().chain(found) {
+                    note(&format!("{value}: {line}"))?;
+                }
             }
         }
         Ok(true)
@@ -124,7 +137,9 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
         }
     }
     if let Some(asker) = &asker {
-        runtime.block_on(site.store.records.count_refused(RDAP, &asker.refused(), wire::now()))?;
+        for (source, counts) in asker.refused() {
+            runtime.block_on(site.store.records.count_refused(source, &counts, wire::now()))?;
+        }
     }
     table.finish().map(|()| Exit::Done)
 }
@@ -167,9 +182,19 @@ struct Answer {
     waiting: Option<(String, String)>,
 }
 
+/// What is answered for each value of a word: the value, its rows, and what was passed over on the way.
+pub(crate) fn answers(word: &str, book: &Book<'_>) -> Result<Vec<(String, Vec<Row>, Vec<String>)>, Failure> {
+    let values = match given::values(word) {
+        Ok(values) => values,
+        Err(problem) => return Ok(vec![(word.to_owned(), vec![nobody(word, None, None, &problem.what)], Vec::new())]),
+    };
+    let answer = |value: String| rows(&value, book).map(|(rows, passed_over)| (value, rows, passed_over));
+    values.into_iter().map(answer).collect()
+}
+
 /// A row for each contact of each party that answers, or one that says why there is none; and what was
 /// passed over on the way.
-pub(crate) fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<Row>, Vec<String>), Failure> {
+fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<Row>, Vec<String>), Failure> {
     let mut answer = Answer::default();
     let who = book.constituents.who(value, book.lookup);
     parties::constituents(value, &who.found, book, &mut answer);
@@ -185,7 +210,10 @@ pub(crate) fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<Row>, Vec<String
     }
     answer.rows.append(&mut answer.late);
     if answer.rows.is_empty() {
-        if let Some(first) = answer.passed_over.get(silent..).and_then(<[String]>::first) {
+        // Of each of the two that were asked, the first.
+        let asked = answer.passed_over.get(silent..).unwrap_or_default();
+        for first in [RDAP_SAYS, SECURITY_TXT_SAYS].iter().filter_map(|of| asked.iter().find(|one| one.starts_with(of)))
+        {
             reason = format!("{reason}; {first}");
         }
         answer.rows.push(nobody(value, None, None, &reason));
@@ -198,6 +226,10 @@ fn nobody(value: &str, party: Option<&str>, specific: Option<&str>, reason: &str
     let [null_1, null_2, null_3, null_4, null_5] = [const { Value::Null }; 5];
     [json!(value), json!(party), null_1, null_2, null_3, null_4, json!(specific), null_5, json!(reason)]
 }
+
+/// What begins with it says why RDAP, and why security.txt, named nobody.
+const RDAP_SAYS: &str = "passed over RDAP";
+const SECURITY_TXT_SAYS: &str = "passed over security.txt";
 
 /// Said of a part of the contact book that the settings leave out for events.
 const NOT_FOR_EVENTS: &str = "; events do not fall to it (`responsible` of [lookup])";
@@ -215,14 +247,7 @@ impl Book<'_> {
 
     /// Why nothing is sent to an address; nothing where it is.
     fn blocked(&self, mail: &str) -> Option<String> {
-        let unusable = address::unusable(mail).map(ToString::to_string);
-        unusable.or_else(|| self.suspended(mail).map(|why| format!("suspended: {why}")))
-    }
-
-    /// Why an address is suspended.
-    fn suspended(&self, mail: &str) -> Option<String> {
-        let health = self.health.get(&canonical(mail)).filter(|health| health.suspended.is_some())?;
-        Some(health.why.clone())
+        self.barred.why(mail)
     }
 
     /// When an address last proved alive.
@@ -232,8 +257,9 @@ impl Book<'_> {
     }
 }
 
-/// What was passed over beside the rows: whoever else holds something of the value, and sector teams.
-pub(crate) fn passed_over(value: &str, book: &Book<'_>) -> Vec<String> {
+/// What was passed over beside the rows: whoever else holds something of the value, sector teams, and other objects of
+/// registries that know a contact.
+pub(crate) fn passed_over(value: &str, book: &Book<'_>) -> Result<Vec<String>, Failure> {
     let others = |parties: &Constituents, what: &str| -> Vec<String> {
         let others = parties.passed_over(value, book.lookup).into_iter();
         others.map(|(party, why)| format!("passed over {what}`{}`: {why}", party.name)).collect()
@@ -241,7 +267,8 @@ pub(crate) fn passed_over(value: &str, book: &Book<'_>) -> Vec<String> {
     let mut lines = others(book.constituents, "");
     lines.extend(parties::sector_teams(value, book));
     lines.extend(others(book.teams, "the team "));
-    lines
+    lines.extend(registered::others(value, book)?);
+    Ok(lines)
 }
 
 #[cfg(test)]
@@ -261,8 +288,9 @@ mod tests {
         let check = |value: &str, purpose: Option<&str>, want: &[[&str; 4]]| {
             let (lookup, health) = (Lookup::default(), BTreeMap::new());
             let (constituents, teams, registry) = (&constituents, &teams, None);
-            let (health, responsible, lookup) = (&health, ALL.as_slice(), &lookup);
-            let book = Book { constituents, teams, lookup, registry, health, purpose, responsible, outside: None };
+            let (health, responsible, lookup, barred) = (&health, ALL.as_slice(), &lookup, &Barred::default());
+            let book =
+                Book { constituents, teams, lookup, registry, health, barred, purpose, responsible, outside: None };
             let (rows, _) = rows(value, &book).unwrap();
             let shown: Vec<[String; 4]> =
                 rows.iter().map(|row| [1, 2, 6, 8].map(|at| row[at].as_str().unwrap_or("-").to_owned())).collect();
@@ -305,9 +333,11 @@ mod tests {
         let (constituents, teams, lookup) = (read(PARTIES), read(TEAMS), Lookup::default());
         let bounced = Health { suspended: Some(concert_model::Time(0)), why: "it bounced".into(), ..Health::default() };
         let health = gone.iter().map(|mail| ((*mail).to_owned(), bounced.clone())).collect();
+        let barred = &suspended(&health);
         let (constituents, teams, registry) = (&constituents, &teams, None);
         let (health, responsible, lookup, purpose) = (&health, ALL.as_slice(), &lookup, None);
-        let mut book = Book { constituents, teams, lookup, registry, health, purpose, responsible, outside: None };
+        let mut book =
+            Book { constituents, teams, lookup, registry, health, barred, purpose, responsible, outside: None };
         let line = |row: &Row| {
             let [party, contact, language, specific, reason] =
                 [1, 2, 4, 6, 8].map(|at| row[at].as_str().unwrap_or("-").to_owned());
@@ -315,13 +345,22 @@ mod tests {
         };
         let shown: Vec<String> = rows(value, &book).unwrap().0.iter().map(line).collect();
         assert_eq!(shown, want, "{value}");
-        assert_eq!(passed_over(value, &book), passed, "{value}");
+        assert_eq!(passed_over(value, &book).unwrap(), passed, "{value}");
         // Where events do not fall to teams, none of them stands in.
         book.responsible = &[Whom::Constituents];
         let alone = rows(value, &book).unwrap().0;
         assert!(alone.iter().all(|row| row[5] != "teams"), "{alone:?}");
         let said = "it stands in for nobody here (`responsible` of [lookup])";
-        assert!(passed_over(value, &book).iter().all(|line| !line.contains("the team") || line.ends_with(said)));
+        assert!(
+            passed_over(value, &book).unwrap().iter().all(|line| !line.contains("the team") || line.ends_with(said))
+        );
+    }
+
+    /// What the records say of those that bounced.
+    fn suspended(health: &BTreeMap<String, Health>) -> Barred {
+        let mut barred = Barred::default();
+        health.iter().for_each(|(mail, health)| barred.suspend(mail, &health.why));
+        barred
     }
 
     const ALL: [Whom; 3] = [Whom::Constituents, Whom::Registries, Whom::Teams];
@@ -389,12 +428,14 @@ mod tests {
         let (constituents, teams, lookup) = (Constituents::new(parties), Constituents::default(), Lookup::default());
         let gone = Health { suspended: Some(concert_model::Time(0)), why: "it bounced".into(), ..Health::default() };
         let health = BTreeMap::from([("abuse@a.example".to_owned(), gone)]);
+        let barred = &suspended(&health);
         for whole in [false, true] {
             let opened = registry::open(dir.path(), whole).unwrap();
             let (constituents, teams, lookup, health) = (&constituents, &teams, &lookup, &health);
             let registry = opened.as_ref();
             let (purpose, responsible) = (None, ALL.as_slice());
-            let book = Book { constituents, teams, lookup, registry, health, purpose, responsible, outside: None };
+            let book =
+                Book { constituents, teams, lookup, registry, health, barred, purpose, responsible, outside: None };
             let check = |value: &str, want: &[[&str; 3]], passed: &[&str]| {
                 let (rows, passed_over) = rows(value, &book).unwrap();
                 let shown: Vec<[&str; 3]> =
@@ -431,5 +472,41 @@ mod tests {
         }
         std::fs::write(registry::path(dir.path()), b"rubbish").unwrap();
         assert!(registry::open(dir.path(), false).is_err());
+    }
+    #[test]
+    fn the_sites_own_address_is_passed_over_and_all_that_was_tried_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = "inetnum: 192.0.2.0 - 192.0.2.255\nabuse-c: AR1\nsource: RIPE\n\n\
+            inetnum: 192.0.0.0 - 192.0.255.255\nabuse-c: CERT1\nsource: RIPE\n\n\
+            role: A\nnic-hdl: AR1\nabuse-mailbox: abuse@a.example\nsource: RIPE\n\n\
+            role: C\nnic-hdl: CERT1\nabuse-mailbox: cert@cert.example\nsource: RIPE\n";
+        let mut builder = concert_pipeline::registry::Builder::new();
+        builder.read("t.db", objects.as_bytes()).unwrap();
+        let mut part = registry::begin(dir.path()).unwrap();
+        builder.finish(&mut part).unwrap();
+        registry::replace(dir.path(), part).unwrap();
+        let opened = registry::open(dir.path(), false).unwrap();
+        let (constituents, teams, lookup) = (Constituents::default(), Constituents::default(), Lookup::default());
+        let (health, own) = (BTreeMap::new(), ["cert@cert.example"].into_iter().collect::<crate::settings::Own>());
+        let mut barred = Barred::new(own, std::collections::HashMap::new());
+        let told = |barred: &Barred| {
+            let (constituents, teams, lookup, health) = (&constituents, &teams, &lookup, &health);
+            let (registry, purpose, responsible) = (opened.as_ref(), None, ALL.as_slice());
+            let book =
+                Book { constituents, teams, lookup, registry, health, barred, purpose, responsible, outside: None };
+            let rows = rows("192.0.2.9", &book).unwrap().0;
+            let first = [2, 8].map(|at| rows[0][at].as_str().unwrap_or("-").to_owned());
+            (first, passed_over("192.0.2.9", &book).unwrap())
+        };
+        let (first, others) = told(&barred);
+        assert_eq!(first[0], "abuse@a.example");
+        let wide = "passed over RIPE inetnum 192.0.0.0 - 192.0.255.255 (cert@cert.example of `RIPE CERT1`), \
+            because RIPE inetnum 192.0.2.0 - 192.0.2.255 comes before it";
+        assert_eq!(others, [wide]);
+        barred.suspend("abuse@a.example", "it bounced");
+        let why = "nobody is left of `RIPE AR1` (RIPE inetnum 192.0.2.0 - 192.0.2.255; abuse@a.example: suspended: it \
+            bounced), nor of `RIPE CERT1` (RIPE inetnum 192.0.0.0 - 192.0.255.255; cert@cert.example: this is this team's \
+            own address), so its notices wait";
+        assert_eq!(told(&barred).0, ["-", why]);
     }
 }

@@ -5,12 +5,12 @@
 //! events already. What was approved for a party is not approved for another one.
 
 use concert_model::Problem;
-use concert_pipeline::mail::address::canonical;
 use concert_store::Members;
 use concert_store::records::{Gate, Notice};
 
-use super::responsible::{self, NO_CONTACT, Suspended, is_suspended};
+use super::responsible::{self, NO_CONTACT};
 use crate::addressees::Addressees;
+use crate::barred::Barred;
 use crate::settings::Recipient;
 use crate::wire::{self, Site};
 
@@ -45,23 +45,23 @@ impl Anew {
 
 /// Why nothing may be sent to an address that somebody gave by hand.
 pub async fn suspended(site: &Site, to: &str) -> Result<Option<String>, Problem> {
-    let suspended = site.store.records.suspended_contacts().await?;
-    Ok(suspended.get(&canonical(to)).map(|why| format!("{to} is suspended ({why})")))
+    let barred = site.barred().await?;
+    Ok(barred.suspended(to).map(|why| format!("{to} is suspended ({why})")))
 }
 
 /// Whether an address of a notice was suspended since it was made.
-pub(super) fn is_concerned(site: &Site, notice: &Notice, suspended: &Suspended) -> bool {
+pub(super) fn is_concerned(site: &Site, notice: &Notice, barred: &Barred) -> bool {
     let is_ours = site.settings.notice(&notice.name).is_some_and(|kind| kind.to == Recipient::Responsible);
     let is_open = ["waiting", "queued", "failed"].contains(&notice.state.as_str());
-    is_ours && is_open && notice.to.split(',').any(|to| is_suspended(to, suspended))
+    is_ours && is_open && notice.to.split(',').any(|to| barred.suspended(to).is_some())
 }
 
 /// Decides anew whom a notice goes to; nothing where no address of it is suspended.
 pub async fn decide(site: &Site, id: &str) -> Result<Option<Anew>, Problem> {
     let records = &site.store.records;
-    let suspended = records.suspended_contacts().await?;
+    let barred = site.barred().await?;
     let Some((notice, members)) = records.notice(id).await? else { return Ok(None) };
-    if !is_concerned(site, &notice, &suspended) {
+    if !is_concerned(site, &notice, &barred) {
         return Ok(None);
     }
     let book = site.addressees();
@@ -69,24 +69,24 @@ pub async fn decide(site: &Site, id: &str) -> Result<Option<Anew>, Problem> {
     let carried = records.carried(&[id]).await?;
     records.unmerge_notices(id).await?;
     for (other, members) in carried {
-        let anew = one(site, &book, &suspended, &other, members).await?;
+        let anew = one(site, &book, &barred, &other, members).await?;
         if anew.fate == Fate::GoesOn && other.state == "failed" {
             records.requeue_notice(&other.id, None, Gate::Open, wire::now()).await?;
         }
     }
-    one(site, &book, &suspended, &notice, members).await.map(Some)
+    one(site, &book, &barred, &notice, members).await.map(Some)
 }
 
 async fn one(
     site: &Site,
     book: &Addressees,
-    suspended: &Suspended,
+    barred: &Barred,
     notice: &Notice,
     members: Members,
 ) -> Result<Anew, Problem> {
     let records = &site.store.records;
-    let (gone, left): (Vec<&str>, Vec<&str>) = notice.to.split(',').partition(|to| is_suspended(to, suspended));
-    let why = |to: &&str| suspended.get(&canonical(to)).map(|why| format!("{to} is suspended ({why})"));
+    let (gone, left): (Vec<&str>, Vec<&str>) = notice.to.split(',').partition(|to| barred.suspended(to).is_some());
+    let why = |to: &&str| barred.suspended(to).map(|why| format!("{to} is suspended ({why})"));
     let said = gone.iter().filter_map(why).collect::<Vec<_>>().join("; ");
     let decided = |follows: String, fate| Ok(Anew { suspended: said.clone(), follows, fate });
     if !left.is_empty() {
@@ -99,11 +99,11 @@ async fn one(
         return decided(format!("its events were told again as {}", again.join(", ")), Fate::Told);
     }
     let mut beside = records.told_beside(notice).await?;
-    beside.retain(|to| to.split(',').any(|one| !one.is_empty() && !is_suspended(one, suspended)));
+    beside.retain(|to| to.split(',').any(|one| !one.is_empty() && barred.suspended(one).is_none()));
     if !beside.is_empty() {
         return decided(format!("{} is told the same by another notice", beside.join(", ")), Fate::Told);
     }
-    let mut instead = responsible::instead(site, book, suspended, notice, members).await?;
+    let mut instead = responsible::instead(site, book, barred, notice, members).await?;
     instead.sort_by_key(|one| one.state == NO_CONTACT);
     let to: Vec<&str> = instead.iter().map(|one| one.recipient.as_str()).filter(|to| !to.is_empty()).collect();
     let to = to.join(", ");

@@ -8,23 +8,25 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use concert_model::address::is_usable;
 use concert_model::{Event, Field, Party, Problem};
 use concert_pipeline::enrich::book;
 use concert_pipeline::enrich::constituents::address;
-use concert_pipeline::mail::address::canonical;
 use concert_pipeline::registry::Step;
 use concert_store::Members;
 use concert_store::records::NewNotice;
 
-use super::responsible::{NO_CONTACT, Suspended, for_party};
+use super::responsible::{NO_CONTACT, for_party};
 use crate::addressees::{self, Addressees, origin, party_of};
+use crate::barred::Barred;
 use crate::registry::Opened;
 use crate::wire::Site;
 
-/// Who is next for some events, and who was passed over for them.
+/// What the words begin with that say of a waiting notice who was passed over.
+pub(super) const NOBODY: &str = "nobody is left of ";
+
+/// Who is next for some events, nobody where nobody is left; and who was passed over for them.
 struct Next<'b> {
-    party: Cow<'b, Party>,
+    party: Option<Cow<'b, Party>>,
     why: String,
 }
 
@@ -32,7 +34,7 @@ struct Next<'b> {
 pub(super) async fn hand_on(
     site: &Site,
     book: &Addressees,
-    suspended: &Suspended,
+    barred: &Barred,
     notices: Vec<NewNotice>,
 ) -> Result<Vec<NewNotice>, Problem> {
     let Some(registry) = &book.registry else { return Ok(notices) };
@@ -41,15 +43,17 @@ pub(super) async fn hand_on(
     let mut out = Vec::with_capacity(notices.len());
     for notice in notices {
         let may_go_on = notice.state == NO_CONTACT && book.may_go_on(&notice.party, &notice.passed_over);
-        let ways = if may_go_on { ways(site, book, registry, suspended, &notice).await? } else { Vec::new() };
+        let ways = if may_go_on { ways(site, book, registry, barred, &notice).await? } else { Vec::new() };
         // Nobody is left for any of them.
-        if ways.iter().all(|(next, _)| next.is_none()) {
-            out.push(notice);
+        if ways.iter().all(|(next, _)| next.party.is_none()) {
+            let passed_over = waits(book, &notice, ways.iter().map(|(next, _)| next.why.as_str()));
+            out.push(NewNotice { passed_over, ..notice });
             continue;
         }
-        for (next, members) in ways {
-            let Some(Next { party, why }) = next else {
-                out.push(NewNotice { members, ..notice.clone() });
+        for (Next { party, why }, members) in ways {
+            let Some(party) = party else {
+                let passed_over = waits(book, &notice, std::iter::once(why.as_str()));
+                out.push(NewNotice { members, passed_over, ..notice.clone() });
                 continue;
             };
             // The reason is shown to whoever sees the notice, and may not see who was passed over.
@@ -61,10 +65,18 @@ pub(super) async fn hand_on(
                 members,
                 ..notice.clone()
             };
-            for_party(&party, suspended, &kind_of, zone, made, &mut out);
+            for_party(&party, barred, &kind_of, zone, made, &mut out);
         }
     }
     Ok(out)
+}
+
+/// What is said of a notice that waits for a contact: every step that was tried. A team says its own.
+fn waits<'w>(book: &Addressees, notice: &NewNotice, whys: impl Iterator<Item = &'w str>) -> String {
+    match book.teams.named(&notice.party) {
+        Some(_) => notice.passed_over.clone(),
+        None => whys.filter(|why| why.starts_with(NOBODY)).collect::<Vec<_>>().join("; "),
+    }
 }
 
 /// Who is next for which of a notice's events.
@@ -72,11 +84,11 @@ async fn ways<'b>(
     site: &Site,
     book: &'b Addressees,
     registry: &Opened,
-    suspended: &Suspended,
+    barred: &Barred,
     notice: &NewNotice,
-) -> Result<Vec<(Option<Next<'b>>, Members)>, Problem> {
+) -> Result<Vec<(Next<'b>, Members)>, Problem> {
     let loaded = site.store.load(&[&notice.members]).await?;
-    let mut ways: Vec<(Option<Next<'b>>, Members)> = Vec::new();
+    let mut ways: Vec<(Next<'b>, Members)> = Vec::new();
     // Most events of a notice share a few addresses.
     let mut known: HashMap<(Option<IpAddr>, Option<i64>, String), usize> = HashMap::new();
     for stored in loaded.of(&notice.members) {
@@ -89,10 +101,8 @@ async fn ways<'b>(
         let way = match known.get(&place) {
             Some(way) => *way,
             None => {
-                let next = next(book, registry, suspended, notice, &event)?;
-                let same = |way: &(Option<Next<'_>>, Members)| {
-                    way.0.as_ref().map(|next| &next.why) == next.as_ref().map(|next| &next.why)
-                };
+                let next = next(book, registry, barred, notice, &event)?;
+                let same = |way: &(Next<'_>, Members)| way.0.why == next.why;
                 let at = ways.iter().position(same).unwrap_or(ways.len());
                 if at == ways.len() {
                     ways.push((next, Members::default()));
@@ -111,11 +121,11 @@ async fn ways<'b>(
 fn next<'b>(
     book: &'b Addressees,
     registry: &Opened,
-    suspended: &Suspended,
+    barred: &Barred,
     notice: &NewNotice,
     event: &Event<'_>,
-) -> Result<Option<Next<'b>>, Problem> {
-    let is_free = |mail: &str| is_usable(mail) && !suspended.contains_key(&canonical(mail));
+) -> Result<Next<'b>, Problem> {
+    let is_free = |mail: &str| barred.is_free(mail);
     let span = address(event).map(|address| (address, address));
     let asn = event.int(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn).ok());
     let left = addressees::left(registry, span, asn, &is_free)
@@ -123,25 +133,26 @@ fn next<'b>(
     let because = match left.passed.is_empty() {
         true => notice.reason.clone(),
         false => {
-            let passed: Vec<String> = left.passed.iter().map(|step| passed(step, suspended)).collect();
-            format!("nobody is left of {}", passed.join(", nor of "))
+            let passed: Vec<String> = left.passed.iter().map(|step| passed(step, barred)).collect();
+            format!("{NOBODY}{}", passed.join(", nor of "))
         }
     };
     if let Some(step) = left.found {
         let why = format!("told to `{}` ({}) because {because}", step.answer.party, origin(&step));
-        return Ok(Some(Next { party: Cow::Owned(party_of(&step.answer)), why }));
+        return Ok(Next { party: Some(Cow::Owned(party_of(&step.answer))), why });
     }
     let team = book::last_resort(&book.teams, event);
-    let team = team.filter(|team| team.contacts.iter().any(|contact| is_free(&contact.mail)));
-    Ok(team.map(|team| {
+    let Some(team) = team else { return Ok(Next { party: None, why: because }) };
+    if team.contacts.iter().any(|contact| is_free(&contact.mail)) {
         let why = format!("told to the team `{}` because {because}", team.name);
-        Next { party: Cow::Borrowed(team), why }
-    }))
+        return Ok(Next { party: Some(Cow::Borrowed(team)), why });
+    }
+    let said = barred.said(team.contacts.iter().map(|contact| &contact.mail));
+    Ok(Next { party: None, why: format!("{because}, nor of the team `{}`{said}", team.name) })
 }
 
 /// A network or AS that was passed over, with what became of its addresses.
-fn passed(step: &Step, suspended: &Suspended) -> String {
-    let said = |mail: &String| suspended.get(&canonical(mail)).map(|why| format!("{mail}: {why}"));
-    let said: Vec<String> = step.answer.usable().filter_map(said).collect();
-    format!("`{}` ({}; suspended are {})", step.answer.party, origin(step), said.join("; "))
+fn passed(step: &Step, barred: &Barred) -> String {
+    let usable: Vec<&String> = step.answer.usable().collect();
+    format!("`{}` ({}{})", step.answer.party, origin(step), barred.said(usable.into_iter()))
 }

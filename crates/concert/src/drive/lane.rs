@@ -219,13 +219,13 @@ impl Lane {
 
     /// Leaves out notices of which an address was suspended since they were made: whom they go to is decided anew.
     async fn without_suspended(&mut self, due: Vec<(Notice, Members)>) -> Result<Vec<(Notice, Members)>, Problem> {
-        let suspended = self.site.store.records.suspended_contacts().await?;
-        if suspended.is_empty() {
+        let barred = self.site.barred().await?;
+        if barred.is_nobody_suspended() {
             return Ok(due);
         }
         let mut kept = Vec::with_capacity(due.len());
         for (notice, members) in due {
-            let is_concerned = anew::is_concerned(&self.site, &notice, &suspended);
+            let is_concerned = anew::is_concerned(&self.site, &notice, &barred);
             match if is_concerned { Box::pin(anew::decide(&self.site, &notice.id)).await? } else { None } {
                 None => kept.push((notice, members)),
                 Some(anew) if anew.fate == Fate::Told => {

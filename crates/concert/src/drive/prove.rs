@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use concert_model::address::is_usable;
 use concert_model::{Attachment, Contact, Message, Party, Problem, Time};
 use concert_pipeline::mail::address::canonical;
 use concert_store::records::{Health, NewNotice, Notice, Proof};
@@ -75,6 +74,7 @@ async fn ask_at_most(site: &Site, whom: Whom<'_>, an_hour: Option<usize>) -> Res
     let lately = asked.values().filter(|(asked, _)| !is_past(*asked, now, Duration::from_secs(3_600))).count();
     let room = an_hour.map_or(AT_ONCE_MAX, |most| most.saturating_sub(lately));
     let (contacts, mut chosen) = (contacts(site, whom).await?, BTreeMap::<String, Proof>::new());
+    let barred = site.barred().await?;
     for (party, contact) in &contacts {
         let address = canonical(&contact.mail);
         let known = health.get(&address);
@@ -85,7 +85,7 @@ async fn ask_at_most(site: &Site, whom: Whom<'_>, an_hour: Option<usize>) -> Res
                     && asked.get(&address).is_none_or(|(asked, _)| is_past(*asked, now, span))
             }
         };
-        if wanted && is_usable(&contact.mail) && chosen.len() < room {
+        if wanted && barred.unusable(&contact.mail).is_none() && chosen.len() < room {
             chosen.entry(address.clone()).or_insert_with(|| proof(party, contact, address, via, now));
         }
     }

@@ -4,18 +4,16 @@
 //! nobody can be told, the notice is kept in the state `no-contact` with the reason. Contacts that are
 //! suspended because they bounced are passed over, and the next in order is told.
 
-use std::collections::HashMap;
-
 use concert_model::{Contact, Party, Problem, Time};
 use concert_pipeline::group::schedule::When;
-use concert_pipeline::mail::address::canonical;
 use concert_pipeline::render;
 use concert_store::Members;
 use concert_store::records::{Gate, NewNotice, Notice, NoticeFilter, WAITS_FOR_APPROVAL};
 use jiff::tz::TimeZone;
 
 use super::further;
-use crate::addressees::{Addressees, PURPOSE, nobody_left, reachable, team_for};
+use crate::addressees::{Addressees, PURPOSE, next_in_order, nobody_left, reachable, team_for};
+use crate::barred::Barred;
 use crate::settings::Recipient;
 use crate::wire::{self, Site};
 
@@ -27,22 +25,8 @@ const MAIL: &str = "smtp";
 /// A notice that has waited for a contact for longer is left to a person: it would surprise by now.
 const WAITED_SECONDS_MAX: i64 = 7 * 86_400;
 
-/// Addresses that nothing is sent to, in lower case, and why.
-pub(super) type Suspended = HashMap<String, String>;
-
-/// Whether nothing is sent to an address.
-pub(super) fn is_suspended(mail: &str, suspended: &Suspended) -> bool {
-    suspended.contains_key(&canonical(mail))
-}
-
 /// Adds a notice for each wish of the party's contacts, or one that waits for a contact.
-pub(super) fn address(
-    site: &Site,
-    book: &Addressees,
-    suspended: &Suspended,
-    notice: NewNotice,
-    out: &mut Vec<NewNotice>,
-) {
+pub(super) fn address(site: &Site, book: &Addressees, barred: &Barred, notice: NewNotice, out: &mut Vec<NewNotice>) {
     if notice.party.is_empty() {
         return out.push(without_contact(notice, "no party answers for these events".to_owned()));
     }
@@ -53,16 +37,16 @@ pub(super) fn address(
     let kind_of = |via: &str| site.settings.vias.get(via).map(|via| via.kind);
     let zone = &site.settings.site.time_zone;
     let before = out.len();
-    for_party(&party, suspended, &kind_of, zone, notice, out);
+    for_party(&party, barred, &kind_of, zone, notice, out);
     // Nobody of the party is left: the team of its sector is told, and why.
     if let [nobody] = out.get(before..).unwrap_or_default()
         && nobody.state == NO_CONTACT
-        && let Some((team, _)) = team_for(&book.teams, &party, PURPOSE, &|mail| is_suspended(mail, suspended))
+        && let Some((team, _)) = team_for(&book.teams, &party, PURPOSE, barred)
     {
         let notice = NewNotice { state: "queued", reason: String::new(), ..nobody.clone() };
         let why = format!("told to the team `{}` because {}", team.name, nobody.reason);
         let mut told = Vec::new();
-        for_party(team, suspended, &kind_of, zone, notice, &mut told);
+        for_party(team, barred, &kind_of, zone, notice, &mut told);
         if told.iter().all(|notice| notice.state != NO_CONTACT) {
             out.truncate(before);
             let with_why = |notice| NewNotice { reason: why.clone(), passed_over: why.clone(), ..notice };
@@ -93,22 +77,22 @@ async fn address_those(
     let (records, mut queued) = (&site.store.records, 0);
     let filter =
         NoticeFilter { state: Some(NO_CONTACT.to_owned()), made_since: Some(since), ..NoticeFilter::default() };
-    let suspended = records.suspended_contacts().await?;
+    let barred = site.barred().await?;
     for notice in records.notices(&filter).await? {
-        queued += usize::from(is_wanted(&notice) && address_one(site, book, &suspended, &notice).await?);
+        queued += usize::from(is_wanted(&notice) && address_one(site, book, &barred, &notice).await?);
     }
     Ok(queued)
 }
 
 /// Gives a notice that waits for a contact to whoever can be told by now. `false` where nobody can.
-async fn address_one(site: &Site, book: &Addressees, suspended: &Suspended, notice: &Notice) -> Result<bool, Problem> {
+async fn address_one(site: &Site, book: &Addressees, barred: &Barred, notice: &Notice) -> Result<bool, Problem> {
     let kind = site.settings.notice(&notice.name).filter(|kind| kind.to == Recipient::Responsible);
     if kind.is_none() || notice.party.is_empty() {
         return Ok(false);
     }
     let records = &site.store.records;
     let Some((notice, members)) = records.notice(&notice.id).await? else { return Ok(false) };
-    let mut to = instead(site, book, suspended, &notice, members).await?;
+    let mut to = instead(site, book, barred, &notice, members).await?;
     // What nobody is left for stays with the notice only where all of it does.
     to.sort_by_key(|one| one.state == NO_CONTACT);
     let is_told = to.first().is_some_and(|one| one.state != NO_CONTACT);
@@ -117,15 +101,15 @@ async fn address_one(site: &Site, book: &Addressees, suspended: &Suspended, noti
 
 /// The same because a person wants it tried again, however long it has waited.
 pub async fn address_by_hand(site: &Site, notice: &Notice) -> Result<bool, Problem> {
-    let suspended = site.store.records.suspended_contacts().await?;
-    Ok(notice.state == NO_CONTACT && address_one(site, &site.addressees(), &suspended, notice).await?)
+    let barred = site.barred().await?;
+    Ok(notice.state == NO_CONTACT && address_one(site, &site.addressees(), &barred, notice).await?)
 }
 
 /// The notices that a notice which reached nobody becomes, for whoever is next.
 pub(super) async fn instead(
     site: &Site,
     book: &Addressees,
-    suspended: &Suspended,
+    barred: &Barred,
     notice: &Notice,
     members: Members,
 ) -> Result<Vec<NewNotice>, Problem> {
@@ -134,7 +118,11 @@ pub(super) async fn instead(
         name: notice.name.as_str().into(),
         key: notice.key.clone(),
         party: notice.party.clone(),
-        passed_over: notice.passed_over.clone(),
+        // What was said while it waited holds no longer.
+        passed_over: Some(&notice.passed_over)
+            .filter(|said| !said.starts_with(further::NOBODY))
+            .cloned()
+            .unwrap_or_default(),
         via: kind.map_or(notice.via.as_str(), |kind| kind.via.as_str()).into(),
         format: kind.map_or(notice.format.as_str(), |kind| kind.format.name).into(),
         language: kind.map_or(notice.language.as_str(), |kind| kind.language.as_str()).into(),
@@ -145,8 +133,8 @@ pub(super) async fn instead(
         ..NewNotice::default()
     };
     let mut out = Vec::new();
-    address(site, book, suspended, made, &mut out);
-    let mut out = further::hand_on(site, book, suspended, out).await?;
+    address(site, book, barred, made, &mut out);
+    let mut out = further::hand_on(site, book, barred, out).await?;
     if kind.is_some_and(|kind| kind.gate == Gate::Approval) {
         wait_for_approval(&mut out);
     }
@@ -163,15 +151,19 @@ pub(super) fn wait_for_approval(notices: &mut [NewNotice]) {
 /// Adds a notice for each wish of a party's contacts, or one that waits for a contact.
 pub(super) fn for_party(
     party: &Party,
-    suspended: &Suspended,
+    barred: &Barred,
     kind_of: &dyn Fn(&str) -> Option<&'static str>,
     zone: &TimeZone,
     notice: NewNotice,
     out: &mut Vec<NewNotice>,
 ) {
     let before = out.len();
-    for contact in reachable(party, PURPOSE, &|mail| is_suspended(mail, suspended)) {
-        let wished = wished(contact, kind_of, zone, &notice);
+    for contact in reachable(party, PURPOSE, barred) {
+        let mut wished = wished(contact, kind_of, zone, &notice);
+        let has_none = party.contacts_for(PURPOSE).is_empty();
+        if has_none && wished.passed_over.is_empty() {
+            wished.passed_over = format!("told to {}, {}", contact.mail, next_in_order(party, PURPOSE, contact));
+        }
         let same = |other: &&mut NewNotice| {
             (&other.via, &other.language, &other.format, other.due)
                 == (&wished.via, &wished.language, &wished.format, wished.due)
@@ -192,7 +184,7 @@ pub(super) fn for_party(
         out.push(notice);
         return;
     }
-    let reason = nobody_left(party, PURPOSE, &|mail| suspended.get(&canonical(mail)).cloned());
+    let reason = nobody_left(party, PURPOSE, barred);
     out.push(without_contact(notice, reason));
 }
 
@@ -248,8 +240,9 @@ mod tests {
             ..NewNotice::default()
         };
         let mut out = Vec::new();
-        let suspended = HashMap::from([("gone@x.example".to_owned(), "bounced".to_owned())]);
-        for_party(&party, &suspended, &kinds, &TimeZone::UTC, notice, &mut out);
+        let mut barred = Barred::default();
+        barred.suspend("gone@x.example", "bounced");
+        for_party(&party, &barred, &kinds, &TimeZone::UTC, notice, &mut out);
         let got: Vec<_> = out.iter().map(|n| (n.recipient.as_str(), &*n.via, &*n.format, n.state)).collect();
         assert_eq!(got, want);
     }
@@ -299,6 +292,16 @@ mod tests {
         );
         check(&[gone.clone(), of("law", "law@x.example")], "mail", &[("", "mail", "csv", "no-contact")]);
         check(&[gone], "outbox", &[("", "outbox", "csv", "queued")]);
+    }
+
+    #[test]
+    fn who_has_no_contact_for_abuse_is_told_by_the_next_but_the_law() {
+        let of = |purpose: &str, mail: &str| Contact { purpose: purpose.into(), ..contact(mail, "", "") };
+        let (law, night, noc) =
+            (of("law", "law@x.example"), of("out of hours", "n@x.example"), of("technical", "noc@x.example"));
+        check(&[law.clone(), night.clone(), noc], "mail", &[("noc@x.example", "mail", "csv", "queued")]);
+        check(&[law.clone(), night], "mail", &[("n@x.example", "mail", "csv", "queued")]);
+        check(&[law], "mail", &[("", "mail", "csv", "no-contact")]);
     }
 
     #[test]

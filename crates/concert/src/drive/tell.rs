@@ -319,9 +319,9 @@ async fn tell_stored(site: &Site, notice: &Notice, gathered: Gathered, telling: 
     if telling.notices.iter().all(|made| made.state != responsible::NO_CONTACT || made.party.is_empty()) {
         return Ok(());
     }
-    let (book, suspended) = (site.addressees(), site.store.records.suspended_contacts().await?);
+    let (book, barred) = (site.addressees(), site.barred().await?);
     let made = std::mem::take(&mut telling.notices);
-    telling.notices = further::hand_on(site, &book, &suspended, made).await?;
+    telling.notices = further::hand_on(site, &book, &barred, made).await?;
     if notice.gate == Gate::Approval {
         responsible::wait_for_approval(&mut telling.notices);
     }
@@ -354,7 +354,7 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
     }
     drop(gathered.numbers);
     let told = match &notice.to {
-        Recipient::Responsible => Some((site.addressees(), site.store.records.suspended_contacts().await?)),
+        Recipient::Responsible => Some((site.addressees(), site.barred().await?)),
         Recipient::Target | Recipient::Addresses(_) => None,
     };
     let pattern = pattern(notice, now);
@@ -369,7 +369,7 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
         for members in sets {
             let made = NewNotice { key: key.clone(), party: party.clone(), members, tlp, ..pattern.clone() };
             match &told {
-                Some((book, suspended)) => responsible::address(site, book, suspended, made, &mut telling.notices),
+                Some((book, barred)) => responsible::address(site, book, barred, made, &mut telling.notices),
                 None => telling.notices.push(made),
             }
         }

@@ -16,8 +16,10 @@ use serde_json::{Value, json};
 use super::acts::{again, by, done};
 use super::looks::{aside, need};
 use super::{Pages, failed};
+use crate::barred::Barred;
 use crate::command::contact::{self, check, health, import};
 use crate::command::who;
+use crate::problems::Failure;
 use crate::reach::Reach;
 use crate::registry;
 use crate::wire::Site;
@@ -40,12 +42,20 @@ async fn parties(site: &Site, reach: &Reach) -> Result<Vec<Party>, Refusal> {
 }
 
 pub(super) async fn who(pages: &Pages, person: &Person, asking: Asking) -> Result<Value, Refusal> {
+    let known = asking.purpose.as_deref().map_or(Ok(()), who::purpose);
+    known.map_err(|problem| Refusal::Mistakes(vec![problem]))?;
     let (site, reach) = seen(pages, person)?;
     let health = site.store.records.contact_health().await.map_err(failed)?;
-    aside(move || answers(&site, &reach, &health, &asking)).await?
+    let barred = site.barred().await.map_err(failed)?;
+    aside(move || answers(&site, &reach, (&health, &barred), &asking)).await?
 }
 
-fn answers(site: &Site, reach: &Reach, health: &BTreeMap<String, Health>, asking: &Asking) -> Result<Value, Refusal> {
+fn answers(
+    site: &Site,
+    reach: &Reach,
+    (health, barred): (&BTreeMap<String, Health>, &Barred),
+    asking: &Asking,
+) -> Result<Value, Refusal> {
     // Who sees a part of the contact book learns nothing of whoever stands in the registries.
     let many = asking.values.len() > 1;
     let registry = if reach.is_all() { registry::open(&site.settings.data_dir(), many) } else { Ok(None) };
@@ -60,18 +70,21 @@ fn answers(site: &Site, reach: &Reach, health: &BTreeMap<String, Health>, asking
         lookup: &lookup,
         registry: registry.as_ref(),
         health,
+        barred,
         purpose: asking.purpose.as_deref(),
         responsible: &site.settings.lookup.responsible,
         outside: None,
     };
     let (mut rows, mut passed_over) = (Vec::new(), Vec::new());
     for value in &asking.values {
-        let (found, mut over) = who::rows(value, &book).map_err(|failure| Refusal::Failed(failure.to_string()))?;
-        rows.extend(found.into_iter().map(|row| object(who::COLUMNS, row)));
-        if asking.explain {
-            over.splice(..0, who::passed_over(value, &book));
+        let failed = |failure: Failure| Refusal::Failed(failure.to_string());
+        for (value, found, mut over) in who::answers(value, &book).map_err(failed)? {
+            rows.extend(found.into_iter().map(|row| object(who::COLUMNS, row)));
+            if asking.explain {
+                over.splice(..0, who::passed_over(&value, &book).map_err(failed)?);
+            }
+            passed_over.extend(over.into_iter().map(|what| json!({"value": value, "what": what})));
         }
-        passed_over.extend(over.into_iter().map(|what| json!({"value": value, "what": what})));
     }
     let mut answer = json!({"rows": rows});
     if let (true, Some(members)) = (asking.explain, answer.as_object_mut()) {
@@ -128,7 +141,8 @@ pub(super) async fn import(pages: &Pages, change: &Change, wanted: Import) -> Re
     let Import { parties: whose, files, dry_run } = wanted;
     let (site, which) = (pages.site(), which(whose));
     let files: Vec<(String, Vec<u8>)> = files.into_iter().map(|file| (file.name, file.text.into_bytes())).collect();
-    let parties = aside(move || import::read_texts(&files, which)).await?.map_err(Refusal::Mistakes)?;
+    let at = Arc::clone(&site);
+    let parties = aside(move || import::read_texts(&files, which, &at.settings)).await?.map_err(Refusal::Mistakes)?;
     let records = &site.store.records;
     let mut writing = records.change().await.map_err(failed)?;
     if let Some(answer) = again(&mut writing, change).await? {

@@ -8,7 +8,7 @@
 use concert_model::{Contact, Net, Party, Problem};
 use hashbrown::HashMap;
 
-use super::items;
+use super::items::{self, Wrong};
 
 /// The columns, in the order they are written.
 pub const COLUMNS: [&str; 14] = [
@@ -32,10 +32,18 @@ pub(super) const PARTIES_MAX: usize = 1_000_000;
 /// Most mistakes told of one file.
 pub(super) const PROBLEMS_MAX: usize = 1000;
 
+/// What a site says against a contact, beside what holds for all sites.
+pub type Against<'a> = &'a dyn Fn(&Contact) -> Vec<Wrong>;
+
 /// Reads a file. Lines with mistakes are told and left out whole; the others count.
 pub fn read_csv(name: &str, bytes: &[u8]) -> (Vec<Party>, Vec<Problem>) {
+    read_csv_for(name, bytes, &|_| Vec::new())
+}
+
+/// The same for a site, against whose contacts something else may speak.
+pub fn read_csv_for(name: &str, bytes: &[u8], against: Against<'_>) -> (Vec<Party>, Vec<Problem>) {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reading = Reading { name, problems: Vec::new(), parties: Vec::new(), known: HashMap::new() };
+    let mut reading = Reading { name, against, problems: Vec::new(), parties: Vec::new(), known: HashMap::new() };
     let mut columns: Option<(Vec<Option<usize>>, usize)> = None;
     each_record(bytes, |line, fields| match &columns {
         None => columns = Some((reading.heading(line, fields), fields.len())),
@@ -130,6 +138,7 @@ fn each_record(bytes: &[u8], mut tell: impl FnMut(u64, &[String])) {
 
 struct Reading<'a> {
     name: &'a str,
+    against: Against<'a>,
     problems: Vec<Problem>,
     parties: Vec<Party>,
     known: HashMap<String, usize>,
@@ -143,7 +152,7 @@ impl Reading<'_> {
     }
 
     /// A value that is as it should be; else the mistake is told.
-    fn right<T>(&mut self, line: u64, value: Result<T, items::Wrong>) -> Option<T> {
+    fn right<T>(&mut self, line: u64, value: Result<T, Wrong>) -> Option<T> {
         value.map_err(|(what, hint)| self.problem(line, what, hint)).ok()
     }
 
@@ -236,7 +245,7 @@ impl Reading<'_> {
         };
         for mail in listed(text("mail")) {
             self.right(line, items::mail(mail));
-            row.contacts.push(Contact {
+            let contact = Contact {
                 purpose: if text("purpose").is_empty() { "abuse".into() } else { text("purpose").to_owned() },
                 mail: mail.to_owned(),
                 language: text("language").to_owned(),
@@ -247,7 +256,12 @@ impl Reading<'_> {
                 origin: "constituents".into(),
                 has_consent,
                 ..Contact::default()
-            });
+            };
+            let against = (self.against)(&contact);
+            for (what, hint) in items::wishes(&contact).into_iter().chain(against) {
+                self.problem(line, what, hint);
+            }
+            row.contacts.push(contact);
         }
         if self.problems.len() == before {
             self.join(line, row);

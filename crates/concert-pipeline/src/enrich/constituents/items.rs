@@ -1,11 +1,17 @@
 //! What single values of a party may be, the same in every form of file. A mistake comes with what to write instead.
 
-use concert_model::{Kind, Net, Value, host};
+use std::borrow::Cow;
+use std::net::IpAddr;
 
+use concert_model::problem::nearest;
+use concert_model::{Contact, Kind, Net, PURPOSES, Value, host};
+
+use crate::group::schedule::When;
 use crate::parse::country;
+use crate::render;
 
 /// What is wrong, and what to write instead.
-pub(super) type Wrong = (String, &'static str);
+pub type Wrong = (String, Cow<'static, str>);
 
 /// Longest mail address (RFC 5321 section 4.5.3.1.3).
 const MAIL_BYTES_MAX: usize = 254;
@@ -22,7 +28,7 @@ pub(super) fn asn(item: &str) -> Result<u32, Wrong> {
         Err(_) if is_number => format!("`{item}` in asns is beyond the highest AS number, {}", u32::MAX),
         _ => format!("`{item}` in asns is not an AS number"),
     };
-    Err((what, "write it as AS64500 or 64500"))
+    Err((what, "write it as AS64500 or 64500".into()))
 }
 
 /// The number of an AS as it stands in JSON.
@@ -31,24 +37,50 @@ pub(super) fn asn_number(number: u32) -> Result<(), Wrong> {
 }
 
 pub(super) fn net(item: &str) -> Result<Net, Wrong> {
-    let net = item.parse().map_err(|why| (format!("`{item}` in prefixes: {why}"), "write it as 192.0.2.0/24"))?;
+    let net: Net =
+        item.parse().map_err(|why| (format!("`{item}` in prefixes: {why}"), "write it as 192.0.2.0/24".into()))?;
+    let given = item.split_once('/').map_or(item, |(address, _)| address).parse::<IpAddr>();
+    if given.is_ok_and(|given| given != net.first()) {
+        return Err((
+            format!("`{item}` in prefixes does not begin at its first address"),
+            format!("write {net}").into(),
+        ));
+    }
+    let net = plain(net);
     some_net(&net).map(|()| net)
+}
+
+/// A network of IPv4 that is written as one of IPv6 (`::ffff:192.0.2.0/120`) in the form that addresses have.
+pub(super) fn plain(net: Net) -> Net {
+    let inner = match net.first() {
+        IpAddr::V6(first) => first.to_ipv4_mapped().zip(net.prefix().checked_sub(96)),
+        IpAddr::V4(_) => None,
+    };
+    inner.and_then(|(first, prefix)| Net::new(first.into(), prefix)).unwrap_or(net)
 }
 
 /// A network that somebody may have: one of all addresses would take every event from all others.
 pub(super) fn some_net(net: &Net) -> Result<(), Wrong> {
+    let hint = "name networks of its own: 192.0.2.0/24".into();
     match net.prefix() {
-        0 => Err((format!("`{net}` in prefixes is every address there is"), "name networks of its own: 192.0.2.0/24")),
+        0 => Err((format!("`{net}` in prefixes is every address there is"), hint)),
         _ => Ok(()),
     }
 }
 
+/// A name that somebody may have. What the DNS allows beside names of hosts is nobody's domain.
 pub(super) fn domain(item: &str) -> Result<String, Wrong> {
-    let clean = match item.strip_prefix("*.") {
-        Some(above) => host::domain(above).map(|above| format!("*.{above}")),
-        None => host::domain(item).map(std::borrow::Cow::into_owned),
-    };
-    clean.map_err(|why| (format!("`{item}` in domains: {why}"), "write it as example.com or *.example.com"))
+    let (star, name) = item.strip_prefix("*.").map_or(("", item), |name| ("*.", name));
+    let hint = "write it as example.com or *.example.com";
+    let wrong = |why: &str, hint: &'static str| (format!("`{item}` in domains: {why}"), Cow::from(hint));
+    let name = host::domain(name).map_err(|why| wrong(why, hint))?;
+    if !name.contains('.') {
+        return Err(wrong("a whole zone, in which others have their names", "name domains of its own: example.com"));
+    }
+    if name.split('.').any(|label| label.starts_with('-') || label.ends_with('-')) {
+        return Err(wrong("no name of a host begins or ends with - between two dots", hint));
+    }
+    Ok(format!("{star}{name}"))
 }
 
 pub(super) fn country(item: &str) -> Result<String, Wrong> {
@@ -57,8 +89,8 @@ pub(super) fn country(item: &str) -> Result<String, Wrong> {
         // Addresses and events bear the code of the standard.
         Ok(Value::Text(code)) if code == "UK" => Ok("GB".to_owned()),
         Ok(Value::Text(code)) if country::is_known(&code) => Ok(code.into_owned()),
-        Ok(_) => Err((format!("`{item}` in countries is no country"), hint)),
-        Err(_) => Err((format!("`{item}` in countries is not a two-letter code"), hint)),
+        Ok(_) => Err((format!("`{item}` in countries is no country"), hint.into())),
+        Err(_) => Err((format!("`{item}` in countries is not a two-letter code"), hint.into())),
     }
 }
 
@@ -71,7 +103,7 @@ pub(super) fn mail(item: &str) -> Result<(), Wrong> {
         true => format!("`{item}` is not a mail address: there is no dot in its domain"),
         false => format!("`{item}` is not a mail address"),
     };
-    Err((what, "write it as abuse@example.com"))
+    Err((what, "write it as abuse@example.com".into()))
 }
 
 /// A text of one line.
@@ -81,7 +113,30 @@ pub(super) fn line(name: &str, text: &str) -> Result<(), Wrong> {
         Some('\n' | '\r') => format!("there is a line break in {name}"),
         Some(_) => format!("there is a control character in {name}"),
     };
-    Err((what, "write it on one line; perhaps a quotation mark is missing before it"))
+    Err((what, "write it on one line; perhaps a quotation mark is missing before it".into()))
+}
+
+/// What a contact is for and wishes: words that are known.
+pub(super) fn wishes(contact: &Contact) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    let Contact { purpose, format, schedule, .. } = contact;
+    if contact.rank() == PURPOSES.len() {
+        wrong.push((format!("`{purpose}` in purpose is none"), near(purpose, &PURPOSES)));
+    }
+    if !format.is_empty() && render::format(format).is_none() {
+        let known: Vec<&str> = render::ALL.iter().map(|listed| listed.name).collect();
+        wrong.push((format!("there is no format `{format}`"), near(format, &known)));
+    }
+    if let (false, Err(problem)) = (schedule.is_empty(), When::parse(schedule)) {
+        wrong.push((format!("`{schedule}` in schedule: {}", problem.what), problem.hint.into()));
+    }
+    wrong
+}
+
+/// The known word that was meant, else all of them.
+fn near(word: &str, known: &[&str]) -> Cow<'static, str> {
+    let near = nearest(word, known.iter().copied());
+    near.map_or_else(|| format!("one of: {}", known.join(", ")), |near| format!("did you mean `{near}`?")).into()
 }
 
 #[cfg(test)]
@@ -125,6 +180,28 @@ mod tests {
                 &format!("`{item}` in prefixes is every address there is; {hint}"),
             );
         }
+        check(net("::ffff:198.18.3.0/120").map(|net| net.to_string()), "198.18.3.0/24");
+        check(net("192.0.2.7").map(|net| net.to_string()), "192.0.2.7/32");
+        check(
+            net("192.0.2.200/24").map(|net| net.to_string()),
+            "`192.0.2.200/24` in prefixes does not begin at its first address; write 192.0.2.0/24",
+        );
+        check(
+            net("2001:db8::1/32").map(|net| net.to_string()),
+            "`2001:db8::1/32` in prefixes does not begin at its first address; write 2001:db8::/32",
+        );
+        check(domain("*.Example.COM"), "*.example.com");
+        for item in ["com", "*.com"] {
+            let hint = "name domains of its own: example.com";
+            check(
+                domain(item),
+                &format!("`{item}` in domains: a whole zone, in which others have their names; {hint}"),
+            );
+        }
+        for item in ["-bad-.example", "bad-.example", "a.-b.example"] {
+            let why = "no name of a host begins or ends with - between two dots";
+            check(domain(item), &format!("`{item}` in domains: {why}; write it as example.com or *.example.com"));
+        }
         check(mail("a@x.example").map(|()| String::new()), "");
         check(
             mail("a@x").map(|()| String::new()),
@@ -133,5 +210,25 @@ mod tests {
         for item in ["a", "@x.example", "a@", "a@x@y.example", "a@a b.example"] {
             assert!(mail(item).is_err(), "{item}");
         }
+    }
+    #[test]
+    fn what_a_contact_is_for_and_wishes_is_known_or_refused() {
+        let check = |contact: Contact, want: &[&str]| {
+            let purpose = if contact.purpose.is_empty() { "abuse".to_owned() } else { contact.purpose.clone() };
+            let told = wishes(&Contact { purpose, ..contact });
+            assert_eq!(told.iter().map(|(what, hint)| format!("{what}; {hint}")).collect::<Vec<_>>(), want);
+        };
+        let of = |purpose: &str| Contact { purpose: purpose.into(), ..Contact::default() };
+        for known in ["abuse", "Technical", "out of hours", "law", "incident"] {
+            check(of(known), &[]);
+        }
+        check(of("abuze"), &["`abuze` in purpose is none; did you mean `abuse`?"]);
+        let all = "abuse, technical, out of hours, incident, vulnerability, law";
+        check(of("lunch break"), &[&format!("`lunch break` in purpose is none; one of: {all}")]);
+        let unknown = Contact { format: "pfd".into(), ..Contact::default() };
+        check(unknown, &["there is no format `pfd`; one of: csv, json, ndjson, text, html, xarf"]);
+        let good = Contact { format: "csv".into(), schedule: "at 06:00".into(), ..Contact::default() };
+        check(good, &[]);
+        assert_eq!(wishes(&Contact { schedule: "sometimes".into(), ..of("abuse") }).len(), 1);
     }
 }

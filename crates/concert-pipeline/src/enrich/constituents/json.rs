@@ -6,19 +6,29 @@
 use concert_model::{Contact, Party, Problem};
 use hashbrown::HashSet;
 
-use super::file::{PARTIES_MAX, PROBLEMS_MAX};
+use super::file::{Against, PARTIES_MAX, PROBLEMS_MAX};
 use super::items::{self, Wrong};
 
 /// Reads a file. Parties with mistakes are told and left out whole; the others count. Behind text that
 /// is no such JSON nothing is read.
 pub fn read_json(name: &str, bytes: &[u8]) -> (Vec<Party>, Vec<Problem>) {
+    read_json_for(name, bytes, &|_| Vec::new())
+}
+
+/// The same for a site, against whose contacts something else may speak.
+pub fn read_json_for(name: &str, bytes: &[u8], against: Against<'_>) -> (Vec<Party>, Vec<Problem>) {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let (mut parties, mut problems) = (Vec::new(), Vec::new());
     let mut known = HashSet::new();
+    let is_array = bytes.trim_ascii_start().starts_with(b"[");
+    let mut written = written(bytes, is_array).into_iter();
     let mut take = |mut party: Party| {
-        let mut mistakes = clean(&mut party);
+        let mut mistakes = clean(&mut party, &written.next().unwrap_or_default(), against);
         if !known.insert(party.name.clone()) {
-            mistakes.push((format!("the party `{}` stands there twice", party.name), "put all of it into one object"));
+            mistakes.push((
+                format!("the party `{}` stands there twice", party.name),
+                "put all of it into one object".into(),
+            ));
         }
         if mistakes.is_empty() {
             parties.push(party);
@@ -26,7 +36,6 @@ pub fn read_json(name: &str, bytes: &[u8]) -> (Vec<Party>, Vec<Problem>) {
         let room = PROBLEMS_MAX.saturating_sub(problems.len());
         problems.extend(mistakes.into_iter().take(room).map(|(what, hint)| Problem::new(what).at(name).hint(hint)));
     };
-    let is_array = bytes.trim_ascii_start().starts_with(b"[");
     let result = if is_array {
         serde_json::from_slice::<Vec<Party>>(bytes).map(|list| list.into_iter().take(PARTIES_MAX).for_each(&mut take))
     } else {
@@ -75,20 +84,41 @@ fn drop_empty(object: &mut serde_json::Value) {
     }
 }
 
+/// The networks of a party as they are written: reading them as networks clears what would be told.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Written {
+    prefixes: Vec<String>,
+    excluded_prefixes: Vec<String>,
+}
+
+/// Those of all parties of a file; as many as can be read.
+fn written(bytes: &[u8], is_array: bool) -> Vec<Written> {
+    match is_array {
+        true => serde_json::from_slice(bytes).unwrap_or_default(),
+        false => {
+            serde_json::Deserializer::from_slice(bytes).into_iter().map_while(Result::ok).take(PARTIES_MAX).collect()
+        }
+    }
+}
+
 /// Brings a party into the form of the CSV reader. Gives the mistakes.
-fn clean(party: &mut Party) -> Vec<Wrong> {
+fn clean(party: &mut Party, written: &Written, against: Against<'_>) -> Vec<Wrong> {
     let mut mistakes = Vec::new();
     let Party { name, asns, prefixes, excluded_prefixes, domains, excluded_domains, countries, sectors, contacts } =
         party;
     if name.trim().is_empty() {
-        mistakes.push(("a party has no name".to_owned(), "every party has a member `name`"));
+        mistakes.push(("a party has no name".to_owned(), "every party has a member `name`".into()));
     }
     let of = name.clone();
     let mut wrong = |(what, hint): Wrong| mistakes.push((format!("{}: {what}", of.escape_debug()), hint));
     let mut right = |value: Result<(), Wrong>| value.unwrap_or_else(&mut wrong);
     right(items::line("name", name));
     asns.iter().for_each(|asn| right(items::asn_number(*asn)));
-    prefixes.iter().chain(excluded_prefixes.iter()).for_each(|net| right(items::some_net(net)));
+    let texts = written.prefixes.iter().chain(&written.excluded_prefixes);
+    for (net, text) in prefixes.iter_mut().chain(excluded_prefixes).zip(texts) {
+        right(items::net(text).map(|clean| *net = clean));
+    }
     for domain in domains.iter_mut().chain(excluded_domains) {
         right(items::domain(domain).map(|clean| *domain = clean));
     }
@@ -100,7 +130,7 @@ fn clean(party: &mut Party) -> Vec<Wrong> {
         *sector = sector.to_lowercase();
     }
     for contact in contacts {
-        let Contact { purpose, mail, language, format, via, schedule, time_zone, origin, .. } = contact;
+        let Contact { purpose, mail, language, format, via, schedule, time_zone, origin, .. } = &mut *contact;
         right(items::mail(mail));
         let texts: [(&str, &String); 7] = [
             ("purpose", purpose),
@@ -116,6 +146,7 @@ fn clean(party: &mut Party) -> Vec<Wrong> {
             *purpose = "abuse".into();
         }
         *origin = "constituents".into();
+        items::wishes(contact).into_iter().chain(against(contact)).for_each(|one| right(Err(one)));
     }
     mistakes
 }
@@ -155,6 +186,13 @@ mod tests {
                 "c.json: A: `Finland` in countries is not a two-letter code",
                 "c.json: A: `x` is not a mail address",
                 "c.json: the party `A` stands there twice",
+            ],
+        );
+        check(
+            r#"[{"name":"A","prefixes":["192.0.2.0/24","192.0.2.200/24"],"contacts":[{"mail":"a@a.example","purpose":"lunch"}]}]"#,
+            &[
+                "c.json: A: `192.0.2.200/24` in prefixes does not begin at its first address",
+                "c.json: A: `lunch` in purpose is none",
             ],
         );
         check("{}", &["c.json: a party has no name"]);

@@ -33,8 +33,9 @@ use names::Names;
 use networks::Networks;
 
 pub use claims::about;
-pub use file::{COLUMNS, read_csv, write_csv};
-pub use json::{read_json, write_json};
+pub use file::{Against, COLUMNS, read_csv, read_csv_for, write_csv};
+pub use items::Wrong;
+pub use json::{read_json, read_json_for, write_json};
 
 /// Who is responsible, and why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

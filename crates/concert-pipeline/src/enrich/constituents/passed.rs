@@ -47,6 +47,9 @@ impl Constituents {
                 None => Some(self.instead(By::Prefix(own), first?)),
             };
         }
+        if let Some(part) = place.net.and_then(|net| part(party, &net)) {
+            return Some(part);
+        }
         let is_own = |code: &[u8; 2]| party.countries.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(code));
         let by_asn = place.asn.filter(|asn| party.asns.contains(asn)).map(By::Asn);
         let by = by_asn.or_else(|| place.country.filter(is_own).map(By::Country))?;
@@ -75,6 +78,21 @@ impl Constituents {
             None => Some(self.instead(By::Domain(without_star(&own)), first?)),
         }
     }
+}
+
+/// Parts told one by one.
+const PARTS_MAX: usize = 3;
+
+/// Which parts of a network are a party's own.
+fn part(party: &Party, net: &Net) -> Option<String> {
+    let is_theirs = |own: &&Net| !party.excluded_prefixes.iter().any(|not| not.contains_net(own));
+    let parts: Vec<&Net> = party.prefixes.iter().filter(|own| net.contains_net(own)).filter(is_theirs).collect();
+    let told: Vec<String> = parts.iter().take(PARTS_MAX).map(ToString::to_string).collect();
+    let more = match parts.len().saturating_sub(PARTS_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more networks"),
+    };
+    (!told.is_empty()).then(|| format!("it holds {}{more} of it", told.join(", ")))
 }
 
 /// Where an address, network or AS number stands.

@@ -21,8 +21,8 @@ const ENTITIES_MAX: usize = 200;
 const DEPTH_MAX: usize = 4;
 /// Links, remarks and redactions looked at in one place.
 const MEMBERS_MAX: usize = 50;
-/// Networks with shorter prefixes are blocks of registries and nobody's own.
-const V4_BITS_MIN: u32 = 8;
+/// Networks with shorter prefixes are blocks of registries and nobody's own. Of IPv4 they were given /8 and more.
+const V4_BITS_MIN: u32 = 9;
 const V6_BITS_MIN: u32 = 13;
 
 /// What an answer is about.

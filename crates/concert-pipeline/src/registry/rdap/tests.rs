@@ -98,6 +98,8 @@ fn an_answer_about_something_else_is_refused_with_its_reason() {
     check(Question::Net("192.0.2.0/23".parse().unwrap()), &own(&abuse), "does not cover 192.0.2.0/23");
     check(address(), &network("::", "ffff::", &abuse), "does not cover");
     check(address(), &network("0.0.0.0", "255.255.255.255", &abuse), "space that others manage");
+    // What a registry was given as a block is nobody's network.
+    check(address(), &network("192.0.0.0", "192.255.255.255", &abuse), "space that others manage");
     check(address(), &own(&abuse).replace("A-NET", "ERX-NETBLOCK"), "space that others manage");
     check(address(), &network("192.0.2.9", "192.0.2.1", &abuse), "before the first");
     check(address(), &own(&abuse).replace("ip network", "autnum"), "names no AS number");

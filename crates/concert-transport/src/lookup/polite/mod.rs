@@ -156,6 +156,9 @@ impl Polite {
         {
             return known;
         }
+        if until <= Instant::now() {
+            return Err("it was not asked: no time was left for it".to_owned());
+        }
         let answer = tokio::time::timeout_at(until, self.ask(want, now)).await.unwrap_or_else(|_| {
             let why = "there was no answer in time".to_owned();
             self.gone(want.url, &why);
@@ -258,7 +261,7 @@ impl Polite {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         let known = servers.entry(server.to_owned()).or_default();
         if let Some(why) = &known.gone {
-            return Err(why.clone());
+            return Err(format!("it was not asked: {server} did not answer before ({why})"));
         }
         let now = Instant::now();
         let turn = known.free.map_or(now, |free| free.max(now));

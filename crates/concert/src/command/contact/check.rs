@@ -4,7 +4,7 @@
 //! A network inside another party's network is a customer, which is as it should be; only the very
 //! same network, domain, AS or country of two parties is told, because the one listed first answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use concert_model::address::{self, canonical};
@@ -17,10 +17,12 @@ use concert_transport::openpgp::contact::State;
 use concert_transport::openpgp::keyring::NoKey;
 use serde_json::json;
 
+use crate::addressees::{PURPOSE, reachable};
+use crate::barred::Barred;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::registry;
-use crate::settings::Settings;
+use crate::settings::{OWN, Settings};
 use crate::wire;
 
 /// Tell overlaps, gaps, addresses that cannot work and keys that are no longer good.
@@ -86,7 +88,10 @@ async fn closed(settings: &Settings, parties: &[Party]) -> Result<Vec<Finding>, 
 fn unusable(settings: &Settings) -> Result<Vec<Finding>, Failure> {
     let data = settings.data_dir();
     let Some(registry) = registry::open(&data, true)? else { return Ok(Vec::new()) };
-    let found = registry.unusable().map_err(|why| Failure::outside(registry::damaged(&registry::path(&data), &why)))?;
+    let own = settings.own();
+    let found = registry
+        .unusable(&|mail| own.has(mail).then_some(OWN))
+        .map_err(|why| Failure::outside(registry::damaged(&registry::path(&data), &why)))?;
     let more = found.len().saturating_sub(UNUSABLE_TOLD_MAX);
     let told = found.into_iter().take(UNUSABLE_TOLD_MAX).map(|what| ("registry", String::new(), what));
     let mut rows: Vec<Finding> = told.collect();
@@ -114,11 +119,12 @@ pub(crate) fn findings(settings: &Settings, parties: &[Party]) -> Vec<Finding> {
     let mut found = overlaps(parties);
     let via = |name: &str| settings.vias.contains_key(name);
     let speaks = |language: &str| settings.templates.speaks(language);
+    let barred = Barred::new(settings.own(), HashMap::new());
     for party in parties {
         found.extend(gaps(party));
         found.extend(told_twice(party));
         for contact in &party.contacts {
-            for what in wrong(contact, &via, &speaks) {
+            for what in wrong(contact, &barred, &via, &speaks) {
                 found.push(("contact", party.name.clone(), format!("{}: {what}", contact.mail)));
             }
         }
@@ -198,8 +204,11 @@ fn gaps(party: &Party) -> Vec<Finding> {
     if nothing && party.asns.is_empty() && party.countries.is_empty() {
         tell("no network, domain, AS or country is its own, so it is never told");
     }
-    if party.contacts_for("abuse").is_empty() {
-        tell("it has no contact for abuse, so its notices wait");
+    if party.contacts_for(PURPOSE).is_empty() {
+        match reachable(party, PURPOSE, &Barred::default()).as_slice() {
+            [] => tell("it has no contact for abuse, so its notices wait"),
+            [next, ..] => tell(&format!("it has no contact for abuse, so {} ({}) is told", next.mail, next.purpose)),
+        }
     }
     let uncovered = |net: &&concert_model::Net| !party.prefixes.iter().any(|own| own.contains_net(net));
     if party.asns.is_empty() && party.countries.is_empty() {
@@ -220,9 +229,9 @@ fn told_twice(party: &Party) -> Vec<Finding> {
 }
 
 /// What of a contact's wishes this site cannot do.
-fn wrong(contact: &Contact, via: &dyn Fn(&str) -> bool, speaks: &dyn Fn(&str) -> bool) -> Vec<String> {
+fn wrong(contact: &Contact, barred: &Barred, via: &dyn Fn(&str) -> bool, speaks: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
-    if let Some(why) = address::unusable(&contact.mail) {
+    if let Some(why) = barred.unusable(&contact.mail) {
         found.push(format!("{why}, so nothing is sent to it"));
     }
     if !contact.via.is_empty() && !via(&contact.via) {
@@ -317,9 +326,10 @@ mod tests {
             time_zone: "Mars/Olympus".into(),
             ..Contact::default()
         };
-        assert_eq!(wrong(&contact, &|_| false, &|_| false).len(), 6);
+        let barred = Barred::default();
+        assert_eq!(wrong(&contact, &barred, &|_| false, &|_| false).len(), 6);
         assert_eq!(
-            wrong(&Contact { mail: "a@x.example".into(), ..Contact::default() }, &|_| false, &|_| false).len(),
+            wrong(&Contact { mail: "a@x.example".into(), ..Contact::default() }, &barred, &|_| false, &|_| false).len(),
             0
         );
     }

@@ -6,8 +6,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use concert_model::problem::nearest;
 use concert_model::{Contact, Party, Problem};
-use concert_pipeline::enrich::constituents::{read_csv, read_json};
+use concert_pipeline::enrich::constituents::{Wrong, read_csv_for, read_json_for};
 use concert_store::Store;
 use concert_store::records::Parties;
 use serde_json::json;
@@ -15,7 +16,7 @@ use serde_json::json;
 use super::{check, rpsl};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
-use crate::settings::{Settings, Whom};
+use crate::settings::{OWN, Own, Settings, Whom};
 
 /// Most bytes of one file.
 const FILE_BYTES_MAX: u64 = 256 << 20;
@@ -61,7 +62,7 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Resu
         }
     };
     let before = store.records.parties(which).await?;
-    let parties = read_all(&args.files, which)?;
+    let parties = read_all(&args.files, which, settings)?;
     let mut table = args.rows.table(&["change", "party", "what"]);
     for (change, party, what) in differences(&before, &parties) {
         table.row(&[json!(change), json!(party), json!(what)])?;
@@ -75,7 +76,7 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Resu
     }
     let findings = check::findings(settings, &parties).len();
     if findings > 0 {
-        tracing::warn!(findings, "some parties cannot be told as they stand; see `concert contact check`");
+        tracing::warn!(findings, "there are findings about these parties; see `concert contact check`");
     }
     Ok(Exit::Done)
 }
@@ -92,18 +93,27 @@ fn tell_strangers(settings: &Settings, whom: Whom, is_trial: bool) {
 
 /// All parties of all files. Any mistake refuses the import, since a line left out would silently
 /// stop somebody's notices.
-fn read_all(files: &[PathBuf], which: Parties) -> Result<Vec<Party>, Failure> {
+fn read_all(files: &[PathBuf], which: Parties, settings: &Settings) -> Result<Vec<Party>, Failure> {
     let files: Vec<(String, Vec<u8>)> =
         files.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect::<Result<_, Failure>>()?;
-    read_texts(&files, which).map_err(Failure::settings)
+    read_texts(&files, which, settings).map_err(Failure::settings)
 }
 
 /// All parties of files by their names and bytes.
-pub(crate) fn read_texts(files: &[(String, Vec<u8>)], which: Parties) -> Result<Vec<Party>, Vec<Problem>> {
+pub(crate) fn read_texts(
+    files: &[(String, Vec<u8>)],
+    which: Parties,
+    settings: &Settings,
+) -> Result<Vec<Party>, Vec<Problem>> {
+    let own = settings.own();
+    let against = |contact: &Contact| against(contact, settings, (which == Parties::Constituents).then_some(&own));
     let (mut all, mut problems, mut whose) = (Vec::<Party>::new(), Vec::new(), BTreeMap::<String, &str>::new());
     for (name, bytes) in files {
         let is_json = Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-        let (mut parties, mistakes) = if is_json { read_json(name, bytes) } else { read_csv(name, bytes) };
+        let (mut parties, mistakes) = match is_json {
+            true => read_json_for(name, bytes, &against),
+            false => read_csv_for(name, bytes, &against),
+        };
         problems.extend(mistakes);
         if which == Parties::Teams {
             problems.extend(parties.iter().filter_map(|party| lost_team(party, name)));
@@ -120,6 +130,28 @@ pub(crate) fn read_texts(files: &[(String, Vec<u8>)], which: Parties) -> Result<
         }
     }
     if problems.is_empty() { Ok(all) } else { Err(problems) }
+}
+
+/// What this site says against a contact. Among teams of last resort it may stand itself: it is passed over there.
+fn against(contact: &Contact, settings: &Settings, own: Option<&Own>) -> Vec<Wrong> {
+    let (mut wrong, Contact { mail, via, time_zone, .. }) = (Vec::new(), contact);
+    if own.is_some_and(|own| own.has(mail)) {
+        let hint = "name an address of the party: notices to this one would come back";
+        wrong.push((format!("`{mail}`: {OWN}"), hint.into()));
+    }
+    if !via.is_empty() && !settings.vias.contains_key(via) {
+        let known: Vec<&str> = settings.vias.keys().map(String::as_str).collect();
+        let hint = match (nearest(via, known.iter().copied()), known.as_slice()) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, []) => "leave it empty: the notice's own holds then".to_owned(),
+            (None, known) => format!("one of: {}", known.join(", ")),
+        };
+        wrong.push((format!("there is no [via.{via}] in the settings"), hint.into()));
+    }
+    if !time_zone.is_empty() && jiff::tz::TimeZone::get(time_zone).is_err() {
+        wrong.push((format!("`{time_zone}` in time_zone is none"), "write it as Europe/Helsinki".into()));
+    }
+    wrong
 }
 
 /// A team that nothing would ever fall to.
@@ -229,6 +261,8 @@ fn wishes(was: &Party, is: &Party) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::LoadFor;
+    use concert_pipeline::enrich::constituents::read_csv;
 
     fn parties(text: &str) -> Vec<Party> {
         let (parties, problems) = read_csv("c.csv", text.as_bytes());
@@ -283,12 +317,37 @@ mod tests {
         let good = path("good.csv", "party,asns\nA,1\n");
         let bad = path("bad.csv", "party,asns\nB,x\n");
         let again = path("again.csv", "party,asns\nA,2\n");
-        let ours = |files: &[PathBuf]| read_all(files, Parties::Constituents);
+        path(
+            "concert.toml",
+            "[site]\nname = \"CERT\"\nemail = \"cert@cert.example\"\n[via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\n\
+             from = \"reports@cert.example\"\n",
+        );
+        let settings = Settings::load(dir.path(), LoadFor::Look).unwrap();
+        let ours = |files: &[PathBuf]| read_all(files, Parties::Constituents, &settings);
         assert_eq!(ours(std::slice::from_ref(&good)).unwrap().len(), 1);
         assert!(ours(&[good.clone(), bad]).unwrap_err().to_string().contains("bad.csv:2"));
         assert!(ours(&[good.clone(), again]).unwrap_err().to_string().contains("the party `A` stands in"));
+        let own = path(
+            "own.csv",
+            "party,countries,mail,via,time_zone\nA,FI,cert+x@cert.example,,\nB,SE,Reports@cert.example,,\nC,NO,c@c.example,mial,Mars/Olympus\n",
+        );
+        let refused = ours(std::slice::from_ref(&own)).unwrap_err().to_string();
+        for told in [
+            "own.csv:2: `cert+x@cert.example`: this is this team's own address",
+            "own.csv:3: `Reports@cert.example`: this is this team's own address",
+            "own.csv:4: there is no [via.mial] in the settings",
+            "did you mean `mail`?",
+            "own.csv:4: `Mars/Olympus` in time_zone is none",
+        ] {
+            assert!(refused.contains(told), "{told}: {refused}");
+        }
+        // A list of all national teams has this one too, which is passed over.
+        let teams = path("teams.csv", "party,countries,mail\nA,FI,cert@cert.example\n");
+        assert_eq!(read_all(&[teams], Parties::Teams, &settings).unwrap().len(), 1);
         let lost = path("lost.csv", "party,mail\nB,b@b.example\n");
-        assert!(read_all(&[lost], Parties::Teams).unwrap_err().to_string().contains("no country and no sector"));
-        assert_eq!(read_all(&[good], Parties::Teams).unwrap().len(), 1);
+        assert!(
+            read_all(&[lost], Parties::Teams, &settings).unwrap_err().to_string().contains("no country and no sector")
+        );
+        assert_eq!(read_all(&[good], Parties::Teams, &settings).unwrap().len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! `concert contact refused`: answers of registries that could not be used, counted.
+//! `concert contact refused`: answers of registries and files of domains that could not be used, counted.
 
 use concert_store::Store;
 use concert_store::records::Refused;
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 
-/// Tell how many answers of RDAP were refused, why, and when last
+/// Tell how many answers of RDAP and files of domains (security.txt) were refused, why, and when last
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

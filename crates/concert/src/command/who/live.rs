@@ -11,7 +11,7 @@ use crate::ask::{Learned, SECURITY_TXT_PURPOSE};
 
 /// Adds a row for each contact, and what was passed over.
 pub(super) fn add(value: &str, learned: Learned, book: &Book<'_>, answer: &mut Answer) {
-    let is_late = |mail: &str| book.suspended(mail).is_some();
+    let is_late = |mail: &str| book.blocked(mail).is_some();
     if let Some(found) = &learned.rdap {
         let (late, now): (Vec<&String>, Vec<&String>) = found.mails.iter().partition(|mail| is_late(mail));
         answer.rows.extend(now.iter().map(|mail| rdap(value, found, mail, book)));
@@ -34,8 +34,8 @@ fn rdap(value: &str, found: &Found, mail: &str, book: &Book<'_>) -> Row {
     if found.invalid.iter().any(|dead| dead.eq_ignore_ascii_case(mail)) {
         reason = format!("{reason}; {NO_ANSWER}");
     }
-    if let Some(why) = book.suspended(mail) {
-        reason = format!("passed over, suspended: {why}");
+    if let Some(why) = book.blocked(mail) {
+        reason = format!("passed over, {why}");
     }
     let handle = if found.handle.is_empty() { String::new() } else { format!(" ({})", found.handle) };
     [
@@ -69,8 +69,8 @@ fn security_txt(
         }
     }
     reason.push(format!("expires {}", file.expires.date_text()));
-    if let Some(why) = mail.and_then(|mail| book.suspended(mail)) {
-        reason.insert(0, format!("passed over, suspended: {why}"));
+    if let Some(why) = mail.and_then(|mail| book.blocked(mail)) {
+        reason.insert(0, format!("passed over, {why}"));
     }
     [
         json!(value),

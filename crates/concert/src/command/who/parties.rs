@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::contact::{last_alive, text_or_null};
 use super::{Answer, Book, NOT_FOR_EVENTS, Row, nobody};
-use crate::addressees::{PURPOSE, nobody_left, reachable, team_for, teams_for};
+use crate::addressees::{next_in_order, nobody_left, reachable, team_for, teams_for};
 use crate::settings::Whom;
 
 /// Adds the contacts of constituents. Where nobody can be told of the one that decides, a team of its sector stands in.
@@ -15,7 +15,7 @@ pub(super) fn constituents(value: &str, found: &[Found<'_>], book: &Book<'_>, an
     for one in found {
         let Some(party) = book.constituents.party(one.party) else { continue };
         let reason = reason(value, book.constituents, found, one, answer.decides.as_deref());
-        let told = reachable(party, book.purpose(), &|mail| book.suspended(mail).is_some());
+        let told = reachable(party, book.purpose(), book.barred);
         if answer.decides.is_none() && told.is_empty() {
             stand_in(value, party, one, book, answer);
         }
@@ -33,18 +33,24 @@ pub(super) fn teams(value: &str, book: &Book<'_>, answer: &mut Answer) {
     for one in &found {
         let Some(team) = book.teams.party(one.party) else { continue };
         let mut reason = reason(value, book.teams, &found, one, answer.decides.as_deref());
-        let told = reachable(team, book.purpose(), &|mail| book.suspended(mail).is_some());
+        let told = reachable(team, book.purpose(), book.barred);
         if !book.is_asked(Whom::Teams) {
             reason.push_str(NOT_FOR_EVENTS);
             contacts(value, team, &told, (&one.by.to_string(), &reason), book, answer);
             continue;
         }
         match (&answer.decides, &answer.waiting) {
-            // What waits for somebody of a network waits for nobody of a team.
-            (None, Some(_)) if told.is_empty() => continue,
+            // What waits for somebody of a network waits for nobody of a team, and says that it was tried.
+            (None, Some((party, why))) if told.is_empty() => {
+                let said = book.barred.said(team.contacts.iter().map(|contact| &contact.mail));
+                let why = format!("{why}, nor of the team `{}` ({}{said})", team.name, one.by);
+                answer.waiting = Some((party.clone(), why));
+                contacts(value, team, &told, (&one.by.to_string(), &reason), book, answer);
+                continue;
+            }
             (None, Some((_, why))) => reason = format!("{}, because {why}", one.by),
             (None, None) if told.is_empty() => {
-                let why = nobody_left(team, book.purpose(), &|mail| book.suspended(mail));
+                let why = nobody_left(team, book.purpose(), book.barred);
                 let reason = format!("{why}, so its notices wait");
                 answer.rows.push(nobody(value, Some(&team.name), Some(&one.by.to_string()), &reason));
             }
@@ -61,15 +67,14 @@ pub(super) fn sector_teams(value: &str, book: &Book<'_>) -> Vec<String> {
     let Some(party) = who.found.first().and_then(|found| book.constituents.party(found.party)) else {
         return Vec::new();
     };
-    let is_suspended = |mail: &str| book.suspended(mail).is_some();
-    let is_needed = reachable(party, book.purpose(), &is_suspended).is_empty();
+    let is_needed = reachable(party, book.purpose(), book.barred).is_empty();
     let stands_in = stands_in(party, book).map(|(team, _)| &team.name);
     let why = |team: &Party| match stands_in {
         _ if !book.is_asked(Whom::Teams) => Some("it stands in for nobody here (`responsible` of [lookup])".to_owned()),
         _ if !is_needed => Some(format!("it stands in only where nobody of `{}` is left", party.name)),
         Some(name) if *name == team.name => None,
-        _ if reachable(team, book.purpose(), &is_suspended).is_empty() => {
-            Some(nobody_left(team, book.purpose(), &|mail| book.suspended(mail)))
+        _ if reachable(team, book.purpose(), book.barred).is_empty() => {
+            Some(nobody_left(team, book.purpose(), book.barred))
         }
         Some(name) => Some(format!("`{name}` stands in, which is listed first")),
         None => None,
@@ -93,20 +98,19 @@ fn reason(value: &str, parties: &Constituents, found: &[Found<'_>], one: &Found<
 
 /// The team that is told in place of a constituent of which nobody can be.
 fn stands_in<'b>(party: &Party, book: &Book<'b>) -> Option<(&'b Party, &'b str)> {
-    let team = team_for(book.teams, party, book.purpose(), &|mail| book.suspended(mail).is_some());
+    let team = team_for(book.teams, party, book.purpose(), book.barred);
     team.filter(|_| book.is_asked(Whom::Teams))
 }
 
 /// The team that notices go to in place of a constituent, or that they wait.
 fn stand_in(value: &str, party: &Party, found: &Found<'_>, book: &Book<'_>, answer: &mut Answer) {
-    let why = nobody_left(party, book.purpose(), &|mail| book.suspended(mail));
-    let is_suspended = |mail: &str| book.suspended(mail).is_some();
+    let why = nobody_left(party, book.purpose(), book.barred);
     let Some((team, sector)) = stands_in(party, book) else {
         let reason = format!("{why}, so its notices wait");
         return answer.rows.push(nobody(value, Some(&party.name), Some(&found.by.to_string()), &reason));
     };
     let reason = format!("stands in for `{}` ({}), because {why}", party.name, found.by);
-    for contact in reachable(team, book.purpose(), &is_suspended) {
+    for contact in reachable(team, book.purpose(), book.barred) {
         answer.rows.push(row(value, team, contact, &format!("sector {sector}"), &reason, book));
     }
 }
@@ -125,18 +129,15 @@ fn contacts(
         // Whoever is asked first about abuse stands first.
         None => {
             let mut all: Vec<&Contact> = party.contacts.iter().collect();
-            all.sort_by_key(|contact| !contact.purpose.eq_ignore_ascii_case(PURPOSE));
+            all.sort_by_key(|contact| contact.rank());
             all
         }
     };
-    let wanted = party.contacts_for(book.purpose());
     others.retain(|one| !told.iter().any(|told| std::ptr::eq(*told, *one)));
     for contact in told {
-        let is_next = !wanted.iter().any(|one| std::ptr::eq(*one, *contact));
-        let next = if is_next {
-            format!("; next in order, because none for {} is left", book.purpose())
-        } else {
-            String::new()
+        let next = match next_in_order(party, book.purpose(), contact) {
+            next if next.is_empty() => String::new(),
+            next => format!("; {next}"),
         };
         answer.rows.push(row(value, party, contact, specific, &format!("{reason}{next}"), book));
     }

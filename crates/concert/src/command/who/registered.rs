@@ -1,6 +1,8 @@
 //! Whom registries name for a value, and who is next where nobody of the smallest network is left: the registry says
 //! that nobody answers, or what was sent there bounced.
 
+use std::net::IpAddr;
+
 use concert_model::Problem;
 use concert_pipeline::enrich::constituents::Subject;
 use concert_pipeline::registry::{self, Step, reserved};
@@ -19,13 +21,9 @@ pub(super) fn add(value: &str, reason: String, book: &Book<'_>, answer: &mut Ans
     let Some(registry) = book.registry else { return Ok(reason) };
     let subject = Subject::read(value);
     let (span, asn) = match &subject {
-        Some(Subject::Asn(asn)) => (None, Some(*asn)),
         // Names are not in the registries of numbers.
         Some(Subject::Name(_)) | None => return Ok(reason),
-        Some(subject) => {
-            let span = subject.span();
-            (span, span.and_then(|(first, _)| book.lookup.find(first).asn).map(|(asn, _)| asn))
-        }
+        Some(subject) => place(subject, book),
     };
     if let Some(what) = span.and_then(|(first, _)| reserved(first)) {
         return Ok(format!("{} is {what} and belongs to nobody", value.trim()));
@@ -67,6 +65,45 @@ pub(super) fn add(value: &str, reason: String, book: &Book<'_>, answer: &mut Ans
     }
     answer.late.extend(rows(value, step, "", book));
     Ok(reason)
+}
+
+/// Objects that were not asked because another answers, told one by one.
+const OTHERS_MAX: usize = 20;
+
+/// Other objects of registries that know a contact for a value: larger networks, the AS, whoever else announces it.
+pub(super) fn others(value: &str, book: &Book<'_>) -> Result<Vec<String>, Failure> {
+    let (Some(registry), Some(subject)) = (book.registry, Subject::read(value)) else { return Ok(Vec::new()) };
+    let (span, asn) = place(&subject, book);
+    if span.is_none() && asn.is_none() || span.is_some_and(|(first, _)| reserved(first).is_some()) {
+        return Ok(Vec::new());
+    }
+    let failed = |why| Failure::outside(Problem::new(why));
+    let all = registry.find_any(span, asn, &|_| false).map_err(failed)?.steps;
+    // Up to whoever is told, all was told already.
+    let left = left(registry, span, asn, &|mail| book.blocked(mail).is_none()).map_err(failed)?;
+    let Some(decides) = left.found else { return Ok(Vec::new()) };
+    let behind = all.iter().skip_while(|step| **step != decides).skip(1);
+    let known: Vec<&Step> = behind.filter(|step| !step.answer.mails.is_empty()).collect();
+    let line = |step: &&Step| {
+        let (mails, by) = (step.answer.mails.join(", "), origin(&decides));
+        format!("passed over {} ({mails} of `{}`), because {by} comes before it", origin(step), step.answer.party)
+    };
+    let mut lines: Vec<String> = known.iter().take(OTHERS_MAX).map(line).collect();
+    if let more @ 1.. = known.len().saturating_sub(OTHERS_MAX) {
+        lines.push(format!("passed over {more} more objects of registries that know a contact"));
+    }
+    Ok(lines)
+}
+
+/// Addresses and AS number of a value, as registries are asked for them.
+fn place(subject: &Subject<'_>, book: &Book<'_>) -> (Option<(IpAddr, IpAddr)>, Option<u32>) {
+    match subject {
+        Subject::Asn(asn) => (None, Some(*asn)),
+        subject => {
+            let span = subject.span();
+            (span, span.and_then(|(first, _)| book.lookup.find(first).asn).map(|(asn, _)| asn))
+        }
+    }
 }
 
 /// A network or AS of which nobody is left, with what became of its addresses.

@@ -95,21 +95,21 @@ async fn again(
     effects: &[Effect],
     row: &MailRow,
 ) -> Result<Option<Again>, Problem> {
-    let mut suspended = site.store.records.suspended_contacts().await?;
+    let mut barred = site.barred().await?;
     for effect in effects {
         if let Effect::Suspend(address, why) = effect {
-            suspended.insert(address.clone(), why.clone());
+            barred.suspend(address, why);
         }
     }
     let got = site.store.records.told_beside(notice).await?;
-    let is_left = |to: &str| to.split(',').any(|one| !one.is_empty() && !suspended.contains_key(&canonical(one)));
+    let is_left = |to: &str| to.split(',').any(|one| !one.is_empty() && barred.suspended(one).is_none());
     if got.iter().chain([&notice.to]).any(|to| is_left(to)) {
         return Ok(None);
     }
     let book = site.addressees();
-    let mut instead = responsible::instead(site, &book, &suspended, notice, members).await?;
+    let mut instead = responsible::instead(site, &book, &barred, notice, members).await?;
     for (carried, members) in site.store.records.carried(&[&notice.id]).await? {
-        instead.extend(responsible::instead(site, &book, &suspended, &carried, members).await?);
+        instead.extend(responsible::instead(site, &book, &barred, &carried, members).await?);
     }
     let why = format!("{} bounced: {}", row.contact, row.reason);
     Ok(Some(Again { notice: notice.id.clone(), why, home: site.home(), instead }))

@@ -1,10 +1,8 @@
 //! Sending to one party: who may, what may go, and where to.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Object, Person, may};
-use concert_model::address::is_usable;
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::PartyMoved;
 use concert_model::incident::draft::{Draft, NewMessage};
@@ -12,7 +10,6 @@ use concert_model::incident::fold::{Incident, Letter};
 use concert_model::incident::mail::{Attached, Sort};
 use concert_model::incident::marking::Marking;
 use concert_model::{Problem, Time};
-use concert_pipeline::mail::address::canonical;
 use concert_store::records::{Home, NewNotice, messages};
 
 use super::super::case::Case;
@@ -21,6 +18,7 @@ use super::super::write::{Right, wrong};
 use super::super::{Ask, Incidents, Refused, Written, text};
 use super::{Outgoing, Words, admit};
 use crate::addressees::Addressees;
+use crate::barred::Barred;
 use crate::settings::is_address;
 use crate::wire::Site;
 
@@ -40,19 +38,19 @@ pub struct Post {
     addressees: Addressees,
     /// Who writes.
     pub(super) site_name: String,
-    suspended: HashMap<String, String>,
+    barred: Barred,
 }
 
 impl Post {
     /// The post of a site.
     pub async fn of(site: &Site) -> Result<Self, Problem> {
-        let suspended = site.store.records.suspended_contacts().await?;
+        let barred = site.barred().await?;
         Ok(Self {
             via: via(site),
             home: site.home(),
             addressees: site.addressees(),
             site_name: site.settings.site.name.clone(),
-            suspended,
+            barred,
         })
     }
 
@@ -280,9 +278,9 @@ fn addresses(post: &Post, state: &Incident, new: &NewMessage) -> Result<Vec<Stri
     }
     let party = post.addressees.find(&new.party);
     let contacts = party.as_ref().map(|party| party.contacts_for(PURPOSE)).unwrap_or_default();
-    let contacts: Vec<&str> =
-        contacts.into_iter().map(|contact| contact.mail.as_str()).filter(|mail| is_usable(mail)).collect();
-    let is_free = |mail: &&str| !post.suspended.contains_key(&canonical(mail));
+    let contacts = contacts.into_iter().map(|contact| contact.mail.as_str());
+    let contacts: Vec<&str> = contacts.filter(|mail| post.barred.unusable(mail).is_none()).collect();
+    let is_free = |mail: &&str| post.barred.is_free(mail);
     let free: Vec<String> = contacts.iter().copied().filter(is_free).map(str::to_owned).collect();
     if !free.is_empty() {
         return Ok(free);
@@ -295,7 +293,7 @@ fn addresses(post: &Post, state: &Incident, new: &NewMessage) -> Result<Vec<Stri
     let last = last.map(|letter| letter.message.address.as_str());
     let last = last.flat_map(|to| to.split(',')).find(|mail| is_address(mail) && is_free(mail));
     last.map(|mail| vec![mail.to_owned()]).ok_or_else(|| {
-        let bounced = contacts.first().and_then(|mail| post.suspended.get(&canonical(mail)));
+        let bounced = contacts.first().and_then(|mail| post.barred.suspended(mail));
         let why = bounced.map_or_else(
             || format!("no mail address of {} is known", new.party),
             |why| format!("no contact of {} is left: {why}", new.party),

@@ -1,0 +1,120 @@
+//! Values as people paste them: taken apart so that nobody clicks them, with a port behind, or as a range.
+
+use std::net::{IpAddr, SocketAddr};
+
+use concert_model::problem::nearest;
+use concert_model::{Net, PURPOSES, Problem, host, value};
+use concert_pipeline::enrich::constituents::Subject;
+use concert_pipeline::observables::Kind;
+
+/// Networks that a range is taken apart into at most.
+const NETWORKS_MAX: usize = 32;
+
+/// The values of a word, each in its one form; the word itself where it is none. The error says why it can be nobody's.
+pub(crate) fn values(given: &str) -> Result<Vec<String>, Problem> {
+    let given = given.trim();
+    let digits = given.strip_prefix("AS").or_else(|| given.strip_prefix("as")).unwrap_or(given);
+    if digits.len() > 9 && digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u32>().is_err() {
+        let what = format!("`{given}` is beyond the highest AS number, {}", u32::MAX);
+        return Err(Problem::new(what).hint("write it as AS64500"));
+    }
+    if Subject::read(given).is_some() {
+        return Ok(vec![given.to_owned()]);
+    }
+    if let Ok(url) = Kind::Url.plain(given) {
+        return Ok(vec![url]);
+    }
+    let plain = host::refang(given);
+    if let Some((first, last)) = range(&plain) {
+        let networks = networks(first, last).ok_or_else(|| {
+            let what = format!("`{given}` is more than {NETWORKS_MAX} networks");
+            Problem::new(what).hint("ask for networks: 192.0.2.0/24")
+        })?;
+        return Ok(networks.iter().map(ToString::to_string).collect());
+    }
+    if let Ok(address) = plain.parse::<SocketAddr>() {
+        return Ok(vec![address.ip().to_string()]);
+    }
+    let without_port = plain.rsplit_once(':').filter(|(name, port)| !name.contains(':') && port.parse::<u16>().is_ok());
+    Ok(vec![without_port.map_or(&*plain, |(name, _)| name).to_owned()])
+}
+
+/// A purpose that is known.
+pub(crate) fn purpose(word: &str) -> Result<(), Problem> {
+    if PURPOSES.iter().any(|known| known.eq_ignore_ascii_case(word)) {
+        return Ok(());
+    }
+    let near = nearest(word, PURPOSES);
+    let hint =
+        near.map_or_else(|| format!("one of: {}", PURPOSES.join(", ")), |near| format!("did you mean `{near}`?"));
+    Err(Problem::new(format!("`{}` is no purpose of contacts", word.escape_debug())).hint(hint))
+}
+
+/// `192.0.2.0 - 192.0.2.99`, with or without blanks.
+fn range(text: &str) -> Option<(IpAddr, IpAddr)> {
+    let (first, last) = text.split_once('-')?;
+    let ends = (value::ip(first.trim()).ok()?, value::ip(last.trim()).ok()?);
+    (ends.0.is_ipv4() == ends.1.is_ipv4() && ends.0 <= ends.1).then_some(ends)
+}
+
+/// The networks that are a range together; nothing where there are too many.
+fn networks(first: IpAddr, last: IpAddr) -> Option<Vec<Net>> {
+    let bits = |address: IpAddr| match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    let width = if first.is_ipv4() { 32 } else { 128 };
+    let (mut start, last, mut found) = (bits(first), bits(last), Vec::new());
+    loop {
+        let left = (last - start).checked_add(1).map_or(128, u128::ilog2);
+        let size = left.min(start.trailing_zeros()).min(width);
+        let address = match width {
+            32 => IpAddr::V4(u32::try_from(start).ok()?.into()),
+            _ => IpAddr::V6(start.into()),
+        };
+        if found.len() == NETWORKS_MAX {
+            return None;
+        }
+        found.push(Net::new(address, u8::try_from(width - size).ok()?)?);
+        let next = 1u128.checked_shl(size).and_then(|length| start.checked_add(length));
+        match next {
+            Some(next) if next <= last => start = next,
+            _ => return Some(found),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_taken_as_people_paste_them() {
+        let check = |given: &str, want: &[&str]| assert_eq!(values(given).unwrap(), want, "{given}");
+        for same in
+            ["192.0.2.140", "192.0.2.0/24", "AS64500", "64500", "www.a.example", "abuse@a.example", "AS4294967295"]
+        {
+            check(same, &[same]);
+        }
+        check("192.0.2[.]140", &["192.0.2.140"]);
+        check("hxxp://www[.]a[.]example/x", &["http://www.a.example/x"]);
+        check("www[.]a[.]example", &["www.a.example"]);
+        check("192.0.2.140:443", &["192.0.2.140"]);
+        check("[2001:db8::1]:443", &["2001:db8::1"]);
+        check("www.a.example:443", &["www.a.example"]);
+        check("192.0.2.0-192.0.2.255", &["192.0.2.0/24"]);
+        check("192.0.2.0 - 192.0.2.2", &["192.0.2.0/31", "192.0.2.2/32"]);
+        check("2001:db8:: - 2001:db8::ffff", &["2001:db8::/112"]);
+        check("0.0.0.0-255.255.255.255", &["0.0.0.0/0"]);
+        check(":: - ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", &["::/0"]);
+        check("no such thing", &["no such thing"]);
+        check("192.0.2.9-192.0.2.1", &["192.0.2.9-192.0.2.1"]);
+        let refused = |given: &str, want: &str| assert!(values(given).unwrap_err().what.contains(want), "{given}");
+        refused("AS4294967296", "beyond the highest AS number, 4294967295");
+        refused("99999999999999999999999999", "beyond the highest AS number, 4294967295");
+        refused("::1 - ffff::ffff", "more than 32 networks");
+        purpose("Out of hours").unwrap();
+        assert_eq!(purpose("abuze").unwrap_err().hint, "did you mean `abuse`?");
+        assert!(purpose("nonsense").unwrap_err().hint.contains("technical"));
+    }
+}
