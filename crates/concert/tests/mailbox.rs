@@ -450,6 +450,9 @@ async fn a_contact_that_is_refused_at_once_is_passed_over_too() {
     assert_eq!((states(), world.smtp.count()), (vec!["delivered".to_owned(), "failed".to_owned()], 1));
     assert_eq!(world.smtp.mails().remove(0).to, ["noc@net.example"]);
     assert_eq!(world.health("Gone@net.example")["state"], "suspended");
+    // Its events were told, so nobody need look, and it is not tried again.
+    assert_eq!(world.rows(&["notice", "retry", "--all-failed"]), Vec::<Value>::new());
+    assert_eq!(states(), ["delivered", "failed"]);
     // A server that will not relay says nothing of the contact.
     world.smtp.at_line(Stage::To, "noc@net.example", Act::Answer("554 5.7.1 relay access denied".into()), 1);
     world.event("192.0.2.2");
@@ -804,6 +807,14 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
     assert!(String::from_utf8_lossy(&told.bytes).contains("The host was cleaned."), "{told:?}");
     let shown = world.rows(&["notice", "show", id.trim()]);
     assert!(shown[0]["text"].as_str().unwrap().contains("The host was cleaned."), "{shown:?}");
+    // A second outcome only where somebody means it.
+    let twice = concert(&world.site(), &outcome).output().unwrap();
+    assert_eq!(twice.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&twice.stderr).contains("told of an outcome already"), "{twice:?}");
+    let (before, again) = (world.smtp.count(), [&outcome[..], &["--again"]].concat());
+    world.done(&again);
+    world.once();
+    assert_eq!(world.smtp.count(), before + 1);
     // Nobody is named to the party but who agreed to it.
     let party_told = |world: &World| {
         let mails = world.smtp.mails();

@@ -39,6 +39,7 @@ pub use health::{Health, Proof};
 pub use lockouts::{Attempt, Counted, forget_failures_in};
 pub use mails::{Again, Effect, MailCount, MailFilter, MailRow, Settled, settle};
 pub use notices::{Notice, NoticeFilter, Way, requeue_notice_in};
+pub use outcomes::TOLD_NOBODY;
 pub use parties::{Parties, import_parties_in};
 pub use refused::Refused;
 pub use reports::{Counts, ReportRow, Waiting};

@@ -1,5 +1,7 @@
 //! Notices: what is told to whom, and what became of it. How they are made says `telling.rs`.
 
+use std::collections::HashSet;
+
 use concert_model::incident::Tlp;
 use concert_model::{Problem, Time};
 use serde::Serialize;
@@ -144,6 +146,8 @@ fn notice(row: &SqliteRow) -> Notice {
     }
 }
 
+/// Leaves out what failed and was told again to somebody else.
+const NOT_TOLD_AGAIN: &str = "NOT (state = 'failed' AND id IN (SELECT notice FROM notice_again))";
 const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, tlp, message_id, made, due, attempts, since, tries, reason, delivered, again_of, text, within, passed_over";
 
 impl Records {
@@ -180,14 +184,13 @@ impl Records {
         Ok(rows.iter().map(notice).collect())
     }
 
-    /// How many notices are in each state.
+    /// How many notices are in each state, without those that failed and were told again: nobody need look.
     pub async fn notice_states(&self) -> Result<Vec<(String, u64)>, Problem> {
-        let rows = sqlx::query(
-            "SELECT state, count(*) AS count FROM notice WHERE name <> '(message)' GROUP BY state ORDER BY state",
-        )
-        .fetch_all(self.pool())
-        .await
-        .map_err(trouble)?;
+        let sql = format!(
+            "SELECT state, count(*) AS count FROM notice WHERE name <> '(message)' AND {NOT_TOLD_AGAIN}
+             GROUP BY state ORDER BY state"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(self.pool()).await.map_err(trouble)?;
         Ok(rows
             .iter()
             .map(|row| {
@@ -202,12 +205,20 @@ impl Records {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
         // SQLite takes the other columns from the row with the greatest `seq`.
         query.push(LISTED).push(
-            ", max(seq) AS newest, count(*) AS count FROM (SELECT * FROM notice WHERE state IN ('failed', 'no-contact', 'waiting') AND name <> '(message)' ORDER BY seq DESC LIMIT ",
+            ", max(seq) AS newest, count(*) AS count FROM (SELECT * FROM notice WHERE state IN ('failed', 'no-contact', 'waiting') AND name <> '(message)' AND ",
         );
+        query.push(NOT_TOLD_AGAIN).push(" ORDER BY seq DESC LIMIT ");
         query.push_bind(STUCK_MAX).push(") GROUP BY state, via, reason ORDER BY newest DESC LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
         let count = |row: &SqliteRow| row.try_get::<i64, _>("count").unwrap_or(0).cast_unsigned();
         Ok(rows.iter().map(|row| (notice(row), count(row))).collect())
+    }
+
+    /// Of the notices that failed those whose events were told again.
+    pub async fn failed_told_again(&self) -> Result<HashSet<String>, Problem> {
+        let sql = "SELECT id FROM notice WHERE state = 'failed' AND id IN (SELECT notice FROM notice_again)";
+        let ids: Vec<String> = sqlx::query_scalar(sql).fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(ids.into_iter().collect())
     }
 
     /// A notice and its events.

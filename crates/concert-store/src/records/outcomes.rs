@@ -11,7 +11,7 @@ use super::{Home, MailRow, NewNotice, Records, trouble};
 use crate::Members;
 
 /// Where nobody may be told.
-const NOBODY: &str = "-";
+pub const TOLD_NOBODY: &str = "-";
 /// Notices that are looked through, the newest first.
 const NOTICES_MAX: i64 = 1_000_000;
 const NOTICES_AT_ONCE: i64 = 1_000;
@@ -128,7 +128,7 @@ impl Records {
         let mut change = self.change().await?;
         sqlx::query("UPDATE mail SET outcome = ?2 WHERE seq = ?1 AND outcome = ''")
             .bind(complaint)
-            .bind(NOBODY)
+            .bind(TOLD_NOBODY)
             .execute(&mut *change)
             .await
             .map_err(trouble)?;

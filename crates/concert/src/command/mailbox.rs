@@ -94,6 +94,9 @@ struct OutcomeArgs {
     number: i64,
     /// What to tell; `-` reads it from standard input.
     text: String,
+    /// Tell it although an outcome was told already.
+    #[arg(long)]
+    again: bool,
 }
 
 const KINDS: [&str; 10] =
@@ -184,7 +187,7 @@ async fn outcome(args: &OutcomeArgs, site: &Site) -> Result<Exit, Failure> {
         let mut input = std::io::stdin().lock().take(outcome::TEXT_BYTES_MAX as u64 + 1);
         input.read_to_string(&mut text).map_err(|error| outside("standard input cannot be read", &error))?;
     }
-    let id = outcome::tell(site, args.number, &text).await.map_err(Failure::usage)?;
+    let id = outcome::tell(site, args.number, &text, args.again).await.map_err(Failure::usage)?;
     let mut out = Out::stdout();
     out.write(format!("{id}\n").as_bytes())?;
     out.finish().map(|()| Exit::Done)

@@ -13,7 +13,7 @@ use std::time::Duration;
 use concert_model::{Message, Origin, Problem, ProblemKey, ReportId, Time};
 use concert_pipeline::mail;
 use concert_store::events::time_of;
-use concert_store::records::{MailRow, NewNotice, Notice};
+use concert_store::records::{MailRow, NewNotice, Notice, TOLD_NOBODY};
 
 use super::receipt;
 use crate::wire::{self, Site};
@@ -39,8 +39,9 @@ pub fn message(site: &Site, notice: &Notice) -> Message {
     receipt::answer(site, notice, format!("[{ticket}] What became of your report"), text)
 }
 
-/// Queues the message for whoever sent a complaint. Gives its number. The error says why it cannot go.
-pub async fn tell(site: &Site, number: i64, text: &str) -> Result<String, Problem> {
+/// Queues the message for whoever sent a complaint; a second one only if `again` says so. Gives its number. The error
+/// says why it cannot go.
+pub async fn tell(site: &Site, number: i64, text: &str, again: bool) -> Result<String, Problem> {
     let records = &site.store.records;
     let at = |what: String| Problem::new(what).at(format!("mail {number}"));
     let row = records.mail(number).await?.ok_or_else(|| {
@@ -53,8 +54,13 @@ pub async fn tell(site: &Site, number: i64, text: &str) -> Result<String, Proble
         return Err(at(format!("the text must have some words, and at most {TEXT_BYTES_MAX} bytes")));
     }
     let notice = notice(site, &row).map_err(at)?;
-    let told = records.tell_outcome(number, false, &notice, text, &site.home(), wire::now()).await?;
-    Ok(told.unwrap_or_default())
+    // That it was told to nobody by itself does not hold back a person.
+    let is_once = !again && row.outcome != TOLD_NOBODY;
+    let told = records.tell_outcome(number, is_once, &notice, text, &site.home(), wire::now()).await?;
+    told.ok_or_else(|| {
+        let hint = "`concert mailbox show` names what was sent; --again sends another";
+        at("whoever complained was told of an outcome already".to_owned()).hint(hint)
+    })
 }
 
 /// The notice to whoever sent a complaint, without its words. The error says why it cannot go.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::SiteArg;
 use crate::drive::anew::{self, Fate};
-use crate::drive::{Worker, deliver, message, responsible};
+use crate::drive::{Worker, deliver, message, prove, responsible};
 use crate::print::{AllRows, note};
 use crate::problems::{Exit, Failure};
 use crate::settings::{LoadFor, is_address};
@@ -183,6 +183,18 @@ async fn sent_by_other(site: &Site, named: Vec<Notice>) -> Result<deliver::Sent,
     Err(Failure::outside(Problem::new(what).hint("they stay queued; see `concert notice list --state queued`")))
 }
 
+/// Leaves out what failed and need not be tried again: others were told of the same events, or it asks whether a
+/// suspended contact is there. Says how many.
+async fn without_the_settled(site: &Site, notices: &mut Vec<Notice>) -> Result<usize, Problem> {
+    let (again, barred) = (site.store.records.failed_told_again().await?, site.barred().await?);
+    let before = notices.len();
+    notices.retain(|notice| {
+        let is_lost = notice.name == prove::NAME && barred.suspended(&notice.to).is_some();
+        !is_lost && !again.contains(&notice.id)
+    });
+    Ok(before - notices.len())
+}
+
 pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
     if let Some(address) = args.to.as_deref().filter(|address| !is_address(address)) {
         return Err(Failure::usage(Problem::new(format!("`{address}` is not a mail address"))));
@@ -203,6 +215,12 @@ pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
             let filter =
                 NoticeFilter { state: Some("failed".into()), via: args.via.clone(), ..NoticeFilter::default() };
             notices = site.store.records.notices(&filter).await?;
+            let left_out = without_the_settled(&site, &mut notices).await?;
+            if left_out > 0 {
+                note(&format!(
+                    "{left_out} are left out: others were told of their events, or they ask suspended contacts"
+                ))?;
+            }
         }
         let mut refused = false;
         let mut table = args.rows.table(&["id", "state", "reason"]);
