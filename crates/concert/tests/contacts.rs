@@ -29,7 +29,7 @@ fn site(folder: &Path) -> std::path::PathBuf {
     let site = folder.join("site");
     let output = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(&site).output().unwrap();
     assert!(output.status.success());
-    let settings = "[site]\nname = \"CERT Example\"\nemail = \"cert@cert.example\"\n\
+    let settings = "[site]\nname = \"CERT Example\"\nemail = \"desk@site.example\"\n\
         [lookup]\nasn = [\"asn.csv\"]\ncountry = [\"country.csv\"]\n\
         [[feed]]\nname = \"given\"\nparser = \"ndjson\"\ncollect = { type = \"file\", path = \"in/\" }\n\
         [[notice]]\nname = \"told\"\ngroup_by = [\"party\"]\nto = \"responsible\"\nwhen = \"at once\"\n\
