@@ -21,7 +21,7 @@ use crate::user::Standing;
 
 pub use forbid::{Forbid, Forbids, can_be_forbidden};
 pub use rules::{ALL_SCOPES, cleared, may, sees_flow, sees_speakers};
-pub use writes::is_field;
+pub use writes::{is_field, lets_out};
 
 /// Somebody who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,14 +9,16 @@ impl Action {
     pub fn of(content: &Content, person: &Person, circle: &Circle) -> Self {
         match content {
             Content::Opened(_) => Self::Open,
+            // Time of others is booked by whoever conducts the work.
+            Content::Effort(effort) if effort.person != person.name => Self::Conduct,
             Content::Note(_)
-            | Content::Finding(_)
             | Content::Observable(_)
             | Content::Happened(_)
             | Content::Relation(_)
             | Content::Effort(_)
             | Content::Lesson(_) => Self::Note,
-            Content::Stepped(_) | Content::Answered(_) => Self::Follow,
+            // A finding stands in place of the one that had its name, which whoever speaks for a party may not see.
+            Content::Stepped(_) | Content::Answered(_) | Content::Finding(_) => Self::Follow,
             Content::Marked(marked) => match &circle.marking {
                 Some(marking) if !marked.marking.widens(marking) => Self::Raise,
                 _ => Self::Lower,
@@ -31,6 +33,15 @@ impl Action {
             _ => Self::Conduct,
         }
     }
+}
+
+/// Whether what a person marks so may be read by anybody who may not read the incident. Whoever speaks for a party
+/// writes for that.
+pub fn lets_out(person: &Person, circle: &Circle, marking: &Marking) -> bool {
+    let Some(whole) = &circle.marking else { return false };
+    let speaks = |party: &&String| circle.speakers.get(*party).is_some_and(|names| names.contains(&person.name));
+    let parties = marking.parties.iter().filter(|party| !speaks(party)).cloned().collect();
+    Marking { parties, ..marking.clone() }.widens(whole)
 }
 
 /// Kinds that are fields of the incident: whoever may see it sees them, however they are marked.
@@ -57,7 +68,65 @@ impl Marking {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
+    use crate::access::{Object, may};
+    use crate::incident::content::{Effort, Finding, Standing};
+
+    /// An incident for amber, with one who speaks for Net A and one who conducts.
+    fn circle() -> Circle {
+        let names = |name: &str| BTreeSet::from([name.to_owned()]);
+        Circle {
+            marking: Some(Marking::of(Tlp::Amber)),
+            holders: BTreeMap::from([(Role::Responder, names("ben")), (Role::LegalAndPrivacy, names("lex"))]),
+            speakers: BTreeMap::from([("Net A".to_owned(), names("otto"))]),
+            ..Circle::default()
+        }
+    }
+
+    fn person(name: &str) -> Person {
+        Person { is_operator: false, ..Person::operator(name) }
+    }
+
+    #[test]
+    fn whoever_speaks_for_a_party_writes_for_that_and_no_more_openly() {
+        let check = |name: &str, marking: Marking, want: bool| {
+            assert_eq!(lets_out(&person(name), &circle(), &marking), want, "{name} {marking:?}");
+        };
+        let of = |tlp, parties: &[&str]| Marking {
+            parties: parties.iter().map(|one| (*one).to_owned()).collect(),
+            ..Marking::of(tlp)
+        };
+        check("otto", of(Tlp::Amber, &["Net A"]), false);
+        check("otto", of(Tlp::Amber, &["Net A", "Net B"]), true);
+        check("otto", of(Tlp::Green, &["Net A"]), true);
+        check("ben", of(Tlp::Amber, &["Net A"]), true);
+        check("ben", of(Tlp::AmberStrict, &[]), false);
+    }
+
+    #[test]
+    fn time_of_others_is_booked_by_whoever_conducts_and_findings_are_no_matter_of_parties() {
+        let may_write = |name: &str, content: Content| {
+            let (person, circle) = (person(name), circle());
+            may(&person, Action::of(&content, &person, &circle), Object::Incident(&circle)).allowed
+        };
+        let effort = |of: &str| {
+            let (party, work, entry) = (String::new(), "analysis".into(), String::new());
+            Content::from(Effort { minutes: 5, person: of.into(), party, work, entry })
+        };
+        let finding = || {
+            let (name, statement) = ("key".into(), "It was stolen".into());
+            Content::from(Finding { name, statement, standing: Standing::Hypothesis })
+        };
+        for (name, own, others, found) in
+            [("otto", true, false, false), ("lex", true, false, true), ("ben", true, true, true)]
+        {
+            let got = (may_write(name, effort(name)), may_write(name, effort("anna")), may_write(name, finding()));
+            assert_eq!(got, (own, others, found), "{name}");
+            assert_eq!(may_write(name, effort("")), others, "{name}: time of nobody is that of others");
+        }
+    }
 
     #[test]
     fn whoever_gains_a_reader_widens() {

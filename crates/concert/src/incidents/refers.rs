@@ -220,6 +220,11 @@ impl Incidents {
         Check::new(self, &outside, person, &case, std::slice::from_ref(&draft)).check(&circle, &draft)
     }
 
+    /// Whether a person may see a party of the contact book.
+    pub(super) fn sees_party(&self, person: &Person, party: &str) -> bool {
+        self.reach(person, Kept::Contacts).is_ok_and(|reach| reach.has(party))
+    }
+
     fn reach(&self, person: &Person, kept: Kept) -> Result<Reach, concert_model::access::Decision> {
         Reach::of(person, kept, self.constituents.parties().iter().chain(self.teams.parties()))
     }

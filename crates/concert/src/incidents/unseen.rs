@@ -1,6 +1,9 @@
-//! Warnings: a role or a task was given to somebody who does not see the incident, or not the task.
+//! Warnings: a role or a task was given to somebody who does not see the incident, or not the task; or a marking names
+//! a person or a party who does not see what is marked so all the same.
 //!
 //! It is written all the same: who sees what may be changed next. Only whoever may ask who sees an incident is warned.
+
+use std::collections::BTreeSet;
 
 use concert_model::Problem;
 use concert_model::access::{Action, Circle, Decision, Object, Person, may};
@@ -10,22 +13,55 @@ use concert_model::incident::marking::Marking;
 
 use super::{Incidents, Refused, Written};
 
-/// What is given to a person: a role, or a task with how that is marked.
+/// What is given to somebody: a role, a task, or an entry or the incident that a marking is to show.
 pub(super) struct Given {
-    person: String,
-    task: Option<(String, Option<Marking>)>,
+    whom: Whom,
+    what: What,
 }
 
-/// What entries give to persons.
+/// A person, or a party whose persons are meant.
+enum Whom {
+    Person(String),
+    Party(String),
+}
+
+/// What somebody is to see, and how it is marked where that is its own.
+enum What {
+    Incident,
+    Task(String, Option<Marking>),
+    Entry(String, Marking),
+}
+
+/// What entries give to persons and parties.
 pub(super) fn given(drafts: &[Draft]) -> Vec<Given> {
-    let of = |draft: &Draft| match &draft.content {
-        Content::RoleMoved(moved) if moved.holds => Some(Given { person: moved.person.clone(), task: None }),
-        Content::Task(task) if !task.done && !task.person.is_empty() => {
-            Some(Given { person: task.person.clone(), task: Some((task.name.clone(), draft.marking.clone())) })
+    let mut all = Vec::new();
+    for draft in drafts {
+        match &draft.content {
+            Content::RoleMoved(moved) if moved.holds => {
+                all.push(Given { whom: Whom::Person(moved.person.clone()), what: What::Incident });
+            }
+            Content::Task(task) if !task.done && !task.person.is_empty() => {
+                let what = What::Task(task.name.clone(), draft.marking.clone());
+                all.push(Given { whom: Whom::Person(task.person.clone()), what });
+            }
+            Content::Marked(new) => all.extend(marked(&new.marking)),
+            _ => {}
         }
-        _ => None,
-    };
-    drafts.iter().filter_map(of).collect()
+        let Some((marking, (kind, _))) = draft.marking.as_ref().zip(draft.content.write()) else { continue };
+        let kind = kind.split('/').next().unwrap_or_default();
+        all.extend(named(marking).map(|whom| Given { whom, what: What::Entry(kind.to_owned(), marking.clone()) }));
+    }
+    all
+}
+
+/// Whom the marking of an incident names.
+pub(super) fn marked(marking: &Marking) -> impl Iterator<Item = Given> {
+    named(marking).map(|whom| Given { whom, what: What::Incident })
+}
+
+fn named(marking: &Marking) -> impl Iterator<Item = Whom> {
+    let persons = marking.persons.iter().map(|name| Whom::Person(name.clone()));
+    persons.chain(marking.parties.iter().map(|name| Whom::Party(name.clone())))
 }
 
 /// What to do about somebody who does not see a thing.
@@ -63,31 +99,72 @@ impl Incidents {
         if !may(person, Action::AskWho, Object::Incident(&circle)).allowed {
             return Ok(Vec::new());
         }
-        let users = self.persons().await?;
-        let warning = |given: &Given| {
-            let other = users.iter().find(|user| user.name == given.person)?;
-            warning(person, (&circle, case.head.marking.as_ref()), other, given)
-        };
-        Ok(given.iter().filter_map(warning).collect())
+        let (users, mut told) = (self.persons().await?, Vec::new());
+        for Given { whom, what } in given {
+            match whom {
+                Whom::Person(name) => {
+                    told.extend(warning(person, (&circle, case.head.marking.as_ref()), &users, name, what))
+                }
+                Whom::Party(party) => {
+                    match circle.speakers.get(party).filter(|names| !names.is_empty()) {
+                        Some(names) => told.extend(names.iter().filter_map(|name| {
+                            warning(person, (&circle, case.head.marking.as_ref()), &users, name, what)
+                        })),
+                        None => told.push(nobody_of(party, what)),
+                    }
+                }
+            }
+        }
+        // A task for whom its marking names is told once.
+        let mut seen = BTreeSet::new();
+        told.retain(|problem| seen.insert(problem.what.clone()));
+        Ok(told)
     }
+}
+
+impl What {
+    fn words(&self) -> String {
+        match self {
+            Self::Incident => "the incident".into(),
+            Self::Task(name, _) => format!("the task `{name}`"),
+            Self::Entry(kind, _) => format!("what is marked so ({kind})"),
+        }
+    }
+
+    fn marking(&self) -> Option<&Marking> {
+        match self {
+            Self::Incident => None,
+            Self::Task(_, marking) => marking.as_ref(),
+            Self::Entry(_, marking) => Some(marking),
+        }
+    }
+}
+
+fn nobody_of(party: &str, what: &What) -> Problem {
+    let problem = Problem::new(format!("nobody of {party} sees {}: nobody speaks for it", what.words()));
+    problem.hint(format!("`concert incident write N role role=affected-party person=... party=\"{party}\" holds=true`"))
 }
 
 fn warning(
     person: &Person,
     (circle, whole): (&Circle, Option<&Marking>),
-    other: &Person,
-    given: &Given,
+    users: &[Person],
+    name: &str,
+    what: &What,
 ) -> Option<Problem> {
+    let other = users.iter().find(|user| user.name == name)?;
     let seen = may(other, Action::See, Object::Incident(circle));
-    let told = |what: String, marking: Option<&Marking>, decision: Decision| {
-        let problem = Problem::new(format!("{} does not see {what}: {}", other.name, decision.reason));
+    let told = |what: &What, marking: Option<&Marking>, decision: Decision| {
+        let problem = Problem::new(format!("{} does not see {}: {}", other.name, what.words(), decision.reason));
         problem.hint(what_to_do(&other.name, marking, &decision))
     };
     if !seen.allowed {
-        return Some(told("the incident".into(), whole, seen));
+        return Some(told(&What::Incident, whole, seen));
     }
-    let (name, own) = given.task.as_ref()?;
-    let marking = own.as_ref().or(whole)?;
+    let marking = match what {
+        What::Incident => return None,
+        What::Task(..) | What::Entry(..) => what.marking().or(whole)?,
+    };
     let seen = may(other, Action::See, Object::Item { circle, marking, author: &person.name });
-    (!seen.allowed).then(|| told(format!("the task `{name}`"), Some(marking), seen))
+    (!seen.allowed).then(|| told(what, Some(marking), seen))
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use concert_model::access::{Action, Circle, Decision, Object, Person, is_field, may};
+use concert_model::access::{Action, Circle, Decision, Object, Person, is_field, lets_out, may};
 use concert_model::incident::content::{Content, Erased, Opened, Role, RoleMoved};
 use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
 use concert_model::incident::fold::place;
@@ -101,7 +101,8 @@ impl Incidents {
         by_hand(&mut new.drafts)?;
         self.readers_of(ask.person, &new).await?;
         let outside = Box::pin(self.outside(ask.person, None, &new.drafts)).await?;
-        let given = unseen::given(&new.drafts);
+        let mut given = unseen::given(&new.drafts);
+        given.extend(unseen::marked(&new.marking));
         let written = self.open_made(ask, new, &outside).await?;
         Ok(self.warned(ask.person, written, &given).await)
     }
@@ -394,7 +395,7 @@ impl Incidents {
         };
         let decision = may(person, action, Object::Incident(&circle));
         // An entry that more may read than the incident lets out what is in it. Mail asks in a place of its own.
-        let is_wider = draft.marking.as_ref().zip(circle.marking.as_ref()).is_some_and(|(own, of)| own.widens(of));
+        let is_wider = draft.marking.as_ref().is_some_and(|own| lets_out(person, &circle, own));
         let is_marked_by_hand = matches!(right, Right::ByHand(_)) || matches!(draft.content, Content::EvidenceAdded(_));
         if decision.allowed && is_wider && is_marked_by_hand {
             return (Action::Release, may(person, Action::Release, Object::Incident(&circle)));
@@ -540,7 +541,11 @@ pub(super) fn head_of(case: &Case, circle: &Circle) -> Head {
 
 /// Whether a draft may be written as it is.
 fn check(person: &Person, draft: &Draft) -> Result<(), Refused> {
-    if draft.marking.as_ref().is_some_and(|marking| marking.tlp > person.clearance) {
+    let marked = match &draft.content {
+        Content::Marked(marked) => Some(&marked.marking),
+        _ => None,
+    };
+    if draft.marking.iter().chain(marked).any(|marking| marking.tlp > person.clearance) {
         return Err(wrong("the marking is above your clearance, so you could not read what you write"));
     }
     draft.marking.as_ref().map_or(Ok(()), text::marking)?;
@@ -548,6 +553,7 @@ fn check(person: &Person, draft: &Draft) -> Result<(), Refused> {
         let problem = Problem::new("`minutes` of an effort stand in its content");
         return Err(Refused::Wrong(problem.hint("beside the content of any other entry they say what that took")));
     }
+    effort::check(draft)?;
     text::check(&draft.content)
 }
 

@@ -14,6 +14,7 @@ mod constituencies;
 mod contacts;
 mod endpoints;
 mod login;
+mod parts;
 mod reported;
 mod served;
 mod tellings;

@@ -54,14 +54,29 @@ fn hosts_in(text: &str) -> BTreeSet<String> {
     observables(text).iter().filter_map(|one| host_of(one.kind, &one.value)).collect()
 }
 
-/// Whether a name stands in a text as a word of its own.
-fn names(text: &str, name: &str) -> bool {
-    let is_part = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-    text.match_indices(name).any(|(at, _)| {
-        let before = text.get(..at).and_then(|before| before.chars().next_back());
-        let after = text.get(at + name.len()..).and_then(|after| after.chars().next());
-        !is_part(before) && !is_part(after)
-    })
+/// The letters and digits of a text in lower case, and where among them words begin and end: how a name is recognised
+/// whatever its case, spaces, hyphens and line breaks.
+struct Folded {
+    letters: String,
+    edges: BTreeSet<usize>,
+}
+
+impl Folded {
+    fn of(text: &str) -> Self {
+        let (mut letters, mut edges) = (String::with_capacity(text.len()), BTreeSet::from([0]));
+        for word in text.split(|c: char| !c.is_alphanumeric()) {
+            letters.extend(word.chars().flat_map(char::to_lowercase));
+            edges.insert(letters.len());
+        }
+        Self { letters, edges }
+    }
+
+    /// Whether a name stands in it as words of their own.
+    fn names(&self, name: &str) -> bool {
+        let name = Self::of(name).letters;
+        let begins = |at: &usize| self.letters.get(*at..).is_some_and(|rest| rest.starts_with(&name));
+        !name.is_empty() && self.edges.iter().any(|at| self.edges.contains(&(at + name.len())) && begins(at))
+    }
 }
 
 /// A text for a party names no neighbour whose identity was not released to it.
@@ -71,9 +86,9 @@ pub(super) fn names_no_neighbour(state: &Incident, party: &str, text: &str) -> R
         return Ok(());
     }
     let plain = |name: &str| one(name).map_or_else(|| name.to_lowercase(), |one| one.value);
-    let found = hosts_in(text);
-    let named = hosts.iter().find(|host| found.contains(&plain(host)) || names(text, host));
-    let named = named.or_else(|| owners.iter().find(|owner| names(text, owner)));
+    let (found, folded) = (hosts_in(text), Folded::of(text));
+    let named = hosts.iter().find(|host| found.contains(&plain(host)) || folded.names(host));
+    let named = named.or_else(|| owners.iter().find(|owner| folded.names(owner)));
     match named {
         None => Ok(()),
         Some(name) => Err(Refused::Wrong(
@@ -109,4 +124,24 @@ pub(super) fn released(state: &Incident, party: &str, digits: &[String]) -> Resu
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_recognised_however_it_is_written() {
+        let text = |text: &str| Folded::of(text);
+        for written in
+            ["Example Soft", "example soft", "Example\nSoft", "EXAMPLE-SOFT", "(Example  Soft)", "ExampleSoft's"]
+        {
+            assert!(text(&format!("Ask {written}, please")).names("Example Soft"), "{written}");
+        }
+        for other in ["Example Software", "An example of soft", "Examples soft", "Counterexample soft", ""] {
+            assert!(!text(other).names("Example Soft"), "{other}");
+        }
+        assert!(text("Fragen Sie die ÄMTER").names("ämter"));
+        assert!(!text("anything").names("---"), "a name without letters is in no text");
+    }
 }

@@ -1,15 +1,17 @@
 //! Mails that wait for a person, and the files of those that were taken.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use concert_model::Problem;
 use concert_model::access::{Action, Circle, Object, Person, may};
-use concert_model::incident::content::{Act, AttachmentSorted, Decision};
+use concert_model::incident::content::{Act, AttachmentSorted, Content, Decision};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::{Incident, Letter};
 use concert_model::incident::mail::Attached;
 use concert_store::records::MailRow;
 
+use super::super::case::Case;
 use super::super::made::{Beside, Made};
 use super::super::neighbours::takes_no_part;
 use super::super::write::{Right, wrong};
@@ -53,7 +55,7 @@ impl Incidents {
         };
         let mut found = Vec::new();
         // Each incident is asked about once: there may be many mails of few.
-        let mut asked: HashMap<String, Option<String>> = HashMap::new();
+        let mut asked: HashMap<String, Option<(Arc<Case>, Circle)>> = HashMap::new();
         loop {
             let rows = self.store.records.mails_held(wanted.as_deref(), after).await?;
             let Some(last) = rows.last() else { return Ok(found) };
@@ -62,16 +64,28 @@ impl Incidents {
                 if !asked.contains_key(&row.incident) {
                     let seen = self.found(person, &row.incident).await?;
                     let seen = seen.filter(|(_, circle)| may_sort(person, circle).is_ok());
-                    asked.insert(row.incident.clone(), seen.map(|(case, _)| case.head.number.clone()));
+                    asked.insert(row.incident.clone(), seen);
                 }
-                if let Some(Some(number)) = asked.get(&row.incident) {
-                    found.push((number.clone(), row));
+                if let Some(Some((case, circle))) = asked.get(&row.incident) {
+                    found.push((case.head.number.clone(), self.as_known(person, (case, circle), row)));
                     if found.len() == limit {
                         return Ok(found);
                     }
                 }
             }
         }
+    }
+
+    /// A mail that waits, without the party whose address it is from where the person knows of no such party.
+    fn as_known(&self, person: &Person, (case, circle): (&Case, &Circle), row: MailRow) -> MailRow {
+        let takes_part = |kept: &Arc<super::super::Kept>| match &kept.body {
+            Some((_, Content::PartyMoved(moved))) => moved.party == row.party,
+            _ => false,
+        };
+        if self.sees_party(person, &row.party) || case.seen_by(circle, person).any(takes_part) {
+            return row;
+        }
+        MailRow { party: String::new(), ..row }
     }
 
     /// A mail that waits in an incident.
@@ -94,7 +108,8 @@ impl Incidents {
     ) -> Result<(MailRow, Incoming), Refused> {
         let (_, row) = self.held_mail(person, name, number).await?;
         let incoming = reader.read(&row)?;
-        Ok((row, incoming))
+        let (case, circle) = self.find(person, name).await?;
+        Ok((self.as_known(person, (&case, &circle), row), incoming))
     }
 
     /// Takes a mail into the conversation of a party.

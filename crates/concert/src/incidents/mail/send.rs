@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use concert_model::access::{Action, Circle, Object, Person, may};
+use concert_model::access::{Action, Circle, Decision, Object, Person, may};
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::PartyMoved;
 use concert_model::incident::draft::{Draft, NewMessage};
@@ -97,7 +97,7 @@ impl Incidents {
     pub async fn send(&self, ask: Ask<'_>, post: &Post, name: &str, new: &NewMessage) -> Result<Written, Refused> {
         self.readers_there(ask.person, Some(name), new.marking.as_ref(), &[&new.party]).await?;
         let around = self.around(ask.person, name).await?;
-        self.write_made(ask, name, Right::OfContent, |case, circle| {
+        let written = self.write_made(ask, name, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, ask.person);
             let letter = self.letter(ask, post, (case, &case.whole(), &around), circle, &state, new)?;
             let drafts = told(&state, &new.party, &new.subject).into_iter().collect();
@@ -105,8 +105,21 @@ impl Incidents {
                 drafts,
                 beside: Beside::Queue { home: post.home(), letters: vec![letter], left_out: Vec::new() },
             })
-        })
-        .await
+        });
+        let written = written.await;
+        if matches!(written, Err(Refused::Wrong(_))) {
+            self.audit_not_sent(ask, name).await?;
+        }
+        written
+    }
+
+    /// Writes into the log that a message was refused: what speaks against it may be something that its writer does
+    /// not see, and whoever tries many learns it.
+    pub(super) async fn audit_not_sent(&self, ask: Ask<'_>, name: &str) -> Result<(), Refused> {
+        let (case, _) = self.find(ask.person, name).await?;
+        let reason = "something spoke against a message that was shown or sent".to_owned();
+        let decision = Decision { allowed: false, policy: "mail", reason };
+        Ok(self.audit_denied(ask, Action::Conduct, &case.head.number, &decision).await?)
     }
 
     /// What sending would send; refused where sending would be.
@@ -115,7 +128,11 @@ impl Incidents {
         self.readers_there(ask.person, Some(name), new.marking.as_ref(), &[&new.party]).await?;
         let state = case.state_for(&circle, ask.person);
         let around = self.around(ask.person, name).await?;
-        self.letter(ask, post, (&case, &case.whole(), &around), &circle, &state, new).map(Preview::from)
+        let letter = self.letter(ask, post, (&case, &case.whole(), &around), &circle, &state, new);
+        if matches!(letter, Err(Refused::Wrong(_))) {
+            self.audit_not_sent(ask, name).await?;
+        }
+        letter.map(Preview::from)
     }
 
     /// An incident together with those that are joined with it.
@@ -145,7 +162,7 @@ impl Incidents {
         if new.text.trim().is_empty() || new.text.len() > TEXT_BYTES_MAX {
             return Err(wrong(format!("the text must have some words, and at most {} KiB", TEXT_BYTES_MAX >> 10)));
         }
-        is_known(post, state, &new.party)?;
+        self.is_known(ask.person, post, state, &new.party)?;
         may_be_told(state, whole, &new.party)?;
         around.may_be_told(&new.party)?;
         let marking = marking(ask.person, circle, new)?;
@@ -170,6 +187,19 @@ impl Incidents {
         let notice = notice(&case.id, &new.party, to.join(","), via, ask.now);
         Ok(Outgoing { notice, words, marking })
     }
+
+    /// A party that has to do with the incident, or one of this site that the person may see: a name that is only
+    /// mistyped must not become one, and nobody learns the addresses of others.
+    fn is_known(&self, person: &Person, post: &Post, state: &Incident, party: &str) -> Result<(), Refused> {
+        let is_here = state.parties.contains_key(party) || state.hosts.values().any(|owner| owner == party);
+        if is_here || self.sees_party(person, party) && post.addressees.find(party).is_some() {
+            return Ok(());
+        }
+        let known: Vec<&str> = state.parties.keys().map(String::as_str).collect();
+        let hint = format!("parties of the incident: {}; others are written as `party` first", known.join(", "));
+        let problem = Problem::new(format!("`{party}` takes no part in it, and is no party of this site"));
+        Err(Refused::Wrong(problem.hint(hint)))
+    }
 }
 
 fn notice(incident: &str, party: &str, recipient: String, via: String, now: Time) -> NewNotice {
@@ -185,16 +215,6 @@ fn notice(incident: &str, party: &str, recipient: String, via: String, now: Time
         due: now,
         ..NewNotice::default()
     }
-}
-
-/// A party that takes part, or that this site knows: a name that is only mistyped must not become one.
-fn is_known(post: &Post, state: &Incident, party: &str) -> Result<(), Refused> {
-    if state.parties.contains_key(party) || post.addressees.find(party).is_some() {
-        return Ok(());
-    }
-    let known: Vec<&str> = state.parties.keys().map(String::as_str).collect();
-    let hint = format!("parties of the incident: {}; others are written as `party` first", known.join(", "));
-    Err(Refused::Wrong(Problem::new(format!("`{party}` takes no part in it, and is no party of this site")).hint(hint)))
 }
 
 /// What the incidents that are joined with one say of its parties: whoever must wait in one of them must wait in all.

@@ -51,6 +51,9 @@ impl Incidents {
         self.readers_there(ask.person, Some(name), telling.marking.as_ref(), &[]).await?;
         let around = self.around(ask.person, name).await?;
         let planned = self.plan(ask, post, (&case, &around), &circle, telling)?;
+        if planned.iter().any(|(_, letter)| letter.is_err()) {
+            self.audit_not_sent(ask, name).await?;
+        }
         Ok(planned.into_iter().map(|(party, letter)| Told { party, message: letter.map(Preview::from) }).collect())
     }
 
@@ -58,7 +61,7 @@ impl Incidents {
     pub async fn tell(&self, ask: Ask<'_>, post: &Post, name: &str, telling: &Telling) -> Result<Written, Refused> {
         self.readers_there(ask.person, Some(name), telling.marking.as_ref(), &[]).await?;
         let around = self.around(ask.person, name).await?;
-        self.write_made(ask, name, Right::OfContent, |case, circle| {
+        let written = self.write_made(ask, name, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, ask.person);
             let (mut letters, mut drafts, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
             for (party, letter) in self.plan(ask, post, (case, &around), circle, telling)? {
@@ -74,8 +77,12 @@ impl Incidents {
                 return Err(nobody(&left_out));
             }
             Ok(Made { drafts, beside: Beside::Queue { home: post.home(), letters, left_out } })
-        })
-        .await
+        });
+        let written = written.await;
+        if matches!(&written, Err(Refused::Wrong(_))) || written.as_ref().is_ok_and(|one| !one.left_out.is_empty()) {
+            self.audit_not_sent(ask, name).await?;
+        }
+        written
     }
 
     /// A message for each party in the order of telling, or why there is none.

@@ -1,0 +1,146 @@
+//! Who has a part in an incident, and no more than that: what such a person learns by writing, and may write.
+
+use serde_json::{Value, json};
+
+use crate::served::Served;
+use crate::work::{Client, open};
+
+const PARTIES: &str = "party,prefixes,sectors,mail\nGrid,192.0.2.0/25,energy,abuse@grid.example\n\
+                       Example University,192.0.2.128/25,research,abuse@uni.example\n";
+/// Nobody listens there, so whatever is queued stays queued.
+const MAIL: &str = "\n[via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = 9\ntls = \"off\"\n";
+
+/// Anna handles, Ben is responder in one incident alone, Otto speaks for Grid in it.
+fn site() -> (Served, String) {
+    let served = Served::new();
+    served.settings(MAIL);
+    served.file("parties.csv", PARTIES);
+    served.done(&["contact", "import", "constituents", "parties.csv"]);
+    for (name, role, clearance) in
+        [("anna", "handler", "red"), ("ben", "reader:nobody", "amber"), ("otto", "reader:nobody", "amber")]
+    {
+        served.done(&["user", "add", name, "--full-name", name, "--clearance", clearance, "--role", role]);
+    }
+    let served = served.serve();
+    let anna = Client::new(&served, "anna");
+    let id = open(&anna);
+    let write = |kind: &str, content: Value| {
+        anna.post(&format!("/incidents/{id}/entries"), json!({"kind": kind, "content": content}))
+    };
+    write("party", json!({"party": "Grid", "status": "unknown"}));
+    write("role", json!({"role": "responder", "person": "ben"}));
+    write("role", json!({"role": "affected-party", "person": "otto", "party": "Grid"}));
+    (served, id)
+}
+
+#[test]
+fn whoever_conducts_learns_no_address_of_a_party_that_is_not_to_be_seen() {
+    let (served, id) = site();
+    let [anna, ben] = ["anna", "ben"].map(|name| Client::new(&served, name));
+    let messages = format!("/incidents/{id}/messages");
+    let letter = |party: &str, preview: bool| json!({"party": party, "subject": "s", "text": "t", "preview": preview});
+    // Of the contact book Ben sees nothing, and Grid takes part in what he sees.
+    let grid = ben.want("POST", &messages, &letter("Grid", true), 200);
+    assert_eq!(grid["to"], json!(["abuse@grid.example"]));
+    let told = |party: &str, preview: bool| {
+        ben.want("POST", &messages, &letter(party, preview), 400).to_string().replace(party, "PARTY")
+    };
+    for preview in [true, false] {
+        assert_eq!(told("Example University", preview), told("Made Up", preview));
+    }
+    let uni = anna.want("POST", &messages, &letter("Example University", true), 200);
+    assert_eq!(uni["to"], json!(["abuse@uni.example"]));
+    // Whoever tries many parties is in the log.
+    let log = served.rows(&["audit", "--who", "ben", "--denied"]);
+    let refused = log.iter().filter(|row| row["policy"] == "mail").count();
+    assert_eq!(refused, 4, "{log:?}");
+}
+
+#[test]
+fn a_neighbour_is_recognised_however_it_is_written() {
+    let (served, id) = site();
+    let anna = Client::new(&served, "anna");
+    let write = |kind: &str, content: Value| {
+        anna.post(&format!("/incidents/{id}/entries"), json!({"kind": kind, "content": content}))
+    };
+    for (host, party) in [("192.0.2.7", "Grid"), ("192.0.2.200", "Example University")] {
+        write("host", json!({"host": host, "party": party}));
+    }
+    let times = ("2026-11-22T04:50:30Z", "2026-11-22T05:00:00Z");
+    write("relation", json!({"from": "192.0.2.200", "to": "192.0.2.7", "first_seen": times.0, "last_seen": times.1}));
+    let preview = |text: &str, status: u16| {
+        let letter = json!({"party": "Grid", "subject": "s", "text": text, "preview": true});
+        anna.want("POST", &format!("/incidents/{id}/messages"), &letter, status)
+    };
+    for name in ["Example University", "example university", "Example\nUniversity", "EXAMPLE-UNIVERSITY"] {
+        let told = preview(&format!("It came from {name}."), 400);
+        assert!(told["detail"].as_str().unwrap().contains("it names Example University"), "{told}");
+    }
+    preview("It came from an example of universities.", 200);
+}
+
+#[test]
+fn whoever_speaks_for_a_party_writes_for_it_and_books_no_time_of_others() {
+    let (served, id) = site();
+    let [anna, ben, otto] = ["anna", "ben", "otto"].map(|name| Client::new(&served, name));
+    let entries = format!("/incidents/{id}/entries");
+    let effort = |person: &str, minutes: u64| json!({"kind": "effort", "content": {"minutes": minutes, "person": person, "work": "analysis"}});
+    otto.post(&entries, effort("otto", 1440));
+    for (client, entry, status) in [(&otto, effort("anna", 5), 403), (&otto, effort("", 5), 403)] {
+        client.want("POST", &entries, &entry, status);
+    }
+    ben.post(&entries, effort("anna", 5));
+    assert!(anna.want("POST", &entries, &effort("anna", 1441), 400)["detail"].as_str().unwrap().contains("1440"));
+    let note = json!({"kind": "note", "content": {"text": "x"}, "minutes": 9_999_999});
+    assert!(otto.want("POST", &entries, &note, 400)["detail"].as_str().unwrap().contains("1440"));
+
+    let marked = |tlp: &str, parties: &[&str]| json!({"kind": "note", "content": {"text": "ours"}, "marking": {"tlp": tlp, "parties": parties}});
+    otto.post(&entries, marked("amber", &["Grid"]));
+    otto.want("POST", &entries, &marked("green", &["Grid"]), 403);
+    ben.want("POST", &entries, &marked("amber", &["Grid"]), 403);
+
+    // A finding that Otto does not see keeps what it says.
+    let finding = |statement: &str, tlp: &str| {
+        let content = json!({"name": "key", "statement": statement, "standing": "supported"});
+        json!({"kind": "finding", "content": content, "marking": {"tlp": tlp}})
+    };
+    anna.post(&entries, finding("It was stolen", "amber+strict"));
+    otto.want("POST", &entries, &finding("It was not", "amber"), 403);
+    let state = anna.get(&format!("/incidents/{id}/lists/findings"));
+    assert_eq!(state["rows"][0]["statement"], "It was stolen", "{state}");
+}
+
+#[test]
+fn nobody_marks_an_incident_out_of_the_own_sight_and_whoever_is_named_and_does_not_see_it_is_told() {
+    let (served, id) = site();
+    let [anna, ben] = ["anna", "ben"].map(|name| Client::new(&served, name));
+    let entries = format!("/incidents/{id}/entries");
+    let mark = |tlp: &str, persons: &[&str]| json!({"kind": "marking", "content": {"marking": {"tlp": tlp, "persons": persons}, "reason": "x"}});
+    let told = ben.want("POST", &entries, &mark("red", &["ben"]), 400);
+    assert!(told["detail"].as_str().unwrap().contains("above your clearance"), "{told}");
+    let warnings = |answer: &Value| -> Vec<String> {
+        let all = answer.get("warnings").and_then(Value::as_array).cloned().unwrap_or_default();
+        all.iter().map(|warning| warning["what"].as_str().unwrap().to_owned()).collect()
+    };
+    let note = |tlp: &str, persons: &[&str], parties: &[&str]| {
+        let marking = json!({"tlp": tlp, "persons": persons, "parties": parties});
+        anna.post(&entries, json!({"kind": "note", "content": {"text": "x"}, "marking": marking}))
+    };
+    assert_eq!(warnings(&note("amber", &["ben", "anna"], &["Grid"])), Vec::<String>::new());
+    assert_eq!(
+        warnings(&note("red", &["ben", "anna"], &[])),
+        ["ben does not see what is marked so (note): TLP:red is above the clearance of amber"]
+    );
+    assert_eq!(
+        warnings(&note("amber", &[], &["Example University"])),
+        ["nobody of Example University sees what is marked so (note): nobody speaks for it"]
+    );
+    let answer = anna.post(&entries, mark("red", &["anna", "ben"]));
+    assert_eq!(warnings(&answer), ["ben does not see the incident: TLP:red is above the clearance of amber"]);
+    let new = json!({"title": "x", "classification": "scanner", "severity": "low",
+        "marking": {"tlp": "amber", "persons": ["otto"]}});
+    assert_eq!(
+        warnings(&anna.post("/incidents", new)),
+        ["otto does not see the incident: has no part in the incident and no standing for it"]
+    );
+}
