@@ -182,8 +182,11 @@ struct Answer {
     waiting: Option<(String, String)>,
 }
 
-/// What is answered for each value of a word: the value, its rows, and what was passed over on the way.
-pub(crate) fn answers(word: &str, book: &Book<'_>) -> Result<Vec<(String, Vec<Row>, Vec<String>)>, Failure> {
+/// A value, its rows, and what was passed over on the way.
+type Answered = (String, Vec<Row>, Vec<String>);
+
+/// What is answered for each value of a word.
+pub(crate) fn answers(word: &str, book: &Book<'_>) -> Result<Vec<Answered>, Failure> {
     let values = match given::values(word) {
         Ok(values) => values,
         Err(problem) => return Ok(vec![(word.to_owned(), vec![nobody(word, None, None, &problem.what)], Vec::new())]),
