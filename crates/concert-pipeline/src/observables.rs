@@ -101,7 +101,7 @@ pub fn one(value: &str) -> Option<Observable> {
 
 fn url(url: &str, found: &mut Found) {
     if url.len() <= URL_BYTES_MAX {
-        found.add(Kind::Url, with_lower_host(url));
+        found.add(Kind::Url, plain_url(url));
     }
     match host::url_host(url) {
         Some((Host::Domain(name), _)) if name.contains('.') => found.add(Kind::Domain, name),
@@ -110,18 +110,25 @@ fn url(url: &str, found: &mut Found) {
     }
 }
 
-/// A URL whose host is in lower case: the one part of it that means the same in both.
-fn with_lower_host(url: &str) -> String {
-    let begin = url.find("://").map_or(0, |at| at + 3);
-    let rest = url.get(begin..).unwrap_or_default();
+/// The form in which URLs are compared: the host in lower case, the one part that means the same in both, and without
+/// the port that is meant where none is given.
+pub fn plain_url(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
     let authority = rest.find(['/', '?', '#', '\\']).map_or(rest, |end| rest.get(..end).unwrap_or_default());
-    let begin = begin + authority.rfind('@').map_or(0, |at| at + 1);
-    let end = url.len() - rest.len() + authority.len();
-    let part = |range: std::ops::Range<usize>| url.get(range).unwrap_or_default();
-    format!("{}{}{}", part(0..begin), part(begin..end).to_lowercase(), part(end..url.len()))
+    let (user, host) = authority.rfind('@').map_or(("", authority), |at| authority.split_at(at + 1));
+    let usual = match scheme.to_ascii_lowercase().as_str() {
+        "http" => host.strip_suffix(":80"),
+        "https" => host.strip_suffix(":443"),
+        _ => None,
+    };
+    let begin = url.get(..url.len() - rest.len()).unwrap_or_default();
+    let path = rest.get(authority.len()..).unwrap_or_default();
+    format!("{begin}{user}{}{path}", usual.unwrap_or(host).to_lowercase())
 }
 
 fn address_of(address: IpAddr, found: &mut Found) {
+    // An IPv4 address that was written as one of IPv6 is the same host.
+    let address = address.to_canonical();
     let inside = match address {
         IpAddr::V4(_) => false,
         IpAddr::V6(a) => a.segments()[0] & 0xfe00 == 0xfc00 || a.segments()[0] & 0xffc0 == 0xfe80,

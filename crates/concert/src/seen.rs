@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use concert_model::access::{Kept, Person};
 use concert_model::{Field, Net, Problem, Time, Value};
-use concert_pipeline::observables::{Kind, Observable};
+use concert_pipeline::observables::{Kind, Observable, plain_url};
 use concert_store::Store;
 use concert_store::events::read::Bounds;
 use concert_store::events::{Page, time_of};
@@ -86,7 +86,11 @@ impl Wanted {
         for stored in page.iter().filter(|stored| reach.has_event(&stored.event)) {
             let mut named: BTreeSet<usize> = BTreeSet::new();
             for field in &self.fields {
-                let value = stored.event.get(*field);
+                // The same in the form in which values are compared.
+                let value = match stored.event.get(*field) {
+                    Some(Value::Ip(address)) => Some(Value::Ip(address.to_canonical())),
+                    other => other,
+                };
                 if let Some(Value::Ip(address)) = &value {
                     let around = self.networks.iter().filter(|(net, _)| net.contains(*address));
                     named.extend(around.map(|(_, at)| *at));
@@ -94,6 +98,9 @@ impl Wanted {
                 named.extend(match value {
                     Some(Value::Ip(address)) => self.addresses.get(&address),
                     Some(Value::Int(number)) => self.numbers.get(&number),
+                    Some(Value::Text(text)) if fields(Kind::Url).contains(field) => {
+                        self.texts.get(&(*field, plain_url(&text).to_ascii_lowercase()))
+                    }
                     Some(Value::Text(text)) => self.texts.get(&(*field, text.to_ascii_lowercase())),
                     _ => None,
                 });

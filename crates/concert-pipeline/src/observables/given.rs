@@ -6,7 +6,7 @@
 use concert_model::problem::nearest;
 use concert_model::{Net, Problem, host, value};
 
-use super::{Kind, URL_BYTES_MAX, closed_up, link, with_lower_host, without_hidden, word};
+use super::{Kind, URL_BYTES_MAX, closed_up, link, plain_url, without_hidden, word};
 
 /// Letters of a wrong value that are told.
 const SHOWN_CHARS_MAX: usize = 60;
@@ -54,6 +54,10 @@ impl Kind {
         let other = Self::ALL.iter().find(is_other).map(|(_, word, _)| *word);
         Err(problem.hint(match (self, value.trim().parse::<Net>(), other) {
             (Self::Network, Ok(net), _) => format!("did you mean `{net}`? it takes {expected}"),
+            (Self::Ip, ..) if value.contains('%') => {
+                let address = value.split('%').next().unwrap_or_default().trim();
+                format!("write `{}`: what stands behind `%` means something on one machine alone", shown(address))
+            }
             (_, _, Some(other)) => format!("its kind is `{other}`; {word} is {expected}"),
             _ => format!("it is {expected}"),
         }))
@@ -65,7 +69,9 @@ fn plain(kind: Kind, value: &str) -> Option<String> {
     let text = closed_up(&text);
     let plain = host::refang(&text);
     match kind {
-        Kind::Ip => value::ip(&plain).ok().map(|address| address.to_string()),
+        // A zone would be lost: it means something on one machine alone.
+        Kind::Ip if plain.contains('%') => None,
+        Kind::Ip => value::ip(&plain).ok().map(|address| address.to_canonical().to_string()),
         Kind::Network => network(&plain),
         Kind::Asn => asn(&plain),
         Kind::Domain => word::domain(&plain, true),
@@ -96,7 +102,7 @@ fn asn(text: &str) -> Option<String> {
 fn url(text: &str, plain: &str) -> Option<String> {
     let of_web = link::url(text).filter(|link| link.start == 0).map(|link| link.url);
     let url = of_web.or_else(|| host::check_url(plain).is_ok().then(|| plain.to_owned()))?;
-    (url.len() <= URL_BYTES_MAX).then(|| with_lower_host(&url))
+    (url.len() <= URL_BYTES_MAX).then(|| plain_url(&url))
 }
 
 /// As much of a value as fits into a sentence, without what would change how that looks.

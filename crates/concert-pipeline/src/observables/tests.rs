@@ -206,6 +206,24 @@ fn ways(value: &str) -> Vec<String> {
     ways
 }
 
+#[test]
+fn the_same_host_written_otherwise_is_the_same_value() {
+    let check = |kind: Kind, given: &str, want: &str| {
+        assert_eq!(kind.plain(given).as_deref(), Ok(want));
+        let found = observables(&format!("seen: {given} today"));
+        assert!(found.contains(&Observable { kind, value: want.into() }), "{given}: {found:?}");
+    };
+    check(Kind::Ip, "::ffff:192.0.2.7", "192.0.2.7");
+    check(Kind::Ip, "2001:db8::7", "2001:db8::7");
+    check(Kind::Url, "https://Evil.example:443/", "https://evil.example/");
+    check(Kind::Url, "http://evil.example:80/A", "http://evil.example/A");
+    check(Kind::Url, "http://evil.example:443/", "http://evil.example:443/");
+    check(Kind::Url, "https://[2001:db8::1]:443/x", "https://[2001:db8::1]/x");
+    check(Kind::Url, "http://evil.example:8080/", "http://evil.example:8080/");
+    let told = Kind::Ip.plain("fe80::1%eth0").unwrap_err();
+    assert_eq!(told.hint, "write `fe80::1`: what stands behind `%` means something on one machine alone");
+}
+
 fn name() -> impl Strategy<Value = String> {
     ("[a-z0-9]{1,8}(-[a-z0-9]{1,5})?(\\.[a-z]{1,6}){0,2}", "example|com|net|org|fi|info|xn--p1ai")
         .prop_map(|(head, top)| format!("{head}.{top}"))
