@@ -30,6 +30,8 @@ pub struct Change {
     pub key: Option<(String, [u8; 32])>,
     /// The last entry the caller had seen, where that matters.
     pub seen: Option<u64>,
+    /// Minutes that it took; 0 for none.
+    pub minutes: u32,
 }
 
 /// Which incidents are wanted.
@@ -481,7 +483,7 @@ pub trait Desk: Send + Sync + 'static {
     -> Result<Value, Refusal>;
 
     /// Evidence by its SHA-256, whose custody tells the place and the reason of this copy.
-    async fn evidence(&self, person: &Person, name: &str, sha256: &str, why: [String; 2]) -> Result<Outgoing, Refusal>;
+    async fn evidence(&self, change: Change, name: &str, sha256: &str, why: [String; 2]) -> Result<Outgoing, Refusal>;
 
     /// Reads evidence as a log into timeline and proposals. Durable when it answers.
     async fn read_lines(&self, change: Change, name: &str, sha256: &str, lines: Lines) -> Result<Value, Refusal>;
@@ -492,7 +494,7 @@ pub trait Desk: Send + Sync + 'static {
     /// Splits an incident. Durable when it answers.
     async fn split(&self, change: Change, name: &str, splitting: Splitting) -> Result<Value, Refusal>;
     /// Evidence as a bag in a tar archive: all that the person sees, or what was released to a party; and why.
-    async fn bag(&self, person: &Person, name: &str, party: Option<&str>, reason: &str) -> Result<Outgoing, Refusal>;
+    async fn bag(&self, change: Change, name: &str, party: Option<&str>, reason: &str) -> Result<Outgoing, Refusal>;
 
     /// A list.
     async fn list(&self, person: &Person, listing: Listing, slice: Slice) -> Result<Page<Value>, Refusal>;

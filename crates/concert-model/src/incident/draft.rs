@@ -39,6 +39,37 @@ pub struct NewIncident {
     pub drafts: Vec<Draft>,
 }
 
+/// A member that does not belong into what somebody sends, with those that do.
+pub fn foreign(odd: &str, what: &str, known: &[&str]) -> Problem {
+    let odd: String = odd.chars().take(100).collect();
+    let hint = match nearest(&odd, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "it has none".to_owned(),
+        None => format!("known are: {}", known.join(", ")),
+    };
+    Problem::new(format!("`{odd}` does not belong into {what}")).hint(hint)
+}
+
+/// Minutes that something took, as they were given.
+fn minutes(given: Option<u64>) -> Result<u32, Problem> {
+    let minutes = given.and_then(|minutes| u32::try_from(minutes).ok()).filter(|minutes| *minutes > 0);
+    minutes.ok_or_else(|| Problem::new("`minutes` is not a whole number from 1").hint("leave it out for none"))
+}
+
+/// The same as the parameter of an address.
+pub fn minutes_from_text(text: &str) -> Result<u32, Problem> {
+    minutes(text.parse().ok())
+}
+
+/// Takes out of an object what stands beside whatever is done: the minutes that it took; 0 where nothing is said.
+pub fn take_minutes(value: &mut Value) -> Result<u32, Problem> {
+    let Some(members) = value.as_object_mut() else { return Ok(0) };
+    if let Some(odd) = members.keys().find(|name| *name != "minutes" && nearest(name, ["minutes"]).is_some()) {
+        return Err(foreign(odd, "the body", &["minutes"]));
+    }
+    members.remove("minutes").filter(|given| !given.is_null()).map_or(Ok(0), |given| minutes(given.as_u64()))
+}
+
 /// The members of an object, each taken out once; what is left at the end was not asked for.
 struct Members<'k> {
     members: Map<String, Value>,
@@ -52,13 +83,7 @@ impl<'k> Members<'k> {
         };
         match members.keys().find(|name| !known.contains(&name.as_str())) {
             None => Ok(Self { members, known }),
-            Some(odd) => {
-                let hint = match nearest(odd, known.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("known are: {}", known.join(", ")),
-                };
-                Err(Problem::new(format!("`{odd}` does not belong into {what}")).hint(hint))
-            }
+            Some(odd) => Err(foreign(odd, what, known)),
         }
     }
 
@@ -77,9 +102,7 @@ impl<'k> Members<'k> {
 
     /// Minutes that it took; 0 where nothing is said.
     fn minutes(&mut self) -> Result<u32, Problem> {
-        let Some(value) = self.take("minutes") else { return Ok(0) };
-        let minutes = value.as_u64().and_then(|minutes| u32::try_from(minutes).ok()).filter(|minutes| *minutes > 0);
-        minutes.ok_or_else(|| Problem::new("`minutes` is not a whole number from 1").hint("leave it out for none"))
+        self.take("minutes").map_or(Ok(0), |value| minutes(value.as_u64()))
     }
 
     /// The last entry that the person had read.
@@ -403,6 +426,22 @@ mod tests {
             let told = read(with(odd.clone())).unwrap_err().to_string();
             assert!(told.contains("`minutes` is not a whole number from 1"), "{odd}: {told}");
         }
+    }
+
+    #[test]
+    fn minutes_stand_beside_whatever_else_is_done() {
+        let mut body = json!({"party": "Net", "minutes": 15});
+        assert_eq!((take_minutes(&mut body), body), (Ok(15), json!({"party": "Net"})));
+        for none in [json!({"minutes": null}), json!({}), json!([])] {
+            assert_eq!(take_minutes(&mut none.clone()), Ok(0));
+        }
+        for odd in [json!(0), json!("15"), json!(-1)] {
+            let told = take_minutes(&mut json!({"minutes": odd})).unwrap_err().to_string();
+            assert!(told.contains("`minutes` is not a whole number from 1"), "{told}");
+        }
+        assert!(take_minutes(&mut json!({"minuets": 5})).unwrap_err().to_string().contains("did you mean `minutes`?"));
+        assert_eq!(minutes_from_text("15"), Ok(15));
+        assert!(minutes_from_text("0").is_err() && minutes_from_text("x").is_err());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use concert_model::access::Person;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::body::read_json;
+use super::body::{members, read_json};
 use crate::App;
 use crate::admit;
 use crate::cookie::{self, Source};
@@ -30,7 +30,7 @@ struct Login {
 
 async fn body<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
     let (value, _) = read_json(headers, "", body).await?;
-    serde_json::from_value(value).map_err(|error| Problem::wrong(format!("the body: {error}")))
+    members(value)
 }
 
 /// The account, with the cookie of the session that began.

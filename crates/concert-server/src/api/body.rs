@@ -5,12 +5,14 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use concert_model::access::Person;
+use concert_model::incident::draft::{foreign, take_minutes};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
+use super::once::Once;
 use crate::desk::Change;
 use crate::problem::Problem;
 
@@ -81,14 +83,43 @@ pub(super) async fn change<T: DeserializeOwned>(
 ) -> Result<(Change, T), Problem> {
     let key = idempotency_key(headers)?;
     let (value, digest) = read_json(headers, path, body).await?;
-    let read = serde_json::from_value(value).map_err(|error| Problem::wrong(format!("the body: {error}")))?;
-    Ok((Change { person, key: key.map(|key| (key, digest)), seen: None }, read))
+    Ok((Change { person, key: key.map(|key| (key, digest)), seen: None, minutes: 0 }, members(value)?))
+}
+
+/// The same of what is done with an incident, which may say beside all else how many minutes it took.
+pub(super) async fn effort<T: DeserializeOwned>(
+    person: Person,
+    headers: &HeaderMap,
+    path: &str,
+    body: Body,
+) -> Result<(Change, T), Problem> {
+    let (change, mut value) = change::<Value>(person, headers, path, body).await?;
+    let minutes = take_minutes(&mut value).map_err(Problem::of)?;
+    Ok((Change { minutes, ..change }, members(value)?))
+}
+
+/// A body as what it must be. A member that it does not have is told with those that it has.
+pub(super) fn members<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_json::from_value(value).map_err(|error| {
+        let told = error.to_string();
+        match unknown_member(&told) {
+            Some((odd, known)) => Problem::of(foreign(odd, "the body", &known)),
+            None => Problem::wrong(format!("the body: {told}")),
+        }
+    })
+}
+
+/// The member that is not known, and those that are, of what serde says about it.
+fn unknown_member(told: &str) -> Option<(&str, Vec<&str>)> {
+    let told = told.strip_prefix("unknown field `")?;
+    let (odd, known) = told.split_once("`, expected ").or_else(|| told.split_once("`, there are "))?;
+    Some((odd, known.split('`').skip(1).step_by(2).collect()))
 }
 
 /// What a request comes with that changes something and has no body. `path` tells it apart from others.
 pub(super) fn without_body(person: Person, headers: &HeaderMap, path: &str) -> Result<Change, Problem> {
     let key = idempotency_key(headers)?.map(|key| (key, Sha256::digest(path.as_bytes()).into()));
-    Ok(Change { person, key, seen: None })
+    Ok(Change { person, key, seen: None, minutes: 0 })
 }
 
 /// Reads a body of JSON. Gives it with a digest of path and bytes, by which the same request is known.
@@ -107,8 +138,42 @@ pub(super) async fn read_json(headers: &HeaderMap, path: &str, body: Body) -> Re
         .with(header::CONNECTION, HeaderValue::from_static("close"))
     };
     let bytes = read_all(body, JSON_BYTES_MAX, (JSON_TIME_MAX, JSON_TIME_MAX), "body", too_large).await?;
-    let value =
-        serde_json::from_slice(&bytes).map_err(|error| Problem::wrong(format!("the body is no JSON: {error}")))?;
+    let Once(value) = serde_json::from_slice(&bytes).map_err(|error| match error.is_data() {
+        true => Problem::wrong(format!("the body: {error}")),
+        false => Problem::wrong(format!("the body is no JSON: {error}")),
+    })?;
     let digest = Sha256::new().chain_update(path.as_bytes()).chain_update([0]).chain_update(&bytes).finalize();
     Ok((value, digest.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it is read matters")]
+    struct Two {
+        party: String,
+        reason: Option<Box<Two>>,
+    }
+
+    #[test]
+    fn a_member_that_does_not_belong_there_is_told_with_those_that_do() {
+        let check = |value: Value, want: Problem| {
+            let told = members::<Two>(value).unwrap_err();
+            assert_eq!(format!("{told:?}"), format!("{want:?}"));
+        };
+        let foreign = |odd: &str, hint: &str| {
+            let what = format!("`{odd}` does not belong into the body");
+            Problem::of(concert_model::Problem::new(what).hint(hint))
+        };
+        check(json!({"partie": 1}), foreign("partie", "did you mean `party`?"));
+        check(json!({"party": "x", "odd": 1}), foreign("odd", "known are: party, reason"));
+        check(json!({"party": "x", "reason": {"`, `x`": 1}}), foreign("`, `x`", "known are: party, reason"));
+        check(json!({"reason": null}), Problem::wrong("the body: missing field `party`"));
+    }
 }

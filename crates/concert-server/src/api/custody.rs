@@ -11,7 +11,7 @@ use concert_model::access::Person;
 use concert_model::incident::content::Act;
 use serde::Deserialize;
 
-use super::body::change;
+use super::body::effort;
 use super::evidence::{attachment, turn};
 use super::incidents::created;
 use super::parameters;
@@ -56,7 +56,7 @@ pub(super) async fn handle(
     body: Body,
 ) -> Result<Response, Problem> {
     let path = format!("{name}/evidence/{sha256}/custody");
-    let (change, Handled { act, whom, place, reason }) = change(person, &headers, &path, body).await?;
+    let (change, Handled { act, whom, place, reason }) = effort(person, &headers, &path, body).await?;
     let deed = Deed::Handle(name, sha256, Handling { act, whom, place, reason });
     Ok(created(&app.site.act(change, deed).await?))
 }
@@ -76,7 +76,7 @@ pub(super) async fn release(
     body: Body,
 ) -> Result<Response, Problem> {
     let path = format!("{name}/evidence/{sha256}/releases");
-    let (change, Released { party, reason }) = change(person, &headers, &path, body).await?;
+    let (change, Released { party, reason }) = effort(person, &headers, &path, body).await?;
     Ok(created(&app.site.act(change, Deed::Release(name, sha256, party, reason)).await?))
 }
 
@@ -96,8 +96,8 @@ pub(super) async fn bag(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (change, Bag { party, reason }) = change(person, &headers, &name, body).await?;
+    let (change, Bag { party, reason }) = effort(person, &headers, &name, body).await?;
     let turn = turn(&app)?;
-    let outgoing = app.site.bag(&change.person, &name, party.as_deref(), &reason).await?;
+    let outgoing = app.site.bag(change, &name, party.as_deref(), &reason).await?;
     Ok(attachment(outgoing, "application/x-tar", turn))
 }

@@ -12,6 +12,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use concert_model::access::Person;
+use concert_model::incident::draft::minutes_from_text;
 use concert_model::incident::marking::{Marking, Tlp};
 use futures_util::StreamExt;
 use serde_json::Value;
@@ -42,10 +43,11 @@ pub(super) async fn add(
     body: Body,
 ) -> Result<Response, Problem> {
     let sent = query.0.clone().unwrap_or_default();
-    let own = ["text", "from", "place", "reason", "tlp", "compartment"];
-    let ([text, from, place, reason, tlp, compartment], audience) = repeated_parameters(query, own, AUDIENCE)?;
+    let own = ["text", "from", "place", "reason", "tlp", "compartment", "minutes"];
+    let ([text, from, place, reason, tlp, compartment, minutes], audience) = repeated_parameters(query, own, AUDIENCE)?;
     let origin = from.map_or(Origin::Collected, Origin::Received);
-    let about = About { text, marking: marking(tlp, compartment, audience)?, origin, place, reason };
+    let (marking, minutes) = (marking(tlp, compartment, audience)?, spent(minutes)?);
+    let about = About { text, marking, origin, place, reason, minutes };
     take(&app, person, &headers, (&name, &sent), about, body).await
 }
 
@@ -58,13 +60,13 @@ pub(super) async fn derive(
     body: Body,
 ) -> Result<Response, Problem> {
     let sent = format!("{sha256}?{}", query.0.clone().unwrap_or_default());
-    let own = ["text", "place", "reason", "tlp", "compartment"];
-    let ([text, place, reason, tlp, compartment], audience) = repeated_parameters(query, own, AUDIENCE)?;
+    let own = ["text", "place", "reason", "tlp", "compartment", "minutes"];
+    let ([text, place, reason, tlp, compartment, minutes], audience) = repeated_parameters(query, own, AUDIENCE)?;
     if reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
         return Err(Problem::wrong("`reason` says why, and how it was made"));
     }
-    let about =
-        About { text, marking: marking(tlp, compartment, audience)?, origin: Origin::Derived(sha256), place, reason };
+    let (marking, minutes) = (marking(tlp, compartment, audience)?, spent(minutes)?);
+    let about = About { text, marking, origin: Origin::Derived(sha256), place, reason, minutes };
     take(&app, person, &headers, (&name, &sent), about, body).await
 }
 
@@ -75,6 +77,12 @@ struct About {
     origin: Origin,
     place: Option<String>,
     reason: Option<String>,
+    minutes: u32,
+}
+
+/// Minutes that it took; 0 where nothing is said.
+fn spent(minutes: Option<String>) -> Result<u32, Problem> {
+    minutes.map_or(Ok(0), |text| minutes_from_text(&text).map_err(Problem::of))
 }
 
 /// Whom it is for; each may be given several times.
@@ -118,7 +126,7 @@ async fn take(
     let [said, place, reason] = [about.text, about.place, about.reason].map(Option::unwrap_or_default);
     let new = NewEvidence { name: file, text: said, marking: about.marking, origin: about.origin, place, reason };
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
-    let adding = app.site.add_evidence(Change { person, key, seen: None }, name, new, receiver);
+    let adding = app.site.add_evidence(Change { person, key, seen: None, minutes: about.minutes }, name, new, receiver);
     let (added, ()) = tokio::join!(adding, pass_on(body, sender));
     let added = added?;
     let mut response = super::json(added.to_string());
@@ -164,10 +172,11 @@ pub(super) async fn one(
     if method == Method::HEAD {
         return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "evidence is got, and its custody tells so"));
     }
-    let [place, reason] = own_parameters(query, ["place", "reason"])?;
+    let [place, reason, minutes] = own_parameters(query, ["place", "reason", "minutes"])?;
     let why = [place, reason].map(Option::unwrap_or_default);
+    let change = Change { person, key: None, seen: None, minutes: spent(minutes)? };
     let turn = turn(&app)?;
-    let outgoing = app.site.evidence(&person, &name, &sha256, why).await?;
+    let outgoing = app.site.evidence(change, &name, &sha256, why).await?;
     Ok(attachment(outgoing, "application/octet-stream", turn))
 }
 

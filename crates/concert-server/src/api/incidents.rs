@@ -13,7 +13,7 @@ use concert_model::incident::{Severity, Status};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::body::change;
+use super::body::{change, effort};
 use super::evidence::{body, turn};
 use super::{moment, parameters};
 use crate::App;
@@ -92,7 +92,7 @@ pub(super) async fn open(
     headers: HeaderMap,
     sent: Body,
 ) -> Result<Response, Problem> {
-    let (change, value) = change::<Value>(person, &headers, "", sent).await?;
+    let (change, value) = effort::<Value>(person, &headers, "", sent).await?;
     let (new, report) = NewIncident::from_json_with_report(value).map_err(Problem::of)?;
     let Some(report) = report else { return Ok(created(&app.site.open(change, new).await?)) };
     // The bytes of a report become evidence.

@@ -12,7 +12,7 @@ use concert_model::incident::draft::NewIncident;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::body::change;
+use super::body::effort;
 use super::evidence::turn;
 use super::incidents::created;
 use crate::App;
@@ -42,7 +42,7 @@ pub(super) async fn join(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (change, joining): (_, Joining) = change(person, &headers, &format!("{name}\0joins"), body).await?;
+    let (change, joining): (_, Joining) = effort(person, &headers, &format!("{name}\0joins"), body).await?;
     Ok(created(&app.site.join(change, &name, joining).await?))
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn split(
     body: Body,
 ) -> Result<Response, Problem> {
     let (change, Sent { new, parties, observables, hosts, entries, reason }) =
-        change(person, &headers, &format!("{name}\0splits"), body).await?;
+        effort(person, &headers, &format!("{name}\0splits"), body).await?;
     let new = NewIncident::from_json(new).map_err(Problem::of)?;
     if !new.drafts.is_empty() {
         return Err(Problem::wrong("the incident of a split begins without entries of its own"));
@@ -70,7 +70,7 @@ pub(super) async fn lines(
     Path((name, sha256)): Path<(String, String)>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (change, lines): (_, Lines) = change(person, &headers, &format!("{name}\0{sha256}\0lines"), body).await?;
+    let (change, lines): (_, Lines) = effort(person, &headers, &format!("{name}\0{sha256}\0lines"), body).await?;
     let _turn = turn(&app)?;
     Ok(super::json(app.site.read_lines(change, &name, &sha256, lines).await?.to_string()))
 }

@@ -12,7 +12,7 @@ use concert_model::access::Person;
 use concert_model::incident::draft::{MailAnswer, NewMessage, Telling};
 use serde_json::Value;
 
-use super::body::change;
+use super::body::effort;
 use super::incidents::created;
 use super::{own_parameters, parameters};
 use crate::App;
@@ -36,7 +36,7 @@ pub(super) async fn send(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (change, value) = change::<Value>(person, &headers, &format!("{name}/messages"), body).await?;
+    let (change, value) = effort::<Value>(person, &headers, &format!("{name}/messages"), body).await?;
     let (new, is_preview) = NewMessage::from_json(value).map_err(Problem::of)?;
     if is_preview {
         return Ok(super::json(app.site.preview(change, &name, new).await?.to_string()));
@@ -52,7 +52,7 @@ pub(super) async fn tell(
     query: RawQuery,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (change, value) = change::<Value>(person, &headers, &format!("{name}/tellings"), body).await?;
+    let (change, value) = effort::<Value>(person, &headers, &format!("{name}/tellings"), body).await?;
     let (telling, is_sent) = Telling::from_json(value).map_err(Problem::of)?;
     if is_sent {
         // All are told, or none: only what is shown comes in parts.
@@ -92,7 +92,7 @@ pub(super) async fn answer(
     body: Body,
 ) -> Result<Response, Problem> {
     let number = number(&mail)?;
-    let (change, value) = change::<Value>(person, &headers, &format!("{name}/mails/{number}"), body).await?;
+    let (change, value) = effort::<Value>(person, &headers, &format!("{name}/mails/{number}"), body).await?;
     let answer = MailAnswer::from_json(value).map_err(Problem::of)?;
     Ok(created(&app.site.answer_mail(change, &name, number, answer).await?))
 }

@@ -17,6 +17,7 @@ mod incidents;
 mod joins;
 mod messages;
 mod notices;
+mod once;
 mod openapi;
 mod people;
 mod processes;

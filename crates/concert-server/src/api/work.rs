@@ -12,7 +12,7 @@ use concert_model::incident::content::Role;
 use concert_model::incident::marking::Marking;
 use serde::Deserialize;
 
-use super::body::change;
+use super::body::{change, effort};
 use super::incidents::created;
 use super::{moment, parameters};
 use crate::App;
@@ -45,7 +45,7 @@ pub(super) async fn mark(
     body: Body,
 ) -> Result<Response, Problem> {
     let path = format!("{name}/markings");
-    let (mut change, Marked { marking, reason, seen }) = change(person, &headers, &path, body).await?;
+    let (mut change, Marked { marking, reason, seen }) = effort(person, &headers, &path, body).await?;
     change.seen = seen;
     Ok(created(&app.site.act(change, Deed::Mark(name, marking, reason)).await?))
 }
@@ -65,7 +65,7 @@ pub(super) async fn erase(
     body: Body,
 ) -> Result<Response, Problem> {
     let path = format!("{name}/erasures");
-    let (change, Erased { entry, reason }) = change(person, &headers, &path, body).await?;
+    let (change, Erased { entry, reason }) = effort(person, &headers, &path, body).await?;
     Ok(created(&app.site.act(change, Deed::Erase(name, entry, reason)).await?))
 }
 
@@ -89,7 +89,7 @@ pub(super) async fn hand_over(
     body: Body,
 ) -> Result<Response, Problem> {
     let path = format!("{name}/hand-overs");
-    let (change, HandOver { to, from, role, open_tasks, preview }) = change(person, &headers, &path, body).await?;
+    let (change, HandOver { to, from, role, open_tasks, preview }) = effort(person, &headers, &path, body).await?;
     let wanted = HandingOver { from, to, role, open_tasks };
     if preview {
         let shown = app.site.thing(&change.person, Thing::HandOver(name, wanted)).await?;
@@ -123,7 +123,7 @@ pub(super) async fn start_clock(
     body: Body,
 ) -> Result<Response, Problem> {
     let path = format!("{name}/clocks");
-    let (mut change, Clock { clock, since, seen }) = change(person, &headers, &path, body).await?;
+    let (mut change, Clock { clock, since, seen }) = effort(person, &headers, &path, body).await?;
     change.seen = seen;
     let since = moment("since", since)?;
     Ok(created(&app.site.act(change, Deed::StartClock(name, clock, since)).await?))
@@ -197,6 +197,6 @@ pub(super) async fn start_process(
     body: Body,
 ) -> Result<Response, Problem> {
     let path = format!("{incident}/processes");
-    let (change, Started { name, run }) = change(person, &headers, &path, body).await?;
+    let (change, Started { name, run }) = effort(person, &headers, &path, body).await?;
     Ok(created(&app.site.act(change, Deed::StartProcess(incident, name, run)).await?))
 }

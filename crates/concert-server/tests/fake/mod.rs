@@ -226,8 +226,8 @@ impl Desk for Fake {
         )
     }
 
-    async fn evidence(&self, person: &Person, name: &str, _: &str, why: [String; 2]) -> Result<Outgoing, Refusal> {
-        self.incident(person, name).await?;
+    async fn evidence(&self, change: Change, name: &str, _: &str, why: [String; 2]) -> Result<Outgoing, Refusal> {
+        self.incident(&change.person, name).await?;
         let (sender, bytes) = tokio::sync::mpsc::channel(4);
         sender.try_send(Ok(Bytes::from("abc"))).unwrap();
         if why[1] == "damaged" {
@@ -236,8 +236,8 @@ impl Desk for Fake {
         Ok(Outgoing { name: "x\".html".into(), length: Some(3 + u64::from(why[1] == "damaged")), bytes })
     }
 
-    async fn bag(&self, person: &Person, name: &str, party: Option<&str>, _: &str) -> Result<Outgoing, Refusal> {
-        self.incident(person, name).await?;
+    async fn bag(&self, change: Change, name: &str, party: Option<&str>, _: &str) -> Result<Outgoing, Refusal> {
+        self.incident(&change.person, name).await?;
         let (sender, bytes) = tokio::sync::mpsc::channel(4);
         sender.try_send(Ok(Bytes::from(format!("for {party:?}")))).unwrap();
         Ok(Outgoing { name: "bag.tar".into(), length: None, bytes })

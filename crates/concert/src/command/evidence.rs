@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 
 use super::SiteArg;
 use super::acting;
-use crate::incidents::{Ask, Handling, Incidents, Refused, Written};
+use super::incident::draft::MinutesArg;
+use crate::incidents::{Handling, Incidents, Refused, Written};
 use crate::print::{AllRows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
-use crate::wire::{self, Site};
+use crate::wire::Site;
 
 /// Add evidence to incidents, say what was done with it, release and export it.
 #[derive(clap::Args)]
@@ -72,6 +73,8 @@ struct CustodyArgs {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
+    minutes: MinutesArg,
+    #[command(flatten)]
     rows: AllRows,
 }
 
@@ -88,6 +91,8 @@ struct ReleaseArgs {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
+    minutes: MinutesArg,
+    #[command(flatten)]
     rows: AllRows,
 }
 
@@ -103,6 +108,8 @@ struct ExportArgs {
     /// Why.
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    #[command(flatten)]
+    minutes: MinutesArg,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -163,13 +170,13 @@ fn print_written(written: &Written, more: &[(&str, Value)], rows: &AllRows) -> R
 async fn custody(args: &CustodyArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let CustodyArgs { act, whom, place, reason, .. } = args;
     let handling = Handling { act: *act, whom: whom.clone(), place: place.clone(), reason: reason.clone() };
-    let ask = Ask::new(person, wire::now());
+    let ask = args.minutes.ask(person);
     let written = incidents.handle(ask, &args.incident, &args.sha256, handling).await.map_err(refused)?;
     print_written(&written, &[], &args.rows)
 }
 
 async fn release(args: &ReleaseArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let ask = Ask::new(person, wire::now());
+    let ask = args.minutes.ask(person);
     let (incident, sha256) = (&args.incident, &args.sha256);
     let released = incidents.release(ask, incident, sha256, &args.to, &args.reason).await;
     let (written, is_released) = released.map_err(refused)?;
@@ -177,7 +184,7 @@ async fn release(args: &ReleaseArgs, incidents: &Incidents, person: &Person) -> 
 }
 
 async fn export(args: &ExportArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let ask = Ask::new(person, wire::now());
+    let ask = args.minutes.ask(person);
     let target = (args.dir.as_path(), args.party.as_deref());
     let exported = incidents.export_evidence(ask, &args.incident, target, &args.reason, bar(0)).await;
     let exported = exported.map_err(refused)?;

@@ -8,7 +8,7 @@ use concert_model::access::Person;
 use concert_model::incident::content::{Content, Effort};
 use concert_model::incident::draft::Draft;
 
-use super::Refused;
+use super::{Ask, Refused};
 
 /// Most minutes of one entry: a day.
 const MINUTES_MAX: u32 = 24 * 60;
@@ -36,6 +36,11 @@ pub(super) fn beside(draft: &Draft, person: &Person, entry: String) -> Option<Dr
     let party = party_of(&draft.content).to_owned();
     let effort = Effort { minutes: draft.minutes, person: person.name.clone(), party, work, entry };
     Some(Draft { content: effort.into(), marking: draft.marking.clone(), minutes: 0 })
+}
+
+/// The request for one of several parts in which something is written: what it took counts with the first of them.
+pub(super) fn once(ask: Ask<'_>, part: usize) -> Ask<'_> {
+    Ask { minutes: if part == 0 { ask.minutes } else { 0 }, ..ask }
 }
 
 /// The party that an entry is about. Who speaks for one is not for everybody who sees the incident, so a role

@@ -66,7 +66,7 @@ pub(super) fn ask(change: &Change) -> Ask<'_> {
         now: wire::now(),
         key: change.key.as_ref().map(|(key, digest)| (key.as_str(), *digest)),
         seen: change.seen,
-        minutes: 0,
+        minutes: change.minutes,
     }
 }
 
@@ -135,8 +135,8 @@ impl Desk for Pages {
         evidence::add(&*self.desk()?, &change, name, new, bytes).await
     }
 
-    async fn evidence(&self, person: &Person, name: &str, sha256: &str, why: [String; 2]) -> Result<Outgoing, Refusal> {
-        evidence::read(&*self.desk()?, person, name, sha256, why).await
+    async fn evidence(&self, change: Change, name: &str, sha256: &str, why: [String; 2]) -> Result<Outgoing, Refusal> {
+        evidence::read(&*self.desk()?, &change, name, sha256, why).await
     }
 
     async fn read_lines(&self, change: Change, name: &str, sha256: &str, lines: Lines) -> Result<Value, Refusal> {
@@ -173,8 +173,8 @@ impl Desk for Pages {
         Ok(written_json(&written))
     }
 
-    async fn bag(&self, person: &Person, name: &str, party: Option<&str>, reason: &str) -> Result<Outgoing, Refusal> {
-        evidence::bag(self.desk()?, person, name, party, reason).await
+    async fn bag(&self, change: Change, name: &str, party: Option<&str>, reason: &str) -> Result<Outgoing, Refusal> {
+        evidence::bag(self.desk()?, &change, name, party, reason).await
     }
 
     async fn list(&self, person: &Person, listing: Listing, slice: Slice) -> Result<Page<Value>, Refusal> {

@@ -3,7 +3,6 @@
 use std::io::{self, BufWriter, Read, Write};
 use std::sync::Arc;
 
-use concert_model::access::Person;
 use concert_model::incident::content::Act;
 use concert_server::desk::{Bytes, Change, Coming, Going, NewEvidence, Origin, Outgoing};
 use concert_server::site::Refusal;
@@ -12,7 +11,6 @@ use tokio::sync::mpsc;
 
 use super::desk::{ask, refusal};
 use crate::incidents::{self, Ask, Handling, Incidents};
-use crate::wire;
 
 /// Bytes of a piece that goes out, and pieces that wait for a slow reader.
 const PIECE: (usize, usize) = (256 << 10, 4);
@@ -44,15 +42,14 @@ pub(super) async fn add(
 
 pub(super) async fn read(
     desk: &Incidents,
-    person: &Person,
+    change: &Change,
     name: &str,
     sha256: &str,
     [place, reason]: [String; 2],
 ) -> Result<Outgoing, Refusal> {
     let place = if place.is_empty() { "API".to_owned() } else { place };
     let handling = Handling { act: Act::Copied, whom: String::new(), place, reason };
-    let asked = Ask::new(person, wire::now());
-    let reading = desk.open_evidence(asked, name, sha256, Some(handling)).await.map_err(refusal)?;
+    let reading = desk.open_evidence(ask(change), name, sha256, Some(handling)).await.map_err(refusal)?;
     let (sender, bytes) = mpsc::channel(PIECE.1);
     let mut reader = reading.reader;
     // Ends by itself, with the bytes or with whoever reads them.
@@ -63,7 +60,7 @@ pub(super) async fn read(
 /// A bag of evidence, which is made while it is read.
 pub(super) async fn bag(
     desk: Arc<Incidents>,
-    person: &Person,
+    change: &Change,
     name: &str,
     party: Option<&str>,
     reason: &str,
@@ -76,7 +73,8 @@ pub(super) async fn bag(
         // Whoever reads it learns that this was not its end; nobody may be there any more.
         tokio::spawn(async move { sender.send(Err(io::Error::other(why))).await });
     };
-    let sending = desk.send_evidence(Ask::new(person, wire::now()), name, (party, reason), to, broken);
+    // Every request makes a copy of its own.
+    let sending = desk.send_evidence(Ask { key: None, ..ask(change) }, name, (party, reason), to, broken);
     let folder = sending.await.map_err(refusal)?;
     Ok(Outgoing { name: format!("{folder}.tar"), length: None, bytes })
 }

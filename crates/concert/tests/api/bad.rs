@@ -61,6 +61,45 @@ fn bodies_that_are_no_good_are_refused_in_words() {
     assert_eq!(anna.get("/incidents")["incidents"].as_array().unwrap().len(), 1);
 }
 
+/// A member that is not known is told with what was meant, whatever the body is for; and none is given twice.
+#[test]
+fn a_member_that_is_not_known_or_given_twice_is_told_everywhere() {
+    let served = site();
+    let anna = Client::new(&served, "anna");
+    let new = json!({"title": "Scans", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}});
+    let id = anna.post("/incidents", new)["id"].as_str().unwrap().to_owned();
+    let of_evidence = format!("evidence/{}/", "0".repeat(64));
+    for (path, odd, hint) in [
+        ("clocks", "clokc", "did you mean `clock`?"),
+        ("processes", "nmae", "did you mean `name`?"),
+        ("joins", "hoined", "did you mean `joined`?"),
+        ("splits", "resaon", "did you mean `reason`?"),
+        ("hand-overs", "form", "did you mean `from`?"),
+        ("erasures", "entyr", "did you mean `entry`?"),
+        ("bags", "because", "known are: party, reason"),
+        ("markings", "markign", "did you mean `marking`?"),
+        (&format!("{of_evidence}lines"), "parsr", "did you mean `parser`?"),
+        (&format!("{of_evidence}custody"), "atc", "did you mean `act`?"),
+        (&format!("{of_evidence}releases"), "patry", "did you mean `party`?"),
+        ("messages", "patry", "did you mean `party`?"),
+        ("tellings", "sned", "did you mean `send`?"),
+        ("entries", "entires", "did you mean `entries`?"),
+    ] {
+        let told = anna.want("POST", &format!("/incidents/{id}/{path}"), &json!({odd: 1}), 400);
+        let what = told["detail"].as_str().unwrap();
+        assert!(what.starts_with(&format!("`{odd}` does not belong into ")), "{path}: {told}");
+        assert_eq!(told["hint"], hint, "{path}");
+        let twice = format!("{{\"{odd}\": 1, \"x\": {{}}, \"{odd}\": 2}}");
+        let head = format!("Content-Type: application/json\r\n{}", anna.head());
+        let answer = served.ask("POST", &format!("/api/v1/incidents/{id}/{path}"), &head, twice.as_bytes());
+        let told = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(
+            answer.status == 400 && told.starts_with(&format!("the body: `{odd}` is given twice at line 1")),
+            "{told}"
+        );
+    }
+}
+
 /// What people and files bring stays text wherever it goes: markup, formulas, paths, marks of writing direction.
 #[test]
 fn texts_that_want_to_be_more_are_text() {

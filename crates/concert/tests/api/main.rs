@@ -9,6 +9,7 @@
 )]
 
 mod bad;
+mod beside;
 mod by_hand;
 mod constituencies;
 mod contacts;

@@ -9,7 +9,7 @@ use concert_model::access::Person;
 use concert_model::incident::content::Act;
 use serde_json::{Value, json};
 
-use super::super::incident::draft::OwnMarkingArgs;
+use super::super::incident::draft::{MinutesArg, OwnMarkingArgs};
 use super::{bar, refused};
 use crate::incidents::{Added, Ask, Handling, Incidents, NewEvidence, harmless};
 use crate::print::AllRows;
@@ -35,6 +35,8 @@ pub(super) struct AddArgs {
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
     #[command(flatten)]
+    minutes: MinutesArg,
+    #[command(flatten)]
     rows: AllRows,
 }
 
@@ -54,6 +56,8 @@ pub(super) struct DeriveArgs {
     /// Why, and how.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    #[command(flatten)]
+    minutes: MinutesArg,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -117,12 +121,13 @@ pub(super) async fn add(args: &AddArgs, incidents: &Incidents, person: &Person) 
     };
     let mut table = args.rows.table(&COLUMNS);
     let mut failure = None;
-    for file in &args.files {
+    for (at, file) in args.files.iter().enumerate() {
         let new = args.about.evidence(file, handling.clone());
         let name = new.name.clone();
         let added = match open(file) {
             Ok(reader) => {
-                let ask = Ask::new(person, wire::now());
+                // What it took counts once, with the first of them.
+                let ask = if at == 0 { args.minutes.ask(person) } else { Ask::new(person, wire::now()) };
                 incidents.add(ask, &args.incident, new, reader).await.map_err(refused)
             }
             Err(failure) => Err(failure),
@@ -144,7 +149,7 @@ pub(super) async fn derive(args: &DeriveArgs, incidents: &Incidents, person: &Pe
     let (place, reason) = (args.place.clone(), args.reason.clone());
     let new = args.about.evidence(&args.file, Handling { act: Act::Examined, whom: String::new(), place, reason });
     let (name, reader) = (new.name.clone(), open(&args.file)?);
-    let ask = Ask::new(person, wire::now());
+    let ask = args.minutes.ask(person);
     let added = incidents.derive(ask, &args.incident, &args.sha256, new, reader).await.map_err(refused)?;
     let mut table = args.rows.table(&COLUMNS);
     table.row(&row(&added, &name))?;

@@ -9,10 +9,10 @@ use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::content::Act;
 
+use super::super::incident::draft::MinutesArg;
 use super::{bar, refused};
-use crate::incidents::{Ask, Handling, Incidents};
+use crate::incidents::{Handling, Incidents};
 use crate::problems::{Exit, Failure, outside};
-use crate::wire;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -33,6 +33,8 @@ pub(super) struct Args {
     /// Why.
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    #[command(flatten)]
+    minutes: MinutesArg,
 }
 
 pub(super) async fn get(args: &Args, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
@@ -45,7 +47,7 @@ pub(super) async fn get(args: &Args, incidents: &Incidents, person: &Person) -> 
     let (whom, place, reason) = (args.whom.clone(), args.place.clone(), args.reason.clone());
     // Whoever reads it is written down too: what is shown can be kept by whoever looks.
     let handling = Some(Handling { act, whom, place, reason });
-    let ask = Ask::new(person, wire::now());
+    let ask = args.minutes.ask(person);
     let reading = incidents.open_evidence(ask, &args.incident, &args.sha256, handling).await.map_err(refused)?;
     let bar = bar(reading.bytes);
     let mut reader = bar.wrap_read(reading.reader);

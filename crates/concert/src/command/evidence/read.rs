@@ -6,11 +6,11 @@ use concert_model::keys::parse_duration;
 use concert_server::desk::Lines as Asked;
 use serde_json::{Value, json};
 
+use super::super::incident::draft::MinutesArg;
 use super::refused;
-use crate::incidents::{Ask, HowToRead, Incidents, happened_json};
+use crate::incidents::{HowToRead, Incidents, happened_json};
 use crate::print::{AllRows, List, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
-use crate::wire;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -34,6 +34,8 @@ pub(super) struct Args {
     #[arg(long)]
     preview: bool,
     #[command(flatten)]
+    minutes: MinutesArg,
+    #[command(flatten)]
     rows: AllRows,
 }
 
@@ -53,7 +55,7 @@ pub(super) async fn read(args: &Args, incidents: &Incidents, person: &Person) ->
         preview: args.preview,
     };
     let how = HowToRead::of(&asked, true)?;
-    let ask = Ask::new(person, wire::now());
+    let ask = args.minutes.ask(person);
     let lines = incidents.read_lines(ask, &args.incident, &args.sha256, how).await.map_err(refused)?;
     if let Some(problem) = lines.problem() {
         return Err(Failure::usage(problem));

@@ -78,7 +78,7 @@ impl SeenArg {
 
 /// Minutes that something took.
 #[derive(clap::Args, Clone, Copy)]
-pub(super) struct MinutesArg {
+pub(in crate::command) struct MinutesArg {
     /// Minutes that it took you: they count as your effort.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     minutes: Option<u32>,
@@ -86,7 +86,7 @@ pub(super) struct MinutesArg {
 
 impl MinutesArg {
     /// The request of a person now, with what it took.
-    pub(super) fn ask(self, person: &Person) -> Ask<'_> {
+    pub(in crate::command) fn ask(self, person: &Person) -> Ask<'_> {
         Ask { minutes: self.minutes.unwrap_or(0), ..Ask::new(person, wire::now()) }
     }
 }

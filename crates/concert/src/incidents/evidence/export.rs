@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::super::case::Case;
 use super::super::view::exhibit_json;
 use super::super::write::{Right, wrong};
-use super::super::{Ask, Incidents, Refused};
+use super::super::{Ask, Incidents, Refused, effort};
 use super::bag::{Bag, Exported};
 use super::{Handling, aside, custody, failed, held, marking_of, name};
 
@@ -124,8 +124,8 @@ impl Incidents {
             place: String::new(),
             reason: if reason.is_empty() { "exported as a bag".into() } else { reason.to_owned() },
         };
-        for some in wanted.chunks(DRAFTS_MAX) {
-            self.write_made(ask, incident, Right::OfReader, |case, circle| {
+        for (at, some) in wanted.chunks(DRAFTS_MAX).enumerate() {
+            self.write_made(effort::once(ask, at), incident, Right::OfReader, |case, circle| {
                 let state = case.state_for(circle, ask.person);
                 let draft = |sha256: &String| {
                     let (sha256, exhibit, _) = held(&state, sha256)?;

@@ -20,7 +20,7 @@ use concert_pipeline::parse::{Fixed, Parser, Sink, unpack};
 
 use super::super::proposals::host_of;
 use super::super::write::Right;
-use super::super::{Ask, Incidents, Refused, text};
+use super::super::{Ask, Incidents, Refused, effort, text};
 use crate::problems::Failure;
 use crate::settings::lone_parser;
 
@@ -317,9 +317,9 @@ impl Incidents {
         }
         let person = ask.person;
         // One less: custody says once that it was looked into.
-        for some in contents.chunks(DRAFTS_MAX - 1) {
+        for (at, some) in contents.chunks(DRAFTS_MAX - 1).enumerate() {
             let mut news: Vec<Content> = Vec::new();
-            self.write_made(ask, incident, Right::OfContent, |case, circle| {
+            self.write_made(effort::once(ask, at), incident, Right::OfContent, |case, circle| {
                 let state = case.state_for(circle, person);
                 let (_, exhibit, _) = held(&state, sha256)?;
                 let known = Known::of(&state, sha256);
