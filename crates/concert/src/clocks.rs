@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use concert_model::incident::clock::{Catalogue, Law, read};
-use concert_model::incident::content::ClockStarted;
+use concert_model::incident::content::{ClockStarted, Content};
 use concert_model::{Problem, Time};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -55,6 +55,23 @@ pub(crate) fn started(
     }
     let due = law.due(since, zone)?;
     Ok(ClockStarted { clock: law.name.clone(), since: since.0, due: due.0 })
+}
+
+/// A clock runs since something that happened, and was met already.
+pub(crate) fn in_time(now: Time, content: &Content) -> Result<(), Problem> {
+    let told = |member: &str, time: i64, hint: &str| {
+        Err(Problem::new(format!("{member}: {} is still to come", Time(time))).hint(hint))
+    };
+    match content {
+        // A day more: clocks of machines differ, and dates are given in any zone.
+        Content::ClockStarted(clock) if clock.since > now.plus_seconds(86_400).0 => {
+            told("`since` of clock/1", clock.since, "a clock runs since something that happened")
+        }
+        Content::ClockMet(met) if met.time > now.0 => {
+            told("`time` of clock-met/1", met.time, "say that it was met when it is")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What is shipped, with what the site in this folder adds and replaces.

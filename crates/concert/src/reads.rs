@@ -3,13 +3,13 @@
 //! An answer is given when its rows are durable. Requests that wait at the same time have theirs written together, so
 //! that many readers cost few writes. Whoever sits at the machine can read the files, so nothing is gained by noting it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use concert_model::access::Person;
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::{Event, Problem, Time};
-use concert_store::records::{Act, By, Records};
+use concert_store::records::{Act, AuditFilter, By, Records};
 
 use crate::drive::live;
 
@@ -17,6 +17,14 @@ use crate::drive::live;
 const AGAIN_MICROS: i64 = 10 * 60 * 1_000_000;
 /// Readings remembered for it.
 const LATELY_MAX: usize = 50_000;
+
+/// Most rows of one person that are looked at for it.
+const ROWS_MAX: u64 = 1_000;
+
+/// What stands in a row.
+fn reason(label: Tlp) -> String {
+    format!("read what is marked up to TLP:{label}")
+}
 
 /// Things that somebody reads, each with a label.
 pub(crate) type Things = BTreeSet<(String, Tlp)>;
@@ -93,13 +101,13 @@ impl ReadLog {
             let lately = lock(&self.lately);
             fresh.retain(|key| lately.get(key).is_none_or(|last| now.0.saturating_sub(last.0) >= AGAIN_MICROS));
         }
+        self.without_written(person, action, now, &mut fresh).await?;
         if fresh.is_empty() {
             return Ok(());
         }
         let by = By { who: person.name.clone(), from: person.from.clone(), at: now };
-        let row = |(_, thing, label): &(String, String, Tlp)| {
-            (by.clone(), Act::done(action, thing.clone(), format!("read what is marked up to TLP:{label}")))
-        };
+        let row =
+            |(_, thing, label): &(String, String, Tlp)| (by.clone(), Act::done(action, thing.clone(), reason(*label)));
         let last = {
             let mut waiting = lock(&self.waiting);
             waiting.rows.extend(fresh.iter().map(row));
@@ -113,6 +121,31 @@ impl ReadLog {
             lately.clear();
         }
         lately.extend(fresh.into_iter().map(|key| (key, now)));
+        Ok(())
+    }
+
+    /// Leaves out what another command or the process that serves wrote down lately.
+    async fn without_written(
+        &self,
+        person: &Person,
+        action: &str,
+        now: Time,
+        fresh: &mut Vec<(String, String, Tlp)>,
+    ) -> Result<(), Problem> {
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let since = Some(Time(now.0.saturating_sub(AGAIN_MICROS)));
+        let of = AuditFilter { who: Some(person.name.clone()), since, limit: ROWS_MAX, ..AuditFilter::default() };
+        let rows = self.records.audit_rows(&of).await?;
+        let written: HashSet<(&str, &str)> = rows
+            .iter()
+            .filter(|row| row.action == action && row.allowed)
+            .map(|row| (row.object.as_str(), row.reason.as_str()))
+            .collect();
+        if !written.is_empty() {
+            fresh.retain(|(_, thing, label)| !written.contains(&(thing.as_str(), reason(*label).as_str())));
+        }
         Ok(())
     }
 
@@ -138,10 +171,8 @@ impl ReadLog {
 mod tests {
     use std::sync::Arc;
 
-    use concert_store::Store;
-    use concert_store::records::AuditFilter;
-
     use super::*;
+    use concert_store::Store;
 
     fn person(name: &str) -> Person {
         Person { name: name.into(), is_operator: false, ..Person::nobody() }
@@ -161,6 +192,13 @@ mod tests {
         log.write(&person("anna"), "see", things(&["incident 1", "incident 3"])).await.unwrap();
         log.write(&Person::operator("root"), "see", things(&["incident 1"])).await.unwrap();
         assert_eq!(count().await, 3);
+        // Another command knows only what is written.
+        let other = ReadLog::new(store.records.clone());
+        other.write(&person("anna"), "see", things(&["incident 1", "incident 3"])).await.unwrap();
+        assert_eq!(count().await, 3);
+        other.write(&person("anna"), "see", BTreeSet::from([("incident 1".to_owned(), Tlp::Red)])).await.unwrap();
+        other.write(&person("anna"), "see events", things(&["incident 1"])).await.unwrap();
+        assert_eq!(count().await, 5);
         // Many at once: every one of them comes back when its own row is there.
         let readers: Vec<_> = (0..40)
             .map(|at| {
@@ -177,6 +215,6 @@ mod tests {
         for reader in readers {
             reader.await.unwrap();
         }
-        assert_eq!(count().await, 43);
+        assert_eq!(count().await, 45);
     }
 }

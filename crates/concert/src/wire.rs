@@ -237,7 +237,7 @@ impl Site {
         Ok(Incidents::new(self.store.clone(), &secret, &self.settings.site.ticket, self.constituents())
             .with_teams(self.teams())
             .forbidding(self.settings.forbids.clone())
-            .of_site(self.settings.dir.clone()))
+            .of_site(self.settings.dir.clone(), self.settings.site.time_zone.clone()))
     }
 
     /// The domain of Message-IDs: that of the site's address.

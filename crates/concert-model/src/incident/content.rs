@@ -672,7 +672,7 @@ contents! {
         clock: String,
         /// From when.
         since: i64,
-        /// Until when.
+        /// Until when: left out, as the law of the clock says.
         due: i64,
     }
     /// A clock was met, with its proof.
@@ -882,6 +882,8 @@ pub(super) fn empty(field: &str, of: &str) -> Option<Value> {
         // written to be done.
         "bool" => Some(Value::Bool(field != "done")),
         "u64" | "u32" | "u16" | "u8" => Some(Value::from(0)),
+        // Until when a clock runs follows from its law.
+        "i64" if field == "due" => Some(Value::from(0)),
         "Vec<String>" | "Vec<Attached>" => Some(Value::Array(Vec::new())),
         _ => of.starts_with("Option").then_some(Value::Null),
     }

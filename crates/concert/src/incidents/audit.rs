@@ -3,11 +3,11 @@
 
 use concert_model::Problem;
 use concert_model::Time;
-use concert_model::access::{Action, Decision, Person};
+use concert_model::access::{Action, Decision, Object, Person, may};
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_store::records::{Act, By, Change, append_audit};
 
-use super::{Ask, Found, Incidents};
+use super::{Ask, Found, Incidents, Refused};
 use crate::reads::{Things, told};
 
 /// What a question to all of them is about.
@@ -88,6 +88,17 @@ impl Incidents {
         decision: &Decision,
     ) -> Result<(), Problem> {
         self.store.records.audit(&by(ask.person, ask.now), &act(action, number, decision)).await
+    }
+
+    /// Whether a person may open an incident; that one may not is written into the log.
+    pub(super) async fn decide_open(&self, ask: Ask<'_>) -> Result<Decision, Refused> {
+        let decision = may(ask.person, Action::Open, Object::Site);
+        if decision.allowed {
+            return Ok(decision);
+        }
+        let act = Act { object: ALL.to_owned(), ..act(Action::Open, "", &decision) };
+        self.store.records.audit(&by(ask.person, ask.now), &act).await?;
+        Err(Refused::Denied(decision))
     }
 
     /// Writes into the log that somebody read what is marked in an incident, if any of it is.

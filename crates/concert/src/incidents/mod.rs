@@ -49,6 +49,7 @@ use concert_model::incident::journal::JournalKey;
 use concert_model::{Problem, Time};
 use concert_pipeline::enrich::Constituents;
 use concert_store::Store;
+use jiff::tz::TimeZone;
 
 pub use across::Spent;
 pub use case::{Case, Kept};
@@ -135,8 +136,9 @@ pub struct Incidents {
     /// Teams of last resort: what is limited to a constituency may be limited to one of theirs.
     teams: Arc<Constituents>,
     forbids: Forbids,
-    /// The folder of the site, which may have clocks of its own.
+    /// The folder of the site, which may have clocks of its own, and its zone.
     dir: Option<PathBuf>,
+    zone: Option<TimeZone>,
     held: Mutex<Held>,
     reads: ReadLog,
     states: states::States,
@@ -156,6 +158,7 @@ impl Incidents {
             teams: Arc::default(),
             forbids: Forbids::default(),
             dir: None,
+            zone: None,
             held: Mutex::default(),
             reads,
             states: states::States::default(),
@@ -168,9 +171,9 @@ impl Incidents {
         Self { forbids, ..self }
     }
 
-    /// With the folder of the site.
-    pub fn of_site(self, dir: PathBuf) -> Self {
-        Self { dir: Some(dir), ..self }
+    /// With the folder of the site and its zone, by which days of laws are counted.
+    pub fn of_site(self, dir: PathBuf, zone: TimeZone) -> Self {
+        Self { dir: Some(dir), zone: Some(zone), ..self }
     }
 
     /// With teams of last resort.

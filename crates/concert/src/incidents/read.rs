@@ -376,7 +376,11 @@ impl Incidents {
         let asks = may(ask.person, Action::AskWho, Object::Incident(&circle));
         if !asks.allowed {
             let sees = may(ask.person, Action::See, Object::Incident(&circle)).allowed;
-            return Err(if sees { Refused::Denied(asks) } else { Refused::Missing });
+            if !sees {
+                return Err(Refused::Missing);
+            }
+            self.audit_denied(ask, Action::AskWho, &case.head.number, &asks).await?;
+            return Err(Refused::Denied(asks));
         }
         let Some(seq) = seq else {
             return Ok(others.iter().map(|other| may(other, action, Object::Incident(&circle))).collect());

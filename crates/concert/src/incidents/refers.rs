@@ -10,14 +10,15 @@ use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Kept, Object, Person, may};
 use concert_model::incident::clock::Catalogue;
-use concert_model::incident::content::{Content, RoleMoved, Task};
+use concert_model::incident::content::{ClockMet, ClockStarted, Content, RoleMoved, Task};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::{Exhibit, Incident, Letter, place};
 use concert_model::incident::marking::Marking;
 use concert_model::problem::nearest;
-use concert_model::{EventId, Problem, User};
+use concert_model::{EventId, Problem, Time, User};
 use concert_store::events::read::Bounds;
 use concert_store::records::Parties;
+use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
 
 use super::case::Case;
@@ -138,8 +139,10 @@ pub(super) struct Outside {
     book: Vec<String>,
     events: BTreeSet<String>,
     notices: BTreeSet<String>,
-    /// Clocks of the catalogue, where entries start some.
-    clocks: Vec<String>,
+    /// The catalogue of clocks, where entries start some.
+    clocks: Catalogue,
+    /// The zone of the site, by which they are counted; nothing for UTC.
+    zone: Option<TimeZone>,
     /// The incident with what others show in it, where they do.
     joint: Option<Arc<Incident>>,
 }
@@ -149,6 +152,23 @@ impl Outside {
     pub(super) fn with_events(mut self, events: &[String]) -> Self {
         self.events.extend(events.iter().cloned());
         self
+    }
+
+    /// A clock with the time until which it runs, as its law says.
+    fn started(&self, clock: &str, since: i64) -> Result<ClockStarted, Problem> {
+        clocks::started(&self.clocks, self.zone.as_ref().unwrap_or(&TimeZone::UTC), clock, Time(since))
+    }
+
+    /// Clocks of whose end nothing is said get the one that their law says.
+    pub(super) fn ending_clocks(&self, drafts: &mut [Draft]) {
+        for draft in drafts {
+            if let Content::ClockStarted(clock) = &mut draft.content
+                && clock.due == 0
+                && let Ok(right) = self.started(&clock.clock, clock.since)
+            {
+                clock.due = right.due;
+            }
+        }
     }
 }
 
@@ -168,6 +188,7 @@ impl Incidents {
         self.parties_there(person, &names, &mut outside).await?;
         if drafts.iter().any(|draft| matches!(draft.content, Content::ClockStarted(_))) {
             outside.clocks = self.clocks_there().await?;
+            outside.zone.clone_from(&self.zone);
         }
         outside.events = self.events_there(person, &names.events).await?;
         if !names.notices.is_empty()
@@ -225,18 +246,17 @@ impl Incidents {
         self.reach(person, Kept::Contacts).is_ok_and(|reach| reach.has(party))
     }
 
-    fn reach(&self, person: &Person, kept: Kept) -> Result<Reach, concert_model::access::Decision> {
+    pub(super) fn reach(&self, person: &Person, kept: Kept) -> Result<Reach, concert_model::access::Decision> {
         Reach::of(person, kept, self.constituents.parties().iter().chain(self.teams.parties()))
     }
 
     /// Clocks of laws that the site goes by.
-    async fn clocks_there(&self) -> Result<Vec<String>, Refused> {
-        let Some(dir) = self.dir.clone() else { return Ok(Catalogue::shipped().0.into_keys().collect()) };
-        let known = aside(move || clocks::catalogue(&dir)).await?.map_err(|problems| {
+    async fn clocks_there(&self) -> Result<Catalogue, Refused> {
+        let Some(dir) = self.dir.clone() else { return Ok(Catalogue::shipped()) };
+        aside(move || clocks::catalogue(&dir)).await?.map_err(|problems| {
             let broken = || Problem::new(format!("{} cannot be read", clocks::FILE));
             Refused::Failed(problems.into_iter().next().unwrap_or_else(broken))
-        })?;
-        Ok(known.0.into_keys().collect())
+        })
     }
 
     async fn parties_there(&self, person: &Person, names: &Names<'_>, outside: &mut Outside) -> Result<(), Refused> {
@@ -398,9 +418,10 @@ impl<'a> Check<'a> {
             Content::NoticeLinked(link) => {
                 is_linked("`notice` of notice/1", &link.notice, self.state.notices.contains(&link.notice))
             }
-            Content::ClockStarted(clock) => self.clock_known(&clock.clock),
+            Content::ClockStarted(clock) => self.clock_right(clock),
             Content::ClockMet(met) => {
                 self.clock(&met.clock)?;
+                self.clock_met(met)?;
                 self.pointed("`points_to` of clock-met/1", &met.points_to)
             }
             Content::Happened(happened) => self.line("happened/1", (&happened.evidence, happened.line), false),
@@ -535,15 +556,40 @@ impl<'a> Check<'a> {
     }
 
     fn clock_known(&self, clock: &str) -> Result<(), Refused> {
-        let known = &self.outside.clocks;
-        if known.iter().any(|one| one == clock) {
+        let known = &self.outside.clocks.0;
+        if known.contains_key(clock) {
             return Ok(());
         }
         let problem = Problem::new(format!("`clock` of clock/1: there is no clock `{clock}` in the catalogue"));
-        Err(Refused::Wrong(problem.hint(match nearest(clock, known.iter().map(String::as_str)) {
+        Err(Refused::Wrong(problem.hint(match nearest(clock, known.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("clocks: {}; those of your own stand in clocks.toml", known.join(", ")),
+            None => {
+                let names: Vec<&str> = known.keys().map(String::as_str).collect();
+                format!("clocks: {}; those of your own stand in clocks.toml", names.join(", "))
+            }
         })))
+    }
+
+    /// A clock applies since when it is said to run, and ends as its law says.
+    fn clock_right(&self, clock: &ClockStarted) -> Result<(), Refused> {
+        self.clock_known(&clock.clock)?;
+        let right = self.outside.started(&clock.clock, clock.since).map_err(Refused::Wrong)?;
+        if right.due == clock.due {
+            return Ok(());
+        }
+        let problem = Problem::new(format!("`due` of clock/1: `{}` is due at {}", clock.clock, Time(right.due)));
+        Err(Refused::Wrong(problem.hint("leave `due` out: it is counted as the law says")))
+    }
+
+    /// A clock is not met before it began.
+    fn clock_met(&self, met: &ClockMet) -> Result<(), Refused> {
+        match self.state.clocks.get(&met.clock).filter(|clock| met.time < clock.since) {
+            None => Ok(()),
+            Some(clock) => {
+                let what = format!("`time` of clock-met/1: `{}` runs since {}", met.clock, Time(clock.since));
+                Err(Refused::Wrong(Problem::new(what).hint("say when it was met after that")))
+            }
+        }
     }
 
     /// What proves something is there. Of an entry that was asked where its number was read.

@@ -59,10 +59,7 @@ impl Incidents {
         if let Some(written) = self.answered(ask).await? {
             return Ok(written);
         }
-        let decision = may(ask.person, Action::Open, Object::Site);
-        if !decision.allowed {
-            return Err(Refused::Denied(decision));
-        }
+        self.decide_open(ask).await?;
         self.readers_of(ask.person, &new).await?;
         let reported = self.reported(ask.person, report).await?;
         let own = site_only(&new.marking);
@@ -78,6 +75,7 @@ impl Incidents {
             },
         };
         let outside = Box::pin(self.outside(ask.person, None, &new.drafts)).await?.with_events(&reported.events);
+        outside.ending_clocks(&mut new.drafts);
         let mut drafts = drafts(&reported, &own);
         drafts.append(&mut new.drafts);
         let (new, bytes) = (NewIncident { drafts, ..new }, std::io::Cursor::new(reported.bytes));

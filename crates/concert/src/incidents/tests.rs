@@ -389,7 +389,10 @@ async fn what_is_changed_by_its_name_is_not_overwritten_unseen() {
     let role =
         |person: &str| RoleMoved { role: Role::Responder, person: person.into(), party: String::new(), holds: true };
     let held = |party: &str| HostHeld { host: "192.0.2.7".into(), party: party.into() };
-    let clock = |due| ClockStarted { clock: "gdpr-notification".into(), since: 1, due };
+    let clock = |hours: i64| {
+        let since = NOW.plus_seconds(-3_600 * hours).0;
+        ClockStarted { clock: "gdpr-notification".into(), since, due: 0 }
+    };
     let telling = |reason: &str| TellingHeld { party: "Net".into(), held: true, reason: reason.into() };
     // Each of them as one writes it, as the other would, and what the other may write all the same.
     let pairs: Vec<[Content; 3]> = vec![

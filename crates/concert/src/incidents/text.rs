@@ -149,7 +149,9 @@ pub(super) fn check(content: &Content) -> Result<(), Refused> {
             host("from", &relation.from)?;
             host("to", &relation.to)?;
         }
-        Content::ClockStarted(clock) if clock.due <= clock.since => return Err(wrong("a clock ends after it begins")),
+        Content::ClockStarted(clock) if clock.due != 0 && clock.due <= clock.since => {
+            return Err(wrong("a clock ends after it begins"));
+        }
         Content::ClockMet(met) if met.proof.trim().is_empty() && met.points_to.is_empty() => {
             let problem = Problem::new("nothing proves it: `proof` and `points_to` are empty");
             return Err(Refused::Wrong(problem.hint(super::proof::FORMS)));

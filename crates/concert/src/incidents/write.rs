@@ -20,6 +20,7 @@ use super::read::Heads;
 use super::refers::{Check, Outside};
 use super::sight::{self, Sight};
 use super::{Ask, Incidents, Refused, audit, effort, entry_json, follow, joins, proof, proposals, stale, text, unseen};
+use crate::clocks;
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
 pub const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
@@ -101,6 +102,7 @@ impl Incidents {
         by_hand(&mut new.drafts)?;
         self.readers_of(ask.person, &new).await?;
         let outside = Box::pin(self.outside(ask.person, None, &new.drafts)).await?;
+        outside.ending_clocks(&mut new.drafts);
         let mut given = unseen::given(&new.drafts);
         given.extend(unseen::marked(&new.marking));
         let written = self.open_made(ask, new, &outside).await?;
@@ -125,10 +127,7 @@ impl Incidents {
         new: NewIncident,
         outside: &Outside,
     ) -> Result<Written, Refused> {
-        let decision = may(ask.person, Action::Open, Object::Site);
-        if !decision.allowed {
-            return Err(Refused::Denied(decision));
-        }
+        let decision = self.decide_open(ask).await?;
         text::line("title", &new.title)?;
         text::classification(&new.classification)?;
         text::marking(&new.marking)?;
@@ -166,6 +165,7 @@ impl Incidents {
     pub async fn write(&self, ask: Ask<'_>, name: &str, mut drafts: Vec<Draft>) -> Result<Written, Refused> {
         by_hand(&mut drafts)?;
         let outside = Box::pin(self.outside(ask.person, Some(name), &drafts)).await?;
+        outside.ending_clocks(&mut drafts);
         let given = unseen::given(&drafts);
         let written = self.write_made(ask, name, Right::ByHand(&outside), |case, circle| {
             let answers = drafts.iter().any(|draft| matches!(draft.content, Content::ProposalAnswered(_)));
@@ -371,6 +371,7 @@ impl Incidents {
         let circle = self.circle(case);
         if let Some(named) = named {
             named.check(&circle, draft)?;
+            clocks::in_time(ask.now, &draft.content).map_err(Refused::Wrong)?;
         }
         if follow::concerns(&draft.content) {
             follow::check(ask.person, (case, &circle), ask.now, &draft.content)?;

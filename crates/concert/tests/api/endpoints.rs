@@ -373,7 +373,7 @@ fn fill(served: &Served) -> (Things, BTreeMap<&'static str, String>) {
     ]);
     for (tlp, clock) in [("amber", "nis2-early-warning"), ("green", "gdpr-notification")] {
         let clock = format!("clock={clock}");
-        let entry = ["clock", &clock, "since=2026-11-22T04:50:30Z", "due=2026-11-23T04:50:30Z", "--tlp", tlp];
+        let entry = ["clock", &clock, "since=2026-11-22T04:50:30Z", "--tlp", tlp];
         served.done(&[&["incident", "write", &incident], &entry[..]].concat());
     }
     let add = |name: &str, marking: &[&str]| -> String {

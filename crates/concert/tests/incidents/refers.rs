@@ -98,7 +98,18 @@ fn what_an_entry_names_must_be_there() {
         &["clock-met", "clock=gdpr-notification", "time=2026-11-22T06:00:00Z", "proof=x"],
         "no clock `gdpr-notification` runs here",
     );
-    good(&["clock", "clock=gdpr-notification", "since=2026-11-22T05:00:00Z", "due=2026-11-23T05:00:00Z"]);
+    bad(
+        &["clock", "clock=gdpr-notification", "since=2026-11-22T05:00:00Z", "due=2026-11-23T05:00:00Z"],
+        "`due` of clock/1: `gdpr-notification` is due at 2026-11-25T",
+    );
+    bad(&["clock", "clock=gdpr-notification", "since=2096-11-22T05:00:00Z"], "2096-11-22T05:00:00Z is still to come");
+    bad(&["clock", "clock=cra-vulnerability-early-warning", "since=2020-11-22T05:00:00Z"], "applies from 2026-09-11");
+    good(&["clock", "clock=gdpr-notification", "since=2026-11-22T05:00:00Z"]);
+    bad(
+        &["clock-met", "clock=gdpr-notification", "time=2026-11-21T06:00:00Z", "proof=x"],
+        "`gdpr-notification` runs since 2026-11-22T05:00:00Z",
+    );
+    bad(&["clock-met", "clock=gdpr-notification", "time=2096-11-22T06:00:00Z", "proof=x"], "is still to come");
     bad(
         &["clock-met", "clock=gdpr-notificatoin", "time=2026-11-22T06:00:00Z", "proof=x"],
         "did you mean `gdpr-notification`?",
@@ -109,7 +120,7 @@ fn what_an_entry_names_must_be_there() {
         "met already, at 2026-11-22T06:00:00Z",
     );
     // Begun anew for what was learned later, it runs again.
-    good(&["clock", "clock=gdpr-notification", "since=2026-11-24T05:00:00Z", "due=2026-11-25T05:00:00Z"]);
+    good(&["clock", "clock=gdpr-notification", "since=2026-11-24T05:00:00Z"]);
     good(&["clock-met", "clock=gdpr-notification", "time=2026-11-24T06:00:00Z", "proof=y"]);
 
     let sha256 = site.evidence(&number, "a log", "amber");
@@ -201,7 +212,7 @@ fn refusals_of_what_is_not_there_tell_nothing_that_is_hidden() {
     let own = "[[clock]]\nname = \"secret\"\njurisdiction = \"FI\"\nlaw = \"Ours\"\narticle = \"1\"\nstarts = \"x\"\n\
         within = 1\nunit = \"hours\"\nfrom = 2026-01-01\nreport = \"x\"\n";
     std::fs::write(site.path().join("clocks.toml"), own).unwrap();
-    let clock = ["clock", "clock=secret", "since=2026-11-22T05:00:00Z", "due=2026-11-23T05:00:00Z"];
+    let clock = ["clock", "clock=secret", "since=2026-11-22T05:00:00Z"];
     good("anna", &[&clock, &red[..]].concat());
     good("anna", &[&["party", "party=Secret Net", "status=told"], &red[..]].concat());
     let sha256 = site.evidence(&number, "a secret", "red");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use concert_model::Problem;
-use concert_model::access::{Action, Circle, Object, Person, may};
+use concert_model::access::{Action, Circle, Kept, Object, Person, may};
 use concert_model::incident::content::{Act, AttachmentSorted, Content, Decision};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::{Incident, Letter};
@@ -134,7 +134,8 @@ impl Incidents {
             reason: format!("accepted by {}", ask.person.name),
             ..row
         };
-        self.write_made(ask, &id, Right::OfContent, |case, circle| {
+        let warnings = self.of_another(ask.person, &row.from, party).into_iter().collect();
+        let written = self.write_made(ask, &id, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, ask.person);
             if !state.parties.contains_key(party) {
                 return Err(Refused::Wrong(takes_no_part(&state, party)));
@@ -143,8 +144,24 @@ impl Incidents {
             let mut drafts = vec![Draft { content: kept(&row, &incoming).into(), marking, minutes: 0 }];
             drafts.extend(moved(&state, party, &incoming, ""));
             Ok(Made { drafts, beside: Beside::Answer(Box::new(row)) })
-        })
-        .await
+        });
+        Ok(Written { warnings, ..written.await? })
+    }
+
+    /// What is told where the contact book has the address that a mail came from for other parties alone, as far as a
+    /// person sees the book.
+    fn of_another(&self, person: &Person, from: &str, party: &str) -> Option<Problem> {
+        let reach = self.reach(person, Kept::Contacts).ok()?;
+        let all = self.constituents.parties().iter().chain(self.teams.parties());
+        let mut of = all.filter(|one| {
+            one.contacts.iter().any(|contact| !contact.mail.is_empty() && contact.mail.eq_ignore_ascii_case(from))
+        });
+        let other = of.next().filter(|one| one.name != party && reach.has(&one.name))?;
+        if of.any(|one| one.name == party) {
+            return None;
+        }
+        let problem = Problem::new(format!("{} is an address of {}, not of {party}", line(from), other.name));
+        Some(problem.hint("it stands in the conversation now; where that is wrong, erase its entry"))
     }
 
     /// Says that a mail does not belong here.
