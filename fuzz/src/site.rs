@@ -125,11 +125,11 @@ impl Desk for Empty {
         Err(Refusal::Missing)
     }
 
-    async fn evidence(&self, _: &Person, _: &str, _: &str, _: [String; 2]) -> Result<Outgoing, Refusal> {
+    async fn evidence(&self, _: Change, _: &str, _: &str, _: [String; 2]) -> Result<Outgoing, Refusal> {
         Err(Refusal::Missing)
     }
 
-    async fn bag(&self, _: &Person, _: &str, _: Option<&str>, _: &str) -> Result<Outgoing, Refusal> {
+    async fn bag(&self, _: Change, _: &str, _: Option<&str>, _: &str) -> Result<Outgoing, Refusal> {
         Err(Refusal::Missing)
     }
 

@@ -493,6 +493,7 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Splits an incident. Durable when it answers.
     async fn split(&self, change: Change, name: &str, splitting: Splitting) -> Result<Value, Refusal>;
+
     /// Evidence as a bag in a tar archive: all that the person sees, or what was released to a party; and why.
     async fn bag(&self, change: Change, name: &str, party: Option<&str>, reason: &str) -> Result<Outgoing, Refusal>;
 
