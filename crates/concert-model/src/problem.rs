@@ -49,6 +49,16 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
+/// What to write instead of a word that is not one of the known ones: the one that was meant, else all of them. Nothing
+/// where none are known.
+pub fn instead(word: &str, known: &[&str]) -> String {
+    match nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => String::new(),
+        None => format!("one of: {}", known.join(", ")),
+    }
+}
+
 /// The known word nearest to a mistyped one, when it is near enough to be meant.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = 1 + word.chars().count() / 4;

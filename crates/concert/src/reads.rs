@@ -3,13 +3,13 @@
 //! An answer is given when its rows are durable. Requests that wait at the same time have theirs written together, so
 //! that many readers cost few writes. Whoever sits at the machine can read the files, so nothing is gained by noting it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use concert_model::access::Person;
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::{Event, Problem, Time};
-use concert_store::records::{Act, AuditFilter, By, Records};
+use concert_store::records::{Act, AuditFilter, Audited, By, Records};
 
 use crate::drive::live;
 
@@ -17,9 +17,6 @@ use crate::drive::live;
 const AGAIN_MICROS: i64 = 10 * 60 * 1_000_000;
 /// Readings remembered for it.
 const LATELY_MAX: usize = 50_000;
-
-/// Most rows of one person that are looked at for it.
-const ROWS_MAX: u64 = 1_000;
 
 /// What stands in a row.
 fn reason(label: Tlp) -> String {
@@ -65,10 +62,15 @@ struct Waiting {
     count: u64,
 }
 
+/// Who read, how, what, and under which label.
+type Key = (String, String, String, Tlp);
+
 /// Who read what lately, and where that is written down.
 pub(crate) struct ReadLog {
     records: Records,
-    lately: Mutex<HashMap<(String, String, Tlp), Time>>,
+    lately: Mutex<HashMap<Key, Time>>,
+    /// Up to which row of the log each person's reads are among them.
+    looked: Mutex<HashMap<String, i64>>,
     waiting: Mutex<Waiting>,
     /// How many rows were written.
     written: tokio::sync::Mutex<u64>,
@@ -81,7 +83,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl ReadLog {
     pub(crate) fn new(records: Records) -> Self {
-        Self { records, lately: Mutex::default(), waiting: Mutex::default(), written: tokio::sync::Mutex::default() }
+        let (lately, looked, waiting, written) = Default::default();
+        Self { records, lately, looked, waiting, written }
     }
 
     /// Writes down that somebody read events.
@@ -95,19 +98,18 @@ impl ReadLog {
             return Ok(());
         }
         let now = crate::wire::now();
-        let mut fresh: Vec<(String, String, Tlp)> =
-            things.into_iter().map(|(thing, label)| (person.name.clone(), thing, label)).collect();
-        {
-            let lately = lock(&self.lately);
-            fresh.retain(|key| lately.get(key).is_none_or(|last| now.0.saturating_sub(last.0) >= AGAIN_MICROS));
+        let key = |(thing, label)| (person.name.clone(), action.to_owned(), thing, label);
+        let mut fresh: Vec<Key> = things.into_iter().map(key).collect();
+        self.forget_known(&mut fresh, now);
+        if !fresh.is_empty() {
+            self.take_up(person, now).await?;
+            self.forget_known(&mut fresh, now);
         }
-        self.without_written(person, action, now, &mut fresh).await?;
         if fresh.is_empty() {
             return Ok(());
         }
         let by = By { who: person.name.clone(), from: person.from.clone(), at: now };
-        let row =
-            |(_, thing, label): &(String, String, Tlp)| (by.clone(), Act::done(action, thing.clone(), reason(*label)));
+        let row = |(_, _, thing, label): &Key| (by.clone(), Act::done(action, thing.clone(), reason(*label)));
         let last = {
             let mut waiting = lock(&self.waiting);
             waiting.rows.extend(fresh.iter().map(row));
@@ -119,34 +121,33 @@ impl ReadLog {
         let mut lately = lock(&self.lately);
         if lately.len().saturating_add(fresh.len()) > LATELY_MAX {
             lately.clear();
+            lock(&self.looked).clear();
         }
         lately.extend(fresh.into_iter().map(|key| (key, now)));
         Ok(())
     }
 
-    /// Leaves out what another command or the process that serves wrote down lately.
-    async fn without_written(
-        &self,
-        person: &Person,
-        action: &str,
-        now: Time,
-        fresh: &mut Vec<(String, String, Tlp)>,
-    ) -> Result<(), Problem> {
-        if fresh.is_empty() {
-            return Ok(());
-        }
+    /// Takes up what this person read by another command or over the process that serves: of the log only what came
+    /// since the last look.
+    async fn take_up(&self, person: &Person, now: Time) -> Result<(), Problem> {
+        let who = Some(person.name.clone());
+        let after = lock(&self.looked).get(&person.name).copied();
         let since = Some(Time(now.0.saturating_sub(AGAIN_MICROS)));
-        let of = AuditFilter { who: Some(person.name.clone()), since, limit: ROWS_MAX, ..AuditFilter::default() };
-        let rows = self.records.audit_rows(&of).await?;
-        let written: HashSet<(&str, &str)> = rows
-            .iter()
-            .filter(|row| row.action == action && row.allowed)
-            .map(|row| (row.object.as_str(), row.reason.as_str()))
-            .collect();
-        if !written.is_empty() {
-            fresh.retain(|(_, thing, label)| !written.contains(&(thing.as_str(), reason(*label).as_str())));
-        }
+        let rows = self.records.audit_rows(&AuditFilter { who, since, after, ..AuditFilter::default() }).await?;
+        let Some(newest) = rows.first() else { return Ok(()) };
+        lock(&self.looked).insert(person.name.clone(), newest.seq);
+        let key = |row: Audited| {
+            let label = Tlp::ALL.into_iter().find(|label| reason(*label) == row.reason)?;
+            Some(((row.by.who, row.action, row.object, label), row.by.at))
+        };
+        lock(&self.lately).extend(rows.into_iter().rev().filter(|row| row.allowed).filter_map(key));
         Ok(())
+    }
+
+    /// Leaves out what is known to have been written down lately.
+    fn forget_known(&self, fresh: &mut Vec<Key>, now: Time) {
+        let lately = lock(&self.lately);
+        fresh.retain(|key| lately.get(key).is_none_or(|last| now.0.saturating_sub(last.0) >= AGAIN_MICROS));
     }
 
     /// Comes back when the row with this number is durable.

@@ -188,7 +188,11 @@ impl Settings {
     pub fn need_feed(&self, name: &str) -> Result<&Feed, Failure> {
         self.feed(name).ok_or_else(|| {
             let known: Vec<&str> = self.feeds.iter().map(|feed| feed.name.as_str()).collect();
-            let hint = if known.is_empty() { "the settings have no feeds".to_owned() } else { hint_of(name, &known) };
+            let hint = if known.is_empty() {
+                "the settings have no feeds".to_owned()
+            } else {
+                concert_model::problem::instead(name, &known)
+            };
             Failure::usage(Problem::new(format!("there is no feed `{name}`")).hint(hint))
         })
     }
@@ -230,13 +234,4 @@ const NAME_RULE: &str = "a name has 1 to 64 letters, digits, blanks, dots, dashe
 fn good_name(name: &str) -> bool {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '_' | '-');
     (1..=NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(good) && name.trim() == name
-}
-
-/// "did you mean" for a word that is not one of the known ones, else all of them.
-fn hint_of(word: &str, known: &[&str]) -> String {
-    match concert_model::problem::nearest(word, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => String::new(),
-        None => format!("one of: {}", known.join(", ")),
-    }
 }

@@ -68,6 +68,8 @@ pub struct AuditFilter {
     pub since: Option<Time>,
     /// Only what was denied.
     pub denied: bool,
+    /// Only rows behind this one.
+    pub after: Option<i64>,
     /// Only rows before the one with this number, for the next page.
     pub before: Option<i64>,
     /// Most rows; 0 for all.
@@ -160,6 +162,9 @@ impl Records {
         }
         if filter.denied {
             query.push(" AND NOT allowed");
+        }
+        if let Some(after) = filter.after {
+            query.push(" AND seq > ").push_bind(after);
         }
         if let Some(before) = filter.before {
             query.push(" AND seq < ").push_bind(before);

@@ -42,6 +42,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Look)?;
     let filter = AuditFilter {
+        after: None,
         who: args.who.clone(),
         object: args.object.clone(),
         since: args.since,

@@ -239,8 +239,11 @@ impl Incidents {
     ) -> Result<Vec<Arc<Kept>>, Refused> {
         let (case, circle) = self.find(person, name).await?;
         let is_wanted = |kept: &Arc<Kept>| kept.seq > after && wanted.has(kept);
-        let seen = case.seen_by(&circle, person).filter(|kept| is_wanted(kept));
-        let mut entries: Vec<Arc<Kept>> = seen.map(|kept| kept.read_by(&circle, person)).collect();
+        // Of a long journal only what is shown is made as the person reads it.
+        let mut own: Vec<_> = case.seen_by(&circle, person).filter(|kept| is_wanted(kept)).collect();
+        own.sort_by_key(|kept| kept.seq);
+        own.truncate(limit);
+        let mut entries: Vec<Arc<Kept>> = own.into_iter().map(|kept| kept.read_by(&circle, person)).collect();
         entries.extend(self.joint_log(person, &case).await?.into_iter().filter(is_wanted));
         entries.sort_by_key(|kept| kept.seq);
         entries.truncate(limit);

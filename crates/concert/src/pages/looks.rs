@@ -119,7 +119,7 @@ async fn audit(site: &wire::Site, wanted: Audit, slice: &Slice) -> Result<Page<V
     let before = before.map_err(|_| Refusal::Wrong("`cursor` is not one that was given here".into()))?;
     let Audit { who, object, since, denied } = wanted;
     let limit = (slice.limit as u64).saturating_add(1);
-    let filter = AuditFilter { who, object, since, denied, before, limit };
+    let filter = AuditFilter { who, object, since, denied, after: None, before, limit };
     let mut found = site.store.records.audit_rows(&filter).await.map_err(failed)?;
     let has_more = found.len() > slice.limit;
     found.truncate(slice.limit);

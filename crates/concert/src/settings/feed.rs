@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_model::keys::Secret;
+use concert_model::problem::instead;
 use concert_model::{Field, Keys, Value, taxonomy};
 use concert_pipeline::judge::Dedup;
 use concert_pipeline::parse::{Fixed, Parser, unpack};
@@ -16,7 +17,7 @@ use concert_transport::Collector;
 use concert_transport::collect::Setup;
 
 use super::site::Limits;
-use super::{hint_of, unique_name};
+use super::unique_name;
 
 /// A configured stream of reports.
 pub struct Feed {
@@ -127,7 +128,7 @@ fn parser(keys: &mut Keys<'_>) -> Option<(String, Arc<dyn Parser>)> {
         Some(listed) => Some((listed.name.to_owned(), Arc::from((listed.read)(keys)))),
         None => {
             let known: Vec<_> = super::catalogue::PARSERS.iter().map(|listed| listed.name).collect();
-            keys.problem("parser", format!("there is no parser `{word}`"), hint_of(&word, &known));
+            keys.problem("parser", format!("there is no parser `{word}`"), instead(&word, &known));
             None
         }
     }
@@ -150,7 +151,7 @@ fn collect(mut keys: Keys<'_>, feed: &str, site: &Around<'_>) -> Option<Collect>
     let Some(listed) = super::catalogue::COLLECTORS.iter().find(|listed| listed.name == word) else {
         let mut known: Vec<_> = super::catalogue::COLLECTORS.iter().map(|listed| listed.name).collect();
         known.push("push");
-        keys.problem("type", format!("there is no way in called `{word}`"), hint_of(&word, &known));
+        keys.problem("type", format!("there is no way in called `{word}`"), instead(&word, &known));
         return None;
     };
     let setup = setup(feed, site.dir, site.keep_raw, site.limits);
@@ -175,7 +176,7 @@ fn tlp(keys: &mut Keys<'_>) -> Option<&'static str> {
     let word = keys.text("tlp", "TLP label of every event that has none of its own")?;
     let label = taxonomy::tlp(&word);
     if label.is_none() {
-        keys.problem("tlp", format!("`{word}` is not a TLP 2.0 label"), hint_of(&word, taxonomy::TLP));
+        keys.problem("tlp", format!("`{word}` is not a TLP 2.0 label"), instead(&word, taxonomy::TLP));
     }
     label
 }

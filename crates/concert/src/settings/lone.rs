@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use concert_model::keys::{Reading, Source};
+use concert_model::problem::instead;
 use concert_model::{Keys, Problem};
 use concert_pipeline::parse::{Fixed, Parser, unpack};
 
-use super::{LoadFor, catalogue, files, hint_of};
+use super::{LoadFor, catalogue, files};
 use crate::problems::Failure;
 
 /// The parser of this name with these settings, and what the settings say for every event and part. Whoever
@@ -19,7 +20,7 @@ pub fn lone_parser(
 ) -> Result<(Arc<dyn Parser>, Fixed, unpack::Limits), Failure> {
     let Some(listed) = catalogue::parser(name) else {
         let known: Vec<_> = catalogue::PARSERS.iter().map(|listed| listed.name).collect();
-        return Err(Failure::usage(Problem::new(format!("there is no parser `{name}`")).hint(hint_of(name, &known))));
+        return Err(Failure::usage(Problem::new(format!("there is no parser `{name}`")).hint(instead(name, &known))));
     };
     let sources = [Source { name: "--set".to_owned(), text: lines.join("\n") }];
     let (tables, problems) = files::parse(&sources);

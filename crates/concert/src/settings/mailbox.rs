@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_model::address::canonical;
+use concert_model::problem::instead;
 use concert_model::{Keys, host};
 use concert_transport::Collector;
 use concert_transport::collect::imap;
@@ -161,7 +162,7 @@ fn complaints(keys: &mut Keys<'_>, feeds: &[Feed]) -> Option<String> {
         let known: Vec<&str> = feeds.iter().map(|feed| feed.name.as_str()).collect();
         let hint = match known.as_slice() {
             [] => format!("write a table [[feed]] with name = \"{name}\""),
-            known => super::hint_of(&name, known),
+            known => instead(&name, known),
         };
         keys.problem("complaints", format!("there is no feed `{name}`"), hint);
     }
@@ -179,7 +180,7 @@ pub(super) fn mail_way(keys: &mut Keys<'_>, vias: &Vias, about: &str, is_needed:
                 let known: Vec<&str> = mails.iter().map(|name| name.as_str()).collect();
                 let hint = match known.as_slice() {
                     [] => format!("write a table [via.mail] with type = \"{MAIL}\", and via = \"mail\""),
-                    known => super::hint_of(&name, known),
+                    known => instead(&name, known),
                 };
                 keys.problem("via", format!("there is no [via.{name}] with type = \"{MAIL}\""), hint);
             }

@@ -4,6 +4,7 @@ pub(crate) use concert_model::address::is_address;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use concert_model::problem::instead;
 use concert_model::problem::nearest;
 use concert_model::{Field, Keys};
 use concert_pipeline::condition::Condition;
@@ -11,8 +12,8 @@ use concert_pipeline::group::schedule::When;
 use concert_pipeline::render::{Columns, Listed, Templates, read_format};
 use concert_store::records::Gate;
 
+use super::unique_name;
 use super::via::Vias;
-use super::{hint_of, unique_name};
 
 /// A configured kind of notice.
 pub struct Notice {
@@ -218,7 +219,7 @@ fn via(keys: &mut Keys<'_>, vias: &Vias) -> Option<String> {
         return Some(name);
     }
     let known: Vec<&str> = vias.names.iter().map(String::as_str).collect();
-    let hint = if known.is_empty() { format!("write a table [via.{name}]") } else { hint_of(&name, &known) };
+    let hint = if known.is_empty() { format!("write a table [via.{name}]") } else { instead(&name, &known) };
     keys.problem("via", format!("there is no way out [via.{name}]"), hint);
     None
 }

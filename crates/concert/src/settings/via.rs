@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use concert_model::Keys;
+use concert_model::problem::instead;
 use concert_transport::Deliverer;
 use concert_transport::deliver::{ALL, Setup};
 
 use super::site::Site;
-use super::{NAME_RULE, good_name, hint_of};
+use super::{NAME_RULE, good_name};
 
 /// A configured way out.
 pub struct Via {
@@ -53,7 +54,7 @@ fn read(mut keys: Keys<'_>, name: &str, dir: &Path, site: &Site) -> Option<Via> 
     let word = keys.require("type", "how notices go out")?;
     let Some(listed) = ALL.iter().find(|listed| listed.name == word) else {
         let known: Vec<_> = ALL.iter().map(|listed| listed.name).collect();
-        keys.problem("type", format!("there is no way out called `{word}`"), hint_of(&word, &known));
+        keys.problem("type", format!("there is no way out called `{word}`"), instead(&word, &known));
         return None;
     };
     let setup = Setup {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use concert_model::problem::nearest;
+use concert_model::problem::instead;
 use concert_model::{Contact, Kind, Net, PURPOSES, Value, host};
 
 use crate::group::schedule::When;
@@ -121,22 +121,16 @@ pub(super) fn wishes(contact: &Contact) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     let Contact { purpose, format, schedule, .. } = contact;
     if contact.rank() == PURPOSES.len() {
-        wrong.push((format!("`{purpose}` in purpose is none"), near(purpose, &PURPOSES)));
+        wrong.push((format!("`{purpose}` in purpose is none"), instead(purpose, &PURPOSES).into()));
     }
     if !format.is_empty() && render::format(format).is_none() {
         let known: Vec<&str> = render::ALL.iter().map(|listed| listed.name).collect();
-        wrong.push((format!("there is no format `{format}`"), near(format, &known)));
+        wrong.push((format!("there is no format `{format}`"), instead(format, &known).into()));
     }
     if let (false, Err(problem)) = (schedule.is_empty(), When::parse(schedule)) {
         wrong.push((format!("`{schedule}` in schedule: {}", problem.what), problem.hint.into()));
     }
     wrong
-}
-
-/// The known word that was meant, else all of them.
-fn near(word: &str, known: &[&str]) -> Cow<'static, str> {
-    let near = nearest(word, known.iter().copied());
-    near.map_or_else(|| format!("one of: {}", known.join(", ")), |near| format!("did you mean `{near}`?")).into()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use concert_model::problem::nearest;
+use concert_model::problem::instead;
 use concert_model::{Net, PURPOSES, Problem, host, value};
 use concert_pipeline::enrich::constituents::Subject;
 use concert_pipeline::observables::Kind;
@@ -44,10 +44,8 @@ pub(crate) fn purpose(word: &str) -> Result<(), Problem> {
     if PURPOSES.iter().any(|known| known.eq_ignore_ascii_case(word)) {
         return Ok(());
     }
-    let near = nearest(word, PURPOSES);
-    let hint =
-        near.map_or_else(|| format!("one of: {}", PURPOSES.join(", ")), |near| format!("did you mean `{near}`?"));
-    Err(Problem::new(format!("`{}` is no purpose of contacts", word.escape_debug())).hint(hint))
+    let problem = Problem::new(format!("`{}` is no purpose of contacts", word.escape_debug()));
+    Err(problem.hint(instead(word, &PURPOSES)))
 }
 
 /// `192.0.2.0 - 192.0.2.99`, with or without blanks.
