@@ -39,9 +39,9 @@ impl Kept {
             return Arc::clone(self);
         }
         let (mut body, mut content) = (body.clone(), content.clone());
-        body.marking.parties.retain(is_shown);
+        sight::narrow(&mut body.marking, person, circle);
         if let Content::Marked(marked) = &mut content {
-            marked.marking.parties.retain(is_shown);
+            sight::narrow(&mut marked.marking, person, circle);
             if let Some(marking) = body.content.get_mut("marking") {
                 *marking = json!(marked.marking);
             }
@@ -151,6 +151,12 @@ impl Case {
     /// Whether a person may see an entry of an incident that the person may see.
     pub fn shows(&self, circle: &Circle, person: &Person, kept: &Kept) -> bool {
         Sight::of(kept).is_none_or(|sight| sight.is_of(person, circle))
+    }
+
+    /// Whether a person may have the body of an entry, which is signed as it is: sees it, and it names no party of which
+    /// the person may not know.
+    pub(super) fn gives(&self, circle: &Circle, person: &Person, kept: &Arc<Kept>) -> bool {
+        self.shows(circle, person, kept) && Arc::ptr_eq(kept, &kept.read_by(circle, person))
     }
 
     /// The entries that a person may see, in the order in which they hold.

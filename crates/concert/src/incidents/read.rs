@@ -257,10 +257,7 @@ impl Incidents {
         let (case, circle) = self.find(person, name).await?;
         let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
         self.audit_read(person, &case.head.number, markings).await?;
-        // A body is signed as it is, so one that names parties of which the person may not know stays here.
-        let is_shown =
-            |kept: &Arc<Kept>| case.shows(&circle, person, kept) && Arc::ptr_eq(kept, &kept.read_by(&circle, person));
-        let shown = |kept: &Arc<Kept>| (Arc::clone(kept), is_shown(kept));
+        let shown = |kept: &Arc<Kept>| (Arc::clone(kept), case.gives(&circle, person, kept));
         let mut entries: Vec<(Arc<Kept>, bool)> = case.entries.iter().map(shown).collect();
         entries.sort_by_key(|(kept, _)| kept.seq);
         Ok(JournalTexts(entries.into_iter()))

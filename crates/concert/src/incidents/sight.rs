@@ -37,6 +37,11 @@ impl<'k> Sight<'k> {
     }
 }
 
+/// Leaves in a marking the parties of which a person who sees the incident may know.
+pub(super) fn narrow(marking: &mut Marking, person: &Person, circle: &Circle) {
+    marking.parties.retain(|party| sees_speakers(person, circle, party).allowed);
+}
+
 /// As lists keep it: a JSON text, or nothing for what everybody sees.
 pub(super) fn text(sight: Option<Sight<'_>>) -> String {
     let Some(Sight { marking, author, speaks_for }) = sight else { return String::new() };

@@ -1,7 +1,7 @@
 //! Incidents and entries as JSON, for commands and the API.
 
 use concert_model::Time;
-use concert_model::access::{Circle, Person, sees_speakers};
+use concert_model::access::{Circle, Person};
 use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
 use concert_model::incident::content::{Content, Custody, Happened, Proposed, Role};
 use concert_model::incident::fold::{Exhibit, Incident, Letter, Participant};
@@ -11,6 +11,7 @@ use concert_store::records::incidents::Head;
 use serde_json::{Map, Value, json};
 
 use super::Kept;
+use super::sight;
 use super::text::word;
 use super::write::MERGED;
 
@@ -43,7 +44,7 @@ pub fn head_json(head: &Head, person: &Person) -> Value {
     let circle: Circle = serde_json::from_str(&head.circle).unwrap_or_default();
     let mut marking = circle.marking.clone();
     if let Some(marking) = &mut marking {
-        marking.parties.retain(|party| sees_speakers(person, &circle, party).allowed);
+        sight::narrow(marking, person, &circle);
     }
     json!({
         "id": head.id,

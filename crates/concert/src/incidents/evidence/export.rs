@@ -12,7 +12,7 @@ use concert_model::access::{Action, Circle, Object, Person, may};
 use concert_model::incident::content::Act;
 use concert_model::incident::draft::DRAFTS_MAX;
 use concert_model::incident::fold::Incident;
-use concert_model::incident::journal::{Body, from_hex};
+use concert_model::incident::journal::from_hex;
 use concert_model::incident::marking::Tlp;
 use concert_store::evidence::Lock;
 use indicatif::ProgressBar;
@@ -251,12 +251,11 @@ impl Incidents {
         let speakers = takes_part.then(|| (party.to_owned(), [String::new()].into())).into_iter().collect();
         let circle = Circle { speakers, ..own.clone() };
         let sees = may(&receiver, Action::See, Object::Incident(&circle)).allowed;
-        let names_others = |body: &Body| body.marking.parties.iter().any(|one| one != party);
         let mut entries: Vec<_> = case.entries.iter().collect();
         entries.sort_by_key(|kept| kept.seq);
         let texts = entries.into_iter().filter_map(|kept| {
-            let may_go = sees && case.shows(&circle, &receiver, kept) && case.shows(own, exporter, kept);
-            let shown = kept.body.as_ref().filter(|(body, _)| may_go && !names_others(body));
+            let may_go = sees && case.gives(&circle, &receiver, kept) && case.shows(own, exporter, kept);
+            let shown = kept.body.as_ref().filter(|_| may_go);
             Some((kept.header.text().ok()?, shown.and_then(|(body, _)| body.text().ok())))
         });
         (sees, texts.collect())

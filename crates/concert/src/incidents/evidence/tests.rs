@@ -143,7 +143,10 @@ async fn a_bag_for_a_party_holds_nothing_that_whoever_exports_does_not_see() {
     let leo = RoleMoved { role: Role::LegalAndPrivacy, person: "leo".into(), party: String::new(), holds: true };
     let note = |text: &str| Note { text: text.into() }.into();
     let for_police = Marking { parties: vec!["Police".into()], ..Marking::of(Tlp::Amber) };
+    let for_both = Marking { parties: vec!["Police".into(), "Net Q".into()], ..green.clone() };
     let drafts = vec![
+        plain(takes_part("Net Q")),
+        plain(Marked { marking: for_both, reason: "asked".into() }),
         plain(Marked { marking: green.clone(), reason: "asked".into() }),
         plain(leo),
         plain(takes_part("Police")),
@@ -163,5 +166,9 @@ async fn a_bag_for_a_party_holds_nothing_that_whoever_exports_does_not_see() {
         incidents.export_evidence(Ask::new(person, NOW), &number, to, "", bar).await.unwrap();
         let journal = std::fs::read_to_string(bag.join("data/journal.ndjson")).unwrap();
         assert_eq!((journal.contains("word-of-amber"), journal.contains("word-of-green")), want, "{}", person.name);
+        // For whom else the incident was once is not for the party.
+        let both = "[\"Police\",\"Net Q\"]";
+        let own = incidents.export(&anna, &number).await.unwrap();
+        assert!(own.filter_map(|(_, body)| body).any(|body| body.contains(both)) && !journal.contains(both));
     }
 }
