@@ -145,11 +145,12 @@ async fn a_bag_for_a_party_holds_nothing_that_whoever_exports_does_not_see() {
     let for_police = Marking { parties: vec!["Police".into()], ..Marking::of(Tlp::Amber) };
     let for_both = Marking { parties: vec!["Police".into(), "Net Q".into()], ..green.clone() };
     let drafts = vec![
+        plain(Marked { marking: green.clone(), reason: "asked".into() }),
         plain(takes_part("Net Q")),
+        plain(takes_part("Police")),
         plain(Marked { marking: for_both, reason: "asked".into() }),
         plain(Marked { marking: green.clone(), reason: "asked".into() }),
         plain(leo),
-        plain(takes_part("Police")),
         Draft { content: note("word-of-amber"), marking: Some(for_police), minutes: 0 },
         Draft { content: note("word-of-green"), marking: Some(green), minutes: 0 },
     ];
