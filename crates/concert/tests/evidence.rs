@@ -197,7 +197,9 @@ fn what_is_wrong_is_told_and_keeps_nothing() {
     site.add(&number, "x", b"x");
     let sha256 = site.evidence(&["list", &number])[0]["sha256"].as_str().unwrap().to_owned();
     site.wrong(&["custody", &number, &sha256, "moved", "--reason", " "], "`reason` is empty");
-    let (code, _, err) = site.run(&["incident", "erase", &number, "3", "--reason", "privacy law"]);
+    let log = site.done(&["incident", "log", &number, "--kind", "evidence"]);
+    let entry = log[0]["seq"].to_string();
+    let (code, _, err) = site.run(&["incident", "erase", &number, &entry, "--reason", "privacy law"]);
     assert!(code == 2 && err.contains("evidence is destroyed before"), "{err}");
 }
 

@@ -223,7 +223,7 @@ fn entry(held: Vec<Value>) -> Value {
         "type": "object", "required": ["seq", "incident", "site", "sequence", "time", "sealed"],
         "description": "A sealed entry has no author, kind, marking and content: it is withheld or was erased. Kinds of newer sites are given as they came.",
         "properties": {
-            "seq": {"type": "integer", "minimum": 1, "description": "Its place in the order in which entries came here"},
+            "seq": {"type": "integer", "minimum": 1, "description": "Its place in the order in which entries came here: the microseconds since 1970 at which it was written, or one more than that of the entry before it"},
             "incident": {"type": "string", "format": "uuid"},
             "site": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The site whose chain it is in"},
             "sequence": {"type": "integer", "minimum": 1, "description": "Its place in that chain"},

@@ -374,10 +374,12 @@ pub async fn count_up(change: &mut Change<'_>, name: &str, more: u64) -> Result<
     Ok(count.cast_unsigned())
 }
 
-/// Keeps an entry. Gives its number.
+/// Keeps an entry. Gives its number: its time, or one more than that of the entry before it, so that numbers do not
+/// count what others write.
 pub async fn keep_entry(change: &mut Change<'_>, new: &NewEntry<'_>) -> Result<u64, Problem> {
     let query = sqlx::query(
-        "INSERT INTO entry (incident, site, sequence, time, tick, header, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO entry (seq, incident, site, sequence, time, tick, header, body)
+         VALUES (max(?4, 1 + ifnull((SELECT max(seq) FROM entry), 0)), ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     );
     let query = query.bind(new.incident).bind(new.site).bind(new.sequence.cast_signed());
     let query = query.bind(new.stamp.0.0).bind(i64::from(new.stamp.1)).bind(new.header).bind(new.body);

@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use concert_model::access::{Circle, Person};
+use concert_model::Problem;
+use concert_model::access::Circle;
 use concert_model::incident::content::Content;
 use concert_model::incident::draft::Draft;
 
 use super::case::Case;
-use super::{Kept, Refused, entry_json};
+use super::{Ask, Kept, Refused, entry_json};
 
 /// What an entry changes that others may change too: a field, or what is called by a name.
 fn thing(content: &Content) -> Option<Vec<&str>> {
@@ -47,7 +48,14 @@ fn line(content: &Content) -> u64 {
 
 /// Whether what these entries change is as it was when the person looked last; else what changed it, as entries
 /// that the person sees.
-pub(super) fn check(case: &Case, circle: &Circle, person: &Person, seen: u64, drafts: &[Draft]) -> Result<(), Refused> {
+pub(super) fn check(case: &Case, circle: &Circle, ask: Ask<'_>, drafts: &[Draft]) -> Result<(), Refused> {
+    let Some(seen) = ask.seen else { return Ok(()) };
+    let person = ask.person;
+    // Numbers are times, so this tells nothing of entries that the person does not see.
+    if seen > case.last.max(ask.now.0.unsigned_abs()) {
+        let problem = Problem::new(format!("`seen` is {seen}, and no entry has that number yet"));
+        return Err(Refused::Wrong(problem.hint("give `seq` of the last entry that you had read, or leave it out")));
+    }
     let changes: Vec<(Vec<&str>, u64)> =
         drafts.iter().filter_map(|draft| Some((thing(&draft.content)?, line(&draft.content)))).collect();
     let changed = |content: &Content| {

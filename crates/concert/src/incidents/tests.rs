@@ -429,6 +429,29 @@ async fn what_is_changed_by_its_name_is_not_overwritten_unseen() {
     }
 }
 
+/// INVARIANT: numbers of entries do not count what is written elsewhere; nor does it show what number may be named as seen.
+#[tokio::test]
+async fn numbers_of_entries_are_their_times() {
+    let site = site().await;
+    let anna = user("anna", &["handler"], Tlp::Red);
+    let (later, latest) = (NOW.plus_seconds(1), NOW.plus_seconds(9));
+    let open = |title| site.incidents.open(Ask::new(&anna, NOW), new(title, Marking::of(Tlp::Red), Vec::new()));
+    let (one, other) = (open("one").await.unwrap(), open("other").await.unwrap());
+    for _ in 0..99 {
+        site.incidents.write(Ask::new(&anna, later), &other.number, vec![note("x", None)]).await.unwrap();
+    }
+    let ask = Ask::new(&anna, latest);
+    let written = site.incidents.write(ask, &one.number, vec![note("y", None)]).await.unwrap();
+    assert_eq!(written.entries[0]["seq"].as_i64(), Some(latest.0));
+    let until = |seen: i64| {
+        let ask = Ask { seen: Some(seen.unsigned_abs()), ..ask };
+        site.incidents.write(ask, &one.number, vec![note("z", None)])
+    };
+    assert!(until(latest.0).await.is_ok());
+    let Err(Refused::Wrong(problem)) = until(latest.0 + 9).await else { panic!("a number of later is taken") };
+    assert!(problem.to_string().contains("no entry has that number yet"), "{problem}");
+}
+
 /// INVARIANT: of what is written at once, all of it holds or none.
 #[tokio::test]
 async fn what_is_written_at_once_holds_together() {

@@ -236,9 +236,7 @@ impl Incidents {
         if let Some(first) = drafts.first_mut().filter(|_| ask.minutes > 0) {
             first.minutes = ask.minutes;
         }
-        if let Some(seen) = ask.seen {
-            stale::check(&case, &circle, ask.person, seen, &drafts)?;
-        }
+        stale::check(&case, &circle, ask, &drafts)?;
         let (number, mut denied) = (case.head.number.clone(), None);
         match self.put(&mut change, ask, case, drafts, right, &mut denied).await {
             Ok((case, entries)) => self.finish(change, ask, case, (entries, left_out)).await,

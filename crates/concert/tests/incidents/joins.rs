@@ -173,7 +173,7 @@ fn a_split_moves_what_was_chosen_by_reference_and_can_be_undone() {
     refused(&[], "nothing was chosen");
     refused(&["--party", "Net X"], "`Net X` is not in");
     refused(&["--entries", "999"], "there is no entry 999");
-    refused(&["--entries", "1"], "belongs to the incident as a whole");
+    refused(&["--entries", &site.entries(&all)[0]], "belongs to the incident as a whole");
     let chosen = ["--party", "Net A", "--observable", "192.0.2.1", "--host", "192.0.2.1", "--entries", &seq];
     let part =
         site.incident(&[&["split", &all], &new[..], &chosen].concat())[0]["incident"].as_str().unwrap().to_owned();

@@ -52,6 +52,14 @@ impl Site {
         self.json(&[&["incident"], args].concat())
     }
 
+    /// The numbers of the entries of an incident, in their order.
+    pub(crate) fn entries(&self, incident: &str) -> Vec<String> {
+        let log = self.incident(&["log", incident, "--limit", "0"]);
+        let mut numbers: Vec<u64> = log.iter().filter_map(|row| row["seq"].as_u64()).collect();
+        numbers.sort_unstable();
+        numbers.iter().map(u64::to_string).collect()
+    }
+
     pub(crate) fn open(&self, title: &str) -> String {
         self.open_marked(title, "amber")
     }
