@@ -4,6 +4,7 @@
 //! write at once. What it prints is what a client waits for, over a connection that stays open.
 
 mod client;
+mod decisions;
 
 use std::fs;
 use std::net::TcpListener;
@@ -18,7 +19,7 @@ use client::Client;
 const HELP: &str = "usage: cargo xtask bench incidents [OPTIONS]
 
 Fills a site with incidents through the API, then lets eight clients read and two write at once, and prints
-how long they wait.
+how long they wait, and what a decision about who may see an entry costs at most.
 
   --incidents N    incidents of sixteen observables each [default: 25000]
   --seconds N      how long is measured [default: 20]
@@ -37,6 +38,8 @@ const PARTIES: u64 = 120;
 const HOSTS: u64 = 10_000;
 const RELATIONS: u64 = 100_000;
 const OBSERVABLES_EACH: u64 = 16;
+/// One entry in so many of the long journal has a marking of its own.
+const MARKED_EACH: u64 = 2;
 /// Entries of one request.
 const AT_ONCE: u64 = 1_000;
 const READERS: u64 = 8;
@@ -123,6 +126,8 @@ fn measure(options: &Options) -> Result<(), String> {
     }
     let (_serving, port, started) = serve(&concert, &site)?;
     let waits = load(port, options)?;
+    let (page, entries) = (first_page(port, 1)?, part(ENTRIES, options.incidents));
+    let decision = decisions::measure(&concert, &site, port, &page, entries / MARKED_EACH)?;
     let mut text = format!(
         "{} incidents; {READERS} clients read and {WRITERS} write for {} s; started in {:.2} s\n\n| what | times | median ms | 95 % ms | longest ms |\n|---|--:|--:|--:|--:|\n",
         options.incidents,
@@ -136,6 +141,8 @@ fn measure(options: &Options) -> Result<(), String> {
         let (median, most, longest) = (millis(at(50)), millis(at(95)), millis(times.last()));
         text.push_str(&format!("| {name} | {} | {median:.1} | {most:.1} | {longest:.1} |\n", times.len()));
     }
+    let micros = decision.as_secs_f64() * 1e6;
+    text.push_str(&format!("\na decision about who may see an entry: at most {micros:.2} microseconds\n"));
     fs::write(root.join("results-incidents.md"), &text).map_err(|error| error.to_string())?;
     if !options.keep {
         fs::remove_dir_all(&site).ok();
@@ -158,9 +165,32 @@ fn number(at: u64, year: &str) -> String {
     format!("BENCH%23{year}-{at:06}")
 }
 
+/// A size, made smaller with fewer incidents.
+fn part(all: u64, incidents: u64) -> u64 {
+    (all * incidents / INCIDENTS).max(10)
+}
+
+/// The path of a page of few entries of the long journal.
+fn first_page(port: u16, limit: u64) -> Result<String, String> {
+    Ok(format!("/api/v1/incidents/{}/entries?limit={limit}", number(1, &Client::new(port)?.year()?)))
+}
+
+/// Where pages of the long journal begin.
+fn cursors(port: u16) -> Result<Vec<String>, String> {
+    let (mut client, page, mut found) = (Client::new(port)?, first_page(port, AT_ONCE)?, vec!["0".to_owned()]);
+    while let Some(last) = found.last() {
+        let body =
+            String::from_utf8(client.get(&format!("{page}&cursor={last}"))?).map_err(|error| error.to_string())?;
+        let next = body.rsplit_once("\"next\":\"").and_then(|(_, rest)| rest.split_once('"'));
+        let Some((next, _)) = next else { break };
+        found.push(next.to_owned());
+    }
+    Ok(found)
+}
+
 fn fill(port: u16, incidents: u64) -> Result<(), String> {
     let mut client = Client::new(port)?;
-    let part = |all: u64| (all * incidents / INCIDENTS).max(10);
+    let part = |all| part(all, incidents);
     let year = client.year()?;
     say("the incident of many entries and the chain");
     for title in ["Many entries", "A long chain"] {
@@ -181,7 +211,11 @@ fn fill(port: u16, incidents: u64) -> Result<(), String> {
         at if at < PARTIES => {
             format!("{{\"kind\":\"party\",\"content\":{{\"party\":\"Net {at}\",\"status\":\"told\"}}}}")
         }
-        at => format!("{{\"kind\":\"note\",\"content\":{{\"text\":\"word{} seen at host {at}\"}}}}", at % 997),
+        at => {
+            let marking = if at % MARKED_EACH == 0 { ",\"marking\":{\"tlp\":\"amber\"}" } else { "" };
+            let text = format!("word{} seen at host {at}", at % 997);
+            format!("{{\"kind\":\"note\",\"content\":{{\"text\":\"{text}\"}}{marking}}}")
+        }
     })?;
     let hosts = part(HOSTS);
     batch(&format!("/api/v1/incidents/{}/entries", number(2, &year)), part(RELATIONS), &mut |at| {
@@ -223,9 +257,9 @@ const READS: [&str; 7] =
     ["list", "list by type", "open one", "open the one of many entries", "search", "path upstream", "log page"];
 
 /// One thing that a reader asks for.
-fn question(kind: usize, random: &mut Random, options: &Options, year: &str) -> String {
+fn question(kind: usize, random: &mut Random, options: &Options, (year, cursors): (&str, &[String])) -> String {
     let any = number(3 + random.below(options.incidents), year);
-    let hosts = (HOSTS * options.incidents / INCIDENTS).max(10);
+    let hosts = part(HOSTS, options.incidents);
     match kind {
         0 => "/api/v1/incidents?limit=50".into(),
         1 => "/api/v1/incidents?limit=50&type=phishing".into(),
@@ -233,24 +267,29 @@ fn question(kind: usize, random: &mut Random, options: &Options, year: &str) -> 
         3 => format!("/api/v1/incidents/{}", number(1, year)),
         4 => format!("/api/v1/search?limit=20&q=word{}", random.below(997)),
         5 => format!("/api/v1/incidents/{}/chain?limit=100&upstream={}", number(2, year), host(random.below(hosts))),
-        _ => format!("/api/v1/incidents/{}/entries?limit=100&cursor={}", number(1, year), random.below(ENTRIES)),
+        _ => {
+            let place = usize::try_from(random.below(cursors.len() as u64)).unwrap_or(0);
+            let cursor = cursors.get(place).map_or("0", String::as_str);
+            format!("/api/v1/incidents/{}/entries?limit=100&cursor={cursor}", number(1, year))
+        }
     }
 }
 
 fn load(port: u16, options: &Options) -> Result<Waits, String> {
-    let year = Client::new(port)?.year()?;
+    let (year, cursors) = (Client::new(port)?.year()?, cursors(port)?);
+    let places = (year.as_str(), cursors.as_slice());
     // The first look at a long incident reads it; a site that works has it in memory.
     for kind in 0..READS.len() {
-        Client::new(port)?.get(&question(kind, &mut Random::at(9, 9), options, &year))?;
+        Client::new(port)?.get(&question(kind, &mut Random::at(9, 9), options, places))?;
     }
     let until = Instant::now() + Duration::from_secs(options.seconds);
-    let (year, options) = (&year, options);
+    let year = &year;
     let reader = move |place: u64| -> Result<Vec<(usize, Duration)>, String> {
         let (mut client, mut random) = (Client::new(port)?, Random::at(2, place));
         let mut waits = Vec::new();
         while Instant::now() < until {
             let kind = usize::try_from(random.below(READS.len() as u64)).unwrap_or(0);
-            let path = question(kind, &mut random, options, year);
+            let path = question(kind, &mut random, options, places);
             let begun = Instant::now();
             client.get(&path)?;
             waits.push((kind, begun.elapsed()));

@@ -5,17 +5,25 @@ use std::net::TcpStream;
 
 pub(super) struct Client {
     stream: BufReader<TcpStream>,
+    /// Lines of each request's head, each ended.
+    login: String,
 }
 
 impl Client {
     pub(super) fn new(port: u16) -> Result<Self, String> {
         let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string())?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        Ok(Self { stream: BufReader::new(stream) })
+        Ok(Self { stream: BufReader::new(stream), login: String::new() })
+    }
+
+    /// The same client as whoever has a token.
+    pub(super) fn with_token(self, token: &str) -> Self {
+        Self { login: format!("Authorization: Bearer {token}\r\n"), ..self }
     }
 
     pub(super) fn get(&mut self, path: &str) -> Result<Vec<u8>, String> {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 200)
+        let login = &self.login;
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{login}\r\n"), 200)
     }
 
     pub(super) fn post(&mut self, path: &str, body: &str) -> Result<Vec<u8>, String> {
