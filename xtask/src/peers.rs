@@ -1,7 +1,7 @@
 //! Real peers that tests talk to. Tests that miss one say so and pass; here the missing ones are
 //! installed where that is possible.
 
-use crate::step::{call, has, say};
+use crate::step::{call, has, output, say};
 
 /// A program, and the Debian package it comes in.
 const PEERS: &[(&str, &str)] = &[
@@ -11,22 +11,35 @@ const PEERS: &[(&str, &str)] = &[
     ("openssl", "openssl"),
     ("gpg", "gnupg"),
     ("chromium", "chromium"),
+    ("python3", "python3"),
+    ("pip", "python3-pip"),
 ];
+/// What makes environments of Python; it brings no program of its own.
+const ENVIRONMENTS: &str = "python3-venv";
 
 /// Installs what is missing. Never fails: tests say what they skip.
 pub(crate) fn install() -> Result<(), String> {
+    install_from_debian();
     install_from_pypi();
     if let Err(why) = crate::api::install() {
         say(&format!("schemathesis is not installed: {why}"));
     }
-    let missing: Vec<&str> = PEERS.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
+    Ok(())
+}
+
+fn install_from_debian() {
+    let mut missing: Vec<&str> =
+        PEERS.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
+    if output("python3", &["-c", "import ensurepip"]).is_err() {
+        missing.push(ENVIRONMENTS);
+    }
     if missing.is_empty() {
         say("all Debian packages are installed");
-        return Ok(());
+        return;
     }
     if !has("apt-get") || !is_root() {
         say(&format!("not installed, and cannot be from here: {}", missing.join(" ")));
-        return Ok(());
+        return;
     }
     let quiet = [("DEBIAN_FRONTEND", "noninteractive")];
     let updated = call("apt-get", &["update", "-qq"], &quiet);
@@ -38,7 +51,6 @@ pub(crate) fn install() -> Result<(), String> {
             say(&format!("{package} is not installed: {why}"));
         }
     }
-    Ok(())
 }
 
 /// What Debian does not have: DuckDB, which `concert sql` runs, and the validator of bags of evidence.
@@ -46,7 +58,11 @@ const PYTHON_PEERS: &[(&str, &str)] = &[("duckdb", "duckdb-cli"), ("bagit.py", "
 
 fn install_from_pypi() {
     for (program, package) in PYTHON_PEERS {
-        if has(program) || !has("pip") || !is_root() {
+        if has(program) {
+            continue;
+        }
+        if !has("pip") || !is_root() {
+            say(&format!("not installed, and cannot be from here: {package}"));
             continue;
         }
         let args = ["install", "--quiet", "--root-user-action=ignore", "--break-system-packages", package];
@@ -57,5 +73,5 @@ fn install_from_pypi() {
 }
 
 fn is_root() -> bool {
-    crate::step::output("id", &["-u"]).is_ok_and(|id| id.trim_ascii() == b"0")
+    output("id", &["-u"]).is_ok_and(|id| id.trim_ascii() == b"0")
 }

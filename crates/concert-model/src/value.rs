@@ -153,13 +153,15 @@ fn lower(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean(text).to_lowercase())
 }
 
-/// An address: dotted quad or IPv6 text. A zone (`%eth0`) is dropped; IPv4-mapped IPv6 stays IPv6.
+/// An address: dotted quad or IPv6 text. A zone (`%eth0`) is dropped; An IPv4 address in the
+/// form of IPv6 (`::ffff:192.0.2.7`, RFC 4291 section 2.5.5.2) is that IPv4 address.
 pub fn ip(text: &str) -> Result<IpAddr, &'static str> {
     if let Some(address) = dotted_quad(text.as_bytes()) {
         return Ok(IpAddr::V4(address));
     }
     let text = text.split_once('%').map_or(text, |(address, _)| address);
-    text.parse::<Ipv6Addr>().map(IpAddr::V6).map_err(|_| "not an IP address")
+    // `::ffff:192.0.2.7` is how machines with both families write the other one.
+    text.parse::<Ipv6Addr>().map(|address| IpAddr::V6(address).to_canonical()).map_err(|_| "not an IP address")
 }
 
 /// Four decimal numbers without leading zeros, which some programs read as octal.

@@ -40,8 +40,8 @@ fn of_overview(overview: &Overview) -> Vec<Metric> {
         ("concert_feed_events_total", "Events read.", true, |feed| Some(feed.events as f64)),
         ("concert_feed_duplicates_total", "Repeats of events.", true, |feed| Some(feed.duplicates as f64)),
         ("concert_feed_rejects_total", "Pieces that became no event.", true, |feed| Some(feed.rejects as f64)),
-        ("concert_feed_up", "Whether the last look went well.", false, |feed| {
-            Some(f64::from(u8::from(feed.state == FeedState::Good)))
+        ("concert_feed_up", "Whether the last look went well; nothing before the first.", false, |feed| {
+            (feed.state != FeedState::Waiting).then(|| f64::from(u8::from(feed.state == FeedState::Good)))
         }),
         ("concert_feed_stale", "Whether the feed is quiet for too long.", false, |feed| {
             Some(f64::from(u8::from(feed.stale)))

@@ -223,7 +223,7 @@ fn write_record(values: &[Value], text: &mut Vec<u8>) {
 /// A cell of text that a spreadsheet would run as a formula gets an apostrophe before it.
 fn write_cell(cell: &str, is_text: bool, text: &mut Vec<u8>) {
     let formula = is_text && cell.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
-    let quoted = formula || cell.contains([',', '"', '\n', '\r']);
+    let quoted = formula || cell.contains([',', ';', '"', '\n', '\r']);
     if quoted {
         text.push(b'"');
     }

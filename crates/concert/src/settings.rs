@@ -117,8 +117,9 @@ impl Settings {
         let settings = Settings::from_keys(dir, Keys::root(&reading, layers), templates);
         let gathered = reading.finish();
         // With a file unread, whatever it should have held would be told as missing.
-        if problems.is_empty() {
-            problems = gathered.problems;
+        match problems.last_mut() {
+            None => problems = gathered.problems,
+            Some(last) => last.hint.push_str("; what else is wrong is told when every file can be read"),
         }
         problems.extend(template_problems);
         sort_by_place(&mut problems);

@@ -107,6 +107,58 @@ fn the_table_of_the_manual_is_true_for_questions_and_for_events() {
 }
 
 #[test]
+fn values_are_answered_as_people_paste_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    for [pasted, plain] in [
+        ["192.0.2[.]140", "192.0.2.140"],
+        ["192.0.2.140:443", "192.0.2.140"],
+        ["[2001:db8:1::5]", "2001:db8:1::5"],
+        ["www[.]uni[.]example", "www.uni.example"],
+        ["uni.example:443", "uni.example"],
+        ["uni.example/login", "uni.example"],
+        ["Somebody <somebody@uni.example>", "somebody@uni.example"],
+        ["ASN64498", "AS64498"],
+        ["192.0.2.128 - 192.0.2.255", "192.0.2.128/25"],
+    ] {
+        let rows = |value: &str| {
+            let mut rows = concert(&site, &["who", value, "--format", "ndjson"]);
+            rows.iter_mut().for_each(|row| assert!(row.as_object_mut().unwrap().remove("value").is_some()));
+            rows
+        };
+        assert!(rows(plain)[0]["contact"].is_string(), "{plain}");
+        assert_eq!(rows(pasted), rows(plain), "{pasted}");
+    }
+    let row = &concert(&site, &["who", "192.0.2[.]140", "--format", "ndjson"])[0];
+    assert_eq!(row["value"], "192.0.2[.]140");
+}
+
+/// Without an address, that of the URL or the whole network decides, also by AS, country and registry.
+#[test]
+fn events_without_an_address_fall_to_whom_who_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let (mut events, mut wanted) = (String::new(), Vec::new());
+    for (value, address) in [
+        ("source.url\":\"http://203.0.113.77/x", "203.0.113.77"),
+        ("source.url\":\"http://198.51.100.200:8080/", "198.51.100.200"),
+        ("source.url\":\"http://192.0.2.140/x", "192.0.2.140"),
+        ("source.network\":\"203.0.113.64/27", "203.0.113.77"),
+        ("source.network\":\"192.0.2.128/26", "192.0.2.140"),
+    ] {
+        events += &format!("{{\"{value}\",\"classification.type\":\"scanner\",\"extra.at\":{}}}\n", wanted.len());
+        wanted.push(text(&concert(&site, &["who", address, "--format", "ndjson"])[0], "party").to_owned());
+    }
+    let file = folder.path().join("given.ndjson");
+    fs::write(&file, events).unwrap();
+    concert(&site, &["ingest", "--feed", "given", &file.display().to_string()]);
+    let mut stored = concert(&site, &["events", "--format", "ndjson"]);
+    stored.sort_by_key(|event| event["extra.at"].as_u64());
+    let found: Vec<&str> = stored.iter().map(|event| text(event, "party")).collect();
+    assert_eq!(found, wanted, "{stored:?}");
+}
+
+#[test]
 fn whoever_wishes_it_is_told_ahead_of_the_schedule_and_once() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

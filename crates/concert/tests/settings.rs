@@ -350,5 +350,9 @@ fn wrong_syntax() {
     insta::assert_snapshot!(wrong("wrong/syntax.toml"), @r#"
     concert.toml:2:13: invalid basic string, expected `"`
       hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
+    concert.toml:4:13: string values must be quoted, expected literal string
+      hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
+    concert.toml:7:15: invalid float, expected nothing
+      hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]; what else is wrong is told when every file can be read
     "#);
 }

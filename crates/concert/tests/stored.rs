@@ -198,6 +198,58 @@ fn counting_agrees_with_the_events_and_with_duckdb() {
     assert_eq!(site.concert(&["sql", "SELECT nonsense FROM events"]).0, 2);
 }
 
+/// What `concert events` finds is what DuckDB finds in the same files: by conditions of each kind, by times, and by both.
+#[test]
+fn questions_have_the_answers_that_duckdb_has() {
+    let site = Site::new();
+    let times = ["--since", "2026-11-21T10:20:00Z", "--until", "2026-11-21T10:40:00Z"];
+    let within = "\"time.source\" >= '2026-11-21T10:20:00Z' AND \"time.source\" < '2026-11-21T10:40:00Z'";
+    let in_network = "starts_with(\"source.ip\", '198.18.9.')";
+    let both = format!("{within} AND \"source.asn\" = 64501");
+    let questions: &[(&[&str], &str)] = &[
+        (&[], "true"),
+        (&times, within),
+        (&["source.asn == 64501"], "\"source.asn\" = 64501"),
+        (&["source.asn == 64501", times[0], times[1], times[2], times[3]], &both),
+        (&["source.asn in [64500, 64503, 1]"], "\"source.asn\" IN (64500, 64503, 1)"),
+        (
+            &["source.asn > 64502 && !(classification.type == \"scanner\")"],
+            "\"source.asn\" > 64502 AND \"classification.type\" <> 'scanner'",
+        ),
+        (&["cidr(source.ip, \"198.18.9.0/24\")"], in_network),
+        (
+            &["source.ip == \"198.18.0.7\" || source.ip == \"198.18.9.200\""],
+            "\"source.ip\" IN ('198.18.0.7', '198.18.9.200')",
+        ),
+        (&["classification.type.startsWith(\"brute\")"], "starts_with(\"classification.type\", 'brute')"),
+        (&["time.source > \"2026-11-21T10:58:00Z\""], "\"time.source\" > '2026-11-21T10:58:00Z'"),
+        (&["has(malware.name)"], "\"malware.name\" IS NOT NULL"),
+        (&["malware.name != \"x\""], "\"malware.name\" <> 'x'"),
+        (&["feed.name == \"drop\""], "\"feed.name\" = 'drop'"),
+    ];
+    let (mut found, mut none) = (0, 0);
+    for (words, condition) in questions {
+        let query =
+            format!("SELECT \"event.id\", \"source.ip\", \"source.asn\" FROM events WHERE {condition} ORDER BY 1");
+        let (code, out, err) = site.concert(&["sql", &query, "--format", "ndjson"]);
+        if err.contains("DuckDB is not installed") {
+            return eprintln!("skipped: neither `duckdb` nor its Python module is installed");
+        }
+        assert_eq!(code, 0, "{condition}: {err}");
+        let facts = |row: &Value| ["event.id", "source.ip", "source.asn"].map(|name| row[name].clone().to_string());
+        let want: Vec<_> = out
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(|line| facts(&serde_json::from_str(line).unwrap()))
+            .collect();
+        let mut rows: Vec<_> = site.rows(&[&["events", "--limit", "0"], *words].concat()).iter().map(facts).collect();
+        rows.sort_unstable();
+        assert_eq!(rows, want, "{words:?}");
+        if want.is_empty() { none += 1 } else { found += 1 }
+    }
+    assert_eq!((found, none), (11, 2));
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let site = Site::new();

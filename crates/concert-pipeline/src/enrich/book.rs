@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use concert_model::batch::Raw;
 use concert_model::{Event, Field, OpenEvent, Party, Value};
 
 use super::constituents::{Constituents, address};
@@ -46,9 +47,15 @@ impl Book {
     fn registered(&self, event: &Event<'_>, address: Option<IpAddr>) -> Option<&str> {
         let registered = self.registered.as_ref()?;
         let by_address = address.and_then(|address| registered.find(address));
+        let by_network = || match event.raw(Field::SOURCE_NETWORK) {
+            Some(Raw::Net(net)) if address.is_none() => {
+                registered.find(net.first()).filter(|party| registered.find(net.last()) == Some(*party))
+            }
+            _ => None,
+        };
         let by_asn = || registered.find_asn(u32::try_from(event.int(Field::SOURCE_ASN)?).ok()?);
         let by_route = || registered.find_routed(address?);
-        registered.name(by_address.or_else(by_asn).or_else(by_route)?)
+        registered.name(by_address.or_else(by_network).or_else(by_asn).or_else(by_route)?)
     }
 
     /// Fetches what the source addresses (IPv4) of a few events will need, for all of them at once.
@@ -124,6 +131,9 @@ mod tests {
         check(&[("source.ip", "192.0.2.1"), ("party", "liar")], Some("Ours"));
         check(&[("source.ip", "192.0.2.9"), ("party", "liar")], Some("RIPE AR1"));
         check(&[("source.url", "http://192.0.2.9/x")], Some("RIPE AR1"));
+        check(&[("source.network", "192.0.2.32/27")], Some("RIPE AR1"));
+        check(&[("source.network", "192.0.2.0/23")], None);
+        check(&[("source.network", "10.1.0.0/16")], None);
         check(&[("source.ip", "198.51.100.1"), ("source.asn", "64500")], Some("RIPE BR1"));
         check(&[("source.ip", "198.51.100.1"), ("source.geolocation.cc", "FI")], Some("Team FI"));
         check(&[("source.ip", "203.0.113.1"), ("source.asn", "64500")], Some("RIPE BR1"));

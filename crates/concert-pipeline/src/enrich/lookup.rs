@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use concert_model::batch::Raw;
 use concert_model::{Field, OpenEvent, Value};
 
+use super::constituents::address;
 use super::ranges::Ranges;
 use super::table::Table;
 
@@ -88,12 +89,18 @@ impl Lookup {
         self.table.look_ahead(addresses);
     }
 
-    /// Sets what is known of `source.ip` and `destination.ip`.
+    /// Sets what is known of `source.ip` and `destination.ip`; without an address, of that in `source.url`, or of the
+    /// network.
     pub fn enrich(&self, event: &mut OpenEvent<'_>) {
         for (side, reported) in SIDES.iter().zip(&self.reported) {
-            let Some(Raw::Ip(address)) = event.raw(side.ip) else { continue };
+            let found = match event.raw(side.ip) {
+                Some(Raw::Ip(address)) => self.table.find(address),
+                _ => match self.without_address(event, side) {
+                    Some(found) => found,
+                    None => continue,
+                },
+            };
             let [asn, as_name, network, cc] = side.names;
-            let found = self.table.find(address);
             if let Some((number, name)) = found.asn {
                 let other_network = put(event, side.asn, &Value::Int(i64::from(number)), asn, &reported.asn);
                 if !name.is_empty() {
@@ -110,6 +117,23 @@ impl Lookup {
                 put(event, side.cc, &Value::text(code), cc, &reported.cc);
             }
         }
+    }
+}
+
+impl Lookup {
+    /// What is known of a side that has no address: of that in its URL, or of its network as far as all of it lies in
+    /// one AS or country.
+    fn without_address(&self, event: &OpenEvent<'_>, side: &Side) -> Option<Found<'_>> {
+        if side.ip == Field::SOURCE_IP
+            && event.has(Field::SOURCE_URL)
+            && let Some(address) = address(&event.view())
+        {
+            return Some(self.table.find(address));
+        }
+        let Some(Raw::Net(net)) = event.raw(side.network) else { return None };
+        let (first, last) = (self.table.find(net.first()), self.table.find(net.last()));
+        let asn = first.asn.filter(|(number, _)| last.asn.is_some_and(|(other, _)| other == *number));
+        Some(Found { asn, network: None, country: first.country.filter(|code| last.country == Some(*code)) })
     }
 }
 
@@ -203,6 +227,21 @@ mod tests {
             &[("destination.ip", "198.51.100.1")],
             ",destination.asn:64501,destination.geolocation.cc:SE,destination.ip:198.51.100.1",
         );
+    }
+
+    #[test]
+    fn without_an_address_that_of_the_url_is_looked_up_or_the_network() {
+        check(
+            &[("source.url", "http://192.0.2.1:8080/x")],
+            ",source.as_name:Example Net,source.asn:64500,source.geolocation.cc:FI,source.network:192.0.2.0/24,\
+             source.url:http://192.0.2.1:8080/x",
+        );
+        check(
+            &[("source.network", "192.0.2.32/27")],
+            ",source.as_name:Example Net,source.asn:64500,source.geolocation.cc:FI,source.network:192.0.2.32/27",
+        );
+        check(&[("destination.network", "192.0.2.0/23")], ",destination.network:192.0.2.0/23");
+        check(&[("source.url", "http://a.example/192.0.2.1")], ",source.url:http://a.example/192.0.2.1");
     }
 
     #[test]

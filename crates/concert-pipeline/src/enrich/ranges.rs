@@ -315,6 +315,8 @@ fn resolve<A: Copy + Ord + Into<u128>>(mut ranges: Vec<Range<A>>, end: u128, tel
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{Strategy, proptest};
+
     use super::*;
 
     fn read(text: &str) -> Ranges {
@@ -364,21 +366,19 @@ mod tests {
         check(&ranges, "192.0.2.128", "1 out 192.0.2.0/24");
     }
 
-    /// INVARIANT: an answer is that of the narrowest range that holds the address.
-    #[test]
-    fn any_overlap_gives_what_a_slow_search_gives() {
-        let mut seed = 7u64;
-        let mut random = move |below: u64| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (seed >> 33) % below
-        };
-        for _ in 0..300 {
-            let ranges: Vec<Range<u128>> = (0..random(12))
-                .map(|word| {
-                    let (a, b) = (u128::from(random(64)), u128::from(random(64)));
-                    Range { first: a.min(b), last: a.max(b), word: u32::try_from(word).unwrap() }
-                })
-                .collect();
+    /// Up to a dozen ranges among few addresses, so that many overlap, are equal or begin at one place.
+    fn some_ranges() -> impl Strategy<Value = Vec<Range<u128>>> {
+        let ends = proptest::collection::vec((0..64u128, 0..64u128), 0..12);
+        ends.prop_map(|ends| {
+            let range = |(word, (a, b)): (u32, (u128, u128))| Range { first: a.min(b), last: a.max(b), word };
+            (0..).zip(ends).map(range).collect()
+        })
+    }
+
+    proptest! {
+        /// INVARIANT: an answer is that of the narrowest range that holds the address.
+        #[test]
+        fn any_overlap_gives_what_a_slow_search_gives(ranges in some_ranges()) {
             let mut found = Stretches::<u128>::default();
             resolve(ranges.clone(), 63, |start, word| found.push(start, word));
             assert!(found.is_sound());

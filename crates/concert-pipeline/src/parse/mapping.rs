@@ -303,7 +303,9 @@ fn kept_name(name: &str) -> &str {
 pub(super) fn set_extra_json(draft: &mut Draft<'_>, name: &str, json: &serde_json::Value) -> Result<(), Fault> {
     let fault =
         |reason: &str| Fault::new(format!("extra.{}", name.chars().take(NAME_CHARS_SHOWN).collect::<String>()), reason);
-    let field = draft.extra(name).ok_or_else(|| fault("too many or too long extra names"))?;
+    let field = draft
+        .extra(name)
+        .ok_or_else(|| fault("too many extra names, or one that is too long or has a comma or control characters"))?;
     concert_model::json::set(draft, field, json, None).map_err(fault)
 }
 

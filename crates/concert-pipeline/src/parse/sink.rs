@@ -75,14 +75,18 @@ impl Draft<'_> {
         if text.trim().is_empty() {
             return Ok(());
         }
-        let field = self.event.extra(name).ok_or_else(|| Fault::new("extra", "too many or too long extra names"))?;
+        let field = self.event.extra(name).ok_or_else(|| {
+            Fault::new("extra", "too many extra names, or one that is too long or has a comma or control characters")
+        })?;
         self.put(field, text)
     }
 
     /// Keeps a whole number under `extra.NAME`. Empty text sets nothing; other text is kept as text.
     pub fn put_count(&mut self, name: &str, text: &str) -> Result<(), Fault> {
         let Ok(number) = text.trim().parse() else { return self.put_extra(name, text) };
-        let field = self.event.extra(name).ok_or_else(|| Fault::new("extra", "too many or too long extra names"))?;
+        let field = self.event.extra(name).ok_or_else(|| {
+            Fault::new("extra", "too many extra names, or one that is too long or has a comma or control characters")
+        })?;
         self.event.set(field, &Value::Int(number));
         Ok(())
     }

@@ -119,6 +119,9 @@ pub(crate) fn trouble(error: sqlx::Error) -> Problem {
         text if text.contains("disk is full") || text.contains("disk I/O") => {
             "free space on the disk of the site's data folder"
         }
+        text if text.contains("malformed") || text.contains("not a database") => {
+            "`data/records.sqlite` is damaged: `concert verify` says where; `concert restore` makes a site from a backup"
+        }
         text if text.contains("locked") => "another process holds the records; try again",
         _ => "",
     };

@@ -46,6 +46,10 @@ const HANDED_DEADLINE: Duration = Duration::from_secs(3600);
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let started = Instant::now();
     let settings = site.settings(LoadFor::Look)?;
+    // Nothing is taken where one of them is misspelt.
+    for path in &args.files {
+        File::open(path).map_err(|error| cannot_read(path, &error))?;
+    }
     let runtime = super::runtime()?;
     let limit = settings.limits.file;
     // The first file is hashed while the site opens, which has data about addresses to read.

@@ -12,7 +12,7 @@ use concert_store::records::{NewNotice, Notice, NoticeFilter};
 use serde_json::{Value, json};
 
 use super::SiteArg;
-use crate::drive::{is_of_incidents, tell};
+use crate::drive::{deliver, is_of_incidents, tell};
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
@@ -161,9 +161,11 @@ fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Why it is not delivered. What a receiver said when it took a notice is shown by `notice show`.
+/// Why it is not delivered, also where that was left out on trial. What a receiver said when it took a notice is shown by
+/// `notice show`.
 fn reason(notice: &Notice) -> Option<&str> {
-    (notice.state != "delivered" && !notice.reason.is_empty()).then_some(&notice.reason)
+    let is_told = notice.state != "delivered" || notice.reason == deliver::ON_TRIAL;
+    (is_told && !notice.reason.is_empty()).then_some(&notice.reason)
 }
 
 /// What is gathered for a notice has no number yet.

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use concert_model::Problem;
 use concert_model::access::Kept;
+use concert_pipeline::enrich::constituents::Subject;
 use concert_pipeline::enrich::{Constituents, Lookup};
 use concert_pipeline::mail::address::canonical;
 use concert_store::records::Health;
@@ -82,13 +83,14 @@ pub(crate) struct Book<'b> {
 
 pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     args.purpose.as_deref().map_or(Ok(()), given::purpose).map_err(Failure::usage)?;
-    for value in args.values.iter().filter(|value| *value != "-") {
-        given::values(value).map_err(Failure::usage)?;
-    }
+    let given = args.values.iter().filter(|value| *value != "-").map(|value| given::values(value));
+    let given: Vec<String> = given.collect::<Result<Vec<_>, _>>().map_err(Failure::usage)?.concat();
     let settings = site_arg.settings(LoadFor::Look)?;
     let runtime = super::runtime()?;
-    let many = args.values.iter().any(|value| value == "-");
-    let site = runtime.block_on(Site::open_to_ask(settings, if many { &[] } else { &args.values }))?;
+    // Who holds a part of a network is told too, and for that all parties are needed.
+    let is_wide = |value: &String| matches!(Subject::read(value), Some(Subject::Net(_)));
+    let many = args.values.iter().any(|value| value == "-") || args.explain && given.iter().any(is_wide);
+    let site = runtime.block_on(Site::open_to_ask(settings, if many { &[] } else { &given }))?;
     let reach = runtime.block_on(super::reach(site_arg, &site.store, Kept::Contacts))?;
     let is_whole = reach.is_all();
     let health = runtime.block_on(site.store.records.contact_health())?;
@@ -191,7 +193,15 @@ pub(crate) fn answers(word: &str, book: &Book<'_>) -> Result<Vec<Answered>, Fail
         Ok(values) => values,
         Err(problem) => return Ok(vec![(word.to_owned(), vec![nobody(word, None, None, &problem.what)], Vec::new())]),
     };
-    let answer = |value: String| rows(&value, book).map(|(rows, passed_over)| (value, rows, passed_over));
+    let is_one = values.len() == 1;
+    let answer = |value: String| {
+        let (mut rows, passed_over) = rows(&value, book)?;
+        // Rows are found again by the value as it was given, but where several came of it.
+        for row in rows.iter_mut().filter(|_| is_one) {
+            row[0] = json!(word);
+        }
+        Ok((value, rows, passed_over))
+    };
     values.into_iter().map(answer).collect()
 }
 

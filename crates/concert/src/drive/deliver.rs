@@ -17,6 +17,8 @@ use crate::wire::Site;
 const WAITS_SECONDS: [i64; 7] = [60, 300, 900, 3600, 7200, 14_400, 28_800];
 /// After this long without success a notice has failed and a person must look.
 const GIVE_UP_AFTER_SECONDS: i64 = 5 * 86_400;
+/// The reason of a notice that was delivered on trial only.
+pub(crate) const ON_TRIAL: &str = "dry run: nothing was sent";
 
 /// How attempts ended.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,7 +89,7 @@ pub async fn send_these(site: &Arc<Site>, ids: &[String]) -> Result<Sent, Proble
 /// One attempt.
 pub(super) async fn attempt(site: &Site, notice: &Notice, message: &Message, bytes: &[u8]) -> Outcome {
     if site.settings.deliver.dry_run {
-        return Outcome::Done("dry run: nothing was sent".into());
+        return Outcome::Done(ON_TRIAL.into());
     }
     match site.settings.vias.get(&notice.via) {
         Some(via) => via.deliverer.deliver(message, bytes).await,
@@ -127,7 +129,9 @@ fn judge(notice: &Notice, outcome: Outcome, now: Time) -> Ended {
     }
     let step = usize::try_from(notice.tries).unwrap_or(usize::MAX).min(WAITS_SECONDS.len() - 1);
     let planned = WAITS_SECONDS.get(step).copied().unwrap_or(3600);
-    let wait = wait.and_then(|wait| i64::try_from(wait).ok()).map_or(planned, |asked| asked.clamp(1, 86_400));
+    // A peer that says the same short time again and again is asked more and more rarely all the same.
+    let least = if step == 0 { 1 } else { WAITS_SECONDS.get(step - 1).copied().unwrap_or(1) };
+    let wait = wait.and_then(|wait| i64::try_from(wait).ok()).map_or(planned, |asked| asked.clamp(least, 86_400));
     tracing::warn!(
         notice = notice.id,
         via = notice.via,
@@ -169,6 +173,8 @@ mod tests {
         check(5 * DAY + 1, 21, Outcome::Unsure("cut".into()), ("failed", 0));
         check(5 * DAY + 1, 21, Outcome::Done("taken".into()), ("delivered", 0));
         check(0, 0, Outcome::Later("busy".into(), Some(7)), ("queued", 7));
+        check(9, 1, Outcome::Later("busy".into(), Some(7)), ("queued", 60));
+        check(DAY, 9, Outcome::Later("busy".into(), Some(7)), ("queued", 14_400));
         check(0, 0, Outcome::Later("busy".into(), Some(u64::MAX)), ("queued", 60));
         check(0, 0, Outcome::Later("busy".into(), Some(DAY as u64 * 9)), ("queued", DAY));
         check(0, 0, Outcome::Never("no such user".into()), ("failed", 0));

@@ -341,7 +341,11 @@ pub struct Deliver {
 
 impl Deliver {
     pub(super) fn read(mut keys: Keys<'_>) -> Self {
-        let dry_run = keys.flag_or("dry_run", false, "make notices, but send nothing");
+        let dry_run = keys.flag_or(
+            "dry_run",
+            false,
+            "make notices, but send nothing; they count as delivered, and `concert notice resend` sends them",
+        );
         let override_recipient =
             keys.text("override_recipient", "every notice goes to this address instead of the real one");
         if let Some(address) = override_recipient.as_ref().filter(|text| !super::notice::is_address(text)) {

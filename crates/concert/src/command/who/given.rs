@@ -12,9 +12,14 @@ const NETWORKS_MAX: usize = 32;
 
 /// The values of a word, each in its one form; the word itself where it is none. The error says why it can be nobody's.
 pub(crate) fn values(given: &str) -> Result<Vec<String>, Problem> {
-    let given = given.trim();
-    let digits = given.strip_prefix("AS").or_else(|| given.strip_prefix("as")).unwrap_or(given);
-    if digits.len() > 9 && digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u32>().is_err() {
+    let given = bare(given.trim());
+    let digits = after_as(given).unwrap_or(given);
+    // As whois servers of some registries write it.
+    if let Some(number) = after_as(given).and_then(|rest| rest.strip_prefix(['N', 'n'])).filter(|rest| is_number(rest))
+    {
+        return values(&format!("AS{number}"));
+    }
+    if digits.len() > 9 && is_number(digits) && digits.parse::<u32>().is_err() {
         let what = format!("`{given}` is beyond the highest AS number, {}", u32::MAX);
         return Err(Problem::new(what).hint("write it as AS64500"));
     }
@@ -32,11 +37,32 @@ pub(crate) fn values(given: &str) -> Result<Vec<String>, Problem> {
         })?;
         return Ok(networks.iter().map(ToString::to_string).collect());
     }
+    if let Some((first, last)) = ends(&plain) {
+        let what = format!("`{given}` ends before it begins");
+        return Err(Problem::new(what).hint(format!("write {last} - {first}")));
+    }
     if let Ok(address) = plain.parse::<SocketAddr>() {
         return Ok(vec![address.ip().to_string()]);
     }
     let without_port = plain.rsplit_once(':').filter(|(name, port)| !name.contains(':') && port.parse::<u16>().is_ok());
-    Ok(vec![without_port.map_or(&*plain, |(name, _)| name).to_owned()])
+    let plain = without_port.map_or(&*plain, |(name, _)| name);
+    // A page without its scheme. What is no name before the stroke is a network that is wrong.
+    let page = plain.split_once('/').filter(|(name, _)| matches!(Subject::read(name), Some(Subject::Name(_))));
+    Ok(vec![page.map_or(plain, |(name, _)| name).to_owned()])
+}
+
+/// What stands within `[...]` or, behind a name, within `<...>`.
+fn bare(given: &str) -> &str {
+    let within = given.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).filter(|text| text.contains(':'));
+    within.or_else(|| Some(given.strip_suffix('>')?.rsplit_once('<')?.1.trim())).unwrap_or(given)
+}
+
+fn after_as(given: &str) -> Option<&str> {
+    given.strip_prefix("AS").or_else(|| given.strip_prefix("as"))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A purpose that is known.
@@ -50,9 +76,14 @@ pub(crate) fn purpose(word: &str) -> Result<(), Problem> {
 
 /// `192.0.2.0 - 192.0.2.99`, with or without blanks.
 fn range(text: &str) -> Option<(IpAddr, IpAddr)> {
+    ends(text).filter(|(first, last)| first <= last)
+}
+
+/// Two addresses of one family with a stroke between them.
+fn ends(text: &str) -> Option<(IpAddr, IpAddr)> {
     let (first, last) = text.split_once('-')?;
     let ends = (value::ip(first.trim()).ok()?, value::ip(last.trim()).ok()?);
-    (ends.0.is_ipv4() == ends.1.is_ipv4() && ends.0 <= ends.1).then_some(ends)
+    (ends.0.is_ipv4() == ends.1.is_ipv4()).then_some(ends)
 }
 
 /// The networks that are a range together; nothing where there are too many.
@@ -106,11 +137,16 @@ mod tests {
         check("0.0.0.0-255.255.255.255", &["0.0.0.0/0"]);
         check(":: - ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", &["::/0"]);
         check("no such thing", &["no such thing"]);
-        check("192.0.2.9-192.0.2.1", &["192.0.2.9-192.0.2.1"]);
+        check("[2001:db8::1]", &["2001:db8::1"]);
+        check("Abuse Desk <abuse@a.example>", &["abuse@a.example"]);
+        check("www.a.example/login", &["www.a.example"]);
+        check("192.0.2.0/2x", &["192.0.2.0/2x"]);
+        check("ASN64500", &["AS64500"]);
         let refused = |given: &str, want: &str| assert!(values(given).unwrap_err().what.contains(want), "{given}");
         refused("AS4294967296", "beyond the highest AS number, 4294967295");
         refused("99999999999999999999999999", "beyond the highest AS number, 4294967295");
         refused("::1 - ffff::ffff", "more than 32 networks");
+        refused("192.0.2.9-192.0.2.1", "ends before it begins");
         purpose("Out of hours").unwrap();
         assert_eq!(purpose("abuze").unwrap_err().hint, "did you mean `abuse`?");
         assert!(purpose("nonsense").unwrap_err().hint.contains("technical"));
