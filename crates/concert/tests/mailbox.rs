@@ -941,8 +941,8 @@ async fn whoever_complains_of_a_link_that_was_sent_to_them_is_not_named_by_it() 
     fs::write(world.site().join("concert.toml"), format!("{settings}complaints = \"complaints\"\n{feed}")).unwrap();
     for name in ["anna", "bob"] {
         let mail = format!(
-            "From: {name}@bank.example\r\nTo: cert@cert.example\r\nSubject: phishing\r\nMessage-ID: <{name}@bank.example>\r\n\r\n\
-             Phishing: hxxp://x:secret@www[.]uni[.]example/login?email={name}@bank.example&m={name}%40bank.example&n={name}\r\n"
+            "From: Muster, Erika <{name}@bank.example>\r\nTo: cert@cert.example\r\nSubject: phishing\r\nMessage-ID: <{name}@bank.example>\r\n\r\n\
+             Phishing: hxxp://x:secret@www[.]uni[.]example/login?email={name}@bank.example&m={name}%40bank.example&n={name}&who=Erika%20Muster\r\n"
         );
         world.dovecot.deliver(&mail).unwrap();
     }
@@ -952,8 +952,8 @@ async fn whoever_complains_of_a_link_that_was_sent_to_them_is_not_named_by_it() 
     urls.sort();
     let page = "http://www.uni.example/login";
     let want = [
-        format!("{page}?email=bob@bank.example&m=bob%40bank.example&n=bob"),
-        format!("{page}?email=withheld&m=withheld&n=withheld"),
+        format!("{page}?email=bob@bank.example&m=bob%40bank.example&n=bob&who=Erika%20Muster"),
+        format!("{page}?email=withheld&m=withheld&n=withheld&who=withheld"),
     ];
     assert_eq!(urls, want);
 }

@@ -1,7 +1,9 @@
-//! Masks the mail address of somebody, and its name, in what an event tells: mostly in the URLs of a mail that was sent
-//! to that address. Passwords in URLs are left out whoever they belong to.
+//! Masks the mail address of somebody, its name, and their own, in what an event tells: mostly in the URLs of a mail that
+//! was sent to that address. Passwords in URLs are left out whoever they belong to.
 //!
-//! It knows the address as it is, percent-encoded and in base64; not hashed, and no name but that in the address.
+//! It knows address and name as they are, percent-encoded and in base64; not hashed, and no part of a name alone.
+
+mod person;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -9,36 +11,52 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use concert_model::{Field, OpenEvent, Value};
+use concert_model::{Field, Kind, OpenEvent, Value};
 use regex::{Captures, Regex};
 
 use crate::render::withheld::WITHHELD;
 
-/// Names of mailboxes that are nobody's, and words of any URL.
+/// Names of mailboxes and desks that are nobody's, and words of any URL.
 const ROLES: &[&str] = &[
     "abuse",
     "admin",
+    "alert",
+    "alerts",
+    "center",
+    "centre",
     "cert",
+    "complaint",
+    "complaints",
     "contact",
     "csirt",
+    "department",
+    "desk",
     "helpdesk",
     "hostmaster",
-    "info",
     "incident",
     "incidents",
+    "info",
     "mail",
+    "network",
     "noc",
+    "notification",
     "office",
+    "operations",
     "phishing",
     "postmaster",
     "report",
+    "reporter",
+    "reporting",
     "reports",
+    "response",
     "root",
     "security",
     "service",
     "soc",
     "spam",
+    "staff",
     "support",
+    "system",
     "team",
     "user",
     "webmaster",
@@ -52,7 +70,9 @@ const ADDRESS_BYTES_MAX: usize = 254;
 #[derive(Debug, Default)]
 pub struct Mask {
     address: Option<Regex>,
+    /// The name in the address.
     name: Option<Regex>,
+    person: Option<Regex>,
 }
 
 fn compile(pattern: &str) -> Regex {
@@ -60,10 +80,11 @@ fn compile(pattern: &str) -> Regex {
 }
 
 impl Mask {
-    /// The mask of a mail address.
-    pub fn new(address: &str) -> Self {
+    /// The mask of a mail address, and of the names beside it.
+    pub fn new(address: &str, names: &[String]) -> Self {
+        let person = person::pattern(names);
         let Some((local, _)) = address.rsplit_once('@').filter(|_| address.len() <= ADDRESS_BYTES_MAX) else {
-            return Self::default();
+            return Self { person, ..Self::default() };
         };
         let is_name = |name: &&str| {
             let is_long = name.chars().count() >= NAME_CHARS_MIN && name.chars().any(char::is_alphabetic);
@@ -75,36 +96,45 @@ impl Mask {
         Self {
             address: Regex::new(&format!("(?i){}", address.chars().map(encoded).collect::<String>())).ok(),
             name: if names.is_empty() { None } else { Regex::new(&name).ok() },
+            person,
         }
     }
 
     /// Masks all texts of an event.
     pub fn apply(&self, event: &mut OpenEvent<'_>) {
         let masked = |(field, value): (Field, Value<'_>)| match value {
-            Value::Text(text) => Some((field, Value::Text(Cow::Owned(self.told(&text)?)))),
-            Value::Json(text) => Some((field, Value::Json(Cow::Owned(self.told(&text)?)))),
+            Value::Text(text) => Some((field, Value::Text(Cow::Owned(self.told(&text, may_name(field))?)))),
+            Value::Json(text) => Some((field, Value::Json(Cow::Owned(self.told(&text, may_name(field))?)))),
             _ => None,
         };
         let changes: Vec<(Field, Value<'static>)> = event.view().fields().filter_map(masked).collect();
         changes.iter().for_each(|(field, value)| event.set(*field, value));
     }
 
-    /// A text as it may be told; `None` where that is the text.
-    fn told(&self, text: &str) -> Option<String> {
+    /// A text as it may be told; `None` where that is the text. `names` says whether it may name a person.
+    fn told(&self, text: &str, names: bool) -> Option<String> {
         let has_url = text.contains("://");
-        if !has_url && !text.contains(['@', '%']) {
+        let person = self.person.as_ref().filter(|_| names);
+        if person.is_none() && !has_url && !text.contains(['@', '%']) {
             return None;
         }
         let mut told = without_passwords(text).into_owned();
         if let Some(address) = &self.address {
             told = address.replace_all(&told, WITHHELD).into_owned();
-            if has_url {
-                told = BASE64
-                    .replace_all(&told, |found: &Captures<'_>| {
-                        in_base64(address, found.get(0).map_or("", |word| word.as_str()))
-                    })
-                    .into_owned();
-            }
+        }
+        if let Some(person) = person {
+            told = person::without(person, &told);
+        }
+        if has_url && (self.address.is_some() || person.is_some()) {
+            let says = |text: &str| {
+                let has_address = self.address.as_ref().is_some_and(|address| address.is_match(text));
+                has_address || person.is_some_and(|person| person::without(person, text) != text)
+            };
+            told = BASE64
+                .replace_all(&told, |found: &Captures<'_>| {
+                    in_base64(says, found.get(0).map_or("", |word| word.as_str()))
+                })
+                .into_owned();
         }
         if let Some(name) = &self.name
             && has_url
@@ -117,16 +147,26 @@ impl Mask {
     }
 }
 
-static BASE64: LazyLock<Regex> = LazyLock::new(|| compile(r"[A-Za-z0-9+_-]{8,}={0,2}"));
-
-/// A character as it is, or percent-encoded once or twice.
-fn encoded(sign: char) -> String {
-    let plain = regex::escape(sign.encode_utf8(&mut [0; 4]));
-    if sign.is_ascii() { format!("(?:{plain}|%(?:25)?{:02X})", u32::from(sign)) } else { plain }
+/// Whether a field has words that somebody wrote: a domain or a type names nobody, and a feed is the site's.
+fn may_name(field: Field) -> bool {
+    let is_text = matches!(field.kind(), Kind::Text | Kind::Lower | Kind::Url | Kind::Json | Kind::Extra);
+    is_text && !field.name().starts_with("feed.")
 }
 
-/// A word, masked where it is base64 of a text with the address in it.
-fn in_base64(address: &Regex, word: &str) -> String {
+static BASE64: LazyLock<Regex> = LazyLock::new(|| compile(r"[A-Za-z0-9+_-]{8,}={0,2}"));
+
+/// A character as it is, or percent-encoded once or twice. Small and large letters are apart only beyond ASCII.
+fn encoded(sign: char) -> String {
+    let plain = regex::escape(sign.encode_utf8(&mut [0; 4]));
+    if sign.is_ascii() {
+        return format!("(?:{plain}|%(?:25)?{:02X})", u32::from(sign));
+    }
+    let coded = |text: String| text.bytes().map(|byte| format!("%(?:25)?{byte:02X}")).collect::<String>();
+    format!("(?:{plain}|{}|{})", coded(sign.to_lowercase().collect()), coded(sign.to_uppercase().collect()))
+}
+
+/// A word, masked where it is base64 of a text that says who somebody is.
+fn in_base64(says: impl Fn(&str) -> bool, word: &str) -> String {
     static READER: LazyLock<GeneralPurpose> = LazyLock::new(|| {
         let lenient = GeneralPurposeConfig::new()
             .with_decode_allow_trailing_bits(true)
@@ -134,7 +174,7 @@ fn in_base64(address: &Regex, word: &str) -> String {
         GeneralPurpose::new(&STANDARD, lenient)
     });
     let plain = word.replace('-', "+").replace('_', "/");
-    let says = READER.decode(&plain).is_ok_and(|bytes| address.is_match(&String::from_utf8_lossy(&bytes)));
+    let says = READER.decode(&plain).is_ok_and(|bytes| says(&String::from_utf8_lossy(&bytes)));
     if says { WITHHELD.to_owned() } else { word.to_owned() }
 }
 
@@ -166,7 +206,7 @@ mod tests {
     #[test]
     fn an_address_and_its_name_are_masked_in_urls() {
         let check = |given: &str, want: &str| {
-            let told = Mask::new("anna@bank.test.org").told(given).unwrap_or_else(|| given.to_owned());
+            let told = Mask::new("anna@bank.test.org", &[]).told(given, true).unwrap_or_else(|| given.to_owned());
             assert_eq!(told, want, "{given}");
         };
         let page = "http://www.uni.example/login";
@@ -186,10 +226,20 @@ mod tests {
     }
 
     #[test]
+    fn a_person_is_masked_in_words_and_in_base64() {
+        let mask = Mask::new("", &["Erika Muster".to_owned()]);
+        let check = |given: &str, want: Option<&str>| assert_eq!(mask.told(given, true).as_deref(), want, "{given}");
+        check("Regards, Erika Muster", Some("Regards, withheld"));
+        check("http://x.example/?e=RXJpa2EgTXVzdGVy&f=1", Some("http://x.example/?e=withheld&f=1"));
+        check("Regards, Max Muster", None);
+        assert_eq!(mask.told("erika-muster.example", false), None);
+    }
+
+    #[test]
     fn a_mask_of_nobody_or_of_a_role_leaves_urls_as_they_are() {
-        for mask in [Mask::default(), Mask::new("abuse@bank.test.org"), Mask::new("(x")] {
-            assert_eq!(mask.told("http://x.example/?abuse=1&n=abuse&m=bob@bank.test.org"), None);
-            assert_eq!(mask.told("ftp://bob:x@x.example/").as_deref(), Some("ftp://x.example/"));
+        for mask in [Mask::default(), Mask::new("abuse@bank.test.org", &["Abuse".to_owned()]), Mask::new("(x", &[])] {
+            assert_eq!(mask.told("http://x.example/?abuse=1&n=abuse&m=bob@bank.test.org", true), None);
+            assert_eq!(mask.told("ftp://bob:x@x.example/", true).as_deref(), Some("ftp://x.example/"));
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod number;
 mod providers;
 mod status;
 pub mod tie;
+pub mod writer;
 
 #[cfg(test)]
 mod tests;

@@ -45,8 +45,17 @@ pub fn told(event: Event<'_>) -> Event<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Columns, NEW, Teller, sample};
+    use concert_model::{Batch, EventId, ProblemKey};
+
+    use super::super::{Columns, Item, Listed, NEW, Teller, sample};
     use super::*;
+    use crate::mail::mask::Mask;
+
+    fn written(listed: &Listed, items: &[Item<'_>]) -> String {
+        let mut out = Vec::new();
+        (listed.write)(items, &Columns::default(), &Teller { name: "CERT", mail: "cert@cert.example" }, &mut out);
+        String::from_utf8(out).unwrap()
+    }
 
     /// INVARIANT: nothing of the attacked side is in any format, whatever columns a notice has.
     #[test]
@@ -61,14 +70,7 @@ mod tests {
                 let mut items = sample::items(&batch);
                 items.iter_mut().for_each(|item| item.event = told(item.event));
                 assert_eq!(items.iter().map(|item| item.state).collect::<Vec<_>>(), [NEW]);
-                let mut out = Vec::new();
-                (listed.write)(
-                    &items,
-                    &Columns::default(),
-                    &Teller { name: "CERT", mail: "cert@cert.example" },
-                    &mut out,
-                );
-                let text = String::from_utf8(out).unwrap();
+                let text = written(listed, &items);
                 assert!(text.contains("192.0.2.7"), "{}: {text}", listed.name);
                 let has = |word: &str| text.contains(word);
                 assert_eq!(
@@ -77,6 +79,32 @@ mod tests {
                     "{}: {text}",
                     listed.name
                 );
+            }
+        }
+    }
+    /// INVARIANT: whoever complained is named in no format, neither by their address nor by the name beside it.
+    #[test]
+    fn who_complained_is_told_by_name_in_no_format() {
+        let texts = [
+            ("source.url", "http://www.uni.example/Erika%20Muster?n=erika+muster&m=erika@bank.example"),
+            ("event_description.text", "Seen by ERIKA MUSTER (erika@bank.example) at www.uni.example"),
+            ("comment", "Muster, Erika"),
+            ("extra.note", "Regards\nErika Muster"),
+        ];
+        let names = ["Erika Muster".to_owned()];
+        for listed in super::super::ALL {
+            for (mask, is_told) in [(Mask::new("erika@bank.example", &names), false), (Mask::default(), true)] {
+                let mut batch = Batch::new();
+                let mut event = batch.open();
+                for (name, text) in texts {
+                    let field = event.field(name).unwrap();
+                    event.read(field, text, None).unwrap();
+                }
+                mask.apply(&mut event);
+                event.keep(EventId([1; 16]), ProblemKey::default(), 1);
+                let text = written(listed, &sample::items(&batch)).to_lowercase();
+                assert!(text.contains("uni.example") || text.contains("uni[.]example"), "{}: {text}", listed.name);
+                assert_eq!(text.contains("erika") || text.contains("muster"), is_told, "{}: {text}", listed.name);
             }
         }
     }

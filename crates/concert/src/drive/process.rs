@@ -11,6 +11,7 @@ use concert_model::{Batch, Event, Field, Kind, OpenEvent, Origin, Problem, Recei
 use concert_pipeline::enrich;
 use concert_pipeline::judge::Verdict;
 use concert_pipeline::mail::mask::Mask;
+use concert_pipeline::mail::writer;
 use concert_pipeline::parse::carried::NAMELESS;
 use concert_pipeline::parse::unpack;
 use concert_pipeline::parse::{Sink, complaint, sink};
@@ -205,6 +206,15 @@ fn forget_reporter(event: &mut OpenEvent<'_>) {
     }
 }
 
+/// What hides whoever wrote a complaint: their address, and the name that their mail says.
+fn mask_of(receipt: &Receipt, source: &mut dyn Source) -> Mask {
+    let mut head = Vec::new();
+    let is_read = source.take(writer::HEAD_BYTES).read_to_end(&mut head).is_ok();
+    // What cannot be read is a reject soon.
+    let writer = if source.rewind().is_ok() && is_read { writer::read(&head) } else { writer::Writer::default() };
+    Mask::new(if receipt.sender.is_empty() { &writer.address } else { &receipt.sender }, &writer.names)
+}
+
 pub(super) fn parse(
     site: &Site,
     feed: &Feed,
@@ -224,7 +234,7 @@ pub(super) fn parse(
     let reporter = reporter(site, feed, work.receipt);
     let is_complaint = is_complaint(site, feed, work.receipt);
     let is_nameless = reporter.is_none() && is_complaint;
-    let mask = if is_nameless { Mask::new(&work.receipt.sender) } else { Mask::default() };
+    let mask = if is_nameless { mask_of(work.receipt, source) } else { Mask::default() };
     let mut fired = vec![0u64; site.settings.judge.rules().len()];
     let mut stage = |event: &mut OpenEvent<'_>| {
         if is_nameless {
