@@ -85,7 +85,7 @@ impl StandingRole {
     /// Whether it admits work of a scope at all.
     fn admits(self, scope: Scope) -> bool {
         match self {
-            Self::Administrator => matches!(scope, Scope::UsersWrite | Scope::Admin),
+            Self::Administrator => matches!(scope, Scope::UsersWrite | Scope::MetricsRead | Scope::Admin),
             Self::Handler => !matches!(scope, Scope::UsersWrite | Scope::AuditRead | Scope::Admin),
             Self::Reader => scope.is_reading() && scope != Scope::AuditRead,
             Self::Auditor => scope == Scope::AuditRead,
@@ -139,7 +139,9 @@ impl User {
     /// keeps tokens from being made for nothing; about each object the access decision decides.
     /// A user who is disabled may do nothing.
     pub fn admits(&self, scope: Scope) -> bool {
-        !self.disabled && self.standing.iter().any(|standing| standing.role.admits(scope))
+        // Numbers are not divided by constituency.
+        let is_wide = |standing: &&Standing| scope != Scope::MetricsRead || standing.constituency.is_none();
+        !self.disabled && self.standing.iter().filter(is_wide).any(|standing| standing.role.admits(scope))
     }
 
     /// The user as the access decision knows it, without a token.

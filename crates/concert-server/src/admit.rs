@@ -49,8 +49,8 @@ const TABLE: [(&str, Needs); 75] = [
     ("/assets/icon.svg", Needs::Nobody),
     ("/healthz", Needs::Nobody),
     ("/readyz", Needs::Nobody),
-    // Counts by feed: what watches from outside has no person.
-    ("/metrics", Needs::Nobody),
+    // Counts over everybody, by the names of feeds.
+    ("/metrics", Needs::To(Action::SeeMetrics)),
     ("/api/v1/openapi.json", Needs::Nobody),
     ("/api/v1/login", Needs::Nobody),
     ("/api/v1/logout", Needs::Own),
@@ -185,7 +185,7 @@ pub(crate) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let is_page = !route.as_str().starts_with("/api/");
+    let is_page = !route.as_str().starts_with("/api/") && route.as_str() != "/metrics";
     let refuse = |refusal: Refusal| match refusal {
         Refusal::Unknown if is_page => web::no_login(),
         other => Problem::from(other).into_response(),

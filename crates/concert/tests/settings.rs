@@ -273,9 +273,9 @@ fn what_cannot_be_forbidden_is_told() {
     concert.toml:7:12: `sea` is not known here
       hint: did you mean `see`?
     concert.toml:7:19: `manage the site` is not known here
-      hint: one of see, note, conduct, follow, raise, lower, staff, take up, release, erase, ask who, read log, open, see events, see notices, see contacts, change events, change notices, change contacts, manage users
+      hint: one of see, note, conduct, follow, raise, lower, staff, take up, release, erase, ask who, read log, open, see events, see notices, see contacts, change events, change notices, change contacts, see metrics, manage users
     concert.toml:7:38: `fly to the moon` is not known here
-      hint: one of see, note, conduct, follow, raise, lower, staff, take up, release, erase, ask who, read log, open, see events, see notices, see contacts, change events, change notices, change contacts, manage users
+      hint: one of see, note, conduct, follow, raise, lower, staff, take up, release, erase, ask who, read log, open, see events, see notices, see contacts, change events, change notices, change contacts, see metrics, manage users
     concert.toml:8:1: nothing is above `red`
       hint: one of clear, green, amber, amber+strict
     concert.toml:9:1: unknown key `people` in [forbid]

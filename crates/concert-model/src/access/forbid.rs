@@ -40,7 +40,7 @@ impl Forbid {
             || match object {
                 // All of what a site keeps holds what these parties have to do with. Asked for each party, the
                 // others are left.
-                Object::Site => matches!(action, Action::SeeSite(_) | Action::ChangeSite(_)),
+                Object::Site => matches!(action, Action::SeeSite(_) | Action::ChangeSite(_) | Action::SeeMetrics),
                 Object::Of(those) => those.iter().any(|one| self.of.contains(*one)),
                 Object::Incident(circle) | Object::Item { circle, .. } => {
                     !self.of.is_disjoint(&circle.constituencies) || !self.of.is_disjoint(&circle.merged)
@@ -119,6 +119,8 @@ mod tests {
         // Who may not see what belongs to one party does not see everything.
         assert_eq!(both(&forbid, Action::SeeSite(Kept::Events), Object::Site), (false, true));
         assert_eq!(both(&forbid, Action::Open, Object::Site), (true, true));
+        let all = Forbid { actions: BTreeSet::new(), ..forbid.clone() };
+        assert_eq!(both(&all, Action::SeeMetrics, Object::Site), (false, true));
         let why = may(&Forbids(vec![forbid]).on(handler("otto")), Action::See, Object::Incident(&of_a));
         assert_eq!(why.policy, "forbidden");
     }

@@ -95,6 +95,8 @@ pub enum Action {
     SeeSite(Kept),
     /// Change or send them.
     ChangeSite(Kept),
+    /// See how the site does, in numbers about everybody.
+    SeeMetrics,
     /// Users and their tokens.
     ManageUsers,
     /// Settings, keys, backups: what belongs to whoever sits at the machine.
@@ -103,7 +105,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::See,
         Self::Note,
         Self::Conduct,
@@ -123,6 +125,7 @@ impl Action {
         Self::ChangeSite(Kept::Events),
         Self::ChangeSite(Kept::Notices),
         Self::ChangeSite(Kept::Contacts),
+        Self::SeeMetrics,
         Self::ManageUsers,
         Self::ManageSite,
     ];
@@ -149,6 +152,7 @@ impl Action {
             Self::ChangeSite(Kept::Events) => "change events",
             Self::ChangeSite(Kept::Notices) => "change notices",
             Self::ChangeSite(Kept::Contacts) => "change contacts",
+            Self::SeeMetrics => "see metrics",
             Self::ManageUsers => "manage users",
             Self::ManageSite => "manage the site",
         }
@@ -165,6 +169,7 @@ impl Action {
             Self::ChangeSite(Kept::Events) => "events:push",
             Self::ChangeSite(Kept::Notices) => "notices:write",
             Self::ChangeSite(Kept::Contacts) => "contacts:write",
+            Self::SeeMetrics => "metrics:read",
             Self::ManageUsers => "users:write",
             Self::ManageSite => "admin",
             _ => "incidents:write",

@@ -88,6 +88,10 @@ fn at_site(person: &Person, action: Action, constituencies: &[&str]) -> Decision
             (stands(&[StandingRole::Handler, StandingRole::Reader]), "handler or reader")
         }
         Action::ChangeSite(_) => (stands(&[StandingRole::Handler]), "handler"),
+        Action::SeeMetrics => (
+            stands(&[StandingRole::Administrator, StandingRole::Handler, StandingRole::Reader]),
+            "administrator, handler or reader",
+        ),
         Action::ManageUsers => (stands(&[StandingRole::Administrator]), "administrator"),
         Action::ReadLog => (stands(&[StandingRole::Auditor]), "auditor"),
         _ => return Decision::no("default", "no rule allows it"),

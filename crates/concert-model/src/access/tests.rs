@@ -12,7 +12,7 @@ fn persons() -> Vec<Person> {
             standings.push(vec![Standing { role, constituency: constituency.map(str::to_owned) }]);
         }
     }
-    let scopes = ["incidents:read", "incidents:write", "events:read", "admin"];
+    let scopes = ["incidents:read", "incidents:write", "events:read", "metrics:read", "admin"];
     let tokens = scopes.map(|scope| Some(BTreeSet::from([scope.to_owned()])));
     let mut persons = vec![Person::operator("root")];
     let person = |name: &str, standing: &Vec<Standing>, clearance, scopes: &Option<BTreeSet<String>>| {
@@ -181,9 +181,8 @@ mod slow {
             Action::Release | Action::AskWho => any(&roles, "coordinator site-lead legal-and-privacy"),
             Action::Erase => any(&roles, "site-lead legal-and-privacy"),
             Action::ReadLog => any(&roles, "coordinator observer"),
-            Action::Open | Action::SeeSite(_) | Action::ChangeSite(_) | Action::ManageUsers | Action::ManageSite => {
-                false
-            }
+            Action::Open | Action::SeeSite(_) | Action::ChangeSite(_) => false,
+            Action::SeeMetrics | Action::ManageUsers | Action::ManageSite => false,
         }
     }
 
@@ -199,6 +198,7 @@ mod slow {
             Action::Open => person.standing.iter().any(|standing| standing.role.word() == "handler"),
             Action::SeeSite(_) => is("handler") || is("reader"),
             Action::ChangeSite(_) => is("handler"),
+            Action::SeeMetrics => is("administrator") || is("handler") || is("reader"),
             Action::ManageUsers => is("administrator"),
             Action::ReadLog => is("auditor"),
             _ => false,

@@ -31,13 +31,15 @@ pub enum Scope {
     UsersWrite,
     /// Reads the audit log.
     AuditRead,
+    /// Reads how the site does, in numbers.
+    MetricsRead,
     /// Everything its user may do.
     Admin,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::EventsRead,
         Self::EventsPush,
         Self::NoticesRead,
@@ -48,6 +50,7 @@ impl Scope {
         Self::IncidentsWrite,
         Self::UsersWrite,
         Self::AuditRead,
+        Self::MetricsRead,
         Self::Admin,
     ];
 
@@ -64,6 +67,7 @@ impl Scope {
             Self::IncidentsWrite => "incidents:write",
             Self::UsersWrite => "users:write",
             Self::AuditRead => "audit:read",
+            Self::MetricsRead => "metrics:read",
             Self::Admin => "admin",
         }
     }
@@ -190,7 +194,10 @@ mod tests {
         check(&["reader"], "events:read,events:push,incidents:write,audit:read", &[EventsRead]);
         check(&["reader:energy"], "admin", &[EventsRead, NoticesRead, ContactsRead, IncidentsRead]);
         check(&["auditor"], "admin", &[AuditRead]);
-        check(&["administrator"], "admin", &[UsersWrite, Admin]);
+        check(&["administrator"], "admin", &[UsersWrite, MetricsRead, Admin]);
+        // Numbers are about everybody.
+        check(&["reader"], "metrics:read", &[MetricsRead]);
+        check(&["handler:energy", "auditor"], "metrics:read", &[]);
         check(&["administrator"], "users:write", &[UsersWrite]);
         check(&["handler"], "users:write", &[]);
         check(&[], "admin", &[]);

@@ -47,7 +47,7 @@ struct CreateArgs {
     user: String,
     /// What it is good for: events:read, events:push, notices:read, notices:write, contacts:read,
     /// contacts:write, incidents:read, incidents:write, users:write,
-    /// audit:read; or admin for all that the user may.
+    /// audit:read, metrics:read; or admin for all that the user may.
     #[arg(long, value_name = "SCOPE,...", value_delimiter = ',', required = true, value_parser = Scope::from_str)]
     scope: Vec<Scope>,
     /// How long it works.

@@ -35,12 +35,11 @@ const OF_RED: [&str; 1] = ["reader"];
 /// Whoever sees evidence that is for a named person.
 const OF_EVIDENCE: [&str; 1] = ["handler"];
 /// What is answered whoever comes, or has a token of its own.
-const PUBLIC: [&str; 8] = [
+const PUBLIC: [&str; 7] = [
     "/assets/concert.css",
     "/assets/icon.svg",
     "/healthz",
     "/readyz",
-    "/metrics",
     "/api/v1/openapi.json",
     "/api/v1/login",
     "/api/v1/feeds/{name}/reports",
@@ -264,7 +263,7 @@ fn rows(things: &Things) -> Vec<Row> {
         public("/assets/icon.svg"),
         public("/healthz"),
         public("/readyz"),
-        public("/metrics"),
+        site("/metrics", &with(&WHOLE, &["administrator", "low"])),
         public("/api/v1/openapi.json"),
         site("/api/v1/feeds", &with(&WHOLE, &["low", "scoped"])),
         site("/api/v1/events", &with(&events, &["low", "scoped"])),
