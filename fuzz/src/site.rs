@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use concert_model::Time;
-use concert_model::access::Person;
+use concert_model::access::{Action, Decision, Person};
 use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_pipeline::condition::Condition;
 use concert_server::desk::{
@@ -64,6 +64,10 @@ impl Door for Empty {
             Proof::Nothing => Ok(Somebody { person: Person::operator("nobody"), must_change_password: false }),
             Proof::Token(_) | Proof::Session(_) => Err(Refusal::Unknown),
         }
+    }
+
+    async fn denied(&self, _: &Person, _: Action, _: &Decision) -> Result<(), Refusal> {
+        Ok(())
     }
 
     async fn login(&self, _: Typed, _: IpAddr) -> Result<Entered, Refusal> {

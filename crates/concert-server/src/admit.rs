@@ -219,6 +219,11 @@ pub(crate) async fn admit(
         return refuse(Refusal::Denied(password_first()));
     }
     if let Some(decision) = denied(&person, needs) {
+        if let Needs::To(action) = needs
+            && let Err(refusal) = app.site.denied(&person, action, &decision).await
+        {
+            return refuse(refusal);
+        }
         return refuse(Refusal::Denied(decision));
     }
     request.extensions_mut().insert(came);

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use concert_model::access::Person;
+use concert_model::access::{Action, Decision, Person};
 use serde_json::Value;
 
 use crate::site::Refusal;
@@ -76,6 +76,9 @@ pub struct Entered {
 pub trait Door: Send + Sync + 'static {
     /// Who comes.
     async fn person(&self, came: &Came) -> Result<Somebody, Refusal>;
+
+    /// Takes note that a person was denied something that is about the site as a whole, before that is answered.
+    async fn denied(&self, person: &Person, action: Action, decision: &Decision) -> Result<(), Refusal>;
 
     /// Begins a session.
     async fn login(&self, typed: Typed, from: IpAddr) -> Result<Entered, Refusal>;

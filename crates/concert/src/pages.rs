@@ -38,7 +38,7 @@ use crate::drive::{compose, is_of_incidents, live};
 use crate::incidents::Incidents;
 use crate::login::Logins;
 use crate::reach::Reach;
-use crate::reads::{EventsRead, ReadLog, marked};
+use crate::reads::{EventsRead, ReadLog, marked, notice_read};
 use crate::settings::Collect;
 use crate::wire;
 
@@ -57,7 +57,7 @@ pub struct Pages {
     keeper: Arc<Keeper>,
     live: live::Live,
     logins: Logins,
-    /// Who read marked events.
+    /// Who read marked events and notices, and who was denied what.
     reads: ReadLog,
     /// Tells pushes apart that come in the same moment.
     pushes: AtomicU64,
@@ -158,6 +158,9 @@ impl Site for Pages {
         let carried = site.store.records.carried(&[id]).await.map_err(failed)?;
         let is_whole = carried.iter().all(|(other, _)| reach.has_notice(other));
         let kept = if is_whole { site.store.records.notice_bytes(id).await.map_err(failed)? } else { None };
+        let shown = carried.iter().filter(|_| kept.is_some()).map(|(other, _)| other).chain([&notice]);
+        let read = shown.filter_map(notice_read).collect();
+        self.reads.write(person, access::Action::SeeSite(access::Kept::Notices).word(), read).await.map_err(failed)?;
         if let Some(bytes) = kept.as_ref().filter(|bytes| !is_encrypted(bytes)) {
             return Ok(Some(NoticeText { row: notice_row(notice), bytes: bytes.clone(), plain: None }));
         }

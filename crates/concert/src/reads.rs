@@ -1,4 +1,5 @@
-//! Reads of what is marked, in the audit log: a row for each person, thing and label in ten minutes.
+//! Reads of what is marked, in the audit log: a row for each person, thing and label in ten minutes. Beside them stands
+//! who was kept from users and from the log itself, by the same measure.
 //!
 //! An answer is given when its rows are durable. Requests that wait at the same time have theirs written together, so
 //! that many readers cost few writes. Whoever sits at the machine can read the files, so nothing is gained by noting it.
@@ -6,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use concert_model::access::Person;
+use concert_model::access::{Action, Decision, Person};
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::{Event, Problem, Time};
-use concert_store::records::{Act, AuditFilter, Audited, By, Records};
+use concert_store::records::{Act, AuditFilter, Audited, By, Notice, Records};
 
+use crate::command::notice::show::NOT_YET;
 use crate::drive::live;
 
 /// Reading the same again within this time is no row of its own, in microseconds: ten minutes.
@@ -55,6 +57,14 @@ impl EventsRead {
     }
 }
 
+/// A notice whose text somebody reads, where it is marked.
+pub(crate) fn notice_read(notice: &Notice) -> Option<(String, Tlp)> {
+    let label = notice.tlp.filter(|label| *label >= Tlp::Green)?;
+    // What is only gathered has no number yet.
+    let thing = if notice.id == NOT_YET { format!("notices {}", notice.name) } else { format!("notice {}", notice.id) };
+    Some((thing, label))
+}
+
 /// Rows that wait to be written, and how many there ever were.
 #[derive(Default)]
 struct Waiting {
@@ -62,8 +72,8 @@ struct Waiting {
     count: u64,
 }
 
-/// Who read, how, what, and under which label.
-type Key = (String, String, String, Tlp);
+/// Who did what with what; and under which label it was read, or why it was denied.
+type Key = (String, String, String, String);
 
 /// Who read what lately, and where that is written down.
 pub(crate) struct ReadLog {
@@ -97,9 +107,27 @@ impl ReadLog {
         if person.is_operator || things.is_empty() {
             return Ok(());
         }
+        self.add(person, things.into_iter().map(|(thing, label)| Act::done(action, thing, reason(label))).collect())
+            .await
+    }
+
+    /// Writes down that somebody was kept from users or from the log.
+    pub(crate) async fn denied(&self, person: &Person, action: Action, decision: &Decision) -> Result<(), Problem> {
+        let object = match action {
+            Action::ManageUsers => "users",
+            Action::ReadLog => "audit log",
+            _ => return Ok(()),
+        };
+        let policy = decision.policy.to_owned();
+        let act = Act { policy, ..Act::denied(action.word(), object.to_owned(), &decision.reason) };
+        self.add(person, vec![act]).await
+    }
+
+    /// Writes these down, unless that was done lately.
+    async fn add(&self, person: &Person, acts: Vec<Act>) -> Result<(), Problem> {
         let now = crate::wire::now();
-        let key = |(thing, label)| (person.name.clone(), action.to_owned(), thing, label);
-        let mut fresh: Vec<Key> = things.into_iter().map(key).collect();
+        let key = |act: &Act| (person.name.clone(), act.action.to_owned(), act.object.clone(), act.reason.clone());
+        let mut fresh: Vec<(Key, Act)> = acts.into_iter().map(|act| (key(&act), act)).collect();
         self.forget_known(&mut fresh, now);
         if !fresh.is_empty() {
             self.take_up(person, now).await?;
@@ -109,7 +137,7 @@ impl ReadLog {
             return Ok(());
         }
         let by = By { who: person.name.clone(), from: person.from.clone(), at: now };
-        let row = |(_, _, thing, label): &Key| (by.clone(), Act::done(action, thing.clone(), reason(*label)));
+        let row = |(_, act): &(Key, Act)| (by.clone(), act.clone());
         let last = {
             let mut waiting = lock(&self.waiting);
             waiting.rows.extend(fresh.iter().map(row));
@@ -123,7 +151,7 @@ impl ReadLog {
             lately.clear();
             lock(&self.looked).clear();
         }
-        lately.extend(fresh.into_iter().map(|key| (key, now)));
+        lately.extend(fresh.into_iter().map(|(key, _)| (key, now)));
         Ok(())
     }
 
@@ -136,18 +164,16 @@ impl ReadLog {
         let rows = self.records.audit_rows(&AuditFilter { who, since, after, ..AuditFilter::default() }).await?;
         let Some(newest) = rows.first() else { return Ok(()) };
         lock(&self.looked).insert(person.name.clone(), newest.seq);
-        let key = |row: Audited| {
-            let label = Tlp::ALL.into_iter().find(|label| reason(*label) == row.reason)?;
-            Some(((row.by.who, row.action, row.object, label), row.by.at))
-        };
-        lock(&self.lately).extend(rows.into_iter().rev().filter(|row| row.allowed).filter_map(key));
+        let is_ours = |row: &Audited| !row.allowed || Tlp::ALL.into_iter().any(|label| reason(label) == row.reason);
+        let key = |row: Audited| ((row.by.who, row.action, row.object, row.reason), row.by.at);
+        lock(&self.lately).extend(rows.into_iter().rev().filter(is_ours).map(key));
         Ok(())
     }
 
     /// Leaves out what is known to have been written down lately.
-    fn forget_known(&self, fresh: &mut Vec<Key>, now: Time) {
+    fn forget_known(&self, fresh: &mut Vec<(Key, Act)>, now: Time) {
         let lately = lock(&self.lately);
-        fresh.retain(|key| lately.get(key).is_none_or(|last| now.0.saturating_sub(last.0) >= AGAIN_MICROS));
+        fresh.retain(|(key, _)| lately.get(key).is_none_or(|last| now.0.saturating_sub(last.0) >= AGAIN_MICROS));
     }
 
     /// Comes back when the row with this number is durable.
@@ -173,6 +199,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use concert_model::access::{Object, may};
     use concert_store::Store;
 
     fn person(name: &str) -> Person {
@@ -200,6 +227,18 @@ mod tests {
         other.write(&person("anna"), "see", BTreeSet::from([("incident 1".to_owned(), Tlp::Red)])).await.unwrap();
         other.write(&person("anna"), "see events", things(&["incident 1"])).await.unwrap();
         assert_eq!(count().await, 5);
+        // What was denied is a row too, once for each reason.
+        let decision = may(&person("anna"), Action::ReadLog, Object::Site);
+        let token =
+            Decision { policy: "token", reason: "the token lacks the scope audit:read".into(), ..decision.clone() };
+        for decision in [&decision, &token, &decision] {
+            log.denied(&person("anna"), Action::ReadLog, decision).await.unwrap();
+        }
+        ReadLog::new(store.records.clone()).denied(&person("anna"), Action::ReadLog, &decision).await.unwrap();
+        let denied = AuditFilter { denied: true, ..AuditFilter::default() };
+        let rows = store.records.audit_rows(&denied).await.unwrap();
+        let told: Vec<_> = rows.iter().map(|row| (row.object.as_str(), row.policy.as_str())).collect();
+        assert_eq!(told, [("audit log", "token"), ("audit log", "standing")]);
         // Many at once: every one of them comes back when its own row is there.
         let readers: Vec<_> = (0..40)
             .map(|at| {
@@ -216,6 +255,6 @@ mod tests {
         for reader in readers {
             reader.await.unwrap();
         }
-        assert_eq!(count().await, 45);
+        assert_eq!(count().await, 47);
     }
 }

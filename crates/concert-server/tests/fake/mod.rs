@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use concert_model::Time;
-use concert_model::access::Person;
+use concert_model::access::{Action, Decision, Person};
 use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
 use concert_server::desk::{
     Bytes, Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
@@ -127,6 +127,10 @@ impl Door for Fake {
             }),
             _ => Err(Refusal::Unknown),
         }
+    }
+
+    async fn denied(&self, _: &Person, _: Action, _: &Decision) -> Result<(), Refusal> {
+        Ok(())
     }
 
     async fn login(&self, typed: Typed, _: IpAddr) -> Result<Entered, Refusal> {

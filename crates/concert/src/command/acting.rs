@@ -10,6 +10,7 @@ use super::{Command, SiteArg};
 use crate::operator::operator;
 use crate::problems::Failure;
 use crate::reach::Reach;
+use crate::reads::ReadLog;
 use crate::settings::LoadFor;
 
 /// Who acts. A user who is not there or disabled is told; whoever sits at the machine may know.
@@ -72,16 +73,18 @@ fn action(command: &Command) -> Option<Action> {
 pub(super) fn check(command: &Command, site: &SiteArg) -> Result<(), Failure> {
     let (Some(_), Some(action)) = (&site.as_user, action(command)) else { return Ok(()) };
     let settings = site.settings(LoadFor::Look)?;
-    let person = super::runtime()?.block_on(async {
-        let store = Store::open(&settings.data_dir()).await?;
-        acting(site, &store).await
-    })?;
+    let runtime = super::runtime()?;
+    let store = runtime.block_on(Store::open(&settings.data_dir()))?;
+    let person = runtime.block_on(acting(site, &store))?;
     if matches!(command, Command::Sql(_)) && !cleared(&person, Tlp::Red) {
         return Err(Failure::usage(Problem::new("not allowed: `concert sql` shows events of every label")));
     }
     let decision = may(&person, action, Object::Site);
     match decision.allowed {
         true => Ok(()),
-        false => Err(denied(decision)),
+        false => {
+            runtime.block_on(ReadLog::new(store.records).denied(&person, action, &decision))?;
+            Err(denied(decision))
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use concert_model::access::{Decision, Person};
+use concert_model::access::{Action, Decision, Person};
 use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::Refusal;
 use concert_store::records::SESSION_SECONDS_MAX;
@@ -97,6 +97,10 @@ impl Door for Pages {
                 Ok(is_here(session.user.person(), session.must_change_password))
             }
         }
+    }
+
+    async fn denied(&self, person: &Person, action: Action, decision: &Decision) -> Result<(), Refusal> {
+        self.reads.denied(person, action, decision).await.map_err(failed)
     }
 
     async fn login(&self, typed: Typed, from: IpAddr) -> Result<Entered, Refusal> {

@@ -322,20 +322,23 @@ fn entries_are_asked_for_by_kind_author_and_time() {
     assert_eq!(cli(&["--until", "1h"]), 0);
 }
 
-/// Reads of what is marked are in the log: of an incident, of all of them at once, and of events.
+/// Reads of what is marked are in the log: of an incident, of all of them at once, of events, and of notices.
 #[test]
 fn reads_of_what_is_marked_are_in_the_audit_log_once_in_a_while() {
     let served = with_users();
     let events = "{\"source.ip\":\"192.0.2.91\",\"classification.type\":\"scanner\",\"tlp\":\"green\"}\n";
+    served.file("parties.csv", "party,prefixes,mail\nGrid,192.0.2.0/25,abuse@grid.example\n");
+    served.done(&["contact", "import", "constituents", "parties.csv"]);
     served.done(&["ingest", "--feed", "pushed", &served.file("report.ndjson", events)]);
     let served = served.serve();
     let anna = Client::new(&served, "anna");
+    let notice = served.rows(&["notice", "list", "--name", "daily"])[0]["id"].as_str().unwrap().to_owned();
     let clear = json!({"title": "x", "classification": "scanner", "severity": "low", "marking": {"tlp": "clear"}});
     let amber = json!({"title": "x", "classification": "scanner", "severity": "low", "marking": {"tlp": "amber"}});
     let [clear, amber] = [clear, amber].map(|new| anna.post("/incidents", new));
     let reads = |who: &str| {
         let rows = served.rows(&["audit", "--who", who, "--limit", "0"]);
-        let is_read = |row: &&Value| row["action"] == "see" || row["action"] == "see events";
+        let is_read = |row: &&Value| row["action"].as_str().unwrap().starts_with("see");
         let text = |row: &Value| format!("{}: {}", row["object"].as_str().unwrap(), row["reason"].as_str().unwrap());
         let mut all: Vec<String> = rows.iter().filter(is_read).map(text).collect();
         all.sort();
@@ -351,16 +354,52 @@ fn reads_of_what_is_marked_are_in_the_audit_log_once_in_a_while() {
         ben.get("/incidents");
         ben.get("/due");
         ben.get("/events");
+        ben.get("/notices");
+        ben.get(&format!("/notices/{notice}"));
     }
     let up_to = |object: &str, label: &str| format!("{object}: read what is marked up to TLP:{label}");
     let feed = up_to("events of feed pushed", "green");
-    let want = [feed.clone(), up_to(&format!("incident {}", number(&amber)), "amber"), up_to("incidents", "amber")];
+    let told = up_to(&format!("notice {notice}"), "green");
+    let all = up_to("incidents", "amber");
+    let want = [feed.clone(), up_to(&format!("incident {}", number(&amber)), "amber"), all, told.clone()];
     assert_eq!(reads("ben"), want);
     served.rows(&["events", "--as", "anna"]);
     served.rows(&["events", "--count-by", "source.ip", "--as", "anna", "--since", "2020-01-01"]);
     served.rows(&["events", "source.asn == 1", "--as", "anna"]);
+    served.rows(&["notice", "list", "--as", "anna"]);
+    assert!(!reads("anna").contains(&told), "a list does not say what notices say");
+    served.rows(&["notice", "show", &notice, "--as", "anna"]);
+    served.done(&["notice", "show", &notice, "--raw", "--as", "anna"]);
+    served.rows(&["notice", "show", &notice]);
     // Each command is a process of its own and looks at what others wrote down.
-    assert_eq!(reads("anna").iter().filter(|row| **row == feed).count(), 1);
+    let count = |want: &String| reads("anna").iter().filter(|row| *row == want).count();
+    assert_eq!((count(&feed), count(&told)), (1, 1));
+}
+
+/// Whoever is kept from users and from the log is in the log, over the API as by commands, once in a while.
+#[test]
+fn who_is_kept_from_users_and_from_the_log_is_in_the_log() {
+    let served = with_users().serve();
+    let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
+    let denied = |who: &str| {
+        let rows = served.rows(&["audit", "--denied", "--who", who]);
+        let text = |row: &Value| format!("{} {}", row["action"].as_str().unwrap(), row["object"].as_str().unwrap());
+        let mut all: Vec<String> = rows.iter().map(text).collect();
+        all.sort();
+        all
+    };
+    for _ in 0..2 {
+        anna.want("GET", "/users", &Value::Null, 403);
+        anna.want("GET", "/users/root", &Value::Null, 403);
+        anna.want("GET", "/tokens", &Value::Null, 403);
+        anna.want("GET", "/audit", &Value::Null, 403);
+        served.fails(&["user", "list", "--as", "anna"]);
+        served.fails(&["audit", "--as", "anna"]);
+        served.fails(&["audit", "--as", "ben"]);
+    }
+    ben.want("GET", "/users", &Value::Null, 403);
+    assert_eq!(denied("anna"), ["manage users users", "read log audit log"]);
+    assert_eq!(denied("ben"), ["manage users users", "read log audit log"]);
 }
 
 #[test]

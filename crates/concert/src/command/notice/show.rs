@@ -4,7 +4,7 @@ use std::io::Write;
 
 use std::collections::BTreeSet;
 
-use concert_model::access::Kept;
+use concert_model::access::{Action, Kept};
 use concert_model::{Problem, Time, json as event_json};
 use concert_pipeline::render::Item;
 use concert_store::Members;
@@ -18,6 +18,7 @@ use crate::drive::{compose, tell};
 use crate::print::{Format, List, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
+use crate::reads::{ReadLog, notice_read};
 use crate::settings::LoadFor;
 use crate::wire::{self, Site};
 
@@ -58,8 +59,13 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
     let is_whole = runtime.block_on(is_seen_whole(&site, mail, &reach))?;
     let kept = if is_whole { runtime.block_on(site.store.records.notice_bytes(mail))? } else { None };
     if let (true, Some(bytes)) = (args.raw, &kept) {
+        let carrier = runtime.block_on(site.store.records.notice(mail))?;
+        let carried = runtime.block_on(site.store.records.carried(&[mail]))?;
+        let all = carrier.iter().chain(&carried).map(|(notice, _)| notice);
+        runtime.block_on(read(site_arg, &site, all))?;
         return print_bytes(bytes);
     }
+    runtime.block_on(read(site_arg, &site, [&notice].into_iter()))?;
     let loaded = runtime.block_on(site.store.load(&[&members]))?;
     let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[&members]))?;
     let items = compose::items(&site, &notice, &loaded, &members, &repeats);
@@ -111,6 +117,14 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
     let shown = if args.rows.limit == 0 { items.len() } else { args.rows.limit };
     print(format_or_default(args.rows.format), &fields, items.get(..shown).unwrap_or(&items), thread)?;
     Ok(Exit::Done)
+}
+
+/// Writes down that who acts read the texts of notices.
+async fn read<'n>(site_arg: &SiteArg, site: &Site, notices: impl Iterator<Item = &'n Notice>) -> Result<(), Failure> {
+    let person = crate::command::acting(site_arg, &site.store).await?;
+    let things = notices.filter_map(notice_read).collect();
+    let log = ReadLog::new(site.store.records.clone());
+    Ok(log.write(&person, Action::SeeSite(Kept::Notices).word(), things).await?)
 }
 
 /// Whether somebody sees all notices that went out in one mail.
@@ -210,7 +224,9 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
     let mut to_go = runtime.block_on(to_go(&site, args.name.as_deref()))?;
     to_go.retain(|(notice, _)| reach.has_notice(notice));
     if args.text {
-        for (notice, members) in to_go.iter().take(if args.rows.limit == 0 { usize::MAX } else { args.rows.limit }) {
+        to_go.truncate(if args.rows.limit == 0 { usize::MAX } else { args.rows.limit });
+        runtime.block_on(read(site_arg, &site, to_go.iter().map(|(notice, _)| notice)))?;
+        for (notice, members) in &to_go {
             let loaded = runtime.block_on(site.store.load(&[members]))?;
             let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[members]))?;
             if !print_text(&site, notice, &compose::items(&site, notice, &loaded, members, &repeats))? {
