@@ -1,16 +1,16 @@
 //! Who may ask for what: every route stands in one table, and one that does not is not answered.
 //!
-//! Routes about the site as a whole are decided about here. For incidents only the person is found out:
-//! the site decides about each of them.
+//! Routes about the site as a whole are decided about here. For incidents only the person is found out, and whether
+//! the token reads incidents at all: the site decides about each of them.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use concert_model::access::{Action, Decision, Kept, Object, Person, may};
+use concert_model::access::{Action, Decision, Kept, Object, Person, lacks_scope, may};
 
 use tokio::time::Instant;
 
@@ -36,6 +36,10 @@ enum Needs {
     Overview,
     /// A person; the site decides about the rest.
     Person,
+    /// A person whose token, if it is one, reads incidents; the site decides about each of them.
+    Incidents,
+    /// The same for the list of them. To open one, a token need not read.
+    AllIncidents,
     /// A person, also one who must choose another password first: it is about their own account.
     Own,
 }
@@ -77,41 +81,41 @@ const TABLE: [(&str, Needs); 75] = [
     // It replaces all parties, so it takes the whole site.
     ("/api/v1/contacts/imports", Needs::To(Action::ChangeSite(Kept::Contacts))),
     ("/api/v1/parties/{name}", Needs::Part(Action::SeeSite(Kept::Contacts))),
-    ("/api/v1/incidents", Needs::Person),
-    ("/api/v1/incidents/stream", Needs::Person),
-    ("/api/v1/incidents/{id}", Needs::Person),
-    ("/api/v1/incidents/{id}/access", Needs::Person),
-    ("/api/v1/incidents/{id}/bags", Needs::Person),
-    ("/api/v1/incidents/{id}/chain", Needs::Person),
-    ("/api/v1/incidents/{id}/clocks", Needs::Person),
-    ("/api/v1/incidents/{id}/entries", Needs::Person),
-    ("/api/v1/incidents/{id}/erasures", Needs::Person),
-    ("/api/v1/incidents/{id}/evidence", Needs::Person),
-    ("/api/v1/incidents/{id}/evidence/{sha256}", Needs::Person),
-    ("/api/v1/incidents/{id}/evidence/{sha256}/lines", Needs::Person),
-    ("/api/v1/incidents/{id}/joins", Needs::Person),
-    ("/api/v1/incidents/{id}/splits", Needs::Person),
-    ("/api/v1/incidents/{id}/evidence/{sha256}/custody", Needs::Person),
-    ("/api/v1/incidents/{id}/evidence/{sha256}/derived", Needs::Person),
-    ("/api/v1/incidents/{id}/evidence/{sha256}/releases", Needs::Person),
-    ("/api/v1/incidents/{id}/journal", Needs::Person),
-    ("/api/v1/incidents/{id}/hand-overs", Needs::Person),
-    ("/api/v1/incidents/{id}/lists/{list}", Needs::Person),
-    ("/api/v1/incidents/{id}/markings", Needs::Person),
-    ("/api/v1/incidents/{id}/observables", Needs::Person),
-    ("/api/v1/incidents/{id}/processes", Needs::Person),
-    ("/api/v1/incidents/{id}/stream", Needs::Person),
-    ("/api/v1/incidents/{id}/tellings", Needs::Person),
-    ("/api/v1/incidents/{id}/runs", Needs::Person),
-    ("/api/v1/processes/{name}/numbers", Needs::Person),
-    ("/api/v1/due", Needs::Person),
-    ("/api/v1/incidents/{id}/messages", Needs::Person),
-    ("/api/v1/incidents/{id}/mails/{mail}", Needs::Person),
-    ("/api/v1/mails", Needs::Person),
+    ("/api/v1/incidents", Needs::AllIncidents),
+    ("/api/v1/incidents/stream", Needs::Incidents),
+    ("/api/v1/incidents/{id}", Needs::Incidents),
+    ("/api/v1/incidents/{id}/access", Needs::Incidents),
+    ("/api/v1/incidents/{id}/bags", Needs::Incidents),
+    ("/api/v1/incidents/{id}/chain", Needs::Incidents),
+    ("/api/v1/incidents/{id}/clocks", Needs::Incidents),
+    ("/api/v1/incidents/{id}/entries", Needs::Incidents),
+    ("/api/v1/incidents/{id}/erasures", Needs::Incidents),
+    ("/api/v1/incidents/{id}/evidence", Needs::Incidents),
+    ("/api/v1/incidents/{id}/evidence/{sha256}", Needs::Incidents),
+    ("/api/v1/incidents/{id}/evidence/{sha256}/lines", Needs::Incidents),
+    ("/api/v1/incidents/{id}/joins", Needs::Incidents),
+    ("/api/v1/incidents/{id}/splits", Needs::Incidents),
+    ("/api/v1/incidents/{id}/evidence/{sha256}/custody", Needs::Incidents),
+    ("/api/v1/incidents/{id}/evidence/{sha256}/derived", Needs::Incidents),
+    ("/api/v1/incidents/{id}/evidence/{sha256}/releases", Needs::Incidents),
+    ("/api/v1/incidents/{id}/journal", Needs::Incidents),
+    ("/api/v1/incidents/{id}/hand-overs", Needs::Incidents),
+    ("/api/v1/incidents/{id}/lists/{list}", Needs::Incidents),
+    ("/api/v1/incidents/{id}/markings", Needs::Incidents),
+    ("/api/v1/incidents/{id}/observables", Needs::Incidents),
+    ("/api/v1/incidents/{id}/processes", Needs::Incidents),
+    ("/api/v1/incidents/{id}/stream", Needs::Incidents),
+    ("/api/v1/incidents/{id}/tellings", Needs::Incidents),
+    ("/api/v1/incidents/{id}/runs", Needs::Incidents),
+    ("/api/v1/processes/{name}/numbers", Needs::Incidents),
+    ("/api/v1/due", Needs::Incidents),
+    ("/api/v1/incidents/{id}/messages", Needs::Incidents),
+    ("/api/v1/incidents/{id}/mails/{mail}", Needs::Incidents),
+    ("/api/v1/mails", Needs::Incidents),
     ("/api/v1/observables", Needs::Person),
-    ("/api/v1/search", Needs::Person),
+    ("/api/v1/search", Needs::Incidents),
     ("/api/v1/clocks", Needs::Person),
-    ("/api/v1/cost", Needs::Person),
+    ("/api/v1/cost", Needs::Incidents),
     ("/api/v1/processes", Needs::Person),
     ("/api/v1/processes/check", Needs::Person),
     ("/api/v1/processes/{name}", Needs::Person),
@@ -138,10 +142,12 @@ pub(crate) fn asks_person(path: &str) -> bool {
 }
 
 /// The decision that keeps a person out.
-fn denied(person: &Person, needs: Needs) -> Option<Decision> {
+fn denied(person: &Person, needs: Needs, method: &Method) -> Option<Decision> {
     let of_site = |action| may(person, action, Object::Site);
     let decisions = match needs {
         Needs::Nobody | Needs::Person | Needs::Own => vec![],
+        Needs::AllIncidents if *method == Method::POST => vec![],
+        Needs::Incidents | Needs::AllIncidents => return lacks_scope(person, Action::See),
         Needs::To(action) => vec![of_site(action)],
         Needs::Overview => [Kept::Events, Kept::Notices].map(Action::SeeSite).map(of_site).to_vec(),
         Needs::Part(action) if of_site(action).allowed => vec![],
@@ -218,7 +224,7 @@ pub(crate) async fn admit(
     if must_change_password && needs != Needs::Own {
         return refuse(Refusal::Denied(password_first()));
     }
-    if let Some(decision) = denied(&person, needs) {
+    if let Some(decision) = denied(&person, needs, request.method()) {
         if let Needs::To(action) = needs
             && let Err(refusal) = app.site.denied(&person, action, &decision).await
         {

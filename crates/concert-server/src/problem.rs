@@ -96,7 +96,11 @@ impl From<Refusal> for Problem {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, why).with(header::RETRY_AFTER, HeaderValue::from(seconds))
             }
             Refusal::Denied(decision) => {
-                Self::new(StatusCode::FORBIDDEN, decision.reason).and("policy", decision.policy.into())
+                let told = Self::new(StatusCode::FORBIDDEN, decision.reason).and("policy", decision.policy.into());
+                match decision.policy {
+                    "token" => told.and("hint", "make one that has it: `concert token create`".into()),
+                    _ => told,
+                }
             }
             Refusal::Taken(why) => Self::new(StatusCode::CONFLICT, why),
             Refusal::Stale(changed) => {

@@ -48,11 +48,8 @@ pub fn may(person: &Person, action: Action, object: Object<'_>) -> Decision {
     if person.is_operator {
         return Decision::yes("operator", "whoever can read the data of the site is trusted with it");
     }
-    if let Some(scopes) = &person.scopes
-        && !scopes.contains(action.scope())
-        && !scopes.contains(ALL_SCOPES)
-    {
-        return Decision::no("token", format!("the token lacks the scope {}", action.scope()));
+    if let Some(decision) = lacks_scope(person, action) {
+        return decision;
     }
     // What is forbidden of an incident is forbidden of all that is in it.
     let around = match object {
@@ -69,6 +66,14 @@ pub fn may(person: &Person, action: Action, object: Object<'_>) -> Decision {
         Object::Incident(circle) => at_incident(person, action, circle),
         Object::Item { circle, marking, author } => at_item(person, action, circle, marking, author),
     }
+}
+
+/// The decision that keeps out whoever came with a token that is not made for it, whatever it is about. What the own
+/// token is good for may be told to anybody.
+pub fn lacks_scope(person: &Person, action: Action) -> Option<Decision> {
+    let scopes = person.scopes.as_ref()?;
+    let has = scopes.contains(action.scope()) || scopes.contains(ALL_SCOPES);
+    (!has).then(|| Decision::no("token", format!("the token lacks the scope {}", action.scope())))
 }
 
 /// Whether one of these standing roles is held, for everything or for one of the constituencies.

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use concert_model::access::{Action, Circle, Kept, Object, Person, may};
+use concert_model::access::{Action, Circle, Kept, Object, Person, lacks_scope, may};
 use concert_model::incident::clock::Catalogue;
 use concert_model::incident::content::{ClockMet, ClockStarted, Content, RoleMoved, Task};
 use concert_model::incident::draft::Draft;
@@ -518,6 +518,7 @@ impl<'a> Check<'a> {
         Err(Refused::Wrong(problem.hint(match nearest(name, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => {
+                self.scoped(Kept::Contacts)?;
                 "an entry of the kind `party` makes it take part; `concert contact list` shows the contact book".into()
             }
         })))
@@ -535,6 +536,11 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// A token that does not read these is told so, instead of that nothing is there.
+    fn scoped(&self, kept: Kept) -> Result<(), Refused> {
+        lacks_scope(self.person, Action::SeeSite(kept)).map_or(Ok(()), |decision| Err(Refused::Denied(decision)))
+    }
+
     fn event(&self, member: &str, event: &str) -> Result<(), Refused> {
         // Of one that was proposed the person has read.
         let (state, outside) = (&self.state, &self.outside);
@@ -542,15 +548,16 @@ impl<'a> Check<'a> {
         if is_there || outside.events.contains(event) {
             return Ok(());
         }
+        self.scoped(Kept::Events)?;
         let problem = Problem::new(format!("{member}: there is no event `{event}`"));
-        let hint = "`concert events --limit 5` shows `event.id` of events; a token needs the scope events:read";
-        Err(Refused::Wrong(problem.hint(hint)))
+        Err(Refused::Wrong(problem.hint("`concert events --limit 5` shows `event.id` of events")))
     }
 
     fn notice(&self, member: &str, notice: &str) -> Result<(), Refused> {
         if self.state.notices.contains(notice) || self.outside.notices.contains(notice) {
             return Ok(());
         }
+        self.scoped(Kept::Notices)?;
         let problem = Problem::new(format!("{member}: there is no notice `{notice}`"));
         Err(Refused::Wrong(problem.hint("`concert notice list` shows them; messages of incidents are none")))
     }

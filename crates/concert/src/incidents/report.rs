@@ -3,7 +3,7 @@
 
 use std::io::Read;
 
-use concert_model::access::{Action, Kept, Object, Person, may};
+use concert_model::access::{Action, Kept, Object, Person, lacks_scope, may};
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::{Act, EventLinked, MessageKept, Observable, PartyMoved};
 use concert_model::incident::draft::{Draft, NewIncident};
@@ -88,8 +88,10 @@ impl Incidents {
             let hint = "`concert events --limit 5` shows `report.id` of events, `concert mailbox list` complaints";
             Refused::Wrong(Problem::new(format!("there is no report `{id}`")).hint(hint))
         };
-        if !may(person, Action::SeeSite(Kept::Events), Object::Site).allowed {
-            return Err(missing());
+        let sees = may(person, Action::SeeSite(Kept::Events), Object::Site);
+        if !sees.allowed {
+            // What the own token is good for may be told.
+            return Err(lacks_scope(person, Action::SeeSite(Kept::Events)).map_or_else(missing, Refused::Denied));
         }
         let Ok(report) = id.parse::<ReportId>() else { return Err(missing()) };
         let records = &self.store.records;

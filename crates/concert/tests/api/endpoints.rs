@@ -533,6 +533,45 @@ fn denied_is_answered_like_missing_at_every_address() {
     assert!(wrong.is_empty(), "{}\n{} of them", wrong.join("\n"), wrong.len());
 }
 
+/// What the own token is good for is told, at every address that asks for a scope, and whatever is there.
+#[test]
+fn a_token_that_lacks_a_scope_is_told_which_at_every_address() {
+    let served = Served::new();
+    let (things, _) = fill(&served);
+    let roles = ["--role", "handler", "--role", "administrator", "--role", "auditor", "--clearance", "red"];
+    served.done(&[&["user", "add", "all", "--full-name", "All"], &roles[..]].concat());
+    let rows = rows(&things);
+    let rows: Vec<&Row> = rows.iter().filter(|row| !PUBLIC.contains(&row.route) && !OWN.contains(&row.route)).collect();
+    let served = served.serve();
+    let whole = bearer(&served.token("all", "admin"));
+    let there: Vec<u16> = rows.iter().map(|row| ask(&served, row, &row.there, &whole).status).collect();
+    let mut wrong = Vec::new();
+    for scope in ["incidents:write", "incidents:read", "events:read", "contacts:write", "metrics:read"] {
+        let token = bearer(&served.token("all", scope));
+        for (row, before) in rows.iter().zip(&there) {
+            let [answer, missing] = [&row.there, &row.missing].map(|at| ask(&served, row, at, &token));
+            let lacks = |answer: &Answer, scope: &str| {
+                answer.status == 403 && answer.body.contains(&format!("the token lacks the scope {scope}"))
+            };
+            let is_of_incidents = row.route.starts_with("/api/v1/incidents") && row.method != "POST"
+                || row.route.starts_with("/api/v1/incidents/")
+                || ["/api/v1/due", "/api/v1/cost", "/api/v1/search", "/api/v1/mails"].contains(&row.route);
+            let is_right = match is_of_incidents && scope != "incidents:read" {
+                true => lacks(&answer, "incidents:read") && answer.body == missing.body,
+                false => match answer.status {
+                    403 | 404 if [403, 404].contains(before) => true,
+                    status => status != 404 && (status != 403 || lacks(&answer, "")),
+                },
+            };
+            if !is_right {
+                let (status, body) = (answer.status, &answer.body);
+                wrong.push(format!("{scope}: {} {}: {before} before, {status} {body:.300}", row.method, row.there));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}\n{} of them", wrong.join("\n"), wrong.len());
+}
+
 /// Entries are streamed to those who may see them, from where they left off.
 #[test]
 fn entries_are_streamed_to_whoever_may_see_them() {
