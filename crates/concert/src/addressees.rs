@@ -2,7 +2,7 @@
 //! resort.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -49,6 +49,25 @@ impl Addressees {
             for party in parties {
                 let told = party.contacts.iter().filter(is_told);
                 found.extend(told.map(|contact| (party.name.clone(), contact.clone())));
+            }
+        }
+        found
+    }
+
+    /// The names of teams and of parties whom registries name, by addresses in canonical form that are theirs.
+    pub(crate) fn parties_of(&self, mails: &BTreeSet<String>) -> BTreeMap<String, BTreeSet<String>> {
+        if mails.is_empty() {
+            return BTreeMap::new();
+        }
+        let registered = self.registry.as_ref().map(|registry| registry.parties_of(mails));
+        let mut found = registered.unwrap_or_else(|| Ok(BTreeMap::new())).unwrap_or_else(|why| {
+            tracing::error!("the data of registries cannot be used: {why}");
+            BTreeMap::new()
+        });
+        for team in self.teams.parties() {
+            for mail in team.contacts.iter().map(|contact| canonical(&contact.mail)).filter(|mail| mails.contains(mail))
+            {
+                found.entry(mail).or_default().insert(team.name.clone());
             }
         }
         found

@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::problems::{Failure, outside};
 
 pub use age::age;
-pub use object::{List, print_object};
+pub use object::{List, object, print_object};
 
 /// How rows are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

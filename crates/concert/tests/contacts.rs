@@ -159,6 +159,46 @@ fn events_without_an_address_fall_to_whom_who_names() {
 }
 
 #[test]
+fn a_party_is_shown_whichever_part_of_the_contact_book_it_is_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let show = |name: &str, format: &str| {
+        let args = ["contact", "show", name, "--format", format, "--site"];
+        let output = Command::new(env!("CARGO_BIN_EXE_concert")).args(args).arg(&site).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let check = |name: &str, part: &str, registry: Option<&str>, contact: [&str; 3]| {
+        let shown: Value = serde_json::from_str(&show(name, "json").1).unwrap();
+        assert_eq!((text(&shown, "part"), shown["registry"].as_str()), (part, registry), "{shown}");
+        assert_eq!(["mail", "origin", "state"].map(|member| text(&shown["contacts"][0], member)), contact, "{shown}");
+    };
+    let hosting = "Example Hosting (RIPE EH1-RIPE)";
+    check("Example University", "constituents", None, ["cert@uni.example", "constituents", "unknown"]);
+    check("National team FI", "teams", None, ["cert@cert.example", "teams", "unknown"]);
+    check(hosting, "registries", Some("RIPE"), ["abuse@hosting.example", "org RIPE EH1-RIPE", "unknown"]);
+    let table = show("Example Telecom", "table").1;
+    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    for want in [&["part", "constituents"][..], &["asns", "64498,", "64499"], &["excluded_prefixes", "198.51.100.0/24"]]
+    {
+        assert!(lines.iter().any(|line| line == want), "{want:?} is not in {table}");
+    }
+    assert!(!table.contains("registry") && table.contains("abuse@telecom.example  abuse"), "{table}");
+    for (name, meant) in [
+        ("Example Hosting", hosting),
+        ("Example Hosting (RIPE EH2-RIPE)", hosting),
+        ("National team FO", "National team FI"),
+        ("Example Universty", "Example University"),
+    ] {
+        let (code, out, err) = show(name, "json");
+        assert_eq!((code, out.as_str()), (2, ""), "{name}");
+        assert!(err.contains(&format!("there is no party `{name}`")), "{err}");
+        assert!(err.contains(&format!("did you mean `{meant}`?")), "{name}: {err}");
+    }
+    assert!(show("Somebody else", "json").2.contains("`concert who` whom registries name"));
+}
+
+#[test]
 fn whoever_wishes_it_is_told_ahead_of_the_schedule_and_once() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

@@ -265,7 +265,10 @@ async fn a_contact_that_bounces_is_passed_over_and_one_that_answers_is_alive() {
     assert!(health["median_answer"].is_string() && health["last_alive"].is_string(), "{health}");
     let listed = world.rows(&["contact", "list"]);
     assert!(
-        listed.iter().any(|row| row["contact"] == "noc@net.example" && row["last_alive"] == health["last_alive"]),
+        listed.iter().any(|row| {
+            row["contact"] == "noc@net.example"
+                && ["state", "last_alive", "bounces"].iter().all(|known| row[known] == health[known])
+        }),
         "{listed:?}"
     );
     let id = &number_of(&third);
@@ -716,7 +719,18 @@ async fn contacts_of_registries_are_known_from_the_first_notice_on_and_asked_too
     assert_eq!((ask(&["RIPE SR1"]), ask(&["RIPE LR1"])), (0, 1), "one is asked already, the other by hand");
     let out = concert(&world.site(), &["contact", "prove", "RIPE NO1"]).output().unwrap();
     assert_eq!(out.status.code(), Some(2), "{out:?}");
+    // To this one no notice went yet, but a question.
+    let health = row("abuse@large.example").unwrap();
+    assert_eq!((&health["party"], &health["advice"]), (&"RIPE LR1".into(), &"asked, wait for the answer".into()));
     world.once();
+    let asked = world.smtp.mails().into_iter().find(|mail| mail.to == ["abuse@large.example"]).unwrap();
+    world.dovecot.deliver(&bounce(&asked, &asked.from, "5.1.1", "large")).unwrap();
+    world.once();
+    let health = row("abuse@large.example").unwrap();
+    assert_eq!((&health["party"], &health["bounces"]), (&"RIPE LR1".into(), &1.into()), "{health}");
+    let shown = world.rows(&["contact", "show", "RIPE LR1"]).remove(0);
+    let contact = ["state", "bounces", "advice"].map(|name| &shown["contacts"][0][name]);
+    assert_eq!(contact, ["state", "bounces", "advice"].map(|name| &health[name]), "{shown}");
     let asked = world.smtp.mails().into_iter().filter(|mail| mail.to == ["abuse@small.example"]).nth(1).unwrap();
     world.dovecot.deliver(&reply(&asked, "abuse@small.example", "", "here@small.example")).unwrap();
     world.once();

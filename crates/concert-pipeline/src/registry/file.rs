@@ -14,10 +14,12 @@
 //! the whole with its checksum.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufReader, Read};
 use std::net::IpAddr;
 
 use concert_model::Net;
+use concert_model::address::canonical;
 
 use super::answer::{Answer, Asked, Step};
 
@@ -285,22 +287,51 @@ impl<B: Bytes> Registry<B> {
 
     /// What a registry says of a party that an event or notice names.
     pub fn party(&self, name: &str) -> Result<Option<Answer>, String> {
+        let at = partition(self.parties.count, &mut |number| Ok(self.party_name(number)?.as_str() < name))?;
+        if at >= self.parties.count || self.party_name(at)? != name {
+            return Ok(None);
+        }
+        self.answer(self.number(self.parties, at, 4)?).map(Some)
+    }
+
+    /// Names of parties on both sides of a name in their order, so many on each at most.
+    pub fn names_beside(&self, name: &str, most: u64) -> Result<Vec<String>, String> {
+        let at = partition(self.parties.count, &mut |number| Ok(self.party_name(number)?.as_str() < name))?;
+        let behind = at.saturating_add(most).min(self.parties.count);
+        (at.saturating_sub(most)..behind).map(|number| self.party_name(number)).collect()
+    }
+
+    fn party_name(&self, number: u64) -> Result<String, String> {
         let place = |number: u64| match number < self.parties.count {
             true => self.number(self.parties, number, 0).map(u64::from),
             false => Ok(self.party_names.count),
         };
-        let named = |number: u64| -> Result<String, String> {
-            let (start, end) = (place(number)?, place(number + 1)?);
-            let length = end.checked_sub(start).filter(|length| *length <= ANSWER_BYTES_MAX);
-            let mut name = vec![0u8; length.and_then(|length| usize::try_from(length).ok()).ok_or("it is damaged")?];
-            self.bytes.read(self.party_names.at + start, &mut name)?;
-            Ok(String::from_utf8_lossy(&name).into_owned())
-        };
-        let at = partition(self.parties.count, &mut |number| Ok(named(number)?.as_str() < name))?;
-        if at >= self.parties.count || named(at)? != name {
-            return Ok(None);
+        let (start, end) = (place(number)?, place(number + 1)?);
+        let length = end.checked_sub(start).filter(|length| *length <= ANSWER_BYTES_MAX);
+        let mut name = vec![0u8; length.and_then(|length| usize::try_from(length).ok()).ok_or("it is damaged")?];
+        self.bytes.read(self.party_names.at + start, &mut name)?;
+        Ok(String::from_utf8_lossy(&name).into_owned())
+    }
+
+    /// The parties of mail addresses in canonical form. All answers are read, one after the other, since nothing else
+    /// asks for an address.
+    pub fn parties_of(&self, mails: &BTreeSet<String>) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
+        /// What is needed of an answer.
+        #[derive(serde::Deserialize)]
+        struct Named {
+            party: String,
+            mails: Vec<String>,
         }
-        self.answer(self.number(self.parties, at, 4)?).map(Some)
+        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let end = self.texts.at.saturating_add(self.texts.count);
+        let texts = BufReader::with_capacity(1 << 18, Part { bytes: &self.bytes, at: self.texts.at, end });
+        for answer in serde_json::Deserializer::from_reader(texts).into_iter::<Named>() {
+            let answer = answer.map_err(|_| "it names an answer that is not there")?;
+            for mail in answer.mails.iter().map(|mail| canonical(mail)).filter(|mail| mails.contains(mail)) {
+                found.entry(mail).or_default().insert(answer.party.clone());
+            }
+        }
+        Ok(found)
     }
 
     /// All that stands where addresses should and is none, and addresses against which something speaks, each once, in
@@ -366,6 +397,24 @@ impl<B: Bytes> Registry<B> {
         let mut name = vec![0u8; usize::from(length[0])];
         self.bytes.read(at + 1, &mut name)?;
         Ok(String::from_utf8_lossy(&name).into_owned())
+    }
+}
+
+/// A part of the bytes, read from its begin to its end.
+struct Part<'b, B> {
+    bytes: &'b B,
+    at: u64,
+    end: u64,
+}
+
+impl<B: Bytes> Read for Part<'_, B> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let length = left.min(buffer.len());
+        let wanted = buffer.get_mut(..length).unwrap_or_default();
+        self.bytes.read(self.at, wanted).map_err(io::Error::other)?;
+        self.at += length as u64;
+        Ok(length)
     }
 }
 

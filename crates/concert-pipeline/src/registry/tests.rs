@@ -277,6 +277,24 @@ fn events_fall_to_parties_of_registries() {
 }
 
 #[test]
+fn parties_are_found_by_their_addresses_and_beside_a_wrong_name() {
+    let (registry, _) = registry(OBJECTS);
+    let mails = ["abuse@a.example", "abuse@c.example", "nobody@a.example"].map(str::to_owned);
+    let found = registry.parties_of(&mails.into_iter().collect()).unwrap();
+    let found: Vec<(&str, Vec<&str>)> =
+        found.iter().map(|(mail, names)| (mail.as_str(), names.iter().map(String::as_str).collect())).collect();
+    let want =
+        [("abuse@a.example", vec!["Example A (RIPE AR1)", "RIPE AR1"]), ("abuse@c.example", vec!["APNIC IRT-C"])];
+    assert_eq!(found, want);
+    let all = ["Example A (RIPE AR1)", "RIPE AR1"];
+    for (name, most, want) in
+        [("Example A", 1, &all[..1]), ("Example B", 1, &all[..]), ("", 9, &all), ("S", 1, &all[1..]), ("S", 0, &[])]
+    {
+        assert_eq!(registry.names_beside(name, most).unwrap(), want, "{name}");
+    }
+}
+
+#[test]
 fn a_file_that_is_cut_or_changed_is_an_error_and_never_a_panic() {
     let mut builder = Builder::new();
     builder.read("t.db", format!("{OBJECTS}{ROUTES}").as_bytes()).unwrap();
@@ -295,6 +313,8 @@ fn a_file_that_is_cut_or_changed_is_an_error_and_never_a_panic() {
             }
             registry.find_asn(64_500).ok();
             registry.party("RIPE AR1").ok();
+            registry.parties_of(&["abuse@a.example".to_owned()].into()).ok();
+            registry.names_beside("RIPE AR1", 9).ok();
             if let Ok(registered) = Registered::read(&registry) {
                 let party = registered.find("192.0.2.110".parse().unwrap());
                 party.and_then(|party| registered.name(party));

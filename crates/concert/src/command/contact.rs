@@ -11,6 +11,8 @@ mod prove;
 mod refresh;
 mod refused;
 mod rpsl;
+pub(crate) mod show;
+pub(crate) mod state;
 
 use std::collections::BTreeMap;
 
@@ -21,8 +23,9 @@ use concert_store::Store;
 use concert_store::records::{Health, Parties};
 use serde_json::{Value, json};
 
+use self::state::{Doing, Known};
 use super::SiteArg;
-use crate::print::{Out, Rows};
+use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
 use crate::wire::Site;
@@ -61,7 +64,7 @@ enum Action {
     /// List the contacts of all parties
     List(Rows),
     /// Show all that is known of a party
-    Show(Show),
+    Show(show::Args),
     /// Tell overlaps, gaps, addresses that cannot work and keys that are no longer good
     Check(check::Args),
     /// Tell whether contacts answer, worst first, and what to do
@@ -74,13 +77,6 @@ enum Action {
     Refresh(refresh::Args),
     /// Tell how many answers of RDAP and files of domains were refused, and why
     Refused(refused::Args),
-}
-
-/// Show all that is known of a party.
-#[derive(clap::Args)]
-struct Show {
-    /// The name of the party.
-    party: String,
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
@@ -112,8 +108,8 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         };
         match &args.action {
             Action::Export(args) => export::run(args, &seen(store.records.parties(args.parties()).await?)),
-            Action::List(rows) => list(rows, &seen(alive(&store).await?)),
-            Action::Show(Show { party }) => show(party, &seen(alive(&store).await?)),
+            Action::List(rows) => list(rows, &seen(all(&store).await?), &Known::read(&store.records).await?),
+            Action::Show(args) => show::run(args, &store, &settings.data_dir(), &reach).await,
             Action::Check(args) => check::run(args, &settings, &seen(all(&store).await?), reach.is_all()).await,
             Action::Import(_)
             | Action::Health(_)
@@ -132,15 +128,6 @@ pub(crate) async fn all(store: &Store) -> Result<Vec<Party>, Problem> {
     Ok(parties)
 }
 
-/// The parties, each contact with the moment it last proved alive.
-pub(crate) async fn alive(store: &Store) -> Result<Vec<Party>, Problem> {
-    let (mut parties, health) = (all(store).await?, store.records.contact_health().await?);
-    for contact in parties.iter_mut().flat_map(|party| &mut party.contacts) {
-        contact.last_alive = last_alive(contact, &health);
-    }
-    Ok(parties)
-}
-
 /// When a contact last proved alive, by what came back or as its origin says.
 pub(super) fn last_alive(contact: &Contact, health: &BTreeMap<String, Health>) -> Option<Time> {
     let known = health.get(&canonical(&contact.mail)).and_then(|health| health.alive);
@@ -148,7 +135,7 @@ pub(super) fn last_alive(contact: &Contact, health: &BTreeMap<String, Health>) -
 }
 
 /// What a list of contacts says of each.
-pub(crate) const COLUMNS: [&str; 11] = [
+pub(crate) const COLUMNS: [&str; 13] = [
     "party",
     "contact",
     "purpose",
@@ -158,20 +145,21 @@ pub(crate) const COLUMNS: [&str; 11] = [
     "schedule",
     "time_zone",
     "origin",
+    "state",
     "last_alive",
+    "bounces",
     "consent",
 ];
 
 /// A row for each contact, and one for a party that has none.
-pub(crate) fn rows(parties: &[Party]) -> impl Iterator<Item = [Value; 11]> {
-    parties.iter().flat_map(|party| {
-        let nobody = party.contacts.is_empty().then(Contact::default);
-        let own = nobody.as_ref().map(|contact| row(party, contact));
-        own.into_iter().chain(party.contacts.iter().map(|contact| row(party, contact)))
+pub(crate) fn rows(parties: &[Party], known: &Known) -> impl Iterator<Item = [Value; 13]> {
+    parties.iter().flat_map(move |party| {
+        let nobody = party.contacts.is_empty().then(|| row(party, &Contact::default(), None));
+        nobody.into_iter().chain(party.contacts.iter().map(move |contact| row(party, contact, Some(known.of(contact)))))
     })
 }
 
-fn row(party: &Party, one: &Contact) -> [Value; 11] {
+fn row(party: &Party, one: &Contact, doing: Option<Doing>) -> [Value; 13] {
     [
         json!(party.name),
         text_or_null(&one.mail),
@@ -182,50 +170,21 @@ fn row(party: &Party, one: &Contact) -> [Value; 11] {
         json!(one.schedule),
         json!(one.time_zone),
         json!(one.origin),
-        json!(one.last_alive.map(|time| time.to_string())),
+        json!(doing.as_ref().map(|doing| doing.state.word())),
+        json!(doing.as_ref().and_then(|doing| doing.alive).map(|time| time.to_string())),
+        json!(doing.map(|doing| doing.bounces())),
         json!(one.has_consent),
     ]
 }
 
-fn list(args: &Rows, parties: &[Party]) -> Result<Exit, Failure> {
+fn list(args: &Rows, parties: &[Party], known: &Known) -> Result<Exit, Failure> {
     let mut table = args.table(&COLUMNS);
-    for values in rows(parties) {
+    for values in rows(parties, known) {
         if !table.row(&values)? {
             break;
         }
     }
     table.finish().map(|()| Exit::Done)
-}
-
-/// The party of this name, which somebody asked for.
-fn need<'p>(name: &str, parties: &'p [Party]) -> Result<&'p Party, Failure> {
-    parties.iter().find(|party| party.name == name).ok_or_else(|| {
-        let near = concert_model::problem::nearest(name, parties.iter().map(|party| party.name.as_str()));
-        let hint = near.map_or("`concert contact list` shows all".to_owned(), |near| format!("did you mean `{near}`?"));
-        Failure::usage(Problem::new(format!("there is no party `{name}`")).hint(hint))
-    })
-}
-
-/// A party with all that is known of it.
-pub(crate) fn party_json(party: &Party) -> Result<Value, Problem> {
-    let mut shown = serde_json::to_value(party).map_err(|error| Problem::new(error.to_string()))?;
-    // The records keep moments as numbers, which nobody reads.
-    let contacts = shown.get_mut("contacts").and_then(Value::as_array_mut).into_iter().flatten();
-    for (value, contact) in contacts.zip(&party.contacts) {
-        if let Some(member) = value.get_mut("last_alive") {
-            *member = json!(contact.last_alive.map(|time| time.to_string()));
-        }
-    }
-    Ok(shown)
-}
-
-fn show(name: &str, parties: &[Party]) -> Result<Exit, Failure> {
-    let shown = party_json(need(name, parties)?)?;
-    let text = serde_json::to_string_pretty(&shown).map_err(|error| Problem::new(error.to_string()))?;
-    let mut out = Out::stdout();
-    out.write(text.as_bytes())?;
-    out.write(b"\n")?;
-    out.finish().map(|()| Exit::Done)
 }
 
 /// A text, or `null` where there is none.

@@ -17,7 +17,8 @@ use super::acts::{again, by, done};
 use super::looks::{aside, need};
 use super::{Pages, failed};
 use crate::barred::Barred;
-use crate::command::contact::{self, check, health, import};
+use crate::command::contact::state::Known;
+use crate::command::contact::{self, check, health, import, show};
 use crate::command::who;
 use crate::problems::Failure;
 use crate::reach::Reach;
@@ -34,9 +35,9 @@ fn seen(pages: &Pages, person: &Person) -> Result<(Arc<Site>, Reach), Refusal> {
     Ok((site, reach))
 }
 
-/// Parties that are seen, each contact with the moment it last proved alive.
+/// Constituents and teams that are seen.
 async fn parties(site: &Site, reach: &Reach) -> Result<Vec<Party>, Refusal> {
-    let mut parties = contact::alive(&site.store).await.map_err(failed)?;
+    let mut parties = contact::all(&site.store).await.map_err(failed)?;
     parties.retain(|party| reach.has(&party.name));
     Ok(parties)
 }
@@ -96,7 +97,8 @@ fn answers(
 pub(super) async fn contacts(pages: &Pages, person: &Person, slice: &Slice) -> Result<Page<Value>, Refusal> {
     let (site, reach) = seen(pages, person)?;
     let parties = parties(&site, &reach).await?;
-    let rows: Vec<[Value; 11]> = contact::rows(&parties).collect();
+    let known = Known::read(&site.store.records).await.map_err(failed)?;
+    let rows: Vec<[Value; 13]> = contact::rows(&parties, &known).collect();
     slice.part(rows.into_iter().map(|row| object(contact::COLUMNS, row)))
 }
 
@@ -108,17 +110,16 @@ pub(super) async fn health(pages: &Pages, person: &Person, slice: &Slice) -> Res
 
 pub(super) async fn findings(pages: &Pages, person: &Person, slice: &Slice) -> Result<Page<Value>, Refusal> {
     let (site, reach) = seen(pages, person)?;
-    let mut parties = contact::all(&site.store).await.map_err(failed)?;
-    parties.retain(|party| reach.has(&party.name));
+    let parties = parties(&site, &reach).await?;
     let found = aside(move || check::with_keys(&site.settings, &parties, reach.is_all())).await?;
     slice.part(found.into_iter().map(|(kind, party, what)| json!({"kind": kind, "party": party, "what": what})))
 }
 
 pub(super) async fn party(pages: &Pages, person: &Person, name: &str) -> Result<Value, Refusal> {
     let (site, reach) = seen(pages, person)?;
-    let parties = parties(&site, &reach).await?;
-    let party = parties.iter().find(|party| party.name == name).ok_or(Refusal::Missing)?;
-    contact::party_json(party).map_err(failed)
+    let found = show::find(name, &site.store, &site.settings.data_dir(), &reach).await.map_err(failed)?;
+    let known = Known::read(&site.store.records).await.map_err(failed)?;
+    show::party_json(&found.ok_or(Refusal::Missing)?, &known).map_err(failed)
 }
 
 fn which(whose: Whose) -> Parties {

@@ -40,16 +40,21 @@ pub fn print_object(format: Format, fields: &[(&str, Value)], lists: &[List]) ->
             table.finish()
         }
         Format::Json | Format::Ndjson => {
-            let mut object: Map<String, Value> =
-                fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-            object.extend(lists.iter().map(|list| (list.name.to_owned(), list.objects())));
-            let object = Value::Object(object);
+            let object = object(fields, lists);
             let text = if format == Format::Json { format!("{object:#}\n") } else { format!("{object}\n") };
             let mut out = Out::stdout();
             out.write(text.as_bytes())?;
             out.finish()
         }
     }
+}
+
+/// A thing as one object.
+pub fn object(fields: &[(&str, Value)], lists: &[List]) -> Value {
+    let mut object: Map<String, Value> =
+        fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    object.extend(lists.iter().map(|list| (list.name.to_owned(), list.objects())));
+    Value::Object(object)
 }
 
 fn print_lines(fields: &[(&str, Value)], lists: &[List]) -> Result<(), Failure> {

@@ -55,6 +55,16 @@ fn the_contact_book_is_listed_checked_exported_and_imported() {
     assert_eq!(column(&energy.get("/contacts/health"), "contacts", "party"), ["Grid"]);
     assert_eq!(energy.get("/parties/Grid")["contacts"][0]["mail"], "abuse@grid.example");
     energy.want("GET", "/parties/Bank", &Value::Null, 404);
+    // Whom registries name is shown to whoever sees everybody.
+    let objects = "role: A\nnic-hdl: AR1\nabuse-mailbox: abuse@a.example\nsource: RIPE\n\n\
+        inetnum: 203.0.113.0 - 203.0.113.255\nabuse-c: AR1\nsource: RIPE\n";
+    served.done(&["contact", "import", "rpsl", &served.file("ripe.db", objects)]);
+    for name in ["RIPE AR1", "Grid"] {
+        let shown = anna.get(&format!("/parties/{}", name.replace(' ', "%20")));
+        assert_eq!(vec![shown], served.rows(&["contact", "show", name]));
+    }
+    assert_eq!(anna.get("/parties/RIPE%20AR1")["contacts"][0]["mail"], "abuse@a.example");
+    energy.want("GET", "/parties/RIPE%20AR1", &Value::Null, 404);
     let export = served.ask("GET", "/api/v1/contacts/export", energy.head(), b"");
     assert!(export.head.contains("text/csv") && export.body.contains("Grid") && !export.body.contains("Bank"));
 

@@ -4,17 +4,17 @@ mod stopped;
 
 use std::collections::BTreeMap;
 
-use concert_model::{Contact, Problem, Time, address};
+use concert_model::{Contact, Problem};
 use concert_pipeline::mail::address::canonical;
-use concert_store::records::Health;
 use serde_json::{Value, json};
 
 use self::stopped::Stopped;
+use super::state::{Doing, Known};
 use super::text_or_null;
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
-use crate::wire::{self, Site};
+use crate::wire::Site;
 
 /// Tell whether contacts answer, worst first, and what to do.
 #[derive(clap::Args)]
@@ -26,10 +26,6 @@ pub(super) struct Args {
     rows: Rows,
 }
 
-/// Registries check their contacts every six months.
-const SILENT_DAYS: i64 = 183;
-/// After so long an unanswered question is worth a call.
-const ASKED_DAYS: i64 = 14;
 pub(crate) const COLUMNS: [&str; 12] = [
     "contact",
     "party",
@@ -45,37 +41,14 @@ pub(crate) const COLUMNS: [&str; 12] = [
     "advice",
 ];
 
-/// How a contact does, the worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
-    Suspended,
-    Bounced,
-    Unanswered,
-    Silent,
-    Unknown,
-    Alive,
-}
-
-impl State {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Suspended => "suspended",
-            Self::Bounced => "bounced",
-            Self::Unanswered => "unanswered",
-            Self::Silent => "silent",
-            Self::Unknown => "unknown",
-            Self::Alive => "alive",
-        }
-    }
-}
+/// Parties of one contact that are named; of more their number is told.
+const NAMED_MAX: usize = 10;
 
 /// A contact with what is known of it.
 struct Row {
     contact: String,
-    party: String,
-    alive: Option<Time>,
-    health: Health,
-    asked: Option<(Time, bool)>,
+    parties: Vec<String>,
+    doing: Doing,
 }
 
 pub(super) async fn run(args: &Args, site: &Site, reach: &Reach) -> Result<Exit, Failure> {
@@ -90,102 +63,78 @@ pub(super) async fn run(args: &Args, site: &Site, reach: &Reach) -> Result<Exit,
 
 /// How each contact that is seen does, the worst first.
 pub(crate) async fn rows(site: &Site, reach: &Reach) -> Result<Vec<[Value; 12]>, Problem> {
-    let (now, records) = (wire::now(), &site.store.records);
-    let (mut known, asked) = (records.contact_health().await?, records.proofs_asked().await?);
-    let stopped = stopped::of_contacts(site, now, reach).await?;
-    let (constituents, told) = (site.constituents(), site.addressees().told(&records.contacts_told().await?));
+    let records = &site.store.records;
+    let known = Known::read(records).await?;
+    let stopped = stopped::of_contacts(site, known.now(), reach).await?;
+    let (constituents, book) = (site.constituents(), site.addressees());
+    let told = book.told(&records.contacts_told().await?);
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    let mut left = known.addresses();
     let own = constituents.parties().iter().flat_map(|p| p.contacts.iter().map(|one| (p.name.as_str(), one)));
     let others = told.iter().map(|(party, contact)| (party.as_str(), contact));
-    for (party, contact) in own.chain(others).filter(|(party, _)| reach.has(party)) {
+    for (party, contact) in own.chain(others) {
         let address = canonical(&contact.mail);
-        let parties = rows.entry(address.clone()).or_insert_with(|| {
-            let health = known.remove(&address).unwrap_or_default();
-            row(contact, health, asked.get(&address).copied())
-        });
-        if parties.party.is_empty() {
-            party.clone_into(&mut parties.party);
-        } else if parties.party != party {
-            parties.party = format!("{}, {party}", parties.party);
+        left.remove(&address);
+        if !reach.has(party) {
+            continue;
+        }
+        let row = rows.entry(address).or_insert_with(|| row(contact, &known));
+        if !row.parties.iter().any(|known| known == party) {
+            row.parties.push(party.to_owned());
         }
     }
-    // Addresses that notices go to without a party bounce too.
-    for (address, health) in known.into_iter().filter(|_| reach.is_all()) {
-        let contact = Contact { mail: address.clone(), ..Contact::default() };
-        rows.insert(address.clone(), row(&contact, health, asked.get(&address).copied()));
+    // Contacts of registries and teams to which no notice went, but a question or a message; and addresses that notices
+    // go to without a party.
+    let mut whose = book.parties_of(&left);
+    for address in left {
+        let parties = whose.remove(&address).unwrap_or_default().into_iter().filter(|party| reach.has(party));
+        let parties: Vec<String> = parties.collect();
+        if !parties.is_empty() || reach.is_all() && known.has_heard_of(&address) {
+            let contact = Contact { mail: address.clone(), ..Contact::default() };
+            rows.insert(address, Row { parties, ..row(&contact, &known) });
+        }
     }
-    let mut sorted: Vec<(State, Row)> = rows.into_values().map(|row| (state(&row, now), row)).collect();
-    sorted.sort_by(|(a, one), (b, other)| (a, one.alive, &one.contact).cmp(&(b, other.alive, &other.contact)));
-    Ok(sorted.iter().map(|(state, row)| values(*state, row, stopped.get(&canonical(&row.contact)))).collect())
+    let mut sorted: Vec<Row> = rows.into_values().collect();
+    sorted.sort_by(|one, other| one.order().cmp(&other.order()));
+    Ok(sorted.iter().map(|row| values(row, stopped.get(&canonical(&row.contact)))).collect())
 }
 
-fn row(contact: &Contact, health: Health, asked: Option<(Time, bool)>) -> Row {
-    let alive = health.alive.max(contact.last_alive);
-    Row { contact: contact.mail.clone(), party: String::new(), alive, health, asked }
+fn row(contact: &Contact, known: &Known) -> Row {
+    Row { contact: contact.mail.clone(), parties: Vec::new(), doing: known.of(contact) }
 }
 
-fn state(row: &Row, now: Time) -> State {
-    let health = &row.health;
-    let before = |days: i64| now.plus_seconds(-days * 86_400);
-    if health.suspended.is_some() {
-        return State::Suspended;
+impl Row {
+    fn order(&self) -> impl Ord {
+        (self.doing.state, self.doing.alive, &self.contact)
     }
-    if health.bounced > row.alive && health.bounced.is_some_and(|at| at > before(SILENT_DAYS)) {
-        return State::Bounced;
-    }
-    if row.asked.is_some_and(|(asked, is_open)| is_open && asked < before(ASKED_DAYS)) {
-        return State::Unanswered;
-    }
-    match row.alive {
-        None => State::Unknown,
-        Some(alive) if alive < before(SILENT_DAYS) => State::Silent,
-        Some(_) => State::Alive,
+
+    /// `A, B`, and how many more there are.
+    fn named(&self) -> String {
+        let named = self.parties.get(..NAMED_MAX).unwrap_or(&self.parties).join(", ");
+        match self.parties.len().saturating_sub(NAMED_MAX) {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        }
     }
 }
 
-fn values(state: State, row: &Row, stopped: Option<&Stopped>) -> [Value; 12] {
-    let health = &row.health;
+fn values(row: &Row, stopped: Option<&Stopped>) -> [Value; 12] {
+    let Doing { state, alive, health, .. } = &row.doing;
+    let party = row.parties.first().map_or("", String::as_str);
     [
         text_or_null(&row.contact),
-        text_or_null(&row.party),
+        text_or_null(&row.named()),
         json!(state.word()),
-        json!(row.alive.map(|time| time.to_string())),
+        json!(alive.map(|time| time.to_string())),
         text_or_null(&health.alive_by),
-        json!(health.hard + health.soft),
+        json!(row.doing.bounces()),
         json!(health.replies),
         json!(health.auto_replies),
         json!(health.median_seconds.map(span)),
         json!(stopped.and_then(|stopped| stopped.share(7))),
         json!(stopped.and_then(|stopped| stopped.share(30))),
-        text_or_null(&advice(state, row)),
+        text_or_null(&row.doing.advice(&row.contact, party)),
     ]
-}
-
-/// What to do, as a sentence.
-fn advice(state: State, row: &Row) -> String {
-    let (health, contact, party) = (&row.health, &row.contact, &row.party);
-    let ask = format!("ask whether somebody is there: concert contact prove \"{party}\"");
-    if let Some(why) = address::unusable(contact) {
-        return format!("nothing is sent to it ({why}); find another address");
-    }
-    match state {
-        State::Suspended => format!(
-            "nothing is sent to it ({}); find another address, or when it works again: concert contact resume {contact}",
-            health.why
-        ),
-        State::Bounced => format!("it bounced ({}); look whether the address is right", health.diagnostic),
-        State::Unanswered => {
-            let asked = row.asked.map(|(asked, _)| asked.date_text()).unwrap_or_default();
-            format!("asked on {asked} and did not answer; call them, or find another address")
-        }
-        State::Silent | State::Unknown if row.asked.is_some_and(|(_, is_open)| is_open) => {
-            "asked, wait for the answer".into()
-        }
-        State::Unknown if health.auto_replies > 0 => format!("only machines answered; {ask}"),
-        State::Silent | State::Unknown if party.is_empty() => String::new(),
-        State::Silent | State::Unknown => ask,
-        State::Alive => String::new(),
-    }
 }
 
 /// `2d 4h`, `3h 20m`, `12m`: as exact as it matters.
@@ -203,34 +152,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_worst_come_first_with_what_to_do() {
-        let now = Time::parse("2026-11-22T04:50:30Z", None).unwrap();
-        let days = |days: i64| Some(now.plus_seconds(-days * 86_400));
-        let check = |alive: Option<Time>, health: Health, asked: Option<(Time, bool)>, want: State, says: &str| {
-            let contact = Contact { mail: "a@x.example".into(), ..Contact::default() };
-            let row = Row { party: "X".into(), alive, ..row(&contact, health, asked) };
-            assert_eq!(state(&row, now), want);
-            assert!(advice(want, &row).contains(says), "{}", advice(want, &row));
-        };
-        let bounced = |at: Option<Time>| Health { bounced: at, diagnostic: "full".into(), ..Health::default() };
-        check(
-            days(1),
-            Health { suspended: days(0), ..bounced(days(0)) },
-            None,
-            State::Suspended,
-            "contact resume a@x.example",
-        );
-        check(None, bounced(days(3)), None, State::Bounced, "full");
-        check(days(1), bounced(days(3)), None, State::Alive, "");
-        check(None, Health::default(), Some((days(20).unwrap(), true)), State::Unanswered, "call them");
-        check(None, Health::default(), Some((days(2).unwrap(), true)), State::Unknown, "wait");
-        check(days(200), Health::default(), None, State::Silent, "contact prove \"X\"");
-        check(None, Health { auto_replies: 1, ..Health::default() }, None, State::Unknown, "only machines");
-        let contact = Contact { mail: "abuse@x.invalid".into(), ..Contact::default() };
-        let nowhere = Row { party: "X".into(), ..row(&contact, Health::default(), None) };
-        let said = advice(State::Unknown, &nowhere);
-        assert!(said.starts_with("nothing is sent to it (its domain is reserved"), "{said}");
-        assert!(State::Suspended < State::Bounced && State::Unknown < State::Alive);
+    fn of_many_parties_the_first_are_named() {
+        let parties = |count: usize| (0..count).map(|n| format!("P{n}")).collect::<Vec<_>>();
+        let named = |count| Row { contact: String::new(), parties: parties(count), doing: Doing::default() }.named();
+        assert_eq!([named(0), named(2)], ["", "P0, P1"]);
+        assert_eq!(named(NAMED_MAX + 2), format!("{} and 2 more", parties(NAMED_MAX).join(", ")));
         assert_eq!([61, 3_660, 90_000].map(span), ["1m", "1h 1m", "1d 1h"]);
     }
 }

@@ -48,8 +48,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub(super) async fn prove(args: &ProveArgs, site: &Site) -> Result<Exit, Failure> {
     let whom = match (&args.party, args.all_older_than) {
         (Some(party), _) => {
-            if site.addressees().find(party).is_none() {
-                super::need(party, site.constituents().parties())?;
+            let book = site.addressees();
+            if book.find(party).is_none() {
+                let known = [book.constituents.parties(), book.teams.parties()].concat();
+                return Err(super::show::missing(party, &known, book.registry.as_ref()));
             }
             Whom::Party(party)
         }

@@ -1,0 +1,183 @@
+//! How a contact does, by what came back and what it was asked, and what to do about it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use concert_model::{Contact, Problem, Time, address};
+use concert_pipeline::mail::address::canonical;
+use concert_store::records::{Health, Records};
+
+use super::last_alive;
+use crate::wire;
+
+/// Registries check their contacts every six months.
+const SILENT_DAYS: i64 = 183;
+/// After so long an unanswered question is worth a call.
+const ASKED_DAYS: i64 = 14;
+
+/// How a contact does, the worst first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum State {
+    Suspended,
+    Bounced,
+    Unanswered,
+    Silent,
+    #[default]
+    Unknown,
+    Alive,
+}
+
+impl State {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Suspended => "suspended",
+            Self::Bounced => "bounced",
+            Self::Unanswered => "unanswered",
+            Self::Silent => "silent",
+            Self::Unknown => "unknown",
+            Self::Alive => "alive",
+        }
+    }
+}
+
+/// What is known of contacts, by their addresses in canonical form.
+pub(crate) struct Known {
+    now: Time,
+    health: BTreeMap<String, Health>,
+    /// When each was asked last, and whether that is open.
+    asked: HashMap<String, (Time, bool)>,
+}
+
+/// How one contact does.
+#[derive(Default)]
+pub(crate) struct Doing {
+    pub(crate) state: State,
+    /// When it last proved alive.
+    pub(crate) alive: Option<Time>,
+    pub(crate) health: Health,
+    asked: Option<(Time, bool)>,
+}
+
+impl Known {
+    /// What the records say now.
+    pub(crate) async fn read(records: &Records) -> Result<Self, Problem> {
+        let (health, asked) = (records.contact_health().await?, records.proofs_asked().await?);
+        Ok(Self { now: wire::now(), health, asked })
+    }
+
+    /// When it was read.
+    pub(crate) fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Addresses that something is known of, or that were asked.
+    pub(crate) fn addresses(&self) -> BTreeSet<String> {
+        self.health.keys().chain(self.asked.keys()).cloned().collect()
+    }
+
+    /// Whether anything came from or of an address.
+    pub(crate) fn has_heard_of(&self, address: &str) -> bool {
+        self.health.contains_key(address)
+    }
+
+    /// How a contact does.
+    pub(crate) fn of(&self, contact: &Contact) -> Doing {
+        let address = canonical(&contact.mail);
+        let health = self.health.get(&address).cloned().unwrap_or_default();
+        let alive = last_alive(contact, &self.health);
+        let mut doing = Doing { state: State::Unknown, alive, health, asked: self.asked.get(&address).copied() };
+        doing.state = doing.state(self.now);
+        doing
+    }
+}
+
+impl Doing {
+    /// How many mails to it came back.
+    pub(crate) fn bounces(&self) -> u64 {
+        self.health.hard + self.health.soft
+    }
+
+    fn state(&self, now: Time) -> State {
+        let health = &self.health;
+        let before = |days: i64| now.plus_seconds(-days * 86_400);
+        if health.suspended.is_some() {
+            return State::Suspended;
+        }
+        if health.bounced > self.alive && health.bounced.is_some_and(|at| at > before(SILENT_DAYS)) {
+            return State::Bounced;
+        }
+        if self.asked.is_some_and(|(asked, is_open)| is_open && asked < before(ASKED_DAYS)) {
+            return State::Unanswered;
+        }
+        match self.alive {
+            None => State::Unknown,
+            Some(alive) if alive < before(SILENT_DAYS) => State::Silent,
+            Some(_) => State::Alive,
+        }
+    }
+
+    /// What to do about a contact of a party, as a sentence.
+    pub(crate) fn advice(&self, contact: &str, party: &str) -> String {
+        let health = &self.health;
+        let ask = format!("ask whether somebody is there: concert contact prove \"{party}\"");
+        if let Some(why) = address::unusable(contact) {
+            return format!("nothing is sent to it ({why}); find another address");
+        }
+        match self.state {
+            State::Suspended => format!(
+                "nothing is sent to it ({}); find another address, or when it works again: concert contact resume {contact}",
+                health.why
+            ),
+            State::Bounced => format!("it bounced ({}); look whether the address is right", health.diagnostic),
+            State::Unanswered => {
+                let asked = self.asked.map(|(asked, _)| asked.date_text()).unwrap_or_default();
+                format!("asked on {asked} and did not answer; call them, or find another address")
+            }
+            State::Silent | State::Unknown if self.asked.is_some_and(|(_, is_open)| is_open) => {
+                "asked, wait for the answer".into()
+            }
+            State::Unknown if health.auto_replies > 0 => format!("only machines answered; {ask}"),
+            State::Silent | State::Unknown if party.is_empty() => String::new(),
+            State::Silent | State::Unknown => ask,
+            State::Alive => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_come_first_with_what_to_do() {
+        let now = Time::parse("2026-11-22T04:50:30Z", None).unwrap();
+        let days = |days: i64| Some(now.plus_seconds(-days * 86_400));
+        let mail = "a@x.example";
+        let check = |alive: Option<Time>, health: Health, asked: Option<(Time, bool)>, want: State, says: &str| {
+            let known = Known {
+                now,
+                health: BTreeMap::from([(mail.to_owned(), Health { alive, ..health })]),
+                asked: asked.map(|asked| (mail.to_owned(), asked)).into_iter().collect(),
+            };
+            let doing = known.of(&Contact { mail: "A@x.example".into(), ..Contact::default() });
+            assert_eq!(doing.state, want);
+            assert!(doing.advice(mail, "X").contains(says), "{}", doing.advice(mail, "X"));
+        };
+        let bounced = |at: Option<Time>| Health { bounced: at, diagnostic: "full".into(), ..Health::default() };
+        check(
+            days(1),
+            Health { suspended: days(0), ..bounced(days(0)) },
+            None,
+            State::Suspended,
+            "contact resume a@x.example",
+        );
+        check(None, bounced(days(3)), None, State::Bounced, "full");
+        check(days(1), bounced(days(3)), None, State::Alive, "");
+        check(None, Health::default(), Some((days(20).unwrap(), true)), State::Unanswered, "call them");
+        check(None, Health::default(), Some((days(2).unwrap(), true)), State::Unknown, "wait");
+        check(days(200), Health::default(), None, State::Silent, "contact prove \"X\"");
+        check(None, Health { auto_replies: 1, ..Health::default() }, None, State::Unknown, "only machines");
+        let said = Doing::default().advice("abuse@x.invalid", "X");
+        assert!(said.starts_with("nothing is sent to it (its domain is reserved"), "{said}");
+        assert!(State::Suspended < State::Bounced && State::Unknown < State::Alive);
+    }
+}
