@@ -180,6 +180,7 @@ pub(crate) fn party_of(answer: &Answer) -> Party {
     let contact = |mail: &String| Contact {
         purpose: "abuse".into(),
         mail: mail.clone(),
+        language: answer.languages.to_string(),
         origin: origin.clone(),
         ..Contact::default()
     };

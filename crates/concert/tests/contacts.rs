@@ -199,6 +199,36 @@ fn a_party_is_shown_whichever_part_of_the_contact_book_it_is_in() {
 }
 
 #[test]
+fn what_registries_say_of_languages_and_of_space_that_nobody_owns_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let templates = site.join("templates/fr");
+    fs::create_dir_all(&templates).unwrap();
+    fs::write(templates.join("notice.txt.j2"), "Bonjour {{ party.name }}\n").unwrap();
+    let objects = "role: A\nnic-hdl: AR1\nabuse-mailbox: abuse@a.example\nsource: RIPE\n\n\
+        organisation: ORG-A\norg-name: A\nabuse-c: AR1\nlanguage: DE\nlanguage: FR\nsource: RIPE\n\n\
+        inetnum: 192.0.2.0 - 192.0.2.63\norg: ORG-A\nsource: RIPE\n\n\
+        inetnum: 10.0.0.0 - 10.0.0.255\norg: ORG-A\nsource: RIPE\n\n\
+        route: 192.168.0.0/24\norigin: AS64500\nsource: RIPE\n\nroute: 100.64.0.0/16\norigin: AS64500\nsource: RIPE\n";
+    fs::write(folder.path().join("some.db"), objects).unwrap();
+    let file = folder.path().join("some.db").display().to_string();
+    let mut rows = concert(&site, &["contact", "import", "rpsl", &file]);
+    rows.retain(|row| row["change"] != "changed");
+    let told: Vec<[&str; 2]> = rows.iter().map(|row| ["value", "what"].map(|member| text(row, member))).collect();
+    let what = |count: u8| format!("{count} in space that nobody can own fall to nobody");
+    assert_eq!(told, [["inetnum", &what(1)], ["route", &what(2)]]);
+    assert!(rows.iter().all(|row| row["change"] == "reserved" && row["party"].is_null()), "{rows:?}");
+    let who = concert(&site, &["who", "192.0.2.1", "--format", "ndjson"]);
+    assert_eq!(["party", "language"].map(|member| text(&who[0], member)), ["A (RIPE AR1)", "de, fr"]);
+    let event = "{\"source.ip\":\"192.0.2.1\",\"classification.type\":\"scanner\"}\n";
+    fs::write(folder.path().join("given.ndjson"), event).unwrap();
+    concert(&site, &["ingest", "--feed", "given", &folder.path().join("given.ndjson").display().to_string()]);
+    let notice = concert(&site, &["notice", "list", "--format", "ndjson"]).remove(0);
+    let shown = concert(&site, &["notice", "show", text(&notice, "id"), "--format", "ndjson"]).remove(0);
+    assert!(text(&shown, "text").contains("Bonjour A (RIPE AR1)"), "{shown}");
+}
+
+#[test]
 fn whoever_wishes_it_is_told_ahead_of_the_schedule_and_once() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

@@ -19,6 +19,10 @@ pub struct Answer {
     pub mails: Vec<String>,
     /// Those of them that the registry says do not answer.
     pub invalid: Vec<String>,
+    /// Languages that are understood there, in the order of the registry: `de, fr`. Those of the network, else those
+    /// of who holds it.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub languages: Box<str>,
     /// Why there is no address.
     pub reason: String,
     /// What stands where addresses should and is none, each with its object and why.

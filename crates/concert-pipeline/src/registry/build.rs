@@ -11,7 +11,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 use super::answer::Answer;
 use super::file::{NONE, key};
 use super::object::{self, Found, Object};
-use super::reserved::reserved;
+use super::reserved::reserved_between;
 use super::route::{Routes, beside};
 use super::text::{is_elsewhere, is_mail, tidy, unusable};
 use super::write::{self, AsEntry, Entry, Parts};
@@ -25,6 +25,8 @@ const RANGES_MAX: usize = 40_000_000;
 const IRTS_MAX: usize = 4;
 /// Mail addresses of one role or team.
 const MAILS_MAX: usize = 8;
+/// Languages of one object.
+const LANGUAGES_MAX: usize = 5;
 /// Longest text that is kept of what stands where a mail address should.
 const MAIL_BYTES_MAX: usize = 100;
 /// Longest handle of an object (RFC 2622, section 2).
@@ -46,6 +48,8 @@ pub struct Summary {
     pub aside: u64,
     /// The first of them.
     pub problems: Vec<Problem>,
+    /// Objects of each class in space that nobody can own. They were set aside too.
+    pub reserved: BTreeMap<String, u64>,
     /// Mailboxes that networks and AS numbers lead to and nothing can be sent to, each once.
     pub unusable: u64,
     /// Networks and AS numbers with a contact of their own, and without.
@@ -66,6 +70,7 @@ impl Summary {
 /// What an object refers to, as numbers of handles.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Refs {
+    /// The registry with the languages of the object, `RIPE/DE,FR`: few are different, and so it costs no memory.
     registry: u32,
     org: u32,
     abuse: u32,
@@ -89,6 +94,13 @@ struct Mailboxes {
     unusable: Vec<(String, &'static str)>,
 }
 
+struct Org {
+    name: String,
+    abuse: u32,
+    /// `/DE,FR`.
+    languages: u32,
+}
+
 /// Gathers objects of any number of files, which may refer to each other.
 #[derive(Default)]
 pub struct Builder {
@@ -97,7 +109,7 @@ pub struct Builder {
     v6: Vec<Range<u128>>,
     asns: BTreeMap<u32, (Refs, u32)>,
     routes: Routes,
-    orgs: HashMap<u32, (String, u32)>,
+    orgs: HashMap<u32, Org>,
     roles: HashMap<u32, Mailboxes>,
     irts: HashMap<u32, Mailboxes>,
     names: Vec<u8>,
@@ -197,8 +209,11 @@ impl Builder {
             "organisation" => {
                 let number = self.handles.number(&registry, object.first("organisation"));
                 let abuse = self.handles.number(&registry, object.first("abuse-c"));
-                self.orgs.entry(number).or_insert_with(|| (tidy(object.first("org-name"), NAME_BYTES_MAX), abuse));
-                Ok(())
+                let (languages, wrong) = languages(object, "");
+                let languages = self.handles.number("", &languages.unwrap_or_default());
+                let name = || tidy(object.first("org-name"), NAME_BYTES_MAX);
+                self.orgs.entry(number).or_insert_with(|| Org { name: name(), abuse, languages });
+                wrong
             }
             "role" | "person" => {
                 let number = self.handles.number(&registry, object.first("nic-hdl"));
@@ -216,7 +231,7 @@ impl Builder {
             }
             "route" | "route6" => {
                 self.has_room()?;
-                self.routes.add(object)
+                self.routes.add(object)?.map_or(Ok(()), |what| self.reserved(object, what))
             }
             // Domains, maintainers and many more say nothing about contacts.
             _ => Ok(()),
@@ -237,26 +252,36 @@ impl Builder {
             return Ok(());
         }
         if let Some(what) = nobodys(first, last) {
-            return Err(format!("`{}` is reserved: {what}", shown(text)));
+            return self.reserved(object, what);
         }
-        let (refs, named) = (self.refs(object, registry), tidy(name, NAME_BYTES_MAX));
+        let (mut refs, named) = (self.refs(object, registry), tidy(name, NAME_BYTES_MAX));
+        let (languages, wrong) = languages(object, registry);
+        if let Some(languages) = languages {
+            refs.registry = self.handles.number("", &languages);
+        }
         let line = u32::try_from(self.lines + object.line).unwrap_or(u32::MAX);
         match (first, last) {
             (IpAddr::V4(a), IpAddr::V4(b)) if a <= b => {
                 let name = self.name(&named);
                 self.v4.push(Range { first: a.to_bits(), last: b.to_bits(), refs, name, line });
-                Ok(())
+                wrong
             }
             (IpAddr::V6(a), IpAddr::V6(b)) if a <= b => {
                 let name = self.name(&named);
                 self.v6.push(Range { first: a.to_bits(), last: b.to_bits(), refs, name, line });
-                Ok(())
+                wrong
             }
             (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => {
                 Err(format!("`{}`: the last address is before the first", shown(text)))
             }
             _ => Err(format!("`{}`: the two addresses are of different families", shown(text))),
         }
+    }
+
+    /// Counts an object in space that nobody can own, and says so.
+    fn reserved(&mut self, object: &Object, what: &str) -> Result<(), String> {
+        *self.summary.reserved.entry(object.class.clone()).or_default() += 1;
+        Err(format!("`{}` is reserved: {what}", shown(object.first(&object.class))))
     }
 
     fn refs(&mut self, object: &Object, registry: &str) -> Refs {
@@ -365,13 +390,15 @@ impl Builder {
     }
 }
 
-/// The parties that answers name, in the order of their names, each with its first answer; and for
-/// each answer the number of its party.
+/// The parties that answers name, in the order of their names, each with its first answer, that is the first that tells a
+/// language where any does; and for each answer the number of its party.
 fn parties(answers: &[Answer]) -> (Vec<(&str, u32)>, Vec<u32>) {
     let usable = (0u32..).zip(answers).filter(|(_, answer)| answer.is_usable());
-    let mut parties: Vec<(&str, u32)> = usable.map(|(number, answer)| (answer.party.as_str(), number)).collect();
-    parties.sort_unstable();
-    parties.dedup_by_key(|(name, _)| *name);
+    let ranked = usable.map(|(number, answer)| (answer.party.as_str(), answer.languages.is_empty(), number));
+    let mut ranked: Vec<(&str, bool, u32)> = ranked.collect();
+    ranked.sort_unstable();
+    ranked.dedup_by_key(|(name, ..)| *name);
+    let parties: Vec<(&str, u32)> = ranked.into_iter().map(|(name, _, number)| (name, number)).collect();
     let number = |answer: &Answer| match parties.binary_search_by_key(&answer.party.as_str(), |(name, _)| name) {
         Ok(number) if answer.is_usable() => u32::try_from(number).unwrap_or(NONE),
         _ => NONE,
@@ -440,10 +467,15 @@ impl Answers {
 fn answer(builder: &Builder, refs: Refs) -> Answer {
     let text = |number| builder.handles.text(number);
     let org = builder.orgs.get(&refs.org);
-    let mut found = Answer { registry: text(refs.registry).trim().to_owned(), ..Answer::default() };
+    let (registry, mut languages) = languages_of(text(refs.registry));
+    if languages.is_empty() {
+        languages = org.map_or("", |org| languages_of(text(org.languages)).1);
+    }
+    let languages = languages.to_ascii_lowercase().replace(',', ", ").into();
+    let mut found = Answer { registry: registry.to_owned(), languages, ..Answer::default() };
     let mut missing = Vec::new();
     let roles = |found: &mut Answer, missing: &mut Vec<String>| {
-        let ways = [("abuse-c", refs.abuse), ("org", org.map_or(NOBODY, |(_, abuse)| *abuse))];
+        let ways = [("abuse-c", refs.abuse), ("org", org.map_or(NOBODY, |org| org.abuse))];
         for (via, handle) in ways.into_iter().filter(|(_, handle)| *handle != NOBODY) {
             match builder.roles.get(&handle) {
                 Some(boxes) if !boxes.mails.is_empty() => return found.take(via, text(handle), boxes),
@@ -479,14 +511,16 @@ fn answer(builder: &Builder, refs: Refs) -> Answer {
     }
     if !found.mails.is_empty() {
         let contacts = found.handles.join(", ");
-        let holder = org.map(|(name, _)| name.as_str()).filter(|name| !name.is_empty());
+        let holder = org.map(|org| org.name.as_str()).filter(|name| !name.is_empty());
         found.party = holder.map_or_else(|| contacts.clone(), |name| format!("{name} ({contacts})"));
     }
     if found.mails.is_empty() {
         match (refs.org, org) {
             (NOBODY, _) => {}
             (_, None) => missing.push(format!("the organisation {} is not there", text(refs.org))),
-            (_, Some((_, NOBODY))) => missing.push(format!("the organisation {} has no abuse-c", text(refs.org))),
+            (_, Some(Org { abuse: NOBODY, .. })) => {
+                missing.push(format!("the organisation {} has no abuse-c", text(refs.org)))
+            }
             _ => {}
         }
         found.reason = if missing.is_empty() { "it names no contact".to_owned() } else { missing.join("; ") };
@@ -516,6 +550,29 @@ impl Answer {
 fn registry(object: &Object) -> String {
     let word = object.first("source").split_ascii_whitespace().next().unwrap_or("?");
     word.chars().filter(char::is_ascii_alphanumeric).take(16).collect::<String>().to_ascii_uppercase()
+}
+
+/// A registry with the languages of an object behind it, `RIPE/DE,FR`; nothing where it names none, as nearly all do. What
+/// is no language is left out and told.
+fn languages(object: &Object, registry: &str) -> (Option<String>, Result<(), String>) {
+    let (mut text, mut count, mut wrong) = (None, 0, Ok(()));
+    for language in object.all("language") {
+        let is_one = language.len() == 2 && language.bytes().all(|byte| byte.is_ascii_alphabetic());
+        if !is_one {
+            wrong = Err(format!("`{}` is no language of two letters; the rest of the object counts", shown(language)));
+        } else if count < LANGUAGES_MAX {
+            let text = text.get_or_insert_with(|| registry.to_owned());
+            text.push(if count == 0 { '/' } else { ',' });
+            text.push_str(language);
+            count += 1;
+        }
+    }
+    (text, wrong)
+}
+
+/// Registry and languages of such a text.
+fn languages_of(text: &str) -> (&str, &str) {
+    text.trim().split_once('/').unwrap_or((text.trim(), ""))
 }
 
 /// Mailboxes of a role or team. A team without one for abuse is reached by its general address; roles
@@ -554,7 +611,7 @@ fn nobodys(first: IpAddr, last: IpAddr) -> Option<&'static str> {
         (IpAddr::V6(first), IpAddr::V6(last)) => first.to_bits() == 0 && last.to_bits() == u128::MAX,
         _ => false,
     };
-    if is_all { Some("every address there is") } else { reserved(first).filter(|what| reserved(last) == Some(what)) }
+    if is_all { Some("every address there is") } else { reserved_between(first, last) }
 }
 
 /// `192.0.2.0 - 192.0.2.255`, or a prefix.

@@ -35,7 +35,7 @@ const WANTED: [&str; 17] = [
     "origin",
 ];
 /// Kept of some classes only.
-const OTHERS: [&str; 4] = ["netname", "as-name", "source", "remarks"];
+const OTHERS: [&str; 5] = ["netname", "as-name", "source", "remarks", "language"];
 
 /// One object.
 #[derive(Debug, Default)]

@@ -28,15 +28,42 @@ const V6: [(Ipv6Addr, u32, &str); 5] = [
 
 /// What an address is reserved for.
 pub fn reserved(address: IpAddr) -> Option<&'static str> {
+    block(address).map(|(_, what)| what)
+}
+
+/// What all addresses from one to another are reserved for, which are of one family; what the first is, where it is not
+/// the same for all. `None` where somebody can own one of them.
+pub(super) fn reserved_between(first: IpAddr, last: IpAddr) -> Option<&'static str> {
+    let (mut end, what) = block(first)?;
+    while end < last {
+        let next = match end {
+            IpAddr::V4(end) => IpAddr::V4(end.to_bits().checked_add(1)?.into()),
+            IpAddr::V6(end) => IpAddr::V6(end.to_bits().checked_add(1)?.into()),
+        };
+        end = block(next)?.0;
+    }
+    Some(what)
+}
+
+/// The last address of the block that an address is in, and what that is reserved for.
+fn block(address: IpAddr) -> Option<(IpAddr, &'static str)> {
     match address.to_canonical() {
-        IpAddr::V4(address) => V4
-            .iter()
-            .find(|(first, prefix, _)| (first.to_bits() ^ address.to_bits()).checked_shr(32 - prefix) == Some(0))
-            .map(|(_, _, what)| *what),
-        IpAddr::V6(address) => V6
-            .iter()
-            .find(|(first, prefix, _)| (first.to_bits() ^ address.to_bits()).checked_shr(128 - prefix) == Some(0))
-            .map(|(_, _, what)| *what),
+        IpAddr::V4(address) => {
+            let is_in = |(first, prefix, _): &&(Ipv4Addr, u32, _)| {
+                (first.to_bits() ^ address.to_bits()).checked_shr(32 - prefix) == Some(0)
+            };
+            let (first, prefix, what) = V4.iter().find(is_in)?;
+            let last = first.to_bits() | u32::MAX.checked_shr(*prefix).unwrap_or(0);
+            Some((IpAddr::V4(last.into()), what))
+        }
+        IpAddr::V6(address) => {
+            let is_in = |(first, prefix, _): &&(Ipv6Addr, u32, _)| {
+                (first.to_bits() ^ address.to_bits()).checked_shr(128 - prefix) == Some(0)
+            };
+            let (first, prefix, what) = V6.iter().find(is_in)?;
+            let last = first.to_bits() | u128::MAX.checked_shr(*prefix).unwrap_or(0);
+            Some((IpAddr::V6(last.into()), what))
+        }
     }
 }
 
@@ -66,5 +93,23 @@ mod tests {
         {
             assert_eq!(reserved(address.parse().unwrap()), None, "{address}");
         }
+    }
+
+    #[test]
+    fn a_range_is_nobodys_where_all_of_it_is() {
+        let check = |first: &str, last: &str, want: Option<&str>| {
+            let found = reserved_between(first.parse().unwrap(), last.parse().unwrap());
+            assert_eq!(found.map(|what| what.split(" (").next().unwrap()), want, "{first} - {last}");
+        };
+        check("10.0.0.0", "10.255.255.255", Some("private space"));
+        check("10.0.0.0", "11.0.0.0", None);
+        check("9.255.255.255", "10.0.0.0", None);
+        check("10.0.0.0", "192.168.255.255", None);
+        check("224.0.0.0", "255.255.255.255", Some("multicast"));
+        check("0.0.0.0", "255.255.255.255", None);
+        check("fe80::", "feff::", Some("link-local space"));
+        check("fc00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", None);
+        check("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Some("multicast"));
+        check("::", "::2", None);
     }
 }

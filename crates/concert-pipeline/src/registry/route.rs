@@ -12,6 +12,7 @@ use super::answer::{Answer, Asked, Step};
 use super::build::{asn, shown};
 use super::file::{Bytes, NONE, Registry};
 use super::object::Object;
+use super::reserved::reserved_between;
 use super::write::Entry;
 
 /// The routes of all files.
@@ -26,21 +27,27 @@ impl Routes {
         self.v4.len() + self.v6.len()
     }
 
-    /// Takes a `route` or `route6`.
-    pub(super) fn add(&mut self, object: &Object) -> Result<(), String> {
+    /// Takes a `route` or `route6`. One in space that nobody can own is not taken; what that is for is told.
+    pub(super) fn add(&mut self, object: &Object) -> Result<Option<&'static str>, String> {
         let text = object.first(&object.class);
         let net: Net = text.parse().map_err(|why| format!("`{}`: {why}", shown(text)))?;
         let origin = asn(object.first("origin"))?;
         match (net.first(), net.last()) {
             // The way to everywhere is nobody's.
-            _ if net.prefix() == 0 => Ok(()),
+            _ if net.prefix() == 0 => Ok(None),
             (IpAddr::V4(first), IpAddr::V4(last)) if object.class == "route" => {
-                self.v4.push((first.to_bits(), last.to_bits(), origin));
-                Ok(())
+                let what = reserved_between(net.first(), net.last());
+                if what.is_none() {
+                    self.v4.push((first.to_bits(), last.to_bits(), origin));
+                }
+                Ok(what)
             }
             (IpAddr::V6(first), IpAddr::V6(last)) if object.class == "route6" => {
-                self.v6.push((first.to_bits(), last.to_bits(), origin));
-                Ok(())
+                let what = reserved_between(net.first(), net.last());
+                if what.is_none() {
+                    self.v6.push((first.to_bits(), last.to_bits(), origin));
+                }
+                Ok(what)
             }
             _ => Err(format!("`{}` is of the other family of addresses", shown(text))),
         }

@@ -96,6 +96,37 @@ fn mailboxes_that_nothing_can_be_sent_to_are_set_aside_with_the_reason() {
 }
 
 #[test]
+fn languages_are_those_of_the_network_else_of_who_holds_it() {
+    let mut builder = Builder::new();
+    let objects = "organisation: ORG-A\norg-name: Example A\nabuse-c: AR1\nlanguage: DE\nlanguage: fr\nsource: RIPE\n
+role: A\nnic-hdl: AR1\nabuse-mailbox: abuse@a.example\nlanguage: fi\nsource: RIPE\n
+inetnum: 192.0.2.0 - 192.0.2.255\norg: ORG-A\nsource: RIPE\n
+inetnum: 192.0.2.0 - 192.0.2.63\norg: ORG-A\nlanguage: IT # spoken there\nsource: RIPE\n
+inet6num: 2001:db8::/32\nabuse-c: AR1\nsource: RIPE\n
+inet6num: 2001:db8:1::/48\nabuse-c: AR1\nlanguage: Finnish\nlanguage: SV\nsource: RIPE\n
+aut-num: AS64500\norg: ORG-A\nsource: RIPE\n";
+    builder.read("t.db", objects.as_bytes()).unwrap();
+    let mut bytes = Vec::new();
+    let summary = builder.finish(&mut bytes).unwrap();
+    let registry = Registry::open(bytes).unwrap();
+    let check = |asked: Asked, want: [&str; 3]| {
+        let answer = &asked.answer().unwrap().answer;
+        assert_eq!([answer.party.as_str(), answer.registry.as_str(), &*answer.languages], want);
+    };
+    let find = |address: &str| registry.find(address.parse().unwrap()).unwrap();
+    check(find("192.0.2.1"), ["Example A (RIPE AR1)", "RIPE", "it"]);
+    check(find("192.0.2.100"), ["Example A (RIPE AR1)", "RIPE", "de, fr"]);
+    check(find("2001:db8::1"), ["RIPE AR1", "RIPE", ""]);
+    check(find("2001:db8:1::1"), ["RIPE AR1", "RIPE", "sv"]);
+    check(registry.find_asn(64_500).unwrap(), ["Example A (RIPE AR1)", "RIPE", "de, fr"]);
+    // A party is told in a language where any of its networks tells one.
+    assert_eq!(&*registry.party("RIPE AR1").unwrap().unwrap().languages, "sv");
+    let wrong = "t.db:27: `Finnish` is no language of two letters; the rest of the object counts";
+    let told: Vec<String> = summary.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(told, [wrong]);
+}
+
+#[test]
 fn where_nobody_else_is_named_whoever_announces_the_address_is() {
     let objects = "\
 role: B\nnic-hdl: BR1\nabuse-mailbox: abuse@b.example\nsource: RIPE\n
@@ -156,7 +187,10 @@ route: 192.0.2.0 - 192.0.2.255\norigin: AS64501\nsource: RIPE\n";
 fn objects_in_reserved_space_are_set_aside_and_told() {
     let mut builder = Builder::new();
     let objects = "inetnum: 10.0.0.0 - 10.255.255.255\n\ninetnum: 224.0.0.0/4\n\ninetnum: 0.0.0.0 - 255.255.255.255\n\n\
-        inet6num: ::/0\n\ninetnum: 192.0.2.0/24\n\ninetnum: 0.0.0.0 - 127.255.255.255\n";
+        inet6num: ::/0\n\ninetnum: 192.0.2.0/24\n\ninetnum: 0.0.0.0 - 127.255.255.255\n\n\
+        inetnum: 224.0.0.0 - 255.255.255.255\n\nroute: 192.168.0.0/16\norigin: AS64500\n\n\
+        route: 192.0.2.0/24\norigin: AS64500\n\nroute6: fe80::/10\norigin: AS64500\n\n\
+        route: 0.0.0.0/0\norigin: AS64500\n\nroute: 100.64.0.0/11\norigin: AS64500\n";
     builder.read("a.db", objects.as_bytes()).unwrap();
     let summary = builder.finish(&mut Vec::new()).unwrap();
     let told: Vec<String> = summary.problems.iter().map(ToString::to_string).collect();
@@ -165,8 +199,14 @@ fn objects_in_reserved_space_are_set_aside_and_told() {
         "a.db:3: `224.0.0.0/4` is reserved: multicast (RFC 5771)",
         "a.db:5: `0.0.0.0 - 255.255.255.255` is reserved: every address there is",
         "a.db:7: `::/0` is reserved: every address there is",
+        "a.db:13: `224.0.0.0 - 255.255.255.255` is reserved: multicast (RFC 5771)",
+        "a.db:15: `192.168.0.0/16` is reserved: private space (RFC 1918)",
+        "a.db:21: `fe80::/10` is reserved: link-local space (RFC 4291)",
+        "a.db:27: `100.64.0.0/11` is reserved: space shared by providers (RFC 6598)",
     ];
-    assert_eq!((summary.aside, told.as_slice()), (4, want.map(str::to_owned).as_slice()));
+    assert_eq!((summary.aside, told.as_slice()), (8, want.map(str::to_owned).as_slice()));
+    let counted: Vec<(&str, u64)> = summary.reserved.iter().map(|(class, count)| (class.as_str(), *count)).collect();
+    assert_eq!(counted, [("inet6num", 1), ("inetnum", 4), ("route", 2), ("route6", 1)]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use concert_pipeline::registry::Step;
 use concert_store::Members;
 use concert_store::records::NewNotice;
 
-use super::responsible::{NO_CONTACT, for_party};
+use super::responsible::{Means, NO_CONTACT, for_party};
 use crate::addressees::{self, Addressees, origin, party_of};
 use crate::barred::Barred;
 use crate::registry::Opened;
@@ -38,8 +38,7 @@ pub(super) async fn hand_on(
     notices: Vec<NewNotice>,
 ) -> Result<Vec<NewNotice>, Problem> {
     let Some(registry) = &book.registry else { return Ok(notices) };
-    let kind_of = |via: &str| site.settings.vias.get(via).map(|via| via.kind);
-    let zone = &site.settings.site.time_zone;
+    let means = Means::of(site);
     let mut out = Vec::with_capacity(notices.len());
     for notice in notices {
         let may_go_on = notice.state == NO_CONTACT && book.may_go_on(&notice.party, &notice.passed_over);
@@ -65,7 +64,7 @@ pub(super) async fn hand_on(
                 members,
                 ..notice.clone()
             };
-            for_party(&party, barred, &kind_of, zone, made, &mut out);
+            for_party(&party, barred, &means, made, &mut out);
         }
     }
     Ok(out)

@@ -34,10 +34,8 @@ pub(super) fn address(site: &Site, book: &Addressees, barred: &Barred, notice: N
         let reason = format!("the party `{}` is no longer in the contact book", notice.party);
         return out.push(without_contact(notice, reason));
     };
-    let kind_of = |via: &str| site.settings.vias.get(via).map(|via| via.kind);
-    let zone = &site.settings.site.time_zone;
-    let before = out.len();
-    for_party(&party, barred, &kind_of, zone, notice, out);
+    let (means, before) = (Means::of(site), out.len());
+    for_party(&party, barred, &means, notice, out);
     // Nobody of the party is left: the team of its sector is told, and why.
     if let [nobody] = out.get(before..).unwrap_or_default()
         && nobody.state == NO_CONTACT
@@ -46,7 +44,7 @@ pub(super) fn address(site: &Site, book: &Addressees, barred: &Barred, notice: N
         let notice = NewNotice { state: "queued", reason: String::new(), ..nobody.clone() };
         let why = format!("told to the team `{}` because {}", team.name, nobody.reason);
         let mut told = Vec::new();
-        for_party(team, barred, &kind_of, zone, notice, &mut told);
+        for_party(team, barred, &means, notice, &mut told);
         if told.iter().all(|notice| notice.state != NO_CONTACT) {
             out.truncate(before);
             let with_why = |notice| NewNotice { reason: why.clone(), passed_over: why.clone(), ..notice };
@@ -148,18 +146,42 @@ pub(super) fn wait_for_approval(notices: &mut [NewNotice]) {
     }
 }
 
+/// Something that is asked about a word of the contact book.
+type Asked<'s, T> = dyn Fn(&str) -> T + Send + Sync + 's;
+
+/// What this site can do of what contacts wish.
+pub(super) struct Means<'s> {
+    /// The kind of a way out.
+    kind_of: Box<Asked<'s, Option<&'static str>>>,
+    /// Whether there are templates in a language.
+    speaks: Box<Asked<'s, bool>>,
+    /// Where schedules hold that name no zone.
+    zone: &'s TimeZone,
+}
+
+impl<'s> Means<'s> {
+    /// What the settings say.
+    pub(super) fn of(site: &'s Site) -> Self {
+        let settings = &site.settings;
+        Self {
+            kind_of: Box::new(|via| settings.vias.get(via).map(|via| via.kind)),
+            speaks: Box::new(|language| settings.templates.speaks(language)),
+            zone: &settings.site.time_zone,
+        }
+    }
+}
+
 /// Adds a notice for each wish of a party's contacts, or one that waits for a contact.
 pub(super) fn for_party(
     party: &Party,
     barred: &Barred,
-    kind_of: &dyn Fn(&str) -> Option<&'static str>,
-    zone: &TimeZone,
+    means: &Means<'_>,
     notice: NewNotice,
     out: &mut Vec<NewNotice>,
 ) {
     let before = out.len();
     for contact in reachable(party, PURPOSE, barred) {
-        let mut wished = wished(contact, kind_of, zone, &notice);
+        let mut wished = wished(contact, means, &notice);
         let has_none = party.contacts_for(PURPOSE).is_empty();
         if has_none && wished.passed_over.is_empty() {
             wished.passed_over = format!("told to {}, {}", contact.mail, next_in_order(party, PURPOSE, contact));
@@ -180,7 +202,7 @@ pub(super) fn for_party(
         return;
     }
     // A folder or a web service takes notices of a party that has no address.
-    if kind_of(&notice.via).is_some_and(|kind| kind != MAIL) {
+    if (means.kind_of)(&notice.via).is_some_and(|kind| kind != MAIL) {
         out.push(notice);
         return;
     }
@@ -189,24 +211,25 @@ pub(super) fn for_party(
 }
 
 /// What a contact wishes holds where this site can do it.
-fn wished(
-    contact: &Contact,
-    kind_of: &dyn Fn(&str) -> Option<&'static str>,
-    zone: &TimeZone,
-    notice: &NewNotice,
-) -> NewNotice {
+fn wished(contact: &Contact, means: &Means<'_>, notice: &NewNotice) -> NewNotice {
     let mut wished = NewNotice { recipient: contact.mail.clone(), ..notice.clone() };
-    if !contact.via.is_empty() && kind_of(&contact.via).is_some() {
+    if !contact.via.is_empty() && (means.kind_of)(&contact.via).is_some() {
         wished.via = contact.via.as_str().into();
     }
-    if !contact.language.is_empty() {
-        wished.language = contact.language.as_str().into();
+    if let Some(language) = language(contact, &means.speaks) {
+        wished.language = language.into();
     }
     if render::format(&contact.format).is_some() {
         wished.format = contact.format.as_str().into();
     }
-    wished.due = due(contact, zone, notice.due);
+    wished.due = due(contact, means.zone, notice.due);
     wished
+}
+
+/// The language of a contact. Of several that a registry tells it is the first in which there are templates.
+fn language<'c>(contact: &'c Contact, speaks: &dyn Fn(&str) -> bool) -> Option<&'c str> {
+    let mut all = contact.language.split(", ").filter(|one| !one.is_empty());
+    all.clone().find(|one| speaks(one)).or_else(|| all.next())
 }
 
 fn due(contact: &Contact, zone: &TimeZone, now: Time) -> Time {
@@ -225,11 +248,15 @@ fn without_contact(notice: NewNotice, reason: String) -> NewNotice {
 mod tests {
     use super::*;
 
-    fn check(contacts: &[Contact], via: &str, want: &[(&str, &str, &str, &str)]) {
-        let kinds = |via: &str| match via {
-            "mail" => Some("smtp"),
-            "outbox" => Some("file"),
-            _ => None,
+    fn made(contacts: &[Contact], via: &str) -> Vec<NewNotice> {
+        let means = Means {
+            kind_of: Box::new(|via| match via {
+                "mail" => Some("smtp"),
+                "outbox" => Some("file"),
+                _ => None,
+            }),
+            speaks: Box::new(|language| ["en", "fi", "fr"].contains(&language)),
+            zone: &TimeZone::UTC,
         };
         let party = Party { name: "Example".into(), contacts: contacts.to_vec(), ..Party::default() };
         let notice = NewNotice {
@@ -242,7 +269,12 @@ mod tests {
         let mut out = Vec::new();
         let mut barred = Barred::default();
         barred.suspend("gone@x.example", "bounced");
-        for_party(&party, &barred, &kinds, &TimeZone::UTC, notice, &mut out);
+        for_party(&party, &barred, &means, notice, &mut out);
+        out
+    }
+
+    fn check(contacts: &[Contact], via: &str, want: &[(&str, &str, &str, &str)]) {
+        let out = made(contacts, via);
         let got: Vec<_> = out.iter().map(|n| (n.recipient.as_str(), &*n.via, &*n.format, n.state)).collect();
         assert_eq!(got, want);
     }
@@ -302,6 +334,19 @@ mod tests {
         check(&[law.clone(), night.clone(), noc], "mail", &[("noc@x.example", "mail", "csv", "queued")]);
         check(&[law.clone(), night], "mail", &[("n@x.example", "mail", "csv", "queued")]);
         check(&[law], "mail", &[("", "mail", "csv", "no-contact")]);
+    }
+
+    #[test]
+    fn of_several_languages_the_first_with_templates_is_used() {
+        let check = |languages: &str, want: &str| {
+            let contact = Contact { language: languages.into(), ..contact("a@x.example", "", "") };
+            let out = made(&[contact], "mail");
+            assert_eq!(&*out[0].language, want, "{languages}");
+        };
+        check("", "");
+        check("fi", "fi");
+        check("de, fr, fi", "fr");
+        check("de, sv", "de");
     }
 
     #[test]

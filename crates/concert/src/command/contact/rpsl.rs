@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use concert_model::{Net, Party, Problem};
 use concert_pipeline::registry::{self as registries, Answer, Builder, Summary};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
@@ -55,6 +55,10 @@ pub(super) fn run(
             most = INSIDE_MAX,
             "constituents have more networks inside theirs; the others were not compared"
         );
+    }
+    for (class, count) in &summary.reserved {
+        let what = format!("{count} in space that nobody can own fall to nobody");
+        table.row(&[json!("reserved"), Value::Null, json!(class), json!(what)])?;
     }
     tell(&summary);
     if !is_trial {
@@ -139,6 +143,7 @@ fn tell(summary: &Summary) {
         answered = summary.answered,
         silent = summary.silent,
         aside = summary.aside,
+        reserved = summary.reserved.values().sum::<u64>(),
         unusable = summary.unusable,
         "read {}",
         objects.join(", ")

@@ -8,6 +8,7 @@ use concert_pipeline::enrich::constituents::Subject;
 use concert_pipeline::registry::{self, Step, reserved};
 use serde_json::json;
 
+use super::super::contact::text_or_null;
 use super::{Answer, Book, NOT_FOR_EVENTS, Row};
 use crate::addressees::{left, origin};
 use crate::problems::Failure;
@@ -135,7 +136,7 @@ fn rows(value: &str, step: &Step, because: &str, book: &Book<'_>) -> Vec<Row> {
             json!(answer.party),
             json!(mail),
             json!("abuse"),
-            serde_json::Value::Null,
+            text_or_null(&answer.languages),
             json!(origin(step)),
             json!(specific(step)),
             book.alive(mail),
