@@ -109,6 +109,11 @@ pub trait Deliverer: Send + Sync {
         None
     }
 
+    /// Whether it sends nothing in clear: who has no good key gets nothing by it.
+    fn must_encrypt(&self) -> bool {
+        false
+    }
+
     /// The addresses its mails come from, in their header and in their envelope.
     fn from(&self) -> Vec<&str> {
         Vec::new()

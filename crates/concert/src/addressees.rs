@@ -92,18 +92,44 @@ impl Addressees {
 /// What contacts are for that are told of events.
 pub(crate) const PURPOSE: &str = "abuse";
 /// The purpose of contacts that are never told in place of others.
-const LAW: &str = "law";
+pub(crate) const LAW: &str = "law";
 
 /// Contacts that can be told: those for the purpose to whom something may be sent; where there is none of them, the
 /// next by purpose and then in the party's order, but never those for the law.
 pub(crate) fn reachable<'p>(party: &'p Party, purpose: &str, barred: &Barred) -> Vec<&'p Contact> {
-    let is_free = |contact: &&Contact| barred.is_free(&contact.mail);
-    let free: Vec<&Contact> = party.contacts_for(purpose).into_iter().filter(is_free).collect();
-    if !free.is_empty() {
-        return free;
+    chosen(party, purpose, &|contact| barred.is_free(&contact.mail))
+}
+
+/// The same by ways out of which some send nothing in clear: whoever has a key that is needed comes before all who have
+/// none. Where nobody has, nobody is passed over for it. `no_key` says why nothing reaches a contact.
+pub(crate) fn reachable_by<'p>(
+    party: &'p Party,
+    purpose: &str,
+    barred: &Barred,
+    no_key: &dyn Fn(&Contact) -> Option<String>,
+) -> Vec<&'p Contact> {
+    let with_key = chosen(party, purpose, &|contact| barred.is_free(&contact.mail) && no_key(contact).is_none());
+    if with_key.is_empty() { reachable(party, purpose, barred) } else { with_key }
+}
+
+/// Why those contacts are passed over that could be told but for a key.
+pub(crate) fn keyless(
+    party: &Party,
+    purpose: &str,
+    barred: &Barred,
+    no_key: &dyn Fn(&Contact) -> Option<String>,
+) -> Vec<String> {
+    reachable(party, purpose, barred).into_iter().filter_map(no_key).collect()
+}
+
+fn chosen<'p>(party: &'p Party, purpose: &str, is_good: &dyn Fn(&Contact) -> bool) -> Vec<&'p Contact> {
+    let is_good = |contact: &&Contact| is_good(contact);
+    let good: Vec<&Contact> = party.contacts_for(purpose).into_iter().filter(is_good).collect();
+    if !good.is_empty() {
+        return good;
     }
     let others = party.contacts.iter().filter(|contact| !contact.purpose.eq_ignore_ascii_case(LAW));
-    others.filter(is_free).min_by_key(|contact| contact.rank()).into_iter().collect()
+    others.filter(is_good).min_by_key(|contact| contact.rank()).into_iter().collect()
 }
 
 /// Why a contact is told that is not for the purpose: none for it is there, or none is left. Empty where it is.

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use concert_model::access::{self, Person};
-use concert_model::{Problem, Time};
+use concert_model::{Contact, Problem, Time};
 use concert_pipeline::enrich::constituents;
 use concert_pipeline::enrich::{Book, Constituents, Lookup};
 use concert_pipeline::mail::address::Key;
@@ -26,7 +26,7 @@ use crate::problems::Failure;
 use crate::ranges;
 use crate::reach::Reach;
 use crate::registry;
-use crate::settings::{Settings, Whom};
+use crate::settings::{Recipient, Settings, Whom};
 
 mod keys;
 
@@ -218,6 +218,26 @@ impl Site {
     /// Addresses that nothing is sent to, as the records and the settings say now.
     pub(crate) async fn barred(&self) -> Result<Barred, Problem> {
         Ok(Barred::new(self.settings.own(), self.store.records.suspended_contacts().await?))
+    }
+
+    /// Why an address gets nothing by a way out: it sends nothing in clear, and there is no good key. While everything
+    /// goes to one test address, that one's key alone counts.
+    pub(crate) fn no_key(&self, mail: &str, via: &str) -> Option<String> {
+        let via = self.settings.vias.get(via)?;
+        if !via.deliverer.must_encrypt() || self.settings.deliver.override_recipient.is_some() {
+            return None;
+        }
+        let none = self.keyring().find(mail, now()).err()?;
+        Some(format!("it must be encrypted, but {}", none.why))
+    }
+
+    /// The same for a contact and every kind of notice that goes to whoever is responsible; nothing where one reaches it.
+    pub(crate) fn keyless(&self, contact: &Contact) -> Option<String> {
+        let is_known = self.settings.vias.contains_key(&contact.via);
+        let kinds = self.settings.notices.iter().filter(|kind| kind.to == Recipient::Responsible);
+        let mut whys = kinds.map(|kind| self.no_key(&contact.mail, if is_known { &contact.via } else { &kind.via }));
+        let first = whys.next()??;
+        whys.all(|why| why.is_some()).then_some(first)
     }
 
     /// Takes up parties that were imported since they were read. Says whether there were any.

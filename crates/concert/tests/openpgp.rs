@@ -292,6 +292,42 @@ async fn what_must_be_encrypted_waits_for_a_good_key_and_never_goes_in_clear() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_it_must_be_encrypted_the_next_contact_with_a_key_is_told_and_that_is_said() {
+    let desk = Desk::new().await;
+    desk.set("encrypt = \"if-key\"", "encrypt = \"required\"");
+    let old = ["--faked-system-time", "20240101T000000!"];
+    let Some((_, expired)) = desk.person("cert@uni.example", CURVE, "1y", &old) else { return };
+    let (noc, good) = desk.person("noc1@uni.example", CURVE, "never", &[]).unwrap();
+    fs::create_dir_all(desk.site().join("keys")).unwrap();
+    fs::copy(&expired, desk.site().join("keys/uni")).unwrap();
+    desk.done(&["key", "import", &good]);
+    let parties = "party,prefixes,mail,purpose\nExample University,192.0.2.0/25,cert@uni.example,abuse\n\
+        Example University,,law@uni.example,law\nExample University,,noc1@uni.example,technical\n";
+    let parties = desk.write("parties.csv", parties.as_bytes());
+    desk.done(&["contact", "import", "constituents", &parties]);
+    let why = "it must be encrypted, but the key of cert@uni.example expired on 2024-12-31";
+    let who = desk.rows(&["who", "192.0.2.1"]);
+    let cells: Vec<[&str; 2]> =
+        who.iter().map(|row| ["contact", "reason"].map(|name| row[name].as_str().unwrap())).collect();
+    let rule = "the most specific network that covers it";
+    let next = "next in order, because none for abuse is left";
+    assert_eq!(
+        cells,
+        [
+            ["noc1@uni.example", &format!("{rule}; {next}")],
+            ["law@uni.example", rule],
+            ["cert@uni.example", &format!("passed over, {why}")],
+        ]
+    );
+    desk.tell("192.0.2.1");
+    let shown = desk.shown("noc1@uni.example");
+    assert_eq!((&shown["state"], &shown["encrypted"]), (&"delivered".into(), &true.into()), "{shown}");
+    assert_eq!(shown["passed_over"], format!("told to noc1@uni.example, {next}; {why}"));
+    let mails = desk.smtp.mails();
+    assert!(mails.len() == 1 && desk.open(&noc, &mails[0]).contains("multipart/signed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_kept_in_clear_does_not_go_out_once_it_must_be_encrypted() {
     let desk = Desk::new().await;
     desk.smtp.at(Stage::Mail, Act::Answer("451 4.3.0 later".into()), 1);

@@ -231,6 +231,10 @@ impl Deliverer for Smtp {
         self.look.openpgp.as_ref()
     }
 
+    fn must_encrypt(&self) -> bool {
+        self.look.encrypt == Encrypt::Required
+    }
+
     fn from(&self) -> Vec<&str> {
         [self.look.from.as_str(), &self.envelope_from].into_iter().filter(|from| !from.is_empty()).collect()
     }

@@ -12,8 +12,8 @@ use std::io::BufRead;
 
 use std::collections::BTreeMap;
 
-use concert_model::Problem;
 use concert_model::access::Kept;
+use concert_model::{Contact, Party, Problem};
 use concert_pipeline::enrich::constituents::Subject;
 use concert_pipeline::enrich::{Constituents, Lookup};
 use concert_pipeline::mail::address::canonical;
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::SiteArg;
-use crate::addressees::PURPOSE;
+use crate::addressees::{PURPOSE, reachable_by};
 use crate::ask::Asker;
 use crate::barred::Barred;
 use crate::print::{AllRows, note};
@@ -65,6 +65,8 @@ pub(crate) struct Book<'b> {
     pub(crate) constituents: &'b Constituents,
     /// Teams of last resort.
     pub(crate) teams: &'b Constituents,
+    /// The same with those that whoever asks does not see: one of them may stand in for a constituent.
+    pub(crate) all_teams: &'b Constituents,
     /// Data about addresses.
     pub(crate) lookup: &'b Lookup,
     /// What registries publish.
@@ -73,6 +75,8 @@ pub(crate) struct Book<'b> {
     pub(crate) health: &'b BTreeMap<String, Health>,
     /// Addresses that nothing is sent to.
     pub(crate) barred: &'b Barred,
+    /// Why a contact gets nothing because it has no key.
+    pub(crate) no_key: &'b dyn Fn(&Contact) -> Option<String>,
     /// Only contacts for this purpose.
     pub(crate) purpose: Option<&'b str>,
     /// To which parts of the contact book events may fall.
@@ -103,15 +107,17 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     });
     let asker = if args.offline || !is_whole { None } else { runtime.block_on(Asker::open(&site.settings))? };
     // Parties that are not seen are not in the book at all, so who stands behind them answers, or nobody.
-    let (constituents, teams) = (reach.only(site.constituents()), reach.only(site.teams()));
+    let (constituents, teams, all_teams) = (reach.only(site.constituents()), reach.only(site.teams()), site.teams());
     let lookup = site.lookup();
     let book = Book {
         constituents: &constituents,
         teams: &teams,
+        all_teams: &all_teams,
         lookup: &lookup,
         registry: registry.as_ref(),
         health: &health,
         barred: &barred,
+        no_key: &|contact| site.keyless(contact),
         purpose: args.purpose.as_deref(),
         responsible: &site.settings.lookup.responsible,
         outside: asker.as_ref().map(|asker| (asker, &runtime)),
@@ -263,6 +269,11 @@ impl Book<'_> {
         self.barred.why(mail)
     }
 
+    /// The contacts of a party that are told.
+    fn told<'p>(&self, party: &'p Party) -> Vec<&'p Contact> {
+        reachable_by(party, self.purpose(), self.barred, self.no_key)
+    }
+
     /// When an address last proved alive.
     fn alive(&self, mail: &str) -> Value {
         let alive = self.health.get(&canonical(mail)).and_then(|health| health.alive);
@@ -302,8 +313,20 @@ mod tests {
             let (lookup, health) = (Lookup::default(), BTreeMap::new());
             let (constituents, teams, registry) = (&constituents, &teams, None);
             let (health, responsible, lookup, barred) = (&health, ALL.as_slice(), &lookup, &Barred::default());
-            let book =
-                Book { constituents, teams, lookup, registry, health, barred, purpose, responsible, outside: None };
+            let (all_teams, no_key) = (teams, &|_: &Contact| None);
+            let book = Book {
+                constituents,
+                teams,
+                all_teams,
+                lookup,
+                registry,
+                health,
+                barred,
+                no_key,
+                purpose,
+                responsible,
+                outside: None,
+            };
             let (rows, _) = rows(value, &book).unwrap();
             let shown: Vec<[String; 4]> =
                 rows.iter().map(|row| [1, 2, 6, 8].map(|at| row[at].as_str().unwrap_or("-").to_owned())).collect();
@@ -338,6 +361,11 @@ mod tests {
 
     /// What is told of a value while mails to some come back: rows as `party contact language, specific: reason`.
     fn check(gone: &[&str], value: &str, want: &[&str], passed: &[&str]) {
+        check_keys(gone, &[], value, want, passed);
+    }
+
+    /// The same where notices must be encrypted and these have no key.
+    fn check_keys(gone: &[&str], keyless: &[&str], value: &str, want: &[&str], passed: &[&str]) {
         let read = |text: &str| {
             let (parties, problems) = read_csv("c.csv", text.as_bytes());
             assert_eq!(problems, []);
@@ -349,8 +377,24 @@ mod tests {
         let barred = &suspended(&health);
         let (constituents, teams, registry) = (&constituents, &teams, None);
         let (health, responsible, lookup, purpose) = (&health, ALL.as_slice(), &lookup, None);
-        let mut book =
-            Book { constituents, teams, lookup, registry, health, barred, purpose, responsible, outside: None };
+        let (all_teams, no_key) = (teams, &|contact: &Contact| {
+            let is_keyless = keyless.contains(&contact.mail.as_str());
+            is_keyless.then(|| format!("it must be encrypted, but there is no key of {}", contact.mail))
+        });
+        let seen = Constituents::default();
+        let mut book = Book {
+            constituents,
+            teams,
+            all_teams,
+            lookup,
+            registry,
+            health,
+            barred,
+            no_key,
+            purpose,
+            responsible,
+            outside: None,
+        };
         let line = |row: &Row| {
             let [party, contact, language, specific, reason] =
                 [1, 2, 4, 6, 8].map(|at| row[at].as_str().unwrap_or("-").to_owned());
@@ -359,7 +403,16 @@ mod tests {
         let shown: Vec<String> = rows(value, &book).unwrap().0.iter().map(line).collect();
         assert_eq!(shown, want, "{value}");
         assert_eq!(passed_over(value, &book).unwrap(), passed, "{value}");
+        // Who does not see the teams is told that somebody gets them, not who.
+        book.teams = &seen;
+        let shown: Vec<String> = rows(value, &book).unwrap().0.iter().map(line).collect();
+        let passed = passed_over(value, &book).unwrap();
+        assert!(!format!("{shown:?}{passed:?}").contains("cert@"), "{shown:?}{passed:?}");
+        let stands_in = want.iter().filter(|row| row.contains("stands in for")).count();
+        let somebody = shown.iter().filter(|row| row.ends_with("so somebody else gets its notices")).count();
+        assert_eq!(somebody, stands_in, "{shown:?}");
         // Where events do not fall to teams, none of them stands in.
+        book.teams = teams;
         book.responsible = &[Whom::Constituents];
         let alone = rows(value, &book).unwrap().0;
         assert!(alone.iter().all(|row| row[5] != "teams"), "{alone:?}");
@@ -394,6 +447,30 @@ mod tests {
             no contact of the party `Uni` is left; suspended are abuse@uni.example: it bounced; noc@uni.example: it bounced";
         let noc = "Uni noc@uni.example -, network 192.0.2.0/24: passed over, suspended: it bounced";
         check(&["abuse@uni.example", "noc@uni.example"], "192.0.2.1", &[team, &law, gone, noc], &[provider]);
+    }
+
+    #[test]
+    fn who_has_no_key_where_one_is_needed_is_passed_over_in_words() {
+        let rule = "the most specific network that covers it";
+        let provider = "passed over `Provider`: network 192.0.0.0/16, but network 192.0.2.0/24 of `Uni` decides";
+        let research =
+            "passed over the team `Research` of the sector research: it stands in only where nobody of `Uni` is left";
+        let row = |who: &str| format!("Uni {who}, network 192.0.2.0/24: {rule}");
+        let (noc, law) = (row("noc@uni.example -"), row("law@uni.example -"));
+        let next = format!("{noc}; next in order, because none for abuse is left");
+        let must = "it must be encrypted, but there is no key of abuse@uni.example";
+        let over = format!("Uni abuse@uni.example fi, network 192.0.2.0/24: passed over, {must}");
+        check_keys(&[], &["abuse@uni.example"], "192.0.2.1", &[&next, &law, &over], &[provider, research]);
+        // Where nobody has one, nobody is passed over for it.
+        let fails = format!("{}; {must}, so its notices fail", row("abuse@uni.example fi"));
+        let no_noc = "Uni noc@uni.example -, network 192.0.2.0/24: passed over, it must be encrypted, but there is no key of noc@uni.example";
+        check_keys(
+            &[],
+            &["abuse@uni.example", "noc@uni.example"],
+            "192.0.2.1",
+            &[&fails, &law, no_noc],
+            &[provider, research],
+        );
     }
 
     #[test]
@@ -447,8 +524,20 @@ mod tests {
             let (constituents, teams, lookup, health) = (&constituents, &teams, &lookup, &health);
             let registry = opened.as_ref();
             let (purpose, responsible) = (None, ALL.as_slice());
-            let book =
-                Book { constituents, teams, lookup, registry, health, barred, purpose, responsible, outside: None };
+            let (all_teams, no_key) = (teams, &|_: &Contact| None);
+            let book = Book {
+                constituents,
+                teams,
+                all_teams,
+                lookup,
+                registry,
+                health,
+                barred,
+                no_key,
+                purpose,
+                responsible,
+                outside: None,
+            };
             let check = |value: &str, want: &[[&str; 3]], passed: &[&str]| {
                 let (rows, passed_over) = rows(value, &book).unwrap();
                 let shown: Vec<[&str; 3]> =
@@ -505,8 +594,20 @@ mod tests {
         let told = |barred: &Barred| {
             let (constituents, teams, lookup, health) = (&constituents, &teams, &lookup, &health);
             let (registry, purpose, responsible) = (opened.as_ref(), None, ALL.as_slice());
-            let book =
-                Book { constituents, teams, lookup, registry, health, barred, purpose, responsible, outside: None };
+            let (all_teams, no_key) = (teams, &|_: &Contact| None);
+            let book = Book {
+                constituents,
+                teams,
+                all_teams,
+                lookup,
+                registry,
+                health,
+                barred,
+                no_key,
+                purpose,
+                responsible,
+                outside: None,
+            };
             let rows = rows("192.0.2.9", &book).unwrap().0;
             let first = [2, 8].map(|at| rows[0][at].as_str().unwrap_or("-").to_owned());
             (first, passed_over("192.0.2.9", &book).unwrap())

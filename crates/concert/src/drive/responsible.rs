@@ -12,7 +12,7 @@ use concert_store::records::{Gate, NewNotice, Notice, NoticeFilter, WAITS_FOR_AP
 use jiff::tz::TimeZone;
 
 use super::further;
-use crate::addressees::{Addressees, PURPOSE, next_in_order, nobody_left, reachable, team_for};
+use crate::addressees::{Addressees, PURPOSE, keyless, next_in_order, nobody_left, reachable_by, team_for};
 use crate::barred::Barred;
 use crate::settings::Recipient;
 use crate::wire::{self, Site};
@@ -148,6 +148,8 @@ pub(super) fn wait_for_approval(notices: &mut [NewNotice]) {
 
 /// Something that is asked about a word of the contact book.
 type Asked<'s, T> = dyn Fn(&str) -> T + Send + Sync + 's;
+/// The same of an address and a way out.
+type AskedBy<'s, T> = dyn Fn(&str, &str) -> T + Send + Sync + 's;
 
 /// What this site can do of what contacts wish.
 pub(super) struct Means<'s> {
@@ -155,6 +157,8 @@ pub(super) struct Means<'s> {
     kind_of: Box<Asked<'s, Option<&'static str>>>,
     /// Whether there are templates in a language.
     speaks: Box<Asked<'s, bool>>,
+    /// Why an address gets nothing by a way out that sends nothing in clear.
+    no_key: Box<AskedBy<'s, Option<String>>>,
     /// Where schedules hold that name no zone.
     zone: &'s TimeZone,
 }
@@ -166,8 +170,15 @@ impl<'s> Means<'s> {
         Self {
             kind_of: Box::new(|via| settings.vias.get(via).map(|via| via.kind)),
             speaks: Box::new(|language| settings.templates.speaks(language)),
+            no_key: Box::new(|mail, via| site.no_key(mail, via)),
             zone: &settings.site.time_zone,
         }
+    }
+
+    /// Why a contact gets nothing in place of a notice: it would have to be encrypted.
+    fn no_key(&self, contact: &Contact, notice: &NewNotice) -> Option<String> {
+        let is_known = !contact.via.is_empty() && (self.kind_of)(&contact.via).is_some();
+        (self.no_key)(&contact.mail, if is_known { &contact.via } else { &notice.via })
     }
 }
 
@@ -180,11 +191,15 @@ pub(super) fn for_party(
     out: &mut Vec<NewNotice>,
 ) {
     let before = out.len();
-    for contact in reachable(party, PURPOSE, barred) {
+    let no_key = |contact: &Contact| means.no_key(contact, &notice);
+    let has_none = party.contacts_for(PURPOSE).is_empty();
+    for contact in reachable_by(party, PURPOSE, barred, &no_key) {
         let mut wished = wished(contact, means, &notice);
-        let has_none = party.contacts_for(PURPOSE).is_empty();
-        if has_none && wished.passed_over.is_empty() {
-            wished.passed_over = format!("told to {}, {}", contact.mail, next_in_order(party, PURPOSE, contact));
+        let keyless = if no_key(contact).is_none() { keyless(party, PURPOSE, barred, &no_key) } else { Vec::new() };
+        if (has_none || !keyless.is_empty()) && wished.passed_over.is_empty() {
+            let next = Some(next_in_order(party, PURPOSE, contact)).filter(|next| !next.is_empty());
+            let told = next.map(|next| format!("told to {}, {next}", contact.mail));
+            wished.passed_over = told.into_iter().chain(keyless).collect::<Vec<_>>().join("; ");
         }
         let same = |other: &&mut NewNotice| {
             (&other.via, &other.language, &other.format, other.due)
@@ -251,11 +266,14 @@ mod tests {
     fn made(contacts: &[Contact], via: &str) -> Vec<NewNotice> {
         let means = Means {
             kind_of: Box::new(|via| match via {
-                "mail" => Some("smtp"),
+                "mail" | "sealed" => Some("smtp"),
                 "outbox" => Some("file"),
                 _ => None,
             }),
             speaks: Box::new(|language| ["en", "fi", "fr"].contains(&language)),
+            no_key: Box::new(|mail, via| {
+                (via == "sealed" && mail != "key@x.example").then(|| format!("there is no key of {mail}"))
+            }),
             zone: &TimeZone::UTC,
         };
         let party = Party { name: "Example".into(), contacts: contacts.to_vec(), ..Party::default() };
@@ -334,6 +352,28 @@ mod tests {
         check(&[law.clone(), night.clone(), noc], "mail", &[("noc@x.example", "mail", "csv", "queued")]);
         check(&[law.clone(), night], "mail", &[("n@x.example", "mail", "csv", "queued")]);
         check(&[law], "mail", &[("", "mail", "csv", "no-contact")]);
+    }
+
+    #[test]
+    fn who_has_no_key_where_one_is_needed_is_passed_over_as_long_as_somebody_has_one() {
+        let of = |purpose: &str, mail: &str| Contact { purpose: purpose.into(), ..contact(mail, "", "") };
+        let (abuse, noc, law) =
+            (of("abuse", "a@x.example"), of("technical", "key@x.example"), of("law", "key@x.example"));
+        let told = |contacts: &[Contact]| {
+            let out = made(contacts, "sealed");
+            out.iter().map(|n| (n.recipient.clone(), n.state, n.passed_over.clone())).collect::<Vec<_>>()
+        };
+        let noc_told =
+            "told to key@x.example, next in order, because none for abuse is left; there is no key of a@x.example";
+        assert_eq!(told(&[abuse.clone(), noc]), [("key@x.example".into(), "queued", noc_told.into())]);
+        let also = of("abuse", "key@x.example");
+        let also_told = "there is no key of a@x.example";
+        assert_eq!(told(&[abuse.clone(), also]), [("key@x.example".into(), "queued", also_told.into())]);
+        // Where nobody has one it stays as it is: it fails, and says which key is to be imported.
+        assert_eq!(told(&[abuse.clone(), law]), [("a@x.example".into(), "queued", String::new())]);
+        // A way of its own may need none.
+        let by_file = Contact { via: "outbox".into(), ..abuse };
+        assert_eq!(told(&[by_file]), [("a@x.example".into(), "queued", String::new())]);
     }
 
     #[test]

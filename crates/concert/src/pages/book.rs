@@ -64,14 +64,17 @@ fn answers(
         tracing::warn!("{problem}");
         None
     });
-    let (constituents, teams, lookup) = (reach.only(site.constituents()), reach.only(site.teams()), site.lookup());
+    let (constituents, teams, all_teams) = (reach.only(site.constituents()), reach.only(site.teams()), site.teams());
+    let lookup = site.lookup();
     let book = who::Book {
         constituents: &constituents,
         teams: &teams,
+        all_teams: &all_teams,
         lookup: &lookup,
         registry: registry.as_ref(),
         health,
         barred,
+        no_key: &|contact| site.keyless(contact),
         purpose: asking.purpose.as_deref(),
         responsible: &site.settings.lookup.responsible,
         outside: None,

@@ -92,6 +92,31 @@ fn commands_show_what_belongs_to_the_parties_of_a_constituency() {
 }
 
 #[test]
+fn that_a_team_gets_its_notices_is_told_without_the_team() {
+    let served = Served::new();
+    let parties = PARTIES.replace("abuse@grid.example", "").replace("abuse@bank.example", "");
+    served.done(&["contact", "import", "constituents", &served.file("parties.csv", &parties)]);
+    let teams = "party,sectors,mail\nPower CERT,energy,cert@power.example\n";
+    served.done(&["contact", "import", "teams", &served.file("teams.csv", teams)]);
+    for (name, role) in [("grid", "reader:Grid"), ("bank", "reader:Bank"), ("all", "reader")] {
+        served.done(&["user", "add", name, "--full-name", name, "--role", role]);
+    }
+    let none = |party: &str| format!("the party `{party}` has no contact with a mail address for abuse");
+    let served = served.serve();
+    let check = |user: &str, value: &str, contact: Option<&str>, reason: &str| {
+        let row = as_user(&served, user, &["who", "--offline", "--explain", value]).remove(0);
+        assert_eq!((row["contact"].as_str(), row["reason"].as_str()), (contact, Some(reason)), "{row}");
+        let told = Client::new(&served, user).get(&format!("/who?value={value}&explain=true"));
+        assert_eq!(told["rows"][0], row);
+        assert!(user == "all" || !told.to_string().contains("ower"), "{told}");
+    };
+    check("grid", "192.0.2.91", None, &format!("{}, so somebody else gets its notices", none("Grid")));
+    check("bank", "192.0.2.191", None, &format!("{}, so its notices wait", none("Bank")));
+    let team = format!("stands in for `Grid` (network 192.0.2.0/25), because {}", none("Grid"));
+    check("all", "192.0.2.91", Some("cert@power.example"), &team);
+}
+
+#[test]
 fn the_api_gives_what_belongs_to_the_parties_of_a_constituency() {
     let served = site().serve();
     let bearer = |user: &str| format!("Authorization: Bearer {}\r\n", served.token(user, "admin"));

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::contact::{last_alive, text_or_null};
 use super::{Answer, Book, NOT_FOR_EVENTS, Row, nobody};
-use crate::addressees::{next_in_order, nobody_left, reachable, team_for, teams_for};
+use crate::addressees::{LAW, next_in_order, nobody_left, reachable, team_for, teams_for};
 use crate::settings::Whom;
 
 /// Adds the contacts of constituents. Where nobody can be told of the one that decides, a team of its sector stands in.
@@ -15,7 +15,7 @@ pub(super) fn constituents(value: &str, found: &[Found<'_>], book: &Book<'_>, an
     for one in found {
         let Some(party) = book.constituents.party(one.party) else { continue };
         let reason = reason(value, book.constituents, found, one, answer.decides.as_deref());
-        let told = reachable(party, book.purpose(), book.barred);
+        let told = book.told(party);
         if answer.decides.is_none() && told.is_empty() {
             stand_in(value, party, one, book, answer);
         }
@@ -33,7 +33,7 @@ pub(super) fn teams(value: &str, book: &Book<'_>, answer: &mut Answer) {
     for one in &found {
         let Some(team) = book.teams.party(one.party) else { continue };
         let mut reason = reason(value, book.teams, &found, one, answer.decides.as_deref());
-        let told = reachable(team, book.purpose(), book.barred);
+        let told = book.told(team);
         if !book.is_asked(Whom::Teams) {
             reason.push_str(NOT_FOR_EVENTS);
             contacts(value, team, &told, (&one.by.to_string(), &reason), book, answer);
@@ -69,6 +69,7 @@ pub(super) fn sector_teams(value: &str, book: &Book<'_>) -> Vec<String> {
     };
     let is_needed = reachable(party, book.purpose(), book.barred).is_empty();
     let stands_in = stands_in(party, book).map(|(team, _)| &team.name);
+    let is_seen = |name: &str| book.teams.named(name).is_some();
     let why = |team: &Party| match stands_in {
         _ if !book.is_asked(Whom::Teams) => Some("it stands in for nobody here (`responsible` of [lookup])".to_owned()),
         _ if !is_needed => Some(format!("it stands in only where nobody of `{}` is left", party.name)),
@@ -76,7 +77,8 @@ pub(super) fn sector_teams(value: &str, book: &Book<'_>) -> Vec<String> {
         _ if reachable(team, book.purpose(), book.barred).is_empty() => {
             Some(nobody_left(team, book.purpose(), book.barred))
         }
-        Some(name) => Some(format!("`{name}` stands in, which is listed first")),
+        Some(name) if is_seen(name) => Some(format!("`{name}` stands in, which is listed first")),
+        Some(_) => Some("another stands in, which is listed first".to_owned()),
         None => None,
     };
     teams_for(book.teams, party)
@@ -96,21 +98,25 @@ fn reason(value: &str, parties: &Constituents, found: &[Found<'_>], one: &Found<
     }
 }
 
-/// The team that is told in place of a constituent of which nobody can be.
+/// The team that is told in place of a constituent of which nobody can be, also one that is not seen.
 fn stands_in<'b>(party: &Party, book: &Book<'b>) -> Option<(&'b Party, &'b str)> {
-    let team = team_for(book.teams, party, book.purpose(), book.barred);
+    let team = team_for(book.all_teams, party, book.purpose(), book.barred);
     team.filter(|_| book.is_asked(Whom::Teams))
 }
 
-/// The team that notices go to in place of a constituent, or that they wait.
+/// The team that notices go to in place of a constituent, that somebody gets them who is not seen, or that they wait.
 fn stand_in(value: &str, party: &Party, found: &Found<'_>, book: &Book<'_>, answer: &mut Answer) {
     let why = nobody_left(party, book.purpose(), book.barred);
     let Some((team, sector)) = stands_in(party, book) else {
         let reason = format!("{why}, so its notices wait");
         return answer.rows.push(nobody(value, Some(&party.name), Some(&found.by.to_string()), &reason));
     };
+    if book.teams.named(&team.name).is_none() {
+        let reason = format!("{why}, so somebody else gets its notices");
+        return answer.rows.push(nobody(value, Some(&party.name), Some(&found.by.to_string()), &reason));
+    }
     let reason = format!("stands in for `{}` ({}), because {why}", party.name, found.by);
-    for contact in reachable(team, book.purpose(), book.barred) {
+    for contact in book.told(team) {
         answer.rows.push(row(value, team, contact, &format!("sector {sector}"), &reason, book));
     }
 }
@@ -139,13 +145,19 @@ fn contacts(
             next if next.is_empty() => String::new(),
             next => format!("; {next}"),
         };
-        answer.rows.push(row(value, party, contact, specific, &format!("{reason}{next}"), book));
+        let fails = (book.no_key)(contact).map(|why| format!("; {why}, so its notices fail")).unwrap_or_default();
+        answer.rows.push(row(value, party, contact, specific, &format!("{reason}{next}{fails}"), book));
     }
+    // Those for the law get no notices anyway.
+    let why_not = |contact: &Contact| {
+        let is_asked = !contact.purpose.eq_ignore_ascii_case(LAW);
+        book.blocked(&contact.mail).or_else(|| (book.no_key)(contact).filter(|_| is_asked))
+    };
     let (blocked, free): (Vec<&Contact>, Vec<&Contact>) =
-        others.into_iter().partition(|contact| book.blocked(&contact.mail).is_some());
+        others.into_iter().partition(|contact| why_not(contact).is_some());
     answer.rows.extend(free.iter().map(|contact| row(value, party, contact, specific, reason, book)));
     for contact in blocked {
-        let why = book.blocked(&contact.mail).unwrap_or_default();
+        let why = why_not(contact).unwrap_or_default();
         answer.rows.push(row(value, party, contact, specific, &format!("passed over, {why}"), book));
     }
 }
