@@ -151,12 +151,12 @@ pub(crate) fn somebodys(address: IpAddr) -> Option<IpAddr> {
 }
 
 /// What ends a word, and stands in no URL.
-fn is_gap(c: char) -> bool {
+pub(crate) fn is_gap(c: char) -> bool {
     c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '`' | '|' | '“' | '”' | '„' | '«' | '»')
 }
 
 /// The text without letters that nobody sees: they hide a value from whoever looks for it.
-fn without_hidden(text: &str) -> Cow<'_, str> {
+pub(crate) fn without_hidden(text: &str) -> Cow<'_, str> {
     let hidden = |c: char| matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     match text.is_ascii() || !text.contains(hidden) {
         true => Cow::Borrowed(text),

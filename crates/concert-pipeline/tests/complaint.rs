@@ -265,6 +265,136 @@ fn a_plain_url_beside_any_word_of_abuse_is_complained_of() {
     check("Spam from 192.0.2.1, for details visit http://www.uni.example/x", &["- spam"]);
 }
 
+/// A letter of these headers and this body, and what its events say of the URL, the source, the destination and the time.
+fn check_mail(headers: &str, body: &str, want: &[&str]) {
+    let mail =
+        format!("From: Eva Gomez <eva@bank.example>\r\nTo: abuse@isp.example\r\nSubject: x\r\n{headers}\r\n\r\n{body}");
+    let (events, rejects) = read(mail.as_bytes(), "");
+    let fields = ["source.url", "source.fqdn", "source.ip", "destination.ip", "time.source"];
+    let row = |event: &Value| fields.iter().filter_map(|field| event[*field].as_str()).collect::<Vec<_>>().join(" ");
+    let found: Vec<String> = events.iter().map(row).collect();
+    assert_eq!(found, want, "{body}: {events:#?} {rejects:?}");
+    let told = serde_json::to_string(&events.iter().map(|event| &event["source.url"]).collect::<Vec<_>>()).unwrap();
+    assert!(!told.contains("Eva") && !told.contains("358401234567"), "{told}");
+}
+
+#[test]
+fn a_letter_in_html_is_read_as_the_text_that_a_person_sees() {
+    let check = |body: &str, want: &[&str]| check_mail("Content-Type: text/html; charset=utf-8", body, want);
+    check(
+        "<html><body>Phishing page: <a href=\"http://leak.uni.example/login\">http://leak.uni.example/login</a><br><br>\
+         Eva Gomez<br>+358401234567<br>Example-Bank<br></body></html>",
+        &["http://leak.uni.example/login"],
+    );
+    check(
+        "<p>Phishing page: <a href=\"http://leak.uni.example/login\">http://leak.uni.example/login</a>Eva Gomez</p>",
+        &["http://leak.uni.example/login"],
+    );
+    check(
+        "<p>Phishing at <a href='http://a.uni.example/?a=1&amp;b=2'>http://b.uni.example/</a></p>",
+        &["http://b.uni.example/", "http://a.uni.example/?a=1&b=2"],
+    );
+    check("<p>Phishing at <a href='http://a.uni.example/x'>here</a></p>", &["http://a.uni.example/x"]);
+    check("<p>Please click <a href='http://a.uni.example/x'>here</a> for details of the spam.</p>", &[]);
+    check(
+        "<table><tr><th>Attacker</th><th>Victim</th></tr><tr><td>192.0.2.1</td><td>198.51.100.1</td></tr>\
+         <tr><td>192.0.2.2</td><td>198.51.100.2</td></tr></table>",
+        &["192.0.2.1 198.51.100.1", "192.0.2.2 198.51.100.2"],
+    );
+    check(
+        "<table><tr><td>Attacker</td><td>192.0.2.1</td></tr><tr><td>Victim</td><td>198.51.100.1</td></tr></table>",
+        &["192.0.2.1 198.51.100.1"],
+    );
+    check(
+        "<style>p { background: url(http://evil.example/spam) }</style><script>var spam = '192.0.2.9';</script>\
+         <div>SSH attacks</div><div>from 192&#46;0&#46;2&#46;1</div><blockquote type=cite>192.0.2.8 attacks</blockquote>",
+        &["192.0.2.1"],
+    );
+    // Of two forms the plain one is read, unless it says nothing.
+    let two = |plain: &str| {
+        format!(
+            "--b\r\nContent-Type: text/plain\r\n\r\n{plain}\r\n--b\r\nContent-Type: text/html\r\n\r\n\
+             <p>192.0.2.2 sends spam</p>\r\n--b--\r\n"
+        )
+    };
+    let headers = "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=b";
+    check_mail(headers, &two("192.0.2.1 sends spam"), &["192.0.2.1"]);
+    check_mail(headers, &two(" "), &["192.0.2.2"]);
+}
+
+#[test]
+fn a_mail_that_is_attached_says_from_where_it_came_where_the_text_says_what_it_is() {
+    let check = |text: &str, hops: &str, want: &[&str]| {
+        let body = format!(
+            "--b\r\nContent-Type: text/plain\r\n\r\n{text}\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n{hops}\
+             From: spammer@x.example\r\nSubject: buy\r\n\r\nBuy http://www.uni.example/pills of 192.0.2.9\r\n--b--\r\n"
+        );
+        check_mail("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b", &body, want);
+    };
+    let hop = |name: &str, address: &str| {
+        format!("Received: from {name} ({name} [{address}]) by mx.x.example; Sun, 29 Nov 2026 12:00:00 +0000\r\n")
+    };
+    let from = hop("bad.uni.example", "192.0.2.150");
+    let spam = "I got this spam from your customer.";
+    check(spam, &from, &["192.0.2.150 2026-11-29T12:00:00Z"]);
+    check(
+        spam,
+        &format!("{}{from}", hop("relay.bank.example", "198.51.100.25")),
+        &["192.0.2.150 2026-11-29T12:00:00Z"],
+    );
+    check("192.0.2.7 sends spam", &from, &["192.0.2.7"]);
+    check("See what we wrote before.", &from, &[]);
+    check(spam, "", &[]);
+}
+
+#[test]
+fn what_touches_a_url_is_no_part_of_it() {
+    for word in [
+        "http://leak.uni.example/login<http://leak.uni.example/login>",
+        "[http://leak.uni.example/login](http://leak.uni.example/login)",
+        "http://leak.uni.example/login;http://leak.uni.example/login",
+        "http://leak.uni.example/login|Eva|+358401234567",
+        "http://leak.uni.example/login;Eva;+358401234567",
+        "http://leak.uni.example/login,Eva,+358401234567",
+        "http://leak.uni.example/login\"",
+        "<http://leak.uni.example/login>",
+    ] {
+        check_mail("X-A: b", &format!("Phishing at {word}"), &["http://leak.uni.example/login"]);
+    }
+}
+
+#[test]
+fn whoever_does_something_is_the_source_and_who_it_is_done_to_the_destination() {
+    for line in [
+        "192.0.2.142 is scanning 198.51.100.7",
+        "192.0.2.142 attacked 198.51.100.7",
+        "192.0.2.142 is attacking 198.51.100.7",
+        "192.0.2.142 probed 198.51.100.7",
+        "192.0.2.142 scannt 198.51.100.7",
+        "192.0.2.142 hat 198.51.100.7 angegriffen",
+        "scan: IP 192.0.2.142.5555 > 198.51.100.7.22: Flags [S], seq 1",
+        "scan: 192.0.2.142:5555 > 198.51.100.7:22",
+        "Deny tcp src outside:192.0.2.142/4444 dst inside:198.51.100.7/22 by access-group \"x\"",
+        "Your host 192.0.2.142 misbehaves.\r\nIt is scanning 198.51.100.7.",
+    ] {
+        check_mail("X-A: b", line, &["192.0.2.142 198.51.100.7"]);
+    }
+    check_mail("X-A: b", "Please look at www.uni.example - it hosts phishing", &["www.uni.example"]);
+    check_mail("X-A: b", "192.0.2.142 attacks us and 192.0.2.143 too", &["192.0.2.142", "192.0.2.143"]);
+}
+
+#[test]
+fn a_time_is_read_with_its_zone_or_not_at_all() {
+    let check = |text: &str, want: &[&str]| check_mail("X-A: b", text, want);
+    check("On 29 Nov 2026 at 10:15 CET 192.0.2.1 attacked us", &["192.0.2.1 2026-11-29T09:15:00Z"]);
+    check("November 29, 2026 at 10:15 AM UTC: attack by 192.0.2.1", &["192.0.2.1 2026-11-29T10:15:00Z"]);
+    check("29.11.2026 10:15:30 Uhr MEZ 192.0.2.1", &["192.0.2.1 2026-11-29T09:15:30Z"]);
+    check("2026-11-29 10:15:30 Europe/Helsinki 192.0.2.1", &["192.0.2.1 2026-11-29T08:15:30Z"]);
+    check("On 29 Nov 2026 at 10:15 CST 192.0.2.1 attacked us", &["192.0.2.1"]);
+    check("Seen at 2026-11-29 08:00 UTC:\r\n2026-11-29 10:15 IST 192.0.2.1 attacked us", &["192.0.2.1"]);
+    check("Time zone: CST\r\n2026-11-29 10:15 192.0.2.1 attacked us", &["192.0.2.1"]);
+}
+
 #[test]
 fn a_log_table_gives_an_event_for_each_row() {
     let Some(events) = events("plaintext-ctir-log-table.eml") else { return };

@@ -13,6 +13,7 @@ pub mod answer;
 mod automatic;
 mod bounce;
 pub mod files;
+pub(crate) mod html;
 mod imitation;
 pub mod mask;
 pub mod number;
@@ -224,14 +225,15 @@ fn one_line(text: &str) -> String {
 /// The text of a mail, all of it that stands in its first parts; HTML is made plain.
 fn text_of(message: &Message<'_>) -> String {
     let mut text = String::new();
-    for index in 0..message.text_body_count().min(PARTS_MAX) {
+    for part in message.text_bodies().take(PARTS_MAX) {
         if text.len() >= TEXT_BYTES_MAX {
             break;
         }
-        if let Some(more) = message.body_text(index) {
-            text.push_str(&more);
-            text.push('\n');
+        match &part.body {
+            PartType::Html(page) => text.push_str(&html::text(page)),
+            _ => text.push_str(part.text_contents().unwrap_or_default()),
         }
+        text.push('\n');
     }
     cut(text)
 }

@@ -24,7 +24,7 @@ pub(crate) fn url(word: &str) -> Option<Link> {
         return None;
     }
     let start = SCHEME.find(word)?.start();
-    let word = without_end(word.get(start..)?);
+    let word = without_end(without_more(word.get(start..)?));
     let plain = host::refang(word);
     let (scheme, tail) = plain.split_once("://")?;
     let scheme = match scheme.to_ascii_lowercase().as_str() {
@@ -57,18 +57,31 @@ fn without_end(word: &str) -> &str {
             round = round.saturating_sub(1);
             round >= round_open
         }
-        _ => matches!(c, '>' | '"' | '\'' | ',' | ';' | '.' | '*'),
+        _ => matches!(c, '>' | '"' | '\'' | ',' | ';' | '.' | '*' | '(' | '['),
     })
 }
 
-/// A word cut before every URL that follows a comma or semicolon.
+/// A URL without the cells of a table that touch it: names and telephone numbers are none of it.
+fn without_more(word: &str) -> &str {
+    let word = match word.split_once(';') {
+        // `;jsessionid=1` is a part of it.
+        Some((url, more)) if !more.contains(['=', '/']) => url,
+        _ => word,
+    };
+    match word.split_once(',') {
+        Some((url, more)) if more.contains('@') || more.starts_with('+') || more.contains(",+") => url,
+        _ => word,
+    }
+}
+
+/// A word cut before every URL that follows a comma or semicolon, or is the target of a link: `[text](http://...)`.
 pub(crate) fn parts(word: &str) -> Vec<&str> {
-    if !word.contains([',', ';']) || !word.contains("//") {
+    if !word.contains([',', ';', '(']) || !word.contains("//") {
         return vec![word];
     }
     let (mut parts, mut begin) = (Vec::new(), 0);
     for scheme in SCHEME.find_iter(word) {
-        if word.get(..scheme.start()).is_some_and(|before| before.ends_with([',', ';'])) {
+        if word.get(..scheme.start()).is_some_and(|before| before.ends_with([',', ';']) || before.ends_with("](")) {
             parts.extend(word.get(begin..scheme.start()));
             begin = scheme.start();
         }

@@ -23,7 +23,7 @@
 use std::net::IpAddr;
 
 use concert_model::{Field, Keys, Value};
-use mail_parser::Message;
+use mail_parser::{Message, Received};
 use serde_json::Value as Json;
 
 use super::carried::{Piece, fields, mail, pieces, plain_time};
@@ -243,22 +243,23 @@ pub(super) fn is_report(piece: &Piece<'_>) -> bool {
 
 /// What is used of the mail that is complained of.
 #[derive(Default)]
-struct Returned {
-    address: Option<IpAddr>,
-    time: String,
-    path: String,
+pub(super) struct Returned {
+    pub address: Option<IpAddr>,
+    pub time: String,
+    pub path: String,
 }
 
 impl Returned {
     fn read(piece: &Piece<'_>) -> Option<Self> {
         if let Some(mail) = piece.mail() {
-            return Some(Self::of(mail));
+            return Some(Self::of(mail, &|_| false));
         }
         let is_headers = piece.kind == "text/rfc822-headers" || piece.kind == "message/rfc822-headers";
-        is_headers.then(|| mail(piece.text().as_bytes()).as_ref().map(Self::of))?
+        is_headers.then(|| mail(piece.text().as_bytes()).as_ref().map(|mail| Self::of(mail, &|_| false)))?
     }
 
-    fn of(mail: &Message<'_>) -> Self {
+    /// Hops that are the reporter's own say nothing.
+    pub(super) fn of(mail: &Message<'_>, is_own: &dyn Fn(&Received<'_>) -> bool) -> Self {
         let mut found = Self::default();
         // Servers add theirs on top. Those below the provider's own may be made up.
         for (name, value) in mail.headers_raw() {
@@ -266,7 +267,8 @@ impl Returned {
                 found.path = bare(value).to_owned();
             }
         }
-        let hop = mail.received_all().find_map(|hop| Some((hop, hop.from_ip().and_then(public)?)));
+        let mut hops = mail.received_all().filter(|hop| !is_own(hop));
+        let hop = hops.find_map(|hop| Some((hop, hop.from_ip().and_then(public)?)));
         if let Some((hop, address)) = hop {
             found.address = Some(address);
             found.time = hop.date().map(|date| date.to_rfc3339()).unwrap_or_default();

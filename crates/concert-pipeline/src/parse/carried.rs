@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
 use super::input::decode;
-use super::{About, Fault, Input, Parser, Sink, arf, xarf};
+use super::{About, Fault, Input, Parser, Sink, arf, forwarded, xarf};
 
 /// Names below `extra.` of what happened. All others may say to whom, or who reports it, and are left out where
 /// reporters are not named.
@@ -170,7 +170,7 @@ pub(super) fn is_in(mail: &Message<'_>) -> bool {
     parser_of(mail).is_some()
 }
 
-/// Reads a mail that carries a report for machines.
+/// Reads a mail that carries a report for machines, else the mails that are complained of in it.
 pub(super) struct Carried;
 
 impl Parser for Carried {
@@ -181,7 +181,10 @@ impl Parser for Carried {
         };
         match mail(&bytes).as_ref().and_then(parser_of) {
             Some(parser) => parser.parse(&mut Input::new(&mut bytes.as_slice(), None), about, sink),
-            None => sink.reject(1, Fault::new("", "no report for machines is in it"), b""),
+            None => match mail(&bytes) {
+                Some(mail) => forwarded::read(&mail, sink),
+                None => sink.reject(1, Fault::new("", "not a mail: it has no headers"), b""),
+            },
         }
     }
 }

@@ -1,12 +1,14 @@
 //! A complaint that a person wrote: the plain text of a mail, with addresses, log lines and URLs in it.
 //!
+//! Of a mail in HTML, the text that a person sees and the targets of its links are read.
+//!
 //! Each address that is complained of is an event, once for each time it is named with. In a line with
 //! two addresses the one after `to`, `dst`, `->` is the destination, and where one stands after
 //! `from`, `src`, `client` only that one is complained of. A port is read from `192.0.2.1:4242` and
 //! `port 4242`. `[.]`, `hxxp` and the like are undone. Loopback, multicast and `0.0.0.0` are nobody's.
 //!
-//! **Who was attacked.** What is written as `our server`, `against`, `target`, `dst=`, `was attacked by` (in English or
-//! German) is not complained of, here and wherever the text names it again. It is the destination of the
+//! **Who was attacked.** What is written as `our server`, `against`, `target`, `dst=`, `was attacked by`,
+//! `192.0.2.1 is scanning ...` (in English or German) is not complained of, here and wherever the text names it again. It is the destination of the
 //! addresses in its line, and of all that have none where the text names one such address alone; else it is
 //! a reject that says so. The words are in `complaint/sides.rs`.
 //!
@@ -15,10 +17,12 @@
 //!
 //! **URLs.** A defanged one is complained of. A plain one only when its line or the line before says so
 //! (any kind of abuse, `URL:` ...) and neither asks to visit, click or read; a link into the domain of a
-//! mail address in the text, or of the sender, is the sender's own. `urls` = `all` or `defanged` change that.
+//! mail address in the text, or of the sender, is the sender's own. `urls` = `all` or `defanged` change that. A name
+//! like `www.uni.example` is complained of where its line says that it hosts something, and names nothing else.
 //!
 //! **Times.** The time in the line, else the nearest in the ten lines before it in its paragraph, else one behind it
-//! there, else when a day began that is named without a time (`since 2026-06-17`), else the nearest of an earlier
+//! there, else when a day began that is named without a time (`since 2026-06-17`; none in a line that names a time
+//! in a zone nobody knows), else the nearest of an earlier
 //! paragraph in the ten lines before, else one called so (`Time:`, `Zeit:`) in the six lines behind it, else none. A time without a zone
 //! is in the zone that the text states (`times in UTC`), else in the feed's `time_zone`; one without a
 //! year is the last such day before the mail came.
@@ -28,7 +32,8 @@
 //! `complaint/words.rs`. A malware name as anti-virus programs write it
 //! (`TROJ_X.Y`, `Win32/X`) becomes `malware.name`.
 //!
-//! **Attachments** of plain text (`.log`, `.txt`, `.csv`) are read like the text, each for itself; others are not.
+//! **Attachments** of plain text (`.log`, `.txt`, `.csv`) are read like the text, each for itself; of mails that are
+//! attached, from where they came (`forwarded.rs`) where the text names nothing; others are not.
 //!
 //! **Passed over:** quoted lines (`>`), what follows `-----Original Message-----` or `-- `, lines with telephone numbers
 //! and the like below `Regards` and its kin, and mail header lines: hops of a mail are not the ones complained of.
@@ -37,6 +42,7 @@
 
 mod attacked;
 mod find;
+mod forms;
 mod moment;
 mod own;
 mod sides;
@@ -54,8 +60,10 @@ use super::mapping::settings::TYPES_HINT;
 use super::{About, Draft, Fault, Input, Listed, Parser, Sample, Sink};
 use attacked::Attacked;
 use find::{Found, Line, Urls};
+use moment::When;
 use sides::Side;
 use table::Table;
+pub(super) use words::kind_of;
 use wrap::Passage;
 
 /// Complaints written by people.
@@ -181,6 +189,8 @@ enum Subject {
     Address(IpAddr),
     Network(Net),
     Url(String),
+    /// The name of a host that serves what is complained of.
+    Name(String),
 }
 
 struct Finding {
@@ -226,7 +236,7 @@ impl Parser for Complaint {
 
     fn parse(&self, input: &mut Input<'_>, about: &About<'_>, sink: &mut Sink<'_>) {
         let lines = own::lines(input, sink);
-        let zone = moment::stated_zone(&lines).or_else(|| sink.zone().cloned());
+        let zone = moment::stated_zone(&lines).unwrap_or_else(|| sink.zone().cloned());
         let own = find::own_domains(&lines, &about.receipt.sender);
         let clock = moment::Clock { zone, received: about.receipt.received };
         let lines = wrap::passages(lines);
@@ -242,8 +252,13 @@ impl Parser for Complaint {
                 table = None;
             }
             last = *last_line;
-            let (time, mut rest) = clock.find(line);
-            let day = if time.is_none() { clock.day(line) } else { None };
+            let (when, mut rest) = clock.find(line);
+            let (time, day) = match when {
+                When::Time(time) => (Some(time), None),
+                // Rather no time than a wrong one: it says whose the address was.
+                When::Unclear => (None, Some(None)),
+                When::Unsaid => (None, clock.day(line)),
+            };
             if let Some(said) = words::kind_of(line) {
                 paragraph.kind = Some(said);
                 for finding in findings.get_mut(paragraph.begin..).unwrap_or_default() {
@@ -382,6 +397,7 @@ fn put(draft: &mut Draft<'_>, finding: &Finding, kind: &'static str) -> Result<(
         Subject::Address(address) => draft.set(Field::SOURCE_IP, &Value::Ip(*address)),
         Subject::Network(net) => draft.set(Field::SOURCE_NETWORK, &Value::Net(*net)),
         Subject::Url(url) => draft.need(Field::SOURCE_URL, url)?,
+        Subject::Name(name) => draft.need(Field::SOURCE_FQDN, name)?,
     }
     if let Some(port) = finding.port {
         draft.set(Field::SOURCE_PORT, &Value::Int(port.into()));

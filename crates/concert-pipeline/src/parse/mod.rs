@@ -18,6 +18,7 @@ pub mod feodo;
 pub mod fixed;
 mod flat;
 mod foreign;
+mod forwarded;
 pub mod input;
 pub mod json;
 pub mod keyvalue;

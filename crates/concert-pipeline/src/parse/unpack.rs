@@ -118,7 +118,7 @@ pub struct Part<'a> {
     pub name: &'a str,
     /// Where it stands in the report, `mail.zip/scan.csv`; empty for the report itself.
     pub place: &'a str,
-    /// Whether it is a mail as it came, because it carries a report for machines.
+    /// Whether it is a mail as it came, because it carries a report for machines or mails that are complained of.
     pub carries: bool,
     /// Whether no other part of the same letter comes behind it.
     pub is_last: bool,

@@ -75,7 +75,7 @@ impl Attacked {
                 Subject::Address(address) => address.to_string(),
                 Subject::Network(net) if findings.iter().any(|finding| finding.network == Some(*net)) => continue,
                 Subject::Network(net) => net.to_string(),
-                Subject::Url(url) => url.clone(),
+                Subject::Url(text) | Subject::Name(text) => text.clone(),
             };
             let reason = format!("{what} was attacked, as the text says, and by whom is not clear: it is no event");
             sink.reject(*number, Fault::new("", reason), b"");
@@ -84,5 +84,5 @@ impl Attacked {
 }
 
 fn hosts(findings: &mut [Finding]) -> impl Iterator<Item = &mut Finding> {
-    findings.iter_mut().filter(|finding| !matches!(finding.subject, Subject::Url(_)))
+    findings.iter_mut().filter(|finding| matches!(finding.subject, Subject::Address(_) | Subject::Network(_)))
 }

@@ -7,12 +7,11 @@ use concert_model::host::{self, Host};
 use concert_model::{Net, value};
 use regex::Regex;
 
-use super::Subject;
 use super::sides::{self, Side};
-use super::words;
+use super::{Subject, forms, words};
 use crate::mail::mask::without_passwords;
 use crate::observables::link::{self, Link};
-use crate::observables::somebodys;
+use crate::observables::{is_gap, somebodys};
 
 /// Which URLs are complained of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,15 +90,23 @@ pub(super) fn subjects(rest: &str, before: &str, heading: Side, urls: Urls, own:
     // URLs are taken out: a host in one is not found again, and its words are not the writer's.
     let (mut words, mut links) = (String::with_capacity(rest.len()), Vec::new());
     for word in rest.split_whitespace() {
-        match link::url(word) {
-            Some(link) => links.push((link, sides::side(&words, "") == Side::Target)),
-            None => {
-                words.push(' ');
-                words.push_str(&host::refang(word));
-            }
+        if !word.contains("//") {
+            words.extend([" ", &host::refang(word)]);
+            continue;
+        }
+        // What touches a URL is no part of it: `http://a.example/<http://a.example/>`, `http://a.example/|Bob`.
+        for part in word.split(is_gap).flat_map(link::parts) {
+            let link = link::url(part);
+            let before = link.as_ref().map_or(part, |link| part.get(..link.start).unwrap_or_default());
+            words.extend([" ", &host::refang(before)]);
+            links.extend(link.map(|link| (link, sides::side(&words, "") == Side::Target)));
         }
     }
     let mut line = Line::default();
+    if links.is_empty() && urls == Urls::Likely && says_so(&words, before) {
+        line.found.extend(name(&words, own));
+    }
+    let has_name = !line.found.is_empty();
     if !links.is_empty() {
         let said = urls == Urls::Likely && says_so(&words, before);
         for (Link { url, is_defanged, .. }, is_attacked) in links.into_iter().take(LINE_FOUND_MAX) {
@@ -109,7 +116,10 @@ pub(super) fn subjects(rest: &str, before: &str, heading: Side, urls: Urls, own:
             }
         }
     }
-    addresses(&words, heading, &mut line);
+    addresses(&forms::plain(&words), heading, &mut line);
+    if has_name && line.found.len() + line.attacked.len() > 1 {
+        line.found.retain(|found| !matches!(found.subject, Subject::Name(_)));
+    }
     line
 }
 
@@ -122,8 +132,45 @@ fn says_so(line: &str, before: &str) -> bool {
     (names_kind || has(SAY_SO)) && !has(ASK)
 }
 
+/// The name of a host that a line says to serve something: `www.uni.example - it hosts phishing`.
+fn name(line: &str, own: &[String]) -> Option<Found> {
+    static NAME: LazyLock<Regex> =
+        LazyLock::new(|| compile(r"(?i)(?:^|[\s(\x22'<])(www\d?\.(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,20})\b"));
+    static SERVES: LazyLock<Regex> = LazyLock::new(|| {
+        compile(
+            r"(?ix)^[\s,;:)>\x22'-]*(?:(?:it|which|that|and|er|es|sie|die)\s+)?(?:also\s+)?
+            (?:hosts?|serves?|distributes?|spreads?|sends?|contains?|steals?|is\s+(?:hosting|serving|spreading|sending)
+            |is\s+(?:an?\s+)?(?:phish|fake|fraud|scam|malicious|infected|hacked|compromised|defaced|spam)\w*
+            |hostet|verbreitet|verschickt|verteilt|ist\s+(?:eine?\s+)?(?:phish|betr|gef(?:\u{e4}|ae)lscht|gehackt|infiziert)\w*)\b",
+        )
+    });
+    static ON: LazyLock<Regex> = LazyLock::new(|| {
+        compile(
+            r"(?ix)\b(?:phish\w*|malware|scam\w*|fraud\w*|spam|pages?|sites?|websites?|seiten?|hosted|found|schadsoftware)\s+
+            (?:is\s+|are\s+|ist\s+)?(?:on|at|under|auf|unter)\s*:?[\s\x22'(<]*$",
+        )
+    });
+    let found = NAME.captures_iter(line).take(LINE_FOUND_MAX).filter_map(|found| found.get(1)).find(|found| {
+        let before = line.get(..found.start()).unwrap_or_default();
+        let after = line.get(found.end()..).unwrap_or_default();
+        let is_host = !after.starts_with(['.', '@', '-'])
+            || !after.get(1..).is_some_and(|after| after.starts_with(char::is_alphanumeric));
+        is_host && sides::side(before, after) != Side::Target && (SERVES.is_match(after) || ON.is_match(before))
+    })?;
+    let name = host::domain(found.as_str()).ok()?.into_owned();
+    (!is_among(&name, own)).then_some(Found {
+        subject: Subject::Name(name),
+        port: None,
+        destination: None,
+        is_said: false,
+    })
+}
+
 fn is_own(url: &str, own: &[String]) -> bool {
-    let Some((Host::Domain(name), _)) = host::url_host(url) else { return false };
+    matches!(host::url_host(url), Some((Host::Domain(name), _)) if is_among(&name, own))
+}
+
+fn is_among(name: &str, own: &[String]) -> bool {
     own.iter().any(|own| name.strip_suffix(own.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
@@ -237,7 +284,7 @@ mod tests {
                 let subject = match found.subject {
                     Subject::Address(address) => address.to_string(),
                     Subject::Network(net) => net.to_string(),
-                    Subject::Url(url) => url,
+                    Subject::Url(text) | Subject::Name(text) => text,
                 };
                 let port = found.port.map(|port| format!(" {port}")).unwrap_or_default();
                 let to = found.destination.map(|(to, _)| format!(" > {to}")).unwrap_or_default();
@@ -262,6 +309,14 @@ mod tests {
         check("{\"dst\": \"198.51.100.1\"}", &[]);
         check("192.0.2.1, 192.0.2.2 and 2001:db8::5.", &["192.0.2.1", "192.0.2.2", "2001:db8::5"]);
         check("see v1.2.3.4 or 1.2.3.4.5 or 1.2.3.4.host.example or std::fmt", &[]);
+        check("192.0.2.142 is scanning 198.51.100.7", &["192.0.2.142 > 198.51.100.7"]);
+        check("IP 192.0.2.1.5555 > 198.51.100.7.22: Flags [S]", &["192.0.2.1 5555 > 198.51.100.7"]);
+        check("192.0.2.1:5555 > 198.51.100.7:22", &["192.0.2.1 5555 > 198.51.100.7"]);
+        check("Deny tcp src outside:192.0.2.1/4444 dst inside:198.51.100.7/22", &["192.0.2.1 4444 > 198.51.100.7"]);
+        check("look at www.uni.example - it hosts phishing", &["www.uni.example"]);
+        check("There is phishing on www[.]uni[.]example.", &["www.uni.example"]);
+        check("phishing that imitates www.bank.example", &[]);
+        check("www.reporter.example hosts our list of phishing", &[]);
         check("127.0.0.1 0.0.0.0 224.0.0.1 255.255.255.0 joe@[192.0.2.1]", &[]);
         check("12:34:56 aa:bb:cc:dd:ee:ff", &[]);
     }
@@ -280,6 +335,25 @@ mod tests {
         check("Spam from https://www.uni.example/report?id=1", &["https://www.uni.example/report?id=1"]);
         check("a page for DDoS attacks is at http://a.example/x", &["http://a.example/x"]);
         check("Spam from http://anna:secret@a.example/x", &["http://a.example/x"]);
+        for word in [
+            "http://a.example/x<http://a.example/x>",
+            "[http://a.example/x](http://a.example/x)",
+            "http://a.example/x;http://a.example/x",
+        ] {
+            check(&format!("Phishing at {word}"), &["http://a.example/x"; 2]);
+        }
+        for word in [
+            "http://a.example/x|Bob|+35840123",
+            "http://a.example/x;Bob;+35840123",
+            "http://a.example/x,Bob,+35840123",
+            "\"http://a.example/x\"",
+            "http://a.example/x\"",
+            "<http://a.example/x>",
+            "[page](http://a.example/x)",
+        ] {
+            check(&format!("Phishing at {word}"), &["http://a.example/x"]);
+        }
+        check("Phishing at http://a.example/x;jsessionid=1?a,b", &["http://a.example/x;jsessionid=1?a,b"]);
         check("a fake of our site is at http://a.example/x", &["http://a.example/x"]);
     }
 }

@@ -14,53 +14,103 @@ pub(super) struct Clock {
     pub received: Time,
 }
 
-const MONTHS: &str = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec";
-/// Abbreviations with one meaning only; others, such as CST and IST, are nothing to rely on.
+/// Months by their first letters, and behind those of English the ones that are others in German.
+const MONTHS: &str = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|m\u{e4}r|mai|okt|dez";
+/// Which months those are.
+const GERMAN: [usize; 4] = [3, 5, 10, 12];
+/// Abbreviations with one meaning only.
 const ZONES: &[(&str, i32)] = &[
     ("CEST", 120),
     ("MESZ", 120),
     ("CET", 60),
     ("MEZ", 60),
     ("WEST", 60),
+    ("WET", 0),
     ("EEST", 180),
     ("EET", 120),
     ("MSK", 180),
     ("EST", -300),
     ("EDT", -240),
+    ("CDT", -300),
     ("PST", -480),
     ("PDT", -420),
     ("MST", -420),
     ("MDT", -360),
+    ("AKST", -540),
+    ("AKDT", -480),
+    ("HST", -600),
     ("JST", 540),
+    ("KST", 540),
+    ("HKT", 480),
+    ("SGT", 480),
+    ("AWST", 480),
+    ("AEST", 600),
+    ("AEDT", 660),
+    ("NZST", 720),
+    ("NZDT", 780),
+    ("SAST", 120),
+    ("EAT", 180),
     ("BRT", -180),
 ];
+/// What is a zone and says not which: each has several meanings, or those of the place where it was written. A time in
+/// one is none.
+const UNSURE: &[&str] = &["CST", "IST", "BST", "AST", "GST", "SST", "ADT", "ACST", "ACDT", "ET", "CT", "MT", "PT"];
 
 fn compile(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a constant pattern")
 }
 
-/// The forms: each has the groups of a date, `time` and perhaps `zone`.
-static FORMS: LazyLock<[Regex; 4]> = LazyLock::new(|| {
+/// What is written where a zone stands. What is read as one is looked for before what may be one.
+fn zone_pattern() -> String {
     let names: Vec<&str> = ZONES.iter().map(|(name, _)| *name).collect();
-    let zone = format!(
-        r"(?:\s*\(?(?P<zone>(?:UTC|GMT)?[+-]\d{{1,2}}(?::?\d{{2}})?\b|Z\b|UTC\b|GMT\b|(?:{})\b)\)?)?",
-        names.join("|")
-    );
-    let time = r"(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)";
+    let areas = "Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific|Etc";
+    format!(
+        r"(?P<zone>(?:UTC|GMT)?[+-]\d{{1,2}}(?::?\d{{2}})?\b|(?:UTC|GMT)\s[+-](?:0?\d|1[0-4])(?::?[0-5]\d)?\b|Z\b|UTC\b|GMT\b|(?:{})\b|(?:{areas})/[A-Za-z_+-]+\d{{0,2}}(?:/[A-Za-z_]+)?|(?-i:{})\b|local\s+time\b|Ortszeit\b)",
+        names.join("|"),
+        UNSURE.join("|"),
+    )
+}
+
+/// The forms: each has the groups of a date, `time` and perhaps `half` and `zone`.
+static FORMS: LazyLock<[Regex; 7]> = LazyLock::new(|| {
+    let zone = format!(r"(?:\s*(?P<comma>,\s*)?\(?{}\)?)?", zone_pattern());
+    let clock = r"(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)";
+    let english = format!(r"{clock}(?:\s*(?P<half>[ap](?:m\b|\.m\.)))?(?:\s*(?:Uhr|h|hrs|hours)\b)?{zone}");
+    // `10:15 am Server` is no morning.
+    let german = format!(r"{clock}(?:\s*(?P<half>(?-i:[AP]M)\b|[ap]\.m\.))?(?:\s*(?:Uhr|h)\b)?{zone}");
+    let gap = r"(?:[,\s]\s*(?:(?:at|um|@)\s*)?)";
+    let iso = r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})";
+    let named = format!(r"(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?[-/ ](?P<mon>{MONTHS})[a-z]*[.,]?[-/ ](?P<y>\d{{4}})");
+    let dotted = r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})";
     [
-        format!(r"(?i)\b(?P<y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}})[T,\s]\s*{time}{zone}"),
-        format!(r"(?i)\b(?P<d>\d{{1,2}})[-/ ](?P<mon>{MONTHS})[a-z]*\.?[-/ ](?P<y>\d{{4}})[:,\s]\s*{time}{zone}"),
-        format!(r"(?i)\b(?P<mon>{MONTHS})[a-z]*\.?\s+(?P<d>\d{{1,2}}),?(?:\s+(?P<y>\d{{4}}),?)?\s+{time}{zone}"),
-        format!(r"(?i)\b(?P<d>\d{{1,2}})\.(?P<m>\d{{1,2}})\.(?P<y>\d{{4}}),?\s+(?:um\s+|at\s+)?{time}{zone}"),
+        format!(r"(?i)\b{iso}(?:T|{gap}){english}"),
+        format!(r"(?i)\b{named}(?::|{gap}){english}"),
+        format!(
+            r"(?i)\b(?P<mon>{MONTHS})[a-z]*\.?\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?(?:\s+(?P<y>\d{{4}}),?)?\s+(?:(?:at|@)\s*)?{english}"
+        ),
+        format!(r"(?i)\b{dotted}{gap}{german}"),
+        // `at 10:15 CET on 29 November 2026`
+        format!(r"(?i)\b{english},?\s+(?:on|am|of)\s+(?:the\s+)?{iso}\b"),
+        format!(r"(?i)\b{english},?\s+(?:on|am|of)\s+(?:the\s+)?{named}\b"),
+        format!(r"(?i)\b{german},?\s+(?:am|on)\s+{dotted}\b"),
     ]
     .map(|pattern| compile(&pattern))
 });
 
+/// What a line says of when something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    Time(Time),
+    /// It names a time that cannot be understood, such as one in a zone that nobody knows.
+    Unclear,
+    Unsaid,
+}
+
 impl Clock {
     /// The first time of a line, and the line without it: a time may look like an address.
-    pub(super) fn find(&self, line: &str) -> (Option<Time>, String) {
+    pub(super) fn find(&self, line: &str) -> (When, String) {
         let first = FORMS.iter().filter_map(|form| form.captures(line)).min_by_key(start);
-        let Some(found) = first else { return (None, line.to_owned()) };
+        let Some(found) = first else { return (When::Unsaid, line.to_owned()) };
         let mut whole = found.get(0).map_or(0..0, |whole| whole.range());
         let mut clock = found.name("time").map_or("", |time| time.as_str());
         if found.name("zone").is_none()
@@ -72,36 +122,46 @@ impl Clock {
         }
         let mut rest = line.to_owned();
         rest.replace_range(whole.clone(), &" ".repeat(whole.len()));
-        (self.read(&found, clock), rest)
+        (self.read(&found, clock).map_or(When::Unclear, When::Time), rest)
     }
 
     /// When a day began that a line names without a time: `since 2026-06-17`. The inner value is `None` where no zone is
-    /// known, or there is no such day.
+    /// known, there is no such day, or the line has a time of it after all, in words that are not understood.
     pub(super) fn day(&self, line: &str) -> Option<Option<Time>> {
         static DAYS: LazyLock<[Regex; 4]> = LazyLock::new(|| {
             let month = format!("(?P<mon>{MONTHS})[a-z]*");
             [
                 r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})".to_owned(),
                 r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})".to_owned(),
-                format!(r"(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s+{month}\.?\s+(?P<y>\d{{4}})"),
+                format!(r"(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?\s+{month}[.,]?\s+(?P<y>\d{{4}})"),
                 format!(r"{month}\.?\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<y>\d{{4}})"),
             ]
             .map(|date| compile(&format!(r"(?i)\b(?:since|from|on|at|seit|ab|am|vom)\s+(?:the\s+|dem\s+)?{date}\b")))
         });
+        static CLOCK: LazyLock<Regex> = LazyLock::new(|| {
+            compile(r"(?i)(?:^|[\s(])(?:(?:[01]?\d|2[0-3]):[0-5]\d\b|\d{1,2}(?:\.\d\d)?\s*(?:uhr|[ap]\.?m)\b)")
+        });
         let found = DAYS.iter().find_map(|form| form.captures(line))?;
-        Some(self.read(&found, "00:00"))
+        Some(self.read(&found, "00:00").filter(|_| !CLOCK.is_match(line)))
     }
 
     fn read(&self, found: &Captures<'_>, clock: &str) -> Option<Time> {
         let group = |name: &str| found.name(name).map(|text| text.as_str());
         let month: usize = match group("mon") {
-            Some(name) => MONTHS.split('|').position(|month| month.eq_ignore_ascii_case(name))? + 1,
+            Some(name) => {
+                let name = name.to_lowercase();
+                let at = MONTHS.split('|').position(|month| month == name)?;
+                at.checked_sub(12).map_or(Some(at + 1), |german| GERMAN.get(german).copied())?
+            }
             None => group("m")?.parse().ok()?,
         };
         let day: u8 = group("d")?.parse().ok()?;
-        let clock = clock.replace(',', ".");
-        let clock = if clock.find(':') == Some(1) { format!("0{clock}") } else { clock };
-        let zone = match group("zone") {
+        let (hour, minutes) = clock.split_once(':')?;
+        let hour = hour_of_day(hour.parse().ok()?, group("half"));
+        let clock = format!("{hour:02}:{}", minutes.replace(',', "."));
+        // `08:20:00,-5` is a cell of a table.
+        let is_cell = |zone: &&str| group("comma").is_some() && zone.starts_with(['+', '-']);
+        let zone = match group("zone").filter(|zone| !is_cell(zone)) {
             Some(zone) => Some(named_zone(zone)?),
             None => self.zone.clone(),
         };
@@ -113,6 +173,15 @@ impl Clock {
         let limit = self.received.plus_seconds(86_400);
         let this_year: i32 = limit.date_text().split('-').next()?.parse().ok()?;
         (0..=4).filter_map(|back| read(&format!("{:04}", this_year - back))).find(|time| *time <= limit)
+    }
+}
+
+/// The hour of a day of 24: `10:15 PM`. Beyond twelve it is one already, whatever stands behind it.
+fn hour_of_day(hour: u8, half: Option<&str>) -> u8 {
+    match half.map(|half| half.starts_with(['p', 'P'])) {
+        Some(true) if hour < 12 => hour + 12,
+        Some(false) if hour == 12 => 0,
+        _ => hour,
     }
 }
 
@@ -130,8 +199,15 @@ fn start(found: &Captures<'_>) -> usize {
     found.get(0).map_or(usize::MAX, |whole| whole.start())
 }
 
-/// `Z`, `UTC`, `GMT-02:00`, `+0200`, `MEZ`.
+/// `Z`, `UTC`, `GMT-02:00`, `+0200`, `MEZ`, `Europe/Helsinki`. `None` where nobody knows which it is.
 fn named_zone(name: &str) -> Option<TimeZone> {
+    let is_of_the_place = ["local", "ortszeit"].iter().any(|place| name.to_ascii_lowercase().starts_with(place));
+    if is_of_the_place || UNSURE.contains(&name) {
+        return None;
+    }
+    if name.contains('/') {
+        return TimeZone::get(name).ok();
+    }
     let upper = name.to_ascii_uppercase();
     if let Some((_, minutes)) = ZONES.iter().find(|(known, _)| *known == upper) {
         return fixed(*minutes);
@@ -149,16 +225,17 @@ fn fixed(minutes: i32) -> Option<TimeZone> {
     (-720..=840).contains(&minutes).then(|| Offset::from_seconds(minutes * 60).ok().map(TimeZone::fixed))?
 }
 
-/// The zone that a line states for all times: `times in UTC`, `Zeiten in UTC`, `time zone: +0200`.
-pub(super) fn stated_zone(lines: &[(u64, String)]) -> Option<TimeZone> {
+/// The zone that a line states for all times: `times in UTC`, `Zeiten in UTC`, `time zone: +0200`. The inner value is
+/// `None` where nobody knows which it is.
+pub(super) fn stated_zone(lines: &[(u64, String)]) -> Option<Option<TimeZone>> {
     static STATED: LazyLock<Regex> = LazyLock::new(|| {
-        let names: Vec<&str> = ZONES.iter().map(|(name, _)| *name).collect();
+        let words = r"(?:time ?zone|timestamps?|times?|zeiten|zeitzone|zeit)";
         compile(&format!(
-            r"(?i)\b(?:time ?zone|timestamps?|times?|zeiten|zeitzone)\b(?:\s+(?:are|is|sind|ist|all))?(?:\s+in)?\s*[:=]?\s*(?P<zone>(?:UTC|GMT)?[+-]\d{{1,2}}(?::?\d{{2}})?\b|UTC\b|GMT\b|(?:{})\b)",
-            names.join("|")
+            r"(?i)\b{words}\b(?:\s+(?:are|is|sind|ist|all))?(?:\s+in)?\s*[:=(]?\s*{}",
+            zone_pattern().replace("|Z\\b", "")
         ))
     });
-    lines.iter().find_map(|(_, line)| named_zone(STATED.captures(line)?.name("zone")?.as_str()))
+    lines.iter().find_map(|(_, line)| Some(named_zone(STATED.captures(line)?.name("zone")?.as_str())))
 }
 
 #[cfg(test)]
@@ -167,7 +244,11 @@ mod tests {
 
     fn check(line: &str, want: Option<&str>) {
         let clock = Clock { zone: Some(TimeZone::UTC), received: Time(1_781_740_800_000_000) };
-        assert_eq!(clock.find(line).0.map(|time| time.to_string()).as_deref(), want, "{line}");
+        let time = match clock.find(line).0 {
+            When::Time(time) => Some(time.to_string()),
+            When::Unclear | When::Unsaid => None,
+        };
+        assert_eq!(time.as_deref(), want, "{line}");
     }
 
     #[test]
@@ -182,6 +263,49 @@ mod tests {
         check("2026-06-17T03:04:05.123Z", Some("2026-06-17T03:04:05.123000Z"));
         check("at 03:04 or 2026-13-45 10:00", None);
         check("Report Date Range: 09/02/2015 - 10/03/2015", None);
+    }
+
+    #[test]
+    fn times_are_read_in_the_forms_of_people() {
+        for line in [
+            "On 29 Nov 2025 at 10:15 CET your host",
+            "On 2025-11-29 at 10:15 CET",
+            "29.11.2025 10:15:00 Uhr MEZ 192.0.2.142",
+            "am 29. November 2025 um 10:15 Uhr MEZ",
+            "on November 29th, 2025 at 10:15 (CET)",
+            "November 29, 2025 at 9:15 AM UTC",
+            "at 10:15 CET on 29 November 2025",
+            "um 10:15 Uhr MEZ am 29.11.2025",
+            "2025-11-29 11:15 Europe/Helsinki 192.0.2.142",
+            "2025-11-29 10:15 UTC +1",
+            "2025-11-29 04:15 a.m. EST",
+            "2025-11-29, 10:15, CET",
+        ] {
+            check(line, Some("2025-11-29T09:15:00Z"));
+        }
+        check("Nov 29, 2025 12:05 PM UTC", Some("2025-11-29T12:05:00Z"));
+        check("Nov 29, 2025 12:05 am UTC", Some("2025-11-29T00:05:00Z"));
+        check("29.11.2025 22:15 am Server", Some("2025-11-29T22:15:00Z"));
+        check("29.11.2025 12:15 am Server", Some("2025-11-29T12:15:00Z"));
+        check("am 3. M\u{e4}rz 2026 um 10:15 Uhr", Some("2026-03-03T10:15:00Z"));
+        check("4 Dezember 2025, 10:15", Some("2025-12-04T10:15:00Z"));
+    }
+
+    #[test]
+    fn a_time_in_a_zone_that_is_not_known_is_none() {
+        let clock = Clock { zone: Some(TimeZone::UTC), received: Time(1_781_740_800_000_000) };
+        for line in [
+            "2025-11-29 10:15:30 CST 192.0.2.1",
+            "on 29 Nov 2025 at 10:15 (IST)",
+            "Nov 29, 2025 10:15 AM ET",
+            "29.11.2025 10:15 Ortszeit",
+            "2025-11-29 10:15 Europe/Nowhere",
+        ] {
+            assert_eq!(clock.find(line).0, When::Unclear, "{line}");
+        }
+        for line in ["since 2025-11-29, about 10:15", "seit dem 29.11.2025, ab 10 Uhr", "on 29 Nov 2025 at 10 pm"] {
+            assert_eq!(clock.day(line), Some(None), "{line}");
+        }
     }
 
     #[test]
@@ -218,11 +342,16 @@ mod tests {
     #[test]
     fn a_zone_for_all_times_is_stated_in_words() {
         let zone = |line: &str| {
-            stated_zone(&[(1, line.to_owned())]).map(|zone| zone.to_offset(jiff::Timestamp::UNIX_EPOCH).seconds())
+            stated_zone(&[(1, line.to_owned())])
+                .flatten()
+                .map(|zone| zone.to_offset(jiff::Timestamp::UNIX_EPOCH).seconds())
         };
         assert_eq!(zone("Unsere Logs (Zeiten in UTC):"), Some(0));
         assert_eq!(zone("All times are in GMT+2."), Some(7200));
         assert_eq!(zone("time zone: -0530"), Some(-19_800));
+        assert_eq!(zone("Time (UTC): 10:15"), Some(0));
+        assert_eq!(zone("Zeitzone: Asia/Tokyo"), Some(32_400));
         assert_eq!(zone("Sometimes it works"), None);
+        assert_eq!(stated_zone(&[(1, "time zone: CST".to_owned())]).map(|zone| zone.is_none()), Some(true));
     }
 }

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::wrap::is_address;
+
 /// A side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
@@ -98,7 +100,7 @@ pub(super) fn side(before: &str, after: &str) -> Side {
     match decided {
         // `against the mail server 192.0.2.1`; farther back than two words `from` is about something else.
         Some(word) if is_in(&["against", "gegen"], word) => Side::Target,
-        _ if is_attacked(before) || is_passive(after) => Side::Target,
+        _ if is_attacked(before) || is_passive(after) || is_struck(before, after) => Side::Target,
         _ => Side::Unsaid,
     }
 }
@@ -173,6 +175,60 @@ fn is_passive(after: &str) -> bool {
     static DOER: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i)\b(?:by|from|von|durch)\b"));
     let rest = PASSIVE.captures(after).and_then(|found| found.get(1)).map_or("", |rest| rest.as_str());
     VERB.is_match(rest) && DOER.is_match(rest)
+}
+
+/// `192.0.2.7 is scanning `, `your customer attacks the server `, `192.0.2.7 greift `, `192.0.2.7 hat ` before ` gescannt`:
+/// a host does something to the next. What people do themselves (`we scanned `) says nothing.
+fn is_struck(before: &str, after: &str) -> bool {
+    static STRIKES: LazyLock<Regex> = LazyLock::new(|| {
+        compile(
+            r"(?ix)(?P<who>\S+)\s+ (?:(?:is|are|was|were|has|have|had|been|keeps?|kept|starts?|started|began|repeatedly|actively
+            |currently|still|now|also|just|then|constantly|continuously)\s+){0,4}
+            (?:attack(?:s|ed|ing)|scan(?:s|ned|ning)|prob(?:es|ed|ing)|flood(?:s|ed|ing)|target(?:s|ed|ing)|hammer(?:s|ed|ing)
+            |brute-?forc(?:es|ed|ing)|ddos(?:es|ed|ing)|greift|griff|greifen|griffen|scannt(?:en?)?|scannen|attackier(?:t|te|ten|en)
+            |flutet(?:en?)?|(?P<perfect>hat|haben|hatten?))\s+
+            (?:(?:the|a|our|my|hosts?|servers?|systems?|machines?|networks?|ips?|address|ports?|\d{1,5}|on|of|den|die|das|der
+            |server|rechner|adresse|heute|gestern|seit)\s+){0,5}[\[(<\x22]*$",
+        )
+    });
+    static DONE: LazyLock<Regex> = LazyLock::new(|| {
+        compile(r"(?i)^[\])>\x22]*\s+(?:\S+\s+){0,6}?(?:angegriffen|gescannt|attackiert|geflutet|gehackt)\b")
+    });
+    const HOSTS: &[&str] = &[
+        "it",
+        "he",
+        "they",
+        "which",
+        "that",
+        "who",
+        "host",
+        "hosts",
+        "server",
+        "servers",
+        "machine",
+        "machines",
+        "customer",
+        "customers",
+        "system",
+        "systems",
+        "computer",
+        "computers",
+        "bot",
+        "bots",
+        "ips",
+        "er",
+        "es",
+        "sie",
+        "kunde",
+        "rechner",
+        "system",
+        "systeme",
+    ];
+    let Some(found) = STRIKES.captures(tail(before).unwrap_or(before)) else { return false };
+    let who = found.name("who").map_or("", |who| who.as_str());
+    let who = who.trim_matches(|c: char| !c.is_alphanumeric() && c != ':');
+    let is_done = found.name("perfect").is_none() || DONE.is_match(after);
+    is_done && (is_address(who) || is_in(HOSTS, who))
 }
 
 /// Whether a line ends in words that say the side of what comes next: `... against our server`, `... from`.
@@ -264,6 +320,19 @@ mod tests {
         check("against us. Your host *", Side::Unsaid);
         check("* has been reported by others", Side::Unsaid);
         check("* was hacked, and attacks by it go on", Side::Unsaid);
+        for verb in ["is scanning", "is attacking", "attacked", "probed", "has repeatedly scanned", "scannt", "greift"]
+        {
+            check(&format!("192.0.2.7 {verb} *"), Side::Target);
+            check(&format!("192.0.2.7 {verb} the server * now"), Side::Target);
+            check(&format!("* {verb} 198.51.100.1"), Side::Unsaid);
+        }
+        check("192.0.2.7 hat gestern * angegriffen", Side::Target);
+        check("192.0.2.7 hat * als Nachbarn", Side::Unsaid);
+        check("It scanned port 22 of *", Side::Target);
+        check("192.0.2.7 (your customer) attacked *", Side::Target);
+        check("We scanned *", Side::Unsaid);
+        check("SSH attacks *", Side::Unsaid);
+        check("a list of scans *", Side::Unsaid);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Tables whose head names the sides: `source ip;destination ip;port;time`. The rows are told in the words of log
 //! lines, which the rest of the parser understands.
 
+use super::wrap::is_address;
+
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
@@ -42,6 +44,9 @@ impl Table {
     /// Reads a line as the head of a table. `None` where it is none, or names no side.
     pub(super) fn head(line: &str) -> Option<Self> {
         let separator = SEPARATORS.into_iter().find(|sign| line.contains(*sign))?;
+        if line.split(separator).any(|cell| cell.split_whitespace().any(is_address)) {
+            return None;
+        }
         let columns: Vec<Column> = line.split(separator).take(COLUMNS_MAX).map(column).collect();
         let names_side = columns.iter().any(|column| matches!(column, Column::Source | Column::Target));
         (names_side && columns.len() > 1).then_some(Self { separator, columns })
@@ -127,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_sentence_is_no_head_of_a_table() {
-        for line in ["Dear team, your host attacks", "time;ip;port", "source", "d;s", ""] {
+        for line in ["Dear team, your host attacks", "time;ip;port", "source", "d;s", "Attacker\t192.0.2.1", ""] {
             assert!(Table::head(line).is_none(), "{line}");
         }
     }

@@ -89,7 +89,7 @@ const KINDS: &[(&str, &[&str])] = &[
 ];
 
 /// The type that the words of a line speak for.
-pub(super) fn kind_of(line: &str) -> Option<&'static str> {
+pub(in crate::parse) fn kind_of(line: &str) -> Option<&'static str> {
     let lower = line.to_lowercase();
     KINDS.iter().find(|(_, words)| words.iter().any(|word| lower.contains(word))).map(|(kind, _)| *kind)
 }

@@ -82,7 +82,7 @@ fn goes_on(text: &str, line: &str, next: Option<&str>) -> bool {
 }
 
 /// Whether a word is an address, whatever stands around it.
-fn is_address(word: &str) -> bool {
+pub(super) fn is_address(word: &str) -> bool {
     if !word.contains(|c: char| c.is_ascii_digit()) {
         return false;
     }

@@ -9,10 +9,14 @@ use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{Encoding as Transfer, Message, MessagePart, MimeHeaders, PartType};
 
 use super::{Parts, Place, Unpacking};
+use crate::mail::html;
 use crate::parse::carried;
+use crate::parse::input::{decode, guess};
 
 /// How deep mails are opened inside mails.
 const MAILS_MAX: usize = 3;
+/// Most bytes of a letter in HTML.
+const PAGE_BYTES_MAX: usize = 8 << 20;
 
 impl Unpacking<'_> {
     /// Reads the wanted parts of a mail.
@@ -34,9 +38,14 @@ impl Unpacking<'_> {
             Parts::Attachments => attachments.is_empty(),
             Parts::Whole => false,
         };
-        let wanted_bodies: Vec<_> = mail.text_bodies().filter(|_| bodies).collect();
-        let parts = wanted_bodies.len() + attachments.len();
         let is_letter = self.limits.parts == Some(Parts::Letters);
+        let mut wanted_bodies: Vec<_> = mail.text_bodies().filter(|_| bodies).collect();
+        // Some programs leave the plain one of the two forms empty.
+        if is_letter && wanted_bodies.iter().all(|part| part.contents().trim_ascii().is_empty()) {
+            wanted_bodies = mail.html_bodies().collect();
+        }
+        let has_mails = is_letter && mail.attachments().any(|part| part.is_message());
+        let parts = wanted_bodies.len() + attachments.len() + usize::from(has_mails);
         let is_last = |nth: usize| !is_letter || nth == parts;
         for (index, part) in wanted_bodies.iter().enumerate() {
             if !self.one_more(&place) {
@@ -52,6 +61,10 @@ impl Unpacking<'_> {
             }
             let name = part.attachment_name().map_or_else(|| format!("part {number}"), str::to_owned);
             self.mail_part(&mail, part, place.member(&name), is_last(wanted_bodies.len() + index + 1));
+        }
+        if has_mails && self.one_more(&place) {
+            let mut whole = bytes;
+            self.give(&mut whole, &Place { carries: true, ..place.member("attached mail") }, None);
         }
     }
 
@@ -77,9 +90,23 @@ impl Unpacking<'_> {
             return self.mail(message.raw_message(), &inner);
         }
         let (bytes, charset) = contents(mail, part, self.limits.encoding.is_some());
+        if self.limits.parts == Some(Parts::Letters) && part.is_text_html() {
+            return self.page(&bytes, charset, &inner);
+        }
         inner.charset = charset;
         inner.text = part.is_text();
         self.seekable(Cursor::new(bytes), &inner);
+    }
+
+    /// A letter in HTML is read as the text that a person sees.
+    fn page(&mut self, bytes: &[u8], charset: Option<&'static Encoding>, place: &Place) {
+        let read = bytes.get(..PAGE_BYTES_MAX).unwrap_or(bytes);
+        let charset = self.limits.encoding.or(charset).unwrap_or_else(|| guess(read));
+        let text = html::text(&decode(read, Some(charset)));
+        self.give(&mut text.as_bytes(), place, Some(UTF_8));
+        if read.len() < bytes.len() {
+            self.reject(place, format!("a page larger than {} MiB; the rest is not read", PAGE_BYTES_MAX >> 20));
+        }
     }
 }
 

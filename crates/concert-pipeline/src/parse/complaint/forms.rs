@@ -1,0 +1,97 @@
+//! Log lines that write address and port in forms of their own (tcpdump, Cisco ASA, arrows), in the words of other logs,
+//! which the rest of the parser understands.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
+fn compile(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a constant pattern")
+}
+
+const V4: &str = r"(?:\d{1,3}\.){3}\d{1,3}";
+
+/// The line with `src=192.0.2.1 SPT=4242 dst=198.51.100.1 DPT=22`, or `->` between its addresses, where it says so.
+pub(super) fn plain(line: &str) -> Cow<'_, str> {
+    if !line.contains(['>', '/', '→']) {
+        return Cow::Borrowed(line);
+    }
+    // `192.0.2.1.5555 > 198.51.100.7.22: Flags [S]`; ports may be names.
+    static TCPDUMP: LazyLock<Regex> = LazyLock::new(|| {
+        let host = |name: char| {
+            format!(
+                r"(?P<{name}>{V4}|(?:[0-9A-Fa-f]{{0,4}}:){{2,7}}[0-9A-Fa-f]{{0,4}})\.(?P<{name}p>\d{{1,5}}|[a-z][a-z0-9-]{{1,20}})"
+            )
+        };
+        compile(&format!(r"\b{}\s*>\s*{}\b", host('a'), host('b')))
+    });
+    // `Deny tcp src outside:192.0.2.1/4444 dst inside:198.51.100.7/22`, `from 192.0.2.1/4444 to 198.51.100.7/22`.
+    static SLASHED: LazyLock<Regex> = LazyLock::new(|| {
+        let host = |name: char| {
+            format!(r"(?P<{name}i>[a-z][\w.-]*:)?(?P<{name}>{V4}|[0-9a-f:]{{2,39}})/(?P<{name}p>\d{{1,5}})")
+        };
+        compile(&format!(
+            r"(?i)\b(?:src|from)\s+{}(?:\s*\([^)]{{0,80}}\))*,?\s+(?:dst|to|->)\s+{}\b",
+            host('a'),
+            host('b')
+        ))
+    });
+    static ARROW: LazyLock<Regex> = LazyLock::new(|| {
+        compile(&format!(
+            r"(?P<a>(?:{V4}|:[0-9A-Fa-f]{{1,4}}|::)(?:\]?:\d{{1,5}})?[\])]?)\s*(?:-*>|=+>|→)\s*(?P<b>[\[(]?(?:\d{{1,3}}\.\d|[0-9A-Fa-f]{{1,4}}:))"
+        ))
+    });
+    let told = |found: &Captures<'_>| {
+        let group = |name: &str| found.name(name).map_or("", |text| text.as_str());
+        let port = |word: &str, text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => format!(" {word}={text}"),
+            false => String::new(),
+        };
+        let (spt, dpt) = (port("SPT", group("ap")), port("DPT", group("bp")));
+        format!(" src={}{spt} dst={}{dpt} ", group("a"), group("b"))
+    };
+    let line = TCPDUMP.replace_all(line, |found: &Captures<'_>| told(found)).into_owned();
+    let line = SLASHED.replace_all(&line, |found: &Captures<'_>| {
+        let is_port =
+            |name: &str| found.name(name).is_some_and(|text| text.as_str().parse::<u32>().is_ok_and(|n| n > 128));
+        let has_places = found.name("ai").is_some() && found.name("bi").is_some();
+        // Else they are networks.
+        match has_places || is_port("ap") || is_port("bp") {
+            true => told(found),
+            false => found.get(0).map_or("", |whole| whole.as_str()).to_owned(),
+        }
+    });
+    Cow::Owned(ARROW.replace_all(&line, "$a -> $b").into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_with_ports_are_told_in_the_words_of_other_logs() {
+        let check = |line: &str, want: &str| assert_eq!(plain(line).trim(), want, "{line}");
+        check(
+            "IP 192.0.2.1.5555 > 198.51.100.7.22: Flags",
+            "IP  src=192.0.2.1 SPT=5555 dst=198.51.100.7 DPT=22 : Flags",
+        );
+        check("192.0.2.1.5555 > 198.51.100.7.ssh", "src=192.0.2.1 SPT=5555 dst=198.51.100.7");
+        check("IP6 2001:db8::1.5555 > 2001:db8::2.22:", "IP6  src=2001:db8::1 SPT=5555 dst=2001:db8::2 DPT=22 :");
+        check("192.0.2.1:5555 > 198.51.100.7:22", "192.0.2.1:5555 -> 198.51.100.7:22");
+        check("192.0.2.1->198.51.100.7", "192.0.2.1 -> 198.51.100.7");
+        check("2001:db8::1 → 2001:db8::2", "2001:db8::1 -> 2001:db8::2");
+        check("[2001:db8::1]:55 > [2001:db8::2]:22", "[2001:db8::1]:55 -> [2001:db8::2]:22");
+        check(
+            "Deny tcp src outside:192.0.2.1/4444 dst inside:198.51.100.7/22 by",
+            "Deny tcp  src=192.0.2.1 SPT=4444 dst=198.51.100.7 DPT=22  by",
+        );
+        check(
+            "Deny TCP from 192.0.2.1/4444 to 198.51.100.7/22",
+            "Deny TCP  src=192.0.2.1 SPT=4444 dst=198.51.100.7 DPT=22",
+        );
+        for line in ["from 192.0.2.0/24 to 198.51.100.0/24", "Bob <bob@x.example> 192.0.2.1", "more than > 5", "a/b"] {
+            check(line, line);
+        }
+    }
+}
