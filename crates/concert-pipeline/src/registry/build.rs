@@ -18,7 +18,7 @@ use super::write::{self, AsEntry, Entry, Parts};
 use crate::enrich::stretch::stretches;
 
 /// Pieces that could not be used and are told one by one; all are counted.
-const ASIDE_TOLD_MAX: usize = 1_000;
+const ASIDE_TOLD_MAX: usize = 100_000;
 /// Most networks and routes of all files together; the whole world has some twelve million.
 const RANGES_MAX: usize = 40_000_000;
 /// Response teams of one object; real ones have two at most.
@@ -213,14 +213,13 @@ impl Builder {
                 let languages = self.handles.number("", &languages.unwrap_or_default());
                 let name = || tidy(object.first("org-name"), NAME_BYTES_MAX);
                 self.orgs.entry(number).or_insert_with(|| Org { name: name(), abuse, languages });
+                // AFRINIC has mailboxes of organisations themselves.
+                self.add_mailboxes(number, mailboxes(object, false));
                 wrong
             }
             "role" | "person" => {
                 let number = self.handles.number(&registry, object.first("nic-hdl"));
-                let boxes = mailboxes(object, false);
-                if number != NOBODY && !(boxes.mails.is_empty() && boxes.unusable.is_empty()) {
-                    self.roles.entry(number).or_insert(boxes);
-                }
+                self.add_mailboxes(number, mailboxes(object, false));
                 Ok(())
             }
             "irt" => {
@@ -235,6 +234,12 @@ impl Builder {
             }
             // Domains, maintainers and many more say nothing about contacts.
             _ => Ok(()),
+        }
+    }
+
+    fn add_mailboxes(&mut self, handle: u32, boxes: Mailboxes) {
+        if handle != NOBODY && !(boxes.mails.is_empty() && boxes.unusable.is_empty()) {
+            self.roles.entry(handle).or_insert(boxes);
         }
     }
 
@@ -475,13 +480,15 @@ fn answer(builder: &Builder, refs: Refs) -> Answer {
     let mut found = Answer { registry: registry.to_owned(), languages, ..Answer::default() };
     let mut missing = Vec::new();
     let roles = |found: &mut Answer, missing: &mut Vec<String>| {
-        let ways = [("abuse-c", refs.abuse), ("org", org.map_or(NOBODY, |org| org.abuse))];
+        let own = if builder.roles.contains_key(&refs.org) { refs.org } else { NOBODY };
+        let ways = [("abuse-c", refs.abuse), ("org", org.map_or(NOBODY, |org| org.abuse)), ("org", own)];
         for (via, handle) in ways.into_iter().filter(|(_, handle)| *handle != NOBODY) {
             match builder.roles.get(&handle) {
                 Some(boxes) if !boxes.mails.is_empty() => return found.take(via, text(handle), boxes),
                 Some(boxes) => {
                     found.set_aside(text(handle), boxes);
-                    missing.push(format!("the abuse-c {} has no usable mailbox", text(handle)));
+                    let what = if handle == refs.org { "organisation" } else { "abuse-c" };
+                    missing.push(format!("the {what} {} has no usable mailbox", text(handle)));
                 }
                 None => missing.push(format!("the abuse-c {} is not there or has no mailbox", text(handle))),
             }

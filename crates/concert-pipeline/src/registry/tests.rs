@@ -96,6 +96,24 @@ fn mailboxes_that_nothing_can_be_sent_to_are_set_aside_with_the_reason() {
 }
 
 #[test]
+fn an_organisation_may_have_its_own_mailbox_behind_that_of_its_role() {
+    let (registry, _) = registry(
+        "organisation: ORG-A\norg-name: Example A\nabuse-mailbox: abuse@a.example\nsource: AFRINIC\n\n\
+         organisation: ORG-B\norg-name: Example B\nabuse-c: BR1\nabuse-mailbox: old@b.example\nsource: AFRINIC\n\n\
+         role: B\nnic-hdl: BR1\nabuse-mailbox: abuse@b.example\nsource: AFRINIC\n\n\
+         organisation: ORG-C\norg-name: Example C\nabuse-mailbox: abuse@c.invalid\nsource: AFRINIC\n\n\
+         inetnum: 192.0.2.0 - 192.0.2.63\norg: ORG-A\nsource: AFRINIC\n\n\
+         inetnum: 192.0.2.64 - 192.0.2.127\norg: ORG-B\nsource: AFRINIC\n\n\
+         inetnum: 192.0.2.128 - 192.0.2.191\norg: ORG-C\nsource: AFRINIC\n",
+    );
+    let told = |address: &str| walked(&registry.find(address.parse().unwrap()).unwrap());
+    assert_eq!(told("192.0.2.1"), " abuse@a.example");
+    assert_eq!(told("192.0.2.65"), " abuse@b.example");
+    let silent = told("192.0.2.129");
+    assert!(silent.contains("the organisation AFRINIC ORG-C has no usable mailbox"), "{silent}");
+}
+
+#[test]
 fn languages_are_those_of_the_network_else_of_who_holds_it() {
     let mut builder = Builder::new();
     let objects = "organisation: ORG-A\norg-name: Example A\nabuse-c: AR1\nlanguage: DE\nlanguage: fr\nsource: RIPE\n

@@ -32,6 +32,10 @@ pub(super) struct Args {
     /// The files; together they are all parties.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Write what cannot be used of registries' files into this file, with places and reasons; the first twenty pieces
+    /// are shown in any case.
+    #[arg(long, value_name = "FILE")]
+    aside: Option<PathBuf>,
     /// Only show what would change.
     #[arg(long)]
     dry_run: bool,
@@ -51,12 +55,22 @@ enum Kind {
 }
 
 pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Result<Exit, Failure> {
+    if args.aside.is_some() && args.kind != Kind::Rpsl {
+        let problem = Problem::new("`--aside` is for files of registries");
+        return Err(Failure::usage(problem.hint("files of parties with a mistake are refused whole")));
+    }
     let which = match args.kind {
         Kind::Constituents => Parties::Constituents,
         Kind::Teams => Parties::Teams,
         Kind::Rpsl => {
             let constituents = store.records.parties(Parties::Constituents).await?;
-            let done = rpsl::run(&args.files, args.dry_run, &args.rows, &settings.data_dir(), &constituents)?;
+            let done = rpsl::run(
+                (&args.files, args.aside.as_deref()),
+                args.dry_run,
+                &args.rows,
+                &settings.data_dir(),
+                &constituents,
+            )?;
             tell_strangers(settings, Whom::Registries, args.dry_run);
             return Ok(done);
         }

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::print::AllRows;
-use crate::problems::{Exit, Failure};
+use crate::problems::{Exit, Failure, outside};
 use crate::registry::{self, Opened};
 
 /// Problems of files that are told one by one.
@@ -23,7 +23,7 @@ const INSIDE_MAX: usize = 100_000;
 
 /// Reads all files, replaces what was imported before, and prints what changed for constituents.
 pub(super) fn run(
-    files: &[PathBuf],
+    (files, aside): (&[PathBuf], Option<&Path>),
     is_trial: bool,
     rows: &AllRows,
     data: &Path,
@@ -60,7 +60,7 @@ pub(super) fn run(
         let what = format!("{count} in space that nobody can own fall to nobody");
         table.row(&[json!("reserved"), Value::Null, json!(class), json!(what)])?;
     }
-    tell(&summary);
+    tell(&summary, aside)?;
     if !is_trial {
         registry::replace(data, part).map_err(failed)?;
     }
@@ -136,8 +136,8 @@ impl Compared<'_> {
     }
 }
 
-/// What was read goes to where people look, and not to standard output.
-fn tell(summary: &Summary) {
+/// What was read goes to where people look, and not to standard output; what was set aside also into a file for that.
+fn tell(summary: &Summary, aside: Option<&Path>) -> Result<(), Failure> {
     let objects: Vec<String> = summary.objects.iter().map(|(class, count)| format!("{count} {class}")).collect();
     tracing::info!(
         answered = summary.answered,
@@ -153,8 +153,11 @@ fn tell(summary: &Summary) {
         writeln!(std::io::stderr(), "{problem}").ok();
     }
     let more = summary.aside.saturating_sub(TOLD_MAX as u64);
-    if more > 0 {
-        tracing::warn!(more, "more pieces were set aside");
+    if let Some(path) = aside {
+        let all: String = summary.problems.iter().map(|problem| format!("{problem}\n")).collect();
+        std::fs::write(path, all).map_err(|error| outside(path.display(), &error))?;
+    } else if more > 0 {
+        tracing::warn!(more, "more pieces were set aside; `--aside FILE` writes all of them into a file");
     }
     if summary.unusable > 0 {
         tracing::warn!(
@@ -162,6 +165,7 @@ fn tell(summary: &Summary) {
             "mailboxes that nothing can be sent to; see `concert contact check`"
         );
     }
+    Ok(())
 }
 
 /// All objects of all files; they may refer to each other.
