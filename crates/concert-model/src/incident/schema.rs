@@ -156,7 +156,7 @@ const WORDS: [(&str, &[&str]); 10] = [
 ];
 
 /// The words that a member of this type takes, where it takes words.
-pub(super) fn words(of: &str) -> Option<&'static [&'static str]> {
+pub fn words(of: &str) -> Option<&'static [&'static str]> {
     WORDS.iter().find(|(name, _)| *name == words_name(of)).map(|(_, words)| *words)
 }
 

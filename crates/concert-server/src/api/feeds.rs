@@ -50,7 +50,7 @@ pub(super) async fn replay(
     body: Body,
 ) -> Result<Response, Problem> {
     let (change, Replay { since }) = change(person, &headers, &format!("feeds/{name}/replays"), body).await?;
-    let asked = app.site.act(change, Deed::Replay(name, moment("since", since)?)).await?;
+    let asked = app.site.act(change, Deed::Replay(name, moment(app.site.now(), "since", since)?)).await?;
     Ok((StatusCode::ACCEPTED, super::json(asked.to_string())).into_response())
 }
 

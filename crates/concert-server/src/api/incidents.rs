@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use concert_model::access::{Action, Person};
 use concert_model::incident::draft::{NewIncident, drafts_from_json};
-use concert_model::incident::{Severity, Status};
-use serde::de::DeserializeOwned;
+use concert_model::incident::schema::words;
+use concert_model::problem::instead;
 use serde_json::{Value, json};
 
 use super::body::{change, effort};
@@ -20,6 +20,9 @@ use crate::App;
 use crate::desk::{Deed, Question, Wanted, WantedEntries};
 use crate::problem::Problem;
 
+/// How much of a wrong word is told.
+const SHOWN_CHARS_MAX: usize = 100;
+
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     Extension(person): Extension<Person>,
@@ -27,22 +30,18 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let (slice, [status, classification, severity]) = parameters(query, ["status", "type", "severity"])?;
     // A list shows one that was merged so, whatever its own status is.
-    let status = match status {
-        Some(status) if status == "merged" => Some(status),
-        status => word::<Status>("status", status)?,
-    };
-    let severity = word::<Severity>("severity", severity)?;
+    let (status, severity) = (word("status", status, &["merged"])?, word("severity", severity, &[])?);
     let page = app.site.incidents(&person, Wanted { status, classification, severity }, slice).await?;
     Ok(super::json(json!({"incidents": page.rows, "next": page.next}).to_string()))
 }
 
-/// A word of a list of them.
-fn word<T: DeserializeOwned>(name: &str, given: Option<String>) -> Result<Option<String>, Problem> {
-    if let Some(text) = &given {
-        let read = serde_json::from_value::<T>(Value::from(text.as_str()));
-        read.map_err(|error| Problem::wrong(format!("`{name}`: {error}")))?;
-    }
-    Ok(given)
+/// One of the words that a field of incidents takes, or of those besides.
+fn word(name: &str, given: Option<String>, besides: &[&str]) -> Result<Option<String>, Problem> {
+    let known: Vec<&str> = words(name).into_iter().flatten().chain(besides).copied().collect();
+    let Some(text) = given.as_deref().filter(|text| !known.contains(text)) else { return Ok(given) };
+    let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+    let problem = concert_model::Problem::new(format!("`{name}`: there is no `{}`", shown.escape_debug()));
+    Err(Problem::of(problem.hint(instead(text, &known))))
 }
 
 pub(super) async fn one(
@@ -60,7 +59,8 @@ pub(super) async fn entries(
     query: RawQuery,
 ) -> Result<Response, Problem> {
     let (slice, [kind, author, since, until]) = parameters(query, ["kind", "author", "since", "until"])?;
-    let (since, until) = (moment("since", since)?, moment("until", until)?);
+    let now = app.site.now();
+    let (since, until) = (moment(now, "since", since)?, moment(now, "until", until)?);
     let page = app.site.entries(&person, &name, WantedEntries { kind, author, since, until }, slice).await?;
     Ok(super::json(json!({"entries": page.rows, "next": page.next}).to_string()))
 }
@@ -146,4 +146,27 @@ pub(super) async fn search(
     let words = words.ok_or_else(|| Problem::wrong("`q` says what to look for"))?;
     let page = app.site.search(&person, &words, slice).await?;
     Ok(super::json(json!({"entries": page.rows, "next": page.next}).to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_that_is_none_is_told_with_those_that_are() {
+        let status = |text: &str| word("status", Some(text.into()), &["merged"]);
+        for good in ["open", "waiting", "closed", "merged"] {
+            assert_eq!(status(good).unwrap().as_deref(), Some(good));
+        }
+        assert_eq!(word("status", None, &["merged"]).unwrap(), None);
+        let check = |text: &str, want: &str| {
+            let told = format!("{:?}", status(text).unwrap_err());
+            assert!(told.contains(want), "{told}");
+        };
+        check("merget", "did you mean `merged`?");
+        check("`, expected", "one of: open, waiting, closed, merged");
+        check("", "one of: open, waiting, closed, merged");
+        assert!(word("status", Some("merged".into()), &[]).is_err());
+        assert_eq!(word("severity", Some("critical".into()), &[]).unwrap().as_deref(), Some("critical"));
+    }
 }

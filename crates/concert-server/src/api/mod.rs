@@ -40,6 +40,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use concert_model::Time;
+use concert_model::keys::parse_duration;
 
 use crate::App;
 use crate::parameters::{pairs, unknown};
@@ -146,10 +147,18 @@ fn time(time: Option<Time>) -> serde_json::Value {
     time.map(|time| time.to_string()).into()
 }
 
-/// A time in a parameter or body.
-fn moment(name: &str, text: Option<String>) -> Result<Option<Time>, Problem> {
+/// A time in a parameter or body: with its zone, or how long before now.
+fn moment(now: Time, name: &str, text: Option<String>) -> Result<Option<Time>, Problem> {
     let read = |text: String| {
-        Time::parse(&text, None).map_err(|why| Problem::wrong(format!("`{name}`: {why}; write 2026-11-22T04:50:30Z")))
+        if let Some(span) = parse_duration(&text) {
+            return Ok(now.plus_seconds(-i64::try_from(span.as_secs()).unwrap_or(i64::MAX)));
+        }
+        Time::parse(&text, None).map_err(|why| {
+            // What a feed could say of its times does not help here.
+            let why = why.split(';').next().unwrap_or_default();
+            let problem = concert_model::Problem::new(format!("`{name}`: {why}"));
+            Problem::of(problem.hint("write 2026-11-22T04:50:30Z, with any zone, or how long ago: 24h, 7d"))
+        })
     };
     text.map(read).transpose()
 }
@@ -231,6 +240,21 @@ fn read_parameters<const N: usize, const M: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_has_its_zone_or_is_so_long_ago() {
+        let now = Time::parse("2026-11-22T04:50:30Z", None).unwrap();
+        let read = |text: &str| moment(now, "since", Some(text.to_owned()));
+        let check = |text: &str, want: &str| assert_eq!(read(text).unwrap().unwrap().to_string(), want, "{text}");
+        check("2026-11-22T06:50:30+02:00", "2026-11-22T04:50:30Z");
+        check("2d", "2026-11-20T04:50:30Z");
+        check("90s", "2026-11-22T04:49:00Z");
+        assert_eq!(moment(now, "since", None).unwrap(), None);
+        for odd in ["2026-11-22T04:50:30", "2026-11-22", "yesterday", "", "2x", "-2d"] {
+            let told = format!("{:?}", read(odd).unwrap_err());
+            assert!(told.contains("with any zone, or how long ago: 24h, 7d") && !told.contains("feed"), "{told}");
+        }
+    }
 
     #[test]
     fn parameters_are_checked() {

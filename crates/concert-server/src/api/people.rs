@@ -192,6 +192,6 @@ pub(super) async fn audit(
         Some("true") => true,
         Some(_) => return Err(Problem::wrong("`denied` is true or false")),
     };
-    let wanted = Audit { who, object, since: moment("since", since)?, denied };
+    let wanted = Audit { who, object, since: moment(app.site.now(), "since", since)?, denied };
     Ok(super::page("rows", app.site.list(&person, Listing::Audit(wanted), slice).await?))
 }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::due::Kind;
 use concert_model::keys::parse_duration;
 
-use super::parameters;
+use super::{moment, parameters};
 use crate::App;
 use crate::desk::{Runs, WantedDue};
 use crate::problem::Problem;
@@ -24,8 +23,7 @@ pub(super) async fn numbers(
     let (_, [version, since]) = parameters(query, ["version", "since"])?;
     let version = version.map(|text| text.parse()).transpose();
     let version = version.map_err(|_| Problem::wrong("`version` is not a version of a process"))?;
-    let since = since.map(|text| Time::parse(&text, Some(&jiff::tz::TimeZone::UTC))).transpose();
-    let since = since.map_err(|why| Problem::wrong(format!("`since`: {why}")))?;
+    let since = moment(app.site.now(), "since", since)?;
     let counted = app.site.process_numbers(&person, &name, Runs { version, since }).await?;
     Ok(super::json(counted.to_string()))
 }

@@ -125,7 +125,7 @@ pub(super) async fn start_clock(
     let path = format!("{name}/clocks");
     let (mut change, Clock { clock, since, seen }) = effort(person, &headers, &path, body).await?;
     change.seen = seen;
-    let since = moment("since", since)?;
+    let since = moment(app.site.now(), "since", since)?;
     Ok(created(&app.site.act(change, Deed::StartClock(name, clock, since)).await?))
 }
 
@@ -135,7 +135,9 @@ pub(super) async fn cost(
     query: RawQuery,
 ) -> Result<Response, Problem> {
     let (slice, [incident, by, since, until]) = parameters(query, ["incident", "by", "since", "until"])?;
-    let cost = Cost { incident, by, since: moment("since", since)?, until: moment("until", until)? };
+    let now = app.site.now();
+    let (since, until) = (moment(now, "since", since)?, moment(now, "until", until)?);
+    let cost = Cost { incident, by, since, until };
     Ok(super::json(app.site.thing(&person, Thing::Cost(cost, slice)).await?.to_string()))
 }
 

@@ -314,7 +314,9 @@ fn entries_are_asked_for_by_kind_author_and_time() {
         assert!(told.contains(want), "{told}");
     };
     wrong("?kind=notte", "did you mean `note`?");
-    wrong("?since=yesterday", "`since`");
+    wrong("?since=yesterday", "or how long ago: 24h, 7d");
+    assert_eq!(texts(&anna, "?kind=note&since=2d").0.len(), 4);
+    assert_eq!(texts(&anna, "?kind=note&until=2d").0.len(), 0);
     wrong("?autor=ben", "did you mean `author`?");
     let cli = |args: &[&str]| served.rows(&[&["incident", "log", &id], args].concat()).len();
     assert_eq!((cli(&["--kind", "note"]), cli(&["--kind", "note", "--as", "ben"])), (4, 3));
