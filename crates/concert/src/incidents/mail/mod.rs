@@ -6,6 +6,7 @@
 
 mod admit;
 mod held;
+mod names;
 mod proof;
 mod receive;
 mod send;

@@ -1,0 +1,121 @@
+//! Whether a text names somebody, whatever way the name is written in: case, spaces, hyphens and line breaks, accents
+//! and other marks, wide and joined letters make no difference.
+//!
+//! All names are looked for together, so that a text is read once, however many hosts an incident has. Letters of other
+//! scripts that only look alike are others.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+
+use icu_normalizer::DecomposingNormalizerBorrowed;
+
+/// The letters and digits of a text, and where among them words begin and end.
+pub(super) struct Folded {
+    letters: String,
+    /// In order, each once.
+    edges: Vec<usize>,
+}
+
+impl Folded {
+    pub(super) fn of(text: &str) -> Self {
+        // Marks stand alone then, and are no letters.
+        let plain = match text.is_ascii() {
+            true => Cow::Borrowed(text),
+            false => DecomposingNormalizerBorrowed::new_nfkd().normalize(text),
+        };
+        let (mut letters, mut edges) = (String::with_capacity(plain.len()), vec![0]);
+        for word in plain.split(|c: char| !c.is_alphanumeric()) {
+            // By way of upper case, as `ß` and `SS` are the same, and each sigma.
+            letters.extend(word.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase));
+            if edges.last() != Some(&letters.len()) {
+                edges.push(letters.len());
+            }
+        }
+        Self { letters, edges }
+    }
+}
+
+/// Names that are looked for.
+#[derive(Default)]
+pub(super) struct Names<'n> {
+    folded: HashMap<String, &'n str>,
+    lengths: BTreeSet<usize>,
+}
+
+impl<'n> FromIterator<&'n str> for Names<'n> {
+    fn from_iter<I: IntoIterator<Item = &'n str>>(names: I) -> Self {
+        let mut all = Self::default();
+        for name in names {
+            let letters = Folded::of(name).letters;
+            // What has no letters is in no text.
+            if !letters.is_empty() {
+                all.lengths.insert(letters.len());
+                all.folded.insert(letters, name);
+            }
+        }
+        all
+    }
+}
+
+impl<'n> Names<'n> {
+    /// The first of them that stands in a text as words of their own.
+    pub(super) fn first_in(&self, text: &Folded) -> Option<&'n str> {
+        text.edges.iter().find_map(|begin| {
+            let ends = self.lengths.iter().map(|length| begin + length).filter(|end| text.edges.binary_search(end).is_ok());
+            ends.filter_map(|end| text.letters.get(*begin..end)).find_map(|words| self.folded.get(words).copied())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str, name: &str) -> bool {
+        [name].into_iter().collect::<Names<'_>>().first_in(&Folded::of(text)).is_some()
+    }
+
+    #[test]
+    fn a_name_is_recognised_however_it_is_written() {
+        for written in [
+            "Example Soft",
+            "example soft",
+            "Example\nSoft",
+            "EXAMPLE-SOFT",
+            "(Example  Soft)",
+            "ExampleSoft's",
+            "Ｅｘａｍｐｌｅ Ｓｏｆｔ",
+            "E\u{301}xample So\u{308}ft",
+            "Exam\u{ad}ple So\u{200b}ft",
+            "𝐄𝐱𝐚𝐦𝐩𝐥𝐞 Soft",
+        ] {
+            assert!(names(&format!("Ask {written}, please"), "Example Soft"), "{written}");
+        }
+        for other in ["Example Software", "An example of soft", "Examples soft", "Counterexample soft", ""] {
+            assert!(!names(other, "Example Soft"), "{other}");
+        }
+        let both = |a: &str, b: &str| {
+            assert!(names(&format!("to {a}."), b) && names(&format!("to {b}."), a), "{a} {b}");
+        };
+        both("ÄMTER", "ämter");
+        both("Café Zürich", "Cafe\u{301} Zu\u{308}rich");
+        both("Große Straße", "GROSSE STRASSE");
+        both("Oﬃce", "OFFICE");
+        both("ΟΔΟΣ", "οδος");
+        both("ﾃﾚｺﾑ", "テレコム");
+        both("한국 통신", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8} 통신");
+        both("192.0.2.7", "１９２．０．２．７");
+        assert!(!names("anything", "---"), "a name without letters is in no text");
+    }
+
+    #[test]
+    fn the_first_of_many_names_is_told() {
+        let many: Vec<String> = (0..2_000).map(|at| format!("host-{at}.example")).collect();
+        let all: Names<'_> = many.iter().map(String::as_str).collect();
+        let found = |text: &str| all.first_in(&Folded::of(text));
+        assert_eq!(found("between host-1999.example and host-7.example"), Some("host-1999.example"));
+        assert_eq!(found("HOST 7 EXAMPLE"), Some("host-7.example"));
+        assert_eq!(found("host-2000.example, ghost-7.example, host-7.examples"), None);
+        assert_eq!(Names::default().first_in(&Folded::of("host-7.example")), None);
+    }
+}
