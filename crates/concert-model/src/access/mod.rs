@@ -130,6 +130,21 @@ impl Action {
         Self::ManageSite,
     ];
 
+    /// Those that change an incident or let something out of it, or ask about it.
+    pub const OF_INCIDENTS: [Self; 11] = [
+        Self::Note,
+        Self::Conduct,
+        Self::Follow,
+        Self::Raise,
+        Self::Lower,
+        Self::Staff,
+        Self::TakeUp,
+        Self::Release,
+        Self::Erase,
+        Self::AskWho,
+        Self::ReadLog,
+    ];
+
     /// How it is written, in logs.
     pub fn word(self) -> &'static str {
         match self {

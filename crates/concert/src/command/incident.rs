@@ -361,7 +361,8 @@ async fn list(args: &ListArgs, incidents: &Incidents, person: &Person) -> Result
 async fn show_one(args: &ShowArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let state = incidents.show(person, &args.incident).await.map_err(refused)?;
     let joins = incidents.joins(person, &state).await.map_err(refused)?;
-    show::print(&incident_json(&state, joins), args.rows.format)
+    let may = incidents.open_to(person, &args.incident).await.map_err(refused)?;
+    show::print(&incident_json(&state, joins, &may), args.rows.format)
 }
 
 fn entry_row(entry: &Value) -> [Value; 7] {

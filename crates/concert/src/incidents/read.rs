@@ -214,6 +214,13 @@ impl Incidents {
         self.joint(person, (&case, &circle)).await
     }
 
+    /// What is open to a person in an incident that the person sees, so that nobody must try to learn it.
+    pub async fn open_to(&self, person: &Person, name: &str) -> Result<Vec<&'static str>, Refused> {
+        let (_, circle) = self.find(person, name).await?;
+        let is_open = |action: &Action| may(person, *action, Object::Incident(&circle)).allowed;
+        Ok(Action::OF_INCIDENTS.into_iter().filter(is_open).map(Action::word).collect())
+    }
+
     /// The state of an incident as a person sees it, by its own entries alone: what is written into it
     /// builds on that.
     pub async fn own(&self, person: &Person, name: &str) -> Result<Arc<Incident>, Refused> {

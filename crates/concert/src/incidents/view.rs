@@ -225,8 +225,8 @@ pub fn list_json(state: &Incident, name: &str, skip: usize, limit: usize) -> Opt
 }
 
 /// An incident with everything a person sees of it; of each list the first rows. `joins` is how it belongs to
-/// others.
-pub fn incident_json(state: &Incident, joins: Vec<Value>) -> Value {
+/// others, `may` what is open to the person.
+pub fn incident_json(state: &Incident, joins: Vec<Value>, may: &[&str]) -> Value {
     let is_into = |row: &&Value| row.get("as").is_some_and(|how| how == "into");
     let merged_into = joins.iter().find(is_into).and_then(|row| row.get("incident")).cloned();
     let status = match state.merged_into() {
@@ -241,7 +241,7 @@ pub fn incident_json(state: &Incident, joins: Vec<Value>) -> Value {
         "id": state.id, "number": state.number, "title": state.title, "classification": state.classification,
         "severity": word(state.severity), "status": status, "merged_into": merged_into, "marking": state.marking,
         "opened": state.opened.time.to_string(), "opener": state.opener, "changed": state.changed.time.to_string(),
-        "roles": roles, "open_duties": open, "order": state.order,
+        "may": may, "roles": roles, "open_duties": open, "order": state.order,
         "rule": rule, "more_events": state.more_events, "left_out": state.left_out,
         "entries": state.entries, "sealed": state.sealed, "unknown": state.unknown,
     });

@@ -86,7 +86,8 @@ impl Desk for Pages {
         let desk = self.desk()?;
         let state = desk.show(person, name).await.map_err(refusal)?;
         let joins = desk.joins(person, &state).await.map_err(refusal)?;
-        Ok(incident_json(&state, joins))
+        let may = desk.open_to(person, name).await.map_err(refusal)?;
+        Ok(incident_json(&state, joins, &may))
     }
 
     async fn entries(

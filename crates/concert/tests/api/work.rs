@@ -404,6 +404,40 @@ fn who_is_kept_from_users_and_from_the_log_is_in_the_log() {
     assert_eq!(denied("ben"), ["manage users users", "read log audit log"]);
 }
 
+/// What is open to somebody is said before it is tried, and it is what happens then.
+#[test]
+fn an_incident_says_what_is_open_to_its_reader() {
+    let served = site();
+    served.done(&["user", "add", "rita", "--full-name", "Rita", "--role", "reader", "--clearance", "red"]);
+    let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
+    let id = open(&anna);
+    let may = |client: &Client<'_>| client.get(&format!("/incidents/{id}"))["may"].clone();
+    let handler = json!(["note", "conduct", "follow", "raise"]);
+    assert_eq!(
+        may(&anna),
+        json!(["note", "conduct", "follow", "raise", "lower", "staff", "release", "ask who", "read log"])
+    );
+    assert_eq!(may(&ben), handler);
+    assert_eq!(may(&Client::new(&served, "rita")), json!([]));
+    // A token that only reads opens nothing that its user may do.
+    let token = format!("Authorization: Bearer {}\r\n", served.token("ben", "incidents:read"));
+    let read = served.ask("GET", &format!("/api/v1/incidents/{id}"), &token, b"").json();
+    assert_eq!(read["may"], json!([]));
+    let command = &served.rows(&["incident", "show", &id, "--as", "ben"])[0];
+    assert_eq!(command["may"], handler);
+    let at = |rest: &str| format!("/incidents/{id}{rest}");
+    let role = |role: &str| json!({"kind": "role", "content": {"role": role, "person": "ben", "holds": true}});
+    ben.want("POST", &at("/entries"), &role("site-lead"), 403);
+    ben.want("POST", &at("/markings"), &json!({"marking": {"tlp": "green"}, "reason": "agreed"}), 403);
+    anna.post(&at("/entries"), role("site-lead"));
+    assert!(may(&ben).as_array().unwrap().contains(&json!("erase")), "{}", may(&ben));
+    ben.post(&at("/markings"), json!({"marking": {"tlp": "green"}, "reason": "agreed"}));
+    // Nobody coordinates it any more, so a handler takes it up.
+    let leaves = json!({"kind": "role", "content": {"role": "coordinator", "person": "anna", "holds": false}});
+    anna.post(&at("/entries"), leaves);
+    assert!(may(&anna).as_array().unwrap().contains(&json!("take up")), "{}", may(&anna));
+}
+
 #[test]
 fn incidents_are_marked_and_entries_erased_and_lists_come_in_parts() {
     let served = site();

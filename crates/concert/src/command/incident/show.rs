@@ -46,7 +46,8 @@ pub(super) fn print(incident: &Value, format: Option<Format>) -> Result<Exit, Fa
     }
     let is_list = |name: &str| LISTS.iter().any(|(list, _)| *list == name);
     let is_empty = |value: &Value| [json!([]), json!({}), json!(""), json!(0), Value::Null].contains(value);
-    let fields = ["number", "title", "status", "severity", "classification", "marking", "opened", "opener", "changed"];
+    let fields =
+        ["number", "title", "status", "severity", "classification", "marking", "opened", "opener", "changed", "may"];
     let mut shown: Vec<(&str, Value)> =
         fields.into_iter().filter_map(|name| Some((name, members.get(name)?.clone()))).collect();
     let rest =
