@@ -231,6 +231,7 @@ impl Site for Empty {
             notices: vec![notice()],
             notice_counts: NoticeCounts::default(),
             stuck: Vec::new(),
+            held: Vec::new(),
             gaps: Vec::new(),
         })
     }

@@ -150,6 +150,8 @@ pub struct Overview {
     pub notice_counts: NoticeCounts,
     /// Notices that a person must look at, newest first; twenty are enough.
     pub stuck: Vec<Stuck>,
+    /// Mails that wait for a person, newest first; twenty are enough. Those of incidents stand there.
+    pub held: Vec<HeldMail>,
     /// When live lines may have been lost, newest first; ten are enough.
     pub gaps: Vec<GapRow>,
 }
@@ -316,6 +318,17 @@ pub struct Stuck {
     pub newest: NoticeRow,
     /// How many they are.
     pub count: u64,
+}
+
+/// A mail that waits for a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeldMail {
+    /// Its number.
+    pub number: i64,
+    /// What it seems to be: `reply`, `complaint`.
+    pub kind: String,
+    /// Why it waits.
+    pub reason: String,
 }
 
 /// A notice with the bytes that are or were sent.

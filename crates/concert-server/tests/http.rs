@@ -43,6 +43,9 @@ async fn pages_are_complete_and_carry_no_script() {
         "few events",
         "7 events in 24 hours where at least 22782 are expected",
         "ping timeout",
+        "complaint, mail 17",
+        "nothing in it became an event; &#60;b&#62;body",
+        "`concert mailbox accept 17`",
     ] {
         assert!(page.contains(want), "{want} is not in the page");
     }

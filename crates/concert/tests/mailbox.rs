@@ -780,7 +780,7 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
         "aside auto-reply auto-reply that names nothing",
         "aside list list that names nothing",
         "taken complaint no receipt: it has the header RT-Ticket",
-        "taken complaint no receipt: it comes from ourselves",
+        "aside written it says that it is from ourselves, which anybody can write",
     ];
     assert_eq!(mails.len(), want.len(), "{mails:?}");
     mails.iter().zip(want).for_each(|(mail, want)| assert!(mail.contains(want), "{mail} is not {want}"));
@@ -970,6 +970,34 @@ async fn whoever_complains_of_a_link_that_was_sent_to_them_is_not_named_by_it() 
         format!("{page}?email=withheld&m=withheld&n=withheld&who=withheld"),
     ];
     assert_eq!(urls, want);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_complaint_out_of_which_nothing_was_read_waits_for_a_person() {
+    let Some(world) = World::new().await else { return };
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+    fs::write(world.site().join("concert.toml"), format!("{settings}complaints = \"complaints\"\n{feed}")).unwrap();
+    let complaint = |from: &str, text: &str| {
+        format!("From: {from}\r\nTo: cert@cert.example\r\nSubject: help\r\nMessage-ID: <{from}>\r\n\r\n{text}\r\n")
+    };
+    world.dovecot.deliver(&complaint("dave@bank.example", "Somebody is attacking me, please help.")).unwrap();
+    world.dovecot.deliver(&complaint("anna@bank.example", "192.0.2.9 attacks me.")).unwrap();
+    world.once();
+    let why = "nothing in it became an event; body.txt, line 1: no address or URL that is complained of was found";
+    let mails = world.mails();
+    assert_eq!(mails, [format!("held complaint {why}"), "taken complaint -".to_owned()]);
+    let waiting = || world.rows(&["mailbox", "list", "--state", "held"]);
+    let number = waiting()[0]["mail"].to_string();
+    assert!(world.done(&["mailbox", "show", &number, "--format", "json"]).contains(why));
+    let refused = |args: &[&str]| !concert(&world.site(), args).status().unwrap().success();
+    assert!(refused(&["mailbox", "accept", &number, "--contact", "dave@bank.example"]));
+    // Another look changes nothing, a person does.
+    world.once();
+    assert_eq!(waiting().len(), 1);
+    world.done(&["mailbox", "accept", &number]);
+    assert_eq!(world.mails(), [format!("taken complaint settled by a person: {why}"), "taken complaint -".to_owned()]);
+    assert!(refused(&["mailbox", "accept", &number]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -326,7 +326,8 @@ impl Page {
             self.write_plain(&href);
         } else if is_said {
             // Letters that touch a URL would become part of it.
-            if !self.out.get(..begin).unwrap_or_default().ends_with(|c: char| c.is_whitespace()) && begin > 0 {
+            let (before, behind) = self.out.split_at_checked(begin).unwrap_or_default();
+            if !before.is_empty() && !before.ends_with(char::is_whitespace) && !behind.starts_with(char::is_whitespace) {
                 self.out.insert(begin, ' ');
             }
         } else {
@@ -432,6 +433,7 @@ mod tests {
     #[test]
     fn links_say_where_they_lead_once() {
         check("<a href=\"http://a.example/x\">http://a.example/x</a>Eva", "http://a.example/x Eva");
+        check("at <a href=http://a.example/x>http://a.example/x</a>", "at http://a.example/x");
         check("at<a href='http://a.example/'>http://a.example</a>.", "at http://a.example .");
         check("<a href=http://a.example/x>hxxp://a[.]example/x</a>", "hxxp://a[.]example/x");
         check("<a href=http://www.a.example/x>www.a.example/x</a>", "http://www.a.example/x");

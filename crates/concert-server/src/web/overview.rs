@@ -13,7 +13,7 @@ use super::chart::{self, Chart};
 use super::show::{self, Moment};
 use crate::App;
 use crate::problem::Problem;
-use crate::site::{Feed, FeedState, GapRow, Hour, NoticeRow, Overview, RejectRow, Stuck, Volume};
+use crate::site::{Feed, FeedState, GapRow, HeldMail, Hour, NoticeRow, Overview, RejectRow, Stuck, Volume};
 
 /// Rows of each list that the page shows.
 const ROWS_MAX: usize = 20;
@@ -230,6 +230,7 @@ fn troubles(overview: &Overview) -> Vec<Trouble> {
         troubles.push(Trouble { class, word, what: format!("feed {}", feed.name), why, link: None });
     }
     troubles.extend(overview.stuck.iter().map(stuck));
+    troubles.extend(overview.held.iter().map(held));
     // What is broken comes before what may be.
     troubles.sort_by_key(|trouble| trouble.class != "bad");
     troubles
@@ -282,6 +283,16 @@ fn waits(stuck: &Stuck) -> Trouble {
         ),
     };
     Trouble { class: "busy", word: "waits for approval", what, why: show::lines(&why), link: Some(notice_link(id)) }
+}
+
+/// A mail that a person must look at.
+fn held(mail: &HeldMail) -> Trouble {
+    let HeldMail { number, kind, reason } = mail;
+    let why = format!(
+        "{reason}; `concert mailbox show {number}` tells it, `concert mailbox accept {number}` or `refuse` settles it"
+    );
+    let what = format!("{kind}, mail {number}");
+    Trouble { class: "warn", word: "mail waits", what, why: show::lines(&why), link: None }
 }
 
 /// Numbers of notices are ours, but a link is written so that none of its characters can end it.

@@ -14,8 +14,8 @@ use concert_server::desk::{
 };
 use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::{
-    Feed, FeedState, GapRow, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed,
-    Refusal, RejectRow, Slice, Stuck, Volume, WantedNotices,
+    Feed, FeedState, GapRow, HeldMail, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push,
+    Pushed, Refusal, RejectRow, Slice, Stuck, Volume, WantedNotices,
 };
 use concert_server::{Options, Site, same_secret};
 use jiff::tz::TimeZone;
@@ -403,6 +403,11 @@ impl Site for Fake {
             to: time("2026-11-22T10:04:10Z"),
             reason: "ping timeout".into(),
         };
+        let held = HeldMail {
+            number: 17,
+            kind: "complaint".into(),
+            reason: "nothing in it became an event; <b>body</b>".into(),
+        };
         let counts = NoticeCounts { waiting: 41, queued: 3, delivered: 18_233, failed: 1, no_contact: 1 };
         let is_stuck = |row: &NoticeRow| matches!(row.state.as_str(), "failed" | "no-contact");
         let stuck = self.notice_rows().into_iter().filter(is_stuck);
@@ -417,6 +422,7 @@ impl Site for Fake {
             notices: self.notice_rows(),
             notice_counts: if self.full { counts } else { NoticeCounts::default() },
             stuck: stuck.collect(),
+            held: if self.full { vec![held] } else { Vec::new() },
             gaps: if self.full { vec![gap] } else { Vec::new() },
         })
     }

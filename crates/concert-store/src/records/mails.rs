@@ -349,6 +349,16 @@ impl Records {
         Ok(found == Some(1))
     }
 
+    /// Mails outside of incidents that wait for a person, newest first.
+    pub async fn mails_for_a_person(&self, limit: u32) -> Result<Vec<MailRow>, Problem> {
+        let rows = sqlx::query("SELECT * FROM mail WHERE state = 'held' AND incident = '' ORDER BY seq DESC LIMIT ?1")
+            .bind(limit)
+            .fetch_all(self.pool())
+            .await
+            .map_err(trouble)?;
+        Ok(rows.iter().map(mail).collect())
+    }
+
     /// How many mails wait for a person with a notice.
     pub async fn mails_held_for(&self, notice: &str) -> Result<u64, Problem> {
         let query =
@@ -368,6 +378,20 @@ impl Records {
         }
         self.commit(change).await
     }
+}
+
+/// Lets the complaint that is this report wait for a person, and says why.
+pub async fn hold_complaint(change: &mut Change<'_>, report: ReportId, why: &str) -> Result<(), Problem> {
+    sqlx::query(
+        "UPDATE mail SET state = 'held', reason = ?2 || CASE reason WHEN '' THEN '' ELSE '; ' || reason END
+         WHERE content = (SELECT content FROM report WHERE id = ?1) AND kind = 'complaint' AND state = 'taken'",
+    )
+    .bind(report.0.as_slice())
+    .bind(why)
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)
+    .map(drop)
 }
 
 /// Counts an answer as signed by its domain or not, where somebody looked.

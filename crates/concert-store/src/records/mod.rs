@@ -37,7 +37,7 @@ pub use credentials::{Credentials, Factor, NewFactor, NewPassword, reset_user_in
 pub use feeds::{FeedCounts, FeedHealth, Hour, remember_in};
 pub use health::{Health, Proof};
 pub use lockouts::{Attempt, Counted, forget_failures_in};
-pub use mails::{Again, Effect, MailCount, MailFilter, MailRow, Settled, settle};
+pub use mails::{Again, Effect, MailCount, MailFilter, MailRow, Settled, hold_complaint, settle};
 pub use notices::{Notice, NoticeFilter, Way, requeue_notice_in};
 pub use outcomes::TOLD_NOBODY;
 pub use parties::{Parties, import_parties_in};
@@ -76,6 +76,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0018.sql"),
     include_str!("../../migrations/0019.sql"),
     include_str!("../../migrations/0020.sql"),
+    include_str!("../../migrations/0021.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

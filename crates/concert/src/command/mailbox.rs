@@ -35,9 +35,9 @@ enum Action {
     Counts(AllRows),
     /// One mail: what it was taken for, and its text
     Show(ShowArgs),
-    /// Take an answer that waits for a person as one to its notice
+    /// Take an answer that waits for a person as one to its notice, or settle a complaint
     Accept(AcceptArgs),
-    /// Set an answer that waits for a person aside
+    /// Set a mail that waits for a person aside
     Refuse(RefuseArgs),
     /// Tell whoever sent a complaint what became of it
     Outcome(OutcomeArgs),

@@ -284,6 +284,10 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
     };
     match (first, site.settings.mailbox.as_ref().and_then(|mailbox| mailbox.complaints.as_ref())) {
         (Some((notice, doubt, why)), _) => Ok(aside(MailRow { notice, ..row }, Some(doubt), why).into()),
+        (None, Some(_)) if is_complaint(&mail) && site.settings.own().has(&mail.from) => {
+            let why = "it says that it is from ourselves, which anybody can write; if it is, `concert ingest` takes it";
+            Ok(aside(row, Some(Doubt::Forged), why.to_owned()).into())
+        }
         (None, Some(feed)) if is_complaint(&mail) => Ok(complaint(site, row, &mail, feed).into()),
         (None, _) => {
             let is_never_sent = !candidates.is_empty() || matches!(mail.kind, Kind::Bounce(_));

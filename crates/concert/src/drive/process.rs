@@ -16,7 +16,7 @@ use concert_pipeline::parse::carried::NAMELESS;
 use concert_pipeline::parse::unpack;
 use concert_pipeline::parse::{Sink, complaint, sink};
 use concert_pipeline::render::withheld;
-use concert_store::records::Counts;
+use concert_store::records::{Counts, hold_complaint};
 use concert_store::{Settled, Writer};
 use concert_transport::lookup::reverse::Reverse;
 use tokio::runtime::Handle;
@@ -140,10 +140,17 @@ pub fn process(
             let report = work.new.map(|(content, bytes)| (content, bytes, work.receipt.clone()));
             let before = Counts::default();
             let reason = parsed.refusal();
+            // Nobody else would learn of a complaint that gave nothing: its sender was told that it came.
+            let is_lost = !reason.is_empty() && is_complaint(site, feed, work.receipt);
+            let lost = is_lost.then(|| reason.clone());
             let settled = Settled { counts, before, rejects: parsed.rejects, reason, telling, report };
             let now = wire::now();
-            handle
-                .block_on(settling.settle_with(settled, async |change| teller.catching.write(site, change, now).await))
+            handle.block_on(settling.settle_with(settled, async |change| {
+                if let Some(why) = lost {
+                    hold_complaint(change, work.id, &why).await?;
+                }
+                teller.catching.write(site, change, now).await
+            }))
         });
         if result.is_err() {
             teller.forget_report();

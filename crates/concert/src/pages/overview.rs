@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use concert_model::{Problem, Time};
-use concert_server::site::{Feed, FeedState, GapRow, Hour, NoticeCounts, Overview, RejectRow, Stuck, Volume};
+use concert_server::site::{Feed, FeedState, GapRow, HeldMail, Hour, NoticeCounts, Overview, RejectRow, Stuck, Volume};
 use concert_store::records::{NoticeFilter, Records};
 
 use super::notice_row;
@@ -37,6 +37,7 @@ pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
     let filter = NoticeFilter { limit: u64::from(ROWS), without_reminders: true, ..NoticeFilter::default() };
     let notices = records.notices(&filter).await?.into_iter().map(notice_row);
     let stuck = records.stuck(ROWS).await?.into_iter();
+    let held = records.mails_for_a_person(ROWS).await?.into_iter();
     let gaps = records.gaps(GAPS).await?;
     Ok(Overview {
         site: site.settings.site.name.clone(),
@@ -48,6 +49,7 @@ pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
         notices: notices.collect(),
         notice_counts: notice_counts(site).await?,
         stuck: stuck.map(|(notice, count)| Stuck { newest: notice_row(notice), count }).collect(),
+        held: held.map(|row| HeldMail { number: row.seq, kind: row.kind, reason: row.reason }).collect(),
         gaps: gaps.into_iter().map(|(feed, from, to, reason)| GapRow { feed, from, to, reason }).collect(),
     })
 }

@@ -1,7 +1,8 @@
-//! Answers that wait for a person: they name a notice, and nothing shows that whoever wrote them got it.
+//! Mails that wait for a person: answers that name a notice, where nothing shows that whoever wrote them got it, and
+//! complaints out of which nothing was read.
 //!
-//! Until a person says what such a mail is, it changes nothing on any contact. Accepted, it counts as an answer that
-//! was sure.
+//! Until a person says what such an answer is, it changes nothing on any contact. Accepted, it counts as an answer that
+//! was sure. A complaint is settled by it: somebody looked.
 
 use concert_model::Problem;
 use concert_pipeline::mail::address::canonical;
@@ -13,6 +14,8 @@ use crate::wire::{self, Site};
 
 /// Mails that wait for a person with one notice, at most. Whoever knows its number can send any number of them.
 const HELD_MAX: u64 = 20;
+/// The kind of a complaint.
+const COMPLAINT: &str = "complaint";
 /// Most letters of a reason.
 const WHY_LETTERS_MAX: usize = 1000;
 
@@ -42,6 +45,15 @@ pub(super) fn alive(notice: &Notice, contact: &str) -> Effect {
 /// Gives the row as it is now.
 pub async fn accept(site: &Site, number: i64, contact: Option<&str>) -> Result<MailRow, Problem> {
     let row = waiting(site, number).await?;
+    if row.kind == COMPLAINT {
+        if contact.is_some() {
+            let problem = Problem::new(format!("mail {number} is a complaint, and those are of no contact"));
+            return Err(problem.hint("leave --contact away"));
+        }
+        let reason = format!("settled by a person: {}", row.reason);
+        return sorted(site, &Settled { row: MailRow { state: "taken".into(), reason, ..row }, ..Settled::default() })
+            .await;
+    }
     let gone = || Problem::new(format!("notice {} is not there any more", row.notice));
     let (notice, _) = site.store.records.notice(&row.notice).await?.ok_or_else(gone)?;
     let to: Vec<String> = notice.to.split(',').filter(|one| !one.is_empty()).map(canonical).collect();
