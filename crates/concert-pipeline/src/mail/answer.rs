@@ -10,18 +10,16 @@ use mail_parser::Message;
 use super::tie::is_below;
 use super::{Kind, Mail, address, header, is_nobody};
 
-/// Headers that ask for no answer, or that only trackers, forms and our own kind write.
-const HEADERS: [&str; 23] = [
-    "X-Auto-Response-Suppress",
-    "X-Loop",
-    "X-Concert-Notice",
+/// Headers that ask for no answer, or that only forms and our own kind write.
+const HEADERS: [&str; 6] =
+    ["X-Auto-Response-Suppress", "X-Loop", "X-Concert-Notice", "X-OTRS-Loop", "X-Znuny-Loop", "Feedback-ID"];
+/// Headers that trackers write into all they send.
+const TRACKERS: [&str; 17] = [
     "RT-Ticket",
     "X-RT-Loop-Prevention",
     "RT-Originator",
     "X-Managed-By",
     "Managed-By",
-    "X-OTRS-Loop",
-    "X-Znuny-Loop",
     "X-Redmine-Host",
     "X-JIRA-FingerPrint",
     "X-GitHub-Reason",
@@ -34,7 +32,6 @@ const HEADERS: [&str; 23] = [
     "X-ServiceNow-Generated",
     "X-ServiceNow-Source",
     "X-ServiceNow-SysEmail-Version",
-    "Feedback-ID",
 ];
 /// How the programs of trackers call themselves in `X-Mailer` and `X-Powered-By`, in lower case.
 const PROGRAMS: [&str; 5] = ["otrs", "osticket", "zammad", "zendesk", "znuny"];
@@ -45,12 +42,19 @@ const NAME_CHARS_MAX: usize = 60;
 pub(super) fn refusal(message: &Message<'_>) -> String {
     let found = HEADERS
         .into_iter()
+        .chain(TRACKERS)
         .find(|name| header(message, name).is_some_and(|value| !(name.starts_with("X-Auto") && value == "none")));
     if let Some(found) = found {
         return found.to_owned();
     }
     let of_tracker = message.headers_raw().find(|(name, value)| is_of_tracker(name, value));
     of_tracker.map(|(name, _)| name.chars().take(NAME_CHARS_MAX).collect()).unwrap_or_default()
+}
+
+/// Whether a tracker sent a mail, by itself or because somebody wrote in it.
+pub(super) fn is_by_tracker(message: &Message<'_>) -> bool {
+    TRACKERS.iter().any(|name| header(message, name).is_some())
+        || message.headers_raw().any(|(name, value)| is_of_tracker(name, value))
 }
 
 /// Whether a tracker writes this header: it numbers a ticket (`X-Zammad-Ticket-Number`), or names the program.

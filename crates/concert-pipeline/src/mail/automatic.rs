@@ -1,11 +1,22 @@
 //! Whether a machine wrote a mail that is no bounce: RFC 3834, and what is done instead of it.
+//!
+//! What a person wrote proves that somebody is there, so whatever looks automatic is none. Two cases are not clear:
+//!
+//! - `Precedence: bulk` (`junk`, `list`) stands in what programs answer that know no `Auto-Submitted`, and in all that
+//!   trackers such as RT and OTRS send, what an agent wrote too. Trackers say `Auto-Submitted` or a loop header
+//!   (`X-OTRS-Loop`) in what they write by themselves, or their subject says that a ticket was opened. So with the header
+//!   of a tracker and without those an agent wrote it, and all else with that word is a machine's.
+//! - A read receipt (RFC 8098) may be sent because somebody opened the mail, or because a program showed, moved or
+//!   deleted it. What its `Disposition` says of that is what the program believes. So it counts as the answer of a
+//!   machine, whatever it says.
 
-use mail_parser::Message;
+use mail_parser::{HeaderName, Message};
 
-use super::{Kind, has_list_header, header, parts, report_type};
+use super::{Kind, Names, answer, clean_id, contents, header, note, number, parts, report_type};
 
-/// Beginnings of subjects of replies that machines write, in the languages of the world's mail programs.
-const SUBJECTS: [&str; 26] = [
+/// Beginnings of subjects of replies that machines write, in the languages of the world's mail programs. Accents may
+/// be missing.
+const SUBJECTS: [&str; 45] = [
     "automatic reply",
     "automatische antwort",
     "automatisch antwoord",
@@ -16,7 +27,17 @@ const SUBJECTS: [&str; 26] = [
     "risposta automatica",
     "resposta automática",
     "odpowiedź automatyczna",
+    "automatyczna odpowiedź",
     "automatická odpověď",
+    "automatická odpoveď",
+    "automatikus válasz",
+    "automatski odgovor",
+    "răspuns automat",
+    "autosvar",
+    "autovastaus",
+    "poissaolo",
+    "frånvaro",
+    "fravær",
     "автоматический ответ",
     "автоматична відповідь",
     "otomatik yanıt",
@@ -30,11 +51,51 @@ const SUBJECTS: [&str; 26] = [
     "out of office",
     "out of the office",
     "abwesenheit",
+    "abwesend",
+    "afwezig",
     "absence du bureau",
+    "absence :",
+    "absence:",
+    "absent",
+    "fuera de la oficina",
+    "fuori sede",
+    "fuori ufficio",
+    "assente",
     "vacation",
 ];
 /// Words that make a reply look automatic when the subject begins with them and the rest agrees.
 const AWAY: [&str; 4] = ["away until", "away from", "on vacation", "on leave"];
+/// The same in what answers us, where they may stand anywhere: somebody is away, or a ticket was opened.
+const ANYWHERE: [&str; 26] = [
+    "out of office",
+    "out of the office",
+    "out-of-office",
+    "automatic reply",
+    "automated reply",
+    "auto-reply",
+    "autoreply",
+    "on vacation until",
+    "on annual leave",
+    "abwesenheitsnotiz",
+    "automatische antwort",
+    "nicht im büro",
+    "nicht im haus",
+    "außer haus",
+    "réponse automatique",
+    "fuera de la oficina",
+    "risposta automatica",
+    "poissa toimistolta",
+    "have received your",
+    "has been received",
+    "has been created",
+    "has been opened",
+    "ist eingegangen",
+    "ist bei uns eingegangen",
+    "wurde erstellt",
+    "a bien été reçu",
+];
+/// Headers of programs that answer by themselves, and of trackers in what they write by themselves.
+const LOOPS: [&str; 3] = ["X-Loop", "X-OTRS-Loop", "X-Znuny-Loop"];
 /// Headers that only machines write.
 const MACHINES: [&str; 7] = [
     "X-Autoreply",
@@ -56,7 +117,9 @@ pub(super) fn kind(message: &Message<'_>, from: &str, subject: &str, is_answer: 
     if is_feedback {
         return (Kind::Feedback, "it is a feedback report".into());
     }
-    if let Some(why) = answering(message, subject) {
+    let is_answer = is_answer || number::numbers(subject).next().is_some();
+    let plain = without_marks(subject);
+    if let Some(why) = answering(message, &plain, is_answer) {
         return (Kind::AutoReply, why);
     }
     // Whatever a machine wrote with a reference to another mail is its answer to that.
@@ -64,11 +127,22 @@ pub(super) fn kind(message: &Message<'_>, from: &str, subject: &str, is_answer: 
     if let Some(why) = generated(message) {
         return (by_machine, why);
     }
-    if has_list_header(message) {
+    // People write to lists, and no mail program writes these headers.
+    if [HeaderName::ListId, HeaderName::ListPost].into_iter().any(|name| message.header(name).is_some()) {
         return (Kind::List, "it has headers of a list".into());
     }
+    let is_set = |name: &&str| header(message, name).is_some_and(|value| !is_no(&value));
+    if let Some(name) = LOOPS.into_iter().find(is_set) {
+        return (Kind::Bulk, format!("it has the header {name}"));
+    }
     if let Some(word) = header(message, "Precedence").filter(|word| ["list", "bulk", "junk"].contains(&word.as_str())) {
-        return (Kind::List, format!("Precedence: {word}"));
+        match answer::is_by_tracker(message) {
+            true => return (Kind::Written, String::new()),
+            false => return (Kind::Bulk, format!("Precedence: {word}")),
+        }
+    }
+    if message.header(HeaderName::ListUnsubscribe).is_some() {
+        return (Kind::List, "it has headers of a list".into());
     }
     if is_nobody(from) {
         return (by_machine, format!("nobody reads {from}"));
@@ -77,7 +151,7 @@ pub(super) fn kind(message: &Message<'_>, from: &str, subject: &str, is_answer: 
 }
 
 /// What shows that a machine answered.
-fn answering(message: &Message<'_>, subject: &str) -> Option<String> {
+fn answering(message: &Message<'_>, subject: &str, is_answer: bool) -> Option<String> {
     if let Some(word) = header(message, "Auto-Submitted").filter(|word| word.starts_with("auto-replied")) {
         return Some(format!("Auto-Submitted: {word}"));
     }
@@ -85,21 +159,74 @@ fn answering(message: &Message<'_>, subject: &str) -> Option<String> {
         return Some(format!("Precedence: {word}"));
     }
     for name in MACHINES {
-        if header(message, name).is_some_and(|value| !matches!(value.as_str(), "no" | "false" | "0")) {
+        if header(message, name).is_some_and(|value| !is_no(&value)) {
             return Some(format!("it has the header {name}"));
         }
     }
-    let lower = subject.to_lowercase();
-    let mut plain = lower.trim_start_matches("re:").trim_start();
+    let mut begins = subject.trim_start();
     // Trackers put their number first.
-    if let Some((_, rest)) = plain.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        plain = rest.trim_start();
+    for _ in 0..PREFIXES_MAX {
+        let bare = ANSWERS.iter().find_map(|prefix| begins.strip_prefix(prefix));
+        let number = || begins.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(_, rest)| rest);
+        let Some(rest) = bare.or_else(number) else { break };
+        begins = rest.trim_start_matches([' ', ':', '-']);
     }
-    if let Some(words) = SUBJECTS.iter().chain(&AWAY).find(|words| plain.starts_with(**words)) {
+    if let Some(words) = SUBJECTS.iter().chain(&AWAY).find(|words| begins.starts_with(&without_marks(words))) {
         return Some(format!("its subject begins with `{words}`"));
     }
-    None
+    if is_answer && begins.starts_with("auto:") {
+        return Some("its subject begins with `auto:`".into());
+    }
+    let found = ANYWHERE.iter().find(|words| is_answer && subject.contains(&without_marks(words)));
+    found.map(|words| format!("its subject says `{words}`"))
 }
+
+/// What a subject of an answer begins with, and how often that is looked at.
+const ANSWERS: [&str; 4] = ["re:", "aw:", "sv:", "vs:"];
+const PREFIXES_MAX: usize = 4;
+
+/// Whether a header says that it is not so.
+fn is_no(value: &str) -> bool {
+    matches!(value, "no" | "false" | "0")
+}
+
+/// Lower case, without the accents that some programs lose.
+fn without_marks(text: &str) -> String {
+    let plain = |c: char| match c {
+        'á' | 'à' | 'â' | 'ä' | 'å' | 'ă' => 'a',
+        'é' | 'è' | 'ê' | 'ě' => 'e',
+        'í' | 'ı' => 'i',
+        'ó' | 'ö' | 'ø' => 'o',
+        'ú' | 'ü' => 'u',
+        'ď' => 'd',
+        'ź' => 'z',
+        c => c,
+    };
+    text.to_lowercase().chars().map(plain).collect()
+}
+
+/// What a read receipt says became of a mail; nothing where it is none. Adds the mail that it is about.
+pub(super) fn read_receipt(message: &Message<'_>, names: &mut Names) -> Option<String> {
+    let is_one =
+        |kind: &str| ["message/disposition-notification", "message/global-disposition-notification"].contains(&kind);
+    let part = parts(message).find(|(kind, _)| is_one(kind)).map(|(_, part)| contents(part).into_owned());
+    if part.is_none() && report_type(message).is_none_or(|kind| kind != "disposition-notification") {
+        return None;
+    }
+    let part = part.unwrap_or_default();
+    let field = |name: &str| {
+        let mut fields = part.lines().take(FIELDS_MAX).filter_map(|line| line.split_once(':'));
+        fields.find(|(given, _)| given.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+    };
+    if let Some(id) = field("Original-Message-ID") {
+        note(&mut names.answers, clean_id(&id));
+    }
+    let said: String = field("Disposition").unwrap_or_default().chars().filter(|c| !c.is_control()).take(100).collect();
+    Some(format!("it is a read receipt: {said}").trim_end_matches([':', ' ']).to_owned())
+}
+
+/// Lines of a read receipt that are looked at.
+const FIELDS_MAX: usize = 100;
 
 /// What shows that a machine wrote it, if not why.
 fn generated(message: &Message<'_>) -> Option<String> {

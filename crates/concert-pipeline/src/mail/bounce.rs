@@ -53,6 +53,17 @@ pub struct Failed {
     pub diagnostic: String,
 }
 
+impl Failed {
+    /// Why it failed, as far as the bounce says so.
+    pub fn why(&self) -> String {
+        match (self.diagnostic.is_empty(), self.status.is_empty()) {
+            (false, _) => self.diagnostic.clone(),
+            (true, false) => format!("status {}", self.status),
+            (true, true) => "the bounce does not say why".to_owned(),
+        }
+    }
+}
+
 /// Failed addresses if the mail is a bounce, and what showed that it is one. Adds what is returned.
 pub(super) fn read(
     message: &Message<'_>,
@@ -101,19 +112,13 @@ pub(super) fn read(
     });
     let because = because?;
     if let Some(list) = header(message, "X-Failed-Recipients") {
-        let words = imitation::before_copy(text);
+        let (words, told) = (imitation::before_copy(text), imitation::failed(text));
         let weight = status::weight(status::enhanced(words), status::code(words), words);
-        for one in list.split([',', ' ', '\n', '\t']).map(lower).filter(|one| address::is_plain(one)) {
-            push(
-                &mut failed,
-                Failed {
-                    address: one,
-                    original: String::new(),
-                    weight,
-                    status: String::new(),
-                    diagnostic: one_line(words),
-                },
-            );
+        for address in list.split([',', ' ', '\n', '\t']).map(lower).filter(|one| address::is_plain(one)) {
+            // What stands below an address says more than all that the mail says.
+            let (original, status, diagnostic) = (String::new(), String::new(), one_line(words));
+            let told = told.iter().find(|told| told.address == address).cloned();
+            push(&mut failed, told.unwrap_or(Failed { address, original, weight, status, diagnostic }));
         }
     }
     if failed.is_empty() {

@@ -15,7 +15,7 @@ const LINES_MAX: usize = 400;
 const REASON_LINES_MAX: usize = 8;
 
 /// Subjects of bounces begin so, in lower case.
-const SUBJECTS: [&str; 19] = [
+const SUBJECTS: [&str; 20] = [
     "undelivered mail returned",
     "undeliverable",
     "undelivered",
@@ -35,6 +35,7 @@ const SUBJECTS: [&str; 19] = [
     "nicht zustellbar",
     "non remis",
     "warning: message",
+    "warning: could not send message",
 ];
 /// Words of bounces, in lower case.
 const WORDS: [&str; 14] = [

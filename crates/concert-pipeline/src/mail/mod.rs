@@ -25,7 +25,7 @@ pub mod writer;
 #[cfg(test)]
 mod tests;
 
-use mail_parser::{Address, HeaderName, HeaderValue, Message, MessageParser, MimeHeaders, PartType};
+use mail_parser::{Address, HeaderValue, Message, MessageParser, MimeHeaders, PartType};
 
 pub use automatic::is_nobody;
 pub use bounce::{Failed, Weight};
@@ -60,6 +60,8 @@ pub enum Kind {
     Feedback,
     /// From a mailing list.
     List,
+    /// A machine sent it, to one or many.
+    Bulk,
     /// Somebody wrote it, as far as can be told.
     Written,
 }
@@ -73,6 +75,7 @@ impl Kind {
             Self::Generated => "generated",
             Self::Feedback => "feedback",
             Self::List => "list",
+            Self::Bulk => "bulk",
             Self::Written => "written",
         }
     }
@@ -133,12 +136,13 @@ pub fn read(bytes: &[u8]) -> Option<Mail> {
     for id in ids(message.references()).into_iter().rev() {
         note(&mut names.answers, id);
     }
-    let (kind, because) = match bounce::read(&message, &from, &subject, &text, &mut names) {
-        Some((failed, because)) => (Kind::Bounce(failed), because),
-        None => {
-            let is_answer = !names.answers.is_empty() || subject.to_lowercase().starts_with("re:");
-            automatic::kind(&message, &from, &subject, is_answer)
-        }
+    let (kind, because) = if let Some(because) = automatic::read_receipt(&message, &mut names) {
+        (Kind::AutoReply, because)
+    } else if let Some((failed, because)) = bounce::read(&message, &from, &subject, &text, &mut names) {
+        (Kind::Bounce(failed), because)
+    } else {
+        let is_answer = !names.answers.is_empty() || subject.to_lowercase().starts_with("re:");
+        automatic::kind(&message, &from, &subject, is_answer)
     };
     // What a person forwards is not returned.
     if !matches!(kind, Kind::Bounce(_) | Kind::Feedback) {
@@ -280,10 +284,4 @@ fn contents<'m>(part: &'m mail_parser::MessagePart<'m>) -> std::borrow::Cow<'m, 
         PartType::Binary(bytes) | PartType::InlineBinary(bytes) => String::from_utf8_lossy(bytes),
         PartType::Message(_) | PartType::Multipart(_) => "".into(),
     }
-}
-
-/// Whether a header of a list is there, which no person's mail program writes.
-fn has_list_header(message: &Message<'_>) -> bool {
-    let lists = [HeaderName::ListId, HeaderName::ListPost, HeaderName::ListUnsubscribe];
-    lists.into_iter().any(|name| message.header(name).is_some())
 }

@@ -101,7 +101,7 @@ fn bounces_without_a_delivery_status_are_known_too() {
     check(
         "From: Mail Delivery System <Mailer-Daemon@mx.example>\nX-Failed-Recipients: abuse@net.example\nSubject: Mail delivery failed: returning message to sender",
         "This message was created automatically by mail delivery software.\n\nA message that you sent could not be delivered to one or more of its\nrecipients. This is a permanent error. The following address(es) failed:\n\n  abuse@net.example\n    host mx.net.example [192.0.2.1]\n    SMTP error from remote mail server after RCPT TO:<abuse@net.example>:\n    450 4.2.0 greylisted\n",
-        &["abuse@net.example soft"],
+        &["abuse@net.example soft 4.2.0"],
         &[],
     );
 }
@@ -123,7 +123,8 @@ fn machines_lists_and_people_are_told_apart() {
     check("From: noreply@net.example\nIn-Reply-To: <x@cert.example>\nSubject: x", "Thank you.", "auto-reply");
     check(&format!("{from}\nAuto-Submitted: auto-generated\nSubject: report"), "192.0.2.1", "generated");
     check(&format!("{from}\nList-Id: <talk.net.example>\nSubject: [talk] x"), "Hello.", "list");
-    check(&format!("{from}\nPrecedence: bulk\nSubject: news"), "Hello.", "list");
+    check(&format!("{from}\nList-Id: <talk.net.example>\nPrecedence: list\nSubject: Re: x"), "Hello.", "list");
+    check(&format!("{from}\nPrecedence: bulk\nSubject: news"), "Hello.", "bulk");
     check(
         &format!(
             "{from}\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\nSubject: x"
@@ -138,6 +139,122 @@ fn machines_lists_and_people_are_told_apart() {
         "We looked: your message could not be delivered to one or more hosts.",
         "written",
     );
+}
+
+#[test]
+fn who_is_away_says_so_in_many_languages() {
+    let check = |subject: &str, want: &str| {
+        let answer = "From: abuse@net.example\nTo: cert@cert.example\nIn-Reply-To: <20261122-000001@cert.example>";
+        assert_eq!(mail(&format!("{answer}\nSubject: {subject}"), "Text.").kind.word(), want, "{subject}");
+    };
+    for subject in [
+        "I am currently out of the office Re: [20261122-000001] 1 event",
+        "RE: [20261122-000001] 1 event - Out of office until Monday",
+        "Abwesend: [20261122-000001] 1 event",
+        "Abwesenheitsnotiz: [20261122-000001] 1 event",
+        "AW: Abwesenheitsnotiz",
+        "Ich bin nicht im Büro Re: [20261122-000001] 1 event",
+        "Autosvar: [20261122-000001] 1 event",
+        "Automatisch antwoord: [20261122-000001] 1 event",
+        "Fuera de la oficina: [20261122-000001] 1 event",
+        "Respuesta automatica: [20261122-000001] 1 event",
+        "Réponse automatique : [20261122-000001] 1 event",
+        "Absence : [20261122-000001] 1 event",
+        "Risposta automatica: [20261122-000001] 1 event",
+        "Automatická odpověď: [20261122-000001] 1 event",
+        "Poissaolo: [20261122-000001] 1 event",
+        "Auto: [20261122-000001] 1 event",
+        "Ticket #4711 has been created (Re: [20261122-000001])",
+        "Ihre Anfrage ist eingegangen [20261122-000001]",
+    ] {
+        check(subject, "auto-reply");
+    }
+    check("Re: [20261122-000001] 1 event", "written");
+    check("Re: Absences of SPF records", "written");
+    // Whoever complains of such words answers nothing.
+    let complaint = mail("From: anna@bank.example\nSubject: Spam (automatic reply) from 192.0.2.1", "See below.");
+    assert_eq!(complaint.kind, Kind::Written);
+}
+
+#[test]
+fn what_an_agent_wrote_in_a_tracker_is_an_answer_and_what_the_tracker_wrote_is_none() {
+    let check = |lines: &str, subject: &str, want: Verdict| {
+        let head = format!(
+            "From: abuse@net.example\nIn-Reply-To: <20261122-000001@cert.example>\n{lines}\nSubject: {subject}"
+        );
+        assert_eq!(verdict(&mail(&head, "We cleaned the host."), &sent()), want, "{lines} {subject}");
+    };
+    let contact = || "abuse@net.example".to_owned();
+    let person = || Verdict::Answered(contact());
+    let machine = || Verdict::AutoAnswered(contact());
+    let (otrs, rt) = ("Precedence: bulk\nX-Mailer: OTRS Mail Service (6.0)", "Precedence: bulk\nRT-Ticket: net #12");
+    check(otrs, "Re: [Ticket#12] 1 event", person());
+    check(rt, "[net.example #12] 1 event", person());
+    check(&format!("{otrs}\nX-OTRS-Loop: yes"), "[Ticket#12] RE: 1 event", machine());
+    check(&format!("{rt}\nAuto-Submitted: auto-replied"), "[net.example #12] AutoReply: 1 event", machine());
+    check(rt, "[net.example #12] We have received your request", machine());
+    check("Precedence: bulk\nX-OTRS-Loop: x", "[Ticket#12] 1 event", machine());
+    check("Precedence: junk", "Re: 1 event", machine());
+    check("Precedence: list", "Re: 1 event", machine());
+    check("X-Loop: abuse@net.example", "Re: 1 event", machine());
+    check("X-Autorespond: 1 event", "Re: 1 event", machine());
+    check("X-Loop: no", "Re: 1 event", person());
+    check("List-Id: <abuse.net.example>\nPrecedence: list", "Re: 1 event", person());
+    // With nothing that it answers, it is what some machine or tracker has to say to us.
+    assert_eq!(mail("From: abuse@net.example\nX-Loop: x\nSubject: 192.0.2.1", "Attack").kind, Kind::Bulk);
+}
+
+#[test]
+fn a_read_receipt_is_no_answer_of_a_person() {
+    let check = |disposition: &str, names: &str| {
+        let head = format!(
+            "From: abuse@net.example\nSubject: Read: 1 event\n{names}MIME-Version: 1.0\n\
+             Content-Type: multipart/report; report-type=disposition-notification; boundary=b"
+        );
+        let body = format!(
+            "--b\n\nYour message was read.\n--b\nContent-Type: message/disposition-notification\n\n\
+             Final-Recipient: rfc822; abuse@net.example\nOriginal-Message-ID: <20261122-000001@cert.example>\n\
+             Disposition: {disposition}\n\n--b--\n"
+        );
+        let mail = mail(&head, &body);
+        assert_eq!(
+            (&mail.kind, mail.because.as_str()),
+            (&Kind::AutoReply, &*format!("it is a read receipt: {disposition}"))
+        );
+        assert_eq!(verdict(&mail, &sent()), Verdict::AutoAnswered("abuse@net.example".into()));
+    };
+    check("automatic-action/MDN-sent-automatically; deleted", "");
+    check("manual-action/MDN-sent-manually; displayed", "In-Reply-To: <20261122-000001@cert.example>\n");
+    let bare = mail(
+        "From: abuse@net.example\nContent-Type: multipart/report; report-type=disposition-notification; boundary=b",
+        "--b--",
+    );
+    assert_eq!((bare.kind, bare.because.as_str()), (Kind::AutoReply, "it is a read receipt"));
+}
+
+#[test]
+fn a_bounce_of_exim_and_a_warning_of_sendmail_are_read() {
+    let exim = |why: &str| {
+        format!(
+            "This message was created automatically by mail delivery software.\n\nA message that you sent could not be \
+             delivered to one or more of its\nrecipients. This is a permanent error. The following address(es) \
+             failed:\n\n  abuse@net.example\n    {why}\n"
+        )
+    };
+    let head = "From: Mailer-Daemon@mx.example\nAuto-Submitted: auto-replied\nSubject: Mail delivery failed: returning message to sender";
+    let marked = format!("{head}\nX-Failed-Recipients: abuse@net.example");
+    for head in [head, &marked] {
+        assert_eq!(failed(&mail(head, &exim("Unrouteable address"))), ["abuse@net.example hard"]);
+        assert_eq!(
+            failed(&mail(head, &exim("all relevant MX records point to blocked hosts"))),
+            ["abuse@net.example soft"]
+        );
+    }
+    let warning = "    **      THIS IS A WARNING MESSAGE ONLY      **\n    **  YOU DO NOT NEED TO RESEND YOUR MESSAGE  **\n\
+        abuse@net.example... Deferred: Connection timed out with mx.net.example.\nWarning: message still undelivered after 4 hours\n";
+    let late =
+        mail("From: MAILER-DAEMON@mx.example\nSubject: Warning: could not send message for past 4 hours", warning);
+    assert_eq!(failed(&late), ["abuse@net.example delayed"]);
 }
 
 fn sent() -> Sent {

@@ -133,7 +133,9 @@ pub fn judge(mail: &Mail, candidate: &Candidate, sent: &Sent) -> Verdict {
         Kind::Bounce(failed) => bounced(mail, failed, candidate, sent),
         Kind::Feedback => Verdict::Noted,
         kind => match answering(&mail.from, sent) {
-            Some(contact) if matches!(kind, Kind::AutoReply | Kind::Generated) => Verdict::AutoAnswered(contact),
+            Some(contact) if matches!(kind, Kind::AutoReply | Kind::Generated | Kind::Bulk) => {
+                Verdict::AutoAnswered(contact)
+            }
             Some(contact) => Verdict::Answered(contact),
             None => {
                 let (id, by) = (&sent.id, if candidate.how == How::Ticket { " by its number alone" } else { "" });
@@ -185,7 +187,7 @@ fn bounced(mail: &Mail, failed: &[Failed], candidate: &Candidate, sent: &Sent) -
         // What comes to the return address is a bounce of it, even where nothing of it can be read.
         (true, How::ReturnAddress, [only]) if failed.is_empty() && !is_other => {
             let (address, original, status) = (only.clone(), String::new(), String::new());
-            let diagnostic = "the bounce does not say why".to_owned();
+            let diagnostic = String::new();
             Verdict::Bounced(vec![Failed { address, original, weight: Weight::Soft, status, diagnostic }])
         }
         (true, How::MessageId, _) => {

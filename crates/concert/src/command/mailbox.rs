@@ -99,8 +99,19 @@ struct OutcomeArgs {
     again: bool,
 }
 
-const KINDS: [&str; 10] =
-    ["reply", "auto-reply", "generated", "bounce", "delay", "arrived", "feedback", "list", "written", "complaint"];
+const KINDS: [&str; 11] = [
+    "reply",
+    "auto-reply",
+    "generated",
+    "bounce",
+    "delay",
+    "arrived",
+    "feedback",
+    "list",
+    "bulk",
+    "written",
+    "complaint",
+];
 const COLUMNS: [&str; 10] =
     ["mail", "received", "state", "kind", "from", "signed", "subject", "notice", "contact", "reason"];
 /// Most bytes that `--raw` prints.

@@ -297,12 +297,11 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
 }
 
 /// Whether a mail that belongs to nothing may be a complaint: one of a person, or of a machine that
-/// does not answer. What mailing lists say of themselves with more than a word is not for us.
+/// does not answer. What came over a mailing list is not for us.
 fn is_complaint(mail: &Mail) -> bool {
     match mail.kind {
-        Kind::Written | Kind::Generated | Kind::Feedback => true,
-        Kind::List => mail.because.starts_with("Precedence"),
-        Kind::Bounce(_) | Kind::AutoReply => false,
+        Kind::Written | Kind::Generated | Kind::Feedback | Kind::Bulk => true,
+        Kind::List | Kind::Bounce(_) | Kind::AutoReply => false,
     }
 }
 
@@ -383,7 +382,8 @@ async fn means(
         }
         tie::Verdict::AutoAnswered(contact) => {
             let effects = vec![Effect::AutoReply(contact.clone())];
-            Settled { row: MailRow { contact, reason: mail.because.clone(), ..row }, effects, ..Settled::default() }
+            let row = MailRow { kind: "auto-reply".into(), contact, reason: mail.because.clone(), ..row };
+            Settled { row, effects, ..Settled::default() }
         }
         tie::Verdict::Bounced(failed) => bounce::bounced(site, row, &failed, notice, members).await?,
         tie::Verdict::Noted => Settled { row: MailRow { reason: mail.because.clone(), ..row }, ..Settled::default() },

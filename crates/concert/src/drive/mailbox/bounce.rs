@@ -62,7 +62,7 @@ pub(super) async fn bounced(
         Weight::Arrived => "arrived",
     };
     let contacts: Vec<&str> = failed.iter().map(|one| one.address.as_str()).collect();
-    let said: Vec<String> = failed.iter().map(|one| format!("{}: {}", one.weight.word(), one.diagnostic)).collect();
+    let said: Vec<String> = failed.iter().map(|one| format!("{}: {}", one.weight.word(), one.why())).collect();
     let row = MailRow { kind: kind.into(), contact: contacts.join(","), reason: said.join("; "), ..row };
     let (mut own, mut effects, mut suspended) = (prove::addresses(site), Vec::new(), BTreeSet::new());
     // Registries have far too many contacts to list: those of this party are enough.
@@ -70,11 +70,11 @@ pub(super) async fn bounced(
         own.extend(party.contacts.iter().map(|contact| canonical(&contact.mail)));
     }
     for one in failed.iter().filter(|one| one.weight >= Weight::Soft) {
-        effects.push(Effect::Bounce(one.address.clone(), one.weight == Weight::Hard, one.diagnostic.clone()));
+        effects.push(Effect::Bounce(one.address.clone(), one.weight == Weight::Hard, one.why()));
         let alive = site.store.records.contact_alive(&one.address).await?;
         let is_alive = alive.is_some_and(|alive| notice.delivered_at.is_some_and(|sent| alive >= sent));
         if one.weight == Weight::Hard && own.contains(&one.address) && !is_alive {
-            let why = format!("notice {} bounced on {}: {}", notice.id, row.received.date_text(), one.diagnostic);
+            let why = format!("notice {} bounced on {}: {}", notice.id, row.received.date_text(), one.why());
             effects.push(Effect::Suspend(one.address.clone(), why));
             suspended.insert(one.address.clone());
         }

@@ -85,7 +85,8 @@ pub(super) async fn means(
         }
         tie::Verdict::AutoAnswered(_) if is_sure => {
             let effects = vec![Effect::AutoReply(from.clone())];
-            let row = MailRow { state: "taken".into(), contact: from, reason: mail.because.clone(), ..row };
+            let (kind, reason) = ("auto-reply".to_owned(), mail.because.clone());
+            let row = MailRow { state: "taken".into(), kind, contact: from, reason, ..row };
             let incoming = contents(site, &row, mail, Sort::AutoReply);
             let incoming = Incoming { answers: notice.message_id.clone(), ..incoming };
             Letter { settled: Settled { row, effects, ..Settled::default() }, incoming: Some(incoming) }

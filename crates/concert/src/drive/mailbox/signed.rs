@@ -13,7 +13,7 @@ use crate::wire::{self, Site};
 /// Writes down whether the domain of its sender signed a mail.
 pub(super) async fn look(site: &Site, row: MailRow, mail: &Mail, bytes: &[u8]) -> MailRow {
     let Some(verifier) = &site.verifier else { return row };
-    if !matches!(mail.kind, Kind::Written | Kind::AutoReply | Kind::Generated) {
+    if !matches!(mail.kind, Kind::Written | Kind::AutoReply | Kind::Generated | Kind::Bulk) {
         return row;
     }
     let signed = match bytes.len() < mail::BYTES_MAX {
