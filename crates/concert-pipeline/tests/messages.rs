@@ -35,6 +35,8 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("it holds no report types", "a mistake in the settings, provoked there"),
     ("`{}` is not a field that can be constant", "a mistake in the settings, provoked there"),
     ("not an absolute URL, and no host is given", "the text is kept beside the field"),
+    ("a page larger than {} MiB; the rest is not read", "it takes a page of 8 MiB"),
+    ("none of the attached mail says from where it came", "of attached mails alone, and provoked in `complaint.rs`"),
     ("no report for machines is in it", "only mails in which one was found are given to this parser"),
 ];
 
