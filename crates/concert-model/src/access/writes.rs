@@ -17,7 +17,7 @@ impl Action {
             | Content::Relation(_)
             | Content::Effort(_)
             | Content::Lesson(_) => Self::Note,
-            // A finding stands in place of the one that had its name, which whoever speaks for a party may not see.
+            // What was found is said by those who work on it, not for a party.
             Content::Stepped(_) | Content::Answered(_) | Content::Finding(_) => Self::Follow,
             Content::Marked(marked) => match &circle.marking {
                 Some(marking) if !marked.marking.widens(marking) => Self::Raise,
@@ -116,8 +116,8 @@ mod tests {
             Content::from(Effort { minutes: 5, person: of.into(), party, work, entry })
         };
         let finding = || {
-            let (name, statement) = ("key".into(), "It was stolen".into());
-            Content::from(Finding { name, statement, standing: Standing::Hypothesis })
+            let (name, statement, item) = ("key".into(), "It was stolen".into(), String::new());
+            Content::from(Finding { name, statement, standing: Standing::Hypothesis, item })
         };
         for (name, own, others, found) in
             [("otto", true, false, false), ("lex", true, false, true), ("ben", true, true, true)]

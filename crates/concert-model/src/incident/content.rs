@@ -341,6 +341,9 @@ contents! {
         statement: String,
         /// Whether it holds.
         standing: Standing,
+        /// Tells it from findings of the same name that its writer did not see.
+        #[serde(default)]
+        item: String,
     }
     /// A decision with its reason.
     Decision = "decision/1" {
@@ -425,6 +428,9 @@ contents! {
         due: Option<i64>,
         /// Whether it is.
         done: bool,
+        /// Tells it from tasks of the same name that its writer did not see.
+        #[serde(default)]
+        item: String,
     }
     /// An event of the event store belongs to it.
     EventLinked = "event/1" {
@@ -710,6 +716,9 @@ contents! {
         observables: Vec<Observable>,
         /// Why there are none; empty where there are.
         reason: String,
+        /// Which of the findings of that name is meant.
+        #[serde(default)]
+        item: String,
     }
     /// A process begins.
     Started = "process/1" {
@@ -957,6 +966,7 @@ mod tests {
             person: String::new(),
             due: Some(5),
             done: false,
+            item: "0123456789abcdef".into(),
         };
         let (kind, value) = Content::from(task.clone()).write().unwrap();
         assert_eq!((kind, &value["role"]), ("task/1", &json!("lead-investigator")));
@@ -977,7 +987,7 @@ mod tests {
             Content::from_person(kind, members).unwrap().write().unwrap().1
         };
         let task = read("task", json!({"name": "nt", "title": "New task"}));
-        let want = json!({"name": "nt", "title": "New task", "role": null, "person": "", "due": null, "done": false});
+        let want = json!({"name": "nt", "title": "New task", "role": null, "person": "", "due": null, "done": false, "item": ""});
         assert_eq!(task, want);
         assert_eq!(read("task", json!({"name": "nt", "done": "true"}))["done"], true);
         assert_eq!(read("role", json!({"role": "observer", "person": "ben"}))["holds"], true);

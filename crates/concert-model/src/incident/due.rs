@@ -37,8 +37,10 @@ impl Kind {
 pub struct Due {
     /// What kind of thing it is.
     pub kind: Kind,
-    /// What it is called within the incident: a task, `run/step`, a clock.
+    /// What it is called within the incident: a task as it is called here, `run/step`, a clock.
     pub name: String,
+    /// What tells a task from others of its name; empty where nothing does.
+    pub item: String,
     /// What is to be done, in words.
     pub title: String,
     /// The role that does it.
@@ -68,14 +70,15 @@ fn holders(incident: &Incident, roles: &[Role]) -> BTreeSet<String> {
 }
 
 fn tasks(incident: &Incident) -> impl Iterator<Item = Due> {
-    incident.tasks.values().filter(|task| !task.done).filter_map(|task| {
+    incident.tasks.iter().filter(|(_, task)| !task.done).filter_map(|(called, task)| {
         let persons = match task.person.is_empty() {
             true => holders(incident, task.role.as_slice()),
             false => BTreeSet::from([task.person.clone()]),
         };
         Some(Due {
             kind: Kind::Task,
-            name: task.name.clone(),
+            name: called.clone(),
+            item: task.item.clone(),
             title: task.title.clone(),
             role: task.role,
             persons,
@@ -94,6 +97,7 @@ fn steps(incident: &Incident, known: Known) -> impl Iterator<Item = Due> {
             State::Ready { since, due: Some(due), .. } => Some(Due {
                 kind: Kind::Step,
                 name: format!("{name}/{}", step.id),
+                item: String::new(),
                 title: step.title.clone(),
                 role: step.role,
                 persons: holders(incident, step.role.as_slice()),
@@ -113,6 +117,7 @@ fn clocks(incident: &Incident) -> impl Iterator<Item = Due> {
     running.map(|(name, clock)| Due {
         kind: Kind::Clock,
         name: name.clone(),
+        item: String::new(),
         title: name.clone(),
         role: None,
         persons: holders(incident, &CLOCK_ROLES),
@@ -120,6 +125,14 @@ fn clocks(incident: &Incident) -> impl Iterator<Item = Due> {
         due: Time(clock.due),
         default: None,
     })
+}
+
+impl Due {
+    /// Whether it is the same thing as another reader sees it, who may call it otherwise.
+    pub fn is(&self, other: &Self) -> bool {
+        let is_named_so = if self.item.is_empty() { self.name == other.name } else { self.item == other.item };
+        self.kind == other.kind && is_named_so && self.due == other.due
+    }
 }
 
 /// How many seconds before it is due the last reminder is meant that has come up; 0 once it is due.
@@ -148,6 +161,7 @@ mod tests {
         Due {
             kind: Kind::Task,
             name: "x".into(),
+            item: String::new(),
             title: "x".into(),
             role: None,
             persons: BTreeSet::new(),

@@ -60,10 +60,12 @@ pub struct Incident {
     pub clocks: BTreeMap<String, Clock>,
     /// Lessons.
     pub lessons: Vec<String>,
-    /// Findings by their names.
+    /// Findings by what they are called here, see [`Names`]; each with its own name.
     pub findings: BTreeMap<String, Finding>,
-    /// Tasks by their names.
+    finding_names: Names,
+    /// Tasks likewise.
     pub tasks: BTreeMap<String, Task>,
+    task_names: Names,
     /// Observables: what each is, and its value.
     pub observables: BTreeSet<(String, String)>,
     /// Observed flows, in the order they were written.
@@ -72,7 +74,7 @@ pub struct Incident {
     pub hosts: BTreeMap<String, String>,
     /// Hosts at either end of a flow, and since when they are known.
     pub found: BTreeMap<String, Stamp>,
-    /// By what others recognise what findings say, with the marking that holds for it.
+    /// By what others recognise what findings say, by what these are called here, with the marking that holds for it.
     pub indicated: BTreeMap<String, (Indicated, Marking)>,
     /// Processes that were started, by their short names.
     pub runs: BTreeMap<String, Run>,
@@ -259,8 +261,14 @@ impl Incident {
                 }
                 put(&mut self.roles, moved.role, moved.person, moved.holds);
             }
-            Content::Finding(finding) => drop(self.findings.insert(finding.name.clone(), finding)),
-            Content::Task(task) => drop(self.tasks.insert(task.name.clone(), task)),
+            Content::Finding(finding) => {
+                let called = self.finding_names.call(&finding.name, &finding.item, author);
+                self.findings.insert(called, finding);
+            }
+            Content::Task(task) => {
+                let called = self.task_names.call(&task.name, &task.item, author);
+                self.tasks.insert(called, task);
+            }
             Content::Observable(seen) => drop(self.observables.insert((seen.of, seen.value))),
             Content::Relation(relation) => {
                 for host in [&relation.from, &relation.to] {
@@ -271,7 +279,8 @@ impl Incident {
             Content::HostHeld(held) if held.party.is_empty() => drop(self.hosts.remove(&held.host)),
             Content::HostHeld(held) => drop(self.hosts.insert(held.host, held.party)),
             Content::Indicated(shown) => {
-                drop(self.indicated.insert(shown.finding.clone(), (shown, marking.clone())));
+                let called = self.finding_names.call(&shown.finding, &shown.item, author);
+                self.indicated.insert(called, (shown, marking.clone()));
             }
             Content::Started(started) => self.run(&started.run).start(stamp, started),
             Content::Stepped(stepped) => self.run(&stepped.run).mark(stamp, author, stepped),
@@ -489,10 +498,13 @@ fn set<T: Ord>(all: &mut BTreeSet<T>, item: T, is_in: bool) {
 }
 
 mod include;
+mod names;
+
+pub use names::Names;
 
 #[cfg(test)]
 mod tests {
-    use super::super::content::{Joined, Moved, Note, Opened, PartyMoved, RoleMoved};
+    use super::super::content::{Joined, Moved, Note, Opened, PartyMoved, RoleMoved, Standing};
     use super::super::journal::{Body, JournalKey, Tip, hex};
     use super::super::marking::Tlp;
     use super::*;
@@ -602,6 +614,70 @@ mod tests {
         }
         let undone = Incident::fold(before.iter().chain([&away, &back]));
         assert_eq!(Incident { entries: want.entries, changed: want.changed, ..undone }, want);
+    }
+
+    /// INVARIANT: what two wrote under one name who did not see each other stays two things, in whatever order entries
+    /// come; what was written before there were items is told apart by its name alone.
+    #[test]
+    fn what_has_one_name_and_two_items_is_two_things_in_any_order() {
+        let keys = [JournalKey::of(b"one"), JournalKey::of(b"two")];
+        let mut tips = [Tip::default(); 2];
+        let finding = |name: &str, statement: &str, item: &str| {
+            let (name, statement, item) = (name.into(), statement.into(), item.into());
+            Content::from(Finding { name, statement, standing: Standing::Supported, item })
+        };
+        let shown = |item: &str, reason: &str| {
+            let (finding, reason, item) = ("h1".into(), reason.into(), item.into());
+            Content::from(Indicated { finding, observables: Vec::new(), reason, item })
+        };
+        let task = |title: &str, item: &str, done| {
+            let (name, title, item) = ("t".into(), title.into(), item.into());
+            Content::from(Task { name, title, role: None, person: String::new(), due: None, done, item })
+        };
+        let plan: [(usize, &str, Content); 10] = [
+            (0, "anna", finding("h1", "of anna", "a")),
+            (1, "ben", finding("h1", "of ben", "b")),
+            (1, "ben", shown("b", "because of ben")),
+            (0, "carla", finding("h1", "of anna, by carla", "a")),
+            (0, "anna", task("of anna", "c", false)),
+            (1, "ben", task("of ben", "d", false)),
+            (0, "carla", task("of ben", "d", true)),
+            (0, "anna", finding("old", "first", "")),
+            (1, "ben", finding("old", "second", "")),
+            (0, "anna", shown("a", "because of anna")),
+        ];
+        let entries: Vec<Entry> = (1..)
+            .zip(plan)
+            .map(|(at, (site, author, content))| {
+                let mut entry = write(&keys[site], &mut tips[site], Stamp { time: Time(at), tick: 0 }, content);
+                entry.body.as_mut().unwrap().author = author.into();
+                entry
+            })
+            .collect();
+        let want = Incident::fold(&entries);
+        let said = |state: &Incident| -> Vec<(String, String)> {
+            state.findings.iter().map(|(called, one)| (called.clone(), one.statement.clone())).collect()
+        };
+        let pairs = |all: &[(&str, &str)]| -> Vec<(String, String)> {
+            all.iter().map(|(called, one)| ((*called).to_owned(), (*one).to_owned())).collect()
+        };
+        assert_eq!(said(&want), pairs(&[("h1", "of anna, by carla"), ("h1 (ben)", "of ben"), ("old", "second")]));
+        assert_eq!((want.tasks["t"].done, want.tasks["t (ben)"].done), (false, true));
+        let reasons = |called: &str| want.indicated[called].0.reason.as_str();
+        assert_eq!((reasons("h1"), reasons("h1 (ben)")), ("because of anna", "because of ben"));
+        // Whoever does not see the first has the name for the other.
+        let of_ben = Incident::fold(entries.iter().filter(|entry| entry.body.as_ref().unwrap().author == "ben"));
+        assert_eq!(said(&of_ben), pairs(&[("h1", "of ben"), ("old", "second")]));
+        assert_eq!(of_ben.indicated.keys().collect::<Vec<_>>(), ["h1"]);
+        let mut seed = 11usize;
+        for _ in 0..100 {
+            let mut mixed: Vec<&Entry> = entries.iter().collect();
+            for at in (1..mixed.len()).rev() {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                mixed.swap(at, (seed >> 33) % (at + 1));
+            }
+            assert_eq!(Incident::fold(mixed), want);
+        }
     }
 
     #[test]

@@ -58,6 +58,7 @@ fn is_needed(kind: &str, name: &str, of: &str, form: Form) -> bool {
             | ("relation/1", "zone" | "evidence" | "line")
             | ("proposed/1", "zone")
             | ("effort/1", "entry")
+            | ("finding/1" | "task/1" | "indicators/1", "item")
             | ("clock-met/1", "points_to")
             | ("message/1", "answers" | "attachments" | "mail")
     );

@@ -29,7 +29,7 @@ pub struct DueIn {
 impl DueIn {
     /// As commands and the API give it.
     pub fn json(&self, now: Time) -> Value {
-        let Due { kind, name, title, role, persons, since, due, default } = &self.due;
+        let Due { kind, name, title, role, persons, since, due, default, .. } = &self.due;
         let left = due.seconds().saturating_sub(now.seconds());
         json!({"due": due.to_string(), "state": if left < 0 { "overdue" } else { "running" }, "left_seconds": left,
             "kind": kind.word(), "name": name, "what": title, "incident": self.head.number, "id": self.head.id, "title": self.head.title,
@@ -130,19 +130,17 @@ impl Incidents {
             let mut receivers = Vec::new();
             for (name, person) in due.persons.iter().filter_map(|name| ask.persons.get_key_value(name)) {
                 let theirs = seen.entry(name).or_insert_with(|| seen_due(&case, &circle, person, now));
-                let is_it = |other: &Due| other.kind == due.kind && other.name == due.name && other.due == due.due;
-                if theirs.iter().any(is_it) {
-                    receivers.push(name.clone());
-                }
+                // What it is called says something of others that have its name, so it is told as they see it.
+                receivers.extend(theirs.iter().find(|other| due.is(other)).map(|own| (name.clone(), own.clone())));
             }
             if receivers.is_empty() {
-                receivers.push(String::new());
+                receivers.push((String::new(), due.clone()));
             }
-            reminders.extend(receivers.into_iter().map(|receiver| Reminder {
+            reminders.extend(receivers.into_iter().map(|(receiver, due)| Reminder {
                 incident: [case.id.clone(), state.number.clone()],
                 title: open.then(|| state.title.clone()),
                 receiver,
-                due: due.clone(),
+                due,
                 is_named,
                 ahead,
             }));
@@ -170,6 +168,7 @@ fn marked_up_to(marking: &Option<Marking>, tlp: Tlp) -> bool {
 /// The marking of the entry that made a thing.
 fn made(case: &Case, due: &Due) -> Option<Marking> {
     let makes = |content: &Content| match (due.kind, content) {
+        (Kind::Task, Content::Task(task)) if !due.item.is_empty() => task.item == due.item,
         (Kind::Task, Content::Task(task)) => task.name == due.name,
         (Kind::Clock, Content::ClockStarted(clock)) => clock.clock == due.name,
         (Kind::Step, Content::Started(started)) => due.name.split_once('/').is_some_and(|(run, _)| run == started.run),

@@ -1,7 +1,7 @@
 //! What is to be written into an incident, and what belongs to it in the same step.
 
 use concert_model::Problem;
-use concert_model::incident::content::{Content, Observable};
+use concert_model::incident::content::{Content, Finding, Indicated, Observable, Task};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::mail::Sort;
 use concert_pipeline::observables::Kind;
@@ -57,6 +57,13 @@ fn may_be_by_hand(content: &Content) -> Result<(), Problem> {
         Content::Joined(_) => "it belongs into both incidents: see `concert incident merge --help`, `split` and `link`",
         Content::Effort(effort) if !effort.entry.is_empty() => {
             "leave `entry` out, or give `minutes` beside the content of the entry that took them"
+        }
+        Content::Finding(Finding { item, .. })
+        | Content::Task(Task { item, .. })
+        | Content::Indicated(Indicated { item, .. })
+            if !item.is_empty() =>
+        {
+            "leave `item` out: it follows from the name"
         }
         Content::Ruled(_) | Content::LeftOut(_) => "it follows from events",
         Content::Delivered(_) | Content::AttachmentSorted(_) => "see `concert incident mail --help`",

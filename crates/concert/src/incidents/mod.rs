@@ -16,6 +16,7 @@ mod evidence;
 mod follow;
 mod handover;
 mod held;
+mod items;
 mod joins;
 mod made;
 mod mail;

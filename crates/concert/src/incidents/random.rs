@@ -48,6 +48,7 @@ fn text(dice: &mut Dice, member: &str, places: &[String]) -> String {
         "sha256" | "of" | "evidence" => dice.one(&[hashes[0].clone(), hashes[1].clone(), String::new()]).clone(),
         "host" | "from" | "to" | "value" => (*dice.one(&hosts)).to_owned(),
         "party" => (*dice.one(&["", "Net A", "Net B"])).to_owned(),
+        "item" => (*dice.one(&["", "1", "2"])).to_owned(),
         "site" if !places.is_empty() => dice.one(places).split(':').next().unwrap().to_owned(),
         _ => (*dice.one(&names)).to_owned(),
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Kept, Object, Person, lacks_scope, may};
 use concert_model::incident::clock::Catalogue;
-use concert_model::incident::content::{ClockMet, ClockStarted, Content, RoleMoved, Task};
+use concert_model::incident::content::{ClockMet, ClockStarted, Content, Finding, RoleMoved, Task};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::{Exhibit, Incident, Letter, place};
 use concert_model::incident::marking::Marking;
@@ -152,6 +152,11 @@ impl Outside {
     pub(super) fn with_events(mut self, events: &[String]) -> Self {
         self.events.extend(events.iter().cloned());
         self
+    }
+
+    /// The incident with what others show in it, where they do and entries name something in it.
+    pub(super) fn joint(&self) -> Option<&Incident> {
+        self.joint.as_deref()
     }
 
     /// A clock with the time until which it runs, as its law says.
@@ -427,16 +432,19 @@ impl<'a> Check<'a> {
             Content::Happened(happened) => self.line("happened/1", (&happened.evidence, happened.line), false),
             // What was proposed from evidence may be taken up when that is gone: it was there.
             Content::Relation(relation) => self.line("relation/1", (&relation.evidence, relation.line), true),
-            Content::Indicated(shown) => match self.state.findings.contains_key(&shown.finding) {
-                true => Ok(()),
-                false => Err(unknown(
+            Content::Indicated(shown) => {
+                let is_it = |finding: &Finding| (&finding.name, &finding.item) == (&shown.finding, &shown.item);
+                if self.state.findings.values().any(is_it) {
+                    return Ok(());
+                }
+                Err(unknown(
                     "`finding` of indicators/1",
                     format!("there is no finding `{}`", shown.finding),
                     &shown.finding,
                     self.state.findings.keys().map(String::as_str),
                     "findings",
-                )),
-            },
+                ))
+            }
             _ => Ok(()),
         }
     }
@@ -463,7 +471,8 @@ impl<'a> Check<'a> {
     }
 
     fn task(&self, circle: &Circle, task: &Task) -> Result<(), Refused> {
-        let before = self.state.tasks.get(&task.name);
+        let is_it = |before: &&Task| (&before.name, &before.item) == (&task.name, &task.item);
+        let before = self.state.tasks.values().find(is_it);
         if task.done && before.is_none() {
             let what = format!("there is no task `{}` that could be done", task.name);
             let known = self.state.tasks.keys().map(String::as_str);

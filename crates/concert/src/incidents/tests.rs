@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use concert_model::access::{Action, Object, may};
 use concert_model::incident::content::{
-    ClockStarted, Content, Effort, Erased, Finding, HostHeld, NeighbourNamed, Note, PartyMoved, PartyStatus, Relation,
-    Role, RoleMoved, Severity, Task, TellingHeld, Titled,
+    ClockStarted, Content, Effort, Erased, Finding, HostHeld, Indicated, NeighbourNamed, Note, PartyMoved, PartyStatus,
+    Relation, Role, RoleMoved, Severity, Task, TellingHeld, Titled,
 };
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::marking::{Marking, Tlp};
@@ -246,6 +246,7 @@ async fn questions_to_all_incidents_tell_what_is_seen_alone() {
                 person: String::new(),
                 due: Some(2),
                 done: false,
+                item: String::new(),
             };
             let note = Note { text: format!("It is h{name}(dot)example.") };
             [Content::from(note), effort.into(), task.into()].map(|content| draft(content, Some(marking.clone())))
@@ -384,8 +385,9 @@ async fn what_is_changed_by_its_name_is_not_overwritten_unseen() {
         person: String::new(),
         due: None,
         done: false,
+        item: String::new(),
     };
-    let finding = |standing| Finding { name: "f".into(), statement: "x".into(), standing };
+    let finding = |standing| Finding { name: "f".into(), statement: "x".into(), standing, item: String::new() };
     let role =
         |person: &str| RoleMoved { role: Role::Responder, person: person.into(), party: String::new(), holds: true };
     let held = |party: &str| HostHeld { host: "192.0.2.7".into(), party: party.into() };
@@ -450,6 +452,108 @@ async fn numbers_of_entries_are_their_times() {
     assert!(until(latest.0).await.is_ok());
     let Err(Refused::Wrong(problem)) = until(latest.0 + 9).await else { panic!("a number of later is taken") };
     assert!(problem.to_string().contains("no entry has that number yet"), "{problem}");
+}
+
+/// Findings and tasks of one name are two where the later writer did not see the other; nobody learns of it from the
+/// own entry, and whoever sees both sees both and changes either.
+#[tokio::test]
+async fn what_somebody_does_not_see_is_not_replaced_by_its_name() {
+    let site = site().await;
+    let (anna, ben) = (user("anna", &["handler"], Tlp::Red), user("ben", &["handler"], Tlp::Amber));
+    let all = Person::operator("root");
+    let opened = site.incidents.open(Ask::new(&anna, NOW), new("one", Marking::of(Tlp::Amber), Vec::new())).await;
+    let number = opened.unwrap().number;
+    let write = async |person: &Person, content: Content, marking: Option<Tlp>| {
+        let drafts = vec![draft(content, marking.map(Marking::of))];
+        site.incidents.write(Ask::new(person, NOW), &number, drafts).await
+    };
+    let finding = |name: &str, statement: &str| {
+        let (name, statement, item) = (name.into(), statement.into(), String::new());
+        Content::from(Finding { name, statement, standing: content::Standing::Supported, item })
+    };
+    let task = |name: &str, title: &str, done| {
+        let (name, title, item) = (name.into(), title.into(), String::new());
+        let person = "ben".into();
+        Content::from(Task { name, title, role: None, person, due: Some(NOW.0), done, item })
+    };
+    let indicated = |finding: &str, reason: &str| {
+        let (finding, reason, item) = (finding.into(), reason.into(), String::new());
+        Content::from(Indicated { finding, observables: Vec::new(), reason, item })
+    };
+    write(&anna, finding("h1", "hidden"), Some(Tlp::Red)).await.unwrap();
+    write(&anna, task("t", "hidden", false), Some(Tlp::Red)).await.unwrap();
+    // One that is done is there, for whoever sees it.
+    assert!(matches!(write(&ben, task("t", "open", true), None).await, Err(Refused::Wrong(_))));
+    assert!(matches!(write(&ben, indicated("h1", "none"), None).await, Err(Refused::Wrong(_))));
+    let first = write(&ben, finding("h1", "open"), None).await.unwrap();
+    let other = write(&ben, finding("h2", "another"), None).await.unwrap();
+    let item = |entry: &serde_json::Value| entry["content"]["item"].as_str().unwrap().to_owned();
+    assert_eq!((item(&first.entries[0]).len(), item(&other.entries[0]).len()), (16, 16), "one looks like the other");
+    write(&ben, task("t", "open", false), None).await.unwrap();
+    write(&ben, indicated("h1", "of ben"), None).await.unwrap();
+    let again = write(&ben, finding("h1", "open, and sure"), None).await.unwrap();
+    assert_eq!(item(&again.entries[0]), item(&first.entries[0]));
+    let said = async |person: &Person| {
+        let state = site.incidents.show(person, &number).await.unwrap();
+        let findings = state.findings.iter().map(|(called, one)| format!("{called}: {}", one.statement));
+        let tasks = state.tasks.iter().map(|(called, one)| format!("{called}: {} {}", one.title, one.done));
+        let indicated = state.indicated.iter().map(|(called, (one, _))| format!("{called}: {}", one.reason));
+        findings.chain(tasks).chain(indicated).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&ben).await, ["h1: open, and sure", "h2: another", "t: open false", "h1: of ben"]);
+    let both = ["h1: hidden", "h1 (ben): open, and sure", "h2: another", "t: hidden false", "t (ben): open false"];
+    assert_eq!(said(&all).await, [&both[..], &["h1 (ben): of ben"]].concat());
+    // Each is changed by what it is called.
+    write(&all, finding("h1 (ben)", "of both"), None).await.unwrap();
+    write(&all, task("t (ben)", "open", true), None).await.unwrap();
+    write(&all, finding("h1", "hidden still"), Some(Tlp::Red)).await.unwrap();
+    assert_eq!(said(&ben).await, ["h1: of both", "h2: another", "t: open true", "h1: of ben"]);
+    let both = ["h1: hidden still", "h1 (ben): of both", "h2: another", "t: hidden false", "t (ben): open true"];
+    assert_eq!(said(&all).await, [&both[..], &["h1 (ben): of ben"]].concat());
+    // Nobody chooses what an entry is about but by the name.
+    let Content::Finding(mut own) = finding("h1", "x") else { panic!() };
+    own.item = item(&first.entries[0]);
+    let chosen = write(&anna, own.into(), None).await;
+    assert!(matches!(&chosen, Err(Refused::Wrong(problem)) if problem.hint.contains("leave `item` out")), "{chosen:?}");
+    let json = super::view::incident_json(&site.incidents.show(&all, &number).await.unwrap(), Vec::new(), &[]);
+    let names = |list: &str| -> Vec<String> {
+        json[list].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((names("findings"), names("tasks")), (vec_of(&["h1", "h1 (ben)", "h2"]), vec_of(&["t", "t (ben)"])));
+}
+
+fn vec_of(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// What is due is told to each under the name that it has for that person.
+#[tokio::test]
+async fn who_is_reminded_of_a_task_learns_of_no_other_of_its_name() {
+    let site = site().await;
+    let (anna, ben) = (user("anna", &["handler"], Tlp::Red), user("ben", &["handler"], Tlp::Amber));
+    let opened = site.incidents.open(Ask::new(&anna, NOW), new("one", Marking::of(Tlp::Amber), Vec::new())).await;
+    let opened = opened.unwrap();
+    let task = |title: &str, person: &str, due: i64| Task {
+        name: "t".into(),
+        title: title.into(),
+        role: None,
+        person: person.into(),
+        due: Some(NOW.0 + due),
+        done: false,
+        item: String::new(),
+    };
+    let write = async |person: &Person, task: Task, marking: Tlp| {
+        let drafts = vec![draft(task, Some(Marking::of(marking)))];
+        site.incidents.write(Ask::new(person, NOW), &opened.number, drafts).await.unwrap()
+    };
+    write(&anna, task("hidden", "anna", -2), Tlp::Red).await;
+    write(&ben, task("open", "ben", -1), Tlp::Amber).await;
+    let persons = std::collections::BTreeMap::from([("anna".into(), anna.clone()), ("ben".into(), ben.clone())]);
+    let ask = Reminding { ahead_seconds: &[], titles: Tlp::Red, persons: &persons, now: NOW };
+    let (reminders, _) = site.incidents.reminders(&opened.id, &ask).await.unwrap();
+    let told: Vec<_> =
+        reminders.iter().map(|one| (one.receiver.as_str(), one.due.name.as_str(), one.due.title.as_str())).collect();
+    assert_eq!(told, [("anna", "t", "hidden"), ("ben", "t", "open")]);
 }
 
 /// INVARIANT: of what is written at once, all of it holds or none.

@@ -290,11 +290,15 @@ pub(super) fn findable(content: &Content) -> Findable {
         let values = observables(text).into_iter().map(|one| (one.kind.word().to_owned(), one.value));
         found.observables.extend(values);
     }
-    // Identities of thousands of events are no words, and are in the event store; nor is the place of an entry.
+    // Identities of thousands of events are no words, and are in the event store; nor is the place of an entry, nor what
+    // tells things of one name apart.
     if let Some((_, mut value)) = content.write().filter(|_| !matches!(content, Content::EventsLinked(_))) {
-        if let (Content::Effort(_), Some(members)) = (content, value.as_object_mut()) {
-            members.remove("entry");
-        }
+        let is_no_word = match content {
+            Content::Effort(_) => "entry",
+            Content::Finding(_) | Content::Task(_) | Content::Indicated(_) => "item",
+            _ => "",
+        };
+        value.as_object_mut().and_then(|members| members.remove(is_no_word));
         words(&value, &mut found.text);
     }
     found.observables.truncate(OBSERVABLES_MAX);

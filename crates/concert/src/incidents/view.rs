@@ -182,10 +182,13 @@ fn list<'s>(state: &'s Incident, name: &str) -> Option<Rows<'s>> {
     Some(match name {
         "parties" => rows_of(state.parties.iter(), |(name, party)| party_json(state, name, party)),
         "tasks" => rows_of(
-            state.tasks.values(),
-            |task| json!({"name": task.name, "title": task.title, "role": task.role.map(Role::word), "person": task.person, "due": task.due.map(time), "done": task.done}),
+            state.tasks.iter(),
+            |(called, task)| json!({"name": called, "title": task.title, "role": task.role.map(Role::word), "person": task.person, "due": task.due.map(time), "done": task.done}),
         ),
-        "findings" => rows_of(state.findings.values(), |finding| json!(finding)),
+        "findings" => rows_of(
+            state.findings.iter(),
+            |(called, finding)| json!({"name": called, "statement": finding.statement, "standing": finding.standing}),
+        ),
         "observables" => rows_of(state.observables.iter(), |(of, value)| json!({"of": of, "value": value})),
         "relations" => rows_of(state.relations.iter().rev(), |relation| {
             json!({"from": relation.from, "to": relation.to, "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,

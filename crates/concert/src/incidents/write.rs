@@ -19,7 +19,9 @@ use super::mail;
 use super::read::Heads;
 use super::refers::{Check, Outside};
 use super::sight::{self, Sight};
-use super::{Ask, Incidents, Refused, audit, effort, entry_json, follow, joins, proof, proposals, stale, text, unseen};
+use super::{
+    Ask, Incidents, Refused, audit, effort, entry_json, follow, items, joins, proof, proposals, stale, text, unseen,
+};
 use crate::clocks;
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
@@ -150,6 +152,8 @@ impl Incidents {
         let case = Case::new(&id, Vec::new());
         let (case, mut entries) = self.sign(&mut change, ask, case, opening).await?;
         audit::allowed(&mut change, ask, Action::Open, &case.head.number, &decision).await?;
+        let (circle, mut rest) = (self.circle(&case), rest);
+        items::place_all((&case, None), &circle, ask.person, &mut rest)?;
         let (case, more) = self.put(&mut change, ask, case, rest, Right::ByHand(outside), &mut None).await?;
         entries.extend(more);
         self.finish(change, ask, case, (entries, Vec::new())).await
@@ -236,6 +240,8 @@ impl Incidents {
         if let Some(first) = drafts.first_mut().filter(|_| ask.minutes > 0) {
             first.minutes = ask.minutes;
         }
+        let joint = if let Right::ByHand(outside) = right { outside.joint() } else { None };
+        items::place_all((&case, joint), &circle, ask.person, &mut drafts)?;
         stale::check(&case, &circle, ask, &drafts)?;
         let (number, mut denied) = (case.head.number.clone(), None);
         match self.put(&mut change, ask, case, drafts, right, &mut denied).await {

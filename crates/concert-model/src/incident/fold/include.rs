@@ -1,5 +1,7 @@
 //! What an incident shows of others: of those merged into it, and of entries that were split off for it.
 
+use std::collections::BTreeMap;
+
 use super::Incident;
 
 impl Incident {
@@ -24,11 +26,22 @@ impl Incident {
             let known = self.found.entry(host).or_insert(stamp);
             *known = stamp.min(*known);
         }
+        let mut renamed = BTreeMap::new();
         for (name, finding) in other.findings {
-            let name = if self.findings.contains_key(&name) { format!("{name} ({number})") } else { name };
-            self.findings.entry(name).or_insert(finding);
+            // What was written of it here came later: the other takes no more entries.
+            let own = self.finding_names.called(&finding.name, &finding.item);
+            if let Some(own) = own.filter(|own| !finding.item.is_empty() && self.findings.contains_key(*own)) {
+                renamed.insert(name, own.to_owned());
+                continue;
+            }
+            let called = if self.findings.contains_key(&name) { format!("{name} ({number})") } else { name.clone() };
+            self.findings.entry(called.clone()).or_insert(finding);
+            renamed.insert(name, called);
         }
         for (name, task) in other.tasks {
+            if !task.item.is_empty() && self.task_names.called(&task.name, &task.item).is_some() {
+                continue;
+            }
             let name = if self.tasks.contains_key(&name) { format!("{name} ({number})") } else { name };
             self.tasks.entry(name).or_insert(task);
         }
@@ -46,7 +59,8 @@ impl Incident {
             self.answered.entry(event).or_insert(accepted);
         }
         for (finding, shown) in other.indicated {
-            self.indicated.entry(finding).or_insert(shown);
+            let called = renamed.remove(&finding).unwrap_or(finding);
+            self.indicated.entry(called).or_insert(shown);
         }
         self.observables.extend(other.observables);
         self.relations.extend(other.relations);

@@ -76,9 +76,9 @@ fn notify(incident: &Incident) -> Option<Lacks> {
 
 /// What is known to hold must help others, or not for a reason.
 fn findings(incident: &Incident) -> Option<Lacks> {
-    let supported = incident.findings.values().filter(|finding| finding.standing == Standing::Supported);
+    let supported = incident.findings.iter().filter(|(_, finding)| finding.standing == Standing::Supported);
     let open: Vec<&str> = supported
-        .map(|finding| finding.name.as_str())
+        .map(|(called, _)| called.as_str())
         .filter(|name| {
             let shown = incident.indicated.get(*name).map(|(shown, _)| shown);
             shown.is_none_or(|shown| shown.observables.is_empty() && shown.reason.trim().is_empty())
@@ -132,8 +132,8 @@ pub struct Indicator<'a> {
 
 /// The indicators that supported findings give, of those that a marking admits.
 pub fn indicators<'a>(incident: &'a Incident, admits: &dyn Fn(&Marking) -> bool) -> Vec<Indicator<'a>> {
-    let supported = incident.findings.values().filter(|finding| finding.standing == Standing::Supported);
-    let shown = supported.filter_map(|finding| incident.indicated.get(&finding.name));
+    let supported = incident.findings.iter().filter(|(_, finding)| finding.standing == Standing::Supported);
+    let shown = supported.filter_map(|(called, _)| incident.indicated.get(called));
     let mut all = Vec::new();
     for (shown, marking) in shown.filter(|(_, marking)| admits(marking)) {
         all.extend(shown.observables.iter().map(|seen| Indicator {

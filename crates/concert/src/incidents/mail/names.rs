@@ -61,7 +61,8 @@ impl<'n> Names<'n> {
     /// The first of them that stands in a text as words of their own.
     pub(super) fn first_in(&self, text: &Folded) -> Option<&'n str> {
         text.edges.iter().find_map(|begin| {
-            let ends = self.lengths.iter().map(|length| begin + length).filter(|end| text.edges.binary_search(end).is_ok());
+            let ends =
+                self.lengths.iter().map(|length| begin + length).filter(|end| text.edges.binary_search(end).is_ok());
             ends.filter_map(|end| text.letters.get(*begin..end)).find_map(|words| self.folded.get(words).copied())
         })
     }

@@ -131,7 +131,7 @@ impl Story {
     }
 
     pub(super) fn finding(&mut self, name: &str, standing: Standing) {
-        self.write(Finding { name: name.into(), statement: "It is so.".into(), standing });
+        self.write(Finding { name: name.into(), statement: "It is so.".into(), standing, item: String::new() });
     }
 
     pub(super) fn answer(&mut self) {
@@ -140,7 +140,8 @@ impl Story {
 
     pub(super) fn indicate(&mut self, finding: &str, values: &[&str], reason: &str) {
         let observables = values.iter().map(|value| Observable { of: "ip".into(), value: (*value).into() }).collect();
-        self.write(Indicated { finding: finding.into(), observables, reason: reason.into() });
+        let (finding, reason) = (finding.into(), reason.into());
+        self.write(Indicated { finding, observables, reason, item: String::new() });
     }
 }
 
