@@ -707,7 +707,27 @@ impl Drop for Serving {
     }
 }
 
+/// Asks again and again until something holds, as what serves does its work beside.
+fn until(done: &mut dyn FnMut() -> bool, what: &str) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 impl Serving {
+    fn of(world: &World) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+        let settings = settings.split("[serve]").next().unwrap().to_owned();
+        world.write("site/concert.toml", format!("{settings}\n[serve]\nlisten = \"127.0.0.1:{port}\"\n").as_bytes());
+        let child = world.command(&["serve", "--quiet"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let serving = Self(child, port);
+        until(&mut || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok(), "the server starts");
+        serving
+    }
+
     fn ask(&self, method: &str, path: &str, headers: &str, body: &Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.1)).unwrap();
@@ -726,20 +746,7 @@ impl Serving {
 async fn the_api_does_the_same_and_each_request_once() {
     let Some(world) = World::new().await else { return };
     let number = world.open("amber");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
-    let settings = settings.split("[serve]").next().unwrap().to_owned();
-    world.write("site/concert.toml", format!("{settings}\n[serve]\nlisten = \"127.0.0.1:{port}\"\n").as_bytes());
-    let serving =
-        Serving(world.command(&["serve", "--quiet"]).stdout(std::process::Stdio::null()).spawn().unwrap(), port);
-    let until = |done: &mut dyn FnMut() -> bool, what: &str| {
-        let end = Instant::now() + Duration::from_secs(60);
-        while !done() {
-            assert!(Instant::now() < end, "{what}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    };
-    until(&mut || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok(), "the server starts");
+    let serving = Serving::of(&world);
     let path = format!("/api/v1/incidents/{}/messages", number.replace('#', "%23"));
     let letter = |more: Value| {
         let mut letter = json!({"party": "Example Net", "subject": "Your host", "text": "Please look."});
@@ -776,4 +783,90 @@ async fn the_api_does_the_same_and_each_request_once() {
     assert_eq!((seen()["messages"].as_array().unwrap().len(), seen()["held"].as_array().unwrap().len()), (3, 0));
     assert_eq!(waiting(), json!({"mails": [], "next": null}));
     assert_eq!(world.smtp.count(), 1);
+}
+
+/// Mails that wait name the party whose address they are from to whoever may know of that party, and to nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn mails_that_wait_name_no_party_of_which_their_reader_may_not_know() {
+    let Some(world) = World::new().await else { return };
+    for (name, role) in [("lena", "handler"), ("mia", "handler:Example Net")] {
+        world.done(&["user", "add", name, "--full-name", name, "--role", role, "--clearance", "red"]);
+    }
+    let number = world.open("amber");
+    world.incident(&["write", &number, "party", "party=Example Net", "status=told"]);
+    for from in ["abuse@hosting.example", "abuse@net.example"] {
+        let head = format!("From: {from}\r\nTo: cert@cert.example\r\nSubject: [{number}] Your host");
+        world.dovecot.deliver(&format!("{head}\r\nMessage-ID: <one{from}>\r\n\r\nIt is clean.\r\n")).unwrap();
+    }
+    world.once();
+    let serving = Serving::of(&world);
+    let tokens = ["lena", "mia"].map(|name| world.done(&["token", "create", "--user", name, "--scope", "admin"]));
+    let [lena, mia] = tokens.map(|token| format!("Authorization: Bearer {}\r\n", token.trim()));
+    let of_incident = format!("/api/v1/incidents/{}", number.replace('#', "%23"));
+    let get = |path: &str, who: &str| {
+        let (status, answer) = serving.ask("GET", path, who, &Value::Null);
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    };
+    let check = |who: &str, name: &str, want: [&str; 2]| {
+        let parties = |rows: &[Value]| rows.iter().map(|row| row["party"].clone()).collect::<Vec<_>>();
+        let waiting = get("/api/v1/mails", who)["mails"].as_array().unwrap().clone();
+        assert_eq!(parties(&waiting), want, "{name}: {waiting:?}");
+        let held = get(&format!("{of_incident}/messages"), who)["held"].as_array().unwrap().clone();
+        assert_eq!(parties(&held), want, "{name}: {held:?}");
+        let one = get(&format!("{of_incident}/mails/{}", waiting[0]["mail"]), who);
+        assert_eq!((&one["party"], one["text"].as_str().unwrap().trim()), (&json!(want[0]), "It is clean."), "{name}");
+        let listed = world.incident(&["mail", "list", &number, "--as", name]);
+        let named = |row: &Value| row["party"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(listed.iter().map(named).collect::<Vec<_>>(), want, "{name}: {listed:?}");
+    };
+    check(&lena, "lena", ["Example Hosting", "Example Net"]);
+    check(&mia, "mia", ["", "Example Net"]);
+    // That it takes part is not for her, and then it is.
+    let takes_part = ["write", &number, "party", "party=Example Hosting", "status=told"];
+    world.incident(&[&takes_part[..], &["--tlp", "red", "--for-person", "lena"]].concat());
+    check(&mia, "mia", ["", "Example Net"]);
+    world.incident(&takes_part);
+    check(&mia, "mia", ["Example Hosting", "Example Net"]);
+}
+
+/// A question whether somebody is there that could not be sent is sent again over the API, which answers as it is
+/// described.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_of_life_is_retried_over_the_api_as_that_is_described() {
+    let Some(world) = World::new().await else { return };
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    world.write("site/concert.toml", format!("{settings}via = \"mail\"\n").as_bytes());
+    world.smtp.at_line(Stage::To, "noc@net.example", Act::Answer("554 5.7.1 relay access denied".into()), 1);
+    world.smtp.at_line(Stage::To, "abuse@net.example", Act::Answer("550 5.1.1 no such user".into()), 1);
+    assert_eq!(world.rows(&["contact", "prove", "Example Net"])[0]["asked"], 2);
+    world.once();
+    let serving = Serving::of(&world);
+    let listed = || serving.ask("GET", "/api/v1/notices", "", &Value::Null).1["notices"].as_array().unwrap().clone();
+    let asked = |to: &str| listed().into_iter().find(|row| row["to"] == to).unwrap();
+    let retry = |to: &str| {
+        let path = format!("/api/v1/notices/{}/acts", asked(to)["id"].as_str().unwrap());
+        serving.ask("POST", &path, "", &json!({"do": "retry"}))
+    };
+    let described = serving.ask("GET", "/api/v1/openapi.json", "", &Value::Null).1;
+    let answers = &described["paths"]["/api/v1/notices/{id}/acts"]["post"]["responses"];
+    let names =
+        ["noc@net.example", "abuse@net.example"].map(|to| (asked(to)["name"].clone(), asked(to)["state"].clone()));
+    assert_eq!(names, [(); 2].map(|()| (json!("(proof of life)"), json!("failed"))));
+    let (status, answer) = retry("noc@net.example");
+    assert_eq!(status, 200, "{answer}");
+    let schema = &answers["200"]["content"]["application/json"]["schema"];
+    let mut given: Vec<&String> = answer.as_object().unwrap().keys().collect();
+    let mut wanted: Vec<&str> =
+        schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    given.sort();
+    wanted.sort_unstable();
+    assert_eq!(given, wanted);
+    assert!(schema["properties"]["state"]["enum"].as_array().unwrap().contains(&answer["state"]), "{answer}");
+    assert_eq!((&answer["id"], &answer["again_of"]), (&asked("noc@net.example")["id"], &Value::Null));
+    until(&mut || asked("noc@net.example")["state"] == "delivered", "it is sent again");
+    // What was delivered is not tried again, and the refusal says what is.
+    let (status, answer) = retry("noc@net.example");
+    assert_eq!((status, answers.get(status.to_string()).is_some()), (409, true), "{answer}");
+    assert!(answer["detail"].as_str().unwrap().starts_with("it is delivered; only notices that failed"), "{answer}");
 }
