@@ -42,6 +42,12 @@ pub fn unusable(address: &str) -> Option<&'static str> {
     if local.len() > LOCAL_BYTES_MAX {
         return Some("what stands before the @ is longer than mail allows");
     }
+    if !local.is_ascii() {
+        return Some("it has other letters than ASCII before the @, which most servers do not take");
+    }
+    if local.contains("..") {
+        return Some("it has two dots in a row before the @");
+    }
     let Ok(domain) = host::domain(domain) else { return Some("what stands behind the @ is no domain") };
     is_below(&domain, &RESERVED).then_some("its domain is reserved, and nobody gets mail there")
 }
@@ -75,6 +81,8 @@ mod tests {
             check(none, Some("no mail address"));
         }
         check(&long, Some("longer than mail allows"));
+        check("j\u{f6}rg@uni.example", Some("other letters than ASCII"));
+        check("a..b@uni.example", Some("two dots"));
         check(&format!("a@{}.example", "x".repeat(300)), Some("no mail address"));
         for none in ["abuse@net..example", "abuse@192.0.2.1", "abuse@-", "abuse@[192.0.2.1]", "abuse@n!t.example"] {
             check(none, Some("no domain"));

@@ -179,6 +179,9 @@ pub struct Import {
     /// Whether it is only told what would change.
     #[serde(default)]
     pub dry_run: bool,
+    /// Whether all parties are let go of where the files hold none.
+    #[serde(default)]
+    pub remove_all: bool,
 }
 
 /// A file of parties.
@@ -200,7 +203,7 @@ pub enum NoticeDeed {
     Reject(String),
     /// It is due now.
     Send,
-    /// It is tried again, to another address where one is given.
+    /// It is tried again, to another address where one is given; one that was rejected waits for approval again.
     Retry(Option<String>),
     /// It is sent once more, as a new one, to another address where one is given.
     Resend(Option<String>),

@@ -106,6 +106,60 @@ fn the_table_of_the_manual_is_true_for_questions_and_for_events() {
     }
 }
 
+/// What the program says on standard error, and how it ends.
+#[expect(clippy::unwrap_used, reason = "a test that cannot start the program must fail")]
+fn said(site: &Path, args: &[&str]) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_concert")).args(args).args(["--site"]).arg(site).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+}
+
+#[test]
+fn the_first_example_of_the_manual_is_taken_by_a_new_site() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    assert_eq!(said(&site, &["init", &site.display().to_string()]).0, 0);
+    let parties = folder.path().join("parties.csv");
+    fs::write(&parties, blocks("csv")[0]).unwrap();
+    let rows = concert(&site, &["contact", "import", "constituents", &parties.display().to_string()]);
+    assert_eq!(rows.len(), 2, "{rows:?}");
+}
+
+#[test]
+fn an_import_of_nobody_is_refused_and_one_to_whom_nothing_can_be_sent_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let import = |text: &str, more: &[&str]| {
+        let file = folder.path().join("now.csv");
+        fs::write(&file, text).unwrap();
+        let file = file.display().to_string();
+        said(&site, &[&["contact", "import", "constituents", file.as_str(), "--format", "ndjson"], more].concat())
+    };
+    let known = || concert(&site, &["contact", "list", "--format", "ndjson"]).len();
+    let before = known();
+    let (code, text) = import("party,prefixes,mail\n", &[]);
+    assert!(
+        code == 2 && text.contains("the files hold no party, so all that there are would be removed (2)"),
+        "{text}"
+    );
+    assert!(text.contains("if that is meant: `--remove-all`"), "{text}");
+    let (code, text) = import("party,prefixes,mail\n", &["--dry-run"]);
+    assert!(code == 0 && text.contains("\"removed\"") && text.contains("will be refused"), "{text}");
+    assert_eq!(known(), before);
+    assert_eq!(import("party,prefixes,mail\n", &["--remove-all"]).0, 0);
+    assert!(known() < before);
+    assert_eq!(import("party,prefixes,mail\n", &[]).0, 0, "nobody is left who could be removed");
+    let (code, text) =
+        import("party,prefixes,mail\nUni,192.0.2.0/24,j\u{f6}rg@uni.example\nLab,192.0.2.0/26,a@lab.example\n", &[]);
+    assert!(code == 0 && text.contains("there are findings about these parties"), "{text}");
+    let (code, text) = said(&site, &["contact", "check", "--format", "ndjson"]);
+    assert!(code == 1 && text.contains("other letters than ASCII before the @"), "{text}");
+    assert!(text.contains("192.0.2.0/26 lies in 192.0.2.0/24 of `Uni`"), "{text}");
+    // A remark alone is nothing bad.
+    import("party,prefixes,mail\nUni,192.0.2.0/24,a@uni.example\nLab,192.0.2.0/26,a@lab.example\n", &[]);
+    let (code, text) = said(&site, &["contact", "check", "--format", "ndjson"]);
+    assert!(code == 0 && text.contains("\"remark\""), "{text}");
+}
+
 #[test]
 fn values_are_answered_as_people_paste_them() {
     let folder = tempfile::tempdir().unwrap();

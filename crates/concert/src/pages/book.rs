@@ -114,7 +114,8 @@ pub(super) async fn health(pages: &Pages, person: &Person, slice: &Slice) -> Res
 pub(super) async fn findings(pages: &Pages, person: &Person, slice: &Slice) -> Result<Page<Value>, Refusal> {
     let (site, reach) = seen(pages, person)?;
     let parties = parties(&site, &reach).await?;
-    let found = aside(move || check::with_keys(&site.settings, &parties, reach.is_all())).await?;
+    let look = move || [check::with_keys(&site.settings, &parties, reach.is_all()), check::remarks(&parties)].concat();
+    let found = aside(look).await?;
     slice.part(found.into_iter().map(|(kind, party, what)| json!({"kind": kind, "party": party, "what": what})))
 }
 
@@ -142,7 +143,7 @@ pub(super) async fn export(pages: &Pages, person: &Person, whose: Whose, is_json
 /// Replaces all parties of a kind by those of files; or says what that would change.
 pub(super) async fn import(pages: &Pages, change: &Change, wanted: Import) -> Result<Value, Refusal> {
     need(&change.person, Action::ChangeSite(Kept::Contacts))?;
-    let Import { parties: whose, files, dry_run } = wanted;
+    let Import { parties: whose, files, dry_run, remove_all } = wanted;
     let (site, which) = (pages.site(), which(whose));
     let files: Vec<(String, Vec<u8>)> = files.into_iter().map(|file| (file.name, file.text.into_bytes())).collect();
     let at = Arc::clone(&site);
@@ -153,6 +154,11 @@ pub(super) async fn import(pages: &Pages, change: &Change, wanted: Import) -> Re
         return Ok(answer);
     }
     let before = records.parties(which).await.map_err(failed)?;
+    let refused = import::removes_all(&before, &parties, "`remove_all`").filter(|_| !remove_all && !dry_run);
+    if let Some(problem) = refused {
+        records.undo(writing).await.map_err(failed)?;
+        return Err(Refusal::Mistake(problem));
+    }
     let changes: Vec<Value> = import::differences(&before, &parties)
         .into_iter()
         .map(|(change, party, what)| json!({"change": change, "party": party, "what": what}))

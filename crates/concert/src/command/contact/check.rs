@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use concert_model::address::{self, canonical};
-use concert_model::{Contact, Party, Problem, Time};
+use concert_model::{Contact, Net, Party, Problem, Time};
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::render;
 use concert_transport::lookup::mail_domains::MailDomains;
@@ -43,7 +43,10 @@ const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Mailboxes of registries that are told one by one.
 const UNUSABLE_TOLD_MAX: usize = 100;
 
-/// What was found: `overlap`, `gap`, `contact`, `key` or `registry`; the party; what.
+/// Remarks that are told one by one.
+const REMARKS_TOLD_MAX: usize = 100;
+
+/// What was found: `overlap`, `gap`, `contact`, `key`, `registry` or `remark`; the party; what.
 pub(crate) type Finding = (&'static str, String, String);
 
 pub(super) async fn run(
@@ -56,10 +59,10 @@ pub(super) async fn run(
     if args.dns {
         found.extend(closed(settings, parties).await?);
     }
-    // What registries hold is theirs to mend, so it does not count as bad.
+    // What registries hold is theirs to mend, so it does not count as bad; nor does what may be meant so.
     let registered = if with_files { unusable(settings)? } else { Vec::new() };
     let mut table = args.rows.table(&["kind", "party", "what"]);
-    for (kind, party, what) in found.iter().chain(&registered) {
+    for (kind, party, what) in found.iter().chain(&remarks(parties)).chain(&registered) {
         table.row(&[json!(kind), json!(party), json!(what)])?;
     }
     table.finish()?;
@@ -182,6 +185,60 @@ fn overlaps(parties: &[Party]) -> Vec<Finding> {
     found
 }
 
+/// Networks and domains of a party that lie in those of another: right for its customers, and wrong where it is a slip.
+pub(crate) fn remarks(parties: &[Party]) -> Vec<Finding> {
+    let constituents = || parties.iter().filter(|party| !is_team(party));
+    let mut nets: Vec<(&Net, &Party)> =
+        constituents().flat_map(|party| party.prefixes.iter().map(move |net| (net, party))).collect();
+    // A network stands before those that lie in it.
+    nets.sort_by_key(|(net, _)| (net.first(), net.prefix()));
+    let (mut found, mut around) = (Vec::new(), Vec::<(&Net, &Party)>::new());
+    let mut tell = |party: &Party, inner: String, outer: String, other: &Party| {
+        let what =
+            format!("{inner} lies in {outer} of `{0}`: this party is asked for it, `{0}` for the rest", other.name);
+        found.push(("remark", party.name.clone(), what));
+    };
+    for (net, party) in nets {
+        while around.pop_if(|(outer, _)| !outer.contains_net(net)).is_some() {}
+        // Of two parties with the same network the first answers, which is an overlap.
+        if around.last().is_some_and(|(outer, _)| *outer == net) {
+            continue;
+        }
+        if let Some((outer, other)) = around.last()
+            && other.name != party.name
+            && !other.excluded_prefixes.iter().any(|excluded| excluded.contains_net(net))
+        {
+            tell(party, format!("network {net}"), format!("{outer}"), other);
+        }
+        around.push((net, party));
+    }
+    let mut owners: BTreeMap<&str, &Party> = BTreeMap::new();
+    for party in constituents() {
+        for domain in &party.domains {
+            owners.entry(domain.trim_start_matches("*.")).or_insert(party);
+        }
+    }
+    for party in constituents() {
+        for domain in &party.domains {
+            let mut above = domain.trim_start_matches("*.");
+            while let Some((_, rest)) = above.split_once('.') {
+                above = rest;
+                let Some(other) = owners.get(above).filter(|other| other.name != party.name) else { continue };
+                if !other.excluded_domains.iter().any(|excluded| excluded.trim_start_matches("*.") == domain) {
+                    tell(party, format!("domain {domain}"), above.to_owned(), other);
+                }
+                break;
+            }
+        }
+    }
+    let more = found.len().saturating_sub(REMARKS_TOLD_MAX);
+    found.truncate(REMARKS_TOLD_MAX);
+    if more > 0 {
+        found.push(("remark", String::new(), format!("and {more} more that lie in those of another")));
+    }
+    found
+}
+
 fn is_team(party: &Party) -> bool {
     party.contacts.iter().any(|contact| contact.origin == "teams")
 }
@@ -277,9 +334,36 @@ mod tests {
                 "gap D no network, domain, AS or country is its own, so it is never told",
             ]
         );
+        let told: Vec<String> =
+            remarks(&parties).into_iter().map(|(_, party, what)| format!("{party}: {what}")).collect();
+        assert_eq!(
+            told,
+            ["B: network 192.0.2.0/25 lies in 192.0.2.0/24 of `A`: this party is asked for it, `A` for the rest"]
+        );
         let contact = Contact { purpose: "abuse".into(), origin: "teams".into(), ..Contact::default() };
         let team = Party { sectors: vec!["energy".into()], contacts: vec![contact], ..Party::default() };
         assert_eq!(gaps(&team), []);
+    }
+
+    #[test]
+    fn what_lies_in_that_of_another_is_remarked_unless_it_is_excluded_there() {
+        let text = "party,prefixes,domains\nA,192.0.2.0/24 !192.0.2.192/26,uni.example !lab.uni.example\n\
+            B,192.0.2.0/25 192.0.2.0/26 2001:db8::/32,cs.uni.example\nC,192.0.2.192/26,lab.uni.example\n\
+            D,192.0.2.4/30 198.51.100.0/24,*.x.cs.uni.example\n";
+        let (parties, problems) = read_csv("c.csv", text.as_bytes());
+        assert_eq!(problems, []);
+        let told: Vec<String> =
+            remarks(&parties).into_iter().map(|(_, party, what)| format!("{party}: {what}")).collect();
+        let rest = |name: &str| format!("this party is asked for it, `{name}` for the rest");
+        assert_eq!(
+            told,
+            [
+                format!("B: network 192.0.2.0/25 lies in 192.0.2.0/24 of `A`: {}", rest("A")),
+                format!("D: network 192.0.2.4/30 lies in 192.0.2.0/26 of `B`: {}", rest("B")),
+                format!("B: domain cs.uni.example lies in uni.example of `A`: {}", rest("A")),
+                format!("D: domain *.x.cs.uni.example lies in cs.uni.example of `B`: {}", rest("B")),
+            ]
+        );
     }
 
     #[test]

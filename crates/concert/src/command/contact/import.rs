@@ -39,6 +39,9 @@ pub(super) struct Args {
     /// Only show what would change.
     #[arg(long)]
     dry_run: bool,
+    /// Let go of all parties where the files hold none.
+    #[arg(long)]
+    remove_all: bool,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -77,6 +80,10 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Resu
     };
     let before = store.records.parties(which).await?;
     let parties = read_all(&args.files, which, settings)?;
+    let refused = removes_all(&before, &parties, "`--remove-all`").filter(|_| !args.remove_all);
+    if let (Some(problem), false) = (&refused, args.dry_run) {
+        return Err(Failure::usage(problem.clone()));
+    }
     let mut table = args.rows.table(&["change", "party", "what"]);
     for (change, party, what) in differences(&before, &parties) {
         table.row(&[json!(change), json!(party), json!(what)])?;
@@ -85,6 +92,9 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Resu
         store.records.import_parties(which, &parties).await?;
     }
     table.finish()?;
+    if refused.is_some() {
+        tracing::warn!("the files hold no party, so the import will be refused without `--remove-all`");
+    }
     if which == Parties::Teams {
         tell_strangers(settings, Whom::Teams, args.dry_run);
     }
@@ -111,6 +121,14 @@ fn read_all(files: &[PathBuf], which: Parties, settings: &Settings) -> Result<Ve
     let files: Vec<(String, Vec<u8>)> =
         files.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect::<Result<_, Failure>>()?;
     read_texts(&files, which, settings).map_err(Failure::settings)
+}
+
+/// That nobody would be left. Files without a party are rather a mistake than meant so; `word` says that they are.
+pub(crate) fn removes_all(before: &[Party], after: &[Party], word: &str) -> Option<Problem> {
+    let (count, is_all) = (before.len(), after.is_empty() && !before.is_empty());
+    let them = if count == 1 { "the only one there is" } else { "all that there are" };
+    let what = format!("the files hold no party, so {them} would be removed ({count})");
+    is_all.then(|| Problem::new(what).hint(format!("if that is meant: {word}")))
 }
 
 /// All parties of files by their names and bytes.
@@ -304,6 +322,9 @@ mod tests {
             ]
         );
         assert_eq!(differences(&after, &after), []);
+        assert!(removes_all(&before, &after, "x").is_none() && removes_all(&[], &[], "x").is_none());
+        let refused = removes_all(&before, &[], "`--remove-all`").unwrap();
+        assert_eq!(refused.what, "the files hold no party, so all that there are would be removed (3)");
         // Also beside other changes, of contacts that share an address, and where nothing but the order changed.
         let changed = |before: &str, after: &str| {
             let columns = "party,prefixes,mail,purpose,schedule,consent\n";
