@@ -4,7 +4,8 @@
 //! its last write, which is what moving it into place does. Taking the same file again after a kill
 //! adds nothing, so it is moved only after it is durable. Files too large or not readable go to
 //! `refused/`, each with a `.reason` beside it. Nothing in `done/` or `refused/` is ever overwritten;
-//! `kept.rs` removes what lies there for longer than reports are kept.
+//! `kept.rs` removes what lies there for longer than reports are kept, and `late.rs` watches for files that are written
+//! to in `done/`.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -16,6 +17,7 @@ use concert_model::{Origin, Problem, Receipt, Time};
 use tokio_util::sync::CancellationToken;
 
 use super::kept::Kept;
+use super::late::Late;
 use super::{Pattern, Stamp, list, shown};
 use crate::collect::{Backoff, Setup, Told, wait};
 use crate::{Body, Collector, Health, Intake};
@@ -36,6 +38,7 @@ pub(super) struct Dropped {
     every: Duration,
     settle: Duration,
     kept: Kept,
+    late: Late,
     told: Told,
 }
 
@@ -68,6 +71,7 @@ impl Dropped {
             every,
             settle,
             kept: Kept::new(setup.keep_raw),
+            late: Late::default(),
             told: Told::default(),
         }
     }
@@ -97,6 +101,7 @@ impl Dropped {
         stop: &CancellationToken,
     ) -> Result<usize, String> {
         let found = self.look().await?;
+        self.late.recall(intake, &self.setup.feed).await;
         let (mut waiting, mut trouble, mut full) = (0, None, None);
         let mut still = HashMap::with_capacity(found.len());
         for (name, stamp) in found {
@@ -117,7 +122,7 @@ impl Dropped {
                 still.insert(name, entry);
                 continue;
             }
-            match self.take(intake, &name, &stamp).await {
+            match self.take(&self.folder, intake, &name, &stamp).await {
                 Taken::Away => continue,
                 Taken::Changed => {
                     waiting += 1;
@@ -133,13 +138,33 @@ impl Dropped {
         }
         *seen = still;
         match full.or(trouble) {
-            Some(why) => Err(why),
-            None => Ok(waiting),
+            Some(why) => self.late.remember(intake, &self.setup.feed).await.and(Err(why)),
+            None => Ok(waiting + self.look_again(intake).await?),
         }
     }
 
-    async fn take(&self, intake: &dyn Intake, name: &OsStr, stamp: &Stamp) -> Taken {
-        let path = self.folder.join(name);
+    /// Takes what was written to after it was moved to `done/`. Gives the number of files that are not ready.
+    async fn look_again(&self, intake: &dyn Intake) -> Result<usize, String> {
+        let (feed, done) = (&self.setup.feed, self.folder.join("done"));
+        let (grown, mut waiting) = self.late.grown(&done, self.settle, intake.now()).await;
+        let mut outcome = Ok(());
+        for (name, stamp) in grown {
+            match self.take(&done, intake, &name, &stamp).await {
+                Taken::Away => {
+                    tracing::warn!(feed, "A file was written to after it was taken; it was taken again as a whole.");
+                    self.late.forget(&name);
+                }
+                Taken::Changed => waiting += 1,
+                Taken::Stuck(why) | Taken::Full(why) => outcome = Err(why),
+            }
+        }
+        self.late.remember(intake, feed).await?;
+        outcome.map(|()| waiting)
+    }
+
+    /// Takes a file of the folder, or one of `done/` again.
+    async fn take(&self, folder: &Path, intake: &dyn Intake, name: &OsStr, stamp: &Stamp) -> Taken {
+        let path = folder.join(name);
         match tokio::fs::symlink_metadata(&path).await {
             Ok(metadata) if Stamp::of(&metadata) == *stamp => {}
             Ok(_) => return Taken::Changed,
@@ -173,7 +198,10 @@ impl Dropped {
             Err(_) => return Taken::Away,
         }
         match self.put_away(&path, name, "done", stamp, intake.now()).await {
-            Ok(_) => Taken::Away,
+            Ok(target) => {
+                self.late.watch(target.file_name().unwrap_or(name), stamp, intake.now());
+                Taken::Away
+            }
             Err(why) => Taken::Stuck(format!("{} is kept but cannot be moved to done/: {why}", shown(name))),
         }
     }

@@ -7,6 +7,7 @@
 
 mod dropped;
 mod kept;
+mod late;
 mod lines;
 mod pattern;
 mod tail;

@@ -101,6 +101,73 @@ async fn a_file_still_being_written_is_not_taken() {
 }
 
 #[tokio::test]
+async fn what_is_written_after_the_move_is_not_lost() {
+    let site = tempfile::tempdir().unwrap();
+    let (memory, stop) = (Arc::new(Memory::default()), CancellationToken::new());
+    let collector = collector(site.path(), "path = \".\"\nevery = \"100ms\"\nsettle = \"200ms\"");
+    let task = tokio::spawn({
+        let (memory, stop) = (Arc::clone(&memory), stop.clone());
+        async move { collector.run(&*memory, stop).await }
+    });
+    use std::io::Write;
+    let mut writer = fs::File::create(site.path().join("slow.csv")).unwrap();
+    writer.write_all(b"one\ntw").unwrap();
+    // Its writer stands still until the file is put away, twice.
+    let done = || names(&site.path().join("done"));
+    memory.wait_for(1).await;
+    while done().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    writer.write_all(b"o\nthree\n").unwrap();
+    memory.wait_for(2).await;
+    writer.write_all(b"four\n").unwrap();
+    memory.wait_for(3).await;
+    stop.cancel();
+    task.await.unwrap();
+    assert_eq!(memory.texts(), ["one\ntw", "one\ntwo\nthree\n", "one\ntwo\nthree\nfour\n"]);
+    assert_eq!(memory.trouble(), "");
+    assert_eq!((names(site.path()).len(), done().len()), (0, 1));
+}
+
+#[tokio::test]
+async fn what_is_written_after_the_move_is_found_by_the_next_process_too() {
+    let site = tempfile::tempdir().unwrap();
+    let memory = Memory::default();
+    old(&site.path().join("a.csv"), "one\n", 60);
+    old(&site.path().join("b.csv"), "other\n", 50);
+    let once = async || collector(site.path(), "path = \".\"").once(&memory).await.unwrap();
+    once().await;
+    append(&site.path().join("done/a.csv"), "two\n");
+    // What somebody else puts there is nothing of ours.
+    fs::write(site.path().join("done/c.csv"), "another\n").unwrap();
+    for _ in 0..2 {
+        once().await;
+        assert_eq!(memory.texts(), ["one\n", "other\n", "one\ntwo\n"]);
+    }
+    let done = names(&site.path().join("done"));
+    assert!(done.len() == 3 && done[0].starts_with("a-"), "{done:?}");
+}
+
+#[tokio::test]
+async fn a_kill_while_a_grown_file_is_taken_neither_loses_nor_doubles_it() {
+    for steps in 0..20 {
+        let site = tempfile::tempdir().unwrap();
+        let memory = Memory::default();
+        old(&site.path().join("a"), "one", 60);
+        let text = "path = \".\"\nsettle = \"100ms\"";
+        collector(site.path(), text).once(&memory).await.unwrap();
+        old(&site.path().join("done/a"), "one two", 30);
+        let ended = killed_after(&*collector(site.path(), text), &memory, steps).await;
+        collector(site.path(), text).once(&memory).await.unwrap();
+        assert_eq!(memory.texts(), ["one", "one two"], "killed after {steps} steps");
+        if ended {
+            return;
+        }
+    }
+    panic!("it never came to its end");
+}
+
+#[tokio::test]
 async fn a_file_moved_into_place_is_taken_at_once() {
     let site = tempfile::tempdir().unwrap();
     let memory = Memory::default();
@@ -155,7 +222,8 @@ async fn a_kill_at_any_step_neither_loses_nor_doubles_a_file() {
         assert_eq!(memory.texts(), ["a", "b", "c"], "killed after {steps} steps");
         assert_eq!(names(&site.path().join("done")), ["a", "b", "c"]);
         if ended {
-            assert_eq!(steps, 6);
+            // Three files and the list of those that were moved, each with a step before and after.
+            assert_eq!(steps, 8);
             return;
         }
     }
