@@ -327,7 +327,8 @@ impl Page {
         } else if is_said {
             // Letters that touch a URL would become part of it.
             let (before, behind) = self.out.split_at_checked(begin).unwrap_or_default();
-            if !before.is_empty() && !before.ends_with(char::is_whitespace) && !behind.starts_with(char::is_whitespace) {
+            if !before.is_empty() && !before.ends_with(char::is_whitespace) && !behind.starts_with(char::is_whitespace)
+            {
                 self.out.insert(begin, ' ');
             }
         } else {
