@@ -568,6 +568,80 @@ async fn whom_a_notice_goes_to_is_decided_anew_when_a_contact_was_suspended_mean
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_corrected_contact_book_reaches_what_was_made_before() {
+    let Some(world) = World::new().await else { return };
+    let site = world.site();
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    let gated = settings.replace("when = \"at once\"", "when = \"at once\"\napprove = true");
+    fs::write(site.join("concert.toml"), &gated).unwrap();
+    let import = |parties: &str| {
+        fs::write(site.join("parties.csv"), format!("party,prefixes,mail\n{parties}")).unwrap();
+        world.done(&["contact", "import", "constituents", &site.join("parties.csv").display().to_string()]);
+    };
+    let decide = |args: &[&str]| {
+        let out = concert(&site, &[&["notice"], args, &["--format", "ndjson"]].concat()).output().unwrap();
+        let text = [out.stdout, out.stderr].concat();
+        (out.status.code().unwrap(), String::from_utf8(text).unwrap())
+    };
+    import("A,192.0.2.0/28,old@a.example\nB,192.0.2.16/28,abuse@b.example\nC,192.0.2.32/28,abuse@c.example\n");
+    for host in [1, 2, 3, 17, 33] {
+        world.event(&format!("192.0.2.{host}"));
+    }
+    let waiting: Vec<String> = to_of(&world, "waiting").into_iter().rev().map(|(id, _)| id).collect();
+    let [one, two, three, of_b, of_c] = waiting.as_slice() else { panic!("{waiting:?}") };
+    import("A,192.0.2.0/28,new@a.example\n");
+    // Whoever looks is told before anything is decided.
+    let why = |id: &str| {
+        let rows = world.rows(&["notice", "preview"]);
+        rows.iter().find(|row| row["id"] == id).unwrap()["why"].as_str().unwrap().to_owned()
+    };
+    let want =
+        "waits for approval; old@a.example is not told for `A` any more; the contact book says new@a.example now";
+    assert_eq!(why(one), want);
+    assert!(
+        why(of_b).ends_with("abuse@b.example is not told for `B` any more; it would wait for a contact"),
+        "{}",
+        why(of_b)
+    );
+    // What is rejected can be taken back, and an address that somebody gives stays.
+    assert_eq!(decide(&["reject", two, "--why", "the address is wrong"]).0, 0);
+    let (code, said) = decide(&["approve", two]);
+    assert!(code == 1 && said.contains("`concert notice retry` takes that back"), "{said}");
+    let (code, said) = decide(&["retry", two]);
+    assert!(code == 0 && said.contains("\"state\":\"waiting\"") && said.contains("waits for approval"), "{said}");
+    assert_eq!(decide(&["retry", three]).0, 1, "it waits already");
+    assert_eq!(decide(&["retry", three, "--to", "somebody@a.example"]).0, 0);
+    assert_eq!(why(three), "waits for approval");
+    let (code, said) = decide(&["approve", "--all", "responsible"]);
+    assert!(code == 0 || said.contains("so it waits for a contact"), "{said}");
+    assert!(said.contains("old@a.example is not told for `A` any more; it goes to new@a.example"), "{said}");
+    world.once();
+    let mut sent: Vec<String> = world.smtp.mails().iter().map(|mail| mail.to.join(",")).collect();
+    sent.sort();
+    assert_eq!(sent, ["new@a.example", "new@a.example", "somebody@a.example"], "and nothing to B and C");
+    let nobody: Vec<String> = to_of(&world, "no-contact").into_iter().rev().map(|(id, _)| id).collect();
+    assert_eq!(nobody, [of_b.as_str(), of_c.as_str()]);
+    // What failed at an address that is corrected goes to the new one; what was delivered is sent again there.
+    world.smtp.at_line(Stage::To, "new@a.example", Act::Answer("554 5.7.1 access denied".into()), 1);
+    world.event("192.0.2.4");
+    assert_eq!(decide(&["approve", "--all", "responsible"]).0, 0);
+    world.once();
+    let failed = to_of(&world, "failed").remove(0).0;
+    import("A,192.0.2.0/28,newest@a.example\nA,,second@a.example\n");
+    let (code, said) = decide(&["retry", &failed]);
+    assert!(code == 0 && said.contains("it goes to newest@a.example,second@a.example"), "{said}");
+    world.once();
+    assert_eq!(world.smtp.mails().pop().unwrap().to, ["newest@a.example", "second@a.example"]);
+    let (code, said) = decide(&["resend", one]);
+    assert!(code == 0 && said.contains("it goes to newest@a.example,second@a.example"), "{said}");
+    // An address that is left keeps it, and whoever else is asked for it by now gets it too.
+    import("A,192.0.2.0/28,second@a.example\nA,,third@a.example\n");
+    let again = to_of(&world, "waiting").remove(0).0;
+    let (code, said) = decide(&["approve", &again]);
+    assert!(code == 0 && said.contains("it goes to second@a.example,third@a.example"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_notice_that_waits_for_its_hour_passes_over_who_was_suspended_meanwhile() {
     let Some(world) = World::new().await else { return };
     let import = |schedule: &str| {

@@ -1,4 +1,4 @@
-//! Notices that a person lets go, holds back for good, or has sent once more.
+//! Notices that a person lets go, holds back, or has sent once more.
 //!
 //! Each is one statement or one transaction that asks for the state it starts from, so two people who
 //! approve at the same moment send nothing twice.
@@ -33,7 +33,7 @@ pub async fn approve_notice_in(change: &mut Change<'_>, id: &str, now: Time) -> 
     Ok(result.rows_affected() == 1)
 }
 
-/// Holds a waiting notice back for good, as part of a change. `false` when it does not wait.
+/// Holds a waiting notice back, as part of a change. `false` when it does not wait.
 pub async fn reject_notice_in(change: &mut Change<'_>, id: &str, why: &str) -> Result<bool, Problem> {
     let query = sqlx::query("UPDATE notice SET state = 'rejected', reason = ?2 WHERE id = ?1 AND state = 'waiting'");
     let result = query.bind(id).bind(why).execute(&mut **change).await.map_err(trouble)?;
@@ -60,9 +60,9 @@ pub async fn resend_notice_in(
         Gate::Approval => ("waiting", WAITS_FOR_APPROVAL),
     };
     let made = sqlx::query(
-        "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason, again_of, passed_over)
+        "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason, again_of, passed_over, by_hand)
          SELECT ?2, name, key, party, coalesce(?3, recipient), via, format, language, ?4, events, members, tlp,
-         ?2 || substr(message_id, instr(message_id, '@')), ?6, ?6, ?6, ?5, id, passed_over FROM notice WHERE id = ?1 AND state = 'delivered'",
+         ?2 || substr(message_id, instr(message_id, '@')), ?6, ?6, ?6, ?5, id, passed_over, max(by_hand, ?3 IS NOT NULL) FROM notice WHERE id = ?1 AND state = 'delivered'",
     )
     .bind(id)
     .bind(&new)
@@ -89,7 +89,7 @@ impl Records {
         Ok(is_done)
     }
 
-    /// Holds a waiting notice back for good. `false` when it does not wait.
+    /// Holds a waiting notice back. `false` when it does not wait.
     pub async fn reject_notice(&self, id: &str, why: &str) -> Result<bool, Problem> {
         let mut change = self.change().await?;
         let is_done = reject_notice_in(&mut change, id, why).await?;
@@ -154,5 +154,12 @@ mod tests {
         assert!(again.message_id != made.message_id && again.message_id.starts_with(&new));
         assert!(records.reject_notice(&new, "not needed").await.unwrap());
         assert_eq!(records.notice(&new).await.unwrap().unwrap().0.reason, "not needed");
+        // It is taken back, and waits again; an address changes nothing of that.
+        assert!(records.requeue_notice(&new, None, Gate::Approval, now).await.unwrap());
+        assert!(!records.requeue_notice(&new, None, Gate::Approval, now).await.unwrap(), "it waits already");
+        assert!(records.requeue_notice(&new, Some("c@x.example"), Gate::Approval, now).await.unwrap());
+        let back = records.notice(&new).await.unwrap().unwrap().0;
+        assert_eq!((back.state.as_str(), back.reason.as_str()), ("waiting", WAITS_FOR_APPROVAL));
+        assert_eq!((back.to.as_str(), back.is_by_hand), ("c@x.example", true));
     }
 }

@@ -77,6 +77,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0019.sql"),
     include_str!("../../migrations/0020.sql"),
     include_str!("../../migrations/0021.sql"),
+    include_str!("../../migrations/0022.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

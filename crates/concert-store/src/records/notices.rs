@@ -67,6 +67,8 @@ pub struct Notice {
     pub within: String,
     /// Who stands in front of its receivers and was passed over, and why; mostly empty.
     pub passed_over: String,
+    /// Whether somebody gave it its addresses by hand, so that the contact book has no say in them.
+    pub is_by_hand: bool,
 }
 
 /// Which way out notices go.
@@ -143,12 +145,13 @@ fn notice(row: &SqliteRow) -> Notice {
         text: text("text"),
         within: text("within"),
         passed_over: text("passed_over"),
+        is_by_hand: number("by_hand") == 1,
     }
 }
 
 /// Leaves out what failed and was told again to somebody else.
 const NOT_TOLD_AGAIN: &str = "NOT (state = 'failed' AND id IN (SELECT notice FROM notice_again))";
-const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, tlp, message_id, made, due, attempts, since, tries, reason, delivered, again_of, text, within, passed_over";
+const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, tlp, message_id, made, due, attempts, since, tries, reason, delivered, again_of, text, within, passed_over, by_hand";
 
 impl Records {
     /// Notices, newest first.
@@ -342,9 +345,9 @@ impl Records {
 
 /// Puts a failed or contactless notice back into the queue, as part of a change, as if it had just been made.
 ///
-/// It gets a new address if one is given. One that is queued already is only due at once. `false` when there is no
-/// such notice or it needs none of it. Where a person must approve it first, one that never had a contact
-/// waits for that instead of being sent.
+/// It gets a new address if one is given; one that waits for approval gets nothing else. One that is queued already is
+/// only due at once. `false` when there is no such notice or it needs none of it. Where a person must approve it first,
+/// one that never had a contact waits for that instead of being sent, and so does one that was rejected.
 pub async fn requeue_notice_in(
     change: &mut Change<'_>,
     id: &str,
@@ -353,11 +356,12 @@ pub async fn requeue_notice_in(
     now: Time,
 ) -> Result<bool, Problem> {
     let result = sqlx::query(
-        "UPDATE notice SET due = ?2, recipient = coalesce(?3, recipient),
+        "UPDATE notice SET due = ?2, recipient = coalesce(?3, recipient), by_hand = max(by_hand, ?3 IS NOT NULL),
          since = CASE state WHEN 'queued' THEN since ELSE ?2 END, tries = CASE state WHEN 'queued' THEN tries ELSE 0 END,
-         reason = CASE WHEN ?4 AND state = 'no-contact' THEN ?5 ELSE reason END,
-         state = CASE WHEN ?4 AND state = 'no-contact' THEN 'waiting' ELSE 'queued' END WHERE id = ?1
-         AND state IN ('failed', 'no-contact', 'queued') AND (?3 IS NOT NULL OR state <> 'no-contact' OR recipient <> '')",
+         reason = CASE WHEN state IN ('rejected', 'waiting') OR ?4 AND state = 'no-contact' THEN ?5 ELSE reason END,
+         state = CASE WHEN state IN ('rejected', 'waiting') OR ?4 AND state = 'no-contact' THEN 'waiting' ELSE 'queued' END
+         WHERE id = ?1 AND state IN ('failed', 'no-contact', 'queued', 'rejected', 'waiting')
+         AND (?3 IS NOT NULL OR state IN ('failed', 'queued', 'rejected') OR state = 'no-contact' AND recipient <> '')",
     )
     .bind(id)
     .bind(now.0)
@@ -368,8 +372,8 @@ pub async fn requeue_notice_in(
     .await
     .map_err(trouble)?;
     if result.rows_affected() == 1 {
-        let sql = "UPDATE notice SET state = 'queued', due = ?2, recipient = coalesce(?3, recipient)
-             WHERE within = ?1 AND within <> '' AND state IN ('failed', 'queued')";
+        let sql = "UPDATE notice SET state = 'queued', due = ?2, recipient = coalesce(?3, recipient),
+             by_hand = max(by_hand, ?3 IS NOT NULL) WHERE within = ?1 AND within <> '' AND state IN ('failed', 'queued')";
         let carried = sqlx::query(sql).bind(id).bind(now.0).bind(recipient);
         carried.execute(&mut **change).await.map_err(trouble)?;
     }

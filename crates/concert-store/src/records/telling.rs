@@ -144,7 +144,7 @@ impl Records {
         let mut change = self.change().await?;
         let given = sqlx::query(
             "UPDATE notice SET party = ?2, recipient = ?3, via = ?4, format = ?5, language = ?6, state = ?7, reason = ?8,
-             passed_over = ?9, events = ?10, members = ?11, due = ?12, since = ?12, tries = 0
+             passed_over = ?9, events = ?10, members = ?11, due = ?12, since = ?12, tries = 0, by_hand = 0
              WHERE id = ?1 AND state = ?13",
         )
         .bind(id)
@@ -201,9 +201,9 @@ impl Records {
         for members in others {
             number += 1;
             sqlx::query(
-                "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, again_of, passed_over)
+                "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, again_of, passed_over, by_hand)
                  SELECT printf('%s-%06d%s', ?2, ?3, ?6), name, key, party, recipient, via, format, language, state, ?4, ?5, tlp,
-                 printf('%s-%06d%s', ?2, ?3, ?6) || substr(message_id, instr(message_id, '@')), made, due, since, again_of, passed_over FROM notice WHERE id = ?1",
+                 printf('%s-%06d%s', ?2, ?3, ?6) || substr(message_id, instr(message_id, '@')), made, due, since, again_of, passed_over, by_hand FROM notice WHERE id = ?1",
             )
             .bind(id)
             .bind(&day)

@@ -45,11 +45,11 @@ enum Command {
     Preview(show::PreviewArgs),
     /// Send what is due now, or these notices, one attempt each
     Send(send::SendArgs),
-    /// Put notices that failed or had nobody to go to back into the queue
+    /// Try notices again that failed or had nobody to go to; take back that they were rejected
     Retry(send::RetryArgs),
     /// Let notices go that wait for approval
     Approve(approve::ApproveArgs),
-    /// Hold back notices that wait for approval, for good
+    /// Hold back notices that wait for approval
     Reject(approve::RejectArgs),
     /// Send a delivered notice again, as a new one that names it
     Resend(approve::ResendArgs),

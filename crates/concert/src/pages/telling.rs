@@ -15,7 +15,7 @@ use super::acts::{again, by, done};
 use super::looks::need;
 use super::{Pages, failed};
 use crate::command::contact::text_or_null;
-use crate::command::notice::show::{NOT_YET, is_seen_whole, to_go, why};
+use crate::command::notice::show::{NOT_YET, is_seen_whole, to_go};
 use crate::drive::anew::{self, Fate};
 use crate::drive::{asked, is_of_incidents, responsible};
 use crate::reach::Reach;
@@ -45,12 +45,13 @@ pub(super) async fn preview(
     let to_go = reading.await.map_err(|error| Refusal::Failed(error.to_string()))?.map_err(failed)?;
     let rows: Vec<Value> = to_go
         .iter()
-        .filter(|(notice, _)| reach.has_notice(notice) && !is_of_incidents(&notice.name))
-        .map(|(notice, _)| {
+        .filter(|going| reach.has_notice(&going.notice) && !is_of_incidents(&going.notice.name))
+        .map(|going| {
+            let notice = &going.notice;
             let id = (notice.id != NOT_YET).then_some(&notice.id);
             json!({"id": id, "name": notice.name, "key": notice.key, "to": notice.to, "via": notice.via,
                 "state": notice.state, "events": notice.events, "due": notice.due.to_string(),
-                "why": text_or_null(&why(notice, &reach))})
+                "why": text_or_null(&going.why(&reach))})
         })
         .collect();
     slice.part(rows.into_iter())
@@ -129,8 +130,12 @@ async fn decided_anew(
         (NoticeDeed::Send, "queued") | (NoticeDeed::Retry(None), "failed") => mail,
         _ => return Ok(None),
     };
-    let Some(anew) = anew::decide(site, id).await.map_err(failed)? else { return Ok(None) };
-    let why = if reach.is_all() { anew.why() } else { anew.suspended };
+    let decided = match deed {
+        NoticeDeed::Approve => anew::decide_to_approve(site, id).await,
+        _ => anew::decide(site, id).await,
+    };
+    let Some(anew) = decided.map_err(failed)? else { return Ok(None) };
+    let why = if reach.is_all() { anew.why() } else { anew.because };
     if anew.fate == Fate::GoesOn { Ok(Some(why)) } else { Err(Refusal::Taken(why)) }
 }
 
@@ -153,8 +158,11 @@ async fn decide(
         NoticeDeed::Send if notice.state == "queued" => {
             same(requeue_notice_in(writing, mail, None, Gate::Open, now).await?, "notice send", "queued")
         }
-        NoticeDeed::Retry(to) if matches!(notice.state.as_str(), "failed" | "no-contact") => {
-            let waits = notice.state == "no-contact" && gate == Gate::Approval;
+        NoticeDeed::Retry(to) if matches!(notice.state.as_str(), "failed" | "no-contact" | "rejected" | "waiting") => {
+            let waits = match notice.state.as_str() {
+                "no-contact" => gate == Gate::Approval,
+                state => state != "failed",
+            };
             let is_done = requeue_notice_in(writing, mail, to.as_deref(), gate, now).await?;
             same(is_done, "notice retry", if waits { "waiting" } else { "queued" })
         }
@@ -176,8 +184,11 @@ fn refusal(notice: &Notice, deed: &NoticeDeed) -> String {
             format!("it is not queued but {state}; `retry` is for what failed, `resend` for what was delivered")
         }
         NoticeDeed::Retry(_) if state == "no-contact" => "it has nobody to go to; say `to`".into(),
+        NoticeDeed::Retry(_) if state == "waiting" => {
+            "it waits for approval already; say `to` for another address".into()
+        }
         NoticeDeed::Retry(_) => {
-            format!("it is {state}; only notices that failed or had nobody to go to are tried again")
+            format!("it is {state}; only notices that failed, were rejected or had nobody to go to are tried again")
         }
         NoticeDeed::Resend(_) => format!("it is not delivered but {state}; `retry` is for what failed"),
     }

@@ -75,6 +75,13 @@ fn the_contact_book_is_listed_checked_exported_and_imported() {
     assert_eq!(column(&wrong, "mistakes", "place"), ["p.csv:2", "p.csv:3"], "{wrong}");
     let empty = json!({"parties": "constituents", "files": []});
     anna.want("POST", "/contacts/imports", &empty, 400);
+    let nobody = anna.want("POST", "/contacts/imports", &import("party,asns\n", false), 400);
+    assert!(
+        nobody.to_string().contains("the files hold no party") && nobody.to_string().contains("remove_all"),
+        "{nobody}"
+    );
+    let gone = anna.want("POST", "/contacts/imports", &import("party,asns\n", true), 200);
+    assert!(column(&gone, "changes", "change").iter().all(|change| change == "removed"), "{gone}");
     let dry = anna.want("POST", "/contacts/imports", &import(&more, true), 200);
     assert_eq!((column(&dry, "changes", "party"), &dry["findings"]), (vec!["Mill".to_owned()], &json!(1)));
     anna.want("GET", "/parties/Mill", &Value::Null, 404);
@@ -134,6 +141,12 @@ fn notices_are_decided_about_by_whoever_may_change_them() {
     }
     assert_eq!(act(&anna, &of_bank, json!({"do": "reject", "why": "told by telephone"}), 200)["state"], "rejected");
     assert_eq!(anna.get(&format!("/notices/{of_bank}"))["reason"], "told by telephone");
+    // What is rejected can be taken back, by whoever may approve it, and waits again.
+    act(&energy, &of_bank, json!({"do": "retry"}), 404);
+    assert_eq!(act(&anna, &of_bank, json!({"do": "retry"}), 200)["state"], "waiting");
+    assert_eq!(act(&anna, &of_bank, json!({"do": "retry", "to": "soc@bank.example"}), 200)["state"], "waiting");
+    assert_eq!(anna.get(&format!("/notices/{of_bank}"))["to"], "soc@bank.example");
+    assert_eq!(act(&anna, &of_bank, json!({"do": "reject", "why": "told by telephone"}), 200)["state"], "rejected");
     assert_eq!(act(&energy, &grid, json!({"do": "approve"}), 200)["state"], "queued");
     served.until(|| state(&grid) == "delivered");
     let shown = energy.get(&format!("/notices/{grid}"));

@@ -75,7 +75,7 @@ pub(super) fn approve(args: &ApproveArgs, site: &SiteArg) -> Result<Exit, Failur
         let mut done = Vec::new();
         for id in ids {
             let waits = need(&site, &id).await?.0.state == "waiting";
-            let anew = if waits { Box::pin(anew::decide(&site, &id)).await? } else { None };
+            let anew = if waits { Box::pin(anew::decide_to_approve(&site, &id)).await? } else { None };
             let goes_on = anew.as_ref().is_none_or(|anew| anew.fate == Fate::GoesOn);
             let let_go = goes_on && site.store.records.approve_notice(&id, wire::now()).await?;
             done.push((id, let_go, anew.map(|anew| anew.why())));
@@ -106,7 +106,11 @@ async fn print(site: &Site, rows: &AllRows, done: Vec<(String, bool, Option<Stri
     let mut refused = false;
     for (id, changed, why) in done {
         let (notice, _) = need(site, &id).await?;
-        let own = if changed { notice.reason.as_str() } else { "it does not wait for approval" };
+        let own = match (changed, notice.state.as_str()) {
+            (true, _) => &notice.reason,
+            (false, "rejected") => "it was rejected; `concert notice retry` takes that back",
+            (false, _) => "it does not wait for approval",
+        };
         let reason = why.as_deref().unwrap_or(own);
         table.row(&[json!(id), json!(notice.state), json!(reason)])?;
         refused |= !changed;
@@ -130,7 +134,8 @@ pub(super) fn resend(args: &ResendArgs, site: &SiteArg) -> Result<Exit, Failure>
             site.store.records.resend_notice(&notice.id, args.to.as_deref(), gate, &site.home(), wire::now()).await?;
         let Some(id) = made else {
             let what = format!("notice {} is not delivered but {}", notice.id, notice.state);
-            let hint = format!("`concert notice show {}` says more; `retry` is for what failed", notice.id);
+            let hint =
+                format!("`concert notice show {}` says more; `retry` is for what failed or was rejected", notice.id);
             return Err(Failure::usage(Problem::new(what).hint(hint)));
         };
         let (mut state, mut reason) = match gate {

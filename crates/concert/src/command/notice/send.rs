@@ -141,7 +141,7 @@ async fn named(site: &Site, ids: &[String]) -> Result<Vec<Notice>, Failure> {
             },
             "delivered" => format!("`concert notice resend {id}` sends it again as a new notice"),
             "waiting" => format!("`concert notice approve {id}` lets it go"),
-            "rejected" => String::new(),
+            "rejected" => format!("`concert notice retry {id}` takes that back"),
             "no-contact" => format!("`concert notice retry {id} --to ADDRESS` gives it one"),
             _ => format!("`concert notice retry {id}` puts it back into the queue"),
         };
@@ -239,7 +239,7 @@ pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
                 continue;
             }
             let again = match notice.state.as_str() {
-                "failed" | "no-contact" => {
+                "failed" | "no-contact" | "rejected" | "waiting" => {
                     let gate = gate(&site, notice);
                     site.store.records.requeue_notice(&notice.id, args.to.as_deref(), gate, wire::now()).await?
                 }
@@ -247,11 +247,17 @@ pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
             };
             refused |= !again;
             let (state, reason) = match (again, notice.state.as_str()) {
+                (true, "rejected" | "waiting") => ("waiting", WAITS_FOR_APPROVAL),
                 (true, "no-contact") if gate(&site, notice) == Gate::Approval => ("waiting", WAITS_FOR_APPROVAL),
                 (true, _) => ("queued", ""),
                 (false, "no-contact") => ("no-contact", "it has nobody to go to; give --to ADDRESS"),
                 (false, "queued") => ("queued", "it is in the queue already; `concert notice send` sends it now"),
-                (false, state) => (state, "only notices that failed or had nobody to go to are tried again"),
+                (false, "waiting") => {
+                    ("waiting", "it waits for approval already; --to ADDRESS gives it another address before")
+                }
+                (false, state) => {
+                    (state, "only notices that failed, were rejected or had nobody to go to are tried again")
+                }
             };
             let why = anew.map_or_else(|| reason.to_owned(), |anew| anew.why());
             table.row(&[json!(notice.id), json!(state), json!(why)])?;

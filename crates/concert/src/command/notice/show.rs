@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::super::contact::text_or_null;
 use super::SiteArg;
+use crate::drive::anew::{self, Anew};
 use crate::drive::{compose, tell};
 use crate::print::{Format, List, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
@@ -222,11 +223,11 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
         return Err(Failure::usage(problem.hint(format!("notices here: {}", known.join(", ")))));
     }
     let mut to_go = runtime.block_on(to_go(&site, args.name.as_deref()))?;
-    to_go.retain(|(notice, _)| reach.has_notice(notice));
+    to_go.retain(|going| reach.has_notice(&going.notice));
     if args.text {
         to_go.truncate(if args.rows.limit == 0 { usize::MAX } else { args.rows.limit });
-        runtime.block_on(read(site_arg, &site, to_go.iter().map(|(notice, _)| notice)))?;
-        for (notice, members) in &to_go {
+        runtime.block_on(read(site_arg, &site, to_go.iter().map(|going| &going.notice)))?;
+        for Going { notice, members, .. } in &to_go {
             let loaded = runtime.block_on(site.store.load(&[members]))?;
             let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[members]))?;
             if !print_text(&site, notice, &compose::items(&site, notice, &loaded, members, &repeats))? {
@@ -236,7 +237,8 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
         return Ok(Exit::Done);
     }
     let mut table = args.rows.table(&["id", "name", "key", "to", "via", "state", "events", "due", "why"]);
-    for (notice, _) in &to_go {
+    for going in &to_go {
+        let notice = &going.notice;
         let id = if notice.id == NOT_YET { Value::Null } else { json!(notice.id) };
         let row = [
             id,
@@ -247,7 +249,7 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
             json!(notice.state),
             json!(notice.events),
             json!(notice.due.to_string()),
-            text_or_null(&why(notice, &reach)),
+            text_or_null(&going.why(&reach)),
         ];
         if !table.row(&row)? {
             break;
@@ -258,14 +260,26 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
     Ok(Exit::Done)
 }
 
-/// Why a notice waits, or whom it passes over, as far as whoever asks may see that.
-pub(crate) fn why(notice: &Notice, reach: &Reach) -> String {
-    let passed_over = if reach.is_all() { notice.passed_over.as_str() } else { "" };
-    match notice.state.as_str() {
-        "no-contact" => notice.reason.clone(),
-        _ if waits_for_approval(notice) && passed_over.is_empty() => WAITS_FOR_APPROVAL.to_owned(),
-        _ if waits_for_approval(notice) => format!("{WAITS_FOR_APPROVAL}; {passed_over}"),
-        _ => passed_over.to_owned(),
+/// A notice that would go out.
+pub(crate) struct Going {
+    pub(crate) notice: Notice,
+    members: Members,
+    /// What will be decided anew of it when it is approved.
+    anew: Option<Anew>,
+}
+
+impl Going {
+    /// Why it waits, whom it passes over, and whether it will go to others, as far as whoever asks may see that.
+    pub(crate) fn why(&self, reach: &Reach) -> String {
+        let notice = &self.notice;
+        if notice.state == "no-contact" {
+            return notice.reason.clone();
+        }
+        let passed_over = if reach.is_all() { notice.passed_over.as_str() } else { "" };
+        let anew = self.anew.as_ref().map(|anew| if reach.is_all() { anew.why() } else { anew.because.clone() });
+        let waits = if waits_for_approval(notice) { WAITS_FOR_APPROVAL } else { "" };
+        let said = [waits, passed_over, anew.as_deref().unwrap_or_default()];
+        said.into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -274,8 +288,8 @@ fn waits_for_approval(notice: &Notice) -> bool {
 }
 
 /// How much would go to how many, and how much waits for what, for whoever decides about it.
-fn tell_counts(to_go: &[(Notice, Members)]) {
-    let notices = || to_go.iter().map(|(notice, _)| notice);
+fn tell_counts(to_go: &[Going]) {
+    let notices = || to_go.iter().map(|going| &going.notice);
     let (mut goes, mut events, mut without_contact, mut for_approval) = (0, 0, 0, 0);
     let (mut parties, mut addresses) = (BTreeSet::new(), BTreeSet::new());
     for notice in notices() {
@@ -298,19 +312,26 @@ pub(crate) const NOT_YET: &str = "not-yet";
 
 /// Everything that would go out if it were due now: what is gathered, then what is queued; then what waits for approval
 /// or for a contact.
-pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<(Notice, Members)>, Problem> {
+pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>, Problem> {
     let mut to_go = Vec::new();
     for (index, kind) in site.settings.notices.iter().enumerate() {
         if name.is_none_or(|name| name == kind.name) {
             let (waiting, due) = tell::waiting(site, index).await?;
-            to_go.extend(waiting.into_iter().map(|new| not_yet(site, new, due)));
+            let made = waiting.into_iter().map(|new| not_yet(site, new, due));
+            to_go.extend(made.map(|(notice, members)| Going { notice, members, anew: None }));
         }
     }
+    let (book, barred) = (site.addressees(), site.barred().await?);
     for state in ["queued", "waiting", "no-contact"] {
         let filter =
             NoticeFilter { state: Some(state.into()), name: name.map(str::to_owned), ..NoticeFilter::default() };
         for notice in site.store.records.notices(&filter).await? {
-            to_go.extend(site.store.records.notice(&notice.id).await?);
+            let Some((notice, members)) = site.store.records.notice(&notice.id).await? else { continue };
+            let anew = match state {
+                "waiting" => Box::pin(anew::foretell(site, &book, &barred, (&notice, &members))).await?,
+                _ => None,
+            };
+            to_go.push(Going { notice, members, anew });
         }
     }
     Ok(to_go)
@@ -341,6 +362,7 @@ fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
         text: String::new(),
         within: String::new(),
         passed_over: new.passed_over,
+        is_by_hand: false,
     };
     (notice, new.members)
 }
