@@ -138,7 +138,8 @@ impl Site for Pages {
             ..reach.notices()
         };
         let found = site.store.records.notices(&filter).await;
-        let mut rows: Vec<NoticeRow> = found.map_err(failed)?.into_iter().map(notice_row).collect();
+        let mut rows: Vec<NoticeRow> =
+            found.map_err(failed)?.into_iter().map(|notice| notice_row(notice, &reach)).collect();
         let more = rows.len() > slice.limit;
         rows.truncate(slice.limit);
         let next = rows.last().filter(|_| more).map(|row| row.id.clone());
@@ -162,7 +163,7 @@ impl Site for Pages {
         let read = shown.filter_map(notice_read).collect();
         self.reads.write(person, access::Action::SeeSite(access::Kept::Notices).word(), read).await.map_err(failed)?;
         if let Some(bytes) = kept.as_ref().filter(|bytes| !is_encrypted(bytes)) {
-            return Ok(Some(NoticeText { row: notice_row(notice), bytes: bytes.clone(), plain: None }));
+            return Ok(Some(NoticeText { row: notice_row(notice, &reach), bytes: bytes.clone(), plain: None }));
         }
         let loaded = site.store.load(&[&members]).await.map_err(failed)?;
         let repeats = compose::repeats(&site, &loaded, &[&members]).await.map_err(failed)?;
@@ -173,7 +174,7 @@ impl Site for Pages {
         // Nobody here can open what is encrypted, and what cannot be yet has no bytes to show.
         let is_readable = bytes.as_ref().is_some_and(|bytes| !is_encrypted(bytes));
         let plain = message.filter(|_| !is_readable).map(|message| compose::readable(&message));
-        Ok(Some(NoticeText { row: notice_row(notice), bytes: bytes.unwrap_or_default(), plain }))
+        Ok(Some(NoticeText { row: notice_row(notice, &reach), bytes: bytes.unwrap_or_default(), plain }))
     }
 
     async fn admit(&self, feed: &str, token: &str) -> Option<u64> {
@@ -256,11 +257,11 @@ impl Site for Pages {
     }
 }
 
-fn notice_row(notice: Notice) -> NoticeRow {
+fn notice_row(notice: Notice, reach: &Reach) -> NoticeRow {
     NoticeRow {
         id: notice.id,
         name: notice.name,
-        key: notice.key,
+        key: reach.key(&notice.key).into_owned(),
         to: notice.to,
         via: notice.via,
         due: (notice.state != "delivered").then_some(notice.due),

@@ -3,6 +3,7 @@
 //! Whoever stands for a constituency sees what belongs to its parties. The rest is not there for that person:
 //! it is in no list and no count, and asking for it is answered like asking for what does not exist.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use concert_model::{Event, Party};
 
 use concert_model::incident::Tlp;
 use concert_pipeline::enrich::Constituents;
+use concert_pipeline::render::withheld;
 use concert_store::records::{NewNotice, Notice, NoticeFilter};
 
 use crate::drive::live;
@@ -86,6 +88,11 @@ impl Reach {
     /// Whether a notice is seen. Its text says what its events say, so it is weighed like them.
     pub(crate) fn has_notice(&self, notice: &Notice) -> bool {
         self.has(&notice.party) && self.is_cleared(notice.tlp)
+    }
+
+    /// The key of a notice, whole for those alone who see everybody's.
+    pub(crate) fn key<'k>(&self, key: &'k str) -> Cow<'k, str> {
+        if self.is_all() { Cow::Borrowed(key) } else { withheld::told_key(key) }
     }
 
     /// Whether a notice that is still to be made will be seen.

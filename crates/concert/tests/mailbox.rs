@@ -1022,6 +1022,49 @@ async fn whoever_complains_by_mail_to_another_feed_is_named_to_nobody_either() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_notice_for_what_was_attacked_does_not_say_what_that_was_where_the_reporter_is_withheld() {
+    let Some(world) = World::new().await else { return };
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let more = "complaints = \"complaints\"\n[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n\
+        [[notice]]\nname = \"targets\"\ngroup_by = [\"destination.ip\"]\nto = \"desk@ops.example\"\nvia = \"mail\"\n";
+    fs::write(world.site().join("concert.toml"), format!("{settings}{more}")).unwrap();
+    world.once();
+    for (id, target) in [("one", "203.0.113.77"), ("two", "203.0.113.78")] {
+        let mail = format!(
+            "From: anna@bank.example\r\nTo: cert@cert.example\r\nSubject: attack\r\nMessage-ID: <{id}@bank.example>\r\n\r\n\
+             192.0.2.9 tries passwords on our server {target}\r\n"
+        );
+        world.dovecot.deliver(&mail).unwrap();
+    }
+    let row =
+        "{\"source.ip\":\"192.0.2.10\",\"destination.ip\":\"203.0.113.77\",\"classification.type\":\"scanner\"}\n";
+    fs::write(world.site().join("in/a.json"), row).unwrap();
+    world.once();
+    let mut keys: Vec<String> = world
+        .rows(&["notice", "list", "--name", "targets"])
+        .iter()
+        .map(|row| row["key"].as_str().unwrap().to_owned())
+        .collect();
+    keys.sort();
+    assert_eq!(keys, ["203.0.113.77", "withheld:203.0.113.77", "withheld:203.0.113.78"]);
+    let told = world.smtp.mails();
+    let mut told: Vec<(String, String)> = told
+        .iter()
+        .filter(|mail| mail.to == ["desk@ops.example"])
+        .map(|mail| {
+            let text = mail.bytes.split(|byte| *byte == b'\n').map(decoded).collect();
+            (header(mail, "Subject").split_once("] ").unwrap().1.to_owned(), text)
+        })
+        .collect();
+    told.sort();
+    let subjects: Vec<&str> = told.iter().map(|(subject, _)| subject.as_str()).collect();
+    let withheld = "1 event for withheld - CERT Example";
+    assert_eq!(subjects, ["1 event for 203.0.113.77 - CERT Example", withheld, withheld]);
+    let says = |(_, text): &(String, String)| text.contains("203.0.113.7");
+    assert_eq!(told.iter().map(says).collect::<Vec<_>>(), [true, false, false], "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_complains_of_a_link_that_was_sent_to_them_is_not_named_by_it() {
     let Some(world) = World::new().await else { return };
     let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();

@@ -3,6 +3,8 @@
 use concert_model::batch::Raw;
 use concert_model::{Event, Field, Kind, json};
 
+use crate::render::withheld;
+
 /// Written where an event has no value for a part of the key.
 const ABSENT: &str = "unknown";
 
@@ -15,7 +17,11 @@ enum By {
 
 /// The fields that make a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Key(Vec<By>);
+pub struct Key {
+    by: Vec<By>,
+    /// Whether values are marked that no notice tells.
+    marks: bool,
+}
 
 impl Key {
     /// A key of these fields, which may be `party` and `extra.NAME`. The error is the name that is none.
@@ -25,32 +31,45 @@ impl Key {
             (_, "party") => Ok(By::Field(Field::PARTY)),
             _ => Field::named(name).map(By::Field).ok_or_else(|| name.clone()),
         };
-        names.iter().map(by).collect::<Result<_, _>>().map(Self)
+        names.iter().map(by).collect::<Result<_, _>>().map(|by| Self { by, marks: false })
+    }
+
+    /// The same for notices: a value that they may not tell is marked, so that it is left out where they show their
+    /// key, and events with it go apart from those that may tell it.
+    #[must_use]
+    pub fn for_notices(mut self) -> Self {
+        self.marks = self.by.iter().any(is_attacked);
+        self
     }
 
     /// Whether events of two parties never have the same key.
     pub fn tells_parties_apart(&self) -> bool {
-        self.0.contains(&By::Field(Field::PARTY))
+        self.by.contains(&By::Field(Field::PARTY))
     }
 
     /// Takes the party into the key.
     pub fn and_party(&mut self) {
-        self.0.push(By::Field(Field::PARTY));
+        self.by.push(By::Field(Field::PARTY));
     }
 
     /// Appends the key of an event: `AS64500`, `FI`, `AS64500, FI`.
     pub fn write(&self, event: &Event<'_>, out: &mut Vec<u8>) {
-        for index in 0..self.0.len() {
+        let marks = self.marks && withheld::is_withheld(event);
+        for (index, by) in self.by.iter().enumerate() {
             if index > 0 {
                 out.extend_from_slice(b", ");
             }
+            let begin = out.len();
             self.write_part(index, event, out);
+            if marks && is_attacked(by) {
+                withheld::mark(out, begin);
+            }
         }
     }
 
     /// Appends one value of it.
     pub fn write_part(&self, index: usize, event: &Event<'_>, out: &mut Vec<u8>) {
-        let Some(by) = self.0.get(index) else { return };
+        let Some(by) = self.by.get(index) else { return };
         let value = match by {
             By::Field(field) => event.raw(*field),
             By::Extra(name) => event.find_extra(name).and_then(|field| event.raw(field)),
@@ -64,5 +83,31 @@ impl Key {
             Some(value) => json::write_plain(&value.into(), out),
             None => out.extend_from_slice(ABSENT.as_bytes()),
         }
+    }
+}
+
+fn is_attacked(by: &By) -> bool {
+    matches!(by, By::Field(field) if withheld::FIELDS.contains(field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::sample;
+
+    #[test]
+    fn what_notices_may_not_tell_is_marked_in_their_key_and_left_out_of_what_they_show() {
+        let names = ["source.asn", "destination.as_name", "destination.ip"].map(str::to_owned);
+        let check = |more: &str, kept: &str, told: &str| {
+            let said = "source.asn=64500|destination.as_name=Bank, Inc|destination.ip=198.51.100.1|extra.reporter=";
+            let batch = sample::batch(&[&format!("{said}{more}")]);
+            let mut out = Vec::new();
+            Key::read(&names).unwrap().for_notices().write(&batch.get(0).unwrap(), &mut out);
+            let key = String::from_utf8(out).unwrap();
+            assert_eq!((key.as_str(), &*withheld::told_key(&key)), (kept, told));
+        };
+        check("withheld", "AS64500, withheld:Bank; Inc, withheld:198.51.100.1", "AS64500, withheld, withheld");
+        let plain = "AS64500, Bank, Inc, 198.51.100.1";
+        check("soc@bank.example", plain, plain);
     }
 }

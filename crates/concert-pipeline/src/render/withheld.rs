@@ -3,12 +3,17 @@
 //! The attacked server is nearly always the reporter's own, and its address says who that is. The site keeps it, for
 //! its own work and to know repeats; whoever is told of the event learns that somebody is not named, and the port.
 
+use std::borrow::Cow;
+
 use concert_model::{Event, Field, Value};
 
 /// The `extra.*` field of whoever reported an event.
 pub const REPORTER: &str = "reporter";
 /// What stands there when nobody is to learn it.
 pub const WITHHELD: &str = "withheld";
+
+/// What stands before a value of a notice's key that whoever is told does not learn.
+const MARK: &str = "withheld:";
 
 /// All that is said of the attacked side, but for its port.
 pub const FIELDS: [Field; 23] = [
@@ -37,10 +42,32 @@ pub const FIELDS: [Field; 23] = [
     Field::DESTINATION_URLPATH,
 ];
 
+/// Whether an event does not say who reported it, nor who was attacked.
+pub fn is_withheld(event: &Event<'_>) -> bool {
+    let reporter = event.find_extra(REPORTER).and_then(|field| event.get(field));
+    matches!(reporter, Some(Value::Text(text)) if text == WITHHELD)
+}
+
 /// An event as a notice may tell it.
 pub fn told(event: Event<'_>) -> Event<'_> {
-    let reporter = event.find_extra(REPORTER).and_then(|field| event.get(field));
-    if matches!(reporter, Some(Value::Text(text)) if text == WITHHELD) { event.without(&FIELDS) } else { event }
+    if is_withheld(&event) { event.without(&FIELDS) } else { event }
+}
+
+/// Marks the value with which a key ends as one that no notice tells. It keeps no comma: those part values.
+pub(crate) fn mark(key: &mut Vec<u8>, begin: usize) {
+    let value = key.split_off(begin);
+    key.extend_from_slice(MARK.as_bytes());
+    key.extend(value.into_iter().map(|byte| if byte == b',' { b';' } else { byte }));
+}
+
+/// The key of a notice as whoever is told of it may read it.
+pub fn told_key(key: &str) -> Cow<'_, str> {
+    if !key.contains(MARK) {
+        return Cow::Borrowed(key);
+    }
+    let values: Vec<&str> =
+        key.split(", ").map(|value| if value.starts_with(MARK) { WITHHELD } else { value }).collect();
+    Cow::Owned(values.join(", "))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::SiteArg;
 use crate::drive::{deliver, is_of_incidents, tell};
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
+use crate::reach::Reach;
 use crate::settings::LoadFor;
 use crate::wire::Site;
 
@@ -130,7 +131,7 @@ fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
         let row = [
             json!(notice.id),
             json!(notice.name),
-            json!(notice.key),
+            json!(reach.key(&notice.key)),
             json!(notice.to),
             json!(notice.via),
             json!(notice.state),
@@ -153,7 +154,7 @@ fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
             }
             let (waiting, due) = runtime.block_on(tell::waiting(&site, index))?;
             for notice in waiting.iter().filter(|notice| reach.will_have(notice)) {
-                table.row(&waiting_row(notice, &json!(due.to_string())))?;
+                table.row(&waiting_row(notice, &reach, &json!(due.to_string())))?;
             }
         }
     }
@@ -169,11 +170,11 @@ fn reason(notice: &Notice) -> Option<&str> {
 }
 
 /// What is gathered for a notice has no number yet.
-fn waiting_row(notice: &NewNotice, due: &Value) -> [Value; 11] {
+fn waiting_row(notice: &NewNotice, reach: &Reach, due: &Value) -> [Value; 11] {
     [
         Value::Null,
         json!(*notice.name),
-        json!(notice.key),
+        json!(reach.key(&notice.key)),
         json!(notice.recipient),
         json!(*notice.via),
         json!("waiting"),

@@ -116,7 +116,7 @@ fn told(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Message, Pro
     site.settings.templates.render(&render::Notice {
         id: &notice.id,
         name: &notice.name,
-        key: &notice.key,
+        key: &render::withheld::told_key(&notice.key),
         message_id: notice.message_id.clone(),
         to,
         bcc,

@@ -46,7 +46,7 @@ impl Kind {
     /// A kind of notice from its settings.
     pub fn new(notice: &Notice) -> Self {
         // What was read once as fields is read again.
-        let mut group_by = Key::read(&notice.group_by).unwrap_or_default();
+        let mut group_by = Key::read(&notice.group_by).unwrap_or_default().for_notices();
         // Whoever is told must be one: events of two parties never share a notice.
         if notice.to == Recipient::Responsible && !group_by.tells_parties_apart() {
             group_by.and_party();

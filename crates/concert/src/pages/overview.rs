@@ -7,6 +7,7 @@ use concert_server::site::{Feed, FeedState, GapRow, HeldMail, Hour, NoticeCounts
 use concert_store::records::{NoticeFilter, Records};
 
 use super::notice_row;
+use crate::reach::Reach;
 use crate::settings::{Expect, Settings};
 use crate::wire::{self, Site};
 
@@ -24,7 +25,8 @@ const LEARNED_FACTOR: u64 = 2;
 
 /// Everything the overview page shows.
 pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
-    let (now, records) = (wire::now(), &site.store.records);
+    // Whoever sees this page sees everybody's.
+    let (now, records, all) = (wire::now(), &site.store.records, Reach::all());
     let rejects = records.rejects("", ROWS).await?.into_iter().map(|(feed, time, report, reject)| RejectRow {
         time,
         feed,
@@ -35,7 +37,7 @@ pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
         reason: reject.reason,
     });
     let filter = NoticeFilter { limit: u64::from(ROWS), without_reminders: true, ..NoticeFilter::default() };
-    let notices = records.notices(&filter).await?.into_iter().map(notice_row);
+    let notices = records.notices(&filter).await?.into_iter().map(|notice| notice_row(notice, &all));
     let stuck = records.stuck(ROWS).await?.into_iter();
     let held = records.mails_for_a_person(ROWS).await?.into_iter();
     let gaps = records.gaps(GAPS).await?;
@@ -48,7 +50,7 @@ pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
         rejects: rejects.collect(),
         notices: notices.collect(),
         notice_counts: notice_counts(site).await?,
-        stuck: stuck.map(|(notice, count)| Stuck { newest: notice_row(notice), count }).collect(),
+        stuck: stuck.map(|(notice, count)| Stuck { newest: notice_row(notice, &all), count }).collect(),
         held: held.map(|row| HeldMail { number: row.seq, kind: row.kind, reason: row.reason }).collect(),
         gaps: gaps.into_iter().map(|(feed, from, to, reason)| GapRow { feed, from, to, reason }).collect(),
     })

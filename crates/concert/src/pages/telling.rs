@@ -49,7 +49,7 @@ pub(super) async fn preview(
         .map(|going| {
             let notice = &going.notice;
             let id = (notice.id != NOT_YET).then_some(&notice.id);
-            json!({"id": id, "name": notice.name, "key": notice.key, "to": notice.to, "via": notice.via,
+            json!({"id": id, "name": notice.name, "key": reach.key(&notice.key), "to": notice.to, "via": notice.via,
                 "state": notice.state, "events": notice.events, "due": notice.due.to_string(),
                 "why": text_or_null(&going.why(&reach))})
         })

@@ -83,7 +83,7 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
         }
         return print_bytes(&bytes);
     }
-    let mut fields = fields(&notice);
+    let mut fields = fields(&notice, &reach);
     let addressees = site.addressees();
     // Those who were passed over may be parties that are not seen.
     fields.push(("passed_over", text_or_null(if reach.is_all() { &notice.passed_over } else { "" })));
@@ -155,11 +155,11 @@ fn thread(notice: &Notice, mails: Vec<MailRow>) -> List {
     List { name: "thread", columns: THREAD, rows }
 }
 
-fn fields(notice: &Notice) -> Vec<(&'static str, Value)> {
+fn fields(notice: &Notice, reach: &Reach) -> Vec<(&'static str, Value)> {
     vec![
         ("id", json!(notice.id)),
         ("name", json!(notice.name)),
-        ("key", json!(notice.key)),
+        ("key", json!(reach.key(&notice.key))),
         ("party", json!(notice.party)),
         ("to", json!(notice.to)),
         ("via", json!(notice.via)),
@@ -243,7 +243,7 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
         let row = [
             id,
             json!(notice.name),
-            json!(notice.key),
+            json!(reach.key(&notice.key)),
             json!(notice.to),
             json!(notice.via),
             json!(notice.state),
