@@ -28,7 +28,9 @@
 //! year is the last such day before the mail came.
 //!
 //! **Type.** By words in the line, else in the nearest line before it in its paragraph, else behind it there, else in
-//! the nearest line of an earlier paragraph that has any, else anywhere, else the setting `type`. The words are in
+//! the nearest line of an earlier paragraph that has any, else anywhere, else the setting `type`. Where paragraphs say
+//! different types, one without any is not taken for what others say of theirs: it has the type that the text says of the
+//! same address elsewhere, else that of a paragraph which only introduces it, else the setting `type`. The words are in
 //! `complaint/words.rs`. A malware name as anti-virus programs write it
 //! (`TROJ_X.Y`, `Win32/X`) becomes `malware.name`.
 //!
@@ -112,12 +114,20 @@ And 192.0.2.7
 try passwords of our users all day: failed logins by the thousand (failed password for root).
 
 192.0.2.9
+
+Spam comes from these:
+
+192.0.2.10
+
+192.0.2.11
 ",
             events: r#"
 {"source.url":"https://login.bank.example/a","classification.type":"phishing","classification.taxonomy":"fraud","event_description.text":"There is a phishing page of our bank: hxxps://login[.]bank[.]example/a"}
 {"source.ip":"192.0.2.7","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"And 192.0.2.7"}
 {"source.ip":"192.0.2.8","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"192.0.2.8"}
-{"source.ip":"192.0.2.9","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"192.0.2.9"}
+{"source.ip":"192.0.2.9","classification.type":"undetermined","classification.taxonomy":"other","event_description.text":"192.0.2.9"}
+{"source.ip":"192.0.2.10","classification.type":"spam","classification.taxonomy":"abusive-content","event_description.text":"192.0.2.10"}
+{"source.ip":"192.0.2.11","classification.type":"spam","classification.taxonomy":"abusive-content","event_description.text":"192.0.2.11"}
 "#,
             rejects: "",
         },
@@ -208,6 +218,8 @@ struct Finding {
     kind: Option<&'static str>,
     /// What an earlier paragraph says.
     earlier: Option<&'static str>,
+    /// Whether that one names none itself, but what stands below it.
+    is_introduced: bool,
     malware: Option<String>,
     number: u64,
     text: String,
@@ -313,6 +325,7 @@ impl Parser for Complaint {
                     else_time: paragraph.day.unwrap_or_else(|| near(last_time)),
                     kind: paragraph.kind,
                     earlier: paragraph.earlier,
+                    is_introduced: paragraph.is_introduced,
                     malware: malware.clone(),
                     number: *last_line,
                     text: text.clone(),
@@ -338,6 +351,8 @@ struct Paragraph {
     kind: Option<&'static str>,
     /// What those before it say.
     earlier: Option<&'static str>,
+    /// Whether the one of them that says so has no findings.
+    is_introduced: bool,
     /// The last time that it names, with its line.
     time: Option<(u64, Time)>,
     /// The last day that it names without a time; when that began is not known where no zone is.
@@ -346,7 +361,8 @@ struct Paragraph {
 
 impl Paragraph {
     fn next(self, begin: usize) -> Self {
-        Self { begin, kind: None, earlier: self.kind.or(self.earlier), time: None, day: None }
+        let is_introduced = if self.kind.is_some() { begin == self.begin } else { self.is_introduced };
+        Self { begin, earlier: self.kind.or(self.earlier), is_introduced, ..Self::default() }
     }
 }
 
@@ -370,7 +386,8 @@ impl Complaint {
             }
             return sink.reject(1, Fault::new("", "no address or URL that is complained of was found"), b"");
         }
-        let kind_of = |finding: &Finding| finding.kind.or(finding.earlier).or(anywhere).unwrap_or(self.kind);
+        let kinds = Kinds::of(&findings, anywhere);
+        let kind_of = |finding: &Finding| kinds.kind(finding).unwrap_or(self.kind);
         // The sentence that names an address which log lines name with times says nothing more.
         let mut dated: HashMap<Subject, HashSet<&'static str>> = HashMap::new();
         for finding in findings.iter().filter(|finding| finding.time.is_some()) {
@@ -388,6 +405,32 @@ impl Complaint {
                 continue;
             }
             sink.event(finding.number, finding.text.as_bytes(), |draft| put(draft, &finding, kind));
+        }
+    }
+}
+
+/// What a text says of what, where its paragraphs disagree; else what it says of all.
+enum Kinds {
+    Same(Option<&'static str>),
+    Of(HashMap<Subject, &'static str>),
+}
+
+impl Kinds {
+    fn of(findings: &[Finding], anywhere: Option<&'static str>) -> Self {
+        let said: HashSet<&str> = findings.iter().filter_map(|one| one.kind.or(one.earlier)).collect();
+        if said.len() < 2 {
+            return Self::Same(anywhere);
+        }
+        // What is said first of something counts.
+        let said = findings.iter().rev().filter_map(|one| Some((one.subject.clone(), one.kind?)));
+        Self::Of(said.collect())
+    }
+
+    fn kind(&self, finding: &Finding) -> Option<&'static str> {
+        match self {
+            _ if finding.kind.is_some() => finding.kind,
+            Self::Same(anywhere) => finding.earlier.or(*anywhere),
+            Self::Of(said) => said.get(&finding.subject).copied().or(finding.earlier.filter(|_| finding.is_introduced)),
         }
     }
 }
