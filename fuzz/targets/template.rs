@@ -6,7 +6,7 @@
 use concert_fuzz::{feed_named, parse};
 use concert_model::{Event, ReportId, Time};
 use concert_pipeline::render::visible::is_hidden;
-use concert_pipeline::render::{ALL, Columns, Item, NEW, Notice, Templates};
+use concert_pipeline::render::{ALL, Columns, Instead, Item, NEW, Notice, Templates};
 use libfuzzer_sys::fuzz_target;
 
 const PARTS: [&str; 3] = ["notice.subject.j2", "notice.txt.j2", "notice.html.j2"];
@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
     let format = ALL[usize::from(choice >> 3) % ALL.len()];
     let columns = Columns { chosen: Vec::new(), defang: choice & 4 != 0 };
     let mut each = |event: &Event<'_>| {
-        let item = Item { event: *event, report: ReportId([7; 16]), state: NEW, seen: 2, last_seen: None };
+        let item = Item { event: *event, report: ReportId([7; 16]), state: NEW, seen: 2, last_seen: None, instead: Instead::Party("Net \"Example\"") };
         let notice = Notice {
             id: "20261122-0001",
             name: "daily",
@@ -32,7 +32,6 @@ fuzz_target!(|bytes: &[u8]| {
             to: vec!["abuse@net.example".into()],
             bcc: Vec::new(),
             party: "Example\u{202e} Hosting",
-            instead_of: "Net \"Example\"",
             site_name: "CERT Example",
             site_email: "cert@cert.example",
             language: "fi",

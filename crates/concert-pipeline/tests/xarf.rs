@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use concert_model::{Batch, OpenEvent, ProblemKey, ReportId, Time};
 use concert_pipeline::parse::{About, Input, Sink};
-use concert_pipeline::render::{Columns, Item, STILL_OPEN, Teller, format};
+use concert_pipeline::render::{Columns, Instead, Item, STILL_OPEN, Teller, format};
 
 /// Reads documents, one list, and tells what is wrong with each by the schema of its type.
 const JUDGE: &str = r#"
@@ -92,8 +92,10 @@ fn written(lines: &str) -> Vec<u8> {
     let mut flush = |batch: Batch| {
         let last_seen = Some(Time(1_795_323_030_000_000));
         let report = ReportId([7; 16]);
-        let items: Vec<Item<'_>> =
-            batch.iter().map(|event| Item { event, report, state: STILL_OPEN, seen: 3, last_seen }).collect();
+        let items: Vec<Item<'_>> = batch
+            .iter()
+            .map(|event| Item { event, report, state: STILL_OPEN, seen: 3, last_seen, instead: Instead::Nobody })
+            .collect();
         let teller = Teller { name: "CERT Example", mail: "cert@cert.example" };
         (format("xarf").unwrap().write)(&items, &Columns::default(), &teller, &mut out);
         batch

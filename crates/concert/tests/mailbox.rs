@@ -755,6 +755,12 @@ async fn where_nobody_of_a_network_is_left_the_larger_one_the_as_and_the_nationa
     assert_eq!(told(), ["cert@team.example"]);
     world.event("198.51.100.5");
     assert_eq!(told(), ["cert@team.example"]);
+    // It reads for whom and why, and nothing of whom was passed over.
+    let mail = world.smtp.mails().pop().unwrap();
+    let text: String = mail.bytes.split(|byte| *byte == b'\n').map(|line| decoded(line) + "\n").collect();
+    let why = "You get this because no working contact of AS64500 is known to us";
+    assert!(text.contains(why) && text.contains("systems of AS64500") && text.contains("notice.because"), "{text}");
+    assert!(!text.contains("suspended") && !text.contains("small.example"), "{text}");
     let why = passed(&newest());
     assert!(why.starts_with("told to the team `Team FI` because nobody is left of `RIPE SR1`"), "{why}");
     who(Some("cert@team.example"), "country FI, because nobody is left of `RIPE SR1`");

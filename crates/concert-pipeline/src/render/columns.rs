@@ -10,7 +10,7 @@ use concert_model::field::TABLE;
 use concert_model::problem::nearest;
 use concert_model::{Field, Keys, Value, json};
 
-use super::Item;
+use super::{Instead, Item};
 
 /// Most columns of their own that `extra.*` names get; the others share the column `extra`, as JSON.
 /// A feed whose every line has names of its own would make a table of nothing but commas.
@@ -75,6 +75,8 @@ pub enum Column {
     ReportId,
     /// `notice.state`
     State,
+    /// `notice.because`
+    Because,
     /// A field of the table.
     Field(Field),
     /// An `extra.*` field, by its name without the prefix.
@@ -99,10 +101,16 @@ impl Columns {
                 }
                 Some(column) => chosen.push(column),
                 None => {
-                    let known = TABLE.iter().map(|(name, _)| *name).chain(["event.id", "report.id", "notice.state"]);
+                    let known = TABLE.iter().map(|(name, _)| *name).chain([
+                        "event.id",
+                        "report.id",
+                        "notice.state",
+                        "notice.because",
+                    ]);
                     let hint = match nearest(name, known) {
                         Some(near) => format!("did you mean `{near}`?"),
-                        None => "a field of the data format, extra.NAME, report.id or notice.state".to_owned(),
+                        None => "a field of the data format, extra.NAME, report.id, notice.state or notice.because"
+                            .to_owned(),
                     };
                     keys.problem("columns", format!("`{name}` is not a field"), hint);
                 }
@@ -123,6 +131,9 @@ impl Columns {
         let mut columns = vec![Column::EventId];
         if self.chosen.is_empty() {
             columns.push(Column::State);
+            if items.iter().any(|item| item.instead != Instead::Nobody) {
+                columns.push(Column::Because);
+            }
             occurring(items, &mut columns);
         } else {
             columns.extend(self.chosen.iter().cloned());
@@ -138,6 +149,7 @@ impl Column {
             "event.id" => Some(Column::EventId),
             "report.id" => Some(Column::ReportId),
             "notice.state" => Some(Column::State),
+            "notice.because" => Some(Column::Because),
             "extra" => Some(Column::OtherExtra),
             _ => match name.strip_prefix("extra.") {
                 Some("") => None,
@@ -153,6 +165,7 @@ impl Column {
             Column::EventId => Cow::Borrowed("event.id"),
             Column::ReportId => Cow::Borrowed("report.id"),
             Column::State => Cow::Borrowed("notice.state"),
+            Column::Because => Cow::Borrowed("notice.because"),
             Column::Field(field) => Cow::Borrowed(field.name()),
             Column::Extra(name) => Cow::Owned(format!("extra.{name}")),
             Column::OtherExtra => Cow::Borrowed("extra"),
@@ -202,7 +215,7 @@ pub(crate) struct Places {
     fields: Vec<Option<usize>>,
     extra: BTreeMap<String, usize>,
     other: Option<usize>,
-    own: [Option<usize>; 3],
+    own: [Option<usize>; 4],
     count: usize,
 }
 
@@ -219,7 +232,7 @@ impl Places {
             fields: Field::all().map(|field| find(&Column::Field(field))).collect(),
             extra,
             other: find(&Column::OtherExtra),
-            own: [Column::EventId, Column::ReportId, Column::State].map(|column| find(&column)),
+            own: [Column::EventId, Column::ReportId, Column::State, Column::Because].map(|column| find(&column)),
             count: columns.len(),
         }
     }
@@ -253,12 +266,17 @@ impl Places {
         if let Some(time) = item.last_seen {
             put(own(Field::TIME_LAST_SEEN), Value::Time(time));
         }
-        let [id, report, state] = self.own;
+        let [id, report, state, because] = self.own;
         put(id, Value::Text(Cow::Owned(item.event.row().id.to_string())));
         if report.is_some() {
             put(report, Value::Text(Cow::Owned(item.report.to_string())));
         }
         put(state, Value::text(item.state));
+        if because.is_some()
+            && let Some(why) = item.instead.because(&item.event)
+        {
+            put(because, Value::Text(Cow::Owned(why)));
+        }
         if !others.is_empty() {
             put(self.other, Value::Json(Cow::Owned(object(&others))));
         }

@@ -1,7 +1,7 @@
 //! `csv`: a table with a header, for spreadsheets and scripts.
 //!
 //! RFC 4180: commas, quotes doubled, lines end in CRLF, UTF-8 without a byte order mark. The first
-//! column is `event.id`. Lists and objects in `extra.*` are written as JSON.
+//! column is `event.id`; where a team of last resort is told, `notice.because` says for whom and why. Lists and objects in `extra.*` are written as JSON.
 //!
 //! Spreadsheets run cells as formulas. A text that begins with `=`, `+`, `-`, `@`, a tab or a line end,
 //! or with the full-width form of one of these, gets a `'` in front. Numbers are not texts: a latitude

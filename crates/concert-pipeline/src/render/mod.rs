@@ -7,6 +7,7 @@
 pub mod columns;
 pub mod csv;
 pub mod html;
+pub mod instead;
 pub mod json;
 pub mod ndjson;
 pub mod template;
@@ -16,6 +17,7 @@ pub mod withheld;
 pub mod xarf;
 
 pub use columns::Columns;
+pub use instead::Instead;
 pub use template::{Notice, Templates, words};
 
 use concert_model::{Event, Keys, ReportId, Time};
@@ -33,6 +35,8 @@ pub struct Item<'a> {
     pub seen: u64,
     /// When it was last seen, where that was later; written as `time.last_seen`.
     pub last_seen: Option<Time>,
+    /// In whose place the party is told of it; why is written as `notice.because`.
+    pub instead: Instead<'a>,
 }
 
 /// Who tells of the events.
@@ -106,7 +110,10 @@ pub(crate) mod sample {
     /// All events of a batch as new ones of one report.
     pub(crate) fn items(batch: &Batch) -> Vec<Item<'_>> {
         let report = ReportId([0xaa; 16]);
-        batch.iter().map(|event| Item { event, report, state: NEW, seen: 1, last_seen: None }).collect()
+        batch
+            .iter()
+            .map(|event| Item { event, report, state: NEW, seen: 1, last_seen: None, instead: Instead::Nobody })
+            .collect()
     }
 
     /// What a format makes of events.

@@ -1,7 +1,7 @@
 //! `ndjson`: one flat object a line, one event each.
 //!
 //! Names and types are those of the data format, with `event.id`, `report.id` and `notice.state`
-//! first. Numbers and truth values are bare, everything else is a string. Lines end in LF. With the
+//! first, and `notice.because` where a team of last resort is told. Numbers and truth values are bare, everything else is a string. Lines end in LF. With the
 //! setting `columns` an object has just those of them that the event has. Characters that are not seen
 //! are escaped, which changes nothing for a program that reads them.
 
@@ -58,6 +58,9 @@ fn write_all(item: &Item<'_>, out: &mut Vec<u8>) {
     let first =
         format!("{{\"event.id\":\"{id}\",\"report.id\":\"{}\",\"notice.state\":\"{}\"", item.report, item.state);
     out.extend_from_slice(first.as_bytes());
+    if let Some(why) = item.instead.because(&item.event) {
+        write_member("notice.because", &Value::text(&why), out);
+    }
     let known = item.seen > 1 || item.last_seen.is_some();
     if !known {
         json::write_members(&item.event, out);

@@ -20,7 +20,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Enumerator, Object};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 
-use super::{Columns, Item, Listed, NEW, RELAPSE, STILL_OPEN, Teller, visible};
+use super::{Columns, Instead, Item, Listed, NEW, RELAPSE, STILL_OPEN, Teller, instead, visible};
 
 /// Work one rendering can do; one unit is about one step or 64 bytes.
 const FUEL: u64 = 500_000;
@@ -67,8 +67,6 @@ pub struct Notice<'a> {
     pub bcc: Vec<String>,
     /// Name of the party; empty where it is not known.
     pub party: &'a str,
-    /// The party that it stands in for, which is told through it; mostly empty.
-    pub instead_of: &'a str,
     /// Name of the site.
     pub site_name: &'a str,
     /// Address of the site.
@@ -312,6 +310,7 @@ fn facts(notice: &Notice<'_>, file: &str) -> minijinja::Value {
         first = Some(first.map_or(time, |first| first.min(time)));
         last = Some(last.map_or(time, |last| last.max(time)));
     }
+    let whom = instead::whom(notice.items);
     let text = |time: Option<Time>| time.map(|time| time.to_string()).unwrap_or_default();
     let count = |state: &str| notice.items.iter().filter(|item| item.state == state).count();
     let shown = notice.items.iter().take(EVENTS_SHOWN);
@@ -319,11 +318,12 @@ fn facts(notice: &Notice<'_>, file: &str) -> minijinja::Value {
         shown.map(|item| minijinja::Value::from_object(Row::new(item, notice.columns.defang))).collect();
     context! {
         site => context! { name => visible::line(notice.site_name), email => visible::line(notice.site_email) },
-        party => context! { name => visible::line(notice.party), instead_of => visible::line(notice.instead_of) },
+        party => context! { name => visible::line(notice.party), instead_of => visible::line(&whom) },
         notice => context! {
             id => notice.id,
             name => visible::line(notice.name),
             key => visible::line(notice.key),
+            because => if whom.is_empty() { String::new() } else { visible::line(&instead::because(&whom)).into_owned() },
             file => file,
             count => notice.items.len(),
             first_time => text(first),
@@ -379,6 +379,9 @@ impl Row {
         row.put(Name::Own("event.id"), &item.event.row().id.to_string());
         row.put(Name::Own("report.id"), &item.report.to_string());
         row.put(Name::Own("notice.state"), item.state);
+        if let Some(why) = item.instead.because(&item.event) {
+            row.put(Name::Own("notice.because"), &visible::line(&why));
+        }
         if item.seen > 1 {
             row.put(Name::Field(Field::DUPLICATE_COUNT), &item.seen.to_string());
         }
@@ -401,10 +404,12 @@ impl Row {
     fn find(&self, name: &str) -> Option<&str> {
         let wanted = match name.strip_prefix("extra.") {
             Some(extra) => Name::Extra(extra.into()),
-            None => match ["event.id", "report.id", "notice.state"].into_iter().find(|own| *own == name) {
-                Some(own) => Name::Own(own),
-                None => Name::Field(Field::named(name)?),
-            },
+            None => {
+                match ["event.id", "report.id", "notice.state", "notice.because"].into_iter().find(|own| *own == name) {
+                    Some(own) => Name::Own(own),
+                    None => Name::Field(Field::named(name)?),
+                }
+            }
         };
         // The one set last counts.
         let found = self.fields.iter().rev().find(|(name, _)| *name == wanted);
@@ -468,6 +473,7 @@ fn sample_items(batch: &Batch) -> Vec<Item<'_>> {
             state: states.next().unwrap_or(NEW),
             seen: 2,
             last_seen: Some(Time(1_795_323_030_000_000)),
+            instead: Instead::Unknown,
         })
         .collect()
 }
@@ -482,7 +488,6 @@ fn sample_notice<'a>(language: &'a str, key: &'a str, items: &'a [Item<'a>]) -> 
         to: Vec::new(),
         bcc: Vec::new(),
         party: key,
-        instead_of: "",
         site_name: "CERT Example",
         site_email: "cert@cert.example",
         language,
@@ -546,20 +551,27 @@ mod tests {
     }
 
     #[test]
-    fn a_team_reads_for_whom_it_stands_in() {
-        let stands_in = |notice: &mut Notice<'_>| {
-            (notice.party, notice.key, notice.instead_of) = ("Power CERT", "Grid <1>", "Grid <1>");
-            notice.format = &html::LISTED;
+    fn a_team_reads_for_whom_it_stands_in_and_why() {
+        let templates = Templates::new();
+        let check = |instead: Instead<'static>, whom: &str, escaped: &str| {
+            let batch = sample::batch(&TWO);
+            let mut items = sample::items(&batch);
+            items.iter_mut().for_each(|item| item.instead = instead);
+            let mut notice = sample_notice("en", "Key", &items);
+            (notice.party, notice.format) = ("Power CERT", &html::LISTED);
+            let message = templates.render(&notice).unwrap();
+            let begins = format!(
+                "Dear Power CERT,\n\nCERT Example received reports about systems of {whom}.\n\
+                 You get this because no working contact of {whom} is known to us: please pass it on.\n\
+                 All times are UTC.\n\n"
+            );
+            assert!(message.text.starts_with(&begins), "{}", message.text);
+            let html = message.html.unwrap();
+            let says = format!("You get this because no working contact of {escaped} is known to us");
+            assert!(html.contains("<p>Dear Power CERT,</p>") && html.contains(&says), "{html}");
         };
-        let message = render(&Templates::new(), &TWO, stands_in).unwrap();
-        let begins = "Dear Power CERT,\n\nCERT Example received reports about systems that Grid <1> answers for.\n\
-            We know no address there that works, so we tell you in its place: please pass them on.\nAll times are UTC.\n\n";
-        assert!(message.text.starts_with(begins), "{}", message.text);
-        let html = message.html.unwrap();
-        assert!(
-            html.contains("<p>Dear Power CERT,</p>") && html.contains("that Grid &lt;1&gt; answers for."),
-            "{html}"
-        );
+        check(Instead::Party("Grid <1>"), "Grid <1>", "Grid &lt;1&gt;");
+        check(Instead::Unknown, "192.0.2.1, 192.0.2.2", "192.0.2.1, 192.0.2.2");
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn columns(names: &[String]) -> Result<Vec<Column>, Failure> {
     let (mut columns, mut problems) = (Vec::new(), Vec::new());
     for name in names {
         match Column::named(name) {
-            Some(Column::State) | None => {
+            Some(Column::State | Column::Because) | None => {
                 let known = concert_model::field::TABLE.iter().map(|(name, _)| *name);
                 let near = nearest(name, known.chain(["event.id", "report.id", "extra"]));
                 let hint = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));

@@ -8,13 +8,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use concert_model::{Field, Message, Problem};
-use concert_pipeline::render::{self, Item};
+use concert_pipeline::render::{self, Instead, Item};
 use concert_store::events::Repeats;
 use concert_store::records::Notice;
 use concert_store::{Loaded, Members};
 use concert_transport::openpgp::KeysAt;
 
 use super::{message as letters, outcome, prove, receipt, remind};
+use crate::settings::Recipient;
 use crate::wire::{self, Site};
 
 /// The kind of way out whose mails may be encrypted.
@@ -31,12 +32,13 @@ pub async fn repeats(site: &Site, loaded: &Loaded, wanted: &[&Members]) -> Resul
 /// The events of a notice with what is told about each.
 pub fn items<'a>(
     site: &Site,
-    notice: &Notice,
+    notice: &'a Notice,
     loaded: &'a Loaded,
     members: &'a Members,
     repeats: &Repeats,
 ) -> Vec<Item<'a>> {
     let clean_after = site.settings.notice(&notice.name).map(|kind| kind.clean_after).unwrap_or_default();
+    let instead = instead(site, notice);
     let clean_seconds = i64::try_from(clean_after.as_secs()).unwrap_or(i64::MAX);
     let mut items: Vec<Item<'a>> = loaded
         .of(members)
@@ -54,11 +56,27 @@ pub fn items<'a>(
                 state,
                 seen: 1 + again.map_or(0, |(count, _)| *count),
                 last_seen: again.map(|(_, last)| *last),
+                instead,
             }
         })
         .collect();
     items.sort_by_key(|item| concert_store::events::time_of(&item.event));
     items
+}
+
+/// For whom its receiver stands in: a team of last resort is told for others.
+fn instead<'n>(site: &Site, notice: &'n Notice) -> Instead<'n> {
+    if site.settings.notice(&notice.name).is_none_or(|kind| kind.to != Recipient::Responsible) {
+        return Instead::Nobody;
+    }
+    let book = site.book();
+    if book.constituents.named(&notice.party).is_some() {
+        // Only what went past its party may be for a team.
+        let stands_in = || site.addressees().stands_in(&notice.party, &notice.to).is_some();
+        let is_for_team = !notice.passed_over.is_empty() && stands_in();
+        return if is_for_team { Instead::Party(&notice.party) } else { Instead::Nobody };
+    }
+    if book.teams.named(&notice.party).is_some() { Instead::Unknown } else { Instead::Nobody }
 }
 
 /// A notice as its receiver reads it, before anything is signed or encrypted.
@@ -121,7 +139,6 @@ fn told(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Message, Pro
         to,
         bcc,
         party: team.map_or(&notice.party, |team| &team.name),
-        instead_of: if team.is_some() { &notice.party } else { "" },
         site_name: &site.settings.site.name,
         site_email: &site.settings.site.email,
         language: &notice.language,

@@ -133,7 +133,7 @@ pub(super) fn value<'a>(stored: &Stored<'a>, column: &Column) -> Option<Value<'a
     match column {
         Column::EventId => Some(Value::Text(Cow::Owned(stored.event.row().id.to_string()))),
         Column::ReportId => Some(Value::Text(Cow::Owned(stored.report.to_string()))),
-        Column::State => None,
+        Column::State | Column::Because => None,
         Column::Field(field) => stored.event.get(*field),
         Column::Extra(name) => stored.event.get(stored.event.find_extra(name)?),
         Column::OtherExtra => extra(stored),
