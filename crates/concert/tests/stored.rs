@@ -310,6 +310,10 @@ fn notices_are_listed_shown_sent_and_tried_again() {
     assert_eq!(preview.len(), 2);
     let (_, text, _) = site.concert(&["notice", "preview", "monthly", "--text", "--limit", "1"]);
     assert!(text.contains("Subject: ") && text.contains("event.id,"), "{text}");
+    let objects = site.rows(&["notice", "preview", "monthly", "--text", "--limit", "1", "--format", "ndjson"]);
+    let [object] = objects.as_slice() else { panic!("{objects:?}") };
+    let says = |member: &str, word: &str| object[member].as_str().is_some_and(|text| text.contains(word));
+    assert!(says("subject", "event") && says("text", "What was reported:") && says("content", "event.id,"), "{object}");
     let id = in_state("queued")[0]["id"].as_str().unwrap();
     let (code, raw, _) = site.concert(&["notice", "show", id, "--raw"]);
     assert!(code == 0 && raw.starts_with("event.id,"), "{raw}");

@@ -38,7 +38,7 @@ pub(super) struct ShowArgs {
 pub(super) struct PreviewArgs {
     /// Only this kind of notice, as named in the settings.
     name: Option<String>,
-    /// Also print the text and the events of each.
+    /// Also the text and the events of each: printed for people, and with --format json, ndjson or csv in each row.
     #[arg(long)]
     text: bool,
     #[command(flatten)]
@@ -224,21 +224,27 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
     }
     let mut to_go = runtime.block_on(to_go(&site, args.name.as_deref()))?;
     to_go.retain(|going| reach.has_notice(&going.notice));
+    let shown = if args.rows.limit == 0 { usize::MAX } else { args.rows.limit };
     if args.text {
-        to_go.truncate(if args.rows.limit == 0 { usize::MAX } else { args.rows.limit });
-        runtime.block_on(read(site_arg, &site, to_go.iter().map(|going| &going.notice)))?;
-        for Going { notice, members, .. } in &to_go {
+        runtime.block_on(read(site_arg, &site, to_go.iter().take(shown).map(|going| &going.notice)))?;
+    }
+    // Programs get the text as members of each row.
+    let for_people = matches!(args.rows.format, None | Some(Format::Table));
+    if args.text && for_people {
+        for Going { notice, members, .. } in to_go.iter().take(shown) {
             let loaded = runtime.block_on(site.store.load(&[members]))?;
             let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[members]))?;
-            if !print_text(&site, notice, &compose::items(&site, notice, &loaded, members, &repeats))? {
+            if !print_text(&site, notice, &compose::items(&site, notice, &loaded, members, &repeats), &reach)? {
                 break;
             }
         }
         return Ok(Exit::Done);
     }
-    let mut table = args.rows.table(&["id", "name", "key", "to", "via", "state", "events", "due", "why"]);
-    for going in &to_go {
-        let notice = &going.notice;
+    let mut columns = vec!["id", "name", "key", "to", "via", "state", "events", "due", "why"];
+    columns.extend(if args.text { TEXT } else { &[] });
+    let mut table = args.rows.table(&columns);
+    for (at, going) in to_go.iter().enumerate() {
+        let (notice, members) = (&going.notice, &going.members);
         let id = if notice.id == NOT_YET { Value::Null } else { json!(notice.id) };
         let row = [
             id,
@@ -251,6 +257,12 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
             json!(notice.due.to_string()),
             text_or_null(&going.why(&reach)),
         ];
+        let mut row = row.to_vec();
+        if args.text && at < shown {
+            let loaded = runtime.block_on(site.store.load(&[members]))?;
+            let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[members]))?;
+            row.extend(composed(&site, notice, &compose::items(&site, notice, &loaded, members, &repeats)));
+        }
         if !table.row(&row)? {
             break;
         }
@@ -258,6 +270,26 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
     table.finish()?;
     tell_counts(&to_go);
     Ok(Exit::Done)
+}
+
+/// What programs get of the text of a notice.
+const TEXT: &[&str] = &["subject", "text", "attachment", "content", "encrypted", "not_composed"];
+
+/// The same for one.
+fn composed(site: &Site, notice: &Notice, items: &[Item<'_>]) -> [Value; 6] {
+    let message = match compose::message(site, notice, items) {
+        Ok(message) => message,
+        Err(problem) => {
+            let [subject, text, attachment, content, encrypted] = [const { Value::Null }; 5];
+            return [subject, text, attachment, content, encrypted, json!(problem.what)];
+        }
+    };
+    let (encrypted, not_composed) = match compose::bytes(site, notice, &message) {
+        Ok(bytes) => (json!(is_encrypted(&bytes)), Value::Null),
+        Err(problem) => (Value::Null, json!(problem.what)),
+    };
+    let content = String::from_utf8_lossy(&message.payload.bytes);
+    [json!(message.subject), json!(message.text), json!(message.payload.name), json!(content), encrypted, not_composed]
 }
 
 /// A notice that would go out.
@@ -368,11 +400,11 @@ fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
 }
 
 /// Says whether anybody still reads.
-fn print_text(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<bool, Failure> {
+fn print_text(site: &Site, notice: &Notice, items: &[Item<'_>], reach: &Reach) -> Result<bool, Failure> {
     let mut out = Out::stdout();
     let (count, via) = (notice.events, &notice.via);
     let events = if count == 1 { "event" } else { "events" };
-    let head = format!("== {} ({}), {count} {events}, via {via}\n", notice.name, notice.key);
+    let head = format!("== {} ({}), {count} {events}, via {via}\n", notice.name, reach.key(&notice.key));
     out.write(head.as_bytes())?;
     match compose::message(site, notice, items) {
         Ok(message) => {
