@@ -362,6 +362,39 @@ fn mailboxes_that_nothing_can_be_sent_to_are_told_and_never_used() {
 }
 
 #[test]
+fn a_national_team_that_is_in_its_own_list_is_told_what_becomes_of_its_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let file = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).display().to_string()
+    };
+    let parties = "party,prefixes,mail\nHere,198.51.100.0/24,abuse@here.example\n";
+    concert(&site, &["contact", "import", "constituents", &file("some.csv", parties)]);
+    let teams = |more: &str| format!("party,countries,mail\nTeam FI,FI,desk@site.example\n{more}");
+    concert(&site, &["contact", "import", "teams", &file("own.csv", &teams(""))]);
+    let found = concert(&site, &["contact", "check", "--format", "ndjson"]);
+    let [remark] = found.as_slice() else { panic!("{found:?}") };
+    let what = "desk@site.example: this is this team's own address; events of FI that nobody else answers for are yours: \
+        `concert events 'party == \"Team FI\"'` shows them; notices for this team are not sent but wait: `concert notice list \
+        --state no-contact`";
+    assert_eq!(["kind", "party", "what"].map(|member| text(remark, member)), ["remark", "Team FI", what]);
+    let event = "{\"source.ip\":\"203.0.113.9\",\"classification.type\":\"scanner\"}\n";
+    concert(&site, &["ingest", "--feed", "given", &file("given.ndjson", event)]);
+    assert_eq!(concert(&site, &["events", "party == \"Team FI\"", "--format", "ndjson"]).len(), 1);
+    let waiting = concert(&site, &["notice", "list", "--state", "no-contact", "--format", "ndjson"]);
+    let [notice] = waiting.as_slice() else { panic!("{waiting:?}") };
+    assert!(text(notice, "reason").contains("desk@site.example: this is this team's own address"), "{notice}");
+    // With somebody else there, only that one is told.
+    concert(&site, &["contact", "import", "teams", &file("own.csv", &teams("Team FI,,desk@other.example\n"))]);
+    let found = concert(&site, &["contact", "check", "--format", "ndjson"]);
+    assert!(
+        text(&found[0], "what").ends_with("; notices for this team go to desk@other.example without it"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn parts_of_the_contact_book_can_be_left_out_and_a_sector_team_stands_in() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

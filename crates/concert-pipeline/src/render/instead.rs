@@ -1,7 +1,7 @@
 //! In whose place a team of last resort is told, and why.
 //!
-//! Only what the events say themselves: the AS, else the network or the name that is complained of. Who was passed over
-//! there, and which addresses did not work, is told to nobody outside.
+//! Only what the events say themselves: the AS, else the network or the name that is complained of. It says neither
+//! who was passed over there nor which addresses did not work.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

@@ -163,7 +163,7 @@ pub(super) async fn import(pages: &Pages, change: &Change, wanted: Import) -> Re
         .into_iter()
         .map(|(change, party, what)| json!({"change": change, "party": party, "what": what}))
         .collect();
-    let findings = check::findings(&site.settings, &parties).len();
+    let findings = check::findings(&site.settings, &parties).iter().filter(|one| check::is_bad(one)).count();
     let answer = json!({"changes": changes, "parties": parties.len(), "findings": findings, "dry_run": dry_run});
     if dry_run {
         records.undo(writing).await.map_err(failed)?;

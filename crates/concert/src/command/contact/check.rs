@@ -46,8 +46,15 @@ const UNUSABLE_TOLD_MAX: usize = 100;
 /// Remarks that are told one by one.
 const REMARKS_TOLD_MAX: usize = 100;
 
-/// What was found: `overlap`, `gap`, `contact`, `key`, `registry` or `remark`; the party; what.
+/// What was found: `overlap`, `gap`, `contact`, `key`, `registry` or [`REMARK`]; the party; what.
 pub(crate) type Finding = (&'static str, String, String);
+/// What is as it should be, and yet good to know.
+const REMARK: &str = "remark";
+
+/// Whether somebody should mend what was found.
+pub(crate) fn is_bad(finding: &Finding) -> bool {
+    finding.0 != REMARK
+}
 
 pub(super) async fn run(
     args: &Args,
@@ -66,7 +73,7 @@ pub(super) async fn run(
         table.row(&[json!(kind), json!(party), json!(what)])?;
     }
     table.finish()?;
-    Ok(if found.is_empty() { Exit::Done } else { Exit::Bad })
+    Ok(if found.iter().any(is_bad) { Exit::Bad } else { Exit::Done })
 }
 
 /// Contacts whose domains take no mail, as the DNS says now.
@@ -126,7 +133,9 @@ pub(crate) fn findings(settings: &Settings, parties: &[Party]) -> Vec<Finding> {
     for party in parties {
         found.extend(gaps(party));
         found.extend(told_twice(party));
-        for contact in &party.contacts {
+        found.extend(ourselves(party, &barred));
+        let is_ours = |contact: &&Contact| is_team(party) && is_own(contact, &barred);
+        for contact in party.contacts.iter().filter(|contact| !is_ours(contact)) {
             for what in wrong(contact, &barred, &via, &speaks) {
                 found.push(("contact", party.name.clone(), format!("{}: {what}", contact.mail)));
             }
@@ -196,7 +205,7 @@ pub(crate) fn remarks(parties: &[Party]) -> Vec<Finding> {
     let mut tell = |party: &Party, inner: String, outer: String, other: &Party| {
         let what =
             format!("{inner} lies in {outer} of `{0}`: this party is asked for it, `{0}` for the rest", other.name);
-        found.push(("remark", party.name.clone(), what));
+        found.push((REMARK, party.name.clone(), what));
     };
     for (net, party) in nets {
         while around.pop_if(|(outer, _)| !outer.contains_net(net)).is_some() {}
@@ -234,7 +243,7 @@ pub(crate) fn remarks(parties: &[Party]) -> Vec<Finding> {
     let more = found.len().saturating_sub(REMARKS_TOLD_MAX);
     found.truncate(REMARKS_TOLD_MAX);
     if more > 0 {
-        found.push(("remark", String::new(), format!("and {more} more that lie in those of another")));
+        found.push((REMARK, String::new(), format!("and {more} more that lie in those of another")));
     }
     found
 }
@@ -283,6 +292,39 @@ fn told_twice(party: &Party) -> Vec<Finding> {
     let again = party.contacts.iter().filter(is_again);
     let what = |contact: &Contact| format!("{}: it stands there twice for {}", contact.mail, contact.purpose);
     again.map(|contact| ("contact", party.name.clone(), what(contact))).collect()
+}
+
+/// Whether a contact is the site itself.
+fn is_own(contact: &Contact, barred: &Barred) -> bool {
+    barred.unusable(&contact.mail) == Some(OWN)
+}
+
+/// What becomes of the events of a team that is this site: a national team is in its own list, as it should be.
+fn ourselves(party: &Party, barred: &Barred) -> Option<Finding> {
+    let own = party.contacts.iter().find(|contact| is_own(contact, barred)).filter(|_| is_team(party))?;
+    let what = match reachable(party, PURPOSE, barred).first() {
+        Some(next) => format!("notices for this team go to {} without it", next.mail),
+        None => {
+            let mut whose = Vec::new();
+            if !party.countries.is_empty() {
+                let (of, name) = (party.countries.join(", "), &party.name);
+                whose.push(format!(
+                    "events of {of} that nobody else answers for are yours: `concert events 'party == {name:?}'` shows them"
+                ));
+            }
+            if !party.sectors.is_empty() {
+                whose.push(format!(
+                    "in {} you stand in for constituents of whom nobody is left",
+                    party.sectors.join(", ")
+                ));
+            }
+            whose.push(
+                "notices for this team are not sent but wait: `concert notice list --state no-contact`".to_owned(),
+            );
+            whose.join("; ")
+        }
+    };
+    Some((REMARK, party.name.clone(), format!("{}: {OWN}; {what}", own.mail)))
 }
 
 /// What of a contact's wishes this site cannot do.

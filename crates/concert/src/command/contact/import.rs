@@ -98,7 +98,7 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Resu
     if which == Parties::Teams {
         tell_strangers(settings, Whom::Teams, args.dry_run);
     }
-    let findings = check::findings(settings, &parties).len();
+    let findings = check::findings(settings, &parties).iter().filter(|one| check::is_bad(one)).count();
     if findings > 0 {
         tracing::warn!(findings, "there are findings about these parties; see `concert contact check`");
     }
