@@ -27,7 +27,7 @@ const NOT_REACHED: &str = "not reached: backups made before, mail and files alre
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  concert forget jane.doe@example.com\n  concert forget 192.0.2.7 --yes")]
 pub(super) struct Args {
-    /// The value; it is found whole and in any letter case.
+    /// The value; it is found whole, in any letter case, and percent-encoded as in URLs.
     value: String,
     /// Do it. There is no way back.
     #[arg(long)]
