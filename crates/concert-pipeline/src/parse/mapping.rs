@@ -16,7 +16,8 @@
 //!
 //! `constant` and `time_zone` hold for every feed and are read in `fixed.rs`.
 //!
-//! Without `columns` a column that is named like a field fills it and the others are unmapped.
+//! Without `columns` a column that is named like a field fills it and the others are unmapped. What this site itself says
+//! of an event is taken from a report only where settings name its column: `feed.name` is `extra.reported_feed_name`.
 
 mod moment;
 pub(super) mod settings;
@@ -32,6 +33,18 @@ use moment::{TimeFormat, read_time};
 
 /// As much of a name from outside as a reject shows.
 const NAME_CHARS_SHOWN: usize = 60;
+
+/// What this site says of an event, and no report by the name of a column: which feed it came by and when, how often it
+/// was seen, and whom it falls to. A report could else pass for one of another feed.
+const OURS: [Field; 7] = [
+    Field::DUPLICATE_COUNT,
+    Field::FEED_CODE,
+    Field::FEED_NAME,
+    Field::PARTY,
+    Field::TIME_LAST_SEEN,
+    Field::TIME_OBSERVATION,
+    Field::TIME_PREVIOUS,
+];
 
 /// Where a column's text goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,7 +176,7 @@ impl Mapping {
         if let Some(extra) = name.strip_prefix("extra.") {
             return self.keep_unmapped.then(|| Target::Extra(extra.to_owned()));
         }
-        match Field::named(name).filter(|_| self.takes_field_names) {
+        match Field::named(name).filter(|field| self.takes_field_names && !OURS.contains(field)) {
             Some(field) => Some(Target::Field(field)),
             None => self.keep_unmapped.then(|| Target::Extra(kept_name(name).to_owned())),
         }
@@ -291,9 +304,16 @@ fn name_of(target: &Target) -> &str {
     }
 }
 
-/// Identifiers of the sender's own event must not look like ours.
+/// What the sender says of its own event must not look like what we say of ours.
 fn kept_name(name: &str) -> &str {
     match name {
+        "duplicate.count" => "reported_duplicate_count",
+        "feed.code" => "reported_feed_code",
+        "feed.name" => "reported_feed_name",
+        "party" => "reported_party",
+        "time.last_seen" => "reported_time_last_seen",
+        "time.observation" => "reported_time_observation",
+        "time.previous" => "reported_time_previous",
         "event.id" => "reported_event_id",
         "report.id" => "reported_report_id",
         _ => name,
@@ -394,6 +414,26 @@ mod tests {
         check("columns = { tag = \"-\" }", &[("source.port", "80"), ("tag", "x")], r#""extra.source.port":"80""#);
         check("unmapped = \"drop\"", &[("source.port", "80"), ("tag", "x")], r#""source.port":80"#);
         check("", &[("tag", "N/A"), ("comment", " - ")], "");
+    }
+
+    #[test]
+    fn a_report_does_not_say_what_this_site_says_of_its_events() {
+        for (name, text) in [
+            ("duplicate.count", "900"),
+            ("feed.code", "another"),
+            ("feed.name", "another"),
+            ("party", "Uni"),
+            ("time.last_seen", "2030-01-01T00:00:00Z"),
+            ("time.observation", "2030-01-01T00:00:00Z"),
+            ("time.previous", "2020-01-01T00:00:00Z"),
+        ] {
+            let aside = name.replace('.', "_");
+            let constant = "constant = { \"feed.code\" = \"ours\" }";
+            let want = format!(r#""feed.code":"ours","source.port":80,"extra.reported_{aside}":"{text}""#);
+            check(constant, &[("source.port", "80"), (name, text)], &want);
+        }
+        // Settings may say that a column is trusted.
+        check("columns = { f = \"feed.name\" }", &[("f", "theirs")], r#""feed.name":"theirs""#);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! JSON lines: one object a line, each an event.
 //!
 //! Without `columns` the keys are field names (`source.ip`, nested or flat), as Concert and IntelMQ
-//! write them; others are kept as `extra.<key>`. The identifiers of a Concert event are kept as
-//! `extra.reported_event_id` and `extra.reported_report_id`. With `columns` a key is a path such as
+//! write them; others are kept as `extra.<key>`. What this site itself says of an event is kept as what was reported:
+//! `event.id` as `extra.reported_event_id`, and so `report.id`, `feed.name`, `duplicate.count` and others. With `columns` a key is a path such as
 //! `alert.src.ip` or `hosts[0]`. All settings of `mapping.rs` hold, and `drop` names paths that are
 //! never kept. Of a list where one value belongs the first is the field's, and all are kept in
 //! `extra.<key>`.
@@ -27,14 +27,14 @@ pub const LISTED: Listed = Listed {
             name: "events.ndjson",
             settings: "",
             given: r#"
-{"event.id":"00112233445566778899aabbccddeeff","source.ip":"192.0.2.1","source.port":"80","time.source":"2026-06-17T03:04:05+02:00","classification.type":"scanner","tags":["a","b"]}
+{"event.id":"00112233445566778899aabbccddeeff","feed":{"name":"theirs"},"duplicate.count":3,"source.ip":"192.0.2.1","source.port":"80","time.source":"2026-06-17T03:04:05+02:00","classification.type":"scanner","tags":["a","b"]}
 {"source":{"ip":"192.0.2.2","geolocation":{"cc":"fi"}},"extra":{"note":{"deep":[1]}},"comment":null}
 {"source.ip":"192.0.2.3"
 {"source.ip":"192.0.2.256"}
 [1]
 "#,
             events: r#"
-{"extra.reported_event_id":"00112233445566778899aabbccddeeff","source.ip":"192.0.2.1","source.port":80,"time.source":"2026-06-17T01:04:05Z","classification.type":"scanner","classification.taxonomy":"information-gathering","extra.tags":["a","b"]}
+{"extra.reported_event_id":"00112233445566778899aabbccddeeff","extra.reported_feed_name":"theirs","extra.reported_duplicate_count":3,"source.ip":"192.0.2.1","source.port":80,"time.source":"2026-06-17T01:04:05Z","classification.type":"scanner","classification.taxonomy":"information-gathering","extra.tags":["a","b"]}
 {"source.ip":"192.0.2.2","source.geolocation.cc":"FI","extra.note":{"deep":[1]}}
 "#,
             rejects: "4 : not JSON: EOF while parsing an object at column 24\n5 source.ip: not an IP address\n6 : not an object",
