@@ -24,6 +24,7 @@ struct Inside {
     health: Vec<Health>,
     refuse: Option<String>,
     steps_left: Option<usize>,
+    ahead_seconds: i64,
 }
 
 impl Memory {
@@ -53,6 +54,11 @@ impl Memory {
     /// Refuses everything from now on, or takes it again.
     pub(crate) fn refuse(&self, why: Option<&str>) {
         self.inside.lock().unwrap().refuse = why.map(str::to_owned);
+    }
+
+    /// Lets so many seconds pass.
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.inside.lock().unwrap().ahead_seconds += seconds;
     }
 
     /// Whoever asks is stopped dead after so many more writes, each of which is done or not.
@@ -129,7 +135,7 @@ impl Intake for Memory {
 
     fn now(&self) -> Time {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        Time(i64::try_from(since.as_micros()).unwrap())
+        Time(i64::try_from(since.as_micros()).unwrap()).plus_seconds(self.inside.lock().unwrap().ahead_seconds)
     }
 }
 

@@ -1,12 +1,11 @@
 //! Rounds over a mail folder of a server that says what the fuzzer says.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use concert_model::keys::Secret;
 
 use super::session::Session;
-use super::{After, Imap, Server, links};
+use super::{After, Imap, Known, Server, links};
 use crate::collect::{Setup, Told};
 use crate::fuzzing::{Basket, Script};
 use crate::net::web::Web;
@@ -64,9 +63,9 @@ pub async fn converse(words: &[u8], piece: usize, stays: bool, after: u8) {
 async fn rounds(imap: &Imap, stream: crate::net::Stream, basket: &Basket) -> Result<(), String> {
     let mut session = Session::over(stream, &imap.server).await?;
     session.select(&imap.folder, false).await?;
-    let mut failed = HashSet::new();
+    let mut known = Known::default();
     for _ in 0..ROUNDS_MAX {
-        let round = imap.round(basket, &mut session, &mut failed).await?;
+        let round = imap.round(basket, &mut session, &mut known).await?;
         if !round.more {
             session.wait(imap.every).await?;
         }

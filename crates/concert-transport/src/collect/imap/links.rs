@@ -50,6 +50,14 @@ pub(super) fn find(message: &Message<'_>, hosts: &[String]) -> Vec<Url> {
     found
 }
 
+/// An address without what may be a secret in it.
+pub(super) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    url.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

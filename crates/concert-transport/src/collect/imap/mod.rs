@@ -2,14 +2,16 @@
 //!
 //! Every message that `search` finds is a report, as the raw bytes of the mail, and is marked, moved
 //! or deleted only when that is durable. New mail is told by the server where it can (IDLE). Links
-//! to the hosts in `links` are fetched and are reports of their own; a mail whose links cannot be
-//! fetched stays unmarked and is tried again. A message larger than `limits.report` is flagged, left
-//! alone and told.
+//! to the hosts in `links` are fetched, each for itself, and are reports of their own; a mail of which some
+//! cannot be fetched stays unmarked and is tried again for a day, see `waiting.rs`. A message larger than
+//! `limits.report` is flagged, left alone and told. A server that will not mark or move one keeps no other
+//! from being read.
 
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod links;
 mod session;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::session::{Entry, Session};
+use self::waiting::Waiting;
 use super::{Backoff, Listed, Setup, Told, wait};
 use crate::net::web::{self, Ask, Web};
 use crate::net::{Tls, Trust, check_host};
@@ -43,6 +46,8 @@ const SEARCH_BYTES_MAX: usize = 500;
 const MESSAGE_ID_BYTES_MAX: usize = 500;
 /// Servers drop a connection that idles for half an hour.
 const IDLE_MAX: Duration = Duration::from_secs(28 * 60);
+/// Under this name it is remembered which links wait.
+const LINKS: &str = "links";
 /// First and last pause before connecting again.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(600));
 
@@ -168,9 +173,9 @@ impl Imap {
     async fn stay(&self, intake: &dyn Intake, backoff: &mut Backoff) -> Result<(), String> {
         let mut session = Session::open(&self.server).await?;
         session.select(&self.folder, false).await?;
-        let mut failed = HashSet::new();
+        let mut known = self.known(intake).await;
         loop {
-            let round = self.round(intake, &mut session, &mut failed).await?;
+            let round = self.round(intake, &mut session, &mut known).await?;
             backoff.reset();
             self.told.say(intake, &self.setup.feed, round.trouble.map_or(Health::Good, Health::Trouble));
             if !round.more {
@@ -179,16 +184,18 @@ impl Imap {
         }
     }
 
+    /// What is remembered of messages.
+    async fn known(&self, intake: &dyn Intake) -> Known {
+        let text = intake.recall(&self.setup.feed, LINKS).await.unwrap_or_default();
+        Known { waiting: Waiting::read(&text), ..Known::default() }
+    }
+
     /// Takes what the search finds. An error means that the connection or the intake is of no use now.
-    async fn round(
-        &self,
-        intake: &dyn Intake,
-        session: &mut Session,
-        failed: &mut HashSet<u32>,
-    ) -> Result<Round, String> {
+    async fn round(&self, intake: &dyn Intake, session: &mut Session, known: &mut Known) -> Result<Round, String> {
+        known.is_refused = false;
         let mut uids = session.search(&self.search).await?;
         // Messages in trouble come last, or enough of them would keep new ones from being taken.
-        uids.sort_by_key(|uid| (failed.contains(uid), *uid));
+        uids.sort_by_key(|uid| (known.failed.contains(uid), *uid));
         let mut round = Round { more: uids.len() > MESSAGES_MAX, trouble: None };
         uids.truncate(MESSAGES_MAX);
         let (mut taken, mut too_large) = (0, 0);
@@ -196,18 +203,21 @@ impl Imap {
             for entry in session.entries(chunk).await? {
                 if entry.bytes > self.setup.report_bytes_max {
                     too_large += 1;
-                    failed.insert(entry.uid);
+                    known.failed.insert(entry.uid);
                     self.flag_too_large(session, &entry).await?;
                     continue;
                 }
-                match self.take(intake, session, entry.uid).await? {
-                    None => {
+                match self.take(intake, session, entry.uid, known).await? {
+                    Taken::Marked => {
                         taken += 1;
-                        failed.remove(&entry.uid);
+                        known.failed.remove(&entry.uid);
                     }
-                    Some(why) => {
-                        failed.insert(entry.uid);
+                    Taken::Later(why) => {
+                        known.failed.insert(entry.uid);
                         round.trouble = Some(why);
+                    }
+                    Taken::Unmarked => {
+                        known.failed.insert(entry.uid);
                     }
                 }
             }
@@ -230,31 +240,100 @@ impl Imap {
         session.flag(entry.uid, "\\Flagged").await
     }
 
-    /// Takes one message and marks it. Gives a sentence when it must be tried again later.
-    async fn take(&self, intake: &dyn Intake, session: &mut Session, uid: u32) -> Result<Option<String>, String> {
-        let Some(bytes) = session.fetch(uid, self.setup.report_bytes_max).await? else { return Ok(None) };
-        if bytes.len() as u64 > self.setup.report_bytes_max {
-            return Ok(Some(format!("message {uid} is larger than the server said and than a report may be")));
+    /// Takes one message and marks it.
+    async fn take(
+        &self,
+        intake: &dyn Intake,
+        session: &mut Session,
+        uid: u32,
+        known: &mut Known,
+    ) -> Result<Taken, String> {
+        if !known.settled.contains(&uid) {
+            let number = format!("{}/{uid}", session.uid_validity);
+            if let Some(why) = known.waiting.rests(&number, intake.now()).filter(|_| !known.hurries) {
+                return Ok(Taken::Later(why.to_owned()));
+            }
+            let Some(bytes) = session.fetch(uid, self.setup.report_bytes_max).await? else { return Ok(Taken::Marked) };
+            if bytes.len() as u64 > self.setup.report_bytes_max {
+                let why = format!("message {uid} is larger than the server said and than a report may be");
+                return Ok(Taken::Later(why));
+            }
+            let (id, sender, urls) = self.look_into(session, uid, &bytes);
+            let receipt = self.receipt(intake, id.clone(), &sender);
+            let receipt = Receipt { media_type: "message/rfc822".into(), ..receipt };
+            let kept = intake.keep(receipt, Body::Bytes(bytes)).await;
+            kept.map_err(|why| format!("a mail cannot be kept now: {why}"))?;
+            let mail = Linking { number: &number, id: &id, sender: &sender, urls: &urls };
+            if let Some(why) = self.follow_all(intake, &mail, &mut known.waiting).await? {
+                return Ok(Taken::Later(why));
+            }
+            known.settled.insert(uid);
         }
-        let (id, sender, urls) = self.look_into(session, uid, &bytes);
-        let receipt = self.receipt(intake, id.clone(), &sender);
-        let kept = intake.keep(Receipt { media_type: "message/rfc822".into(), ..receipt }, Body::Bytes(bytes)).await;
-        kept.map_err(|why| format!("a mail cannot be kept now: {why}"))?;
-        if urls.len() > links::LINKS_MAX {
-            tracing::warn!(feed = self.setup.feed, "A mail holds too many links; the first are fetched.");
+        // One refusal says enough of a round.
+        if known.is_refused {
+            return Ok(Taken::Unmarked);
         }
-        for url in urls.iter().take(links::LINKS_MAX) {
-            if let Err(why) = self.follow(intake, &id, &sender, url).await? {
-                let host = url.host_str().unwrap_or_default();
-                return Ok(Some(format!("a link to {host} in a mail cannot be fetched: {why}")));
+        let marked = match self.after {
+            After::Seen => session.flag(uid, "\\Seen").await,
+            After::Move => session.move_to(uid, &self.move_to).await,
+            After::Delete => session.delete(uid).await,
+        };
+        match marked {
+            Ok(()) => {
+                known.settled.remove(&uid);
+                Ok(Taken::Marked)
+            }
+            Err(why) if session::is_refused(&why) => {
+                known.is_refused = true;
+                let done = match self.after {
+                    After::Seen => "marked as seen".to_owned(),
+                    After::Move => format!("moved to {}", self.move_to),
+                    After::Delete => "deleted".to_owned(),
+                };
+                Ok(Taken::Later(format!("mails are read and cannot be {done}: {why}")))
+            }
+            Err(why) => Err(why),
+        }
+    }
+
+    /// Fetches the links of a mail, each for itself. Gives a sentence when some of them are to be tried again.
+    async fn follow_all(
+        &self,
+        intake: &dyn Intake,
+        mail: &Linking<'_>,
+        waiting: &mut Waiting,
+    ) -> Result<Option<String>, String> {
+        let feed = &self.setup.feed;
+        if mail.urls.len() > links::LINKS_MAX {
+            tracing::warn!(feed, "A mail holds too many links; the first are fetched.");
+        }
+        let (mut fetched, mut failed) = (Vec::new(), Vec::new());
+        let asked = mail.urls.iter().take(links::LINKS_MAX).filter(|url| !waiting.has(mail.number, url));
+        for url in asked {
+            match self.follow(intake, mail.id, mail.sender, url).await? {
+                Ok(()) => fetched.push(url),
+                Err(why) => failed.push((url, why)),
             }
         }
-        match self.after {
-            After::Seen => session.flag(uid, "\\Seen").await?,
-            After::Move => session.move_to(uid, &self.move_to).await?,
-            After::Delete => session.delete(uid).await?,
+        let now = intake.now();
+        let Some((url, why)) = failed.first() else {
+            if waiting.settled(mail.number) {
+                intake.remember(feed, LINKS, &waiting.write(now)).await?;
+            }
+            return Ok(None);
+        };
+        let why = format!("a link to {} in a mail cannot be fetched: {why}", url.host_str().unwrap_or_default());
+        if let Some(since) = waiting.failed(mail.number, &fetched, &why, now) {
+            waiting.settled(mail.number);
+            // What stands behind the path may be a secret.
+            let links: Vec<String> = failed.iter().map(|(url, _)| links::shown(url)).collect();
+            let what = format!("given up after a day, in mail {}: {}; {why}", mail.id, links.join(", "));
+            intake.health(feed, Health::Gap(since, now, what));
+            intake.remember(feed, LINKS, &waiting.write(now)).await?;
+            return Ok(None);
         }
-        Ok(None)
+        intake.remember(feed, LINKS, &waiting.write(now)).await?;
+        Ok(Some(why))
     }
 
     /// Identity, sender and links of a message.
@@ -312,6 +391,39 @@ impl Imap {
     }
 }
 
+/// What is known of messages besides what the server says of them.
+#[derive(Default)]
+struct Known {
+    /// In trouble; they come last.
+    failed: HashSet<u32>,
+    /// Durable with everything that belongs to them, but not marked yet.
+    settled: HashSet<u32>,
+    waiting: Waiting,
+    /// Somebody wants to see now whether links can be fetched.
+    hurries: bool,
+    /// The server has refused to mark a message in this round.
+    is_refused: bool,
+}
+
+/// A mail whose links are fetched.
+struct Linking<'a> {
+    /// What the server calls it.
+    number: &'a str,
+    id: &'a str,
+    sender: &'a str,
+    urls: &'a [Url],
+}
+
+/// What became of one message.
+enum Taken {
+    /// It is durable and marked, or gone by itself.
+    Marked,
+    /// To be tried again, and why.
+    Later(String),
+    /// It is durable; that it cannot be marked was said of another already.
+    Unmarked,
+}
+
 /// What one look at the folder came to.
 struct Round {
     more: bool,
@@ -341,12 +453,12 @@ impl Collector for Imap {
     }
 
     async fn once(&self, intake: &dyn Intake) -> Result<(), String> {
-        let mut failed = HashSet::new();
         let whole = async {
             let mut session = Session::open(&self.server).await?;
             session.select(&self.folder, false).await?;
+            let mut known = Known { hurries: true, ..self.known(intake).await };
             loop {
-                let round = self.round(intake, &mut session, &mut failed).await?;
+                let round = self.round(intake, &mut session, &mut known).await?;
                 if let Some(why) = round.trouble.filter(|_| !round.more) {
                     return Err(why);
                 }
@@ -365,13 +477,16 @@ impl Collector for Imap {
     async fn check(&self) -> Result<String, Problem> {
         let whole = async {
             let mut session = Session::open(&self.server).await?;
+            if self.after == After::Move {
+                session.need_folder(&self.move_to).await?;
+            }
             session.select(&self.folder, true).await?;
             let found = session.search(&self.search).await?.len();
             session.close().await;
             Ok::<_, String>(format!("{} messages in {} match {}", found, self.folder, self.search))
         };
         whole.await.map_err(|why| {
-            let hint = "look at host, port, tls, user, password, folder and search";
+            let hint = "look at host, port, tls, user, password, folder, search and move_to";
             Problem::new(format!("{}: {why}", self.server.host)).hint(hint)
         })
     }

@@ -28,6 +28,8 @@ const COMMAND_MAX: Duration = Duration::from_secs(60);
 const FETCH_MAX: Duration = Duration::from_secs(600);
 /// Bytes a small command may bring.
 const COMMAND_BYTES_MAX: u64 = 4 << 20;
+/// How the answer of a server that says no is told.
+const REFUSED: &str = "the server refused";
 /// Longest piece of what a server says that is shown.
 const SAID_CHARS_MAX: usize = 200;
 
@@ -214,6 +216,16 @@ impl Session {
         if word == "COPY" { self.delete(uid).await } else { Ok(()) }
     }
 
+    /// Makes sure that messages can be moved into a folder, as far as that is seen without moving one: it is there or can
+    /// be made.
+    pub(super) async fn need_folder(&mut self, folder: &str) -> Result<(), String> {
+        if let Err(why) = self.select(folder, true).await {
+            let made = self.command(&format!("CREATE {}", mailbox(folder)?), |_| {}).await;
+            made.map_err(|made| format!("messages cannot be moved to {folder}: {why}; {made}"))?;
+        }
+        Ok(())
+    }
+
     /// Deletes one message. A server that cannot expunge one message alone only marks it.
     pub(super) async fn delete(&mut self, uid: u32) -> Result<(), String> {
         self.flag(uid, "\\Seen \\Deleted").await?;
@@ -292,13 +304,18 @@ impl Session {
             match response.parsed() {
                 Response::Done { tag, status, outcome } if tag == id => {
                     let said = short(outcome.information.as_deref().unwrap_or_default());
-                    return if *status == Status::Ok { Ok(()) } else { Err(format!("the server refused: {said}")) };
+                    return if *status == Status::Ok { Ok(()) } else { Err(format!("{REFUSED}: {said}")) };
                 }
                 Response::MailboxData(MailboxDatum::Exists(_)) => self.news = true,
                 response => on(response),
             }
         }
     }
+}
+
+/// Whether a command ended because the server says no: the connection is of use for others.
+pub(super) fn is_refused(why: &str) -> bool {
+    why.contains(REFUSED)
 }
 
 fn is_refusal(error: &async_imap::error::Error) -> bool {

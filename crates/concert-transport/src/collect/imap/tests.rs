@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::LISTED;
-use crate::Collector;
 use crate::memory::{Memory, read, setup};
+use crate::{Collector, Health};
 
 /// A Dovecot, a site that trusts it, and an intake.
 struct Given {
@@ -175,6 +175,64 @@ async fn links_are_fetched_before_the_mail_is_marked() {
     assert_eq!(receipt.file_name, "list.csv");
     assert_eq!(receipt.origin, Origin::Mail(format!("link@provider.example {}", receipt.url)));
     assert_eq!(given.dovecot.flags("").unwrap(), ["S"]);
+}
+
+#[tokio::test]
+async fn a_dead_link_blocks_no_other_and_ends_after_a_day() {
+    let Some(given) = Given::new() else { return };
+    let good = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&good);
+    let web = Web::start(None, move |request| match request.path.starts_with("/dead") {
+        true => Answer::new(404, "gone"),
+        false => {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            Answer::new(200, "a,b\n1,2\n")
+        }
+    });
+    let web = web.await.unwrap();
+    let links = ["/dead.csv?token=secret", "/good.csv"].map(|path| web.url(path));
+    given.dovecot.deliver(&mail("links@provider.example", &links.join(" "))).unwrap();
+    given.dovecot.deliver(&mail("next@provider.example", "another")).unwrap();
+    let kept = || given.memory.kept().len();
+    for _ in 0..3 {
+        // Each is another process, which knows what was fetched.
+        let why = given.collector("links = [\"localhost\"]").once(&*given.memory).await.unwrap_err();
+        assert!(why.contains("a link to localhost in a mail cannot be fetched: the server answered 404"), "{why}");
+        assert_eq!((kept(), good.load(std::sync::atomic::Ordering::SeqCst)), (3, 1));
+        assert_eq!(given.dovecot.flags("").unwrap(), ["", "S"]);
+        given.memory.pass(3600);
+    }
+    given.memory.pass(86_400);
+    given.collector("links = [\"localhost\"]").once(&*given.memory).await.unwrap();
+    assert_eq!((kept(), good.load(std::sync::atomic::Ordering::SeqCst)), (3, 1));
+    assert_eq!(given.dovecot.flags("").unwrap(), ["S", "S"]);
+    let health = given.memory.health();
+    let gaps: Vec<&String> =
+        health.iter().filter_map(|one| if let Health::Gap(_, _, why) = one { Some(why) } else { None }).collect();
+    assert!(
+        matches!(&*gaps, [why] if why.contains("links@provider.example") && why.contains("/dead.csv;")),
+        "the mail and its link are named, without a token: {gaps:?}"
+    );
+    assert_eq!(health.last(), Some(&Health::Good));
+}
+
+#[tokio::test]
+async fn a_folder_that_the_server_refuses_keeps_no_mail_from_being_read() {
+    let Some(given) = Given::new() else { return };
+    // Maildir has no folders with a slash in their names.
+    let refused = given.collector("after = \"move\"\nmove_to = \"no/such\"\nsearch = \"ALL\"");
+    for (at, id) in ["one", "two", "three"].into_iter().enumerate() {
+        given.dovecot.deliver(&mail(&format!("{id}@provider.example"), id)).unwrap();
+        let why = refused.once(&*given.memory).await.unwrap_err();
+        assert!(why.starts_with("mails are read and cannot be moved to no/such: "), "{why}");
+        assert_eq!(given.memory.kept().len(), at + 1);
+    }
+    let problem = refused.check().await.unwrap_err();
+    assert!(problem.what.contains("messages cannot be moved to no/such"), "{problem}");
+    let good = given.collector("after = \"move\"\nmove_to = \"Done\"\nsearch = \"ALL\"");
+    assert_eq!(good.check().await.as_deref(), Ok("3 messages in INBOX match ALL"));
+    good.once(&*given.memory).await.unwrap();
+    assert_eq!((given.memory.kept().len(), given.dovecot.flags("Done").unwrap().len()), (3, 3));
 }
 
 #[tokio::test]
