@@ -51,9 +51,9 @@ impl Store {
     /// Opens the store in a data folder.
     pub async fn open(data: &Path) -> Result<Self, Problem> {
         if !data.is_dir() {
-            return Err(Problem::new("there is no site here")
-                .at(data.display().to_string())
-                .hint("make one with `concert init DIR`, or name it with --site DIR"));
+            return Err(Problem::new("there is no site here").at(data.display().to_string()).hint(
+                "`concert init DIR` makes it, also beside settings that are there; or name the site with --site DIR",
+            ));
         }
         let records = Records::open(&data.join("records.sqlite")).await?;
         let (archive, evidence) = (Archive::new(data.join("archive")), Evidence::new(data.join("evidence")));

@@ -1,8 +1,8 @@
 //! `concert init DIR`: a new site with commented settings, its folders and its key.
 //!
-//! Nothing is ever overwritten: a folder that has a `concert.toml` or `data/` already is refused, and
-//! an existing folder without them (a checkout with other files) is only added to. The password of the
-//! first user goes into a file, because what a terminal shows is often logged.
+//! Nothing is ever overwritten: a folder that has `data/` already is refused, and an existing folder without it is only
+//! added to. Settings that are there (a checkout of them) stay as they are, and get what belongs to them. The password
+//! of the first user goes into a file, because what a terminal shows is often logged.
 
 use std::fs;
 use std::io::Write;
@@ -30,18 +30,25 @@ const SETTINGS: &str = include_str!("init/concert.toml");
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  concert init cert-site\n  concert check --site cert-site")]
 pub(super) struct Args {
-    /// The folder of the new site; it is made.
+    /// The folder of the new site; it is made. Where it has a concert.toml and no data/, that is made.
     dir: PathBuf,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let dir = &args.dir;
-    begin(dir)?;
+    let has_settings = dir.join("concert.toml").symlink_metadata().is_ok();
+    begin(dir, &["data"])?;
     make_first_user(&dir.join("data"))?;
-    finish(dir, SETTINGS)?;
+    let (made, edit) = if has_settings {
+        ("what its settings need besides them", "")
+    } else {
+        finish(dir, SETTINGS)?;
+        ("a site", "edit {0}/concert.toml, then ")
+    };
+    let edit = edit.replace("{0}", &dir.display().to_string());
     let next = format!(
-        "made a site in {0}\nthe first user is `{FIRST_USER}`; the password for its first login is in {0}/data/{FIRST_LOGIN}\n\
-         next: edit {0}/concert.toml, then `concert check --site {0}`\n",
+        "made {made} in {0}\nthe first user is `{FIRST_USER}`; the password for its first login is in {0}/data/{FIRST_LOGIN}\n\
+         next: {edit}`concert check --site {0}`\n",
         dir.display()
     );
     std::io::stderr().write_all(next.as_bytes()).ok();
@@ -50,12 +57,13 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 /// Makes a site with these settings in a folder that has none.
 pub(super) fn make(dir: &Path, settings: &str) -> Result<(), Failure> {
-    begin(dir)?;
+    begin(dir, &["concert.toml", "data"])?;
     finish(dir, settings)
 }
 
-fn begin(dir: &Path) -> Result<(), Failure> {
-    for taken in ["concert.toml", "data"] {
+/// Makes the folders and the key of a site. What is `taken` may not be there.
+fn begin(dir: &Path, taken: &[&str]) -> Result<(), Failure> {
+    for taken in taken {
         if dir.join(taken).symlink_metadata().is_ok() {
             let what = format!("{} is a site already: it has {taken}", dir.display());
             return Err(Failure::usage(Problem::new(what).hint("nothing was changed; choose another folder")));
@@ -145,6 +153,27 @@ mod tests {
         let again = run(&Args { dir: dir.clone() }).unwrap_err();
         assert_eq!(again.exit, Exit::Usage);
         assert_eq!(fs::read_to_string(dir.join("data/site.key")).unwrap(), key);
+    }
+
+    #[test]
+    fn settings_from_elsewhere_get_what_is_missing_and_stay_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("site");
+        let files =
+            [("concert.toml", "[site]\nname = \"X\"\nemail = \"cert@cert.example\"\n"), ("secrets/imap", "hunter2")];
+        for (name, text) in files {
+            fs::create_dir_all(dir.join(name).parent().unwrap()).unwrap();
+            fs::write(dir.join(name), text).unwrap();
+            fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o640)).unwrap();
+        }
+        assert_eq!(run(&Args { dir: dir.clone() }), Ok(Exit::Done));
+        let mode = |name: &str| fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o777;
+        for (name, text) in files {
+            assert_eq!((fs::read_to_string(dir.join(name)).unwrap().as_str(), mode(name)), (text, 0o640));
+        }
+        assert_eq!((mode("data"), mode("data/site.key"), mode("data/first-login")), (0o700, 0o600, 0o600));
+        assert_eq!(Settings::read(&dir, LoadFor::Run).unwrap().problems, []);
+        assert_eq!(run(&Args { dir }).unwrap_err().exit, Exit::Usage);
     }
 
     /// Every commented example line is a setting that would be accepted.
