@@ -14,6 +14,8 @@ pub struct Archive {
 
 /// Compression level: 1 costs a tenth of what parsing costs and saves nine tenths of the bytes.
 const LEVEL: i32 = 1;
+/// Bytes that a try writes: more than what file systems hold back in files that are there already.
+const TRY_BYTES: usize = 64 << 10;
 /// Bytes compressed at a time, each a frame of its own: that is faster than one endless frame, and no
 /// larger, because this level looks back less far anyway.
 const BLOCK: usize = 1 << 20;
@@ -87,6 +89,22 @@ impl Archive {
         let path = self.path(&content);
         publish(part, &path)?;
         Ok((content, total))
+    }
+
+    /// Writes a small file as a report would be written, and removes it. The error is what a report would meet.
+    pub fn try_to_keep(&self) -> io::Result<()> {
+        fs::create_dir_all(&self.dir)?;
+        let part = self.dir.join(format!(".part-{}-{}", std::process::id(), unique()));
+        // File systems that compress would find room for zeros.
+        let mut bytes = vec![0; TRY_BYTES];
+        blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+        let written = File::create(&part).and_then(|mut file| {
+            file.write_all(&bytes)?;
+            file.sync_all()
+        });
+        // A start removes it too, should this fail.
+        fs::remove_file(&part).ok();
+        written
     }
 
     /// A reader of the raw bytes.
@@ -170,6 +188,18 @@ mod tests {
         damaged[middle] ^= 1;
         fs::write(archive.path(&content), damaged).unwrap();
         assert!(archive.verify(&content).is_err());
+    }
+
+    #[test]
+    fn a_try_leaves_nothing_and_meets_what_a_report_would() {
+        let dir = tempfile::tempdir().unwrap();
+        let archive = Archive::new(dir.path());
+        archive.try_to_keep().unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        // A folder that is a file takes nothing, also from who may write everywhere.
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(Archive::new(file).try_to_keep().is_err());
     }
 
     #[test]

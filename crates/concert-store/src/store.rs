@@ -18,6 +18,9 @@ use crate::records::{Records, trouble};
 /// Events of the journal with what a reader needs; narrowed and ordered by the caller.
 pub(crate) const JOURNAL: &str = "SELECT journal.batch, n, report, event FROM journal JOIN batch ON batch.id = journal.batch ORDER BY journal.batch, n";
 
+/// Owner and name of the row that a try writes. No feed has an empty name.
+const TRIED: (&str, &str) = ("", "tried");
+
 /// The store of one site, for any number of readers.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -63,6 +66,16 @@ impl Store {
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// Whether a report could be kept now: writes a little into the archive and the records, as a report would.
+    pub async fn try_to_keep(&self) -> Result<(), Problem> {
+        let archive = self.archive.clone();
+        let tried = tokio::task::spawn_blocking(move || archive.try_to_keep()).await;
+        let tried = tried.unwrap_or_else(|error| Err(io::Error::other(error)));
+        tried.map_err(|error| Problem::new(format!("reports cannot be kept: {error}")))?;
+        let (owner, name) = TRIED;
+        self.records.remember(owner, name, "").await
     }
 
     /// The files of a kind (`events`, `sightings`), newest first, which hold batches above a number.

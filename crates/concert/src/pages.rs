@@ -42,7 +42,7 @@ use crate::reads::{EventsRead, ReadLog, marked, notice_read};
 use crate::settings::Collect;
 use crate::wire;
 
-/// How long a look whether the records can be written may take.
+/// How long a try whether reports can be kept may take.
 const READY_MAX: Duration = Duration::from_secs(5);
 /// A sender whose report cannot be kept may come back after so many seconds.
 const BUSY_SECONDS: u64 = 60;
@@ -117,12 +117,12 @@ impl Site for Pages {
     }
 
     async fn overview(&self) -> Result<Overview, Refusal> {
-        overview::overview(&self.site()).await.map_err(failed)
+        overview::overview(&self.site(), &self.keeper.said()).await.map_err(failed)
     }
 
     async fn feeds(&self) -> Result<Vec<Feed>, Refusal> {
         let site = self.site();
-        overview::feeds(&site.settings, &site.store.records, wire::now()).await.map_err(failed)
+        overview::feeds(&site.settings, &site.store.records, &self.keeper.said(), wire::now()).await.map_err(failed)
     }
 
     async fn notices(&self, person: &Person, wanted: WantedNotices, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {
@@ -198,7 +198,7 @@ impl Site for Pages {
             url: String::new(),
             media_type: push.media_type,
         };
-        match self.keeper.keep_report(receipt, Body::Bytes(push.body)).await {
+        match self.keeper.keep_pushed(receipt, Body::Bytes(push.body)).await {
             Ok((id, Kept::New)) => Ok(Pushed::New(id.to_string())),
             Ok((id, Kept::Known)) => Ok(Pushed::Known(id.to_string())),
             Err(why) => {
@@ -240,20 +240,12 @@ impl Site for Pages {
     }
 
     async fn ready(&self) -> Result<(), String> {
-        let site = self.site();
-        match tokio::time::timeout(READY_MAX, site.store.records.change()).await {
-            // Given back unused: that it can be had is all that is asked.
-            Ok(Ok(change)) => {
-                drop(change);
-                Ok(())
-            }
-            Ok(Err(problem)) => Err(problem.what),
-            Err(_) => Err("the records are busy".to_owned()),
-        }
+        let answer = tokio::time::timeout(READY_MAX, self.keeper.ready()).await;
+        answer.unwrap_or_else(|_| Err("the records are busy".to_owned()))
     }
 
     async fn metrics(&self) -> Vec<Metric> {
-        metrics::of(&self.site()).await
+        metrics::of(&self.site(), &self.keeper.said()).await
     }
 }
 

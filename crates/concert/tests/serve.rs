@@ -6,7 +6,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,14 @@ struct Serving {
 
 impl Serving {
     fn start(dir: &Path) -> Self {
-        let mut command = concert(&["serve", "--site", dir.to_str().unwrap()]);
+        Self::start_by(dir, &["env"])
+    }
+
+    /// Starts it by another program, which must become it.
+    fn start_by(dir: &Path, other: &[&str]) -> Self {
+        let mut command = Command::new(other[0]);
+        command.args(&other[1..]).args([env!("CARGO_BIN_EXE_concert"), "serve", "--site", dir.to_str().unwrap()]);
+        command.env_remove("CONCERT_SITE").env_remove("CONCERT_LOG");
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
@@ -197,6 +204,117 @@ fn changed_settings_are_taken_up_and_broken_ones_are_not() {
     assert!(feeds().contains("\"honeypot\""));
     let head = "Authorization: Bearer the-token\r\n";
     assert_eq!(serving.ask("POST", "/api/v1/feeds/honeypot/reports", head, "{}").0, 202);
+}
+
+/// Takes from a running program the right to write files, or gives it back, as a full disk does and does not.
+/// `false` where this machine has no `prlimit`.
+fn may_write(process: u32, may: bool) -> bool {
+    let bytes = if may { "--fsize=unlimited:" } else { "--fsize=0:" };
+    let done = Command::new("prlimit").args(["--pid", &process.to_string(), bytes]).status();
+    done.is_ok_and(|status| status.success())
+}
+
+/// What a feed that takes files and one that is pushed say of a disk on which nothing can be written, and of one on
+/// which there is room again.
+fn says_of_a_full_disk(dir: &Path, serving: &Serving, mut fill: impl FnMut(bool)) {
+    let head = "Authorization: Bearer the-token\r\n";
+    let push = |ip: &str| {
+        serving.ask("POST", "/api/v1/feeds/pushed/reports", head, &format!("{{\"source.ip\":\"{ip}\"}}\n")).0
+    };
+    let metric = |line: &str| serving.get("/metrics").1.lines().any(|one| one == line);
+    let state = |feed: &str| {
+        let feeds: Value = serde_json::from_str(&serving.get("/api/v1/feeds").1).unwrap();
+        let row = feeds["feeds"].as_array().unwrap().iter().find(|row| row["name"] == feed).unwrap().clone();
+        row["state"].as_str().unwrap().to_owned()
+    };
+    until(|| serving.get("/readyz").0 == 200, "it is ready");
+    assert_eq!(push("192.0.2.1"), 202);
+    until(|| state("pushed") == "good" && state("dropped") == "good", "both feeds are good");
+
+    fill(true);
+    assert_eq!(push("192.0.2.2"), 503);
+    let report = dir.join("in/a.ndjson");
+    fs::write(&report, "{\"source.ip\":\"192.0.2.3\"}\n").unwrap();
+    until(|| serving.get("/readyz").0 == 503, "it is not ready");
+    let why = serving.get("/readyz").1;
+    assert!(why.starts_with("not ready: ") && why.contains("cannot be"), "{why}");
+    until(|| state("dropped") == "trouble", "the file cannot be taken, and that is said");
+    assert_eq!(state("pushed"), "trouble");
+    for feed in ["pushed", "dropped"] {
+        assert!(metric(&format!("concert_feed_up{{feed=\"{feed}\"}} 0")), "{}", serving.get("/metrics").1);
+    }
+    assert!(serving.get("/").1.contains("a pushed report was refused"), "{}", serving.get("/").1);
+    assert!(report.exists(), "the file stays");
+
+    fill(false);
+    until(|| serving.get("/readyz").0 == 200, "it is ready again");
+    assert_eq!(push("192.0.2.2"), 202);
+    until(|| !report.exists() && state("dropped") == "good", "the file is taken");
+    until(|| state("pushed") == "good", "pushes are well");
+    assert!(metric("concert_feed_up{feed=\"pushed\"} 1"));
+}
+
+const DROPPED: &str = r#"
+[[feed]]
+name = "dropped"
+parser = "ndjson"
+collect = { type = "file", path = "in/", settle = "100ms" }
+"#;
+
+#[test]
+fn a_disk_that_takes_nothing_is_told_by_what_watches_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    site(folder.path());
+    fs::write(folder.path().join("concert.toml"), format!("{SETTINGS}{DROPPED}")).unwrap();
+    let serving = Serving::start_by(folder.path(), &["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
+    let process = serving.child.id();
+    if !may_write(process, true) {
+        eprintln!("skipped: there is no prlimit here");
+        return;
+    }
+    says_of_a_full_disk(folder.path(), &serving, |full| assert!(may_write(process, !full)));
+}
+
+/// A file system in memory that is taken down with the test.
+struct Small(PathBuf);
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        Command::new("umount").arg("-l").arg(&self.0).status().ok();
+    }
+}
+
+#[test]
+fn a_full_file_system_is_told_by_what_watches_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    site(folder.path());
+    fs::write(folder.path().join("concert.toml"), format!("{SETTINGS}{DROPPED}")).unwrap();
+    let data = folder.path().join("data");
+    let kept = folder.path().join("data-before");
+    fs::rename(&data, &kept).unwrap();
+    fs::create_dir(&data).unwrap();
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs"]).arg(&data).output();
+    if !mount.is_ok_and(|out| out.status.success()) {
+        eprintln!("skipped: file systems cannot be mounted here");
+        return;
+    }
+    let small = Small(data.clone());
+    for entry in fs::read_dir(&kept).unwrap() {
+        let entry = entry.unwrap();
+        assert!(Command::new("cp").arg("-a").arg(entry.path()).arg(&data).status().unwrap().success());
+    }
+    let serving = Serving::start(folder.path());
+    let filler = data.join("filler");
+    says_of_a_full_disk(folder.path(), &serving, |full| {
+        if full {
+            let mut file = fs::File::create(&filler).unwrap();
+            while file.write_all(&[0; 4096]).is_ok() {}
+        } else {
+            fs::remove_file(&filler).unwrap();
+        }
+    });
+    drop(serving);
+    drop(small);
 }
 
 #[test]

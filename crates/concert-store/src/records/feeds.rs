@@ -19,6 +19,18 @@ pub struct FeedHealth {
     pub error: String,
 }
 
+impl FeedHealth {
+    /// This, and what else is known of the same feed; the newer word counts.
+    pub fn and(self, other: Self) -> Self {
+        let error = if other.last_error > self.last_error { other.error } else { self.error };
+        Self {
+            last_good: self.last_good.max(other.last_good),
+            last_error: self.last_error.max(other.last_error),
+            error,
+        }
+    }
+}
+
 /// Totals of a feed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FeedCounts {

@@ -213,7 +213,14 @@ impl Records {
 
     /// Begins a change; nothing of it is seen until it is committed.
     pub async fn change(&self) -> Result<Change<'static>, Problem> {
-        self.changes.begin_with("BEGIN IMMEDIATE").await.map_err(trouble)
+        let begun = self.changes.begin_with("BEGIN IMMEDIATE").await;
+        // A change that SQLite itself gave up (on a full disk) counts as begun for ever at its connection, on which no other
+        // can begin then: the connection goes.
+        if matches!(begun, Err(sqlx::Error::InvalidSavePointStatement)) {
+            self.changes.acquire().await.map_err(trouble)?.close().await.map_err(trouble)?;
+            return self.changes.begin_with("BEGIN IMMEDIATE").await.map_err(trouble);
+        }
+        begun.map_err(trouble)
     }
 
     /// Commits a change; durable when it returns.

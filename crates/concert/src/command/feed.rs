@@ -1,5 +1,6 @@
 //! `concert feed`: how the feeds do, and collecting from one of them now.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -138,7 +139,7 @@ impl Row {
 /// Every feed, or one.
 async fn rows(store: &Store, settings: &Settings, only: Option<&str>) -> Result<Vec<Row>, Failure> {
     let mut counts = store.records.feed_counts().await?;
-    let shown = feeds(settings, &store.records, wire::now()).await?.into_iter();
+    let shown = feeds(settings, &store.records, &BTreeMap::new(), wire::now()).await?.into_iter();
     let shown = shown.filter(|feed| only.is_none_or(|name| feed.name == name));
     Ok(shown.map(|shown| Row { counts: counts.remove(&shown.name).unwrap_or_default(), shown }).collect())
 }

@@ -247,6 +247,8 @@ fn start_log(site: &SiteArg, quiet: bool) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_target(false)
+        // A log that cannot be written (a full disk) must not end the program.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     // A second start (in tests) keeps the first log.
     match site.log_format {

@@ -1,12 +1,17 @@
 //! Where collectors and pushes hand in reports: archived and named in the records, then acknowledged.
+//!
+//! What is in trouble is kept in memory too: on a full disk it could not be read from anywhere else.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use concert_model::{Receipt, ReportId, Time};
 use concert_store::Store;
+use concert_store::records::FeedHealth;
 use concert_transport::{Body, Health, Intake, Kept};
 use tokio::sync::Notify;
 
@@ -14,6 +19,10 @@ use crate::wire;
 
 /// What collectors said of their peers and is not written down yet, at most.
 const HEALTH_WAITING_MAX: usize = 10_000;
+/// Refused pushes of a feed are written down this often; their senders come again and again.
+const REFUSED_EVERY_SECONDS: i64 = 60;
+/// How long an answer to whether reports can be kept holds. Anybody on this machine may ask, and each try writes.
+const TRIED_FOR: Duration = Duration::from_secs(1);
 
 /// The intake of a site.
 pub struct Keeper {
@@ -21,6 +30,17 @@ pub struct Keeper {
     /// Told whenever a report was kept, so that it is processed at once.
     pub kept: Arc<Notify>,
     health: tokio::sync::mpsc::Sender<(String, Health, Time)>,
+    /// What this process knows of feeds.
+    said: Mutex<BTreeMap<String, FeedHealth>>,
+    /// Why reports cannot be processed now.
+    held_up: Mutex<Option<String>>,
+    /// When it was last tried whether reports can be kept, and what came of it.
+    tried: tokio::sync::Mutex<Option<(Instant, Result<(), String>)>>,
+}
+
+/// Who panicked while it held the lock cannot have left half a value behind.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Says that a look went wrong. The reason may hold words of the peer, so it stands with the feed alone.
@@ -54,7 +74,66 @@ impl Keeper {
                 }
             }
         });
-        Arc::new(Self { store, kept: Arc::new(Notify::new()), health })
+        let (said, held_up, tried) = (Mutex::default(), Mutex::default(), tokio::sync::Mutex::default());
+        Arc::new(Self { store, kept: Arc::new(Notify::new()), health, said, held_up, tried })
+    }
+
+    /// What this process knows of feeds, also where the records could not take it.
+    pub fn said(&self) -> BTreeMap<String, FeedHealth> {
+        locked(&self.said).clone()
+    }
+
+    /// Says whether reports can be processed, and else why not.
+    pub fn processing(&self, held_up: Option<String>) {
+        *locked(&self.held_up) = held_up;
+    }
+
+    /// Whether a report could be kept and processed now; else why not. Writes a little.
+    pub async fn ready(&self) -> Result<(), String> {
+        let mut tried = self.tried.lock().await;
+        let fresh = tried.as_ref().filter(|(at, _)| at.elapsed() < TRIED_FOR).map(|(_, answer)| answer.clone());
+        let answer = match fresh {
+            Some(answer) => answer,
+            None => {
+                let answer = self.store.try_to_keep().await.map_err(|problem| problem.what);
+                tried.insert((Instant::now(), answer)).1.clone()
+            }
+        };
+        answer?;
+        match &*locked(&self.held_up) {
+            Some(why) => Err(format!("reports cannot be processed: {why}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps a pushed report; see [`Self::keep_report`]. Nobody looks after pushes, so how they do is said here.
+    pub async fn keep_pushed(&self, receipt: Receipt, body: Body) -> Result<(ReportId, Kept), String> {
+        let (feed, now) = (receipt.feed.clone(), wire::now());
+        let kept = self.keep_report(receipt, body).await;
+        let last = locked(&self.said).get(&feed).cloned().unwrap_or_default();
+        let in_trouble = last.last_error > last.last_good;
+        match &kept {
+            Ok(_) if in_trouble => self.health(&feed, Health::Good),
+            Ok(_) => {}
+            Err(why) => {
+                let told = in_trouble && last.last_error.is_some_and(|at| now < at.plus_seconds(REFUSED_EVERY_SECONDS));
+                if !told {
+                    self.health(&feed, Health::Trouble(format!("a pushed report was refused: {why}")));
+                }
+            }
+        }
+        kept
+    }
+
+    /// Takes a word about a feed into memory.
+    fn note(&self, feed: &str, health: &Health, now: Time) {
+        let mut said = locked(&self.said);
+        let known = said.entry(feed.to_owned()).or_default();
+        match health {
+            Health::Good => known.last_good = Some(now),
+            Health::Trouble(why) => (known.last_error, known.error) = (Some(now), why.clone()),
+            Health::Gap(..) => {}
+        }
     }
 
     /// Puts bytes into the archive; gives their hash and number when they are durable.
@@ -101,8 +180,10 @@ impl Intake for Keeper {
     }
 
     fn health(&self, feed: &str, health: Health) {
+        let now = wire::now();
+        self.note(feed, &health, now);
         // A writer that cannot keep up (a full disk) must not hold collectors up, nor fill the memory.
-        if let Err(error) = self.health.try_send((feed.to_owned(), health, wire::now())) {
+        if let Err(error) = self.health.try_send((feed.to_owned(), health, now)) {
             tracing::warn!(feed, "how the feed does is not written down: {error}");
         }
     }

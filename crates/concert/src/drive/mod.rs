@@ -35,7 +35,7 @@ use std::time::Duration;
 use concert_model::Problem;
 use concert_store::records::{Counts, ReportRow, Waiting};
 use concert_store::{Keep, Upkeep, Writer};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::intake::Keeper;
@@ -321,7 +321,7 @@ pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, worker: Worker, stop: Can
         });
     }
     let (queued, hear) = watch::channel(());
-    tasks.spawn(work(Arc::clone(&site), worker, Arc::clone(&keeper.kept), queued, stop.clone()));
+    tasks.spawn(work(Arc::clone(&site), worker, keeper, queued, stop.clone()));
     for way in deliver::ways(&site) {
         tasks.spawn(Lane::new(Arc::clone(&site), way).run(hear.clone(), stop.clone()));
     }
@@ -343,7 +343,7 @@ pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, worker: Worker, stop: Can
 async fn work(
     site: Arc<Site>,
     mut worker: Worker,
-    kept: Arc<Notify>,
+    keeper: Arc<Keeper>,
     queued: watch::Sender<()>,
     stop: CancellationToken,
 ) -> Result<(), Problem> {
@@ -369,6 +369,7 @@ async fn work(
             Ok(_) => worker.tell_due(&site).await,
             Err(problem) => Err(problem),
         };
+        keeper.processing(told.as_ref().err().map(ToString::to_string));
         match told {
             Ok(_) => {
                 queued.send_replace(());
@@ -383,7 +384,7 @@ async fn work(
             }
         }
         tokio::select! {
-            () = kept.notified() => {}
+            () = keeper.kept.notified() => {}
             () = tokio::time::sleep(wait) => {}
             () = stop.cancelled() => {}
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use concert_pipeline::mail::tie::Doubt;
 use concert_server::site::Metric;
-use concert_store::records::{FeedCounts, MailCount};
+use concert_store::records::{FeedCounts, FeedHealth, MailCount};
 
 use crate::settings::MAILBOX;
 use crate::wire::{self, Site};
@@ -13,7 +13,7 @@ use crate::wire::{self, Site};
 type Values = Vec<(Vec<(&'static str, String)>, f64)>;
 
 /// All of them; nothing where the records cannot be read.
-pub(super) async fn of(site: &Site) -> Vec<Metric> {
+pub(super) async fn of(site: &Site, said: &BTreeMap<String, FeedHealth>) -> Vec<Metric> {
     let Ok(counts) = site.store.records.feed_counts().await else { return Vec::new() };
     let of = |pick: fn(&FeedCounts) -> u64| -> Values {
         counts.iter().map(|(feed, counts)| (vec![("feed", feed.clone())], number(pick(counts)))).collect()
@@ -21,6 +21,7 @@ pub(super) async fn of(site: &Site) -> Vec<Metric> {
     let mut up = Values::new();
     if site.settings.mailbox.is_some() {
         let health = site.store.records.feed_health().await.unwrap_or_default().remove(MAILBOX).unwrap_or_default();
+        let health = health.and(said.get(MAILBOX).cloned().unwrap_or_default());
         up.push((Vec::new(), f64::from(u8::from(health.last_error <= health.last_good))));
     }
     let (mails, doubted) = mails(site.store.records.mail_counts().await.unwrap_or_default());

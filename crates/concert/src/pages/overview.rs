@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use concert_model::{Problem, Time};
 use concert_server::site::{Feed, FeedState, GapRow, HeldMail, Hour, NoticeCounts, Overview, RejectRow, Stuck, Volume};
-use concert_store::records::{NoticeFilter, Records};
+use concert_store::records::{FeedHealth, NoticeFilter, Records};
 
 use super::notice_row;
 use crate::reach::Reach;
@@ -23,8 +23,11 @@ const DAYS_NEEDED: usize = 7;
 /// So many times fewer or more events than learned are far outside.
 const LEARNED_FACTOR: u64 = 2;
 
+/// What is known of feeds besides what the records say.
+type Said = BTreeMap<String, FeedHealth>;
+
 /// Everything the overview page shows.
-pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
+pub(super) async fn overview(site: &Site, said: &Said) -> Result<Overview, Problem> {
     // Whoever sees this page sees everybody's.
     let (now, records, all) = (wire::now(), &site.store.records, Reach::all());
     let rejects = records.rejects("", ROWS).await?.into_iter().map(|(feed, time, report, reject)| RejectRow {
@@ -45,7 +48,7 @@ pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
         site: site.settings.site.name.clone(),
         zone: site.settings.site.time_zone.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        feeds: feeds(&site.settings, records, now).await?,
+        feeds: feeds(&site.settings, records, said, now).await?,
         hours: hours(site, now).await?,
         rejects: rejects.collect(),
         notices: notices.collect(),
@@ -57,11 +60,17 @@ pub(super) async fn overview(site: &Site) -> Result<Overview, Problem> {
 }
 
 /// Every feed, in the order of the settings.
-pub(crate) async fn feeds(settings: &Settings, records: &Records, now: Time) -> Result<Vec<Feed>, Problem> {
+pub(crate) async fn feeds(
+    settings: &Settings,
+    records: &Records,
+    said: &Said,
+    now: Time,
+) -> Result<Vec<Feed>, Problem> {
     let (health, counts) = (records.feed_health().await?, records.feed_counts().await?);
     let days = records.feed_days(now.seconds().div_euclid(3600), DAYS_LEARNED).await?;
     let feeds = settings.feeds.iter().map(|feed| {
         let health = health.get(&feed.name).cloned().unwrap_or_default();
+        let health = health.and(said.get(&feed.name).cloned().unwrap_or_default());
         let counts = counts.get(&feed.name).copied().unwrap_or_default();
         let days = days.get(&feed.name);
         let last_good = health.last_good.max(counts.last_report);
