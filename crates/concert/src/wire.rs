@@ -1,8 +1,8 @@
 //! Joins the parts: what the settings say becomes what runs.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use concert_model::access::{self, Person};
 use concert_model::{Contact, Problem, Time};
@@ -40,6 +40,8 @@ pub struct Site {
     pub kinds: Vec<Kind>,
     /// Local data about addresses, and what the files looked like when they were read.
     lookup: RwLock<Local>,
+    /// What the files look like while they are another than those.
+    changing: Mutex<Option<Changing>>,
     /// Asks for the names of addresses, where the settings want it.
     pub reverse: Option<Reverse>,
     /// Asks for the keys of domains that sign their mail, where the settings want it.
@@ -65,6 +67,9 @@ const KEY_DEADLINE: Duration = Duration::from_secs(5);
 /// A shorter key of the site could be guessed.
 const KEY_BYTES_MIN: usize = 32;
 
+/// A file that changes is read once it has been the same for so long.
+const SETTLED: Duration = Duration::from_secs(3);
+
 /// Name, size and time of change of files.
 type Marks = Vec<(PathBuf, u64, SystemTime)>;
 
@@ -84,6 +89,16 @@ struct Local {
     marks: Marks,
     lookup: Arc<Lookup>,
     registered: Option<Arc<Registered>>,
+    /// Whether all files were read without a mistake.
+    is_good: bool,
+}
+
+/// Files that look otherwise than those in force.
+struct Changing {
+    marks: Marks,
+    since: Instant,
+    /// They were read, and are not fit to take the place of what is in force.
+    is_refused: bool,
 }
 
 /// Parties, and the number of the import they come from.
@@ -120,8 +135,12 @@ impl Site {
         let (with_addresses, for_events) = (!matches!(data, Data::Nothing), matches!(data, Data::ForEvents));
         let reading = tokio::task::spawn_blocking(move || {
             let local = match with_addresses {
-                false => Local { marks: Vec::new(), lookup: Arc::default(), registered: None },
-                true => load_local(&settings, for_events),
+                false => Local { marks: Vec::new(), lookup: Arc::default(), registered: None, is_good: true },
+                true => {
+                    let (local, problems) = load_local(&settings, for_events);
+                    problems.tell();
+                    local
+                }
             };
             (local, settings)
         });
@@ -149,6 +168,7 @@ impl Site {
             store,
             kinds,
             lookup,
+            changing: Mutex::default(),
             reverse,
             verifier,
             parties,
@@ -299,15 +319,76 @@ impl Site {
         self.keys.refresh()
     }
 
-    /// Reads data about addresses anew if its files changed since. Says whether they did. Blocks.
+    /// Reads data about addresses anew if its files changed since, have settled, and have no mistakes; else what is in
+    /// force stays. Says whether they were taken up. Blocks.
     pub fn refresh_lookup(&self) -> bool {
+        self.refresh_settled(SETTLED)
+    }
+
+    fn refresh_settled(&self, settled: Duration) -> bool {
         let fresh = marks(&self.settings);
-        if self.lookup.read().unwrap_or_else(PoisonError::into_inner).marks == fresh {
+        let (is_known, had_registry) = {
+            let local = self.lookup.read().unwrap_or_else(PoisonError::into_inner);
+            (local.marks == fresh, local.registered.is_some())
+        };
+        {
+            let mut changing = self.changing();
+            if is_known {
+                *changing = None;
+                return false;
+            }
+            match changing.as_mut().filter(|changing| changing.marks == fresh) {
+                Some(changing) if changing.is_refused || changing.since.elapsed() < settled => return false,
+                Some(_) => {}
+                None => {
+                    *changing = Some(Changing { marks: fresh, since: Instant::now(), is_refused: false });
+                    return false;
+                }
+            }
+        }
+        let (local, problems) = load_local(&self.settings, true);
+        if local.marks != fresh {
             return false;
         }
-        let local = load_local(&self.settings, true);
+        if !local.is_good || had_registry && local.registered.is_none() {
+            problems.tell();
+            tracing::error!(
+                "changed data about addresses has mistakes; what was read before stays in force. `concert check` tells them"
+            );
+            self.changing().iter_mut().for_each(|changing| changing.is_refused = true);
+            return false;
+        }
+        *self.changing() = None;
         *self.lookup.write().unwrap_or_else(PoisonError::into_inner) = local;
         true
+    }
+
+    fn changing(&self) -> MutexGuard<'_, Option<Changing>> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the files with data about addresses have changed and are not fit to be used.
+    pub fn is_lookup_refused(&self) -> bool {
+        self.changing().as_ref().is_some_and(|changing| changing.is_refused)
+    }
+
+    /// With settings read anew, goes on with the data about addresses of the site as it was, where its files are the
+    /// same by name and no longer good.
+    pub fn keep_lookup_of(&self, before: &Site) {
+        let names = |marks: &Marks| marks.iter().map(|(path, ..)| path.clone()).collect::<Vec<_>>();
+        let mut local = self.lookup.write().unwrap_or_else(PoisonError::into_inner);
+        let known = before.lookup.read().unwrap_or_else(PoisonError::into_inner);
+        if names(&local.marks) != names(&known.marks) || local.marks == known.marks || local.is_good {
+            return;
+        }
+        tracing::error!("changed data about addresses has mistakes; what was read before stays in force");
+        *self.changing() = Some(Changing { marks: local.marks.clone(), since: Instant::now(), is_refused: true });
+        *local = Local {
+            marks: known.marks.clone(),
+            lookup: Arc::clone(&known.lookup),
+            registered: known.registered.clone(),
+            is_good: known.is_good,
+        };
     }
 }
 
@@ -380,14 +461,18 @@ async fn load_few(store: &Store, values: &[String], lookup: &Lookup) -> Result<I
 }
 
 /// The marks first: a file that changes in between is then seen as new once more, never missed.
-fn load_local(settings: &Settings, for_events: bool) -> Local {
+fn load_local(settings: &Settings, for_events: bool) -> (Local, ranges::Loaded) {
     let marks = marks(settings);
     let registry = if for_events { open_registry(settings, true) } else { None };
+    let has_registry = registry.is_some();
     let registered = registry.and_then(|registry| {
         let read = Registered::read(&registry).map_err(|why| registry::damaged(&settings.data_dir(), &why));
         read.map_err(|problem| tracing::error!("{problem}")).ok()
     });
-    Local { marks, lookup: Arc::new(ranges::load(settings)), registered: registered.map(Arc::new) }
+    let mut loaded = ranges::load(settings);
+    let is_good = loaded.is_good() && has_registry == registered.is_some();
+    let lookup = Arc::new(std::mem::take(&mut loaded.lookup));
+    (Local { marks, lookup, registered: registered.map(Arc::new), is_good }, loaded)
 }
 
 /// The registry file where it is wanted. One that cannot be used is told and left out: reports must go
@@ -415,4 +500,70 @@ fn marks(settings: &Settings) -> Marks {
             (path.clone(), length, changed.unwrap_or(SystemTime::UNIX_EPOCH))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::settings::LoadFor;
+
+    const GOOD: &str = "192.0.2.0,192.0.2.255,64496,Example\n";
+
+    async fn open(dir: &Path) -> Site {
+        let settings = "[site]\nname = \"X\"\nemail = \"cert@cert.example\"\n[lookup]\nasn = [\"asn.csv\"]\n";
+        fs::create_dir_all(dir.join("data")).unwrap();
+        fs::write(dir.join("concert.toml"), settings).unwrap();
+        fs::write(dir.join("asn.csv"), GOOD).unwrap();
+        Site::open(Settings::load(dir, LoadFor::Run).unwrap()).await.unwrap()
+    }
+
+    /// The AS that is in force for an address.
+    fn asn(site: &Site, address: &str) -> Option<u32> {
+        site.lookup().find(address.parse().unwrap()).asn.map(|(asn, _)| asn)
+    }
+
+    #[tokio::test]
+    async fn good_data_about_addresses_is_not_exchanged_for_bad() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("site");
+        let site = open(&dir).await;
+        let file = dir.join("asn.csv");
+        for bad in ["", "192.0.2.0,192.0.2.255,64496,Example\n198.51.100.0,198.5", "<html>404</html>\n"] {
+            fs::write(&file, bad).unwrap();
+            let taken = (0..4).any(|_| site.refresh_settled(Duration::ZERO));
+            assert!(!taken && site.is_lookup_refused(), "{bad:?}");
+            assert_eq!(asn(&site, "192.0.2.1"), Some(64496), "{bad:?}");
+        }
+        fs::remove_file(&file).unwrap();
+        assert!(!(0..4).any(|_| site.refresh_settled(Duration::ZERO)) && site.is_lookup_refused());
+        assert_eq!(asn(&site, "192.0.2.1"), Some(64496));
+        // A reload of the settings takes it along.
+        let fresh = Site::open(Settings::load(&dir, LoadFor::Run).unwrap()).await.unwrap();
+        assert_eq!(asn(&fresh, "192.0.2.1"), None);
+        fresh.keep_lookup_of(&site);
+        assert_eq!((asn(&fresh, "192.0.2.1"), fresh.is_lookup_refused()), (Some(64496), true));
+        fs::write(&file, "192.0.2.0,192.0.2.255,64497,Example\n").unwrap();
+        assert!((0..4).any(|_| fresh.refresh_settled(Duration::ZERO)));
+        assert_eq!((asn(&fresh, "192.0.2.1"), fresh.is_lookup_refused()), (Some(64497), false));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_being_written_is_read_when_it_has_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = open(&folder.path().join("site")).await;
+        let file = folder.path().join("site/asn.csv");
+        let long = Duration::from_secs(3600);
+        // It is whole lines all the while, but each look finds another file.
+        for last in 1..5 {
+            fs::write(&file, format!("192.0.2.0,192.0.2.{last},64497,Example\n")).unwrap();
+            assert!(!site.refresh_settled(Duration::ZERO));
+        }
+        assert!(!site.refresh_settled(long));
+        assert_eq!(asn(&site, "192.0.2.1"), Some(64496));
+        assert!(site.refresh_settled(Duration::ZERO));
+        assert_eq!(asn(&site, "192.0.2.1"), Some(64497));
+    }
 }

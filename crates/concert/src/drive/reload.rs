@@ -121,5 +121,6 @@ async fn load(site: &Site) -> Result<Site, Failure> {
     }
     let mut fresh = Site::open(settings).await?;
     fresh.live = site.live.clone();
+    fresh.keep_lookup_of(site);
     Ok(fresh)
 }

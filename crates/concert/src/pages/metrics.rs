@@ -47,6 +47,11 @@ pub(super) async fn of(site: &Site, said: &BTreeMap<String, FeedHealth>) -> Vec<
             "Answers of registries that `concert who` could not use, by why.",
             refused.collect(),
         ),
+        gauge(
+            "concert_lookup_refused",
+            "Whether files with data about addresses have changed and have mistakes, so that older data is in force.",
+            vec![(Vec::new(), f64::from(u8::from(site.is_lookup_refused())))],
+        ),
         gauge("concert_contact_keys", "OpenPGP keys of contacts by state; none is used that expired.", keys(site)),
         gauge("concert_reports_waiting", "Reports kept and not yet processed.", of(|counts| counts.waiting)),
         gauge("concert_reports_failed", "Reports that could not be processed at all.", of(|counts| counts.failed)),
