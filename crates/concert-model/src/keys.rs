@@ -49,6 +49,15 @@ pub struct Setting {
     pub about: String,
 }
 
+/// A file or folder that a setting names, as it is written there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamedFile {
+    /// Its path; from the folder of the site on, where it is not absolute.
+    pub path: String,
+    /// Whether it holds a secret.
+    pub is_secret: bool,
+}
+
 /// What reading gathers besides values.
 #[derive(Default)]
 pub struct Gathered {
@@ -56,6 +65,8 @@ pub struct Gathered {
     pub problems: Vec<Problem>,
     /// Every key asked for.
     pub settings: Vec<Setting>,
+    /// Every file that a setting names and the site needs.
+    pub files: Vec<NamedFile>,
 }
 
 /// Fetches a secret: `("file", "secrets/imap")` or `("env", "TOKEN")`.
@@ -404,6 +415,9 @@ impl<'a> Keys<'a> {
             );
             return None;
         };
+        if how == "file" {
+            self.note_file(&which, true);
+        }
         match (self.reading.secrets)(how, &which) {
             Ok(secret) => Some(Secret(secret)),
             Err(why) => {
@@ -414,9 +428,19 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// Says that a value is the name of a file or folder without which the site is not whole, so that backups hold it.
+    pub fn needs_file(&self, path: &str) {
+        self.note_file(path, false);
+    }
+
+    fn note_file(&self, path: &str, is_secret: bool) {
+        self.reading.gathered.borrow_mut().files.push(NamedFile { path: path.to_owned(), is_secret });
+    }
+
     /// The text of a file that is named here, or nothing. The caller of the reading opens it.
     pub fn file_text(&mut self, name: &str, about: &str) -> Option<String> {
         let path = self.text(name, about)?;
+        self.needs_file(&path);
         let text = match self.reading.files {
             Some(files) => files(&path),
             None => Err("no files are read here".to_owned()),

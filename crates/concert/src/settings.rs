@@ -24,10 +24,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use concert_model::access::Forbids;
-use concert_model::keys::{Reading, Setting};
+use concert_model::keys::{NamedFile, Reading, Setting, Source};
 use concert_model::{Keys, Problem};
 use concert_pipeline::judge::{Dedup, Judge};
 use concert_pipeline::render::Templates;
+use toml_edit::TableLike;
 
 use crate::problems::{Failure, sort_by_place};
 
@@ -89,10 +90,14 @@ pub struct Loaded {
     pub settings: Settings,
     /// Every mistake, in the order of their places.
     pub problems: Vec<Problem>,
+    /// Whether all files could be parsed and `[site]` has no mistakes, so that the rest can be looked at.
+    pub is_sound: bool,
     /// What is allowed but unwise.
     pub warnings: Vec<Problem>,
     /// Every key in force, in the order it was asked for.
     pub keys: Vec<Setting>,
+    /// Every file that a setting names and the site needs, once.
+    pub files: BTreeSet<NamedFile>,
 }
 
 impl Settings {
@@ -112,7 +117,9 @@ impl Settings {
         let fetch = |how: &str, which: &str| outside.fetch(how, which);
         let file = |which: &str| outside.file(which);
         let reading = Reading::new(&fetch).with_files(&file);
-        let layers = tables.iter().map(|(source, table)| (*source, table.as_table() as _)).collect();
+        let layers: Vec<(&Source, &dyn TableLike)> =
+            tables.iter().map(|(source, table)| (*source, table.as_table() as _)).collect();
+        let is_sound = problems.is_empty() && is_site_sound(layers.clone());
         let (templates, template_problems) = files::templates(&dir);
         let settings = Settings::from_keys(dir, Keys::root(&reading, layers), templates);
         let gathered = reading.finish();
@@ -126,7 +133,8 @@ impl Settings {
         problems.dedup();
         let mut seen = BTreeSet::new();
         let keys = gathered.settings.into_iter().filter(|one| seen.insert(one.key.clone())).collect();
-        Ok(Loaded { settings, problems, warnings: outside.warnings(), keys })
+        let files = gathered.files.into_iter().collect();
+        Ok(Loaded { settings, problems, is_sound, warnings: outside.warnings(), keys, files })
     }
 
     fn from_keys(dir: PathBuf, mut root: Keys<'_>, templates: Templates) -> Settings {
@@ -202,6 +210,14 @@ impl Settings {
     pub fn notice(&self, name: &str) -> Option<&Notice> {
         self.notices.iter().find(|notice| notice.name == name)
     }
+}
+
+/// Whether `[site]` alone has no mistakes.
+fn is_site_sound(layers: Vec<(&Source, &dyn TableLike)>) -> bool {
+    let none = |_: &str, _: &str| Ok(String::new());
+    let reading = Reading::new(&none);
+    Site::read(Keys::root(&reading, layers).table("site"));
+    reading.finish().problems.is_empty()
 }
 
 /// A table of its own, for all feeds or for one.

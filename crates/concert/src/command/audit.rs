@@ -10,7 +10,6 @@ use super::contact::text_or_null;
 use super::events::moment;
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
-use crate::settings::LoadFor;
 
 const COLUMNS: [&str; 9] = ["seq", "time", "who", "from", "action", "object", "decision", "policy", "reason"];
 
@@ -40,7 +39,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+    let settings = site.settings_to_look()?;
     let filter = AuditFilter {
         after: None,
         who: args.who.clone(),

@@ -27,7 +27,6 @@ use self::state::{Doing, Known};
 use super::SiteArg;
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
-use crate::settings::LoadFor;
 use crate::wire::Site;
 
 /// Import, list and check who this site answers for.
@@ -80,7 +79,8 @@ enum Action {
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+    let changes = matches!(args.action, Action::Prove(_) | Action::Resume(_) | Action::Refresh(_) | Action::Import(_));
+    let settings = site.settings_for(!changes)?;
     super::runtime()?.block_on(async {
         // Those that need more of the site than its store.
         let settings = match &args.action {

@@ -145,7 +145,7 @@ async fn rows(store: &Store, settings: &Settings, only: Option<&str>) -> Result<
 }
 
 fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+    let settings = site.settings_to_look()?;
     let runtime = super::runtime()?;
     let store = runtime.block_on(super::events::open(site))?;
     let mut table = args.rows.table(&COLUMNS);
@@ -159,7 +159,7 @@ fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
 }
 
 fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+    let settings = site.settings_to_look()?;
     let feed = settings.need_feed(&args.name)?;
     let runtime = super::runtime()?;
     let store = runtime.block_on(super::events::open(site))?;

@@ -8,10 +8,9 @@ use concert_store::upkeep::{TraceCounts, VALUE_CHARS_MIN};
 use serde_json::json;
 
 use super::SiteArg;
-use crate::drive::Worker;
+use crate::drive;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
-use crate::settings::LoadFor;
 use crate::wire::{self, Site};
 
 /// Longest value.
@@ -44,14 +43,14 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         let what = format!("a value has {VALUE_CHARS_MIN} to {VALUE_BYTES_MAX} letters");
         return Err(Failure::usage(Problem::new(what).hint("a shorter one would be found in half of everything")));
     }
-    let settings = site.settings(LoadFor::Look)?;
+    let settings = site.settings_for(!args.yes)?;
     let counts = super::runtime()?.block_on(async {
         let site = Arc::new(Site::open_to_look(settings).await?);
-        let mut worker = Worker::need(&site).await?;
-        let traces = worker.writer().traces(value).await?;
+        let mut writer = drive::writer(&site).await?;
+        let traces = writer.traces(value).await?;
         let counts = traces.counts();
         if args.yes {
-            worker.writer().forget(traces, wire::now()).await?;
+            writer.forget(traces, wire::now()).await?;
         }
         Ok::<_, Failure>(counts)
     })?;

@@ -15,7 +15,6 @@ use super::SiteArg;
 use super::init::{make_file, make_folder};
 use crate::print::Out;
 use crate::problems::{Exit, Failure, outside};
-use crate::settings::LoadFor;
 use crate::wire;
 
 /// The OpenPGP key of this site, and those of contacts.
@@ -41,7 +40,7 @@ enum Action {
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+    let settings = site.settings_for(matches!(args.action, Action::Show | Action::List(_)))?;
     let path = settings.data_dir().join("openpgp.key");
     match &args.action {
         Action::Make => {

@@ -14,7 +14,7 @@ use crate::drive::mailbox::held;
 use crate::drive::outcome;
 use crate::print::{AllRows, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure, outside};
-use crate::settings::{LoadFor, MAILBOX};
+use crate::settings::MAILBOX;
 use crate::wire::Site;
 
 /// Show mails that came back, and what was set aside and why.
@@ -118,7 +118,8 @@ const COLUMNS: [&str; 10] =
 const RAW_BYTES_MAX: u64 = 1 << 30;
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+    let only_looks = matches!(args.action, Action::List(_) | Action::Counts(_) | Action::Show(_));
+    let settings = site.settings_for(only_looks)?;
     super::runtime()?.block_on(async {
         let site = Site::open_to_look(settings).await?;
         let store = &site.store;

@@ -45,13 +45,14 @@ pub use restore::unpack_into;
 use acting::{acting, reach};
 
 use std::fs::{File, OpenOptions};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use concert_model::Problem;
 
 use crate::problems::{Exit, Failure};
 use crate::settings::{LoadFor, Settings};
@@ -98,6 +99,34 @@ impl SiteArg {
     /// The settings of the site.
     pub fn settings(&self, load_for: LoadFor) -> Result<Settings, Failure> {
         Settings::load(&self.dir, load_for)
+    }
+
+    /// The settings of the site for a command that only looks: mistakes are told, and what is right is used. Nothing is
+    /// where it cannot be known what the site is: a file is no TOML, or `[site]` itself has mistakes.
+    pub fn settings_to_look(&self) -> Result<Settings, Failure> {
+        let loaded = Settings::read(&self.dir, LoadFor::Look)?;
+        if !loaded.problems.is_empty() && !loaded.is_sound {
+            return Err(Failure::settings(loaded.problems));
+        }
+        warn_of(&loaded.problems);
+        Ok(loaded.settings)
+    }
+
+    /// The settings for a command that may only look.
+    fn settings_for(&self, only_looks: bool) -> Result<Settings, Failure> {
+        if only_looks { self.settings_to_look() } else { self.settings(LoadFor::Look) }
+    }
+}
+
+/// Tells mistakes in the settings to whoever goes on without what they concern.
+fn warn_of(problems: &[Problem]) {
+    let mut out = std::io::stderr().lock();
+    for problem in problems {
+        // A closed standard error leaves nobody to tell.
+        writeln!(out, "warning: {problem}").ok();
+    }
+    if !problems.is_empty() {
+        writeln!(out, "warning: the settings have mistakes, and what they concern may be missing here").ok();
     }
 }
 

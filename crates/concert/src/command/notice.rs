@@ -113,7 +113,7 @@ fn hide_messages(args: &Args, site: &SiteArg) -> Result<(), Failure> {
 }
 
 fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site_arg.settings(LoadFor::Look)?;
+    let settings = site_arg.settings_to_look()?;
     let runtime = super::runtime()?;
     let site = runtime.block_on(Site::open_to_look(settings))?;
     let reach = runtime.block_on(super::reach(site_arg, &site.store, Kept::Notices))?;

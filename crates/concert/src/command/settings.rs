@@ -27,5 +27,6 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         table.row(&[json!(one.key), json!(one.value), json!(one.origin), json!(one.about)])?;
     }
     table.finish()?;
-    if loaded.problems.is_empty() { Ok(Exit::Done) } else { Err(Failure::settings(loaded.problems)) }
+    super::warn_of(&loaded.problems);
+    Ok(Exit::Done)
 }

@@ -15,7 +15,6 @@ use super::user::{need_user, print_secret};
 use crate::people;
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
-use crate::settings::LoadFor;
 use crate::wire;
 
 const COLUMNS: [&str; 8] = ["id", "user", "scopes", "state", "made", "made_by", "expires", "used"];
@@ -76,7 +75,7 @@ fn life(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+    let settings = site.settings_for(matches!(args.action, Action::List(_)))?;
     super::runtime()?.block_on(async {
         let (records, by) = (Store::open(&settings.data_dir()).await?.records, super::acting::by(site));
         match &args.action {

@@ -20,7 +20,6 @@ use super::SiteArg;
 use crate::login::{password, secret};
 use crate::print::Out;
 use crate::problems::{Exit, Failure, outside};
-use crate::settings::LoadFor;
 
 /// Who may work with the site.
 #[derive(clap::Args)]
@@ -53,7 +52,7 @@ enum Action {
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+    let settings = site.settings_for(matches!(args.action, Action::List(_) | Action::Show(_)))?;
     super::runtime()?.block_on(async {
         let (records, by) = (Store::open(&settings.data_dir()).await?.records, super::acting::by(site));
         match &args.action {

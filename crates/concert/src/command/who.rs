@@ -28,7 +28,7 @@ use crate::barred::Barred;
 use crate::print::{AllRows, note};
 use crate::problems::{Exit, Failure, outside};
 use crate::registry::{self, Opened};
-use crate::settings::{LoadFor, Whom};
+use crate::settings::Whom;
 use crate::wire::{self, Site};
 
 /// Longest line taken from standard input.
@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     args.purpose.as_deref().map_or(Ok(()), given::purpose).map_err(Failure::usage)?;
     let given = args.values.iter().filter(|value| *value != "-").map(|value| given::values(value));
     let given: Vec<String> = given.collect::<Result<Vec<_>, _>>().map_err(Failure::usage)?.concat();
-    let settings = site_arg.settings(LoadFor::Look)?;
+    let settings = site_arg.settings_to_look()?;
     let runtime = super::runtime()?;
     // Who holds a part of a network is told too, and for that all parties are needed.
     let is_wide = |value: &String| matches!(Subject::read(value), Some(Subject::Net(_)));

@@ -81,11 +81,6 @@ impl Worker {
         Ok(Some(Self { writer, teller }))
     }
 
-    /// The writer, for upkeep that needs it alone.
-    pub fn writer(&mut self) -> &mut Writer {
-        &mut self.writer
-    }
-
     /// Processes everything that waits. A report that cannot be processed is marked and passed over.
     /// Runs on a blocking thread.
     pub fn process_waiting(&mut self, site: &Site, stop: &CancellationToken) -> Result<usize, Problem> {
@@ -180,6 +175,13 @@ impl Worker {
     pub async fn tidy(&mut self) -> Result<(), Problem> {
         self.writer.tidy_journal(wire::now()).await.map(|_| ())
     }
+}
+
+/// The writer alone, with the site's lock: makes no notices, whatever the settings say. The error says that another
+/// process has it.
+pub async fn writer(site: &Site) -> Result<Writer, Failure> {
+    let opened = Writer::open(&site.store, site.window(), site.look_back()).await.map_err(Failure::outside)?;
+    opened.ok_or_else(|| busy(site))
 }
 
 fn tell_of(feed: &str, counts: &Counts) {
