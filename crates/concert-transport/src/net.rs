@@ -95,7 +95,10 @@ impl Trust {
         if certificate.is_none() && key.is_some() {
             keys.missing("client_certificate", "PEM file of the certificate to show to the peer");
         }
-        let path = |text: String| site_dir.join(text);
+        let path = |text: String| {
+            keys.needs_file(&text);
+            site_dir.join(text)
+        };
         Trust { ca_file: ca_file.map(path), certificate: certificate.map(path), key }
     }
 

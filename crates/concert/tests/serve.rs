@@ -365,6 +365,13 @@ fn the_demo_brings_reports_to_notices_and_leaves_a_site() {
     }
     assert!(rows(&run(&["events", "--site", dir, "--format", "ndjson", "--limit", "0"]).1).len() >= 30);
     assert_eq!(run(&["verify", "--site", dir]).0, 0);
+    // What it leaves is whole in a backup too, with the data about addresses that its settings name.
+    let (file, again) = (folder.path().join("demo.tar.zst"), folder.path().join("again"));
+    let (file, again) = (file.to_str().unwrap(), again.to_str().unwrap());
+    assert_eq!(run(&["backup", file, "--site", dir]).0, 0);
+    assert_eq!(run(&["restore", file, "--site", again]).0, 0);
+    let (code, found, said) = run(&["check", "--site", again]);
+    assert_eq!((code, run(&["check", "--site", dir]).0), (0, 0), "{found}{said}");
     let (code, _, said) = run(&["demo", "--once", "--dir", dir]);
     assert_eq!(code, 2, "{said}");
 }

@@ -1,28 +1,32 @@
 //! `concert backup FILE`: the whole site as one file, made while others work on it.
 //!
-//! A tar archive compressed with zstd: settings, templates, secrets, our keys and those of contacts, then the data as of one
-//! moment, then the list of all hashes, by which `concert restore` checks what it unpacks.
+//! A tar archive compressed with zstd: settings, templates, secrets, our keys and those of contacts, other files of the
+//! site that settings name, then the data as of one moment, then the list of all hashes, by which `concert restore` checks
+//! what it unpacks. Reports that wait in folders of feeds, and what was written to files, are not in it.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use concert_model::Problem;
+use concert_model::keys::NamedFile;
 use concert_store::Store;
 use concert_store::upkeep::Secrets;
 use indicatif::ProgressBar;
 
 use super::SiteArg;
 use crate::problems::{Exit, Failure, outside};
-use crate::settings::LoadFor;
+use crate::settings::{LoadFor, Settings};
 
 /// The first member: says what the file is and by which rules it was made.
 pub(super) const HEAD: (&str, &[u8]) = ("CONCERT-BACKUP", b"1\n");
 /// The last member: a line `hash size name` for every file.
 pub(super) const LIST: &str = "HASHES";
 /// Folders and files of a site besides `data/`; the settings stand first, since they are restored last.
-pub(super) const SETTINGS: [&str; 6] = ["concert.toml", "conf.d", "clocks.toml", "templates", "secrets", "keys"];
+pub(super) const SETTINGS: [&str; 7] =
+    ["concert.toml", "conf.d", "clocks.toml", "processes", "templates", "secrets", "keys"];
 /// What of `data/` is copied in another way, or is made anew by itself.
 const NOT_COPIED: [&str; 7] = ["archive", "events", "sightings", "evidence", "lookup", "lock", "first-login"];
 /// Compression level: event files and reports are compressed already.
@@ -44,7 +48,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+    let loaded = Settings::read(&site.dir, LoadFor::Look)?;
+    let settings = &loaded.settings;
+    // What is wrong is to be mended, and until then the more is to be kept.
+    super::warn_of(&loaded.problems);
     if args.file.symlink_metadata().is_ok() {
         let problem = Problem::new("there is such a file already").at(args.file.display().to_string());
         return Err(Failure::usage(problem.hint("name a new file; nothing is overwritten")));
@@ -56,10 +63,14 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let secrets = if args.without_keys { Secrets::LeftOut } else { Secrets::Kept };
     let snapshot = runtime.block_on(store.snapshot(secrets))?;
     let mut files: Vec<(String, PathBuf)> = Vec::new();
-    for name in SETTINGS.iter().filter(|name| !(args.without_keys && **name == "secrets")) {
+    for name in SETTINGS {
         gather(&settings.dir, name, DEPTH_MAX, &mut files)?;
     }
     gather_data(&settings.dir, args.without_keys, &mut files)?;
+    gather_named(&settings.dir, &loaded.files, &mut files)?;
+    if args.without_keys {
+        leave_out_secrets(&settings.dir, &loaded.files, &mut files);
+    }
     files.extend(snapshot.files.iter().map(|(name, path)| (format!("data/{name}"), path.clone())));
     gather_evidence(&store, &mut files)?;
     let part = args.file.with_added_extension("part");
@@ -99,6 +110,46 @@ fn gather(dir: &Path, name: &str, depth: usize, files: &mut Vec<(String, PathBuf
     }
     names.sort();
     names.iter().try_for_each(|one| gather(dir, &format!("{name}/{one}"), depth - 1, files))
+}
+
+/// Adds what settings name in the folder of the site and nothing else has brought; tells of the rest.
+fn gather_named(dir: &Path, named: &BTreeSet<NamedFile>, files: &mut Vec<(String, PathBuf)>) -> Result<(), Failure> {
+    for one in named {
+        let Some(name) = inside(dir, &one.path) else {
+            tracing::warn!("`{}`, which settings name, lies outside of the site and is not in the backup", one.path);
+            continue;
+        };
+        // The folder of data comes in its own way.
+        let is_data = name.is_empty() || name == "data" || name.starts_with("data/records.");
+        if !dir.join(&name).exists() {
+            tracing::warn!("`{}`, which settings name, is not there and so not in the backup", one.path);
+        } else if !is_data {
+            gather(dir, &name, DEPTH_MAX, files)?;
+        }
+    }
+    let mut seen = HashSet::new();
+    files.retain(|(name, _)| seen.insert(name.clone()));
+    Ok(())
+}
+
+/// The name of a path below the site, without `.` and `..`; nothing for one that leads out.
+fn inside(dir: &Path, path: &str) -> Option<String> {
+    let mut whole = PathBuf::new();
+    for part in dir.join(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(whole.pop()),
+            part => whole.push(part),
+        }
+    }
+    Some(whole.strip_prefix(dir).ok()?.to_str()?.to_owned())
+}
+
+/// Whatever brought a file that holds a secret, it does not go where secrets may not.
+fn leave_out_secrets(dir: &Path, named: &BTreeSet<NamedFile>, files: &mut Vec<(String, PathBuf)>) {
+    let secret = named.iter().filter(|one| one.is_secret).filter_map(|one| inside(dir, &one.path));
+    let secret: HashSet<String> = secret.collect();
+    files.retain(|(name, _)| !secret.contains(name) && !name.starts_with("secrets/"));
 }
 
 /// Adds evidence that is complete. What is added meanwhile has no entry in the records of the backup.
@@ -201,4 +252,22 @@ impl Read for Hashing<'_> {
 #[cfg(test)]
 pub(super) fn make(site: &SiteArg, file: &Path, without_keys: bool) -> Result<Exit, Failure> {
     run(&Args { file: file.to_owned(), without_keys }, site)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_inside_however_it_is_written() {
+        let check = |path: &str, want: Option<&str>| {
+            assert_eq!(inside(Path::new("/srv/cert"), path).as_deref(), want, "{path}");
+        };
+        check("lookup/asn.csv", Some("lookup/asn.csv"));
+        check("./lookup/../ca.pem", Some("ca.pem"));
+        check("/srv/cert/ca.pem", Some("ca.pem"));
+        check("../cert/ca.pem", Some("ca.pem"));
+        check("../ca.pem", None);
+        check("/srv/certificates/ca.pem", None);
+    }
 }

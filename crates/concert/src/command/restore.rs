@@ -4,6 +4,7 @@
 //! of it is right does it get its names, the settings last.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -118,13 +119,19 @@ fn check_head(name: &str, entry: &mut impl Read) -> io::Result<()> {
     Ok(())
 }
 
-/// A name without tricks, in one of the places where a site has files.
+/// A name without tricks. Settings may name files anywhere in the folder of their site.
 fn is_ours(name: &str) -> bool {
     let path = Path::new(name);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
-    let top = name.split('/').next().unwrap_or_default();
-    let known = SETTINGS.contains(&top) || top == "data";
-    plain && known && name.len() <= NAME_BYTES_MAX && !name.contains(char::is_control) && !name.contains("//")
+    // A path that is written in another way is another name for the same file.
+    let exact = path.components().collect::<PathBuf>().as_os_str() == name;
+    let is_free = !name.is_empty() && name.split('/').next() != Some(ASIDE);
+    plain
+        && exact
+        && is_free
+        && name.len() <= NAME_BYTES_MAX
+        && !name.contains(char::is_control)
+        && !name.contains("//")
 }
 
 fn write(entry: &mut impl Read, path: &Path, mode: u32) -> io::Result<(String, u64)> {
@@ -173,11 +180,12 @@ fn settle(dir: &Path, aside: &Path) -> Result<(), Failure> {
     if !aside.join("concert.toml").is_file() || !aside.join("data").is_dir() {
         return Err(bad("the backup holds no settings or no data"));
     }
+    let entries = fs::read_dir(aside).map_err(failed)?.map(|entry| entry.map(|entry| entry.file_name()));
+    let mut names: Vec<OsString> = entries.collect::<Result<_, _>>().map_err(failed)?;
     // The settings come last: a site that has them is complete.
-    for name in ["data"].into_iter().chain(SETTINGS.into_iter().rev()) {
-        if aside.join(name).exists() {
-            fs::rename(aside.join(name), dir.join(name)).map_err(failed)?;
-        }
+    names.sort_by_key(|name| SETTINGS.iter().rev().position(|one| name == one));
+    for name in names {
+        fs::rename(aside.join(&name), dir.join(&name)).map_err(failed)?;
     }
     fs::remove_dir(aside).map_err(failed)?;
     File::open(dir).and_then(|folder| folder.sync_all()).map_err(failed)
@@ -216,6 +224,41 @@ mod tests {
         assert_eq!(restore("all.tar.zst", "again").unwrap_err().exit, Exit::Usage);
         assert_eq!(restore("open.tar.zst", "open"), Ok(Exit::Done));
         assert!(!path("open").join("secrets").exists() && !path("open").join("data/site.key").exists());
+    }
+
+    #[test]
+    fn files_that_settings_name_come_back_and_secrets_only_when_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let named = ["lookup/asn.csv", "feeds/schema.json", "tls/ca.pem", "tls/client.pem", "tokens/push"];
+        let settings = format!(
+            "[site]\nname = \"CERT Example\"\nemail = \"cert@cert.example\"\n\
+             [lookup]\nasn = [\"{}\", \"data/mine.csv\", \"{}\"]\n\
+             [[feed]]\nname = \"reports\"\nparser = \"shadowserver\"\nschema = \"feeds/schema.json\"\n\
+             [[feed]]\nname = \"list\"\nparser = \"blocklistde\"\n\
+             collect = {{ type = \"http\", url = \"https://lists.example/\", every = \"1h\", ca_file = \"./tls/ca.pem\", \
+             client_certificate = \"tls/client.pem\", client_key = {{ file = \"tls/client.pem\" }} }}\n\
+             [[feed]]\nname = \"pushed\"\nparser = \"ndjson\"\ncollect = {{ type = \"push\", token = {{ file = \"tokens/push\" }} }}\n",
+            path("site/lookup/asn.csv").display(),
+            path("elsewhere.csv").display(),
+        );
+        init::make(&path("site"), &settings).unwrap();
+        for name in named.into_iter().chain(["data/mine.csv", "processes/own.toml", "lookup/not-named.csv"]) {
+            fs::create_dir_all(path("site").join(name).parent().unwrap()).unwrap();
+            fs::write(path("site").join(name), name).unwrap();
+        }
+        fs::write(path("elsewhere.csv"), "x").unwrap();
+        backup::make(&arg(&path("site")), &path("all.tar.zst"), false).unwrap();
+        backup::make(&arg(&path("site")), &path("open.tar.zst"), true).unwrap();
+        run(&Args { file: path("all.tar.zst") }, &arg(&path("again"))).unwrap();
+        run(&Args { file: path("open.tar.zst") }, &arg(&path("open"))).unwrap();
+        let has = |site: &str, name: &str| fs::read_to_string(path(site).join(name)).is_ok_and(|text| text == name);
+        for name in named.into_iter().chain(["data/mine.csv", "processes/own.toml"]) {
+            assert!(has("again", name), "{name}");
+            let is_secret = ["tls/client.pem", "tokens/push"].contains(&name);
+            assert_eq!(has("open", name), !is_secret, "{name}");
+        }
+        assert!(!has("again", "lookup/not-named.csv"));
     }
 
     #[test]
@@ -267,10 +310,12 @@ mod tests {
 
     #[test]
     fn names_with_tricks_are_refused() {
-        for good in ["concert.toml", "data/events/day=2026-11-22/1-1.parquet", "secrets/imap"] {
+        for good in ["concert.toml", "data/events/day=2026-11-22/1-1.parquet", "secrets/imap", "lookup/asn.csv"] {
             assert!(is_ours(good), "{good}");
         }
-        for bad in ["../x", "data/../../x", "/etc/passwd", "data//x", "./data/x", "other/x", "data/a\nb", ""] {
+        for bad in
+            ["../x", "data/../../x", "/etc/passwd", "data//x", "./data/x", "data/./x", ".restore/x", "data/a\nb", ""]
+        {
             assert!(!is_ours(bad), "{bad}");
         }
     }

@@ -266,10 +266,13 @@ impl Lookup {
             "rdap_bootstrap",
             "folder with asn.json, ipv4.json, ipv6.json and dns.json of IANA; those of `concert contact refresh rdap` without it",
         );
+        let rdap_bootstrap = bootstrap.map(|text| {
+            keys.needs_file(&text);
+            dir.join(text)
+        });
         let trial_server = trial_server(&mut keys);
         let responsible = whom(&mut keys);
         keys.finish();
-        let rdap_bootstrap = bootstrap.map(|text| dir.join(text));
         Self {
             asn,
             country,
@@ -328,6 +331,7 @@ fn range_files(keys: &mut Keys<'_>, name: &str, about: &str, dir: &Path, places:
         keys.problem(name, format!("`{name}` takes at most 16 files"), "join them into fewer");
     }
     places.extend((0..texts.len()).map(|index| keys.item_place(name, index).unwrap_or_default()));
+    texts.iter().for_each(|text| keys.needs_file(text));
     texts.iter().map(|text| dir.join(text)).collect()
 }
 
@@ -371,6 +375,8 @@ impl Openpgp {
         let folder = keys.text_or("keys", "keys/", "folder with the public keys of contacts, one in each file");
         if folder.is_empty() {
             keys.problem("keys", "`keys` is empty", "keys = \"keys/\"");
+        } else if keys.has("keys") {
+            keys.needs_file(&folder);
         }
         keys.finish();
         Self { keys: dir.join(folder) }
