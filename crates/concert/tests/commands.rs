@@ -308,3 +308,145 @@ fn what_registries_publish_is_imported_whole_asked_and_checked() {
     let (code, out, _) = run(&["verify"]);
     assert!(code == 1 && out.contains("the data of registries cannot be used: its checksum is wrong"), "{out}");
 }
+
+const DAILY: &str = r#"
+[[feed]]
+name = "lines"
+parser = "ndjson"
+
+[[notice]]
+name = "daily"
+group_by = ["source.asn"]
+when = "at 06:00 on mon"
+via = "box"
+format = "csv"
+
+[via.box]
+type = "file"
+path = "out/"
+"#;
+
+#[test]
+fn events_that_wait_for_a_notice_that_is_gone_are_told_of() {
+    let folder = site();
+    let settings = folder.path().join("site/conf.d/a.toml");
+    let run = |args: &[&str]| concert(folder.path(), &[args, &["--site", "site"]].concat(), "");
+    let ingest = |ip: &str| {
+        fs::write(folder.path().join("a"), format!("{{\"source.ip\":\"{ip}\",\"source.asn\":64496}}\n")).unwrap();
+        let (code, _, said) = run(&["ingest", "--feed", "lines", "a"]);
+        assert_eq!(code, 0, "{said}");
+    };
+    fs::write(&settings, DAILY).unwrap();
+    // The first report begins after the notice has.
+    assert_eq!(run(&["run", "--once"]).0, 0);
+    ingest("192.0.2.1");
+    ingest("192.0.2.2");
+    assert_eq!(run(&["check"]).1, "no mistakes\n");
+    let told = "the settings have no notice `daily` any more, for which up to 2 events waited";
+    fs::write(&settings, DAILY.replace("daily", "weekly")).unwrap();
+    let (code, found, _) = run(&["check"]);
+    assert_eq!(code, 0, "{found}");
+    assert!(
+        found.starts_with(&format!("warning: {told}\n  hint: call one `daily` again until they are told")),
+        "{found}"
+    );
+    let (_, _, said) = run(&["run", "--once"]);
+    assert!(said.contains(told), "{said}");
+    // What comes later is told by the other one.
+    ingest("192.0.2.3");
+    assert!(run(&["run", "--once"]).2.contains(told));
+
+    // Called so again it tells them all.
+    fs::write(&settings, DAILY.replace("at 06:00 on mon", "at once")).unwrap();
+    let (_, _, said) = run(&["run", "--once"]);
+    assert!(!said.contains(told) && said.contains("for which one event waited"), "{said}");
+    let (code, _, said) = run(&["notice", "drop", "daily"]);
+    assert_eq!(code, 2);
+    assert!(said.contains("the settings have a notice `daily`"), "{said}");
+    let (code, _, said) = run(&["notice", "drop", "weekly"]);
+    assert_eq!((code, said.as_str()), (0, "events that waited: 1; nobody is told of them by `weekly`\n"));
+    assert_eq!(run(&["check"]).1, "no mistakes\n");
+    let (code, _, said) = run(&["notice", "drop", "weekly"]);
+    assert_eq!(code, 2);
+    assert!(said.contains("no events wait for a notice `weekly` that is gone"), "{said}");
+    assert!(run(&["audit", "--format", "csv"]).1.contains("notice drop,notice weekly"));
+}
+
+#[test]
+fn a_mistake_in_the_settings_stops_no_command_that_only_looks() {
+    let folder = site();
+    let settings = folder.path().join("site/conf.d/a.toml");
+    let run = |args: &[&str]| concert(folder.path(), &[args, &["--site", "site"]].concat(), "");
+    fs::write(&settings, DAILY.replace("via = \"box\"", "via = \"bx\"")).unwrap();
+    let looks: [&[&str]; 12] = [
+        &["feed", "list", "--format", "ndjson"],
+        &["feed", "show", "lines"],
+        &["notice", "list"],
+        &["who", "192.0.2.1"],
+        &["contact", "list"],
+        &["contact", "health"],
+        &["mailbox", "list"],
+        &["user", "list"],
+        &["audit"],
+        &["settings", "feed"],
+        &["forget", "jane.doe@example.com"],
+        &["backup", "all.tar.zst"],
+    ];
+    for args in looks {
+        let (code, _, said) = run(args);
+        assert_eq!(code, 0, "{args:?}: {said}");
+        assert!(
+            said.starts_with("warning: conf.d/a.toml:") && said.contains("the settings have mistakes"),
+            "{args:?}: {said}"
+        );
+    }
+    assert!(run(&["feed", "list", "--format", "ndjson"]).1.contains("\"name\":\"lines\""));
+    let (code, _, said) = concert(folder.path(), &["restore", "all.tar.zst", "--site", "again"], "");
+    assert_eq!(code, 0, "{said}");
+    // Whatever changes or sends is strict.
+    let changes: [&[&str]; 6] = [
+        &["run", "--once"],
+        &["notice", "send"],
+        &["notice", "retry", "--all-failed"],
+        &["forget", "jane.doe@example.com", "--yes"],
+        &["feed", "pull", "lines"],
+        &["contact", "resume", "a@b.example"],
+    ];
+    for args in changes {
+        let (code, _, said) = run(args);
+        assert_eq!(code, 2, "{args:?}: {said}");
+        assert!(!said.contains("warning: "), "{args:?}: {said}");
+    }
+    assert!(run(&["run", "--once"]).2.starts_with("conf.d/a.toml:10:"), "{}", run(&["run", "--once"]).2);
+    // Of a file that is no TOML nothing is known, so nothing is shown for something.
+    fs::write(&settings, "[[feed]\n").unwrap();
+    assert_eq!(run(&["feed", "list"]).0, 2);
+    assert_eq!(run(&["backup", "more.tar.zst"]).0, 0);
+}
+
+#[test]
+fn a_report_of_one_feed_does_not_pass_for_one_of_another() {
+    let folder = site();
+    let settings = DAILY.replace("[[notice]]", "[[feed]]\nname = \"other\"\nparser = \"ndjson\"\n\n[[notice]]");
+    fs::write(folder.path().join("site/conf.d/a.toml"), settings).unwrap();
+    let run = |args: &[&str]| concert(folder.path(), &[args, &["--site", "site"]].concat(), "");
+    let event = "\"source.ip\":\"192.0.2.1\",\"source.asn\":64496,\"classification.type\":\"scanner\"";
+    let claims = "\"feed.code\":\"other\",\"feed.name\":\"other\",\"duplicate.count\":900";
+    fs::write(folder.path().join("a"), format!("{{{claims},{event}}}\n")).unwrap();
+    fs::write(folder.path().join("b"), format!("{{{event}}}\n")).unwrap();
+    for (feed, file) in [("lines", "a"), ("other", "b")] {
+        let (code, out, said) = run(&["ingest", "--feed", feed, file, "--format", "json"]);
+        assert_eq!(code, 0, "{said}");
+        assert!(out.contains("\"events\":1") && out.contains("\"duplicates\":0"), "{feed}: {out}");
+    }
+    let (_, out, _) = run(&["events", "--format", "ndjson"]);
+    let mut names: Vec<String> = Vec::new();
+    for line in out.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_ne!(event["duplicate.count"], 900, "{line}");
+        names.push(event["feed.name"].as_str().unwrap().to_owned());
+    }
+    names.sort();
+    assert_eq!(names, ["lines", "other"]);
+    assert!(out.contains("\"extra.reported_feed_name\":\"other\""), "{out}");
+}

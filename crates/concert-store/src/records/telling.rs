@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use concert_model::incident::Tlp;
 use concert_model::{Problem, Time};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
+use super::audit::{Act, By, append_audit};
 use super::{Change, Records, trouble};
 use crate::Members;
 
@@ -93,6 +95,26 @@ impl Records {
         Ok(row.map(|row| {
             (row.try_get::<i64, _>("batch").unwrap_or(0).cast_unsigned(), Time(row.try_get("due").unwrap_or(0)))
         }))
+    }
+
+    /// Every kind of notice that has looked, also those that the settings no longer have, and up to which batch.
+    pub async fn notice_cursors(&self) -> Result<Vec<(String, u64)>, Problem> {
+        let sql = "SELECT name, batch FROM notice_cursor ORDER BY name";
+        let rows = sqlx::query(sql).fetch_all(self.pool()).await.map_err(trouble)?;
+        let batch = |row: &SqliteRow| row.try_get::<i64, _>("batch").unwrap_or(0).cast_unsigned();
+        Ok(rows.iter().map(|row| (row.try_get("name").unwrap_or_default(), batch(row))).collect())
+    }
+
+    /// Forgets how far a kind of notice has looked, so that nothing waits for it. `false` where it never has.
+    pub async fn drop_notice(&self, name: &str, by: &By, reason: &str) -> Result<bool, Problem> {
+        let mut change = self.change().await?;
+        let mut dropped = 0;
+        for sql in ["DELETE FROM notice_early WHERE name = ?1", "DELETE FROM notice_cursor WHERE name = ?1"] {
+            dropped = sqlx::query(sql).bind(name).execute(&mut *change).await.map_err(trouble)?.rows_affected();
+        }
+        append_audit(&mut change, by, &Act::done("notice drop", format!("notice {name}"), reason)).await?;
+        self.commit(change).await?;
+        Ok(dropped > 0)
     }
 
     /// Groups of a kind that were told earlier than the rest, and up to which batch.

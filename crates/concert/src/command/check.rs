@@ -8,10 +8,12 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use concert_model::Problem;
+use concert_store::Store;
 use serde_json::json;
 
 use super::SiteArg;
 use crate::clocks;
+use crate::left;
 use crate::print::{AllRows, Format, Out};
 use crate::problems::{Exit, Failure};
 use crate::settings::{Collect, LoadFor, Settings, processes};
@@ -44,6 +46,10 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let processes = processes::load(&site.dir).problems;
     findings.extend(processes.into_iter().map(|problem| Finding::of("mistake", problem)));
     findings.extend(files::check(&loaded.settings));
+    // With a mistake among them notices may be missing that are only written wrongly.
+    if !findings.iter().any(|finding| finding.state == "mistake") {
+        findings.extend(left_of(&loaded.settings)?);
+    }
     // Scripts that ask for no rows want to know of mistakes alone.
     if !args.live && args.rows.format.is_none() && !std::io::stdout().is_terminal() {
         findings.retain(|finding| finding.state != "ok");
@@ -54,6 +60,21 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     print(args, format, &findings)?;
     let bad = findings.iter().any(|finding| matches!(finding.state, "mistake" | "failed"));
     Ok(if bad { Exit::Bad } else { Exit::Done })
+}
+
+/// Events that wait for notices which the settings do not have. A site that never worked has no records.
+fn left_of(settings: &Settings) -> Result<Vec<Finding>, Failure> {
+    if !settings.data_dir().join("records.sqlite").exists() {
+        return Ok(Vec::new());
+    }
+    let found = super::runtime()?.block_on(async {
+        let store = Store::open(&settings.data_dir()).await?;
+        left::find(&store, settings).await
+    });
+    Ok(match found {
+        Ok(found) => found.iter().map(|left| Finding::of("warning", left.problem())).collect(),
+        Err(problem) => vec![Finding::of("warning", problem)],
+    })
 }
 
 /// One line of the answer.

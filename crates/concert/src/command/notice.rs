@@ -7,13 +7,17 @@ mod approve;
 mod send;
 pub(crate) mod show;
 
+use concert_model::Problem;
 use concert_model::access::Kept;
+use concert_model::problem::instead;
+use concert_store::Store;
 use concert_store::records::{NewNotice, Notice, NoticeFilter};
 use serde_json::{Value, json};
 
 use super::SiteArg;
 use crate::drive::{deliver, is_of_incidents, tell};
-use crate::print::Rows;
+use crate::left;
+use crate::print::{Rows, note};
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
 use crate::settings::LoadFor;
@@ -54,6 +58,14 @@ enum Command {
     Reject(approve::RejectArgs),
     /// Send a delivered notice again, as a new one that names it
     Resend(approve::ResendArgs),
+    /// Let go of the events that wait for a notice which the settings no longer have
+    Drop(DropArgs),
+}
+
+#[derive(clap::Args)]
+struct DropArgs {
+    /// The name that the notice had.
+    name: String,
 }
 
 #[derive(clap::Args)]
@@ -85,6 +97,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         Command::Approve(args) => approve::approve(args, site),
         Command::Reject(args) => approve::reject(args, site),
         Command::Resend(args) => approve::resend(args, site),
+        Command::Drop(args) => let_go(args, site),
     }
 }
 
@@ -92,7 +105,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
 /// the machine: who may read one is decided with its incident.
 fn hide_messages(args: &Args, site: &SiteArg) -> Result<(), Failure> {
     let ids: &[String] = match &args.command {
-        Command::List(_) | Command::Preview(_) => &[],
+        Command::List(_) | Command::Preview(_) | Command::Drop(_) => &[],
         Command::Show(args) => std::slice::from_ref(&args.id),
         Command::Send(args) => &args.ids,
         Command::Retry(args) => &args.ids,
@@ -109,6 +122,28 @@ fn hide_messages(args: &Args, site: &SiteArg) -> Result<(), Failure> {
             }
         }
         Ok(())
+    })
+}
+
+fn let_go(args: &DropArgs, site: &SiteArg) -> Result<Exit, Failure> {
+    let (settings, name) = (site.settings(LoadFor::Look)?, &args.name);
+    if settings.notice(name).is_some() {
+        let problem = Problem::new(format!("the settings have a notice `{name}`, which tells its events"));
+        return Err(Failure::usage(problem.hint("take it out of the settings first, and `concert reload`")));
+    }
+    super::runtime()?.block_on(async {
+        let store = Store::open(&settings.data_dir()).await?;
+        let found = left::find(&store, &settings).await?;
+        let Some(left) = found.iter().find(|left| left.name == *name) else {
+            let others: Vec<&str> = found.iter().map(|left| left.name.as_str()).collect();
+            let problem = Problem::new(format!("no events wait for a notice `{name}` that is gone"));
+            let hint = if others.is_empty() { "nor for another".to_owned() } else { instead(name, &others) };
+            return Err(Failure::usage(problem.hint(hint)));
+        };
+        let reason = format!("events that waited: {}", left.events);
+        store.records.drop_notice(name, &super::acting::by(site), &reason).await?;
+        note(&format!("{reason}; nobody is told of them by `{name}`"))?;
+        Ok(Exit::Done)
     })
 }
 

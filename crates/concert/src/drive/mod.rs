@@ -42,6 +42,7 @@ use self::intake::Keeper;
 use self::lane::Lane;
 use self::process::{Stopped, Work, process};
 use self::tell::Teller;
+use crate::left;
 use crate::problems::Failure;
 use crate::settings::Collect;
 use crate::wire::{self, Site};
@@ -214,6 +215,7 @@ fn raw(site: &Site, report: &Waiting) -> Result<Box<dyn process::Source>, Proble
 /// Everything due now: collects once from every feed, processes, tells, delivers one attempt each.
 pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     let mut worker = Worker::need(&site).await?;
+    tell_of_left(&site).await;
     let keeper = Keeper::new(site.store.clone());
     let looks = site.settings.feeds.iter().filter_map(|feed| match &feed.collect {
         Collect::By(_, collector) => Some((feed.name.clone(), Arc::clone(collector))),
@@ -300,8 +302,18 @@ fn busy(site: &Site) -> Failure {
     )
 }
 
+/// Tells of events that wait for notices which the settings do not have.
+async fn tell_of_left(site: &Arc<Site>) {
+    let (site, handle) = (Arc::clone(site), tokio::runtime::Handle::current());
+    let looking = tokio::task::spawn_blocking(move || handle.block_on(left::begin(&site.store, &site.settings)));
+    if let Ok(Err(problem)) = looking.await {
+        tracing::warn!("{problem}");
+    }
+}
+
 /// Works until `stop`. Collectors, processing and delivering run side by side.
 pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, worker: Worker, stop: CancellationToken) -> Result<(), Failure> {
+    tell_of_left(&site).await;
     let mut tasks = tokio::task::JoinSet::new();
     for feed in &site.settings.feeds {
         if let Collect::By(_, collector) = &feed.collect {

@@ -1,0 +1,95 @@
+//! Events that wait for notices which the settings no longer have: whoever renames or removes one would lose them
+//! without a word.
+//!
+//! Where such a notice ended is remembered when a program begins to work without it, so that what comes later is not
+//! counted. Nobody knows its condition any more, so not all of what is counted need have been told.
+
+use concert_model::Problem;
+use concert_store::Store;
+use concert_store::events::read::Bounds;
+
+use crate::settings::Settings;
+
+/// More events than these are not counted.
+const EVENTS_MAX: u64 = 100_000;
+/// Owner of what is remembered; no feed has an empty name.
+const OWNER: &str = "";
+
+/// A notice that the settings do not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// Its name.
+    pub(crate) name: String,
+    /// Events that came since it was last told, and before it was gone.
+    pub(crate) events: u64,
+}
+
+impl Left {
+    /// What to tell of it.
+    pub(crate) fn problem(&self) -> Problem {
+        let count = match self.events {
+            many if many >= EVENTS_MAX => format!("{EVENTS_MAX} events or more"),
+            1 => "one event".to_owned(),
+            events => format!("up to {events} events"),
+        };
+        let name = &self.name;
+        Problem::new(format!("the settings have no notice `{name}` any more, for which {count} waited")).hint(format!(
+            "call one `{name}` again until they are told, or let them go: concert notice drop \"{name}\""
+        ))
+    }
+}
+
+/// Under this name it is remembered where a notice ended.
+fn mark(name: &str) -> String {
+    format!("end of notice {name}")
+}
+
+/// Notices that the settings do not have, and for which events wait. Reads files on the calling thread.
+pub(crate) async fn find(store: &Store, settings: &Settings) -> Result<Vec<Left>, Problem> {
+    let (newest, mut found) = (store.last_batch().await?, Vec::new());
+    for (name, told) in store.records.notice_cursors().await? {
+        if settings.notice(&name).is_some() {
+            continue;
+        }
+        let marked = store.records.recall(OWNER, &mark(&name)).await?;
+        let end = marked.and_then(|text| text.parse().ok()).unwrap_or(newest);
+        let events = if told < end { count(store, told, end).await? } else { 0 };
+        if events > 0 {
+            found.push(Left { name, events });
+        }
+    }
+    Ok(found)
+}
+
+/// The same when a program begins to work with these settings: remembers where such notices ended, and tells of them in
+/// the log.
+pub(crate) async fn begin(store: &Store, settings: &Settings) -> Result<(), Problem> {
+    let newest = store.last_batch().await?.to_string();
+    for (name, _) in store.records.notice_cursors().await? {
+        let marked = store.records.recall(OWNER, &mark(&name)).await?.filter(|text| !text.is_empty());
+        match (settings.notice(&name), marked) {
+            // One that came back begins where it was.
+            (Some(_), Some(_)) => store.records.remember(OWNER, &mark(&name), "").await?,
+            (None, None) => store.records.remember(OWNER, &mark(&name), &newest).await?,
+            _ => {}
+        }
+    }
+    for left in find(store, settings).await? {
+        tracing::warn!(notice = left.name, events = left.events, "{}", left.problem());
+    }
+    Ok(())
+}
+
+/// Events of batches above one and up to another.
+async fn count(store: &Store, above: u64, end: u64) -> Result<u64, Problem> {
+    let quiet = store.quiet_batches(above).await?;
+    let mut events = 0;
+    store
+        .scan(&Bounds::default(), above, &mut |page| {
+            let waits = |batch: u64| batch > above && batch <= end && !quiet.contains(&batch);
+            events += page.iter().filter(|stored| waits(stored.batch)).count() as u64;
+            events < EVENTS_MAX
+        })
+        .await?;
+    Ok(events.min(EVENTS_MAX))
+}
