@@ -36,24 +36,55 @@ fn site() -> (Served, String) {
 #[test]
 fn whoever_conducts_learns_no_address_of_a_party_that_is_not_to_be_seen() {
     let (served, id) = site();
-    let [anna, ben] = ["anna", "ben"].map(|name| Client::new(&served, name));
+    served.done(&["user", "add", "gus", "--full-name", "Gus", "--role", "handler:Grid", "--clearance", "amber"]);
+    let [anna, ben, gus] = ["anna", "ben", "gus"].map(|name| Client::new(&served, name));
+    let unread = Client::with(&served, "anna", "incidents:read,incidents:write");
     let messages = format!("/incidents/{id}/messages");
     let letter = |party: &str, preview: bool| json!({"party": party, "subject": "s", "text": "t", "preview": preview});
-    // Of the contact book Ben sees nothing, and Grid takes part in what he sees.
-    let grid = ben.want("POST", &messages, &letter("Grid", true), 200);
-    assert_eq!(grid["to"], json!(["abuse@grid.example"]));
-    let told = |party: &str, preview: bool| {
-        ben.want("POST", &messages, &letter(party, preview), 400).to_string().replace(party, "PARTY")
+    let told = |client: &Client<'_>, party: &str, preview: bool| {
+        client.want("POST", &messages, &letter(party, preview), 400).to_string().replace(party, "PARTY")
+    };
+    let tellings = |client: &Client<'_>, send: bool| {
+        let telling = json!({"to": "all", "subject": "s", "text": "t", "send": send});
+        client.want("POST", &format!("/incidents/{id}/tellings"), &telling, if send { 400 } else { 200 }).to_string()
     };
     for preview in [true, false] {
-        assert_eq!(told("Example University", preview), told("Made Up", preview));
+        assert_eq!(told(&ben, "Example University", preview), told(&ben, "Made Up", preview));
     }
     let uni = anna.want("POST", &messages, &letter("Example University", true), 200);
+    assert_eq!(uni["to"], json!(["abuse@uni.example"]));
+    // Nor after it was written down that they take part, which whoever conducts may do.
+    for party in ["Example University", "Made Up"] {
+        ben.post(
+            &format!("/incidents/{id}/entries"),
+            json!({"kind": "party", "content": {"party": party, "status": "unknown"}}),
+        );
+    }
+    for client in [&ben, &gus, &unread] {
+        for preview in [true, false] {
+            let hidden = told(client, "Example University", preview);
+            assert!(hidden.contains("no mail address of PARTY is known"), "{hidden}");
+            assert_eq!(hidden, told(client, "Made Up", preview));
+        }
+        let shown = tellings(client, false);
+        assert!(!shown.contains("uni.example"), "{shown}");
+    }
+    // Who reads some contacts writes to those.
+    let grid = gus.want("POST", &messages, &letter("Grid", true), 200);
+    assert_eq!(grid["to"], json!(["abuse@grid.example"]));
+    for client in [&ben, &unread] {
+        told(client, "Grid", true);
+        let refused = tellings(client, true);
+        assert!(!refused.contains('@'), "{refused}");
+    }
+    // What stands in the conversation is no secret of the contact book any more.
+    anna.post(&messages, letter("Example University", false));
+    let uni = ben.want("POST", &messages, &letter("Example University", true), 200);
     assert_eq!(uni["to"], json!(["abuse@uni.example"]));
     // Whoever tries many parties is in the log.
     let log = served.rows(&["audit", "--who", "ben", "--denied"]);
     let refused = log.iter().filter(|row| row["policy"] == "mail").count();
-    assert_eq!(refused, 4, "{log:?}");
+    assert_eq!(refused, 11, "{log:?}");
 }
 
 #[test]

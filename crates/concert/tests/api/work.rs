@@ -17,7 +17,12 @@ pub(crate) struct Client<'s> {
 
 impl<'s> Client<'s> {
     pub(crate) fn new(served: &'s Served, user: &str) -> Self {
-        Self { served, head: format!("Authorization: Bearer {}\r\n", served.token(user, "admin")) }
+        Self::with(served, user, "admin")
+    }
+
+    /// With a token that has these scopes and no others.
+    pub(crate) fn with(served: &'s Served, user: &str, scopes: &str) -> Self {
+        Self { served, head: format!("Authorization: Bearer {}\r\n", served.token(user, scopes)) }
     }
 
     /// The header that says who asks.

@@ -76,13 +76,15 @@ impl Incidents {
         }
     }
 
-    /// A mail that waits, without the party whose address it is from where the person knows of no such party.
+    /// A mail that waits, without the party whose address it is from where the person knows of no such party: what
+    /// says whose address it is, and answers no message, is the contact book.
     fn as_known(&self, person: &Person, (case, circle): (&Case, &Circle), row: MailRow) -> MailRow {
         let takes_part = |kept: &Arc<super::super::Kept>| match &kept.body {
             Some((_, Content::PartyMoved(moved))) => moved.party == row.party,
             _ => false,
         };
-        if self.sees_party(person, &row.party) || case.seen_by(circle, person).any(takes_part) {
+        let is_answer = !row.notice.is_empty();
+        if self.sees_party(person, &row.party) || is_answer && case.seen_by(circle, person).any(takes_part) {
             return row;
         }
         MailRow { party: String::new(), ..row }

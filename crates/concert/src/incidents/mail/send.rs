@@ -1,5 +1,6 @@
 //! Sending to one party: who may, what may go, and where to.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Decision, Object, Person, may};
@@ -9,7 +10,7 @@ use concert_model::incident::draft::{Draft, NewMessage};
 use concert_model::incident::fold::{Incident, Letter};
 use concert_model::incident::mail::{Attached, Sort};
 use concert_model::incident::marking::Marking;
-use concert_model::{Problem, Time};
+use concert_model::{Party, Problem, Time};
 use concert_store::records::{Home, NewNotice, messages};
 
 use super::super::case::Case;
@@ -162,7 +163,8 @@ impl Incidents {
         if new.text.trim().is_empty() || new.text.len() > TEXT_BYTES_MAX {
             return Err(wrong(format!("the text must have some words, and at most {} KiB", TEXT_BYTES_MAX >> 10)));
         }
-        self.is_known(ask.person, post, state, &new.party)?;
+        let listed = self.listed(ask.person, post, &new.party);
+        is_known(state, &new.party, listed.is_some())?;
         may_be_told(state, whole, &new.party)?;
         around.may_be_told(&new.party)?;
         let marking = marking(ask.person, circle, new)?;
@@ -173,7 +175,7 @@ impl Incidents {
             around.names_no_neighbour(state, &new.party, &one.name)?;
         }
         fits(&attachments)?;
-        let to = addresses(post, state, new)?;
+        let to = addresses(post, state, new, listed.as_deref())?;
         let via = post.via.clone().map_err(Refused::Wrong)?;
         let answers = state.conversation(&new.party).next_back();
         let words = Words {
@@ -188,18 +190,24 @@ impl Incidents {
         Ok(Outgoing { notice, words, marking })
     }
 
-    /// A party that has to do with the incident, or one of this site that the person may see: a name that is only
-    /// mistyped must not become one, and nobody learns the addresses of others.
-    fn is_known(&self, person: &Person, post: &Post, state: &Incident, party: &str) -> Result<(), Refused> {
-        let is_here = state.parties.contains_key(party) || state.hosts.values().any(|owner| owner == party);
-        if is_here || self.sees_party(person, party) && post.addressees.find(party).is_some() {
-            return Ok(());
-        }
-        let known: Vec<&str> = state.parties.keys().map(String::as_str).collect();
-        let hint = format!("parties of the incident: {}; others are written as `party` first", known.join(", "));
-        let problem = Problem::new(format!("`{party}` takes no part in it, and is no party of this site"));
-        Err(Refused::Wrong(problem.hint(hint)))
+    /// The party as the contact book has it. Whoever may not read its contacts writes as if they were not there, also
+    /// where it takes part: anybody may write down that it does.
+    fn listed<'p>(&self, person: &Person, post: &'p Post, party: &str) -> Option<Cow<'p, Party>> {
+        if self.sees_party(person, party) { post.addressees.find(party) } else { None }
     }
+}
+
+/// A party that has to do with the incident, or one of this site that the person may see: a name that is only mistyped
+/// must not become one.
+fn is_known(state: &Incident, party: &str, is_listed: bool) -> Result<(), Refused> {
+    let is_here = state.parties.contains_key(party) || state.hosts.values().any(|owner| owner == party);
+    if is_here || is_listed {
+        return Ok(());
+    }
+    let known: Vec<&str> = state.parties.keys().map(String::as_str).collect();
+    let hint = format!("parties of the incident: {}; others are written as `party` first", known.join(", "));
+    let problem = Problem::new(format!("`{party}` takes no part in it, and is no party of this site"));
+    Err(Refused::Wrong(problem.hint(hint)))
 }
 
 fn notice(incident: &str, party: &str, recipient: String, via: String, now: Time) -> NewNotice {
@@ -288,16 +296,16 @@ fn fits(attachments: &[Attached]) -> Result<(), Refused> {
     }
 }
 
-/// Where it goes: where the person says, to the party's contacts, or to where it wrote from.
-fn addresses(post: &Post, state: &Incident, new: &NewMessage) -> Result<Vec<String>, Refused> {
+/// Where it goes: where the person says, to the party's contacts as far as the person sees them, or to where it wrote
+/// from.
+fn addresses(post: &Post, state: &Incident, new: &NewMessage, listed: Option<&Party>) -> Result<Vec<String>, Refused> {
     if let Some(to) = &new.to {
         return match is_address(to) {
             true => Ok(vec![to.clone()]),
             false => Err(wrong(format!("`{to}` is not a mail address"))),
         };
     }
-    let party = post.addressees.find(&new.party);
-    let contacts = party.as_ref().map(|party| party.contacts_for(PURPOSE)).unwrap_or_default();
+    let contacts = listed.map(|party| party.contacts_for(PURPOSE)).unwrap_or_default();
     let contacts = contacts.into_iter().map(|contact| contact.mail.as_str());
     let contacts: Vec<&str> = contacts.filter(|mail| post.barred.unusable(mail).is_none()).collect();
     let is_free = |mail: &&str| post.barred.is_free(mail);
