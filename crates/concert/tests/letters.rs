@@ -634,6 +634,7 @@ async fn an_incident_begins_with_a_complaint_and_hides_who_complained() {
     let log = world.done(&["incident", "log", &number, "--as", "jo", "--format", "ndjson"]);
     let all = world.done(&["incident", "show", &number, "--as", "jo", "--format", "json"]);
     assert!(log.contains("reporter") && !log.contains("bank.example") && !all.contains("bank.example"), "{log}{all}");
+    assert!(!all.contains("evil.example"), "what was attacked may tell who: {all}");
     // The reporter is a party like any other.
     world.incident(&["send", &number, "--party", "reporter", "--subject", "Your report", "--text", "Thank you."]);
     world.once();
@@ -645,6 +646,33 @@ async fn an_incident_begins_with_a_complaint_and_hides_who_complained() {
     world.dovecot.deliver(&reply(&mail, "anna@bank.example", "", "two@bank.example")).unwrap();
     world.once();
     assert_eq!(world.entries(&number, "message/1").pop().unwrap()["party"], "reporter");
+    // Every message of this conversation is marked like the first, and so is what comes of it.
+    let said =
+        ["write", &number, "message", "party=reporter", "incoming=true", "subject=Telephone", "text=bank.example"];
+    world.incident(&said);
+    world.refused(&[&said[..], &["--tlp", "green"]].concat(), "who reported it stays within the site");
+    world.dovecot.deliver(&reply(&mail, "it@bank.example", "", "three@bank.example")).unwrap();
+    world.once();
+    world.done(&["user", "add", "kim", "--full-name", "Kim", "--role", "handler", "--clearance", "amber"]);
+    let markings: Vec<Value> = world
+        .incident(&["log", &number, "--limit", "0"])
+        .into_iter()
+        .filter(|entry| ["message/1", "delivery/1", "observable/1"].contains(&entry["kind"].as_str().unwrap()))
+        .map(|entry| entry["marking"]["tlp"].clone())
+        .collect();
+    assert!(markings.len() >= 6 && markings.iter().all(|tlp| *tlp == "amber+strict"), "{markings:?}");
+    assert_eq!(world.incident(&["mail", "list", &number]).len(), 1);
+    for asked in [
+        &["log", &number, "--limit", "0"][..],
+        &["show", &number],
+        &["mail", "list", &number],
+        &["mail", "thread", &number],
+        &["observables", &number],
+        &["search", "bank"],
+    ] {
+        let told = world.done(&[&["incident"], asked, &["--as", "kim", "--format", "ndjson"]].concat());
+        assert!(!told.contains("bank.example") && !told.contains("Thank you"), "{asked:?}: {told}");
+    }
     // Nor does anybody read messages as notices, or mails that wait.
     let notice = world.entries(&number, "message/1")[1]["notice"].as_str().unwrap().to_owned();
     assert!(world.done(&["notice", "show", &notice]).contains("Thank you."));

@@ -2,10 +2,11 @@
 //! it as a party whose identity the others do not learn.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use concert_model::access::{Action, Kept, Object, Person, lacks_scope, may};
 use concert_model::incident::PartyStatus;
-use concert_model::incident::content::{Act, EventLinked, MessageKept, Observable, PartyMoved};
+use concert_model::incident::content::{Act, Content, EventLinked, MessageKept, Observable, PartyMoved};
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::mail::Sort;
 use concert_model::incident::marking::{Marking, Tlp};
@@ -15,6 +16,7 @@ use concert_pipeline::observables::{Kind, observables};
 use concert_pipeline::parse::unpack;
 use concert_store::evidence::KeptBytes;
 
+use super::case::Case;
 use super::evidence::aside;
 use super::made::by_hand;
 use super::mail::line;
@@ -143,6 +145,38 @@ fn site_only(marking: &Marking) -> Marking {
     }
 }
 
+/// How every message to and from whoever reported an incident is marked, and what comes of it: like the report, whose
+/// sender others would learn by any of them. Nothing for other parties.
+pub(super) fn of_reporter(case: &Case, party: &str) -> Option<Marking> {
+    if party != REPORTER {
+        return None;
+    }
+    let is_report = |kept: &&Arc<super::Kept>| match &kept.body {
+        Some((_, Content::MessageKept(message))) => message.party == party && message.sort == Some(Sort::Report),
+        _ => false,
+    };
+    let first = case.entries.iter().find(is_report).and_then(|kept| kept.marking().cloned());
+    // The entry of the report may have been erased.
+    first.or_else(|| case.head.marking.as_ref().map(site_only))
+}
+
+/// Marks what somebody writes down of that conversation like the rest of it.
+pub(super) fn keep_close(case: &Case, mut draft: Draft) -> Result<Draft, Refused> {
+    let Content::MessageKept(message) = &draft.content else { return Ok(draft) };
+    if message.party != REPORTER {
+        return Ok(draft);
+    }
+    let own = of_reporter(case, &message.party);
+    if let (Some(given), Some(own)) = (&draft.marking, &own)
+        && given.widens(own)
+    {
+        let problem = Problem::new(format!("who reported it stays within the site: mark it TLP:{} at least", own.tlp));
+        return Err(Refused::Wrong(problem.hint("or leave the marking out")));
+    }
+    draft.marking = draft.marking.or(own);
+    Ok(draft)
+}
+
 fn drafts(reported: &Reported, own: &Marking) -> Vec<Draft> {
     let plain = |content| Draft { content, marking: None, minutes: 0 };
     let mut drafts = Vec::new();
@@ -180,8 +214,10 @@ fn drafts(reported: &Reported, own: &Marking) -> Vec<Draft> {
         let is_url_of_sender = one.kind == Kind::Url && !domain.is_empty() && one.value.contains(&domain);
         !is_of_sender(&one.value) && !is_url_of_sender
     });
-    drafts.extend(
-        found.take(VALUES_MAX).map(|one| plain(Observable { of: one.kind.word().to_owned(), value: one.value }.into())),
-    );
+    // What was attacked may tell who was.
+    drafts.extend(found.take(VALUES_MAX).map(|one| {
+        let value = Observable { of: one.kind.word().to_owned(), value: one.value };
+        Draft { content: value.into(), marking: Some(own.clone()), minutes: 0 }
+    }));
     drafts
 }

@@ -20,7 +20,8 @@ use super::read::Heads;
 use super::refers::{Check, Outside};
 use super::sight::{self, Sight};
 use super::{
-    Ask, Incidents, Refused, audit, effort, entry_json, follow, items, joins, proof, proposals, stale, text, unseen,
+    Ask, Incidents, Refused, audit, effort, entry_json, follow, items, joins, proof, proposals, report, stale, text,
+    unseen,
 };
 use crate::clocks;
 
@@ -325,7 +326,9 @@ impl Incidents {
         let is_one_of_many = named.is_some() && drafts.len() > 1;
         for (at, draft) in (1..).zip(drafts) {
             let draft = match right {
-                Right::ByHand(_) => proof::placed(&case, &self.circle(&case), ask.person, draft)?,
+                Right::ByHand(_) => {
+                    report::keep_close(&case, proof::placed(&case, &self.circle(&case), ask.person, draft)?)?
+                }
                 Right::OfContent | Right::OfReader => draft,
             };
             let (action, decision) = self.decide(ask.person, &case, &draft, right);

@@ -14,6 +14,7 @@ use concert_store::records::MailRow;
 use super::super::case::Case;
 use super::super::made::{Beside, Made};
 use super::super::neighbours::takes_no_part;
+use super::super::report::{REPORTER, of_reporter};
 use super::super::write::{Right, wrong};
 use super::super::{Added, Ask, Handling, Incidents, NewEvidence, Refused, Written, text};
 use super::receive::{Incoming, kept, line, marking, moved};
@@ -34,6 +35,15 @@ const PLACE: &str = "mailbox";
 fn may_sort(person: &Person, circle: &Circle) -> Result<(), Refused> {
     let decision = may(person, Action::Conduct, Object::Incident(circle));
     if decision.allowed { Ok(()) } else { Err(Refused::Denied(decision)) }
+}
+
+/// Whether somebody who may sort mails sees this one: what whoever reported it wrote is for those who see the report.
+fn may_see(person: &Person, (case, circle): (&Case, &Circle), row: &MailRow) -> bool {
+    if row.party != REPORTER {
+        return true;
+    }
+    let own = of_reporter(case, &row.party);
+    own.is_some_and(|marking| may(person, Action::See, Object::Item { circle, marking: &marking, author: "" }).allowed)
 }
 
 impl Incidents {
@@ -66,7 +76,9 @@ impl Incidents {
                     let seen = seen.filter(|(_, circle)| may_sort(person, circle).is_ok());
                     asked.insert(row.incident.clone(), seen);
                 }
-                if let Some(Some((case, circle))) = asked.get(&row.incident) {
+                if let Some(Some((case, circle))) = asked.get(&row.incident)
+                    && may_see(person, (case, circle), &row)
+                {
                     found.push((case.head.number.clone(), self.as_known(person, (case, circle), row)));
                     if found.len() == limit {
                         return Ok(found);
@@ -95,7 +107,8 @@ impl Incidents {
         let (case, circle) = self.find(person, name).await?;
         may_sort(person, &circle)?;
         let row = self.store.records.mail(number).await?;
-        let row = row.filter(|row| row.incident == case.id && row.state == "held");
+        let is_here = |row: &MailRow| row.incident == case.id && row.state == "held";
+        let row = row.filter(|row| is_here(row) && may_see(person, (&case, &circle), row));
         let row = row.ok_or_else(|| wrong(format!("no mail {number} waits in this incident")))?;
         Ok((case.id.clone(), row))
     }
@@ -142,7 +155,7 @@ impl Incidents {
             if !state.parties.contains_key(party) {
                 return Err(Refused::Wrong(takes_no_part(&state, party)));
             }
-            let marking = marking(&state, party, &incoming.answers);
+            let marking = marking((case, &state), party, &incoming.answers);
             let mut drafts = vec![Draft { content: kept(&row, &incoming).into(), marking, minutes: 0 }];
             drafts.extend(moved(&state, party, &incoming, ""));
             Ok(Made { drafts, beside: Beside::Answer(Box::new(row)) })

@@ -13,6 +13,7 @@ use concert_store::records::Notice;
 
 use super::super::follow::BY_ITSELF;
 use super::super::made::{Beside, Made};
+use super::super::report::REPORTER;
 use super::super::write::Right;
 use super::super::{Ask, Incidents, Refused};
 
@@ -74,7 +75,9 @@ pub(super) fn untold(state: &Incident, party: &str, notice: &str, why: &str) -> 
         letter.message.notice != notice && end.is_some_and(|end| end.taken) && !bounced(&letter.message.message_id)
     };
     let got_another = state.conversation(party).find(got).is_some();
-    let text = format!("message {notice} did not arrive: {why}");
+    // What the server said may have the address in it.
+    let why = if party == REPORTER { String::new() } else { format!(": {why}") };
+    let text = format!("message {notice} did not arrive{why}");
     let moved = PartyMoved { party: party.to_owned(), status: PartyStatus::ContactSought, text };
     (is_told && !got_another).then(|| Draft { content: moved.into(), marking: None, minutes: 0 })
 }

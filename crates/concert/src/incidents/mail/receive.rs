@@ -10,8 +10,10 @@ use concert_model::incident::marking::Marking;
 use concert_model::{Problem, Time};
 use concert_store::records::{MailRow, Settled};
 
+use super::super::case::Case;
 use super::super::follow::BY_ITSELF;
 use super::super::made::{Beside, Made};
+use super::super::report::of_reporter;
 use super::super::write::Right;
 use super::super::{Ask, Incidents, Refused, text};
 use super::{admit, proof};
@@ -56,8 +58,12 @@ pub(super) fn kept(row: &MailRow, incoming: &Incoming) -> MessageKept {
     }
 }
 
-/// How what a party writes is marked: as what it answers; else as the incident, for the party too where it may be.
-pub(super) fn marking(state: &Incident, party: &str, answers: &str) -> Option<Marking> {
+/// How what a party writes is marked: as what it answers; else as the incident, for the party too where it may be. What
+/// whoever reported it writes is marked like the report.
+pub(super) fn marking((case, state): (&Case, &Incident), party: &str, answers: &str) -> Option<Marking> {
+    if let Some(own) = of_reporter(case, party) {
+        return Some(own);
+    }
     // What answers a message to somebody else is not meant for them: it was sent on.
     let answered = state.conversation(party).find(|letter| !answers.is_empty() && letter.message.message_id == answers);
     match answered {
@@ -92,7 +98,7 @@ impl Incidents {
         let (message, beside) = (kept(&row, incoming), Beside::Settle(Box::new(settled)));
         let written = self.write_made(Ask::new(&itself, now), &row.incident, Right::OfContent, |case, _| {
             let state = case.whole();
-            let marking = marking(&state, &row.party, &message.answers);
+            let marking = marking((case, &state), &row.party, &message.answers);
             let mut drafts = vec![Draft { content: message.into(), marking, minutes: 0 }];
             drafts.extend(moved(&state, &row.party, incoming, &row.reason));
             Ok(Made { drafts, beside })

@@ -15,6 +15,7 @@ use concert_store::records::{Home, NewNotice, messages};
 
 use super::super::case::Case;
 use super::super::made::{Beside, Made};
+use super::super::report::{REPORTER, of_reporter};
 use super::super::write::{Right, wrong};
 use super::super::{Ask, Incidents, Refused, Written, text};
 use super::{Outgoing, Words, admit};
@@ -186,6 +187,7 @@ impl Incidents {
             attachments,
             answers: answers.map(|letter| letter.message.message_id.clone()).unwrap_or_default(),
         };
+        let marking = of_reporter(case, &new.party).unwrap_or(marking);
         let notice = notice(&case.id, &new.party, to.join(","), via, ask.now);
         Ok(Outgoing { notice, words, marking })
     }
@@ -335,6 +337,7 @@ pub(super) fn told(state: &Incident, party: &str, subject: &str) -> Option<Draft
     let status = state.parties.get(party).map(|known| known.status);
     let is_news =
         matches!(status, None | Some(PartyStatus::Unknown | PartyStatus::ContactSought | PartyStatus::NoAnswer));
-    let moved = PartyMoved { party: party.to_owned(), status: PartyStatus::Told, text: format!("by mail: {subject}") };
+    let text = if party == REPORTER { "by mail".to_owned() } else { format!("by mail: {subject}") };
+    let moved = PartyMoved { party: party.to_owned(), status: PartyStatus::Told, text };
     is_news.then(|| Draft { content: moved.into(), marking: None, minutes: 0 })
 }
