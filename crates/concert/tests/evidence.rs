@@ -331,6 +331,87 @@ fn a_release_takes_two_persons_and_a_bag_for_a_party_holds_nothing_else() {
     assert!(site.check_bag(&bag).0);
 }
 
+/// INVARIANT: in a bag for it a party reads of nobody of whom a message to it may not tell.
+#[test]
+fn a_bag_for_a_party_does_not_say_from_whom_evidence_came() {
+    let (site, number) = Site::new();
+    let opened = site.done(&["incident", "open", "Green", "--type", "scanner", "--severity", "low", "--tlp", "green"])
+        [0]
+    .clone();
+    let green = opened["incident"].as_str().unwrap();
+    for number in [&number, green] {
+        for party in ["party=Police", "party=Secret Org", "party=Friend"] {
+            site.done(&["incident", "write", number, "party", party, "status=told"]);
+        }
+        site.done(&["incident", "write", number, "host", "host=192.0.2.9", "party=Friend"]);
+        site.done(&["incident", "write", number, "host", "host=192.0.2.7", "party=Police"]);
+        site.done(&[
+            "incident",
+            "write",
+            number,
+            "relation",
+            "from=192.0.2.9",
+            "to=192.0.2.7",
+            "first_seen=2026-11-22T04:50:30Z",
+            "last_seen=2026-11-22T05:00:00Z",
+        ]);
+        site.done(&["incident", "write", number, "neighbour", "host=192.0.2.9", "party=Police", "reason=asked"]);
+        let file = site.file("given", number.as_bytes());
+        let added = site.evidence(&[
+            "add",
+            number,
+            &file,
+            "--name=log of secret org.txt",
+            "--from",
+            "Secret Org",
+            "--reason",
+            "received from Secret Org by mail",
+        ]);
+        let sha256 = added[0]["sha256"].as_str().unwrap();
+        let act = |act: &str, reason: &str, whom: &str| {
+            site.evidence(&["custody", number, sha256, act, "--reason", reason, "--whom", whom]);
+        };
+        act("examined", "asked by SECRET-ORG", "");
+        act("examined", "looked for web shells", "");
+        act("moved", "to the lab", "Friend");
+        for person in ["anna", "ben"] {
+            let release = ["evidence", "release", number, sha256, "--to", "Police", "--reason", "order 12/26"];
+            site.done_as(person, &release);
+        }
+        let bag = site.dir.path().join(format!("bag of {}", number.len()));
+        site.evidence(&["export", number, bag.to_str().unwrap(), "--for", "Police"]);
+        let custody: Value = serde_json::from_slice(&fs::read(bag.join("data/custody.json")).unwrap()).unwrap();
+        let item = &custody["evidence"][0];
+        let told: Vec<Value> = item["custody"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|act| json!([act["act"], act["whom"], act["reason"], act["withheld"]]))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                json!(["received", "", "", ["whom", "reason"]]),
+                json!(["examined", "", "", ["reason"]]),
+                json!(["examined", "", "looked for web shells", null]),
+                json!(["moved", "Friend", "to the lab", null]),
+                json!(["copied", "Police", "exported as a bag", null]),
+            ]
+        );
+        assert_eq!((&item["name"], &item["withheld"]), (&json!(""), &json!(["name"])));
+        let text = files_below(&bag)
+            .iter()
+            .map(|path| format!("{} {}", path.display(), fs::read_to_string(path).unwrap()))
+            .collect::<String>();
+        let text = text.replace("bag of", "").to_lowercase();
+        // Who takes part in an incident for everybody is no secret there; of evidence nothing is told.
+        let entries: Vec<&str> = text.lines().filter(|line| line.contains("secret")).collect();
+        assert!(entries.iter().all(|line| number == green && line.contains("party/1")), "{entries:?}");
+        assert!(text.contains("looked for web shells") && site.check_bag(&bag).0, "{text}");
+        fs::remove_dir_all(&bag).unwrap();
+    }
+}
+
 #[test]
 fn a_bag_is_verified_by_others_and_names_stay_in_it() {
     let (site, number) = Site::new();

@@ -23,6 +23,7 @@ use super::super::view::exhibit_json;
 use super::super::write::{Right, wrong};
 use super::super::{Ask, Incidents, Refused, effort};
 use super::bag::{Bag, Exported};
+use super::withheld::Receiver;
 use super::{Handling, aside, custody, failed, held, marking_of, name};
 
 /// A piece of evidence on its way into a bag.
@@ -148,18 +149,25 @@ impl Incidents {
     ) -> Result<Exported, Refused> {
         let (case, circle) = self.find(ask.person, incident).await?;
         let state = case.state_for(&circle, ask.person);
+        // Of what the exporter does not see the party reads nothing either.
+        let all = self.joint(&Person::operator(""), (&case, &circle)).await?;
+        let mut receiver = party.map(|party| Receiver::of(&all, party));
         let files: BTreeMap<&str, String> = (1..)
             .zip(wanted)
             .map(|(number, sha256)| {
                 let added = state.evidence.get(sha256).and_then(|exhibit| exhibit.added.as_ref());
-                (sha256.as_str(), name::in_bag(number, added.map_or("", |added| &added.name)))
+                let name = added.map_or("", |added| &added.name);
+                let is_told = receiver.as_mut().is_none_or(|receiver| receiver.may_read(name));
+                (sha256.as_str(), name::in_bag(number, if is_told { name } else { "" }))
             })
             .collect();
-        let custody = format!("{:#}\n", custody_json(&state, &files, (party, &ask.now.to_string())));
+        let custody = custody_json(&state, &files, receiver.as_mut());
+        let custody = json!({"incident": state.id, "number": state.number, "for": party, "made": ask.now.to_string(), "evidence": custody});
+        let custody = format!("{custody:#}\n");
         let mut journal = String::new();
-        let (sees, entries) = match party {
-            None => (true, self.export(ask.person, incident).await?.collect()),
-            Some(party) => self.export_for(ask.person, (&case, &circle), party),
+        let (sees, entries) = match (party, receiver.as_mut()) {
+            (Some(party), Some(receiver)) => self.export_for(ask.person, (&case, &circle), (party, receiver)),
+            _ => (true, self.export(ask.person, incident).await?.collect()),
         };
         for (header, body) in entries {
             journal.push_str(&format!("{}\n", json!({"header": header, "body": body})));
@@ -210,40 +218,34 @@ fn chosen(state: &Incident, party: Option<&str>) -> Vec<String> {
     state.evidence.iter().filter(is_wanted).map(|(sha256, _)| sha256.clone()).collect()
 }
 
-/// What the bag says of each of its files. A party is not told which others got the same, nor who else may read it.
-fn custody_json(state: &Incident, files: &BTreeMap<&str, String>, (party, now): (Option<&str>, &str)) -> Value {
-    let evidence = files.iter().filter_map(|(sha256, file)| {
-        let mut exhibit = state.evidence.get(*sha256)?.clone();
-        if let Some(party) = party {
-            exhibit.released.retain(|one, _| one == party);
-            if let Some(marking) = &mut exhibit.marking {
-                marking.parties.retain(|one| one == party);
-                marking.persons.clear();
-            }
-            for (custody, _) in exhibit.custody.iter_mut().filter(|(custody, _)| custody.act == Act::Copied) {
-                if custody.whom != party {
-                    custody.whom.clear();
-                    custody.place.clear();
-                    custody.reason.clear();
-                }
-            }
-        }
-        let mut item = exhibit_json(sha256, &exhibit);
+/// What the bag says of each of its files.
+fn custody_json(
+    state: &Incident,
+    files: &BTreeMap<&str, String>,
+    mut receiver: Option<&mut Receiver<'_>>,
+) -> Vec<Value> {
+    let item = |(sha256, file): (&&str, &String)| {
+        let exhibit = state.evidence.get(*sha256)?;
+        let mut item = match &mut receiver {
+            Some(receiver) => receiver.exhibit_json(sha256, exhibit),
+            None => exhibit_json(sha256, exhibit),
+        };
         item.as_object_mut()?.insert("file".into(), json!(format!("data/evidence/{file}")));
         Some(item)
-    });
-    json!({"incident": state.id, "number": state.number, "for": party, "made": now, "evidence": evidence.collect::<Vec<_>>()})
+    };
+    files.iter().filter_map(item).collect()
 }
 
 impl Incidents {
     /// The journal with the bodies that may go to a party, and whether it sees the incident: those that whoever exports
     /// sees, and that somebody may who speaks for the party and is cleared for no more than a party can be. A party that
-    /// takes no part in the incident sees none of it, and what names other parties as its readers stays here.
+    /// takes no part in the incident sees none of it, and what names other parties stays here: as its readers, and in
+    /// what was done with evidence.
     fn export_for(
         &self,
         exporter: &Person,
         (case, own): (&Case, &Circle),
-        party: &str,
+        (party, about): (&str, &mut Receiver<'_>),
     ) -> (bool, Vec<(String, Option<String>)>) {
         // No person has an empty name, so nothing is shown because somebody is named in it.
         let receiver = self.forbids.on(Person { clearance: Tlp::Amber, ..Person::nobody() });
@@ -255,7 +257,7 @@ impl Incidents {
         entries.sort_by_key(|kept| kept.seq);
         let texts = entries.into_iter().filter_map(|kept| {
             let may_go = sees && case.gives(&circle, &receiver, kept) && case.shows(own, exporter, kept);
-            let shown = kept.body.as_ref().filter(|_| may_go);
+            let shown = kept.body.as_ref().filter(|(_, content)| may_go && about.may_have(content));
             Some((kept.header.text().ok()?, shown.and_then(|(body, _)| body.text().ok())))
         });
         (sees, texts.collect())

@@ -11,6 +11,7 @@ pub(super) mod lines;
 mod name;
 #[cfg(test)]
 mod tests;
+mod withheld;
 
 use std::io::Read;
 use std::sync::Arc;

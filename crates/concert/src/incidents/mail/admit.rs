@@ -1,6 +1,6 @@
 //! Whether something may go to a party: marking, identity of neighbours, released evidence.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use concert_model::Problem;
 use concert_model::incident::fold::Incident;
@@ -33,18 +33,42 @@ pub(super) fn marking_for(party: &str, marking: &Marking) -> Result<Marking, Ref
     Ok(Marking { parties: vec![party.to_owned()], ..marking.clone() })
 }
 
-/// Hosts next to those of a party that it may not know by name, and the parties they belong to.
-fn unnamed<'i>(state: &'i Incident, party: &str) -> (BTreeSet<&'i str>, BTreeSet<&'i str>) {
-    let told: BTreeSet<&str> =
-        state.named.iter().filter(|(_, to)| to == party).map(|(host, _)| host.as_str()).collect();
-    let owner_of = |host: &str| state.hosts.get(host).map(String::as_str);
-    let may_know = |host: &str| owner_of(host) == Some(party) || told.contains(host);
-    let ends = state.relations.iter().flat_map(|relation| [relation.from.as_str(), relation.to.as_str()]);
-    let hosts: BTreeSet<&str> = ends.filter(|host| !may_know(host)).collect();
-    let known = state.hosts.iter().filter(|(host, _)| may_know(host)).map(|(_, owner)| owner.as_str());
-    let known: BTreeSet<&str> = known.chain([party]).collect();
-    let owners = hosts.iter().filter_map(|host| owner_of(host)).filter(|owner| !known.contains(owner)).collect();
-    (hosts, owners)
+/// Parties that a party may know by name besides itself: by a host whose identity was released to it.
+pub(in crate::incidents) fn known<'i>(state: &'i Incident, party: &str) -> BTreeSet<&'i str> {
+    let told = state.named.iter().filter(|(_, to)| to == party);
+    told.filter_map(|(host, _)| state.hosts.get(host)).map(String::as_str).collect()
+}
+
+/// Whom a party may not know by name: hosts next to its own, the parties that they belong to, and others.
+pub(in crate::incidents) struct Strangers<'i> {
+    /// By the form in which they are found in texts.
+    hosts: BTreeMap<String, &'i str>,
+    names: Names<'i>,
+}
+
+impl<'i> Strangers<'i> {
+    /// Those of a party, as far as they have to do with it, and of the others those that it may not know.
+    pub(in crate::incidents) fn of(state: &'i Incident, party: &str, others: impl Iterator<Item = &'i str>) -> Self {
+        let known = known(state, party);
+        let knows = |name: &str| name == party || known.contains(name);
+        let told: BTreeSet<&str> =
+            state.named.iter().filter(|(_, to)| to == party).map(|(host, _)| host.as_str()).collect();
+        let owner_of = |host: &str| state.hosts.get(host).map(String::as_str);
+        let may_know = |host: &str| owner_of(host) == Some(party) || told.contains(host);
+        let ends = state.relations.iter().flat_map(|relation| [relation.from.as_str(), relation.to.as_str()]);
+        let hosts: BTreeSet<&str> = ends.filter(|host| !may_know(host)).collect();
+        let owners = hosts.iter().filter_map(|host| owner_of(host)).chain(others).filter(|owner| !knows(owner));
+        let names = hosts.iter().copied().chain(owners).collect();
+        let plain = |name: &str| one(name).map_or_else(|| name.to_lowercase(), |one| one.value);
+        let hosts = hosts.iter().map(|host| (plain(host), *host)).collect();
+        Self { hosts, names }
+    }
+
+    /// The first of them that a text names.
+    pub(in crate::incidents) fn named_in(&self, text: &str) -> Option<&'i str> {
+        let host = hosts_in(text).iter().find_map(|host| self.hosts.get(host).copied());
+        host.or_else(|| self.names.first_in(&Folded::of(text)))
+    }
 }
 
 /// Hosts that a text names: as they stand in it, and those of URLs and mail addresses.
@@ -61,25 +85,11 @@ fn hosts_in(text: &str) -> BTreeSet<String> {
 
 /// A text for a party names no neighbour whose identity was not released to it.
 pub(super) fn names_no_neighbour(state: &Incident, party: &str, text: &str) -> Result<(), Refused> {
-    let (hosts, owners) = unnamed(state, party);
-    if hosts.is_empty() {
-        return Ok(());
-    }
-    let plain = |name: &str| one(name).map_or_else(|| name.to_lowercase(), |one| one.value);
-    let found = hosts_in(text);
-    let named = hosts.iter().find(|host| found.contains(&plain(host))).copied();
-    let written = || hosts.iter().chain(&owners).copied().collect::<Names<'_>>().first_in(&Folded::of(text));
-    match named.or_else(written) {
-        None => Ok(()),
-        Some(name) => Err(Refused::Wrong(
-            Problem::new(format!(
-                "it names {name}, of whom {party} may not know: who a neighbour is was not released to it"
-            ))
-            .hint(
-                "release it with `concert incident write N neighbour host=... party=... reason=...`, or leave it out",
-            ),
-        )),
-    }
+    let strangers = Strangers::of(state, party, std::iter::empty());
+    let Some(name) = strangers.named_in(text) else { return Ok(()) };
+    let what = format!("it names {name}, of whom {party} may not know: who a neighbour is was not released to it");
+    let hint = "release it with `concert incident write N neighbour host=... party=... reason=...`, or leave it out";
+    Err(Refused::Wrong(Problem::new(what).hint(hint)))
 }
 
 /// Evidence that may go to a party, by the first digits of each.

@@ -225,7 +225,7 @@ impl Incidents {
                 act: Act::Received,
                 whom: message.party.clone(),
                 place: PLACE.into(),
-                reason: format!("received from {} by mail", message.party),
+                reason: "received by mail".into(),
             },
         };
         let sorted = sorted(number, file, true, "");

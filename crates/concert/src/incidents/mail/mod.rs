@@ -27,6 +27,7 @@ use super::Refused;
 use super::made::{Beside, Made};
 use super::write::{salt, wrong};
 
+pub(super) use admit::{Strangers, known};
 pub use held::Reader;
 pub use receive::Incoming;
 pub(super) use receive::line;
