@@ -15,10 +15,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use concert_testkit::dns::{Dns, Said};
 use concert_testkit::dovecot::Dovecot;
 use concert_testkit::gnupg::Gnupg;
 use concert_testkit::smtp::{Act, Mail, SmtpServer, Stage};
+use ed25519_dalek::{Signer, SigningKey};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 const SETTINGS: &str = r#"
 [site]
@@ -368,6 +372,108 @@ async fn answers_land_in_the_conversation_and_what_is_not_sure_waits() {
     assert_eq!(world.smtp.count(), 1, "nothing of it was answered by itself");
 }
 
+/// INVARIANT: whoever only knows the number of an incident writes into no conversation; who is proved to be a contact of
+/// a party does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_by_the_number_alone_is_taken_from_a_contact_that_is_proved() {
+    let Some(world) = World::new().await else { return };
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let text = base64::engine::general_purpose::STANDARD.encode(key.verifying_key().to_bytes());
+    let dns = Dns::start(move |question| match question {
+        "s1._domainkey.net.example" | "s1._domainkey.hosting.example" => {
+            Said::Texts(vec![format!("v=DKIM1; k=ed25519; p={text}")])
+        }
+        _ => Said::Absent,
+    });
+    let dns = dns.await.unwrap();
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let more = format!(
+        "dkim = true\ncomplaints = \"complaints\"\n[lookup]\nname_server = \"{}\"\n\
+         [[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n",
+        dns.address()
+    );
+    world.write("site/concert.toml", format!("{settings}{more}").as_bytes());
+    let number = world.open("amber");
+    world.incident(&["write", &number, "party", "party=Example Net", "status=told"]);
+    let short = number.to_lowercase().replace("-00000", "-");
+    assert_ne!(short, number);
+    let mail = |from: &str, subject: &str, id: &str| {
+        format!(
+            "From: {from}\r\nTo: cert@cert.example\r\nSubject: {subject}\r\nMessage-ID: <{id}>\r\n\r\n192.0.2.7 is clean.\r\n"
+        )
+    };
+    let [net, hosting] = ["net.example", "hosting.example"];
+    let signed = |mail: &str, domain: &str| signed(mail, domain, &key);
+    // Proved, and of a party that takes part, however the number is written.
+    for (at, subject) in [format!("AW: [{number}] Your host"), format!("Re: {number}"), short].iter().enumerate() {
+        let good = mail("NOC <noc@net.example>", subject, &format!("good{at}@net.example"));
+        world.dovecot.deliver(&signed(&good, net)).unwrap();
+    }
+    // Not proved; a stranger who is; a contact of a party that takes no part; one who signs for another's domain.
+    let about = format!("Re: {number}");
+    world.dovecot.deliver(&mail("noc@net.example", &about, "bare@net.example")).unwrap();
+    world.dovecot.deliver(&signed(&mail("eve@net.example", &about, "eve@net.example"), net)).unwrap();
+    let other = mail("abuse@hosting.example", &about, "other@hosting.example");
+    world.dovecot.deliver(&signed(&other, hosting)).unwrap();
+    world.dovecot.deliver(&signed(&mail("noc@net.example", &about, "forged@net.example"), hosting)).unwrap();
+    let changed = signed(&mail("noc@net.example", &about, "changed@net.example"), net).replace("is clean", "is not");
+    world.dovecot.deliver(&changed).unwrap();
+    world.once();
+    let came = world.entries(&number, "message/1");
+    let whose: Vec<_> =
+        came.iter().map(|one| (one["party"].as_str().unwrap(), one["address"].as_str().unwrap())).collect();
+    assert_eq!(whose, [("Example Net", "noc@net.example"); 3], "{came:?}");
+    assert_eq!(world.status(&number, "Example Net"), "acknowledged");
+    let held = world.incident(&["mail", "list", &number]);
+    let why: Vec<&str> = held.iter().map(|row| row["reason"].as_str().unwrap()).collect();
+    let want = ["DKIM: none: it has no signature", "no known contact", "no known contact", "DKIM: none", "DKIM: fail"];
+    assert_eq!(why.len(), want.len(), "{why:?}");
+    for (why, want) in why.iter().zip(want) {
+        assert!(why.contains("by its number alone") && why.contains(want), "{why}");
+    }
+    assert_eq!(world.rows(&["events"]), Vec::<Value>::new(), "nothing of it is a complaint");
+
+    // A key of the contact proves it as well, where nobody looks at DKIM.
+    let Some(gnupg) = Gnupg::new(&world.folder.path().join("g")) else {
+        println!("skipped: gpg is not installed");
+        return;
+    };
+    let more = more.replace("dkim = true\n", "");
+    world.write("site/concert.toml", format!("{settings}{more}").as_bytes());
+    for user in ["NOC <noc@net.example>", "Eve <eve@net.example>"] {
+        let public = gnupg.make_key(user, "ed25519", "cv25519", "never", &[]);
+        world.done(&["key", "import", &world.write("key.asc", &public)]);
+    }
+    let words = world.write("words", b"It is gone.\n");
+    for (user, from) in [("noc", "noc"), ("eve", "eve"), ("eve", "noc")] {
+        let user = format!("{user}@net.example");
+        let armour = gnupg.must(&["--local-user", &user, "--clearsign", "--output", "-", &words]);
+        let text = String::from_utf8(armour).unwrap().replace('\n', "\r\n");
+        let bare = mail(&format!("{from}@net.example"), &about, &format!("{from}-by-{user}"));
+        world.dovecot.deliver(&bare.replace("192.0.2.7 is clean.\r\n", &text)).unwrap();
+    }
+    world.once();
+    let came = world.entries(&number, "message/1");
+    let last = came.last().unwrap();
+    assert_eq!((came.len(), &last["openpgp"]["signature"], &last["party"]), (4, &json!("good"), &json!("Example Net")));
+    assert_eq!(last["text"].as_str().unwrap().trim(), "It is gone.");
+    let held = world.incident(&["mail", "list", &number]).split_off(5);
+    let why: Vec<&str> = held.iter().map(|row| row["reason"].as_str().unwrap()).collect();
+    assert!(why.len() == 2 && why[0].contains("no known contact") && why[1].contains("nothing proves"), "{why:?}");
+    world.done(&["verify"]);
+}
+
+/// A mail of a domain with its signature in front: what is signed of it is the From and the text.
+fn signed(mail: &str, domain: &str, key: &SigningKey) -> String {
+    let base64 = base64::engine::general_purpose::STANDARD;
+    let (head, body) = mail.split_once("\r\n\r\n").unwrap();
+    let from = head.lines().find_map(|line| line.strip_prefix("From: ")).unwrap();
+    let hash = base64.encode(Sha256::digest(body));
+    let unsigned = format!("v=1; a=ed25519-sha256; c=relaxed/relaxed; d={domain}; s=s1; h=from; bh={hash}; b=");
+    let data = Sha256::digest(format!("from:{from}\r\ndkim-signature:{unsigned}"));
+    format!("DKIM-Signature: {unsigned}{}\r\n{mail}", base64.encode(key.sign(&data).to_bytes()))
+}
+
 /// Whoever knows the number of an incident cannot fill it with mails that somebody must look at.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_so_many_mails_wait_in_an_incident() {
@@ -658,7 +764,7 @@ async fn an_incident_begins_with_a_complaint_and_hides_who_complained() {
         .incident(&["log", &number, "--limit", "0"])
         .into_iter()
         .filter(|entry| ["message/1", "delivery/1", "observable/1"].contains(&entry["kind"].as_str().unwrap()))
-        .map(|entry| entry["marking"]["tlp"].clone())
+        .map(|entry| entry["tlp"].clone())
         .collect();
     assert!(markings.len() >= 6 && markings.iter().all(|tlp| *tlp == "amber+strict"), "{markings:?}");
     assert_eq!(world.incident(&["mail", "list", &number]).len(), 1);

@@ -9,6 +9,8 @@ const PURPOSE: &str = "concert 2026 letters of a site in numbers of notices";
 /// Letters of a number. Without vowels they make no words.
 const LETTERS: &[u8; 20] = b"bcdfghjklmnpqrstvwxz";
 const LETTERS_COUNT: usize = 4;
+/// Most digits of the number of an incident behind its year, zeros among them.
+const COUNT_DIGITS_MAX: usize = 12;
 
 /// The letters of a site, from its secret.
 pub fn letters(secret: &[u8]) -> String {
@@ -37,9 +39,71 @@ fn number(word: &str) -> Option<String> {
     (is_number && are_letters && parts.next().is_none()).then(|| word.to_ascii_lowercase())
 }
 
+/// The numbers of incidents in a subject, as they are kept: `CERT-EX#2026-000001`, also where it stands without
+/// brackets, in small letters, or without its zeros. Given is the ticket of the site.
+pub fn incidents(subject: &str, ticket: &str) -> Vec<String> {
+    let (mut found, begin): (Vec<String>, _) = (Vec::new(), format!("{ticket}#").to_ascii_lowercase());
+    // Of what is not ASCII nothing becomes longer or shorter by this.
+    let text = subject.to_ascii_lowercase();
+    for (at, _) in text.match_indices(&begin) {
+        let is_in_word = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let rest = text.get(at + begin.len()..).unwrap_or_default();
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(rest.len());
+        let (number, behind) = rest.split_at_checked(end).unwrap_or_default();
+        let is_word = !before.is_some_and(is_in_word) && !behind.starts_with(char::is_alphanumeric);
+        if let Some(number) = incident(number.trim_end_matches('-')).filter(|_| is_word) {
+            super::note(&mut found, format!("{ticket}#{number}"));
+        }
+    }
+    found
+}
+
+fn incident(number: &str) -> Option<String> {
+    let (year, count) = number.split_once('-')?;
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = year.len() == 4 && is_digits(year) && count.len() <= COUNT_DIGITS_MAX && is_digits(count);
+    let count: u64 = count.parse().ok().filter(|_| is_number)?;
+    Some(format!("{year}-{count:06}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn incidents_are_found_however_they_are_written() {
+        let check = |subject: &str, want: &[&str]| assert_eq!(incidents(subject, "CERT-EX"), want, "{subject}");
+        for one in [
+            "Re: [CERT-EX#2026-000001] Scans",
+            "Re: CERT-EX#2026-000001",
+            "cert-ex#2026-1",
+            "AW: Cert-Ex#2026-01: done",
+            "ü CERT-EX#2026-000001ü CERT-EX#2026-1-",
+            "(CERT-EX#2026-0000000001)",
+        ] {
+            check(one, &["CERT-EX#2026-000001"]);
+        }
+        check(
+            "CERT-EX#2026-1, CERT-EX#2026-2 and CERT-EX#2026-1234567",
+            &["CERT-EX#2026-000001", "CERT-EX#2026-000002", "CERT-EX#2026-1234567"],
+        );
+        for none in [
+            "CERT-EX#",
+            "CERT-EX#2026",
+            "CERT-EX#2026-",
+            "CERT-EX#26-1",
+            "CERT-EX#2026-1x",
+            "CERT-EX#2026-1-2",
+            "MY-CERT-EX#2026-1",
+            "XCERT-EX#2026-1",
+            "CERT-EX #2026-1",
+            "CERT-EX#2026-99999999999999999999",
+            "",
+        ] {
+            check(none, &[]);
+        }
+    }
 
     #[test]
     fn each_site_has_letters_of_its_own() {

@@ -241,7 +241,8 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
         Ok(found) => found,
         Err(why) => return Ok(aside(row, Some(Doubt::Forged), why).into()),
     };
-    let row = if candidates.is_empty() { row } else { signed::look(site, row, &mail, &bytes).await };
+    let names_something = !candidates.is_empty() || !letter::numbers(site, &mail).is_empty();
+    let row = if names_something { signed::look(site, row, &mail, &bytes).await } else { row };
     let (mut first, mut unsure) = (None::<(String, Doubt, String)>, None::<(String, String)>);
     for candidate in &candidates {
         let Some((notice, members)) = site.store.records.notice(&candidate.notice).await? else { continue };
@@ -271,8 +272,8 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
             verdict => return means(site, row, &mail, verdict, &notice, members).await.map(Letter::from),
         }
     }
-    if let Some(held) = letter::by_number(site, &row, &mail).await? {
-        return Ok(held.into());
+    if let Some(letter) = letter::by_number(site, &row, &mail).await? {
+        return Ok(letter);
     }
     if let Some((notice, why)) = unsure {
         return held::hold(site, row, notice, why).await.map(Letter::from);

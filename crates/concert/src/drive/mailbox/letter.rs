@@ -1,8 +1,10 @@
 //! Answers to messages of incidents: which conversation a mail belongs to, and whether that is sure.
 //!
 //! Sure is what names the Message-ID of a message, which nobody can guess, and comes from an address that the
-//! message went to or a contact of its party. Other mails that people wrote and that name a message or an
-//! incident are held until somebody looks. Nothing of all this is answered by itself.
+//! message went to or a contact of its party. What names a message or an incident by its number alone is sure where
+//! it is proved that such an address wrote it: its domain signed it (DKIM), or a key of the address did (OpenPGP).
+//! Other mails that people wrote and that name one are held until somebody looks. Nothing of all this is answered by
+//! itself.
 
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +13,7 @@ use concert_model::Problem;
 use concert_model::incident::journal::hex;
 use concert_model::incident::mail::{Attached, Openpgp, Signature, Sort};
 use concert_pipeline::mail::address::canonical;
-use concert_pipeline::mail::{self, Kind, Mail, Weight, files, tie};
+use concert_pipeline::mail::{self, Kind, Mail, Weight, files, number, tie};
 use concert_store::Members;
 use concert_store::records::{Effect, MailRow, Notice, Settled};
 use concert_transport::openpgp::open;
@@ -58,7 +60,11 @@ pub(super) async fn means(
     let plain = |row: MailRow| Letter { settled: Settled { row, ..Settled::default() }, incoming: None };
     let from = canonical(&mail.from);
     let is_contact = sent.to.contains(&from) || sent.party.iter().any(|one| one.contains('@') && *one == from);
-    let is_sure = is_contact && candidate.how != tie::How::Ticket;
+    let proof = match candidate.how {
+        tie::How::Ticket if is_contact => proof(site, &row, mail),
+        _ => Ok(()),
+    };
+    let is_sure = is_contact && proof.is_ok();
     Ok(match verdict {
         tie::Verdict::Bounced(failed) => {
             let settled =
@@ -92,11 +98,11 @@ pub(super) async fn means(
             Letter { settled: Settled { row, effects, ..Settled::default() }, incoming: Some(incoming) }
         }
         tie::Verdict::Answered(_) => {
-            let why = match is_contact {
-                true => "it names the message by its number alone, as anybody could",
-                false => "its sender is no known contact of the party",
+            let why = match proof {
+                Err(why) => format!("it names the message by its number alone, as anybody could: {why}"),
+                Ok(()) => "its sender is no known contact of the party".to_owned(),
             };
-            plain(hold(site, row, why.into()).await?)
+            plain(hold(site, row, why).await?)
         }
         tie::Verdict::Unsure(why) => plain(hold(site, row, why).await?),
         tie::Verdict::Aside(_, why) if mail.kind == Kind::Written => plain(hold(site, row, why).await?),
@@ -119,23 +125,63 @@ async fn hold(site: &Site, row: MailRow, reason: String) -> Result<MailRow, Prob
     Ok(MailRow { state: "aside".into(), reason, ..row })
 }
 
-/// A mail that somebody wrote and that names an incident by its number alone; nothing where it names none.
-pub(super) async fn by_number(site: &Site, row: &MailRow, mail: &Mail) -> Result<Option<Settled>, Problem> {
+/// The numbers of incidents of this site that a mail names in its subject.
+pub(super) fn numbers(site: &Site, mail: &Mail) -> Vec<String> {
+    number::incidents(&mail.subject, &site.settings.site.ticket)
+}
+
+/// A mail that somebody wrote and that names an incident by its number alone; nothing where it names none. It is taken
+/// where it is proved to be of a party that takes part, and else waits.
+pub(super) async fn by_number(site: &Site, row: &MailRow, mail: &Mail) -> Result<Option<Letter>, Problem> {
     if mail.kind != Kind::Written {
         return Ok(None);
     }
-    let ours = format!("{}#", site.settings.site.ticket);
-    for ticket in mail.names.tickets.iter().filter(|ticket| ticket.starts_with(&ours)) {
-        let Some(head) = site.store.records.incident(ticket).await? else { continue };
+    for number in numbers(site, mail) {
+        let Some(head) = site.store.records.incident(&number).await? else { continue };
         let from = canonical(&mail.from);
+        let row = MailRow { incident: head.id.clone(), ..row.clone() };
+        let parties = match site.incidents() {
+            Ok(incidents) => incidents.parties_writing_from(&head.id, &site.addressees(), &from).await?,
+            // Without the key of the site nothing can be written down.
+            Err(_) => Vec::new(),
+        };
+        let why = match (proof(site, &row, mail), parties.as_slice()) {
+            (Ok(()), [party]) => {
+                return Ok(Some(of_party(site, MailRow { party: party.clone(), ..row }, mail, &number)));
+            }
+            (Ok(()), []) => "its sender is no known contact of a party that takes part".to_owned(),
+            (Ok(()), _) => "its sender is a contact of several parties that take part".to_owned(),
+            (Err(why), _) => why,
+        };
         let constituents = site.constituents();
         let is_of = |party: &&concert_model::Party| party.contacts.iter().any(|one| canonical(&one.mail) == from);
-        let party = constituents.parties().iter().find(is_of).map(|party| party.name.clone()).unwrap_or_default();
-        let reason = "it names the incident by its number alone, as anybody could".to_owned();
-        let row = hold(site, MailRow { incident: head.id, party, ..row.clone() }, reason).await?;
-        return Ok(Some(Settled { row, ..Settled::default() }));
+        let listed = || constituents.parties().iter().find(is_of).map(|party| party.name.clone());
+        let party = parties.into_iter().next().or_else(listed).unwrap_or_default();
+        let why = format!("it names the incident by its number alone, as anybody could: {why}");
+        let row = hold(site, MailRow { party, ..row }, why).await?;
+        return Ok(Some(Settled { row, ..Settled::default() }.into()));
     }
     Ok(None)
+}
+
+/// A mail that is taken into the conversation of a party.
+fn of_party(site: &Site, row: MailRow, mail: &Mail, number: &str) -> Letter {
+    let from = canonical(&mail.from);
+    let effects = vec![Effect::Alive(from.clone(), format!("answer in {number}"), None)];
+    let row = MailRow { state: "taken".into(), kind: "reply".into(), contact: from, ..row };
+    let incoming = contents(site, &row, mail, Sort::Reply);
+    Letter { settled: Settled { row, effects, ..Settled::default() }, incoming: Some(incoming) }
+}
+
+/// Whether the address in the From of a mail is proved to have written it; else why not.
+fn proof(site: &Site, row: &MailRow, mail: &Mail) -> Result<(), String> {
+    if row.signed.starts_with("pass ") || contents(site, row, mail, Sort::Reply).openpgp.signature == Signature::Good {
+        return Ok(());
+    }
+    Err(match row.signed.is_empty() {
+        true => "nothing proves its sender (no good signature by OpenPGP, and `dkim` of [mailbox] is off)".to_owned(),
+        false => format!("nothing proves its sender (no good signature by OpenPGP; DKIM: {})", row.signed),
+    })
 }
 
 /// The mail as it came, as far as it is looked at. Blocks.

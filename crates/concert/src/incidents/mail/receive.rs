@@ -1,13 +1,16 @@
 //! Mails that came in: into the conversation they belong to, or held until a person says where.
 
+use std::sync::Arc;
+
 use concert_model::access::Person;
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::{MessageKept, PartyMoved};
 use concert_model::incident::draft::Draft;
-use concert_model::incident::fold::Incident;
+use concert_model::incident::fold::{Incident, Letter};
 use concert_model::incident::mail::{Attached, Openpgp, Sort};
 use concert_model::incident::marking::Marking;
 use concert_model::{Problem, Time};
+use concert_pipeline::mail::address::canonical;
 use concert_store::records::{MailRow, Settled};
 
 use super::super::case::Case;
@@ -17,6 +20,7 @@ use super::super::report::of_reporter;
 use super::super::write::Right;
 use super::super::{Ask, Incidents, Refused, text};
 use super::{admit, proof};
+use crate::addressees::Addressees;
 
 /// A mail as it was understood.
 #[derive(Clone, Debug)]
@@ -90,6 +94,29 @@ pub(super) fn moved(state: &Incident, party: &str, incoming: &Incoming, why: &st
 }
 
 impl Incidents {
+    /// Parties that take part in an incident and write from an address, given in its canonical form: it is a contact of
+    /// theirs, or messages to them went there, or their report came from it.
+    pub(crate) async fn parties_writing_from(
+        &self,
+        incident: &str,
+        book: &Addressees,
+        from: &str,
+    ) -> Result<Vec<String>, Problem> {
+        let case = self.case(incident).await?;
+        let state = case.whole();
+        let is_it = |address: &str| !from.is_empty() && canonical(address) == from;
+        let writes = |party: &&String| {
+            let contacts = book.find(party).map(|found| found.into_owned().contacts).unwrap_or_default();
+            let is_sure = |letter: &&Arc<Letter>| match letter.message.sort {
+                Some(sort) => sort == Sort::Report,
+                None => !letter.message.incoming,
+            };
+            let wrote = state.conversation(party).filter(is_sure).map(|letter| letter.message.address.as_str());
+            contacts.iter().any(|contact| is_it(&contact.mail)) || wrote.flat_map(|to| to.split(',')).any(is_it)
+        };
+        Ok(state.parties.keys().filter(writes).cloned().collect())
+    }
+
     /// Settles a mail whose row names incident and party, together with its entry. Gives its row as it is then.
     /// What cannot be written waits for a person.
     pub async fn receive(&self, now: Time, settled: Settled, incoming: &Incoming) -> Result<MailRow, Problem> {
