@@ -35,6 +35,7 @@ use crate::problems::{Failure, sort_by_place};
 pub use effort::Effort;
 pub use feed::{Collect, Expect, Feed};
 pub use files::LoadFor;
+pub use forbid::Named;
 pub use lone::lone_parser;
 pub use mailbox::{Mailbox, OWNER as MAILBOX};
 pub(crate) use notice::is_address;
@@ -68,6 +69,8 @@ pub struct Settings {
     pub effort: Effort,
     /// What is forbidden here beyond the shipped rules of access.
     pub forbids: Forbids,
+    /// The names that it is forbidden to and of.
+    pub forbidden_names: Vec<forbid::Named>,
     /// The feeds, in the order they are written.
     pub feeds: Vec<Feed>,
     /// The rules, in the order they are written.
@@ -146,7 +149,7 @@ impl Settings {
         let deliver = Deliver::read(root.table("deliver"));
         let openpgp = Openpgp::read(root.table("openpgp"), &dir);
         let effort = Effort::read(root.table("effort"));
-        let forbids = forbid::read_all(root.tables("forbid"));
+        let (forbids, forbidden_names) = forbid::read_all(root.tables("forbid"));
         let dedup = dedup(root.table("dedup"));
         let around = feed::Around { dir: &dir, keep_raw: store.keep_raw, limits: &limits, dedup: &dedup };
         let feeds = feed::read_all(root.tables("feed"), &around);
@@ -168,6 +171,7 @@ impl Settings {
             openpgp,
             effort,
             forbids,
+            forbidden_names,
             feeds,
             judge,
             notices,

@@ -478,3 +478,36 @@ async fn a_backup_without_keys_has_users_but_nothing_they_come_in_with() {
         enter(&logins, "jane", fresh.trim_end()).await.unwrap();
     }
 }
+
+#[test]
+fn check_tells_of_names_in_forbid_that_nobody_has() {
+    let site = Site::new();
+    site.add("ghost", "reader");
+    fs::write(site.dir().join("parties.csv"), "party,prefixes,sectors\nGrid,192.0.2.0/25,energy\n").unwrap();
+    site.done(&["--quiet", "contact", "import", "constituents", "parties.csv"]);
+    let settings = fs::read_to_string(site.dir().join("concert.toml")).unwrap();
+    let check = |persons: &str, of: &str, want: &[&str]| {
+        let forbid = format!("\n[[forbid]]\nname = \"x\"\npersons = {persons}\nof = {of}\n");
+        fs::write(site.dir().join("concert.toml"), format!("{settings}{forbid}")).unwrap();
+        let (code, out, err) = site.run(&["check", "--format", "ndjson"], "");
+        assert_eq!(code, 0, "allowed, as it may be made later: {out}{err}");
+        let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let warnings = rows.iter().filter(|row| row["state"] == "warning");
+        let told: Vec<String> = warnings
+            .map(|row| {
+                assert!(row["place"].as_str().unwrap().starts_with("concert.toml:"), "{row}");
+                format!("{}; {}", row["what"].as_str().unwrap(), row["hint"].as_str().unwrap())
+            })
+            .collect();
+        assert_eq!(told, want);
+    };
+    check("[\"ghost\", \"admin\"]", "[\"Grid\", \"energy\"]", &[]);
+    check(
+        "[\"gohst\"]",
+        "[\"Grid\", \"Nowhere\"]",
+        &[
+            "[[forbid]]: `gohst` is no user; did you mean `ghost`?",
+            "[[forbid]]: `Nowhere` is no party and no sector of the contact book; it holds where a party is called exactly so",
+        ],
+    );
+}

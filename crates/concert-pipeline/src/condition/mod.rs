@@ -86,6 +86,11 @@ impl Condition {
         Bounds::of(&self.node)
     }
 
+    /// Whether it can hold for an event of which these values are known and no others.
+    pub fn can_hold(&self, known: &[(Field, Value<'_>)]) -> bool {
+        self.node.can_be(true, known)
+    }
+
     /// The fields of the table that it looks at, each once.
     pub fn fields(&self) -> Vec<Field> {
         let mut fields = Vec::new();
@@ -194,6 +199,24 @@ impl Node {
                 (Some(left), Some(right)) => test::compare(&left, &right).is_some_and(|found| order.holds(found)),
                 _ => false,
             },
+        }
+    }
+
+    /// Whether it can come out so. What asks for a field that is not known can come out either way.
+    fn can_be(&self, truth: bool, known: &[(Field, Value<'_>)]) -> bool {
+        let value_of = |name: &Name| match name {
+            Name::Field(field) => known.iter().find(|(given, _)| given == field).map(|(_, value)| value),
+            Name::Extra { .. } => None,
+        };
+        match self {
+            Node::Always(always) => *always == truth,
+            Node::All(nodes) if truth => nodes.iter().all(|node| node.can_be(true, known)),
+            Node::Any(nodes) if !truth => nodes.iter().all(|node| node.can_be(false, known)),
+            Node::All(nodes) | Node::Any(nodes) => nodes.iter().any(|node| node.can_be(truth, known)),
+            Node::Not(node) => node.can_be(!truth, known),
+            Node::Has(name) => truth || value_of(name).is_none(),
+            Node::Test { name, lower: false, test } => value_of(name).is_none_or(|value| test.holds(value) == truth),
+            Node::Test { lower: true, .. } | Node::Pair { .. } => true,
         }
     }
 

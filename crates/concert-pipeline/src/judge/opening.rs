@@ -24,6 +24,8 @@ pub struct Opening {
     severity: Option<Severity>,
     /// How it is marked from its first moment.
     pub marking: Marking,
+    /// Where the settings say so.
+    pub marking_place: String,
     /// How long after it was opened events are linked to it; until it is closed without it.
     pub window: Option<Duration>,
     /// Most incidents that the rule opens in a day. What comes then goes into one more.
@@ -81,7 +83,8 @@ impl Opening {
         }
         let (key, title, marking) = (key?, title?, marking?);
         let is_of_one_party = key.tells_parties_apart();
-        Some(Self { key, title, classification, severity, marking, window, per_day, is_of_one_party })
+        let marking_place = keys.key_place("marking").unwrap_or_default();
+        Some(Self { key, title, classification, severity, marking, marking_place, window, per_day, is_of_one_party })
     }
 
     /// Appends the key of an event.
@@ -101,13 +104,18 @@ impl Opening {
         String::from_utf8_lossy(&title).into_owned()
     }
 
-    /// The title of the incident for whatever was too much for a day.
-    pub fn title_of_rest(&self) -> String {
+    /// The title without what it says of events.
+    pub fn bare_title(&self) -> String {
         let word = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
             Piece::Value(_) => "...".to_owned(),
         };
-        format!("{} (more than {} in a day)", self.title.iter().map(word).collect::<String>(), self.per_day)
+        self.title.iter().map(word).collect()
+    }
+
+    /// The title of the incident for whatever was too much for a day.
+    pub fn title_of_rest(&self) -> String {
+        format!("{} (more than {} in a day)", self.bare_title(), self.per_day)
     }
 
     /// How bad an incident is that this event opens.
@@ -117,6 +125,12 @@ impl Opening {
             SEVERITIES.iter().find(|(known, _)| *known == word).map(|(_, severity)| *severity)
         };
         self.severity.or_else(own).unwrap_or_default()
+    }
+
+    /// How bad it is and of what type, as far as the rule itself says.
+    pub fn bare_kind(&self) -> (Severity, String) {
+        let classification = self.classification.clone().unwrap_or_else(|| UNDETERMINED.to_owned());
+        (self.severity.unwrap_or_default(), classification)
     }
 
     /// The type of an incident that this event opens.

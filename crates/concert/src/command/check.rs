@@ -1,5 +1,5 @@
-//! `concert check`: every mistake in the settings, the files they name, clocks and processes; with `--live` also a
-//! word with every peer.
+//! `concert check`: every mistake in the settings, the files they name, clocks and processes, and what is forbidden of
+//! nobody; with `--live` also a word with every peer.
 //!
 //! Peers are asked at the same time, each with a deadline, so the slowest alone decides how long it
 //! takes.
@@ -18,6 +18,7 @@ use crate::print::{AllRows, Format, Out};
 use crate::problems::{Exit, Failure};
 use crate::settings::{Collect, LoadFor, Settings, processes};
 
+mod access;
 mod files;
 
 /// How long one peer may take to answer.
@@ -49,6 +50,11 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     // With a mistake among them notices may be missing that are only written wrongly.
     if !findings.iter().any(|finding| finding.state == "mistake") {
         findings.extend(left_of(&loaded.settings)?);
+    }
+    findings.extend(access::weak_rules(&loaded.settings));
+    match super::runtime()?.block_on(access::unknown_names(&loaded.settings)) {
+        Ok(unknown) => findings.extend(unknown),
+        Err(problem) => findings.push(Finding::of("failed", problem)),
     }
     // Scripts that ask for no rows want to know of mistakes alone.
     if !args.live && args.rows.format.is_none() && !std::io::stdout().is_terminal() {

@@ -13,6 +13,7 @@ use concert_pipeline::enrich::Constituents;
 use concert_pipeline::judge::{Opening, Rule};
 use concert_store::records::Change;
 
+use super::live;
 use crate::incidents::{Caught, Incidents, Met, host_of, when};
 use crate::wire::Site;
 
@@ -184,11 +185,11 @@ impl Catching {
 }
 
 fn catch(caught: &mut ByKey, opening: &Opening, event: &Event<'_>, key: &[u8]) {
-    let (id, time) = (event.row().id, when(event));
+    let (id, time, label) = (event.row().id, when(event), live::label(event));
     let is_full = caught.len() >= KEYS_MAX && !caught.contains_key(key);
     let key = if is_full { REST } else { key };
     if let Some(known) = caught.get_mut(key) {
-        return known.add(id, time);
+        return known.add(id, time, label);
     }
     let party = if opening.is_of_one_party && !is_full { event.text(Field::PARTY) } else { None };
     let new = Caught {
@@ -200,6 +201,7 @@ fn catch(caught: &mut ByKey, opening: &Opening, event: &Event<'_>, key: &[u8]) {
         events: vec![id],
         more: 0,
         times: (time, time),
+        label,
     };
     caught.insert(key.into(), new);
 }

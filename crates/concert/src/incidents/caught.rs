@@ -6,8 +6,10 @@
 
 use concert_model::access::{Action, Object, Person, may};
 use concert_model::incident::Status;
-use concert_model::incident::content::{Content, EventsLinked, Opened, PartyMoved, PartyStatus, Ruled, Severity};
+use concert_model::incident::content::{Content, EventsLinked, Opened, PartyMoved, PartyStatus, Role, Ruled, Severity};
 use concert_model::incident::draft::Draft;
+use concert_model::incident::fold::Incident;
+use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::{EventId, Problem, Time};
 use concert_pipeline::judge::Opening;
 use concert_store::records::incidents::{self, Head};
@@ -51,18 +53,41 @@ pub struct Caught {
     pub more: u64,
     /// When the first happened, and the last.
     pub times: (Time, Time),
+    /// The strictest label of them; none where none has any.
+    pub label: Option<Tlp>,
 }
 
 impl Caught {
     /// Takes an event up, unless there are too many already: then it is counted.
-    pub fn add(&mut self, event: EventId, time: Time) {
+    pub fn add(&mut self, event: EventId, time: Time, label: Option<Tlp>) {
         if self.events.len() < EVENTS_MAX {
             self.events.push(event);
         } else {
             self.more += 1;
         }
         self.times = (self.times.0.min(time), self.times.1.max(time));
+        self.label = self.label.max(label);
     }
+
+    /// Without what the first event says of all this.
+    fn bare(self, opening: &Opening, key: &str) -> Self {
+        let (severity, classification) = opening.bare_kind();
+        let title = if key == REST { self.title } else { opening.bare_title() };
+        Self { title, severity, classification, ..self }
+    }
+}
+
+/// How what carries data of events is marked: as these are, where that is stricter. RED is for those whom the rule
+/// names and for the coordinators.
+fn strictly(marking: &Marking, label: Option<Tlp>, head: &Incident) -> Marking {
+    let tlp = marking.tlp.max(label.unwrap_or(Tlp::Clear));
+    let mut strict = Marking { tlp, ..marking.clone() };
+    if tlp == Tlp::Red && marking.tlp < Tlp::Red {
+        let coordinators = head.roles.get(&Role::Coordinator).into_iter().flatten();
+        let new = coordinators.filter(|name| !marking.persons.contains(name)).cloned();
+        strict.persons.extend(new);
+    }
+    strict
 }
 
 /// The key in the form it is found by.
@@ -104,7 +129,7 @@ impl Incidents {
                         ..one.clone()
                     });
                     rest.more += one.more;
-                    one.events.iter().for_each(|event| rest.add(*event, one.times.0));
+                    one.events.iter().for_each(|event| rest.add(*event, one.times.0, one.label));
                     rest.times.1 = rest.times.1.max(one.times.1);
                     continue;
                 }
@@ -203,6 +228,10 @@ impl Incidents {
         let ask = Ask::new(&itself, now);
         let rule = text::plain_line(rule);
         let mut drafts = Vec::new();
+        let label = caught.label;
+        // Fields are for whoever sees the incident.
+        let is_stricter = label.is_some_and(|label| label > opening.marking.tlp);
+        let caught = if is_stricter { caught.bare(opening, key) } else { caught };
         let case = match into {
             Some(case) => case,
             None => {
@@ -227,10 +256,12 @@ impl Incidents {
             let more = caught.more + caught.events.len() as u64;
             drafts.extend(self.count_only(change, now, &rule, &case, more, caught.times).await?.map(plain));
         }
-        // What the rule's events say is for no more people because the incident was merged into another.
-        let marking = case.head.marking.as_ref().map(|marking| marking.and(&opening.marking));
+        // What the rule's events say is for no more people because the incident was merged into another, and for no more
+        // than they are themselves.
+        let marking = case.head.marking.as_ref().map_or(opening.marking.clone(), |own| own.and(&opening.marking));
+        let marking = strictly(&marking, label, &case.head);
         for draft in drafts.iter_mut().filter(|draft| draft.marking.is_none()) {
-            draft.marking = marking.clone();
+            draft.marking = Some(marking.clone());
         }
         let id = case.id.clone();
         self.write_within(change, ask, case, drafts).await?;

@@ -623,6 +623,7 @@ async fn a_flood_of_small_reports_makes_no_endless_journal() {
                 events: vec![concert_model::EventId(id)],
                 more: 0,
                 times: (NOW, NOW),
+                label: None,
             };
             let mut change = site.incidents.store.records.change().await.unwrap();
             let mut touched = Vec::new();

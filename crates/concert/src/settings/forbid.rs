@@ -11,19 +11,32 @@ use concert_model::user::StandingRole;
 /// Most of them: each is asked at each decision.
 const FORBIDS_MAX: usize = 100;
 
-pub(super) fn read_all(tables: Vec<Keys<'_>>) -> Forbids {
+/// A name in one of them that may be that of nobody: a user, or a party or sector.
+pub struct Named {
+    /// What it is written in: `persons` or `of`.
+    pub key: &'static str,
+    /// The name.
+    pub name: String,
+    /// Where it stands.
+    pub place: String,
+}
+
+/// Gives all of them, and the names in them.
+pub(super) fn read_all(tables: Vec<Keys<'_>>) -> (Forbids, Vec<Named>) {
+    let mut named = Vec::new();
     if let Some(keys) = tables.get(FORBIDS_MAX) {
         keys.problem("name", format!("a site forbids at most {FORBIDS_MAX} things"), "join those that say the same");
     }
     let read_one = |mut keys: Keys<'_>| {
-        let forbid = read(&mut keys);
+        let forbid = read(&mut keys, &mut named);
         keys.finish();
         forbid
     };
-    Forbids(tables.into_iter().map(read_one).collect())
+    let forbids = tables.into_iter().map(read_one).collect();
+    (Forbids(forbids), named)
 }
 
-pub(super) fn read(keys: &mut Keys<'_>) -> Forbid {
+pub(super) fn read(keys: &mut Keys<'_>, named: &mut Vec<Named>) -> Forbid {
     let name = keys.require("name", "why, as people are told it: \"Otto works for Net A\"").unwrap_or_default();
     let persons = keys.texts("persons", "users it holds for; with no `standing` either, it holds for everybody");
     let standing = words(
@@ -52,6 +65,12 @@ pub(super) fn read(keys: &mut Keys<'_>) -> Forbid {
         }
         tlp
     });
+    for (key, names) in [("persons", &persons), ("of", &of)] {
+        named.extend(names.iter().zip(0..).map(|(name, at)| {
+            let place = keys.item_place(key, at).unwrap_or_default();
+            Named { key, name: name.clone(), place }
+        }));
+    }
     Forbid { name, persons: persons.into_iter().collect(), standing, of: of.into_iter().collect(), actions, above }
 }
 

@@ -48,6 +48,78 @@ fn scans(asn: u32, from: usize, to: usize) -> Vec<Value> {
     (from..to).map(|number| scan(asn, number)).collect()
 }
 
+/// INVARIANT: a rule shows nobody what the label of its events keeps from them.
+#[test]
+fn what_a_rule_makes_of_an_event_is_as_strict_as_the_event() {
+    let rule = RULE
+        .replace("severity = \"high\", ", "")
+        .replace("[\"source.asn\", \"classification.type\"]", "[\"source.asn\"]");
+    let site = catching(&rule);
+    for (name, clearance) in [("eva", "red"), ("ida", "amber")] {
+        let roles = ["--role", "handler", "--clearance", clearance];
+        site.json(&[&["user", "add", name, "--full-name", name][..], &roles].concat());
+    }
+    let one = |asn: u32, host: usize, tlp: &str| {
+        let mut event = scan(asn, host);
+        (event["tlp"], event["severity"]) = (json!(tlp), json!("critical"));
+        event
+    };
+    site.ingest("red", &[one(64500, 0, "red")]);
+    site.ingest("strict", &[one(64501, 1, "amber+strict")]);
+    site.ingest("amber", &[one(64502, 2, "amber")]);
+    site.ingest("later", &[one(64502, 3, "red")]);
+    let seen = |person: &str, number: &str| {
+        let shown = site.incident(&["show", number, "--as", person]).remove(0);
+        let log = site.incident(&["log", number, "--limit", "0", "--as", person]);
+        let log = log.iter().map(Value::to_string).collect::<String>();
+        let kinds = ["rule/1", "events/1"].map(|kind| log.matches(kind).count());
+        let head = ["title", "severity", "classification"].map(|name| shown[name].as_str().unwrap().to_owned());
+        (head.join(", "), kinds, format!("{shown}{log}"))
+    };
+    let numbers = site.numbers();
+    assert_eq!(numbers.len(), 3);
+    for person in ["eva", "ida"] {
+        let (head, kinds, all) = seen(person, &numbers[0]);
+        assert_eq!((head.as_str(), kinds), ("Scans from ..., medium, undetermined", [0, 0]), "{person}");
+        assert!(!all.contains("AS64500"), "{all}");
+    }
+    // What stays within the site is there for those of it who are cleared.
+    for (person, count) in [("eva", 1), ("ida", 0)] {
+        let (head, kinds, all) = seen(person, &numbers[1]);
+        assert_eq!((head.as_str(), kinds), ("Scans from ..., medium, undetermined", [count; 2]), "{person}");
+        assert_eq!(all.contains("AS64501"), count == 1, "{all}");
+        let (head, kinds, _) = seen(person, &numbers[2]);
+        assert_eq!((head.as_str(), kinds), ("Scans from AS64502, critical, scanner", [1, 1]), "{person}");
+    }
+    assert_eq!(seen("eva", &numbers[2]).1, [1, 1], "the later event is for nobody but the coordinators");
+    let log = site.incident(&["log", &numbers[2], "--limit", "0"]);
+    let tlps: Vec<&Value> = log.iter().filter(|row| row["kind"] == "events/1").map(|row| &row["tlp"]).collect();
+    assert!(tlps.contains(&&json!("red")) && tlps.contains(&&json!("amber")), "{tlps:?}");
+}
+
+#[test]
+fn check_tells_of_a_rule_that_is_marked_weaker_than_a_feed_that_it_can_match() {
+    let site = catching("");
+    let feed = |name: &str, tlp: &str| format!("[[feed]]\nname = \"{name}\"\nparser = \"ndjson\"\ntlp = \"{tlp}\"\n");
+    let check = |condition: &str, want: &[&str]| {
+        let rule = RULE.replace("'classification.type == \"scanner\"'", &format!("'{condition}'"));
+        site.settings(&format!("{}{}{rule}", feed("secret", "red"), feed("open", "green")));
+        let told = site.json(&["check", "--format", "ndjson"]);
+        let told: Vec<&str> =
+            told.iter().filter(|row| row["state"] == "warning").map(|row| row["what"].as_str().unwrap()).collect();
+        assert_eq!(told.len(), want.len(), "{condition}: {told:?}");
+        assert!(told.iter().zip(want).all(|(told, want)| told.contains(want)), "{condition}: {told:?}");
+    };
+    let red = "incidents of rule `scanners` are TLP:amber, and events of feed `secret` are TLP:red";
+    check("classification.type == \"scanner\"", &[red]);
+    check("feed.code in [\"secret\", \"open\"] && source.port > 5", &[red]);
+    for never in
+        ["feed.code == \"open\"", "feed.code != \"secret\" && source.port > 5", "tlp < \"red\"", "!has(feed.code)"]
+    {
+        check(never, &[]);
+    }
+}
+
 #[test]
 fn a_burst_opens_one_incident_and_later_events_are_linked_to_it() {
     let site = catching(RULE);

@@ -1,0 +1,75 @@
+//! Settings about who may see what, that are allowed but mean nothing or less than they seem to.
+
+use std::collections::BTreeSet;
+
+use concert_model::incident::Tlp;
+use concert_model::problem::nearest;
+use concert_model::{Field, Problem};
+use concert_store::Store;
+use concert_store::records::Parties;
+
+use super::Finding;
+use crate::settings::{Named, Settings};
+
+/// Rules whose incidents are marked less strictly than the events that they catch.
+pub(super) fn weak_rules(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rule in settings.judge.rules() {
+        let Some(opening) = rule.opening() else { continue };
+        for feed in &settings.feeds {
+            let constants = &feed.fixed.constants;
+            let label = constants.iter().find(|(field, _)| *field == Field::TLP);
+            let label: Option<Tlp> = label.and_then(|(_, value)| value.as_text()?.parse().ok());
+            let Some(label) = label.filter(|label| *label > opening.marking.tlp) else { continue };
+            if !rule.condition().can_hold(constants) {
+                continue;
+            }
+            let what = format!(
+                "incidents of rule `{}` are TLP:{}, and events of feed `{}` are TLP:{label}: of those their title tells nothing, and the rest is for whom TLP:{label} admits",
+                rule.name(),
+                opening.marking.tlp,
+                feed.name,
+            );
+            let hint = match label {
+                Tlp::Red => {
+                    "marking = \"red\" with `persons`, or leave the feed out: if = 'feed.code != \"...\" && ...'"
+                        .to_owned()
+                }
+                label => format!("marking = \"{label}\", or leave the feed out: if = 'feed.code != \"...\" && ...'"),
+            };
+            findings.push(Finding::of("warning", Problem::new(what).at(&opening.marking_place).hint(hint)));
+        }
+    }
+    findings
+}
+
+/// Names in `[[forbid]]` that nobody has, as far as there is a site already.
+pub(super) async fn unknown_names(settings: &Settings) -> Result<Vec<Finding>, Problem> {
+    let data = settings.data_dir();
+    if settings.forbidden_names.is_empty() || !data.join("records.sqlite").is_file() {
+        return Ok(Vec::new());
+    }
+    let records = Store::open(&data).await?.records;
+    let users: BTreeSet<String> = records.users().await?.into_iter().map(|user| user.name).collect();
+    let mut parties = BTreeSet::new();
+    for which in Parties::ALL {
+        for party in records.parties(which).await? {
+            parties.insert(party.name);
+            parties.extend(party.sectors);
+        }
+    }
+    let unknown = |named: &Named| {
+        let (known, what, later) = match named.key {
+            "persons" => (&users, "user", "it holds as soon as there is one: `concert user list`"),
+            _ => (&parties, "party and no sector of the contact book", "it holds where a party is called exactly so"),
+        };
+        if known.contains(&named.name) {
+            return None;
+        }
+        let problem = Problem::new(format!("[[forbid]]: `{}` is no {what}", named.name)).at(&named.place);
+        let near = nearest(&named.name, known.iter().map(String::as_str));
+        let hint = near.map_or_else(|| later.to_owned(), |near| format!("did you mean `{near}`?"));
+        Some(Finding::of("warning", problem.hint(hint)))
+    };
+    Ok(settings.forbidden_names.iter().filter_map(unknown).collect())
+}
