@@ -3,6 +3,8 @@
 //! A domain `example.com` stands for itself and every name below it, `*.example.com` only for names
 //! below. What is excluded is not theirs even where a wider network, domain or AS is.
 
+use idna::uts46::{AsciiDenyList, Hyphens, Uts46};
+
 use crate::Net;
 
 /// What contacts are for, in the order in which they are told: whoever is not there or left is followed by the next.
@@ -30,6 +32,24 @@ pub struct Party {
     pub sectors: Vec<String>,
     /// How it is reached.
     pub contacts: Vec<Contact>,
+}
+
+/// Whether two names of parties or sectors are the same but for case, blanks around them and Unicode form.
+pub fn is_same_name(one: &str, other: &str) -> bool {
+    let (one, other) = (one.trim(), other.trim());
+    match one.is_ascii() && other.is_ascii() {
+        true => one.eq_ignore_ascii_case(other),
+        false => form(one) == form(other),
+    }
+}
+
+/// A name as names of hosts are compared, which is what Unicode says of case and composed letters. What no such name
+/// may have is compared by case alone.
+fn form(name: &str) -> String {
+    match Uts46::new().to_unicode(name.as_bytes(), AsciiDenyList::EMPTY, Hyphens::Allow) {
+        (form, Ok(())) => form.into_owned(),
+        (_, Err(_)) => name.to_lowercase(),
+    }
 }
 
 /// An address of a party for one purpose. Empty texts mean that the site's choice holds.

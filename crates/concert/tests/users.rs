@@ -501,13 +501,13 @@ fn check_tells_of_names_in_forbid_that_nobody_has() {
             .collect();
         assert_eq!(told, want);
     };
-    check("[\"ghost\", \"admin\"]", "[\"Grid\", \"energy\"]", &[]);
+    check("[\"ghost\", \"admin\"]", "[\"GRID\", \"energy\"]", &[]);
     check(
         "[\"gohst\"]",
         "[\"Grid\", \"Nowhere\"]",
         &[
             "[[forbid]]: `gohst` is no user; did you mean `ghost`?",
-            "[[forbid]]: `Nowhere` is no party and no sector of the contact book; it holds where a party is called exactly so",
+            "[[forbid]]: `Nowhere` is no party and no sector of the contact book; it holds where a party is called so",
         ],
     );
 }

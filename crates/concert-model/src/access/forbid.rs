@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Action, Object, Person};
 use crate::incident::marking::Tlp;
+use crate::party::is_same_name;
 use crate::user::StandingRole;
 
 /// One thing that the site forbids. What is left empty holds for all.
@@ -30,6 +31,11 @@ impl Forbid {
         self.persons.is_empty() && self.standing.is_empty() || self.persons.contains(&person.name) || stands()
     }
 
+    /// Whether it is forbidden of one of these. Nobody gets around it by writing a name in small letters.
+    fn is_of<'n>(&self, mut those: impl Iterator<Item = &'n str>) -> bool {
+        those.any(|one| self.of.contains(one) || self.of.iter().any(|name| is_same_name(name, one)))
+    }
+
     pub(super) fn holds(&self, action: Action, object: Object<'_>) -> bool {
         let is_incident = matches!(object, Object::Incident(_) | Object::Item { .. });
         let is_action = self.actions.is_empty()
@@ -41,9 +47,9 @@ impl Forbid {
                 // All of what a site keeps holds what these parties have to do with. Asked for each party, the
                 // others are left.
                 Object::Site => matches!(action, Action::SeeSite(_) | Action::ChangeSite(_) | Action::SeeMetrics),
-                Object::Of(those) => those.iter().any(|one| self.of.contains(*one)),
+                Object::Of(those) => self.is_of(those.iter().copied()),
                 Object::Incident(circle) | Object::Item { circle, .. } => {
-                    !self.of.is_disjoint(&circle.constituencies) || !self.of.is_disjoint(&circle.merged)
+                    self.is_of(circle.constituencies.iter().chain(&circle.merged).map(String::as_str))
                 }
             };
         // What has no marking that is known here is as strict as can be.
@@ -107,6 +113,8 @@ mod tests {
             ..Forbid::default()
         };
         let (of_a, of_b) = (circle(Tlp::Green, "Net A"), circle(Tlp::Green, "Net B"));
+        assert_eq!(both(&forbid, Action::See, Object::Incident(&circle(Tlp::Green, "net a"))), (false, true));
+        assert_eq!(both(&forbid, Action::See, Object::Incident(&circle(Tlp::Green, "Net AB"))), (true, true));
         for action in [Action::See, Action::Note, Action::Conduct] {
             assert_eq!(both(&forbid, action, Object::Incident(&of_a)), (false, true), "{action:?}");
             assert_eq!(both(&forbid, action, Object::Incident(&of_b)), (true, true), "{action:?}");

@@ -21,6 +21,7 @@ mod joins;
 mod made;
 mod mail;
 mod merged;
+mod named;
 mod neighbours;
 mod observables;
 mod progress;

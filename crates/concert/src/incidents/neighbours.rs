@@ -52,15 +52,16 @@ impl Incidents {
     pub async fn neighbours(&self, person: &Person, name: &str, party: &str) -> Result<Neighbours, Refused> {
         let state = self.show(person, name).await?;
         let (case, circle) = self.find(person, name).await?;
+        let party = &self.party_named(person, name, party).await?;
         let speaks = circle.speakers.get(party).is_some_and(|speakers| speakers.contains(&person.name));
         if !speaks {
             if state.parties.contains_key(party) {
-                return Ok(Neighbours { state, party: party.to_owned() });
+                return Ok(Neighbours { state, party: party.clone() });
             }
             return Err(Refused::Wrong(takes_no_part(&state, party)));
         }
         let state = self.with_flows(person, (&case, &circle), state, party).await?;
-        Ok(Neighbours { state, party: party.to_owned() })
+        Ok(Neighbours { state, party: party.clone() })
     }
 
     /// What a speaker sees, and what the speaker may know of flows besides.

@@ -62,6 +62,7 @@ impl Incidents {
             return Ok(written);
         }
         self.decide_open(ask).await?;
+        self.name_parties_of_new(ask.person, &mut new.marking, &mut new.drafts).await?;
         self.readers_of(ask.person, &new).await?;
         let reported = self.reported(ask.person, report).await?;
         let own = site_only(&new.marking);

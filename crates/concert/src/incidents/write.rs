@@ -103,6 +103,7 @@ impl Incidents {
     /// Opens an incident. Whoever opens it is its coordinator.
     pub async fn open(&self, ask: Ask<'_>, mut new: NewIncident) -> Result<Written, Refused> {
         by_hand(&mut new.drafts)?;
+        self.name_parties_of_new(ask.person, &mut new.marking, &mut new.drafts).await?;
         self.readers_of(ask.person, &new).await?;
         let outside = Box::pin(self.outside(ask.person, None, &new.drafts)).await?;
         outside.ending_clocks(&mut new.drafts);
@@ -169,6 +170,7 @@ impl Incidents {
     /// Writes into an incident.
     pub async fn write(&self, ask: Ask<'_>, name: &str, mut drafts: Vec<Draft>) -> Result<Written, Refused> {
         by_hand(&mut drafts)?;
+        self.name_parties(ask.person, Some(name), &mut drafts).await?;
         let outside = Box::pin(self.outside(ask.person, Some(name), &drafts)).await?;
         outside.ending_clocks(&mut drafts);
         let given = unseen::given(&drafts);

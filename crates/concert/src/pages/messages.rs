@@ -2,6 +2,7 @@
 
 use concert_model::access::Person;
 use concert_model::incident::draft::{MailAnswer, NewMessage, Telling};
+use concert_model::party::is_same_name;
 use concert_server::desk::Change;
 use concert_server::site::{Page, Refusal, Slice};
 use concert_store::records::MailRow;
@@ -51,7 +52,7 @@ pub(super) async fn list(
 ) -> Result<Value, Refusal> {
     let state = desk.show(person, name).await.map_err(refusal)?;
     let start = usize::try_from(number(slice)?.unwrap_or(0)).unwrap_or(usize::MAX);
-    let is_wanted = |of: &str| party.as_ref().is_none_or(|wanted| wanted == of);
+    let is_wanted = |of: &str| party.as_ref().is_none_or(|wanted| is_same_name(wanted, of));
     let all = state.messages.iter().filter(|letter| is_wanted(&letter.message.party));
     let mut rows: Vec<Value> =
         all.skip(start).take(slice.limit.saturating_add(1)).map(|letter| letter_json(&state, letter)).collect();

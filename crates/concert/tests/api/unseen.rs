@@ -51,7 +51,24 @@ fn a_role_or_task_for_somebody_who_does_not_see_it_is_warned_of_with_what_to_do(
     // Sent again, it is answered as before.
     let keyed = format!("Content-Type: application/json\r\nIdempotency-Key: w1\r\n{}", anna.head());
     let strict = json!({"kind": "marking", "content": {"marking": "TLP:RED", "reason": "x"}});
-    check(&anna, strict, &[]);
+    check(
+        &anna,
+        strict,
+        &[
+            [
+                "ben does not see the incident any more: TLP:red is above the clearance of amber",
+                "`concert user change ben --clearance red`, or mark it less strictly",
+            ],
+            [
+                "low does not see the incident any more: TLP:red is above the clearance of amber",
+                "`concert user change low --clearance red`, or mark it less strictly",
+            ],
+            [
+                "one more user does not see the incident any more, without a role in it",
+                "`concert incident who-can-see` tells who does, and why",
+            ],
+        ],
+    );
     let body = role("ben", "investigator").to_string();
     let answers = [(); 2].map(|()| served.ask("POST", &format!("/api/v1{entries}"), &keyed, body.as_bytes()));
     assert_eq!((answers[0].status, &answers[0].body), (201, &answers[1].body));

@@ -2,6 +2,7 @@
 
 mod catching;
 mod joins;
+mod named;
 mod refers;
 mod site;
 mod values;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use concert_model::incident::Tlp;
+use concert_model::party::is_same_name;
 use concert_model::problem::nearest;
 use concert_model::{Field, Problem};
 use concert_store::Store;
@@ -25,7 +26,7 @@ pub(super) fn weak_rules(settings: &Settings) -> Vec<Finding> {
                 continue;
             }
             let what = format!(
-                "incidents of rule `{}` are TLP:{}, and events of feed `{}` are TLP:{label}: of those their title tells nothing, and the rest is for whom TLP:{label} admits",
+                "incidents of rule `{}` are TLP:{}, and events of feed `{}` are TLP:{label}: where these open one, its title has `...` in place of values, and the rest is marked like them",
                 rule.name(),
                 opening.marking.tlp,
                 feed.name,
@@ -61,9 +62,9 @@ pub(super) async fn unknown_names(settings: &Settings) -> Result<Vec<Finding>, P
     let unknown = |named: &Named| {
         let (known, what, later) = match named.key {
             "persons" => (&users, "user", "it holds as soon as there is one: `concert user list`"),
-            _ => (&parties, "party and no sector of the contact book", "it holds where a party is called exactly so"),
+            _ => (&parties, "party and no sector of the contact book", "it holds where a party is called so"),
         };
-        if known.contains(&named.name) {
+        if known.iter().any(|name| *name == named.name || named.key == "of" && is_same_name(name, &named.name)) {
             return None;
         }
         let problem = Problem::new(format!("[[forbid]]: `{}` is no {what}", named.name)).at(&named.place);

@@ -1,6 +1,7 @@
 //! `concert incident mail`: conversations with parties, mails that wait for a person, and their files.
 
 use concert_model::access::Person;
+use concert_model::party::is_same_name;
 use serde_json::{Value, json};
 
 use super::draft::MinutesArg;
@@ -187,7 +188,7 @@ async fn list(args: &ListArgs, incidents: &Incidents, person: &Person) -> Result
 async fn thread(args: &ThreadArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let state = incidents.show(person, &args.incident).await.map_err(refused)?;
     let mut table = args.rows.table(&LETTERS);
-    let is_wanted = |party: &str| args.party.as_ref().is_none_or(|wanted| wanted == party);
+    let is_wanted = |party: &str| args.party.as_ref().is_none_or(|wanted| is_same_name(wanted, party));
     for letter in state.messages.iter().filter(|letter| is_wanted(&letter.message.party)) {
         let row = letter_json(&state, letter);
         let at = |name: &str| row.pointer(name).cloned().unwrap_or(Value::Null);

@@ -42,13 +42,18 @@ impl Incidents {
         reason: &str,
         bar: ProgressBar,
     ) -> Result<Exported, Refused> {
-        let (id, wanted) = self.wanted(ask.person, incident, party).await?;
+        let party = match party {
+            Some(party) => Some(self.party_named(ask.person, incident, party).await?),
+            None => None,
+        };
+        let (id, wanted) = self.wanted(ask.person, incident, party.as_deref()).await?;
         let place = dir.to_owned();
         let bag = aside(move || Bag::begin(&place)).await?;
         let bag = bag.map_err(|error| wrong(format!("{}: {error}", dir.display())))?;
         let part = bag.part().map(Path::to_owned);
         // Nobody destroys what is being copied.
         let lock = self.lock_copies().await?;
+        let party = party.as_deref();
         let made = match self.note_copies(ask, &id, &wanted, (party, reason)).await {
             Ok(()) => self.fill(ask, &id, (bag, party), &wanted, bar).await,
             Err(refused) => Err(refused),
@@ -71,13 +76,17 @@ impl Incidents {
         to: Box<dyn Write + Send>,
         broken: impl FnOnce(Refused) + Send + 'static,
     ) -> Result<String, Refused> {
-        let (id, wanted) = self.wanted(ask.person, incident, party).await?;
+        let party = match party {
+            Some(party) => Some(self.party_named(ask.person, incident, party).await?),
+            None => None,
+        };
+        let (id, wanted) = self.wanted(ask.person, incident, party.as_deref()).await?;
         let lock = self.lock_copies().await?;
-        self.note_copies(ask, &id, &wanted, (party, reason)).await?;
+        self.note_copies(ask, &id, &wanted, (party.as_deref(), reason)).await?;
         let name = format!("bag-{id}");
         let made = u64::try_from(ask.now.seconds()).unwrap_or(0);
         let bag = Bag::send(name.clone(), made, to);
-        let (person, now, party) = (ask.person.clone(), ask.now, party.map(str::to_owned));
+        let (person, now) = (ask.person.clone(), ask.now);
         tokio::spawn(async move {
             let ask = Ask::new(&person, now);
             let sent = self.fill(ask, &id, (bag, party.as_deref()), &wanted, ProgressBar::hidden()).await;

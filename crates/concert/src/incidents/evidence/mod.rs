@@ -340,15 +340,16 @@ impl Incidents {
             return Err(wrong("`reason` is empty"));
         }
         let person = ask.person;
+        let party = self.party_named(person, incident, party).await?;
         let release = |sha256: &str| -> Content {
-            Release { sha256: sha256.to_owned(), party: party.to_owned(), reason: reason.to_owned() }.into()
+            Release { sha256: sha256.to_owned(), party: party.clone(), reason: reason.to_owned() }.into()
         };
         let asked = Draft { content: release(""), marking: None, minutes: 0 };
         let outside = Box::pin(self.outside(person, Some(incident), std::slice::from_ref(&asked))).await?;
         let written = self.write_made(ask, incident, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, person);
             let (sha256, exhibit, _) = held(&state, digits)?;
-            if exhibit.released.get(party).is_some_and(|by| by.contains(&person.name)) {
+            if exhibit.released.get(&party).is_some_and(|by| by.contains(&person.name)) {
                 return Err(Refused::Wrong(
                     Problem::new("you agreed to this release already")
                         .hint("it takes another person to agree before it counts"),

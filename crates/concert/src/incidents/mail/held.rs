@@ -140,6 +140,7 @@ impl Incidents {
         if let Some(written) = self.answered(ask).await? {
             return Ok(written);
         }
+        let party = &self.party_named(ask.person, name, party).await?;
         let (id, row) = self.held_mail(ask.person, name, number).await?;
         let incoming = reader.read(&row)?;
         let row = MailRow {

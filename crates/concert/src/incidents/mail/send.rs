@@ -97,6 +97,7 @@ impl From<Outgoing> for Preview {
 impl Incidents {
     /// Sends a message to a party. Its entry is written in the step in which it is queued.
     pub async fn send(&self, ask: Ask<'_>, post: &Post, name: &str, new: &NewMessage) -> Result<Written, Refused> {
+        let new = &self.named(ask.person, name, new).await?;
         self.readers_there(ask.person, Some(name), new.marking.as_ref(), &[&new.party]).await?;
         let around = self.around(ask.person, name).await?;
         let written = self.write_made(ask, name, Right::OfContent, |case, circle| {
@@ -127,6 +128,7 @@ impl Incidents {
     /// What sending would send; refused where sending would be.
     pub async fn preview(&self, ask: Ask<'_>, post: &Post, name: &str, new: &NewMessage) -> Result<Preview, Refused> {
         let (case, circle) = self.find(ask.person, name).await?;
+        let new = &self.named(ask.person, name, new).await?;
         self.readers_there(ask.person, Some(name), new.marking.as_ref(), &[&new.party]).await?;
         let state = case.state_for(&circle, ask.person);
         let around = self.around(ask.person, name).await?;
@@ -195,7 +197,13 @@ impl Incidents {
     /// The party as the contact book has it. Whoever may not read its contacts writes as if they were not there, also
     /// where it takes part: anybody may write down that it does.
     fn listed<'p>(&self, person: &Person, post: &'p Post, party: &str) -> Option<Cow<'p, Party>> {
-        if self.sees_party(person, party) { post.addressees.find(party) } else { None }
+        if self.sees_party(person, party)
+            && let Some(found) = post.addressees.find(party)
+        {
+            return Some(found);
+        }
+        // Whoever wrote it down may not have known how it is called.
+        post.addressees.find(&self.listed_as(person, party)?)
     }
 }
 
