@@ -1,5 +1,7 @@
 //! The rules, in the order in which they are asked.
 
+use std::collections::BTreeSet;
+
 use super::{Action, Circle, Decision, Forbid, Kept, Object, Person};
 use crate::incident::content::Role;
 use crate::incident::marking::{Marking, Tlp};
@@ -111,6 +113,16 @@ fn at_site(person: &Person, action: Action, constituencies: &[&str]) -> Decision
 fn holds(person: &Person, circle: &Circle, roles: &[Role]) -> Option<Role> {
     let held = |role: &&Role| circle.holders.get(role).is_some_and(|holders| holders.contains(&person.name));
     roles.iter().find(held).copied()
+}
+
+/// Whether somebody gains a part in an incident, or a wider one, by a standing that is limited, where a party of these
+/// constituencies takes part too.
+pub fn lets_in(person: &Person, circle: &Circle, constituencies: &BTreeSet<String>) -> bool {
+    let gains = |roles: &[StandingRole]| {
+        let stands = |of: &BTreeSet<String>| stands(person, roles, of.iter().map(String::as_str));
+        !stands(&circle.constituencies) && stands(constituencies)
+    };
+    !person.is_operator && (gains(&[StandingRole::Handler]) || gains(&[StandingRole::Handler, StandingRole::Reader]))
 }
 
 /// Whether the person works on incidents of these constituencies by standing.

@@ -241,6 +241,38 @@ fn the_matrix_agrees_with_the_slow_statement() {
     assert!(asked > 2_000_000, "{asked}");
 }
 
+/// INVARIANT: somebody is let in by a party exactly where a standing that is limited to it shows or allows what it did not
+/// before: whoever writes down such a party must be one who may let out what is in the incident.
+#[test]
+fn whoever_gains_by_a_party_that_takes_part_is_let_in_by_it() {
+    let names = |of: &[&str]| of.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
+    let markings = [Marking::of(Tlp::Green), Marking::of(Tlp::AmberStrict)];
+    let (mut gained, mut asked) = (0u64, 0u64);
+    for marking in markings {
+        for (own, more) in [(&["Net A"][..], &["Net Z", "sector"][..]), (&[], &["Net A"]), (&["Net Z"], &["Net A"])] {
+            let circle = Circle { constituencies: names(own), ..circle(Some(marking.clone()), true) };
+            let with = Circle { constituencies: names(&[own, more].concat()), ..circle.clone() };
+            // Without the roles, which may be taken at any time.
+            let bare = |circle: &Circle| Circle {
+                holders: BTreeMap::new(),
+                speakers: BTreeMap::new(),
+                opener: String::new(),
+                ..circle.clone()
+            };
+            let (before, after) = (bare(&circle), bare(&with));
+            for person in persons().iter().filter(|person| person.clearance == Tlp::Red && person.scopes.is_none()) {
+                let may = |action, circle: &Circle| slow::allowed(person, action, Object::Incident(circle));
+                let gains =
+                    [Action::See, Action::Conduct].iter().any(|action| !may(*action, &before) && may(*action, &after));
+                assert_eq!(lets_in(person, &circle, &names(more)), gains, "{person:?} {more:?}");
+                gained += u64::from(gains);
+                asked += 1;
+            }
+        }
+    }
+    assert!(gained > 100 && gained < asked, "{gained} of {asked}");
+}
+
 #[test]
 fn answers_name_the_rule() {
     let red = Marking { persons: vec!["ben".into()], ..Marking::of(Tlp::Red) };

@@ -43,6 +43,7 @@ mod unseen;
 mod view;
 mod write;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -186,6 +187,11 @@ impl Incidents {
     /// Whether these are the constituents by which rights are decided: an import brings others.
     pub fn knows(&self, constituents: &Arc<Constituents>) -> bool {
         Arc::ptr_eq(&self.constituents, constituents)
+    }
+
+    /// What a standing may be limited to, to be in force where a party takes part.
+    fn constituencies(&self, party: &str) -> BTreeSet<String> {
+        self.sectors(party).into_iter().chain([party.to_owned()]).collect()
     }
 
     /// Sectors of a party.

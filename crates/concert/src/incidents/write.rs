@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use concert_model::access::{Action, Circle, Decision, Object, Person, is_field, lets_out, may};
+use concert_model::access::{Action, Circle, Decision, Object, Person, is_field, lets_in, lets_out, may};
 use concert_model::incident::content::{Content, Erased, Opened, Role, RoleMoved};
 use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
 use concert_model::incident::fold::place;
@@ -110,7 +110,7 @@ impl Incidents {
         let mut given = unseen::given(&new.drafts);
         given.extend(unseen::marked(&new.marking));
         let written = self.open_made(ask, new, &outside).await?;
-        Ok(self.warned(ask.person, written, &given).await)
+        Ok(self.warned(ask.person, written, &given, None).await)
     }
 
     /// Whether whom a new incident is for is there.
@@ -174,7 +174,9 @@ impl Incidents {
         let outside = Box::pin(self.outside(ask.person, Some(name), &drafts)).await?;
         outside.ending_clocks(&mut drafts);
         let given = unseen::given(&drafts);
+        let mut before = None;
         let written = self.write_made(ask, name, Right::ByHand(&outside), |case, circle| {
+            before = unseen::moves_sight(&drafts).then(|| circle.clone());
             let answers = drafts.iter().any(|draft| matches!(draft.content, Content::ProposalAnswered(_)));
             if !answers {
                 return Ok(drafts);
@@ -191,7 +193,8 @@ impl Incidents {
             }
             Ok(all)
         });
-        Ok(self.warned(ask.person, written.await?, &given).await)
+        let written = written.await?;
+        Ok(self.warned(ask.person, written, &given, before.as_ref()).await)
     }
 
     /// Erases what an entry says, by its number. One that the person does not see is not there.
@@ -409,6 +412,17 @@ impl Incidents {
         let is_marked_by_hand = matches!(right, Right::ByHand(_)) || matches!(draft.content, Content::EvidenceAdded(_));
         if decision.allowed && is_wider && is_marked_by_hand {
             return (Action::Release, may(person, Action::Release, Object::Incident(&circle)));
+        }
+        // Nobody lets in the own standing, which stays when the role is gone.
+        if decision.allowed
+            && let Content::PartyMoved(moved) = &draft.content
+            && !case.head.parties.contains_key(&moved.party)
+            && lets_in(person, &circle, &self.constituencies(&moved.party))
+        {
+            let decision = may(person, Action::Release, Object::Incident(&circle));
+            let reason =
+                format!("{} takes part with it, and so you by your standing: {}", moved.party, decision.reason);
+            return (Action::Release, if decision.allowed { decision } else { Decision { reason, ..decision } });
         }
         (action, decision)
     }

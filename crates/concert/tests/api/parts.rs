@@ -167,11 +167,82 @@ fn nobody_marks_an_incident_out_of_the_own_sight_and_whoever_is_named_and_does_n
         ["nobody of Example University sees what is marked so (note): nobody speaks for it"]
     );
     let answer = anna.post(&entries, mark("red", &["anna", "ben"]));
-    assert_eq!(warnings(&answer), ["ben does not see the incident: TLP:red is above the clearance of amber"]);
+    assert_eq!(
+        warnings(&answer),
+        [
+            "ben does not see the incident: TLP:red is above the clearance of amber",
+            "otto does not see the incident any more: TLP:red is above the clearance of amber",
+            "one more user does not see the incident any more, without a role in it"
+        ]
+    );
     let new = json!({"title": "x", "classification": "scanner", "severity": "low",
         "marking": {"tlp": "amber", "persons": ["otto"]}});
     assert_eq!(
         warnings(&anna.post("/incidents", new)),
         ["otto does not see the incident: has no part in the incident and no standing for it"]
     );
+}
+
+/// Who marks an incident so that others lose sight of it is told whom, also where it is the own sight.
+#[test]
+fn whoever_sees_an_incident_no_more_is_named_to_who_marked_it() {
+    let (served, id) = site();
+    for (name, role) in [("cora", "reader:nobody"), ("dave", "handler"), ("dora", "reader")] {
+        served.done(&["user", "add", name, "--full-name", name, "--clearance", "red", "--role", role]);
+    }
+    let [anna, cora, dave] = ["anna", "cora", "dave"].map(|name| Client::new(&served, name));
+    let entries = format!("/incidents/{id}/entries");
+    let role = |person: &str| json!({"kind": "role", "content": {"role": "coordinator", "person": person}});
+    anna.post(&entries, role("cora"));
+    let mark = |tlp: &str, persons: &[&str]| json!({"kind": "marking", "content": {"marking": {"tlp": tlp, "persons": persons}, "reason": "x"}});
+    let warnings = |answer: &Value| -> Vec<String> {
+        let all = answer.get("warnings").and_then(Value::as_array).cloned().unwrap_or_default();
+        all.iter().map(|warning| warning["what"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        warnings(&dave.post(&entries, mark("amber+strict", &[]))),
+        Vec::<String>::new(),
+        "he may not ask who sees it"
+    );
+    assert_eq!(warnings(&anna.post(&entries, mark("amber", &[]))), Vec::<String>::new());
+    let told = warnings(&cora.post(&entries, mark("red", &[])));
+    assert_eq!(
+        told,
+        [
+            "ben does not see the incident any more: TLP:red is above the clearance of amber",
+            "cora does not see the incident any more: TLP:RED is for the named persons only",
+            "otto does not see the incident any more: TLP:red is above the clearance of amber",
+            "3 more users do not see the incident any more, without a role in it",
+        ]
+    );
+}
+
+/// INVARIANT: nobody gets into an incident for good by writing down that a party takes part.
+#[test]
+fn a_party_lets_in_whoever_stands_for_it_and_not_by_the_own_hand() {
+    let (served, id) = site();
+    for (name, role) in [("lena", "reader:Guests"), ("mia", "reader:Guests"), ("noa", "handler:Guests")] {
+        served.done(&["user", "add", name, "--full-name", name, "--clearance", "red", "--role", role]);
+    }
+    let [anna, ben, lena, mia] = ["anna", "ben", "lena", "mia"].map(|name| Client::new(&served, name));
+    let (incident, entries) = (format!("/incidents/{id}"), format!("/incidents/{id}/entries"));
+    let role = |holds: bool| json!({"kind": "role", "content": {"role": "lead-investigator", "person": "lena", "holds": holds}});
+    let party = |name: &str| json!({"kind": "party", "content": {"party": name, "status": "unknown"}});
+    anna.post(&entries, role(true));
+    for name in ["Guests", " Guests "] {
+        let told = lena.want("POST", &entries, &party(name), 403);
+        assert!(told["detail"].as_str().unwrap().contains("and so you by your standing"), "{told}");
+    }
+    lena.post(&entries, party("Example University"));
+    mia.want("GET", &incident, &Value::Null, 404);
+    anna.post(&entries, role(false));
+    lena.want("GET", &incident, &Value::Null, 404);
+    // Who gains nothing by it may write it down, and who may ask who sees the incident is told whom that lets in.
+    let answer = anna.post(&entries, party("Guests"));
+    let seen = "now seen by the standing for a party that takes part: lena, mia, noa";
+    assert_eq!(answer["warnings"][0]["what"], seen, "{answer}");
+    ben.post(&entries, party("Guests"));
+    mia.get(&incident);
+    let decided = served.rows(&["audit", "--who", "lena", "--denied"]);
+    assert!(decided.iter().any(|row| row["action"] == "release"), "{decided:?}");
 }

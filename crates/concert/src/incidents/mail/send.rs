@@ -100,7 +100,9 @@ impl Incidents {
         let new = &self.named(ask.person, name, new).await?;
         self.readers_there(ask.person, Some(name), new.marking.as_ref(), &[&new.party]).await?;
         let around = self.around(ask.person, name).await?;
+        let mut before = None;
         let written = self.write_made(ask, name, Right::OfContent, |case, circle| {
+            before = Some(circle.clone());
             let state = case.state_for(circle, ask.person);
             let letter = self.letter(ask, post, (case, &case.whole(), &around), circle, &state, new)?;
             let drafts = told(&state, &new.party, &new.subject).into_iter().collect();
@@ -113,7 +115,7 @@ impl Incidents {
         if matches!(written, Err(Refused::Wrong(_))) {
             self.audit_not_sent(ask, name).await?;
         }
-        written
+        Ok(self.warned(ask.person, written?, &[], before.as_ref()).await)
     }
 
     /// Writes into the log that a message was refused: what speaks against it may be something that its writer does
