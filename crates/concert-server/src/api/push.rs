@@ -83,13 +83,66 @@ async fn read(body: Body, bytes_max: u64, headers: &HeaderMap) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-/// `attachment; filename="a/b.csv"` gives `b.csv`.
+/// The parameters of a header, at semicolons that stand in no quotes; within those a backslash says that the next letter
+/// is meant as it is.
+fn parameters(header: &str) -> Vec<(String, String)> {
+    let (mut parts, mut is_quoted, mut is_escaped) = (vec![String::new()], false, false);
+    for c in header.chars() {
+        let Some(part) = parts.last_mut() else { break };
+        match c {
+            _ if is_escaped => {
+                part.push(c);
+                is_escaped = false;
+            }
+            // A browser on Windows sends folders with bare backslashes; only a quote is ever escaped by one.
+            '\\' if is_quoted => {
+                part.push(c);
+                is_escaped = true;
+            }
+            '"' => {
+                part.push(c);
+                is_quoted = !is_quoted;
+            }
+            ';' if !is_quoted => parts.push(String::new()),
+            c => part.push(c),
+        }
+    }
+    let pair = |part: &String| {
+        let (name, value) = part.split_once('=')?;
+        let value = value.trim();
+        let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        Some((name.trim().to_ascii_lowercase(), inner.map_or(value.to_owned(), |text| text.replace("\\\"", "\""))))
+    };
+    parts.iter().filter_map(pair).collect()
+}
+
+/// The text of an extended parameter (RFC 8187): `UTF-8''na%C3%AFve.csv`.
+fn extended(value: &str) -> Option<String> {
+    let (charset, rest) = value.split_once('\'')?;
+    let (_, text) = rest.split_once('\'')?;
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        match (first, after) {
+            (b'%', [high, low, after @ ..]) => {
+                let digit = |byte: &u8| char::from(*byte).to_digit(16);
+                bytes.push(u8::try_from(digit(high)? << 4 | digit(low)?).ok()?);
+                rest = after;
+            }
+            _ => bytes.push(*first),
+        }
+    }
+    charset.eq_ignore_ascii_case("utf-8").then(|| String::from_utf8(bytes).ok()).flatten()
+}
+
+/// `attachment; filename="a/b.csv"` gives `b.csv`. A name that is given in UTF-8 goes before one that is not.
 pub(super) fn file_name(disposition: &str) -> String {
-    let given = disposition.split(';').find_map(|part| {
-        let (name, value) = part.trim().split_once('=')?;
-        name.trim().eq_ignore_ascii_case("filename").then(|| value.trim().trim_matches('"'))
-    });
-    let last = given.unwrap_or("").rsplit(['/', '\\']).next().unwrap_or("");
+    let all = parameters(disposition);
+    let named = |wanted: &str| all.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+    let given = named("filename*").and_then(|value| extended(&value)).or_else(|| named("filename"));
+    let given = given.unwrap_or_default();
+    let last = given.rsplit(['/', '\\']).next().unwrap_or("");
     let name: String = last.chars().filter(|c| !c.is_control()).take(FILE_NAME_CHARS_MAX).collect();
     if name.chars().all(|c| c == '.') { String::new() } else { name }
 }
@@ -105,6 +158,15 @@ mod tests {
         assert_eq!(file_name("attachment; filename=\"..\""), "");
         assert_eq!(file_name("attachment; filename=\"a\\b.csv\""), "b.csv");
         assert_eq!(file_name("inline"), "");
+        assert_eq!(file_name("attachment; filename=\"a;b.csv\"; size=3"), "a;b.csv");
+        assert_eq!(file_name("attachment; filename=\"a \\\"b\\\".csv\""), "a \"b\".csv");
+        assert_eq!(
+            file_name("attachment; filename=x.csv; filename*=UTF-8''na%C3%AFve%20log.csv"),
+            "na\u{ef}ve log.csv"
+        );
+        assert_eq!(file_name("attachment; filename*=utf-8'en'..%2F..%2Fpasswd"), "passwd");
+        assert_eq!(file_name("attachment; filename=x.csv; filename*=UTF-8''%FF"), "x.csv");
+        assert_eq!(file_name("attachment; filename*=UTF-8''%zz; filename=\"y.csv"), "\"y.csv");
     }
 
     #[test]
