@@ -175,7 +175,13 @@ fn without_gaps(name: &str) -> String {
     out
 }
 
-/// Undoes the usual defanging: `hxxp`, `fxp`, `[.]`, `(.)`, `[:]`, `[at]`, `[dot]`, `{.}`, `[.`, `\.`.
+/// Whether a character changes how the text around it looks instead of standing in it.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Undoes the usual defanging: `hxxp`, `fxp`, `[.]`, `(.)`, `[:]`, `[::]`, `[at]`, `[dot]`, `{.}`, `[.`, `\.`.
 pub fn refang(text: &str) -> Cow<'_, str> {
     if !is_harmless(text) && !text.contains(['[', '(', '{', '\\']) {
         return Cow::Borrowed(text);
@@ -203,12 +209,22 @@ pub fn refang(text: &str) -> Cow<'_, str> {
     ] {
         out = replace_ignoring_case(&out, from, to);
     }
+    // In `http://[::]/` the brackets are those of an address.
+    while let Some(at) = defanged_gap(&out) {
+        out.replace_range(at..at + "[::]".len(), "::");
+    }
     if begins(&out, "hxxp") {
         out.replace_range(1..3, "tt");
     } else if begins(&out, "fxp") {
         out.replace_range(1..2, "t");
     }
     Cow::Owned(out)
+}
+
+/// Where `[::]` stands behind a digit of an address: `2001:db8[::]7`.
+fn defanged_gap(text: &str) -> Option<usize> {
+    let is_digit = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_hexdigit);
+    text.match_indices("[::]").map(|(at, _)| at).find(|at| at.checked_sub(1).is_some_and(is_digit))
 }
 
 /// Whether a URL begins with a scheme that nothing opens, put there so that nobody follows it by accident.

@@ -113,6 +113,7 @@ fn what_only_looks_like_a_value_is_passed_over() {
 #[test]
 fn defanged_values_are_found() {
     check("hxxps://evil[.]example/x", &["url https://evil.example/x", "domain evil.example"]);
+    check("from 2001:db8[::]7 on", &["ip 2001:db8::7"]);
     check("hXXp[:]//192[.]0[.]2[.]1/", &["url http://192.0.2.1/", "ip 192.0.2.1"]);
     check("evil(dot)example, evil [.] example", &["domain evil.example"]);
     check("abuse [at] net [dot] example", &["mail abuse@net.example"]);
