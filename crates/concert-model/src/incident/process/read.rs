@@ -10,6 +10,7 @@ use toml_edit::{Document, TableLike};
 use super::super::content::Role;
 use super::check;
 use super::definition::{Kind, Meeting, Need, Phase, Process, Step, Track};
+use crate::host::is_hidden;
 use crate::keys::{Keys, Reading, Source};
 use crate::problem::nearest;
 use crate::{Problem, taxonomy};
@@ -61,6 +62,16 @@ pub fn read(source: &Source) -> Result<Process, Vec<Problem>> {
     Err(problems)
 }
 
+/// A line that people read, which says what it seems to say.
+fn line(keys: &mut Keys<'_>, name: &str, about: &str) -> String {
+    let text = keys.require(name, about).unwrap_or_default();
+    if text.chars().any(is_hidden) {
+        let what = format!("`{name}` has control characters or marks of writing direction in it");
+        keys.problem(name, what, "write it again by hand");
+    }
+    text
+}
+
 /// What is said of the whole process.
 fn head(keys: &mut Keys<'_>, source: &Source) -> Process {
     let name = keys.require("name", "the word people use for the process: infected-host");
@@ -73,7 +84,7 @@ fn head(keys: &mut Keys<'_>, source: &Source) -> Process {
     if !keys.has("version") {
         keys.missing("version", about);
     }
-    let title = keys.require("title", "what it is about, in a few words").unwrap_or_default();
+    let title = line(keys, "title", "what it is about, in a few words");
     let description = keys.require("description", "when to use it").unwrap_or_default();
     let types = keys.texts("for", "types of `classification.type` that it is meant for");
     if types.is_empty() && !keys.has("for") {
@@ -95,7 +106,7 @@ fn step(mut keys: Keys<'_>) -> (Step, Keys<'_>) {
     if let Some(id) = id.as_ref().filter(|id| !is_word(id)) {
         keys.problem("id", format!("`{id}` is not an id of a step"), WORD_HINT);
     }
-    let title = keys.require("title", "what is done, in a few words").unwrap_or_default();
+    let title = line(&mut keys, "title", "what is done, in a few words");
     let track = word(&mut keys, "track", Track::ALL, "response or investigation");
     let phase = word(&mut keys, "phase", Phase::ALL, "the phase of its track");
     if let (Some(track), Some(phase)) = (track, phase)
