@@ -47,6 +47,11 @@ impl By {
             Self::Work => &spent.effort.work,
         }
     }
+
+    /// What a row is called: work is the same whatever its case.
+    fn name(self, spent: &Spent) -> String {
+        if self == Self::Work { self.of(spent).to_lowercase() } else { self.of(spent).to_owned() }
+    }
 }
 
 /// A sum of work.
@@ -82,7 +87,7 @@ pub fn sums(spent: &[Spent], by: By, effort: &Effort) -> (BTreeMap<String, Sum>,
     let (mut sums, mut total): (BTreeMap<String, Sum>, Sum) = Default::default();
     for one in spent {
         let rate = effort.rate(&one.effort.work);
-        sums.entry(by.of(one).to_owned()).or_default().add(one.effort.minutes, rate);
+        sums.entry(by.name(one)).or_default().add(one.effort.minutes, rate);
         total.add(one.effort.minutes, rate);
     }
     (sums, total)
@@ -112,7 +117,7 @@ mod tests {
         let effort = Effort { currency: "EUR".into(), rates: rates.into() };
         let all = [
             spent("1", 90, "anna", "analysis"),
-            spent("1", 1, "ben", "analysis"),
+            spent("1", 1, "ben", "Analysis"),
             spent("2", 1, "ben", "analysis"),
             spent("2", 30, "anna", "travel"),
         ];

@@ -14,7 +14,7 @@ const DEFAULT: &str = "default";
 pub struct Effort {
     /// The currency of the rates.
     pub currency: String,
-    /// Hundredths of the currency for an hour, by kind of work.
+    /// Hundredths of the currency for an hour, by kind of work in small letters.
     pub rates: BTreeMap<String, u64>,
 }
 
@@ -29,7 +29,7 @@ impl Effort {
         let mut rates = BTreeMap::new();
         for (work, text) in keys.pairs("rates", about) {
             match hundredths(&text) {
-                Some(rate) => _ = rates.insert(work, rate),
+                Some(rate) => _ = rates.insert(work.to_lowercase(), rate),
                 None => keys.problem(
                     "rates",
                     format!("`{text}` for `{work}` is not what an hour costs"),
@@ -43,7 +43,12 @@ impl Effort {
 
     /// Hundredths for an hour of a kind of work; `None` where the settings do not say it.
     pub fn rate(&self, work: &str) -> Option<u64> {
-        self.rates.get(work).or_else(|| self.rates.get(DEFAULT)).copied()
+        self.rates.get(&work.to_lowercase()).or_else(|| self.rates.get(DEFAULT)).copied()
+    }
+
+    /// Whether a kind of work goes by the rate of all others, though some have their own: it may be misspelt.
+    pub fn is_by_default(&self, work: &str) -> bool {
+        self.rates.len() > 1 && self.rates.contains_key(DEFAULT) && !self.rates.contains_key(&work.to_lowercase())
     }
 }
 

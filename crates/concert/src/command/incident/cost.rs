@@ -1,5 +1,6 @@
 //! What work on incidents took and cost.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use concert_model::Time;
@@ -49,6 +50,12 @@ pub(super) async fn run(
     // No incident, party or person is called so: names are not in brackets.
     table.row(&row(json!("(total)"), &total))?;
     table.finish()?;
+    let works: BTreeSet<String> = spent.iter().map(|one| one.effort.work.to_lowercase()).collect();
+    let by_default: Vec<&str> = works.iter().map(String::as_str).filter(|work| effort.is_by_default(work)).collect();
+    if !by_default.is_empty() {
+        let what = "go by `default`, since [effort.rates] has no rate of their own";
+        writeln!(std::io::stderr(), "these kinds of work {what}: {}", by_default.join(", ")).ok();
+    }
     if total.without_rate > 0 {
         let what = "minutes are of kinds of work without a rate, and cost nothing here";
         let hint = "give `default` in [effort.rates]";
