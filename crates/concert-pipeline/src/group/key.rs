@@ -23,6 +23,15 @@ pub struct Key {
     marks: bool,
 }
 
+impl By {
+    fn value<'e>(&self, event: &'e Event<'_>) -> Option<Raw<'e>> {
+        match self {
+            Self::Field(field) => event.raw(*field),
+            Self::Extra(name) => event.find_extra(name).and_then(|field| event.raw(field)),
+        }
+    }
+}
+
 impl Key {
     /// A key of these fields, which may be `party` and `extra.NAME`. The error is the name that is none.
     pub fn read(names: &[String]) -> Result<Self, String> {
@@ -67,14 +76,15 @@ impl Key {
         }
     }
 
+    /// Whether an event has a value for each part of the key.
+    pub fn is_whole(&self, event: &Event<'_>) -> bool {
+        self.by.iter().all(|by| by.value(event).is_some())
+    }
+
     /// Appends one value of it.
     pub fn write_part(&self, index: usize, event: &Event<'_>, out: &mut Vec<u8>) {
         let Some(by) = self.by.get(index) else { return };
-        let value = match by {
-            By::Field(field) => event.raw(*field),
-            By::Extra(name) => event.find_extra(name).and_then(|field| event.raw(field)),
-        };
-        match value {
+        match by.value(event) {
             Some(Raw::Int(number)) if matches!(by, By::Field(field) if field.kind() == Kind::Asn) => {
                 out.extend_from_slice(b"AS");
                 json::write_int(number, out);

@@ -87,6 +87,11 @@ impl Opening {
         Some(Self { key, title, classification, severity, marking, marking_place, window, per_day, is_of_one_party })
     }
 
+    /// Whether an event has all of the key. What lacks a part of it has nothing in common with others that do.
+    pub fn takes(&self, event: &Event<'_>) -> bool {
+        self.key.is_whole(event)
+    }
+
     /// Appends the key of an event.
     pub fn key(&self, event: &Event<'_>, out: &mut Vec<u8>) {
         self.key.write(event, out);

@@ -32,6 +32,8 @@ type ByKey = HashMap<Box<[u8]>, Caught>;
 pub(super) struct Catching {
     /// Rules that open incidents, by their index, with what they caught by key.
     rules: Vec<(usize, ByKey)>,
+    /// How many events of a rule lack a part of its key, and so belong to no incident of it.
+    lacking: BTreeMap<usize, u64>,
     /// Hosts that incidents know, also closed ones, up to this entry.
     hosts: Hosts,
     hosts_until: u64,
@@ -100,6 +102,10 @@ impl Catching {
             if let Some((rule, opening)) = opening(site, *index)
                 && rule.condition().holds(event)
             {
+                if !opening.takes(event) {
+                    *self.lacking.entry(*index).or_default() += 1;
+                    continue;
+                }
                 scratch.clear();
                 opening.key(event, scratch);
                 catch(caught, opening, event, scratch);
@@ -128,6 +134,16 @@ impl Catching {
 
     /// Brings what was gathered into incidents, as part of the change that settles the report.
     pub(super) async fn write(&mut self, site: &Site, change: &mut Change<'_>, now: Time) -> Result<(), Problem> {
+        for (index, events) in std::mem::take(&mut self.lacking) {
+            if let Some((rule, _)) = opening(site, index) {
+                let rule = rule.name();
+                tracing::warn!(
+                    rule,
+                    events,
+                    "{events} events lack a field of the key of `{rule}` and open no incident"
+                );
+            }
+        }
         let is_idle = self.met.is_empty() && self.rules.iter().all(|(_, caught)| caught.is_empty());
         if is_idle {
             return Ok(());
@@ -178,6 +194,7 @@ impl Catching {
     /// Forgets what was gathered of a report that could not be written.
     pub(super) fn forget_report(&mut self) {
         self.rules.iter_mut().for_each(|(_, caught)| caught.clear());
+        self.lacking.clear();
         self.met.clear();
         self.too_many.clear();
         self.touched.clear();

@@ -120,6 +120,19 @@ fn check_tells_of_a_rule_that_is_marked_weaker_than_a_feed_that_it_can_match() {
     }
 }
 
+/// What lacks a part of the key has nothing in common: it must not gather in one incident.
+#[test]
+fn events_that_lack_a_field_of_the_key_open_no_incident() {
+    let site = catching(RULE);
+    let nameless =
+        |ip: &str| json!({"classification.type": "scanner", "source.ip": ip, "time.source": "2026-11-22T04:50:30Z"});
+    site.ingest("some", &[nameless("192.0.2.1"), nameless("203.0.113.1"), scan(64500, 1)]);
+    let numbers = site.numbers();
+    assert_eq!(numbers.len(), 1);
+    let shown = site.show(&numbers[0]);
+    assert_eq!((&shown["title"], &shown["counts"]["events"]), (&json!("Scans from AS64500"), &json!(1)));
+}
+
 #[test]
 fn a_burst_opens_one_incident_and_later_events_are_linked_to_it() {
     let site = catching(RULE);
