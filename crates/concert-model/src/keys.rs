@@ -681,6 +681,19 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     }
 }
 
+/// Reads the same, and several of them behind each other: `"23h30m"`, `"1d 12h"`.
+pub fn parse_span(text: &str) -> Option<Duration> {
+    let (mut total, mut rest) = (Duration::ZERO, text.trim());
+    while !rest.is_empty() {
+        let unit = rest.find(|c: char| !c.is_ascii_digit())?;
+        let end = rest.get(unit..)?.find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |end| unit + end);
+        let (one, after) = rest.split_at_checked(end)?;
+        total = total.checked_add(parse_duration(one)?)?;
+        rest = after;
+    }
+    (total > Duration::ZERO || text.contains('0')).then_some(total)
+}
+
 /// Reads `"512B"`, `"64KiB"`, `"64MiB"`, `"4GiB"`, `"1TiB"`.
 pub fn parse_size(text: &str) -> Option<u64> {
     let split = text.find(|c: char| !c.is_ascii_digit())?;

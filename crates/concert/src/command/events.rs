@@ -80,7 +80,7 @@ pub(super) async fn open(site: &SiteArg) -> Result<Store, Failure> {
 
 /// Reads `2026-11-22T04:50:30Z`, `2026-11-22` (midnight UTC), or how long ago: `24h`, `7d`.
 pub(super) fn moment(text: &str) -> Result<Time, String> {
-    if let Some(span) = keys::parse_duration(text) {
+    if let Some(span) = keys::parse_span(text) {
         return Ok(wire::now().plus_seconds(-i64::try_from(span.as_secs()).unwrap_or(i64::MAX)));
     }
     Time::parse(text, Some(&TimeZone::UTC))
@@ -194,7 +194,11 @@ mod tests {
         assert_eq!(moment("2026-11-22").unwrap().to_string(), "2026-11-22T00:00:00Z");
         let day_ago = wire::now().seconds() - moment("24h").unwrap().seconds();
         assert!((86_399..=86_401).contains(&day_ago), "{day_ago}");
-        assert!(moment("yesterday").unwrap_err().contains("24h"));
+        let before = wire::now().seconds() - moment("23h30m").unwrap().seconds();
+        assert!((84_599..=84_601).contains(&before), "{before}");
+        for odd in ["yesterday", "23h30", "h", "", "23h30x"] {
+            assert!(moment(odd).unwrap_err().contains("24h"), "{odd}");
+        }
     }
 
     #[test]
