@@ -155,7 +155,9 @@ impl Records {
             query.push(" AND who = ").push_bind(who.clone());
         }
         if let Some(object) = &filter.object {
-            query.push(" AND object = ").push_bind(object.clone());
+            // An incident is meant by its number alone too.
+            query.push(" AND object IN (").push_bind(object.clone());
+            query.push(", 'incident ' || ").push_bind(object.clone()).push(")");
         }
         if let Some(since) = filter.since {
             query.push(" AND time >= ").push_bind(since.0);

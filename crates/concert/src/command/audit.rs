@@ -22,7 +22,7 @@ pub(super) struct Args {
     /// Only what this one did: a user, or "operator (NAME)".
     #[arg(long, value_name = "WHO")]
     who: Option<String>,
-    /// Only what was done to this: "user jane", "token 7".
+    /// Only what was done to this: "user jane", "token 7", the number of an incident.
     #[arg(long, value_name = "OBJECT")]
     object: Option<String>,
     /// Only from this moment on: a time, a date (UTC), or how long ago ("24h", "7d").
