@@ -46,6 +46,8 @@ pub fn is_same_name(one: &str, other: &str) -> bool {
 /// A name as names of hosts are compared, which is what Unicode says of case and composed letters. What no such name
 /// may have is compared by case alone.
 fn form(name: &str) -> String {
+    // By way of capital letters, among which there is one sigma and no sharp s.
+    let name = name.to_uppercase();
     match Uts46::new().to_unicode(name.as_bytes(), AsciiDenyList::EMPTY, Hyphens::Allow) {
         (form, Ok(())) => form.into_owned(),
         (_, Err(_)) => name.to_lowercase(),
@@ -99,6 +101,24 @@ impl Party {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_the_same_whatever_their_case_blanks_and_form() {
+        let check = |one: &str, other: &str, want: bool| {
+            assert_eq!((is_same_name(one, other), is_same_name(other, one)), (want, want), "{one} {other}");
+        };
+        check("Example University", " example university\t", true);
+        check("Universität Köln (Uni)", "UNIVERSITA\u{308}T KO\u{308}LN (UNI)", true);
+        check("Ａcme", "acme", true);
+        check("ΣΊΣΥΦΟΣ", "σίσυφος", true);
+        check("Große Straße", "GROSSE STRASSE", true);
+        check("Acme", "Acmé", false);
+        check("Example University", "ExampleUniversity", false);
+        check("Net A", "Net B", false);
+        check("\u{fffd}ä", "\u{fffd}Ä", true);
+        check("\u{fffd}ä", "\u{fffe}ä", false);
+        check("", "\u{308}", false);
+    }
 
     #[test]
     fn a_party_is_written_and_read_as_json() {
