@@ -42,8 +42,10 @@ impl Serving {
 
     /// Starts it by another program, which must become it.
     fn start_by(dir: &Path, other: &[&str]) -> Self {
-        let mut command = Command::new(other[0]);
-        command.args(&other[1..]).args([env!("CARGO_BIN_EXE_concert"), "serve", "--site", dir.to_str().unwrap()]);
+        let ours = [env!("CARGO_BIN_EXE_concert"), "serve", "--site", dir.to_str().unwrap()];
+        let mut words = other.iter().copied().chain(ours);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
         command.env_remove("CONCERT_SITE").env_remove("CONCERT_LOG");
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
@@ -224,8 +226,9 @@ fn says_of_a_full_disk(dir: &Path, serving: &Serving, mut fill: impl FnMut(bool)
     let metric = |line: &str| serving.get("/metrics").1.lines().any(|one| one == line);
     let state = |feed: &str| {
         let feeds: Value = serde_json::from_str(&serving.get("/api/v1/feeds").1).unwrap();
-        let row = feeds["feeds"].as_array().unwrap().iter().find(|row| row["name"] == feed).unwrap().clone();
-        row["state"].as_str().unwrap().to_owned()
+        let is_it = |row: &&Value| row.get("name").is_some_and(|name| name == feed);
+        let row = feeds.get("feeds").and_then(Value::as_array).unwrap().iter().find(is_it).unwrap();
+        row.get("state").and_then(Value::as_str).unwrap().to_owned()
     };
     until(|| serving.get("/readyz").0 == 200, "it is ready");
     assert_eq!(push("192.0.2.1"), 202);
