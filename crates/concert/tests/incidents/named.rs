@@ -9,6 +9,7 @@ const PARTIES: &str = "party,prefixes,mail\nExample University,192.0.2.0/25,abus
 const SETTINGS: &str = "[via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = 9\ntls = \"off\"\n\n\
                         [[forbid]]\nname = \"Otto works there\"\npersons = [\"otto\"]\nof = [\"Example University\", \"Nowhere\"]\n";
 
+#[expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 fn site() -> (Site, String) {
     let site = Site::with(SETTINGS);
     let book = site.dir.path().join("parties.csv");
@@ -23,6 +24,7 @@ fn site() -> (Site, String) {
     (site, number)
 }
 
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not shown must fail the test")]
 fn parties(site: &Site, number: &str) -> Vec<String> {
     let shown = site.incident(&["show", number]).remove(0);
     shown["parties"].as_array().unwrap().iter().map(|row| row["party"].as_str().unwrap().to_owned()).collect()
