@@ -45,7 +45,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 75] = [
+const TABLE: [(&str, Needs); 78] = [
     ("/", Needs::Overview),
     ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
@@ -98,7 +98,9 @@ const TABLE: [(&str, Needs); 75] = [
     ("/api/v1/incidents/{id}/evidence/{sha256}/custody", Needs::Incidents),
     ("/api/v1/incidents/{id}/evidence/{sha256}/derived", Needs::Incidents),
     ("/api/v1/incidents/{id}/evidence/{sha256}/releases", Needs::Incidents),
+    ("/api/v1/incidents/{id}/evidence/{sha256}/verification", Needs::Incidents),
     ("/api/v1/incidents/{id}/journal", Needs::Incidents),
+    ("/api/v1/incidents/{id}/journal/verification", Needs::Incidents),
     ("/api/v1/incidents/{id}/hand-overs", Needs::Incidents),
     ("/api/v1/incidents/{id}/lists/{list}", Needs::Incidents),
     ("/api/v1/incidents/{id}/markings", Needs::Incidents),
@@ -112,6 +114,8 @@ const TABLE: [(&str, Needs); 75] = [
     ("/api/v1/incidents/{id}/messages", Needs::Incidents),
     ("/api/v1/incidents/{id}/mails/{mail}", Needs::Incidents),
     ("/api/v1/mails", Needs::Incidents),
+    // An answer of the site says to whom reports come, so it takes the whole of it.
+    ("/api/v1/mailbox", Needs::To(Action::SeeSite(Kept::Events))),
     ("/api/v1/observables", Needs::Person),
     ("/api/v1/search", Needs::Incidents),
     ("/api/v1/clocks", Needs::Person),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use concert_model::Time;
 use concert_model::access::{Action, Person};
 use concert_model::incident::content::{Act, Role};
-use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage, Telling};
+use concert_model::incident::draft::{Beginning, Draft, MailAnswer, NewIncident, NewMessage, Telling};
 use concert_model::incident::due::Kind;
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::user::{Scope, Standing};
@@ -284,6 +284,8 @@ pub enum Listing {
     Steps(String, Option<String>),
     /// Mails that wait for a person, over all incidents.
     Mails,
+    /// Mails to the site that belong to no notice and no incident; only those in this state, and of this kind.
+    Mailbox(Option<String>, Option<String>),
     /// Clocks of laws that the site goes by.
     Clocks,
     /// Processes that new runs use.
@@ -322,6 +324,10 @@ pub struct Audit {
 pub enum Thing {
     /// Evidence with its custody: incident and SHA-256.
     Exhibit(String, String),
+    /// Whether evidence is as it was added: incident and SHA-256.
+    LookedAtEvidence(String, String),
+    /// Whether the journal of an incident is as it was written.
+    LookedAtJournal(String),
     /// A process in all its forms.
     Process(String),
     /// A user.
@@ -372,10 +378,10 @@ pub enum Deed {
     Mark(String, Marking, String),
     /// What an entry of an incident says is to go, and why.
     Erase(String, u64, String),
-    /// A clock of a law begins in an incident, since when.
-    StartClock(String, String, Option<Time>),
-    /// An incident is to be opened that begins with a report, by the identity of that.
-    OpenFrom(NewIncident, String),
+    /// A clock of a law begins in an incident.
+    StartClock(String, StartingClock),
+    /// An incident is to be opened that begins with a report or a mail.
+    OpenFrom(NewIncident, Beginning),
     /// All parties of a kind are to be told, each its own facts.
     Tell(String, Telling),
     /// What one answers for in an incident goes to another.
@@ -398,6 +404,19 @@ pub enum Deed {
     Notice(String, NoticeDeed),
     /// Reports of a feed are read once more: those received from a moment on.
     Replay(String, Option<Time>),
+}
+
+/// A clock of a law that begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StartingClock {
+    /// Its name in the catalogue.
+    pub clock: String,
+    /// Since when it runs; now where that is not said.
+    pub since: Option<Time>,
+    /// The party for which it runs; empty for the incident as a whole.
+    pub party: String,
+    /// Why it begins anew; empty where it was not started before.
+    pub again: String,
 }
 
 /// What was done with evidence.
@@ -477,6 +496,9 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Opens an incident. Durable when it answers.
     async fn open(&self, change: Change, new: NewIncident) -> Result<Value, Refusal>;
+
+    /// What is to be written into an incident, with the members of tasks and findings that are not given.
+    async fn with_kept_members(&self, person: &Person, name: &str, value: Value) -> Result<Value, Refusal>;
 
     /// Writes into an incident. Durable when it answers.
     async fn write(&self, change: Change, name: &str, drafts: Vec<Draft>) -> Result<Value, Refusal>;

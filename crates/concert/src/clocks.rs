@@ -54,7 +54,8 @@ pub(crate) fn started(
         return Err(Problem::new(what).hint("say since when it runs, or correct the days of the clock"));
     }
     let due = law.due(since, zone)?;
-    Ok(ClockStarted { clock: law.name.clone(), since: since.0, due: due.0 })
+    let (party, again) = (String::new(), String::new());
+    Ok(ClockStarted { clock: law.name.clone(), since: since.0, due: due.0, party, again })
 }
 
 /// A clock runs since something that happened, and was met already.

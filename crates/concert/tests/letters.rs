@@ -797,6 +797,101 @@ async fn an_incident_begins_with_a_complaint_and_hides_who_complained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_after_the_end_and_a_mail_that_waits_are_due() {
+    let Some(world) = World::new().await else { return };
+    let number = world.open("amber");
+    world.incident(&["write", &number, "party", "party=Example Net", "status=unknown"]);
+    world.send(&number, &[]);
+    world.once();
+    let sent = world.smtp.mails().pop().unwrap();
+    let shown = world.incident(&["show", &number]).remove(0);
+    let party = &shown["parties"][0];
+    assert_eq!(
+        (&party["messages"], &party["silent_for"], &party["next_step"]),
+        (&json!(1), &json!("0m"), &Value::Null)
+    );
+    let close = || drop(world.incident(&["write", &number, "status", "status=closed", "reason=done"]));
+    close();
+    assert!(world.incident(&["due"]).is_empty());
+    world.dovecot.deliver(&reply(&sent, "abuse@net.example", "", "late@net.example")).unwrap();
+    world.dovecot.deliver(&reply(&sent, "stranger@else.example", "", "stranger@else.example")).unwrap();
+    world.once();
+    let due = world.incident(&["due"]);
+    let mut kinds: Vec<(&str, &str)> =
+        due.iter().map(|row| (row["kind"].as_str().unwrap(), row["name"].as_str().unwrap())).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, [("answer", "Example Net"), ("mail", "2")]);
+    assert!(due.iter().all(|row| row["role"] == "coordinator" && row["incident"] == json!(number)), "{due:?}");
+    // Who says what the mail is, and closes again or goes on, has seen them.
+    world.incident(&["mail", "drop", &number, "2", "--reason", "Not from them."]);
+    close();
+    assert!(world.incident(&["due"]).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_begins_with_a_mail_whether_it_became_a_report_or_was_set_aside() {
+    let Some(world) = World::new().await else { return };
+    let call = |id: &str| {
+        format!(
+            "From: Anna <anna@bank.example>\r\nTo: cert@cert.example\r\nSubject: Help\r\nMessage-ID: <{id}@bank.example>\r\n\r\n\
+             We were hacked, please call.\r\n"
+        )
+    };
+    let open = |with: [&str; 2]| {
+        let opened = world.incident(
+            &[&["open", "Help", "--type", "system-compromise", "--severity", "high", "--tlp", "amber"], &with[..]]
+                .concat(),
+        );
+        opened[0]["incident"].as_str().unwrap().to_owned()
+    };
+    // Nothing is said of complaints: a mail that answers nothing is set aside.
+    world.dovecot.deliver(&call("one")).unwrap();
+    world.once();
+    let row = world.rows(&["mailbox", "list"]).remove(0);
+    assert_eq!((&row["mail"], &row["state"], &row["report"]), (&json!(1), &json!("aside"), &Value::Null));
+    let number = open(["--mail", "1"]);
+    let shown = world.incident(&["show", &number]).remove(0);
+    let evidence = &shown["evidence"][0];
+    assert_eq!(
+        (&evidence["name"], &evidence["text"]),
+        (&json!("mail-1.eml"), &json!("mail 1 of the mailbox as it came"))
+    );
+    assert_eq!((&shown["parties"][0]["party"], &shown["events"]), (&json!("reporter"), &json!([])));
+    let message = world.incident(&["mail", "thread", &number]).remove(0);
+    assert_eq!((&message["subject"], &message["address"]), (&json!("Help"), &json!("anna@bank.example")));
+
+    // It becomes a report without an event, whose identity stands beside the mail.
+    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
+    let feed =
+        "complaints = \"complaints\"\nreceipts = false\n\n[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+    world.write("site/concert.toml", format!("{settings}{feed}").as_bytes());
+    world.dovecot.deliver(&call("two")).unwrap();
+    world.once();
+    assert!(world.rows(&["events"]).is_empty());
+    let row = world.rows(&["mailbox", "list"]).remove(0);
+    let report = row["report"].as_str().unwrap().to_owned();
+    assert_eq!((&row["mail"], &row["kind"]), (&json!(2), &json!("complaint")));
+    assert!(world.done(&["mailbox", "show", "2"]).contains(&report));
+    let evidence = |number: &str| world.incident(&["show", number]).remove(0)["evidence"][0].clone();
+    let (by_mail, by_report) = (open(["--mail", "2"]), open(["--report", &report]));
+    assert_eq!(evidence(&by_mail)["text"], evidence(&by_report)["text"]);
+    assert_eq!(evidence(&by_mail)["sha256"], evidence(&by_report)["sha256"]);
+
+    // What came in an incident is for those of that incident.
+    world.incident(&["send", &number, "--party", "reporter", "--subject", "Your report", "--text", "Thank you."]);
+    world.once();
+    let sent = world.smtp.mails().pop().unwrap();
+    world.dovecot.deliver(&reply(&sent, "anna@bank.example", "", "three@bank.example")).unwrap();
+    world.once();
+    assert_eq!(world.entries(&number, "message/1").len(), 3);
+    for mail in ["3", "17"] {
+        let asked = ["open", "Help", "--type", "scanner", "--severity", "high", "--tlp", "amber", "--mail", mail];
+        world.refused(&asked, &format!("there is no mail {mail}"));
+    }
+    world.done(&["verify"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_released_by_two_goes_with_a_message_and_what_was_erased_does_not() {
     let Some(world) = World::new().await else { return };
     let number = world.open("amber");

@@ -219,6 +219,16 @@ pub struct Circle {
     /// Those of incidents that were merged into it: what is forbidden of them is forbidden here, and nobody sees more.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub merged: BTreeSet<String>,
+    /// Users who are disabled now: whatever they hold, nobody answers for it.
+    #[serde(skip)]
+    pub gone: BTreeSet<String>,
+}
+
+impl Circle {
+    /// Whether somebody who has not gone coordinates it.
+    pub fn has_coordinator(&self) -> bool {
+        self.holders.get(&Role::Coordinator).is_some_and(|holders| !holders.is_subset(&self.gone))
+    }
 }
 
 /// What it is about.

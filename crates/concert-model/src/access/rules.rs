@@ -273,14 +273,13 @@ fn at_incident(person: &Person, action: Action, circle: &Circle) -> Decision {
     }
     let by_role = |roles: &[Role]| holds(person, circle, roles).map(Role::word);
     let standing = || handles(person, circle).then_some("standing");
-    let has_coordinator = circle.holders.get(&Role::Coordinator).is_some_and(|holders| !holders.is_empty());
     let by = match action {
         Action::Note => {
             by_role(&NOTING).or_else(standing).or_else(|| parties_of(person, circle).next().map(|_| "its party"))
         }
         Action::Raise | Action::Follow => by_role(&NOTING).or_else(standing),
         Action::Conduct => by_role(&CONDUCTING).or_else(standing),
-        Action::TakeUp if has_coordinator => {
+        Action::TakeUp if circle.has_coordinator() => {
             return Decision::no("taken", "the incident has a coordinator, who hands it over");
         }
         Action::TakeUp => standing(),

@@ -58,7 +58,7 @@ fn circle(marking: Option<Marking>, is_staffed: bool) -> Circle {
         ("Net B".to_owned(), names(&["speaks-twice"])),
     ]);
     let constituencies = names(&["Net A", "energy"]);
-    Circle { marking, opener: "opener".into(), holders, speakers, constituencies, merged: BTreeSet::new() }
+    Circle { marking, opener: "opener".into(), holders, speakers, constituencies, ..Circle::default() }
 }
 
 fn markings() -> Vec<Marking> {

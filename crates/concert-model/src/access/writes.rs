@@ -24,9 +24,8 @@ impl Action {
                 _ => Self::Lower,
             },
             Content::RoleMoved(moved) => {
-                let is_open = circle.holders.get(&Role::Coordinator).is_none_or(|holders| holders.is_empty());
                 let takes = moved.role == Role::Coordinator && moved.holds && moved.person == person.name;
-                if takes && is_open && moved.party.is_empty() { Self::TakeUp } else { Self::Staff }
+                if takes && !circle.has_coordinator() && moved.party.is_empty() { Self::TakeUp } else { Self::Staff }
             }
             Content::Release(_) | Content::NeighbourNamed(_) => Self::Release,
             Content::Erased(_) => Self::Erase,
@@ -72,7 +71,8 @@ mod tests {
 
     use super::*;
     use crate::access::{Object, may};
-    use crate::incident::content::{Effort, Finding, Standing};
+    use crate::incident::content::{self, Effort, Finding, RoleMoved};
+    use crate::user::{Standing, StandingRole};
 
     /// An incident for amber, with one who speaks for Net A and one who conducts.
     fn circle() -> Circle {
@@ -117,7 +117,7 @@ mod tests {
         };
         let finding = || {
             let (name, statement, item) = ("key".into(), "It was stolen".into(), String::new());
-            Content::from(Finding { name, statement, standing: Standing::Hypothesis, item })
+            Content::from(Finding { name, statement, standing: content::Standing::Hypothesis, item })
         };
         for (name, own, others, found) in
             [("otto", true, false, false), ("lex", true, false, true), ("ben", true, true, true)]
@@ -126,6 +126,21 @@ mod tests {
             assert_eq!(got, (own, others, found), "{name}");
             assert_eq!(may_write(name, effort("")), others, "{name}: time of nobody is that of others");
         }
+    }
+
+    #[test]
+    fn an_incident_whose_coordinators_have_gone_is_taken_up_by_a_handler() {
+        let handler = Standing { role: StandingRole::Handler, constituency: None };
+        let carl = Person { standing: vec![handler], ..person("carl") };
+        let role = RoleMoved { role: Role::Coordinator, person: "carl".into(), party: String::new(), holds: true };
+        let takes = |holders: &[&str], gone: &[&str]| {
+            let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+            let holders = BTreeMap::from([(Role::Coordinator, names(holders))]);
+            let circle = Circle { holders, gone: names(gone), ..circle() };
+            may(&carl, Action::of(&role.clone().into(), &carl, &circle), Object::Incident(&circle)).allowed
+        };
+        assert!(!takes(&["anna"], &[]) && !takes(&["anna", "ben"], &["anna"]));
+        assert!(takes(&["anna"], &["anna"]) && takes(&["anna", "ben"], &["ben", "anna", "otto"]));
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub enum Role {
     Communications,
     /// Answers its own notices.
     AffectedParty,
-    /// Reads what is marked for it; reads the access log.
+    /// Reads what is marked for it.
     Observer,
 }
 
@@ -119,7 +119,7 @@ impl Role {
         (Self::LegalAndPrivacy, "legal-and-privacy", "releases, retention"),
         (Self::Communications, "communications", "statements; sees only what is released"),
         (Self::AffectedParty, "affected-party", "answers its own notices"),
-        (Self::Observer, "observer", "reads what is marked for it; reads the access log"),
+        (Self::Observer, "observer", "reads what is marked for it"),
     ];
 
     /// How it is written: `lead-investigator`.
@@ -680,11 +680,20 @@ contents! {
         since: i64,
         /// Until when: left out, as the law of the clock says.
         due: i64,
+        /// The party for which it runs; empty for the incident as a whole. A law has one clock for each.
+        #[serde(default)]
+        party: String,
+        /// Why it begins anew, where it was started before; the one before stays in its history.
+        #[serde(default)]
+        again: String,
     }
     /// A clock was met, with its proof.
     ClockMet = "clock-met/1" {
         /// The clock.
         clock: String,
+        /// The party for which it runs; empty for the incident as a whole.
+        #[serde(default)]
+        party: String,
         /// When.
         time: i64,
         /// What proves it, in words; may be empty where `points_to` says it.
@@ -830,6 +839,13 @@ impl Content {
             Self::Unknown => Err(Problem::new(format!("this is no {name}"))),
             content => Ok(content),
         }
+    }
+}
+
+impl MessageKept {
+    /// Whether a person of the party says something: no machine, and no bounce.
+    pub fn is_answer(&self) -> bool {
+        self.incoming && !matches!(self.sort, Some(Sort::AutoReply | Sort::Bounce))
     }
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use super::content::{Content, PartyStatus, Severity};
+use super::fold::Incident;
 use super::marking::Marking;
 use crate::Problem;
 use crate::problem::nearest;
@@ -161,16 +162,24 @@ impl NewIncident {
         Self::read(Members::new("an incident", value, &known)?)
     }
 
-    /// Reads the same, and `"report"`: the identity of a report that it begins with.
-    pub fn from_json_with_report(value: Value) -> Result<(Self, Option<String>), Problem> {
-        let known = ["title", "classification", "severity", "marking", "entries", "report"];
+    /// Reads the same, and `"report"` or `"mail"`: what it begins with.
+    pub fn from_json_with_beginning(value: Value) -> Result<(Self, Option<Beginning>), Problem> {
+        let known = ["title", "classification", "severity", "marking", "entries", "report", "mail"];
         let mut members = Members::new("an incident", value, &known)?;
-        let report = match members.take("report") {
-            None => None,
-            Some(Value::String(report)) => Some(report),
-            Some(_) => return Err(Problem::new("`report` is not a text")),
+        let beginning = match (members.take("report"), members.take("mail")) {
+            (None, None) => None,
+            (Some(Value::String(report)), None) => Some(Beginning::Report(report)),
+            (Some(_), None) => return Err(Problem::new("`report` is not a text")),
+            (None, Some(mail)) => {
+                let number = mail.as_i64().filter(|number| *number > 0);
+                let hint = "`GET /api/v1/mailbox` has their numbers";
+                Some(Beginning::Mail(
+                    number.ok_or_else(|| Problem::new("`mail` is not the number of a mail").hint(hint))?,
+                ))
+            }
+            (Some(_), Some(_)) => return Err(Problem::new("it begins with `report` or with `mail`, not with both")),
         };
-        Ok((Self::read(members)?, report))
+        Ok((Self::read(members)?, beginning))
     }
 
     fn read(mut members: Members<'_>) -> Result<Self, Problem> {
@@ -192,6 +201,15 @@ impl NewIncident {
             drafts: Draft::list_from_json(members.take("entries"))?,
         })
     }
+}
+
+/// What an incident begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// A report, by its identity.
+    Report(String),
+    /// A mail to the mailbox of the site, by its number.
+    Mail(i64),
 }
 
 /// A message that a person wants to send to a party.
@@ -335,6 +353,48 @@ impl MailAnswer {
     }
 }
 
+/// Members of a task or a finding that are not given stay as they are in this state: whoever says that it is done says
+/// nothing of its title. What is given as empty becomes empty.
+pub fn keep_members(kind: &str, members: &mut Map<String, Value>, state: &Incident) {
+    let Some(name) = members.get("name").and_then(Value::as_str) else { return };
+    let known = match kind.split('/').next() {
+        Some("task") => state.tasks.get(name).cloned().map(Content::from),
+        Some("finding") => state.findings.get(name).cloned().map(Content::from),
+        _ => None,
+    };
+    let Some((kind, held)) = known.as_ref().and_then(Content::write) else { return };
+    let Value::Object(held) = Content::shown(kind, &held) else { return };
+    // Which of several things with this name is meant follows from the name.
+    for (member, value) in held.into_iter().filter(|(member, _)| member != "item") {
+        members.entry(member).or_insert(value);
+    }
+}
+
+/// The entries in what is written into an incident that name a task or a finding: kind and content of each.
+fn named_things(value: &mut Value) -> impl Iterator<Item = (String, &mut Map<String, Value>)> {
+    let entries = match value.get("kind").is_some() {
+        true => std::slice::from_mut(value),
+        false => value.get_mut("entries").and_then(Value::as_array_mut).map_or(&mut [][..], Vec::as_mut_slice),
+    };
+    entries.iter_mut().filter_map(named_thing)
+}
+
+fn named_thing(entry: &mut Value) -> Option<(String, &mut Map<String, Value>)> {
+    let kind = entry.get("kind")?.as_str()?.to_owned();
+    let is_one = matches!(kind.split('/').next(), Some("task" | "finding"));
+    entry.get_mut("content")?.as_object_mut().filter(|_| is_one).map(|content| (kind, content))
+}
+
+/// Whether what is written into an incident depends on how its tasks and findings are.
+pub fn asks_state(value: &mut Value) -> bool {
+    named_things(value).next().is_some()
+}
+
+/// Completes the tasks and findings in what is written into an incident, see [`keep_members`].
+pub fn keep_all_members(value: &mut Value, state: &Incident) {
+    named_things(value).for_each(|(kind, members)| keep_members(&kind, members, state));
+}
+
 /// Reads what is written into an incident: one entry, or `{"entries": [...]}`, each with or without `"seen": N`,
 /// the last entry that the person had read.
 pub fn drafts_from_json(value: Value) -> Result<(Vec<Draft>, Option<u64>), Problem> {
@@ -390,6 +450,50 @@ mod tests {
         }
         for odd in [telling("all", json!("yes")), json!({"to": "all", "subject": "s"}), json!({"too": "all"})] {
             assert!(Telling::from_json(odd).is_err());
+        }
+    }
+
+    #[test]
+    fn members_of_a_task_or_a_finding_that_are_not_given_stay() {
+        let mut state = Incident::default();
+        let task = json!({"name": "t1", "title": "Ask for logs", "role": "responder", "person": "anna", "due": 1_795_323_030_000_000_i64, "done": false});
+        let Content::Task(task) = Content::read("task/1", &task) else { panic!("{task}") };
+        state.tasks.insert("t1".into(), task);
+        let finding = json!({"name": "h1", "statement": "The key was stolen", "standing": "hypothesis"});
+        let Content::Finding(finding) = Content::read("finding/1", &finding) else { panic!("{finding}") };
+        state.findings.insert("h1".into(), finding);
+        let written = |mut value: Value| {
+            assert!(asks_state(&mut value));
+            keep_all_members(&mut value, &state);
+            let (drafts, _) = drafts_from_json(value).unwrap();
+            drafts.iter().map(|draft| draft.content.write().unwrap().1).collect::<Vec<_>>()
+        };
+        let done = written(json!({"kind": "task", "content": {"name": "t1", "done": true}}));
+        let want = json!({"name": "t1", "title": "Ask for logs", "role": "responder", "person": "anna", "due": 1_795_323_030_000_000_i64, "done": true, "item": ""});
+        assert_eq!(done, [want]);
+        // What is given as empty becomes empty, and another task has nothing of this one.
+        let entries = json!({"entries": [
+            {"kind": "task/1", "content": {"name": "t1", "person": "", "role": null}},
+            {"kind": "task", "content": {"name": "t2", "title": "x"}},
+            {"kind": "finding", "content": {"name": "h1", "standing": "supported"}},
+        ]});
+        let all = written(entries);
+        assert_eq!(
+            (&all[0]["person"], &all[0]["role"], &all[0]["title"]),
+            (&json!(""), &json!(null), &json!("Ask for logs"))
+        );
+        assert_eq!((&all[1]["person"], &all[1]["due"]), (&json!(""), &json!(null)));
+        assert_eq!(
+            all[2],
+            json!({"name": "h1", "statement": "The key was stolen", "standing": "supported", "item": ""})
+        );
+        for other in [
+            json!({"kind": "note", "content": {"text": "x"}}),
+            json!({"entries": 5}),
+            json!([]),
+            json!({"kind": "task"}),
+        ] {
+            assert!(!asks_state(&mut other.clone()), "{other}");
         }
     }
 

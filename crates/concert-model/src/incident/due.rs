@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::content::Role;
-use super::fold::Incident;
+use super::fold::{Incident, clock_name};
 use super::process::{Known, Progress, State};
 use crate::Time;
 
@@ -19,6 +19,26 @@ pub enum Kind {
     Step,
     /// A clock of a law that was not met.
     Clock,
+    /// A party answered in an incident that is closed.
+    Answer,
+    /// A mail waits for a person to say what it is.
+    Mail,
+    /// A role whose holders have gone.
+    Duty,
+}
+
+impl Due {
+    /// What it is called, with the party it is about.
+    pub fn called(&self) -> String {
+        // What a party answered is called by it.
+        if self.name == self.party { self.name.clone() } else { clock_name(&self.name, &self.party) }
+    }
+
+    /// Whether it is the same thing as another reader sees it, who may call it otherwise.
+    pub fn is(&self, other: &Self) -> bool {
+        let is_named_so = if self.item.is_empty() { self.name == other.name } else { self.item == other.item };
+        self.kind == other.kind && is_named_so && self.party == other.party && self.due == other.due
+    }
 }
 
 impl Kind {
@@ -28,8 +48,14 @@ impl Kind {
             Self::Task => "task",
             Self::Step => "step",
             Self::Clock => "clock",
+            Self::Answer => "answer",
+            Self::Mail => "mail",
+            Self::Duty => "duty",
         }
     }
+
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Task, Self::Step, Self::Clock, Self::Answer, Self::Mail, Self::Duty];
 }
 
 /// A thing that is to be done by a moment.
@@ -37,10 +63,13 @@ impl Kind {
 pub struct Due {
     /// What kind of thing it is.
     pub kind: Kind,
-    /// What it is called within the incident: a task as it is called here, `run/step`, a clock.
+    /// What it is called within the incident: a task as it is called here, `run/step`, a clock, a party that answered,
+    /// the number of a mail, a role.
     pub name: String,
     /// What tells a task from others of its name; empty where nothing does.
     pub item: String,
+    /// The party it is about; empty for none.
+    pub party: String,
     /// What is to be done, in words.
     pub title: String,
     /// The role that does it.
@@ -57,7 +86,10 @@ pub struct Due {
 
 /// Everything that is to be done in an incident, what is due first before the rest.
 pub fn due(incident: &Incident, known: Known) -> Vec<Due> {
-    let mut all: Vec<Due> = tasks(incident).chain(steps(incident, known)).chain(clocks(incident)).collect();
+    let mut all: Vec<Due> = clocks(incident).chain(answers(incident)).collect();
+    if incident.closed.is_none() && incident.merged_into().is_none() {
+        all.extend(tasks(incident).chain(steps(incident, known)));
+    }
     all.sort_by(|one, other| (one.due, one.kind, &one.name).cmp(&(other.due, other.kind, &other.name)));
     all
 }
@@ -79,6 +111,7 @@ fn tasks(incident: &Incident) -> impl Iterator<Item = Due> {
             kind: Kind::Task,
             name: called.clone(),
             item: task.item.clone(),
+            party: String::new(),
             title: task.title.clone(),
             role: task.role,
             persons,
@@ -98,6 +131,7 @@ fn steps(incident: &Incident, known: Known) -> impl Iterator<Item = Due> {
                 kind: Kind::Step,
                 name: format!("{name}/{}", step.id),
                 item: String::new(),
+                party: String::new(),
                 title: step.title.clone(),
                 role: step.role,
                 persons: holders(incident, step.role.as_slice()),
@@ -112,12 +146,12 @@ fn steps(incident: &Incident, known: Known) -> impl Iterator<Item = Due> {
 }
 
 fn clocks(incident: &Incident) -> impl Iterator<Item = Due> {
-    // One that was met before it was started, as another site may write it, has no end.
-    let running = incident.clocks.iter().filter(|(_, clock)| clock.met.is_none());
-    running.map(|(name, clock)| Due {
+    let running = incident.clocks.iter().filter(|(_, clock)| clock.is_running());
+    running.map(|((name, party), clock)| Due {
         kind: Kind::Clock,
         name: name.clone(),
         item: String::new(),
+        party: party.clone(),
         title: name.clone(),
         role: None,
         persons: holders(incident, &CLOCK_ROLES),
@@ -127,12 +161,22 @@ fn clocks(incident: &Incident) -> impl Iterator<Item = Due> {
     })
 }
 
-impl Due {
-    /// Whether it is the same thing as another reader sees it, who may call it otherwise.
-    pub fn is(&self, other: &Self) -> bool {
-        let is_named_so = if self.item.is_empty() { self.name == other.name } else { self.item == other.item };
-        self.kind == other.kind && is_named_so && self.due == other.due
-    }
+/// The first answer of each party that came after the incident was closed, until it is opened or closed again.
+fn answers(incident: &Incident) -> impl Iterator<Item = Due> {
+    let mut parties = BTreeSet::new();
+    let first = incident.late_answers().filter(move |letter| parties.insert(letter.message.party.clone()));
+    first.map(|letter| Due {
+        kind: Kind::Answer,
+        name: letter.message.party.clone(),
+        item: String::new(),
+        party: letter.message.party.clone(),
+        title: letter.message.subject.clone(),
+        role: Some(Role::Coordinator),
+        persons: holders(incident, &[Role::Coordinator]),
+        since: Some(letter.stamp.time),
+        due: letter.stamp.time,
+        default: None,
+    })
 }
 
 /// How many seconds before it is due the last reminder is meant that has come up; 0 once it is due.
@@ -162,6 +206,7 @@ mod tests {
             kind: Kind::Task,
             name: "x".into(),
             item: String::new(),
+            party: String::new(),
             title: "x".into(),
             role: None,
             persons: BTreeSet::new(),

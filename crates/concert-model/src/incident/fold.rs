@@ -32,6 +32,8 @@ pub struct Incident {
     pub severity: Severity,
     /// Where it stands.
     pub status: Status,
+    /// When it was closed last; `None` while it goes on.
+    pub closed: Option<Stamp>,
     /// Its marking; `None` where the opening entry may not be read.
     pub marking: Option<Marking>,
     /// When it was opened, and when something was written last.
@@ -56,8 +58,8 @@ pub struct Incident {
     pub named: BTreeSet<(String, String)>,
     /// Proposed hops that were answered: the event, and whether it was accepted.
     pub answered: BTreeMap<String, bool>,
-    /// Clocks that run or ran.
-    pub clocks: BTreeMap<String, Clock>,
+    /// Clocks that run or ran, by name and party; the party is empty where one runs for the incident as a whole.
+    pub clocks: BTreeMap<(String, String), Clock>,
     /// Lessons.
     pub lessons: Vec<String>,
     /// Findings by what they are called here, see [`Names`]; each with its own name.
@@ -169,6 +171,23 @@ pub struct Clock {
     pub met: Option<(i64, String)>,
     /// What proves it and is there; empty for none.
     pub points_to: String,
+    /// Why it began anew; empty where it was started once.
+    pub again: String,
+    /// How it stood each time before it began anew, in order.
+    pub before: Vec<Clock>,
+}
+
+impl Clock {
+    /// Whether it was started and is not met. One that was met before it was started, as another site may write it,
+    /// has no end.
+    pub fn is_running(&self) -> bool {
+        self.due != 0 && self.met.is_none()
+    }
+}
+
+/// How a clock is called, with the party for which it runs.
+pub fn clock_name(clock: &str, party: &str) -> String {
+    if party.is_empty() { clock.to_owned() } else { format!("{clock} of {party}") }
 }
 
 /// A message of a conversation.
@@ -249,7 +268,10 @@ impl Incident {
             Content::Titled(titled) => self.title = titled.title,
             Content::Classified(classified) => self.classification = classified.classification,
             Content::Rated(rated) => self.severity = rated.severity,
-            Content::Moved(moved) => self.status = moved.status,
+            Content::Moved(moved) => {
+                self.status = moved.status;
+                self.closed = (moved.status == Status::Closed).then_some(stamp);
+            }
             Content::Marked(marked) => self.marking = Some(marked.marking),
             Content::PartyMoved(moved) => {
                 let known = self.parties.entry(moved.party).or_default();
@@ -325,18 +347,9 @@ impl Incident {
             }
             Content::NeighbourNamed(named) => drop(self.named.insert((named.host, named.party))),
             Content::ProposalAnswered(answer) => drop(self.answered.insert(answer.event, answer.accepted)),
-            Content::ClockStarted(clock) => {
-                let ClockStarted { clock, since, due } = clock;
-                let kept = self.clocks.entry(clock).or_default();
-                (kept.since, kept.due) = (since, due);
-                // Begun anew for what was learned later, it is not met by what was reported before.
-                kept.met = kept.met.take().filter(|(time, _)| *time >= since);
-                if kept.met.is_none() {
-                    kept.points_to.clear();
-                }
-            }
+            Content::ClockStarted(started) => self.start_clock(started),
             Content::ClockMet(met) => {
-                let kept = self.clocks.entry(met.clock).or_default();
+                let kept = self.clocks.entry((met.clock, met.party)).or_default();
                 (kept.met, kept.points_to) = (Some((met.time, met.proof)), met.points_to);
             }
             Content::Lesson(lesson) => self.lessons.push(lesson.text),
@@ -369,6 +382,22 @@ impl Incident {
             Some(known) => *known = happened,
             None => self.timeline.push(happened),
         }
+    }
+
+    fn start_clock(&mut self, started: ClockStarted) {
+        let ClockStarted { clock, since, due, party, again } = started;
+        let kept = self.clocks.entry((clock, party)).or_default();
+        if kept.due != 0 {
+            let before = Clock { before: Vec::new(), ..kept.clone() };
+            kept.before.push(before);
+        }
+        (kept.since, kept.due) = (since, due);
+        // Begun anew for what was learned later, it is not met by what was reported before.
+        kept.met = kept.met.take().filter(|(time, _)| *time >= since && again.is_empty());
+        if kept.met.is_none() {
+            kept.points_to.clear();
+        }
+        kept.again = again;
     }
 
     fn join(&mut self, other: Joined) {
@@ -420,10 +449,19 @@ impl Incident {
         self.messages.iter().filter(move |letter| letter.message.party == party)
     }
 
-    /// Roles that nobody holds, with their duties.
-    pub fn open_duties(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let held: BTreeSet<Role> = self.roles.keys().copied().collect();
-        Role::ALL.into_iter().filter(move |(role, _, _)| !held.contains(role)).map(|(_, word, duty)| (word, duty))
+    /// Answers of persons that came after it was closed, so that nobody waited for them.
+    pub fn late_answers(&self) -> impl Iterator<Item = &Arc<Letter>> {
+        let is_late = |letter: &&Arc<Letter>| self.closed.is_some_and(|closed| letter.stamp > closed);
+        self.messages.iter().filter(is_late).filter(|letter| letter.message.is_answer())
+    }
+
+    /// Roles that nobody holds but who has gone, with their duties.
+    pub fn open_duties<'i>(
+        &'i self,
+        gone: &'i BTreeSet<String>,
+    ) -> impl Iterator<Item = (&'static str, &'static str)> + 'i {
+        let is_held = |role: &Role| self.roles.get(role).is_some_and(|holders| !holders.is_subset(gone));
+        Role::ALL.into_iter().filter(move |(role, _, _)| !is_held(role)).map(|(_, word, duty)| (word, duty))
     }
 
     /// Who has to do with it. `sectors` gives those of a party.
@@ -437,6 +475,7 @@ impl Incident {
             speakers: self.speakers.clone(),
             constituencies: constituencies.collect(),
             merged: BTreeSet::new(),
+            gone: BTreeSet::new(),
         }
     }
 
@@ -681,6 +720,33 @@ mod tests {
     }
 
     #[test]
+    fn a_law_has_a_clock_for_each_party_and_one_that_begins_anew_keeps_the_one_before() {
+        let mut incident = Incident::default();
+        let start = |since: i64, party: &str, again: &str| {
+            let (party, again) = (party.to_owned(), again.to_owned());
+            ClockStarted { clock: "gdpr".into(), since, due: since + 72, party, again }
+        };
+        let met = |time: i64| (Some((time, "receipt".to_owned())), "entry:17".to_owned());
+        let key = |party: &str| ("gdpr".to_owned(), party.to_owned());
+        incident.start_clock(start(1, "", ""));
+        incident.start_clock(start(2, "Net", ""));
+        (incident.clocks.get_mut(&key("")).unwrap().met, incident.clocks.get_mut(&key("")).unwrap().points_to) = met(5);
+        assert_eq!((incident.clocks[&key("")].is_running(), incident.clocks[&key("Net")].is_running()), (false, true));
+        incident.start_clock(start(3, "", "more was taken"));
+        let whole = &incident.clocks[&key("")];
+        assert_eq!((whole.since, whole.again.as_str(), whole.is_running()), (3, "more was taken", true));
+        assert_eq!(whole.before.len(), 1);
+        assert_eq!((whole.before[0].since, whole.before[0].met.as_ref().unwrap().0), (1, 5));
+        assert!(incident.clocks[&key("Net")].before.is_empty());
+        assert_eq!((clock_name("gdpr", ""), clock_name("gdpr", "Net")), ("gdpr".into(), "gdpr of Net".into()));
+        // What an older site wrote is met by what was reported since.
+        incident.start_clock(start(2, "Net", ""));
+        (incident.clocks.get_mut(&key("Net")).unwrap().met, _) = met(9);
+        incident.start_clock(start(4, "Net", ""));
+        assert!(!incident.clocks[&key("Net")].is_running());
+    }
+
+    #[test]
     fn what_is_sealed_or_unknown_is_counted_and_changes_nothing() {
         let mut entries = entries();
         entries[4].body = None;
@@ -688,7 +754,10 @@ mod tests {
         let state = Incident::fold(&entries);
         assert_eq!((state.entries, state.sealed, state.unknown), (8, 1, 1));
         assert_eq!((state.status, state.roles[&Role::Coordinator].len()), (Status::Waiting, 2));
-        assert_eq!(state.open_duties().count(), 9);
+        assert_eq!(state.open_duties(&BTreeSet::new()).count(), 9);
+        // Both coordinators have gone, so nobody answers for it.
+        let gone = BTreeSet::from(["anna".to_owned(), "ben".to_owned()]);
+        assert_eq!(state.open_duties(&gone).next().unwrap().0, "coordinator");
         assert_eq!(state.roles_of("ben").collect::<Vec<_>>(), [Role::Coordinator]);
     }
 }

@@ -37,6 +37,25 @@ pub(super) async fn one(
     Ok(super::json(app.site.thing(&person, Thing::Exhibit(name, sha256)).await?.to_string()))
 }
 
+pub(super) async fn look(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path((name, sha256)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    // Hashing evidence takes as long as sending it.
+    let _turn = turn(&app)?;
+    Ok(super::json(app.site.thing(&person, Thing::LookedAtEvidence(name, sha256)).await?.to_string()))
+}
+
+pub(super) async fn look_at_journal(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let _turn = turn(&app)?;
+    Ok(super::json(app.site.thing(&person, Thing::LookedAtJournal(name)).await?.to_string()))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Handled {

@@ -8,7 +8,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use concert_model::access::{Action, Person};
-use concert_model::incident::draft::{NewIncident, drafts_from_json};
+use concert_model::incident::draft::{NewIncident, asks_state, drafts_from_json};
 use concert_model::incident::schema::words;
 use concert_model::problem::instead;
 use serde_json::{Value, json};
@@ -93,11 +93,11 @@ pub(super) async fn open(
     sent: Body,
 ) -> Result<Response, Problem> {
     let (change, value) = effort::<Value>(person, &headers, "", sent).await?;
-    let (new, report) = NewIncident::from_json_with_report(value).map_err(Problem::of)?;
-    let Some(report) = report else { return Ok(created(&app.site.open(change, new).await?)) };
+    let (new, beginning) = NewIncident::from_json_with_beginning(value).map_err(Problem::of)?;
+    let Some(beginning) = beginning else { return Ok(created(&app.site.open(change, new).await?)) };
     // The bytes of a report become evidence.
     let _turn = turn(&app)?;
-    Ok(created(&app.site.act(change, Deed::OpenFrom(new, report)).await?))
+    Ok(created(&app.site.act(change, Deed::OpenFrom(new, beginning)).await?))
 }
 
 pub(super) async fn write(
@@ -107,7 +107,10 @@ pub(super) async fn write(
     Path(name): Path<String>,
     sent: Body,
 ) -> Result<Response, Problem> {
-    let (mut change, value) = change::<Value>(person, &headers, &name, sent).await?;
+    let (mut change, mut value) = change::<Value>(person, &headers, &name, sent).await?;
+    if asks_state(&mut value) {
+        value = app.site.with_kept_members(&change.person, &name, value).await?;
+    }
     let (drafts, seen) = drafts_from_json(value).map_err(Problem::of)?;
     change.seen = seen;
     Ok(created(&app.site.write(change, &name, drafts).await?))

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::body::effort;
 use super::incidents::created;
-use super::{own_parameters, parameters};
+use super::{one_of, own_parameters, parameters};
 use crate::App;
 use crate::desk::{Deed, Listing, Thing};
 use crate::problem::Problem;
@@ -70,6 +70,21 @@ pub(super) async fn waiting(
 ) -> Result<Response, Problem> {
     let (slice, []) = parameters(query, [])?;
     Ok(super::page("mails", app.site.list(&person, Listing::Mails, slice).await?))
+}
+
+/// States of mails that may belong to nothing, and their kinds.
+const STATES: [&str; 2] = ["taken", "aside"];
+const KINDS: [&str; 10] =
+    ["reply", "auto-reply", "generated", "bounce", "delay", "arrived", "feedback", "list", "written", "complaint"];
+
+pub(super) async fn mailbox(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, [state, kind]) = parameters(query, ["state", "kind"])?;
+    let (state, kind) = (one_of("state", state, &STATES)?, one_of("kind", kind, &KINDS)?);
+    Ok(super::page("mails", app.site.list(&person, Listing::Mailbox(state, kind), slice).await?))
 }
 
 fn number(mail: &str) -> Result<i64, Problem> {

@@ -41,6 +41,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use concert_model::Time;
 use concert_model::keys::parse_duration;
+use concert_model::problem::nearest;
 
 use crate::App;
 use crate::parameters::{pairs, unknown};
@@ -103,6 +104,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/tellings", post(messages::tell))
         .route("/api/v1/incidents/{id}/mails/{mail}", get(messages::one).post(messages::answer))
         .route("/api/v1/mails", get(messages::waiting))
+        .route("/api/v1/mailbox", get(messages::mailbox))
         .route("/api/v1/search", get(incidents::search))
         .route("/api/v1/clocks", get(work::clocks))
         .route("/api/v1/cost", get(work::cost))
@@ -129,7 +131,9 @@ pub(crate) fn slow_routes() -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/evidence/{sha256}", get(evidence::one))
         .route("/api/v1/incidents/{id}/evidence/{sha256}/lines", post(joins::lines))
         .route("/api/v1/incidents/{id}/evidence/{sha256}/derived", post(evidence::derive))
+        .route("/api/v1/incidents/{id}/evidence/{sha256}/verification", get(custody::look))
         .route("/api/v1/incidents/{id}/journal", get(incidents::journal))
+        .route("/api/v1/incidents/{id}/journal/verification", get(custody::look_at_journal))
         .route("/api/v1/incidents/{id}/observables", get(values::of_incident))
         .route("/api/v1/observables", get(values::about))
         .route("/api/v1/incidents/{id}/stream", get(changes::of_one))
@@ -161,6 +165,17 @@ fn moment(now: Time, name: &str, text: Option<String>) -> Result<Option<Time>, P
         })
     };
     text.map(read).transpose()
+}
+
+/// A parameter that is one of some words.
+fn one_of(name: &str, given: Option<String>, words: &[&str]) -> Result<Option<String>, Problem> {
+    let Some(odd) = given.as_deref().filter(|word| !words.contains(word)) else { return Ok(given) };
+    let hint = match nearest(odd, words.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known are {}", words.join(", ")),
+    };
+    let odd: String = odd.chars().take(100).collect();
+    Err(Problem::of(concert_model::Problem::new(format!("`{name}`: there is no `{odd}`")).hint(hint)))
 }
 
 /// A part of a list under its name.

@@ -45,11 +45,10 @@ pub(super) async fn due(
 ) -> Result<Response, Problem> {
     let (slice, [mine, kind, within]) = parameters(query, ["mine", "kind", "within"])?;
     let named = |word: String| {
-        let kinds = [Kind::Task, Kind::Step, Kind::Clock];
-        kinds
-            .into_iter()
-            .find(|kind| kind.word() == word)
-            .ok_or_else(|| Problem::wrong("`kind` is task, step or clock"))
+        Kind::ALL.into_iter().find(|kind| kind.word() == word).ok_or_else(|| {
+            let words: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
+            Problem::wrong(format!("`kind` is one of: {}", words.join(", ")))
+        })
     };
     let kind = kind.map(named).transpose()?;
     let read =

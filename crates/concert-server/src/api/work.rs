@@ -16,7 +16,7 @@ use super::body::{change, effort};
 use super::incidents::created;
 use super::{moment, parameters};
 use crate::App;
-use crate::desk::{Cost, Deed, HandingOver, Listing, Thing};
+use crate::desk::{Cost, Deed, HandingOver, Listing, StartingClock, Thing};
 use crate::problem::Problem;
 
 pub(super) async fn rows(
@@ -112,6 +112,8 @@ pub(super) async fn clocks(
 struct Clock {
     clock: String,
     since: Option<String>,
+    party: Option<String>,
+    again: Option<String>,
     seen: Option<u64>,
 }
 
@@ -123,10 +125,13 @@ pub(super) async fn start_clock(
     body: Body,
 ) -> Result<Response, Problem> {
     let path = format!("{name}/clocks");
-    let (mut change, Clock { clock, since, seen }) = effort(person, &headers, &path, body).await?;
+    let (mut change, given) = effort::<Clock>(person, &headers, &path, body).await?;
+    let Clock { clock, since, party, again, seen } = given;
     change.seen = seen;
     let since = moment(app.site.now(), "since", since)?;
-    Ok(created(&app.site.act(change, Deed::StartClock(name, clock, since)).await?))
+    let (party, again) = (party.unwrap_or_default(), again.unwrap_or_default());
+    let starting = StartingClock { clock, since, party, again };
+    Ok(created(&app.site.act(change, Deed::StartClock(name, starting)).await?))
 }
 
 pub(super) async fn cost(

@@ -200,6 +200,10 @@ impl Desk for Fake {
         Ok(lines)
     }
 
+    async fn with_kept_members(&self, _: &Person, _: &str, value: Value) -> Result<Value, Refusal> {
+        Ok(value)
+    }
+
     async fn open(&self, change: Change, new: NewIncident) -> Result<Value, Refusal> {
         Ok(json!({"id": "01a2", "title": new.title, "key": change.key.map(|(key, _)| key)}))
     }

@@ -2,7 +2,7 @@
 //!
 //! What an entry means, who may read it and how state follows from entries is not known here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use concert_model::{Problem, Time};
 use sqlx::sqlite::SqliteRow;
@@ -150,6 +150,14 @@ fn query_of(words: &str) -> String {
 
 const CIRCLES: &str = "SELECT circle FROM incident WHERE id IN (SELECT value FROM json_each(?1))";
 
+/// The number of an incident with as many digits as it was given: `cert-ex#2026-7` is `cert-ex#2026-000007`.
+fn whole_number(name: &str) -> Option<String> {
+    let (ticket, number) = name.trim().rsplit_once('#')?;
+    let (year, count) = number.split_once('-')?;
+    let is_number = |text: &str| !text.is_empty() && text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number(year) && is_number(count)).then(|| format!("{ticket}#{year}-{:0>6}", count.trim_start_matches('0')))
+}
+
 impl Records {
     /// Entries of an incident that came after one, in the order in which they came.
     pub async fn entries_after(&self, incident: &str, seq: u64) -> Result<Vec<EntryRow>, Problem> {
@@ -196,10 +204,16 @@ impl Records {
         query.fetch_all(self.pool()).await.map_err(trouble)
     }
 
-    /// An incident by its identity or its number.
+    /// An incident by its identity or its number, which may be said in any case and without zeros in front.
     pub async fn incident(&self, name: &str) -> Result<Option<Head>, Problem> {
         let query = sqlx::query("SELECT * FROM incident WHERE id = ?1 OR number = ?1");
         let row = query.bind(name).fetch_optional(self.pool()).await.map_err(trouble)?;
+        if row.is_some() {
+            return Ok(row.as_ref().map(head));
+        }
+        let Some(number) = whole_number(name) else { return Ok(None) };
+        let query = sqlx::query("SELECT * FROM incident WHERE number = ?1 COLLATE NOCASE ORDER BY opened LIMIT 1");
+        let row = query.bind(number).fetch_optional(self.pool()).await.map_err(trouble)?;
         Ok(row.as_ref().map(head))
     }
 
@@ -305,6 +319,32 @@ impl Records {
         query.push(")) ORDER BY id");
         let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
         Ok(rows.iter().map(head).collect())
+    }
+
+    /// Incidents that are closed and not done with: more clocks were started in them than met, or an answer came later
+    /// than they were closed. Given is by what entries of the four kinds are found, in this order. Where a clock was
+    /// started twice there are some more.
+    pub async fn closed_with(&self, [started, met, answer, closed]: [&str; 4]) -> Result<Vec<Head>, Problem> {
+        let query = sqlx::query(
+            "SELECT * FROM incident WHERE status = 'closed' AND id IN (
+                 SELECT incident FROM observable WHERE value IN (?1, ?2, ?3, ?4) AND kind = 'kind' GROUP BY incident
+                 HAVING sum(value = ?1) > sum(value = ?2)
+                 OR max(CASE value WHEN ?3 THEN seq END) > coalesce(max(CASE value WHEN ?4 THEN seq END), 0)
+             ) ORDER BY id",
+        );
+        let query = query.bind(started).bind(met).bind(answer).bind(closed);
+        Ok(query.fetch_all(self.pool()).await.map_err(trouble)?.iter().map(head).collect())
+    }
+
+    /// Incidents that go on, and have one of these persons in a role.
+    pub async fn open_of(&self, persons: &BTreeSet<String>) -> Result<Vec<Head>, Problem> {
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("SELECT * FROM incident WHERE status NOT IN ('closed', 'merged') AND (0");
+        for person in persons {
+            query.push(" OR instr(circle, json_quote(").push_bind(person.as_str()).push(")) > 0");
+        }
+        query.push(") ORDER BY id");
+        Ok(query.build().fetch_all(self.pool()).await.map_err(trouble)?.iter().map(head).collect())
     }
 
     /// Incidents with an entry whose body has this text in it. It looks at every body instead of at what is

@@ -6,9 +6,10 @@
 use concert_model::{Problem, Receipt, ReportId, Time};
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 
 use super::{Change, Home, NewNotice, Notice, Records, insert_notices, insert_report, trouble};
+use crate::events::read::sixteen;
 
 /// Mails of one thread that are shown.
 const THREAD_MAX: u32 = 1_000;
@@ -61,7 +62,16 @@ pub struct MailRow {
     /// The party of that incident it is of, or seems to be.
     #[serde(skip)]
     pub party: String,
+    /// The report that it became; `None` for none. It is not written here.
+    #[serde(skip)]
+    pub report: Option<ReportId>,
 }
+
+/// A mail with the report that a complaint became, by what the collector of complaints calls it.
+const MAIL: &str = "SELECT mail.*, CASE WHEN kind = 'complaint' THEN (SELECT report.id FROM report
+     WHERE report.content = mail.content AND report.origin_kind = 'mail'
+     AND report.origin = CASE mail.message_id WHEN '' THEN 'mailbox ' || mail.seq ELSE mail.message_id END
+     LIMIT 1) END AS report FROM mail";
 
 /// How many mails share these.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,6 +93,10 @@ pub struct MailFilter {
     pub state: Option<String>,
     /// Only of this kind.
     pub kind: Option<String>,
+    /// Only what belongs to no notice and no incident: complaints, and what was set aside.
+    pub is_by_itself: bool,
+    /// Only what came before the mail with this number.
+    pub before: Option<i64>,
     /// At most so many; 0 for all.
     pub limit: u64,
 }
@@ -149,6 +163,7 @@ pub(super) fn mail(row: &SqliteRow) -> MailRow {
         outcome: text("outcome"),
         incident: text("incident"),
         party: text("party"),
+        report: row.try_get::<Option<Vec<u8>>, _>("report").ok().flatten().map(|id| ReportId(sixteen(&id))),
     }
 }
 
@@ -180,12 +195,19 @@ impl Records {
 
     /// Mails, newest first.
     pub async fn mails(&self, filter: &MailFilter) -> Result<Vec<MailRow>, Problem> {
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT * FROM mail WHERE 1");
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(MAIL);
+        query.push(" WHERE 1");
         if let Some(state) = &filter.state {
             query.push(" AND state = ").push_bind(state.clone());
         }
         if let Some(kind) = &filter.kind {
             query.push(" AND kind = ").push_bind(kind.clone());
+        }
+        if filter.is_by_itself {
+            query.push(" AND incident = '' AND (kind = 'complaint' OR state = 'aside')");
+        }
+        if let Some(before) = filter.before {
+            query.push(" AND seq < ").push_bind(before);
         }
         query.push(" ORDER BY seq DESC");
         if filter.limit > 0 {
@@ -197,7 +219,8 @@ impl Records {
 
     /// One mail by its number.
     pub async fn mail(&self, seq: i64) -> Result<Option<MailRow>, Problem> {
-        let row = sqlx::query("SELECT * FROM mail WHERE seq = ?1").bind(seq).fetch_optional(self.pool()).await;
+        let query = format!("{MAIL} WHERE seq = ?1");
+        let row = sqlx::query(AssertSqlSafe(query)).bind(seq).fetch_optional(self.pool()).await;
         Ok(row.map_err(trouble)?.as_ref().map(mail))
     }
 

@@ -45,6 +45,16 @@ impl Records {
         Ok(rows.iter().map(mail).collect())
     }
 
+    /// Incidents in which mails wait, each with when the last of them came, in microseconds.
+    pub async fn with_mails_held(&self) -> Result<Vec<(String, i64)>, Problem> {
+        sqlx::query_as(
+            "SELECT incident, max(received) FROM mail WHERE incident <> '' AND state = 'held' GROUP BY 1 ORDER BY 1",
+        )
+        .fetch_all(self.pool())
+        .await
+        .map_err(trouble)
+    }
+
     /// How many mails wait in an incident.
     pub async fn mails_held_count(&self, incident: &str) -> Result<u64, Problem> {
         let query = sqlx::query_scalar("SELECT count(*) FROM mail WHERE incident = ?1 AND state = 'held'");

@@ -30,12 +30,16 @@ pub async fn is_reminded(change: &mut Change<'_>, of: &Reminded) -> Result<bool,
     Ok(number("due") == Some(of.due.0) && number("ahead").is_some_and(|ahead| ahead <= of.ahead))
 }
 
-/// Writes down that somebody is reminded, and forgets what concerned incidents that are closed.
+/// Writes down that somebody is reminded, and forgets what is no longer to be done in incidents that are closed: what
+/// the law wants, and what comes in, is.
 pub async fn keep_reminded(change: &mut Change<'_>, all: &[Reminded]) -> Result<(), Problem> {
-    sqlx::query("DELETE FROM reminded WHERE incident IN (SELECT id FROM incident WHERE status = 'closed')")
-        .execute(&mut **change)
-        .await
-        .map_err(trouble)?;
+    sqlx::query(
+        "DELETE FROM reminded WHERE (thing LIKE 'task %' OR thing LIKE 'step %')
+         AND incident IN (SELECT id FROM incident WHERE status = 'closed')",
+    )
+    .execute(&mut **change)
+    .await
+    .map_err(trouble)?;
     for one in all {
         let query = sqlx::query(
             "INSERT INTO reminded (incident, thing, receiver, due, ahead) VALUES (?1, ?2, ?3, ?4, ?5)

@@ -1,5 +1,7 @@
 //! Users: who may work with the site. What proves who they are is in `credentials.rs`.
 
+use std::collections::BTreeSet;
+
 use concert_model::incident::Tlp;
 use concert_model::user::{Standing, StandingRole, User};
 use concert_model::{Problem, Time};
@@ -142,6 +144,15 @@ pub async fn disable_user_in(change: &mut Change<'_>, name: &str, disabled: bool
 }
 
 impl Records {
+    /// Users who are disabled, by name.
+    pub async fn disabled_users(&self) -> Result<BTreeSet<String>, Problem> {
+        let names: Vec<String> = sqlx::query_scalar("SELECT name FROM user WHERE disabled <> 0")
+            .fetch_all(self.pool())
+            .await
+            .map_err(trouble)?;
+        Ok(names.into_iter().collect())
+    }
+
     /// Whether anybody works with the site but whoever sits at the machine: there is a token, or a user
     /// whose password is not the one that the site was made with.
     pub async fn has_users(&self) -> Result<bool, Problem> {

@@ -33,7 +33,7 @@ enum Action {
     List(AllRows),
     /// Tell all mistakes in a file of clocks
     Check(CheckArgs),
-    /// Clocks that run in open incidents, soonest first
+    /// Clocks that run, also in incidents that are closed, soonest first
     Due(DueArgs),
 }
 
@@ -110,7 +110,7 @@ fn due(args: &DueArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
 async fn print_due(args: &DueArgs, incidents: &Incidents, person: &Person, now: Time) -> Result<Exit, Failure> {
     let horizon = args.within.map(|within| now.plus_seconds(i64::try_from(within.as_secs()).unwrap_or(i64::MAX)));
     let due = incidents.due(person, now).await.map_err(refused)?;
-    let columns = ["due", "state", "clock", "incident", "title", "since"];
+    let columns = ["due", "state", "clock", "party", "incident", "title", "since"];
     let mut table = args.rows.table(&columns);
     for one in due.iter().filter(|one| one.due.kind == Kind::Clock) {
         if horizon.is_some_and(|horizon| one.due.due > horizon) {

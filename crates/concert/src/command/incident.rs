@@ -18,7 +18,7 @@ mod tell;
 
 use concert_model::access::Person;
 use concert_model::incident::content::Severity;
-use concert_model::incident::draft::NewIncident;
+use concert_model::incident::draft::{Beginning, NewIncident};
 use concert_model::{Problem, Time};
 use serde_json::{Value, json};
 
@@ -125,6 +125,9 @@ struct OpenArgs {
     /// A report it begins with, by `report.id` of its events: its bytes become evidence, its events are linked.
     #[arg(long, value_name = "ID")]
     report: Option<String>,
+    /// A mail it begins with, by its number in `concert mailbox list`, also one that was set aside.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "report")]
+    mail: Option<i64>,
     #[command(flatten)]
     minutes: draft::MinutesArg,
     #[command(flatten)]
@@ -294,8 +297,9 @@ async fn open(args: &OpenArgs, incidents: &Incidents, person: &Person) -> Result
         drafts: draft::first(args.note.as_deref(), &args.events),
     };
     let ask = args.minutes.ask(person);
-    let written = match &args.report {
-        Some(id) => incidents.open_from(ask, new, id).await,
+    let report = args.report.clone().map(Beginning::Report);
+    let written = match report.or(args.mail.map(Beginning::Mail)) {
+        Some(beginning) => incidents.open_from(ask, new, &beginning).await,
         None => incidents.open(ask, new).await,
     };
     print_written(&written.map_err(refused)?, &args.rows)
@@ -362,7 +366,8 @@ async fn show_one(args: &ShowArgs, incidents: &Incidents, person: &Person) -> Re
     let state = incidents.show(person, &args.incident).await.map_err(refused)?;
     let joins = incidents.joins(person, &state).await.map_err(refused)?;
     let may = incidents.open_to(person, &args.incident).await.map_err(refused)?;
-    show::print(&incident_json(&state, joins, &may), args.rows.format)
+    let gone = incidents.gone().await?;
+    show::print(&incident_json(&state, joins, &may, (&gone, crate::wire::now())), args.rows.format)
 }
 
 fn entry_row(entry: &Value) -> [Value; 7] {

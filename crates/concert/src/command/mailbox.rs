@@ -112,8 +112,8 @@ const KINDS: [&str; 11] = [
     "written",
     "complaint",
 ];
-const COLUMNS: [&str; 10] =
-    ["mail", "received", "state", "kind", "from", "signed", "subject", "notice", "contact", "reason"];
+const COLUMNS: [&str; 11] =
+    ["mail", "received", "state", "kind", "from", "signed", "subject", "notice", "contact", "reason", "report"];
 /// Most bytes that `--raw` prints.
 const RAW_BYTES_MAX: u64 = 1 << 30;
 
@@ -140,7 +140,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     })
 }
 
-fn values(row: &MailRow) -> [Value; 10] {
+fn values(row: &MailRow) -> [Value; 11] {
     [
         json!(row.seq),
         json!(row.received.to_string()),
@@ -152,6 +152,7 @@ fn values(row: &MailRow) -> [Value; 10] {
         text_or_null(&row.notice),
         text_or_null(&row.contact),
         text_or_null(&row.reason),
+        json!(row.report.map(|report| report.to_string())),
     ]
 }
 
@@ -162,6 +163,7 @@ async fn list(args: &ListArgs, store: &Store) -> Result<Exit, Failure> {
         kind: args.kind.clone(),
         // One more than is shown, to know that there are more.
         limit: if args.rows.limit == 0 { 0 } else { args.rows.limit as u64 + 1 },
+        ..MailFilter::default()
     };
     for row in store.records.mails(&filter).await? {
         if !table.row(&values(&row))? {

@@ -110,7 +110,7 @@ async fn queue(
     let (mut told, mut news) = (Vec::new(), Vec::new());
     for reminder in reminders {
         let [incident, _] = reminder.incident.clone();
-        let thing = format!("{} {}", reminder.due.kind.word(), reminder.due.name);
+        let thing = format!("{} {}", reminder.due.kind.word(), reminder.due.called());
         let (due, ahead) = (reminder.due.due, reminder.ahead);
         let one = Reminded { incident, thing, receiver: receiver.to_owned(), due, ahead };
         if !is_reminded(&mut change, &one).await? {
@@ -169,7 +169,7 @@ fn text(news: &[Reminder], now: Time) -> String {
 /// A thing as far as it may be named.
 fn what(one: &Reminder) -> String {
     let kind = one.due.kind.word();
-    if one.is_named { format!("{kind} {}", one.due.name) } else { format!("a {kind}") }
+    if one.is_named { format!("{kind} {}", one.due.called()) } else { format!("a {kind}") }
 }
 
 /// The message, the same each time it is composed.

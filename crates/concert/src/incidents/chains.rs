@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::chain::Chain;
 use concert_model::incident::fold::Incident;
+use concert_model::problem::nearest;
 
 use super::{Incidents, Refused};
 
@@ -46,4 +48,18 @@ impl Incidents {
         let chain = self.chains.of(&state);
         Ok((state, chain))
     }
+}
+
+/// Whether a host is known in an incident, as whoever asks sees that.
+pub fn host_there(state: &Incident, host: &str) -> Result<(), Refused> {
+    if state.found.contains_key(host) || state.hosts.contains_key(host) {
+        return Ok(());
+    }
+    let known = state.found.keys().chain(state.hosts.keys()).map(String::as_str);
+    let hint = match nearest(host, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "hosts stand in `relations` and `hosts` of `concert incident show`".to_owned(),
+    };
+    let host: String = host.chars().take(100).collect();
+    Err(Refused::Wrong(Problem::new(format!("there is no host `{host}` in it")).hint(hint)))
 }

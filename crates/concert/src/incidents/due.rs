@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 
 use concert_model::Time;
 use concert_model::access::{Action, Circle, Object, Person, may};
-use concert_model::incident::content::Content;
+use concert_model::incident::content::{Content, Role};
 use concert_model::incident::due::{Due, Kind, due, next_stage, stage};
 use concert_model::incident::marking::{Marking, Tlp};
+use concert_store::records::MailRow;
 use concert_store::records::incidents::Head;
 use serde_json::{Value, json};
 
 use super::audit::Reads;
 use super::case::Case;
-use super::write::MERGED;
+use super::read::circle_of;
 use super::{Incidents, Refused, known, text};
 
+/// Most mails that wait which are listed; the rest comes up when they are sorted.
+const MAILS_MAX: usize = 1_000;
 /// Incidents in which something can come due.
 const DUE: [&str; 3] = [text::TASKS, text::PROCESSES, text::CLOCKS];
 
@@ -29,17 +32,17 @@ pub struct DueIn {
 impl DueIn {
     /// As commands and the API give it.
     pub fn json(&self, now: Time) -> Value {
-        let Due { kind, name, title, role, persons, since, due, default, .. } = &self.due;
+        let Due { kind, name, party, title, role, persons, since, due, default, .. } = &self.due;
         let left = due.seconds().saturating_sub(now.seconds());
         json!({"due": due.to_string(), "state": if left < 0 { "overdue" } else { "running" }, "left_seconds": left,
-            "kind": kind.word(), "name": name, "what": title, "incident": self.head.number, "id": self.head.id, "title": self.head.title,
+            "kind": kind.word(), "name": name, "party": party, "what": title, "incident": self.head.number, "id": self.head.id, "title": self.head.title,
             "role": role.map(|role| role.word()), "persons": persons, "since": since.map(|since| since.to_string()), "default": default})
     }
 
     /// A clock of a law, as commands and the API give it.
     pub fn clock_json(&self, now: Time) -> Value {
         let state = if self.due.due < now { "overdue" } else { "running" };
-        json!({"due": self.due.due.to_string(), "state": state, "clock": self.due.name, "incident": self.head.number,
+        json!({"due": self.due.due.to_string(), "state": state, "clock": self.due.name, "party": self.due.party, "incident": self.head.number,
             "id": self.head.id, "title": self.head.title, "since": self.due.since.map(|since| since.to_string())})
     }
 }
@@ -73,40 +76,96 @@ pub struct Reminder {
 }
 
 impl Incidents {
-    /// What is to be done in incidents that are not closed, as far as a person sees it, what is due first
-    /// before the rest.
+    /// What is to be done, as far as a person sees it, what is due first before the rest: all of it in incidents that
+    /// go on, and in those that are closed what the law wants and what came in.
     pub async fn due(&self, person: &Person, now: Time) -> Result<Vec<DueIn>, Refused> {
+        self.gone().await?;
         let (mut all, mut reads) = (Vec::new(), Reads::default());
-        for head in self.store.records.open_with(&DUE).await? {
+        for head in self.come_due().await? {
             let Some((case, circle)) = self.found_as(person, &head).await? else { continue };
-            let comes_due = |content: &Content| {
-                matches!(
-                    content,
-                    Content::Task(_)
-                        | Content::Started(_)
-                        | Content::Stepped(_)
-                        | Content::ClockStarted(_)
-                        | Content::ClockMet(_)
-                )
+            let state = self.states.of(&case, &circle, person);
+            let comes_due = |content: &Content| match content {
+                Content::Task(_) | Content::Started(_) | Content::Stepped(_) => true,
+                Content::ClockStarted(_) | Content::ClockMet(_) => true,
+                Content::MessageKept(message) => state.closed.is_some() && message.is_answer(),
+                _ => false,
             };
             let seen = case.seen_by(&circle, person);
             let told = seen.filter(|kept| kept.body.as_ref().is_some_and(|(_, content)| comes_due(content)));
             reads.add(&head.number, told.filter_map(|kept| kept.marking()));
-            let state = self.states.of(&case, &circle, person);
-            // In one that was merged nothing goes on but what the law wants.
-            let goes_on = |due: &Due| head.status != MERGED || due.kind == Kind::Clock;
-            let due = due(&state, known(&state, now)).into_iter().filter(goes_on);
-            all.extend(due.map(|due| DueIn { head: head.clone(), due }));
+            all.extend(due(&state, known(&state, now)).into_iter().map(|due| DueIn { head: head.clone(), due }));
         }
         self.audit_reads(person, reads).await?;
+        all.extend(self.mails_due(person).await?);
+        all.extend(self.duties_due(person, now).await?);
         all.sort_by(|one, other| (one.due.due, &one.head.number).cmp(&(other.due.due, &other.head.number)));
         Ok(all)
     }
 
-    /// Incidents in which something can come due, each with the number of its last entry.
+    /// Incidents in which something can come due, by identity.
+    async fn come_due(&self) -> Result<Vec<Head>, Refused> {
+        let records = &self.store.records;
+        let mut heads = records.open_with(&DUE).await?;
+        heads.extend(records.closed_with([text::CLOCKS, text::CLOCKS_MET, text::ANSWERS, text::CLOSED]).await?);
+        heads.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(heads)
+    }
+
+    /// Mails that wait for a person to say what they are.
+    async fn mails_due(&self, person: &Person) -> Result<Vec<DueIn>, Refused> {
+        let (mut all, mut heads) = (Vec::new(), BTreeMap::<String, Head>::new());
+        for (_, row) in self.held_mails(person, None, (0, MAILS_MAX)).await? {
+            let head = match heads.get(&row.incident) {
+                Some(head) => head.clone(),
+                None => self.store.records.incident(&row.incident).await?.ok_or(Refused::Missing)?,
+            };
+            heads.insert(head.id.clone(), head.clone());
+            all.push(DueIn { due: mail_due(&row, &circle_of(&head)), head });
+        }
+        Ok(all)
+    }
+
+    /// Incidents that are coordinated by nobody, because whoever did has gone.
+    async fn duties_due(&self, person: &Person, now: Time) -> Result<Vec<DueIn>, Refused> {
+        let (gone, mut all) = (self.gone().await?, Vec::new());
+        if gone.is_empty() {
+            return Ok(all);
+        }
+        for head in self.store.records.open_of(&gone).await? {
+            let Some((_, circle)) = self.found_as(person, &head).await? else { continue };
+            let Some(holders) = circle.holders.get(&Role::Coordinator).filter(|_| !circle.has_coordinator()) else {
+                continue;
+            };
+            let names: Vec<&str> = holders.iter().map(String::as_str).collect();
+            let leads = circle.holders.get(&Role::SiteLead).into_iter().flatten();
+            let due = Due {
+                kind: Kind::Duty,
+                name: Role::Coordinator.word().to_owned(),
+                item: String::new(),
+                party: String::new(),
+                title: format!("nobody coordinates it: {} is disabled", names.join(", ")),
+                role: Some(Role::Coordinator),
+                persons: leads.filter(|lead| !gone.contains(*lead)).cloned().collect(),
+                since: None,
+                due: now,
+                default: None,
+            };
+            all.push(DueIn { head, due });
+        }
+        Ok(all)
+    }
+
+    /// Incidents in which something can come due, each with when something happened there last: an entry, or a mail
+    /// that waits.
     pub async fn may_come_due(&self) -> Result<Vec<(String, u64)>, Refused> {
-        let heads = self.store.records.open_with(&DUE).await?;
-        Ok(heads.into_iter().map(|head| (head.id, head.changed)).collect())
+        let heads = self.come_due().await?;
+        let mut all: BTreeMap<String, u64> = heads.into_iter().map(|head| (head.id, head.changed)).collect();
+        for (id, received) in self.store.records.with_mails_held().await? {
+            // Numbers of entries are times too.
+            let last = all.entry(id).or_default();
+            *last = received.unsigned_abs().max(*last);
+        }
+        Ok(all.into_iter().collect())
     }
 
     /// Of what in an incident somebody is to be reminded now, and when something more comes up by itself.
@@ -117,9 +176,9 @@ impl Incidents {
         let now = ask.now;
         let case = self.case(id).await?;
         let (circle, state) = (self.circle(&case), case.whole());
-        let is_merged = case.head.merged_into().is_some();
+        let mails = self.store.records.mails_held(Some(id), 0).await?;
         let mut all = due(&state, known(&state, now));
-        all.retain(|due| !is_merged || due.kind == Kind::Clock);
+        all.extend(mails.iter().map(|row| mail_due(row, &circle)));
         let next = all.iter().filter_map(|due| next_stage(due, ask.ahead_seconds, now)).min();
         let mut reminders = Vec::new();
         let mut seen: BTreeMap<&str, Vec<Due>> = BTreeMap::new();
@@ -132,6 +191,10 @@ impl Incidents {
                 let theirs = seen.entry(name).or_insert_with(|| seen_due(&case, &circle, person, now));
                 // What it is called says something of others that have its name, so it is told as they see it.
                 receivers.extend(theirs.iter().find(|other| due.is(other)).map(|own| (name.clone(), own.clone())));
+                // Mails are no entries: who may say what they are sees them.
+                if due.kind == Kind::Mail && may(person, Action::Conduct, Object::Incident(&circle)).allowed {
+                    receivers.push((name.clone(), due.clone()));
+                }
             }
             if receivers.is_empty() {
                 receivers.push((String::new(), due.clone()));
@@ -146,6 +209,22 @@ impl Incidents {
             }));
         }
         Ok((reminders, next))
+    }
+}
+
+/// A mail that waits is due since it came.
+fn mail_due(row: &MailRow, circle: &Circle) -> Due {
+    Due {
+        kind: Kind::Mail,
+        name: row.seq.to_string(),
+        item: String::new(),
+        party: row.party.clone(),
+        title: row.subject.clone(),
+        role: Some(Role::Coordinator),
+        persons: circle.holders.get(&Role::Coordinator).cloned().unwrap_or_default(),
+        since: Some(row.received),
+        due: row.received,
+        default: None,
     }
 }
 
@@ -170,7 +249,8 @@ fn made(case: &Case, due: &Due) -> Option<Marking> {
     let makes = |content: &Content| match (due.kind, content) {
         (Kind::Task, Content::Task(task)) if !due.item.is_empty() => task.item == due.item,
         (Kind::Task, Content::Task(task)) => task.name == due.name,
-        (Kind::Clock, Content::ClockStarted(clock)) => clock.clock == due.name,
+        (Kind::Clock, Content::ClockStarted(clock)) => clock.clock == due.name && clock.party == due.party,
+        (Kind::Answer, Content::MessageKept(message)) => message.is_answer() && message.party == due.party,
         (Kind::Step, Content::Started(started)) => due.name.split_once('/').is_some_and(|(run, _)| run == started.run),
         _ => false,
     };

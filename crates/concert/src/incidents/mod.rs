@@ -57,6 +57,7 @@ use jiff::tz::TimeZone;
 pub use across::Spent;
 pub use case::{Case, Kept};
 pub use caught::Caught;
+pub use chains::host_there;
 pub use changes::Changes;
 pub use due::{DueIn, Reminder, Reminding};
 pub use evidence::bag::Exported;
@@ -146,6 +147,8 @@ pub struct Incidents {
     reads: ReadLog,
     states: states::States,
     chains: chains::Chains,
+    /// Users who are disabled, as of the last look.
+    gone: Mutex<Arc<BTreeSet<String>>>,
 }
 
 impl Incidents {
@@ -166,6 +169,7 @@ impl Incidents {
             reads,
             states: states::States::default(),
             chains: chains::Chains::default(),
+            gone: Mutex::default(),
         }
     }
 
@@ -192,6 +196,13 @@ impl Incidents {
     /// What a standing may be limited to, to be in force where a party takes part.
     fn constituencies(&self, party: &str) -> BTreeSet<String> {
         self.sectors(party).into_iter().chain([party.to_owned()]).collect()
+    }
+
+    /// Users who are disabled now: whatever they hold, nobody answers for it.
+    pub async fn gone(&self) -> Result<Arc<BTreeSet<String>>, Problem> {
+        let now = Arc::new(self.store.records.disabled_users().await?);
+        *self.gone.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&now);
+        Ok(now)
     }
 
     /// Sectors of a party.

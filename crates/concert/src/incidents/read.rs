@@ -13,7 +13,7 @@ use concert_store::records::incidents::{EntryRow, Head, HeadFilter, Touched};
 
 use super::case::{Case, Kept};
 use super::write::MERGED;
-use super::{Ask, Incidents, Refused, sight};
+use super::{Ask, Incidents, Refused, sight, text};
 
 /// Rows read at a time while a list is filtered.
 const ROWS_AT_ONCE: usize = 500;
@@ -134,6 +134,7 @@ impl Incidents {
         mut filter: Filter,
         slice: Slice,
     ) -> Result<(Vec<Head>, Option<u64>), Refused> {
+        filter.classification.as_deref().map_or(Ok(()), text::classification)?;
         filter.below = slice.below;
         let (mut rows, mut looked, mut markings) = (Vec::new(), 0, Vec::new());
         // Those that were decided about: given, or not to be seen at all.
@@ -378,6 +379,7 @@ impl Incidents {
         action: Action,
     ) -> Result<Vec<Decision>, Refused> {
         let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
+        self.gone().await?;
         let case = self.case(&head.id).await?;
         let circle = self.circle(&case);
         let asks = may(ask.person, Action::AskWho, Object::Incident(&circle));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use concert_model::Problem;
-use concert_model::access::Circle;
+use concert_model::access::{Circle, Person};
 use concert_model::incident::content::Content;
 use concert_model::incident::journal::{Body, Entry, Header, SiteId, verify};
 use concert_store::Store;
@@ -12,7 +12,7 @@ use concert_store::records::incidents::{self, EntryRow, Head, Touched};
 use super::case::Case;
 use super::read::circle_of;
 use super::write::head_of;
-use super::{Incidents, merged, sight, text};
+use super::{Incidents, Refused, merged, sight, text};
 
 /// Journals that were checked.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -59,6 +59,13 @@ impl Incidents {
         self.held().clear();
         Ok(journals.len() as u64)
     }
+
+    /// Verifies the journal of an incident that a person sees: the number of its entries, and all that is wrong.
+    /// Headers are for whoever sees the incident, so a place names also what the person does not see.
+    pub async fn look_at_journal(&self, person: &Person, incident: &str) -> Result<(u64, Vec<Problem>), Refused> {
+        let (case, _) = self.find(person, incident).await?;
+        Ok(verify_one(&self.store, &case.id).await?)
+    }
 }
 
 /// Verifies the chains of every incident, one after another. It takes no key: each chain names its own.
@@ -66,38 +73,44 @@ pub async fn verify_journals(store: &Store) -> Result<Checked, Problem> {
     let mut checked = Checked::default();
     for id in store.records.journals().await? {
         checked.incidents += 1;
-        // Read first, so that what is written meanwhile is not missing from the entries.
-        let listed = store.records.listed(&id).await?;
-        let rows = store.records.entries_after(&id, 0).await?;
-        checked.entries += rows.len() as u64;
-        checked.problems.extend(verify_journal(&id, &rows));
-        let of_journal = |what: &str| Problem::new(what).at(format!("journal of {id}"));
-        for seq in store.records.entries_astray(&id).await? {
-            let what = "its row says another place or time than its header";
-            checked.problems.push(Problem::new(what).at(format!("journal of {id}, entry number {seq}")));
-        }
-        // The end of a chain that was cut off leaves a chain that is sound.
-        let last = rows.last().map_or(0, |row| row.seq);
-        match listed {
-            Some((head, _)) if head.changed > last => {
-                checked.problems.push(of_journal("its newest entries are missing"))
-            }
-            Some(listed) if !is_derived(&listed, rows) && !is_derived_now(store, &id).await? => {
-                let problem = of_journal("how it stands in lists is not what follows from its entries");
-                checked.problems.push(problem.hint("`concert incident rebuild` makes lists anew"));
-            }
-            Some(_) => {}
-            None => {
-                let problem = of_journal("it is in no list");
-                checked.problems.push(problem.hint("`concert incident rebuild` makes lists anew"));
-            }
-        }
+        let (entries, problems) = verify_one(store, &id).await?;
+        checked.entries += entries;
+        checked.problems.extend(problems);
     }
     for id in store.records.without_entries().await? {
         checked.incidents += 1;
         checked.problems.push(Problem::new("all its entries are missing").at(format!("journal of {id}")));
     }
     Ok(checked)
+}
+
+/// The number of entries of a journal, and all that is wrong with it.
+async fn verify_one(store: &Store, id: &str) -> Result<(u64, Vec<Problem>), Problem> {
+    // Read first, so that what is written meanwhile is not missing from the entries.
+    let listed = store.records.listed(id).await?;
+    let rows = store.records.entries_after(id, 0).await?;
+    let count = rows.len() as u64;
+    let mut problems = verify_journal(id, &rows);
+    let of_journal = |what: &str| Problem::new(what).at(format!("journal of {id}"));
+    for seq in store.records.entries_astray(id).await? {
+        let what = "its row says another place or time than its header";
+        problems.push(Problem::new(what).at(format!("journal of {id}, entry number {seq}")));
+    }
+    // The end of a chain that was cut off leaves a chain that is sound.
+    let last = rows.last().map_or(0, |row| row.seq);
+    match listed {
+        Some((head, _)) if head.changed > last => problems.push(of_journal("its newest entries are missing")),
+        Some(listed) if !is_derived(&listed, rows) && !is_derived_now(store, id).await? => {
+            let problem = of_journal("how it stands in lists is not what follows from its entries");
+            problems.push(problem.hint("`concert incident rebuild` makes lists anew"));
+        }
+        Some(_) => {}
+        None => {
+            let problem = of_journal("it is in no list");
+            problems.push(problem.hint("`concert incident rebuild` makes lists anew"));
+        }
+    }
+    Ok((count, problems))
 }
 
 /// Whether how an incident stands in lists, and who sees it there, follows from its entries. What belongs to its

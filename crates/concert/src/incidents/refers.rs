@@ -12,7 +12,7 @@ use concert_model::access::{Action, Circle, Kept, Object, Person, lacks_scope, m
 use concert_model::incident::clock::Catalogue;
 use concert_model::incident::content::{ClockMet, ClockStarted, Content, Finding, RoleMoved, Task};
 use concert_model::incident::draft::Draft;
-use concert_model::incident::fold::{Exhibit, Incident, Letter, place};
+use concert_model::incident::fold::{Exhibit, Incident, Letter, clock_name, place};
 use concert_model::incident::marking::Marking;
 use concert_model::problem::nearest;
 use concert_model::{EventId, Problem, Time, User};
@@ -86,6 +86,7 @@ impl<'d> Names<'d> {
                 self.events.insert(&proposed.event);
             }
             Content::NoticeLinked(link) if link.linked => drop(self.notices.insert(&link.notice)),
+            Content::ClockStarted(clock) => drop(self.parties.insert(&clock.party)),
             Content::ClockMet(met) => self.notices.extend(met.points_to.strip_prefix("notice:")),
             _ => {}
         }
@@ -118,6 +119,7 @@ fn asks(content: &Content) -> &'static [&'static str] {
         Content::NeighbourNamed(_) => &["party/1", "host/1", "role/1", "relation/1"],
         Content::EventLinked(_) => &["event/1", "events/1", "proposed/1"],
         Content::NoticeLinked(_) => &["notice/1"],
+        Content::ClockStarted(_) => &["clock/1", "clock-met/1", "party/1", "host/1", "role/1"],
         Content::ClockMet(met) if met.points_to.is_empty() => &["clock/1", "clock-met/1"],
         Content::ClockMet(_) => &["clock/1", "clock-met/1", "message/1", "notice/1", "evidence/1", "custody/1"],
         Content::Happened(_) | Content::Proposed(_) => &["evidence/1", "custody/1"],
@@ -423,9 +425,13 @@ impl<'a> Check<'a> {
             Content::NoticeLinked(link) => {
                 is_linked("`notice` of notice/1", &link.notice, self.state.notices.contains(&link.notice))
             }
-            Content::ClockStarted(clock) => self.clock_right(clock),
+            Content::ClockStarted(clock) => {
+                self.party("`party` of clock/1", &clock.party)?;
+                self.clock_right(clock)?;
+                self.clock_anew(clock)
+            }
             Content::ClockMet(met) => {
-                self.clock(&met.clock)?;
+                self.clock(met)?;
                 self.clock_met(met)?;
                 self.pointed("`points_to` of clock-met/1", &met.points_to)
             }
@@ -597,12 +603,30 @@ impl<'a> Check<'a> {
         Err(Refused::Wrong(problem.hint("leave `due` out: it is counted as the law says")))
     }
 
+    /// A clock that was started takes a reason to begin anew: what it said until now would be lost from view.
+    fn clock_anew(&self, clock: &ClockStarted) -> Result<(), Refused> {
+        let key = (clock.clock.clone(), clock.party.clone());
+        let Some(known) = self.state.clocks.get(&key).filter(|known| known.due != 0 && clock.again.trim().is_empty())
+        else {
+            return Ok(());
+        };
+        let how = match &known.met {
+            Some((time, _)) => format!("was met at {}", Time(*time)),
+            None => format!("runs since {}, until {}", Time(known.since), Time(known.due)),
+        };
+        let what = format!("`clock` of clock/1: `{}` {how}", clock_name(&clock.clock, &clock.party));
+        let hint = "say in `again` why it begins anew (`--again REASON`), or for which `party` another one runs";
+        Err(Refused::Wrong(Problem::new(what).hint(hint)))
+    }
+
     /// A clock is not met before it began.
     fn clock_met(&self, met: &ClockMet) -> Result<(), Refused> {
-        match self.state.clocks.get(&met.clock).filter(|clock| met.time < clock.since) {
+        let key = (met.clock.clone(), met.party.clone());
+        match self.state.clocks.get(&key).filter(|clock| met.time < clock.since) {
             None => Ok(()),
             Some(clock) => {
-                let what = format!("`time` of clock-met/1: `{}` runs since {}", met.clock, Time(clock.since));
+                let name = clock_name(&met.clock, &met.party);
+                let what = format!("`time` of clock-met/1: `{name}` runs since {}", Time(clock.since));
                 Err(Refused::Wrong(Problem::new(what).hint("say when it was met after that")))
             }
         }
@@ -633,22 +657,22 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn clock(&self, clock: &str) -> Result<(), Refused> {
-        let is_running =
-            |name: &&String| self.state.clocks.get(*name).is_some_and(|clock| clock.due != 0 && clock.met.is_none());
-        let running = self.state.clocks.keys().filter(is_running).map(String::as_str);
-        match self.state.clocks.get(clock).filter(|clock| clock.due != 0) {
+    fn clock(&self, met: &ClockMet) -> Result<(), Refused> {
+        let (clocks, name) = (&self.state.clocks, clock_name(&met.clock, &met.party));
+        match clocks.get(&(met.clock.clone(), met.party.clone())).filter(|clock| clock.due != 0) {
             Some(known) => match &known.met {
                 None => Ok(()),
                 Some((time, _)) => {
-                    let time = concert_model::Time(*time);
-                    let problem = Problem::new(format!("`clock` of clock-met/1: `{clock}` was met already, at {time}"));
-                    Err(Refused::Wrong(problem.hint("the log has the proof; erase that entry where it was wrong")))
+                    let what = format!("`clock` of clock-met/1: `{name}` was met already, at {}", Time(*time));
+                    let hint = "the log has the proof; erase that entry where it was wrong";
+                    Err(Refused::Wrong(Problem::new(what).hint(hint)))
                 }
             },
             None => {
-                let what = format!("no clock `{clock}` runs here");
-                Err(unknown("`clock` of clock-met/1", what, clock, running, "clocks"))
+                let running = clocks.iter().filter(|(_, clock)| clock.is_running());
+                let names: Vec<String> = running.map(|((clock, party), _)| clock_name(clock, party)).collect();
+                let what = format!("no clock `{name}` runs here");
+                Err(unknown("`clock` of clock-met/1", what, &name, names.iter().map(String::as_str), "clocks"))
             }
         }
     }

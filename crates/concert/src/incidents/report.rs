@@ -1,5 +1,5 @@
-//! Incidents that begin with a report: its bytes as evidence, its events, what its text names, and whoever sent
-//! it as a party whose identity the others do not learn.
+//! Incidents that begin with a report, or with a mail that became none: its bytes as evidence, its events, what its
+//! text names, and whoever sent it as a party whose identity the others do not learn.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::sync::Arc;
 use concert_model::access::{Action, Kept, Object, Person, lacks_scope, may};
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::{Act, Content, EventLinked, MessageKept, Observable, PartyMoved};
-use concert_model::incident::draft::{Draft, NewIncident};
+use concert_model::incident::draft::{Beginning, Draft, NewIncident};
 use concert_model::incident::mail::Sort;
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::{Origin, Problem, ReportId};
-use concert_pipeline::mail;
+use concert_pipeline::mail::{self, Mail};
 use concert_pipeline::observables::{Kind, observables};
 use concert_pipeline::parse::unpack;
 use concert_store::evidence::KeptBytes;
@@ -22,6 +22,7 @@ use super::made::by_hand;
 use super::mail::line;
 use super::write::wrong;
 use super::{Ask, Handling, Incidents, NewEvidence, Refused, Written};
+use crate::settings::MAILBOX;
 
 /// The name of the party that a report came from. Its address stands in what only this site sees.
 pub const REPORTER: &str = "reporter";
@@ -34,9 +35,9 @@ const BYTES_MAX: u64 = 256 << 20;
 /// A report that an incident begins with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Reported {
-    /// Its identity.
-    report: String,
-    /// The feed it came by.
+    /// What it is, in words.
+    what: String,
+    /// The feed it came by, or the mailbox.
     feed: String,
     /// Who sent it; empty where that is not known.
     sender: String,
@@ -55,8 +56,13 @@ struct Reported {
 }
 
 impl Incidents {
-    /// Opens an incident from a report with this identity. Its bytes are kept first, then all is written at once.
-    pub async fn open_from(&self, ask: Ask<'_>, mut new: NewIncident, report: &str) -> Result<Written, Refused> {
+    /// Opens an incident from a report or a mail. Its bytes are kept first, then all is written at once.
+    pub async fn open_from(
+        &self,
+        ask: Ask<'_>,
+        mut new: NewIncident,
+        beginning: &Beginning,
+    ) -> Result<Written, Refused> {
         by_hand(&mut new.drafts)?;
         if let Some(written) = self.answered(ask).await? {
             return Ok(written);
@@ -64,11 +70,14 @@ impl Incidents {
         self.decide_open(ask).await?;
         self.name_parties_of_new(ask.person, &mut new.marking, &mut new.drafts).await?;
         self.readers_of(ask.person, &new).await?;
-        let reported = self.reported(ask.person, report).await?;
+        let reported = match beginning {
+            Beginning::Report(id) => self.reported(ask.person, id).await?,
+            Beginning::Mail(number) => self.mailed(ask.person, *number).await?,
+        };
         let own = site_only(&new.marking);
         let evidence = NewEvidence {
             name: reported.name.clone(),
-            text: format!("report {} of {} as it came", reported.report, reported.feed),
+            text: format!("{} as it came", reported.what),
             marking: Some(own.clone()),
             handling: Handling {
                 act: Act::Received,
@@ -100,13 +109,61 @@ impl Incidents {
         let records = &self.store.records;
         let Some(row) = records.report(report).await? else { return Err(missing()) };
         let receipt = row.report.receipt;
-        let (archive, content) = (self.store.archive.clone(), row.report.content);
-        // A mail says who sent it also where it came as a file or a request.
-        let (came_as_mail, media_type) = (matches!(receipt.origin, Origin::Mail(_)), receipt.media_type.clone());
+        let is_mail = matches!(receipt.origin, Origin::Mail(_));
+        let (bytes, read) = self.bytes_of(row.report.content, is_mail, receipt.media_type.clone()).await?;
+        let members = records.members_of_report(report).await?;
+        let loaded = self.store.load(&[&members]).await?;
+        let events = loaded.of(&members).map(|stored| stored.event.row().id.to_string()).collect();
+        let name = match receipt.file_name.is_empty() {
+            true => format!("report-{report}{}", if read.is_some() { ".eml" } else { "" }),
+            false => receipt.file_name,
+        };
+        let what = format!("report {report} of {}", receipt.feed);
+        let reported =
+            Reported { what, feed: receipt.feed, sender: receipt.sender, events, name, ..Reported::default() };
+        Ok(reported.with(bytes, read))
+    }
+
+    /// A mail of the mailbox, or the report that it became. One that belongs to an incident is for those of that
+    /// incident; an answer to a notice is for whoever sees notices.
+    async fn mailed(&self, person: &Person, number: i64) -> Result<Reported, Refused> {
+        let missing = || {
+            let hint = "`concert mailbox list` and `GET /api/v1/mailbox` have their numbers";
+            Refused::Wrong(Problem::new(format!("there is no mail {number}")).hint(hint))
+        };
+        let sees = |kept| may(person, Action::SeeSite(kept), Object::Site).allowed;
+        if !sees(Kept::Events) {
+            return Err(missing());
+        }
+        let row = self.store.records.mail(number).await?.filter(|row| row.incident.is_empty()).ok_or_else(missing)?;
+        let is_by_itself = row.kind == "complaint" || row.state == "aside";
+        if !is_by_itself && !sees(Kept::Notices) {
+            return Err(missing());
+        }
+        if row.state == "waiting" {
+            let hint = "`concert run` and `concert serve` do so within a minute";
+            return Err(Refused::Wrong(Problem::new(format!("mail {number} was not looked into yet")).hint(hint)));
+        }
+        if let Some(report) = row.report {
+            return self.reported(person, &report.to_string()).await;
+        }
+        let (bytes, read) = self.bytes_of(row.content, true, String::new()).await?;
+        let (what, name) = (format!("mail {number} of the mailbox"), format!("mail-{number}.eml"));
+        Ok(Reported { what, feed: MAILBOX.into(), sender: row.from, name, ..Reported::default() }.with(bytes, read))
+    }
+
+    /// Kept bytes, and the mail that they are; one says who sent it also where it came as a file or a request.
+    async fn bytes_of(
+        &self,
+        content: [u8; 32],
+        is_mail: bool,
+        media_type: String,
+    ) -> Result<(Vec<u8>, Option<Mail>), Refused> {
+        let archive = self.store.archive.clone();
         let read = aside(move || {
             let mut bytes = Vec::new();
             archive.open(&content)?.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
-            let is_mail = came_as_mail || unpack::is_mail(&bytes, &media_type);
+            let is_mail = is_mail || unpack::is_mail(&bytes, &media_type);
             let read = is_mail.then(|| mail::read(&bytes)).flatten();
             Ok::<_, std::io::Error>((bytes, read))
         });
@@ -116,25 +173,17 @@ impl Incidents {
         if bytes.len() as u64 > BYTES_MAX {
             return Err(wrong("the report is too large to become evidence at once"));
         }
-        let members = records.members_of_report(report).await?;
-        let loaded = self.store.load(&[&members]).await?;
-        let events = loaded.of(&members).map(|stored| stored.event.row().id.to_string()).collect();
-        let sender = read.as_ref().map(|mail| mail.from.clone()).filter(|from| !from.is_empty());
-        let name = match receipt.file_name.is_empty() {
-            true => format!("report-{report}{}", if read.is_some() { ".eml" } else { "" }),
-            false => receipt.file_name,
-        };
-        Ok(Reported {
-            report: report.to_string(),
-            feed: receipt.feed,
-            sender: sender.unwrap_or(receipt.sender),
-            message_id: read.as_ref().map(|mail| mail.message_id.clone()).unwrap_or_default(),
-            subject: read.as_ref().map(|mail| mail.subject.clone()).unwrap_or_default(),
-            text: read.map(|mail| mail.text).unwrap_or_default(),
-            events,
-            bytes,
-            name,
-        })
+        Ok((bytes, read))
+    }
+}
+
+impl Reported {
+    /// With its bytes, and what the mail says that they are.
+    fn with(self, bytes: Vec<u8>, read: Option<Mail>) -> Self {
+        let Some(mail) = read else { return Self { bytes, ..self } };
+        let sender = if mail.from.is_empty() { self.sender } else { mail.from };
+        let Mail { message_id, subject, text, .. } = mail;
+        Self { bytes, sender, message_id, subject, text, ..self }
     }
 }
 

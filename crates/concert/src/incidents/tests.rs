@@ -393,7 +393,8 @@ async fn what_is_changed_by_its_name_is_not_overwritten_unseen() {
     let held = |party: &str| HostHeld { host: "192.0.2.7".into(), party: party.into() };
     let clock = |hours: i64| {
         let since = NOW.plus_seconds(-3_600 * hours).0;
-        ClockStarted { clock: "gdpr-notification".into(), since, due: 0 }
+        let (party, again) = (String::new(), "more was learned".into());
+        ClockStarted { clock: "gdpr-notification".into(), since, due: 0, party, again }
     };
     let telling = |reason: &str| TellingHeld { party: "Net".into(), held: true, reason: reason.into() };
     // Each of them as one writes it, as the other would, and what the other may write all the same.
@@ -515,7 +516,12 @@ async fn what_somebody_does_not_see_is_not_replaced_by_its_name() {
     own.item = item(&first.entries[0]);
     let chosen = write(&anna, own.into(), None).await;
     assert!(matches!(&chosen, Err(Refused::Wrong(problem)) if problem.hint.contains("leave `item` out")), "{chosen:?}");
-    let json = super::view::incident_json(&site.incidents.show(&all, &number).await.unwrap(), Vec::new(), &[]);
+    let json = super::view::incident_json(
+        &site.incidents.show(&all, &number).await.unwrap(),
+        Vec::new(),
+        &[],
+        (&Default::default(), NOW),
+    );
     let names = |list: &str| -> Vec<String> {
         json[list].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
     };

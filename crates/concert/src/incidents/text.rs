@@ -3,10 +3,13 @@
 use std::net::IpAddr;
 
 use concert_model::host::domain;
+pub(super) use concert_model::host::is_hidden;
+use concert_model::incident::Status;
 use concert_model::incident::content::{Answer, Content, Started, TEXT_BYTES_MAX};
 use concert_model::incident::marking::Marking;
 use concert_model::incident::process;
 use concert_model::keys::Source;
+use concert_model::problem::nearest;
 use concert_model::{Problem, taxonomy};
 use concert_pipeline::observables::{Kind, Observable, URL_BYTES_MAX, observables, one};
 use concert_store::records::incidents::Findable;
@@ -27,12 +30,6 @@ const OBSERVABLES_MAX: usize = 1_000;
 /// How a value of an enum is written.
 pub(super) fn word(value: impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-/// Whether a character changes how the text around it looks instead of standing in it.
-pub(super) fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A line of text that says what it seems to say.
@@ -68,7 +65,7 @@ fn host(what: &str, text: &str) -> Result<(), Refused> {
 /// A zone as sources write it: a name or an offset; nothing for UTC.
 fn zone(text: &str) -> Result<(), Refused> {
     let is_offset = matches!(text.as_bytes(), [b'+' | b'-', a, b, b':', c, d]
-        if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()));
+        if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()) && (*a, *b) <= (b'1', b'4') && *c < b'6');
     if text.is_empty() || is_offset || TimeZone::get(text).is_ok() {
         return Ok(());
     }
@@ -93,10 +90,13 @@ fn prose(what: &str, text: &str) -> Result<(), Refused> {
 pub(super) fn classification(text: &str) -> Result<(), Refused> {
     match taxonomy::taxonomy_of(text) {
         Some(_) => Ok(()),
-        None => Err(Refused::Wrong(
-            Problem::new(format!("`{text}` is not a classification"))
-                .hint("types are those of the events: scanner, infected-system, c2-server, ..."),
-        )),
+        None => {
+            let hint = match nearest(text, taxonomy::TYPES.iter().map(|(known, _)| *known)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "types are those of the events: scanner, infected-system, c2-server, ...".to_owned(),
+            };
+            Err(Refused::Wrong(Problem::new(format!("`{}` is not a classification", plain_line(text))).hint(hint)))
+        }
     }
 }
 
@@ -240,6 +240,12 @@ pub(super) const PROCESSES: &str = "process/1";
 pub(super) const TASKS: &str = "task/1";
 /// Incidents with time spent on them.
 pub(super) const EFFORT: &str = "effort/1";
+/// Incidents in which a clock was met.
+pub(super) const CLOCKS_MET: &str = "clock-met/1";
+/// Incidents in which a person of a party answered.
+pub(super) const ANSWERS: &str = "message/1";
+/// Incidents that were closed.
+pub(super) const CLOSED: &str = "status/1";
 
 /// What incidents are found by that a rule opened.
 pub(super) const RULE: &str = "rule";
@@ -278,6 +284,13 @@ pub(super) fn findable(content: &Content) -> Findable {
         }
         Content::Effort(_) => found.observables.push((KIND.into(), EFFORT.into())),
         Content::ClockStarted(_) => found.observables.push((KIND.into(), CLOCKS.into())),
+        Content::ClockMet(_) => found.observables.push((KIND.into(), CLOCKS_MET.into())),
+        Content::Moved(moved) if moved.status == Status::Closed => {
+            found.observables.push((KIND.into(), CLOSED.into()));
+        }
+        Content::MessageKept(message) if message.is_answer() => {
+            found.observables.push((KIND.into(), ANSWERS.into()));
+        }
         Content::Task(_) => found.observables.push((KIND.into(), TASKS.into())),
         Content::EvidenceAdded(added) => named("hash", &added.sha256, &mut found),
         Content::Ruled(ruled) => {
@@ -293,12 +306,19 @@ pub(super) fn findable(content: &Content) -> Findable {
     // Identities of thousands of events are no words, and are in the event store; nor is the place of an entry, nor what
     // tells things of one name apart.
     if let Some((_, mut value)) = content.write().filter(|_| !matches!(content, Content::EventsLinked(_))) {
-        let is_no_word = match content {
-            Content::Effort(_) => "entry",
-            Content::Finding(_) | Content::Task(_) | Content::Indicated(_) => "item",
-            _ => "",
-        };
-        value.as_object_mut().and_then(|members| members.remove(is_no_word));
+        if let Some(members) = value.as_object_mut() {
+            match content {
+                Content::Effort(_) => drop(members.remove("entry")),
+                Content::Finding(_) | Content::Task(_) | Content::Indicated(_) => drop(members.remove("item")),
+                // What every run of a process says finds none of them; what it is called does.
+                Content::Started(started) => {
+                    let source = Source { name: "definition".into(), text: started.definition.clone() };
+                    let title = process::read(&source).map(|process| process.title).unwrap_or_default();
+                    members.insert("definition".into(), Value::String(title));
+                }
+                _ => {}
+            }
+        }
         words(&value, &mut found.text);
     }
     found.observables.truncate(OBSERVABLES_MAX);

@@ -1,12 +1,15 @@
 //! Incidents and entries as JSON, for commands and the API.
 
+use std::collections::BTreeSet;
+
 use concert_model::Time;
 use concert_model::access::{Circle, Person};
+use concert_model::incident::PartyStatus;
 use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
 use concert_model::incident::content::{Content, Custody, Happened, Proposed, Role};
-use concert_model::incident::fold::{Exhibit, Incident, Letter, Participant};
+use concert_model::incident::fold::{Clock, Exhibit, Incident, Letter, Participant};
 use concert_model::incident::journal::Stamp;
-use concert_model::incident::mail::{Attached, Sort};
+use concert_model::incident::mail::Attached;
 use concert_store::records::incidents::Head;
 use serde_json::{Map, Value, json};
 
@@ -130,22 +133,51 @@ pub fn letter_json(state: &Incident, letter: &Letter) -> Value {
         "attachments": files, "mail": message.mail, "notice": message.notice, "delivery": delivery})
 }
 
-/// A party, and since when it is silent: since the first message that no person of it has answered.
-fn party_json(state: &Incident, name: &str, party: &Participant) -> Value {
-    let is_answer = |letter: &Letter| {
-        letter.message.incoming && !matches!(letter.message.sort, Some(Sort::AutoReply | Sort::Bounce))
-    };
-    let (mut messages, mut silent) = (0, None);
+/// How long a party is usually silent, in seconds: two days. After that it is asked again.
+const SILENCE_USUAL_SECONDS: i64 = 2 * 86_400;
+
+/// What is to be done about a party that is silent: after each message that waited for longer than is usual.
+fn next_step(party: &Participant, asked: u32, last: Option<Time>, now: Time) -> Option<&'static str> {
+    use PartyStatus::{Cleaned, Contained, Refuses, Verified};
+    let is_over = last.is_some_and(|last| now.seconds().saturating_sub(last.seconds()) > SILENCE_USUAL_SECONDS);
+    match asked {
+        _ if !is_over || matches!(party.status, Contained | Cleaned | Verified | Refuses) => None,
+        0 | 1 => Some("ask-again"),
+        2 => Some("next-contact"),
+        _ => Some("national-team"),
+    }
+}
+
+/// A span as people say it: `3d 4h`.
+fn span(seconds: i64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds % 86_400 / 3_600, seconds % 3_600 / 60);
+    match (days, hours) {
+        (0, 0) => format!("{minutes}m"),
+        (0, _) => format!("{hours}h {minutes}m"),
+        _ => format!("{days}d {hours}h"),
+    }
+}
+
+/// A party, and since when it is silent: since the first message that no person of it has answered; and what to do
+/// about that.
+fn party_json(state: &Incident, name: &str, party: &Participant, now: Time) -> Value {
+    let (mut messages, mut silent, mut asked, mut last) = (0, None, 0, None);
     for letter in state.conversation(name) {
         messages += 1;
-        match (is_answer(letter), letter.message.incoming) {
-            (true, _) => silent = None,
-            (false, false) => silent = silent.or(Some(letter.stamp.time)),
+        match (letter.message.is_answer(), letter.message.incoming) {
+            (true, _) => (silent, asked) = (None, 0),
+            (false, false) => {
+                (silent, last) = (silent.or(Some(letter.stamp.time)), Some(letter.stamp.time));
+                asked += 1;
+            }
             (false, true) => {}
         }
     }
+    let step = silent.and_then(|_| next_step(party, asked, last, now)).filter(|_| !state.held.contains_key(name));
+    let silent_for = silent.map(|since: Time| span(now.seconds().saturating_sub(since.seconds()).max(0)));
     json!({"party": name, "status": word(party.status), "since": party.since.time.to_string(), "speakers": state.speakers.get(name),
-        "messages": messages, "silent_since": silent.map(|since: Time| since.to_string()), "held": state.held.get(name)})
+        "messages": messages, "silent_since": silent.map(|since: Time| since.to_string()), "silent_for": silent_for,
+        "next_step": step, "held": state.held.get(name)})
 }
 
 /// Most rows of each list of an incident; `counts` says how many there are, and [`list_json`] has them all.
@@ -178,9 +210,9 @@ fn rows_of<'s, T: 's>(items: impl ExactSizeIterator<Item = T> + 's, row: impl Fn
 }
 
 /// One of the lists of an incident.
-fn list<'s>(state: &'s Incident, name: &str) -> Option<Rows<'s>> {
+fn list<'s>(state: &'s Incident, name: &str, now: Time) -> Option<Rows<'s>> {
     Some(match name {
-        "parties" => rows_of(state.parties.iter(), |(name, party)| party_json(state, name, party)),
+        "parties" => rows_of(state.parties.iter(), move |(name, party)| party_json(state, name, party, now)),
         "tasks" => rows_of(
             state.tasks.iter(),
             |(called, task)| json!({"name": called, "title": task.title, "role": task.role.map(Role::word), "person": task.person, "due": task.due.map(time), "done": task.done}),
@@ -205,10 +237,13 @@ fn list<'s>(state: &'s Incident, name: &str) -> Option<Rows<'s>> {
             rows_of(timeline.into_iter().rev(), happened_json)
         }
         "evidence" => rows_of(state.evidence.iter(), |(sha256, exhibit)| exhibit_json(sha256, exhibit)),
-        "clocks" => rows_of(
-            state.clocks.iter(),
-            |(name, clock)| json!({"clock": name, "since": time(clock.since), "due": time(clock.due), "met": clock.met.as_ref().map(|(at, _)| time(*at)), "proof": clock.met.as_ref().map(|(_, proof)| proof), "points_to": clock.points_to}),
-        ),
+        "clocks" => rows_of(state.clocks.iter(), |((name, party), clock)| {
+            let mut row = clock_json(clock);
+            row.insert("clock".into(), json!(name));
+            row.insert("party".into(), json!(party));
+            row.insert("before".into(), clock.before.iter().map(clock_json).collect());
+            Value::Object(row)
+        }),
         "effort" => rows_of(
             state.minutes.iter(),
             |((person, party, work), minutes)| json!({"person": person, "party": party, "work": work, "minutes": minutes}),
@@ -221,15 +256,37 @@ fn list<'s>(state: &'s Incident, name: &str) -> Option<Rows<'s>> {
     })
 }
 
+/// How a clock stands, or stood before it began anew.
+fn clock_json(clock: &Clock) -> Map<String, Value> {
+    let (met, proof) = clock.met.as_ref().map(|(at, proof)| (time(*at), json!(proof))).unwrap_or_default();
+    let points_to = json!(clock.points_to);
+    [
+        ("since", time(clock.since)),
+        ("due", time(clock.due)),
+        ("met", met),
+        ("proof", proof),
+        ("points_to", points_to),
+        ("again", json!(clock.again)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into_iter()
+    .collect()
+}
+
 /// Rows of one list of an incident behind some, and whether there are more; `None` where there is no such list.
-pub fn list_json(state: &Incident, name: &str, skip: usize, limit: usize) -> Option<(Vec<Value>, bool)> {
-    let (rows, count) = list(state, name)?;
+pub fn list_json(state: &Incident, name: &str, now: Time, (skip, limit): (usize, usize)) -> Option<(Vec<Value>, bool)> {
+    let (rows, count) = list(state, name, now)?;
     Some((rows.skip(skip).take(limit).collect(), count > skip.saturating_add(limit)))
 }
 
 /// An incident with everything a person sees of it; of each list the first rows. `joins` is how it belongs to
-/// others, `may` what is open to the person.
-pub fn incident_json(state: &Incident, joins: Vec<Value>, may: &[&str]) -> Value {
+/// others, `may` what is open to the person; users who are disabled, and the present moment.
+pub fn incident_json(
+    state: &Incident,
+    joins: Vec<Value>,
+    may: &[&str],
+    (gone, now): (&BTreeSet<String>, Time),
+) -> Value {
     let is_into = |row: &&Value| row.get("as").is_some_and(|how| how == "into");
     let merged_into = joins.iter().find(is_into).and_then(|row| row.get("incident")).cloned();
     let status = match state.merged_into() {
@@ -239,7 +296,7 @@ pub fn incident_json(state: &Incident, joins: Vec<Value>, may: &[&str]) -> Value
     let rule = state.rule.as_ref().map(|(rule, key)| json!({"rule": rule, "key": key}));
     let roles: Map<String, Value> =
         state.roles.iter().map(|(role, holders)| (role.word().to_owned(), json!(holders))).collect();
-    let open: Vec<Value> = state.open_duties().map(|(role, duty)| json!({"role": role, "duty": duty})).collect();
+    let open: Vec<Value> = state.open_duties(gone).map(|(role, duty)| json!({"role": role, "duty": duty})).collect();
     let mut incident = json!({
         "id": state.id, "number": state.number, "title": state.title, "classification": state.classification,
         "severity": word(state.severity), "status": status, "merged_into": merged_into, "marking": state.marking,
@@ -251,7 +308,7 @@ pub fn incident_json(state: &Incident, joins: Vec<Value>, may: &[&str]) -> Value
     let mut counts = Map::new();
     let mut lists = Map::new();
     for name in LISTS {
-        let Some((rows, count)) = list(state, name) else { continue };
+        let Some((rows, count)) = list(state, name, now) else { continue };
         counts.insert(name.to_owned(), json!(count));
         lists.insert(name.to_owned(), rows.take(ROWS_MAX).collect());
     }
@@ -266,4 +323,27 @@ pub fn incident_json(state: &Incident, joins: Vec<Value>, may: &[&str]) -> Value
         members.insert("counts".into(), Value::Object(counts));
     }
     incident
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_silent_for_longer_than_usual_is_asked_again_then_another_then_the_national_team() {
+        let check = |status, asked, hours: i64, want: Option<&str>| {
+            let party = Participant { status, ..Participant::default() };
+            let now = Time(0).plus_seconds(hours * 3_600);
+            assert_eq!(next_step(&party, asked, Some(Time(0)), now), want, "{status:?}, {asked}, {hours} hours");
+        };
+        check(PartyStatus::Told, 1, 48, None);
+        check(PartyStatus::Told, 1, 49, Some("ask-again"));
+        check(PartyStatus::Told, 2, 49, Some("next-contact"));
+        check(PartyStatus::NoAnswer, 3, 49, Some("national-team"));
+        check(PartyStatus::NoAnswer, 9, 49, Some("national-team"));
+        check(PartyStatus::Cleaned, 1, 490, None);
+        check(PartyStatus::Refuses, 2, 490, None);
+        assert_eq!(next_step(&Participant::default(), 0, None, Time(0)), None);
+        assert_eq!([59, 3_700, 90_000].map(span), ["0m", "1h 1m", "1d 1h"]);
+    }
 }

@@ -1,12 +1,13 @@
 //! Writing: decision, signature, entry and what is derived from it, in one transaction.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, PoisonError};
 
 use concert_model::access::{Action, Circle, Decision, Object, Person, is_field, lets_in, lets_out, may};
+use concert_model::incident::Status;
 use concert_model::incident::content::{Content, Erased, Opened, Role, RoleMoved};
 use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
-use concert_model::incident::fold::place;
+use concert_model::incident::fold::{Clock, clock_name, place};
 use concert_model::incident::journal::{BODY_BYTES_MAX, Body, Stamp, Tip, hex};
 use concert_model::{Problem, Time};
 use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
@@ -175,6 +176,8 @@ impl Incidents {
         outside.ending_clocks(&mut drafts);
         let given = unseen::given(&drafts);
         let mut before = None;
+        let closes = |draft: &Draft| matches!(&draft.content, Content::Moved(moved) if moved.status == Status::Closed);
+        let is_closed = drafts.iter().any(closes);
         let written = self.write_made(ask, name, Right::ByHand(&outside), |case, circle| {
             before = unseen::moves_sight(&drafts).then(|| circle.clone());
             let answers = drafts.iter().any(|draft| matches!(draft.content, Content::ProposalAnswered(_)));
@@ -194,7 +197,25 @@ impl Incidents {
             Ok(all)
         });
         let written = written.await?;
-        Ok(self.warned(ask.person, written, &given, before.as_ref()).await)
+        let mut written = self.warned(ask.person, written, &given, before.as_ref()).await;
+        if is_closed {
+            written.warnings.extend(self.clocks_that_run_on(ask.person, &written.id).await?);
+        }
+        Ok(written)
+    }
+
+    /// Warnings of the clocks that run in an incident though it is closed.
+    async fn clocks_that_run_on(&self, person: &Person, id: &str) -> Result<Vec<Problem>, Refused> {
+        let (case, circle) = self.find(person, id).await?;
+        let state = self.states.of(&case, &circle, person);
+        let running = state.clocks.iter().filter(|(_, clock)| clock.is_running());
+        let warning = |((name, party), clock): (&(String, String), &Clock)| {
+            let (name, due) = (clock_name(name, party), Time(clock.due));
+            let hint =
+                "`concert incident clock N met` with a proof ends it; until then it stands in `concert clock due`";
+            Problem::new(format!("the clock {name} runs on, until {due}")).hint(hint)
+        };
+        Ok(running.map(warning).collect())
     }
 
     /// Erases what an entry says, by its number. One that the person does not see is not there.
@@ -221,6 +242,7 @@ impl Incidents {
         make: impl FnOnce(&Case, &Circle) -> Result<M, Refused> + Send,
     ) -> Result<Written, Refused> {
         let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
+        self.gone().await?;
         let mut change = self.store.records.change().await?;
         if let Some(written) = self.again(&mut change, ask).await? {
             return Ok(written);
@@ -264,7 +286,8 @@ impl Incidents {
 
     /// Who has to do with an incident.
     pub(super) fn circle(&self, case: &Case) -> Circle {
-        Circle { merged: case.merged.clone(), ..case.head.circle(|party| self.sectors(party)) }
+        let gone = BTreeSet::clone(&self.gone.lock().unwrap_or_else(PoisonError::into_inner));
+        Circle { merged: case.merged.clone(), gone, ..case.head.circle(|party| self.sectors(party)) }
     }
 
     /// The answer to the same request, for whoever looks before writing.

@@ -2,9 +2,9 @@
 
 use concert_model::User;
 use concert_model::access::{ALL_SCOPES, Action, Person};
-use concert_model::incident::content::Marked;
+use concert_model::incident::content::{ClockStarted, Marked};
 use concert_model::incident::draft::Draft;
-use concert_server::desk::{Change, Deed, HandingOver, Handling, NewUser, UserChange};
+use concert_server::desk::{Change, Deed, HandingOver, Handling, NewUser, StartingClock, UserChange};
 use concert_server::site::Refusal;
 use concert_store::records::incidents::{answered, keep_answer};
 use concert_store::records::{By, Change as Records, Factor, add_token_in, add_user_in, revoke_token_in};
@@ -38,8 +38,8 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
             let erased = pages.desk()?.erase_entry(ask(&change), &incident, entry, &reason).await;
             erased.map(|written| written_json(&written)).map_err(refusal)
         }
-        Deed::OpenFrom(new, report) => {
-            let opened = pages.desk()?.open_from(ask(&change), new, &report).await;
+        Deed::OpenFrom(new, beginning) => {
+            let opened = pages.desk()?.open_from(ask(&change), new, &beginning).await;
             opened.map(|written| written_json(&written)).map_err(refusal)
         }
         Deed::HandOver(incident, wanted) => {
@@ -48,7 +48,7 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
             written.map(|written| written_json(&written)).map_err(refusal)
         }
         Deed::Tell(incident, telling) => messages::tell(pages, &change, &incident, &telling).await,
-        Deed::StartClock(incident, clock, since) => {
+        Deed::StartClock(incident, StartingClock { clock, since, party, again }) => {
             // Whoever may not see the incident learns nothing, not even that the clock is a wrong one.
             pages.desk()?.find(&change.person, &incident).await.map_err(refusal)?;
             let site = pages.site();
@@ -56,7 +56,8 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
             let known = aside(move || clocks::catalogue(&dir)).await?.map_err(broken)?;
             let since = since.unwrap_or_else(wire::now);
             let started = clocks::started(&known, &site.settings.site.time_zone, &clock, since);
-            write(pages, &change, &incident, started.map_err(Refusal::Mistake)?).await
+            let started = started.map_err(Refusal::Mistake)?;
+            write(pages, &change, &incident, ClockStarted { party, again, ..started }).await
         }
         Deed::StartProcess(incident, name, run) => {
             pages.desk()?.find(&change.person, &incident).await.map_err(refusal)?;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use concert_model::access::Person;
 use concert_model::incident::chain::LogRequest;
-use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage};
+use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage, keep_all_members};
 use concert_server::desk::{
     Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
     Splitting, Thing, Wanted, WantedDue, WantedEntries, Way,
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{Pages, acts, evidence, failed, looks, messages};
 use crate::incidents::{
     self, Ask, Chosen, Filter, HowToRead, Join, LogFilter, Post, Refused, Split, Written, entry_json, happened_json,
-    head_json, hop_json, incident_json, neighbour_json, numbers_json, progress_json, request_json,
+    head_json, hop_json, host_there, incident_json, neighbour_json, numbers_json, progress_json, request_json,
 };
 use crate::wire;
 
@@ -87,7 +87,8 @@ impl Desk for Pages {
         let state = desk.show(person, name).await.map_err(refusal)?;
         let joins = desk.joins(person, &state).await.map_err(refusal)?;
         let may = desk.open_to(person, name).await.map_err(refusal)?;
-        Ok(incident_json(&state, joins, &may))
+        let gone = desk.gone().await.map_err(failed)?;
+        Ok(incident_json(&state, joins, &may, (&gone, wire::now())))
     }
 
     async fn entries(
@@ -121,6 +122,12 @@ impl Desk for Pages {
         Ok(written_json(&written))
     }
 
+    async fn with_kept_members(&self, person: &Person, name: &str, mut value: Value) -> Result<Value, Refusal> {
+        let state = self.desk()?.show(person, name).await.map_err(refusal)?;
+        keep_all_members(&mut value, &state);
+        Ok(value)
+    }
+
     async fn write(&self, change: Change, name: &str, drafts: Vec<Draft>) -> Result<Value, Refusal> {
         let written = self.desk()?.write(ask(&change), name, drafts).await.map_err(refusal)?;
         Ok(written_json(&written))
@@ -149,6 +156,7 @@ impl Desk for Pages {
         let mut answer: serde_json::Map<String, Value> =
             read.members().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         answer.insert("written".into(), json!(!lines.preview));
+        answer.insert("first_rejects".into(), json!(read.first_rejects));
         answer.insert("first".into(), read.shown.iter().map(happened_json).collect());
         Ok(Value::Object(answer))
     }
@@ -245,8 +253,13 @@ impl Desk for Pages {
                 let row = |request: &LogRequest<'_>| request_json(request, state.hosts.get(request.host));
                 slice.part(requests.iter().map(row))
             }
-            Way::Upstream(host) => slice.part(chain.await?.1.upstream(host).iter().map(hop_json)),
-            Way::Downstream(host) => slice.part(chain.await?.1.downstream(host).iter().map(hop_json)),
+            Way::Upstream(host) | Way::Downstream(host) => {
+                let (state, chain) = chain.await?;
+                host_there(&state, host).map_err(refusal)?;
+                let is_up = matches!(way, Way::Upstream(_));
+                let hops = if is_up { chain.upstream(host) } else { chain.downstream(host) };
+                slice.part(hops.iter().map(hop_json))
+            }
             Way::Of(party) => {
                 let neighbours = desk.neighbours(person, name, party).await.map_err(refusal)?;
                 slice.part(neighbours.rows().iter().map(neighbour_json))

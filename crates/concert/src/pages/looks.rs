@@ -1,6 +1,6 @@
 //! Lists and single things besides incidents and their entries, as JSON.
 
-use concert_model::access::{Action, Object, Person, may};
+use concert_model::access::{Action, Kept, Object, Person, may};
 use concert_model::incident::process::{FILE_BYTES_MAX, cacao, picture, read};
 use concert_model::keys::Source;
 use concert_server::desk::{Audit, Cost, Listing, Thing};
@@ -46,7 +46,8 @@ pub(super) async fn list(
         Listing::Rows(name, list) => {
             let state = pages.desk()?.show(person, &name).await.map_err(refusal)?;
             let start = slice.start()?;
-            let (rows, has_more) = list_json(&state, &list, start, slice.limit).ok_or(Refusal::Missing)?;
+            let (rows, has_more) =
+                list_json(&state, &list, wire::now(), (start, slice.limit)).ok_or(Refusal::Missing)?;
             Ok(Page { next: has_more.then(|| start.saturating_add(rows.len()).to_string()), rows })
         }
         Listing::Steps(name, wanted) => {
@@ -62,6 +63,10 @@ pub(super) async fn list(
             slice.part(steps.into_iter())
         }
         Listing::Mails => messages::waiting(&*pages.desk()?, person, &slice).await,
+        Listing::Mailbox(state, kind) => {
+            need(person, Action::SeeSite(Kept::Events))?;
+            messages::by_themselves(&site, (state, kind), &slice).await
+        }
         Listing::Clocks => {
             let dir = site.settings.dir.clone();
             let known = aside(move || clocks::catalogue(&dir)).await?.map_err(broken)?;
@@ -140,6 +145,17 @@ pub(super) async fn thing(pages: &Pages, person: &Person, thing: Thing) -> Resul
             let state = pages.desk()?.exhibits(person, &name).await.map_err(refusal)?;
             let (sha256, exhibit) = only(&state, &sha256).map_err(refusal)?;
             Ok(exhibit_json(sha256, exhibit))
+        }
+        Thing::LookedAtEvidence(name, sha256) => {
+            let looked = pages.desk()?.look_at_evidence(person, &name, &sha256).await.map_err(refusal)?;
+            let problem = looked.problem;
+            Ok(json!({"sha256": looked.sha256, "bytes": looked.bytes, "good": problem.is_none(), "problem": problem}))
+        }
+        Thing::LookedAtJournal(name) => {
+            let (entries, problems) = pages.desk()?.look_at_journal(person, &name).await.map_err(refusal)?;
+            let told = |problem: &concert_model::Problem| json!({"what": problem.what, "place": problem.place, "hint": problem.hint});
+            let problems: Vec<Value> = problems.iter().map(told).collect();
+            Ok(json!({"entries": entries, "good": problems.is_empty(), "problems": problems}))
         }
         Thing::Process(name) => {
             let all = processes_of(pages).await?.all;

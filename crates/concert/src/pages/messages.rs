@@ -5,7 +5,7 @@ use concert_model::incident::draft::{MailAnswer, NewMessage, Telling};
 use concert_model::party::is_same_name;
 use concert_server::desk::Change;
 use concert_server::site::{Page, Refusal, Slice};
-use concert_store::records::MailRow;
+use concert_store::records::{MailFilter, MailRow};
 use serde_json::{Value, json};
 
 use super::desk::{ask, number, refusal, written_json};
@@ -38,6 +38,26 @@ pub(super) async fn waiting(desk: &Incidents, person: &Person, slice: &Slice) ->
             members.insert("id".into(), json!(row.incident));
         }
         held
+    };
+    Ok(Page { rows: found.iter().map(row).collect(), next })
+}
+
+/// Mails that an incident can begin with, newest first.
+pub(super) async fn by_themselves(
+    site: &Site,
+    (state, kind): (Option<String>, Option<String>),
+    slice: &Slice,
+) -> Result<Page<Value>, Refusal> {
+    let before = number(slice)?.and_then(|before| i64::try_from(before).ok());
+    let limit = slice.limit.saturating_add(1) as u64;
+    let filter = MailFilter { state, kind, is_by_itself: true, before, limit };
+    let mut found = site.store.records.mails(&filter).await.map_err(failed)?;
+    let has_more = found.len() > slice.limit;
+    found.truncate(slice.limit);
+    let next = found.last().filter(|_| has_more).map(|row| row.seq.to_string());
+    let row = |row: &MailRow| {
+        json!({"mail": row.seq, "received": row.received.to_string(), "state": row.state, "kind": row.kind, "from": row.from,
+            "signed": row.signed, "subject": row.subject, "reason": row.reason, "report": row.report.map(|report| report.to_string())})
     };
     Ok(Page { rows: found.iter().map(row).collect(), next })
 }

@@ -187,7 +187,9 @@ fn of_incident(id: &str, evidence: &str, who: &[&'static str]) -> Vec<Row> {
         ),
         to("/api/v1/incidents/{id}/hand-overs", "/hand-overs", json!({"to": "low", "from": "nobody-here"})),
         to("/api/v1/incidents/{id}/hand-overs", "/hand-overs", json!({"to": "low", "preview": true})),
+        at("/api/v1/incidents/{id}/evidence/{sha256}/verification", &format!("{of}/verification")),
         at("/api/v1/incidents/{id}/journal", "/journal"),
+        at("/api/v1/incidents/{id}/journal/verification", "/journal/verification"),
         at("/api/v1/incidents/{id}/lists/{list}", "/lists/parties"),
         to(
             "/api/v1/incidents/{id}/markings",
@@ -232,10 +234,11 @@ fn rows(things: &Things) -> Vec<Row> {
     rows.extend(of_incident(&things.red, &things.evidence[0], &OF_RED));
     // Evidence that is marked otherwise than its incident.
     let (there, nothing) = (&things.evidence[1], "0".repeat(64));
-    for rest in ["", "/custody"] {
+    for rest in ["", "/custody", "/verification"] {
         let at = |sha256: &str| format!("/api/v1/incidents/{}/evidence/{sha256}{rest}", things.incident);
         let route = match rest {
             "" => "/api/v1/incidents/{id}/evidence/{sha256}",
+            "/verification" => "/api/v1/incidents/{id}/evidence/{sha256}/verification",
             _ => "/api/v1/incidents/{id}/evidence/{sha256}/custody",
         };
         rows.push(get(route, at(there), at(&nothing), &OF_EVIDENCE));
@@ -310,6 +313,7 @@ fn rows(things: &Things) -> Vec<Row> {
         ),
         // None waits here.
         list("/api/v1/mails", "", "{\"mails\":[],\"next\":null}", &[]),
+        site("/api/v1/mailbox", &with(&WHOLE, &["low", "scoped"])),
         site("/api/v1/incidents/stream", &everybody()),
         site("/api/v1/clocks", &everybody()),
         site("/api/v1/processes", &everybody()),

@@ -1,5 +1,7 @@
 //! Incidents that begin with a report, opened over the API.
 
+use concert_model::{ReportId, Time};
+use concert_store::records::{MailRow, Settled};
 use serde_json::{Value, json};
 
 use crate::served::Served;
@@ -106,4 +108,61 @@ fn whoever_sent_a_mail_that_was_ingested_is_a_party() {
     served.done(&["user", "add", "jo", "--full-name", "Jo", "--role", "reader", "--clearance", "green"]);
     let log = served.done(&["incident", "log", &number, "--as", "jo", "--format", "ndjson"]);
     assert!(log.contains("reporter") && !log.contains("bank.example"), "{log}");
+}
+
+/// Mails as the mailbox keeps and settles them: each with its state and the incident it belongs to.
+fn mails(served: &Served, mails: &[(&str, &str)]) {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let store = served.store().await;
+        for (at, (state, incident)) in (1..).zip(mails) {
+            let text = format!("From: anna@bank.example\r\nSubject: Help {at}\r\n\r\nWe were hacked, please call.\r\n");
+            let (content, bytes) = store.archive.keep(&mut text.as_bytes(), None).unwrap();
+            store.records.add_mail(ReportId([at; 16]), &content, Time(1), bytes).await.unwrap();
+            let row = store.records.mail(i64::from(at)).await.unwrap().unwrap();
+            let [state, incident] = [state, incident].map(|text| (*text).to_owned());
+            let row = MailRow { state, incident, kind: "written".into(), from: "anna@bank.example".into(), ..row };
+            store.records.settle_mail(&Settled { row, ..Settled::default() }, Time(2)).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn an_incident_is_opened_from_a_mail_by_whoever_sees_reports() {
+    let served = Served::new();
+    for (name, role) in [("anna", "handler"), ("grid", "handler:Grid")] {
+        served.done(&["user", "add", name, "--full-name", name, "--role", role, "--clearance", "red"]);
+    }
+    mails(&served, &[("aside", ""), ("held", "01943c1e-0000-7000-8000-000000000000"), ("held", ""), ("aside", "")]);
+    let served = served.serve();
+    let [anna, grid] = ["anna", "grid"].map(|name| Client::new(&served, name));
+    let list = anna.get("/mailbox?limit=1");
+    let row = &list["mails"][0];
+    assert_eq!((&row["mail"], &row["state"], &row["report"]), (&json!(4), &json!("aside"), &Value::Null));
+    let rest = anna.get(&format!("/mailbox?cursor={}&state=aside", list["next"].as_str().unwrap()));
+    assert_eq!((rest["mails"][0]["mail"].clone(), rest["mails"].as_array().unwrap().len()), (json!(1), 1));
+    let told = anna.want("GET", "/mailbox?state=asid", &Value::Null, 400).to_string();
+    assert!(told.contains("did you mean `aside`?"), "{told}");
+
+    let new = |mail: Value| json!({"title": "Help", "classification": "system-compromise", "severity": "high", "marking": {"tlp": "amber"}, "mail": mail});
+    let opened = anna.post("/incidents", new(json!(1)));
+    let shown = anna.get(&format!("/incidents/{}", opened["id"].as_str().unwrap()));
+    assert_eq!(
+        (&shown["evidence"][0]["name"], &shown["parties"][0]["party"]),
+        (&json!("mail-1.eml"), &json!("reporter"))
+    );
+    // One of an incident, and one for whoever sees less, are answered like one that is not there.
+    let answer = |client: &Client<'_>, mail: i64| {
+        let answer = client.ask("POST", "/incidents", &new(json!(mail)));
+        (answer.status, answer.body.replace(&format!("mail {mail}"), "mail"))
+    };
+    assert_eq!((answer(&anna, 2), answer(&anna, 2).0), (answer(&anna, 99), 400));
+    assert_eq!(answer(&grid, 1), answer(&anna, 99));
+    grid.want("GET", "/mailbox", &Value::Null, 403);
+    for odd in [json!("1"), json!(0), json!(1.5)] {
+        anna.want("POST", "/incidents", &new(odd), 400);
+    }
+    let mut both = new(json!(1));
+    both["report"] = json!(NONE);
+    anna.want("POST", "/incidents", &both, 400);
+    served.done(&["verify"]);
 }

@@ -157,10 +157,15 @@ impl Served {
         let new = NewToken { hash: *blake3::hash(token.as_bytes()).as_bytes(), user: user.to_owned(), scopes, expires };
         let by = By { who: "test".into(), from: String::new(), at: concert_model::Time(0) };
         tokio::runtime::Runtime::new().unwrap().block_on(async {
-            let store = Store::open(&self.folder.path().join("data")).await.unwrap();
+            let store = self.store().await;
             store.records.add_token(&new, &by).await.unwrap();
         });
         token
+    }
+
+    /// What the site keeps.
+    pub(crate) async fn store(&self) -> Store {
+        Store::open(&self.folder.path().join("data")).await.unwrap()
     }
 
     fn address(&self) -> &str {

@@ -369,6 +369,145 @@ fn what_is_known_of_a_value_is_told_across_incidents() {
     assert_eq!(about("192.0.2.7"), address);
 }
 
+/// One law has a clock for each party, and one that runs or was met begins anew only for a reason.
+#[test]
+fn a_clock_begins_anew_for_a_reason_and_each_party_has_its_own() {
+    let site = Site::new();
+    let number = site.open("One");
+    site.incident(&["write", &number, "party", "party=Net A", "status=told"]);
+    let start = |args: &[&str]| {
+        let at = ["--since", "2025-11-22T04:50:30Z"];
+        site.run(&[&["incident", "clock", &number, "start", "gdpr-notification"], &at[..], args].concat())
+    };
+    assert_eq!((start(&[]).0, start(&["--party", "Net A"]).0), (0, 0));
+    let (code, _, err) = start(&[]);
+    assert!(
+        code == 2 && err.contains("`gdpr-notification` runs since 2025-11-22T04:50:30Z") && err.contains("--again"),
+        "{err}"
+    );
+    let (code, _, err) = start(&["--party", "Net B"]);
+    assert!(code == 2 && err.contains("there is no party `Net B`"), "{err}");
+    let rows = |args: &[&str]| -> Vec<Value> {
+        let (code, out, err) = site.run(args);
+        assert_eq!(code, 0, "{err}");
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let parties =
+        |rows: Vec<Value>| rows.iter().map(|row| row["party"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(parties(rows(&["clock", "due"])), ["", "Net A"]);
+    assert_eq!(parties(rows(&["incident", "due"])), ["", "Net A"]);
+    site.incident(&[
+        "clock",
+        &number,
+        "met",
+        "gdpr-notification",
+        "--proof",
+        "receipt 17",
+        "--at",
+        "2025-11-23T00:00:00Z",
+    ]);
+    let (code, _, err) = start(&[]);
+    assert!(code == 2 && err.contains("was met at 2025-11-23T00:00:00Z"), "{err}");
+    assert_eq!(start(&["--again", "More was taken"]).0, 0);
+    let clocks = site.incident(&["show", &number]).remove(0)["clocks"].clone();
+    let (whole, of_net) = (&clocks[0], &clocks[1]);
+    assert_eq!((&whole["again"], &whole["met"]), (&json!("More was taken"), &Value::Null));
+    assert_eq!(
+        (&whole["before"][0]["proof"], &whole["before"][0]["met"]),
+        (&json!("receipt 17"), &json!("2025-11-23T00:00:00Z"))
+    );
+    assert_eq!((&of_net["party"], &of_net["before"]), (&json!("Net A"), &json!([])));
+    assert_eq!(parties(rows(&["clock", "due"])), ["", "Net A"]);
+}
+
+/// Whoever coordinated it has gone: nobody answers for it until a handler takes it up.
+#[test]
+fn what_whoever_has_gone_coordinated_is_an_open_duty_that_a_handler_takes_up() {
+    let site = Site::new();
+    for name in ["anna", "ben"] {
+        let added = site.run(&["user", "add", name, "--full-name", name, "--role", "handler", "--clearance", "red"]);
+        assert_eq!(added.0, 0, "{}", added.2);
+    }
+    let open = ["open", "One", "--type", "scanner", "--severity", "low", "--tlp", "amber", "--as", "anna"];
+    let number = site.incident(&open)[0]["incident"].as_str().unwrap().to_owned();
+    let take = || {
+        let role = ["role", "role=coordinator", "person=ben", "holds=true", "--as", "ben"];
+        site.run(&[&["incident", "write", &number], &role[..]].concat())
+    };
+    let (code, _, err) = take();
+    assert!(code == 2 && err.contains("not allowed"), "{err}");
+    assert!(site.incident(&["due"]).is_empty());
+    assert_eq!(site.run(&["user", "disable", "anna"]).0, 0);
+    let due = site.incident(&["due", "--as", "ben"]).remove(0);
+    assert_eq!((&due["kind"], &due["name"], &due["incident"]), (&json!("duty"), &json!("coordinator"), &json!(number)));
+    assert_eq!(due["what"], "nobody coordinates it: anna is disabled");
+    let duties = || site.incident(&["show", &number]).remove(0)["open_duties"].clone();
+    assert_eq!(duties()[0]["role"], "coordinator");
+    assert_eq!(take().0, 0);
+    assert!(site.incident(&["due"]).is_empty());
+    assert_ne!(duties()[0]["role"], "coordinator");
+}
+
+/// What is not said of a task or a finding stays as it is.
+#[test]
+fn a_task_that_is_done_keeps_its_title_person_and_time() {
+    let site = Site::new();
+    let number = site.open("One");
+    let write = |args: &[&str]| drop(site.incident(&[&["write", &number], args].concat()));
+    write(&["task", "name=t1", "title=Ask for logs", "role=responder", "person=anna", "due=2026-11-30T12:00:00Z"]);
+    write(&["task", "name=t1", "done=true"]);
+    write(&["finding", "name=h1", "statement=The key was stolen", "standing=hypothesis"]);
+    write(&["finding", "name=h1", "standing=supported"]);
+    let shown = site.incident(&["show", &number]).remove(0);
+    let want = json!({"name": "t1", "title": "Ask for logs", "role": "responder", "person": "anna", "due": "2026-11-30T12:00:00Z", "done": true});
+    assert_eq!(shown["tasks"][0], want);
+    assert_eq!(shown["findings"][0], json!({"name": "h1", "statement": "The key was stolen", "standing": "supported"}));
+    write(&["task", "name=t1", "person=", "done=false"]);
+    let task = site.incident(&["show", &number]).remove(0)["tasks"][0].clone();
+    assert_eq!((&task["person"], &task["done"], &task["title"]), (&json!(""), &json!(false), &json!("Ask for logs")));
+    let (code, _, err) = site.run(&["incident", "write", &number, "note", "text=a", "text=b"]);
+    assert!(code == 2 && err.contains("`text` is given twice"), "{err}");
+}
+
+/// People say numbers as they like, and what is not there is told with what may be meant.
+#[test]
+fn numbers_are_taken_in_any_case_and_without_zeros_and_misspelt_words_are_told() {
+    let site = Site::new();
+    let number = site.open("One");
+    let (ticket, count) = number.split_once('#').unwrap();
+    let year = count.split_once('-').unwrap().0;
+    for said in [format!("{}#{year}-1", ticket.to_lowercase()), format!("{ticket}#{year}-0001"), format!(" {number}")] {
+        assert_eq!(site.incident(&["show", &said]).remove(0)["number"], json!(number), "{said}");
+    }
+    let refused = |args: &[&str], want: &str| {
+        let (code, _, err) = site.run(&[&["incident"], args].concat());
+        assert!(code == 2 && err.contains(want), "{args:?}: {err}");
+    };
+    refused(&["show", &format!("{ticket}#{year}-2")], "there is no such incident");
+    refused(&["list", "--type", "scaner"], "did you mean `scanner`?");
+    site.incident(&[
+        "write",
+        &number,
+        "relation",
+        "from=192.0.2.7",
+        "to=192.0.2.8",
+        "first_seen=2026-11-22T04:50:30Z",
+        "last_seen=2026-11-22T04:50:30Z",
+    ]);
+    refused(&["chain", &number, "--upstream", "192.0.2.9"], "there is no host `192.0.2.9` in it");
+    assert_eq!(site.incident(&["chain", &number, "--upstream", "192.0.2.8"]).len(), 2);
+    let item = ["happened", "time=2026-11-22T04:50:30Z", "subject=web7", "text=x", "zone=+25:00"];
+    refused(&[&["write", &number], &item[..]].concat(), "`zone`: `+25:00` is no time zone");
+    let audited = |object: &str| site.json(&["audit", "--object", object]);
+    assert_eq!(audited(&number), audited(&format!("incident {number}")));
+    assert!(!audited(&number).is_empty());
+    // A process is found by its title, not by the words of its file.
+    site.incident(&["process", &number, "start", "infected-host"]);
+    assert_eq!(site.incident(&["search", "Infected", "host"]).len(), 1);
+    assert!(site.incident(&["search", "classification"]).is_empty());
+    assert!(site.incident(&["search", "outcomes"]).is_empty());
+}
+
 /// Clocks of laws run until the time that the law says, and those of all open incidents are in one list.
 #[test]
 fn clocks_of_laws_run_out_in_order_and_are_met_with_a_proof() {
@@ -390,18 +529,25 @@ fn clocks_of_laws_run_out_in_order_and_are_met_with_a_proof() {
         let rows = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         rows.map(|row| format!("{} {} {}", row["state"], row["clock"], row["due"]).replace('"', "")).collect::<Vec<_>>()
     };
-    site.incident(&["write", &numbers[2], "status", "status=closed", "reason=done"]);
-    let overdue = ["overdue gdpr-notification 2025-11-23T00:00:00Z", "overdue nis2-early-warning 2025-11-23T04:50:30Z"];
+    // The law does not end with the incident: whoever closes it is told, and the clock stays in the list.
+    let (code, _, err) = site.run(&["incident", "write", &numbers[2], "status", "status=closed", "reason=done"]);
+    assert!(code == 0 && err.contains("the clock gdpr-notification runs on, until 2025-11-04T00:00:00Z"), "{err}");
+    let overdue = [
+        "overdue gdpr-notification 2025-11-04T00:00:00Z",
+        "overdue gdpr-notification 2025-11-23T00:00:00Z",
+        "overdue nis2-early-warning 2025-11-23T04:50:30Z",
+    ];
     let soon = list(&["due", "--within", "1h"]);
-    assert_eq!(soon[..2], overdue);
+    assert_eq!(soon[..3], overdue);
     let all = list(&["due"]);
     assert!(
-        all.len() == 4 && all[2..].iter().any(|row| row == "overdue nis2-final-report 2025-11-30T12:00:00Z"),
+        all.len() == 5 && all[3..].iter().any(|row| row == "overdue nis2-final-report 2025-11-30T12:00:00Z"),
         "{all:?}"
     );
 
     site.incident(&["clock", &numbers[1], "met", "gdpr-notification", "--proof", "case 17 of the authority"]);
-    assert_eq!(list(&["due"])[0], overdue[1]);
+    site.incident(&["clock", &numbers[2], "met", "gdpr-notification", "--proof", "case 16 of the authority"]);
+    assert_eq!(list(&["due"])[0], overdue[2]);
     let told = site.incident(&["show", &numbers[1]]).remove(0);
     assert_eq!(told["clocks"][0]["proof"], "case 17 of the authority");
     // What proves it may be something that is there: an entry, evidence, a notice or a mail that the writer sees.

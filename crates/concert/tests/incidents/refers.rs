@@ -120,8 +120,19 @@ fn what_an_entry_names_must_be_there() {
         "met already, at 2026-11-22T06:00:00Z",
     );
     // Begun anew for what was learned later, it runs again.
-    good(&["clock", "clock=gdpr-notification", "since=2026-11-24T05:00:00Z"]);
-    good(&["clock-met", "clock=gdpr-notification", "time=2026-11-24T06:00:00Z", "proof=y"]);
+    let anew = ["clock", "clock=gdpr-notification", "since=2026-11-24T05:00:00Z"];
+    bad(&anew, "`gdpr-notification` was met at 2026-11-22T06:00:00Z");
+    good(&[&anew[..], &["again=more was taken"]].concat());
+    bad(&anew, "`gdpr-notification` runs since 2026-11-24T05:00:00Z, until 2026-11-27T");
+    // For each party the law has another one.
+    bad(&[&anew[..], &["party=Nobody"]].concat(), "`party` of clock/1: there is no party `Nobody`");
+    good(&["party", "party=Clock Net", "status=told"]);
+    good(&[&anew[..], &["party=Clock Net"]].concat());
+    let met = ["clock-met", "clock=gdpr-notification", "time=2026-11-24T06:00:00Z", "proof=y"];
+    good(&met);
+    bad(&met, "`gdpr-notification` was met already");
+    good(&[&met[..], &["party=Clock Net"]].concat());
+    bad(&[&met[..], &["party=Clock Net"]].concat(), "`gdpr-notification of Clock Net` was met already");
 
     let sha256 = site.evidence(&number, "a log", "amber");
     let happened = |evidence: &str| format!("evidence={evidence}");

@@ -67,6 +67,8 @@ pub(super) async fn read(args: &Args, incidents: &Incidents, person: &Person) ->
         COLUMNS.iter().map(|name| item.get(*name).cloned().unwrap_or_default()).collect()
     };
     let shown = List { name: "first", columns: &COLUMNS, rows: lines.shown.iter().map(row).collect() };
-    print_object(format_or_default(args.rows.format), &members, &[shown])?;
+    let rejected = lines.first_rejects.iter().map(|why| vec![json!(why)]).collect();
+    let rejected = List { name: "rejected", columns: &["first rejects"], rows: rejected };
+    print_object(format_or_default(args.rows.format), &members, &[shown, rejected])?;
     Ok(Exit::Done)
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::draft::{MinutesArg, SeenArg, plain};
 use super::refused;
-use crate::incidents::{Incidents, hop_json, neighbour_json, proposal_json, request_json};
+use crate::incidents::{Incidents, hop_json, host_there, neighbour_json, proposal_json, request_json};
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 
@@ -81,6 +81,9 @@ pub(super) async fn run(args: &ChainArgs, incidents: &Incidents, person: &Person
         return print(args, &NEIGHBOURS, neighbours.rows().iter().map(neighbour_json).collect());
     }
     let (state, chain) = incidents.chain(person, &args.incident).await.map_err(refused)?;
+    for host in args.upstream.iter().chain(&args.downstream) {
+        host_there(&state, host).map_err(refused)?;
+    }
     let (columns, rows): (&[&str], Vec<Value>) = match (&args.upstream, &args.downstream) {
         (Some(host), _) => (&HOPS, chain.upstream(host).iter().map(hop_json).collect()),
         (_, Some(host)) => (&HOPS, chain.downstream(host).iter().map(hop_json).collect()),

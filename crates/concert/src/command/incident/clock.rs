@@ -3,7 +3,7 @@
 use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::clock::Catalogue;
-use concert_model::incident::content::ClockMet;
+use concert_model::incident::content::{ClockMet, ClockStarted};
 use jiff::tz::TimeZone;
 
 use super::draft::{MinutesArg, SeenArg, plain, send};
@@ -37,6 +37,12 @@ struct StartArgs {
     /// Since when it runs: a time, a date (UTC), or how long ago ("2h") [default: now].
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<Time>,
+    /// The party for which it runs; else it runs for the incident as a whole.
+    #[arg(long, value_name = "PARTY", default_value = "")]
+    party: String,
+    /// Start it anew although it runs or was met, and why; the one before stays in `show`.
+    #[arg(long, value_name = "REASON", default_value = "")]
+    again: String,
     #[command(flatten)]
     seen: SeenArg,
     #[command(flatten)]
@@ -49,6 +55,9 @@ struct StartArgs {
 struct MetArgs {
     /// The clock.
     name: String,
+    /// The party for which it runs, where it does for one.
+    #[arg(long, value_name = "PARTY", default_value = "")]
+    party: String,
     /// What proves it, in words.
     #[arg(long, value_name = "TEXT", default_value = "", required_unless_present = "points_to")]
     proof: String,
@@ -75,14 +84,16 @@ pub(super) async fn run(
     match &args.action {
         Action::Start(start) => {
             let since = start.since.unwrap_or_else(wire::now);
-            let content = clocks::started(catalogue, zone, &start.name, since).map_err(Failure::usage)?;
+            let started = clocks::started(catalogue, zone, &start.name, since).map_err(Failure::usage)?;
+            let content = ClockStarted { party: start.party.clone(), again: start.again.clone(), ..started };
             send(incidents, start.seen.with(start.minutes.ask(person)), &args.incident, plain(content), &start.rows)
                 .await
         }
         Action::Met(met) => {
             let time = met.at.unwrap_or_else(wire::now).0;
-            let content =
-                ClockMet { clock: met.name.clone(), time, proof: met.proof.clone(), points_to: met.points_to.clone() };
+            let MetArgs { name, party, proof, points_to, .. } = met;
+            let [clock, party, proof, points_to] = [name, party, proof, points_to].map(String::clone);
+            let content = ClockMet { clock, party, time, proof, points_to };
             send(incidents, met.seen.with(met.minutes.ask(person)), &args.incident, plain(content), &met.rows).await
         }
     }

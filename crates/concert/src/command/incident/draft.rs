@@ -3,7 +3,7 @@
 use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::content::{Content, EventLinked, Marked, Note, Severity, in_words};
-use concert_model::incident::draft::Draft;
+use concert_model::incident::draft::{Draft, keep_members};
 use concert_model::incident::marking::{Marking, Tlp};
 use serde_json::{Map, Value, json};
 
@@ -159,31 +159,44 @@ pub(super) fn first(note: Option<&str>, events: &[String]) -> Vec<Draft> {
     drafts
 }
 
-/// The content of an entry from `name=value` pairs, or from one JSON object.
-fn content(kind: &str, given: &[String]) -> Result<Content, Failure> {
-    let wrong = |problem: Problem| {
-        let has_hint = !problem.hint.is_empty();
-        Failure::usage(if has_hint { problem } else { problem.hint("see `concert incident kinds`") })
-    };
+fn wrong(problem: Problem) -> Failure {
+    let has_hint = !problem.hint.is_empty();
+    Failure::usage(if has_hint { problem } else { problem.hint("see `concert incident kinds`") })
+}
+
+/// The members of an entry from `name=value` pairs, or from JSON objects; each is given once.
+fn members(given: &[String]) -> Result<Map<String, Value>, Failure> {
     let mut members = Map::new();
     for part in given {
-        if part.trim_start().starts_with('{') {
-            match serde_json::from_str(part) {
-                Ok(Value::Object(object)) => members.extend(object),
+        let pairs = match part.trim_start().starts_with('{') {
+            true => match serde_json::from_str(part) {
+                Ok(Value::Object(object)) => object,
                 Ok(_) => return Err(wrong(Problem::new("what it says is one JSON object"))),
                 Err(error) => return Err(wrong(Problem::new(format!("this is no JSON: {error}")))),
+            },
+            false => {
+                let pair = part.split_once('=');
+                let (name, value) = pair.ok_or_else(|| wrong(Problem::new(format!("`{part}` is not name=value"))))?;
+                Map::from_iter([(name.to_owned(), Value::String(value.to_owned()))])
             }
-            continue;
+        };
+        for (name, value) in pairs {
+            if members.insert(name.clone(), value).is_some() {
+                return Err(wrong(Problem::new(format!("`{name}` is given twice"))));
+            }
         }
-        let (name, value) =
-            part.split_once('=').ok_or_else(|| wrong(Problem::new(format!("`{part}` is not name=value"))))?;
-        members.insert(name.to_owned(), Value::String(value.to_owned()));
     }
-    Content::from_person(kind, members).map_err(wrong)
+    Ok(members)
 }
 
 pub(super) async fn write(args: &WriteArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let draft = Draft { content: content(&args.kind, &args.content)?, marking: args.marking.marking(), minutes: 0 };
+    let mut members = members(&args.content)?;
+    if matches!(args.kind.split('/').next(), Some("task" | "finding")) {
+        let state = incidents.show(person, &args.incident).await.map_err(refused)?;
+        keep_members(&args.kind, &mut members, &state);
+    }
+    let content = Content::from_person(&args.kind, members).map_err(wrong)?;
+    let draft = Draft { content, marking: args.marking.marking(), minutes: 0 };
     let ask = args.seen.with(args.minutes.ask(person));
     send(incidents, ask, &args.incident, draft, &args.rows).await
 }

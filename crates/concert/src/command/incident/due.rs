@@ -18,8 +18,8 @@ pub(super) struct DueArgs {
     rows: Rows,
 }
 
-const COLUMNS: [&str; 11] =
-    ["due", "state", "age", "incident", "kind", "name", "what", "role", "persons", "title", "default"];
+const COLUMNS: [&str; 12] =
+    ["due", "state", "age", "incident", "kind", "name", "party", "what", "role", "persons", "title", "default"];
 
 pub(super) async fn run(args: &DueArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let now = wire::now();

@@ -7,7 +7,7 @@ use crate::problems::{Exit, Failure};
 
 /// Its lists, in the order in which people look for them, with what is shown of each.
 const LISTS: [(&str, &[&str]); 14] = [
-    ("parties", &["party", "status", "since", "speakers"]),
+    ("parties", &["party", "status", "since", "speakers", "messages", "silent_for", "next_step", "held"]),
     ("tasks", &["name", "title", "role", "person", "due", "done"]),
     ("findings", &["name", "standing", "statement"]),
     ("relations", &["from", "to", "first_seen", "last_seen", "port", "technique", "certainty"]),
@@ -15,7 +15,7 @@ const LISTS: [(&str, &[&str]); 14] = [
     ("timeline", &["time", "subject", "text", "clock_error", "zone"]),
     ("observables", &["of", "value"]),
     ("evidence", &["sha256", "name", "bytes", "text", "custody", "goes_to"]),
-    ("clocks", &["clock", "since", "due", "met", "proof", "points_to"]),
+    ("clocks", &["clock", "party", "since", "due", "met", "proof", "points_to", "again", "before"]),
     ("effort", &["person", "party", "work", "minutes"]),
     ("joined", &["as", "incident", "title"]),
     ("runs", &["run", "process", "version", "state"]),

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use concert_model::Problem;
+use concert_model::access::Person;
 use concert_model::incident::journal::{from_hex, hex};
 use concert_store::Store;
 
 use super::super::case::Case;
+use super::super::{Incidents, Refused};
+use super::{aside, held};
 
 /// Evidence that was checked.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -87,4 +90,31 @@ pub async fn verify_evidence(store: &Store, looked: &(dyn Fn(usize) + Sync)) -> 
         }
     }
     Ok(checked)
+}
+
+/// What came of looking whether evidence is as it was added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookedAt {
+    /// Its SHA-256.
+    pub sha256: String,
+    /// How many bytes it has by its custody.
+    pub bytes: u64,
+    /// What is wrong with it, without where this site keeps it; nothing where it is as it was.
+    pub problem: Option<String>,
+}
+
+impl Incidents {
+    /// Hashes evidence of an incident that a person sees, given by the first digits of its SHA-256.
+    pub async fn look_at_evidence(&self, person: &Person, incident: &str, digits: &str) -> Result<LookedAt, Refused> {
+        let state = self.exhibits(person, incident).await?;
+        let (sha256, _, added) = held(&state, digits)?;
+        let (sha256, bytes, files) = (sha256.to_owned(), added.bytes, self.store.evidence.clone());
+        let Some(digest) = from_hex::<32>(&sha256) else { return Err(Refused::Missing) };
+        let problem = match aside(move || files.verify(&digest)).await? {
+            Ok(found) if found == bytes => None,
+            Ok(found) => Some(format!("it has {found} bytes, and its custody says {bytes}")),
+            Err(problem) => Some(problem.what),
+        };
+        Ok(LookedAt { sha256, bytes, problem })
+    }
 }

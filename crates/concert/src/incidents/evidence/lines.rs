@@ -32,6 +32,8 @@ const ITEMS_MAX: usize = 5_000;
 const FLOWS_MAX: usize = 500;
 /// Items that a preview shows.
 const SHOWN_MAX: usize = 20;
+/// Lines that could not be read which are told; the rest is counted.
+const REJECTS_SHOWN_MAX: usize = 10;
 /// Bytes that are read; more is not a log that people look at.
 const BYTES_MAX: u64 = 4 << 30;
 /// Bytes that are read in memory.
@@ -67,8 +69,8 @@ pub struct Lines {
     pub events: u64,
     /// Lines that it could not read, and the first of them with why.
     pub rejects: u64,
-    /// The first of them, with why.
-    pub first_reject: String,
+    /// The first of them, each with its line and why.
+    pub first_rejects: Vec<String>,
     /// Items that are new in the timeline.
     pub timeline: u64,
     /// Flows that are newly proposed.
@@ -97,6 +99,8 @@ struct Gathered {
     items: Vec<Happened>,
     /// The line that told a flow first, and when it was seen first and last.
     flows: BTreeMap<Flow, (u64, i64, i64)>,
+    /// What is said to have happened later is a mistake of a clock, a zone or a year.
+    latest: i64,
 }
 
 /// What an incident has of a piece of evidence.
@@ -154,7 +158,18 @@ fn words(event: &Event<'_>) -> (String, Option<Flow>) {
 }
 
 impl Gathered {
+    fn reject(&mut self, line: u64, why: &str) {
+        self.lines.rejects += 1;
+        if self.lines.first_rejects.len() < REJECTS_SHOWN_MAX {
+            self.lines.first_rejects.push(format!("line {line}: {}", text::plain_line(why)));
+        }
+    }
+
     fn take(&mut self, how: &HowToRead, sha256: &str, known: &Known, event: &Event<'_>) {
+        if let Some(time) = event.time(Field::TIME_SOURCE).filter(|time| time.0 > self.latest) {
+            let why = format!("`time.source`: {time} is still to come; is its zone another, or its clock wrong?");
+            return self.reject(event.row().position.max(1), &why);
+        }
         self.lines.events += 1;
         let Some(time) = event.time(Field::TIME_SOURCE).filter(|time| TIMES.contains(&time.0)) else {
             self.lines.without_time += 1;
@@ -166,7 +181,8 @@ impl Gathered {
         let subject = text::plain_line(subject.as_deref().unwrap_or_default());
         let (zone, evidence) = (how.zone.clone(), sha256.to_owned());
         let item = Happened { time: time.0, zone, clock_error: how.clock_error, subject, text, evidence, line };
-        if let Some(flow) = flow {
+        // Nothing leads from a host to itself: what happened on it stands in the timeline.
+        if let Some(flow) = flow.filter(|(from, to, ..)| from != to) {
             let room = self.flows.len() < FLOWS_MAX || self.flows.contains_key(&flow);
             if room {
                 let (first_line, first, last) = self.flows.entry(flow).or_insert((line, time.0, time.0));
@@ -228,7 +244,13 @@ fn seekable(mut reader: impl Read, dir: &Path) -> std::io::Result<Box<dyn Bytes>
     Ok(Box::new(file))
 }
 
-fn parse(how: &HowToRead, sha256: &str, name: &str, received: Time, bytes: Box<dyn Bytes>, known: &Known) -> Gathered {
+fn parse(
+    how: &HowToRead,
+    (sha256, name): (&str, &str),
+    (received, now): (Time, Time),
+    bytes: Box<dyn Bytes>,
+    known: &Known,
+) -> Gathered {
     let receipt = Receipt {
         feed: String::new(),
         origin: Origin::File(name.to_owned()),
@@ -238,18 +260,13 @@ fn parse(how: &HowToRead, sha256: &str, name: &str, received: Time, bytes: Box<d
         url: String::new(),
         media_type: String::new(),
     };
-    let gathered = std::cell::RefCell::new(Gathered::default());
+    let latest = now.plus_seconds(i64::from(how.clock_error)).0;
+    let gathered = std::cell::RefCell::new(Gathered { latest, ..Gathered::default() });
     let mut flush = |batch: Batch| {
         batch.iter().for_each(|event| gathered.borrow_mut().take(how, sha256, known, &event));
         batch
     };
-    let mut reject = |reject: Reject| {
-        let lines = &mut gathered.borrow_mut().lines;
-        lines.rejects += 1;
-        if lines.first_reject.is_empty() {
-            lines.first_reject = format!("line {}: {}", reject.line, reject.reason);
-        }
-    };
+    let mut reject = |reject: Reject| gathered.borrow_mut().reject(reject.line, &reject.reason);
     let mut stage = |_: &mut OpenEvent<'_>| true;
     let key_of = |_: &OpenEvent<'_>| ProblemKey::default();
     let Fixed { constants, zone } = how.fixed.clone();
@@ -285,10 +302,10 @@ impl Incidents {
         }
         let reading = self.open_evidence(ask, incident, &sha256, None).await?;
         let (work, of, known) = (how.clone(), sha256.clone(), Known::of(&state, &sha256));
-        let dir = self.store.data().to_owned();
+        let (dir, now) = (self.store.data().to_owned(), ask.now);
         let gathered = aside(move || {
             let bytes = seekable(reading.reader, &dir)?;
-            Ok(parse(&work, &of, &name, got, bytes, &known))
+            Ok(parse(&work, (&of, &name), (got, now), bytes, &known))
         });
         let gathered = gathered.await?.map_err(|error| failed("the evidence cannot be read", &error))?;
         self.write_lines(ask, incident, &sha256, &how, gathered).await
@@ -383,7 +400,7 @@ impl Lines {
         [
             ("events", json!(self.events)),
             ("rejects", json!(self.rejects)),
-            ("first_reject", json!(self.first_reject)),
+            ("first_reject", json!(self.first_rejects.first().map_or("", String::as_str))),
             ("timeline", json!(self.timeline)),
             ("proposals", json!(self.proposals)),
             ("known", json!(self.known)),
@@ -395,10 +412,11 @@ impl Lines {
     /// Whether the parser found nothing that it could read.
     pub fn problem(&self) -> Option<Problem> {
         (self.events == 0).then(|| {
-            Problem::new("the parser found no events in it").hint(match self.first_reject.as_str() {
-                "" => "is it the right parser?".to_owned(),
-                why => why.to_owned(),
-            })
+            let told = match self.first_rejects.is_empty() {
+                true => "is it the right parser?".to_owned(),
+                false => self.first_rejects.join("\n  "),
+            };
+            Problem::new("the parser found no events in it").hint(told)
         })
     }
 }
