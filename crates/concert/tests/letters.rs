@@ -1051,12 +1051,12 @@ async fn mails_that_wait_name_no_party_of_which_their_reader_may_not_know() {
     };
     check(&lena, "lena", ["Example Hosting", "Example Net"]);
     check(&mia, "mia", ["", "Example Net"]);
-    // That it takes part is not for her, and then it is.
+    // Whose address it is says the contact book, and no more of it is for her because the party takes part.
     let takes_part = ["write", &number, "party", "party=Example Hosting", "status=told"];
     world.incident(&[&takes_part[..], &["--tlp", "red", "--for-person", "lena"]].concat());
     check(&mia, "mia", ["", "Example Net"]);
     world.incident(&takes_part);
-    check(&mia, "mia", ["Example Hosting", "Example Net"]);
+    check(&mia, "mia", ["", "Example Net"]);
 }
 
 /// A question whether somebody is there that could not be sent is sent again over the API, which answers as it is

@@ -537,7 +537,8 @@ async fn whom_a_notice_goes_to_is_decided_anew_when_a_contact_was_suspended_mean
     let mail = world.smtp.mails().pop().unwrap();
     assert_eq!(mail.to, ["cert@power.example"]);
     let text = String::from_utf8_lossy(&mail.bytes).into_owned();
-    assert!(text.contains("Dear Power CERT,") && text.contains("reports about systems that Net answers for"), "{text}");
+    assert!(text.contains("Dear Power CERT,") && text.contains("received reports about systems of Net."), "{text}");
+    assert!(text.contains("because no working contact of Net is known to us"), "{text}");
     assert!(!text.contains("550 5.1.1"), "{text}");
     // The team is a contact that notices went to.
     assert_eq!(world.health("cert@power.example")["party"], "Power CERT");
