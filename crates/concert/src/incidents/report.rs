@@ -167,8 +167,12 @@ impl Incidents {
             let read = is_mail.then(|| mail::read(&bytes)).flatten();
             Ok::<_, std::io::Error>((bytes, read))
         });
-        let (bytes, read) = read.await?.map_err(|error| {
-            Refused::Failed(Problem::new(format!("the bytes of the report are not in the archive: {error}")))
+        let (bytes, read) = read.await?.map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                let problem = Problem::new("its bytes are not kept any more");
+                Refused::Wrong(problem.hint("`keep_raw` of [store] says how long they are"))
+            }
+            _ => Refused::Failed(Problem::new(format!("the bytes of the report cannot be read: {error}"))),
         })?;
         if bytes.len() as u64 > BYTES_MAX {
             return Err(wrong("the report is too large to become evidence at once"));

@@ -114,14 +114,17 @@ fn whoever_sent_a_mail_that_was_ingested_is_a_party() {
 fn mails(served: &Served, mails: &[(&str, &str)]) {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let store = served.store().await;
+        // What is older than reports are kept is gone when the site starts.
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let now = Time(i64::try_from(since.as_micros()).unwrap());
         for (at, (state, incident)) in (1..).zip(mails) {
             let text = format!("From: anna@bank.example\r\nSubject: Help {at}\r\n\r\nWe were hacked, please call.\r\n");
             let (content, bytes) = store.archive.keep(&mut text.as_bytes(), None).unwrap();
-            store.records.add_mail(ReportId([at; 16]), &content, Time(1), bytes).await.unwrap();
+            store.records.add_mail(ReportId([at; 16]), &content, now, bytes).await.unwrap();
             let row = store.records.mail(i64::from(at)).await.unwrap().unwrap();
             let [state, incident] = [state, incident].map(|text| (*text).to_owned());
             let row = MailRow { state, incident, kind: "written".into(), from: "anna@bank.example".into(), ..row };
-            store.records.settle_mail(&Settled { row, ..Settled::default() }, Time(2)).await.unwrap();
+            store.records.settle_mail(&Settled { row, ..Settled::default() }, now).await.unwrap();
         }
     });
 }

@@ -108,7 +108,7 @@ impl Served {
         lines.read_line(&mut line).unwrap();
         let address = line.trim().trim_end_matches('/').rsplit('/').next().unwrap().to_owned();
         // Read on, or the process would stand still with a full pipe.
-        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::stderr()));
         self.serving = Some((child, address));
         self
     }
