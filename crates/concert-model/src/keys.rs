@@ -80,18 +80,26 @@ pub struct Reading<'a> {
     gathered: RefCell<Gathered>,
     secrets: &'a SecretSource<'a>,
     files: Option<&'a FileSource<'a>>,
+    is_partial: bool,
 }
 
 impl<'a> Reading<'a> {
     /// A new reading that fetches secrets this way.
     pub fn new(secrets: &'a SecretSource<'a>) -> Self {
-        Self { gathered: RefCell::default(), secrets, files: None }
+        Self { gathered: RefCell::default(), secrets, files: None, is_partial: false }
     }
 
     /// The same reading, which fetches the text of named files this way.
     #[must_use]
     pub fn with_files(mut self, files: &'a FileSource<'a>) -> Self {
         self.files = Some(files);
+        self
+    }
+
+    /// The same reading, which says of no key that it is missing where it could not read all of the files.
+    #[must_use]
+    pub fn of_part(mut self, is_partial: bool) -> Self {
+        self.is_partial = is_partial;
         self
     }
 
@@ -280,6 +288,9 @@ impl<'a> Keys<'a> {
 
     /// Says that a key that must be given is not.
     pub fn missing(&self, name: &str, about: &str) {
+        if self.reading.is_partial {
+            return;
+        }
         self.reading.problem(
             Problem::new(format!("`{name}` is missing in {}", self.shown()))
                 .at(self.place())

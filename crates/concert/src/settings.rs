@@ -114,12 +114,13 @@ impl Settings {
     /// Reads the settings and gives everything found. Fails only when there is nothing to read.
     pub fn read(dir: &Path, load_for: LoadFor) -> Result<Loaded, Failure> {
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        let sources = files::sources(&dir)?;
+        let mut sources = files::sources(&dir)?;
+        let mended = files::mend(&mut sources);
         let (tables, mut problems) = files::parse(&sources);
         let outside = files::Outside::new(&dir, load_for);
         let fetch = |how: &str, which: &str| outside.fetch(how, which);
         let file = |which: &str| outside.file(which);
-        let reading = Reading::new(&fetch).with_files(&file);
+        let reading = Reading::new(&fetch).with_files(&file).of_part(!mended.is_empty());
         let layers: Vec<(&Source, &dyn TableLike)> =
             tables.iter().map(|(source, table)| (*source, table.as_table() as _)).collect();
         let is_sound = problems.is_empty() && is_site_sound(layers.clone());
@@ -131,6 +132,7 @@ impl Settings {
             None => problems = gathered.problems,
             Some(last) => last.hint.push_str("; what else is wrong is told when every file can be read"),
         }
+        problems.extend(mended);
         problems.extend(template_problems);
         sort_by_place(&mut problems);
         problems.dedup();

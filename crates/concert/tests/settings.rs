@@ -353,6 +353,10 @@ fn wrong_syntax() {
     concert.toml:4:13: string values must be quoted, expected literal string
       hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
     concert.toml:7:15: invalid float, expected nothing
-      hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]; what else is wrong is told when every file can be read
+      hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
+    concert.toml:8:1: unknown key `requests` in [serve]
+      hint: known here: forwarded, hosts, listen, requests_per_minute
+    concert.toml:12:10: string values must be quoted, expected literal string
+      hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
     "#);
 }

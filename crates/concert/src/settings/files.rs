@@ -133,14 +133,28 @@ pub(super) fn parse(sources: &[Source]) -> (Vec<(&Source, Document<&str>)>, Vec<
     for source in sources {
         match Document::parse(source.text.as_str()) {
             Ok(document) => tables.push((source, document)),
-            Err(error) => problems.extend(unreadable(source, error)),
+            Err(error) => problems.extend(unreadable(source, error).0),
         }
     }
     (tables, problems)
 }
 
-/// What is wrong with a file that is not TOML: the first mistake, and those behind it in other lines.
-fn unreadable(source: &Source, mut error: TomlError) -> Vec<Problem> {
+/// Takes the lines that are not TOML out of files which can be read without them, and tells of each.
+pub(super) fn mend(sources: &mut [Source]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for source in sources {
+        let Err(error) = Document::parse(source.text.as_str()) else { continue };
+        if let (found, Some(text)) = unreadable(source, error) {
+            problems.extend(found);
+            source.text = text;
+        }
+    }
+    problems
+}
+
+/// What is wrong with a file that is not TOML: the first mistake, and those behind it in other lines; and its text with
+/// blanks in place of these lines, where that is TOML.
+fn unreadable(source: &Source, mut error: TomlError) -> (Vec<Problem>, Option<String>) {
     let (mut text, mut problems) = (source.text.clone(), Vec::new());
     while problems.len() < UNREADABLE_MAX {
         let at = error.span().map_or(0, |span| span.start);
@@ -157,10 +171,10 @@ fn unreadable(source: &Source, mut error: TomlError) -> Vec<Problem> {
         text.replace_range(line.clone(), &" ".repeat(line.len()));
         match Document::parse(text.as_str()) {
             Err(next) => error = next,
-            Ok(_) => break,
+            Ok(_) => return (problems, Some(text)),
         }
     }
-    problems
+    (problems, None)
 }
 
 /// Fetches secrets and named files from the site, and secrets from the environment.

@@ -146,7 +146,7 @@ fn write(list: &VecDeque<Watched>) -> String {
     Value::Array(list.iter().map(row).collect()).to_string()
 }
 
-/// Reads what [`write`] wrote. What cannot be read is taken as never written.
+/// Reads what [`write()`] wrote. What cannot be read is taken as never written.
 fn read(text: &str) -> VecDeque<Watched> {
     let rows: Vec<(String, u64, u64, u64, String, i64)> = serde_json::from_str(text).unwrap_or_default();
     let rows = rows.into_iter().take(WATCHED_MAX).map(|(name, device, inode, size, modified, at)| Watched {
