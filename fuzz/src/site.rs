@@ -121,6 +121,10 @@ impl Desk for Empty {
         Ok(Value::String(new.title))
     }
 
+    async fn with_kept_members(&self, _: &Person, _: &str, value: Value) -> Result<Value, Refusal> {
+        Ok(value)
+    }
+
     async fn write(&self, _: Change, _: &str, _: Vec<Draft>) -> Result<Value, Refusal> {
         Err(Refusal::Missing)
     }
