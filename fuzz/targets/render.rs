@@ -6,7 +6,7 @@
 use concert_fuzz::{feed_named, parse};
 use concert_model::{Event, ReportId, Time};
 use concert_pipeline::render::visible::is_hidden;
-use concert_pipeline::render::{ALL, Columns, Item, STILL_OPEN, Teller};
+use concert_pipeline::render::{ALL, Columns, Instead, Item, STILL_OPEN, Teller};
 use libfuzzer_sys::fuzz_target;
 
 const PARSERS: &[&str] = &["keyvalue", "ndjson", "shadowserver", "complaint"];
@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     let columns = Columns { chosen: Vec::new(), defang: choice & 4 != 0 };
     let mut each = |event: &Event<'_>| {
         let last_seen = Some(Time(1_795_323_030_000_000));
-        let item = Item { event: *event, report: ReportId([7; 16]), state: STILL_OPEN, seen: 3, last_seen };
+        let item = Item { event: *event, report: ReportId([7; 16]), state: STILL_OPEN, seen: 3, last_seen, instead: Instead::Nobody };
         for format in ALL {
             let mut out = Vec::new();
             (format.write)(
