@@ -123,7 +123,7 @@ impl Settings {
         let reading = Reading::new(&fetch).with_files(&file).of_part(!mended.is_empty());
         let layers: Vec<(&Source, &dyn TableLike)> =
             tables.iter().map(|(source, table)| (*source, table.as_table() as _)).collect();
-        let is_sound = problems.is_empty() && is_site_sound(layers.clone());
+        let is_sound = mended.is_empty() && problems.is_empty() && is_site_sound(layers.clone());
         let (templates, template_problems) = files::templates(&dir);
         let settings = Settings::from_keys(dir, Keys::root(&reading, layers), templates);
         let gathered = reading.finish();

@@ -347,6 +347,7 @@ fn wrong_secrets() {
 
 #[test]
 fn wrong_syntax() {
+    assert!(!read("wrong/syntax.toml", LoadFor::Look).is_sound, "nothing goes on with lines left out");
     insta::assert_snapshot!(wrong("wrong/syntax.toml"), @r#"
     concert.toml:2:13: invalid basic string, expected `"`
       hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
