@@ -34,6 +34,25 @@ impl Source {
     }
 }
 
+/// Lines of a source of which something could not be read.
+#[derive(Clone, Debug)]
+pub struct Gap {
+    /// The name of the source.
+    pub source: String,
+    /// Its lines, from 1.
+    pub lines: Range<usize>,
+}
+
+impl Gap {
+    /// Whether a [place](Source::place) is in these lines, or has no line by which that can be known.
+    fn covers(&self, place: &str) -> bool {
+        let mut parts = place.rsplitn(3, ':').skip(1);
+        let line = parts.next().and_then(|line| line.parse::<usize>().ok());
+        let is_named = parts.next().is_some_and(|name| name == self.source);
+        line.is_none_or(|line| is_named && self.lines.contains(&line))
+    }
+}
+
 /// One key as it is in force, for `concert settings` and the manual.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Setting {
@@ -80,13 +99,13 @@ pub struct Reading<'a> {
     gathered: RefCell<Gathered>,
     secrets: &'a SecretSource<'a>,
     files: Option<&'a FileSource<'a>>,
-    is_partial: bool,
+    gaps: Vec<Gap>,
 }
 
 impl<'a> Reading<'a> {
     /// A new reading that fetches secrets this way.
     pub fn new(secrets: &'a SecretSource<'a>) -> Self {
-        Self { gathered: RefCell::default(), secrets, files: None, is_partial: false }
+        Self { gathered: RefCell::default(), secrets, files: None, gaps: Vec::new() }
     }
 
     /// The same reading, which fetches the text of named files this way.
@@ -96,10 +115,10 @@ impl<'a> Reading<'a> {
         self
     }
 
-    /// The same reading, which says of no key that it is missing where it could not read all of the files.
+    /// The same reading of files which could not be read there: of a table in a gap no key is said to be missing.
     #[must_use]
-    pub fn of_part(mut self, is_partial: bool) -> Self {
-        self.is_partial = is_partial;
+    pub fn with_gaps(mut self, gaps: Vec<Gap>) -> Self {
+        self.gaps = gaps;
         self
     }
 
@@ -288,14 +307,12 @@ impl<'a> Keys<'a> {
 
     /// Says that a key that must be given is not.
     pub fn missing(&self, name: &str, about: &str) {
-        if self.reading.is_partial {
+        let place = self.place();
+        if self.reading.gaps.iter().any(|gap| gap.covers(&place)) {
             return;
         }
-        self.reading.problem(
-            Problem::new(format!("`{name}` is missing in {}", self.shown()))
-                .at(self.place())
-                .hint(format!("{name}: {about}")),
-        );
+        let problem = Problem::new(format!("`{name}` is missing in {}", self.shown())).at(place);
+        self.reading.problem(problem.hint(format!("{name}: {about}")));
     }
 
     /// true or false, with a default.

@@ -18,6 +18,7 @@ mod own;
 pub mod processes;
 mod remind;
 mod site;
+mod unreadable;
 mod via;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,12 +116,12 @@ impl Settings {
     pub fn read(dir: &Path, load_for: LoadFor) -> Result<Loaded, Failure> {
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let mut sources = files::sources(&dir)?;
-        let mended = files::mend(&mut sources);
-        let (tables, mut problems) = files::parse(&sources);
+        let (mended, gaps) = unreadable::mend(&mut sources);
+        let (tables, mut problems) = unreadable::parse(&sources);
         let outside = files::Outside::new(&dir, load_for);
         let fetch = |how: &str, which: &str| outside.fetch(how, which);
         let file = |which: &str| outside.file(which);
-        let reading = Reading::new(&fetch).with_files(&file).of_part(!mended.is_empty());
+        let reading = Reading::new(&fetch).with_files(&file).with_gaps(gaps);
         let layers: Vec<(&Source, &dyn TableLike)> =
             tables.iter().map(|(source, table)| (*source, table.as_table() as _)).collect();
         let is_sound = mended.is_empty() && problems.is_empty() && is_site_sound(layers.clone());

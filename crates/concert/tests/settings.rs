@@ -359,5 +359,21 @@ fn wrong_syntax() {
       hint: known here: forwarded, hosts, listen, requests_per_minute
     concert.toml:12:10: string values must be quoted, expected literal string
       hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
+    concert.toml:14:8: unclosed array table, expected `]`
+      hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
+    concert.toml:16:1: there is no parser `cvs`
+      hint: did you mean `csv`?
+    concert.toml:19:5: missing comma between array elements, expected `,`
+      hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
+    concert.toml:23:2: duplicate key
+      hint: it is in this file before: write all of it there, and of two values keep one
+    concert.toml:24:1: unknown key `requests` in [serve]
+      hint: known here: forwarded, hosts, listen, requests_per_minute
+    concert.toml:28:10: string values must be quoted, expected literal string
+      hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
+    concert.toml:31:1: `name` is missing in [notice]
+      hint: name: what the notice is called
+    concert.toml:31:1: `via` is missing in [notice]
+      hint: via: the way out: the NAME of a [via.NAME]
     "#);
 }

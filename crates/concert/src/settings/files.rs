@@ -1,4 +1,4 @@
-//! The files behind the settings: finding, reading and parsing them, and fetching secrets.
+//! The files behind the settings: finding and reading them, and fetching secrets.
 
 use std::cell::RefCell;
 use std::fs;
@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use concert_model::Problem;
 use concert_model::keys::Source;
 use concert_pipeline::render::Templates;
-use toml_edit::{Document, TomlError};
 
 use crate::problems::Failure;
 
@@ -24,10 +23,6 @@ pub enum LoadFor {
 
 /// Largest settings file.
 const FILE_BYTES_MAX: u64 = 8 << 20;
-/// What TOML looks like, for hints.
-const TOML_HINT: &str = "write name = \"text\", number = 25, list = [\"a\", \"b\"], and tables as [site] and [[feed]]";
-/// Most mistakes told of a file that is not TOML.
-const UNREADABLE_MAX: usize = 20;
 /// Most files in `conf.d/`.
 const FILES_MAX: usize = 1000;
 /// Largest file that a setting names, such as a schema.
@@ -124,57 +119,6 @@ fn folders_in(dir: &Path) -> Vec<String> {
     names.retain(|name| !name.starts_with('.'));
     names.sort();
     names
-}
-
-/// Parses each file. A file that is not TOML is left out, and each of its lines that is none is a problem with its place.
-pub(super) fn parse(sources: &[Source]) -> (Vec<(&Source, Document<&str>)>, Vec<Problem>) {
-    let mut tables = Vec::new();
-    let mut problems = Vec::new();
-    for source in sources {
-        match Document::parse(source.text.as_str()) {
-            Ok(document) => tables.push((source, document)),
-            Err(error) => problems.extend(unreadable(source, error).0),
-        }
-    }
-    (tables, problems)
-}
-
-/// Takes the lines that are not TOML out of files which can be read without them, and tells of each.
-pub(super) fn mend(sources: &mut [Source]) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for source in sources {
-        let Err(error) = Document::parse(source.text.as_str()) else { continue };
-        if let (found, Some(text)) = unreadable(source, error) {
-            problems.extend(found);
-            source.text = text;
-        }
-    }
-    problems
-}
-
-/// What is wrong with a file that is not TOML: the first mistake, and those behind it in other lines; and its text with
-/// blanks in place of these lines, where that is TOML.
-fn unreadable(source: &Source, mut error: TomlError) -> (Vec<Problem>, Option<String>) {
-    let (mut text, mut problems) = (source.text.clone(), Vec::new());
-    while problems.len() < UNREADABLE_MAX {
-        let at = error.span().map_or(0, |span| span.start);
-        let what = error.message().lines().collect::<Vec<_>>().join(", ");
-        problems.push(Problem::new(what).at(source.place(at)).hint(TOML_HINT));
-        let (Some(before), Some(rest)) = (text.get(..at), text.get(at..)) else { break };
-        let start = before.rfind('\n').map_or(0, |end| end + 1);
-        let line = start..rest.find('\n').map_or(text.len(), |end| at + end);
-        // Without the head of a table, or the begin of a value of several lines, what follows would be told as wrong.
-        let value = text.get(line.clone()).and_then(|line| line.split_once('=')).map(|(_, value)| value.trim_start());
-        if value.is_none_or(|value| ["[", "{", "\"\"\"", "'''"].iter().any(|begin| value.starts_with(begin))) {
-            break;
-        }
-        text.replace_range(line.clone(), &" ".repeat(line.len()));
-        match Document::parse(text.as_str()) {
-            Err(next) => error = next,
-            Ok(_) => return (problems, Some(text)),
-        }
-    }
-    (problems, None)
 }
 
 /// Fetches secrets and named files from the site, and secrets from the environment.

@@ -8,7 +8,7 @@ use concert_model::problem::instead;
 use concert_model::{Keys, Problem};
 use concert_pipeline::parse::{Fixed, Parser, unpack};
 
-use super::{LoadFor, catalogue, files};
+use super::{LoadFor, catalogue, files, unreadable};
 use crate::problems::Failure;
 
 /// The parser of this name with these settings, and what the settings say for every event and part. Whoever
@@ -23,7 +23,7 @@ pub fn lone_parser(
         return Err(Failure::usage(Problem::new(format!("there is no parser `{name}`")).hint(instead(name, &known))));
     };
     let sources = [Source { name: "--set".to_owned(), text: lines.join("\n") }];
-    let (tables, problems) = files::parse(&sources);
+    let (tables, problems) = unreadable::parse(&sources);
     if !problems.is_empty() {
         return Err(Failure::settings(problems));
     }

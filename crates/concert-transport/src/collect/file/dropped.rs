@@ -237,9 +237,10 @@ impl Dropped {
         tokio::fs::create_dir_all(&folder).await.map_err(|error| error.to_string())?;
         let target = free_name(&folder, name, now).await.ok_or("no free name is left there")?;
         tokio::fs::rename(path, &target).await.map_err(|error| error.to_string())?;
-        // Another file may have been moved over this one since we looked: it is not ours to put away.
+        // Another file may have been moved over this one since we looked: it is not ours to put away. The same file with
+        // more in it is: `late.rs` finds that it has grown.
         match tokio::fs::symlink_metadata(&target).await {
-            Ok(metadata) if Stamp::of(&metadata).same_content(stamp) => Ok(target),
+            Ok(metadata) if Stamp::of(&metadata).same_file(stamp) => Ok(target),
             Ok(_) => {
                 tokio::fs::rename(&target, path).await.map_err(|error| error.to_string())?;
                 Err("another file has taken its name".into())

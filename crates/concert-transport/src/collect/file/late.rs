@@ -108,9 +108,8 @@ impl Late {
         let Ok(found) = looking.await else { return (Vec::new(), 0) };
         let (mut grown, mut waiting, mut still) = (Vec::new(), 0, VecDeque::new());
         for (stamp, mut one) in found {
-            let is_same = |stamp: &Stamp| (stamp.device, stamp.inode) == (one.taken.device, one.taken.inode);
             // Gone, or another file of the same name.
-            let Some(stamp) = stamp.filter(is_same) else { continue };
+            let Some(stamp) = stamp.filter(|stamp| stamp.same_file(&one.taken)) else { continue };
             if stamp.same_content(&one.taken) {
                 one.grown = None;
             } else if one.grown.is_none_or(|(before, _)| !before.same_content(&stamp)) {

@@ -103,6 +103,11 @@ impl Stamp {
         }
     }
 
+    /// Same file, whatever is in it now.
+    fn same_file(&self, other: &Stamp) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+
     /// Same file with the same content, as far as can be told without reading it.
     fn same_content(&self, other: &Stamp) -> bool {
         Stamp { changed: 0, ..*self } == Stamp { changed: 0, ..*other }
