@@ -85,9 +85,26 @@ impl Addressees {
     /// Whether events of a party may go on to others: registries named it, or it is a team that they went on to.
     pub(crate) fn may_go_on(&self, party: &str, passed_over: &str) -> bool {
         let is_team = self.teams.named(party).is_some();
-        !party.is_empty() && self.constituents.named(party).is_none() && (!is_team || !passed_over.is_empty())
+        let went_on = !passed_over.is_empty() && !passed_over.starts_with(NO_TEAM);
+        !party.is_empty() && self.constituents.named(party).is_none() && (!is_team || went_on)
+    }
+
+    /// The parts of the contact book in which somebody is sought, for people.
+    pub(crate) fn parts(&self) -> String {
+        let parts = [
+            (!self.constituents.is_empty(), "the constituents"),
+            (self.registry.is_some(), "those whom registries name"),
+            (!self.teams.is_empty(), "the teams of last resort"),
+        ];
+        let there: Vec<&str> = parts.into_iter().filter(|(is_there, _)| *is_there).map(|(_, part)| part).collect();
+        if there.is_empty() { "nobody, because the contact book is empty".to_owned() } else { there.join(", ") }
     }
 }
+
+/// What the words begin with that say of a waiting notice who was passed over.
+pub(crate) const NOBODY: &str = "nobody is left of ";
+/// The same of a notice that is for a team from the beginning.
+pub(crate) const NO_TEAM: &str = "nobody is left of the team ";
 
 /// What contacts are for that are told of events.
 pub(crate) const PURPOSE: &str = "abuse";

@@ -415,13 +415,75 @@ fn parts_of_the_contact_book_can_be_left_out_and_a_sector_team_stands_in() {
     let mut told: Vec<[&str; 4]> =
         notices.iter().map(|notice| ["key", "state", "to", "reason"].map(|member| text(notice, member))).collect();
     told.sort_unstable();
-    let why = "told to the team `Research CERT` because the party `Example University` has no contact with a mail \
+    let why = "told to the team `Research CERT` (sector research) because the party `Example University` has no contact with a mail \
         address for abuse";
     assert_eq!(
         told,
         [
             ["Example University", "queued", "cert@research.example", why],
-            ["unknown", "no-contact", "", "no party answers for these events"],
+            [
+                "unknown",
+                "no-contact",
+                "",
+                "no party answers for these events; asked were the constituents, the teams of last resort",
+            ],
         ]
     );
+}
+
+#[test]
+fn a_team_for_any_country_gets_what_nobody_else_answers_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let import = |which: &str, text: &str| {
+        let file = folder.path().join("now.csv");
+        fs::write(&file, text).unwrap();
+        said(&site, &["contact", "import", which, &file.display().to_string()])
+    };
+    let (code, said_of) = import("constituents", "party,countries,mail\nAll,*,a@a.example\n");
+    assert_eq!(code, 2, "{said_of}");
+    assert!(said_of.contains("`*` in countries of `All` is every country"), "{said_of}");
+    let teams = "party,countries,sectors,mail\nTeam FI,FI,,cert@cert.example\nLast,*,,last@last.example\n\
+        Research CERT,,research,cert@research.example\n";
+    assert_eq!(import("teams", teams).0, 0);
+    let first = |value: &str| {
+        let row = concert(&site, &["who", value, "--format", "ndjson"]).remove(0);
+        ["contact", "specific", "reason"].map(|member| text_of(&row, member))
+    };
+    let any = "any country, because no team is known for the one that it lies in";
+    assert_eq!(first("8.8.8.8"), ["last@last.example", "any country", any]);
+    assert_eq!(first("www.shop.com"), ["last@last.example", "any country", any]);
+    assert_eq!(first("AS65000"), ["last@last.example", "any country", any]);
+    assert_eq!(first("203.0.113.9")[1], "country FI");
+    let last = "the country of the last label, because nothing more specific decides";
+    assert_eq!(first("www.shop.fi")[1..], ["country FI", last]);
+    assert_eq!(first("10.0.0.1")[0], "nobody");
+    let (_, told) = said(&site, &["who", "203.0.113.9", "--explain"]);
+    assert!(told.contains("passed over the team `Last`: any country, but country FI of `Team FI` decides"), "{told}");
+    // A language without templates is told too, so it does not end with 0.
+    let found = said(&site, &["contact", "check", "--format", "ndjson"]).1;
+    let mut found = found.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let found = &found.find(|row| row["party"] == "Last").unwrap();
+    assert!(text_of(found, "what").starts_with("no other team is known for 248 countries: AD AE"), "{found}");
+    // An event of which nothing is known but a name, one of which the country is not known, one of another country.
+    let events = "{\"source.fqdn\":\"www.shop.com\",\"classification.type\":\"scanner\"}\n\
+        {\"source.ip\":\"8.8.8.8\",\"classification.type\":\"scanner\"}\n\
+        {\"source.ip\":\"8.8.4.4\",\"source.geolocation.cc\":\"SE\",\"classification.type\":\"scanner\"}\n\
+        {\"source.fqdn\":\"www.shop.fi\",\"classification.type\":\"scanner\"}\n";
+    fs::write(folder.path().join("given.ndjson"), events).unwrap();
+    let file = folder.path().join("given.ndjson").display().to_string();
+    concert(&site, &["ingest", "--feed", "given", &file]);
+    let notices = concert(&site, &["notice", "list", "--format", "ndjson"]);
+    let of = |party: &str| notices.iter().find(|notice| notice["key"] == party).unwrap();
+    assert_eq!((&of("Last")["to"], &of("Last")["events"]), (&"last@last.example".into(), &3.into()));
+    let from = |party: &str| {
+        let shown = concert(&site, &["notice", "show", text(of(party), "id"), "--format", "ndjson"]).remove(0);
+        text_of(&shown, "party_from")
+    };
+    assert_eq!(from("Last"), "teams; any country, because nothing more specific decides");
+    assert_eq!(from("Team FI"), "teams; country FI by the last label, because nothing more specific decides");
+}
+
+fn text_of(row: &Value, member: &str) -> String {
+    text(row, member).to_owned()
 }

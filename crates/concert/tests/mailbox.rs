@@ -763,7 +763,7 @@ async fn where_nobody_of_a_network_is_left_the_larger_one_the_as_and_the_nationa
     assert!(text.contains(why) && text.contains("systems of AS64500") && text.contains("notice.because"), "{text}");
     assert!(!text.contains("suspended") && !text.contains("small.example"), "{text}");
     let why = passed(&newest());
-    assert!(why.starts_with("told to the team `Team FI` because nobody is left of `RIPE SR1`"), "{why}");
+    assert!(why.starts_with("told to the team `Team FI` (country FI) because nobody is left of `RIPE SR1`"), "{why}");
     who(Some("cert@team.example"), "country FI, because nobody is left of `RIPE SR1`");
 
     // Nobody.
@@ -773,6 +773,17 @@ async fn where_nobody_of_a_network_is_left_the_larger_one_the_as_and_the_nationa
     let waiting = world.rows(&["notice", "list", "--state", "no-contact"]);
     assert_eq!(waiting.len(), 2, "{waiting:?}");
     who(None, "so its notices wait");
+    // Told right after the report: every step in short, and each with why.
+    for row in &waiting {
+        let reason = row["reason"].as_str().unwrap();
+        let tried = "tried in vain too: RIPE inetnum 198.51.100.0 - 198.51.100.63, RIPE inetnum 198.51.100.0 - \
+            198.51.100.255, RIPE aut-num AS64500, the team of last resort (country FI)";
+        assert!(reason.ends_with(tried), "{reason}");
+        let why = passed(row["id"].as_str().unwrap());
+        let team = ", nor of the team `Team FI` (country FI); suspended are cert@team.example: notice ";
+        assert!(why.starts_with("nobody is left of `RIPE SR1` (") && why.contains(team), "{why}");
+        assert!(why.contains(", nor of `RIPE AR1` (RIPE aut-num AS64500; suspended are abuse@as.example"), "{why}");
+    }
     // Whoever is there again is told what waited.
     world.done(&["contact", "resume", "abuse@large.example"]);
     world.once();

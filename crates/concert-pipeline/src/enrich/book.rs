@@ -9,7 +9,7 @@ use std::sync::Arc;
 use concert_model::batch::Raw;
 use concert_model::{Event, Field, OpenEvent, Party, Value};
 
-use super::constituents::{Constituents, address};
+use super::constituents::{Constituents, Found, address};
 use crate::registry::Registered;
 
 /// Everybody events may fall to.
@@ -67,9 +67,27 @@ impl Book {
     }
 }
 
-/// The team of last resort for an event: that of the country of its address, else of its name.
+/// The team of last resort for an event: that of the country of its address, else of its name, else one for whatever
+/// is left.
 pub fn last_resort<'p>(teams: &'p Constituents, event: &Event<'_>) -> Option<&'p Party> {
-    of(teams, event, address(event)).or_else(|| teams.responsible_by_name(event))
+    at_last(teams, event).and_then(|(found, _)| teams.party(found.party))
+}
+
+/// The same with the rule by which it answers, for people: `country FI`.
+pub fn last_resort_by<'p>(teams: &'p Constituents, event: &Event<'_>) -> Option<(&'p Party, String)> {
+    let (found, more) = at_last(teams, event)?;
+    Some((teams.party(found.party)?, format!("{}{more}", found.by)))
+}
+
+/// The rule, and what is to be said of it beside.
+fn at_last<'p>(teams: &'p Constituents, event: &Event<'_>) -> Option<(Found<'p>, &'static str)> {
+    if teams.is_empty() {
+        return None;
+    }
+    let address = address(event);
+    let by_place = teams.responsible_at(event, address).map(|found| (found, ""));
+    let by_name = || teams.responsible_by_name(event).map(|found| (found, " by the last label"));
+    by_place.or_else(by_name).or_else(|| teams.responsible_anywhere(address).map(|found| (found, "")))
 }
 
 /// Most of the cost is looking at the event's fields, which a site without such parties can save.
@@ -145,5 +163,32 @@ mod tests {
         check(&[("source.fqdn", "www.shop.se"), ("party", "liar")], None);
         // Nobody can own private space, whatever a registry or a country list says.
         check(&[("source.ip", "10.1.2.3"), ("source.geolocation.cc", "FI")], None);
+    }
+
+    #[test]
+    fn a_team_for_any_country_answers_where_no_other_does() {
+        let teams = parties("party,countries,prefixes\nTeam FI,FI,\nFirst,* SE,!198.51.100.0/25\nSecond,*,\n");
+        let check = |given: &[(&str, &str)], want: Option<(&str, &str)>| {
+            let mut batch = Batch::new();
+            let mut event = batch.open();
+            for (field, text) in given {
+                let field = event.field(field).unwrap();
+                event.read(field, text, None).unwrap();
+            }
+            event.keep(EventId::default(), ProblemKey::default(), 1);
+            let found = last_resort_by(&teams, &batch.get(0).unwrap());
+            assert_eq!(found.as_ref().map(|(team, by)| (&*team.name, &**by)), want, "{given:?}");
+        };
+        let any = |name: &'static str| Some((name, "any country"));
+        check(&[("source.ip", "198.51.100.201"), ("source.geolocation.cc", "FI")], Some(("Team FI", "country FI")));
+        check(&[("source.ip", "198.51.100.201"), ("source.geolocation.cc", "NO")], any("First"));
+        check(&[("source.ip", "198.51.100.201"), ("source.geolocation.cc", "SE")], Some(("First", "country SE")));
+        check(&[("source.ip", "198.51.100.201")], any("First"));
+        check(&[("source.ip", "198.51.100.1")], any("Second"));
+        check(&[("source.fqdn", "www.shop.fi")], Some(("Team FI", "country FI by the last label")));
+        check(&[("source.url", "http://www.shop.com/x")], any("First"));
+        check(&[("source.asn", "64500")], any("First"));
+        check(&[("malware.name", "x")], any("First"));
+        check(&[("source.ip", "10.1.2.3"), ("source.geolocation.cc", "NO")], None);
     }
 }

@@ -32,6 +32,13 @@ pub fn alpha2(alpha3: &str) -> Option<&'static str> {
     CODES.get(at)?.get(3..)
 }
 
+/// The two-letter codes of all countries, in order.
+pub fn all() -> Vec<&'static str> {
+    let mut all: Vec<&'static str> = CODES.iter().filter_map(|pair| pair.get(3..)).collect();
+    all.sort_unstable();
+    all
+}
+
 /// Whether two capital letters stand for a country, or for the European Union or Kosovo, which have none of the standard
 /// and are used all the same.
 pub(crate) fn is_known(alpha2: &str) -> bool {

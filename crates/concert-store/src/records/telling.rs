@@ -152,6 +152,20 @@ impl Records {
         Ok(narrowed.rows_affected() == 1)
     }
 
+    /// Says anew why a notice in this state waits, and who was passed over for it.
+    pub async fn explain_notice(&self, id: &str, state: &str, reason: &str, passed_over: &str) -> Result<(), Problem> {
+        let mut change = self.change().await?;
+        sqlx::query("UPDATE notice SET reason = ?3, passed_over = ?4 WHERE id = ?1 AND state = ?2")
+            .bind(id)
+            .bind(state)
+            .bind(reason)
+            .bind(passed_over)
+            .execute(&mut *change)
+            .await
+            .map_err(trouble)?;
+        self.commit(change).await
+    }
+
     /// Gives a notice in this state to others: it becomes the first of these, and the rest get numbers of their own.
     /// `false` when it is in another state by now.
     pub async fn readdress_notice(

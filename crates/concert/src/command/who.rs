@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use concert_model::access::Kept;
 use concert_model::{Contact, Party, Problem};
-use concert_pipeline::enrich::constituents::Subject;
+use concert_pipeline::enrich::constituents::{Found, Subject};
 use concert_pipeline::enrich::{Constituents, Lookup};
 use concert_pipeline::mail::address::canonical;
 use concert_store::records::Health;
@@ -286,13 +286,13 @@ impl Book<'_> {
 /// What was passed over beside the rows: whoever else holds something of the value, sector teams, and other objects of
 /// registries that know a contact.
 pub(crate) fn passed_over(value: &str, book: &Book<'_>) -> Result<Vec<String>, Failure> {
-    let others = |parties: &Constituents, what: &str| -> Vec<String> {
-        let others = parties.passed_over(value, book.lookup).into_iter();
+    let others = |parties: &Constituents, found: Vec<Found<'_>>, what: &str| -> Vec<String> {
+        let others = parties.passed_over(value, found.first().copied(), book.lookup).into_iter();
         others.map(|(party, why)| format!("passed over {what}`{}`: {why}", party.name)).collect()
     };
-    let mut lines = others(book.constituents, "");
+    let mut lines = others(book.constituents, book.constituents.who(value, book.lookup).found, "");
     lines.extend(parties::sector_teams(value, book));
-    lines.extend(others(book.teams, "the team "));
+    lines.extend(others(book.teams, book.teams.who_at_last(value, book.lookup), "the team "));
     lines.extend(registered::others(value, book)?);
     Ok(lines)
 }

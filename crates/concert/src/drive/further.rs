@@ -15,19 +15,34 @@ use concert_pipeline::registry::Step;
 use concert_store::Members;
 use concert_store::records::NewNotice;
 
-use super::responsible::{Means, NO_CONTACT, for_party};
-use crate::addressees::{self, Addressees, origin, party_of};
+use super::responsible::{Means, NO_CONTACT, TEAM_TOO, for_party};
+use crate::addressees::{self, Addressees, NOBODY, origin, party_of};
 use crate::barred::Barred;
 use crate::registry::Opened;
 use crate::wire::Site;
 
-/// What the words begin with that say of a waiting notice who was passed over.
-pub(super) const NOBODY: &str = "nobody is left of ";
+/// Steps that the reason of a waiting notice names.
+const TRIED_MAX: usize = 10;
 
 /// Who is next for some events, nobody where nobody is left; and who was passed over for them.
 struct Next<'b> {
     party: Option<Cow<'b, Party>>,
     why: String,
+    /// What was asked, where nobody is left, in words that name no party.
+    tried: Vec<String>,
+}
+
+/// What is said in the reason of a notice that waits, behind its own party.
+pub(super) fn tried_too(tried: &[String]) -> String {
+    if tried.is_empty() {
+        return String::new();
+    }
+    let more = match tried.len().saturating_sub(TRIED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = tried.iter().take(TRIED_MAX).map(String::as_str).collect::<Vec<_>>();
+    format!("; tried in vain too: {}{more}", named.join(", "))
 }
 
 /// Passes on the notices that wait for a contact of a party which registries name. Their events must be stored.
@@ -45,16 +60,19 @@ pub(super) async fn hand_on(
         let ways = if may_go_on { ways(site, book, registry, barred, &notice).await? } else { Vec::new() };
         // Nobody is left for any of them.
         if ways.iter().all(|(next, _)| next.party.is_none()) {
-            let passed_over = waits(book, &notice, ways.iter().map(|(next, _)| next.why.as_str()));
-            out.push(NewNotice { passed_over, ..notice });
+            let passed_over = waits(&notice, ways.iter().map(|(next, _)| next.why.as_str()));
+            let reason = reason(&notice, ways.iter().map(|(next, _)| &next.tried));
+            out.push(NewNotice { passed_over, reason, ..notice });
             continue;
         }
-        for (Next { party, why }, members) in ways {
-            let Some(party) = party else {
-                let passed_over = waits(book, &notice, std::iter::once(why.as_str()));
-                out.push(NewNotice { members, passed_over, ..notice.clone() });
+        for (next, members) in ways {
+            let Some(party) = next.party else {
+                let passed_over = waits(&notice, std::iter::once(next.why.as_str()));
+                let reason = reason(&notice, std::iter::once(&next.tried));
+                out.push(NewNotice { members, passed_over, reason, ..notice.clone() });
                 continue;
             };
+            let why = next.why;
             // The reason is shown to whoever sees the notice, and may not see who was passed over.
             let made = NewNotice {
                 party: party.name.clone(),
@@ -70,12 +88,22 @@ pub(super) async fn hand_on(
     Ok(out)
 }
 
-/// What is said of a notice that waits for a contact: every step that was tried. A team says its own.
-fn waits<'w>(book: &Addressees, notice: &NewNotice, whys: impl Iterator<Item = &'w str>) -> String {
-    match book.teams.named(&notice.party) {
-        Some(_) => notice.passed_over.clone(),
-        None => whys.filter(|why| why.starts_with(NOBODY)).collect::<Vec<_>>().join("; "),
+/// The reason of a notice that waits with all that was tried for its events.
+fn reason<'n>(notice: &NewNotice, all: impl Iterator<Item = &'n Vec<String>>) -> String {
+    let mut tried: Vec<String> = Vec::new();
+    for step in all.flatten() {
+        if !tried.contains(step) {
+            tried.push(step.clone());
+        }
     }
+    format!("{}{}", notice.reason, tried_too(&tried))
+}
+
+/// What is said of a notice that waits for a contact: every step that was tried.
+fn waits<'w>(notice: &NewNotice, whys: impl Iterator<Item = &'w str>) -> String {
+    let tried: Vec<&str> = whys.filter(|why| why.starts_with(NOBODY)).collect();
+    // Where registries name nobody any more, what was said before holds.
+    if tried.is_empty() { notice.passed_over.clone() } else { tried.join("; ") }
 }
 
 /// Who is next for which of a notice's events.
@@ -138,16 +166,21 @@ fn next<'b>(
     };
     if let Some(step) = left.found {
         let why = format!("told to `{}` ({}) because {because}", step.answer.party, origin(&step));
-        return Ok(Next { party: Some(Cow::Owned(party_of(&step.answer))), why });
+        return Ok(Next { party: Some(Cow::Owned(party_of(&step.answer))), why, tried: Vec::new() });
     }
-    let team = book::last_resort(&book.teams, event);
-    let Some(team) = team else { return Ok(Next { party: None, why: because }) };
+    let mut tried: Vec<String> = left.passed.iter().map(origin).collect();
+    let team = book::last_resort_by(&book.teams, event);
+    let Some((team, by)) = team else {
+        tried.push("a team of last resort (none is known for it)".to_owned());
+        return Ok(Next { party: None, why: because, tried });
+    };
     if team.contacts.iter().any(|contact| is_free(&contact.mail)) {
-        let why = format!("told to the team `{}` because {because}", team.name);
-        return Ok(Next { party: Some(Cow::Borrowed(team)), why });
+        let why = format!("told to the team `{}` ({by}) because {because}", team.name);
+        return Ok(Next { party: Some(Cow::Borrowed(team)), why, tried: Vec::new() });
     }
     let said = barred.said(team.contacts.iter().map(|contact| &contact.mail));
-    Ok(Next { party: None, why: format!("{because}, nor of the team `{}`{said}", team.name) })
+    tried.push(format!("the team of last resort ({by})"));
+    Ok(Next { party: None, why: format!("{because}{TEAM_TOO}`{}` ({by}){said}", team.name), tried })
 }
 
 /// A network or AS that was passed over, with what became of its addresses.

@@ -12,7 +12,9 @@ use concert_store::records::{Gate, NewNotice, Notice, NoticeFilter, WAITS_FOR_AP
 use jiff::tz::TimeZone;
 
 use super::further;
-use crate::addressees::{Addressees, PURPOSE, keyless, next_in_order, nobody_left, reachable_by, team_for};
+use crate::addressees::{
+    Addressees, NOBODY, PURPOSE, keyless, next_in_order, nobody_left, reachable_by, team_for, teams_for,
+};
 use crate::barred::Barred;
 use crate::settings::Recipient;
 use crate::wire::{self, Site};
@@ -22,13 +24,17 @@ pub(super) const NO_CONTACT: &str = "no-contact";
 /// The kind of way out that cannot do without an address.
 const MAIL: &str = "smtp";
 
+/// What stands before the team in what is said of a notice for which nobody is left.
+pub(super) const TEAM_TOO: &str = ", nor of the team ";
+
 /// A notice that has waited for a contact for longer is left to a person: it would surprise by now.
 const WAITED_SECONDS_MAX: i64 = 7 * 86_400;
 
 /// Adds a notice for each wish of the party's contacts, or one that waits for a contact.
 pub(super) fn address(site: &Site, book: &Addressees, barred: &Barred, notice: NewNotice, out: &mut Vec<NewNotice>) {
     if notice.party.is_empty() {
-        return out.push(without_contact(notice, "no party answers for these events".to_owned()));
+        let reason = format!("no party answers for these events; asked were {}", book.parts());
+        return out.push(without_contact(notice, reason));
     }
     let Some(party) = book.find(&notice.party) else {
         let reason = format!("the party `{}` is no longer in the contact book", notice.party);
@@ -39,10 +45,10 @@ pub(super) fn address(site: &Site, book: &Addressees, barred: &Barred, notice: N
     // Nobody of the party is left: the team of its sector is told, and why.
     if let [nobody] = out.get(before..).unwrap_or_default()
         && nobody.state == NO_CONTACT
-        && let Some((team, _)) = team_for(&book.teams, &party, PURPOSE, barred)
+        && let Some((team, sector)) = team_for(&book.teams, &party, PURPOSE, barred)
     {
         let notice = NewNotice { state: "queued", reason: String::new(), ..nobody.clone() };
-        let why = format!("told to the team `{}` because {}", team.name, nobody.reason);
+        let why = format!("told to the team `{}` (sector {sector}) because {}", team.name, nobody.reason);
         let mut told = Vec::new();
         for_party(team, barred, &means, notice, &mut told);
         if told.iter().all(|notice| notice.state != NO_CONTACT) {
@@ -51,6 +57,36 @@ pub(super) fn address(site: &Site, book: &Addressees, barred: &Barred, notice: N
             out.extend(told.into_iter().map(with_why));
         }
     }
+    if let [nobody] = out.get_mut(before..).unwrap_or_default()
+        && nobody.state == NO_CONTACT
+    {
+        say_who_was_tried(nobody, book, &party, barred);
+    }
+}
+
+/// Says of a notice that waits which teams cannot stand in either. Whoever sees it may not see those: the reason does
+/// not name them.
+fn say_who_was_tried(nobody: &mut NewNotice, book: &Addressees, party: &Party, barred: &Barred) {
+    let is_team = book.teams.named(&party.name).is_some();
+    if !is_team && book.constituents.named(&party.name).is_none() || !nobody.passed_over.is_empty() {
+        return;
+    }
+    let said = |party: &Party| match barred.said(party.contacts.iter().map(|contact| &contact.mail)) {
+        none if none.is_empty() => "; it has no contact to tell".to_owned(),
+        said => said,
+    };
+    let what = if is_team { "the team " } else { "" };
+    let mut passed = vec![format!("{what}`{}`{}", party.name, said(party))];
+    let mut tried = Vec::new();
+    for (team, sector) in teams_for(&book.teams, party).filter(|_| !is_team) {
+        passed.push(format!("the team `{}` (sector {sector}){}", team.name, said(team)));
+        let one = format!("the team of the sector {sector}");
+        if !tried.contains(&one) {
+            tried.push(one);
+        }
+    }
+    nobody.passed_over = format!("{NOBODY}{}", passed.join(", nor of "));
+    nobody.reason.push_str(&further::tried_too(&tried));
 }
 
 /// Queues notices that waited for a contact which their party, or whoever is next in order, has by now. Gives their
@@ -93,8 +129,15 @@ async fn address_one(site: &Site, book: &Addressees, barred: &Barred, notice: &N
     let mut to = instead(site, book, barred, &notice, members).await?;
     // What nobody is left for stays with the notice only where all of it does.
     to.sort_by_key(|one| one.state == NO_CONTACT);
-    let is_told = to.first().is_some_and(|one| one.state != NO_CONTACT);
-    Ok(is_told && records.readdress_notice(&notice.id, NO_CONTACT, &to, &site.home(), wire::now()).await?)
+    let Some(first) = to.first() else { return Ok(false) };
+    if first.state != NO_CONTACT {
+        return records.readdress_notice(&notice.id, NO_CONTACT, &to, &site.home(), wire::now()).await;
+    }
+    // What was tried is known only now: right after a report its events could not be read yet.
+    if (&first.reason, &first.passed_over) != (&notice.reason, &notice.passed_over) {
+        records.explain_notice(&notice.id, NO_CONTACT, &first.reason, &first.passed_over).await?;
+    }
+    Ok(false)
 }
 
 /// The same because a person wants it tried again, however long it has waited.
@@ -116,11 +159,7 @@ pub(super) async fn instead(
         name: notice.name.as_str().into(),
         key: notice.key.clone(),
         party: notice.party.clone(),
-        // What was said while it waited holds no longer.
-        passed_over: Some(&notice.passed_over)
-            .filter(|said| !said.starts_with(further::NOBODY))
-            .cloned()
-            .unwrap_or_default(),
+        passed_over: passed_before(book, notice),
         via: kind.map_or(notice.via.as_str(), |kind| kind.via.as_str()).into(),
         format: kind.map_or(notice.format.as_str(), |kind| kind.format.name).into(),
         language: kind.map_or(notice.language.as_str(), |kind| kind.language.as_str()).into(),
@@ -137,6 +176,18 @@ pub(super) async fn instead(
         wait_for_approval(&mut out);
     }
     Ok(out)
+}
+
+/// Who was passed over before a notice came to its party. What was said while it waited holds no longer.
+fn passed_before(book: &Addressees, notice: &Notice) -> String {
+    let (said, party) = (&notice.passed_over, &notice.party);
+    match said.split_once(TEAM_TOO) {
+        _ if !said.starts_with(NOBODY) => said.clone(),
+        Some((others, _)) if book.teams.named(party).is_some() => {
+            format!("told to the team `{party}` because {others}")
+        }
+        _ => String::new(),
+    }
 }
 
 /// Has notices that would be sent wait until a person lets them go.

@@ -13,7 +13,8 @@ use crate::enrich::lookup::Lookup;
 /// the same form.
 pub fn about(value: &str, lookup: &Lookup) -> Vec<String> {
     let Some(subject) = Subject::read(value) else { return Vec::new() };
-    let mut claims = Vec::new();
+    // A team may answer for all that is left.
+    let mut claims = vec![super::ANYWHERE.to_owned()];
     match &subject {
         Subject::Asn(asn) => claims.push(format!("AS{asn}")),
         Subject::Name(name) => {

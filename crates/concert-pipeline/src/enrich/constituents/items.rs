@@ -85,6 +85,9 @@ pub(super) fn domain(item: &str) -> Result<String, Wrong> {
 
 pub(super) fn country(item: &str) -> Result<String, Wrong> {
     let hint = "write the two letters of ISO 3166: FI";
+    if item == super::ANYWHERE {
+        return Ok(item.to_owned());
+    }
     match Value::read(Kind::Country, item, None) {
         // Addresses and events bear the code of the standard.
         Ok(Value::Text(code)) if code == "UK" => Ok("GB".to_owned()),

@@ -57,6 +57,8 @@ pub enum By<'a> {
     Asn(u32),
     /// One of its countries.
     Country([u8; 2]),
+    /// That it answers for whatever is left, whatever the country: `*` among its countries.
+    Anywhere,
 }
 
 impl By<'_> {
@@ -68,7 +70,11 @@ impl By<'_> {
             (By::Asn(_), Subject::Asn(_)) => "the AS number",
             (By::Asn(_), Subject::Net(_)) => "the AS number, because no network covers all of it",
             (By::Asn(_), _) => "the AS number, because no network or domain decides",
+            (By::Country(_), Subject::Name(_)) => {
+                "the country of the last label, because nothing more specific decides"
+            }
             (By::Country(_), _) => "the country, because nothing more specific decides",
+            (By::Anywhere, _) => "any country, because no team is known for the one that it lies in",
         }
     }
 }
@@ -80,6 +86,7 @@ impl fmt::Display for By<'_> {
             By::Domain(name) => write!(f, "domain {name}"),
             By::Asn(asn) => write!(f, "AS{asn}"),
             By::Country([a, b]) => write!(f, "country {}{}", char::from(*a), char::from(*b)),
+            By::Anywhere => f.write_str("any country"),
         }
     }
 }
@@ -147,8 +154,13 @@ pub struct Constituents {
     names: Names,
     asns: HashMap<u32, Vec<u32>>,
     countries: HashMap<[u8; 2], Vec<u32>>,
+    /// Those that answer for whatever is left.
+    anywhere: Vec<u32>,
     by_name: HashMap<Box<str>, usize>,
 }
+
+/// Stands among the countries of a team that answers where no team of the country does.
+pub const ANYWHERE: &str = "*";
 
 /// A domain as it is written, without what says that only the names below are meant.
 fn without_star(domain: &str) -> &str {
@@ -171,9 +183,13 @@ impl Constituents {
     pub fn new(parties: Vec<Party>) -> Self {
         let mut asns: HashMap<u32, Vec<u32>> = HashMap::new();
         let mut countries: HashMap<[u8; 2], Vec<u32>> = HashMap::new();
+        let mut anywhere = Vec::new();
         for (number, party) in (0u32..).zip(&parties) {
             for asn in &party.asns {
                 asns.entry(*asn).or_default().push(number);
+            }
+            if party.countries.iter().any(|code| code == ANYWHERE) {
+                anywhere.push(number);
             }
             for code in &party.countries {
                 if let Ok(code) = <[u8; 2]>::try_from(code.as_bytes()) {
@@ -182,7 +198,8 @@ impl Constituents {
             }
         }
         let by_name = parties.iter().enumerate().map(|(at, party)| (party.name.as_str().into(), at)).collect();
-        Self { networks: Networks::new(&parties), names: Names::new(&parties), asns, countries, by_name, parties }
+        let (networks, names) = (Networks::new(&parties), Names::new(&parties));
+        Self { networks, names, asns, countries, anywhere, by_name, parties }
     }
 
     /// The parties in the order they were given.
@@ -256,7 +273,7 @@ impl Constituents {
 
     /// Who answers for the country that the name of an event lies in, `GB` for `www.shop.co.uk`: for
     /// events of which no address is known.
-    pub fn responsible_by_name(&self, event: &Event<'_>) -> Option<&Party> {
+    pub(super) fn responsible_by_name(&self, event: &Event<'_>) -> Option<Found<'_>> {
         if self.countries.is_empty() || address(event).is_some() {
             return None;
         }
@@ -265,7 +282,15 @@ impl Constituents {
             host::Host::Domain(name) => Some(name.into_owned().into()),
             host::Host::Ip(_) => None,
         })?;
-        self.party(self.of_top_level(&name)?.party)
+        self.of_top_level(&name)
+    }
+
+    /// Who answers for an event wherever it is. Space that nobody can own falls to nobody so.
+    pub(super) fn responsible_anywhere(&self, address: Option<IpAddr>) -> Option<Found<'_>> {
+        if self.anywhere.is_empty() || address.is_some_and(|address| reserved(address).is_some()) {
+            return None;
+        }
+        self.by_anywhere(address.map(|address| self.networks.find(address).1).unwrap_or_default()).next()
     }
 
     /// Who answers for the country of a domain's last label.
@@ -274,6 +299,25 @@ impl Constituents {
         // The one such domain that is not called like its country.
         let code = if code == *b"uk" { *b"GB" } else { code.map(|letter| letter.to_ascii_uppercase()) };
         self.by_country(code, &[]).next()
+    }
+
+    /// Who answers for a bare value in the last resort: also by the country of a name's last label, and wherever it is.
+    pub fn who_at_last(&self, value: &str, lookup: &Lookup) -> Vec<Found<'_>> {
+        let mut found = self.who(value, lookup).found;
+        let Some(subject) = Subject::read(value) else { return found };
+        if let (true, Subject::Name(name)) = (found.is_empty(), &subject) {
+            found.extend(self.of_top_level(name));
+        }
+        let first = subject.span().map(|(first, _)| first);
+        if first.is_none_or(|first| reserved(first).is_none()) {
+            let excluded = first.map(|first| self.networks.find(first).1).unwrap_or_default();
+            for other in self.by_anywhere(excluded) {
+                if !found.iter().any(|one| one.party == other.party) {
+                    found.push(other);
+                }
+            }
+        }
+        found
     }
 
     /// Who answers for a bare address, network, AS number, domain, URL or mail address. `lookup` tells
@@ -364,6 +408,11 @@ impl Constituents {
             .iter()
             .filter(|party| !excluded.contains(party))
             .map(move |party| Found { party: *party, by: By::Asn(asn) })
+    }
+
+    fn by_anywhere(&self, excluded: &[u32]) -> impl Iterator<Item = Found<'_>> {
+        let parties = self.anywhere.iter().filter(|party| !excluded.contains(party));
+        parties.map(|party| Found { party: *party, by: By::Anywhere })
     }
 
     fn by_country(&self, code: [u8; 2], excluded: &[u32]) -> impl Iterator<Item = Found<'_>> {

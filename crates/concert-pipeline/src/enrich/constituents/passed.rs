@@ -3,16 +3,15 @@
 
 use concert_model::{Net, Party};
 
-use super::{By, Constituents, Found, Subject, without_star};
+use super::{ANYWHERE, By, Constituents, Found, Subject, without_star};
 use crate::enrich::lookup::Lookup;
 use crate::registry::reserved;
 
 impl Constituents {
-    /// The parties beside the one that decides which hold a value too, in their order, each with why it is passed
-    /// over.
-    pub fn passed_over(&self, value: &str, lookup: &Lookup) -> Vec<(&Party, String)> {
+    /// The parties beside the one that decides, the first that was found, which hold a value too, in their order, each
+    /// with why it is passed over.
+    pub fn passed_over(&self, value: &str, first: Option<Found<'_>>, lookup: &Lookup) -> Vec<(&Party, String)> {
         let Some(subject) = Subject::read(value) else { return Vec::new() };
-        let first = self.who(value, lookup).found.first().copied();
         let others = (0u32..).zip(&self.parties).filter(|(number, _)| first.is_none_or(|one| one.party != *number));
         match subject {
             Subject::Name(name) => {
@@ -52,7 +51,9 @@ impl Constituents {
         }
         let is_own = |code: &[u8; 2]| party.countries.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(code));
         let by_asn = place.asn.filter(|asn| party.asns.contains(asn)).map(By::Asn);
-        let by = by_asn.or_else(|| place.country.filter(is_own).map(By::Country))?;
+        let by_country = || place.country.filter(is_own).map(By::Country);
+        let is_anywhere = !place.is_reserved && party.countries.iter().any(|own| own == ANYWHERE);
+        let by = by_asn.or_else(by_country).or_else(|| is_anywhere.then_some(By::Anywhere))?;
         match excluded {
             Some(excluded) => Some(format!("it excluded {excluded}, so its {by} does not count")),
             None => Some(self.instead(by, first?)),
@@ -68,7 +69,12 @@ impl Constituents {
             |domains: &mut dyn Iterator<Item = &String>| domains.max_by_key(|one| without_star(one).len()).cloned();
         let counts = |domain: &&String| !domain.starts_with("*.") || without_star(domain) != name;
         let Some(own) = longest(&mut party.domains.iter().filter(holds).filter(counts)) else {
-            let below = longest(&mut party.domains.iter().filter(holds))?;
+            let Some(below) = longest(&mut party.domains.iter().filter(holds)) else {
+                // Only teams answer for names by country.
+                let first = first.filter(|first| matches!(first.by, By::Country(_) | By::Anywhere))?;
+                let is_anywhere = party.countries.iter().any(|own| own == ANYWHERE);
+                return is_anywhere.then(|| self.instead(By::Anywhere, first));
+            };
             return Some(format!("domain {below} stands for the names below it alone"));
         };
         let excluded = longest(&mut party.excluded_domains.iter().filter(holds));
@@ -100,12 +106,13 @@ struct Place {
     net: Option<Net>,
     asn: Option<u32>,
     country: Option<[u8; 2]>,
+    is_reserved: bool,
 }
 
 impl Place {
     fn new(subject: &Subject<'_>, lookup: &Lookup) -> Self {
         let net = match subject {
-            Subject::Asn(asn) => return Self { net: None, asn: Some(*asn), country: None },
+            Subject::Asn(asn) => return Self { net: None, asn: Some(*asn), country: None, is_reserved: false },
             Subject::Name(_) => None,
             Subject::Net(net) => Some(*net),
             Subject::Address(address) => {
@@ -115,8 +122,9 @@ impl Place {
         };
         // Space that nobody can own lies in no AS and no country.
         let first = net.map(|net| net.first()).filter(|first| reserved(*first).is_none());
+        let is_reserved = net.is_some() && first.is_none();
         let known = first.map(|first| lookup.find(first));
         let asn = known.as_ref().and_then(|known| known.asn).map(|(asn, _)| asn);
-        Self { net, asn, country: known.and_then(|known| known.country) }
+        Self { net, asn, country: known.and_then(|known| known.country), is_reserved }
     }
 }

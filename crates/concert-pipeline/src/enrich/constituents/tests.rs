@@ -135,7 +135,7 @@ fn whoever_is_passed_over_for_a_bare_value_is_told_with_the_reason() {
         Some(ranges(super::super::What::Country, "192.0.2.0,203.0.113.255,FI")),
     );
     let check = |value: &str, want: &[&str]| {
-        let passed = constituents.passed_over(value, &lookup);
+        let passed = constituents.passed_over(value, constituents.who(value, &lookup).found.first().copied(), &lookup);
         let shown: Vec<String> = passed.iter().map(|(party, why)| format!("{}: {why}", party.name)).collect();
         assert_eq!(shown, want, "{value}");
     };
@@ -185,7 +185,11 @@ fn whoever_is_passed_over_for_a_bare_value_is_told_with_the_reason() {
     let excluded = "it excluded 192.0.2.0/24, so its AS64501 does not count";
     let (parties, _) = read_csv("c.csv", b"party,asns,prefixes\nA,64501,!192.0.2.0/24\nB,64501,\n");
     let one = Constituents::new(parties);
-    let passed: Vec<String> = one.passed_over("192.0.2.1", &lookup).into_iter().map(|(_, why)| why).collect();
+    let passed: Vec<String> = one
+        .passed_over("192.0.2.1", one.who("192.0.2.1", &lookup).found.first().copied(), &lookup)
+        .into_iter()
+        .map(|(_, why)| why)
+        .collect();
     assert_eq!(passed, [excluded]);
 }
 

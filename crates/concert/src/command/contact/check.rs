@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use concert_model::address::{self, canonical};
 use concert_model::{Contact, Net, Party, Problem, Time};
+use concert_pipeline::enrich::constituents::ANYWHERE;
 use concert_pipeline::group::schedule::When;
+use concert_pipeline::parse::country;
 use concert_pipeline::render;
 use concert_transport::lookup::mail_domains::MailDomains;
 use concert_transport::openpgp::Keyring;
@@ -122,7 +124,20 @@ pub(crate) fn with_keys(settings: &Settings, parties: &[Party], with_files: bool
         let file = settings.shown(&settings.openpgp.keys.join(file));
         found.push(("key", String::new(), format!("{file}: {why}")));
     }
+    if with_files {
+        found.extend(left_over(parties));
+    }
     found
+}
+
+/// The countries whose events fall to a team for any country, because none has a team of its own.
+fn left_over(parties: &[Party]) -> Option<Finding> {
+    let teams = || parties.iter().filter(|party| is_team(party));
+    let any = teams().find(|team| team.countries.iter().any(|code| code == ANYWHERE))?;
+    let has_team = |code: &str| teams().any(|team| team.countries.iter().any(|own| own == code));
+    let left: Vec<&str> = country::all().into_iter().filter(|code| !has_team(code)).collect();
+    let what = format!("no other team is known for {} countries: {}", left.len(), left.join(" "));
+    (!left.is_empty()).then(|| (REMARK, any.name.clone(), what))
 }
 
 pub(crate) fn findings(settings: &Settings, parties: &[Party]) -> Vec<Finding> {
@@ -257,7 +272,10 @@ fn items(party: &Party) -> Vec<String> {
     let nets = party.prefixes.iter().map(|net| format!("network {net}"));
     let domains = party.domains.iter().map(|name| format!("domain {name}"));
     let asns = party.asns.iter().map(|asn| format!("AS{asn}"));
-    let countries = party.countries.iter().map(|code| format!("country {code}"));
+    let countries = party.countries.iter().map(|code| match code.as_str() {
+        ANYWHERE => "any country".to_owned(),
+        code => format!("country {code}"),
+    });
     nets.chain(domains).chain(asns).chain(countries).collect()
 }
 
@@ -307,7 +325,7 @@ fn ourselves(party: &Party, barred: &Barred) -> Option<Finding> {
         None => {
             let mut whose = Vec::new();
             if !party.countries.is_empty() {
-                let (of, name) = (party.countries.join(", "), &party.name);
+                let (of, name) = (party.countries.join(", ").replace(ANYWHERE, "any country"), &party.name);
                 whose.push(format!(
                     "events of {of} that nobody else answers for are yours: `concert events 'party == {name:?}'` shows them"
                 ));
@@ -429,6 +447,27 @@ mod tests {
             "Late: country FI is also `National`'s, which answers",
         ];
         assert_eq!(told, late);
+    }
+
+    #[test]
+    fn countries_that_only_a_team_for_any_country_answers_for_are_told() {
+        let read = |text: &str| {
+            let (mut teams, problems) = read_csv("t.csv", text.as_bytes());
+            assert_eq!(problems, []);
+            teams.iter_mut().flat_map(|team| &mut team.contacts).for_each(|contact| contact.origin = "teams".into());
+            teams
+        };
+        let some = "party,countries,mail\nNational,FI SE,a@one.example\nLast,NO *,a@two.example\n";
+        let (_, party, what) = left_over(&read(some)).unwrap();
+        assert_eq!(party, "Last");
+        assert!(what.starts_with("no other team is known for 246 countries: AD AE AF"), "{what}");
+        assert!([" FI", " SE", " NO"].iter().all(|code| !what.contains(code)), "{what}");
+        assert_eq!(left_over(&read("party,countries,mail\nNational,FI SE,a@one.example\n")), None);
+        let two: Vec<String> = overlaps(&read("party,countries,mail\nA,*,a@one.example\nB,*,a@two.example\n"))
+            .into_iter()
+            .map(|(_, party, what)| format!("{party}: {what}"))
+            .collect();
+        assert_eq!(two, ["B: any country is also `A`'s, which answers"]);
     }
 
     #[test]

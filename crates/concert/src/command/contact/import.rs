@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use concert_model::problem::nearest;
 use concert_model::{Contact, Party, Problem};
-use concert_pipeline::enrich::constituents::{Wrong, read_csv_for, read_json_for};
+use concert_pipeline::enrich::constituents::{ANYWHERE, Wrong, read_csv_for, read_json_for};
 use concert_store::Store;
 use concert_store::records::Parties;
 use serde_json::json;
@@ -147,6 +147,9 @@ pub(crate) fn read_texts(
             false => read_csv_for(name, bytes, &against),
         };
         problems.extend(mistakes);
+        if which == Parties::Constituents {
+            problems.extend(parties.iter().filter(|party| has_all(party)).map(|party| too_much(party, name)));
+        }
         if which == Parties::Teams {
             problems.extend(parties.iter().filter_map(|party| lost_team(party, name)));
             let contacts = parties.iter_mut().flat_map(|party| &mut party.contacts);
@@ -186,6 +189,19 @@ fn against(contact: &Contact, settings: &Settings, own: Option<&Own>) -> Vec<Wro
     wrong
 }
 
+/// Whether a party would answer for any country.
+fn has_all(party: &Party) -> bool {
+    party.countries.iter().any(|code| code == ANYWHERE)
+}
+
+/// That a constituent is no team of last resort.
+fn too_much(party: &Party, file: &str) -> Problem {
+    let what = format!("`{ANYWHERE}` in countries of `{}` is every country", party.name);
+    let hint =
+        "name countries of its own: FI; only one of the teams (`contact import teams`) may answer for all that is left";
+    Problem::new(what).at(file).hint(hint)
+}
+
 /// A team that nothing would ever fall to.
 fn lost_team(team: &Party, file: &str) -> Option<Problem> {
     let is_found = !team.countries.is_empty()
@@ -194,7 +210,11 @@ fn lost_team(team: &Party, file: &str) -> Option<Problem> {
         || !team.prefixes.is_empty()
         || !team.domains.is_empty();
     let what = format!("the team `{}` has no country and no sector", team.name);
-    (!is_found).then(|| Problem::new(what).at(file).hint("name its countries in the column `countries`: FI"))
+    (!is_found).then(|| {
+        Problem::new(what)
+            .at(file)
+            .hint("name its countries in the column `countries`: FI; or `*` for all that no other team answers for")
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

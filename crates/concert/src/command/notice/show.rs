@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use concert_model::access::{Action, Kept};
 use concert_model::{Problem, Time, json as event_json};
+use concert_pipeline::enrich::book::last_resort_by;
 use concert_pipeline::render::Item;
 use concert_store::Members;
 use concert_store::records::{MailRow, NewNotice, Notice, NoticeFilter, WAITS_FOR_APPROVAL};
@@ -89,7 +90,9 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
     fields.push(("passed_over", text_or_null(if reach.is_all() { &notice.passed_over } else { "" })));
     let party = addressees.find(&notice.party);
     let origin = party.as_ref().and_then(|party| party.contacts.first()).map_or("", |contact| &contact.origin);
-    fields.push(("party_from", text_or_null(origin)));
+    let by = rules(&site, &notice, &items);
+    let origin = if by.is_empty() { origin.to_owned() } else { format!("{origin}; {by}") };
+    fields.push(("party_from", text_or_null(&origin)));
     fields.push(("goes_with", text_or_null(notice.carrier().filter(|_| is_whole).unwrap_or_default())));
     let (mut again, mut before) = runtime.block_on(site.store.records.told_again(&notice.id))?;
     if !reach.is_all() {
@@ -118,6 +121,21 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
     let shown = if args.rows.limit == 0 { items.len() } else { args.rows.limit };
     print(format_or_default(args.rows.format), &fields, items.get(..shown).unwrap_or(&items), thread)?;
     Ok(Exit::Done)
+}
+
+/// By which rules a team of last resort answers for the events of its notice; empty for other parties.
+fn rules(site: &Site, notice: &Notice, items: &[Item<'_>]) -> String {
+    let book = site.book();
+    if book.constituents.named(&notice.party).is_some() || book.teams.named(&notice.party).is_none() {
+        return String::new();
+    }
+    let by = items.iter().filter_map(|item| last_resort_by(&book.teams, &item.event));
+    let rules: BTreeSet<String> = by.filter(|(team, _)| team.name == notice.party).map(|(_, by)| by).collect();
+    if rules.is_empty() {
+        return "the contact book names others for its events now".to_owned();
+    }
+    let rules: Vec<String> = rules.into_iter().collect();
+    format!("{}, because nothing more specific decides", rules.join(", "))
 }
 
 /// Writes down that who acts read the texts of notices.

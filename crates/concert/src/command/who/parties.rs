@@ -24,12 +24,9 @@ pub(super) fn constituents(value: &str, found: &[Found<'_>], book: &Book<'_>, an
     }
 }
 
-/// Adds the teams of last resort: those of the country, which a name may tell too.
+/// Adds the teams of last resort: those of the country, which a name may tell too, and for any country.
 pub(super) fn teams(value: &str, book: &Book<'_>, answer: &mut Answer) {
-    let mut found = book.teams.who(value, book.lookup).found;
-    if let (true, Some(Subject::Name(name))) = (found.is_empty(), Subject::read(value)) {
-        found.extend(book.teams.of_top_level(&name));
-    }
+    let found = book.teams.who_at_last(value, book.lookup);
     for one in &found {
         let Some(team) = book.teams.party(one.party) else { continue };
         let mut reason = reason(value, book.teams, &found, one, answer.decides.as_deref());

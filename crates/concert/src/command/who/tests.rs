@@ -39,7 +39,7 @@ fn every_value_gives_a_row() {
     let rule = "the most specific network that covers it";
     check("192.0.2.9", None, &[["A", "abuse@a.example", net, rule], ["A", "soc@a.example", net, rule]]);
     check("192.0.2.9", Some("incident"), &[["A", "soc@a.example", net, rule]]);
-    let rule = "the country, because nothing more specific decides";
+    let rule = "the country of the last label, because nothing more specific decides";
     check("www.shop.co.uk", None, &[["Team GB", "cert@team.example", "country GB", rule]]);
     check(
         "www.b.example",
