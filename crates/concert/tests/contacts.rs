@@ -487,3 +487,44 @@ fn a_team_for_any_country_gets_what_nobody_else_answers_for() {
 fn text_of(row: &Value, member: &str) -> String {
     text(row, member).to_owned()
 }
+
+#[test]
+fn what_commands_decide_of_notices_and_contacts_is_in_the_audit_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    fs::write(site.join("concert.toml"), settings.replace("format = \"csv\"\n", "format = \"csv\"\napprove = true\n"))
+        .unwrap();
+    let events = "{\"source.ip\":\"192.0.2.20\",\"classification.type\":\"scanner\"}\n\
+        {\"source.ip\":\"192.0.2.140\",\"classification.type\":\"scanner\"}\n";
+    fs::write(folder.path().join("given.ndjson"), events).unwrap();
+    concert(&site, &["ingest", "--feed", "given", &folder.path().join("given.ndjson").display().to_string()]);
+    let notices = concert(&site, &["notice", "list", "--state", "waiting", "--format", "ndjson"]);
+    let ids: Vec<&str> = notices.iter().map(|notice| text(notice, "id")).collect();
+    let [one, two, ..] = ids[..] else { panic!("{notices:?}") };
+    concert(&site, &["notice", "approve", one]);
+    assert_eq!(said(&site, &["notice", "approve", one]).0, 1, "what is not done is not written");
+    concert(&site, &["notice", "reject", two, "--why", "told by telephone"]);
+    concert(&site, &["notice", "retry", two]);
+    // Nothing listens there.
+    assert_eq!(said(&site, &["notice", "send", one]).0, 1);
+    let rows = concert(&site, &["audit", "--limit", "0", "--format", "ndjson"]);
+    let mut done: Vec<String> = rows
+        .iter()
+        .filter(|row| text(row, "who").starts_with("operator"))
+        .map(|row| format!("{}, {}", text(row, "action"), text(row, "object")))
+        .filter(|row| row.starts_with("notice ") || row.starts_with("contact "))
+        .collect();
+    done.sort();
+    let mut want = vec![
+        "contact import, constituents".to_owned(),
+        "contact import, rpsl".to_owned(),
+        "contact import, teams".to_owned(),
+        format!("notice approve, notice {one}"),
+        format!("notice reject, notice {two}"),
+        format!("notice retry, notice {two}"),
+        format!("notice send, notice {one}"),
+    ];
+    want.sort();
+    assert_eq!(done, want);
+}

@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::mails::Effect;
-use super::{Change, Home, NewNotice, Records, insert_notices, trouble};
+use super::{Act, By, Change, Home, NewNotice, Records, append_audit, insert_notices, trouble};
 
 /// Answers of one contact that its median is taken of, the newest.
 const ANSWERS_MAX: i64 = 100;
@@ -125,11 +125,17 @@ impl Records {
         Ok(rows.iter().map(|row| (text(row, "address"), text(row, "why"))).collect())
     }
 
-    /// Lets a contact be told again. `false` when it was not suspended.
-    pub async fn resume_contact(&self, address: &str) -> Result<bool, Problem> {
+    /// Lets a contact be told again, and writes down who did. `false` when it was not suspended.
+    pub async fn resume_contact(&self, address: &str, by: &By) -> Result<bool, Problem> {
+        let mut change = self.change().await?;
         let sql = "UPDATE contact_health SET suspended = NULL, why = '' WHERE address = ?1 AND suspended IS NOT NULL";
-        let done = sqlx::query(sql).bind(address).execute(self.pool()).await.map_err(trouble)?;
-        Ok(done.rows_affected() == 1)
+        let done = sqlx::query(sql).bind(address).execute(&mut *change).await.map_err(trouble)?;
+        if done.rows_affected() == 0 {
+            return self.undo(change).await.map(|()| false);
+        }
+        append_audit(&mut change, by, &Act::done("contact resume", format!("contact {address}"), "")).await?;
+        self.commit(change).await?;
+        Ok(true)
     }
 
     /// Queues messages that ask contacts whether they are there; one that was asked lately and has not

@@ -89,14 +89,18 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
                 let reach = super::reach(site, &opened.store, Kept::Contacts).await?;
                 return health::run(args, &opened, &reach).await;
             }
-            Action::Prove(args) => return prove::prove(args, &Site::open_to_look(settings).await?).await,
-            Action::Resume(args) => return prove::resume(args, &Site::open_to_look(settings).await?).await,
+            Action::Prove(args) => {
+                return prove::prove(args, &Site::open_to_look(settings).await?, &super::acting::by(site)).await;
+            }
+            Action::Resume(args) => {
+                return prove::resume(args, &Site::open_to_look(settings).await?, &super::acting::by(site)).await;
+            }
             Action::Refresh(args) => return refresh::run(args, &settings).await,
             _ => settings,
         };
         let store = Store::open(&settings.data_dir()).await?;
         if let Action::Import(args) = &args.action {
-            return import::run(args, &settings, &store).await;
+            return import::run(args, &settings, &store, &super::acting::by(site)).await;
         }
         if let Action::Refused(args) = &args.action {
             return refused::run(args, &store).await;

@@ -11,7 +11,7 @@ use concert_model::Problem;
 use concert_model::access::Kept;
 use concert_model::problem::instead;
 use concert_store::Store;
-use concert_store::records::{NewNotice, Notice, NoticeFilter};
+use concert_store::records::{Act, Change, NewNotice, Notice, NoticeFilter, append_audit};
 use serde_json::{Value, json};
 
 use super::SiteArg;
@@ -123,6 +123,23 @@ fn hide_messages(args: &Args, site: &SiteArg) -> Result<(), Failure> {
         }
         Ok(())
     })
+}
+
+/// Ends a change of one notice: what was done stands in the audit log with it, as over the API.
+async fn written(
+    site: &Site,
+    site_arg: &SiteArg,
+    mut change: Change<'static>,
+    (action, id, reason): (&'static str, &str, &str),
+    is_done: bool,
+) -> Result<(), Problem> {
+    let records = &site.store.records;
+    if !is_done {
+        return records.undo(change).await;
+    }
+    let act = Act::done(action, format!("notice {id}"), reason);
+    append_audit(&mut change, &super::acting::by(site_arg), &act).await?;
+    records.commit(change).await
 }
 
 fn let_go(args: &DropArgs, site: &SiteArg) -> Result<Exit, Failure> {

@@ -10,7 +10,7 @@ use concert_model::access::{Action, Kept, Person};
 use concert_pipeline::enrich::constituents::{write_csv, write_json};
 use concert_server::desk::{Asking, Change, Import, Whose};
 use concert_server::site::{Page, Refusal, Slice};
-use concert_store::records::{Act, Health, Parties, append_audit, import_parties_in};
+use concert_store::records::{Health, Parties, append_audit, import_parties_in};
 use serde_json::{Value, json};
 
 use super::acts::{again, by, done};
@@ -170,8 +170,7 @@ pub(super) async fn import(pages: &Pages, change: &Change, wanted: Import) -> Re
         return Ok(answer);
     }
     import_parties_in(&mut writing, which, &parties).await.map_err(failed)?;
-    let what = format!("{} parties; {} changes", parties.len(), changes.len());
-    let act = Act::done("contact import", if which == Parties::Teams { "teams" } else { "constituents" }, what);
+    let act = import::imported(which, parties.len(), changes.len());
     append_audit(&mut writing, &by(&change.person), &act).await.map_err(failed)?;
     done(records, writing, change, answer).await
 }

@@ -10,7 +10,7 @@ use concert_model::problem::nearest;
 use concert_model::{Contact, Party, Problem};
 use concert_pipeline::enrich::constituents::{ANYWHERE, Wrong, read_csv_for, read_json_for};
 use concert_store::Store;
-use concert_store::records::Parties;
+use concert_store::records::{Act, By, Parties, append_audit, import_parties_in};
 use serde_json::json;
 
 use super::{check, rpsl};
@@ -57,7 +57,7 @@ enum Kind {
     Teams,
 }
 
-pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Result<Exit, Failure> {
+pub(super) async fn run(args: &Args, settings: &Settings, store: &Store, by: &By) -> Result<Exit, Failure> {
     if args.aside.is_some() && args.kind != Kind::Rpsl {
         let problem = Problem::new("`--aside` is for files of registries");
         return Err(Failure::usage(problem.hint("files of parties with a mistake are refused whole")));
@@ -74,6 +74,11 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Resu
                 &settings.data_dir(),
                 &constituents,
             )?;
+            if !args.dry_run && done == Exit::Done {
+                let mut change = store.records.change().await?;
+                append_audit(&mut change, by, &Act::done("contact import", "rpsl", "")).await?;
+                store.records.commit(change).await?;
+            }
             tell_strangers(settings, Whom::Registries, args.dry_run);
             return Ok(done);
         }
@@ -85,11 +90,15 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Resu
         return Err(Failure::usage(problem.clone()));
     }
     let mut table = args.rows.table(&["change", "party", "what"]);
-    for (change, party, what) in differences(&before, &parties) {
+    let changes = differences(&before, &parties);
+    for (change, party, what) in &changes {
         table.row(&[json!(change), json!(party), json!(what)])?;
     }
     if !args.dry_run {
-        store.records.import_parties(which, &parties).await?;
+        let mut writing = store.records.change().await?;
+        import_parties_in(&mut writing, which, &parties).await?;
+        append_audit(&mut writing, by, &imported(which, parties.len(), changes.len())).await?;
+        store.records.commit(writing).await?;
     }
     table.finish()?;
     if refused.is_some() {
@@ -103,6 +112,12 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store) -> Resu
         tracing::warn!(findings, "there are findings about these parties; see `concert contact check`");
     }
     Ok(Exit::Done)
+}
+
+/// What stands in the audit log of an import.
+pub(crate) fn imported(which: Parties, parties: usize, changes: usize) -> Act {
+    let whose = if which == Parties::Teams { "teams" } else { "constituents" };
+    Act::done("contact import", whose, format!("{parties} parties; {changes} changes"))
 }
 
 /// Says that events fall to others than constituents from now on: notices to the responsible go to

@@ -6,6 +6,7 @@ use std::time::Duration;
 use concert_model::Problem;
 use concert_model::keys::parse_duration;
 use concert_pipeline::mail::address::canonical;
+use concert_store::records::{Act, By, append_audit};
 
 use crate::drive::prove::{self, Whom};
 use crate::drive::responsible;
@@ -45,7 +46,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).ok_or_else(|| "write a number and s, m, h or d: 180d".to_owned())
 }
 
-pub(super) async fn prove(args: &ProveArgs, site: &Site) -> Result<Exit, Failure> {
+pub(super) async fn prove(args: &ProveArgs, site: &Site, by: &By) -> Result<Exit, Failure> {
     let whom = match (&args.party, args.all_older_than) {
         (Some(party), _) => {
             let book = site.addressees();
@@ -58,14 +59,18 @@ pub(super) async fn prove(args: &ProveArgs, site: &Site) -> Result<Exit, Failure
         (None, span) => Whom::Silent(span.unwrap_or_default()),
     };
     let asked = prove::ask(site, whom).await?;
+    let object = args.party.as_ref().map_or_else(|| "contacts".to_owned(), |party| format!("party {party}"));
+    let mut change = site.store.records.change().await?;
+    append_audit(&mut change, by, &Act::done("contact prove", object, format!("{asked} asked"))).await?;
+    site.store.records.commit(change).await?;
     let mut table = args.rows.table(&["asked"]);
     table.row(&[json!(asked)])?;
     table.finish().map(|()| Exit::Done)
 }
 
-pub(super) async fn resume(args: &ResumeArgs, site: &Site) -> Result<Exit, Failure> {
+pub(super) async fn resume(args: &ResumeArgs, site: &Site, by: &By) -> Result<Exit, Failure> {
     let address = canonical(&args.address);
-    if !site.store.records.resume_contact(&address).await? {
+    if !site.store.records.resume_contact(&address, by).await? {
         let what = format!("the contact {address} is not suspended");
         return Err(Failure::usage(Problem::new(what).hint("`concert contact health` shows which are")));
     }

@@ -3,11 +3,13 @@
 //! None of these sends by itself: the process that works on the site does, or `concert notice send`.
 
 use concert_model::Problem;
-use concert_store::records::{Gate, NoticeFilter, WAITS_FOR_APPROVAL};
+use concert_store::records::{
+    Gate, NoticeFilter, WAITS_FOR_APPROVAL, approve_notice_in, reject_notice_in, resend_notice_in,
+};
 use serde_json::json;
 
-use super::SiteArg;
 use super::send::{gate, is_free, is_no_message, need};
+use super::{SiteArg, written};
 use crate::drive::anew::{self, Fate};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
@@ -52,8 +54,8 @@ pub(super) struct ResendArgs {
 /// Most letters of a reason.
 const WHY_LETTERS_MAX: usize = 1000;
 
-pub(super) fn approve(args: &ApproveArgs, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+pub(super) fn approve(args: &ApproveArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site_arg.settings(LoadFor::Look)?;
     super::super::runtime()?.block_on(async {
         let site = Site::open_to_look(settings).await?;
         let mut ids = args.ids.clone();
@@ -77,15 +79,17 @@ pub(super) fn approve(args: &ApproveArgs, site: &SiteArg) -> Result<Exit, Failur
             let waits = need(&site, &id).await?.0.state == "waiting";
             let anew = if waits { Box::pin(anew::decide_to_approve(&site, &id)).await? } else { None };
             let goes_on = anew.as_ref().is_none_or(|anew| anew.fate == Fate::GoesOn);
-            let let_go = goes_on && site.store.records.approve_notice(&id, wire::now()).await?;
+            let mut change = site.store.records.change().await?;
+            let let_go = goes_on && approve_notice_in(&mut change, &id, wire::now()).await?;
+            written(&site, site_arg, change, ("notice approve", &id, ""), let_go).await?;
             done.push((id, let_go, anew.map(|anew| anew.why())));
         }
         print(&site, &args.rows, done).await
     })
 }
 
-pub(super) fn reject(args: &RejectArgs, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+pub(super) fn reject(args: &RejectArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site_arg.settings(LoadFor::Look)?;
     let why: String = args.why.chars().filter(|c| !c.is_control()).take(WHY_LETTERS_MAX).collect();
     super::super::runtime()?.block_on(async {
         let site = Site::open_to_look(settings).await?;
@@ -94,7 +98,10 @@ pub(super) fn reject(args: &RejectArgs, site: &SiteArg) -> Result<Exit, Failure>
         }
         let mut done = Vec::new();
         for id in &args.ids {
-            done.push((id.clone(), site.store.records.reject_notice(id, &why).await?, None));
+            let mut change = site.store.records.change().await?;
+            let is_held_back = reject_notice_in(&mut change, id, &why).await?;
+            written(&site, site_arg, change, ("notice reject", id, ""), is_held_back).await?;
+            done.push((id.clone(), is_held_back, None));
         }
         print(&site, &args.rows, done).await
     })
@@ -119,19 +126,22 @@ async fn print(site: &Site, rows: &AllRows, done: Vec<(String, bool, Option<Stri
     Ok(if refused { Exit::Bad } else { Exit::Done })
 }
 
-pub(super) fn resend(args: &ResendArgs, site: &SiteArg) -> Result<Exit, Failure> {
+pub(super) fn resend(args: &ResendArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
     if let Some(address) = args.to.as_deref().filter(|address| !is_address(address)) {
         return Err(Failure::usage(Problem::new(format!("`{address}` is not a mail address"))));
     }
-    let settings = site.settings(LoadFor::Look)?;
+    let settings = site_arg.settings(LoadFor::Look)?;
     super::super::runtime()?.block_on(async {
         let site = Site::open_to_look(settings).await?;
         let (notice, _) = need(&site, &args.id).await?;
         is_no_message(&notice)?;
         is_free(&site, args.to.as_deref()).await?;
         let gate = gate(&site, &notice);
+        let mut change = site.store.records.change().await?;
         let made =
-            site.store.records.resend_notice(&notice.id, args.to.as_deref(), gate, &site.home(), wire::now()).await?;
+            resend_notice_in(&mut change, &notice.id, args.to.as_deref(), gate, &site.home(), wire::now()).await?;
+        let as_new = made.as_ref().map(|new| format!("as {new}")).unwrap_or_default();
+        written(&site, site_arg, change, ("notice resend", &notice.id, &as_new), made.is_some()).await?;
         let Some(id) = made else {
             let what = format!("notice {} is not delivered but {}", notice.id, notice.state);
             let hint =

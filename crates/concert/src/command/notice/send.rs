@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use concert_model::Problem;
 use concert_store::Members;
-use concert_store::records::{Gate, Notice, NoticeFilter, WAITS_FOR_APPROVAL, Way};
+use concert_store::records::{Gate, Notice, NoticeFilter, WAITS_FOR_APPROVAL, Way, requeue_notice_in};
 use serde_json::json;
 
-use super::SiteArg;
+use super::{SiteArg, written};
 use crate::drive::anew::{self, Fate};
 use crate::drive::{Worker, deliver, message, prove, responsible};
 use crate::print::{AllRows, note};
@@ -96,13 +96,15 @@ async fn sender(site: &Site, id: &str) -> Result<Notice, Failure> {
     }
 }
 
-pub(super) fn send(args: &SendArgs, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Run)?;
+pub(super) fn send(args: &SendArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
+    let settings = site_arg.settings(LoadFor::Run)?;
     super::super::runtime()?.block_on(async {
         let site = Arc::new(Site::open_to_look(settings).await?);
         let named = named(&site, &args.ids).await?;
         for notice in &named {
-            site.store.records.requeue_notice(&notice.id, None, Gate::Open, wire::now()).await?;
+            let mut change = site.store.records.change().await?;
+            let is_queued = requeue_notice_in(&mut change, &notice.id, None, Gate::Open, wire::now()).await?;
+            written(&site, site_arg, change, ("notice send", &notice.id, ""), is_queued).await?;
         }
         // With the lock no other process sends; without it the other one does, so that no notice goes
         // out twice.
@@ -195,11 +197,11 @@ async fn without_the_settled(site: &Site, notices: &mut Vec<Notice>) -> Result<u
     Ok(before - notices.len())
 }
 
-pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
+pub(super) fn retry(args: &RetryArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
     if let Some(address) = args.to.as_deref().filter(|address| !is_address(address)) {
         return Err(Failure::usage(Problem::new(format!("`{address}` is not a mail address"))));
     }
-    let settings = site.settings(LoadFor::Look)?;
+    let settings = site_arg.settings(LoadFor::Look)?;
     super::super::runtime()?.block_on(async {
         let site = Site::open_to_look(settings).await?;
         is_free(&site, args.to.as_deref()).await?;
@@ -235,13 +237,19 @@ pub(super) fn retry(args: &RetryArgs, site: &SiteArg) -> Result<Exit, Failure> {
             }
             if args.to.is_none() && Box::pin(responsible::address_by_hand(&site, notice)).await? {
                 let now = need(&site, &notice.id).await?.0;
+                let (change, what) = (site.store.records.change().await?, format!("to {}", now.to));
+                written(&site, site_arg, change, ("notice retry", &notice.id, &what), true).await?;
                 table.row(&[json!(notice.id), json!(now.state), json!(format!("it goes to {}", now.to))])?;
                 continue;
             }
             let again = match notice.state.as_str() {
                 "failed" | "no-contact" | "rejected" | "waiting" => {
-                    let gate = gate(&site, notice);
-                    site.store.records.requeue_notice(&notice.id, args.to.as_deref(), gate, wire::now()).await?
+                    let (gate, to) = (gate(&site, notice), args.to.as_deref());
+                    let mut change = site.store.records.change().await?;
+                    let is_done = requeue_notice_in(&mut change, &notice.id, to, gate, wire::now()).await?;
+                    let what = to.map(|to| format!("to {to}")).unwrap_or_default();
+                    written(&site, site_arg, change, ("notice retry", &notice.id, &what), is_done).await?;
+                    is_done
                 }
                 _ => false,
             };
