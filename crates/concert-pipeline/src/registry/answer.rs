@@ -11,7 +11,7 @@ pub struct Answer {
     /// Who is told, `Example Org (RIPE AR1-RIPE)`: who holds the network, and the objects with the
     /// mailboxes. The same party has the same addresses. Empty without addresses.
     pub party: String,
-    /// How the contact was found: `abuse-c`, `org`, `mnt-irt`.
+    /// How the contact was found: `abuse-c`, `org`, `mnt-irt`, `abuse-mailbox`.
     pub via: String,
     /// The objects it stands in.
     pub handles: Vec<String>,

@@ -75,6 +75,8 @@ struct Refs {
     org: u32,
     abuse: u32,
     irts: [u32; IRTS_MAX],
+    /// Mailboxes that stand in the object itself.
+    own: u32,
 }
 
 struct Range<A> {
@@ -295,11 +297,30 @@ impl Builder {
             org: self.handles.number(registry, object.first("org")),
             abuse: self.handles.number(registry, object.first("abuse-c")),
             irts: [NOBODY; IRTS_MAX],
+            own: self.own_mailboxes(object, registry),
         };
         for (place, handle) in refs.irts.iter_mut().zip(object.all("mnt-irt").flat_map(|list| list.split(','))) {
             *place = self.handles.number(registry, handle);
         }
         refs
+    }
+
+    /// The mailboxes that stand in a network or AS itself, as if a role named like them had them: objects with the same
+    /// ones fall to one party.
+    fn own_mailboxes(&mut self, object: &Object, registry: &str) -> u32 {
+        let boxes = mailboxes(object, false);
+        let all = if boxes.mails.is_empty() {
+            boxes.unusable.iter().map(|(mail, _)| mail.replace(' ', "")).collect::<Vec<_>>().join(",")
+        } else {
+            boxes.mails.join(",")
+        };
+        // More than a handle may be long are named by the first.
+        let number = match self.handles.number(registry, &all) {
+            NOBODY => self.handles.number(registry, all.split(',').next().unwrap_or_default()),
+            number => number,
+        };
+        self.add_mailboxes(number, boxes);
+        number
     }
 
     /// Keeps a name; neighbours often have the same.
@@ -515,6 +536,19 @@ fn answer(builder: &Builder, refs: Refs) -> Answer {
     }
     if found.mails.is_empty() && found.registry != TEAMS_FIRST {
         teams(&mut found, &mut missing);
+    }
+    if found.mails.is_empty()
+        && let Some(boxes) = builder.roles.get(&refs.own)
+    {
+        let (registry, mail) = text(refs.own).split_once(' ').unwrap_or_default();
+        let named = format!("{registry} {}", mail.to_ascii_lowercase());
+        match boxes.mails.is_empty() {
+            true => {
+                found.set_aside(&named, boxes);
+                missing.push("its own abuse-mailbox is not usable".to_owned());
+            }
+            false => found.take("abuse-mailbox", &named, boxes),
+        }
     }
     if !found.mails.is_empty() {
         let contacts = found.handles.join(", ");

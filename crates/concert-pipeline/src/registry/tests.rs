@@ -381,3 +381,35 @@ fn a_file_that_is_cut_or_changed_is_an_error_and_never_a_panic() {
         }
     }
 }
+
+#[test]
+fn mailboxes_of_the_object_itself_come_behind_roles_organisations_and_teams() {
+    let objects = "role: A\nnic-hdl: AR1\nabuse-mailbox: abuse@a.example\nsource: RIPE\n\n\
+        irt: IRT-C\nabuse-mailbox: abuse@c.example\nsource: RIPE\n\n\
+        inetnum: 192.0.2.0 - 192.0.2.63\nabuse-c: AR1\nabuse-mailbox: own@x.example\nsource: RIPE\n\n\
+        inetnum: 192.0.2.64 - 192.0.2.127\nmnt-irt: IRT-C\nabuse-mailbox: own@x.example\nsource: RIPE\n\n\
+        inetnum: 192.0.2.128 - 192.0.2.191\nabuse-mailbox: own@x.example\nabuse-mailbox: two@x.example\nsource: RIPE\n\n\
+        inetnum: 192.0.2.192 - 192.0.2.255\nabuse-c: GONE\nabuse-mailbox: own(at)x.example\ne-mail: e@x.example\nsource: RIPE\n\n\
+        aut-num: AS64500\nabuse-mailbox: noc@x.example\nsource: RIPE\n";
+    let mut builder = Builder::new();
+    builder.read("t.db", objects.as_bytes()).unwrap();
+    let mut bytes = Vec::new();
+    builder.finish(&mut bytes).unwrap();
+    let registry = Registry::open(bytes).unwrap();
+    let check = |address: &str, asn: Option<u32>, want: Option<(&str, &str, &[&str])>| {
+        let span = (!address.is_empty()).then(|| address.parse().unwrap()).map(|one: std::net::IpAddr| (one, one));
+        let asked = registry.find_any(span, asn, &|answer| !answer.mails.is_empty()).unwrap();
+        let found = asked.answer().map(|step| &step.answer);
+        let got = found.map(|found| (found.via.clone(), found.party.clone(), found.mails.clone()));
+        let want = want.map(|(via, party, mails)| {
+            (via.to_owned(), party.to_owned(), mails.iter().map(ToString::to_string).collect::<Vec<_>>())
+        });
+        assert_eq!(got, want, "{address} {asn:?}");
+    };
+    check("192.0.2.1", None, Some(("abuse-c", "RIPE AR1", &["abuse@a.example"])));
+    check("192.0.2.65", None, Some(("mnt-irt", "RIPE IRT-C", &["abuse@c.example"])));
+    let own: &[&str] = &["own@x.example", "two@x.example"];
+    check("192.0.2.129", None, Some(("abuse-mailbox", "RIPE own@x.example,two@x.example", own)));
+    check("192.0.2.193", None, None);
+    check("", Some(64500), Some(("abuse-mailbox", "RIPE noc@x.example", &["noc@x.example"])));
+}
