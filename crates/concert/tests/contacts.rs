@@ -125,6 +125,18 @@ fn the_first_example_of_the_manual_is_taken_by_a_new_site() {
 }
 
 #[test]
+fn a_site_without_an_address_is_told_where_to_write_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    fs::write(site.join("concert.toml"), settings.replace("email = \"desk@site.example\"\n", "")).unwrap();
+    let (code, told) = said(&site, &["notice", "preview"]);
+    assert_ne!(code, 0);
+    assert!(told.contains("there is no address that mail comes from"), "{told}");
+    assert!(told.contains("write into [site]: email = \"cert@cert.example\""), "{told}");
+}
+
+#[test]
 fn an_import_of_nobody_is_refused_and_one_to_whom_nothing_can_be_sent_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

@@ -86,7 +86,17 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
             None
         }
     };
-    let from = checked(keys, "from", &from);
+    // A new site has no address yet.
+    let from = if from.is_empty() {
+        keys.problem(
+            "from",
+            "there is no address that mail comes from",
+            "write into [site]: email = \"cert@cert.example\"",
+        );
+        None
+    } else {
+        checked(keys, "from", &from)
+    };
     let envelope_from =
         if envelope_from.is_empty() { Some(envelope_from) } else { checked(keys, "envelope_from", &envelope_from) };
     Some(Box::new(Smtp {
