@@ -137,6 +137,23 @@ fn a_site_without_an_address_is_told_where_to_write_one() {
 }
 
 #[test]
+fn whoever_wishes_a_language_without_templates_is_told_by_check_and_preview() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let event = "{\"source.fqdn\":\"shop.telecom.example\",\"classification.type\":\"scanner\"}\n";
+    fs::write(folder.path().join("given.ndjson"), event).unwrap();
+    concert(&site, &["ingest", "--feed", "given", &folder.path().join("given.ndjson").display().to_string()]);
+    let why = || text_of(&concert(&site, &["notice", "preview", "--format", "ndjson"])[0], "why");
+    let what = "there are no templates in `fi`, so";
+    assert!(said(&site, &["contact", "check"]).1.contains(what));
+    assert!(why().contains(what), "{}", why());
+    fs::create_dir_all(site.join("templates/fi")).unwrap();
+    fs::write(site.join("templates/fi/notice.subject.j2"), "Ilmoitus").unwrap();
+    assert!(!said(&site, &["contact", "check"]).1.contains(what));
+    assert!(!why().contains(what), "{}", why());
+}
+
+#[test]
 fn an_import_of_nobody_is_refused_and_one_to_whom_nothing_can_be_sent_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

@@ -316,6 +316,8 @@ pub(crate) struct Going {
     members: Members,
     /// What will be decided anew of it when it is approved.
     anew: Option<Anew>,
+    /// Whether there are templates in its language.
+    is_spoken: bool,
 }
 
 impl Going {
@@ -328,7 +330,11 @@ impl Going {
         let passed_over = if reach.is_all() { notice.passed_over.as_str() } else { "" };
         let anew = self.anew.as_ref().map(|anew| if reach.is_all() { anew.why() } else { anew.because.clone() });
         let waits = if waits_for_approval(notice) { WAITS_FOR_APPROVAL } else { "" };
-        let said = [waits, passed_over, anew.as_deref().unwrap_or_default()];
+        let language = match self.is_spoken {
+            true => String::new(),
+            false => format!("there are no templates in `{}`, so it is in English", notice.language),
+        };
+        let said = [waits, passed_over, anew.as_deref().unwrap_or_default(), &language];
         said.into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join("; ")
     }
 }
@@ -368,7 +374,12 @@ pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>,
         if name.is_none_or(|name| name == kind.name) {
             let (waiting, due) = tell::waiting(site, index).await?;
             let made = waiting.into_iter().map(|new| not_yet(site, new, due));
-            to_go.extend(made.map(|(notice, members)| Going { notice, members, anew: None }));
+            to_go.extend(made.map(|(notice, members)| Going {
+                is_spoken: is_spoken(site, &notice),
+                notice,
+                members,
+                anew: None,
+            }));
         }
     }
     let (book, barred) = (site.addressees(), site.barred().await?);
@@ -381,10 +392,17 @@ pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>,
                 "waiting" => Box::pin(anew::foretell(site, &book, &barred, (&notice, &members))).await?,
                 _ => None,
             };
-            to_go.push(Going { notice, members, anew });
+            to_go.push(Going { is_spoken: is_spoken(site, &notice), notice, members, anew });
         }
     }
     Ok(to_go)
+}
+
+/// Whether the text of a notice is in its language. Only those of events have templates.
+fn is_spoken(site: &Site, notice: &Notice) -> bool {
+    notice.language.is_empty()
+        || site.settings.notice(&notice.name).is_none()
+        || site.settings.templates.speaks(&notice.language)
 }
 
 fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
