@@ -460,6 +460,20 @@ async fn a_contact_that_is_refused_at_once_is_passed_over_too() {
     world.smtp.at_line(Stage::To, "noc@net.example", Act::Answer("554 5.7.1 relay access denied".into()), 1);
     world.event("192.0.2.2");
     assert_eq!((states()[0].as_str(), world.health("noc@net.example")["bounces"].as_i64()), ("failed", Some(0)));
+    // Whoever is suspended is asked by hand all the same, and that is said.
+    world.smtp.at_line(Stage::To, "Gone@net.example", Act::Answer("550 5.1.1 no such user".into()), 1);
+    world.done(&["contact", "prove", "Net"]);
+    world.once();
+    let asks = world.rows(&["notice", "list", "--state", "failed"]);
+    let asks = asks.iter().find(|row| row["to"].as_str().unwrap().eq_ignore_ascii_case("gone@net.example"));
+    let again = world.rows(&["notice", "retry", asks.unwrap()["id"].as_str().unwrap()]).remove(0);
+    let why = again["reason"].as_str().unwrap();
+    assert!(
+        again["state"] == "queued" && why.contains("is suspended (notice ") && why.ends_with("asked all the same"),
+        "{again}"
+    );
+    world.once();
+    assert_eq!(world.smtp.mails().pop().unwrap().to, ["Gone@net.example"], "it goes");
 }
 
 /// Numbers of notices in a state, with whom they are for.

@@ -14,6 +14,7 @@ use concert_model::address::canonical;
 use concert_store::Members;
 use concert_store::records::{Gate, NewNotice, Notice, WAITS_FOR_APPROVAL};
 
+use super::prove;
 use super::responsible::{self, NO_CONTACT};
 use crate::addressees::Addressees;
 use crate::barred::Barred;
@@ -67,6 +68,14 @@ struct Changed {
 pub async fn suspended(site: &Site, to: &str) -> Result<Option<String>, Problem> {
     let barred = site.barred().await?;
     Ok(barred.suspended(to).map(|why| format!("{to} is suspended ({why})")))
+}
+
+/// That a message which asks a suspended contact whether it is there goes out all the same, since a person wants it.
+pub async fn asked_all_the_same(site: &Site, notice: &Notice) -> Result<Option<String>, Problem> {
+    if notice.name != prove::NAME {
+        return Ok(None);
+    }
+    Ok(suspended(site, &notice.to).await?.map(|why| format!("{why}, and is asked all the same")))
 }
 
 /// Whether an address of a notice was suspended since it was made.

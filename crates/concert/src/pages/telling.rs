@@ -134,7 +134,13 @@ async fn decided_anew(
         NoticeDeed::Approve => anew::decide_to_approve(site, id).await,
         _ => anew::decide(site, id).await,
     };
-    let Some(anew) = decided.map_err(failed)? else { return Ok(None) };
+    let Some(anew) = decided.map_err(failed)? else {
+        let asked = anew::asked_all_the_same(site, notice).await.map_err(failed)?;
+        // Why a contact is suspended may name a notice that is not seen.
+        return Ok(asked.map(|why| {
+            if reach.is_all() { why } else { "the contact is suspended, and is asked all the same".into() }
+        }));
+    };
     let why = if reach.is_all() { anew.why() } else { anew.because };
     if anew.fate == Fate::GoesOn { Ok(Some(why)) } else { Err(Refusal::Taken(why)) }
 }

@@ -267,7 +267,8 @@ pub(super) fn retry(args: &RetryArgs, site_arg: &SiteArg) -> Result<Exit, Failur
                     (state, "only notices that failed, were rejected or had nobody to go to are tried again")
                 }
             };
-            let why = anew.map_or_else(|| reason.to_owned(), |anew| anew.why());
+            let asked = if again { anew::asked_all_the_same(&site, notice).await? } else { None };
+            let why = anew.map(|anew| anew.why()).or(asked).unwrap_or_else(|| reason.to_owned());
             table.row(&[json!(notice.id), json!(state), json!(why)])?;
         }
         table.finish()?;
