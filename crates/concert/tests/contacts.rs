@@ -154,6 +154,21 @@ fn whoever_wishes_a_language_without_templates_is_told_by_check_and_preview() {
 }
 
 #[test]
+fn a_domain_below_which_anybody_gets_a_name_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let file = folder.path().join("now.csv");
+    fs::write(&file, "party,domains,mail\nShop,co.uk shop.example,abuse@shop.example\n").unwrap();
+    let what =
+        "domain co.uk: anybody gets names below co.uk, and all of them fall to this party; name its own: example.co.uk";
+    let (code, told) = said(&site, &["contact", "import", "constituents", &file.display().to_string()]);
+    assert!(code == 0 && told.contains(&format!("`Shop`: {what}")), "{told}");
+    let found = concert(&site, &["contact", "check", "--format", "ndjson"]);
+    assert!(found.iter().any(|row| text(row, "kind") == "remark" && text(row, "what") == what), "{found:?}");
+    assert!(!found.iter().any(|row| text(row, "what").contains("shop.example")), "{found:?}");
+}
+
+#[test]
 fn an_import_of_nobody_is_refused_and_one_to_whom_nothing_can_be_sent_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

@@ -19,6 +19,7 @@ use concert_transport::openpgp::contact::State;
 use concert_transport::openpgp::keyring::NoKey;
 use serde_json::json;
 
+use super::suffixes;
 use crate::addressees::{PURPOSE, reachable};
 use crate::barred::Barred;
 use crate::print::AllRows;
@@ -260,7 +261,24 @@ pub(crate) fn remarks(parties: &[Party]) -> Vec<Finding> {
     if more > 0 {
         found.push((REMARK, String::new(), format!("and {more} more that lie in those of another")));
     }
+    found.extend(shared(parties));
     found
+}
+
+/// Domains of constituents below which anybody gets a name: rather a slip than meant.
+pub(crate) fn shared(parties: &[Party]) -> Vec<Finding> {
+    let of = |party: &Party| -> Vec<Finding> {
+        let shared = party.domains.iter().filter(|domain| suffixes::is_shared(domain));
+        let what = |domain: &String| {
+            let bare = domain.trim_start_matches("*.");
+            format!(
+                "domain {domain}: anybody gets names below {bare}, and all of them fall to this party; name its own: example.{bare}"
+            )
+        };
+        shared.map(|domain| (REMARK, party.name.clone(), what(domain))).collect()
+    };
+    let all = parties.iter().filter(|party| !is_team(party)).flat_map(of);
+    all.take(REMARKS_TOLD_MAX).collect()
 }
 
 fn is_team(party: &Party) -> bool {

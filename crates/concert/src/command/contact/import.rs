@@ -107,6 +107,9 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store, by: &By
     if which == Parties::Teams {
         tell_strangers(settings, Whom::Teams, args.dry_run);
     }
+    for (_, party, what) in check::shared(&parties) {
+        tracing::warn!("`{party}`: {what}");
+    }
     let findings = check::findings(settings, &parties).iter().filter(|one| check::is_bad(one)).count();
     if findings > 0 {
         tracing::warn!(findings, "there are findings about these parties; see `concert contact check`");
