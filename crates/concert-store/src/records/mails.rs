@@ -356,11 +356,11 @@ async fn settle_from(
 }
 
 impl Records {
-    /// Writes down what a person said a held mail of a notice is, with all that follows; `None` where somebody did
-    /// before.
-    pub async fn sort_held(&self, settled: &Settled, now: Time) -> Result<Option<MailRow>, Problem> {
+    /// Writes down what a person said a mail in this state is (`held`, or `aside`), with all that follows; `None` where
+    /// somebody did before.
+    pub async fn sort_mail(&self, state: &str, settled: &Settled, now: Time) -> Result<Option<MailRow>, Problem> {
         let mut change = self.change().await?;
-        let (row, follows) = settle_from(&mut change, "held", settled, now).await?;
+        let (row, follows) = settle_from(&mut change, state, settled, now).await?;
         self.commit(change).await?;
         Ok(follows.then_some(row))
     }

@@ -262,7 +262,7 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
         if notice.name == message::NAME {
             return letter::means(site, row, &mail, (candidate, &sent, verdict), &notice, members).await;
         }
-        match verdict {
+        match signed::by_number(&row, candidate.how, verdict) {
             tie::Verdict::Aside(doubt, why) => {
                 first.get_or_insert((notice.id, doubt, why));
             }

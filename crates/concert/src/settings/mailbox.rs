@@ -60,8 +60,8 @@ impl Mailbox {
         );
         let agreed = agreed(&mut keys);
         let shared_domains = shared_domains(&mut keys);
-        let about = "ask the DNS whether answers are signed by the domain that they say they are from (DKIM)";
-        let dkim = keys.flag_or("dkim", false, about);
+        let about = "check signatures of answers that have one (DKIM); the DNS is asked for the key of their domain";
+        let dkim = keys.flag_or("dkim", true, about);
         let address = address(&mut keys);
         let prove_every = keys
             .duration("prove_every", "how often contacts are asked whether they are there, \"180d\"; never without it");

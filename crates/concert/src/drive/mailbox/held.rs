@@ -5,7 +5,9 @@
 //! was sure. A complaint is settled by it: somebody looked.
 
 use concert_model::Problem;
+use concert_pipeline::mail::Kind;
 use concert_pipeline::mail::address::canonical;
+use concert_pipeline::mail::tie::Doubt;
 use concert_store::records::{Effect, MailRow, Notice, Settled};
 
 use super::super::{outcome, prove, receipt, remind, responsible};
@@ -44,7 +46,7 @@ pub(super) fn alive(notice: &Notice, contact: &str) -> Effect {
 /// Takes a mail that waits as an answer to its notice: of this contact, or of the first that the notice went to.
 /// Gives the row as it is now.
 pub async fn accept(site: &Site, number: i64, contact: Option<&str>) -> Result<MailRow, Problem> {
-    let row = waiting(site, number).await?;
+    let row = acceptable(site, number).await?;
     if row.kind == COMPLAINT {
         if contact.is_some() {
             let problem = Problem::new(format!("mail {number} is a complaint, and those are of no contact"));
@@ -65,7 +67,9 @@ pub async fn accept(site: &Site, number: i64, contact: Option<&str>) -> Result<M
         Some(contact) => contact,
         None => to.into_iter().next().unwrap_or_default(),
     };
-    let row = MailRow { state: "taken".into(), reason: "accepted by a person".into(), ..row };
+    let from = row.state.clone();
+    let reason = "accepted by a person".into();
+    let row = MailRow { state: "taken".into(), reason, doubt: String::new(), ..row };
     let settled = match contact.is_empty() || is_to_no_contact(&notice) {
         true => Settled { row, ..Settled::default() },
         false => {
@@ -73,7 +77,7 @@ pub async fn accept(site: &Site, number: i64, contact: Option<&str>) -> Result<M
             Settled { row: MailRow { contact, ..row }, effects, ..Settled::default() }
         }
     };
-    let row = sorted(site, &settled).await?;
+    let row = sorted_from(site, &from, &settled).await?;
     // Whoever is there again is told of what waited.
     responsible::address_waiting(site).await?;
     Ok(row)
@@ -87,12 +91,26 @@ pub async fn refuse(site: &Site, number: i64, why: &str) -> Result<MailRow, Prob
     sorted(site, &aside(row, None, why)).await
 }
 
-/// A mail that waits with a notice.
-async fn waiting(site: &Site, number: i64) -> Result<MailRow, Problem> {
-    let row = site.store.records.mail(number).await?.ok_or_else(|| {
+/// A mail that a person may say is an answer: one that waits, or that a person wrote and that was set aside as forged.
+async fn acceptable(site: &Site, number: i64) -> Result<MailRow, Problem> {
+    let row = find(site, number).await?;
+    let is_answer = row.kind == Kind::Written.word() && !row.notice.is_empty() && row.incident.is_empty();
+    match row.state == "aside" && is_answer && row.doubt == Doubt::Forged.word() {
+        true => Ok(row),
+        false => waiting(site, number).await,
+    }
+}
+
+async fn find(site: &Site, number: i64) -> Result<MailRow, Problem> {
+    site.store.records.mail(number).await?.ok_or_else(|| {
         Problem::new(format!("there is no mail {number}"))
             .hint("`concert mailbox list --state held` has those that wait")
-    })?;
+    })
+}
+
+/// A mail that waits with a notice.
+async fn waiting(site: &Site, number: i64) -> Result<MailRow, Problem> {
+    let row = find(site, number).await?;
     match (row.state.as_str(), row.incident.is_empty()) {
         ("held", true) => Ok(row),
         ("held", false) => Err(Problem::new(format!("mail {number} waits in an incident"))
@@ -102,6 +120,10 @@ async fn waiting(site: &Site, number: i64) -> Result<MailRow, Problem> {
 }
 
 async fn sorted(site: &Site, settled: &Settled) -> Result<MailRow, Problem> {
-    let row = site.store.records.sort_held(settled, wire::now()).await?;
+    sorted_from(site, "held", settled).await
+}
+
+async fn sorted_from(site: &Site, state: &str, settled: &Settled) -> Result<MailRow, Problem> {
+    let row = site.store.records.sort_mail(state, settled, wire::now()).await?;
     row.ok_or_else(|| Problem::new(format!("somebody else sorted mail {} just now", settled.row.seq)))
 }

@@ -1,8 +1,9 @@
-//! Whether answers are from whom they say: signed by the domain of their sender (DKIM), where the settings want it
-//! looked at.
+//! Whether answers are from whom they say: signed by the domain of their sender (DKIM), unless the settings do not want
+//! it looked at.
 //!
-//! A signature that is there proves little more than the address did. One that is missing says something only of a
-//! domain whose answers always had one: then a person must look.
+//! A signature that is there and wrong is forged. One that is right proves who wrote also where a mail knows nothing but
+//! the number of a notice. One that is missing says something only of a domain whose answers always had one: then a
+//! person must look.
 
 use concert_model::Problem;
 use concert_pipeline::mail::{self, Kind, Mail, tie};
@@ -26,8 +27,12 @@ pub(super) async fn look(site: &Site, row: MailRow, mail: &Mail, bytes: &[u8]) -
 /// What a mail means, where its signature is asked too.
 pub(super) async fn doubt(site: &Site, row: &MailRow, verdict: tie::Verdict) -> Result<tie::Verdict, Problem> {
     let (tie::Verdict::Answered(contact) | tie::Verdict::AutoAnswered(contact)) = &verdict else { return Ok(verdict) };
-    if row.signed.is_empty() || row.signed.starts_with("pass ") {
+    if row.signed.is_empty() || is_proved(row) {
         return Ok(verdict);
+    }
+    if let Some(why) = row.signed.strip_prefix("fail: ") {
+        let why = format!("its signature is wrong, so {} may not have written it: {why}", row.from);
+        return Ok(tie::Verdict::Aside(tie::Doubt::Forged, why));
     }
     for domain in [&row.from, contact].into_iter().filter_map(|address| Some(address.rsplit_once('@')?.1)) {
         if site.store.records.always_signed(domain).await? {
@@ -39,4 +44,20 @@ pub(super) async fn doubt(site: &Site, row: &MailRow, verdict: tie::Verdict) -> 
         }
     }
     Ok(verdict)
+}
+
+/// The same where a mail names a notice by its number alone, which whoever got any notice may guess: it answers where it
+/// is proved who wrote it, and else a person must say.
+pub(super) fn by_number(row: &MailRow, how: tie::How, verdict: tie::Verdict) -> tie::Verdict {
+    match verdict {
+        tie::Verdict::Answered(_) if how == tie::How::Ticket && !is_proved(row) => {
+            let why = "it names its notice by the number alone, and no signature proves who wrote it";
+            tie::Verdict::Unsure(why.to_owned())
+        }
+        verdict => verdict,
+    }
+}
+
+fn is_proved(row: &MailRow) -> bool {
+    row.signed.starts_with("pass ")
 }
