@@ -101,6 +101,8 @@ impl Addressees {
     }
 }
 
+/// What the words begin with that say of a notice that it is told to a team in place of its party.
+pub(crate) const TOLD_TEAM: &str = "told to the team `";
 /// What the words begin with that say of a waiting notice who was passed over.
 pub(crate) const NOBODY: &str = "nobody is left of ";
 /// The same of a notice that is for a team from the beginning.

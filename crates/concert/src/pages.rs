@@ -33,6 +33,7 @@ use concert_transport::deliver::smtp::is_encrypted;
 use concert_transport::{Body, Kept};
 use tokio::sync::broadcast;
 
+use crate::addressees::Addressees;
 use crate::drive::intake::Keeper;
 use crate::drive::{compose, is_of_incidents, live};
 use crate::incidents::Incidents;
@@ -138,8 +139,9 @@ impl Site for Pages {
             ..reach.notices()
         };
         let found = site.store.records.notices(&filter).await;
+        let book = site.addressees();
         let mut rows: Vec<NoticeRow> =
-            found.map_err(failed)?.into_iter().map(|notice| notice_row(notice, &reach)).collect();
+            found.map_err(failed)?.into_iter().map(|notice| notice_row(notice, &reach, &book)).collect();
         let more = rows.len() > slice.limit;
         rows.truncate(slice.limit);
         let next = rows.last().filter(|_| more).map(|row| row.id.clone());
@@ -156,6 +158,12 @@ impl Site for Pages {
             return Ok(None);
         }
         // What went out may carry notices to others.
+        let book = site.addressees();
+        if let (seen, true) = reach.of_notice(&book, notice.clone()) {
+            // The text names whom it is for.
+            let plain = Some(SOMEBODY_ELSE.as_bytes().to_vec());
+            return Ok(Some(NoticeText { row: notice_row(seen, &reach, &book), bytes: Vec::new(), plain }));
+        }
         let carried = site.store.records.carried(&[id]).await.map_err(failed)?;
         let is_whole = carried.iter().all(|(other, _)| reach.has_notice(other));
         let kept = if is_whole { site.store.records.notice_bytes(id).await.map_err(failed)? } else { None };
@@ -163,7 +171,7 @@ impl Site for Pages {
         let read = shown.filter_map(notice_read).collect();
         self.reads.write(person, access::Action::SeeSite(access::Kept::Notices).word(), read).await.map_err(failed)?;
         if let Some(bytes) = kept.as_ref().filter(|bytes| !is_encrypted(bytes)) {
-            return Ok(Some(NoticeText { row: notice_row(notice, &reach), bytes: bytes.clone(), plain: None }));
+            return Ok(Some(NoticeText { row: notice_row(notice, &reach, &book), bytes: bytes.clone(), plain: None }));
         }
         let loaded = site.store.load(&[&members]).await.map_err(failed)?;
         let repeats = compose::repeats(&site, &loaded, &[&members]).await.map_err(failed)?;
@@ -174,7 +182,7 @@ impl Site for Pages {
         // Nobody here can open what is encrypted, and what cannot be yet has no bytes to show.
         let is_readable = bytes.as_ref().is_some_and(|bytes| !is_encrypted(bytes));
         let plain = message.filter(|_| !is_readable).map(|message| compose::readable(&message));
-        Ok(Some(NoticeText { row: notice_row(notice, &reach), bytes: bytes.unwrap_or_default(), plain }))
+        Ok(Some(NoticeText { row: notice_row(notice, &reach, &book), bytes: bytes.unwrap_or_default(), plain }))
     }
 
     async fn admit(&self, feed: &str, token: &str) -> Option<u64> {
@@ -249,7 +257,11 @@ impl Site for Pages {
     }
 }
 
-fn notice_row(notice: Notice, reach: &Reach) -> NoticeRow {
+/// The text of a notice for whoever does not see who gets it.
+const SOMEBODY_ELSE: &str = "It goes to somebody else in place of the party; the text is for those who see whom.\n";
+
+fn notice_row(notice: Notice, reach: &Reach, book: &Addressees) -> NoticeRow {
+    let (notice, _) = reach.of_notice(book, notice);
     NoticeRow {
         id: notice.id,
         name: notice.name,

@@ -15,6 +15,7 @@ use concert_pipeline::enrich::Constituents;
 use concert_pipeline::render::withheld;
 use concert_store::records::{NewNotice, Notice, NoticeFilter};
 
+use crate::addressees::{Addressees, TOLD_TEAM};
 use crate::drive::live;
 
 /// How far somebody sees.
@@ -88,6 +89,28 @@ impl Reach {
     /// Whether a notice is seen. Its text says what its events say, so it is weighed like them.
     pub(crate) fn has_notice(&self, notice: &Notice) -> bool {
         self.has(&notice.party) && self.is_cleared(notice.tlp)
+    }
+
+    /// Whether a notice for a party goes to a team in its place that is not seen; `passed_over` is what is said of whom
+    /// it passed over.
+    pub(crate) fn hides(&self, book: &Addressees, (party, to, passed_over): (&str, &str, &str)) -> bool {
+        let is_unseen = |team: &str| !self.has(team);
+        // The contact book may be another one by now.
+        let told = passed_over.strip_prefix(TOLD_TEAM).and_then(|said| said.split_once('`'));
+        !self.is_all()
+            && (book.stands_in(party, to).is_some_and(|team| is_unseen(&team.name))
+                || self.has(party) && told.is_some_and(|(team, _)| is_unseen(team)))
+    }
+
+    /// A notice as far as it is seen, and whether somebody gets it who is not.
+    pub(crate) fn of_notice(&self, book: &Addressees, mut notice: Notice) -> (Notice, bool) {
+        let is_hidden = self.hides(book, (&notice.party, &notice.to, &notice.passed_over));
+        if is_hidden {
+            let because = notice.reason.strip_prefix(TOLD_TEAM).and_then(|said| said.split_once(" because "));
+            notice.reason = because.map_or_else(String::new, |(_, why)| format!("told to somebody else because {why}"));
+            notice.to.clear();
+        }
+        (notice, is_hidden)
     }
 
     /// The key of a notice, whole for those alone who see everybody's.

@@ -15,6 +15,7 @@ use concert_store::records::{Act, Change, NewNotice, Notice, NoticeFilter, appen
 use serde_json::{Value, json};
 
 use super::SiteArg;
+use crate::addressees::Addressees;
 use crate::drive::{deliver, is_of_incidents, tell};
 use crate::left;
 use crate::print::{Rows, note};
@@ -179,7 +180,9 @@ fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
         ..reach.notices()
     };
     let mut more = true;
+    let book = site.addressees();
     for notice in runtime.block_on(site.store.records.notices(&filter))? {
+        let (notice, _) = reach.of_notice(&book, notice);
         let row = [
             json!(notice.id),
             json!(notice.name),
@@ -206,7 +209,7 @@ fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
             }
             let (waiting, due) = runtime.block_on(tell::waiting(&site, index))?;
             for notice in waiting.iter().filter(|notice| reach.will_have(notice)) {
-                table.row(&waiting_row(notice, &reach, &json!(due.to_string())))?;
+                table.row(&waiting_row(notice, (&reach, &book), &json!(due.to_string())))?;
             }
         }
     }
@@ -222,12 +225,13 @@ fn reason(notice: &Notice) -> Option<&str> {
 }
 
 /// What is gathered for a notice has no number yet.
-fn waiting_row(notice: &NewNotice, reach: &Reach, due: &Value) -> [Value; 11] {
+fn waiting_row(notice: &NewNotice, (reach, book): (&Reach, &Addressees), due: &Value) -> [Value; 11] {
+    let is_hidden = reach.hides(book, (&notice.party, &notice.recipient, &notice.passed_over));
     [
         Value::Null,
         json!(*notice.name),
         json!(reach.key(&notice.key)),
-        json!(notice.recipient),
+        json!(if is_hidden { "" } else { &notice.recipient }),
         json!(*notice.via),
         json!("waiting"),
         json!(notice.members.len()),

@@ -16,7 +16,7 @@ use concert_store::Members;
 use concert_store::records::NewNotice;
 
 use super::responsible::{Means, NO_CONTACT, TEAM_TOO, for_party};
-use crate::addressees::{self, Addressees, NOBODY, origin, party_of};
+use crate::addressees::{self, Addressees, NOBODY, TOLD_TEAM, origin, party_of};
 use crate::barred::Barred;
 use crate::registry::Opened;
 use crate::wire::Site;
@@ -175,7 +175,7 @@ fn next<'b>(
         return Ok(Next { party: None, why: because, tried });
     };
     if team.contacts.iter().any(|contact| is_free(&contact.mail)) {
-        let why = format!("told to the team `{}` ({by}) because {because}", team.name);
+        let why = format!("{TOLD_TEAM}{}` ({by}) because {because}", team.name);
         return Ok(Next { party: Some(Cow::Borrowed(team)), why, tried: Vec::new() });
     }
     let said = barred.said(team.contacts.iter().map(|contact| &contact.mail));

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use super::further;
 use crate::addressees::{
-    Addressees, NOBODY, PURPOSE, keyless, next_in_order, nobody_left, reachable_by, team_for, teams_for,
+    Addressees, NOBODY, PURPOSE, TOLD_TEAM, keyless, next_in_order, nobody_left, reachable_by, team_for, teams_for,
 };
 use crate::barred::Barred;
 use crate::settings::Recipient;
@@ -48,7 +48,7 @@ pub(super) fn address(site: &Site, book: &Addressees, barred: &Barred, notice: N
         && let Some((team, sector)) = team_for(&book.teams, &party, PURPOSE, barred)
     {
         let notice = NewNotice { state: "queued", reason: String::new(), ..nobody.clone() };
-        let why = format!("told to the team `{}` (sector {sector}) because {}", team.name, nobody.reason);
+        let why = format!("{TOLD_TEAM}{}` (sector {sector}) because {}", team.name, nobody.reason);
         let mut told = Vec::new();
         for_party(team, barred, &means, notice, &mut told);
         if told.iter().all(|notice| notice.state != NO_CONTACT) {
@@ -184,7 +184,7 @@ fn passed_before(book: &Addressees, notice: &Notice) -> String {
     match said.split_once(TEAM_TOO) {
         _ if !said.starts_with(NOBODY) => said.clone(),
         Some((others, _)) if book.teams.named(party).is_some() => {
-            format!("told to the team `{party}` because {others}")
+            format!("{TOLD_TEAM}{party}` because {others}")
         }
         _ => String::new(),
     }

@@ -30,6 +30,7 @@ type Said = BTreeMap<String, FeedHealth>;
 pub(super) async fn overview(site: &Site, said: &Said) -> Result<Overview, Problem> {
     // Whoever sees this page sees everybody's.
     let (now, records, all) = (wire::now(), &site.store.records, Reach::all());
+    let book = site.addressees();
     let rejects = records.rejects("", ROWS).await?.into_iter().map(|(feed, time, report, reject)| RejectRow {
         time,
         feed,
@@ -40,7 +41,7 @@ pub(super) async fn overview(site: &Site, said: &Said) -> Result<Overview, Probl
         reason: reject.reason,
     });
     let filter = NoticeFilter { limit: u64::from(ROWS), without_reminders: true, ..NoticeFilter::default() };
-    let notices = records.notices(&filter).await?.into_iter().map(|notice| notice_row(notice, &all));
+    let notices = records.notices(&filter).await?.into_iter().map(|notice| notice_row(notice, &all, &book));
     let stuck = records.stuck(ROWS).await?.into_iter();
     let held = records.mails_for_a_person(ROWS).await?.into_iter();
     let gaps = records.gaps(GAPS).await?;
@@ -53,7 +54,7 @@ pub(super) async fn overview(site: &Site, said: &Said) -> Result<Overview, Probl
         rejects: rejects.collect(),
         notices: notices.collect(),
         notice_counts: notice_counts(site).await?,
-        stuck: stuck.map(|(notice, count)| Stuck { newest: notice_row(notice, &all), count }).collect(),
+        stuck: stuck.map(|(notice, count)| Stuck { newest: notice_row(notice, &all, &book), count }).collect(),
         held: held.map(|row| HeldMail { number: row.seq, kind: row.kind, reason: row.reason }).collect(),
         gaps: gaps.into_iter().map(|(feed, from, to, reason)| GapRow { feed, from, to, reason }).collect(),
     })

@@ -34,6 +34,7 @@ pub(super) async fn preview(
 ) -> Result<Page<Value>, Refusal> {
     let site = pages.site();
     let reach = site.reach(person, Kept::Notices).map_err(Refusal::Denied)?;
+    let book = site.addressees();
     if let Some(name) = name.as_ref().filter(|name| site.settings.notice(name).is_none()) {
         let known: Vec<&str> = site.settings.notices.iter().map(|kind| kind.name.as_str()).collect();
         let problem = Problem::new(format!("there is no notice `{name}` in the settings"));
@@ -47,11 +48,11 @@ pub(super) async fn preview(
         .iter()
         .filter(|going| reach.has_notice(&going.notice) && !is_of_incidents(&going.notice.name))
         .map(|going| {
-            let notice = &going.notice;
+            let (notice, _) = reach.of_notice(&book, going.notice.clone());
             let id = (notice.id != NOT_YET).then_some(&notice.id);
             json!({"id": id, "name": notice.name, "key": reach.key(&notice.key), "to": notice.to, "via": notice.via,
                 "state": notice.state, "events": notice.events, "due": notice.due.to_string(),
-                "why": text_or_null(&going.why(&reach))})
+                "why": text_or_null(&going.why(&reach, &book))})
         })
         .collect();
     slice.part(rows.into_iter())

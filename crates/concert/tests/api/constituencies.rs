@@ -94,14 +94,38 @@ fn commands_show_what_belongs_to_the_parties_of_a_constituency() {
 #[test]
 fn that_a_team_gets_its_notices_is_told_without_the_team() {
     let served = Served::new();
+    served.settings(
+        "[[notice]]\nname = \"mailed\"\ngroup_by = [\"party\"]\nto = \"responsible\"\nwhen = \"at once\"\nvia = \"mail\"\n\
+         [via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = 9\ntls = \"off\"\n",
+    );
     let parties = PARTIES.replace("abuse@grid.example", "").replace("abuse@bank.example", "");
     served.done(&["contact", "import", "constituents", &served.file("parties.csv", &parties)]);
     let teams = "party,sectors,mail\nPower CERT,energy,cert@power.example\n";
     served.done(&["contact", "import", "teams", &served.file("teams.csv", teams)]);
+    served.done(&["ingest", "--feed", "pushed", &served.file("report.ndjson", REPORT)]);
     for (name, role) in [("grid", "reader:Grid"), ("bank", "reader:Bank"), ("all", "reader")] {
         served.done(&["user", "add", name, "--full-name", name, "--role", role]);
     }
     let none = |party: &str| format!("the party `{party}` has no contact with a mail address for abuse");
+    // Nor is it told by the notice that goes there.
+    let mailed = |user: &str, args: &[&str]| {
+        let mut rows = as_user(&served, user, args);
+        rows.retain(|row| row["name"] == "mailed" && row["key"] == "Grid");
+        rows.remove(0)
+    };
+    let told = mailed("all", &["notice", "list"]);
+    assert_eq!(told["to"], "cert@power.example");
+    let id = told["id"].as_str().unwrap().to_owned();
+    let row = mailed("grid", &["notice", "list"]);
+    let why = format!("told to somebody else because {}", none("Grid"));
+    assert_eq!((&row["to"], &row["reason"]), (&"".into(), &why.clone().into()), "{row}");
+    let shown = as_user(&served, "grid", &["notice", "show", &id]).remove(0);
+    let waits = mailed("grid", &["notice", "preview", "--text"]);
+    assert_eq!(waits["why"], why.as_str());
+    let raw = served.fails(&["--as", "grid", "notice", "show", &id, "--raw"]);
+    assert!(raw.contains("goes to somebody else"), "{raw}");
+    let said = format!("{row}{shown}{waits}{raw}");
+    assert!(!said.contains("ower"), "{said}");
     let served = served.serve();
     let check = |user: &str, value: &str, contact: Option<&str>, reason: &str| {
         let row = as_user(&served, user, &["who", "--offline", "--explain", value]).remove(0);
@@ -114,6 +138,11 @@ fn that_a_team_gets_its_notices_is_told_without_the_team() {
     check("bank", "192.0.2.191", None, &format!("{}, so its notices wait", none("Bank")));
     let team = format!("stands in for `Grid` (network 192.0.2.0/25), because {}", none("Grid"));
     check("all", "192.0.2.91", Some("cert@power.example"), &team);
+    let grid = Client::new(&served, "grid");
+    for path in ["/notices".to_owned(), format!("/notices/{id}"), "/notices/preview".to_owned()] {
+        let said = grid.get(&path).to_string();
+        assert!(said.contains(&id) && !said.contains("ower"), "{said}");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::super::contact::text_or_null;
 use super::SiteArg;
+use crate::addressees::Addressees;
 use crate::drive::anew::{self, Anew};
 use crate::drive::{compose, tell};
 use crate::print::{Format, List, Out, Rows, format_or_default, print_object};
@@ -58,7 +59,13 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
     }
     // What another one carries went out with it, and is shown to those who see all of it.
     let mail = notice.carrier().unwrap_or(&notice.id);
-    let is_whole = runtime.block_on(is_seen_whole(&site, mail, &reach))?;
+    let addressees = site.addressees();
+    let (seen, is_hidden) = reach.of_notice(&addressees, notice.clone());
+    if args.raw && is_hidden {
+        let problem = Problem::new(format!("notice {} goes to somebody else in place of its party", notice.id));
+        return Err(Failure::usage(problem.hint("its bytes are for those who see whom")));
+    }
+    let is_whole = !is_hidden && runtime.block_on(is_seen_whole(&site, mail, &reach))?;
     let kept = if is_whole { runtime.block_on(site.store.records.notice_bytes(mail))? } else { None };
     if let (true, Some(bytes)) = (args.raw, &kept) {
         let carrier = runtime.block_on(site.store.records.notice(mail))?;
@@ -84,8 +91,7 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
         }
         return print_bytes(&bytes);
     }
-    let mut fields = fields(&notice, &reach);
-    let addressees = site.addressees();
+    let mut fields = fields(&seen, &reach);
     // Those who were passed over may be parties that are not seen.
     fields.push(("passed_over", text_or_null(if reach.is_all() { &notice.passed_over } else { "" })));
     let party = addressees.find(&notice.party);
@@ -106,8 +112,8 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
         ("told_again_because", text_or_null(again.first().or(before.first()).map_or("", |(_, why)| why))),
     ]);
     let answers = if is_whole { runtime.block_on(site.store.records.thread(mail))? } else { Vec::new() };
-    let thread = thread(&notice, answers);
-    if let Ok(message) = &message {
+    let thread = thread(&seen, answers);
+    if let (Ok(message), false) = (&message, is_hidden) {
         fields.extend([
             ("subject", json!(message.subject)),
             ("text", json!(message.text)),
@@ -243,13 +249,15 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
     let mut to_go = runtime.block_on(to_go(&site, args.name.as_deref()))?;
     to_go.retain(|going| reach.has_notice(&going.notice));
     let shown = if args.rows.limit == 0 { usize::MAX } else { args.rows.limit };
+    let book = site.addressees();
+    let hides = |notice: &Notice| reach.hides(&book, (&notice.party, &notice.to, &notice.passed_over));
     if args.text {
         runtime.block_on(read(site_arg, &site, to_go.iter().take(shown).map(|going| &going.notice)))?;
     }
     // Programs get the text as members of each row.
     let for_people = matches!(args.rows.format, None | Some(Format::Table));
     if args.text && for_people {
-        for Going { notice, members, .. } in to_go.iter().take(shown) {
+        for Going { notice, members, .. } in to_go.iter().take(shown).filter(|going| !hides(&going.notice)) {
             let loaded = runtime.block_on(site.store.load(&[members]))?;
             let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[members]))?;
             if !print_text(&site, notice, &compose::items(&site, notice, &loaded, members, &repeats), &reach)? {
@@ -262,21 +270,25 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
     columns.extend(if args.text { TEXT } else { &[] });
     let mut table = args.rows.table(&columns);
     for (at, going) in to_go.iter().enumerate() {
-        let (notice, members) = (&going.notice, &going.members);
+        let (members, is_hidden) = (&going.members, hides(&going.notice));
+        let notice = &going.notice;
+        let to = if is_hidden { "" } else { &notice.to };
         let id = if notice.id == NOT_YET { Value::Null } else { json!(notice.id) };
         let row = [
             id,
             json!(notice.name),
             json!(reach.key(&notice.key)),
-            json!(notice.to),
+            json!(to),
             json!(notice.via),
             json!(notice.state),
             json!(notice.events),
             json!(notice.due.to_string()),
-            text_or_null(&going.why(&reach)),
+            text_or_null(&going.why(&reach, &book)),
         ];
         let mut row = row.to_vec();
-        if args.text && at < shown {
+        if args.text && is_hidden {
+            row.extend([const { Value::Null }; TEXT.len()]);
+        } else if args.text && at < shown {
             let loaded = runtime.block_on(site.store.load(&[members]))?;
             let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[members]))?;
             row.extend(composed(&site, notice, &compose::items(&site, notice, &loaded, members, &repeats)));
@@ -322,8 +334,11 @@ pub(crate) struct Going {
 
 impl Going {
     /// Why it waits, whom it passes over, and whether it will go to others, as far as whoever asks may see that.
-    pub(crate) fn why(&self, reach: &Reach) -> String {
+    pub(crate) fn why(&self, reach: &Reach, book: &Addressees) -> String {
         let notice = &self.notice;
+        if let (seen, true) = reach.of_notice(book, notice.clone()) {
+            return seen.reason;
+        }
         if notice.state == "no-contact" {
             return notice.reason.clone();
         }
