@@ -491,6 +491,34 @@ async fn a_contact_that_is_refused_at_once_is_passed_over_too() {
     assert_eq!(world.smtp.mails().pop().unwrap().to, ["Gone@net.example"], "it goes");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn very_many_that_bounce_at_once_with_the_same_words_are_not_suspended() {
+    let Some(world) = World::new().await else { return };
+    let parties = (0..14).map(|n| format!("P{n},198.51.100.{n}/32,abuse@p{n}.example\n")).collect::<String>();
+    fs::write(world.site().join("parties.csv"), format!("party,prefixes,mail\n{parties}")).unwrap();
+    world.done(&["contact", "import", "constituents", &world.site().join("parties.csv").display().to_string()]);
+    let rows = (0..12).map(|n| format!("{{\"source.ip\":\"198.51.100.{n}\",\"classification.type\":\"scanner\"}}\n"));
+    for n in 0..13 {
+        let said = format!("550 5.1.1 <abuse@p{n}.example> no such user here");
+        world.smtp.at_line(Stage::To, &format!("abuse@p{n}.example"), Act::Answer(said), 1);
+    }
+    let report = world.site().join("many.json");
+    fs::write(&report, rows.collect::<String>()).unwrap();
+    world.done(&["ingest", "--feed", "drop", &report.display().to_string()]);
+    world.once();
+    let suspended = || world.rows(&["contact", "health"]).iter().filter(|row| row["state"] == "suspended").count();
+    assert_eq!(suspended(), 0, "the first ten are released");
+    let out = concert(&world.site(), &["contact", "health"]).output().unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(said.contains("12 contacts bounced within the hour before"), "{said}");
+    assert!(said.contains("none was suspended for it: 550 5.1.1 no such user here"), "{said}");
+    // One that bounces with other words is gone.
+    world.smtp.at_line(Stage::To, "abuse@p13.example", Act::Answer("550 5.1.1 mailbox unknown".into()), 1);
+    world.event("198.51.100.13");
+    world.once();
+    assert_eq!(world.health("abuse@p13.example")["state"], "suspended");
+}
+
 /// Numbers of notices in a state, with whom they are for.
 fn to_of(world: &World, state: &str) -> Vec<(String, String)> {
     let rows = world.rows(&["notice", "list", "--state", state]);

@@ -180,6 +180,7 @@ fn a_pushed_report_is_seen_over_the_api_and_on_the_pages() {
         "concert_mails_doubted_total{doubt=\"forged\"} 0",
         "concert_mails_doubted_total{doubt=\"never-sent\"} 0",
         "concert_contact_keys{state=\"expired\"} 0",
+        "concert_contacts_held_back 0",
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }

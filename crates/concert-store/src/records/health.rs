@@ -1,7 +1,8 @@
 //! How contacts do: what proved them alive, what bounced, how fast they answer, and which are suspended.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use concert_model::address::canonical;
 use concert_model::{Problem, Time};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -125,6 +126,23 @@ impl Records {
         Ok(rows.iter().map(|row| (text(row, "address"), text(row, "why"))).collect())
     }
 
+    /// Contacts that bounced since a moment, and what was said.
+    pub async fn bounced_since(&self, since: Time) -> Result<Vec<(String, String)>, Problem> {
+        let query = sqlx::query("SELECT address, diagnostic FROM contact_health WHERE bounced >= ?1").bind(since.0);
+        let rows = query.fetch_all(self.pool()).await.map_err(trouble)?;
+        let text = |row: &SqliteRow, name: &str| row.try_get::<String, _>(name).unwrap_or_default();
+        Ok(rows.iter().map(|row| (text(row, "address"), text(row, "diagnostic"))).collect())
+    }
+
+    /// How many addresses notices reached, or failed to reach, since a moment.
+    pub async fn told_since(&self, since: Time) -> Result<u64, Problem> {
+        let sql = "SELECT recipient FROM notice WHERE recipient <> ''
+             AND (delivered >= ?1 OR state = 'failed' AND due >= ?1)";
+        let told: Vec<String> = sqlx::query_scalar(sql).bind(since.0).fetch_all(self.pool()).await.map_err(trouble)?;
+        let told: BTreeSet<String> = told.iter().flat_map(|to| to.split(',')).map(canonical).collect();
+        Ok(told.len() as u64)
+    }
+
     /// Lets a contact be told again, and writes down who did. `false` when it was not suspended.
     pub async fn resume_contact(&self, address: &str, by: &By) -> Result<bool, Problem> {
         let mut change = self.change().await?;
@@ -196,7 +214,8 @@ impl Effect {
         let (Self::Alive(address, ..)
         | Self::AutoReply(address)
         | Self::Bounce(address, ..)
-        | Self::Suspend(address, _)) = self;
+        | Self::Suspend(address, _)
+        | Self::Release(address, _)) = self;
         sqlx::query("INSERT INTO contact_health (address) VALUES (?1) ON CONFLICT DO NOTHING")
             .bind(address)
             .execute(&mut **change)
@@ -225,6 +244,11 @@ impl Effect {
                     .bind(address)
                     .bind(at.0)
                     .bind(why)
+            }
+            Self::Release(_, since) => {
+                sqlx::query("UPDATE contact_health SET suspended = NULL, why = '' WHERE address = ?1 AND suspended >= ?2")
+                    .bind(address)
+                    .bind(since.0)
             }
         };
         query.execute(&mut **change).await.map_err(trouble)?;

@@ -127,6 +127,8 @@ pub enum Effect {
     Bounce(String, bool, String),
     /// Nothing is sent to it any more, and why.
     Suspend(String, String),
+    /// It is told again, if it was suspended since this moment.
+    Release(String, Time),
 }
 
 /// A notice that is told again to others.

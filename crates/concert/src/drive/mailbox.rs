@@ -8,6 +8,7 @@
 mod bounce;
 pub mod held;
 pub mod letter;
+pub(crate) mod mass;
 mod signed;
 
 use std::io::Read;

@@ -6,6 +6,7 @@ use concert_pipeline::mail::tie::Doubt;
 use concert_server::site::Metric;
 use concert_store::records::{FeedCounts, FeedHealth, MailCount};
 
+use crate::drive::mailbox::mass;
 use crate::settings::MAILBOX;
 use crate::wire::{self, Site};
 
@@ -51,6 +52,11 @@ pub(super) async fn of(site: &Site, said: &BTreeMap<String, FeedHealth>) -> Vec<
             "concert_lookup_refused",
             "Whether files with data about addresses have changed and have mistakes, so that older data is in force.",
             vec![(Vec::new(), f64::from(u8::from(site.is_lookup_refused())))],
+        ),
+        gauge(
+            "concert_contacts_held_back",
+            "Contacts that bounced at once with the same words in the last day, and were not suspended for it.",
+            vec![(Vec::new(), mass::held(site).await.ok().flatten().map_or(0.0, |held| number(held.contacts)))],
         ),
         gauge("concert_contact_keys", "OpenPGP keys of contacts by state; none is used that expired.", keys(site)),
         gauge("concert_reports_waiting", "Reports kept and not yet processed.", of(|counts| counts.waiting)),

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use self::stopped::Stopped;
 use super::state::{Doing, Known};
 use super::text_or_null;
-use crate::print::Rows;
+use crate::drive::mailbox::mass;
+use crate::print::{Rows, note};
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
 use crate::wire::Site;
@@ -58,7 +59,14 @@ pub(super) async fn run(args: &Args, site: &Site, reach: &Reach) -> Result<Exit,
             break;
         }
     }
-    table.finish().map(|()| Exit::Done)
+    table.finish()?;
+    if let (true, Some(held)) = (reach.is_all(), mass::held(site).await?) {
+        note(&format!(
+            "{} contacts bounced within the hour before {} with the same words, and none was suspended for it: {}\n  hint: ask whoever runs this site's mail server; `concert notice list --state failed` and `concert mailbox list` show what did not arrive",
+            held.contacts, held.at, held.words
+        ))?;
+    }
+    Ok(Exit::Done)
 }
 
 /// How each contact that is seen does, the worst first.

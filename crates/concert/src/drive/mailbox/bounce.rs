@@ -14,6 +14,7 @@ use concert_store::records::{Again, Effect, MailRow, Notice, Settled};
 
 use super::super::deliver::Ended;
 use super::super::{prove, responsible};
+use super::mass::{self, Mass};
 use crate::settings::Recipient;
 use crate::wire::{self, Site};
 
@@ -65,6 +66,7 @@ pub(super) async fn bounced(
     let said: Vec<String> = failed.iter().map(|one| format!("{}: {}", one.weight.word(), one.why())).collect();
     let row = MailRow { kind: kind.into(), contact: contacts.join(","), reason: said.join("; "), ..row };
     let (mut own, mut effects, mut suspended) = (prove::addresses(site), Vec::new(), BTreeSet::new());
+    let mut masses = Vec::new();
     // Registries have far too many contacts to list: those of this party are enough.
     if let Some(party) = site.addressees().find(&notice.party) {
         own.extend(party.contacts.iter().map(|contact| canonical(&contact.mail)));
@@ -74,6 +76,14 @@ pub(super) async fn bounced(
         let alive = site.store.records.contact_alive(&one.address).await?;
         let is_alive = alive.is_some_and(|alive| notice.delivered_at.is_some_and(|sent| alive >= sent));
         if one.weight == Weight::Hard && own.contains(&one.address) && !is_alive {
+            if masses.iter().any(|mass: &Mass| mass.has(one)) {
+                continue;
+            }
+            if let Some(mass) = mass::look(site, one, row.received).await? {
+                effects.extend(mass.released().map(|(contact, since)| Effect::Release(contact.clone(), since)));
+                masses.push(mass);
+                continue;
+            }
             let why = format!("notice {} bounced on {}: {}", notice.id, row.received.date_text(), one.why());
             effects.push(Effect::Suspend(one.address.clone(), why));
             suspended.insert(one.address.clone());
