@@ -3,8 +3,8 @@
 //! The public files of RIPE, APNIC, AFRINIC and others of their kind are read once and become one
 //! compact file (`file.rs`) that is searched in place. For an address the smallest range that covers it
 //! is asked first, then the next larger one, until a contact is found: the `abuse-c` of the object, else
-//! that of its organisation, else the mailboxes of its incident response teams (`mnt-irt`). Whom the
-//! events of a report fall to is worked out at the import (`registered.rs`).
+//! that of its organisation, else the mailboxes of its incident response teams (`mnt-irt`), else those that stand in
+//! the object itself. Whom the events of a report fall to is worked out at the import (`registered.rs`).
 
 mod answer;
 mod build;
