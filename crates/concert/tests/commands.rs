@@ -450,3 +450,41 @@ fn a_report_of_one_feed_does_not_pass_for_one_of_another() {
     assert_eq!(names, ["lines", "other"]);
     assert!(out.contains("\"extra.reported_feed_name\":\"other\""), "{out}");
 }
+
+#[test]
+fn run_once_ends_with_three_where_a_feed_could_not_be_collected_and_does_the_rest() {
+    let folder = site();
+    let dir = folder.path().join("site");
+    // Nobody listens on a port that was just given back.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let away = |name: &str| {
+        format!(
+            "[[feed]]\nname = \"{name}\"\nparser = \"ndjson\"\n\
+             collect = {{ type = \"http\", url = \"http://127.0.0.1:{port}/list\" }}\n"
+        )
+    };
+    let there = "[[feed]]\nname = \"there\"\nparser = \"ndjson\"\n\
+         collect = { type = \"file\", path = \"there/\", settle = \"100ms\" }\n\
+         [[notice]]\nname = \"all\"\ngroup_by = [\"source.ip\"]\nwhen = \"at once\"\nformat = \"json\"\nvia = \"box\"\n\
+         [via.box]\ntype = \"file\"\npath = \"box/\"\n";
+    let once = |feeds: &[&str], file: &str| {
+        let feeds: String = feeds.iter().map(|name| away(name)).collect();
+        fs::write(dir.join("conf.d/a.toml"), feeds + there).unwrap();
+        fs::create_dir_all(dir.join("there")).unwrap();
+        fs::write(dir.join("there").join(file), format!("{{\"source.ip\":\"{file}\"}}\n")).unwrap();
+        let (code, _, said) = concert(folder.path(), &["run", "--once", "--site", "site"], "");
+        (code, said)
+    };
+    let (code, said) = once(&["a"], "192.0.2.1");
+    let told =
+        "the feed `a` could not be collected\n  hint: `concert feed list` says why; all else that was due is done\n";
+    assert_eq!(code, 3, "{said}");
+    assert!(said.ends_with(told), "{said}");
+    assert_eq!(said.matches("reports cannot be collected").count(), 1, "{said}");
+    let (code, said) = once(&["a", "b"], "192.0.2.2");
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("2 of 4 feeds could not be collected: a, b\n"), "{said}");
+    assert_eq!(said.matches("reports cannot be collected").count(), 2, "{said}");
+    assert_eq!(once(&[], "192.0.2.3").0, 0);
+    assert_eq!(fs::read_dir(dir.join("box")).unwrap().count(), 3);
+}

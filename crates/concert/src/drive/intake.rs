@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use concert_model::{Receipt, ReportId, Time};
+use concert_model::{Problem, Receipt, ReportId, Time};
 use concert_store::Store;
 use concert_store::records::FeedHealth;
 use concert_transport::{Body, Health, Intake, Kept};
 use tokio::sync::Notify;
 
+use crate::settings::MAILBOX;
 use crate::wire;
 
 /// What collectors said of their peers and is not written down yet, at most.
@@ -45,7 +46,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Says that a look went wrong. The reason may hold words of the peer, so it stands with the feed alone.
 pub(super) fn tell_trouble(feed: &str, why: &str) {
-    tracing::warn!(feed, "reports cannot be collected; `concert feed show` says why");
+    if feed == MAILBOX {
+        tracing::warn!(feed, "the mailbox cannot be read; `concert mailbox counts` says why");
+    } else {
+        tracing::warn!(feed, "reports cannot be collected; `concert feed show` says why");
+    }
     tracing::debug!(feed, "{why}");
 }
 
@@ -104,6 +109,14 @@ impl Keeper {
             Some(why) => Err(format!("reports cannot be processed: {why}")),
             None => Ok(()),
         }
+    }
+
+    /// Writes down that the one look at a feed went wrong, before the program ends; tells it unless the collector did.
+    pub(super) async fn look_failed(&self, feed: &str, why: &str) -> Result<(), Problem> {
+        if locked(&self.said).get(feed).is_none_or(|said| said.last_error.is_none()) {
+            tell_trouble(feed, why);
+        }
+        self.store.records.feed_trouble(feed, wire::now(), why).await
     }
 
     /// Keeps a pushed report; see [`Self::keep_report`]. Nobody looks after pushes, so how they do is said here.

@@ -142,19 +142,19 @@ async fn tell_outcomes(site: &Site) {
     }
 }
 
-/// Collects, settles and asks once.
-pub(super) async fn once(site: &Arc<Site>, keeper: &Arc<Keeper>) -> Result<(), Problem> {
-    let Some(mailbox) = &site.settings.mailbox else { return Ok(()) };
+/// Collects, settles and asks once. Says whether the mailbox could be read.
+pub(super) async fn once(site: &Arc<Site>, keeper: &Arc<Keeper>) -> Result<bool, Problem> {
+    let Some(mailbox) = &site.settings.mailbox else { return Ok(true) };
     begin(site).await?;
     let intake = MailKeeper::new(site, keeper);
-    if let Err(why) = mailbox.collector.once(&*intake).await {
-        tracing::warn!(feed = MAILBOX, "the mailbox cannot be read; `concert mailbox` says why");
-        tracing::debug!(feed = MAILBOX, "{why}");
-        site.store.records.feed_trouble(MAILBOX, wire::now(), &why).await?;
+    let looked = mailbox.collector.once(&*intake).await;
+    if let Err(why) = &looked {
+        keeper.look_failed(MAILBOX, why).await?;
     }
     settle_waiting(site, keeper).await?;
     Box::pin(tell_outcomes(site)).await;
-    prove::ask_due(site).await.map(drop)
+    prove::ask_due(site).await?;
+    Ok(looked.is_ok())
 }
 
 /// Remembers since when notices go out with a return address: only a bounce of an older one is

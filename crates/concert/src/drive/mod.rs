@@ -212,7 +212,8 @@ fn raw(site: &Site, report: &Waiting) -> Result<Box<dyn process::Source>, Proble
     Ok(Box::new(file))
 }
 
-/// Everything due now: collects once from every feed, processes, tells, delivers one attempt each.
+/// Everything due now: collects once from every feed, processes, tells, delivers one attempt each. Feeds that could
+/// not be collected hold up nothing; that there were any is the failure it ends with.
 pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     let mut worker = Worker::need(&site).await?;
     tell_of_left(&site).await;
@@ -221,15 +222,15 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
         Collect::By(_, collector) => Some((feed.name.clone(), Arc::clone(collector))),
         Collect::Nothing | Collect::Push(_) => None,
     });
-    mailbox::once(&site, &keeper).await.map_err(Failure::outside)?;
-    let (keeper, records) = (&keeper, &site.store.records);
+    let mailbox_read = mailbox::once(&site, &keeper).await.map_err(Failure::outside)?;
+    let keeper = &keeper;
     let looks = looks.map(async |(name, collector)| {
-        let Err(why) = collector.once(&**keeper).await else { return Ok(()) };
-        intake::tell_trouble(&name, &why);
-        records.feed_trouble(&name, wire::now(), &why).await
+        let Err(why) = collector.once(&**keeper).await else { return Ok(None) };
+        keeper.look_failed(&name, &why).await.map(|()| Some(name))
     });
-    let written: Result<Vec<()>, Problem> = futures_util::future::join_all(looks).await.into_iter().collect();
-    written.map_err(Failure::outside)?;
+    let looked: Result<Vec<Option<String>>, Problem> =
+        futures_util::future::join_all(looks).await.into_iter().collect();
+    let looked = looked.map_err(Failure::outside)?;
     let stop = CancellationToken::new();
     let processing = Arc::clone(&site);
     let result = tokio::task::spawn_blocking(move || {
@@ -243,7 +244,30 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     follow::once(&site).await;
     deliver::send_due(&site).await.map_err(Failure::outside)?;
     worker.tidy().await.map_err(Failure::outside)?;
-    tidy_files(&mut upkeep(&site)).await.map_err(Failure::outside)
+    tidy_files(&mut upkeep(&site)).await.map_err(Failure::outside)?;
+    not_collected(&looked, mailbox_read).map_or(Ok(()), |problem| Err(Failure::outside(problem)))
+}
+
+/// What could not be collected, of all feeds and the mailbox, in one sentence.
+fn not_collected(looked: &[Option<String>], mailbox_read: bool) -> Option<Problem> {
+    let failed: Vec<&str> = looked.iter().flatten().map(String::as_str).collect();
+    let feeds = match failed.as_slice() {
+        [] => None,
+        [name] => Some(format!("the feed `{name}` could not be collected")),
+        names => {
+            Some(format!("{} of {} feeds could not be collected: {}", names.len(), looked.len(), names.join(", ")))
+        }
+    };
+    let (what, look) = match (feeds, mailbox_read) {
+        (None, true) => return None,
+        (Some(feeds), true) => (feeds, "`concert feed list` says why"),
+        (None, false) => ("the mailbox could not be read".to_owned(), "`concert mailbox counts` says why"),
+        (Some(feeds), false) => (
+            format!("{feeds}; the mailbox could not be read either"),
+            "`concert feed list` and `concert mailbox counts` say why",
+        ),
+    };
+    Some(Problem::new(what).hint(format!("{look}; all else that was due is done")))
 }
 
 /// The upkeep of a site. Only for a process that has its lock.
