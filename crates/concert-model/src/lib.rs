@@ -18,6 +18,7 @@ pub mod net;
 pub mod party;
 pub mod problem;
 pub mod report;
+pub mod sheet;
 pub mod taxonomy;
 pub mod time;
 pub mod user;

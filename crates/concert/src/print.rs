@@ -5,6 +5,7 @@
 //! A reader that closes the pipe (`| head`) ends the printing without an error.
 
 mod age;
+mod cells;
 mod object;
 mod table;
 
@@ -12,11 +13,13 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::ValueEnum;
 use concert_model::json::write_string;
+use concert_model::sheet::is_formula;
 use serde_json::Value;
 
 use crate::problems::{Failure, outside};
 
 pub use age::age;
+pub use cells::Cells;
 pub use object::{List, object, print_object};
 
 /// How rows are printed.
@@ -222,7 +225,7 @@ fn write_record(values: &[Value], text: &mut Vec<u8>) {
 
 /// A cell of text that a spreadsheet would run as a formula gets an apostrophe before it.
 fn write_cell(cell: &str, is_text: bool, text: &mut Vec<u8>) {
-    let formula = is_text && cell.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
+    let formula = is_text && is_formula(cell);
     let quoted = formula || cell.contains([',', ';', '"', '\n', '\r']);
     if quoted {
         text.push(b'"');

@@ -195,6 +195,12 @@ fn counting_agrees_with_the_events_and_with_duckdb() {
     let id = out.lines().nth(1).unwrap_or_default();
     assert_eq!((code, id.len()), (0, 32), "{out}");
     assert_eq!(site.rows(&["events", "--limit", "0"]).iter().filter(|event| event["event.id"] == id).count(), 1);
+    let query =
+        "SELECT '=1+1' AS \"@a\", -5 AS number, '+49 30 1' AS telephone, -0.5::DOUBLE AS part, 'a,\"b\"' AS text";
+    let (code, out, err) = site.concert(&["sql", query, "--format", "csv"]);
+    assert_eq!(code, 0, "{err}");
+    let want = ["\"'@a\",number,telephone,part,text", "\"'=1+1\",-5,\"'+49 30 1\",-0.5,\"a,\"\"b\"\"\""];
+    assert_eq!(out.lines().collect::<Vec<_>>(), want);
     assert_eq!(site.concert(&["sql", "SELECT nonsense FROM events"]).0, 2);
 }
 

@@ -3,11 +3,11 @@
 //! RFC 4180: commas, quotes doubled, lines end in CRLF, UTF-8 without a byte order mark. The first
 //! column is `event.id`; where a team of last resort is told, `notice.because` says for whom and why. Lists and objects in `extra.*` are written as JSON.
 //!
-//! Spreadsheets run cells as formulas. A text that begins with `=`, `+`, `-`, `@`, a tab or a line end,
-//! or with the full-width form of one of these, gets a `'` in front. Numbers are not texts: a latitude
+//! Spreadsheets run cells as formulas. A text that begins one gets a `'` in front. Numbers are not texts: a latitude
 //! of -33.8 stays as it is. Cells with a semicolon or a tab are quoted too, because some programs part
 //! cells there. Characters that are not seen are written as `\u202E`.
 
+use concert_model::sheet::is_formula;
 use concert_model::{Value, json};
 
 use super::columns::Places;
@@ -51,8 +51,7 @@ fn write(items: &[Item<'_>], columns: &Columns, _: &Teller<'_>, out: &mut Vec<u8
 
 fn write_text(text: &str, out: &mut Vec<u8>) {
     let text = visible::lines(text);
-    let formula =
-        text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
+    let formula = is_formula(&text);
     let quoted = text.bytes().any(|byte| matches!(byte, b'"' | b',' | b';' | b'\r' | b'\n' | b'\t'));
     if quoted {
         out.push(b'"');

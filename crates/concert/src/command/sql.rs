@@ -13,7 +13,7 @@ use concert_model::field::Kind;
 use concert_model::{Field, Problem};
 
 use super::SiteArg;
-use crate::print::{AllRows, Format, Out, format_or_default};
+use crate::print::{AllRows, Cells, Format, Out, format_or_default};
 use crate::problems::{Exit, Failure, outside};
 
 /// Ask the event files anything, in SQL, with the installed DuckDB. Names with dots are written in
@@ -164,7 +164,7 @@ fn ask_program(view: &Path, query: &str, format: Format) -> Result<Option<i32>, 
     if format == Format::Csv {
         command.args(["-nullvalue", ""]);
     }
-    ask(command.args(["-c", query]))
+    ask(command.args(["-c", query]), format)
 }
 
 /// Asks the Python module `duckdb`. `None` when there is no Python.
@@ -176,11 +176,11 @@ fn ask_python(view: &Path, query: &str, format: Format) -> Result<Option<i32>, F
         Format::Csv => "csv",
     };
     let arguments = ["-c".as_ref(), PYTHON.as_ref(), view.as_os_str(), query.as_ref(), form.as_ref()];
-    ask(Command::new("python3").args(arguments))
+    ask(Command::new("python3").args(arguments), format)
 }
 
-/// Runs a program, whose output goes to ours, and gives its exit code.
-fn ask(command: &mut Command) -> Result<Option<i32>, Failure> {
+/// Runs a program, whose output goes to ours, and gives its exit code. In CSV no cell is left that a spreadsheet runs.
+fn ask(command: &mut Command, format: Format) -> Result<Option<i32>, Failure> {
     let mut child = match command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn() {
         Ok(child) => child,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -189,11 +189,23 @@ fn ask(command: &mut Command) -> Result<Option<i32>, Failure> {
     let mut out = Out::stdout();
     if let Some(mut answer) = child.stdout.take() {
         let mut block = vec![0u8; 64 * 1024];
+        let (mut cells, mut harmless) = (Cells::default(), Vec::new());
         while !out.is_closed() {
-            match answer.read(&mut block) {
-                Ok(0) => break,
-                Ok(count) => out.write(block.get(..count).unwrap_or_default())?,
-                Err(error) => return Err(outside("the answer cannot be read", &error)),
+            let count = answer.read(&mut block).map_err(|error| outside("the answer cannot be read", &error))?;
+            let read = block.get(..count).unwrap_or_default();
+            if format == Format::Csv {
+                harmless.clear();
+                if read.is_empty() {
+                    cells.finish(&mut harmless)
+                } else {
+                    cells.take(read, &mut harmless)
+                }
+                out.write(&harmless)?;
+            } else {
+                out.write(read)?;
+            }
+            if count == 0 {
+                break;
             }
         }
     }

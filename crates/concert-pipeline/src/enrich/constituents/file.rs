@@ -5,6 +5,7 @@
 //! separated by blanks or `;`. A prefix or domain that begins with `!` is excluded. A party may stand on many
 //! lines: what they list is joined, and each line with a mail address adds a contact.
 
+use concert_model::sheet::is_formula;
 use concert_model::{Contact, Net, Party, Problem};
 use hashbrown::HashMap;
 
@@ -93,8 +94,13 @@ pub fn write_csv(parties: &[Party]) -> String {
     out
 }
 
+/// What a spreadsheet would run gets a `'` in front, which [`read_csv`] takes away.
 fn cell(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    let mark = if is_formula(text) { "'" } else { "" };
+    if text.contains([',', '"', '\n', '\r']) {
+        return format!("\"{mark}{}\"", text.replace('"', "\"\""));
+    }
+    format!("{mark}{text}")
 }
 
 /// Tells each record with the line it begins on. Empty lines are passed over.
@@ -129,7 +135,9 @@ fn each_record(bytes: &[u8], mut tell: impl FnMut(u64, &[String])) {
         let mut fields = Vec::with_capacity(ended);
         for end in ends.get(..ended).unwrap_or_default() {
             let field = out.get(start..*end).unwrap_or_default();
-            fields.push(crate::parse::input::decode(field, None).trim().to_owned());
+            let field = crate::parse::input::decode(field, None);
+            let field = field.trim();
+            fields.push(field.strip_prefix('\'').filter(|text| is_formula(text)).unwrap_or(field).to_owned());
             start = *end;
         }
         tell(line, &fields);

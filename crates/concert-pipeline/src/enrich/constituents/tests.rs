@@ -224,6 +224,8 @@ fn a_file_is_written_as_it_is_read() {
         ..Contact::default()
     });
     parties.push(Party { name: "Nobody to tell".into(), asns: vec![1], ..Party::default() });
+    parties.push(Party { name: "=1+1, \"x\"".into(), asns: vec![2], ..Party::default() });
+    assert!(write_csv(&parties).contains("\n\"'=1+1, \"\"x\"\"\",2,"), "{}", write_csv(&parties));
     assert_eq!(read_csv("c.csv", write_csv(&parties).as_bytes()), (parties, vec![]));
 }
 
