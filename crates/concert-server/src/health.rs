@@ -47,9 +47,15 @@ fn of_overview(overview: &Overview) -> Vec<Metric> {
             Some(f64::from(u8::from(feed.stale)))
         }),
         ("concert_feed_events_day", "Events of the last 24 hours.", false, |feed| Some(feed.events_day as f64)),
-        ("concert_feed_unusual", "Whether a day has far fewer or more events than expected.", false, |feed| {
-            Some(f64::from(u8::from(matches!(feed.volume, Volume::Low | Volume::High))))
-        }),
+        (
+            "concert_feed_unusual",
+            "Whether a day has far fewer or more events than expected, or nothing was read from the newest report.",
+            false,
+            |feed| {
+                let unusual = matches!(feed.volume, Volume::Low | Volume::High) || !feed.refusal.is_empty();
+                Some(f64::from(u8::from(unusual)))
+            },
+        ),
         ("concert_feed_last_good_timestamp_seconds", "When the last look went well.", false, |feed| {
             feed.last_good.map(|time| time.seconds() as f64)
         }),

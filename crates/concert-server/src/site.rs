@@ -189,11 +189,16 @@ pub struct Feed {
     pub last_report: Option<Time>,
     /// Whether it has been quiet for longer than it should.
     pub stale: bool,
+    /// Why nothing was read from the newest report; empty when something was.
+    pub refusal: String,
 }
 
 impl Feed {
     /// What somebody should look at, as a sentence without a full stop; empty when all is as expected.
     pub fn remark(&self) -> String {
+        if !self.refusal.is_empty() {
+            return format!("the newest report was not read: {}", self.refusal);
+        }
         if self.stale {
             let since = self.last_report.map_or_else(|| "ever".to_owned(), |time| format!("since {time}"));
             return format!("no report {since}, which is longer than usual");

@@ -488,3 +488,23 @@ fn run_once_ends_with_three_where_a_feed_could_not_be_collected_and_does_the_res
     assert_eq!(once(&[], "192.0.2.3").0, 0);
     assert_eq!(fs::read_dir(dir.join("box")).unwrap().count(), 3);
 }
+
+#[test]
+fn a_feed_says_that_nothing_was_read_from_its_newest_report() {
+    let folder = site();
+    let list = "[[feed]]\nname = \"list\"\nparser = \"csv\"\ncolumns = { ip = \"source.ip\" }\n";
+    fs::write(folder.path().join("site/conf.d/a.toml"), list).unwrap();
+    let run = |args: &[&str]| concert(folder.path(), &[args, &["--site", "site"]].concat(), "");
+    let remark = |text: &str| {
+        fs::write(folder.path().join("list.csv"), text).unwrap();
+        assert_eq!(run(&["ingest", "--feed", "list", "list.csv"]).0, 0);
+        let (_, rows, _) = run(&["feed", "list", "--format", "ndjson"]);
+        let row = rows.lines().find(|row| row.contains("\"name\":\"list\"")).unwrap().to_owned();
+        row.split_once("\"remark\":").unwrap().1.to_owned()
+    };
+    assert_eq!(remark("ip\n192.0.2.1\n"), "null}");
+    let said = remark("<!DOCTYPE html>\n<html>Please log in</html>\n");
+    let want = "\"the newest report was not read: nothing in it became an event; line 1: the head has none of";
+    assert!(said.starts_with(want), "{said}");
+    assert_eq!(remark("ip\n192.0.2.2\n"), "null}");
+}

@@ -63,6 +63,7 @@ pub(super) async fn replayed(
 }
 
 fn row(feed: &Feed) -> serde_json::Value {
+    let remark = feed.remark();
     let state = match feed.state {
         FeedState::Waiting => "waiting",
         FeedState::Good => "good",
@@ -83,5 +84,6 @@ fn row(feed: &Feed) -> serde_json::Value {
         "events_day": feed.events_day,
         "volume": feed.volume.word(),
         "expected_day": feed.expected_day.map(|(low, high)| [low, high]),
+        "remark": (!remark.is_empty()).then_some(remark),
     })
 }

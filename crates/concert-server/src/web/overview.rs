@@ -135,6 +135,7 @@ fn view(overview: Overview, now: Time, refresh: bool) -> Page {
 fn state_of(feed: &Feed) -> (&'static str, &'static str) {
     match (feed.state, feed.stale, feed.volume) {
         (FeedState::Trouble, ..) => ("trouble", "bad"),
+        _ if !feed.refusal.is_empty() => ("not read", "warn"),
         (_, true, _) => ("stale", "warn"),
         (_, _, Volume::Low) => ("few events", "warn"),
         (_, _, Volume::High) => ("many events", "warn"),
@@ -389,6 +390,9 @@ mod tests {
         assert_eq!(volume(Volume::High, false), "many events");
         assert_eq!(volume(Volume::High, true), "stale");
         assert_eq!(volume(Volume::Usual, false), "good");
+        let refused = |state| state_of(&Feed { state, refusal: "a web page".into(), ..Feed::default() }).0;
+        assert_eq!(refused(FeedState::Good), "not read");
+        assert_eq!(refused(FeedState::Trouble), "trouble");
     }
 
     #[test]

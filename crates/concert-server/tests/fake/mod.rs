@@ -93,6 +93,7 @@ impl Fake {
             volume: if events > 10_000 { Volume::Usual } else { Volume::Unknown },
             last_report: (events > 0).then(|| time("2026-11-22T11:58:00Z")),
             stale: false,
+            refusal: String::new(),
         };
         let mut feeds = vec![
             feed("shadowserver", "imap", "shadowserver", FeedState::Good, 4_812_004, 12),

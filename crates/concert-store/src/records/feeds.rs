@@ -32,7 +32,7 @@ impl FeedHealth {
 }
 
 /// Totals of a feed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FeedCounts {
     /// Reports received.
     pub reports: u64,
@@ -44,6 +44,8 @@ pub struct FeedCounts {
     pub counts: Counts,
     /// When the last one came.
     pub last_report: Option<Time>,
+    /// Why nothing was read from the last one; empty when something was, or it still waits.
+    pub last_refusal: String,
 }
 
 /// What came of the reports of one hour.
@@ -160,10 +162,11 @@ impl Records {
 
     /// Totals of every feed that has reports.
     pub async fn feed_counts(&self) -> Result<BTreeMap<String, FeedCounts>, Problem> {
+        // SQLite takes a bare column (`reason`) from the row that holds the one max().
         let rows = sqlx::query(
             "SELECT feed, count(*) AS reports, sum(state = 'waiting') AS waiting, sum(state = 'failed') AS failed,
              sum(rows) AS rows, sum(events) AS events, sum(duplicates) AS duplicates, sum(rejects) AS rejects,
-             sum(dropped) AS dropped, sum(notices) AS notices, max(received) AS last FROM report GROUP BY feed",
+             sum(dropped) AS dropped, sum(notices) AS notices, max(received) AS last, reason FROM report GROUP BY feed",
         )
         .fetch_all(self.pool())
         .await
@@ -185,6 +188,7 @@ impl Records {
                         notices: number("notices"),
                     },
                     last_report: row.try_get::<i64, _>("last").ok().map(Time),
+                    last_refusal: row.try_get("reason").unwrap_or_default(),
                 };
                 (row.try_get("feed").unwrap_or_default(), totals)
             })

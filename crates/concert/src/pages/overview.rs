@@ -8,7 +8,7 @@ use concert_store::records::{FeedHealth, NoticeFilter, Records};
 
 use super::notice_row;
 use crate::reach::Reach;
-use crate::settings::{Expect, Settings};
+use crate::settings::{self, Expect, Settings};
 use crate::wire::{self, Site};
 
 /// Hours shown.
@@ -72,7 +72,7 @@ pub(crate) async fn feeds(
     let feeds = settings.feeds.iter().map(|feed| {
         let health = health.get(&feed.name).cloned().unwrap_or_default();
         let health = health.and(said.get(&feed.name).cloned().unwrap_or_default());
-        let counts = counts.get(&feed.name).copied().unwrap_or_default();
+        let counts = counts.get(&feed.name).cloned().unwrap_or_default();
         let days = days.get(&feed.name);
         let last_good = health.last_good.max(counts.last_report);
         let trouble = health.last_error.is_some_and(|error| last_good.is_none_or(|good| good < error));
@@ -105,9 +105,16 @@ pub(crate) async fn feeds(
             volume: volume.unwrap_or_default(),
             last_report: counts.last_report,
             stale: quiet_since.is_some_and(|until| until < now.seconds()),
+            refusal: if tells_refusals(feed) { counts.last_refusal } else { String::new() },
         }
     });
     Ok(feeds.collect())
+}
+
+/// Whether a report from which nothing was read needs a person. A chat has other lines too, and complaints that say
+/// nothing wait for a person by themselves.
+fn tells_refusals(feed: &settings::Feed) -> bool {
+    feed.collect.kind() != "irc" && feed.parser_name != "complaint"
 }
 
 /// What the settings expect, for a day.

@@ -167,7 +167,7 @@ impl Show {
         let mut rows =
             vec![["feed", "way in", "reports", "events", "duplicates", "dropped", "rejects"].map(str::to_owned)];
         for feed in &site.settings.feeds {
-            let of = counts.get(&feed.name).copied().unwrap_or_default();
+            let of = counts.get(&feed.name).cloned().unwrap_or_default();
             let numbers = [of.reports, of.counts.events, of.counts.duplicates, of.counts.dropped, of.counts.rejects];
             let [reports, events, duplicates, dropped, rejects] = numbers.map(|number| number.to_string());
             rows.push([
@@ -280,7 +280,7 @@ pub(super) async fn lacking(site: &Site) -> Result<Option<String>, Failure> {
     for feed in &site.settings.feeds {
         // The list is fetched twice: as it is first, and grown.
         let wanted = if feed.collect.kind() == "http" { 2 } else { 1 };
-        let of = counts.get(&feed.name).copied().unwrap_or_default();
+        let of = counts.get(&feed.name).cloned().unwrap_or_default();
         if of.waiting > 0 || of.reports < wanted {
             return Ok(Some(format!("no report of the feed `{}`", feed.name)));
         }
