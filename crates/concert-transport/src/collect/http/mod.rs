@@ -3,7 +3,7 @@
 //! Fetches a list at an interval that survives restarts. A list that did not change (by its ETag,
 //! its date or its bytes) is no new report. Before a body is kept, its hash and the moment of the
 //! fetch are remembered, so that the same body fetched again after a kill is the same report.
-//! `{today}` and `{yesterday}` in the URL are dates in UTC, `{today:%Y%m%d}` in another form.
+//! `{today}` and `{yesterday}` in the URL, headers and body are dates in UTC, `{today:%Y%m%d}` in another form.
 
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -28,7 +28,7 @@ use reqwest::{Method, Response, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use self::state::State;
-use self::template::Template;
+use self::template::{Dates, Template};
 use super::{Backoff, Listed, Setup, Told, wait};
 use crate::net::web::{self, Ask, Web};
 use crate::{Body, Collector, Health, Intake, Kept};
@@ -47,9 +47,9 @@ struct Http {
     web: Web,
     method: Method,
     url: Template,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, Dates)>,
     secrets: HeaderMap,
-    body: Option<Vec<u8>>,
+    body: Option<Dates>,
     every: Duration,
     told: Told,
 }
@@ -72,7 +72,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
     let methods = [("GET", Method::GET), ("POST", Method::POST)];
     let words: Vec<(&str, usize)> = methods.iter().enumerate().map(|(at, (word, _))| (*word, at)).collect();
     let method = keys.choice_or("method", &words, "GET", "how to ask for it");
-    let body = keys.text("body", "what to send with POST");
+    let body = keys.text("body", "what to send with POST; with dates as in `url`");
     let every = keys.duration_or("every", "1h", "how often to fetch it");
     let least =
         keys.duration_or("minimum_interval", "1m", "the least that `every` may be; lower it only for own servers");
@@ -87,6 +87,13 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
     if body.is_some() && method != Method::POST {
         keys.problem("body", "`body` is only sent with POST", "add method = \"POST\"");
     }
+    let body = body.and_then(|body| match Dates::new(&body) {
+        Ok(body) => Some(body),
+        Err(why) => {
+            keys.problem("body", why, "write {today:%Y%m%d}, with the signs of strftime");
+            None
+        }
+    });
     let url = match Template::new(&url?) {
         Ok(url) => url,
         Err(why) => {
@@ -101,17 +108,19 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
         url,
         headers,
         secrets,
-        body: body.map(String::into_bytes),
+        body,
         every,
         told: Told::default(),
     }))
 }
 
-fn read_headers(keys: &mut Keys<'_>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for (name, value) in keys.pairs("headers", "headers to send; credentials belong in bearer or api_key") {
-        match (HeaderName::try_from(&name), HeaderValue::try_from(&value)) {
-            (Ok(name), Ok(value)) => drop(headers.insert(name, value)),
+fn read_headers(keys: &mut Keys<'_>) -> Vec<(HeaderName, Dates)> {
+    let mut headers = Vec::new();
+    let about = "headers to send, with dates as in `url`; credentials belong in bearer or api_key";
+    for (name, value) in keys.pairs("headers", about) {
+        let dates = Dates::new(&value).and_then(|dates| header(&dates, Time(0)).map(|_| dates));
+        match (HeaderName::try_from(&name), dates) {
+            (Ok(name), Ok(dates)) => headers.push((name, dates)),
             _ => keys.problem(
                 "headers",
                 format!("`{name}` is not a header with its value"),
@@ -120,6 +129,11 @@ fn read_headers(keys: &mut Keys<'_>) -> HeaderMap {
         }
     }
     headers
+}
+
+/// A header at this moment.
+fn header(value: &Dates, now: Time) -> Result<HeaderValue, String> {
+    HeaderValue::try_from(value.at(now)?).map_err(|error| format!("a header cannot be sent: {error}"))
 }
 
 fn read_secrets(keys: &mut Keys<'_>) -> HeaderMap {
@@ -164,8 +178,11 @@ impl Http {
     async fn send(&self, now: Time, state: &State) -> Result<(Response, String), String> {
         let url = self.url.at(now)?;
         let mut ask = Ask::get(url.clone());
-        (ask.method, ask.body) = (self.method.clone(), self.body.clone());
-        (ask.headers, ask.secrets) = (self.headers.clone(), self.secrets.clone());
+        (ask.method, ask.secrets) = (self.method.clone(), self.secrets.clone());
+        ask.body = self.body.as_ref().map(|body| body.at(now)).transpose()?.map(String::into_bytes);
+        for (name, value) in &self.headers {
+            ask.headers.insert(name, header(value, now)?);
+        }
         if state.url == url.as_str() && self.method == Method::GET {
             for (name, value) in [(IF_NONE_MATCH, &state.etag), (IF_MODIFIED_SINCE, &state.modified)] {
                 if let Some(value) = value.as_ref().and_then(|text| HeaderValue::try_from(text).ok()) {

@@ -182,6 +182,24 @@ async fn credentials_are_sent_and_not_passed_on_to_another_server() {
 }
 
 #[tokio::test]
+async fn dates_are_filled_in_in_headers_and_body_too() {
+    let web = serving(vec![Answer::new(200, LIST)]).await;
+    let memory = Memory::default();
+    let more = "method = \"POST\"\nbody = '{\"days\": [\"{yesterday:%j}\", \"{today:%j}\"], \"x\": {}}'\n\
+                headers = { X-Day = \"{today}\" }";
+    of(&web, more).once(&memory).await.unwrap();
+    let asked = web.requests().remove(0);
+    let day = |ago: i64, form: &str| {
+        let moment =
+            crate::Intake::now(&memory).plus_seconds(ago * -86_400).timestamp().to_zoned(jiff::tz::TimeZone::UTC);
+        jiff::fmt::strtime::format(form, &moment).unwrap()
+    };
+    let want = format!("{{\"days\": [\"{}\", \"{}\"], \"x\": {{}}}}", day(1, "%j"), day(0, "%j"));
+    assert_eq!(String::from_utf8(asked.body.clone()).unwrap(), want);
+    assert_eq!(asked.header("x-day"), Some(day(0, "%Y-%m-%d").as_str()));
+}
+
+#[tokio::test]
 async fn certificates_are_checked() {
     let site = tempfile::tempdir().unwrap();
     let authority = write_authority(site.path()).unwrap();
@@ -247,6 +265,8 @@ fn mistakes_in_the_settings_are_told() {
     check("url = \"https://a.example\"\nevery = \"5s\"", "shorter than is polite");
     check("url = \"https://a.example\"\nbody = \"x\"", "only sent with POST");
     check("url = \"https://a.example\"\nheaders = { \"a b\" = \"x\" }", "is not a header");
+    check("url = \"https://a.example\"\nheaders = { a = \"{today:%!}\" }", "is not a header");
+    check("url = \"https://a.example\"\nmethod = \"POST\"\nbody = \"{today:%!}\"", "not the form of a date");
     check("url = \"https://a.example\"\nuser = \"a\"\nbearer = { env = \"x\" }", "two ways to log in");
     check("url = \"https://a.example\"\napi_key = \"x\"", "is a secret and not written here");
     check("url = \"https://a.example\"\nclient_certificate = \"x.pem\"", "`client_key` is missing");
