@@ -106,6 +106,7 @@ fn reports() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
     let text = |text: &str| text.as_bytes().to_vec();
     vec![
         ("csv: other columns", "csv", csv, text("name,amount\nApples,3\n")),
+        ("csv: one column is there twice", "csv", csv, text("time,ip,kind,ip\n2026-06-17T00:00:00Z,192.0.2.1,x,\n")),
         ("csv: one column lacks", "csv", csv, text("time,ip\n2026-06-17T00:00:00Z,192.0.2.1\n")),
         ("csv: no column is a field", "csv", "", text("name,amount\nApples,3\n")),
         (

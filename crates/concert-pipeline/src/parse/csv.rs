@@ -19,7 +19,10 @@
 //! | `optional` | columns that a row may lack at its end |
 //!
 //! A row that has not as many columns as the head, or lacks one that is used, is a reject. A column
-//! that settings name and the head does not have is told once, and no event is made.
+//! that settings name and the head does not have, or has twice, is told once, and no event is made. Of others that
+//! have one name the second is kept under its name and number: `extra.note_4`.
+
+use std::collections::HashMap;
 
 use concert_model::{Field, Keys, Value};
 use regex::Regex;
@@ -276,7 +279,30 @@ impl Csv {
         if let Some(name) = used.iter().find(|name| missing(name)) {
             return Err(Fault::new(*name, format!("the head has no such column; it has: {has}")));
         }
+        if let Some((first, second)) = self.twice(&names) {
+            let name = names.get(first).map_or("", String::as_str);
+            let (first, second) = (first + 1, second + 1);
+            return Err(Fault::new(
+                name,
+                format!(
+                    "columns {first} and {second} have this name, so it does not say which one is meant; with header = false and skip_lines = 1 they are called by their numbers"
+                ),
+            ));
+        }
         Ok(self.plan(Some(names)))
+    }
+
+    /// The first two columns of one name that is used.
+    fn twice(&self, names: &[String]) -> Option<(usize, usize)> {
+        let left_out = |name: &str| self.mapping.column(name).is_some() && self.mapping.resolve(name).is_none();
+        let used = |name: &str| {
+            self.mapping.knows(name) && !left_out(name) || self.patterns.iter().any(|(column, _)| column == name)
+        };
+        let mut known = HashMap::new();
+        names
+            .iter()
+            .enumerate()
+            .find_map(|(index, name)| Some((known.insert(name, index)?, index)).filter(|_| used(name)))
     }
 
     fn plan(&self, names: Option<Vec<String>>) -> Plan<'_> {
@@ -294,6 +320,9 @@ impl Csv {
                 // What a pattern takes apart is kept whole only where settings ask for it.
                 None if pattern.is_some() => None,
                 None if headless => self.mapping.resolve(&format!("column_{name}")),
+                None if names.iter().take(index).any(|before| before == name) => {
+                    self.mapping.resolve(&format!("{name}_{}", index + 1))
+                }
                 None => self.mapping.resolve(name),
             };
             if column.is_none() && pattern.is_none() {
@@ -436,6 +465,22 @@ unmapped = "drop"
         given: "name,amount\nApples,3\nPears,4\n",
         events: "",
         rejects: "1 : the head has none of the columns time, ip; it has: name, amount",
+    },
+    Sample {
+        name: "name-twice.csv",
+        settings: "columns = { ip = \"source.ip\" }",
+        given: "ip,port,ip\n192.0.2.1,80,192.0.2.2\n192.0.2.3,80,\n",
+        events: "",
+        rejects: "1 ip: columns 1 and 3 have this name, so it does not say which one is meant; with header = false and skip_lines = 1 they are called by their numbers",
+    },
+    Sample {
+        name: "other-name-twice.csv",
+        settings: "columns = { ip = \"source.ip\", x = \"-\" }",
+        given: "ip,note,x,x,note\n192.0.2.1,first,1,2,second\n",
+        events: r#"
+{"source.ip":"192.0.2.1","extra.note":"first","extra.note_5":"second"}
+"#,
+        rejects: "",
     },
     Sample {
         name: "no-fields.csv",
