@@ -5,7 +5,8 @@
 //! Each address that is complained of is an event, once for each time it is named with. In a line with
 //! two addresses the one after `to`, `dst`, `->` is the destination, and where one stands after
 //! `from`, `src`, `client` only that one is complained of. A port is read from `192.0.2.1:4242` and
-//! `port 4242`. `[.]`, `hxxp` and the like are undone. Loopback, multicast and `0.0.0.0` are nobody's.
+//! `port 4242`. `[.]`, `hxxp` and the like are undone. Loopback, multicast and `0.0.0.0` are nobody's. What follows
+//! `version`, `firmware`, `section` and the like, the name of a browser, or a product and a slash, is no address.
 //!
 //! **Who was attacked.** What is written as `our server`, `against`, `target`, `dst=`, `was attacked by`,
 //! `192.0.2.1 is scanning ...` (in English or German) is not complained of, here and wherever the text names it again. It is the destination of the

@@ -194,10 +194,15 @@ fn addresses(text: &str, heading: Side, line: &mut Line) {
         compile(r"(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2}\b)?|(?:[0-9A-Fa-f]{1,4}:){1,7}[0-9A-Fa-f:.]*(?:/\d{1,3}\b)?")
     });
     let mut sides: Vec<(Side, Subject, Option<u16>)> = Vec::new();
-    let mut end = 0;
+    let (mut end, mut version_end) = (0, None);
     for piece in ADDRESS.find_iter(text).take(LINE_FOUND_MAX) {
         let before = text.get(..piece.start()).unwrap_or("");
         let after = text.get(piece.end()..).unwrap_or("");
+        let is_next = version_end.and_then(|end| text.get(end..piece.start())).is_some_and(sides::is_list);
+        if is_next || is_version(before) {
+            version_end = Some(piece.end());
+            continue;
+        }
         let Some(subject) = subject(piece.as_str(), before, after) else { continue };
         let between = text.get(end..piece.start()).unwrap_or("");
         end = piece.end();
@@ -230,6 +235,23 @@ fn addresses(text: &str, heading: Side, line: &mut Line) {
             line.attacked.push(subject);
         }
     }
+}
+
+/// Whether what follows is the version of a program or the number of a section: `Version 1.2.3.4`, `Chrome/120.0.0.1`.
+/// Behind a slash only known products count, for logs write `outside/192.0.2.1` too.
+fn is_version(before: &str) -> bool {
+    static NAMED: LazyLock<Regex> = LazyLock::new(|| {
+        compile(
+            r"(?ix)\b(?:(?:versions?|versionen|release|build|firmware|revision|patch(?:level)?|sections?|chapter|abschnitt|kapitel
+            |ziffer|firefox|chrome|chromium|safari|opera)(?:\s+(?:is|ist|no\.?|nr\.?|number|nummer))?\s*[:=\#(]?\s*
+            |(?:mozilla|firefox|fxios|chrome|headlesschrome|chromium|crios|safari|version|edge?|edga|opr|opera|applewebkit
+            |gecko|trident|vivaldi|yabrowser|samsungbrowser|electron|thunderbird|nginx|apache|openssl|php|curl|wget)/)$",
+        )
+    });
+    // `please release 192.0.2.1` is about an address.
+    static VERB: LazyLock<Regex> =
+        LazyLock::new(|| compile(r"(?i)\b(?:please|to|bitte)\s+(?:release|patch|build)\s+$"));
+    NAMED.is_match(before) && !VERB.is_match(before)
 }
 
 /// An address or network that somebody has, and that is not part of a longer word.
@@ -319,6 +341,35 @@ mod tests {
         check("www.reporter.example hosts our list of phishing", &[]);
         check("127.0.0.1 0.0.0.0 224.0.0.1 255.255.255.0 joe@[192.0.2.1]", &[]);
         check("12:34:56 aa:bb:cc:dd:ee:ff", &[]);
+    }
+
+    #[test]
+    fn versions_and_sections_are_no_addresses() {
+        for line in [
+            "it runs Version 1.2.3.4",
+            "version: 1.2.3.4, build=1.2.3.5",
+            "versions 1.2.3.4 and 1.2.3.5",
+            "firmware version is 1.2.3.4",
+            "(Firmware 1.2.3.4)",
+            "Firefox 120.0.0.1 on Windows",
+            "see section 1.2.3.4 of our terms",
+            "siehe Abschnitt 1.2.3.4",
+            "Release 1.2.3.4",
+            "Server: nginx/1.2.3.4",
+            "\"Mozilla/5.0 (X11) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.1 Safari/537.36 Edg/120.0.0.1\"",
+        ] {
+            check(line, &[]);
+        }
+        check("from 1.2.3.4", &["1.2.3.4"]);
+        check("IP: 1.2.3.4", &["1.2.3.4"]);
+        check("v 1.2.3.4", &["1.2.3.4"]);
+        check("1.2.3.4 runs version 5.6.7.8", &["1.2.3.4"]);
+        check("version 5.6.7.8 at 1.2.3.4", &["1.2.3.4"]);
+        check("Chrome/120.0.0.1 from 1.2.3.4", &["1.2.3.4"]);
+        check("new version of malware on 1.2.3.4", &["1.2.3.4"]);
+        check("please release 1.2.3.4", &["1.2.3.4"]);
+        check("permitted tcp outside/1.2.3.4(1234)", &["1.2.3.4"]);
+        check("conversion 1.2.3.4", &["1.2.3.4"]);
     }
 
     #[test]
