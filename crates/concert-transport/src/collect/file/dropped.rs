@@ -2,14 +2,15 @@
 //!
 //! A file is complete when two looks find it unchanged, or when its name or mode changed well after
 //! its last write, which is what moving it into place does. Taking the same file again after a kill
-//! adds nothing, so it is moved only after it is durable. Files too large or not readable go to
-//! `refused/`, each with a `.reason` beside it. Nothing in `done/` or `refused/` is ever overwritten;
+//! adds nothing, so it is moved only after it is durable. Files too large or not readable, links and pipes go to
+//! `refused/`, each with a `.reason` beside it; a folder is passed over, which is told once. Nothing in `done/` or `refused/` is ever overwritten;
 //! `kept.rs` removes what lies there for longer than reports are kept, and `late.rs` watches for files that are written
 //! to in `done/`.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::kept::Kept;
 use super::late::Late;
-use super::{Pattern, Stamp, list, shown};
+use super::{Listing, Pattern, Stamp, list_all, shown};
 use crate::collect::{Backoff, Setup, Told, wait};
 use crate::{Body, Collector, Health, Intake};
 
@@ -40,6 +41,7 @@ pub(super) struct Dropped {
     kept: Kept,
     late: Late,
     told: Told,
+    folders_told: AtomicBool,
 }
 
 /// What earlier looks found of a file.
@@ -73,6 +75,7 @@ impl Dropped {
             kept: Kept::new(setup.keep_raw),
             late: Late::default(),
             told: Told::default(),
+            folders_told: AtomicBool::new(false),
         }
     }
 
@@ -83,13 +86,13 @@ impl Dropped {
         }
     }
 
-    async fn look(&self) -> Result<Vec<(OsString, Stamp)>, String> {
+    async fn look(&self) -> Result<Listing, String> {
         if self.ours {
             let made = tokio::fs::create_dir_all(&self.folder).await;
             made.map_err(|error| format!("{}: {error}", self.folder.display()))?;
         }
         let (folder, pattern) = (self.folder.clone(), self.pattern.clone());
-        let listing = tokio::task::spawn_blocking(move || list(&folder, &pattern));
+        let listing = tokio::task::spawn_blocking(move || list_all(&folder, &pattern));
         listing.await.map_err(|error| error.to_string())?
     }
 
@@ -100,9 +103,10 @@ impl Dropped {
         seen: &mut HashMap<OsString, Seen>,
         stop: &CancellationToken,
     ) -> Result<usize, String> {
-        let found = self.look().await?;
+        let Listing { files: found, odd, folders } = self.look().await?;
         self.late.recall(intake, &self.setup.feed).await;
-        let (mut waiting, mut trouble, mut full) = (0, None, None);
+        self.tell_folders(&folders);
+        let (mut waiting, mut trouble, mut full) = (0, self.refuse_odd(intake, &odd).await, None);
         let mut still = HashMap::with_capacity(found.len());
         for (name, stamp) in found {
             let mut entry = match seen.remove(&name) {
@@ -140,6 +144,34 @@ impl Dropped {
         match full.or(trouble) {
             Some(why) => self.late.remember(intake, &self.setup.feed).await.and(Err(why)),
             None => Ok(waiting + self.look_again(intake).await?),
+        }
+    }
+
+    /// Refuses links and whatever else is no plain file: following a link would take files that whoever drops reports
+    /// may not read. Gives what is in the way.
+    async fn refuse_odd(&self, intake: &dyn Intake, odd: &[OsString]) -> Option<String> {
+        let mut trouble = None;
+        for name in odd {
+            let path = self.folder.join(name);
+            let why = match tokio::fs::symlink_metadata(&path).await {
+                Ok(metadata) if metadata.is_symlink() => "it is a link, and links are not followed",
+                Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
+                    "it is a pipe, socket or device, not a file"
+                }
+                _ => continue,
+            };
+            if let Taken::Stuck(why) = self.refuse(&path, name, why, intake.now()).await {
+                trouble = Some(why);
+            }
+        }
+        trouble
+    }
+
+    /// Says once that there are folders besides our own.
+    fn tell_folders(&self, folders: &[OsString]) {
+        let strange = folders.iter().any(|name| name != "done" && name != "refused");
+        if strange && !self.folders_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(feed = self.setup.feed, "A folder lies among the files to take; it is not looked into.");
         }
     }
 
@@ -311,7 +343,7 @@ impl Collector for Dropped {
         // What was last written long enough ago needs no second look.
         let settle = i128::try_from(self.settle.as_nanos()).unwrap_or(i128::MAX);
         let before = i128::from(intake.now().0) * 1000 - settle;
-        for (name, stamp) in self.look().await? {
+        for (name, stamp) in self.look().await?.files {
             if stamp.modified <= before {
                 let since = Instant::now().checked_sub(self.settle).unwrap_or_else(Instant::now);
                 seen.insert(name, Seen { stamp, since, not_before: None });
@@ -338,7 +370,7 @@ impl Collector for Dropped {
     async fn check(&self) -> Result<String, Problem> {
         match self.look().await {
             Ok(found) => {
-                let (count, pattern) = (found.len(), self.pattern.text());
+                let (count, pattern) = (found.files.len(), self.pattern.text());
                 Ok(format!("{}: {count} files match {pattern}", self.folder.display()))
             }
             Err(why) => Err(Problem::new(why).hint("make the folder and let Concert read and write it")),

@@ -54,7 +54,7 @@ fn remove_before(folder: &Path, pattern: &Pattern, before: i128) -> usize {
     // Nothing was put away yet, or the folder belongs to somebody else: nothing to do.
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     let is_old = |entry: &std::fs::DirEntry| {
-        let stamp = entry.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| Stamp::of(&metadata));
+        let stamp = entry.metadata().ok().filter(|metadata| !metadata.is_dir()).map(|metadata| Stamp::of(&metadata));
         stamp.is_some_and(|stamp| stamp.changed.max(stamp.modified) < before)
     };
     let ours = |entry: &std::fs::DirEntry| put_there(&entry.file_name(), pattern);

@@ -2,8 +2,8 @@
 //!
 //! Two modes. `drop`: each file is one report; it is taken once it has stopped changing and moved to
 //! `done/` when durable. `tail`: files grow, and their complete lines are reports as they come. The
-//! path `-` is the standard input, read line by line. Names that begin with a dot are left alone,
-//! and so is everything that is not a plain file.
+//! path `-` is the standard input, read line by line. Names that begin with a dot are left alone, and so are folders.
+//! Links, pipes and the like are not followed or read: in mode `drop` they are refused.
 
 mod dropped;
 mod kept;
@@ -119,10 +119,25 @@ fn shown(name: &std::ffi::OsStr) -> String {
     name.to_string_lossy().into_owned()
 }
 
+/// What lies in a folder and matches.
+#[derive(Default)]
+struct Listing {
+    /// Plain files, oldest first.
+    files: Vec<(std::ffi::OsString, Stamp)>,
+    /// What is neither a plain file nor a folder.
+    odd: Vec<std::ffi::OsString>,
+    /// Folders.
+    folders: Vec<std::ffi::OsString>,
+}
+
 /// Plain files of a folder that match, oldest first.
 fn list(folder: &Path, pattern: &Pattern) -> Result<Vec<(std::ffi::OsString, Stamp)>, String> {
+    list_all(folder, pattern).map(|listing| listing.files)
+}
+
+fn list_all(folder: &Path, pattern: &Pattern) -> Result<Listing, String> {
     let say = |error: std::io::Error| format!("{}: {error}", folder.display());
-    let mut found = Vec::new();
+    let mut all = Listing::default();
     for entry in std::fs::read_dir(folder).map_err(say)? {
         let entry = entry.map_err(say)?;
         let name = entry.file_name();
@@ -132,12 +147,16 @@ fn list(folder: &Path, pattern: &Pattern) -> Result<Vec<(std::ffi::OsString, Sta
         // A file may be gone between the listing and the look at it; that is no trouble.
         let Ok(metadata) = entry.metadata() else { continue };
         if metadata.is_file() {
-            found.push((name, Stamp::of(&metadata)));
+            all.files.push((name, Stamp::of(&metadata)));
+        } else if metadata.is_dir() {
+            all.folders.push(name);
+        } else {
+            all.odd.push(name);
         }
-        if found.len() == FILES_MAX {
+        if all.files.len().max(all.odd.len()).max(all.folders.len()) == FILES_MAX {
             break;
         }
     }
-    found.sort_by(|(a, x), (b, y)| (x.modified, a).cmp(&(y.modified, b)));
-    Ok(found)
+    all.files.sort_by(|(a, x), (b, y)| (x.modified, a).cmp(&(y.modified, b)));
+    Ok(all)
 }

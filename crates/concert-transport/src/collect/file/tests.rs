@@ -194,6 +194,32 @@ async fn what_cannot_be_taken_goes_to_refused_with_a_reason() {
 }
 
 #[tokio::test]
+async fn links_and_sockets_are_refused_unread_and_folders_left_alone() {
+    let site = tempfile::tempdir().unwrap();
+    let (folder, secret) = (site.path().join("in"), site.path().join("secret.csv"));
+    fs::create_dir_all(folder.join("sub.csv")).unwrap();
+    old(&secret, "not for them\n", 60);
+    old(&folder.join("a.csv"), "1\n", 60);
+    std::os::unix::fs::symlink(&secret, folder.join("link.csv")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.join("other.txt")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(folder.join("s.csv")).unwrap();
+    let memory = Memory::default();
+    collector(site.path(), "path = \"in/\"\npattern = \"*.csv\"").once(&memory).await.unwrap();
+    assert_eq!(memory.texts(), ["1\n"]);
+    let refused = folder.join("refused");
+    assert_eq!(names(&refused), ["link.csv.reason", "s.csv.reason"]);
+    assert!(
+        fs::read_link(refused.join("link.csv")).unwrap() == secret
+            && fs::symlink_metadata(refused.join("s.csv")).is_ok()
+    );
+    let reason = fs::read_to_string(refused.join("link.csv.reason")).unwrap();
+    assert_eq!(reason, "link.csv was not taken: it is a link, and links are not followed\n");
+    // What does not match is not ours.
+    assert!(folder.join("sub.csv").is_dir() && fs::symlink_metadata(folder.join("other.txt")).is_ok());
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "not for them\n");
+}
+
+#[tokio::test]
 async fn a_file_stays_where_it_is_while_the_intake_takes_nothing() {
     let site = tempfile::tempdir().unwrap();
     old(&site.path().join("a.csv"), "a\n", 60);
