@@ -508,3 +508,21 @@ fn a_feed_says_that_nothing_was_read_from_its_newest_report() {
     assert!(said.starts_with(want), "{said}");
     assert_eq!(remark("ip\n192.0.2.2\n"), "null}");
 }
+
+#[test]
+fn what_can_be_read_only_once_is_taken_in_like_a_file() {
+    let folder = site();
+    let row = "{\"source.ip\":\"192.0.2.1\"}\n";
+    let ingest = |file: &str| {
+        let args = ["ingest", "--site", "site", "--feed", "drop", "--format", "json", file];
+        let (code, out, err) = concert(folder.path(), &args, row);
+        assert_eq!(code, 0, "{err}");
+        out
+    };
+    assert!(ingest("-").contains("\"events\":1"));
+    // The same again adds nothing.
+    assert!(ingest("-").contains("\"rows\":0"));
+    assert!(ingest("/dev/stdin").contains("\"duplicates\":1"));
+    let left = fs::read_dir(folder.path().join("site/data")).unwrap();
+    assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().contains("ingest")));
+}

@@ -1,9 +1,10 @@
 //! `concert ingest`: files through the whole path, at once.
 //!
-//! Where another process works on the site, the files are handed to it and waited for.
+//! Where another process works on the site, the files are handed to it and waited for. What can be read only once (`-`,
+//! a pipe) is written to a file in `data/` before.
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,20 +18,20 @@ use super::SiteArg;
 use crate::drive::process::Work;
 use crate::drive::{Worker, intake::Keeper, tidy_at_end};
 use crate::print::{AllRows, Format, Out, format_or_default};
-use crate::problems::{Exit, Failure};
-use crate::settings::{Feed, LoadFor};
+use crate::problems::{Exit, Failure, outside};
+use crate::settings::{Feed, LoadFor, Settings};
 use crate::wire::{self, Site};
 
 /// Take files in as reports of a feed. Files stay where they are; the same file again adds nothing.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert ingest --feed drop reports/*.csv\n  concert ingest --feed drop --format json report.csv"
+    after_help = "Examples:\n  concert ingest --feed drop reports/*.csv\n  concert ingest --feed drop --format json report.csv\n  curl -s https://lists.example/all.csv | concert ingest --feed drop -"
 )]
 pub(super) struct Args {
     /// The feed whose reports these are.
     #[arg(long, value_name = "NAME")]
     feed: String,
-    /// The files.
+    /// The files; `-` for standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Exit with 1 when there are rejects.
@@ -40,32 +41,31 @@ pub(super) struct Args {
     rows: AllRows,
 }
 
+/// The start-up of a writer removes folders that begin like this when they are a day old.
+const FOLDER: &str = ".snapshot-ingest-";
 /// How long one file handed to another process may take.
 const HANDED_DEADLINE: Duration = Duration::from_secs(3600);
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let started = Instant::now();
     let settings = site.settings(LoadFor::Look)?;
-    // Nothing is taken where one of them is misspelt.
-    for path in &args.files {
-        File::open(path).map_err(|error| cannot_read(path, &error))?;
-    }
+    let given = given(&args.files, &settings)?;
     let runtime = super::runtime()?;
     let limit = settings.limits.file;
     // The first file is hashed while the site opens, which has data about addresses to read.
-    let mut first = args.files.first().cloned().map(|path| std::thread::spawn(move || Hashed::read(&path, limit)));
+    let mut first = given.files.first().cloned().map(|file| std::thread::spawn(move || Hashed::read(&file, limit)));
     let site = Arc::new(runtime.block_on(Site::open(settings))?);
     let feed = site.settings.feed(&args.feed).ok_or_else(|| unknown_feed(&site, &args.feed))?;
     let _inside = runtime.enter();
     let mut total = Counts::default();
     match runtime.block_on(Worker::open(&site))? {
         Some(mut worker) => {
-            for path in &args.files {
+            for file in &given.files {
                 let hashed = first.take().and_then(|hashing| hashing.join().ok());
-                let hashed = hashed.unwrap_or_else(|| Hashed::read(path, limit))?;
+                let hashed = hashed.unwrap_or_else(|| Hashed::read(file, limit))?;
                 let content = hashed.content;
-                let counts = ingest(&site, &mut worker, feed, path, hashed)?;
-                tell_refusal(&site, feed, path, &content, &counts)?;
+                let counts = ingest(&site, &mut worker, feed, file, hashed)?;
+                tell_refusal(&site, feed, &file.shown, &content, &counts)?;
                 add(&mut total, &counts);
             }
             // What is due by number of events, or for who does not want to wait.
@@ -78,13 +78,68 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         }
         None => {
             let keeper = Keeper::new(site.store.clone());
-            for path in &args.files {
-                add(&mut total, &runtime.block_on(hand_over(&site, &keeper, feed, path))?);
+            for file in &given.files {
+                add(&mut total, &runtime.block_on(hand_over(&site, &keeper, feed, file))?);
             }
         }
     }
     print(args, &total, started.elapsed())?;
     Ok(if args.strict && total.rejects > 0 { Exit::Bad } else { Exit::Done })
+}
+
+/// A file as somebody named it, and where its bytes are.
+#[derive(Clone)]
+struct Given {
+    shown: PathBuf,
+    path: PathBuf,
+}
+
+/// All files. What was written down for them goes away with this.
+struct AllGiven {
+    files: Vec<Given>,
+    folder: Option<tempfile::TempDir>,
+}
+
+/// Finds every file. Nothing is taken where one of them is misspelt.
+fn given(files: &[PathBuf], settings: &Settings) -> Result<AllGiven, Failure> {
+    let is_stdin = |path: &Path| path == Path::new("-");
+    let mut once_only = Vec::new();
+    for path in files {
+        let is_once = is_stdin(path) || {
+            let kind = std::fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
+            !kind.is_file() && !kind.is_dir()
+        };
+        if !is_once {
+            File::open(path).map_err(|error| cannot_read(path, &error))?;
+        }
+        once_only.push(is_once);
+    }
+    let no_place = |error: io::Error| outside("standard input or a pipe cannot be written down", &error);
+    let mut all = AllGiven { files: Vec::new(), folder: None };
+    for (number, (path, is_once)) in files.iter().zip(once_only).enumerate() {
+        if !is_once {
+            all.files.push(Given { shown: path.clone(), path: path.clone() });
+            continue;
+        }
+        let made = || tempfile::Builder::new().prefix(FOLDER).tempdir_in(settings.data_dir());
+        let folder = match all.folder.take() {
+            Some(folder) => folder,
+            None => made().map_err(no_place)?,
+        };
+        let kept = folder.path().join(number.to_string());
+        let shown = if is_stdin(path) { PathBuf::from("standard-input") } else { path.clone() };
+        let mut from: Box<dyn Read> = match is_stdin(path) {
+            true => Box::new(io::stdin().lock()),
+            false => Box::new(File::open(path).map_err(|error| cannot_read(path, &error))?),
+        };
+        // One byte more than is allowed is enough to refuse it.
+        let most = settings.limits.file.saturating_add(1);
+        let mut to = File::create(&kept).map_err(no_place)?;
+        io::copy(&mut from.by_ref().take(most), &mut to).map_err(|error| cannot_read(&shown, &error))?;
+        all.files.push(Given { shown, path: kept });
+        all.folder = Some(folder);
+    }
+    Ok(all)
 }
 
 fn unknown_feed(site: &Site, name: &str) -> Failure {
@@ -121,12 +176,13 @@ struct Hashed {
 }
 
 impl Hashed {
-    fn read(path: &Path, limit: u64) -> Result<Self, Failure> {
-        let mut file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+    fn read(given: &Given, limit: u64) -> Result<Self, Failure> {
+        let path = given.shown.as_path();
+        let mut file = File::open(&given.path).map_err(|error| cannot_read(path, &error))?;
         let length = file.metadata().map_err(|error| cannot_read(path, &error))?.len();
         if length > limit {
             let problem =
-                Problem::new(format!("is larger than limits.file ({length} bytes)")).at(path.display().to_string());
+                Problem::new(format!("is larger than limits.file ({limit} bytes)")).at(path.display().to_string());
             return Err(Failure::usage(problem.hint("raise `file` in [limits], or split the file")));
         }
         let (content, bytes) = hash(&mut file, path, length)?;
@@ -137,7 +193,8 @@ impl Hashed {
 
 /// Processes one file. It is archived while it is parsed, and the report becomes visible only when both
 /// are durable.
-fn ingest(site: &Site, worker: &mut Worker, feed: &Feed, path: &Path, hashed: Hashed) -> Result<Counts, Failure> {
+fn ingest(site: &Site, worker: &mut Worker, feed: &Feed, given: &Given, hashed: Hashed) -> Result<Counts, Failure> {
+    let path = given.shown.as_path();
     let Hashed { mut file, content, bytes } = hashed;
     let receipt = receipt(feed, path);
     let id = receipt.id(&content);
@@ -145,7 +202,7 @@ fn ingest(site: &Site, worker: &mut Worker, feed: &Feed, path: &Path, hashed: Ha
         return Ok(Counts::default());
     }
     let archive = site.store.archive.clone();
-    let mut copy = File::open(path).map_err(|error| cannot_read(path, &error))?;
+    let mut copy = File::open(&given.path).map_err(|error| cannot_read(path, &error))?;
     let archiving = std::thread::spawn(move || archive.keep(&mut copy, Some(&content)));
     let work = Work { id, receipt: &receipt, new: Some((content, bytes)) };
     let ready = || match archiving.join() {
@@ -203,8 +260,9 @@ fn hash(file: &mut File, path: &Path, length: u64) -> Result<([u8; 32], u64), Fa
 
 /// Keeps the file as a waiting report and waits until the process that works on the site is done
 /// with it.
-async fn hand_over(site: &Site, keeper: &Keeper, feed: &Feed, path: &Path) -> Result<Counts, Failure> {
-    let body = concert_transport::Body::File(path.to_owned());
+async fn hand_over(site: &Site, keeper: &Keeper, feed: &Feed, given: &Given) -> Result<Counts, Failure> {
+    let path = given.shown.as_path();
+    let body = concert_transport::Body::File(given.path.clone());
     let kept = keeper.keep_report(receipt(feed, path), body).await;
     let (id, kept) = kept.map_err(|why| Failure::outside(Problem::new(why).at(path.display().to_string())))?;
     if kept == concert_transport::Kept::Known {
