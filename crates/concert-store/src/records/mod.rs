@@ -38,7 +38,7 @@ pub use feeds::{FeedCounts, FeedHealth, Hour, remember_in};
 pub use health::{Health, Proof};
 pub use lockouts::{Attempt, Counted, forget_failures_in};
 pub use mails::{Again, Effect, MailCount, MailFilter, MailRow, Settled, hold_complaint, settle};
-pub use notices::{Notice, NoticeFilter, Way, requeue_notice_in};
+pub use notices::{Notice, NoticeFilter, ON_TRIAL, Way, requeue_notice_in};
 pub use outcomes::TOLD_NOBODY;
 pub use parties::{Parties, import_parties_in};
 pub use refused::Refused;

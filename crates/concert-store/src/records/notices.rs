@@ -15,6 +15,8 @@ use crate::Members;
 /// Leaves out messages of incidents: who may see one is decided with its incident, not with notices.
 const NOTICES_ONLY: &str = " name <> '(message)'";
 
+/// The reason of a notice that was delivered on trial only: nobody was told by it.
+pub const ON_TRIAL: &str = "dry run: nothing was sent";
 /// Notices that are stuck of which it is looked why.
 const STUCK_MAX: u32 = 10_000;
 
@@ -312,7 +314,7 @@ impl Records {
                     .await
                     .map_err(trouble)?;
             }
-            if *state == "delivered" {
+            if *state == "delivered" && reason != ON_TRIAL {
                 sqlx::query(
                     "INSERT INTO contact_told SELECT recipient, party, ?2 FROM notice
                      WHERE (id = ?1 OR within = ?1 AND within <> '') AND recipient <> '' AND party <> '' AND name NOT LIKE '(%'
@@ -412,6 +414,28 @@ mod tests {
         let stuck = records.stuck(10).await.unwrap();
         let told: Vec<(&str, &str, u64)> = stuck.iter().map(|(n, count)| (&*n.id, &*n.reason, *count)).collect();
         assert_eq!(told, [(&*ids[2], "401", 2), (&*ids[1], "550", 1)]);
+    }
+
+    #[tokio::test]
+    async fn what_was_delivered_on_trial_told_nobody() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        write(&mut writer, "one", 0, 3).await;
+        let records = &store.records;
+        let made = records.notices(&NoticeFilter::default()).await.unwrap().remove(0);
+        let whom = "UPDATE notice SET party = 'Uni', recipient = 'soc@uni.example'";
+        sqlx::query(whom).execute(records.pool()).await.unwrap();
+        let event =
+            records.notice(&made.id).await.unwrap().unwrap().1.ranges().next().map(|range| (range.batch, range.start));
+        let told = async || {
+            let mut events = std::collections::HashMap::from([(event.unwrap(), false)]);
+            records.mark_told(&mut events, Time(0), Time(i64::MAX)).await.unwrap();
+            (records.contacts_told().await.unwrap().len(), events.into_values().all(|told| told))
+        };
+        for (reason, want) in [(ON_TRIAL, (0, false)), ("250 taken", (1, true))] {
+            records.settle_notices(&[(made.id.clone(), "delivered", made.due, reason.into())]).await.unwrap();
+            assert_eq!(told().await, want, "{reason}");
+        }
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use concert_model::{Problem, ReportId, Time};
 use sqlx::Row;
 
 use super::mails::mail;
+use super::notices::ON_TRIAL;
 use super::telling::insert_words;
 use super::{Home, MailRow, NewNotice, Records, trouble};
 use crate::Members;
@@ -49,7 +50,7 @@ impl Records {
     }
 
     /// Marks which of these events (batch and row) were told to a party by a notice that was made since one moment and
-    /// delivered until another.
+    /// delivered until another. What was delivered on trial told nobody.
     pub async fn mark_told(
         &self,
         events: &mut HashMap<(u64, u32), bool>,
@@ -61,10 +62,11 @@ impl Records {
         for _ in 0..NOTICES_MAX / NOTICES_AT_ONCE {
             let rows = sqlx::query(
                 "SELECT seq, made, delivered, party, members FROM notice
-                 WHERE state = 'delivered' AND seq < ?1 ORDER BY seq DESC LIMIT ?2",
+                 WHERE state = 'delivered' AND reason <> ?3 AND seq < ?1 ORDER BY seq DESC LIMIT ?2",
             )
             .bind(before)
             .bind(NOTICES_AT_ONCE)
+            .bind(ON_TRIAL)
             .fetch_all(self.pool())
             .await
             .map_err(trouble)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use concert_model::message::Outcome;
 use concert_model::{Message, Problem, Time};
-use concert_store::records::{Notice, Way};
+use concert_store::records::{Notice, ON_TRIAL, Way};
 
 use super::lane::Lane;
 use super::split::TooLarge;
@@ -17,8 +17,6 @@ use crate::wire::Site;
 const WAITS_SECONDS: [i64; 7] = [60, 300, 900, 3600, 7200, 14_400, 28_800];
 /// After this long without success a notice has failed and a person must look.
 const GIVE_UP_AFTER_SECONDS: i64 = 5 * 86_400;
-/// The reason of a notice that was delivered on trial only.
-pub(crate) const ON_TRIAL: &str = "dry run: nothing was sent";
 
 /// How attempts ended.
 #[derive(Clone, Copy, Debug, Default)]

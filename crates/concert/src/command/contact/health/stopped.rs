@@ -2,7 +2,7 @@
 //!
 //! A problem stopped within seven days when it was not seen again later than seven days after the
 //! contact was told of it for the first time. When a problem was seen last is known from the reminders
-//! of notices, to within the window of repeats; a relapse counts as not stopped. Only so much is looked
+//! of notices, to within the window of repeats; a relapse counts as not stopped. What was delivered on trial was not told. Only so much is looked
 //! at that the answer comes at once.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +11,7 @@ use concert_model::{Problem, ProblemKey, Time};
 use concert_pipeline::mail::address::canonical;
 use concert_store::Members;
 use concert_store::events::time_of;
-use concert_store::records::{Notice, NoticeFilter};
+use concert_store::records::{Notice, NoticeFilter, ON_TRIAL};
 
 use crate::reach::Reach;
 use crate::wire::Site;
@@ -60,8 +60,10 @@ pub(super) async fn of_contacts(site: &Site, now: Time, reach: &Reach) -> Result
     let (mut found, mut events) = (BTreeMap::new(), 0u64);
     let mut chosen: Vec<Notice> = site.store.records.notices(&filter).await?;
     chosen.retain(|notice| {
-        let is_told =
-            notice.to.contains('@') && notice.made > oldest && notice.made.plus_seconds(7 * DAY_SECONDS) <= now;
+        let is_told = notice.reason != ON_TRIAL
+            && notice.to.contains('@')
+            && notice.made > oldest
+            && notice.made.plus_seconds(7 * DAY_SECONDS) <= now;
         let fits = is_told && events.saturating_add(notice.events) <= EVENTS_MAX;
         events += if fits { notice.events } else { 0 };
         fits
