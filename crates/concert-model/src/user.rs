@@ -86,8 +86,9 @@ impl StandingRole {
     fn admits(self, scope: Scope) -> bool {
         match self {
             Self::Administrator => matches!(scope, Scope::UsersWrite | Scope::MetricsRead | Scope::Admin),
-            Self::Handler => !matches!(scope, Scope::UsersWrite | Scope::AuditRead | Scope::Admin),
-            Self::Reader => scope.is_reading() && scope != Scope::AuditRead,
+            // Of the log that is the part of an incident which somebody observes or coordinates.
+            Self::Handler => !matches!(scope, Scope::UsersWrite | Scope::Admin),
+            Self::Reader => scope.is_reading(),
             Self::Auditor => scope == Scope::AuditRead,
         }
     }

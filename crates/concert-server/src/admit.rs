@@ -45,7 +45,7 @@ enum Needs {
 }
 
 /// Every route, and what it needs.
-const TABLE: [(&str, Needs); 78] = [
+const TABLE: [(&str, Needs); 80] = [
     ("/", Needs::Overview),
     ("/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/notices/{id}/raw", Needs::Part(Action::SeeSite(Kept::Notices))),
@@ -71,6 +71,8 @@ const TABLE: [(&str, Needs); 78] = [
     ("/api/v1/notices", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/api/v1/notices/{id}", Needs::Part(Action::SeeSite(Kept::Notices))),
     ("/api/v1/notices/preview", Needs::Part(Action::SeeSite(Kept::Notices))),
+    // What waits for a notice that is gone is of the whole site.
+    ("/api/v1/notices/drops", Needs::To(Action::ChangeSite(Kept::Notices))),
     ("/api/v1/notices/{id}/acts", Needs::Part(Action::ChangeSite(Kept::Notices))),
     ("/api/v1/feeds/{name}/replays", Needs::To(Action::ChangeSite(Kept::Events))),
     ("/api/v1/who", Needs::Part(Action::SeeSite(Kept::Contacts))),
@@ -85,6 +87,7 @@ const TABLE: [(&str, Needs); 78] = [
     ("/api/v1/incidents/stream", Needs::Incidents),
     ("/api/v1/incidents/{id}", Needs::Incidents),
     ("/api/v1/incidents/{id}/access", Needs::Incidents),
+    ("/api/v1/incidents/{id}/audit", Needs::Incidents),
     ("/api/v1/incidents/{id}/bags", Needs::Incidents),
     ("/api/v1/incidents/{id}/chain", Needs::Incidents),
     ("/api/v1/incidents/{id}/clocks", Needs::Incidents),

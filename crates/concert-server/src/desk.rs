@@ -296,6 +296,8 @@ pub enum Listing {
     Tokens(Option<String>),
     /// Rows of the audit log, newest first.
     Audit(Audit),
+    /// The same of an incident.
+    AuditOf(String, Audit),
     /// Contacts of all parties.
     Contacts,
     /// Whether contacts answer, worst first.
@@ -402,6 +404,8 @@ pub enum Deed {
     Import(Import),
     /// Something becomes of a notice.
     Notice(String, NoticeDeed),
+    /// Events are let go that wait for a notice of this name, which the settings no longer have.
+    DropNotice(String),
     /// Reports of a feed are read once more: those received from a moment on.
     Replay(String, Option<Time>),
 }

@@ -5,6 +5,7 @@
 //! counted. Nobody knows its condition any more, so not all of what is counted need have been told.
 
 use concert_model::Problem;
+use concert_model::problem::instead;
 use concert_store::Store;
 use concert_store::events::read::Bounds;
 
@@ -12,6 +13,8 @@ use crate::settings::Settings;
 
 /// More events than these are not counted.
 const EVENTS_MAX: u64 = 100_000;
+/// How much of a name is told that is none.
+const NAME_CHARS_MAX: usize = 100;
 /// Owner of what is remembered; no feed has an empty name.
 const OWNER: &str = "";
 
@@ -25,6 +28,11 @@ pub(crate) struct Left {
 }
 
 impl Left {
+    /// What the audit log says where they are let go.
+    pub(crate) fn reason(&self) -> String {
+        format!("events that waited: {}", self.events)
+    }
+
     /// What to tell of it.
     pub(crate) fn problem(&self) -> Problem {
         let count = match self.events {
@@ -59,6 +67,23 @@ pub(crate) async fn find(store: &Store, settings: &Settings) -> Result<Vec<Left>
         }
     }
     Ok(found)
+}
+
+/// Events that wait for this one notice; told what is wrong where none do.
+pub(crate) async fn of(store: &Store, settings: &Settings, name: &str) -> Result<Result<Left, Problem>, Problem> {
+    if settings.notice(name).is_some() {
+        let problem = Problem::new(format!("the settings have a notice `{name}`, which tells its events"));
+        return Ok(Err(problem.hint("take it out of the settings first, and `concert reload`")));
+    }
+    let mut found = find(store, settings).await?;
+    if let Some(at) = found.iter().position(|left| left.name == name) {
+        return Ok(Ok(found.swap_remove(at)));
+    }
+    let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
+    let problem = Problem::new(format!("no events wait for a notice `{}` that is gone", shown.escape_debug()));
+    let others: Vec<&str> = found.iter().map(|left| left.name.as_str()).collect();
+    let hint = if others.is_empty() { "nor for another".to_owned() } else { instead(name, &others) };
+    Ok(Err(problem.hint(hint)))
 }
 
 /// The same when a program begins to work with these settings: remembers where such notices ended, and tells of them in

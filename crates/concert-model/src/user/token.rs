@@ -29,7 +29,7 @@ pub enum Scope {
     IncidentsWrite,
     /// Looks after users and tokens.
     UsersWrite,
-    /// Reads the audit log.
+    /// Reads the audit log, or the part of an incident.
     AuditRead,
     /// Reads how the site does, in numbers.
     MetricsRead,
@@ -191,8 +191,8 @@ mod tests {
         use Scope::*;
         check(&["handler"], "events:read", &[EventsRead]);
         check(&["handler"], "events:read,incidents:write", &[EventsRead, IncidentsWrite]);
-        check(&["reader"], "events:read,events:push,incidents:write,audit:read", &[EventsRead]);
-        check(&["reader:energy"], "admin", &[EventsRead, NoticesRead, ContactsRead, IncidentsRead]);
+        check(&["reader"], "events:read,events:push,incidents:write,users:write", &[EventsRead]);
+        check(&["reader:energy"], "admin", &[EventsRead, NoticesRead, ContactsRead, IncidentsRead, AuditRead]);
         check(&["auditor"], "admin", &[AuditRead]);
         check(&["administrator"], "admin", &[UsersWrite, MetricsRead, Admin]);
         // Numbers are about everybody.

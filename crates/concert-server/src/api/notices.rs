@@ -97,6 +97,22 @@ pub(super) async fn act(
     Ok(super::json(app.site.act(change, Deed::Notice(id, deed)).await?.to_string()))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Drop {
+    name: String,
+}
+
+pub(super) async fn drop(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (change, Drop { name }) = change(person, &headers, "notices/drops", body).await?;
+    Ok(super::json(app.site.act(change, Deed::DropNotice(name)).await?.to_string()))
+}
+
 fn row(notice: &NoticeRow) -> serde_json::Value {
     json!({
         "id": notice.id,

@@ -187,11 +187,28 @@ pub(super) async fn audit(
     query: RawQuery,
 ) -> Result<Response, Problem> {
     let (slice, [who, object, since, denied]) = parameters(query, ["who", "object", "since", "denied"])?;
-    let denied = match denied.as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(Problem::wrong("`denied` is true or false")),
-    };
-    let wanted = Audit { who, object, since: moment(app.site.now(), "since", since)?, denied };
+    let (since, denied) = (moment(app.site.now(), "since", since)?, is_denied(denied.as_deref())?);
+    let wanted = Audit { who, object, since, denied };
     Ok(super::page("rows", app.site.list(&person, Listing::Audit(wanted), slice).await?))
+}
+
+/// The part of the log that is about an incident.
+pub(super) async fn audit_of(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
+    let (slice, [who, since, denied]) = parameters(query, ["who", "since", "denied"])?;
+    let (since, denied) = (moment(app.site.now(), "since", since)?, is_denied(denied.as_deref())?);
+    let wanted = Audit { who, object: None, since, denied };
+    Ok(super::page("rows", app.site.list(&person, Listing::AuditOf(name, wanted), slice).await?))
+}
+
+fn is_denied(given: Option<&str>) -> Result<bool, Problem> {
+    match given {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Problem::wrong("`denied` is true or false")),
+    }
 }

@@ -44,7 +44,7 @@ pub use parties::{Parties, import_parties_in};
 pub use refused::Refused;
 pub use reports::{Counts, ReportRow, Waiting};
 pub use sessions::{AGE_SECONDS_MAX as SESSION_SECONDS_MAX, Session};
-pub use telling::{Home, NewNotice, insert_words};
+pub use telling::{Home, NewNotice, drop_notice_in, insert_words};
 pub use tokens::{NewToken, add_token_in, revoke_token_in};
 pub use told::Told;
 pub use users::{UserChange, add_user_in, administrators_in, change_user_in, disable_user_in, find_user};

@@ -84,6 +84,16 @@ impl Made {
     }
 }
 
+/// Forgets how far a kind of notice has looked, as part of a change. `false` where it never has.
+pub async fn drop_notice_in(change: &mut Change<'_>, name: &str, by: &By, reason: &str) -> Result<bool, Problem> {
+    let mut dropped = 0;
+    for sql in ["DELETE FROM notice_early WHERE name = ?1", "DELETE FROM notice_cursor WHERE name = ?1"] {
+        dropped = sqlx::query(sql).bind(name).execute(&mut **change).await.map_err(trouble)?.rows_affected();
+    }
+    append_audit(change, by, &Act::done("notice drop", format!("notice {name}"), reason)).await?;
+    Ok(dropped > 0)
+}
+
 impl Records {
     /// How far a kind of notice has looked (its batch) and when it is due next.
     pub async fn notice_cursor(&self, name: &str) -> Result<Option<(u64, Time)>, Problem> {
@@ -108,13 +118,9 @@ impl Records {
     /// Forgets how far a kind of notice has looked, so that nothing waits for it. `false` where it never has.
     pub async fn drop_notice(&self, name: &str, by: &By, reason: &str) -> Result<bool, Problem> {
         let mut change = self.change().await?;
-        let mut dropped = 0;
-        for sql in ["DELETE FROM notice_early WHERE name = ?1", "DELETE FROM notice_cursor WHERE name = ?1"] {
-            dropped = sqlx::query(sql).bind(name).execute(&mut *change).await.map_err(trouble)?.rows_affected();
-        }
-        append_audit(&mut change, by, &Act::done("notice drop", format!("notice {name}"), reason)).await?;
+        let is_dropped = drop_notice_in(&mut change, name, by, reason).await?;
         self.commit(change).await?;
-        Ok(dropped > 0)
+        Ok(is_dropped)
     }
 
     /// Groups of a kind that were told earlier than the rest, and up to which batch.

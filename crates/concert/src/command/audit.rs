@@ -19,12 +19,19 @@ const COLUMNS: [&str; 9] = ["seq", "time", "who", "from", "action", "object", "d
     after_help = "Examples:\n  concert audit\n  concert audit --denied --since 7d\n  concert audit --who jane --since 2026-11-01 --limit 0 --format csv\n  concert audit --object \"user jane\""
 )]
 pub(super) struct Args {
-    /// Only what this one did: a user, or "operator (NAME)".
-    #[arg(long, value_name = "WHO")]
-    who: Option<String>,
     /// Only what was done to this: "user jane", "token 7", the number of an incident.
     #[arg(long, value_name = "OBJECT")]
     object: Option<String>,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Which rows are wanted, whatever they are about.
+#[derive(clap::Args)]
+pub(super) struct Which {
+    /// Only what this one did: a user, or "operator (NAME)".
+    #[arg(long, value_name = "WHO")]
+    who: Option<String>,
     /// Only from this moment on: a time, a date (UTC), or how long ago ("24h", "7d").
     #[arg(long, value_name = "WHEN", value_parser = moment)]
     since: Option<Time>,
@@ -40,27 +47,37 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings_to_look()?;
-    let filter = AuditFilter {
-        after: None,
-        who: args.who.clone(),
-        object: args.object.clone(),
-        since: args.since,
-        denied: args.denied,
-        before: args.before,
-        // One more than is shown, to know that there are more.
-        limit: if args.rows.limit == 0 { 0 } else { args.rows.limit as u64 + 1 },
-    };
+    let filter = AuditFilter { object: args.object.clone(), ..args.which.filter() };
     let found = super::runtime()?.block_on(async {
         let store = Store::open(&settings.data_dir()).await?;
         store.records.audit_rows(&filter).await
     })?;
-    let mut table = args.rows.table(&COLUMNS);
-    for row in found {
-        if !table.row(&values(&row))? {
-            break;
+    args.which.print(&found)
+}
+
+impl Which {
+    pub(super) fn filter(&self) -> AuditFilter {
+        AuditFilter {
+            after: None,
+            who: self.who.clone(),
+            object: None,
+            since: self.since,
+            denied: self.denied,
+            before: self.before,
+            // One more than is shown, to know that there are more.
+            limit: if self.rows.limit == 0 { 0 } else { self.rows.limit as u64 + 1 },
         }
     }
-    table.finish().map(|()| Exit::Done)
+
+    pub(super) fn print(&self, found: &[Audited]) -> Result<Exit, Failure> {
+        let mut table = self.rows.table(&COLUMNS);
+        for row in found {
+            if !table.row(&values(row))? {
+                break;
+            }
+        }
+        table.finish().map(|()| Exit::Done)
+    }
 }
 
 fn values(row: &Audited) -> [Value; 9] {

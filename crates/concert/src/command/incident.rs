@@ -2,6 +2,7 @@
 
 mod about;
 mod access;
+mod audit;
 mod chain;
 mod clock;
 mod cost;
@@ -98,6 +99,8 @@ enum Action {
     WhoCanSee(access::WhoArgs),
     /// Why somebody cannot see or do something
     WhyNot(access::WhyArgs),
+    /// Who looked at an incident, what was denied, and what was decided of it; for its coordinators and observers
+    Audit(audit::AuditArgs),
     /// The journal of an incident as it is kept, to verify it elsewhere: headers and bodies, a line each
     Export(ExportArgs),
     /// Make lists and searches anew from the journals
@@ -243,6 +246,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             Action::Observables(args) => observables::run(args, &incidents, &person, &site).await,
             Action::WhoCanSee(args) => access::who(args, &incidents, &person).await,
             Action::WhyNot(args) => access::why_not(args, &incidents, &person).await,
+            Action::Audit(args) => audit::run(args, &incidents, &person).await,
             Action::Export(args) => export(args, &incidents, &person).await,
             Action::Rebuild => rebuild(&incidents).await,
         }

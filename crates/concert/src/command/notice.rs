@@ -7,9 +7,7 @@ mod approve;
 mod send;
 pub(crate) mod show;
 
-use concert_model::Problem;
 use concert_model::access::Kept;
-use concert_model::problem::instead;
 use concert_store::Store;
 use concert_store::records::{Act, Change, NewNotice, Notice, NoticeFilter, ON_TRIAL, append_audit};
 use serde_json::{Value, json};
@@ -145,20 +143,10 @@ async fn written(
 
 fn let_go(args: &DropArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let (settings, name) = (site.settings(LoadFor::Look)?, &args.name);
-    if settings.notice(name).is_some() {
-        let problem = Problem::new(format!("the settings have a notice `{name}`, which tells its events"));
-        return Err(Failure::usage(problem.hint("take it out of the settings first, and `concert reload`")));
-    }
     super::runtime()?.block_on(async {
         let store = Store::open(&settings.data_dir()).await?;
-        let found = left::find(&store, &settings).await?;
-        let Some(left) = found.iter().find(|left| left.name == *name) else {
-            let others: Vec<&str> = found.iter().map(|left| left.name.as_str()).collect();
-            let problem = Problem::new(format!("no events wait for a notice `{name}` that is gone"));
-            let hint = if others.is_empty() { "nor for another".to_owned() } else { instead(name, &others) };
-            return Err(Failure::usage(problem.hint(hint)));
-        };
-        let reason = format!("events that waited: {}", left.events);
+        let left = left::of(&store, &settings, name).await?.map_err(Failure::usage)?;
+        let reason = left.reason();
         store.records.drop_notice(name, &super::acting::by(site), &reason).await?;
         note(&format!("{reason}; nobody is told of them by `{name}`"))?;
         Ok(Exit::Done)

@@ -3,9 +3,9 @@
 
 use concert_model::Problem;
 use concert_model::Time;
-use concert_model::access::{Action, Decision, Object, Person, may};
+use concert_model::access::{Action, Decision, Object, Person, lacks_scope, may};
 use concert_model::incident::marking::{Marking, Tlp};
-use concert_store::records::{Act, By, Change, append_audit};
+use concert_store::records::{Act, AuditFilter, Audited, By, Change, append_audit};
 
 use super::{Ask, Found, Incidents, Refused};
 use crate::reads::{Things, told};
@@ -79,6 +79,26 @@ fn strictest(things: Things) -> Things {
 }
 
 impl Incidents {
+    /// Rows of the audit log about an incident, newest first. Who may read them need not see it.
+    pub async fn audited(&self, ask: Ask<'_>, name: &str, wanted: AuditFilter) -> Result<Vec<Audited>, Refused> {
+        // What the own token is good for is told whatever is there.
+        if let Some(decision) = lacks_scope(ask.person, Action::ReadLog) {
+            return Err(Refused::Denied(decision));
+        }
+        let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
+        let circle = self.circle(&*self.case(&head.id).await?);
+        let reads = may(ask.person, Action::ReadLog, Object::Incident(&circle));
+        if !reads.allowed {
+            if !may(ask.person, Action::See, Object::Incident(&circle)).allowed {
+                return Err(Refused::Missing);
+            }
+            self.audit_denied(ask, Action::ReadLog, &head.number, &reads).await?;
+            return Err(Refused::Denied(reads));
+        }
+        let wanted = AuditFilter { object: Some(object(&head.number)), ..wanted };
+        Ok(self.store.records.audit_rows(&wanted).await?)
+    }
+
     /// Writes into the log that something was denied to somebody who may know of it.
     pub(super) async fn audit_denied(
         &self,

@@ -73,6 +73,7 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
         Deed::RevokeToken(id) => revoke_token(pages, &change, id).await,
         Deed::Import(import) => book::import(pages, &change, import).await,
         Deed::Notice(id, deed) => telling::act(pages, &change, &id, deed).await,
+        Deed::DropNotice(name) => telling::let_go(pages, &change, name).await,
         Deed::Replay(feed, since) => telling::replay(pages, &change, &feed, since).await,
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::desk::refusal;
 use super::{Pages, book, failed, messages, telling, values};
 use crate::incidents::cost::{By, Sum, sums};
-use crate::incidents::{exhibit_json, list_json, only, steps_json};
+use crate::incidents::{Ask, exhibit_json, list_json, only, steps_json};
 use crate::settings::processes::{self, Processes};
 use crate::{clocks, people, wire};
 
@@ -100,7 +100,12 @@ pub(super) async fn list(
         }
         Listing::Audit(wanted) => {
             need(person, Action::ReadLog)?;
-            audit(&site, wanted, &slice).await
+            let filter = audit_filter(wanted, &slice)?;
+            Ok(audited(site.store.records.audit_rows(&filter).await.map_err(failed)?, &slice))
+        }
+        Listing::AuditOf(name, wanted) => {
+            let (filter, asks) = (audit_filter(wanted, &slice)?, Ask::new(person, wire::now()));
+            Ok(audited(pages.desk()?.audited(asks, &name, filter).await.map_err(refusal)?, &slice))
         }
     }
 }
@@ -119,17 +124,19 @@ pub(super) async fn processes_of(pages: &Pages) -> Result<Processes, Refusal> {
     Ok(loaded)
 }
 
-async fn audit(site: &wire::Site, wanted: Audit, slice: &Slice) -> Result<Page<Value>, Refusal> {
+fn audit_filter(wanted: Audit, slice: &Slice) -> Result<AuditFilter, Refusal> {
     let before = slice.cursor.as_deref().map(str::parse).transpose();
     let before = before.map_err(|_| Refusal::Wrong("`cursor` is not one that was given here".into()))?;
     let Audit { who, object, since, denied } = wanted;
     let limit = (slice.limit as u64).saturating_add(1);
-    let filter = AuditFilter { who, object, since, denied, after: None, before, limit };
-    let mut found = site.store.records.audit_rows(&filter).await.map_err(failed)?;
+    Ok(AuditFilter { who, object, since, denied, after: None, before, limit })
+}
+
+fn audited(mut found: Vec<Audited>, slice: &Slice) -> Page<Value> {
     let has_more = found.len() > slice.limit;
     found.truncate(slice.limit);
     let next = found.last().filter(|_| has_more).map(|row| row.seq.to_string());
-    Ok(Page { rows: found.iter().map(audited_json).collect(), next })
+    Page { rows: found.iter().map(audited_json).collect(), next }
 }
 
 fn audited_json(row: &Audited) -> Value {

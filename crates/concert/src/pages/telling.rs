@@ -6,8 +6,8 @@ use concert_model::{Problem, Time};
 use concert_server::desk::{Change, NoticeDeed};
 use concert_server::site::{Page, Refusal, Slice};
 use concert_store::records::{
-    Act, Change as Records, Gate, Notice, append_audit, approve_notice_in, reject_notice_in, requeue_notice_in,
-    resend_notice_in,
+    Act, Change as Records, Gate, Notice, append_audit, approve_notice_in, drop_notice_in, reject_notice_in,
+    requeue_notice_in, resend_notice_in,
 };
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ use crate::command::contact::text_or_null;
 use crate::command::notice::show::{NOT_YET, is_seen_whole, to_go};
 use crate::drive::anew::{self, Fate};
 use crate::drive::{asked, is_of_incidents, responsible};
+use crate::left;
 use crate::reach::Reach;
 use crate::settings::is_address;
 use crate::wire::{self, Site};
@@ -199,6 +200,31 @@ fn refusal(notice: &Notice, deed: &NoticeDeed) -> String {
         }
         NoticeDeed::Resend(_) => format!("it is not delivered but {state}; `retry` is for what failed"),
     }
+}
+
+/// Lets go of the events that wait for a notice which the settings no longer have.
+pub(super) async fn let_go(pages: &Pages, change: &Change, name: String) -> Result<Value, Refusal> {
+    need(&change.person, Action::ChangeSite(Kept::Notices))?;
+    let (site, counted) = (pages.site(), pages.site());
+    let records = &site.store.records;
+    let mut looking = records.change().await.map_err(failed)?;
+    if let Some(answer) = again(&mut looking, change).await? {
+        return Ok(answer);
+    }
+    drop(looking);
+    // Files are read on the thread that asks, which must not be one of those that serve.
+    let (handle, wanted) = (tokio::runtime::Handle::current(), name.clone());
+    let counting =
+        tokio::task::spawn_blocking(move || handle.block_on(left::of(&counted.store, &counted.settings, &wanted)));
+    let left = counting.await.map_err(|error| Refusal::Failed(error.to_string()))?.map_err(failed)?;
+    let left = left.map_err(Refusal::Mistake)?;
+    let mut writing = records.change().await.map_err(failed)?;
+    // Of two that come at the same time one is done.
+    if let Some(answer) = again(&mut writing, change).await? {
+        return Ok(answer);
+    }
+    drop_notice_in(&mut writing, &name, &by(&change.person), &left.reason()).await.map_err(failed)?;
+    done(records, writing, change, json!({"name": name, "events": left.events})).await
 }
 
 /// Asks for a replay of a feed; the process that works on the site does it, a few reports at a time.

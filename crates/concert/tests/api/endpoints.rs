@@ -144,6 +144,11 @@ fn of_incident(id: &str, evidence: &str, who: &[&'static str]) -> Vec<Row> {
         at("/api/v1/incidents/{id}", ""),
         // Auditors ask who sees what, without seeing it.
         Row { who: [who, &["auditor", "speaker"]].concat(), ..at("/api/v1/incidents/{id}/access", "/access") },
+        // So they read its part of the log; whose token is not for it is told so whatever is there.
+        Row {
+            who: who.iter().copied().filter(|name| *name != "narrow").chain(["auditor", "speaker"]).collect(),
+            ..at("/api/v1/incidents/{id}/audit", "/audit")
+        },
         to("/api/v1/incidents/{id}/bags", "/bags", json!({"reason": "x"})),
         at("/api/v1/incidents/{id}/chain", "/chain"),
         at("/api/v1/incidents/{id}/chain", "/chain?party=Grid"),
@@ -275,6 +280,8 @@ fn rows(things: &Things) -> Vec<Row> {
         site("/api/v1/notices/preview", &with(&notices, &["low"])),
         // Who may not change a notice learns nothing of it; the address is wrong, which is told to the others.
         post("/api/v1/notices/{id}/acts", acts.0, acts.1, json!({"do": "retry", "to": "nowhere"}), &["handler", "session"]),
+        // Nothing waits, which is told to whoever may know.
+        post("/api/v1/notices/drops", "/api/v1/notices/drops".into(), "/api/v1/notices/drops".into(), json!({"name": "weekly"}), &["handler", "session"]),
         post("/api/v1/feeds/{name}/replays", replay("pushed"), replay("none"), json!({}), &["handler", "session"]),
         get("/api/v1/feeds/{name}/replays", replay("pushed"), replay("none"), &["handler", "session"]),
         get("/api/v1/who", "/api/v1/who?value=192.0.2.91".into(), "/api/v1/who?value=203.0.113.1".into(), &book),

@@ -409,6 +409,76 @@ fn who_is_kept_from_users_and_from_the_log_is_in_the_log() {
     assert_eq!(denied("ben"), ["manage users users", "read log audit log"]);
 }
 
+/// Who observes or coordinates an incident reads its part of the log; the rest is for auditors.
+#[test]
+fn who_observes_an_incident_reads_its_part_of_the_log() {
+    let served = with_users();
+    served.done(&["user", "add", "olga", "--full-name", "Olga", "--clearance", "green", "--role", "reader:nobody"]);
+    let served = served.serve();
+    let (anna, ben) = (Client::new(&served, "anna"), Client::new(&served, "ben"));
+    let (olga, root) = (Client::new(&served, "olga"), Client::new(&served, "root"));
+    let [id, other] = ["Seen", "Other"].map(|title| {
+        let new =
+            json!({"title": title, "classification": "scanner", "severity": "medium", "marking": {"tlp": "green"}});
+        anna.post("/incidents", new)["id"].as_str().unwrap().to_owned()
+    });
+    let log = |id: &str, query: &str| format!("/incidents/{id}/audit{query}");
+    let role = json!({"kind": "role", "content": {"role": "observer", "person": "olga", "holds": true}});
+    anna.post(&format!("/incidents/{id}/entries"), role);
+    ben.get(&format!("/incidents/{id}"));
+    ben.get(&format!("/incidents/{other}"));
+    // A handler sees it, and learns that the log is not for handlers.
+    ben.want("GET", &log(&id, ""), &Value::Null, 403);
+    let number = format!("incident {}", olga.get(&format!("/incidents/{id}"))["number"].as_str().unwrap());
+    for reader in [&anna, &olga, &root] {
+        let all = reader.get(&log(&id, ""));
+        let rows = all["rows"].as_array().unwrap();
+        assert!(rows.iter().all(|row| row["object"] == json!(number)), "{all}");
+        let has = |who: &str, action: &str| rows.iter().any(|row| row["who"] == who && row["action"] == action);
+        assert!(has("ben", "see") && has("ben", "read log") && has("anna", "staff"), "{all}");
+    }
+    let denied = olga.get(&log(&id, "?denied=true&who=ben"))["rows"].as_array().unwrap().len();
+    assert_eq!(denied, 1);
+    let first = olga.get(&log(&id, "?limit=1"));
+    let next = olga.get(&log(&id, &format!("?limit=1&cursor={}", first["next"].as_str().unwrap())));
+    assert_ne!(first["rows"], next["rows"]);
+    // What she has no part in is missing for her, and so is the log of the site.
+    let missing = olga.want("GET", &log("01943c1e-0000-7000-8000-000000000000", ""), &Value::Null, 404);
+    assert_eq!(olga.want("GET", &log(&other, ""), &Value::Null, 404), missing);
+    olga.want("GET", "/audit", &Value::Null, 403);
+    let rows = served.rows(&["incident", "audit", &id, "--denied", "--as", "olga"]);
+    assert_eq!((rows.len(), &rows[0]["who"]), (1, &json!("ben")));
+    assert!(served.fails(&["incident", "audit", &other, "--as", "olga"]).contains("there is no such incident"));
+    assert!(served.fails(&["incident", "audit", &id, "--as", "ben"]).contains("no role of ben allows to read log"));
+}
+
+/// Events that wait for a notice which is gone are let go over the API as by the command, once.
+#[test]
+fn what_waits_for_a_notice_that_is_gone_is_let_go() {
+    let served = with_users();
+    let settings = std::path::PathBuf::from(served.file("reports.ndjson", "")).with_file_name("concert.toml");
+    let text = std::fs::read_to_string(&settings).unwrap().replace("\"at once\"", "\"at 06:00 on mon\"");
+    served.file("concert.toml", &text);
+    served.done(&["run", "--once"]);
+    let report = served.file("reports.ndjson", "{\"source.ip\":\"192.0.2.1\",\"classification.type\":\"scanner\"}\n");
+    served.done(&["ingest", "--feed", "pushed", &report]);
+    served.file("concert.toml", &text.replace("\"daily\"", "\"weekly\""));
+    served.done(&["user", "add", "lim", "--full-name", "Lim", "--role", "handler:energy"]);
+    let served = served.serve();
+    let (anna, lim) = (Client::new(&served, "anna"), Client::new(&served, "lim"));
+    let drop = |name: &str| json!({"name": name});
+    lim.want("POST", "/notices/drops", &drop("daily"), 403);
+    let told = |name: &str| anna.want("POST", "/notices/drops", &drop(name), 400).to_string();
+    assert!(told("dayly").contains("no events wait for a notice `dayly` that is gone"), "{}", told("dayly"));
+    assert!(told("dayly").contains("did you mean `daily`?"), "{}", told("dayly"));
+    assert!(told("weekly").contains("the settings have a notice `weekly`"));
+    assert_eq!(anna.want("POST", "/notices/drops", &drop("daily"), 200), json!({"name": "daily", "events": 1}));
+    assert!(told("daily").contains("nor for another"));
+    let rows = served.rows(&["audit", "--object", "notice daily"]);
+    assert_eq!((&rows[0]["who"], &rows[0]["action"]), (&json!("anna"), &json!("notice drop")));
+    assert_eq!(rows[0]["reason"], "events that waited: 1");
+}
+
 /// What is open to somebody is said before it is tried, and it is what happens then.
 #[test]
 fn an_incident_says_what_is_open_to_its_reader() {
