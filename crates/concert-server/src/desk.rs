@@ -43,6 +43,8 @@ pub struct Wanted {
     pub classification: Option<String>,
     /// This bad.
     pub severity: Option<String>,
+    /// Closed, and answered later.
+    pub late: bool,
 }
 
 /// Which entries of an incident are wanted.

@@ -825,10 +825,15 @@ async fn an_answer_after_the_end_and_a_mail_that_waits_are_due() {
     kinds.sort_unstable();
     assert_eq!(kinds, [("answer", "Example Net"), ("mail", "2")]);
     assert!(due.iter().all(|row| row["role"] == "coordinator" && row["incident"] == json!(number)), "{due:?}");
+    // Lists say so too.
+    let late = |more: &[&str]| world.incident(&[&["list"], more].concat());
+    assert_eq!(late(&["--late-answers"]).len(), 1);
+    assert_eq!(late(&[])[0]["late_answers"], 1);
     // Who says what the mail is, and closes again or goes on, has seen them.
     world.incident(&["mail", "drop", &number, "2", "--reason", "Not from them."]);
     close();
     assert!(world.incident(&["due"]).is_empty());
+    assert!(late(&["--late-answers"]).is_empty() && late(&[])[0]["late_answers"] == 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,10 +28,16 @@ pub(super) async fn list(
     Extension(person): Extension<Person>,
     query: RawQuery,
 ) -> Result<Response, Problem> {
-    let (slice, [status, classification, severity]) = parameters(query, ["status", "type", "severity"])?;
+    let (slice, [status, classification, severity, late]) =
+        parameters(query, ["status", "type", "severity", "late_answers"])?;
+    let late = match late.as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Problem::wrong("`late_answers` is true or false")),
+    };
     // A list shows one that was merged so, whatever its own status is.
     let (status, severity) = (word("status", status, &["merged"])?, word("severity", severity, &[])?);
-    let page = app.site.incidents(&person, Wanted { status, classification, severity }, slice).await?;
+    let page = app.site.incidents(&person, Wanted { status, classification, severity, late }, slice).await?;
     Ok(super::json(json!({"incidents": page.rows, "next": page.next}).to_string()))
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use concert_model::{Problem, Time};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 
 use super::{Change, Records, trouble};
 
@@ -86,6 +86,10 @@ pub struct HeadFilter {
     pub classification: Option<String>,
     /// This bad.
     pub severity: Option<String>,
+    /// Only those that are closed, and got an answer later.
+    pub late: bool,
+    /// One of these, where that is said.
+    pub among: Option<Vec<String>>,
     /// Whose entry is before this one.
     pub below: Option<u64>,
 }
@@ -246,6 +250,10 @@ impl Records {
                 query.push(format!(" AND {column} = ")).push_bind(value);
             }
         }
+        if let Some(ids) = &filter.among {
+            query.push(" AND incident.id IN (SELECT value FROM json_each(");
+            query.push_bind(serde_json::Value::from(ids.as_slice()).to_string()).push("))");
+        }
         if let Some(below) = filter.below {
             query.push(" AND seq < ").push_bind(below.cast_signed());
         }
@@ -334,6 +342,32 @@ impl Records {
         );
         let query = query.bind(started).bind(met).bind(answer).bind(closed);
         Ok(query.fetch_all(self.pool()).await.map_err(trouble)?.iter().map(head).collect())
+    }
+
+    /// Incidents that are closed and got an answer later, by identity; of these alone where they are given. Given is
+    /// too by what entries of the two kinds are found.
+    pub async fn answered_late(
+        &self,
+        [answer, closed]: [&str; 2],
+        ids: Option<&[&str]>,
+    ) -> Result<Vec<String>, Problem> {
+        // Of few incidents their own entries are looked at, of all what is found by the kinds.
+        let of = match ids {
+            Some(_) => {
+                "entry JOIN observable ON observable.seq = entry.seq WHERE entry.incident IN (SELECT value FROM json_each(?3))"
+            }
+            None => "observable WHERE ?3 IS NULL",
+        };
+        let text = format!(
+            "SELECT id FROM incident WHERE status = 'closed' AND id IN (
+                 SELECT observable.incident FROM {of} AND value IN (?1, ?2) AND kind = 'kind' GROUP BY observable.incident
+                 HAVING max(CASE value WHEN ?1 THEN observable.seq END)
+                     > coalesce(max(CASE value WHEN ?2 THEN observable.seq END), 0)
+             ) ORDER BY id",
+        );
+        let ids = ids.map(|ids| serde_json::Value::from(ids).to_string());
+        let query = sqlx::query_scalar(AssertSqlSafe(text)).bind(answer).bind(closed).bind(ids);
+        query.fetch_all(self.pool()).await.map_err(trouble)
     }
 
     /// Incidents that go on, and have one of these persons in a role.

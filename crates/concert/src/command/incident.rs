@@ -148,6 +148,9 @@ struct ListArgs {
     /// Only incidents this bad.
     #[arg(long, value_parser = ["info", "low", "medium", "high", "critical"])]
     severity: Option<String>,
+    /// Only incidents that are closed, and got an answer later.
+    #[arg(long)]
+    late_answers: bool,
     #[command(flatten)]
     rows: Rows,
 }
@@ -289,7 +292,8 @@ fn stale(changed: &[Value]) -> Problem {
         .hint(format!("to write it all the same, give `--seen {last}`"))
 }
 
-const COLUMNS: [&str; 9] = ["number", "title", "type", "severity", "status", "tlp", "coordinators", "changed", "id"];
+const COLUMNS: [&str; 10] =
+    ["number", "title", "type", "severity", "status", "tlp", "coordinators", "changed", "late_answers", "id"];
 const ENTRY_COLUMNS: [&str; 7] = ["seq", "time", "author", "kind", "tlp", "content", "sealed"];
 
 async fn open(args: &OpenArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
@@ -325,7 +329,8 @@ async fn list(args: &ListArgs, incidents: &Incidents, person: &Person) -> Result
         status: args.status.clone(),
         classification: args.classification.clone(),
         severity: args.severity.clone(),
-        below: None,
+        late: args.late_answers,
+        ..Filter::default()
     };
     let limit = if args.rows.limit == 0 { usize::MAX } else { args.rows.limit + 1 };
     let mut below = None;
@@ -350,6 +355,7 @@ async fn list(args: &ListArgs, incidents: &Incidents, person: &Person) -> Result
                 tlp,
                 names,
                 at("changed"),
+                at("late_answers"),
                 at("id"),
             ];
             if !table.row(&values)? {

@@ -72,7 +72,7 @@ pub use neighbours::Neighbours;
 pub use observables::{Observables, Pulled};
 pub use progress::{numbers_json, progress_json, said_of, steps_json};
 pub use proposals::{Met, host_of, when};
-pub use read::{About, Filter, Found, JournalTexts, LogFilter, Slice};
+pub use read::{About, Filter, Found, JournalTexts, Listed, LogFilter, Slice};
 pub use rebuild::verify_journals;
 pub use report::REPORTER;
 pub use view::{

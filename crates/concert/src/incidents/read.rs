@@ -25,6 +25,20 @@ const ROWS_MAX: usize = 60_000;
 /// Which incidents are wanted.
 pub type Filter = HeadFilter;
 
+/// How a list shows that an incident is closed.
+const CLOSED: &str = "closed";
+/// By what entries are found that are answers, and that close.
+const LATE: [&str; 2] = [text::ANSWERS, text::CLOSED];
+
+/// An incident in a list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// How it stands.
+    pub head: Head,
+    /// Answers that came after it was closed, as far as the reader sees them.
+    pub late_answers: usize,
+}
+
 /// Part of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Slice {
@@ -133,9 +147,12 @@ impl Incidents {
         person: &Person,
         mut filter: Filter,
         slice: Slice,
-    ) -> Result<(Vec<Head>, Option<u64>), Refused> {
+    ) -> Result<(Vec<Listed>, Option<u64>), Refused> {
         filter.classification.as_deref().map_or(Ok(()), text::classification)?;
         filter.below = slice.below;
+        if filter.late {
+            filter.among = Some(self.store.records.answered_late(LATE, None).await?);
+        }
         let (mut rows, mut looked, mut markings) = (Vec::new(), 0, Vec::new());
         // Those that were decided about: given, or not to be seen at all.
         let mut done: HashSet<String> = HashSet::new();
@@ -163,8 +180,13 @@ impl Incidents {
                     continue;
                 }
                 done.insert(head.id.clone());
+                // The answers may be for others.
+                let late_answers = if filter.late { self.late_answers(person, &head).await? } else { 0 };
+                if filter.late && late_answers == 0 {
+                    continue;
+                }
                 (head.changed, head.changed_at) = (touched.seq, touched.time);
-                rows.push(head);
+                rows.push(Listed { head, late_answers });
                 markings.extend(circle.marking);
                 if rows.len() == slice.limit {
                     break 'looking filter.below;
@@ -177,8 +199,31 @@ impl Incidents {
                 break filter.below;
             }
         };
+        if !filter.late {
+            self.count_late(person, &mut rows).await?;
+        }
         self.audit_list(person, markings.iter()).await?;
         Ok((rows, next))
+    }
+
+    /// Of those that are closed counts the answers that came later.
+    async fn count_late(&self, person: &Person, rows: &mut [Listed]) -> Result<(), Refused> {
+        let closed: Vec<&str> =
+            rows.iter().filter(|row| row.head.status == CLOSED).map(|row| row.head.id.as_str()).collect();
+        if closed.is_empty() {
+            return Ok(());
+        }
+        let late: HashSet<String> = self.store.records.answered_late(LATE, Some(&closed)).await?.into_iter().collect();
+        for row in rows.iter_mut().filter(|row| late.contains(&row.head.id)) {
+            row.late_answers = self.late_answers(person, &row.head).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers that came after an incident was closed, as far as a person sees them.
+    async fn late_answers(&self, person: &Person, head: &Head) -> Result<usize, Refused> {
+        let Some((case, circle)) = self.found_as(person, head).await? else { return Ok(0) };
+        Ok(self.states.of(&case, &circle, person).late_answers().count())
     }
 
     /// Whom entries are for that came where a part of the list begins or later, by incident.

@@ -11,7 +11,6 @@ use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::incident::{chain, content};
 use concert_model::user::{Standing, StandingRole};
-use concert_store::records::incidents::Head;
 use serde_json::json;
 
 use super::*;
@@ -115,7 +114,7 @@ async fn denied_is_missing_whatever_the_way() {
             .unwrap()
             .0
             .into_iter()
-            .map(|head| head.number)
+            .map(|listed| listed.head.number)
             .collect();
         for (at, (number, notes)) in all.iter().enumerate() {
             let case = site.incidents.find(&Person::operator("root"), number).await.unwrap();
@@ -187,7 +186,7 @@ async fn what_somebody_does_not_see_moves_nothing_in_lists() {
             }
             want.sort();
             want.reverse();
-            let row = |head: &Head| (head.changed, head.changed_at, head.number.clone());
+            let row = |Listed { head, .. }: &Listed| (head.changed, head.changed_at, head.number.clone());
             let whole = Slice { limit: 10_000, below: None };
             let (heads, next) = site.incidents.list(&person, Filter::default(), whole).await.unwrap();
             assert_eq!((heads.iter().map(row).collect::<Vec<_>>(), next), (want.clone(), None), "{person:?}");
@@ -197,7 +196,7 @@ async fn what_somebody_does_not_see_moves_nothing_in_lists() {
                 let slice = Slice { limit: 2, below };
                 let (heads, next) = site.incidents.list(&person, Filter::default(), slice).await.unwrap();
                 assert_eq!(next.is_some(), heads.len() == 2);
-                assert!(next.is_none_or(|next| next == heads[1].changed), "{person:?}");
+                assert!(next.is_none_or(|next| next == heads[1].head.changed), "{person:?}");
                 parts.extend(heads.iter().map(row));
                 below = next;
                 if next.is_none() {
@@ -641,7 +640,7 @@ async fn a_flood_of_small_reports_makes_no_endless_journal() {
     let operator = Person::operator("root");
     let (heads, _) = site.incidents.list(&operator, Filter::default(), Slice { limit: 10, below: None }).await.unwrap();
     assert_eq!(heads.len(), 1);
-    let state = site.incidents.show(&operator, &heads[0].number).await.unwrap();
+    let state = site.incidents.show(&operator, &heads[0].head.number).await.unwrap();
     // 768 events: 500 are listed; of the others the last power of two that was reached is told.
     assert_eq!((state.events.len(), state.more_events), (500, 256));
     assert_eq!(state.entries, 2 + 500 + 9);

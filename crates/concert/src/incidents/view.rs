@@ -10,13 +10,12 @@ use concert_model::incident::content::{Content, Custody, Happened, Proposed, Rol
 use concert_model::incident::fold::{Clock, Exhibit, Incident, Letter, Participant};
 use concert_model::incident::journal::Stamp;
 use concert_model::incident::mail::Attached;
-use concert_store::records::incidents::Head;
 use serde_json::{Map, Value, json};
 
-use super::Kept;
 use super::sight;
 use super::text::word;
 use super::write::MERGED;
+use super::{Kept, Listed};
 
 fn time(micros: i64) -> Value {
     json!(Time(micros).to_string())
@@ -43,7 +42,7 @@ pub fn entry_json(kept: &Kept) -> Value {
 }
 
 /// An incident in a list of a person who sees it.
-pub fn head_json(head: &Head, person: &Person) -> Value {
+pub fn head_json(Listed { head, late_answers }: &Listed, person: &Person) -> Value {
     let circle: Circle = serde_json::from_str(&head.circle).unwrap_or_default();
     let mut marking = circle.marking.clone();
     if let Some(marking) = &mut marking {
@@ -60,6 +59,7 @@ pub fn head_json(head: &Head, person: &Person) -> Value {
         "coordinators": circle.holders.get(&Role::Coordinator),
         "opened": head.opened.to_string(),
         "changed": head.changed_at.to_string(),
+        "late_answers": late_answers,
     })
 }
 

@@ -73,8 +73,8 @@ pub(super) fn ask(change: &Change) -> Ask<'_> {
 #[async_trait]
 impl Desk for Pages {
     async fn incidents(&self, person: &Person, wanted: Wanted, slice: Slice) -> Result<Page<Value>, Refusal> {
-        let Wanted { status, classification, severity } = wanted;
-        let filter = Filter { status, classification, severity, below: None };
+        let Wanted { status, classification, severity, late } = wanted;
+        let filter = Filter { status, classification, severity, late, ..Filter::default() };
         let (heads, next) = self.desk()?.list(person, filter, part(&slice)?).await.map_err(refusal)?;
         Ok(Page {
             rows: heads.iter().map(|head| head_json(head, person)).collect(),
