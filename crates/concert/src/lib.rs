@@ -10,6 +10,7 @@ mod clocks;
 pub mod command;
 pub mod drive;
 pub mod incidents;
+mod lacking;
 mod left;
 pub mod login;
 mod operator;

@@ -69,7 +69,32 @@ pub async fn remember_in(change: &mut Change<'_>, owner: &str, name: &str, value
     query.execute(&mut **change).await.map_err(trouble).map(|_| ())
 }
 
+/// Owner of the counts of events that lack a field of the key of a rule.
+const LACKING: &str = "rule lacking";
+
+/// Counts events that lack a field of the key of a rule, as part of a change.
+pub async fn lacking_in(change: &mut Change<'_>, rule: &str, events: u64, now: Time) -> Result<(), Problem> {
+    let query = sqlx::query_scalar("SELECT value FROM memory WHERE owner = ?1 AND name = ?2").bind(LACKING).bind(rule);
+    let before: Option<String> = query.fetch_optional(&mut **change).await.map_err(trouble)?;
+    let (count, _) = before.as_deref().map_or((0, Time(0)), counted);
+    remember_in(change, LACKING, rule, &format!("{} {}", count.saturating_add(events), now.0)).await
+}
+
+/// How many there were, and when the last ones came.
+fn counted(text: &str) -> (u64, Time) {
+    let (count, last) = text.split_once(' ').unwrap_or((text, ""));
+    (count.parse().unwrap_or(0), Time(last.parse().unwrap_or(0)))
+}
+
 impl Records {
+    /// Rules with events that lack a field of the key: how many there were, and when the last came.
+    pub async fn lacking(&self) -> Result<Vec<(String, u64, Time)>, Problem> {
+        let query = sqlx::query_as("SELECT name, value FROM memory WHERE owner = ?1 ORDER BY name").bind(LACKING);
+        let rows: Vec<(String, String)> = query.fetch_all(self.pool()).await.map_err(trouble)?;
+        let counts = rows.into_iter().map(|(rule, text)| (rule, counted(&text)));
+        Ok(counts.map(|(rule, (count, last))| (rule, count, last)).collect())
+    }
+
     /// A remembered value.
     pub async fn recall(&self, owner: &str, name: &str) -> Result<Option<String>, Problem> {
         sqlx::query_scalar("SELECT value FROM memory WHERE owner = ?1 AND name = ?2")

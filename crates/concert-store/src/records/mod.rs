@@ -34,7 +34,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 pub use approval::{Gate, WAITS_FOR_APPROVAL, approve_notice_in, reject_notice_in, resend_notice_in};
 pub use audit::{Act, AuditFilter, Audited, By, append_audit};
 pub use credentials::{Credentials, Factor, NewFactor, NewPassword, reset_user_in};
-pub use feeds::{FeedCounts, FeedHealth, Hour, remember_in};
+pub use feeds::{FeedCounts, FeedHealth, Hour, lacking_in, remember_in};
 pub use health::{Health, Proof};
 pub use lockouts::{Attempt, Counted, forget_failures_in};
 pub use mails::{Again, Effect, MailCount, MailFilter, MailRow, Settled, hold_complaint, settle};

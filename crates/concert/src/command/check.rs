@@ -13,10 +13,13 @@ use serde_json::json;
 
 use super::SiteArg;
 use crate::clocks;
-use crate::left;
+use crate::incidents::ahead;
+use crate::lacking;
+use crate::left::{self, Left};
 use crate::print::{AllRows, Format, Out};
 use crate::problems::{Exit, Failure};
 use crate::settings::{Collect, LoadFor, Settings, processes};
+use crate::wire;
 
 mod access;
 mod files;
@@ -49,7 +52,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     findings.extend(files::check(&loaded.settings));
     // With a mistake among them notices may be missing that are only written wrongly.
     if !findings.iter().any(|finding| finding.state == "mistake") {
-        findings.extend(left_of(&loaded.settings)?);
+        findings.extend(kept_of(&loaded.settings)?);
     }
     findings.extend(access::weak_rules(&loaded.settings));
     match super::runtime()?.block_on(access::unknown_names(&loaded.settings)) {
@@ -68,19 +71,21 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     Ok(if bad { Exit::Bad } else { Exit::Done })
 }
 
-/// Events that wait for notices which the settings do not have. A site that never worked has no records.
-fn left_of(settings: &Settings) -> Result<Vec<Finding>, Failure> {
+/// What the records say of the settings: events that wait for notices which are gone, events that rules could not take;
+/// and whether they are ahead of the clock. A site that never worked has no records.
+fn kept_of(settings: &Settings) -> Result<Vec<Finding>, Failure> {
     if !settings.data_dir().join("records.sqlite").exists() {
         return Ok(Vec::new());
     }
     let found = super::runtime()?.block_on(async {
         let store = Store::open(&settings.data_dir()).await?;
-        left::find(&store, settings).await
+        let mut found: Vec<Problem> = left::find(&store, settings).await?.iter().map(Left::problem).collect();
+        found.extend(lacking::find(&store, settings, wire::now()).await?);
+        found.extend(ahead(&store, wire::now()).await?);
+        Ok::<_, Problem>(found)
     });
-    Ok(match found {
-        Ok(found) => found.iter().map(|left| Finding::of("warning", left.problem())).collect(),
-        Err(problem) => vec![Finding::of("warning", problem)],
-    })
+    let found = found.unwrap_or_else(|problem| vec![problem]);
+    Ok(found.into_iter().map(|problem| Finding::of("warning", problem)).collect())
 }
 
 /// One line of the answer.

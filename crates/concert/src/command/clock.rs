@@ -11,7 +11,7 @@ use concert_model::{Problem, Time, keys};
 use super::incident::refused;
 use super::{SiteArg, acting};
 use crate::clocks;
-use crate::incidents::Incidents;
+use crate::incidents::{Incidents, made_anew};
 use crate::print::{AllRows, Out, Rows};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
@@ -102,6 +102,7 @@ fn due(args: &DueArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
     super::runtime()?.block_on(async {
         let site = Site::open_to_look(settings).await?;
         let incidents = site.incidents()?;
+        made_anew(&incidents).await.map_err(Failure::outside)?;
         let person = acting(site_arg, &site.store).await?;
         print_due(args, &incidents, &person, wire::now()).await
     })

@@ -25,7 +25,9 @@ use serde_json::{Value, json};
 
 use super::events::moment;
 use super::{SiteArg, acting};
-use crate::incidents::{Filter, Incidents, LogFilter, Refused, Slice, Written, entry_json, head_json, incident_json};
+use crate::incidents::{
+    Filter, Incidents, LogFilter, Refused, Slice, Written, ahead_of, entry_json, head_json, incident_json, made_anew,
+};
 use crate::print::{AllRows, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
@@ -216,6 +218,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     runtime.block_on(async {
         let site = Site::open_to_look(settings).await?;
         let incidents = site.incidents()?;
+        made_anew(&incidents).await.map_err(Failure::outside)?;
         let person = acting(site_arg, &site.store).await?;
         match &args.action {
             Action::Open(args) => open(args, &incidents, &person).await,
@@ -377,7 +380,11 @@ async fn show_one(args: &ShowArgs, incidents: &Incidents, person: &Person) -> Re
     let joins = incidents.joins(person, &state).await.map_err(refused)?;
     let may = incidents.open_to(person, &args.incident).await.map_err(refused)?;
     let gone = incidents.gone().await?;
-    show::print(&incident_json(&state, joins, &may, (&gone, crate::wire::now())), args.rows.format)
+    let now = crate::wire::now();
+    if let Some(problem) = ahead_of("its newest entry", state.changed.time, now) {
+        tracing::warn!("{problem}");
+    }
+    show::print(&incident_json(&state, joins, &may, (&gone, now)), args.rows.format)
 }
 
 fn entry_row(entry: &Value) -> [Value; 7] {

@@ -15,6 +15,7 @@ use concert_store::records::Change;
 
 use super::live;
 use crate::incidents::{Caught, Incidents, Met, host_of, when};
+use crate::lacking;
 use crate::wire::Site;
 
 /// Keys of one rule that a report may have; what has others goes together.
@@ -142,6 +143,7 @@ impl Catching {
                     events,
                     "{events} events lack a field of the key of `{rule}` and open no incident"
                 );
+                lacking::count(change, rule, events, now).await?;
             }
         }
         let is_idle = self.met.is_empty() && self.rules.iter().all(|(_, caught)| caught.is_empty());

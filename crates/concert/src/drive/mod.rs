@@ -42,6 +42,7 @@ use self::intake::Keeper;
 use self::lane::Lane;
 use self::process::{Stopped, Work, process};
 use self::tell::Teller;
+use crate::incidents;
 use crate::left;
 use crate::problems::Failure;
 use crate::settings::Collect;
@@ -216,7 +217,7 @@ fn raw(site: &Site, report: &Waiting) -> Result<Box<dyn process::Source>, Proble
 /// not be collected hold up nothing; that there were any is the failure it ends with.
 pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     let mut worker = Worker::need(&site).await?;
-    tell_of_left(&site).await;
+    Box::pin(tell_of_left(&site)).await;
     let keeper = Keeper::new(site.store.clone());
     let looks = site.settings.feeds.iter().filter_map(|feed| match &feed.collect {
         Collect::By(_, collector) => Some((feed.name.clone(), Arc::clone(collector))),
@@ -335,9 +336,27 @@ async fn tell_of_left(site: &Arc<Site>) {
     }
 }
 
+/// Makes anew what an earlier build derived from journals. Without the key of the site there is nothing to do here.
+async fn made_anew(site: &Site) {
+    let Ok(incidents) = site.incidents() else { return };
+    if let Err(problem) = incidents::made_anew(&incidents).await {
+        tracing::warn!("{problem}");
+    }
+}
+
+/// Tells where entries of incidents are ahead of the clock.
+async fn tell_of_clock(site: &Site) {
+    match incidents::ahead(&site.store, wire::now()).await {
+        Ok(None) => {}
+        Ok(Some(problem)) | Err(problem) => tracing::warn!("{problem}"),
+    }
+}
+
 /// Works until `stop`. Collectors, processing and delivering run side by side.
 pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, worker: Worker, stop: CancellationToken) -> Result<(), Failure> {
-    tell_of_left(&site).await;
+    Box::pin(tell_of_left(&site)).await;
+    Box::pin(made_anew(&site)).await;
+    Box::pin(tell_of_clock(&site)).await;
     let mut tasks = tokio::task::JoinSet::new();
     for feed in &site.settings.feeds {
         if let Collect::By(_, collector) = &feed.collect {

@@ -73,7 +73,7 @@ pub use observables::{Observables, Pulled};
 pub use progress::{numbers_json, progress_json, said_of, steps_json};
 pub use proposals::{Met, host_of, when};
 pub use read::{About, Filter, Found, JournalTexts, Listed, LogFilter, Slice};
-pub use rebuild::verify_journals;
+pub use rebuild::{ahead, ahead_of, made_anew, verify_journals};
 pub use report::REPORTER;
 pub use view::{
     entry_json, exhibit_json, happened_json, head_json, hop_json, incident_json, letter_json, list_json,

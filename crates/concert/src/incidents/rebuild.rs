@@ -2,17 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use concert_model::Problem;
 use concert_model::access::{Circle, Person};
 use concert_model::incident::content::Content;
 use concert_model::incident::journal::{Body, Entry, Header, SiteId, verify};
+use concert_model::{Problem, Time};
 use concert_store::Store;
 use concert_store::records::incidents::{self, EntryRow, Head, Touched};
+use concert_store::records::{Change, remember_in};
 
 use super::case::Case;
 use super::read::circle_of;
 use super::write::head_of;
 use super::{Incidents, Refused, merged, sight, text};
+
+/// By which rules entries are made findable here. Counts up whenever an entry is found by more than before, or lists say
+/// more; then what was derived by an earlier build is made anew once.
+const DERIVED: &str = "2";
+/// Where it is remembered by which rules it was derived.
+const REMEMBERED: (&str, &str) = ("incident derived", "version");
 
 /// Journals that were checked.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -29,7 +36,28 @@ impl Incidents {
     /// Drops what is derived from entries and makes it anew, in one transaction. Gives the number of
     /// incidents.
     pub async fn rebuild(&self) -> Result<u64, Problem> {
-        let mut change = self.store.records.change().await?;
+        let change = self.store.records.change().await?;
+        self.rebuild_in(change).await
+    }
+
+    /// The same where an earlier build derived it by other rules. Gives the number of incidents where there was
+    /// something to do.
+    pub async fn rebuild_if_old(&self) -> Result<Option<u64>, Problem> {
+        let records = &self.store.records;
+        let is_new = |kept: Option<String>| kept.as_deref() == Some(DERIVED);
+        if is_new(records.recall(REMEMBERED.0, REMEMBERED.1).await?) {
+            return Ok(None);
+        }
+        let change = records.change().await?;
+        // Somebody else may have done it while this waited.
+        if is_new(records.recall(REMEMBERED.0, REMEMBERED.1).await?) {
+            return Ok(None);
+        }
+        let count = self.rebuild_in(change).await?;
+        Ok((count > 0).then_some(count))
+    }
+
+    async fn rebuild_in(&self, mut change: Change<'static>) -> Result<u64, Problem> {
         self.store.records.drop_derived(&mut change).await?;
         let journals = self.store.records.journals().await?;
         let mut joined = Vec::new();
@@ -55,6 +83,7 @@ impl Incidents {
                 }
             }
         }
+        remember_in(&mut change, REMEMBERED.0, REMEMBERED.1, DERIVED).await?;
         self.store.records.commit(change).await?;
         self.held().clear();
         Ok(journals.len() as u64)
@@ -65,6 +94,45 @@ impl Incidents {
     pub async fn look_at_journal(&self, person: &Person, incident: &str) -> Result<(u64, Vec<Problem>), Refused> {
         let (case, _) = self.find(person, incident).await?;
         Ok(verify_one(&self.store, &case.id).await?)
+    }
+}
+
+/// Makes anew what an earlier build derived from journals, and tells so.
+pub async fn made_anew(incidents: &Incidents) -> Result<(), Problem> {
+    if let Some(count) = incidents.rebuild_if_old().await? {
+        tracing::info!(
+            incidents = count,
+            "lists and searches of {count} incidents were made anew: those of an earlier build say less"
+        );
+    }
+    Ok(())
+}
+
+/// How far numbers and times of entries may be ahead of the clock of this machine, in seconds, before it is told.
+const AHEAD_SECONDS_MAX: i64 = 300;
+
+/// What to tell where the newest entry of all incidents is ahead of the clock: it was wrong when that was written, or is
+/// wrong now.
+pub async fn ahead(store: &Store, now: Time) -> Result<Option<Problem>, Problem> {
+    let last = Time(store.records.last_entry().await?.cast_signed());
+    Ok(ahead_of("the newest entry of all incidents", last, now))
+}
+
+/// The same of what was written at a moment.
+pub fn ahead_of(what: &str, written: Time, now: Time) -> Option<Problem> {
+    let seconds = written.seconds().saturating_sub(now.seconds());
+    (seconds > AHEAD_SECONDS_MAX).then(|| {
+        let hint = "the clock of this machine was ahead then, or is behind now; until then entries of that incident get this time, and what is due so long after one of them is due later";
+        Problem::new(format!("{what} is of {written}, which is {} from now", span(seconds))).hint(hint)
+    })
+}
+
+/// A span of time for people.
+fn span(seconds: i64) -> String {
+    match (seconds / 86_400, seconds % 86_400 / 3_600, seconds % 3_600 / 60) {
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
     }
 }
 

@@ -743,3 +743,48 @@ async fn whoever_speaks_for_a_party_does_not_learn_for_which_others_something_is
         assert_eq!(is_told, reader.is_operator, "{}", reader.name);
     }
 }
+
+/// What an earlier build derived from journals says less: it is made anew when this one begins, once.
+#[tokio::test]
+async fn what_an_earlier_build_derived_is_made_anew_once() {
+    let site = site().await;
+    let (operator, records) = (Person::operator("root"), site.incidents.store.records.clone());
+    let ask = Ask::new(&operator, NOW);
+    site.incidents.open(ask, new("Old", Marking::of(Tlp::Green), vec![note("w", None)])).await.unwrap();
+    assert_eq!(site.incidents.rebuild_if_old().await.unwrap(), Some(1));
+    assert_eq!(site.incidents.rebuild_if_old().await.unwrap(), None);
+    let mut change = records.change().await.unwrap();
+    records.drop_derived(&mut change).await.unwrap();
+    records.commit(change).await.unwrap();
+    let listed = async || site.incidents.list(&operator, Filter::default(), Slice { limit: 9, below: None }).await;
+    assert!(listed().await.unwrap().0.is_empty() && site.incidents.rebuild_if_old().await.unwrap().is_none());
+    records.remember("incident derived", "version", "1").await.unwrap();
+    assert_eq!(site.incidents.rebuild_if_old().await.unwrap(), Some(1));
+    assert_eq!(listed().await.unwrap().0.len(), 1);
+}
+
+/// A clock that was ahead once is told of as long as it shows; what is written then holds, and comes later in order.
+#[tokio::test]
+async fn a_clock_that_was_ahead_is_told_of() {
+    let site = site().await;
+    let operator = Person::operator("root");
+    let at = |seconds: i64| Ask::new(&operator, NOW.plus_seconds(seconds));
+    let told = async |seconds: i64| ahead(&site.incidents.store, NOW.plus_seconds(seconds)).await.unwrap();
+    let open = async |title: &str, seconds: i64| {
+        let new = new(title, Marking::of(Tlp::Green), Vec::new());
+        site.incidents.open(at(seconds), new).await.unwrap().number
+    };
+    assert_eq!(told(0).await, None);
+    let first = open("Before", 0).await;
+    assert_eq!(told(-200).await, None);
+    let shifted = open("Ahead", 86_400).await;
+    let problem = told(0).await.unwrap().to_string();
+    assert!(problem.contains("the newest entry of all incidents is of ") && problem.contains("1 d 0 h"), "{problem}");
+    site.incidents.write(at(60), &first, vec![note("after", None)]).await.unwrap();
+    let [whole, late] = [&first, &shifted].map(|name| site.incidents.log(&operator, name, 0, 99));
+    let (whole, late) = (whole.await.unwrap(), late.await.unwrap());
+    let (last, before) = (whole.last().unwrap(), late.last().unwrap());
+    // It comes behind what was numbered ahead, and has its own time all the same.
+    assert!(last.seq > before.seq && last.header.stamp.time == NOW.plus_seconds(60));
+    assert_eq!(told(86_400).await, None);
+}

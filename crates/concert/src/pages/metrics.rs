@@ -59,6 +59,11 @@ pub(super) async fn of(site: &Site, said: &BTreeMap<String, FeedHealth>) -> Vec<
             vec![(Vec::new(), mass::held(site).await.ok().flatten().map_or(0.0, |held| number(held.contacts)))],
         ),
         gauge("concert_contact_keys", "OpenPGP keys of contacts by state; none is used that expired.", keys(site)),
+        counter(
+            "concert_rule_events_without_key_total",
+            "Events that a rule caught and that lack a field of its key, so that they opened no incident.",
+            lacking(site).await,
+        ),
         gauge("concert_reports_waiting", "Reports kept and not yet processed.", of(|counts| counts.waiting)),
         gauge("concert_reports_failed", "Reports that could not be processed at all.", of(|counts| counts.failed)),
     ]
@@ -66,6 +71,14 @@ pub(super) async fn of(site: &Site, said: &BTreeMap<String, FeedHealth>) -> Vec<
 
 fn number(count: u64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// Events that opened no incident, by rule: of every rule that opens some, also where there are none yet.
+async fn lacking(site: &Site) -> Values {
+    let counts = site.store.records.lacking().await.unwrap_or_default();
+    let count = |name: &str| counts.iter().find(|(rule, ..)| rule == name).map_or(0, |(_, count, _)| *count);
+    let opening = site.settings.judge.rules().iter().filter(|rule| rule.opening().is_some());
+    opening.map(|rule| (vec![("rule", rule.name().to_owned())], number(count(rule.name())))).collect()
 }
 
 /// Mails by state and kind, and those that are not believed by why.

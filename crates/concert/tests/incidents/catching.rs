@@ -131,6 +131,17 @@ fn events_that_lack_a_field_of_the_key_open_no_incident() {
     assert_eq!(numbers.len(), 1);
     let shown = site.show(&numbers[0]);
     assert_eq!((&shown["title"], &shown["counts"]["events"]), (&json!("Scans from AS64500"), &json!(1)));
+    let warnings = || {
+        let told = site.json(&["check", "--format", "ndjson"]);
+        let of_rules = told.into_iter().filter(|row| row["what"].as_str().unwrap().contains("lacked a field"));
+        of_rules.map(|row| row["what"].as_str().unwrap().to_owned()).collect::<Vec<String>>()
+    };
+    assert!(warnings()[0].starts_with("2 events of rule `scanners` lacked a field of its key"), "{:?}", warnings());
+    site.ingest("more", &[nameless("192.0.2.2")]);
+    assert!(warnings()[0].starts_with("3 events of rule `scanners`"), "{:?}", warnings());
+    // Of a rule that is gone nothing is told.
+    site.settings("");
+    assert!(warnings().is_empty(), "{:?}", warnings());
 }
 
 #[test]
