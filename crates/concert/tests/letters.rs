@@ -368,6 +368,12 @@ async fn answers_land_in_the_conversation_and_what_is_not_sure_waits() {
     let decided = world.entries(&number, "decision/1").remove(0);
     assert_eq!(decided["reason"], "They did not write it.");
     assert_eq!(world.incident(&["mail", "thread", &number, "--party", "Example Net"]).len(), 4);
+    // What was dropped is taken after all, once.
+    world.refused(&["mail", "drop", &number, &seq(0), "--reason", "again"], "was dropped already");
+    world.incident(&["mail", "show", &number, &seq(0)]);
+    world.incident(&["mail", "accept", &number, &seq(0), "--party", "Example Net"]);
+    assert_eq!(world.incident(&["mail", "thread", &number, "--party", "Example Net"]).len(), 5);
+    world.refused(&["mail", "accept", &number, &seq(0), "--party", "Example Net"], "no mail");
     world.done(&["verify"]);
     let mails = world.smtp.mails();
     let own = |to: &Vec<String>| to.iter().all(|to| to == "cert@cert.example");

@@ -93,10 +93,21 @@ pub async fn prove(change: &mut Change<'_>, notice: &str, state: &str) -> Result
     Ok(done.rows_affected() == 1)
 }
 
-/// Writes down what a person said a held mail is. `false` where somebody did before.
+/// What the reason of a mail begins with of which a person said that it does not belong there.
+pub const DROPPED: &str = "dropped by ";
+
+/// Whether a person said of a mail of an incident that it does not belong there.
+pub fn is_dropped(row: &MailRow) -> bool {
+    row.state == "aside" && !row.incident.is_empty() && row.reason.starts_with(DROPPED)
+}
+
+/// Writes down what a person said a held mail is; one that was dropped may be taken after all. `false` where somebody
+/// did before.
 pub async fn answer_held(change: &mut Change<'_>, row: &MailRow) -> Result<bool, Problem> {
-    let sql = "UPDATE mail SET state = ?2, kind = ?3, reason = ?4, party = ?5 WHERE seq = ?1 AND state = 'held'";
+    let sql = "UPDATE mail SET state = ?2, kind = ?3, reason = ?4, party = ?5 WHERE seq = ?1 AND (state = 'held'
+         OR ?2 = 'taken' AND state = 'aside' AND incident <> '' AND reason LIKE ?6 || '%')";
     let query = sqlx::query(sql).bind(row.seq).bind(&row.state).bind(&row.kind).bind(&row.reason).bind(&row.party);
+    let query = query.bind(DROPPED);
     Ok(query.execute(&mut **change).await.map_err(trouble)?.rows_affected() == 1)
 }
 

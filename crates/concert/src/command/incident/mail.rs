@@ -25,9 +25,9 @@ pub(super) struct MailArgs {
 enum Action {
     /// Mails that wait for a person: who wrote them is not sure
     List(ListArgs),
-    /// A mail that waits, as it reads
+    /// A mail that waits or was dropped, as it reads
     Show(OneArgs),
-    /// Take a mail into the conversation of a party
+    /// Take a mail into the conversation of a party, also one that was dropped
     Accept(AcceptArgs),
     /// Say that a mail does not belong here
     Drop(DropArgs),

@@ -10,6 +10,7 @@ use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::{Incident, Letter};
 use concert_model::incident::mail::Attached;
 use concert_store::records::MailRow;
+use concert_store::records::messages::{DROPPED, is_dropped};
 
 use super::super::case::Case;
 use super::super::made::{Beside, Made};
@@ -104,16 +105,25 @@ impl Incidents {
 
     /// A mail that waits in an incident.
     async fn held_mail(&self, person: &Person, name: &str, number: i64) -> Result<(String, MailRow), Refused> {
+        let (id, row) = self.mail_to_take(person, name, number).await?;
+        match row.state.as_str() {
+            "held" => Ok((id, row)),
+            _ => Err(wrong(format!("mail {number} was dropped already"))),
+        }
+    }
+
+    /// A mail that waits in an incident, or was dropped there.
+    async fn mail_to_take(&self, person: &Person, name: &str, number: i64) -> Result<(String, MailRow), Refused> {
         let (case, circle) = self.find(person, name).await?;
         may_sort(person, &circle)?;
         let row = self.store.records.mail(number).await?;
-        let is_here = |row: &MailRow| row.incident == case.id && row.state == "held";
+        let is_here = |row: &MailRow| row.incident == case.id && (row.state == "held" || is_dropped(row));
         let row = row.filter(|row| is_here(row) && may_see(person, (&case, &circle), row));
         let row = row.ok_or_else(|| wrong(format!("no mail {number} waits in this incident")))?;
         Ok((case.id.clone(), row))
     }
 
-    /// A mail that waits, as it reads.
+    /// A mail that waits or was dropped, as it reads.
     pub async fn read_held(
         &self,
         person: &Person,
@@ -121,13 +131,13 @@ impl Incidents {
         number: i64,
         reader: &dyn Reader,
     ) -> Result<(MailRow, Incoming), Refused> {
-        let (_, row) = self.held_mail(person, name, number).await?;
+        let (_, row) = self.mail_to_take(person, name, number).await?;
         let incoming = reader.read(&row)?;
         let (case, circle) = self.find(person, name).await?;
         Ok((self.as_known(person, (&case, &circle), row), incoming))
     }
 
-    /// Takes a mail into the conversation of a party.
+    /// Takes a mail into the conversation of a party, also one that was dropped.
     pub async fn accept(
         &self,
         ask: Ask<'_>,
@@ -141,7 +151,7 @@ impl Incidents {
             return Ok(written);
         }
         let party = &self.party_named(ask.person, name, party).await?;
-        let (id, row) = self.held_mail(ask.person, name, number).await?;
+        let (id, row) = self.mail_to_take(ask.person, name, number).await?;
         let incoming = reader.read(&row)?;
         let row = MailRow {
             state: "taken".into(),
@@ -191,7 +201,7 @@ impl Incidents {
         let (id, row) = self.held_mail(ask.person, name, number).await?;
         let text = format!("Mail {number} of {} was not taken into a conversation.", line(&row.from));
         let decision = Decision { text, reason: reason.to_owned() };
-        let reason = format!("dropped by {}: {reason}", ask.person.name);
+        let reason = format!("{DROPPED}{}: {reason}", ask.person.name);
         let row = MailRow { state: "aside".into(), reason, ..row };
         self.write_made(ask, &id, Right::OfContent, |_, _| {
             let drafts = vec![Draft { content: decision.into(), marking: None, minutes: 0 }];
