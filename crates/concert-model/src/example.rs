@@ -1,6 +1,6 @@
 //! What a value of each kind looks like, for hints about texts that are none.
 
-use crate::problem::nearest;
+use crate::problem::meant;
 use crate::{Kind, taxonomy};
 
 impl Kind {
@@ -32,16 +32,13 @@ impl Kind {
 
     /// What to write instead of a text that is no value of this kind.
     pub fn hint(self, text: &str) -> String {
-        let near = match self {
-            Kind::Type => nearest(text, taxonomy::TYPES.iter().map(|(name, _)| *name)),
-            Kind::Severity => nearest(text, taxonomy::SEVERITIES.iter().copied()),
-            Kind::Tlp => nearest(text, taxonomy::TLP.iter().copied()),
-            _ => None,
+        let known: Vec<&str> = match self {
+            Kind::Type => taxonomy::TYPES.iter().map(|(name, _)| *name).collect(),
+            Kind::Severity => taxonomy::SEVERITIES.to_vec(),
+            Kind::Tlp => taxonomy::TLP.to_vec(),
+            _ => Vec::new(),
         };
-        match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("such as {}", self.example()),
-        }
+        meant(text, known, format!("such as {}", self.example()))
     }
 }
 

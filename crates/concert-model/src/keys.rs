@@ -12,7 +12,7 @@ use std::time::Duration;
 use toml_edit::{Item, TableLike, Value};
 
 use crate::Problem;
-use crate::problem::nearest;
+use crate::problem::meant;
 
 /// One settings file: its name as shown to people, and its text.
 #[derive(Debug)]
@@ -400,10 +400,7 @@ impl<'a> Keys<'a> {
         let word = given.as_deref().unwrap_or(default);
         let found = words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value);
         if found.is_none() && given.is_some() {
-            let hint = match nearest(word, words.iter().map(|(word, _)| *word)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("one of: {kind}"),
-            };
+            let hint = meant(word, words.iter().map(|(word, _)| *word), format!("one of: {kind}"));
             let place = self.value_place(name, 0).unwrap_or_default();
             self.reading.problem(Problem::new(format!("`{word}` is not a value of `{name}`")).at(place).hint(hint));
         }
@@ -573,10 +570,8 @@ impl<'a> Keys<'a> {
                     continue;
                 }
                 let place = table.key(key).and_then(toml_edit::Key::span).map(|span| source.place(span.start));
-                let hint = match nearest(key, self.asked.keys().map(String::as_str)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("known here: {}", self.asked.keys().cloned().collect::<Vec<_>>().join(", ")),
-                };
+                let known = || self.asked.keys().map(String::as_str);
+                let hint = meant(key, known(), format!("known here: {}", known().collect::<Vec<_>>().join(", ")));
                 self.reading.problem(
                     Problem::new(format!("unknown key `{key}` in {}", self.shown()))
                         .at(place.unwrap_or_default())

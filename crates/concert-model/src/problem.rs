@@ -52,11 +52,15 @@ impl std::error::Error for Problem {}
 /// What to write instead of a word that is not one of the known ones: the one that was meant, else all of them. Nothing
 /// where none are known.
 pub fn instead(word: &str, known: &[&str]) -> String {
-    match nearest(word, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => String::new(),
-        None => format!("one of: {}", known.join(", ")),
+    match known {
+        [] => String::new(),
+        known => meant(word, known.iter().copied(), format!("one of: {}", known.join(", "))),
     }
+}
+
+/// The same of words that are told otherwise, or not at all, where none was meant.
+pub fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>, otherwise: impl Into<String>) -> String {
+    nearest(word, known).map_or_else(|| otherwise.into(), |near| format!("did you mean `{near}`?"))
 }
 
 /// The known word nearest to a mistyped one, when it is near enough to be meant.

@@ -13,7 +13,7 @@ use axum::extract::{MatchedPath, Query, RawPathParams, Request, State};
 use axum::http::{Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 
 use crate::App;
 use crate::problem::Problem;
@@ -30,10 +30,9 @@ pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
 /// There is no such parameter.
 pub(crate) fn unknown(name: &str, known: &[&str]) -> Problem {
     let name: String = name.chars().take(100).collect();
-    let hint = match nearest(&name, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => "none is taken here".to_owned(),
-        None => format!("known are {}", known.join(", ")),
+    let hint = match known {
+        [] => "none is taken here".to_owned(),
+        known => meant(&name, known.iter().copied(), format!("known are {}", known.join(", "))),
     };
     Problem::of(concert_model::Problem::new(format!("there is no parameter `{name}`")).hint(hint))
 }

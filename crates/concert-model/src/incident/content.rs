@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::mail::{Attached, Openpgp, Sort};
 use super::marking::Marking;
 use super::schema;
-use crate::problem::nearest;
+use crate::problem::{meant, nearest};
 use crate::{Problem, Time};
 
 /// Longest text of a note or finding.
@@ -805,9 +805,7 @@ impl Content {
             return Ok((name, fields));
         }
         let words = Self::KINDS.iter().filter_map(|(name, _)| name.split_once('/')).map(|(word, _)| word);
-        let near = nearest(kind, words);
-        let problem = Problem::new(format!("`{kind}` is no kind of entry"));
-        Err(near.map_or(problem.clone(), |near| problem.hint(format!("did you mean `{near}`?"))))
+        Err(Problem::new(format!("`{kind}` is no kind of entry")).hint(meant(kind, words, "")))
     }
 
     /// What a person wrote: a kind with or without its version, and members in their JSON form or as text.
@@ -815,9 +813,9 @@ impl Content {
     pub fn from_person(kind: &str, mut members: Map<String, Value>) -> Result<Self, Problem> {
         let (name, fields) = Self::kind(kind)?;
         if let Some(odd) = members.keys().find(|key| !fields.iter().any(|(field, _)| field == key)) {
-            let near = nearest(odd, fields.iter().map(|(field, _)| *field));
             let names: Vec<&str> = fields.iter().map(|(field, _)| *field).collect();
-            let hint = near.map_or(format!("it has: {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+            let otherwise = format!("it has: {}", names.join(", "));
+            let hint = meant(odd, names, otherwise);
             return Err(Problem::new(format!("`{odd}` does not belong into {name}")).hint(hint));
         }
         if let Some(zone) = zone_said(fields, &members) {

@@ -8,7 +8,7 @@ use super::content::{Content, PartyStatus, Severity};
 use super::fold::Incident;
 use super::marking::Marking;
 use crate::Problem;
-use crate::problem::nearest;
+use crate::problem::{meant, nearest};
 
 /// Most entries written at once.
 pub const DRAFTS_MAX: usize = 1_000;
@@ -43,10 +43,9 @@ pub struct NewIncident {
 /// A member that does not belong into what somebody sends, with those that do.
 pub fn foreign(odd: &str, what: &str, known: &[&str]) -> Problem {
     let odd: String = odd.chars().take(100).collect();
-    let hint = match nearest(&odd, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => "it has none".to_owned(),
-        None => format!("known are: {}", known.join(", ")),
+    let hint = match known {
+        [] => "it has none".to_owned(),
+        known => meant(&odd, known.iter().copied(), format!("known are: {}", known.join(", "))),
     };
     Problem::new(format!("`{odd}` does not belong into {what}")).hint(hint)
 }

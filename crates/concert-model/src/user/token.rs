@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::User;
 use crate::Time;
 use crate::access::Person;
-use crate::problem::nearest;
+use crate::problem::meant;
 
 /// One kind of work that a token may be good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,9 +90,7 @@ impl FromStr for Scope {
     fn from_str(text: &str) -> Result<Self, String> {
         let word = text.trim();
         Self::ALL.into_iter().find(|scope| scope.word() == word).ok_or_else(|| {
-            let meant = nearest(word, Self::ALL.map(Self::word));
-            let meant =
-                meant.map_or("`concert token create --help` lists them".into(), |one| format!("did you mean `{one}`?"));
+            let meant = meant(word, Self::ALL.map(Self::word), "`concert token create --help` lists them");
             format!("`{}` is no scope; {meant}", word.escape_debug())
         })
     }

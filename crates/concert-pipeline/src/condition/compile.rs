@@ -4,7 +4,7 @@
 //! macros over lists) is refused with a sentence, so that a condition costs little and always ends.
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, SourceInfo, operators};
-use concert_model::problem::nearest;
+use concert_model::problem::{meant, nearest};
 use concert_model::{Field, Kind, Net, Problem, field, host, taxonomy};
 use regex::RegexBuilder;
 
@@ -448,10 +448,7 @@ impl Compiler<'_> {
     }
 
     fn unknown_function<T>(&mut self, expr: &IdedExpr, name: &str) -> Option<T> {
-        let hint = match nearest(name, FUNCTIONS) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known here: {}, size, lowerAscii", FUNCTIONS.join(", ")),
-        };
+        let hint = meant(name, FUNCTIONS, format!("known here: {}, size, lowerAscii", FUNCTIONS.join(", ")));
         self.wrong(expr, format!("unknown function `{name}`"), hint)
     }
 

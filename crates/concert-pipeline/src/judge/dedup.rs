@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use concert_model::batch::Raw;
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use concert_model::{Field, Keys, OpenEvent, ProblemKey, Time, field};
 
 /// Most fields in a key, alternatives counted.
@@ -134,9 +134,9 @@ fn parse(name: &str) -> Result<Name, String> {
     if let Some(extra) = name.strip_prefix("extra.").filter(|extra| !extra.is_empty()) {
         return Ok(Name::Extra(extra.into()));
     }
-    Field::named(name).map(Name::Field).ok_or_else(|| match nearest(name, field::TABLE.iter().map(|(name, _)| *name)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "write a field such as source.ip, or several as \"source.ip or source.fqdn\"".to_owned(),
+    Field::named(name).map(Name::Field).ok_or_else(|| {
+        let otherwise = "write a field such as source.ip, or several as \"source.ip or source.fqdn\"";
+        meant(name, field::TABLE.iter().map(|(name, _)| *name), otherwise)
     })
 }
 

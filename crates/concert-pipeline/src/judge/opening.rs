@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use concert_model::incident::{Marking, Severity, Tlp};
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use concert_model::{Event, Field, Keys, taxonomy};
 
 use crate::group::Key;
@@ -158,9 +158,7 @@ fn read_key(keys: &Keys<'_>, names: &[String]) -> Option<Key> {
         Ok(key) => Some(key),
         Err(name) => {
             let index = names.iter().position(|one| *one == name).unwrap_or(0);
-            let near = nearest(&name, Field::all().map(Field::name));
-            let hint = near
-                .map_or("fields of the data format, or extra.NAME".into(), |near| format!("did you mean `{near}`?"));
+            let hint = meant(&name, Field::all().map(Field::name), "fields of the data format, or extra.NAME");
             keys.problem_item("key", index, format!("`{name}` is not a field of events"), hint);
             None
         }

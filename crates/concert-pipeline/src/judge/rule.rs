@@ -1,6 +1,6 @@
 //! One rule: a condition, and what happens to the events for which it holds.
 
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use concert_model::{Field, Keys, OpenEvent, Value, field, taxonomy};
 
 use super::Opening;
@@ -197,10 +197,7 @@ fn target(keys: &Keys<'_>, key: &str, name: &str) -> Option<Target> {
     if let Some(field) = Field::named(name) {
         return Some(Target::Field(field));
     }
-    let hint = match nearest(name, field::TABLE.iter().map(|(name, _)| *name)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "fields of the data format, or extra.NAME".to_owned(),
-    };
+    let hint = meant(name, field::TABLE.iter().map(|(name, _)| *name), "fields of the data format, or extra.NAME");
     keys.problem(key, format!("unknown field `{name}` in `{key}`"), hint);
     None
 }

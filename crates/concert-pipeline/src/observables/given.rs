@@ -3,7 +3,7 @@
 //! Unlike in a text nothing is guessed here: `report.pdf` is a domain where somebody says so, and a loopback
 //! address an address.
 
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use concert_model::{Net, Problem, host, value};
 
 use super::{Kind, URL_BYTES_MAX, closed_up, link, plain_url, without_hidden, word};
@@ -35,10 +35,7 @@ impl Kind {
         let words = || Self::ALL.iter().map(|(_, known, _)| *known);
         Self::ALL.iter().find(|(_, known, _)| *known == word).map(|(kind, _, _)| *kind).ok_or_else(|| {
             let problem = Problem::new(format!("`{}` is no kind of observable", shown(word)));
-            problem.hint(match nearest(word, words()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("kinds are {}", words().collect::<Vec<_>>().join(", ")),
-            })
+            problem.hint(meant(word, words(), format!("kinds are {}", words().collect::<Vec<_>>().join(", "))))
         })
     }
 

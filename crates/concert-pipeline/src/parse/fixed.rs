@@ -1,7 +1,7 @@
 //! What every feed can say besides its parser's own settings: values that hold for all its events, and
 //! the zone of times that name none. Read once for a feed and handed to each [`super::Sink`].
 
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use concert_model::{Field, Keys, Value, field};
 use jiff::tz::TimeZone;
 
@@ -46,11 +46,8 @@ fn zone(name: &str) -> Option<TimeZone> {
 
 fn constant(name: &str, text: &str) -> Result<(Field, Value<'static>), (String, String)> {
     let Some(field) = Field::named(name) else {
-        let near = nearest(name, field::TABLE.iter().map(|(name, _)| *name));
-        let hint = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "fields of the data format, such as classification.type".to_owned(),
-        };
+        let known = field::TABLE.iter().map(|(name, _)| *name);
+        let hint = meant(name, known, "fields of the data format, such as classification.type");
         return Err((format!("`{name}` is not a field that can be constant"), hint));
     };
     let value = Value::read(field.kind(), text, Some(&TimeZone::UTC))

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use concert_model::field::TABLE;
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use concert_model::{Field, Keys, Value, json};
 
 use super::{Instead, Item};
@@ -107,11 +107,11 @@ impl Columns {
                         "notice.state",
                         "notice.because",
                     ]);
-                    let hint = match nearest(name, known) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => "a field of the data format, extra.NAME, report.id, notice.state or notice.because"
-                            .to_owned(),
-                    };
+                    let hint = meant(
+                        name,
+                        known,
+                        "a field of the data format, extra.NAME, report.id, notice.state or notice.because",
+                    );
                     keys.problem("columns", format!("`{name}` is not a field"), hint);
                 }
             }

@@ -41,7 +41,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use concert_model::Time;
 use concert_model::keys::parse_duration;
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 
 use crate::App;
 use crate::parameters::{pairs, unknown};
@@ -172,10 +172,7 @@ fn moment(now: Time, name: &str, text: Option<String>) -> Result<Option<Time>, P
 /// A parameter that is one of some words.
 fn one_of(name: &str, given: Option<String>, words: &[&str]) -> Result<Option<String>, Problem> {
     let Some(odd) = given.as_deref().filter(|word| !words.contains(word)) else { return Ok(given) };
-    let hint = match nearest(odd, words.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known are {}", words.join(", ")),
-    };
+    let hint = meant(odd, words.iter().copied(), format!("known are {}", words.join(", ")));
     let odd: String = odd.chars().take(100).collect();
     Err(Problem::of(concert_model::Problem::new(format!("`{name}`: there is no `{odd}`")).hint(hint)))
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 
 use concert_model::access::Kept;
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use concert_model::{Event, Problem, Time, keys};
 use concert_pipeline::condition::Condition;
 use concert_pipeline::render::columns::Column;
@@ -94,8 +94,7 @@ fn columns(names: &[String]) -> Result<Vec<Column>, Failure> {
         match Column::named(name) {
             Some(Column::State | Column::Because) | None => {
                 let known = concert_model::field::TABLE.iter().map(|(name, _)| *name);
-                let near = nearest(name, known.chain(["event.id", "report.id", "extra"]));
-                let hint = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+                let hint = meant(name, known.chain(["event.id", "report.id", "extra"]), "");
                 problems.push(Problem::new(format!("`{name}` is not a field of events")).hint(hint));
             }
             Some(column) if columns.contains(&column) => {}

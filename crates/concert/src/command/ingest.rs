@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     // The first file is hashed while the site opens, which has data about addresses to read.
     let mut first = given.files.first().cloned().map(|file| std::thread::spawn(move || Hashed::read(&file, limit)));
     let site = Arc::new(runtime.block_on(Site::open(settings))?);
-    let feed = site.settings.feed(&args.feed).ok_or_else(|| unknown_feed(&site, &args.feed))?;
+    let feed = site.settings.need_feed(&args.feed)?;
     let _inside = runtime.enter();
     let mut total = Counts::default();
     match runtime.block_on(Worker::open(&site))? {
@@ -140,15 +140,6 @@ fn given(files: &[PathBuf], settings: &Settings) -> Result<AllGiven, Failure> {
         all.folder = Some(folder);
     }
     Ok(all)
-}
-
-fn unknown_feed(site: &Site, name: &str) -> Failure {
-    let known: Vec<&str> = site.settings.feeds.iter().map(|feed| feed.name.as_str()).collect();
-    let hint = match concert_model::problem::nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("feeds here: {}", known.join(", ")),
-    };
-    Failure::usage(Problem::new(format!("there is no feed `{name}` in the settings")).hint(hint))
 }
 
 fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use concert_model::Problem;
 use concert_model::incident::process::{Process, cacao, picture};
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use serde_json::json;
 
 use super::SiteArg;
@@ -139,10 +139,7 @@ fn show(args: &ShowArgs, site: &Path) -> Result<Exit, Failure> {
     let Processes { all, problems } = processes::load(site);
     let Some((process, _)) = all.iter().find(|(process, _)| process.name == args.name) else {
         let names = all.iter().map(|(process, _)| process.name.as_str());
-        let hint = match nearest(&args.name, names) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "`concert process list` shows all".to_owned(),
-        };
+        let hint = meant(&args.name, names, "`concert process list` shows all");
         // The file that would have had it may be the one with a mistake.
         let missing = Problem::new(format!("there is no process `{}`", args.name)).hint(hint);
         return Err(Failure::settings(problems.into_iter().chain([missing]).collect()));

@@ -78,10 +78,7 @@ pub(super) async fn need_user(records: &Records, name: &str) -> Result<User, Fai
 
 async fn nobody(records: &Records, name: &str) -> Failure {
     let users = records.users().await.unwrap_or_default();
-    let hint = match problem::nearest(name, users.iter().map(|user| user.name.as_str())) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => "`concert user list` has their names".into(),
-    };
+    let hint = problem::meant(name, users.iter().map(|user| user.name.as_str()), "`concert user list` has their names");
     Failure::usage(Problem::new(format!("there is no user `{}`", name.escape_debug())).hint(hint))
 }
 

@@ -6,7 +6,7 @@ use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::chain::Chain;
 use concert_model::incident::fold::Incident;
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 
 use super::{Incidents, Refused};
 
@@ -56,10 +56,7 @@ pub fn host_there(state: &Incident, host: &str) -> Result<(), Refused> {
         return Ok(());
     }
     let known = state.found.keys().chain(state.hosts.keys()).map(String::as_str);
-    let hint = match nearest(host, known) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "hosts stand in `relations` and `hosts` of `concert incident show`".to_owned(),
-    };
+    let hint = meant(host, known, "hosts stand in `relations` and `hosts` of `concert incident show`");
     let host: String = host.chars().take(100).collect();
     Err(Refused::Wrong(Problem::new(format!("there is no host `{host}` in it")).hint(hint)))
 }

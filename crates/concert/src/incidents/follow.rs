@@ -7,7 +7,7 @@ use concert_model::incident::content::{Answer, Content, Stepped, Verdict};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::Incident;
 use concert_model::incident::process::{Known, Process, Progress};
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use concert_model::{Problem, Time};
 use concert_store::records::incidents::Head;
 
@@ -86,11 +86,8 @@ fn answers(process: &Process, answers: &[Answer]) -> Result<(), Refused> {
         if process.step(step).is_some() || step.is_empty() && *verdict == Verdict::Missing {
             continue;
         }
-        let near = nearest(step, process.steps.iter().map(|step| step.id.as_str()));
-        let hint = near.map_or_else(
-            || "the steps are those of `concert incident process`".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
+        let known = process.steps.iter().map(|step| step.id.as_str());
+        let hint = meant(step, known, "the steps are those of `concert incident process`");
         return Err(Refused::Wrong(Problem::new(format!("the process has no step `{step}`")).hint(hint)));
     }
     Ok(())

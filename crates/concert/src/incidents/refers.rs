@@ -14,7 +14,7 @@ use concert_model::incident::content::{ClockMet, ClockStarted, Content, Finding,
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::{Exhibit, Incident, Letter, clock_name, place};
 use concert_model::incident::marking::Marking;
-use concert_model::problem::nearest;
+use concert_model::problem::{meant, nearest};
 use concert_model::{EventId, Problem, Time, User};
 use concert_store::events::read::Bounds;
 use concert_store::records::Parties;
@@ -345,7 +345,7 @@ impl<'a> Check<'a> {
             return check;
         }
         let (circle, moved) = (incidents.circle(case), case.head.moved());
-        for kept in &case.entries {
+        for kept in case.entries.iter() {
             let is_one = kept.body.as_ref().is_some_and(|(body, _)| check.kinds.contains(body.kind.as_str()));
             if is_one && case.shows(&circle, person, kept) && !moved.contains(&place(&kept.header)) {
                 check.state.apply(&kept.header, kept.said());
@@ -578,18 +578,13 @@ impl<'a> Check<'a> {
     }
 
     fn clock_known(&self, clock: &str) -> Result<(), Refused> {
-        let known = &self.outside.clocks.0;
-        if known.contains_key(clock) {
+        let names: Vec<&str> = self.outside.clocks.0.keys().map(String::as_str).collect();
+        if names.contains(&clock) {
             return Ok(());
         }
         let problem = Problem::new(format!("`clock` of clock/1: there is no clock `{clock}` in the catalogue"));
-        Err(Refused::Wrong(problem.hint(match nearest(clock, known.keys().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => {
-                let names: Vec<&str> = known.keys().map(String::as_str).collect();
-                format!("clocks: {}; those of your own stand in clocks.toml", names.join(", "))
-            }
-        })))
+        let otherwise = format!("clocks: {}; those of your own stand in clocks.toml", names.join(", "));
+        Err(Refused::Wrong(problem.hint(meant(clock, names, otherwise))))
     }
 
     /// A clock applies since when it is said to run, and ends as its law says.
@@ -712,10 +707,9 @@ fn is_linked(member: &str, name: &str, is_there: bool) -> Result<(), Refused> {
 fn unknown<'k>(member: &str, what: String, name: &str, known: impl Iterator<Item = &'k str>, all: &str) -> Refused {
     let known: Vec<&str> = known.collect();
     let problem = Problem::new(format!("{member}: {what}"));
-    Refused::Wrong(match nearest(name, known.iter().copied()) {
-        Some(near) => problem.hint(format!("did you mean `{near}`?")),
-        None if known.is_empty() => problem,
-        None if known.len() > NAMES_SHOWN => problem,
-        None => problem.hint(format!("{all}: {}", known.join(", "))),
-    })
+    let otherwise = match known.len() {
+        1..=NAMES_SHOWN => format!("{all}: {}", known.join(", ")),
+        _ => String::new(),
+    };
+    Refused::Wrong(problem.hint(meant(name, known, otherwise)))
 }

@@ -9,7 +9,7 @@ use concert_model::incident::content::{Answer, Content, Started, TEXT_BYTES_MAX}
 use concert_model::incident::marking::Marking;
 use concert_model::incident::process;
 use concert_model::keys::Source;
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use concert_model::{Problem, taxonomy};
 use concert_pipeline::observables::{Kind, Observable, URL_BYTES_MAX, observables, one};
 use concert_store::records::incidents::Findable;
@@ -91,10 +91,8 @@ pub(super) fn classification(text: &str) -> Result<(), Refused> {
     match taxonomy::taxonomy_of(text) {
         Some(_) => Ok(()),
         None => {
-            let hint = match nearest(text, taxonomy::TYPES.iter().map(|(known, _)| *known)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "types are those of the events: scanner, infected-system, c2-server, ...".to_owned(),
-            };
+            let otherwise = "types are those of the events: scanner, infected-system, c2-server, ...";
+            let hint = meant(text, taxonomy::TYPES.iter().map(|(known, _)| *known), otherwise);
             Err(Refused::Wrong(Problem::new(format!("`{}` is not a classification", plain_line(text))).hint(hint)))
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use concert_model::Keys;
 use concert_model::access::{Action, Forbid, Forbids, can_be_forbidden};
 use concert_model::incident::marking::Tlp;
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use concert_model::user::StandingRole;
 
 /// Most of them: each is asked at each decision.
@@ -87,8 +87,7 @@ fn words<T: Ord>(
         match find(word) {
             Some(one) => _ = found.insert(one),
             None => {
-                let hint = nearest(word, known.iter().copied())
-                    .map_or_else(|| format!("one of {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+                let hint = meant(word, known.iter().copied(), format!("one of {}", known.join(", ")));
                 keys.problem_item(name, at, format!("`{word}` is not known here"), hint);
             }
         }

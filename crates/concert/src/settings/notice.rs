@@ -4,8 +4,7 @@ pub(crate) use concert_model::address::is_address;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use concert_model::problem::instead;
-use concert_model::problem::nearest;
+use concert_model::problem::{instead, meant};
 use concert_model::{Field, Keys};
 use concert_pipeline::condition::Condition;
 use concert_pipeline::group::schedule::When;
@@ -160,11 +159,8 @@ fn check_fields(keys: &Keys<'_>, key: &str, names: &[String]) {
         if extra || Field::named(name).is_some() {
             continue;
         }
-        let near = nearest(name, Field::all().map(Field::name));
-        let hint = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "fields of the data format, such as source.asn, or extra.NAME for others".to_owned(),
-        };
+        let otherwise = "fields of the data format, such as source.asn, or extra.NAME for others";
+        let hint = meant(name, Field::all().map(Field::name), otherwise);
         keys.problem(key, format!("`{name}` is not a field of events"), hint);
     }
 }
@@ -190,9 +186,11 @@ fn check_addresses(keys: &Keys<'_>, key: &str, addresses: &[String]) {
         );
     }
     for address in addresses.iter().filter(|address| !is_address(address)) {
-        let hint = match nearest(address, ["responsible"]) {
-            Some(near) if key == "to" => format!("did you mean `{near}`?"),
-            _ if key == "to" => "write to = \"responsible\", or an address: to = \"abuse@net.example\"".to_owned(),
+        let hint = match key {
+            "to" => {
+                let otherwise = "write to = \"responsible\", or an address: to = \"abuse@net.example\"";
+                meant(address, ["responsible"], otherwise)
+            }
             _ => format!("{key} = [\"cert@cert.example\"]"),
         };
         keys.problem(key, format!("`{}` is not a mail address", address.escape_debug()), hint);

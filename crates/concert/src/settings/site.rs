@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use concert_model::Keys;
+use concert_model::problem::meant;
 use jiff::tz::TimeZone;
 
 /// Who runs this site.
@@ -72,9 +73,7 @@ pub(super) fn time_zone(keys: &mut Keys<'_>, default: &str, about: &str) -> Opti
     let zone = TimeZone::get(&name).ok();
     if zone.is_none() {
         let known: Vec<String> = jiff::tz::db().available().map(|zone| zone.to_string()).collect();
-        let hint = concert_model::problem::nearest(&name, known.iter().map(String::as_str));
-        let hint =
-            hint.map_or("write it like Europe/Helsinki, or UTC".to_owned(), |near| format!("did you mean `{near}`?"));
+        let hint = meant(&name, known.iter().map(String::as_str), "write it like Europe/Helsinki, or UTC");
         keys.problem("time_zone", format!("`{name}` is not a time zone"), hint);
     }
     zone

@@ -14,6 +14,7 @@ use jiff::{Span, Timestamp};
 
 pub use read::read;
 
+use crate::problem::meant;
 use crate::{Problem, Time};
 
 /// What is shipped.
@@ -109,8 +110,7 @@ impl Catalogue {
     /// The clock of this name, which somebody asked for.
     pub fn need(&self, name: &str) -> Result<&Law, Problem> {
         self.0.get(name).ok_or_else(|| {
-            let near = crate::problem::nearest(name, self.0.keys().map(String::as_str));
-            let hint = near.map_or("see `concert clock list`".into(), |near| format!("did you mean `{near}`?"));
+            let hint = meant(name, self.0.keys().map(String::as_str), "see `concert clock list`");
             Problem::new(format!("there is no clock `{name}`")).hint(hint)
         })
     }

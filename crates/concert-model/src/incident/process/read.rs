@@ -12,7 +12,7 @@ use super::check;
 use super::definition::{Kind, Meeting, Need, Phase, Process, Step, Track};
 use crate::host::is_hidden;
 use crate::keys::{Keys, Reading, Source};
-use crate::problem::nearest;
+use crate::problem::instead;
 use crate::{Problem, taxonomy};
 
 /// Longest file. It is written whole into the journal of each incident that follows it.
@@ -160,11 +160,8 @@ fn word<T: Copy>(keys: &mut Keys<'_>, name: &str, words: &[(&str, T)], about: &s
 }
 
 /// The word that was meant, or all there are.
-pub(super) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    match nearest(word, known.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("one of: {}", known.collect::<Vec<_>>().join(", ")),
-    }
+pub(super) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    instead(word, &known.collect::<Vec<_>>())
 }
 
 const WORD_HINT: &str = "write small letters, digits and hyphens, and begin with a letter: infected-host";

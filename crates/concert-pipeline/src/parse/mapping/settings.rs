@@ -1,6 +1,6 @@
 //! Reading the settings of a [`Mapping`].
 
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use concert_model::{Field, Keys, taxonomy};
 
 use super::moment::read_time_formats;
@@ -92,8 +92,7 @@ impl Mapping {
             match taxonomy::type_of(&kind) {
                 Some((kind, _)) => self.types.push((word.to_lowercase(), kind)),
                 None => {
-                    let near = nearest(&kind, taxonomy::TYPES.iter().map(|(name, _)| *name));
-                    let hint = near.map_or(TYPES_HINT.to_owned(), |near| format!("did you mean `{near}`?"));
+                    let hint = meant(&kind, taxonomy::TYPES.iter().map(|(name, _)| *name), TYPES_HINT);
                     keys.problem("types", format!("`{kind}` is not a classification type"), hint);
                 }
             }
@@ -118,8 +117,6 @@ fn read_target(keys: &Keys<'_>, key: &str, column: &str, field: &str) -> Option<
 }
 
 fn unknown_field(keys: &Keys<'_>, key: &str, name: &str) {
-    let near = nearest(name, Field::all().map(Field::name));
-    let hint = near
-        .map_or("fields that are not in the list begin with extra.".into(), |near| format!("did you mean `{near}`?"));
+    let hint = meant(name, Field::all().map(Field::name), "fields that are not in the list begin with extra.");
     keys.problem(key, format!("`{name}` is not a field"), hint);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use concert_model::incident::Tlp;
 use concert_model::party::is_same_name;
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use concert_model::{Field, Problem};
 use concert_store::Store;
 use concert_store::records::Parties;
@@ -68,8 +68,7 @@ pub(super) async fn unknown_names(settings: &Settings) -> Result<Vec<Finding>, P
             return None;
         }
         let problem = Problem::new(format!("[[forbid]]: `{}` is no {what}", named.name)).at(&named.place);
-        let near = nearest(&named.name, known.iter().map(String::as_str));
-        let hint = near.map_or_else(|| later.to_owned(), |near| format!("did you mean `{near}`?"));
+        let hint = meant(&named.name, known.iter().map(String::as_str), later);
         Some(Finding::of("warning", problem.hint(hint)))
     };
     Ok(settings.forbidden_names.iter().filter_map(unknown).collect())

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use concert_model::problem::nearest;
+use concert_model::problem::instead;
 use concert_model::{Contact, Party, Problem};
 use concert_pipeline::enrich::constituents::{ANYWHERE, Wrong, read_csv_for, read_json_for};
 use concert_store::Store;
@@ -194,10 +194,9 @@ fn against(contact: &Contact, settings: &Settings, own: Option<&Own>) -> Vec<Wro
     }
     if !via.is_empty() && !settings.vias.contains_key(via) {
         let known: Vec<&str> = settings.vias.keys().map(String::as_str).collect();
-        let hint = match (nearest(via, known.iter().copied()), known.as_slice()) {
-            (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, []) => "leave it empty: the notice's own holds then".to_owned(),
-            (None, known) => format!("one of: {}", known.join(", ")),
+        let hint = match known.as_slice() {
+            [] => "leave it empty: the notice's own holds then".to_owned(),
+            known => instead(via, known),
         };
         wrong.push((format!("there is no [via.{via}] in the settings"), hint.into()));
     }

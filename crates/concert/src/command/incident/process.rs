@@ -15,6 +15,7 @@ use concert_model::access::Person;
 use concert_model::incident::content::{Deed, Stepped};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::Incident;
+use concert_model::problem::meant;
 
 /// Follow a process in an incident.
 #[derive(clap::Args)]
@@ -157,8 +158,7 @@ async fn start(
     let found = loaded.all.iter().find(|(process, _)| process.name == name);
     let (process, _) = found.ok_or_else(|| {
         let names = loaded.all.iter().map(|(process, _)| process.name.as_str());
-        let hint = concert_model::problem::nearest(name, names)
-            .map_or("see `concert process list`".into(), |near| format!("did you mean `{near}`?"));
+        let hint = meant(name, names, "see `concert process list`");
         Failure::usage(Problem::new(format!("there is no process `{name}`")).hint(hint))
     })?;
     let draft = Draft { content: process.start(run.unwrap_or(name)).into(), marking: None, minutes: 0 };

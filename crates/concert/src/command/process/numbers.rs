@@ -2,7 +2,7 @@
 //! those who followed them would change.
 
 use concert_model::incident::process::numbers::Wanted;
-use concert_model::problem::nearest;
+use concert_model::problem::meant;
 use concert_model::{Problem, Time};
 use serde_json::{Value, json};
 
@@ -89,11 +89,10 @@ pub(super) fn run(args: &NumbersArgs, site_arg: &SiteArg) -> Result<Exit, Failur
 /// A process that nobody followed must at least be there.
 fn known(name: &str, site: &SiteArg) -> Result<(), Failure> {
     let all = processes::load(&site.dir).all;
-    let mut names = all.iter().map(|(process, _)| process.name.as_str());
-    if names.any(|known| known == name) {
+    let names = all.iter().map(|(process, _)| process.name.as_str());
+    if names.clone().any(|known| known == name) {
         return Ok(());
     }
-    let near = nearest(name, all.iter().map(|(process, _)| process.name.as_str()));
-    let hint = near.map_or_else(|| "`concert process list` shows all".into(), |near| format!("did you mean `{near}`?"));
+    let hint = meant(name, names, "`concert process list` shows all");
     Err(Failure::usage(Problem::new(format!("there is no process `{name}`")).hint(hint)))
 }
