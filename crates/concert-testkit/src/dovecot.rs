@@ -3,7 +3,7 @@
 //! It runs from a folder of its own on free ports of loopback and ends when dropped.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ impl Dovecot {
             server.own(&server.folder.path().join(name))?;
         }
         let begun = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, tls_port)).is_err() {
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, tls_port)).is_err() || !greets(plain_port) {
             if begun.elapsed() > START_MAX {
                 return Err(io::Error::other(format!("dovecot does not start: {}", server.log())));
             }
@@ -117,6 +117,16 @@ impl Dovecot {
     fn own(&self, path: &Path) -> io::Result<()> {
         self.owner.map_or(Ok(()), |owner| chown(path, Some(owner), Some(owner)))
     }
+}
+
+/// Whether it greets: one that has just started may let its first guests wait longer than programs do.
+fn greets(port: u16) -> bool {
+    let greeting = || {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        stream.read_exact(&mut [0; 4])
+    };
+    greeting().is_ok()
 }
 
 impl Drop for Dovecot {

@@ -7,8 +7,6 @@
 )]
 
 use std::fs;
-use std::io::Read;
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -71,7 +69,6 @@ impl World {
             println!("skipped: dovecot is not installed");
             return None;
         };
-        wait_for_greeting(dovecot.plain_port());
         let smtp = SmtpServer::start().await.unwrap();
         let world = Self { folder: tempfile::tempdir().unwrap(), dovecot, smtp };
         let site = world.site();
@@ -81,10 +78,33 @@ impl World {
             .replace("IMAP", &world.dovecot.plain_port().to_string());
         fs::write(site.join("concert.toml"), settings).unwrap();
         fs::write(site.join("secrets/mailbox"), Dovecot::PASSWORD).unwrap();
-        fs::write(site.join("parties.csv"), PARTIES).unwrap();
-        world.done(&["contact", "import", "constituents", &site.join("parties.csv").display().to_string()]);
+        world.import("constituents", PARTIES);
         world.once();
         Some(world)
+    }
+
+    /// The same where a person approves notices.
+    async fn gated() -> Option<Self> {
+        let world = Self::new().await?;
+        world.set(|settings| settings.replace("when = \"at once\"", "when = \"at once\"\napprove = true"));
+        Some(world)
+    }
+
+    fn set(&self, change: impl FnOnce(String) -> String) {
+        let path = self.site().join("concert.toml");
+        fs::write(&path, change(fs::read_to_string(&path).unwrap())).unwrap();
+    }
+
+    fn import(&self, part: &str, rows: &str) {
+        let path = self.site().join(format!("{part}.csv"));
+        fs::write(&path, rows).unwrap();
+        self.done(&["contact", "import", part, &path.display().to_string()]);
+    }
+
+    /// How a command about notices ended, and all that it said.
+    fn decide(&self, args: &[&str]) -> (i32, String) {
+        let out = concert(&self.site(), &[&["notice"], args, &["--format", "ndjson"]].concat()).output().unwrap();
+        (out.status.code().unwrap(), String::from_utf8([out.stdout, out.stderr].concat()).unwrap())
     }
 
     fn site(&self) -> PathBuf {
@@ -124,16 +144,6 @@ impl World {
         let line = |row: &Value| ["state", "kind", "reason"].map(|name| text(row, name)).join(" ");
         self.rows(&["mailbox", "list"]).iter().rev().map(line).collect()
     }
-}
-
-/// A Dovecot that has just started may let its first guests wait longer than the program does.
-fn wait_for_greeting(port: u16) {
-    let greets = || {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
-        stream.read_exact(&mut [0; 4]).ok()
-    };
-    until(|| greets().is_some(), "dovecot greets");
 }
 
 fn concert(site: &Path, args: &[&str]) -> Command {
@@ -382,11 +392,10 @@ async fn an_answer_without_the_signature_that_its_domain_always_makes_waits_for_
         let row = world.rows(&["mailbox", "list", "--limit", "1"]).remove(0);
         ["state", "signed", "reason"].map(|name| row[name].as_str().unwrap_or("-").to_owned())
     };
-    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
-    let set = |more: &str| fs::write(world.site().join("concert.toml"), settings.clone() + more).unwrap();
-    set("dkim = false\n");
+    world.set(|settings| settings + "dkim = false\n");
     assert_eq!(came(&answer("noc@net.example", "zero@net.example")), ["taken", "-", "-"], "nobody looks");
-    set(&format!("[lookup]\nname_server = \"{}\"\n", dns.address()));
+    let more = format!("[lookup]\nname_server = \"{}\"\n", dns.address());
+    world.set(|settings| settings.replace("dkim = false\n", "") + &more);
 
     let good = signed(&answer("noc@net.example", "one@net.example"), "net.example", &key);
     assert_eq!(came(&good), ["taken", "pass net.example", "-"]);
@@ -434,8 +443,7 @@ async fn a_contact_is_asked_once_and_its_answer_proves_it_alive() {
     let ask = || world.rows(&["contact", "prove", "--all-older-than", "180d"]).remove(0)["asked"].as_i64().unwrap();
     assert_eq!((ask(), ask()), (3, 0), "one open question each");
     // The schedule finds that everybody was asked.
-    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
-    fs::write(world.site().join("concert.toml"), format!("{settings}prove_every = \"180d\"\n")).unwrap();
+    world.set(|settings| format!("{settings}prove_every = \"180d\"\n"));
     world.once();
     world.once();
     let mails = world.smtp.mails();
@@ -449,9 +457,7 @@ async fn a_contact_is_asked_once_and_its_answer_proves_it_alive() {
     assert_eq!(ask(), 0, "the one is alive, the others are asked already");
     assert_eq!(world.rows(&["contact", "prove", "Net"]).remove(0)["asked"], 1, "who answered may be asked again");
     // Whoever is new is asked by the schedule.
-    fs::write(world.site().join("parties.csv"), format!("{PARTIES}New,198.51.100.0/24,new@new.example,abuse\n"))
-        .unwrap();
-    world.done(&["contact", "import", "constituents", &world.site().join("parties.csv").display().to_string()]);
+    world.import("constituents", &format!("{PARTIES}New,198.51.100.0/24,new@new.example,abuse\n"));
     world.once();
     assert!(world.smtp.mails().iter().any(|mail| mail.to == ["new@new.example"]));
 }
@@ -528,25 +534,14 @@ fn to_of(world: &World, state: &str) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whom_a_notice_goes_to_is_decided_anew_when_a_contact_was_suspended_meanwhile() {
-    let Some(world) = World::new().await else { return };
-    let site = world.site();
-    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
-    let gated = settings.replace("when = \"at once\"", "when = \"at once\"\napprove = true");
-    fs::write(site.join("concert.toml"), &gated).unwrap();
-    let import = |parties: &str| {
-        fs::write(site.join("parties.csv"), parties).unwrap();
-        world.done(&["contact", "import", "constituents", &site.join("parties.csv").display().to_string()]);
-    };
-    let parties = format!(
-        "{}\n",
-        PARTIES
-            .replace("mail,purpose", "sectors,mail,purpose")
-            .replace(",Gone", ",energy,Gone")
-            .replace("Net,,", "Net,,,")
-    );
-    import(&parties);
-    fs::write(site.join("teams.csv"), "party,sectors,mail\nPower CERT,energy,cert@power.example\n").unwrap();
-    world.done(&["contact", "import", "teams", &site.join("teams.csv").display().to_string()]);
+    let Some(world) = World::gated().await else { return };
+    let parties = PARTIES
+        .replace("mail,purpose", "sectors,mail,purpose")
+        .replace(",Gone", ",energy,Gone")
+        .replace("Net,,", "Net,,,");
+    world.import("constituents", &parties);
+    let teams = "party,sectors,mail\nPower CERT,energy,cert@power.example\n";
+    world.import("teams", teams);
     for host in 1..=4 {
         world.event(&format!("192.0.2.{host}"));
     }
@@ -554,11 +549,7 @@ async fn whom_a_notice_goes_to_is_decided_anew_when_a_contact_was_suspended_mean
     let [one, two, three, four] = waiting.as_slice() else { panic!("{waiting:?}") };
     let preview = || world.rows(&["notice", "preview"]);
     assert_eq!(preview().iter().filter(|row| row["why"] == "waits for approval").count(), 4);
-    let decide = |verb: &str, id: &str| {
-        let out = concert(&site, &["notice", verb, id, "--format", "ndjson"]).output().unwrap();
-        let text = [out.stdout, out.stderr].concat();
-        (out.status.code().unwrap(), String::from_utf8(text).unwrap())
-    };
+    let decide = |verb: &str, id: &str| world.decide(&[verb, id]);
     // The first bounces, so the second goes to whoever is next, and says so.
     world.smtp.at_line(Stage::To, "Gone@net.example", Act::Answer("550 5.1.1 no such user".into()), 1);
     assert_eq!(decide("approve", one).0, 0);
@@ -600,17 +591,13 @@ async fn whom_a_notice_goes_to_is_decided_anew_when_a_contact_was_suspended_mean
     // The team is a contact that notices went to.
     assert_eq!(world.health("cert@power.example")["party"], "Power CERT");
     // By hand neither.
-    let resent = concert(&site, &["notice", "resend", two, "--to", "gone@net.example"]).output().unwrap();
-    let said = String::from_utf8(resent.stderr).unwrap();
-    assert!(resent.status.code() == Some(2) && said.contains("concert contact resume gone@net.example"), "{said}");
+    let (code, said) = world.decide(&["resend", two, "--to", "gone@net.example"]);
+    assert!(code == 2 && said.contains("concert contact resume gone@net.example"), "{said}");
     // A delivered one whose address is suspended by now is sent again to whoever is next.
     let (code, said) = decide("resend", two);
     assert!(code == 0 && said.contains("it is for cert@power.example now"), "{said}");
     // Without anybody it waits for a contact, and goes out when one is there.
-    world.done(&["contact", "import", "teams", &{
-        fs::write(site.join("none.csv"), "party,sectors,mail\nOther,health,cert@other.example\n").unwrap();
-        site.join("none.csv").display().to_string()
-    }]);
+    world.import("teams", "party,sectors,mail\nOther,health,cert@other.example\n");
     let (code, said) = decide("approve", four);
     assert!(code == 1 && said.contains("nobody else is left") && said.contains("\"state\":\"no-contact\""), "{said}");
     assert_eq!(world.smtp.count(), 2);
@@ -619,7 +606,7 @@ async fn whom_a_notice_goes_to_is_decided_anew_when_a_contact_was_suspended_mean
     let team = preview().into_iter().find(|row| row["to"] == "cert@power.example").unwrap();
     let (code, said) = decide("retry", four);
     assert!(code == 1 && said.contains("it has nobody to go to; give --to ADDRESS"), "{said}");
-    world.done(&["contact", "import", "teams", &site.join("teams.csv").display().to_string()]);
+    world.import("teams", teams);
     let (code, said) = decide("retry", four);
     assert!(code == 0 && said.contains("it goes to cert@power.example") && said.contains("\"waiting\""), "{said}");
     assert!(team["why"].as_str().unwrap().starts_with("waits for approval; told to the team `Power CERT`"), "{team}");
@@ -627,20 +614,9 @@ async fn whom_a_notice_goes_to_is_decided_anew_when_a_contact_was_suspended_mean
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_corrected_contact_book_reaches_what_was_made_before() {
-    let Some(world) = World::new().await else { return };
-    let site = world.site();
-    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
-    let gated = settings.replace("when = \"at once\"", "when = \"at once\"\napprove = true");
-    fs::write(site.join("concert.toml"), &gated).unwrap();
-    let import = |parties: &str| {
-        fs::write(site.join("parties.csv"), format!("party,prefixes,mail\n{parties}")).unwrap();
-        world.done(&["contact", "import", "constituents", &site.join("parties.csv").display().to_string()]);
-    };
-    let decide = |args: &[&str]| {
-        let out = concert(&site, &[&["notice"], args, &["--format", "ndjson"]].concat()).output().unwrap();
-        let text = [out.stdout, out.stderr].concat();
-        (out.status.code().unwrap(), String::from_utf8(text).unwrap())
-    };
+    let Some(world) = World::gated().await else { return };
+    let import = |parties: &str| world.import("constituents", &format!("party,prefixes,mail\n{parties}"));
+    let decide = |args: &[&str]| world.decide(args);
     import("A,192.0.2.0/28,old@a.example\nB,192.0.2.16/28,abuse@b.example\nC,192.0.2.32/28,abuse@c.example\n");
     for host in [1, 2, 3, 17, 33] {
         world.event(&format!("192.0.2.{host}"));
@@ -707,8 +683,7 @@ async fn a_notice_that_waits_for_its_hour_passes_over_who_was_suspended_meanwhil
             "party,prefixes,mail,purpose,schedule\nNet,192.0.2.0/24,Gone@net.example,abuse,{schedule}\n\
              Net,,here@net.example,abuse,{schedule}\nNet,,noc@net.example,technical,\n"
         );
-        fs::write(world.site().join("parties.csv"), parties).unwrap();
-        world.done(&["contact", "import", "constituents", &world.site().join("parties.csv").display().to_string()]);
+        world.import("constituents", &parties);
     };
     import("at 06:00 on mon");
     world.event("192.0.2.1");
@@ -892,9 +867,8 @@ async fn contacts_of_registries_are_known_from_the_first_notice_on_and_asked_too
 #[tokio::test(flavor = "multi_thread")]
 async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
     let Some(world) = World::new().await else { return };
-    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
     let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
-    fs::write(world.site().join("concert.toml"), format!("{settings}complaints = \"complaints\"\n{feed}")).unwrap();
+    world.set(|settings| format!("{settings}complaints = \"complaints\"\n{feed}"));
     let complaint = |from: &str, more: &str, id: &str| {
         format!(
             "From: {from}\r\nTo: cert@cert.example\r\nSubject: attack\r\nMessage-ID: <{id}>\r\n{more}\r\n192.0.2.9 tries passwords on our server 203.0.113.77\r\n"
@@ -986,9 +960,7 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
     };
     let told = party_told(&world);
     assert!(!told.contains("bank.example") && !told.contains("203.0.113.77") && told.contains("192.0.2.9"), "{told}");
-    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
-    let agreed = settings.replace("complaints = ", "agreed = [\"Bank.example\"]\ncomplaints = ");
-    fs::write(world.site().join("concert.toml"), agreed).unwrap();
+    world.set(|settings| settings.replace("complaints = ", "agreed = [\"Bank.example\"]\ncomplaints = "));
     let other = complaint("bob@bank.example", "", "eight@bank.example").replace("192.0.2.9", "192.0.2.10");
     world.dovecot.deliver(&other).unwrap();
     world.once();
@@ -1022,10 +994,9 @@ fn grow_old(site: &Path, days: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_complained_is_told_once_that_it_was_not_seen_again() {
     let Some(world) = World::new().await else { return };
-    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
     let more = "complaints = \"complaints\"\nreceipts = false\noutcome_after = \"7d\"\n\
         [[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
-    fs::write(world.site().join("concert.toml"), format!("{settings}{more}")).unwrap();
+    world.set(|settings| format!("{settings}{more}"));
     let complaint = |from: &str, address: &str, more: &str| {
         format!(
             "From: {from}\r\nTo: cert@cert.example\r\nSubject: attack\r\nMessage-ID: <{from}>\r\n{more}\r\n\
@@ -1071,14 +1042,13 @@ async fn whoever_complained_is_told_once_that_it_was_not_seen_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_complains_by_mail_to_another_feed_is_named_to_nobody_either() {
     let Some(world) = World::new().await else { return };
-    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
     let mailbox = "search = \"UNSEEN NOT SUBJECT desk\"\nagreed = [\"bank.example\"]\n";
     let feed = format!(
         "[[feed]]\nname = \"desk\"\nparser = \"complaint\"\ncollect = {{ type = \"imap\", host = \"127.0.0.1\", port = {}, \
          tls = \"off\", user = \"feeds\", password = {{ file = \"secrets/mailbox\" }}, search = \"UNSEEN SUBJECT desk\" }}\n",
         world.dovecot.plain_port()
     );
-    fs::write(world.site().join("concert.toml"), format!("{settings}{mailbox}{feed}")).unwrap();
+    world.set(|settings| format!("{settings}{mailbox}{feed}"));
     for (from, address) in [("anna@shop.example", "192.0.2.9"), ("bob@bank.example", "192.0.2.10")] {
         let mail = format!(
             "From: {from}\r\nTo: cert@cert.example\r\nSubject: desk\r\nMessage-ID: <{from}>\r\n\r\n\
@@ -1099,10 +1069,9 @@ async fn whoever_complains_by_mail_to_another_feed_is_named_to_nobody_either() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_notice_for_what_was_attacked_does_not_say_what_that_was_where_the_reporter_is_withheld() {
     let Some(world) = World::new().await else { return };
-    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
     let more = "complaints = \"complaints\"\n[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n\
         [[notice]]\nname = \"targets\"\ngroup_by = [\"destination.ip\"]\nto = \"desk@ops.example\"\nvia = \"mail\"\n";
-    fs::write(world.site().join("concert.toml"), format!("{settings}{more}")).unwrap();
+    world.set(|settings| format!("{settings}{more}"));
     world.once();
     for (id, target) in [("one", "203.0.113.77"), ("two", "203.0.113.78")] {
         let mail = format!(
@@ -1142,9 +1111,8 @@ async fn a_notice_for_what_was_attacked_does_not_say_what_that_was_where_the_rep
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_complains_of_a_link_that_was_sent_to_them_is_not_named_by_it() {
     let Some(world) = World::new().await else { return };
-    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
     let feed = "agreed = [\"bob@bank.example\"]\n[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
-    fs::write(world.site().join("concert.toml"), format!("{settings}complaints = \"complaints\"\n{feed}")).unwrap();
+    world.set(|settings| format!("{settings}complaints = \"complaints\"\n{feed}"));
     for name in ["anna", "bob"] {
         let mail = format!(
             "From: Muster, Erika <{name}@bank.example>\r\nTo: cert@cert.example\r\nSubject: phishing\r\nMessage-ID: <{name}@bank.example>\r\n\r\n\
@@ -1167,9 +1135,8 @@ async fn whoever_complains_of_a_link_that_was_sent_to_them_is_not_named_by_it() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_complaint_out_of_which_nothing_was_read_waits_for_a_person() {
     let Some(world) = World::new().await else { return };
-    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
     let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
-    fs::write(world.site().join("concert.toml"), format!("{settings}complaints = \"complaints\"\n{feed}")).unwrap();
+    world.set(|settings| format!("{settings}complaints = \"complaints\"\n{feed}"));
     let complaint = |from: &str, text: &str| {
         format!("From: {from}\r\nTo: cert@cert.example\r\nSubject: help\r\nMessage-ID: <{from}>\r\n\r\n{text}\r\n")
     };
@@ -1195,9 +1162,8 @@ async fn a_complaint_out_of_which_nothing_was_read_waits_for_a_person() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_complaint_for_machines_is_read_and_names_who_complained_to_nobody() {
     let Some(world) = World::new().await else { return };
-    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
     let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
-    fs::write(world.site().join("concert.toml"), format!("{settings}complaints = \"complaints\"\n{feed}")).unwrap();
+    world.set(|settings| format!("{settings}complaints = \"complaints\"\n{feed}"));
     let arf = "From: feedback@mailbox.example\r\nTo: cert@cert.example\r\nSubject: FW: win\r\nMessage-ID: <arf@mailbox.example>\r\n\
         MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n\
         --b\r\n\r\nA mail from 192.0.2.7 to joe@mailbox.example.\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\n\
@@ -1237,9 +1203,7 @@ async fn a_complaint_for_machines_is_read_and_names_who_complained_to_nobody() {
     let sent = world.smtp.mails().split_off(before);
     assert_eq!(sent.iter().filter(|mail| mail.to == ["anna@bank.example"]).count(), 1, "{sent:?}");
     assert!(sent.iter().all(|mail| !mail.to.iter().any(|to| to.contains("mailbox.example"))), "{sent:?}");
-    let settings = fs::read_to_string(world.site().join("concert.toml")).unwrap();
-    let agreed = settings.replace("complaints = ", "agreed = [\"bank.example\"]\ncomplaints = ");
-    fs::write(world.site().join("concert.toml"), agreed).unwrap();
+    world.set(|settings| settings.replace("complaints = ", "agreed = [\"bank.example\"]\ncomplaints = "));
     world.dovecot.deliver(&xarf("192.0.2.10", "two")).unwrap();
     world.once();
     let events = world.rows(&["events"]);

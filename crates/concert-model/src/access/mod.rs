@@ -130,20 +130,11 @@ impl Action {
         Self::ManageSite,
     ];
 
-    /// Those that change an incident or let something out of it, or ask about it.
-    pub const OF_INCIDENTS: [Self; 11] = [
-        Self::Note,
-        Self::Conduct,
-        Self::Follow,
-        Self::Raise,
-        Self::Lower,
-        Self::Staff,
-        Self::TakeUp,
-        Self::Release,
-        Self::Erase,
-        Self::AskWho,
-        Self::ReadLog,
-    ];
+    /// Those that change an incident or let something out of it, or ask about it: what stands between seeing one and
+    /// opening one.
+    pub fn of_incidents() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|action| (Self::Note..Self::Open).contains(action))
+    }
 
     /// How it is written, in logs.
     pub fn word(self) -> &'static str {

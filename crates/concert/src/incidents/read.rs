@@ -264,7 +264,7 @@ impl Incidents {
     pub async fn open_to(&self, person: &Person, name: &str) -> Result<Vec<&'static str>, Refused> {
         let (_, circle) = self.find(person, name).await?;
         let is_open = |action: &Action| may(person, *action, Object::Incident(&circle)).allowed;
-        Ok(Action::OF_INCIDENTS.into_iter().filter(is_open).map(Action::word).collect())
+        Ok(Action::of_incidents().filter(is_open).map(Action::word).collect())
     }
 
     /// The state of an incident as a person sees it, by its own entries alone: what is written into it

@@ -3,6 +3,28 @@
 use super::*;
 use concert_pipeline::enrich::constituents::read_csv;
 
+/// A contact book without registries, all of which whoever asks sees, and where nothing must be encrypted.
+fn book<'b>(
+    (constituents, teams): (&'b Constituents, &'b Constituents),
+    lookup: &'b Lookup,
+    health: &'b BTreeMap<String, Health>,
+    barred: &'b Barred,
+) -> Book<'b> {
+    Book {
+        constituents,
+        teams,
+        all_teams: teams,
+        lookup,
+        registry: None,
+        health,
+        barred,
+        no_key: &|_: &Contact| None,
+        purpose: None,
+        responsible: &ALL,
+        outside: None,
+    }
+}
+
 #[test]
 fn every_value_gives_a_row() {
     let text = "party,prefixes,domains,mail,purpose\nA,192.0.2.0/24,,soc@a.example,incident\nA,,,abuse@a.example,\nB,,b.example,,\n";
@@ -14,22 +36,8 @@ fn every_value_gives_a_row() {
     let teams = Constituents::new(teams);
     let check = |value: &str, purpose: Option<&str>, want: &[[&str; 4]]| {
         let (lookup, health) = (Lookup::default(), BTreeMap::new());
-        let (constituents, teams, registry) = (&constituents, &teams, None);
-        let (health, responsible, lookup, barred) = (&health, ALL.as_slice(), &lookup, &Barred::default());
-        let (all_teams, no_key) = (teams, &|_: &Contact| None);
-        let book = Book {
-            constituents,
-            teams,
-            all_teams,
-            lookup,
-            registry,
-            health,
-            barred,
-            no_key,
-            purpose,
-            responsible,
-            outside: None,
-        };
+        let barred = Barred::default();
+        let book = Book { purpose, ..book((&constituents, &teams), &lookup, &health, &barred) };
         let (rows, _) = rows(value, &book).unwrap();
         let shown: Vec<[String; 4]> =
             rows.iter().map(|row| [1, 2, 6, 8].map(|at| row[at].as_str().unwrap_or("-").to_owned())).collect();
@@ -77,27 +85,13 @@ fn check_keys(gone: &[&str], keyless: &[&str], value: &str, want: &[&str], passe
     let (constituents, teams, lookup) = (read(PARTIES), read(TEAMS), Lookup::default());
     let bounced = Health { suspended: Some(concert_model::Time(0)), why: "it bounced".into(), ..Health::default() };
     let health = gone.iter().map(|mail| ((*mail).to_owned(), bounced.clone())).collect();
-    let barred = &suspended(&health);
-    let (constituents, teams, registry) = (&constituents, &teams, None);
-    let (health, responsible, lookup, purpose) = (&health, ALL.as_slice(), &lookup, None);
-    let (all_teams, no_key) = (teams, &|contact: &Contact| {
+    let barred = suspended(&health);
+    let no_key = |contact: &Contact| {
         let is_keyless = keyless.contains(&contact.mail.as_str());
         is_keyless.then(|| format!("it must be encrypted, but there is no key of {}", contact.mail))
-    });
-    let seen = Constituents::default();
-    let mut book = Book {
-        constituents,
-        teams,
-        all_teams,
-        lookup,
-        registry,
-        health,
-        barred,
-        no_key,
-        purpose,
-        responsible,
-        outside: None,
     };
+    let seen = Constituents::default();
+    let mut book = Book { no_key: &no_key, ..book((&constituents, &teams), &lookup, &health, &barred) };
     let line = |row: &Row| {
         let [party, contact, language, specific, reason] =
             [1, 2, 4, 6, 8].map(|at| row[at].as_str().unwrap_or("-").to_owned());
@@ -115,7 +109,7 @@ fn check_keys(gone: &[&str], keyless: &[&str], value: &str, want: &[&str], passe
     let somebody = shown.iter().filter(|row| row.ends_with("so somebody else gets its notices")).count();
     assert_eq!(somebody, stands_in, "{shown:?}");
     // Where events do not fall to teams, none of them stands in.
-    book.teams = teams;
+    book.teams = &teams;
     book.responsible = &[Whom::Constituents];
     let alone = rows(value, &book).unwrap().0;
     assert!(alone.iter().all(|row| row[5] != "teams"), "{alone:?}");
@@ -213,26 +207,11 @@ fn registries_are_asked_after_constituents() {
     let (constituents, teams, lookup) = (Constituents::new(parties), Constituents::default(), Lookup::default());
     let gone = Health { suspended: Some(concert_model::Time(0)), why: "it bounced".into(), ..Health::default() };
     let health = BTreeMap::from([("abuse@a.example".to_owned(), gone)]);
-    let barred = &suspended(&health);
+    let barred = suspended(&health);
     for whole in [false, true] {
         let opened = registry::open(dir.path(), whole).unwrap();
-        let (constituents, teams, lookup, health) = (&constituents, &teams, &lookup, &health);
-        let registry = opened.as_ref();
-        let (purpose, responsible) = (None, ALL.as_slice());
-        let (all_teams, no_key) = (teams, &|_: &Contact| None);
-        let book = Book {
-            constituents,
-            teams,
-            all_teams,
-            lookup,
-            registry,
-            health,
-            barred,
-            no_key,
-            purpose,
-            responsible,
-            outside: None,
-        };
+        let all = (&constituents, &teams);
+        let book = Book { registry: opened.as_ref(), ..book(all, &lookup, &health, &barred) };
         let check = |value: &str, want: &[[&str; 3]], passed: &[&str]| {
             let (rows, passed_over) = rows(value, &book).unwrap();
             let shown: Vec<[&str; 3]> =
@@ -287,22 +266,8 @@ fn the_sites_own_address_is_passed_over_and_all_that_was_tried_is_told() {
     let (health, own) = (BTreeMap::new(), ["cert@cert.example"].into_iter().collect::<crate::settings::Own>());
     let mut barred = Barred::new(own, std::collections::HashMap::new());
     let told = |barred: &Barred| {
-        let (constituents, teams, lookup, health) = (&constituents, &teams, &lookup, &health);
-        let (registry, purpose, responsible) = (opened.as_ref(), None, ALL.as_slice());
-        let (all_teams, no_key) = (teams, &|_: &Contact| None);
-        let book = Book {
-            constituents,
-            teams,
-            all_teams,
-            lookup,
-            registry,
-            health,
-            barred,
-            no_key,
-            purpose,
-            responsible,
-            outside: None,
-        };
+        let all = (&constituents, &teams);
+        let book = Book { registry: opened.as_ref(), ..book(all, &lookup, &health, barred) };
         let rows = rows("192.0.2.9", &book).unwrap().0;
         let first = [2, 8].map(|at| rows[0][at].as_str().unwrap_or("-").to_owned());
         (first, passed_over("192.0.2.9", &book).unwrap())
