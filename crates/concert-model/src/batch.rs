@@ -285,11 +285,6 @@ impl Batch {
         });
     }
 
-    /// Puts the events into this order; `order` holds each index once.
-    pub fn reorder(&mut self, order: &[u32]) {
-        self.rows = order.iter().filter_map(|index| self.rows.get(*index as usize).copied()).collect();
-    }
-
     /// Sets a field of an event that is no longer the newest, by writing its cells anew at the end.
     /// Used for the few answers that come late (reverse DNS), never on the hot path.
     pub fn amend(&mut self, index: usize, field: Field, value: &Value<'_>) {

@@ -145,7 +145,7 @@ impl Records {
     /// Removes rows older than a moment, and says how many. They still count when later rows are numbered.
     pub(crate) async fn forget_audit(&self, before: Time) -> Result<u64, Problem> {
         let query = sqlx::query("DELETE FROM audit WHERE time < ?1").bind(before.0);
-        Ok(query.execute(self.pool()).await.map_err(trouble)?.rows_affected())
+        Ok(query.execute(self.changes()).await.map_err(trouble)?.rows_affected())
     }
 
     /// Rows of the audit log, newest first.

@@ -134,7 +134,7 @@ impl Records {
     /// Replaces the hash of a password by a stronger one of the same password.
     pub async fn strengthen_password(&self, name: &str, old: &str, new: &str) -> Result<bool, Problem> {
         let query = sqlx::query("UPDATE password SET hash = ?3 WHERE user = ?1 AND hash = ?2");
-        let done = query.bind(name).bind(old).bind(new).execute(self.pool()).await.map_err(trouble)?;
+        let done = query.bind(name).bind(old).bind(new).execute(self.changes()).await.map_err(trouble)?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -177,14 +177,14 @@ impl Records {
     /// Uses up the code of a step, and with it all codes before. `false` when that was done already.
     pub async fn use_step(&self, name: &str, step: i64) -> Result<bool, Problem> {
         let query = sqlx::query("UPDATE second_factor SET last_step = ?2 WHERE user = ?1 AND last_step < ?2");
-        let done = query.bind(name).bind(step).execute(self.pool()).await.map_err(trouble)?;
+        let done = query.bind(name).bind(step).execute(self.changes()).await.map_err(trouble)?;
         Ok(done.rows_affected() == 1)
     }
 
     /// Uses up a recovery code. `false` when there is no such code, or no more.
     pub async fn use_recovery_code(&self, name: &str, hash: &[u8; 32]) -> Result<bool, Problem> {
         let query = sqlx::query("DELETE FROM recovery_code WHERE user = ?1 AND hash = ?2");
-        let done = query.bind(name).bind(hash.as_slice()).execute(self.pool()).await.map_err(trouble)?;
+        let done = query.bind(name).bind(hash.as_slice()).execute(self.changes()).await.map_err(trouble)?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -203,10 +203,10 @@ impl Records {
     pub(crate) async fn remove_secrets(&self) -> Result<(), Problem> {
         for table in SECRET_TABLES {
             let sql = format!("DELETE FROM {table}");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(self.pool()).await.map_err(trouble)?;
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(self.changes()).await.map_err(trouble)?;
         }
         // Deleted rows stay in the file until it is written anew.
-        sqlx::raw_sql("VACUUM").execute(self.pool()).await.map_err(trouble)?;
+        sqlx::raw_sql("VACUUM").execute(self.changes()).await.map_err(trouble)?;
         Ok(())
     }
 }

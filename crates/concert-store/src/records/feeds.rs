@@ -117,7 +117,7 @@ impl Records {
         sqlx::query("INSERT INTO feed_health (feed, last_good) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET last_good = excluded.last_good")
             .bind(feed)
             .bind(now.0)
-            .execute(self.pool())
+            .execute(self.changes())
             .await
             .map_err(trouble)
             .map(|_| ())
@@ -132,7 +132,7 @@ impl Records {
         .bind(feed)
         .bind(now.0)
         .bind(why)
-        .execute(self.pool())
+        .execute(self.changes())
         .await
         .map_err(trouble)
         .map(|_| ())
@@ -145,7 +145,7 @@ impl Records {
             .bind(start.0)
             .bind(stop.0)
             .bind(why)
-            .execute(self.pool())
+            .execute(self.changes())
             .await
             .map_err(trouble)
             .map(|_| ())

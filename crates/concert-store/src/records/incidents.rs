@@ -211,13 +211,13 @@ impl Records {
     /// An incident by its identity or its number, which may be said in any case and without zeros in front.
     pub async fn incident(&self, name: &str) -> Result<Option<Head>, Problem> {
         let query = sqlx::query("SELECT * FROM incident WHERE id = ?1 OR number = ?1");
-        let row = query.bind(name).fetch_optional(self.pool()).await.map_err(trouble)?;
+        let row = query.bind(name).fetch_optional(self.quick()).await.map_err(trouble)?;
         if row.is_some() {
             return Ok(row.as_ref().map(head));
         }
         let Some(number) = whole_number(name) else { return Ok(None) };
         let query = sqlx::query("SELECT * FROM incident WHERE number = ?1 COLLATE NOCASE ORDER BY opened LIMIT 1");
-        let row = query.bind(number).fetch_optional(self.pool()).await.map_err(trouble)?;
+        let row = query.bind(number).fetch_optional(self.quick()).await.map_err(trouble)?;
         Ok(row.as_ref().map(head))
     }
 

@@ -103,7 +103,7 @@ impl Records {
         .bind(counted.until)
         .bind(counted.failures_before)
         .bind(counted.until_before)
-        .execute(self.pool())
+        .execute(self.changes())
         .await
         .map_err(trouble)?;
         Ok(())

@@ -179,7 +179,7 @@ impl Records {
         .bind(content.as_slice())
         .bind(now.0)
         .bind(bytes.cast_signed())
-        .execute(self.pool())
+        .execute(self.changes())
         .await
         .map_err(trouble)?;
         Ok(added.rows_affected() == 1)

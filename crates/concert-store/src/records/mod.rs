@@ -85,6 +85,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a question or a change waits for others of this process.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// Connections for whatever else is read.
+const READERS: u32 = 6;
+
+/// Connections for short questions.
+const QUICK: u32 = 2;
+
 /// Wait before the file is opened again that another process has just made.
 const LOCKED_WAIT: Duration = Duration::from_millis(20);
 
@@ -105,6 +111,9 @@ pub async fn keep_part(part: Change<'_>) -> Result<(), Problem> {
 #[derive(Clone, Debug)]
 pub struct Records {
     pool: SqlitePool,
+    /// For short questions that come before every request and every change: they do not wait until one of those who
+    /// read much is done.
+    quick: SqlitePool,
     /// The one connection that changes are made on, so that a change waits for the one before it and for no
     /// reader. Two connections that both want to write would find out by trying again and again.
     changes: SqlitePool,
@@ -157,8 +166,10 @@ impl Records {
             .statement_cache_capacity(128);
         let begun = Instant::now();
         let pool = loop {
-            let pool =
-                SqlitePoolOptions::new().max_connections(6).acquire_timeout(CHANGE_TIMEOUT).test_before_acquire(false);
+            let pool = SqlitePoolOptions::new()
+                .max_connections(READERS)
+                .acquire_timeout(CHANGE_TIMEOUT)
+                .test_before_acquire(false);
             match pool.connect_with(options.clone()).await {
                 // Two that turn on the write-ahead log of a new file get in each other's way, and SQLite
                 // does not let either of them wait.
@@ -168,15 +179,20 @@ impl Records {
                 opened => break opened.map_err(trouble)?,
             }
         };
-        let changes = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(CHANGE_TIMEOUT)
-            .test_before_acquire(false)
-            // Opened once and kept: its thread has the priority of whoever opens it.
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(options);
-        let records = Self { pool, changes, path: path.to_owned() };
+        // Opened here and kept: the thread of a connection has the priority of whoever opens it, which may be one that
+        // gives way to all others.
+        let kept = |count| {
+            SqlitePoolOptions::new()
+                .min_connections(count)
+                .max_connections(count)
+                .acquire_timeout(CHANGE_TIMEOUT)
+                .test_before_acquire(false)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .connect_with(options.clone())
+        };
+        let (quick, changes) = (kept(QUICK).await.map_err(trouble)?, kept(1).await.map_err(trouble)?);
+        let records = Self { pool, quick, changes, path: path.to_owned() };
         records.migrate(existed).await?;
         Ok(records)
     }
@@ -245,11 +261,6 @@ impl Records {
             .map(|_| ())
     }
 
-    /// Whether the records answer.
-    pub async fn ping(&self) -> Result<(), Problem> {
-        sqlx::query("SELECT 1").execute(&self.pool).await.map_err(trouble).map(|_| ())
-    }
-
     /// SQLite's own check of the file: what it finds, or nothing.
     pub async fn check(&self) -> Result<Vec<String>, Problem> {
         let lines: Vec<String> =
@@ -257,8 +268,24 @@ impl Records {
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
+    /// Closes them: all of it stands in the one file then.
+    pub(crate) async fn close(self) {
+        for pool in [self.changes, self.quick, self.pool] {
+            pool.close().await;
+        }
+    }
+
     pub(crate) fn pool(&self) -> &SqlitePool {
         &self.pool
+    }
+
+    pub(crate) fn quick(&self) -> &SqlitePool {
+        &self.quick
+    }
+
+    /// For changes of one statement; it waits for those of several.
+    pub(crate) fn changes(&self) -> &SqlitePool {
+        &self.changes
     }
 }
 
@@ -266,7 +293,31 @@ impl Records {
 mod tests {
     use super::*;
 
-    /// Records as the first format left them are brought up to date, and stand beside as they were.
+    /// However many read at length, whoever comes is known and what changes is kept.
+    #[tokio::test]
+    async fn short_questions_and_changes_wait_for_no_reader() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::open(&dir.path().join("records.sqlite")).await.unwrap();
+        // Opened with the records, by whoever opens these.
+        assert_eq!((records.quick.size(), records.changes.size()), (QUICK, 1));
+        let mut readers = Vec::new();
+        for _ in 0..READERS {
+            readers.push(records.pool.begin().await.unwrap());
+        }
+        let now = concert_model::Time(1);
+        let asked = async {
+            assert!(records.bearer(&[0; 32], now).await.unwrap().is_none());
+            assert!(records.session(&[0; 32], now).await.unwrap().is_none());
+            assert!(!records.has_users().await.unwrap());
+            assert!(records.user("nobody").await.unwrap().is_none());
+            assert!(records.disabled_users().await.unwrap().is_empty());
+            assert!(records.incident("CERT-EX#2026-1").await.unwrap().is_none());
+            records.feed_good("feed", now).await.unwrap();
+            records.commit(records.change().await.unwrap()).await.unwrap();
+        };
+        tokio::time::timeout(Duration::from_secs(60), asked).await.unwrap();
+    }
+
     /// While the process that has just made the file writes to it, another cannot turn on its write-ahead
     /// log; SQLite gives up at once there, whatever the time-out.
     #[tokio::test]
@@ -285,6 +336,7 @@ mod tests {
         assert!(opened.unwrap().parties(Parties::Constituents).await.unwrap().is_empty());
     }
 
+    /// Records as the first format left them are brought up to date, and stand beside as they were.
     #[tokio::test]
     async fn older_records_are_brought_up_to_date() {
         let dir = tempfile::tempdir().unwrap();

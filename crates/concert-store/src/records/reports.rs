@@ -191,7 +191,7 @@ impl Records {
         sqlx::query("UPDATE report SET state = 'failed', reason = ?2 WHERE id = ?1")
             .bind(id.0.as_slice())
             .bind(reason)
-            .execute(self.pool())
+            .execute(self.changes())
             .await
             .map_err(trouble)
             .map(|_| ())
@@ -270,7 +270,7 @@ impl Records {
     pub async fn replace_content(&self, content: &[u8; 32], fresh: &[u8; 32]) -> Result<(), Problem> {
         let query = sqlx::query("UPDATE report SET content = ?2 WHERE content = ?1");
         let query = query.bind(content.as_slice()).bind(fresh.as_slice());
-        query.execute(self.pool()).await.map_err(trouble).map(drop)
+        query.execute(self.changes()).await.map_err(trouble).map(drop)
     }
 
     /// Contents of mails, and of reports that came as such.
@@ -285,7 +285,7 @@ impl Records {
         for sql in
             ["UPDATE report SET archived = 0 WHERE content = ?1", "UPDATE mail SET archived = 0 WHERE content = ?1"]
         {
-            sqlx::query(sql).bind(content.as_slice()).execute(self.pool()).await.map_err(trouble)?;
+            sqlx::query(sql).bind(content.as_slice()).execute(self.changes()).await.map_err(trouble)?;
         }
         Ok(())
     }

@@ -87,13 +87,13 @@ impl Records {
         .bind(hash.as_slice())
         .bind(now.plus_seconds(-IDLE_SECONDS_MAX).0)
         .bind(now.plus_seconds(-AGE_SECONDS_MAX).0)
-        .fetch_optional(self.pool())
+        .fetch_optional(self.quick())
         .await
         .map_err(trouble)?;
         let Some(row) = row else { return Ok(None) };
         if row.try_get::<i64, _>("used").map_err(trouble)? < now.plus_seconds(-USED_SECONDS).0 {
             let query = sqlx::query("UPDATE session SET used = max(used, ?2) WHERE hash = ?1");
-            query.bind(hash.as_slice()).bind(now.0).execute(self.pool()).await.map_err(trouble)?;
+            query.bind(hash.as_slice()).bind(now.0).execute(self.changes()).await.map_err(trouble)?;
         }
         let must_change_password = row.try_get("once").map_err(trouble)?;
         Ok(Some(Session { user: super::users::user(&row)?, must_change_password }))

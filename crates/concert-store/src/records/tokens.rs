@@ -124,7 +124,7 @@ impl Records {
         )
         .bind(hash.as_slice())
         .bind(now.0)
-        .fetch_optional(self.pool())
+        .fetch_optional(self.quick())
         .await
         .map_err(trouble)?;
         let Some(row) = row else { return Ok(None) };
@@ -133,7 +133,7 @@ impl Records {
             sqlx::query("UPDATE token SET used = max(coalesce(used, 0), ?2) WHERE id = ?1")
                 .bind(bearer.token.id)
                 .bind(now.0)
-                .execute(self.pool())
+                .execute(self.changes())
                 .await
                 .map_err(trouble)?;
             bearer.token.used = Some(now);

@@ -147,7 +147,7 @@ impl Records {
     /// Users who are disabled, by name.
     pub async fn disabled_users(&self) -> Result<BTreeSet<String>, Problem> {
         let names: Vec<String> = sqlx::query_scalar("SELECT name FROM user WHERE disabled <> 0")
-            .fetch_all(self.pool())
+            .fetch_all(self.quick())
             .await
             .map_err(trouble)?;
         Ok(names.into_iter().collect())
@@ -160,14 +160,14 @@ impl Records {
             "SELECT EXISTS (SELECT 1 FROM token) OR EXISTS (SELECT 1 FROM user LEFT JOIN password ON password.user = user.name
              WHERE user.name <> 'admin' OR password.once IS NOT 1)",
         )
-        .fetch_one(self.pool())
+        .fetch_one(self.quick())
         .await
         .map_err(trouble)
     }
 
     /// The user with this name.
     pub async fn user(&self, name: &str) -> Result<Option<User>, Problem> {
-        let row = sqlx::query("SELECT * FROM user WHERE name = ?1").bind(name).fetch_optional(self.pool()).await;
+        let row = sqlx::query("SELECT * FROM user WHERE name = ?1").bind(name).fetch_optional(self.quick()).await;
         row.map_err(trouble)?.as_ref().map(user).transpose()
     }
 

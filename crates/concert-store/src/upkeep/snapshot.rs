@@ -57,7 +57,7 @@ impl Store {
         let named = still.named_files().await;
         let left_out = if secrets == Secrets::LeftOut { records.remove_secrets().await } else { Ok(()) };
         // Closing writes everything into the one file that is copied.
-        records.pool().close().await;
+        records.close().await;
         left_out?;
         for (name, path) in named? {
             let link = dir.join(format!("{}", snapshot.files.len()));
