@@ -12,6 +12,7 @@ use concert_model::incident::marking::Marking;
 use concert_store::records::incidents::EntryRow;
 use serde_json::json;
 
+use super::entries::Entries;
 use super::sight::{self, Sight};
 
 /// An entry that was read.
@@ -67,8 +68,10 @@ pub struct Case {
     pub id: String,
     /// The last entry that came.
     pub last: u64,
+    /// When that was written.
+    pub last_at: Time,
     /// Its entries, in the order in which they hold.
-    pub entries: Vec<Arc<Kept>>,
+    pub entries: Entries,
     /// Its fields, roles and parties: what lists and decisions need, and nothing else.
     pub head: Incident,
     /// Parties of the incidents that were merged into it, and their sectors.
@@ -107,7 +110,8 @@ impl Case {
         let mut case = Self {
             id: id.to_owned(),
             last: 0,
-            entries: Vec::new(),
+            last_at: Time(0),
+            entries: Entries::default(),
             head: Incident::default(),
             merged: BTreeSet::new(),
         };
@@ -127,18 +131,21 @@ impl Case {
         self.last = rows.last().map_or(self.last, |row| row.seq);
         let newest = self.entries.last().map(|kept| order(&kept.header));
         let came: Vec<Arc<Kept>> = rows.into_iter().filter_map(read).collect();
+        self.last_at = came.last().map_or(self.last_at, |kept| kept.header.stamp.time);
         let is_later = |kept: &Arc<Kept>| newest.is_none_or(|newest| order(&kept.header) > newest);
         let in_order = came.iter().all(is_later) && came.is_sorted_by_key(|kept| order(&kept.header));
-        self.entries.extend(came.iter().cloned());
         if in_order {
-            came.iter().for_each(|kept| self.take(kept));
+            for kept in came {
+                self.take(&kept);
+                self.entries.push(kept);
+            }
         } else {
             // Another site wrote meanwhile: whatever holds is worked out anew.
-            self.entries.sort_by_key(|kept| order(&kept.header));
+            let mut all: Vec<Arc<Kept>> = self.entries.iter().cloned().chain(came).collect();
+            all.sort_by_key(|kept| order(&kept.header));
             self.head = Incident::default();
-            for kept in self.entries.clone() {
-                self.take(&kept);
-            }
+            all.iter().for_each(|kept| self.take(kept));
+            self.entries = all.into_iter().collect();
         }
     }
 
@@ -202,7 +209,7 @@ impl Case {
     pub(super) fn touched(&self) -> BTreeMap<String, (u64, Time)> {
         let mut all: BTreeMap<String, (u64, Time)> = BTreeMap::new();
         let mut open = 0;
-        for kept in &self.entries {
+        for kept in self.entries.iter() {
             let sight = Sight::of(kept);
             if sight.is_none() {
                 open = kept.seq.max(open);

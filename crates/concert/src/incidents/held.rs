@@ -74,7 +74,7 @@ mod tests {
         let header = Header::read(text.lines().find(|line| line.starts_with("{\"body\"")).unwrap()).unwrap();
         let kept = Arc::new(Kept { seq: 1, header, body: None });
         let mut case = Case::new(id, Vec::new());
-        case.entries = vec![kept; entries];
+        case.entries = vec![kept; entries].into_iter().collect();
         Arc::new(case)
     }
 

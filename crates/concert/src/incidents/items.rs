@@ -68,7 +68,7 @@ pub(super) fn place_all(
         return Ok(());
     }
     let (mut seen, moved) = (Seen::default(), case.head.moved());
-    for kept in &case.entries {
+    for kept in case.entries.iter() {
         let Some((body, content)) = &kept.body else { continue };
         let Some((name, item)) = named(content) else { continue };
         if case.shows(circle, person, kept) && !moved.contains(&place(&kept.header)) {

@@ -12,6 +12,7 @@ mod changes;
 pub mod cost;
 mod due;
 mod effort;
+mod entries;
 mod evidence;
 mod follow;
 mod handover;

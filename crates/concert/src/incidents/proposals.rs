@@ -241,7 +241,7 @@ impl<'i> Known<'i> {
         for proposed in state.proposals.values() {
             known.proposed.insert((&proposed.from, &proposed.to, proposed.port, &proposed.text));
         }
-        for kept in &case.entries {
+        for kept in case.entries.iter() {
             let Some((body, content)) = &kept.body else { continue };
             let named: [&str; 2] = match content {
                 Content::Relation(relation) => [&relation.from, &relation.to],

@@ -63,7 +63,7 @@ impl Incidents {
         let mut joined = Vec::new();
         for id in &journals {
             let case = Case::new(id, incidents::entries_in(&mut change, id, 0).await?);
-            for kept in &case.entries {
+            for kept in case.entries.iter() {
                 if let Some((_, content)) = &kept.body {
                     incidents::keep_findable(&mut change, kept.seq, id, &text::findable(content)).await?;
                 }

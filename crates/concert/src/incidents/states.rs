@@ -71,13 +71,13 @@ impl States {
 
 /// A state with what came since; `None` where all of it must be folded anew.
 fn extended(folded: &Folded, case: &Case, circle: &Circle, person: &Person) -> Option<Arc<Incident>> {
-    let came = case.entries.get(folded.entries..)?;
+    let came = case.entries.after(folded.entries)?;
     // With as many before them as there were, and all of them newer, nothing came in between.
-    if came.iter().any(|kept| kept.seq <= folded.last || changes_sight(kept)) {
+    if came.clone().any(|kept| kept.seq <= folded.last || changes_sight(kept)) {
         return None;
     }
     let mut state = Incident::clone(&folded.state);
-    for kept in came.iter().filter(|kept| case.shows(circle, person, kept)) {
+    for kept in came.filter(|kept| case.shows(circle, person, kept)) {
         state.apply(&kept.header, kept.read_by(circle, person).said());
     }
     Some(Arc::new(state))

@@ -568,7 +568,6 @@ impl Incidents {
 /// How an incident stands, for lists, with who has to do with it.
 pub(super) fn head_of(case: &Case, circle: &Circle) -> Head {
     let head = &case.head;
-    let changed_at = case.entries.iter().max_by_key(|kept| kept.seq);
     Head {
         id: case.id.clone(),
         number: head.number.clone(),
@@ -581,7 +580,7 @@ pub(super) fn head_of(case: &Case, circle: &Circle) -> Head {
         },
         opened: head.opened.time,
         changed: case.last,
-        changed_at: changed_at.map_or(Time(0), |kept| kept.header.stamp.time),
+        changed_at: case.last_at,
         circle: serde_json::to_string(circle).unwrap_or_default(),
     }
 }
