@@ -7,6 +7,7 @@ mod approve;
 mod send;
 pub(crate) mod show;
 
+use concert_model::Problem;
 use concert_model::access::Kept;
 use concert_store::Store;
 use concert_store::records::{Act, Change, NewNotice, Notice, NoticeFilter, ON_TRIAL, append_audit};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::SiteArg;
 use crate::addressees::Addressees;
-use crate::drive::{deliver, is_of_incidents, tell};
+use crate::drive::{is_of_incidents, tell};
 use crate::left;
 use crate::print::{Rows, note};
 use crate::problems::{Exit, Failure};
