@@ -13,6 +13,7 @@ use concert_model::incident::content::{Content, Joined, Opened, Role, RoleMoved}
 use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
 use concert_model::incident::fold::{Incident, place};
 use concert_model::incident::marking::Marking;
+use concert_model::problem::nearest;
 use concert_store::records::Change;
 use concert_store::records::incidents;
 use serde_json::{Value, json};
@@ -244,7 +245,7 @@ impl Incidents {
     }
 
     /// Opens an incident that shows some entries of another, which shows them no more.
-    pub async fn split(&self, ask: Ask<'_>, from: &str, split: Split) -> Result<Written, Refused> {
+    pub async fn split(&self, ask: Ask<'_>, from: &str, mut split: Split) -> Result<Written, Refused> {
         let decision = may(ask.person, Action::Open, Object::Site);
         if !decision.allowed {
             return Err(Refused::Denied(decision));
@@ -258,6 +259,9 @@ impl Incidents {
             return Err(wrong(format!("TLP:{} is above your clearance", split.new.marking.tlp)));
         }
         self.readers_there(ask.person, Some(from), Some(&split.new.marking), &[]).await?;
+        for party in &mut split.chosen.parties {
+            *party = self.party_named(ask.person, from, party).await?;
+        }
         let mut change = self.store.records.change().await?;
         if let Some(written) = self.again(&mut change, ask).await? {
             return Ok(written);
@@ -432,7 +436,12 @@ impl Chosen {
             |wanted: &[String], found: &BTreeSet<String>| wanted.iter().find(|one| !found.contains(*one)).cloned();
         let odd = missing(&self.parties, &parties).or_else(|| missing(&self.observables, &values));
         if let Some(odd) = odd.or_else(|| missing(&self.hosts, &hosts)) {
-            return Err(wrong(format!("`{odd}` is not in {}", case.head.number)));
+            let problem = Problem::new(format!("`{odd}` is not in {}", case.head.number));
+            let state = case.state_for(circle, person);
+            return Err(Refused::Wrong(match nearest(&odd, state.parties.keys().map(String::as_str)) {
+                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                None => problem,
+            }));
         }
         if let Some(seq) = self.entries.iter().find(|seq| !seqs.contains(*seq)) {
             return Err(wrong(format!("there is no entry {seq} in {}", case.head.number)));

@@ -4,14 +4,17 @@
 //! Known is what takes part in the incident and what stands in the contact book, as far as a person may know of either.
 //! A name that stands so in one of them is left as it is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use concert_model::Problem;
 use concert_model::access::{Kept, Person};
-use concert_model::incident::content::Content;
+use concert_model::incident::content::{Act, Content};
 use concert_model::incident::draft::{Draft, NewMessage};
 use concert_model::incident::fold::Incident;
 use concert_model::incident::marking::Marking;
 use concert_model::party::is_same_name;
+use concert_model::problem::nearest;
 
 use super::{Incidents, Refused};
 
@@ -28,6 +31,10 @@ fn names_in(draft: &mut Draft) -> Vec<&mut String> {
         Content::Effort(effort) => names.push(&mut effort.party),
         Content::NeighbourNamed(named) => names.push(&mut named.party),
         Content::MessageKept(message) => names.push(&mut message.party),
+        Content::ClockStarted(clock) => names.push(&mut clock.party),
+        Content::ClockMet(met) => names.push(&mut met.party),
+        Content::Release(release) => names.push(&mut release.party),
+        Content::Custody(custody) if custody.act == Act::Received => names.push(&mut custody.whom),
         _ => {}
     }
     names
@@ -102,6 +109,46 @@ impl Incidents {
             new.push(name.clone());
         }
         Ok(())
+    }
+
+    /// What is told of parties that take part from now on and do not stand in the contact book, as far as a person sees
+    /// the book: a name that is only misspelt would be a party of its own.
+    pub(super) async fn new_parties(
+        &self,
+        person: &Person,
+        incident: Option<&str>,
+        drafts: &[Draft],
+    ) -> Result<Vec<Problem>, Refused> {
+        let moved = drafts.iter().filter_map(|draft| match &draft.content {
+            Content::PartyMoved(moved) if moved.party != super::REPORTER => Some(moved.party.as_str()),
+            _ => None,
+        });
+        let names: BTreeSet<&str> = moved.filter(|name| !name.is_empty()).collect();
+        let Ok(reach) = self.reach(person, Kept::Contacts) else { return Ok(Vec::new()) };
+        let all = self.constituents.parties().iter().chain(self.teams.parties());
+        let book: Vec<&str> = all.map(|party| party.name.as_str()).filter(|name| reach.has(name)).collect();
+        // Who keeps no book is not told of each name that it is not there.
+        if names.is_empty() || book.is_empty() {
+            return Ok(Vec::new());
+        }
+        let state = match incident {
+            None => None,
+            Some(incident) => match self.found(person, incident).await? {
+                Some((case, circle)) => Some(self.joint(person, (&case, &circle)).await?),
+                None => return Ok(Vec::new()),
+            },
+        };
+        let here: Vec<&str> = state.iter().flat_map(|state| state.parties.keys()).map(String::as_str).collect();
+        let new = names.into_iter().filter(|name| !book.contains(name) && !here.contains(name));
+        Ok(new
+            .map(|name| {
+                let problem = Problem::new(format!("`{name}` is a new party, not in the contact book"));
+                problem.hint(match nearest(name, here.iter().chain(&book).copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "messages to it take an address that somebody gives".to_owned(),
+                })
+            })
+            .collect())
     }
 
     /// The party of the contact book that is called so, as far as a person may know of it.

@@ -110,8 +110,11 @@ impl Incidents {
         outside.ending_clocks(&mut new.drafts);
         let mut given = unseen::given(&new.drafts);
         given.extend(unseen::marked(&new.marking));
+        let parties = self.new_parties(ask.person, None, &new.drafts).await?;
         let written = self.open_made(ask, new, &outside).await?;
-        Ok(self.warned(ask.person, written, &given, None).await)
+        let mut written = self.warned(ask.person, written, &given, None).await;
+        written.warnings.extend(parties);
+        Ok(written)
     }
 
     /// Whether whom a new incident is for is there.
@@ -175,6 +178,7 @@ impl Incidents {
         let outside = Box::pin(self.outside(ask.person, Some(name), &drafts)).await?;
         outside.ending_clocks(&mut drafts);
         let given = unseen::given(&drafts);
+        let parties = self.new_parties(ask.person, Some(name), &drafts).await?;
         let mut before = None;
         let closes = |draft: &Draft| matches!(&draft.content, Content::Moved(moved) if moved.status == Status::Closed);
         let is_closed = drafts.iter().any(closes);
@@ -198,6 +202,7 @@ impl Incidents {
         });
         let written = written.await?;
         let mut written = self.warned(ask.person, written, &given, before.as_ref()).await;
+        written.warnings.extend(parties);
         if is_closed {
             written.warnings.extend(self.clocks_that_run_on(ask.person, &written.id).await?);
         }

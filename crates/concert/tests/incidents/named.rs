@@ -78,3 +78,41 @@ fn a_name_of_a_party_that_is_not_to_be_seen_stays_as_it_is_written() {
     let (code, _, err) = site.run(&[&["incident"], &send[..], &["--as", "lena"]].concat());
     assert!(code == 2 && err.contains("no mail address of example university is known"), "{err}");
 }
+
+/// Names are brought to the known form wherever they are given, and one that is new is told of.
+#[test]
+fn a_party_is_recognised_wherever_it_is_named_and_a_new_one_is_told_of() {
+    let (site, number) = site();
+    let write = |party: &str| {
+        let party = format!("party={party}");
+        let (code, _, err) = site.run(&["incident", "write", &number, "party", &party, "status=told"]);
+        assert_eq!(code, 0, "{err}");
+        err
+    };
+    let told = write("Exmaple University");
+    assert!(told.contains("`Exmaple University` is a new party, not in the contact book"), "{told}");
+    assert!(told.contains("did you mean `Example University`?"), "{told}");
+    for known in ["example university", "exmaple university"] {
+        let told = write(known);
+        assert!(!told.contains("is a new party"), "{told}");
+    }
+    let file = site.dir.path().join("auth.log");
+    std::fs::write(&file, "a line").unwrap();
+    let add = ["evidence", "add", &number, file.to_str().unwrap(), "--from", " EXAMPLE university", "--reason", "sent"];
+    let (code, _, err) = site.run(&add);
+    assert_eq!(code, 0, "{err}");
+    let shown = site.incident(&["show", &number]).remove(0);
+    assert_eq!(shown["evidence"][0]["custody"][0]["whom"], "Example University");
+    site.incident(&["clock", &number, "start", "gdpr-notification", "--party", "EXAMPLE UNIVERSITY"]);
+    let shown = site.incident(&["show", &number]).remove(0);
+    assert_eq!(shown["clocks"][0]["party"], "Example University");
+    let split = |party: &str| {
+        let new = ["--title", "Other", "--type", "scanner", "--severity", "high", "--tlp", "amber", "--reason", "x"];
+        site.run(&[&["incident", "split", &number, "--party", party][..], &new].concat())
+    };
+    let (code, _, err) = split("Exmaple Universty");
+    assert!(code == 2 && err.contains("did you mean `Exmaple University`?"), "{err}");
+    let (code, _, err) = split("exmaple UNIVERSITY");
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(parties(&site, &number), ["Example University"]);
+}

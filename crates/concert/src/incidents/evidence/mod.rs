@@ -172,7 +172,7 @@ impl Incidents {
         &self,
         ask: Ask<'_>,
         incident: &str,
-        new: NewEvidence,
+        mut new: NewEvidence,
         reader: impl Read + Send + 'static,
     ) -> Result<Added, Refused> {
         if !matches!(new.handling.act, Act::Collected | Act::Received) {
@@ -180,6 +180,7 @@ impl Incidents {
         }
         if new.handling.act == Act::Received {
             text::line("from", &new.handling.whom)?;
+            new.handling.whom = self.party_named(ask.person, incident, &new.handling.whom).await?;
         }
         self.readers_there(ask.person, Some(incident), new.marking.as_ref(), &[]).await?;
         self.take(ask, incident, reader, |_, kept| Ok(new.drafts(ask, kept))).await
