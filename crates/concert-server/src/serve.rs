@@ -55,7 +55,10 @@ pub async fn serve(
     check_listen(address)?;
     let (tell, stopped) = watch::channel(false);
     let readers = Readers::start()?;
-    // What the site keeps open for changes is opened here, and not by a reader, whose priority is lower.
+    if let Some(handle) = readers.handle() {
+        let site = Arc::clone(&site);
+        handle.spawn(async move { site.open_readers().await });
+    }
     if let Err(why) = site.ready().await {
         tracing::warn!("the site is not ready: {why}");
     }

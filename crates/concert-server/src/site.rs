@@ -54,6 +54,9 @@ pub trait Site: crate::desk::Desk + crate::door::Door {
     /// Whether work can be taken: stores are open and writable. The error is a sentence.
     async fn ready(&self) -> Result<(), String>;
 
+    /// Opens what only reads anew, in the thread that calls: one that gives way to others. Reading works without it too.
+    async fn open_readers(&self) {}
+
     /// Numbers for `/metrics` besides those of feeds and notices, which are taken from the overview.
     async fn metrics(&self) -> Vec<Metric> {
         Vec::new()

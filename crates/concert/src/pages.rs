@@ -247,6 +247,12 @@ impl Site for Pages {
         self.reads.events(person, read).await.map_err(failed)
     }
 
+    async fn open_readers(&self) {
+        if let Err(problem) = self.site().store.records.open_readers().await {
+            tracing::debug!(%problem, "connections for reading stay as they are");
+        }
+    }
+
     async fn ready(&self) -> Result<(), String> {
         let answer = tokio::time::timeout(READY_MAX, self.keeper.ready()).await;
         answer.unwrap_or_else(|_| Err("the records are busy".to_owned()))

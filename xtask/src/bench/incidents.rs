@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::random::Random;
-use crate::step::{call, say};
+use crate::step::{call, output, say};
 use client::Client;
 
 const HELP: &str = "usage: cargo xtask bench incidents [OPTIONS]
@@ -125,9 +125,11 @@ fn measure(options: &Options) -> Result<(), String> {
         fs::write(site.join("filled"), "").map_err(|error| error.to_string())?;
     }
     let (_serving, port, started) = serve(&concert, &site)?;
-    let waits = load(port, options)?;
-    let (page, entries) = (first_page(port, 1)?, part(ENTRIES, options.incidents));
-    let decision = decisions::measure(&concert, &site, port, &page, entries / MARKED_EACH)?;
+    let users = Users::of(&concert, &site)?;
+    let waits = load(&|| Ok(Client::new(port)?.with_token(&users.handler)), options)?;
+    let mut reader = Client::new(port)?.with_token(&users.reader);
+    let (page, entries) = (first_page(&mut reader, 1)?, part(ENTRIES, options.incidents));
+    let decision = decisions::measure(&mut reader, &page, entries / MARKED_EACH)?;
     let mut text = format!(
         "{} incidents; {READERS} clients read and {WRITERS} write for {} s; started in {:.2} s\n\n| what | times | median ms | 95 % ms | longest ms |\n|---|--:|--:|--:|--:|\n",
         options.incidents,
@@ -170,14 +172,44 @@ fn part(all: u64, incidents: u64) -> u64 {
     (all * incidents / INCIDENTS).max(10)
 }
 
+/// Tokens of those who ask: while a site has users, every request is somebody's.
+struct Users {
+    handler: String,
+    /// A user whose clearance has a limit.
+    reader: String,
+}
+
+impl Users {
+    /// Makes them, or finds those of a site that was kept.
+    fn of(concert: &Path, site: &Path) -> Result<Self, String> {
+        let (program, folder) = (concert.display().to_string(), site.display().to_string());
+        let run = |words: &[&str]| output(&program, &[words, &["--quiet", "--site", &folder]].concat());
+        let user = |name: &str, clearance: &str, scope: &str| -> Result<String, String> {
+            let kept = site.join(format!("token-{name}"));
+            if !kept.exists() {
+                let about = ["--full-name", name, "--role", name, "--clearance", clearance];
+                run(&[&["user", "add", name], &about[..]].concat())?;
+                let token = run(&["token", "create", "--user", name, "--scope", scope])?;
+                fs::write(&kept, token).map_err(|error| error.to_string())?;
+            }
+            fs::read_to_string(&kept).map(|token| token.trim().to_owned()).map_err(|error| error.to_string())
+        };
+        let handler = user("handler", "red", "incidents:read,incidents:write")?;
+        Ok(Self { handler, reader: user("reader", "amber", "incidents:read")? })
+    }
+}
+
+/// How a client comes.
+type Come<'a> = &'a (dyn Fn() -> Result<Client, String> + Sync);
+
 /// The path of a page of few entries of the long journal.
-fn first_page(port: u16, limit: u64) -> Result<String, String> {
-    Ok(format!("/api/v1/incidents/{}/entries?limit={limit}", number(1, &Client::new(port)?.year()?)))
+fn first_page(client: &mut Client, limit: u64) -> Result<String, String> {
+    Ok(format!("/api/v1/incidents/{}/entries?limit={limit}", number(1, &client.year()?)))
 }
 
 /// Where pages of the long journal begin.
-fn cursors(port: u16) -> Result<Vec<String>, String> {
-    let (mut client, page, mut found) = (Client::new(port)?, first_page(port, AT_ONCE)?, vec!["0".to_owned()]);
+fn cursors(mut client: Client) -> Result<Vec<String>, String> {
+    let (page, mut found) = (first_page(&mut client, AT_ONCE)?, vec!["0".to_owned()]);
     while let Some(last) = found.last() {
         let body =
             String::from_utf8(client.get(&format!("{page}&cursor={last}"))?).map_err(|error| error.to_string())?;
@@ -275,17 +307,17 @@ fn question(kind: usize, random: &mut Random, options: &Options, (year, cursors)
     }
 }
 
-fn load(port: u16, options: &Options) -> Result<Waits, String> {
-    let (year, cursors) = (Client::new(port)?.year()?, cursors(port)?);
+fn load(come: Come, options: &Options) -> Result<Waits, String> {
+    let (year, cursors) = (come()?.year()?, cursors(come()?)?);
     let places = (year.as_str(), cursors.as_slice());
     // The first look at a long incident reads it; a site that works has it in memory.
     for kind in 0..READS.len() {
-        Client::new(port)?.get(&question(kind, &mut Random::at(9, 9), options, places))?;
+        come()?.get(&question(kind, &mut Random::at(9, 9), options, places))?;
     }
     let until = Instant::now() + Duration::from_secs(options.seconds);
     let year = &year;
     let reader = move |place: u64| -> Result<Vec<(usize, Duration)>, String> {
-        let (mut client, mut random) = (Client::new(port)?, Random::at(2, place));
+        let (mut client, mut random) = (come()?, Random::at(2, place));
         let mut waits = Vec::new();
         while Instant::now() < until {
             let kind = usize::try_from(random.below(READS.len() as u64)).unwrap_or(0);
@@ -297,7 +329,7 @@ fn load(port: u16, options: &Options) -> Result<Waits, String> {
         Ok(waits)
     };
     let writer = move |place: u64| -> Result<Vec<(usize, Duration)>, String> {
-        let (mut client, mut random) = (Client::new(port)?, Random::at(3, place));
+        let (mut client, mut random) = (come()?, Random::at(3, place));
         let mut waits = Vec::new();
         while Instant::now() < until {
             // One write in four goes into the long one.

@@ -169,7 +169,9 @@ impl Records {
             let pool = SqlitePoolOptions::new()
                 .max_connections(READERS)
                 .acquire_timeout(CHANGE_TIMEOUT)
-                .test_before_acquire(false);
+                .test_before_acquire(false)
+                .idle_timeout(None)
+                .max_lifetime(None);
             match pool.connect_with(options.clone()).await {
                 // Two that turn on the write-ahead log of a new file get in each other's way, and SQLite
                 // does not let either of them wait.
@@ -223,6 +225,19 @@ impl Records {
             let mark = format!("PRAGMA user_version = {}", from + 1);
             sqlx::raw_sql(sqlx::AssertSqlSafe(mark)).execute(&mut *change).await.map_err(trouble)?;
             change.commit().await.map_err(trouble)?;
+        }
+        Ok(())
+    }
+
+    /// Opens the connections for reading anew. Their threads have the priority of the thread that this runs in, and keep it.
+    pub async fn open_readers(&self) -> Result<(), Problem> {
+        while let Some(idle) = self.pool.try_acquire() {
+            idle.close().await.map_err(trouble)?;
+        }
+        // Those in use meanwhile stay as they are.
+        let mut opened = Vec::new();
+        for _ in self.pool.size()..READERS {
+            opened.push(self.pool.acquire().await.map_err(trouble)?);
         }
         Ok(())
     }
@@ -292,6 +307,16 @@ impl Records {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn readers_are_opened_anew_beside_those_in_use() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::open(&dir.path().join("records.sqlite")).await.unwrap();
+        let mut used = records.pool.acquire().await.unwrap();
+        tokio::time::timeout(CHANGE_TIMEOUT / 4, records.open_readers()).await.unwrap().unwrap();
+        assert_eq!((records.pool.size(), records.pool.num_idle()), (READERS, READERS as usize - 1));
+        sqlx::query("SELECT 1").execute(&mut *used).await.unwrap();
+    }
 
     /// However many read at length, whoever comes is known and what changes is kept.
     #[tokio::test]

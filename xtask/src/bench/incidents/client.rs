@@ -28,7 +28,7 @@ impl Client {
 
     pub(super) fn post(&mut self, path: &str, body: &str) -> Result<Vec<u8>, String> {
         let length = body.len();
-        let head = "Host: localhost\r\nContent-Type: application/json";
+        let head = format!("{}Host: localhost\r\nContent-Type: application/json", self.login);
         self.ask(&format!("POST {path} HTTP/1.1\r\n{head}\r\nContent-Length: {length}\r\n\r\n{body}"), 201)
     }
 

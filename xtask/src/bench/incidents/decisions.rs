@@ -1,27 +1,19 @@
 //! What one decision about who may see what costs.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::client::Client;
-use crate::step::output;
 
 const QUESTIONS: usize = 20;
 
 /// How long one decision takes at most: a page of one entry decides about each entry of an incident that has a marking of
 /// its own, so the wait for it is divided by their number. Whoever asks is a user whose clearance has a limit.
-pub(super) fn measure(concert: &Path, site: &Path, port: u16, page: &str, entries: u64) -> Result<Duration, String> {
-    let (concert, site) = (concert.display().to_string(), site.display().to_string());
-    let run = |words: &[&str]| output(&concert, &[words, &["--quiet", "--site", &site]].concat());
-    let user = ["--full-name", "A reader", "--role", "reader", "--clearance", "amber"];
-    run(&[&["user", "add", "reader"], &user[..]].concat())?;
-    let token = run(&["token", "create", "--user", "reader", "--scope", "incidents:read"])?;
-    let mut client = Client::new(port)?.with_token(String::from_utf8_lossy(&token).trim());
-    let wait = || {
+pub(super) fn measure(client: &mut Client, page: &str, entries: u64) -> Result<Duration, String> {
+    let mut wait = || {
         let begun = Instant::now();
         client.get(page).map(|_| begun.elapsed())
     };
-    let mut waits: Vec<Duration> = std::iter::repeat_with(wait).take(QUESTIONS).collect::<Result<_, _>>()?;
+    let mut waits: Vec<Duration> = std::iter::repeat_with(&mut wait).take(QUESTIONS).collect::<Result<_, _>>()?;
     waits.sort_unstable();
     let median = waits.get(QUESTIONS / 2).copied().unwrap_or_default();
     Ok(median / u32::try_from(entries.max(1)).unwrap_or(u32::MAX))
