@@ -13,7 +13,7 @@ use concert_store::records::incidents::EntryRow;
 use serde_json::json;
 
 use super::entries::Entries;
-use super::sight::{self, Sight};
+use super::sight::{self, Sight, Sights};
 
 /// An entry that was read.
 #[derive(Debug)]
@@ -168,7 +168,8 @@ impl Case {
 
     /// The entries that a person may see, in the order in which they hold.
     pub fn seen_by<'c>(&'c self, circle: &'c Circle, person: &'c Person) -> impl Iterator<Item = &'c Arc<Kept>> {
-        self.entries.iter().filter(|kept| self.shows(circle, person, kept))
+        let mut sights = Sights::new(circle, person);
+        self.entries.iter().filter(move |kept| sights.show(kept))
     }
 
     /// The state of the incident by all that is written in it, whoever may see that: for rules that hold for

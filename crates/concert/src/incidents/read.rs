@@ -12,6 +12,7 @@ use concert_pipeline::observables;
 use concert_store::records::incidents::{EntryRow, Head, HeadFilter, Touched};
 
 use super::case::{Case, Kept};
+use super::sight::Sights;
 use super::write::MERGED;
 use super::{Ask, Incidents, Refused, sight, text};
 
@@ -293,7 +294,8 @@ impl Incidents {
         let (case, circle) = self.find(person, name).await?;
         let is_wanted = |kept: &Arc<Kept>| kept.seq > after && wanted.has(kept);
         // Of a long journal only what is shown is made as the person reads it.
-        let mut own: Vec<_> = case.seen_by(&circle, person).filter(|kept| is_wanted(kept)).collect();
+        let mut sights = Sights::new(&circle, person);
+        let mut own: Vec<_> = case.entries.iter().filter(|kept| is_wanted(kept) && sights.show(kept)).collect();
         own.sort_by_key(|kept| kept.seq);
         own.truncate(limit);
         let mut entries: Vec<Arc<Kept>> = own.into_iter().map(|kept| kept.read_by(&circle, person)).collect();

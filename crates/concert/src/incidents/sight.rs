@@ -37,6 +37,34 @@ impl<'k> Sight<'k> {
     }
 }
 
+/// Whether a person who sees an incident sees its entries. Most are marked like others, and of those it is decided once.
+pub(super) struct Sights<'c> {
+    circle: &'c Circle,
+    person: &'c Person,
+    decided: Vec<(Sight<'c>, bool)>,
+}
+
+/// Most decisions remembered; looking through more would take longer than deciding.
+const DECIDED_MAX: usize = 16;
+
+impl<'c> Sights<'c> {
+    pub(super) fn new(circle: &'c Circle, person: &'c Person) -> Self {
+        Self { circle, person, decided: Vec::new() }
+    }
+
+    pub(super) fn show(&mut self, kept: &'c Kept) -> bool {
+        let Some(sight) = Sight::of(kept) else { return true };
+        if let Some((_, is_shown)) = self.decided.iter().find(|(known, _)| *known == sight) {
+            return *is_shown;
+        }
+        let is_shown = sight.is_of(self.person, self.circle);
+        if self.decided.len() < DECIDED_MAX {
+            self.decided.push((sight, is_shown));
+        }
+        is_shown
+    }
+}
+
 /// Leaves in a marking the parties of which a person who sees the incident may know.
 pub(super) fn narrow(marking: &mut Marking, person: &Person, circle: &Circle) {
     marking.parties.retain(|party| sees_speakers(person, circle, party).allowed);
