@@ -19,7 +19,7 @@ use client::Client;
 const HELP: &str = "usage: cargo xtask bench incidents [OPTIONS]
 
 Fills a site with incidents through the API, then lets eight clients read and two write at once, and prints
-how long they wait, and what a decision about who may see an entry costs at most.
+how long they wait, and what it costs at most to tell of an entry whether somebody sees it.
 
   --incidents N    incidents of sixteen observables each [default: 25000]
   --seconds N      how long is measured [default: 20]
@@ -144,7 +144,7 @@ fn measure(options: &Options) -> Result<(), String> {
         text.push_str(&format!("| {name} | {} | {median:.1} | {most:.1} | {longest:.1} |\n", times.len()));
     }
     let micros = decision.as_secs_f64() * 1e6;
-    text.push_str(&format!("\na decision about who may see an entry: at most {micros:.2} microseconds\n"));
+    text.push_str(&format!("\nto tell of an entry whether somebody sees it: at most {micros:.2} microseconds\n"));
     fs::write(root.join("results-incidents.md"), &text).map_err(|error| error.to_string())?;
     if !options.keep {
         fs::remove_dir_all(&site).ok();

@@ -1,4 +1,4 @@
-//! What one decision about who may see what costs.
+//! What it costs to tell who sees what.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +6,9 @@ use super::client::Client;
 
 const QUESTIONS: usize = 20;
 
-/// How long one decision takes at most: a page of one entry decides about each entry of an incident that has a marking of
-/// its own, so the wait for it is divided by their number. Whoever asks is a user whose clearance has a limit.
+/// How long it takes at most to tell of an entry whether somebody sees it: a page of one entry tells it of each entry of an
+/// incident that has a marking of its own, so the wait for it is divided by their number. Of entries that are marked alike
+/// it is decided once. Whoever asks is a user whose clearance has a limit.
 pub(super) fn measure(client: &mut Client, page: &str, entries: u64) -> Result<Duration, String> {
     let mut wait = || {
         let begun = Instant::now();
