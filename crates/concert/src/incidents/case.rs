@@ -13,7 +13,7 @@ use concert_store::records::incidents::EntryRow;
 use serde_json::json;
 
 use super::entries::Entries;
-use super::sight::{self, Sight, Sights};
+use super::sight::{self, Alike, Sight, Sights};
 
 /// An entry that was read.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Kept {
     pub header: Header,
     /// Its body and what it says; `None` where it is withheld, erased, or cannot be read.
     pub body: Option<(Body, Content)>,
+    /// Which others the same people see.
+    pub(super) alike: Alike,
 }
 
 impl Kept {
@@ -47,7 +49,7 @@ impl Kept {
                 *marking = json!(marked.marking);
             }
         }
-        Arc::new(Self { seq: self.seq, header: self.header.clone(), body: Some((body, content)) })
+        Arc::new(Self { seq: self.seq, header: self.header.clone(), body: Some((body, content)), alike: self.alike })
     }
 
     pub(super) fn said(&self) -> Option<Said<'_>> {
@@ -101,7 +103,8 @@ fn read(row: EntryRow) -> Option<Arc<Kept>> {
         let content = Content::read(&body.kind, &body.content);
         (body, content)
     });
-    Some(Arc::new(Kept { seq: row.seq, header, body }))
+    let alike = sight::alike(Sight::of(body.as_ref()));
+    Some(Arc::new(Kept { seq: row.seq, header, body, alike }))
 }
 
 impl Case {
@@ -157,7 +160,7 @@ impl Case {
 
     /// Whether a person may see an entry of an incident that the person may see.
     pub fn shows(&self, circle: &Circle, person: &Person, kept: &Kept) -> bool {
-        Sight::of(kept).is_none_or(|sight| sight.is_of(person, circle))
+        Sight::of(kept.body.as_ref()).is_none_or(|sight| sight.is_of(person, circle))
     }
 
     /// Whether a person may have the body of an entry, which is signed as it is: sees it, and it names no party of which
@@ -211,7 +214,7 @@ impl Case {
         let mut all: BTreeMap<String, (u64, Time)> = BTreeMap::new();
         let mut open = 0;
         for kept in self.entries.iter() {
-            let sight = Sight::of(kept);
+            let sight = Sight::of(kept.body.as_ref());
             if sight.is_none() {
                 open = kept.seq.max(open);
             }

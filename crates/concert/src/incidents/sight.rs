@@ -1,7 +1,13 @@
 //! What of an entry decides who sees it, besides who has to do with the incident.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use concert_model::access::{Action, Circle, Object, Person, is_field, may, sees_speakers};
 use concert_model::incident::content::Content;
+use concert_model::incident::journal::Body;
 use concert_model::incident::marking::Marking;
 use serde_json::{Value, json};
 
@@ -17,8 +23,8 @@ pub(super) struct Sight<'k> {
 
 impl<'k> Sight<'k> {
     /// That of an entry; `None` where whoever sees the incident sees it.
-    pub(super) fn of(kept: &'k Kept) -> Option<Self> {
-        let (body, content) = kept.body.as_ref()?;
+    pub(super) fn of(body: Option<&'k (Body, Content)>) -> Option<Self> {
+        let (body, content) = body?;
         let speaks_for = match content {
             Content::RoleMoved(moved) => moved.party.as_str(),
             _ => "",
@@ -37,29 +43,55 @@ impl<'k> Sight<'k> {
     }
 }
 
-/// Whether a person who sees an incident sees its entries. Most are marked like others, and of those it is decided once.
+/// Entries that the same people see have the same number; those that everybody sees who sees the incident have none.
+pub(super) type Alike = Option<NonZeroU64>;
+
+/// Numbers given so far, by what lists keep of a sight.
+static ALIKE: Mutex<BTreeMap<String, NonZeroU64>> = Mutex::new(BTreeMap::new());
+/// How many are remembered. Forgetting them costs decisions and changes none.
+const ALIKE_MAX: usize = 10_000;
+
+/// The number of those that are seen by whoever sees this.
+pub(super) fn alike(sight: Option<Sight<'_>>) -> Alike {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let text = Some(text(sight)).filter(|text| !text.is_empty())?;
+    let mut known = ALIKE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(number) = known.get(&text) {
+        return Some(*number);
+    }
+    if known.len() >= ALIKE_MAX {
+        known.clear();
+    }
+    let number = NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed))?;
+    known.insert(text, number);
+    Some(number)
+}
+
+/// Whether a person who sees an incident sees its entries. Of those that are alike it is decided once.
 pub(super) struct Sights<'c> {
     circle: &'c Circle,
     person: &'c Person,
-    decided: Vec<(Sight<'c>, bool)>,
+    decided: Vec<(Alike, bool)>,
 }
 
 /// Most decisions remembered; looking through more would take longer than deciding.
-const DECIDED_MAX: usize = 16;
+const DECIDED_MAX: usize = 100;
 
 impl<'c> Sights<'c> {
     pub(super) fn new(circle: &'c Circle, person: &'c Person) -> Self {
         Self { circle, person, decided: Vec::new() }
     }
 
-    pub(super) fn show(&mut self, kept: &'c Kept) -> bool {
-        let Some(sight) = Sight::of(kept) else { return true };
-        if let Some((_, is_shown)) = self.decided.iter().find(|(known, _)| *known == sight) {
+    pub(super) fn show(&mut self, kept: &Kept) -> bool {
+        if kept.alike.is_none() {
+            return true;
+        }
+        if let Some((_, is_shown)) = self.decided.iter().find(|(known, _)| *known == kept.alike) {
             return *is_shown;
         }
-        let is_shown = sight.is_of(self.person, self.circle);
+        let is_shown = Sight::of(kept.body.as_ref()).is_none_or(|sight| sight.is_of(self.person, self.circle));
         if self.decided.len() < DECIDED_MAX {
-            self.decided.push((sight, is_shown));
+            self.decided.push((kept.alike, is_shown));
         }
         is_shown
     }

@@ -537,7 +537,7 @@ impl Incidents {
             tip = Tip { sequence: entry.header.sequence, hash: entry.header.hash().map_err(unwritable)? };
             case.add(vec![EntryRow { seq, incident: case.id.clone(), header, body }]);
             let Some(kept) = case.entries.iter().rev().find(|kept| kept.seq == seq) else { continue };
-            let sight = sight::text(Sight::of(kept));
+            let sight = sight::text(Sight::of(kept.body.as_ref()));
             incidents::touch(change, &case.id, &sight, (seq, kept.header.stamp.time)).await?;
             written.push(entry_json(kept));
         }
