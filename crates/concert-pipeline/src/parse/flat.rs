@@ -60,16 +60,20 @@ impl Flat {
     }
 
     /// The same for a record beside which a column was filled already, if it was.
-    pub(super) fn put_beside(&self, draft: &mut Draft<'_>, record: &Value, mut is_known: bool) -> Result<(), Fault> {
+    pub(super) fn put_beside(&self, draft: &mut Draft<'_>, record: &Value, is_filled: bool) -> Result<(), Fault> {
+        let mut named = Named { is_known: is_filled, is_said: is_filled };
         match record {
-            Value::Object(_) => self.walk(draft, &mut String::new(), record, &mut is_known)?,
+            Value::Object(_) => self.walk(draft, &mut String::new(), record, &mut named)?,
             other => {
-                is_known |= self.mapping.knows("value");
+                named.see(self.mapping.knows("value"), || !self.mapping.is_blank(other));
                 self.mapping.put_json(draft, "value", other)?;
             }
         }
-        if !is_known {
+        if !named.is_known {
             return Err(Fault::foreign(self.nothing_known(record)));
+        }
+        if !named.is_said {
+            return Err(Fault::new("", "every member that is a field or named in the settings is empty"));
         }
         self.mapping.finish(draft)
     }
@@ -86,10 +90,12 @@ impl Flat {
         format!("it has none of the columns {named}; it has: {has}")
     }
 
-    fn walk(&self, draft: &mut Draft<'_>, path: &mut String, value: &Value, is_known: &mut bool) -> Result<(), Fault> {
-        *is_known = *is_known || self.mapping.knows(path);
+    fn walk(&self, draft: &mut Draft<'_>, path: &mut String, value: &Value, named: &mut Named) -> Result<(), Fault> {
+        if !named.is_said {
+            named.see(self.mapping.knows(path), || !self.mapping.is_blank(value));
+        }
         if self.drop.contains(path.as_str()) {
-            *is_known = true;
+            named.see(true, || true);
             return Ok(());
         }
         let followed = path.is_empty() || self.inner.contains(path.as_str()) && self.mapping.column(path).is_none();
@@ -104,7 +110,7 @@ impl Flat {
                         path.push('.');
                     }
                     path.push_str(name);
-                    self.walk(draft, path, member, is_known)?;
+                    self.walk(draft, path, member, named)?;
                     path.truncate(length);
                 }
                 Ok(())
@@ -112,13 +118,28 @@ impl Flat {
             Value::Array(items) if followed => {
                 for (index, item) in items.iter().take(MEMBERS_MAX).enumerate() {
                     path.push_str(&format!("[{index}]"));
-                    self.walk(draft, path, item, is_known)?;
+                    self.walk(draft, path, item, named)?;
                     path.truncate(length);
                 }
                 Ok(())
             }
             other => self.mapping.put_json(draft, path, other),
         }
+    }
+}
+
+/// What was found in a record of what has a name in the mapping.
+struct Named {
+    /// A member is named.
+    is_known: bool,
+    /// And has a value.
+    is_said: bool,
+}
+
+impl Named {
+    fn see(&mut self, is_known: bool, is_said: impl FnOnce() -> bool) {
+        self.is_known |= is_known;
+        self.is_said |= is_known && is_said();
     }
 }
 

@@ -171,6 +171,17 @@ impl Mapping {
         text.is_empty() || self.ignore_values.iter().any(|value| value == text)
     }
 
+    /// Whether a value of JSON says nothing.
+    pub(super) fn is_blank(&self, value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::Null => true,
+            serde_json::Value::String(text) => self.is_ignored(text.trim()),
+            serde_json::Value::Array(items) => items.iter().all(|item| self.is_blank(item)),
+            serde_json::Value::Object(members) => members.values().all(|member| self.is_blank(member)),
+            serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
+        }
+    }
+
     /// Where a column goes that settings do not name.
     fn unmapped(&self, name: &str) -> Option<Target> {
         if let Some(extra) = name.strip_prefix("extra.") {

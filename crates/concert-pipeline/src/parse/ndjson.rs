@@ -58,6 +58,15 @@ require = ["source.ip"]
             rejects: "3 source.ip: missing",
         },
         Sample {
+            name: "empty.ndjson",
+            settings: "",
+            given: "{\"source.ip\":\"\"}\n{\"source.ip\":null,\"a\":1}\n{\"source.ip\":\"-\"}\n{\"source.ip\":\"\",\"source.fqdn\":\"a.example\"}\n",
+            events: "{\"source.fqdn\":\"a.example\"}\n",
+            rejects: "1 : every member that is a field or named in the settings is empty
+2 : every member that is a field or named in the settings is empty
+3 : every member that is a field or named in the settings is empty",
+        },
+        Sample {
             name: "other-kind.ndjson",
             settings: "columns = { \"src.ip\" = \"source.ip\", when = \"time.source\" }",
             given: "{\"level\":\"info\",\"msg\":\"started\"}\n{\"level\":\"info\",\"msg\":\"stopped\"}\n",
