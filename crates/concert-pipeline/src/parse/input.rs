@@ -23,11 +23,19 @@ pub struct Input<'a> {
     whole_bytes_max: u64,
     buffer: Vec<u8>,
     failure: Option<String>,
+    cut: Option<Cut>,
+}
+
+/// The line in whose middle reading stopped.
+pub(super) struct Cut {
+    pub(super) number: u64,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// One line, without its end.
 pub enum Line<'b> {
-    /// A whole line. The last line of a file counts whether or not it has a line end.
+    /// A whole line. The last line of a file counts whether or not it has a line end, unless reading
+    /// stopped in it.
     Whole(&'b [u8]),
     /// A line longer than the cap; these are its first bytes, the rest was passed over.
     TooLong(&'b [u8]),
@@ -46,6 +54,7 @@ impl<'a> Input<'a> {
             whole_bytes_max: 256 << 20,
             buffer: Vec::new(),
             failure: None,
+            cut: None,
         }
     }
 
@@ -74,14 +83,18 @@ impl<'a> Input<'a> {
     /// The next line. A final line end gives no empty line behind it; a byte order mark is dropped.
     pub fn next_line(&mut self) -> Option<Line<'_>> {
         self.buffer.clear();
+        if self.failure.is_some() {
+            return None;
+        }
         let (mut too_long, mut any) = (false, false);
         loop {
             let chunk = match self.reader.fill_buf() {
                 Ok(chunk) => chunk,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    self.failure = Some(error.to_string());
-                    break;
+                    let cut = std::mem::take(&mut self.buffer);
+                    self.fail_in(error.to_string(), self.number + 1, cut);
+                    return None;
                 }
             };
             if chunk.is_empty() {
@@ -137,9 +150,16 @@ impl<'a> Input<'a> {
         self.reader
     }
 
-    /// Remembers a failure of a parser that used [`Input::reader`].
-    pub fn fail(&mut self, why: impl Into<String>) {
+    /// Remembers a failure, and the line in whose middle it came: half an address is another address, so
+    /// that line is never read.
+    pub(super) fn fail_in(&mut self, why: impl Into<String>, number: u64, bytes: Vec<u8>) {
         self.failure = Some(why.into());
+        self.cut = Some(Cut { number, bytes });
+    }
+
+    /// The line in whose middle reading stopped, where that is known.
+    pub(super) fn cut(&self) -> Option<&Cut> {
+        self.cut.as_ref()
     }
 
     /// Text of some bytes of this part: as declared, else UTF-8, else as guessed, else windows-1252.

@@ -8,7 +8,7 @@
 mod split;
 
 use encoding_rs::Encoding;
-use memchr::memchr2;
+use memchr::{memchr2, memrchr2};
 
 use self::split::{Form, Span, Split, line_breaks, split};
 use super::input::{Input, TOO_LONG, decode, guess};
@@ -206,6 +206,10 @@ impl<'r, 'i> Records<'r, 'i> {
             if let Some(step) = self.comment() {
                 return step;
             }
+            // Looking for a comment may have found that reading stopped in this line.
+            if self.at >= self.buffer.len() {
+                return Step::End;
+            }
             let rest = self.buffer.get(self.at..).unwrap_or_default();
             match split(rest, self.ended, &self.shape, &mut self.spans) {
                 Split::Done { end, .. } if end > self.bytes_max => return self.bad(TOO_LONG),
@@ -332,13 +336,21 @@ impl<'r, 'i> Records<'r, 'i> {
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.input.fail(error.to_string());
                     self.ended = true;
+                    self.drop_cut(error.to_string());
                     break;
                 }
             }
         }
         self.buffer.len() > before
+    }
+
+    /// Takes the line in whose middle reading stopped away, and hands it to the input.
+    fn drop_cut(&mut self, why: String) {
+        let end = memrchr2(b'\n', b'\r', &self.buffer).map_or(0, |at| at + 1);
+        let mut cut = self.buffer.split_off(end);
+        cut.truncate(BAD_BYTES_MAX);
+        self.input.fail_in(why, self.line + line_breaks(&self.buffer), cut);
     }
 }
 

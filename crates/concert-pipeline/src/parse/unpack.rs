@@ -335,7 +335,10 @@ impl Unpacking<'_> {
         (self.each)(Part { name, place: path, carries: *carries, is_last: *is_last }, &mut input);
         if let Some(why) = input.failure() {
             let why = format!("reading stopped: {why}");
-            self.reject(place, why);
+            let (line, bytes) = input.cut().map_or((1, &[][..]), |cut| (cut.number, &cut.bytes[..]));
+            let mut reject = Reject::new(line, "", why, bytes);
+            reject.part.clone_from(&place.path);
+            self.rejects.push(reject);
         }
         self.stopped |= self.meter.is_spent();
     }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::*;
-use crate::parse::check::receipt;
+use crate::parse::check::{self, receipt};
 
 /// `place|name|text` of every part, and `place: reason` of every reject.
 fn open(bytes: &[u8], name: &str, limits: &Limits) -> (Vec<String>, Vec<String>) {
@@ -83,6 +83,28 @@ fn what_cannot_be_opened_is_said_with_its_place() {
     let (found, refused) = open(&zip[..zip.len() - 30], "x.zip", &Limits::default());
     assert_eq!((found.len(), refused.len()), (0, 1), "{refused:?}");
     check(&zipped(&[]), "x.zip", &[], &[": nothing in it to read"]);
+}
+
+#[test]
+fn a_line_that_reading_stopped_in_is_no_event() {
+    let whole = gzip(b"192.0.2.101\n192.0.2.102\n192.0.2.103");
+    // The checksum is wrong: what came before the last line stays.
+    let mut damaged = whole.clone();
+    let at = damaged.len() - 6;
+    damaged[at] ^= 1;
+    let no_files = |_: &str| Err("no files here".to_owned());
+    for (parser, settings) in [("csv", "header = false\ncolumns = { 1 = \"source.ip\" }"), ("cins-army", "")] {
+        let feed = check::feed(parser, settings, &no_files);
+        let read = |bytes: &[u8]| {
+            check::through(&feed, "x.gz", |receipt, sink| {
+                super::read(Cursor::new(bytes), receipt, &Limits::default(), &*feed.parser, sink);
+            })
+        };
+        assert_eq!((read(&whole).0.len(), read(&whole).1), (3, vec![]), "{parser}");
+        let (events, rejects) = read(&damaged);
+        assert_eq!((events.len(), rejects.len()), (2, 1), "{parser}: {events:?} {rejects:?}");
+        assert!(rejects[0].starts_with("3 : reading stopped: "), "{parser}: {rejects:?}");
+    }
 }
 
 #[test]
