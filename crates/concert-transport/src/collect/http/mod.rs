@@ -21,8 +21,8 @@ use base64::Engine;
 use concert_model::keys::Secret;
 use concert_model::{Keys, Origin, Problem, Receipt, Time};
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    LAST_MODIFIED,
+    ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, LAST_MODIFIED, USER_AGENT,
 };
 use reqwest::{Method, Response, StatusCode};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,10 @@ pub const LISTED: Listed =
 const PAUSES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
 /// Longest wait before the clock is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(3600);
+
+/// Headers of settings that never log anybody in. Any other may, so another server that a redirect leads to does
+/// not get it.
+const FOR_EVERYBODY: &[HeaderName] = &[ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT];
 
 struct Http {
     setup: Setup,
@@ -116,7 +120,8 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
 
 fn read_headers(keys: &mut Keys<'_>) -> Vec<(HeaderName, Dates)> {
     let mut headers = Vec::new();
-    let about = "headers to send, with dates as in `url`; credentials belong in bearer or api_key";
+    let about = "headers to send, with dates as in `url`; credentials belong in bearer or api_key. To another server that \
+                 a redirect leads to go only Accept, Accept-Language, Content-Type and User-Agent";
     for (name, value) in keys.pairs("headers", about) {
         let dates = Dates::new(&value).and_then(|dates| header(&dates, Time(0)).map(|_| dates));
         match (HeaderName::try_from(&name), dates) {
@@ -178,11 +183,13 @@ impl Http {
     async fn send(&self, now: Time, state: &State) -> Result<(Response, String), String> {
         let url = self.url.at(now)?;
         let mut ask = Ask::get(url.clone());
-        (ask.method, ask.secrets) = (self.method.clone(), self.secrets.clone());
+        ask.method = self.method.clone();
         ask.body = self.body.as_ref().map(|body| body.at(now)).transpose()?.map(String::into_bytes);
         for (name, value) in &self.headers {
-            ask.headers.insert(name, header(value, now)?);
+            let to = if FOR_EVERYBODY.contains(name) { &mut ask.headers } else { &mut ask.secrets };
+            to.insert(name, header(value, now)?);
         }
+        ask.secrets.extend(self.secrets.clone());
         if state.url == url.as_str() && self.method == Method::GET {
             for (name, value) in [(IF_NONE_MATCH, &state.etag), (IF_MODIFIED_SINCE, &state.modified)] {
                 if let Some(value) = value.as_ref().and_then(|text| HeaderValue::try_from(text).ok()) {

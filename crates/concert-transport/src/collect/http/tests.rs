@@ -170,11 +170,14 @@ async fn credentials_are_sent_and_not_passed_on_to_another_server() {
     let web = serving(vec![Answer::new(307, "").header("Location", &target)]).await;
     let memory = Memory::default();
     let more = "method = \"POST\"\nbody = \"give\"\nuser = \"me\"\npassword = { env = \"secret\" }\n\
-                api_key = { env = \"key\" }\napi_key_header = \"X-Key\"\nheaders = { Accept = \"text/csv\" }";
+                api_key = { env = \"key\" }\napi_key_header = \"X-Key\"\n\
+                headers = { Accept = \"text/csv\", Cookie = \"s=1\", X-Token = \"t\" }";
     of(&web, more).once(&memory).await.unwrap();
     let (first, second) = (web.requests().remove(0), other.requests().remove(0));
     assert_eq!(first.header("authorization"), Some("Basic bWU6c2VjcmV0"));
     assert_eq!(first.header("x-key"), Some("key"));
+    assert_eq!((first.header("cookie"), first.header("x-token")), (Some("s=1"), Some("t")));
+    assert_eq!((second.header("cookie"), second.header("x-token")), (None, None));
     assert_eq!((first.method.as_str(), first.body.as_slice()), ("POST", &b"give"[..]));
     assert_eq!((second.method.as_str(), second.body.as_slice()), ("POST", &b"give"[..]));
     assert_eq!(second.header("accept"), Some("text/csv"));
