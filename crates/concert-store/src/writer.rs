@@ -22,6 +22,8 @@ use crate::records::{self, Change, Counts, Home, NewNotice, Told, trouble};
 use crate::store::{JOURNAL, Store, damaged, journal_page};
 use crate::writing::Writing;
 
+/// How names of unfinished files begin.
+pub(crate) const PART: &str = ".part-";
 /// Windows looked back at most for an earlier event of the same problem.
 const LOOK_BACK_WINDOWS_MAX: i64 = 31;
 /// Problems kept in memory at most; further back they are read again when needed.
@@ -126,6 +128,10 @@ impl Writer {
             .collect();
         for kind in ["events", "sightings"] {
             for day in fs::read_dir(self.store.data().join(kind)).into_iter().flatten().flatten() {
+                if day.file_name().to_string_lossy().starts_with(PART) {
+                    fs::remove_file(day.path()).ok();
+                    continue;
+                }
                 for file in fs::read_dir(day.path()).into_iter().flatten().flatten() {
                     let name =
                         format!("{kind}/{}/{}", day.file_name().to_string_lossy(), file.file_name().to_string_lossy());
@@ -186,7 +192,7 @@ impl Writer {
     pub(crate) fn part(&self) -> Result<PathBuf, Problem> {
         let dir = self.store.data().join("events");
         fs::create_dir_all(&dir).map_err(|error| failed("events", &error))?;
-        Ok(dir.join(format!(".part-{}", archive::unique())))
+        Ok(dir.join(format!("{PART}{}", archive::unique())))
     }
 }
 
@@ -361,6 +367,39 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_not_stored_was_not_seen() {
+        let (dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        let given = receipt("given up");
+        let id = given.id(blake3::hash(b"given up").as_bytes());
+        let left = || {
+            let part = |file: &fs::DirEntry| file.file_name().to_string_lossy().starts_with(PART);
+            fs::read_dir(dir.path().join("events")).unwrap().flatten().filter(part).count()
+        };
+        // Given up by who writes; then files and sightings cannot be written, because a file is where their folder goes.
+        let mut writing = writer.begin(id, &given, DAY);
+        writing.add(batch(id, 0, 5_000), &mut Members::default()).await.unwrap();
+        drop(writing);
+        let mut writing = writer.begin(id, &given, DAY);
+        writing.add(batch(id, 0, 5_000), &mut Members::default()).await.unwrap();
+        drop(writing.close(&mut Members::default()).await.unwrap());
+        let day = dir.path().join("events/day=2026-11-22");
+        assert_eq!(fs::read_dir(&day).into_iter().flatten().count(), 0, "files of a report that does not count");
+        fs::remove_dir(&day).ok();
+        fs::write(&day, b"").unwrap();
+        let mut writing = writer.begin(id, &given, DAY);
+        let added = writing.add(batch(id, 0, 70_000), &mut Members::default()).await;
+        let added = added.and(writing.add(batch(id, 70_000, 140_000), &mut Members::default()).await);
+        assert!(added.is_err(), "the folder is a file");
+        drop(writing);
+        assert_eq!(left(), 0, "unfinished files");
+        fs::remove_file(&day).unwrap();
+        let (counts, _) = write(&mut writer, "again", 0, 5_000).await;
+        assert_eq!((counts.events, counts.duplicates), (5_000, 0));
+        assert_eq!(count(&store).await, 5_000);
+    }
+
+    #[tokio::test]
     async fn values_survive_both_forms_of_storage() {
         let (_dir, store) = site().await;
         let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
@@ -414,7 +453,9 @@ pub(crate) mod tests {
         let stray = dir.path().join("events/day=2026-11-22/9-9.parquet");
         fs::create_dir_all(stray.parent().unwrap()).unwrap();
         fs::write(&stray, b"half").unwrap();
+        let part = dir.path().join("events/.part-7");
+        fs::write(&part, b"half").unwrap();
         Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
-        assert!(!stray.exists());
+        assert!(!stray.exists() && !part.exists());
     }
 }

@@ -1,6 +1,7 @@
 //! Writing the events of one report: what is new goes to the journal or to sorted files.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -77,6 +78,7 @@ impl<'w> Writing<'w> {
             sighting_file: None,
             repeats: 0,
             events: 0,
+            stage: Stage::Open,
         };
         let (told, quiet) = (Gathering::new(false), Gathering::new(true));
         Self { settling, window_seconds, is_quiet: false, told, quiet }
@@ -164,6 +166,39 @@ pub struct Settling<'w> {
     sighting_file: Option<(PathBuf, SightingFile)>,
     repeats: u64,
     events: u64,
+    stage: Stage,
+}
+
+/// How far the writing of a report came.
+#[derive(PartialEq, Eq)]
+enum Stage {
+    /// Nothing of it counts.
+    Open,
+    /// The records were asked to make it count: whether they did is theirs to know.
+    Asked,
+    /// It counts.
+    Settled,
+}
+
+impl Drop for Settling<'_> {
+    /// Whatever ends the writing early: what was taken in is not stored, so it must not count as seen, and
+    /// what was written so far takes no room.
+    fn drop(&mut self) {
+        if self.stage == Stage::Settled {
+            return;
+        }
+        self.writer.seen.clear();
+        if let Some((part, _)) = self.sighting_file.take() {
+            fs::remove_file(part).ok();
+        }
+        self.finish_files().ok();
+        // Files that the records may name are left to the next writer, which asks them.
+        if self.stage == Stage::Open {
+            for file in &self.files {
+                fs::remove_file(self.writer.store.data().join(&file.name)).ok();
+            }
+        }
+    }
 }
 
 impl Settling<'_> {
@@ -293,6 +328,9 @@ impl Settling<'_> {
         let work = move || {
             let place = |position: usize, _| (report, number, u32::try_from(position).unwrap_or(u32::MAX));
             let written = write_events(&part, &path, &mut columns, &order, &place);
+            if written.is_err() {
+                fs::remove_file(&part).ok();
+            }
             columns.clear();
             (written, columns)
         };
@@ -335,17 +373,22 @@ impl Settling<'_> {
             }
         };
         self.sightings.sort_unstable_by_key(|sighting| sighting.problem);
-        file.add(number, &self.sightings).map_err(|error| failed("sightings", &error))?;
-        self.sightings.clear();
+        let added = file.add(number, &self.sightings);
+        // Kept also where it failed, so that it is removed.
         self.sighting_file = Some((part, file));
+        added.map_err(|error| failed("sightings", &error))?;
+        self.sightings.clear();
         Ok(())
     }
 
     fn finish_sightings(&mut self) -> Result<(), Problem> {
-        let Some((_, file)) = self.sighting_file.take() else { return Ok(()) };
+        let Some((part, file)) = self.sighting_file.take() else { return Ok(()) };
         let number = self.last_batch();
         let name = upkeep::free_name(&self.writer.store, "sightings", &self.day, (number, number))?;
-        let written = file.finish(&self.writer.store.data().join(&name)).map_err(|error| failed(&name, &error))?;
+        let written = file.finish(&self.writer.store.data().join(&name)).map_err(|error| {
+            fs::remove_file(&part).ok();
+            failed(&name, &error)
+        })?;
         let (day, times) = (self.day.clone(), (Time(0), Time(0)));
         self.files.push(Finished { name, kind: "sightings", day, batches: (number, number), times, written });
         Ok(())
@@ -376,13 +419,10 @@ impl Settling<'_> {
         settled.counts.events = settled.before.events + self.events;
         settled.counts.duplicates = settled.before.duplicates + self.repeats;
         settled.counts.notices = settled.before.notices + settled.telling.notices.len() as u64;
-        let result = self.write_records(&settled, also).await;
-        if result.is_err() {
-            // What was taken in is not stored, so it must not count as seen.
-            self.writer.seen.clear();
-        }
+        self.write_records(&settled, also).await?;
+        self.stage = Stage::Settled;
         self.writer.seen.shrink(crate::writer::PROBLEMS_MAX);
-        result.map(|()| settled.counts)
+        Ok(settled.counts)
     }
 
     async fn write_records(
@@ -433,6 +473,7 @@ impl Settling<'_> {
         for file in &self.files {
             insert_segment(&mut change, file).await?;
         }
+        self.stage = Stage::Asked;
         self.writer.store.records.commit(change).await
     }
 
