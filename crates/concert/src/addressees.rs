@@ -9,7 +9,7 @@ use std::sync::Arc;
 use concert_model::{Contact, Party};
 use concert_pipeline::enrich::Constituents;
 use concert_pipeline::mail::address::canonical;
-use concert_pipeline::registry::{Answer, Step, reserved};
+use concert_pipeline::registry::{Answer, Step, reserved_in};
 
 use crate::barred::Barred;
 use crate::registry::Opened;
@@ -206,7 +206,9 @@ pub(crate) fn left(
     is_free: &dyn Fn(&str) -> bool,
 ) -> Result<Left, String> {
     let is_left = |answer: &Answer| answer.usable().any(|mail| is_free(mail));
-    let span = span.filter(|(first, _)| reserved(*first).is_none());
+    if span.is_some_and(|(first, last)| reserved_in(first, last).is_some()) {
+        return Ok(Left { found: None, passed: Vec::new() });
+    }
     let mut steps = registry.find_any(span, asn, &is_left)?.steps;
     let found = steps.pop_if(|step| is_left(&step.answer));
     steps.retain(|step| step.answer.is_usable());

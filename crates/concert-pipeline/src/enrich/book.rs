@@ -9,7 +9,7 @@ use std::sync::Arc;
 use concert_model::batch::Raw;
 use concert_model::{Event, Field, OpenEvent, Party, Value};
 
-use super::constituents::{Constituents, Found, address};
+use super::constituents::{Constituents, Found, address, nobodys, reserved_asn};
 use crate::registry::Registered;
 
 /// Everybody events may fall to.
@@ -49,11 +49,15 @@ impl Book {
         let by_address = address.and_then(|address| registered.find(address));
         let by_network = || match event.raw(Field::SOURCE_NETWORK) {
             Some(Raw::Net(net)) if address.is_none() => {
-                registered.find(net.first()).filter(|party| registered.find(net.last()) == Some(*party))
+                let party = registered.find(net.first()).filter(|party| registered.find(net.last()) == Some(*party));
+                party.filter(|_| !is_nobodys(event))
             }
             _ => None,
         };
-        let by_asn = || registered.find_asn(u32::try_from(event.int(Field::SOURCE_ASN)?).ok()?);
+        let by_asn = || {
+            let asn = u32::try_from(event.int(Field::SOURCE_ASN)?).ok()?;
+            registered.find_asn(asn).filter(|_| reserved_asn(asn).is_none() && !is_nobodys(event))
+        };
         let by_route = || registered.find_routed(address?);
         registered.name(by_address.or_else(by_network).or_else(by_asn).or_else(by_route)?)
     }
@@ -65,6 +69,11 @@ impl Book {
             registered.look_ahead(addresses);
         }
     }
+}
+
+/// Whether nobody on the Internet can own what an event is about.
+pub fn is_nobodys(event: &Event<'_>) -> bool {
+    nobodys(event, address(event)).is_some()
 }
 
 /// The team of last resort for an event: that of the country of its address, else of its name, else one for whatever
@@ -86,6 +95,9 @@ fn at_last<'p>(teams: &'p Constituents, event: &Event<'_>) -> Option<(Found<'p>,
     }
     let address = address(event);
     let by_place = teams.responsible_at(event, address).map(|found| (found, ""));
+    if by_place.is_none() && nobodys(event, address).is_some() {
+        return None;
+    }
     let by_name = || teams.responsible_by_name(event).map(|found| (found, " by the last label"));
     by_place.or_else(by_name).or_else(|| teams.responsible_anywhere(address).map(|found| (found, "")))
 }
@@ -163,6 +175,68 @@ mod tests {
         check(&[("source.fqdn", "www.shop.se"), ("party", "liar")], None);
         // Nobody can own private space, whatever a registry or a country list says.
         check(&[("source.ip", "10.1.2.3"), ("source.geolocation.cc", "FI")], None);
+    }
+
+    #[test]
+    fn what_nobody_can_own_falls_to_who_claims_it_alone() {
+        let mut builder = Builder::new();
+        let objects = "role: B\nnic-hdl: BR1\nabuse-mailbox: abuse@b.example\nsource: RIPE\n\n\
+            aut-num: AS64500\nabuse-c: BR1\nsource: RIPE\n\naut-num: AS64600\nabuse-c: BR1\nsource: RIPE\n";
+        builder.read("t.db", objects.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        builder.finish(&mut bytes).unwrap();
+        let registered = Registered::read(&Registry::open(bytes).unwrap()).unwrap();
+        let book = Book {
+            constituents: parties(
+                "party,prefixes,domains,asns,countries\nOurs,10.9.0.0/16,ours.internal,64501 64999,SE\n",
+            ),
+            registered: Some(Arc::new(registered)),
+            teams: parties("party,countries\nTeam FI,FI\nAny,*\n"),
+        };
+        let check = |given: &[(&str, &str)], want: Option<&str>| {
+            let mut batch = Batch::new();
+            let mut event = batch.open();
+            for (field, text) in given {
+                let field = event.field(field).unwrap();
+                event.read(field, text, None).unwrap();
+            }
+            book.assign(&mut event);
+            event.keep(EventId::default(), ProblemKey::default(), 1);
+            assert_eq!(batch.get(0).unwrap().text(Field::PARTY).as_deref(), want, "{given:?}");
+        };
+        let (fi, se) = (("source.geolocation.cc", "FI"), ("source.geolocation.cc", "SE"));
+        let (theirs, ours) = (("source.asn", "64500"), ("source.asn", "64501"));
+        check(&[theirs], Some("RIPE BR1"));
+        for place in [
+            ("source.ip", "127.0.0.1"),
+            ("source.ip", "10.0.0.18"),
+            ("source.ip", "64:ff9b::10.0.0.18"),
+            ("source.url", "http://10.0.0.18/x"),
+            ("source.network", "10.0.0.0/8"),
+            ("source.network", "192.168.0.0/16"),
+            ("source.network", "0.0.0.0/0"),
+            ("source.fqdn", "localhost"),
+            ("source.url", "http://x.onion/"),
+            ("source.fqdn", "18.0.0.10.in-addr.arpa"),
+        ] {
+            for (asn, code) in [(theirs, fi), (ours, se), (("source.asn", "64600"), fi)] {
+                check(&[place, asn, code], None);
+            }
+            check(&[place], None);
+        }
+        check(&[("source.asn", "64600")], None);
+        check(&[("source.asn", "64600"), fi], None);
+        // What else is known of an event counts.
+        check(&[("source.ip", "192.0.2.1"), ("source.asn", "64600"), fi], Some("Team FI"));
+        check(&[("source.ip", "192.0.2.1"), ("source.fqdn", "localhost"), theirs], Some("RIPE BR1"));
+        for claimed in [
+            ("source.ip", "10.9.0.1"),
+            ("source.network", "10.9.1.0/24"),
+            ("source.fqdn", "www.ours.internal"),
+            ("source.asn", "64999"),
+        ] {
+            check(&[claimed, fi], Some("Ours"));
+        }
     }
 
     #[test]

@@ -26,9 +26,25 @@ const V6: [(Ipv6Addr, u32, &str); 5] = [
     (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, "multicast (RFC 4291)"),
 ];
 
+/// Under it stand IPv4 addresses for hosts that have IPv6 alone (RFC 6052).
+const TRANSLATED: u128 = 0x0064_ff9b << 96;
+
 /// What an address is reserved for.
 pub fn reserved(address: IpAddr) -> Option<&'static str> {
-    block(address).map(|(_, what)| what)
+    let within = match address {
+        IpAddr::V6(address) => u32::try_from(address.to_bits() ^ TRANSLATED).ok(),
+        IpAddr::V4(_) => None,
+    };
+    block(within.map_or(address, |within| Ipv4Addr::from(within).into())).map(|(_, what)| what)
+}
+
+/// What a part of all addresses from one to another is reserved for: nobody can own all of them.
+pub fn reserved_in(first: IpAddr, last: IpAddr) -> Option<&'static str> {
+    let begins_in = |start: IpAddr| (first..=last).contains(&start);
+    reserved(first).or_else(|| reserved(last)).or_else(|| match first {
+        IpAddr::V4(_) => V4.iter().find(|(start, _, _)| begins_in((*start).into())).map(|(_, _, what)| *what),
+        IpAddr::V6(_) => V6.iter().find(|(start, _, _)| begins_in((*start).into())).map(|(_, _, what)| *what),
+    })
 }
 
 /// What all addresses from one to another are reserved for, which are of one family; what the first is, where it is not

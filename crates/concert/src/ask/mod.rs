@@ -15,7 +15,6 @@ use std::time::Duration;
 use concert_model::Problem;
 use concert_pipeline::enrich::constituents::Subject;
 use concert_pipeline::registry::rdap::{Found, Question};
-use concert_pipeline::registry::reserved;
 use concert_pipeline::registry::security_txt::SecurityTxt;
 use concert_transport::lookup::polite::{Options, Polite, Refusals};
 
@@ -119,7 +118,7 @@ impl Asker {
             learned.passed_over.extend(passed_over);
         }
         let is_wanted = purpose.is_none_or(|purpose| purpose.eq_ignore_ascii_case(security_txt::PURPOSE));
-        if let (true, true, Subject::Name(name)) = (self.security_txt, is_wanted, &subject) {
+        if let (true, true, Subject::Name(name), None) = (self.security_txt, is_wanted, &subject, subject.nobodys()) {
             let mut refused = *self.refused_files.lock().unwrap_or_else(PoisonError::into_inner);
             let (found, passed_over) = security_txt::ask(&self.polite, name, &mut refused).await;
             *self.refused_files.lock().unwrap_or_else(PoisonError::into_inner) = refused;
@@ -135,14 +134,16 @@ pub(crate) const SECURITY_TXT_PURPOSE: &str = security_txt::PURPOSE;
 
 /// What RDAP is asked; `None` for what belongs to nobody.
 fn question(subject: &Subject<'_>) -> Option<Question> {
+    if subject.nobodys().is_some() {
+        return None;
+    }
     match subject {
         Subject::Address(address) => {
             let address = address.to_canonical();
             let prefix = if address.is_ipv4() { 32 } else { 128 };
-            let net = concert_model::Net::new(address, prefix)?;
-            reserved(address).is_none().then_some(Question::Net(net))
+            Some(Question::Net(concert_model::Net::new(address, prefix)?))
         }
-        Subject::Net(net) => reserved(net.first()).is_none().then_some(Question::Net(*net)),
+        Subject::Net(net) => Some(Question::Net(*net)),
         Subject::Asn(asn) => Some(Question::Asn(*asn)),
         Subject::Name(name) => Some(Question::Name(name.to_string())),
     }

@@ -155,6 +155,7 @@ fn next<'b>(
     let is_free = |mail: &str| barred.is_free(mail);
     let span = address(event).map(|address| (address, address));
     let asn = event.int(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn).ok());
+    let asn = asn.filter(|_| !book::is_nobodys(event));
     let left = addressees::left(registry, span, asn, &is_free)
         .map_err(|why| Problem::new(format!("the data of registries cannot be used: {why}")))?;
     let because = match left.passed.is_empty() {

@@ -5,7 +5,7 @@
 //! country. What a party has excluded never falls to it, not by its AS or country either. Where two
 //! parties have the same network, name, AS or country, the one listed first answers.
 //!
-//! Space that nobody can own (private, loopback, ...) falls to a party by its network or name alone.
+//! What nobody can own (private space, `localhost`, ...) falls to a party that claims it alone.
 //!
 //! An event costs the same with ten parties and with ten thousand.
 
@@ -15,6 +15,7 @@ mod items;
 mod json;
 mod names;
 mod networks;
+mod nobody;
 mod passed;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use claims::about;
 pub use file::{Against, COLUMNS, read_csv, read_csv_for, write_csv};
 pub use items::Wrong;
 pub use json::{read_json, read_json_for, write_json};
+pub(crate) use nobody::{nobodys, reserved_asn};
 
 /// Who is responsible, and why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -261,12 +263,12 @@ impl Constituents {
         if let Some(found) = by_name.or_else(|| reverse().and_then(|name| self.by_name(&name))) {
             return Some(found);
         }
-        // Space that nobody can own falls to a party by its network alone.
-        if address.is_some_and(|address| reserved(address).is_some()) {
-            return None;
-        }
         let asn = event.int(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn).ok());
         let found = asn.and_then(|asn| self.by_asn(asn, excluded).next());
+        // What nobody can own falls to a party that claims it; an AS number that is nobody's either is such a claim.
+        if nobodys(event, address).is_some() {
+            return found.filter(|_| asn.is_some_and(|asn| reserved_asn(asn).is_some()));
+        }
         let code = event.text(Field::SOURCE_GEOLOCATION_CC).and_then(|code| <[u8; 2]>::try_from(code.as_bytes()).ok());
         found.or_else(|| code.and_then(|code| self.by_country(code, excluded).next()))
     }
@@ -285,11 +287,8 @@ impl Constituents {
         self.of_top_level(&name)
     }
 
-    /// Who answers for an event wherever it is. Space that nobody can own falls to nobody so.
+    /// Who answers for an event wherever it is.
     pub(super) fn responsible_anywhere(&self, address: Option<IpAddr>) -> Option<Found<'_>> {
-        if self.anywhere.is_empty() || address.is_some_and(|address| reserved(address).is_some()) {
-            return None;
-        }
         self.by_anywhere(address.map(|address| self.networks.find(address).1).unwrap_or_default()).next()
     }
 
@@ -309,7 +308,7 @@ impl Constituents {
             found.extend(self.of_top_level(name));
         }
         let first = subject.span().map(|(first, _)| first);
-        if first.is_none_or(|first| reserved(first).is_none()) {
+        if subject.nobodys().is_none() {
             let excluded = first.map(|first| self.networks.find(first).1).unwrap_or_default();
             for other in self.by_anywhere(excluded) {
                 if !found.iter().any(|one| one.party == other.party) {
@@ -324,13 +323,17 @@ impl Constituents {
     /// the AS and country of addresses.
     pub fn who(&self, value: &str, lookup: &Lookup) -> Who<'_> {
         let mut found = Vec::new();
-        let about = match Subject::read(value) {
+        let subject = Subject::read(value);
+        let nobodys = subject.as_ref().and_then(Subject::nobodys);
+        let about = match subject {
             Some(Subject::Address(address)) => self.who_address(address, lookup, &mut found),
             Some(Subject::Net(net)) => {
                 let is_own = |(wide, party): &(Net, u32)| !self.has_excluded(*party, wide, net.first());
                 let covering = self.networks.covering(&net).filter(is_own);
                 found.extend(covering.map(|(net, party)| Found { party, by: By::Prefix(net) }));
-                self.who_origin(net.first(), self.networks.find(net.first()).1, lookup, &mut found);
+                if nobodys.is_none() {
+                    self.who_origin(net.first(), self.networks.find(net.first()).1, lookup, &mut found);
+                }
                 format!("the network {net}")
             }
             Some(Subject::Asn(asn)) => {
@@ -351,7 +354,11 @@ impl Constituents {
                 true
             }
         });
-        let reason = if found.is_empty() { format!("no party answers for {about}") } else { String::new() };
+        let reason = match (found.is_empty(), nobodys) {
+            (false, _) => String::new(),
+            (true, None) => format!("no party answers for {about}"),
+            (true, Some(what)) => format!("no party answers for {about}, {what}"),
+        };
         Who { found, reason }
     }
 
@@ -370,8 +377,8 @@ impl Constituents {
         lookup: &Lookup,
         found: &mut Vec<Found<'a>>,
     ) -> String {
-        if let Some(what) = reserved(address) {
-            return format!(", {what}");
+        if reserved(address).is_some() {
+            return String::new();
         }
         let known = lookup.find(address);
         let mut about = Vec::new();

@@ -5,7 +5,6 @@ use concert_model::{Net, Party};
 
 use super::{ANYWHERE, By, Constituents, Found, Subject, without_star};
 use crate::enrich::lookup::Lookup;
-use crate::registry::reserved;
 
 impl Constituents {
     /// The parties beside the one that decides, the first that was found, which hold a value too, in their order, each
@@ -111,8 +110,9 @@ struct Place {
 
 impl Place {
     fn new(subject: &Subject<'_>, lookup: &Lookup) -> Self {
+        let is_reserved = subject.nobodys().is_some();
         let net = match subject {
-            Subject::Asn(asn) => return Self { net: None, asn: Some(*asn), country: None, is_reserved: false },
+            Subject::Asn(asn) => return Self { net: None, asn: Some(*asn), country: None, is_reserved },
             Subject::Name(_) => None,
             Subject::Net(net) => Some(*net),
             Subject::Address(address) => {
@@ -121,8 +121,7 @@ impl Place {
             }
         };
         // Space that nobody can own lies in no AS and no country.
-        let first = net.map(|net| net.first()).filter(|first| reserved(*first).is_none());
-        let is_reserved = net.is_some() && first.is_none();
+        let first = net.map(|net| net.first()).filter(|_| !is_reserved);
         let known = first.map(|first| lookup.find(first));
         let asn = known.as_ref().and_then(|known| known.asn).map(|(asn, _)| asn);
         Self { net, asn, country: known.and_then(|known| known.country), is_reserved }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use concert_model::Problem;
 use concert_pipeline::enrich::constituents::Subject;
-use concert_pipeline::registry::{self, Step, reserved};
+use concert_pipeline::registry::{self, Step};
 use serde_json::json;
 
 use super::super::contact::text_or_null;
@@ -21,14 +21,14 @@ pub(super) const NO_ANSWER: &str = "the registry says that it does not answer";
 pub(super) fn add(value: &str, reason: String, book: &Book<'_>, answer: &mut Answer) -> Result<String, Failure> {
     let Some(registry) = book.registry else { return Ok(reason) };
     let subject = Subject::read(value);
+    if let Some(what) = subject.as_ref().and_then(Subject::nobodys) {
+        return Ok(format!("{} is {what} and belongs to nobody", value.trim()));
+    }
     let (span, asn) = match &subject {
         // Names are not in the registries of numbers.
         Some(Subject::Name(_)) | None => return Ok(reason),
         Some(subject) => place(subject, book),
     };
-    if let Some(what) = span.and_then(|(first, _)| reserved(first)) {
-        return Ok(format!("{} is {what} and belongs to nobody", value.trim()));
-    }
     let failed = |why| Failure::outside(Problem::new(why));
     let knows_somebody = |answer: &registry::Answer| !answer.mails.is_empty();
     let asked = registry.find_any(span, asn, &knows_somebody).map_err(failed)?;
@@ -75,7 +75,7 @@ const OTHERS_MAX: usize = 20;
 pub(super) fn others(value: &str, book: &Book<'_>) -> Result<Vec<String>, Failure> {
     let (Some(registry), Some(subject)) = (book.registry, Subject::read(value)) else { return Ok(Vec::new()) };
     let (span, asn) = place(&subject, book);
-    if span.is_none() && asn.is_none() || span.is_some_and(|(first, _)| reserved(first).is_some()) {
+    if span.is_none() && asn.is_none() || subject.nobodys().is_some() {
         return Ok(Vec::new());
     }
     let failed = |why| Failure::outside(Problem::new(why));
