@@ -33,8 +33,11 @@ const TRACKERS: [&str; 17] = [
     "X-ServiceNow-Source",
     "X-ServiceNow-SysEmail-Version",
 ];
+/// Headers that lists write which know nothing of `List-Id`, beside `List-...` and a `Sender` of the list's own.
+const LISTS: [&str; 5] = ["X-BeenThere", "X-Mailman-Version", "Mailing-List", "X-Mailing-List", "X-ML-Name"];
 /// How the programs of trackers call themselves in `X-Mailer` and `X-Powered-By`, in lower case.
-const PROGRAMS: [&str; 5] = ["otrs", "osticket", "zammad", "zendesk", "znuny"];
+const PROGRAMS: [&str; 9] =
+    ["freshdesk", "otrs", "osticket", "request tracker", "servicenow", "thehive", "zammad", "zendesk", "znuny"];
 /// Longest name of a header that is told.
 const NAME_CHARS_MAX: usize = 60;
 
@@ -43,12 +46,14 @@ pub(super) fn refusal(message: &Message<'_>) -> String {
     let found = HEADERS
         .into_iter()
         .chain(TRACKERS)
+        .chain(LISTS)
         .find(|name| header(message, name).is_some_and(|value| !(name.starts_with("X-Auto") && value == "none")));
     if let Some(found) = found {
         return found.to_owned();
     }
-    let of_tracker = message.headers_raw().find(|(name, value)| is_of_tracker(name, value));
-    of_tracker.map(|(name, _)| name.chars().take(NAME_CHARS_MAX).collect()).unwrap_or_default()
+    let is_of_either = |(name, value): &(&str, &str)| is_of_tracker(name, value) || is_of_list(name, value);
+    let of_either = message.headers_raw().find(is_of_either);
+    of_either.map(|(name, _)| name.chars().take(NAME_CHARS_MAX).collect()).unwrap_or_default()
 }
 
 /// Whether a tracker sent a mail, by itself or because somebody wrote in it.
@@ -62,8 +67,19 @@ fn is_of_tracker(name: &str, value: &str) -> bool {
     let (name, value) = (name.to_ascii_lowercase(), value.trim_start().to_ascii_lowercase());
     match name.as_str() {
         "x-mailer" | "x-powered-by" => PROGRAMS.iter().any(|program| value.starts_with(program)),
-        _ => name.strip_prefix("x-").is_some_and(|rest| rest.contains("-ticket")),
+        _ => name.strip_prefix("x-").is_some_and(|rest| rest.starts_with("rt-") || rest.contains("-ticket")),
     }
+}
+
+/// Whether a list writes this header: `List-Help`, or a `Sender` that is `owner-talk@` or `talk-bounces@`.
+fn is_of_list(name: &str, value: &str) -> bool {
+    if !name.eq_ignore_ascii_case("sender") {
+        return name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("list-"));
+    }
+    let value = value.to_ascii_lowercase();
+    let address = value.rsplit_once('<').map_or(value.as_str(), |(_, address)| address);
+    let local = address.split('@').next().unwrap_or_default().trim();
+    local.starts_with("owner-") || local.ends_with("-owner") || local.ends_with("-bounces")
 }
 
 /// To whom an automatic answer may go; the error says why to nobody. `own` are our addresses, in lower
@@ -136,14 +152,15 @@ mod tests {
         check(&format!("{good}\r\nRT-Ticket: bank.example #12"), Err("RT-Ticket"));
         check(&format!("{good}\r\nX-OTRS-Loop: yes"), Err("X-OTRS-Loop"));
         check(&format!("{good}\r\nX-Mailer: Mutt"), Ok("anna@bank.example"));
+        check(&format!("{good}\r\nSender: secretary@bank.example"), Ok("anna@bank.example"));
         check(&format!("{}\r\nReply-To: cert+x@cert.example", good.replace("bank.", "cert.")), Err("ourselves"));
         check(&good.replace("anna@bank", "cert@cert"), Err("ourselves"));
         check(&good.replace("To: cert@cert", "To: other@cert"), Err("by name"));
     }
 
-    /// Two trackers that answer each other never stop.
+    /// Two trackers that answer each other never stop, and a list sends an answer to everybody.
     #[test]
-    fn mails_of_trackers_get_no_answer() {
+    fn mails_of_trackers_and_lists_get_no_answer() {
         let check = |line: &str| {
             let mail = format!(
                 "From: Anna <anna@bank.example>\r\nTo: cert@cert.example\r\n{line}\r\nSubject: attack\r\n\r\n192.0.2.1"
@@ -163,5 +180,17 @@ mod tests {
         check("Managed-by: RT 5.0.3 (http://www.bestpractical.com/rt/)");
         check("X-Zendesk-From-Account-Id: 5c1");
         check("X-ServiceNow-Source: Notification-1");
+        check("X-Mailer: ServiceNow");
+        check("X-Mailer: Request Tracker 5");
+        check("X-RT-Ticket: bank.example #12");
+        check("X-RT-Queue: abuse");
+        check("X-Mailer: TheHive 5");
+        check("X-BeenThere: talk@lists.example");
+        check("X-Mailman-Version: 2.1.29");
+        check("Mailing-List: contact talk-help@lists.example; run by ezmlm");
+        check("X-Mailing-List: talk@lists.example");
+        check("List-Help: <mailto:talk-request@lists.example>");
+        check("Sender: owner-talk@lists.example");
+        check("Sender: Talk <talk-bounces@lists.example>");
     }
 }
