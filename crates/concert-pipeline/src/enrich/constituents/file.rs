@@ -46,11 +46,16 @@ pub fn read_csv_for(name: &str, bytes: &[u8], against: Against<'_>) -> (Vec<Part
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reading = Reading { name, against, problems: Vec::new(), parties: Vec::new(), known: HashMap::new() };
     let mut columns: Option<(Vec<Option<usize>>, usize)> = None;
+    let open = unclosed(bytes);
     each_record(bytes, |line, fields| match &columns {
+        _ if open.is_some_and(|open| line >= open) => {}
         None => columns = Some((reading.heading(line, fields), fields.len())),
         Some((columns, count)) => reading.row(line, (columns, *count), fields),
     });
-    if columns.is_none() {
+    if let Some(line) = open {
+        let hint = "take the whole file; perhaps it was cut off, or a quotation mark is missing";
+        reading.problem(line, "a text in quotation marks begins here and does not end", hint);
+    } else if columns.is_none() {
         reading.problem(1, "the file is empty", format!("the first line names the columns: {}", COLUMNS.join(",")));
     }
     (reading.parties, reading.problems)
@@ -142,6 +147,22 @@ fn each_record(bytes: &[u8], mut tell: impl FnMut(u64, &[String])) {
         }
         tell(line, &fields);
     }
+}
+
+/// The line on which a text in quotes begins that never ends: the file was cut off, or a quotation mark is missing.
+fn unclosed(bytes: &[u8]) -> Option<u64> {
+    let (mut line, mut open, mut at_start) = (1, None, true);
+    let mut rest = bytes.iter().peekable();
+    while let Some(byte) = rest.next() {
+        match (byte, open) {
+            (b'"', Some(_)) if rest.next_if_eq(&&b'"').is_none() => open = None,
+            (b'"', None) if at_start => open = Some(line),
+            _ => {}
+        }
+        at_start = open.is_none() && matches!(byte, b',' | b'\n' | b'\r');
+        line += u64::from(*byte == b'\n');
+    }
+    open
 }
 
 struct Reading<'a> {

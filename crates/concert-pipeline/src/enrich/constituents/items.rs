@@ -111,10 +111,15 @@ pub(super) fn mail(item: &str) -> Result<(), Wrong> {
 
 /// A text of one line.
 pub(super) fn line(name: &str, text: &str) -> Result<(), Wrong> {
-    let what = match text.chars().find(|c| c.is_control()) {
+    let what = match text.chars().find(|c| host::is_hidden(*c)) {
         None => return Ok(()),
         Some('\n' | '\r') => format!("there is a line break in {name}"),
-        Some(_) => format!("there is a control character in {name}"),
+        Some(c) if c.is_control() => format!("there is a control character in {name}"),
+        // What looks like another party would be told what is that one's.
+        Some(c) => {
+            let what = format!("there is a character in {name} that nobody sees, U+{:04X}", u32::from(c));
+            return Err((what, "write it without; perhaps it was copied with the text from elsewhere".into()));
+        }
     };
     Err((what, "write it on one line; perhaps a quotation mark is missing before it".into()))
 }
@@ -122,7 +127,7 @@ pub(super) fn line(name: &str, text: &str) -> Result<(), Wrong> {
 /// What a contact is for and wishes: words that are known.
 pub(super) fn wishes(contact: &Contact) -> Vec<Wrong> {
     let mut wrong = Vec::new();
-    let Contact { purpose, format, schedule, .. } = contact;
+    let Contact { purpose, format, schedule, language, .. } = contact;
     if contact.rank() == PURPOSES.len() {
         wrong.push((format!("`{purpose}` in purpose is none"), instead(purpose, &PURPOSES).into()));
     }
@@ -130,10 +135,23 @@ pub(super) fn wishes(contact: &Contact) -> Vec<Wrong> {
         let known: Vec<&str> = render::ALL.iter().map(|listed| listed.name).collect();
         wrong.push((format!("there is no format `{format}`"), instead(format, &known).into()));
     }
+    if !language.is_empty() && !is_language(language) {
+        let hint = "write the tag of one: en, de, pt-BR";
+        wrong.push((format!("`{language}` in language is no language"), hint.into()));
+    }
     if let (false, Err(problem)) = (schedule.is_empty(), When::parse(schedule)) {
         wrong.push((format!("`{schedule}` in schedule: {}", problem.what), problem.hint.into()));
     }
     wrong
+}
+
+/// Whether a text has the form of a language tag (RFC 5646): letters, then parts of letters and digits.
+fn is_language(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let first = parts.next().unwrap_or_default();
+    (2..=8).contains(&first.len())
+        && first.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 #[cfg(test)]
@@ -208,6 +226,19 @@ mod tests {
             assert!(mail(item).is_err(), "{item}");
         }
     }
+
+    #[test]
+    fn what_nobody_sees_stands_in_no_text() {
+        let check = |text: &str, want: Option<&str>| {
+            assert_eq!(line("party", text).err().map(|(what, _)| what).as_deref(), want);
+        };
+        check("Bank Übersee", None);
+        check("Bank\u{202e}knaB", Some("there is a character in party that nobody sees, U+202E"));
+        check("Ba\u{200b}nk", Some("there is a character in party that nobody sees, U+200B"));
+        check("Ba\tnk", Some("there is a control character in party"));
+        check("Ba\nnk", Some("there is a line break in party"));
+    }
+
     #[test]
     fn what_a_contact_is_for_and_wishes_is_known_or_refused() {
         let check = |contact: Contact, want: &[&str]| {
@@ -227,5 +258,12 @@ mod tests {
         let good = Contact { format: "csv".into(), schedule: "at 06:00".into(), ..Contact::default() };
         check(good, &[]);
         assert_eq!(wishes(&Contact { schedule: "sometimes".into(), ..of("abuse") }).len(), 1);
+        for tag in ["en", "de", "pt-BR", "zh-Hant-TW", "sr-Latn"] {
+            check(Contact { language: tag.into(), ..of("abuse") }, &[]);
+        }
+        for text in ["German (Swiss)", "d", "de_CH", "de-", "english language", "../de"] {
+            let want = format!("`{text}` in language is no language; write the tag of one: en, de, pt-BR");
+            check(Contact { language: text.into(), ..of("abuse") }, &[&want]);
+        }
     }
 }

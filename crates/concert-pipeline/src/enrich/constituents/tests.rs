@@ -230,6 +230,22 @@ fn a_file_is_written_as_it_is_read() {
 }
 
 #[test]
+fn a_file_that_is_cut_off_within_quotes_is_no_file() {
+    let whole = "party,asns,mail\nA,64500,a@a.example\n\"B \"\"and\"\" Co, Ltd\",64501,\"b@b.example\"\n";
+    let told = |text: &str| {
+        let (parties, problems) = read_csv("c.csv", text.as_bytes());
+        (parties.len(), problems.iter().map(|one| format!("{} {}", one.place, one.what)).collect::<Vec<_>>())
+    };
+    assert_eq!(told(whole), (2, vec![]));
+    assert_eq!(told(&whole.replace("A,", "A \"x,")), (2, vec![]), "a quote within a text is one");
+    let open = "c.csv:3 a text in quotation marks begins here and does not end".to_owned();
+    for cut in ["\"B", "\"B \"\"", "\"B \"\"and\"\" Co, Ltd", "\"B \"\"and\"\" Co, Ltd\",64501,\"b@b.example"] {
+        let end = whole.find(cut).unwrap() + cut.len();
+        assert_eq!(told(&whole[..end]), (1, vec![open.clone()]), "{cut}");
+    }
+}
+
+#[test]
 fn mistakes_in_a_file_are_told_with_their_lines() {
     let text = "party,asns,prefixs,mail\nA,1,,a@a.example\n\nB,x 2,,b\n,,,\n,3,,\nC,4,,c@c.example\n";
     let (parties, problems) = read_csv("c.csv", text.as_bytes());
