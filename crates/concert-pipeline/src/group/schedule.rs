@@ -25,7 +25,9 @@ const CRON_BYTES_MAX: usize = 200;
 /// 3,600 in an hour that daylight saving repeats, and all of them may have to be passed over.
 const CANDIDATES_MAX: usize = 10_000;
 
-const HINT: &str = "write \"at once\", \"every 1h\", \"at 06:00\", \"at 06:00 on mon,thu\", \"at 06:00 on weekdays\", \
+const HINT: &str = "write \"at once\", \"every 1h\", \"at 06:00\", \"at 06:00 on mon,thu\" or \"at 06:00 on weekdays\"";
+/// The same in settings, which have a key beside it.
+const HINT_OF_SETTINGS: &str = "write \"at once\", \"every 1h\", \"at 06:00\", \"at 06:00 on mon,thu\", \"at 06:00 on weekdays\", \
                     or cron = \"0 6 * * 1\"";
 const DAYS: [(&str, &str, Weekday); 7] = [
     ("mon", "monday", Weekday::Monday),
@@ -80,7 +82,8 @@ impl When {
             keys.problem("cron", "`when` and `cron` are both given", "keep one of them");
         }
         let good = |name: &str, read: Result<When, Problem>| {
-            read.map_err(|problem| keys.problem(name, problem.what, problem.hint)).ok()
+            let in_settings = |hint: String| if hint == HINT { HINT_OF_SETTINGS.to_owned() } else { hint };
+            read.map_err(|problem| keys.problem(name, problem.what, in_settings(problem.hint))).ok()
         };
         // Both are read, so that the mistakes of both are told.
         let when = good("when", When::parse(&when));
@@ -399,6 +402,8 @@ mod tests {
         ] {
             let problem = When::parse(text).expect_err(text);
             assert!(!problem.hint.is_empty(), "{text}");
+            // Whoever writes a schedule into a file of contacts has no key `cron`.
+            assert!(!problem.hint.contains("cron"), "{text}: {}", problem.hint);
         }
         for text in ["", "* * *", "61 * * * *", "0 0 30 2 *", "0 0 1 1 * 1 2026", &"1,".repeat(200)] {
             assert!(When::parse_cron(text).is_err(), "{text}");
