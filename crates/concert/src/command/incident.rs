@@ -16,6 +16,7 @@ mod process;
 mod send;
 mod show;
 mod tell;
+mod times;
 
 use concert_model::access::Person;
 use concert_model::incident::content::Severity;

@@ -598,7 +598,13 @@ fn clocks_of_laws_run_out_in_order_and_are_met_with_a_proof() {
     };
     let clock = ["incident", "clock", &numbers[0]];
     wrong(&[&clock[..], &["start", "nis2-early-warnin"]].concat(), "did you mean `nis2-early-warning`?");
-    wrong(&[&clock[..], &["start", "dora-final", "--since", "2024-01-01"]].concat(), "applies from 2025-03-12");
+    wrong(
+        &[&clock[..], &["start", "dora-final", "--since", "2024-01-01T00:00:00Z"]].concat(),
+        "applies from 2025-03-12",
+    );
+    for times in [["start", "gdpr-notification", "--since"], ["met", "nis2-early-warning", "--at"]] {
+        wrong(&[&clock[..], &times, &["2026-11-22T04:50:30"]].concat(), "is no time with its zone");
+    }
     wrong(&[&clock[..], &["met", "dora-final", "--proof", "x"]].concat(), "no clock `dora-final` runs here");
 }
 

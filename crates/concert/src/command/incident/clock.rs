@@ -7,8 +7,8 @@ use concert_model::incident::content::{ClockMet, ClockStarted};
 use jiff::tz::TimeZone;
 
 use super::draft::{MinutesArg, SeenArg, plain, send};
+use super::times::ago;
 use crate::clocks;
-use crate::command::events::moment;
 use crate::incidents::Incidents;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
@@ -34,8 +34,8 @@ enum Action {
 struct StartArgs {
     /// The clock: nis2-early-warning.
     name: String,
-    /// Since when it runs: a time, a date (UTC), or how long ago ("2h") [default: now].
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    /// Since when it runs: a time with its zone, or how long ago ("2h") [default: now].
+    #[arg(long, value_name = "TIME", value_parser = ago)]
     since: Option<Time>,
     /// The party for which it runs; else it runs for the incident as a whole.
     #[arg(long, value_name = "PARTY", default_value = "")]
@@ -64,8 +64,8 @@ struct MetArgs {
     /// What proves it and is there: entry:17, notice:NUMBER, mail:7, or evidence:SHA-256.
     #[arg(long, value_name = "WHAT", default_value = "")]
     points_to: String,
-    /// When it was met [default: now].
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    /// When it was met: a time with its zone, or how long ago ("2h") [default: now].
+    #[arg(long, value_name = "TIME", value_parser = ago)]
     at: Option<Time>,
     #[command(flatten)]
     seen: SeenArg,

@@ -3,6 +3,7 @@
 mod closing;
 
 use super::draft::MinutesArg;
+use super::times::ahead;
 use super::{print_written, refused};
 use crate::command::SiteArg;
 use crate::incidents::{Ask, Incidents, steps_json};
@@ -60,8 +61,8 @@ enum Act {
     Hold {
         /// The step.
         step: String,
-        /// Until when: 2026-11-22T04:50:30Z
-        #[arg(long, value_name = "TIME", value_parser = crate::command::events::moment)]
+        /// Until when: 2026-11-22T04:50:30Z, or how long from now ("6h").
+        #[arg(long, value_name = "TIME", value_parser = ahead)]
         until: concert_model::Time,
         #[command(flatten)]
         more: More,

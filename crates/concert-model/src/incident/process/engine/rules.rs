@@ -99,7 +99,7 @@ impl<'a> Progress<'a> {
                 refuse(format!("nobody decided `{id}` in time, so `{default}` has come into force"))
             }
             Deed::Chosen => Ok(()),
-            Deed::Held => self.may_hold(step, stepped, since),
+            Deed::Held => self.may_hold(step, stepped, at, since),
             Deed::Defaulted => match self.deadline(step, since) {
                 Some(deadline) if step.default.as_ref() == Some(&stepped.outcome) => match at < deadline {
                     true => refuse(format!("`{id}` may be decided until {deadline}")),
@@ -116,7 +116,7 @@ impl<'a> Progress<'a> {
         step.default.as_deref().filter(|_| at >= deadline)
     }
 
-    fn may_hold(&self, step: &Step, stepped: &Stepped, since: Time) -> Result<(), String> {
+    fn may_hold(&self, step: &Step, stepped: &Stepped, at: Time, since: Time) -> Result<(), String> {
         let latest = since.plus_seconds(step.hold_seconds_max);
         if step.meets != Some(Meeting::Contain) {
             return Err(format!("`{}` cannot be held", step.id));
@@ -125,6 +125,10 @@ impl<'a> Progress<'a> {
             return Err(format!("to hold `{}` needs a reason", step.id));
         }
         match stepped.until {
+            // The default would come into force at once, and nobody could decide otherwise any more.
+            Some(until) if Time(until) <= at => {
+                Err(format!("`{}` is held until a moment to come; {} is past", step.id, Time(until)))
+            }
             Some(until) if Time(until) <= latest => Ok(()),
             Some(_) => Err(format!("`{}` may be held until {latest} and no longer", step.id)),
             None => Err(format!("to hold `{}` needs a deadline", step.id)),

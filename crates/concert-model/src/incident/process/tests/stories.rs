@@ -204,6 +204,12 @@ fn at_the_deadline_the_default_happens_and_is_recorded() {
     story.later(HOUR);
     let until = since.plus_seconds(6 * HOUR);
     assert_eq!(story.refused(&held("hold", until, "")), "to hold `hold` needs a reason");
+    // A moment that is past would force the default for good.
+    let past = held("hold", story.now.plus_seconds(-HOUR), "memory is being taken");
+    let refused = format!("`hold` is held until a moment to come; {} is past", story.now.plus_seconds(-HOUR));
+    assert_eq!(story.refused(&past), refused);
+    story.write(past);
+    assert_eq!(story.ask(|progress| progress.ignored()[0].1.clone()), refused);
     story.step(held("hold", until, "memory is being taken")).unwrap();
     let waits =
         format!("`cut` waits for `hold`, which lead-investigator decides; at {until} `contain` comes into force");
@@ -213,7 +219,7 @@ fn at_the_deadline_the_default_happens_and_is_recorded() {
     // Nobody else may write the default before its time.
     let early = crate::incident::content::Stepped { deed: Deed::Defaulted, ..chosen("hold", "contain") };
     story.write(early);
-    assert_eq!(story.ask(|progress| progress.ignored()[0].1.clone()), format!("`hold` may be decided until {until}"));
+    assert_eq!(story.ask(|progress| progress.ignored()[1].1.clone()), format!("`hold` may be decided until {until}"));
     story.later(2 * HOUR);
     assert_eq!(
         story.refused(&chosen("hold", "watch")),
