@@ -215,15 +215,23 @@ impl Chain {
         found.into_iter().map(hop).collect()
     }
 
-    /// Hosts of the whole chain whose upstream is not known, with what to ask for.
+    /// Hosts of the whole chain whose upstream is not known, with what to ask for: those that went on by a flow
+    /// before anything is known to have reached them, by the bounds of a path.
     pub fn frontier(&self) -> Vec<LogRequest<'_>> {
         let hosts = (0u32..).zip(&self.hosts);
-        let ends = hosts.filter(|(host, _)| self.into.of(*host).is_empty() && !self.out_of.of(*host).is_empty());
-        let requests = ends.map(|(number, host)| {
-            let flows = self.out_of.of(number);
-            let before = flows.iter().map(|flow| flow.last_seen).max().unwrap_or(i64::MAX);
-            let ports = flows.iter().map(|flow| flow.port).filter(|port| *port != 0).collect();
-            LogRequest { host: host.as_str(), before, ports }
+        let requests = hosts.filter_map(|(number, host)| {
+            // That a host reached itself says nothing of who reached it.
+            let into = self.into.of(number).iter().filter(|flow| flow.other != number);
+            let out_of = || self.out_of.of(number).iter().filter(|flow| flow.other != number);
+            let reached = into.map(|flow| flow.from).min();
+            // Flows out of a host are turned round.
+            let last = |flow: &&Flow| flow.from.saturating_neg();
+            let earliest = out_of().min_by_key(|flow| (last(flow), flow.last_seen))?;
+            if reached.is_some_and(|reached| reached <= last(&earliest)) {
+                return None;
+            }
+            let ports = out_of().map(|flow| flow.port).filter(|port| *port != 0).collect();
+            Some(LogRequest { host: host.as_str(), before: earliest.last_seen, ports })
         });
         requests.collect()
     }
@@ -324,7 +332,25 @@ mod tests {
         assert_eq!(hosts(&Chain::new(&shared(&relations)).upstream("c")), "c0 a1 b1 x2!");
     }
 
-    /// Every host found by going along paths one by one is found, and no other.
+    /// A flow into a host that came after it had gone on does not say who reached it.
+    #[test]
+    fn a_host_that_was_reached_only_later_is_asked_about() {
+        let relations =
+            [flow("1", "2", 200, 200), flow("2", "3", 240, 240), flow("1", "4", 720, 720), flow("9", "1", 600, 600)];
+        let relations = shared(&relations);
+        let chain = Chain::new(&relations);
+        assert_eq!(hosts(&chain.upstream("3")), "30 21 12!");
+        let asked = |chain: &Chain| {
+            chain.frontier().iter().map(|ask| format!("{} {}", ask.host, ask.before / SECOND)).collect::<Vec<_>>()
+        };
+        assert_eq!(asked(&chain), ["1 200", "9 600"]);
+        // A cycle began somewhere.
+        let cycle = shared(&[flow("a", "b", 1, 1), flow("b", "c", 2, 2), flow("c", "a", 3, 3)]);
+        assert_eq!(asked(&Chain::new(&cycle)), ["a 1"]);
+    }
+
+    /// Every host found by going along paths one by one is found, and no other; and the frontier is what its words
+    /// say.
     #[test]
     fn any_graph_gives_what_a_slow_search_gives() {
         let mut seed = 11u64;
@@ -354,6 +380,19 @@ mod tests {
             let chain = Chain::new(&shared);
             let got: BTreeSet<String> = chain.upstream("0").iter().map(|hop| hop.host.to_owned()).collect();
             assert_eq!(got, want, "{relations:?}");
+            let is_known = |out: &Relation| {
+                relations
+                    .iter()
+                    .any(|flow| flow.to == out.from && flow.from != out.from && flow.first_seen <= out.last_seen)
+            };
+            let mut asked = std::collections::BTreeMap::new();
+            for out in relations.iter().filter(|out| out.from != out.to && !is_known(out)) {
+                let before = asked.entry(out.from.as_str()).or_insert(out.last_seen);
+                *before = out.last_seen.min(*before);
+            }
+            let frontier = chain.frontier();
+            let got: Vec<(&str, i64)> = frontier.iter().map(|ask| (ask.host, ask.before)).collect();
+            assert_eq!(got, asked.into_iter().collect::<Vec<_>>(), "{relations:?}");
         }
     }
 }
