@@ -154,6 +154,9 @@ fn query_of(words: &str) -> String {
 
 const CIRCLES: &str = "SELECT circle FROM incident WHERE id IN (SELECT value FROM json_each(?1))";
 
+/// An incident by its whole number, in whatever letters.
+const BY_NUMBER: &str = "SELECT * FROM incident WHERE number = ?1 COLLATE NOCASE ORDER BY opened LIMIT 1";
+
 /// The number of an incident with as many digits as it was given: `cert-ex#2026-7` is `cert-ex#2026-000007`.
 fn whole_number(name: &str) -> Option<String> {
     let (ticket, number) = name.trim().rsplit_once('#')?;
@@ -216,8 +219,7 @@ impl Records {
             return Ok(row.as_ref().map(head));
         }
         let Some(number) = whole_number(name) else { return Ok(None) };
-        let query = sqlx::query("SELECT * FROM incident WHERE number = ?1 COLLATE NOCASE ORDER BY opened LIMIT 1");
-        let row = query.bind(number).fetch_optional(self.quick()).await.map_err(trouble)?;
+        let row = sqlx::query(BY_NUMBER).bind(number).fetch_optional(self.quick()).await.map_err(trouble)?;
         Ok(row.as_ref().map(head))
     }
 
@@ -424,6 +426,11 @@ pub async fn open_with(change: &mut Change<'_>, kind: &str, value: &str, limit: 
         "SELECT * FROM incident WHERE status <> 'closed' AND id IN (SELECT incident FROM observable WHERE value = ?1
          AND kind = ?2) ORDER BY opened DESC, id DESC LIMIT ?3",
     );
+    if row.is_some() {
+        return Ok(row.as_ref().map(head));
+    }
+    let Some(number) = whole_number(name) else { return Ok(None) };
+    let row = sqlx::query(BY_NUMBER).bind(number).fetch_optional(&mut **change).await.map_err(trouble)?;
     let rows = query.bind(value).bind(kind).bind(limit).fetch_all(&mut **change).await.map_err(trouble)?;
     Ok(rows.iter().map(head).collect())
 }
