@@ -12,6 +12,11 @@ impl<'a> Progress<'a> {
     /// holding is taken by somebody who holds its role.
     pub fn may(&self, stepped: &Stepped, person: &str) -> Result<(), String> {
         let step = self.fits(stepped, self.known.now)?;
+        // Here a point that lacks something again is not settled.
+        let is_settled = self.moments.get(step.id.as_str()).is_some_and(|moment| moment.settled.is_some());
+        if stepped.deed == Deed::Done && is_settled {
+            return Err(format!("`{}` is settled already", step.id));
+        }
         if step.meets == Some(Meeting::Contain)
             && matches!(stepped.deed, Deed::Chosen | Deed::Held)
             && let Some(role) = step.role

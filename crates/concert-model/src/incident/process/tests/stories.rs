@@ -261,6 +261,8 @@ fn a_host_found_later_opens_the_notification_again() {
         story.step(stepped).unwrap();
     }
     story.later(HOUR);
+    // Whoever did it, and when, stays as long as nothing more turned up.
+    assert_eq!(story.refused(&done("tell")), "`tell` is settled already");
     story.relation("192.0.2.1", "192.0.2.2");
     story.party("Example Net", PartyStatus::Unknown);
     let State::Ready { since, lacks, .. } = state(&story, "tell") else { panic!("{:?}", state(&story, "tell")) };
