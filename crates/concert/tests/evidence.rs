@@ -197,6 +197,7 @@ fn what_is_wrong_is_told_and_keeps_nothing() {
     site.add(&number, "x", b"x");
     let sha256 = site.evidence(&["list", &number])[0]["sha256"].as_str().unwrap().to_owned();
     site.wrong(&["custody", &number, &sha256, "moved", "--reason", " "], "`reason` is empty");
+    site.wrong(&["custody", &number, &sha256, "moved", "--reason", "tidied"], "not said where it was moved to");
     let log = site.done(&["incident", "log", &number, "--kind", "evidence"]);
     let entry = log[0]["seq"].to_string();
     let (code, _, err) = site.run(&["incident", "erase", &number, &entry, "--reason", "privacy law"]);
@@ -214,7 +215,7 @@ fn bytes_go_when_no_incident_holds_them() {
     destroy(&one);
     assert!(site.stored(ABC).exists(), "the other incident holds them");
     site.wrong(&["get", &one, ABC, "-o", "-"], "it was destroyed");
-    site.wrong(&["custody", &one, ABC, "moved", "--reason", "x"], "it was destroyed");
+    site.wrong(&["custody", &one, ABC, "moved", "--place", "x", "--reason", "x"], "it was destroyed");
     assert_eq!(site.run(&["verify"]).0, 0);
     destroy(&other);
     assert_eq!(kept(&site), Vec::<PathBuf>::new());
@@ -369,7 +370,8 @@ fn a_bag_for_a_party_does_not_say_from_whom_evidence_came() {
         ]);
         let sha256 = added[0]["sha256"].as_str().unwrap();
         let act = |act: &str, reason: &str, whom: &str| {
-            site.evidence(&["custody", number, sha256, act, "--reason", reason, "--whom", whom]);
+            let place = if act == "moved" { "lab" } else { "" };
+            site.evidence(&["custody", number, sha256, act, "--reason", reason, "--whom", whom, "--place", place]);
         };
         act("examined", "asked by SECRET-ORG", "");
         act("examined", "looked for web shells", "");

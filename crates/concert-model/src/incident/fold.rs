@@ -148,7 +148,9 @@ impl Exhibit {
 
     /// Whether nothing is left to be said of it: it is gone; or it is known where it came from and where it is.
     pub fn is_accounted_for(&self) -> bool {
-        let has_place = self.custody.iter().any(|(custody, _)| !custody.place.trim().is_empty());
+        // Where it was before it was moved is not where it is.
+        let moved = self.custody.iter().rposition(|(custody, _)| custody.act == Act::Moved).unwrap_or(0);
+        let has_place = self.custody.iter().skip(moved).any(|(custody, _)| !custody.place.trim().is_empty());
         // What was derived lies with its origin.
         let is_derived = self.added.as_ref().is_some_and(|added| !added.of.is_empty());
         self.is_destroyed() || self.has_origin() && (is_derived || has_place)

@@ -66,7 +66,7 @@ struct CustodyArgs {
     /// From whom it was got, or who got the copy.
     #[arg(long, value_name = "WHOM", default_value = "")]
     whom: String,
-    /// Where.
+    /// Where; where it is now, of what was moved.
     #[arg(long, value_name = "TEXT", default_value = "")]
     place: String,
     /// Why.

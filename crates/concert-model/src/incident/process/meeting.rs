@@ -96,7 +96,17 @@ fn closing(incident: &Incident, run: &Run, known: &Known) -> Vec<Lacks> {
     let mut open = Vec::new();
     if known.open_custody > 0 {
         let count = known.open_custody;
-        open.push(lack(format!("custody is open for {count} pieces of evidence: record where each is, or its end")));
+        let of = incident.evidence.iter().filter(|(_, exhibit)| !exhibit.is_accounted_for());
+        let named: Vec<&str> = of
+            .map(|(sha256, exhibit)| match &exhibit.added {
+                Some(added) if !added.name.is_empty() => added.name.as_str(),
+                _ => sha256.get(..8).unwrap_or(sha256),
+            })
+            .collect();
+        let which = if named.is_empty() { String::new() } else { format!(" ({})", names(named.into_iter())) };
+        open.push(lack(format!(
+            "custody is open for {count} pieces of evidence{which}: record where each is, or its end"
+        )));
     }
     open.extend(findings(incident));
     if run.answers.is_empty() {

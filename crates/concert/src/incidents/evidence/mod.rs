@@ -302,6 +302,10 @@ impl Incidents {
         if handling.reason.trim().is_empty() {
             return Err(wrong("`reason` is empty"));
         }
+        if handling.act == Act::Moved && handling.place.trim().is_empty() {
+            let problem = Problem::new("`place` is empty: it is not said where it was moved to");
+            return Err(Refused::Wrong(problem.hint("say where it is now, with `--place`")));
+        }
         let is_destroyed = handling.act == Act::Destroyed;
         let lock = if is_destroyed { Some(self.lock_alone().await?) } else { None };
         let mut destroyed = None;
