@@ -383,6 +383,15 @@ impl Records {
         Ok(query.build().fetch_all(self.pool()).await.map_err(trouble)?.iter().map(head).collect())
     }
 
+    /// Incidents that go on and have nobody in the role of coordinator.
+    pub async fn uncoordinated(&self) -> Result<Vec<Head>, Problem> {
+        let query = sqlx::query(
+            "SELECT * FROM incident WHERE status NOT IN ('closed', 'merged')
+             AND coalesce(json_array_length(circle, '$.holders.coordinator'), 0) = 0 ORDER BY id",
+        );
+        Ok(query.fetch_all(self.pool()).await.map_err(trouble)?.iter().map(head).collect())
+    }
+
     /// Incidents with an entry whose body has this text in it. It looks at every body instead of at what is
     /// derived from them: what follows from the answer cannot be undone.
     pub async fn journals_with(&self, text: &str) -> Result<Vec<String>, Problem> {
@@ -417,6 +426,11 @@ pub async fn circles_in(change: &mut Change<'_>, ids: &[String]) -> Result<Vec<S
 pub async fn named_in(change: &mut Change<'_>, name: &str) -> Result<Option<Head>, Problem> {
     let query = sqlx::query("SELECT * FROM incident WHERE id = ?1 OR number = ?1");
     let row = query.bind(name).fetch_optional(&mut **change).await.map_err(trouble)?;
+    if row.is_some() {
+        return Ok(row.as_ref().map(head));
+    }
+    let Some(number) = whole_number(name) else { return Ok(None) };
+    let row = sqlx::query(BY_NUMBER).bind(number).fetch_optional(&mut **change).await.map_err(trouble)?;
     Ok(row.as_ref().map(head))
 }
 
@@ -426,11 +440,6 @@ pub async fn open_with(change: &mut Change<'_>, kind: &str, value: &str, limit: 
         "SELECT * FROM incident WHERE status <> 'closed' AND id IN (SELECT incident FROM observable WHERE value = ?1
          AND kind = ?2) ORDER BY opened DESC, id DESC LIMIT ?3",
     );
-    if row.is_some() {
-        return Ok(row.as_ref().map(head));
-    }
-    let Some(number) = whole_number(name) else { return Ok(None) };
-    let row = sqlx::query(BY_NUMBER).bind(number).fetch_optional(&mut **change).await.map_err(trouble)?;
     let rows = query.bind(value).bind(kind).bind(limit).fetch_all(&mut **change).await.map_err(trouble)?;
     Ok(rows.iter().map(head).collect())
 }

@@ -1,6 +1,6 @@
 //! What comes due in all incidents: for whoever asks, and for those who are reminded of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use concert_model::Time;
 use concert_model::access::{Action, Circle, Object, Person, may};
@@ -125,9 +125,16 @@ impl Incidents {
         Ok(all)
     }
 
-    /// Incidents that are coordinated by nobody, because whoever did has gone.
+    /// Incidents that are coordinated by nobody: nobody ever did, or whoever did has gone.
     async fn duties_due(&self, person: &Person, now: Time) -> Result<Vec<DueIn>, Refused> {
         let (gone, mut all) = (self.gone().await?, Vec::new());
+        for head in self.store.records.uncoordinated().await? {
+            // There may be many, and none of their journals is read for it.
+            let circle = circle_of(&head);
+            if may(person, Action::See, Object::Incident(&circle)).allowed {
+                all.push(DueIn { due: duty_due("nobody coordinates it".into(), &circle, &gone, now), head });
+            }
+        }
         if gone.is_empty() {
             return Ok(all);
         }
@@ -137,20 +144,11 @@ impl Incidents {
                 continue;
             };
             let names: Vec<&str> = holders.iter().map(String::as_str).collect();
-            let leads = circle.holders.get(&Role::SiteLead).into_iter().flatten();
-            let due = Due {
-                kind: Kind::Duty,
-                name: Role::Coordinator.word().to_owned(),
-                item: String::new(),
-                party: String::new(),
-                title: format!("nobody coordinates it: {} is disabled", names.join(", ")),
-                role: Some(Role::Coordinator),
-                persons: leads.filter(|lead| !gone.contains(*lead)).cloned().collect(),
-                since: None,
-                due: now,
-                default: None,
-            };
-            all.push(DueIn { head, due });
+            if names.is_empty() {
+                continue;
+            }
+            let what = format!("nobody coordinates it: {} is disabled", names.join(", "));
+            all.push(DueIn { due: duty_due(what, &circle, &gone, now), head });
         }
         Ok(all)
     }
@@ -209,6 +207,23 @@ impl Incidents {
             }));
         }
         Ok((reminders, next))
+    }
+}
+
+/// That nobody coordinates an incident is due at once; who leads there may give the role.
+fn duty_due(title: String, circle: &Circle, gone: &BTreeSet<String>, now: Time) -> Due {
+    let leads = circle.holders.get(&Role::SiteLead).into_iter().flatten();
+    Due {
+        kind: Kind::Duty,
+        name: Role::Coordinator.word().to_owned(),
+        item: String::new(),
+        party: String::new(),
+        title,
+        role: Some(Role::Coordinator),
+        persons: leads.filter(|lead| !gone.contains(*lead)).cloned().collect(),
+        since: None,
+        due: now,
+        default: None,
     }
 }
 

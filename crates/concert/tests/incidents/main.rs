@@ -446,6 +446,12 @@ fn what_whoever_has_gone_coordinated_is_an_open_duty_that_a_handler_takes_up() {
     assert_eq!(take().0, 0);
     assert!(site.incident(&["due"]).is_empty());
     assert_ne!(duties()[0]["role"], "coordinator");
+    // Nobody was disabled for this, and nobody coordinates it all the same.
+    site.incident(&["write", &number, "role", "role=coordinator", "person=anna", "holds=false"]);
+    site.incident(&["write", &number, "role", "role=coordinator", "person=ben", "holds=false"]);
+    assert_eq!(site.run(&["user", "enable", "anna"]).0, 0);
+    let due = site.incident(&["due"]).remove(0);
+    assert_eq!((&due["kind"], &due["what"]), (&json!("duty"), &json!("nobody coordinates it")));
 }
 
 /// What is not said of a task or a finding stays as it is.
