@@ -58,18 +58,27 @@ pub(crate) fn started(
     Ok(ClockStarted { clock: law.name.clone(), since: since.0, due: due.0, party, again })
 }
 
-/// A clock runs since something that happened, and was met already.
+/// What was seen or happened did so already, a clock runs since something that happened, and was met already.
 pub(crate) fn in_time(now: Time, content: &Content) -> Result<(), Problem> {
     let told = |member: &str, time: i64, hint: &str| {
         Err(Problem::new(format!("{member}: {} is still to come", Time(time))).hint(hint))
     };
+    // A day more: clocks of machines differ, and dates are given in any zone.
+    let tomorrow = now.plus_seconds(86_400).0;
     match content {
-        // A day more: clocks of machines differ, and dates are given in any zone.
-        Content::ClockStarted(clock) if clock.since > now.plus_seconds(86_400).0 => {
+        Content::ClockStarted(clock) if clock.since > tomorrow => {
             told("`since` of clock/1", clock.since, "a clock runs since something that happened")
         }
         Content::ClockMet(met) if met.time > now.0 => {
             told("`time` of clock-met/1", met.time, "say that it was met when it is")
+        }
+        Content::Relation(seen) if seen.first_seen.max(seen.last_seen) > tomorrow => told(
+            "`last_seen` of relation/1",
+            seen.first_seen.max(seen.last_seen),
+            "a relation says what was seen; look at the date and the zone",
+        ),
+        Content::Happened(happened) if happened.time > tomorrow => {
+            told("`time` of happened/1", happened.time, "it says what happened; look at the date and the zone")
         }
         _ => Ok(()),
     }

@@ -149,6 +149,9 @@ fn what_an_entry_names_must_be_there() {
     let relation = |from, to| [&["relation", from, to], &times[..]].concat();
     bad(&relation("from=192.0.2.7", "to=192.0.2.7"), "`from` and `to` are the same");
     bad(&relation("from=192.0.2.777", "to=192.0.2.8"), "`from`: `192.0.2.777` is no host");
+    let ahead = ["relation", "from=192.0.2.7", "to=192.0.2.8", "first_seen=2026-11-22T04:50:30Z"];
+    bad(&[&ahead[..], &["last_seen=2126-11-22T05:00:00Z"]].concat(), "2126-11-22T05:00:00Z is still to come");
+    bad(&["happened", "time=2126-11-22T04:50:30Z", "subject=web7", "text=login"], "is still to come");
     bad(&relation("from=192.0.2.7", "to="), "`to`: `` is no host");
     good(&relation("from=192.0.2.7", "to=web7"));
     let flow = [&relation("from=192.0.2.7", "to=web7")[..], &["line=1"]].concat();
