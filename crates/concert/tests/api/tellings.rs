@@ -35,14 +35,11 @@ fn parties_of_a_kind_are_shown_what_they_would_be_told_and_told_once() {
     }
     write("party", json!({"party": "Nobody Known", "status": "unknown"}));
     let times = ("2026-11-22T04:50:30Z", "2026-11-22T05:00:00Z");
-    write(
-        "relation",
-        json!({"from": "192.0.2.200", "to": "192.0.2.7", "first_seen": times.0, "last_seen": times.1, "port": 22}),
-    );
+    write("relation", json!({"from": "192.0.2.200", "to": "192.0.2.7", "first_seen": times.0, "last_seen": times.1}));
     let to = format!("/incidents/{id}/tellings");
     let telling = |to: &str| {
         json!({"to": to, "subject": "{{ hosts|length }} of your hosts",
-            "text": "{{ party }}: {% for flow in flows %}{{ flow.host }} and {{ flow.neighbour }}{% endfor %}"})
+            "text": "{{ party }}: {% for flow in flows %}{{ flow.host }} and {{ flow.neighbour }}, port {{ flow.port }}{% endfor %}"})
     };
     let names = |answer: &Value| -> Vec<String> {
         let rows = answer["tellings"].as_array().unwrap().iter();
@@ -54,7 +51,10 @@ fn parties_of_a_kind_are_shown_what_they_would_be_told_and_told_once() {
     assert_eq!((names(&shown), &message["to"]), (vec!["Grid".to_owned()], &json!(["abuse@grid.example"])));
     let text = message["text"].as_str().unwrap();
     // The other party's host is no business of this one.
-    assert!(text.contains("Grid: 192.0.2.7 and a host upstream") && !text.contains("192.0.2.200"), "{text}");
+    assert!(
+        text.contains("Grid: 192.0.2.7 and a host upstream, port unknown") && !text.contains("192.0.2.200"),
+        "{text}"
+    );
     let all = anna.want("POST", &to, &telling("all"), 200);
     assert_eq!((&all["told"], &all["left_out"], names(&all).len()), (&json!(2), &json!(1), 3));
     let part = anna.want("POST", &format!("{to}?limit=2"), &telling("all"), 200);

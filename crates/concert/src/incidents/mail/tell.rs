@@ -158,9 +158,14 @@ fn chosen(state: &Incident, audience: Audience) -> Vec<String> {
 /// A flow as a party may know it, in the words of a message.
 fn flow(neighbour: &Neighbour<'_>) -> Value {
     let mut flow = neighbour_json(neighbour);
-    if let (Some(members), None) = (flow.as_object_mut(), neighbour.neighbour) {
+    let Some(members) = flow.as_object_mut() else { return flow };
+    if neighbour.neighbour.is_none() {
         let side = if neighbour.is_upstream { "upstream" } else { "downstream" };
         members.insert("neighbour".into(), json!(format!("a host {side}")));
+    }
+    // In a sentence no number stands for what is not known.
+    if neighbour.relation.port == 0 {
+        members.insert("port".into(), json!("unknown"));
     }
     flow
 }
