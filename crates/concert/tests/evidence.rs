@@ -415,6 +415,34 @@ fn a_bag_for_a_party_does_not_say_from_whom_evidence_came() {
 }
 
 #[test]
+fn a_title_that_names_a_machine_is_warned_of_and_stays_out_of_bags() {
+    let (site, _) = Site::new();
+    let open =
+        ["incident", "open", "Scans from 192.0.2[.]9", "--type", "scanner", "--severity", "low", "--tlp", "green"];
+    let (code, out, err) = site.run(&open);
+    assert!(code == 0 && !err.contains("the title names"), "{err}");
+    let number = serde_json::from_str::<Value>(&out).unwrap()["incident"].as_str().unwrap().to_owned();
+    site.done(&["incident", "write", &number, "party", "party=Police", "status=told"]);
+    site.done(&["incident", "write", &number, "party", "party=Friend", "status=told"]);
+    let (_, _, err) = site.run(&["incident", "write", &number, "host", "host=192.0.2.9", "party=Friend"]);
+    assert!(err.contains("the title names 192.0.2.9, and every party that takes part reads it"), "{err}");
+    let sha256 = site.add(&number, "log", b"a log");
+    for person in ["anna", "ben"] {
+        for party in ["Police", "Friend"] {
+            site.done_as(person, &["evidence", "release", &number, &sha256, "--to", party, "--reason", "order 12/26"]);
+        }
+    }
+    for (party, is_told) in [("Friend", true), ("Police", false)] {
+        let bag = site.dir.path().join(party);
+        site.evidence(&["export", &number, bag.to_str().unwrap(), "--for", party]);
+        let read = |name: &str| fs::read_to_string(bag.join(name)).unwrap();
+        let texts = [read("bag-info.txt"), read("data/journal.ndjson")];
+        assert!(texts.iter().all(|text| text.contains("Scans from") == is_told), "{party}: {texts:?}");
+        assert!(site.check_bag(&bag).0, "{party}");
+    }
+}
+
+#[test]
 fn a_bag_is_verified_by_others_and_names_stay_in_it() {
     let (site, number) = Site::new();
     let names = ["../../x", "/etc/passwd", "CON", "a\nb.txt", "inv\u{202e}fdp.exe", "same", "same", "  ", "-rf", "%0A"];

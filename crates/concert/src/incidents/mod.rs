@@ -40,6 +40,7 @@ mod states;
 #[cfg(test)]
 mod tests;
 mod text;
+mod titles;
 mod unseen;
 mod view;
 mod write;

@@ -91,7 +91,10 @@ impl Incidents {
         let mut drafts = drafts(&reported, &own);
         drafts.append(&mut new.drafts);
         let (new, bytes) = (NewIncident { drafts, ..new }, std::io::Cursor::new(reported.bytes));
-        self.open_with(ask, new, &outside, bytes, |kept: &KeptBytes| evidence.drafts(ask, kept)).await
+        let opening = self.open_with(ask, new, &outside, bytes, |kept: &KeptBytes| evidence.drafts(ask, kept));
+        let mut written = opening.await?;
+        written.warnings.extend(self.title_told(ask.person, &written.id).await?);
+        Ok(written)
     }
 
     /// The report with this identity, as the store has it; whoever may not see reports learns of none.

@@ -22,7 +22,7 @@ use super::refers::{Check, Outside};
 use super::sight::{self, Sight};
 use super::{
     Ask, Incidents, Refused, audit, effort, entry_json, follow, items, joins, proof, proposals, report, stale, text,
-    unseen,
+    titles, unseen,
 };
 use crate::clocks;
 
@@ -114,6 +114,7 @@ impl Incidents {
         let written = self.open_made(ask, new, &outside).await?;
         let mut written = self.warned(ask.person, written, &given, None).await;
         written.warnings.extend(parties);
+        written.warnings.extend(self.title_told(ask.person, &written.id).await?);
         Ok(written)
     }
 
@@ -178,6 +179,7 @@ impl Incidents {
         let outside = Box::pin(self.outside(ask.person, Some(name), &drafts)).await?;
         outside.ending_clocks(&mut drafts);
         let given = unseen::given(&drafts);
+        let tells_title = titles::concerns(&drafts);
         let parties = self.new_parties(ask.person, Some(name), &drafts).await?;
         let mut before = None;
         let closes = |draft: &Draft| matches!(&draft.content, Content::Moved(moved) if moved.status == Status::Closed);
@@ -203,6 +205,9 @@ impl Incidents {
         let written = written.await?;
         let mut written = self.warned(ask.person, written, &given, before.as_ref()).await;
         written.warnings.extend(parties);
+        if tells_title {
+            written.warnings.extend(self.title_told(ask.person, &written.id).await?);
+        }
         if is_closed {
             written.warnings.extend(self.clocks_that_run_on(ask.person, &written.id).await?);
         }

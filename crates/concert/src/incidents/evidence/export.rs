@@ -181,9 +181,10 @@ impl Incidents {
         for (header, body) in entries {
             journal.push_str(&format!("{}\n", json!({"header": header, "body": body})));
         }
+        let tells_title = sees && receiver.as_mut().is_none_or(|receiver| receiver.may_read_title(&state.title));
         let info = [
             ("External-Identifier", state.number.clone()),
-            ("External-Description", if sees { state.title.clone() } else { "Evidence".to_owned() }),
+            ("External-Description", if tells_title { state.title.clone() } else { "Evidence".to_owned() }),
             ("Bagging-Date", ask.now.date_text()),
             ("Bag-Software-Agent", format!("Concert {}", env!("CARGO_PKG_VERSION"))),
             ("Internal-Sender-Identifier", state.id.clone()),

@@ -9,7 +9,7 @@ use concert_model::incident::content::{Act, Content, Custody};
 use concert_model::incident::fold::{Exhibit, Incident};
 use serde_json::{Value, json};
 
-use super::super::mail::{Strangers, known};
+use super::super::mail::{Strangers, known, names_host_of_others};
 use super::super::report::REPORTER;
 use super::super::view::exhibit_json;
 
@@ -50,6 +50,11 @@ impl<'i> Receiver<'i> {
         may_read
     }
 
+    /// The same of a title, which names no host of another party either: whoever wrote it thought of no reader.
+    pub(super) fn may_read_title(&mut self, title: &str) -> bool {
+        !names_host_of_others(self.all, self.party, title) && self.may_read(title)
+    }
+
     /// Leaves out of an act what the party may not read. Gives the names of the members.
     fn clean(&mut self, custody: &mut Custody) -> Vec<&'static str> {
         let is_of_others = custody.act == Act::Copied && custody.whom != self.party;
@@ -76,6 +81,8 @@ impl<'i> Receiver<'i> {
         match content {
             Content::Custody(custody) => self.clean(&mut custody.clone()).is_empty(),
             Content::EvidenceAdded(added) => self.may_read(&added.name) && self.may_read(&added.text),
+            Content::Opened(opened) => self.may_read_title(&opened.title),
+            Content::Titled(titled) => self.may_read_title(&titled.title),
             Content::Release(release) => release.party == self.party && self.may_read(&release.reason),
             _ => true,
         }

@@ -59,7 +59,6 @@ impl<'i> Strangers<'i> {
         let hosts: BTreeSet<&str> = ends.filter(|host| !may_know(host)).collect();
         let owners = hosts.iter().filter_map(|host| owner_of(host)).chain(others).filter(|owner| !knows(owner));
         let names = hosts.iter().copied().chain(owners).collect();
-        let plain = |name: &str| one(name).map_or_else(|| name.to_lowercase(), |one| one.value);
         let hosts = hosts.iter().map(|host| (plain(host), *host)).collect();
         Self { hosts, names }
     }
@@ -71,8 +70,22 @@ impl<'i> Strangers<'i> {
     }
 }
 
+/// Whether a text names a host of another party that was not released to this one.
+pub(in crate::incidents) fn names_host_of_others(state: &Incident, party: &str, text: &str) -> bool {
+    let named = hosts_in(text);
+    let is_hidden = |(host, owner): (&String, &String)| {
+        owner != party && !state.named.contains(&(host.clone(), party.to_owned())) && named.contains(&plain(host))
+    };
+    state.hosts.iter().any(is_hidden)
+}
+
+/// A host in the form in which it is found in texts.
+pub(in crate::incidents) fn plain(host: &str) -> String {
+    one(host).map_or_else(|| host.to_lowercase(), |one| one.value)
+}
+
 /// Hosts that a text names: as they stand in it, and those of URLs and mail addresses.
-fn hosts_in(text: &str) -> BTreeSet<String> {
+pub(in crate::incidents) fn hosts_in(text: &str) -> BTreeSet<String> {
     let host_of = |kind, value: &str| match kind {
         Kind::Ip | Kind::Domain => Some(value.to_owned()),
         Kind::Mail => value.rsplit_once('@').map(|(_, domain)| domain.to_owned()),

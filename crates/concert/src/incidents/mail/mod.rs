@@ -27,7 +27,7 @@ use super::Refused;
 use super::made::{Beside, Made};
 use super::write::{salt, wrong};
 
-pub(super) use admit::{Strangers, known};
+pub(super) use admit::{Strangers, hosts_in, known, names_host_of_others, plain};
 pub use held::Reader;
 pub use receive::Incoming;
 pub(super) use receive::line;
