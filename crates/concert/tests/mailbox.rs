@@ -417,7 +417,7 @@ async fn an_answer_without_the_signature_that_its_domain_always_makes_waits_for_
     let away = answer("noc@net.example", "six@net.example")
         .replace("\r\nSubject", "\r\nAuto-Submitted: auto-replied\r\nSubject");
     assert_eq!(came(&away)[0], "aside");
-    assert_eq!(world.health("Gone@net.example")["replies"], 2, "nothing follows from what waits");
+    assert_eq!(world.health("noc@net.example")["replies"], 2, "nothing follows from what waits");
     let thread = world.rows(&["notice", "show", &number_of(&first)]).remove(0)["thread"].clone();
     assert!(thread.as_array().unwrap().iter().any(|row| row["signed"] == "pass net.example"), "{thread}");
     // Whoever accepts one knows that they do not always sign.
@@ -698,6 +698,27 @@ async fn a_notice_that_waits_for_its_hour_passes_over_who_was_suspended_meanwhil
     let said = String::from_utf8(sent.stderr).unwrap();
     assert!(sent.status.success() && said.contains("it goes to here@net.example alone"), "{said}");
     assert_eq!(world.smtp.mails().pop().unwrap().to, ["here@net.example"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_a_colleague_revives_nobody_who_bounced() {
+    let Some(world) = World::new().await else { return };
+    world.import("constituents", "party,prefixes,mail\nPP,192.0.2.0/24,first@pp.example\nPP,,two@pp.example\n");
+    world.event("192.0.2.1");
+    let mail = world.smtp.mails().remove(0);
+    assert_eq!(mail.to, ["first@pp.example", "two@pp.example"]);
+    world.dovecot.deliver(&bounce(&mail, &mail.from, "5.1.1", "gone")).unwrap();
+    world.once();
+    let state = |contact: &str| world.health(contact)["state"].clone();
+    assert_eq!(state("first@pp.example"), "suspended");
+    world.dovecot.deliver(&reply(&mail, "hans@pp.example", "", "hans@pp.example")).unwrap();
+    world.once();
+    assert_eq!((state("first@pp.example"), state("two@pp.example")), ("suspended".into(), "alive".into()));
+    let thread = world.rows(&["notice", "show", &number_of(&mail)]).remove(0)["thread"].to_string();
+    assert!(thread.contains("hans@pp.example") || thread.contains("reply"), "{thread}");
+    world.dovecot.deliver(&reply(&mail, "first@pp.example", "", "first@pp.example")).unwrap();
+    world.once();
+    assert_eq!(state("first@pp.example"), "alive");
 }
 
 /// A customer with two networks in those of two providers, whose AS has a contact of its own.

@@ -262,6 +262,7 @@ fn sent() -> Sent {
         id: "20261122-000001".into(),
         message_id: "20261122-000001@cert.example".into(),
         to: vec!["abuse@net.example".into()],
+        dead: Vec::new(),
         party: vec!["net-group.example".into()],
         shared: Vec::new(),
         has_return_address: false,
@@ -389,11 +390,18 @@ fn whoever_has_an_address_where_anybody_gets_one_stands_for_nobody_else() {
     };
     let small = Sent { to: vec!["smallisp@gmail.com".into()], party: vec!["owner@web.de".into()], ..sent() };
     check("SmallISP@gmail.com", &small, Ok("smallisp@gmail.com"));
-    check("owner@web.de", &small, Ok("smallisp@gmail.com"));
+    check("owner@web.de", &small, Ok("owner@web.de"));
     check("random.person@gmail.com", &small, Err("in gmail.com anybody gets an address"));
     check("random.person@web.de", &small, Err("in web.de anybody gets an address"));
     let shared = vec!["net.example".to_owned()];
     check("else@net.example", &sent(), Ok("abuse@net.example"));
+    // What bounced is not there because a colleague is.
+    let to = vec!["first@pp.example".to_owned(), "two@pp.example".to_owned()];
+    let some = Sent { to, dead: vec!["first@pp.example".into()], party: vec!["boss@pp.example".into()], ..sent() };
+    check("hans@pp.example", &some, Ok("two@pp.example"));
+    check("boss@pp.example", &some, Ok("boss@pp.example"));
+    check("first@pp.example", &some, Ok("first@pp.example"));
+    check("hans@pp.example", &Sent { dead: some.to.clone(), ..some.clone() }, Ok(""));
     check("else@net.example", &Sent { shared, ..sent() }, Err("in net.example anybody gets an address"));
 }
 

@@ -43,6 +43,8 @@ pub struct Sent {
     pub message_id: String,
     /// The addresses it went to, in their canonical form.
     pub to: Vec<String>,
+    /// Those of them that bounced since, or are suspended: an answer of somebody else says nothing of them.
+    pub dead: Vec<String>,
     /// Other addresses (in that form too) and domains of the same party.
     pub party: Vec<String>,
     /// Domains in which anybody gets an address, beside those of known providers.
@@ -57,9 +59,9 @@ pub enum Verdict {
     /// A bounce: each of the notice's addresses that it is about. Those of nobody we wrote to are
     /// left out.
     Bounced(Vec<Failed>),
-    /// A person at this address of the notice answered.
+    /// A person answered for this contact; it is empty where all that the notice went to are dead.
     Answered(String),
-    /// A machine at this address of the notice did.
+    /// A machine did.
     AutoAnswered(String),
     /// It belongs to the notice and says nothing about an address.
     Noted,
@@ -199,7 +201,8 @@ fn bounced(mail: &Mail, failed: &[Failed], candidate: &Candidate, sent: &Sent) -
     }
 }
 
-/// The address of a notice that its sender stands for.
+/// The contact that the sender of an answer stands for: itself, where it is one, else an address of the notice that is
+/// not dead. It is empty where none is left: that the answer belongs to the notice is sure all the same.
 fn answering(from: &str, sent: &Sent) -> Option<String> {
     let from = canonical(from);
     if sent.to.contains(&from) {
@@ -211,11 +214,15 @@ fn answering(from: &str, sent: &Sent) -> Option<String> {
         let is_one = !own.is_empty() && (is_below(own, above) || is_below(above, own));
         known == from || is_one && !is_shared(own, sent) && !is_shared(above, sent)
     };
-    if let Some(address) = sent.to.iter().find(|address| near(address)) {
-        return Some(address.clone());
+    if !sent.to.iter().chain(&sent.party).any(|known| near(known)) {
+        return None;
     }
-    // Somebody else of the same party: that the notice arrived is sure, and where it went first is most likely.
-    sent.party.iter().any(|known| near(known)).then(|| sent.to.first().cloned()).flatten()
+    if sent.party.contains(&from) {
+        return Some(from);
+    }
+    // Somebody else of the same party: that the notice arrived is sure, and the nearest address is most likely.
+    let alive = || sent.to.iter().filter(|address| !sent.dead.contains(address));
+    Some(alive().find(|address| near(address)).or_else(|| alive().next()).cloned().unwrap_or_default())
 }
 
 /// What stands behind the @; all of what has none.

@@ -341,6 +341,13 @@ fn bytes(site: &Site, row: &MailRow) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// Addresses that are suspended, or bounced since a notice was made, in canonical form.
+async fn dead_since(site: &Site, notice: &Notice) -> Result<Vec<String>, Problem> {
+    let records = &site.store.records;
+    let bounced = records.bounced_since(notice.made).await?.into_iter().map(|(address, _)| address);
+    Ok(bounced.chain(records.suspended_contacts().await?.into_keys()).collect())
+}
+
 /// What is known of a notice that was sent.
 async fn sent(site: &Site, notice: &Notice) -> Result<tie::Sent, Problem> {
     let book = site.addressees();
@@ -353,7 +360,10 @@ async fn sent(site: &Site, notice: &Notice) -> Result<tie::Sent, Problem> {
         let mails = party.contacts.iter().map(|contact| canonical(&contact.mail));
         mails.chain(party.domains.iter().cloned()).collect()
     };
+    let mut dead: Vec<String> = dead_since(site, notice).await?;
+    dead.retain(|address| to.contains(address));
     Ok(tie::Sent {
+        dead,
         id: notice.id.clone(),
         message_id: notice.message_id.clone(),
         to,
@@ -379,11 +389,11 @@ async fn means(
     }
     Ok(match verdict {
         tie::Verdict::Answered(contact) => {
-            let effects = vec![held::alive(notice, &contact)];
+            let effects = (!contact.is_empty()).then(|| held::alive(notice, &contact)).into_iter().collect();
             Settled { row: MailRow { kind: "reply".into(), contact, ..row }, effects, ..Settled::default() }
         }
         tie::Verdict::AutoAnswered(contact) => {
-            let effects = vec![Effect::AutoReply(contact.clone())];
+            let effects = (!contact.is_empty()).then(|| Effect::AutoReply(contact.clone())).into_iter().collect();
             let row = MailRow { kind: "auto-reply".into(), contact, reason: mail.because.clone(), ..row };
             Settled { row, effects, ..Settled::default() }
         }

@@ -43,7 +43,8 @@ pub(super) fn alive(notice: &Notice, contact: &str) -> Effect {
     Effect::Alive(contact.to_owned(), format!("{what} {}", notice.id), answered)
 }
 
-/// Takes a mail that waits as an answer to its notice: of this contact, or of the first that the notice went to.
+/// Takes a mail that waits as an answer to its notice: of this contact, else of its sender where that is one, else of the
+/// first that the notice went to and that did not bounce.
 /// Gives the row as it is now.
 pub async fn accept(site: &Site, number: i64, contact: Option<&str>) -> Result<MailRow, Problem> {
     let row = acceptable(site, number).await?;
@@ -65,7 +66,11 @@ pub async fn accept(site: &Site, number: i64, contact: Option<&str>) -> Result<M
             return Err(problem.hint(format!("it went to {}", to.join(", "))));
         }
         Some(contact) => contact,
-        None => to.into_iter().next().unwrap_or_default(),
+        None if to.contains(&canonical(&row.from)) => canonical(&row.from),
+        None => {
+            let dead = super::dead_since(site, &notice).await?;
+            to.into_iter().find(|one| !dead.contains(one)).unwrap_or_default()
+        }
     };
     let from = row.state.clone();
     let reason = "accepted by a person".into();
