@@ -25,11 +25,6 @@ impl Barred {
         self.suspended.insert(canonical(mail), why.to_owned());
     }
 
-    /// Whether none is suspended.
-    pub(crate) fn is_nobody_suspended(&self) -> bool {
-        self.suspended.is_empty()
-    }
-
     /// Why an address is suspended.
     pub(crate) fn suspended(&self, mail: &str) -> Option<&str> {
         if self.suspended.is_empty() { None } else { self.suspended.get(&canonical(mail)).map(String::as_str) }

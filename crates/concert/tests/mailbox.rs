@@ -701,6 +701,37 @@ async fn a_notice_that_waits_for_its_hour_passes_over_who_was_suspended_meanwhil
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_to_an_address_that_left_the_contact_book() {
+    let Some(world) = World::new().await else { return };
+    let import = |parties: &str| world.import("constituents", &format!("party,prefixes,mail,schedule\n{parties}"));
+    import(
+        "A,192.0.2.0/28,old@a.example,at 06:00 on mon\nB,192.0.2.16/28,abuse@b.example,at 06:00 on mon\n\
+         C,192.0.2.32/28,abuse@c.example,\n",
+    );
+    world.smtp.at_line(Stage::To, "abuse@c.example", Act::Answer("451 4.7.1 later".into()), 1);
+    for host in [1, 17, 33] {
+        world.event(&format!("192.0.2.{host}"));
+    }
+    let of = |to: &str| to_of(&world, "queued").into_iter().find(|(_, other)| other == to).unwrap().0;
+    let (of_a, of_b, of_c) = (of("old@a.example"), of("abuse@b.example"), of("abuse@c.example"));
+    import("A,192.0.2.0/28,new@a.example,\nC,192.0.2.32/28,soc@c.example,\n");
+    let rows = world.rows(&["notice", "preview"]);
+    let why = |id: &str| rows.iter().find(|row| row["id"] == id).unwrap()["why"].as_str().unwrap().to_owned();
+    assert_eq!(why(&of_a), "old@a.example is not told for `A` any more; the contact book says new@a.example now");
+    assert_eq!(why(&of_b), "abuse@b.example is not told for `B` any more; it would wait for a contact");
+    assert!(why(&of_c).ends_with("the contact book says soc@c.example now"), "{}", why(&of_c));
+    let script = "import sqlite3\nd = sqlite3.connect('data/records.sqlite')\n\
+        d.execute(\"UPDATE notice SET due = 1 WHERE state = 'queued'\")\nd.commit()\n";
+    let done = Command::new("python3").args(["-c", script]).current_dir(world.site()).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    world.once();
+    let mut sent: Vec<String> = world.smtp.mails().iter().map(|mail| mail.to.join(",")).collect();
+    sent.sort();
+    assert_eq!(sent, ["new@a.example", "soc@c.example"]);
+    assert_eq!(to_of(&world, "no-contact").remove(0).0, of_b);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_of_a_colleague_revives_nobody_who_bounced() {
     let Some(world) = World::new().await else { return };
     world.import("constituents", "party,prefixes,mail\nPP,192.0.2.0/24,first@pp.example\nPP,,two@pp.example\n");

@@ -1,7 +1,7 @@
 //! Whom a notice goes to of which an address was suspended since it was made, or left the contact book.
 //!
-//! That is decided anew when a person lets it go, sends it, tries it again or sends it once more; of suspended addresses
-//! at the latest when it is sent.
+//! That is decided anew when a person lets it go, sends it, tries it again or sends it once more, and at the latest when
+//! it is sent, where one of its addresses is suspended or no longer one of its party's.
 //!
 //! Addresses that are left stay. Where none is, whoever is next in order is told, unless somebody was told of the same
 //! events already. What was approved for a party is not approved for another one. An address that somebody gave by hand
@@ -78,9 +78,26 @@ pub async fn asked_all_the_same(site: &Site, notice: &Notice) -> Result<Option<S
     Ok(suspended(site, &notice.to).await?.map(|why| format!("{why}, and is asked all the same")))
 }
 
-/// Whether an address of a notice was suspended since it was made.
-pub(super) fn is_concerned(site: &Site, notice: &Notice, barred: &Barred) -> bool {
+/// Whether an address of a notice was suspended since it was made, or may have left the contact book: that is decided
+/// anew before it is sent.
+pub(crate) fn is_concerned(site: &Site, book: &Addressees, notice: &Notice, barred: &Barred) -> bool {
+    is_suspended(site, notice, barred) || is_open(site, notice) && is_by_book(notice) && has_left(book, notice)
+}
+
+fn is_suspended(site: &Site, notice: &Notice, barred: &Barred) -> bool {
     is_open(site, notice) && notice.to.split(',').any(|to| barred.suspended(to).is_some())
+}
+
+/// Whether the contact book chose its addresses.
+fn is_by_book(notice: &Notice) -> bool {
+    !notice.is_by_hand && !notice.to.is_empty()
+}
+
+/// Whether an address is none of the party's; so is that of a team which stands in.
+fn has_left(book: &Addressees, notice: &Notice) -> bool {
+    let Some(party) = book.find(&notice.party) else { return true };
+    let known: BTreeSet<String> = party.contacts.iter().map(|contact| canonical(&contact.mail)).collect();
+    addresses(&notice.to).any(|to| !known.contains(&to))
 }
 
 /// Whether it goes to whoever answers for its events, and has not gone.
@@ -156,8 +173,8 @@ async fn changed(
     notice: &Notice,
     members: &Members,
 ) -> Result<Option<Changed>, Problem> {
-    let is_by_book = !notice.is_by_hand && !notice.to.is_empty();
-    if !is_open(site, notice) || !is_by_book && !is_concerned(site, notice, barred) {
+    let is_by_book = is_by_book(notice);
+    if !is_open(site, notice) || !is_by_book && !is_suspended(site, notice, barred) {
         return Ok(None);
     }
     let mut instead = responsible::instead(site, book, barred, notice, members.clone()).await?;

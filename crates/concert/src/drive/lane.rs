@@ -52,6 +52,8 @@ pub(super) struct Lane {
     large: Vec<TooLarge>,
     /// Whether more is due than was taken.
     more: bool,
+    /// When it was decided last that a notice is for others: what it became was due then.
+    changed: Time,
     sent: Sent,
 }
 
@@ -66,6 +68,7 @@ impl Lane {
             ended: Vec::new(),
             large: Vec::new(),
             more: true,
+            changed: Time(0),
             sent: Sent::default(),
         }
     }
@@ -75,7 +78,7 @@ impl Lane {
         let now = wire::now();
         loop {
             if self.more {
-                self.take(now).await?;
+                self.take(now.max(self.changed)).await?;
             }
             match self.attempts.join_next().await {
                 Some(ended) => self.note(ended)?,
@@ -163,7 +166,7 @@ impl Lane {
         if due.is_empty() {
             return Ok(());
         }
-        let due = self.without_suspended(due).await?;
+        let due = self.for_whom_they_are(due).await?;
         let (mut ready, mut fresh, mut ended, mut large) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (site, records) = (&self.site, &self.site.store.records);
         let (due, carried) = merging::gather(site, due).await?;
@@ -217,22 +220,20 @@ impl Lane {
         self.write_down().await
     }
 
-    /// Leaves out notices of which an address was suspended since they were made: whom they go to is decided anew.
-    async fn without_suspended(&mut self, due: Vec<(Notice, Members)>) -> Result<Vec<(Notice, Members)>, Problem> {
-        let barred = self.site.barred().await?;
-        if barred.is_nobody_suspended() {
-            return Ok(due);
-        }
+    /// Leaves out notices of which an address was suspended since they were made, or left the contact book: whom they
+    /// go to is decided anew.
+    async fn for_whom_they_are(&mut self, due: Vec<(Notice, Members)>) -> Result<Vec<(Notice, Members)>, Problem> {
+        let (barred, book) = (self.site.barred().await?, self.site.addressees());
         let mut kept = Vec::with_capacity(due.len());
         for (notice, members) in due {
-            let is_concerned = anew::is_concerned(&self.site, &notice, &barred);
+            let is_concerned = anew::is_concerned(&self.site, &book, &notice, &barred);
             match if is_concerned { Box::pin(anew::decide(&self.site, &notice.id)).await? } else { None } {
                 None => kept.push((notice, members)),
                 Some(anew) if anew.fate == Fate::Told => {
                     deliver::not_delivered(&notice, &anew.why());
                     self.ended.push((notice.id, "failed", wire::now(), anew.why()));
                 }
-                Some(_) => self.more = true,
+                Some(_) => (self.more, self.changed) = (true, wire::now()),
             }
         }
         Ok(kept)

@@ -326,7 +326,7 @@ fn composed(site: &Site, notice: &Notice, items: &[Item<'_>]) -> [Value; 6] {
 pub(crate) struct Going {
     pub(crate) notice: Notice,
     members: Members,
-    /// What will be decided anew of it when it is approved.
+    /// What will be decided anew of it when it is approved or sent.
     anew: Option<Anew>,
     /// Whether there are templates in its language.
     is_spoken: bool,
@@ -404,7 +404,8 @@ pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>,
         for notice in site.store.records.notices(&filter).await? {
             let Some((notice, members)) = site.store.records.notice(&notice.id).await? else { continue };
             let anew = match state {
-                "waiting" => Box::pin(anew::foretell(site, &book, &barred, (&notice, &members))).await?,
+                "queued" if !anew::is_concerned(site, &book, &notice, &barred) => None,
+                "queued" | "waiting" => Box::pin(anew::foretell(site, &book, &barred, (&notice, &members))).await?,
                 _ => None,
             };
             to_go.push(Going { is_spoken: is_spoken(site, &notice), notice, members, anew });
