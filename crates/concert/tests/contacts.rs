@@ -572,3 +572,21 @@ fn what_commands_decide_of_notices_and_contacts_is_in_the_audit_log() {
     want.sort();
     assert_eq!(done, want);
 }
+
+#[test]
+fn a_site_that_was_restored_knows_what_registries_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let objects = "role: A\nnic-hdl: AR1\nabuse-mailbox: abuse@a.example\nsource: RIPE\n\n\
+        aut-num: AS64500\nabuse-c: AR1\nsource: RIPE\n";
+    fs::write(path("some.db"), objects).unwrap();
+    concert(&site, &["contact", "import", "rpsl", &path("some.db")]);
+    let (code, told) = said(&site, &["backup", &path("all.tar.zst")]);
+    assert_eq!(code, 0, "{told}");
+    let again = folder.path().join("again");
+    let (code, told) = said(&again, &["restore", &path("all.tar.zst")]);
+    assert_eq!(code, 0, "{told}");
+    let who = concert(&again, &["who", "AS64500", "--format", "ndjson"]);
+    assert_eq!(text(&who[0], "contact"), "abuse@a.example");
+}

@@ -27,6 +27,9 @@ pub(super) const LIST: &str = "HASHES";
 /// Folders and files of a site besides `data/`; the settings stand first, since they are restored last.
 pub(super) const SETTINGS: [&str; 7] =
     ["concert.toml", "conf.d", "clocks.toml", "processes", "templates", "secrets", "keys"];
+/// What registries publish, of a folder of which all else is made anew by itself: it was imported from files, or fetched,
+/// and without it nobody of a registry is told.
+const PUBLISHED: [&str; 2] = ["data/lookup/registry", "data/lookup/rdap"];
 /// What of `data/` is copied in another way, or is made anew by itself.
 const NOT_COPIED: [&str; 7] = ["archive", "events", "sightings", "evidence", "lookup", "lock", "first-login"];
 /// Compression level: event files and reports are compressed already.
@@ -67,6 +70,9 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         gather(&settings.dir, name, DEPTH_MAX, &mut files)?;
     }
     gather_data(&settings.dir, args.without_keys, &mut files)?;
+    for name in PUBLISHED {
+        gather(&settings.dir, name, DEPTH_MAX, &mut files)?;
+    }
     gather_named(&settings.dir, &loaded.files, &mut files)?;
     if args.without_keys {
         leave_out_secrets(&settings.dir, &loaded.files, &mut files);
