@@ -401,7 +401,7 @@ fn whoever_has_an_address_where_anybody_gets_one_stands_for_nobody_else() {
     check("hans@pp.example", &some, Ok("two@pp.example"));
     check("boss@pp.example", &some, Ok("boss@pp.example"));
     check("first@pp.example", &some, Ok("first@pp.example"));
-    check("hans@pp.example", &Sent { dead: some.to.clone(), ..some.clone() }, Ok(""));
+    check("hans@pp.example", &Sent { dead: some.to.clone(), ..some }, Ok(""));
     check("else@net.example", &Sent { shared, ..sent() }, Err("in net.example anybody gets an address"));
 }
 

@@ -34,7 +34,7 @@ pub(super) fn run(_: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             // A closed standard error leaves nobody to tell.
             writeln!(std::io::stderr(), "pages and API at http://{address}/").ok();
         }
-        work_and_serve(site, keeper, worker, listener, stop).await
+        Box::pin(work_and_serve(site, keeper, worker, listener, stop)).await
     })?;
     Ok(Exit::Done)
 }

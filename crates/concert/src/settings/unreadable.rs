@@ -91,7 +91,7 @@ fn take_out(lines: &mut [String], at: usize, found: &mut Found) {
     let Some(line) = lines.get(at) else { return };
     if line.trim_start().starts_with('[') && !is_in_list(lines, at) {
         match head(line) {
-            Some(right) if right != line.trim() => lines[at] = right,
+            Some(right) if right != line.trim() => lines.get_mut(at).into_iter().for_each(|line| *line = right.clone()),
             Some(_) => found.apart.push(cut(lines, at, end_of_table(lines, at))),
             None => drop(cut(lines, at, end_of_table(lines, at))),
         }
@@ -131,9 +131,13 @@ fn head(line: &str) -> Option<String> {
     }
 }
 
+fn line_at(lines: &[String], at: usize) -> &str {
+    lines.get(at).map_or("", String::as_str)
+}
+
 /// Whether a line is the head of a table, maybe with mistakes in it.
 fn is_head(lines: &[String], at: usize) -> bool {
-    let line = lines[at].trim_start();
+    let line = line_at(lines, at).trim_start();
     line.starts_with('[') && !line.contains(['"', '\'', '=', ',']) && head(line).is_some() && !is_in_list(lines, at)
 }
 
@@ -146,7 +150,7 @@ fn is_begin(line: &str) -> bool {
 /// The lines of the value of several lines that a line is part of, or that should have ended before it.
 fn around(lines: &[String], at: usize) -> Option<(usize, usize)> {
     let before = (0..at).rev().take_while(|line| !is_head(lines, *line));
-    let long = before.filter(|line| is_begin(&lines[*line])).map(|line| (line, value(lines, line)));
+    let long = before.filter(|line| is_begin(line_at(lines, *line))).map(|line| (line, value(lines, line)));
     let (begin, Value { end, is_closed, .. }) = long.into_iter().find(|(_, value)| value.is_long)?;
     (end > at || end == at && !is_closed).then_some((begin, end))
 }
@@ -161,7 +165,7 @@ struct Value {
 
 /// The value that begins in a line.
 fn value(lines: &[String], begin: usize) -> Value {
-    let first = lines[begin].split_once('=').map_or("", |(_, value)| value.trim());
+    let first = line_at(lines, begin).split_once('=').map_or("", |(_, value)| value.trim());
     let quote = TEXTS.iter().find(|quote| first.starts_with(**quote));
     let is_long = quote.is_some() || first.starts_with(['[', '{']);
     if !is_long {

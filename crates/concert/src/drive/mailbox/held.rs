@@ -43,9 +43,10 @@ pub(super) fn alive(notice: &Notice, contact: &str) -> Effect {
     Effect::Alive(contact.to_owned(), format!("{what} {}", notice.id), answered)
 }
 
-/// Takes a mail that waits as an answer to its notice: of this contact, else of its sender where that is one, else of the
-/// first that the notice went to and that did not bounce.
-/// Gives the row as it is now.
+/// Takes a mail that waits as an answer to its notice, and gives the row as it is now.
+///
+/// It is the answer of this contact, else of its sender where that is one, else of the first that the notice went to and
+/// that did not bounce.
 pub async fn accept(site: &Site, number: i64, contact: Option<&str>) -> Result<MailRow, Problem> {
     let row = acceptable(site, number).await?;
     if row.kind == COMPLAINT {
