@@ -497,7 +497,7 @@ fn a_team_for_any_country_gets_what_nobody_else_answers_for() {
     let any = "any country, because no team is known for the one that it lies in";
     assert_eq!(first("8.8.8.8"), ["last@last.example", "any country", any]);
     assert_eq!(first("www.shop.com"), ["last@last.example", "any country", any]);
-    assert_eq!(first("AS65000"), ["last@last.example", "any country", any]);
+    assert_eq!(first("AS64505"), ["last@last.example", "any country", any]);
     assert_eq!(first("203.0.113.9")[1], "country FI");
     let last = "the country of the last label, because nothing more specific decides";
     assert_eq!(first("www.shop.fi")[1..], ["country FI", last]);

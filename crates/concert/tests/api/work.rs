@@ -182,7 +182,7 @@ fn evidence_is_derived_handled_and_released_by_two_persons() {
     anna.post(&of("ba7816bf", "/custody"), json!({"act": "moved", "place": "safe 4", "reason": "out of the office"}));
     anna.want("POST", &of("ba7816bf", "/custody"), &json!({"act": "moved", "reason": " "}), 400);
     anna.want("POST", &of("ba7816bf", "/custody"), &json!({"act": "burnt", "reason": "x"}), 400);
-    anna.want("POST", &of("00000000", "/custody"), &json!({"act": "moved", "reason": "x"}), 404);
+    anna.want("POST", &of("00000000", "/custody"), &json!({"act": "moved", "place": "safe", "reason": "x"}), 404);
     let shown = anna.get(&of("ba7816bf", "/custody"));
     let acts: Vec<&str> = shown["custody"].as_array().unwrap().iter().map(|one| one["act"].as_str().unwrap()).collect();
     assert_eq!(acts, ["collected", "examined", "moved"]);
