@@ -124,6 +124,19 @@ mod tests {
         Arc::new(Constituents::new(parties))
     }
 
+    /// An event with these fields falls to this party.
+    fn falls_to(book: &Book, given: &[(&str, &str)], want: Option<&str>) {
+        let mut batch = Batch::new();
+        let mut event = batch.open();
+        for (field, text) in given {
+            let field = event.field(field).unwrap();
+            event.read(field, text, None).unwrap();
+        }
+        book.assign(&mut event);
+        event.keep(EventId::default(), ProblemKey::default(), 1);
+        assert_eq!(batch.get(0).unwrap().text(Field::PARTY).as_deref(), want, "{given:?}");
+    }
+
     #[test]
     fn events_fall_to_constituents_then_registries_then_teams() {
         let mut builder = Builder::new();
@@ -146,18 +159,7 @@ mod tests {
             registered: Some(Arc::new(Registered::read(&registry).unwrap())),
             teams: parties("party,countries\nTeam FI,FI\nTeam GB,GB\n"),
         };
-        let check = |given: &[(&str, &str)], want: Option<&str>| {
-            let mut batch = Batch::new();
-            let mut event = batch.open();
-            for (field, text) in given {
-                let field = event.field(field).unwrap();
-                event.read(field, text, None).unwrap();
-            }
-            book.assign(&mut event);
-            event.keep(EventId::default(), ProblemKey::default(), 1);
-            let event = batch.get(0).unwrap();
-            assert_eq!(event.text(Field::PARTY).as_deref(), want, "{given:?}");
-        };
+        let check = |given: &[(&str, &str)], want: Option<&str>| falls_to(&book, given, want);
         check(&[("source.ip", "192.0.2.1"), ("party", "liar")], Some("Ours"));
         check(&[("source.ip", "192.0.2.9"), ("party", "liar")], Some("RIPE AR1"));
         check(&[("source.url", "http://192.0.2.9/x")], Some("RIPE AR1"));
@@ -193,17 +195,7 @@ mod tests {
             registered: Some(Arc::new(registered)),
             teams: parties("party,countries\nTeam FI,FI\nAny,*\n"),
         };
-        let check = |given: &[(&str, &str)], want: Option<&str>| {
-            let mut batch = Batch::new();
-            let mut event = batch.open();
-            for (field, text) in given {
-                let field = event.field(field).unwrap();
-                event.read(field, text, None).unwrap();
-            }
-            book.assign(&mut event);
-            event.keep(EventId::default(), ProblemKey::default(), 1);
-            assert_eq!(batch.get(0).unwrap().text(Field::PARTY).as_deref(), want, "{given:?}");
-        };
+        let check = |given: &[(&str, &str)], want: Option<&str>| falls_to(&book, given, want);
         let (fi, se) = (("source.geolocation.cc", "FI"), ("source.geolocation.cc", "SE"));
         let (theirs, ours) = (("source.asn", "64500"), ("source.asn", "64501"));
         check(&[theirs], Some("RIPE BR1"));
