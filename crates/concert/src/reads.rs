@@ -2,15 +2,19 @@
 //! who was kept from users and from the log itself, by the same measure.
 //!
 //! An answer is given when its rows are durable. Requests that wait at the same time have theirs written together, so
-//! that many readers cost few writes. Whoever sits at the machine can read the files, so nothing is gained by noting it.
+//! that many readers cost few writes; and not by the threads that read, which give way to all others, so that whoever
+//! changes something would wait for these. Whoever sits at the machine can read the files, so nothing is gained by
+//! noting it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use concert_model::access::{Action, Decision, Person};
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::{Event, Problem, Time};
 use concert_store::records::{Act, AuditFilter, Audited, By, Notice, Records};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::command::notice::show::NOT_YET;
 use crate::drive::live;
@@ -65,11 +69,13 @@ pub(crate) fn notice_read(notice: &Notice) -> Option<(String, Tlp)> {
     Some((thing, label))
 }
 
-/// Rows that wait to be written, and how many there ever were.
+/// Rows that wait to be written, and whoever waits for that.
 #[derive(Default)]
 struct Waiting {
     rows: Vec<(By, Act)>,
-    count: u64,
+    readers: Vec<oneshot::Sender<Result<(), Problem>>>,
+    /// Whether somebody writes.
+    is_written: bool,
 }
 
 /// Who did what with what; and under which label it was read, or why it was denied.
@@ -78,12 +84,12 @@ type Key = (String, String, String, String);
 /// Who read what lately, and where that is written down.
 pub(crate) struct ReadLog {
     records: Records,
+    /// Where rows are written: the threads among which it was made, if any.
+    home: Option<Handle>,
     lately: Mutex<HashMap<Key, Time>>,
-    /// Up to which row of the log each person's reads are among them.
-    looked: Mutex<HashMap<String, i64>>,
-    waiting: Mutex<Waiting>,
-    /// How many rows were written.
-    written: tokio::sync::Mutex<u64>,
+    /// Persons whose reads by other processes, until this one met them, are among them.
+    looked: Mutex<HashSet<String>>,
+    waiting: Arc<Mutex<Waiting>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -93,8 +99,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl ReadLog {
     pub(crate) fn new(records: Records) -> Self {
-        let (lately, looked, waiting, written) = Default::default();
-        Self { records, lately, looked, waiting, written }
+        let (lately, looked, waiting) = Default::default();
+        Self { records, home: Handle::try_current().ok(), lately, looked, waiting }
     }
 
     /// Writes down that somebody read events.
@@ -129,7 +135,7 @@ impl ReadLog {
         let key = |act: &Act| (person.name.clone(), act.action.to_owned(), act.object.clone(), act.reason.clone());
         let mut fresh: Vec<(Key, Act)> = acts.into_iter().map(|act| (key(&act), act)).collect();
         self.forget_known(&mut fresh, now);
-        if !fresh.is_empty() {
+        if !fresh.is_empty() && !lock(&self.looked).contains(&person.name) {
             self.take_up(person, now).await?;
             self.forget_known(&mut fresh, now);
         }
@@ -137,14 +143,7 @@ impl ReadLog {
             return Ok(());
         }
         let by = By { who: person.name.clone(), from: person.from.clone(), at: now };
-        let row = |(_, act): &(Key, Act)| (by.clone(), act.clone());
-        let last = {
-            let mut waiting = lock(&self.waiting);
-            waiting.rows.extend(fresh.iter().map(row));
-            waiting.count += fresh.len() as u64;
-            waiting.count
-        };
-        self.flush(last).await?;
+        self.put(fresh.iter().map(|(_, act)| (by.clone(), act.clone()))).await?;
         // Only now: a row that could not be written must not keep the next one from being written.
         let mut lately = lock(&self.lately);
         if lately.len().saturating_add(fresh.len()) > LATELY_MAX {
@@ -155,18 +154,15 @@ impl ReadLog {
         Ok(())
     }
 
-    /// Takes up what this person read by another command or over the process that serves: of the log only what came
-    /// since the last look.
+    /// Takes up what this person read lately by other commands or over another process.
     async fn take_up(&self, person: &Person, now: Time) -> Result<(), Problem> {
         let who = Some(person.name.clone());
-        let after = lock(&self.looked).get(&person.name).copied();
         let since = Some(Time(now.0.saturating_sub(AGAIN_MICROS)));
-        let rows = self.records.audit_rows(&AuditFilter { who, since, after, ..AuditFilter::default() }).await?;
-        let Some(newest) = rows.first() else { return Ok(()) };
-        lock(&self.looked).insert(person.name.clone(), newest.seq);
+        let rows = self.records.audit_rows(&AuditFilter { who, since, ..AuditFilter::default() }).await?;
         let is_ours = |row: &Audited| !row.allowed || Tlp::ALL.into_iter().any(|label| reason(label) == row.reason);
         let key = |row: Audited| ((row.by.who, row.action, row.object, row.reason), row.by.at);
         lock(&self.lately).extend(rows.into_iter().rev().filter(is_ours).map(key));
+        lock(&self.looked).insert(person.name.clone());
         Ok(())
     }
 
@@ -176,21 +172,40 @@ impl ReadLog {
         fresh.retain(|(key, _)| lately.get(key).is_none_or(|last| now.0.saturating_sub(last.0) >= AGAIN_MICROS));
     }
 
-    /// Comes back when the row with this number is durable.
-    async fn flush(&self, last: u64) -> Result<(), Problem> {
-        let mut written = self.written.lock().await;
-        if *written >= last {
-            return Ok(());
-        }
-        // They stay until they are written: whoever does it may be given up in the middle.
-        let (rows, count) = {
-            let waiting = lock(&self.waiting);
-            (waiting.rows.clone(), waiting.count)
+    /// Comes back when these rows are durable.
+    async fn put(&self, rows: impl Iterator<Item = (By, Act)>) -> Result<(), Problem> {
+        let (reader, done) = oneshot::channel();
+        let is_written = {
+            let mut waiting = lock(&self.waiting);
+            waiting.rows.extend(rows);
+            waiting.readers.push(reader);
+            std::mem::replace(&mut waiting.is_written, true)
         };
-        self.records.audit_all(&rows).await?;
-        lock(&self.waiting).rows.drain(..rows.len());
-        *written = count;
-        Ok(())
+        // It goes on though whoever asked is given up: others wait for the same.
+        if !is_written {
+            let writing = write_all(self.records.clone(), Arc::clone(&self.waiting));
+            self.home.clone().unwrap_or_else(Handle::current).spawn(writing);
+        }
+        done.await.unwrap_or_else(|_| Err(Problem::new("what was read could not be written down")))
+    }
+}
+
+/// Writes what waits, until nothing does.
+async fn write_all(records: Records, waiting: Arc<Mutex<Waiting>>) {
+    loop {
+        let (rows, readers) = {
+            let mut waiting = lock(&waiting);
+            waiting.is_written = !waiting.rows.is_empty();
+            (std::mem::take(&mut waiting.rows), std::mem::take(&mut waiting.readers))
+        };
+        if rows.is_empty() {
+            return;
+        }
+        let written = records.audit_all(&rows).await;
+        for reader in readers {
+            // Whoever is gone needs no answer.
+            reader.send(written.clone()).ok();
+        }
     }
 }
 

@@ -64,7 +64,7 @@ impl FromStr for Tlp {
 }
 
 /// Who may receive an item.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Marking {
     /// The label.

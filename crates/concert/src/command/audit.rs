@@ -58,7 +58,6 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
 impl Which {
     pub(super) fn filter(&self) -> AuditFilter {
         AuditFilter {
-            after: None,
             who: self.who.clone(),
             object: None,
             since: self.since,

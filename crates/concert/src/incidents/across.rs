@@ -53,7 +53,7 @@ impl Incidents {
         let (mut tally, mut reads) = (Tally::new(wanted), Reads::default());
         for head in self.store.records.incidents_with(text::PROCESSES).await? {
             let Some((case, circle)) = self.found_as(person, &head).await? else { continue };
-            reads.add(&case.head.number, case.seen_by(&circle, person).filter_map(|kept| kept.marking()));
+            reads.add(&case.head.number, case.markings(&circle, person));
             tally.add(&self.states.of(&case, &circle, person));
         }
         self.audit_reads(person, reads).await?;

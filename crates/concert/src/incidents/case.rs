@@ -78,6 +78,8 @@ pub struct Case {
     pub head: Incident,
     /// Parties of the incidents that were merged into it, and their sectors.
     pub merged: BTreeSet<String>,
+    /// One of those entries that the same people see and that are marked alike.
+    examples: BTreeMap<(Alike, Option<Marking>), Arc<Kept>>,
 }
 
 /// Whether a row says that a body was erased, so that what was read before is no longer true.
@@ -117,6 +119,7 @@ impl Case {
             entries: Entries::default(),
             head: Incident::default(),
             merged: BTreeSet::new(),
+            examples: BTreeMap::new(),
         };
         case.add(rows);
         case
@@ -147,12 +150,16 @@ impl Case {
             let mut all: Vec<Arc<Kept>> = self.entries.iter().cloned().chain(came).collect();
             all.sort_by_key(|kept| order(&kept.header));
             self.head = Incident::default();
+            self.examples.clear();
             all.iter().for_each(|kept| self.take(kept));
             self.entries = all.into_iter().collect();
         }
     }
 
-    fn take(&mut self, kept: &Kept) {
+    fn take(&mut self, kept: &Arc<Kept>) {
+        // Those that are seen by the same people are marked alike, unless everybody sees them.
+        let marking = kept.marking().filter(|_| kept.alike.is_none()).cloned();
+        self.examples.entry((kept.alike, marking)).or_insert_with(|| Arc::clone(kept));
         if kept.body.as_ref().is_none_or(|(_, content)| is_of_head(content)) {
             self.head.apply(&kept.header, kept.said());
         }
@@ -173,6 +180,12 @@ impl Case {
     pub fn seen_by<'c>(&'c self, circle: &'c Circle, person: &'c Person) -> impl Iterator<Item = &'c Arc<Kept>> {
         let mut sights = Sights::new(circle, person);
         self.entries.iter().filter(move |kept| sights.show(kept))
+    }
+
+    /// How the entries are marked that a person may see, each marking at least once: of a long journal there are few.
+    pub(super) fn markings<'c>(&'c self, circle: &'c Circle, person: &'c Person) -> impl Iterator<Item = &'c Marking> {
+        let seen = self.examples.values().filter(move |kept| self.shows(circle, person, kept));
+        seen.filter_map(|kept| kept.marking())
     }
 
     /// The state of the incident by all that is written in it, whoever may see that: for rules that hold for

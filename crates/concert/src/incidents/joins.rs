@@ -353,8 +353,7 @@ impl Incidents {
         }
         let mut all = Incident::clone(&own);
         for Source { case, circle, only } in sources {
-            let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
-            self.audit_read(person, &case.head.number, markings).await?;
+            self.audit_read(person, &case.head.number, case.markings(&circle, person)).await?;
             let part = match &only {
                 None => Incident::clone(&self.states.of(&case, &circle, person)),
                 Some(entries) => case.part_for(&circle, person, entries),

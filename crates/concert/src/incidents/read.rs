@@ -256,8 +256,7 @@ impl Incidents {
     /// The state of an incident as a person sees it, with what incidents that were merged into it say.
     pub async fn show(&self, person: &Person, name: &str) -> Result<Arc<Incident>, Refused> {
         let (case, circle) = self.find(person, name).await?;
-        let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
-        self.audit_read(person, &case.head.number, markings).await?;
+        self.audit_read(person, &case.head.number, case.markings(&circle, person)).await?;
         self.joint(person, (&case, &circle)).await
     }
 
@@ -272,8 +271,7 @@ impl Incidents {
     /// builds on that.
     pub async fn own(&self, person: &Person, name: &str) -> Result<Arc<Incident>, Refused> {
         let (case, circle) = self.find(person, name).await?;
-        let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
-        self.audit_read(person, &case.head.number, markings).await?;
+        self.audit_read(person, &case.head.number, case.markings(&circle, person)).await?;
         Ok(self.states.of(&case, &circle, person))
     }
 
@@ -310,8 +308,7 @@ impl Incidents {
     /// not see has no body: that it was written is all that its header tells.
     pub async fn export(&self, person: &Person, name: &str) -> Result<JournalTexts, Refused> {
         let (case, circle) = self.find(person, name).await?;
-        let markings = case.seen_by(&circle, person).filter_map(|kept| kept.marking());
-        self.audit_read(person, &case.head.number, markings).await?;
+        self.audit_read(person, &case.head.number, case.markings(&circle, person)).await?;
         let shown = |kept: &Arc<Kept>| (Arc::clone(kept), case.gives(&circle, person, kept));
         let mut entries: Vec<(Arc<Kept>, bool)> = case.entries.iter().map(shown).collect();
         entries.sort_by_key(|(kept, _)| kept.seq);

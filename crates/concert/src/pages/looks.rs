@@ -129,7 +129,7 @@ fn audit_filter(wanted: Audit, slice: &Slice) -> Result<AuditFilter, Refusal> {
     let before = before.map_err(|_| Refusal::Wrong("`cursor` is not one that was given here".into()))?;
     let Audit { who, object, since, denied } = wanted;
     let limit = (slice.limit as u64).saturating_add(1);
-    Ok(AuditFilter { who, object, since, denied, after: None, before, limit })
+    Ok(AuditFilter { who, object, since, denied, before, limit })
 }
 
 fn audited(mut found: Vec<Audited>, slice: &Slice) -> Page<Value> {
