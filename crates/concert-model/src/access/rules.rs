@@ -163,6 +163,15 @@ pub fn cleared(person: &Person, label: Tlp) -> bool {
     person.is_operator || label <= person.clearance
 }
 
+/// The parties for which alone a person reads an incident that the person sees; `None` for whoever has another part in
+/// it that shows it.
+pub fn reads_for<'c>(person: &Person, circle: &'c Circle) -> Option<Vec<&'c str>> {
+    let marking = circle.marking.as_ref().filter(|_| !person.is_operator)?;
+    let shows = |way: &Way<'_>| shows(*way, person, (marking, &circle.opener), true).allowed;
+    let reads_whole = ways_in(person, circle).filter(shows).any(|way| !matches!(way, Way::Party(_)));
+    (!reads_whole).then(|| parties_of(person, circle).collect())
+}
+
 /// Whether a person sees who speaks for one of the parties of an incident: whoever has a part in it for a party
 /// alone learns of no other.
 pub fn sees_speakers(person: &Person, circle: &Circle, party: &str) -> Decision {
@@ -171,14 +180,9 @@ pub fn sees_speakers(person: &Person, circle: &Circle, party: &str) -> Decision 
     if !seen.allowed || is_own || person.is_operator {
         return seen;
     }
-    let Some(marking) = &circle.marking else { return seen };
-    let shows = |way: &Way<'_>| shows(*way, person, (marking, &circle.opener), true).allowed;
-    match ways_in(person, circle).filter(shows).find(|way| !matches!(way, Way::Party(_))) {
-        Some(_) => seen,
-        None => {
-            let own: Vec<&str> = parties_of(person, circle).collect();
-            Decision::no("need-to-know", format!("{} learns of no other party", own.join(", ")))
-        }
+    match reads_for(person, circle) {
+        None => seen,
+        Some(own) => Decision::no("need-to-know", format!("{} learns of no other party", own.join(", "))),
     }
 }
 

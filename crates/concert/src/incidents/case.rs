@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::entries::Entries;
 use super::sight::{self, Alike, Sight, Sights};
+use super::titles;
 
 /// An entry that was read.
 #[derive(Debug)]
@@ -29,9 +30,9 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// The entry as a person who may see it reads it: whoever has a part for a party alone does not learn for which
-    /// other parties it is.
-    pub(super) fn read_by(self: &Arc<Self>, circle: &Circle, person: &Person) -> Arc<Self> {
+    /// The entry as a person who may see it reads it, but for a title: whoever has a part for a party alone does not learn
+    /// for which other parties it is.
+    fn read_by(self: &Arc<Self>, circle: &Circle, person: &Person) -> Arc<Self> {
         let is_shown = |party: &String| sees_speakers(person, circle, party).allowed;
         let Some((body, content)) = &self.body else { return Arc::clone(self) };
         let whole = match content {
@@ -173,7 +174,12 @@ impl Case {
     /// Whether a person may have the body of an entry, which is signed as it is: sees it, and it names no party of which
     /// the person may not know.
     pub(super) fn gives(&self, circle: &Circle, person: &Person, kept: &Arc<Kept>) -> bool {
-        self.shows(circle, person, kept) && Arc::ptr_eq(kept, &kept.read_by(circle, person))
+        self.shows(circle, person, kept) && Arc::ptr_eq(kept, &self.read_by(circle, person, kept))
+    }
+
+    /// An entry as a person who may see it reads it: the title is left out where it names what was not released.
+    pub(super) fn read_by(&self, circle: &Circle, person: &Person, kept: &Arc<Kept>) -> Arc<Kept> {
+        titles::read_by(self, circle, person, kept).unwrap_or_else(|| kept.read_by(circle, person))
     }
 
     /// The entries that a person may see, in the order in which they hold.
@@ -196,7 +202,9 @@ impl Case {
 
     /// The state of the incident as a person sees it.
     pub fn state_for(&self, circle: &Circle, person: &Person) -> Incident {
-        self.state_of(self.seen_by(circle, person).map(|kept| kept.read_by(circle, person)))
+        let mut state = self.state_of(self.seen_by(circle, person).map(|kept| kept.read_by(circle, person)));
+        titles::put(self, circle, person, &mut state);
+        state
     }
 
     fn state_of(&self, entries: impl Iterator<Item = Arc<Kept>>) -> Incident {
@@ -216,7 +224,7 @@ impl Case {
     pub(super) fn part_for(&self, circle: &Circle, person: &Person, entries: &BTreeSet<String>) -> Incident {
         let mut incident = Incident::default();
         for kept in self.seen_by(circle, person).filter(|kept| entries.contains(&place(&kept.header))) {
-            incident.apply(&kept.header, kept.read_by(circle, person).said());
+            incident.apply(&kept.header, self.read_by(circle, person, kept).said());
         }
         incident
     }

@@ -32,14 +32,15 @@ impl Incidents {
         let newest = self.last_entry().await?;
         let (case, circle) = self.find(person, name).await?;
         let is_new = |kept: &Kept| kept.seq > after && kept.body.is_some();
-        let mut came: Vec<_> =
-            case.entries.iter().filter(|kept| is_new(kept) && case.shows(&circle, person, kept)).cloned().collect();
+        let came = case.entries.iter().filter(|kept| is_new(kept) && case.shows(&circle, person, kept));
+        let mut came: Vec<_> = came.map(|kept| case.read_by(&circle, person, kept)).collect();
         came.sort_by_key(|kept| kept.seq);
         came.truncate(LOOKED_MAX as usize);
         let is_all = came.len() < LOOKED_MAX as usize;
         let last = came.last().map_or(after, |kept| kept.seq);
         self.audit_read(person, &case.head.number, came.iter().filter_map(|kept| kept.marking())).await?;
-        let head = self.head_of(&case);
+        let mut head = self.head_of(&case);
+        self.put_title(person, &circle, &mut head).await?;
         let shows_in = self.shows_in(person, &case).await?;
         let found = |kept| Found { head: head.clone(), kept, shows_in: shows_in.clone() };
         let rows = came.into_iter().map(found).collect();

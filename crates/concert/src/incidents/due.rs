@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::audit::Reads;
 use super::case::Case;
 use super::read::circle_of;
-use super::{Incidents, Refused, known, text};
+use super::{Incidents, Refused, known, text, titles};
 
 /// Most mails that wait which are listed; the rest comes up when they are sorted.
 const MAILS_MAX: usize = 1_000;
@@ -81,9 +81,10 @@ impl Incidents {
     pub async fn due(&self, person: &Person, now: Time) -> Result<Vec<DueIn>, Refused> {
         self.gone().await?;
         let (mut all, mut reads) = (Vec::new(), Reads::default());
-        for head in self.come_due().await? {
+        for mut head in self.come_due().await? {
             let Some((case, circle)) = self.found_as(person, &head).await? else { continue };
             let state = self.states.of(&case, &circle, person);
+            head.title = titles::read(&case, &circle, person, &head.title);
             let comes_due = |content: &Content| match content {
                 Content::Task(_) | Content::Started(_) | Content::Stepped(_) => true,
                 Content::ClockStarted(_) | Content::ClockMet(_) => true,
@@ -128,18 +129,19 @@ impl Incidents {
     /// Incidents that are coordinated by nobody: nobody ever did, or whoever did has gone.
     async fn duties_due(&self, person: &Person, now: Time) -> Result<Vec<DueIn>, Refused> {
         let (gone, mut all) = (self.gone().await?, Vec::new());
-        for head in self.store.records.uncoordinated().await? {
+        for mut head in self.store.records.uncoordinated().await? {
             // There may be many, and none of their journals is read for it.
             let circle = circle_of(&head);
             if may(person, Action::See, Object::Incident(&circle)).allowed {
+                self.put_title(person, &circle, &mut head).await?;
                 all.push(DueIn { due: duty_due("nobody coordinates it".into(), &circle, &gone, now), head });
             }
         }
         if gone.is_empty() {
             return Ok(all);
         }
-        for head in self.store.records.open_of(&gone).await? {
-            let Some((_, circle)) = self.found_as(person, &head).await? else { continue };
+        for mut head in self.store.records.open_of(&gone).await? {
+            let Some((case, circle)) = self.found_as(person, &head).await? else { continue };
             let Some(holders) = circle.holders.get(&Role::Coordinator).filter(|_| !circle.has_coordinator()) else {
                 continue;
             };
@@ -148,6 +150,7 @@ impl Incidents {
                 continue;
             }
             let what = format!("nobody coordinates it: {} is disabled", names.join(", "));
+            head.title = titles::read(&case, &circle, person, &head.title);
             all.push(DueIn { due: duty_due(what, &circle, &gone, now), head });
         }
         Ok(all)
@@ -197,9 +200,13 @@ impl Incidents {
             if receivers.is_empty() {
                 receivers.push((String::new(), due.clone()));
             }
+            let title_for = |receiver: &str| match ask.persons.get(receiver) {
+                Some(person) => titles::read(&case, &circle, person, &state.title),
+                None => state.title.clone(),
+            };
             reminders.extend(receivers.into_iter().map(|(receiver, due)| Reminder {
                 incident: [case.id.clone(), state.number.clone()],
-                title: open.then(|| state.title.clone()),
+                title: open.then(|| title_for(&receiver)),
                 receiver,
                 due,
                 is_named,

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::case::{Case, Kept};
 use super::write::{Right, new_id, wrong};
-use super::{Ask, Incidents, Refused, Written, audit, merged, text};
+use super::{Ask, Incidents, Refused, Written, audit, merged, text, titles};
 
 /// Incidents that one shows, over all steps.
 const SHOWN_MAX: usize = 200;
@@ -369,7 +369,7 @@ impl Incidents {
         for Source { case, circle, only } in self.sources(person, case).await? {
             let is_shown = |kept: &&Arc<Kept>| only.as_ref().is_none_or(|only| only.contains(&place(&kept.header)));
             let shown = case.seen_by(&circle, person).filter(is_shown);
-            all.extend(shown.map(|kept| kept.read_by(&circle, person)));
+            all.extend(shown.map(|kept| case.read_by(&circle, person, kept)));
         }
         Ok(all)
     }
@@ -378,8 +378,9 @@ impl Incidents {
     pub async fn joins(&self, person: &Person, state: &Incident) -> Result<Vec<Value>, Refused> {
         let mut rows = Vec::new();
         for (how, id) in state.joined.iter().take(SHOWN_MAX) {
-            if let Some((case, _)) = self.found(person, id).await? {
-                rows.push(json!({"as": how, "incident": case.head.number, "title": case.head.title, "id": id}));
+            if let Some((case, circle)) = self.found(person, id).await? {
+                let title = titles::read(&case, &circle, person, &case.head.title);
+                rows.push(json!({"as": how, "incident": case.head.number, "title": title, "id": id}));
             }
         }
         Ok(rows)

@@ -6,7 +6,7 @@ use concert_model::access::Person;
 use concert_pipeline::observables::Observable;
 
 use super::read::Heads;
-use super::{Found, Incidents, Refused, text};
+use super::{Found, Incidents, Refused, text, titles};
 
 /// Values of one incident that are looked up.
 const VALUES_MAX: usize = 1_000;
@@ -41,7 +41,8 @@ impl Incidents {
     /// The values that an incident names, as far as a person may see it and the others.
     pub async fn observables(&self, person: &Person, name: &str) -> Result<Observables, Refused> {
         let (case, circle) = self.find(person, name).await?;
-        let mut shown: Vec<_> = case.seen_by(&circle, person).cloned().collect();
+        let mut shown: Vec<_> =
+            case.seen_by(&circle, person).map(|kept| case.read_by(&circle, person, kept)).collect();
         self.audit_read(person, &case.head.number, shown.iter().filter_map(|kept| kept.marking())).await?;
         shown.extend(self.joint_log(person, &case).await?);
         let mut counts: BTreeMap<(&str, String), (Observable, u64)> = BTreeMap::new();
@@ -80,7 +81,8 @@ impl Incidents {
             if row.incident == own {
                 continue;
             }
-            let Some(found) = self.seen(person, &row, &mut heads).await? else { continue };
+            let seen = self.seen(person, &row, &mut heads).await?;
+            let Some(found) = seen.filter(|found| !titles::is_withheld(&found.kept)) else { continue };
             if others.contains(&found.head.number) {
                 continue;
             }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use concert_model::access::{Action, Circle, Decision, Object, Person, may, sees_speakers};
+use concert_model::access::{Action, Circle, Decision, Object, Person, may, reads_for, sees_speakers};
 use concert_model::incident::content::Content;
 use concert_model::incident::fold::Incident;
 use concert_model::incident::journal::Body;
@@ -14,7 +14,7 @@ use concert_store::records::incidents::{EntryRow, Head, HeadFilter, Touched};
 use super::case::{Case, Kept};
 use super::sight::Sights;
 use super::write::MERGED;
-use super::{Ask, Incidents, Refused, sight, text};
+use super::{Ask, Incidents, Refused, sight, text, titles};
 
 /// Rows read at a time while a list is filtered.
 const ROWS_AT_ONCE: usize = 500;
@@ -187,6 +187,7 @@ impl Incidents {
                     continue;
                 }
                 (head.changed, head.changed_at) = (touched.seq, touched.time);
+                self.put_title(person, &circle, &mut head).await?;
                 rows.push(Listed { head, late_answers });
                 markings.extend(circle.marking);
                 if rows.len() == slice.limit {
@@ -296,7 +297,7 @@ impl Incidents {
         let mut own: Vec<_> = case.entries.iter().filter(|kept| is_wanted(kept) && sights.show(kept)).collect();
         own.sort_by_key(|kept| kept.seq);
         own.truncate(limit);
-        let mut entries: Vec<Arc<Kept>> = own.into_iter().map(|kept| kept.read_by(&circle, person)).collect();
+        let mut entries: Vec<Arc<Kept>> = own.into_iter().map(|kept| case.read_by(&circle, person, kept)).collect();
         entries.extend(self.joint_log(person, &case).await?.into_iter().filter(is_wanted));
         entries.sort_by_key(|kept| kept.seq);
         entries.truncate(limit);
@@ -331,7 +332,9 @@ impl Incidents {
             looked += rows.len();
             for row in rows {
                 below = Some(row.seq);
-                found.extend(self.seen(person, &row, &mut heads).await?);
+                // By what a title says that is withheld nothing is found.
+                let seen = self.seen(person, &row, &mut heads).await?;
+                found.extend(seen.filter(|found| !titles::is_withheld(&found.kept)));
                 if found.len() == slice.limit {
                     break 'looking below;
                 }
@@ -357,7 +360,8 @@ impl Incidents {
             looked += rows.len();
             for row in &rows {
                 below = Some(row.seq);
-                let Some(found) = self.seen(person, row, &mut heads).await? else { continue };
+                let seen = self.seen(person, row, &mut heads).await?;
+                let Some(found) = seen.filter(|found| !titles::is_withheld(&found.kept)) else { continue };
                 if about.found.len() == COMMON_MIN {
                     about.is_common = true;
                     about.found.truncate(COMMON_SHOWN);
@@ -383,13 +387,21 @@ impl Incidents {
         if !heads.contains_key(&row.incident) {
             let head = self.store.records.incident(&row.incident).await?;
             let seen = head.map(|head| (circle_of(&head), head));
-            let seen = seen.filter(|(circle, _)| may(person, Action::See, Object::Incident(circle)).allowed);
+            let mut seen = seen.filter(|(circle, _)| may(person, Action::See, Object::Incident(circle)).allowed);
+            if let Some((circle, head)) = &mut seen {
+                self.put_title(person, circle, head).await?;
+            }
             heads.insert(row.incident.clone(), seen);
         }
         let Some(Some((circle, head))) = heads.get(&row.incident) else { return Ok(None) };
         let case = Case::new(&row.incident, vec![row.clone()]);
-        let kept = case.entries.first().filter(|kept| case.shows(circle, person, kept));
-        Ok(kept.map(|kept| (head.clone(), kept.read_by(circle, person))))
+        let Some(kept) = case.entries.first().filter(|kept| case.shows(circle, person, kept)) else { return Ok(None) };
+        // What a title may tell depends on what else is written.
+        let kept = match titles::is_title(kept) && reads_for(person, circle).is_some() {
+            true => self.case(&row.incident).await?.read_by(circle, person, kept),
+            false => case.read_by(circle, person, kept),
+        };
+        Ok(Some((head.clone(), kept)))
     }
 
     /// The same as something that was found. Whoever gives it to the person writes down that it was read.

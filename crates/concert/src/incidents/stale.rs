@@ -63,6 +63,6 @@ pub(super) fn check(case: &Case, circle: &Circle, ask: Ask<'_>, drafts: &[Draft]
     };
     let is_one = |kept: &&Arc<Kept>| kept.seq > seen && kept.body.as_ref().is_some_and(|(_, content)| changed(content));
     let came = case.seen_by(circle, person).filter(is_one);
-    let came: Vec<serde_json::Value> = came.map(|kept| entry_json(&kept.read_by(circle, person))).collect();
+    let came: Vec<serde_json::Value> = came.map(|kept| entry_json(&case.read_by(circle, person, kept))).collect();
     if came.is_empty() { Ok(()) } else { Err(Refused::Stale(came)) }
 }

@@ -11,6 +11,7 @@ use concert_model::access::{Circle, Person};
 use concert_model::incident::fold::Incident;
 
 use super::case::{Case, changes_sight};
+use super::titles;
 
 /// Shorter incidents are folded as quickly as they are looked up.
 const ENTRIES_MIN: usize = 500;
@@ -78,7 +79,8 @@ fn extended(folded: &Folded, case: &Case, circle: &Circle, person: &Person) -> O
     }
     let mut state = Incident::clone(&folded.state);
     for kept in came.filter(|kept| case.shows(circle, person, kept)) {
-        state.apply(&kept.header, kept.read_by(circle, person).said());
+        state.apply(&kept.header, case.read_by(circle, person, kept).said());
     }
+    titles::put(case, circle, person, &mut state);
     Some(Arc::new(state))
 }

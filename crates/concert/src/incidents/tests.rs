@@ -744,6 +744,72 @@ async fn whoever_speaks_for_a_party_does_not_learn_for_which_others_something_is
     }
 }
 
+/// INVARIANT: a title that names what was not released to a party is read by nobody who reads for it alone, whatever the
+/// way, and nothing is found by its words.
+#[tokio::test]
+async fn a_title_that_names_a_machine_is_read_by_those_alone_who_know_it() {
+    let (site, operator) = (site().await, Person::operator("root"));
+    let (otto, ole) = (user("otto", &[], Tlp::Amber), user("ole", &[], Tlp::Amber));
+    let speaks = |name: &str, party: &str| {
+        let (role, person, party) = (Role::AffectedParty, name.to_owned(), party.to_owned());
+        draft(RoleMoved { role, person, party, holds: true }, None)
+    };
+    let takes_part = |party: &str| {
+        let (party, text) = (party.to_owned(), String::new());
+        draft(PartyMoved { party, status: PartyStatus::Told, text }, None)
+    };
+    let held = HostHeld { host: "192.0.2.7".into(), party: "Net A".into() };
+    let drafts = vec![takes_part("Net A"), takes_part("Net B"), speaks("ole", "Net A"), speaks("otto", "Net B")];
+    let drafts = drafts.into_iter().chain([draft(held, None)]).collect();
+    let ask = |person| Ask::new(person, NOW);
+    let opened = new("Quicksteps from 192.0.2[.]7", Marking::of(Tlp::Amber), drafts);
+    let number = site.incidents.open(ask(&operator), opened).await.unwrap().number;
+    let drafts = vec![takes_part("Net A"), takes_part("Net B"), speaks("otto", "Net B"), speaks("ole", "Net A")];
+    let joined = new("Polka", Marking::of(Tlp::Amber), drafts);
+    let child = site.incidents.open(ask(&operator), joined).await.unwrap().number;
+    site.incidents.join(ask(&operator), Join::Parent, (&child, &number), true, "one campaign").await.unwrap();
+    let slice = Slice { limit: 10, below: None };
+    let reads = async |person: &Person| {
+        let (heads, _) = site.incidents.list(person, Filter::default(), slice).await.unwrap();
+        let state = site.incidents.show(person, &number).await.unwrap();
+        let other = site.incidents.show(person, &child).await.unwrap();
+        let log = site.incidents.log(person, &number, 0, 100).await.unwrap();
+        let changes = site.incidents.changes(person, None, 0).await.unwrap().rows;
+        let own_changes = site.incidents.changes(person, Some(&number), 0).await.unwrap().rows;
+        let found = site.incidents.search(person, "Quicksteps", slice).await.unwrap().0;
+        let about = site.incidents.about(person, "192.0.2.7").await.unwrap().found;
+        let ways = [
+            heads.iter().map(|one| one.head.title.clone()).collect::<Vec<_>>().join(" "),
+            state.title.clone(),
+            json!(site.incidents.joins(person, &other).await.unwrap()).to_string(),
+            log.iter().map(|kept| entry_json(kept).to_string()).collect(),
+            changes.iter().map(|one| format!("{} {}", one.head.title, entry_json(&one.kept))).collect(),
+            own_changes.iter().map(|one| format!("{} {}", one.head.title, entry_json(&one.kept))).collect(),
+            site.incidents.export(person, &number).await.unwrap().filter_map(|(_, body)| body).collect(),
+            found.iter().map(|one| format!("{} {}", one.head.title, entry_json(&one.kept))).collect(),
+            about.iter().map(|one| format!("{} {}", one.head.title, entry_json(&one.kept))).collect(),
+            format!("{:?}", site.incidents.observables(person, &number).await.unwrap()),
+        ];
+        (ways.map(|text| text.contains("192.0.2")), found.len(), about.len())
+    };
+    assert_eq!(reads(&operator).await.0, [true; 10]);
+    assert_eq!(reads(&ole).await.0, [true; 10]);
+    assert_eq!(reads(&otto).await, ([false; 10], 0, 0));
+    // What is released afterwards is read, and what names another party is not.
+    let (host, party, reason) = ("192.0.2.7".to_owned(), "Net B".to_owned(), "they agreed".to_owned());
+    let named = draft(NeighbourNamed { host, party, reason }, None);
+    site.incidents.write(ask(&operator), &number, vec![named]).await.unwrap();
+    assert_eq!(reads(&otto).await.0, [true; 10]);
+    let titled = draft(Titled { title: "What NET-A did".into() }, None);
+    site.incidents.write(ask(&operator), &number, vec![titled]).await.unwrap();
+    let title = async |person: &Person| site.incidents.show(person, &number).await.unwrap().title.clone();
+    assert_eq!((title(&ole).await, title(&operator).await), ("What NET-A did".into(), "What NET-A did".into()));
+    assert_eq!(title(&otto).await, "What NET-A did", "whose host that is was released");
+    let titled = draft(Titled { title: "Net A and web.example".into() }, None);
+    site.incidents.write(ask(&operator), &number, vec![titled]).await.unwrap();
+    assert_eq!(title(&ole).await, "(title withheld: it names what was not released to you)");
+}
+
 /// What an earlier build derived from journals says less: it is made anew when this one begins, once.
 #[tokio::test]
 async fn what_an_earlier_build_derived_is_made_anew_once() {

@@ -1,15 +1,123 @@
-//! Titles that name a machine. Every party that takes part reads the title, and who a neighbour is may not be for it.
+//! Titles that name a machine or a party. Whoever reads an incident for a party alone reads a title only where all that it
+//! names is known to that party: its own, released to it, or named by an entry that it sees. Otherwise a text stands in
+//! place of it, and nothing is found by its words.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use concert_model::Problem;
-use concert_model::access::Person;
+use concert_model::access::{Circle, Person, reads_for, sees_flow};
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::Content;
 use concert_model::incident::draft::Draft;
+use concert_model::incident::fold::Incident;
+use concert_store::records::incidents::Head;
+use serde_json::json;
 
-use super::mail::{hosts_in, plain};
-use super::{Incidents, Refused};
+use super::case::{Case, Kept};
+use super::mail::{Folded, Names, hosts_in, plain};
+use super::report::REPORTER;
+use super::{Incidents, Refused, text};
+
+/// What stands in place of a title.
+const WITHHELD: &str = "(title withheld: it names what was not released to you)";
+
+/// The title that an entry gives.
+fn title_of(content: &Content) -> Option<&str> {
+    match content {
+        Content::Opened(opened) => Some(&opened.title),
+        Content::Titled(titled) => Some(&titled.title),
+        _ => None,
+    }
+}
+
+/// Whether an entry gives a title.
+pub(super) fn is_title(kept: &Kept) -> bool {
+    kept.body.as_ref().is_some_and(|(_, content)| title_of(content).is_some())
+}
+
+/// Whether the title in an entry, as somebody reads it, was withheld.
+pub(super) fn is_withheld(kept: &Kept) -> bool {
+    kept.body.as_ref().and_then(|(_, content)| title_of(content)) == Some(WITHHELD)
+}
+
+/// Others that a title names, out of these.
+fn names_in<'n>(title: &Folded, others: impl Iterator<Item = &'n str>, own: &[&str]) -> BTreeSet<&'n str> {
+    let is_other = |name: &&str| *name != REPORTER && !own.contains(name);
+    // Each for itself, since one that is known must not hide another.
+    others.filter(is_other).filter(|name| [*name].into_iter().collect::<Names<'_>>().first_in(title).is_some()).collect()
+}
+
+/// Whether a title may be read by whoever reads for these parties alone.
+fn is_open(case: &Case, (circle, person): (&Circle, &Person), own: &[&str], title: &str) -> bool {
+    let mut hosts = hosts_in(title);
+    let folded = Folded::of(title);
+    let others = case.head.parties.keys().chain(case.head.speakers.keys()).map(String::as_str);
+    let mut names = names_in(&folded, others, own);
+    let mut owners = BTreeMap::new();
+    for kept in case.entries.iter() {
+        let Some((body, content)) = &kept.body else { continue };
+        let may_know = |party: &&str| sees_flow(person, circle, (&body.marking, &body.author), party).allowed;
+        match content {
+            Content::HostHeld(held) if own.iter().any(may_know) => drop(owners.insert(plain(&held.host), &held.party)),
+            Content::NeighbourNamed(named) if own.contains(&named.party.as_str()) && may_know(&named.party.as_str()) => {
+                hosts.remove(&plain(&named.host));
+                names.retain(|name| owners.get(&plain(&named.host)).is_none_or(|owner| owner != name));
+            }
+            _ => {}
+        }
+    }
+    hosts.retain(|host| owners.get(host).is_none_or(|owner| !own.contains(&owner.as_str())));
+    let mut entries = case.seen_by(circle, person);
+    while !hosts.is_empty() || !names.is_empty() {
+        let Some(kept) = entries.next() else { return false };
+        match kept.body.as_ref().map(|(_, content)| content) {
+            None | Some(Content::Opened(_) | Content::Titled(_)) => {}
+            Some(Content::PartyMoved(moved)) => {
+                names.remove(moved.party.as_str());
+            }
+            Some(content) if !hosts.is_empty() => {
+                for one in text::values(content) {
+                    hosts.remove(&one.value);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+    true
+}
+
+/// A title as somebody reads it who sees the incident.
+pub(super) fn read(case: &Case, circle: &Circle, person: &Person, title: &str) -> String {
+    match reads_for(person, circle).is_some_and(|own| !is_open(case, (circle, person), &own, title)) {
+        true => WITHHELD.to_owned(),
+        false => title.to_owned(),
+    }
+}
+
+/// An entry that gives a title which somebody may not read, as that one reads it.
+pub(super) fn read_by(case: &Case, circle: &Circle, person: &Person, kept: &Arc<Kept>) -> Option<Arc<Kept>> {
+    let (mut body, mut content) = kept.body.clone().filter(|(_, content)| title_of(content).is_some())?;
+    let title = match &mut content {
+        Content::Opened(opened) => &mut opened.title,
+        Content::Titled(titled) => &mut titled.title,
+        _ => return None,
+    };
+    let read = read(case, circle, person, title);
+    if read == *title {
+        return None;
+    }
+    if let Some(member) = body.content.get_mut("title") {
+        *member = json!(read);
+    }
+    *title = read;
+    Some(Arc::new(Kept { seq: kept.seq, header: kept.header.clone(), body: Some((body, content)), alike: kept.alike }))
+}
+
+/// Puts the title into a state as somebody reads it.
+pub(super) fn put(case: &Case, circle: &Circle, person: &Person, state: &mut Incident) {
+    state.title = read(case, circle, person, &case.head.title);
+}
 
 /// Whether entries make a title of which to warn: another one, a party that comes, or a host that gets a party.
 pub(super) fn concerns(drafts: &[Draft]) -> bool {
@@ -22,6 +130,18 @@ pub(super) fn concerns(drafts: &[Draft]) -> bool {
 }
 
 impl Incidents {
+    /// Puts the title into a row of a list as a person reads it who sees the incident.
+    pub(super) async fn put_title(&self, person: &Person, circle: &Circle, head: &mut Head) -> Result<(), Refused> {
+        let Some(own) = reads_for(person, circle) else { return Ok(()) };
+        // Few titles name anybody: of the others no journal is read.
+        let others = circle.constituencies.iter().chain(circle.speakers.keys()).map(String::as_str);
+        if hosts_in(&head.title).is_empty() && names_in(&Folded::of(&head.title), others, &own).is_empty() {
+            return Ok(());
+        }
+        head.title = read(&*self.case(&head.id).await?, circle, person, &head.title);
+        Ok(())
+    }
+
     /// A warning where the title names an observable or a host of the incident, as far as a person sees them.
     pub(super) async fn title_told(&self, person: &Person, incident: &str) -> Result<Option<Problem>, Refused> {
         let Some((case, circle)) = self.found(person, incident).await? else { return Ok(None) };
@@ -34,7 +154,7 @@ impl Incidents {
         let values = state.observables.iter().map(|(_, value)| value);
         let known: BTreeSet<String> = ends.chain(values).chain(state.hosts.keys()).map(|host| plain(host)).collect();
         let warning = |host: &String| {
-            let problem = Problem::new(format!("the title names {host}, and every party that takes part reads it"));
+            let problem = Problem::new(format!("the title names {host}: parties that do not know it read no title"));
             problem.hint("`concert incident write N title title=...` with one that names no machine")
         };
         Ok(named.intersection(&known).next().map(warning))

@@ -29,6 +29,7 @@ use super::write::{salt, wrong};
 
 pub(super) use admit::{Strangers, hosts_in, known, names_host_of_others, plain};
 pub use held::Reader;
+pub(super) use names::{Folded, Names};
 pub use receive::Incoming;
 pub(super) use receive::line;
 pub use send::{Post, Preview};

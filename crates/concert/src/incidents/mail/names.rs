@@ -10,14 +10,14 @@ use std::collections::{BTreeSet, HashMap};
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
 /// The letters and digits of a text, and where among them words begin and end.
-pub(super) struct Folded {
+pub(in crate::incidents) struct Folded {
     letters: String,
     /// In order, each once.
     edges: Vec<usize>,
 }
 
 impl Folded {
-    pub(super) fn of(text: &str) -> Self {
+    pub(in crate::incidents) fn of(text: &str) -> Self {
         // Marks stand alone then, and are no letters.
         let plain = match text.is_ascii() {
             true => Cow::Borrowed(text),
@@ -37,7 +37,7 @@ impl Folded {
 
 /// Names that are looked for.
 #[derive(Default)]
-pub(super) struct Names<'n> {
+pub(in crate::incidents) struct Names<'n> {
     folded: HashMap<String, &'n str>,
     lengths: BTreeSet<usize>,
 }
@@ -59,7 +59,7 @@ impl<'n> FromIterator<&'n str> for Names<'n> {
 
 impl<'n> Names<'n> {
     /// The first of them that stands in a text as words of their own.
-    pub(super) fn first_in(&self, text: &Folded) -> Option<&'n str> {
+    pub(in crate::incidents) fn first_in(&self, text: &Folded) -> Option<&'n str> {
         text.edges.iter().find_map(|begin| {
             let ends =
                 self.lengths.iter().map(|length| begin + length).filter(|end| text.edges.binary_search(end).is_ok());
