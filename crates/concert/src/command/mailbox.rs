@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use concert_model::Problem;
+use concert_model::access::Person;
 use concert_pipeline::mail;
 use concert_store::Store;
 use concert_store::records::{MailCount, MailFilter, MailRow};
@@ -12,6 +13,7 @@ use super::SiteArg;
 use super::contact::text_or_null;
 use crate::drive::mailbox::held;
 use crate::drive::outcome;
+use crate::incidents::Incidents;
 use crate::print::{AllRows, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure, outside};
 use crate::settings::MAILBOX;
@@ -112,8 +114,9 @@ const KINDS: [&str; 11] = [
     "written",
     "complaint",
 ];
-const COLUMNS: [&str; 11] =
-    ["mail", "received", "state", "kind", "from", "signed", "subject", "notice", "contact", "reason", "report"];
+const COLUMNS: [&str; 12] = [
+    "mail", "received", "state", "kind", "from", "signed", "subject", "notice", "contact", "reason", "report", "incident",
+];
 /// Most bytes that `--raw` prints.
 const RAW_BYTES_MAX: u64 = 1 << 30;
 
@@ -124,24 +127,32 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         let site = Site::open_to_look(settings).await?;
         let store = &site.store;
         match &args.action {
-            Action::List(args) => list(args, store).await,
+            Action::List(args) => list(args, &site).await,
             Action::Counts(rows) => counts(rows, store).await,
-            Action::Show(args) => show(args, store).await,
+            Action::Show(args) => show(args, &site).await,
             Action::Accept(args) => {
                 let row = held::accept(&site, args.number, args.contact.as_deref()).await.map_err(Failure::usage)?;
-                sorted(&row, &args.rows)
+                sorted(&site, &row, &args.rows).await
             }
             Action::Refuse(args) => {
                 let row = held::refuse(&site, args.number, &args.why).await.map_err(Failure::usage)?;
-                sorted(&row, &args.rows)
+                sorted(&site, &row, &args.rows).await
             }
             Action::Outcome(args) => outcome(args, &site).await,
         }
     })
 }
 
-fn values(row: &MailRow) -> [Value; 11] {
-    [
+/// The number of the incident that a mail belongs to, or that began with it.
+async fn incident(incidents: Option<&Incidents>, row: &MailRow) -> Result<Option<String>, Failure> {
+    let Some(incidents) = incidents else { return Ok(None) };
+    let found = incidents.of_mail(&Person::operator(""), row).await;
+    found.map_err(super::incident::refused)
+}
+
+/// A row; where there is no key of the site, there are no incidents.
+async fn values(incidents: Option<&Incidents>, row: &MailRow) -> Result<[Value; 12], Failure> {
+    Ok([
         json!(row.seq),
         json!(row.received.to_string()),
         json!(row.state),
@@ -153,10 +164,11 @@ fn values(row: &MailRow) -> [Value; 11] {
         text_or_null(&row.contact),
         text_or_null(&row.reason),
         json!(row.report.map(|report| report.to_string())),
-    ]
+        json!(incident(incidents, row).await?),
+    ])
 }
 
-async fn list(args: &ListArgs, store: &Store) -> Result<Exit, Failure> {
+async fn list(args: &ListArgs, site: &Site) -> Result<Exit, Failure> {
     let mut table = args.rows.table(&COLUMNS);
     let filter = MailFilter {
         state: args.state.clone(),
@@ -165,8 +177,9 @@ async fn list(args: &ListArgs, store: &Store) -> Result<Exit, Failure> {
         limit: if args.rows.limit == 0 { 0 } else { args.rows.limit as u64 + 1 },
         ..MailFilter::default()
     };
-    for row in store.records.mails(&filter).await? {
-        if !table.row(&values(&row))? {
+    let incidents = site.incidents().ok();
+    for row in site.store.records.mails(&filter).await? {
+        if !table.row(&values(incidents.as_ref(), &row).await?)? {
             break;
         }
     }
@@ -174,9 +187,9 @@ async fn list(args: &ListArgs, store: &Store) -> Result<Exit, Failure> {
 }
 
 /// A mail as it is now.
-fn sorted(row: &MailRow, rows: &AllRows) -> Result<Exit, Failure> {
+async fn sorted(site: &Site, row: &MailRow, rows: &AllRows) -> Result<Exit, Failure> {
     let mut table = rows.table(&COLUMNS);
-    table.row(&values(row))?;
+    table.row(&values(site.incidents().ok().as_ref(), row).await?)?;
     table.finish().map(|()| Exit::Done)
 }
 
@@ -207,7 +220,8 @@ async fn outcome(args: &OutcomeArgs, site: &Site) -> Result<Exit, Failure> {
     out.finish().map(|()| Exit::Done)
 }
 
-async fn show(args: &ShowArgs, store: &Store) -> Result<Exit, Failure> {
+async fn show(args: &ShowArgs, site: &Site) -> Result<Exit, Failure> {
+    let store = &site.store;
     let row = store.records.mail(args.number).await?.ok_or_else(|| {
         let what = format!("there is no mail {}", args.number);
         Failure::usage(Problem::new(what).hint("`concert mailbox list` has their numbers"))
@@ -224,7 +238,7 @@ async fn show(args: &ShowArgs, store: &Store) -> Result<Exit, Failure> {
         out.write(&bytes)?;
         return out.finish().map(|()| Exit::Done);
     }
-    let mut fields: Vec<(&str, Value)> = COLUMNS.into_iter().zip(values(&row)).collect();
+    let mut fields: Vec<(&str, Value)> = COLUMNS.into_iter().zip(values(site.incidents().ok().as_ref(), &row).await?).collect();
     fields.push(("message_id", text_or_null(&row.message_id)));
     fields.push(("outcome", text_or_null(&row.outcome)));
     match read.ok().and_then(|_| mail::read(&bytes)) {

@@ -15,13 +15,15 @@ use concert_pipeline::mail::{self, Mail};
 use concert_pipeline::observables::{Kind, observables};
 use concert_pipeline::parse::unpack;
 use concert_store::evidence::KeptBytes;
+use concert_store::records::MailRow;
 
 use super::case::Case;
 use super::evidence::aside;
 use super::made::by_hand;
 use super::mail::line;
+use super::read::Heads;
 use super::write::wrong;
-use super::{Ask, Handling, Incidents, NewEvidence, Refused, Written};
+use super::{Ask, Handling, Incidents, NewEvidence, Refused, Written, text};
 use crate::settings::MAILBOX;
 
 /// The name of the party that a report came from. Its address stands in what only this site sees.
@@ -29,6 +31,8 @@ pub const REPORTER: &str = "reporter";
 /// Most events that are linked at once, and most values that are taken from the text.
 const LINKED_MAX: usize = 500;
 const VALUES_MAX: usize = 200;
+/// Incidents that began with the same report which are read at a time.
+const BEGUN_AT_ONCE: u32 = 100;
 /// Most bytes of a report that become evidence here; a larger one is added by `concert evidence add`.
 const BYTES_MAX: u64 = 256 << 20;
 
@@ -74,10 +78,15 @@ impl Incidents {
             Beginning::Report(id) => self.reported(ask.person, id).await?,
             Beginning::Mail(number) => self.mailed(ask.person, *number).await?,
         };
+        let began = self.began_with(ask.person, &reported.what).await?;
+        if let (Beginning::Mail(number), Some(first)) = (beginning, &began) {
+            let problem = Problem::new(format!("{first} began with mail {number} already"));
+            return Err(Refused::Wrong(problem.hint("write into that one, or `concert incident split` it")));
+        }
         let own = site_only(&new.marking);
         let evidence = NewEvidence {
             name: reported.name.clone(),
-            text: format!("{} as it came", reported.what),
+            text: text::as_it_came(&reported.what),
             marking: Some(own.clone()),
             handling: Handling {
                 act: Act::Received,
@@ -94,7 +103,33 @@ impl Incidents {
         let opening = self.open_with(ask, new, &outside, bytes, |kept: &KeptBytes| evidence.drafts(ask, kept));
         let mut written = opening.await?;
         written.warnings.extend(self.title_told(ask.person, &written.id).await?);
+        written.warnings.extend(began.map(|first| {
+            let problem = Problem::new(format!("{first} began with the same report already"));
+            problem.hint("where it is the same, `concert incident merge` this one into that")
+        }));
         Ok(written)
+    }
+
+    /// The number of the first incident that began with a report or a mail, as far as a person sees it.
+    async fn began_with(&self, person: &Person, what: &str) -> Result<Option<String>, Refused> {
+        let (mut first, mut below, mut heads) = (None, None, Heads::default());
+        loop {
+            let rows = self.store.records.entries_about(&text::begun_with(what), below, BEGUN_AT_ONCE).await?;
+            let Some(last) = rows.last() else { return Ok(first) };
+            below = Some(last.seq);
+            for row in &rows {
+                first = self.shown(person, row, &mut heads).await?.map(|(head, _)| head.number).or(first);
+            }
+        }
+    }
+
+    /// The number of the incident that a mail belongs to, or that began with it, as far as a person sees it.
+    pub async fn of_mail(&self, person: &Person, row: &MailRow) -> Result<Option<String>, Refused> {
+        if !row.incident.is_empty() {
+            return Ok(self.found(person, &row.incident).await?.map(|(case, _)| case.head.number.clone()));
+        }
+        let what = row.report.map_or_else(|| format!("mail {}", row.seq), |report| format!("report {report}"));
+        self.began_with(person, &what).await
     }
 
     /// The report with this identity, as the store has it; whoever may not see reports learns of none.

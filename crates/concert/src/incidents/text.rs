@@ -245,6 +245,24 @@ pub(super) const ANSWERS: &str = "message/1";
 /// Incidents that were closed.
 pub(super) const CLOSED: &str = "status/1";
 
+/// What incidents are found by that began with a report or a mail.
+const BEGUN: &str = "begun";
+
+/// What says that evidence is what an incident began with: `report 8c… of shadowserver as it came`.
+pub(super) fn as_it_came(what: &str) -> String {
+    format!("{what} as it came")
+}
+
+/// What the incidents are found by that began with this one, which may be followed by where it came from: `mail 13`.
+pub(super) fn begun_with(what: &str) -> String {
+    let words: Vec<&str> = what.split(' ').take(2).collect();
+    format!("{BEGUN} with {}", words.join(" "))
+}
+
+fn began<'t>(text: &'t str, kind: &str) -> Option<&'t str> {
+    text.strip_suffix(" as it came").filter(|what| what.starts_with(kind))
+}
+
 /// What incidents are found by that a rule opened.
 pub(super) const RULE: &str = "rule";
 
@@ -290,7 +308,13 @@ pub(super) fn findable(content: &Content) -> Findable {
             found.observables.push((KIND.into(), ANSWERS.into()));
         }
         Content::Task(_) => found.observables.push((KIND.into(), TASKS.into())),
-        Content::EvidenceAdded(added) => named("hash", &added.sha256, &mut found),
+        Content::EvidenceAdded(added) => {
+            named("hash", &added.sha256, &mut found);
+            // What became evidence with the very bytes is the same, whoever wrote it.
+            if let Some(what) = ["report ", "mail "].iter().find_map(|kind| began(&added.text, kind)) {
+                found.observables.push((BEGUN.into(), begun_with(what)));
+            }
+        }
         Content::Ruled(ruled) => {
             found.observables.push((RULE.into(), by_rule(&ruled.rule)));
             found.observables.push((RULE.into(), by_rule_and_key(&ruled.rule, &ruled.key)));
@@ -329,7 +353,10 @@ pub(super) fn values(content: &Content) -> Vec<Observable> {
         let kind = Kind::named(of).ok()?;
         Some(Observable { kind, value: kind.plain(value).ok()? })
     };
-    findable(content).observables.iter().filter_map(|(of, value)| of_kind(of, value).or_else(|| one(value))).collect()
+    // The identity of a report looks like a hash.
+    let found = findable(content).observables;
+    let named = found.iter().filter(|(of, _)| of != BEGUN);
+    named.filter_map(|(of, value)| of_kind(of, value).or_else(|| one(value))).collect()
 }
 
 /// A value that a member names: as it was written, and in the form that values in texts are found in.

@@ -65,7 +65,7 @@ pub(super) async fn list(
         Listing::Mails => messages::waiting(&*pages.desk()?, person, &slice).await,
         Listing::Mailbox(state, kind) => {
             need(person, Action::SeeSite(Kept::Events))?;
-            messages::by_themselves(&site, (state, kind), &slice).await
+            messages::by_themselves(&site, (&*pages.desk()?, person), (state, kind), &slice).await
         }
         Listing::Clocks => {
             let dir = site.settings.dir.clone();

@@ -45,6 +45,7 @@ pub(super) async fn waiting(desk: &Incidents, person: &Person, slice: &Slice) ->
 /// Mails that an incident can begin with, newest first.
 pub(super) async fn by_themselves(
     site: &Site,
+    (desk, person): (&Incidents, &Person),
     (state, kind): (Option<String>, Option<String>),
     slice: &Slice,
 ) -> Result<Page<Value>, Refusal> {
@@ -55,11 +56,14 @@ pub(super) async fn by_themselves(
     let has_more = found.len() > slice.limit;
     found.truncate(slice.limit);
     let next = found.last().filter(|_| has_more).map(|row| row.seq.to_string());
-    let row = |row: &MailRow| {
-        json!({"mail": row.seq, "received": row.received.to_string(), "state": row.state, "kind": row.kind, "from": row.from,
-            "signed": row.signed, "subject": row.subject, "reason": row.reason, "report": row.report.map(|report| report.to_string())})
-    };
-    Ok(Page { rows: found.iter().map(row).collect(), next })
+    let mut rows = Vec::with_capacity(found.len());
+    for row in &found {
+        let incident = desk.of_mail(person, row).await.map_err(refusal)?;
+        rows.push(json!({"mail": row.seq, "received": row.received.to_string(), "state": row.state, "kind": row.kind, "from": row.from,
+            "signed": row.signed, "subject": row.subject, "reason": row.reason, "report": row.report.map(|report| report.to_string()),
+            "incident": incident}));
+    }
+    Ok(Page { rows, next })
 }
 
 /// Messages, oldest first; with the first part of them the mails that wait, where the person may sort them.

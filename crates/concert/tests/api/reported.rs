@@ -98,6 +98,9 @@ fn whoever_sent_a_mail_that_was_ingested_is_a_party() {
     let party = &shown["parties"][0];
     assert_eq!((&party["party"], &party["status"]), (&json!("reporter"), &json!("acknowledged")));
     let message = served.rows(&["incident", "mail", "thread", &number]).remove(0);
+    let again = ["incident", "open", "B", "--type", "phishing", "--severity", "low", "--tlp", "amber", "--report", &report];
+    let (code, _, err) = served.run(&again);
+    assert!(code == 0 && err.contains(&format!("{number} began with the same report already")), "{err}");
     assert_eq!((&message["sort"], &message["address"]), (&json!("report"), &json!("anna@bank.example")));
     let evidence = &shown["evidence"][0];
     assert_eq!((&evidence["name"], &evidence["marking"]["tlp"]), (&json!("report.eml"), &json!("amber+strict")));
@@ -153,6 +156,14 @@ fn an_incident_is_opened_from_a_mail_by_whoever_sees_reports() {
         (&shown["evidence"][0]["name"], &shown["parties"][0]["party"]),
         (&json!("mail-1.eml"), &json!("reporter"))
     );
+    // It begins one incident, which its row names.
+    let told = anna.want("POST", "/incidents", &new(json!(1)), 400).to_string();
+    assert!(told.contains(&format!("{} began with mail 1 already", opened["number"].as_str().unwrap())), "{told}");
+    let rows = anna.get("/mailbox")["mails"].as_array().unwrap().clone();
+    let incidents: Vec<(&Value, &Value)> = rows.iter().map(|row| (&row["mail"], &row["incident"])).collect();
+    assert_eq!(incidents, [(&json!(4), &Value::Null), (&json!(1), &opened["number"])]);
+    let rows = served.rows(&["mailbox", "list"]);
+    assert_eq!(rows.iter().find(|row| row["mail"] == 1).unwrap()["incident"], opened["number"]);
     // One of an incident, and one for whoever sees less, are answered like one that is not there.
     let answer = |client: &Client<'_>, mail: i64| {
         let answer = client.ask("POST", "/incidents", &new(json!(mail)));
