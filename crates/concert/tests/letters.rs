@@ -427,6 +427,23 @@ async fn a_mail_by_the_number_alone_is_taken_from_a_contact_that_is_proved() {
     }
     assert_eq!(world.rows(&["events"]), Vec::<Value>::new(), "nothing of it is a complaint");
 
+    // What names an incident that was merged goes to the one into which it was; a conversation of the merged one goes on.
+    let into = world.open("amber");
+    world.incident(&["write", &into, "party", "party=Example Hosting", "status=told"]);
+    world.incident(&["merge", &number, "--into", &into, "--reason", "the same"]);
+    world.dovecot.deliver(&signed(&mail("abuse@hosting.example", &about, "into@hosting.example"), hosting)).unwrap();
+    world.dovecot.deliver(&signed(&mail("noc@net.example", &about, "on@net.example"), net)).unwrap();
+    world.dovecot.deliver(&mail("eve@other.example", &about, "eve@other.example")).unwrap();
+    world.once();
+    let of = |incident: &str| {
+        let came = world.entries(incident, "message/1");
+        came.iter().filter(|one| one["address"] == "abuse@hosting.example").count()
+    };
+    assert_eq!((of(&into), world.incident(&["mail", "list", &into]).len()), (1, 1));
+    assert_eq!(world.incident(&["mail", "list", &number]).len(), want.len(), "as many wait as before");
+    world.incident(&["unmerge", &number, "--from", &into, "--reason", "not the same"]);
+    assert_eq!((of(&number), world.entries(&number, "message/1").len()), (0, 4));
+
     // A key of the contact proves it as well, where nobody looks at DKIM.
     let Some(gnupg) = Gnupg::new(&world.folder.path().join("g")) else {
         println!("skipped: gpg is not installed");
@@ -449,7 +466,7 @@ async fn a_mail_by_the_number_alone_is_taken_from_a_contact_that_is_proved() {
     world.once();
     let came = world.entries(&number, "message/1");
     let last = came.last().unwrap();
-    assert_eq!((came.len(), &last["openpgp"]["signature"], &last["party"]), (4, &json!("good"), &json!("Example Net")));
+    assert_eq!((came.len(), &last["openpgp"]["signature"], &last["party"]), (5, &json!("good"), &json!("Example Net")));
     assert_eq!(last["text"].as_str().unwrap().trim(), "It is gone.");
     let held = world.incident(&["mail", "list", &number]).split_off(5);
     let why: Vec<&str> = held.iter().map(|row| row["reason"].as_str().unwrap()).collect();

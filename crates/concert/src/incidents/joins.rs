@@ -322,6 +322,18 @@ impl Incidents {
         Ok(number)
     }
 
+    /// The incident into which one was merged, over all steps; itself where it was not. Nobody is asked who sees it.
+    pub(crate) async fn merged_at_last(&self, id: &str) -> Result<String, Problem> {
+        let mut at = id.to_owned();
+        for _ in 0..SHOWN_MAX {
+            match self.case(&at).await?.head.merged_into() {
+                Some(other) => at = other.to_owned(),
+                None => break,
+            }
+        }
+        Ok(at)
+    }
+
     /// What other incidents show in this one, as far as a person may see them, over all steps.
     async fn sources(&self, person: &Person, case: &Case) -> Result<Vec<Source>, Refused> {
         let (mut sources, mut seen) = (BTreeMap::new(), BTreeSet::from([case.id.clone()]));

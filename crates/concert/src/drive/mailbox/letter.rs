@@ -139,12 +139,23 @@ pub(super) async fn by_number(site: &Site, row: &MailRow, mail: &Mail) -> Result
     for number in numbers(site, mail) {
         let Some(head) = site.store.records.incident(&number).await? else { continue };
         let from = canonical(&mail.from);
-        let row = MailRow { incident: head.id.clone(), ..row.clone() };
-        let parties = match site.incidents() {
-            Ok(incidents) => incidents.parties_writing_from(&head.id, &site.addressees(), &from).await?,
-            // Without the key of the site nothing can be written down.
-            Err(_) => Vec::new(),
-        };
+        let mut row = MailRow { incident: head.id.clone(), ..row.clone() };
+        let mut parties = Vec::new();
+        // Without the key of the site nothing can be written down.
+        if let Ok(incidents) = site.incidents() {
+            let home = incidents.merged_at_last(&head.id).await?;
+            let book = site.addressees();
+            parties = incidents.parties_writing_from(&home, &book, &from).await?;
+            let elsewhere = match parties.is_empty() && home != head.id {
+                true => incidents.parties_writing_from(&head.id, &book, &from).await?,
+                false => Vec::new(),
+            };
+            // What a party of the merged one alone answers stays in its conversation there, and shows in both.
+            match elsewhere.is_empty() {
+                true => row.incident = home,
+                false => parties = elsewhere,
+            }
+        }
         let why = match (proof(site, &row, mail), parties.as_slice()) {
             (Ok(()), [party]) => {
                 return Ok(Some(of_party(site, MailRow { party: party.clone(), ..row }, mail, &number)));
