@@ -204,6 +204,36 @@ impl Records {
         Ok(rows.into_iter().map(i64::cast_unsigned).collect())
     }
 
+    /// What entries of an incident are found by: the values that each names, with what they are, and those whose words
+    /// are known.
+    pub async fn found_by(&self, incident: &str) -> Result<(BTreeSet<(u64, String, String)>, BTreeSet<u64>), Problem> {
+        let mut reading = self.pool().begin().await.map_err(trouble)?;
+        let query = sqlx::query_as(
+            "SELECT entry.seq, kind, value FROM entry CROSS JOIN observable ON observable.seq = entry.seq
+             AND observable.incident = entry.incident WHERE entry.incident = ?1",
+        );
+        let values: Vec<(i64, String, String)> =
+            query.bind(incident).fetch_all(&mut *reading).await.map_err(trouble)?;
+        let query = sqlx::query_scalar(
+            "SELECT seq FROM entry WHERE incident = ?1 AND EXISTS (SELECT 1 FROM entry_text WHERE rowid = entry.seq)",
+        );
+        let texts: Vec<i64> = query.bind(incident).fetch_all(&mut *reading).await.map_err(trouble)?;
+        let values = values.into_iter().map(|(seq, kind, value)| (seq.cast_unsigned(), kind, value)).collect();
+        Ok((values, texts.into_iter().map(i64::cast_unsigned).collect()))
+    }
+
+    /// The numbers of incidents that were given: how many in each year; and those of which the audit log says that they
+    /// were opened.
+    pub async fn numbers_given(&self) -> Result<(Vec<(String, u64)>, Vec<String>), Problem> {
+        let query = sqlx::query_as(
+            "SELECT name, CAST(value AS INTEGER) FROM memory WHERE owner = 'incident number' ORDER BY name",
+        );
+        let years: Vec<(String, i64)> = query.fetch_all(self.pool()).await.map_err(trouble)?;
+        let query = sqlx::query_scalar("SELECT DISTINCT object FROM audit WHERE action = 'open' AND allowed");
+        let opened = query.fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok((years.into_iter().map(|(year, count)| (year, count.cast_unsigned())).collect(), opened))
+    }
+
     /// The identities of incidents whose journal has no entry: there are none as long as nobody meddles.
     pub async fn without_entries(&self) -> Result<Vec<String>, Problem> {
         let query =

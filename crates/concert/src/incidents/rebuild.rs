@@ -18,6 +18,8 @@ use super::{Incidents, Refused, merged, sight, text};
 /// By which rules entries are made findable here. Counts up whenever an entry is found by more than before, or lists say
 /// more; then what was derived by an earlier build is made anew once.
 const DERIVED: &str = "3";
+/// Numbers without an incident that are told.
+const GONE_MAX: usize = 100;
 /// Where it is remembered by which rules it was derived.
 const REMEMBERED: (&str, &str) = ("incident derived", "version");
 
@@ -93,7 +95,8 @@ impl Incidents {
     /// Headers are for whoever sees the incident, so a place names also what the person does not see.
     pub async fn look_at_journal(&self, person: &Person, incident: &str) -> Result<(u64, Vec<Problem>), Refused> {
         let (case, _) = self.find(person, incident).await?;
-        Ok(verify_one(&self.store, &case.id).await?)
+        let Verified { entries, problems, .. } = verify_one(&self.store, &case.id).await?;
+        Ok((entries, problems))
     }
 }
 
@@ -139,12 +142,17 @@ fn span(seconds: i64) -> String {
 /// Verifies the chains of every incident, one after another. It takes no key: each chain names its own.
 pub async fn verify_journals(store: &Store) -> Result<Checked, Problem> {
     let mut checked = Checked::default();
+    // Asked first: what is opened meanwhile has its number later.
+    let given = store.records.numbers_given().await?;
+    let mut numbers = BTreeSet::new();
     for id in store.records.journals().await? {
         checked.incidents += 1;
-        let (entries, problems) = verify_one(store, &id).await?;
+        let Verified { entries, problems, number } = verify_one(store, &id).await?;
         checked.entries += entries;
         checked.problems.extend(problems);
+        numbers.extend(number.as_deref().and_then(counted));
     }
+    checked.problems.extend(taken_out(&given, &numbers));
     for id in store.records.without_entries().await? {
         checked.incidents += 1;
         checked.problems.push(Problem::new("all its entries are missing").at(format!("journal of {id}")));
@@ -152,12 +160,55 @@ pub async fn verify_journals(store: &Store) -> Result<Checked, Problem> {
     Ok(checked)
 }
 
+/// The year of the number of an incident, and its place in it; what stands before that may be changed in the settings.
+fn counted(number: &str) -> Option<(String, u64)> {
+    let (year, count) = number.rsplit_once('#')?.1.split_once('-')?;
+    Some((year.to_owned(), count.parse().ok()?))
+}
+
+/// Incidents that are gone with all their entries: their numbers were given, each after the one before it.
+fn taken_out(
+    (years, opened): &(Vec<(String, u64)>, Vec<String>),
+    there: &BTreeSet<(String, u64)>,
+) -> impl Iterator<Item = Problem> {
+    let named: BTreeMap<(String, u64), &String> =
+        opened.iter().filter_map(|number| Some((counted(number)?, number))).collect();
+    let of_years = years.iter().flat_map(|(year, last)| (1..=*last).map(|count| (year.clone(), count)));
+    let given: BTreeSet<(String, u64)> = of_years.chain(named.keys().cloned()).collect();
+    let gone: Vec<(String, u64)> = given.difference(there).take(GONE_MAX).cloned().collect();
+    let name = move |(year, count): &(String, u64)| match named.get(&(year.clone(), *count)) {
+        Some(number) => String::clone(number),
+        None => format!("#{year}-{count:06}"),
+    };
+    let names: Vec<String> = gone.iter().map(name).collect();
+    names.into_iter().map(|name| {
+        let what = "the number was given, and there is no entry of an incident that has it";
+        Problem::new(what).at(format!("incident {name}")).hint("a backup may have it")
+    })
+}
+
+/// What was found out of one journal.
+struct Verified {
+    entries: u64,
+    problems: Vec<Problem>,
+    /// The number of its incident, where an entry says it.
+    number: Option<String>,
+}
+
+/// The number that the first entry of an incident says.
+fn number_in(rows: &[EntryRow]) -> Option<String> {
+    let bodies = rows.iter().filter_map(|row| row.body.as_deref());
+    let opening = bodies.filter(|body| body.contains("\"kind\":\"opened/1\"")).find_map(|body| Body::read(body).ok())?;
+    opening.content.get("number")?.as_str().map(str::to_owned)
+}
+
 /// The number of entries of a journal, and all that is wrong with it.
-async fn verify_one(store: &Store, id: &str) -> Result<(u64, Vec<Problem>), Problem> {
+async fn verify_one(store: &Store, id: &str) -> Result<Verified, Problem> {
     // Read first, so that what is written meanwhile is not missing from the entries.
     let listed = store.records.listed(id).await?;
     let rows = store.records.entries_after(id, 0).await?;
     let count = rows.len() as u64;
+    let number = number_in(&rows);
     let mut problems = verify_journal(id, &rows);
     let of_journal = |what: &str| Problem::new(what).at(format!("journal of {id}"));
     for seq in store.records.entries_astray(id).await? {
@@ -178,7 +229,29 @@ async fn verify_one(store: &Store, id: &str) -> Result<(u64, Vec<Problem>), Prob
             problems.push(problem.hint("`concert incident rebuild` makes lists anew"));
         }
     }
-    Ok((count, problems))
+    // What an earlier build derived says less, and is made anew when this one begins.
+    let is_of_this_build = store.records.recall(REMEMBERED.0, REMEMBERED.1).await?.as_deref() == Some(DERIVED);
+    // Asked twice, as something may be written or erased in between.
+    if is_of_this_build && !is_found(store, id).await? && !is_found(store, id).await? {
+        let problem = of_journal("what its entries are found by is not what follows from them");
+        problems.push(problem.hint("`concert incident rebuild` makes searches anew"));
+    }
+    Ok(Verified { entries: count, problems, number })
+}
+
+/// Whether what the entries of an incident are found by follows from them.
+async fn is_found(store: &Store, id: &str) -> Result<bool, Problem> {
+    let (values, texts) = store.records.found_by(id).await?;
+    let (mut want_values, mut want_texts) = (BTreeSet::new(), BTreeSet::new());
+    for row in store.records.entries_after(id, 0).await? {
+        let Some(body) = row.body.as_deref().and_then(|body| Body::read(body).ok()) else { continue };
+        let found = text::findable(&Content::read(&body.kind, &body.content));
+        want_values.extend(found.observables.into_iter().map(|(kind, value)| (row.seq, kind, value)));
+        if !found.text.is_empty() {
+            want_texts.insert(row.seq);
+        }
+    }
+    Ok((values, texts) == (want_values, want_texts))
 }
 
 /// Whether how an incident stands in lists, and who sees it there, follows from its entries. What belongs to its

@@ -182,6 +182,34 @@ fn verify_names_the_entry_that_was_changed() {
     check("DELETE FROM incident", "it is in no list");
 }
 
+#[test]
+fn what_is_taken_out_of_searches_and_incidents_taken_out_whole_are_named() {
+    let check = |statements: &[&str], want: &str| {
+        let site = Site::new();
+        let numbers = ["x", "y", "z"].map(|title| site.open(title));
+        site.incident(&["write", &numbers[1], "observable", "of=ip", "value=192.0.2.7"]);
+        assert_eq!(site.run(&["verify"]).0, 0);
+        let id = site.incident(&["show", &numbers[1]])[0]["id"].as_str().unwrap().to_owned();
+        for statement in statements {
+            site.sql(&statement.replace("ID", &format!("'{id}'")));
+        }
+        let (code, out, err) = site.run(&["verify"]);
+        let want = want.replace("NUMBER", &numbers[1]);
+        assert!(code == 1 && out.contains(&want), "{statements:?}: {out}{err}");
+    };
+    let searches = "what its entries are found by is not what follows from them";
+    check(&["DELETE FROM observable"], searches);
+    check(&["UPDATE observable SET value = '192.0.2.8'"], searches);
+    let whole = ["DELETE FROM entry WHERE incident = ID", "DELETE FROM incident WHERE id = ID"];
+    let rest = ["DELETE FROM touched WHERE incident = ID", "DELETE FROM observable WHERE incident = ID"];
+    let gone = [&whole[..], &rest[..]].concat();
+    check(&gone, "incident NUMBER\",\"difference\":\"the number was given");
+    // One of the two that say which numbers were given is enough.
+    for more in ["UPDATE memory SET value = '0' WHERE owner = 'incident number'", "DELETE FROM audit"] {
+        check(&[&gone[..], &[more]].concat(), "the number was given");
+    }
+}
+
 /// INVARIANT: whichever byte is changed of what is kept of an incident, `verify` says so and names the place. Every byte of
 /// a header is changed beside `journal.rs`; here what is kept in the records and in files.
 #[test]
