@@ -431,6 +431,21 @@ fn a_site_forbids_more_than_the_rules_and_says_what_forbids_it() {
     site.done(&["incident", "unmerge", &numbers[0], "--from", &numbers[1], "--reason", "others"]);
     assert_eq!(seen("otto"), [numbers[1].clone()]);
     site.done(&["incident", "show", &numbers[1], "--as", "otto"]);
+    // So is what was split off with the party, and what was split off without it is not.
+    let noted = site.done(&["incident", "write", &numbers[0], "note", "{\"text\":\"x\"}", "--format", "json"]);
+    let noted: Value = serde_json::from_str(&noted).unwrap();
+    let mut parts = Vec::new();
+    for chosen in [["--entries".to_owned(), noted["entries"][0].to_string()], ["--party".into(), "Net A".into()]] {
+        let split = ["incident", "split", &numbers[0], &chosen[0], &chosen[1], "--title", "Part", "--type", "scanner"];
+        let more = ["--severity", "low", "--tlp", "green", "--reason", "another", "--format", "json"];
+        let part: Value = serde_json::from_str(&site.done(&[&split[..], &more].concat())).unwrap();
+        parts.push(part["incident"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(seen("otto"), [parts[0].clone(), numbers[1].clone()]);
+    site.done(&["incident", "rebuild"]);
+    assert_eq!((seen("otto").len(), seen("jane").len()), (2, 4));
+    site.done(&["incident", "unsplit", &numbers[0], "--from", &parts[1], "--reason", "one after all"]);
+    assert_eq!(seen("otto").len(), 3);
     // Of lists about everybody what belongs to others is left.
     let feed = "[[feed]]\nname = \"f\"\nparser = \"ndjson\"\n";
     fs::write(site.dir().join("concert.toml"), format!("{settings}\n{forbid}\n{feed}")).unwrap();

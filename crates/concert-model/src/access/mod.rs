@@ -207,7 +207,7 @@ pub struct Circle {
     pub speakers: BTreeMap<String, BTreeSet<String>>,
     /// Parties that take part, and their sectors: what a standing role may be limited to.
     pub constituencies: BTreeSet<String>,
-    /// Those of incidents that were merged into it: what is forbidden of them is forbidden here, and nobody sees more.
+    /// Those of incidents that were merged into it, and of what was split into it: what is forbidden of them is forbidden here, and nobody sees more.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub merged: BTreeSet<String>,
     /// Users who are disabled now: whatever they hold, nobody answers for it.

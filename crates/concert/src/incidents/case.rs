@@ -77,7 +77,7 @@ pub struct Case {
     pub entries: Entries,
     /// Its fields, roles and parties: what lists and decisions need, and nothing else.
     pub head: Incident,
-    /// Parties of the incidents that were merged into it, and their sectors.
+    /// Parties of the incidents that were merged into it and of what was split into it, and their sectors.
     pub merged: BTreeSet<String>,
     /// One of those entries that the same people see and that are marked alike.
     examples: BTreeMap<(Alike, Option<Marking>), Arc<Kept>>,

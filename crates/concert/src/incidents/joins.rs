@@ -19,6 +19,7 @@ use concert_store::records::incidents;
 use serde_json::{Value, json};
 
 use super::case::{Case, Kept};
+use super::merged::Others;
 use super::write::{Right, new_id, wrong};
 use super::{Ask, Incidents, Refused, Written, audit, merged, text, titles};
 
@@ -201,7 +202,7 @@ impl Incidents {
             written.push(case);
         }
         let (Some(mut second), Some(first)) = (written.pop(), written.pop()) else { return Err(Refused::Missing) };
-        second.merged = merged::of_in(change, &merged::ids(&second)).await?;
+        second.merged = merged::of_in(change, &Others::of(&second), |party| self.sectors(party)).await?;
         Ok((first, second, entries))
     }
 
@@ -286,7 +287,8 @@ impl Incidents {
             return Err(Refused::Denied(decision));
         }
         let (source, _) = put?;
-        let (new, written) = self.put(&mut change, ask, new, vec![here], Right::OfContent, &mut None).await?;
+        let (mut new, written) = self.put(&mut change, ask, new, vec![here], Right::OfContent, &mut None).await?;
+        new.merged = merged::of_in(&mut change, &Others::of(&new), |party| self.sectors(party)).await?;
         incidents::keep_head(&mut change, &self.head_of(&source)).await?;
         self.finish(change, ask, new, (written, Vec::new())).await
     }

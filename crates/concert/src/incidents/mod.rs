@@ -233,7 +233,7 @@ impl Incidents {
             None => Case::new(id, rows),
         };
         if let Some(merged) = merged::unknown(known.as_deref(), &case) {
-            case.merged = merged::of(&self.store, &merged).await?;
+            case.merged = merged::of(&self.store, &merged, |party| self.sectors(party)).await?;
         }
         let case = Arc::new(case);
         self.hold(Arc::clone(&case));

@@ -78,7 +78,7 @@ impl Incidents {
         let mut is_changed = true;
         while std::mem::take(&mut is_changed) {
             for (case, merged) in &mut joined {
-                let parties = merged::of_in(&mut change, merged).await?;
+                let parties = merged::of_in(&mut change, merged, |party| self.sectors(party)).await?;
                 if parties != case.merged {
                     (case.merged, is_changed) = (parties, true);
                     incidents::keep_head(&mut change, &self.head_of(case)).await?;
