@@ -690,11 +690,20 @@ async fn all_parties_of_a_kind_are_told_their_own_facts() {
     // The order holds within one step too.
     write(&["hold", "party=Example Hosting", "held=false", "reason=it is over"]);
     write(&["order", "parties=Example Hosting,Example Net", "reason=the source first"]);
-    assert_eq!(tell("status=told", &["--send"]).0, 2, "the only one waits for another");
-    let (code, _, err) = tell("all", &["--send"]);
+    assert_eq!(tell("status=told", &["--send", "--again"]).0, 2, "the only one waits for another");
+    let (code, _, err) = tell("all", &["--send", "--again"]);
     assert!(code == 1 && !err.contains("Example"), "{err}");
     world.once();
     assert_eq!(world.smtp.count(), 3);
+    // The same once more, soon: shown and sent to nobody, unless somebody says so.
+    let (code, out, _) = tell("victims", &[]);
+    assert!(code == 0 && out.contains("the same was sent to it") && out.contains("`--again`"), "{out}");
+    let (code, _, err) = tell("victims", &["--send"]);
+    assert!(code == 2 && err.contains("`--again`"), "{err}");
+    let (code, _, err) = tell("victims", &["--send", "--again"]);
+    assert!(code == 0, "{err}");
+    world.once();
+    assert_eq!(world.smtp.count(), 4);
     let (code, _, err) = tell("victims", &["--marking"]);
     assert!(code == 2 && err.contains("--marking"), "{err}");
     let wrong = world.write("wrong.txt", b"{{ prty }}");

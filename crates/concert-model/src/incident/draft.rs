@@ -300,22 +300,25 @@ pub struct Telling {
     pub text: String,
     /// How the messages are marked; as the incident where nothing is said.
     pub marking: Option<Marking>,
+    /// Whether it goes also to whom the same was sent just now.
+    pub again: bool,
 }
 
 impl Telling {
-    /// Reads `{"to": "victims", "subject": ..., "text": ..., "marking": {...}, "send": false}`. Also says whether it
-    /// is to be sent.
+    /// Reads `{"to": "victims", "subject": ..., "text": ..., "marking": {...}, "send": false, "again": false}`. Also says
+    /// whether it is to be sent.
     pub fn from_json(value: Value) -> Result<(Self, bool), Problem> {
-        let mut members = Members::new("what is told", value, &["to", "subject", "text", "marking", "send"])?;
-        let is_sent = match members.take("send") {
-            None => false,
-            Some(Value::Bool(given)) => given,
-            Some(_) => return Err(Problem::new("`send` is true or false")),
+        let mut members = Members::new("what is told", value, &["to", "subject", "text", "marking", "send", "again"])?;
+        let mut is_true = |name: &str| match members.take(name) {
+            None => Ok(false),
+            Some(Value::Bool(given)) => Ok(given),
+            Some(_) => Err(Problem::new(format!("`{name}` is true or false"))),
         };
+        let (is_sent, again) = (is_true("send")?, is_true("again")?);
         let audience = members.text("to")?.parse().map_err(|why| Problem::new(format!("`to`: {why}")))?;
         let marking = members.marking()?;
         let (subject, text) = (members.text("subject")?, members.text("text")?);
-        Ok((Self { audience, subject, text, marking }, is_sent))
+        Ok((Self { audience, subject, text, marking, again }, is_sent))
     }
 }
 

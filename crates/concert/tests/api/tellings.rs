@@ -71,7 +71,7 @@ fn parties_of_a_kind_are_shown_what_they_would_be_told_and_told_once() {
         out.want("POST", &format!("/incidents/{id}/tellings"), &send, 404);
     }
     anna.want("POST", &format!("{to}?limit=2"), &send, 400);
-    for (member, wrong) in [("to", "status=dead"), ("text", "{{ prty }}"), ("subject", "{{"), ("send", "yes")] {
+    for (member, wrong) in [("to", "status=dead"), ("text", "{{ prty }}"), ("subject", "{{"), ("send", "yes"), ("again", "yes")] {
         let mut odd = telling("all");
         odd[member] = json!(wrong);
         anna.want("POST", &to, &odd, 400);
@@ -89,6 +89,13 @@ fn parties_of_a_kind_are_shown_what_they_would_be_told_and_told_once() {
         messages["messages"].as_array().unwrap().iter().map(|one| one["party"].as_str().unwrap()).collect();
     parties.sort_unstable();
     assert_eq!(parties, ["Bank", "Grid"]);
+    // Sent twice by mistake it goes once.
+    let twice = anna.want("POST", &to, &send, 400)["detail"].as_str().unwrap().to_owned();
+    assert!(twice.contains("Grid: the same was sent to it") && twice.contains("Bank: the same was sent"), "{twice}");
+    let shown = anna.want("POST", &to, &telling("all"), 200);
+    assert_eq!((&shown["told"], &shown["left_out"]), (&json!(0), &json!(3)));
+    send["again"] = json!(true);
+    assert_eq!(anna.want("POST", &to, &send, 201)["left_out"].as_array().unwrap().len(), 1);
     // Where nobody is left to tell it is refused.
     send["to"] = json!("status=unknown");
     let refused = anna.want("POST", &to, &send, 400);

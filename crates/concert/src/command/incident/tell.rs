@@ -34,6 +34,9 @@ pub(super) struct TellArgs {
     /// Send; without it is shown what would be sent.
     #[arg(long)]
     send: bool,
+    /// Send it also to those to whom the same was sent within ten minutes.
+    #[arg(long)]
+    again: bool,
     /// Show the texts too.
     #[arg(long, conflicts_with = "send")]
     text: bool,
@@ -51,6 +54,7 @@ pub(super) async fn run(args: &TellArgs, site: &Site, incidents: &Incidents, per
         subject: args.subject.clone(),
         text: words(&args.template)?,
         marking: args.marking.marking(),
+        again: args.again,
     };
     let post = Post::of(site).await.map_err(Failure::outside)?;
     let ask = args.minutes.ask(person);

@@ -9,7 +9,7 @@ use concert_model::access::Circle;
 use concert_model::incident::PartyStatus;
 use concert_model::incident::chain::{Neighbour, neighbours};
 use concert_model::incident::draft::{Audience, NewMessage, Telling};
-use concert_model::incident::fold::Incident;
+use concert_model::incident::fold::{Incident, Letter};
 use concert_model::{Problem, Time};
 use concert_pipeline::render;
 use serde_json::{Value, json};
@@ -24,6 +24,8 @@ use super::{Outgoing, Post, Preview, send};
 
 /// Most parties told at once.
 const PARTIES_MAX: usize = 400;
+/// How long the same message does not go to the same party again by itself: ten minutes.
+const AGAIN_SECONDS: i64 = 600;
 /// Most flows told to one party; how many there are is told too.
 const FLOWS_MAX: usize = 500;
 
@@ -113,6 +115,13 @@ impl Incidents {
                 party: party.clone(),
                 ..NewMessage::default()
             };
+            if !telling.again
+                && let Some(seconds) = told_ago(&state, &new, ask.now)
+            {
+                let what = format!("the same was sent to it {seconds} seconds ago; `--again` (`again` over the API) sends it once more");
+                planned.push((party, Err(Problem::new(what))));
+                continue;
+            }
             let letter = match self.letter(ask, post, (case, &whole, around), circle, &state, &new) {
                 Ok(letter) => {
                     // Whoever is behind it in the order may be told in the same step.
@@ -135,6 +144,17 @@ impl Incidents {
 fn nobody(left_out: &[(String, String)]) -> Refused {
     let why: Vec<String> = left_out.iter().map(|(party, why)| format!("{party}: {why}")).collect();
     Refused::Wrong(Problem::new(format!("nobody is told: {}", why.join("; "))))
+}
+
+/// How many seconds ago the same message was sent to a party, where that was just now: whoever sends it twice meant once.
+fn told_ago(state: &Incident, new: &NewMessage, now: Time) -> Option<i64> {
+    let is_same = |letter: &&std::sync::Arc<Letter>| {
+        let message = &letter.message;
+        !message.incoming && (message.text.as_str(), message.subject.as_str()) == (&new.text, new.subject.trim())
+    };
+    let last = state.conversation(&new.party).rev().find(is_same)?;
+    let seconds = now.seconds().saturating_sub(last.stamp.time.seconds()).max(0);
+    (seconds < AGAIN_SECONDS).then_some(seconds)
 }
 
 /// The parties of a kind: those in the order of telling first, as they stand there.
