@@ -263,11 +263,16 @@ impl Incidents {
         for party in &mut split.chosen.parties {
             *party = self.party_named(ask.person, from, party).await?;
         }
+        let elsewhere = self.chosen_elsewhere(ask.person, from, &split.chosen).await?;
         let mut change = self.store.records.change().await?;
         if let Some(written) = self.again(&mut change, ask).await? {
             return Ok(written);
         }
         let source = self.seen_in(&mut change, ask.person, from).await?;
+        if let Some(problem) = elsewhere {
+            self.store.records.undo(change).await?;
+            return Err(Refused::Wrong(problem));
+        }
         if source.head.merged_into().is_some() {
             return Err(wrong(format!("{} was merged; undo that first", source.head.number)));
         }
@@ -291,6 +296,43 @@ impl Incidents {
         new.merged = merged::of_in(&mut change, &Others::of(&new), |party| self.sectors(party)).await?;
         incidents::keep_head(&mut change, &self.head_of(&source)).await?;
         self.finish(change, ask, new, (written, Vec::new())).await
+    }
+
+    /// Why something that shows in an incident cannot be split off it: it stands in another, from which it can be.
+    async fn chosen_elsewhere(&self, person: &Person, name: &str, chosen: &Chosen) -> Result<Option<Problem>, Refused> {
+        let Some((case, circle)) = self.found(person, name).await? else { return Ok(None) };
+        let sources = self.sources(person, &case).await?;
+        // What other incidents show here, and what this one shows elsewhere.
+        let moved = case.head.split.iter().filter(|((how, _), _)| how == "split-to");
+        let mut others = Vec::new();
+        for ((_, id), entries) in moved {
+            if let Some((other, _)) = self.found(person, id).await? {
+                others.push((Arc::clone(&case), circle.clone(), Some(entries.clone()), other.head.number.clone(), false));
+            }
+        }
+        others.extend(sources.into_iter().map(|Source { case, circle, only }| {
+            let number = case.head.number.clone();
+            (case, circle, only, number, true)
+        }));
+        let mut own = chosen.clone();
+        let gone = case.head.moved();
+        own.leave(case.seen_by(&circle, person).filter(|kept| !gone.contains(&place(&kept.header))));
+        for (of, circle, only, number, shows_here) in &others {
+            let is_there = |kept: &&Arc<Kept>| only.as_ref().is_none_or(|only| only.contains(&place(&kept.header)));
+            let mut left = own.clone();
+            left.leave(of.seen_by(circle, person).filter(is_there));
+            let Some(what) = own.lost(&left) else { continue };
+            let here = &case.head.number;
+            return Ok(Some(match (shows_here, only.is_some()) {
+                (true, true) => Problem::new(format!("{what} stands in {number}, off which it was split into {here}"))
+                    .hint(format!("`concert incident unsplit {number} --from {here}` first, then split it off {number}")),
+                (true, false) => Problem::new(format!("{what} stands in {number}, which was merged into {here}"))
+                    .hint(format!("`concert incident unmerge {number} --from {here}` first, then split it off {number}")),
+                (false, _) => Problem::new(format!("{what} was split into {number}, and shows there"))
+                    .hint(format!("`concert incident unsplit {here} --from {number}` brings it back")),
+            }));
+        }
+        Ok(None)
     }
 
     /// The first entries of a new incident, whose coordinator is who asks.
@@ -418,6 +460,29 @@ fn shown_of(case: &Case) -> Vec<(String, Option<BTreeSet<String>>)> {
 }
 
 impl Chosen {
+    /// Leaves out what these entries say, or are.
+    fn leave<'k>(&mut self, entries: impl Iterator<Item = &'k Arc<Kept>>) {
+        for kept in entries {
+            let Some((_, content)) = &kept.body else { continue };
+            match content {
+                Content::PartyMoved(moved) => self.parties.retain(|one| *one != moved.party),
+                Content::Observable(seen) => self.observables.retain(|one| *one != seen.value),
+                Content::HostHeld(held) => self.hosts.retain(|one| *one != held.host),
+                Content::Relation(flow) => self.hosts.retain(|one| *one != flow.from && *one != flow.to),
+                _ => {}
+            }
+            self.entries.retain(|one| *one != kept.seq);
+        }
+    }
+
+    /// The first thing that others do not have any more, as it is told.
+    fn lost(&self, left: &Self) -> Option<String> {
+        let all = [(&self.parties, &left.parties), (&self.observables, &left.observables), (&self.hosts, &left.hosts)];
+        let named = all.into_iter().find_map(|(own, left)| own.iter().find(|one| !left.contains(*one)));
+        let entry = || self.entries.iter().find(|one| !left.entries.contains(*one)).map(|seq| format!("entry {seq}"));
+        named.map(|one| format!("`{one}`")).or_else(entry)
+    }
+
     /// The entries that are moved, each as `site:sequence`.
     fn of(&self, case: &Case, circle: &Circle, person: &Person) -> Result<Vec<String>, Refused> {
         let mut entries = Vec::new();

@@ -197,6 +197,18 @@ fn a_split_moves_what_was_chosen_by_reference_and_can_be_undone() {
     assert_eq!((&seen["title"], names(&seen, "parties", "party").len()), (&json!("Part"), 0));
     site.incident(&["rebuild"]);
     assert_eq!(site.content(&[&all]), left);
+    // What shows here and stands elsewhere says where, and what to do.
+    let elsewhere = |of: &str, more: &[&str], want: &str| {
+        site.refused(&[&["split", of], &new[..], more].concat(), want);
+    };
+    elsewhere(&all, &["--host", "192.0.2.1"], &format!("`192.0.2.1` was split into {part}, and shows there"));
+    elsewhere(&part, &["--party", "Net A"], &format!("`Net A` stands in {all}, off which it was split into {part}"));
+    elsewhere(&part, &["--entries", &seq], &format!("`concert incident unsplit {all} --from {part}` first"));
+    let other = site.open_marked("Other", "amber");
+    site.fill(&other, "192.0.2.3", "Net C");
+    site.incident(&["merge", &other, "--into", &all, "--reason", "the same"]);
+    elsewhere(&all, &["--observable", "192.0.2.3"], &format!("stands in {other}, which was merged into {all}"));
+    site.incident(&["unmerge", &other, "--from", &all, "--reason", "another"]);
     site.incident(&["unsplit", &all, "--from", &part, "--reason", "the same after all"]);
     assert_eq!(site.content(&[&all]), before);
     assert_eq!(names(&site.content(&[&part]), "parties", "party").len(), 0);
