@@ -34,13 +34,20 @@ pub struct Party {
     pub contacts: Vec<Contact>,
 }
 
-/// Whether two names of parties or sectors are the same but for case, blanks around them and Unicode form.
+/// Whether two names of parties or sectors are the same but for case, blanks around them, how many there are between
+/// words, and Unicode form.
 pub fn is_same_name(one: &str, other: &str) -> bool {
-    let (one, other) = (one.trim(), other.trim());
-    match one.is_ascii() && other.is_ascii() {
-        true => one.eq_ignore_ascii_case(other),
-        false => form(one) == form(other),
+    if one.is_ascii() && other.is_ascii() {
+        let (mut one, mut other) = (one.split_ascii_whitespace(), other.split_ascii_whitespace());
+        return loop {
+            match (one.next(), other.next()) {
+                (Some(word), Some(with)) if word.eq_ignore_ascii_case(with) => {}
+                (end, of_other) => break end.is_none() && of_other.is_none(),
+            }
+        };
     }
+    let plain = |name: &str| form(&name.split_whitespace().collect::<Vec<_>>().join(" "));
+    plain(one) == plain(other)
 }
 
 /// A name as names of hosts are compared, which is what Unicode says of case and composed letters. What no such name
@@ -109,6 +116,9 @@ mod tests {
         };
         check("Example University", " example university\t", true);
         check("Universität Köln (Uni)", "UNIVERSITA\u{308}T KO\u{308}LN (UNI)", true);
+        check("EXAMPLE  HOSTING", "Example\u{a0}Hosting", true);
+        check("EXAMPLE \t HOSTING", "Example Hosting", true);
+        check("Example Hosting Ltd", "Example Hosting", false);
         check("Ａcme", "acme", true);
         check("ΣΊΣΥΦΟΣ", "σίσυφος", true);
         check("Große Straße", "GROSSE STRASSE", true);

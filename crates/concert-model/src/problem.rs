@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::party::is_same_name;
+
 /// Something wrong that a person can mend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -63,12 +65,13 @@ pub fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>, otherwise
     nearest(word, known).map_or_else(|| otherwise.into(), |near| format!("did you mean `{near}`?"))
 }
 
-/// The known word nearest to a mistyped one, when it is near enough to be meant.
+/// The known word nearest to a mistyped one, when it is near enough to be meant; one that differs in case and blanks alone
+/// is nearest.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = 1 + word.chars().count() / 4;
     known
         .into_iter()
-        .map(|candidate| (distance(word, candidate), candidate))
+        .map(|candidate| (if is_same_name(word, candidate) { 0 } else { distance(word, candidate) }, candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -105,5 +108,6 @@ mod tests {
         assert_eq!(nearest("recipents", known), Some("recipients"));
         assert_eq!(nearest("wehn", known), Some("when"));
         assert_eq!(nearest("colour", known), None);
+        assert_eq!(nearest("EXAMPLE  HOSTING", ["Example Host", "Example Hosting"]), Some("Example Hosting"));
     }
 }

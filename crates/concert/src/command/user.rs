@@ -118,7 +118,10 @@ async fn note_unknown_constituencies(records: &Records, standing: &[Standing]) -
         let is_known =
             |name: &str, sectors: &[String]| name == constituency || sectors.iter().any(|one| one == constituency);
         if !parties.iter().any(|party| is_known(&party.name, &party.sectors)) {
-            tracing::warn!("no constituent and no sector is called `{constituency}` yet");
+            let known = parties.iter().flat_map(|party| party.sectors.iter().chain([&party.name]));
+            let near = problem::nearest(constituency, known.map(String::as_str));
+            let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            tracing::warn!("no constituent and no sector is called `{constituency}` yet{hint}");
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! Names of parties brought to the one that is known: what differs in case, in blanks around it or in its Unicode form
-//! is no other party.
+//! Names of parties brought to the one that is known: what differs in case, in blanks or in its Unicode form is no other
+//! party.
 //!
 //! Known is what takes part in the incident and what stands in the contact book, as far as a person may know of either.
 //! A name that stands so in one of them is left as it is.

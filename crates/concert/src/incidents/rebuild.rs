@@ -172,18 +172,18 @@ fn taken_out(
     there: &BTreeSet<(String, u64)>,
 ) -> impl Iterator<Item = Problem> {
     let named: BTreeMap<(String, u64), &String> =
-        opened.iter().filter_map(|number| Some((counted(number)?, number))).collect();
+        opened.iter().filter_map(|object| Some((counted(object)?, object))).collect();
     let of_years = years.iter().flat_map(|(year, last)| (1..=*last).map(|count| (year.clone(), count)));
     let given: BTreeSet<(String, u64)> = of_years.chain(named.keys().cloned()).collect();
     let gone: Vec<(String, u64)> = given.difference(there).take(GONE_MAX).cloned().collect();
     let name = move |(year, count): &(String, u64)| match named.get(&(year.clone(), *count)) {
-        Some(number) => String::clone(number),
-        None => format!("#{year}-{count:06}"),
+        Some(object) => String::clone(object),
+        None => format!("incident #{year}-{count:06}"),
     };
     let names: Vec<String> = gone.iter().map(name).collect();
     names.into_iter().map(|name| {
         let what = "the number was given, and there is no entry of an incident that has it";
-        Problem::new(what).at(format!("incident {name}")).hint("a backup may have it")
+        Problem::new(what).at(name).hint("a backup may have it")
     })
 }
 
