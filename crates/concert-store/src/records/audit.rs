@@ -44,7 +44,7 @@ pub struct Act {
 /// A row of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audited {
-    /// Its number; rows are numbered in the order they came.
+    /// Its number; rows are numbered in the order they came, by their times in microseconds.
     pub seq: i64,
     /// Who, from where and when.
     pub by: By,
@@ -93,10 +93,12 @@ fn short(text: &str) -> String {
     text.chars().take(TEXT_CHARS_MAX).collect()
 }
 
-/// Appends a row as part of a change, so that both are there or neither.
+/// Appends a row as part of a change, so that both are there or neither. Its number is its time, or one more than that of
+/// the row before it, so that numbers do not count what others did.
 pub async fn append_audit(change: &mut Change<'_>, by: &By, act: &Act) -> Result<(), Problem> {
     sqlx::query(
-        "INSERT INTO audit (time, who, origin, action, object, allowed, policy, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO audit (seq, time, who, origin, action, object, allowed, policy, reason)
+         VALUES (max(?1, 1 + ifnull((SELECT max(seq) FROM audit), 0)), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )
     .bind(by.at.0)
     .bind(short(&by.who))
@@ -148,7 +150,7 @@ impl Records {
         Ok(())
     }
 
-    /// Removes rows older than a moment, and says how many. They still count when later rows are numbered.
+    /// Removes rows older than a moment, and says how many.
     pub(crate) async fn forget_audit(&self, before: Time) -> Result<u64, Problem> {
         let query = sqlx::query("DELETE FROM audit WHERE time < ?1").bind(before.0);
         Ok(query.execute(self.changes()).await.map_err(trouble)?.rows_affected())

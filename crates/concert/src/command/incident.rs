@@ -412,22 +412,22 @@ async fn log(args: &LogArgs, incidents: &Incidents, person: &Person) -> Result<E
 }
 
 async fn search(args: &SearchArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let limit = if args.rows.limit == 0 { usize::MAX } else { args.rows.limit + 1 };
-    let slice = Slice { limit, below: None };
-    let (found, _) = incidents.search(person, &args.words.join(" "), slice).await.map_err(refused)?;
+    let mut limit = if args.rows.limit == 0 { usize::MAX } else { args.rows.limit + 1 };
+    let (words, mut below) = (args.words.join(" "), None);
     let mut table = args.rows.table(&["incident", "title", "seq", "time", "author", "kind", "content", "merged_into"]);
-    for one in found {
-        let [seq, time, author, kind, _, content, _] = entry_row(&entry_json(&one.kept));
-        if !table.row(&[
-            json!(one.head.number),
-            json!(one.head.title),
-            seq,
-            time,
-            author,
-            kind,
-            content,
-            json!(one.shows_in),
-        ])? {
+    // One question looks at so many entries and no more, and says where the next goes on.
+    'all: loop {
+        let (found, next) = incidents.search(person, &words, Slice { limit, below }).await.map_err(refused)?;
+        limit = limit.saturating_sub(found.len());
+        for one in found {
+            let [seq, time, author, kind, _, content, _] = entry_row(&entry_json(&one.kept));
+            let (number, title) = (json!(one.head.number), json!(one.head.title));
+            if !table.row(&[number, title, seq, time, author, kind, content, json!(one.shows_in)])? {
+                break 'all;
+            }
+        }
+        below = next;
+        if below.is_none() || limit == 0 {
             break;
         }
     }
