@@ -306,7 +306,10 @@ async fn everything_done_to_users_is_in_the_audit_log_and_nothing_secret() {
     assert_eq!(count(&["--before", &rows[3]["seq"].to_string(), "--since", "1h"]), 2);
     // Numbers are times: they do not count what others did.
     let numbers: Vec<u64> = rows.iter().map(|row| row["seq"].as_u64().unwrap()).collect();
-    assert!(numbers.iter().all(|seq| *seq > 1_700_000_000_000_000) && numbers.is_sorted_by(|a, b| a > b), "{numbers:?}");
+    assert!(
+        numbers.iter().all(|seq| *seq > 1_700_000_000_000_000) && numbers.is_sorted_by(|a, b| a > b),
+        "{numbers:?}"
+    );
     assert_eq!(count(&["--since", "2100-01-01"]), 0);
     let (code, out, err) = site.run(&["audit", "--format", "ndjson", "--limit", "2"], "");
     assert_eq!((code, out.lines().count(), err.contains("--limit 0 shows all")), (0, 2, true), "{err}");

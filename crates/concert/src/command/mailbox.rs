@@ -115,7 +115,8 @@ const KINDS: [&str; 11] = [
     "complaint",
 ];
 const COLUMNS: [&str; 12] = [
-    "mail", "received", "state", "kind", "from", "signed", "subject", "notice", "contact", "reason", "report", "incident",
+    "mail", "received", "state", "kind", "from", "signed", "subject", "notice", "contact", "reason", "report",
+    "incident",
 ];
 /// Most bytes that `--raw` prints.
 const RAW_BYTES_MAX: u64 = 1 << 30;
@@ -238,7 +239,8 @@ async fn show(args: &ShowArgs, site: &Site) -> Result<Exit, Failure> {
         out.write(&bytes)?;
         return out.finish().map(|()| Exit::Done);
     }
-    let mut fields: Vec<(&str, Value)> = COLUMNS.into_iter().zip(values(site.incidents().ok().as_ref(), &row).await?).collect();
+    let mut fields: Vec<(&str, Value)> =
+        COLUMNS.into_iter().zip(values(site.incidents().ok().as_ref(), &row).await?).collect();
     fields.push(("message_id", text_or_null(&row.message_id)));
     fields.push(("outcome", text_or_null(&row.outcome)));
     match read.ok().and_then(|_| mail::read(&bytes)) {

@@ -3,10 +3,10 @@
 
 use concert_model::access::{Circle, Person};
 use concert_model::incident::Status;
-use concert_model::incident::content::{Answer, Content, Stepped, Verdict};
+use concert_model::incident::content::{Answer, Content, Deed, Stepped, Verdict};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::Incident;
-use concert_model::incident::process::{Known, Process, Progress};
+use concert_model::incident::process::{Known, Meeting, Process, Progress};
 use concert_model::problem::meant;
 use concert_model::{Problem, Time};
 use concert_store::records::incidents::Head;
@@ -72,11 +72,24 @@ fn rules(person: &Person, state: &Incident, now: Time, content: &Content) -> Res
             let process = process_of(state, &stepped.run)?;
             let Some(run) = state.runs.get(&stepped.run) else { return Err(Refused::Missing) };
             let progress = Progress::of(&process, run, state, known(state, now));
-            progress.may(stepped, &person.name).map_err(wrong)
+            progress.may(stepped, &person.name).map_err(|why| Refused::Wrong(with_hint(&process, stepped, why)))
         }
         Content::Answered(answered) => answers(&process_of(state, &answered.run)?, &answered.answers),
         Content::Moved(moved) if moved.status == Status::Closed => closes(state, now),
         _ => Ok(()),
+    }
+}
+
+/// Why a step cannot be done, with the entries that are lacking, as a command takes them.
+fn with_hint(process: &Process, stepped: &Stepped, why: String) -> Problem {
+    let meeting = process.step(&stepped.step).and_then(|step| step.meets);
+    let problem = Problem::new(why);
+    match meeting.filter(|_| stepped.deed == Deed::Done && problem.what.contains(" cannot be done: ")) {
+        Some(Meeting::Notify) => problem.hint("`concert incident write N host host=... party=...`, then `party party=... status=told`"),
+        Some(Meeting::Findings) => problem.hint(
+            "`concert incident write N indicators finding=... observables='[{\"of\": \"ip\", \"value\": \"192.0.2.7\"}]'`, or `observables='[]' reason=...`",
+        ),
+        _ => problem,
     }
 }
 

@@ -307,7 +307,13 @@ impl Incidents {
         let mut others = Vec::new();
         for ((_, id), entries) in moved {
             if let Some((other, _)) = self.found(person, id).await? {
-                others.push((Arc::clone(&case), circle.clone(), Some(entries.clone()), other.head.number.clone(), false));
+                others.push((
+                    Arc::clone(&case),
+                    circle.clone(),
+                    Some(entries.clone()),
+                    other.head.number.clone(),
+                    false,
+                ));
             }
         }
         others.extend(sources.into_iter().map(|Source { case, circle, only }| {
@@ -325,9 +331,12 @@ impl Incidents {
             let here = &case.head.number;
             return Ok(Some(match (shows_here, only.is_some()) {
                 (true, true) => Problem::new(format!("{what} stands in {number}, off which it was split into {here}"))
-                    .hint(format!("`concert incident unsplit {number} --from {here}` first, then split it off {number}")),
-                (true, false) => Problem::new(format!("{what} stands in {number}, which was merged into {here}"))
-                    .hint(format!("`concert incident unmerge {number} --from {here}` first, then split it off {number}")),
+                    .hint(format!(
+                        "`concert incident unsplit {number} --from {here}` first, then split it off {number}"
+                    )),
+                (true, false) => Problem::new(format!("{what} stands in {number}, which was merged into {here}")).hint(
+                    format!("`concert incident unmerge {number} --from {here}` first, then split it off {number}"),
+                ),
                 (false, _) => Problem::new(format!("{what} was split into {number}, and shows there"))
                     .hint(format!("`concert incident unsplit {here} --from {number}` brings it back")),
             }));

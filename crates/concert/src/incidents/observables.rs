@@ -41,8 +41,7 @@ impl Incidents {
     /// The values that an incident names, as far as a person may see it and the others.
     pub async fn observables(&self, person: &Person, name: &str) -> Result<Observables, Refused> {
         let (case, circle) = self.find(person, name).await?;
-        let mut shown: Vec<_> =
-            case.seen_by(&circle, person).map(|kept| case.read_by(&circle, person, kept)).collect();
+        let mut shown: Vec<_> = case.seen_by(&circle, person).map(|kept| case.read_by(&circle, person, kept)).collect();
         self.audit_read(person, &case.head.number, shown.iter().filter_map(|kept| kept.marking())).await?;
         shown.extend(self.joint_log(person, &case).await?);
         let mut counts: BTreeMap<(&str, String), (Observable, u64)> = BTreeMap::new();

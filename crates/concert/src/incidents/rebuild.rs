@@ -198,7 +198,8 @@ struct Verified {
 /// The number that the first entry of an incident says.
 fn number_in(rows: &[EntryRow]) -> Option<String> {
     let bodies = rows.iter().filter_map(|row| row.body.as_deref());
-    let opening = bodies.filter(|body| body.contains("\"kind\":\"opened/1\"")).find_map(|body| Body::read(body).ok())?;
+    let opening =
+        bodies.filter(|body| body.contains("\"kind\":\"opened/1\"")).find_map(|body| Body::read(body).ok())?;
     opening.content.get("number")?.as_str().map(str::to_owned)
 }
 

@@ -45,7 +45,10 @@ pub(super) fn is_withheld(kept: &Kept) -> bool {
 fn names_in<'n>(title: &Folded, others: impl Iterator<Item = &'n str>, own: &[&str]) -> BTreeSet<&'n str> {
     let is_other = |name: &&str| *name != REPORTER && !own.contains(name);
     // Each for itself, since one that is known must not hide another.
-    others.filter(is_other).filter(|name| [*name].into_iter().collect::<Names<'_>>().first_in(title).is_some()).collect()
+    others
+        .filter(is_other)
+        .filter(|name| [*name].into_iter().collect::<Names<'_>>().first_in(title).is_some())
+        .collect()
 }
 
 /// Whether a title may be read by whoever reads for these parties alone.
@@ -60,7 +63,9 @@ fn is_open(case: &Case, (circle, person): (&Circle, &Person), own: &[&str], titl
         let may_know = |party: &&str| sees_flow(person, circle, (&body.marking, &body.author), party).allowed;
         match content {
             Content::HostHeld(held) if own.iter().any(may_know) => drop(owners.insert(plain(&held.host), &held.party)),
-            Content::NeighbourNamed(named) if own.contains(&named.party.as_str()) && may_know(&named.party.as_str()) => {
+            Content::NeighbourNamed(named)
+                if own.contains(&named.party.as_str()) && may_know(&named.party.as_str()) =>
+            {
                 hosts.remove(&plain(&named.host));
                 names.retain(|name| owners.get(&plain(&named.host)).is_none_or(|owner| owner != name));
             }

@@ -98,7 +98,8 @@ fn whoever_sent_a_mail_that_was_ingested_is_a_party() {
     let party = &shown["parties"][0];
     assert_eq!((&party["party"], &party["status"]), (&json!("reporter"), &json!("acknowledged")));
     let message = served.rows(&["incident", "mail", "thread", &number]).remove(0);
-    let again = ["incident", "open", "B", "--type", "phishing", "--severity", "low", "--tlp", "amber", "--report", &report];
+    let again =
+        ["incident", "open", "B", "--type", "phishing", "--severity", "low", "--tlp", "amber", "--report", &report];
     let (code, _, err) = served.run(&again);
     assert!(code == 0 && err.contains(&format!("{number} began with the same report already")), "{err}");
     assert_eq!((&message["sort"], &message["address"]), (&json!("report"), &json!("anna@bank.example")));

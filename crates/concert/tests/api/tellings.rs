@@ -71,7 +71,9 @@ fn parties_of_a_kind_are_shown_what_they_would_be_told_and_told_once() {
         out.want("POST", &format!("/incidents/{id}/tellings"), &send, 404);
     }
     anna.want("POST", &format!("{to}?limit=2"), &send, 400);
-    for (member, wrong) in [("to", "status=dead"), ("text", "{{ prty }}"), ("subject", "{{"), ("send", "yes"), ("again", "yes")] {
+    for (member, wrong) in
+        [("to", "status=dead"), ("text", "{{ prty }}"), ("subject", "{{"), ("send", "yes"), ("again", "yes")]
+    {
         let mut odd = telling("all");
         odd[member] = json!(wrong);
         anna.want("POST", &to, &odd, 400);

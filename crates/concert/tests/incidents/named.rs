@@ -34,8 +34,14 @@ fn parties(site: &Site, number: &str) -> Vec<String> {
 fn a_party_is_the_same_whatever_its_case_blanks_and_unicode_form() {
     let (site, number) = site();
     assert_eq!(site.run(&["incident", "show", &number, "--as", "otto"]).0, 0);
-    for name in [" example university ", "EXAMPLE UNIVERSITY", "UNIVERSITA\u{308}T KO\u{308}LN", " Own Net", "own net", "EXAMPLE  University"]
-    {
+    for name in [
+        " example university ",
+        "EXAMPLE UNIVERSITY",
+        "UNIVERSITA\u{308}T KO\u{308}LN",
+        " Own Net",
+        "own net",
+        "EXAMPLE  University",
+    ] {
         site.incident(&["write", &number, "party", &format!("party={name}"), "status=told"]);
     }
     assert_eq!(parties(&site, &number), ["Example University", "Own Net", "Universität Köln"]);

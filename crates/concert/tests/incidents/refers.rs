@@ -208,6 +208,9 @@ fn what_an_entry_names_must_be_there() {
     bad(&["indicators", shown], "`finding` of indicators/1: there is no finding `key`");
     good(&["finding", "name=key", "statement=A stolen key", "standing=hypothesis"]);
     good(&["indicators", shown]);
+    // Lists are given as JSON in name=value too.
+    good(&["indicators", "finding=key", r#"observables=[{"of": "ip", "value": "192.0.2.7"}]"#]);
+    bad(&["indicators", "finding=key", "observables=[{"], "`observables` is no JSON");
 }
 
 /// INVARIANT: what is refused for not being there is refused in the same words where it is there and hidden.

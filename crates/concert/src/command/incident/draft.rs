@@ -189,12 +189,27 @@ fn members(given: &[String]) -> Result<Map<String, Value>, Failure> {
     Ok(members)
 }
 
+/// Members that are lists of objects may be given as JSON in `name=value` too.
+fn lists(kind: &str, members: &mut Map<String, Value>) -> Result<(), Failure> {
+    let Ok((_, fields)) = Content::kind(kind) else { return Ok(()) };
+    let is_list = |of: &str| of.starts_with("Vec<") && of != "Vec<String>";
+    for (field, _) in fields.iter().filter(|(_, of)| is_list(of)) {
+        let Some(value @ Value::String(_)) = members.get_mut(*field) else { continue };
+        if let Some(text) = value.as_str().filter(|text| text.trim_start().starts_with('[')) {
+            let read = serde_json::from_str(text);
+            *value = read.map_err(|error| wrong(Problem::new(format!("`{field}` is no JSON: {error}"))))?;
+        }
+    }
+    Ok(())
+}
+
 pub(super) async fn write(args: &WriteArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let mut members = members(&args.content)?;
     if matches!(args.kind.split('/').next(), Some("task" | "finding")) {
         let state = incidents.show(person, &args.incident).await.map_err(refused)?;
         keep_members(&args.kind, &mut members, &state);
     }
+    lists(&args.kind, &mut members)?;
     let content = Content::from_person(&args.kind, members).map_err(wrong)?;
     let draft = Draft { content, marking: args.marking.marking(), minutes: 0 };
     let ask = args.seen.with(args.minutes.ask(person));

@@ -118,7 +118,9 @@ impl Incidents {
             if !telling.again
                 && let Some(seconds) = told_ago(&state, &new, ask.now)
             {
-                let what = format!("the same was sent to it {seconds} seconds ago; `--again` (`again` over the API) sends it once more");
+                let what = format!(
+                    "the same was sent to it {seconds} seconds ago; `--again` (`again` over the API) sends it once more"
+                );
                 planned.push((party, Err(Problem::new(what))));
                 continue;
             }
