@@ -1,14 +1,18 @@
 //! Whether something may go to a party: marking, identity of neighbours, released evidence.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use concert_model::Problem;
-use concert_model::incident::fold::Incident;
+use concert_model::incident::fold::{Incident, Letter};
 use concert_model::incident::mail::Attached;
 use concert_model::incident::marking::{Marking, Tlp};
+use concert_pipeline::mail::address::canonical;
 use concert_pipeline::observables::{Kind, observables, one};
 use icu_normalizer::ComposingNormalizerBorrowed;
 
+use super::super::report::REPORTER;
 use super::super::{Refused, evidence, write::wrong};
 use super::names::{Folded, Names};
 
@@ -39,10 +43,12 @@ pub(in crate::incidents) fn known<'i>(state: &'i Incident, party: &str) -> BTree
     told.filter_map(|(host, _)| state.hosts.get(host)).map(String::as_str).collect()
 }
 
-/// Whom a party may not know by name: hosts next to its own, the parties that they belong to, and others.
+/// Whom a party may not know by name: hosts next to its own, the parties that they belong to, and others; and the mail
+/// addresses of those parties, and of whoever reported it, as far as the incident has written to them or they to it.
 pub(in crate::incidents) struct Strangers<'i> {
     /// By the form in which they are found in texts.
     hosts: BTreeMap<String, &'i str>,
+    mails: BTreeMap<String, &'i str>,
     names: Names<'i>,
 }
 
@@ -58,15 +64,24 @@ impl<'i> Strangers<'i> {
         let ends = state.relations.iter().flat_map(|relation| [relation.from.as_str(), relation.to.as_str()]);
         let hosts: BTreeSet<&str> = ends.filter(|host| !may_know(host)).collect();
         let owners = hosts.iter().filter_map(|host| owner_of(host)).chain(others).filter(|owner| !knows(owner));
+        let owners: BTreeSet<&str> = owners.collect();
+        let own: BTreeSet<String> = state.conversation(party).flat_map(written).map(canonical).collect();
+        let is_of = |letter: &&Arc<Letter>| {
+            let of = letter.message.party.as_str();
+            of != party && (of == REPORTER || owners.contains(of))
+        };
+        let mails = state.messages.iter().filter(is_of).flat_map(written).map(|mail| (canonical(mail), mail));
+        let mails = mails.filter(|(form, _)| !form.is_empty() && !own.contains(form)).collect();
         let names = hosts.iter().copied().chain(owners).collect();
         let hosts = hosts.iter().map(|host| (plain(host), *host)).collect();
-        Self { hosts, names }
+        Self { hosts, mails, names }
     }
 
     /// The first of them that a text names.
     pub(in crate::incidents) fn named_in(&self, text: &str) -> Option<&'i str> {
         let host = hosts_in(text).iter().find_map(|host| self.hosts.get(host).copied());
-        host.or_else(|| self.names.first_in(&Folded::of(text)))
+        let mail = || mails_in(text).iter().find_map(|mail| self.mails.get(mail).copied());
+        host.or_else(mail).or_else(|| self.names.first_in(&Folded::of(text)))
     }
 }
 
@@ -84,10 +99,33 @@ pub(in crate::incidents) fn plain(host: &str) -> String {
     one(host).map_or_else(|| host.to_lowercase(), |one| one.value)
 }
 
-/// Hosts that a text names: as they stand in it, and those of URLs and mail addresses.
+/// The mail addresses of a message.
+fn written(letter: &Arc<Letter>) -> impl Iterator<Item = &str> {
+    letter.message.address.split(',').map(str::trim)
+}
+
+/// Mail addresses that a text names.
+fn mails_in(text: &str) -> Vec<String> {
+    let text = ComposingNormalizerBorrowed::new_nfkc().normalize(text);
+    observables(&text).iter().filter(|one| one.kind == Kind::Mail).map(|one| canonical(&one.value)).collect()
+}
+
+/// The address that a name of the reverse tree is about: `7.2.0.192.in-addr.arpa`.
+fn of_reverse(name: &str) -> Option<String> {
+    if let Some(octets) = name.strip_suffix(".in-addr.arpa") {
+        let address = octets.rsplit('.').collect::<Vec<_>>().join(".");
+        return address.parse::<Ipv4Addr>().ok().map(|address| address.to_string());
+    }
+    let digits: String = name.strip_suffix(".ip6.arpa")?.rsplit('.').collect();
+    let address = (digits.len() == 32).then(|| u128::from_str_radix(&digits, 16).ok())??;
+    Some(Ipv6Addr::from(address).to_string())
+}
+
+/// Hosts that a text names: as they stand in it, and those of URLs, mail addresses and names of the reverse tree.
 pub(in crate::incidents) fn hosts_in(text: &str) -> BTreeSet<String> {
     let host_of = |kind, value: &str| match kind {
-        Kind::Ip | Kind::Domain => Some(value.to_owned()),
+        Kind::Domain => of_reverse(value).or_else(|| Some(value.to_owned())),
+        Kind::Ip => Some(value.to_owned()),
         Kind::Mail => value.rsplit_once('@').map(|(_, domain)| domain.to_owned()),
         _ => None,
     };
