@@ -63,10 +63,17 @@ impl Incidents {
     pub async fn tell(&self, ask: Ask<'_>, post: &Post, name: &str, telling: &Telling) -> Result<Written, Refused> {
         self.readers_there(ask.person, Some(name), telling.marking.as_ref(), &[]).await?;
         let around = self.around(ask.person, name).await?;
+        // Worked out while others write; it holds as long as nothing was written here meanwhile.
+        let (seen, circle) = self.find(ask.person, name).await?;
+        let planned = self.plan(ask, post, (&seen, &around), &circle, telling).ok();
         let written = self.write_made(ask, name, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, ask.person);
+            let planned = match planned.filter(|_| case.last == seen.last) {
+                Some(planned) => planned,
+                None => self.plan(ask, post, (case, &around), circle, telling)?,
+            };
             let (mut letters, mut drafts, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-            for (party, letter) in self.plan(ask, post, (case, &around), circle, telling)? {
+            for (party, letter) in planned {
                 match letter {
                     Ok(letter) => {
                         drafts.extend(send::told(&state, &party, &letter.words.subject));
