@@ -20,7 +20,7 @@ use super::report::REPORTER;
 use super::{Incidents, Refused, text};
 
 /// What stands in place of a title.
-const WITHHELD: &str = "(title withheld: it names what was not released to you)";
+pub(super) const WITHHELD: &str = "(title withheld: it names what was not released to you)";
 
 /// The title that an entry gives.
 fn title_of(content: &Content) -> Option<&str> {

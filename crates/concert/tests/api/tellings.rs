@@ -98,6 +98,11 @@ fn parties_of_a_kind_are_shown_what_they_would_be_told_and_told_once() {
     assert_eq!((&shown["told"], &shown["left_out"]), (&json!(0), &json!(3)));
     send["again"] = json!(true);
     assert_eq!(anna.want("POST", &to, &send, 201)["left_out"].as_array().unwrap().len(), 1);
+    // A title that names the other's host is not told.
+    write("title", json!({"title": "Scans from 192.0.2.200"}));
+    let named = json!({"to": "victims", "subject": "s", "text": "About {{ title }}"});
+    let shown = anna.want("POST", &to, &named, 200)["tellings"][0]["message"]["text"].as_str().unwrap().to_owned();
+    assert!(shown.contains("About (title withheld"), "{shown}");
     // Where nobody is left to tell it is refused.
     send["to"] = json!("status=unknown");
     let refused = anna.want("POST", &to, &send, 400);

@@ -16,11 +16,12 @@ use serde_json::{Value, json};
 
 use super::super::case::Case;
 use super::super::made::{Beside, Made};
+use super::super::titles::WITHHELD;
 use super::super::view::neighbour_json;
 use super::super::write::{Right, wrong};
 use super::super::{Ask, Incidents, Refused, Written};
 use super::send::Around;
-use super::{Outgoing, Post, Preview, send};
+use super::{Outgoing, Post, Preview, admit, send};
 
 /// Most parties told at once.
 const PARTIES_MAX: usize = 400;
@@ -113,7 +114,7 @@ impl Incidents {
         }
         let mut planned = Vec::with_capacity(parties.len());
         for party in parties {
-            let facts = facts(&state, post, &party);
+            let facts = facts((&state, &around.all), post, &party);
             let subject = render::words("the subject", &telling.subject, &facts).map_err(Refused::Wrong)?;
             let new = NewMessage {
                 subject: subject.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -199,8 +200,9 @@ fn flow(neighbour: &Neighbour<'_>) -> Value {
     flow
 }
 
-/// What is told to one party.
-fn facts(state: &Incident, post: &Post, party: &str) -> Value {
+/// What is told to one party. Its title names no host of others.
+fn facts((state, all): (&Incident, &Incident), post: &Post, party: &str) -> Value {
+    let title = if admit::names_host_of_others(all, party, &state.title) { WITHHELD } else { state.title.as_str() };
     let hosts: Vec<&String> = state.hosts.iter().filter(|(_, owner)| *owner == party).map(|(host, _)| host).collect();
     let flows = neighbours(state, party);
     let times = |which: fn(&Neighbour<'_>) -> i64| flows.iter().map(which);
@@ -208,7 +210,7 @@ fn facts(state: &Incident, post: &Post, party: &str) -> Value {
     let last = times(|flow| flow.relation.last_seen).max().map(|time| Time(time).to_string());
     let ports: BTreeSet<u16> = flows.iter().map(|flow| flow.relation.port).filter(|port| *port != 0).collect();
     json!({
-        "party": party, "incident": state.number, "title": state.title, "classification": state.classification,
+        "party": party, "incident": state.number, "title": title, "classification": state.classification,
         "site": post.site_name, "hosts": hosts, "ports": ports, "first_seen": first, "last_seen": last,
         "flows": flows.iter().take(FLOWS_MAX).map(flow).collect::<Vec<_>>(), "flow_count": flows.len(),
     })
