@@ -137,14 +137,19 @@ impl Records {
     /// Appends rows to the audit log, some hundred at a time: of these all or none.
     pub async fn audit_all(&self, rows: &[(By, Act)]) -> Result<(), Problem> {
         for some in rows.chunks(ROWS_AT_ONCE) {
+            let Some((first, _)) = some.first() else { continue };
             // One statement, so that nobody else waits while it goes to the database and back for each row.
-            let mut query: QueryBuilder<Sqlite> =
-                QueryBuilder::new("INSERT INTO audit (time, who, origin, action, object, allowed, policy, reason) ");
-            query.push_values(some, |mut row, (by, act)| {
-                row.push_bind(by.at.0).push_bind(short(&by.who)).push_bind(short(&by.from));
+            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+                "INSERT INTO audit (seq, time, who, origin, action, object, allowed, policy, reason) SELECT max(",
+            );
+            query.push_bind(first.at.0).push(", 1 + ifnull((SELECT max(seq) FROM audit), 0)) + column1, column2,");
+            query.push(" column3, column4, column5, column6, column7, column8, column9 FROM (");
+            query.push_values((0i64..).zip(some), |mut row, (at, (by, act))| {
+                row.push_bind(at).push_bind(by.at.0).push_bind(short(&by.who)).push_bind(short(&by.from));
                 row.push_bind(act.action).push_bind(short(&act.object)).push_bind(act.allowed);
                 row.push_bind(short(&act.policy)).push_bind(short(&act.reason));
             });
+            query.push(")");
             query.build().persistent(some.len() == 1).execute(self.changes()).await.map_err(trouble)?;
         }
         Ok(())

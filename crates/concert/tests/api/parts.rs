@@ -108,7 +108,9 @@ fn a_neighbour_is_recognised_however_it_is_written() {
         assert!(told["detail"].as_str().unwrap().contains("it names Example University"), "{told}");
     }
     preview("It came from an example of universities.", 200);
-    for host in ["192.0.2[.]200", "root@192.0.2.200", "::ffff:192.0.2.200", "200.2.0.192.in-addr.arpa", "192.0.2.200/32"] {
+    for host in
+        ["192.0.2[.]200", "root@192.0.2.200", "::ffff:192.0.2.200", "200.2.0.192.in-addr.arpa", "192.0.2.200/32"]
+    {
         let told = preview(&format!("It came from {host}."), 400);
         assert!(told["detail"].as_str().unwrap().contains("it names 192.0.2.200"), "{told}");
     }
