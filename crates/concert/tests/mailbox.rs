@@ -752,6 +752,47 @@ async fn an_answer_of_a_colleague_revives_nobody_who_bounced() {
     assert_eq!(state("first@pp.example"), "alive");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_answered_for_goes_to_whoever_does_by_now() {
+    let Some(world) = World::new().await else { return };
+    let several = |name: &str| {
+        let row = |address| format!("{{\"source.ip\":\"{address}\",\"classification.type\":\"scanner\"}}\n");
+        let rows: String = ["198.51.100.1", "203.0.113.1", "198.51.100.2", "203.0.113.200"].map(row).concat();
+        fs::write(world.site().join("in").join(name), rows).unwrap();
+        world.once();
+    };
+    several("one.json");
+    let waiting = to_of(&world, "no-contact");
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    let id = &waiting[0].0;
+    let (code, said) = world.decide(&["retry", id]);
+    assert!(code == 1 && said.contains("it has nobody to go to; give --to ADDRESS"), "{said}");
+    world.import(
+        "constituents",
+        &format!("{PARTIES}B,198.51.100.0/24,abuse@b.example,\nC,203.0.113.0/28,abuse@c.example,\n"),
+    );
+    world.once();
+    let mut sent: Vec<(String, u64)> = world
+        .smtp
+        .mails()
+        .iter()
+        .map(|mail| {
+            (mail.to.join(","), world.rows(&["notice", "show", &number_of(mail)])[0]["events"].as_u64().unwrap_or(0))
+        })
+        .collect();
+    sent.sort();
+    assert_eq!(sent, [("abuse@b.example".to_owned(), 2), ("abuse@c.example".to_owned(), 1)]);
+    // What nobody answers for still waits, until a person wants it tried again.
+    let waiting = to_of(&world, "no-contact");
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    world.import("teams", "party,countries,mail\nLast,*,cert@last.example\n");
+    let (code, said) = world.decide(&["retry", &waiting[0].0]);
+    assert!(code == 0 && said.contains("it goes to cert@last.example"), "{said}");
+    world.once();
+    assert_eq!(world.smtp.mails().pop().unwrap().to, ["cert@last.example"]);
+    assert!(to_of(&world, "no-contact").is_empty());
+}
+
 /// A customer with two networks in those of two providers, whose AS has a contact of its own.
 const OBJECTS: &str = "role: S\nnic-hdl: SR1\nabuse-mailbox: abuse@small.example\nsource: RIPE\n\n\
     role: L\nnic-hdl: LR1\nabuse-mailbox: abuse@large.example\nsource: RIPE\n\n\

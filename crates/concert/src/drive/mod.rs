@@ -28,6 +28,7 @@ pub mod replay;
 pub mod responsible;
 mod split;
 pub mod tell;
+mod unclaimed;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,7 +11,7 @@ use concert_store::Members;
 use concert_store::records::{Gate, NewNotice, Notice, NoticeFilter, WAITS_FOR_APPROVAL};
 use jiff::tz::TimeZone;
 
-use super::further;
+use super::{further, unclaimed};
 use crate::addressees::{
     Addressees, NOBODY, PURPOSE, TOLD_TEAM, keyless, next_in_order, nobody_left, reachable_by, team_for, teams_for,
 };
@@ -121,7 +121,7 @@ async fn address_those(
 /// Gives a notice that waits for a contact to whoever can be told by now. `false` where nobody can.
 async fn address_one(site: &Site, book: &Addressees, barred: &Barred, notice: &Notice) -> Result<bool, Problem> {
     let kind = site.settings.notice(&notice.name).filter(|kind| kind.to == Recipient::Responsible);
-    if kind.is_none() || notice.party.is_empty() {
+    if kind.is_none() {
         return Ok(false);
     }
     let records = &site.store.records;
@@ -169,8 +169,14 @@ pub(super) async fn instead(
         tlp: notice.tlp,
         ..NewNotice::default()
     };
+    let all = match made.party.is_empty() {
+        true => unclaimed::by_party(site, book, barred, made).await?,
+        false => vec![made],
+    };
     let mut out = Vec::new();
-    address(site, book, barred, made, &mut out);
+    for made in all {
+        address(site, book, barred, made, &mut out);
+    }
     let mut out = further::hand_on(site, book, barred, out).await?;
     if kind.is_some_and(|kind| kind.gate == Gate::Approval) {
         wait_for_approval(&mut out);

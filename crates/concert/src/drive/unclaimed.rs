@@ -1,0 +1,60 @@
+//! Events that nobody answered for when they were told: whom each of them falls to by now.
+//!
+//! A notice for them may hold events of any number of networks, so it becomes one for each party. What nobody answers
+//! for still stays together.
+
+use std::collections::HashMap;
+
+use concert_model::{Event, Field, Problem};
+use concert_pipeline::enrich::book;
+use concert_pipeline::enrich::constituents::address;
+use concert_store::Members;
+use concert_store::records::NewNotice;
+
+use crate::addressees::{self, Addressees};
+use crate::barred::Barred;
+use crate::wire::Site;
+
+/// The notices that one for nobody becomes, each for a party or for nobody yet.
+pub(super) async fn by_party(
+    site: &Site,
+    book: &Addressees,
+    barred: &Barred,
+    notice: NewNotice,
+) -> Result<Vec<NewNotice>, Problem> {
+    let loaded = site.store.load(&[&notice.members]).await?;
+    let mut parties: Vec<(String, Members)> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for stored in loaded.of(&notice.members) {
+        let name = party(book, barred, &stored.event)?;
+        let at = *known.entry(name).or_insert_with_key(|name| {
+            parties.push((name.clone(), Members::default()));
+            parties.len() - 1
+        });
+        if let Some((_, members)) = parties.get_mut(at) {
+            members.add(stored.batch, stored.row);
+        }
+    }
+    // What cannot be read stays as it is.
+    if parties.is_empty() {
+        return Ok(vec![notice]);
+    }
+    Ok(parties.into_iter().map(|(party, members)| NewNotice { party, members, ..notice.clone() }).collect())
+}
+
+/// The name of who answers for an event by the contact book as it is; empty where nobody does.
+fn party(book: &Addressees, barred: &Barred, event: &Event<'_>) -> Result<String, Problem> {
+    if let Some(party) = book.constituents.responsible(event).and_then(|found| book.constituents.party(found.party)) {
+        return Ok(party.name.clone());
+    }
+    if let Some(registry) = book.registry.as_ref().filter(|_| !book::is_nobodys(event)) {
+        let span = address(event).map(|address| (address, address));
+        let asn = event.int(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn).ok());
+        let left = addressees::left(registry, span, asn, &|mail| barred.is_free(mail))
+            .map_err(|why| Problem::new(format!("the data of registries cannot be used: {why}")))?;
+        if let Some(step) = left.found.or_else(|| left.passed.into_iter().next()) {
+            return Ok(step.answer.party);
+        }
+    }
+    Ok(book::last_resort(&book.teams, event).map(|team| team.name.clone()).unwrap_or_default())
+}
