@@ -4,6 +4,7 @@
 //! nobody can be told, the notice is kept in the state `no-contact` with the reason. Contacts that are
 //! suspended because they bounced are passed over, and the next in order is told.
 
+use concert_model::address::canonical;
 use concert_model::{Contact, Party, Problem, Time};
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::render;
@@ -263,6 +264,8 @@ pub(super) fn for_party(
                 == (&wished.via, &wished.language, &wished.format, wished.due)
         };
         match out.iter_mut().skip(before).find(same) {
+            // The same address, perhaps in other letter case.
+            Some(together) if together.recipient.split(',').any(|to| canonical(to) == canonical(&contact.mail)) => {}
             Some(together) => {
                 together.recipient.push(',');
                 together.recipient.push_str(&contact.mail);
@@ -399,6 +402,13 @@ mod tests {
         );
         check(&[gone.clone(), of("law", "law@x.example")], "mail", &[("", "mail", "csv", "no-contact")]);
         check(&[gone], "outbox", &[("", "outbox", "csv", "queued")]);
+    }
+
+    #[test]
+    fn an_address_in_other_letter_case_is_told_once() {
+        let of = |mail: &str| contact(mail, "", "");
+        let given = [of("SOC@x.example"), of("b@x.example"), of("soc@X.Example"), of("Soc@x.example")];
+        check(&given, "mail", &[("SOC@x.example,b@x.example", "mail", "csv", "queued")]);
     }
 
     #[test]
