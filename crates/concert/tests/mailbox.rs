@@ -793,6 +793,28 @@ async fn what_nobody_answered_for_goes_to_whoever_does_by_now() {
     assert!(to_of(&world, "no-contact").is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_goes_to_whoever_is_imported_while_the_program_stands_or_works() {
+    let Some(world) = World::new().await else { return };
+    let site = world.site();
+    world.event("198.51.100.1");
+    world.event("203.0.113.1");
+    assert_eq!(to_of(&world, "no-contact").len(), 2);
+    let path = site.join("constituents.csv");
+    fs::write(&path, format!("{PARTIES}B,198.51.100.0/24,abuse@b.example,\n")).unwrap();
+    let out = concert(&site, &["contact", "import", "constituents", &path.display().to_string()]).output().unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(said.contains("waiting=2") && said.contains("notices wait for a contact"), "{said}");
+    let told = || world.smtp.mails().iter().map(|mail| mail.to.join(",")).collect::<Vec<_>>();
+    // It was imported while nothing worked: a program that starts looks by itself.
+    let _running = Running::start(&site);
+    until(|| told() == ["abuse@b.example"], "what was imported before is told");
+    // Data of registries too.
+    fs::write(site.join("ripe.db"), OBJECTS).unwrap();
+    world.done(&["contact", "import", "rpsl", &site.join("ripe.db").display().to_string()]);
+    until(|| told() == ["abuse@b.example", "abuse@small.example"], "whom registries name is told");
+}
+
 /// A customer with two networks in those of two providers, whose AS has a contact of its own.
 const OBJECTS: &str = "role: S\nnic-hdl: SR1\nabuse-mailbox: abuse@small.example\nsource: RIPE\n\n\
     role: L\nnic-hdl: LR1\nabuse-mailbox: abuse@large.example\nsource: RIPE\n\n\

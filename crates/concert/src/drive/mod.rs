@@ -406,11 +406,17 @@ async fn work(
     stop: CancellationToken,
 ) -> Result<(), Problem> {
     let mut wait = LOOK_EVERY;
+    // Whoever was imported while nothing worked answers for what waits too.
+    let mut is_book_new = true;
     while !stop.is_cancelled() {
-        take_up_parties(&site).await;
+        is_book_new |= take_up_parties(&site).await;
+        if is_book_new {
+            is_book_new = !address_waiting(&site).await;
+        }
         let (at_work, stopping) = (Arc::clone(&site), stop.clone());
-        let (back, done) = tokio::task::spawn_blocking(move || {
-            if at_work.refresh_lookup() {
+        let (back, done, is_lookup_new) = tokio::task::spawn_blocking(move || {
+            let is_lookup_new = at_work.refresh_lookup();
+            if is_lookup_new {
                 tracing::info!("changed data about addresses is in force");
             }
             if at_work.refresh_keys() {
@@ -418,11 +424,12 @@ async fn work(
             }
             let done = worker.process_waiting(&at_work, &stopping);
             let done = done.and_then(|done| asked::go_on(&mut worker, &at_work, &stopping).map(|()| done));
-            (worker, done)
+            (worker, done, is_lookup_new)
         })
         .await
         .map_err(|error| Problem::new(format!("processing stopped: {error}")))?;
         worker = back;
+        is_book_new |= is_lookup_new;
         let told = match done {
             Ok(_) => worker.tell_due(&site).await,
             Err(problem) => Err(problem),
@@ -450,15 +457,30 @@ async fn work(
     Ok(())
 }
 
-/// Takes up an import of parties, also for notices that waited for a contact.
-async fn take_up_parties(site: &Site) {
-    let taken = match site.refresh_parties().await {
-        Ok(false) => return,
-        Ok(true) => responsible::address_waiting(site).await,
-        Err(problem) => Err(problem),
-    };
-    match taken {
-        Ok(queued) => tracing::info!(queued, "newly imported parties are in force"),
-        Err(problem) => tracing::warn!("{problem}"),
+/// Takes up an import of parties. Says whether there was one.
+async fn take_up_parties(site: &Site) -> bool {
+    match site.refresh_parties().await {
+        Ok(false) => return false,
+        Ok(true) => tracing::info!("newly imported parties are in force"),
+        Err(problem) => {
+            tracing::warn!("{problem}");
+            return false;
+        }
+    }
+    true
+}
+
+/// Queues what waited for a contact and has one by now. Says whether all of it was looked at.
+async fn address_waiting(site: &Site) -> bool {
+    match Box::pin(responsible::address_waiting(site)).await {
+        Ok(0) => true,
+        Ok(queued) => {
+            tracing::info!(queued, "notices that waited for a contact have one now");
+            true
+        }
+        Err(problem) => {
+            tracing::warn!("what waits for a contact is looked at again soon: {problem}");
+            false
+        }
     }
 }

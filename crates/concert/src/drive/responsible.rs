@@ -8,8 +8,8 @@ use concert_model::address::canonical;
 use concert_model::{Contact, Party, Problem, Time};
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::render;
-use concert_store::Members;
 use concert_store::records::{Gate, NewNotice, Notice, NoticeFilter, WAITS_FOR_APPROVAL};
+use concert_store::{Members, Store};
 use jiff::tz::TimeZone;
 
 use super::{further, unclaimed};
@@ -90,6 +90,15 @@ fn say_who_was_tried(nobody: &mut NewNotice, book: &Addressees, party: &Party, b
     nobody.reason.push_str(&further::tried_too(&tried));
 }
 
+/// How many notices wait for a contact and are looked at again by themselves.
+pub async fn waiting(store: &Store) -> Result<usize, Problem> {
+    Ok(store.records.notices(&waiting_since(wire::now().plus_seconds(-WAITED_SECONDS_MAX))).await?.len())
+}
+
+fn waiting_since(since: Time) -> NoticeFilter {
+    NoticeFilter { state: Some(NO_CONTACT.to_owned()), made_since: Some(since), ..NoticeFilter::default() }
+}
+
 /// Queues notices that waited for a contact which their party, or whoever is next in order, has by now. Gives their
 /// number.
 pub async fn address_waiting(site: &Site) -> Result<usize, Problem> {
@@ -110,10 +119,8 @@ async fn address_those(
     is_wanted: &(dyn Fn(&Notice) -> bool + Sync),
 ) -> Result<usize, Problem> {
     let (records, mut queued) = (&site.store.records, 0);
-    let filter =
-        NoticeFilter { state: Some(NO_CONTACT.to_owned()), made_since: Some(since), ..NoticeFilter::default() };
     let barred = site.barred().await?;
-    for notice in records.notices(&filter).await? {
+    for notice in records.notices(&waiting_since(since)).await? {
         queued += usize::from(is_wanted(&notice) && address_one(site, book, &barred, &notice).await?);
     }
     Ok(queued)

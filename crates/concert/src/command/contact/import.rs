@@ -14,6 +14,7 @@ use concert_store::records::{Act, By, Parties, append_audit, import_parties_in};
 use serde_json::json;
 
 use super::{check, rpsl};
+use crate::drive::responsible;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::settings::{OWN, Own, Settings, Whom};
@@ -78,6 +79,7 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store, by: &By
                 let mut change = store.records.change().await?;
                 append_audit(&mut change, by, &Act::done("contact import", "rpsl", "")).await?;
                 store.records.commit(change).await?;
+                tell_waiting(store).await?;
             }
             tell_strangers(settings, Whom::Registries, args.dry_run);
             return Ok(done);
@@ -107,6 +109,9 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store, by: &By
     if which == Parties::Teams {
         tell_strangers(settings, Whom::Teams, args.dry_run);
     }
+    if !args.dry_run {
+        tell_waiting(store).await?;
+    }
     for (_, party, what) in check::shared(&parties) {
         tracing::warn!("`{party}`: {what}");
     }
@@ -131,6 +136,18 @@ fn tell_strangers(settings: &Settings, whom: Whom, is_trial: bool) {
             "events that no constituent answers for fall to them from now on, and notices to the responsible go there; `responsible` of [lookup] says otherwise"
         );
     }
+}
+
+/// Says what waits for a contact, and when it goes to whoever answers for it by now.
+async fn tell_waiting(store: &Store) -> Result<(), Problem> {
+    let waiting = responsible::waiting(store).await?;
+    if waiting > 0 {
+        tracing::info!(
+            waiting,
+            "notices wait for a contact; what somebody answers for by now goes out by itself, and where nothing runs with the next `concert run --once`"
+        );
+    }
+    Ok(())
 }
 
 /// All parties of all files. Any mistake refuses the import, since a line left out would silently
