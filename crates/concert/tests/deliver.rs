@@ -410,3 +410,43 @@ async fn notices_to_the_same_people_go_in_one_mail_and_apart_when_that_is_too_la
     let told: u64 = rows(site, &[]).iter().filter_map(|row| row["events"].as_u64()).sum();
     assert_eq!(told, 3 * (2 + 1 + 25));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_several_in_one_mail_that_fails_keeps_none_of_the_others_back() {
+    let smtp = SmtpServer::start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path();
+    let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let settings = format!(
+        "[site]\nname = \"Team\"\nemail = \"cert@cert.example\"\n\
+         [[feed]]\nname = \"drop\"\nparser = \"ndjson\"\ncollect = {{ type = \"file\", path = \"in/\" }}\n\
+         [[notice]]\nname = \"one\"\ngroup_by = [\"classification.type\"]\nto = \"a@net.example\"\nvia = \"mail\"\nmerge = true\n\
+         [via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"off\"\n",
+        smtp.address().port(),
+    );
+    fs::write(site.join("concert.toml"), settings).unwrap();
+    fs::create_dir_all(site.join("in")).unwrap();
+    fs::create_dir_all(site.join("templates/en")).unwrap();
+    let fails = "{% for row in summary %}{% if row.type == \"spam\" %}{{ 1 // 0 }}{% endif %}{% endfor %}Events.\n";
+    fs::write(site.join("templates/en/notice.txt.j2"), fails).unwrap();
+    let happens = |address: &str| {
+        let row = |kind| format!("{{\"source.ip\":\"{address}\",\"classification.type\":\"{kind}\"}}\n");
+        fs::write(site.join("in/events"), ["spam", "scanner", "ddos"].map(row).concat()).unwrap();
+    };
+    let states = || {
+        let count = |state: &str| rows(site, &["--state", state]).len();
+        ["queued", "failed", "delivered"].map(count)
+    };
+    happens("192.0.2.1");
+    done(site, &["run", "--once", "--quiet"]);
+    assert_eq!((states(), smtp.count()), ([0, 1, 2], 2));
+    // The same where a person names them.
+    happens("192.0.2.2");
+    done(site, &["ingest", "--feed", "drop", &site.join("in/events").display().to_string()]);
+    let queued = rows(site, &["--state", "queued"]);
+    let ids: Vec<&str> = queued.iter().map(|row| row["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 3, "{queued:?}");
+    concert(site, &[&["notice", "send"], ids.as_slice()].concat()).output().unwrap();
+    assert_eq!((states(), smtp.count()), ([0, 2, 4], 4));
+}

@@ -254,6 +254,11 @@ async fn what_must_be_encrypted_waits_for_a_good_key_and_never_goes_in_clear() {
     // It was good when it came.
     fs::create_dir_all(desk.site().join("keys")).unwrap();
     fs::copy(&expired, desk.site().join("keys/uni")).unwrap();
+    let event = desk.write("event", b"{\"source.ip\":\"192.0.2.3\",\"classification.type\":\"scanner\"}\n");
+    desk.done(&["ingest", "--feed", "drop", &event]);
+    let (_, shown, said) = desk.run(&["notice", "preview", "--format", "ndjson"]);
+    let foretold = "it would fail: it must be encrypted, but the key of CERT@uni.example expired on 2024-12-31\"";
+    assert!(shown.contains(foretold) && said.contains("would fail"), "{shown}{said}");
     desk.tell("192.0.2.1");
     desk.tell("192.0.2.200");
     let why = |to: &str| {

@@ -123,11 +123,7 @@ fn told(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Message, Pro
     let format = render::format(&notice.format)
         .ok_or_else(|| Problem::new(format!("there is no format `{}`", notice.format)))?;
     let to = recipients(site, notice);
-    let bcc = if site.settings.deliver.override_recipient.is_some() && !to.is_empty() {
-        Vec::new()
-    } else {
-        kind.map(|kind| kind.bcc.clone()).unwrap_or_default()
-    };
+    let bcc = copies(site, notice);
     // Only what went past its party may be for a team.
     let book = if notice.passed_over.is_empty() { None } else { Some(site.addressees()) };
     let team = book.as_ref().and_then(|book| book.stands_in(&notice.party, &notice.to));
@@ -147,6 +143,23 @@ fn told(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Message, Pro
         columns: &columns,
         items,
     })
+}
+
+/// Who gets a blind copy of a notice: nobody while everything goes to one test address.
+fn copies(site: &Site, notice: &Notice) -> Vec<String> {
+    if site.settings.deliver.override_recipient.is_some() && !notice.to.is_empty() {
+        return Vec::new();
+    }
+    site.settings.notice(&notice.name).map(|kind| kind.bcc.clone()).unwrap_or_default()
+}
+
+/// Why a notice that was not composed yet will fail: it must be encrypted, and somebody who gets it has no good key.
+pub fn keyless(site: &Site, notice: &Notice) -> Option<String> {
+    site.settings.vias.get(&notice.via).filter(|via| via.deliverer.must_encrypt())?;
+    let (keyring, now) = (site.keyring(), wire::now());
+    let mut all = recipients(site, notice).into_iter().chain(copies(site, notice));
+    let none = all.find_map(|mail| keyring.find(&mail, now).err())?;
+    Some(format!("it must be encrypted, but {}", none.why))
 }
 
 /// The addresses a notice goes to: its own, or the one that everything goes to while one tries things.

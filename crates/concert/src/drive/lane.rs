@@ -50,6 +50,8 @@ pub(super) struct Lane {
     ended: Vec<Ended>,
     /// Notices that are to be split.
     large: Vec<TooLarge>,
+    /// Notices that went together and must go alone: one of them cannot be composed.
+    parted: Vec<String>,
     /// Whether more is due than was taken.
     more: bool,
     /// When it was decided last that a notice is for others: what it became was due then.
@@ -67,6 +69,7 @@ impl Lane {
             busy: HashMap::new(),
             ended: Vec::new(),
             large: Vec::new(),
+            parted: Vec::new(),
             more: true,
             changed: Time(0),
             sent: Sent::default(),
@@ -94,10 +97,17 @@ impl Lane {
     pub(super) async fn send(mut self, notices: Vec<(Notice, Members)>) -> Result<Sent, Problem> {
         let mut notices = notices.into_iter().peekable();
         while notices.peek().is_some() {
-            self.begin(notices.by_ref().take(NOTICES_AT_ONCE).collect()).await?;
-            while let Some(ended) = self.attempts.join_next().await {
-                self.note(ended)?;
-                self.write_down().await?;
+            let mut next: Vec<_> = notices.by_ref().take(NOTICES_AT_ONCE).collect();
+            while !next.is_empty() {
+                self.begin(next).await?;
+                while let Some(ended) = self.attempts.join_next().await {
+                    self.note(ended)?;
+                    self.write_down().await?;
+                }
+                next = Vec::new();
+                for id in std::mem::take(&mut self.parted) {
+                    next.extend(self.site.store.records.notice(&id).await?);
+                }
             }
         }
         Ok(self.sent)
@@ -154,6 +164,8 @@ impl Lane {
             return Ok(());
         }
         let limit = u32::try_from(NOTICES_AT_ONCE).unwrap_or(u32::MAX);
+        // Each is due by itself again.
+        self.parted.clear();
         let mut due = self.site.store.records.notices_due(now, &self.way, limit).await?;
         self.more = due.len() == NOTICES_AT_ONCE;
         due.retain(|(notice, _)| !self.busy.contains_key(&notice.id));
@@ -168,6 +180,7 @@ impl Lane {
         }
         let due = self.for_whom_they_are(due).await?;
         let (mut ready, mut fresh, mut ended, mut large) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut parted = Vec::new();
         let (site, records) = (&self.site, &self.site.store.records);
         let (due, carried) = merging::gather(site, due).await?;
         let also = |id: &str| carried.get(id).map(Vec::as_slice).unwrap_or_default();
@@ -203,7 +216,10 @@ impl Lane {
                     ready.push((notice.clone(), message, bytes));
                 }
                 // Perhaps only one of them cannot be composed.
-                Err(_) if is_fresh && records.unmerge_notices(&notice.id).await? => self.more = true,
+                Err(_) if is_fresh && records.unmerge_notices(&notice.id).await? => {
+                    parted.push(notice.id.clone());
+                    parted.extend(also(&notice.id).iter().map(|(other, _)| other.id.clone()));
+                }
                 Err(problem) => {
                     deliver::not_delivered(notice, &problem.what);
                     ended.push((notice.id.clone(), "failed", wire::now(), problem.what));
@@ -211,7 +227,10 @@ impl Lane {
             }
         }
         records.keep_notice_bytes(&fresh).await?;
-        self.busy.extend(due.into_iter().map(|(notice, _)| (notice.id, notice.events)));
+        let due = due.into_iter().filter(|(notice, _)| !parted.contains(&notice.id));
+        self.busy.extend(due.map(|(notice, _)| (notice.id, notice.events)));
+        self.more |= !parted.is_empty();
+        self.parted.append(&mut parted);
         self.ended.append(&mut ended);
         self.large.append(&mut large);
         for (notice, message, bytes) in ready {

@@ -328,9 +328,14 @@ pub(crate) struct Going {
     members: Members,
     /// What will be decided anew of it when it is approved or sent.
     anew: Option<Anew>,
+    /// Why it will fail.
+    fails: Option<String>,
     /// Whether there are templates in its language.
     is_spoken: bool,
 }
+
+/// What of a notice that will fail is said to those who do not see all addresses of it.
+const KEYLESS: &str = "it must be encrypted, and not everybody who gets it has a good key";
 
 impl Going {
     /// Why it waits, whom it passes over, and whether it will go to others, as far as whoever asks may see that.
@@ -344,12 +349,14 @@ impl Going {
         }
         let passed_over = if reach.is_all() { notice.passed_over.as_str() } else { "" };
         let anew = self.anew.as_ref().map(|anew| if reach.is_all() { anew.why() } else { anew.because.clone() });
+        let fails = self.fails.as_deref().map(|why| if reach.is_all() { why } else { KEYLESS });
+        let fails = fails.map(|why| format!("it would fail: {why}")).unwrap_or_default();
         let waits = if waits_for_approval(notice) { WAITS_FOR_APPROVAL } else { "" };
         let language = match self.is_spoken {
             true => String::new(),
             false => format!("there are no templates in `{}`, so it is in English", notice.language),
         };
-        let said = [waits, passed_over, anew.as_deref().unwrap_or_default(), &language];
+        let said = [fails.as_str(), waits, passed_over, anew.as_deref().unwrap_or_default(), &language];
         said.into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join("; ")
     }
 }
@@ -376,6 +383,10 @@ fn tell_counts(to_go: &[Going]) {
     }
     let (parties, addresses) = (parties.len(), addresses.len());
     tracing::info!(notices = goes, events, parties, addresses, without_contact, for_approval, "would be told");
+    let failing = to_go.iter().filter(|going| going.fails.is_some()).count();
+    if failing > 0 {
+        tracing::warn!(notices = failing, "of them would fail; `why` says what is missing");
+    }
 }
 
 /// Number of a notice that is not made yet.
@@ -390,6 +401,7 @@ pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>,
             let (waiting, due) = tell::waiting(site, index).await?;
             let made = waiting.into_iter().map(|new| not_yet(site, new, due));
             to_go.extend(made.map(|(notice, members)| Going {
+                fails: fails(site, &notice, None),
                 is_spoken: is_spoken(site, &notice),
                 notice,
                 members,
@@ -408,10 +420,17 @@ pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>,
                 "queued" | "waiting" => Box::pin(anew::foretell(site, &book, &barred, (&notice, &members))).await?,
                 _ => None,
             };
-            to_go.push(Going { is_spoken: is_spoken(site, &notice), notice, members, anew });
+            let fails = fails(site, &notice, anew.as_ref());
+            to_go.push(Going { fails, is_spoken: is_spoken(site, &notice), notice, members, anew });
         }
     }
     Ok(to_go)
+}
+
+/// Why a notice will fail as it is. What goes to others is said by itself, and what was tried goes out as it was composed.
+fn fails(site: &Site, notice: &Notice, anew: Option<&Anew>) -> Option<String> {
+    let is_fresh = notice.attempts == 0 && notice.state != "no-contact" && anew.is_none();
+    if is_fresh { compose::keyless(site, notice) } else { None }
 }
 
 /// Whether the text of a notice is in its language. Only those of events have templates.
