@@ -50,6 +50,16 @@ pub trait Intake: Send + Sync {
     /// not acknowledge its peer, and tries again later.
     async fn keep(&self, receipt: Receipt, body: Body) -> Result<Kept, String>;
 
+    /// Whether the head of what is too large to take is kept, so that it is settled and not looked at again.
+    fn keeps_heads(&self) -> bool {
+        false
+    }
+
+    /// Keeps the head of a message of so many bytes as what was set aside. Only where [`Intake::keeps_heads`] says so.
+    async fn keep_head(&self, receipt: Receipt, _head: Vec<u8>, _bytes: u64) -> Result<Kept, String> {
+        Err(format!("what is too large is not kept of {}", receipt.feed))
+    }
+
     /// A small value that survives restarts, by feed and name: `etag`, `offset`, ...
     async fn recall(&self, feed: &str, name: &str) -> Option<String>;
 

@@ -1329,6 +1329,38 @@ async fn a_complaint_for_machines_is_read_and_names_who_complained_to_nobody() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_is_too_large_is_set_aside_once_and_not_tried_again() {
+    let Some(world) = World::new().await else { return };
+    world.set(|settings| format!("{settings}\n[limits]\nreport = \"1MiB\"\n"));
+    let head = "From: Anna <anna@bank.example>\r\nTo: cert@cert.example\r\nSubject: the whole disk\r\n\
+        Message-ID: <large@bank.example>\r\n\r\nSee below.\r\n";
+    world.dovecot.deliver(head).unwrap();
+    let large = format!("{head}{}", format!("{}\r\n", "x".repeat(70)).repeat(20_000));
+    world.dovecot.deliver(&large.replace("large@", "larger@")).unwrap();
+    // Neither is an error, each time or once.
+    world.once();
+    world.once();
+    let mails = world.rows(&["mailbox", "list", "--kind", "too-large"]);
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    let row = &mails[0];
+    let seen = ["state", "from", "subject"].map(|name| row[name].as_str().unwrap());
+    assert_eq!(seen, ["aside", "anna@bank.example", "the whole disk"]);
+    let why = row["reason"].as_str().unwrap();
+    assert!(
+        why.starts_with("it has 14") && why.contains("at most 1048576 are taken; it stays in the mailbox"),
+        "{why}"
+    );
+    let counts = world.rows(&["mailbox", "counts"]);
+    let count = counts.iter().find(|row| row["kind"] == "too-large").unwrap();
+    assert_eq!((&count["state"], &count["mails"]), (&"aside".into(), &1.into()));
+    let raw = world.done(&["mailbox", "show", &row["mail"].to_string(), "--raw"]);
+    assert!(raw.contains("See below.") && raw.len() < 1 << 20, "its beginning is kept");
+    let mut flags = world.dovecot.flags("").unwrap();
+    flags.sort();
+    assert_eq!(flags, ["FS", "S"]);
+}
+
 /// A line of a mail, out of its base64 if it is such.
 fn decoded(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line.trim_ascii()).into_owned();

@@ -74,8 +74,21 @@ pub(super) async fn waiting(
 
 /// States of mails that may belong to nothing, and their kinds.
 const STATES: [&str; 2] = ["taken", "aside"];
-const KINDS: [&str; 10] =
-    ["reply", "auto-reply", "generated", "bounce", "delay", "arrived", "feedback", "list", "written", "complaint"];
+const KINDS: [&str; 13] = [
+    "reply",
+    "auto-reply",
+    "generated",
+    "bounce",
+    "behind",
+    "delay",
+    "arrived",
+    "feedback",
+    "list",
+    "bulk",
+    "written",
+    "complaint",
+    "too-large",
+];
 
 pub(super) async fn mailbox(
     State(app): State<Arc<App>>,

@@ -185,6 +185,27 @@ impl Records {
         Ok(added.rows_affected() == 1)
     }
 
+    /// Adds a mail of so many bytes that was set aside unread: what is said of it in `row`. `false` where it is known.
+    pub async fn add_mail_aside(&self, id: ReportId, row: &MailRow, bytes: u64) -> Result<bool, Problem> {
+        let added = sqlx::query(
+            "INSERT INTO mail (id, content, received, bytes, state, kind, message_id, sender, subject, reason)
+             VALUES (?1, ?2, ?3, ?4, 'aside', ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+        )
+        .bind(id.0.as_slice())
+        .bind(row.content.as_slice())
+        .bind(row.received.0)
+        .bind(bytes.cast_signed())
+        .bind(&row.kind)
+        .bind(&row.message_id)
+        .bind(&row.from)
+        .bind(&row.subject)
+        .bind(&row.reason)
+        .execute(self.changes())
+        .await
+        .map_err(trouble)?;
+        Ok(added.rows_affected() == 1)
+    }
+
     /// Mails that nobody looked into yet, oldest first.
     pub async fn mails_waiting(&self, limit: u32) -> Result<Vec<MailRow>, Problem> {
         let rows = sqlx::query("SELECT * FROM mail WHERE state = 'waiting' ORDER BY seq LIMIT ?1")

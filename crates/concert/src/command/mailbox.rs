@@ -101,11 +101,12 @@ struct OutcomeArgs {
     again: bool,
 }
 
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 13] = [
     "reply",
     "auto-reply",
     "generated",
     "bounce",
+    "behind",
     "delay",
     "arrived",
     "feedback",
@@ -113,6 +114,7 @@ const KINDS: [&str; 11] = [
     "bulk",
     "written",
     "complaint",
+    "too-large",
 ];
 const COLUMNS: [&str; 12] = [
     "mail", "received", "state", "kind", "from", "signed", "subject", "notice", "contact", "reason", "report",

@@ -43,6 +43,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 const OUTCOMES_EVERY: Duration = Duration::from_secs(3_600);
 /// First wait while nothing can be written.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
+/// The kind of mails that are larger than what is taken.
+const TOO_LARGE: &str = "too-large";
 /// Where in the memory stands since when notices go out with which return address.
 const SINCE: &str = "return address since";
 
@@ -71,6 +73,34 @@ impl Intake for MailKeeper {
         if added {
             self.kept.notify_one();
         }
+        Ok(if added { Kept::New } else { Kept::Known })
+    }
+
+    fn keeps_heads(&self) -> bool {
+        true
+    }
+
+    async fn keep_head(&self, receipt: Receipt, head: Vec<u8>, bytes: u64) -> Result<Kept, String> {
+        let read = tokio::task::spawn_blocking(move || (mail::read(&head), head)).await;
+        let (mail, head) = read.map_err(|_| "reading a mail stopped; this is a mistake in Concert".to_owned())?;
+        let (content, _) = self.keeper.archive(Body::Bytes(head)).await?;
+        let (message_id, from, subject) =
+            mail.map(|mail| (mail.message_id, mail.from, mail.subject)).unwrap_or_default();
+        let most = self.site.settings.limits.report;
+        let row = MailRow {
+            content,
+            received: receipt.received,
+            kind: TOO_LARGE.into(),
+            message_id,
+            from,
+            subject,
+            reason: format!(
+                "it has {bytes} bytes, and at most {most} are taken; it stays in the mailbox, and only its beginning is kept"
+            ),
+            ..MailRow::default()
+        };
+        let added = self.site.store.records.add_mail_aside(receipt.id(&content), &row, bytes).await;
+        let added = added.map_err(|problem| problem.what)?;
         Ok(if added { Kept::New } else { Kept::Known })
     }
 

@@ -4,8 +4,8 @@
 //! or deleted only when that is durable. New mail is told by the server where it can (IDLE). Links
 //! to the hosts in `links` are fetched, each for itself, and are reports of their own; a mail of which some
 //! cannot be fetched stays unmarked and is tried again for a day, see `waiting.rs`. A message larger than
-//! `limits.report` is flagged, left alone and told. A server that will not mark or move one keeps no other
-//! from being read.
+//! `limits.report` is flagged, left alone and told; where its beginning is kept, it is marked like the others. A
+//! server that will not mark or move one keeps no other from being read.
 
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -40,6 +40,8 @@ pub const LISTED: Listed = Listed { name: "imap", about: "takes mails from a fol
 const MESSAGES_MAX: usize = 500;
 /// Messages whose sizes are asked for at once, so that a command stays short.
 const SIZES_MAX: usize = 100;
+/// Most bytes of a message that are kept where all of it is too large: its headers, and how its text begins.
+const HEAD_BYTES_MAX: u64 = 256 << 10;
 /// Longest search, in bytes.
 const SEARCH_BYTES_MAX: usize = 500;
 /// Longest Message-ID that serves as an identity.
@@ -201,13 +203,19 @@ impl Imap {
         let (mut taken, mut too_large) = (0, 0);
         for chunk in uids.chunks(SIZES_MAX) {
             for entry in session.entries(chunk).await? {
-                if entry.bytes > self.setup.report_bytes_max {
-                    too_large += 1;
-                    known.failed.insert(entry.uid);
+                let is_large = entry.bytes > self.setup.report_bytes_max;
+                if is_large {
                     self.flag_too_large(session, &entry).await?;
-                    continue;
                 }
-                match self.take(intake, session, entry.uid, known).await? {
+                let took = if is_large && intake.keeps_heads() {
+                    self.set_aside(intake, session, &entry, known).await?
+                } else if is_large {
+                    too_large += 1;
+                    Taken::Unmarked
+                } else {
+                    self.take(intake, session, entry.uid, known).await?
+                };
+                match took {
                     Taken::Marked => {
                         taken += 1;
                         known.failed.remove(&entry.uid);
@@ -232,12 +240,16 @@ impl Imap {
         Ok(round)
     }
 
+    /// For people who look into the folder. Nothing is lost where the server does not let us.
     async fn flag_too_large(&self, session: &mut Session, entry: &Entry) -> Result<(), String> {
         if entry.flagged {
             return Ok(());
         }
         tracing::warn!(feed = self.setup.feed, "Message {} of {} bytes is too large to take.", entry.uid, entry.bytes);
-        session.flag(entry.uid, "\\Flagged").await
+        match session.flag(entry.uid, "\\Flagged").await {
+            Err(why) if session::is_refused(&why) => Ok(()),
+            done => done,
+        }
     }
 
     /// Takes one message and marks it.
@@ -269,11 +281,38 @@ impl Imap {
             }
             known.settled.insert(uid);
         }
+        let after = self.after;
+        self.mark(session, uid, known, after).await
+    }
+
+    /// Keeps the head of a message that is too large, and marks it: it is not looked at again. It is never deleted,
+    /// because the rest of it is nowhere else.
+    async fn set_aside(
+        &self,
+        intake: &dyn Intake,
+        session: &mut Session,
+        entry: &Entry,
+        known: &mut Known,
+    ) -> Result<Taken, String> {
+        if !known.settled.contains(&entry.uid) {
+            let Some(head) = session.fetch_head(entry.uid, HEAD_BYTES_MAX).await? else { return Ok(Taken::Marked) };
+            let (id, sender, _) = self.look_into(session, entry.uid, &head);
+            let receipt = self.receipt(intake, id, &sender);
+            let kept = intake.keep_head(receipt, head, entry.bytes).await;
+            kept.map_err(|why| format!("a mail cannot be kept now: {why}"))?;
+            known.settled.insert(entry.uid);
+        }
+        let after = if self.after == After::Delete { After::Seen } else { self.after };
+        self.mark(session, entry.uid, known, after).await
+    }
+
+    /// Marks a message that is durable, as far as that has to be.
+    async fn mark(&self, session: &mut Session, uid: u32, known: &mut Known, after: After) -> Result<Taken, String> {
         // One refusal says enough of a round.
         if known.is_refused {
             return Ok(Taken::Unmarked);
         }
-        let marked = match self.after {
+        let marked = match after {
             After::Seen => session.flag(uid, "\\Seen").await,
             After::Move => session.move_to(uid, &self.move_to).await,
             After::Delete => session.delete(uid).await,
@@ -285,7 +324,7 @@ impl Imap {
             }
             Err(why) if session::is_refused(&why) => {
                 known.is_refused = true;
-                let done = match self.after {
+                let done = match after {
                     After::Seen => "marked as seen".to_owned(),
                     After::Move => format!("moved to {}", self.move_to),
                     After::Delete => "deleted".to_owned(),

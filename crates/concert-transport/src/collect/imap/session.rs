@@ -178,6 +178,15 @@ impl Session {
 
     /// The bytes of a message, without marking it. `None` when it is gone meanwhile.
     pub(super) async fn fetch(&mut self, uid: u32, bytes_max: u64) -> Result<Option<Vec<u8>>, String> {
+        self.fetch_part(uid, "", bytes_max).await
+    }
+
+    /// The first bytes of a message, in the same way.
+    pub(super) async fn fetch_head(&mut self, uid: u32, bytes: u64) -> Result<Option<Vec<u8>>, String> {
+        self.fetch_part(uid, &format!("<0.{bytes}>"), bytes).await
+    }
+
+    async fn fetch_part(&mut self, uid: u32, piece: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, String> {
         let mut found = None;
         let note = |response: &Response<'_>| {
             let Response::Fetch(_, attributes) = response else { return };
@@ -191,7 +200,7 @@ impl Session {
                 }
             }
         };
-        let command = format!("UID FETCH {uid} (UID BODY.PEEK[])");
+        let command = format!("UID FETCH {uid} (UID BODY.PEEK[]{piece})");
         self.run(&command, FETCH_MAX, bytes_max.saturating_add(COMMAND_BYTES_MAX), note).await?;
         Ok(found)
     }
