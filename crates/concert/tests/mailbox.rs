@@ -1361,6 +1361,40 @@ async fn a_mail_that_is_too_large_is_set_aside_once_and_not_tried_again() {
     assert_eq!(flags, ["FS", "S"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn links_and_pages_that_say_who_complained_are_withheld() {
+    let Some(world) = World::new().await else { return };
+    let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\nurls = \"all\"\n";
+    world.set(|settings| format!("{settings}complaints = \"complaints\"\nreceipts = false\n{feed}"));
+    let complain = |id: &str, text: &str| {
+        let head = "From: Anna <anna@bank.example>\r\nTo: cert@cert.example\r\nSubject: abuse\r\n";
+        world.dovecot.deliver(&format!("{head}Message-ID: <{id}@bank.example>\r\n\r\n{text}\r\n")).unwrap();
+        world.once();
+    };
+    let hex: String = b"anna@bank.example".iter().map(|byte| format!("{byte:02x}")).collect();
+    complain(
+        "one",
+        &format!(
+            "Phishing at http://evil.example/p?e={hex}&r=https://www.bank.example/login\r\n\r\n\
+             198.51.100.9 sends spam to https://shop.bank.example/form"
+        ),
+    );
+    let of = |name: &str, value: &str| {
+        let events = world.rows(&["events"]);
+        events.iter().find(|event| event[name] == value).unwrap_or_else(|| panic!("{events:?}")).clone()
+    };
+    of("source.url", "http://evil.example/p?e=withheld&r=https://withheld/login");
+    // It was attacked, as far as anybody can tell who is not of the bank.
+    let own = of("destination.fqdn", "shop.bank.example");
+    let seen = ["source.url", "source.fqdn", "extra.reporter"].map(|name| own[name].as_str().unwrap_or_default());
+    assert_eq!(seen, ["", "", "withheld"], "{own:?}");
+    // The bank itself may know of its own page.
+    world.import("constituents", "party,domains,mail\nBank,bank.example,abuse@bank.example\n");
+    complain("two", "Phishing page http://www.bank.example/x");
+    of("source.url", "http://www.bank.example/x");
+    assert_eq!(world.smtp.mails().pop().unwrap().to, ["abuse@bank.example"]);
+}
+
 /// A line of a mail, out of its base64 if it is such.
 fn decoded(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line.trim_ascii()).into_owned();

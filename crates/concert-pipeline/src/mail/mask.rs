@@ -1,8 +1,10 @@
 //! Masks the mail address of somebody, its name, and their own, in what an event tells: mostly in the URLs of a mail that
 //! was sent to that address. Passwords in URLs are left out whoever they belong to.
 //!
-//! It knows address and name as they are, percent-encoded and in base64; not hashed, and no part of a name alone.
+//! It knows address and name as they are, percent-encoded, in base64 and in hex; not hashed, and no part of a name
+//! alone.
 
+mod own;
 mod person;
 
 use std::borrow::Cow;
@@ -11,7 +13,9 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use concert_model::{Field, Kind, OpenEvent, Value};
+use concert_model::address::is_below;
+use concert_model::host::{Host, url_host};
+use concert_model::{Event, Field, Kind, OpenEvent, Value};
 use regex::{Captures, Regex};
 
 use crate::render::withheld::WITHHELD;
@@ -73,6 +77,8 @@ pub struct Mask {
     /// The name in the address.
     name: Option<Regex>,
     person: Option<Regex>,
+    /// The domain of the address and names below it, and what finds them.
+    own: Option<(String, Regex)>,
 }
 
 fn compile(pattern: &str) -> Regex {
@@ -97,7 +103,27 @@ impl Mask {
             address: Regex::new(&format!("(?i){}", address.chars().map(encoded).collect::<String>())).ok(),
             name: if names.is_empty() { None } else { Regex::new(&name).ok() },
             person,
+            own: None,
         }
+    }
+
+    /// The same, and masks also where a URL leads on to the domain of that address, unless it is one of those in which
+    /// anybody gets an address: well-known ones, and these.
+    pub fn with_own(self, address: &str, shared: &[String]) -> Self {
+        let domain = own::domain(address, shared).map(str::to_lowercase);
+        Self { own: domain.and_then(|domain| own::pattern(&domain).map(|own| (domain, own))), ..self }
+    }
+
+    /// The name in the domain of whoever wrote it that an event complains of; `None` where it is another's.
+    pub fn own_name(&self, event: &Event<'_>) -> Option<String> {
+        let (own, _) = self.own.as_ref()?;
+        let url = event.text(Field::SOURCE_URL);
+        let name = match url.as_deref().and_then(url_host) {
+            Some((Host::Domain(name), _)) => name.to_string(),
+            Some(_) => return None,
+            None => event.text(Field::SOURCE_FQDN)?.into_owned(),
+        };
+        is_below(&name, &[own.as_str()]).then_some(name)
     }
 
     /// Masks all texts of an event.
@@ -125,16 +151,23 @@ impl Mask {
         if let Some(person) = person {
             told = person::without(person, &told);
         }
+        if let Some((_, own)) = self.own.as_ref().filter(|_| has_url) {
+            told = own::without(own, &told);
+        }
         if has_url && (self.address.is_some() || person.is_some()) {
             let says = |text: &str| {
                 let has_address = self.address.as_ref().is_some_and(|address| address.is_match(text));
-                has_address || person.is_some_and(|person| person::without(person, text) != text)
+                let is_theirs = self.own.as_ref().is_some_and(|(_, own)| own.is_match(text));
+                has_address || is_theirs || person.is_some_and(|person| person::without(person, text) != text)
             };
-            told = BASE64
-                .replace_all(&told, |found: &Captures<'_>| {
-                    in_base64(says, found.get(0).map_or("", |word| word.as_str()))
-                })
-                .into_owned();
+            for (words, in_words) in [(&*HEX, in_hex as fn(&str) -> Option<Vec<u8>>), (&*BASE64, in_base64)] {
+                let masked = words.replace_all(&told, |found: &Captures<'_>| {
+                    let word = found.get(0).map_or("", |word| word.as_str());
+                    let is_said = in_words(word).is_some_and(|bytes| says(&String::from_utf8_lossy(&bytes)));
+                    if is_said { WITHHELD.to_owned() } else { word.to_owned() }
+                });
+                told = masked.into_owned();
+            }
         }
         if let Some(name) = &self.name
             && has_url
@@ -153,6 +186,8 @@ fn may_name(field: Field) -> bool {
     is_text && !field.name().starts_with("feed.")
 }
 
+/// Addresses shorter than this are none.
+static HEX: LazyLock<Regex> = LazyLock::new(|| compile(r"[0-9A-Fa-f]{12,}"));
 static BASE64: LazyLock<Regex> = LazyLock::new(|| compile(r"[A-Za-z0-9+_-]{8,}={0,2}"));
 
 /// A character as it is, or percent-encoded once or twice. Small and large letters are apart only beyond ASCII.
@@ -165,17 +200,21 @@ fn encoded(sign: char) -> String {
     format!("(?:{plain}|{}|{})", coded(sign.to_lowercase().collect()), coded(sign.to_uppercase().collect()))
 }
 
-/// A word, masked where it is base64 of a text that says who somebody is.
-fn in_base64(says: impl Fn(&str) -> bool, word: &str) -> String {
+/// What a word is in base64.
+fn in_base64(word: &str) -> Option<Vec<u8>> {
     static READER: LazyLock<GeneralPurpose> = LazyLock::new(|| {
         let lenient = GeneralPurposeConfig::new()
             .with_decode_allow_trailing_bits(true)
             .with_decode_padding_mode(DecodePaddingMode::Indifferent);
         GeneralPurpose::new(&STANDARD, lenient)
     });
-    let plain = word.replace('-', "+").replace('_', "/");
-    let says = READER.decode(&plain).is_ok_and(|bytes| says(&String::from_utf8_lossy(&bytes)));
-    if says { WITHHELD.to_owned() } else { word.to_owned() }
+    READER.decode(word.replace('-', "+").replace('_', "/")).ok()
+}
+
+/// What a word is in hex. One digit too many belongs to something else.
+fn in_hex(word: &str) -> Option<Vec<u8>> {
+    let pairs = word.as_bytes().chunks_exact(2);
+    pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 /// Masks a name in the values of a query. A key keeps its name.
@@ -216,6 +255,9 @@ mod tests {
         check_tail("?email=anna%2540bank%252Etest.org#anna@bank.test.org", "?email=withheld#withheld");
         check_tail("/YW5uYUBiYW5rLnRlc3Qub3Jn/x", "/withheld/x");
         check_tail("?e=YW5uYUBiYW5rLnRlc3Qub3JnCg==&x=1", "?e=withheld&x=1");
+        check_tail("?e=616e6e614062616e6b2e746573742e6f7267&x=1", "?e=withheld&x=1");
+        check_tail("/616E6E614062616E6B2E746573742E6F7267/x", "/withheld/x");
+        check_tail("?id=616e6e61406f746865722e746573742e6f7267", "?id=616e6e61406f746865722e746573742e6f7267");
         check_tail("?n=hello%20Anna+x", "?n=hello%20withheld+x");
         check_tail("?n=Joanna&anna=1&annas=2", "?n=Joanna&anna=1&annas=2");
         check_tail("/anna/x?id=12345678", "/anna/x?id=12345678");

@@ -7,8 +7,10 @@ use std::io::{Read, Seek};
 use std::net::IpAddr;
 use std::sync::mpsc;
 
+use concert_model::address::is_below;
 use concert_model::{Batch, Event, Field, Kind, OpenEvent, Origin, Problem, Receipt, Reject, ReportId, Value};
 use concert_pipeline::enrich;
+use concert_pipeline::enrich::constituents::Constituents;
 use concert_pipeline::judge::Verdict;
 use concert_pipeline::mail::mask::Mask;
 use concert_pipeline::mail::writer;
@@ -214,12 +216,28 @@ fn forget_reporter(event: &mut OpenEvent<'_>) {
 }
 
 /// What hides whoever wrote a complaint: their address, and the name that their mail says.
-fn mask_of(receipt: &Receipt, source: &mut dyn Source) -> Mask {
+fn mask_of(site: &Site, receipt: &Receipt, source: &mut dyn Source) -> Mask {
     let mut head = Vec::new();
     let is_read = source.take(writer::HEAD_BYTES).read_to_end(&mut head).is_ok();
     // What cannot be read is a reject soon.
     let writer = if source.rewind().is_ok() && is_read { writer::read(&head) } else { writer::Writer::default() };
-    Mask::new(if receipt.sender.is_empty() { &writer.address } else { &receipt.sender }, &writer.names)
+    let address = if receipt.sender.is_empty() { &writer.address } else { &receipt.sender };
+    let shared = site.settings.mailbox.as_ref().map(|mailbox| mailbox.shared_domains.as_slice()).unwrap_or_default();
+    Mask::new(address, &writer.names).with_own(address, shared)
+}
+
+/// What is complained of on a page in the domain of whoever complains was attacked there, as far as anybody else is
+/// told: it is kept as the attacked side, which no notice tells. Whoever answers here for that very domain is told.
+fn keep_own(event: &mut OpenEvent<'_>, mask: &Mask, constituents: &Constituents) {
+    let Some(name) = mask.own_name(&event.view()) else { return };
+    let theirs = constituents.responsible(&event.view()).and_then(|found| constituents.party(found.party));
+    if theirs.is_some_and(|party| party.domains.iter().any(|domain| is_below(&name, &[domain.as_str()]))) {
+        return;
+    }
+    for field in [Field::SOURCE_URL, Field::SOURCE_URLPATH, Field::SOURCE_FQDN] {
+        event.unset(field);
+    }
+    event.set(Field::DESTINATION_FQDN, &Value::text(&name));
 }
 
 pub(super) fn parse(
@@ -241,10 +259,11 @@ pub(super) fn parse(
     let reporter = reporter(site, feed, work.receipt);
     let is_complaint = is_complaint(site, feed, work.receipt);
     let is_nameless = reporter.is_none() && is_complaint;
-    let mask = if is_nameless { mask_of(work.receipt, source) } else { Mask::default() };
+    let mask = if is_nameless { mask_of(site, work.receipt, source) } else { Mask::default() };
     let mut fired = vec![0u64; site.settings.judge.rules().len()];
     let mut stage = |event: &mut OpenEvent<'_>| {
         if is_nameless {
+            keep_own(event, &mask, &book.constituents);
             forget_reporter(event);
         }
         if is_complaint {
