@@ -78,7 +78,7 @@ fn the_table_of_the_manual_is_true_for_questions_and_for_events() {
         assert!(told == "nobody" || why.contains(specific), "{value}: `{specific}` is not in `{why}`");
         let member = match value.as_str() {
             url if url.contains("://") => "source.url",
-            mail if mail.contains('@') => continue,
+            mail if mail.contains('@') => "source.account",
             asn if asn.starts_with("AS") => "source.asn",
             net if net.contains('/') => "source.network",
             name if name.ends_with(".example") || name.ends_with(".fi") => "source.fqdn",

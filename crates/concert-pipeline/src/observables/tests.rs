@@ -20,6 +20,8 @@ fn values_are_found_in_sentences_and_log_lines() {
     check("see www.Example.COM, bücher.example.", &["domain www.example.com", "domain xn--bcher-kva.example"]);
     check("host:evil.example:8080 tcp://c2.example:443", &["domain evil.example", "domain c2.example"]);
     check("Write to <Abuse@Net.example>!", &["mail abuse@net.example"]);
+    // Where a mailbox is said to be is no word of the machine.
+    check("foo@[192.0.2.7] from [192.0.2.8]", &["ip 192.0.2.8"]);
     check("mailto:a.b+c@net.example", &["mail a.b+c@net.example"]);
     check("(http://evil.example/a?b=c).", &["url http://evil.example/a?b=c", "domain evil.example"]);
     check("HTTP://Bob@Evil.Example:8/A@B", &["url http://Bob@evil.example:8/A@B", "domain evil.example"]);

@@ -27,13 +27,18 @@ pub(super) fn observe(word: &str, found: &mut Found) {
     let is_defanged = plain != word;
     let belongs = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@' | '+' | ':');
     let mut rest = plain.as_ref();
+    // `somebody@[192.0.2.7]` is a mail address, and no word of the machine.
+    let mut is_mailbox = false;
     while let Some(begin) = rest.find(belongs) {
         let (before, piece) = rest.split_at_checked(begin).unwrap_or_default();
         let end = piece.find(|c| !belongs(c)).unwrap_or(piece.len());
         let (piece, after) = piece.split_at_checked(end).unwrap_or_default();
         let is_path = before.ends_with(['/', '\\']) && !before.ends_with("//");
         let prefix = after.strip_prefix('/').and_then(prefix);
-        look_at(piece, Around { may_be_domain: !is_path || is_defanged, is_defanged, prefix }, found);
+        if !(is_mailbox && before == "[") {
+            look_at(piece, Around { may_be_domain: !is_path || is_defanged, is_defanged, prefix }, found);
+        }
+        is_mailbox = piece.ends_with('@');
         rest = after;
     }
 }

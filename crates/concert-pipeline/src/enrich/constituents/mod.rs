@@ -180,6 +180,19 @@ pub fn address(event: &Event<'_>) -> Option<IpAddr> {
     }
 }
 
+/// The name behind the `@` of the account that an event is about, where it tells no address, network or name besides:
+/// then the mail address is all that it is about.
+fn account_name<'e>(event: &Event<'e>) -> Option<Cow<'e, str>> {
+    const NEARER: [Field; 5] =
+        [Field::SOURCE_IP, Field::SOURCE_NETWORK, Field::SOURCE_FQDN, Field::SOURCE_URL, Field::SOURCE_REVERSE_DNS];
+    if NEARER.iter().any(|field| event.get(*field).is_some()) {
+        return None;
+    }
+    let account = event.text(Field::SOURCE_ACCOUNT)?;
+    let (_, name) = account.rsplit_once('@')?;
+    host::domain(name).ok().map(|name| name.into_owned().into())
+}
+
 impl Constituents {
     /// Indexes these parties.
     pub fn new(parties: Vec<Party>) -> Self {
@@ -260,7 +273,8 @@ impl Constituents {
             Some(host::Host::Domain(name)) => self.by_name(name),
             _ => None,
         });
-        if let Some(found) = by_name.or_else(|| reverse().and_then(|name| self.by_name(&name))) {
+        let by_name = by_name.or_else(|| reverse().and_then(|name| self.by_name(&name)));
+        if let Some(found) = by_name.or_else(|| account_name(event).and_then(|name| self.by_name(&name))) {
             return Some(found);
         }
         let asn = event.int(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn).ok());
@@ -281,10 +295,10 @@ impl Constituents {
         }
         let url = event.text(Field::SOURCE_URL);
         let name = event.text(Field::SOURCE_FQDN).or_else(|| match url.as_deref().and_then(host::url_host)?.0 {
-            host::Host::Domain(name) => Some(name.into_owned().into()),
+            host::Host::Domain(name) => Some(Cow::<str>::Owned(name.into_owned())),
             host::Host::Ip(_) => None,
-        })?;
-        self.of_top_level(&name)
+        });
+        self.of_top_level(&name.or_else(|| account_name(event))?)
     }
 
     /// Who answers for an event wherever it is.

@@ -56,6 +56,9 @@ pub(crate) fn nobodys(event: &Event<'_>, address: Option<IpAddr>) -> Option<&'st
     {
         return reserved_name(&name);
     }
+    if let Some(name) = super::account_name(event) {
+        return reserved_name(&name);
+    }
     reserved_asn(u32::try_from(event.int(Field::SOURCE_ASN)?).ok()?)
 }
 
