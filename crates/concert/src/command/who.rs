@@ -83,6 +83,8 @@ pub(crate) struct Book<'b> {
     pub(crate) purpose: Option<&'b str>,
     /// To which parts of the contact book events may fall.
     pub(crate) responsible: &'b [Whom],
+    /// Whether whoever asks sees all parties: nobody else learns that there is nobody.
+    pub(crate) is_whole: bool,
     /// Whoever may be asked outside, and what waits for the answers.
     pub(crate) outside: Option<(&'b Asker, &'b Runtime)>,
 }
@@ -122,6 +124,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
         no_key: &|contact| site.keyless(contact),
         purpose: args.purpose.as_deref(),
         responsible: &site.settings.lookup.responsible,
+        is_whole,
         outside: asker.as_ref().map(|asker| (asker, &runtime)),
     };
     let mut table = args.rows.table(&COLUMNS);
@@ -237,7 +240,7 @@ fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<Row>, Vec<String>), Failure
         {
             reason = format!("{reason}; {first}");
         }
-        answer.rows.push(nobody(value, None, None, &reason));
+        answer.rows.push(nobody(value, None, None, &book.of_nobody(reason)));
     }
     Ok((answer.rows, answer.passed_over))
 }
@@ -259,6 +262,14 @@ impl Book<'_> {
     /// Whether events may fall to a part of the contact book.
     fn is_asked(&self, part: Whom) -> bool {
         self.responsible.contains(&part)
+    }
+
+    /// That no party answers, as far as whoever asks may know.
+    fn of_nobody(&self, reason: String) -> String {
+        match reason.strip_prefix("no party answers for ").filter(|_| !self.is_whole) {
+            Some(what) => format!("no party that you may see answers for {what}"),
+            None => reason,
+        }
     }
 
     /// What contacts are wanted for.

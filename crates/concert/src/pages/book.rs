@@ -77,6 +77,7 @@ fn answers(
         no_key: &|contact| site.keyless(contact),
         purpose: asking.purpose.as_deref(),
         responsible: &site.settings.lookup.responsible,
+        is_whole: reach.is_all(),
         outside: None,
     };
     let (mut rows, mut passed_over) = (Vec::new(), Vec::new());

@@ -21,6 +21,7 @@ fn book<'b>(
         no_key: &|_: &Contact| None,
         purpose: None,
         responsible: &ALL,
+        is_whole: true,
         outside: None,
     }
 }
