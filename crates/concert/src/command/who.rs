@@ -42,7 +42,7 @@ const LINE_BYTES_MAX: u64 = 64 * 1024;
     after_help = "Examples:\n  concert who 192.0.2.7 AS64500 www.example.com\n  concert who 192.0.2.0/24 --purpose incident\n  concert who 192.0.2.7 --explain\n  concert who 192.0.2.7 --offline\n  cut -d, -f2 list.csv | concert who - --format csv"
 )]
 pub(super) struct Args {
-    /// The values; `-` reads them from standard input, one a line.
+    /// The values; `-` reads them from standard input, one a line or several with commas between.
     #[arg(required = true, value_name = "VALUE")]
     values: Vec<String>,
     /// Only contacts for this purpose; those for abuse where a party has none.
@@ -171,9 +171,10 @@ fn from_input(tell: &mut dyn FnMut(&str) -> Result<bool, Failure>) -> Result<boo
         if count as u64 == LINE_BYTES_MAX && line.last() != Some(&b'\n') {
             return Err(Failure::usage(Problem::new(format!("a line is longer than {LINE_BYTES_MAX} bytes"))));
         }
-        let value = String::from_utf8_lossy(&line);
-        if !value.trim().is_empty() && !tell(value.trim())? {
-            return Ok(false);
+        for value in given::of_line(&String::from_utf8_lossy(&line)) {
+            if !tell(value)? {
+                return Ok(false);
+            }
         }
     }
 }

@@ -51,6 +51,15 @@ pub(crate) fn values(given: &str) -> Result<Vec<String>, Problem> {
     Ok(vec![page.map_or(plain, |(name, _)| name).to_owned()])
 }
 
+/// The values of a line, as spreadsheets and other programs write them: in quotation marks, with commas between, with the
+/// mark that says that a file is Unicode.
+pub(super) fn of_line(line: &str) -> impl Iterator<Item = &str> {
+    let is_one = line.contains("://") || line.contains('<');
+    let signs: &[char] = if is_one { &[] } else { &[',', ';', '\t'] };
+    let blank = |sign: char| sign.is_whitespace() || matches!(sign, '"' | '\'' | ',' | ';' | '\u{feff}');
+    line.split(signs).map(move |value| value.trim_matches(blank)).filter(|value| !value.is_empty())
+}
+
 /// What stands within `[...]` or, behind a name, within `<...>`.
 fn bare(given: &str) -> &str {
     let within = given.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).filter(|text| text.contains(':'));
@@ -116,6 +125,19 @@ fn networks(first: IpAddr, last: IpAddr) -> Option<Vec<Net>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_of_a_line_are_taken_as_programs_write_them() {
+        let check = |line: &str, want: &[&str]| assert_eq!(of_line(line).collect::<Vec<_>>(), want, "{line:?}");
+        check("192.0.2.1\r\n", &["192.0.2.1"]);
+        check("\u{feff}192.0.2.1\r\n", &["192.0.2.1"]);
+        check("\"192.0.2.1\"\r\n", &["192.0.2.1"]);
+        check("192.0.2.1,\"AS64500\";, www.a.example\n", &["192.0.2.1", "AS64500", "www.a.example"]);
+        check("\"http://a.example/x,y;z\",\n", &["http://a.example/x,y;z"]);
+        check("192.0.2.0 - 192.0.2.9\n", &["192.0.2.0 - 192.0.2.9"]);
+        check("Desk, Abuse <abuse@a.example>\n", &["Desk, Abuse <abuse@a.example>"]);
+        check(" , \"\"\r\n", &[]);
+    }
 
     #[test]
     fn values_are_taken_as_people_paste_them() {
