@@ -753,6 +753,28 @@ async fn an_answer_of_a_colleague_revives_nobody_who_bounced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bounce_of_somebody_behind_an_address_suspends_nobody_and_is_told() {
+    let Some(world) = World::new().await else { return };
+    world.event("192.0.2.1");
+    let mut mail = world.smtp.mails().remove(0);
+    let own = mail.from.clone();
+    mail.to = vec!["bob@home.example".to_owned()];
+    world.dovecot.deliver(&bounce(&mail, &own, "5.1.1", "behind")).unwrap();
+    world.once();
+    let health = world.health("Gone@net.example");
+    assert_eq!((&health["state"], &health["bounces"]), (&"unknown".into(), &0.into()), "{health}");
+    let advice = health["advice"].as_str().unwrap();
+    assert!(
+        advice.contains("it forwards to somebody who did not get a mail: behind it: bob@home.example: "),
+        "{advice}"
+    );
+    assert_eq!(world.smtp.count(), 1, "nobody else is told");
+    let thread = world.rows(&["notice", "show", &number_of(&mail)]).remove(0)["thread"].clone();
+    assert!(thread.as_array().unwrap().iter().any(|row| row["kind"] == "behind"), "{thread}");
+    assert_eq!(world.rows(&["mailbox", "list", "--kind", "behind"]).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_answered_for_goes_to_whoever_does_by_now() {
     let Some(world) = World::new().await else { return };
     let several = |name: &str| {

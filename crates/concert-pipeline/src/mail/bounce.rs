@@ -20,6 +20,8 @@ pub enum Weight {
     Arrived,
     /// It is still being tried.
     Delayed,
+    /// Somebody to whom it was forwarded from there did not get it.
+    Behind,
     /// It did not arrive this time: full, away, refused for what it is.
     Soft,
     /// There is nobody with this address.
@@ -32,6 +34,7 @@ impl Weight {
         match self {
             Self::Arrived => "arrived",
             Self::Delayed => "delayed",
+            Self::Behind => "behind it",
             Self::Soft => "soft",
             Self::Hard => "hard",
         }

@@ -338,7 +338,13 @@ fn a_bounce_counts_only_where_it_came_to_the_return_address() {
     };
     let hard = |verdict: Verdict| matches!(&verdict, Verdict::Bounced(failed) if failed[0].address == "abuse@net.example" && failed[0].weight == Weight::Hard);
     assert!(hard(judged(&bounce(&own, "abuse@net.example"), true)));
-    assert!(hard(judged(&bounce(&own, "forwarded@elsewhere.example"), true)), "the only receiver is meant");
+    let behind = judged(&bounce(&own, "forwarded@elsewhere.example"), true);
+    assert!(
+        matches!(&behind, Verdict::Bounced(failed) if failed[0].address == "abuse@net.example"
+            && failed[0].weight == Weight::Behind && failed[0].why().starts_with("forwarded@elsewhere.example: ")),
+        "it is one of those behind the only receiver: {behind:?}"
+    );
+    assert!(hard(judged(&bounce(&own, "abuse@mx.net.example"), true)), "a server's own name for it");
     assert!(hard(judged(&bounce(base, "abuse@net.example"), false)));
     let aside = |verdict: Verdict, want: &str| {
         assert!(matches!(&verdict, Verdict::Aside(_, why) if why.contains(want)), "{verdict:?}")

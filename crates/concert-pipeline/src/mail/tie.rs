@@ -179,6 +179,11 @@ fn bounced(mail: &Mail, failed: &[Failed], candidate: &Candidate, sent: &Sent) -
                 _ => continue,
             },
         };
+        // Where it names another, ours was forwarded there: behind it stand several perhaps, of whom one is gone.
+        let is_meant = one.address.is_empty() || is_ours(&one.original) || is_same_mailbox(&one.address, &address);
+        let behind =
+            Failed { weight: Weight::Behind, diagnostic: format!("{}: {}", one.address, one.why()), ..one.clone() };
+        let one = if is_meant || one.weight < Weight::Soft { one } else { &behind };
         match found.iter_mut().find(|known| known.address == address) {
             Some(known) if known.weight >= one.weight => {}
             Some(known) => *known = Failed { address, ..one.clone() },
@@ -199,6 +204,15 @@ fn bounced(mail: &Mail, failed: &[Failed], candidate: &Candidate, sent: &Sent) -
         (true, ..) => Verdict::Noted,
         (false, ..) => Verdict::Bounced(found),
     }
+}
+
+/// Whether two addresses are one mailbox, as a server names it: `abuse@net.example` and `abuse@mx.net.example`.
+fn is_same_mailbox(one: &str, other: &str) -> bool {
+    let (one, other) = (canonical(one), canonical(other));
+    let local =
+        |address: &str| address.rsplit_once('@').map_or_else(|| address.to_owned(), |(local, _)| local.to_owned());
+    let is_near = is_below(domain(&one), domain(&other)) || is_below(domain(&other), domain(&one));
+    local(&one) == local(&other) && (is_near || !one.contains('@'))
 }
 
 /// The contact that the sender of an answer stands for: itself, where it is one, else an address of the notice that is

@@ -272,6 +272,16 @@ impl Records {
         Ok(rows.iter().map(count).collect())
     }
 
+    /// What the newest mail since a moment says of somebody behind each address, to whom it forwards, and when it came.
+    pub async fn bounced_behind(&self, since: Time) -> Result<Vec<(String, String, Time)>, Problem> {
+        let query = "SELECT contact, reason, max(received) AS received FROM mail
+             WHERE kind = 'behind' AND contact <> '' AND received >= ?1 GROUP BY contact";
+        let rows = sqlx::query(query).bind(since.0).fetch_all(self.pool()).await.map_err(trouble)?;
+        let text = |row: &SqliteRow, name: &str| row.try_get::<String, _>(name).unwrap_or_default();
+        let at = |row: &SqliteRow| Time(row.try_get("received").unwrap_or_default());
+        Ok(rows.iter().map(|row| (text(row, "contact"), text(row, "reason"), at(row))).collect())
+    }
+
     /// Recipients of notices that told the very same events together with this one, to contacts that
     /// wish another form.
     pub async fn told_beside(&self, notice: &Notice) -> Result<Vec<String>, Problem> {

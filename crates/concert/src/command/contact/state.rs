@@ -45,6 +45,8 @@ pub(crate) struct Known {
     health: BTreeMap<String, Health>,
     /// When each was asked last, and whether that is open.
     asked: HashMap<String, (Time, bool)>,
+    /// What bounced of somebody behind each, to whom it forwards.
+    behind: HashMap<String, String>,
 }
 
 /// How one contact does.
@@ -55,13 +57,17 @@ pub(crate) struct Doing {
     pub(crate) alive: Option<Time>,
     pub(crate) health: Health,
     asked: Option<(Time, bool)>,
+    behind: Option<String>,
 }
 
 impl Known {
     /// What the records say now.
     pub(crate) async fn read(records: &Records) -> Result<Self, Problem> {
         let (health, asked) = (records.contact_health().await?, records.proofs_asked().await?);
-        Ok(Self { now: wire::now(), health, asked })
+        let now = wire::now();
+        let behind = records.bounced_behind(now.plus_seconds(-SILENT_DAYS * 86_400)).await?.into_iter();
+        let behind = behind.map(|(address, why, at)| (address, format!("{} ({})", why, at.date_text())));
+        Ok(Self { now, health, asked, behind: behind.collect() })
     }
 
     /// When it was read.
@@ -84,7 +90,8 @@ impl Known {
         let address = canonical(&contact.mail);
         let health = self.health.get(&address).cloned().unwrap_or_default();
         let alive = last_alive(contact, &self.health);
-        let mut doing = Doing { state: State::Unknown, alive, health, asked: self.asked.get(&address).copied() };
+        let (asked, behind) = (self.asked.get(&address).copied(), self.behind.get(&address).cloned());
+        let mut doing = Doing { state: State::Unknown, alive, health, asked, behind };
         doing.state = doing.state(self.now);
         doing
     }
@@ -115,8 +122,17 @@ impl Doing {
         }
     }
 
-    /// What to do about a contact of a party, as a sentence.
+    /// What to do about a contact of a party, as a sentence, and what is known of those behind it.
     pub(crate) fn advice(&self, contact: &str, party: &str) -> String {
+        let to_do = self.to_do(contact, party);
+        match &self.behind {
+            None => to_do,
+            Some(said) if to_do.is_empty() => format!("it forwards to somebody who did not get a mail: {said}"),
+            Some(said) => format!("{to_do}; it forwards to somebody who did not get a mail: {said}"),
+        }
+    }
+
+    fn to_do(&self, contact: &str, party: &str) -> String {
         let health = &self.health;
         let ask = format!("ask whether somebody is there: concert contact prove \"{party}\"");
         if let Some(why) = address::unusable(contact) {
@@ -157,6 +173,7 @@ mod tests {
                 now,
                 health: BTreeMap::from([(mail.to_owned(), Health { alive, ..health })]),
                 asked: asked.map(|asked| (mail.to_owned(), asked)).into_iter().collect(),
+                behind: HashMap::new(),
             };
             let doing = known.of(&Contact { mail: "A@x.example".into(), ..Contact::default() });
             assert_eq!(doing.state, want);

@@ -59,6 +59,7 @@ pub(super) async fn bounced(
     let worst = failed.iter().map(|one| one.weight).max().unwrap_or(Weight::Soft);
     let kind = match worst {
         Weight::Hard | Weight::Soft => "bounce",
+        Weight::Behind => "behind",
         Weight::Delayed => "delay",
         Weight::Arrived => "arrived",
     };
