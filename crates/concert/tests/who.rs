@@ -311,6 +311,10 @@ async fn a_domain_is_asked_for_its_security_txt() {
     ] {
         assert!(err.contains(why), "{why}\n{err}");
     }
+    let (_, refused, _) = world.run(&["contact", "refused", "--format", "csv"]).await;
+    for counted in ["security.txt,unreadable,", "security.txt,unwanted,"] {
+        assert!(refused.contains(counted), "{counted}: {refused}");
+    }
     let page = cells(&rows[3], &["party", "reason"]);
     assert_eq!(page, ["page.example", "it names no mail address but https://page.example/report; expires 2999-01-01"]);
     // Not for other purposes.

@@ -46,21 +46,32 @@ const SECURITY_TXT: &str = "security.txt";
 struct Refused {
     busy: u64,
     too_large: u64,
+    failed: u64,
+    unwanted: u64,
     astray: u64,
     unreadable: u64,
 }
 
 impl Refused {
     /// Each with its word in lists and numbers.
-    fn counts(&self) -> [(&'static str, u64); 4] {
-        let Self { busy, too_large, astray, unreadable } = *self;
-        [("busy", busy), ("too-large", too_large), ("wrong-subject", astray), ("unreadable", unreadable)]
+    fn counts(&self) -> [(&'static str, u64); 6] {
+        let Self { busy, too_large, failed, unwanted, astray, unreadable } = *self;
+        [
+            ("busy", busy),
+            ("too-large", too_large),
+            ("failed", failed),
+            ("unwanted", unwanted),
+            ("wrong-subject", astray),
+            ("unreadable", unreadable),
+        ]
     }
 
     /// Adds what servers refused between two moments.
     fn add(&mut self, before: Refusals, after: Refusals) {
         self.busy += after.busy - before.busy;
         self.too_large += after.too_large - before.too_large;
+        self.failed += after.failed - before.failed;
+        self.unwanted += after.unwanted - before.unwanted;
     }
 }
 
@@ -101,7 +112,7 @@ impl Asker {
     }
 
     /// How many answers of RDAP and files of domains were refused so far, by why.
-    pub(crate) fn refused(&self) -> [(&'static str, [(&'static str, u64); 4]); 2] {
+    pub(crate) fn refused(&self) -> [(&'static str, [(&'static str, u64); 6]); 2] {
         let counts = |refused: &Mutex<Refused>| refused.lock().unwrap_or_else(PoisonError::into_inner).counts();
         [(RDAP, counts(&self.refused)), (SECURITY_TXT, counts(&self.refused_files))]
     }

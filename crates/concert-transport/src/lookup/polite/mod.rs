@@ -83,6 +83,10 @@ pub struct Refusals {
     pub busy: u64,
     /// A document was too large.
     pub too_large: u64,
+    /// They were not reached, or answered with a failure.
+    pub failed: u64,
+    /// They gave something else than was wanted, or led to a host that may not speak for them.
+    pub unwanted: u64,
 }
 
 /// A document.
@@ -188,6 +192,7 @@ impl Polite {
             if let Some(next) = web::target(&response, &url).map_err(bad)? {
                 let host = next.host_str().unwrap_or_default();
                 if !want.hosts.is_empty() && !want.hosts.contains(&host) {
+                    self.count(|refusals| refusals.unwanted += 1);
                     return Err(bad(format!("it redirects to {host}, which is another host")));
                 }
                 url = next;
@@ -196,17 +201,20 @@ impl Polite {
             match response.status() {
                 StatusCode::OK => {}
                 StatusCode::NOT_FOUND => return Err(bad("it is not there (404)".into())),
-                status => return Err(bad(format!("the server answered {status}"))),
+                status => {
+                    self.count(|refusals| refusals.failed += 1);
+                    return Err(bad(format!("the server answered {status}")));
+                }
             }
             let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
             let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
             if !want.media_type.is_empty() && media_type != want.media_type {
+                self.count(|refusals| refusals.unwanted += 1);
                 return Err(bad(format!("it is `{media_type}` in place of {}", want.media_type)));
             }
             let body = web::body(response, want.bytes_max).await.map_err(|why| {
-                if why == web::too_long(want.bytes_max) {
-                    self.count(|refusals| refusals.too_large += 1);
-                }
+                let is_long = why == web::too_long(want.bytes_max);
+                self.count(|refusals| if is_long { refusals.too_large += 1 } else { refusals.failed += 1 });
                 bad(why)
             })?;
             return Ok(Got { url: url.into(), body });
@@ -272,6 +280,7 @@ impl Polite {
     /// A server that could not be reached is not tried again in this run.
     fn gone(&self, url: &str, why: &str) {
         let Ok(url) = Url::parse(url) else { return };
+        self.count(|refusals| refusals.failed += 1);
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         servers.entry(url.origin().ascii_serialization()).or_default().gone = Some(why.to_owned());
     }

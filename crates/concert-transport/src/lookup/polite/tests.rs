@@ -2,7 +2,7 @@
 
 use concert_testkit::web::{Answer, End, Web as Server};
 
-use super::{Duration, Instant, Options, Polite, Time, Want};
+use super::{Duration, Instant, Options, Polite, Refusals, Time, Want};
 
 const NOW: Time = Time(1_795_323_030_000_000);
 
@@ -171,6 +171,8 @@ async fn what_is_too_large_too_slow_or_of_another_kind_is_refused() {
     assert_eq!(given.asked(), asked);
     let plain = Want { media_type: "text/plain", ..want("https://page.example/") };
     assert_eq!(given.want(&plain, NOW).await, Err("it is `text/html` in place of text/plain".into()));
+    // What was not asked is not counted again.
+    assert_eq!(given.polite.refusals(), Refusals { too_large: 2, failed: 3, unwanted: 1, busy: 0 });
 }
 
 #[tokio::test]
