@@ -347,10 +347,11 @@ async fn an_answer_tied_by_number_alone_counts_when_a_person_says_so() {
     assert!(fails(&["mailbox", "accept", &mallory]).contains("does not wait for a person, it is aside"));
     assert!(fails(&["mailbox", "accept", "9999"]).contains("there is no mail 9999"));
     assert!(fails(&["mailbox", "accept", &anna, "--contact", "x@y.example"]).contains("it went to gone@net.example"));
-    assert_eq!(replies(), 1, "nothing follows from what was refused");
+    assert_eq!(replies(), 0, "nothing follows from what was refused");
+    assert_eq!(world.health("noc@net.example")["replies"], 1, "a contact of the party answers for itself");
     let accepted = world.rows(&["mailbox", "accept", &anna]).remove(0);
     assert_eq!((&accepted["state"], &accepted["contact"]), (&"taken".into(), &"gone@net.example".into()));
-    assert_eq!(replies(), 2);
+    assert_eq!(replies(), 1);
     assert!(fails(&["mailbox", "accept", &anna]).contains("it is taken"));
     // Anybody can write any number of them.
     for n in 0..21 {
@@ -430,7 +431,7 @@ async fn an_answer_without_the_signature_that_its_domain_always_makes_waits_for_
     let aside = world.rows(&["mailbox", "list", "--state", "aside"]);
     let changed = aside.iter().find(|row| row["signed"].as_str().unwrap_or("").contains("was changed")).unwrap();
     let accepted = world.rows(&["mailbox", "accept", &changed["mail"].to_string()]).remove(0);
-    assert_eq!((&accepted["state"], &accepted["contact"]), (&"taken".into(), &"gone@net.example".into()));
+    assert_eq!((&accepted["state"], &accepted["contact"]), (&"taken".into(), &"noc@net.example".into()));
     let bare = answer("noc@net.example", "eight@net.example");
     let answers = format!("In-Reply-To: <{}>\r\n", header(&first, "Message-ID"));
     let by_number = signed(&bare.replace(&answers, ""), "net.example", &key);
@@ -750,6 +751,31 @@ async fn an_answer_of_a_colleague_revives_nobody_who_bounced() {
     world.dovecot.deliver(&reply(&mail, "first@pp.example", "", "first@pp.example")).unwrap();
     world.once();
     assert_eq!(state("first@pp.example"), "alive");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_who_got_a_notice_a_person_says_who_answered_where_nothing_shows_it() {
+    let Some(world) = World::new().await else { return };
+    world.import("constituents", "party,prefixes,mail\nNet,192.0.2.0/24,a@one.example\nNet,,b@two.example\n");
+    world.event("192.0.2.1");
+    let first = world.smtp.mails().remove(0);
+    assert_eq!(first.to, ["a@one.example", "b@two.example"]);
+    for (from, id) in [("else@two.example", "one@x.example"), ("anna@home.example", "two@x.example")] {
+        let answers = format!("In-Reply-To: <{}>\r\n", header(&first, "Message-ID"));
+        world.dovecot.deliver(&reply(&first, from, "", id).replace(&answers, "")).unwrap();
+    }
+    world.once();
+    let held = world.rows(&["mailbox", "list", "--state", "held"]);
+    let number = |from: &str| held.iter().find(|row| row["from"] == from).unwrap()["mail"].to_string();
+    let (near, far) = (number("else@two.example"), number("anna@home.example"));
+    assert_eq!(world.rows(&["mailbox", "accept", &near])[0]["contact"], "b@two.example");
+    let out = concert(&world.site(), &["mailbox", "accept", &far]).output().unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(
+        out.status.code() == Some(2) && said.contains("say which with --contact: a@one.example, b@two.example"),
+        "{said}"
+    );
+    assert_eq!(world.rows(&["mailbox", "accept", &far, "--contact", "a@one.example"])[0]["contact"], "a@one.example");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -171,7 +171,6 @@ fn bounced(mail: &Mail, failed: &[Failed], candidate: &Candidate, sent: &Sent) -
     let is_other = !mail.names.returned_to.is_empty() && !mail.names.returned_to.iter().any(is_ours);
     let mut found: Vec<Failed> = Vec::new();
     for one in failed {
-        // Addresses that ours was forwarded to are not known to us, but ours is the one that failed.
         let address = match [&one.original, &one.address].into_iter().find(|address| is_ours(address)) {
             Some(address) => canonical(address),
             None => match sent.to.as_slice() {
@@ -222,12 +221,7 @@ fn answering(from: &str, sent: &Sent) -> Option<String> {
     if sent.to.contains(&from) {
         return Some(from);
     }
-    let own = domain(&from);
-    let near = |known: &str| {
-        let above = domain(known).trim_start_matches("*.");
-        let is_one = !own.is_empty() && (is_below(own, above) || is_below(above, own));
-        known == from || is_one && !is_shared(own, sent) && !is_shared(above, sent)
-    };
+    let near = |known: &str| is_near(&from, known, sent);
     if !sent.to.iter().chain(&sent.party).any(|known| near(known)) {
         return None;
     }
@@ -237,6 +231,13 @@ fn answering(from: &str, sent: &Sent) -> Option<String> {
     // Somebody else of the same party: that the notice arrived is sure, and the nearest address is most likely.
     let alive = || sent.to.iter().filter(|address| !sent.dead.contains(address));
     Some(alive().find(|address| near(address)).or_else(|| alive().next()).cloned().unwrap_or_default())
+}
+
+/// Whether an address, in canonical form, is another or in the domain of it, unless anybody gets an address there.
+pub fn is_near(from: &str, known: &str, sent: &Sent) -> bool {
+    let (own, above) = (domain(from), domain(known).trim_start_matches("*."));
+    let is_one = !own.is_empty() && (is_below(own, above) || is_below(above, own));
+    known == from || is_one && !is_shared(own, sent) && !is_shared(above, sent)
 }
 
 /// What stands behind the @; all of what has none.

@@ -72,7 +72,7 @@ struct ShowArgs {
 struct AcceptArgs {
     /// The number of the mail.
     number: i64,
-    /// Which of the notice's addresses answered, if not the first.
+    /// Which of the notice's addresses answered, where that does not show.
     #[arg(long, value_name = "ADDRESS")]
     contact: Option<String>,
     #[command(flatten)]

@@ -4,10 +4,10 @@
 //! Until a person says what such an answer is, it changes nothing on any contact. Accepted, it counts as an answer that
 //! was sure. A complaint is settled by it: somebody looked.
 
-use concert_model::Problem;
+use concert_model::{Contact, Problem};
 use concert_pipeline::mail::Kind;
 use concert_pipeline::mail::address::canonical;
-use concert_pipeline::mail::tie::Doubt;
+use concert_pipeline::mail::tie::{self, Doubt};
 use concert_store::records::{Effect, MailRow, Notice, Settled};
 
 use super::super::{outcome, prove, receipt, remind, responsible};
@@ -45,8 +45,8 @@ pub(super) fn alive(notice: &Notice, contact: &str) -> Effect {
 
 /// Takes a mail that waits as an answer to its notice, and gives the row as it is now.
 ///
-/// It is the answer of this contact, else of its sender where that is one, else of the first that the notice went to and
-/// that did not bounce.
+/// It is the answer of this contact, else of its sender where that is one, else of the one that the notice went to and
+/// that did not bounce: the only one, or the only one in the sender's domain.
 pub async fn accept(site: &Site, number: i64, contact: Option<&str>) -> Result<MailRow, Problem> {
     let row = acceptable(site, number).await?;
     if row.kind == COMPLAINT {
@@ -67,11 +67,7 @@ pub async fn accept(site: &Site, number: i64, contact: Option<&str>) -> Result<M
             return Err(problem.hint(format!("it went to {}", to.join(", "))));
         }
         Some(contact) => contact,
-        None if to.contains(&canonical(&row.from)) => canonical(&row.from),
-        None => {
-            let dead = super::dead_since(site, &notice).await?;
-            to.into_iter().find(|one| !dead.contains(one)).unwrap_or_default()
-        }
+        None => answered(site, &notice, to, &canonical(&row.from)).await?,
     };
     let from = row.state.clone();
     let reason = "accepted by a person".into();
@@ -87,6 +83,27 @@ pub async fn accept(site: &Site, number: i64, contact: Option<&str>) -> Result<M
     // Whoever is there again is told of what waited.
     responsible::address_waiting(site).await?;
     Ok(row)
+}
+
+/// Which address of a notice answered it, as far as that can be told; empty where all of them bounced.
+async fn answered(site: &Site, notice: &Notice, to: Vec<String>, from: &str) -> Result<String, Problem> {
+    let is_from = |contact: &Contact| canonical(&contact.mail) == from;
+    let is_known = || site.addressees().find(&notice.party).is_some_and(|party| party.contacts.iter().any(is_from));
+    if to.iter().any(|one| one == from) || is_known() {
+        return Ok(from.to_owned());
+    }
+    let sent = super::sent(site, notice).await?;
+    let alive: Vec<&String> = to.iter().filter(|one| !sent.dead.contains(one)).collect();
+    let near: Vec<&String> = alive.iter().copied().filter(|one| tie::is_near(from, one, &sent)).collect();
+    match (near.as_slice(), alive.as_slice()) {
+        ([one], _) | (_, [one]) => Ok((*one).clone()),
+        (_, []) => Ok(String::new()),
+        _ => {
+            let all = alive.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ");
+            Err(Problem::new(format!("notice {} went to several, and nothing shows which of them answered", notice.id))
+                .hint(format!("say which with --contact: {all}")))
+        }
+    }
 }
 
 /// Sets a mail that waits aside, and says why.
