@@ -24,4 +24,5 @@ mod reads;
 mod registry;
 mod seen;
 pub mod settings;
+mod suffixes;
 pub mod wire;

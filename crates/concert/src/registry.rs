@@ -3,7 +3,7 @@
 //! It is made anew from the registries' files at each import, so it is no part of the records. Looking
 //! something up reads a few hundred bytes of it and never the whole.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -43,6 +43,8 @@ impl Bytes for Held {
 
 /// How a file is called that is not whole yet.
 const PART: &str = "registry-part-";
+/// The file that is locked while one is made.
+const LOCK: &str = "registry-lock";
 
 /// Where it is, in the folder of a site's data.
 pub(crate) fn path(data: &Path) -> PathBuf {
@@ -80,6 +82,22 @@ pub(crate) fn damaged(path: &Path, why: &str) -> Problem {
     Problem::new(format!("the data of registries cannot be used: {why}"))
         .at(path.display().to_string())
         .hint("import it again with `concert contact import rpsl`")
+}
+
+/// Held by the one import that is at work: a second would clear away what the first has not finished.
+pub(crate) fn lock(data: &Path) -> Result<File, Problem> {
+    let path = path(data).with_file_name(LOCK);
+    let failed = |error: io::Error| Problem::new(format!("cannot be used: {error}")).at(path.display().to_string());
+    std::fs::create_dir_all(path.parent().unwrap_or(data)).map_err(failed)?;
+    let lock = File::options().create(true).append(true).open(&path).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            Err(Problem::new("the data of registries is being imported by another command")
+                .hint("wait until that has ended, and import again"))
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
 }
 
 /// Begins a new one beside it. Whatever an import that was killed left there goes.

@@ -292,8 +292,13 @@ fn what_registries_publish_is_imported_whole_asked_and_checked() {
     assert_eq!(run(&import).1, change);
     let origin = "\"contact\":\"abuse@a.example\",\"purpose\":\"abuse\",\"language\":null,\"origin\":\"RIPE inetnum 192.0.2.0 - 192.0.2.255\"";
     assert!(who("192.0.2.77").contains(origin), "{}", who("192.0.2.77"));
-    // A new import replaces the old one whole.
+    // A new import replaces the old one whole, and waits for no other: two at once would take each other's file away.
     fs::write(dir.join("ripe.db"), objects("cert@a.example")).unwrap();
+    let lock = fs::File::open(dir.join("site/data/lookup/registry-lock")).unwrap();
+    lock.lock().unwrap();
+    let (code, out, err) = run(&import);
+    assert!(code != 0 && out.is_empty() && err.contains("is being imported by another command"), "{err}");
+    drop(lock);
     assert!(run(&import).1.contains("abuse@a.example -> cert@a.example"));
     assert!(who("192.0.2.77").contains("cert@a.example") && !who("192.0.2.77").contains("abuse@a.example"));
     let (code, out, err) = run(&["contact", "import", "rpsl", "parties.csv"]);

@@ -451,6 +451,8 @@ async fn a_contact_is_asked_once_and_its_answer_proves_it_alive() {
     assert_eq!(mails.len(), 3);
     let asked = mails.iter().find(|mail| mail.to == ["noc@net.example"]).unwrap();
     assert!(header(asked, "Subject").contains("Is this the right address"), "{}", header(asked, "Subject"));
+    let (code, said) = world.decide(&["resend", &number_of(asked)]);
+    assert!(code == 2 && said.contains("ask again: `concert contact prove \"Net\"`"), "{said}");
     world.dovecot.deliver(&reply(asked, "noc@net.example", "", "here@net.example")).unwrap();
     world.once();
     let health = world.health("noc@net.example");
@@ -815,6 +817,8 @@ async fn what_nobody_answered_for_goes_to_whoever_does_by_now() {
     let id = &waiting[0].0;
     let (code, said) = world.decide(&["retry", id]);
     assert!(code == 1 && said.contains("it has nobody to go to; give --to ADDRESS"), "{said}");
+    let (code, said) = world.decide(&["retry", id, "--to", "Cert+x@cert.example"]);
+    assert!(code == 2 && said.contains("this is this team's own address"), "{said}");
     world.import(
         "constituents",
         &format!("{PARTIES}B,198.51.100.0/24,abuse@b.example,\nC,203.0.113.0/28,abuse@c.example,\n"),

@@ -5,6 +5,7 @@ use concert_transport::lookup::polite::{Polite, Want};
 use tokio::time::Instant;
 
 use super::{DEADLINE, Refused};
+use crate::suffixes;
 use crate::wire::now;
 
 /// What its contacts are for, RFC 9116 section 1: telling of weaknesses.
@@ -22,6 +23,11 @@ pub(super) async fn ask(
     found
 }
 
+/// The domains that are asked for a name: no one below which anybody gets a name speaks for those.
+fn asked(name: &str) -> impl Iterator<Item = &str> {
+    domains(name).into_iter().filter(move |domain| *domain == name || !suffixes::is_shared(domain))
+}
+
 async fn find(
     polite: &Polite,
     name: &str,
@@ -29,7 +35,7 @@ async fn find(
 ) -> (Option<(String, String, SecurityTxt)>, Vec<String>) {
     let until = Instant::now() + DEADLINE;
     let mut passed_over = Vec::new();
-    for domain in domains(name) {
+    for domain in asked(name) {
         let www = format!("www.{domain}");
         let hosts = [domain, www.as_str()];
         for url in addresses(domain) {
@@ -57,4 +63,19 @@ async fn find(
         }
     }
     (None, passed_over)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_below_which_anybody_gets_a_name_speaks_for_itself_alone() {
+        let check = |name: &str, want: &[&str]| assert_eq!(asked(name).collect::<Vec<_>>(), want, "{name}");
+        check("www.shop.co.uk", &["www.shop.co.uk", "shop.co.uk"]);
+        check("shop.co.uk", &["shop.co.uk"]);
+        check("anna.github.io", &["anna.github.io"]);
+        check("co.uk", &["co.uk"]);
+        check("www.uni.example", &["www.uni.example", "uni.example"]);
+    }
 }

@@ -13,7 +13,6 @@ mod refused;
 mod rpsl;
 pub(crate) mod show;
 pub(crate) mod state;
-mod suffixes;
 
 use std::collections::BTreeMap;
 

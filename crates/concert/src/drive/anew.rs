@@ -18,7 +18,7 @@ use super::prove;
 use super::responsible::{self, NO_CONTACT};
 use crate::addressees::Addressees;
 use crate::barred::Barred;
-use crate::settings::Recipient;
+use crate::settings::{OWN, Recipient};
 use crate::wire::{self, Site};
 
 /// What was decided anew.
@@ -64,8 +64,16 @@ struct Changed {
     has_new: bool,
 }
 
-/// Why nothing may be sent to an address that somebody gave by hand.
-pub async fn suspended(site: &Site, to: &str) -> Result<Option<String>, Problem> {
+/// Why nothing may be sent to an address that somebody gives by hand.
+pub async fn refused(site: &Site, to: &str) -> Result<Option<String>, Problem> {
+    if site.settings.own().has(to) {
+        return Ok(Some(format!("{to}: {OWN}, and notices to it would come back")));
+    }
+    suspended(site, to).await
+}
+
+/// Why an address is suspended.
+async fn suspended(site: &Site, to: &str) -> Result<Option<String>, Problem> {
     let barred = site.barred().await?;
     Ok(barred.suspended(to).map(|why| format!("{to} is suspended ({why})")))
 }

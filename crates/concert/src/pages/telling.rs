@@ -17,7 +17,7 @@ use super::{Pages, failed};
 use crate::command::contact::text_or_null;
 use crate::command::notice::show::{NOT_YET, is_seen_whole, to_go};
 use crate::drive::anew::{self, Fate};
-use crate::drive::{asked, is_of_incidents, responsible};
+use crate::drive::{asked, is_of_incidents, prove, responsible};
 use crate::left;
 use crate::reach::Reach;
 use crate::settings::is_address;
@@ -72,6 +72,9 @@ pub(super) async fn act(pages: &Pages, change: &Change, id: &str, deed: NoticeDe
     {
         return Err(Refusal::Wrong(format!("`{to}` is not a mail address")));
     }
+    if notice.name == prove::NAME && matches!(deed, NoticeDeed::Retry(Some(_)) | NoticeDeed::Resend(_)) {
+        return Err(Refusal::Taken("it asks whether a contact is there, and is no notice for others".into()));
+    }
     // Those that go in one mail share its fate.
     let mail = notice.carrier().unwrap_or(&notice.id).to_owned();
     let is_sent = matches!(deed, NoticeDeed::Send | NoticeDeed::Retry(_));
@@ -115,12 +118,15 @@ async fn decided_anew(
     reach: &Reach,
 ) -> Result<Option<String>, Refusal> {
     if let NoticeDeed::Retry(Some(to)) | NoticeDeed::Resend(Some(to)) = deed {
-        let suspended = anew::suspended(site, to).await.map_err(failed)?;
+        let suspended = anew::refused(site, to).await.map_err(failed)?;
         // Of contacts of others nothing is told; whom it goes to is decided when it is sent.
         let constituents = site.constituents();
         let seen = constituents.parties().iter().filter(|party| reach.has(&party.name));
         let mut contacts = seen.flat_map(|party| &party.contacts);
-        let is_seen = reach.is_all() || contacts.any(|contact| canonical(&contact.mail) == canonical(to));
+        // Whose address the site's own is, everybody knows.
+        let is_seen = reach.is_all()
+            || site.settings.own().has(to)
+            || contacts.any(|contact| canonical(&contact.mail) == canonical(to));
         return suspended.filter(|_| is_seen).map_or(Ok(None), |why| Err(Refusal::Taken(why)));
     }
     let id = match (deed, notice.state.as_str()) {

@@ -19,13 +19,13 @@ use concert_transport::openpgp::contact::State;
 use concert_transport::openpgp::keyring::NoKey;
 use serde_json::json;
 
-use super::suffixes;
 use crate::addressees::{PURPOSE, reachable};
 use crate::barred::Barred;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::registry;
 use crate::settings::{OWN, Settings};
+use crate::suffixes;
 use crate::wire;
 
 /// Tell overlaps, gaps, addresses that cannot work and keys that are no longer good.

@@ -33,6 +33,7 @@ pub(super) fn run(
         let place = registry::path(data).display().to_string();
         Failure::outside(Problem::new(format!("cannot be written: {error}")).at(place))
     };
+    let _lock = registry::lock(data).map_err(Failure::outside)?;
     let builder = read(files)?;
     let mut part = registry::begin(data).map_err(failed)?;
     let summary = builder.finish(&mut part).map_err(failed)?;

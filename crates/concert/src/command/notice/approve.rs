@@ -8,7 +8,7 @@ use concert_store::records::{
 };
 use serde_json::json;
 
-use super::send::{gate, is_free, is_no_message, need};
+use super::send::{gate, is_free, is_no_message, is_no_question, need};
 use super::{SiteArg, written};
 use crate::drive::anew::{self, Fate};
 use crate::print::AllRows;
@@ -135,6 +135,7 @@ pub(super) fn resend(args: &ResendArgs, site_arg: &SiteArg) -> Result<Exit, Fail
         let site = Site::open_to_look(settings).await?;
         let (notice, _) = need(&site, &args.id).await?;
         is_no_message(&notice)?;
+        is_no_question(&notice)?;
         is_free(&site, args.to.as_deref()).await?;
         let gate = gate(&site, &notice);
         let mut change = site.store.records.change().await?;

@@ -75,13 +75,27 @@ pub(super) fn is_no_message(notice: &Notice) -> Result<(), Failure> {
     }
 }
 
-/// Nothing is sent to a suspended contact, whoever says so.
+/// A question whether a contact is there is asked of that one, and answered once.
+pub(super) fn is_no_question(notice: &Notice) -> Result<(), Failure> {
+    match notice.name == prove::NAME {
+        true => Err(Failure::usage(
+            Problem::new(format!("{} asks whether a contact is there, and is no notice for others", notice.id))
+                .hint(format!("ask again: `concert contact prove \"{}\"`", notice.party)),
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Nothing is sent to a suspended contact or to the site itself, whoever says so.
 pub(super) async fn is_free(site: &Site, to: Option<&str>) -> Result<(), Failure> {
     let Some(to) = to else { return Ok(()) };
-    match anew::suspended(site, to).await? {
+    match anew::refused(site, to).await? {
         None => Ok(()),
         Some(why) => {
-            let hint = format!("when it works again: `concert contact resume {to}`");
+            let hint = match site.settings.own().has(to) {
+                true => "give an address of whoever is to be told".to_owned(),
+                false => format!("when it works again: `concert contact resume {to}`"),
+            };
             Err(Failure::usage(Problem::new(why).hint(hint)))
         }
     }
@@ -210,6 +224,7 @@ pub(super) fn retry(args: &RetryArgs, site_arg: &SiteArg) -> Result<Exit, Failur
             let notice = sender(&site, id).await?;
             if args.to.is_some() {
                 is_no_message(&notice)?;
+                is_no_question(&notice)?;
             }
             notices.push(notice);
         }

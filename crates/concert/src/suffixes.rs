@@ -1,7 +1,7 @@
 //! Domains below which anybody gets a name, such as `co.uk` and `github.io`: nearly always a slip among the domains of
-//! a constituent.
+//! a constituent, and nobody whose word holds for all below.
 //!
-//! It is a short list of what is well known and no list of all public suffixes, so it only warns. `gov` and `mil` are
+//! It is a short list of what is well known and no list of all public suffixes, so an import only warns. `gov` and `mil` are
 //! left out: those zones have one holder, who may be a constituent.
 
 /// What countries call their zones for everybody, each with a country behind it: `co.uk`, `com.au`.
@@ -45,7 +45,7 @@ const OF_PROVIDERS: [&str; 32] = [
 ];
 
 /// Whether anybody gets names below a domain.
-pub(super) fn is_shared(domain: &str) -> bool {
+pub(crate) fn is_shared(domain: &str) -> bool {
     let domain = domain.trim_start_matches("*.");
     let of_country = |(word, country): (&str, &str)| country.len() == 2 && OF_COUNTRIES.contains(&word);
     OF_PROVIDERS.contains(&domain) || domain.split_once('.').is_some_and(of_country)
