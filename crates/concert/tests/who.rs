@@ -338,12 +338,19 @@ async fn the_lists_of_servers_are_fetched_anew() {
     let (_, err) = world.who(&["203.0.113.1", "lost.example"]).await;
     assert!(err.contains("passed over RDAP https://rdap.apnic.net/ip/203.0.113.1: it is not there (404)"), "{err}");
     assert!(err.contains("no server is known for lost.example (list of 2026-11-29)"), "{err}");
+    // And where they are from.
+    let (code, out, _) = world.run(&["contact", "check", "--format", "csv"]).await;
+    let from = "(asn.json, ipv4.json, ipv6.json, dns.json) is told by lists of 2026-11-29 that come with Concert and were \
+        written by hand: `concert contact refresh rdap` fetches those of IANA";
+    assert!(code == 0 && out.contains("remark,,") && out.contains(from), "{out}");
     let (code, out, err) = world.run(&["contact", "refresh", "rdap", "--format", "ndjson"]).await;
     assert_eq!(code, 1, "{err}");
     let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows[0]["reason"], "the server answered 500 Internal Server Error; the file before stays");
     assert_eq!(rows[3], json!({"file": "dns.json", "entries": 2, "published": "2026-11-01", "reason": null}));
     assert!(world.path("data/lookup/rdap/ipv4.json").exists() && !world.path("data/lookup/rdap/asn.json").exists());
+    let (_, out, _) = world.run(&["contact", "check", "--format", "csv"]).await;
+    assert!(out.contains("dns.json) is told by lists of 2026-11-01\""), "{out}");
     assert_eq!(world.who(&["192.0.2.7"]).await.0[0]["contact"], "abuse@a.example");
     let (_, err) = world.who(&["203.0.113.1", "AS3333"]).await;
     assert!(err.contains("no server is known for 203.0.113.1 (list of 2026-11-01)"), "{err}");

@@ -18,15 +18,21 @@ use crate::wire::now;
 const PUBLISHED: &str = "https://data.iana.org/rdap/";
 
 /// The files of a site, each read or with the reason why it cannot be.
-pub(super) struct Bootstraps(Vec<(Kind, Result<Bootstrap, String>)>);
+pub(super) struct Bootstraps {
+    files: Vec<(Kind, Result<Bootstrap, String>)>,
+    /// Those that come with the program.
+    shipped: Vec<Kind>,
+}
 
 impl Bootstraps {
     /// Those of the folder that the settings name; else those fetched, else those that come with the program.
     pub(super) fn open(given: Option<&Path>, data: &Path) -> Bootstraps {
-        let open = |kind: Kind| {
+        let mut shipped = Vec::new();
+        let mut open = |kind: Kind| {
             let path = given.map_or_else(|| folder(data), Path::to_owned).join(kind.file_name());
             let read = match bytes(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && given.is_none() => {
+                    shipped.push(kind);
                     return Ok(Bootstrap::shipped(kind));
                 }
                 Err(error) => Err(error.to_string()),
@@ -34,17 +40,36 @@ impl Bootstraps {
             };
             read.map_err(|why| format!("{} cannot be used: {why}", path.display()))
         };
-        Bootstraps(Kind::ALL.map(|kind| (kind, open(kind))).into())
+        let files = Kind::ALL.map(|kind| (kind, open(kind))).into();
+        Bootstraps { files, shipped }
+    }
+
+    /// Where they are from, and of which day, as sentences.
+    pub(super) fn said(&self) -> Vec<String> {
+        let of = |is_shipped: bool| {
+            let is_of = move |kind: &Kind| self.shipped.contains(kind) == is_shipped;
+            let all = self.files.iter().filter(move |(kind, _)| is_of(kind));
+            all.filter_map(|(kind, read)| Some((kind.file_name(), read.as_ref().ok()?.published.as_str())))
+        };
+        let said = |is_shipped: bool, from: &str| {
+            let day = of(is_shipped).map(|(_, day)| day).min()?;
+            let day = if day.is_empty() { "a day that they do not say" } else { day };
+            let names = of(is_shipped).map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+            Some(format!("which server of RDAP knows what ({names}) is told by lists of {day}{from}"))
+        };
+        let by_hand =
+            " that come with Concert and were written by hand: `concert contact refresh rdap` fetches those of IANA";
+        [said(true, by_hand), said(false, "")].into_iter().flatten().collect()
     }
 
     /// What is wrong with them.
     pub(super) fn mistakes(self) -> impl Iterator<Item = String> {
-        self.0.into_iter().filter_map(|(_, read)| read.err())
+        self.files.into_iter().filter_map(|(_, read)| read.err())
     }
 
     /// One of them.
     pub(super) fn get(&self, kind: Kind) -> Result<&Bootstrap, String> {
-        let found = self.0.iter().find(|(known, _)| *known == kind);
+        let found = self.files.iter().find(|(known, _)| *known == kind);
         found.map_or_else(|| Err("there is no list of servers".into()), |(_, read)| read.as_ref().map_err(Clone::clone))
     }
 }

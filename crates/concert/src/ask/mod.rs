@@ -81,6 +81,11 @@ pub(crate) fn bootstrap_mistakes(given: Option<&Path>, data: &Path) -> Vec<Probl
     Bootstraps::open(given, data).mistakes().map(|why| Problem::new(why).hint(hint)).collect()
 }
 
+/// Where the files that say which server of RDAP knows what are from, and of which day.
+pub(crate) fn bootstrap_origins(given: Option<&Path>, data: &Path) -> Vec<String> {
+    Bootstraps::open(given, data).said()
+}
+
 /// What was learned of one value.
 #[derive(Default)]
 pub(crate) struct Learned {

@@ -20,6 +20,7 @@ use concert_transport::openpgp::keyring::NoKey;
 use serde_json::json;
 
 use crate::addressees::{PURPOSE, reachable};
+use crate::ask;
 use crate::barred::Barred;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
@@ -127,6 +128,10 @@ pub(crate) fn with_keys(settings: &Settings, parties: &[Party], with_files: bool
     }
     if with_files {
         found.extend(left_over(parties));
+    }
+    if with_files && settings.lookup.rdap {
+        let said = ask::bootstrap_origins(settings.lookup.rdap_bootstrap.as_deref(), &settings.data_dir());
+        found.extend(said.into_iter().map(|what| (REMARK, String::new(), what)));
     }
     found
 }
