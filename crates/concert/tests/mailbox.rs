@@ -803,6 +803,38 @@ async fn a_bounce_of_somebody_behind_an_address_suspends_nobody_and_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_comes_back_stands_with_every_notice_that_went_in_one_mail() {
+    let Some(world) = World::new().await else { return };
+    let second = "[[notice]]\nname = \"second\"\nto = \"responsible\"\nwhen = \"at once\"\nformat = \"json\"\nvia = \"mail\"\n\
+        merge = true\n\n[via.mail]\n";
+    world.set(|settings| {
+        settings.replace("via = \"mail\"\n", "via = \"mail\"\nmerge = true\n").replace("[via.mail]\n", second)
+    });
+    world.event("192.0.2.1");
+    let mails = world.smtp.mails();
+    let shown = || {
+        let all = world.rows(&["notice", "list"]);
+        all.iter().map(|row| world.rows(&["notice", "show", row["id"].as_str().unwrap()]).remove(0)).collect::<Vec<_>>()
+    };
+    let (number, notices) = (number_of(&mails[0]), shown());
+    assert_eq!((mails.len(), notices.len()), (1, 2), "one mail has both");
+    let other = notices.iter().find(|row| row["id"] != number.as_str()).unwrap();
+    let (other_number, text) = (other["id"].as_str().unwrap(), String::from_utf8_lossy(&mails[0].bytes).into_owned());
+    assert!(other["goes_with"] == number.as_str() && text.contains(other_number), "each has its own number");
+    // One that answers the mail, and one that names the other notice, which a person takes.
+    world.dovecot.deliver(&reply(&mails[0], "gone@net.example", "", "one@net.example")).unwrap();
+    let answers = format!("In-Reply-To: <{}>\r\n", header(&mails[0], "Message-ID"));
+    let by_number = reply(&mails[0], "gone@net.example", "", "two@net.example").replace(&answers, "");
+    world.dovecot.deliver(&by_number.replace(&number, other_number)).unwrap();
+    world.once();
+    for notice in shown() {
+        let thread = notice["thread"].as_array().unwrap();
+        let came = thread.iter().filter(|row| row["direction"] == "in" && row["kind"] == "reply");
+        assert_eq!(came.count(), 2, "{notice}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_answered_for_goes_to_whoever_does_by_now() {
     let Some(world) = World::new().await else { return };
     let several = |name: &str| {

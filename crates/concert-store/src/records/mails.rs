@@ -249,12 +249,10 @@ impl Records {
 
     /// Mails that belong to a notice, oldest first.
     pub async fn thread(&self, notice: &str) -> Result<Vec<MailRow>, Problem> {
-        let rows = sqlx::query("SELECT * FROM mail WHERE notice = ?1 AND notice <> '' ORDER BY seq LIMIT ?2")
-            .bind(notice)
-            .bind(THREAD_MAX)
-            .fetch_all(self.pool())
-            .await
-            .map_err(trouble)?;
+        // An answer may name one that went along.
+        let query = "SELECT * FROM mail WHERE notice <> '' AND notice IN
+             (SELECT ?1 UNION ALL SELECT id FROM notice WHERE within = ?1 AND within <> '') ORDER BY seq LIMIT ?2";
+        let rows = sqlx::query(query).bind(notice).bind(THREAD_MAX).fetch_all(self.pool()).await.map_err(trouble)?;
         Ok(rows.iter().map(mail).collect())
     }
 
