@@ -98,10 +98,10 @@ fn whoever_sent_a_mail_that_was_ingested_is_a_party() {
     let party = &shown["parties"][0];
     assert_eq!((&party["party"], &party["status"]), (&json!("reporter"), &json!("acknowledged")));
     let message = served.rows(&["incident", "mail", "thread", &number]).remove(0);
-    let again =
-        ["incident", "open", "B", "--type", "phishing", "--severity", "low", "--tlp", "amber", "--report", &report];
-    let (code, _, err) = served.run(&again);
-    assert!(code == 0 && err.contains(&format!("{number} began with the same report already")), "{err}");
+    let again = ["incident", "open", "B", "--type", "phishing", "--severity", "low", "--tlp", "amber", "--report"];
+    let again = served.command(&[&again[..], &[&report]].concat()).output().unwrap();
+    let told = String::from_utf8(again.stderr).unwrap();
+    assert!(again.status.success() && told.contains(&format!("{number} began with the same report already")), "{told}");
     assert_eq!((&message["sort"], &message["address"]), (&json!("report"), &json!("anna@bank.example")));
     let evidence = &shown["evidence"][0];
     assert_eq!((&evidence["name"], &evidence["marking"]["tlp"]), (&json!("report.eml"), &json!("amber+strict")));
