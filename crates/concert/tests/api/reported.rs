@@ -76,6 +76,10 @@ fn an_incident_is_opened_from_a_report_by_whoever_sees_reports() {
     anna.want("POST", "/incidents", &by_hand, 400);
     anna.want("POST", "/incidents", &json!({"report": 1}), 400);
     assert_eq!(anna.get("/incidents")["incidents"].as_array().unwrap().len(), 2);
+    // Whoever opens another from the same report is warned.
+    let third = anna.post("/incidents", new(&report));
+    let told = format!("{} began with the same report already", opened["number"].as_str().unwrap());
+    assert!(third["warnings"].as_array().unwrap().iter().any(|one| one["what"] == told.as_str()), "{third}");
     served.done(&["verify"]);
 }
 
@@ -98,10 +102,6 @@ fn whoever_sent_a_mail_that_was_ingested_is_a_party() {
     let party = &shown["parties"][0];
     assert_eq!((&party["party"], &party["status"]), (&json!("reporter"), &json!("acknowledged")));
     let message = served.rows(&["incident", "mail", "thread", &number]).remove(0);
-    let again = ["incident", "open", "B", "--type", "phishing", "--severity", "low", "--tlp", "amber", "--report"];
-    let again = served.command(&[&again[..], &[&report]].concat()).output().unwrap();
-    let told = String::from_utf8(again.stderr).unwrap();
-    assert!(again.status.success() && told.contains(&format!("{number} began with the same report already")), "{told}");
     assert_eq!((&message["sort"], &message["address"]), (&json!("report"), &json!("anna@bank.example")));
     let evidence = &shown["evidence"][0];
     assert_eq!((&evidence["name"], &evidence["marking"]["tlp"]), (&json!("report.eml"), &json!("amber+strict")));

@@ -113,7 +113,7 @@ impl Served {
         self
     }
 
-    pub(crate) fn command(&self, args: &[&str]) -> Command {
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_concert"));
         command.args(["--quiet"]).args(args).current_dir(self.folder.path());
         command.env_remove("CONCERT_SITE").env_remove("CONCERT_LOG");
