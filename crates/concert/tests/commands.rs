@@ -531,3 +531,25 @@ fn what_can_be_read_only_once_is_taken_in_like_a_file() {
     let left = fs::read_dir(folder.path().join("site/data")).unwrap();
     assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().contains("ingest")));
 }
+
+#[test]
+fn a_file_handed_to_a_process_that_ended_is_processed_all_the_same() {
+    let folder = site();
+    let ingest = |row: &str| {
+        concert(folder.path(), &["ingest", "--site", "site", "--feed", "drop", "--format", "json", "-"], row)
+    };
+    assert_eq!(ingest("{\"source.ip\":\"192.0.2.1\"}\n").0, 0);
+    let lock = fs::File::options().append(true).open(folder.path().join("site/data/lock")).unwrap();
+    lock.lock().unwrap();
+    std::thread::scope(|scope| {
+        let waiting = ["192.0.2.2", "192.0.2.3"]
+            .map(|address| scope.spawn(move || ingest(&format!("{{\"source.ip\":\"{address}\"}}\n"))));
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        assert!(waiting.iter().all(|one| !one.is_finished()), "another process works on the site");
+        drop(lock);
+        for one in waiting {
+            let (code, out, err) = one.join().unwrap();
+            assert!(code == 0 && out.contains("\"events\":1"), "{code} {out} {err}");
+        }
+    });
+}

@@ -1,6 +1,6 @@
 //! `concert ingest`: files through the whole path, at once.
 //!
-//! Where another process works on the site, the files are handed to it and waited for. What can be read only once (`-`,
+//! Where another process works on the site, the files are handed to it and waited for; if it ends, they are processed here. What can be read only once (`-`,
 //! a pipe) is written to a file in `data/` before.
 
 use std::fs::File;
@@ -13,6 +13,8 @@ use concert_model::{Origin, Problem, Receipt, ReportId};
 use concert_store::records::Counts;
 use indicatif::ProgressBar;
 use serde_json::json;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
 use super::SiteArg;
 use crate::drive::process::Work;
@@ -68,18 +70,12 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
                 tell_refusal(&site, feed, &file.shown, &content, &counts)?;
                 add(&mut total, &counts);
             }
-            // What is due by number of events, or for who does not want to wait.
-            let told = runtime.block_on(worker.tell_due(&site)).map_err(Failure::outside)?;
-            total.notices += told as u64;
-            // The reports are safe whatever becomes of this.
-            if let Err(problem) = runtime.block_on(tidy_at_end(&site, &mut worker)) {
-                tracing::warn!("{problem}");
-            }
+            total.notices += finish(&runtime, &site, &mut worker)?;
         }
         None => {
             let keeper = Keeper::new(site.store.clone());
             for file in &given.files {
-                add(&mut total, &runtime.block_on(hand_over(&site, &keeper, feed, file))?);
+                add(&mut total, &hand_over(&runtime, &site, &keeper, feed, file)?);
             }
         }
     }
@@ -249,30 +245,38 @@ fn hash(file: &mut File, path: &Path, length: u64) -> Result<([u8; 32], u64), Fa
     }
 }
 
-/// Keeps the file as a waiting report and waits until the process that works on the site is done
-/// with it.
-async fn hand_over(site: &Site, keeper: &Keeper, feed: &Feed, given: &Given) -> Result<Counts, Failure> {
+/// Keeps the file as a waiting report and waits until the process that works on the site is done with it. Where that
+/// process ends before, the work is done here: the next `ingest` that waits would otherwise wait for nobody.
+fn hand_over(runtime: &Runtime, site: &Site, keeper: &Keeper, feed: &Feed, given: &Given) -> Result<Counts, Failure> {
     let path = given.shown.as_path();
     let body = concert_transport::Body::File(given.path.clone());
-    let kept = keeper.keep_report(receipt(feed, path), body).await;
+    let kept = runtime.block_on(keeper.keep_report(receipt(feed, path), body));
     let (id, kept) = kept.map_err(|why| Failure::outside(Problem::new(why).at(path.display().to_string())))?;
     if kept == concert_transport::Kept::Known {
         return Ok(Counts::default());
     }
     let deadline = Instant::now() + HANDED_DEADLINE;
+    let mut told = 0;
     while Instant::now() < deadline {
-        let report = site.store.records.report(id).await.map_err(Failure::outside)?;
+        let report = runtime.block_on(site.store.records.report(id)).map_err(Failure::outside)?;
         match report {
             Some(report) if report.state == "done" => {
                 if !report.reason.is_empty() {
                     tell(path, report.reason);
                 }
-                return Ok(report.counts);
+                return Ok(Counts { notices: report.counts.notices + told, ..report.counts });
             }
             Some(report) if report.state == "failed" => {
                 return Err(Failure::outside(Problem::new(report.reason).at(path.display().to_string())));
             }
-            _ => tokio::time::sleep(Duration::from_millis(100)).await,
+            _ => {}
+        }
+        match runtime.block_on(Worker::open(site))? {
+            Some(mut worker) => {
+                worker.process_waiting(site, &CancellationToken::new()).map_err(Failure::outside)?;
+                told += finish(runtime, site, &mut worker)?;
+            }
+            None => std::thread::sleep(Duration::from_millis(100)),
         }
     }
     Err(Failure::outside(
@@ -280,6 +284,17 @@ async fn hand_over(site: &Site, keeper: &Keeper, feed: &Feed, given: &Given) -> 
             .at(path.display().to_string())
             .hint("see `concert feed list`"),
     ))
+}
+
+/// What follows after reports were processed. Gives the number of notices that it made.
+fn finish(runtime: &Runtime, site: &Site, worker: &mut Worker) -> Result<u64, Failure> {
+    // What is due by number of events, or for who does not want to wait.
+    let told = runtime.block_on(worker.tell_due(site)).map_err(Failure::outside)?;
+    // The reports are safe whatever becomes of this.
+    if let Err(problem) = runtime.block_on(tidy_at_end(site, worker)) {
+        tracing::warn!("{problem}");
+    }
+    Ok(told as u64)
 }
 
 fn add(total: &mut Counts, some: &Counts) {
