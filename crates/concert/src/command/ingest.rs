@@ -1,7 +1,7 @@
 //! `concert ingest`: files through the whole path, at once.
 //!
-//! Where another process works on the site, the files are handed to it and waited for; if it ends, they are processed here. What can be read only once (`-`,
-//! a pipe) is written to a file in `data/` before.
+//! Where another process works on the site, the files are handed to it and waited for; if it ends, they are processed
+//! here. What can be read only once (`-`, a pipe) is written to a file in `data/` before.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
