@@ -91,7 +91,11 @@ fn take_out(lines: &mut [String], at: usize, found: &mut Found) {
     let Some(line) = lines.get(at) else { return };
     if line.trim_start().starts_with('[') && !is_in_list(lines, at) {
         match head(line) {
-            Some(right) if right != line.trim() => lines.get_mut(at).into_iter().for_each(|line| *line = right.clone()),
+            Some(right) if right != line.trim() => {
+                if let Some(line) = lines.get_mut(at) {
+                    *line = right;
+                }
+            }
             Some(_) => found.apart.push(cut(lines, at, end_of_table(lines, at))),
             None => drop(cut(lines, at, end_of_table(lines, at))),
         }
