@@ -27,12 +27,11 @@ const REMOVED: &str = "(removed)";
 /// A shorter value would be found in half of everything.
 pub const VALUE_CHARS_MIN: usize = 4;
 /// Columns of records that may hold a value from outside: table, key, column.
-const TEXTS: [(&str, &str, &str); 17] = [
+const TEXTS: [(&str, &str, &str); 18] = [
     ("report", "id", "sender"),
-    ("report", "id", "file_name"),
     ("report", "id", "url"),
-    ("report", "id", "origin"),
     ("report", "id", "reason"),
+    ("notice", "id", "party"),
     ("notice", "id", "key"),
     ("notice", "id", "reason"),
     ("notice", "id", "passed_over"),
@@ -44,16 +43,30 @@ const TEXTS: [(&str, &str, &str); 17] = [
     ("mail", "id", "reason"),
     ("contact_health", "address", "diagnostic"),
     ("contact_health", "address", "why"),
+    ("mail", "id", "party"),
+    ("contact_proof", "notice", "party"),
     ("notice_again", "notice", "why"),
 ];
+/// Those that hold names of files.
+const NAMES: [(&str, &str, &str); 2] = [("report", "id", "file_name"), ("report", "id", "origin")];
 /// Columns of records whose rows go when they hold the value.
-const ADDRESSES: [(&str, &str); 5] = [
+const ADDRESSES: [(&str, &str); 6] = [
     ("contact_health", "address"),
     ("contact_answer", "address"),
     ("contact_proof", "address"),
     ("contact_told", "recipient"),
+    ("contact_told", "party"),
     ("receipt", "sender"),
 ];
+
+/// A reject that holds the value.
+#[derive(Debug)]
+struct Reject {
+    report: Vec<u8>,
+    n: i64,
+    /// Whether the name of the part does, a file in an archive.
+    is_part: bool,
+}
 
 /// Where a value was found.
 #[derive(Debug)]
@@ -71,7 +84,7 @@ pub struct Traces {
     contents: Vec<[u8; 32]>,
     /// and those whose other lines stay.
     redacted: Vec<[u8; 32]>,
-    rejects: Vec<(Vec<u8>, i64)>,
+    rejects: Vec<Reject>,
     texts: BTreeMap<(&'static str, &'static str, &'static str), Vec<Vec<u8>>>,
     notices: Vec<String>,
     bytes: Vec<String>,
@@ -93,7 +106,7 @@ pub struct TraceCounts {
     pub notices: u64,
     /// Kept bytes of notices that hold it or such an event.
     pub notice_bytes: u64,
-    /// Contacts of parties.
+    /// Contacts of parties, and parties that are called so.
     pub contacts: u64,
     /// Other texts of the records: senders, file names.
     pub texts: u64,
@@ -140,6 +153,7 @@ impl Writer {
             for party in &mut parties {
                 party.contacts.retain(|contact| !traces.needle.is_in(contact.mail.as_bytes()));
             }
+            parties.retain(|party| !traces.needle.is_in(party.name.as_bytes()));
             store.records.import_parties(*which, &parties).await?;
         }
         self.forget_events(&traces).await?;
@@ -162,11 +176,13 @@ impl Writer {
     async fn forget_records(&self, traces: &Traces, now: Time) -> Result<(), Problem> {
         let records = &self.store().records;
         let mut change = records.change().await?;
-        for (report, n) in &traces.rejects {
-            sqlx::query("UPDATE reject SET text = ?3, reason = ?3 WHERE report = ?1 AND n = ?2")
+        for Reject { report, n, is_part } in &traces.rejects {
+            let sql = "UPDATE reject SET text = ?3, reason = ?3, part = iif(?4, ?3, part) WHERE report = ?1 AND n = ?2";
+            sqlx::query(sql)
                 .bind(report)
                 .bind(n)
                 .bind(REMOVED)
+                .bind(is_part)
                 .execute(&mut *change)
                 .await
                 .map_err(trouble)?;
@@ -174,9 +190,11 @@ impl Writer {
         for ((table, key, column), keys) in &traces.texts {
             for value in keys {
                 let sql = format!("UPDATE {table} SET {column} = ?2 WHERE CAST({key} AS BLOB) = ?1");
+                // A party of another name is not there; that none is known is plain.
+                let instead = if *column == "party" { "" } else { REMOVED };
                 sqlx::query(sqlx::AssertSqlSafe(sql))
                     .bind(value)
-                    .bind(REMOVED)
+                    .bind(instead)
                     .execute(&mut *change)
                     .await
                     .map_err(trouble)?;
@@ -264,12 +282,17 @@ impl Writer {
     }
 }
 
-/// Copies an event without the value: free text says that something was removed, a typed field goes.
+/// Copies an event without the value: free text says that something was removed; a typed field goes, and so does a key of
+/// `extra.` that holds it.
 fn without(stored: &Stored<'_>, needle: &Needle, into: &mut Batch) {
     let mut open = into.open();
     let mut text = Vec::new();
     for (field, value) in stored.event.fields() {
-        let number = if field.is_extra() { open.extra(stored.event.extra_name(field)) } else { Some(field) };
+        let extra = field.is_extra().then(|| stored.event.extra_name(field));
+        if extra.is_some_and(|name| needle.is_in_name(name.as_bytes())) {
+            continue;
+        }
+        let number = extra.map_or(Some(field), |name| open.extra(name));
         let Some(number) = number else { continue };
         text.clear();
         json::write_value(&value, &mut text);
@@ -361,6 +384,63 @@ mod tests {
             UNION ALL SELECT sender FROM receipt)";
         let left: String = sqlx::query_scalar(all).fetch_one(pool).await.unwrap();
         assert_eq!(left, "rejected|(removed)(removed)(removed)|bea@x.example(removed)|(removed)");
+    }
+
+    #[tokio::test]
+    async fn a_value_is_gone_from_names_of_files_parties_and_keys() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        let pool = store.records.pool();
+        for (number, name) in ["ann@x.example.csv", "log_ann@x.example-1.txt", "joann@x.example.csv"].iter().enumerate()
+        {
+            let sql = "INSERT INTO report (id, feed, content, origin_kind, origin, received, sender, file_name, url, media_type, bytes, state)
+                       VALUES (?1, 'f', x'00', 'file', ?2, 1, '', ?2, '', '', 1, 'done')";
+            sqlx::query(sql).bind(vec![number as u8; 16]).bind(name).execute(pool).await.unwrap();
+        }
+        sqlx::raw_sql(
+            "INSERT INTO reject (report, n, line, part, field, reason, text)
+                 VALUES (x'02', 0, 1, 'ann@x.example.txt', '', 'no', 'a'), (x'02', 1, 1, 'b.txt', '', 'no', 'b');
+             INSERT INTO notice (id, name, key, party, recipient, via, format, state, events, members, message_id, made, due)
+                 VALUES ('20261122-000001', 'n', 'k', 'ann@x.example', 'b@y.example', 'mail', 'csv', 'queued', 0, x'', '1@x', 1, 1);
+             INSERT INTO contact_told VALUES ('b@y.example', 'ann@x.example', 1);",
+        )
+        .execute(pool)
+        .await
+        .unwrap();
+        let party = |name: &str| concert_model::Party { name: name.into(), ..Default::default() };
+        let parties = [party("ann@x.example"), party("Joann@x.example")];
+        store.records.import_parties(Parties::Constituents, &parties).await.unwrap();
+        let traces = writer.traces("ann@x.example").await.unwrap();
+        let counts = traces.counts();
+        assert_eq!((counts.texts, counts.rejects, counts.contacts), (5, 1, 1));
+        writer.forget(traces, DAY_ONE).await.unwrap();
+        let all = "SELECT group_concat(t, '|') FROM (
+            SELECT file_name || origin AS t FROM report UNION ALL SELECT part || text FROM reject
+            UNION ALL SELECT party || recipient FROM notice UNION ALL SELECT recipient FROM contact_told
+            UNION ALL SELECT name FROM party)";
+        let left: String = sqlx::query_scalar(all).fetch_one(pool).await.unwrap();
+        let names = "(removed)(removed)|(removed)(removed)|joann@x.example.csvjoann@x.example.csv";
+        assert_eq!(left, format!("{names}|(removed)(removed)|b.txtb|b@y.example|Joann@x.example"));
+        assert_eq!(writer.traces("ann@x.example").await.unwrap().counts(), TraceCounts::default());
+    }
+
+    #[test]
+    fn a_key_that_holds_the_value_goes_with_what_it_says() {
+        let mut batch = Batch::new();
+        let mut event = batch.open();
+        for (name, value) in [("ann@x.example", "4"), ("joann@x.example", "5"), ("note", "to ann@x.example")] {
+            let field = event.extra(name).unwrap();
+            event.set(field, &Value::text(value));
+        }
+        event.keep(concert_model::EventId::default(), ProblemKey::default(), 1);
+        let needle = Needle::new("ann@x.example");
+        let stored = Stored { event: batch.get(0).unwrap(), report: ReportId::default(), batch: 1, row: 0 };
+        assert!(trace::holds(&stored.event, &needle, &mut Vec::new()));
+        let mut cleaned = Batch::new();
+        without(&stored, &needle, &mut cleaned);
+        let mut text = Vec::new();
+        json::write_members(&cleaned.get(0).unwrap(), &mut text);
+        assert_eq!(String::from_utf8(text).unwrap(), ",\"extra.joann@x.example\":\"5\",\"extra.note\":\"(removed)\"");
     }
 
     const DAY_ONE: Time = Time(1_800_000_000_000_000);

@@ -17,7 +17,7 @@ use crate::wire::{self, Site};
 const VALUE_BYTES_MAX: usize = 1024;
 /// What no command on this machine can reach, or this one does not.
 const NOT_REACHED: &str = "not reached: backups made before, mail and files already sent, files in in/, out/ and keys/, users, \
-                           copies others made, and what is written in incidents and evidence\n";
+                           the audit log, copies others made, and what is written in incidents and evidence\n";
 
 /// Remove a person's mail address, account or address from events, reports, rejects, notices, contacts.
 ///

@@ -31,6 +31,16 @@ impl Needle {
         self.position(bytes, 0, true).is_some()
     }
 
+    /// Whether the value stands in the name of something, where others are tied to it by all sorts of signs:
+    /// `192.0.2.1-june.csv`, `report_ann@x.example.txt`, a key of `extra.`. Rather one name too many than one too few.
+    pub(super) fn is_in_name(&self, name: &[u8]) -> bool {
+        (0..name.len()).any(|at| {
+            let is_begin = letter_before(name, at).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+            let is_end = |end| letter(name, end).is_none_or(|(byte, _)| !byte.is_ascii_alphanumeric());
+            is_begin && self.end(name, at).is_some_and(is_end)
+        })
+    }
+
     /// The bytes with something else wherever the value stood; nothing where it does not.
     pub(super) fn replaced(&self, bytes: &[u8], instead: &str) -> Option<Vec<u8>> {
         let (mut out, mut from) = (Vec::new(), 0);

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use concert_model::batch::Row;
-use concert_model::{Problem, ReportId, json};
+use concert_model::{Event, Problem, ReportId, json};
 use sqlx::Row as _;
 
 use super::needle::Needle;
-use super::{REMOVED, TEXTS, Traces, VALUE_CHARS_MIN, redact};
-use crate::events::Page;
+use super::{NAMES, REMOVED, Reject, TEXTS, Traces, VALUE_CHARS_MIN, redact};
 use crate::events::read::sixteen;
+use crate::events::{Page, Stored};
 use crate::members::Members;
 use crate::records::{Parties, trouble};
 use crate::store::{JOURNAL, journal_page};
@@ -52,8 +52,8 @@ impl Writer {
         self.trace_notices(&mut traces).await?;
         for which in Parties::ALL {
             for party in self.store().records.parties(which).await? {
-                let found = party.contacts.iter().filter(|contact| traces.needle.is_in(contact.mail.as_bytes()));
-                traces.contacts += found.count() as u64;
+                let texts = party.contacts.iter().map(|contact| &contact.mail).chain([&party.name]);
+                traces.contacts += texts.filter(|text| traces.needle.is_in(text.as_bytes())).count() as u64;
             }
         }
         Ok(traces)
@@ -77,24 +77,27 @@ impl Writer {
 
     async fn trace_records(&self, traces: &mut Traces) -> Result<(), Problem> {
         let pool = self.store().records.pool();
-        let rows = sqlx::query("SELECT report, n, line, field, reason, text FROM reject")
+        let rows = sqlx::query("SELECT report, n, line, part, field, reason, text FROM reject")
             .fetch_all(pool)
             .await
             .map_err(trouble)?;
         for row in rows {
             let text = |name: &str| row.try_get::<String, _>(name).unwrap_or_default();
-            if ["reason", "text"].iter().any(|name| traces.needle.is_in(text(name).as_bytes())) {
+            let is_part = traces.needle.is_in_name(text("part").as_bytes());
+            if is_part || ["reason", "text"].iter().any(|name| traces.needle.is_in(text(name).as_bytes())) {
                 let report: Vec<u8> = row.try_get("report").unwrap_or_default();
                 let line = row.try_get::<i64, _>("line").unwrap_or(0).cast_unsigned();
                 traces.reports.entry(ReportId(sixteen(&report))).or_default().insert(line);
-                traces.rejects.push((report, row.try_get("n").unwrap_or(0)));
+                traces.rejects.push(Reject { report, n: row.try_get("n").unwrap_or(0), is_part });
             }
         }
-        for (table, key, column) in TEXTS {
+        for (table, key, column) in TEXTS.into_iter().chain(NAMES) {
+            let is_name = NAMES.contains(&(table, key, column));
             let sql = format!("SELECT CAST({key} AS BLOB) AS k, {column} AS t FROM {table} WHERE {column} <> ''");
             let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(pool).await.map_err(trouble)?;
             let holds = |row: &sqlx::sqlite::SqliteRow| {
-                traces.needle.is_in(row.try_get::<String, _>("t").unwrap_or_default().as_bytes())
+                let text: String = row.try_get("t").unwrap_or_default();
+                traces.needle.is_in(text.as_bytes()) || is_name && traces.needle.is_in_name(text.as_bytes())
             };
             let keys: Vec<Vec<u8>> =
                 rows.iter().filter(|row| holds(row)).map(|row| row.try_get("k").unwrap_or_default()).collect();
@@ -200,15 +203,20 @@ struct Holding {
 }
 
 fn holding(pages: &[Page], needle: &Needle) -> Vec<Holding> {
-    let (mut found, mut text) = (Vec::new(), Vec::new());
-    for stored in pages.iter().flat_map(Page::iter) {
-        text.clear();
-        json::write_members(&stored.event, &mut text);
-        // Between members stand quotes and commas, so the value is found where a member holds it.
-        if needle.is_in(&text) {
-            let place = (stored.batch, stored.row);
-            found.push(Holding { report: stored.report, row: stored.event.row(), place });
-        }
-    }
-    found
+    let mut text = Vec::new();
+    let all = pages.iter().flat_map(Page::iter).filter(|stored| holds(&stored.event, needle, &mut text));
+    let holding = |stored: Stored<'_>| {
+        let place = (stored.batch, stored.row);
+        Holding { report: stored.report, row: stored.event.row(), place }
+    };
+    all.map(holding).collect()
+}
+
+/// Whether an event holds the value: a member, or a key of `extra.`. The text is room to work in.
+pub(super) fn holds(event: &Event<'_>, needle: &Needle, text: &mut Vec<u8>) -> bool {
+    text.clear();
+    json::write_members(event, text);
+    // Between members stand quotes and commas, so the value is found where a member holds it.
+    let mut extra = event.fields().filter(|(field, _)| field.is_extra());
+    needle.is_in(text) || extra.any(|(field, _)| needle.is_in_name(event.extra_name(field).as_bytes()))
 }
