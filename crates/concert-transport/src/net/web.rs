@@ -151,7 +151,7 @@ pub struct Ask {
     pub headers: HeaderMap,
     /// Headers with credentials: not sent on to another server.
     pub secrets: HeaderMap,
-    /// What is sent.
+    /// What is sent: to this server alone.
     pub body: Option<Vec<u8>>,
     /// Hosts that redirects may lead to; empty for any.
     pub hosts: Vec<String>,
@@ -199,6 +199,11 @@ pub async fn fetch(client: &Client, ask: &Ask) -> Result<Response, String> {
         if !keeps && method != Method::HEAD {
             method = Method::GET;
             body = None;
+        }
+        // It may hold what logs in, as headers may; those are left out, but a request without its body is another one.
+        if body.is_some() && next.origin() != ask.url.origin() {
+            let other = next.origin().ascii_serialization();
+            return Err(format!("the server sends us on to {other}, another server, which does not get the body"));
         }
         url = next;
     }
