@@ -6,7 +6,8 @@
 //! says nothing is recognised by its columns if these fit one type only, or named with `report_type`.
 //!
 //! Columns that mean nothing to the type are kept as `extra.COLUMN`, and so is a value that its field
-//! refuses (a host name that is none). A row without a moment, or whose address is none, is a reject.
+//! refuses (a host name that is none). Of a column that is there twice the first counts, and the second is kept as
+//! `extra.COLUMN 2`. A row without a moment, or whose address is none, is a reject.
 //! `feed.name` is set to the name of the report type.
 
 mod convert;
@@ -200,11 +201,11 @@ fn wrong_width(record: &Record<'_>, header: &[String]) -> Fault {
 fn plan(report: &Report, header: &[String], sink: &mut Sink<'_>) -> Vec<Step> {
     let (mut steps, mut lost): (Vec<Step>, Vec<String>) = (Vec::new(), Vec::new());
     for (column, name) in header.iter().enumerate() {
-        let mut add = |field: Option<Field>, convert, required| {
-            let Some(field) = field else { return lost.push(name.clone()) };
+        let mut add = |name: &str, field: Option<Field>, convert, required| {
+            let Some(field) = field else { return lost.push(name.to_owned()) };
             steps.push(Step {
                 column,
-                name: name.as_str().into(),
+                name: name.into(),
                 field,
                 convert,
                 required,
@@ -212,6 +213,14 @@ fn plan(report: &Report, header: &[String], sink: &mut Sink<'_>) -> Vec<Step> {
                 repeats: Repeats::default(),
             });
         };
+        // What a column of a name that was there already holds is none of what the type says of that name.
+        let before = header.iter().take(column).filter(|before| *before == name).count();
+        if before > 0 {
+            let named = format!("{name} {}", before + 1);
+            let field = sink.extra(&named).or_else(|| sink.extra(&format!("column {}", column + 1)));
+            add(&named, field, report.others, false);
+            continue;
+        }
         let mut mapped = false;
         for mapping in report.columns.iter().filter(|mapping| mapping.column == *name) {
             mapped = true;
@@ -219,12 +228,12 @@ fn plan(report: &Report, header: &[String], sink: &mut Sink<'_>) -> Vec<Step> {
                 Target::Field(field) => Some(*field),
                 Target::Extra(name) => sink.extra(name),
             };
-            add(field, mapping.convert, mapping.required);
+            add(name, field, mapping.convert, mapping.required);
         }
         if !mapped {
             // A column whose name can be no name of a field is still kept.
             let field = sink.extra(name).or_else(|| sink.extra(&format!("column {}", column + 1)));
-            add(field, report.others, false);
+            add(name, field, report.others, false);
         }
     }
     if let Some(name) = lost.first() {
@@ -312,5 +321,15 @@ const SAMPLES: &[Sample] = &[
         events: r#"{"classification.identifier":"conficker","classification.taxonomy":"malicious-code","classification.type":"infected-system","destination.ip":"198.51.100.1","destination.port":80,"extra.family":"downadup","extra.source.naics":517311,"feed.name":"Sinkhole-Events IPv4","malware.name":"conficker","protocol.transport":"tcp","source.asn":64496,"source.geolocation.cc":"FI","source.ip":"192.0.2.9","source.port":4711,"time.source":"2026-06-17T00:00:00Z"}
 "#,
         rejects: "3 timestamp: empty, and an event needs its moment",
+    },
+    Sample {
+        name: "twice.csv",
+        settings: "report_type = \"event4_sinkhole\"",
+        given: r#"timestamp,protocol,src_ip,src_port,src_ip,infection,family,family
+2026-06-17 00:00:00,tcp,192.0.2.9,4711,192.0.2.10,conficker,downadup,kido
+"#,
+        events: r#"{"classification.identifier":"conficker","classification.taxonomy":"malicious-code","classification.type":"infected-system","extra.family":"downadup","extra.family 2":"kido","extra.src_ip 2":"192.0.2.10","feed.name":"Sinkhole-Events IPv4","malware.name":"conficker","protocol.transport":"tcp","source.ip":"192.0.2.9","source.port":4711,"time.source":"2026-06-17T00:00:00Z"}
+"#,
+        rejects: "",
     },
 ];
