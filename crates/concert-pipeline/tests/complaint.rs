@@ -323,6 +323,22 @@ fn a_letter_in_html_is_read_as_the_text_that_a_person_sees() {
 }
 
 #[test]
+fn the_subject_is_read_where_the_text_and_its_logs_name_nothing() {
+    let check = |subject: &str, body: &str, want: &[&str], rejected: usize| {
+        let mail = format!("From: eva@bank.example\r\nTo: abuse@isp.example\r\nSubject: {subject}\r\n\r\n{body}");
+        let (events, rejects) = read(mail.as_bytes(), "");
+        let found: Vec<&str> = events.iter().filter_map(|event| event["source.ip"].as_str()).collect();
+        assert_eq!((found.as_slice(), rejects.len()), (want, rejected), "{subject} {body}: {rejects:?}");
+    };
+    let text = "Please stop it.";
+    check("SSH attacks from 192.0.2.7", text, &["192.0.2.7"], 0);
+    check("=?utf-8?q?Angriffe_von_192.0.2.7?=", text, &["192.0.2.7"], 0);
+    check("Attacks on our server 198.51.100.1", text, &[], 2);
+    check("SSH attacks from 192.0.2.7", "192.0.2.8 does it too", &["192.0.2.8"], 0);
+    check("SSH attacks", text, &[], 1);
+}
+
+#[test]
 fn a_mail_that_is_attached_says_from_where_it_came_where_the_text_says_what_it_is() {
     let check = |text: &str, hops: &str, want: &[&str]| {
         let body = format!(

@@ -42,6 +42,28 @@ pub(crate) fn url(word: &str) -> Option<Link> {
     Some(Link { start, url, is_defanged })
 }
 
+/// What ends like a domain and is the name of a file more often: `index.php/x`.
+const ENDINGS: &[&str] = &[
+    "asp", "aspx", "bat", "cfg", "cgi", "conf", "csv", "dll", "doc", "exe", "gz", "htm", "html", "jar", "js", "json",
+    "jsp", "log", "pdf", "php", "py", "rb", "service", "sh", "so", "txt", "xml", "zip",
+];
+
+/// A URL whose scheme was left out: `evil.example/login`, `evil[.]example/login`.
+pub(crate) fn bare(word: &str) -> Option<Link> {
+    static BARE: LazyLock<Regex> = LazyLock::new(|| {
+        let dot = r"(?:\.|[\[({](?:\.|dot)[\])}])";
+        let pattern = format!(r"(?i)^[(<\x22'\[]*((?:[a-z0-9_-]{{1,63}}{dot}){{1,8}}([a-z]{{2,20}})/.*)$");
+        Regex::new(&pattern).expect("a constant pattern")
+    });
+    let found = word.contains('/').then(|| BARE.captures(word)).flatten()?;
+    let (whole, ending) = (found.get(1)?, found.get(2)?.as_str());
+    if ENDINGS.iter().any(|known| known.eq_ignore_ascii_case(ending)) {
+        return None;
+    }
+    let link = url(&format!("http://{}", whole.as_str()))?;
+    Some(Link { start: whole.start(), ..link })
+}
+
 /// A URL without the signs that end a sentence or a list. Brackets that it opens itself are its own, as in
 /// `http://[2001:db8::1]`.
 fn without_end(word: &str) -> &str {

@@ -16,7 +16,10 @@
 //! `Source: A` and `Destination: B` in the lines of a paragraph belong together, and so do the cells of a table whose head
 //! names the sides (`source ip;destination ip;port`). A sentence that breaks at an address is read over the break.
 //!
-//! **URLs.** A defanged one is complained of. A plain one only when its line or the line before says so
+//! The two ends of a range (`192.0.2.1-192.0.2.9`) are two addresses. The subject of the mail is read where neither its
+//! text nor a log names anything.
+//!
+//! **URLs.** Also without their scheme (`evil.example/login`). A defanged one is complained of. A plain one only when its line or the line before says so
 //! (any kind of abuse, `URL:` ...) and neither asks to visit, click or read; a link into the domain of a
 //! mail address in the text, or of the sender, is the sender's own. `urls` = `all` or `defanged` change that. A name
 //! like `www.uni.example` is complained of where its line says that it hosts something, and names nothing else.
@@ -60,6 +63,7 @@ use std::ops::Range;
 use concert_model::{Field, Keys, Net, Time, Value, taxonomy};
 
 use super::mapping::settings::TYPES_HINT;
+use super::unpack::SUBJECT;
 use super::{About, Draft, Fault, Input, Listed, Parser, Sample, Sink};
 use attacked::Attacked;
 use find::{Found, Line, Urls};
@@ -248,6 +252,10 @@ impl Parser for Complaint {
     }
 
     fn parse(&self, input: &mut Input<'_>, about: &About<'_>, sink: &mut Sink<'_>) {
+        // The subject says in short what the text says, and counts where that names nothing.
+        if about.name == SUBJECT && sink.has_events() {
+            return;
+        }
         let lines = own::lines(input, sink);
         let zone = moment::stated_zone(&lines).unwrap_or_else(|| sink.zone().cloned());
         let own = find::own_domains(&lines, &about.receipt.sender);

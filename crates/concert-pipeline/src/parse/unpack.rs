@@ -111,6 +111,9 @@ fn encoding(keys: &mut Keys<'_>) -> Option<&'static Encoding> {
     found
 }
 
+/// The name of the part that is the subject of a letter, which comes behind its text.
+pub(super) const SUBJECT: &str = "(subject)";
+
 /// A part of a report that is about to be read.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {

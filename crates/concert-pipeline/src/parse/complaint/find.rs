@@ -91,7 +91,10 @@ pub(super) fn subjects(rest: &str, before: &str, heading: Side, urls: Urls, own:
     let (mut words, mut links) = (String::with_capacity(rest.len()), Vec::new());
     for word in rest.split_whitespace() {
         if !word.contains("//") {
-            words.extend([" ", &host::refang(word)]);
+            match link::bare(word) {
+                Some(link) => links.push((link, sides::side(&words, "") == Side::Target)),
+                None => words.extend([" ", &host::refang(word)]),
+            }
             continue;
         }
         // What touches a URL is no part of it: `http://a.example/<http://a.example/>`, `http://a.example/|Bob`.
@@ -178,8 +181,11 @@ fn is_among(name: &str, own: &[String]) -> bool {
 pub(super) fn own_domains(lines: &[(u64, String)], sender: &str) -> Vec<String> {
     static MAIL: LazyLock<Regex> = LazyLock::new(|| compile(r"[\w.+-]+@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)"));
     let texts = lines.iter().map(|(_, line)| line.as_str()).chain([sender]);
+    // What logs in at a URL is no mail address: `http://joe:secret@evil.example/`.
+    let is_word = |word: &&str| word.contains('@') && !word.contains("//");
     let mut domains: Vec<String> = texts
         .filter(|text| text.contains('@'))
+        .flat_map(|text| text.split(|c: char| c.is_whitespace() || is_gap(c)).filter(is_word))
         .flat_map(|text| MAIL.captures_iter(text))
         .filter_map(|found| Some(found.get(1)?.as_str().to_ascii_lowercase()))
         .take(1000)
@@ -191,7 +197,9 @@ pub(super) fn own_domains(lines: &[(u64, String)], sender: &str) -> Vec<String> 
 
 fn addresses(text: &str, heading: Side, line: &mut Line) {
     static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
-        compile(r"(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2}\b)?|(?:[0-9A-Fa-f]{1,4}:){1,7}[0-9A-Fa-f:.]*(?:/\d{1,3}\b)?")
+        compile(
+            r"(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2}\b)?|(?:::|(?:[0-9A-Fa-f]{1,4}:){1,7})[0-9A-Fa-f:.]*(?:/\d{1,3}\b)?",
+        )
     });
     let mut sides: Vec<(Side, Subject, Option<u16>)> = Vec::new();
     let (mut end, mut version_end) = (0, None);
@@ -274,7 +282,8 @@ fn subject(text: &str, before: &str, after: &str) -> Option<Subject> {
         let one = if net.first().is_ipv4() { 32 } else { 128 };
         return Some(if net.prefix() == one { Subject::Address(net.first()) } else { Subject::Network(net) });
     }
-    somebodys(value::ip(text).ok()?).map(Subject::Address)
+    // `::ffff:192.0.2.1` is an IPv4 address to everybody but a socket.
+    somebodys(value::ip(text).ok()?.to_canonical()).map(Subject::Address)
 }
 
 /// A port behind an address: `:4242`, `]:4242`, ` port 4242`, or by its name in the rest of the line:
@@ -341,6 +350,40 @@ mod tests {
         check("www.reporter.example hosts our list of phishing", &[]);
         check("127.0.0.1 0.0.0.0 224.0.0.1 255.255.255.0 joe@[192.0.2.1]", &[]);
         check("12:34:56 aa:bb:cc:dd:ee:ff", &[]);
+    }
+
+    #[test]
+    fn lists_ranges_and_other_forms_of_addresses_are_read() {
+        check("src=192.0.2.1|dst=198.51.100.1", &["192.0.2.1 > 198.51.100.1"]);
+        check("\"src=192.0.2.1\",\"dst=198.51.100.1\"", &["192.0.2.1 > 198.51.100.1"]);
+        check(
+            "attacks from 192.0.2.1|192.0.2.2 and \"192.0.2.3\",\"192.0.2.4\"",
+            &["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"],
+        );
+        check("from ::ffff:192.0.2.1", &["192.0.2.1"]);
+        check("from [::ffff:c000:201]:22", &["192.0.2.1 22"]);
+        check("std::fmt a::b ::1", &[]);
+        check("attacks from 192.0.2.1-192.0.2.9.", &["192.0.2.1", "192.0.2.9"]);
+        check("(192.0.2.1\u{2013}192.0.2.9)", &["192.0.2.1", "192.0.2.9"]);
+        check("on 198.51.100.1 by 192.0.2.1-192.0.2.9", &["192.0.2.1 > 198.51.100.1", "192.0.2.9 > 198.51.100.1"]);
+        check("ip-192.0.2.1-192.0.2.9.host.example", &[]);
+    }
+
+    #[test]
+    fn a_url_without_its_scheme_is_one() {
+        check("Phishing at evil.example/login", &["http://evil.example/login"]);
+        check("see evil[.]example/login, please", &["http://evil.example/login"]);
+        check("(evil[.]sub(dot)example/)", &["http://evil.sub.example/"]);
+        check("Phishing: <evil.example/a>", &["http://evil.example/a"]);
+        check("visit evil.example/login", &[]);
+        check("malware in index.php/x, and/or n.1/2, joe@evil.example/x", &[]);
+        check("phishing of www.reporter.example/a", &[]);
+    }
+
+    #[test]
+    fn whoever_logs_in_at_a_url_is_no_mail_address() {
+        let lines = [(1, "Phishing at http://joe:secret@evil.example/, write to <soc@reporter.example>".to_owned())];
+        assert_eq!(own_domains(&lines, ""), ["reporter.example"]);
     }
 
     #[test]

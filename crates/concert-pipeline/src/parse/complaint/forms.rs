@@ -14,8 +14,9 @@ const V4: &str = r"(?:\d{1,3}\.){3}\d{1,3}";
 
 /// The line with `src=192.0.2.1 SPT=4242 dst=198.51.100.1 DPT=22`, or `->` between its addresses, where it says so.
 pub(super) fn plain(line: &str) -> Cow<'_, str> {
+    let line = apart(line);
     if !line.contains(['>', '/', '→']) {
-        return Cow::Borrowed(line);
+        return line;
     }
     // `192.0.2.1.5555 > 198.51.100.7.22: Flags [S]`; ports may be names.
     static TCPDUMP: LazyLock<Regex> = LazyLock::new(|| {
@@ -51,7 +52,7 @@ pub(super) fn plain(line: &str) -> Cow<'_, str> {
         let (spt, dpt) = (port("SPT", group("ap")), port("DPT", group("bp")));
         format!(" src={}{spt} dst={}{dpt} ", group("a"), group("b"))
     };
-    let line = TCPDUMP.replace_all(line, |found: &Captures<'_>| told(found)).into_owned();
+    let line = TCPDUMP.replace_all(&line, |found: &Captures<'_>| told(found)).into_owned();
     let line = SLASHED.replace_all(&line, |found: &Captures<'_>| {
         let is_port =
             |name: &str| found.name(name).is_some_and(|text| text.as_str().parse::<u32>().is_ok_and(|n| n > 128));
@@ -63,6 +64,14 @@ pub(super) fn plain(line: &str) -> Cow<'_, str> {
         }
     });
     Cow::Owned(ARROW.replace_all(&line, "$a -> $b").into_owned())
+}
+
+/// The ends of a range apart: `192.0.2.1-192.0.2.9`.
+fn apart(line: &str) -> Cow<'_, str> {
+    static RANGE: LazyLock<Regex> = LazyLock::new(|| {
+        compile(&format!(r"(?P<a>(?:^|[^\w.@:-]){V4})[-\x{{2013}}](?P<b>{V4}(?:$|[^\w.@-]|\.(?:$|\s)))"))
+    });
+    if line.contains(['-', '\u{2013}']) { RANGE.replace_all(line, "$a, $b") } else { Cow::Borrowed(line) }
 }
 
 #[cfg(test)]

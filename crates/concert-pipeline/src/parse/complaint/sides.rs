@@ -107,7 +107,7 @@ pub(super) fn side(before: &str, after: &str) -> Side {
 
 /// The words before an address, the nearest first, to the beginning of its sentence.
 fn words_back(before: &str) -> impl Iterator<Item = &str> {
-    let sentence = before.rsplit([';', '!', '?']).next().unwrap_or_default();
+    let sentence = before.rsplit([';', '|', '!', '?']).next().unwrap_or_default();
     let sentence = sentence.rsplit(". ").next().unwrap_or_default();
     sentence
         .rsplit(|c: char| c.is_whitespace() || matches!(c, '=' | ':' | '[' | '(' | '<' | ',' | '"' | '\''))
@@ -240,8 +240,7 @@ pub(super) fn is_open(line: &str) -> bool {
 
 /// Whether two addresses with this between them belong to one list.
 pub(super) fn is_list(between: &str) -> bool {
-    let rest = between
-        .trim_matches(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '&' | '[' | ']' | '(' | ')' | '<' | '>'));
+    let rest = between.trim_matches(|c: char| c.is_whitespace() || ",;|&[]()<>\"'".contains(c));
     rest.is_empty() || is_in(&["and", "und", "or", "oder", "sowie"], rest)
 }
 

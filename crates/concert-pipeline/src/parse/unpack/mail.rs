@@ -8,8 +8,9 @@ use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{Encoding as Transfer, Message, MessagePart, MimeHeaders, PartType};
 
-use super::{Parts, Place, Unpacking};
+use super::{Parts, Place, SUBJECT, Unpacking};
 use crate::mail::html;
+use crate::observables::{Kind, observables};
 use crate::parse::carried;
 use crate::parse::input::{decode, guess};
 
@@ -45,7 +46,8 @@ impl Unpacking<'_> {
             wanted_bodies = mail.html_bodies().collect();
         }
         let has_mails = is_letter && mail.attachments().any(|part| part.is_message());
-        let parts = wanted_bodies.len() + attachments.len() + usize::from(has_mails);
+        let subject = mail.subject().filter(|subject| is_letter && place.mails == 1 && names_something(subject));
+        let parts = wanted_bodies.len() + attachments.len() + usize::from(has_mails) + usize::from(subject.is_some());
         let is_last = |nth: usize| !is_letter || nth == parts;
         for (index, part) in wanted_bodies.iter().enumerate() {
             if !self.one_more(&place) {
@@ -61,6 +63,10 @@ impl Unpacking<'_> {
             }
             let name = part.attachment_name().map_or_else(|| format!("part {number}"), str::to_owned);
             self.mail_part(&mail, part, place.member(&name), is_last(wanted_bodies.len() + index + 1));
+        }
+        if let Some(subject) = subject.filter(|_| self.one_more(&place)) {
+            let inner = Place { is_last: is_last(parts - usize::from(has_mails)), ..place.member(SUBJECT) };
+            self.give(&mut subject.as_bytes(), &inner, Some(UTF_8));
         }
         if has_mails && self.one_more(&place) {
             let mut whole = bytes;
@@ -108,6 +114,11 @@ impl Unpacking<'_> {
             self.reject(place, format!("a page larger than {} MiB; the rest is not read", PAGE_BYTES_MAX >> 20));
         }
     }
+}
+
+/// Whether there is anything in a subject that a complaint may be about.
+fn names_something(subject: &str) -> bool {
+    observables(subject).iter().any(|found| matches!(found.kind, Kind::Ip | Kind::Url))
 }
 
 /// Pictures and signatures are no reports.
