@@ -329,6 +329,37 @@ fn what_waits_for_approval_goes_when_a_person_says_so_and_once() {
     assert_eq!((keys(site, "written", "delivered").len(), files()), (3, 3));
 }
 
+#[test]
+fn a_notice_to_a_fixed_address_greets_the_party_only_where_that_is_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path();
+    let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let kind = |to: &str| {
+        format!(
+            "[[notice]]\nname = \"{}\"\ngroup_by = [\"party\"]\nto = \"{to}\"\nformat = \"csv\"\nvia = \"mail\"\n",
+            to.replace('@', ".")
+        )
+    };
+    let kinds = ["responsible", "abuse@bank.example", "ministry@state.example"].map(kind).concat();
+    let settings = "[site]\nname = \"Team\"\nemail = \"cert@cert.example\"\n[[feed]]\nname = \"drop\"\nparser = \"ndjson\"\n\
+                    tlp = \"amber\"\n[via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\ntls = \"off\"\n";
+    fs::write(site.join("concert.toml"), format!("{settings}{kinds}")).unwrap();
+    fs::write(site.join("parties.csv"), "party,prefixes,mail\nAlpha Bank,192.0.2.0/24,Abuse@bank.example\n").unwrap();
+    fs::write(site.join("report"), "{\"source.ip\":\"192.0.2.1\"}\n").unwrap();
+    done(site, &["contact", "import", "constituents", &site.join("parties.csv").display().to_string()]);
+    done(site, &["ingest", "--feed", "drop", &site.join("report").display().to_string()]);
+    let own = "TLP:AMBER\n\nDear Alpha Bank,\n\nTeam received reports about systems that you answer for (Alpha Bank).";
+    let others = "TLP:AMBER\n\nHello,\n\nTeam received the reports below (Alpha Bank).";
+    for (name, begins) in [("responsible", own), ("abuse.bank.example", own), ("ministry.state.example", others)] {
+        let rows = rows(site, &["--name", name]);
+        let shown = done(site, &["notice", "show", rows[0]["id"].as_str().unwrap(), "--format", "json"]);
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        assert!(shown["text"].as_str().unwrap().starts_with(begins), "{name}: {shown}");
+        assert!(shown["subject"].as_str().unwrap().contains("] TLP:AMBER 1 event"), "{shown}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn notices_to_the_same_people_go_in_one_mail_and_apart_when_that_is_too_large() {
     let smtp = SmtpServer::start().await.unwrap();

@@ -15,6 +15,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use concert_model::field::TABLE;
+use concert_model::incident::Tlp;
 use concert_model::{Attachment, Batch, EventId, Field, Message, Problem, ProblemKey, ReportId, Time, Value};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Enumerator, Object};
@@ -65,8 +66,10 @@ pub struct Notice<'a> {
     pub to: Vec<String>,
     /// Blind copies.
     pub bcc: Vec<String>,
-    /// Name of the party; empty where it is not known.
+    /// Name of the party that reads it; empty where it is not known.
     pub party: &'a str,
+    /// Whether whoever reads it answers for what the events are about.
+    pub is_responsible: bool,
     /// Name of the site.
     pub site_name: &'a str,
     /// Address of the site.
@@ -167,6 +170,9 @@ impl Templates {
             "html" => Some(self.part(notice.language, "notice.html.j2", &facts)?),
             _ => None,
         };
+        let label = label(notice.items);
+        let text = visible::lines(&self.part(notice.language, "notice.txt.j2", &facts)?).replace('\r', "");
+        let subject = self.part(notice.language, "notice.subject.j2", &facts)?;
         let mut bytes = Vec::new();
         let teller = Teller { name: notice.site_name, mail: notice.site_email };
         (notice.format.write)(notice.items, notice.columns, &teller, &mut bytes);
@@ -178,8 +184,8 @@ impl Templates {
             return_path: None,
             answers: None,
             by_person: false,
-            subject: subject(&self.part(notice.language, "notice.subject.j2", &facts)?, notice.id),
-            text: visible::lines(&self.part(notice.language, "notice.txt.j2", &facts)?).replace('\r', ""),
+            subject: one_line(&subject, notice.id, &label),
+            text: if text.starts_with(&label) { text } else { format!("{label}\n\n{text}") },
             html,
             payload: Attachment { name: file, media_type: notice.format.media_type.to_owned(), bytes },
             more: Vec::new(),
@@ -275,22 +281,21 @@ impl io::Write for Capped {
     }
 }
 
-/// One line with the ticket number, whatever the template wrote.
-fn subject(rendered: &str, id: &str) -> String {
+/// One line with the ticket number and the TLP label, whatever the template wrote.
+fn one_line(rendered: &str, id: &str, label: &str) -> String {
     let words: Vec<&str> =
         rendered.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
     let line = visible::line(&words.join(" ")).into_owned();
+    let cut = |line: &str| line.chars().take(SUBJECT_CHARS_MAX).collect::<String>();
     let ticket = format!("[{id}]");
-    let cut: String = line.chars().take(SUBJECT_CHARS_MAX).collect();
-    if cut.contains(&ticket) {
-        return cut;
-    }
-    format!("{ticket} {cut}")
-        .chars()
-        .take(SUBJECT_CHARS_MAX.max(ticket.len()))
-        .collect::<String>()
-        .trim_end()
-        .to_owned()
+    let (is_marked, is_numbered) = (cut(&line).contains(label), cut(&line).contains(&ticket));
+    let line = match (is_numbered, is_marked) {
+        (true, true) => line,
+        (true, false) => line.replacen(&ticket, &format!("{ticket} {label}"), 1),
+        (false, true) => format!("{ticket} {line}"),
+        (false, false) => format!("{ticket} {label} {line}"),
+    };
+    line.chars().take(SUBJECT_CHARS_MAX.max(ticket.len())).collect::<String>().trim_end().to_owned()
 }
 
 /// Number and ending; the number is made by the caller, so anything but letters, digits, `-`, `_` and
@@ -323,6 +328,8 @@ fn facts(notice: &Notice<'_>, file: &str) -> minijinja::Value {
             id => notice.id,
             name => visible::line(notice.name),
             key => visible::line(notice.key),
+            tlp => label(notice.items),
+            responsible => notice.is_responsible,
             because => if whom.is_empty() { String::new() } else { visible::line(&instead::because(&whom)).into_owned() },
             file => file,
             count => notice.items.len(),
@@ -335,6 +342,12 @@ fn facts(notice: &Notice<'_>, file: &str) -> minijinja::Value {
         summary => summary(notice.items),
         events => events,
     }
+}
+
+/// The strictest label of the events, as TLP 2.0 writes it: `TLP:AMBER+STRICT`. Empty where none has one.
+fn label(items: &[Item<'_>]) -> String {
+    let labels = items.iter().filter_map(|item| item.event.text(Field::TLP)?.parse::<Tlp>().ok());
+    labels.max().map(|label| format!("TLP:{}", label.word().to_uppercase())).unwrap_or_default()
 }
 
 /// How many events of each type, most first.
@@ -488,6 +501,7 @@ fn sample_notice<'a>(language: &'a str, key: &'a str, items: &'a [Item<'a>]) -> 
         to: Vec::new(),
         bcc: Vec::new(),
         party: key,
+        is_responsible: !key.is_empty(),
         site_name: "CERT Example",
         site_email: "cert@cert.example",
         language,
@@ -548,6 +562,47 @@ mod tests {
         assert_eq!(message.payload.name, "N-1.csv");
         assert!(message.html.is_none() && message.payload.bytes.starts_with(b"event.id,"));
         assert!(Templates::new().check().is_empty(), "{:?}", Templates::new().check());
+    }
+
+    #[test]
+    fn whoever_does_not_answer_for_the_systems_is_not_told_so() {
+        let message = render(&Templates::new(), &TWO, |notice| {
+            (notice.party, notice.is_responsible, notice.format) = ("", false, &html::LISTED);
+        });
+        let message = message.unwrap();
+        let begins = "Hello,\n\nCERT Example received the reports below (AS64500).\nAll times are UTC.\n\n  events";
+        assert!(message.text.starts_with(begins), "{}", message.text);
+        let html = message.html.unwrap();
+        assert!(
+            html.contains("<p>Hello,</p>\n<p>CERT Example received the reports below (AS64500). All times"),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn the_strictest_label_comes_before_everything_else_whatever_the_template_does() {
+        let events = ["tlp=green|source.ip=192.0.2.1", "source.ip=192.0.2.2", "tlp=amber+strict|source.ip=192.0.2.3"];
+        let mut templates = Templates::new();
+        let check = |templates: &Templates, subject: &str, begins: &str| {
+            let message = render(templates, &events, |notice| notice.format = &html::LISTED).unwrap();
+            assert_eq!(message.subject, subject);
+            assert!(message.text.starts_with(begins), "{}", message.text);
+            message.html.unwrap()
+        };
+        let subject = "[N-1] TLP:AMBER+STRICT 3 events for AS64500 - CERT Example";
+        let html = check(&templates, subject, "TLP:AMBER+STRICT\n\nDear Example Networks,\n");
+        assert!(html.contains("<body>\n<p><strong>TLP:AMBER+STRICT</strong></p>\n<p>Dear"), "{html}");
+        templates.add("en", "notice.txt.j2", "{{ events[0]['source.ip'] }} TLP:AMBER+STRICT".into());
+        for (template, subject) in [
+            ("{{ notice.count }} events", "[N-1] TLP:AMBER+STRICT 3 events"),
+            ("Re: [{{ notice.id }}]", "Re: [N-1] TLP:AMBER+STRICT"),
+            ("{{ notice.tlp }}", "[N-1] TLP:AMBER+STRICT"),
+        ] {
+            templates.add("en", "notice.subject.j2", template.into());
+            check(&templates, subject, "TLP:AMBER+STRICT\n\n192.0.2.1 TLP:AMBER+STRICT");
+        }
+        let message = render(&Templates::new(), &TWO, |_| {}).unwrap();
+        assert!(!message.text.contains("TLP") && !message.subject.contains("TLP"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use concert_model::{Field, Message, Problem};
+use concert_pipeline::mail::address::canonical;
 use concert_pipeline::render::{self, Instead, Item};
 use concert_store::events::Repeats;
 use concert_store::records::Notice;
@@ -127,6 +128,8 @@ fn told(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Message, Pro
     // Only what went past its party may be for a team.
     let book = if notice.passed_over.is_empty() { None } else { Some(site.addressees()) };
     let team = book.as_ref().and_then(|book| book.stands_in(&notice.party, &notice.to));
+    let is_responsible = is_responsible(site, notice);
+    let party = if is_responsible { team.map_or(&notice.party, |team| &team.name) } else { "" };
     site.settings.templates.render(&render::Notice {
         id: &notice.id,
         name: &notice.name,
@@ -134,7 +137,8 @@ fn told(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Message, Pro
         message_id: notice.message_id.clone(),
         to,
         bcc,
-        party: team.map_or(&notice.party, |team| &team.name),
+        party,
+        is_responsible,
         site_name: &site.settings.site.name,
         site_email: &site.settings.site.email,
         language: &notice.language,
@@ -160,6 +164,20 @@ pub fn keyless(site: &Site, notice: &Notice) -> Option<String> {
     let mut all = recipients(site, notice).into_iter().chain(copies(site, notice));
     let none = all.find_map(|mail| keyring.find(&mail, now).err())?;
     Some(format!("it must be encrypted, but {}", none.why))
+}
+
+/// Whether a notice is read by whoever answers for its events. One with addresses of its own in the settings is read by
+/// others, unless all of them are the party's.
+fn is_responsible(site: &Site, notice: &Notice) -> bool {
+    match site.settings.notice(&notice.name).map(|kind| &kind.to) {
+        Some(Recipient::Addresses(_)) => {
+            let book = site.addressees();
+            let Some(party) = book.find(&notice.party) else { return false };
+            let is_theirs = |to: &str| party.contacts.iter().any(|one| canonical(&one.mail) == canonical(to));
+            !notice.to.is_empty() && notice.to.split(',').all(is_theirs)
+        }
+        Some(Recipient::Responsible | Recipient::Target) | None => true,
+    }
 }
 
 /// The addresses a notice goes to: its own, or the one that everything goes to while one tries things.

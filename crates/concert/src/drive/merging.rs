@@ -1,12 +1,14 @@
 //! Notices that go to the same people at the same time as one mail, an attachment each.
 //!
-//! Only kinds that say `merge = true`, by mail, in the same language and with the same blind copies. Which
+//! Only kinds that say `merge = true`, by mail, in the same language, with the same blind copies and the same TLP label,
+//! which the subject says for the whole mail. Which
 //! of them carries the others is written down before anything is composed. What turns out too large, or
 //! cannot be composed, is taken apart again and goes alone.
 
 use std::collections::{BTreeMap, HashMap};
 
 use concert_model::Problem;
+use concert_model::incident::Tlp;
 use concert_store::Members;
 use concert_store::records::Notice;
 
@@ -17,8 +19,8 @@ const NOTICES_MAX: usize = 50;
 /// Most events of all notices in one mail.
 const EVENTS_MAX: u64 = 50_000;
 
-/// What notices in one mail have in common: way out and addresses, language, blind copies.
-type Common = (String, String, Vec<String>);
+/// What notices in one mail have in common: way out and addresses, language, blind copies, label.
+type Common = (String, String, Vec<String>, Option<Tlp>);
 
 /// Notices that others carry, by the numbers of their carriers.
 pub(super) type Carried = HashMap<String, Vec<(Notice, Members)>>;
@@ -34,7 +36,7 @@ pub(super) async fn gather(
         let kind = site.settings.notice(&notice.name).filter(|kind| kind.merge && notice.format != "html");
         let is_mail = site.settings.vias.get(&notice.via).is_some_and(|via| via.kind == "smtp");
         if let (Some(kind), true, false) = (kind, is_mail, notice.to.is_empty()) {
-            let key = (format!("{} {}", notice.via, notice.to), notice.language.clone(), kind.bcc.clone());
+            let key = (format!("{} {}", notice.via, notice.to), notice.language.clone(), kind.bcc.clone(), notice.tlp);
             alike.entry(key).or_default().push((notice.id.clone(), notice.events));
         }
     }
