@@ -108,8 +108,14 @@ impl Settings {
     /// Reads the settings of the site in this folder. May be called again at any time; what is in
     /// force stays untouched when this fails.
     pub fn load(dir: &Path, load_for: LoadFor) -> Result<Settings, Failure> {
+        Settings::load_warned(dir, load_for).map(|(settings, _)| settings)
+    }
+
+    /// The same, with what is allowed but unwise.
+    pub fn load_warned(dir: &Path, load_for: LoadFor) -> Result<(Settings, Vec<Problem>), Failure> {
         let loaded = Settings::read(dir, load_for)?;
-        if loaded.problems.is_empty() { Ok(loaded.settings) } else { Err(Failure::settings(loaded.problems)) }
+        let good = loaded.problems.is_empty();
+        if good { Ok((loaded.settings, loaded.warnings)) } else { Err(Failure::settings(loaded.problems)) }
     }
 
     /// Reads the settings and gives everything found. Fails only when there is nothing to read.
@@ -126,6 +132,7 @@ impl Settings {
             tables.iter().map(|(source, table)| (*source, table.as_table() as _)).collect();
         let is_sound = mended.is_empty() && problems.is_empty() && is_site_sound(layers.clone());
         let (templates, template_problems) = files::templates(&dir);
+        let open = files::open_data(&dir);
         let settings = Settings::from_keys(dir, Keys::root(&reading, layers), templates);
         let gathered = reading.finish();
         // With a file unread, whatever it should have held would be told as missing.
@@ -140,7 +147,8 @@ impl Settings {
         let mut seen = BTreeSet::new();
         let keys = gathered.settings.into_iter().filter(|one| seen.insert(one.key.clone())).collect();
         let files = gathered.files.into_iter().collect();
-        Ok(Loaded { settings, problems, is_sound, warnings: outside.warnings(), keys, files })
+        let warnings = outside.warnings().into_iter().chain(open).collect();
+        Ok(Loaded { settings, problems, is_sound, warnings, keys, files })
     }
 
     fn from_keys(dir: PathBuf, mut root: Keys<'_>, templates: Templates) -> Settings {

@@ -154,6 +154,26 @@ fn a_secret_everybody_can_read_is_told_and_a_final_line_end_is_not_part_of_it() 
 }
 
 #[test]
+fn a_data_folder_that_everybody_can_look_into_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("concert.toml"), "[site]\nname = \"a\"\nemail = \"a@b.example\"\n").unwrap();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    let warned = |mode: u32| {
+        fs::set_permissions(folder.path().join("data"), fs::Permissions::from_mode(mode)).unwrap();
+        Settings::read(folder.path(), LoadFor::Run).unwrap().warnings
+    };
+    assert_eq!((warned(0o700), warned(0o750)), (vec![], vec![]));
+    for mode in [0o755, 0o701] {
+        let told = warned(mode);
+        assert!(
+            told.len() == 1 && told[0].place.ends_with("/data") && told[0].hint.starts_with("chmod o-rwx "),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
 fn unreadable_secrets_do_not_stop_those_who_only_look() {
     assert_eq!(read("wrong/secrets.toml", LoadFor::Look).problems.len(), 2);
 }

@@ -101,6 +101,15 @@ impl SiteArg {
         Settings::load(&self.dir, load_for)
     }
 
+    /// The settings of the site for whoever works on it: what is unwise about them is in the log.
+    pub fn settings_to_work(&self) -> Result<Settings, Failure> {
+        let (settings, warnings) = Settings::load_warned(&self.dir, LoadFor::Run)?;
+        for Problem { what, place, hint } in &warnings {
+            tracing::warn!("{place}: {what}; {hint}");
+        }
+        Ok(settings)
+    }
+
     /// The settings of the site for a command that only looks: mistakes are told, and what is right is used. Nothing is
     /// where it cannot be known what the site is: a file is no TOML, or `[site]` itself has mistakes.
     pub fn settings_to_look(&self) -> Result<Settings, Failure> {

@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 use super::SiteArg;
 use crate::drive::{self, Worker, intake::Keeper};
 use crate::problems::{Exit, Failure};
-use crate::settings::LoadFor;
 use crate::wire::Site;
 
 /// Collect reports, process them and deliver notices, until told to stop (Ctrl-C, SIGTERM).
@@ -20,7 +19,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Run)?;
+    let settings = site.settings_to_work()?;
     super::runtime()?.block_on(async {
         let site = Arc::new(Site::open(settings).await?);
         if args.once {

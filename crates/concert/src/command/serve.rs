@@ -11,7 +11,7 @@ use super::SiteArg;
 use crate::drive::{self, Worker, intake::Keeper};
 use crate::pages::Pages;
 use crate::problems::{Exit, Failure};
-use crate::settings::{LoadFor, Settings};
+use crate::settings::Settings;
 use crate::wire::Site;
 
 /// Collect, process and deliver, and answer requests for the pages and the API, until told to stop.
@@ -20,7 +20,7 @@ use crate::wire::Site;
 pub(super) struct Args {}
 
 pub(super) fn run(_: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Run)?;
+    let settings = site.settings_to_work()?;
     super::runtime()?.block_on(async {
         let site = Arc::new(Site::open(settings).await?);
         // The lock comes first: two programs on one site is the usual mistake, and mostly both want the

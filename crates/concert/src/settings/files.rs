@@ -34,6 +34,16 @@ pub(super) const TEXT_HINT: &str = "it is a file of UTF-8 text that the user of 
 /// Largest secret.
 const SECRET_BYTES_MAX: u64 = 64 << 10;
 
+/// Warns of a `data/` that others on this machine may look into. It is made so that they cannot; one that was there
+/// before, or came by a copy, keeps the mode that it has.
+pub(super) fn open_data(dir: &Path) -> Option<Problem> {
+    let path = dir.join("data");
+    let mode = fs::metadata(&path).ok()?.permissions().mode();
+    let what = "everybody on this machine can look into this folder, which holds keys, mails and all that is known";
+    let warning = Problem::new(what).at(path.display().to_string());
+    (mode & 0o007 != 0).then(|| warning.hint(format!("chmod o-rwx {}", path.display())))
+}
+
 /// The text of `concert.toml` and of every `conf.d/*.toml`, in name order.
 pub(super) fn sources(dir: &Path) -> Result<Vec<Source>, Failure> {
     let main = dir.join("concert.toml");
