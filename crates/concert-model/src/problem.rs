@@ -66,16 +66,20 @@ pub fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>, otherwise
 }
 
 /// The known word nearest to a mistyped one, when it is near enough to be meant; one that differs in case and blanks alone
-/// is nearest.
+/// is nearest. Else the shortest that begins like it, for `nick` means `nickname`.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = 1 + word.chars().count() / 4;
-    known
-        .into_iter()
-        .map(|candidate| (if is_same_name(word, candidate) { 0 } else { distance(word, candidate) }, candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    let letters = word.chars().count();
+    let limit = 1 + letters / 4;
+    let rank = |candidate: &'a str| {
+        let distance = if is_same_name(word, candidate) { 0 } else { distance(word, candidate) };
+        let is_begin = letters >= BEGIN_CHARS_MIN && candidate.starts_with(word);
+        (distance <= limit || is_begin).then_some((distance > limit, distance, candidate))
+    };
+    known.into_iter().filter_map(rank).min_by_key(|(is_begin, distance, _)| (*is_begin, *distance)).map(|found| found.2)
 }
+
+/// Fewer letters are the beginning of anything.
+const BEGIN_CHARS_MIN: usize = 3;
 
 /// Edits (insert, delete, replace, swap neighbours) between two words; words are short.
 fn distance(a: &str, b: &str) -> usize {
@@ -109,5 +113,7 @@ mod tests {
         assert_eq!(nearest("wehn", known), Some("when"));
         assert_eq!(nearest("colour", known), None);
         assert_eq!(nearest("EXAMPLE  HOSTING", ["Example Host", "Example Hosting"]), Some("Example Hosting"));
+        assert_eq!(nearest("nick", ["key", "nickname", "nicknames"]), Some("nickname"));
+        assert_eq!(nearest("ni", ["nickname"]), None);
     }
 }

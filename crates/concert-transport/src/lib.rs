@@ -16,7 +16,7 @@ pub mod openpgp;
 #[cfg(test)]
 mod memory;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use concert_model::message::Outcome;
@@ -95,6 +95,12 @@ pub trait Collector: Send + Sync {
 
     /// Whom it trusts and who it is, where it may speak TLS: for `concert check`, which opens the files of both.
     fn trust(&self) -> Option<&net::Trust> {
+        None
+    }
+
+    /// The folder from which it takes files away, and the pattern of their names: two that take the same would each get
+    /// some.
+    fn takes(&self) -> Option<(&Path, &str)> {
         None
     }
 

@@ -304,6 +304,36 @@ fn what_cannot_be_forbidden_is_told() {
 }
 
 #[test]
+fn settings_without_effect() {
+    let told: Vec<String> =
+        read("wrong/no-effect.toml", LoadFor::Look).problems.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    concert.toml:7:1: there is no parser `ndjsn`
+      hint: did you mean `ndjson`?
+    concert.toml:8:1: unknown key `colect` in [feed.mail]
+      hint: did you mean `collect`?
+    concert.toml:9:1: unknown key `fields` in [feed.mail]
+      hint: known here: collect, constant, dedup, encoding, expect, name, parser, part_names, parts, provider, stale_after, time_zone, tlp
+    concert.toml:10:94: `move_to` has no effect without after = "move"
+      hint: add after = "move", or leave `move_to` out
+    concert.toml:20:1: the feed `one` takes files of this folder too: `*.json` and `a*` can be the same
+      hint: give each feed a folder of its own, or patterns that no name can match both
+    concert.toml:20:59: `from` has no effect in mode `drop`
+      hint: write mode = "tail", or leave `from` out
+    concert.toml:25:28: `in/*.csv` is one name: * and ? stand for themselves in `path`
+      hint: name the folder in `path`, and the files in it by `pattern`: path = "in/", pattern = "*.csv"
+    concert.toml:30:1: the feed `two` takes files of this folder too: `a*` and `*.csv` can be the same
+      hint: give each feed a folder of its own, or patterns that no name can match both
+    concert.toml:35:70: unknown key `nick` in [feed.chat.collect]
+      hint: did you mean `nickname`?
+    concert.toml:35:82: `1b` is not a nickname
+      hint: nickname = "concert": a letter, then letters, digits and any of -_[]\`^{|}, at most 30 in all
+    concert.toml:39:6: `to` must be a text
+      hint: to: "responsible", or an address, or several with commas between them
+    "#);
+}
+
+#[test]
 fn wrong_mailbox() {
     insta::assert_snapshot!(wrong("wrong/mailbox.toml"), @r#"
     concert.toml:5:1: `not one` is neither a mail address nor a domain
@@ -376,7 +406,7 @@ fn wrong_syntax() {
     concert.toml:7:15: invalid float, expected nothing
       hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
     concert.toml:8:1: unknown key `requests` in [serve]
-      hint: known here: forwarded, hosts, listen, requests_per_minute
+      hint: did you mean `requests_per_minute`?
     concert.toml:12:10: string values must be quoted, expected literal string
       hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
     concert.toml:14:8: unclosed array table, expected `]`
@@ -385,10 +415,12 @@ fn wrong_syntax() {
       hint: did you mean `csv`?
     concert.toml:19:5: missing comma between array elements, expected `,`
       hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
+    concert.toml:21:1: unknown key `ever` in [feed.y]
+      hint: known here: collect, constant, dedup, encoding, expect, name, parser, part_names, parts, provider, stale_after, time_zone, tlp
     concert.toml:23:2: duplicate key
       hint: it is in this file before: write all of it there, and of two values keep one
     concert.toml:24:1: unknown key `requests` in [serve]
-      hint: known here: forwarded, hosts, listen, requests_per_minute
+      hint: did you mean `requests_per_minute`?
     concert.toml:28:10: string values must be quoted, expected literal string
       hint: write name = "text", number = 25, list = ["a", "b"], and tables as [site] and [[feed]]
     concert.toml:31:1: `name` is missing in [notice]

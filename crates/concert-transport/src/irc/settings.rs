@@ -27,6 +27,9 @@ pub(crate) struct Place {
 /// Longest nickname and channel any server in use takes.
 const NICKNAME_BYTES_MAX: usize = 30;
 const CHANNEL_BYTES_MAX: usize = 64;
+/// What a nickname is.
+const NICKNAME_HINT: &str =
+    "nickname = \"concert\": a letter, then letters, digits and any of -_[]\\`^{|}, at most 30 in all";
 
 /// Reads them. `None` when a mistake was recorded.
 pub(crate) fn read(keys: &mut Keys<'_>, site_dir: &Path) -> Option<Place> {
@@ -51,7 +54,7 @@ pub(crate) fn read(keys: &mut Keys<'_>, site_dir: &Path) -> Option<Place> {
         mistake("host", why, "host = \"irc.cert.example\", its port in `port`");
     }
     if !is_nickname(&nickname) {
-        mistake("nickname", format!("`{nickname}` is not a nickname"), "nickname = \"concert\"");
+        mistake("nickname", format!("`{nickname}` is not a nickname"), NICKNAME_HINT);
     }
     if channel.as_deref().is_some_and(|channel| !is_channel(channel)) {
         mistake(

@@ -4,17 +4,17 @@
 //! of that collector.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_model::keys::Secret;
+use concert_model::keys::{Reading, Secret};
 use concert_model::problem::instead;
 use concert_model::{Field, Keys, Value, taxonomy};
 use concert_pipeline::judge::Dedup;
 use concert_pipeline::parse::{Fixed, Parser, unpack};
 use concert_transport::Collector;
-use concert_transport::collect::Setup;
+use concert_transport::collect::{Setup, file};
 
 use super::site::Limits;
 use super::unique_name;
@@ -86,11 +86,14 @@ pub(super) struct Around<'a> {
 
 /// Every feed. One with mistakes is left out; its mistakes are told.
 pub(super) fn read_all(tables: Vec<Keys<'_>>, site: &Around<'_>) -> Vec<Feed> {
-    let mut taken = BTreeSet::new();
-    tables.into_iter().filter_map(|keys| read(keys, site, &mut taken)).collect()
+    let (mut taken, mut folders) = (BTreeSet::new(), Vec::new());
+    tables.into_iter().filter_map(|keys| read(keys, site, &mut taken, &mut folders)).collect()
 }
 
-fn read(mut keys: Keys<'_>, site: &Around<'_>, taken: &mut BTreeSet<String>) -> Option<Feed> {
+/// From which folder a feed takes which files: the name of the feed, the folder and the pattern.
+type Takes = (String, PathBuf, String);
+
+fn read(mut keys: Keys<'_>, site: &Around<'_>, taken: &mut BTreeSet<String>, folders: &mut Vec<Takes>) -> Option<Feed> {
     let name = unique_name(&mut keys, "what the feed is called", taken);
     let provider = keys.text_or("provider", "", "who makes the reports");
     let tlp = tlp(&mut keys);
@@ -102,11 +105,17 @@ fn read(mut keys: Keys<'_>, site: &Around<'_>, taken: &mut BTreeSet<String>) -> 
     let unpack = unpack_limits(&mut keys, site.limits);
     let shown = name.as_deref().unwrap_or("feed");
     let collect = collect(keys.table("collect"), shown, site);
+    if let Some(Collect::By(_, collector)) = &collect {
+        one_taker(&keys, shown, &**collector, folders);
+    }
     let parser = parser(&mut keys);
     let fixed = fixed(&mut keys, name.as_deref().unwrap_or_default(), &provider, tlp);
-    // With an unknown parser nobody can say which keys are wrong.
-    let (parser_name, parser) = parser?;
+    if parser.is_none() {
+        // Which key belongs to a parser that is not known is not known either, so any parser's is taken for one.
+        keys.take_for_known(&any_parsers());
+    }
     keys.finish();
+    let (parser_name, parser) = parser?;
     Some(Feed {
         name: name?,
         provider,
@@ -132,6 +141,31 @@ fn parser(keys: &mut Keys<'_>) -> Option<(String, Arc<dyn Parser>)> {
             None
         }
     }
+}
+
+/// The keys of all parsers.
+fn any_parsers() -> BTreeSet<String> {
+    let nothing = |_: &str, _: &str| Ok(String::new());
+    let reading = Reading::new(&nothing);
+    for listed in super::catalogue::PARSERS {
+        (listed.read)(&mut Keys::empty(&reading, ""));
+    }
+    let first = |key: String| key.split('.').next().unwrap_or_default().to_owned();
+    reading.finish().settings.into_iter().map(|setting| first(setting.key)).collect()
+}
+
+/// Tells of a file that two feeds would take: the one that looks first gets it.
+fn one_taker(keys: &Keys<'_>, feed: &str, collector: &dyn Collector, folders: &mut Vec<Takes>) {
+    let Some((folder, pattern)) = collector.takes() else { return };
+    // `in/`, `in` and `./in` are one.
+    let folder: PathBuf = folder.components().collect();
+    let overlaps = |(_, other, files): &&Takes| *other == folder && file::overlap(files, pattern);
+    if let Some((other, _, files)) = folders.iter().find(overlaps) {
+        let what =
+            format!("the feed `{other}` takes files of this folder too: `{files}` and `{pattern}` can be the same");
+        keys.problem("collect", what, "give each feed a folder of its own, or patterns that no name can match both");
+    }
+    folders.push((feed.to_owned(), folder, pattern.to_owned()));
 }
 
 /// `collect = { type = ..., ... }`. `None` when it has a mistake.

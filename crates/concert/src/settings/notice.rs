@@ -106,6 +106,7 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut BTre
     let merge = keys.flag_or("merge", false, "goes in one mail with other such notices to the same people, by `smtp`");
     if let (Some(via), Recipient::Target) = (via.as_ref().and_then(|name| vias.good.get(name)), &to)
         && via.kind == "smtp"
+        && !keys.has("to")
     {
         keys.missing("to", "\"responsible\" or a mail address; mail cannot go out without it");
     }

@@ -371,6 +371,10 @@ impl Collector for Dropped {
         match self.look().await {
             Ok(found) => {
                 let (count, pattern) = (found.files.len(), self.pattern.text());
+    fn takes(&self) -> Option<(&Path, &str)> {
+        Some((&self.folder, self.pattern.text()))
+    }
+
                 Ok(format!("{}: {count} files match {pattern}", self.folder.display()))
             }
             Err(why) => Err(Problem::new(why).hint("make the folder and let Concert read and write it")),

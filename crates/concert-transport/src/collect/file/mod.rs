@@ -25,6 +25,7 @@ use concert_model::Keys;
 use self::dropped::Dropped;
 use self::lines::Lines;
 use self::pattern::Pattern;
+pub use self::pattern::overlap;
 use self::tail::Tail;
 use super::{Listed, Setup};
 use crate::Collector;
@@ -39,7 +40,7 @@ pub const LISTED: Listed = Listed {
 /// Files looked at in one folder at a time; the rest waits for the next look.
 const FILES_MAX: usize = 100_000;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Mode {
     Drop,
     Tail,
@@ -63,6 +64,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
     let from = keys.choice_or("from", &places, "start", "where to begin in a file never seen before (tail)");
     let wide = |time: Duration| time.clamp(Duration::from_millis(100), Duration::from_secs(86_400));
     let (path, mode, from) = (path?, mode?, from?);
+    tell_idle(keys, setup, &path, mode);
     if path == "-" {
         return Some(Box::new(Lines::new(setup)));
     }
@@ -77,6 +79,32 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
         Mode::Drop => Box::new(Dropped::new(setup, &path, pattern, wide(every), wide(settle))),
         Mode::Tail => Box::new(Tail::new(setup, &path, pattern, from)),
     })
+}
+
+/// Tells keys without effect: those of the other mode, and the pattern where `path` is one file.
+fn tell_idle(keys: &Keys<'_>, setup: &Setup, path: &str, mode: Mode) {
+    let is_input = path == "-";
+    let idle: &[&str] = match mode {
+        _ if is_input => &["pattern", "every", "settle", "from"],
+        Mode::Drop => &["from"],
+        Mode::Tail => &["every", "settle"],
+    };
+    let (other, here) = match mode {
+        _ if is_input => ("", "for standard input"),
+        Mode::Drop => ("write mode = \"tail\", or ", "in mode `drop`"),
+        Mode::Tail => ("write mode = \"drop\", or ", "in mode `tail`"),
+    };
+    for name in idle.iter().filter(|name| keys.has(name)) {
+        keys.problem(name, format!("`{name}` has no effect {here}"), format!("{other}leave `{name}` out"));
+    }
+    if matches!(mode, Mode::Tail) && !is_input && keys.has("pattern") && setup.path(path).is_file() {
+        let what = format!("`pattern` has no effect: `{path}` is one file to follow");
+        keys.problem("pattern", what, "name the folder in `path`, or leave `pattern` out");
+    }
+    if path.contains(['*', '?']) {
+        let hint = "name the folder in `path`, and the files in it by `pattern`: path = \"in/\", pattern = \"*.csv\"";
+        keys.problem("path", format!("`{path}` is one name: * and ? stand for themselves in `path`"), hint);
+    }
 }
 
 /// What tells whether a file is the same and unchanged.

@@ -45,6 +45,56 @@ impl Pattern {
     }
 }
 
+/// Whether a name can match both patterns. What is in brackets counts as any one character.
+pub fn overlap(a: &str, b: &str) -> bool {
+    let (a, b) = (pieces(a), pieces(b));
+    // Whether what is left of the one, from each place on, can be the same as what is left of the other.
+    let mut below = vec![false; b.len() + 1];
+    for i in (0..=a.len()).rev() {
+        let mut row = vec![false; b.len() + 1];
+        for j in (0..=b.len()).rev() {
+            let down = below.get(j).copied().unwrap_or(false);
+            let right = row.get(j + 1).copied().unwrap_or(false);
+            let both = below.get(j + 1).copied().unwrap_or(false);
+            let can = match (a.get(i), b.get(j)) {
+                (None, None) => true,
+                (Some(Piece::Any), Some(_)) | (Some(_), Some(Piece::Any)) => down || right,
+                (Some(Piece::Any), None) => down,
+                (None, Some(Piece::Any)) => right,
+                (Some(Piece::One(x)), Some(Piece::One(y))) => both && (x == y || x.is_none() || y.is_none()),
+                (Some(Piece::One(_)), None) | (None, Some(Piece::One(_))) => false,
+            };
+            if let Some(cell) = row.get_mut(j) {
+                *cell = can;
+            }
+        }
+        below = row;
+    }
+    below.first().copied().unwrap_or(false)
+}
+
+/// A piece of a pattern: any text, or one character, which may be any.
+enum Piece {
+    Any,
+    One(Option<char>),
+}
+
+fn pieces(text: &str) -> Vec<Piece> {
+    let (mut pieces, mut rest) = (Vec::new(), text.chars());
+    while let Some(c) = rest.next() {
+        pieces.push(match c {
+            '*' => Piece::Any,
+            '?' => Piece::One(None),
+            '[' => {
+                rest = rest.as_str().split_once(']').map_or("", |(_, after)| after).chars();
+                Piece::One(None)
+            }
+            c => Piece::One(Some(c)),
+        });
+    }
+    pieces
+}
+
 /// The inside of `[...]`: characters and ranges; `!` in front turns it round.
 fn set(rest: &mut std::str::Chars<'_>, out: &mut String) -> Option<()> {
     let (inside, after) = rest.as_str().split_once(']').filter(|(inside, _)| !inside.is_empty())?;
@@ -68,6 +118,24 @@ fn set(rest: &mut std::str::Chars<'_>, out: &mut String) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patterns_overlap_where_one_name_can_match_both() {
+        let check = |a: &str, b: &str, want: bool| {
+            assert_eq!((overlap(a, b), overlap(b, a)), (want, want), "{a} {b}");
+        };
+        check("*", "*", true);
+        check("*", "a.csv", true);
+        check("*.csv", "*.json", false);
+        check("dga*", "mirai*", false);
+        check("a*", "*b", true);
+        check("a*c", "ab?", true);
+        check("a?", "a", false);
+        check("log.[0-9]", "log.7", true);
+        check("log.[0-9]", "log.77", false);
+        check("*a*b*", "*b*a*", true);
+        check("x", "x", true);
+    }
 
     #[test]
     fn names_match_as_in_a_shell() {

@@ -269,6 +269,16 @@ fn mistakes_in_the_settings_are_told() {
     check("path = \".\"\npatern = \"a\"", "did you mean `pattern`?");
 }
 
+    check("path = \"in/*.csv\"", "`in/*.csv` is one name: * and ? stand for themselves in `path`");
+    check("path = \"in/\"\nfrom = \"end\"", "`from` has no effect in mode `drop`");
+    check("path = \"in/\"\nmode = \"tail\"\nevery = \"1s\"", "`every` has no effect in mode `tail`");
+    check("path = \"-\"\npattern = \"*.csv\"", "`pattern` has no effect for standard input");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("log"), "").unwrap();
+    let follow = "mode = \"tail\"\npattern = \"*\"";
+    let Err(problems) = read(&LISTED, &setup(folder.path()), &format!("path = \"log\"\n{follow}")) else { panic!() };
+    assert!(problems.contains("`pattern` has no effect: `log` is one file to follow"), "{problems}");
+    assert!(read(&LISTED, &setup(folder.path()), &format!("path = \".\"\n{follow}")).is_ok());
 fn append(path: &Path, text: &str) {
     use std::io::Write;
     let mut file = fs::File::options().create(true).append(true).open(path).unwrap();

@@ -105,6 +105,10 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
     let after = keys.choice_or("after", &words, "seen", "what is done with a message when it is durable");
     let move_to = keys.text_or("move_to", "Archive", "folder for messages with after = \"move\"");
     let every = keys.duration_or("every", "5m", "how often to look where the server does not tell of new mail");
+    if keys.has("move_to") && after.is_some_and(|after| after != After::Move) {
+        let what = "`move_to` has no effect without after = \"move\"";
+        keys.problem("move_to", what, "add after = \"move\", or leave `move_to` out");
+    }
     let links = read_links(keys);
     let web = Web::read(keys, &setup.site_dir, &setup.user_agent);
     let mut good = true;
