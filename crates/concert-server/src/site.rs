@@ -194,6 +194,8 @@ pub struct Feed {
     pub stale: bool,
     /// Why nothing was read from the newest report; empty when something was.
     pub refusal: String,
+    /// What of the last 24 hours may be missing: lines that were not heard, a file that was refused.
+    pub missing: Option<String>,
 }
 
 impl Feed {
@@ -210,7 +212,10 @@ impl Feed {
         match self.volume {
             Volume::Low => format!("{} events in 24 hours where at least {low} are expected", self.events_day),
             Volume::High => format!("{} events in 24 hours where at most {high} are expected", self.events_day),
-            Volume::Unknown | Volume::Usual => String::new(),
+            Volume::Unknown | Volume::Usual => {
+                let missing = |why: &String| format!("something of the last 24 hours may be missing: {why}");
+                self.missing.as_ref().map(missing).unwrap_or_default()
+            }
         }
     }
 }

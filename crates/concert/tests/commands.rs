@@ -515,6 +515,22 @@ fn a_feed_says_that_nothing_was_read_from_its_newest_report() {
 }
 
 #[test]
+fn a_feed_says_that_a_file_was_refused() {
+    let folder = site();
+    let feed = "[[feed]]\nname = \"files\"\nparser = \"ndjson\"\ncollect = { type = \"file\", path = \"there/\" }\n";
+    fs::write(folder.path().join("site/conf.d/a.toml"), feed).unwrap();
+    fs::create_dir(folder.path().join("site/there")).unwrap();
+    std::os::unix::fs::symlink("/nowhere", folder.path().join("site/there/link")).unwrap();
+    let run = |args: &[&str]| concert(folder.path(), &[args, &["--site", "site"]].concat(), "");
+    assert_eq!(run(&["run", "--once", "--quiet"]).0, 0);
+    let why = "the file link was refused: it is a link, and links are not followed";
+    let (_, rows, _) = run(&["feed", "list", "--format", "ndjson"]);
+    assert!(rows.contains(&format!("\"remark\":\"something of the last 24 hours may be missing: {why}\"")), "{rows}");
+    let (_, shown, _) = run(&["feed", "show", "files", "--format", "json"]);
+    assert!(shown.contains("newest_gaps") && shown.contains(&format!("\"reason\": \"{why}\"")), "{shown}");
+}
+
+#[test]
 fn what_can_be_read_only_once_is_taken_in_like_a_file() {
     let folder = site();
     let row = "{\"source.ip\":\"192.0.2.1\"}\n";

@@ -17,6 +17,8 @@ const HOURS: i64 = 48;
 const ROWS: u32 = 20;
 /// Gaps shown.
 const GAPS: u32 = 10;
+/// Newest gaps among which those of a feed are sought.
+const GAPS_OF_FEEDS: u32 = 1_000;
 /// What is usual is learned from so many days, once there are at least so many.
 const DAYS_LEARNED: i64 = 15;
 const DAYS_NEEDED: usize = 7;
@@ -69,6 +71,8 @@ pub(crate) async fn feeds(
 ) -> Result<Vec<Feed>, Problem> {
     let (health, counts) = (records.feed_health().await?, records.feed_counts().await?);
     let days = records.feed_days(now.seconds().div_euclid(3600), DAYS_LEARNED).await?;
+    let gaps = records.gaps(GAPS_OF_FEEDS).await?;
+    let since = now.plus_seconds(-86_400);
     let feeds = settings.feeds.iter().map(|feed| {
         let health = health.get(&feed.name).cloned().unwrap_or_default();
         let health = health.and(said.get(&feed.name).cloned().unwrap_or_default());
@@ -105,6 +109,8 @@ pub(crate) async fn feeds(
             volume: volume.unwrap_or_default(),
             last_report: counts.last_report,
             stale: quiet_since.is_some_and(|until| until < now.seconds()),
+            // The newest are the first.
+            missing: gaps.iter().find(|(of, _, until, _)| *of == feed.name && *until >= since).map(|gap| gap.3.clone()),
             refusal: if tells_refusals(feed) { counts.last_refusal } else { String::new() },
         }
     });

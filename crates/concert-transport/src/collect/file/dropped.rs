@@ -160,7 +160,7 @@ impl Dropped {
                 }
                 _ => continue,
             };
-            if let Taken::Stuck(why) = self.refuse(&path, name, why, intake.now()).await {
+            if let Taken::Stuck(why) = self.refuse(intake, &path, name, why).await {
                 trouble = Some(why);
             }
         }
@@ -204,12 +204,12 @@ impl Dropped {
         }
         if stamp.size > self.setup.file_bytes_max {
             let why = format!("{} bytes are more than the {} allowed", stamp.size, self.setup.file_bytes_max);
-            return self.refuse(&path, name, &why, intake.now()).await;
+            return self.refuse(intake, &path, name, &why).await;
         }
         if let Err(error) = tokio::fs::File::open(&path).await {
             return match error.kind() {
                 std::io::ErrorKind::NotFound => Taken::Away,
-                _ => self.refuse(&path, name, &format!("it cannot be read: {error}"), intake.now()).await,
+                _ => self.refuse(intake, &path, name, &format!("it cannot be read: {error}")).await,
             };
         }
         let receipt = Receipt {
@@ -238,7 +238,9 @@ impl Dropped {
         }
     }
 
-    async fn refuse(&self, path: &Path, name: &OsStr, why: &str, now: Time) -> Taken {
+    /// Moves away what is not taken. Nothing of it will be read, so the feed has a gap there.
+    async fn refuse(&self, intake: &dyn Intake, path: &Path, name: &OsStr, why: &str) -> Taken {
+        let now = intake.now();
         let Ok(metadata) = tokio::fs::symlink_metadata(path).await else { return Taken::Away };
         match self.put_away(path, name, "refused", &Stamp::of(&metadata), now).await {
             Ok(target) => {
@@ -247,6 +249,8 @@ impl Dropped {
                     return Taken::Stuck(format!("the reason for {} cannot be written: {error}", shown(name)));
                 }
                 tracing::warn!(feed = self.setup.feed, "A file was refused: {why}.");
+                let told = format!("the file {} was refused: {why}", shown(name));
+                intake.health(&self.setup.feed, Health::Gap(now, now, told));
                 Taken::Away
             }
             Err(error) => {
@@ -367,14 +371,14 @@ impl Collector for Dropped {
         outcome
     }
 
-    async fn check(&self) -> Result<String, Problem> {
-        match self.look().await {
-            Ok(found) => {
-                let (count, pattern) = (found.files.len(), self.pattern.text());
     fn takes(&self) -> Option<(&Path, &str)> {
         Some((&self.folder, self.pattern.text()))
     }
 
+    async fn check(&self) -> Result<String, Problem> {
+        match self.look().await {
+            Ok(found) => {
+                let (count, pattern) = (found.files.len(), self.pattern.text());
                 Ok(format!("{}: {count} files match {pattern}", self.folder.display()))
             }
             Err(why) => Err(Problem::new(why).hint("make the folder and let Concert read and write it")),

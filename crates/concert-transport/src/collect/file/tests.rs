@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::LISTED;
 use super::lines::Lines;
-use crate::Collector;
 use crate::memory::{Memory, read, setup};
+use crate::{Collector, Health};
 
 fn collector(site: &Path, text: &str) -> Box<dyn Collector> {
     read(&LISTED, &setup(site), text).unwrap()
@@ -191,6 +191,8 @@ async fn what_cannot_be_taken_goes_to_refused_with_a_reason() {
     assert_eq!(names(&site.path().join("refused")), ["big.csv", "big.csv.reason"]);
     let reason = fs::read_to_string(site.path().join("refused/big.csv.reason")).unwrap();
     assert!(reason.contains("1048577 bytes are more than the 1048576 allowed"), "{reason}");
+    let Some(Health::Gap(_, _, told)) = memory.health().into_iter().next() else { panic!("{:?}", memory.health()) };
+    assert_eq!(told, "the file big.csv was refused: 1048577 bytes are more than the 1048576 allowed");
 }
 
 #[tokio::test]
@@ -267,8 +269,6 @@ fn mistakes_in_the_settings_are_told() {
     check("path = \".\"\nmode = \"trail\"", "did you mean `tail`?");
     check("path = \".\"\npattern = \"a/b\"", "is not a pattern");
     check("path = \".\"\npatern = \"a\"", "did you mean `pattern`?");
-}
-
     check("path = \"in/*.csv\"", "`in/*.csv` is one name: * and ? stand for themselves in `path`");
     check("path = \"in/\"\nfrom = \"end\"", "`from` has no effect in mode `drop`");
     check("path = \"in/\"\nmode = \"tail\"\nevery = \"1s\"", "`every` has no effect in mode `tail`");
@@ -279,6 +279,8 @@ fn mistakes_in_the_settings_are_told() {
     let Err(problems) = read(&LISTED, &setup(folder.path()), &format!("path = \"log\"\n{follow}")) else { panic!() };
     assert!(problems.contains("`pattern` has no effect: `log` is one file to follow"), "{problems}");
     assert!(read(&LISTED, &setup(folder.path()), &format!("path = \".\"\n{follow}")).is_ok());
+}
+
 fn append(path: &Path, text: &str) {
     use std::io::Write;
     let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
