@@ -267,7 +267,10 @@ mod tests {
         let done = upkeep(&store).round(at("2026-11-22T00:00:00Z")).await.unwrap();
         assert_eq!(done.audit_removed, 1);
         let left = store.records.audit_rows(&AuditFilter::default()).await.unwrap();
-        assert_eq!(left.iter().map(|row| (row.seq, row.by.at)).collect::<Vec<_>>(), [(2, at("2026-11-20T00:00:00Z"))]);
+        assert_eq!(
+            left.iter().map(|row| (row.seq, row.by.at)).collect::<Vec<_>>(),
+            [(at("2026-11-20T00:00:00Z").0, at("2026-11-20T00:00:00Z"))]
+        );
     }
 
     #[tokio::test]
