@@ -81,7 +81,7 @@ pub async fn send_these(site: &Arc<Site>, ids: &[String]) -> Result<Sent, Proble
     for id in ids {
         chosen.extend(site.store.records.notice(id).await?.filter(|(notice, _)| notice.state == "queued"));
     }
-    Lane::new(Arc::clone(site), Way::Any).send(chosen).await
+    Box::pin(Lane::new(Arc::clone(site), Way::Any).send(chosen)).await
 }
 
 /// One attempt.
