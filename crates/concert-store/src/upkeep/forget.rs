@@ -391,11 +391,11 @@ mod tests {
         let (_dir, store) = site().await;
         let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
         let pool = store.records.pool();
-        for (number, name) in ["ann@x.example.csv", "log_ann@x.example-1.txt", "joann@x.example.csv"].iter().enumerate()
-        {
+        let names = ["ann@x.example.csv", "log_ann@x.example-1.txt", "joann@x.example.csv"];
+        for (number, name) in (0u8..).zip(names) {
             let sql = "INSERT INTO report (id, feed, content, origin_kind, origin, received, sender, file_name, url, media_type, bytes, state)
                        VALUES (?1, 'f', x'00', 'file', ?2, 1, '', ?2, '', '', 1, 'done')";
-            sqlx::query(sql).bind(vec![number as u8; 16]).bind(name).execute(pool).await.unwrap();
+            sqlx::query(sql).bind(vec![number; 16]).bind(name).execute(pool).await.unwrap();
         }
         sqlx::raw_sql(
             "INSERT INTO reject (report, n, line, part, field, reason, text)
