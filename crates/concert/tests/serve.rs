@@ -50,11 +50,7 @@ impl Serving {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
-        // What is unwise about the settings stands before it.
-        while !line.contains("http://") {
-            line.clear();
-            assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it ended");
-        }
+        lines.read_line(&mut line).unwrap();
         let address = line.trim().trim_end_matches('/').rsplit('/').next().unwrap().to_owned();
         // Read on, or the process would stand still with a full pipe.
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));

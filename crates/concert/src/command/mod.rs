@@ -101,13 +101,9 @@ impl SiteArg {
         Settings::load(&self.dir, load_for)
     }
 
-    /// The settings of the site for whoever works on it: what is unwise about them is in the log.
-    pub fn settings_to_work(&self) -> Result<Settings, Failure> {
-        let (settings, warnings) = Settings::load_warned(&self.dir, LoadFor::Run)?;
-        for Problem { what, place, hint } in &warnings {
-            tracing::warn!("{place}: {what}; {hint}");
-        }
-        Ok(settings)
+    /// The settings of the site for whoever works on it, and what is unwise about them, for [`log_unwise`].
+    pub fn settings_to_work(&self) -> Result<(Settings, Vec<Problem>), Failure> {
+        Settings::load_warned(&self.dir, LoadFor::Run)
     }
 
     /// The settings of the site for a command that only looks: mistakes are told, and what is right is used. Nothing is
@@ -128,6 +124,13 @@ impl SiteArg {
 }
 
 /// Tells mistakes in the settings to whoever goes on without what they concern.
+/// Writes into the log what is unwise about settings.
+fn log_unwise(warnings: &[Problem]) {
+    for Problem { what, place, hint } in warnings {
+        tracing::warn!("{place}: {what}; {hint}");
+    }
+}
+
 fn warn_of(problems: &[Problem]) {
     let mut out = std::io::stderr().lock();
     for problem in problems {

@@ -19,7 +19,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings_to_work()?;
+    let (settings, unwise) = site.settings_to_work()?;
+    super::log_unwise(&unwise);
     super::runtime()?.block_on(async {
         let site = Arc::new(Site::open(settings).await?);
         if args.once {

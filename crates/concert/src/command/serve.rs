@@ -20,7 +20,7 @@ use crate::wire::Site;
 pub(super) struct Args {}
 
 pub(super) fn run(_: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings_to_work()?;
+    let (settings, unwise) = site.settings_to_work()?;
     super::runtime()?.block_on(async {
         let site = Arc::new(Site::open(settings).await?);
         // The lock comes first: two programs on one site is the usual mistake, and mostly both want the
@@ -34,6 +34,8 @@ pub(super) fn run(_: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             // A closed standard error leaves nobody to tell.
             writeln!(std::io::stderr(), "pages and API at http://{address}/").ok();
         }
+        // Behind it: scripts read the address from the first line.
+        super::log_unwise(&unwise);
         Box::pin(work_and_serve(site, keeper, worker, listener, stop)).await
     })?;
     Ok(Exit::Done)
