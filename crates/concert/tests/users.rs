@@ -472,6 +472,23 @@ fn a_site_forbids_more_than_the_rules_and_says_what_forbids_it() {
     assert!(who.iter().any(|row| row["person"] == "jane") && who.iter().all(|row| row["person"] != "otto"), "{who:?}");
 }
 
+/// What a rejected line is labelled is not known, so it is for those who are cleared for everything.
+#[test]
+fn rejected_lines_are_read_by_whoever_is_cleared_for_all_labels() {
+    let site = Site::new();
+    let settings = fs::read_to_string(site.dir().join("concert.toml")).unwrap();
+    let feed = "[[feed]]\nname = \"f\"\nparser = \"ndjson\"\n";
+    fs::write(site.dir().join("concert.toml"), format!("{settings}\n{feed}")).unwrap();
+    fs::write(site.dir().join("lines"), "{\"source.ip\":\"jane-secret\"}\n").unwrap();
+    let (code, _, err) = site.run(&["ingest", "--feed", "f", "lines", "--quiet"], "");
+    assert_eq!(code, 0, "{err}");
+    for (name, clearance, shown) in [("amy", "amber", false), ("rob", "red", true)] {
+        site.done(&["user", "add", name, "--full-name", name, "--role", "reader", "--clearance", clearance]);
+        let read = site.done(&["feed", "show", "f", "--as", name]);
+        assert_eq!((read.contains("jane-secret"), read.contains("source.ip")), (shown, true), "{name}: {read}");
+    }
+}
+
 #[tokio::test]
 async fn a_backup_without_keys_has_users_but_nothing_they_come_in_with() {
     let site = Site::new();

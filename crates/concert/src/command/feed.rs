@@ -5,6 +5,8 @@ use std::io::Write;
 use std::sync::Arc;
 
 use concert_model::Problem;
+use concert_model::access::cleared;
+use concert_model::incident::marking::Tlp;
 use concert_server::site::{self, FeedState};
 use concert_store::Store;
 use concert_store::records::FeedCounts;
@@ -175,7 +177,9 @@ fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
         ("dropped", json!(row.counts.counts.dropped)),
         ("expected", json!(expected)),
     ]);
-    let lists = runtime.block_on(newest(&store, &feed.name))?;
+    // What a rejected line says of its label is not known, so it counts as the strictest.
+    let shows_text = cleared(&runtime.block_on(super::acting(site, &store))?, Tlp::Red);
+    let lists = runtime.block_on(newest(&store, &feed.name, shows_text))?;
     print_object(format_or_default(args.rows.format), &fields, &lists)?;
     Ok(Exit::Done)
 }
@@ -187,7 +191,10 @@ fn span_text(seconds: u64) -> String {
     unit.map_or_else(|| format!("{seconds}s"), |(length, name)| format!("{}{name}", seconds / length))
 }
 
-async fn newest(store: &Store, feed: &str) -> Result<Vec<List>, Failure> {
+/// What stands in place of the text of a reject.
+const WITHHELD: &str = "(withheld: what a rejected line is labelled is not known, and your clearance is below TLP:RED)";
+
+async fn newest(store: &Store, feed: &str, shows_text: bool) -> Result<Vec<List>, Failure> {
     let reports = store.records.newest_reports(feed, NEWEST).await?;
     let reports = reports.iter().map(|row| {
         vec![
@@ -203,6 +210,8 @@ async fn newest(store: &Store, feed: &str) -> Result<Vec<List>, Failure> {
         ]
     });
     let rejects = store.records.rejects(feed, NEWEST).await?;
+    // A reason quotes what is wrong.
+    let text_of = |text: &str| if shows_text { text.to_owned() } else { WITHHELD.to_owned() };
     let rejects = rejects.iter().map(|(_, received, report, reject)| {
         vec![
             json!(received.to_string()),
@@ -210,8 +219,8 @@ async fn newest(store: &Store, feed: &str) -> Result<Vec<List>, Failure> {
             json!(reject.part),
             json!(reject.line),
             json!(reject.field),
-            json!(reject.reason),
-            json!(reject.text),
+            json!(text_of(&reject.reason)),
+            json!(text_of(&reject.text)),
         ]
     });
     let gaps = store.records.gaps(GAPS_MAX).await?;
