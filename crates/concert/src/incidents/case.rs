@@ -81,6 +81,8 @@ pub struct Case {
     pub merged: BTreeSet<String>,
     /// One of those entries that the same people see and that are marked alike.
     examples: BTreeMap<(Alike, Option<Marking>), Arc<Kept>>,
+    /// Those that say that it belongs to another incident.
+    pub(super) joins: Vec<Arc<Kept>>,
 }
 
 /// Whether a row says that a body was erased, so that what was read before is no longer true.
@@ -121,6 +123,7 @@ impl Case {
             head: Incident::default(),
             merged: BTreeSet::new(),
             examples: BTreeMap::new(),
+            joins: Vec::new(),
         };
         case.add(rows);
         case
@@ -152,6 +155,7 @@ impl Case {
             all.sort_by_key(|kept| order(&kept.header));
             self.head = Incident::default();
             self.examples.clear();
+            self.joins.clear();
             all.iter().for_each(|kept| self.take(kept));
             self.entries = all.into_iter().collect();
         }
@@ -161,6 +165,9 @@ impl Case {
         // Those that are seen by the same people are marked alike, unless everybody sees them.
         let marking = kept.marking().filter(|_| kept.alike.is_none()).cloned();
         self.examples.entry((kept.alike, marking)).or_insert_with(|| Arc::clone(kept));
+        if matches!(&kept.body, Some((_, Content::Joined(_)))) {
+            self.joins.push(Arc::clone(kept));
+        }
         if kept.body.as_ref().is_none_or(|(_, content)| is_of_head(content)) {
             self.head.apply(&kept.header, kept.said());
         }

@@ -31,7 +31,8 @@ impl Incidents {
         // Asked for first, so that nothing which comes in between is passed over.
         let newest = self.last_entry().await?;
         let (case, circle) = self.find(person, name).await?;
-        let is_new = |kept: &Kept| kept.seq > after && kept.body.is_some();
+        let hidden = self.hidden_joins(person, &case).await?;
+        let is_new = |kept: &Kept| kept.seq > after && kept.body.is_some() && !hidden.contains(&kept.seq);
         let came = case.entries.iter().filter(|kept| is_new(kept) && case.shows(&circle, person, kept));
         let mut came: Vec<_> = came.map(|kept| case.read_by(&circle, person, kept)).collect();
         came.sort_by_key(|kept| kept.seq);

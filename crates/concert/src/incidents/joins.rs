@@ -4,7 +4,7 @@
 //! together, and what one shows of the other follows from them. Each entry keeps the access of its own
 //! incident, so whoever may not see both sees of each what was there before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use concert_model::Problem;
@@ -433,10 +433,30 @@ impl Incidents {
         let mut all = Vec::new();
         for Source { case, circle, only } in self.sources(person, case).await? {
             let is_shown = |kept: &&Arc<Kept>| only.as_ref().is_none_or(|only| only.contains(&place(&kept.header)));
-            let shown = case.seen_by(&circle, person).filter(is_shown);
+            let hidden = self.hidden_joins(person, &case).await?;
+            let shown = case.seen_by(&circle, person).filter(|kept| is_shown(kept) && !hidden.contains(&kept.seq));
             all.extend(shown.map(|kept| case.read_by(&circle, person, kept)));
         }
         Ok(all)
+    }
+
+    /// Whether a person may know what an entry says: to which incident another belongs, knows whoever sees both.
+    pub(super) async fn knows_join(&self, person: &Person, kept: &Kept) -> Result<bool, Refused> {
+        match &kept.body {
+            Some((_, Content::Joined(joined))) => Ok(self.found(person, &joined.incident).await?.is_some()),
+            _ => Ok(true),
+        }
+    }
+
+    /// Entries of an incident that say to which others it belongs, as far as a person does not see these.
+    pub(super) async fn hidden_joins(&self, person: &Person, case: &Case) -> Result<HashSet<u64>, Refused> {
+        let mut hidden = HashSet::new();
+        for kept in &case.joins {
+            if !self.knows_join(person, kept).await? {
+                hidden.insert(kept.seq);
+            }
+        }
+        Ok(hidden)
     }
 
     /// How an incident belongs to others, as far as a person may know them.

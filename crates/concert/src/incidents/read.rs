@@ -291,7 +291,8 @@ impl Incidents {
         (after, limit): (u64, usize),
     ) -> Result<Vec<Arc<Kept>>, Refused> {
         let (case, circle) = self.find(person, name).await?;
-        let is_wanted = |kept: &Arc<Kept>| kept.seq > after && wanted.has(kept);
+        let hidden = self.hidden_joins(person, &case).await?;
+        let is_wanted = |kept: &Arc<Kept>| kept.seq > after && wanted.has(kept) && !hidden.contains(&kept.seq);
         // Of a long journal only what is shown is made as the person reads it.
         let mut sights = Sights::new(&circle, person);
         let mut own: Vec<_> = case.entries.iter().filter(|kept| is_wanted(kept) && sights.show(kept)).collect();
@@ -310,7 +311,9 @@ impl Incidents {
     pub async fn export(&self, person: &Person, name: &str) -> Result<JournalTexts, Refused> {
         let (case, circle) = self.find(person, name).await?;
         self.audit_read(person, &case.head.number, case.markings(&circle, person)).await?;
-        let shown = |kept: &Arc<Kept>| (Arc::clone(kept), case.gives(&circle, person, kept));
+        let hidden = self.hidden_joins(person, &case).await?;
+        let gives = |kept: &Arc<Kept>| case.gives(&circle, person, kept) && !hidden.contains(&kept.seq);
+        let shown = |kept: &Arc<Kept>| (Arc::clone(kept), gives(kept));
         let mut entries: Vec<(Arc<Kept>, bool)> = case.entries.iter().map(shown).collect();
         entries.sort_by_key(|(kept, _)| kept.seq);
         Ok(JournalTexts(entries.into_iter()))
@@ -396,6 +399,9 @@ impl Incidents {
         let Some(Some((circle, head))) = heads.get(&row.incident) else { return Ok(None) };
         let case = Case::new(&row.incident, vec![row.clone()]);
         let Some(kept) = case.entries.first().filter(|kept| case.shows(circle, person, kept)) else { return Ok(None) };
+        if !self.knows_join(person, kept).await? {
+            return Ok(None);
+        }
         // What a title may tell depends on what else is written.
         let kept = match titles::is_title(kept) && reads_for(person, circle).is_some() {
             true => self.case(&row.incident).await?.read_by(circle, person, kept),

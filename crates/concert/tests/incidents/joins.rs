@@ -214,6 +214,32 @@ fn a_split_moves_what_was_chosen_by_reference_and_can_be_undone() {
     assert_eq!(names(&site.content(&[&part]), "parties", "party").len(), 0);
 }
 
+/// Also where both are marked alike: whoever is limited to a party sees those of the party alone.
+#[test]
+fn who_sees_one_of_two_does_not_read_that_they_are_joined() {
+    let site = Site::new();
+    site.user_with("otto", &["reader:Net A"]);
+    site.user_with("anna", &["handler"]);
+    let (one, other) = (site.open_marked("One", "green"), site.open_marked("Other", "green"));
+    site.fill(&one, "192.0.2.1", "Net A");
+    site.fill(&other, "192.0.2.2", "Net B");
+    site.incident(&["link", &one, "--parent", &other, "--reason", "quickstep"]);
+    let reads = |name: &str| {
+        let log = site.incident(&["log", &one, "--limit", "0", "--as", name]);
+        let exported = site.run(&["incident", "export", &one, "--as", name]).1;
+        let found = site.incident(&["search", "quickstep", "--as", name]);
+        let shown = site.content(&[&one, "--as", name])["joined"].clone();
+        (
+            log.iter().any(|row| row["kind"] == "joined/1"),
+            exported.contains("quickstep"),
+            !found.is_empty(),
+            shown != json!([]),
+        )
+    };
+    assert_eq!(reads("anna"), (true, true, true, true));
+    assert_eq!(reads("otto"), (false, false, false, false));
+}
+
 #[test]
 fn parents_and_children_are_told_and_never_go_round() {
     let site = Site::new();

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Object, Person, may};
 use concert_model::incident::content::Act;
+use concert_model::incident::content::Content;
 use concert_model::incident::draft::DRAFTS_MAX;
 use concert_model::incident::fold::Incident;
 use concert_model::incident::journal::from_hex;
@@ -267,6 +268,8 @@ impl Incidents {
         entries.sort_by_key(|kept| kept.seq);
         let texts = entries.into_iter().filter_map(|kept| {
             let may_go = sees && case.gives(&circle, &receiver, kept) && case.shows(own, exporter, kept);
+            // No party learns from a bag to which other incidents this one belongs.
+            let may_go = may_go && !matches!(&kept.body, Some((_, Content::Joined(_))));
             let shown = kept.body.as_ref().filter(|(_, content)| may_go && about.may_have(content));
             Some((kept.header.text().ok()?, shown.and_then(|(body, _)| body.text().ok())))
         });
