@@ -869,12 +869,22 @@ async fn what_nobody_answered_for_goes_to_whoever_does_by_now() {
     // What nobody answers for still waits, until a person wants it tried again.
     let waiting = to_of(&world, "no-contact");
     assert_eq!(waiting.len(), 1, "{waiting:?}");
+    let keys = || {
+        let row = |row: &Value| (row["key"].as_str().unwrap().to_owned(), row["to"].as_str().unwrap().to_owned());
+        let mut keys: Vec<_> = world.rows(&["notice", "list"]).iter().map(row).collect();
+        keys.sort();
+        keys
+    };
+    let pair = |key: &str, to: &str| (key.to_owned(), to.to_owned());
+    let told = [pair("B", "abuse@b.example"), pair("C", "abuse@c.example")];
+    assert_eq!(keys(), [&told[..], &[pair("unknown", "")]].concat());
     world.import("teams", "party,countries,mail\nLast,*,cert@last.example\n");
     let (code, said) = world.decide(&["retry", &waiting[0].0]);
     assert!(code == 0 && said.contains("it goes to cert@last.example"), "{said}");
     world.once();
     assert_eq!(world.smtp.mails().pop().unwrap().to, ["cert@last.example"]);
     assert!(to_of(&world, "no-contact").is_empty());
+    assert_eq!(keys(), [&told[..], &[pair("Last", "cert@last.example")]].concat());
 }
 
 #[tokio::test(flavor = "multi_thread")]

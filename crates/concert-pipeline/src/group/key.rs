@@ -63,13 +63,25 @@ impl Key {
 
     /// Appends the key of an event: `AS64500`, `FI`, `AS64500, FI`.
     pub fn write(&self, event: &Event<'_>, out: &mut Vec<u8>) {
+        self.write_all(event, None, out);
+    }
+
+    /// The same as if this party answered for the event.
+    pub fn write_for(&self, event: &Event<'_>, party: &str, out: &mut Vec<u8>) {
+        self.write_all(event, Some(party), out);
+    }
+
+    fn write_all(&self, event: &Event<'_>, party: Option<&str>, out: &mut Vec<u8>) {
         let marks = self.marks && withheld::is_withheld(event);
         for (index, by) in self.by.iter().enumerate() {
             if index > 0 {
                 out.extend_from_slice(b", ");
             }
             let begin = out.len();
-            self.write_part(index, event, out);
+            match party {
+                Some(party) if *by == By::Field(Field::PARTY) => out.extend_from_slice(party.as_bytes()),
+                _ => self.write_part(index, event, out),
+            }
             if marks && is_attacked(by) {
                 withheld::mark(out, begin);
             }
@@ -119,5 +131,19 @@ mod tests {
         check("withheld", "AS64500, withheld:Bank; Inc, withheld:198.51.100.1", "AS64500, withheld, withheld");
         let plain = "AS64500, Bank, Inc, 198.51.100.1";
         check("soc@bank.example", plain, plain);
+    }
+
+    #[test]
+    fn a_key_can_be_written_for_whoever_answers_by_now() {
+        let check = |names: &[&str], want: &str| {
+            let batch = sample::batch(&["source.asn=64500"]);
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let mut out = Vec::new();
+            Key::read(&names).unwrap().write_for(&batch.get(0).unwrap(), "Net, Ltd", &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), want);
+        };
+        check(&["party"], "Net, Ltd");
+        check(&["source.asn", "party", "source.geolocation.cc"], "AS64500, Net, Ltd, unknown");
+        check(&["source.asn"], "AS64500");
     }
 }

@@ -186,8 +186,8 @@ impl Records {
         let mut change = self.change().await?;
         let given = sqlx::query(
             "UPDATE notice SET party = ?2, recipient = ?3, via = ?4, format = ?5, language = ?6, state = ?7, reason = ?8,
-             passed_over = ?9, events = ?10, members = ?11, due = ?12, since = ?12, tries = 0, by_hand = 0
-             WHERE id = ?1 AND state = ?13",
+             passed_over = ?9, events = ?10, members = ?11, due = ?12, since = ?12, tries = 0, by_hand = 0,
+             key = ?14 WHERE id = ?1 AND state = ?13",
         )
         .bind(id)
         .bind(&first.party)
@@ -202,6 +202,7 @@ impl Records {
         .bind(first.members.to_bytes())
         .bind(first.due.0)
         .bind(state)
+        .bind(&first.key)
         .execute(&mut *change)
         .await
         .map_err(trouble)?;

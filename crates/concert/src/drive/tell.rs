@@ -43,6 +43,18 @@ impl Kind {
         self.condition.as_ref().is_none_or(|condition| condition.holds(event))
     }
 
+    /// The key of a notice that nobody answered for, as it is for this party. What was grouped by other settings keeps
+    /// its own.
+    pub(super) fn key_for(&self, event: &Event<'_>, party: &str, key: &str) -> String {
+        let (mut before, mut now) = (Vec::new(), Vec::new());
+        self.group_by.write(event, &mut before);
+        if before != key.as_bytes() {
+            return key.to_owned();
+        }
+        self.group_by.write_for(event, party, &mut now);
+        String::from_utf8_lossy(&now).into_owned()
+    }
+
     /// A kind of notice from its settings.
     pub fn new(notice: &Notice) -> Self {
         // What was read once as fields is read again.

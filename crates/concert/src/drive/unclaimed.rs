@@ -23,23 +23,28 @@ pub(super) async fn by_party(
     notice: NewNotice,
 ) -> Result<Vec<NewNotice>, Problem> {
     let loaded = site.store.load(&[&notice.members]).await?;
-    let mut parties: Vec<(String, Members)> = Vec::new();
+    let kind = site.kinds.iter().find(|kind| *kind.name == *notice.name);
+    let mut made: Vec<NewNotice> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for stored in loaded.of(&notice.members) {
         let name = party(book, barred, &stored.event)?;
         let at = *known.entry(name).or_insert_with_key(|name| {
-            parties.push((name.clone(), Members::default()));
-            parties.len() - 1
+            let key = match kind {
+                Some(kind) if !name.is_empty() => kind.key_for(&stored.event, name, &notice.key),
+                _ => notice.key.clone(),
+            };
+            made.push(NewNotice { key, party: name.clone(), members: Members::default(), ..notice.clone() });
+            made.len() - 1
         });
-        if let Some((_, members)) = parties.get_mut(at) {
-            members.add(stored.batch, stored.row);
+        if let Some(made) = made.get_mut(at) {
+            made.members.add(stored.batch, stored.row);
         }
     }
     // What cannot be read stays as it is.
-    if parties.is_empty() {
+    if made.is_empty() {
         return Ok(vec![notice]);
     }
-    Ok(parties.into_iter().map(|(party, members)| NewNotice { party, members, ..notice.clone() }).collect())
+    Ok(made)
 }
 
 /// The name of who answers for an event by the contact book as it is; empty where nobody does.
