@@ -855,6 +855,12 @@ async fn what_nobody_answered_for_goes_to_whoever_does_by_now() {
         "constituents",
         &format!("{PARTIES}B,198.51.100.0/24,abuse@b.example,\nC,203.0.113.0/28,abuse@c.example,\n"),
     );
+    let foretold = || world.rows(&["notice", "preview"]).remove(0)["why"].clone();
+    assert_eq!(
+        foretold(),
+        "it becomes 3 notices: 2 events to abuse@b.example, 1 event to abuse@c.example, 1 event waits for a contact"
+    );
+    assert_eq!(to_of(&world, "no-contact"), waiting, "looking changes nothing");
     world.once();
     let mut sent: Vec<(String, u64)> = world
         .smtp
@@ -878,6 +884,7 @@ async fn what_nobody_answered_for_goes_to_whoever_does_by_now() {
     let pair = |key: &str, to: &str| (key.to_owned(), to.to_owned());
     let told = [pair("B", "abuse@b.example"), pair("C", "abuse@c.example")];
     assert_eq!(keys(), [&told[..], &[pair("unknown", "")]].concat());
+    assert_eq!(foretold(), "no party answers for these events; asked were the constituents");
     world.import("teams", "party,countries,mail\nLast,*,cert@last.example\n");
     let (code, said) = world.decide(&["retry", &waiting[0].0]);
     assert!(code == 0 && said.contains("it goes to cert@last.example"), "{said}");

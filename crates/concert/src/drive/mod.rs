@@ -5,6 +5,7 @@
 
 pub mod anew;
 pub mod asked;
+pub(crate) mod becomes;
 mod catching;
 mod collect;
 pub mod compose;

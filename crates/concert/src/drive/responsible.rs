@@ -12,6 +12,7 @@ use concert_store::records::{Gate, NewNotice, Notice, NoticeFilter, WAITS_FOR_AP
 use concert_store::{Members, Store};
 use jiff::tz::TimeZone;
 
+use super::becomes::Becomes;
 use super::{further, unclaimed};
 use crate::addressees::{
     Addressees, NOBODY, PURPOSE, TOLD_TEAM, keyless, next_in_order, nobody_left, reachable_by, team_for, teams_for,
@@ -128,15 +129,11 @@ async fn address_those(
 
 /// Gives a notice that waits for a contact to whoever can be told by now. `false` where nobody can.
 async fn address_one(site: &Site, book: &Addressees, barred: &Barred, notice: &Notice) -> Result<bool, Problem> {
-    let kind = site.settings.notice(&notice.name).filter(|kind| kind.to == Recipient::Responsible);
-    if kind.is_none() {
-        return Ok(false);
-    }
     let records = &site.store.records;
     let Some((notice, members)) = records.notice(&notice.id).await? else { return Ok(false) };
-    let mut to = instead(site, book, barred, &notice, members).await?;
-    // What nobody is left for stays with the notice only where all of it does.
-    to.sort_by_key(|one| one.state == NO_CONTACT);
+    let Some(Becomes { notices: to, .. }) = becomes(site, book, barred, (&notice, members)).await? else {
+        return Ok(false);
+    };
     let Some(first) = to.first() else { return Ok(false) };
     if first.state != NO_CONTACT {
         return records.readdress_notice(&notice.id, NO_CONTACT, &to, &site.home(), wire::now()).await;
@@ -148,7 +145,25 @@ async fn address_one(site: &Site, book: &Addressees, barred: &Barred, notice: &N
     Ok(false)
 }
 
-/// The same because a person wants it tried again, however long it has waited.
+/// What a notice that waits for a contact would become now; nothing where no contact book decides about it.
+pub(crate) async fn becomes(
+    site: &Site,
+    book: &Addressees,
+    barred: &Barred,
+    (notice, members): (&Notice, Members),
+) -> Result<Option<Becomes>, Problem> {
+    let kind = site.settings.notice(&notice.name).filter(|kind| kind.to == Recipient::Responsible);
+    if notice.state != NO_CONTACT || kind.is_none() {
+        return Ok(None);
+    }
+    let mut notices = instead(site, book, barred, notice, members).await?;
+    // What nobody is left for stays with the notice only where all of it does.
+    notices.sort_by_key(|one| one.state == NO_CONTACT);
+    let by_itself = notice.made >= wire::now().plus_seconds(-WAITED_SECONDS_MAX);
+    Ok(Some(Becomes { notices, by_itself }))
+}
+
+/// Gives a notice to others because a person wants it tried again, however long it has waited.
 pub async fn address_by_hand(site: &Site, notice: &Notice) -> Result<bool, Problem> {
     let barred = site.barred().await?;
     Ok(notice.state == NO_CONTACT && address_one(site, &site.addressees(), &barred, notice).await?)

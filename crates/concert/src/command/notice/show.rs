@@ -17,7 +17,8 @@ use super::super::contact::text_or_null;
 use super::SiteArg;
 use crate::addressees::Addressees;
 use crate::drive::anew::{self, Anew};
-use crate::drive::{compose, tell};
+use crate::drive::becomes::Becomes;
+use crate::drive::{compose, responsible, tell};
 use crate::print::{Format, List, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
@@ -328,6 +329,8 @@ pub(crate) struct Going {
     members: Members,
     /// What will be decided anew of it when it is approved or sent.
     anew: Option<Anew>,
+    /// What it becomes where it waits for a contact.
+    becomes: Option<Becomes>,
     /// Why it will fail.
     fails: Option<String>,
     /// Whether there are templates in its language.
@@ -345,7 +348,8 @@ impl Going {
             return seen.reason;
         }
         if notice.state == "no-contact" {
-            return notice.reason.clone();
+            let why = self.becomes.as_ref().map(|becomes| becomes.why(&notice.id, reach.is_all()));
+            return why.unwrap_or_else(|| notice.reason.clone());
         }
         let passed_over = if reach.is_all() { notice.passed_over.as_str() } else { "" };
         let anew = self.anew.as_ref().map(|anew| if reach.is_all() { anew.why() } else { anew.because.clone() });
@@ -366,19 +370,26 @@ fn waits_for_approval(notice: &Notice) -> bool {
 }
 
 /// How much would go to how many, and how much waits for what, for whoever decides about it.
-fn tell_counts(to_go: &[Going]) {
-    let notices = || to_go.iter().map(|going| &going.notice);
+fn tell_counts<'g>(to_go: &'g [Going]) {
     let (mut goes, mut events, mut without_contact, mut for_approval) = (0, 0, 0, 0);
-    let (mut parties, mut addresses) = (BTreeSet::new(), BTreeSet::new());
-    for notice in notices() {
-        match notice.state.as_str() {
-            "no-contact" => without_contact += 1,
-            _ if waits_for_approval(notice) => for_approval += 1,
-            _ => {
-                (goes, events) = (goes + 1, events + notice.events);
-                parties.insert(&notice.party);
-                addresses.extend(notice.to.split(',').filter(|address| !address.is_empty()));
+    let (mut parties, mut addresses) = (BTreeSet::<&'g String>::new(), BTreeSet::<&'g str>::new());
+    let mut count = |state: &str, is_for_approval: bool, party: &'g String, to: &'g str, members: u64| match state {
+        "no-contact" => without_contact += 1,
+        _ if is_for_approval => for_approval += 1,
+        _ => {
+            (goes, events) = (goes + 1, events + members);
+            parties.insert(party);
+            addresses.extend(to.split(',').filter(|address| !address.is_empty()));
+        }
+    };
+    for Going { notice, becomes, .. } in to_go {
+        match becomes.as_ref().filter(|becomes| becomes.by_itself && becomes.is_told()) {
+            Some(becomes) => {
+                for one in &becomes.notices {
+                    count(one.state, one.state == "waiting", &one.party, &one.recipient, one.members.len());
+                }
             }
+            None => count(&notice.state, waits_for_approval(notice), &notice.party, &notice.to, notice.events),
         }
     }
     let (parties, addresses) = (parties.len(), addresses.len());
@@ -406,6 +417,7 @@ pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>,
                 notice,
                 members,
                 anew: None,
+                becomes: None,
             }));
         }
     }
@@ -420,8 +432,9 @@ pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>,
                 "queued" | "waiting" => Box::pin(anew::foretell(site, &book, &barred, (&notice, &members))).await?,
                 _ => None,
             };
+            let becomes = Box::pin(responsible::becomes(site, &book, &barred, (&notice, members.clone()))).await?;
             let fails = fails(site, &notice, anew.as_ref());
-            to_go.push(Going { fails, is_spoken: is_spoken(site, &notice), notice, members, anew });
+            to_go.push(Going { fails, is_spoken: is_spoken(site, &notice), notice, members, anew, becomes });
         }
     }
     Ok(to_go)
