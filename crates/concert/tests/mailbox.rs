@@ -895,6 +895,25 @@ async fn what_nobody_answered_for_goes_to_whoever_does_by_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn trying_again_what_becomes_several_notices_names_all_of_them() {
+    let Some(world) = World::new().await else { return };
+    world.event("198.51.100.1");
+    let rows = ["198.51.100.2", "203.0.113.1"].map(|ip| format!("{{\"source.ip\":\"{ip}\"}}\n")).concat();
+    fs::write(world.site().join("in/two.json"), rows).unwrap();
+    world.once();
+    let waiting = to_of(&world, "no-contact");
+    world.import(
+        "constituents",
+        &format!("{PARTIES}B,198.51.100.0/24,abuse@b.example,\nC,203.0.113.0/28,abuse@c.example,\n"),
+    );
+    let (code, said) = world.decide(&["retry", &waiting[1].0, &waiting[0].0]);
+    let several = "it becomes 2 notices: 1 event to abuse@b.example, 1 event to abuse@c.example";
+    assert!(code == 0 && said.contains("\"it goes to abuse@b.example\"") && said.contains(several), "{said}");
+    let log = world.done(&["audit", "--object", &format!("notice {}", waiting[0].0), "--format", "ndjson"]);
+    assert!(log.contains(several), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waits_goes_to_whoever_is_imported_while_the_program_stands_or_works() {
     let Some(world) = World::new().await else { return };
     let site = world.site();

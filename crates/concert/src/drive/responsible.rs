@@ -122,27 +122,34 @@ async fn address_those(
     let (records, mut queued) = (&site.store.records, 0);
     let barred = site.barred().await?;
     for notice in records.notices(&waiting_since(since)).await? {
-        queued += usize::from(is_wanted(&notice) && address_one(site, book, &barred, &notice).await?);
+        queued += usize::from(is_wanted(&notice) && address_one(site, book, &barred, &notice).await?.is_some());
     }
     Ok(queued)
 }
 
-/// Gives a notice that waits for a contact to whoever can be told by now. `false` where nobody can.
-async fn address_one(site: &Site, book: &Addressees, barred: &Barred, notice: &Notice) -> Result<bool, Problem> {
+/// Gives a notice that waits for a contact to whoever can be told by now, and says what it became. Nothing where nobody
+/// can.
+async fn address_one(
+    site: &Site,
+    book: &Addressees,
+    barred: &Barred,
+    notice: &Notice,
+) -> Result<Option<Vec<NewNotice>>, Problem> {
     let records = &site.store.records;
-    let Some((notice, members)) = records.notice(&notice.id).await? else { return Ok(false) };
+    let Some((notice, members)) = records.notice(&notice.id).await? else { return Ok(None) };
     let Some(Becomes { notices: to, .. }) = becomes(site, book, barred, (&notice, members)).await? else {
-        return Ok(false);
+        return Ok(None);
     };
-    let Some(first) = to.first() else { return Ok(false) };
+    let Some(first) = to.first() else { return Ok(None) };
     if first.state != NO_CONTACT {
-        return records.readdress_notice(&notice.id, NO_CONTACT, &to, &site.home(), wire::now()).await;
+        let is_given = records.readdress_notice(&notice.id, NO_CONTACT, &to, &site.home(), wire::now()).await?;
+        return Ok(is_given.then_some(to));
     }
     // What was tried is known only now: right after a report its events could not be read yet.
     if (&first.reason, &first.passed_over) != (&notice.reason, &notice.passed_over) {
         records.explain_notice(&notice.id, NO_CONTACT, &first.reason, &first.passed_over).await?;
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// What a notice that waits for a contact would become now; nothing where no contact book decides about it.
@@ -164,9 +171,11 @@ pub(crate) async fn becomes(
 }
 
 /// Gives a notice to others because a person wants it tried again, however long it has waited.
-pub async fn address_by_hand(site: &Site, notice: &Notice) -> Result<bool, Problem> {
-    let barred = site.barred().await?;
-    Ok(notice.state == NO_CONTACT && address_one(site, &site.addressees(), &barred, notice).await?)
+pub async fn address_by_hand(site: &Site, notice: &Notice) -> Result<Option<Vec<NewNotice>>, Problem> {
+    if notice.state != NO_CONTACT {
+        return Ok(None);
+    }
+    address_one(site, &site.addressees(), &site.barred().await?, notice).await
 }
 
 /// The notices that a notice which reached nobody becomes, for whoever is next.

@@ -17,6 +17,7 @@ use super::{Pages, failed};
 use crate::command::contact::text_or_null;
 use crate::command::notice::show::{NOT_YET, is_seen_whole, to_go};
 use crate::drive::anew::{self, Fate};
+use crate::drive::becomes::{self, SOMEBODY};
 use crate::drive::{asked, is_of_incidents, prove, responsible};
 use crate::left;
 use crate::reach::Reach;
@@ -131,8 +132,9 @@ async fn decided_anew(
     }
     let id = match (deed, notice.state.as_str()) {
         (NoticeDeed::Retry(None), "no-contact") => {
-            let is_told = responsible::address_by_hand(site, notice).await.map_err(failed)?;
-            return Ok(is_told.then(|| "somebody can be told by now".to_owned()));
+            let made = Box::pin(responsible::address_by_hand(site, notice)).await.map_err(failed)?;
+            let said = |made: Vec<_>| if reach.is_all() { becomes::said(&made) } else { SOMEBODY.to_owned() };
+            return Ok(made.map(said));
         }
         (NoticeDeed::Approve, "waiting") => &notice.id,
         (NoticeDeed::Send, "queued") | (NoticeDeed::Retry(None), "failed") => mail,

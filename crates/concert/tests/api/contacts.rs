@@ -166,6 +166,30 @@ fn notices_are_decided_about_by_whoever_may_change_them() {
 }
 
 #[test]
+fn what_nobody_answered_for_names_all_who_get_it_when_it_is_tried_again() {
+    let served = site();
+    let events = REPORT.replace("192.0.2.91", "198.51.100.1").replace("192.0.2.191", "203.0.113.1");
+    served.done(&["ingest", "--feed", "pushed", &served.file("more.ndjson", &events)]);
+    // What waited for longer than a week is left to a person.
+    served.age_notices(8);
+    let more = format!("{PARTIES}B,198.51.100.0/24,,abuse@b.example\nC,203.0.113.0/24,,abuse@c.example\n");
+    served.done(&["contact", "import", "constituents", &served.file("more.csv", &more)]);
+    let served = served.serve();
+    let anna = Client::new(&served, "anna");
+    let waiting = anna.get("/notices?state=no-contact");
+    let id = waiting["notices"][0]["id"].as_str().unwrap();
+    let said = "it becomes 2 notices: 1 event to abuse@b.example, 1 event to abuse@c.example";
+    let preview = anna.get("/notices/preview");
+    let foretold = preview["notices"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap();
+    assert_eq!(foretold["why"], format!("{said}, when you try it again: `concert notice retry {id}`"));
+    let made = anna.want("POST", &format!("/notices/{id}/acts"), &json!({"do": "retry"}), 200);
+    assert_eq!((&made["id"], &made["state"], &made["why"]), (&json!(id), &json!("queued"), &json!(said)));
+    let mut keys = column(&anna.get("/notices"), "notices", "key");
+    keys.sort();
+    assert_eq!(keys, ["B", "Bank", "C", "Grid"]);
+}
+
+#[test]
 fn a_feed_is_replayed_by_the_process_that_works_on_the_site() {
     let served = site().serve();
     let (anna, energy) = (Client::new(&served, "anna"), Client::new(&served, "energy"));

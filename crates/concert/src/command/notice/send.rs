@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{SiteArg, written};
 use crate::drive::anew::{self, Fate};
-use crate::drive::{Worker, deliver, message, prove, responsible};
+use crate::drive::{Worker, becomes, deliver, message, prove, responsible};
 use crate::print::{AllRows, note};
 use crate::problems::{Exit, Failure};
 use crate::settings::{LoadFor, is_address};
@@ -250,11 +250,15 @@ pub(super) fn retry(args: &RetryArgs, site_arg: &SiteArg) -> Result<Exit, Failur
                 table.row(&[json!(notice.id), json!(now.state), json!(anew.why())])?;
                 continue;
             }
-            if args.to.is_none() && Box::pin(responsible::address_by_hand(&site, notice)).await? {
+            let made = match args.to {
+                None => Box::pin(responsible::address_by_hand(&site, notice)).await?,
+                Some(_) => None,
+            };
+            if let Some(made) = made {
                 let now = need(&site, &notice.id).await?.0;
-                let (change, what) = (site.store.records.change().await?, format!("to {}", now.to));
+                let (change, what) = (site.store.records.change().await?, becomes::said(&made));
                 written(&site, site_arg, change, ("notice retry", &notice.id, &what), true).await?;
-                table.row(&[json!(notice.id), json!(now.state), json!(format!("it goes to {}", now.to))])?;
+                table.row(&[json!(notice.id), json!(now.state), json!(what)])?;
                 continue;
             }
             let again = match notice.state.as_str() {
