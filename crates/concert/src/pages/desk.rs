@@ -178,7 +178,7 @@ impl Desk for Pages {
     async fn split(&self, change: Change, name: &str, splitting: Splitting) -> Result<Value, Refusal> {
         let Splitting { new, parties, observables, hosts, entries, reason } = splitting;
         let split = Split { new, chosen: Chosen { parties, observables, hosts, entries }, reason };
-        let written = self.desk()?.split(ask(&change), name, split).await.map_err(refusal)?;
+        let written = Box::pin(self.desk()?.split(ask(&change), name, split)).await.map_err(refusal)?;
         Ok(written_json(&written))
     }
 

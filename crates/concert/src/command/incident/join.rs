@@ -153,6 +153,6 @@ pub(super) async fn split(args: &SplitArgs, (incidents, person): To<'_>) -> Resu
         entries: args.entries.clone(),
     };
     let split = Split { new, chosen, reason: args.reason.clone() };
-    let written = incidents.split(args.minutes.ask(person), &args.incident, split).await.map_err(refused)?;
+    let written = Box::pin(incidents.split(args.minutes.ask(person), &args.incident, split)).await.map_err(refused)?;
     print_written(&written, &args.rows)
 }
