@@ -38,7 +38,7 @@ const SUBJECTS: [&str; 20] = [
     "warning: could not send message",
 ];
 /// Words of bounces, in lower case.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 15] = [
     "this is the qmail-send program",
     "i wasn't able to deliver your message",
     "i'm afraid i wasn't able to deliver",
@@ -53,6 +53,7 @@ const WORDS: [&str; 14] = [
     "this is the mail system at host",
     "message that you sent could not be delivered",
     "couldn't be delivered",
+    "your message wasn't delivered to",
 ];
 /// Words of warnings that a mail is late and still being tried, in lower case.
 const DELAYS: [&str; 9] = [
@@ -163,7 +164,25 @@ pub(super) fn failed(text: &str) -> Vec<Failed> {
         let weight = status::weight(enhanced, code, &words);
         push(&mut found, Failed { address, original: String::new(), weight, status, diagnostic: one_line(&words) });
     }
+    if found.is_empty() {
+        found.extend(gmail(&lines));
+    }
     found
+}
+
+/// Gmail names the address within a sentence, and what the server said below other words.
+fn gmail(lines: &[&str]) -> Option<Failed> {
+    const NAMED: &str = "message wasn't delivered to ";
+    const SAID: &str = "The response was:";
+    let words = lines.join(" ").replace('\u{2019}', "'");
+    let (_, rest) = words.split_once(NAMED)?;
+    let address = lower(rest.split_whitespace().next()?.trim_matches(['<', '>', '.', ',']));
+    let said = rest.split_once(SAID).map_or(rest, |(_, said)| said);
+    let (enhanced, code) = (status::enhanced(said), status::code(said));
+    let status = enhanced.map(|(a, b, c)| format!("{a}.{b}.{c}")).unwrap_or_default();
+    let weight = status::weight(enhanced, code, said);
+    let diagnostic = one_line(said);
+    address::is_plain(&address).then_some(Failed { address, original: String::new(), weight, status, diagnostic })
 }
 
 /// The address at the beginning of a line: `<a@b>: why`, `a@b on Tue`, `Name (a@b)<mailto:a@b>`.

@@ -13,7 +13,7 @@ use super::bounce::Weight;
 /// takes no mail, disabled.
 const GONE: [(u16, u16, u16); 6] = [(5, 1, 1), (5, 1, 2), (5, 1, 3), (5, 1, 6), (5, 1, 10), (5, 2, 1)];
 /// Words of servers that mean: there is nobody with this address.
-const NOBODY: [&str; 42] = [
+const NOBODY: [&str; 52] = [
     "user unknown",
     "unknown user",
     "no such user",
@@ -53,6 +53,16 @@ const NOBODY: [&str; 42] = [
     "address couldn't be found",
     "wasn't found at",
     "adresse konnte nicht gefunden werden",
+    "postfach existiert nicht",
+    "adresse existiert nicht",
+    "empfänger existiert nicht",
+    "benutzer existiert nicht",
+    "empfänger unbekannt",
+    "empfaenger unbekannt",
+    "empfängeradresse unbekannt",
+    "benutzer unbekannt",
+    "unbekannter empfänger",
+    "unbekannter benutzer",
     "host or domain name not found",
     "unrouteable address",
     "unroutable address",
@@ -229,6 +239,9 @@ mod tests {
         hard("554 delivery error: This user doesn't have a mx.example account (abuse@mx.example)");
         hard("550 5.4.310 DNS domain net.example does not exist");
         hard("550 abuse wasn't found at net.example");
+        hard("550 Postfach existiert nicht");
+        hard("550 5.0.0 Empfänger unbekannt");
+        soft("450 Postfach existiert nicht");
         soft("550");
         soft("550 5.0.0");
         soft("450 4.1.1 user unknown in table");

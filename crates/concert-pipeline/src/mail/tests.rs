@@ -104,6 +104,22 @@ fn bounces_without_a_delivery_status_are_known_too() {
         &["abuse@net.example soft 4.2.0"],
         &[],
     );
+    let gmail = "From: Mail Delivery Subsystem <mailer-daemon@googlemail.com>\nX-Failed-Recipients: new@net.example\nSubject: Delivery Status Notification (Failure)";
+    let not_found = |said: &str| {
+        format!(
+            "** Address not found **\n\nYour message wasn't delivered to new@net.example because the address couldn't be found, or is unable to receive mail.\n\n\
+             Learn more here: https://support.example/mail/answer/6596\n\nThe response was:\n\n{said}\n"
+        )
+    };
+    let gone =
+        not_found("550 5.1.1 The email account that you tried to reach does not exist. Please check it for typos.");
+    check(gmail, &gone, &["new@net.example hard 5.1.1"], &[]);
+    let blocked = not_found("550 5.7.1 Our system has blocked your host for its reputation");
+    check(gmail, &blocked, &["new@net.example soft 5.7.1"], &[]);
+    let unmarked =
+        "Return-Path: <>\nFrom: mailer-daemon@googlemail.com\nSubject: Delivery Status Notification (Failure)";
+    check(unmarked, &not_found("550 5.1.1 does not exist"), &["new@net.example hard 5.1.1"], &[]);
+    check(DAEMON, "<abuse@net.example>: 550 Postfach existiert nicht\n", &["abuse@net.example hard"], &[]);
 }
 
 #[test]
