@@ -1,6 +1,6 @@
 //! Objects of the Routing Policy Specification Language as registries publish them.
 //!
-//! An object is lines of `name: value` up to a blank line. A line that begins with a blank, a tab or `+`
+//! An object is lines of `name: value` up to a blank line, or to a line with which only the next one can begin. A line that begins with a blank, a tab or `+`
 //! goes on with the value before; `#` begins a comment. Files are Latin-1. Only the attributes that are
 //! asked for are kept, since a dump has millions of objects. A line that is no attribute is told, and the
 //! lines around it count; without its first line an object is lost whole.
@@ -36,6 +36,10 @@ const WANTED: [&str; 17] = [
 ];
 /// Kept of some classes only.
 const OTHERS: [&str; 5] = ["netname", "as-name", "source", "remarks", "language"];
+
+/// Attributes with which objects begin that are used here.
+const CLASSES: [&str; 9] =
+    ["inetnum", "inet6num", "aut-num", "organisation", "role", "person", "irt", "route", "route6"];
 
 /// One object.
 #[derive(Debug, Default)]
@@ -95,6 +99,9 @@ pub(super) fn read(mut input: impl BufRead, each: &mut dyn FnMut(Found<'_>)) -> 
             Some(b'#' | b'%') => {}
             Some(_) if is_bad => {}
             Some(first) => {
+                if object.is_next(text) {
+                    end(&mut object, &mut is_bad, each);
+                }
                 let result = match first {
                     b' ' | b'\t' | b'+' => object.go_on(text.get(1..).unwrap_or_default()),
                     _ => object.add(number, text),
@@ -133,6 +140,15 @@ fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
 }
 
 impl Object {
+    /// Whether a line begins the next object, though no blank line is between: no object has two of these. Of people
+    /// whose handle comes first (LACNIC), the name is no beginning.
+    fn is_next(&self, text: &[u8]) -> bool {
+        let name = memchr::memchr(b':', text).and_then(|colon| text.get(..colon)).unwrap_or_default().trim_ascii();
+        !self.class.is_empty()
+            && self.class != "nic-hdl"
+            && CLASSES.iter().any(|class| class.as_bytes().eq_ignore_ascii_case(name))
+    }
+
     fn add(&mut self, number: u64, text: &[u8]) -> Result<(), &'static str> {
         let colon = memchr::memchr(b':', text).ok_or("a line that is no attribute: it has no colon")?;
         let (name, value) = text.split_at(colon);
@@ -213,6 +229,18 @@ mod tests {
         check(
             b"# head\n\n\ninetnum: 192.0.2.0 - 192.0.2.255 # all\ndescr: x\n  more: y\nORG:\tORG-A\n+ -B\n\n# between\nrole: R\xf6le\nnic-hdl: R1",
             &["4 inetnum inetnum=192.0.2.0 - 192.0.2.255 org=ORG-A -B", "11 role role=R\u{f6}le nic-hdl=R1"],
+        );
+    }
+
+    #[test]
+    fn an_object_begins_also_where_no_blank_line_is_before_it() {
+        check(
+            b"inetnum: 192.0.2.0 - 192.0.2.255\norg: A\nInetnum : 198.51.100.0/24\norg: B\naut-num: AS64500\nmnt-irt: I\n",
+            &[
+                "1 inetnum inetnum=192.0.2.0 - 192.0.2.255 org=A",
+                "3 inetnum inetnum=198.51.100.0/24 org=B",
+                "5 aut-num aut-num=AS64500 mnt-irt=I",
+            ],
         );
     }
 
