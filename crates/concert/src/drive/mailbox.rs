@@ -188,14 +188,26 @@ pub(super) async fn once(site: &Arc<Site>, keeper: &Arc<Keeper>) -> Result<bool,
 }
 
 /// Remembers since when notices go out with a return address: only a bounce of an older one is
-/// believed without it.
+/// believed without it. Whoever works on the site asks first, so that no notice is older than that. The earliest
+/// moment stays, whatever the address is later: notices made since then were sent from one of their own.
 pub(super) async fn begin(site: &Site) -> Result<(), Problem> {
-    let base = site.return_address.as_ref().map_or("", |(base, _)| base.as_str());
+    let Some((base, _)) = &site.return_address else { return Ok(()) };
     let known = site.store.records.recall(MAILBOX, SINCE).await?.unwrap_or_default();
-    if known.split_once(' ').is_none_or(|(_, known)| known != base) {
-        site.store.records.remember(MAILBOX, SINCE, &format!("{} {base}", wire::now().0)).await?;
+    match since(&known) {
+        Some(_) => Ok(()),
+        None => site.store.records.remember(MAILBOX, SINCE, &mark(wire::now(), base)).await,
     }
-    Ok(())
+}
+
+/// What is remembered of when notices began to go out with a return address.
+fn mark(now: Time, base: &str) -> String {
+    format!("{} {base}", now.0)
+}
+
+/// When that was. Earlier builds also wrote down when there was no address.
+fn since(known: &str) -> Option<Time> {
+    let (since, _) = known.split_once(' ').filter(|(_, base)| !base.is_empty())?;
+    since.parse().ok().map(Time)
 }
 
 /// Whether this notice went out with a return address of its own.
@@ -204,8 +216,12 @@ async fn has_return_address(site: &Site, notice: &Notice) -> Result<bool, Proble
         return Ok(false);
     }
     let known = site.store.records.recall(MAILBOX, SINCE).await?.unwrap_or_default();
-    let since = known.split_once(' ').and_then(|(since, _)| since.parse().ok()).map(Time);
-    Ok(since.is_some_and(|since| notice.made >= since))
+    Ok(since(&known).is_some_and(|since| left_with(since, notice.made, notice.delivered_at)))
+}
+
+/// Whether a notice left with a return address: what was made before there was one, and sent since, did too.
+fn left_with(since: Time, made: Time, delivered: Option<Time>) -> bool {
+    made >= since || delivered.is_some_and(|sent| sent >= since)
 }
 
 /// Settles everything that waits. Gives the number of mails.
@@ -432,4 +448,20 @@ async fn means(
         tie::Verdict::Unsure(why) => aside(row, None, why),
         tie::Verdict::Aside(doubt, why) => aside(row, Some(doubt), why),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notices_have_a_return_address_since_the_first_moment_there_was_one() {
+        assert_eq!(since(&mark(Time(7), "cert@cert.example")), Some(Time(7)));
+        assert_eq!(since(&mark(Time(7), "")), None, "there was none then");
+        assert_eq!(since(""), None);
+        assert!(left_with(Time(7), Time(7), None));
+        assert!(left_with(Time(7), Time(3), Some(Time(8))), "it waited, and left with one");
+        assert!(!left_with(Time(7), Time(3), Some(Time(5))));
+        assert!(!left_with(Time(7), Time(3), None));
+    }
 }

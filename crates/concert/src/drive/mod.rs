@@ -81,6 +81,7 @@ impl Worker {
     pub async fn open(site: &Site) -> Result<Option<Self>, Failure> {
         let opened = Writer::open(&site.store, site.window(), site.look_back()).await.map_err(Failure::outside)?;
         let Some(mut writer) = opened else { return Ok(None) };
+        mailbox::begin(site).await.map_err(Failure::outside)?;
         let teller = Teller::new(site, &mut writer).await.map_err(Failure::outside)?;
         Ok(Some(Self { writer, teller }))
     }
