@@ -29,7 +29,7 @@ use mail_parser::{Address, HeaderValue, Message, MessageParser, MimeHeaders, Par
 
 pub use automatic::is_nobody;
 pub use bounce::{Failed, Weight};
-pub use status::weight_of_answer;
+pub use status::{is_about_address, weight_of_answer};
 
 /// Bytes of a mail that are looked at. What names a notice stands in the headers, in the first parts,
 /// and in the headers of what a bounce returns; attachments behind them say nothing.

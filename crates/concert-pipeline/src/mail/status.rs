@@ -216,6 +216,13 @@ pub fn weight_of_answer(answer: &str) -> Weight {
     weight(enhanced(answer), code(answer), answer)
 }
 
+/// Whether an answer of a server begins with a reply code and a status that are about the address: `550 5.1.1 `.
+pub fn is_about_address(answer: &str) -> bool {
+    let mut words = answer.split([' ', '-']);
+    let is_final = words.next().is_some_and(|word| code(word).is_some_and(|code| code >= 500));
+    is_final && words.next().and_then(enhanced).is_some_and(|(class, subject, _)| (class, subject) == (5, 1))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

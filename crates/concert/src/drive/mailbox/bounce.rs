@@ -26,7 +26,12 @@ pub(in crate::drive) async fn refused(site: &Site, ended: &[Ended]) -> Result<()
             continue;
         }
         let Some((notice, members)) = site.store.records.notice(id).await? else { continue };
-        let failed: Vec<Failed> = notice.to.split(',').filter_map(|address| refusal_of(address, reason)).collect();
+        let copies = site.settings.notice(&notice.name).map_or(0, |kind| kind.bcc.len());
+        // Where all goes to one address on trial, it is that one which was refused.
+        let is_trial = site.settings.deliver.override_recipient.is_some();
+        let is_only = *state == "failed" && copies == 0 && !is_trial && notice.to.split(',').count() == 1;
+        let to = notice.to.split(',');
+        let failed: Vec<Failed> = to.filter_map(|address| refusal_of(address, is_only, reason)).collect();
         if failed.iter().all(|one| one.weight < Weight::Hard) {
             continue;
         }
@@ -37,12 +42,18 @@ pub(in crate::drive) async fn refused(site: &Site, ended: &[Ended]) -> Result<()
     Ok(())
 }
 
-/// What a deliverer says of one address: `user@example.com: 550 5.1.1 unknown; other@...`.
-fn refusal_of(address: &str, reason: &str) -> Option<Failed> {
+/// What a deliverer says of one address: `user@example.com: 550 5.1.1 unknown; other@...`. Some servers say so only
+/// after the text of the mail, without the address: that is about the only one it went to.
+fn refusal_of(address: &str, is_only: bool, reason: &str) -> Option<Failed> {
     let canonical = canonical(address);
-    let (_, said) = [address, &canonical]
+    let named = [address, &canonical]
         .into_iter()
-        .find_map(|form| reason.split_once(&format!("{form}: ")).filter(|_| !form.is_empty()))?;
+        .find_map(|form| reason.split_once(&format!("{form}: ")).filter(|_| !form.is_empty()));
+    let said = match named {
+        Some((_, said)) => said,
+        None if is_only && !address.is_empty() && mail::is_about_address(reason) => reason,
+        None => return None,
+    };
     let diagnostic = said.split("; ").next().unwrap_or_default().to_owned();
     let (address, original, status) = (canonical, String::new(), String::new());
     Some(Failed { address, original, weight: mail::weight_of_answer(&diagnostic), status, diagnostic })
@@ -133,7 +144,7 @@ mod tests {
     #[test]
     fn what_a_server_says_of_an_address_is_found_in_the_reason() {
         let check = |address: &str, reason: &str, want: Option<Weight>| {
-            assert_eq!(refusal_of(address, reason).map(|one| one.weight), want, "{reason}");
+            assert_eq!(refusal_of(address, false, reason).map(|one| one.weight), want, "{reason}");
         };
         let two = "250 taken; refused: a@x.example: 550 5.1.1 no such user; b@x.example: 554 5.7.1 relay access denied";
         check("a@x.example", two, Some(Weight::Hard));
@@ -141,5 +152,13 @@ mod tests {
         check("c@x.example", two, None);
         check("", two, None);
         check("a@x.example", "550 5.7.1 no mail from you", None);
+        // After the text of a mail to several it is not said who is meant.
+        check("a@x.example", "550 5.1.1 User unknown", None);
+        let only = |reason: &str| refusal_of("a@x.example", true, reason).map(|one| one.weight);
+        assert_eq!(only("550 5.1.1 User unknown"), Some(Weight::Hard));
+        assert_eq!(only("550 5.1.1 cert@cert.example: Sender address rejected"), Some(Weight::Soft));
+        assert_eq!(only("554 5.7.1 spam"), None);
+        assert_eq!(only("MAIL: 550 5.1.1 User unknown"), None);
+        assert_eq!(only(""), None);
     }
 }
