@@ -9,8 +9,8 @@
 
 use std::collections::BTreeSet;
 
-use concert_model::Problem;
-use concert_model::address::canonical;
+use concert_model::address::{canonical, is_address};
+use concert_model::{Problem, host};
 use concert_store::Members;
 use concert_store::records::{Gate, NewNotice, Notice, WAITS_FOR_APPROVAL};
 
@@ -20,6 +20,17 @@ use crate::addressees::Addressees;
 use crate::barred::Barred;
 use crate::settings::{OWN, Recipient};
 use crate::wire::{self, Site};
+
+/// Why an address that a person gives is none that an import would take as that of a contact.
+pub fn no_address(to: &str) -> Option<Problem> {
+    let domain = to.rsplit_once('@').filter(|_| is_address(to)).map_or("", |(_, domain)| domain);
+    let what = match host::domain(domain).is_ok() {
+        true if domain.contains('.') => return None,
+        true => format!("`{to}` is not a mail address: there is no dot in its domain"),
+        false => format!("`{to}` is not a mail address"),
+    };
+    Some(Problem::new(what).hint("write it as abuse@example.com"))
+}
 
 /// What was decided anew.
 #[derive(Debug)]
@@ -296,5 +307,20 @@ fn state(notice: &Notice) -> &'static str {
         "waiting" => "waiting",
         "failed" => "failed",
         _ => "queued",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_given_by_hand_is_checked_as_in_an_import() {
+        let why = |to: &str| no_address(to).map(|problem| problem.what);
+        assert_eq!(why("Abuse@net.example"), None);
+        let no_dot = "`a@b` is not a mail address: there is no dot in its domain";
+        assert_eq!(why("a@b").as_deref(), Some(no_dot));
+        assert_eq!(why("a b@net.example").as_deref(), Some("`a b@net.example` is not a mail address"));
+        assert_eq!(why("").as_deref(), Some("`` is not a mail address"));
     }
 }

@@ -21,7 +21,6 @@ use crate::drive::becomes::{self, SOMEBODY};
 use crate::drive::{asked, is_of_incidents, prove, responsible};
 use crate::left;
 use crate::reach::Reach;
-use crate::settings::is_address;
 use crate::wire::{self, Site};
 
 /// Most letters of a reason.
@@ -69,9 +68,9 @@ pub(super) async fn act(pages: &Pages, change: &Change, id: &str, deed: NoticeDe
     let notice = found.filter(|notice| !is_of_incidents(&notice.name) && reach.has_notice(notice));
     let notice = notice.ok_or(Refusal::Missing)?;
     if let NoticeDeed::Retry(Some(to)) | NoticeDeed::Resend(Some(to)) = &deed
-        && !is_address(to)
+        && let Some(problem) = anew::no_address(to)
     {
-        return Err(Refusal::Wrong(format!("`{to}` is not a mail address")));
+        return Err(Refusal::Wrong(problem.what));
     }
     if notice.name == prove::NAME && matches!(deed, NoticeDeed::Retry(Some(_)) | NoticeDeed::Resend(_)) {
         return Err(Refusal::Taken("it asks whether a contact is there, and is no notice for others".into()));

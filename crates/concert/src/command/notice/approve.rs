@@ -13,7 +13,7 @@ use super::{SiteArg, written};
 use crate::drive::anew::{self, Fate};
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
-use crate::settings::{LoadFor, is_address};
+use crate::settings::LoadFor;
 use crate::wire::{self, Site};
 
 #[derive(clap::Args)]
@@ -127,8 +127,8 @@ async fn print(site: &Site, rows: &AllRows, done: Vec<(String, bool, Option<Stri
 }
 
 pub(super) fn resend(args: &ResendArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
-    if let Some(address) = args.to.as_deref().filter(|address| !is_address(address)) {
-        return Err(Failure::usage(Problem::new(format!("`{address}` is not a mail address"))));
+    if let Some(problem) = args.to.as_deref().and_then(anew::no_address) {
+        return Err(Failure::usage(problem));
     }
     let settings = site_arg.settings(LoadFor::Look)?;
     super::super::runtime()?.block_on(async {

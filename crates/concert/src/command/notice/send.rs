@@ -13,7 +13,7 @@ use crate::drive::anew::{self, Fate};
 use crate::drive::{Worker, becomes, deliver, message, prove, responsible};
 use crate::print::{AllRows, note};
 use crate::problems::{Exit, Failure};
-use crate::settings::{LoadFor, is_address};
+use crate::settings::LoadFor;
 use crate::wire::{self, Site};
 
 #[derive(clap::Args)]
@@ -212,8 +212,8 @@ async fn without_the_settled(site: &Site, notices: &mut Vec<Notice>) -> Result<u
 }
 
 pub(super) fn retry(args: &RetryArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
-    if let Some(address) = args.to.as_deref().filter(|address| !is_address(address)) {
-        return Err(Failure::usage(Problem::new(format!("`{address}` is not a mail address"))));
+    if let Some(problem) = args.to.as_deref().and_then(anew::no_address) {
+        return Err(Failure::usage(problem));
     }
     let settings = site_arg.settings(LoadFor::Look)?;
     super::super::runtime()?.block_on(async {
