@@ -16,7 +16,7 @@
 //! `Source: A` and `Destination: B` in the lines of a paragraph belong together, and so do the cells of a table whose head
 //! names the sides (`source ip;destination ip;port`). A sentence that breaks at an address is read over the break.
 //!
-//! The two ends of a range (`192.0.2.1-192.0.2.9`) are two addresses. The subject of the mail is read where neither its
+//! The two ends of a range (`192.0.2.1-192.0.2.9`, `192.0.2.1-9`, `2001:db8::1-2001:db8::9`) are two addresses. The subject of the mail is read where neither its
 //! text nor a log names anything.
 //!
 //! **URLs.** Also without their scheme (`evil.example/login`). A defanged one is complained of. A plain one only when its line or the line before says so

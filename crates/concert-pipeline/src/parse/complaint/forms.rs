@@ -2,6 +2,7 @@
 //! which the rest of the parser understands.
 
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
@@ -11,6 +12,8 @@ fn compile(pattern: &str) -> Regex {
 }
 
 const V4: &str = r"(?:\d{1,3}\.){3}\d{1,3}";
+/// And more than that: whether it is an address is looked at where it matters.
+const V6: &str = r"(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f:]{0,5}";
 
 /// The line with `src=192.0.2.1 SPT=4242 dst=198.51.100.1 DPT=22`, or `->` between its addresses, where it says so.
 pub(super) fn plain(line: &str) -> Cow<'_, str> {
@@ -66,12 +69,60 @@ pub(super) fn plain(line: &str) -> Cow<'_, str> {
     Cow::Owned(ARROW.replace_all(&line, "$a -> $b").into_owned())
 }
 
-/// The ends of a range apart: `192.0.2.1-192.0.2.9`.
+/// The ends of a range apart: `192.0.2.1-192.0.2.9`, `192.0.2.1-9`, `2001:db8::1-2001:db8::9`.
 fn apart(line: &str) -> Cow<'_, str> {
     static RANGE: LazyLock<Regex> = LazyLock::new(|| {
-        compile(&format!(r"(?P<a>(?:^|[^\w.@:-]){V4})[-\x{{2013}}](?P<b>{V4}(?:$|[^\w.@-]|\.(?:$|\s)))"))
+        compile(&format!(r"(?P<a>{V4})[-\x{{2013}}](?P<b>{V4}|\d{{1,3}})|(?P<c>{V6})[-\x{{2013}}](?P<d>{V6})"))
     });
-    if line.contains(['-', '\u{2013}']) { RANGE.replace_all(line, "$a, $b") } else { Cow::Borrowed(line) }
+    if !line.contains(['-', '\u{2013}']) {
+        return Cow::Borrowed(line);
+    }
+    let (mut out, mut end) = (String::new(), 0);
+    for found in RANGE.captures_iter(line) {
+        let Some(whole) = found.get(0) else { continue };
+        // Looked at beside the pattern: what stands between two ranges belongs to both.
+        let before = line.get(..whole.start()).unwrap_or_default();
+        let after = line.get(whole.end()..).unwrap_or_default();
+        if is_inside(before, after) {
+            continue;
+        }
+        let group = |name: &str| found.name(name).map(|text| text.as_str());
+        let ends = match (group("a").zip(group("b")), group("c").zip(group("d"))) {
+            (Some((first, last)), _) if last.contains('.') => Some((first, last.to_owned())),
+            (Some((first, last)), _) => last_number(first, last).map(|last| (first, last)),
+            (None, Some((first, last))) => {
+                let is_address = |text: &str| text.parse::<Ipv6Addr>().is_ok();
+                let is_range =
+                    is_address(first) && (is_address(last) || last.strip_suffix(':').is_some_and(is_address));
+                is_range.then(|| (first, last.to_owned()))
+            }
+            (None, None) => None,
+        };
+        let Some((first, last)) = ends else { continue };
+        out.extend([line.get(end..whole.start()).unwrap_or_default(), first, ", ", &last]);
+        end = whole.end();
+    }
+    match end {
+        0 => Cow::Borrowed(line),
+        _ => Cow::Owned(out + line.get(end..).unwrap_or_default()),
+    }
+}
+
+/// Whether what stands between is part of a longer word.
+fn is_inside(before: &str, after: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '@' | '-');
+    let mut next = after.chars();
+    let first = next.next();
+    before.ends_with(|c: char| is_word(c) || matches!(c, '.' | ':'))
+        || first.is_some_and(is_word)
+        || first == Some('.') && next.next().is_some_and(|c| !c.is_whitespace())
+}
+
+/// The last address of a range of which only its last number is written. A lower number is no end of it.
+fn last_number(first: &str, last: &str) -> Option<String> {
+    let (net, low) = first.rsplit_once('.')?;
+    let (low, high): (u8, u8) = (low.parse().ok()?, last.parse().ok()?);
+    (low < high).then(|| format!("{net}.{high}"))
 }
 
 #[cfg(test)]
