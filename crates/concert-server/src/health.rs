@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::App;
 use crate::problem::Problem;
-use crate::site::{FeedState, Metric, Overview, Volume};
+use crate::site::{FeedState, Metric, Overview};
 
 /// The program runs.
 pub(crate) async fn healthz() -> &'static str {
@@ -49,12 +49,9 @@ fn of_overview(overview: &Overview) -> Vec<Metric> {
         ("concert_feed_events_day", "Events of the last 24 hours.", false, |feed| Some(feed.events_day as f64)),
         (
             "concert_feed_unusual",
-            "Whether a day has far fewer or more events than expected, or nothing was read from the newest report.",
+            "Whether a day has far fewer or more events than expected, nothing was read from the newest report, or a file was refused.",
             false,
-            |feed| {
-                let unusual = matches!(feed.volume, Volume::Low | Volume::High) || !feed.refusal.is_empty();
-                Some(f64::from(u8::from(unusual)))
-            },
+            |feed| Some(f64::from(u8::from(feed.is_unusual()))),
         ),
         ("concert_feed_last_good_timestamp_seconds", "When the last look went well.", false, |feed| {
             feed.last_good.map(|time| time.seconds() as f64)

@@ -155,7 +155,7 @@ pub struct Overview {
     pub stuck: Vec<Stuck>,
     /// Mails that wait for a person, newest first; twenty are enough. Those of incidents stand there.
     pub held: Vec<HeldMail>,
-    /// When live lines may have been lost, newest first; ten are enough.
+    /// What may be missing: live lines that nobody heard, files that were refused. Newest first; ten are enough.
     pub gaps: Vec<GapRow>,
 }
 
@@ -199,6 +199,17 @@ pub struct Feed {
 }
 
 impl Feed {
+    /// Whether something was left out that can still be had, such as a file that was refused. What was said in a chat while
+    /// nobody listened cannot, and each restart makes such a gap.
+    pub fn has_left_out(&self) -> bool {
+        self.missing.is_some() && self.collector != "irc"
+    }
+
+    /// Whether what came is not what should: far fewer or more events, a report that was not read, something left out.
+    pub fn is_unusual(&self) -> bool {
+        matches!(self.volume, Volume::Low | Volume::High) || !self.refusal.is_empty() || self.has_left_out()
+    }
+
     /// What somebody should look at, as a sentence without a full stop; empty when all is as expected.
     pub fn remark(&self) -> String {
         if !self.refusal.is_empty() {

@@ -64,6 +64,7 @@ struct FeedView {
     class: &'static str,
     last_good: Option<Moment>,
     last_error: String,
+    remark: String,
     day: String,
     expected: String,
     reports: String,
@@ -139,6 +140,7 @@ fn state_of(feed: &Feed) -> (&'static str, &'static str) {
         (_, true, _) => ("stale", "warn"),
         (_, _, Volume::Low) => ("few events", "warn"),
         (_, _, Volume::High) => ("many events", "warn"),
+        _ if feed.has_left_out() => ("left out", "warn"),
         (FeedState::Good, ..) => ("good", "good"),
         (FeedState::Waiting, ..) => ("waiting", "idle"),
     }
@@ -209,7 +211,7 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
 fn share(rejects: u64, events: u64) -> String {
     let all = rejects.saturating_add(events);
     if rejects == 0 || all == 0 {
-        return "nothing was refused".to_owned();
+        return "no line was refused".to_owned();
     }
     let per_mille = rejects.saturating_mul(1000) / all;
     match per_mille {
@@ -313,6 +315,7 @@ fn feed_view(feed: Feed, now: Time, zone: &TimeZone) -> FeedView {
     FeedView {
         state,
         class,
+        remark: show::lines(&feed.remark()),
         last_good: feed.last_good.map(|time| Moment::new(time, now, zone)),
         last_error: show::lines(&feed.last_error.unwrap_or_default()),
         day: show::number(feed.events_day),
@@ -377,6 +380,7 @@ fn gap_view(row: GapRow, now: Time, zone: &TimeZone) -> GapView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::NoticeCounts;
 
     #[test]
     fn trouble_counts_before_staleness() {
@@ -396,8 +400,38 @@ mod tests {
     }
 
     #[test]
+    fn a_feed_of_which_a_file_was_refused_is_not_doing_well_and_says_why() {
+        let why = "the file link was refused: it is a link";
+        let feed = Feed { name: "files".into(), state: FeedState::Good, missing: Some(why.into()), ..Feed::default() };
+        assert!(feed.is_unusual());
+        let chat = Feed { collector: "irc".into(), ..feed.clone() };
+        assert_eq!((state_of(&chat).0, chat.is_unusual()), ("good", false));
+        let row = feed_view(feed.clone(), Time(0), &TimeZone::UTC);
+        let remark = format!("something of the last 24 hours may be missing: {why}");
+        assert_eq!((row.state, row.class, row.remark.as_str()), ("left out", "warn", remark.as_str()));
+        let overview = Overview {
+            site: String::new(),
+            zone: TimeZone::UTC,
+            version: String::new(),
+            feeds: vec![feed, Feed { state: FeedState::Good, ..Feed::default() }],
+            hours: Vec::new(),
+            rejects: Vec::new(),
+            notices: Vec::new(),
+            notice_counts: NoticeCounts::default(),
+            stuck: Vec::new(),
+            held: Vec::new(),
+            gaps: Vec::new(),
+        };
+        let tiles = tiles(&overview);
+        let first = tiles.first().map(|tile| (tile.value.as_str(), tile.note.as_str(), tile.class));
+        assert_eq!(first, Some(("1 of 2", "1 stale or unusual", "warn")));
+        let told: Vec<String> = troubles(&overview).into_iter().map(|trouble| trouble.why).collect();
+        assert_eq!(told, [remark]);
+    }
+
+    #[test]
     fn shares_are_said_in_words() {
-        assert_eq!(share(0, 10), "nothing was refused");
+        assert_eq!(share(0, 10), "no line was refused");
         assert_eq!(share(1, 1_000_000), "less than 0.1 % of all");
         assert_eq!(share(123, 877), "12.3 % of all");
     }
