@@ -639,6 +639,42 @@ async fn openpgp_works_both_ways_and_files_become_evidence() {
     world.done(&["verify"]);
 }
 
+/// INVARIANT: however much the writer sees, a party is told no host and no flow that its marking keeps from it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_its_marking_keeps_from_a_party_is_not_told_to_it() {
+    let Some(world) = World::new().await else { return };
+    let number = world.open("amber");
+    let write = |args: &[&str]| world.incident(&[&["write", &number], args].concat());
+    let flow = |from: &str, port: &str, marking: &[&str]| {
+        let (from, port) = (format!("from={from}"), format!("port={port}"));
+        let times = ["first_seen=2026-11-22T04:50:30Z", "last_seen=2026-11-22T05:00:00Z"];
+        write(&[&["relation", &from, "to=192.0.2.7", &port][..], &times, marking].concat());
+    };
+    write(&["party", "party=Example Net", "status=unknown"]);
+    write(&["host", "host=192.0.2.7", "party=Example Net"]);
+    write(&["host", "host=192.0.2.66", "party=Example Net", "--tlp", "red", "--for-person", "root"]);
+    flow("198.51.100.9", "22", &[]);
+    flow("198.51.100.9", "1001", &["--tlp", "red", "--for-person", "root"]);
+    flow("198.51.100.9", "1002", &["--tlp", "amber+strict"]);
+    flow("198.51.100.9", "1003", &["--tlp", "amber", "--compartment", "legal"]);
+    let template = "Hello: {{ hosts|join(', ') }}; {{ flow_count }}; {{ ports|join(', ') }}\n\
+        {% for flow in flows %}{{ flow.host }} port {{ flow.port }}\n{% endfor %}";
+    let file = world.write("all.txt", template.as_bytes());
+    let tell = ["incident", "tell", &number, &file, "--to", "all", "--subject", "m", "--format", "ndjson"];
+    let (code, out, err) = world.run(&[&tell[..], &["--text"]].concat());
+    assert!(code == 0 && err.contains("4 hosts and flows of Example Net are left out"), "{err}");
+    assert!(out.contains("Hello: 192.0.2.7; 1; 22\\n192.0.2.7 port 22"), "{out}");
+    let (code, _, err) = world.run(&[&tell[..], &["--send"]].concat());
+    assert!(code == 0 && err.contains("4 hosts and flows of Example Net are left out"), "{err}");
+    let (code, out, err) = world.run(&["incident", "chain", &number, "--party", "Example Net", "--format", "ndjson"]);
+    assert!(code == 0 && err.contains("4 hosts and flows of Example Net are left out"), "{err}");
+    assert!(out.lines().count() == 1 && out.contains("\"port\":22"), "{out}");
+    // What takes a host away from it holds also where it may not know why.
+    write(&["host", "host=192.0.2.7", "party=", "--tlp", "red", "--for-person", "root"]);
+    let (_, out, _) = world.run(&[&tell[..], &["--text", "--again"]].concat());
+    assert!(out.contains("Hello: ; 0;"), "{out}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn all_parties_of_a_kind_are_told_their_own_facts() {
     let Some(world) = World::new().await else { return };

@@ -81,11 +81,11 @@ pub struct Split {
 }
 
 /// What of an incident shows in another.
-struct Source {
-    case: Arc<Case>,
-    circle: Circle,
+pub(super) struct Source {
+    pub(super) case: Arc<Case>,
+    pub(super) circle: Circle,
     /// Some entries, or all.
-    only: Option<BTreeSet<String>>,
+    pub(super) only: Option<BTreeSet<String>>,
 }
 
 /// Whether what is written belongs into the incident that this one was merged into. What is erased, a clock
@@ -388,7 +388,7 @@ impl Incidents {
     }
 
     /// What other incidents show in this one, as far as a person may see them, over all steps.
-    async fn sources(&self, person: &Person, case: &Case) -> Result<Vec<Source>, Refused> {
+    pub(super) async fn sources(&self, person: &Person, case: &Case) -> Result<Vec<Source>, Refused> {
         let (mut sources, mut seen) = (BTreeMap::new(), BTreeSet::from([case.id.clone()]));
         let mut at: Vec<(String, Option<BTreeSet<String>>)> = shown_of(case);
         while let Some((id, only)) = at.pop() {

@@ -70,7 +70,7 @@ pub use follow::known;
 pub use handover::{HandOver, Moving};
 pub use joins::{Chosen, Join, Split};
 pub use mail::{Incoming, Post, Preview, Reader, Told, Words};
-pub use neighbours::Neighbours;
+pub use neighbours::{Neighbours, some_left_out};
 pub use observables::{Observables, Pulled};
 pub use progress::{numbers_json, progress_json, said_of, steps_json};
 pub use proposals::{Met, host_of, when};

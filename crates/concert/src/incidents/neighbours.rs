@@ -3,23 +3,28 @@
 //! Whoever speaks for a party sees them also where the entry is for other parties, or for none: that something reached
 //! a host is what its owner has to know. Who is at the other end is told where that was released. What the label keeps
 //! within the site, what lies in a compartment, and everything about a party that is not to be told yet stays hidden.
+//! Whoever writes to the party tells it no more than that, however much the writer sees.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use concert_model::Problem;
-use concert_model::access::{Circle, Person, sees_flow};
+use concert_model::access::{Circle, Person, sees_flow, tells_flow};
 use concert_model::incident::chain::{self, Neighbour};
 use concert_model::incident::content::Content;
-use concert_model::incident::fold::Incident;
+use concert_model::incident::fold::{Incident, place};
 use concert_model::incident::marking::Marking;
 
 use super::case::{Case, Kept};
+use super::joins::Source;
 use super::{Incidents, Refused};
 
 /// The state of an incident out of which a party's neighbours are told, and the party.
 pub struct Neighbours {
     state: Arc<Incident>,
     party: String,
+    /// Flows and hosts that whoever asks sees, and the party may not be told.
+    pub left_out: usize,
 }
 
 impl Neighbours {
@@ -40,6 +45,54 @@ fn concerns(kept: &Kept, party: &str) -> bool {
     }
 }
 
+/// Hosts and flows that may be told, whichever party they are of.
+pub(super) struct Facts(Incident);
+
+impl Facts {
+    /// Those of an incident, as far as a person sees them; of what was split off or merged only some entries.
+    pub(super) fn of(case: &Case, circle: &Circle, person: &Person, only: Option<&BTreeSet<String>>) -> Self {
+        let moved = case.head.moved();
+        let is_here = |kept: &Arc<Kept>| {
+            let place = place(&kept.header);
+            only.map_or_else(|| !moved.contains(&place), |only| only.contains(&place))
+        };
+        let may_go = |kept: &Arc<Kept>| match &kept.body {
+            Some((body, Content::Relation(_) | Content::HostHeld(_) | Content::NeighbourNamed(_))) => {
+                tells_flow(&body.marking)
+            }
+            _ => false,
+        };
+        let mut facts = Incident::default();
+        for kept in case.seen_by(circle, person).filter(|kept| may_go(kept) && is_here(kept)) {
+            facts.apply(&kept.header, kept.said());
+        }
+        Self(facts)
+    }
+
+    /// A state with no other hosts and flows than these, where they still hold in it.
+    pub(super) fn within(self, state: &Incident) -> Incident {
+        let Self(mut facts) = self;
+        facts.hosts.retain(|host, owner| state.hosts.get(host) == Some(owner));
+        facts
+    }
+}
+
+/// How many hosts and flows of a party are in a state, and not among what may be told.
+pub(super) fn left_out(state: &Incident, facts: &Incident, party: &str) -> usize {
+    let count = |state: &Incident| {
+        let hosts = state.hosts.values().filter(|owner| *owner == party).count();
+        hosts + chain::neighbours(state, party).len()
+    };
+    count(state).saturating_sub(count(facts))
+}
+
+/// That hosts and flows were left out of what a party is told.
+pub fn some_left_out(party: &str, count: usize) -> Option<Problem> {
+    let problem =
+        || Problem::new(format!("{count} hosts and flows of {party} are left out: their marking keeps them from it"));
+    (count > 0).then(|| problem().hint("what is above TLP:AMBER or in a compartment goes to no party"))
+}
+
 /// That a party takes no part in an incident, with those that do, as far as somebody sees them.
 pub(super) fn takes_no_part(state: &Incident, party: &str) -> Problem {
     let known: Vec<&str> = state.parties.keys().map(String::as_str).collect();
@@ -48,7 +101,8 @@ pub(super) fn takes_no_part(state: &Incident, party: &str) -> Problem {
 }
 
 impl Incidents {
-    /// The flows of a party's hosts: as its speaker may know them, and as anybody else sees them.
+    /// The flows of a party's hosts: as its speaker may know them, and for anybody else who sees them, as far as they may
+    /// be told to it.
     pub async fn neighbours(&self, person: &Person, name: &str, party: &str) -> Result<Neighbours, Refused> {
         let state = self.show(person, name).await?;
         let (case, circle) = self.find(person, name).await?;
@@ -56,12 +110,23 @@ impl Incidents {
         let speaks = circle.speakers.get(party).is_some_and(|speakers| speakers.contains(&person.name));
         if !speaks {
             if state.parties.contains_key(party) {
-                return Ok(Neighbours { state, party: party.clone() });
+                let facts = self.facts(person, (&case, &circle)).await?.within(&state);
+                let left_out = left_out(&state, &facts, party);
+                return Ok(Neighbours { state: Arc::new(facts), party: party.clone(), left_out });
             }
             return Err(Refused::Wrong(takes_no_part(&state, party)));
         }
         let state = self.with_flows(person, (&case, &circle), state, party).await?;
-        Ok(Neighbours { state, party: party.clone() })
+        Ok(Neighbours { state, party: party.clone(), left_out: 0 })
+    }
+
+    /// What may be told of an incident and of those that show in it.
+    async fn facts(&self, person: &Person, (case, circle): (&Case, &Circle)) -> Result<Facts, Refused> {
+        let Facts(mut all) = Facts::of(case, circle, person, None);
+        for Source { case, circle, only } in self.sources(person, case).await? {
+            all.include(Facts::of(&case, &circle, person, only.as_ref()).0, &case.head.number);
+        }
+        Ok(Facts(all))
     }
 
     /// What a speaker sees, and what the speaker may know of flows besides.

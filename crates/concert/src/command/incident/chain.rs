@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::draft::{MinutesArg, SeenArg, plain};
 use super::refused;
-use crate::incidents::{Incidents, hop_json, host_there, neighbour_json, proposal_json, request_json};
+use crate::incidents::{Incidents, hop_json, host_there, neighbour_json, proposal_json, request_json, some_left_out};
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 
@@ -78,6 +78,9 @@ pub(super) async fn run(args: &ChainArgs, incidents: &Incidents, person: &Person
     }
     if let Some(party) = &args.party {
         let neighbours = incidents.neighbours(person, &args.incident, party).await.map_err(refused)?;
+        if let Some(warning) = some_left_out(party, neighbours.left_out) {
+            tracing::warn!("{warning}");
+        }
         return print(args, &NEIGHBOURS, neighbours.rows().iter().map(neighbour_json).collect());
     }
     let (state, chain) = incidents.chain(person, &args.incident).await.map_err(refused)?;

@@ -72,6 +72,9 @@ pub(super) async fn run(args: &TellArgs, site: &Site, incidents: &Incidents, per
         "{told} messages would be sent, {} parties would not be told; --send sends them",
         planned.len() - told
     ));
+    for warning in planned.iter().filter_map(|one| one.warning.as_ref()) {
+        tracing::warn!("{warning}");
+    }
     let columns: &[&str] =
         if args.text { &["party", "to", "subject", "refused", "text"] } else { &["party", "to", "subject", "refused"] };
     let mut table = args.rows.table(columns);

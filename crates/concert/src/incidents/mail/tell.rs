@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::super::case::Case;
 use super::super::made::{Beside, Made};
+use super::super::neighbours::{Facts, left_out, some_left_out};
 use super::super::titles::WITHHELD;
 use super::super::view::neighbour_json;
 use super::super::write::{Right, wrong};
@@ -30,8 +31,8 @@ const AGAIN_SECONDS: i64 = 600;
 /// Most flows told to one party; how many there are is told too.
 const FLOWS_MAX: usize = 500;
 
-/// A party with its message, or why there is none.
-type Planned = (String, Result<Outgoing, Problem>);
+/// A party with its message, or why there is none; and how many of its hosts and flows may not be told to it.
+type Planned = (String, Result<Outgoing, Problem>, usize);
 
 /// What would be told to one party, or why nothing.
 pub struct Told {
@@ -39,6 +40,8 @@ pub struct Told {
     pub party: String,
     /// The message.
     pub message: Result<Preview, Problem>,
+    /// That hosts and flows of the party are not among what it is told.
+    pub warning: Option<Problem>,
 }
 
 impl Incidents {
@@ -54,10 +57,14 @@ impl Incidents {
         self.readers_there(ask.person, Some(name), telling.marking.as_ref(), &[]).await?;
         let around = self.around(ask.person, name).await?;
         let planned = self.plan(ask, post, (&case, &around), &circle, telling)?;
-        if planned.iter().any(|(_, letter)| letter.is_err()) {
+        if planned.iter().any(|(_, letter, _)| letter.is_err()) {
             self.audit_not_sent(ask, name).await?;
         }
-        Ok(planned.into_iter().map(|(party, letter)| Told { party, message: letter.map(Preview::from) }).collect())
+        let told = |(party, letter, count): Planned| {
+            let warning = some_left_out(&party, count).filter(|_| letter.is_ok());
+            Told { party, message: letter.map(Preview::from), warning }
+        };
+        Ok(planned.into_iter().map(told).collect())
     }
 
     /// Sends to all who may be told; what was written says who was left out and why.
@@ -67,6 +74,7 @@ impl Incidents {
         // Worked out while others write; it holds as long as nothing was written here meanwhile.
         let (seen, circle) = self.find(ask.person, name).await?;
         let planned = self.plan(ask, post, (&seen, &around), &circle, telling).ok();
+        let mut warnings = Vec::new();
         let written = self.write_made(ask, name, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, ask.person);
             let planned = match planned.filter(|_| case.last == seen.last) {
@@ -74,9 +82,10 @@ impl Incidents {
                 None => self.plan(ask, post, (case, &around), circle, telling)?,
             };
             let (mut letters, mut drafts, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-            for (party, letter) in planned {
+            for (party, letter, count) in planned {
                 match letter {
                     Ok(letter) => {
+                        warnings.extend(some_left_out(&party, count));
                         drafts.extend(send::told(&state, &party, &letter.words.subject));
                         letters.push(letter);
                     }
@@ -88,7 +97,10 @@ impl Incidents {
             }
             Ok(Made { drafts, beside: Beside::Queue { home: post.home(), letters, left_out } })
         });
-        let written = written.await;
+        let mut written = written.await;
+        if let Ok(written) = &mut written {
+            written.warnings.extend(warnings);
+        }
         if matches!(&written, Err(Refused::Wrong(_))) || written.as_ref().is_ok_and(|one| !one.left_out.is_empty()) {
             self.audit_not_sent(ask, name).await?;
         }
@@ -113,8 +125,10 @@ impl Incidents {
             return Err(wrong(format!("at most {PARTIES_MAX} parties are told at once")));
         }
         let mut planned = Vec::with_capacity(parties.len());
+        let open = Facts::of(case, circle, ask.person, None).within(&state);
         for party in parties {
-            let facts = facts((&state, &around.all), post, &party);
+            let left_out = left_out(&state, &open, &party);
+            let facts = facts((&state, &open, &around.all), post, &party);
             let subject = render::words("the subject", &telling.subject, &facts).map_err(Refused::Wrong)?;
             let new = NewMessage {
                 subject: subject.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -129,7 +143,7 @@ impl Incidents {
                 let what = format!(
                     "the same was sent to it {seconds} seconds ago; `--again` (`again` over the API) sends it once more"
                 );
-                planned.push((party, Err(Problem::new(what))));
+                planned.push((party, Err(Problem::new(what)), left_out));
                 continue;
             }
             let letter = match self.letter(ask, post, (case, &whole, around), circle, &state, &new) {
@@ -145,7 +159,7 @@ impl Incidents {
                 Err(Refused::Wrong(problem)) => Err(problem),
                 Err(other) => return Err(other),
             };
-            planned.push((party, letter));
+            planned.push((party, letter, left_out));
         }
         Ok(planned)
     }
@@ -200,11 +214,11 @@ fn flow(neighbour: &Neighbour<'_>) -> Value {
     flow
 }
 
-/// What is told to one party. Its title names no host of others.
-fn facts((state, all): (&Incident, &Incident), post: &Post, party: &str) -> Value {
+/// What is told to one party: of hosts and flows those that are open to it. Its title names no host of others.
+fn facts((state, open, all): (&Incident, &Incident, &Incident), post: &Post, party: &str) -> Value {
     let title = if admit::names_host_of_others(all, party, &state.title) { WITHHELD } else { state.title.as_str() };
-    let hosts: Vec<&String> = state.hosts.iter().filter(|(_, owner)| *owner == party).map(|(host, _)| host).collect();
-    let flows = neighbours(state, party);
+    let hosts: Vec<&String> = open.hosts.iter().filter(|(_, owner)| *owner == party).map(|(host, _)| host).collect();
+    let flows = neighbours(open, party);
     let times = |which: fn(&Neighbour<'_>) -> i64| flows.iter().map(which);
     let first = times(|flow| flow.relation.first_seen).min().map(|time| Time(time).to_string());
     let last = times(|flow| flow.relation.last_seen).max().map(|time| Time(time).to_string());
