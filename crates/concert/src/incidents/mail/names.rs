@@ -2,10 +2,11 @@
 //! and other marks, wide and joined letters make no difference.
 //!
 //! All names are looked for together, so that a text is read once, however many hosts an incident has. Letters of other
-//! scripts that only look alike are others.
+//! scripts that only look alike are others. Of an address each part stands for itself: 10.1.21.1 is not 10.1.2.1.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
@@ -35,10 +36,17 @@ impl Folded {
     }
 }
 
+/// A name, and where in its letters a word must end: nowhere, but in addresses after each part.
+struct Name<'n> {
+    name: &'n str,
+    parts: Vec<usize>,
+}
+
 /// Names that are looked for.
 #[derive(Default)]
 pub(in crate::incidents) struct Names<'n> {
-    folded: HashMap<String, &'n str>,
+    /// By their letters, which several addresses may share.
+    folded: HashMap<String, Vec<Name<'n>>>,
     lengths: BTreeSet<usize>,
 }
 
@@ -46,11 +54,12 @@ impl<'n> FromIterator<&'n str> for Names<'n> {
     fn from_iter<I: IntoIterator<Item = &'n str>>(names: I) -> Self {
         let mut all = Self::default();
         for name in names {
-            let letters = Folded::of(name).letters;
+            let Folded { letters, edges } = Folded::of(name);
             // What has no letters is in no text.
             if !letters.is_empty() {
                 all.lengths.insert(letters.len());
-                all.folded.insert(letters, name);
+                let parts = if name.parse::<IpAddr>().is_ok() { edges } else { Vec::new() };
+                all.folded.entry(letters).or_default().push(Name { name, parts });
             }
         }
         all
@@ -63,7 +72,9 @@ impl<'n> Names<'n> {
         text.edges.iter().find_map(|begin| {
             let ends =
                 self.lengths.iter().map(|length| begin + length).filter(|end| text.edges.binary_search(end).is_ok());
-            ends.filter_map(|end| text.letters.get(*begin..end)).find_map(|words| self.folded.get(words).copied())
+            let is_there = |one: &&Name<'_>| one.parts.iter().all(|at| text.edges.binary_search(&(begin + at)).is_ok());
+            let named = |words| self.folded.get(words)?.iter().find(is_there).map(|one| one.name);
+            ends.filter_map(|end| text.letters.get(*begin..end)).find_map(named)
         })
     }
 }
@@ -107,6 +118,22 @@ mod tests {
         both("한국 통신", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8} 통신");
         both("192.0.2.7", "１９２．０．２．７");
         assert!(!names("anything", "---"), "a name without letters is in no text");
+    }
+
+    #[test]
+    fn an_address_is_recognised_by_its_parts() {
+        for written in ["10.1.2.1", "10-1-2-1", "10 . 1 . 2 . 1", "host-10-1-2-1.example", "(10.1.2.1)"] {
+            assert!(names(written, "10.1.2.1"), "{written}");
+        }
+        for other in ["10.1.21.1", "10.12.1.1", "101.2.1.7", "10.1.2.10", "10121"] {
+            assert!(!names(other, "10.1.2.1"), "{other}");
+        }
+        assert!(names("2001:db8::1", "2001:db8::1") && !names("2001:db:81::", "2001:db8::1"));
+        // These have the same digits.
+        let both: Names<'_> = ["10.1.21.1", "10.12.1.1"].into_iter().collect();
+        for one in ["10.1.21.1", "10.12.1.1"] {
+            assert_eq!(both.first_in(&Folded::of(one)), Some(one));
+        }
     }
 
     #[test]
