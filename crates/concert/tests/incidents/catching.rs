@@ -384,6 +384,29 @@ fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
     wrong(&["--parser", "ndjson", "--clock-error", "soon"], "write a number and s, m, h or d");
 }
 
+/// INVARIANT: reading a log again goes on, until every flow of it is proposed.
+#[test]
+fn flows_behind_those_of_the_first_reading_are_proposed_by_the_next() {
+    let site = catching("");
+    let opened =
+        site.incident(&["open", "A break-in", "--type", "system-compromise", "--severity", "medium", "--tlp", "amber"]);
+    let number = opened[0]["incident"].as_str().unwrap().to_owned();
+    let lines = (0..502).map(|at| format!("2026-11-22 08:00:00,198.51.100.9,203.0.{}.{},22\n", at / 250, at % 250 + 1));
+    let log = format!("when,from,to,port\n{}", lines.collect::<String>());
+    let path = site.dir.path().join("many.csv");
+    std::fs::write(&path, log).unwrap();
+    let why = ["--from", "Net", "--place", "host7", "--reason", "log of the break-in"];
+    site.json(&[&["evidence", "add", &number, path.to_str().unwrap()], &why[..]].concat());
+    let sha256 = site.json(&["evidence", "list", &number])[0]["sha256"].as_str().unwrap().to_owned();
+    let columns = "columns = { when = \"time.source\", from = \"source.ip\", to = \"destination.ip\", port = \"destination.port\" }";
+    let how = ["--parser", "csv", "--set", "header = true", "--set", columns];
+    let read = || {
+        let done = site.json(&[&["evidence", "read", &number, &sha256], &how[..]].concat()).remove(0);
+        ["timeline", "proposals", "left_out"].map(|name| done[name].as_u64().unwrap())
+    };
+    assert_eq!([read(), read(), read()], [[502, 500, 2], [0, 2, 0], [0, 0, 0]]);
+}
+
 #[test]
 fn every_value_of_an_incident_is_told_with_what_others_and_events_know_of_it() {
     let site = catching("");

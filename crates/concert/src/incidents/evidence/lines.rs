@@ -28,7 +28,7 @@ use super::{Handling, aside, custody, failed, held, marking_of};
 
 /// Items taken into the timeline by one reading; the next takes those behind them.
 const ITEMS_MAX: usize = 5_000;
-/// Flows proposed by one reading.
+/// Flows proposed by one reading; the next proposes those behind them.
 const FLOWS_MAX: usize = 500;
 /// Items that a preview shows.
 const SHOWN_MAX: usize = 20;
@@ -79,7 +79,7 @@ pub struct Lines {
     pub known: u64,
     /// Events without a time, which have no place in a timeline.
     pub without_time: u64,
-    /// What was too much for one reading: read again to go on.
+    /// Lines that were too much for one reading, each once: read again to go on.
     pub left_out: u64,
     /// The first items, as they are or would be written.
     pub shown: Vec<Happened>,
@@ -99,6 +99,12 @@ struct Gathered {
     items: Vec<Happened>,
     /// The line that told a flow first, and when it was seen first and last.
     flows: BTreeMap<Flow, (u64, i64, i64)>,
+    /// How many of them were not proposed before.
+    new_flows: usize,
+    /// What those are called that were proposed before.
+    proposed: BTreeMap<Flow, String>,
+    /// The last line that was left out.
+    left_out: u64,
     /// What is said to have happened later is a mistake of a clock, a zone or a year.
     latest: i64,
 }
@@ -106,6 +112,8 @@ struct Gathered {
 /// What an incident has of a piece of evidence.
 struct Known {
     items: BTreeSet<Item>,
+    /// Flows proposed out of this evidence, and what they are called.
+    proposed: BTreeMap<Flow, String>,
     proposals: BTreeMap<String, Proposed>,
     answered: BTreeSet<String>,
     flows: BTreeSet<(String, String, u16)>,
@@ -114,8 +122,12 @@ struct Known {
 impl Known {
     fn of(state: &Incident, sha256: &str) -> Self {
         let own = state.timeline.iter().filter(|item| item.line > 0 && item.evidence == sha256);
+        let of_this = |one: &&Proposed| one.event.strip_prefix(sha256).is_some_and(|rest| rest.starts_with(':'));
+        let named =
+            |one: &Proposed| ((one.from.clone(), one.to.clone(), one.port, one.text.clone()), one.event.clone());
         Self {
             items: own.map(item_of).collect(),
+            proposed: state.proposals.values().filter(of_this).map(named).collect(),
             proposals: state.proposals.clone(),
             answered: state.answered.keys().cloned().collect(),
             flows: state.relations.iter().map(|one| (one.from.clone(), one.to.clone(), one.port)).collect(),
@@ -124,6 +136,11 @@ impl Known {
 
     fn has(&self, item: &Happened) -> bool {
         self.items.contains(&item_of(item))
+    }
+
+    /// Whether a flow takes no room among new ones: it is in the chain, or was proposed, with whatever times.
+    fn knows_flow(&self, flow: &Flow) -> bool {
+        self.proposed.contains_key(flow) || self.flows.contains(&(flow.0.clone(), flow.1.clone(), flow.2))
     }
 
     /// Whether a flow needs no proposal: it is in the chain, or was proposed like this, or was answered.
@@ -183,13 +200,14 @@ impl Gathered {
         let item = Happened { time: time.0, zone, clock_error: how.clock_error, subject, text, evidence, line };
         // Nothing leads from a host to itself: what happened on it stands in the timeline.
         if let Some(flow) = flow.filter(|(from, to, ..)| from != to) {
-            let room = self.flows.len() < FLOWS_MAX || self.flows.contains_key(&flow);
-            if room {
+            let is_new = !self.flows.contains_key(&flow) && !known.knows_flow(&flow);
+            if !is_new || self.new_flows < FLOWS_MAX {
+                self.new_flows += usize::from(is_new);
                 let (first_line, first, last) = self.flows.entry(flow).or_insert((line, time.0, time.0));
                 *first_line = line.min(*first_line);
                 (*first, *last) = ((*first).min(time.0), (*last).max(time.0));
             } else {
-                self.lines.left_out += 1;
+                self.leave_out(line);
             }
         }
         if known.has(&item) {
@@ -197,32 +215,45 @@ impl Gathered {
         } else if self.items.len() < ITEMS_MAX {
             self.items.push(item);
         } else {
+            self.leave_out(line);
+        }
+    }
+
+    /// A line may have too much for both, and tell several things.
+    fn leave_out(&mut self, line: u64) {
+        if self.left_out != line {
             self.lines.left_out += 1;
+            self.left_out = line;
         }
     }
 
     fn proposals(&self, how: &HowToRead, sha256: &str) -> Vec<Proposed> {
-        let proposed = |((from, to, port, text), (line, first, last)): (&Flow, &(u64, i64, i64))| Proposed {
-            event: format!("{sha256}:{line}"),
-            from: from.clone(),
-            to: to.clone(),
-            port: *port,
+        // What was proposed keeps its name. A line that tells several flows gives the first of them its own.
+        let mut names: BTreeSet<String> = self.proposed.values().cloned().collect();
+        let mut name_of = |flow: &Flow, line: u64| {
+            if let Some(known) = self.proposed.get(flow) {
+                return known.clone();
+            }
+            let mut name = format!("{sha256}:{line}");
+            let mut count = 1;
+            while !names.insert(name.clone()) {
+                count += 1;
+                name = format!("{sha256}:{line}.{count}");
+            }
+            name
+        };
+        let proposed = |(flow, (line, first, last)): (&Flow, &(u64, i64, i64))| Proposed {
+            event: name_of(flow, *line),
+            from: flow.0.clone(),
+            to: flow.1.clone(),
+            port: flow.2,
             first_seen: *first,
             last_seen: *last,
             clock_error: how.clock_error,
-            text: text.clone(),
+            text: flow.3.clone(),
             zone: how.zone.clone(),
         };
-        let mut all: Vec<Proposed> = self.flows.iter().map(proposed).collect();
-        // A line that tells several flows gives the first of them its name.
-        let mut names = BTreeMap::new();
-        for one in &mut all {
-            let count = names.entry(one.event.clone()).and_modify(|count| *count += 1).or_insert(1);
-            if *count > 1 {
-                one.event = format!("{}.{count}", one.event);
-            }
-        }
-        all
+        self.flows.iter().map(proposed).collect()
     }
 }
 
@@ -261,7 +292,8 @@ fn parse(
         media_type: String::new(),
     };
     let latest = now.plus_seconds(i64::from(how.clock_error)).0;
-    let gathered = std::cell::RefCell::new(Gathered { latest, ..Gathered::default() });
+    let gathered =
+        std::cell::RefCell::new(Gathered { latest, proposed: known.proposed.clone(), ..Gathered::default() });
     let mut flush = |batch: Batch| {
         batch.iter().for_each(|event| gathered.borrow_mut().take(how, sha256, known, &event));
         batch
