@@ -184,9 +184,10 @@ impl Case {
         self.shows(circle, person, kept) && Arc::ptr_eq(kept, &self.read_by(circle, person, kept))
     }
 
-    /// An entry as a person who may see it reads it: the title is left out where it names what was not released.
+    /// An entry as a person who may see it reads it: a title or reason is left out where it names what was not released.
     pub(super) fn read_by(&self, circle: &Circle, person: &Person, kept: &Arc<Kept>) -> Arc<Kept> {
-        titles::read_by(self, circle, person, kept).unwrap_or_else(|| kept.read_by(circle, person))
+        let read = kept.read_by(circle, person);
+        titles::read_by(self, circle, person, &read).unwrap_or(read)
     }
 
     /// The entries that a person may see, in the order in which they hold.

@@ -402,8 +402,8 @@ impl Incidents {
         if !self.knows_join(person, kept).await? {
             return Ok(None);
         }
-        // What a title may tell depends on what else is written.
-        let kept = match titles::is_title(kept) && reads_for(person, circle).is_some() {
+        // What a title or a reason may tell depends on what else is written.
+        let kept = match titles::has_text(kept) && reads_for(person, circle).is_some() {
             true => self.case(&row.incident).await?.read_by(circle, person, kept),
             false => case.read_by(circle, person, kept),
         };

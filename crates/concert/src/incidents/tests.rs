@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use concert_model::access::{Action, Object, may};
 use concert_model::incident::content::{
-    ClockStarted, Content, Effort, Erased, Finding, HostHeld, Indicated, NeighbourNamed, Note, PartyMoved, PartyStatus,
-    Relation, Role, RoleMoved, Severity, Task, TellingHeld, Titled,
+    ClockStarted, Content, Effort, Erased, Finding, HostHeld, Indicated, Marked, Moved, NeighbourNamed, Note,
+    PartyMoved, PartyStatus, Relation, Role, RoleMoved, Severity, Status, Task, TellingHeld, Titled,
 };
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::marking::{Marking, Tlp};
@@ -810,6 +810,56 @@ async fn a_title_that_names_a_machine_is_read_by_those_alone_who_know_it() {
     let titled = draft(Titled { title: "Net A and web.example".into() }, None);
     site.incidents.write(ask(&operator), &number, vec![titled]).await.unwrap();
     assert_eq!(title(&ole).await, "(title withheld: it names what was not released to you)");
+}
+
+/// INVARIANT: neither is a reason of a status or a marking.
+#[tokio::test]
+async fn a_reason_that_names_a_machine_is_read_by_those_alone_who_know_it() {
+    let (site, operator) = (site().await, Person::operator("root"));
+    let (otto, ole) = (user("otto", &[], Tlp::Amber), user("ole", &[], Tlp::Amber));
+    let speaks = |name: &str, party: &str| {
+        let (role, person, party) = (Role::AffectedParty, name.to_owned(), party.to_owned());
+        draft(RoleMoved { role, person, party, holds: true }, None)
+    };
+    let takes_part = |party: &str| {
+        let (party, text) = (party.to_owned(), String::new());
+        draft(PartyMoved { party, status: PartyStatus::Told, text }, None)
+    };
+    let held = HostHeld { host: "192.0.2.7".into(), party: "Net A".into() };
+    let drafts = vec![takes_part("Net A"), takes_part("Net B"), speaks("ole", "Net A"), speaks("otto", "Net B")];
+    let drafts = drafts.into_iter().chain([draft(held, None)]).collect();
+    let ask = |person| Ask::new(person, NOW);
+    let number =
+        site.incidents.open(ask(&operator), new("Dance", Marking::of(Tlp::Amber), drafts)).await.unwrap().number;
+    let write = async |content: Content| {
+        let written = site.incidents.write(ask(&operator), &number, vec![draft(content, None)]).await.unwrap();
+        written.warnings.iter().map(ToString::to_string).collect::<String>()
+    };
+    let warned = write(Moved { status: Status::Waiting, reason: "Quicksteps from 192.0.2[.]7".into() }.into()).await;
+    assert!(warned.contains("the reason names 192.0.2.7"), "{warned}");
+    let marking = Marking { parties: vec!["Net A".into(), "Net B".into()], ..Marking::of(Tlp::Amber) };
+    write(Marked { marking, reason: "Quicksteps of 192.0.2.7 again".into() }.into()).await;
+    let slice = Slice { limit: 10, below: None };
+    let reads = async |person: &Person| {
+        let log = site.incidents.log(person, &number, 0, 100).await.unwrap();
+        let changes = site.incidents.changes(person, None, 0).await.unwrap().rows;
+        let found = site.incidents.search(person, "Quicksteps", slice).await.unwrap().0;
+        let ways = [
+            log.iter().map(|kept| entry_json(kept).to_string()).collect::<String>(),
+            changes.iter().map(|one| entry_json(&one.kept).to_string()).collect(),
+            site.incidents.export(person, &number).await.unwrap().filter_map(|(_, body)| body).collect(),
+            found.iter().map(|one| entry_json(&one.kept).to_string()).collect(),
+        ];
+        (ways.map(|text| text.contains("Quicksteps")), found.len())
+    };
+    assert_eq!(reads(&operator).await, ([true; 4], 2));
+    assert_eq!(reads(&otto).await, ([false; 4], 0));
+    // Of its own machine a party reads it; a body is signed as it is, and names for whom else something is.
+    assert_eq!(reads(&ole).await, ([true; 4], 2));
+    let log = site.incidents.log(&otto, &number, 0, 100).await.unwrap();
+    let log: Vec<String> = log.iter().map(|kept| entry_json(kept).to_string()).collect();
+    let withheld: Vec<&String> = log.iter().filter(|entry| entry.contains("(reason withheld: it names")).collect();
+    assert!(withheld.len() == 2 && log.iter().all(|entry| !entry.contains("Net A")), "{log:?}");
 }
 
 /// What an earlier build derived from journals says less: it is made anew when this one begins, once.

@@ -1,6 +1,6 @@
-//! Titles that name a machine or a party. Whoever reads an incident for a party alone reads a title only where all that it
-//! names is known to that party: its own, released to it, or named by an entry that it sees. Otherwise a text stands in
-//! place of it, and nothing is found by its words.
+//! Titles that name a machine or a party, and reasons of a status or a marking that do. Whoever reads an incident for a party
+//! alone reads such a text only where all that it names is known to that party: its own, released to it, or named by an
+//! entry that it sees. Otherwise a text stands in place of it, and nothing is found by its words.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,23 +22,43 @@ use super::{Incidents, Refused, text};
 /// What stands in place of a title.
 pub(super) const WITHHELD: &str = "(title withheld: it names what was not released to you)";
 
-/// The title that an entry gives.
-fn title_of(content: &Content) -> Option<&str> {
+/// What stands in place of a reason.
+const REASON_WITHHELD: &str = "(reason withheld: it names what was not released to you)";
+
+/// The title that an entry gives, or the reason of a field: whoever sees the incident sees it. With how it is called, and
+/// what stands in place of it.
+fn told_by(content: &mut Content) -> Option<(&'static str, &mut String, &'static str)> {
     match content {
-        Content::Opened(opened) => Some(&opened.title),
-        Content::Titled(titled) => Some(&titled.title),
+        Content::Opened(opened) => Some(("title", &mut opened.title, WITHHELD)),
+        Content::Titled(titled) => Some(("title", &mut titled.title, WITHHELD)),
+        Content::Moved(moved) => Some(("reason", &mut moved.reason, REASON_WITHHELD)),
+        Content::Marked(marked) => Some(("reason", &mut marked.reason, REASON_WITHHELD)),
         _ => None,
     }
 }
 
-/// Whether an entry gives a title.
-pub(super) fn is_title(kept: &Kept) -> bool {
-    kept.body.as_ref().is_some_and(|(_, content)| title_of(content).is_some())
+/// The same, to look at.
+fn text_of(content: &Content) -> Option<&str> {
+    match content {
+        Content::Opened(opened) => Some(&opened.title),
+        Content::Titled(titled) => Some(&titled.title),
+        Content::Moved(moved) => Some(&moved.reason),
+        Content::Marked(marked) => Some(&marked.reason),
+        _ => None,
+    }
 }
 
-/// Whether the title in an entry, as somebody reads it, was withheld.
+/// Whether an entry has a text that not everybody reads who sees the entry.
+pub(super) fn has_text(kept: &Kept) -> bool {
+    kept.body.as_ref().is_some_and(|(_, content)| text_of(content).is_some())
+}
+
+/// Whether that text of an entry, as somebody reads it, was withheld.
 pub(super) fn is_withheld(kept: &Kept) -> bool {
-    kept.body.as_ref().and_then(|(_, content)| title_of(content)) == Some(WITHHELD)
+    kept.body
+        .as_ref()
+        .and_then(|(_, content)| text_of(content))
+        .is_some_and(|text| [WITHHELD, REASON_WITHHELD].contains(&text))
 }
 
 /// Others that a title names, out of these.
@@ -57,6 +77,9 @@ fn is_open(case: &Case, (circle, person): (&Circle, &Person), own: &[&str], titl
     let folded = Folded::of(title);
     let others = case.head.parties.keys().chain(case.head.speakers.keys()).map(String::as_str);
     let mut names = names_in(&folded, others, own);
+    if hosts.is_empty() && names.is_empty() {
+        return true;
+    }
     let mut owners = BTreeMap::new();
     for kept in case.entries.iter() {
         let Some((body, content)) = &kept.body else { continue };
@@ -77,7 +100,9 @@ fn is_open(case: &Case, (circle, person): (&Circle, &Person), own: &[&str], titl
     while !hosts.is_empty() || !names.is_empty() {
         let Some(kept) = entries.next() else { return false };
         match kept.body.as_ref().map(|(_, content)| content) {
-            None | Some(Content::Opened(_) | Content::Titled(_)) => {}
+            None => {}
+            // No such text makes another one readable.
+            Some(content) if text_of(content).is_some() => {}
             Some(Content::PartyMoved(moved)) => {
                 names.remove(moved.party.as_str());
             }
@@ -100,22 +125,18 @@ pub(super) fn read(case: &Case, circle: &Circle, person: &Person, title: &str) -
     }
 }
 
-/// An entry that gives a title which somebody may not read, as that one reads it.
+/// An entry with a title or a reason that somebody may not read, as that one reads it.
 pub(super) fn read_by(case: &Case, circle: &Circle, person: &Person, kept: &Arc<Kept>) -> Option<Arc<Kept>> {
-    let (mut body, mut content) = kept.body.clone().filter(|(_, content)| title_of(content).is_some())?;
-    let title = match &mut content {
-        Content::Opened(opened) => &mut opened.title,
-        Content::Titled(titled) => &mut titled.title,
-        _ => return None,
-    };
-    let read = read(case, circle, person, title);
-    if read == *title {
+    let text = kept.body.as_ref().and_then(|(_, content)| text_of(content))?;
+    if reads_for(person, circle).is_none_or(|own| is_open(case, (circle, person), &own, text)) {
         return None;
     }
-    if let Some(member) = body.content.get_mut("title") {
-        *member = json!(read);
+    let (mut body, mut content) = kept.body.clone()?;
+    let (member, text, withheld) = told_by(&mut content)?;
+    if let Some(member) = body.content.get_mut(member) {
+        *member = json!(withheld);
     }
-    *title = read;
+    withheld.clone_into(text);
     Some(Arc::new(Kept { seq: kept.seq, header: kept.header.clone(), body: Some((body, content)), alike: kept.alike }))
 }
 
@@ -132,6 +153,16 @@ pub(super) fn concerns(drafts: &[Draft]) -> bool {
         Content::RoleMoved(moved) => moved.holds && !moved.party.is_empty(),
         _ => false,
     })
+}
+
+/// Reasons of fields that are written.
+pub(super) fn reasons(drafts: &[Draft]) -> Vec<String> {
+    let reason = |draft: &Draft| match &draft.content {
+        Content::Moved(moved) => Some(moved.reason.clone()),
+        Content::Marked(marked) => Some(marked.reason.clone()),
+        _ => None,
+    };
+    drafts.iter().filter_map(reason).collect()
 }
 
 impl Incidents {
@@ -151,17 +182,41 @@ impl Incidents {
     pub(super) async fn title_told(&self, person: &Person, incident: &str) -> Result<Option<Problem>, Refused> {
         let Some((case, circle)) = self.found(person, incident).await? else { return Ok(None) };
         let state = self.states.of(&case, &circle, person);
-        let named = hosts_in(&state.title);
-        if named.is_empty() {
-            return Ok(None);
-        }
-        let ends = state.relations.iter().flat_map(|relation| [&relation.from, &relation.to]);
-        let values = state.observables.iter().map(|(_, value)| value);
-        let known: BTreeSet<String> = ends.chain(values).chain(state.hosts.keys()).map(|host| plain(host)).collect();
-        let warning = |host: &String| {
+        let warning = |host: String| {
             let problem = Problem::new(format!("the title names {host}: parties that do not know it read no title"));
             problem.hint("`concert incident write N title title=...` with one that names no machine")
         };
-        Ok(named.intersection(&known).next().map(warning))
+        Ok(named_of(&state, &state.title).map(warning))
     }
+
+    /// The same of reasons that were just written.
+    pub(super) async fn reasons_told(
+        &self,
+        person: &Person,
+        incident: &str,
+        reasons: &[String],
+    ) -> Result<Option<Problem>, Refused> {
+        if reasons.iter().all(|reason| hosts_in(reason).is_empty()) {
+            return Ok(None);
+        }
+        let Some((case, circle)) = self.found(person, incident).await? else { return Ok(None) };
+        let state = self.states.of(&case, &circle, person);
+        let warning = |host: String| {
+            let problem = Problem::new(format!("the reason names {host}: parties that do not know it read no reason"));
+            problem.hint("write what names a machine as a note, which has a marking of its own")
+        };
+        Ok(reasons.iter().find_map(|reason| named_of(&state, reason)).map(warning))
+    }
+}
+
+/// An observable or host of an incident that a text names.
+fn named_of(state: &Incident, text: &str) -> Option<String> {
+    let named = hosts_in(text);
+    if named.is_empty() {
+        return None;
+    }
+    let ends = state.relations.iter().flat_map(|relation| [&relation.from, &relation.to]);
+    let values = state.observables.iter().map(|(_, value)| value);
+    let known: BTreeSet<String> = ends.chain(values).chain(state.hosts.keys()).map(|host| plain(host)).collect();
+    named.intersection(&known).next().cloned()
 }

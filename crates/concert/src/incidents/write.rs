@@ -180,6 +180,7 @@ impl Incidents {
         outside.ending_clocks(&mut drafts);
         let given = unseen::given(&drafts);
         let tells_title = titles::concerns(&drafts);
+        let reasons = titles::reasons(&drafts);
         let parties = self.new_parties(ask.person, Some(name), &drafts).await?;
         let mut before = None;
         let closes = |draft: &Draft| matches!(&draft.content, Content::Moved(moved) if moved.status == Status::Closed);
@@ -208,6 +209,7 @@ impl Incidents {
         if tells_title {
             written.warnings.extend(self.title_told(ask.person, &written.id).await?);
         }
+        written.warnings.extend(self.reasons_told(ask.person, &written.id, &reasons).await?);
         if is_closed {
             written.warnings.extend(self.clocks_that_run_on(ask.person, &written.id).await?);
         }
