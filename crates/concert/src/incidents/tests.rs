@@ -862,6 +862,37 @@ async fn a_reason_that_names_a_machine_is_read_by_those_alone_who_know_it() {
     assert!(withheld.len() == 2 && log.iter().all(|entry| !entry.contains("Net A")), "{log:?}");
 }
 
+/// INVARIANT: of a field what was replaced can be erased, and what holds cannot.
+#[tokio::test]
+async fn what_was_written_for_fewer_people_is_warned_of_and_can_be_erased_once_it_is_replaced() {
+    let (site, operator) = (site().await, Person::operator("root"));
+    let ask = || Ask::new(&operator, NOW);
+    let red = Marking { persons: vec!["anna".into()], ..Marking::of(Tlp::Red) };
+    let number = site.incidents.open(ask(), new("Tango", red.clone(), Vec::new())).await.unwrap().number;
+    let write = async |content: Content| {
+        let written = site.incidents.write(ask(), &number, vec![draft(content, None)]).await.unwrap();
+        let seq = written.entries[0]["seq"].as_u64().unwrap();
+        (seq, written.warnings.iter().map(ToString::to_string).collect::<String>())
+    };
+    let mark = |marking| Content::from(Marked { marking, reason: String::new() });
+    let (first, _) = write(Titled { title: "Secret waltz".into() }.into()).await;
+    write(Moved { status: Status::Waiting, reason: "secret".into() }.into()).await;
+    assert_eq!(write(mark(red)).await.1, "", "nobody reads more");
+    let (_, warned) = write(mark(Marking::of(Tlp::Green))).await;
+    assert!(warned.contains("titles and reasons in 3 entries"), "{warned}");
+    let erase = async |seq| site.incidents.erase_entry(ask(), &number, seq, "secret").await;
+    let Err(Refused::Wrong(problem)) = erase(first).await else { panic!("it holds") };
+    assert!(problem.what.contains("fields of an incident are changed, not erased"), "{problem}");
+    let (second, _) = write(Titled { title: "Waltz".into() }.into()).await;
+    erase(first).await.unwrap();
+    assert!(erase(second).await.is_err() && erase(1).await.is_err());
+    let log = site.incidents.log(&operator, &number, 0, 100).await.unwrap();
+    assert!(log.iter().all(|kept| !entry_json(kept).to_string().contains("Secret waltz")));
+    assert_eq!(site.incidents.show(&operator, &number).await.unwrap().title, "Waltz");
+    // The journal is as it should be.
+    assert_eq!(verify_journals(&site.incidents.store).await.unwrap().problems, []);
+}
+
 /// What an earlier build derived from journals says less: it is made anew when this one begins, once.
 #[tokio::test]
 async fn what_an_earlier_build_derived_is_made_anew_once() {

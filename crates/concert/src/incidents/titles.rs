@@ -8,7 +8,7 @@ use std::sync::Arc;
 use concert_model::Problem;
 use concert_model::access::{Circle, Person, reads_for, sees_flow};
 use concert_model::incident::PartyStatus;
-use concert_model::incident::content::Content;
+use concert_model::incident::content::{Content, Erased};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::Incident;
 use concert_store::records::incidents::Head;
@@ -153,6 +153,37 @@ pub(super) fn concerns(drafts: &[Draft]) -> bool {
         Content::RoleMoved(moved) => moved.holds && !moved.party.is_empty(),
         _ => false,
     })
+}
+
+/// A warning where an incident is marked otherwise and more people read its fields than while they were written.
+pub(super) fn opened_up(case: &Case, drafts: &[Draft]) -> Option<Problem> {
+    let marking = drafts.iter().rev().find_map(|draft| match &draft.content {
+        Content::Marked(marked) => Some(&marked.marking),
+        _ => None,
+    })?;
+    let is_opened = |kept: &&Arc<Kept>| match &kept.body {
+        Some((body, content)) => text_of(content).is_some_and(|text| !text.is_empty()) && marking.widens(&body.marking),
+        None => false,
+    };
+    let count = case.entries.iter().filter(is_opened).count();
+    let what = format!("titles and reasons in {count} entries were written for fewer people, and more read them now");
+    let problem = Problem::new(what);
+    let hint = "`concert incident log N --kind opened,title,status,marking` shows them; what a later one replaced can be erased";
+    (count > 0).then(|| problem.hint(hint))
+}
+
+/// Whether a later entry of the same kind took the place of a field. A role is another for each person, and what an
+/// incident was opened with stays.
+pub(super) fn is_replaced(case: &Case, erased: &Erased) -> bool {
+    let is_it =
+        |kept: &&Arc<Kept>| kept.header.site.to_string() == erased.site && kept.header.sequence == erased.sequence;
+    let kind_of = |kept: &Arc<Kept>| kept.body.as_ref().map(|(body, _)| body.kind.clone());
+    let mut behind = case.entries.iter().skip_while(|kept| !is_it(kept));
+    let Some(kind) = behind.next().and_then(kind_of).filter(|kind| !["opened/1", "role/1"].contains(&kind.as_str()))
+    else {
+        return false;
+    };
+    behind.any(|kept| kind_of(kept).as_ref() == Some(&kind))
 }
 
 /// Reasons of fields that are written.

@@ -182,11 +182,12 @@ impl Incidents {
         let tells_title = titles::concerns(&drafts);
         let reasons = titles::reasons(&drafts);
         let parties = self.new_parties(ask.person, Some(name), &drafts).await?;
-        let mut before = None;
+        let (mut before, mut opened_up) = (None, None);
         let closes = |draft: &Draft| matches!(&draft.content, Content::Moved(moved) if moved.status == Status::Closed);
         let is_closed = drafts.iter().any(closes);
         let written = self.write_made(ask, name, Right::ByHand(&outside), |case, circle| {
             before = unseen::moves_sight(&drafts).then(|| circle.clone());
+            opened_up = titles::opened_up(case, &drafts);
             let answers = drafts.iter().any(|draft| matches!(draft.content, Content::ProposalAnswered(_)));
             if !answers {
                 return Ok(drafts);
@@ -205,7 +206,7 @@ impl Incidents {
         });
         let written = written.await?;
         let mut written = self.warned(ask.person, written, &given, before.as_ref()).await;
-        written.warnings.extend(parties);
+        written.warnings.extend(parties.into_iter().chain(opened_up));
         if tells_title {
             written.warnings.extend(self.title_told(ask.person, &written.id).await?);
         }
@@ -478,8 +479,10 @@ impl Incidents {
         let Some((body, _)) = kept.and_then(|kept| kept.body.as_ref()) else {
             return Err(wrong("there is no such entry, or its body is gone"));
         };
-        if is_field(&body.kind) {
-            return Err(wrong("fields of an incident are changed, not erased"));
+        if is_field(&body.kind) && !titles::is_replaced(&case, erased) {
+            let problem = Problem::new("fields of an incident are changed, not erased");
+            let hint = "a title, type, severity, status or marking can be erased once a later one took its place";
+            return Err(Refused::Wrong(problem.hint(hint)));
         }
         // Without it nothing would tell the body that it names from one that somebody took away.
         if body.kind == "erased/1" {
