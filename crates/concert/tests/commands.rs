@@ -495,6 +495,28 @@ fn run_once_ends_with_three_where_a_feed_could_not_be_collected_and_does_the_res
 }
 
 #[test]
+fn what_is_told_of_feeds_is_written_before_the_program_ends() {
+    let folder = site();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let names: Vec<String> = (0..21).map(|number| format!("f{number}")).collect();
+    let away = |name: &String| {
+        let collect = format!("collect = {{ type = \"http\", url = \"http://127.0.0.1:{port}/list\" }}");
+        format!("[[feed]]\nname = \"{name}\"\nparser = \"ndjson\"\n{collect}\n")
+    };
+    let feeds: String = names.iter().map(away).collect();
+    fs::write(folder.path().join("site/conf.d/a.toml"), feeds).unwrap();
+    let run = |args: &[&str]| concert(folder.path(), &[args, &["--site", "site"]].concat(), "");
+    let errors = || run(&["feed", "list", "--format", "ndjson"]).1.matches("\"last_error\":\"").count();
+    for (name, told) in names.iter().zip(1..5) {
+        let (code, _, said) = run(&["feed", "pull", name]);
+        assert_eq!((code, errors()), (3, told), "{said}");
+    }
+    let (code, _, said) = run(&["run", "--once"]);
+    assert_eq!((code, errors()), (3, 21), "{said}");
+    assert_eq!(said.matches("reports cannot be collected").count(), 21, "{said}");
+}
+
+#[test]
 fn a_feed_says_that_nothing_was_read_from_its_newest_report() {
     let folder = site();
     let list = "[[feed]]\nname = \"list\"\nparser = \"csv\"\ncolumns = { ip = \"source.ip\" }\n";

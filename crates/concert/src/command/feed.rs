@@ -260,7 +260,15 @@ fn pull(args: &PullArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let before = runtime.block_on(rows(&site.store, &site.settings, Some(&feed.name)))?;
     let worker = runtime.block_on(Worker::open(&site))?;
     let keeper = Keeper::new(site.store.clone());
-    runtime.block_on(collector.once(&*keeper)).map_err(|why| {
+    let looked = runtime.block_on(async {
+        let looked = collector.once(&*keeper).await;
+        keeper.written().await;
+        if let Err(why) = &looked {
+            keeper.look_failed(&args.name, why).await?;
+        }
+        Ok::<_, Problem>(looked)
+    });
+    looked.map_err(Failure::outside)?.map_err(|why| {
         Failure::outside(Problem::new(why).at(format!("feed {}", args.name)).hint("see `concert check --live`"))
     })?;
     match worker {

@@ -31,7 +31,9 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         let keeper = Keeper::new(site.store.clone());
         let stop = CancellationToken::new();
         tokio::spawn(cancel_when_told(stop.clone()));
-        drive::reload::run(site, keeper, worker, stop, &|_| {}).await
+        let worked = drive::reload::run(site, Arc::clone(&keeper), worker, stop, &|_| {}).await;
+        keeper.written().await;
+        worked
     })?;
     Ok(Exit::Done)
 }

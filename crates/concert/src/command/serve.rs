@@ -64,7 +64,7 @@ pub(super) async fn work_and_serve(
     // Dropped when either part ends, which stops the other.
     let work = async {
         let _ends = stop.clone().drop_guard();
-        drive::reload::run(site, keeper, worker, stop.clone(), &|site| pages.replace(site)).await
+        drive::reload::run(site, Arc::clone(&keeper), worker, stop.clone(), &|site| pages.replace(site)).await
     };
     let serve = async {
         let _ends = stop.clone().drop_guard();
@@ -73,5 +73,6 @@ pub(super) async fn work_and_serve(
             .map_err(Failure::outside)
     };
     let (worked, served) = tokio::join!(work, serve);
+    keeper.written().await;
     worked.and(served)
 }

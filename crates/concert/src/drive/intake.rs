@@ -13,7 +13,7 @@ use concert_model::{Problem, Receipt, ReportId, Time};
 use concert_store::Store;
 use concert_store::records::FeedHealth;
 use concert_transport::{Body, Health, Intake, Kept};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::settings::MAILBOX;
 use crate::wire;
@@ -25,12 +25,20 @@ const REFUSED_EVERY_SECONDS: i64 = 60;
 /// How long an answer to whether reports can be kept holds. Anybody on this machine may ask, and each try writes.
 const TRIED_FOR: Duration = Duration::from_secs(1);
 
+/// What goes to the task that writes down how feeds do.
+enum Word {
+    /// What was said of a feed, and when.
+    Said(String, Health, Time),
+    /// Somebody waits until all before it is written.
+    Written(oneshot::Sender<()>),
+}
+
 /// The intake of a site.
 pub struct Keeper {
     store: Store,
     /// Told whenever a report was kept, so that it is processed at once.
     pub kept: Arc<Notify>,
-    health: tokio::sync::mpsc::Sender<(String, Health, Time)>,
+    health: mpsc::Sender<Word>,
     /// What this process knows of feeds.
     said: Mutex<BTreeMap<String, FeedHealth>>,
     /// Why reports cannot be processed now.
@@ -56,12 +64,20 @@ pub(super) fn tell_trouble(feed: &str, why: &str) {
 
 impl Keeper {
     /// An intake that keeps reports in this store. What collectors say of their peers is written down
-    /// by a task that ends with the last clone of the intake.
+    /// by a task that ends with the last clone of the intake; see [`Self::written`].
     pub fn new(store: Store) -> Arc<Self> {
-        let (health, mut said) = tokio::sync::mpsc::channel::<(String, Health, Time)>(HEALTH_WAITING_MAX);
+        let (health, mut said) = mpsc::channel(HEALTH_WAITING_MAX);
         let records = store.records.clone();
         tokio::spawn(async move {
-            while let Some((feed, health, now)) = said.recv().await {
+            while let Some(word) = said.recv().await {
+                let (feed, health, now) = match word {
+                    Word::Said(feed, health, now) => (feed, health, now),
+                    Word::Written(waits) => {
+                        // Who no longer waits needs no answer.
+                        waits.send(()).ok();
+                        continue;
+                    }
+                };
                 let written = match &health {
                     Health::Good => records.feed_good(&feed, now).await,
                     Health::Trouble(why) => {
@@ -88,6 +104,16 @@ impl Keeper {
         locked(&self.said).clone()
     }
 
+    /// Waits until all that was said of feeds so far is written down. The task that writes ends with the program, at
+    /// whatever it was.
+    pub async fn written(&self) {
+        let (waits, done) = oneshot::channel();
+        if self.health.send(Word::Written(waits)).await.is_ok() {
+            // A task that is gone writes nothing more.
+            done.await.ok();
+        }
+    }
+
     /// Says whether reports can be processed, and else why not.
     pub fn processing(&self, held_up: Option<String>) {
         *locked(&self.held_up) = held_up;
@@ -112,7 +138,7 @@ impl Keeper {
     }
 
     /// Writes down that the one look at a feed went wrong, before the program ends; tells it unless the collector did.
-    pub(super) async fn look_failed(&self, feed: &str, why: &str) -> Result<(), Problem> {
+    pub async fn look_failed(&self, feed: &str, why: &str) -> Result<(), Problem> {
         if locked(&self.said).get(feed).is_none_or(|said| said.last_error.is_none()) {
             tell_trouble(feed, why);
         }
@@ -196,7 +222,7 @@ impl Intake for Keeper {
         let now = wire::now();
         self.note(feed, &health, now);
         // A writer that cannot keep up (a full disk) must not hold collectors up, nor fill the memory.
-        if let Err(error) = self.health.try_send((feed.to_owned(), health, now)) {
+        if let Err(error) = self.health.try_send(Word::Said(feed.to_owned(), health, now)) {
             tracing::warn!(feed, "how the feed does is not written down: {error}");
         }
     }

@@ -234,6 +234,7 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     });
     let looked: Result<Vec<Option<String>>, Problem> =
         futures_util::future::join_all(looks).await.into_iter().collect();
+    keeper.written().await;
     let looked = looked.map_err(Failure::outside)?;
     let stop = CancellationToken::new();
     let processing = Arc::clone(&site);
