@@ -93,6 +93,11 @@ pub trait Collector: Send + Sync {
     /// Collects what waits now, one attempt, then returns. The error is a sentence.
     async fn once(&self, intake: &dyn Intake) -> Result<(), String>;
 
+    /// When the next look is due, where that is later than now. [`Collector::once`] looks all the same.
+    async fn rests_until(&self, _intake: &dyn Intake) -> Option<Time> {
+        None
+    }
+
     /// Whom it trusts and who it is, where it may speak TLS: for `concert check`, which opens the files of both.
     fn trust(&self) -> Option<&net::Trust> {
         None

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use concert_testkit::web::{Answer, Web};
+
 /// How a command ended, and what it printed on standard output and standard error.
 type Ended = (i32, String, String);
 
@@ -514,6 +516,30 @@ fn what_is_told_of_feeds_is_written_before_the_program_ends() {
     let (code, _, said) = run(&["run", "--once"]);
     assert_eq!((code, errors()), (3, 21), "{said}");
     assert_eq!(said.matches("reports cannot be collected").count(), 21, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn run_once_leaves_a_list_alone_that_was_just_fetched_and_pull_does_not() {
+    let web = Web::start(None, |_| Answer::new(200, "{\"source.ip\":\"192.0.2.1\"}\n")).await.unwrap();
+    let folder = site();
+    let run = |args: &[&str]| concert(folder.path(), &[args, &["--site", "site"]].concat(), "");
+    let every = |every: &str| {
+        let collect = format!("url = \"{}\", every = \"{every}\", minimum_interval = \"1ms\"", web.url("/list"));
+        let feed =
+            format!("[[feed]]\nname = \"list\"\nparser = \"ndjson\"\ncollect = {{ type = \"http\", {collect} }}\n");
+        fs::write(folder.path().join("site/conf.d/a.toml"), feed).unwrap();
+    };
+    let fetched = |args: &[&str]| {
+        let before = web.requests().len();
+        let (code, _, said) = run(args);
+        assert_eq!(code, 0, "{said}");
+        web.requests().len() - before
+    };
+    every("1h");
+    assert_eq!([fetched(&["run", "--once"]), fetched(&["run", "--once"])], [1, 0]);
+    assert_eq!(fetched(&["feed", "pull", "list"]), 1);
+    every("1ms");
+    assert_eq!(fetched(&["run", "--once"]), 1);
 }
 
 #[test]

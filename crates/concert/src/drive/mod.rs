@@ -216,7 +216,7 @@ fn raw(site: &Site, report: &Waiting) -> Result<Box<dyn process::Source>, Proble
     Ok(Box::new(file))
 }
 
-/// Everything due now: collects once from every feed, processes, tells, delivers one attempt each. Feeds that could
+/// Everything due now: collects once from every feed whose next look is due, processes, tells, delivers one attempt each. Feeds that could
 /// not be collected hold up nothing; that there were any is the failure it ends with.
 pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     let mut worker = Worker::need(&site).await?;
@@ -229,6 +229,10 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     let mailbox_read = mailbox::once(&site, &keeper).await.map_err(Failure::outside)?;
     let keeper = &keeper;
     let looks = looks.map(async |(name, collector)| {
+        if let Some(due) = collector.rests_until(&**keeper).await {
+            tracing::debug!(feed = name, %due, "not collected: the next look is due later");
+            return Ok(None);
+        }
         let Err(why) = collector.once(&**keeper).await else { return Ok(None) };
         keeper.look_failed(&name, &why).await.map(|()| Some(name))
     });

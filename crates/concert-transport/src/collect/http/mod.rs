@@ -331,6 +331,12 @@ impl Collector for Http {
         self.fetch_and_tell(intake, &mut state).await.map_err(|failure| failure.why)
     }
 
+    async fn rests_until(&self, intake: &dyn Intake) -> Option<Time> {
+        // That a server asked to wait is said by the look itself: the list is not as fresh as it should be.
+        let (state, now) = (State { not_before: None, ..self.recall(intake).await }, intake.now());
+        Some(state.due(self.every, now)).filter(|due| *due > now)
+    }
+
     async fn check(&self) -> Result<String, Problem> {
         // Only the answer's head is read; without a state the request is not conditional.
         let hint = "ask the provider, or look at url, proxy and ca_file";
