@@ -103,7 +103,14 @@ impl Tail {
             let opened = file.open(seen, &self.path).await;
             let read = match opened {
                 Ok(()) => self.read(intake, state, at).await,
-                Err(why) => Err(why),
+                Err(why) => {
+                    // The next good look wipes the trouble, but what was in a file that is gone stays unread.
+                    if file.finished {
+                        let now = intake.now();
+                        intake.health(&self.setup.feed, Health::Gap(now, now, why.clone()));
+                    }
+                    Err(why)
+                }
             };
             match read {
                 Ok(more) => round.more |= more,

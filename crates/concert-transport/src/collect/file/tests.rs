@@ -325,6 +325,27 @@ async fn a_rotated_file_is_finished_before_the_new_one() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_moved_out_of_the_folder_leaves_a_gap() {
+    let (site, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = site.path().join("app.log");
+    let memory = Memory::default();
+    let text = "path = \"app.log\"\nmode = \"tail\"";
+    append(&path, "one\n");
+    collector(site.path(), text).once(&memory).await.unwrap();
+    append(&path, "two\n");
+    fs::rename(&path, elsewhere.path().join("app.log")).unwrap();
+    append(&path, "three\n");
+    let why = collector(site.path(), text).once(&memory).await.unwrap_err();
+    collector(site.path(), text).once(&memory).await.unwrap();
+    assert_eq!(memory.texts(), ["one\n", "three\n"]);
+    let gaps = memory.health().into_iter().filter_map(|one| match one {
+        Health::Gap(_, _, why) => Some(why),
+        Health::Good | Health::Trouble(_) => None,
+    });
+    assert_eq!(gaps.collect::<Vec<_>>(), [why], "it is told once");
+}
+
+#[tokio::test]
 async fn a_truncated_file_is_read_from_its_start() {
     let site = tempfile::tempdir().unwrap();
     let path = site.path().join("app.log");
