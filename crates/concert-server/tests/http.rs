@@ -60,7 +60,7 @@ async fn pages_are_complete_and_carry_no_script() {
 async fn an_empty_site_says_what_to_do() {
     let server = Server::start(Fake::new(false)).await;
     let page = server.get("/").await.body;
-    for want in ["No feed is set up", "concert ingest --feed NAME FILE", "No notice yet", "Nothing was refused"] {
+    for want in ["No feed is set up", "concert ingest --feed NAME FILE", "No notice yet", "No line was refused"] {
         assert!(page.contains(want), "{want}");
     }
     assert!(!page.contains("<table") && !page.contains("Needs a person"));

@@ -241,7 +241,7 @@ pub(super) fn is_open(line: &str) -> bool {
 /// Whether two addresses with this between them belong to one list.
 pub(super) fn is_list(between: &str) -> bool {
     let rest = between.trim_matches(|c: char| c.is_whitespace() || ",;|&[]()<>\"'".contains(c));
-    rest.is_empty() || is_in(&["and", "und", "or", "oder", "sowie"], rest)
+    rest.is_empty() || is_in(&["and", "und", "or", "oder", "sowie", "also", "auch"], rest)
 }
 
 /// What a line that ends in a colon says of the addresses in the lines below it.
