@@ -216,8 +216,9 @@ fn raw(site: &Site, report: &Waiting) -> Result<Box<dyn process::Source>, Proble
     Ok(Box::new(file))
 }
 
-/// Everything due now: collects once from every feed whose next look is due, processes, tells, delivers one attempt each. Feeds that could
-/// not be collected hold up nothing; that there were any is the failure it ends with.
+/// Everything due now: collects once from every feed whose next look is due, processes, tells, delivers one attempt each.
+///
+/// Feeds that could not be collected hold up nothing; that there were any is the failure it ends with.
 pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     let mut worker = Worker::need(&site).await?;
     Box::pin(tell_of_left(&site)).await;
