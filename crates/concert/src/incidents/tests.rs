@@ -879,7 +879,7 @@ async fn what_was_written_for_fewer_people_is_warned_of_and_can_be_erased_once_i
     write(Moved { status: Status::Waiting, reason: "secret".into() }.into()).await;
     assert_eq!(write(mark(red)).await.1, "", "nobody reads more");
     let (_, warned) = write(mark(Marking::of(Tlp::Green))).await;
-    assert!(warned.contains("titles and reasons in 3 entries"), "{warned}");
+    assert!(warned.contains("read by more now: 2 in all"), "{warned}");
     let erase = async |seq| site.incidents.erase_entry(ask(), &number, seq, "secret").await;
     let Err(Refused::Wrong(problem)) = erase(first).await else { panic!("it holds") };
     assert!(problem.what.contains("fields of an incident are changed, not erased"), "{problem}");

@@ -161,12 +161,14 @@ pub(super) fn opened_up(case: &Case, drafts: &[Draft]) -> Option<Problem> {
         Content::Marked(marked) => Some(&marked.marking),
         _ => None,
     })?;
+    // The title that holds is meant to be read.
+    let is_told = |text: &str| !text.is_empty() && text != case.head.title;
     let is_opened = |kept: &&Arc<Kept>| match &kept.body {
-        Some((body, content)) => text_of(content).is_some_and(|text| !text.is_empty()) && marking.widens(&body.marking),
+        Some((body, content)) => text_of(content).is_some_and(is_told) && marking.widens(&body.marking),
         None => false,
     };
     let count = case.entries.iter().filter(is_opened).count();
-    let what = format!("titles and reasons in {count} entries were written for fewer people, and more read them now");
+    let what = format!("titles and reasons that were written for fewer people are read by more now: {count} in all");
     let problem = Problem::new(what);
     let hint = "`concert incident log N --kind opened,title,status,marking` shows them; what a later one replaced can be erased";
     (count > 0).then(|| problem.hint(hint))
