@@ -25,6 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut each = |event: &Event<'_>| {
         let item = Item { event: *event, report: ReportId([7; 16]), state: NEW, seen: 2, last_seen: None, instead: Instead::Party("Net \"Example\"") };
         let notice = Notice {
+            is_responsible: choice & 2 == 0,
             id: "20261122-0001",
             name: "daily",
             key: "AS64500",
