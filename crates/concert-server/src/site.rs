@@ -12,6 +12,23 @@ use concert_model::incident::Tlp;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 
+/// What kinds of mail the mailbox of the team tells apart.
+pub const MAIL_KINDS: [&str; 13] = [
+    "reply",
+    "auto-reply",
+    "generated",
+    "bounce",
+    "behind",
+    "delay",
+    "arrived",
+    "feedback",
+    "list",
+    "bulk",
+    "written",
+    "complaint",
+    "too-large",
+];
+
 /// A site, as its pages and its API see it.
 #[async_trait]
 pub trait Site: crate::desk::Desk + crate::door::Door {

@@ -72,23 +72,8 @@ pub(super) async fn waiting(
     Ok(super::page("mails", app.site.list(&person, Listing::Mails, slice).await?))
 }
 
-/// States of mails that may belong to nothing, and their kinds.
+/// States of mails that may belong to nothing.
 const STATES: [&str; 2] = ["taken", "aside"];
-const KINDS: [&str; 13] = [
-    "reply",
-    "auto-reply",
-    "generated",
-    "bounce",
-    "behind",
-    "delay",
-    "arrived",
-    "feedback",
-    "list",
-    "bulk",
-    "written",
-    "complaint",
-    "too-large",
-];
 
 pub(super) async fn mailbox(
     State(app): State<Arc<App>>,
@@ -96,7 +81,7 @@ pub(super) async fn mailbox(
     query: RawQuery,
 ) -> Result<Response, Problem> {
     let (slice, [state, kind]) = parameters(query, ["state", "kind"])?;
-    let (state, kind) = (one_of("state", state, &STATES)?, one_of("kind", kind, &KINDS)?);
+    let (state, kind) = (one_of("state", state, &STATES)?, one_of("kind", kind, &crate::site::MAIL_KINDS)?);
     Ok(super::page("mails", app.site.list(&person, Listing::Mailbox(state, kind), slice).await?))
 }
 

@@ -51,7 +51,7 @@ struct ListArgs {
     #[arg(long, value_name = "STATE", value_parser = ["waiting", "taken", "held", "aside"])]
     state: Option<String>,
     /// Only mails of this kind.
-    #[arg(long, value_name = "KIND", value_parser = KINDS)]
+    #[arg(long, value_name = "KIND", value_parser = concert_server::site::MAIL_KINDS)]
     kind: Option<String>,
     #[command(flatten)]
     rows: Rows,
@@ -101,21 +101,6 @@ struct OutcomeArgs {
     again: bool,
 }
 
-const KINDS: [&str; 13] = [
-    "reply",
-    "auto-reply",
-    "generated",
-    "bounce",
-    "behind",
-    "delay",
-    "arrived",
-    "feedback",
-    "list",
-    "bulk",
-    "written",
-    "complaint",
-    "too-large",
-];
 const COLUMNS: [&str; 12] = [
     "mail", "received", "state", "kind", "from", "signed", "subject", "notice", "contact", "reason", "report",
     "incident",

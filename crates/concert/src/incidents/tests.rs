@@ -744,28 +744,29 @@ async fn whoever_speaks_for_a_party_does_not_learn_for_which_others_something_is
     }
 }
 
+/// Two parties that take part, and who speaks for each: `ole` and `otto`.
+fn two_parties() -> Vec<Draft> {
+    let sides = [("Net A", "ole"), ("Net B", "otto")].map(|(party, person)| {
+        let (party, person) = (party.to_owned(), person.to_owned());
+        let moved = PartyMoved { party: party.clone(), status: PartyStatus::Told, text: String::new() };
+        let speaks = RoleMoved { role: Role::AffectedParty, person, party, holds: true };
+        [draft(moved, None), draft(speaks, None)]
+    });
+    sides.into_iter().flatten().collect()
+}
+
 /// INVARIANT: a title that names what was not released to a party is read by nobody who reads for it alone, whatever the
 /// way, and nothing is found by its words.
 #[tokio::test]
 async fn a_title_that_names_a_machine_is_read_by_those_alone_who_know_it() {
     let (site, operator) = (site().await, Person::operator("root"));
     let (otto, ole) = (user("otto", &[], Tlp::Amber), user("ole", &[], Tlp::Amber));
-    let speaks = |name: &str, party: &str| {
-        let (role, person, party) = (Role::AffectedParty, name.to_owned(), party.to_owned());
-        draft(RoleMoved { role, person, party, holds: true }, None)
-    };
-    let takes_part = |party: &str| {
-        let (party, text) = (party.to_owned(), String::new());
-        draft(PartyMoved { party, status: PartyStatus::Told, text }, None)
-    };
     let held = HostHeld { host: "192.0.2.7".into(), party: "Net A".into() };
-    let drafts = vec![takes_part("Net A"), takes_part("Net B"), speaks("ole", "Net A"), speaks("otto", "Net B")];
-    let drafts = drafts.into_iter().chain([draft(held, None)]).collect();
+    let drafts = two_parties().into_iter().chain([draft(held, None)]).collect();
     let ask = |person| Ask::new(person, NOW);
     let opened = new("Quicksteps from 192.0.2[.]7", Marking::of(Tlp::Amber), drafts);
     let number = site.incidents.open(ask(&operator), opened).await.unwrap().number;
-    let drafts = vec![takes_part("Net A"), takes_part("Net B"), speaks("otto", "Net B"), speaks("ole", "Net A")];
-    let joined = new("Polka", Marking::of(Tlp::Amber), drafts);
+    let joined = new("Polka", Marking::of(Tlp::Amber), two_parties());
     let child = site.incidents.open(ask(&operator), joined).await.unwrap().number;
     site.incidents.join(ask(&operator), Join::Parent, (&child, &number), true, "one campaign").await.unwrap();
     let slice = Slice { limit: 10, below: None };
@@ -817,17 +818,8 @@ async fn a_title_that_names_a_machine_is_read_by_those_alone_who_know_it() {
 async fn a_reason_that_names_a_machine_is_read_by_those_alone_who_know_it() {
     let (site, operator) = (site().await, Person::operator("root"));
     let (otto, ole) = (user("otto", &[], Tlp::Amber), user("ole", &[], Tlp::Amber));
-    let speaks = |name: &str, party: &str| {
-        let (role, person, party) = (Role::AffectedParty, name.to_owned(), party.to_owned());
-        draft(RoleMoved { role, person, party, holds: true }, None)
-    };
-    let takes_part = |party: &str| {
-        let (party, text) = (party.to_owned(), String::new());
-        draft(PartyMoved { party, status: PartyStatus::Told, text }, None)
-    };
     let held = HostHeld { host: "192.0.2.7".into(), party: "Net A".into() };
-    let drafts = vec![takes_part("Net A"), takes_part("Net B"), speaks("ole", "Net A"), speaks("otto", "Net B")];
-    let drafts = drafts.into_iter().chain([draft(held, None)]).collect();
+    let drafts = two_parties().into_iter().chain([draft(held, None)]).collect();
     let ask = |person| Ask::new(person, NOW);
     let number =
         site.incidents.open(ask(&operator), new("Dance", Marking::of(Tlp::Amber), drafts)).await.unwrap().number;
