@@ -1,21 +1,22 @@
 //! From the objects of all files to answers: references are followed once, when everything is read.
 
+mod answers;
+mod finish;
+
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead};
 use std::net::IpAddr;
 
 use concert_model::{Kind, Net, Problem, Value};
-use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-use super::answer::Answer;
-use super::file::{NONE, key};
 use super::object::{self, Found, Object};
 use super::reserved::reserved_between;
-use super::route::{Routes, beside};
+use super::route::Routes;
 use super::text::{is_elsewhere, is_mail, tidy, unusable};
-use super::write::{self, AsEntry, Entry, Parts};
-use crate::enrich::stretch::stretches;
+
+pub(super) use finish::push;
 
 /// Pieces that could not be used and are told one by one; all are counted.
 const ASIDE_TOLD_MAX: usize = 100_000;
@@ -329,261 +330,6 @@ impl Builder {
         self.names.push(u8::try_from(name.len()).unwrap_or(0));
         self.names.extend_from_slice(name.as_bytes());
         at
-    }
-
-    /// Writes the compact file, and tells what was read.
-    pub fn finish(mut self, out: &mut dyn Write) -> io::Result<Summary> {
-        let mut answers = Answers { list: Vec::new(), known: HashMap::new() };
-        let (v4, v6) = (std::mem::take(&mut self.v4), std::mem::take(&mut self.v6));
-        let v4 = self.entries(v4, &mut answers, |bits| IpAddr::V4(bits.into()));
-        let v6 = self.entries(v6, &mut answers, |bits| IpAddr::V6(bits.into()));
-        let asns = std::mem::take(&mut self.asns);
-        let asns: Vec<(u32, u32, u32)> =
-            asns.into_iter().map(|(asn, (refs, name))| (asn, answers.number(&self, refs), name)).collect();
-        let list = std::mem::take(&mut answers.list);
-        self.summary.unusable = list.iter().flat_map(|answer| &answer.unusable).collect::<HashSet<_>>().len() as u64;
-        // What they were made of may take as much memory as all that follows.
-        drop((answers, std::mem::take(&mut self.handles)));
-        drop((std::mem::take(&mut self.orgs), std::mem::take(&mut self.roles), std::mem::take(&mut self.irts)));
-        let (parties, party_of) = parties(&list);
-        let party = |answer: u32| party_of.get(answer as usize).copied().unwrap_or(NONE);
-        let asns: Vec<AsEntry> =
-            asns.into_iter().map(|(asn, answer, name)| AsEntry { asn, answer, name, party: party(answer) }).collect();
-        let numbers = v4.iter().map(|entry| entry.answer).chain(v6.iter().map(|entry| entry.answer));
-        let numbers = numbers.chain(asns.iter().map(|entry| entry.answer));
-        let (answered, all) =
-            numbers.fold((0, 0), |(good, all), number| (good + u64::from(party(number) != NONE), all + 1));
-        self.summary.answered = answered;
-        self.summary.silent = all - answered;
-        let (stretches_v4, stretches_v6) = (stretch_v4(&v4, &party), stretch_v6(&v6, &party));
-        let (routes_v4, routes_v6) = self.routes.entries();
-        let origin = |origin: u32| {
-            let at = asns.binary_search_by_key(&origin, |entry| entry.asn).ok();
-            at.and_then(|at| asns.get(at)).map_or(NONE, |entry| entry.party)
-        };
-        let routed_v4 = beside(&stretch_v4(&routes_v4, &origin), &stretches_v4);
-        let routed_v6 = beside(&stretch_v6(&routes_v6, &origin), &stretches_v6);
-        let (answers, names) = (&list, &self.names);
-        let parts = Parts {
-            v4,
-            v6,
-            asns,
-            answers,
-            names,
-            stretches_v4,
-            stretches_v6,
-            parties,
-            routes_v4,
-            routes_v6,
-            routed_v4,
-            routed_v6,
-        };
-        write::write(parts, out)?;
-        Ok(self.summary)
-    }
-
-    /// Ranges in order, the wider of two that begin at once first; of two equal ones the first stays.
-    fn entries<A: Copy + Ord>(
-        &mut self,
-        mut ranges: Vec<Range<A>>,
-        answers: &mut Answers,
-        address: fn(A) -> IpAddr,
-    ) -> Vec<Entry<A>> {
-        ranges.sort_by(|a, b| (a.first, b.last).cmp(&(b.first, a.last)));
-        let mut summary = std::mem::take(&mut self.summary);
-        ranges.dedup_by(|later, first| {
-            let is_twice = (later.first, later.last) == (first.first, first.last);
-            if is_twice {
-                summary.set_aside(|| {
-                    let what = key(address(later.first), address(later.last));
-                    let counts =
-                        format!("`{what}` is there twice; the first object counts, at {}", self.place(first.line));
-                    Problem::new(counts).at(self.place(later.line))
-                });
-            }
-            is_twice
-        });
-        self.summary = summary;
-        ranges
-            .into_iter()
-            .map(|Range { first, last, refs, name, .. }| Entry {
-                first,
-                last,
-                answer: answers.number(self, refs),
-                name,
-            })
-            .collect()
-    }
-}
-
-/// The parties that answers name, in the order of their names, each with its first answer, that is the first that tells a
-/// language where any does; and for each answer the number of its party.
-fn parties(answers: &[Answer]) -> (Vec<(&str, u32)>, Vec<u32>) {
-    let usable = (0u32..).zip(answers).filter(|(_, answer)| answer.is_usable());
-    let ranked = usable.map(|(number, answer)| (answer.party.as_str(), answer.languages.is_empty(), number));
-    let mut ranked: Vec<(&str, bool, u32)> = ranked.collect();
-    ranked.sort_unstable();
-    ranked.dedup_by_key(|(name, ..)| *name);
-    let parties: Vec<(&str, u32)> = ranked.into_iter().map(|(name, _, number)| (name, number)).collect();
-    let number = |answer: &Answer| match parties.binary_search_by_key(&answer.party.as_str(), |(name, _)| name) {
-        Ok(number) if answer.is_usable() => u32::try_from(number).unwrap_or(NONE),
-        _ => NONE,
-    };
-    let party_of = answers.iter().map(number).collect();
-    (parties, party_of)
-}
-
-/// Tells from which address on which party is named: that of the smallest network around it which
-/// has one.
-fn stretch<A: Copy + Into<u128>>(
-    entries: &[Entry<A>],
-    end: u128,
-    party: &dyn Fn(u32) -> u32,
-    tell: impl FnMut(u128, u32),
-) {
-    let usable: Vec<u32> =
-        (0u32..).zip(entries).filter(|(_, entry)| party(entry.answer) != NONE).map(|(number, _)| number).collect();
-    let range = |at: usize| {
-        let entry = entries.get(*usable.get(at)? as usize)?;
-        Some((entry.first.into(), entry.last.into(), party(entry.answer)))
-    };
-    stretches(range, end, NONE, tell);
-}
-
-fn stretch_v4(entries: &[Entry<u32>], party: &dyn Fn(u32) -> u32) -> Vec<(u32, u32)> {
-    let mut list = Vec::new();
-    stretch(entries, u128::from(u32::MAX), party, |start, party| {
-        push(&mut list, u32::try_from(start).unwrap_or(u32::MAX), party);
-    });
-    list
-}
-
-fn stretch_v6(entries: &[Entry<u128>], party: &dyn Fn(u32) -> u32) -> Vec<(u128, u32)> {
-    let mut list = Vec::new();
-    stretch(entries, u128::MAX, party, |start, party| push(&mut list, start, party));
-    list
-}
-
-/// Adds where a stretch begins. Neighbours with the same party need no border.
-pub(super) fn push<A: PartialEq>(list: &mut Vec<(A, u32)>, start: A, party: u32) {
-    list.pop_if(|(before, _)| *before == start);
-    if list.last().is_none_or(|(_, before)| *before != party) {
-        list.push((start, party));
-    }
-}
-
-/// Answers, each once.
-struct Answers {
-    list: Vec<Answer>,
-    known: HashMap<Refs, u32>,
-}
-
-impl Answers {
-    fn number(&mut self, builder: &Builder, refs: Refs) -> u32 {
-        if let Some(number) = self.known.get(&refs) {
-            return *number;
-        }
-        let number = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
-        self.list.push(answer(builder, refs));
-        self.known.insert(refs, number);
-        number
-    }
-}
-
-fn answer(builder: &Builder, refs: Refs) -> Answer {
-    let text = |number| builder.handles.text(number);
-    let org = builder.orgs.get(&refs.org);
-    let (registry, mut languages) = languages_of(text(refs.registry));
-    if languages.is_empty() {
-        languages = org.map_or("", |org| languages_of(text(org.languages)).1);
-    }
-    let languages = languages.to_ascii_lowercase().replace(',', ", ").into();
-    let mut found = Answer { registry: registry.to_owned(), languages, ..Answer::default() };
-    let mut missing = Vec::new();
-    let roles = |found: &mut Answer, missing: &mut Vec<String>| {
-        let own = if builder.roles.contains_key(&refs.org) { refs.org } else { NOBODY };
-        let ways = [("abuse-c", refs.abuse), ("org", org.map_or(NOBODY, |org| org.abuse)), ("org", own)];
-        for (via, handle) in ways.into_iter().filter(|(_, handle)| *handle != NOBODY) {
-            match builder.roles.get(&handle) {
-                Some(boxes) if !boxes.mails.is_empty() => return found.take(via, text(handle), boxes),
-                Some(boxes) => {
-                    found.set_aside(text(handle), boxes);
-                    let what = if handle == refs.org { "organisation" } else { "abuse-c" };
-                    missing.push(format!("the {what} {} has no usable mailbox", text(handle)));
-                }
-                None => missing.push(format!("the abuse-c {} is not there or has no mailbox", text(handle))),
-            }
-        }
-    };
-    let teams = |found: &mut Answer, missing: &mut Vec<String>| {
-        for handle in refs.irts.into_iter().filter(|handle| *handle != NOBODY) {
-            match builder.irts.get(&handle) {
-                Some(boxes) if !boxes.mails.is_empty() => found.take("mnt-irt", text(handle), boxes),
-                Some(boxes) => {
-                    found.set_aside(text(handle), boxes);
-                    missing.push(format!("the team {} has no usable mailbox", text(handle)));
-                }
-                None => missing.push(format!("the team {} is not there", text(handle))),
-            }
-        }
-    };
-    // APNIC checks the mailboxes of teams twice a year, and makes its roles from them.
-    if found.registry == TEAMS_FIRST {
-        teams(&mut found, &mut missing);
-    }
-    if found.mails.is_empty() {
-        roles(&mut found, &mut missing);
-    }
-    if found.mails.is_empty() && found.registry != TEAMS_FIRST {
-        teams(&mut found, &mut missing);
-    }
-    if found.mails.is_empty()
-        && let Some(boxes) = builder.roles.get(&refs.own)
-    {
-        let (registry, mail) = text(refs.own).split_once(' ').unwrap_or_default();
-        let named = format!("{registry} {}", mail.to_ascii_lowercase());
-        match boxes.mails.is_empty() {
-            true => {
-                found.set_aside(&named, boxes);
-                missing.push("its own abuse-mailbox is not usable".to_owned());
-            }
-            false => found.take("abuse-mailbox", &named, boxes),
-        }
-    }
-    if !found.mails.is_empty() {
-        let contacts = found.handles.join(", ");
-        let holder = org.map(|org| org.name.as_str()).filter(|name| !name.is_empty());
-        found.party = holder.map_or_else(|| contacts.clone(), |name| format!("{name} ({contacts})"));
-    }
-    if found.mails.is_empty() {
-        match (refs.org, org) {
-            (NOBODY, _) => {}
-            (_, None) => missing.push(format!("the organisation {} is not there", text(refs.org))),
-            (_, Some(Org { abuse: NOBODY, .. })) => {
-                missing.push(format!("the organisation {} has no abuse-c", text(refs.org)))
-            }
-            _ => {}
-        }
-        found.reason = if missing.is_empty() { "it names no contact".to_owned() } else { missing.join("; ") };
-    }
-    found
-}
-
-impl Answer {
-    fn take(&mut self, via: &str, handle: &str, boxes: &Mailboxes) {
-        via.clone_into(&mut self.via);
-        self.handles.push(handle.to_owned());
-        for mail in &boxes.mails {
-            if !self.mails.contains(mail) {
-                self.mails.push(mail.clone());
-            }
-        }
-        self.invalid.extend_from_slice(&boxes.invalid);
-        self.set_aside(handle, boxes);
-    }
-
-    fn set_aside(&mut self, handle: &str, boxes: &Mailboxes) {
-        self.unusable.extend(boxes.unusable.iter().map(|(mail, why)| format!("{mail} of {handle}: {why}")));
     }
 }
 
