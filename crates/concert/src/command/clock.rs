@@ -30,6 +30,7 @@ pub(super) struct Args {
 #[derive(clap::Subcommand)]
 enum Action {
     /// The clocks that are shipped, and those of the site
+    #[command(after_help = "Examples:\n  concert clock list\n  concert clock list --format json")]
     List(AllRows),
     /// Tell all mistakes in a file of clocks
     Check(CheckArgs),
@@ -38,12 +39,14 @@ enum Action {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert clock check\n  concert clock check clocks.toml")]
 struct CheckArgs {
     /// The file; else `clocks.toml` of the site.
     file: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert clock due\n  concert clock due --within 24h")]
 struct DueArgs {
     /// Only those that end within this time, and those that are over: 24h, 7d.
     #[arg(long, value_name = "TIME", value_parser = span)]

@@ -61,6 +61,7 @@ enum Action {
     /// Write parties as a file that can be imported
     Export(export::Args),
     /// List the contacts of all parties
+    #[command(after_help = "Examples:\n  concert contact list\n  concert contact list --limit 0 --format csv")]
     List(Rows),
     /// Show all that is known of a party
     Show(show::Args),

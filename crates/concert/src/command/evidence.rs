@@ -55,6 +55,9 @@ enum Action {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert evidence custody 'CERT-EX#2026-000001' ba7816bf examined --reason \"looked for web shells\" --minutes 45\n  concert evidence custody 'CERT-EX#2026-000001' ba7816bf moved --place \"safe 2\" --reason \"order 12/26\""
+)]
 struct CustodyArgs {
     /// Number or identity of the incident.
     incident: String,
@@ -79,6 +82,9 @@ struct CustodyArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert evidence release 'CERT-EX#2026-000001' ba7816bf --to Police --reason \"order 12/26\""
+)]
 struct ReleaseArgs {
     /// Number or identity of the incident.
     incident: String,
@@ -97,6 +103,7 @@ struct ReleaseArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert evidence export 'CERT-EX#2026-000001' /media/usb/bag --for Police")]
 struct ExportArgs {
     /// Number or identity of the incident.
     incident: String,

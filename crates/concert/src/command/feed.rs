@@ -44,12 +44,14 @@ enum Command {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert feed list\n  concert feed list --format json")]
 struct ListArgs {
     #[command(flatten)]
     rows: Rows,
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert feed show scanners")]
 struct ShowArgs {
     /// The feed.
     name: String,
@@ -58,6 +60,7 @@ struct ShowArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert feed pull scanners\n  concert feed pull scanners --site /srv/cert")]
 struct PullArgs {
     /// The feed.
     name: String,

@@ -57,6 +57,7 @@ enum Action {
     /// Write an entry of any kind
     Write(draft::WriteArgs),
     /// The kinds of entries, with what each says
+    #[command(after_help = "Examples:\n  concert incident kinds\n  concert incident kinds --format json")]
     Kinds(AllRows),
     /// Send a message to a party by mail
     Send(send::SendArgs),
@@ -79,8 +80,14 @@ enum Action {
     /// Undo a split: the entries show where they were
     Unsplit(join::UnsplitArgs),
     /// Say that an incident is part of another
+    #[command(
+        after_help = "Examples:\n  concert incident link 'CERT-EX#2026-000004' --parent 'CERT-EX#2026-000001' --reason \"one campaign\""
+    )]
     Link(join::LinkArgs),
     /// Say that it is not
+    #[command(
+        after_help = "Examples:\n  concert incident unlink 'CERT-EX#2026-000004' --parent 'CERT-EX#2026-000001' --reason \"not of it\""
+    )]
     Unlink(join::LinkArgs),
     /// The chain of victims: whom to ask for logs next; paths up and down; what a party may know
     Chain(chain::ChainArgs),
@@ -107,10 +114,14 @@ enum Action {
     /// The journal of an incident as it is kept, to verify it elsewhere: headers and bodies, a line each
     Export(ExportArgs),
     /// Make lists and searches anew from the journals
+    #[command(after_help = "Examples:\n  concert incident rebuild")]
     Rebuild,
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident open \"Scans of a bank\" --type scanner --severity high --tlp amber --note \"Reported by telephone\"\n  concert incident open \"Break-in at a bank\" --type system-compromise --severity high --tlp amber --mail 17"
+)]
 struct OpenArgs {
     /// What it is about, in a line.
     title: String,
@@ -141,6 +152,9 @@ struct OpenArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident list --status open\n  concert incident list --type scanner --severity high\n  concert incident list --late-answers"
+)]
 struct ListArgs {
     /// Only incidents in this state: open, waiting, closed or merged.
     #[arg(long, value_parser = ["open", "waiting", "closed", "merged"])]
@@ -159,6 +173,9 @@ struct ListArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident show 'CERT-EX#2026-000001' --format json"
+)]
 struct ShowArgs {
     /// Number or identity of the incident.
     incident: String,
@@ -167,12 +184,16 @@ struct ShowArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert incident export 'CERT-EX#2026-000001' > journal.ndjson")]
 struct ExportArgs {
     /// Number or identity of the incident.
     incident: String,
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident log 'CERT-EX#2026-000001'\n  concert incident log 'CERT-EX#2026-000001' --kind note,finding --author anna --since 2d"
+)]
 struct LogArgs {
     /// Number or identity of the incident.
     incident: String,
@@ -196,6 +217,7 @@ struct LogArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert incident search 192.0.2.7\n  concert incident search deploy key")]
 struct SearchArgs {
     /// The words; the last may be only begun.
     #[arg(required = true, value_name = "WORD")]

@@ -30,8 +30,10 @@ pub(super) struct Args {
 #[derive(clap::Subcommand)]
 enum Action {
     /// Make an Ed25519 key that signs, with a subkey to encrypt to, in data/openpgp.key
+    #[command(after_help = "Examples:\n  concert key make\n  concert key make --site /srv/cert")]
     Make,
     /// Print the public key, for those who check our signatures or write to us encrypted
+    #[command(after_help = "Examples:\n  concert key show > cert.asc")]
     Show,
     /// Take up public keys of contacts, so that notices to them are encrypted
     Import(import::Args),

@@ -34,6 +34,7 @@ enum Action {
     /// Mails, newest first
     List(ListArgs),
     /// How many mails of each kind were taken, wait, or are not believed and why; and how the mailbox does
+    #[command(after_help = "Examples:\n  concert mailbox counts\n  concert mailbox counts --format json")]
     Counts(AllRows),
     /// One mail: what it was taken for, and its text
     Show(ShowArgs),
@@ -46,6 +47,7 @@ enum Action {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert mailbox list --state held\n  concert mailbox list --kind complaint")]
 struct ListArgs {
     /// Only mails in this state.
     #[arg(long, value_name = "STATE", value_parser = ["waiting", "taken", "held", "aside"])]
@@ -58,6 +60,7 @@ struct ListArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert mailbox show 17\n  concert mailbox show 17 --raw")]
 struct ShowArgs {
     /// The number of the mail.
     number: i64,
@@ -69,6 +72,9 @@ struct ShowArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert mailbox accept 18\n  concert mailbox accept 18 --contact abuse@net.example"
+)]
 struct AcceptArgs {
     /// The number of the mail.
     number: i64,
@@ -80,6 +86,7 @@ struct AcceptArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert mailbox refuse 19 --why \"Asked by telephone: not theirs.\"")]
 struct RefuseArgs {
     /// The number of the mail.
     number: i64,
@@ -91,6 +98,9 @@ struct RefuseArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert mailbox outcome 17 \"The host was cleaned on Tuesday.\"\n  concert mailbox outcome 17 - < outcome.txt"
+)]
 struct OutcomeArgs {
     /// The number of the complaint.
     number: i64,

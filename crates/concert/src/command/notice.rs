@@ -63,12 +63,16 @@ enum Command {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert notice drop daily")]
 struct DropArgs {
     /// The name that the notice had.
     name: String,
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert notice list\n  concert notice list --state failed\n  concert notice list --name daily --limit 0 --format csv"
+)]
 struct ListArgs {
     /// Only notices in this state.
     #[arg(long, value_name = "STATE", value_parser = STATES)]

@@ -42,12 +42,14 @@ enum Command {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert process list")]
 struct ListArgs {
     #[command(flatten)]
     rows: Rows,
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert process check\n  concert process check drafts/phishing.toml")]
 struct CheckArgs {
     /// Files to check instead of the site's own.
     #[arg(value_name = "FILE")]
@@ -55,6 +57,9 @@ struct CheckArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert process show infected-host\n  concert process show ransomware --form svg > ransomware.svg\n  concert process show phishing --form toml > processes/phishing.toml"
+)]
 struct ShowArgs {
     /// The process, as `list` names it.
     name: String,

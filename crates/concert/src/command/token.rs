@@ -40,6 +40,9 @@ enum Action {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert token create --user jane --scope events:read,incidents:read --expires 30d\n  concert token create --user feeds --scope events:push --expires 365d > /etc/pusher/token"
+)]
 struct CreateArgs {
     /// Whose it is; it never allows more than this user may.
     #[arg(long, value_name = "NAME")]
@@ -55,6 +58,7 @@ struct CreateArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert token list\n  concert token list --user jane")]
 struct ListArgs {
     /// Only tokens of this user.
     #[arg(long, value_name = "NAME")]
@@ -64,6 +68,7 @@ struct ListArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert token revoke 7")]
 struct RevokeArgs {
     /// The number of the token.
     id: i64,

@@ -42,12 +42,15 @@ enum Action {
     /// Change roles, clearance, full name or mail address
     Change(change::Args),
     /// Keep a user out; ends all its sessions, and its tokens do not work
+    #[command(after_help = "Examples:\n  concert user disable joe")]
     Disable(change::NameArgs),
     /// Let a user in again, also one that failed logins have locked
+    #[command(after_help = "Examples:\n  concert user enable joe")]
     Enable(change::NameArgs),
     /// Make a new password for one login, which ends all sessions
     Reset(change::ResetArgs),
     /// Give a user a second factor: prints what an app takes up, asks for a code, prints recovery codes
+    #[command(after_help = "Examples:\n  concert user second-factor jane")]
     SecondFactor(change::NameArgs),
 }
 

@@ -11,6 +11,7 @@ use crate::settings::Settings;
 
 /// Fetch anew what others publish
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert contact refresh rdap")]
 pub(super) struct Args {
     /// What is fetched.
     kind: Kind,

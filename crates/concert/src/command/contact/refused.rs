@@ -9,6 +9,7 @@ use crate::problems::{Exit, Failure};
 
 /// Tell how many answers of RDAP and files of domains (security.txt) were refused, why, and when last
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert contact refused\n  concert contact refused --format json")]
 pub(super) struct Args {
     #[command(flatten)]
     rows: AllRows,

@@ -17,6 +17,9 @@ use crate::problems::{Exit, Failure};
 use crate::wire;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert evidence add 'CERT-EX#2026-000001' disk.img --from \"Example Net\" --place \"server room 2\" --reason \"asked for it\"\n  journalctl -u sshd | concert evidence add 'CERT-EX#2026-000001' - --name sshd.log --place host7 --reason \"log of the break-in\""
+)]
 pub(super) struct AddArgs {
     /// Number or identity of the incident.
     incident: String,
@@ -41,6 +44,9 @@ pub(super) struct AddArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert evidence derive 'CERT-EX#2026-000001' ba7816bf firewall.log --tlp amber --reason \"the line of the firewall alone\""
+)]
 pub(super) struct DeriveArgs {
     /// Number or identity of the incident.
     incident: String,

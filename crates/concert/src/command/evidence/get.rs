@@ -15,6 +15,9 @@ use crate::incidents::{Handling, Incidents};
 use crate::problems::{Exit, Failure, outside};
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert evidence get 'CERT-EX#2026-000001' ba7816bf -o disk.img --reason \"to mount it\"\n  concert evidence get 'CERT-EX#2026-000001' ba7816bf -o - --reason \"looked for web shells\" | less"
+)]
 pub(super) struct Args {
     /// Number or identity of the incident.
     incident: String,

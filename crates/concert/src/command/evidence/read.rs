@@ -13,6 +13,9 @@ use crate::print::{AllRows, List, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert evidence read 'CERT-EX#2026-000001' ba7816bf --parser csv --set 'header = true' --set 'columns = { ts = \"time.source\", from = \"source.ip\", to = \"destination.ip\" }' --zone Europe/Helsinki --clock-error 5m --preview"
+)]
 pub(super) struct Args {
     /// Number or identity of the incident.
     incident: String,

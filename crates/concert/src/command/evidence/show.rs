@@ -9,6 +9,9 @@ use crate::print::{AllRows, Format, List, Rows, format_or_default, print_object}
 use crate::problems::{Exit, Failure};
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert evidence list 'CERT-EX#2026-000001'\n  concert evidence list 'CERT-EX#2026-000001' --limit 0 --format csv"
+)]
 pub(super) struct ListArgs {
     /// Number or identity of the incident.
     incident: String,
@@ -17,6 +20,7 @@ pub(super) struct ListArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert evidence show 'CERT-EX#2026-000001' ba7816bf")]
 pub(super) struct ShowArgs {
     /// Number or identity of the incident.
     incident: String,

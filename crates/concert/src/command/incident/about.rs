@@ -12,6 +12,9 @@ use crate::seen::{about_members, seen};
 use crate::wire::Site;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident about 192.0.2.7\n  concert incident about 'hxxp://evil[.]example/a'"
+)]
 pub(super) struct AboutArgs {
     /// An address, network, AS number, domain, URL, mail address, hash or CVE id, also defanged; or any value that entries name.
     value: String,

@@ -11,6 +11,9 @@ use crate::problems::{Exit, Failure};
 use crate::wire;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident who-can-see 'CERT-EX#2026-000001' --entry 17"
+)]
 pub(super) struct WhoArgs {
     /// Number or identity of the incident.
     incident: String,
@@ -22,6 +25,9 @@ pub(super) struct WhoArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident why-not 'CERT-EX#2026-000001' otto\n  concert incident why-not 'CERT-EX#2026-000001' anna --action release"
+)]
 pub(super) struct WhyArgs {
     /// Number or identity of the incident.
     incident: String,

@@ -9,6 +9,9 @@ use crate::problems::{Exit, Failure};
 use crate::wire;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident audit 'CERT-EX#2026-000001'\n  concert incident audit 'CERT-EX#2026-000001' --denied --since 7d"
+)]
 pub(super) struct AuditArgs {
     /// Number or identity of the incident.
     incident: String,

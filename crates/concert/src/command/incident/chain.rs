@@ -11,6 +11,9 @@ use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident chain 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident chain 'CERT-EX#2026-000001' --party \"Example Net\""
+)]
 pub(super) struct ChainArgs {
     /// Number or identity of the incident.
     incident: String,

@@ -15,6 +15,9 @@ use crate::problems::{Exit, Failure};
 use crate::wire;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident clock 'CERT-EX#2026-000001' met nis2-early-warning --proof \"receipt 17 of the authority\""
+)]
 pub(super) struct ClockArgs {
     /// Number or identity of the incident.
     incident: String,
@@ -31,6 +34,9 @@ enum Action {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2026-11-22T04:50:30Z\n  concert incident clock 'CERT-EX#2026-000001' start gdpr-notification --party \"Example Net\"\n  concert incident clock 'CERT-EX#2026-000001' start nis2-notification --again \"More was taken\""
+)]
 struct StartArgs {
     /// The clock: nis2-early-warning.
     name: String,
@@ -52,6 +58,9 @@ struct StartArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident clock 'CERT-EX#2026-000001' met nis2-early-warning --proof \"receipt 17 of the authority\"\n  concert incident clock 'CERT-EX#2026-000001' met nis2-notification --points-to mail:7 --at 2h"
+)]
 struct MetArgs {
     /// The clock.
     name: String,

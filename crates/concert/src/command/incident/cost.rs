@@ -16,6 +16,9 @@ use crate::problems::{Exit, Failure};
 use crate::settings::Effort;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident cost\n  concert incident cost 'CERT-EX#2026-000001' --by work\n  concert incident cost --by party --since 2026-01-01"
+)]
 pub(super) struct CostArgs {
     /// Number or identity of one incident; else all that you may see.
     incident: Option<String>,

@@ -92,6 +92,9 @@ impl MinutesArg {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\" --minutes 15\n  concert incident write 'CERT-EX#2026-000001' task name=logs title=\"Ask for logs\" role=responder due=2026-11-30T12:00:00Z"
+)]
 pub(super) struct WriteArgs {
     /// Number or identity of the incident.
     incident: String,
@@ -111,6 +114,9 @@ pub(super) struct WriteArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident mark 'CERT-EX#2026-000001' --tlp green --reason \"agreed with the source\""
+)]
 pub(super) struct MarkArgs {
     /// Number or identity of the incident.
     incident: String,
@@ -128,6 +134,9 @@ pub(super) struct MarkArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident erase 'CERT-EX#2026-000001' 1795322400000017 --reason \"privacy law\""
+)]
 pub(super) struct EraseArgs {
     /// Number or identity of the incident.
     incident: String,

@@ -10,6 +10,7 @@ use crate::problems::{Exit, Failure};
 use crate::wire;
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert incident due\n  concert incident due --mine --as anna")]
 pub(super) struct DueArgs {
     /// Only what whoever asks answers for, by name or by role.
     #[arg(long)]

@@ -10,6 +10,9 @@ use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident merge 'CERT-EX#2026-000002' --into 'CERT-EX#2026-000001' --reason \"the same intruder\""
+)]
 pub(super) struct MergeArgs {
     /// The incident that is merged; its content shows in the other from now on.
     incident: String,
@@ -26,6 +29,9 @@ pub(super) struct MergeArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident unmerge 'CERT-EX#2026-000002' --from 'CERT-EX#2026-000001' --reason \"another key\""
+)]
 pub(super) struct UnmergeArgs {
     /// The incident that was merged.
     incident: String,
@@ -58,6 +64,9 @@ pub(super) struct LinkArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident split 'CERT-EX#2026-000001' --host 192.0.2.1 --entries 17,18 --title \"The other intruder\" --type scanner --severity high --tlp amber --reason \"another key\""
+)]
 pub(super) struct SplitArgs {
     /// The incident that is split.
     incident: String,
@@ -94,6 +103,9 @@ pub(super) struct SplitArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident unsplit 'CERT-EX#2026-000001' --from 'CERT-EX#2026-000003' --reason \"the same after all\""
+)]
 pub(super) struct UnsplitArgs {
     /// The incident that was split.
     incident: String,

@@ -26,6 +26,7 @@ enum Action {
     /// Mails that wait for a person: who wrote them is not sure
     List(ListArgs),
     /// A mail that waits or was dropped, as it reads
+    #[command(after_help = "Examples:\n  concert incident mail show 'CERT-EX#2026-000001' 17")]
     Show(OneArgs),
     /// Take a mail into the conversation of a party, also one that was dropped
     Accept(AcceptArgs),
@@ -40,6 +41,7 @@ enum Action {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert incident mail list\n  concert incident mail list 'CERT-EX#2026-000001'")]
 struct ListArgs {
     /// Number or identity of the incident; all of them without it.
     incident: Option<String>,
@@ -58,6 +60,7 @@ struct OneArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert incident mail accept 'CERT-EX#2026-000001' 17 --party \"Example Net\"")]
 struct AcceptArgs {
     /// The party that it is of.
     #[arg(long, value_name = "PARTY")]
@@ -69,6 +72,9 @@ struct AcceptArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident mail drop 'CERT-EX#2026-000001' 18 --reason \"Not from them: asked by telephone.\""
+)]
 struct DropArgs {
     /// Why.
     #[arg(long, value_name = "TEXT")]
@@ -80,6 +86,9 @@ struct DropArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident mail thread 'CERT-EX#2026-000001'\n  concert incident mail thread 'CERT-EX#2026-000001' --party \"Example Net\""
+)]
 struct ThreadArgs {
     /// Number or identity of the incident.
     incident: String,
@@ -91,6 +100,7 @@ struct ThreadArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert incident mail keep 'CERT-EX#2026-000001' 17 auth.log")]
 struct KeepArgs {
     #[command(flatten)]
     one: OneArgs,
@@ -99,6 +109,9 @@ struct KeepArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident mail leave 'CERT-EX#2026-000001' 17 logo.png --reason \"A logo.\""
+)]
 struct LeaveArgs {
     /// Why.
     #[arg(long, value_name = "TEXT")]

@@ -12,6 +12,9 @@ use crate::seen::{pulled_members, seen};
 use crate::wire::Site;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident observables 'CERT-EX#2026-000001'\n  concert incident observables 'CERT-EX#2026-000001' --limit 0 --format csv"
+)]
 pub(super) struct ObservablesArgs {
     /// Number or identity of the incident.
     incident: String,

@@ -35,6 +35,7 @@ pub(super) struct ProcessArgs {
 #[derive(clap::Subcommand)]
 enum Act {
     /// Begin a process; its text as it is now stays with the incident
+    #[command(after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' start infected-host")]
     Start {
         /// The process; see `concert process list`.
         name: String,
@@ -45,10 +46,19 @@ enum Act {
         minutes: MinutesArg,
     },
     /// Say that a step is done
+    #[command(
+        after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' done triage\n  concert incident process 'CERT-EX#2026-000001' done notify --minutes 20"
+    )]
     Done(StepArgs),
     /// Leave a step out
+    #[command(
+        after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' skip analyse --reason \"The disk was wiped before we came\""
+    )]
     Skip(StepArgs),
     /// Decide a step
+    #[command(
+        after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' choose real yes --reason \"Sinkhole hit with its own protocol\""
+    )]
     Choose {
         /// The step.
         step: String,
@@ -58,6 +68,9 @@ enum Act {
         more: More,
     },
     /// Put a decision off until a moment
+    #[command(
+        after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' hold contain-or-hold --until 6h --reason \"Memory is being taken\""
+    )]
     Hold {
         /// The step.
         step: String,
@@ -68,6 +81,7 @@ enum Act {
         more: More,
     },
     /// The closing questions: of each step, whether it was useless, late, or something is missing there
+    #[command(after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' ask")]
     Ask {
         /// The run, where there are several.
         #[arg(long, value_name = "RUN")]

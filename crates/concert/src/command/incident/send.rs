@@ -16,6 +16,9 @@ use crate::problems::{Exit, Failure};
 use crate::wire::Site;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident send 'CERT-EX#2026-000001' --party \"Example Net\" --subject \"Your host 192.0.2.7\" letter.txt --preview\n  concert incident send 'CERT-EX#2026-000001' --party \"Example Net\" --subject \"The log\" --text \"See the file.\" --attach 5e8f1481"
+)]
 pub(super) struct SendArgs {
     /// Number or identity of the incident.
     incident: String,

@@ -17,6 +17,9 @@ use crate::settings::LoadFor;
 use crate::wire::{self, Site};
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert notice approve 20261122-000004-dkvr\n  concert notice approve --all daily"
+)]
 pub(super) struct ApproveArgs {
     /// Numbers of notices.
     #[arg(value_name = "ID", required_unless_present = "all")]
@@ -29,6 +32,7 @@ pub(super) struct ApproveArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert notice reject 20261122-000005-dkvr --why \"told by telephone\"")]
 pub(super) struct RejectArgs {
     /// Numbers of notices.
     #[arg(value_name = "ID", required = true)]
@@ -41,6 +45,9 @@ pub(super) struct RejectArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert notice resend 20261122-000001-dkvr\n  concert notice resend 20261122-000001-dkvr --to abuse@provider.example"
+)]
 pub(super) struct ResendArgs {
     /// The number of a delivered notice.
     pub(super) id: String,

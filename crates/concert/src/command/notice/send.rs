@@ -17,6 +17,7 @@ use crate::settings::LoadFor;
 use crate::wire::{self, Site};
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert notice send\n  concert notice send 20261122-000004-dkvr")]
 pub(super) struct SendArgs {
     /// Numbers of queued notices to send now, whenever they are due; without any, all that are due.
     #[arg(value_name = "ID")]
@@ -26,6 +27,9 @@ pub(super) struct SendArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert notice retry --all-failed\n  concert notice retry --all-failed --via mail\n  concert notice retry 20261122-000009-dkvr --to abuse@provider.example"
+)]
 pub(super) struct RetryArgs {
     /// Numbers of notices.
     #[arg(value_name = "ID", required_unless_present = "all_failed")]

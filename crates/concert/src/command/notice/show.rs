@@ -27,6 +27,9 @@ use crate::settings::LoadFor;
 use crate::wire::{self, Site};
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert notice show 20261122-000001-dkvr\n  concert notice show 20261122-000001-dkvr --raw"
+)]
 pub(super) struct ShowArgs {
     /// The number of the notice.
     pub(super) id: String,
@@ -38,6 +41,7 @@ pub(super) struct ShowArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert notice preview\n  concert notice preview daily --text")]
 pub(super) struct PreviewArgs {
     /// Only this kind of notice, as named in the settings.
     name: Option<String>,

@@ -17,6 +17,9 @@ use crate::settings::{LoadFor, processes};
 use crate::wire::Site;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert process numbers\n  concert process numbers infected-host --version 1 --since 90d"
+)]
 pub(super) struct NumbersArgs {
     /// The process; without it all that were followed, a row each.
     process: Option<String>,

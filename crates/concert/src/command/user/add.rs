@@ -11,6 +11,9 @@ use super::{clearance, from_stdin, note_unknown_constituencies, one_time, print_
 use crate::problems::{Exit, Failure};
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert user add jane --full-name \"Jane Doe\" --mail jane@cert.example --role handler\n  concert user add joe --full-name \"Joe Roe\" --role reader:energy --clearance green"
+)]
 pub(super) struct Args {
     /// What the user logs in as: a-z, 0-9, dot, underscore and dash. It never changes.
     name: String,

@@ -19,6 +19,9 @@ pub(super) struct NameArgs {
 }
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert user change jane --role handler --role auditor --clearance red\n  concert user change jane --mail jane@cert.example"
+)]
 pub(super) struct Args {
     /// The user.
     name: String,
@@ -37,6 +40,7 @@ pub(super) struct Args {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert user reset jane\n  concert user reset jane --second-factor")]
 pub(super) struct ResetArgs {
     /// The user.
     name: String,

@@ -13,12 +13,14 @@ use crate::wire;
 const COLUMNS: [&str; 8] = ["name", "full_name", "mail", "roles", "clearance", "state", "second_factor", "made"];
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert user list\n  concert user list --limit 0 --format csv")]
 pub(super) struct ListArgs {
     #[command(flatten)]
     rows: Rows,
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  concert user show jane")]
 pub(super) struct ShowArgs {
     /// The user.
     name: String,

@@ -15,6 +15,9 @@ use crate::problems::{Exit, Failure};
 use crate::wire;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' answer --nothing\n  concert incident process 'CERT-EX#2026-000001' answer --late \"notify=Nobody was in\" --useless who --missing \"=Call the owner first\""
+)]
 pub(super) struct AnswerArgs {
     /// A step that was not needed, and why, if there is something to say.
     #[arg(long, value_name = "STEP=WHY", value_parser = about)]
