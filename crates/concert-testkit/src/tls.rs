@@ -32,6 +32,10 @@ pub enum Identity {
     Elsewhere,
     /// `localhost`, to nobody but [`Client::Known`].
     LocalhostToKnown,
+    /// `localhost`, signed by itself; see [`write_alone`].
+    Alone,
+    /// `elsewhere.example`, signed by itself.
+    AloneElsewhere,
 }
 
 /// Who a client can be.
@@ -67,6 +71,11 @@ pub fn acceptor(identity: Identity) -> io::Result<TlsAcceptor> {
         Identity::Localhost | Identity::LocalhostToKnown => {
             (include_bytes!("tls/localhost.pem").as_slice(), include_bytes!("tls/localhost.key.pem").as_slice())
         }
+        Identity::Alone => (include_bytes!("tls/alone.pem").as_slice(), include_bytes!("tls/alone.key.pem").as_slice()),
+        Identity::AloneElsewhere => (
+            include_bytes!("tls/alone-elsewhere.pem").as_slice(),
+            include_bytes!("tls/alone-elsewhere.key.pem").as_slice(),
+        ),
         Identity::Elsewhere => {
             (include_bytes!("tls/elsewhere.pem").as_slice(), include_bytes!("tls/elsewhere.key.pem").as_slice())
         }
@@ -78,7 +87,9 @@ pub fn acceptor(identity: Identity) -> io::Result<TlsAcceptor> {
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?;
     let builder = match identity {
-        Identity::Localhost | Identity::Elsewhere => builder.with_no_client_auth(),
+        Identity::Localhost | Identity::Elsewhere | Identity::Alone | Identity::AloneElsewhere => {
+            builder.with_no_client_auth()
+        }
         Identity::LocalhostToKnown => {
             let mut roots = RootCertStore::empty();
             let authority = CertificateDer::from_pem_slice(CLIENTS.as_bytes()).map_err(io::Error::other)?;
@@ -112,6 +123,13 @@ where
 pub fn write_authority(folder: &Path) -> io::Result<PathBuf> {
     let path = folder.join("test-authority.pem");
     std::fs::write(&path, AUTHORITY)?;
+    Ok(path)
+}
+
+/// Writes the certificates that are signed by themselves into a folder, for `ca_file`.
+pub fn write_alone(folder: &Path) -> io::Result<PathBuf> {
+    let path = folder.join("alone.pem");
+    std::fs::write(&path, concat!(include_str!("tls/alone.pem"), include_str!("tls/alone-elsewhere.pem")))?;
     Ok(path)
 }
 

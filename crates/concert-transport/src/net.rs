@@ -4,6 +4,7 @@
 //! there is no way to switch the check off. Certificate files are read at each connection, so a
 //! renewed one is taken up by itself. Nothing here retries.
 
+mod own;
 pub mod public;
 pub mod refused;
 pub mod web;
@@ -27,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use self::own::OrOwn;
 use self::refused::Explained;
 
 /// Largest certificate file that is read.
@@ -86,7 +88,10 @@ pub struct Trust {
 impl Trust {
     /// Reads `ca_file`, `client_certificate` and `client_key`; paths are relative to the site.
     pub fn read(keys: &mut Keys<'_>, site_dir: &Path) -> Trust {
-        let ca_file = keys.text("ca_file", "PEM file of certificate authorities to trust besides the system's");
+        let ca_file = keys.text(
+            "ca_file",
+            "PEM file of certificate authorities, or of the server's own certificate, to trust besides the system's",
+        );
         let certificate = keys.text("client_certificate", "PEM file of the certificate to show to the peer");
         let key = keys.secret("client_key", "PEM key of the certificate in client_certificate");
         if certificate.is_some() && !keys.has("client_key") {
@@ -114,8 +119,9 @@ impl Trust {
             Some(path) => certificates(path)?,
             None => Vec::new(),
         };
-        let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
+        let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(extra.clone(), Arc::clone(&provider))
             .map_err(|error| format!("the trusted certificates cannot be loaded: {error}"))?;
+        let verifier = OrOwn { first: Arc::new(verifier), named: extra };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?

@@ -1,11 +1,12 @@
 //! Fetching from a real server on loopback: what is a report, what is not, what is told.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use concert_model::Origin;
-use concert_testkit::tls::{Identity, write_authority};
+use concert_testkit::tls::{Identity, write_alone, write_authority};
 use concert_testkit::web::{Answer, End, Web};
 
 use super::LISTED;
@@ -226,10 +227,10 @@ async fn dates_are_filled_in_in_headers_and_body_too() {
 #[tokio::test]
 async fn certificates_are_checked() {
     let site = tempfile::tempdir().unwrap();
-    let authority = write_authority(site.path()).unwrap();
-    let check = async |identity: Identity, ca: bool, want: Option<&str>| {
+    let (authority, alone) = (write_authority(site.path()).unwrap(), write_alone(site.path()).unwrap());
+    let check = async |identity: Identity, ca: Option<&Path>, want: Option<&str>| {
         let web = Web::start(Some(identity), |_| Answer::new(200, LIST)).await.unwrap();
-        let more = if ca { format!("ca_file = \"{}\"", authority.display()) } else { String::new() };
+        let more = ca.map(|path| format!("ca_file = \"{}\"", path.display())).unwrap_or_default();
         let memory = Memory::default();
         let outcome = of(&web, &more).once(&memory).await;
         match want {
@@ -237,9 +238,13 @@ async fn certificates_are_checked() {
             Some(want) => assert!(outcome.as_ref().unwrap_err().contains(want), "{outcome:?}"),
         }
     };
-    check(Identity::Localhost, true, None).await;
-    check(Identity::Localhost, false, Some("UnknownIssuer")).await;
-    check(Identity::Elsewhere, true, Some("not valid for name")).await;
+    check(Identity::Localhost, Some(&authority), None).await;
+    check(Identity::Localhost, None, Some("UnknownIssuer")).await;
+    check(Identity::Elsewhere, Some(&authority), Some("not valid for name")).await;
+    // One that is its own authority is taken where it is named itself.
+    check(Identity::Alone, Some(&alone), None).await;
+    check(Identity::Alone, Some(&authority), Some("CaUsedAsEndEntity")).await;
+    check(Identity::AloneElsewhere, Some(&alone), Some("not valid for name")).await;
 }
 
 #[tokio::test]
