@@ -75,6 +75,7 @@ impl Options {
         let about = "how often one user may ask the API in a minute; who asks more often gets 429";
         let range = 1..=REQUESTS_PER_MINUTE_MAX;
         let requests_per_minute = keys.number_or("requests_per_minute", REQUESTS_PER_MINUTE, range, about);
+        let listen = listen.replacen("localhost:", "127.0.0.1:", 1);
         let address = match listen.parse::<SocketAddr>() {
             Ok(address) => match check_listen(address) {
                 Ok(()) => address,
@@ -181,6 +182,7 @@ mod tests {
         };
         check("", "127.0.0.1:8080", 0);
         check("listen = \"[::1]:9000\"\nhosts = [\"concert.example\"]", "[::1]:9000", 0);
+        check("listen = \"localhost:9000\"", "127.0.0.1:9000", 0);
         check("listen = \"0.0.0.0:8080\"", "127.0.0.1:8080", 1);
         check("listen = \"8080\"", "127.0.0.1:8080", 1);
     }

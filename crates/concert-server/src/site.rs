@@ -52,6 +52,9 @@ pub trait Site: crate::desk::Desk + crate::door::Door {
     /// Compare tokens with [`crate::same_secret`].
     async fn admit(&self, feed: &str, token: &str) -> Option<u64>;
 
+    /// How many bytes a report may have that is pushed into this feed; nothing where it takes none.
+    fn push_limit(&self, feed: &str) -> Option<u64>;
+
     /// Keeps a pushed report. Answers only when it is durable. The feed was admitted before.
     async fn push(&self, push: Push) -> Result<Pushed, Refusal>;
 

@@ -6,6 +6,7 @@ mod acts;
 mod book;
 mod desk;
 mod door;
+mod events;
 mod evidence;
 mod looks;
 mod messages;
@@ -14,7 +15,6 @@ pub(crate) mod overview;
 mod telling;
 mod values;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -27,7 +27,6 @@ use concert_pipeline::condition::Condition;
 use concert_server::site::{
     Feed, Metric, NewEvent, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice, WantedNotices,
 };
-use concert_store::events::read::Bounds;
 use concert_store::records::{Notice, NoticeFilter};
 use concert_transport::deliver::smtp::is_encrypted;
 use concert_transport::{Body, Kept};
@@ -39,7 +38,7 @@ use crate::drive::{compose, is_of_incidents, live};
 use crate::incidents::Incidents;
 use crate::login::Logins;
 use crate::reach::Reach;
-use crate::reads::{EventsRead, ReadLog, marked, notice_read};
+use crate::reads::{EventsRead, ReadLog, notice_read};
 use crate::settings::Collect;
 use crate::wire;
 
@@ -47,8 +46,6 @@ use crate::wire;
 const READY_MAX: Duration = Duration::from_secs(5);
 /// A sender whose report cannot be kept may come back after so many seconds.
 const BUSY_SECONDS: u64 = 60;
-/// Batches looked at first when events are listed; each further look takes sixteen times as many.
-const BATCHES_FIRST: u64 = 64;
 
 /// The pages of a site.
 pub struct Pages {
@@ -191,6 +188,12 @@ impl Site for Pages {
         concert_server::same_secret(token, wanted.reveal()).then_some(site.settings.limits.report)
     }
 
+    fn push_limit(&self, feed: &str) -> Option<u64> {
+        let site = self.site();
+        let is_pushed = matches!(site.settings.feed(feed)?.collect, Collect::Push(_));
+        is_pushed.then_some(site.settings.limits.report)
+    }
+
     async fn push(&self, push: Push) -> Result<Pushed, Refusal> {
         let now = wire::now();
         let key = push.idempotency_key.unwrap_or_else(|| {
@@ -217,15 +220,15 @@ impl Site for Pages {
     }
 
     async fn events(&self, person: &Person, condition: Option<String>, slice: Slice) -> Result<Page<String>, Refusal> {
-        let condition = condition.map(|text| Condition::compile(&text).map_err(|mistakes| wrong(&mistakes)));
+        let condition = condition.map(|text| Condition::compile_for_stored(&text).map_err(|mistakes| wrong(&mistakes)));
         let condition = condition.transpose()?;
-        let cursor = slice.cursor.as_deref().map(|text| place(text).ok_or_else(wrong_cursor)).transpose()?;
+        let cursor = slice.cursor.as_deref().map(|text| events::place(text).ok_or_else(wrong_cursor)).transpose()?;
         let site = self.site();
         let reach = site.reach(person, access::Kept::Events).map_err(Refusal::Denied)?;
         // Files are read on the thread that asks, which must not be one of those that serve.
         let handle = tokio::runtime::Handle::current();
         let reading = tokio::task::spawn_blocking(move || {
-            handle.block_on(newest(&site, (condition.as_ref(), &reach), cursor, slice.limit))
+            handle.block_on(events::newest(&site, (condition.as_ref(), &reach), cursor, slice.limit))
         });
         let (page, read) = reading.await.map_err(|error| Refusal::Failed(error.to_string()))?.map_err(failed)?;
         self.reads.events(person, read).await.map_err(failed)?;
@@ -293,77 +296,4 @@ fn wrong(mistakes: &[(usize, Problem)]) -> Refusal {
 
 fn wrong_cursor() -> Refusal {
     Refusal::Wrong("the cursor is none that was given by a part before".to_owned())
-}
-
-/// A place in the order of all events: batch and row, `17.3`.
-fn place(text: &str) -> Option<(u64, u32)> {
-    let (batch, row) = text.split_once('.')?;
-    Some((batch.parse().ok()?, row.parse().ok()?))
-}
-
-/// An event as it is given, and its feed and label where it is marked.
-type Row = (String, Option<(String, Tlp)>);
-
-/// Events before a place for which a condition holds, newest first, and how they are marked.
-async fn newest(
-    site: &wire::Site,
-    (condition, reach): (Option<&Condition>, &Reach),
-    before: Option<(u64, u32)>,
-    limit: usize,
-) -> Result<(Page<String>, EventsRead), Problem> {
-    let before = match before {
-        Some(before) => before,
-        None => (site.store.last_batch().await?.saturating_add(1), 0),
-    };
-    let bounds = condition.map(bounds).unwrap_or_default();
-    let mut batches = BATCHES_FIRST;
-    loop {
-        let above = before.0.saturating_sub(batches);
-        let mut found: BTreeMap<(u64, u32), Row> = BTreeMap::new();
-        site.store
-            .scan(&bounds, above, &mut |page| {
-                for stored in page.iter() {
-                    let place = (stored.batch, stored.row);
-                    let lowest = found.first_key_value().filter(|_| found.len() > limit).map(|(place, _)| *place);
-                    let wanted = stored.batch > above && place < before && lowest.is_none_or(|lowest| place > lowest);
-                    if wanted
-                        && reach.has_event(&stored.event)
-                        && condition.is_none_or(|condition| condition.holds(&stored.event))
-                    {
-                        found.insert(place, (live::object(&stored), marked(&stored.event)));
-                    }
-                    // One more than asked for says whether there is a next part.
-                    if found.len() > limit.saturating_add(1) {
-                        found.pop_first();
-                    }
-                }
-                true
-            })
-            .await?;
-        if found.len() <= limit && above > 0 {
-            batches = batches.saturating_mul(16);
-            continue;
-        }
-        let more = found.len() > limit;
-        let rows: Vec<((u64, u32), Row)> = found.into_iter().rev().take(limit).collect();
-        let next = rows.last().filter(|_| more).map(|((batch, row), _)| format!("{batch}.{row}"));
-        let mut read = EventsRead::default();
-        let mut row = |(_, (event, marked)): ((u64, u32), Row)| {
-            read.add(marked);
-            event
-        };
-        let rows = rows.into_iter().map(&mut row).collect();
-        return Ok((Page { rows, next }, read));
-    }
-}
-
-/// What the store may leave out because the condition cannot hold for it.
-fn bounds(condition: &Condition) -> Bounds {
-    let known = condition.bounds();
-    Bounds {
-        asns: known.asns.map(|asns| asns.into_iter().map(i64::from).collect()),
-        since: known.time_source.from,
-        until: known.time_source.until.map(|until| Time(until.0.saturating_add(1))),
-        ..Bounds::default()
-    }
 }

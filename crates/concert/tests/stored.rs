@@ -153,6 +153,17 @@ fn events_are_shown_chosen_and_counted() {
     assert!(err.contains("only the first 100"), "{err}");
     let one = site.rows(&["events", "source.ip == \"198.18.0.3\"", "--limit", "20000"]);
     assert_eq!((one.len(), &one[0]["duplicate.count"]), (1, &Value::from(2)));
+    // How often they came again, and what tells them apart, can be asked for.
+    let again = site.rows(&["events", "duplicate.count > 1 && time.last_seen > \"2020-01-01T00:00:00Z\""]);
+    assert_eq!(again.len(), 7);
+    assert!(again.iter().all(|event| event["duplicate.count"] == 2), "{again:?}");
+    let once = site.rows(&["events", "!has(duplicate.count)", "--limit", "0"]);
+    assert_eq!(once.len(), all.len() - 7);
+    let counted = site.rows(&["events", "--count-by", "duplicate.count"]);
+    assert!(counted.contains(&serde_json::json!({"duplicate.count": 2, "count": 7})), "{counted:?}");
+    let (id, report) = (again[0]["event.id"].as_str().unwrap(), again[0]["report.id"].as_str().unwrap());
+    let named = site.rows(&["events", &format!("event.id == \"{id}\" && report.id in [\"{report}\"]")]);
+    assert_eq!(named, again[..1]);
     let some =
         site.rows(&["events", "--since", "2026-11-21T10:59:00Z", "--until", "2026-11-21T11:00:00Z", "--limit", "0"]);
     let want = all.iter().filter(|event| event["time.source"].as_str().unwrap() >= "2026-11-21T10:59").count();

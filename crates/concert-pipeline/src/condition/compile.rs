@@ -11,7 +11,7 @@ use concert_model::{Field, Kind, Problem, field, taxonomy};
 
 use super::test::{Fixed, Order, Test};
 use super::values::{Class, class, class_name, ranked};
-use super::{NESTING_MAX, Name, Node, TEXT_BYTES_MAX};
+use super::{Id, KNOWN_LATER, NESTING_MAX, Name, Node, TEXT_BYTES_MAX};
 
 /// Most mistakes told of one condition.
 const PROBLEMS_MAX: usize = 10;
@@ -19,7 +19,8 @@ const PROBLEMS_MAX: usize = 10;
 const EXAMPLE: &str = "compare fields, joined by && or ||: source.port == 23 && source.asn in [64500, 64501]";
 /// What to do about one that is nested too deep.
 const FLATTER: &str = "use fewer brackets: a && b && c needs none";
-pub(super) fn compile(text: &str) -> Result<Node, Vec<(usize, Problem)>> {
+/// Reads a condition; about events that are stored, or about those that come.
+pub(super) fn compile(text: &str, is_stored: bool) -> Result<Node, Vec<(usize, Problem)>> {
     let refuse = |at, what: String, hint: &str| Err(vec![(at, Problem::new(what).hint(hint))]);
     if text.len() > TEXT_BYTES_MAX {
         let hint = "make several of it, each with a part of what it asks";
@@ -35,7 +36,7 @@ pub(super) fn compile(text: &str) -> Result<Node, Vec<(usize, Problem)>> {
         Ok(parsed) => parsed,
         Err(errors) => return Err(syntax(text, &errors)),
     };
-    let mut compiler = Compiler { info: &info, problems: Vec::new() };
+    let mut compiler = Compiler { info: &info, is_stored, problems: Vec::new() };
     match compiler.truth(&expr, 0) {
         Some(node) if compiler.problems.is_empty() => Ok(node),
         _ => {
@@ -99,6 +100,7 @@ fn syntax(text: &str, errors: &cel::ParseErrors) -> Vec<(usize, Problem)> {
 
 pub(super) struct Compiler<'a> {
     info: &'a SourceInfo,
+    is_stored: bool,
     problems: Vec<(usize, Problem)>,
 }
 
@@ -120,6 +122,7 @@ impl Subject {
         match &self.name {
             Name::Field(field) => field.kind(),
             Name::Extra { .. } => Kind::Extra,
+            Name::Id(_) => Kind::Lower,
         }
     }
 
@@ -127,6 +130,7 @@ impl Subject {
         match &self.name {
             Name::Field(field) => field.name().to_owned(),
             Name::Extra { name, .. } => format!("extra.{name}"),
+            Name::Id(id) => id.name().to_owned(),
         }
     }
 }
@@ -274,8 +278,15 @@ impl Compiler<'_> {
         if let Some(extra) = path.strip_prefix("extra.").filter(|extra| !extra.is_empty()) {
             return Some(Name::extra(extra));
         }
-        if let Some(field) = Field::named(path) {
-            return Some(Name::Field(field));
+        let id = Id::ALL.iter().find(|(name, _)| *name == path).map(|(_, id)| *id);
+        match (id, Field::named(path)) {
+            (Some(id), _) if self.is_stored => return Some(Name::Id(id)),
+            (None, Some(field)) if self.is_stored || !KNOWN_LATER.contains(&field) => return Some(Name::Field(field)),
+            (None, None) => {}
+            _ => {
+                let hint = "ask for it with `concert events`, or in /api/v1/events";
+                return self.wrong(expr, format!("`{path}` is known only once an event is stored"), hint);
+            }
         }
         let known = || field::TABLE.iter().map(|(name, _)| *name);
         let ending = format!(".{path}");

@@ -24,7 +24,7 @@ mod values;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use concert_model::{Event, Field, OpenEvent, Problem, Value};
+use concert_model::{Event, Field, OpenEvent, Problem, ReportId, Value};
 
 pub use bounds::{Bounds, Span};
 use test::{Order, Test};
@@ -58,12 +58,40 @@ enum Node {
 enum Name {
     Field(Field),
     Extra { name: Box<str>, last: AtomicU16 },
+    Id(Id),
 }
+
+/// What tells an event from others; known of those that are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Id {
+    Event,
+    Report,
+}
+
+impl Id {
+    const ALL: [(&str, Id); 2] = [("event.id", Id::Event), ("report.id", Id::Report)];
+
+    fn name(self) -> &'static str {
+        match self {
+            Id::Event => "event.id",
+            Id::Report => "report.id",
+        }
+    }
+}
+
+/// What is known of an event only once it is stored: how often it came again, and when last.
+const KNOWN_LATER: [Field; 2] = [Field::DUPLICATE_COUNT, Field::TIME_LAST_SEEN];
 
 impl Condition {
     /// Reads a condition. All mistakes are told, each with the byte of the text where it stands.
     pub fn compile(text: &str) -> Result<Condition, Vec<(usize, Problem)>> {
-        compile::compile(text).map(|node| Condition { text: text.to_owned(), node })
+        compile::compile(text, false).map(|node| Condition { text: text.to_owned(), node })
+    }
+
+    /// Reads a condition about events that are stored: `event.id` and `report.id` are known of these, and
+    /// how often they came again.
+    pub fn compile_for_stored(text: &str) -> Result<Condition, Vec<(usize, Problem)>> {
+        compile::compile(text, true).map(|node| Condition { text: text.to_owned(), node })
     }
 
     /// The text it was read from.
@@ -74,6 +102,16 @@ impl Condition {
     /// Whether it holds for an event.
     pub fn holds(&self, event: &Event<'_>) -> bool {
         self.node.holds(event)
+    }
+
+    /// Whether it holds for an event of this report.
+    pub fn holds_stored(&self, event: &Event<'_>, report: ReportId) -> bool {
+        self.node.holds(&OfReport { event, report })
+    }
+
+    /// Whether it asks how often an event came again, or when last.
+    pub fn asks_for_repeats(&self) -> bool {
+        self.fields().iter().any(|field| KNOWN_LATER.contains(field))
     }
 
     /// Whether it holds for an event that is still being filled.
@@ -124,6 +162,37 @@ trait Look {
     fn has(&self, field: Field) -> bool;
     fn extra_name(&self, field: Field) -> &str;
     fn find_extra(&self, name: &str) -> Option<Field>;
+    fn id(&self, _: Id) -> Option<Value<'_>> {
+        None
+    }
+}
+
+/// An event that is stored.
+struct OfReport<'a> {
+    event: &'a Event<'a>,
+    report: ReportId,
+}
+
+impl Look for OfReport<'_> {
+    fn value(&self, field: Field) -> Option<Value<'_>> {
+        self.event.get(field)
+    }
+    fn has(&self, field: Field) -> bool {
+        self.event.get(field).is_some()
+    }
+    fn extra_name(&self, field: Field) -> &str {
+        self.event.extra_name(field)
+    }
+    fn find_extra(&self, name: &str) -> Option<Field> {
+        self.event.find_extra(name)
+    }
+    fn id(&self, id: Id) -> Option<Value<'_>> {
+        let text = match id {
+            Id::Event => self.event.row().id.to_string(),
+            Id::Report => self.report.to_string(),
+        };
+        Some(Value::Text(text.into()))
+    }
 }
 
 impl Look for Event<'_> {
@@ -174,11 +243,15 @@ impl Name {
                 last.store(field.0, Ordering::Relaxed);
                 Some(field)
             }
+            Name::Id(_) => None,
         }
     }
 
     fn value<'e>(&self, event: &'e impl Look) -> Option<Value<'e>> {
-        event.value(self.number(event)?)
+        match self {
+            Name::Id(id) => event.id(*id),
+            _ => event.value(self.number(event)?),
+        }
     }
 }
 
@@ -189,6 +262,7 @@ impl Node {
             Node::All(nodes) => nodes.iter().all(|node| node.holds(event)),
             Node::Any(nodes) => nodes.iter().any(|node| node.holds(event)),
             Node::Not(node) => !node.holds(event),
+            Node::Has(Name::Id(id)) => event.id(*id).is_some(),
             Node::Has(name) => name.number(event).is_some_and(|field| event.has(field)),
             Node::Test { name, lower: false, test } => name.value(event).is_some_and(|value| test.holds(&value)),
             Node::Test { name, lower: true, test } => match name.value(event) {
@@ -206,7 +280,7 @@ impl Node {
     fn can_be(&self, truth: bool, known: &[(Field, Value<'_>)]) -> bool {
         let value_of = |name: &Name| match name {
             Name::Field(field) => known.iter().find(|(given, _)| given == field).map(|(_, value)| value),
-            Name::Extra { .. } => None,
+            Name::Extra { .. } | Name::Id(_) => None,
         };
         match self {
             Node::Always(always) => *always == truth,

@@ -50,6 +50,28 @@ fn check(text: &str, want: bool) {
 }
 
 #[test]
+fn what_is_known_of_stored_events_alone_is_asked_of_these_alone() {
+    for text in ["event.id == 'x'", "has(report.id)", "duplicate.count > 1", "has(time.last_seen)"] {
+        let problems = Condition::compile(text).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].1.what.contains("known only once an event is stored"), "{text}");
+    }
+    let check = |text: &str, want: bool| {
+        let condition = Condition::compile_for_stored(text).unwrap();
+        let report = concert_model::ReportId::default();
+        let holds = with_event(EVENT, |event, _| condition.holds_stored(event, report), &condition);
+        assert_eq!(holds, want, "{text}");
+    };
+    let event = EventId::default().to_string();
+    check(&format!("event.id == '{event}' && has(event.id)"), true);
+    check(&format!("event.id in ['{event}', 'x'] && report.id.startsWith('0')"), true);
+    check(&format!("event.id == '{}'", event.to_uppercase()), true);
+    check("report.id == 'x'", false);
+    check("source.port == 2323 && !has(duplicate.count)", true);
+    assert!(Condition::compile_for_stored("has(time.last_seen)").unwrap().asks_for_repeats());
+    assert!(!Condition::compile_for_stored("has(event.id)").unwrap().asks_for_repeats());
+}
+
+#[test]
 fn fields_are_compared_with_fixed_values() {
     check("source.port == 2323", true);
     check("2323 == source.port", true);

@@ -1,13 +1,15 @@
 //! `POST /api/v1/feeds/{name}/reports`: a report somebody sends.
 //!
-//! The body is the report, of any media type. 202 is answered only when it is durable. A wrong token,
-//! a feed that takes no pushes and a feed that does not exist are answered alike. The sender's
+//! The body is the report, of any media type. 202 is answered only when it is durable. The token is that of
+//! the feed, or one of a user who may push (`events:push`). A wrong token, a feed that takes no pushes and a
+//! feed that does not exist are answered alike. The sender's
 //! `Idempotency-Key` makes a repeated delivery the same receipt; the file name comes from
 //! `Content-Disposition`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -15,10 +17,15 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio::time::timeout;
 
+use concert_model::access::{Action, Kept, Object, may};
+
 use super::body::{bearer, idempotency_key, read_all, text};
 use crate::App;
+use crate::admit::address;
+use crate::door::{Came, Proof};
 use crate::problem::Problem;
-use crate::site::{Push, Pushed};
+use crate::serve::Peer;
+use crate::site::{Push, Pushed, Refusal};
 
 /// Reports read at the same time; each can take as much memory as its cap.
 pub(crate) const PUSHES_MAX: usize = 8;
@@ -33,11 +40,18 @@ const FILE_NAME_CHARS_MAX: usize = 200;
 pub(super) async fn push(
     State(app): State<Arc<App>>,
     Path(feed): Path<String>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let token = bearer(&headers).ok_or_else(refused)?;
-    let bytes_max = app.site.admit(&feed, token).await.ok_or_else(refused)?;
+    let bytes_max = match app.site.admit(&feed, token).await {
+        Some(bytes_max) => bytes_max,
+        None => {
+            let from = address(&app, peer.map(|Extension(peer)| peer), &headers);
+            by_person(&app, &feed, Came { proof: Proof::Token(token.to_owned()), from }).await?
+        }
+    };
     let idempotency_key = idempotency_key(&headers)?;
     let turn = timeout(TURN_MAX, app.pushes.acquire()).await;
     let Ok(Ok(_turn)) = turn else {
@@ -58,6 +72,20 @@ pub(super) async fn push(
     let mut response = super::json(json!({ "report": report, "known": known }).to_string());
     *response.status_mut() = StatusCode::ACCEPTED;
     Ok(response.into_response())
+}
+
+/// How many bytes a report may have that a user pushes.
+async fn by_person(app: &App, feed: &str, came: Came) -> Result<u64, Problem> {
+    let person = match app.site.person(&came).await {
+        Ok(somebody) if !somebody.must_change_password && !somebody.person.is_operator => somebody.person,
+        Err(refusal @ Refusal::TooMany(..)) => return Err(refusal.into()),
+        _ => return Err(refused()),
+    };
+    let decision = may(&person, Action::ChangeSite(Kept::Events), Object::Site);
+    match app.site.push_limit(feed) {
+        Some(bytes_max) if decision.allowed => Ok(bytes_max),
+        _ => Err(refused()),
+    }
 }
 
 fn refused() -> Problem {

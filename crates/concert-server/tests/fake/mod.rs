@@ -455,6 +455,10 @@ impl Site for Fake {
         (same_secret(token, "s3cret") && feed == "pushed").then_some(REPORT_BYTES_MAX)
     }
 
+    fn push_limit(&self, feed: &str) -> Option<u64> {
+        (feed == "pushed").then_some(REPORT_BYTES_MAX)
+    }
+
     async fn push(&self, push: Push) -> Result<Pushed, Refusal> {
         if push.body == b"fail" {
             return Err(Refusal::Failed("disk full at /secret/path".into()));

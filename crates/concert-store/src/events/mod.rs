@@ -11,7 +11,7 @@ pub(crate) use columns::Columns;
 
 use std::collections::HashMap;
 
-use concert_model::{Batch, Event, Field, ProblemKey, ReportId, Time};
+use concert_model::{Batch, Event, Field, ProblemKey, ReportId, Time, Value};
 
 /// Names of the columns that say what an event is, besides its fields.
 pub(crate) mod column {
@@ -60,6 +60,19 @@ impl Page {
             batch: *batch,
             row: *row,
         })
+    }
+
+    /// Sets of each event how often it came again, and when last.
+    pub fn join(&mut self, repeats: &Repeats) {
+        for index in 0..self.events.len() {
+            let Some(event) = self.events.get(index) else { return };
+            let key = (event.row().key, time_of(&event).seconds());
+            if let Some((again, last)) = repeats.get(&key) {
+                let count = i64::try_from(*again).unwrap_or(i64::MAX).saturating_add(1);
+                self.events.amend(index, Field::DUPLICATE_COUNT, &Value::Int(count));
+                self.events.amend(index, Field::TIME_LAST_SEEN, &Value::Time(*last));
+            }
+        }
     }
 }
 

@@ -12,12 +12,12 @@ use std::sync::mpsc;
 
 use concert_model::access::Kept;
 use concert_model::problem::meant;
-use concert_model::{Event, Problem, Time, keys};
+use concert_model::{Field, Problem, Time, keys};
 use concert_pipeline::condition::Condition;
 use concert_pipeline::render::columns::Column;
 use concert_store::Store;
 use concert_store::events::read::Bounds;
-use concert_store::events::{Page, time_of};
+use concert_store::events::{Page, Repeats, Stored, time_of};
 use jiff::tz::TimeZone;
 
 use super::SiteArg;
@@ -61,6 +61,12 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let runtime = super::runtime()?;
     let store = runtime.block_on(open(site))?;
     wanted.reach = runtime.block_on(super::reach(site, &store, Kept::Events))?;
+    let later = [Field::DUPLICATE_COUNT, Field::TIME_LAST_SEEN].map(Column::Field);
+    if wanted.condition.as_ref().is_some_and(Condition::asks_for_repeats)
+        || count_by.iter().any(|column| later.contains(column))
+    {
+        wanted.repeats = Some(runtime.block_on(store.repeats(None, "")).map_err(Failure::outside)?);
+    }
     let person = runtime.block_on(super::acting(site, &store))?;
     let reader = Reader { runtime: &runtime, store: &store };
     let read = match count_by.as_slice() {
@@ -111,28 +117,33 @@ struct Wanted {
     until: Option<Time>,
     /// How far whoever asks sees.
     reach: Reach,
+    /// How often events came again, where that decides which are wanted.
+    repeats: Option<Repeats>,
 }
 
 impl Wanted {
     fn new(args: &Args) -> Result<Self, Failure> {
-        let condition = args.condition.as_deref().map(Condition::compile).transpose().map_err(|mistakes| {
-            let problems = mistakes
-                .into_iter()
-                .map(|(offset, problem)| problem.at(format!("the condition, character {}", offset + 1)))
-                .collect();
-            Failure { problems, exit: Exit::Usage }
-        })?;
-        Ok(Self { condition, since: args.since, until: args.until, reach: Reach::all() })
+        let condition =
+            args.condition.as_deref().map(Condition::compile_for_stored).transpose().map_err(|mistakes| {
+                let problems = mistakes
+                    .into_iter()
+                    .map(|(offset, problem)| problem.at(format!("the condition, character {}", offset + 1)))
+                    .collect();
+                Failure { problems, exit: Exit::Usage }
+            })?;
+        Ok(Self { condition, since: args.since, until: args.until, reach: Reach::all(), repeats: None })
     }
 
-    fn has(&self, event: &Event<'_>) -> bool {
+    fn has(&self, stored: &Stored<'_>) -> bool {
+        let event = &stored.event;
         if self.since.is_some() || self.until.is_some() {
             let time = time_of(event);
             if self.since.is_some_and(|since| time < since) || self.until.is_some_and(|until| time >= until) {
                 return false;
             }
         }
-        self.reach.has_event(event) && self.condition.as_ref().is_none_or(|condition| condition.holds(event))
+        self.reach.has_event(event)
+            && self.condition.as_ref().is_none_or(|condition| condition.holds_stored(event, stored.report))
     }
 
     /// What lets the store skip whole files and pages.
@@ -163,7 +174,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Hands over every page that can hold wanted events, until the answer is `false`.
-    fn each_page(&self, bounds: &Bounds, each: &mut dyn FnMut(&Page) -> Result<bool, Failure>) -> Result<(), Failure> {
+    fn each_page(&self, wanted: &Wanted, each: &mut dyn FnMut(&Page) -> Result<bool, Failure>) -> Result<(), Failure> {
+        let bounds = &wanted.bounds();
         let (full, pages) = mpsc::sync_channel::<Page>(PAGES_AHEAD);
         std::thread::scope(|scope| {
             // Ours, so that a reader with more pages finds nobody to take them once this returns.
@@ -172,7 +184,10 @@ impl Reader<'_> {
                 let mut hand_over = |page| full.send(page).is_ok();
                 self.runtime.block_on(self.store.scan(bounds, 0, &mut hand_over))
             });
-            for page in &pages {
+            for mut page in &pages {
+                if let Some(repeats) = &wanted.repeats {
+                    page.join(repeats);
+                }
                 if !each(&page)? {
                     return Ok(());
                 }
@@ -207,13 +222,16 @@ mod tests {
             since: None,
             until: Some(Time(5)),
             reach: Reach::all(),
+            repeats: None,
         };
         let bounds = wanted.bounds();
         assert_eq!((bounds.asns, bounds.until), (Some(vec![64_500]), Some(Time(5))));
         assert_eq!(bounds.addresses, Some(vec!["192.0.2.1".to_owned()]));
         let wide = Condition::compile("cidr(source.ip, \"192.0.2.0/24\")").unwrap();
         assert_eq!(
-            Wanted { condition: Some(wide), since: None, until: None, reach: Reach::all() }.bounds().addresses,
+            Wanted { condition: Some(wide), since: None, until: None, reach: Reach::all(), repeats: None }
+                .bounds()
+                .addresses,
             None
         );
     }

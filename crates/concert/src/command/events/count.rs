@@ -18,8 +18,8 @@ const ROWS_MAX: usize = 10_000_000;
 pub(super) fn count(reader: &Reader<'_>, wanted: &Wanted, by: &[Column], rows: &Rows) -> Result<EventsRead, Failure> {
     let (mut counts, mut read): (HashMap<Box<[u8]>, u64>, EventsRead) = Default::default();
     let mut key = Vec::new();
-    reader.each_page(&wanted.bounds(), &mut |page| {
-        for stored in page.iter().filter(|stored| wanted.has(&stored.event)) {
+    reader.each_page(wanted, &mut |page| {
+        for stored in page.iter().filter(|stored| wanted.has(stored)) {
             write_key(&stored, by, &mut key);
             read.add(marked(&stored.event));
             match counts.get_mut(key.as_slice()) {

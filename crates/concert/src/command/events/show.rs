@@ -47,13 +47,15 @@ pub(super) fn show(
     rows: &Rows,
 ) -> Result<EventsRead, Failure> {
     let (mut printer, mut read) = (Printer::new(fields, rows), EventsRead::default());
-    let repeats = |of: Option<&HashSet<ProblemKey>>| {
-        reader.runtime.block_on(reader.store.repeats(of, "")).map_err(Failure::outside)
+    // What is joined already is in the events themselves.
+    let repeats = |of: Option<&HashSet<ProblemKey>>| match wanted.repeats {
+        Some(_) => Ok(Repeats::new()),
+        None => reader.runtime.block_on(reader.store.repeats(of, "")).map_err(Failure::outside),
     };
     if rows.limit == 0 || rows.limit > HELD_MAX {
         let repeats = repeats(None)?;
-        reader.each_page(&wanted.bounds(), &mut |page| {
-            for stored in page.iter().filter(|stored| wanted.has(&stored.event)) {
+        reader.each_page(wanted, &mut |page| {
+            for stored in page.iter().filter(|stored| wanted.has(stored)) {
                 let (key, shown) = printer.shown(&stored);
                 if !printer.print(shown, &key, &repeats)? {
                     return Ok(false);
@@ -109,11 +111,11 @@ impl Ord for Held {
 /// several batches is not in the order they came, so it is read to its end.
 fn newest(reader: &Reader<'_>, wanted: &Wanted, printer: &Printer, limit: usize) -> Result<Vec<Held>, Failure> {
     let mut held: BinaryHeap<Held> = BinaryHeap::new();
-    reader.each_page(&wanted.bounds(), &mut |page| {
+    reader.each_page(wanted, &mut |page| {
         for stored in page.iter() {
             let place = (Reverse(stored.batch), stored.row);
             let full = held.len() > limit;
-            if full && held.peek().is_some_and(|oldest| place > oldest.place) || !wanted.has(&stored.event) {
+            if full && held.peek().is_some_and(|oldest| place > oldest.place) || !wanted.has(&stored) {
                 continue;
             }
             let (key, shown) = printer.shown(&stored);
