@@ -50,13 +50,16 @@ const SEVERITIES: [(&str, Severity); 5] = [
 ];
 
 impl Opening {
-    /// Reads `open_incident = { ... }`. `None` when it has mistakes, all of which are told.
-    pub fn read(keys: &mut Keys<'_>) -> Option<Self> {
+    /// Reads `open_incident = { ... }` of the rule with this name. `None` when it has mistakes, all of which are told.
+    pub fn read(keys: &mut Keys<'_>, rule: &str) -> Option<Self> {
         let names = keys.texts("key", "events with the same values of these fields belong to one incident");
         let key = read_key(keys, &names);
-        let title =
-            keys.require("title", "title of the incident; {source.asn} stands for the value of a field of the key");
-        let title = title.and_then(|text| read_title(keys, &text, &names));
+        let about = "title of the incident; {source.asn} stands for the value of a field of the key; \
+                     without it the name of the rule and the key";
+        let title = match keys.text("title", about) {
+            Some(text) => read_title(keys, &text, &names),
+            None => Some(own_title(rule, names.len())),
+        };
         let about = "its type, such as scanner; without it that of the first event";
         let classification = keys.text("classification", about).map(|word| {
             let known = taxonomy::taxonomy_of(&word).is_some();
@@ -165,6 +168,16 @@ fn read_key(keys: &Keys<'_>, names: &[String]) -> Option<Key> {
     }
 }
 
+/// `Scans: AS64500, scanner`.
+fn own_title(rule: &str, parts: usize) -> Vec<Piece> {
+    let mut pieces = vec![Piece::Text(rule.chars().filter(|c| !c.is_control()).take(TITLE_CHARS_MAX).collect())];
+    for part in 0..parts {
+        let before = if part == 0 { ": " } else { ", " };
+        pieces.extend([Piece::Text(before.to_owned()), Piece::Value(part)]);
+    }
+    pieces
+}
+
 fn read_title(keys: &Keys<'_>, text: &str, names: &[String]) -> Option<Vec<Piece>> {
     if text.trim().is_empty() || text.chars().count() > TITLE_CHARS_MAX || text.chars().any(char::is_control) {
         keys.problem(
@@ -198,14 +211,10 @@ fn read_title(keys: &Keys<'_>, text: &str, names: &[String]) -> Option<Vec<Piece
     Some(pieces)
 }
 
-/// The marking is asked for: there is no default for who may see what nobody has looked at yet.
+/// What nobody has looked at yet is for few: those of the team, until somebody says otherwise.
 fn read_marking(keys: &mut Keys<'_>) -> Option<Marking> {
     let words = Tlp::ALL.map(|label| (label.word(), label));
-    let label =
-        keys.choice_or("marking", &words, "", "how the incident is marked from its first moment; it must be given");
-    if label.is_none() && !keys.has("marking") && !keys.is_empty() {
-        keys.missing("marking", "red, amber+strict, amber, green or clear");
-    }
+    let label = keys.choice_or("marking", &words, "amber+strict", "how the incident is marked from its first moment");
     let persons = keys.texts("persons", "persons it is for; a RED one is for these alone");
     let parties = keys.texts("parties", "parties it is for");
     let compartment =

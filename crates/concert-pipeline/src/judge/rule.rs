@@ -64,7 +64,7 @@ impl Rule {
         }
         let opens = keys.has("open_incident");
         let mut table = keys.table("open_incident");
-        let opening = if opens { Opening::read(&mut table) } else { None };
+        let opening = if opens { Opening::read(&mut table, name.as_deref().unwrap_or_default()) } else { None };
         if opens {
             table.finish();
             good &= opening.is_some();

@@ -1,7 +1,7 @@
 //! Rules as they stand in settings, applied to events.
 
 use super::*;
-use concert_model::incident::Severity;
+use concert_model::incident::{Marking, Severity, Tlp};
 use concert_model::keys::{Reading, Source};
 use concert_model::{Batch, EventId, ProblemKey};
 
@@ -120,7 +120,7 @@ fn a_rule_opens_incidents_and_its_mistakes_are_told_where_they_stand() {
         &["`source.ip` is not a field of the key"],
     );
     check("key = ['source.asn'], title = 'a {source.asn', marking = 'amber'", &["`{` without `}`"]);
-    check("key = ['source.asn'], title = 'x'", &["`marking` is missing"]);
+    check("key = ['source.asn']", &[]);
     check("key = ['source.asn'], title = 'x', marking = 'white'", &["`white` is not a value of `marking`"]);
     check("key = ['source.asn'], title = 'x', marking = 'red'", &["names no persons"]);
     check("key = ['source.asn'], title = 'x', marking = 'red', persons = ['anna']", &[]);
@@ -152,6 +152,22 @@ fn an_incident_is_as_bad_as_its_first_event_unless_the_rule_says_so() {
     check(", severity = 'low'", "critical", Severity::Low);
     check("", "undefined", Severity::Medium);
     check("", "", Severity::Medium);
+}
+
+#[test]
+fn a_key_alone_opens_incidents_that_few_may_see() {
+    let (judge, problems) = read(
+        "[[rule]]\nname = \"bursts\"\nif = \"true\"\nopen_incident = { key = ['source.asn', 'classification.type'] }\n",
+    );
+    assert_eq!(problems, Vec::<String>::new());
+    let mut batch = Batch::new();
+    let mut event = batch.open();
+    let field = event.field("source.asn").unwrap();
+    event.read(field, "64500", None).unwrap();
+    event.keep(EventId::default(), ProblemKey::default(), 1);
+    let opening = judge.rules()[0].opening().unwrap();
+    assert_eq!(opening.title(&batch.get(0).unwrap()), "bursts: AS64500, unknown");
+    assert_eq!(opening.marking, Marking::of(Tlp::AmberStrict));
 }
 
 #[test]

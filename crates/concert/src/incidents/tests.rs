@@ -614,7 +614,7 @@ async fn a_flood_of_small_reports_makes_no_endless_journal() {
     let secrets = |_: &str, _: &str| Ok(String::new());
     let reading = Reading::new(&secrets);
     let mut root = Keys::root(&reading, vec![(&source, document.as_table() as &dyn toml_edit::TableLike)]);
-    let opening = concert_pipeline::judge::Opening::read(&mut root.table("o")).unwrap();
+    let opening = concert_pipeline::judge::Opening::read(&mut root.table("o"), "r").unwrap();
     for number in 0u8..=255 {
         for part in 0u8..3 {
             let mut id = [0; 16];

@@ -47,7 +47,7 @@ pub fn sections() -> Vec<Section> {
         }),
         section("expect = { ... } of a [[feed]]", "feed.expect", |mut keys| feed::read_expect(&mut keys)),
         section("[[rule]]", "rule", |mut keys| Rule::read(&mut keys)),
-        section("open_incident = { ... } of a [[rule]]", "rule.open_incident", |mut keys| Opening::read(&mut keys)),
+        section("open_incident = { ... } of a [[rule]]", "rule.open_incident", |mut keys| Opening::read(&mut keys, "")),
         section("[[forbid]]", "forbid", |mut keys| forbid::read(&mut keys, &mut Vec::new())),
         section("[[notice]]", "notice", |keys| notice::read_all(vec![keys], &vias, &templates)),
         section("[mailbox]", "mailbox", |keys| Mailbox::read(keys, dir, &limits, &vias, &[])),
