@@ -13,7 +13,7 @@ use crate::events::write::{Written, write_events};
 use crate::events::{Columns, Page, Repeats, Sighting, Stored};
 use crate::evidence::Evidence;
 use crate::members::{Members, Range};
-use crate::records::{Records, trouble};
+use crate::records::{Change, Records, trouble};
 
 /// Events of the journal with what a reader needs; narrowed and ordered by the caller.
 pub(crate) const JOURNAL: &str = "SELECT journal.batch, n, report, event FROM journal JOIN batch ON batch.id = journal.batch ORDER BY journal.batch, n";
@@ -382,6 +382,28 @@ pub(crate) fn journal_row(stored: &Stored<'_>) -> Vec<u8> {
     }
     out.push(b'}');
     out
+}
+
+/// By what `verify` knows that a row of the journal is as it was written, and where.
+pub(crate) fn journal_sum(batch: i64, n: i64, row: &[u8]) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new_derive_key("concert 2026 journal row");
+    hasher.update(&batch.to_le_bytes()).update(&n.to_le_bytes()).update(row);
+    let mut sum = [0; 16];
+    hasher.finalize_xof().fill(&mut sum);
+    sum
+}
+
+/// Writes a row of the journal anew.
+pub(crate) async fn rewrite_journal(change: &mut Change<'_>, place: (u64, u32), row: &[u8]) -> Result<(), Problem> {
+    let (batch, n) = (place.0.cast_signed(), i64::from(place.1));
+    let written = sqlx::query("UPDATE journal SET event = ?3, sum = ?4 WHERE batch = ?1 AND n = ?2")
+        .bind(batch)
+        .bind(n)
+        .bind(row)
+        .bind(journal_sum(batch, n, row).as_slice())
+        .execute(&mut **change)
+        .await;
+    written.map(|_| ()).map_err(trouble)
 }
 
 pub(crate) fn journal_page(rows: &[sqlx::sqlite::SqliteRow]) -> Page {

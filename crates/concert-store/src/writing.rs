@@ -11,7 +11,7 @@ use concert_model::{Batch, Event, Field, Problem, Receipt, ReportId, Time, Value
 use crate::events::write::{SightingFile, Written, write_events};
 use crate::events::{Columns, Sighting, Stored, time_of};
 use crate::records::{self, Change, Counts, trouble};
-use crate::store::journal_row;
+use crate::store::{journal_row, journal_sum};
 use crate::upkeep;
 use crate::writer::{Finished, NO_TIMES, Order, Settled, Writer, failed, insert_segment, order_of, widened};
 
@@ -452,10 +452,11 @@ impl Settling<'_> {
         }
         for (number, rows) in &self.journal {
             for (at, row) in (0i64..).zip(rows) {
-                sqlx::query("INSERT INTO journal (batch, n, event) VALUES (?1, ?2, ?3)")
+                sqlx::query("INSERT INTO journal (batch, n, event, sum) VALUES (?1, ?2, ?3, ?4)")
                     .bind(number.cast_signed())
                     .bind(at)
                     .bind(row)
+                    .bind(journal_sum(number.cast_signed(), at, row).as_slice())
                     .execute(&mut *change)
                     .await
                     .map_err(trouble)?;

@@ -78,6 +78,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0020.sql"),
     include_str!("../../migrations/0021.sql"),
     include_str!("../../migrations/0022.sql"),
+    include_str!("../../migrations/0023.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -279,7 +280,7 @@ impl Records {
     /// SQLite's own check of the file: what it finds, or nothing.
     pub async fn check(&self) -> Result<Vec<String>, Problem> {
         let lines: Vec<String> =
-            sqlx::query_scalar("PRAGMA quick_check(10)").fetch_all(&self.pool).await.map_err(trouble)?;
+            sqlx::query_scalar("PRAGMA integrity_check(10)").fetch_all(&self.pool).await.map_err(trouble)?;
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 

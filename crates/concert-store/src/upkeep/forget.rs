@@ -19,7 +19,7 @@ use super::replace::{Place, pages_of};
 use super::{swap, write_stored};
 use crate::events::{Page, Stored};
 use crate::records::{Change, Parties, trouble};
-use crate::store::{JOURNAL, Segment, journal_page, journal_row};
+use crate::store::{JOURNAL, Segment, journal_page, journal_row, rewrite_journal};
 use crate::writer::Writer;
 
 /// What stands where the value stood.
@@ -241,13 +241,8 @@ impl Writer {
                 let mut one = Batch::new();
                 without(&stored, &traces.needle, &mut one);
                 let Some(event) = one.get(0) else { continue };
-                sqlx::query("UPDATE journal SET event = ?3 WHERE batch = ?1 AND n = ?2")
-                    .bind(stored.batch.cast_signed())
-                    .bind(i64::from(stored.row))
-                    .bind(journal_row(&Stored { event, ..stored }))
-                    .execute(&mut *change)
-                    .await
-                    .map_err(trouble)?;
+                let row = journal_row(&Stored { event, ..stored });
+                rewrite_journal(&mut change, (stored.batch, stored.row), &row).await?;
             }
             store.records.commit(change).await?;
         }

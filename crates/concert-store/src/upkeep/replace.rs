@@ -11,7 +11,7 @@ use super::{put_aside, swap, write_stored};
 use crate::events::read::{self, Bounds, Rows};
 use crate::events::{Page, Stored};
 use crate::records::trouble;
-use crate::store::{Segment, Store, damaged, journal_page, journal_row};
+use crate::store::{Segment, Store, damaged, journal_page, journal_row, rewrite_journal};
 use crate::writer::Writer;
 
 /// Batch and row of an event.
@@ -144,14 +144,8 @@ impl Writer {
         }
         let mut change = store.records.change().await?;
         swap(&mut change, &files, &gone).await?;
-        for ((batch, row), event) in &updates {
-            sqlx::query("UPDATE journal SET event = ?3 WHERE batch = ?1 AND n = ?2")
-                .bind(batch.cast_signed())
-                .bind(i64::from(*row))
-                .bind(event)
-                .execute(&mut *change)
-                .await
-                .map_err(trouble)?;
+        for (place, event) in &updates {
+            rewrite_journal(&mut change, *place, event).await?;
         }
         store.records.commit(change).await?;
         for segment in &gone {

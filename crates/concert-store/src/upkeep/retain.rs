@@ -69,6 +69,16 @@ impl Upkeep {
         .execute(&mut *change)
         .await
         .map_err(trouble)?;
+        // That one has no events any more.
+        sqlx::query(
+            "UPDATE batch SET rows = 0 WHERE received < ?1 AND rows > 0 AND id = (SELECT max(id) FROM batch)
+             AND id NOT IN (SELECT batch FROM journal)
+             AND id > coalesce((SELECT max(last_batch) FROM segment WHERE kind = 'events'), 0)",
+        )
+        .bind(before.0)
+        .execute(&mut *change)
+        .await
+        .map_err(trouble)?;
         forget_told(&mut change, before).await?;
         records.commit(change).await?;
         let segments: Vec<_> = rows.iter().map(segment).collect();
