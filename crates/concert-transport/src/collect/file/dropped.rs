@@ -1,7 +1,7 @@
 //! Mode `drop`: every file is a report, taken when complete, moved when durable.
 //!
-//! A file is complete when two looks find it unchanged, or when its name or mode changed well after
-//! its last write, which is what moving it into place does. Taking the same file again after a kill
+//! A file is complete when two looks find it unchanged, or when its name or mode changed after its last
+//! write, which is what moving it into place does. Taking the same file again after a kill
 //! adds nothing, so it is moved only after it is durable. Files too large or not readable, links and pipes go to
 //! `refused/`, each with a `.reason` beside it; a folder is passed over, which is told once. Nothing in `done/` or `refused/` is ever overwritten;
 //! `kept.rs` removes what lies there for longer than reports are kept, and `late.rs` watches for files that are written
@@ -23,8 +23,6 @@ use super::{Listing, Pattern, Stamp, list_all, shown};
 use crate::collect::{Backoff, Setup, Told, wait};
 use crate::{Body, Collector, Health, Intake};
 
-/// A name or mode changed so long after the last write means that the file was moved into place.
-const PLACED_AFTER_NS: i128 = 1_000_000_000;
 /// A file that is durable but cannot be moved away is tried again after so long.
 const STUCK_PAUSE: Duration = Duration::from_secs(60);
 /// Files of one name that `done/` can hold from one second.
@@ -115,7 +113,8 @@ impl Dropped {
             };
             // Timers may fire a little early.
             let settled = entry.since.elapsed() + Duration::from_millis(20) >= self.settle;
-            let placed = stamp.changed - stamp.modified >= PLACED_AFTER_NS;
+            // Whoever goes on writing after that is noticed by `late.rs`.
+            let placed = stamp.changed > stamp.modified;
             let rests = entry.not_before.is_some_and(|moment| Instant::now() < moment);
             if rests || full.is_some() || stop.is_cancelled() {
                 still.insert(name, entry);

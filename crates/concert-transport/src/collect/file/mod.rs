@@ -58,7 +58,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
     let pattern = keys.text_or("pattern", "*", "which file names, with * and ?");
     let modes = [("drop", Mode::Drop), ("tail", Mode::Tail)];
     let mode = keys.choice_or("mode", &modes, "drop", "drop: each file is a report; tail: follow growing files");
-    let every = keys.duration_or("every", "1s", "how often the folder is looked at (drop)");
+    let every = keys.duration_or("every", "500ms", "how often the folder is looked at (drop)");
     let settle = keys.duration_or("settle", "1s", "how long a file must stay unchanged before it is taken (drop)");
     let places = [("start", From::Start), ("end", From::End)];
     let from = keys.choice_or("from", &places, "start", "where to begin in a file never seen before (tail)");
