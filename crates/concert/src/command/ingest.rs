@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         None => {
             let keeper = Keeper::new(site.store.clone());
             for file in &given.files {
-                add(&mut total, &hand_over(&runtime, &site, &keeper, feed, file)?);
+                add(&mut total, &hand_over(&runtime, &site, &keeper, (feed, limit), file)?);
             }
         }
     }
@@ -155,6 +155,15 @@ fn receipt(feed: &Feed, path: &Path) -> Receipt {
     }
 }
 
+/// Refuses what is larger than files may be.
+fn is_within(path: &Path, length: u64, limit: u64) -> Result<(), Failure> {
+    if length <= limit {
+        return Ok(());
+    }
+    let problem = Problem::new(format!("is larger than limits.file ({limit} bytes)")).at(path.display().to_string());
+    Err(Failure::usage(problem.hint("raise `file` in [limits], or split the file")))
+}
+
 /// A file that was read once, and stands at its beginning again.
 struct Hashed {
     file: File,
@@ -167,11 +176,7 @@ impl Hashed {
         let path = given.shown.as_path();
         let mut file = File::open(&given.path).map_err(|error| cannot_read(path, &error))?;
         let length = file.metadata().map_err(|error| cannot_read(path, &error))?.len();
-        if length > limit {
-            let problem =
-                Problem::new(format!("is larger than limits.file ({limit} bytes)")).at(path.display().to_string());
-            return Err(Failure::usage(problem.hint("raise `file` in [limits], or split the file")));
-        }
+        is_within(path, length, limit)?;
         let (content, bytes) = hash(&mut file, path, length)?;
         file.rewind().map_err(|error| cannot_read(path, &error))?;
         Ok(Self { file, content, bytes })
@@ -247,8 +252,16 @@ fn hash(file: &mut File, path: &Path, length: u64) -> Result<([u8; 32], u64), Fa
 
 /// Keeps the file as a waiting report and waits until the process that works on the site is done with it. Where that
 /// process ends before, the work is done here: the next `ingest` that waits would otherwise wait for nobody.
-fn hand_over(runtime: &Runtime, site: &Site, keeper: &Keeper, feed: &Feed, given: &Given) -> Result<Counts, Failure> {
+fn hand_over(
+    runtime: &Runtime,
+    site: &Site,
+    keeper: &Keeper,
+    (feed, limit): (&Feed, u64),
+    given: &Given,
+) -> Result<Counts, Failure> {
     let path = given.shown.as_path();
+    let length = std::fs::metadata(&given.path).map_err(|error| cannot_read(path, &error))?.len();
+    is_within(path, length, limit)?;
     let body = concert_transport::Body::File(given.path.clone());
     let kept = runtime.block_on(keeper.keep_report(receipt(feed, path), body));
     let (id, kept) = kept.map_err(|why| Failure::outside(Problem::new(why).at(path.display().to_string())))?;

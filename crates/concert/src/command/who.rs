@@ -10,7 +10,7 @@ mod tests;
 
 pub(crate) use given::purpose;
 
-use std::io::BufRead;
+use std::io::{BufRead, IsTerminal};
 
 use std::collections::BTreeMap;
 
@@ -42,8 +42,8 @@ const LINE_BYTES_MAX: u64 = 64 * 1024;
     after_help = "Examples:\n  concert who 192.0.2.7 AS64500 www.example.com\n  concert who 192.0.2.0/24 --purpose incident\n  concert who 192.0.2.7 --explain\n  concert who 192.0.2.7 --offline\n  cut -d, -f2 list.csv | concert who - --format csv"
 )]
 pub(super) struct Args {
-    /// The values; `-` reads them from standard input, one a line or several with commas between.
-    #[arg(required = true, value_name = "VALUE")]
+    /// The values; `-`, or none at all, reads them from standard input, one a line or several with commas between.
+    #[arg(value_name = "VALUE")]
     values: Vec<String>,
     /// Only contacts for this purpose; those for abuse where a party has none.
     #[arg(long, value_name = "PURPOSE")]
@@ -90,6 +90,11 @@ pub(crate) struct Book<'b> {
 }
 
 pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
+    if args.values.is_empty() && std::io::stdin().is_terminal() {
+        let hint = "name addresses, networks, AS numbers, domains or URLs: concert who 192.0.2.7";
+        return Err(Failure::usage(Problem::new("whom to ask about is missing").hint(hint)));
+    }
+    let is_fed = args.values.is_empty() || args.values.iter().any(|value| value == "-");
     args.purpose.as_deref().map_or(Ok(()), given::purpose).map_err(Failure::usage)?;
     let given = args.values.iter().filter(|value| *value != "-").map(|value| given::values(value));
     let given: Vec<String> = given.collect::<Result<Vec<_>, _>>().map_err(Failure::usage)?.concat();
@@ -97,7 +102,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     let runtime = super::runtime()?;
     // Who holds a part of a network is told too, and for that all parties are needed.
     let is_wide = |value: &String| matches!(Subject::read(value), Some(Subject::Net(_)));
-    let many = args.values.iter().any(|value| value == "-") || args.explain && given.iter().any(is_wide);
+    let many = is_fed || args.explain && given.iter().any(is_wide);
     let site = runtime.block_on(Site::open_to_ask(settings, if many { &[] } else { &given }))?;
     let reach = runtime.block_on(super::reach(site_arg, &site.store, Kept::Contacts))?;
     let is_whole = reach.is_all();

@@ -266,7 +266,9 @@ pub(super) fn retry(args: &RetryArgs, site_arg: &SiteArg) -> Result<Exit, Failur
                 continue;
             }
             let again = match notice.state.as_str() {
-                "failed" | "no-contact" | "rejected" | "waiting" => {
+                "failed" | "no-contact" | "rejected" | "waiting" | "queued"
+                    if args.to.is_none() || notice.state != "queued" =>
+                {
                     let (gate, to) = (gate(&site, notice), args.to.as_deref());
                     let mut change = site.store.records.change().await?;
                     let is_done = requeue_notice_in(&mut change, &notice.id, to, gate, wire::now()).await?;
@@ -280,9 +282,10 @@ pub(super) fn retry(args: &RetryArgs, site_arg: &SiteArg) -> Result<Exit, Failur
             let (state, reason) = match (again, notice.state.as_str()) {
                 (true, "rejected" | "waiting") => ("waiting", WAITS_FOR_APPROVAL),
                 (true, "no-contact") if gate(&site, notice) == Gate::Approval => ("waiting", WAITS_FOR_APPROVAL),
+                (true, "queued") => ("queued", "it is due at once now"),
                 (true, _) => ("queued", ""),
                 (false, "no-contact") => ("no-contact", "it has nobody to go to; give --to ADDRESS"),
-                (false, "queued") => ("queued", "it is in the queue already; `concert notice send` sends it now"),
+                (false, "queued") => ("queued", "it is in the queue already; without --to it is due at once"),
                 (false, "waiting") => {
                     ("waiting", "it waits for approval already; --to ADDRESS gives it another address before")
                 }
