@@ -148,7 +148,9 @@ pub(super) async fn import(pages: &Pages, change: &Change, wanted: Import) -> Re
     let (site, which) = (pages.site(), which(whose));
     let files: Vec<(String, Vec<u8>)> = files.into_iter().map(|file| (file.name, file.text.into_bytes())).collect();
     let at = Arc::clone(&site);
-    let parties = aside(move || import::read_texts(&files, which, &at.settings)).await?.map_err(Refusal::Mistakes)?;
+    let others = site.store.records.parties(import::of_other_part(which)).await.map_err(failed)?;
+    let read = aside(move || import::read_texts(&files, which, &at.settings, &others)).await?;
+    let parties = read.map_err(Refusal::Mistakes)?;
     let records = &site.store.records;
     let mut writing = records.change().await.map_err(failed)?;
     if let Some(answer) = again(&mut writing, change).await? {

@@ -189,7 +189,7 @@ fn keys(ring: &Keyring, parties: &[Party], now: Time) -> Vec<Finding> {
 
 fn overlaps(parties: &[Party]) -> Vec<Finding> {
     let (teams, constituents): (Vec<&Party>, Vec<&Party>) = parties.iter().partition(|party| is_team(party));
-    let mut found: Vec<Finding> = Vec::new();
+    let mut found: Vec<Finding> = two_of_one_name(parties);
     let mut of_same_part = |parties: &[&Party], may_share: &dyn Fn(&Party, usize) -> bool| {
         let mut owners: BTreeMap<String, String> = BTreeMap::new();
         for party in parties {
@@ -213,6 +213,15 @@ fn overlaps(parties: &[Party]) -> Vec<Finding> {
     // is left is never told.
     of_same_part(&teams, &|team, left| left > 0 || !team.sectors.is_empty());
     found
+}
+
+/// A constituent and a team of one name, which an import refuses but may have come before it did.
+fn two_of_one_name(parties: &[Party]) -> Vec<Finding> {
+    let mut seen = BTreeSet::new();
+    let again = parties.iter().filter(|party| !seen.insert(&party.name));
+    let what = "a constituent and a team of last resort have this name, so notices for the team go to the constituent; \
+                give the team another one and import the teams again";
+    again.map(|party| ("overlap", party.name.clone(), what.to_owned())).collect()
 }
 
 /// Networks and domains of a party that lie in those of another: right for its customers, and wrong where it is a slip.
@@ -404,6 +413,8 @@ mod tests {
         let text = "party,asns,prefixes,mail\nA,1,192.0.2.0/24 !198.51.100.0/24,a@a.example\nB,1,192.0.2.0/25,\nC,,192.0.2.0/24,\nD,,,d@d.example\n";
         let (parties, problems) = read_csv("c.csv", text.as_bytes());
         assert_eq!(problems, []);
+        let named = overlaps(&[parties.clone(), parties[..1].to_vec()].concat());
+        assert!(named[0].1 == "A" && named[0].2.contains("a constituent and a team of last resort have this name"));
         let mut found = overlaps(&parties);
         found.extend(parties.iter().flat_map(gaps));
         let shown: Vec<String> = found.iter().map(|(kind, party, what)| format!("{kind} {party} {what}")).collect();

@@ -1,6 +1,6 @@
 //! `concert contact import`: files into parties or registry data, as one piece, with what changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -86,7 +86,8 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store, by: &By
         }
     };
     let before = store.records.parties(which).await?;
-    let parties = read_all(&args.files, which, settings)?;
+    let others = store.records.parties(of_other_part(which)).await?;
+    let parties = read_all(&args.files, which, settings, &others)?;
     let refused = removes_all(&before, &parties, "`--remove-all`").filter(|_| !args.remove_all);
     if let (Some(problem), false) = (&refused, args.dry_run) {
         return Err(Failure::usage(problem.clone()));
@@ -152,10 +153,30 @@ async fn tell_waiting(store: &Store) -> Result<(), Problem> {
 
 /// All parties of all files. Any mistake refuses the import, since a line left out would silently
 /// stop somebody's notices.
-fn read_all(files: &[PathBuf], which: Parties, settings: &Settings) -> Result<Vec<Party>, Failure> {
+fn read_all(files: &[PathBuf], which: Parties, settings: &Settings, others: &[Party]) -> Result<Vec<Party>, Failure> {
     let files: Vec<(String, Vec<u8>)> =
         files.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect::<Result<_, Failure>>()?;
-    read_texts(&files, which, settings).map_err(Failure::settings)
+    read_texts(&files, which, settings, others).map_err(Failure::settings)
+}
+
+/// The part of the contact book beside one: no name stands in both.
+pub(crate) fn of_other_part(which: Parties) -> Parties {
+    match which {
+        Parties::Constituents => Parties::Teams,
+        Parties::Teams => Parties::Constituents,
+    }
+}
+
+/// That the other part of the contact book has a name already. Events and notices tell parties apart by their names
+/// alone, so what falls to one of the two would go to the other.
+fn name_taken(party: &Party, which: Parties, file: &str) -> Problem {
+    let name = &party.name;
+    let (other, what) = match which {
+        Parties::Teams => ("a constituent", "this team"),
+        Parties::Constituents => ("a team of last resort", "one of them"),
+    };
+    let hint = format!("give {what} another name, such as `{name} (team)`: notices go to parties by their names");
+    Problem::new(format!("the name `{name}` is that of {other} too")).at(file).hint(hint)
 }
 
 /// That nobody would be left. Files without a party are rather a mistake than meant so; `word` says that they are.
@@ -166,12 +187,14 @@ pub(crate) fn removes_all(before: &[Party], after: &[Party], word: &str) -> Opti
     is_all.then(|| Problem::new(what).hint(format!("if that is meant: {word}")))
 }
 
-/// All parties of files by their names and bytes.
+/// All parties of files by their names and bytes; `others` are those of the other part of the contact book.
 pub(crate) fn read_texts(
     files: &[(String, Vec<u8>)],
     which: Parties,
     settings: &Settings,
+    others: &[Party],
 ) -> Result<Vec<Party>, Vec<Problem>> {
+    let taken: BTreeSet<&str> = others.iter().map(|party| party.name.as_str()).collect();
     let own = settings.own();
     let against = |contact: &Contact| against(contact, settings, (which == Parties::Constituents).then_some(&own));
     let (mut all, mut problems, mut whose) = (Vec::<Party>::new(), Vec::new(), BTreeMap::<String, &str>::new());
@@ -190,6 +213,8 @@ pub(crate) fn read_texts(
             let contacts = parties.iter_mut().flat_map(|party| &mut party.contacts);
             contacts.for_each(|contact| contact.origin = "teams".into());
         }
+        let clashes = parties.iter().filter(|party| taken.contains(party.name.as_str()));
+        problems.extend(clashes.map(|party| name_taken(party, which, name)));
         for party in parties {
             if let Some(other) = whose.insert(party.name.clone(), name) {
                 let what = format!("the party `{}` stands in {other} too", party.name);
@@ -412,7 +437,7 @@ mod tests {
              from = \"reports@cert.example\"\n",
         );
         let settings = Settings::load(dir.path(), LoadFor::Look).unwrap();
-        let ours = |files: &[PathBuf]| read_all(files, Parties::Constituents, &settings);
+        let ours = |files: &[PathBuf]| read_all(files, Parties::Constituents, &settings, &[]);
         assert_eq!(ours(std::slice::from_ref(&good)).unwrap().len(), 1);
         assert!(ours(&[good.clone(), bad]).unwrap_err().to_string().contains("bad.csv:2"));
         assert!(ours(&[good.clone(), again]).unwrap_err().to_string().contains("the party `A` stands in"));
@@ -432,11 +457,17 @@ mod tests {
         }
         // A list of all national teams has this one too, which is passed over.
         let teams = path("teams.csv", "party,countries,mail\nA,FI,cert@cert.example\n");
-        assert_eq!(read_all(&[teams], Parties::Teams, &settings).unwrap().len(), 1);
+        assert_eq!(read_all(&[teams], Parties::Teams, &settings, &[]).unwrap().len(), 1);
         let lost = path("lost.csv", "party,mail\nB,b@b.example\n");
-        assert!(
-            read_all(&[lost], Parties::Teams, &settings).unwrap_err().to_string().contains("no country and no sector")
-        );
-        assert_eq!(read_all(&[good], Parties::Teams, &settings).unwrap().len(), 1);
+        let team =
+            |file: &PathBuf, others: &[Party]| read_all(std::slice::from_ref(file), Parties::Teams, &settings, others);
+        assert!(team(&lost, &[]).unwrap_err().to_string().contains("no country and no sector"));
+        assert_eq!(team(&good, &[]).unwrap().len(), 1);
+        // A constituent and a team of one name would get each other's notices.
+        let refused = team(&good, &parties("party,asns\nA,1\n")).unwrap_err().to_string();
+        assert!(refused.contains("good.csv: the name `A` is that of a constituent too"), "{refused}");
+        let refused = read_all(&[good], Parties::Constituents, &settings, &parties("party,asns\nA,1\n"));
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("the name `A` is that of a team of last resort too"), "{refused}");
     }
 }
