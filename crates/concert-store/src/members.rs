@@ -49,6 +49,21 @@ impl Members {
         std::iter::from_fn(move || read_range(&mut bytes, &mut batch)).chain(self.open)
     }
 
+    /// Whether all events of another set are in this one too.
+    pub fn covers(&self, other: &Members) -> bool {
+        other.ranges().all(|range| {
+            let (mut row, end) = (range.start, range.start.saturating_add(range.length));
+            while row < end {
+                let holds = |own: &Range| {
+                    own.batch == range.batch && own.start <= row && row < own.start.saturating_add(own.length)
+                };
+                let Some(own) = self.ranges().find(holds) else { return false };
+                row = own.start.saturating_add(own.length);
+            }
+            true
+        })
+    }
+
     /// Number of events.
     pub fn len(&self) -> u64 {
         self.count
@@ -151,6 +166,18 @@ fn get(bytes: &mut &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_covers_what_is_in_it() {
+        let set = |rows: &[(u64, u32)]| {
+            let mut members = Members::default();
+            rows.iter().for_each(|(batch, row)| members.add(*batch, *row));
+            members
+        };
+        let all = set(&[(1, 0), (1, 1), (1, 5), (2, 0), (1, 2)]);
+        assert!(all.covers(&all) && all.covers(&set(&[])) && all.covers(&set(&[(1, 0), (1, 1), (1, 2), (2, 0)])));
+        assert!(!all.covers(&set(&[(1, 2), (1, 3)])) && !all.covers(&set(&[(2, 1)])) && !set(&[]).covers(&all));
+    }
 
     #[test]
     fn members_are_read_back() {

@@ -363,6 +363,67 @@ fn whoever_wishes_it_is_told_ahead_of_the_schedule_and_once() {
 }
 
 #[test]
+fn what_waits_for_a_party_goes_to_its_new_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    let (head, kind) = settings.split_once("[[notice]]").unwrap();
+    let (kind, ways) = kind.split_once("[via.mail]").unwrap();
+    let named = |from: &str, to: &str| format!("[[notice]]{}", kind.replace(from, to));
+    let gathered = named("name = \"told\"", "name = \"daily\"").replace("at once", "at 06:00");
+    let asked = named("name = \"told\"", "name = \"asked\"\napprove = true");
+    fs::write(site.join("concert.toml"), format!("{head}[[notice]]{kind}{gathered}{asked}[via.mail]{ways}")).unwrap();
+    // Strangers hold the network too, and must not be told in place of a constituent.
+    let event = "{\"source.ip\":\"192.0.2.140\",\"classification.type\":\"scanner\"}\n";
+    fs::write(folder.path().join("given.ndjson"), event).unwrap();
+    concert(&site, &["notice", "send"]);
+    concert(&site, &["ingest", "--feed", "given", &folder.path().join("given.ndjson").display().to_string()]);
+    let parties = blocks("csv")[0].replace("Example University", "University of Example");
+    let parties = parties.replace("noc@uni.example", "desk@uni.example");
+    let file = folder.path().join("parties.csv");
+    fs::write(&file, parties).unwrap();
+    concert(&site, &["contact", "import", "constituents", &file.display().to_string()]);
+    let gone = "the party `Example University` is no longer in the contact book";
+    let shown = concert(&site, &["notice", "preview", "--format", "ndjson"]);
+    let kinds = ["daily", "told", "asked"];
+    for kind in kinds {
+        let rows: Vec<&Value> = shown.iter().filter(|row| row["name"] == kind).collect();
+        assert!(!rows.is_empty() && rows.iter().all(|row| text_of(row, "why").contains(gone)), "{kind}: {shown:?}");
+    }
+    let first = |kind: &str, to: &str| {
+        let list = concert(&site, &["notice", "list", "--name", kind, "--format", "ndjson"]);
+        let found = list.iter().find(|row| text(row, "to").contains(to)).cloned();
+        found.unwrap_or_else(|| panic!("{kind} {to}: {list:?}"))
+    };
+    assert_eq!(text(&first("daily", "cert@uni.example"), "key"), "University of Example");
+    let asked = text_of(&first("asked", "cert@uni.example"), "id");
+    assert_eq!(text(&first("asked", "cert@uni.example"), "key"), "Example University");
+    // What was approved for one party is not approved for another.
+    let (code, told) = said(&site, &["notice", "approve", &asked]);
+    assert!(code == 1 && told.contains(gone), "{told}");
+    let row = first("asked", "cert@uni.example");
+    assert_eq!((text(&row, "key"), text(&row, "state")), ("University of Example", "waiting"));
+    concert(&site, &["notice", "approve", &asked]);
+    assert_eq!(text(&first("asked", "cert@uni.example"), "state"), "queued");
+    // Nothing listens there.
+    assert_eq!(said(&site, &["notice", "send"]).0, 1);
+    let row = first("told", "cert@uni.example");
+    assert_eq!((text(&row, "key"), text(&row, "state")), ("University of Example", "queued"));
+    let object = concert(&site, &["notice", "show", text(&row, "id"), "--format", "ndjson"]);
+    assert!(text_of(&object[0], "passed_over").contains(gone), "{object:?}");
+    let list = concert(&site, &["notice", "list", "--format", "ndjson"]);
+    let is_lost = |row: &Value| text(row, "state") == "queued" && text(row, "to").contains("noc@uni.example");
+    assert!(!list.iter().any(is_lost), "{list:?}");
+    assert!(list.iter().all(|row| !text(row, "to").contains("hosting.example")), "{list:?}");
+    // Each of its contacts had a notice of its own, and each of the new ones gets one.
+    for to in ["cert@uni.example", "desk@uni.example"] {
+        let told =
+            |row: &&Value| text(row, "name") == "told" && text(row, "to") == to && text(row, "state") == "queued";
+        assert_eq!(list.iter().filter(told).count(), 1, "{to}: {list:?}");
+    }
+}
+
+#[test]
 fn mailboxes_that_nothing_can_be_sent_to_are_told_and_never_used() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

@@ -144,6 +144,15 @@ impl When {
         *self == When::AtOnce
     }
 
+    /// Whether it names clock times, which are other moments in another zone.
+    pub fn is_clock(&self) -> bool {
+        match self {
+            When::AtOnce | When::Every(_) => false,
+            When::At(_) => true,
+            When::Cron(cron) => cron.clock,
+        }
+    }
+
     /// The next due moment, strictly after `after` except for "at once", which is due right then.
     pub fn next(&self, after: Time, zone: &TimeZone) -> Time {
         match self {

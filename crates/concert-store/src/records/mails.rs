@@ -1,6 +1,6 @@
 //! Mails that came back: kept first, and later settled with all that follows from them in one change.
 //!
-//! A mail is known by its Message-ID (or place in the folder) and its bytes, so one that is handed in
+//! A mail is known by its Message-ID, where it has one, and its bytes, so one that is handed in
 //! again after a kill adds nothing; and it is settled once, because only a waiting one can be.
 
 use concert_model::{Problem, Receipt, ReportId, Time};
@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 
 use super::{Change, Home, NewNotice, Notice, Records, insert_notices, insert_report, trouble};
+use crate::Members;
 use crate::events::read::sixteen;
 
 /// Mails of one thread that are shown.
@@ -294,6 +295,27 @@ impl Records {
         .fetch_all(self.pool())
         .await
         .map_err(trouble)
+    }
+
+    /// Notices of its kind that were made together with this one, with whom they go to and their state: what becomes of
+    /// one whose party left the contact book may be told by another of them.
+    pub async fn made_beside(&self, notice: &Notice) -> Result<Vec<(String, String, Members)>, Problem> {
+        let rows = sqlx::query(
+            "SELECT other.recipient, other.state, other.members FROM notice AS one JOIN notice AS other
+             ON other.seq BETWEEN one.seq - ?2 AND one.seq + ?2 AND other.seq <> one.seq AND other.made = one.made
+             AND other.name = one.name WHERE one.id = ?1",
+        )
+        .bind(&notice.id)
+        .bind(BESIDE_MAX)
+        .fetch_all(self.pool())
+        .await
+        .map_err(trouble)?;
+        let made = rows.iter().filter_map(|row| {
+            let text = |name: &str| row.try_get::<String, _>(name).ok();
+            let members = Members::from_bytes(&row.try_get::<Vec<u8>, _>("members").ok()?)?;
+            Some((text("recipient")?, text("state")?, members))
+        });
+        Ok(made.collect())
     }
 
     /// Notices that were told instead of this one, and those it was told instead of, with the reason.

@@ -200,9 +200,9 @@ fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
             if site.settings.notices.get(index).is_none_or(|kind| args.name.as_ref().is_some_and(|n| *n != kind.name)) {
                 continue;
             }
-            let (waiting, due) = runtime.block_on(tell::waiting(&site, index))?;
+            let waiting = runtime.block_on(tell::waiting(&site, index))?;
             for notice in waiting.iter().filter(|notice| reach.will_have(notice)) {
-                table.row(&waiting_row(notice, (&reach, &book), &json!(due.to_string())))?;
+                table.row(&waiting_row(notice, (&reach, &book)))?;
             }
         }
     }
@@ -218,7 +218,7 @@ fn reason(notice: &Notice) -> Option<&str> {
 }
 
 /// What is gathered for a notice has no number yet.
-fn waiting_row(notice: &NewNotice, (reach, book): (&Reach, &Addressees), due: &Value) -> [Value; 11] {
+fn waiting_row(notice: &NewNotice, (reach, book): (&Reach, &Addressees)) -> [Value; 11] {
     let is_hidden = reach.hides(book, (&notice.party, &notice.recipient, &notice.passed_over));
     [
         Value::Null,
@@ -229,7 +229,7 @@ fn waiting_row(notice: &NewNotice, (reach, book): (&Reach, &Addressees), due: &V
         json!("waiting"),
         json!(notice.members.len()),
         Value::Null,
-        due.clone(),
+        json!(notice.due.to_string()),
         Value::Null,
         Value::Null,
     ]

@@ -3,7 +3,7 @@
 //! That is decided anew when a person lets it go, sends it, tries it again or sends it once more, and at the latest when
 //! it is sent, where one of its addresses is suspended or no longer one of its party's.
 //!
-//! Addresses that are left stay. Where none is, whoever is next in order is told, unless somebody was told of the same
+//! Addresses that are left stay. Where none is, or the party left the contact book, whoever is next in order is told, unless somebody was told of the same
 //! events already. What was approved for a party is not approved for another one. An address that somebody gave by hand
 //! stays whatever the contact book says, unless it is suspended.
 
@@ -215,10 +215,17 @@ async fn changed(
     {
         told.extend(records.told_beside(&first).await?);
     }
-    let beside: BTreeSet<String> =
+    let mut beside: BTreeSet<String> =
         told.iter().flat_map(|to| addresses(to)).filter(|to| barred.suspended(to).is_none()).collect();
     let own: BTreeSet<String> = addresses(&notice.to).collect();
     let new: Vec<&String> = now.iter().filter(|to| !own.contains(*to) && !beside.contains(*to)).collect();
+    let is_moved = is_by_book && responsible::is_gone(book, &notice.party) && {
+        let is_other = |one: &NewNotice| one.state != NO_CONTACT && one.party != notice.party;
+        instead.iter().any(is_other)
+    };
+    if is_moved {
+        because.insert(0, responsible::gone(&notice.party));
+    }
     if because.is_empty() {
         // Who got another form of the same events may be just who is new.
         if new.is_empty() || !beside.is_empty() || !is_by_book {
@@ -229,7 +236,7 @@ async fn changed(
             new.iter().map(|to| to.as_str()).collect::<Vec<_>>().join(", ")
         ));
     }
-    let has_new = is_by_book && !new.is_empty();
+    let mut has_new = is_by_book && !new.is_empty();
     if !beside.is_empty() {
         for one in &mut instead {
             let is_told = |to: &&str| beside.contains(&canonical(to)) && !own.contains(&canonical(to));
@@ -238,9 +245,36 @@ async fn changed(
         }
         instead.retain(|one| one.state == NO_CONTACT || !one.recipient.is_empty());
     }
+    if is_moved {
+        beside.extend(drop_told(&records.made_beside(notice).await?, &mut instead));
+        // Addresses that are left under another name are told as that, by one notice each.
+        has_new = !instead.is_empty();
+        if !has_new {
+            left.clear();
+        }
+    }
     // What nobody is left for stays with the notice only where all of it does.
     instead.sort_by_key(|one| one.state == NO_CONTACT);
     Ok(Some(Changed { because: because.join("; "), left, beside, instead, has_new }))
+}
+
+/// Leaves out what is told by notices that were made together with one whose party has another name by now: contacts of it
+/// that wished different things had one each, and each of them falls to all contacts of the other. Gives who is told.
+fn drop_told(made: &[(String, String, Members)], instead: &mut Vec<NewNotice>) -> BTreeSet<String> {
+    let mut told = BTreeSet::new();
+    instead.retain_mut(|one| {
+        let beside = || made.iter().filter(|(.., members)| members.covers(&one.members));
+        if one.state == NO_CONTACT {
+            return !beside().any(|(_, state, _)| state == NO_CONTACT);
+        }
+        let known: BTreeSet<String> = beside().flat_map(|(to, ..)| addresses(to)).collect();
+        let (left, others): (Vec<&str>, Vec<&str>) =
+            one.recipient.split(',').partition(|to| !known.contains(&canonical(to)));
+        told.extend(others.into_iter().map(canonical));
+        one.recipient = left.join(",");
+        !one.recipient.is_empty()
+    });
+    told
 }
 
 async fn one(

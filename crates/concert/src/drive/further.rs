@@ -15,7 +15,7 @@ use concert_pipeline::registry::Step;
 use concert_store::Members;
 use concert_store::records::NewNotice;
 
-use super::responsible::{Means, NO_CONTACT, TEAM_TOO, for_party};
+use super::responsible::{Means, NO_CONTACT, Struck, TEAM_TOO, for_party};
 use crate::addressees::{self, Addressees, NOBODY, TOLD_TEAM, origin, party_of};
 use crate::barred::Barred;
 use crate::registry::Opened;
@@ -45,15 +45,17 @@ pub(super) fn tried_too(tried: &[String]) -> String {
     format!("; tried in vain too: {}{more}", named.join(", "))
 }
 
-/// Passes on the notices that wait for a contact of a party which registries name. Their events must be stored.
+/// Passes on the notices that wait for a contact of a party which registries name. Their events must be stored; `clock`
+/// had them made.
 pub(super) async fn hand_on(
     site: &Site,
     book: &Addressees,
     barred: &Barred,
     notices: Vec<NewNotice>,
+    clock: Option<Struck<'_>>,
 ) -> Result<Vec<NewNotice>, Problem> {
     let Some(registry) = &book.registry else { return Ok(notices) };
-    let means = Means::of(site);
+    let means = Means::of(site, clock);
     let mut out = Vec::with_capacity(notices.len());
     for notice in notices {
         let may_go_on = notice.state == NO_CONTACT && book.may_go_on(&notice.party, &notice.passed_over);

@@ -33,16 +33,23 @@ pub(super) const TEAM_TOO: &str = ", nor of the team ";
 const WAITED_SECONDS_MAX: i64 = 7 * 86_400;
 
 /// Adds a notice for each wish of the party's contacts, or one that waits for a contact.
-pub(super) fn address(site: &Site, book: &Addressees, barred: &Barred, notice: NewNotice, out: &mut Vec<NewNotice>) {
+pub(super) fn address(
+    site: &Site,
+    book: &Addressees,
+    barred: &Barred,
+    notice: NewNotice,
+    clock: Option<Struck<'_>>,
+    out: &mut Vec<NewNotice>,
+) {
     if notice.party.is_empty() {
         let reason = format!("no party answers for these events; asked were {}", book.parts());
         return out.push(without_contact(notice, reason));
     }
     let Some(party) = book.find(&notice.party) else {
-        let reason = format!("the party `{}` is no longer in the contact book", notice.party);
+        let reason = gone(&notice.party);
         return out.push(without_contact(notice, reason));
     };
-    let (means, before) = (Means::of(site), out.len());
+    let (means, before) = (Means::of(site, clock), out.len());
     for_party(&party, barred, &means, notice, out);
     // Nobody of the party is left: the team of its sector is told, and why.
     if let [nobody] = out.get(before..).unwrap_or_default()
@@ -201,19 +208,53 @@ pub(super) async fn instead(
         tlp: notice.tlp,
         ..NewNotice::default()
     };
-    let all = match made.party.is_empty() {
-        true => unclaimed::by_party(site, book, barred, made).await?,
-        false => vec![made],
-    };
     let mut out = Vec::new();
-    for made in all {
-        address(site, book, barred, made, &mut out);
-    }
-    let mut out = further::hand_on(site, book, barred, out).await?;
+    address_anew(site, book, barred, made, None, &mut out).await?;
+    let mut out = further::hand_on(site, book, barred, out, None).await?;
     if kind.is_some_and(|kind| kind.gate == Gate::Approval) {
         wait_for_approval(&mut out);
     }
     Ok(out)
+}
+
+/// Whether a party left the contact book, as one does that gets another name.
+pub(super) fn is_gone(book: &Addressees, party: &str) -> bool {
+    !party.is_empty() && book.find(party).is_none()
+}
+
+/// What is said of a notice whose party left the contact book.
+pub(super) fn gone(party: &str) -> String {
+    format!("the party `{party}` is no longer in the contact book")
+}
+
+/// Addresses a notice whose events are stored. Those that are nobody's, or of a party that left the contact book, go to
+/// whomever each of them falls to by now. What still falls to nobody keeps its party, which may come back.
+pub(super) async fn address_anew(
+    site: &Site,
+    book: &Addressees,
+    barred: &Barred,
+    made: NewNotice,
+    clock: Option<Struck<'_>>,
+    out: &mut Vec<NewNotice>,
+) -> Result<(), Problem> {
+    let party = made.party.clone();
+    let is_gone = is_gone(book, &party);
+    let all = match party.is_empty() || is_gone {
+        true => unclaimed::by_party(site, book, barred, made).await?,
+        false => vec![made],
+    };
+    for made in all {
+        let (before, is_moved) = (out.len(), is_gone && made.party != party);
+        address(site, book, barred, made, clock, out);
+        // Behind what was said already: who reads it knows it by its beginning.
+        for one in out.iter_mut().skip(before).filter(|_| is_moved) {
+            if !one.passed_over.is_empty() {
+                one.passed_over.push_str("; ");
+            }
+            one.passed_over.push_str(&gone(&party));
+        }
+    }
+    Ok(())
 }
 
 /// Who was passed over before a notice came to its party. What was said while it waited holds no longer.
@@ -250,17 +291,29 @@ pub(super) struct Means<'s> {
     no_key: Box<AskedBy<'s, Option<String>>>,
     /// Where schedules hold that name no zone.
     zone: &'s TimeZone,
+    /// What has notices made, where that is their schedule.
+    clock: Option<Struck<'s>>,
+}
+
+/// A schedule whose time has come.
+#[derive(Clone, Copy)]
+pub(super) struct Struck<'w> {
+    /// The schedule of the notice.
+    pub(super) when: &'w When,
+    /// The moment that it named.
+    pub(super) due: Time,
 }
 
 impl<'s> Means<'s> {
-    /// What the settings say.
-    pub(super) fn of(site: &'s Site) -> Self {
+    /// What the settings say, for notices that this had made.
+    pub(super) fn of(site: &'s Site, clock: Option<Struck<'s>>) -> Self {
         let settings = &site.settings;
         Self {
             kind_of: Box::new(|via| settings.vias.get(via).map(|via| via.kind)),
             speaks: Box::new(|language| settings.templates.speaks(language)),
             no_key: Box::new(|mail, via| site.no_key(mail, via)),
             zone: &settings.site.time_zone,
+            clock,
         }
     }
 
@@ -328,7 +381,7 @@ fn wished(contact: &Contact, means: &Means<'_>, notice: &NewNotice) -> NewNotice
     if render::format(&contact.format).is_some() {
         wished.format = contact.format.as_str().into();
     }
-    wished.due = due(contact, means.zone, notice.due);
+    wished.due = due(contact, means.zone, means.clock, notice.due);
     wished
 }
 
@@ -338,11 +391,18 @@ fn language<'c>(contact: &'c Contact, speaks: &dyn Fn(&str) -> bool) -> Option<&
     all.clone().find(|one| speaks(one)).or_else(|| all.next())
 }
 
-fn due(contact: &Contact, zone: &TimeZone, now: Time) -> Time {
+/// When a contact is told: by its own schedule, else by that of the notice, each in its own zone. A notice that no clock
+/// had made (so many events, a correction) does not wait for the schedule of its kind.
+fn due(contact: &Contact, zone: &TimeZone, clock: Option<Struck<'_>>, now: Time) -> Time {
     let own = TimeZone::get(&contact.time_zone).ok();
-    match When::parse(&contact.schedule) {
-        Ok(when) if !contact.schedule.is_empty() && !when.is_at_once() => when.next(now, own.as_ref().unwrap_or(zone)),
-        _ => now,
+    // Whoever wishes the very moment that the clock struck would else wait until the next day.
+    let from = clock.map_or(now, |clock| clock.due.plus_seconds(-1));
+    let wish = Some(&contact.schedule).filter(|text| !text.is_empty()).and_then(|text| When::parse(text).ok());
+    match (wish, clock, &own) {
+        (Some(When::AtOnce), ..) => now,
+        (Some(when), ..) => when.next(from, own.as_ref().unwrap_or(zone)).max(now),
+        (None, Some(clock), Some(own)) if clock.when.is_clock() => clock.when.next(from, own).max(now),
+        (None, ..) => now,
     }
 }
 
@@ -366,6 +426,7 @@ mod tests {
                 (via == "sealed" && mail != "key@x.example").then(|| format!("there is no key of {mail}"))
             }),
             zone: &TimeZone::UTC,
+            clock: None,
         };
         let party = Party { name: "Example".into(), contacts: contacts.to_vec(), ..Party::default() };
         let notice = NewNotice {
@@ -492,8 +553,32 @@ mod tests {
         let mut contact = contact("a@x.example", "", "");
         (contact.schedule, contact.time_zone) = ("at 06:00".into(), "Europe/Helsinki".into());
         let now = Time::parse("2026-11-22T10:00:00Z", None).unwrap();
-        assert_eq!(due(&contact, &TimeZone::UTC, now).to_string(), "2026-11-23T04:00:00Z");
+        let due = |contact: &Contact| due(contact, &TimeZone::UTC, None, now).to_string();
+        assert_eq!(due(&contact), "2026-11-23T04:00:00Z");
         contact.schedule = "nonsense".into();
-        assert_eq!(due(&contact, &TimeZone::UTC, now), now);
+        assert_eq!(due(&contact), now.to_string());
+    }
+
+    #[test]
+    fn the_schedule_of_a_notice_holds_in_the_zone_of_a_contact() {
+        let time = |text: &str| Time::parse(text, None).unwrap();
+        let check = |when: &str, schedule: &str, zone: &str, want: &str| {
+            let (when, due_at) = (When::parse(when).unwrap(), time("2026-11-22T06:00:00Z"));
+            let clock = Some(Struck { when: &when, due: due_at });
+            let wish = Contact { schedule: schedule.into(), time_zone: zone.into(), ..Contact::default() };
+            let now = due_at.plus_seconds(2);
+            assert_eq!(due(&wish, &TimeZone::UTC, clock, now), time(want), "{when:?} {schedule} {zone}");
+        };
+        let now = "2026-11-22T06:00:02Z";
+        check("at 06:00", "", "", now);
+        check("at 06:00", "", "Africa/Abidjan", now);
+        check("at 06:00", "", "America/New_York", "2026-11-22T11:00:00Z");
+        check("at 06:00", "", "Europe/Helsinki", "2026-11-23T04:00:00Z");
+        // The very same moment is not a day later.
+        check("at 06:00", "at 06:00", "", now);
+        check("at 06:00", "at 05:00", "", "2026-11-23T05:00:00Z");
+        check("at 06:00", "at once", "America/New_York", now);
+        // An interval is the same everywhere.
+        check("every 6h", "", "Asia/Kolkata", now);
     }
 }

@@ -18,6 +18,7 @@ use jiff::tz::TimeZone;
 
 use super::catching::Catching;
 use super::hasty::Hasty;
+use super::responsible::Struck;
 use super::{further, responsible};
 use crate::settings::{Notice, Recipient};
 use crate::wire::{self, Site};
@@ -150,7 +151,7 @@ impl Teller {
         for at_once in &mut self.at_once {
             let gathered = std::mem::take(&mut at_once.gathered);
             if let Some(notice) = site.settings.notices.get(at_once.index) {
-                tell(site, notice, gathered, &mut telling).await?;
+                tell(site, notice, gathered, None, &mut telling).await?;
                 telling.cursors.push((notice.name.clone(), newest, now));
             }
         }
@@ -192,14 +193,15 @@ impl Teller {
             if notice.when.is_at_once() && cursor < newest || !notice.when.is_at_once() && due <= now {
                 if cursor < newest {
                     let gathered = gather(site, index, None).await?;
-                    tell_stored(site, notice, gathered, &mut telling).await?;
+                    let clock = Struck { when: &notice.when, due: due.min(now) };
+                    tell_stored(site, notice, gathered, Some(clock), &mut telling).await?;
                 }
                 self.counted.entry(index).and_modify(HashMap::clear);
                 self.hasty.take(index);
                 telling.cursors.push((notice.name.clone(), newest, next));
             } else if let Some(full) = self.full(index, notice.or_at_events) {
                 let gathered = gather(site, index, Some(&full)).await?;
-                tell_stored(site, notice, gathered, &mut telling).await?;
+                tell_stored(site, notice, gathered, None, &mut telling).await?;
                 for key in full {
                     telling.early.push((notice.name.clone(), String::from_utf8_lossy(&key).into_owned(), newest));
                     self.counted.entry(index).and_modify(|counts| {
@@ -310,30 +312,46 @@ async fn gather(site: &Site, index: usize, only: Option<&[Box<[u8]>]>) -> Result
     Ok(gathered)
 }
 
-/// The notices of a kind that would be made if it were due now, and when it is. Changes nothing and
-/// needs no lock.
-pub async fn waiting(site: &Site, index: usize) -> Result<(Vec<NewNotice>, Time), Problem> {
+/// The notices of a kind that would be made of what waits, each due when it would go out. Changes nothing and needs no
+/// lock.
+pub async fn waiting(site: &Site, index: usize) -> Result<Vec<NewNotice>, Problem> {
     let mut telling = Telling { now: wire::now(), ..Telling::default() };
-    let Some(notice) = site.settings.notices.get(index) else { return Ok((Vec::new(), telling.now)) };
+    let Some(notice) = site.settings.notices.get(index) else { return Ok(Vec::new()) };
     // A kind without a cursor has never worked, and will begin with what comes then.
     let Some((_, due)) = site.store.records.notice_cursor(&notice.name).await? else {
-        return Ok((Vec::new(), telling.now));
+        return Ok(Vec::new());
     };
     let gathered = gather(site, index, None).await?;
-    tell_stored(site, notice, gathered, &mut telling).await?;
-    Ok((telling.notices, due))
+    // When contacts would be told is asked of the moment at which it is due.
+    telling.now = telling.now.max(due);
+    tell_stored(site, notice, gathered, Some(Struck { when: &notice.when, due }), &mut telling).await?;
+    Ok(telling.notices)
 }
 
-/// Makes the notices of a kind from events that are stored: those of a party of whom nobody is left go on to whoever
-/// is next.
-async fn tell_stored(site: &Site, notice: &Notice, gathered: Gathered, telling: &mut Telling) -> Result<(), Problem> {
-    tell(site, notice, gathered, telling).await?;
+/// Makes the notices of a kind from events that are stored: those of a party that left the contact book go to whom they
+/// fall to by now, and those of a party of whom nobody is left to whoever is next.
+async fn tell_stored(
+    site: &Site,
+    notice: &Notice,
+    gathered: Gathered,
+    clock: Option<Struck<'_>>,
+    telling: &mut Telling,
+) -> Result<(), Problem> {
+    tell(site, notice, gathered, clock, telling).await?;
     if telling.notices.iter().all(|made| made.state != responsible::NO_CONTACT || made.party.is_empty()) {
         return Ok(());
     }
     let (book, barred) = (site.addressees(), site.barred().await?);
-    let made = std::mem::take(&mut telling.notices);
-    telling.notices = further::hand_on(site, &book, &barred, made).await?;
+    let mut made = Vec::with_capacity(telling.notices.len());
+    for one in std::mem::take(&mut telling.notices) {
+        if one.state == responsible::NO_CONTACT && responsible::is_gone(&book, &one.party) {
+            let one = NewNotice { state: "queued", reason: String::new(), ..one };
+            responsible::address_anew(site, &book, &barred, one, clock, &mut made).await?;
+        } else {
+            made.push(one);
+        }
+    }
+    telling.notices = further::hand_on(site, &book, &barred, made, clock).await?;
     if notice.gate == Gate::Approval {
         responsible::wait_for_approval(&mut telling.notices);
     }
@@ -341,7 +359,13 @@ async fn tell_stored(site: &Site, notice: &Notice, gathered: Gathered, telling: 
 }
 
 /// Makes the notices of a kind from what it gathered.
-async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mut Telling) -> Result<(), Problem> {
+async fn tell(
+    site: &Site,
+    notice: &Notice,
+    mut gathered: Gathered,
+    clock: Option<Struck<'_>>,
+    telling: &mut Telling,
+) -> Result<(), Problem> {
     let now = telling.now;
     let seconds = |span: std::time::Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
     let again = std::mem::take(&mut gathered.again);
@@ -381,7 +405,7 @@ async fn tell(site: &Site, notice: &Notice, mut gathered: Gathered, telling: &mu
         for members in sets {
             let made = NewNotice { key: key.clone(), party: party.clone(), members, tlp, ..pattern.clone() };
             match &told {
-                Some((book, barred)) => responsible::address(site, book, barred, made, &mut telling.notices),
+                Some((book, barred)) => responsible::address(site, book, barred, made, clock, &mut telling.notices),
                 None => telling.notices.push(made),
             }
         }

@@ -1,4 +1,5 @@
-//! Events that nobody answered for when they were told: whom each of them falls to by now.
+//! Events that nobody answered for when they were told, or a party that left the contact book since: whom each of them
+//! falls to by now.
 //!
 //! A notice for them may hold events of any number of networks, so it becomes one for each party. What nobody answers
 //! for still stays together.
@@ -15,7 +16,7 @@ use crate::addressees::{self, Addressees};
 use crate::barred::Barred;
 use crate::wire::Site;
 
-/// The notices that one for nobody becomes, each for a party or for nobody yet.
+/// The notices that such a one becomes, each for a party; what falls to nobody stays with the party it had, if any.
 pub(super) async fn by_party(
     site: &Site,
     book: &Addressees,
@@ -33,7 +34,8 @@ pub(super) async fn by_party(
                 Some(kind) if !name.is_empty() => kind.key_for(&stored.event, name, &notice.key),
                 _ => notice.key.clone(),
             };
-            made.push(NewNotice { key, party: name.clone(), members: Members::default(), ..notice.clone() });
+            let party = if name.is_empty() { notice.party.clone() } else { name.clone() };
+            made.push(NewNotice { key, party, members: Members::default(), ..notice.clone() });
             made.len() - 1
         });
         if let Some(made) = made.get_mut(at) {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::collections::BTreeSet;
 
 use concert_model::access::{Action, Kept};
-use concert_model::{Problem, Time, json as event_json};
+use concert_model::{Problem, json as event_json};
 use concert_pipeline::enrich::book::last_resort_by;
 use concert_pipeline::render::Item;
 use concert_store::Members;
@@ -413,8 +413,7 @@ pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>,
     let mut to_go = Vec::new();
     for (index, kind) in site.settings.notices.iter().enumerate() {
         if name.is_none_or(|name| name == kind.name) {
-            let (waiting, due) = tell::waiting(site, index).await?;
-            let made = waiting.into_iter().map(|new| not_yet(site, new, due));
+            let made = tell::waiting(site, index).await?.into_iter().map(|new| not_yet(site, new));
             to_go.extend(made.map(|(notice, members)| Going {
                 fails: fails(site, &notice, None),
                 is_spoken: is_spoken(site, &notice),
@@ -457,7 +456,7 @@ fn is_spoken(site: &Site, notice: &Notice) -> bool {
         || site.settings.templates.speaks(&notice.language)
 }
 
-fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
+fn not_yet(site: &Site, new: NewNotice) -> (Notice, Members) {
     let notice = Notice {
         id: NOT_YET.to_owned(),
         name: new.name.as_ref().to_owned(),
@@ -472,9 +471,9 @@ fn not_yet(site: &Site, new: NewNotice, due: Time) -> (Notice, Members) {
         tlp: new.tlp,
         message_id: format!("{NOT_YET}@{}", site.domain()),
         made: wire::now(),
-        due,
+        due: new.due,
         attempts: 0,
-        since: due,
+        since: new.due,
         tries: 0,
         reason: new.reason,
         delivered_at: None,
