@@ -11,7 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some(read) = mail::read(bytes) else { return };
     assert_eq!(mail::read(bytes).as_ref(), Some(&read), "reading twice");
     let key = Key::new(b"a secret that no input knows");
-    let Ok(found) = candidates(&read, Some(("cert@cert.example", &key))) else { return };
+    let Ok(found) = candidates(&read, Some((&["cert@cert.example"], &key))) else { return };
     for candidate in found {
         assert_ne!(candidate.how, How::ReturnAddress, "{candidate:?}");
         let sent = Sent {

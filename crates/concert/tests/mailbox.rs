@@ -65,6 +65,13 @@ struct World {
 impl World {
     /// A site whose notices go to a receiver of ours and whose mailbox is a Dovecot; `None` without one.
     async fn new() -> Option<Self> {
+        let world = Self::unread().await?;
+        world.once();
+        Some(world)
+    }
+
+    /// The same where the mailbox was never read.
+    async fn unread() -> Option<Self> {
         let Some(dovecot) = Dovecot::start().unwrap() else {
             println!("skipped: dovecot is not installed");
             return None;
@@ -79,7 +86,6 @@ impl World {
         fs::write(site.join("concert.toml"), settings).unwrap();
         fs::write(site.join("secrets/mailbox"), Dovecot::PASSWORD).unwrap();
         world.import("constituents", PARTIES);
-        world.once();
         Some(world)
     }
 
@@ -182,6 +188,37 @@ fn reply(mail: &Mail, from: &str, more: &str, id: &str) -> String {
         header(mail, "Subject"),
         header(mail, "Message-ID"),
     )
+}
+
+/// What left with a return address is believed by that alone, also where it was made before the mailbox was first read,
+/// and where the address is another since; the address that it left with stays good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bounce_to_the_plain_address_is_forged_whenever_the_notice_was_made() {
+    let Some(world) = World::unread().await else { return };
+    let row = "{\"source.ip\":\"192.0.2.1\",\"classification.type\":\"scanner\"}\n";
+    let report = world.folder.path().join("one.json");
+    fs::write(&report, row).unwrap();
+    world.done(&["ingest", "--feed", "drop", &report.display().to_string()]);
+    world.done(&["notice", "send"]);
+    let first = world.smtp.mails().remove(0);
+    assert!(first.from.starts_with("cert+n-"), "{}", first.from);
+    world.dovecot.deliver(&bounce(&first, "cert@cert.example", "5.1.1", "forged-1")).unwrap();
+    world.once();
+    world.set(|settings| settings.replace("address = \"cert@", "address = \"team@"));
+    world.once();
+    world.dovecot.deliver(&bounce(&first, "team@cert.example", "5.1.1", "forged-2")).unwrap();
+    world.dovecot.deliver(&bounce(&first, "cert+n-1-000000000000000@cert.example", "5.1.1", "forged-3")).unwrap();
+    world.once();
+    let mails = world.mails();
+    assert_eq!(mails.len(), 3);
+    assert!(mails.iter().all(|mail| mail.starts_with("aside bounce ")), "{mails:?}");
+    assert_eq!(world.smtp.count(), 1, "nobody else is told");
+    world.set(|settings| settings.replace("address = \"team@", "address = \"desk@"));
+    world.once();
+    world.dovecot.deliver(&bounce(&first, &first.from, "5.1.1", "true")).unwrap();
+    world.once();
+    assert!(world.mails()[3].starts_with("taken bounce"), "{:?}", world.mails());
+    assert_eq!(world.smtp.count(), 2, "the next contact is told");
 }
 
 #[tokio::test(flavor = "multi_thread")]

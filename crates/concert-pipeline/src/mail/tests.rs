@@ -348,7 +348,7 @@ fn a_bounce_counts_only_where_it_came_to_the_return_address() {
         mail(&head, &body)
     };
     let judged = |mail: &Mail, has_return_address: bool| {
-        let found = candidates(mail, Some((base, &key))).map_err(|why| Verdict::Aside(Doubt::Forged, why));
+        let found = candidates(mail, Some((&[base], &key))).map_err(|why| Verdict::Aside(Doubt::Forged, why));
         let sent = Sent { has_return_address, ..sent() };
         found.map(|found| judge(mail, &found[0], &sent)).unwrap_or_else(|aside| aside)
     };

@@ -91,7 +91,9 @@ impl Doubt {
 }
 
 /// The notices that a mail may be about, the most certain first. The error says why it is forged.
-pub fn candidates(mail: &Mail, own: Option<(&str, &Key)>) -> Result<Vec<Candidate>, String> {
+///
+/// `own` are the addresses that return addresses were made of, now and before, with what they are checked with.
+pub fn candidates(mail: &Mail, own: Option<(&[&str], &Key)>) -> Result<Vec<Candidate>, String> {
     let mut found: Vec<Candidate> = Vec::new();
     let mut note = |how, notice: &str, message_id: &str| {
         let (notice, message_id) = (notice.to_owned(), message_id.to_owned());
@@ -100,8 +102,8 @@ pub fn candidates(mail: &Mail, own: Option<(&str, &Key)>) -> Result<Vec<Candidat
         }
     };
     let mut is_forged = false;
-    if let Some((base, key)) = own {
-        for address in &mail.names.sent_to {
+    if let Some((bases, key)) = own {
+        for (address, base) in mail.names.sent_to.iter().flat_map(|to| bases.iter().map(move |base| (to, base))) {
             match key.look(base, address) {
                 Returned::Ours(notice) => note(How::ReturnAddress, &notice, ""),
                 Returned::Forged => is_forged = true,

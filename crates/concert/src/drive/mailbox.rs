@@ -47,6 +47,10 @@ const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 const TOO_LARGE: &str = "too-large";
 /// Where in the memory stands since when notices go out with which return address.
 const SINCE: &str = "return address since";
+/// Where stands of which addresses return addresses were made, the newest first.
+const BASES: &str = "return address of";
+/// Earlier ones that are still known: nobody changes it more often while mails may come back.
+const BASES_MAX: usize = 16;
 
 /// The intake of the mailbox.
 pub struct MailKeeper {
@@ -189,14 +193,41 @@ pub(super) async fn once(site: &Arc<Site>, keeper: &Arc<Keeper>) -> Result<bool,
 
 /// Remembers since when notices go out with a return address: only a bounce of an older one is
 /// believed without it. Whoever works on the site asks first, so that no notice is older than that. The earliest
-/// moment stays, whatever the address is later: notices made since then were sent from one of their own.
+/// moment stays, whatever the address is later: notices made since then were sent from one of their own, and bounces
+/// come to that.
 pub(super) async fn begin(site: &Site) -> Result<(), Problem> {
     let Some((base, _)) = &site.return_address else { return Ok(()) };
-    let known = site.store.records.recall(MAILBOX, SINCE).await?.unwrap_or_default();
-    match since(&known) {
-        Some(_) => Ok(()),
-        None => site.store.records.remember(MAILBOX, SINCE, &mark(wire::now(), base)).await,
+    let records = &site.store.records;
+    let known = records.recall(MAILBOX, SINCE).await?.unwrap_or_default();
+    if since(&known).is_none() {
+        records.remember(MAILBOX, SINCE, &mark(wire::now(), base)).await?;
     }
+    let before = records.recall(MAILBOX, BASES).await?;
+    let bases = bases(base, before.as_deref().unwrap_or_default(), &known).join("\n");
+    if before.as_ref() != Some(&bases) {
+        records.remember(MAILBOX, BASES, &bases).await?;
+    }
+    Ok(())
+}
+
+/// The address that return addresses are made of, then earlier ones. Sites that were there before those were kept know
+/// the first alone.
+fn bases<'b>(now: &'b str, before: &'b str, first: &'b str) -> Vec<&'b str> {
+    let first = first.split_once(' ').map_or("", |(_, base)| base);
+    let mut found: Vec<&str> = Vec::new();
+    for base in [now].into_iter().chain(before.lines()).chain([first]).filter(|base| !base.is_empty()) {
+        if found.len() < BASES_MAX && !found.iter().any(|known| known.eq_ignore_ascii_case(base)) {
+            found.push(base);
+        }
+    }
+    found
+}
+
+/// The notices that a mail may be about; the error says why it is forged.
+async fn candidates(site: &Site, mail: &Mail) -> Result<Result<Vec<tie::Candidate>, String>, Problem> {
+    let Some((base, key)) = &site.return_address else { return Ok(tie::candidates(mail, None)) };
+    let before = site.store.records.recall(MAILBOX, BASES).await?.unwrap_or_default();
+    Ok(tie::candidates(mail, Some((&bases(base, &before, ""), key))))
 }
 
 /// What is remembered of when notices began to go out with a return address.
@@ -283,8 +314,7 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
         subject: mail.subject.clone(),
         ..row
     };
-    let own = site.return_address.as_ref().map(|(base, key)| (base.as_str(), key));
-    let candidates = match tie::candidates(&mail, own) {
+    let candidates = match candidates(site, &mail).await? {
         Ok(found) => found,
         Err(why) => return Ok(aside(row, Some(Doubt::Forged), why).into()),
     };
@@ -453,6 +483,16 @@ async fn means(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn earlier_addresses_stay_known_the_newest_first() {
+        let first = mark(Time(7), "first@cert.example");
+        assert_eq!(bases("a@cert.example", "", &first), ["a@cert.example", "first@cert.example"]);
+        let before = "A@cert.example\nb@cert.example";
+        assert_eq!(bases("b@cert.example", before, &mark(Time(7), "")), ["b@cert.example", "A@cert.example"]);
+        let many: Vec<String> = (0..99).map(|number| format!("{number}@cert.example")).collect();
+        assert_eq!(bases("a@cert.example", &many.join("\n"), "").len(), BASES_MAX);
+    }
 
     #[test]
     fn notices_have_a_return_address_since_the_first_moment_there_was_one() {
