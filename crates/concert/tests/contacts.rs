@@ -310,7 +310,7 @@ fn what_registries_say_of_languages_and_of_space_that_nobody_owns_is_told() {
         route: 192.168.0.0/24\norigin: AS64500\nsource: RIPE\n\nroute: 100.64.0.0/16\norigin: AS64500\nsource: RIPE\n";
     fs::write(folder.path().join("some.db"), objects).unwrap();
     let file = folder.path().join("some.db").display().to_string();
-    let mut rows = concert(&site, &["contact", "import", "rpsl", &file]);
+    let mut rows = concert(&site, &["contact", "import", "rpsl", "--replace", &file]);
     rows.retain(|row| row["change"] != "changed");
     let told: Vec<[&str; 2]> = rows.iter().map(|row| ["value", "what"].map(|member| text(row, member))).collect();
     let what = |count: u8| format!("{count} in space that nobody can own fall to nobody");
@@ -324,6 +324,45 @@ fn what_registries_say_of_languages_and_of_space_that_nobody_owns_is_told() {
     let notice = concert(&site, &["notice", "list", "--format", "ndjson"]).remove(0);
     let shown = concert(&site, &["notice", "show", text(&notice, "id"), "--format", "ndjson"]).remove(0);
     assert!(text(&shown, "text").contains("Bonjour A (RIPE AR1)"), "{shown}");
+}
+
+#[test]
+fn an_import_of_a_part_of_the_registries_files_is_refused_and_what_was_set_aside_stays_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let file = folder.path().join("part.db");
+    fs::write(&file, "inetnum: 192.0.2.0 - 192.0.2.255\nnetname: HOSTING\nabuse-c: EH1-RIPE\nsource: RIPE\n").unwrap();
+    let file = file.display().to_string();
+    let import = ["contact", "import", "rpsl", &file];
+    let gone = "aut-num of RIPE (1), organisation of RIPE (1), role of RIPE (1)";
+    let (code, told) = said(&site, &import);
+    assert!(code == 2 && told.contains(gone) && told.contains("if that is meant: `--replace`"), "{told}");
+    let (code, told) = said(&site, &[&import[..], &["--dry-run"]].concat());
+    assert!(code == 0 && told.contains(gone) && told.contains("will be refused without `--replace`"), "{told}");
+    let told = |value: &str| text_of(&concert(&site, &["who", value, "--format", "ndjson"])[0], "contact");
+    assert_eq!(told("192.0.2.20"), "abuse@hosting.example", "nothing was replaced");
+    let aside = concert(&site, &["contact", "aside", "--format", "ndjson"]);
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    assert!(text(&aside[0], "place").starts_with("ripe.db:") && text(&aside[0], "what").contains("10."), "{aside:?}");
+    assert_eq!(said(&site, &[&import[..], &["--replace"]].concat()).0, 0);
+    assert_eq!(told("192.0.2.20"), "nobody");
+    assert_eq!(concert(&site, &["contact", "aside", "--format", "ndjson"]), [] as [Value; 0]);
+}
+
+#[test]
+fn a_dry_run_shows_what_is_found_about_the_parties() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let file = folder.path().join("two.csv");
+    fs::write(&file, "party,prefixes,mail\nA,192.0.2.0/24,a@a.example\nB,192.0.2.0/24,\nC,192.0.2.0/25,c@c.example\n")
+        .unwrap();
+    let import = ["contact", "import", "constituents", &file.display().to_string(), "--format", "ndjson"];
+    let rows = concert(&site, &[&import[..], &["--dry-run"]].concat());
+    let found =
+        |kind: &str, party: &str| rows.iter().any(|row| text(row, "change") == kind && text(row, "party") == party);
+    assert!(found("added", "A") && found("overlap", "B") && found("gap", "B") && found("remark", "C"), "{rows:?}");
+    let rows = concert(&site, &import);
+    assert!(rows.iter().all(|row| ["added", "removed"].contains(&text(row, "change"))), "{rows:?}");
 }
 
 #[test]
@@ -436,7 +475,7 @@ fn mailboxes_that_nothing_can_be_sent_to_are_told_and_never_used() {
     concert(&site, &["contact", "import", "constituents", &file("some.csv", parties)]);
     let objects = "role: B\nnic-hdl: BR1\nabuse-mailbox: abuse@mail.example.com\nsource: RIPE\n\n\
         inetnum: 192.0.2.0 - 192.0.2.255\nabuse-c: BR1\nsource: RIPE\n";
-    concert(&site, &["contact", "import", "rpsl", &file("some.db", objects)]);
+    concert(&site, &["contact", "import", "rpsl", "--replace", &file("some.db", objects)]);
     let check = |want_code: i32| {
         let args = ["contact", "check", "--format", "ndjson", "--site"];
         let output = Command::new(env!("CARGO_BIN_EXE_concert")).args(args).arg(&site).output().unwrap();
@@ -642,7 +681,7 @@ fn a_site_that_was_restored_knows_what_registries_say() {
     let objects = "role: A\nnic-hdl: AR1\nabuse-mailbox: abuse@a.example\nsource: RIPE\n\n\
         aut-num: AS64500\nabuse-c: AR1\nsource: RIPE\n";
     fs::write(path("some.db"), objects).unwrap();
-    concert(&site, &["contact", "import", "rpsl", &path("some.db")]);
+    concert(&site, &["contact", "import", "rpsl", "--replace", &path("some.db")]);
     let (code, told) = said(&site, &["backup", &path("all.tar.zst")]);
     assert_eq!(code, 0, "{told}");
     let again = folder.path().join("again");

@@ -40,11 +40,16 @@ const NOBODY: u32 = 0;
 /// The registry whose networks name teams before roles.
 const TEAMS_FIRST: &str = "APNIC";
 
+/// Classes that say something about contacts. Persons seldom do.
+const USED: [&str; 8] = ["inetnum", "inet6num", "aut-num", "organisation", "role", "irt", "route", "route6"];
+
 /// What reading the files gave.
 #[derive(Debug, Default)]
 pub struct Summary {
     /// Objects of each class.
     pub objects: BTreeMap<String, u64>,
+    /// The same for each registry, of the classes that say something about contacts.
+    pub by_registry: BTreeMap<String, BTreeMap<String, u64>>,
     /// Pieces that were set aside: all, and the first ones with place and reason.
     pub aside: u64,
     /// The first of them.
@@ -60,6 +65,15 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Counts an object; there are millions of few kinds.
+    fn count(&mut self, registry: &str, class: &str) {
+        if let Some(count) = self.by_registry.get_mut(registry).and_then(|classes| classes.get_mut(class)) {
+            *count += 1;
+        } else {
+            self.by_registry.entry(registry.to_owned()).or_default().insert(class.to_owned(), 1);
+        }
+    }
+
     fn set_aside(&mut self, problem: impl FnOnce() -> Problem) {
         self.aside += 1;
         if self.problems.len() < ASIDE_TOLD_MAX {
@@ -195,6 +209,9 @@ impl Builder {
 
     fn add(&mut self, object: &Object) -> Result<(), String> {
         let registry = registry(object);
+        if USED.contains(&object.class.as_str()) {
+            self.summary.count(&registry, &object.class);
+        }
         match object.class.as_str() {
             "inetnum" | "inet6num" => self.add_range(object, &registry),
             "aut-num" => {

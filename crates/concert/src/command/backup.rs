@@ -29,7 +29,7 @@ pub(super) const SETTINGS: [&str; 7] =
     ["concert.toml", "conf.d", "clocks.toml", "processes", "templates", "secrets", "keys"];
 /// What registries publish, of a folder of which all else is made anew by itself: it was imported from files, or fetched,
 /// and without it nobody of a registry is told.
-const PUBLISHED: [&str; 2] = ["data/lookup/registry", "data/lookup/rdap"];
+const PUBLISHED: [&str; 3] = ["data/lookup/registry", "data/lookup/registry-read", "data/lookup/rdap"];
 /// What of `data/` is copied in another way, or is made anew by itself.
 const NOT_COPIED: [&str; 7] = ["archive", "events", "sightings", "evidence", "lookup", "lock", "first-login"];
 /// Compression level: event files and reports are compressed already.

@@ -3,6 +3,7 @@
 //! An import replaces all parties at once, so a file with mistakes changes nothing. A process that
 //! works on the site takes an import up by itself.
 
+mod aside;
 pub(crate) mod check;
 mod export;
 pub(crate) mod health;
@@ -32,7 +33,7 @@ use crate::wire::Site;
 /// Import, list and check who this site answers for.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents parties.csv\n  concert contact export --format json\n  concert contact list\n  concert contact show \"Example University\"\n  concert contact check\n  concert contact health\n  concert contact prove --all-older-than 180d\n  concert contact refresh rdap\n  concert contact refused"
+    after_help = "Examples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents parties.csv\n  concert contact export --format json\n  concert contact list\n  concert contact show \"Example University\"\n  concert contact check\n  concert contact health\n  concert contact prove --all-older-than 180d\n  concert contact refresh rdap\n  concert contact refused\n  concert contact aside"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -50,6 +51,7 @@ impl Args {
                 | Action::Check(_)
                 | Action::Health(_)
                 | Action::Refused(_)
+                | Action::Aside(_)
         )
     }
 }
@@ -77,6 +79,8 @@ enum Action {
     Refresh(refresh::Args),
     /// Tell how many answers of RDAP and files of domains were refused, and why
     Refused(refused::Args),
+    /// Show what the last import of registries' files set aside
+    Aside(aside::Args),
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
@@ -114,6 +118,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         match &args.action {
             Action::Export(args) => export::run(args, &seen(store.records.parties(args.parties()).await?)),
             Action::List(rows) => list(rows, &seen(all(&store).await?), &Known::read(&store.records).await?),
+            Action::Aside(args) => aside::run(args, &settings.data_dir(), reach.is_all()),
             Action::Show(args) => show::run(args, &store, &settings.data_dir(), &reach).await,
             Action::Check(args) => check::run(args, &settings, &seen(all(&store).await?), reach.is_all()).await,
             Action::Import(_)

@@ -43,6 +43,9 @@ pub(super) struct Args {
     /// Let go of all parties where the files hold none.
     #[arg(long)]
     remove_all: bool,
+    /// Replace the data of registries also where the files have nothing of a kind that the last import read.
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -59,9 +62,20 @@ enum Kind {
 }
 
 pub(super) async fn run(args: &Args, settings: &Settings, store: &Store, by: &By) -> Result<Exit, Failure> {
-    if args.aside.is_some() && args.kind != Kind::Rpsl {
+    let is_rpsl = args.kind == Kind::Rpsl;
+    if args.aside.is_some() && !is_rpsl {
         let problem = Problem::new("`--aside` is for files of registries");
         return Err(Failure::usage(problem.hint("files of parties with a mistake are refused whole")));
+    }
+    if args.replace && !is_rpsl {
+        let problem = Problem::new("`--replace` is for files of registries");
+        return Err(Failure::usage(problem.hint("files of parties always replace all that there are")));
+    }
+    if args.remove_all && is_rpsl {
+        let problem = Problem::new("`--remove-all` is for files of parties");
+        return Err(Failure::usage(
+            problem.hint("files of registries that lack a kind replace the others by `--replace`"),
+        ));
     }
     let which = match args.kind {
         Kind::Constituents => Parties::Constituents,
@@ -70,7 +84,7 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store, by: &By
             let constituents = store.records.parties(Parties::Constituents).await?;
             let done = rpsl::run(
                 (&args.files, args.aside.as_deref()),
-                args.dry_run,
+                &rpsl::Meant { is_trial: args.dry_run, replaces: args.replace },
                 &args.rows,
                 &settings.data_dir(),
                 &constituents,
@@ -103,6 +117,13 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store, by: &By
         append_audit(&mut writing, by, &imported(which, parties.len(), changes.len())).await?;
         store.records.commit(writing).await?;
     }
+    let found = check::findings(settings, &parties);
+    if args.dry_run {
+        // What `contact check` would say, for whoever can still mend the files.
+        for (kind, party, what) in found.iter().chain(&check::remarks(&parties)) {
+            table.row(&[json!(kind), json!(party), json!(what)])?;
+        }
+    }
     table.finish()?;
     if refused.is_some() {
         tracing::warn!("the files hold no party, so the import will be refused without `--remove-all`");
@@ -116,9 +137,11 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store, by: &By
     for (_, party, what) in check::shared(&parties) {
         tracing::warn!("`{party}`: {what}");
     }
-    let findings = check::findings(settings, &parties).iter().filter(|one| check::is_bad(one)).count();
-    if findings > 0 {
-        tracing::warn!(findings, "there are findings about these parties; see `concert contact check`");
+    let findings = found.iter().filter(|one| check::is_bad(one)).count();
+    match args.dry_run {
+        _ if findings == 0 => {}
+        true => tracing::warn!(findings, "there are findings about these parties, shown behind the changes"),
+        false => tracing::warn!(findings, "there are findings about these parties; see `concert contact check`"),
     }
     Ok(Exit::Done)
 }

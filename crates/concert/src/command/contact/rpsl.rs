@@ -12,6 +12,7 @@ use concert_pipeline::registry::{self as registries, Answer, Builder, Summary};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::aside;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure, outside};
 use crate::registry::{self, Opened};
@@ -21,10 +22,18 @@ const TOLD_MAX: usize = 20;
 /// Networks inside those of constituents that are compared.
 const INSIDE_MAX: usize = 100_000;
 
+/// Whether an import is meant.
+pub(super) struct Meant {
+    /// It only shows what would change.
+    pub(super) is_trial: bool,
+    /// Also where the files have nothing of a kind that was there before.
+    pub(super) replaces: bool,
+}
+
 /// Reads all files, replaces what was imported before, and prints what changed for constituents.
 pub(super) fn run(
-    (files, aside): (&[PathBuf], Option<&Path>),
-    is_trial: bool,
+    (files, aside_file): (&[PathBuf], Option<&Path>),
+    meant: &Meant,
     rows: &AllRows,
     data: &Path,
     parties: &[Party],
@@ -40,6 +49,14 @@ pub(super) fn run(
     if summary.answered + summary.silent == 0 {
         let problem = Problem::new("the files hold no network and no AS number");
         return Err(Failure::usage(problem.hint("give the registries' files, such as ripe.db.inetnum.gz")));
+    }
+    let missing = aside::missing(data, &summary.by_registry).filter(|_| !meant.replaces);
+    match missing {
+        Some(problem) if meant.is_trial => {
+            tracing::warn!("{}, so the import will be refused without `--replace`", problem.what);
+        }
+        Some(problem) => return Err(Failure::usage(problem)),
+        None => {}
     }
     let fresh = registry::open_part(&part)?;
     // What was imported before may be damaged, and this is what mends it.
@@ -61,9 +78,10 @@ pub(super) fn run(
         let what = format!("{count} in space that nobody can own fall to nobody");
         table.row(&[json!("reserved"), Value::Null, json!(class), json!(what)])?;
     }
-    tell(&summary, aside)?;
-    if !is_trial {
+    tell(&summary, aside_file)?;
+    if !meant.is_trial {
         registry::replace(data, part).map_err(failed)?;
+        aside::keep(data, &summary).map_err(failed)?;
     }
     table.finish().map(|()| Exit::Done)
 }
@@ -158,7 +176,10 @@ fn tell(summary: &Summary, aside: Option<&Path>) -> Result<(), Failure> {
         let all: String = summary.problems.iter().map(|problem| format!("{problem}\n")).collect();
         std::fs::write(path, all).map_err(|error| outside(path.display(), &error))?;
     } else if more > 0 {
-        tracing::warn!(more, "more pieces were set aside; `--aside FILE` writes all of them into a file");
+        tracing::warn!(
+            more,
+            "more pieces were set aside; `--aside FILE` writes all of them into a file, and `concert contact aside` shows those of the last import"
+        );
     }
     if summary.unusable > 0 {
         tracing::warn!(
