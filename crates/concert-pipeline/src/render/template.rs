@@ -565,6 +565,15 @@ mod tests {
     }
 
     #[test]
+    fn an_event_without_an_address_names_its_account_or_as() {
+        let events = ["source.account=anna@uni.example", "source.asn=64499"];
+        let message = render(&Templates::new(), &events, |notice| notice.format = &html::LISTED).unwrap();
+        for text in [&message.text, &message.html.unwrap()] {
+            assert!(text.contains("anna@uni.example") && text.contains("AS64499"), "{text}");
+        }
+    }
+
+    #[test]
     fn whoever_does_not_answer_for_the_systems_is_not_told_so() {
         let message = render(&Templates::new(), &TWO, |notice| {
             (notice.party, notice.is_responsible, notice.format) = ("", false, &html::LISTED);
