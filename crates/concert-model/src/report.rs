@@ -5,7 +5,7 @@ use crate::{EventId, ReportId, Time};
 /// What tells two deliveries apart even when their bytes are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A mail, by Message-ID (or `UIDVALIDITY/UID` where it has none).
+    /// A mail, by Message-ID (or the hash of its bytes where it has none).
     Mail(String),
     /// A file, by its name without folders.
     File(String),

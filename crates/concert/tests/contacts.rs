@@ -205,6 +205,20 @@ fn an_import_of_nobody_is_refused_and_one_to_whom_nothing_can_be_sent_is_told() 
 }
 
 #[test]
+fn a_line_that_is_too_long_is_told_and_the_others_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let input = folder.path().join("values.txt");
+    fs::write(&input, format!("192.0.2.140\n{}\n192.0.2.20\n", "x".repeat(100_000))).unwrap();
+    let mut ask = Command::new(env!("CARGO_BIN_EXE_concert"));
+    ask.args(["who", "-", "--format", "csv", "--site"]).arg(&site).stdin(fs::File::open(&input).unwrap());
+    let output = ask.output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(out.contains("cert@uni.example") && out.contains("abuse@hosting.example"), "{out} {err}");
+    assert!(output.status.code() == Some(1) && err.contains("line 2 is longer than 65536 bytes"), "{err}");
+}
+
+#[test]
 fn values_are_answered_as_people_paste_them() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

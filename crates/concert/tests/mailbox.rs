@@ -503,14 +503,32 @@ async fn a_contact_is_asked_once_and_its_answer_proves_it_alive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn on_trial_lists_and_threads_name_the_address_that_a_notice_went_to() {
+    let Some(world) = World::new().await else { return };
+    world.set(|settings| format!("{settings}\n[deliver]\noverride_recipient = \"me@cert.example\"\n"));
+    world.event("192.0.2.1");
+    assert_eq!(world.smtp.mails().remove(0).to, ["me@cert.example"]);
+    let row = world.rows(&["notice", "list"]).remove(0);
+    let reason = row["reason"].as_str().unwrap();
+    assert!(row["to"] == "Gone@net.example" && reason.starts_with("on trial: sent to me@cert.example"), "{row}");
+    let shown = world.rows(&["notice", "show", row["id"].as_str().unwrap()]).remove(0);
+    assert_eq!(shown["thread"][0]["to"], "me@cert.example (in place of Gone@net.example)", "{shown}");
+    assert!(world.rows(&["contact", "health"]).iter().all(|row| row["stopped_7d"].is_null()));
+    world.set(|settings| settings.replace("when = \"at once\"", "when = \"at 06:00\""));
+    world.event("192.0.2.2");
+    let row = world.rows(&["notice", "preview"]).remove(0);
+    assert_eq!(row["why"], "on trial it goes to me@cert.example", "{row}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_contact_that_is_refused_at_once_is_passed_over_too() {
     let Some(world) = World::new().await else { return };
     world.smtp.at_line(Stage::To, "Gone@net.example", Act::Answer("550 5.1.1 no such user".into()), 1);
+    // The next one is told by the same run.
     world.event("192.0.2.1");
     let states = || {
         world.rows(&["notice", "list"]).iter().map(|row| row["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    world.once();
     assert_eq!((states(), world.smtp.count()), (vec!["delivered".to_owned(), "failed".to_owned()], 1));
     assert_eq!(world.smtp.mails().remove(0).to, ["noc@net.example"]);
     assert_eq!(world.health("Gone@net.example")["state"], "suspended");
@@ -1224,6 +1242,17 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_one_receipt() {
     world.done(&again);
     world.once();
     assert_eq!(world.smtp.count(), before + 1);
+    // Sent once more, each says what it said, under the number of the first receipt.
+    let mut resent = number_of(receipt);
+    for says in [ticket.trim_start_matches('['), ticket.trim_start_matches('['), "The host was cleaned."] {
+        resent = if says.starts_with("The") { id.trim().to_owned() } else { resent };
+        let row = world.rows(&["notice", "resend", &resent]).remove(0);
+        world.once();
+        let sent = world.smtp.mails().pop().unwrap();
+        assert!(header(&sent, "Subject").starts_with(&ticket), "{} {ticket}", header(&sent, "Subject"));
+        assert!(String::from_utf8_lossy(&sent.bytes).contains(says), "{sent:?}");
+        resent = row["id"].as_str().unwrap().to_owned();
+    }
     // Nobody is named to the party but who agreed to it.
     let party_told = |world: &World| {
         let mails = world.smtp.mails();

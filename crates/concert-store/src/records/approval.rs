@@ -11,6 +11,9 @@ use super::{Change, Records, trouble};
 /// Reason of a notice that a person must approve first.
 pub const WAITS_FOR_APPROVAL: &str = "waits for approval";
 
+/// The name of notices that tell somebody who complained that the complaint came.
+pub const RECEIPT: &str = "(receipt)";
+
 /// Whether notices of a kind go out by themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
@@ -42,7 +45,8 @@ pub async fn reject_notice_in(change: &mut Change<'_>, id: &str, why: &str) -> R
 
 /// Makes a new notice with the events of one that was delivered, as part of a change.
 ///
-/// It names the other; and goes to another address if one is given. Gives its number; `None` when there is no such
+/// It names the other; and goes to another address if one is given. A receipt keeps the ticket that it told first, where an
+/// outcome has it too. Gives its number; `None` when there is no such
 /// notice or it was not delivered.
 pub async fn resend_notice_in(
     change: &mut Change<'_>,
@@ -60,9 +64,9 @@ pub async fn resend_notice_in(
         Gate::Approval => ("waiting", WAITS_FOR_APPROVAL),
     };
     let made = sqlx::query(
-        "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason, again_of, passed_over, by_hand)
-         SELECT ?2, name, key, party, coalesce(?3, recipient), via, format, language, ?4, events, members, tlp,
-         ?2 || substr(message_id, instr(message_id, '@')), ?6, ?6, ?6, ?5, id, passed_over, max(by_hand, ?3 IS NOT NULL) FROM notice WHERE id = ?1 AND state = 'delivered'",
+        "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason, again_of, passed_over, by_hand, text)
+         SELECT ?2, name, key, CASE WHEN name = ?7 AND party = '' THEN id ELSE party END, coalesce(?3, recipient), via, format, language, ?4, events, members, tlp,
+         ?2 || substr(message_id, instr(message_id, '@')), ?6, ?6, ?6, ?5, id, passed_over, max(by_hand, ?3 IS NOT NULL), text FROM notice WHERE id = ?1 AND state = 'delivered'",
     )
     .bind(id)
     .bind(&new)
@@ -70,6 +74,7 @@ pub async fn resend_notice_in(
     .bind(state)
     .bind(reason)
     .bind(now.0)
+    .bind(RECEIPT)
     .execute(&mut **change)
     .await
     .map_err(trouble)?;

@@ -31,14 +31,14 @@ use concert_model::Problem;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
-pub use approval::{Gate, WAITS_FOR_APPROVAL, approve_notice_in, reject_notice_in, resend_notice_in};
+pub use approval::{Gate, RECEIPT, WAITS_FOR_APPROVAL, approve_notice_in, reject_notice_in, resend_notice_in};
 pub use audit::{Act, AuditFilter, Audited, By, append_audit};
 pub use credentials::{Credentials, Factor, NewFactor, NewPassword, reset_user_in};
 pub use feeds::{FeedCounts, FeedHealth, Hour, lacking_in, remember_in};
 pub use health::{Health, Proof};
 pub use lockouts::{Attempt, Counted, forget_failures_in};
 pub use mails::{Again, Effect, MailCount, MailFilter, MailRow, Settled, hold_complaint, settle};
-pub use notices::{Notice, NoticeFilter, ON_TRIAL, Way, requeue_notice_in};
+pub use notices::{Notice, NoticeFilter, ON_TRIAL, ON_TRIAL_TO, Way, is_on_trial, requeue_notice_in};
 pub use outcomes::TOLD_NOBODY;
 pub use parties::{Parties, import_parties_in};
 pub use refused::Refused;

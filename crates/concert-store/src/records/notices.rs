@@ -17,8 +17,15 @@ const NOTICES_ONLY: &str = " name <> '(message)'";
 
 /// The reason of a notice that was delivered on trial only: nobody was told by it.
 pub const ON_TRIAL: &str = "dry run: nothing was sent";
+/// How the reason of one begins that went to another address on trial, which stands behind it.
+pub const ON_TRIAL_TO: &str = "on trial: sent to ";
 /// Notices that are stuck of which it is looked why.
 const STUCK_MAX: u32 = 10_000;
+
+/// Whether the reason of a delivered notice says that nobody was told by it.
+pub fn is_on_trial(reason: &str) -> bool {
+    reason == ON_TRIAL || reason.starts_with(ON_TRIAL_TO)
+}
 
 /// A notice as it is listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -314,7 +321,7 @@ impl Records {
                     .await
                     .map_err(trouble)?;
             }
-            if *state == "delivered" && reason != ON_TRIAL {
+            if *state == "delivered" && !is_on_trial(reason) {
                 sqlx::query(
                     "INSERT INTO contact_told SELECT recipient, party, ?2 FROM notice
                      WHERE (id = ?1 OR within = ?1 AND within <> '') AND recipient <> '' AND party <> '' AND name NOT LIKE '(%'
@@ -432,7 +439,8 @@ mod tests {
             records.mark_told(&mut events, Time(0), Time(i64::MAX)).await.unwrap();
             (records.contacts_told().await.unwrap().len(), events.into_values().all(|told| told))
         };
-        for (reason, want) in [(ON_TRIAL, (0, false)), ("250 taken", (1, true))] {
+        let elsewhere = format!("{ON_TRIAL_TO}me@cert.example");
+        for (reason, want) in [(ON_TRIAL, (0, false)), (&elsewhere, (0, false)), ("250 taken", (1, true))] {
             records.settle_notices(&[(made.id.clone(), "delivered", made.due, reason.into())]).await.unwrap();
             assert_eq!(told().await, want, "{reason}");
         }

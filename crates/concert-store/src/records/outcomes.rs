@@ -6,7 +6,7 @@ use concert_model::{Problem, ReportId, Time};
 use sqlx::Row;
 
 use super::mails::mail;
-use super::notices::ON_TRIAL;
+use super::notices::is_on_trial;
 use super::telling::insert_words;
 use super::{Home, MailRow, NewNotice, Records, trouble};
 use crate::Members;
@@ -61,12 +61,11 @@ impl Records {
         let mut before = i64::MAX;
         for _ in 0..NOTICES_MAX / NOTICES_AT_ONCE {
             let rows = sqlx::query(
-                "SELECT seq, made, delivered, party, members FROM notice
-                 WHERE state = 'delivered' AND reason <> ?3 AND seq < ?1 ORDER BY seq DESC LIMIT ?2",
+                "SELECT seq, made, delivered, party, members, reason FROM notice
+                 WHERE state = 'delivered' AND seq < ?1 ORDER BY seq DESC LIMIT ?2",
             )
             .bind(before)
             .bind(NOTICES_AT_ONCE)
-            .bind(ON_TRIAL)
             .fetch_all(self.pool())
             .await
             .map_err(trouble)?;
@@ -76,7 +75,8 @@ impl Records {
                 if number("made") < since.0 {
                     return Ok(());
                 }
-                let is_to_party = !row.try_get::<String, _>("party").unwrap_or_default().is_empty();
+                let text = |name: &str| row.try_get::<String, _>(name).unwrap_or_default();
+                let is_to_party = !text("party").is_empty() && !is_on_trial(&text("reason"));
                 let members = row.try_get::<Vec<u8>, _>("members").ok().and_then(|bytes| Members::from_bytes(&bytes));
                 let Some(members) = members.filter(|_| is_to_party && number("delivered") <= until.0) else { continue };
                 for range in members.ranges().filter(|range| batches.contains(&range.batch)) {

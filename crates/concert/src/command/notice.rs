@@ -10,7 +10,7 @@ pub(crate) mod show;
 use concert_model::Problem;
 use concert_model::access::Kept;
 use concert_store::Store;
-use concert_store::records::{Act, Change, NewNotice, Notice, NoticeFilter, ON_TRIAL, append_audit};
+use concert_store::records::{Act, Change, NewNotice, Notice, NoticeFilter, append_audit, is_on_trial};
 use serde_json::{Value, json};
 
 use super::SiteArg;
@@ -213,7 +213,7 @@ fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
 /// Why it is not delivered, also where that was left out on trial. What a receiver said when it took a notice is shown by
 /// `notice show`.
 fn reason(notice: &Notice) -> Option<&str> {
-    let is_told = notice.state != "delivered" || notice.reason == ON_TRIAL;
+    let is_told = notice.state != "delivered" || is_on_trial(&notice.reason);
     (is_told && !notice.reason.is_empty()).then_some(&notice.reason)
 }
 

@@ -15,7 +15,7 @@ use std::io::{BufRead, IsTerminal};
 use std::collections::BTreeMap;
 
 use concert_model::access::Kept;
-use concert_model::{Contact, Party, Problem};
+use concert_model::{Contact, Party};
 use concert_pipeline::enrich::constituents::{Found, Subject};
 use concert_pipeline::enrich::{Constituents, Lookup};
 use concert_pipeline::mail::address::canonical;
@@ -148,8 +148,9 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
         }
         Ok(true)
     };
+    let mut passed_over = 0;
     for value in &args.values {
-        let go_on = if value == "-" { from_input(&mut tell)? } else { tell(value)? };
+        let go_on = if value == "-" { from_input(&mut tell, &mut passed_over)? } else { tell(value)? };
         if !go_on {
             break;
         }
@@ -159,14 +160,18 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             runtime.block_on(site.store.records.count_refused(source, &counts, wire::now()))?;
         }
     }
-    table.finish().map(|()| Exit::Done)
+    table.finish()?;
+    Ok(if passed_over == 0 { Exit::Done } else { Exit::Bad })
 }
 
-fn from_input(tell: &mut dyn FnMut(&str) -> Result<bool, Failure>) -> Result<bool, Failure> {
+/// Asks for the values of each line; one that is too long is told, counted and passed over. Says whether anybody still
+/// reads the answers.
+fn from_input(tell: &mut dyn FnMut(&str) -> Result<bool, Failure>, passed_over: &mut u64) -> Result<bool, Failure> {
     let mut input = std::io::stdin().lock();
-    let mut line = Vec::new();
+    let (mut line, mut number) = (Vec::new(), 0_u64);
     loop {
         line.clear();
+        number += 1;
         let mut capped = std::io::Read::take(&mut input, LINE_BYTES_MAX);
         let count =
             capped.read_until(b'\n', &mut line).map_err(|error| outside("standard input cannot be read", &error))?;
@@ -174,7 +179,10 @@ fn from_input(tell: &mut dyn FnMut(&str) -> Result<bool, Failure>) -> Result<boo
             return Ok(true);
         }
         if count as u64 == LINE_BYTES_MAX && line.last() != Some(&b'\n') {
-            return Err(Failure::usage(Problem::new(format!("a line is longer than {LINE_BYTES_MAX} bytes"))));
+            note(&format!("line {number} is longer than {LINE_BYTES_MAX} bytes and passed over"))?;
+            *passed_over += 1;
+            input.skip_until(b'\n').map_err(|error| outside("standard input cannot be read", &error))?;
+            continue;
         }
         for value in given::of_line(&String::from_utf8_lossy(&line)) {
             if !tell(value)? {

@@ -20,7 +20,7 @@ use crate::settings::Recipient;
 use crate::wire::{self, Site};
 
 /// The kind of way out whose mails may be encrypted.
-const MAIL: &str = "smtp";
+pub(crate) const MAIL: &str = "smtp";
 
 /// How often the events of these notices were seen again.
 pub async fn repeats(site: &Site, loaded: &Loaded, wanted: &[&Members]) -> Result<Repeats, Problem> {

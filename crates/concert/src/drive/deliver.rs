@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use concert_model::message::Outcome;
 use concert_model::{Message, Problem, Time};
-use concert_store::records::{Notice, ON_TRIAL, Way};
+use concert_store::records::{Notice, ON_TRIAL, ON_TRIAL_TO, Way};
 
+use super::compose::MAIL;
 use super::lane::Lane;
 use super::split::TooLarge;
 use crate::wire::Site;
@@ -17,6 +18,9 @@ use crate::wire::Site;
 const WAITS_SECONDS: [i64; 7] = [60, 300, 900, 3600, 7200, 14_400, 28_800];
 /// After this long without success a notice has failed and a person must look.
 const GIVE_UP_AFTER_SECONDS: i64 = 5 * 86_400;
+
+/// Contacts in a row, each of which refuses what the one before refused, that are tried in one go.
+const ROUNDS_MAX: usize = 10;
 
 /// How attempts ended.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,6 +31,8 @@ pub struct Sent {
     pub later: usize,
     /// Never taken.
     pub failed: usize,
+    /// Refused, and made for somebody else since.
+    pub(super) told_again: usize,
 }
 
 impl Sent {
@@ -62,15 +68,23 @@ pub fn ways(site: &Site) -> Vec<Way> {
     names.into_iter().map(Way::Named).chain([rest]).collect()
 }
 
-/// Sends everything due, one attempt each.
+/// Sends everything due, one attempt each. What a contact refused goes to the next one in order at once, which may go by
+/// another way.
 pub async fn send_due(site: &Arc<Site>) -> Result<Sent, Problem> {
-    let lanes = ways(site).into_iter().map(|way| Lane::new(Arc::clone(site), way).send_due());
     let mut all = Sent::default();
-    for sent in futures_util::future::join_all(lanes).await {
-        let sent = sent?;
-        all.delivered += sent.delivered;
-        all.later += sent.later;
-        all.failed += sent.failed;
+    for _ in 0..ROUNDS_MAX {
+        let lanes = ways(site).into_iter().map(|way| Lane::new(Arc::clone(site), way).send_due());
+        let mut told_again = 0;
+        for sent in futures_util::future::join_all(lanes).await {
+            let sent = sent?;
+            all.delivered += sent.delivered;
+            all.later += sent.later;
+            all.failed += sent.failed;
+            told_again += sent.told_again;
+        }
+        if told_again == 0 {
+            break;
+        }
     }
     Ok(all)
 }
@@ -90,8 +104,24 @@ pub(super) async fn attempt(site: &Site, notice: &Notice, message: &Message, byt
         return Outcome::Done(ON_TRIAL.into());
     }
     match site.settings.vias.get(&notice.via) {
-        Some(via) => via.deliverer.deliver(message, bytes).await,
+        Some(via) => {
+            let outcome = via.deliverer.deliver(message, bytes).await;
+            let test = site.settings.deliver.override_recipient.as_ref().filter(|_| via.kind == MAIL);
+            said_on_trial(test, notice, outcome)
+        }
         None => Outcome::Later(format!("there is no [via.{}] in the settings", notice.via), None),
+    }
+}
+
+/// Says with what a server said that the notice went to the one address of a trial: lists and threads name the one
+/// that it stands in for.
+fn said_on_trial(test: Option<&String>, notice: &Notice, outcome: Outcome) -> Outcome {
+    match (test, outcome) {
+        (Some(test), Outcome::Done(said)) if !notice.to.is_empty() => {
+            let said = if said.is_empty() { said } else { format!("; {said}") };
+            Outcome::Done(format!("{ON_TRIAL_TO}{test}{said}"))
+        }
+        (_, outcome) => outcome,
     }
 }
 

@@ -290,8 +290,9 @@ impl Lane {
             return Ok(());
         }
         self.site.store.records.settle_notices(&self.ended).await?;
-        if let Err(problem) = mailbox::refused(&self.site, &self.ended).await {
-            tracing::error!("a refused contact is not suspended: {problem}");
+        match mailbox::refused(&self.site, &self.ended).await {
+            Ok(again) => self.sent.told_again += again,
+            Err(problem) => tracing::error!("a refused contact is not suspended: {problem}"),
         }
         message::prove_ended(&self.site, &self.ended).await;
         self.sent.count(&self.ended);

@@ -33,8 +33,7 @@ const AGE_SECONDS_MAX: i64 = 90 * 86_400;
 /// The message, the same each time it is composed.
 pub fn message(site: &Site, notice: &Notice) -> Message {
     let (name, email) = (&site.settings.site.name, &site.settings.site.email);
-    // The ticket of the receipt, by which the sender knows the matter.
-    let ticket = if notice.party.is_empty() { &notice.id } else { &notice.party };
+    let ticket = receipt::ticket(notice);
     let text = format!("Hello,\n\n{}\n\n-- \n{name}\n{email}\n", notice.text.trim());
     receipt::answer(site, notice, format!("[{ticket}] What became of your report"), text)
 }

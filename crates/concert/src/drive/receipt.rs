@@ -7,24 +7,29 @@
 use concert_model::{Attachment, Message};
 use concert_pipeline::mail::Mail;
 use concert_pipeline::mail::answer::answer_to;
-use concert_store::records::{NewNotice, Notice};
+use concert_store::records::{NewNotice, Notice, RECEIPT};
 
 use super::compose::recipients;
 use crate::wire::{self, Site};
 
 /// What such notices are called. No notice of the settings can have this name.
-pub const NAME: &str = "(receipt)";
+pub const NAME: &str = RECEIPT;
 
 /// The message, the same each time it is composed.
 pub fn message(site: &Site, notice: &Notice) -> Message {
     let (name, email) = (&site.settings.site.name, &site.settings.site.email);
-    let id = &notice.id;
+    let id = ticket(notice);
     let text = format!(
         "Hello,\n\nthank you: your mail reached {name} and was taken in under the number\n[{id}]. This is an automatic answer; \
          it is sent once, and nothing needs to be done.\n\nIf you write again about the same matter, please keep [{id}] in the subject.\n\n\
          -- \n{name}\n{email}\n"
     );
     answer(site, notice, format!("[{id}] We received your mail"), text)
+}
+
+/// The number by which whoever complained knows the matter: that of the first receipt, also where it is sent again.
+pub(super) fn ticket(notice: &Notice) -> &str {
+    if notice.party.is_empty() { &notice.id } else { &notice.party }
 }
 
 /// A mail that answers the one whose Message-ID is the notice's key, and comes from nowhere.

@@ -274,7 +274,7 @@ impl Imap {
                 let why = format!("message {uid} is larger than the server said and than a report may be");
                 return Ok(Taken::Later(why));
             }
-            let (id, sender, urls) = self.look_into(session, uid, &bytes);
+            let (id, sender, urls) = self.look_into(&bytes);
             let receipt = self.receipt(intake, id.clone(), &sender);
             let receipt = Receipt { media_type: "message/rfc822".into(), ..receipt };
             let kept = intake.keep(receipt, Body::Bytes(bytes)).await;
@@ -300,7 +300,7 @@ impl Imap {
     ) -> Result<Taken, String> {
         if !known.settled.contains(&entry.uid) {
             let Some(head) = session.fetch_head(entry.uid, HEAD_BYTES_MAX).await? else { return Ok(Taken::Marked) };
-            let (id, sender, _) = self.look_into(session, entry.uid, &head);
+            let (id, sender, _) = self.look_into(&head);
             let receipt = self.receipt(intake, id, &sender);
             let kept = intake.keep_head(receipt, head, entry.bytes).await;
             kept.map_err(|why| format!("a mail cannot be kept now: {why}"))?;
@@ -379,12 +379,13 @@ impl Imap {
         Ok(Some(why))
     }
 
-    /// Identity, sender and links of a message.
-    fn look_into(&self, session: &Session, uid: u32, bytes: &[u8]) -> (String, String, Vec<Url>) {
+    /// Identity, sender and links of a message. One without a Message-ID is known by its bytes: its number may be another
+    /// one tomorrow.
+    fn look_into(&self, bytes: &[u8]) -> (String, String, Vec<Url>) {
         let message = MessageParser::default().parse(bytes);
         let id = message.as_ref().and_then(Message::message_id).map(str::trim);
         let id = id.filter(|id| !id.is_empty() && id.len() <= MESSAGE_ID_BYTES_MAX);
-        let id = id.map_or_else(|| format!("{}/{uid}", session.uid_validity), str::to_owned);
+        let id = id.map_or_else(|| format!("hash {}", blake3::hash(bytes).to_hex()), str::to_owned);
         let from = message.as_ref().and_then(|message| message.from()?.first()?.address());
         let urls = message.as_ref().map(|message| links::find(message, &self.links)).unwrap_or_default();
         (id, from.unwrap_or_default().to_owned(), urls)

@@ -9,7 +9,7 @@ use concert_model::{Problem, json as event_json};
 use concert_pipeline::enrich::book::last_resort_by;
 use concert_pipeline::render::Item;
 use concert_store::Members;
-use concert_store::records::{MailRow, NewNotice, Notice, NoticeFilter, WAITS_FOR_APPROVAL};
+use concert_store::records::{MailRow, NewNotice, Notice, NoticeFilter, ON_TRIAL_TO, WAITS_FOR_APPROVAL};
 use concert_transport::deliver::smtp::is_encrypted;
 use serde_json::{Value, json};
 
@@ -171,7 +171,7 @@ fn thread(notice: &Notice, mails: Vec<MailRow>) -> List {
     let mut rows = Vec::new();
     if let Some(at) = notice.delivered_at {
         let sent = [json!(at.to_string()), json!("out"), json!("notice"), Value::Null, Value::Null];
-        let of = [json!(notice.to), Value::Null, Value::Null, text_or_null(&notice.reason)];
+        let of = [json!(went_to(notice)), Value::Null, Value::Null, text_or_null(&notice.reason)];
         rows.push(sent.into_iter().chain(of).collect());
     }
     for mail in mails {
@@ -182,6 +182,12 @@ fn thread(notice: &Notice, mails: Vec<MailRow>) -> List {
         rows.push(came.into_iter().chain(of).collect());
     }
     List { name: "thread", columns: THREAD, rows }
+}
+
+/// Where a notice was sent: on trial to another address than its own.
+fn went_to(notice: &Notice) -> String {
+    let test = notice.reason.strip_prefix(ON_TRIAL_TO).and_then(|said| said.split(';').next());
+    test.map_or_else(|| notice.to.clone(), |test| format!("{test} (in place of {})", notice.to))
 }
 
 fn fields(notice: &Notice, reach: &Reach) -> Vec<(&'static str, Value)> {
@@ -339,6 +345,8 @@ pub(crate) struct Going {
     fails: Option<String>,
     /// Whether there are templates in its language.
     is_spoken: bool,
+    /// Where it really goes on trial.
+    on_trial: String,
 }
 
 /// What of a notice that will fail is said to those who do not see all addresses of it.
@@ -364,7 +372,8 @@ impl Going {
             true => String::new(),
             false => format!("there are no templates in `{}`, so it is in English", notice.language),
         };
-        let said = [fails.as_str(), waits, passed_over, anew.as_deref().unwrap_or_default(), &language];
+        let anew = anew.as_deref().unwrap_or_default();
+        let said = [fails.as_str(), waits, &self.on_trial, passed_over, anew, &language];
         said.into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join("; ")
     }
 }
@@ -417,6 +426,7 @@ pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>,
             to_go.extend(made.map(|(notice, members)| Going {
                 fails: fails(site, &notice, None),
                 is_spoken: is_spoken(site, &notice),
+                on_trial: on_trial(site, &notice),
                 notice,
                 members,
                 anew: None,
@@ -437,7 +447,8 @@ pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>,
             };
             let becomes = Box::pin(responsible::becomes(site, &book, &barred, (&notice, members.clone()))).await?;
             let fails = fails(site, &notice, anew.as_ref());
-            to_go.push(Going { fails, is_spoken: is_spoken(site, &notice), notice, members, anew, becomes });
+            let (is_spoken, on_trial) = (is_spoken(site, &notice), on_trial(site, &notice));
+            to_go.push(Going { fails, is_spoken, on_trial, notice, members, anew, becomes });
         }
     }
     Ok(to_go)
@@ -447,6 +458,13 @@ pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>,
 fn fails(site: &Site, notice: &Notice, anew: Option<&Anew>) -> Option<String> {
     let is_fresh = notice.attempts == 0 && notice.state != "no-contact" && anew.is_none();
     if is_fresh { compose::keyless(site, notice) } else { None }
+}
+
+/// That it goes to the one address of a trial, in words.
+fn on_trial(site: &Site, notice: &Notice) -> String {
+    let is_mail = site.settings.vias.get(&notice.via).is_some_and(|via| via.kind == compose::MAIL);
+    let test = site.settings.deliver.override_recipient.as_ref().filter(|_| is_mail && !notice.to.is_empty());
+    test.map_or_else(String::new, |test| format!("on trial it goes to {test}"))
 }
 
 /// Whether the text of a notice is in its language. Only those of events have templates.

@@ -19,8 +19,10 @@ use crate::settings::Recipient;
 use crate::wire::{self, Site};
 
 /// What follows when a server refuses a contact while the notice is handed to it: the same as when the
-/// notice bounces. A kill just before this leaves the notice failed, for a person to see.
-pub(in crate::drive) async fn refused(site: &Site, ended: &[Ended]) -> Result<(), Problem> {
+/// notice bounces. A kill just before this leaves the notice failed, for a person to see. Gives how many were made for
+/// somebody else.
+pub(in crate::drive) async fn refused(site: &Site, ended: &[Ended]) -> Result<usize, Problem> {
+    let mut again = 0;
     for (id, state, at, reason) in ended {
         if *state != "failed" && !reason.contains("refused: ") {
             continue;
@@ -38,8 +40,9 @@ pub(in crate::drive) async fn refused(site: &Site, ended: &[Ended]) -> Result<()
         let row = MailRow { received: *at, ..MailRow::default() };
         let settled = bounced(site, row, &failed, &notice, members).await?;
         site.store.records.settle_refusal(&settled, wire::now()).await?;
+        again += settled.again.map_or(0, |again| again.instead.iter().filter(|one| one.state == "queued").count());
     }
-    Ok(())
+    Ok(again)
 }
 
 /// What a deliverer says of one address: `user@example.com: 550 5.1.1 unknown; other@...`. Some servers say so only

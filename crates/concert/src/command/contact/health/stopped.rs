@@ -11,7 +11,7 @@ use concert_model::{Problem, ProblemKey, Time};
 use concert_pipeline::mail::address::canonical;
 use concert_store::Members;
 use concert_store::events::time_of;
-use concert_store::records::{Notice, NoticeFilter, ON_TRIAL};
+use concert_store::records::{Notice, NoticeFilter, is_on_trial};
 
 use crate::reach::Reach;
 use crate::wire::Site;
@@ -60,7 +60,7 @@ pub(super) async fn of_contacts(site: &Site, now: Time, reach: &Reach) -> Result
     let (mut found, mut events) = (BTreeMap::new(), 0u64);
     let mut chosen: Vec<Notice> = site.store.records.notices(&filter).await?;
     chosen.retain(|notice| {
-        let is_told = notice.reason != ON_TRIAL
+        let is_told = !is_on_trial(&notice.reason)
             && notice.to.contains('@')
             && notice.made > oldest
             && notice.made.plus_seconds(7 * DAY_SECONDS) <= now;
