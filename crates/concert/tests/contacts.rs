@@ -501,7 +501,7 @@ fn mailboxes_that_nothing_can_be_sent_to_are_told_and_never_used() {
         found.contains("abuse@gone.invalid: its domain is reserved, and nobody gets mail there, so nothing is"),
         "{found}"
     );
-    assert!(found.contains("abuse@mail.example.com of RIPE BR1: its domain is reserved"), "{found}");
+    assert!(found.contains("`abuse@mail.example.com` of RIPE BR1: its domain is reserved"), "{found}");
     fs::write(
         folder.path().join("given.ndjson"),
         "{\"source.ip\":\"198.51.100.1\",\"classification.type\":\"scanner\"}\n\
@@ -644,6 +644,26 @@ fn a_team_for_any_country_gets_what_nobody_else_answers_for() {
 
 fn text_of(row: &Value, member: &str) -> String {
     text(row, member).to_owned()
+}
+
+#[test]
+fn the_texts_of_what_waits_for_a_contact_are_those_that_go_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let event = |address: &str| format!("{{\"source.ip\":\"{address}\",\"classification.type\":\"scanner\"}}\n");
+    let given = folder.path().join("given.ndjson");
+    fs::write(&given, event("198.18.5.1") + &event("198.18.6.1") + &event("198.18.7.1")).unwrap();
+    concert(&site, &["ingest", "--feed", "given", &given.display().to_string()]);
+    let file = folder.path().join("parties.csv");
+    fs::write(&file, "party,prefixes,mail\nA,198.18.5.0/24,a@a.example\nB,198.18.6.0/24,b@b.example\n").unwrap();
+    concert(&site, &["contact", "import", "constituents", &file.display().to_string()]);
+    let rows = concert(&site, &["notice", "preview", "--text", "--format", "ndjson"]);
+    let told: Vec<(String, bool)> =
+        rows.iter().map(|row| (text_of(row, "to"), text(row, "text").starts_with("Dear "))).collect();
+    let want = [("a@a.example", true), ("b@b.example", true), ("", false)];
+    assert_eq!(told, want.map(|(to, named)| (to.to_owned(), named)), "{rows:?}");
+    assert!(text(&rows[0], "content").contains("198.18.5.1") && !text(&rows[0], "content").contains("198.18.6.1"));
+    assert_eq!(said(&site, &["notice", "preview", "--text", "--format", "table"]).1.matches("== told").count(), 3);
 }
 
 #[test]

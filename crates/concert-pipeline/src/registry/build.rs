@@ -109,6 +109,8 @@ struct Mailboxes {
     invalid: Vec<String>,
     /// What stands where an address should, and why it is none.
     unusable: Vec<(String, &'static str)>,
+    /// The first object in which that stands, where it is no role or team.
+    place: String,
 }
 
 struct Org {
@@ -326,7 +328,10 @@ impl Builder {
     /// The mailboxes that stand in a network or AS itself, as if a role named like them had them: objects with the same
     /// ones fall to one party.
     fn own_mailboxes(&mut self, object: &Object, registry: &str) -> u32 {
-        let boxes = mailboxes(object, false);
+        let mut boxes = mailboxes(object, false);
+        if !boxes.unusable.is_empty() {
+            boxes.place = format!("{registry} {} {}", object.class, shown(object.first(&object.class)));
+        }
         let all = if boxes.mails.is_empty() {
             boxes.unusable.iter().map(|(mail, _)| mail.replace(' ', "")).collect::<Vec<_>>().join(",")
         } else {
@@ -397,7 +402,7 @@ fn mailboxes(object: &Object, or_general: bool) -> Mailboxes {
     // APNIC says of an address that did not answer: `abuse@example.net is invalid`.
     let invalid = object.all("remarks").filter_map(|remark| remark.strip_suffix(" is invalid"));
     let invalid = invalid.filter(|mail| mails.iter().any(|known| known.eq_ignore_ascii_case(mail)));
-    Mailboxes { invalid: invalid.map(str::to_owned).collect(), mails, unusable }
+    Mailboxes { invalid: invalid.map(str::to_owned).collect(), mails, unusable, place: String::new() }
 }
 
 /// `AS64500`.

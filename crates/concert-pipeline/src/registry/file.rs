@@ -342,7 +342,13 @@ impl<B: Bytes> Registry<B> {
             let Answer { unusable, mails, handles, .. } = self.answer(u32::try_from(number).unwrap_or(NONE))?;
             found.extend(unusable);
             let spoken = mails.iter().filter_map(|mail| Some((mail, against(mail)?)));
-            found.extend(spoken.map(|(mail, why)| format!("{mail} of {}: {why}", handles.join(", "))));
+            // What stands in networks themselves is called like their mailboxes.
+            let of = |handle: &String| match handle.split_once(' ').filter(|(_, name)| name.contains('@')) {
+                Some((registry, _)) => format!("a network or AS of {registry}"),
+                None => handle.clone(),
+            };
+            let whose: Vec<String> = handles.iter().map(of).collect();
+            found.extend(spoken.map(|(mail, why)| format!("`{mail}` of {}: {why}", whose.join(", "))));
         }
         Ok(found)
     }

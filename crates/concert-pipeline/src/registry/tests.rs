@@ -78,19 +78,21 @@ fn mailboxes_that_nothing_can_be_sent_to_are_set_aside_with_the_reason() {
          inetnum: 192.0.2.0 - 192.0.2.63\nabuse-c: AR1\nsource: RIPE\n\n\
          inetnum: 192.0.2.64 - 192.0.2.127\nabuse-c: BR1\nmnt-irt: IRT-C\nsource: RIPE\n\n\
          inetnum: 192.0.2.96 - 192.0.2.127\nabuse-c: BR1\nsource: RIPE\n\n\
+         inetnum: 192.0.2.128 - 192.0.2.191\nabuse-mailbox: call us, please\nsource: RIPE\n\n\
          role: Nobody names it\nnic-hdl: XR1\nabuse-mailbox: abuse@x.invalid\nsource: RIPE\n",
     );
     assert_eq!(summary.unusable, registry.unusable(&|_| None).unwrap().len() as u64, "what is counted is what is told");
-    assert_eq!((summary.unusable, summary.answered, summary.silent), (4, 1, 2));
+    assert_eq!((summary.unusable, summary.answered, summary.silent), (5, 1, 3));
     assert_eq!(walked(&registry.find("192.0.2.1".parse().unwrap()).unwrap()), " abuse@a.example");
     let silent = walked(&registry.find("192.0.2.65".parse().unwrap()).unwrap());
     assert_eq!(silent, " the abuse-c RIPE BR1 has no usable mailbox; the team RIPE IRT-C has no usable mailbox");
     let aside: Vec<String> = registry.unusable(&|_| None).unwrap().into_iter().collect();
     let want = [
-        "abuse(at)b.example of RIPE BR1: this is no mail address",
-        "abuse@a.invalid of RIPE AR1: its domain is reserved, and nobody gets mail there",
-        "abuse@c.local of RIPE IRT-C: its domain means nothing on the Internet",
-        "unread@ripe.net of RIPE IRT-C: it stands for an address, and nobody reads it",
+        "`abuse(at)b.example` of RIPE BR1: this is no mail address",
+        "`abuse@a.invalid` of RIPE AR1: its domain is reserved, and nobody gets mail there",
+        "`abuse@c.local` of RIPE IRT-C: its domain means nothing on the Internet",
+        "`call us, please` of RIPE inetnum 192.0.2.128 - 192.0.2.191: this is no mail address",
+        "`unread@ripe.net` of RIPE IRT-C: it stands for an address, and nobody reads it",
     ];
     assert_eq!(aside, want);
 }

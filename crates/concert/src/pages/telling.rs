@@ -83,7 +83,7 @@ pub(super) async fn act(pages: &Pages, change: &Change, id: &str, deed: NoticeDe
             "it goes in one mail with others, which whoever works on the whole site sends".into(),
         ));
     }
-    let why = decided_anew(&site, (&notice, &mail), &deed, &reach).await?;
+    let (why, given) = decided_anew(&site, (&notice, &mail), &deed, &reach).await?;
     let mut writing = records.change().await.map_err(failed)?;
     if let Some(answer) = again(&mut writing, change).await? {
         return Ok(answer);
@@ -98,7 +98,13 @@ pub(super) async fn act(pages: &Pages, change: &Change, id: &str, deed: NoticeDe
     };
     let Some((action, id, state)) = made else { return Err(Refusal::Taken(refusal(&notice, &deed))) };
     let of = (id != notice.id).then_some(&notice.id);
-    let act = Act::done(action, format!("notice {}", notice.id), of.map_or(String::new(), |_| format!("as {id}")));
+    // As the command writes it: where it went by hand, or to whom it was given.
+    let what = match (&deed, of) {
+        (_, Some(_)) => format!("as {id}"),
+        (NoticeDeed::Retry(Some(to)), None) => format!("to {to}"),
+        _ => given,
+    };
+    let act = Act::done(action, format!("notice {}", notice.id), what);
     append_audit(&mut writing, &by(&change.person), &act).await.map_err(failed)?;
     let answer = json!({"id": id, "state": state, "again_of": of, "why": why});
     let answer = done(records, writing, change, answer).await?;
@@ -110,13 +116,15 @@ pub(super) async fn act(pages: &Pages, change: &Change, id: &str, deed: NoticeDe
 }
 
 /// Decides anew whom a notice goes to of which an address was suspended since it was made. Gives what follows, as far as
-/// whoever asks may see it; refused where it cannot go on.
+/// whoever asks may see it, and to whom one was given that waited for a contact, for the audit log; refused where it
+/// cannot go on.
 async fn decided_anew(
     site: &Site,
     (notice, mail): (&Notice, &str),
     deed: &NoticeDeed,
     reach: &Reach,
-) -> Result<Option<String>, Refusal> {
+) -> Result<(Option<String>, String), Refusal> {
+    let nothing = (None, String::new());
     if let NoticeDeed::Retry(Some(to)) | NoticeDeed::Resend(Some(to)) = deed {
         let suspended = anew::refused(site, to).await.map_err(failed)?;
         // Of contacts of others nothing is told; whom it goes to is decided when it is sent.
@@ -127,17 +135,18 @@ async fn decided_anew(
         let is_seen = reach.is_all()
             || site.settings.own().has(to)
             || contacts.any(|contact| canonical(&contact.mail) == canonical(to));
-        return suspended.filter(|_| is_seen).map_or(Ok(None), |why| Err(Refusal::Taken(why)));
+        return suspended.filter(|_| is_seen).map_or(Ok(nothing), |why| Err(Refusal::Taken(why)));
     }
     let id = match (deed, notice.state.as_str()) {
         (NoticeDeed::Retry(None), "no-contact") => {
             let made = Box::pin(responsible::address_by_hand(site, notice)).await.map_err(failed)?;
-            let said = |made: Vec<_>| if reach.is_all() { becomes::said(&made) } else { SOMEBODY.to_owned() };
-            return Ok(made.map(said));
+            let Some(given) = made.map(|made| becomes::said(&made)) else { return Ok(nothing) };
+            let shown = if reach.is_all() { given.clone() } else { SOMEBODY.to_owned() };
+            return Ok((Some(shown), given));
         }
         (NoticeDeed::Approve, "waiting") => &notice.id,
         (NoticeDeed::Send, "queued") | (NoticeDeed::Retry(None), "failed") => mail,
-        _ => return Ok(None),
+        _ => return Ok(nothing),
     };
     let decided = match deed {
         NoticeDeed::Approve => anew::decide_to_approve(site, id).await,
@@ -146,12 +155,12 @@ async fn decided_anew(
     let Some(anew) = decided.map_err(failed)? else {
         let asked = anew::asked_all_the_same(site, notice).await.map_err(failed)?;
         // Why a contact is suspended may name a notice that is not seen.
-        return Ok(asked.map(|why| {
-            if reach.is_all() { why } else { "the contact is suspended, and is asked all the same".into() }
-        }));
+        let said = asked
+            .map(|why| if reach.is_all() { why } else { "the contact is suspended, and is asked all the same".into() });
+        return Ok((said, String::new()));
     };
     let why = if reach.is_all() { anew.why() } else { anew.because };
-    if anew.fate == Fate::GoesOn { Ok(Some(why)) } else { Err(Refusal::Taken(why)) }
+    if anew.fate == Fate::GoesOn { Ok((Some(why), String::new())) } else { Err(Refusal::Taken(why)) }
 }
 
 /// What was done, with the number and the state of the notice it was done to; nothing where it cannot be.

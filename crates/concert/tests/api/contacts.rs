@@ -146,6 +146,8 @@ fn notices_are_decided_about_by_whoever_may_change_them() {
     assert_eq!(act(&anna, &of_bank, json!({"do": "retry"}), 200)["state"], "waiting");
     assert_eq!(act(&anna, &of_bank, json!({"do": "retry", "to": "soc@bank.example"}), 200)["state"], "waiting");
     assert_eq!(anna.get(&format!("/notices/{of_bank}"))["to"], "soc@bank.example");
+    let log = served.done(&["audit", "--object", &format!("notice {of_bank}"), "--format", "ndjson"]);
+    assert!(log.contains("to soc@bank.example"), "{log}");
     assert_eq!(act(&anna, &of_bank, json!({"do": "reject", "why": "told by telephone"}), 200)["state"], "rejected");
     assert_eq!(act(&energy, &grid, json!({"do": "approve"}), 200)["state"], "queued");
     served.until(|| state(&grid) == "delivered");
@@ -184,6 +186,8 @@ fn what_nobody_answered_for_names_all_who_get_it_when_it_is_tried_again() {
     assert_eq!(foretold["why"], format!("{said}, when you try it again: `concert notice retry {id}`"));
     let made = anna.want("POST", &format!("/notices/{id}/acts"), &json!({"do": "retry"}), 200);
     assert_eq!((&made["id"], &made["state"], &made["why"]), (&json!(id), &json!("queued"), &json!(said)));
+    let log = served.done(&["audit", "--object", &format!("notice {id}"), "--format", "ndjson"]);
+    assert!(log.contains(said), "{log}");
     let mut keys = column(&anna.get("/notices"), "notices", "key");
     keys.sort();
     assert_eq!(keys, ["B", "Bank", "C", "Grid"]);

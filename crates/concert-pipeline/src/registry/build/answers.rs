@@ -122,6 +122,7 @@ impl Answer {
     }
 
     fn set_aside(&mut self, handle: &str, boxes: &Mailboxes) {
-        self.unusable.extend(boxes.unusable.iter().map(|(mail, why)| format!("{mail} of {handle}: {why}")));
+        let place = if boxes.place.is_empty() { handle } else { &boxes.place };
+        self.unusable.extend(boxes.unusable.iter().map(|(mail, why)| format!("`{mail}` of {place}: {why}")));
     }
 }

@@ -268,11 +268,14 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
     // Programs get the text as members of each row.
     let for_people = matches!(args.rows.format, None | Some(Format::Table));
     if args.text && for_people {
-        for Going { notice, members, .. } in to_go.iter().take(shown).filter(|going| !hides(&going.notice)) {
-            let loaded = runtime.block_on(site.store.load(&[members]))?;
-            let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[members]))?;
-            if !print_text(&site, notice, &compose::items(&site, notice, &loaded, members, &repeats), &reach)? {
-                break;
+        for going in to_go.iter().take(shown).filter(|going| !hides(&going.notice)) {
+            for (notice, members) in &going.parts(&site, &reach) {
+                let loaded = runtime.block_on(site.store.load(&[members]))?;
+                let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[members]))?;
+                let items = compose::items(&site, notice, &loaded, members, &repeats);
+                if !print_text(&site, notice, &items, &reach)? {
+                    return Ok(Exit::Done);
+                }
             }
         }
         return Ok(Exit::Done);
@@ -280,32 +283,38 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
     let mut columns = vec!["id", "name", "key", "to", "via", "state", "events", "due", "why"];
     columns.extend(if args.text { TEXT } else { &[] });
     let mut table = args.rows.table(&columns);
-    for (at, going) in to_go.iter().enumerate() {
-        let (members, is_hidden) = (&going.members, hides(&going.notice));
-        let notice = &going.notice;
-        let to = if is_hidden { "" } else { &notice.to };
-        let id = if notice.id == NOT_YET { Value::Null } else { json!(notice.id) };
-        let row = [
-            id,
-            json!(notice.name),
-            json!(reach.key(&notice.key)),
-            json!(to),
-            json!(notice.via),
-            json!(notice.state),
-            json!(notice.events),
-            json!(notice.due.to_string()),
-            text_or_null(&going.why(&reach, &book)),
-        ];
-        let mut row = row.to_vec();
-        if args.text && is_hidden {
-            row.extend([const { Value::Null }; TEXT.len()]);
-        } else if args.text && at < shown {
-            let loaded = runtime.block_on(site.store.load(&[members]))?;
-            let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[members]))?;
-            row.extend(composed(&site, notice, &compose::items(&site, notice, &loaded, members, &repeats)));
-        }
-        if !table.row(&row)? {
-            break;
+    'rows: for (at, going) in to_go.iter().enumerate() {
+        let with_text = args.text && at < shown;
+        let parts = match with_text {
+            true => going.parts(&site, &reach),
+            false => vec![(going.notice.clone(), going.members.clone())],
+        };
+        for (notice, members) in &parts {
+            let is_hidden = hides(notice);
+            let to = if is_hidden { "" } else { &notice.to };
+            let id = if notice.id == NOT_YET { Value::Null } else { json!(notice.id) };
+            let row = [
+                id,
+                json!(notice.name),
+                json!(reach.key(&notice.key)),
+                json!(to),
+                json!(notice.via),
+                json!(notice.state),
+                json!(notice.events),
+                json!(notice.due.to_string()),
+                text_or_null(&going.why(&reach, &book)),
+            ];
+            let mut row = row.to_vec();
+            if args.text && is_hidden {
+                row.extend([const { Value::Null }; TEXT.len()]);
+            } else if with_text {
+                let loaded = runtime.block_on(site.store.load(&[members]))?;
+                let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[members]))?;
+                row.extend(composed(&site, notice, &compose::items(&site, notice, &loaded, members, &repeats)));
+            }
+            if !table.row(&row)? {
+                break 'rows;
+            }
         }
     }
     table.finish()?;
@@ -353,6 +362,20 @@ pub(crate) struct Going {
 const KEYLESS: &str = "it must be encrypted, and not everybody who gets it has a good key";
 
 impl Going {
+    /// The notices whose texts go out: those that one becomes which waits for a contact that there is by now. Whoever does
+    /// not see all parties sees it as it waits.
+    fn parts(&self, site: &Site, reach: &Reach) -> Vec<(Notice, Members)> {
+        let becomes = self.becomes.as_ref().filter(|becomes| becomes.is_told() && reach.is_all());
+        let Some(becomes) = becomes else { return vec![(self.notice.clone(), self.members.clone())] };
+        let mut parts: Vec<(Notice, Members)> =
+            becomes.notices.iter().map(|made| not_yet(site, made.clone())).collect();
+        if let Some((first, _)) = parts.first_mut() {
+            let Notice { id, message_id, made, .. } = self.notice.clone();
+            (first.id, first.message_id, first.made) = (id, message_id, made);
+        }
+        parts
+    }
+
     /// Why it waits, whom it passes over, and whether it will go to others, as far as whoever asks may see that.
     pub(crate) fn why(&self, reach: &Reach, book: &Addressees) -> String {
         let notice = &self.notice;
