@@ -125,6 +125,11 @@ impl<'v> Subject<'v> {
         if let Ok(Value::Int(asn)) = Value::read(Kind::Asn, value, None) {
             return Some(Self::Asn(u32::try_from(asn).unwrap_or(0)));
         }
+        // Numbers that no AS has, and so no event, are no names either.
+        let number = value.get(..2).filter(|start| start.eq_ignore_ascii_case("as")).and_then(|_| value.get(2..));
+        if let Some(asn) = number.and_then(|digits| digits.parse().ok()) {
+            return Some(Self::Asn(asn));
+        }
         let name = value.rsplit_once('@').map_or(value, |(_, domain)| domain);
         host::domain(name).ok().map(Self::Name)
     }

@@ -81,6 +81,9 @@ fn reserved_name(name: &str) -> Option<&'static str> {
         let (below, end) = at.and_then(|at| name.split_at_checked(at)).unwrap_or_default();
         end.eq_ignore_ascii_case(above) && (below.is_empty() || below.ends_with('.'))
     };
+    if !name.contains('.') && !NAMES.iter().any(|(above, _)| name.eq_ignore_ascii_case(above)) {
+        return Some("a name without a dot, which means something within a site alone,");
+    }
     let listed = NAMES.iter().find(|(above, _)| is_below(name, above));
     listed.map(|(_, what)| *what).or_else(|| reserved(of_reverse(&name.to_ascii_lowercase())?))
 }
@@ -125,6 +128,9 @@ mod tests {
             "1.0.0.127.in-addr.arpa",
             "168.192.in-addr.arpa",
             "d.f.ip6.arpa",
+            "AS0",
+            "as4294967295",
+            "printer",
             "AS23456",
             "AS64512",
             "AS65535",
@@ -138,7 +144,7 @@ mod tests {
             "192.0.2.0/24",
             "2001:db8::/32",
             "www.shop.example",
-            "mylocalhost",
+            "www.mylocalhost",
             "local.example",
             "4.2.0.192.in-addr.arpa",
             "8.b.d.0.1.0.0.2.ip6.arpa",
