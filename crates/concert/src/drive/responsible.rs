@@ -395,13 +395,21 @@ fn language<'c>(contact: &'c Contact, speaks: &dyn Fn(&str) -> bool) -> Option<&
 /// had made (so many events, a correction) does not wait for the schedule of its kind.
 fn due(contact: &Contact, zone: &TimeZone, clock: Option<Struck<'_>>, now: Time) -> Time {
     let own = TimeZone::get(&contact.time_zone).ok();
-    // Whoever wishes the very moment that the clock struck would else wait until the next day.
-    let from = clock.map_or(now, |clock| clock.due.plus_seconds(-1));
+    // Whoever wishes the very moment that the clock struck would else wait until the next day. What passed while nothing
+    // worked is passed.
+    let next = |when: &When, zone: &TimeZone| {
+        let Some(Struck { due, .. }) = clock else { return when.next(now, zone) };
+        match when.next(due.plus_seconds(-1), zone) {
+            next if next > now => next,
+            next if next <= due => now,
+            _ => when.next(now, zone),
+        }
+    };
     let wish = Some(&contact.schedule).filter(|text| !text.is_empty()).and_then(|text| When::parse(text).ok());
     match (wish, clock, &own) {
         (Some(When::AtOnce), ..) => now,
-        (Some(when), ..) => when.next(from, own.as_ref().unwrap_or(zone)).max(now),
-        (None, Some(clock), Some(own)) if clock.when.is_clock() => clock.when.next(from, own).max(now),
+        (Some(when), ..) => next(&when, own.as_ref().unwrap_or(zone)),
+        (None, Some(clock), Some(own)) if clock.when.is_clock() => next(clock.when, own),
         (None, ..) => now,
     }
 }
@@ -562,12 +570,14 @@ mod tests {
     #[test]
     fn the_schedule_of_a_notice_holds_in_the_zone_of_a_contact() {
         let time = |text: &str| Time::parse(text, None).unwrap();
-        let check = |when: &str, schedule: &str, zone: &str, want: &str| {
+        let due_after = |late: i64, when: &str, schedule: &str, zone: &str| {
             let (when, due_at) = (When::parse(when).unwrap(), time("2026-11-22T06:00:00Z"));
             let clock = Some(Struck { when: &when, due: due_at });
             let wish = Contact { schedule: schedule.into(), time_zone: zone.into(), ..Contact::default() };
-            let now = due_at.plus_seconds(2);
-            assert_eq!(due(&wish, &TimeZone::UTC, clock, now), time(want), "{when:?} {schedule} {zone}");
+            due(&wish, &TimeZone::UTC, clock, due_at.plus_seconds(late))
+        };
+        let check = |when: &str, schedule: &str, zone: &str, want: &str| {
+            assert_eq!(due_after(2, when, schedule, zone), time(want), "{when:?} {schedule} {zone}");
         };
         let now = "2026-11-22T06:00:02Z";
         check("at 06:00", "", "", now);
@@ -580,5 +590,7 @@ mod tests {
         check("at 06:00", "at once", "America/New_York", now);
         // An interval is the same everywhere.
         check("every 6h", "", "Asia/Kolkata", now);
+        // Nobody is told in the night because nothing worked when the hour came.
+        assert_eq!(due_after(20 * 3_600, "at 06:00", "at 08:00", ""), time("2026-11-23T08:00:00Z"));
     }
 }

@@ -82,7 +82,7 @@ fn reserved_name(name: &str) -> Option<&'static str> {
         end.eq_ignore_ascii_case(above) && (below.is_empty() || below.ends_with('.'))
     };
     if !name.contains('.') && !NAMES.iter().any(|(above, _)| name.eq_ignore_ascii_case(above)) {
-        return Some("a name without a dot, which means something within a site alone,");
+        return Some("a name without a dot");
     }
     let listed = NAMES.iter().find(|(above, _)| is_below(name, above));
     listed.map(|(_, what)| *what).or_else(|| reserved(of_reverse(&name.to_ascii_lowercase())?))
