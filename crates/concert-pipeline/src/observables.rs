@@ -8,6 +8,7 @@
 
 mod given;
 pub(crate) mod link;
+mod spans;
 mod word;
 
 use std::borrow::Cow;
@@ -17,6 +18,8 @@ use std::sync::LazyLock;
 
 use concert_model::host::{self, Host};
 use regex::Regex;
+
+pub use spans::{Span, spans};
 
 /// Most observables of one text.
 pub const FOUND_MAX: usize = 1_000;

@@ -1,7 +1,7 @@
 //! Whether something may go to a party: marking, identity of neighbours, released evidence.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use concert_model::Problem;
@@ -9,7 +9,7 @@ use concert_model::incident::fold::{Incident, Letter};
 use concert_model::incident::mail::Attached;
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_pipeline::mail::address::canonical;
-use concert_pipeline::observables::{Kind, observables, one};
+use concert_pipeline::observables::{Kind, observables, one, spans};
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use super::super::report::REPORTER;
@@ -50,6 +50,8 @@ pub(in crate::incidents) struct Strangers<'i> {
     hosts: BTreeMap<String, &'i str>,
     mails: BTreeMap<String, &'i str>,
     names: Names<'i>,
+    /// Hosts that it may know, in the same form: what they have in common with others says nothing of these.
+    own: BTreeSet<String>,
 }
 
 impl<'i> Strangers<'i> {
@@ -74,12 +76,36 @@ impl<'i> Strangers<'i> {
         let mails = mails.filter(|(form, _)| !form.is_empty() && !own.contains(form)).collect();
         let names = hosts.iter().copied().chain(owners).collect();
         let hosts = hosts.iter().map(|host| (plain(host), *host)).collect();
-        Self { hosts, mails, names }
+        let domains = own.iter().filter_map(|mail| mail.rsplit_once('@')).map(|(_, domain)| domain.to_owned());
+        let own = state.hosts.keys().filter(|host| may_know(host)).map(|host| plain(host)).chain(domains).collect();
+        Self { hosts, mails, names, own }
+    }
+
+    /// The first of them that lies in a network or a range that a text names, unless a host that it may know lies there too.
+    fn in_network(&self, text: &str) -> Option<&'i str> {
+        let address = |host: &String| host.parse::<IpAddr>().ok();
+        let text = ComposingNormalizerBorrowed::new_nfkc().normalize(text);
+        spans(&text).into_iter().find_map(|span| {
+            let is_own = self.own.iter().filter_map(address).any(|own| span.has(own));
+            let is_in = |(host, _): &(&String, &&str)| address(host).is_some_and(|host| span.has(host));
+            self.hosts.iter().filter(|_| !is_own).find(is_in).map(|(_, host)| *host)
+        })
+    }
+
+    /// The same of domains: `example.net` is that of `www.example.net`.
+    fn in_domain(&self, named: &BTreeSet<String>) -> Option<&'i str> {
+        let is_below = |host: &str, domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+        named.iter().filter(|domain| domain.parse::<IpAddr>().is_err()).find_map(|domain| {
+            let is_own = self.own.iter().any(|own| own == domain || is_below(own, domain));
+            self.hosts.iter().filter(|_| !is_own).find(|(host, _)| is_below(host, domain)).map(|(_, host)| *host)
+        })
     }
 
     /// The first of them that a text names.
     pub(in crate::incidents) fn named_in(&self, text: &str) -> Option<&'i str> {
-        let host = hosts_in(text).iter().find_map(|host| self.hosts.get(host).copied());
+        let named = hosts_in(text);
+        let host = named.iter().find_map(|host| self.hosts.get(host).copied());
+        let host = host.or_else(|| self.in_network(text)).or_else(|| self.in_domain(&named));
         let mail = || mails_in(text).iter().find_map(|mail| self.mails.get(mail).copied());
         host.or_else(mail).or_else(|| self.names.first_in(&Folded::of(text)))
     }
