@@ -568,8 +568,14 @@ pub trait Desk: Send + Sync + 'static {
     /// Entries with all these words, newest first.
     async fn search(&self, person: &Person, words: &str, slice: Slice) -> Result<Page<Value>, Refusal>;
 
-    /// The chain of victims of an incident.
-    async fn chain(&self, person: &Person, name: &str, way: Way, slice: Slice) -> Result<Page<Value>, Refusal>;
+    /// The chain of victims of an incident; and that something of a party is left out, which may not be told to it.
+    async fn chain(
+        &self,
+        person: &Person,
+        name: &str,
+        way: Way,
+        slice: Slice,
+    ) -> Result<(Page<Value>, Option<String>), Refusal>;
 
     /// Who may do something with an incident or an entry, or why somebody may not.
     async fn access(

@@ -194,9 +194,10 @@ pub fn sees_flow(person: &Person, circle: &Circle, (marking, author): (&Marking,
     may(person, Action::See, Object::Item { circle, marking: &for_it, author })
 }
 
-/// Whether a fact about a party's own hosts may go to that party, whoever tells it: the same without a person.
-pub fn tells_flow(marking: &Marking) -> bool {
-    marking.compartment.is_empty() && marking.tlp <= Tlp::Amber
+/// Whether a fact about a party's own hosts may go to that party under a label, whoever tells it: the same without a
+/// person.
+pub fn tells_flow(marking: &Marking, label: Tlp) -> bool {
+    marking.compartment.is_empty() && marking.tlp <= label.min(Tlp::Amber)
 }
 
 /// Whether what is marked so may be seen. `whole` is said of an incident, whose label AMBER admits the

@@ -436,8 +436,13 @@ impl Incident {
         if let Some(reason) = self.held.get(party) {
             return Some(format!("{party} must not be told yet: {reason}"));
         }
-        let before = self.order.iter().take_while(|one| *one != party);
-        let is_in_order = self.order.iter().any(|one| one == party);
+        self.why_behind(&self.order, party)
+    }
+
+    /// Who is to be told before a party by an order of telling, and was not yet.
+    pub fn why_behind(&self, order: &[String], party: &str) -> Option<String> {
+        let before = order.iter().take_while(|one| *one != party);
+        let is_in_order = order.iter().any(|one| one == party);
         let is_told = |name: &str| {
             let status = self.parties.get(name).map(|known| known.status);
             !matches!(status, None | Some(PartyStatus::Unknown | PartyStatus::ContactSought))

@@ -6,6 +6,7 @@ use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use concert_model::access::Person;
+use serde_json::json;
 
 use super::parameters;
 use crate::App;
@@ -26,5 +27,10 @@ pub(super) async fn chain(
         [None, None, Some(party)] => Way::Of(party),
         _ => return Err(Problem::wrong("give one of `upstream`, `downstream` and `party`, or none of them")),
     };
-    Ok(super::page("hosts", app.site.chain(&person, &name, way, slice).await?))
+    let (page, warning) = app.site.chain(&person, &name, way, slice).await?;
+    let mut answer = json!({"hosts": page.rows, "next": page.next});
+    if let Some((members, warning)) = answer.as_object_mut().zip(warning) {
+        members.insert("warning".into(), json!(warning));
+    }
+    Ok(super::json(answer.to_string()))
 }

@@ -337,9 +337,15 @@ impl Desk for Fake {
         Ok(json!({"id": name, "mail": number, "answer": format!("{answer:?}")}))
     }
 
-    async fn chain(&self, person: &Person, name: &str, way: Way, slice: Slice) -> Result<Page<Value>, Refusal> {
+    async fn chain(
+        &self,
+        person: &Person,
+        name: &str,
+        way: Way,
+        slice: Slice,
+    ) -> Result<(Page<Value>, Option<String>), Refusal> {
         self.incident(person, name).await?;
-        slice.part(vec![json!({"way": format!("{way:?}")})].into_iter())
+        Ok((slice.part(vec![json!({"way": format!("{way:?}")})].into_iter())?, None))
     }
 
     async fn access(

@@ -13,6 +13,7 @@ use concert_store::records::incidents::EntryRow;
 use serde_json::json;
 
 use super::entries::Entries;
+use super::merged::{self, Came};
 use super::sight::{self, Alike, Sight, Sights};
 use super::titles;
 
@@ -78,7 +79,9 @@ pub struct Case {
     /// Its fields, roles and parties: what lists and decisions need, and nothing else.
     pub head: Incident,
     /// Parties of the incidents that were merged into it and of what was split into it, and their sectors.
-    pub merged: BTreeSet<String>,
+    pub(super) came: Came,
+    /// Parties of which entries tell that were split off.
+    pub(super) left: BTreeSet<String>,
     /// One of those entries that the same people see and that are marked alike.
     examples: BTreeMap<(Alike, Option<Marking>), Arc<Kept>>,
     /// Those that say that it belongs to another incident.
@@ -121,7 +124,8 @@ impl Case {
             last_at: Time(0),
             entries: Entries::default(),
             head: Incident::default(),
-            merged: BTreeSet::new(),
+            came: Came::default(),
+            left: BTreeSet::new(),
             examples: BTreeMap::new(),
             joins: Vec::new(),
         };
@@ -143,6 +147,9 @@ impl Case {
         let came: Vec<Arc<Kept>> = rows.into_iter().filter_map(read).collect();
         self.last_at = came.last().map_or(self.last_at, |kept| kept.header.stamp.time);
         let is_later = |kept: &Arc<Kept>| newest.is_none_or(|newest| order(&kept.header) > newest);
+        let moves =
+            |kept: &Arc<Kept>| matches!(&kept.body, Some((_, Content::Joined(other))) if other.as_what == "split-to");
+        let splits = came.iter().any(moves);
         let in_order = came.iter().all(is_later) && came.is_sorted_by_key(|kept| order(&kept.header));
         if in_order {
             for kept in came {
@@ -158,6 +165,28 @@ impl Case {
             self.joins.clear();
             all.iter().for_each(|kept| self.take(kept));
             self.entries = all.into_iter().collect();
+        }
+        if splits || !in_order && !self.head.split.is_empty() {
+            self.divide();
+        }
+    }
+
+    /// Works out anew what lists and decisions need, without what was split off.
+    fn divide(&mut self) {
+        let moved = self.head.moved();
+        self.head = Incident::default();
+        self.left.clear();
+        for kept in self.entries.iter() {
+            let is_moved = moved.contains(&place(&kept.header));
+            if is_moved {
+                self.left.extend(merged::party_of(kept).cloned());
+            }
+            if kept.body.as_ref().is_none_or(|(_, content)| is_of_head(content)) {
+                match is_moved {
+                    true => self.head.pass(&kept.header),
+                    false => self.head.apply(&kept.header, kept.said()),
+                }
+            }
         }
     }
 
@@ -228,10 +257,47 @@ impl Case {
         incident
     }
 
-    /// What some of its entries say, as a person sees it: what a split moved.
+    /// The same with what was split off it: what that says of parties still binds.
+    pub(super) fn undivided(&self, circle: &Circle, person: &Person) -> Incident {
+        let mut incident = Incident::default();
+        for kept in self.seen_by(circle, person) {
+            incident.apply(&kept.header, kept.said());
+        }
+        incident
+    }
+
+    /// Entries that a split moved, with what else is said of the same hosts and parties: whose a host is, who may know
+    /// it, and who is not to be told yet.
+    pub(super) fn part(&self, entries: &BTreeSet<String>) -> Vec<Arc<Kept>> {
+        let is_moved = |kept: &Arc<Kept>| entries.contains(&place(&kept.header));
+        let (mut hosts, mut parties) = (BTreeSet::new(), BTreeSet::new());
+        for kept in self.entries.iter().filter(|kept| is_moved(kept)) {
+            parties.extend(merged::party_of(kept));
+            match kept.body.as_ref().map(|(_, content)| content) {
+                Some(Content::HostHeld(held)) => drop(hosts.insert(&held.host)),
+                Some(Content::Relation(flow)) => hosts.extend([&flow.from, &flow.to]),
+                _ => {}
+            }
+        }
+        let belongs = |kept: &Arc<Kept>| match kept.body.as_ref().map(|(_, content)| content) {
+            Some(Content::HostHeld(held)) => hosts.contains(&held.host),
+            Some(Content::NeighbourNamed(named)) => hosts.contains(&named.host),
+            Some(Content::TellingHeld(held)) => parties.contains(&held.party),
+            _ => false,
+        };
+        self.entries.iter().filter(|kept| is_moved(kept) || belongs(kept)).cloned().collect()
+    }
+
+    /// What of it shows in another incident, as a person sees it: some entries, or all.
+    pub(super) fn shown_for(&self, circle: &Circle, person: &Person, only: Option<&BTreeSet<String>>) -> Incident {
+        only.map_or_else(|| self.state_for(circle, person), |entries| self.part_for(circle, person, entries))
+    }
+
+    /// What a split moved says, as a person sees it.
     pub(super) fn part_for(&self, circle: &Circle, person: &Person, entries: &BTreeSet<String>) -> Incident {
         let mut incident = Incident::default();
-        for kept in self.seen_by(circle, person).filter(|kept| entries.contains(&place(&kept.header))) {
+        let mut sights = Sights::new(circle, person);
+        for kept in self.part(entries).iter().filter(|kept| sights.show(kept)) {
             incident.apply(&kept.header, self.read_by(circle, person, kept).said());
         }
         incident

@@ -210,7 +210,7 @@ impl Incidents {
             _ => Case::new(id, incidents::entries_in(change, id, 0).await?),
         };
         if let Some(merged) = merged::unknown(known.as_deref(), &case) {
-            case.merged = merged::of_in(change, &merged, |party| self.sectors(party)).await?;
+            case.came = merged::of_in(change, &merged, |party| self.sectors(party)).await?;
         }
         Ok(case)
     }

@@ -202,7 +202,7 @@ impl Incidents {
             written.push(case);
         }
         let (Some(mut second), Some(first)) = (written.pop(), written.pop()) else { return Err(Refused::Missing) };
-        second.merged = merged::of_in(change, &Others::of(&second), |party| self.sectors(party)).await?;
+        second.came = merged::of_in(change, &Others::of(&second), |party| self.sectors(party)).await?;
         Ok((first, second, entries))
     }
 
@@ -293,7 +293,7 @@ impl Incidents {
         }
         let (source, _) = put?;
         let (mut new, written) = self.put(&mut change, ask, new, vec![here], Right::OfContent, &mut None).await?;
-        new.merged = merged::of_in(&mut change, &Others::of(&new), |party| self.sectors(party)).await?;
+        new.came = merged::of_in(&mut change, &Others::of(&new), |party| self.sectors(party)).await?;
         incidents::keep_head(&mut change, &self.head_of(&source)).await?;
         self.finish(change, ask, new, (written, Vec::new())).await
     }
@@ -395,7 +395,11 @@ impl Incidents {
             if sources.len() >= SHOWN_MAX || only.is_none() && !seen.insert(id.clone()) {
                 continue;
             }
-            let Some((other, circle)) = self.found(person, &id).await? else { continue };
+            let found = match &only {
+                Some(entries) => self.found_part(person, &id, entries).await?,
+                None => self.found(person, &id).await?,
+            };
+            let Some((other, circle)) = found else { continue };
             if only.is_none() {
                 at.extend(shown_of(&other));
             }
@@ -403,6 +407,24 @@ impl Incidents {
         }
         // By identity, so that the same incidents give the same whatever order they were joined in.
         Ok(sources.into_values().collect())
+    }
+
+    /// An incident as far as a split moved something out of it: whoever saw that by a role that is limited to one of its
+    /// parties goes on seeing it.
+    async fn found_part(
+        &self,
+        person: &Person,
+        id: &str,
+        entries: &BTreeSet<String>,
+    ) -> Result<Option<(Arc<Case>, Circle)>, Refused> {
+        if self.store.records.incident(id).await?.is_none() {
+            return Ok(None);
+        }
+        let case = self.case(id).await?;
+        let mut circle = self.circle(&case);
+        circle.constituencies.extend(merged::parts(&case, entries).iter().flat_map(|party| self.constituencies(party)));
+        let is_seen = may(person, Action::See, Object::Incident(&circle)).allowed;
+        Ok(is_seen.then_some((case, circle)))
     }
 
     /// The state of an incident with what others show in it.

@@ -1,19 +1,19 @@
 //! Parties of incidents that were merged into another, and of what was split into one.
 //!
-//! What is written into the other is about them too, so what the site forbids of them holds there. It gives nobody
-//! more to see: a role that is limited to a constituency does not come along.
+//! What is written into the other is about them too, so what the site forbids of them holds there. A merge gives nobody
+//! more to see: a role that is limited to a constituency does not come along. A party that was split off takes part in
+//! the new incident, and no more in the one before: such a role goes with it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use concert_model::Problem;
 use concert_model::access::Circle;
 use concert_model::incident::content::Content;
-use concert_model::incident::fold::place;
 use concert_store::Store;
-use concert_store::records::incidents::EntryRow;
 use concert_store::records::{Change, incidents};
 
-use super::case::Case;
+use super::case::{Case, Kept};
 
 /// What of other incidents an incident has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,30 +46,57 @@ fn parties(circles: &[String]) -> BTreeSet<String> {
     circles.iter().map(read).flat_map(of).collect()
 }
 
-/// Parties whose part or hosts these entries of an incident tell of.
-fn parties_in(id: &str, rows: Vec<EntryRow>, entries: &BTreeSet<String>) -> BTreeSet<String> {
-    let case = Case::new(id, rows);
-    let moved = case.entries.iter().filter(|kept| entries.contains(&place(&kept.header)));
-    let party = |kept: &std::sync::Arc<super::Kept>| match kept.body.as_ref().map(|(_, content)| content) {
-        Some(Content::PartyMoved(moved)) => Some(moved.party.clone()),
-        Some(Content::HostHeld(held)) => Some(held.party.clone()),
-        _ => None,
+/// The party whose part or host an entry tells of.
+pub(super) fn party_of(kept: &Kept) -> Option<&String> {
+    let party = match kept.body.as_ref().map(|(_, content)| content)? {
+        Content::PartyMoved(moved) => &moved.party,
+        Content::HostHeld(held) => &held.party,
+        _ => return None,
     };
-    moved.filter_map(party).filter(|party| !party.is_empty()).collect()
+    (!party.is_empty()).then_some(party)
 }
 
-/// Parties that came from others, and their sectors.
-pub(super) async fn of(
-    store: &Store,
-    others: &Others,
-    sectors: impl Fn(&str) -> Vec<String>,
-) -> Result<BTreeSet<String>, Problem> {
-    let mut all = parties(&store.records.circles(&others.merged).await?);
-    for (id, entries) in &others.split {
-        let found = parties_in(id, store.records.entries_after(id, 0).await?, entries);
-        all.extend(found.into_iter().flat_map(|party| sectors(&party).into_iter().chain([party])));
+/// Parties that take part by what a split moved.
+pub(super) fn parts(case: &Case, entries: &BTreeSet<String>) -> BTreeSet<String> {
+    parties_in(case, entries).0
+}
+
+/// What came with a split: parties that take part in it, and those of which it tells besides.
+fn parties_in(case: &Case, entries: &BTreeSet<String>) -> (BTreeSet<String>, BTreeSet<String>) {
+    let takes_part = |kept: &Arc<Kept>| matches!(&kept.body, Some((_, Content::PartyMoved(_))));
+    let all = case.part(entries);
+    let told = all.iter().filter(|kept| party_of(kept).is_some());
+    let (own, others): (Vec<_>, Vec<_>) = told.partition(|kept| takes_part(kept));
+    let names = |all: Vec<&Arc<Kept>>| all.into_iter().filter_map(|kept| party_of(kept)).cloned().collect();
+    (names(own), names(others))
+}
+
+/// Parties of other incidents that have to do with one, and their sectors.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Came {
+    /// Those that take part in it since they were split into it: a role that is limited to one of them holds here.
+    pub(super) parts: BTreeSet<String>,
+    /// Those that give nobody more to see.
+    pub(super) others: BTreeSet<String>,
+}
+
+impl Came {
+    fn add(&mut self, (parts, others): (BTreeSet<String>, BTreeSet<String>), sectors: impl Fn(&str) -> Vec<String>) {
+        let all = |party: String| sectors(&party).into_iter().chain([party]);
+        self.parts.extend(parts.into_iter().flat_map(&all));
+        self.others.extend(others.into_iter().flat_map(&all));
     }
-    Ok(all)
+}
+
+/// What came from others.
+pub(super) async fn of(store: &Store, others: &Others, sectors: impl Fn(&str) -> Vec<String>) -> Result<Came, Problem> {
+    let merged = parties(&store.records.circles(&others.merged).await?);
+    let mut came = Came { parts: BTreeSet::new(), others: merged };
+    for (id, entries) in &others.split {
+        let case = Case::new(id, store.records.entries_after(id, 0).await?);
+        came.add(parties_in(&case, entries), &sectors);
+    }
+    Ok(came)
 }
 
 /// The same, as a change sees it.
@@ -77,11 +104,12 @@ pub(super) async fn of_in(
     change: &mut Change<'_>,
     others: &Others,
     sectors: impl Fn(&str) -> Vec<String>,
-) -> Result<BTreeSet<String>, Problem> {
-    let mut all = parties(&incidents::circles_in(change, &others.merged).await?);
+) -> Result<Came, Problem> {
+    let merged = parties(&incidents::circles_in(change, &others.merged).await?);
+    let mut came = Came { parts: BTreeSet::new(), others: merged };
     for (id, entries) in &others.split {
-        let found = parties_in(id, incidents::entries_in(change, id, 0).await?, entries);
-        all.extend(found.into_iter().flat_map(|party| sectors(&party).into_iter().chain([party])));
+        let case = Case::new(id, incidents::entries_in(change, id, 0).await?);
+        came.add(parties_in(&case, entries), &sectors);
     }
-    Ok(all)
+    Ok(came)
 }

@@ -5,6 +5,7 @@
 
 mod across;
 mod audit;
+mod bound;
 mod case;
 mod caught;
 mod chains;
@@ -233,7 +234,7 @@ impl Incidents {
             None => Case::new(id, rows),
         };
         if let Some(merged) = merged::unknown(known.as_deref(), &case) {
-            case.merged = merged::of(&self.store, &merged, |party| self.sectors(party)).await?;
+            case.came = merged::of(&self.store, &merged, |party| self.sectors(party)).await?;
         }
         let case = Arc::new(case);
         self.hold(Arc::clone(&case));

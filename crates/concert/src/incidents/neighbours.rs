@@ -13,7 +13,7 @@ use concert_model::access::{Circle, Person, sees_flow, tells_flow};
 use concert_model::incident::chain::{self, Neighbour};
 use concert_model::incident::content::Content;
 use concert_model::incident::fold::{Incident, place};
-use concert_model::incident::marking::Marking;
+use concert_model::incident::marking::{Marking, Tlp};
 
 use super::case::{Case, Kept};
 use super::joins::Source;
@@ -50,15 +50,22 @@ pub(super) struct Facts(Incident);
 
 impl Facts {
     /// Those of an incident, as far as a person sees them; of what was split off or merged only some entries.
-    pub(super) fn of(case: &Case, circle: &Circle, person: &Person, only: Option<&BTreeSet<String>>) -> Self {
+    /// Under the label of what tells them.
+    pub(super) fn of(
+        (case, circle): (&Case, &Circle),
+        person: &Person,
+        only: Option<&BTreeSet<String>>,
+        label: Tlp,
+    ) -> Self {
         let moved = case.head.moved();
-        let is_here = |kept: &Arc<Kept>| {
-            let place = place(&kept.header);
-            only.map_or_else(|| !moved.contains(&place), |only| only.contains(&place))
+        let part: Option<BTreeSet<u64>> = only.map(|only| case.part(only).iter().map(|kept| kept.seq).collect());
+        let is_here = |kept: &Arc<Kept>| match &part {
+            Some(part) => part.contains(&kept.seq),
+            None => !moved.contains(&place(&kept.header)),
         };
         let may_go = |kept: &Arc<Kept>| match &kept.body {
             Some((body, Content::Relation(_) | Content::HostHeld(_) | Content::NeighbourNamed(_))) => {
-                tells_flow(&body.marking)
+                tells_flow(&body.marking, label)
             }
             _ => false,
         };
@@ -67,6 +74,11 @@ impl Facts {
             facts.apply(&kept.header, kept.said());
         }
         Self(facts)
+    }
+
+    /// Those of another incident that show in this one.
+    pub(super) fn add(&mut self, other: &Self, number: &str) {
+        self.0.include(other.0.clone(), number);
     }
 
     /// A state with no other hosts and flows than these, where they still hold in it.
@@ -86,11 +98,18 @@ pub(super) fn left_out(state: &Incident, facts: &Incident, party: &str) -> usize
     count(state).saturating_sub(count(facts))
 }
 
-/// That hosts and flows were left out of what a party is told.
-pub fn some_left_out(party: &str, count: usize) -> Option<Problem> {
+/// That hosts and flows were left out of what a party is told under a label.
+pub fn some_left_out(party: &str, count: usize, label: Tlp) -> Option<Problem> {
     let problem =
         || Problem::new(format!("{count} hosts and flows of {party} are left out: their marking keeps them from it"));
-    (count > 0).then(|| problem().hint("what is above TLP:AMBER or in a compartment goes to no party"))
+    (count > 0).then(|| {
+        problem().hint(match label < Tlp::Amber {
+            true => {
+                format!("a message that is TLP:{label} tells what is TLP:{label} or more open, and in no compartment")
+            }
+            false => "what is above TLP:AMBER or in a compartment goes to no party".to_owned(),
+        })
+    })
 }
 
 /// That a party takes no part in an incident, with those that do, as far as somebody sees them.
@@ -122,11 +141,11 @@ impl Incidents {
 
     /// What may be told of an incident and of those that show in it.
     async fn facts(&self, person: &Person, (case, circle): (&Case, &Circle)) -> Result<Facts, Refused> {
-        let Facts(mut all) = Facts::of(case, circle, person, None);
+        let mut all = Facts::of((case, circle), person, None, Tlp::Amber);
         for Source { case, circle, only } in self.sources(person, case).await? {
-            all.include(Facts::of(&case, &circle, person, only.as_ref()).0, &case.head.number);
+            all.add(&Facts::of((&case, &circle), person, only.as_ref(), Tlp::Amber), &case.head.number);
         }
-        Ok(Facts(all))
+        Ok(all)
     }
 
     /// What a speaker sees, and what the speaker may know of flows besides.
@@ -137,8 +156,7 @@ impl Incidents {
         state: Arc<Incident>,
         party: &str,
     ) -> Result<Arc<Incident>, Refused> {
-        let whole = case.whole();
-        if whole.held.contains_key(party) {
+        if self.bound(&Person::operator(""), (case, circle)).await?.state.held.contains_key(party) {
             return Ok(state);
         }
         let may_know = |kept: &&Arc<Kept>| {

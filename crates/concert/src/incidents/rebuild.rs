@@ -17,7 +17,7 @@ use super::{Incidents, Refused, merged, sight, text};
 
 /// By which rules entries are made findable here. Counts up whenever an entry is found by more than before, or lists say
 /// more; then what was derived by an earlier build is made anew once.
-const DERIVED: &str = "3";
+const DERIVED: &str = "4";
 /// Numbers without an incident that are told.
 const GONE_MAX: usize = 100;
 /// Where it is remembered by which rules it was derived.
@@ -79,8 +79,8 @@ impl Incidents {
         while std::mem::take(&mut is_changed) {
             for (case, merged) in &mut joined {
                 let parties = merged::of_in(&mut change, merged, |party| self.sectors(party)).await?;
-                if parties != case.merged {
-                    (case.merged, is_changed) = (parties, true);
+                if parties != case.came {
+                    (case.came, is_changed) = (parties, true);
                     incidents::keep_head(&mut change, &self.head_of(case)).await?;
                 }
             }

@@ -75,7 +75,8 @@ fn names_in<'n>(title: &Folded, others: impl Iterator<Item = &'n str>, own: &[&s
 fn is_open(case: &Case, (circle, person): (&Circle, &Person), own: &[&str], title: &str) -> bool {
     let mut hosts = hosts_in(title);
     let folded = Folded::of(title);
-    let others = case.head.parties.keys().chain(case.head.speakers.keys()).map(String::as_str);
+    let here = case.head.parties.keys().chain(case.head.speakers.keys());
+    let others = here.chain(&case.left).chain(&case.came.parts).map(String::as_str);
     let mut names = names_in(&folded, others, own);
     if hosts.is_empty() && names.is_empty() {
         return true;

@@ -300,7 +300,12 @@ impl Incidents {
     /// Who has to do with an incident.
     pub(super) fn circle(&self, case: &Case) -> Circle {
         let gone = BTreeSet::clone(&self.gone.lock().unwrap_or_else(PoisonError::into_inner));
-        Circle { merged: case.merged.clone(), gone, ..case.head.circle(|party| self.sectors(party)) }
+        let mut circle = Circle { gone, ..case.head.circle(|party| self.sectors(party)) };
+        circle.constituencies.extend(case.came.parts.iter().cloned());
+        // What is forbidden of a party goes on holding where it was.
+        let left = case.left.iter().flat_map(|party| self.constituencies(party));
+        circle.merged.extend(case.came.others.iter().cloned().chain(left));
+        circle
     }
 
     /// The answer to the same request, for whoever looks before writing.

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use concert_model::access::Person;
 use concert_model::incident::chain::LogRequest;
 use concert_model::incident::draft::{Draft, MailAnswer, NewIncident, NewMessage, keep_all_members};
+use concert_model::incident::marking::Tlp;
 use concert_server::desk::{
     Change, Changes, Coming, Deed, Desk, Going, Joining, Lines, Listing, NewEvidence, Outgoing, Question, Runs,
     Splitting, Thing, Wanted, WantedDue, WantedEntries, Way,
@@ -15,6 +16,7 @@ use super::{Pages, acts, evidence, failed, looks, messages};
 use crate::incidents::{
     self, Ask, Chosen, Filter, HowToRead, Join, LogFilter, Post, Refused, Split, Written, entry_json, happened_json,
     head_json, hop_json, host_there, incident_json, neighbour_json, numbers_json, progress_json, request_json,
+    some_left_out,
 };
 use crate::wire;
 
@@ -243,10 +245,17 @@ impl Desk for Pages {
         Ok(Page { rows: found.iter().map(found_json).collect(), next: next.map(|seq| seq.to_string()) })
     }
 
-    async fn chain(&self, person: &Person, name: &str, way: Way, slice: Slice) -> Result<Page<Value>, Refusal> {
+    async fn chain(
+        &self,
+        person: &Person,
+        name: &str,
+        way: Way,
+        slice: Slice,
+    ) -> Result<(Page<Value>, Option<String>), Refusal> {
+        let mut warning = None;
         let desk = self.desk()?;
         let chain = async { desk.chain(person, name).await.map_err(refusal) };
-        match &way {
+        let page = match &way {
             Way::Frontier => {
                 let (state, chain) = chain.await?;
                 let requests = chain.frontier();
@@ -262,9 +271,11 @@ impl Desk for Pages {
             }
             Way::Of(party) => {
                 let neighbours = desk.neighbours(person, name, party).await.map_err(refusal)?;
+                warning = some_left_out(party, neighbours.left_out, Tlp::Amber).map(|problem| problem.what);
                 slice.part(neighbours.rows().iter().map(neighbour_json))
             }
-        }
+        };
+        Ok((page?, warning))
     }
 
     async fn access(

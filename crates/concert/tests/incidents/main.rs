@@ -5,6 +5,7 @@ mod joins;
 mod named;
 mod refers;
 mod site;
+mod splits;
 mod values;
 
 use std::io::Write;

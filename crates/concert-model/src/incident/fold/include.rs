@@ -5,6 +5,23 @@ use std::collections::BTreeMap;
 use super::Incident;
 
 impl Incident {
+    /// Of all that it says what speaks against telling others of it: who must wait, whose hosts are whose and next to
+    /// which others, how parties stand, and their addresses in messages.
+    pub fn binding(&self) -> Self {
+        let mut binding = self.standings();
+        binding.hosts.clone_from(&self.hosts);
+        binding.relations.clone_from(&self.relations);
+        binding.named.clone_from(&self.named);
+        binding.held.clone_from(&self.held);
+        binding.messages.clone_from(&self.messages);
+        binding
+    }
+
+    /// Of all that it says how its parties stand.
+    pub fn standings(&self) -> Self {
+        Self { parties: self.parties.clone(), ..Self::default() }
+    }
+
     /// Shows what another incident says, too: its parties, hosts, flows, timeline and the like. Fields, roles,
     /// clocks, processes and the order of telling stay those of each. Of two that say something of the same party the later holds.
     ///

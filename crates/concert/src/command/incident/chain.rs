@@ -2,6 +2,7 @@
 
 use concert_model::access::Person;
 use concert_model::incident::content::ProposalAnswered;
+use concert_model::incident::marking::Tlp;
 use serde_json::Value;
 
 use super::draft::{MinutesArg, SeenArg, plain};
@@ -81,7 +82,7 @@ pub(super) async fn run(args: &ChainArgs, incidents: &Incidents, person: &Person
     }
     if let Some(party) = &args.party {
         let neighbours = incidents.neighbours(person, &args.incident, party).await.map_err(refused)?;
-        if let Some(warning) = some_left_out(party, neighbours.left_out) {
+        if let Some(warning) = some_left_out(party, neighbours.left_out, Tlp::Amber) {
             tracing::warn!("{warning}");
         }
         return print(args, &NEIGHBOURS, neighbours.rows().iter().map(neighbour_json).collect());

@@ -9,12 +9,15 @@ use concert_model::incident::content::PartyMoved;
 use concert_model::incident::draft::{Draft, NewMessage};
 use concert_model::incident::fold::{Incident, Letter};
 use concert_model::incident::mail::{Attached, Sort};
-use concert_model::incident::marking::Marking;
+use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::{Party, Problem, Time};
 use concert_store::records::{Home, NewNotice, messages};
 
+use super::super::bound::Bound;
 use super::super::case::Case;
+use super::super::joins::Source;
 use super::super::made::{Beside, Made};
+use super::super::neighbours::Facts;
 use super::super::report::{REPORTER, of_reporter};
 use super::super::write::{Right, wrong};
 use super::super::{Ask, Incidents, Refused, Written, text};
@@ -103,9 +106,9 @@ impl Incidents {
         let mut before = None;
         let written = self.write_made(ask, name, Right::OfContent, |case, circle| {
             before = Some(circle.clone());
-            let state = case.state_for(circle, ask.person);
-            let letter = self.letter(ask, post, (case, &case.whole(), &around), circle, &state, new)?;
-            let drafts = told(&state, &new.party, &new.subject).into_iter().collect();
+            let known = around.now(case.state_for(circle, ask.person), &case.whole());
+            let letter = self.letter(ask, post, (case, &known), circle, new)?;
+            let drafts = told(&known.state, &new.party, &new.subject).into_iter().collect();
             Ok(Made {
                 drafts,
                 beside: Beside::Queue { home: post.home(), letters: vec![letter], left_out: Vec::new() },
@@ -132,9 +135,8 @@ impl Incidents {
         let (case, circle) = self.find(ask.person, name).await?;
         let new = &self.named(ask.person, name, new).await?;
         self.readers_there(ask.person, Some(name), new.marking.as_ref(), &[&new.party]).await?;
-        let state = case.state_for(&circle, ask.person);
-        let around = self.around(ask.person, name).await?;
-        let letter = self.letter(ask, post, (&case, &case.whole(), &around), &circle, &state, new);
+        let known = self.around(ask.person, name).await?.now(case.state_for(&circle, ask.person), &case.whole());
+        let letter = self.letter(ask, post, (&case, &known), &circle, new);
         if matches!(letter, Err(Refused::Wrong(_))) {
             self.audit_not_sent(ask, name).await?;
         }
@@ -144,9 +146,15 @@ impl Incidents {
     /// An incident together with those that are joined with it.
     pub(super) async fn around(&self, person: &Person, name: &str) -> Result<Around, Refused> {
         let (case, circle) = self.find(person, name).await?;
-        let seen = self.joint(person, (&case, &circle)).await?;
-        let all = self.joint(&Person::operator(""), (&case, &circle)).await?;
-        Ok(Around { seen, all })
+        let seen = self.bound(person, (&case, &circle)).await?;
+        let all = self.bound(&Person::operator(""), (&case, &circle)).await?;
+        let mut parts = Vec::new();
+        for source in self.sources(person, &case).await? {
+            let Source { case, circle, only } = &source;
+            self.audit_read(person, &case.head.number, case.markings(circle, person)).await?;
+            parts.push(Part { state: case.shown_for(circle, person, only.as_ref()), source });
+        }
+        Ok(Around { seen, all, parts })
     }
 
     /// The message, unless something speaks against it: in what the person sees, or in the whole.
@@ -154,9 +162,8 @@ impl Incidents {
         &self,
         ask: Ask<'_>,
         post: &Post,
-        (case, whole, around): (&Case, &Incident, &Around),
+        (case, known): (&Case, &Known),
         circle: &Circle,
-        state: &Incident,
         new: &NewMessage,
     ) -> Result<Outgoing, Refused> {
         let decision = may(ask.person, Action::Conduct, Object::Incident(circle));
@@ -168,16 +175,15 @@ impl Incidents {
         if new.text.trim().is_empty() || new.text.len() > TEXT_BYTES_MAX {
             return Err(wrong(format!("the text must have some words, and at most {} KiB", TEXT_BYTES_MAX >> 10)));
         }
-        let listed = self.listed(ask.person, post, &new.party);
+        let (state, listed) = (&known.state, self.listed(ask.person, post, &new.party));
         is_known(state, &new.party, listed.is_some())?;
-        may_be_told(state, whole, &new.party)?;
-        around.may_be_told(&new.party)?;
+        known.may_be_told(&new.party)?;
         let marking = marking(ask.person, circle, new)?;
         let words = format!("{}\n{}", new.subject, new.text);
-        around.names_no_neighbour(state, &new.party, &words)?;
+        known.names_no_neighbour(&new.party, &words)?;
         let attachments = admit::released(state, &new.party, &new.attachments)?;
         for one in &attachments {
-            around.names_no_neighbour(state, &new.party, &one.name)?;
+            known.names_no_neighbour(&new.party, &one.name)?;
         }
         fits(&attachments)?;
         let to = addresses(post, state, new, listed.as_deref())?;
@@ -237,46 +243,89 @@ fn notice(incident: &str, party: &str, recipient: String, via: String, now: Time
     }
 }
 
-/// What the incidents that are joined with one say of its parties: whoever must wait in one of them must wait in all.
+/// What another incident shows in one.
+struct Part {
+    source: Source,
+    /// What it says, as the person sees it.
+    state: Incident,
+}
+
+/// What the incidents that are joined with one say of it and its parties.
 pub(super) struct Around {
-    /// As far as the person sees them.
-    pub(super) seen: Arc<Incident>,
-    /// All of it.
-    pub(super) all: Arc<Incident>,
+    /// What binds it, as far as the person sees that.
+    seen: Bound,
+    /// All of that.
+    all: Bound,
+    /// What shows in it, as far as the person sees that.
+    parts: Vec<Part>,
 }
 
 impl Around {
+    /// The same together with what the incident itself says by now: as the person sees it, and as a whole.
+    pub(super) fn now(&self, state: Incident, whole: &Incident) -> Known {
+        let (seen, all) = (self.seen.with(&state), self.all.with(whole));
+        Known { state: self.shown(state), seen, all }
+    }
+
+    /// What the incident itself says, and what shows in it.
+    pub(super) fn shown(&self, mut state: Incident) -> Incident {
+        for part in &self.parts {
+            state.include(part.state.clone(), &part.source.case.head.number);
+        }
+        state
+    }
+
+    /// The hosts and flows of what shows in it, as far as a person may tell them under a label.
+    pub(super) fn add_facts(&self, person: &Person, facts: &mut Facts, label: Tlp) {
+        for Source { case, circle, only } in self.parts.iter().map(|part| &part.source) {
+            facts.add(&Facts::of((case, circle), person, only.as_ref(), label), &case.head.number);
+        }
+    }
+}
+
+/// An incident with all that shows in it, and all that speaks against telling somebody something of it.
+pub(super) struct Known {
+    /// As the person sees it.
+    pub(super) state: Incident,
+    /// What binds it, as the person sees that.
+    pub(super) seen: Bound,
+    /// All of that.
+    pub(super) all: Bound,
+}
+
+impl Known {
     /// A text for a party names no neighbour whose identity was not released to it, whoever may see that it is one.
-    fn names_no_neighbour(&self, state: &Incident, party: &str, text: &str) -> Result<(), Refused> {
-        admit::names_no_neighbour(state, party, text)?;
-        admit::names_no_neighbour(&self.seen, party, text)?;
-        admit::names_no_neighbour(&self.all, party, text).map_err(|_| {
+    fn names_no_neighbour(&self, party: &str, text: &str) -> Result<(), Refused> {
+        admit::names_no_neighbour(&self.seen.state, party, text)?;
+        admit::names_no_neighbour(&self.all.state, party, text).map_err(|_| {
             let why = format!("it names somebody of whom {party} may not know, for a reason that you may not see");
             let hint = "ask the coordinator of the incident what may be told";
             Refused::Wrong(Problem::new(why).hint(hint))
         })
     }
 
+    /// Rules about who is told when hold for everybody, also where their entries may not be seen; and in all that was
+    /// merged or split.
     fn may_be_told(&self, party: &str) -> Result<(), Refused> {
-        let Some(reason) = self.all.held.get(party) else { return Ok(()) };
-        let why = match self.seen.held.contains_key(party) {
-            true => format!("{party} must not be told yet: {reason}"),
-            false => format!("{party} must not be told yet, for a reason that you may not see"),
+        let hidden = || {
+            let why = || format!("{party} must not be told yet, for a reason that you may not see");
+            self.all.why_not_told(party).map(|_| why())
         };
-        Err(Refused::Wrong(Problem::new(why).hint("an incident that is joined with this one says so")))
+        match self.seen.why_not_told(party).or_else(hidden) {
+            None => Ok(()),
+            Some(why) => {
+                let hint = "entries `hold` and `order` say who is told when, also those of incidents that are joined with this one";
+                Err(Refused::Wrong(Problem::new(why).hint(hint)))
+            }
+        }
     }
-}
 
-/// Rules about who is told when hold for everybody, also where their entries may not be seen.
-fn may_be_told(state: &Incident, whole: &Incident, party: &str) -> Result<(), Refused> {
-    let hidden = || {
-        whole.why_not_told(party).map(|_| format!("{party} must not be told yet, for a reason that you may not see"))
-    };
-    match state.why_not_told(party).or_else(hidden) {
-        None => Ok(()),
-        Some(why) => {
-            let hint = "entries `hold` and `order` say who is told when";
-            Err(Refused::Wrong(Problem::new(why).hint(hint)))
+    /// Takes up that a party is told in the same step: whoever is behind it may be told too.
+    pub(super) fn take(&mut self, party: &str) {
+        for known in [&mut self.state, &mut self.seen.state, &mut self.all.state] {
+            if told(known, party, "").is_some() {
+                known.parties.entry(party.to_owned()).or_default().status = PartyStatus::Told;
+            }
         }
     }
 }

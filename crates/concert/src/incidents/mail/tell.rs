@@ -6,10 +6,10 @@
 use std::collections::BTreeSet;
 
 use concert_model::access::Circle;
-use concert_model::incident::PartyStatus;
 use concert_model::incident::chain::{Neighbour, neighbours};
 use concert_model::incident::draft::{Audience, NewMessage, Telling};
 use concert_model::incident::fold::{Incident, Letter};
+use concert_model::incident::marking::Tlp;
 use concert_model::{Problem, Time};
 use concert_pipeline::render;
 use serde_json::{Value, json};
@@ -21,18 +21,24 @@ use super::super::titles::WITHHELD;
 use super::super::view::neighbour_json;
 use super::super::write::{Right, wrong};
 use super::super::{Ask, Incidents, Refused, Written};
-use super::send::Around;
+use super::send::{Around, Known};
 use super::{Outgoing, Post, Preview, admit, send};
 
 /// Most parties told at once.
 const PARTIES_MAX: usize = 400;
 /// How long the same message does not go to the same party again by itself: ten minutes.
 const AGAIN_SECONDS: i64 = 600;
+/// What stands in place of a title in a message that is marked more openly than the incident.
+const TITLE_KEPT: &str = "(title withheld: the incident is marked more strictly than this message)";
 /// Most flows told to one party; how many there are is told too.
 const FLOWS_MAX: usize = 500;
 
-/// A party with its message, or why there is none; and how many of its hosts and flows may not be told to it.
-type Planned = (String, Result<Outgoing, Problem>, usize);
+/// A party with its message, or why there is none; and that something may not be told to it.
+struct Planned {
+    party: String,
+    letter: Result<Outgoing, Problem>,
+    left_out: Option<Problem>,
+}
 
 /// What would be told to one party, or why nothing.
 pub struct Told {
@@ -57,13 +63,11 @@ impl Incidents {
         self.readers_there(ask.person, Some(name), telling.marking.as_ref(), &[]).await?;
         let around = self.around(ask.person, name).await?;
         let planned = self.plan(ask, post, (&case, &around), &circle, telling)?;
-        if planned.iter().any(|(_, letter, _)| letter.is_err()) {
+        if planned.iter().any(|one| one.letter.is_err()) {
             self.audit_not_sent(ask, name).await?;
         }
-        let told = |(party, letter, count): Planned| {
-            let warning = some_left_out(&party, count).filter(|_| letter.is_ok());
-            Told { party, message: letter.map(Preview::from), warning }
-        };
+        let told =
+            |Planned { party, letter, left_out }| Told { party, message: letter.map(Preview::from), warning: left_out };
         Ok(planned.into_iter().map(told).collect())
     }
 
@@ -76,16 +80,16 @@ impl Incidents {
         let planned = self.plan(ask, post, (&seen, &around), &circle, telling).ok();
         let mut warnings = Vec::new();
         let written = self.write_made(ask, name, Right::OfContent, |case, circle| {
-            let state = case.state_for(circle, ask.person);
+            let state = around.shown(case.state_for(circle, ask.person));
             let planned = match planned.filter(|_| case.last == seen.last) {
                 Some(planned) => planned,
                 None => self.plan(ask, post, (case, &around), circle, telling)?,
             };
             let (mut letters, mut drafts, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-            for (party, letter, count) in planned {
+            for Planned { party, letter, left_out: warning } in planned {
+                warnings.extend(warning);
                 match letter {
                     Ok(letter) => {
-                        warnings.extend(some_left_out(&party, count));
                         drafts.extend(send::told(&state, &party, &letter.words.subject));
                         letters.push(letter);
                     }
@@ -116,8 +120,8 @@ impl Incidents {
         circle: &Circle,
         telling: &Telling,
     ) -> Result<Vec<Planned>, Refused> {
-        let (mut state, mut whole) = (case.state_for(circle, ask.person), case.whole());
-        let parties = chosen(&state, telling.audience);
+        let mut known = around.now(case.state_for(circle, ask.person), &case.whole());
+        let parties = chosen(&known, telling.audience);
         if parties.is_empty() {
             return Err(wrong("no party of the incident is of this kind"));
         }
@@ -125,10 +129,18 @@ impl Incidents {
             return Err(wrong(format!("at most {PARTIES_MAX} parties are told at once")));
         }
         let mut planned = Vec::with_capacity(parties.len());
-        let open = Facts::of(case, circle, ask.person, None).within(&state);
+        // What is told bears the label of the message, so that is what its marking must allow.
+        let label = telling.marking.as_ref().or(circle.marking.as_ref()).map_or(Tlp::Clear, |marking| marking.tlp);
+        let mut open = Facts::of((case, circle), ask.person, None, label);
+        around.add_facts(ask.person, &mut open, label);
+        let open = open.within(&known.state);
+        let keeps_title = circle.marking.as_ref().is_none_or(|whole| whole.tlp > label);
         for party in parties {
-            let left_out = left_out(&state, &open, &party);
-            let facts = facts((&state, &open, &around.all), post, &party);
+            let left_out = some_left_out(&party, left_out(&known.state, &open, &party), label);
+            let mut facts = facts((&known.state, &open, &known.all.state), post, &party);
+            if keeps_title && let Some(title) = facts.get_mut("title") {
+                *title = json!(TITLE_KEPT);
+            }
             let subject = render::words("the subject", &telling.subject, &facts).map_err(Refused::Wrong)?;
             let new = NewMessage {
                 subject: subject.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -138,28 +150,23 @@ impl Incidents {
                 ..NewMessage::default()
             };
             if !telling.again
-                && let Some(seconds) = told_ago(&state, &new, ask.now)
+                && let Some(seconds) = told_ago(&known.state, &new, ask.now)
             {
                 let what = format!(
                     "the same was sent to it {seconds} seconds ago; `--again` (`again` over the API) sends it once more"
                 );
-                planned.push((party, Err(Problem::new(what)), left_out));
+                planned.push(Planned { party, letter: Err(Problem::new(what)), left_out });
                 continue;
             }
-            let letter = match self.letter(ask, post, (case, &whole, around), circle, &state, &new) {
+            let letter = match self.letter(ask, post, (case, &known), circle, &new) {
                 Ok(letter) => {
-                    // Whoever is behind it in the order may be told in the same step.
-                    for known in [&mut state, &mut whole] {
-                        if send::told(known, &party, "").is_some() {
-                            known.parties.entry(party.clone()).or_default().status = PartyStatus::Told;
-                        }
-                    }
+                    known.take(&party);
                     Ok(letter)
                 }
                 Err(Refused::Wrong(problem)) => Err(problem),
                 Err(other) => return Err(other),
             };
-            planned.push((party, letter, left_out));
+            planned.push(Planned { party, letter, left_out });
         }
         Ok(planned)
     }
@@ -182,7 +189,8 @@ fn told_ago(state: &Incident, new: &NewMessage, now: Time) -> Option<i64> {
 }
 
 /// The parties of a kind: those in the order of telling first, as they stand there.
-fn chosen(state: &Incident, audience: Audience) -> Vec<String> {
+fn chosen(known: &Known, audience: Audience) -> Vec<String> {
+    let state = &known.state;
     let owner = |host: &str| state.hosts.get(host).cloned();
     let found: BTreeSet<String> = match audience {
         Audience::Victims => state.relations.iter().filter_map(|relation| owner(&relation.to)).collect(),
@@ -193,9 +201,11 @@ fn chosen(state: &Incident, audience: Audience) -> Vec<String> {
             state.parties.iter().filter(is_so).map(|(party, _)| party.clone()).collect()
         }
     };
-    let place = |party: &String| state.order.iter().position(|one| one == party).unwrap_or(usize::MAX);
     let mut found: Vec<String> = found.into_iter().collect();
-    found.sort_by_key(place);
+    // The own order counts most, so it comes last.
+    for order in known.seen.orders.iter().chain([&state.order]) {
+        found.sort_by_key(|party| order.iter().position(|one| one == party).unwrap_or(usize::MAX));
+    }
     found
 }
 
