@@ -1,7 +1,7 @@
 //! The journal of one incident in memory, read once and extended as entries come.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use concert_model::Time;
 use concert_model::access::{Circle, Person, is_field, sees_speakers};
@@ -9,13 +9,14 @@ use concert_model::incident::content::Content;
 use concert_model::incident::fold::{Incident, Said, order, place};
 use concert_model::incident::journal::{Body, Header};
 use concert_model::incident::marking::Marking;
+use concert_pipeline::observables::Observable;
 use concert_store::records::incidents::EntryRow;
 use serde_json::json;
 
 use super::entries::Entries;
 use super::merged::{self, Came};
 use super::sight::{self, Alike, Sight, Sights};
-use super::titles;
+use super::{text, titles};
 
 /// An entry that was read.
 #[derive(Debug)]
@@ -28,9 +29,32 @@ pub struct Kept {
     pub body: Option<(Body, Content)>,
     /// Which others the same people see.
     pub(super) alike: Alike,
+    /// Values that it names, found in its texts when they are asked for first.
+    values: OnceLock<Box<[Observable]>>,
 }
 
 impl Kept {
+    /// An entry as it was read.
+    pub(super) fn new(seq: u64, header: Header, body: Option<(Body, Content)>) -> Self {
+        let alike = sight::alike(Sight::of(body.as_ref()));
+        Self { seq, header, body, alike, values: OnceLock::new() }
+    }
+
+    /// The same entry with another body, which the same people see.
+    pub(super) fn with(&self, body: (Body, Content)) -> Self {
+        let (seq, header, alike) = (self.seq, self.header.clone(), self.alike);
+        Self { seq, header, body: Some(body), alike, values: OnceLock::new() }
+    }
+
+    /// Values that it names, also in what people wrote.
+    pub(super) fn values(&self) -> &[Observable] {
+        self.values.get_or_init(|| {
+            let mut values = self.body.as_ref().map(|(_, content)| text::values(content)).unwrap_or_default();
+            values.dedup();
+            values.into()
+        })
+    }
+
     /// The entry as a person who may see it reads it, but for a title: whoever has a part for a party alone does not learn
     /// for which other parties it is.
     fn read_by(self: &Arc<Self>, circle: &Circle, person: &Person) -> Arc<Self> {
@@ -51,7 +75,7 @@ impl Kept {
                 *marking = json!(marked.marking);
             }
         }
-        Arc::new(Self { seq: self.seq, header: self.header.clone(), body: Some((body, content)), alike: self.alike })
+        Arc::new(self.with((body, content)))
     }
 
     pub(super) fn said(&self) -> Option<Said<'_>> {
@@ -111,8 +135,7 @@ fn read(row: EntryRow) -> Option<Arc<Kept>> {
         let content = Content::read(&body.kind, &body.content);
         (body, content)
     });
-    let alike = sight::alike(Sight::of(body.as_ref()));
-    Some(Arc::new(Kept { seq: row.seq, header, body, alike }))
+    Some(Arc::new(Kept::new(row.seq, header, body)))
 }
 
 impl Case {

@@ -65,7 +65,7 @@ mod tests {
     fn pieces_are_one_list_and_what_was_read_stays_as_it_was() {
         let text = include_str!("../../../../docs/journal.md");
         let header = Header::read(text.lines().find(|line| line.starts_with("{\"body\"")).unwrap()).unwrap();
-        let kept = |seq| Arc::new(Kept { seq, header: header.clone(), body: None, alike: None });
+        let kept = |seq| Arc::new(Kept::new(seq, header.clone(), None));
         let seqs = |entries: &Entries| entries.iter().map(|kept| kept.seq).collect::<Vec<_>>();
         let (mut entries, mut before) = (Entries::default(), Entries::default());
         for count in 0..2 * PIECE as u64 + 2 {

@@ -72,7 +72,7 @@ mod tests {
     fn case(id: &str, entries: usize) -> Arc<Case> {
         let text = include_str!("../../../../docs/journal.md");
         let header = Header::read(text.lines().find(|line| line.starts_with("{\"body\"")).unwrap()).unwrap();
-        let kept = Arc::new(Kept { seq: 1, header, body: None, alike: None });
+        let kept = Arc::new(Kept::new(1, header, None));
         let mut case = Case::new(id, Vec::new());
         case.entries = vec![kept; entries].into_iter().collect();
         Arc::new(case)

@@ -1,12 +1,12 @@
 //! Every value that an incident names, also in what people wrote, and which other incidents name it.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use concert_model::access::Person;
 use concert_pipeline::observables::Observable;
 
 use super::read::Heads;
-use super::{Found, Incidents, Refused, text, titles};
+use super::{Found, Incidents, Refused, titles};
 
 /// Values of one incident that are looked up.
 const VALUES_MAX: usize = 1_000;
@@ -31,36 +31,40 @@ pub struct Pulled {
 /// The values of an incident.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observables {
-    /// The values, those that most entries name first.
+    /// The wanted part of the values, of which those that most entries name are first.
     pub values: Vec<Pulled>,
+    /// How many values can be asked for.
+    pub count: usize,
     /// How many more there are.
     pub left_out: usize,
 }
 
 impl Incidents {
-    /// The values that an incident names, as far as a person may see it and the others.
-    pub async fn observables(&self, person: &Person, name: &str) -> Result<Observables, Refused> {
+    /// The values that an incident names behind some, as far as a person may see it and the others. Of those alone it is
+    /// looked up which others name them.
+    pub async fn observables(
+        &self,
+        person: &Person,
+        name: &str,
+        (skip, limit): (usize, usize),
+    ) -> Result<Observables, Refused> {
         let (case, circle) = self.find(person, name).await?;
         let mut shown: Vec<_> = case.seen_by(&circle, person).map(|kept| case.read_by(&circle, person, kept)).collect();
         self.audit_read(person, &case.head.number, shown.iter().filter_map(|kept| kept.marking())).await?;
         shown.extend(self.joint_log(person, &case).await?);
-        let mut counts: BTreeMap<(&str, String), (Observable, u64)> = BTreeMap::new();
-        for (_, content) in shown.iter().filter_map(|kept| kept.body.as_ref()) {
-            let mut values = text::values(content);
-            values.dedup();
-            for one in values {
-                counts.entry((one.kind.word(), one.value.clone())).or_insert((one, 0)).1 += 1;
-            }
+        let mut counts: HashMap<&Observable, u64> = HashMap::new();
+        for one in shown.iter().flat_map(|kept| kept.values()) {
+            *counts.entry(one).or_insert(0) += 1;
         }
-        let mut values: Vec<(Observable, u64)> = counts.into_values().collect();
-        values.sort_by_key(|(_, entries)| std::cmp::Reverse(*entries));
+        let mut values: Vec<(&Observable, u64)> = counts.into_iter().collect();
+        values.sort_by_key(|(one, entries)| (std::cmp::Reverse(*entries), one.kind.word(), one.value.as_str()));
         let left_out = values.len().saturating_sub(VALUES_MAX);
         values.truncate(VALUES_MAX);
-        let mut all = Observables { values: Vec::with_capacity(values.len()), left_out };
+        let mut all = Observables { values: Vec::new(), count: values.len(), left_out };
         let mut read = Vec::new();
-        for (one, entries) in values {
+        for (one, entries) in values.into_iter().skip(skip).take(limit) {
             let (others, is_common) = self.others(person, &case.id, &one.value, &mut read).await?;
-            all.values.push(Pulled { one, entries, others, is_common });
+            all.values.push(Pulled { one: one.clone(), entries, others, is_common });
         }
         self.audit_found(person, &read).await?;
         Ok(all)

@@ -138,7 +138,7 @@ pub(super) fn read_by(case: &Case, circle: &Circle, person: &Person, kept: &Arc<
         *member = json!(withheld);
     }
     withheld.clone_into(text);
-    Some(Arc::new(Kept { seq: kept.seq, header: kept.header.clone(), body: Some((body, content)), alike: kept.alike }))
+    Some(Arc::new(kept.with((body, content))))
 }
 
 /// Puts the title into a state as somebody reads it.

@@ -15,16 +15,15 @@ fn object(members: impl IntoIterator<Item = (&'static str, Value)>) -> Map<Strin
 
 /// Values that an incident names. Only those of this part are looked for in the events.
 pub(super) async fn of_incident(pages: &Pages, person: &Person, name: &str, slice: &Slice) -> Result<Value, Refusal> {
-    let all = pages.desk()?.observables(person, name).await.map_err(refusal)?;
-    let shown = || all.values.iter().skip(slice.start().unwrap_or(0)).take(slice.limit);
-    // A wrong cursor is told before anything is read.
-    slice.start()?;
+    let start = slice.start()?;
+    let all = pages.desk()?.observables(person, name, (start, slice.limit)).await.map_err(refusal)?;
+    let shown = || all.values.iter();
     let seen = seen(&pages.site(), person, shown().map(|pulled| &pulled.one)).await.map_err(failed)?;
     let seen = seen.unwrap_or_default();
     let rows: Vec<Value> =
         shown().enumerate().map(|(at, pulled)| Value::Object(object(pulled_members(pulled, seen.get(at))))).collect();
-    let end = slice.start()?.saturating_add(slice.limit);
-    let next = (all.values.len() > end).then(|| end.to_string());
+    let end = start.saturating_add(slice.limit);
+    let next = (all.count > end).then(|| end.to_string());
     Ok(json!({"observables": rows, "left_out": all.left_out, "next": next}))
 }
 
