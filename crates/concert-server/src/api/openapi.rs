@@ -27,6 +27,9 @@ const PARTS: [(&str, &str); 10] = [
     ("people", include_str!("../../assets/openapi/people.json")),
 ];
 
+/// What parameters are given that do not say so themselves, by their names.
+const EXAMPLES: &str = include_str!("../../assets/openapi/examples.json");
+
 /// What can happen to any request: mistakes, another site's name, trouble here, too much to do.
 const ALWAYS: [&str; 4] = ["400", "421", "500", "503"];
 /// What can happen to a request with a body besides.
@@ -74,6 +77,7 @@ fn take(from: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
 fn joined() -> Value {
     let mut all = object(COMMON);
     let mut components = take(&mut all, "components");
+    let examples = object(EXAMPLES);
     let (mut schemas, mut paths) = (take(&mut components, "schemas"), Map::new());
     schemas.extend(schema::schemas());
     for (name, text) in PARTS {
@@ -82,14 +86,26 @@ fn joined() -> Value {
         for (path, mut methods) in take(&mut part, "paths") {
             for (method, operation) in methods.as_object_mut().into_iter().flatten() {
                 complete(operation, name, method, &path);
+                let given = operation.get_mut("parameters").and_then(Value::as_array_mut);
+                given.into_iter().flatten().for_each(|parameter| show(parameter, &examples));
             }
             paths.insert(path, methods);
         }
+    }
+    for parameter in components.get_mut("parameters").and_then(Value::as_object_mut).into_iter().flatten() {
+        show(parameter.1, &examples);
     }
     components.insert("schemas".into(), Value::Object(schemas));
     all.insert("components".into(), Value::Object(components));
     all.insert("paths".into(), Value::Object(paths));
     Value::Object(all)
+}
+
+/// Shows what a parameter is given, where it does not.
+fn show(parameter: &mut Value, examples: &Map<String, Value>) {
+    let Some(members) = parameter.as_object_mut().filter(|members| !members.contains_key("example")) else { return };
+    let example = members.get("name").and_then(Value::as_str).and_then(|name| examples.get(name)).cloned();
+    members.extend(example.map(|example| ("example".to_owned(), example)));
 }
 
 /// Adds what an operation has in common with others: its name, its group, who may come, what can go wrong.
@@ -172,7 +188,10 @@ mod tests {
                         None => parameter,
                     };
                     let name = format!("{at} {}", parameter["name"]);
-                    found.extend(parameter.get("example").map(|one| (name, &parameter["schema"], one)));
+                    match parameter.get("example") {
+                        Some(one) => found.push((name, &parameter["schema"], one)),
+                        None => bare.push(name),
+                    }
                 }
             }
         }
