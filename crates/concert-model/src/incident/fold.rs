@@ -72,6 +72,8 @@ pub struct Incident {
     pub observables: BTreeSet<(String, String)>,
     /// Observed flows, in the order they were written.
     pub relations: Vec<Arc<Relation>>,
+    /// Where among them each stands that a line of evidence tells: evidence, line, both hosts and port.
+    flows: BTreeMap<(String, u64, String, String, u16), usize>,
     /// The party each host belongs to.
     pub hosts: BTreeMap<String, String>,
     /// Hosts at either end of a flow, and since when they are known.
@@ -298,7 +300,7 @@ impl Incident {
                 for host in [&relation.from, &relation.to] {
                     self.found.entry(host.clone()).or_insert(stamp);
                 }
-                self.relations.push(Arc::new(relation));
+                self.relate(Arc::new(relation));
             }
             Content::HostHeld(held) if held.party.is_empty() => drop(self.hosts.remove(&held.host)),
             Content::HostHeld(held) => drop(self.hosts.insert(held.host, held.party)),
@@ -383,6 +385,19 @@ impl Incident {
         match self.timeline.get_mut(at) {
             Some(known) => *known = happened,
             None => self.timeline.push(happened),
+        }
+    }
+
+    /// A flow that a line of evidence tells is in the chain once, as it was read last.
+    fn relate(&mut self, relation: Arc<Relation>) {
+        if relation.line == 0 {
+            return self.relations.push(relation);
+        }
+        let Relation { evidence, line, from, to, port, .. } = relation.as_ref().clone();
+        let at = *self.flows.entry((evidence, line, from, to, port)).or_insert(self.relations.len());
+        match self.relations.get_mut(at) {
+            Some(known) => *known = relation,
+            None => self.relations.push(relation),
         }
     }
 

@@ -327,7 +327,7 @@ pub(super) fn answered(
 }
 
 /// The evidence and the line by which a proposal is called, `SHA-256:line`; nothing where an event made it.
-fn line_of(name: &str) -> (String, u64) {
+pub(super) fn line_of(name: &str) -> (String, u64) {
     let Some((sha256, line)) = name.split_once(':') else { return Default::default() };
     // Of several flows in one line all but the first are called `line.2` and so on.
     let line = line.split('.').next().and_then(|line| line.parse().ok());

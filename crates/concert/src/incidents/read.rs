@@ -208,10 +208,13 @@ impl Incidents {
         Ok((rows, next))
     }
 
-    /// Of those that are closed counts the answers that came later.
+    /// Of those that are closed counts the answers that came later, also where they were merged into another since.
     async fn count_late(&self, person: &Person, rows: &mut [Listed]) -> Result<(), Refused> {
-        let closed: Vec<&str> =
-            rows.iter().filter(|row| row.head.status == CLOSED).map(|row| row.head.id.as_str()).collect();
+        let closed: Vec<&str> = rows
+            .iter()
+            .filter(|row| [CLOSED, MERGED].contains(&row.head.status.as_str()))
+            .map(|row| row.head.id.as_str())
+            .collect();
         if closed.is_empty() {
             return Ok(());
         }

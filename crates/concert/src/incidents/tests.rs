@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use concert_model::access::{Action, Object, may};
 use concert_model::incident::content::{
     ClockStarted, Content, Effort, Erased, Finding, HostHeld, Indicated, Marked, Moved, NeighbourNamed, Note,
-    PartyMoved, PartyStatus, Relation, Role, RoleMoved, Severity, Status, Task, TellingHeld, Titled,
+    PartyMoved, PartyStatus, Relation, Role, RoleMoved, Severity, Status, Task, TellingHeld, TellingOrdered, Titled,
 };
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::marking::{Marking, Tlp};
@@ -831,6 +831,15 @@ async fn a_reason_that_names_a_machine_is_read_by_those_alone_who_know_it() {
     assert!(warned.contains("the reason names 192.0.2.7"), "{warned}");
     let marking = Marking { parties: vec!["Net A".into(), "Net B".into()], ..Marking::of(Tlp::Amber) };
     write(Marked { marking, reason: "Quicksteps of 192.0.2.7 again".into() }.into()).await;
+    // Why somebody is told later than others, too.
+    let open = Marking { parties: vec!["Net A".into(), "Net B".into()], ..Marking::of(Tlp::Amber) };
+    let (held, ordered) = (
+        TellingHeld { party: "Net B".into(), held: true, reason: "Quicksteps, ask 192.0.2.7".into() },
+        TellingOrdered { parties: vec!["Net B".into()], reason: "Quicksteps at 192.0.2.7 first".into() },
+    );
+    let drafts = vec![draft(held, Some(open.clone())), draft(ordered, Some(open))];
+    let written = site.incidents.write(ask(&operator), &number, drafts).await.unwrap();
+    assert!(written.warnings.iter().any(|one| one.what.contains("the reason names 192.0.2.7")));
     let slice = Slice { limit: 10, below: None };
     let reads = async |person: &Person| {
         let log = site.incidents.log(person, &number, 0, 100).await.unwrap();
@@ -844,14 +853,14 @@ async fn a_reason_that_names_a_machine_is_read_by_those_alone_who_know_it() {
         ];
         (ways.map(|text| text.contains("Quicksteps")), found.len())
     };
-    assert_eq!(reads(&operator).await, ([true; 4], 2));
+    assert_eq!(reads(&operator).await, ([true; 4], 4));
     assert_eq!(reads(&otto).await, ([false; 4], 0));
     // Of its own machine a party reads it; a body is signed as it is, and names for whom else something is.
-    assert_eq!(reads(&ole).await, ([true; 4], 2));
+    assert_eq!(reads(&ole).await, ([true; 4], 4));
     let log = site.incidents.log(&otto, &number, 0, 100).await.unwrap();
     let log: Vec<String> = log.iter().map(|kept| entry_json(kept).to_string()).collect();
     let withheld: Vec<&String> = log.iter().filter(|entry| entry.contains("(reason withheld: it names")).collect();
-    assert!(withheld.len() == 2 && log.iter().all(|entry| !entry.contains("Net A")), "{log:?}");
+    assert!(withheld.len() == 4 && log.iter().all(|entry| !entry.contains("Net A")), "{log:?}");
 }
 
 /// INVARIANT: of a field what was replaced can be erased, and what holds cannot.

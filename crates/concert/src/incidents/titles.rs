@@ -1,4 +1,4 @@
-//! Titles that name a machine or a party, and reasons of a status or a marking that do. Whoever reads an incident for a party
+//! Titles that name a machine or a party, and reasons of a status, a marking, or an order of telling that do. Whoever reads an incident for a party
 //! alone reads such a text only where all that it names is known to that party: its own, released to it, or named by an
 //! entry that it sees. Otherwise a text stands in place of it, and nothing is found by its words.
 
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use concert_model::Problem;
-use concert_model::access::{Circle, Person, reads_for, sees_flow};
+use concert_model::access::{Circle, Person, is_field, reads_for, sees_flow};
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::{Content, Erased};
 use concert_model::incident::draft::Draft;
@@ -25,14 +25,16 @@ pub(super) const WITHHELD: &str = "(title withheld: it names what was not releas
 /// What stands in place of a reason.
 const REASON_WITHHELD: &str = "(reason withheld: it names what was not released to you)";
 
-/// The title that an entry gives, or the reason of a field: whoever sees the incident sees it. With how it is called, and
-/// what stands in place of it.
+/// The title that an entry gives, or the reason of a field: whoever sees the incident sees it. Or why somebody is told later
+/// than others. With how it is called, and what stands in place of it.
 fn told_by(content: &mut Content) -> Option<(&'static str, &mut String, &'static str)> {
     match content {
         Content::Opened(opened) => Some(("title", &mut opened.title, WITHHELD)),
         Content::Titled(titled) => Some(("title", &mut titled.title, WITHHELD)),
         Content::Moved(moved) => Some(("reason", &mut moved.reason, REASON_WITHHELD)),
         Content::Marked(marked) => Some(("reason", &mut marked.reason, REASON_WITHHELD)),
+        Content::TellingHeld(held) => Some(("reason", &mut held.reason, REASON_WITHHELD)),
+        Content::TellingOrdered(order) => Some(("reason", &mut order.reason, REASON_WITHHELD)),
         _ => None,
     }
 }
@@ -44,6 +46,8 @@ fn text_of(content: &Content) -> Option<&str> {
         Content::Titled(titled) => Some(&titled.title),
         Content::Moved(moved) => Some(&moved.reason),
         Content::Marked(marked) => Some(&marked.reason),
+        Content::TellingHeld(held) => Some(&held.reason),
+        Content::TellingOrdered(order) => Some(&order.reason),
         _ => None,
     }
 }
@@ -165,7 +169,9 @@ pub(super) fn opened_up(case: &Case, drafts: &[Draft]) -> Option<Problem> {
     // The title that holds is meant to be read.
     let is_told = |text: &str| !text.is_empty() && text != case.head.title;
     let is_opened = |kept: &&Arc<Kept>| match &kept.body {
-        Some((body, content)) => text_of(content).is_some_and(is_told) && marking.widens(&body.marking),
+        Some((body, content)) => {
+            is_field(&body.kind) && text_of(content).is_some_and(is_told) && marking.widens(&body.marking)
+        }
         None => false,
     };
     let count = case.entries.iter().filter(is_opened).count();
@@ -189,11 +195,13 @@ pub(super) fn is_replaced(case: &Case, erased: &Erased) -> bool {
     behind.any(|kept| kind_of(kept).as_ref() == Some(&kind))
 }
 
-/// Reasons of fields that are written.
+/// Reasons that are written and not read by everybody.
 pub(super) fn reasons(drafts: &[Draft]) -> Vec<String> {
     let reason = |draft: &Draft| match &draft.content {
         Content::Moved(moved) => Some(moved.reason.clone()),
         Content::Marked(marked) => Some(marked.reason.clone()),
+        Content::TellingHeld(held) => Some(held.reason.clone()),
+        Content::TellingOrdered(order) => Some(order.reason.clone()),
         _ => None,
     };
     drafts.iter().filter_map(reason).collect()

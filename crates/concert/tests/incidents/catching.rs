@@ -360,6 +360,20 @@ fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
     assert_eq!((&flow["to"], &chain["events"]), (&json!("203.0.113.1"), &json!([])));
     assert_eq!((&flow["evidence"], &flow["line"]), (&json!(sha256), &json!(2)));
     assert_eq!((&flow["zone"], &flow["clock_error"]), (&json!("Europe/Helsinki"), &json!(300)));
+    // It moves with the line, too, and stays one.
+    for (how, moved, first_seen) in [
+        (&["--zone", "UTC"][..], 1, "2026-11-22T08:00:00Z"),
+        (&zone[..], 1, "2026-11-22T06:00:00Z"),
+        (&zone[..], 0, "2026-11-22T06:00:00Z"),
+    ] {
+        assert_eq!(read(&[how, &["--preview"]].concat())["moved"], json!(moved));
+        assert_eq!(read(how)["moved"], json!(moved));
+        let shown = site.show(&number);
+        assert_eq!(
+            (&shown["relations"][0]["first_seen"], &shown["counts"]["relations"]),
+            (&json!(first_seen), &json!(1))
+        );
+    }
     // Nobody points to evidence that is not there.
     let by_hand = |evidence: &str, line: &str, want: &str| {
         let flow = ["relation", "from=192.0.2.1", "to=192.0.2.2"];
@@ -373,7 +387,7 @@ fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
     by_hand(&digits, "2", &format!("did you mean `{sha256}`?"));
     let custody = site.json(&["evidence", "show", &number, &sha256]).remove(0);
     let read_as = custody["custody"].as_array().unwrap().iter().filter(|act| act["reason"] == "read as csv").count();
-    assert_eq!(read_as, 3);
+    assert_eq!(read_as, 5);
     let wrong = |args: &[&str], want: &str| {
         let (code, _, err) = site.run(&[&["evidence", "read", &number, &sha256], args].concat());
         assert!(code == 2 && err.contains(want), "{args:?}: {code} {err}");

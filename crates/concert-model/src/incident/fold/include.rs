@@ -80,7 +80,9 @@ impl Incident {
             self.indicated.entry(called).or_insert(shown);
         }
         self.observables.extend(other.observables);
-        self.relations.extend(other.relations);
+        for relation in other.relations {
+            self.relate(relation);
+        }
         self.events.extend(other.events);
         self.more_events = self.more_events.saturating_add(other.more_events);
         self.notices.extend(other.notices);

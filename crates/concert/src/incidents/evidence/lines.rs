@@ -1,7 +1,7 @@
 //! Logs from a party, read line by line: what happened goes into the timeline, flows are proposed.
 //!
 //! The parsers are those of feeds. Every item points to its line of the evidence and is marked like it. The
-//! same line read again adds nothing; with another clock it gets its new time. Lines are written in parts,
+//! same line read again adds nothing; with another clock it gets its new time, and so does a flow that was taken up. Lines are written in parts,
 //! so after a kill the same command does the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
-use concert_model::incident::content::{Act, Content, Happened, Proposed, TIMES};
+use concert_model::incident::content::{Act, Content, Happened, Proposed, Relation, TIMES};
 use concert_model::incident::draft::{DRAFTS_MAX, Draft};
 use concert_model::incident::fold::Incident;
 use concert_model::{Batch, Event, Field, OpenEvent, Origin, Problem, ProblemKey, Receipt, Reject, Time};
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use concert_pipeline::parse::{Fixed, Parser, Sink, unpack};
 
-use super::super::proposals::host_of;
+use super::super::proposals::{host_of, line_of};
 use super::super::write::Right;
 use super::super::{Ask, Incidents, Refused, effort, text};
 use crate::problems::Failure;
@@ -75,6 +75,8 @@ pub struct Lines {
     pub timeline: u64,
     /// Flows that are newly proposed.
     pub proposals: u64,
+    /// Flows of the chain that have other times by this reading.
+    pub moved: u64,
     /// Items that were there already.
     pub known: u64,
     /// Events without a time, which have no place in a timeline.
@@ -117,6 +119,8 @@ struct Known {
     proposals: BTreeMap<String, Proposed>,
     answered: BTreeSet<String>,
     flows: BTreeSet<(String, String, u16)>,
+    /// Flows of the chain that a line of this evidence tells, by what their proposals were called.
+    taken: BTreeMap<String, Arc<Relation>>,
 }
 
 impl Known {
@@ -131,6 +135,20 @@ impl Known {
             proposals: state.proposals.clone(),
             answered: state.answered.keys().cloned().collect(),
             flows: state.relations.iter().map(|one| (one.from.clone(), one.to.clone(), one.port)).collect(),
+            taken: state.relations.iter().filter_map(|one| taken(state, sha256, one)).collect(),
+        }
+    }
+
+    /// What is to be written of something that was read: nothing where it is known. A flow that was taken up gets its new
+    /// times as the timeline does.
+    fn news(&self, content: &Content) -> Option<Content> {
+        match content {
+            Content::Happened(item) if self.has(item) => None,
+            Content::Proposed(proposed) => match self.taken.get(&proposed.event) {
+                Some(flow) => moved(flow, proposed).map(Content::from),
+                None => (!self.has_flow(proposed)).then(|| content.clone()),
+            },
+            other => Some(other.clone()),
         }
     }
 
@@ -149,6 +167,26 @@ impl Known {
             || self.answered.contains(&proposed.event)
             || self.proposals.get(&proposed.event) == Some(proposed)
     }
+}
+
+/// A flow of the chain together with how the proposal was called that was taken up.
+fn taken(state: &Incident, sha256: &str, flow: &Arc<Relation>) -> Option<(String, Arc<Relation>)> {
+    let is_of = |one: &&Proposed| {
+        let is_same = (&one.from, &one.to, one.port) == (&flow.from, &flow.to, flow.port);
+        is_same && line_of(&one.event) == (flow.evidence.clone(), flow.line)
+    };
+    if flow.line == 0 || flow.evidence != sha256 {
+        return None;
+    }
+    let found = state.proposals.values().filter(is_of).find(|one| state.answered.get(&one.event) == Some(&true));
+    found.map(|one| (one.event.clone(), Arc::clone(flow)))
+}
+
+/// A flow with the times that were read now, where they are others.
+fn moved(flow: &Relation, read: &Proposed) -> Option<Relation> {
+    let Proposed { first_seen, last_seen, clock_error, zone, .. } = read.clone();
+    let moved = Relation { first_seen, last_seen, clock_error, zone, ..flow.clone() };
+    (moved != *flow).then_some(moved)
 }
 
 fn words(event: &Event<'_>) -> (String, Option<Flow>) {
@@ -361,7 +399,7 @@ impl Incidents {
         if how.is_preview {
             let state = self.exhibits(ask.person, incident).await?;
             let known = Known::of(&state, sha256);
-            contents.iter().filter(|content| is_new(content, &known)).for_each(|content| count(content, &mut lines));
+            contents.iter().filter_map(|content| known.news(content)).for_each(|content| count(&content, &mut lines));
             return Ok(lines);
         }
         let person = ask.person;
@@ -372,7 +410,7 @@ impl Incidents {
                 let state = case.state_for(circle, person);
                 let (_, exhibit, _) = held(&state, sha256)?;
                 let known = Known::of(&state, sha256);
-                news = some.iter().filter(|content| is_new(content, &known)).cloned().collect();
+                news = some.iter().filter_map(|content| known.news(content)).collect();
                 let marking = marking_of(exhibit);
                 let look = (!news.is_empty()).then(|| custody(ask, sha256, examined(how), marking.clone()));
                 let drafts =
@@ -391,18 +429,11 @@ fn examined(how: &HowToRead) -> Handling {
     Handling { act: Act::Examined, whom: String::new(), place: String::new(), reason }
 }
 
-fn is_new(content: &Content, known: &Known) -> bool {
-    match content {
-        Content::Happened(item) => !known.has(item),
-        Content::Proposed(proposed) => !known.has_flow(proposed),
-        _ => true,
-    }
-}
-
 fn count(content: &Content, lines: &mut Lines) {
     match content {
         Content::Happened(_) => lines.timeline += 1,
         Content::Proposed(_) => lines.proposals += 1,
+        Content::Relation(_) => lines.moved += 1,
         _ => {}
     }
 }
@@ -428,13 +459,14 @@ impl HowToRead {
 
 impl Lines {
     /// What it gave, for answers.
-    pub fn members(&self) -> [(&'static str, Value); 8] {
+    pub fn members(&self) -> [(&'static str, Value); 9] {
         [
             ("events", json!(self.events)),
             ("rejects", json!(self.rejects)),
             ("first_reject", json!(self.first_rejects.first().map_or("", String::as_str))),
             ("timeline", json!(self.timeline)),
             ("proposals", json!(self.proposals)),
+            ("moved", json!(self.moved)),
             ("known", json!(self.known)),
             ("without_time", json!(self.without_time)),
             ("left_out", json!(self.left_out)),
