@@ -9,6 +9,7 @@ mod cells;
 mod object;
 mod table;
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::ValueEnum;
@@ -195,6 +196,26 @@ impl<W: Write> Table<W> {
     }
 }
 
+/// JSON in which nothing hides: what a terminal would not show, or would let run the other way, is escaped. For programs
+/// it says the same.
+fn visible(json: &str) -> Cow<'_, str> {
+    let hides = |c: char| {
+        matches!(c, '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    if json.is_ascii() && !json.contains('\u{7f}') || !json.contains(hides) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match hides(c) {
+            true => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => text.push(c),
+        }
+    }
+    Cow::Owned(text)
+}
+
 fn write_object(columns: &[String], values: &[Value], text: &mut Vec<u8>) {
     text.push(b'{');
     for (index, (column, value)) in columns.iter().zip(values).enumerate() {
@@ -203,7 +224,7 @@ fn write_object(columns: &[String], values: &[Value], text: &mut Vec<u8>) {
         }
         write_string(column, text);
         text.push(b':');
-        text.extend_from_slice(value.to_string().as_bytes());
+        text.extend_from_slice(visible(&value.to_string()).as_bytes());
     }
     text.push(b'}');
 }

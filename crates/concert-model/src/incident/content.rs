@@ -858,7 +858,7 @@ pub fn in_words(of: &str) -> String {
         ("bool", _) => "true or false".into(),
         ("u16", _) => format!("a whole number up to {}", u16::MAX),
         ("u8", _) => format!("a whole number up to {}", u8::MAX),
-        ("u64" | "u32", _) => "a whole number".into(),
+        ("u64" | "u32", _) => "a whole number from 0".into(),
         ("i64", _) => "a time with its zone".into(),
         ("Marking", _) => "a label".into(),
         ("Openpgp", _) => "what OpenPGP says of it".into(),

@@ -228,18 +228,23 @@ impl Incidents {
         if second.head.merged_into().is_some() {
             return Err(wrong(format!("{other} was merged itself; take the one that it was merged into")));
         }
-        if join != Join::Parent {
+        if join == Join::Split {
             return Ok(());
         }
-        // Up from the parent: the child must not be there.
+        // Up from the second, to parents and to those into which others were merged: the first must not be there.
         let (mut at, mut seen) = (vec![second.id.clone()], BTreeSet::new());
         while let Some(id) = at.pop() {
             if id == first.id {
-                return Err(wrong(format!("{other} is below {one}, so it cannot be its parent")));
+                let problem = Problem::new(match join {
+                    Join::Parent => format!("{other} is below {one}, so it cannot be its parent"),
+                    _ => format!("{other} is below {one}, which cannot be merged into it"),
+                });
+                return Err(Refused::Wrong(problem.hint("`concert incident unlink` takes the two apart first")));
             }
             if seen.len() < SHOWN_MAX && seen.insert(id.clone()) {
                 let case = self.case_in(change, &id).await?;
-                at.extend(case.head.joined.iter().filter(|(how, _)| how == "parent").map(|(_, id)| id.clone()));
+                let is_up = |how: &str| matches!(how, "parent" | "into");
+                at.extend(case.head.joined.iter().filter(|(how, _)| is_up(how)).map(|(_, id)| id.clone()));
             }
         }
         Ok(())

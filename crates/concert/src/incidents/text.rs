@@ -129,6 +129,10 @@ pub(super) fn check(content: &Content) -> Result<(), Refused> {
         }
         Content::Observable(seen) => line("value", &seen.value)?,
         Content::HostHeld(held) => host("host", &held.host)?,
+        Content::TellingOrdered(order) if order.parties.iter().all(|party| party.trim().is_empty()) => {
+            let problem = Problem::new("`parties` is empty: an order says who is told first, and who then");
+            return Err(Refused::Wrong(problem.hint("an order of one party lets nobody wait")));
+        }
         Content::Happened(happened) => {
             said("text", &happened.text)?;
             zone(&happened.zone)?;

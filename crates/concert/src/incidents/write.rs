@@ -424,6 +424,7 @@ impl Incidents {
         let circle = self.circle(case);
         if let Some(named) = named {
             named.check(&circle, draft)?;
+            is_not_closed(case, &draft.content)?;
             clocks::in_time(ask.now, &draft.content).map_err(Refused::Wrong)?;
         }
         if follow::concerns(&draft.content) {
@@ -603,6 +604,20 @@ pub(super) fn head_of(case: &Case, circle: &Circle) -> Head {
         changed_at: case.last_at,
         circle: serde_json::to_string(circle).unwrap_or_default(),
     }
+}
+
+/// An incident is closed once: who closed it again would take the place of who did.
+fn is_not_closed(case: &Case, content: &Content) -> Result<(), Refused> {
+    let closes = |content: &Content| matches!(content, Content::Moved(moved) if moved.status == Status::Closed);
+    if !closes(content) || case.head.status != Status::Closed {
+        return Ok(());
+    }
+    let closing = |kept: &&Arc<super::Kept>| kept.body.as_ref().is_some_and(|(_, content)| closes(content));
+    let by = case.entries.iter().rev().find(closing).and_then(|kept| Some((kept, kept.body.as_ref()?)));
+    let by =
+        by.map_or_else(String::new, |(kept, (body, _))| format!(", by {} at {}", body.author, kept.header.stamp.time));
+    let problem = Problem::new(format!("the incident is closed already{by}"));
+    Err(Refused::Wrong(problem.hint("write what is to be added as a note; another status opens it again")))
 }
 
 /// Whether a draft may be written as it is.

@@ -216,6 +216,9 @@ async fn costs(pages: &Pages, person: &Person, cost: &Cost, slice: &Slice) -> Re
             Refusal::Wrong(format!("`by` is one of: {}", words.join(", ")))
         })?,
     };
+    if cost.since.zip(cost.until).is_some_and(|(since, until)| since > until) {
+        return Err(Refusal::Wrong("`since` is later than `until`: nothing was written down between them".into()));
+    }
     let mut spent = pages.desk()?.spent(person, cost.incident.as_deref()).await.map_err(refusal)?;
     spent.retain(|one| {
         cost.since.is_none_or(|since| one.time >= since) && cost.until.is_none_or(|until| one.time < until)

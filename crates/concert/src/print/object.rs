@@ -43,7 +43,7 @@ pub fn print_object(format: Format, fields: &[(&str, Value)], lists: &[List]) ->
             let object = object(fields, lists);
             let text = if format == Format::Json { format!("{object:#}\n") } else { format!("{object}\n") };
             let mut out = Out::stdout();
-            out.write(text.as_bytes())?;
+            out.write(super::visible(&text).as_bytes())?;
             out.finish()
         }
     }

@@ -44,7 +44,10 @@ pub fn load(site: &Path) -> Processes {
 
 /// Reads a file that is called so in mistakes; the error is all of them.
 pub fn read_file(path: &Path, name: &str) -> Result<Process, Vec<Problem>> {
-    let text = read_capped(path, FILE_BYTES_MAX as u64)
-        .map_err(|why| vec![Problem::new(format!("the process cannot be read: {why}")).at(name).hint(TEXT_HINT)])?;
+    let text = read_capped(path, FILE_BYTES_MAX as u64).map_err(|why| {
+        // Where it is, is told by the place.
+        let why = why.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&why);
+        vec![Problem::new(format!("the process cannot be read: {why}")).at(name).hint(TEXT_HINT)]
+    })?;
     process::read(&Source { name: name.to_owned(), text })
 }

@@ -254,6 +254,12 @@ fn parents_and_children_are_told_and_never_go_round() {
     site.refused(&["link", &top, "--parent", &low, "--reason", "x"], "cannot be its parent");
     site.incident(&["unlink", &low, "--parent", &middle, "--reason", "x"]);
     site.incident(&["link", &top, "--parent", &low, "--reason", "x"]);
+    // Nor by way of a merge: what is above is not merged into what is below it, also over two steps.
+    site.refused(&["merge", &low, "--into", &middle, "--reason", "x"], "cannot be merged into it");
+    let other = site.open_marked("Other", "amber");
+    site.incident(&["merge", &top, "--into", &other, "--reason", "x"]);
+    site.refused(&["link", &other, "--parent", &middle, "--reason", "x"], "cannot be its parent");
+    site.incident(&["unmerge", &top, "--from", &other, "--reason", "x"]);
     // Neither shows what the other says.
     site.fill(&top, "192.0.2.1", "Net A");
     assert_eq!(names(&site.content(&[&middle]), "parties", "party").len(), 0);

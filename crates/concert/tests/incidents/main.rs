@@ -3,6 +3,7 @@
 mod catching;
 mod joins;
 mod named;
+mod odd;
 mod refers;
 mod site;
 mod splits;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use concert_model::Time;
 use concert_model::access::Person;
+use concert_model::{Problem, Time};
 use serde_json::{Value, json};
 
 use super::refused;
@@ -41,6 +41,10 @@ pub(super) async fn run(
     person: &Person,
     effort: &Effort,
 ) -> Result<Exit, Failure> {
+    if args.since.zip(args.until).is_some_and(|(since, until)| since > until) {
+        let problem = Problem::new("`--since` is later than `--until`: nothing was written down between them");
+        return Err(Failure::usage(problem.hint("exchange the two")));
+    }
     let mut spent = incidents.spent(person, args.incident.as_deref()).await.map_err(refused)?;
     let counts = |time: Time| args.since.is_none_or(|since| time >= since) && args.until.is_none_or(|end| time < end);
     spent.retain(|one| counts(one.time));

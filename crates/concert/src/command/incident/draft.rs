@@ -80,8 +80,14 @@ impl SeenArg {
 #[derive(clap::Args, Clone, Copy)]
 pub(in crate::command) struct MinutesArg {
     /// Minutes that it took you: they count as your effort.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = minutes)]
     minutes: Option<u32>,
+}
+
+/// Reads how many minutes something took.
+fn minutes(text: &str) -> Result<u32, String> {
+    let minutes = text.parse().ok().filter(|minutes| *minutes > 0);
+    minutes.ok_or_else(|| "this is not a whole number from 1".to_owned())
 }
 
 impl MinutesArg {
