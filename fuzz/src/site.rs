@@ -197,7 +197,7 @@ impl Desk for Empty {
         Err(Refusal::Missing)
     }
 
-    async fn chain(&self, _: &Person, _: &str, _: Way, _: Slice) -> Result<Page<Value>, Refusal> {
+    async fn chain(&self, _: &Person, _: &str, _: Way, _: Slice) -> Result<(Page<Value>, Option<String>), Refusal> {
         Err(Refusal::Missing)
     }
 

@@ -378,8 +378,8 @@ pub enum Deed {
     Handle(String, String, Handling),
     /// Evidence is to go to a party: incident, SHA-256, party, reason.
     Release(String, String, String, String),
-    /// An incident is to be marked otherwise, and why.
-    Mark(String, Marking, String),
+    /// An incident, or one of its entries, is to be marked otherwise, and why.
+    Mark(String, Option<u64>, Marking, String),
     /// What an entry of an incident says is to go, and why.
     Erase(String, u64, String),
     /// A clock of a law begins in an incident.

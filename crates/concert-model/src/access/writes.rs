@@ -29,6 +29,8 @@ impl Action {
             }
             Content::Release(_) | Content::NeighbourNamed(_) => Self::Release,
             Content::Erased(_) => Self::Erase,
+            // Whoever wrote the entry may too: see where it is written.
+            Content::Remarked(_) => Self::Lower,
             _ => Self::Conduct,
         }
     }

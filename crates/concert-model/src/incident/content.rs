@@ -712,6 +712,17 @@ contents! {
         /// Why: retention, privacy law.
         reason: String,
     }
+    /// An entry is marked otherwise than it was written.
+    Remarked = "entry-marking/1" {
+        /// The site of its chain.
+        site: String,
+        /// Its place in the chain.
+        sequence: u64,
+        /// The new marking.
+        marking: Marking,
+        /// Why.
+        reason: String,
+    }
     /// What is to be done better.
     Lesson = "lesson/1" {
         /// The lesson.

@@ -11,7 +11,7 @@ use super::content::{
     Act, ClockStarted, Content, Custody, Delivered, EvidenceAdded, Finding, Happened, Indicated, Joined, MessageKept,
     PartyStatus, Proposed, Relation, Role, Severity, Status, Task,
 };
-use super::journal::{Entry, Header, Stamp};
+use super::journal::{Body, Entry, Header, Stamp};
 use super::mail::Sort;
 use super::marking::Marking;
 use super::process::run::Run;
@@ -226,6 +226,7 @@ impl Incident {
         entries.dedup_by_key(|entry| order(entry));
         let mut incident = Self::default();
         let moved = moved(&entries);
+        let marks = marks(entries.iter().filter_map(|entry| Some((&entry.header, entry.body.as_ref()?))));
         for Entry { header, body } in entries {
             if moved.contains(&place(header)) {
                 incident.pass(header);
@@ -233,7 +234,7 @@ impl Incident {
             }
             let said = body.as_ref().map(|body| Said {
                 author: &body.author,
-                marking: &body.marking,
+                marking: marks.get(&place(header)).unwrap_or(&body.marking),
                 content: Content::read(&body.kind, &body.content),
             });
             incident.apply(header, said);
@@ -370,7 +371,7 @@ impl Incident {
             Content::TellingHeld(held) if held.held => drop(self.held.insert(held.party, held.reason)),
             Content::TellingHeld(held) => drop(self.held.remove(&held.party)),
             Content::TellingOrdered(order) => self.order = order.parties,
-            Content::Note(_) | Content::Decision(_) | Content::Erased(_) => {}
+            Content::Note(_) | Content::Decision(_) | Content::Erased(_) | Content::Remarked(_) => {}
             Content::Unknown => self.unknown += 1,
         }
     }
@@ -520,6 +521,17 @@ pub struct Said<'e> {
 /// How a split names an entry.
 pub fn place(header: &Header) -> String {
     format!("{}:{}", header.site, header.sequence)
+}
+
+/// How entries are marked that were marked otherwise later, by their places: the last that says so holds. They must be in
+/// order.
+pub fn marks<'e>(entries: impl Iterator<Item = (&'e Header, &'e Body)>) -> BTreeMap<String, Marking> {
+    let remarked = entries.filter(|(_, body)| body.kind == "entry-marking/1");
+    let said = remarked.filter_map(|(_, body)| match Content::read(&body.kind, &body.content) {
+        Content::Remarked(one) => Some((format!("{}:{}", one.site, one.sequence), one.marking)),
+        _ => None,
+    });
+    said.collect()
 }
 
 /// Which of these entries show elsewhere. They must be in order.

@@ -32,6 +32,8 @@ pub(super) async fn rows(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Marked {
+    /// One of its entries; else the whole incident.
+    entry: Option<u64>,
     marking: Marking,
     reason: String,
     seen: Option<u64>,
@@ -45,9 +47,9 @@ pub(super) async fn mark(
     body: Body,
 ) -> Result<Response, Problem> {
     let path = format!("{name}/markings");
-    let (mut change, Marked { marking, reason, seen }) = effort(person, &headers, &path, body).await?;
+    let (mut change, Marked { entry, marking, reason, seen }) = effort(person, &headers, &path, body).await?;
     change.seen = seen;
-    Ok(created(&app.site.act(change, Deed::Mark(name, marking, reason)).await?))
+    Ok(created(&app.site.act(change, Deed::Mark(name, entry, marking, reason)).await?))
 }
 
 #[derive(Deserialize)]

@@ -24,6 +24,8 @@ pub struct EntryRow {
     pub header: String,
     /// Its body; `None` where it is withheld or erased.
     pub body: Option<String>,
+    /// How it is marked, where that is otherwise than it was written; derived.
+    pub marked: Option<String>,
 }
 
 /// An entry about to be kept.
@@ -119,6 +121,7 @@ fn entry(row: &SqliteRow) -> EntryRow {
         incident: row.try_get("incident").unwrap_or_default(),
         header: row.try_get("header").unwrap_or_default(),
         body: row.try_get("body").unwrap_or_default(),
+        marked: row.try_get("marked").unwrap_or_default(),
     }
 }
 
@@ -431,8 +434,13 @@ impl Records {
 
     /// Forgets what is derived from entries; the caller makes it anew.
     pub async fn drop_derived(&self, change: &mut Change<'_>) -> Result<(), Problem> {
-        for text in ["DELETE FROM incident", "DELETE FROM touched", "DELETE FROM observable", "DELETE FROM entry_text"]
-        {
+        for text in [
+            "DELETE FROM incident",
+            "DELETE FROM touched",
+            "DELETE FROM observable",
+            "DELETE FROM entry_text",
+            "UPDATE entry SET marked = NULL WHERE marked IS NOT NULL",
+        ] {
             sqlx::query(text).execute(&mut **change).await.map_err(trouble)?;
         }
         Ok(())
@@ -596,6 +604,18 @@ pub async fn erase_body(change: &mut Change<'_>, incident: &str, site: &str, seq
     let optimize = "INSERT INTO entry_text (entry_text) VALUES ('optimize')";
     sqlx::query(optimize).execute(&mut **change).await.map_err(trouble)?;
     Ok(true)
+}
+
+/// Keeps how an entry is marked by now.
+pub async fn mark_entry(
+    change: &mut Change<'_>,
+    incident: &str,
+    (site, sequence): (&str, u64),
+    marked: &str,
+) -> Result<(), Problem> {
+    let query = sqlx::query("UPDATE entry SET marked = ?4 WHERE incident = ?1 AND site = ?2 AND sequence = ?3");
+    let query = query.bind(incident).bind(site).bind(sequence.cast_signed()).bind(marked);
+    query.execute(&mut **change).await.map(drop).map_err(trouble)
 }
 
 /// The next number of incidents of a year, from 1.

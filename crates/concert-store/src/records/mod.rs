@@ -79,6 +79,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0021.sql"),
     include_str!("../../migrations/0022.sql"),
     include_str!("../../migrations/0023.sql"),
+    include_str!("../../migrations/0024.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 use concert_model::Time;
 use concert_model::access::{Circle, Person, is_field, sees_speakers};
 use concert_model::incident::content::Content;
-use concert_model::incident::fold::{Incident, Said, order, place};
+use concert_model::incident::fold::{Incident, Said, marks, order, place};
 use concert_model::incident::journal::{Body, Header};
-use concert_model::incident::marking::Marking;
+use concert_model::incident::marking::{Marking, Tlp};
 use concert_pipeline::observables::Observable;
 use concert_store::records::incidents::EntryRow;
 use serde_json::json;
@@ -31,19 +31,43 @@ pub struct Kept {
     pub(super) alike: Alike,
     /// Values that it names, found in its texts when they are asked for first.
     values: OnceLock<Box<[Observable]>>,
+    /// How it was marked when it was signed, where it is marked otherwise by now.
+    signed: Option<Marking>,
 }
 
 impl Kept {
     /// An entry as it was read.
     pub(super) fn new(seq: u64, header: Header, body: Option<(Body, Content)>) -> Self {
         let alike = sight::alike(Sight::of(body.as_ref()));
-        Self { seq, header, body, alike, values: OnceLock::new() }
+        Self { seq, header, body, alike, values: OnceLock::new(), signed: None }
     }
 
     /// The same entry with another body, which the same people see.
     pub(super) fn with(&self, body: (Body, Content)) -> Self {
-        let (seq, header, alike) = (self.seq, self.header.clone(), self.alike);
-        Self { seq, header, body: Some(body), alike, values: OnceLock::new() }
+        let (seq, header, alike, signed) = (self.seq, self.header.clone(), self.alike, self.signed.clone());
+        Self { seq, header, body: Some(body), alike, values: OnceLock::new(), signed }
+    }
+
+    /// The same entry marked otherwise than it was written.
+    fn marked(&self, marking: &Marking) -> Self {
+        let Some((body, content)) = &self.body else { return Self::new(self.seq, self.header.clone(), None) };
+        let signed = Some(self.signed.as_ref().unwrap_or(&body.marking).clone());
+        let body = Body { marking: marking.clone(), ..body.clone() };
+        Self { signed, ..Self::new(self.seq, self.header.clone(), Some((body, content.clone()))) }
+    }
+
+    /// How it is marked where that is not as it was written.
+    pub(super) fn remarked(&self) -> Option<&Marking> {
+        self.signed.as_ref().and_then(|_| self.marking())
+    }
+
+    /// Its body as it was signed.
+    pub(super) fn signed_text(&self) -> Option<String> {
+        let (body, _) = self.body.as_ref()?;
+        match &self.signed {
+            None => body.text().ok(),
+            Some(was) => Body { marking: was.clone(), ..body.clone() }.text().ok(),
+        }
     }
 
     /// Values that it names, also in what people wrote.
@@ -62,6 +86,7 @@ impl Kept {
         let Some((body, content)) = &self.body else { return Arc::clone(self) };
         let whole = match content {
             Content::Marked(marked) => marked.marking.parties.as_slice(),
+            Content::Remarked(marked) => marked.marking.parties.as_slice(),
             _ => &[],
         };
         if body.marking.parties.iter().chain(whole).all(is_shown) {
@@ -69,10 +94,15 @@ impl Kept {
         }
         let (mut body, mut content) = (body.clone(), content.clone());
         sight::narrow(&mut body.marking, person, circle);
-        if let Content::Marked(marked) = &mut content {
-            sight::narrow(&mut marked.marking, person, circle);
+        let named = match &mut content {
+            Content::Marked(marked) => Some(&mut marked.marking),
+            Content::Remarked(marked) => Some(&mut marked.marking),
+            _ => None,
+        };
+        if let Some(named) = named {
+            sight::narrow(named, person, circle);
             if let Some(marking) = body.content.get_mut("marking") {
-                *marking = json!(marked.marking);
+                *marking = json!(named);
             }
         }
         Arc::new(self.with((body, content)))
@@ -110,6 +140,8 @@ pub struct Case {
     examples: BTreeMap<(Alike, Option<Marking>), Arc<Kept>>,
     /// Those that say that it belongs to another incident.
     pub(super) joins: Vec<Arc<Kept>>,
+    /// How entries are marked that were marked otherwise later, by their places.
+    marks: BTreeMap<String, Marking>,
 }
 
 /// Whether a row says that a body was erased, so that what was read before is no longer true.
@@ -125,7 +157,21 @@ fn is_of_head(content: &Content) -> bool {
 
 /// Whether something else may be seen because of it than before, or something is gone.
 pub(super) fn changes_sight(kept: &Kept) -> bool {
-    kept.body.as_ref().is_none_or(|(_, content)| is_of_head(content) || matches!(content, Content::Erased(_)))
+    let changes = |content: &Content| matches!(content, Content::Erased(_) | Content::Remarked(_));
+    kept.body.as_ref().is_none_or(|(_, content)| is_of_head(content) || changes(content))
+}
+
+/// Marks entries as they are marked by now, and gives how. They must be in order.
+fn mark(entries: &mut [Arc<Kept>]) -> BTreeMap<String, Marking> {
+    let marks = marks(entries.iter().filter_map(|kept| Some((&kept.header, &kept.body.as_ref()?.0))));
+    if !marks.is_empty() {
+        for kept in entries.iter_mut().filter(|kept| kept.body.is_some()) {
+            if let Some(marking) = marks.get(&place(&kept.header)) {
+                *kept = Arc::new(kept.marked(marking));
+            }
+        }
+    }
+    marks
 }
 
 fn read(row: EntryRow) -> Option<Arc<Kept>> {
@@ -151,8 +197,23 @@ impl Case {
             left: BTreeSet::new(),
             examples: BTreeMap::new(),
             joins: Vec::new(),
+            marks: BTreeMap::new(),
         };
         case.add(rows);
+        case
+    }
+
+    /// A single entry, with how it is marked by now as far as that was written down beside it.
+    pub(super) fn lone(row: &EntryRow) -> Self {
+        let mut case = Self::new(&row.incident, vec![row.clone()]);
+        // What cannot be read is for nobody.
+        if let Some(marked) = &row.marked
+            && let Some(kept) = case.entries.first()
+        {
+            let closed = Marking::of(Tlp::Red);
+            let marking = serde_json::from_str(marked).unwrap_or(closed);
+            case.entries = [Arc::new(kept.marked(&marking))].into_iter().collect();
+        }
         case
     }
 
@@ -173,16 +234,20 @@ impl Case {
         let moves =
             |kept: &Arc<Kept>| matches!(&kept.body, Some((_, Content::Joined(other))) if other.as_what == "split-to");
         let splits = came.iter().any(moves);
-        let in_order = came.iter().all(is_later) && came.is_sorted_by_key(|kept| order(&kept.header));
+        let is_marked = |kept: &Arc<Kept>| !self.marks.is_empty() && self.marks.contains_key(&place(&kept.header));
+        let says_so = |kept: &Arc<Kept>| matches!(&kept.body, Some((_, Content::Remarked(_))));
+        let remarks = came.iter().any(|kept| says_so(kept) || is_marked(kept));
+        let in_order = !remarks && came.iter().all(is_later) && came.is_sorted_by_key(|kept| order(&kept.header));
         if in_order {
             for kept in came {
                 self.take(&kept);
                 self.entries.push(kept);
             }
         } else {
-            // Another site wrote meanwhile: whatever holds is worked out anew.
+            // Another site wrote meanwhile, or something is marked otherwise: whatever holds is worked out anew.
             let mut all: Vec<Arc<Kept>> = self.entries.iter().cloned().chain(came).collect();
             all.sort_by_key(|kept| order(&kept.header));
+            self.marks = mark(&mut all);
             self.head = Incident::default();
             self.examples.clear();
             self.joins.clear();

@@ -97,7 +97,7 @@ pub(super) fn is_elsewhere(case: &Case, drafts: &[Draft]) -> bool {
     }
     let whole = case.head.marking.as_ref();
     let stays = |content: &Content| match content {
-        Content::Erased(_) | Content::ClockMet(_) | Content::RoleMoved(_) => true,
+        Content::Erased(_) | Content::Remarked(_) | Content::ClockMet(_) | Content::RoleMoved(_) => true,
         Content::Marked(marked) => whole.is_some_and(|whole| !marked.marking.widens(whole)),
         _ => false,
     };

@@ -66,6 +66,7 @@ fn may_be_by_hand(content: &Content) -> Result<(), Problem> {
             "leave `item` out: it follows from the name"
         }
         Content::Ruled(_) | Content::LeftOut(_) => "it follows from events",
+        Content::Remarked(_) => "see `concert incident mark --entry`",
         Content::Delivered(_) | Content::AttachmentSorted(_) => "see `concert incident mail --help`",
         Content::MessageKept(message)
             if message.mail != 0

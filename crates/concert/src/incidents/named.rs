@@ -23,6 +23,7 @@ fn names_in(draft: &mut Draft) -> Vec<&mut String> {
     let mut names: Vec<&mut String> = draft.marking.iter_mut().flat_map(|marking| &mut marking.parties).collect();
     match &mut draft.content {
         Content::Marked(marked) => names.extend(&mut marked.marking.parties),
+        Content::Remarked(marked) => names.extend(&mut marked.marking.parties),
         Content::PartyMoved(moved) => names.push(&mut moved.party),
         Content::RoleMoved(moved) => names.push(&mut moved.party),
         Content::HostHeld(held) => names.push(&mut held.party),

@@ -130,7 +130,7 @@ fn entries(seed: u64, count: usize) -> Vec<Entry> {
 
 fn row(seq: u64, entry: &Entry) -> EntryRow {
     let body = entry.body.as_ref().map(|body| body.text().unwrap());
-    EntryRow { seq, incident: ID.into(), header: entry.header.text().unwrap(), body }
+    EntryRow { seq, incident: ID.into(), header: entry.header.text().unwrap(), body, marked: None }
 }
 
 /// INVARIANT: whatever is in them, the same entries give the same state in any order, also where some come twice, and

@@ -125,7 +125,7 @@ impl Iterator for JournalTexts {
 
     fn next(&mut self) -> Option<Self::Item> {
         let (kept, is_shown) = self.0.next()?;
-        let body = kept.body.as_ref().filter(|_| is_shown).and_then(|(body, _)| body.text().ok());
+        let body = is_shown.then(|| kept.signed_text()).flatten();
         // What was read as an entry can be written as one.
         Some((kept.header.text().unwrap_or_default(), body))
     }
@@ -400,7 +400,7 @@ impl Incidents {
             heads.insert(row.incident.clone(), seen);
         }
         let Some(Some((circle, head))) = heads.get(&row.incident) else { return Ok(None) };
-        let case = Case::new(&row.incident, vec![row.clone()]);
+        let case = Case::lone(row);
         let Some(kept) = case.entries.first().filter(|kept| case.shows(circle, person, kept)) else { return Ok(None) };
         if !self.knows_join(person, kept).await? {
             return Ok(None);

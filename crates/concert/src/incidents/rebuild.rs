@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use concert_model::access::{Circle, Person};
 use concert_model::incident::content::Content;
 use concert_model::incident::journal::{Body, Entry, Header, SiteId, verify};
+use concert_model::incident::marking::Marking;
 use concert_model::{Problem, Time};
 use concert_store::Store;
 use concert_store::records::incidents::{self, EntryRow, Head, Touched};
 use concert_store::records::{Change, remember_in};
+
+use serde_json::json;
 
 use super::case::Case;
 use super::read::circle_of;
@@ -66,6 +69,10 @@ impl Incidents {
         for id in &journals {
             let case = Case::new(id, incidents::entries_in(&mut change, id, 0).await?);
             for kept in case.entries.iter() {
+                if let Some(marking) = kept.remarked() {
+                    let (site, marked) = (kept.header.site.to_string(), json!(marking).to_string());
+                    incidents::mark_entry(&mut change, id, (&site, kept.header.sequence), &marked).await?;
+                }
                 if let Some((_, content)) = &kept.body {
                     incidents::keep_findable(&mut change, kept.seq, id, &text::findable(content)).await?;
                 }
@@ -260,7 +267,14 @@ async fn is_found(store: &Store, id: &str) -> Result<bool, Problem> {
 fn is_derived((head, touched): &(Head, Vec<Touched>), mut rows: Vec<EntryRow>) -> bool {
     // What was written since the head was read is not in it.
     rows.retain(|row| row.seq <= head.changed);
+    let read = |text: &String| serde_json::from_str::<Marking>(text).ok();
+    let marked: BTreeMap<u64, Option<Marking>> =
+        rows.iter().filter_map(|row| Some((row.seq, read(row.marked.as_ref()?)))).collect();
     let case = Case::new(&head.id, rows);
+    let remarked = case.entries.iter().filter_map(|kept| Some((kept.seq, Some(kept.remarked()?.clone()))));
+    if marked != remarked.collect() {
+        return false;
+    }
     let want = head_of(&case, &case.head.circle(|_| Vec::new()));
     // By what they mean: there may be several texts of it.
     let kept = touched.iter().map(|one| (sight::value(&one.sight).to_string(), (one.seq, one.time)));

@@ -938,3 +938,94 @@ async fn a_clock_that_was_ahead_is_told_of() {
     assert!(last.seq > before.seq && last.header.stamp.time == NOW.plus_seconds(60));
     assert_eq!(told(86_400).await, None);
 }
+
+/// INVARIANT: an entry is read by those whom its newest marking admits, whatever the way; its body stays as it was signed.
+#[tokio::test]
+async fn an_entry_that_is_marked_otherwise_is_read_by_those_whom_the_new_marking_admits() {
+    let (site, root) = (site().await, Person::operator("root"));
+    let (anna, ben) = (user("anna", &["handler"], Tlp::Red), user("ben", &["handler"], Tlp::Amber));
+    let ask = |person| Ask::new(person, NOW);
+    let holds =
+        |role, person: &str| draft(RoleMoved { role, person: person.into(), party: String::new(), holds: true }, None);
+    let new =
+        new("x", Marking::of(Tlp::AmberStrict), vec![holds(Role::Responder, "ben"), holds(Role::Coordinator, "cleo")]);
+    let ben = Person { clearance: Tlp::AmberStrict, ..ben };
+    let cleo = user("cleo", &[], Tlp::Red);
+    let number = site.incidents.open(ask(&root), new).await.unwrap().number;
+    let flow = Relation {
+        from: "192.0.2.1".into(),
+        to: "192.0.2.2".into(),
+        first_seen: NOW.0,
+        last_seen: NOW.0,
+        clock_error: 0,
+        zone: String::new(),
+        port: 22,
+        technique: String::new(),
+        certainty: 50,
+        evidence: String::new(),
+        line: 0,
+    };
+    let drafts = vec![note("Quickstep", None), draft(flow, None)];
+    let written = site.incidents.write(ask(&anna), &number, drafts).await.unwrap();
+    let seqs: Vec<u64> = written.entries.iter().map(|entry| entry["seq"].as_u64().unwrap()).collect();
+    let slice = Slice { limit: 10, below: None };
+    let reads = async |person: &Person| {
+        let said = |text: String| text.contains("Quickstep");
+        let log = site.incidents.log(person, &number, 0, 100).await.unwrap();
+        let changes = site.incidents.changes(person, None, 0).await.unwrap().rows;
+        let state = site.incidents.show(person, &number).await.unwrap();
+        [
+            said(log.iter().map(|kept| entry_json(kept).to_string()).collect()),
+            said(changes.iter().map(|one| entry_json(&one.kept).to_string()).collect()),
+            said(site.incidents.export(person, &number).await.unwrap().filter_map(|(_, body)| body).collect()),
+            !site.incidents.search(person, "Quickstep", slice).await.unwrap().0.is_empty(),
+            !site.incidents.about(person, "192.0.2.1").await.unwrap().found.is_empty(),
+            !state.relations.is_empty(),
+        ]
+    };
+    let mark = async |person: &Person, marking: Marking| {
+        let mut all = Vec::new();
+        for seq in &seqs {
+            let marked = Marked { marking: marking.clone(), reason: "a customer".into() };
+            all.push(site.incidents.mark_entry(Ask::new(person, NOW), &number, *seq, marked).await);
+        }
+        all
+    };
+    let sound = async || {
+        let verified = verify_journals(&site.incidents.store).await.unwrap();
+        assert!(verified.problems.is_empty(), "{:?}", verified.problems);
+    };
+    assert_eq!((reads(&anna).await, reads(&ben).await), ([true; 6], [true; 6]));
+    let red = Marking { persons: vec!["anna".into(), "cleo".into()], ..Marking::of(Tlp::Red) };
+    assert!(mark(&anna, red.clone()).await.iter().all(Result::is_ok));
+    sound().await;
+    assert_eq!((reads(&anna).await, reads(&ben).await), ([true; 6], [false; 6]));
+    // Nobody who does not see it marks it, and nobody reads of it in the log of what was marked.
+    assert!(mark(&ben, Marking::of(Tlp::AmberStrict)).await.iter().all(Result::is_err));
+    let log = site.incidents.log(&ben, &number, 0, 100).await.unwrap();
+    assert!(!log.iter().any(|kept| entry_json(kept).to_string().contains("a customer")));
+    // Made anew, and held by nobody, it is the same.
+    site.incidents.rebuild().await.unwrap();
+    sound().await;
+    assert_eq!((reads(&anna).await, reads(&ben).await), ([true; 6], [false; 6]));
+    // Another one lowers it only by a role that may; the author may as well, but lets nothing out of the incident by that.
+    let named = Marking { persons: vec!["anna".into(), "cleo".into(), "ben".into()], ..red.clone() };
+    let denied = mark(&user("dora", &["handler"], Tlp::Red), named.clone()).await;
+    assert!(denied.iter().all(Result::is_err));
+    assert!(mark(&cleo, named).await.iter().all(Result::is_ok));
+    assert!(mark(&anna, Marking::of(Tlp::AmberStrict)).await.iter().all(Result::is_ok));
+    let out = mark(&anna, Marking::of(Tlp::Green)).await;
+    assert!(out.iter().all(|one| matches!(one, Err(Refused::Denied(_)))), "{out:?}");
+    assert_eq!((reads(&anna).await, reads(&ben).await), ([true; 6], [true; 6]));
+    sound().await;
+    // Fields and what says so stay as they are.
+    let log = site.incidents.log(&root, &number, 0, 100).await.unwrap();
+    let of = |kind: &str| log.iter().find(|kept| kept.body.as_ref().unwrap().0.kind == kind).unwrap().seq;
+    for kind in ["opened/1", "role/1", "entry-marking/1"] {
+        let marked = Marked { marking: red.clone(), reason: "x".into() };
+        let kept = site.incidents.mark_entry(ask(&root), &number, of(kind), marked).await.unwrap_err();
+        assert!(format!("{kept:?}").contains("keep the marking"), "{kept:?}");
+    }
+    let stays = site.incidents.erase_entry(ask(&root), &number, of("entry-marking/1"), "x").await.unwrap_err();
+    assert!(format!("{stays:?}").contains("stays"), "{stays:?}");
+}

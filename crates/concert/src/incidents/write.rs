@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use concert_model::access::{Action, Circle, Decision, Object, Person, is_field, lets_in, lets_out, may};
 use concert_model::incident::Status;
-use concert_model::incident::content::{Content, Erased, Opened, Role, RoleMoved};
+use concert_model::incident::content::{Content, Erased, Marked, Opened, Remarked, Role, RoleMoved};
 use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
 use concert_model::incident::fold::{Clock, clock_name, place};
 use concert_model::incident::journal::{BODY_BYTES_MAX, Body, Stamp, Tip, hex};
@@ -246,6 +246,35 @@ impl Incidents {
         .await
     }
 
+    /// Marks an entry otherwise, by its number. One that the person does not see is not there.
+    pub async fn mark_entry(&self, ask: Ask<'_>, name: &str, seq: u64, marked: Marked) -> Result<Written, Refused> {
+        let none = || wrong(format!("there is no entry {seq} in it"));
+        let log = self.log(ask.person, name, seq.saturating_sub(1), 1).await?;
+        let home = log.first().filter(|kept| kept.seq == seq).map(|kept| kept.header.incident.clone());
+        let home = home.ok_or_else(none)?;
+        let Marked { marking, reason } = marked;
+        let one = Remarked { site: String::new(), sequence: 0, marking, reason };
+        let mut drafts = vec![Draft { content: one.into(), marking: None, minutes: 0 }];
+        self.name_parties(ask.person, Some(&home), &mut drafts).await?;
+        let Some(Draft { content: Content::Remarked(one), .. }) = drafts.pop() else { return Err(none()) };
+        self.readers_there(ask.person, Some(&home), Some(&one.marking), &[]).await?;
+        let given: Vec<_> = unseen::marked(&one.marking).collect();
+        let written = self.write_made(ask, &home, Right::OfContent, move |case, circle| {
+            let kept = case.seen_by(circle, ask.person).find(|kept| kept.seq == seq).ok_or_else(none)?;
+            let Some((body, content)) = &kept.body else { return Err(wrong("its body is gone")) };
+            can_be_remarked(content)?;
+            if body.marking == one.marking {
+                return Err(wrong(format!("entry {seq} is marked so already")));
+            }
+            // It says of the entry who may read it, so it is for whom both markings admit.
+            let marking = Some(body.marking.and(&one.marking));
+            let (site, sequence) = (kept.header.site.to_string(), kept.header.sequence);
+            Ok(vec![Draft { content: Remarked { site, sequence, ..one }.into(), marking, minutes: 0 }])
+        });
+        let written = written.await?;
+        Ok(self.warned(ask.person, written, &given, None).await)
+    }
+
     /// Writes what is made from how the incident is at that very moment, and does what belongs to it.
     pub(super) async fn write_made<M: Into<Made>>(
         &self,
@@ -398,8 +427,16 @@ impl Incidents {
                 case = self.erase(change, ask.person, case, erased).await?;
             }
             let before = case.last;
+            let remarked = match &draft.content {
+                Content::Remarked(one) => Some((one.site.clone(), one.sequence, json!(one.marking).to_string())),
+                _ => None,
+            };
             let (next, entries) = self.sign(change, ask, case, vec![draft]).await?;
             case = next;
+            if let Some((site, sequence, marking)) = remarked {
+                incidents::mark_entry(change, &case.id, (&site, sequence), &marking).await?;
+                incidents::touch_anew(change, &case.id, &case.touched()).await?;
+            }
             if let Some(named) = &mut named {
                 named.take(&case, before);
             }
@@ -444,6 +481,9 @@ impl Incidents {
 
     fn decide(&self, person: &Person, case: &Case, draft: &Draft, right: Right<'_>) -> (Action, Decision) {
         let circle = self.circle(case);
+        if let Content::Remarked(one) = &draft.content {
+            return decide_remarked(person, (case, &circle), one);
+        }
         let action = match right {
             Right::OfContent | Right::ByHand(_) => Action::of(&draft.content, person, &circle),
             Right::OfReader => Action::See,
@@ -493,6 +533,10 @@ impl Incidents {
         // Without it nothing would tell the body that it names from one that somebody took away.
         if body.kind == "erased/1" {
             return Err(wrong("what says that an entry was erased stays"));
+        }
+        // Without it the entry that it names would be marked as it was before.
+        if body.kind == "entry-marking/1" {
+            return Err(wrong("what says how an entry is marked stays"));
         }
         if super::evidence::holds(&case, &body.content, &body.kind) {
             return Err(wrong("evidence is destroyed before what is written about it is erased"));
@@ -551,7 +595,7 @@ impl Incidents {
             let seq = incidents::keep_entry(change, &new).await?;
             incidents::keep_findable(change, seq, &case.id, &found).await?;
             tip = Tip { sequence: entry.header.sequence, hash: entry.header.hash().map_err(unwritable)? };
-            case.add(vec![EntryRow { seq, incident: case.id.clone(), header, body }]);
+            case.add(vec![EntryRow { seq, incident: case.id.clone(), header, body, marked: None }]);
             let Some(kept) = case.entries.iter().rev().find(|kept| kept.seq == seq) else { continue };
             let sight = sight::text(Sight::of(kept.body.as_ref()));
             incidents::touch(change, &case.id, &sight, (seq, kept.header.stamp.time)).await?;
@@ -606,6 +650,51 @@ pub(super) fn head_of(case: &Case, circle: &Circle) -> Head {
     }
 }
 
+/// Whether an entry may be marked otherwise: by the rules for the entry, and where it is let out of the incident, by those
+/// for letting out.
+fn decide_remarked(person: &Person, (case, circle): (&Case, &Circle), one: &Remarked) -> (Action, Decision) {
+    let is_it =
+        |kept: &&Arc<super::Kept>| kept.header.site.to_string() == one.site && kept.header.sequence == one.sequence;
+    let Some((body, _)) = case.entries.iter().find(is_it).and_then(|kept| kept.body.as_ref()) else {
+        return (Action::Lower, may(person, Action::Lower, Object::Incident(circle)));
+    };
+    let action = if one.marking.widens(&body.marking) { Action::Lower } else { Action::Raise };
+    let object = Object::Item { circle, marking: &body.marking, author: &body.author };
+    let decision = may(person, action, object);
+    if decision.allowed && lets_out(person, circle, &one.marking) && action == Action::Lower {
+        return (Action::Release, may(person, Action::Release, Object::Incident(circle)));
+    }
+    (action, decision)
+}
+
+/// Whether an entry can be marked otherwise than it was written. What is a field is for everybody who sees the incident;
+/// evidence, and mail of whoever reported something, have rules of their own.
+fn can_be_remarked(content: &Content) -> Result<(), Refused> {
+    let is_free = matches!(
+        content,
+        Content::Note(_)
+            | Content::Finding(_)
+            | Content::Decision(_)
+            | Content::Observable(_)
+            | Content::Happened(_)
+            | Content::Relation(_)
+            | Content::HostHeld(_)
+            | Content::EventLinked(_)
+            | Content::EventsLinked(_)
+            | Content::NoticeLinked(_)
+            | Content::Lesson(_)
+            | Content::Effort(_)
+    );
+    if is_free {
+        return Ok(());
+    }
+    let kind = content.write().map_or("of a newer site", |(kind, _)| kind);
+    let problem = Problem::new(format!("entries {kind} keep the marking that they were written with"));
+    Err(Refused::Wrong(problem.hint(
+        "notes, findings, decisions, observables, flows, hosts, what happened, lessons, effort and links can be marked otherwise",
+    )))
+}
+
 /// An incident is closed once: who closed it again would take the place of who did.
 fn is_not_closed(case: &Case, content: &Content) -> Result<(), Refused> {
     let closes = |content: &Content| matches!(content, Content::Moved(moved) if moved.status == Status::Closed);
@@ -624,6 +713,7 @@ fn is_not_closed(case: &Case, content: &Content) -> Result<(), Refused> {
 fn check(person: &Person, draft: &Draft) -> Result<(), Refused> {
     let marked = match &draft.content {
         Content::Marked(marked) => Some(&marked.marking),
+        Content::Remarked(marked) => Some(&marked.marking),
         _ => None,
     };
     if draft.marking.iter().chain(marked).any(|marking| marking.tlp > person.clearance) {

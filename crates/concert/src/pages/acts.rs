@@ -33,7 +33,14 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
             }
             Ok(answer)
         }
-        Deed::Mark(incident, marking, reason) => write(pages, &change, &incident, Marked { marking, reason }).await,
+        Deed::Mark(incident, None, marking, reason) => {
+            write(pages, &change, &incident, Marked { marking, reason }).await
+        }
+        Deed::Mark(incident, Some(entry), marking, reason) => {
+            let marked = Marked { marking, reason };
+            let written = pages.desk()?.mark_entry(ask(&change), &incident, entry, marked).await;
+            written.map(|written| written_json(&written)).map_err(refusal)
+        }
         Deed::Erase(incident, entry, reason) => {
             let erased = pages.desk()?.erase_entry(ask(&change), &incident, entry, &reason).await;
             erased.map(|written| written_json(&written)).map_err(refusal)

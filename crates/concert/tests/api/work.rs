@@ -531,6 +531,17 @@ fn incidents_are_marked_and_entries_erased_and_lists_come_in_parts() {
 
     let note = anna.post(&at("/entries"), json!({"kind": "note", "content": {"text": "a name"}}));
     let entry = &note["entries"][0]["seq"];
+    // An entry is marked otherwise by whoever wrote it, and not by who does not see it.
+    let close = json!({"entry": entry, "marking": {"tlp": "red", "persons": ["anna"]}, "reason": "a customer"});
+    anna.want("POST", &at("/markings"), &json!({"entry": 999_999, "marking": {"tlp": "red"}, "reason": "x"}), 400);
+    anna.post(&at("/markings"), close.clone());
+    assert!(!ben.ask("GET", &at("/journal"), &Value::Null).body.contains("a name"));
+    assert!(anna.ask("GET", &at("/journal"), &Value::Null).body.contains("a name"));
+    ben.want("POST", &at("/markings"), &close, 400);
+    anna.post(&at("/markings"), json!({"entry": entry, "marking": {"tlp": "green"}, "reason": "agreed"}));
+    assert!(ben.ask("GET", &at("/journal"), &Value::Null).body.contains("a name"));
+    // It is marked so already.
+    anna.want("POST", &at("/markings"), &json!({"entry": entry, "marking": {"tlp": "green"}, "reason": "x"}), 400);
     anna.want("POST", &at("/erasures"), &json!({"entry": entry, "reason": "privacy law"}), 403);
     anna.want("POST", &at("/erasures"), &json!({"entry": 999_999, "reason": "privacy law"}), 400);
     let lead = json!({"role": "legal-and-privacy", "person": "ben", "holds": true});

@@ -780,7 +780,7 @@ fn minutes_beside_any_entry_count_as_its_authors_effort() {
         let (code, _, err) = site.run(&[&["incident", "write", &number], args].concat());
         assert!(code == 2 && err.contains(want), "{code} {err}");
     };
-    wrong(&["note", "text=x", "--minutes", "0"], "0 is not in 1..");
+    wrong(&["note", "text=x", "--minutes", "0"], "this is not a whole number from 1");
     wrong(&["effort", "minutes=5", "--minutes", "5"], "`minutes` of an effort stand in its content");
     wrong(&["effort", "minutes=5", "entry=x:1"], "leave `entry` out");
     site.run(&["verify"]);

@@ -126,6 +126,9 @@ pub(super) struct WriteArgs {
 pub(super) struct MarkArgs {
     /// Number or identity of the incident.
     incident: String,
+    /// One of its entries, by its number in the log; else the whole incident.
+    #[arg(long, value_name = "SEQ", conflicts_with = "seen")]
+    entry: Option<u64>,
     #[command(flatten)]
     marking: MarkingArgs,
     /// Why.
@@ -245,6 +248,10 @@ pub(super) async fn send(
 pub(super) async fn mark(args: &MarkArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let marked = Marked { marking: args.marking.marking(), reason: args.reason.clone() };
     let ask = args.seen.with(args.minutes.ask(person));
+    if let Some(entry) = args.entry {
+        let written = incidents.mark_entry(ask, &args.incident, entry, marked).await.map_err(refused)?;
+        return print_written(&written, &args.rows);
+    }
     send(incidents, ask, &args.incident, plain(marked), &args.rows).await
 }
 

@@ -271,7 +271,7 @@ impl Incidents {
             // No party learns from a bag to which other incidents this one belongs.
             let may_go = may_go && !matches!(&kept.body, Some((_, Content::Joined(_))));
             let shown = kept.body.as_ref().filter(|(_, content)| may_go && about.may_have(content));
-            Some((kept.header.text().ok()?, shown.and_then(|(body, _)| body.text().ok())))
+            Some((kept.header.text().ok()?, shown.and_then(|_| kept.signed_text())))
         });
         (sees, texts.collect())
     }
