@@ -2,22 +2,25 @@
 //!
 //! `path` is one file, or a folder of which every file that matches is followed. What is remembered
 //! of a file hangs on its inode, so it may be renamed (log rotation): the old file is read to its
-//! end before the new one. A file that became shorter, or that begins with other bytes than before,
+//! end before the new one, and so is what was born and rotated away in between. A file that became shorter, or that begins with other bytes than before,
 //! is a new file. Before lines are kept, the span they fill is remembered; after a kill exactly that
 //! span is read again, so nothing is doubled. A last line without its end waits for it; only when
 //! the file has been rotated away is it taken as it is.
 
+mod follow;
+mod rotated;
 mod span;
 mod state;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use concert_model::{Origin, Problem, Receipt};
 use tokio_util::sync::CancellationToken;
 
+use self::rotated::Sought;
 use self::span::Span;
 use self::state::State;
 use super::lines::{SPAN_BYTES_MAX, TICK};
@@ -92,33 +95,43 @@ impl Tail {
                 return round;
             }
         };
+        match self.follow_rotated(intake, state, &found).await {
+            Ok(lost) => round.trouble = lost,
+            Err(why) => {
+                round.trouble = Some(why);
+                return round;
+            }
+        }
         if let Err(why) = self.note_new(intake, state, &found).await {
             round.trouble = Some(why);
             return round;
         }
+        let mut unread: Vec<String> = Vec::new();
         for at in 0..state.files.len() {
-            let Some(file) = state.files.get_mut(at) else { break };
+            let Some(file) = state.files.get_mut(at).filter(|file| !file.finished) else { continue };
             let seen = found.iter().find(|found| file.is(&found.stamp)).map(|found| found.path.as_path());
             file.gone = seen.is_none();
-            let opened = file.open(seen, &self.path).await;
-            let read = match opened {
+            // What was written earlier is read earlier.
+            if unread.contains(&file.name) {
+                continue;
+            }
+            let name = file.name.clone();
+            let read = match file.open(seen).await {
                 Ok(()) => self.read(intake, state, at).await,
-                Err(why) => {
-                    // The next good look wipes the trouble, but what was in a file that is gone stays unread.
-                    if file.finished {
-                        let now = intake.now();
-                        intake.health(&self.setup.feed, Health::Gap(now, now, why.clone()));
-                    }
-                    Err(why)
-                }
+                Err(why) => Err(why),
             };
             match read {
-                Ok(more) => round.more |= more,
+                Ok(false) => {}
+                Ok(true) => {
+                    round.more = true;
+                    unread.push(name);
+                }
                 Err(why) => round.trouble = Some(why),
             }
         }
         let before = state.files.len();
-        state.files.retain(|file| !file.finished);
+        let keeps = self.last_of(state);
+        state.files.retain(|file| !file.finished || Some(file.serial) == keeps);
         if state.files.len() != before
             && let Err(why) = self.remember(intake, state).await
         {
@@ -131,7 +144,15 @@ impl Tail {
     async fn note_new(&self, intake: &dyn Intake, state: &mut State, found: &[Found]) -> Result<(), String> {
         let (before, first_look) = (state.files.len(), std::mem::replace(&mut state.fresh, false));
         for file in found {
-            if state.files.iter().any(|known| known.is(&file.stamp)) || state.files.len() >= FOLLOWED_MAX {
+            if let Some(known) = state.files.iter_mut().find(|known| known.is(&file.stamp)) {
+                // One that was read to its end is back, or its inode was given to another.
+                let is_same = !known.finished || Sought::new(known).is_in(&file.path, &file.stamp);
+                if is_same {
+                    known.finished = false;
+                    continue;
+                }
+            }
+            if state.files.len() >= FOLLOWED_MAX {
                 continue;
             }
             let mut followed = state.add(shown(&file.name), &file.stamp);
@@ -156,11 +177,16 @@ impl Tail {
         if file.is_unchanged().await {
             return Ok(false);
         }
+        let written = file.size_and_write().await.and_then(|(_, written)| since_1970(written));
         if file.was_truncated().await {
-            tracing::info!(feed = self.setup.feed, "{} was begun anew; it is read from its start.", file.name);
-            state.begin_anew(at);
+            if self.begin_anew(intake, state, at).await? {
+                return Ok(true);
+            }
+        } else {
+            file.modified = written.or(file.modified);
         }
         let Some(file) = state.files.get_mut(at) else { return Ok(false) };
+        file.is_live = true;
         let ending = file.is_quiet(intake.now()).await;
         let span = file.next_span(self.setup.report_bytes_max.min(SPAN_BYTES_MAX), ending).await?;
         let Some(Span { start, bytes, more }) = span else {
@@ -168,7 +194,7 @@ impl Tail {
             return Ok(false);
         };
         let end = start + bytes.len() as u64;
-        let (name, inode, serial) = (file.name.clone(), file.inode, file.serial);
+        let (name, inode, serial) = (file.name.clone(), file.first_inode, file.serial);
         if file.plan != end {
             file.plan = end;
             self.remember(intake, state).await?;
@@ -200,6 +226,11 @@ impl Tail {
     async fn recall(&self, intake: &dyn Intake) -> State {
         State::read(intake.recall(&self.setup.feed, "tail").await.as_deref())
     }
+}
+
+/// Nanoseconds since 1970.
+fn since_1970(time: SystemTime) -> Option<u64> {
+    u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
 }
 
 #[async_trait]

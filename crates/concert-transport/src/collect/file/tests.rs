@@ -338,11 +338,162 @@ async fn a_file_that_was_moved_out_of_the_folder_leaves_a_gap() {
     let why = collector(site.path(), text).once(&memory).await.unwrap_err();
     collector(site.path(), text).once(&memory).await.unwrap();
     assert_eq!(memory.texts(), ["one\n", "three\n"]);
+    assert_eq!(gaps(&memory), [why], "it is told once");
+}
+
+/// What was told as lost.
+fn gaps(memory: &Memory) -> Vec<String> {
     let gaps = memory.health().into_iter().filter_map(|one| match one {
         Health::Gap(_, _, why) => Some(why),
         Health::Good | Health::Trouble(_) => None,
     });
-    assert_eq!(gaps.collect::<Vec<_>>(), [why], "it is told once");
+    gaps.collect()
+}
+
+/// Rotates as logrotate does, by so many steps; what was packed stays packed.
+fn rotate(path: &Path, keeps: u32) {
+    let place = |count: u32, ending: &str| path.with_file_name(format!("app.log.{count}{ending}"));
+    for ending in ["", ".gz"] {
+        fs::remove_file(place(keeps, ending)).ok();
+        for count in (1..keeps).rev() {
+            fs::rename(place(count, ending), place(count + 1, ending)).ok();
+        }
+    }
+    fs::rename(path, place(1, "")).ok();
+}
+
+const FOLLOW: &str = "path = \"app.log\"\nmode = \"tail\"";
+
+#[tokio::test]
+async fn what_was_born_and_rotated_away_while_nobody_looked_is_read_in_order() {
+    for steps in 0..60 {
+        let is_created = steps % 2 == 0;
+        let site = tempfile::tempdir().unwrap();
+        let path = site.path().join("app.log");
+        let memory = Memory::default();
+        let once = async || collector(site.path(), FOLLOW).once(&memory).await.unwrap();
+        old(&site.path().join("app.log.1"), "before\n", 4000);
+        old(&site.path().join("app-2.log"), "another log\n", 10);
+        old(&path, "1\n", 3000);
+        once().await;
+        append(&path, "2\n");
+        old(&path, "1\n2\n", 2900);
+        rotate(&path, 9);
+        for (count, age) in [(3, 2000), (4, 1000)] {
+            old(&path, &format!("{count}\n"), age);
+            rotate(&path, 9);
+        }
+        if is_created {
+            append(&path, "5\n");
+        }
+        let ended = killed_after(&*collector(site.path(), FOLLOW), &memory, steps).await;
+        rotate(&path, 9);
+        append(&path, "6\n");
+        once().await;
+        once().await;
+        let want = if is_created { "1\n2\n3\n4\n5\n6\n" } else { "1\n2\n3\n4\n6\n" };
+        assert_eq!(memory.texts().concat(), want, "killed after {steps} steps");
+        assert_eq!((memory.trouble(), gaps(&memory)), (String::new(), Vec::new()));
+        if ended {
+            assert!(steps > 10, "{steps}");
+            return;
+        }
+    }
+    panic!("it never came to its end");
+}
+
+#[tokio::test]
+async fn what_was_born_after_a_file_that_was_read_to_its_end_is_read_too() {
+    let site = tempfile::tempdir().unwrap();
+    let path = site.path().join("app.log");
+    let memory = Memory::default();
+    let once = async || collector(site.path(), FOLLOW).once(&memory).await.unwrap();
+    old(&path, "1\n", 3000);
+    once().await;
+    rotate(&path, 9);
+    // Nothing is there for a while.
+    once().await;
+    once().await;
+    old(&path, "2\n", 2000);
+    rotate(&path, 9);
+    old(&path, "3\n", 1000);
+    for _ in 0..3 {
+        once().await;
+        assert_eq!(memory.texts(), ["1\n", "2\n", "3\n"]);
+    }
+    // Moved away and back, it is the same.
+    fs::rename(&path, site.path().join("elsewhere")).unwrap();
+    once().await;
+    fs::rename(site.path().join("elsewhere"), &path).unwrap();
+    append(&path, "4\n");
+    once().await;
+    assert_eq!(memory.texts(), ["1\n", "2\n", "3\n", "4\n"]);
+    assert_eq!(gaps(&memory), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn generations_that_are_packed_or_gone_are_told_once() {
+    let check = async |keeps: u32, packs: &[u32], texts: &str, want: &[&str]| {
+        let site = tempfile::tempdir().unwrap();
+        let path = site.path().join("app.log");
+        let memory = Memory::default();
+        old(&path, "1\n", 3000);
+        collector(site.path(), FOLLOW).once(&memory).await.unwrap();
+        old(&path, "1\n2\n", 2900);
+        for (count, age) in [(3, 2000), (4, 1000), (5, 500)] {
+            rotate(&path, keeps);
+            old(&path, &format!("{count}\n"), age);
+        }
+        for count in packs {
+            let place = site.path().join(format!("app.log.{count}"));
+            let written = fs::metadata(&place).unwrap().modified().unwrap();
+            let packed = fs::File::create(place.with_extension(format!("{count}.gz"))).unwrap();
+            packed.set_modified(written).unwrap();
+            fs::remove_file(place).unwrap();
+        }
+        let why = collector(site.path(), FOLLOW).once(&memory).await.unwrap_err();
+        for _ in 0..2 {
+            collector(site.path(), FOLLOW).once(&memory).await.unwrap();
+        }
+        assert_eq!(memory.texts().concat(), texts, "{keeps} {packs:?}");
+        let told = gaps(&memory);
+        assert_eq!(why, told.join("; "));
+        assert_eq!(told.len(), want.len(), "{told:?}");
+        assert!(told.iter().zip(want).all(|(told, want)| told.contains(want)), "{told:?}");
+    };
+    check(9, &[2], "1\n2\n4\n5\n", &["app.log.2.gz was packed before it was read to its end"]).await;
+    let away = "app.log was moved away while Concert did not run; what may have followed byte 2 in it is not read";
+    let anew = "what may have followed byte 2 in it";
+    // The inode of what was removed is given to the next one on some file systems.
+    check(2, &[], "1\n3\n4\n5\n", &[anew]).await;
+    check(9, &[3, 2], "1\n4\n5\n", &[away, "app.log.3.gz was packed", "app.log.2.gz was packed"]).await;
+}
+
+#[tokio::test]
+async fn what_was_copied_before_the_file_was_truncated_is_read_on() {
+    for is_twice in [false, true] {
+        let site = tempfile::tempdir().unwrap();
+        let path = site.path().join("app.log");
+        let memory = Memory::default();
+        let once = async || collector(site.path(), FOLLOW).once(&memory).await.unwrap();
+        append(&path, "1\n");
+        once().await;
+        append(&path, "2\n");
+        fs::copy(&path, site.path().join("app.log.1")).unwrap();
+        fs::write(&path, "").unwrap();
+        append(&path, "3\n");
+        if is_twice {
+            fs::rename(site.path().join("app.log.1"), site.path().join("app.log.2")).unwrap();
+            fs::copy(&path, site.path().join("app.log.1")).unwrap();
+            fs::write(&path, "").unwrap();
+        }
+        append(&path, "4\n");
+        for _ in 0..3 {
+            once().await;
+            assert_eq!(memory.texts().concat(), "1\n2\n3\n4\n", "{is_twice}");
+        }
+        assert_eq!(gaps(&memory), Vec::<String>::new());
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What is remembered of followed files: one JSON text that survives restarts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use concert_model::Time;
@@ -9,6 +9,7 @@ use tokio::fs::File;
 
 use super::super::Stamp;
 use super::QUIET;
+use super::rotated::Generation;
 
 /// All files followed by one feed.
 #[derive(Default)]
@@ -21,10 +22,13 @@ pub(super) struct State {
 }
 
 /// One file and how far it was read.
+#[derive(Default)]
 pub(super) struct Followed {
     pub(super) name: String,
     pub(super) device: u64,
     pub(super) inode: u64,
+    /// The inode with which it was first seen; its reports are known by it.
+    pub(super) first_inode: u64,
     pub(super) serial: u64,
     /// Everything before it is durable.
     pub(super) offset: u64,
@@ -32,7 +36,13 @@ pub(super) struct Followed {
     pub(super) plan: u64,
     /// Hash of its first bytes: of a file that begins otherwise the offset means nothing.
     pub(super) head: Option<Head>,
+    /// Nanoseconds since 1970 of its last write, as it was when it was read last.
+    pub(super) modified: Option<u64>,
     pub(super) file: Option<File>,
+    /// Where it was found after it was rotated away.
+    pub(super) place: Option<PathBuf>,
+    /// It was looked at since this process began.
+    pub(super) is_live: bool,
     /// It is no longer found under its name.
     pub(super) gone: bool,
     /// Size and last write when it was last read to its end.
@@ -60,15 +70,15 @@ impl State {
             name: text(file, "name"),
             device: number(file, "device"),
             inode: number(file, "inode"),
+            first_inode: number(file, if file.get("first_inode").is_some() { "first_inode" } else { "inode" }),
             serial: number(file, "serial"),
             offset: number(file, "offset"),
             plan: number(file, "plan"),
             head: Some(Head { length: number(file, "head_length"), hash: text(file, "head") })
                 .filter(|head| head.length > 0),
-            file: None,
-            gone: false,
-            read_to: None,
-            finished: false,
+            modified: file.get("modified").and_then(Value::as_u64),
+            finished: file.get("finished").and_then(Value::as_bool).unwrap_or_default(),
+            ..Followed::default()
         });
         State { files: files.collect(), next_serial: number(&value, "next_serial"), fresh: false }
     }
@@ -76,10 +86,12 @@ impl State {
     pub(super) fn write(&self) -> String {
         let file = |file: &Followed| {
             json!({
-                "name": file.name, "device": file.device, "inode": file.inode, "serial": file.serial,
+                "name": file.name, "device": file.device, "inode": file.inode, "first_inode": file.first_inode,
+                "serial": file.serial,
                 "offset": file.offset, "plan": file.plan,
                 "head": file.head.as_ref().map_or("", |head| &head.hash),
                 "head_length": file.head.as_ref().map_or(0, |head| head.length),
+                "modified": file.modified, "finished": file.finished,
             })
         };
         let files: Vec<Value> = self.files.iter().map(file).collect();
@@ -90,19 +102,35 @@ impl State {
     pub(super) fn add(&mut self, name: String, stamp: &Stamp) -> Followed {
         let serial = self.next_serial;
         self.next_serial += 1;
-        Followed {
-            name,
-            device: stamp.device,
-            inode: stamp.inode,
-            serial,
-            offset: 0,
-            plan: 0,
-            head: None,
-            file: None,
-            gone: false,
-            read_to: None,
-            finished: false,
-        }
+        let (device, inode) = (stamp.device, stamp.inode);
+        let modified = u64::try_from(stamp.modified).ok();
+        Followed { name, device, inode, first_inode: inode, serial, modified, ..Followed::default() }
+    }
+
+    /// Takes up a generation that was found beside the file it was born from, to be read as that is.
+    pub(super) fn add_generation(&mut self, name: &str, generation: &Generation) {
+        let mut followed = self.add(name.to_owned(), &generation.stamp);
+        followed.place = Some(generation.path.clone());
+        followed.finished = generation.is_packed;
+        self.files.push(followed);
+    }
+
+    /// Whether none that is followed under the same name was born after it.
+    pub(super) fn is_youngest(&self, file: &Followed) -> bool {
+        !self.files.iter().any(|other| other.name == file.name && other.serial > file.serial)
+    }
+
+    /// Those that are followed besides this one, by device and inode.
+    pub(super) fn known_besides(&self, serial: u64) -> Vec<(u64, u64)> {
+        let others = self.files.iter().filter(|file| file.serial != serial);
+        others.map(|file| (file.device, file.inode)).collect()
+    }
+
+    /// Takes up a file as the last born.
+    pub(super) fn push(&mut self, file: Followed) {
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        self.files.push(Followed { serial, ..file });
     }
 
     /// The same inode holds another content now.
@@ -111,7 +139,7 @@ impl State {
         if let Some(file) = self.files.get_mut(at) {
             self.next_serial += 1;
             (file.serial, file.offset, file.plan, file.head) = (serial, 0, 0, None);
-            file.read_to = None;
+            (file.read_to, file.modified) = (None, None);
         }
     }
 }
@@ -121,27 +149,29 @@ impl Followed {
         self.device == stamp.device && self.inode == stamp.inode
     }
 
-    /// Opens the file where it is not open yet: where it was seen, else under whatever name it was
-    /// given in the folder where its path is.
-    pub(super) async fn open(&mut self, seen: Option<&Path>, path: &Path) -> Result<(), String> {
+    /// Opens the file where it is not open yet: where it was seen, else where it was found after it
+    /// was rotated away.
+    pub(super) async fn open(&mut self, seen: Option<&Path>) -> Result<(), String> {
         if self.file.is_some() || self.finished {
             return Ok(());
         }
-        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-        let place = match seen {
-            Some(seen) => Some(seen.to_owned()),
-            None => find(folder, self.device, self.inode),
-        };
-        let Some(place) = place else {
-            self.finished = true;
-            return Err(format!(
-                "{} was moved away while Concert did not run; what may have followed byte {} in it is not read",
-                self.name, self.offset
-            ));
-        };
+        let Some(place) = seen.map(Path::to_owned).or_else(|| self.place.take()) else { return Ok(()) };
+        // Without a place it is looked for again.
         let file = File::open(&place).await.map_err(|error| format!("{}: {error}", place.display()))?;
-        self.file = Some(file);
+        (self.file, self.place) = (Some(file), Some(place));
         Ok(())
+    }
+
+    /// What lies at its place now that it was begun anew.
+    pub(super) fn anew(&mut self) -> Followed {
+        let (device, inode, file) = (self.device, self.inode, self.file.take());
+        Followed { name: self.name.clone(), device, inode, first_inode: inode, file, ..Followed::default() }
+    }
+
+    /// It lies elsewhere, and maybe as a copy.
+    pub(super) fn moved_to(&mut self, generation: &Generation) {
+        (self.device, self.inode) = (generation.stamp.device, generation.stamp.inode);
+        (self.place, self.file, self.read_to) = (Some(generation.path.clone()), None, None);
     }
 
     /// Whether it was read to its end and not written to since.
@@ -165,18 +195,4 @@ impl Followed {
         let metadata = self.file.as_mut()?.metadata().await.ok()?;
         Some((metadata.len(), metadata.modified().ok()?))
     }
-}
-
-/// Looks for an inode in a folder, whatever its name is now.
-fn find(folder: &Path, device: u64, inode: u64) -> Option<std::path::PathBuf> {
-    let entries = std::fs::read_dir(folder).ok()?;
-    for entry in entries.take(super::super::FILES_MAX) {
-        let entry = entry.ok()?;
-        let Ok(metadata) = entry.metadata() else { continue };
-        let stamp = Stamp::of(&metadata);
-        if metadata.is_file() && stamp.device == device && stamp.inode == inode {
-            return Some(entry.path());
-        }
-    }
-    None
 }
