@@ -256,9 +256,11 @@ async fn a_national_cert_tells_networks_countries_and_itself() {
     ];
     assert_eq!(site.notices(), told);
     assert_eq!((site.delivered("channel"), mails.count()), (3, site.delivered("mail")));
+    // An event is one line there.
+    let is_told = |line: &str| line.contains("Z | 192.0.2.21");
     let on_duty = |irc: &IrcServer| {
         let said = irc.said();
-        said.iter().any(|said| said.channel == "#duty" && String::from_utf8_lossy(&said.text).contains("192.0.2.21"))
+        said.iter().any(|said| said.channel == "#duty" && is_told(&String::from_utf8_lossy(&said.text)))
     };
     tokio::time::timeout(Duration::from_secs(60), irc.wait_until(on_duty)).await.unwrap();
 }

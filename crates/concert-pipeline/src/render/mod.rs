@@ -9,6 +9,7 @@ pub mod csv;
 pub mod html;
 pub mod instead;
 pub mod json;
+pub mod lines;
 pub mod ndjson;
 pub mod template;
 pub mod text;

@@ -1,8 +1,10 @@
 //! `type = "irc"`: says notices in a channel.
 //!
-//! The payload goes out as lines of text, best of `format = "text"`; a long notice is cut with a last
-//! line that says so. IRC has no receipt for a line, so a ping afterwards asks whether the server has
-//! seen everything. A notice cut off before that answer is said again from its beginning.
+//! The payload goes out as lines. In `format = "text"` that is the subject and a line for each event; a
+//! line that is too long is cut, with the number of the notice, under which the site shows all of it.
+//! Lines of other formats go on in the next one. A long notice is cut with a last line that says so.
+//! IRC has no receipt for a line, so a ping afterwards asks whether the server has seen everything. A
+//! notice cut off before that answer is said again from its beginning.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,7 @@ use crate::openpgp::KeysAt;
 /// The catalogue line.
 pub const LISTED: Listed = Listed { name: "irc", about: "says each notice in an IRC channel", read };
 
-/// Lines of one notice.
+/// Most lines of one notice, besides the one that says how many are left out.
 const LINES_MAX: usize = 50;
 /// Bytes of one line of text.
 const LINE_BYTES_MAX: usize = 400;
@@ -53,11 +55,10 @@ impl Deliverer for IrcOut {
     fn compose(&self, message: &Message, _: &KeysAt<'_>) -> Result<Vec<u8>, String> {
         let room = crate::irc::line::SEND_BYTES_MAX - NAME_BYTES - self.place.channel.len();
         let text = String::from_utf8_lossy(&message.payload.bytes);
-        let mut lines = lines(&text, room.min(LINE_BYTES_MAX), LINES_MAX);
-        if lines.is_empty() {
-            lines.push(message.subject.clone());
-        }
-        Ok(lines.join("\n").into_bytes())
+        let is_text = message.payload.media_type.starts_with("text/plain");
+        let too_long = if is_text { TooLong::Cut } else { TooLong::GoesOn };
+        let text = if is_text || text.trim().is_empty() { format!("{}\n{text}", message.subject) } else { text.into() };
+        Ok(lines(&text, room.min(LINE_BYTES_MAX), LINES_MAX, (too_long, &message.notice)).join("\n").into_bytes())
     }
 
     async fn deliver(&self, _message: &Message, bytes: &[u8]) -> Outcome {
@@ -125,14 +126,31 @@ async fn close_when_idle(kept: Kept, used: Instant) {
     }
 }
 
+/// What becomes of a line that is too long.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TooLong {
+    /// Its end is left out, and it says so.
+    Cut,
+    /// It goes on in the next one.
+    GoesOn,
+}
+
 /// Text as lines of at most `bytes_max` bytes, at most `lines_max` of them; the last one then says
-/// how many are left out. Control characters go, because they mean commands to some clients.
-fn lines(text: &str, bytes_max: usize, lines_max: usize) -> Vec<String> {
+/// how many are left out, and of which notice. Control characters go, because they mean commands to
+/// some clients.
+fn lines(text: &str, bytes_max: usize, lines_max: usize, (too_long, notice): (TooLong, &str)) -> Vec<String> {
     let mut lines = Vec::new();
     let mut more = 0usize;
     for line in text.lines() {
         let clean: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let mut rest = clean.trim_end();
+        let end = format!(" ... [{notice}]");
+        let cut;
+        if too_long == TooLong::Cut && rest.len() > bytes_max {
+            let kept = rest.get(..rest.floor_char_boundary(bytes_max.saturating_sub(end.len()))).unwrap_or_default();
+            cut = format!("{}{end}", kept.trim_end());
+            rest = &cut;
+        }
         while !rest.is_empty() {
             let (piece, after) = rest.split_at_checked(rest.floor_char_boundary(bytes_max)).unwrap_or((rest, ""));
             if piece.is_empty() {
@@ -147,7 +165,8 @@ fn lines(text: &str, bytes_max: usize, lines_max: usize) -> Vec<String> {
         }
     }
     if more > 0 {
-        lines.push(format!("... and {more} more"));
+        let word = if more == 1 { "line" } else { "lines" };
+        lines.push(format!("... and {more} more {word}: concert notice show {notice}"));
     }
     lines
 }
@@ -204,12 +223,39 @@ mod tests {
 
     #[test]
     fn text_becomes_lines_that_fit() {
-        let check = |text: &str, bytes: usize, want: &[&str]| assert_eq!(lines(text, bytes, 3), want, "{text:?}");
+        let check = |text: &str, bytes: usize, want: &[&str]| {
+            assert_eq!(lines(text, bytes, 3, (TooLong::GoesOn, "N1")), want, "{text:?}");
+        };
         check("one\r\n\r\ntwo", 10, &["one", "two"]);
         check("a\u{1}ACTION\u{3}b\0", 20, &["a ACTION b"]);
         check("äöü", 4, &["äö", "ü"]);
-        check("1\n2\n3\n4\n5", 10, &["1", "2", "3", "... and 2 more"]);
+        check("1\n2\n3\n4\n5", 10, &["1", "2", "3", "... and 2 more lines: concert notice show N1"]);
         check("\n \n", 10, &[]);
         check("ä", 1, &[]);
+    }
+
+    #[test]
+    fn a_line_for_people_is_cut_and_names_its_notice() {
+        let check = |text: &str, bytes: usize, want: &[&str]| {
+            assert_eq!(lines(text, bytes, 3, (TooLong::Cut, "N1")), want, "{text:?}");
+        };
+        check("one two three four\nfive", 18, &["one two three four", "five"]);
+        check("one two three four five\nsix", 18, &["one two t ... [N1]", "six"]);
+        check("ööööööööööö", 14, &["öö ... [N1]"]);
+        check("1\n2\n3\n4", 18, &["1", "2", "3", "... and 1 more line: concert notice show N1"]);
+    }
+
+    #[tokio::test]
+    async fn text_has_a_heading_and_lines_that_fit_behind_our_full_name() {
+        let (server, way_out) = server(Mischief::None).await;
+        let mut message = message("N1");
+        message.payload.media_type = "text/plain; charset=utf-8".into();
+        message.payload.bytes = format!("first\n{}\n", "long ".repeat(200)).into_bytes();
+        let bytes = way_out.compose(&message, &no_keys()).unwrap();
+        assert!(matches!(way_out.deliver(&message, &bytes).await, Outcome::Done(_)));
+        let said: Vec<_> = server.said().into_iter().map(|said| String::from_utf8(said.text).unwrap()).collect();
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert_eq!(said[..2], [message.subject, "first".into()]);
+        assert!(said[2].ends_with("long ... [N1]") && (300..=400).contains(&said[2].len()), "{}", said[2]);
     }
 }

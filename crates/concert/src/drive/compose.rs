@@ -22,6 +22,9 @@ use crate::wire::{self, Site};
 /// The kind of way out whose mails may be encrypted.
 pub(crate) const MAIL: &str = "smtp";
 
+/// The kind of way out on which an event has one line.
+const CHAT: &str = "irc";
+
 /// How often the events of these notices were seen again.
 pub async fn repeats(site: &Site, loaded: &Loaded, wanted: &[&Members]) -> Result<Repeats, Problem> {
     let events = || wanted.iter().flat_map(|members| loaded.of(members));
@@ -123,6 +126,8 @@ fn told(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Message, Pro
     let columns = kind.map(|kind| kind.columns.clone()).unwrap_or_default();
     let format = render::format(&notice.format)
         .ok_or_else(|| Problem::new(format!("there is no format `{}`", notice.format)))?;
+    let is_chat = site.settings.vias.get(&notice.via).is_some_and(|via| via.kind == CHAT);
+    let format = if is_chat && format.name == render::text::LISTED.name { &render::lines::LISTED } else { format };
     let to = recipients(site, notice);
     let bcc = copies(site, notice);
     // Only what went past its party may be for a team.
