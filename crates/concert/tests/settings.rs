@@ -330,6 +330,16 @@ fn settings_without_effect() {
       hint: nickname = "concert": a letter, then letters, digits and any of -_[]\`^{|}, at most 30 in all
     concert.toml:39:6: `to` must be a text
       hint: to: "responsible", or an address, or several with commas between them
+    concert.toml:48:1: `to` has no effect: [via.chat] is no way out for mail but of type `irc`
+      hint: leave `to` out, or write to = "responsible"
+    concert.toml:49:1: `bcc` has no effect: [via.chat] is no way out for mail but of type `irc`
+      hint: leave `bcc` out, or name a way out of type `smtp` in `via`
+    concert.toml:50:1: `merge` has no effect: [via.chat] is no way out for mail but of type `irc`
+      hint: leave `merge` out, or name a way out of type `smtp` in `via`
+    concert.toml:51:1: `defang` has no effect in format `csv`
+      hint: write format = "text", or leave `defang` out
+    concert.toml:65:1: `merge` has no effect in format `html`: such a notice has a mail of its own
+      hint: leave `merge` out, or write format = "text"
     "#);
 }
 

@@ -35,7 +35,18 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
         keys.problem("path", "`path` is empty", "name a folder: path = \"out/\"");
         return None;
     }
-    Some(Box::new(FileOut { folder: setup.site_dir.join(path) }))
+    let folder = setup.site_dir.join(&path);
+    // A folder that is missing is made; what is there and is none stands in the way for ever.
+    let there = folder.ancestors().find(|place| fs::symlink_metadata(place).is_ok());
+    if let Some(there) = there.filter(|there| !there.is_dir()) {
+        let what = match there == folder {
+            true => format!("`{path}` is a file, and no folder"),
+            false => format!("`{path}` cannot be a folder: {} is a file", there.display()),
+        };
+        keys.problem("path", what, "name a folder: path = \"out/\"");
+        return None;
+    }
+    Some(Box::new(FileOut { folder }))
 }
 
 #[async_trait]
@@ -210,6 +221,22 @@ mod tests {
         assert!(matches!(site.send(&message).await, Outcome::Done(_)));
         assert_eq!(site.files(), ["N7.csv"]);
         assert_eq!(fs::read(site.dir.path().join("out/deep/N7.csv")).unwrap(), message.payload.bytes);
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_told_when_settings_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("out"), "a file").unwrap();
+        fs::create_dir(dir.path().join("folder")).unwrap();
+        let check = |path: &str, want: &str| {
+            let read = read_settings("file", &format!("path = \"{path}\"\n"), dir.path());
+            let told = read.err().map(|problems| problems.join("\n")).unwrap_or_default();
+            assert!(told.contains(want) && told.is_empty() == want.is_empty(), "{path}: {told}");
+        };
+        check("out", "`out` is a file, and no folder");
+        check("out/deep/er", "`out/deep/er` cannot be a folder: ");
+        check("folder", "");
+        check("folder/not/yet/", "");
     }
 
     #[tokio::test]

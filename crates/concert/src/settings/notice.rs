@@ -110,6 +110,7 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut BTre
     {
         keys.missing("to", "\"responsible\" or a mail address; mail cannot go out without it");
     }
+    tell_idle(&keys, vias, via.as_deref(), (&to, format, merge));
     keys.finish();
     Some(Notice {
         name: name?,
@@ -129,6 +130,39 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut BTre
         gate: if approve { Gate::Approval } else { Gate::Open },
         merge,
     })
+}
+
+/// Tells keys without effect beside this way out and this format. A contact may wish for others, where it is told as the
+/// one that is responsible.
+fn tell_idle(keys: &Keys<'_>, vias: &Vias, via: Option<&str>, (to, format, merge): (&Recipient, &Listed, bool)) {
+    let Some(via) = via.and_then(|name| vias.good.get(name)) else { return };
+    let is_mail = |via: &super::via::Via| via.kind == "smtp";
+    let has_wishes = *to == Recipient::Responsible;
+    // Of those with mistakes the kind is not known.
+    let can_be_mail =
+        is_mail(via) || (has_wishes && (vias.good.len() < vias.names.len() || vias.good.values().any(is_mail)));
+    if !can_be_mail {
+        let is_address = matches!(to, Recipient::Addresses(_));
+        let idle = [("bcc", keys.has("bcc")), ("to", is_address), ("merge", merge)];
+        for (name, _) in idle.iter().filter(|(_, is_there)| *is_there) {
+            let what =
+                format!("`{name}` has no effect: [via.{}] is no way out for mail but of type `{}`", via.name, via.kind);
+            let hint = match *name {
+                "to" => "leave `to` out, or write to = \"responsible\"".to_owned(),
+                name => format!("leave `{name}` out, or name a way out of type `smtp` in `via`"),
+            };
+            keys.problem(name, what, hint);
+        }
+    }
+    let for_people = ["text", "html"].contains(&format.name);
+    if keys.has("defang") && !for_people && !can_be_mail && !has_wishes {
+        let what = format!("`defang` has no effect in format `{}`", format.name);
+        keys.problem("defang", what, "write format = \"text\", or leave `defang` out");
+    }
+    if merge && !has_wishes && can_be_mail && format.name == "html" {
+        let what = "`merge` has no effect in format `html`: such a notice has a mail of its own";
+        keys.problem("merge", what, "leave `merge` out, or write format = \"text\"");
+    }
 }
 
 /// Any fields of an event; the responsible party without the key.
