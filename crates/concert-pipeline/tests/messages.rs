@@ -180,6 +180,7 @@ fn reports() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
             "columns = { \"src.ip\" = \"source.ip\" }",
             text("{\"level\":\"info\"}\n{\"level\":\"warn\"}\n"),
         ),
+        ("ndjson: a member twice", "ndjson", "", text("{\"source.ip\":\"192.0.2.1\",\"source.ip\":\"192.0.2.2\"}\n")),
         ("ndjson: empty members", "ndjson", "", text("{\"source.ip\":\"\",\"source.port\":null}\n")),
         ("ndjson: many members", "ndjson", "", text(&many)),
         ("ndjson: a long name", "ndjson", "", text(&names)),

@@ -53,6 +53,31 @@ impl Flat {
         &self.mapping
     }
 
+    /// One record as JSON text, with every member. One that is there again is kept under another name, unless it is used:
+    /// then nothing says which one is meant.
+    pub(super) fn record(&self, text: &[u8]) -> Result<Value, Fault> {
+        super::scan::check_depth(text)?;
+        match super::twice::value(text) {
+            Ok((_, true)) => self.all(text),
+            Ok((value, false)) => Ok(value),
+            Err(error) => Err(Fault::foreign(reason(&error, error.line(), error.column()))),
+        }
+    }
+
+    /// The same for what was read already and has a member twice.
+    pub(super) fn all(&self, text: &[u8]) -> Result<Value, Fault> {
+        let left_out = |path: &str| self.mapping.column(path).is_some() && self.mapping.resolve(path).is_none();
+        let read = super::twice::all(text, &|path| self.drop.contains(path) || left_out(path));
+        let (value, twice) = read.map_err(|error| Fault::new("", reason(&error, error.line(), error.column())))?;
+        let is_used = |path: &&String| self.inner.contains(*path) || self.mapping.knows(path);
+        match twice.iter().find(is_used) {
+            Some(path) => {
+                Err(Fault::new(path.as_str(), "this member is there twice, so it does not say which one is meant"))
+            }
+            None => Ok(value),
+        }
+    }
+
     /// Puts a record: an object by its members, anything else as the column `value`. One in which nothing
     /// is named is of another kind: it would give an event that says nothing.
     pub(super) fn put(&self, draft: &mut Draft<'_>, record: &Value) -> Result<(), Fault> {

@@ -51,6 +51,15 @@ pub const LISTED: Listed = Listed {
 "#,
             rejects: "3 key: `odd` does not match key_pattern",
         },
+        Sample {
+            name: "member-twice.json",
+            settings: "columns = { ip = \"source.ip\" }",
+            given: "[{\"ip\": \"192.0.2.1\", \"ip\": \"192.0.2.2\"}, {\"ip\": \"192.0.2.3\", \"a\": 1, \"a\": 2}]",
+            events: r#"
+{"source.ip":"192.0.2.3","extra.a":1,"extra.a_2":2}
+"#,
+            rejects: "1 ip: this member is there twice, so it does not say which one is meant",
+        },
     ],
 };
 
@@ -85,7 +94,10 @@ impl Parser for Json {
         each_record(text.as_bytes(), &self.path, sink, &mut |sink, number, piece, value| {
             sink.event(number, piece.bytes, |draft| {
                 let is_keyed = self.put_key(draft, piece.key.as_deref())?;
-                self.flat.put_beside(draft, &value, is_keyed)
+                match piece.has_twice {
+                    true => self.flat.put_beside(draft, &self.flat.all(piece.bytes)?, is_keyed),
+                    false => self.flat.put_beside(draft, &value, is_keyed),
+                }
             });
         });
     }
@@ -118,15 +130,18 @@ pub(super) fn each_record<'s>(
 ) {
     let mut number = 0;
     let mut place = Place::default();
-    pieces(document, path, &mut |piece| {
+    pieces(document, path, &mut |mut piece| {
         number += 1;
         place.move_to(document, piece.at);
         if let Some(fault) = piece.fault {
             let fault = Fault::new("", format!("{fault} (line {})", place.line));
             return sink.reject(number, fault, piece.bytes);
         }
-        match serde_json::from_slice(piece.bytes) {
-            Ok(value) => each(sink, number, &piece, value),
+        match super::twice::value(piece.bytes) {
+            Ok((value, has_twice)) => {
+                piece.has_twice = has_twice;
+                each(sink, number, &piece, value);
+            }
             Err(error) => {
                 let column = if error.line() > 1 { error.column() } else { piece.at - place.start + error.column() };
                 let fault = Fault::new("", reason(&error, place.line + error.line() - 1, column));

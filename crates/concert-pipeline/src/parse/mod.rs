@@ -35,6 +35,7 @@ pub mod sink;
 pub mod spamhaus_drop;
 pub mod tor_exits;
 pub mod turris_greylist;
+mod twice;
 pub mod unpack;
 pub mod xarf;
 

@@ -7,12 +7,15 @@
 //! never kept. Of a list where one value belongs the first is the field's, and all are kept in
 //! `extra.<key>`.
 //!
+//! A member that is there twice makes a reject where it is used, because nothing says which one is meant; of others the
+//! further ones are kept in `extra.<key>_2` and so on.
+//!
 //! A line is at most `limits.line` long and 64 levels deep.
 
 use concert_model::Keys;
 use serde_json::Value;
 
-use super::flat::{Flat, record};
+use super::flat::Flat;
 use super::lines::each_line;
 use super::{About, Fault, Input, Listed, Parser, Sample, Sink};
 
@@ -67,6 +70,16 @@ require = ["source.ip"]
 3 : every member that is a field or named in the settings is empty",
         },
         Sample {
+            name: "member-twice.ndjson",
+            settings: "columns = { ip = \"source.ip\", \"at.port\" = \"source.port\", x = \"-\" }\ndrop = [\"password\"]",
+            given: "{\"ip\":\"192.0.2.1\",\"ip\":\"192.0.2.2\"}\n{\"ip\":\"192.0.2.3\",\"note\":1,\"note\":2,\"x\":1,\"x\":2,\"password\":1,\"password\":2,\"deep\":{\"a\":1,\"a\":2}}\n{\"ip\":\"192.0.2.4\",\"at\":{\"port\":1},\"at\":{\"port\":2}}\n",
+            events: r#"
+{"source.ip":"192.0.2.3","extra.deep":{"a":1,"a_2":2},"extra.note":1,"extra.note_2":2}
+"#,
+            rejects: "1 ip: this member is there twice, so it does not say which one is meant
+3 at: this member is there twice, so it does not say which one is meant",
+        },
+        Sample {
             name: "other-kind.ndjson",
             settings: "columns = { \"src.ip\" = \"source.ip\", when = \"time.source\" }",
             given: "{\"level\":\"info\",\"msg\":\"started\"}\n{\"level\":\"info\",\"msg\":\"stopped\"}\n",
@@ -86,7 +99,7 @@ fn read(keys: &mut Keys<'_>) -> Box<dyn Parser> {
 
 impl Parser for NdJson {
     fn parse(&self, input: &mut Input<'_>, _: &About<'_>, sink: &mut Sink<'_>) {
-        each_line(input, sink, |sink, number, line| match record(line.as_bytes()) {
+        each_line(input, sink, |sink, number, line| match self.flat.record(line.as_bytes()) {
             Ok(value @ Value::Object(_)) => {
                 sink.event(number, line.as_bytes(), |draft| self.flat.put(draft, &value));
             }

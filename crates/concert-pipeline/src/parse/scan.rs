@@ -36,6 +36,8 @@ pub(super) struct Piece<'d> {
     pub key: Option<String>,
     /// What is wrong with it already.
     pub fault: Option<&'static str>,
+    /// A member of it is there twice, as whoever reads it finds out.
+    pub has_twice: bool,
 }
 
 /// Calls `each` for every record at the end of the path: the elements of a list, or the one value that
@@ -95,7 +97,7 @@ impl<'d> Scan<'d, '_> {
             return;
         }
         let bytes = self.document.get(range.clone()).unwrap_or_default();
-        (self.each)(Piece { bytes, at: range.start, key: key.map(str::to_owned), fault });
+        (self.each)(Piece { bytes, at: range.start, key: key.map(str::to_owned), fault, has_twice: false });
     }
 
     /// Follows the path from the value that begins here, to its end. Always moves on.
