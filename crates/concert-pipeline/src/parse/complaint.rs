@@ -65,6 +65,7 @@ use concert_model::{Field, Keys, Net, Time, Value, taxonomy};
 use super::mapping::settings::TYPES_HINT;
 use super::unpack::SUBJECT;
 use super::{About, Draft, Fault, Input, Listed, Parser, Sample, Sink};
+use crate::mail::mask::without_passwords;
 use attacked::Attacked;
 use find::{Found, Line, Urls};
 use moment::When;
@@ -156,6 +157,17 @@ Spam comes from these:
 {"source.ip":"192.0.2.7","destination.ip":"198.51.100.1","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"unser Mailserver 198.51.100.1 wird seit heute von 192.0.2.7 mit Login-Versuchen angegriffen."}
 {"source.ip":"192.0.2.8","destination.ip":"198.51.100.1","time.source":"2026-06-17T01:04:05Z","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"192.0.2[.]8"}
 {"source.ip":"192.0.2.9","destination.ip":"198.51.100.1","time.source":"2026-06-17T01:04:05Z","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts","event_description.text":"192.0.2[.]9"}
+"#,
+            rejects: "",
+        },
+        Sample {
+            name: "own.txt",
+            settings: "",
+            given: "Hallo, ich betreibe den Server 198.51.100.1. Phishing: hxxp://anna:secret@evil.example/a\n\
+                    Von 203.0.113.* kommen am 28. November 2025 um 10 Uhr UTC Portscans gegen uns, 198.51.100.1.\n",
+            events: r#"
+{"source.url":"http://evil.example/a","classification.type":"phishing","classification.taxonomy":"fraud","event_description.text":"Hallo, ich betreibe den Server 198.51.100.1. Phishing: hxxp://evil.example/a"}
+{"source.network":"203.0.113.0/24","destination.ip":"198.51.100.1","time.source":"2025-11-28T10:00:00Z","classification.type":"scanner","classification.taxonomy":"information-gathering","event_description.text":"Von 203.0.113.* kommen am 28. November 2025 um 10 Uhr UTC Portscans gegen uns, 198.51.100.1."}
 "#,
             rejects: "",
         },
@@ -321,7 +333,8 @@ impl Parser for Complaint {
             let is_near = |(at, _): &(u64, Time)| number - at <= TIME_LINES_MAX;
             let near = |time: Option<(u64, Time)>| time.filter(is_near).map(|(_, time)| time);
             let own_time = if day.is_some() { None } else { near(paragraph.time) };
-            let text: String = line.trim().chars().take(TEXT_CHARS_MAX).collect();
+            // A password stays with whoever wrote it.
+            let text: String = without_passwords(line.trim()).chars().take(TEXT_CHARS_MAX).collect();
             let malware = words::malware_name(line);
             for Found { subject, port, destination, is_said } in found {
                 findings.push(Finding {

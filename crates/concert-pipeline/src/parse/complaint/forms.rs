@@ -17,7 +17,7 @@ const V6: &str = r"(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f:]{0,5}";
 
 /// The line with `src=192.0.2.1 SPT=4242 dst=198.51.100.1 DPT=22`, or `->` between its addresses, where it says so.
 pub(super) fn plain(line: &str) -> Cow<'_, str> {
-    let line = apart(line);
+    let line = whole(apart(line));
     if !line.contains(['>', '/', '→']) {
         return line;
     }
@@ -67,6 +67,27 @@ pub(super) fn plain(line: &str) -> Cow<'_, str> {
         }
     });
     Cow::Owned(ARROW.replace_all(&line, "$a -> $b").into_owned())
+}
+
+/// `203.0.113.*`, `203.0.113.x` and `203.0.x.x` as the networks that they are.
+fn whole(line: Cow<'_, str>) -> Cow<'_, str> {
+    static WILD: LazyLock<Regex> = LazyLock::new(|| {
+        compile(r"(?P<net>\d{1,3}\.\d{1,3}\.)(?:(?P<third>\d{1,3}\.)(?:\*|[xX]{1,3})|(?:\*\.\*|[xX]{1,3}\.[xX]{1,3}))")
+    });
+    if !line.contains(".*") && !line.contains(".x") && !line.contains(".X") {
+        return line;
+    }
+    let told = |found: &Captures<'_>| {
+        let Some(all) = found.get(0) else { return String::new() };
+        let (before, after) = (line.get(..all.start()).unwrap_or_default(), line.get(all.end()..).unwrap_or_default());
+        let group = |name: &str| found.name(name).map(|text| text.as_str());
+        match (is_inside(before, after), group("net"), group("third")) {
+            (false, Some(net), Some(third)) => format!("{net}{third}0/24"),
+            (false, Some(net), None) => format!("{net}0.0/16"),
+            _ => all.as_str().to_owned(),
+        }
+    };
+    Cow::Owned(WILD.replace_all(&line, told).into_owned())
 }
 
 /// The ends of a range apart: `192.0.2.1-192.0.2.9`, `192.0.2.1-9`, `2001:db8::1-2001:db8::9`.
@@ -150,6 +171,11 @@ mod tests {
             "Deny TCP from 192.0.2.1/4444 to 198.51.100.7/22",
             "Deny TCP  src=192.0.2.1 SPT=4444 dst=198.51.100.7 DPT=22",
         );
+        check("from 203.0.113.* and 198.51.100.x.", "from 203.0.113.0/24 and 198.51.100.0/24.");
+        check("(203.0.113.xxx), 198.51.X.X", "(203.0.113.0/24), 198.51.0.0/16");
+        for line in ["1.203.0.113.*", "203.0.113.x.host.example", "a203.0.113.*", "203.0.113.xyz", "203.0.113.*.1"] {
+            check(line, line);
+        }
         for line in ["from 192.0.2.0/24 to 198.51.100.0/24", "Bob <bob@x.example> 192.0.2.1", "more than > 5", "a/b"] {
             check(line, line);
         }

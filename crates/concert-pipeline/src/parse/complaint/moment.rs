@@ -71,8 +71,8 @@ fn zone_pattern() -> String {
     )
 }
 
-/// The forms: each has the groups of a date, `time` and perhaps `half` and `zone`.
-static FORMS: LazyLock<[Regex; 7]> = LazyLock::new(|| {
+/// The forms: each has the groups of a date, `time` or `hour`, and perhaps `half` and `zone`.
+static FORMS: LazyLock<[Regex; 10]> = LazyLock::new(|| {
     let zone = format!(r"(?:\s*(?P<comma>,\s*)?\(?{}\)?)?", zone_pattern());
     let clock = r"(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)";
     let english = format!(r"{clock}(?:\s*(?P<half>[ap](?:m\b|\.m\.)))?(?:\s*(?:Uhr|h|hrs|hours)\b)?{zone}");
@@ -82,6 +82,10 @@ static FORMS: LazyLock<[Regex; 7]> = LazyLock::new(|| {
     let iso = r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})";
     let named = format!(r"(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?[-/ ](?P<mon>{MONTHS})[a-z]*[.,]?[-/ ](?P<y>\d{{4}})");
     let dotted = r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})";
+    // Which of them is the month is looked at where they are read.
+    let slashed = r"(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<y>\d{4})";
+    // `um 10 Uhr`, `at 10 pm`
+    let hour = format!(r"(?P<hour>\d{{1,2}})\s*(?:Uhr\b|(?P<half>[ap](?:m\b|\.m\.))){zone}");
     [
         format!(r"(?i)\b{iso}(?:T|{gap}){english}"),
         format!(r"(?i)\b{named}(?::|{gap}){english}"),
@@ -93,6 +97,9 @@ static FORMS: LazyLock<[Regex; 7]> = LazyLock::new(|| {
         format!(r"(?i)\b{english},?\s+(?:on|am|of)\s+(?:the\s+)?{iso}\b"),
         format!(r"(?i)\b{english},?\s+(?:on|am|of)\s+(?:the\s+)?{named}\b"),
         format!(r"(?i)\b{german},?\s+(?:am|on)\s+{dotted}\b"),
+        format!(r"(?i)\b{slashed}{gap}{english}"),
+        format!(r"(?i)\b{named}{gap}{hour}"),
+        format!(r"(?i)\b{dotted}{gap}{hour}"),
     ]
     .map(|pattern| compile(&pattern))
 });
@@ -112,7 +119,8 @@ impl Clock {
         let first = FORMS.iter().filter_map(|form| form.captures(line)).min_by_key(start);
         let Some(found) = first else { return (When::Unsaid, line.to_owned()) };
         let mut whole = found.get(0).map_or(0..0, |whole| whole.range());
-        let mut clock = found.name("time").map_or("", |time| time.as_str());
+        let hour = found.name("hour").map(|hour| format!("{}:00", hour.as_str()));
+        let mut clock = hour.as_deref().or(found.name("time").map(|time| time.as_str())).unwrap_or_default();
         if found.name("zone").is_none()
             && let Some((plain, fraction)) = clock.split_once(['.', ','])
             && goes_on(line.get(whole.end..).unwrap_or_default())
@@ -153,9 +161,15 @@ impl Clock {
                 let at = MONTHS.split('|').position(|month| month == name)?;
                 at.checked_sub(12).map_or(Some(at + 1), |german| GERMAN.get(german).copied())?
             }
-            None => group("m")?.parse().ok()?,
+            None => match group("a") {
+                Some(first) => american(first.parse().ok()?, group("b")?.parse().ok()?, group("half").is_some())?.0,
+                None => group("m")?.parse().ok()?,
+            },
         };
-        let day: u8 = group("d")?.parse().ok()?;
+        let day: usize = match group("a").zip(group("b")) {
+            Some((first, second)) => american(first.parse().ok()?, second.parse().ok()?, group("half").is_some())?.1,
+            None => group("d")?.parse().ok()?,
+        };
         let (hour, minutes) = clock.split_once(':')?;
         let hour = hour_of_day(hour.parse().ok()?, group("half"));
         let clock = format!("{hour:02}:{}", minutes.replace(',', "."));
@@ -192,6 +206,17 @@ fn goes_on(after: &str) -> bool {
         Some('.') => signs.next().is_some_and(|sign| sign.is_ascii_digit()),
         Some(sign) => sign == ':' || sign.is_alphanumeric(),
         None => false,
+    }
+}
+
+/// Month and day of a date with slashes. America, where the morning is AM, begins with the month; others begin with the
+/// day. Where nothing tells, nobody knows.
+fn american(first: usize, second: usize, has_half: bool) -> Option<(usize, usize)> {
+    match (first > 12, second > 12) {
+        (false, true) => Some((first, second)),
+        (true, false) => Some((second, first)),
+        (false, false) if has_half || first == second => Some((first, second)),
+        _ => None,
     }
 }
 
@@ -289,6 +314,14 @@ mod tests {
         check("29.11.2025 12:15 am Server", Some("2025-11-29T12:15:00Z"));
         check("am 3. M\u{e4}rz 2026 um 10:15 Uhr", Some("2026-03-03T10:15:00Z"));
         check("4 Dezember 2025, 10:15", Some("2025-12-04T10:15:00Z"));
+        check("on 11/28/2025 10:00 PM -0500 from", Some("2025-11-29T03:00:00Z"));
+        check("11/12/2025 at 10:00 am EST", Some("2025-11-12T15:00:00Z"));
+        check("28/11/2025 22:00", Some("2025-11-28T22:00:00Z"));
+        check("11/11/2025 22:00", Some("2025-11-11T22:00:00Z"));
+        check("am 28. November 2025 um 10 Uhr", Some("2025-11-28T10:00:00Z"));
+        check("28.11.2025, 10 Uhr MEZ", Some("2025-11-28T09:00:00Z"));
+        check("on 28 November 2025 at 10 pm CET", Some("2025-11-28T21:00:00Z"));
+        check("28.11.2025 10 Angriffe", None);
     }
 
     #[test]
@@ -300,6 +333,8 @@ mod tests {
             "Nov 29, 2025 10:15 AM ET",
             "29.11.2025 10:15 Ortszeit",
             "2025-11-29 10:15 Europe/Nowhere",
+            "11/12/2025 22:00",
+            "13/13/2025 10:00 PM",
         ] {
             assert_eq!(clock.find(line).0, When::Unclear, "{line}");
         }

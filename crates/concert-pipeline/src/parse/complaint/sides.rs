@@ -83,7 +83,7 @@ fn is_in(list: &[&str], word: &str) -> bool {
 /// The side of an address between these texts: `from `, `SRC=`, `from host[`, `source ip: `, `our server `, or
 /// ` was attacked by ...` behind it.
 pub(super) fn side(before: &str, after: &str) -> Side {
-    if is_ours(before) || is_called_ours(after) {
+    if is_ours(before) || is_called_ours(after) || is_beside_us(before, after) {
         return Side::Target;
     }
     let words: Vec<&str> = words_back(before).take(BETWEEN_MAX + 1).collect();
@@ -119,6 +119,11 @@ fn is_ours(before: &str) -> bool {
     static OURS: LazyLock<Regex> = LazyLock::new(|| {
         compile(
             r"(?ix)\b(?-i:us|uns)(?:\s*,?\s+(?:at|on|unter|auf)\s+ | \s*[\[(])(?:ips?[\s:]+)?$ |
+            \b(?:i|we)\s+(?:own|operate|run|administer|manage)\s+ (?:(?:the|a|ips?|address|hosts?|servers?|systems?|networks?)\s+){0,4}[\[(<\x22]*$ |
+            \b(?:ich|wir)\s+(?:besitzen?|betreiben?|verwalten?)\s+ (?:(?:die|den|das|ip|ips|adresse|rechner|server|netz)\s+){0,4}[\[(<\x22]*$ |
+            \b(?:i\s+am|i'm|we\s+are|ich\s+bin|wir\s+sind)\s+ (?:(?:the|an?|der|die)\s+)? (?:owners?|operators?|admin(?:istrator)?s?|betreiber|besitzer|inhaber)(?:in)?
+            \s+ (?:of|von|der|des)\s+ (?:(?:the|der|des|ips?|address|adresse|hosts?|servers?|rechners?|networks?|netzes)\s+){0,3}[\[(<\x22]*$ |
+            \b(?:our|my|unser(?:e[nmrs]?)?|mein(?:e[nmrs]?)?)\s+[\[(<\x22]*$ |
             \b(?:our|my|unser(?:e[nmrs]?)?|mein(?:e[nmrs]?)?)\s+ (?:[\w-]+\s+){0,3}?
             [\w-]*(?:servers?|servern|hosts?|systems?|systeme?n?|machines?|rechnern?|networks?|netze?|netzwerke?|ranges?
             |addresses|address|adressen?|ips?|sites?|websites?|webseiten?|seiten?|shops?|honeypots?|sensors?|sensoren
@@ -129,6 +134,18 @@ fn is_ours(before: &str) -> bool {
         )
     });
     before.len() <= LOOK_BYTES_MAX && OURS.is_match(before) || tail(before).is_some_and(|tail| OURS.is_match(tail))
+}
+
+/// `attacks us, 192.0.2.1, every night`: the address is another name for us. A clause of its own says who it is:
+/// `attacks us, 192.0.2.7 is its address`.
+fn is_beside_us(before: &str, after: &str) -> bool {
+    static US: LazyLock<Regex> = LazyLock::new(|| compile(r"\b(?:us|uns)\s*,\s*(?:[Ii][Pp]s?[\s:]+)?$"));
+    static ENDS: LazyLock<Regex> = LazyLock::new(|| {
+        compile(
+            r"(?i)^(?:[\])>:\d]*\s*(?:[,.;!?]|$)|[\])>]*\s+(?:from|with|by|via|at|on|since|over|and\s+\d|von|mit|seit|\x{fc}ber|an)\b)",
+        )
+    });
+    US.is_match(tail(before).unwrap_or(before)) && ENDS.is_match(after)
 }
 
 /// Longest text in which the words of one address are looked for.
@@ -145,6 +162,8 @@ fn is_called_ours(after: &str) -> bool {
     static CALLED: LazyLock<Regex> = LazyLock::new(|| {
         compile(
             r"(?ix)^[\])>:\d]*\s* (?: (?:,\s*|\(\s*|-+\s+|(?:which\s+)?is\s+|ist\s+)(?:our|my|unser(?:e[nmrs]?)?|mein(?:e[nmrs]?)?)\b
+            | ,?\s*(?:which|that)\s+(?:i|we)\s+(?:own|operate|run|administer|manage)\b
+            | ,\s*(?:die|den|das|der)\s+(?:ich|wir|mir|uns)\s+(?:besitzen?|betreiben?|verwalten?|geh\x{f6}r(?:t|en))\b
             | \(\s*(?:victim|target|destination|dst|opfer|ziel)\s*\))",
         )
     });
@@ -302,6 +321,24 @@ mod tests {
         check("192.0.2.7 attacks us at *", Side::Target);
         check("192.0.2.7 greift uns (IP *) an", Side::Target);
         check("a host in the US (*)", Side::Unsaid);
+        check("your host attacks us, *.", Side::Target);
+        check("your host attacks us, * since Monday", Side::Target);
+        check("192.0.2.7 greift uns, *, seit gestern an", Side::Target);
+        check("your host attacks us, * is its address", Side::Unsaid);
+        check("a host in the US, *, attacks", Side::Unsaid);
+        check("I own *, and it is attacked", Side::Target);
+        check("we operate the server *", Side::Target);
+        check("I am the owner of *", Side::Target);
+        check("the owner of * should know", Side::Unsaid);
+        check("*, which we own, is attacked", Side::Target);
+        check("Ich betreibe den Server *", Side::Target);
+        check("wir sind Betreiber von *", Side::Target);
+        check("*, die uns gehört,", Side::Target);
+        check("our *", Side::Target);
+        check("unsere *", Side::Target);
+        check("unser Server *", Side::Target);
+        check("our server *", Side::Target);
+        check("we see * in our logs", Side::Unsaid);
         check("target: *", Side::Target);
         check("Targeted Range:  *", Side::Target);
         check("\"dest_ip\": \"*\"", Side::Target);
