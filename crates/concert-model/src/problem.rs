@@ -102,6 +102,12 @@ fn distance(a: &str, b: &str) -> usize {
     at(&last, b.len())
 }
 
+/// A number with its noun: `1 event`, `2 events`. For nouns whose plural ends in `s`.
+pub fn counted(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -216,6 +216,8 @@ pub struct Feed {
     pub refusal: String,
     /// What of the last 24 hours may be missing: lines that were not heard, a file that was refused.
     pub missing: Option<String>,
+    /// Since when a list is being fetched that takes long, and how many bytes of it came.
+    pub fetching: Option<(Time, u64)>,
 }
 
 impl Feed {
@@ -232,6 +234,9 @@ impl Feed {
 
     /// What somebody should look at, as a sentence without a full stop; empty when all is as expected.
     pub fn remark(&self) -> String {
+        if let Some((since, bytes)) = self.fetching {
+            return format!("being fetched since {since}, {bytes} bytes so far");
+        }
         if !self.refusal.is_empty() {
             return format!("the newest report was not read: {}", self.refusal);
         }

@@ -43,6 +43,8 @@ pub enum End {
     Endless,
     /// After so many bytes of the body nothing more comes.
     Stall(usize),
+    /// The body comes byte by byte, with such a pause before each.
+    Drip(std::time::Duration),
     /// The connection is closed without any answer.
     Silent,
 }
@@ -197,6 +199,13 @@ async fn write(stream: &mut BufReader<Stream>, answer: &Answer) -> io::Result<bo
             stream.write_all(b"\r\n").await?;
             stream.flush().await?;
         },
+        End::Drip(pause) => {
+            for byte in &answer.body {
+                tokio::time::sleep(pause).await;
+                stream.write_all(&[*byte]).await?;
+                stream.flush().await?;
+            }
+        }
         End::Silent => {}
     }
     stream.flush().await?;

@@ -194,7 +194,7 @@ where
     let handshake = TlsConnector::from(Arc::new(config)).connect(server, stream);
     match tokio::time::timeout(HANDSHAKE_MAX, handshake).await {
         Ok(Ok(stream)) => Ok(Explained(stream)),
-        Ok(Err(error)) => match refused::certificate(&error) {
+        Ok(Err(error)) => match refused::why(&error) {
             Some(why) => Err(format!("TLS with {host} failed: {why}")),
             None => Err(format!("TLS with {host} failed: {error}")),
         },

@@ -94,6 +94,7 @@ impl Fake {
             last_report: (events > 0).then(|| time("2026-11-22T11:58:00Z")),
             stale: false,
             refusal: String::new(),
+            fetching: None,
             missing: None,
         };
         let mut feeds = vec![

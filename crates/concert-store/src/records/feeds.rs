@@ -105,6 +105,13 @@ impl Records {
             .map_err(trouble)
     }
 
+    /// What is remembered under one name, by owner. What is empty is left out.
+    pub async fn recall_all(&self, name: &str) -> Result<BTreeMap<String, String>, Problem> {
+        let query = sqlx::query_as("SELECT owner, value FROM memory WHERE name = ?1 AND value <> ''").bind(name);
+        let rows: Vec<(String, String)> = query.fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.into_iter().collect())
+    }
+
     /// Remembers a value; durable when it returns.
     pub async fn remember(&self, owner: &str, name: &str, value: &str) -> Result<(), Problem> {
         let mut change = self.change().await?;

@@ -55,6 +55,15 @@ pub struct Listed {
 /// Every collector there is.
 pub const ALL: &[Listed] = &[file::LISTED, http::LISTED, imap::LISTED, irc::LISTED];
 
+/// What is said of a body that was fetched, with the setting where it is too large.
+pub(crate) fn of_report(why: String, bytes_max: u64) -> String {
+    if why == crate::net::web::too_long(bytes_max) {
+        format!("{why}, the most that `limits.report` takes")
+    } else {
+        why
+    }
+}
+
 /// Waits so long, or until told to stop. Says whether to go on.
 pub async fn wait(stop: &CancellationToken, time: Duration) -> bool {
     tokio::select! {

@@ -179,9 +179,7 @@ impl Deliverer for HttpOut {
         match request.send().await {
             Ok(response) => weigh(response, &self.name).await,
             // Whoever refuses our certificate has not read what came behind it.
-            Err(error) if error.is_connect() || refused::certificate(&error).is_some() => {
-                Outcome::Later(reason(error), None)
-            }
+            Err(error) if error.is_connect() || refused::why(&error).is_some() => Outcome::Later(reason(error), None),
             Err(error) if error.is_builder() => Outcome::Never(reason(error)),
             Err(error) => Outcome::Unsure(reason(error)),
         }

@@ -1,4 +1,5 @@
-//! A peer that does not accept our certificate, or wants one and got none.
+//! Why an encrypted connection did not come about: a peer that speaks no TLS, whose certificate nobody
+//! we know signed, that does not accept ours, or wants one and got none.
 //!
 //! In TLS 1.3 the client has finished before the server has looked at its certificate, so the refusal
 //! comes with the first bytes that are read. Without this it would look like a connection that broke.
@@ -8,21 +9,32 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use rustls::AlertDescription;
+use rustls::{AlertDescription, CertificateError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 /// Errors below errors that are looked at.
 const DEPTH_MAX: usize = 12;
 
-/// What the peer holds against our certificate, as a sentence; `None` when the error is about something
-/// else.
-pub fn certificate(error: &(dyn Error + 'static)) -> Option<String> {
+/// Why there is no encrypted connection, as a sentence; `None` when the error is about something else.
+pub fn why(error: &(dyn Error + 'static)) -> Option<String> {
+    match of_tls(error)? {
+        rustls::Error::InvalidMessage(_) => Some("the server does not speak TLS at this port".to_owned()),
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            Some("the certificate of the server is signed by nobody we trust (UnknownIssuer); see `ca_file`".to_owned())
+        }
+        rustls::Error::AlertReceived(alert) => sentence(*alert),
+        _ => None,
+    }
+}
+
+/// The error of TLS that lies beneath.
+fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     for _ in 0..DEPTH_MAX {
         let error = next?;
-        if let Some(rustls::Error::AlertReceived(alert)) = error.downcast_ref::<rustls::Error>() {
-            return sentence(*alert);
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(found);
         }
         // The source of an I/O error is that of the error inside, not the error inside.
         next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
@@ -33,6 +45,7 @@ pub fn certificate(error: &(dyn Error + 'static)) -> Option<String> {
     None
 }
 
+/// What the peer holds against our certificate.
 fn sentence(alert: AlertDescription) -> Option<String> {
     use AlertDescription as Alert;
     let what = match alert {
@@ -57,7 +70,7 @@ fn sentence(alert: AlertDescription) -> Option<String> {
 pub struct Explained<S>(pub TlsStream<S>);
 
 fn explained(error: io::Error) -> io::Error {
-    match certificate(&error) {
+    match why(&error) {
         Some(why) => io::Error::new(error.kind(), why),
         None => error,
     }

@@ -7,7 +7,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use concert_model::keys::Secret;
 use concert_model::{Keys, Time};
@@ -256,15 +256,39 @@ pub async fn body(mut response: Response, bytes_max: u64) -> Result<Vec<u8>, Str
     Ok(bytes)
 }
 
+/// What is said where the server was too slow; [`Web::explain`] knows which limit that was.
+pub(crate) const TOO_SLOW: &str = "the server took too long";
+/// What is said where no connection came about in time.
+const NO_CONNECTION: &str = "the server took too long to connect";
+/// What the client says of an answer that is none of HTTP: that of a server that waits for TLS, for example.
+const NO_HTTP: [&str; 2] = ["invalid HTTP version parsed", "invalid HTTP status-code parsed"];
+
+impl Web {
+    /// An error that was told without our settings, with the one that it is about and what came until then.
+    pub(crate) fn explain(&self, why: String, began: Instant, came: u64) -> String {
+        let what = match why.as_str() {
+            NO_CONNECTION => return format!("no connection within `connect_timeout` ({:?})", self.connect_timeout),
+            // The limits are looked at by the client, a moment late.
+            TOO_SLOW if began.elapsed() >= self.timeout => {
+                format!("all took longer than `timeout` ({:?})", self.timeout)
+            }
+            TOO_SLOW => format!("nothing came for `read_timeout` ({:?})", self.read_timeout),
+            _ => return why,
+        };
+        format!("{TOO_SLOW}: {what}, with {came} bytes of the body until then")
+    }
+}
+
 /// An error of the client as a sentence: what it was and what lay beneath, without the URL.
 pub fn reason(error: reqwest::Error) -> String {
     let error = error.without_url();
     if error.is_timeout() {
-        return "the server took too long".into();
+        return if error.is_connect() { NO_CONNECTION } else { TOO_SLOW }.into();
     }
-    if let Some(why) = super::refused::certificate(&error) {
+    if let Some(why) = super::refused::why(&error) {
         return why;
     }
+    let is_connect = error.is_connect();
     let mut text = error.to_string();
     let mut beneath = std::error::Error::source(&error);
     // Layers often repeat the one below them; a dozen is more than any has.
@@ -277,5 +301,16 @@ pub fn reason(error: reqwest::Error) -> String {
         }
         beneath = next.source();
     }
-    text
+    if NO_HTTP.iter().any(|sign| text.contains(sign)) {
+        return "the server answered with something that is not HTTP; where it speaks TLS, its address begins with \
+                https://"
+            .into();
+    }
+    if text.contains("tls handshake eof") {
+        return "the server hung up while TLS was set up, so perhaps it does not speak TLS at this port".into();
+    }
+    match text.strip_prefix("error sending request: client error (Connect): ") {
+        Some(beneath) if is_connect => format!("no connection: {beneath}"),
+        _ => text,
+    }
 }

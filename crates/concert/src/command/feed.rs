@@ -262,7 +262,7 @@ fn pull(args: &PullArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let _inside = runtime.enter();
     let before = runtime.block_on(rows(&site.store, &site.settings, Some(&feed.name)))?;
     let worker = runtime.block_on(Worker::open(&site))?;
-    let keeper = Keeper::new(site.store.clone());
+    let keeper = Keeper::quiet(site.store.clone());
     let looked = runtime.block_on(async {
         let looked = collector.once(&*keeper).await;
         keeper.written().await;
@@ -272,7 +272,8 @@ fn pull(args: &PullArgs, site: &SiteArg) -> Result<Exit, Failure> {
         Ok::<_, Problem>(looked)
     });
     looked.map_err(Failure::outside)?.map_err(|why| {
-        Failure::outside(Problem::new(why).at(format!("feed {}", args.name)).hint("see `concert check --live`"))
+        let hint = what_to_do(&why);
+        Failure::outside(Problem::new(why).at(format!("feed {}", args.name)).hint(hint))
     })?;
     match worker {
         Some(mut worker) => {
@@ -300,9 +301,39 @@ fn pull(args: &PullArgs, site: &SiteArg) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// What helps against a failed look. A sentence that names a setting says it itself.
+fn what_to_do(why: &str) -> &'static str {
+    let answered = why.split_once("the server answered ").map_or("", |(_, status)| status);
+    let is_status = |statuses: &[&str]| statuses.iter().any(|status| answered.starts_with(status));
+    if why.contains("asks to wait") || why.contains("asked to wait") {
+        "`concert run` asks again then"
+    } else if is_status(&["401", "403", "407"]) {
+        "look at `user`, `password`, `bearer` and `api_key` of the feed, or ask the provider"
+    } else if is_status(&["404", "410"]) {
+        "look at `url` of the feed, or ask the provider"
+    } else if is_status(&["5"]) {
+        "the server has a problem of its own: `concert run` asks again by itself, and the provider may know more"
+    } else if why.contains('`') {
+        "change that setting of the feed, or ask the provider"
+    } else {
+        "see `concert check --live`"
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_helps_fits_what_went_wrong() {
+        let check = |why: &str, want: &str| assert!(what_to_do(why).contains(want), "{why}: {}", what_to_do(why));
+        check("the server answered 401 Unauthorized", "`bearer`");
+        check("the server answered 404 Not Found", "`url`");
+        check("the server answered 503 Service Unavailable", "by itself");
+        check("the server answered 429 Too Many Requests and asks to wait until 2026", "asks again then");
+        check("the body is longer than 5 bytes, the most that `limits.report` takes", "that setting");
+        check("no connection: tcp connect error", "`concert check --live`");
+    }
 
     #[test]
     fn spans_are_written_as_they_are_in_settings() {

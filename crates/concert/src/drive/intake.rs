@@ -39,6 +39,8 @@ pub struct Keeper {
     /// Told whenever a report was kept, so that it is processed at once.
     pub kept: Arc<Notify>,
     health: mpsc::Sender<Word>,
+    /// Whether the log says what goes wrong.
+    tells: bool,
     /// What this process knows of feeds.
     said: Mutex<BTreeMap<String, FeedHealth>>,
     /// Why reports cannot be processed now.
@@ -66,6 +68,15 @@ impl Keeper {
     /// An intake that keeps reports in this store. What collectors say of their peers is written down
     /// by a task that ends with the last clone of the intake; see [`Self::written`].
     pub fn new(store: Store) -> Arc<Self> {
+        Self::that_tells(store, true)
+    }
+
+    /// The same for whoever tells by itself what becomes of its one look: the log says nothing of that.
+    pub fn quiet(store: Store) -> Arc<Self> {
+        Self::that_tells(store, false)
+    }
+
+    fn that_tells(store: Store, tells: bool) -> Arc<Self> {
         let (health, mut said) = mpsc::channel(HEALTH_WAITING_MAX);
         let records = store.records.clone();
         tokio::spawn(async move {
@@ -81,7 +92,9 @@ impl Keeper {
                 let written = match &health {
                     Health::Good => records.feed_good(&feed, now).await,
                     Health::Trouble(why) => {
-                        tell_trouble(&feed, why);
+                        if tells {
+                            tell_trouble(&feed, why);
+                        }
                         records.feed_trouble(&feed, now, why).await
                     }
                     Health::Gap(from, until, why) => {
@@ -96,7 +109,7 @@ impl Keeper {
             }
         });
         let (said, held_up, tried) = (Mutex::default(), Mutex::default(), tokio::sync::Mutex::default());
-        Arc::new(Self { store, kept: Arc::new(Notify::new()), health, said, held_up, tried })
+        Arc::new(Self { store, kept: Arc::new(Notify::new()), health, tells, said, held_up, tried })
     }
 
     /// What this process knows of feeds, also where the records could not take it.
@@ -139,7 +152,7 @@ impl Keeper {
 
     /// Writes down that the one look at a feed went wrong, before the program ends; tells it unless the collector did.
     pub async fn look_failed(&self, feed: &str, why: &str) -> Result<(), Problem> {
-        if locked(&self.said).get(feed).is_none_or(|said| said.last_error.is_none()) {
+        if self.tells && locked(&self.said).get(feed).is_none_or(|said| said.last_error.is_none()) {
             tell_trouble(feed, why);
         }
         self.store.records.feed_trouble(feed, wire::now(), why).await

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use concert_model::{Problem, Time};
 use concert_server::site::{Feed, FeedState, GapRow, HeldMail, Hour, NoticeCounts, Overview, RejectRow, Stuck, Volume};
 use concert_store::records::{FeedHealth, NoticeFilter, Records};
+use concert_transport::collect::http::{FETCHING, fetching as fetching_of};
 
 use super::notice_row;
 use crate::reach::Reach;
@@ -72,6 +73,7 @@ pub(crate) async fn feeds(
     let (health, counts) = (records.feed_health().await?, records.feed_counts().await?);
     let days = records.feed_days(now.seconds().div_euclid(3600), DAYS_LEARNED).await?;
     let gaps = records.gaps(GAPS_OF_FEEDS).await?;
+    let fetching = records.recall_all(FETCHING).await?;
     let since = now.plus_seconds(-86_400);
     let feeds = settings.feeds.iter().map(|feed| {
         let health = health.get(&feed.name).cloned().unwrap_or_default();
@@ -111,6 +113,7 @@ pub(crate) async fn feeds(
             stale: quiet_since.is_some_and(|until| until < now.seconds()),
             // The newest are the first.
             missing: gaps.iter().find(|(of, _, until, _)| *of == feed.name && *until >= since).map(|gap| gap.3.clone()),
+            fetching: fetching.get(&feed.name).and_then(|text| fetching_of(text, now)),
             refusal: if tells_refusals(feed) { counts.last_refusal } else { String::new() },
         }
     });

@@ -5,6 +5,7 @@
 //! fetch are remembered, so that the same body fetched again after a kill is the same report.
 //! `{today}` and `{yesterday}` in the URL, headers and body are dates in UTC, `{today:%Y%m%d}` in another form.
 
+mod body;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 pub(super) mod name;
@@ -27,6 +28,8 @@ use reqwest::header::{
 use reqwest::{Method, Response, StatusCode};
 use tokio_util::sync::CancellationToken;
 
+pub use self::body::fetching;
+use self::body::{Pace, Progress};
 use self::state::State;
 use self::template::{Dates, Template};
 use super::{Backoff, Listed, Setup, Told, wait};
@@ -41,6 +44,14 @@ pub const LISTED: Listed =
 const PAUSES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
 /// Longest wait before the clock is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(3600);
+/// A fetch that takes longer than this is shown to whoever looks, and how far it is anew after each.
+const SHOWN_EVERY: Duration = Duration::from_secs(10);
+/// The name under which that is remembered.
+pub const FETCHING: &str = "fetching";
+/// The time within which `minimum_rate` must come.
+const RATE_WITHIN: Duration = Duration::from_secs(60);
+/// How much of an answer that refuses us is looked at.
+const REFUSAL_BYTES_MAX: u64 = 64 << 10;
 
 /// Headers of settings that never log anybody in. Any other may, so another server that a redirect leads to does
 /// not get it.
@@ -55,6 +66,7 @@ struct Http {
     secrets: HeaderMap,
     body: Option<Dates>,
     every: Duration,
+    pace: Pace,
     told: Told,
 }
 
@@ -84,6 +96,8 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
         let hint = "give every = \"1m\" or more, or lower minimum_interval if the server is yours";
         keys.problem("every", "`every` is shorter than is polite to a server", hint);
     }
+    let rate = keys.size_or("minimum_rate", "6KiB", "how much must come each minute of a list; 0B for no limit");
+    let pace = Pace { bytes: rate, within: RATE_WITHIN };
     let headers = read_headers(keys);
     let secrets = read_secrets(keys);
     let web = Web::read(keys, &setup.site_dir, &setup.user_agent);
@@ -114,6 +128,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
         secrets,
         body,
         every,
+        pace,
         told: Told::default(),
     }))
 }
@@ -202,9 +217,10 @@ impl Http {
     }
 
     /// One fetch: keeps the body when it is new.
-    async fn fetch(&self, intake: &dyn Intake, state: &mut State) -> Result<(), Failure> {
+    async fn fetch(&self, intake: &dyn Intake, state: &mut State, progress: &Progress) -> Result<(), Failure> {
         let now = intake.now();
-        let (response, url) = self.send(now, state).await?;
+        let explain = |why| self.web.explain(why, progress.began, progress.came());
+        let (response, url) = self.send(now, state).await.map_err(explain)?;
         let status = response.status();
         match status {
             StatusCode::NOT_MODIFIED if state.url == url => {
@@ -216,13 +232,21 @@ impl Http {
                 return Ok(self.remember(intake, state).await?);
             }
             StatusCode::OK => {}
-            _ => return Err(refusal(&response, now)),
+            _ => {
+                let mut failure = refusal(&response, now);
+                if status == StatusCode::BAD_REQUEST && url.starts_with("http:") && wants_tls(response).await {
+                    failure.why.push_str(": it wants https:// in place of http://");
+                }
+                return Err(failure);
+            }
         }
         let text = |name: HeaderName| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
         let (etag, modified) = (text(ETAG), text(LAST_MODIFIED));
         let media_type = text(CONTENT_TYPE).unwrap_or_default();
         let file_name = name::of(&response);
-        let bytes = web::body(response, self.setup.report_bytes_max).await?;
+        let bytes_max = self.setup.report_bytes_max;
+        let bytes = body::read(response, bytes_max, self.pace, progress).await;
+        let bytes = bytes.map_err(|why| explain(super::of_report(why, bytes_max)))?;
         let hash = blake3::hash(&bytes).to_hex().to_string();
         if state.hash != hash || state.url != url {
             let moment = state.plan(&hash, now);
@@ -256,9 +280,30 @@ impl Http {
         State::read(intake.recall(&self.setup.feed, "fetch").await.as_deref())
     }
 
+    /// Fetches, and shows how far it is while that takes long.
+    async fn fetch_and_show(&self, intake: &dyn Intake, state: &mut State) -> Result<(), Failure> {
+        let progress = Progress::begin(intake.now());
+        let mut fetch = std::pin::pin!(self.fetch(intake, state, &progress));
+        let mut shown = false;
+        let outcome = loop {
+            match tokio::time::timeout(SHOWN_EVERY, fetch.as_mut()).await {
+                Ok(outcome) => break outcome,
+                Err(_) => {
+                    let written = progress.write(intake.now());
+                    shown = intake.remember(&self.setup.feed, FETCHING, &written).await.is_ok();
+                }
+            }
+        };
+        if shown {
+            // What stays there is believed for a minute and no longer.
+            intake.remember(&self.setup.feed, FETCHING, "").await.ok();
+        }
+        outcome
+    }
+
     /// Fetches, tells how it went, and remembers when the server wants to be asked again.
     async fn fetch_and_tell(&self, intake: &dyn Intake, state: &mut State) -> Result<(), Failure> {
-        let mut outcome = self.fetch(intake, state).await;
+        let mut outcome = self.fetch_and_show(intake, state).await;
         if let Err(Failure { not_before: Some(moment), .. }) = &outcome {
             state.not_before = Some(*moment);
             if let Err(why) = self.remember(intake, state).await {
@@ -283,6 +328,12 @@ fn refusal(response: &Response, now: Time) -> Failure {
         Some(moment) => Failure { why: format!("{why} and asks to wait until {moment}"), not_before },
         None => Failure { why, not_before },
     }
+}
+
+/// Whether an answer in clear says that the server wants TLS.
+async fn wants_tls(response: Response) -> bool {
+    let body = web::body(response, REFUSAL_BYTES_MAX).await.unwrap_or_default();
+    String::from_utf8_lossy(&body).to_ascii_lowercase().contains("https")
 }
 
 #[async_trait]

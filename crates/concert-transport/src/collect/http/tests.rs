@@ -109,12 +109,60 @@ async fn bad_answers_keep_nothing_and_say_why() {
     check(Answer::new(206, LIST), "206 Partial Content").await;
     check(Answer::new(200, LIST).end(End::Cut(5)), "end of file before message length reached").await;
     check(Answer::new(200, LIST).end(End::Silent), "error sending request").await;
-    check(Answer::new(200, LIST).end(End::Stall(5)), "took too long").await;
-    check(Answer::new(200, big).end(End::Endless), "longer than 1048576 bytes").await;
-    check(Answer::new(200, "x".repeat((1 << 20) + 1)), "longer than 1048576 bytes").await;
+    let stalled = "took too long: nothing came for `read_timeout` (300ms), with 5 bytes of the body until then";
+    check(Answer::new(200, LIST).end(End::Stall(5)), stalled).await;
+    let slow = Answer::new(200, LIST.repeat(9)).end(End::Drip(Duration::from_millis(50)));
+    check(slow, "took too long: all took longer than `timeout` (2s), with ").await;
+    check(Answer::new(400, "<p>The plain HTTP request was sent to HTTPS port</p>"), "it wants https://").await;
+    let too_large = "longer than 1048576 bytes, the most that `limits.report` takes";
+    check(Answer::new(200, big).end(End::Endless), too_large).await;
+    check(Answer::new(200, "x".repeat((1 << 20) + 1)), too_large).await;
     check(Answer::new(302, "").header("Location", "/list.txt"), "more than 5 redirects").await;
     check(Answer::new(302, "").header("Location", "file:///etc/passwd"), "a redirect to `file:`").await;
     check(Answer::new(302, ""), "a redirect without a location").await;
+}
+
+#[tokio::test]
+async fn a_server_that_sends_a_byte_now_and_then_is_ended() {
+    let drip = |pause| Answer::new(200, LIST.repeat(4)).end(End::Drip(Duration::from_millis(pause)));
+    let web = serving(vec![drip(30), drip(5)]).await;
+    let read = async |bytes: u64| {
+        let client = crate::net::web::Web::new("test").client().await.unwrap();
+        let ask = crate::net::web::Ask::get(web.url("/").parse().unwrap());
+        let response = crate::net::web::fetch(&client, &ask).await.unwrap();
+        let progress = super::Progress::begin(concert_model::Time(0));
+        let pace = super::Pace { bytes, within: Duration::from_millis(200) };
+        super::body::read(response, 1 << 20, pace, &progress).await.map(|bytes| (bytes.len() as u64, progress.came()))
+    };
+    let why = read(20).await.unwrap_err();
+    assert!(why.starts_with("the server is too slow: ") && why.contains("where `minimum_rate` wants 20"), "{why}");
+    let all = 4 * LIST.len() as u64;
+    assert_eq!(read(2).await, Ok((all, all)));
+    assert_eq!(read(0).await, Ok((all, all)));
+}
+
+#[tokio::test]
+async fn tls_towards_a_server_without_it_and_the_other_way_round_are_told() {
+    let check = async |url: String, want: &str| {
+        let why = collector(&format!("url = \"{url}\"")).once(&Memory::default()).await.unwrap_err();
+        assert!(why.starts_with(want), "{why}");
+    };
+    let plain = serving(vec![Answer::new(200, LIST)]).await;
+    let want = "the server hung up while TLS was set up, so perhaps it does not speak TLS";
+    check(plain.url("/").replace("http:", "https:"), want).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answering = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut Vec::new()).await.ok();
+    });
+    check(format!("https://{address}/"), "the server does not speak TLS at this port").await;
+    answering.abort();
+    let encrypted = Web::start(Some(Identity::Localhost), |_| Answer::new(200, LIST)).await.unwrap();
+    let want =
+        "the server answered with something that is not HTTP; where it speaks TLS, its address begins with https";
+    check(encrypted.url("/").replace("https:", "http:"), want).await;
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use concert_model::keys::Secret;
+use concert_model::problem::counted;
 use concert_model::{Keys, Origin, Problem, Receipt, host};
 use mail_parser::{Message, MessageParser};
 use tokio_util::sync::CancellationToken;
@@ -238,8 +239,9 @@ impl Imap {
         round.more &= taken > 0;
         if too_large > 0 && round.trouble.is_none() {
             let (folder, max) = (&self.folder, self.setup.report_bytes_max);
-            round.trouble =
-                Some(format!("{too_large} messages in {folder} are larger than {max} bytes; they are flagged"));
+            let (are, they) = if too_large == 1 { ("is", "it is") } else { ("are", "they are") };
+            let messages = counted(too_large, "message");
+            round.trouble = Some(format!("{messages} in {folder} {are} larger than {max} bytes; {they} flagged"));
         }
         Ok(round)
     }
@@ -421,7 +423,9 @@ impl Imap {
             let media_type = response.headers().get(reqwest::header::CONTENT_TYPE);
             let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
             let file_name = super::http::name::of(&response);
-            Ok((media_type, file_name, web::body(response, self.setup.report_bytes_max).await?))
+            let bytes_max = self.setup.report_bytes_max;
+            let body = web::body(response, bytes_max).await;
+            Ok((media_type, file_name, body.map_err(|why| super::of_report(why, bytes_max))?))
         };
         let (media_type, file_name, bytes) = match download.await {
             Ok(found) => found,
@@ -527,7 +531,8 @@ impl Collector for Imap {
             session.select(&self.folder, true).await?;
             let found = session.search(&self.search).await?.len();
             session.close().await;
-            Ok::<_, String>(format!("{} messages in {} match {}", found, self.folder, self.search))
+            let match_it = if found == 1 { "matches" } else { "match" };
+            Ok::<_, String>(format!("{} in {} {match_it} {}", counted(found, "message"), self.folder, self.search))
         };
         whole.await.map_err(|why| {
             let hint = "look at host, port, tls, user, password, folder, search and move_to";

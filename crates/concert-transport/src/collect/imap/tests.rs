@@ -152,7 +152,7 @@ async fn what_is_too_large_is_flagged_left_alone_and_told() {
     given.dovecot.deliver(&mail("big@provider.example", &"x".repeat(1 << 20))).unwrap();
     given.dovecot.deliver(&mail("small@provider.example", "small")).unwrap();
     let why = given.collector("").once(&*given.memory).await.unwrap_err();
-    assert!(why.contains("1 messages in INBOX are larger than 1048576 bytes"), "{why}");
+    assert!(why.contains("1 message in INBOX is larger than 1048576 bytes"), "{why}");
     assert_eq!(given.memory.texts(), [mail("small@provider.example", "small")]);
     assert_eq!(given.dovecot.flags("").unwrap(), ["F", "S"]);
 }
