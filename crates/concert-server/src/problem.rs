@@ -82,7 +82,8 @@ impl From<Refusal> for Problem {
                     .iter()
                     .map(|problem| json!({"what": problem.what, "place": problem.place, "hint": problem.hint}))
                     .collect();
-                Self::wrong(format!("{} mistakes; nothing was changed", all.len())).and("mistakes", all.into())
+                let mistakes = concert_model::problem::counted(all.len(), "mistake");
+                Self::wrong(format!("{mistakes}; nothing was changed")).and("mistakes", all.into())
             }
             Refusal::Missing => Self::absent(),
             Refusal::Unknown => Self::unauthorized("a valid token or session is wanted"),

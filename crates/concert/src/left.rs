@@ -4,6 +4,8 @@
 //! Where such a notice ended is remembered when a program begins to work without it, so that what comes later is not
 //! counted. Nobody knows its condition any more, so not all of what is counted need have been told.
 
+use std::collections::HashSet;
+
 use concert_model::Problem;
 use concert_model::problem::instead;
 use concert_store::Store;
@@ -61,7 +63,7 @@ pub(crate) async fn find(store: &Store, settings: &Settings) -> Result<Vec<Left>
         }
         let marked = store.records.recall(OWNER, &mark(&name)).await?;
         let end = marked.and_then(|text| text.parse().ok()).unwrap_or(newest);
-        let events = if told < end { count(store, told, end).await? } else { 0 };
+        let events = if told < end { count(store, &name, told, end).await? } else { 0 };
         if events > 0 {
             found.push(Left { name, events });
         }
@@ -105,14 +107,20 @@ pub(crate) async fn begin(store: &Store, settings: &Settings) -> Result<(), Prob
     Ok(())
 }
 
-/// Events of batches above one and up to another.
-async fn count(store: &Store, above: u64, end: u64) -> Result<u64, Problem> {
+/// Events of batches above one and up to another, without those that were told early for their number.
+async fn count(store: &Store, name: &str, above: u64, end: u64) -> Result<u64, Problem> {
+    let told = match store.records.notice_early(name).await?.is_empty() {
+        true => HashSet::new(),
+        false => store.records.told_behind(name, above).await?,
+    };
     let quiet = store.quiet_batches(above).await?;
     let mut events = 0;
     store
         .scan(&Bounds::default(), above, &mut |page| {
             let waits = |batch: u64| batch > above && batch <= end && !quiet.contains(&batch);
-            events += page.iter().filter(|stored| waits(stored.batch)).count() as u64;
+            let waiting =
+                page.iter().filter(|stored| waits(stored.batch) && !told.contains(&(stored.batch, stored.row)));
+            events += waiting.count() as u64;
             events < EVENTS_MAX
         })
         .await?;

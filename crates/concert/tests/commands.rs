@@ -377,6 +377,48 @@ fn events_that_wait_for_a_notice_that_is_gone_are_told_of() {
     assert_eq!(code, 2);
     assert!(said.contains("no events wait for a notice `weekly` that is gone"), "{said}");
     assert!(run(&["audit", "--format", "csv"]).1.contains("notice drop,notice weekly"));
+
+    // What was told early for its number waits no more.
+    fs::write(&settings, DAILY.replace("via = \"box\"", "via = \"box\"\nor_at_events = 2")).unwrap();
+    assert_eq!(run(&["run", "--once"]).0, 0);
+    let line = |end: u32, asn: u32| format!("{{\"source.ip\":\"192.0.2.{end}\",\"source.asn\":{asn}}}\n");
+    fs::write(folder.path().join("many"), [line(4, 64496), line(5, 64496), line(6, 64497)].concat()).unwrap();
+    let (code, _, said) = run(&["ingest", "--feed", "lines", "many"]);
+    assert_eq!(code, 0, "{said}");
+    let (_, list, _) = run(&["notice", "list", "--format", "csv"]);
+    assert!(list.contains(",daily,AS64496,"), "{list}");
+    fs::write(&settings, DAILY.replace("daily", "weekly")).unwrap();
+    let (code, _, said) = run(&["notice", "drop", "daily"]);
+    assert_eq!((code, said.as_str()), (0, "events that waited: 1; nobody is told of them by `daily`\n"));
+}
+
+#[test]
+fn what_makes_no_sense_is_said_before_anything_is_done() {
+    let folder = site();
+    let run = |args: &[&str]| concert(folder.path(), &[args, &["--site", "site"]].concat(), "");
+    let (code, _, said) = run(&["events", "--since", "2026-11-28", "--until", "2026-11-01"]);
+    assert_eq!(code, 2);
+    assert!(said.contains("nothing is between --since 2026-11-28T00:00:00Z and --until 2026-11-01"), "{said}");
+    assert_eq!(run(&["run", "--once"]).0, 0);
+    for place in ["site/data/b.tar.zst", "site/data/../data/b.tar.zst"] {
+        let (code, _, said) = run(&["backup", place]);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("a backup in the data of the site is lost together with it"), "{said}");
+    }
+    assert_eq!(run(&["backup", "b.tar.zst"]).0, 0);
+}
+
+#[test]
+fn a_pull_that_fails_says_so_once_and_what_helps() {
+    let folder = site();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let settings = format!(
+        "[[feed]]\nname = \"web\"\nparser = \"ndjson\"\ncollect = {{ type = \"http\", url = \"http://127.0.0.1:{gone}/x\" }}\n"
+    );
+    fs::write(folder.path().join("site/conf.d/a.toml"), settings).unwrap();
+    let (code, _, said) = concert(folder.path(), &["feed", "pull", "web", "--site", "site"], "");
+    assert_eq!(code, 3);
+    assert!(said.starts_with("feed web: no connection: ") && said.lines().count() == 2, "{said}");
 }
 
 #[test]

@@ -24,6 +24,7 @@
 
 use std::collections::HashMap;
 
+use concert_model::problem::counted;
 use concert_model::{Field, Keys, Value};
 use regex::Regex;
 
@@ -340,12 +341,12 @@ impl Csv {
     fn row(&self, sink: &mut Sink<'_>, plan: &Plan<'_>, record: &Record<'_>, generated: Option<&str>) {
         if record.len() < plan.least {
             let column = plan.names.get(record.len()).map_or("", String::as_str);
-            let why = format!("{} columns where at least {} are needed", record.len(), plan.least);
+            let why = format!("{} where at least {} are needed", counted(record.len(), "column"), plan.least);
             let is_foreign = record.len() == 1;
             return sink.reject(record.line, Fault { is_foreign, ..Fault::new(column, why) }, record.raw);
         }
         if record.len() > plan.most {
-            let why = format!("{} columns where the head has {}", record.len(), plan.most);
+            let why = format!("{} where the head has {}", counted(record.len(), "column"), plan.most);
             return sink.reject(record.line, Fault::new("", why), record.raw);
         }
         let split = plan.steps.iter().find_map(|step| Some((step, step.split?)));

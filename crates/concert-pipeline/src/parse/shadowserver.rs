@@ -15,6 +15,7 @@ mod repeats;
 mod schema;
 mod table;
 
+use concert_model::problem::counted;
 use concert_model::{Field, Keys, Value, value};
 
 use self::convert::Convert;
@@ -194,7 +195,7 @@ fn long_enough(record: &Record<'_>, width: usize) -> bool {
 fn wrong_width(record: &Record<'_>, header: &[String]) -> Fault {
     let (has, want) = (record.len(), header.len());
     let column = header.get(has).map_or("", String::as_str);
-    Fault::new(column, format!("{has} columns where the header has {want}"))
+    Fault::new(column, format!("{} where the header has {want}", counted(has, "column")))
 }
 
 /// Steps in the order of the columns, so that a field set by two of them takes the first.
@@ -237,7 +238,8 @@ fn plan(report: &Report, header: &[String], sink: &mut Sink<'_>) -> Vec<Step> {
         }
     }
     if let Some(name) = lost.first() {
-        let why = format!("{} columns are not kept: the report has too many different ones", lost.len());
+        let (columns, are) = (counted(lost.len(), "column"), if lost.len() == 1 { "is" } else { "are" });
+        let why = format!("{columns} {are} not kept: the report has too many different ones");
         sink.reject(1, Fault::new(name, why), b"");
     }
     for index in 0..steps.len() {

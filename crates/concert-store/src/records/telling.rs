@@ -1,6 +1,6 @@
 //! Making notices: what is told to whom, and how far each kind has looked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -121,6 +121,24 @@ impl Records {
         let is_dropped = drop_notice_in(&mut change, name, by, reason).await?;
         self.commit(change).await?;
         Ok(is_dropped)
+    }
+
+    /// The events of the newest notices of a kind that came behind a batch: what was told earlier than the rest.
+    pub async fn told_behind(&self, name: &str, batch: u64) -> Result<HashSet<(u64, u32)>, Problem> {
+        /// Notices looked at, and events of them.
+        const MOST: (i64, usize) = (10_000, 1_000_000);
+        let query = sqlx::query_scalar("SELECT members FROM notice WHERE name = ?1 ORDER BY seq DESC LIMIT ?2");
+        let rows: Vec<Vec<u8>> = query.bind(name).bind(MOST.0).fetch_all(self.pool()).await.map_err(trouble)?;
+        let mut told = HashSet::new();
+        for members in rows.iter().filter_map(|bytes| Members::from_bytes(bytes)) {
+            for range in members.ranges().filter(|range| range.batch > batch) {
+                told.extend((range.start..range.start.saturating_add(range.length)).map(|row| (range.batch, row)));
+            }
+            if told.len() > MOST.1 {
+                break;
+            }
+        }
+        Ok(told)
     }
 
     /// Groups of a kind that were told earlier than the rest, and up to which batch.

@@ -59,6 +59,12 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         let problem = Problem::new("there is such a file already").at(args.file.display().to_string());
         return Err(Failure::usage(problem.hint("name a new file; nothing is overwritten")));
     }
+    if is_within(&args.file, &settings.data_dir()) {
+        let problem =
+            Problem::new("a backup in the data of the site is lost together with it, and goes into the next one");
+        let problem = problem.at(args.file.display().to_string());
+        return Err(Failure::usage(problem.hint("name a file elsewhere, best on another disk")));
+    }
     let runtime = super::runtime()?;
     let store = runtime.block_on(Store::open(&settings.data_dir()))?;
     // Evidence is destroyed before the backup or after it, so that records and files of a backup agree.
@@ -96,6 +102,13 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let without = if args.without_keys { ", without secrets and keys" } else { "" };
     writeln!(io::stderr(), "{} files, {bytes} bytes{without}: {}", files.len(), args.file.display()).ok();
     Ok(Exit::Done)
+}
+
+/// Whether a file would lie in a folder, or below it. What cannot be looked at is found when it is written.
+fn is_within(file: &Path, folder: &Path) -> bool {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let real = |path: &Path| path.canonicalize().ok();
+    real(parent).zip(real(folder)).is_some_and(|(parent, folder)| parent.starts_with(folder))
 }
 
 /// Adds a file, or the files of a folder, by their names below the site. Links are not followed.

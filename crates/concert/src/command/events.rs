@@ -131,6 +131,12 @@ impl Wanted {
                     .collect();
                 Failure { problems, exit: Exit::Usage }
             })?;
+        if let (Some(since), Some(until)) = (args.since, args.until)
+            && since >= until
+        {
+            let problem = Problem::new(format!("nothing is between --since {since} and --until {until}"));
+            return Err(Failure::usage(problem.hint("give a --since that is before --until")));
+        }
         Ok(Self { condition, since: args.since, until: args.until, reach: Reach::all(), repeats: None })
     }
 

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use concert_model::Problem;
+use concert_model::problem::counted;
 use concert_store::Store;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -191,13 +192,22 @@ fn print(args: &Args, checked: &Checked) -> Result<Exit, Failure> {
     table.finish()?;
     let Checked { reports, files, journal, entries, evidence, bytes, differences } = checked;
     let looked = format!(
-        "{reports} raw reports, {files} event files, {journal} journal events, {entries} entries of incidents, {evidence} pieces of evidence, {bytes} bytes"
+        "{}, {}, {}, {}, {}, {}",
+        counted(*reports, "raw report"),
+        counted(*files, "event file"),
+        counted(*journal, "journal event"),
+        if *entries == 1 { "1 entry of incidents".to_owned() } else { format!("{entries} entries of incidents") },
+        if *evidence == 1 { "1 piece of evidence".to_owned() } else { format!("{evidence} pieces of evidence") },
+        counted(*bytes, "byte")
     );
     let said = match differences.first() {
         None => format!("checked {looked}: no difference\n"),
         Some(Difference { problem, .. }) => {
-            let number = differences.len();
-            format!("checked {looked}: {number} differences, the first is {}: {}\n", problem.place, problem.what)
+            let number = match differences.len() {
+                1 => "the one difference".to_owned(),
+                many => format!("{many} differences, the first"),
+            };
+            format!("checked {looked}: {number} is {}: {}\n", problem.place, problem.what)
         }
     };
     // A closed standard error leaves nobody to tell.

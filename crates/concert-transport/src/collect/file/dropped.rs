@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use concert_model::problem::counted;
 use concert_model::{Origin, Problem, Receipt, Time};
 use tokio_util::sync::CancellationToken;
 
@@ -378,7 +379,8 @@ impl Collector for Dropped {
         match self.look().await {
             Ok(found) => {
                 let (count, pattern) = (found.files.len(), self.pattern.text());
-                Ok(format!("{}: {count} files match {pattern}", self.folder.display()))
+                let match_it = if count == 1 { "matches" } else { "match" };
+                Ok(format!("{}: {} {match_it} {pattern}", self.folder.display(), counted(count, "file")))
             }
             Err(why) => Err(Problem::new(why).hint("make the folder and let Concert read and write it")),
         }

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use concert_model::problem::counted;
 use concert_model::{Origin, Problem, Receipt};
 use tokio_util::sync::CancellationToken;
 
@@ -275,7 +276,7 @@ impl Collector for Tail {
     async fn check(&self) -> Result<String, Problem> {
         match self.look().await {
             Ok(found) if found.is_empty() => Ok(format!("{}: nothing to follow yet", self.path.display())),
-            Ok(found) => Ok(format!("{}: {} files to follow", self.path.display(), found.len())),
+            Ok(found) => Ok(format!("{}: {} to follow", self.path.display(), counted(found.len(), "file"))),
             Err(why) => Err(Problem::new(why).hint("let Concert read it")),
         }
     }

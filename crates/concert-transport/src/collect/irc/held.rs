@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use concert_model::problem::counted;
 use concert_model::{Origin, Receipt, Time};
 use tokio::time::Instant;
 
@@ -95,7 +96,8 @@ impl Held {
         }
         self.due = None;
         if let Some(from) = self.dropped_from.take() {
-            let why = format!("{} lines came while reports could not be kept, and are lost", self.dropped);
+            let (lines, are) = (counted(self.dropped, "line"), if self.dropped == 1 { "is" } else { "are" });
+            let why = format!("{lines} came while reports could not be kept, and {are} lost");
             intake.health(&self.feed, Health::Gap(from, intake.now(), why));
             self.dropped = 0;
         }

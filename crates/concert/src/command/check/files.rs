@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use concert_model::Problem;
+use concert_model::problem::counted;
 use concert_pipeline::enrich::{Reading, What};
 use concert_transport::openpgp::Keyring;
 
@@ -85,7 +86,12 @@ fn check_registry(settings: &Settings, findings: &mut Vec<Finding>) {
         Ok(Some(registry)) => {
             let path = registry::path(&data);
             let (networks, asns) = registry.counts();
-            let what = format!("{networks} networks and {asns} AS numbers of registries{}", changed(&path));
+            let what = format!(
+                "{} and {} of registries{}",
+                counted(networks, "network"),
+                counted(asns, "AS number"),
+                changed(&path)
+            );
             findings.push(Finding::ok(settings.shown(&path), what));
         }
         Err(problem) => findings.push(Finding::of("mistake", problem)),
@@ -109,7 +115,7 @@ fn check_keys(settings: &Settings, findings: &mut Vec<Finding>) {
     if !ring.keys().is_empty() {
         let now = wire::now();
         let good = ring.keys().iter().filter(|key| key.state(now).is_usable()).count();
-        let what = format!("{} keys of contacts, {good} of which can be encrypted to", ring.keys().len());
+        let what = format!("{} of contacts, {good} of which can be encrypted to", counted(ring.keys().len(), "key"));
         findings.push(Finding::ok(folder, what));
     }
 }

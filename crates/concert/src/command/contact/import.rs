@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use concert_model::problem::counted;
 use concert_model::problem::instead;
 use concert_model::{Contact, Party, Problem};
 use concert_pipeline::enrich::constituents::{ANYWHERE, Wrong, read_csv_for, read_json_for};
@@ -149,7 +150,10 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store, by: &By
 /// What stands in the audit log of an import.
 pub(crate) fn imported(which: Parties, parties: usize, changes: usize) -> Act {
     let whose = if which == Parties::Teams { "teams" } else { "constituents" };
-    Act::done("contact import", whose, format!("{parties} parties; {changes} changes"))
+    Act::done("contact import", whose, {
+        let whole = if parties == 1 { "1 party".to_owned() } else { format!("{parties} parties") };
+        format!("{whole}; {}", counted(changes, "change"))
+    })
 }
 
 /// Says that events fall to others than constituents from now on: notices to the responsible go to
