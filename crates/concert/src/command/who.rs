@@ -15,7 +15,7 @@ use std::io::{BufRead, IsTerminal};
 use std::collections::BTreeMap;
 
 use concert_model::access::Kept;
-use concert_model::{Contact, Party};
+use concert_model::{Contact, Party, Problem};
 use concert_pipeline::enrich::constituents::{Found, Subject};
 use concert_pipeline::enrich::{Constituents, Lookup};
 use concert_pipeline::mail::address::canonical;
