@@ -21,8 +21,10 @@
 //!
 //! **URLs.** Also without their scheme (`evil.example/login`). A defanged one is complained of. A plain one only when its line or the line before says so
 //! (any kind of abuse, `URL:` ...) and neither asks to visit, click or read; a link into the domain of a
-//! mail address in the text, or of the sender, is the sender's own. `urls` = `all` or `defanged` change that. A name
-//! like `www.uni.example` is complained of where its line says that it hosts something, and names nothing else.
+//! mail address in the text, or of the sender, is the sender's own. Where a mail names nothing else, up to five URLs that
+//! nobody is asked to open are complained of, whatever their lines say. `urls` = `all` or `defanged` change that. A name
+//! like `www.uni.example` is complained of where its line says that it hosts something, and a defanged one
+//! (`evil[.]example`) where its line says what is wrong with it, each where the line names nothing else.
 //!
 //! **Times.** The time in the line, else the nearest in the ten lines before it in its paragraph, else one behind it
 //! there, else when a day began that is named without a time (`since 2026-06-17`; none in a line that names a time
@@ -138,9 +140,35 @@ Spam comes from these:
             rejects: "",
         },
         Sample {
+            name: "page.txt",
+            settings: "",
+            given: "Please take a look at http://www.shop.example/x now.\n",
+            events: r#"
+{"source.url":"http://www.shop.example/x","classification.type":"undetermined","classification.taxonomy":"other","event_description.text":"Please take a look at http://www.shop.example/x now."}
+"#,
+            rejects: "",
+        },
+        Sample {
+            name: "pages.txt",
+            settings: "",
+            given: "Phishing: http://a.example/x\nhttp://b.example/y\nhttp://b.example/z\n\n\
+                    Please help us to take down http://c.example/ as well.\nThe domain evil[.]example is malicious.\n\
+                    More at http://www.shop.example/. Attacks from 192.0.2.1:8080 and 192.0.2.2 port 22.\n",
+            events: r#"
+{"source.url":"http://a.example/x","classification.type":"phishing","classification.taxonomy":"fraud","event_description.text":"Phishing: http://a.example/x"}
+{"source.url":"http://b.example/y","classification.type":"phishing","classification.taxonomy":"fraud","event_description.text":"http://b.example/y"}
+{"source.url":"http://b.example/z","classification.type":"phishing","classification.taxonomy":"fraud","event_description.text":"http://b.example/z"}
+{"source.url":"http://c.example/","classification.type":"phishing","classification.taxonomy":"fraud","event_description.text":"Please help us to take down http://c.example/ as well."}
+{"source.fqdn":"evil.example","classification.type":"phishing","classification.taxonomy":"fraud","event_description.text":"The domain evil[.]example is malicious."}
+{"source.ip":"192.0.2.1","source.port":8080,"classification.type":"phishing","classification.taxonomy":"fraud","event_description.text":"More at http://www.shop.example/. Attacks from 192.0.2.1:8080 and 192.0.2.2 port 22."}
+{"source.ip":"192.0.2.2","source.port":22,"classification.type":"phishing","classification.taxonomy":"fraud","event_description.text":"More at http://www.shop.example/. Attacks from 192.0.2.1:8080 and 192.0.2.2 port 22."}
+"#,
+            rejects: "",
+        },
+        Sample {
             name: "nothing.txt",
             settings: "",
-            given: "Hello,\nplease call us.\n",
+            given: "Hello,\nplease call us, or click http://www.shop.example/.\n",
             events: "",
             rejects: "1 : no address or URL that is complained of was found",
         },
@@ -203,6 +231,8 @@ const EVENTS_MAX: usize = 10_000;
 const LINES_MAX: u64 = 50_000;
 /// Longer lines are cut: a log line is shorter, and every line is searched several times.
 const LINE_BYTES_MAX: usize = 4096;
+/// Most URLs of a text that says nothing of them and names nothing else; a newsletter has more.
+const URLS_ALONE_MAX: usize = 5;
 /// How far back a time may stand.
 const TIME_LINES_MAX: u64 = 10;
 /// How far behind an address a time may stand that is called so.
@@ -273,87 +303,13 @@ impl Parser for Complaint {
         let own = find::own_domains(&lines, &about.receipt.sender);
         let clock = moment::Clock { zone, received: about.receipt.received };
         let lines = wrap::passages(lines);
-        let (mut findings, mut attacked): (Vec<Finding>, Attacked) = (Vec::new(), Attacked::default());
-        let (mut heading, mut open, mut table): (Side, Range<usize>, Option<Table>) = (Side::Unsaid, 0..0, None);
-        let (mut last, mut last_time, mut before): (u64, Option<(u64, Time)>, &str) = (0, None, "");
-        let mut paragraph = Paragraph::default();
-        for Passage { number, last: last_line, text: line } in &lines {
-            // Blank lines are not among them.
-            if *number > last + 1 {
-                paragraph = paragraph.next(findings.len());
-                attacked.end_block(&mut findings);
-                table = None;
+        let (mut findings, mut attacked) = gather(&lines, &clock, &own, self.urls, sink);
+        // Who names a page and nothing else complains of it.
+        if findings.is_empty() && self.urls == Urls::Likely && about.is_last && !sink.has_events() {
+            let (pages, others) = gather(&lines, &clock, &own, Urls::Alone, sink);
+            if pages.len() <= URLS_ALONE_MAX {
+                (findings, attacked) = (pages, others);
             }
-            last = *last_line;
-            let (when, mut rest) = clock.find(line);
-            let (time, day) = match when {
-                When::Time(time) => (Some(time), None),
-                // Rather no time than a wrong one: it says whose the address was.
-                When::Unclear => (None, Some(None)),
-                When::Unsaid => (None, clock.day(line)),
-            };
-            if let Some(said) = words::kind_of(line) {
-                paragraph.kind = Some(said);
-                for finding in findings.get_mut(paragraph.begin..).unwrap_or_default() {
-                    finding.kind.get_or_insert(said);
-                }
-            }
-            table = Table::head(line).or(table).filter(|table| table.goes_on(line));
-            if let Some(table) = &table {
-                rest = table.row(&rest);
-            }
-            let Line { found, attacked: others } = find::subjects(&rest, before, heading, self.urls, &own);
-            before = line;
-            if let Some(time) = time {
-                let behind = match words::calls_time(line) {
-                    true => open.clone(),
-                    false if found.is_empty() => paragraph.begin..findings.len(),
-                    false => 0..0,
-                };
-                give_time(&mut findings, behind, paragraph.begin, *number, time);
-                (last_time, paragraph.time) = (Some((*number, time)), Some((*number, time)));
-            }
-            paragraph.day = day.or(paragraph.day);
-            // A heading holds as long as nothing but addresses follows.
-            if heading == Side::Unsaid || rest.chars().any(char::is_alphabetic) {
-                heading = sides::heading(line);
-            }
-            let has_room = attacked.add(*number, others, !found.is_empty(), &mut findings);
-            if findings.len() + found.len() > EVENTS_MAX || !has_room {
-                let fault = Fault::new("", format!("more than {EVENTS_MAX} addresses and URLs; the rest is not read"));
-                sink.reject(*number, fault, line.as_bytes());
-                break;
-            }
-            if found.is_empty() {
-                continue;
-            }
-            // Lines that follow each other are about the same.
-            let follows = findings.last().is_some_and(|last| number - last.number <= 1);
-            open.start = if follows { open.start } else { findings.len() };
-            let is_near = |(at, _): &(u64, Time)| number - at <= TIME_LINES_MAX;
-            let near = |time: Option<(u64, Time)>| time.filter(is_near).map(|(_, time)| time);
-            let own_time = if day.is_some() { None } else { near(paragraph.time) };
-            // A password stays with whoever wrote it.
-            let text: String = without_passwords(line.trim()).chars().take(TEXT_CHARS_MAX).collect();
-            let malware = words::malware_name(line);
-            for Found { subject, port, destination, is_said } in found {
-                findings.push(Finding {
-                    subject,
-                    port,
-                    destination,
-                    network: None,
-                    is_said,
-                    time: own_time,
-                    else_time: paragraph.day.unwrap_or_else(|| near(last_time)),
-                    kind: paragraph.kind,
-                    earlier: paragraph.earlier,
-                    is_introduced: paragraph.is_introduced,
-                    malware: malware.clone(),
-                    number: *last_line,
-                    text: text.clone(),
-                });
-            }
-            open.end = findings.len();
         }
         let anywhere = findings
             .iter()
@@ -362,6 +318,101 @@ impl Parser for Complaint {
         attacked.leave_out(&mut findings, sink);
         self.tell(findings, anywhere, about.is_last, sink);
     }
+}
+
+/// What a text complains of, and what it says was attacked.
+fn gather(
+    lines: &[Passage],
+    clock: &moment::Clock,
+    own: &[String],
+    urls: Urls,
+    sink: &mut Sink<'_>,
+) -> (Vec<Finding>, Attacked) {
+    let (mut findings, mut attacked): (Vec<Finding>, Attacked) = (Vec::new(), Attacked::default());
+    let (mut heading, mut open, mut table): (Side, Range<usize>, Option<Table>) = (Side::Unsaid, 0..0, None);
+    let (mut last, mut last_time, mut before): (u64, Option<(u64, Time)>, &str) = (0, None, "");
+    let mut paragraph = Paragraph::default();
+    for Passage { number, last: last_line, text: line } in lines {
+        // Blank lines are not among them.
+        if *number > last + 1 {
+            paragraph = paragraph.next(findings.len());
+            attacked.end_block(&mut findings);
+            table = None;
+        }
+        last = *last_line;
+        let (when, mut rest) = clock.find(line);
+        let (time, day) = match when {
+            When::Time(time) => (Some(time), None),
+            // Rather no time than a wrong one: it says whose the address was.
+            When::Unclear => (None, Some(None)),
+            When::Unsaid => (None, clock.day(line)),
+        };
+        if let Some(said) = words::kind_of(line) {
+            paragraph.kind = Some(said);
+            for finding in findings.get_mut(paragraph.begin..).unwrap_or_default() {
+                finding.kind.get_or_insert(said);
+            }
+        }
+        table = Table::head(line).or(table).filter(|table| table.goes_on(line));
+        if let Some(table) = &table {
+            rest = table.row(&rest);
+        }
+        let Line { found, attacked: others } = find::subjects(&rest, before, heading, urls, own);
+        // A list of URLs is about what the line above it says.
+        let is_link_alone = line.contains("//") && line.split_whitespace().count() == 1;
+        before = if is_link_alone { before } else { line };
+        if let Some(time) = time {
+            let behind = match words::calls_time(line) {
+                true => open.clone(),
+                false if found.is_empty() => paragraph.begin..findings.len(),
+                false => 0..0,
+            };
+            give_time(&mut findings, behind, paragraph.begin, *number, time);
+            (last_time, paragraph.time) = (Some((*number, time)), Some((*number, time)));
+        }
+        paragraph.day = day.or(paragraph.day);
+        // A heading holds as long as nothing but addresses follows.
+        if heading == Side::Unsaid || rest.chars().any(char::is_alphabetic) {
+            heading = sides::heading(line);
+        }
+        let has_room = attacked.add(*number, others, !found.is_empty(), &mut findings);
+        if findings.len() + found.len() > EVENTS_MAX || !has_room {
+            let fault = Fault::new("", format!("more than {EVENTS_MAX} addresses and URLs; the rest is not read"));
+            sink.reject(*number, fault, line.as_bytes());
+            break;
+        }
+        if found.is_empty() {
+            continue;
+        }
+        // Lines that follow each other are about the same.
+        let follows = findings.last().is_some_and(|last| number - last.number <= 1);
+        open.start = if follows { open.start } else { findings.len() };
+        let is_near = |(at, _): &(u64, Time)| number - at <= TIME_LINES_MAX;
+        let near = |time: Option<(u64, Time)>| time.filter(is_near).map(|(_, time)| time);
+        let own_time = if day.is_some() { None } else { near(paragraph.time) };
+        // A password stays with whoever wrote it.
+        let text: String = without_passwords(line.trim()).chars().take(TEXT_CHARS_MAX).collect();
+        let malware = words::malware_name(line);
+        for Found { subject, port, destination, is_said } in found {
+            findings.push(Finding {
+                subject,
+                port,
+                destination,
+                network: None,
+                is_said,
+                time: own_time,
+                else_time: paragraph.day.unwrap_or_else(|| near(last_time)),
+                kind: paragraph.kind,
+                earlier: paragraph.earlier,
+                is_introduced: paragraph.is_introduced,
+                malware: malware.clone(),
+                number: *last_line,
+                text: text.clone(),
+            });
+        }
+        open.end = findings.len();
+    }
+    (findings, attacked)
 }
 
 /// What the lines between two blank ones say.

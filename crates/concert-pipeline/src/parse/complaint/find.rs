@@ -20,6 +20,8 @@ pub(super) enum Urls {
     Likely,
     /// Only those written so that nobody clicks them.
     Defanged,
+    /// Every one that nobody is asked to open.
+    Alone,
     /// Every one.
     All,
 }
@@ -64,6 +66,22 @@ const SAY_SO: &[&str] = &[
     "offending",
     "betrug",
     "schadsoftware",
+    "hacked",
+    "compromised",
+    "distribut",
+    "gehackt",
+];
+/// What is asked for of a page that is complained of, whatever else is asked.
+const END_IT: &[&str] = &[
+    "take down",
+    "taken down",
+    "takedown",
+    "take-down",
+    "take it down",
+    "take offline",
+    "shut down",
+    "suspend",
+    "abschalten",
 ];
 const ASK: &[&str] = &[
     "visit",
@@ -88,12 +106,18 @@ fn compile(pattern: &str) -> Regex {
 /// the last heading says of addresses that stand alone.
 pub(super) fn subjects(rest: &str, before: &str, heading: Side, urls: Urls, own: &[String]) -> Line {
     // URLs are taken out: a host in one is not found again, and its words are not the writer's.
-    let (mut words, mut links) = (String::with_capacity(rest.len()), Vec::new());
+    let (mut words, mut links, mut names) = (String::with_capacity(rest.len()), Vec::new(), Vec::new());
     for word in rest.split_whitespace() {
         if !word.contains("//") {
             match link::bare(word) {
                 Some(link) => links.push((link, sides::side(&words, "") == Side::Target)),
-                None => words.extend([" ", &host::refang(word)]),
+                None => {
+                    let plain = host::refang(word);
+                    if plain != word && sides::side(&words, "") != Side::Target {
+                        names.extend(defanged_name(&plain));
+                    }
+                    words.extend([" ", &plain]);
+                }
             }
             continue;
         }
@@ -107,11 +131,20 @@ pub(super) fn subjects(rest: &str, before: &str, heading: Side, urls: Urls, own:
     }
     let mut line = Line::default();
     if links.is_empty() && urls == Urls::Likely && says_so(&words, before) {
-        line.found.extend(name(&words, own));
+        names.retain(|name| !is_among(name, own));
+        names.dedup();
+        line.found.extend(names.into_iter().take(LINE_FOUND_MAX).map(named));
+        if line.found.is_empty() {
+            line.found.extend(name(&words, own));
+        }
     }
     let has_name = !line.found.is_empty();
     if !links.is_empty() {
-        let said = urls == Urls::Likely && says_so(&words, before);
+        let said = match urls {
+            Urls::Likely => says_so(&words, before),
+            Urls::Alone => !asks(&words, before),
+            Urls::Defanged | Urls::All => false,
+        };
         for (Link { url, is_defanged, .. }, is_attacked) in links.into_iter().take(LINE_FOUND_MAX) {
             if urls == Urls::All || is_defanged || said && !is_attacked && !is_own(&url, own) {
                 let url = without_passwords(&url).into_owned();
@@ -128,11 +161,23 @@ pub(super) fn subjects(rest: &str, before: &str, heading: Side, urls: Urls, own:
 
 /// Whether a line complains of its URLs, or the line before it does, and neither asks to open them.
 fn says_so(line: &str, before: &str) -> bool {
-    let introduced = before.trim_end().ends_with(':');
+    // A URL alone goes on with what the line before it says.
+    let introduced = before.trim_end().ends_with(':') || line.trim().is_empty();
     let (line, before) = (line.to_lowercase(), before.to_lowercase());
     let has = |words: &[&str]| words.iter().any(|word| line.contains(word) || introduced && before.contains(word));
     let names_kind = words::begins_kind(&line) || introduced && words::begins_kind(&before);
-    (names_kind || has(SAY_SO)) && !has(ASK)
+    has(END_IT) || (names_kind || has(SAY_SO)) && !has(ASK)
+}
+
+/// Whether a line, or the one that introduces it, asks to open its URLs.
+fn asks(line: &str, before: &str) -> bool {
+    let text = if before.trim_end().ends_with(':') || line.trim().is_empty() {
+        format!("{before} {line}")
+    } else {
+        line.to_owned()
+    };
+    let text = text.to_lowercase();
+    ASK.iter().any(|word| text.contains(word)) && !END_IT.iter().any(|word| text.contains(word))
 }
 
 /// The name of a host that a line says to serve something: `www.uni.example - it hosts phishing`.
@@ -161,12 +206,20 @@ fn name(line: &str, own: &[String]) -> Option<Found> {
         is_host && sides::side(before, after) != Side::Target && (SERVES.is_match(after) || ON.is_match(before))
     })?;
     let name = host::domain(found.as_str()).ok()?.into_owned();
-    (!is_among(&name, own)).then_some(Found {
-        subject: Subject::Name(name),
-        port: None,
-        destination: None,
-        is_said: false,
-    })
+    (!is_among(&name, own)).then(|| named(name))
+}
+
+fn named(name: String) -> Found {
+    Found { subject: Subject::Name(name), port: None, destination: None, is_said: false }
+}
+
+/// A host that somebody wrote so that nobody opens it: `evil[.]example`.
+fn defanged_name(plain: &str) -> Option<String> {
+    let name = plain.trim_matches(|c: char| !c.is_alphanumeric());
+    let is_host =
+        !plain.contains('@') && name.rsplit('.').next().is_some_and(|last| last.chars().all(char::is_alphabetic));
+    let name = host::domain(name).ok().filter(|name| is_host && name.contains('.'))?;
+    Some(name.into_owned())
 }
 
 fn is_own(url: &str, own: &[String]) -> bool {
@@ -212,7 +265,7 @@ fn addresses(text: &str, heading: Side, line: &mut Line) {
             continue;
         }
         let Some(subject) = subject(piece.as_str(), before, after) else { continue };
-        let between = text.get(end..piece.start()).unwrap_or("");
+        let between = without_port(text.get(end..piece.start()).unwrap_or(""));
         end = piece.end();
         // What is said of the first of a list is said of all.
         let side = match sides.last() {
@@ -284,6 +337,12 @@ fn subject(text: &str, before: &str, after: &str) -> Option<Subject> {
     }
     // `::ffff:192.0.2.1` is an IPv4 address to everybody but a socket.
     somebodys(value::ip(text).ok()?.to_canonical()).map(Subject::Address)
+}
+
+/// What stands between two addresses, behind the port of the first.
+fn without_port(between: &str) -> &str {
+    static PORT: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i)^\]?(?::|[,\s]+port[\s:=#]*)\d{1,5}\b"));
+    PORT.find(between).and_then(|port| between.get(port.end()..)).unwrap_or(between)
 }
 
 /// A port behind an address: `:4242`, `]:4242`, ` port 4242`, or by its name in the rest of the line:
