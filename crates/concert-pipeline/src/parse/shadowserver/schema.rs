@@ -42,6 +42,8 @@ pub(super) struct Report {
     pub constants: Vec<(Field, Value<'static>)>,
     /// Its columns.
     pub columns: Vec<Mapping>,
+    /// Columns that no other type has together; none where they are not known.
+    pub telling: Vec<&'static str>,
     /// What becomes of columns that are not mapped.
     pub others: Convert,
     /// Why reports of this type cannot be read, where the schema says something of it that means nothing
@@ -118,14 +120,15 @@ impl Schema {
 
     /// The type whose columns fit best; the error names those that fit equally well.
     pub(super) fn by_columns(&self, header: &[&str]) -> Result<&Report, Vec<&str>> {
-        let mut best: Vec<(&Report, (usize, std::cmp::Reverse<usize>))> = Vec::new();
+        let mut best: Vec<(&Report, (bool, usize, std::cmp::Reverse<usize>))> = Vec::new();
         for report in self.reports.iter().filter(|report| report.broken.is_none()) {
             let has = |mapping: &&Mapping| header.contains(&mapping.column.as_ref());
             if !report.columns.iter().filter(|mapping| mapping.required).all(|mapping| has(&mapping)) {
                 continue;
             }
             let present = report.columns.iter().filter(has).count();
-            let score = (present, std::cmp::Reverse(report.columns.len() - present));
+            let tells = !report.telling.is_empty() && report.telling.iter().all(|column| header.contains(column));
+            let score = (tells, present, std::cmp::Reverse(report.columns.len() - present));
             match best.first().map(|(_, top)| score.cmp(top)) {
                 Some(std::cmp::Ordering::Less) => continue,
                 Some(std::cmp::Ordering::Equal) => {}
@@ -149,6 +152,7 @@ impl Schema {
 fn broken(key: String, file_name: String, why: String) -> Report {
     let (constants, columns) = (Vec::new(), Vec::new());
     Report {
+        telling: Vec::new(),
         file_name: file_name.into(),
         key: key.into(),
         constants,
@@ -199,6 +203,7 @@ impl Written {
             }
         }
         Ok(Report {
+            telling: Vec::new(),
             file_name: self.file_name.into(),
             key: key.to_owned().into(),
             constants,
@@ -247,6 +252,21 @@ mod tests {
         check("scan_telnetx.csv", None);
         check("report.csv", None);
         check("2026-06-17-", None);
+    }
+
+    #[test]
+    fn the_type_is_found_by_columns_that_no_other_has() {
+        let schema = Schema::built_in();
+        let check = |header: &str, want: Result<&str, usize>| {
+            let columns: Vec<&str> = header.split_ascii_whitespace().collect();
+            let found = schema.by_columns(&columns).map(|report| report.file_name.as_ref());
+            assert_eq!(found.map_err(|fits| fits.len()), want, "{header}");
+        };
+        let usual = "timestamp severity ip protocol port hostname tag asn geo region city naics sector";
+        check(&format!("{usual} serverid_raw ecdsa_public_key_gx"), Ok("scan_ssh"));
+        check(&format!("{usual} device_id raw_response"), Ok("scan_ics"));
+        check(&format!("{usual} dns_version"), Ok("scan_dns"));
+        assert!(schema.by_columns(&usual.split(' ').collect::<Vec<_>>()).is_err());
     }
 
     #[test]
