@@ -322,14 +322,14 @@ async fn answers_land_in_the_conversation_and_what_is_not_sure_waits() {
         "{entry}"
     );
     assert_eq!(world.incident(&["about", "192.0.2.7"])[0]["incidents"], json!([number]), "its values are found");
-    // Not sure: a stranger who has the Message-ID, a contact who has only numbers, the ticket alone.
+    // Not sure: a stranger who has the Message-ID, one who has only numbers, and a contact who made up a Message-ID.
     world.dovecot.deliver(&reply(&sent, "mallory@evil.example", "", "one@evil.example")).unwrap();
     let guess = header(&sent, "Message-ID").split_once('.').unwrap().0.to_owned();
     let guessed = reply(&sent, "abuse@net.example", "", "two@net.example");
     world.dovecot.deliver(&guessed.replace(&header(&sent, "Message-ID"), &format!("{guess}@cert.example"))).unwrap();
     world
         .dovecot
-        .deliver(&format!("From: abuse@net.example\r\nTo: cert@cert.example\r\nSubject: AW: [{number}] Your host\r\nMessage-ID: <three@net.example>\r\n\r\nIt is clean.\r\n"))
+        .deliver(&format!("From: abuse@net.example\r\nTo: cert@cert.example\r\nSubject: AW: [{number}] Your host\r\nMessage-ID: <three@net.example>\r\n\r\nIt is clean.\r\n").replace("abuse@net.example", "mallory@evil.example"))
         .unwrap();
     // Forged: nobody learns or believes anything.
     world.dovecot.deliver(&bounce(&sent, &sent.from.replace("+n-2", "+n-3"), "forged")).unwrap();
@@ -342,14 +342,14 @@ async fn answers_land_in_the_conversation_and_what_is_not_sure_waits() {
     assert!(why[1].contains("which we never sent") && why[2].contains("by its number alone"), "{why:?}");
     let seq = |at: usize| held[at]["mail"].to_string();
     let read = world.incident(&["mail", "show", &number, &seq(2)]).remove(0);
-    assert_eq!((&read["party"], read["text"].as_str().unwrap().trim()), (&json!("Example Net"), "It is clean."));
+    assert_eq!(read["text"].as_str().unwrap().trim(), "It is clean.");
     world.refused(&["mail", "accept", &number, &seq(2), "--party", "Nobody"], "takes no part in it");
     world.incident(&["mail", "accept", &number, &seq(2), "--party", "Example Net"]);
     world.refused(&["mail", "accept", &number, &seq(2), "--party", "Example Net"], "no mail");
     world.refused(&["mail", "drop", &number, &seq(0), "--reason", " "], "`reason` is empty");
     world.incident(&["mail", "drop", &number, &seq(0), "--reason", "They did not write it."]);
     assert_eq!(world.incident(&["mail", "list"]).len(), 1);
-    came(&["auto-reply abuse@net.example", "reply noc@net.example", "reply abuse@net.example"]);
+    came(&["auto-reply abuse@net.example", "reply noc@net.example", "reply mallory@evil.example"]);
     let decided = world.entries(&number, "decision/1").remove(0);
     assert_eq!(decided["reason"], "They did not write it.");
     assert_eq!(world.incident(&["mail", "thread", &number, "--party", "Example Net"]).len(), 4);
@@ -366,10 +366,10 @@ async fn answers_land_in_the_conversation_and_what_is_not_sure_waits() {
     assert_eq!(others, 1, "nothing of it was answered by itself; the team is told that mails wait");
 }
 
-/// INVARIANT: whoever only knows the number of an incident writes into no conversation; who is proved to be a contact of
-/// a party does.
+/// INVARIANT: whoever only knows the number of an incident writes into no conversation; a contact of a party does, unless
+/// a signature speaks against it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mail_by_the_number_alone_is_taken_from_a_contact_that_is_proved() {
+async fn a_mail_by_the_number_alone_is_taken_from_a_contact_whom_nothing_speaks_against() {
     let Some(world) = World::new().await else { return };
     let key = SigningKey::from_bytes(&[7; 32]);
     let text = base64::engine::general_purpose::STANDARD.encode(key.verifying_key().to_bytes());
@@ -420,7 +420,8 @@ async fn a_mail_by_the_number_alone_is_taken_from_a_contact_that_is_proved() {
     assert_eq!(world.status(&number, "Example Net"), "acknowledged");
     let held = world.incident(&["mail", "list", &number]);
     let why: Vec<&str> = held.iter().map(|row| row["reason"].as_str().unwrap()).collect();
-    let want = ["DKIM: none: it has no signature", "no known contact", "no known contact", "DKIM: none", "DKIM: fail"];
+    let want =
+        ["were always signed", "no known contact", "no known contact", "were always signed", "its signature is wrong"];
     assert_eq!(why.len(), want.len(), "{why:?}");
     for (why, want) in why.iter().zip(want) {
         assert!(why.contains("by its number alone") && why.contains(want), "{why}");
@@ -470,7 +471,7 @@ async fn a_mail_by_the_number_alone_is_taken_from_a_contact_that_is_proved() {
     assert_eq!(last["text"].as_str().unwrap().trim(), "It is gone.");
     let held = world.incident(&["mail", "list", &number]).split_off(5);
     let why: Vec<&str> = held.iter().map(|row| row["reason"].as_str().unwrap()).collect();
-    assert!(why.len() == 2 && why[0].contains("no known contact") && why[1].contains("nothing proves"), "{why:?}");
+    assert!(why.len() == 2 && why[0].contains("no known contact") && why[1].contains("no key of its sender"), "{why:?}");
     world.done(&["verify"]);
 }
 
@@ -1084,9 +1085,17 @@ async fn mails_that_wait_name_no_party_of_which_their_reader_may_not_know() {
     }
     let number = world.open("amber");
     world.incident(&["write", &number, "party", "party=Example Net", "status=told"]);
-    for from in ["abuse@hosting.example", "abuse@net.example"] {
-        let head = format!("From: {from}\r\nTo: cert@cert.example\r\nSubject: [{number}] Your host");
-        world.dovecot.deliver(&format!("{head}\r\nMessage-ID: <one{from}>\r\n\r\nIt is clean.\r\n")).unwrap();
+    world.send(&number, &[]);
+    world.once();
+    let sent = header(&world.smtp.mails().remove(0), "Message-ID");
+    let guess = sent.split_once('.').unwrap().0;
+    // Of no party that takes part, and with a Message-ID that was never sent.
+    for (from, answers) in [
+        ("abuse@hosting.example", String::new()),
+        ("abuse@net.example", format!("In-Reply-To: <{guess}@cert.example>\r\n")),
+    ] {
+        let head = format!("From: {from}\r\nTo: cert@cert.example\r\nSubject: [{number}] Your host\r\n{answers}");
+        world.dovecot.deliver(&format!("{head}Message-ID: <one{from}>\r\n\r\nIt is clean.\r\n")).unwrap();
     }
     world.once();
     let serving = Serving::of(&world);

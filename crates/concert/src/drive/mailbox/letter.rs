@@ -1,8 +1,8 @@
 //! Answers to messages of incidents: which conversation a mail belongs to, and whether that is sure.
 //!
 //! Sure is what names the Message-ID of a message, which nobody can guess, and comes from an address that the
-//! message went to or a contact of its party. What names a message or an incident by its number alone is sure where
-//! it is proved that such an address wrote it: its domain signed it (DKIM), or a key of the address did (OpenPGP).
+//! message went to or a contact of its party. So is what names a message or an incident by its number alone, unless
+//! something speaks against its sender: a signature that is wrong, or none where there always was one.
 //! Other mails that people wrote and that name one are held until somebody looks. Nothing of all this is answered by
 //! itself.
 
@@ -19,7 +19,7 @@ use concert_store::records::{Effect, MailRow, Notice, Settled};
 use concert_transport::openpgp::open;
 use sha2::{Digest, Sha256};
 
-use super::bounce;
+use super::{bounce, signed};
 use crate::incidents::{Incoming, Reader, harmless};
 use crate::wire::{self, Site};
 
@@ -61,7 +61,7 @@ pub(super) async fn means(
     let from = canonical(&mail.from);
     let is_contact = sent.to.contains(&from) || sent.party.iter().any(|one| one.contains('@') && *one == from);
     let proof = match candidate.how {
-        tie::How::Ticket if is_contact => proof(site, &row, mail),
+        tie::How::Ticket if is_contact => believed(site, &row, mail).await?,
         _ => Ok(()),
     };
     let is_sure = is_contact && proof.is_ok();
@@ -99,7 +99,7 @@ pub(super) async fn means(
         }
         tie::Verdict::Answered(_) => {
             let why = match proof {
-                Err(why) => format!("it names the message by its number alone, as anybody could: {why}"),
+                Err(why) => format!("it names the message by its number alone, and {why}"),
                 Ok(()) => "its sender is no known contact of the party".to_owned(),
             };
             plain(hold(site, row, why).await?)
@@ -131,7 +131,7 @@ pub(super) fn numbers(site: &Site, mail: &Mail) -> Vec<String> {
 }
 
 /// A mail that somebody wrote and that names an incident by its number alone; nothing where it names none. It is taken
-/// where it is proved to be of a party that takes part, and else waits.
+/// where it comes from a party that takes part, and else waits.
 pub(super) async fn by_number(site: &Site, row: &MailRow, mail: &Mail) -> Result<Option<Letter>, Problem> {
     if mail.kind != Kind::Written {
         return Ok(None);
@@ -156,7 +156,7 @@ pub(super) async fn by_number(site: &Site, row: &MailRow, mail: &Mail) -> Result
                 false => parties = elsewhere,
             }
         }
-        let why = match (proof(site, &row, mail), parties.as_slice()) {
+        let why = match (believed(site, &row, mail).await?, parties.as_slice()) {
             (Ok(()), [party]) => {
                 return Ok(Some(of_party(site, MailRow { party: party.clone(), ..row }, mail, &number)));
             }
@@ -168,7 +168,7 @@ pub(super) async fn by_number(site: &Site, row: &MailRow, mail: &Mail) -> Result
         let is_of = |party: &&concert_model::Party| party.contacts.iter().any(|one| canonical(&one.mail) == from);
         let listed = || constituents.parties().iter().find(is_of).map(|party| party.name.clone());
         let party = parties.into_iter().next().or_else(listed).unwrap_or_default();
-        let why = format!("it names the incident by its number alone, as anybody could: {why}");
+        let why = format!("it names the incident by its number alone, and {why}");
         let row = hold(site, MailRow { party, ..row }, why).await?;
         return Ok(Some(Settled { row, ..Settled::default() }.into()));
     }
@@ -184,15 +184,15 @@ fn of_party(site: &Site, row: MailRow, mail: &Mail, number: &str) -> Letter {
     Letter { settled: Settled { row, effects, ..Settled::default() }, incoming: Some(incoming) }
 }
 
-/// Whether the address in the From of a mail is proved to have written it; else why not.
-fn proof(site: &Site, row: &MailRow, mail: &Mail) -> Result<(), String> {
-    if row.signed.starts_with("pass ") || contents(site, row, mail, Sort::Reply).openpgp.signature == Signature::Good {
-        return Ok(());
+/// Whether the address in the From of a mail is believed to have written it; else why not.
+async fn believed(site: &Site, row: &MailRow, mail: &Mail) -> Result<Result<(), String>, Problem> {
+    match contents(site, row, mail, Sort::Reply).openpgp.signature {
+        Signature::Good => return Ok(Ok(())),
+        Signature::Bad => return Ok(Err("its OpenPGP signature is wrong".to_owned())),
+        Signature::UnknownKey => return Ok(Err("no key of its sender made its OpenPGP signature".to_owned())),
+        Signature::None => {}
     }
-    Err(match row.signed.is_empty() {
-        true => "nothing proves its sender (no good signature by OpenPGP, and `dkim` of [mailbox] is off)".to_owned(),
-        false => format!("nothing proves its sender (no good signature by OpenPGP; DKIM: {})", row.signed),
-    })
+    Ok(signed::against(site, row).await?.map_or(Ok(()), Err))
 }
 
 /// The mail as it came, as far as it is looked at. Blocks.

@@ -1,11 +1,12 @@
 //! Whether answers are from whom they say: signed by the domain of their sender (DKIM), unless the settings do not want
 //! it looked at.
 //!
-//! A signature that is there and wrong is forged. One that is right proves who wrote also where a mail knows nothing but
-//! the number of a notice. One that is missing says something only of a domain whose answers always had one: then a
-//! person must look.
+//! A signature that is there and wrong is forged. One that is right proves who wrote. One that is missing says something
+//! only of a domain whose answers always had one: then a person must look. A mail that knows nothing but the number of a
+//! notice is an answer of the very address that it names as its sender, and of nobody beside it.
 
 use concert_model::Problem;
+use concert_pipeline::mail::address::canonical;
 use concert_pipeline::mail::{self, Kind, Mail, tie};
 use concert_store::records::MailRow;
 
@@ -46,16 +47,29 @@ pub(super) async fn doubt(site: &Site, row: &MailRow, verdict: tie::Verdict) -> 
     Ok(verdict)
 }
 
-/// The same where a mail names a notice by its number alone, which whoever got any notice may guess: it answers where it
-/// is proved who wrote it, and else a person must say.
+/// The same where a mail names a notice by its number alone, which whoever got any notice may guess: it answers where its
+/// sender is a contact itself, or it is proved who wrote it; else a person must say.
 pub(super) fn by_number(row: &MailRow, how: tie::How, verdict: tie::Verdict) -> tie::Verdict {
     match verdict {
-        tie::Verdict::Answered(_) if how == tie::How::Ticket && !is_proved(row) => {
-            let why = "it names its notice by the number alone, and no signature proves who wrote it";
+        tie::Verdict::Answered(contact)
+            if how == tie::How::Ticket && !is_proved(row) && contact != canonical(&row.from) =>
+        {
+            let why = "it names its notice by the number alone, and comes from no contact";
             tie::Verdict::Unsure(why.to_owned())
         }
         verdict => verdict,
     }
+}
+
+/// Why a mail is not from whom it says, where something speaks against it: a wrong signature, or none of a domain that
+/// always signs.
+pub(super) async fn against(site: &Site, row: &MailRow) -> Result<Option<String>, Problem> {
+    if let Some(why) = row.signed.strip_prefix("fail: ") {
+        return Ok(Some(format!("its signature is wrong: {why}")));
+    }
+    let domain = row.from.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let is_odd = !is_proved(row) && !row.signed.is_empty() && site.store.records.always_signed(domain).await?;
+    Ok(is_odd.then(|| format!("mails from {domain} were always signed, and this one is not ({})", row.signed)))
 }
 
 fn is_proved(row: &MailRow) -> bool {
