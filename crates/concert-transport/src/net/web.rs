@@ -64,15 +64,24 @@ impl Web {
     /// Reads the keys every HTTP peer has: certificates, proxy and timeouts.
     pub fn read(keys: &mut Keys<'_>, site_dir: &Path, user_agent: &str) -> Web {
         let (proxy, proxy_user) = read_proxy(keys);
+        let trust = Trust::read(keys, site_dir);
+        let mut limit = |name: &str, default: &str, about: &str| {
+            let limit = keys.duration_or(name, default, about);
+            if limit.is_zero() {
+                let hint = format!("write {name} = \"{default}\", or leave it out");
+                keys.problem(name, format!("`{name}` is zero: no server answers in no time"), hint);
+            }
+            limit
+        };
         Web {
-            trust: Trust::read(keys, site_dir),
+            trust,
             proxy,
             proxy_user,
             public_only: false,
             user_agent: user_agent.to_owned(),
-            connect_timeout: keys.duration_or("connect_timeout", "10s", "how long connecting may take"),
-            read_timeout: keys.duration_or("read_timeout", "30s", "how long the peer may be silent"),
-            timeout: keys.duration_or("timeout", "10m", "how long one request may take, body included"),
+            connect_timeout: limit("connect_timeout", "10s", "how long connecting may take"),
+            read_timeout: limit("read_timeout", "30s", "how long the peer may be silent"),
+            timeout: limit("timeout", "10m", "how long one request may take, body included"),
         }
     }
 
@@ -272,6 +281,9 @@ impl Web {
             TOO_SLOW if began.elapsed() >= self.timeout => {
                 format!("all took longer than `timeout` ({:?})", self.timeout)
             }
+            TOO_SLOW if came == 0 => {
+                return format!("{TOO_SLOW}: no answer within `read_timeout` ({:?})", self.read_timeout);
+            }
             TOO_SLOW => format!("nothing came for `read_timeout` ({:?})", self.read_timeout),
             _ => return why,
         };
@@ -288,7 +300,6 @@ pub fn reason(error: reqwest::Error) -> String {
     if let Some(why) = super::refused::why(&error) {
         return why;
     }
-    let is_connect = error.is_connect();
     let mut text = error.to_string();
     let mut beneath = std::error::Error::source(&error);
     // Layers often repeat the one below them; a dozen is more than any has.
@@ -309,8 +320,15 @@ pub fn reason(error: reqwest::Error) -> String {
     if text.contains("tls handshake eof") {
         return "the server hung up while TLS was set up, so perhaps it does not speak TLS at this port".into();
     }
-    match text.strip_prefix("error sending request: client error (Connect): ") {
-        Some(beneath) if is_connect => format!("no connection: {beneath}"),
-        _ => text,
-    }
+    // What the layers of the client call each other is no help to anybody.
+    const LAYERS: [(&str, &str); 3] = [
+        ("error sending request: client error (Connect): ", "no connection"),
+        ("error sending request: client error (SendRequest): ", "no answer"),
+        (
+            "error decoding response body: request or response body error: error reading a body from connection: ",
+            "the body broke off",
+        ),
+    ];
+    let told = LAYERS.iter().find_map(|(layers, what)| Some(format!("{what}: {}", text.strip_prefix(layers)?)));
+    told.unwrap_or(text)
 }

@@ -309,7 +309,7 @@ fn what_to_do(why: &str) -> &'static str {
         "`concert run` asks again then"
     } else if is_status(&["401", "403", "407"]) {
         "look at `user`, `password`, `bearer` and `api_key` of the feed, or ask the provider"
-    } else if is_status(&["404", "410"]) {
+    } else if is_status(&["404", "410"]) || why.contains("TLS") || why.contains("redirects") {
         "look at `url` of the feed, or ask the provider"
     } else if is_status(&["5"]) {
         "the server has a problem of its own: `concert run` asks again by itself, and the provider may know more"
@@ -332,6 +332,7 @@ mod tests {
         check("the server answered 503 Service Unavailable", "by itself");
         check("the server answered 429 Too Many Requests and asks to wait until 2026", "asks again then");
         check("the body is longer than 5 bytes, the most that `limits.report` takes", "that setting");
+        check("the server does not speak TLS at this port", "`url`");
         check("no connection: tcp connect error", "`concert check --live`");
     }
 

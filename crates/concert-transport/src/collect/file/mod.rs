@@ -75,6 +75,9 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
             return None;
         }
     };
+    if matches!(mode, Mode::Drop) && is_refused(keys, setup, &path, &pattern) {
+        return None;
+    }
     Some(match mode {
         Mode::Drop => Box::new(Dropped::new(setup, &path, pattern, wide(every), wide(settle))),
         Mode::Tail => Box::new(Tail::new(setup, &path, pattern, from)),
@@ -105,6 +108,48 @@ fn tell_idle(keys: &Keys<'_>, setup: &Setup, path: &str, mode: Mode) {
         let hint = "name the folder in `path`, and the files in it by `pattern`: path = \"in/\", pattern = \"*.csv\"";
         keys.problem("path", format!("`{path}` is one name: * and ? stand for themselves in `path`"), hint);
     }
+}
+
+/// Folders of a site whose files are no reports.
+const OWN: [&str; 6] = ["data", "secrets", "keys", "templates", "conf.d", "processes"];
+/// The settings of a site.
+const SETTINGS: &str = "concert.toml";
+
+/// Whether files must not be taken from there, which is told: they are moved away once they are taken.
+fn is_refused(keys: &Keys<'_>, setup: &Setup, path: &str, pattern: &Pattern) -> bool {
+    let (hint, folder) = ("give the reports a folder of their own: path = \"in/\"", setup.path(path));
+    if path.is_empty() {
+        keys.problem("path", "`path` is empty", hint);
+        return true;
+    }
+    if folder.is_file() {
+        let hint = "name its folder in `path` and the file in `pattern`, or write mode = \"tail\" to follow it";
+        keys.problem("path", format!("`{path}` is a file: in mode `drop` whole files are taken from a folder"), hint);
+        return true;
+    }
+    let real = |path: &Path| path.canonicalize().ok();
+    let site = real(&setup.site_dir);
+    let takes_settings = site.is_some()
+        && real(&folder) == site
+        && setup.site_dir.join(SETTINGS).exists()
+        && pattern.matches(SETTINGS.as_ref());
+    // What is not there yet is where its folder is.
+    let nearest = folder.ancestors().find_map(real);
+    let is_within = |own: &str| {
+        let own = real(&setup.site_dir.join(own));
+        own.zip(nearest.as_ref()).is_some_and(|(own, nearest)| nearest.starts_with(own))
+    };
+    if takes_settings {
+        let what = format!("`{path}` is the folder of the site itself: its settings would be taken away as reports");
+        keys.problem("path", what, hint);
+    } else if let Some(own) = OWN.iter().find(|own| is_within(own)) {
+        let what =
+            format!("`{path}` is in the folder `{own}/` of the site: its own files would be taken away as reports");
+        keys.problem("path", what, hint);
+    } else {
+        return false;
+    }
+    true
 }
 
 /// What tells whether a file is the same and unchanged.

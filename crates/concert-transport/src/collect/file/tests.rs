@@ -281,6 +281,31 @@ fn mistakes_in_the_settings_are_told() {
     assert!(read(&LISTED, &setup(folder.path()), &format!("path = \".\"\n{follow}")).is_ok());
 }
 
+#[test]
+fn what_belongs_to_the_site_is_never_taken_away_as_reports() {
+    let site = tempfile::tempdir().unwrap();
+    for own in ["data/archive", "secrets", "in"] {
+        fs::create_dir_all(site.path().join(own)).unwrap();
+    }
+    fs::write(site.path().join("concert.toml"), "").unwrap();
+    std::os::unix::fs::symlink("data", site.path().join("link")).unwrap();
+    let check = |text: &str, want: &str| {
+        let told = read(&LISTED, &setup(site.path()), text).err().unwrap_or_default();
+        assert!(told.contains(want) && told.is_empty() == want.is_empty(), "{text}: {told}");
+    };
+    check("path = \"\"", "`path` is empty");
+    check("path = \".\"", "`.` is the folder of the site itself");
+    check("path = \"in/..\"", "`in/..` is the folder of the site itself");
+    check("path = \"secrets/\"", "`secrets/` is in the folder `secrets/` of the site");
+    check("path = \"data/archive\"", "is in the folder `data/`");
+    check("path = \"data/not/yet\"", "is in the folder `data/`");
+    check("path = \"link\"", "is in the folder `data/`");
+    check("path = \"concert.toml\"", "`concert.toml` is a file: in mode `drop` whole files are taken from a folder");
+    check("path = \".\"\npattern = \"*.csv\"", "");
+    check("path = \"in\"", "");
+    check("path = \"not/yet\"", "");
+}
+
 fn append(path: &Path, text: &str) {
     use std::io::Write;
     let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
