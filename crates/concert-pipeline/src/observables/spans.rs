@@ -53,8 +53,10 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a constant pattern")
 }
 
-/// Networks (`192.0.2.0/24`, `192.0.2/24`, `192.0.2.*`, `192.0.2.0/255.255.255.0`) and ranges (`192.0.2.1-20`, `192.0.2.1 to
-/// 192.0.2.20`) that a text names, also where they were written so that nobody clicks them.
+/// Networks and ranges that a text names, also where they were written so that nobody clicks them.
+///
+/// Networks are `192.0.2.0/24`, `192.0.2/24`, `192.0.2.*` and `192.0.2.0/255.255.255.0`; ranges `192.0.2.1-20` and
+/// `192.0.2.1 to 192.0.2.20`.
 pub fn spans(text: &str) -> Vec<Span> {
     static DOT: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)[\[({](\.|:|/|dot)[\])}]"));
     static START: LazyLock<Regex> =

@@ -5,6 +5,7 @@
 //! would be forgotten in both: here it is put together again, to refuse and for nothing else.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use concert_model::access::{Circle, Person};
 use concert_model::incident::fold::Incident;
@@ -45,7 +46,7 @@ impl Incidents {
         let mut bound =
             Bound { state: Incident::clone(&*self.joint(person, (case, circle)).await?), orders: Vec::new() };
         let mut asked = BTreeSet::from([case.id.clone()]);
-        let mut left: Vec<(Case, Circle)> = vec![(case.clone(), circle.clone())];
+        let mut left = vec![(Arc::new(case.clone()), circle.clone())];
         while let Some((case, circle)) = left.pop() {
             if case.head.split.keys().any(|(how, _)| how == "split-to") {
                 bound.state.include(case.undivided(&circle, person).binding(), "");
@@ -66,7 +67,7 @@ impl Incidents {
                     bound.orders.push(state.order.clone());
                     bound.state.include(state.binding(), "");
                 }
-                left.push((Case::clone(&other), circle));
+                left.push((other, circle));
             }
         }
         Ok(bound)

@@ -156,7 +156,7 @@ impl Incidents {
         state: Arc<Incident>,
         party: &str,
     ) -> Result<Arc<Incident>, Refused> {
-        if self.bound(&Person::operator(""), (case, circle)).await?.state.held.contains_key(party) {
+        if Box::pin(self.bound(&Person::operator(""), (case, circle))).await?.state.held.contains_key(party) {
             return Ok(state);
         }
         let may_know = |kept: &&Arc<Kept>| {

@@ -314,7 +314,7 @@ impl Incidents {
         items::place_all((&case, joint), &circle, ask.person, &mut drafts)?;
         stale::check(&case, &circle, ask, &drafts)?;
         let (number, mut denied) = (case.head.number.clone(), None);
-        match self.put(&mut change, ask, case, drafts, right, &mut denied).await {
+        match Box::pin(self.put(&mut change, ask, case, drafts, right, &mut denied)).await {
             Ok((case, entries)) => self.finish(change, ask, case, (entries, left_out)).await,
             Err(refused) => {
                 self.store.records.undo(change).await?;
@@ -434,8 +434,7 @@ impl Incidents {
             let (next, entries) = self.sign(change, ask, case, vec![draft]).await?;
             case = next;
             if let Some((site, sequence, marking)) = remarked {
-                incidents::mark_entry(change, &case.id, (&site, sequence), &marking).await?;
-                incidents::touch_anew(change, &case.id, &case.touched()).await?;
+                Box::pin(keep_mark(change, &case, (&site, sequence), &marking)).await?;
             }
             if let Some(named) = &mut named {
                 named.take(&case, before);
@@ -648,6 +647,12 @@ pub(super) fn head_of(case: &Case, circle: &Circle) -> Head {
         changed_at: case.last_at,
         circle: serde_json::to_string(circle).unwrap_or_default(),
     }
+}
+
+/// Keeps how an entry is marked by now, and by that who sees the incident move in lists.
+async fn keep_mark(change: &mut Change<'_>, case: &Case, place: (&str, u64), marking: &str) -> Result<(), Problem> {
+    incidents::mark_entry(change, &case.id, place, marking).await?;
+    incidents::touch_anew(change, &case.id, &case.touched()).await
 }
 
 /// Whether an entry may be marked otherwise: by the rules for the entry, and where it is let out of the incident, by those

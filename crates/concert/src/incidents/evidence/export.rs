@@ -160,7 +160,7 @@ impl Incidents {
         let (case, circle) = self.find(ask.person, incident).await?;
         let state = case.state_for(&circle, ask.person);
         // Of what the exporter does not see the party reads nothing either.
-        let all = self.bound(&Person::operator(""), (&case, &circle)).await?.state;
+        let all = Box::pin(self.bound(&Person::operator(""), (&case, &circle))).await?.state;
         let mut receiver = party.map(|party| Receiver::of(&all, party));
         let files: BTreeMap<&str, String> = (1..)
             .zip(wanted)

@@ -102,7 +102,7 @@ impl Incidents {
     pub async fn send(&self, ask: Ask<'_>, post: &Post, name: &str, new: &NewMessage) -> Result<Written, Refused> {
         let new = &self.named(ask.person, name, new).await?;
         self.readers_there(ask.person, Some(name), new.marking.as_ref(), &[&new.party]).await?;
-        let around = self.around(ask.person, name).await?;
+        let around = Box::pin(self.around(ask.person, name)).await?;
         let mut before = None;
         let written = self.write_made(ask, name, Right::OfContent, |case, circle| {
             before = Some(circle.clone());
@@ -135,7 +135,8 @@ impl Incidents {
         let (case, circle) = self.find(ask.person, name).await?;
         let new = &self.named(ask.person, name, new).await?;
         self.readers_there(ask.person, Some(name), new.marking.as_ref(), &[&new.party]).await?;
-        let known = self.around(ask.person, name).await?.now(case.state_for(&circle, ask.person), &case.whole());
+        let known =
+            Box::pin(self.around(ask.person, name)).await?.now(case.state_for(&circle, ask.person), &case.whole());
         let letter = self.letter(ask, post, (&case, &known), &circle, new);
         if matches!(letter, Err(Refused::Wrong(_))) {
             self.audit_not_sent(ask, name).await?;
@@ -146,8 +147,8 @@ impl Incidents {
     /// An incident together with those that are joined with it.
     pub(super) async fn around(&self, person: &Person, name: &str) -> Result<Around, Refused> {
         let (case, circle) = self.find(person, name).await?;
-        let seen = self.bound(person, (&case, &circle)).await?;
-        let all = self.bound(&Person::operator(""), (&case, &circle)).await?;
+        let seen = Box::pin(self.bound(person, (&case, &circle))).await?;
+        let all = Box::pin(self.bound(&Person::operator(""), (&case, &circle))).await?;
         let mut parts = Vec::new();
         for source in self.sources(person, &case).await? {
             let Source { case, circle, only } = &source;

@@ -61,7 +61,7 @@ impl Incidents {
     ) -> Result<Vec<Told>, Refused> {
         let (case, circle) = self.find(ask.person, name).await?;
         self.readers_there(ask.person, Some(name), telling.marking.as_ref(), &[]).await?;
-        let around = self.around(ask.person, name).await?;
+        let around = Box::pin(self.around(ask.person, name)).await?;
         let planned = self.plan(ask, post, (&case, &around), &circle, telling)?;
         if planned.iter().any(|one| one.letter.is_err()) {
             self.audit_not_sent(ask, name).await?;
@@ -74,7 +74,7 @@ impl Incidents {
     /// Sends to all who may be told; what was written says who was left out and why.
     pub async fn tell(&self, ask: Ask<'_>, post: &Post, name: &str, telling: &Telling) -> Result<Written, Refused> {
         self.readers_there(ask.person, Some(name), telling.marking.as_ref(), &[]).await?;
-        let around = self.around(ask.person, name).await?;
+        let around = Box::pin(self.around(ask.person, name)).await?;
         // Worked out while others write; it holds as long as nothing was written here meanwhile.
         let (seen, circle) = self.find(ask.person, name).await?;
         let planned = self.plan(ask, post, (&seen, &around), &circle, telling).ok();
