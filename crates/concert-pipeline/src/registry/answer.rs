@@ -31,10 +31,16 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The addresses that are worth writing to: those of which the registry does not say that nobody
-    /// answers.
+    /// The addresses that are written to: those of which the registry does not say that nobody answers, and all
+    /// where it says so of all. What bounces there is found out soon enough.
     pub fn usable(&self) -> impl Iterator<Item = &String> {
-        self.mails.iter().filter(|mail| !self.invalid.iter().any(|invalid| invalid.eq_ignore_ascii_case(mail)))
+        let all_invalid = self.mails.iter().all(|mail| self.is_invalid(mail));
+        self.mails.iter().filter(move |mail| all_invalid || !self.is_invalid(mail))
+    }
+
+    /// Whether the registry says of an address that nobody answers.
+    pub fn is_invalid(&self, mail: &str) -> bool {
+        self.invalid.iter().any(|invalid| invalid.eq_ignore_ascii_case(mail))
     }
 
     /// Whether there is any such address.

@@ -56,16 +56,21 @@ fn the_smallest_network_with_a_contact_answers() {
     let asked = registry.find("192.0.2.150".parse().unwrap()).unwrap();
     let answer = &asked.answer().unwrap().answer;
     assert_eq!((answer.via.as_str(), answer.invalid.len(), answer.party.as_str()), ("mnt-irt", 1, "APNIC IRT-C"));
-    let asked = registry
-        .find_until("192.0.2.150".parse().unwrap(), "192.0.2.150".parse().unwrap(), &Answer::is_usable)
-        .unwrap();
+    // Where the registry says of all that they do not answer, they are written to all the same.
+    assert_eq!(answer.usable().collect::<Vec<_>>(), ["abuse@c.example"]);
+    assert!(answer.is_invalid("Abuse@c.example"));
+    let of_two = Answer { mails: vec!["a@c.example".into(), "abuse@c.example".into()], ..answer.clone() };
+    assert_eq!(of_two.usable().collect::<Vec<_>>(), ["a@c.example"]);
+    let is_other = |answer: &Answer| answer.party != "APNIC IRT-C";
+    let asked =
+        registry.find_until("192.0.2.150".parse().unwrap(), "192.0.2.150".parse().unwrap(), &is_other).unwrap();
     assert_eq!(walked(&asked), "ACROSS abuse@c.example < A-NET abuse@a.example");
     assert_eq!(asked.answer().unwrap().answer.party, "Example A (RIPE AR1)");
     assert_eq!(walked(&registry.find_asn(64_500).unwrap()), "A-AS abuse@a.example");
     assert_eq!(registry.find_asn(64_499).unwrap(), Asked::default());
     let (first, last) = ("192.0.2.64".parse().unwrap(), "192.0.2.127".parse().unwrap());
     assert!(walked(&registry.find_covering(first, last).unwrap()).starts_with("B-NET"));
-    assert_eq!((summary.aside, summary.answered, summary.silent), (2, 2, 4));
+    assert_eq!((summary.aside, summary.answered, summary.silent), (2, 3, 3));
     assert_eq!(summary.problems[1].place, "t.db:49");
 }
 
@@ -321,8 +326,8 @@ fn events_fall_to_parties_of_registries() {
     let name = |party: Option<u32>| party.and_then(|party| registered.name(party));
     let find = |address: &str| name(registered.find(address.parse().unwrap()));
     assert_eq!(find("192.0.2.70"), Some("Example A (RIPE AR1)"));
-    // Of this team the registry says that it does not answer, so the next larger network is asked.
-    assert_eq!(find("192.0.2.110"), Some("Example A (RIPE AR1)"));
+    // Of this team the registry says that it does not answer; what bounces there goes on to the next larger network.
+    assert_eq!(find("192.0.2.110"), Some("APNIC IRT-C"));
     assert_eq!(find("192.0.2.201"), Some("Example A (RIPE AR1)"));
     assert_eq!(find("203.0.113.1"), None);
     assert_eq!(find("2001:db8::1"), None);
@@ -346,9 +351,9 @@ fn parties_are_found_by_their_addresses_and_beside_a_wrong_name() {
     let want =
         [("abuse@a.example", vec!["Example A (RIPE AR1)", "RIPE AR1"]), ("abuse@c.example", vec!["APNIC IRT-C"])];
     assert_eq!(found, want);
-    let all = ["Example A (RIPE AR1)", "RIPE AR1"];
+    let all = ["APNIC IRT-C", "Example A (RIPE AR1)", "RIPE AR1"];
     for (name, most, want) in
-        [("Example A", 1, &all[..1]), ("Example B", 1, &all[..]), ("", 9, &all), ("S", 1, &all[1..]), ("S", 0, &[])]
+        [("Example A", 1, &all[..2]), ("Example B", 1, &all[1..]), ("", 9, &all), ("S", 1, &all[2..]), ("S", 0, &[])]
     {
         assert_eq!(registry.names_beside(name, most).unwrap(), want, "{name}");
     }

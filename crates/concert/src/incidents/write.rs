@@ -700,16 +700,26 @@ fn can_be_remarked(content: &Content) -> Result<(), Refused> {
     )))
 }
 
-/// An incident is closed once: who closed it again would take the place of who did.
+/// An incident is closed once: who closed it again would take the place of who did. Whoever has seen what was answered
+/// since says so by closing it again.
 fn is_not_closed(case: &Case, content: &Content) -> Result<(), Refused> {
     let closes = |content: &Content| matches!(content, Content::Moved(moved) if moved.status == Status::Closed);
     if !closes(content) || case.head.status != Status::Closed {
         return Ok(());
     }
-    let closing = |kept: &&Arc<super::Kept>| kept.body.as_ref().is_some_and(|(_, content)| closes(content));
-    let by = case.entries.iter().rev().find(closing).and_then(|kept| Some((kept, kept.body.as_ref()?)));
-    let by =
-        by.map_or_else(String::new, |(kept, (body, _))| format!(", by {} at {}", body.author, kept.header.stamp.time));
+    let said = case.entries.iter().filter_map(|kept| Some((kept, kept.body.as_ref()?)));
+    let (mut by, mut is_answered) = (String::new(), false);
+    for (kept, (body, content)) in said {
+        if closes(content) {
+            by = format!(", by {} at {}", body.author, kept.header.stamp.time);
+            is_answered = false;
+        } else if let Content::MessageKept(message) = content {
+            is_answered |= message.is_answer();
+        }
+    }
+    if is_answered {
+        return Ok(());
+    }
     let problem = Problem::new(format!("the incident is closed already{by}"));
     Err(Refused::Wrong(problem.hint("write what is to be added as a note; another status opens it again")))
 }

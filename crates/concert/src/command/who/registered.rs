@@ -128,6 +128,9 @@ fn rows(value: &str, step: &Step, because: &str, book: &Book<'_>) -> Vec<Row> {
     mails.sort_by_key(|(_, why)| !why.is_empty());
     let row = |(mail, why): (&String, String)| {
         let reason = match why.is_empty() {
+            true if answer.is_invalid(mail) => {
+                format!("{} {}; {NO_ANSWER}{because}", answer.via, answer.handles.join(", "))
+            }
             true => format!("{} {}{because}", answer.via, answer.handles.join(", ")),
             false => format!("passed over, {why}"),
         };
