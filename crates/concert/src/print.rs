@@ -55,6 +55,24 @@ pub struct AllRows {
     pub format: Option<Format>,
 }
 
+/// The same with a limit, which does not hold unless it is given.
+#[derive(clap::Args, Clone, Debug)]
+pub struct LongRows {
+    /// How rows are printed [default: table on a terminal, ndjson otherwise].
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Most rows printed; 0 prints all.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub limit: usize,
+}
+
+impl LongRows {
+    /// A table with these columns.
+    pub fn table(&self, columns: &[&str]) -> Table<BufWriter<io::StdoutLock<'static>>> {
+        Table::new(Out::stdout(), format_or_default(self.format), self.limit, columns)
+    }
+}
+
 impl Rows {
     /// A table with these columns.
     pub fn table(&self, columns: &[&str]) -> Table<BufWriter<io::StdoutLock<'static>>> {

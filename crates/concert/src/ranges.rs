@@ -42,8 +42,8 @@ impl Loaded {
     }
 }
 
-/// Everything the files of a site say.
-pub(crate) fn load(settings: &Settings) -> Loaded {
+/// Everything the files of a site say, for events or for a few questions.
+pub(crate) fn load(settings: &Settings, for_events: bool) -> Loaded {
     let cache = settings.data_dir().join("lookup");
     let (asn, country) = std::thread::scope(|scope| {
         let asn = scope.spawn(|| load_ranges(&settings.lookup.asn, What::Asn, &cache.join("asn.ranges")));
@@ -53,7 +53,8 @@ pub(crate) fn load(settings: &Settings) -> Loaded {
     let (mut unread, mut mistakes) = (asn.unread, asn.mistakes);
     unread.extend(country.unread);
     mistakes.extend(country.mistakes);
-    Loaded { lookup: Lookup::new(asn.ranges, country.ranges), unread, mistakes }
+    let lookup = if for_events { Lookup::new } else { Lookup::for_questions };
+    Loaded { lookup: lookup(asn.ranges, country.ranges), unread, mistakes }
 }
 
 /// The ranges of some files, and what is wrong with them.

@@ -469,7 +469,7 @@ fn load_local(settings: &Settings, for_events: bool) -> (Local, ranges::Loaded) 
         let read = Registered::read(&registry).map_err(|why| registry::damaged(&settings.data_dir(), &why));
         read.map_err(|problem| tracing::error!("{problem}")).ok()
     });
-    let mut loaded = ranges::load(settings);
+    let mut loaded = ranges::load(settings, for_events);
     let is_good = loaded.is_good() && has_registry == registered.is_some();
     let lookup = Arc::new(std::mem::take(&mut loaded.lookup));
     (Local { marks, lookup, registered: registered.map(Arc::new), is_good }, loaded)

@@ -471,7 +471,10 @@ async fn a_mail_by_the_number_alone_is_taken_from_a_contact_whom_nothing_speaks_
     assert_eq!(last["text"].as_str().unwrap().trim(), "It is gone.");
     let held = world.incident(&["mail", "list", &number]).split_off(5);
     let why: Vec<&str> = held.iter().map(|row| row["reason"].as_str().unwrap()).collect();
-    assert!(why.len() == 2 && why[0].contains("no known contact") && why[1].contains("no key of its sender"), "{why:?}");
+    assert!(
+        why.len() == 2 && why[0].contains("no known contact") && why[1].contains("no key of its sender"),
+        "{why:?}"
+    );
     world.done(&["verify"]);
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::content::{Content, PartyStatus, Severity};
 use super::fold::Incident;
-use super::marking::Marking;
+use super::marking::{Marking, Tlp};
 use crate::Problem;
 use crate::problem::{meant, nearest};
 
@@ -112,14 +112,26 @@ impl<'k> Members<'k> {
     }
 
     fn marking(&mut self) -> Result<Option<Marking>, Problem> {
-        let read = |value| serde_json::from_value(value).map_err(|error| wrong_marking(&error));
-        self.take("marking").map(read).transpose()
+        self.take("marking").map(read_marking).transpose()
     }
 }
 
-fn wrong_marking(error: &serde_json::Error) -> Problem {
-    Problem::new(format!("`marking` cannot be read: {error}"))
-        .hint("write it like {\"tlp\": \"amber\", \"persons\": [], \"parties\": [], \"compartment\": \"\"}")
+/// A marking as people write it: an object, or the label alone, in any letter case.
+fn read_marking(mut value: Value) -> Result<Marking, Problem> {
+    let wrong = |why: String| {
+        Problem::new(format!("`marking` cannot be read: {why}"))
+            .hint("write a label, or {\"tlp\": \"amber\", \"persons\": [], \"parties\": [], \"compartment\": \"\"}")
+    };
+    if let Value::String(label) = &value {
+        return label.parse().map(Marking::of).map_err(wrong);
+    }
+    if !value.is_object() {
+        return Err(wrong("it is neither a label nor an object".to_owned()));
+    }
+    if let Some(Value::String(label)) = value.get_mut("tlp") {
+        *label = label.parse::<Tlp>().map_err(wrong)?.word().to_owned();
+    }
+    serde_json::from_value(value).map_err(|error| wrong(error.to_string()))
 }
 
 impl Draft {
@@ -513,6 +525,13 @@ mod tests {
         check(json!({"title": "x", "severity": "low", "marking": {"tlp": "white"}}), "cannot be read");
         check(json!([]), "is not a JSON object");
         let entries = json!([{"kind": "note", "content": {"text": "x"}}, {"kind": "nota"}]);
+        let of = |marking: Value| {
+            let value = json!({"title": "x", "classification": "scanner", "severity": "low", "marking": marking});
+            NewIncident::from_json(value).map(|new| new.marking)
+        };
+        assert_eq!(of(json!("TLP:AMBER+STRICT")), Ok(Marking::of(Tlp::AmberStrict)));
+        assert_eq!(of(json!({"tlp": "AMBER"})), Ok(Marking::of(Tlp::Amber)));
+        assert!(of(json!(7)).unwrap_err().what.contains("neither a label nor an object"));
         let marking = json!({"tlp": "amber"});
         let with = |entries| json!({"title": "x", "classification": "scanner", "severity": "low", "marking": marking, "entries": entries});
         check(with(entries), "entry 2");

@@ -167,36 +167,43 @@ fn content_name(prefix: &str, kind: &str) -> String {
     format!("{prefix}.{}", kind.replace('/', "."))
 }
 
-/// All schemas of contents by their names, with `entry` (what is read) and `draft` (what is given).
+/// All schemas of contents by their names, with `entry` (what is read), `draft` (what is given among others) and
+/// `draft.alone`.
 pub fn schemas() -> Map<String, Value> {
     let mut all = Map::new();
     for (name, words) in WORDS {
         all.insert(name.into(), json!({"enum": words}));
     }
-    let (mut held, mut given) = (Vec::new(), Vec::new());
+    let (mut held, mut given, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     for (kind, _) in Content::KINDS {
         let name = content_name("content", kind);
         held.push(json!({"if": {"required": ["kind"], "properties": {"kind": {"const": kind}}},
             "then": {"properties": {"content": other(&name)}}}));
         all.extend(content(kind, Form::Held).map(|schema| (name, schema)));
         if Content::is_by_hand(kind) {
-            let name = content_name("draft", kind);
-            let schema = content(kind, Form::Given).map(|content| draft(kind, content)).unwrap_or_default();
-            given.push(other(&name));
-            all.insert(name, schema);
+            let schema = content(kind, Form::Given).unwrap_or_default();
+            let needed = schema.get("required").and_then(Value::as_array);
+            let is_needed = needed.is_some_and(|required| !required.is_empty());
+            let content = content_name("given", kind);
+            all.insert(content.clone(), schema);
+            for (prefix, list, is_alone) in [("draft", &mut given, false), ("alone", &mut alone, true)] {
+                let name = content_name(prefix, kind);
+                list.push(other(&name));
+                all.insert(name, draft(kind, other(&content), is_needed, is_alone));
+            }
         }
     }
     all.insert("draft".into(), json!({"description": "An entry to be written.", "oneOf": given}));
+    all.insert("draft.alone".into(), json!({"description": "One entry to be written, and no other.", "oneOf": alone}));
     all.insert("entry".into(), entry(held));
     all
 }
 
-/// An entry to be written.
-fn draft(kind: &str, content: Value) -> Value {
+/// An entry to be written, alone or among others.
+fn draft(kind: &str, content: Value, is_needed: bool, is_alone: bool) -> Value {
     let word = kind.split('/').next().unwrap_or(kind);
-    let has_needed = content.get("required").and_then(Value::as_array).is_some_and(|required| !required.is_empty());
-    let required: &[&str] = if has_needed { &["kind", "content"] } else { &["kind"] };
-    let content = if has_needed { content } else { json!({"anyOf": [content, {"type": "null"}]}) };
+    let required: &[&str] = if is_needed { &["kind", "content"] } else { &["kind"] };
+    let content = if is_needed { content } else { json!({"anyOf": [content, {"type": "null"}]}) };
     let mut schema = json!({
         "type": "object", "required": required, "additionalProperties": false,
         "properties": {
@@ -204,10 +211,12 @@ fn draft(kind: &str, content: Value) -> Value {
             "content": content,
             "marking": {"anyOf": [other("marking"), {"type": "null"}],
                 "description": "As the incident where nothing is said"},
-            "seen": {"type": ["integer", "null"], "minimum": 0,
-                "description": "The last entry you had read; beside `entries` where there are several"},
         },
     });
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut).filter(|_| is_alone) {
+        let seen = json!({"type": ["integer", "null"], "minimum": 0, "description": "The last entry you had read"});
+        properties.insert("seen".into(), seen);
+    }
     // An effort says its minutes itself.
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut).filter(|_| word != "effort") {
         let about = "Minutes that it took you: an entry of the kind `effort` is written beside it, marked like it";

@@ -4,6 +4,7 @@
 //! `extra.reported_as_name`, `extra.reported_network`, `extra.reported_cc`, and for the other side
 //! `extra.reported_destination_asn` and so on. Where we have no answer, the report's stays.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use concert_model::batch::Raw;
@@ -18,9 +19,34 @@ pub use super::table::Found;
 /// The range files in use.
 #[derive(Debug)]
 pub struct Lookup {
-    table: Table,
+    data: Data,
     is_empty: bool,
     reported: [Reported; 2],
+}
+
+/// What is looked up in.
+#[derive(Debug)]
+enum Data {
+    /// One table, for many events.
+    Joined(Table),
+    /// AS numbers and countries each for itself, for a few questions: joining takes longer than they do.
+    Apart(Option<Ranges>, Option<Ranges>),
+}
+
+impl Data {
+    fn find(&self, address: IpAddr) -> Found<'_> {
+        let (asn, country) = match self {
+            Self::Joined(table) => return table.find(address),
+            Self::Apart(asn, country) => (asn, country),
+        };
+        let asn = asn.as_ref().and_then(|ranges| ranges.find(address));
+        let country = country.as_ref().and_then(|ranges| ranges.find(address));
+        Found {
+            asn: asn.map(|answer| (answer.number, answer.text)),
+            network: asn.and_then(|answer| answer.network),
+            country: country.and_then(|answer| answer.text.as_bytes().try_into().ok()),
+        }
+    }
 }
 
 /// Names of the `extra.*` fields for what a report said of one side.
@@ -70,7 +96,13 @@ impl Lookup {
     /// A look-up in these ranges. They are joined for it and not needed any more.
     pub fn new(asn: Option<Ranges>, country: Option<Ranges>) -> Self {
         let table = Table::new(asn.as_ref(), country.as_ref());
-        Self { table, is_empty: asn.is_none() && country.is_none(), reported: Default::default() }
+        Self { data: Data::Joined(table), is_empty: asn.is_none() && country.is_none(), reported: Default::default() }
+    }
+
+    /// The same for a few questions.
+    pub fn for_questions(asn: Option<Ranges>, country: Option<Ranges>) -> Self {
+        let is_empty = asn.is_none() && country.is_none();
+        Self { data: Data::Apart(asn, country), is_empty, reported: Default::default() }
     }
 
     /// Whether there is nothing to look up in.
@@ -79,14 +111,16 @@ impl Lookup {
     }
 
     /// What is known of an address.
-    pub fn find(&self, address: std::net::IpAddr) -> Found<'_> {
-        self.table.find(address)
+    pub fn find(&self, address: IpAddr) -> Found<'_> {
+        self.data.find(address)
     }
 
     /// Fetches what the source addresses (IPv4) of a few events will need, for all of them at once;
     /// [`Lookup::enrich`] then has it at hand. Looking them up one after the other waits for memory.
     pub fn look_ahead(&self, addresses: &[u32]) {
-        self.table.look_ahead(addresses);
+        if let Data::Joined(table) = &self.data {
+            table.look_ahead(addresses);
+        }
     }
 
     /// Sets what is known of `source.ip` and `destination.ip`; without an address, of that in `source.url`, or of the
@@ -94,7 +128,7 @@ impl Lookup {
     pub fn enrich(&self, event: &mut OpenEvent<'_>) {
         for (side, reported) in SIDES.iter().zip(&self.reported) {
             let found = match event.raw(side.ip) {
-                Some(Raw::Ip(address)) => self.table.find(address),
+                Some(Raw::Ip(address)) => self.data.find(address),
                 _ => match self.without_address(event, side) {
                     Some(found) => found,
                     None => continue,
@@ -128,10 +162,10 @@ impl Lookup {
             && event.has(Field::SOURCE_URL)
             && let Some(address) = address(&event.view())
         {
-            return Some(self.table.find(address));
+            return Some(self.data.find(address));
         }
         let Some(Raw::Net(net)) = event.raw(side.network) else { return None };
-        let (first, last) = (self.table.find(net.first()), self.table.find(net.last()));
+        let (first, last) = (self.data.find(net.first()), self.data.find(net.last()));
         let asn = first.asn.filter(|(number, _)| last.asn.is_some_and(|(other, _)| other == *number));
         Some(Found { asn, network: None, country: first.country.filter(|code| last.country == Some(*code)) })
     }
@@ -189,13 +223,31 @@ mod tests {
     use super::*;
     use concert_model::{Batch, EventId, ProblemKey};
 
+    fn ranges() -> [Option<Ranges>; 2] {
+        let read = |what, text: &str| Some(Ranges::read(what, &[("t.csv", text.as_bytes())], &mut Vec::new()));
+        let asn =
+            "192.0.2.0,192.0.2.255,64500,Example Net\n198.51.100.0,198.51.100.9,64501,\n2001:db8::,2001:db8::ff,1,\n";
+        [read(What::Asn, asn), read(What::Country, "192.0.2.0,192.0.2.255,FI\n198.51.100.0,198.51.100.9,SE\n")]
+    }
+
     fn lookup() -> Lookup {
-        let read = |what, text: &str| Ranges::read(what, &[("t.csv", text.as_bytes())], &mut Vec::new());
-        let asn = "192.0.2.0,192.0.2.255,64500,Example Net\n198.51.100.0,198.51.100.9,64501,\n";
-        Lookup::new(
-            Some(read(What::Asn, asn)),
-            Some(read(What::Country, "192.0.2.0,192.0.2.255,FI\n198.51.100.0,198.51.100.9,SE\n")),
-        )
+        let [asn, country] = ranges();
+        Lookup::new(asn, country)
+    }
+
+    #[test]
+    fn a_question_is_answered_as_an_event_is() {
+        let [asn, country] = ranges();
+        let (joined, apart) = (lookup(), Lookup::for_questions(asn, country));
+        for address in ["192.0.2.1", "::ffff:192.0.2.1", "198.51.100.9", "198.51.100.10", "2001:db8::1", "2001:db8:1::"]
+        {
+            let address = address.parse().unwrap();
+            let answers = [&joined, &apart].map(|lookup| {
+                let Found { asn, network, country } = lookup.find(address);
+                (asn.map(|(number, name)| (number, name.to_owned())), network, country)
+            });
+            assert_eq!(answers[0], answers[1], "{address}");
+        }
     }
 
     fn check(given: &[(&str, &str)], want: &str) {

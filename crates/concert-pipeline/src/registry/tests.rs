@@ -62,8 +62,7 @@ fn the_smallest_network_with_a_contact_answers() {
     let of_two = Answer { mails: vec!["a@c.example".into(), "abuse@c.example".into()], ..answer.clone() };
     assert_eq!(of_two.usable().collect::<Vec<_>>(), ["a@c.example"]);
     let is_other = |answer: &Answer| answer.party != "APNIC IRT-C";
-    let asked =
-        registry.find_until("192.0.2.150".parse().unwrap(), "192.0.2.150".parse().unwrap(), &is_other).unwrap();
+    let asked = registry.find_until("192.0.2.150".parse().unwrap(), "192.0.2.150".parse().unwrap(), &is_other).unwrap();
     assert_eq!(walked(&asked), "ACROSS abuse@c.example < A-NET abuse@a.example");
     assert_eq!(asked.answer().unwrap().answer.party, "Example A (RIPE AR1)");
     assert_eq!(walked(&registry.find_asn(64_500).unwrap()), "A-AS abuse@a.example");

@@ -28,8 +28,9 @@ pub(super) async fn list(
     Extension(person): Extension<Person>,
     query: RawQuery,
 ) -> Result<Response, Problem> {
-    let (slice, [status, classification, severity, late]) =
-        parameters(query, ["status", "type", "severity", "late_answers"])?;
+    let (slice, [status, classification, kind, severity, late]) =
+        parameters(query, ["status", "classification", "type", "severity", "late_answers"])?;
+    let classification = classification.or(kind);
     let late = match late.as_deref() {
         None | Some("false") => false,
         Some("true") => true,

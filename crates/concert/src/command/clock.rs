@@ -12,7 +12,7 @@ use super::incident::refused;
 use super::{SiteArg, acting};
 use crate::clocks;
 use crate::incidents::{Incidents, made_anew};
-use crate::print::{AllRows, Out, Rows};
+use crate::print::{LongRows, Out, Rows};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
 use crate::wire::{self, Site};
@@ -31,7 +31,7 @@ pub(super) struct Args {
 enum Action {
     /// The clocks that are shipped, and those of the site
     #[command(after_help = "Examples:\n  concert clock list\n  concert clock list --format json")]
-    List(AllRows),
+    List(LongRows),
     /// Tell all mistakes in a file of clocks
     Check(CheckArgs),
     /// Clocks that run, also in incidents that are closed, soonest first
@@ -75,7 +75,7 @@ pub(super) fn catalogue(dir: &std::path::Path) -> Result<Catalogue, Failure> {
 const COLUMNS: [&str; 10] =
     ["name", "within", "unit", "starts", "jurisdiction", "law", "article", "from", "until", "report"];
 
-fn list(rows: &AllRows, site: &SiteArg) -> Result<Exit, Failure> {
+fn list(rows: &LongRows, site: &SiteArg) -> Result<Exit, Failure> {
     let mut table = rows.table(&COLUMNS);
     for law in catalogue(&site.dir)?.0.values() {
         let row = clocks::law_json(law);

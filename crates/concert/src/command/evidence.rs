@@ -50,6 +50,8 @@ enum Action {
     Custody(CustodyArgs),
     /// Let evidence go to a party; it takes two persons
     Release(ReleaseArgs),
+    /// Read evidence again and compare it with its hash
+    Verify(show::VerifyArgs),
     /// Export evidence as a signed BagIt bag, which anybody can verify
     Export(ExportArgs),
 }
@@ -137,6 +139,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             Action::Derive(args) => add::derive(args, &incidents, &person).await,
             Action::List(args) => show::list(args, &incidents, &person).await,
             Action::Show(args) => show::show(args, &incidents, &person).await,
+            Action::Verify(args) => show::verify(args, &incidents, &person).await,
             Action::Get(args) => get::get(args, &incidents, &person).await,
             Action::Read(args) => read::read(args, &incidents, &person).await,
             Action::Custody(args) => custody(args, &incidents, &person).await,

@@ -14,7 +14,7 @@ use super::contact::text_or_null;
 use crate::drive::mailbox::held;
 use crate::drive::outcome;
 use crate::incidents::Incidents;
-use crate::print::{AllRows, Out, Rows, format_or_default, print_object};
+use crate::print::{AllRows, LongRows, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure, outside};
 use crate::settings::MAILBOX;
 use crate::wire::Site;
@@ -35,7 +35,7 @@ enum Action {
     List(ListArgs),
     /// How many mails of each kind were taken, wait, or are not believed and why; and how the mailbox does
     #[command(after_help = "Examples:\n  concert mailbox counts\n  concert mailbox counts --format json")]
-    Counts(AllRows),
+    Counts(LongRows),
     /// One mail: what it was taken for, and its text
     Show(ShowArgs),
     /// Take an answer that waits for a person as one to its notice, or settle a complaint
@@ -191,7 +191,7 @@ async fn sorted(site: &Site, row: &MailRow, rows: &AllRows) -> Result<Exit, Fail
     table.finish().map(|()| Exit::Done)
 }
 
-async fn counts(rows: &AllRows, store: &Store) -> Result<Exit, Failure> {
+async fn counts(rows: &LongRows, store: &Store) -> Result<Exit, Failure> {
     let mut table = rows.table(&["state", "kind", "doubt", "mails"]);
     for MailCount { state, kind, doubt, count } in store.records.mail_counts().await? {
         table.row(&[json!(state), text_or_null(&kind), text_or_null(&doubt), json!(count)])?;
@@ -216,6 +216,14 @@ async fn outcome(args: &OutcomeArgs, site: &Site) -> Result<Exit, Failure> {
     let mut out = Out::stdout();
     out.write(format!("{id}\n").as_bytes())?;
     out.finish().map(|()| Exit::Done)
+}
+
+/// What a mail says, up to so many characters; nothing where its bytes are not kept any more.
+pub(super) fn text_of(site: &Site, row: &MailRow, chars_max: usize) -> Option<String> {
+    let mut bytes = Vec::new();
+    let raw = site.store.archive.open(&row.content).ok()?;
+    raw.take(mail::BYTES_MAX as u64).read_to_end(&mut bytes).ok()?;
+    Some(mail::read(&bytes)?.text.chars().take(chars_max).collect())
 }
 
 async fn show(args: &ShowArgs, site: &Site) -> Result<Exit, Failure> {

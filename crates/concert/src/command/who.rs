@@ -27,7 +27,7 @@ use super::SiteArg;
 use crate::addressees::{PURPOSE, reachable_by};
 use crate::ask::Asker;
 use crate::barred::Barred;
-use crate::print::{AllRows, note};
+use crate::print::{AllRows, Format, format_or_default, note};
 use crate::problems::{Exit, Failure, outside};
 use crate::registry::{self, Opened};
 use crate::settings::Whom;
@@ -48,7 +48,8 @@ pub(super) struct Args {
     /// Only contacts for this purpose; those for abuse where a party has none.
     #[arg(long, value_name = "PURPOSE")]
     purpose: Option<String>,
-    /// Also say, on standard error, what was passed over and why.
+    /// Also say what was passed over and why: in `passed_over` of a value's first row (json, ndjson), else on standard
+    /// error.
     #[arg(long)]
     explain: bool,
     /// Ask nobody outside, whatever the settings allow.
@@ -132,24 +133,31 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
         is_whole,
         outside: asker.as_ref().map(|asker| (asker, &runtime)),
     };
-    let mut table = args.rows.table(&COLUMNS);
+    // Programs read it in the rows, people behind them.
+    let in_rows = args.explain && matches!(format_or_default(args.rows.format), Format::Json | Format::Ndjson);
+    let more = ["passed_over"].into_iter().filter(|_| in_rows);
+    let mut table = args.rows.table(&COLUMNS.into_iter().chain(more).collect::<Vec<_>>());
     let mut tell = |value: &str| -> Result<bool, Failure> {
         for (value, rows, found) in answers(value, &book)? {
-            for row in rows {
-                if !table.row(&row)? {
+            let lines = match args.explain {
+                true => passed_over(&value, &book)?.into_iter().chain(found).collect(),
+                false => Vec::new(),
+            };
+            for (row, number) in rows.into_iter().zip(0..) {
+                let more = in_rows.then(|| if number == 0 { json!(lines) } else { json!([]) });
+                if !table.row(&row.into_iter().chain(more).collect::<Vec<_>>())? {
                     return Ok(false);
                 }
             }
-            if args.explain {
-                for line in passed_over(&value, &book)?.into_iter().chain(found) {
-                    note(&format!("{value}: {line}"))?;
-                }
+            for line in lines.iter().filter(|_| !in_rows) {
+                note(&format!("{value}: {line}"))?;
             }
         }
         Ok(true)
     };
     let mut passed_over = 0;
-    for value in &args.values {
+    let input = ["-".to_owned()];
+    for value in if args.values.is_empty() { &input[..] } else { &args.values } {
         let go_on = if value == "-" { from_input(&mut tell, &mut passed_over)? } else { tell(value)? };
         if !go_on {
             break;

@@ -39,6 +39,17 @@ pub struct Observables {
     pub left_out: usize,
 }
 
+/// Values with the number of times that they are named, the most often named first.
+fn counted<'v>(all: impl Iterator<Item = &'v Observable>) -> Vec<(&'v Observable, u64)> {
+    let mut counts: HashMap<&Observable, u64> = HashMap::new();
+    for one in all {
+        *counts.entry(one).or_insert(0) += 1;
+    }
+    let mut values: Vec<(&Observable, u64)> = counts.into_iter().collect();
+    values.sort_by_key(|(one, entries)| (std::cmp::Reverse(*entries), one.kind.word(), one.value.as_str()));
+    values
+}
+
 impl Incidents {
     /// The values that an incident names behind some, as far as a person may see it and the others. Of those alone it is
     /// looked up which others name them.
@@ -52,12 +63,7 @@ impl Incidents {
         let mut shown: Vec<_> = case.seen_by(&circle, person).map(|kept| case.read_by(&circle, person, kept)).collect();
         self.audit_read(person, &case.head.number, shown.iter().filter_map(|kept| kept.marking())).await?;
         shown.extend(self.joint_log(person, &case).await?);
-        let mut counts: HashMap<&Observable, u64> = HashMap::new();
-        for one in shown.iter().flat_map(|kept| kept.values()) {
-            *counts.entry(one).or_insert(0) += 1;
-        }
-        let mut values: Vec<(&Observable, u64)> = counts.into_iter().collect();
-        values.sort_by_key(|(one, entries)| (std::cmp::Reverse(*entries), one.kind.word(), one.value.as_str()));
+        let mut values = counted(shown.iter().flat_map(|kept| kept.values()));
         let left_out = values.len().saturating_sub(VALUES_MAX);
         values.truncate(VALUES_MAX);
         let mut all = Observables { values: Vec::new(), count: values.len(), left_out };
@@ -68,6 +74,15 @@ impl Incidents {
         }
         self.audit_found(person, &read).await?;
         Ok(all)
+    }
+
+    /// The values that an incident names as far as a person sees it, those that most entries name first.
+    pub async fn named_values(&self, person: &Person, name: &str) -> Result<Vec<Observable>, Refused> {
+        let (case, circle) = self.find(person, name).await?;
+        let mut shown: Vec<_> = case.seen_by(&circle, person).map(|kept| case.read_by(&circle, person, kept)).collect();
+        shown.extend(self.joint_log(person, &case).await?);
+        let values = counted(shown.iter().flat_map(|kept| kept.values()));
+        Ok(values.into_iter().take(VALUES_MAX).map(|(one, _)| one.clone()).collect())
     }
 
     /// Other incidents that name a value, and whether there are more. Only what the person may see counts, so

@@ -57,6 +57,14 @@ impl Kind {
     }
 }
 
+/// Whether a URL is that of a server on this machine.
+fn is_here(url: &str) -> bool {
+    let rest = url.strip_prefix("http://").unwrap_or_default();
+    let host = rest.split('/').next().unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
 /// What an entry is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Key {
@@ -88,7 +96,9 @@ impl Bootstrap {
         for service in services {
             let texts = |at| service.get(at).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
             // Some name a server without encryption beside the other; that one is never asked.
-            let Some(server) = texts(1).find(|url| url.starts_with("https://")) else { continue };
+            // On this machine nobody listens in.
+            let is_asked = |url: &&str| url.starts_with("https://") || is_here(url);
+            let Some(server) = texts(1).find(is_asked) else { continue };
             read.servers.push(if server.ends_with('/') { server.to_owned() } else { format!("{server}/") });
             for text in texts(0) {
                 let Some(key) = key(kind, text) else { continue };
@@ -98,7 +108,10 @@ impl Bootstrap {
                 read.entries.push((key, read.servers.len() - 1));
             }
         }
-        if read.entries.is_empty() { Err("no entry of it can be used".into()) } else { Ok(read) }
+        match read.entries.is_empty() {
+            true => Err("no entry of it can be used: each names what it is for, and a server with https://".into()),
+            false => Ok(read),
+        }
     }
 
     /// The copy that comes with the program.

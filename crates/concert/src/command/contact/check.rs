@@ -22,7 +22,7 @@ use serde_json::json;
 use crate::addressees::{PURPOSE, reachable};
 use crate::ask;
 use crate::barred::Barred;
-use crate::print::AllRows;
+use crate::print::LongRows;
 use crate::problems::{Exit, Failure};
 use crate::registry;
 use crate::settings::{OWN, Settings};
@@ -39,7 +39,7 @@ pub(super) struct Args {
     #[arg(long)]
     dns: bool,
     #[command(flatten)]
-    rows: AllRows,
+    rows: LongRows,
 }
 
 /// How long one question to the DNS may take.

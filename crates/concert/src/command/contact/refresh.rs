@@ -26,7 +26,7 @@ enum Kind {
     Rdap,
 }
 
-/// Exit code 1 when a file could not be fetched; the one before stays.
+/// Exit code 3 when a file could not be fetched; the one before stays.
 pub(super) async fn run(args: &Args, settings: &Settings) -> Result<Exit, Failure> {
     let Kind::Rdap = args.kind;
     if let Some(folder) = &settings.lookup.rdap_bootstrap {
@@ -39,7 +39,7 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<Exit, Failur
         let row = match fetched {
             Ok((entries, published)) => [json!(file), json!(entries), json!(published), json!(null)],
             Err(why) => {
-                exit = Exit::Bad;
+                exit = Exit::Outside;
                 [json!(file), json!(null), json!(null), json!(format!("{why}; the file before stays"))]
             }
         };

@@ -4,7 +4,7 @@ use concert_store::Store;
 use concert_store::records::Refused;
 use serde_json::json;
 
-use crate::print::AllRows;
+use crate::print::LongRows;
 use crate::problems::{Exit, Failure};
 
 /// Tell how many answers of RDAP and files of domains (security.txt) were refused, why, and when last
@@ -12,7 +12,7 @@ use crate::problems::{Exit, Failure};
 #[command(after_help = "Examples:\n  concert contact refused\n  concert contact refused --format json")]
 pub(super) struct Args {
     #[command(flatten)]
-    rows: AllRows,
+    rows: LongRows,
 }
 
 pub(super) async fn run(args: &Args, store: &Store) -> Result<Exit, Failure> {

@@ -30,6 +30,19 @@ pub(super) struct ShowArgs {
     rows: AllRows,
 }
 
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert evidence verify 'CERT-EX#2026-000001'\n  concert evidence verify 'CERT-EX#2026-000001' ba7816bf"
+)]
+pub(super) struct VerifyArgs {
+    /// Number or identity of the incident.
+    incident: String,
+    /// SHA-256 of the evidence, or its first digits, at least eight; without any, all of the incident that is kept.
+    sha256: Vec<String>,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
 const COLUMNS: [&str; 8] = ["sha256", "name", "bytes", "tlp", "of", "last", "goes_to", "text"];
 const CUSTODY: [&str; 6] = ["time", "act", "person", "whom", "place", "reason"];
 
@@ -70,4 +83,27 @@ pub(super) async fn show(args: &ShowArgs, incidents: &Incidents, person: &Person
     };
     print_object(format, &members, &lists)?;
     Ok(Exit::Done)
+}
+
+/// Exit code 1 where any of it is not as it was taken in.
+pub(super) async fn verify(args: &VerifyArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
+    let state = incidents.exhibits(person, &args.incident).await.map_err(refused)?;
+    let kept = state.evidence.iter().filter(|(_, exhibit)| exhibit.added.is_some() && !exhibit.is_destroyed());
+    let all: Vec<String> = match args.sha256.is_empty() {
+        true => kept.map(|(sha256, _)| sha256.to_string()).collect(),
+        false => args.sha256.clone(),
+    };
+    let mut table = args.rows.table(&["sha256", "bytes", "good", "problem"]);
+    let mut exit = Exit::Done;
+    for sha256 in all {
+        let looked = incidents.look_at_evidence(person, &args.incident, &sha256).await.map_err(refused)?;
+        if looked.problem.is_some() {
+            exit = Exit::Bad;
+        }
+        let good = looked.problem.is_none();
+        if !table.row(&[json!(looked.sha256), json!(looked.bytes), json!(good), json!(looked.problem)])? {
+            break;
+        }
+    }
+    table.finish().map(|()| exit)
 }

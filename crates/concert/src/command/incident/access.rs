@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::refused;
 use crate::incidents::{Ask, Incidents};
-use crate::print::AllRows;
+use crate::print::LongRows;
 use crate::problems::{Exit, Failure};
 use crate::wire;
 
@@ -21,7 +21,7 @@ pub(super) struct WhoArgs {
     #[arg(long, value_name = "SEQ")]
     entry: Option<u64>,
     #[command(flatten)]
-    rows: AllRows,
+    rows: LongRows,
 }
 
 #[derive(clap::Args)]
@@ -40,7 +40,7 @@ pub(super) struct WhyArgs {
     #[arg(long, value_name = "ACTION", default_value = "see", value_parser = action)]
     action: Action,
     #[command(flatten)]
-    rows: AllRows,
+    rows: LongRows,
 }
 
 fn action(text: &str) -> Result<Action, String> {

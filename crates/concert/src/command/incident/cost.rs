@@ -11,7 +11,7 @@ use super::refused;
 use crate::command::events::moment;
 use crate::incidents::Incidents;
 use crate::incidents::cost::{By, Sum, sums};
-use crate::print::AllRows;
+use crate::print::LongRows;
 use crate::problems::{Exit, Failure};
 use crate::settings::Effort;
 
@@ -32,7 +32,7 @@ pub(super) struct CostArgs {
     #[arg(long, value_name = "WHEN", value_parser = moment)]
     until: Option<Time>,
     #[command(flatten)]
-    rows: AllRows,
+    rows: LongRows,
 }
 
 pub(super) async fn run(

@@ -136,7 +136,12 @@ pub(super) fn send(args: &SendArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
         let mut table = args.rows.table(&["delivered", "later", "failed"]);
         table.row(&[json!(ended.delivered), json!(ended.later), json!(ended.failed)])?;
         table.finish()?;
-        Ok(if ended.failed + ended.later > 0 { Exit::Bad } else { Exit::Done })
+        // Who puts it off or cannot be reached may take it later.
+        Ok(match (ended.failed, ended.later) {
+            (0, 0) => Exit::Done,
+            (0, _) => Exit::Outside,
+            _ => Exit::Bad,
+        })
     })
 }
 

@@ -14,6 +14,7 @@ use concert_transport::deliver::smtp::is_encrypted;
 use serde_json::{Value, json};
 
 use super::super::contact::text_or_null;
+use super::super::mailbox::text_of;
 use super::SiteArg;
 use crate::addressees::Addressees;
 use crate::drive::anew::{self, Anew};
@@ -117,7 +118,7 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
         ("told_again_because", text_or_null(again.first().or(before.first()).map_or("", |(_, why)| why))),
     ]);
     let answers = if is_whole { runtime.block_on(site.store.records.thread(mail))? } else { Vec::new() };
-    let thread = thread(&seen, answers);
+    let thread = thread(&site, &seen, answers);
     if let (Ok(message), false) = (&message, is_hidden) {
         fields.extend([
             ("subject", json!(message.subject)),
@@ -164,21 +165,31 @@ pub(crate) async fn is_seen_whole(site: &Site, mail: &str, reach: &Reach) -> Res
     Ok(carrier.iter().chain(&carried).all(|(notice, _)| reach.has_notice(notice)))
 }
 
-const THREAD: &[&str] = &["time", "direction", "kind", "from", "signed", "to", "subject", "mail", "reason"];
+const THREAD: &[&str] = &["time", "direction", "kind", "from", "signed", "to", "subject", "mail", "reason", "text"];
+
+/// So much of what a mail says is shown with its notice; `concert mailbox show` has all.
+const TEXT_CHARS_MAX: usize = 2_000;
 
 /// What was sent, and all that came back, in the order it did.
-fn thread(notice: &Notice, mails: Vec<MailRow>) -> List {
+fn thread(site: &Site, notice: &Notice, mails: Vec<MailRow>) -> List {
     let mut rows = Vec::new();
     if let Some(at) = notice.delivered_at {
         let sent = [json!(at.to_string()), json!("out"), json!("notice"), Value::Null, Value::Null];
-        let of = [json!(went_to(notice)), Value::Null, Value::Null, text_or_null(&notice.reason)];
+        let of = [json!(went_to(notice)), Value::Null, Value::Null, text_or_null(&notice.reason), Value::Null];
         rows.push(sent.into_iter().chain(of).collect());
     }
     for mail in mails {
+        let text = text_of(site, &mail, TEXT_CHARS_MAX);
         let kind = if mail.state == "aside" { format!("{} (aside)", mail.kind) } else { mail.kind };
         let came = [json!(mail.received.to_string()), json!("in"), json!(kind), text_or_null(&mail.from)];
-        let of =
-            [text_or_null(&mail.signed), Value::Null, json!(mail.subject), json!(mail.seq), text_or_null(&mail.reason)];
+        let of = [
+            text_or_null(&mail.signed),
+            Value::Null,
+            json!(mail.subject),
+            json!(mail.seq),
+            text_or_null(&mail.reason),
+            json!(text),
+        ];
         rows.push(came.into_iter().chain(of).collect());
     }
     List { name: "thread", columns: THREAD, rows }
