@@ -685,7 +685,7 @@ fn what_commands_decide_of_notices_and_contacts_is_in_the_audit_log() {
     concert(&site, &["notice", "reject", two, "--why", "told by telephone"]);
     concert(&site, &["notice", "retry", two]);
     // Nothing listens there.
-    assert_eq!(said(&site, &["notice", "send", one]).0, 1);
+    assert_eq!(said(&site, &["notice", "send", one]).0, 3);
     let rows = concert(&site, &["audit", "--limit", "0", "--format", "ndjson"]);
     let mut done: Vec<String> = rows
         .iter()

@@ -557,5 +557,5 @@ fn a_backup_holds_evidence() {
     let verified =
         Command::new(env!("CARGO_BIN_EXE_concert")).arg("verify").arg("--site").arg(&again).output().unwrap();
     let told = String::from_utf8_lossy(&verified.stderr).into_owned();
-    assert!(verified.status.success() && told.contains("1 pieces of evidence"), "{told}");
+    assert!(verified.status.success() && told.contains("1 piece of evidence"), "{told}");
 }

@@ -420,5 +420,5 @@ fn evidence_goes_in_and_out_over_the_api() {
         shown["custody"].as_array().unwrap().iter().map(|one| one["act"].as_str().unwrap()).collect();
     assert_eq!((custody, &shown["marking"]["tlp"]), (vec!["received", "copied"], &Value::from("green")));
     let verified = run(&["verify", "--site", at]);
-    assert!(verified.0 == 0 && verified.2.contains("1 pieces of evidence"), "{}", verified.2);
+    assert!(verified.0 == 0 && verified.2.contains("1 piece of evidence"), "{}", verified.2);
 }

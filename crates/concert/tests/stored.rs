@@ -352,7 +352,7 @@ fn notices_are_listed_shown_sent_and_tried_again() {
     assert_eq!(again[0]["state"], "queued");
     // Nobody listens there, so it stays queued for later.
     let (code, out, _) = site.concert(&["notice", "send", nobody, "--quiet"]);
-    assert_eq!((code, out.as_str()), (1, "{\"delivered\":0,\"later\":1,\"failed\":0}\n"));
+    assert_eq!((code, out.as_str()), (3, "{\"delivered\":0,\"later\":1,\"failed\":0}\n"));
     let shown = &site.rows(&["notice", "show", nobody])[0];
     assert_eq!((&shown["to"], &shown["attempts"]), (&Value::from("abuse@net.example"), &Value::from(1)));
     assert_eq!(site.concert(&["notice", "show", "20000101-000001"]).0, 2);
@@ -387,7 +387,7 @@ fn verify_names_what_is_damaged() {
     let site = Site::new();
     let (code, out, err) = site.concert(&["verify"]);
     assert_eq!((code, out.as_str()), (0, ""));
-    assert!(err.contains("2 raw reports, 1 event files, 10 journal events"), "{err}");
+    assert!(err.contains("2 raw reports, 1 event file, 10 journal events"), "{err}");
     let raw = damage(&site.path("data/archive"), "zst");
     let (code, out, err) = site.concert(&["verify"]);
     assert_eq!((code, out.lines().count()), (1, 1), "{out}");

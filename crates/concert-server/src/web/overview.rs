@@ -4,19 +4,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use concert_model::Time;
+use concert_model::access::Person;
 use jiff::tz::TimeZone;
 
 use super::chart::{self, Chart};
 use super::show::{self, Moment};
 use crate::App;
 use crate::problem::Problem;
-use crate::site::{Feed, FeedState, GapRow, HeldMail, Hour, NoticeRow, Overview, RejectRow, Stuck, Volume};
+use crate::site::{Feed, FeedState, GapRow, HeldMail, Hour, NoticeRow, NoticeText, Overview, RejectRow, Stuck, Volume};
 
 /// Rows of each list that the page shows.
 const ROWS_MAX: usize = 20;
+/// Notices whose text the page shows, and most bytes of each; their own page has all of it.
+const TEXTS_MAX: usize = 5;
+const TEXT_BYTES_MAX: usize = 8 * 1024;
 /// Feeds that the page shows; the API has all.
 const FEEDS_MAX: usize = 500;
 
@@ -35,6 +40,7 @@ struct Page {
     chart_size: (u64, u64),
     feeds: Vec<FeedView>,
     notices: Vec<NoticeView>,
+    texts: Vec<TextView>,
     rejects: Vec<RejectView>,
     gaps: Vec<GapView>,
 }
@@ -82,6 +88,15 @@ struct NoticeView {
     delivered_at: Option<Moment>,
 }
 
+/// The exact text of a notice.
+struct TextView {
+    id: String,
+    link: String,
+    state: String,
+    text: String,
+    is_cut: bool,
+}
+
 struct RejectView {
     row: RejectRow,
     time: Moment,
@@ -97,11 +112,28 @@ struct GapView {
 
 pub(super) async fn overview(
     State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
     let refresh = query.get("refresh").is_some_and(|on| on == "on");
     let overview = app.site.overview().await?;
-    Ok(super::page(&view(overview, app.site.now(), refresh)))
+    let mut texts = Vec::new();
+    for row in overview.notices.iter().take(TEXTS_MAX) {
+        texts.extend(app.site.notice(&person, &row.id).await?.map(text_view));
+    }
+    Ok(super::page(&Page { texts, ..view(overview, app.site.now(), refresh) }))
+}
+
+fn text_view(notice: NoticeText) -> TextView {
+    let text = notice.plain.as_ref().unwrap_or(&notice.bytes);
+    let shown = text.get(..TEXT_BYTES_MAX).unwrap_or(text);
+    TextView {
+        link: notice_link(&notice.row.id),
+        state: notice.row.state,
+        id: notice.row.id,
+        text: show::lines(&String::from_utf8_lossy(shown)),
+        is_cut: text.len() > shown.len(),
+    }
 }
 
 fn view(overview: Overview, now: Time, refresh: bool) -> Page {
@@ -125,6 +157,7 @@ fn view(overview: Overview, now: Time, refresh: bool) -> Page {
             .take(ROWS_MAX)
             .map(|row| notice_view(show::row(row), now, &zone))
             .collect(),
+        texts: Vec::new(),
         rejects: overview.rejects.into_iter().take(ROWS_MAX).map(|row| reject_view(row, now, &zone)).collect(),
         gaps: overview.gaps.into_iter().take(ROWS_MAX).map(|row| gap_view(row, now, &zone)).collect(),
         site: overview.site,

@@ -28,7 +28,6 @@ use super::events::moment;
 use super::{SiteArg, acting};
 use crate::incidents::{
     Filter, Incidents, LogFilter, Refused, Slice, Written, ahead_of, entry_json, head_json, incident_json, made_anew,
-    with_values,
 };
 use crate::print::{AllRows, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
@@ -408,8 +407,7 @@ async fn show_one(args: &ShowArgs, incidents: &Incidents, person: &Person) -> Re
     if let Some(problem) = ahead_of("its newest entry", state.changed.time, now) {
         tracing::warn!("{problem}");
     }
-    let values = incidents.named_values(person, &args.incident).await.map_err(refused)?;
-    show::print(&with_values(incident_json(&state, joins, &may, (&gone, now)), &values), args.rows.format)
+    show::print(&incident_json(&state, joins, &may, (&gone, now)), args.rows.format)
 }
 
 fn entry_row(entry: &Value) -> [Value; 7] {

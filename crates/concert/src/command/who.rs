@@ -48,8 +48,8 @@ pub(super) struct Args {
     /// Only contacts for this purpose; those for abuse where a party has none.
     #[arg(long, value_name = "PURPOSE")]
     purpose: Option<String>,
-    /// Also say what was passed over and why: in `passed_over` of a value's first row (json, ndjson), else on standard
-    /// error.
+    /// Also say, on standard error, what was passed over and why; with json and ndjson also in `passed_over` of a
+    /// value's first row.
     #[arg(long)]
     explain: bool,
     /// Ask nobody outside, whatever the settings allow.
@@ -133,7 +133,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
         is_whole,
         outside: asker.as_ref().map(|asker| (asker, &runtime)),
     };
-    // Programs read it in the rows, people behind them.
+    // Programs find it in the rows as well.
     let in_rows = args.explain && matches!(format_or_default(args.rows.format), Format::Json | Format::Ndjson);
     let more = ["passed_over"].into_iter().filter(|_| in_rows);
     let mut table = args.rows.table(&COLUMNS.into_iter().chain(more).collect::<Vec<_>>());
@@ -144,12 +144,12 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
                 false => Vec::new(),
             };
             for (row, number) in rows.into_iter().zip(0..) {
-                let more = in_rows.then(|| if number == 0 { json!(lines) } else { json!([]) });
+                let more = in_rows.then(|| json!(lines.get(..if number == 0 { lines.len() } else { 0 })));
                 if !table.row(&row.into_iter().chain(more).collect::<Vec<_>>())? {
                     return Ok(false);
                 }
             }
-            for line in lines.iter().filter(|_| !in_rows) {
+            for line in lines {
                 note(&format!("{value}: {line}"))?;
             }
         }

@@ -80,7 +80,7 @@ pub use rebuild::{ahead, ahead_of, made_anew, verify_journals};
 pub use report::REPORTER;
 pub use view::{
     entry_json, exhibit_json, happened_json, head_json, hop_json, incident_json, letter_json, list_json,
-    neighbour_json, proposal_json, request_json, with_values,
+    neighbour_json, proposal_json, request_json,
 };
 pub use write::{ANSWERS_KEPT_MICROS, Written};
 

@@ -76,15 +76,6 @@ impl Incidents {
         Ok(all)
     }
 
-    /// The values that an incident names as far as a person sees it, those that most entries name first.
-    pub async fn named_values(&self, person: &Person, name: &str) -> Result<Vec<Observable>, Refused> {
-        let (case, circle) = self.find(person, name).await?;
-        let mut shown: Vec<_> = case.seen_by(&circle, person).map(|kept| case.read_by(&circle, person, kept)).collect();
-        shown.extend(self.joint_log(person, &case).await?);
-        let values = counted(shown.iter().flat_map(|kept| kept.values()));
-        Ok(values.into_iter().take(VALUES_MAX).map(|(one, _)| one.clone()).collect())
-    }
-
     /// Other incidents that name a value, and whether there are more. Only what the person may see counts, so
     /// that nobody learns of the rest from it.
     async fn others(

@@ -10,7 +10,6 @@ use concert_model::incident::content::{Content, Custody, Happened, Proposed, Rol
 use concert_model::incident::fold::{Clock, Exhibit, Incident, Letter, Participant};
 use concert_model::incident::journal::Stamp;
 use concert_model::incident::mail::Attached;
-use concert_pipeline::observables::Observable;
 use serde_json::{Map, Value, json};
 
 use super::sight;
@@ -322,19 +321,6 @@ pub fn incident_json(
     if let Some(members) = incident.as_object_mut() {
         members.extend(lists);
         members.insert("counts".into(), Value::Object(counts));
-    }
-    incident
-}
-
-/// An incident with the values that its texts name, beside those that somebody wrote down as observables.
-pub fn with_values(mut incident: Value, values: &[Observable]) -> Value {
-    let Some(rows) = incident.get_mut("observables").and_then(Value::as_array_mut) else { return incident };
-    let known: BTreeSet<String> = rows.iter().filter_map(|row| Some(row.get("value")?.as_str()?.to_owned())).collect();
-    let more: Vec<&Observable> = values.iter().filter(|one| !known.contains(&one.value)).collect();
-    let room = ROWS_MAX.saturating_sub(rows.len());
-    rows.extend(more.iter().take(room).map(|one| json!({"of": one.kind.word(), "value": one.value})));
-    if let Some(count) = incident.pointer_mut("/counts/observables") {
-        *count = json!(count.as_u64().unwrap_or(0) + more.len() as u64);
     }
     incident
 }

@@ -16,7 +16,7 @@ use super::{Pages, acts, evidence, failed, looks, messages};
 use crate::incidents::{
     self, Ask, Chosen, Filter, HowToRead, Join, LogFilter, Post, Refused, Split, Written, entry_json, happened_json,
     head_json, hop_json, host_there, incident_json, neighbour_json, numbers_json, progress_json, request_json,
-    some_left_out, with_values,
+    some_left_out,
 };
 use crate::wire;
 
@@ -90,8 +90,7 @@ impl Desk for Pages {
         let joins = desk.joins(person, &state).await.map_err(refusal)?;
         let may = desk.open_to(person, name).await.map_err(refusal)?;
         let gone = desk.gone().await.map_err(failed)?;
-        let values = desk.named_values(person, name).await.map_err(refusal)?;
-        Ok(with_values(incident_json(&state, joins, &may, (&gone, wire::now())), &values))
+        Ok(incident_json(&state, joins, &may, (&gone, wire::now())))
     }
 
     async fn entries(

@@ -327,7 +327,7 @@ fn rows(things: &Things) -> Vec<Row> {
         get("/api/v1/processes/{name}", "/api/v1/processes/phishing".into(), "/api/v1/processes/none".into(), &everybody()),
         get("/api/v1/processes/{name}/numbers", "/api/v1/processes/phishing/numbers".into(), "/api/v1/processes/none/numbers".into(), &everybody()),
         post("/api/v1/processes/check", "/api/v1/processes/check".into(), "/api/v1/processes/check".into(), json!({"definition": ""}), &everybody()),
-        post("/api/v1/feeds/{name}/reports", "/api/v1/feeds/pushed/reports".into(), "/api/v1/feeds/none/reports".into(), json!({}), &[]),
+        post("/api/v1/feeds/{name}/reports", "/api/v1/feeds/pushed/reports".into(), "/api/v1/feeds/none/reports".into(), json!({}), &["handler"]),
         site("/api/v1/users", &administrator),
         post("/api/v1/users", "/api/v1/users".into(), "/api/v1/users".into(), json!({"name": "x"}), &administrator),
         get("/api/v1/users/{name}", shown.0.clone(), shown.1.clone(), &administrator),

@@ -2,7 +2,7 @@
 //!
 //! Columns in any order, named in the first line: `party`, `asns`, `prefixes`, `domains`, `countries`,
 //! `sectors`, `mail`, `language`, `format`, `via`, `schedule`, `time_zone`, `purpose`, `consent`. Lists are
-//! separated by blanks or `;`. A prefix or domain that begins with `!` is excluded. A party may stand on many
+//! separated by blanks, `;` or (in quotation marks) commas. A prefix or domain that begins with `!` is excluded. A party may stand on many
 //! lines: what they list is joined, and each line with a mail address adds a contact.
 
 use concert_model::sheet::is_formula;
@@ -317,5 +317,5 @@ impl Reading<'_> {
 }
 
 fn listed(list: &str) -> impl Iterator<Item = &str> {
-    list.split(|c: char| c.is_whitespace() || c == ';').filter(|item| !item.is_empty())
+    list.split(|c: char| c.is_whitespace() || matches!(c, ';' | ',')).filter(|item| !item.is_empty())
 }

@@ -194,6 +194,14 @@ fn whoever_is_passed_over_for_a_bare_value_is_told_with_the_reason() {
 }
 
 #[test]
+fn lists_in_a_cell_have_blanks_semicolons_or_quoted_commas_between() {
+    for list in ["64501 64502", "64501;64502", "\"64501, 64502\"", "\"64501,64502\""] {
+        let (parties, _) = read_csv("c.csv", format!("party,asns,domains\nA,{list},a.example\n").as_bytes());
+        assert_eq!(parties[0].asns, [64_501, 64_502], "{list}");
+    }
+}
+
+#[test]
 fn the_reason_fits_what_was_asked() {
     let (parties, _) = read_csv("c.csv", b"party,asns,prefixes\nA,64500,192.0.2.0/24\n");
     let (one, lookup) = (Constituents::new(parties), Lookup::new(None, None));
