@@ -69,7 +69,11 @@ impl Flat {
         let left_out = |path: &str| self.mapping.column(path).is_some() && self.mapping.resolve(path).is_none();
         let read = super::twice::all(text, &|path| self.drop.contains(path) || left_out(path));
         let (value, twice) = read.map_err(|error| Fault::new("", reason(&error, error.line(), error.column())))?;
-        let is_used = |path: &&String| self.inner.contains(*path) || self.mapping.knows(path);
+        // What lies in an object that is kept whole is not used.
+        let is_followed = |path: &str| {
+            path.rfind(['.', '[']).is_none_or(|end| self.inner.contains(path.get(..end).unwrap_or_default()))
+        };
+        let is_used = |path: &&String| self.inner.contains(*path) || self.mapping.knows(path) && is_followed(path);
         match twice.iter().find(is_used) {
             Some(path) => {
                 Err(Fault::new(path.as_str(), "this member is there twice, so it does not say which one is meant"))

@@ -70,6 +70,16 @@ require = ["source.ip"]
 3 : every member that is a field or named in the settings is empty",
         },
         Sample {
+            name: "member-twice-inside.ndjson",
+            settings: "",
+            given: "{\"source\":{\"ip\":\"192.0.2.1\"},\"extra\":{\"note\":{\"a\":1,\"a\":2}}}\n{\"source\":{\"ip\":\"192.0.2.1\",\"ip\":\"192.0.2.2\"}}\n{\"source.ip\":\"192.0.2.1\",\"extra.a\":1,\"extra.a\":2}\n",
+            events: r#"
+{"source.ip":"192.0.2.1","extra.note":{"a":1,"a_2":2}}
+"#,
+            rejects: "2 source.ip: this member is there twice, so it does not say which one is meant
+3 extra.a: this member is there twice, so it does not say which one is meant",
+        },
+        Sample {
             name: "member-twice.ndjson",
             settings: "columns = { ip = \"source.ip\", \"at.port\" = \"source.port\", x = \"-\" }\ndrop = [\"password\"]",
             given: "{\"ip\":\"192.0.2.1\",\"ip\":\"192.0.2.2\"}\n{\"ip\":\"192.0.2.3\",\"note\":1,\"note\":2,\"x\":1,\"x\":2,\"password\":1,\"password\":2,\"deep\":{\"a\":1,\"a\":2}}\n{\"ip\":\"192.0.2.4\",\"at\":{\"port\":1},\"at\":{\"port\":2}}\n",
