@@ -700,7 +700,7 @@ async fn all_parties_of_a_kind_are_told_their_own_facts() {
     };
     let (code, out, err) = tell("victims", &["--text"]);
     let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(code == 0 && err.contains("1 messages would be sent, 0 parties would not be told"), "{err}");
+    assert!(code == 0 && err.contains("1 message would be sent, 0 parties would not be told"), "{err}");
     assert_eq!(
         (rows.len(), &rows[0]["party"], &rows[0]["to"]),
         (1, &json!("Example Net"), &json!("abuse@net.example"))

@@ -13,6 +13,8 @@ use rustls::{AlertDescription, CertificateError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
+/// What is said of a certificate that may sign others, as those do that `openssl req -x509` makes.
+const SIGNED_BY_ITSELF: &str = "CaUsedAsEndEntity";
 /// Errors below errors that are looked at.
 const DEPTH_MAX: usize = 12;
 
@@ -23,6 +25,11 @@ pub fn why(error: &(dyn Error + 'static)) -> Option<String> {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             Some("the certificate of the server is signed by nobody we trust (UnknownIssuer); see `ca_file`".to_owned())
         }
+        // It says no more than this word, and not by its type.
+        rustls::Error::InvalidCertificate(error) if format!("{error:?}").contains(SIGNED_BY_ITSELF) => Some(format!(
+            "the certificate of the server signs itself, as that of an authority does ({SIGNED_BY_ITSELF}): the server \
+             needs one that is none of an authority (basicConstraints CA:FALSE), whose signer `ca_file` may name"
+        )),
         rustls::Error::AlertReceived(alert) => sentence(*alert),
         _ => None,
     }
@@ -93,5 +100,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Explained<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().0).poll_shutdown(context).map_err(explained)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::OtherError;
+
+    use super::*;
+
+    #[test]
+    fn certificates_of_servers_that_are_none_are_told_in_words() {
+        let check = |error: CertificateError, want: &str| {
+            let error = io::Error::other(rustls::Error::InvalidCertificate(error));
+            let told = why(&error).unwrap_or_default();
+            assert!(told.contains(want) && told.is_empty() == want.is_empty(), "{told}");
+        };
+        check(CertificateError::UnknownIssuer, "signed by nobody we trust");
+        let itself = OtherError(Arc::new(io::Error::other(SIGNED_BY_ITSELF)));
+        check(CertificateError::Other(itself), "basicConstraints CA:FALSE");
+        // The library says it well enough.
+        check(CertificateError::Expired, "");
     }
 }

@@ -309,8 +309,12 @@ fn what_to_do(why: &str) -> &'static str {
         "`concert run` asks again then"
     } else if is_status(&["401", "403", "407"]) {
         "look at `user`, `password`, `bearer` and `api_key` of the feed, or ask the provider"
-    } else if is_status(&["404", "410"]) || why.contains("TLS") || why.contains("redirects") {
-        "look at `url` of the feed, or ask the provider"
+    } else if is_status(&["404", "410"])
+        || why.contains("TLS")
+        || why.contains("certificate")
+        || why.contains("redirects")
+    {
+        "look at `url` and `ca_file` of the feed, or ask the provider"
     } else if is_status(&["5"]) {
         "the server has a problem of its own: `concert run` asks again by itself, and the provider may know more"
     } else if why.contains('`') {

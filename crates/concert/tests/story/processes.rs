@@ -192,7 +192,7 @@ impl<'s> Story<'s> {
             self.serving.ask("POST", &path, &self.tokens["ines"], bytes.as_bytes(), "application/octet-stream");
         assert_eq!(status, 201, "{added}");
         let refused = self.step(person, &step.id, json!({}), 400);
-        assert!(refused.contains("custody is open for 1 pieces of evidence ("), "{refused}");
+        assert!(refused.contains("custody is open for 1 piece of evidence ("), "{refused}");
         let sha256 = added["sha256"].as_str().unwrap();
         let moved = ["evidence", "custody", &self.incident, sha256, "moved", "--place", "safe 2", "--reason", "kept"];
         self.site.done(&[&moved[..], &["--as", "lena"]].concat());

@@ -95,7 +95,10 @@ fn findings(incident: &Incident) -> Option<Lacks> {
 fn closing(incident: &Incident, run: &Run, known: &Known) -> Vec<Lacks> {
     let mut open = Vec::new();
     if known.open_custody > 0 {
-        let count = known.open_custody;
+        let pieces = match known.open_custody {
+            1 => "1 piece".to_owned(),
+            count => format!("{count} pieces"),
+        };
         let of = incident.evidence.iter().filter(|(_, exhibit)| !exhibit.is_accounted_for());
         let named: Vec<&str> = of
             .map(|(sha256, exhibit)| match &exhibit.added {
@@ -104,9 +107,7 @@ fn closing(incident: &Incident, run: &Run, known: &Known) -> Vec<Lacks> {
             })
             .collect();
         let which = if named.is_empty() { String::new() } else { format!(" ({})", names(named.into_iter())) };
-        open.push(lack(format!(
-            "custody is open for {count} pieces of evidence{which}: record where each is, or its end"
-        )));
+        open.push(lack(format!("custody is open for {pieces} of evidence{which}: record where each is, or its end")));
     }
     open.extend(findings(incident));
     if run.answers.is_empty() {

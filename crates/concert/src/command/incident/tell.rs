@@ -68,10 +68,12 @@ pub(super) async fn run(args: &TellArgs, site: &Site, incidents: &Incidents, per
     }
     let planned = incidents.preview_telling(ask, &post, &args.incident, &telling).await.map_err(refused)?;
     let told = planned.iter().filter(|one| one.message.is_ok()).count();
-    note(&format!(
-        "{told} messages would be sent, {} parties would not be told; --send sends them",
-        planned.len() - told
-    ));
+    let left = match planned.len() - told {
+        1 => "1 party".to_owned(),
+        many => format!("{many} parties"),
+    };
+    let messages = concert_model::problem::counted(told, "message");
+    note(&format!("{messages} would be sent, {left} would not be told; --send sends them"));
     for warning in planned.iter().filter_map(|one| one.warning.as_ref()) {
         tracing::warn!("{warning}");
     }

@@ -121,7 +121,7 @@ fn refuse_then_mend(story: &mut Story, step: &Step, point: Meeting) {
     let Some(written) = points.get(point.word()) else { return };
     story.write_all(&written["before"]);
     if point == Meeting::Closing {
-        assert!(refused(story).contains("custody is open for 1 pieces of evidence"), "{}", refused(story));
+        assert!(refused(story).contains("custody is open for 1 piece of evidence"), "{}", refused(story));
         story.open_custody = 0;
     }
     assert!(refused(story).contains(written["refused"].as_str().unwrap()), "{}", refused(story));
