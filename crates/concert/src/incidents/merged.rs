@@ -71,20 +71,19 @@ fn parties_in(case: &Case, entries: &BTreeSet<String>) -> (BTreeSet<String>, BTr
     (names(own), names(others))
 }
 
-/// Parties of other incidents that have to do with one, and their sectors.
+/// Parties of other incidents that have to do with one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Came {
     /// Those that take part in it since they were split into it: a role that is limited to one of them holds here.
     pub(super) parts: BTreeSet<String>,
-    /// Those that give nobody more to see.
+    /// Those that give nobody more to see, and their sectors.
     pub(super) others: BTreeSet<String>,
 }
 
 impl Came {
     fn add(&mut self, (parts, others): (BTreeSet<String>, BTreeSet<String>), sectors: impl Fn(&str) -> Vec<String>) {
-        let all = |party: String| sectors(&party).into_iter().chain([party]);
-        self.parts.extend(parts.into_iter().flat_map(&all));
-        self.others.extend(others.into_iter().flat_map(&all));
+        self.parts.extend(parts);
+        self.others.extend(others.into_iter().flat_map(|party| sectors(&party).into_iter().chain([party])));
     }
 }
 

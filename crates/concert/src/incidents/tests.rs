@@ -1018,7 +1018,10 @@ async fn an_entry_that_is_marked_otherwise_is_read_by_those_whom_the_new_marking
     assert!(out.iter().all(|one| matches!(one, Err(Refused::Denied(_)))), "{out:?}");
     assert_eq!((reads(&anna).await, reads(&ben).await), ([true; 6], [true; 6]));
     sound().await;
-    // Fields and what says so stay as they are.
+    // Why is said, and fields and what says so stay as they are.
+    let silent = Marked { marking: red.clone(), reason: " ".into() };
+    let silent = site.incidents.mark_entry(ask(&root), &number, seqs[0], silent).await.unwrap_err();
+    assert!(format!("{silent:?}").contains("`reason` is empty"), "{silent:?}");
     let log = site.incidents.log(&root, &number, 0, 100).await.unwrap();
     let of = |kind: &str| log.iter().find(|kept| kept.body.as_ref().unwrap().0.kind == kind).unwrap().seq;
     for kind in ["opened/1", "role/1", "entry-marking/1"] {

@@ -107,7 +107,10 @@ pub(super) fn check(content: &Content) -> Result<(), Refused> {
     match content {
         Content::Titled(titled) => line("title", &titled.title)?,
         Content::Marked(marked) => marking(&marked.marking)?,
-        Content::Remarked(marked) => marking(&marked.marking)?,
+        Content::Remarked(marked) => {
+            said("reason", &marked.reason)?;
+            marking(&marked.marking)?;
+        }
         Content::Classified(classified) => classification(&classified.classification)?,
         Content::PartyMoved(moved) => line("party", &moved.party)?,
         Content::RoleMoved(moved) => line("person", &moved.person)?,

@@ -330,7 +330,7 @@ impl Incidents {
     pub(super) fn circle(&self, case: &Case) -> Circle {
         let gone = BTreeSet::clone(&self.gone.lock().unwrap_or_else(PoisonError::into_inner));
         let mut circle = Circle { gone, ..case.head.circle(|party| self.sectors(party)) };
-        circle.constituencies.extend(case.came.parts.iter().cloned());
+        circle.constituencies.extend(case.came.parts.iter().flat_map(|party| self.constituencies(party)));
         // What is forbidden of a party goes on holding where it was.
         let left = case.left.iter().flat_map(|party| self.constituencies(party));
         circle.merged.extend(case.came.others.iter().cloned().chain(left));
@@ -460,7 +460,7 @@ impl Incidents {
         let circle = self.circle(case);
         if let Some(named) = named {
             named.check(&circle, draft)?;
-            is_not_closed(case, &draft.content)?;
+            is_not_closed((case, &circle), ask.person, &draft.content)?;
             clocks::in_time(ask.now, &draft.content).map_err(Refused::Wrong)?;
         }
         if follow::concerns(&draft.content) {
@@ -700,26 +700,20 @@ fn can_be_remarked(content: &Content) -> Result<(), Refused> {
     )))
 }
 
-/// An incident is closed once: who closed it again would take the place of who did. Whoever has seen what was answered
-/// since says so by closing it again.
-fn is_not_closed(case: &Case, content: &Content) -> Result<(), Refused> {
+/// An incident is closed once: who closed it again would take the place of who did. Whoever does so after an answer that
+/// came since says that it was seen.
+fn is_not_closed((case, circle): (&Case, &Circle), person: &Person, content: &Content) -> Result<(), Refused> {
     let closes = |content: &Content| matches!(content, Content::Moved(moved) if moved.status == Status::Closed);
     if !closes(content) || case.head.status != Status::Closed {
         return Ok(());
     }
-    let said = case.entries.iter().filter_map(|kept| Some((kept, kept.body.as_ref()?)));
-    let (mut by, mut is_answered) = (String::new(), false);
-    for (kept, (body, content)) in said {
-        if closes(content) {
-            by = format!(", by {} at {}", body.author, kept.header.stamp.time);
-            is_answered = false;
-        } else if let Content::MessageKept(message) = content {
-            is_answered |= message.is_answer();
-        }
-    }
-    if is_answered {
+    if case.state_for(circle, person).late_answers().next().is_some() {
         return Ok(());
     }
+    let closing = |kept: &&Arc<super::Kept>| kept.body.as_ref().is_some_and(|(_, content)| closes(content));
+    let by = case.entries.iter().rev().find(closing).and_then(|kept| Some((kept, kept.body.as_ref()?)));
+    let by =
+        by.map_or_else(String::new, |(kept, (body, _))| format!(", by {} at {}", body.author, kept.header.stamp.time));
     let problem = Problem::new(format!("the incident is closed already{by}"));
     Err(Refused::Wrong(problem.hint("write what is to be added as a note; another status opens it again")))
 }
