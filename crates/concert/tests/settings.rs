@@ -198,7 +198,7 @@ fn files_of_a_site_that_cannot_be_read_are_named_with_what_to_do() {
     insta::assert_snapshot!(told.join("\n").replace(&site.display().to_string(), "SITE"), @"
     templates/en/notice.txt.j2: the template cannot be read: SITE/templates/en/notice.txt.j2: stream did not contain valid UTF-8
       hint: it is a file of UTF-8 text that the user of Concert can read
-    processes/ours.toml: the process cannot be read: SITE/processes/ours.toml: stream did not contain valid UTF-8
+    processes/ours.toml: the process cannot be read: stream did not contain valid UTF-8
       hint: it is a file of UTF-8 text that the user of Concert can read
     there are more than 1000 files in SITE/conf.d
       hint: put several of them into one; names that do not end in .toml are passed over
