@@ -349,7 +349,7 @@ fn a_log_becomes_timeline_and_proposals_once_however_often_it_is_read() {
     let after = site.show(&number);
     assert_eq!(after["timeline"].as_array().unwrap().len(), 3);
     assert_eq!(
-        (&after["timeline"][2]["time"], &after["counts"]["proposals"]),
+        (&after["timeline"][0]["time"], &after["counts"]["proposals"]),
         (&json!("2026-11-22T08:00:00Z"), &json!(2))
     );
     assert_eq!(read(&zone)["timeline"], json!(3));
