@@ -14,7 +14,8 @@ use concert_server::desk::{
 };
 use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::{
-    Feed, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice, WantedNotices,
+    Feed, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push, Pushed, Refusal, Site, Slice,
+    WantedNotices,
 };
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -254,6 +255,9 @@ impl Site for Empty {
         Ok((row.id == id).then_some(NoticeText { row, bytes, plain: None }))
     }
 
+    fn push_limit(&self, _: &str) -> Option<u64> {
+        None
+    }
     async fn admit(&self, feed: &str, token: &str) -> Option<u64> {
         (concert_server::same_secret(token, "s3cret") && feed == "pushed").then_some(Self::REPORT_BYTES_MAX)
     }

@@ -16,7 +16,14 @@ fuzz_target!(|bytes: &[u8]| {
     let columns = Columns { chosen: Vec::new(), defang: choice & 4 != 0 };
     let mut each = |event: &Event<'_>| {
         let last_seen = Some(Time(1_795_323_030_000_000));
-        let item = Item { event: *event, report: ReportId([7; 16]), state: STILL_OPEN, seen: 3, last_seen, instead: Instead::Nobody };
+        let item = Item {
+            event: *event,
+            report: ReportId([7; 16]),
+            state: STILL_OPEN,
+            seen: 3,
+            last_seen,
+            instead: Instead::Nobody,
+        };
         for format in ALL {
             let mut out = Vec::new();
             (format.write)(

@@ -23,7 +23,14 @@ fuzz_target!(|bytes: &[u8]| {
     let format = ALL[usize::from(choice >> 3) % ALL.len()];
     let columns = Columns { chosen: Vec::new(), defang: choice & 4 != 0 };
     let mut each = |event: &Event<'_>| {
-        let item = Item { event: *event, report: ReportId([7; 16]), state: NEW, seen: 2, last_seen: None, instead: Instead::Party("Net \"Example\"") };
+        let item = Item {
+            event: *event,
+            report: ReportId([7; 16]),
+            state: NEW,
+            seen: 2,
+            last_seen: None,
+            instead: Instead::Party("Net \"Example\""),
+        };
         let notice = Notice {
             is_responsible: choice & 2 == 0,
             id: "20261122-0001",

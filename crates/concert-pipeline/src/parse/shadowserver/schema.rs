@@ -51,6 +51,9 @@ pub(super) struct Report {
     pub broken: Option<String>,
 }
 
+/// How well columns fit a type: whether those are there that no other has, how many, and how many are missing.
+type Fit = (bool, usize, std::cmp::Reverse<usize>);
+
 /// All report types.
 #[derive(Clone, Debug)]
 pub(super) struct Schema {
@@ -120,7 +123,7 @@ impl Schema {
 
     /// The type whose columns fit best; the error names those that fit equally well.
     pub(super) fn by_columns(&self, header: &[&str]) -> Result<&Report, Vec<&str>> {
-        let mut best: Vec<(&Report, (bool, usize, std::cmp::Reverse<usize>))> = Vec::new();
+        let mut best: Vec<(&Report, Fit)> = Vec::new();
         for report in self.reports.iter().filter(|report| report.broken.is_none()) {
             let has = |mapping: &&Mapping| header.contains(&mapping.column.as_ref());
             if !report.columns.iter().filter(|mapping| mapping.required).all(|mapping| has(&mapping)) {
