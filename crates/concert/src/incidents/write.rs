@@ -1,30 +1,36 @@
 //! Writing: decision, signature, entry and what is derived from it, in one transaction.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, PoisonError};
+mod decide;
+mod sign;
 
-use concert_model::access::{Action, Circle, Decision, Object, Person, is_field, lets_in, lets_out, may};
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+
+use concert_model::access::{Action, Circle, Decision, Object, Person, may};
 use concert_model::incident::Status;
 use concert_model::incident::content::{Content, Erased, Marked, Opened, Remarked, Role, RoleMoved};
 use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
-use concert_model::incident::fold::{Clock, clock_name, place};
-use concert_model::incident::journal::{BODY_BYTES_MAX, Body, Stamp, Tip, hex};
+use concert_model::incident::fold::{Clock, clock_name};
+use concert_model::incident::journal::hex;
 use concert_model::{Problem, Time};
-use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
-use concert_store::records::{Change, messages};
+use concert_store::records::Change;
+use concert_store::records::incidents;
 use serde_json::{Value, json};
+
+use decide::can_be_remarked;
+use sign::keep_mark;
+
+pub(super) use sign::head_of;
 
 use super::case::Case;
 use super::made::{Beside, Made, by_hand};
 use super::mail;
 use super::read::Heads;
 use super::refers::{Check, Outside};
-use super::sight::{self, Sight};
 use super::{
-    Ask, Incidents, Refused, audit, effort, entry_json, follow, items, joins, proof, proposals, report, stale, text,
-    titles, unseen,
+    Ask, Incidents, Refused, audit, effort, entry_json, items, joins, proof, proposals, report, stale, text, titles,
+    unseen,
 };
-use crate::clocks;
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
 pub const ANSWERS_KEPT_MICROS: i64 = 2 * 86_400_000_000;
@@ -443,304 +449,8 @@ impl Incidents {
         }
         Ok((case, all))
     }
-
-    /// Whether what a draft says can be said now.
-    fn check(&self, ask: Ask<'_>, case: &Case, draft: &Draft, named: Option<&Check<'_>>) -> Result<(), Refused> {
-        check(ask.person, draft)?;
-        // A label that does not hold would be believed.
-        if draft.marking.is_some()
-            && draft.marking != case.head.marking
-            && draft.content.write().is_some_and(|(kind, _)| is_field(kind))
-        {
-            let problem =
-                Problem::new("`marking`: fields of an incident are for everybody who sees it, as it is marked");
-            let hint = "leave `marking` out, and write what is not for all of them into a note with its own";
-            return Err(Refused::Wrong(problem.hint(hint)));
-        }
-        let circle = self.circle(case);
-        if let Some(named) = named {
-            named.check(&circle, draft)?;
-            is_not_closed((case, &circle), ask.person, &draft.content)?;
-            clocks::in_time(ask.now, &draft.content).map_err(Refused::Wrong)?;
-        }
-        if follow::concerns(&draft.content) {
-            follow::check(ask.person, (case, &circle), ask.now, &draft.content)?;
-        }
-        Ok(())
-    }
-
-    /// Whether a draft may be written, before the bytes that it is about are taken.
-    pub(super) fn admit(&self, person: &Person, case: &Case, draft: &Draft) -> Result<(), Refused> {
-        let (_, decision) = self.decide(person, case, draft, Right::OfContent);
-        if !decision.allowed {
-            return Err(Refused::Denied(decision));
-        }
-        check(person, draft)
-    }
-
-    fn decide(&self, person: &Person, case: &Case, draft: &Draft, right: Right<'_>) -> (Action, Decision) {
-        let circle = self.circle(case);
-        if let Content::Remarked(one) = &draft.content {
-            return decide_remarked(person, (case, &circle), one);
-        }
-        let action = match right {
-            Right::OfContent | Right::ByHand(_) => Action::of(&draft.content, person, &circle),
-            Right::OfReader => Action::See,
-        };
-        let decision = may(person, action, Object::Incident(&circle));
-        // An entry that more may read than the incident lets out what is in it. Mail asks in a place of its own.
-        let is_wider = draft.marking.as_ref().is_some_and(|own| lets_out(person, &circle, own));
-        let is_marked_by_hand = matches!(right, Right::ByHand(_)) || matches!(draft.content, Content::EvidenceAdded(_));
-        if decision.allowed && is_wider && is_marked_by_hand {
-            return (Action::Release, may(person, Action::Release, Object::Incident(&circle)));
-        }
-        // Nobody lets in the own standing, which stays when the role is gone.
-        if decision.allowed
-            && let Content::PartyMoved(moved) = &draft.content
-            && !case.head.parties.contains_key(&moved.party)
-            && lets_in(person, &circle, &self.constituencies(&moved.party))
-        {
-            let decision = may(person, Action::Release, Object::Incident(&circle));
-            let reason =
-                format!("{} takes part with it, and so you by your standing: {}", moved.party, decision.reason);
-            return (Action::Release, if decision.allowed { decision } else { Decision { reason, ..decision } });
-        }
-        (action, decision)
-    }
-
-    /// Removes a body. What is kept of it is that it was there.
-    async fn erase(
-        &self,
-        change: &mut Change<'_>,
-        person: &Person,
-        case: Case,
-        erased: &Erased,
-    ) -> Result<Case, Refused> {
-        let circle = self.circle(&case);
-        let is_it = |kept: &&Arc<super::Kept>| {
-            kept.header.site.to_string() == erased.site && kept.header.sequence == erased.sequence
-        };
-        let kept = case.entries.iter().find(is_it).filter(|kept| case.shows(&circle, person, kept));
-        let Some((body, _)) = kept.and_then(|kept| kept.body.as_ref()) else {
-            return Err(wrong("there is no such entry, or its body is gone"));
-        };
-        if is_field(&body.kind) && !titles::is_replaced(&case, erased) {
-            let problem = Problem::new("fields of an incident are changed, not erased");
-            let hint = "a title, type, severity, status or marking can be erased once a later one took its place";
-            return Err(Refused::Wrong(problem.hint(hint)));
-        }
-        // Without it nothing would tell the body that it names from one that somebody took away.
-        if body.kind == "erased/1" {
-            return Err(wrong("what says that an entry was erased stays"));
-        }
-        // Without it the entry that it names would be marked as it was before.
-        if body.kind == "entry-marking/1" {
-            return Err(wrong("what says how an entry is marked stays"));
-        }
-        if super::evidence::holds(&case, &body.content, &body.kind) {
-            return Err(wrong("evidence is destroyed before what is written about it is erased"));
-        }
-        if let Content::MessageKept(message) = Content::read(&body.kind, &body.content) {
-            messages::forget(change, &message.notice, message.mail).await?;
-        }
-        incidents::erase_body(change, &case.id, &erased.site, erased.sequence).await?;
-        let rows = incidents::entries_in(change, &case.id, 0).await?;
-        let case = Case::new(&case.id, rows);
-        incidents::touch_anew(change, &case.id, &case.touched()).await?;
-        Ok(case)
-    }
-
-    /// Signs drafts that were decided about and keeps them, with what is found by searching.
-    pub(super) async fn sign(
-        &self,
-        change: &mut Change<'_>,
-        ask: Ask<'_>,
-        mut case: Case,
-        drafts: Vec<Draft>,
-    ) -> Result<(Case, Vec<Value>), Refused> {
-        let site = self.key.site();
-        // Along a chain stamps grow, so its last entry is the first one met from the end.
-        let mut tip = match case.entries.iter().rev().find(|kept| kept.header.site == site) {
-            Some(kept) => Tip { sequence: kept.header.sequence, hash: kept.header.hash().map_err(unwritable)? },
-            None => Tip::default(),
-        };
-        let mut written = Vec::with_capacity(drafts.len());
-        let mut left: VecDeque<Draft> = drafts.into();
-        while let Some(draft) = left.pop_front() {
-            let seen = case.entries.last().map_or(Stamp::default(), |kept| kept.header.stamp);
-            let marking = draft.marking.clone().or_else(|| case.head.marking.clone());
-            let marking = marking.ok_or_else(|| wrong("how the incident is marked is not known here"))?;
-            let found = text::findable(&draft.content);
-            let (kind, content) = draft.content.write().ok_or_else(|| wrong("an entry cannot be written"))?;
-            let body =
-                Body { author: ask.person.name.clone(), kind: kind.to_owned(), marking, content, salt: hex(&salt()?) };
-            let entry = self.key.sign(&case.id, tip, Stamp::next(ask.now, seen), body).map_err(unwritable)?;
-            let header = entry.header.text().map_err(unwritable)?;
-            let body = entry.body.as_ref().map(Body::text).transpose().map_err(unwritable)?;
-            if body.as_ref().is_some_and(|body| body.len() > BODY_BYTES_MAX) {
-                return Err(wrong(format!("an entry has at most {} KiB", BODY_BYTES_MAX >> 10)));
-            }
-            if let Some(effort) = effort::beside(&draft, ask.person, place(&entry.header)) {
-                left.push_front(effort);
-            }
-            let new = NewEntry {
-                incident: &case.id,
-                site: &site.to_string(),
-                sequence: entry.header.sequence,
-                stamp: (entry.header.stamp.time, entry.header.stamp.tick),
-                header: &header,
-                body: body.as_deref(),
-            };
-            let seq = incidents::keep_entry(change, &new).await?;
-            incidents::keep_findable(change, seq, &case.id, &found).await?;
-            tip = Tip { sequence: entry.header.sequence, hash: entry.header.hash().map_err(unwritable)? };
-            case.add(vec![EntryRow { seq, incident: case.id.clone(), header, body, marked: None }]);
-            let Some(kept) = case.entries.iter().rev().find(|kept| kept.seq == seq) else { continue };
-            let sight = sight::text(Sight::of(kept.body.as_ref()));
-            incidents::touch(change, &case.id, &sight, (seq, kept.header.stamp.time)).await?;
-            written.push(entry_json(kept));
-        }
-        Ok((case, written))
-    }
-
-    pub(super) async fn finish(
-        &self,
-        mut change: Change<'static>,
-        ask: Ask<'_>,
-        case: Case,
-        (entries, left_out): (Vec<Value>, Vec<(String, String)>),
-    ) -> Result<Written, Refused> {
-        incidents::keep_head(&mut change, &self.head_of(&case)).await?;
-        let written =
-            Written { id: case.id.clone(), number: case.head.number.clone(), entries, left_out, warnings: Vec::new() };
-        if let Some((key, digest)) = ask.key {
-            let times = (ask.now, Time(ask.now.0.saturating_sub(ANSWERS_KEPT_MICROS)));
-            let answer = written.kept().to_string();
-            incidents::keep_answer(&mut change, (&ask.person.name, key), &digest, &answer, times).await?;
-        }
-        self.store.records.commit(change).await?;
-        self.hold(Arc::new(case));
-        Ok(written)
-    }
-
-    /// How an incident stands, for lists.
-    pub(super) fn head_of(&self, case: &Case) -> Head {
-        head_of(case, &self.circle(case))
-    }
-}
-
-/// How an incident stands, for lists, with who has to do with it.
-pub(super) fn head_of(case: &Case, circle: &Circle) -> Head {
-    let head = &case.head;
-    Head {
-        id: case.id.clone(),
-        number: head.number.clone(),
-        title: head.title.clone(),
-        classification: head.classification.clone(),
-        severity: text::word(head.severity),
-        status: match head.merged_into() {
-            Some(_) => MERGED.to_owned(),
-            None => text::word(head.status),
-        },
-        opened: head.opened.time,
-        changed: case.last,
-        changed_at: case.last_at,
-        circle: serde_json::to_string(circle).unwrap_or_default(),
-    }
-}
-
-/// Keeps how an entry is marked by now, and by that who sees the incident move in lists.
-async fn keep_mark(change: &mut Change<'_>, case: &Case, place: (&str, u64), marking: &str) -> Result<(), Problem> {
-    incidents::mark_entry(change, &case.id, place, marking).await?;
-    incidents::touch_anew(change, &case.id, &case.touched()).await
-}
-
-/// Whether an entry may be marked otherwise: by the rules for the entry, and where it is let out of the incident, by those
-/// for letting out.
-fn decide_remarked(person: &Person, (case, circle): (&Case, &Circle), one: &Remarked) -> (Action, Decision) {
-    let is_it =
-        |kept: &&Arc<super::Kept>| kept.header.site.to_string() == one.site && kept.header.sequence == one.sequence;
-    let Some((body, _)) = case.entries.iter().find(is_it).and_then(|kept| kept.body.as_ref()) else {
-        return (Action::Lower, may(person, Action::Lower, Object::Incident(circle)));
-    };
-    let action = if one.marking.widens(&body.marking) { Action::Lower } else { Action::Raise };
-    let object = Object::Item { circle, marking: &body.marking, author: &body.author };
-    let decision = may(person, action, object);
-    if decision.allowed && lets_out(person, circle, &one.marking) && action == Action::Lower {
-        return (Action::Release, may(person, Action::Release, Object::Incident(circle)));
-    }
-    (action, decision)
-}
-
-/// Whether an entry can be marked otherwise than it was written. What is a field is for everybody who sees the incident;
-/// evidence, and mail of whoever reported something, have rules of their own.
-fn can_be_remarked(content: &Content) -> Result<(), Refused> {
-    let is_free = matches!(
-        content,
-        Content::Note(_)
-            | Content::Finding(_)
-            | Content::Decision(_)
-            | Content::Observable(_)
-            | Content::Happened(_)
-            | Content::Relation(_)
-            | Content::HostHeld(_)
-            | Content::EventLinked(_)
-            | Content::EventsLinked(_)
-            | Content::NoticeLinked(_)
-            | Content::Lesson(_)
-            | Content::Effort(_)
-    );
-    if is_free {
-        return Ok(());
-    }
-    let kind = content.write().map_or("of a newer site", |(kind, _)| kind);
-    let problem = Problem::new(format!("entries {kind} keep the marking that they were written with"));
-    Err(Refused::Wrong(problem.hint(
-        "notes, findings, decisions, observables, flows, hosts, what happened, lessons, effort and links can be marked otherwise",
-    )))
-}
-
-/// An incident is closed once: who closed it again would take the place of who did. Whoever does so after an answer that
-/// came since says that it was seen.
-fn is_not_closed((case, circle): (&Case, &Circle), person: &Person, content: &Content) -> Result<(), Refused> {
-    let closes = |content: &Content| matches!(content, Content::Moved(moved) if moved.status == Status::Closed);
-    if !closes(content) || case.head.status != Status::Closed {
-        return Ok(());
-    }
-    if case.state_for(circle, person).late_answers().next().is_some() {
-        return Ok(());
-    }
-    let closing = |kept: &&Arc<super::Kept>| kept.body.as_ref().is_some_and(|(_, content)| closes(content));
-    let by = case.entries.iter().rev().find(closing).and_then(|kept| Some((kept, kept.body.as_ref()?)));
-    let by =
-        by.map_or_else(String::new, |(kept, (body, _))| format!(", by {} at {}", body.author, kept.header.stamp.time));
-    let problem = Problem::new(format!("the incident is closed already{by}"));
-    Err(Refused::Wrong(problem.hint("write what is to be added as a note; another status opens it again")))
-}
-
-/// Whether a draft may be written as it is.
-fn check(person: &Person, draft: &Draft) -> Result<(), Refused> {
-    let marked = match &draft.content {
-        Content::Marked(marked) => Some(&marked.marking),
-        Content::Remarked(marked) => Some(&marked.marking),
-        _ => None,
-    };
-    if draft.marking.iter().chain(marked).any(|marking| marking.tlp > person.clearance) {
-        return Err(wrong("the marking is above your clearance, so you could not read what you write"));
-    }
-    draft.marking.as_ref().map_or(Ok(()), text::marking)?;
-    if draft.minutes > 0 && matches!(draft.content, Content::Effort(_)) {
-        let problem = Problem::new("`minutes` of an effort stand in its content");
-        return Err(Refused::Wrong(problem.hint("beside the content of any other entry they say what that took")));
-    }
-    effort::check(draft)?;
-    text::check(&draft.content)
 }
 
 pub(super) fn wrong(why: impl Into<String>) -> Refused {
     Refused::Wrong(Problem::new(why))
-}
-
-fn unwritable(why: impl std::fmt::Display) -> Refused {
-    Refused::Wrong(Problem::new(format!("an entry cannot be written: {why}")))
 }

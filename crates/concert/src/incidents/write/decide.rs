@@ -1,0 +1,168 @@
+//! Whether something may be written: who may, and whether it can be said now.
+
+use std::sync::Arc;
+
+use concert_model::Problem;
+use concert_model::access::{Action, Circle, Decision, Object, Person, is_field, lets_in, lets_out, may};
+use concert_model::incident::Status;
+use concert_model::incident::content::{Content, Remarked};
+use concert_model::incident::draft::Draft;
+
+use super::{Right, wrong};
+use crate::clocks;
+use crate::incidents::case::Case;
+use crate::incidents::refers::Check;
+use crate::incidents::{Ask, Incidents, Kept, Refused, effort, follow, text};
+
+impl Incidents {
+    /// Whether what a draft says can be said now.
+    pub(super) fn check(
+        &self,
+        ask: Ask<'_>,
+        case: &Case,
+        draft: &Draft,
+        named: Option<&Check<'_>>,
+    ) -> Result<(), Refused> {
+        check(ask.person, draft)?;
+        // A label that does not hold would be believed.
+        if draft.marking.is_some()
+            && draft.marking != case.head.marking
+            && draft.content.write().is_some_and(|(kind, _)| is_field(kind))
+        {
+            let problem =
+                Problem::new("`marking`: fields of an incident are for everybody who sees it, as it is marked");
+            let hint = "leave `marking` out, and write what is not for all of them into a note with its own";
+            return Err(Refused::Wrong(problem.hint(hint)));
+        }
+        let circle = self.circle(case);
+        if let Some(named) = named {
+            named.check(&circle, draft)?;
+            is_not_closed((case, &circle), ask.person, &draft.content)?;
+            clocks::in_time(ask.now, &draft.content).map_err(Refused::Wrong)?;
+        }
+        if follow::concerns(&draft.content) {
+            follow::check(ask.person, (case, &circle), ask.now, &draft.content)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a draft may be written, before the bytes that it is about are taken.
+    pub(in crate::incidents) fn admit(&self, person: &Person, case: &Case, draft: &Draft) -> Result<(), Refused> {
+        let (_, decision) = self.decide(person, case, draft, Right::OfContent);
+        if !decision.allowed {
+            return Err(Refused::Denied(decision));
+        }
+        check(person, draft)
+    }
+
+    pub(super) fn decide(&self, person: &Person, case: &Case, draft: &Draft, right: Right<'_>) -> (Action, Decision) {
+        let circle = self.circle(case);
+        if let Content::Remarked(one) = &draft.content {
+            return decide_remarked(person, (case, &circle), one);
+        }
+        let action = match right {
+            Right::OfContent | Right::ByHand(_) => Action::of(&draft.content, person, &circle),
+            Right::OfReader => Action::See,
+        };
+        let decision = may(person, action, Object::Incident(&circle));
+        // An entry that more may read than the incident lets out what is in it. Mail asks in a place of its own.
+        let is_wider = draft.marking.as_ref().is_some_and(|own| lets_out(person, &circle, own));
+        let is_marked_by_hand = matches!(right, Right::ByHand(_)) || matches!(draft.content, Content::EvidenceAdded(_));
+        if decision.allowed && is_wider && is_marked_by_hand {
+            return (Action::Release, may(person, Action::Release, Object::Incident(&circle)));
+        }
+        // Nobody lets in the own standing, which stays when the role is gone.
+        if decision.allowed
+            && let Content::PartyMoved(moved) = &draft.content
+            && !case.head.parties.contains_key(&moved.party)
+            && lets_in(person, &circle, &self.constituencies(&moved.party))
+        {
+            let decision = may(person, Action::Release, Object::Incident(&circle));
+            let reason =
+                format!("{} takes part with it, and so you by your standing: {}", moved.party, decision.reason);
+            return (Action::Release, if decision.allowed { decision } else { Decision { reason, ..decision } });
+        }
+        (action, decision)
+    }
+}
+
+/// Whether an entry may be marked otherwise: by the rules for the entry, and where it is let out of the incident, by those
+/// for letting out.
+fn decide_remarked(person: &Person, (case, circle): (&Case, &Circle), one: &Remarked) -> (Action, Decision) {
+    let is_it = |kept: &&Arc<Kept>| kept.header.site.to_string() == one.site && kept.header.sequence == one.sequence;
+    let Some((body, _)) = case.entries.iter().find(is_it).and_then(|kept| kept.body.as_ref()) else {
+        return (Action::Lower, may(person, Action::Lower, Object::Incident(circle)));
+    };
+    let action = if one.marking.widens(&body.marking) { Action::Lower } else { Action::Raise };
+    let object = Object::Item { circle, marking: &body.marking, author: &body.author };
+    let decision = may(person, action, object);
+    if decision.allowed && lets_out(person, circle, &one.marking) && action == Action::Lower {
+        return (Action::Release, may(person, Action::Release, Object::Incident(circle)));
+    }
+    (action, decision)
+}
+
+/// Whether an entry can be marked otherwise than it was written. What is a field is for everybody who sees the incident;
+/// evidence, and mail of whoever reported something, have rules of their own.
+pub(super) fn can_be_remarked(content: &Content) -> Result<(), Refused> {
+    let is_free = matches!(
+        content,
+        Content::Note(_)
+            | Content::Finding(_)
+            | Content::Decision(_)
+            | Content::Observable(_)
+            | Content::Happened(_)
+            | Content::Relation(_)
+            | Content::HostHeld(_)
+            | Content::EventLinked(_)
+            | Content::EventsLinked(_)
+            | Content::NoticeLinked(_)
+            | Content::Lesson(_)
+            | Content::Effort(_)
+    );
+    if is_free {
+        return Ok(());
+    }
+    let kind = content.write().map_or("of a newer site", |(kind, _)| kind);
+    let problem = Problem::new(format!("entries {kind} keep the marking that they were written with"));
+    Err(Refused::Wrong(problem.hint(
+        "notes, findings, decisions, observables, flows, hosts, what happened, lessons, effort and links can be marked otherwise",
+    )))
+}
+
+/// An incident is closed once: who closed it again would take the place of who did. Whoever does so after an answer that
+/// came since says that it was seen.
+fn is_not_closed((case, circle): (&Case, &Circle), person: &Person, content: &Content) -> Result<(), Refused> {
+    let closes = |content: &Content| matches!(content, Content::Moved(moved) if moved.status == Status::Closed);
+    if !closes(content) || case.head.status != Status::Closed {
+        return Ok(());
+    }
+    if case.state_for(circle, person).late_answers().next().is_some() {
+        return Ok(());
+    }
+    let closing = |kept: &&Arc<Kept>| kept.body.as_ref().is_some_and(|(_, content)| closes(content));
+    let by = case.entries.iter().rev().find(closing).and_then(|kept| Some((kept, kept.body.as_ref()?)));
+    let by =
+        by.map_or_else(String::new, |(kept, (body, _))| format!(", by {} at {}", body.author, kept.header.stamp.time));
+    let problem = Problem::new(format!("the incident is closed already{by}"));
+    Err(Refused::Wrong(problem.hint("write what is to be added as a note; another status opens it again")))
+}
+
+/// Whether a draft may be written as it is.
+fn check(person: &Person, draft: &Draft) -> Result<(), Refused> {
+    let marked = match &draft.content {
+        Content::Marked(marked) => Some(&marked.marking),
+        Content::Remarked(marked) => Some(&marked.marking),
+        _ => None,
+    };
+    if draft.marking.iter().chain(marked).any(|marking| marking.tlp > person.clearance) {
+        return Err(wrong("the marking is above your clearance, so you could not read what you write"));
+    }
+    draft.marking.as_ref().map_or(Ok(()), text::marking)?;
+    if draft.minutes > 0 && matches!(draft.content, Content::Effort(_)) {
+        let problem = Problem::new("`minutes` of an effort stand in its content");
+        return Err(Refused::Wrong(problem.hint("beside the content of any other entry they say what that took")));
+    }
+    effort::check(draft)?;
+    text::check(&draft.content)
+}

@@ -1,0 +1,175 @@
+//! Entries that were decided about: signed, kept with what is derived from them, and erased.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use concert_model::access::{Circle, Person, is_field};
+use concert_model::incident::content::{Content, Erased};
+use concert_model::incident::draft::Draft;
+use concert_model::incident::fold::place;
+use concert_model::incident::journal::{BODY_BYTES_MAX, Body, Stamp, Tip, hex};
+use concert_model::{Problem, Time};
+use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
+use concert_store::records::{Change, messages};
+use serde_json::Value;
+
+use super::{ANSWERS_KEPT_MICROS, MERGED, Written, salt, wrong};
+use crate::incidents::case::Case;
+use crate::incidents::sight::{self, Sight};
+use crate::incidents::{Ask, Incidents, Kept, Refused, effort, entry_json, evidence, text, titles};
+
+impl Incidents {
+    /// Removes a body. What is kept of it is that it was there.
+    pub(super) async fn erase(
+        &self,
+        change: &mut Change<'_>,
+        person: &Person,
+        case: Case,
+        erased: &Erased,
+    ) -> Result<Case, Refused> {
+        let circle = self.circle(&case);
+        let is_it =
+            |kept: &&Arc<Kept>| kept.header.site.to_string() == erased.site && kept.header.sequence == erased.sequence;
+        let kept = case.entries.iter().find(is_it).filter(|kept| case.shows(&circle, person, kept));
+        let Some((body, _)) = kept.and_then(|kept| kept.body.as_ref()) else {
+            return Err(wrong("there is no such entry, or its body is gone"));
+        };
+        if is_field(&body.kind) && !titles::is_replaced(&case, erased) {
+            let problem = Problem::new("fields of an incident are changed, not erased");
+            let hint = "a title, type, severity, status or marking can be erased once a later one took its place";
+            return Err(Refused::Wrong(problem.hint(hint)));
+        }
+        // Without it nothing would tell the body that it names from one that somebody took away.
+        if body.kind == "erased/1" {
+            return Err(wrong("what says that an entry was erased stays"));
+        }
+        // Without it the entry that it names would be marked as it was before.
+        if body.kind == "entry-marking/1" {
+            return Err(wrong("what says how an entry is marked stays"));
+        }
+        if evidence::holds(&case, &body.content, &body.kind) {
+            return Err(wrong("evidence is destroyed before what is written about it is erased"));
+        }
+        if let Content::MessageKept(message) = Content::read(&body.kind, &body.content) {
+            messages::forget(change, &message.notice, message.mail).await?;
+        }
+        incidents::erase_body(change, &case.id, &erased.site, erased.sequence).await?;
+        let rows = incidents::entries_in(change, &case.id, 0).await?;
+        let case = Case::new(&case.id, rows);
+        incidents::touch_anew(change, &case.id, &case.touched()).await?;
+        Ok(case)
+    }
+
+    /// Signs drafts that were decided about and keeps them, with what is found by searching.
+    pub(in crate::incidents) async fn sign(
+        &self,
+        change: &mut Change<'_>,
+        ask: Ask<'_>,
+        mut case: Case,
+        drafts: Vec<Draft>,
+    ) -> Result<(Case, Vec<Value>), Refused> {
+        let site = self.key.site();
+        // Along a chain stamps grow, so its last entry is the first one met from the end.
+        let mut tip = match case.entries.iter().rev().find(|kept| kept.header.site == site) {
+            Some(kept) => Tip { sequence: kept.header.sequence, hash: kept.header.hash().map_err(unwritable)? },
+            None => Tip::default(),
+        };
+        let mut written = Vec::with_capacity(drafts.len());
+        let mut left: VecDeque<Draft> = drafts.into();
+        while let Some(draft) = left.pop_front() {
+            let seen = case.entries.last().map_or(Stamp::default(), |kept| kept.header.stamp);
+            let marking = draft.marking.clone().or_else(|| case.head.marking.clone());
+            let marking = marking.ok_or_else(|| wrong("how the incident is marked is not known here"))?;
+            let found = text::findable(&draft.content);
+            let (kind, content) = draft.content.write().ok_or_else(|| wrong("an entry cannot be written"))?;
+            let body =
+                Body { author: ask.person.name.clone(), kind: kind.to_owned(), marking, content, salt: hex(&salt()?) };
+            let entry = self.key.sign(&case.id, tip, Stamp::next(ask.now, seen), body).map_err(unwritable)?;
+            let header = entry.header.text().map_err(unwritable)?;
+            let body = entry.body.as_ref().map(Body::text).transpose().map_err(unwritable)?;
+            if body.as_ref().is_some_and(|body| body.len() > BODY_BYTES_MAX) {
+                return Err(wrong(format!("an entry has at most {} KiB", BODY_BYTES_MAX >> 10)));
+            }
+            if let Some(effort) = effort::beside(&draft, ask.person, place(&entry.header)) {
+                left.push_front(effort);
+            }
+            let new = NewEntry {
+                incident: &case.id,
+                site: &site.to_string(),
+                sequence: entry.header.sequence,
+                stamp: (entry.header.stamp.time, entry.header.stamp.tick),
+                header: &header,
+                body: body.as_deref(),
+            };
+            let seq = incidents::keep_entry(change, &new).await?;
+            incidents::keep_findable(change, seq, &case.id, &found).await?;
+            tip = Tip { sequence: entry.header.sequence, hash: entry.header.hash().map_err(unwritable)? };
+            case.add(vec![EntryRow { seq, incident: case.id.clone(), header, body, marked: None }]);
+            let Some(kept) = case.entries.iter().rev().find(|kept| kept.seq == seq) else { continue };
+            let sight = sight::text(Sight::of(kept.body.as_ref()));
+            incidents::touch(change, &case.id, &sight, (seq, kept.header.stamp.time)).await?;
+            written.push(entry_json(kept));
+        }
+        Ok((case, written))
+    }
+
+    pub(in crate::incidents) async fn finish(
+        &self,
+        mut change: Change<'static>,
+        ask: Ask<'_>,
+        case: Case,
+        (entries, left_out): (Vec<Value>, Vec<(String, String)>),
+    ) -> Result<Written, Refused> {
+        incidents::keep_head(&mut change, &self.head_of(&case)).await?;
+        let written =
+            Written { id: case.id.clone(), number: case.head.number.clone(), entries, left_out, warnings: Vec::new() };
+        if let Some((key, digest)) = ask.key {
+            let times = (ask.now, Time(ask.now.0.saturating_sub(ANSWERS_KEPT_MICROS)));
+            let answer = written.kept().to_string();
+            incidents::keep_answer(&mut change, (&ask.person.name, key), &digest, &answer, times).await?;
+        }
+        self.store.records.commit(change).await?;
+        self.hold(Arc::new(case));
+        Ok(written)
+    }
+
+    /// How an incident stands, for lists.
+    pub(in crate::incidents) fn head_of(&self, case: &Case) -> Head {
+        head_of(case, &self.circle(case))
+    }
+}
+
+/// How an incident stands, for lists, with who has to do with it.
+pub(in crate::incidents) fn head_of(case: &Case, circle: &Circle) -> Head {
+    let head = &case.head;
+    Head {
+        id: case.id.clone(),
+        number: head.number.clone(),
+        title: head.title.clone(),
+        classification: head.classification.clone(),
+        severity: text::word(head.severity),
+        status: match head.merged_into() {
+            Some(_) => MERGED.to_owned(),
+            None => text::word(head.status),
+        },
+        opened: head.opened.time,
+        changed: case.last,
+        changed_at: case.last_at,
+        circle: serde_json::to_string(circle).unwrap_or_default(),
+    }
+}
+
+/// Keeps how an entry is marked by now, and by that who sees the incident move in lists.
+pub(super) async fn keep_mark(
+    change: &mut Change<'_>,
+    case: &Case,
+    place: (&str, u64),
+    marking: &str,
+) -> Result<(), Problem> {
+    incidents::mark_entry(change, &case.id, place, marking).await?;
+    incidents::touch_anew(change, &case.id, &case.touched()).await
+}
+
+fn unwritable(why: impl std::fmt::Display) -> Refused {
+    Refused::Wrong(Problem::new(format!("an entry cannot be written: {why}")))
+}
