@@ -19,6 +19,8 @@ const PROGRAM: &str = "/usr/sbin/dovecot";
 const NOBODY: u32 = 65_534;
 /// How long it may take to start.
 const START_MAX: Duration = Duration::from_secs(20);
+/// How often it is tried: somebody else may take a port before it does.
+const TRIES: usize = 3;
 
 /// A running Dovecot.
 #[derive(Debug)]
@@ -42,10 +44,22 @@ impl Dovecot {
         if !Path::new(PROGRAM).exists() {
             return Ok(None);
         }
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match Self::start_once() {
+                Err(error) if tries == TRIES => return Err(error),
+                Err(_) => {}
+                Ok(server) => return Ok(Some(server)),
+            }
+        }
+    }
+
+    fn start_once() -> io::Result<Dovecot> {
         let folder = tempfile::tempdir()?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
         let owner = (fs::metadata(folder.path())?.uid() == 0).then_some(NOBODY);
-        let (plain_port, tls_port) = (free_port()?, free_port()?);
+        let (plain_port, tls_port) = free_ports()?;
         fs::write(folder.path().join("certificate.pem"), include_str!("tls/localhost.pem"))?;
         fs::write(folder.path().join("key.pem"), include_str!("tls/localhost.key.pem"))?;
         fs::write(folder.path().join("users"), format!("{}:{{PLAIN}}{}\n", Self::USER, Self::PASSWORD))?;
@@ -54,19 +68,19 @@ impl Dovecot {
         let mut command = Command::new(PROGRAM);
         command.arg("-F").arg("-c").arg(&settings).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn()?;
-        let server = Dovecot { child, folder, plain_port, tls_port, owner, count: AtomicU32::new(0) };
+        let mut server = Dovecot { child, folder, plain_port, tls_port, owner, count: AtomicU32::new(0) };
         for name in ["mail", "mail/cur", "mail/new", "mail/tmp"] {
             fs::create_dir(server.folder.path().join(name))?;
             server.own(&server.folder.path().join(name))?;
         }
         let begun = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, tls_port)).is_err() || !greets(plain_port) {
-            if begun.elapsed() > START_MAX {
+            if begun.elapsed() > START_MAX || server.child.try_wait()?.is_some() {
                 return Err(io::Error::other(format!("dovecot does not start: {}", server.log())));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(Some(server))
+        Ok(server)
     }
 
     /// The port that begins in the clear and offers STARTTLS.
@@ -140,8 +154,11 @@ impl Drop for Dovecot {
     }
 }
 
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+/// Two ports, held together until both are known, so that they differ.
+fn free_ports() -> io::Result<(u16, u16)> {
+    let bound = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let (one, other) = (bound()?, bound()?);
+    Ok((one.local_addr()?.port(), other.local_addr()?.port()))
 }
 
 fn text(folder: &Path, plain_port: u16, tls_port: u16, owner: Option<u32>) -> io::Result<String> {
