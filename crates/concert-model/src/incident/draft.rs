@@ -50,10 +50,24 @@ pub fn foreign(odd: &str, what: &str, known: &[&str]) -> Problem {
     Problem::new(format!("`{odd}` does not belong into {what}")).hint(hint)
 }
 
+/// Most minutes of one entry: those of a day.
+pub const MINUTES_MAX: u32 = 24 * 60;
+
 /// Minutes that something took, as they were given.
 fn minutes(given: Option<u64>) -> Result<u32, Problem> {
     let minutes = given.and_then(|minutes| u32::try_from(minutes).ok()).filter(|minutes| *minutes > 0);
-    minutes.ok_or_else(|| Problem::new("`minutes` is not a whole number from 1").hint("leave it out for none"))
+    let minutes =
+        minutes.ok_or_else(|| Problem::new("`minutes` is not a whole number from 1").hint("leave it out for none"))?;
+    in_a_day(minutes).map(|()| minutes)
+}
+
+/// Whether a day has so many minutes.
+pub fn in_a_day(minutes: u32) -> Result<(), Problem> {
+    if minutes <= MINUTES_MAX {
+        return Ok(());
+    }
+    let problem = Problem::new(format!("`minutes` is {minutes}, and a day has {MINUTES_MAX}"));
+    Err(problem.hint("write an entry for each day"))
 }
 
 /// The same as the parameter of an address.
@@ -585,6 +599,7 @@ mod tests {
         wrong(with(json!("17")), "`seen` is not the number of an entry");
         wrong(json!({"kind": "note", "because": 1}), "known are: kind, content, marking, minutes, seen");
         wrong(json!({"kind": "note", "sen": 1}), "did you mean `seen`?");
+        wrong(json!({"kind": "note", "minutes": 1441}), "a day has 1440");
         // It holds for all of them, so it stands beside them.
         wrong(json!({"entries": [with(json!(17))]}), "entry 1: `seen` does not belong into an entry");
     }

@@ -3,15 +3,11 @@
 //! It is marked like the entry that it is about, so whoever may not see the one does not see the other. What the
 //! entry says may be erased later; the time was spent all the same.
 
-use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::content::{Content, Effort};
-use concert_model::incident::draft::Draft;
+use concert_model::incident::draft::{Draft, in_a_day};
 
 use super::{Ask, Refused};
-
-/// Most minutes of one entry: a day.
-const MINUTES_MAX: u32 = 24 * 60;
 
 /// Whether what a draft says that it took can be the time of one entry.
 pub(super) fn check(draft: &Draft) -> Result<(), Refused> {
@@ -19,11 +15,7 @@ pub(super) fn check(draft: &Draft) -> Result<(), Refused> {
         Content::Effort(effort) => effort.minutes,
         _ => draft.minutes,
     };
-    if minutes <= MINUTES_MAX {
-        return Ok(());
-    }
-    let problem = Problem::new(format!("`minutes` is {minutes}, and a day has {MINUTES_MAX}"));
-    Err(Refused::Wrong(problem.hint("write an entry for each day")))
+    in_a_day(minutes).map_err(Refused::Wrong)
 }
 
 /// The effort of a draft, where it took some; `entry` is what it is signed as.
