@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use crate::site::Refusal;
 
+/// How every token of a user begins.
+pub const TOKEN_PREFIX: &str = "concert_";
+
 /// What somebody shows.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Proof {

@@ -4,9 +4,8 @@
 //! hashed in `password.rs`.
 
 use concert_model::Problem;
-
-/// How tokens of the API begin, so that a leaked one is recognised by those who search for such.
-pub(crate) const TOKEN_PREFIX: &str = "concert_";
+// Tokens begin alike, so that a leaked one is recognised by those who search for such.
+pub(crate) use concert_server::door::TOKEN_PREFIX;
 /// Recovery codes of a user.
 pub(crate) const RECOVERY_CODES: usize = 10;
 
