@@ -278,7 +278,7 @@ impl Compiler<'_> {
         if let Some(extra) = path.strip_prefix("extra.").filter(|extra| !extra.is_empty()) {
             return Some(Name::extra(extra));
         }
-        let id = Id::ALL.iter().find(|(name, _)| *name == path).map(|(_, id)| *id);
+        let id = Id::ALL.into_iter().find(|id| id.name() == path);
         match (id, Field::named(path)) {
             (Some(id), _) if self.is_stored => return Some(Name::Id(id)),
             (None, Some(field)) if self.is_stored || !KNOWN_LATER.contains(&field) => return Some(Name::Field(field)),

@@ -69,7 +69,7 @@ enum Id {
 }
 
 impl Id {
-    const ALL: [(&str, Id); 2] = [("event.id", Id::Event), ("report.id", Id::Report)];
+    const ALL: [Id; 2] = [Id::Event, Id::Report];
 
     fn name(self) -> &'static str {
         match self {

@@ -144,7 +144,8 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
                 false => Vec::new(),
             };
             for (row, number) in rows.into_iter().zip(0..) {
-                let more = in_rows.then(|| json!(lines.get(..if number == 0 { lines.len() } else { 0 })));
+                let of_row: &[String] = if number == 0 { &lines } else { &[] };
+                let more = in_rows.then(|| json!(of_row));
                 if !table.row(&row.into_iter().chain(more).collect::<Vec<_>>())? {
                     return Ok(false);
                 }

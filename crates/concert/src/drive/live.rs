@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use concert_model::incident::Tlp;
-use concert_model::{Event, Field, Problem, ReportId, Value, json};
+use concert_model::{Event, Field, Problem, ReportId, Time, Value, json};
 use concert_server::site::NewEvent;
 use concert_store::events::Stored;
 use concert_store::events::read::Bounds;
@@ -65,6 +65,11 @@ pub fn feed<'e>(event: &Event<'e>) -> Cow<'e, str> {
 /// The label of an event, where it bears one.
 pub fn label(event: &Event<'_>) -> Option<Tlp> {
     event.text(Field::TLP)?.parse().ok()
+}
+
+/// How often an event came again, and when last, as further members of its object.
+pub fn repeats((again, last): &(u64, Time)) -> String {
+    format!(",\"duplicate.count\":{},\"time.last_seen\":\"{last}\"", again.saturating_add(1))
 }
 
 /// An event as one flat JSON object.

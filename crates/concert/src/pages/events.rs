@@ -46,11 +46,10 @@ async fn join(site: &wire::Site, events: Vec<(&mut String, &Seen)>) -> Result<()
     let problems = events.iter().map(|(_, seen)| seen.key.0).collect();
     let repeats = site.store.repeats(Some(&problems), since).await?;
     for (event, seen) in events {
-        if let Some((again, last)) = repeats.get(&seen.key)
+        if let Some(again) = repeats.get(&seen.key)
             && event.pop() == Some('}')
         {
-            let count = again.saturating_add(1);
-            event.push_str(&format!(",\"duplicate.count\":{count},\"time.last_seen\":\"{last}\"}}"));
+            event.extend([live::repeats(again).as_str(), "}"]);
         }
     }
     Ok(())

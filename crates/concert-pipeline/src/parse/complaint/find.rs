@@ -161,21 +161,21 @@ pub(super) fn subjects(rest: &str, before: &str, heading: Side, urls: Urls, own:
 
 /// Whether a line complains of its URLs, or the line before it does, and neither asks to open them.
 fn says_so(line: &str, before: &str) -> bool {
-    // A URL alone goes on with what the line before it says.
-    let introduced = before.trim_end().ends_with(':') || line.trim().is_empty();
+    let introduced = is_introduced(line, before);
     let (line, before) = (line.to_lowercase(), before.to_lowercase());
     let has = |words: &[&str]| words.iter().any(|word| line.contains(word) || introduced && before.contains(word));
     let names_kind = words::begins_kind(&line) || introduced && words::begins_kind(&before);
     has(END_IT) || (names_kind || has(SAY_SO)) && !has(ASK)
 }
 
+/// Whether the line before says what a line is about. A URL alone goes on with that.
+fn is_introduced(line: &str, before: &str) -> bool {
+    before.trim_end().ends_with(':') || line.trim().is_empty()
+}
+
 /// Whether a line, or the one that introduces it, asks to open its URLs.
 fn asks(line: &str, before: &str) -> bool {
-    let text = if before.trim_end().ends_with(':') || line.trim().is_empty() {
-        format!("{before} {line}")
-    } else {
-        line.to_owned()
-    };
+    let text = if is_introduced(line, before) { format!("{before} {line}") } else { line.to_owned() };
     let text = text.to_lowercase();
     ASK.iter().any(|word| text.contains(word)) && !END_IT.iter().any(|word| text.contains(word))
 }

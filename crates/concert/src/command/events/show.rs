@@ -11,6 +11,7 @@ use concert_pipeline::render::columns::Column;
 use concert_store::events::{Repeats, Stored, time_of};
 
 use super::{Reader, Wanted};
+use crate::drive::live;
 use crate::print::{Format, Out, Rows, Table, format_or_default};
 use crate::problems::Failure;
 use crate::reads::{EventsRead, marked};
@@ -251,9 +252,8 @@ impl Printer {
                 if *limit != 0 && *printed > *limit {
                     return Ok(false);
                 }
-                if let Some((count, last)) = again {
-                    let more = format!(",\"duplicate.count\":{},\"time.last_seen\":\"{last}\"", count + 1);
-                    object.extend_from_slice(more.as_bytes());
+                if let Some(again) = again {
+                    object.extend_from_slice(live::repeats(again).as_bytes());
                 }
                 object.push(b'}');
                 match (*list, *printed) {
