@@ -52,6 +52,23 @@ impl Net {
         }
     }
 
+    /// The fewest networks that make up the addresses from the first to the last; none where these are of two families
+    /// or the wrong way round.
+    pub fn between(first: IpAddr, last: IpAddr) -> Vec<Net> {
+        let mut nets = Vec::new();
+        let mut next = Some(first).filter(|first| first.is_ipv4() == last.is_ipv4());
+        while let Some(at) = next.filter(|at| *at <= last) {
+            let begins_here = |net: &Net| net.first == at && net.last() <= last;
+            let Some(net) = (0..=128).filter_map(|prefix| Net::new(at, prefix)).find(begins_here) else { break };
+            nets.push(net);
+            next = match net.last() {
+                IpAddr::V4(end) => end.to_bits().checked_add(1).map(|bits| Ipv4Addr::from_bits(bits).into()),
+                IpAddr::V6(end) => end.to_bits().checked_add(1).map(|bits| Ipv6Addr::from_bits(bits).into()),
+            };
+        }
+        nets
+    }
+
     /// Whether the address lies in this network. Families never mix.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.first, address) {
@@ -134,5 +151,21 @@ mod tests {
         assert_eq!("192.0.2.77/24".parse::<Net>().unwrap().to_string(), "192.0.2.0/24");
         assert!("192.0.2.0/33".parse::<Net>().is_err());
         assert_eq!("192.0.2.0/24".parse::<Net>().unwrap().last().to_string(), "192.0.2.255");
+    }
+
+    #[test]
+    fn the_addresses_between_two_are_the_fewest_networks() {
+        let between = |first: &str, last: &str| {
+            let nets = Net::between(first.parse().unwrap(), last.parse().unwrap());
+            nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(between("192.0.2.0", "192.0.2.255"), "192.0.2.0/24");
+        assert_eq!(between("192.0.2.1", "192.0.2.8"), "192.0.2.1/32 192.0.2.2/31 192.0.2.4/30 192.0.2.8/32");
+        assert_eq!(between("0.0.0.0", "255.255.255.255"), "0.0.0.0/0");
+        assert_eq!(between("255.255.255.254", "255.255.255.255"), "255.255.255.254/31");
+        assert_eq!(between("2001:db8::", "2001:db8:1:ffff:ffff:ffff:ffff:ffff"), "2001:db8::/47");
+        assert_eq!(between("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), "::/0");
+        assert_eq!(between("192.0.2.9", "192.0.2.8"), "");
+        assert_eq!(between("192.0.2.9", "2001:db8::"), "");
     }
 }

@@ -1,4 +1,4 @@
-//! Everybody who may be told something, by name: constituents, whom registries name, teams of last
+//! Everybody who may be told something, by name: constituents, whom registries or their servers name, teams of last
 //! resort.
 
 use std::borrow::Cow;
@@ -19,12 +19,17 @@ pub(crate) struct Addressees {
     pub(crate) constituents: Arc<Constituents>,
     pub(crate) teams: Arc<Constituents>,
     pub(crate) registry: Option<Opened>,
+    /// Whom servers of registries named; nothing where the settings do not want them asked.
+    pub(crate) learned: Option<Arc<Constituents>>,
 }
 
 impl Addressees {
     /// The party of this name, with its contacts.
     pub(crate) fn find(&self, name: &str) -> Option<Cow<'_, Party>> {
         if let Some(party) = self.constituents.named(name).or_else(|| self.teams.named(name)) {
+            return Some(Cow::Borrowed(party));
+        }
+        if let Some(party) = self.learned.as_ref().and_then(|learned| learned.named(name)) {
             return Some(Cow::Borrowed(party));
         }
         let answer = self.registry.as_ref()?.party(name).unwrap_or_else(|why| {
@@ -54,7 +59,7 @@ impl Addressees {
         found
     }
 
-    /// The names of teams and of parties whom registries name, by addresses in canonical form that are theirs.
+    /// The names of teams and of parties whom registries or their servers name, by addresses in canonical form that are theirs.
     pub(crate) fn parties_of(&self, mails: &BTreeSet<String>) -> BTreeMap<String, BTreeSet<String>> {
         if mails.is_empty() {
             return BTreeMap::new();
@@ -64,7 +69,8 @@ impl Addressees {
             tracing::error!("the data of registries cannot be used: {why}");
             BTreeMap::new()
         });
-        for team in self.teams.parties() {
+        let learned = self.learned.iter().flat_map(|learned| learned.parties());
+        for team in self.teams.parties().iter().chain(learned) {
             for mail in team.contacts.iter().map(|contact| canonical(&contact.mail)).filter(|mail| mails.contains(mail))
             {
                 found.entry(mail).or_default().insert(team.name.clone());
@@ -94,6 +100,7 @@ impl Addressees {
         let parts = [
             (!self.constituents.is_empty(), "the constituents"),
             (self.registry.is_some(), "those whom registries name"),
+            (self.learned.is_some(), "those whom RDAP names"),
             (!self.teams.is_empty(), "the teams of last resort"),
         ];
         let there: Vec<&str> = parts.into_iter().filter(|(is_there, _)| *is_there).map(|(_, part)| part).collect();

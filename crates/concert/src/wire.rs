@@ -64,6 +64,9 @@ const FEW_VALUES: usize = 64;
 /// How long the DNS may take to tell the key of a signature.
 const KEY_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long holds whom a server of a registry named for a network.
+const LEARNED_SECONDS: i64 = 30 * 86_400;
+
 /// A shorter key of the site could be guessed.
 const KEY_BYTES_MIN: usize = 32;
 
@@ -105,6 +108,8 @@ struct Changing {
 struct Imported {
     number: u64,
     constituents: Arc<Constituents>,
+    /// Whom servers of registries named.
+    learned: Arc<Constituents>,
     teams: Arc<Constituents>,
 }
 
@@ -232,7 +237,10 @@ impl Site {
     /// Everybody whom notices may go to, as far as the settings want it.
     pub(crate) fn addressees(&self) -> Addressees {
         let Book { constituents, teams, .. } = self.book();
-        Addressees { constituents, teams, registry: open_registry(&self.settings, false) }
+        let is_asked = self.settings.lookup.responsible.contains(&Whom::Rdap);
+        let learned = || Arc::clone(&self.parties.read().unwrap_or_else(PoisonError::into_inner).learned);
+        let registry = open_registry(&self.settings, false);
+        Addressees { constituents, registry, learned: is_asked.then(learned), teams }
     }
 
     /// Addresses that nothing is sent to, as the records and the settings say now.
@@ -440,12 +448,18 @@ fn return_address(settings: &Settings) -> Option<(String, Key)> {
     }
 }
 
+/// Since when whom a server of a registry named holds.
+pub(crate) fn learned_since() -> Time {
+    now().plus_seconds(-LEARNED_SECONDS)
+}
+
 async fn load_parties(store: &Store) -> Result<Imported, Problem> {
     // The number first: an import in between is then seen as new once more, never missed.
     let number = store.records.parties_import().await?;
     let constituents = Arc::new(Constituents::new(store.records.parties(Parties::Constituents).await?));
+    let learned = Arc::new(Constituents::new(store.records.learned(learned_since()).await?));
     let teams = Arc::new(Constituents::new(store.records.parties(Parties::Teams).await?));
-    Ok(Imported { number, constituents, teams })
+    Ok(Imported { number, constituents, learned, teams })
 }
 
 /// The parties that may answer for these values.
@@ -457,7 +471,8 @@ async fn load_few(store: &Store, values: &[String], lookup: &Lookup) -> Result<I
     let sectors: Vec<String> = constituents.iter().flat_map(|party| party.sectors.iter().cloned()).collect();
     let teams = store.records.parties_with(Parties::Teams, &claims, &sectors).await?;
     let (constituents, teams) = (Arc::new(Constituents::new(constituents)), Arc::new(Constituents::new(teams)));
-    Ok(Imported { number, constituents, teams })
+    // What servers of registries named stands for notices alone: a question asks them anew.
+    Ok(Imported { number, constituents, learned: Arc::default(), teams })
 }
 
 /// The marks first: a file that changes in between is then seen as new once more, never missed.

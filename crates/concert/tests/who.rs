@@ -274,6 +274,65 @@ async fn bad_answers_name_nobody_and_say_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_would_wait_for_a_contact_goes_to_whom_rdap_names() {
+    let world = World::new(&format!("{RDAP}responsible = [\"constituents\", \"rdap\"]\n")).await;
+    let settings = r#"
+[[feed]]
+name = "f"
+parser = "csv"
+columns = { time = "time.source", ip = "source.ip", kind = "classification.type" }
+[[notice]]
+name = "n"
+group_by = ["party"]
+to = "responsible"
+when = "at once"
+format = "csv"
+via = "outbox"
+"#;
+    fs::write(world.path("conf.d/feed.toml"), settings).unwrap();
+    let rows = |last: &[u8]| {
+        let row = |last: &u8| format!("2026-11-22T04:50:30Z,192.0.2.{last},scanner\n");
+        format!("time,ip,kind\n{}", last.iter().map(row).collect::<String>())
+    };
+    let ingest = async |file: &str, text: String| {
+        fs::write(world.path(file), text).unwrap();
+        let (code, _, err) = world.run(&["ingest", "--feed", "f", file]).await;
+        assert_eq!(code, 0, "{err}");
+    };
+    let notices = async || {
+        let (_, out, err) = world.run(&["notice", "list", "--format", "ndjson"]).await;
+        let rows = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let told = |row: &Value| (text(&row["state"]), text(&row["key"]), text(&row["to"]), row["events"].clone());
+        let mut told = rows.iter().filter(|row| row["name"] == "n").map(told).collect::<Vec<_>>();
+        told.sort_by_key(|(state, ..)| state.clone());
+        assert!(err.is_empty(), "{err}");
+        told
+    };
+    ingest("one.csv", rows(&[7, 8, 9])).await;
+    ingest("other.csv", "time,ip,kind\n2026-11-22T04:50:30Z,203.0.113.1,scanner\n".into()).await;
+    assert_eq!(notices().await.iter().map(|(state, ..)| &**state).collect::<Vec<_>>(), ["no-contact"; 2]);
+    assert!(world.web.requests().is_empty(), "reports wait for nobody");
+    let (code, _, err) = world.run(&["run", "--once"]).await;
+    assert_eq!(code, 0, "{err}");
+    let told = |events: u64| {
+        ("delivered".to_owned(), "Name of EX-1 (RDAP AB1)".to_owned(), "abuse@a.example".to_owned(), json!(events))
+    };
+    let all = notices().await;
+    assert_eq!((all.len(), &all[0]), (2, &told(3)), "{all:?}");
+    assert_eq!(all[1].0, "no-contact");
+    let (_, shown, _) = world.run(&["contact", "show", "Name of EX-1 (RDAP AB1)", "--format", "json"]).await;
+    assert!(shown.contains("192.0.2.0/24") && shown.contains("abuse@a.example"), "{shown}");
+    // One question was enough for the network, also for what comes later.
+    assert_eq!(world.web.requests().len(), 1);
+    ingest("later.csv", rows(&[20, 99])).await;
+    assert_eq!(world.run(&["run", "--once"]).await.0, 0);
+    let all = notices().await;
+    assert_eq!((all.len(), &all[0]), (3, &told(2)), "{all:?}");
+    assert_eq!(world.web.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_domain_is_asked_for_its_security_txt() {
     let world = World::new(BOTH).await;
     let (rows, err) = world.who(&["https://www.uni.example/x?y"]).await;

@@ -6,6 +6,7 @@ mod credentials;
 mod feeds;
 mod health;
 pub mod incidents;
+mod learned;
 mod lockouts;
 mod mails;
 mod merging;
@@ -80,6 +81,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0022.sql"),
     include_str!("../../migrations/0023.sql"),
     include_str!("../../migrations/0024.sql"),
+    include_str!("../../migrations/0025.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 
 use concert_model::{Party, Problem};
 use futures_util::TryStreamExt;
-use sqlx::sqlite::SqliteArguments;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite};
 
 use super::{Change, Records, trouble};
@@ -42,16 +42,24 @@ pub async fn import_parties_in(change: &mut Change<'_>, which: Parties, parties:
         .execute(&mut **change)
         .await
         .map_err(trouble)?;
-    sqlx::query(
-        "INSERT INTO memory (owner, name, value) VALUES (?1, ?2, '1')
-         ON CONFLICT DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)",
-    )
-    .bind(IMPORT.0)
-    .bind(IMPORT.1)
-    .execute(&mut **change)
-    .await
-    .map_err(trouble)?;
+    count_import(change).await
+}
+
+/// Lets whoever keeps parties in memory know that there are others, as part of a change.
+pub(super) async fn count_import(change: &mut Change<'_>) -> Result<(), Problem> {
+    let sql = "INSERT INTO memory (owner, name, value) VALUES (?1, ?2, '1')
+               ON CONFLICT DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)";
+    sqlx::query(sql).bind(IMPORT.0).bind(IMPORT.1).execute(&mut **change).await.map_err(trouble)?;
     Ok(())
+}
+
+/// A party out of a row with its `name` and `body`.
+pub(super) fn read_party(row: &SqliteRow) -> Result<Party, Problem> {
+    let text = |column: &str| row.try_get::<&str, _>(column).unwrap_or_default();
+    serde_json::from_str(text("body")).map_err(|error| {
+        Problem::new(format!("the party `{}` cannot be read from the records: {error}", text("name")))
+            .hint("import the files again")
+    })
 }
 
 impl Records {
@@ -107,11 +115,7 @@ impl Records {
         // Each is read while the next comes from the thread of the database.
         let mut rows = query.fetch(self.pool());
         while let Some(row) = rows.try_next().await.map_err(trouble)? {
-            let text = |column: &str| row.try_get::<&str, _>(column).unwrap_or_default();
-            parties.push(serde_json::from_str(text("body")).map_err(|error| {
-                Problem::new(format!("the party `{}` cannot be read from the records: {error}", text("name")))
-                    .hint("import the files again")
-            })?);
+            parties.push(read_party(&row)?);
         }
         Ok(parties)
     }

@@ -156,6 +156,9 @@ impl Writer {
             parties.retain(|party| !traces.needle.is_in(party.name.as_bytes()));
             store.records.import_parties(*which, &parties).await?;
         }
+        if traces.contacts > 0 {
+            store.records.unlearn(|text| traces.needle.is_in(text.as_bytes())).await?;
+        }
         self.forget_events(&traces).await?;
         self.forget_seen();
         // Copies of the records from before an update hold it too.

@@ -15,6 +15,7 @@ mod further;
 mod hasty;
 pub mod intake;
 mod lane;
+mod learn;
 pub mod live;
 pub mod mailbox;
 mod merging;
@@ -250,6 +251,7 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     let (mut worker, done) = result.await.map_err(|error| Failure::outside(Problem::new(error.to_string())))?;
     done.map_err(Failure::outside)?;
     worker.tell_due(&site).await.map_err(Failure::outside)?;
+    learn::once(&site).await;
     responsible::address_waiting(&site).await.map_err(Failure::outside)?;
     follow::once(&site).await;
     deliver::send_due(&site).await.map_err(Failure::outside)?;
@@ -393,6 +395,7 @@ pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, worker: Worker, stop: Can
     }
     tasks.spawn(keep_tidy(Arc::clone(&site), stop.clone()));
     tasks.spawn(follow::work(Arc::clone(&site), stop.clone()));
+    tasks.spawn(learn::work(Arc::clone(&site), stop.clone()));
     let mut result = Ok(());
     while let Some(ended) = tasks.join_next().await {
         let ended = ended.unwrap_or_else(|error| Err(Problem::new(format!("a part of the program stopped: {error}"))));

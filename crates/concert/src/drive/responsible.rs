@@ -4,6 +4,8 @@
 //! nobody can be told, the notice is kept in the state `no-contact` with the reason. Contacts that are
 //! suspended because they bounced are passed over, and the next in order is told.
 
+use std::collections::HashSet;
+
 use concert_model::address::canonical;
 use concert_model::{Contact, Party, Problem, Time};
 use concert_pipeline::group::schedule::When;
@@ -103,6 +105,11 @@ pub async fn waiting(store: &Store) -> Result<usize, Problem> {
     Ok(store.records.notices(&waiting_since(wire::now().plus_seconds(-WAITED_SECONDS_MAX))).await?.len())
 }
 
+/// Notices that wait for a contact and are looked at again by themselves.
+pub(super) async fn all_waiting(site: &Site) -> Result<Vec<Notice>, Problem> {
+    site.store.records.notices(&waiting_since(wire::now().plus_seconds(-WAITED_SECONDS_MAX))).await
+}
+
 fn waiting_since(since: Time) -> NoticeFilter {
     NoticeFilter { state: Some(NO_CONTACT.to_owned()), made_since: Some(since), ..NoticeFilter::default() }
 }
@@ -118,6 +125,12 @@ pub async fn address_waiting(site: &Site) -> Result<usize, Problem> {
 pub(super) async fn pass_on_since(site: &Site, since: Time) -> Result<usize, Problem> {
     let book = site.addressees();
     address_those(site, &book, since, &|notice| book.may_go_on(&notice.party, &notice.passed_over)).await
+}
+
+/// Queues those of these notices, given by their numbers, that have somebody by now.
+pub(super) async fn address_some(site: &Site, ids: &HashSet<String>) -> Result<usize, Problem> {
+    let since = wire::now().plus_seconds(-WAITED_SECONDS_MAX);
+    address_those(site, &site.addressees(), since, &|notice| ids.contains(&notice.id)).await
 }
 
 async fn address_those(

@@ -6,9 +6,9 @@
 
 use std::collections::HashMap;
 
-use concert_model::{Event, Field, Problem};
-use concert_pipeline::enrich::book;
+use concert_model::{Event, Field, Party, Problem};
 use concert_pipeline::enrich::constituents::address;
+use concert_pipeline::enrich::{Constituents, book};
 use concert_store::Members;
 use concert_store::records::NewNotice;
 
@@ -50,7 +50,7 @@ pub(super) async fn by_party(
 }
 
 /// The name of who answers for an event by the contact book as it is; empty where nobody does.
-fn party(book: &Addressees, barred: &Barred, event: &Event<'_>) -> Result<String, Problem> {
+pub(super) fn party(book: &Addressees, barred: &Barred, event: &Event<'_>) -> Result<String, Problem> {
     if let Some(party) = book.constituents.responsible(event).and_then(|found| book.constituents.party(found.party)) {
         return Ok(party.name.clone());
     }
@@ -63,5 +63,16 @@ fn party(book: &Addressees, barred: &Barred, event: &Event<'_>) -> Result<String
             return Ok(step.answer.party);
         }
     }
-    Ok(book::last_resort(&book.teams, event).map(|team| team.name.clone()).unwrap_or_default())
+    let named = book.learned.as_ref().filter(|_| !book::is_nobodys(event)).and_then(|learned| named(learned, event));
+    if let Some(party) = named.filter(|party| party.contacts.iter().any(|contact| barred.is_free(&contact.mail))) {
+        return Ok(party.name.clone());
+    }
+    let team = book::last_resort(&book.teams, event);
+    // Where no team is either, whoever was named first is told of in the reason.
+    Ok(team.or(named).map(|party| party.name.clone()).unwrap_or_default())
+}
+
+/// Whom a server of a registry named for the address of an event.
+fn named<'l>(learned: &'l Constituents, event: &Event<'_>) -> Option<&'l Party> {
+    learned.responsible(event).and_then(|found| learned.party(found.party))
 }

@@ -231,13 +231,21 @@ pub enum Whom {
     Constituents,
     /// Whom registries name.
     Registries,
+    /// Whom the servers of registries name when they are asked for what else nobody would be told of.
+    Rdap,
     /// Teams of last resort.
     Teams,
 }
 
 impl Whom {
-    const ALL: [(&'static str, Self); 3] =
-        [("constituents", Self::Constituents), ("registries", Self::Registries), ("teams", Self::Teams)];
+    const ALL: [(&'static str, Self); 4] = [
+        ("constituents", Self::Constituents),
+        ("registries", Self::Registries),
+        ("rdap", Self::Rdap),
+        ("teams", Self::Teams),
+    ];
+    /// Those that the site has itself.
+    const AT_FIRST: [&'static str; 3] = ["constituents", "registries", "teams"];
 }
 
 impl Lookup {
@@ -271,6 +279,10 @@ impl Lookup {
         });
         let trial_server = trial_server(&mut keys);
         let responsible = whom(&mut keys);
+        if responsible.contains(&Whom::Rdap) && !rdap {
+            let why = "nothing falls to whom RDAP names as long as it is not asked";
+            keys.problem("responsible", why, "rdap = true");
+        }
         keys.finish();
         Self {
             asn,
@@ -304,8 +316,9 @@ fn trial_server(keys: &mut Keys<'_>) -> Option<SocketAddr> {
 
 /// Whom events may fall to; everybody without the setting.
 fn whom(keys: &mut Keys<'_>) -> Vec<Whom> {
-    let about = "whom events may fall to, as far as they were imported: `constituents`, `registries`, `teams`";
-    let words = keys.texts_or("responsible", &Whom::ALL.map(|(word, _)| word), about);
+    let about = "whom events may fall to: `constituents`, `registries` and `teams`, as far as they were imported, and \
+                 `rdap`: notices that would wait for a contact go to whom the servers of registries name";
+    let words = keys.texts_or("responsible", &Whom::AT_FIRST, about);
     let mut whom = Vec::new();
     for word in &words {
         match Whom::ALL.iter().find(|(known, _)| known == word) {

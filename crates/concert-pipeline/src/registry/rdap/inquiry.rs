@@ -6,6 +6,7 @@
 //! to the registrar (`related`), and, if it has nobody at all, to the network around it (`up`).
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use super::bootstrap::labels;
 use super::choose::{Chosen, choose, choose_entity, silence};
@@ -26,6 +27,8 @@ pub struct Found {
     pub handle: String,
     /// What it is for: `network 192.0.2.0 - 192.0.2.255 (NAME, NL)`.
     pub specific: String,
+    /// The network, where it is one: its first and last address.
+    pub network: Option<(IpAddr, IpAddr)>,
     /// Who holds it or answers for it.
     pub party: String,
     /// The role of the contact: `abuse`, else `technical` or `noc`.
@@ -216,6 +219,10 @@ impl Inquiry {
             url: url.to_owned(),
             handle: about.handle.clone(),
             specific: about.to_string(),
+            network: match about.covers {
+                Covers::Range(first, last) => Some((first, last)),
+                _ => None,
+            },
             party: chosen.party,
             role: chosen.role,
             path: chosen.path,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use concert_model::batch::Row;
-use concert_model::{Event, Problem, ReportId, json};
+use concert_model::{Event, Problem, ReportId, Time, json};
 use sqlx::Row as _;
 
 use super::needle::Needle;
@@ -50,11 +50,14 @@ impl Writer {
         self.trace_records(&mut traces).await?;
         self.trace_reports(&mut traces).await?;
         self.trace_notices(&mut traces).await?;
+        let records = &self.store().records;
+        let mut parties = records.learned(Time(0)).await?;
         for which in Parties::ALL {
-            for party in self.store().records.parties(which).await? {
-                let texts = party.contacts.iter().map(|contact| &contact.mail).chain([&party.name]);
-                traces.contacts += texts.filter(|text| traces.needle.is_in(text.as_bytes())).count() as u64;
-            }
+            parties.extend(records.parties(which).await?);
+        }
+        for party in &parties {
+            let texts = party.contacts.iter().map(|contact| &contact.mail).chain([&party.name]);
+            traces.contacts += texts.filter(|text| traces.needle.is_in(text.as_bytes())).count() as u64;
         }
         Ok(traces)
     }

@@ -15,6 +15,7 @@ use crate::print::{AllRows, Format, List, format_or_default, object, print_objec
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
 use crate::registry::{self, Opened};
+use crate::wire::learned_since;
 
 /// Show all that is known of a party: of a constituent, a team, or whom registries name.
 #[derive(clap::Args)]
@@ -73,7 +74,8 @@ pub(super) async fn run(args: &Args, store: &Store, data: &Path, reach: &Reach) 
     Ok(Exit::Done)
 }
 
-/// The party of this name, as far as it is seen: a constituent, else a team, else one that registries name.
+/// The party of this name, as far as it is seen: a constituent, else a team, else one that registries or
+/// their servers name.
 pub(crate) async fn find(name: &str, store: &Store, data: &Path, reach: &Reach) -> Result<Option<Found>, Problem> {
     if !reach.has(name) {
         return Ok(None);
@@ -83,6 +85,10 @@ pub(crate) async fn find(name: &str, store: &Store, data: &Path, reach: &Reach) 
         if let Some(party) = party {
             return Ok(Some(Found { party, part, registry: String::new() }));
         }
+    }
+    let learned = store.records.learned(learned_since()).await?.into_iter().find(|party| party.name == name);
+    if let Some(party) = learned {
+        return Ok(Some(Found { party, part: "rdap", registry: String::new() }));
     }
     let Some(registry) = registry::open(data, false)? else { return Ok(None) };
     let answer = registry.party(name).map_err(|why| registry::damaged(&registry::path(data), &why))?;
