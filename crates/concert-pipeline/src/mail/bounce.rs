@@ -4,6 +4,7 @@ use mail_parser::{Message, PartType};
 
 use super::{
     DEPTH_MAX, Names, address, clean_id, contents, first_address, header, imitation, lower, note, parts, status,
+    tickets,
 };
 
 /// Failed addresses taken from one mail.
@@ -217,6 +218,7 @@ fn returned(inner: &Message<'_>, names: &mut Names, depth: usize) {
         note(&mut names.returned, clean_id(id));
     }
     note(&mut names.returned_to, first_address(inner.to()));
+    tickets(inner.subject().unwrap_or_default()).into_iter().for_each(|ticket| note(&mut names.tickets, ticket));
     for part in inner.parts.iter().take(super::PARTS_MAX) {
         if let PartType::Message(deeper) = &part.body
             && depth + 1 < DEPTH_MAX
@@ -231,6 +233,7 @@ fn returned_headers(text: &str, names: &mut Names) {
     for (name, value) in fields(text) {
         match name.as_str() {
             "message-id" => note(&mut names.returned, clean_id(&value)),
+            "subject" => tickets(&value).into_iter().for_each(|ticket| note(&mut names.tickets, ticket)),
             "to" => {
                 let one = value.rsplit_once('<').map_or(value.as_str(), |(_, rest)| rest);
                 let one = lower(one.split([',', '>']).next().unwrap_or_default());

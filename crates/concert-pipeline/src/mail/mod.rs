@@ -115,7 +115,7 @@ pub struct Names {
     pub returned_to: Vec<String>,
     /// Addresses it was sent to, as headers and the last servers say, lower case.
     pub sent_to: Vec<String>,
-    /// What stands like a ticket number in its subject.
+    /// What stands like a ticket number in its subject, and in that of a mail it returns.
     pub tickets: Vec<String>,
 }
 
@@ -147,6 +147,7 @@ pub fn read(bytes: &[u8]) -> Option<Mail> {
     // What a person forwards is not returned.
     if !matches!(kind, Kind::Bounce(_) | Kind::Feedback) {
         (names.returned, names.returned_to) = Default::default();
+        names.tickets = tickets(&subject);
     }
     let answer_to = Some(first_address(message.reply_to())).filter(|address| !address.is_empty());
     Some(Mail {

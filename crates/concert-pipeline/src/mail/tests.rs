@@ -366,6 +366,16 @@ fn a_bounce_counts_only_where_it_came_to_the_return_address() {
         assert!(matches!(&verdict, Verdict::Aside(_, why) if why.contains(want)), "{verdict:?}")
     };
     aside(judged(&bounce(base, "abuse@net.example"), true), "does not come to the address");
+    // With what nobody can guess in it, a Message-ID is as good as the address.
+    let secret = "<20261122-000001.0f1e2d3c4b5a6978@cert.example>";
+    let own_id = |id: &str| {
+        let sent = Sent { has_return_address: true, message_id: id.trim_matches(['<', '>']).into(), ..sent() };
+        let body = "This is the mail system at host x.\n\n<abuse@net.example>: 550 5.1.1 user unknown\n\n--- Below this line is a copy of the message.\n\n";
+        let mail = mail(DAEMON, &format!("{body}Message-ID: {secret}\nTo: abuse@net.example\n"));
+        judge(&mail, &candidates(&mail, None).unwrap()[0], &sent)
+    };
+    assert!(hard(own_id(secret)));
+    aside(own_id("<20261122-000001.ffffffffffffffff@cert.example>"), "which we never sent");
     aside(judged(&bounce(&own.replace("000001", "000002"), "abuse@net.example"), true), "never made");
     let other = Sent { to: vec!["a@x.example".into(), "b@x.example".into()], ..sent() };
     let mail = bounce(base, "abuse@net.example");
@@ -376,7 +386,12 @@ fn a_bounce_counts_only_where_it_came_to_the_return_address() {
     );
     let ticket = candidates(&named, None).unwrap().remove(0);
     assert_eq!(ticket.how, How::Ticket);
-    aside(judge(&named, &ticket, &sent()), "subject alone");
+    aside(judge(&named, &ticket, &sent()), "number alone");
+    let returned = super::tests::mail(
+        DAEMON,
+        "This is the mail system at host x.\n\n<abuse@net.example>: 550 no\n\n--- Below this line is a copy of the message.\n\nSubject: [20261122-000001] Report\nTo: abuse@net.example\n",
+    );
+    assert_eq!(candidates(&returned, None).unwrap()[0].how, How::Ticket, "the number stands in what came back");
 }
 
 #[test]

@@ -113,7 +113,7 @@ pub fn candidates(mail: &Mail, own: Option<(&[&str], &Key)>) -> Result<Vec<Candi
     }
     for id in mail.names.returned.iter().chain(&mail.names.answers) {
         if let Some((local, _)) = id.split_once('@') {
-            // What stands behind the number, in messages of incidents, nobody can guess.
+            // What stands behind the number nobody can guess.
             note(How::MessageId, local.split('.').next().unwrap_or(local), id);
         }
     }
@@ -159,13 +159,14 @@ fn bounced(mail: &Mail, failed: &[Failed], candidate: &Candidate, sent: &Sent) -
     let id = &sent.id;
     match candidate.how {
         How::ReturnAddress => {}
-        How::MessageId if !sent.has_return_address => {}
+        // What stands behind the number there nobody can guess. Notices of long ago have nothing there.
+        How::MessageId if !sent.has_return_address || sent.message_id.starts_with(&format!("{id}.")) => {}
         How::MessageId => {
             let why = "it does not come to the address that notice was sent from: forged, or from a server that answers the wrong one";
             return Verdict::Aside(Doubt::Forged, format!("a bounce of notice {id}, but {why}"));
         }
         How::Ticket => {
-            let why = format!("a bounce that names notice {id} in its subject alone, as anybody could");
+            let why = format!("a bounce that names notice {id} by its number alone, as anybody could");
             return Verdict::Aside(Doubt::Forged, why);
         }
     }

@@ -66,7 +66,7 @@ pub async fn resend_notice_in(
     let made = sqlx::query(
         "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason, again_of, passed_over, by_hand, text)
          SELECT ?2, name, key, CASE WHEN name = ?7 AND party = '' THEN id ELSE party END, coalesce(?3, recipient), via, format, language, ?4, events, members, tlp,
-         ?2 || substr(message_id, instr(message_id, '@')), ?6, ?6, ?6, ?5, id, passed_over, max(by_hand, ?3 IS NOT NULL), text FROM notice WHERE id = ?1 AND state = 'delivered'",
+         ?2 || '.' || lower(hex(randomblob(8))) || substr(message_id, instr(message_id, '@')), ?6, ?6, ?6, ?5, id, passed_over, max(by_hand, ?3 IS NOT NULL), text FROM notice WHERE id = ?1 AND state = 'delivered'",
     )
     .bind(id)
     .bind(&new)

@@ -65,8 +65,8 @@ impl Records {
 
 /// Queues a message. Gives its number and its Message-ID.
 ///
-/// Given are the notice that carries it, what it is composed of, and what nobody can guess of its Message-ID, so
-/// that whoever names that has seen it.
+/// Given are the notice that carries it, what it is composed of, and what nobody can guess of its Message-ID, which is
+/// the same when the request comes again.
 pub async fn queue(
     change: &mut Change<'_>,
     now: Time,

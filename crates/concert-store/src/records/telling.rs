@@ -264,7 +264,7 @@ impl Records {
             sqlx::query(
                 "INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, again_of, passed_over, by_hand)
                  SELECT printf('%s-%06d%s', ?2, ?3, ?6), name, key, party, recipient, via, format, language, state, ?4, ?5, tlp,
-                 printf('%s-%06d%s', ?2, ?3, ?6) || substr(message_id, instr(message_id, '@')), made, due, since, again_of, passed_over, by_hand FROM notice WHERE id = ?1",
+                 printf('%s-%06d%s.%s', ?2, ?3, ?6, lower(hex(randomblob(8)))) || substr(message_id, instr(message_id, '@')), made, due, since, again_of, passed_over, by_hand FROM notice WHERE id = ?1",
             )
             .bind(id)
             .bind(&day)
@@ -301,7 +301,8 @@ pub async fn insert_words(
     Ok(id)
 }
 
-/// Adds notices to a change and gives each its number: day, a count within the day, and the letters of the site.
+/// Adds notices to a change and gives each its number: day, a count within the day, and the letters of the site. In
+/// its Message-ID stands behind that what nobody can guess: whoever names it has seen the notice.
 pub(crate) async fn insert_notices(
     change: &mut Change<'_>,
     now: Time,
@@ -342,7 +343,7 @@ pub(crate) async fn insert_notices(
         query.push(
             ") INSERT INTO notice (id, name, key, party, recipient, via, format, language, state, events, members, tlp, message_id, made, due, since, reason, passed_over)
              SELECT printf('%s-%06d%s', day, number, tail), name, key, party, recipient, via, format, language, state, events, members, tlp,
-             printf('%s-%06d%s@%s', day, number, tail, domain), made, due, due, reason, passed_over FROM each CROSS JOIN alike",
+             printf('%s-%06d%s.%s@%s', day, number, tail, lower(hex(randomblob(8))), domain), made, due, due, reason, passed_over FROM each CROSS JOIN alike",
         );
         query.build().persistent(some.len() == ROWS_AT_ONCE).execute(&mut **change).await.map_err(trouble)?;
     }

@@ -362,8 +362,8 @@ impl Deliver {
             false,
             "make notices, but send nothing; they count as delivered, and `concert notice resend` sends them",
         );
-        let override_recipient =
-            keys.text("override_recipient", "every notice goes to this address instead of the real one");
+        let about = "every mail goes to this address instead of the real one; nothing is sent by HTTP and IRC";
+        let override_recipient = keys.text("override_recipient", about);
         if let Some(address) = override_recipient.as_ref().filter(|text| !super::notice::is_address(text)) {
             keys.problem(
                 "override_recipient",
