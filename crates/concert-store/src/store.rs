@@ -106,6 +106,13 @@ impl Store {
         Ok(rows.into_iter().map(i64::cast_unsigned).collect())
     }
 
+    /// When a batch was received; nothing where it is gone.
+    pub async fn received(&self, batch: u64) -> Result<Option<Time>, Problem> {
+        let query = sqlx::query_scalar("SELECT received FROM batch WHERE id = ?1").bind(batch.cast_signed());
+        let received: Option<i64> = query.fetch_optional(self.records.pool()).await.map_err(trouble)?;
+        Ok(received.map(Time))
+    }
+
     /// Reads events of batches above a number that can match, newest batch first: journal, then files.
     /// `each` answers whether to go on. Runs file reading on the calling thread.
     pub async fn scan(

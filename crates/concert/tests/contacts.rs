@@ -360,6 +360,19 @@ fn an_import_of_a_part_of_the_registries_files_is_refused_and_what_was_set_aside
     assert!(text(&aside[0], "place").starts_with("ripe.db:") && text(&aside[0], "what").contains("10."), "{aside:?}");
     assert_eq!(said(&site, &[&import[..], &["--replace"]].concat()).0, 0);
     assert_eq!(told("192.0.2.20"), "nobody");
+    // Files of another registry that name somebody replace all.
+    let other = folder.path().join("other.db").display().to_string();
+    let net =
+        |name: &str| format!("inetnum: 192.0.2.0 - 192.0.2.255\nabuse-mailbox: a@{name}.example\nsource: {name}\n");
+    for (name, is_first) in [("RIPE", true), ("APNIC", false)] {
+        fs::write(&other, net(name)).unwrap();
+        let (code, said) = said(&site, &["contact", "import", "rpsl", &other]);
+        assert!(
+            code == 0 && said.contains("none of what the last import read: inetnum of RIPE (1)") != is_first,
+            "{said}"
+        );
+        assert_eq!(told("192.0.2.20"), format!("a@{name}.example"));
+    }
     assert_eq!(concert(&site, &["contact", "aside", "--format", "ndjson"]), [] as [Value; 0]);
 }
 
@@ -413,6 +426,50 @@ fn whoever_wishes_it_is_told_ahead_of_the_schedule_and_once() {
             ("Patient", "waiting", Some(2)),
         ]
     );
+}
+
+#[test]
+fn the_schedule_of_a_party_holds_in_place_of_that_of_the_notice_where_it_comes_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    fs::write(site.join("concert.toml"), settings.replace("when = \"at once\"", "cron = \"0 6 29 2 *\"")).unwrap();
+    let parties = "party,prefixes,mail,purpose,schedule\nSoon,192.0.2.0/25,abuse@soon.example,abuse,every 1h\n\
+        Soon,,late@soon.example,abuse,\nPatient,192.0.2.128/25,abuse@patient.example,abuse,\n";
+    fs::write(folder.path().join("parties.csv"), parties).unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    concert(&site, &["contact", "import", "constituents", &file("parties.csv")]);
+    let event = |host: u8| format!("{{\"source.ip\":\"192.0.2.{host}\",\"classification.type\":\"scanner\"}}\n");
+    fs::write(folder.path().join("one.ndjson"), event(1) + &event(200)).unwrap();
+    concert(&site, &["ingest", "--feed", "given", &file("one.ndjson")]);
+    let due = |command: &str| {
+        let rows = concert(&site, &["notice", command, "--format", "ndjson"]);
+        let soon = concert_model::Time(jiff::Timestamp::now().as_microsecond()).plus_seconds(3_600).to_string();
+        let mut due: Vec<_> = rows
+            .iter()
+            .map(|row| (text(row, "to").to_owned(), text(row, "state").to_owned(), *text(row, "due") <= *soon))
+            .collect();
+        due.sort();
+        due
+    };
+    let of = |to: &str, state: &str, soon| (to.to_owned(), state.to_owned(), soon);
+    let waits = |to: &str| of(to, "waiting", false);
+    let all = [waits("abuse@patient.example"), of("abuse@soon.example", "waiting", true), waits("late@soon.example")];
+    assert_eq!(due("preview"), all);
+    // The hour is over, while nothing worked.
+    let script = "import sqlite3\nd = sqlite3.connect('data/records.sqlite')\n\
+        d.execute(\"UPDATE batch SET received = received - 7200000000\")\nd.commit()\n";
+    let done = Command::new("python3").args(["-c", script]).current_dir(&site).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    fs::write(folder.path().join("two.ndjson"), event(2)).unwrap();
+    concert(&site, &["ingest", "--feed", "given", &file("two.ndjson")]);
+    let told = |rows: Vec<(String, String, bool)>| {
+        rows.into_iter().filter(|(to, ..)| to.ends_with("soon.example")).collect::<Vec<_>>()
+    };
+    let [now, later] = ["abuse@soon.example", "late@soon.example"];
+    // What came since waits anew.
+    let all = [of(now, "queued", true), of(now, "waiting", true), of(later, "queued", false), waits(later)];
+    assert_eq!(told(due("list")), all);
 }
 
 #[test]

@@ -1,21 +1,52 @@
-//! Parties that wish to be told at once, whatever the schedule of a notice says.
+//! Parties that wish to be told ahead of the schedule of a notice: at once, or by a schedule or in a time zone of
+//! their own.
 //!
-//! Their events are told as soon as they are stored, ahead of the rest of the kind, like groups that have
-//! grown large enough.
+//! Their events are told when their time comes, ahead of the rest of the kind, like groups that have grown large enough.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use concert_model::{Event, Field, Party};
+use concert_model::{Contact, Event, Field, Party, Time};
 use concert_pipeline::enrich::Constituents;
 use concert_pipeline::group::schedule::When;
+use jiff::tz::TimeZone;
 
-/// Who wishes it, and keys of groups of theirs that wait, for each kind of notice with a schedule.
+/// A group's key.
+type Key = Box<[u8]>;
+
+/// When a group is told ahead of its kind: at this time, or at once.
+pub(super) type Ahead = Option<Time>;
+
+/// Who wishes it, and groups of theirs that wait, for each kind of notice with a schedule.
 #[derive(Default)]
 pub(super) struct Hasty {
-    parties: HashSet<Box<str>>,
+    parties: HashMap<Box<str>, Vec<Wish>>,
     known: Option<Arc<Constituents>>,
-    keys: BTreeMap<usize, HashSet<Box<[u8]>>>,
+    waiting: BTreeMap<usize, HashMap<Key, Ahead>>,
+}
+
+/// When a contact wishes to be told: by a schedule of its own, or by that of the notice in its zone.
+#[derive(Clone, Debug, PartialEq)]
+struct Wish {
+    when: Option<When>,
+    zone: Option<TimeZone>,
+}
+
+impl Wish {
+    fn of(contact: &Contact) -> Option<Wish> {
+        let when = Some(&contact.schedule).filter(|text| !text.is_empty()).and_then(|text| When::parse(text).ok());
+        let zone = TimeZone::get(&contact.time_zone).ok();
+        (when.is_some() || zone.is_some()).then_some(Wish { when, zone })
+    }
+
+    /// The next time of this contact after a moment, for a notice with a schedule; nothing where that schedule holds.
+    fn next(&self, notice: &When, after: Time, zone: &TimeZone) -> Option<Time> {
+        let own = self.zone.as_ref();
+        match &self.when {
+            Some(when) => Some(when.next(after, own.unwrap_or(zone))),
+            None => own.filter(|_| notice.is_clock()).map(|own| notice.next(after, own)),
+        }
+    }
 }
 
 impl Hasty {
@@ -26,10 +57,12 @@ impl Hasty {
             return false;
         }
         self.known = Some(Arc::clone(constituents));
-        let parties = constituents.parties().iter().filter(|party| wishes(party));
-        let parties: HashSet<Box<str>> = parties.map(|party| party.name.as_str().into()).collect();
+        let parties = constituents.parties().iter().filter_map(wishes).collect();
         let is_new = parties != self.parties;
         self.parties = parties;
+        if is_new {
+            self.waiting.clear();
+        }
         is_new
     }
 
@@ -38,54 +71,113 @@ impl Hasty {
         self.parties.is_empty()
     }
 
-    /// Whether an event is of somebody who does.
-    pub(super) fn wants(&self, event: &Event<'_>) -> bool {
-        !self.is_empty() && event.text(Field::PARTY).is_some_and(|party| self.parties.contains(&*party))
+    /// Whether an event is of somebody who does, and of whom.
+    pub(super) fn wants<'e>(&self, event: &Event<'e>) -> Option<std::borrow::Cow<'e, str>> {
+        if self.is_empty() { None } else { event.text(Field::PARTY).filter(|party| self.is_of(party)) }
     }
 
     /// Whether a party does.
     pub(super) fn is_of(&self, party: &str) -> bool {
-        self.parties.contains(party)
+        self.parties.contains_key(party)
     }
 
-    /// Remembers that a group waits.
-    pub(super) fn waits(&mut self, index: usize, key: &[u8]) {
-        let keys = self.keys.entry(index).or_default();
-        if !keys.contains(key) {
-            keys.insert(key.into());
+    /// When events of a party that came at a moment are told ahead of a notice with a schedule; nothing where that comes
+    /// first.
+    pub(super) fn ahead(&self, party: &str, notice: &When, came: Time, zone: &TimeZone) -> Option<Ahead> {
+        let wishes = self.parties.get(party)?;
+        if wishes.iter().any(|wish| wish.when.as_ref().is_some_and(When::is_at_once)) {
+            return Some(None);
         }
+        let first = wishes.iter().filter_map(|wish| wish.next(notice, came, zone)).min()?;
+        (first < notice.next(came, zone)).then_some(Some(first))
     }
 
-    /// The groups of a kind that wait; they wait no longer.
-    pub(super) fn take(&mut self, index: usize) -> Vec<Box<[u8]>> {
-        self.keys.remove(&index).into_iter().flatten().collect()
+    /// Whether a group waits for its time.
+    pub(super) fn has(&self, index: usize, key: &[u8]) -> bool {
+        self.waiting.get(&index).is_some_and(|keys| keys.contains_key(key))
+    }
+
+    /// Remembers when a group is told.
+    pub(super) fn waits(&mut self, index: usize, key: &[u8], ahead: Ahead) {
+        self.waiting.entry(index).or_default().entry(key.into()).or_insert(ahead);
+    }
+
+    /// The groups of a kind whose time has come, by that time; they wait no longer.
+    pub(super) fn take(&mut self, index: usize, now: Time) -> BTreeMap<Ahead, Vec<Key>> {
+        let mut due = BTreeMap::<Ahead, Vec<Key>>::new();
+        if let Some(keys) = self.waiting.get_mut(&index) {
+            for (key, ahead) in keys.extract_if(|_, ahead| ahead.is_none_or(|at| at <= now)) {
+                due.entry(ahead).or_default().push(key);
+            }
+        }
+        due
+    }
+
+    /// Forgets what waits of a kind: all of it is told.
+    pub(super) fn forget(&mut self, index: usize) {
+        self.waiting.remove(&index);
     }
 }
 
-fn wishes(party: &Party) -> bool {
-    let is_hasty = |schedule: &str| !schedule.is_empty() && When::parse(schedule).is_ok_and(|when| when.is_at_once());
-    party.contacts.iter().any(|contact| is_hasty(&contact.schedule))
+fn wishes(party: &Party) -> Option<(Box<str>, Vec<Wish>)> {
+    let wishes: Vec<Wish> = party.contacts.iter().filter_map(Wish::of).collect();
+    (!wishes.is_empty()).then(|| (party.name.as_str().into(), wishes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use concert_model::Contact;
+
+    fn hasty(contacts: &[(&str, &str)]) -> Hasty {
+        let contact = |(schedule, zone): &(&str, &str)| Contact {
+            schedule: (*schedule).into(),
+            time_zone: (*zone).into(),
+            ..Contact::default()
+        };
+        let contacts = contacts.iter().map(contact).collect();
+        let party = Party { name: "A".into(), contacts, ..Party::default() };
+        let mut hasty = Hasty::default();
+        let some = Arc::new(Constituents::new(vec![party, Party { name: "B".into(), ..Party::default() }]));
+        hasty.refresh(&some);
+        assert!(!hasty.refresh(&some) && !hasty.is_of("B"));
+        hasty
+    }
 
     #[test]
-    fn only_who_asks_for_it_is_hasty() {
-        let party = |name: &str, schedule: &str| Party {
-            name: name.into(),
-            contacts: vec![Contact { schedule: schedule.into(), ..Contact::default() }],
-            ..Party::default()
+    fn who_has_a_time_of_its_own_is_told_ahead_where_it_comes_first() {
+        let time = |text: &str| Time::parse(text, None).unwrap();
+        let ahead = |contacts: &[(&str, &str)], notice: &str| {
+            let notice = When::parse(notice).unwrap();
+            let came = time("2026-11-22T04:02:00Z");
+            hasty(contacts).ahead("A", &notice, came, &TimeZone::UTC).map(|at| at.map(|at| at.to_string()))
         };
-        let some = Arc::new(Constituents::new(vec![party("A", "at once"), party("B", "at 06:00"), party("C", "")]));
-        let mut hasty = Hasty::default();
-        assert!(hasty.refresh(&some) && !hasty.refresh(&some));
-        assert_eq!(["A", "B", "C"].map(|name| hasty.is_of(name)), [true, false, false]);
-        hasty.waits(1, b"x");
-        hasty.waits(1, b"x");
-        assert_eq!((hasty.take(1), hasty.take(1)), (vec![b"x".as_slice().into()], vec![]));
+        let at = |text: &str| Some(Some(text.to_owned()));
+        let daily = "at 06:00";
+        assert_eq!(ahead(&[("", "")], daily), None);
+        assert_eq!(ahead(&[("at once", ""), ("at 05:30", "")], daily), Some(None));
+        assert_eq!(ahead(&[("at 05:30", "")], daily), at("2026-11-22T05:30:00Z"));
+        assert_eq!(ahead(&[("", ""), ("every 15m", "")], daily), at("2026-11-22T04:15:00Z"));
+        assert_eq!(ahead(&[("", "Europe/Berlin")], daily), at("2026-11-22T05:00:00Z"));
+        assert_eq!(ahead(&[("at 06:00", "Europe/Berlin"), ("at 05:30", "")], daily), at("2026-11-22T05:00:00Z"));
+        // Where the notice comes first, it waits behind that.
+        assert_eq!(ahead(&[("at 08:00", "")], daily), None);
+        assert_eq!(ahead(&[("", "America/New_York")], daily), None);
+        // An interval is the same in each zone.
+        assert_eq!(ahead(&[("", "Europe/Berlin")], "every 4h"), None);
+        assert_eq!(hasty(&[("at once", "")]).ahead("B", &When::parse(daily).unwrap(), Time(0), &TimeZone::UTC), None);
+    }
+
+    #[test]
+    fn groups_wait_until_their_time() {
+        let mut hasty = hasty(&[("at once", "")]);
+        hasty.waits(1, b"x", None);
+        hasty.waits(1, b"y", Some(Time(10)));
+        hasty.waits(1, b"y", Some(Time(20)));
+        assert!(hasty.has(1, b"x") && !hasty.has(0, b"x"));
+        let keys = |some: &[u8]| vec![Key::from(some)];
+        assert_eq!(hasty.take(1, Time(9)), BTreeMap::from([(None, keys(b"x"))]));
+        assert_eq!(hasty.take(1, Time(10)), BTreeMap::from([(Some(Time(10)), keys(b"y"))]));
+        assert!(hasty.take(1, Time(30)).is_empty());
         assert!(hasty.refresh(&Arc::new(Constituents::default())) && hasty.is_empty());
     }
 }

@@ -313,8 +313,10 @@ pub(super) struct Means<'s> {
 pub(super) struct Struck<'w> {
     /// The schedule of the notice.
     pub(super) when: &'w When,
-    /// The moment that it named.
+    /// The moment that it named, or that a contact named that is told ahead of it.
     pub(super) due: Time,
+    /// Whether it was such a contact, and the schedule of the notice is still to come.
+    pub(super) is_ahead: bool,
 }
 
 impl<'s> Means<'s> {
@@ -423,6 +425,7 @@ fn due(contact: &Contact, zone: &TimeZone, clock: Option<Struck<'_>>, now: Time)
         (Some(When::AtOnce), ..) => now,
         (Some(when), ..) => next(&when, own.as_ref().unwrap_or(zone)),
         (None, Some(clock), Some(own)) if clock.when.is_clock() => next(clock.when, own),
+        (None, Some(clock), _) if clock.is_ahead => next(clock.when, zone),
         (None, ..) => now,
     }
 }
@@ -585,7 +588,7 @@ mod tests {
         let time = |text: &str| Time::parse(text, None).unwrap();
         let due_after = |late: i64, when: &str, schedule: &str, zone: &str| {
             let (when, due_at) = (When::parse(when).unwrap(), time("2026-11-22T06:00:00Z"));
-            let clock = Some(Struck { when: &when, due: due_at });
+            let clock = Some(Struck { when: &when, due: due_at, is_ahead: false });
             let wish = Contact { schedule: schedule.into(), time_zone: zone.into(), ..Contact::default() };
             due(&wish, &TimeZone::UTC, clock, due_at.plus_seconds(late))
         };

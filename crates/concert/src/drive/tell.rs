@@ -17,7 +17,7 @@ use concert_store::{Store, Telling, Watch, Writer};
 use jiff::tz::TimeZone;
 
 use super::catching::Catching;
-use super::hasty::Hasty;
+use super::hasty::{Ahead, Hasty};
 use super::responsible::Struck;
 use super::{further, responsible};
 use crate::settings::{Notice, Recipient};
@@ -32,7 +32,7 @@ pub struct Kind {
     group_by: Key,
     /// Which events it takes.
     condition: Option<Condition>,
-    /// Whether it has a schedule, which a party may wish to be told ahead of.
+    /// Whether it has a schedule, ahead of which a party may wish to be told.
     may_be_hasty: bool,
 }
 
@@ -137,12 +137,29 @@ impl Teller {
         }
         for (index, notice) in site.settings.notices.iter().enumerate() {
             if notice.to == Recipient::Responsible && !notice.when.is_at_once() {
-                let groups = gather(site, index, None).await?.groups;
-                let hasty = groups.into_iter().filter(|group| self.hasty.is_of(&group.party));
-                hasty.collect::<Vec<_>>().iter().for_each(|group| self.hasty.waits(index, &group.key));
+                for group in gather(site, index, None).await?.groups {
+                    if let Some(came) = self.came(site, &group).await?
+                        && let Some(ahead) = self.ahead(site, notice, &group.party, came)
+                    {
+                        self.hasty.waits(index, &group.key, ahead);
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// When the first event came of a group that may be told ahead of its kind.
+    async fn came(&self, site: &Site, group: &Group) -> Result<Option<Time>, Problem> {
+        match group.members.ranges().map(|range| range.batch).min().filter(|_| self.hasty.is_of(&group.party)) {
+            Some(first) => site.store.received(first).await,
+            None => Ok(None),
+        }
+    }
+
+    /// When events of a party that came then are told ahead of a kind.
+    fn ahead(&self, site: &Site, notice: &Notice, party: &str, came: Time) -> Option<Ahead> {
+        self.hasty.ahead(party, &notice.when, came, &site.settings.site.time_zone)
     }
 
     /// What is told together with the report that was just written, whose last batch is `newest`.
@@ -193,22 +210,14 @@ impl Teller {
             if notice.when.is_at_once() && cursor < newest || !notice.when.is_at_once() && due <= now {
                 if cursor < newest {
                     let gathered = gather(site, index, None).await?;
-                    let clock = Struck { when: &notice.when, due: due.min(now) };
+                    let clock = Struck { when: &notice.when, due: due.min(now), is_ahead: false };
                     tell_stored(site, notice, gathered, Some(clock), &mut telling).await?;
                 }
                 self.counted.entry(index).and_modify(HashMap::clear);
-                self.hasty.take(index);
+                self.hasty.forget(index);
                 telling.cursors.push((notice.name.clone(), newest, next));
-            } else if let Some(full) = self.full(index, notice.or_at_events) {
-                let gathered = gather(site, index, Some(&full)).await?;
-                tell_stored(site, notice, gathered, None, &mut telling).await?;
-                for key in full {
-                    telling.early.push((notice.name.clone(), String::from_utf8_lossy(&key).into_owned(), newest));
-                    self.counted.entry(index).and_modify(|counts| {
-                        counts.remove(&key);
-                    });
-                }
             } else {
+                made += self.tell_ahead(site, writer, index, newest).await?;
                 // A changed schedule takes effect without waiting for the old one.
                 if next < due {
                     telling.cursors.push((notice.name.clone(), cursor, next));
@@ -222,16 +231,44 @@ impl Teller {
         Ok(made)
     }
 
-    /// Keys of a kind that have reached its number of events, and those of parties that do not want to
-    /// wait.
-    fn full(&mut self, index: usize, or_at_events: Option<u64>) -> Option<Vec<Box<[u8]>>> {
-        let mut full = self.hasty.take(index);
-        if let (Some(counts), Some(limit)) = (self.counted.get(&index), or_at_events) {
-            full.extend(counts.iter().filter(|(_, count)| **count >= limit).map(|(key, _)| key.clone()));
+    /// Tells groups of a kind ahead of its schedule. Gives the number of notices.
+    async fn tell_ahead(
+        &mut self,
+        site: &Site,
+        writer: &mut Writer,
+        index: usize,
+        newest: u64,
+    ) -> Result<usize, Problem> {
+        let Some(notice) = site.settings.notices.get(index) else { return Ok(0) };
+        let (now, mut made) = (wire::now(), 0);
+        for (ahead, keys) in self.early(index, notice.or_at_events, now) {
+            let clock = ahead.map(|due| Struck { when: &notice.when, due, is_ahead: true });
+            let mut telling = Telling { now, home: site.home(), ..Telling::default() };
+            let gathered = gather(site, index, Some(&keys)).await?;
+            tell_stored(site, notice, gathered, clock, &mut telling).await?;
+            for key in keys {
+                telling.early.push((notice.name.clone(), String::from_utf8_lossy(&key).into_owned(), newest));
+                self.counted.entry(index).and_modify(|counts| {
+                    counts.remove(&key);
+                });
+            }
+            made += telling.notices.len();
+            writer.tell(&telling).await?;
         }
-        full.sort();
-        full.dedup();
-        (!full.is_empty()).then_some(full)
+        Ok(made)
+    }
+
+    /// Keys of a kind that have reached its number of events, and those of parties whose time has come, each once.
+    fn early(&mut self, index: usize, or_at_events: Option<u64>, now: Time) -> BTreeMap<Ahead, Vec<Box<[u8]>>> {
+        let mut early = self.hasty.take(index, now);
+        if let (Some(counts), Some(limit)) = (self.counted.get(&index), or_at_events) {
+            let full = counts.iter().filter(|(_, count)| **count >= limit).map(|(key, _)| key.clone());
+            let others: Vec<_> = full.filter(|key| !early.values().flatten().any(|known| known == key)).collect();
+            if !others.is_empty() {
+                early.entry(None).or_default().extend(others);
+            }
+        }
+        early
     }
 }
 
@@ -260,11 +297,16 @@ impl Watch for Watching<'_> {
                 None => drop(counts.insert(scratch.as_slice().into(), 1)),
             }
         }
-        if hasty.wants(event) {
-            for (index, kind) in kinds.iter().enumerate().filter(|(_, kind)| kind.may_be_hasty && kind.takes(event)) {
-                scratch.clear();
-                kind.group_by.write(event, scratch);
-                hasty.waits(index, scratch);
+        let Some(party) = hasty.wants(event) else { return };
+        let settings = &self.site.settings;
+        let kinds = kinds.iter().zip(&settings.notices).enumerate();
+        for (index, (kind, notice)) in kinds.filter(|(_, (kind, _))| kind.may_be_hasty && kind.takes(event)) {
+            scratch.clear();
+            kind.group_by.write(event, scratch);
+            if !hasty.has(index, scratch)
+                && let Some(ahead) = hasty.ahead(&party, &notice.when, wire::now(), &settings.site.time_zone)
+            {
+                hasty.waits(index, scratch, ahead);
             }
         }
     }
@@ -321,11 +363,43 @@ pub async fn waiting(site: &Site, index: usize) -> Result<Vec<NewNotice>, Proble
     let Some((_, due)) = site.store.records.notice_cursor(&notice.name).await? else {
         return Ok(Vec::new());
     };
-    let gathered = gather(site, index, None).await?;
+    let mut gathered = gather(site, index, None).await?;
+    let mut made = Vec::new();
+    let (ahead, others) = ahead(site, notice, &gathered, telling.now);
+    if !ahead.is_empty() {
+        for (at, keys) in ahead {
+            telling.now = at;
+            let clock = Struck { when: &notice.when, due: at, is_ahead: true };
+            let some = gather(site, index, Some(&keys)).await?;
+            tell_stored(site, notice, some, Some(clock), &mut telling).await?;
+            made.append(&mut telling.notices);
+        }
+        telling.now = wire::now();
+        gathered = gather(site, index, Some(&others)).await?;
+    }
     // When contacts would be told is asked of the moment at which it is due.
     telling.now = telling.now.max(due);
-    tell_stored(site, notice, gathered, Some(Struck { when: &notice.when, due }), &mut telling).await?;
-    Ok(telling.notices)
+    let clock = Struck { when: &notice.when, due, is_ahead: false };
+    tell_stored(site, notice, gathered, Some(clock), &mut telling).await?;
+    made.append(&mut telling.notices);
+    Ok(made)
+}
+
+type Keys = Vec<Box<[u8]>>;
+
+/// The groups that will be told ahead of their kind, by the time of that, and the others.
+fn ahead(site: &Site, notice: &Notice, gathered: &Gathered, now: Time) -> (BTreeMap<Time, Keys>, Keys) {
+    let (mut hasty, mut ahead, mut others) = (Hasty::default(), BTreeMap::<Time, Keys>::new(), Keys::new());
+    if notice.to == Recipient::Responsible && !notice.when.is_at_once() {
+        hasty.refresh(&site.constituents());
+    }
+    for group in &gathered.groups {
+        match hasty.ahead(&group.party, &notice.when, now, &site.settings.site.time_zone) {
+            Some(Some(at)) => ahead.entry(at).or_default().push(group.key.clone()),
+            _ => others.push(group.key.clone()),
+        }
+    }
+    (ahead, others)
 }
 
 /// Makes the notices of a kind from events that are stored: those of a party that left the contact book go to whom they

@@ -44,7 +44,7 @@ pub(super) struct Args {
     /// Let go of all parties where the files hold none.
     #[arg(long)]
     remove_all: bool,
-    /// Replace the data of registries also where the files have nothing of a kind that the last import read.
+    /// Replace the data of registries also where the files name nobody, and lack a kind that the last import read.
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
@@ -75,7 +75,7 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store, by: &By
     if args.remove_all && is_rpsl {
         let problem = Problem::new("`--remove-all` is for files of parties");
         return Err(Failure::usage(
-            problem.hint("files of registries that lack a kind replace the others by `--replace`"),
+            problem.hint("files of registries that name nobody replace the others by `--replace`"),
         ));
     }
     let which = match args.kind {

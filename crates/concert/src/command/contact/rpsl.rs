@@ -26,7 +26,7 @@ const INSIDE_MAX: usize = 100_000;
 pub(super) struct Meant {
     /// It only shows what would change.
     pub(super) is_trial: bool,
-    /// Also where the files have nothing of a kind that was there before.
+    /// Also where the files name nobody and have nothing of a kind that was there before.
     pub(super) replaces: bool,
 }
 
@@ -52,6 +52,10 @@ pub(super) fn run(
     }
     let missing = aside::missing(data, &summary.by_registry).filter(|_| !meant.replaces);
     match missing {
+        // Another registry, say. Networks of which none leads to anybody are a part of what is meant.
+        Some(problem) if summary.answered > 0 => {
+            tracing::warn!("{}; an import replaces all that was there before", problem.what);
+        }
         Some(problem) if meant.is_trial => {
             tracing::warn!("{}, so the import will be refused without `--replace`", problem.what);
         }
