@@ -49,7 +49,7 @@ pub enum Parts {
 pub struct Limits {
     /// Most bytes of one report after unpacking.
     pub bytes: u64,
-    /// How many times larger than its packed form a part may be, once it is larger than a mebibyte.
+    /// How many times larger than its packed form a part may be, once it is larger than 16 MiB.
     pub ratio: u64,
     /// Most members of all archives and parts of all mails of a report.
     pub members: usize,

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
-/// A part may be this large whatever its ratio.
-const FREE_BYTES: u64 = 1 << 20;
+/// A part may be this large whatever its ratio: rows that are much alike pack well.
+const FREE_BYTES: u64 = 16 << 20;
 
 /// What one report may unpack to, over all its parts.
 pub(super) struct Meter {

@@ -127,7 +127,8 @@ fn bombs_stop_early() {
             lines += 1;
         }
     });
-    assert!(lines < 16 << 20, "{lines}");
+    // What was read before the cap is handed on in blocks.
+    assert!((15 << 20..20 << 20).contains(&lines), "{lines}");
     assert_eq!(rejects.len(), 1);
     assert!(rejects[0].reason.contains("200 times its size"), "{rejects:?}");
 
