@@ -23,8 +23,28 @@ pub(crate) type Described = HashMap<String, HashMap<Method, Vec<String>>>;
 
 /// Parameters and their values, in the order given.
 pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
-    let pairs = Query::try_from_uri(uri).map_err(|_| Problem::wrong("the parameters cannot be read"))?;
-    Ok(pairs.0)
+    let wrong = || Problem::wrong("the parameters cannot be read");
+    if !is_text(uri.query().unwrap_or_default()) {
+        return Err(wrong());
+    }
+    Query::try_from_uri(uri).map(|pairs| pairs.0).map_err(|_| wrong())
+}
+
+/// Whether the escapes of a query are those of a text: UTF-8 without NUL. Else other letters would be looked for than
+/// were written.
+fn is_text(query: &str) -> bool {
+    let mut bytes = Vec::with_capacity(query.len());
+    let mut rest = query.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+        let escaped = match (first, digit(after.first()), digit(after.get(1))) {
+            (b'%', Some(high), Some(low)) => u8::try_from(high << 4 | low).ok(),
+            _ => None,
+        };
+        rest = if escaped.is_some() { after.get(2..).unwrap_or_default() } else { after };
+        bytes.push(escaped.unwrap_or(*first));
+    }
+    !bytes.contains(&0) && std::str::from_utf8(&bytes).is_ok()
 }
 
 /// There is no such parameter.

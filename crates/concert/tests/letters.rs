@@ -605,7 +605,7 @@ async fn openpgp_works_both_ways_and_files_become_evidence() {
         world.entries(&number, "message/1").into_iter().filter(|one| one["incoming"] == true).collect();
     let said =
         |one: &Value| format!("{} {}", one["openpgp"]["encrypted"], one["openpgp"]["signature"].as_str().unwrap());
-    let want = ["true good", "true none", "true none", "false good", "false bad", "false unknown-key", "false good"];
+    let want = ["true good", "true none", "true none", "false good", "false unknown-key", "false good"];
     assert_eq!(came.iter().map(said).collect::<Vec<_>>(), want, "{came:#?}");
     assert_eq!(came[0]["openpgp"]["key"], json!(fingerprint));
     assert!(came[0]["text"].as_str().unwrap().contains("The log is attached."), "{}", came[0]);
@@ -615,9 +615,16 @@ async fn openpgp_works_both_ways_and_files_become_evidence() {
         came[2]
     );
     assert_eq!(
-        came[6]["text"].as_str().unwrap().trim(),
+        came[5]["text"].as_str().unwrap().trim(),
         "It is gone.",
         "words that nobody signed are not among those signed"
+    );
+
+    // What was changed on the way waits for a person.
+    let waits = world.incident(&["mail", "list"]);
+    assert_eq!(
+        waits.iter().map(|row| row["reason"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["its OpenPGP signature is wrong"]
     );
 
     // Its files wait, and become evidence or are left.

@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
 
 use super::body::{idempotency_key, text};
-use super::push::file_name;
+use super::push::named_file;
 use super::{own_parameters, repeated_parameters};
 use crate::App;
 use crate::desk::{Change, Going, NewEvidence, Origin, Outgoing};
@@ -120,7 +120,7 @@ async fn take(
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     let _turn = turn(app)?;
-    let file = file_name(text(headers, header::CONTENT_DISPOSITION));
+    let file = named_file(headers);
     let digest = Sha256::new().chain_update([name, "\0", sent, "\0", &file].concat()).finalize();
     let key = idempotency_key(headers)?.map(|key| (key, digest.into()));
     let [said, place, reason] = [about.text, about.place, about.reason].map(Option::unwrap_or_default);

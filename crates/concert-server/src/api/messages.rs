@@ -73,7 +73,7 @@ pub(super) async fn waiting(
 }
 
 /// States of mails that may belong to nothing.
-const STATES: [&str; 2] = ["taken", "aside"];
+const STATES: [&str; 3] = ["taken", "held", "aside"];
 
 pub(super) async fn mailbox(
     State(app): State<Arc<App>>,

@@ -64,7 +64,7 @@ pub(super) async fn push(
         feed,
         idempotency_key,
         media_type: text(&headers, header::CONTENT_TYPE).chars().take(200).collect(),
-        file_name: file_name(text(&headers, header::CONTENT_DISPOSITION)),
+        file_name: named_file(&headers),
         body,
     };
     let (report, known) = match app.site.push(report).await? {
@@ -165,8 +165,15 @@ fn extended(value: &str) -> Option<String> {
     charset.eq_ignore_ascii_case("utf-8").then(|| String::from_utf8(bytes).ok()).flatten()
 }
 
+/// The name of a file that a request carries; empty where it says none. Programs write UTF-8 there as it is, which is
+/// not in RFC 6266.
+pub(super) fn named_file(headers: &HeaderMap) -> String {
+    let disposition = headers.get(header::CONTENT_DISPOSITION).map_or(&b""[..], |value| value.as_bytes());
+    file_name(&String::from_utf8_lossy(disposition))
+}
+
 /// `attachment; filename="a/b.csv"` gives `b.csv`. A name that is given in UTF-8 goes before one that is not.
-pub(super) fn file_name(disposition: &str) -> String {
+fn file_name(disposition: &str) -> String {
     let all = parameters(disposition);
     let named = |wanted: &str| all.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
     let given = named("filename*").and_then(|value| extended(&value)).or_else(|| named("filename"));
@@ -196,6 +203,10 @@ mod tests {
         assert_eq!(file_name("attachment; filename*=utf-8'en'..%2F..%2Fpasswd"), "passwd");
         assert_eq!(file_name("attachment; filename=x.csv; filename*=UTF-8''%FF"), "x.csv");
         assert_eq!(file_name("attachment; filename*=UTF-8''%zz; filename=\"y.csv"), "\"y.csv");
+        let mut headers = HeaderMap::new();
+        let given = HeaderValue::from_bytes("attachment; filename=\"Übersicht.log\"".as_bytes()).unwrap();
+        headers.insert(header::CONTENT_DISPOSITION, given);
+        assert_eq!(named_file(&headers), "Übersicht.log");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Answers to messages of incidents: which conversation a mail belongs to, and whether that is sure.
 //!
 //! Sure is what names the Message-ID of a message, which nobody can guess, and comes from an address that the
-//! message went to or a contact of its party. So is what names a message or an incident by its number alone, unless
+//! message went to or a contact of its party, unless its OpenPGP signature is wrong. So is what names a message or an incident by its number alone, unless
 //! something speaks against its sender: a signature that is wrong, or none where there always was one.
 //! Other mails that people wrote and that name one are held until somebody looks. Nothing of all this is answered by
 //! itself.
@@ -27,6 +27,9 @@ use crate::wire::{self, Site};
 const HELD_MAX: u64 = 200;
 /// Most bytes of a mail whose files are looked at.
 const MAIL_BYTES_MAX: u64 = 64 << 20;
+
+/// Why a mail whose signature does not fit it waits.
+const WRONG_SIGNATURE: &str = "its OpenPGP signature is wrong";
 
 /// A mail of an incident that is settled: with its entry, where it is sure.
 pub(super) struct Letter {
@@ -60,8 +63,13 @@ pub(super) async fn means(
     let plain = |row: MailRow| Letter { settled: Settled { row, ..Settled::default() }, incoming: None };
     let from = canonical(&mail.from);
     let is_contact = sent.to.contains(&from) || sent.party.iter().any(|one| one.contains('@') && *one == from);
+    let by_number = |why| format!("it names the message by its number alone, and {why}");
     let proof = match candidate.how {
-        tie::How::Ticket if is_contact => believed(site, &row, mail).await?,
+        tie::How::Ticket if is_contact => believed(site, &row, mail).await?.map_err(by_number),
+        // Whoever wrote it has seen the message, and yet it may have been changed on the way.
+        _ if is_contact && contents(site, &row, mail, Sort::Reply).openpgp.signature == Signature::Bad => {
+            Err(WRONG_SIGNATURE.to_owned())
+        }
         _ => Ok(()),
     };
     let is_sure = is_contact && proof.is_ok();
@@ -99,7 +107,7 @@ pub(super) async fn means(
         }
         tie::Verdict::Answered(_) => {
             let why = match proof {
-                Err(why) => format!("it names the message by its number alone, and {why}"),
+                Err(why) => why,
                 Ok(()) => "its sender is no known contact of the party".to_owned(),
             };
             plain(hold(site, row, why).await?)
@@ -188,7 +196,7 @@ fn of_party(site: &Site, row: MailRow, mail: &Mail, number: &str) -> Letter {
 async fn believed(site: &Site, row: &MailRow, mail: &Mail) -> Result<Result<(), String>, Problem> {
     match contents(site, row, mail, Sort::Reply).openpgp.signature {
         Signature::Good => return Ok(Ok(())),
-        Signature::Bad => return Ok(Err("its OpenPGP signature is wrong".to_owned())),
+        Signature::Bad => return Ok(Err(WRONG_SIGNATURE.to_owned())),
         Signature::UnknownKey => return Ok(Err("no key of its sender made its OpenPGP signature".to_owned())),
         Signature::None => {}
     }
