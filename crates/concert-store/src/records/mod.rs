@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use concert_model::Problem;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{ConnectOptions as _, Sqlite, SqlitePool, Transaction};
 
 pub use approval::{Gate, RECEIPT, WAITS_FOR_APPROVAL, approve_notice_in, reject_notice_in, resend_notice_in};
 pub use audit::{Act, AuditFilter, Audited, By, append_audit};
@@ -167,7 +167,9 @@ impl Records {
             .pragma("temp_store", "memory")
             // What was erased or forgotten is gone from the file too.
             .pragma("secure_delete", "on")
-            .statement_cache_capacity(128);
+            .statement_cache_capacity(128)
+            // Statements say nothing to whoever runs a site, and slow ones would be told as warnings.
+            .disable_statement_logging();
         let begun = Instant::now();
         let pool = loop {
             let pool = SqlitePoolOptions::new()
