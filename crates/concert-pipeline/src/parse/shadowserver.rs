@@ -325,6 +325,24 @@ const SAMPLES: &[Sample] = &[
         rejects: "3 timestamp: empty, and an event needs its moment",
     },
     Sample {
+        name: "2026-06-17-scan_ics-example.csv",
+        settings: "",
+        given: r#"timestamp,severity,ip,protocol,port,tag,naics,sector,device_id
+2026-06-17 00:00:00,high,192.0.2.9,tcp,502,modbus,517311,Energy,7
+"#,
+        events: r#"{"classification.identifier":"open-ics","classification.taxonomy":"vulnerable","classification.type":"vulnerable-system","extra.device_id":"7","extra.source.naics":517311,"extra.source.sector":"Energy","feed.name":"Accessible-ICS","protocol.application":"modbus","protocol.transport":"tcp","severity":"high","source.ip":"192.0.2.9","source.port":502,"time.source":"2026-06-17T00:00:00Z"}
+"#,
+        rejects: "",
+    },
+    Sample {
+        name: "scan_rdp.csv",
+        settings: "",
+        given: "timestamp,ip,port\n2026-06-17 00:00:00,192.0.2.9,3389\n",
+        events: r#"{"classification.identifier":"open-rdp","classification.taxonomy":"vulnerable","classification.type":"vulnerable-system","feed.name":"Accessible-RDP","protocol.application":"rdp","protocol.transport":"tcp","source.ip":"192.0.2.9","source.port":3389,"time.source":"2026-06-17T00:00:00Z"}
+"#,
+        rejects: "",
+    },
+    Sample {
         name: "twice.csv",
         settings: "report_type = \"event4_sinkhole\"",
         given: r#"timestamp,protocol,src_ip,src_port,src_ip,infection,family,family

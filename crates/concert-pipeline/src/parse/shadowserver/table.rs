@@ -157,6 +157,7 @@ const COLUMNS: &[(&str, Field, Convert)] = &[
     ("sha256", Field::MALWARE_HASH_SHA256, Convert::Known),
     ("status", Field::STATUS, Convert::Text),
     ("tag", Field::PRODUCT_VULNERABILITIES, Convert::Cve),
+    ("vulnerability_id", Field::PRODUCT_VULNERABILITIES, Convert::Known),
 ];
 
 /// Columns kept under another `extra.` name, or as numbers and truth values.
@@ -184,7 +185,69 @@ const EXTRAS: &[(&str, &str, Convert)] = &[
     ("cert_valid", "cert_valid", Convert::Bool),
     ("cert_expired", "cert_expired", Convert::Bool),
     ("self_signed", "self_signed", Convert::Bool),
+    ("build_snapshot", "build_snapshot", Convert::Bool),
+    ("ok", "ok", Convert::Bool),
+    ("ssl_version", "ssl_version", Convert::Int),
+    ("sic", "sic", Convert::Text),
 ];
+
+/// Columns that mean something else in some types: their names; the column; the field, or the name below `extra.`.
+#[rustfmt::skip]
+const OWN: &[(&str, &str, &str, Convert)] = &[
+    ("compromised_iot compromised_website", "account", "source.account", Convert::Known),
+    ("compromised_iot compromised_website", "category", "event_description.text", Convert::Known),
+    ("compromised_iot compromised_website sandbox_dns", "family", "malware.name", Convert::Known),
+    ("compromised_website", "application", "protocol.application", Convert::Known),
+    ("compromised_website", "http_host", "source.fqdn", Convert::Domain),
+    ("compromised_website malware_url spam_url", "url", "source.url", Convert::Url),
+    ("event4_honeypot_brute_force", "username", "destination.account", Convert::Known),
+    ("event4_honeypot_http_scan", "body_raw", "body_raw", Convert::Base64),
+    ("event4_honeypot_http_scan", "http_agent", "user_agent", Convert::Known),
+    ("event4_honeypot_http_scan", "http_request_method", "method", Convert::Known),
+    ("event4_honeypot_http_scan", "request_raw", "request_raw", Convert::Base64),
+    ("event4_honeypot_http_scan event4_microsoft_sinkhole_http event4_sinkhole_http event6_sinkhole_http", "http_url", "destination.url", Convert::Url),
+    ("event4_ip_spoofer", "network", "source.network", Convert::Network),
+    ("event4_microsoft_sinkhole_http event4_sinkhole_http event6_sinkhole_http", "http_host", "destination.fqdn", Convert::Domain),
+    ("event4_sinkhole_dns", "query", "dns_query", Convert::Text),
+    ("event4_sinkhole_dns", "query_type", "dns_query_type", Convert::Text),
+    ("event4_sinkhole_dns", "src_naics", "naics", Convert::NotZero),
+    ("event4_sinkhole_dns", "src_sector", "sector", Convert::Known),
+    ("malware_url sandbox_conn sandbox_url spam_url", "hostname", "source.fqdn", Convert::Domain),
+    ("sandbox_dns", "request_type", "dns_query_type", Convert::Known),
+    ("sandbox_url", "method", "http_request_method", Convert::Known),
+    ("sandbox_url", "url", "destination.url", Convert::Url),
+    ("scan_amqp scan_vnc", "product", "product.name", Convert::Known),
+    ("scan_amqp", "product_version", "product.version", Convert::Known),
+    ("scan_ddos_middlebox scan_ics scan_socks", "tag", "protocol.application", Convert::Text),
+    ("scan_ddos_middlebox scan_ics scan_socks", "tag", "product.vulnerabilities", Convert::Cve),
+    ("scan_ipmi", "manufacturername", "product.vendor", Convert::Known),
+    ("scan_ipmi", "productname", "product.name", Convert::Known),
+    ("scan_isakmp", "exchange_type", "isakmp_exchange_type", Convert::Text),
+    ("scan_isakmp", "spi_size", "isakmp_spi_size", Convert::Int),
+    ("scan_ldap_tcp scan_ldap_udp", "dns_host_name", "source.local_hostname", Convert::Known),
+    ("scan_mssql", "server_name", "source.local_hostname", Convert::Known),
+    ("scan_netbios", "username", "source.account", Convert::Known),
+    // The other side of these is a relay of mail.
+    ("spam_url", "src_ip", "relay.ip", Convert::Ip),
+    ("spam_url", "src_asn", "relay.asn", Convert::NotZero),
+    ("spam_url", "src_geo", "relay.geolocation.cc", Convert::Known),
+    ("spam_url", "src_region", "relay.geolocation.region", Convert::Known),
+    ("spam_url", "src_city", "relay.geolocation.city", Convert::Known),
+    ("spam_url", "src_naics", "relay.naics", Convert::NotZero),
+    ("spam_url", "src_sector", "relay.sector", Convert::Known),
+    (OF_SOURCE, "naics", "source.naics", Convert::NotZero),
+    (OF_SOURCE, "sector", "source.sector", Convert::Known),
+];
+
+/// Types that say by name whose branch of industry they give.
+const OF_SOURCE: &str = "compromised_iot malware_url population_bgp population_http_proxy sandbox_conn sandbox_url \
+    scan_activemq scan_bgp scan_couchdb scan_ddos_middlebox scan_docker scan_gtp scan_http scan_http_proxy scan_ics \
+    scan_imap scan_ip_tunnel scan_ipmi scan_kubernetes scan_ldap_udp scan_mqtt_anon scan_msrpc scan_mysql scan_pop3 \
+    scan_postgres scan_sip scan_slp scan_smtp scan_socks scan_ssh scan_ssl scan_ws_discovery";
+
+/// Types whose reports do not say how the service was reached.
+const TRANSPORTS: &[(&str, &str)] =
+    &[("scan_hadoop", "tcp"), ("scan_ipmi", "udp"), ("scan_rdp", "tcp"), ("scan_smb", "tcp"), ("scan_vnc", "tcp")];
 
 /// The built-in types, with the IPv6 edition of each `scan_...`.
 pub(super) fn reports() -> Vec<Report> {
@@ -209,9 +272,15 @@ fn report(
             constants.push((field, Value::text(text)));
         }
     }
+    if let Some((_, transport)) = TRANSPORTS.iter().find(|(known, _)| known == name) {
+        constants.push((Field::PROTOCOL_TRANSPORT, Value::text(transport)));
+    }
+    let own: Vec<_> = OWN.iter().filter(|(types, ..)| types.split(' ').any(|known| known == *name)).collect();
+    let is_own = |column: &str| own.iter().any(|(_, known, ..)| *known == column);
     let event = name.starts_with("event");
     let mut columns: Vec<Mapping> = COLUMNS
         .iter()
+        .filter(|(column, ..)| !is_own(column))
         .map(|(column, field, convert)| Mapping {
             column: (*column).into(),
             target: Target::Field(*field),
@@ -232,9 +301,15 @@ fn report(
             required: false,
         });
     }
-    columns.extend(EXTRAS.iter().map(|(column, extra, convert)| Mapping {
+    // What an attack went for is an identifier, and stays a column as well.
+    let kept = [("application", "application", Convert::Known)];
+    let kept = kept.iter().filter(|(column, ..)| identifier.strip_prefix('=') == Some(*column));
+    columns.extend(EXTRAS.iter().filter(|(column, ..)| !is_own(column)).chain(kept).map(|(column, extra, convert)| {
+        Mapping { column: (*column).into(), target: Target::Extra((*extra).into()), convert: *convert, required: false }
+    }));
+    columns.extend(own.into_iter().map(|(_, column, target, convert)| Mapping {
         column: (*column).into(),
-        target: Target::Extra((*extra).into()),
+        target: Field::named(target).map_or_else(|| Target::Extra((*target).into()), Target::Field),
         convert: *convert,
         required: false,
     }));
