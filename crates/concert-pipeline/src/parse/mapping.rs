@@ -7,7 +7,7 @@
 //! | `columns` | column to field: `ip = "source.ip"`. `"source.ip\|source.fqdn"` is the first that fits and is free; `"a, b"` fills both; `"extra"` is `extra.<column>`; `"-"` leaves the column out |
 //! | `unmapped` | `extra` (default) keeps other columns as `extra.<column>`, `drop` leaves them out |
 //! | `require` | fields without which there is no event |
-//! | `time_format` | `automatic`, `unix`, `unix-ms` or a pattern such as `%d-%m-%Y`; `"unix\|%Y%m%d"` tries both |
+//! | `time_format` | `automatic` (a number of 10 digits is seconds, one of 13 milliseconds since 1970, from 1990 to 2100), `unix`, `unix-ms` or a pattern such as `%d-%m-%Y`; `"unix\|%Y%m%d"` tries both |
 //! | `types` | word of the feed to `classification.type`; a final `*` stands for any rest |
 //! | `ignore_values` | values that mean "nothing" |
 //! | `prefix` | column to a text put before its value |
@@ -29,7 +29,7 @@ use jiff::tz::TimeZone;
 
 use super::country::alpha2;
 use super::{Draft, Fault};
-use moment::{TimeFormat, read_time};
+use moment::{TimeFormat, number_time, read_time};
 
 /// As much of a name from outside as a reject shows.
 const NAME_CHARS_SHOWN: usize = 60;
@@ -264,7 +264,12 @@ impl Mapping {
                 Err(reason) => why = reason,
             }
         }
-        if self.time_formats.is_empty() { Time::parse(text, zone) } else { Err(why) }
+        match self.time_formats.as_slice() {
+            [] => Time::parse(text, zone),
+            // Beside other formats a number is meant for one of those.
+            [TimeFormat::Automatic] => number_time(text).unwrap_or(Err(why)),
+            _ => Err(why),
+        }
     }
 
     fn type_of(&self, text: &str) -> Option<&'static str> {
@@ -471,6 +476,18 @@ mod tests {
         check(&time("unix-ms"), &[("t", "1478769063250")], r#""time.source":"2016-11-10T09:11:03.250000Z""#);
         check(&time("%d-%m-%Y"), &[("t", "15-02-2019")], r#""time.source":"2019-02-14T16:00:00Z""#);
         check(&time("%Y%m%d%H%M%S%z"), &[("t", "20190215120000+0000")], r#""time.source":"2019-02-15T12:00:00Z""#);
+        // A number says what it counts by its length, where it can be nothing else.
+        check(&time("automatic"), &[("t", "1478769063")], r#""time.source":"2016-11-10T09:11:03Z""#);
+        check(&time("automatic"), &[("t", "1478769063250")], r#""time.source":"2016-11-10T09:11:03.250000Z""#);
+        for number in ["4102444800", "2026061712", "20260617", "147876906", "1478769063.25", "631151999999", "0"] {
+            check(&time("automatic"), &[("t", number)], "time.source: a number, which `time_format` must explain");
+        }
+        check(&time("automatic"), &[("t", "1.2.3")], "time.source: not a time");
+        check(
+            &time("automatic|%Y%m%d%H"),
+            &[("t", "1478769063")],
+            "time.source: not a time in the format of the settings",
+        );
         check(&time("unix"), &[("t", "yesterday")], "time.source: not seconds since 1970");
         check(&time("unix"), &[("t", "1e300")], "time.source: not seconds since 1970");
     }

@@ -46,6 +46,30 @@ pub(super) fn read_time(format: &TimeFormat, text: &str, zone: Option<&TimeZone>
     }
 }
 
+/// A time given as a number, where nothing says what it counts: seconds or milliseconds since 1970 if by its length it
+/// can be nothing else. `None` for what is no number.
+pub(super) fn number_time(text: &str) -> Option<Result<Time, &'static str>> {
+    if !text.starts_with(|first: char| first.is_ascii_digit()) || text.parse::<f64>().is_err() {
+        return None;
+    }
+    let micros = match text.len() {
+        10 if !is_date_and_hour(text) => text.parse().ok().map(|seconds: i64| seconds * 1_000_000),
+        13 => text.parse().ok().map(|millis: i64| millis * 1000),
+        _ => None,
+    };
+    // 1990 to 2100.
+    let micros = micros.filter(|micros| (631_152_000_000_000..4_102_444_800_000_000).contains(micros));
+    Some(micros.map(Time).ok_or("a number, which `time_format` must explain"))
+}
+
+/// Whether ten digits may be meant as `2026061712`.
+fn is_date_and_hour(text: &str) -> bool {
+    let within = |range: std::ops::Range<usize>, from: u8, to: u8| {
+        text.get(range).and_then(|digits| digits.parse().ok()).is_some_and(|number: u8| (from..=to).contains(&number))
+    };
+    within(0..2, 19, 20) && within(4..6, 1, 12) && within(6..8, 1, 31) && within(8..10, 0, 23)
+}
+
 /// Seconds or milliseconds since 1970, whole or with a fraction.
 fn unix_time(text: &str, micros_each: f64, reason: &'static str) -> Result<Time, &'static str> {
     let number: f64 = text.parse().map_err(|_| reason)?;
