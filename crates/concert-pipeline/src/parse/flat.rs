@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use concert_model::{Field, Keys};
 use serde_json::Value;
 
+use super::scan::Piece;
 use super::{Draft, Fault, Mapping};
 
 /// Most members of one record that are looked at.
@@ -75,9 +76,7 @@ impl Flat {
         };
         let is_used = |path: &&String| self.inner.contains(*path) || self.mapping.knows(path) && is_followed(path);
         match twice.iter().find(is_used) {
-            Some(path) => {
-                Err(Fault::new(path.as_str(), "this member is there twice, so it does not say which one is meant"))
-            }
+            Some(path) => Err(twice_at(path)),
             None => Ok(value),
         }
     }
@@ -195,10 +194,28 @@ pub(super) fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
     if shown.is_empty() { "nothing".to_owned() } else { shown.join(", ") }
 }
 
-/// One record as JSON text. The reason names the column where reading stopped.
+/// One record as JSON text, in which every member is there once. The reason names the column where reading stopped.
 pub(super) fn record(text: &[u8]) -> Result<Value, Fault> {
     super::scan::check_depth(text)?;
-    serde_json::from_slice(text).map_err(|error| Fault::foreign(reason(&error, error.line(), error.column())))
+    match super::twice::value(text) {
+        Ok((value, false)) => Ok(value),
+        Ok((_, true)) => Err(told_twice(text)),
+        Err(error) => Err(Fault::foreign(reason(&error, error.line(), error.column()))),
+    }
+}
+
+/// Refuses a record in which a member is there twice, for those who know by themselves what each member means.
+pub(super) fn once_each(piece: &Piece<'_>) -> Result<(), Fault> {
+    if piece.has_twice { Err(told_twice(piece.bytes)) } else { Ok(()) }
+}
+
+fn told_twice(text: &[u8]) -> Fault {
+    let found = super::twice::all(text, &|_| false).map(|(_, paths)| paths).unwrap_or_default();
+    twice_at(found.first().map_or("", String::as_str))
+}
+
+fn twice_at(path: &str) -> Fault {
+    Fault::new(path, "this member is there twice, so it does not say which one is meant")
 }
 
 /// The reason with the place where it is in the whole document.

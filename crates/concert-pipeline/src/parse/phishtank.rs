@@ -11,7 +11,7 @@ use concert_model::{Field, Keys};
 use serde_json::Value as Json;
 
 use super::feodo::text_of;
-use super::flat::{has_one_of, listed};
+use super::flat::{has_one_of, listed, once_each};
 use super::json::each_record;
 use super::lines::{comma_cells, give_texts};
 use super::{About, Draft, Fault, Input, Listed, Parser, Sample, Sink};
@@ -68,6 +68,7 @@ impl Parser for PhishTank {
         }
         each_record(text.as_bytes(), &[], sink, &mut |sink, number, piece, value| {
             sink.event(number, piece.bytes, |draft| {
+                once_each(piece)?;
                 has_one_of(&["url"], &value)?;
                 page(draft, |name| Cow::Owned(text_of(value.get(name))))?;
                 details(draft, &value)

@@ -27,6 +27,7 @@ pub const LISTED: Listed = Listed {
             given: r#"
 {"cidr":"192.0.2.0/24","sblid":"SBL1","rir":"ripencc"}
 {"cidr":"192.0.2.0/99","sblid":"SBL2","rir":"arin"}
+{"cidr":"192.0.2.0/25","cidr":"192.0.2.0/24","sblid":"SBL2"}
 {"asn":64496,"rir":"apnic","domain":"net.example","cc":"FI","asname":"EXAMPLE-AS"}
 {"type":"metadata","timestamp":1781740800,"size":3,"records":3,"copyright":"(c) Example","terms":"https://drop.example/"}
 "#,
@@ -34,7 +35,7 @@ pub const LISTED: Listed = Listed {
 {"source.network":"192.0.2.0/24","extra.sbl":"SBL1","event_description.url":"https://check.spamhaus.org/sbl/query/SBL1","source.registry":"RIPE","classification.type":"blacklist","classification.taxonomy":"other"}
 {"source.asn":64496,"source.as_name":"EXAMPLE-AS","source.registry":"APNIC","source.geolocation.cc":"FI","extra.domain":"net.example","classification.type":"blacklist","classification.taxonomy":"other"}
 "#,
-            rejects: "3 source.network: the prefix length is too large",
+            rejects: "3 source.network: the prefix length is too large\n4 cidr: this member is there twice, so it does not say which one is meant",
         },
         Sample {
             name: "drop.txt",

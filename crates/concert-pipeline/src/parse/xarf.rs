@@ -29,6 +29,7 @@ use memchr::memmem;
 use serde_json::{Map, Value as Json};
 
 use super::carried::{Piece, mail, pieces};
+use super::flat::once_each;
 use super::input::decode;
 use super::json::each_record;
 use super::unpack::Parts;
@@ -197,7 +198,10 @@ fn is_lines(bytes: &[u8]) -> bool {
 fn report(text: &str, log: &str, sink: &mut Sink<'_>) {
     if is_json(text.as_bytes()) {
         return each_record(text.as_bytes(), &[], sink, &mut |sink, number, piece, value| {
-            sink.event(number, piece.bytes, |draft| document(draft, &value));
+            sink.event(number, piece.bytes, |draft| {
+                once_each(piece)?;
+                document(draft, &value)
+            });
         });
     }
     match old::lines(text) {
