@@ -206,6 +206,13 @@ fn reports() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
         ("blocklistde: a line", "blocklistde", "", text("192.0.2.1\nx\n")),
         ("openphish: lines", "openphish", "", text("http://a.example/\na.example\nhttp://a..b..example/\nhttp://-/\n")),
         ("feodo: other members", "feodo", "", text("[{\"name\":\"Apples\"},{\"name\":\"Pears\"}]")),
+        ("feodo: no head", "feodo", "", text("# Example list\n192.0.2.10,449\n")),
+        (
+            "feodo: a short row",
+            "feodo",
+            "",
+            text("# first_seen,dst_ip,dst_port\n2026-06-17,192.0.2.10,80\n2026-06-17,192.0.2.10\n"),
+        ),
         ("phishtank: other members", "phishtank", "", text("[{\"name\":\"Apples\"},3]")),
         ("spamhaus-drop: other members", "spamhaus-drop", "", text("{\"name\":\"Apples\"}\n{\"name\":\"Pears\"}\n")),
         ("phishtank: another head", "phishtank", "", text("id,page\n1,http://a.example/\n")),
