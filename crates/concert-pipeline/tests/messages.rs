@@ -398,6 +398,7 @@ fn wrappings_that_cannot_be_opened() {
         ("an archive whose list is damaged", broken_list(good), Limits::default()),
         ("gzip that was cut", cut, Limits::default()),
         ("a bomb", gzip(&vec![b'\n'; 64 << 20]), Limits::default()),
+        ("a bomb before others", zipped(&[("a", &vec![b'\n'; 64 << 20]), ("b", rows)]), Limits::default()),
         ("more bytes than may be", gzip(&rows.repeat(10)), few.clone()),
         ("more members than may be", zipped(&[("a", rows), ("b", rows)]), Limits { bytes: 1000, ..few }),
         ("an archive with nothing in it", zipped(&[]), Limits::default()),

@@ -13,6 +13,7 @@ mod wide;
 
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 
+use concert_model::problem::counted;
 use concert_model::{Keys, Receipt, Reject};
 use encoding_rs::{Encoding, REPLACEMENT};
 
@@ -384,7 +385,8 @@ impl Unpacking<'_> {
             Err(why) => return self.reject(place, format!("a zip archive that cannot be opened: {why}")),
         };
         let archive_place = Place { depth: place.depth + 1, ..place.clone() };
-        for index in 0..archive.len() {
+        let members = archive.len();
+        for index in 0..members {
             let (name, encrypted) = match archive.by_index_raw(index) {
                 Ok(member) if member.is_dir() => continue,
                 Ok(member) => (String::from_utf8_lossy(member.name_raw()).into_owned(), member.encrypted()),
@@ -411,6 +413,11 @@ impl Unpacking<'_> {
                     self.stream(&mut member, &member_place);
                     if member.exceeded() {
                         // The other members of a bomb are bombs.
+                        let others = members - index - 1;
+                        if others > 0 {
+                            let (count, are) = (counted(others, "member"), if others == 1 { "is" } else { "are" });
+                            self.reject(&member_place, format!("{count} behind this one {are} not read"));
+                        }
                         return;
                     }
                 }
