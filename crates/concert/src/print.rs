@@ -78,6 +78,22 @@ impl Rows {
     pub fn table(&self, columns: &[&str]) -> Table<BufWriter<io::StdoutLock<'static>>> {
         Table::new(Out::stdout(), format_or_default(self.format), self.limit, columns)
     }
+/// Says on standard error that there is more than was shown.
+pub fn tell_cut(limit: usize) {
+    writeln!(io::stderr(), "{}", cut_words(limit)).ok();
+}
+
+fn cut_words(limit: usize) -> String {
+    let first = if limit == 1 { "first is".to_owned() } else { format!("first {limit} are") };
+    format!("only the {first} shown; --limit 0 shows all")
+}
+
+/// Says on standard error that there is more than was shown.
+pub fn tell_cut(limit: usize) {
+    let first = if limit == 1 { "first is".to_owned() } else { format!("first {limit} are") };
+    writeln!(io::stderr(), "only the {first} shown; --limit 0 shows all").ok();
+}
+
 }
 
 impl AllRows {
@@ -208,7 +224,7 @@ impl<W: Write> Table<W> {
         self.out.write(&text)?;
         self.out.finish()?;
         if self.limit != 0 && self.rows > self.limit && !self.out.is_closed() {
-            writeln!(io::stderr(), "only the first {} are shown; --limit 0 shows all", self.limit).ok();
+            tell_cut(self.limit);
         }
         Ok(())
     }
@@ -282,6 +298,12 @@ fn write_cell(cell: &str, is_text: bool, text: &mut Vec<u8>) {
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
+    #[test]
+    fn one_row_of_several_is_told_as_one() {
+        assert_eq!(cut_words(1), "only the first is shown; --limit 0 shows all");
+        assert_eq!(cut_words(100), "only the first 100 are shown; --limit 0 shows all");
+    }
+
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }

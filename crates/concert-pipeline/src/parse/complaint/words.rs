@@ -39,6 +39,8 @@ const KINDS: &[(&str, &[&str])] = &[
             "failed to authenticate",
             "passwörter",
             "anmeldeversuch",
+            "einbruchsversuch",
+            "einbruchversuch",
         ],
     ),
     ("ddos-amplifier", &["amplification", "amplifier", "open resolver", "reflection attack"]),
@@ -70,6 +72,9 @@ const KINDS: &[(&str, &[&str])] = &[
             "network scan",
             "scan from",
             "scans from",
+            "scans our",
+            "scans us",
+            "scannt",
             "scanning",
             "scanned",
             "scanner",
@@ -90,7 +95,8 @@ const KINDS: &[(&str, &[&str])] = &[
 
 /// The type that the words of a line speak for.
 pub(in crate::parse) fn kind_of(line: &str) -> Option<&'static str> {
-    let lower = line.to_lowercase();
+    // A letter that was scanned (`eingescannt`) is no scan.
+    let lower = line.to_lowercase().replace("eingescannt", "");
     KINDS.iter().find(|(_, words)| words.iter().any(|word| lower.contains(word))).map(|(kind, _)| *kind)
 }
 
@@ -194,6 +200,7 @@ mod tests {
         assert_eq!(kind_of("IPs Engaged In Comment Spamming"), Some("spam"));
         assert_eq!(kind_of("verschickt Phishing-Mails"), Some("phishing"));
         assert_eq!(kind_of("Dear team"), None);
+        assert_eq!(kind_of("Das Schreiben ist eingescannt"), None);
         assert!(begins_kind("Comment Spamming") && !begins_kind("c/o Unspam Technologies"));
         for (line, want) in [
             ("SSH attack from 192.0.2.1", "brute-force"),
@@ -201,6 +208,14 @@ mod tests {
             ("Brute force against RDP", "brute-force"),
             ("a port scan", "scanner"),
             ("Network scans from 192.0.2.1", "scanner"),
+            ("192.0.2.1 scans our network", "scanner"),
+            ("hat unsere Server gescannt", "scanner"),
+            ("192.0.2.1 scannt unser Netz", "scanner"),
+            ("Portscan von 192.0.2.1", "scanner"),
+            ("Phishing-Seite auf einem Ihrer Server", "phishing"),
+            ("Spam von 192.0.2.1", "spam"),
+            ("Brute-Force von 192.0.2.1", "brute-force"),
+            ("Einbruchsversuche von 192.0.2.1", "brute-force"),
             ("DDoS against us", "ddos"),
             ("a DoS attack", "ddos"),
             ("a phishing site", "phishing"),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashSet};
-use std::io::{BufWriter, StdoutLock, Write};
+use std::io::{BufWriter, StdoutLock};
 
 use concert_model::incident::Tlp;
 use concert_model::{Field, ProblemKey, Value, json};
@@ -12,7 +12,7 @@ use concert_store::events::{Repeats, Stored, time_of};
 
 use super::{Reader, Wanted};
 use crate::drive::live;
-use crate::print::{Format, Out, Rows, Table, format_or_default};
+use crate::print::{Format, Out, Rows, Table, format_or_default, tell_cut};
 use crate::problems::Failure;
 use crate::reads::{EventsRead, marked};
 
@@ -288,7 +288,7 @@ impl Printer {
                 }
                 out.finish()?;
                 if limit != 0 && printed > limit && !out.is_closed() {
-                    writeln!(std::io::stderr(), "only the first {limit} are shown; --limit 0 shows all").ok();
+                    tell_cut(limit);
                 }
                 Ok(())
             }
