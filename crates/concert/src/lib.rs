@@ -6,6 +6,7 @@
 mod addressees;
 mod ask;
 mod barred;
+mod bounds;
 mod clocks;
 pub mod command;
 pub mod drive;

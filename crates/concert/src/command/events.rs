@@ -21,6 +21,7 @@ use concert_store::events::{Page, Repeats, Stored, time_of};
 use jiff::tz::TimeZone;
 
 use super::SiteArg;
+use crate::bounds::bounds;
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
@@ -154,21 +155,12 @@ impl Wanted {
 
     /// What lets the store skip whole files and pages.
     fn bounds(&self) -> Bounds {
-        let common = self.condition.as_ref().map(Condition::bounds).unwrap_or_default();
-        let span = common.time_source;
-        let after = span.until.map(|until| Time(until.0.saturating_add(1)));
-        let single = |net: &concert_model::Net| (net.first() == net.last()).then(|| net.first().to_string());
-        Bounds {
-            asns: common.asns.map(|asns| asns.into_iter().map(i64::from).collect()),
-            // The store compares whole addresses; wider networks are left to the condition.
-            addresses: common.networks.and_then(|nets| nets.iter().map(single).collect()),
-            since: self.since.max(span.from),
-            until: match (self.until, after) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            },
-            ..Bounds::default()
-        }
+        let known = self.condition.as_ref().map(bounds).unwrap_or_default();
+        let until = match (self.until, known.until) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Bounds { since: self.since.max(known.since), until, ..known }
     }
 }
 
@@ -222,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_condition_needs_is_told_to_the_store() {
+    fn what_the_condition_and_the_options_need_is_told_to_the_store() {
         let wanted = Wanted {
             condition: Some(Condition::compile("source.asn == 64500 && source.ip == \"192.0.2.1\"").unwrap()),
             since: None,
@@ -233,13 +225,6 @@ mod tests {
         let bounds = wanted.bounds();
         assert_eq!((bounds.asns, bounds.until), (Some(vec![64_500]), Some(Time(5))));
         assert_eq!(bounds.addresses, Some(vec!["192.0.2.1".to_owned()]));
-        let wide = Condition::compile("cidr(source.ip, \"192.0.2.0/24\")").unwrap();
-        assert_eq!(
-            Wanted { condition: Some(wide), since: None, until: None, reach: Reach::all(), repeats: None }
-                .bounds()
-                .addresses,
-            None
-        );
     }
 
     #[test]

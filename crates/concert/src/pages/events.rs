@@ -6,9 +6,9 @@ use concert_model::incident::Tlp;
 use concert_model::{Event, Field, Problem, ProblemKey, Time};
 use concert_pipeline::condition::Condition;
 use concert_server::site::Page;
-use concert_store::events::read::Bounds;
 use concert_store::events::time_of;
 
+use crate::bounds::bounds;
 use crate::drive::live;
 use crate::reach::Reach;
 use crate::reads::{EventsRead, marked};
@@ -116,16 +116,5 @@ pub(super) async fn newest(
         };
         let rows = rows.into_iter().map(&mut row).collect();
         return Ok((Page { rows, next }, read));
-    }
-}
-
-/// What the store may leave out because the condition cannot hold for it.
-fn bounds(condition: &Condition) -> Bounds {
-    let known = condition.bounds();
-    Bounds {
-        asns: known.asns.map(|asns| asns.into_iter().map(i64::from).collect()),
-        since: known.time_source.from,
-        until: known.time_source.until.map(|until| Time(until.0.saturating_add(1))),
-        ..Bounds::default()
     }
 }
