@@ -167,6 +167,12 @@ fn denied(person: &Person, needs: Needs, method: &Method) -> Option<Decision> {
     decisions.into_iter().find(|decision| !decision.allowed)
 }
 
+/// Counts a request of a person, also where it is let in elsewhere: whether there were too many of them.
+pub(crate) fn count(app: &App, person: &Person) -> Result<(), Refusal> {
+    let why = "you ask more often than `requests_per_minute` in [serve] allows";
+    app.requests.count(&person.name, Instant::now()).map_err(|seconds| Refusal::TooMany(why.to_owned(), seconds))
+}
+
 /// Before anything else.
 fn password_first() -> Decision {
     let reason = "another password is to be chosen first, with PUT /api/v1/me/password".to_owned();
@@ -224,9 +230,8 @@ pub(crate) async fn admit(
         Ok(somebody) => somebody,
         Err(refusal) => return refuse(refusal),
     };
-    if let Err(seconds) = app.requests.count(&person.name, Instant::now()) {
-        let why = "you ask more often than `requests_per_minute` in [serve] allows".to_owned();
-        return refuse(Refusal::TooMany(why, seconds));
+    if let Err(refusal) = count(&app, &person) {
+        return refuse(refusal);
     }
     if must_change_password && needs != Needs::Own {
         return refuse(Refusal::Denied(password_first()));

@@ -21,7 +21,7 @@ use concert_model::access::{Action, Kept, Object, may};
 
 use super::body::{bearer, idempotency_key, read_all, text};
 use crate::App;
-use crate::admit::address;
+use crate::admit::{address, count};
 use crate::door::{Came, Proof, TOKEN_PREFIX};
 use crate::problem::Problem;
 use crate::serve::Peer;
@@ -82,6 +82,7 @@ async fn by_person(app: &App, feed: &str, came: Came) -> Result<u64, Problem> {
         Ok(somebody) if !somebody.must_change_password && !somebody.person.is_operator => somebody.person,
         _ => return Err(refused()),
     };
+    count(app, &person)?;
     let decision = may(&person, Action::ChangeSite(Kept::Events), Object::Site);
     match app.site.push_limit(feed) {
         Some(bytes_max) if decision.allowed => Ok(bytes_max),

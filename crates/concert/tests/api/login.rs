@@ -242,6 +242,12 @@ fn a_person_asks_so_often_in_a_minute_and_reads_so_many_streams() {
     assert_eq!((statuses[10], statuses[11]), (200, 429), "{statuses:?}");
     let held = served.ask("GET", "/api/v1/me", &one, b"");
     assert!(held.status == 429 && held.head.contains("retry-after: "), "whatever token a person has: {}", held.head);
+    // A report that is pushed with such a token is a request too.
+    served.done(&["user", "add", "mia", "--full-name", "Mia Moe", "--role", "handler"]);
+    let mia = format!("Authorization: Bearer {}\r\n", served.token("mia", "events:push"));
+    let push = || served.ask("POST", "/api/v1/feeds/pushed/reports", &mia, b"{\"source.ip\":\"192.0.2.1\"}\n").status;
+    let statuses: Vec<u16> = (0..21).map(|_| push()).collect();
+    assert_eq!((statuses[19], statuses[20]), (202, 429), "{statuses:?}");
     served.done(&["user", "add", "joe", "--full-name", "Joe Roe", "--role", "reader"]);
     let joe = format!("Authorization: Bearer {}\r\n", served.token("joe", "events:read"));
     assert_eq!(served.ask("GET", "/api/v1/events", &joe, b"").status, 200);
