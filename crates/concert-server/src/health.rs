@@ -71,7 +71,12 @@ fn of_overview(overview: &Overview) -> Vec<Metric> {
         ("no-contact", counts.no_contact),
     ];
     let values = states.map(|(state, count)| (vec![("state", state.to_owned())], count as f64)).to_vec();
-    all.push(Metric { name: "concert_notices", about: "Notices by state.", counter: false, values });
+    all.push(Metric {
+        name: "concert_notices",
+        about: "Notices by state; what is gathered for a later one is none yet.",
+        counter: false,
+        values,
+    });
     let version = vec![(vec![("version", overview.version.clone())], 1.0)];
     all.push(Metric { name: "concert_info", about: "The program.", counter: false, values: version });
     all

@@ -247,6 +247,7 @@ async fn what_watches_from_outside_is_answered() {
         "concert_feed_up{feed=\"live\"} 0",
         "concert_notices{state=\"failed\"} 1",
         "# TYPE concert_feed_rejects_total counter",
+        "# HELP concert_notices Notices by state; what is gathered for a later one is none yet.",
     ] {
         assert!(metrics.body.lines().any(|given| given == line), "{line}: {}", metrics.body);
     }
