@@ -36,14 +36,14 @@ pub enum Format {
     Csv,
 }
 
-/// `--format` and `--limit`, for commands that print lists.
+/// `--format` and `--limit`, for commands that print lists: so many rows, unless another limit is given.
 #[derive(clap::Args, Clone, Debug)]
-pub struct Rows {
+pub struct Rows<const MOST: usize = 100> {
     /// How rows are printed [default: table on a terminal, ndjson otherwise].
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
     /// Most rows to print; 0 for all.
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = MOST)]
     pub limit: usize,
 }
 
@@ -55,45 +55,14 @@ pub struct AllRows {
     pub format: Option<Format>,
 }
 
-/// The same with a limit, which does not hold unless it is given.
-#[derive(clap::Args, Clone, Debug)]
-pub struct LongRows {
-    /// How rows are printed [default: table on a terminal, ndjson otherwise].
-    #[arg(long, value_name = "FORMAT")]
-    pub format: Option<Format>,
-    /// Most rows printed; 0 prints all.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub limit: usize,
-}
+/// Rows with a limit that does not hold unless it is given.
+pub type LongRows = Rows<0>;
 
-impl LongRows {
+impl<const MOST: usize> Rows<MOST> {
     /// A table with these columns.
     pub fn table(&self, columns: &[&str]) -> Table<BufWriter<io::StdoutLock<'static>>> {
         Table::new(Out::stdout(), format_or_default(self.format), self.limit, columns)
     }
-}
-
-impl Rows {
-    /// A table with these columns.
-    pub fn table(&self, columns: &[&str]) -> Table<BufWriter<io::StdoutLock<'static>>> {
-        Table::new(Out::stdout(), format_or_default(self.format), self.limit, columns)
-    }
-/// Says on standard error that there is more than was shown.
-pub fn tell_cut(limit: usize) {
-    writeln!(io::stderr(), "{}", cut_words(limit)).ok();
-}
-
-fn cut_words(limit: usize) -> String {
-    let first = if limit == 1 { "first is".to_owned() } else { format!("first {limit} are") };
-    format!("only the {first} shown; --limit 0 shows all")
-}
-
-/// Says on standard error that there is more than was shown.
-pub fn tell_cut(limit: usize) {
-    let first = if limit == 1 { "first is".to_owned() } else { format!("first {limit} are") };
-    writeln!(io::stderr(), "only the {first} shown; --limit 0 shows all").ok();
-}
-
 }
 
 impl AllRows {
@@ -107,6 +76,16 @@ impl AllRows {
 pub fn note(line: &str) -> Result<(), Failure> {
     let mut err = io::stderr().lock();
     writeln!(err, "{line}").map_err(|error| outside("standard error cannot be written", &error))
+}
+
+/// Says on standard error that there is more than was shown.
+pub fn tell_cut(limit: usize) {
+    writeln!(io::stderr(), "{}", cut_words(limit)).ok();
+}
+
+fn cut_words(limit: usize) -> String {
+    let first = if limit == 1 { "first is".to_owned() } else { format!("first {limit} are") };
+    format!("only the {first} shown; --limit 0 shows all")
 }
 
 /// The format asked for, else the one that suits standard output.
@@ -298,12 +277,6 @@ fn write_cell(cell: &str, is_text: bool, text: &mut Vec<u8>) {
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-    #[test]
-    fn one_row_of_several_is_told_as_one() {
-        assert_eq!(cut_words(1), "only the first is shown; --limit 0 shows all");
-        assert_eq!(cut_words(100), "only the first 100 are shown; --limit 0 shows all");
-    }
-
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
@@ -323,6 +296,12 @@ mod tests {
         }
         table.finish().unwrap();
         assert_eq!(String::from_utf8(bytes).unwrap(), want);
+    }
+
+    #[test]
+    fn one_row_of_several_is_told_as_one() {
+        assert_eq!(cut_words(1), "only the first is shown; --limit 0 shows all");
+        assert_eq!(cut_words(100), "only the first 100 are shown; --limit 0 shows all");
     }
 
     #[test]
