@@ -12,6 +12,7 @@ mod rotated;
 mod span;
 mod state;
 
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -31,6 +32,11 @@ use crate::{Body, Collector, Health, Intake};
 
 /// Files followed at a time.
 const FOLLOWED_MAX: usize = 1000;
+/// Files that are left out are told again after so long, and before that no sooner than this when there are others.
+const LEFT_OUT_AGAIN_SECONDS: i64 = 12 * 3600;
+const LEFT_OUT_CHANGED_SECONDS: i64 = 3600;
+/// Between two looks at the largest folder are so many times more than between two at one of few files.
+const LOOKS_MAX: u32 = 100;
 /// A file rotated away is let go when nothing was written to it for so long: its writer may hold it
 /// open until it is told to begin the new one.
 const QUIET: Duration = Duration::from_secs(10);
@@ -40,6 +46,7 @@ pub(super) struct Tail {
     path: PathBuf,
     pattern: Pattern,
     from: From,
+    pub(super) followed_max: usize,
     told: Told,
 }
 
@@ -50,18 +57,30 @@ struct Found {
     stamp: Stamp,
 }
 
+/// Where each file lies, by device and inode.
+type Here<'f> = HashMap<(u64, u64), &'f Found>;
+
 /// What one look at all files came to.
 #[derive(Default)]
 struct Round {
     /// More waits to be read.
     more: bool,
+    /// Files found.
+    found: usize,
     /// The last thing that went wrong.
     trouble: Option<String>,
 }
 
 impl Tail {
     pub(super) fn new(setup: &Setup, path: &str, pattern: Pattern, from: From) -> Self {
-        Self { setup: setup.clone(), path: setup.path(path), pattern, from, told: Told::default() }
+        Self {
+            setup: setup.clone(),
+            path: setup.path(path),
+            pattern,
+            from,
+            followed_max: FOLLOWED_MAX,
+            told: Told::default(),
+        }
     }
 
     /// The files to follow, oldest first. A file that does not exist yet is no trouble.
@@ -79,9 +98,6 @@ impl Tail {
         let (folder, pattern) = (self.path.clone(), self.pattern.clone());
         let listing = tokio::task::spawn_blocking(move || list(&folder, &pattern));
         let found = listing.await.map_err(|error| error.to_string())??;
-        if found.len() > FOLLOWED_MAX {
-            return Err(format!("{} holds more than {FOLLOWED_MAX} files to follow", self.path.display()));
-        }
         let path = |name: &OsString| self.path.join(name);
         Ok(found.into_iter().map(|(name, stamp)| Found { path: path(&name), name, stamp }).collect())
     }
@@ -96,7 +112,12 @@ impl Tail {
                 return round;
             }
         };
-        match self.follow_rotated(intake, state, &found).await {
+        round.found = found.len();
+        let mut here: Here<'_> = HashMap::with_capacity(found.len());
+        for file in &found {
+            here.entry((file.stamp.device, file.stamp.inode)).or_insert(file);
+        }
+        match self.follow_rotated(intake, state, &here).await {
             Ok(lost) => round.trouble = lost,
             Err(why) => {
                 round.trouble = Some(why);
@@ -110,7 +131,7 @@ impl Tail {
         let mut unread: Vec<String> = Vec::new();
         for at in 0..state.files.len() {
             let Some(file) = state.files.get_mut(at).filter(|file| !file.finished) else { continue };
-            let seen = found.iter().find(|found| file.is(&found.stamp)).map(|found| found.path.as_path());
+            let seen = here.get(&(file.device, file.inode)).map(|found| found.path.as_path());
             file.gone = seen.is_none();
             // What was written earlier is read earlier.
             if unread.contains(&file.name) {
@@ -141,11 +162,17 @@ impl Tail {
         round
     }
 
-    /// Takes up files never seen before.
+    /// Takes up files never seen before, the newest where there is no room for all.
     async fn note_new(&self, intake: &dyn Intake, state: &mut State, found: &[Found]) -> Result<(), String> {
         let (before, first_look) = (state.files.len(), std::mem::replace(&mut state.fresh, false));
+        let mut places: HashMap<(u64, u64), usize> = HashMap::with_capacity(before);
+        for (at, known) in state.files.iter().enumerate() {
+            places.entry((known.device, known.inode)).or_insert(at);
+        }
+        let (mut unseen, mut seen) = (Vec::new(), HashSet::new());
         for file in found {
-            if let Some(known) = state.files.iter_mut().find(|known| known.is(&file.stamp)) {
+            let key = (file.stamp.device, file.stamp.inode);
+            if let Some(known) = places.get(&key).and_then(|at| state.files.get_mut(*at)) {
                 // One that was read to its end is back, or its inode was given to another.
                 let is_same = !known.finished || Sought::new(known).is_in(&file.path, &file.stamp);
                 if is_same {
@@ -153,9 +180,13 @@ impl Tail {
                     continue;
                 }
             }
-            if state.files.len() >= FOLLOWED_MAX {
-                continue;
+            if seen.insert(key) {
+                unseen.push(file);
             }
+        }
+        let left_out = unseen.len().saturating_sub(self.followed_max.saturating_sub(before));
+        let is_told = self.tell_left_out(intake, state, left_out);
+        for file in unseen.into_iter().skip(left_out) {
             let mut followed = state.add(shown(&file.name), &file.stamp);
             if first_look && self.from == From::End {
                 followed.offset = span::last_line_start(&file.path, file.stamp.size).await;
@@ -166,10 +197,32 @@ impl Tail {
         }
         // Files rotated away come first, so that lines keep their order.
         state.files.sort_by_key(|file| file.serial);
-        if first_look || state.files.len() != before {
+        if first_look || is_told || state.files.len() != before {
             self.remember(intake, state).await?;
         }
         Ok(())
+    }
+
+    /// Says how many files are left out, as something that may be missing; whether that has to be remembered.
+    fn tell_left_out(&self, intake: &dyn Intake, state: &mut State, count: usize) -> bool {
+        let (now, before) = (intake.now(), state.left_out);
+        if count == 0 {
+            state.left_out = None;
+            return before.is_some();
+        }
+        let count = count as u64;
+        if let Some((known, told)) = before {
+            let wait = if known == count { LEFT_OUT_AGAIN_SECONDS } else { LEFT_OUT_CHANGED_SECONDS };
+            if now < told.plus_seconds(wait) {
+                return false;
+            }
+        }
+        state.left_out = Some((count, now));
+        let (path, most) = (self.path.display(), self.followed_max);
+        let are = if count == 1 { "1 file is" } else { &format!("{count} files are") };
+        let why = format!("{are} left out of {path}, where {most} are followed; move old ones away");
+        intake.health(&self.setup.feed, Health::Gap(now, now, why));
+        true
     }
 
     /// Reads one span of one file and keeps it. Says whether more waits.
@@ -245,7 +298,9 @@ impl Collector for Tail {
                 None => {
                     backoff.reset();
                     self.told.say(intake, &self.setup.feed, Health::Good);
-                    if round.more { Duration::ZERO } else { TICK }
+                    // A look at a folder costs as much as there is in it.
+                    let looks = u32::try_from(round.found / FOLLOWED_MAX).unwrap_or(u32::MAX);
+                    if round.more { Duration::ZERO } else { TICK * (1 + looks.min(LOOKS_MAX)) }
                 }
                 Some(why) => {
                     self.told.say(intake, &self.setup.feed, Health::Trouble(why));
@@ -276,7 +331,11 @@ impl Collector for Tail {
     async fn check(&self) -> Result<String, Problem> {
         match self.look().await {
             Ok(found) if found.is_empty() => Ok(format!("{}: nothing to follow yet", self.path.display())),
-            Ok(found) => Ok(format!("{}: {} to follow", self.path.display(), counted(found.len(), "file"))),
+            Ok(found) => {
+                let most = self.followed_max;
+                let of = if found.len() > most { format!(", of which {most} are followed") } else { String::new() };
+                Ok(format!("{}: {} to follow{of}", self.path.display(), counted(found.len(), "file")))
+            }
             Err(why) => Err(Problem::new(why).hint("let Concert read it")),
         }
     }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use concert_model::Origin;
 use tokio_util::sync::CancellationToken;
 
-use super::LISTED;
 use super::lines::Lines;
+use super::tail::Tail;
+use super::{From, LISTED, Pattern};
 use crate::memory::{Memory, read, setup};
 use crate::{Collector, Health};
 
@@ -385,6 +386,42 @@ fn rotate(path: &Path, keeps: u32) {
         }
     }
     fs::rename(path, place(1, "")).ok();
+}
+
+#[tokio::test]
+async fn files_beyond_the_most_that_are_followed_are_told_and_the_newest_are_read() {
+    let site = tempfile::tempdir().unwrap();
+    let memory = Memory::default();
+    let mut tail = Tail::new(&setup(site.path()), "logs/", Pattern::new("*.log").unwrap(), From::Start);
+    tail.followed_max = 3;
+    let folder = site.path().join("logs");
+    fs::create_dir(&folder).unwrap();
+    for age in 1..=5 {
+        old(&folder.join(format!("{age}.log")), &format!("{age}\n"), age * 1000);
+    }
+    for _ in 0..2 {
+        tail.once(&memory).await.unwrap();
+        assert_eq!(memory.texts(), ["3\n", "2\n", "1\n"]);
+    }
+    let told =
+        |count: &str| format!("{count} left out of {}/, where 3 are followed; move old ones away", folder.display());
+    assert_eq!(gaps(&memory), [told("2 files are")], "once, not with every look");
+    assert!(tail.check().await.unwrap().ends_with("5 files to follow, of which 3 are followed"));
+
+    // One that is followed stays so however old it becomes, and one that is left out comes in as soon as there is room.
+    append(&folder.join("3.log"), "more\n");
+    old(&folder.join("0.log"), "0\n", 10);
+    memory.pass(3600);
+    tail.once(&memory).await.unwrap();
+    assert_eq!(memory.texts().last().unwrap(), "more\n");
+    assert_eq!(gaps(&memory)[1..], [told("3 files are")], "others are told after an hour");
+    for name in ["1.log", "4.log", "5.log"] {
+        fs::remove_file(folder.join(name)).unwrap();
+    }
+    for _ in 0..3 {
+        tail.once(&memory).await.ok();
+    }
+    assert_eq!(memory.texts()[4..], ["0\n"]);
 }
 
 const FOLLOW: &str = "path = \"app.log\"\nmode = \"tail\"";

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::rotated::{Rotated, Sought, search};
 use super::state::{Followed, State};
-use super::{FOLLOWED_MAX, Found, Tail, shown};
+use super::{FOLLOWED_MAX, Here, Tail, shown};
 use crate::{Health, Intake};
 
 impl Tail {
@@ -21,12 +21,12 @@ impl Tail {
         &self,
         intake: &dyn Intake,
         state: &mut State,
-        found: &[Found],
+        here: &Here<'_>,
     ) -> Result<Option<String>, String> {
         let last = self.last_of(state);
         let is_there = |file: &Followed| {
-            let mut here = found.iter().filter(|found| file.is(&found.stamp));
-            here.any(|found| !file.finished || Sought::new(file).is_in(&found.path, &found.stamp))
+            here.get(&(file.device, file.inode))
+                .is_some_and(|found| !file.finished || Sought::new(file).is_in(&found.path, &found.stamp))
         };
         let is_sought = |file: &&Followed| {
             let is_lost = file.file.is_none() && file.place.is_none() && !file.finished;

@@ -19,6 +19,8 @@ pub(super) struct State {
     next_serial: u64,
     /// Nothing was ever remembered: this is the first look.
     pub(super) fresh: bool,
+    /// How many files were said to be left out, and when.
+    pub(super) left_out: Option<(u64, Time)>,
 }
 
 /// One file and how far it was read.
@@ -80,7 +82,9 @@ impl State {
             finished: file.get("finished").and_then(Value::as_bool).unwrap_or_default(),
             ..Followed::default()
         });
-        State { files: files.collect(), next_serial: number(&value, "next_serial"), fresh: false }
+        let left_out = value.get("left_out").map(|one| (number(one, "count"), number(one, "told")));
+        let left_out = left_out.map(|(count, told)| (count, Time(i64::try_from(told).unwrap_or(0))));
+        State { files: files.collect(), next_serial: number(&value, "next_serial"), fresh: false, left_out }
     }
 
     pub(super) fn write(&self) -> String {
@@ -95,7 +99,11 @@ impl State {
             })
         };
         let files: Vec<Value> = self.files.iter().map(file).collect();
-        json!({ "next_serial": self.next_serial, "files": files }).to_string()
+        let mut all = json!({ "next_serial": self.next_serial, "files": files });
+        if let (Some((count, told)), Some(all)) = (self.left_out, all.as_object_mut()) {
+            all.insert("left_out".to_owned(), json!({ "count": count, "told": told.0 }));
+        }
+        all.to_string()
     }
 
     /// A file seen for the first time, to be read from its start.
@@ -145,10 +153,6 @@ impl State {
 }
 
 impl Followed {
-    pub(super) fn is(&self, stamp: &Stamp) -> bool {
-        self.device == stamp.device && self.inode == stamp.inode
-    }
-
     /// Opens the file where it is not open yet: where it was seen, else where it was found after it
     /// was rotated away.
     pub(super) async fn open(&mut self, seen: Option<&Path>) -> Result<(), String> {
