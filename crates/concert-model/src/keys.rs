@@ -3,6 +3,9 @@
 //! Each key is asked for once, with its type, default and meaning. The same calls fill what
 //! `concert settings` prints and what the manual lists, so a key cannot exist without its sentence.
 //! Keys nobody asked for are mistakes. Nothing here opens files: secrets are fetched by the caller.
+//!
+//! Of several files a later one has its way, key by key: what it gives replaces what an earlier one gives,
+//! and only tables, and lists of tables, are put together.
 
 mod reading;
 mod secret;
@@ -124,32 +127,27 @@ impl<'a> Keys<'a> {
 
     /// Where an item of a list is written.
     pub fn item_place(&self, name: &str, index: usize) -> Option<String> {
-        self.layers.iter().find_map(|(source, table)| {
-            let item = table.get(name)?.as_array()?.get(index)?;
-            Some(source.place(item.span()?.start))
-        })
+        let (source, item) = self.find(name)?;
+        Some(source.place(item.as_array()?.get(index)?.span()?.start))
     }
 
-    /// Where a key is written.
+    /// Where a key is written; of one that several files give, in the file whose value is in force.
     pub fn key_place(&self, name: &str) -> Option<String> {
-        self.layers.iter().find_map(|(source, table)| {
-            let (key, _) = table.get_key_value(name)?;
-            Some(source.place(key.span()?.start))
-        })
+        self.layers.iter().rev().find_map(|layer| key_place_in(layer, name))
     }
 
     /// Where the value of a key begins, for mistakes inside a long text (`offset` bytes into it).
     pub fn value_place(&self, name: &str, offset: usize) -> Option<String> {
-        self.layers.iter().find_map(|(source, table)| Some(source.place(table.get(name)?.span()?.start + offset)))
+        let (source, item) = self.find(name)?;
+        Some(source.place(item.span()?.start + offset))
     }
 
     /// Where a byte of the text given for a key stands in its file, quotes and escapes counted.
     pub fn text_place(&self, name: &str, offset: usize) -> Option<String> {
-        self.layers.iter().find_map(|(source, table)| {
-            let span = table.get(name)?.span()?;
-            let written = source.text.get(span.clone())?;
-            Some(source.place(span.start + written_offset(written, offset)))
-        })
+        let (source, item) = self.find(name)?;
+        let span = item.span()?;
+        let written = source.text.get(span.clone())?;
+        Some(source.place(span.start + written_offset(written, offset)))
     }
 
     /// Takes keys that nobody asked for as if somebody had, so that they are no mistakes.
@@ -163,12 +161,12 @@ impl<'a> Keys<'a> {
 
     /// Ends the table: keys nobody asked for are mistakes.
     pub fn finish(self) {
-        for (source, table) in &self.layers {
-            for (key, _) in table.iter() {
+        for layer in &self.layers {
+            for (key, _) in layer.1.iter() {
                 if self.asked.contains_key(key) {
                     continue;
                 }
-                let place = table.key(key).and_then(toml_edit::Key::span).map(|span| source.place(span.start));
+                let place = key_place_in(layer, key);
                 let known = || self.asked.keys().map(String::as_str);
                 let hint = meant(key, known(), format!("known here: {}", known().collect::<Vec<_>>().join(", ")));
                 self.reading.problem(
@@ -189,36 +187,32 @@ impl<'a> Keys<'a> {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
+    /// What each file gives for a key, in the order of the files.
+    fn given(&self, name: &str) -> impl DoubleEndedIterator<Item = (&'a Source, &'a Item)> {
+        self.layers.iter().filter_map(move |(source, table)| Some((*source, table.get(name)?)))
+    }
+
+    /// What is in force: of several files the last one has its way.
     fn find(&self, name: &str) -> Option<(&'a Source, &'a Item)> {
-        let mut found = None;
-        for (source, table) in &self.layers {
-            let Some(item) = table.get(name) else { continue };
-            if found.is_some() {
-                let place = table.key(name).and_then(toml_edit::Key::span).map(|span| source.place(span.start));
-                let problem = Problem::new(format!("`{}` is given in two files", self.join(name)));
-                self.reading.problem(problem.at(place.unwrap_or_default()).hint("keep one of them"));
-                continue;
-            }
-            found = Some((*source, item));
-        }
-        found
+        self.given(name).next_back()
     }
 
     fn note(&mut self, name: &str, kind: &str, default: &str, about: &str) {
         self.asked.insert(name.to_owned(), ());
-        let (value, origin) = match self.find(name) {
-            Some((source, item)) => {
-                let value =
-                    if kind.starts_with("secret") { "(secret)".into() } else { item.to_string().trim().to_owned() };
-                (value, item.span().map(|span| source.place(span.start)).unwrap_or_default())
-            }
+        let is_secret = kind.starts_with("secret");
+        let mut given = self.given(name).rev();
+        let (value, origin) = match given.next() {
+            Some((source, item)) => (shown(item, is_secret), place_of(source, item)),
             None => (default.to_owned(), "default".to_owned()),
         };
+        let replaces = given.map(|(source, item)| replaced(&shown(item, is_secret), &place_of(source, item)));
+        let replaces = replaces.collect::<Vec<_>>().join("; ");
         self.reading.gathered.borrow_mut().settings.push(Setting {
             key: self.join(name),
             kind: kind.to_owned(),
             value,
             origin,
+            replaces,
             about: about.to_owned(),
         });
     }
@@ -235,12 +229,31 @@ impl<'a> Keys<'a> {
         let (source, item) = self.find(name)?;
         let value = item.as_value().and_then(read);
         if value.is_none() {
-            let place = item.span().map(|span| source.place(span.start)).unwrap_or_default();
-            self.reading
-                .problem(Problem::new(format!("`{name}` must be a {kind}")).at(place).hint(format!("{name}: {about}")));
+            let problem = Problem::new(format!("`{name}` must be a {kind}")).at(place_of(source, item));
+            self.reading.problem(problem.hint(format!("{name}: {about}")));
         }
         value
     }
+}
+
+/// Where a key is written in one file.
+fn key_place_in((source, table): &Layer<'_>, name: &str) -> Option<String> {
+    Some(source.place(table.key(name)?.span()?.start))
+}
+
+/// Where a value is written.
+fn place_of(source: &Source, item: &Item) -> String {
+    item.span().map(|span| source.place(span.start)).unwrap_or_default()
+}
+
+/// A value as it is written.
+fn shown(item: &Item, is_secret: bool) -> String {
+    if is_secret { "(secret)".into() } else { item.to_string().trim().to_owned() }
+}
+
+/// What a value of an earlier file was.
+fn replaced(value: &str, place: &str) -> String {
+    format!("{value} at {place}")
 }
 
 fn quote(text: &str) -> String {

@@ -247,17 +247,21 @@ pub(crate) const USER_AGENT: &str = concat!("concert/", env!("CARGO_PKG_VERSION"
 /// Most letters of a name.
 const NAME_CHARS_MAX: usize = 64;
 
-/// The `name` of a feed, notice or rule: checked, and told when another has it.
-fn unique_name(keys: &mut Keys<'_>, about: &str, taken: &mut BTreeSet<String>) -> Option<String> {
+/// Names that are given, and where.
+type Taken = BTreeMap<String, String>;
+
+/// The `name` of a feed or notice: checked, and told when another has it.
+fn unique_name(keys: &mut Keys<'_>, about: &str, taken: &mut Taken) -> Option<String> {
     let name = keys.require("name", about)?;
     if !good_name(&name) {
         keys.problem("name", format!("`{name}` is not a name"), NAME_RULE);
         return None;
     }
-    if !taken.insert(name.clone()) {
-        keys.problem("name", format!("the name `{name}` is taken"), "give each its own name");
+    if let Some(other) = taken.get(&name) {
+        keys.problem("name", format!("the name `{name}` is taken at {other}"), "give each its own name");
         return None;
     }
+    taken.insert(name.clone(), keys.key_place("name").unwrap_or_default());
     Some(name)
 }
 

@@ -160,7 +160,7 @@ fn settings_are_shown_with_origin_and_meaning() {
     let folder = site();
     let (code, out, _) = concert(folder.path(), &["settings", "store", "--site", "site", "--format", "csv"], "");
     assert_eq!(code, 0);
-    assert!(out.starts_with("key,value,origin,meaning\r\n"), "{out}");
+    assert!(out.starts_with("key,value,origin,replaces,meaning\r\n"), "{out}");
     assert!(out.contains("store.keep_raw,\"\"\"90d\"\"\",concert.toml:"), "{out}");
 }
 

@@ -170,8 +170,9 @@ fn commands() -> String {
 
 fn settings() -> String {
     let mut text = format!(
-        "{HEAD}# Settings\n\nOne `concert.toml`, and `conf.d/*.toml` in the order of their names. \
-         `concert settings` prints what is in force.\n"
+        "{HEAD}# Settings\n\nOne `concert.toml`, and `conf.d/*.toml` in the order of their names. Of a key that \
+         several of them give, the last is in force, also in tables (`[via.mail]`); `[[feed]]`, `[[rule]]` and the like \
+         add up, each under its own name. `concert settings` prints what is in force.\n"
     );
     for section in manual::sections() {
         add(&mut text, &format!("\n## `{}`\n\n", section.table));

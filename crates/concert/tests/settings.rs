@@ -125,13 +125,61 @@ fn files_are_joined_in_the_order_of_their_names() {
     assert_eq!(settings.feeds.iter().map(|feed| feed.name.as_str()).collect::<Vec<_>>(), ["one", "two", "three"]);
     assert_eq!((settings.site.name.as_str(), settings.site.email.as_str()), ("A", "a@team.example"));
 
-    write("conf.d/30-c.toml", "[site]\nname = \"B\"\n[[feed]]\nname = \"one\"\nparser = \"ndjson\"\n");
+    write("conf.d/30-c.toml", "[[feed]]\nname = \"one\"\nparser = \"ndjson\"\n");
     let told = Settings::load(folder.path(), LoadFor::Run).err().unwrap().to_string();
     insta::assert_snapshot!(told, @r#"
-    conf.d/30-c.toml:2:1: `site.name` is given in two files
-      hint: keep one of them
-    conf.d/30-c.toml:4:1: the name `one` is taken
+    conf.d/30-c.toml:2:1: the name `one` is taken at concert.toml:4:1
       hint: give each its own name
+    "#);
+}
+
+#[test]
+fn of_a_key_in_several_files_the_last_is_in_force_and_what_it_replaced_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    fs::create_dir(folder.path().join("conf.d")).unwrap();
+    let hook = "[via.hook]\ntype = \"http\"\nurl = \"https://a.example/\"\n";
+    let headers = "headers = { X-A = \"1\", X-B = \"2\" }\ntoken = { file = \"one\" }\n";
+    write("concert.toml", &format!("[site]\nname = 5\nemail = \"a@team.example\"\n{hook}{headers}"));
+    write("conf.d/1.toml", "[site]\nname = \"B\"\n[lookup]\nasn = [\"x.csv\", \"y.csv\"]\n");
+    write(
+        "conf.d/2.toml",
+        "site.name = \"C\"\nvia.hook.headers.X-B = \"3\"\nvia.hook.token = { file = \"two\" }\nlookup.asn = []\n",
+    );
+    let loaded = Settings::read(folder.path(), LoadFor::Look).unwrap();
+    assert_eq!(loaded.problems, []);
+    assert_eq!((loaded.settings.site.name.as_str(), loaded.settings.site.email.as_str()), ("C", "a@team.example"));
+    let shown: Vec<String> = loaded
+        .keys
+        .iter()
+        .filter(|key| !key.replaces.is_empty())
+        .map(|key| format!("{} = {} | {} | {}", key.key, key.value, key.origin, key.replaces))
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    site.name = "C" | conf.d/2.toml:1:13 | "B" at conf.d/1.toml:2:8; 5 at concert.toml:2:8
+    lookup.asn = [] | conf.d/2.toml:4:14 | ["x.csv", "y.csv"] at conf.d/1.toml:4:7
+    via.hook.token = (secret) | conf.d/2.toml:3:18 | (secret) at concert.toml:8:9
+    via.hook.headers = { X-A = "1", X-B = "3" } | concert.toml:7:19, conf.d/2.toml:2:24 | X-B = "2" at concert.toml:7:30
+    "#);
+
+    // A mistake is told where the value in force is written, and a table that is none in its own file.
+    write("conf.d/3.toml", "site.email = 7\nvia.hook.url = \"ftp://x\"\nlookup = 1\n[via.hook.headers]\nX-B = []\n");
+    write("conf.d/4.toml", "feed = 1\nsite.nmae = \"x\"\n");
+    let told: Vec<String> =
+        Settings::read(folder.path(), LoadFor::Look).unwrap().problems.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    conf.d/3.toml:1:14: `email` must be a text
+      hint: email: the address mail comes from and replies go to
+    conf.d/3.toml:2:10: `url` is not a web address
+      hint: write url = "https://host.example/notices"
+    conf.d/3.toml:3:1: `lookup` must be a table
+      hint: write [lookup] or lookup = { ... }
+    conf.d/3.toml:4:11: `X-B` in `headers` must be a text
+      hint: write headers = { "X-B" = "text" }
+    conf.d/4.toml:1:1: `feed` must be a list of tables
+      hint: write [[feed]]
+    conf.d/4.toml:2:6: unknown key `nmae` in [site]
+      hint: did you mean `name`?
     "#);
 }
 
@@ -376,7 +424,7 @@ fn wrong_names() {
     insta::assert_snapshot!(wrong("wrong/names.toml"), @r#"
     concert.toml:5:1: `name` is missing in [feed]
       hint: name: what the feed is called
-    concert.toml:12:1: the name `twice` is taken
+    concert.toml:12:1: the name `twice` is taken at concert.toml:8:1
       hint: give each its own name
     concert.toml:16:1: `with/slash` is not a name
       hint: a name has 1 to 64 letters, digits, blanks, dots, dashes and underlines

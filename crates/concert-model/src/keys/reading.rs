@@ -55,6 +55,8 @@ pub struct Setting {
     pub value: String,
     /// Where it was set, or `default`.
     pub origin: String,
+    /// What earlier files gave, and where; empty where none did.
+    pub replaces: String,
     /// What it means.
     pub about: String,
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use toml_edit::{Item, TableLike, Value};
 
-use super::{Keys, Layer, NamedFile, PATHS_HINT, Secret, parse_duration, parse_size, quote};
+use super::{
+    Keys, Layer, NamedFile, PATHS_HINT, Secret, key_place_in, parse_duration, parse_size, place_of, quote, replaced,
+    shown,
+};
 use crate::Problem;
 use crate::problem::meant;
 
@@ -203,17 +206,15 @@ impl<'a> Keys<'a> {
     pub fn table(&mut self, name: &str) -> Keys<'a> {
         self.asked.insert(name.to_owned(), ());
         let mut layers = Vec::new();
-        for (source, table) in &self.layers {
-            match table.get(name) {
-                Some(item) => match item.as_table_like() {
-                    Some(inner) => layers.push((*source, inner)),
-                    None => self.problem(
-                        name,
-                        format!("`{name}` must be a table"),
-                        format!("write [{}] or {name} = {{ ... }}", self.join(name)),
-                    ),
-                },
-                None => continue,
+        for layer in &self.layers {
+            let Some(item) = layer.1.get(name) else { continue };
+            match item.as_table_like() {
+                Some(inner) => layers.push((layer.0, inner)),
+                None => {
+                    let problem = Problem::new(format!("`{name}` must be a table"));
+                    let hint = format!("write [{}] or {name} = {{ ... }}", self.join(name));
+                    self.reading.problem(problem.at(key_place_in(layer, name).unwrap_or_default()).hint(hint));
+                }
             }
         }
         let begins = self.key_place(name).unwrap_or_default();
@@ -225,7 +226,8 @@ impl<'a> Keys<'a> {
     pub fn tables(&mut self, name: &str) -> Vec<Keys<'a>> {
         self.asked.insert(name.to_owned(), ());
         let mut found: Vec<(Layer<'a>, Option<Range<usize>>)> = Vec::new();
-        for (source, table) in &self.layers {
+        for layer in &self.layers {
+            let (source, table) = layer;
             match table.get(name) {
                 Some(Item::ArrayOfTables(list)) => {
                     found.extend(list.iter().map(|table| ((*source, table as &dyn TableLike), table.span())));
@@ -234,11 +236,11 @@ impl<'a> Keys<'a> {
                     let tables = list.iter().filter_map(Value::as_inline_table);
                     found.extend(tables.map(|table| ((*source, table as &dyn TableLike), table.span())));
                 }
-                Some(_) => self.problem(
-                    name,
-                    format!("`{name}` must be a list of tables"),
-                    format!("write [[{}]]", self.join(name)),
-                ),
+                Some(_) => {
+                    let problem = Problem::new(format!("`{name}` must be a list of tables"));
+                    let hint = format!("write [[{}]]", self.join(name));
+                    self.reading.problem(problem.at(key_place_in(layer, name).unwrap_or_default()).hint(hint));
+                }
                 None => {}
             }
         }
@@ -262,29 +264,62 @@ impl<'a> Keys<'a> {
     /// Names and texts of a table whose keys are free (`columns`, `constant`, `headers`), in order.
     pub fn pairs(&mut self, name: &str, about: &str) -> Vec<(String, String)> {
         self.note(name, "table of texts", "", about);
-        let Some((_, item)) = self.find(name) else { return Vec::new() };
-        let Some(table) = item.as_table_like() else {
-            self.problem(
-                name,
-                format!("`{name}` must be a table of texts"),
-                format!("write {name} = {{ key = \"text\" }}"),
-            );
-            return Vec::new();
-        };
-        let mut pairs = Vec::new();
-        for (key, value) in table.iter() {
-            match value.as_value() {
-                Some(Value::String(text)) => pairs.push((key.to_owned(), text.value().clone())),
-                Some(other @ (Value::Integer(_) | Value::Float(_) | Value::Boolean(_))) => {
-                    pairs.push((key.to_owned(), other.to_string().trim().to_owned()));
+        let mut pairs: Vec<Pair> = Vec::new();
+        let mut replaces = Vec::new();
+        for layer in self.layers.iter().filter(|(_, table)| table.contains_key(name)) {
+            let wrong = |what: String, hint: String| {
+                let place = key_place_in(layer, name).unwrap_or_default();
+                self.reading.problem(Problem::new(what).at(place).hint(hint));
+            };
+            let Some(table) = layer.1.get(name).and_then(Item::as_table_like) else {
+                wrong(format!("`{name}` must be a table of texts"), format!("write {name} = {{ key = \"text\" }}"));
+                continue;
+            };
+            for (key, item) in table.iter() {
+                let text = match item.as_value() {
+                    Some(Value::String(text)) => text.value().clone(),
+                    Some(other @ (Value::Integer(_) | Value::Float(_) | Value::Boolean(_))) => {
+                        other.to_string().trim().to_owned()
+                    }
+                    _ => {
+                        let hint = format!("write {name} = {{ \"{key}\" = \"text\" }}");
+                        wrong(format!("`{key}` in `{name}` must be a text"), hint);
+                        continue;
+                    }
+                };
+                let pair =
+                    Pair { key: key.to_owned(), text, written: shown(item, false), place: place_of(layer.0, item) };
+                match pairs.iter_mut().find(|known| known.key == key) {
+                    Some(known) => {
+                        let old = std::mem::replace(known, pair);
+                        replaces.push(replaced(&format!("{key} = {}", old.written), &old.place));
+                    }
+                    None => pairs.push(pair),
                 }
-                _ => self.problem(
-                    name,
-                    format!("`{key}` in `{name}` must be a text"),
-                    format!("write {name} = {{ \"{key}\" = \"text\" }}"),
-                ),
             }
         }
-        pairs
+        if self.given(name).nth(1).is_some() {
+            self.note_joined(&pairs, &replaces);
+        }
+        pairs.into_iter().map(|pair| (pair.key, pair.text)).collect()
     }
+
+    /// Says of the table noted last what several files make of it.
+    fn note_joined(&self, pairs: &[Pair], replaces: &[String]) {
+        let mut gathered = self.reading.gathered.borrow_mut();
+        let Some(noted) = gathered.settings.last_mut() else { return };
+        let join = |each: &dyn Fn(&Pair) -> String, by: &str| pairs.iter().map(each).collect::<Vec<_>>().join(by);
+        noted.value = format!("{{ {} }}", join(&|pair| format!("{} = {}", pair.key, pair.written), ", "));
+        noted.origin = join(&|pair| pair.place.clone(), ", ");
+        noted.replaces = replaces.join("; ");
+    }
+}
+
+/// One name of a table whose keys are free, with what it stands for.
+struct Pair {
+    key: String,
+    text: String,
+    /// As it stands in the file, with quotes.
+    written: String,
+    place: String,
 }

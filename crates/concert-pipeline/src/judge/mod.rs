@@ -14,6 +14,8 @@ pub use dedup::Dedup;
 pub use opening::Opening;
 pub use rule::Rule;
 
+use std::collections::BTreeMap;
+
 use concert_model::{Keys, OpenEvent};
 
 /// Most rules of a site.
@@ -43,15 +45,18 @@ impl Judge {
     /// Reads the tables of `[[rule]]`. Rules with mistakes are told and left out.
     pub fn read(tables: Vec<Keys<'_>>) -> Self {
         let mut rules: Vec<Rule> = Vec::new();
+        let mut places: BTreeMap<String, String> = BTreeMap::new();
         for mut keys in tables {
             if rules.len() >= RULES_MAX {
                 keys.problem("name", format!("there are more than {RULES_MAX} rules"), "join those that do the same");
                 break;
             }
             if let Some(rule) = Rule::read(&mut keys) {
-                if rules.iter().any(|other| other.name() == rule.name()) {
+                if let Some(other) = places.get(rule.name()) {
                     let hint = "each rule has its own name, under which it is counted";
-                    keys.problem("name", format!("there are two rules `{}`", rule.name()), hint);
+                    keys.problem("name", format!("there are two rules `{}`, one at {other}", rule.name()), hint);
+                } else {
+                    places.insert(rule.name().to_owned(), keys.key_place("name").unwrap_or_default());
                 }
                 rules.push(rule);
             }

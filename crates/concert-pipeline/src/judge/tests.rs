@@ -95,7 +95,7 @@ fn mistakes_are_told_where_they_stand() {
             "concert.toml:16:1: `name` is missing in [rule]\n  hint: name: what the rule is called in counts and logs",
             "concert.toml:18:1: unknown key `when` in [rule]\n  hint: known here: add, drop, if, name, open_incident, set, stop, unset",
             "concert.toml:28:1: an event that is dropped is not changed\n  hint: leave out drop, or set, add and unset",
-            "concert.toml:32:1: there are two rules `d`\n  hint: each rule has its own name, under which it is counted",
+            "concert.toml:32:1: there are two rules `d`, one at concert.toml:21:1\n  hint: each rule has its own name, under which it is counted",
         ]
     );
     assert_eq!(judge.rules().iter().map(Rule::name).collect::<Vec<_>>(), ["d", "d"]);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::SiteArg;
-use crate::print::AllRows;
+use crate::print::{AllRows, Format, format_or_default};
 use crate::problems::{Exit, Failure};
 use crate::settings::{LoadFor, Settings};
 
@@ -21,10 +21,19 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let loaded = Settings::read(&site.dir, LoadFor::Look)?;
-    let mut table = args.rows.table(&["key", "value", "origin", "meaning"]);
     let prefix = args.prefix.as_deref().unwrap_or_default();
-    for one in loaded.keys.iter().filter(|one| one.key.starts_with(prefix)) {
-        table.row(&[json!(one.key), json!(one.value), json!(one.origin), json!(one.about)])?;
+    let keys: Vec<_> = loaded.keys.iter().filter(|one| one.key.starts_with(prefix)).collect();
+    // People see the column where something was replaced; programs always have it.
+    let is_plain =
+        format_or_default(args.rows.format) == Format::Table && keys.iter().all(|one| one.replaces.is_empty());
+    let columns = ["key", "value", "origin", "replaces", "meaning"];
+    let mut table = args.rows.table(if is_plain { &["key", "value", "origin", "meaning"] } else { &columns });
+    for one in keys {
+        let mut row = vec![json!(one.key), json!(one.value), json!(one.origin), json!(one.replaces), json!(one.about)];
+        if is_plain {
+            row.remove(3);
+        }
+        table.row(&row)?;
     }
     table.finish()?;
     super::warn_of(&loaded.problems);

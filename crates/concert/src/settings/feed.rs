@@ -17,7 +17,7 @@ use concert_transport::Collector;
 use concert_transport::collect::{Setup, file};
 
 use super::site::Limits;
-use super::unique_name;
+use super::{Taken, unique_name};
 
 /// A configured stream of reports.
 pub struct Feed {
@@ -86,14 +86,14 @@ pub(super) struct Around<'a> {
 
 /// Every feed. One with mistakes is left out; its mistakes are told.
 pub(super) fn read_all(tables: Vec<Keys<'_>>, site: &Around<'_>) -> Vec<Feed> {
-    let (mut taken, mut folders) = (BTreeSet::new(), Vec::new());
+    let (mut taken, mut folders) = (Taken::new(), Vec::new());
     tables.into_iter().filter_map(|keys| read(keys, site, &mut taken, &mut folders)).collect()
 }
 
 /// From which folder a feed takes which files: the name of the feed, the folder and the pattern.
 type Takes = (String, PathBuf, String);
 
-fn read(mut keys: Keys<'_>, site: &Around<'_>, taken: &mut BTreeSet<String>, folders: &mut Vec<Takes>) -> Option<Feed> {
+fn read(mut keys: Keys<'_>, site: &Around<'_>, taken: &mut Taken, folders: &mut Vec<Takes>) -> Option<Feed> {
     let name = unique_name(&mut keys, "what the feed is called", taken);
     let provider = keys.text_or("provider", "", "who makes the reports");
     let tlp = tlp(&mut keys);

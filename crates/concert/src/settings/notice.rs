@@ -1,7 +1,6 @@
 //! `[[notice]]`: what is told to whom, when, and in which format.
 
 pub(crate) use concert_model::address::is_address;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use concert_model::problem::{instead, meant};
@@ -11,8 +10,8 @@ use concert_pipeline::group::schedule::When;
 use concert_pipeline::render::{Columns, Listed, Templates, read_format};
 use concert_store::records::Gate;
 
-use super::unique_name;
 use super::via::Vias;
+use super::{Taken, unique_name};
 
 /// A configured kind of notice.
 pub struct Notice {
@@ -70,11 +69,11 @@ const GROUP_FIELDS_MAX: usize = 8;
 
 /// Every notice. One with mistakes is left out; its mistakes are told.
 pub(super) fn read_all(tables: Vec<Keys<'_>>, vias: &Vias, templates: &Templates) -> Vec<Notice> {
-    let mut taken = BTreeSet::new();
+    let mut taken = Taken::new();
     tables.into_iter().filter_map(|keys| read(keys, vias, templates, &mut taken)).collect()
 }
 
-fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut BTreeSet<String>) -> Option<Notice> {
+fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut Taken) -> Option<Notice> {
     let name = unique_name(&mut keys, "what the notice is called", taken);
     let group_by = group_by(&mut keys);
     let to = recipient(&mut keys);
