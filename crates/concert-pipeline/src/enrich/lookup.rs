@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use concert_model::batch::Raw;
-use concert_model::{Field, OpenEvent, Value};
+use concert_model::{Field, Net, OpenEvent, Value};
 
 use super::constituents::address;
 use super::ranges::Ranges;
@@ -115,6 +115,13 @@ impl Lookup {
         self.data.find(address)
     }
 
+    /// What is known of a network: the AS and the country that both its ends lie in.
+    pub fn find_net(&self, net: &Net) -> Found<'_> {
+        let (first, last) = (self.data.find(net.first()), self.data.find(net.last()));
+        let asn = first.asn.filter(|(number, _)| last.asn.is_some_and(|(other, _)| other == *number));
+        Found { asn, network: None, country: first.country.filter(|code| last.country == Some(*code)) }
+    }
+
     /// Fetches what the source addresses (IPv4) of a few events will need, for all of them at once;
     /// [`Lookup::enrich`] then has it at hand. Looking them up one after the other waits for memory.
     pub fn look_ahead(&self, addresses: &[u32]) {
@@ -165,9 +172,7 @@ impl Lookup {
             return Some(self.data.find(address));
         }
         let Some(Raw::Net(net)) = event.raw(side.network) else { return None };
-        let (first, last) = (self.data.find(net.first()), self.data.find(net.last()));
-        let asn = first.asn.filter(|(number, _)| last.asn.is_some_and(|(other, _)| other == *number));
-        Some(Found { asn, network: None, country: first.country.filter(|code| last.country == Some(*code)) })
+        Some(self.find_net(&net))
     }
 }
 

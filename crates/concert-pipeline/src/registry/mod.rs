@@ -26,7 +26,7 @@ pub use answer::{Answer, Asked, Step};
 pub use build::{Builder, Summary};
 pub use file::{Bytes, Registry, key};
 pub use registered::Registered;
-pub use reserved::{reserved, reserved_in};
+pub use reserved::{reserved, reserved_in, reserved_words};
 
 /// The text of a file, which may be compressed with gzip. What it unpacks to is read as it comes and
 /// never held whole.

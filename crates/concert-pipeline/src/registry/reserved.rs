@@ -4,6 +4,7 @@
 //!
 //! Source: <https://www.iana.org/assignments/iana-ipv4-special-registry> and its IPv6 sister, RFC 6890.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// First address, prefix length, and what it is.
@@ -31,11 +32,16 @@ const TRANSLATED: u128 = 0x0064_ff9b << 96;
 
 /// What an address is reserved for.
 pub fn reserved(address: IpAddr) -> Option<&'static str> {
+    block(behind(address)).map(|(_, what)| what)
+}
+
+/// The IPv4 address that one is the translation of, or else itself.
+fn behind(address: IpAddr) -> IpAddr {
     let within = match address {
         IpAddr::V6(address) => u32::try_from(address.to_bits() ^ TRANSLATED).ok(),
         IpAddr::V4(_) => None,
     };
-    block(within.map_or(address, |within| Ipv4Addr::from(within).into())).map(|(_, what)| what)
+    within.map_or(address, |within| Ipv4Addr::from(within).into())
 }
 
 /// What a part of all addresses from one to another is reserved for: nobody can own all of them.
@@ -44,6 +50,22 @@ pub fn reserved_in(first: IpAddr, last: IpAddr) -> Option<&'static str> {
     reserved(first).or_else(|| reserved(last)).or_else(|| match first {
         IpAddr::V4(_) => V4.iter().find(|(start, _, _)| begins_in((*start).into())).map(|(_, _, what)| *what),
         IpAddr::V6(_) => V6.iter().find(|(start, _, _)| begins_in((*start).into())).map(|(_, _, what)| *what),
+    })
+}
+
+/// The same in words for people, who would take what holds for a part of it for a mistake: `in part private space`.
+pub fn reserved_words(first: IpAddr, last: IpAddr) -> Option<Cow<'static, str>> {
+    let what = reserved_in(first, last)?;
+    let is_every = |from: u128, to: u128, all: u128| from == 0 && to == all;
+    Some(match (first, last) {
+        _ if reserved_between(behind(first), behind(last)).is_some() => what.into(),
+        (IpAddr::V4(from), IpAddr::V4(to)) if is_every(from.to_bits().into(), to.to_bits().into(), u32::MAX.into()) => {
+            "all addresses of IPv4".into()
+        }
+        (IpAddr::V6(from), IpAddr::V6(to)) if is_every(from.to_bits(), to.to_bits(), u128::MAX) => {
+            "all addresses of IPv6".into()
+        }
+        _ => format!("in part {what}").into(),
     })
 }
 
@@ -109,6 +131,26 @@ mod tests {
         {
             assert_eq!(reserved(address.parse().unwrap()), None, "{address}");
         }
+    }
+
+    #[test]
+    fn what_holds_for_a_part_of_a_network_is_not_told_of_all_of_it() {
+        let check = |net: &str, want: Option<&str>| {
+            let net: concert_model::Net = net.parse().unwrap();
+            assert_eq!(reserved_words(net.first(), net.last()).as_deref(), want, "{net}");
+        };
+        check("0.0.0.0/0", Some("all addresses of IPv4"));
+        check("::/0", Some("all addresses of IPv6"));
+        check("0.0.0.0/8", Some("this host (RFC 1122)"));
+        check("0.0.0.0/7", Some("in part this host (RFC 1122)"));
+        check("10.0.0.0/7", Some("in part private space (RFC 1918)"));
+        check("192.0.0.0/8", Some("in part private space (RFC 1918)"));
+        check("224.0.0.0/3", Some("multicast (RFC 5771)"));
+        check("64:ff9b::a00:0/104", Some("private space (RFC 1918)"));
+        check("64:ff9b::/95", Some("in part this host (RFC 1122)"));
+        check("fc00::/6", Some("in part private space (RFC 4193)"));
+        check("192.0.2.0/24", None);
+        check("2000::/3", None);
     }
 
     #[test]

@@ -28,7 +28,7 @@ use concert_model::batch::Raw;
 use concert_model::{Event, Field, Kind, Net, Party, Value, host};
 use hashbrown::HashMap;
 
-use super::lookup::Lookup;
+use super::lookup::{Found as Known, Lookup};
 use crate::registry::reserved;
 use names::Names;
 use networks::Networks;
@@ -350,10 +350,14 @@ impl Constituents {
                 let is_own = |(wide, party): &(Net, u32)| !self.has_excluded(*party, wide, net.first());
                 let covering = self.networks.covering(&net).filter(is_own);
                 found.extend(covering.map(|(net, party)| Found { party, by: By::Prefix(net) }));
-                if nobodys.is_none() {
-                    self.who_origin(net.first(), self.networks.find(net.first()).1, lookup, &mut found);
-                }
-                format!("the network {net}")
+                let about = match nobodys {
+                    None => {
+                        let excluded = self.networks.find(net.first()).1;
+                        self.who_origin(&lookup.find_net(&net), excluded, &mut found)
+                    }
+                    Some(_) => String::new(),
+                };
+                format!("the network {net}{about}")
             }
             Some(Subject::Asn(asn)) => {
                 found.extend(self.by_asn(asn, &[]));
@@ -384,22 +388,15 @@ impl Constituents {
     fn who_address<'a>(&'a self, address: IpAddr, lookup: &Lookup, found: &mut Vec<Found<'a>>) -> String {
         let (net, excluded) = self.networks.find(address);
         found.extend(net.map(|(net, party)| Found { party, by: By::Prefix(net) }));
-        let about = self.who_origin(address, excluded, lookup, found);
+        if reserved(address).is_some() {
+            return address.to_string();
+        }
+        let about = self.who_origin(&lookup.find(address), excluded, found);
         format!("{address}{about}")
     }
 
-    /// Adds who answers for the AS and country of an address.
-    fn who_origin<'a>(
-        &'a self,
-        address: IpAddr,
-        excluded: &[u32],
-        lookup: &Lookup,
-        found: &mut Vec<Found<'a>>,
-    ) -> String {
-        if reserved(address).is_some() {
-            return String::new();
-        }
-        let known = lookup.find(address);
+    /// Adds who answers for the AS and country that something lies in.
+    fn who_origin<'a>(&'a self, known: &Known<'_>, excluded: &[u32], found: &mut Vec<Found<'a>>) -> String {
         let mut about = Vec::new();
         if let Some((asn, _)) = known.asn {
             found.extend(self.by_asn(asn, excluded));

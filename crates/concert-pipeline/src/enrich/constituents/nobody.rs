@@ -6,13 +6,14 @@
 //! Source: <https://www.iana.org/assignments/special-use-domain-names>, RFC 6762 appendix G, RFC 6996, RFC 7607,
 //! RFC 4893, RFC 7300.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use concert_model::batch::Raw;
 use concert_model::{Event, Field, host};
 
 use super::Subject;
-use crate::registry::{reserved, reserved_in};
+use crate::registry::{reserved, reserved_in, reserved_words};
 
 /// Names that exist within a site alone, with all below them.
 const NAMES: [(&str, &str); 9] = [
@@ -29,12 +30,12 @@ const NAMES: [(&str, &str); 9] = [
 
 impl Subject<'_> {
     /// Why nobody can own a value.
-    pub fn nobodys(&self) -> Option<&'static str> {
+    pub fn nobodys(&self) -> Option<Cow<'static, str>> {
         match self {
-            Self::Address(address) => reserved(*address),
-            Self::Net(net) => reserved_in(net.first(), net.last()),
-            Self::Asn(asn) => reserved_asn(*asn),
-            Self::Name(name) => reserved_name(name),
+            Self::Address(address) => reserved(*address).map(Cow::Borrowed),
+            Self::Net(net) => reserved_words(net.first(), net.last()),
+            Self::Asn(asn) => reserved_asn(*asn).map(Cow::Borrowed),
+            Self::Name(name) => reserved_name(name).map(Cow::Borrowed),
         }
     }
 }

@@ -121,8 +121,7 @@ impl Place {
             }
         };
         // Space that nobody can own lies in no AS and no country.
-        let first = net.map(|net| net.first()).filter(|_| !is_reserved);
-        let known = first.map(|first| lookup.find(first));
+        let known = net.filter(|_| !is_reserved).map(|net| lookup.find_net(&net));
         let asn = known.as_ref().and_then(|known| known.asn).map(|(asn, _)| asn);
         Self { net, asn, country: known.and_then(|known| known.country), is_reserved }
     }

@@ -118,6 +118,11 @@ fn who_answers_for_a_bare_value() {
         ],
         "",
     );
+    // What holds for its first address alone does not hold for a network.
+    check("192.0.2.0/23", &["National by country FI", "Partner by country FI"], "");
+    check("128.0.0.0/1", &[], "no party answers for the network 128.0.0.0/1, in part reserved space (RFC 1112)");
+    check("0.0.0.0/0", &[], "no party answers for the network 0.0.0.0/0, all addresses of IPv4");
+    check("198.0.0.0/7", &["National by country FI", "Partner by country FI"], "");
     check("AS64501", &["Provider by AS64501"], "");
     check("AS7", &[], "no party answers for AS7");
     check("https://x.shop.provider.example:8443/a", &["Customer by domain shop.provider.example"], "");

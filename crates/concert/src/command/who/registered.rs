@@ -101,8 +101,11 @@ fn place(subject: &Subject<'_>, book: &Book<'_>) -> (Option<(IpAddr, IpAddr)>, O
     match subject {
         Subject::Asn(asn) => (None, Some(*asn)),
         subject => {
-            let span = subject.span();
-            (span, span.and_then(|(first, _)| book.lookup.find(first).asn).map(|(asn, _)| asn))
+            let known = match subject {
+                Subject::Net(net) => Some(book.lookup.find_net(net)),
+                subject => subject.span().map(|(first, _)| book.lookup.find(first)),
+            };
+            (subject.span(), known.and_then(|known| known.asn).map(|(asn, _)| asn))
         }
     }
 }

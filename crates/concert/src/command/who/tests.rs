@@ -237,6 +237,8 @@ fn registries_are_asked_after_constituents() {
         );
         check("http://192.0.2.99/x", &[nobody, theirs], &[]);
         check("192.0.2.128/25", &[nobody, theirs], &[]);
+        let all = "0.0.0.0/0 is all addresses of IPv4 and belongs to nobody";
+        check("0.0.0.0/0", &[["-", "-", all]], &[]);
         check("10.0.0.1", &[["-", "-", "10.0.0.1 is private space (RFC 1918) and belongs to nobody"]], &[]);
         let silent = "no party answers for AS64500; RIPE aut-num AS64500 knows no contact: it names no contact";
         let passed = "passed over RIPE aut-num AS64500: it names no contact";
