@@ -98,7 +98,7 @@ fn at_last<'p>(teams: &'p Constituents, event: &Event<'_>) -> Option<(Found<'p>,
     if by_place.is_none() && nobodys(event, address).is_some() {
         return None;
     }
-    let by_name = || teams.responsible_by_name(event).map(|found| (found, " by the last label"));
+    let by_name = || teams.responsible_by_name(event, address).map(|found| (found, " by the last label"));
     by_place.or_else(by_name).or_else(|| teams.responsible_anywhere(address).map(|found| (found, "")))
 }
 
@@ -107,7 +107,7 @@ fn of<'p>(parties: &'p Constituents, event: &Event<'_>, address: Option<IpAddr>)
     if parties.is_empty() {
         return None;
     }
-    let found = parties.responsible_at(event, address)?;
+    let found = parties.responsible_for(event, address)?;
     parties.party(found.party)
 }
 
@@ -155,9 +155,11 @@ mod tests {
         builder.finish(&mut bytes).unwrap();
         let registry = Registry::open(bytes).unwrap();
         let book = Book {
-            constituents: parties("party,prefixes,domains\nOurs,192.0.2.0/29,ours.example\n"),
+            constituents: parties(
+                "party,prefixes,domains,countries\nOurs,192.0.2.0/29,ours.example,\nOur country,,shop.example,NO\n",
+            ),
             registered: Some(Arc::new(Registered::read(&registry).unwrap())),
-            teams: parties("party,countries\nTeam FI,FI\nTeam GB,GB\n"),
+            teams: parties("party,countries\nTeam FI,FI\nTeam GB,GB\nTeam NO,NO\n"),
         };
         let check = |given: &[(&str, &str)], want: Option<&str>| falls_to(&book, given, want);
         check(&[("source.ip", "192.0.2.1"), ("party", "liar")], Some("Ours"));
@@ -174,6 +176,9 @@ mod tests {
         check(&[("source.fqdn", "www.shop.fi")], Some("Team FI"));
         check(&[("source.url", "https://www.shop.co.uk/x")], Some("Team GB"));
         check(&[("source.fqdn", "www.ours.example")], Some("Ours"));
+        check(&[("source.fqdn", "www.shop.no")], Some("Our country"));
+        check(&[("source.ip", "198.51.100.1"), ("source.fqdn", "www.shop.no")], None);
+        check(&[("source.ip", "192.0.2.9"), ("source.fqdn", "www.shop.no")], Some("RIPE AR1"));
         check(&[("source.fqdn", "www.shop.se"), ("party", "liar")], None);
         // Nobody can own private space, whatever a registry or a country list says.
         check(&[("source.ip", "10.1.2.3"), ("source.geolocation.cc", "FI")], None);

@@ -4,6 +4,7 @@
 use concert_model::Net;
 
 use super::Subject;
+use super::zones::country_of;
 use crate::enrich::lookup::Lookup;
 
 /// What every party has one of that [`super::Constituents::who`] can name for a value.
@@ -23,9 +24,7 @@ pub fn about(value: &str, lookup: &Lookup) -> Vec<String> {
                 claims.push(name.to_owned());
                 rest = name.split_once('.').map(|(_, above)| above);
             }
-            // Teams answer for the country that a name lies in.
-            let last = name.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
-            claims.push(if last == "uk" { "GB".to_owned() } else { last.to_ascii_uppercase() });
+            claims.extend(country_of(name).map(|code| String::from_utf8_lossy(&code).into_owned()));
         }
         Subject::Address(_) | Subject::Net(_) => {
             let (first, longest) = match &subject {

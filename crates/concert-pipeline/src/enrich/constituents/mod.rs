@@ -2,8 +2,8 @@
 //!
 //! The most specific network of `source.ip` decides; then the domain of `source.fqdn`, of the host of
 //! `source.url` or of `source.reverse_dns`, the longest name first; then `source.asn`; then the
-//! country. What a party has excluded never falls to it, not by its AS or country either. Where two
-//! parties have the same network, name, AS or country, the one listed first answers.
+//! country, where no address is known that of the name's last label. What a party has excluded never falls to it, not by
+//! its AS or country either. Where two parties have the same network, name, AS or country, the one listed first answers.
 //!
 //! What nobody can own (private space, `localhost`, ...) falls to a party that claims it alone.
 //!
@@ -19,6 +19,7 @@ mod nobody;
 mod passed;
 #[cfg(test)]
 mod tests;
+mod zones;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -255,10 +256,15 @@ impl Constituents {
 
     /// Who is responsible for an event.
     pub fn responsible(&self, event: &Event<'_>) -> Option<Found<'_>> {
-        self.responsible_at(event, address(event))
+        self.responsible_for(event, address(event))
     }
 
     /// The same where the address is known already.
+    pub(super) fn responsible_for(&self, event: &Event<'_>, address: Option<IpAddr>) -> Option<Found<'_>> {
+        self.responsible_at(event, address).or_else(|| self.responsible_by_name(event, address))
+    }
+
+    /// Who is responsible by anything but the country that a name lies in.
     pub(super) fn responsible_at(&self, event: &Event<'_>, address: Option<IpAddr>) -> Option<Found<'_>> {
         let (net, excluded) = match address {
             Some(address) => self.networks.find(address),
@@ -294,8 +300,8 @@ impl Constituents {
 
     /// Who answers for the country that the name of an event lies in, `GB` for `www.shop.co.uk`: for
     /// events of which no address is known.
-    pub(super) fn responsible_by_name(&self, event: &Event<'_>) -> Option<Found<'_>> {
-        if self.countries.is_empty() || address(event).is_some() {
+    pub(super) fn responsible_by_name(&self, event: &Event<'_>, address: Option<IpAddr>) -> Option<Found<'_>> {
+        if self.countries.is_empty() || address.is_some() || nobodys(event, None).is_some() {
             return None;
         }
         let url = event.text(Field::SOURCE_URL);
@@ -303,7 +309,12 @@ impl Constituents {
             host::Host::Domain(name) => Some(Cow::<str>::Owned(name.into_owned())),
             host::Host::Ip(_) => None,
         });
-        self.of_top_level(&name.or_else(|| account_name(event))?)
+        let excluded = match event.raw(Field::SOURCE_NETWORK) {
+            Some(Raw::Net(net)) => self.networks.find_net(&net).1,
+            _ => &[],
+        };
+        let name = name.or_else(|| account_name(event))?;
+        self.by_zone(&name).find(|found| !excluded.contains(&found.party))
     }
 
     /// Who answers for an event wherever it is.
@@ -312,20 +323,21 @@ impl Constituents {
     }
 
     /// Who answers for the country of a domain's last label.
-    pub fn of_top_level(&self, name: &str) -> Option<Found<'_>> {
-        let code = <[u8; 2]>::try_from(name.trim_end_matches('.').rsplit('.').next()?.as_bytes()).ok()?;
-        // The one such domain that is not called like its country.
-        let code = if code == *b"uk" { *b"GB" } else { code.map(|letter| letter.to_ascii_uppercase()) };
-        self.by_country(code, &[]).next()
+    fn by_zone(&self, name: &str) -> impl Iterator<Item = Found<'_>> {
+        let code = Some(name).filter(|_| !self.countries.is_empty()).and_then(zones::country_of);
+        let excluded = code.map(|_| self.names.excluded(name)).unwrap_or_default();
+        let parties = code.and_then(|code| Some((code, self.countries.get(&code)?)));
+        parties.into_iter().flat_map(move |(code, parties)| {
+            let excluded = excluded.clone();
+            let own = parties.iter().filter(move |party| !excluded.contains(party));
+            own.map(move |party| Found { party: *party, by: By::Country(code) })
+        })
     }
 
-    /// Who answers for a bare value in the last resort: also by the country of a name's last label, and wherever it is.
+    /// Who answers for a bare value in the last resort: also wherever it is.
     pub fn who_at_last(&self, value: &str, lookup: &Lookup) -> Vec<Found<'_>> {
         let mut found = self.who(value, lookup).found;
         let Some(subject) = Subject::read(value) else { return found };
-        if let (true, Subject::Name(name)) = (found.is_empty(), &subject) {
-            found.extend(self.of_top_level(name));
-        }
         let first = subject.span().map(|(first, _)| first);
         if subject.nobodys().is_none() {
             let excluded = first.map(|first| self.networks.find(first).1).unwrap_or_default();
@@ -363,7 +375,13 @@ impl Constituents {
                 found.extend(self.by_asn(asn, &[]));
                 format!("AS{asn}")
             }
-            Some(Subject::Name(name)) => self.who_name(&name, &mut found),
+            Some(Subject::Name(name)) => {
+                found.extend(self.by_name(&name));
+                if nobodys.is_none() {
+                    found.extend(self.by_zone(&name));
+                }
+                name.into_owned()
+            }
             None => {
                 let value = value.trim();
                 let reason = format!("`{value}` is no address, network, AS number, domain or URL");
@@ -413,11 +431,6 @@ impl Constituents {
     fn has_excluded(&self, party: u32, net: &Net, address: IpAddr) -> bool {
         let excluded = self.party(party).map(|party| party.excluded_prefixes.as_slice()).unwrap_or_default();
         excluded.iter().any(|excluded| excluded.prefix() >= net.prefix() && excluded.contains(address))
-    }
-
-    fn who_name<'a>(&'a self, name: &str, found: &mut Vec<Found<'a>>) -> String {
-        found.extend(self.by_name(name));
-        name.to_owned()
     }
 
     fn by_name(&self, name: &str) -> Option<Found<'_>> {

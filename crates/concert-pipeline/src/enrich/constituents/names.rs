@@ -45,6 +45,13 @@ impl Names {
         self.claims.entry_ref(name).or_default().push(claim);
     }
 
+    /// The parties that have excluded a name or one above it.
+    pub(super) fn excluded(&self, name: &str) -> Vec<u32> {
+        let above = std::iter::successors(Some(name), |name| Some(name.split_once('.')?.1));
+        let claims = above.filter(|_| !self.claims.is_empty()).filter_map(|name| self.claims.get(name)).flatten();
+        claims.filter_map(|claim| if let Claim::Excluded(party) = claim { Some(*party) } else { None }).collect()
+    }
+
     /// The party whose name is the longest of those that count, with that name.
     pub(super) fn find(&self, name: &str) -> Option<(u32, &str)> {
         if self.claims.is_empty() {

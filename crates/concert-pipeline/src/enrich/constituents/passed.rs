@@ -3,6 +3,7 @@
 
 use concert_model::{Net, Party};
 
+use super::zones::country_of;
 use super::{ANYWHERE, By, Constituents, Found, Subject, without_star};
 use crate::enrich::lookup::Lookup;
 
@@ -48,9 +49,8 @@ impl Constituents {
         if let Some(part) = place.net.and_then(|net| part(party, &net)) {
             return Some(part);
         }
-        let is_own = |code: &[u8; 2]| party.countries.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(code));
         let by_asn = place.asn.filter(|asn| party.asns.contains(asn)).map(By::Asn);
-        let by_country = || place.country.filter(is_own).map(By::Country);
+        let by_country = || place.country.filter(|code| has_country(party, code)).map(By::Country);
         let is_anywhere = !place.is_reserved && party.countries.iter().any(|own| own == ANYWHERE);
         let by = by_asn.or_else(by_country).or_else(|| is_anywhere.then_some(By::Anywhere))?;
         match excluded {
@@ -68,13 +68,18 @@ impl Constituents {
             |domains: &mut dyn Iterator<Item = &String>| domains.max_by_key(|one| without_star(one).len()).cloned();
         let counts = |domain: &&String| !domain.starts_with("*.") || without_star(domain) != name;
         let Some(own) = longest(&mut party.domains.iter().filter(holds).filter(counts)) else {
-            let Some(below) = longest(&mut party.domains.iter().filter(holds)) else {
-                // Only teams answer for names by country.
-                let first = first.filter(|first| matches!(first.by, By::Country(_) | By::Anywhere))?;
-                let is_anywhere = party.countries.iter().any(|own| own == ANYWHERE);
-                return is_anywhere.then(|| self.instead(By::Anywhere, first));
-            };
-            return Some(format!("domain {below} stands for the names below it alone"));
+            let excluded = longest(&mut party.excluded_domains.iter().filter(holds));
+            if let Some(by) = country_of(name).filter(|code| has_country(party, code)).map(By::Country) {
+                return match excluded {
+                    Some(excluded) => Some(format!("it excluded {excluded}, so its {by} does not count")),
+                    None => Some(self.instead(by, first?)),
+                };
+            }
+            if let Some(below) = longest(&mut party.domains.iter().filter(holds)) {
+                return Some(format!("domain {below} stands for the names below it alone"));
+            }
+            let is_anywhere = party.countries.iter().any(|own| own == ANYWHERE);
+            return first.filter(|_| is_anywhere).map(|first| self.instead(By::Anywhere, first));
         };
         let excluded = longest(&mut party.excluded_domains.iter().filter(holds));
         let excluded = excluded.filter(|excluded| without_star(excluded).len() >= without_star(&own).len());
@@ -83,6 +88,10 @@ impl Constituents {
             None => Some(self.instead(By::Domain(without_star(&own)), first?)),
         }
     }
+}
+
+fn has_country(party: &Party, code: &[u8; 2]) -> bool {
+    party.countries.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(code))
 }
 
 /// Parts told one by one.

@@ -322,6 +322,118 @@ fn flattened_networks_agree_with_a_slow_search() {
     }
 }
 
+#[test]
+fn who_has_a_country_answers_for_the_names_in_its_zone_that_nobody_claims() {
+    let text = "party,prefixes,domains,countries\nFinns,,!own.fi,FI\nShop,,shop.fi *.star.fi,\nBritons,,,GB\n\
+        Others,!192.0.2.0/24,,FI\nRussians,,,RU\n";
+    let (parties, problems) = read_csv("c.csv", text.as_bytes());
+    assert_eq!(problems, []);
+    let book = Constituents::new(parties);
+    let fall = |given: &[(&str, &str)]| {
+        let mut batch = Batch::new();
+        let mut event = batch.open();
+        for (name, text) in given {
+            let field = event.field(name).unwrap();
+            event.read(field, text, None).unwrap();
+        }
+        event.keep(EventId::default(), ProblemKey::default(), 1);
+        shown(&book, book.responsible(&batch.get(0).unwrap()))
+    };
+    for (value, want) in [
+        ("www.bank.fi", "Finns by country FI"),
+        ("fi", "nobody"),
+        ("www.shop.fi", "Shop by domain shop.fi"),
+        ("star.fi", "Finns by country FI"),
+        ("www.own.fi", "Others by country FI"),
+        ("www.bank.co.uk", "Britons by country GB"),
+        ("банк.рф", "Russians by country RU"),
+        ("www.bank.se", "nobody"),
+        ("bank.fi.test", "nobody"),
+    ] {
+        let who = book.who(value, &Lookup::default());
+        assert_eq!(shown(&book, who.found.first().copied()), want, "{value}");
+        assert_eq!(fall(&[("source.fqdn", value)]), want, "{value}");
+        assert_eq!(fall(&[("source.url", &format!("http://{value}/x"))]), want, "{value}");
+    }
+    assert_eq!(fall(&[("source.account", "jane@bank.fi")]), "Finns by country FI");
+    // Where an address is known, its country decides, also where that is not known.
+    assert_eq!(fall(&[("source.ip", "192.0.2.1"), ("source.fqdn", "www.bank.fi")]), "nobody");
+    assert_eq!(fall(&[("source.fqdn", "www.bank.fi"), ("source.geolocation.cc", "GB")]), "Britons by country GB");
+    let (net, own) = (("source.network", "192.0.2.0/25"), ("source.fqdn", "www.own.fi"));
+    assert_eq!(fall(&[net, own]), "nobody", "both have excluded it");
+    assert_eq!(fall(&[("source.network", "10.0.0.0/8"), ("source.fqdn", "www.bank.fi")]), "nobody");
+    let passed = |value: &str| -> Vec<String> {
+        let first = book.who(value, &Lookup::default()).found.first().copied();
+        let passed = book.passed_over(value, first, &Lookup::default());
+        passed.iter().map(|(party, why)| format!("{}: {why}", party.name)).collect()
+    };
+    let shop = "country FI, but domain shop.fi of `Shop` decides";
+    assert_eq!(passed("www.shop.fi"), [format!("Finns: {shop}"), format!("Others: {shop}")]);
+    assert_eq!(passed("own.fi"), ["Finns: it excluded own.fi, so its country FI does not count"]);
+    let star = "Shop: domain *.star.fi stands for the names below it alone";
+    assert_eq!(passed("star.fi"), [star, "Others: country FI, but `Finns` with the same is listed first"]);
+}
+
+/// INVARIANT: the domain found is the longest that covers the name and is not taken away by one as long of the same
+/// party; where there is none, the first party with the country of the last label answers that has excluded nothing
+/// around the name.
+#[test]
+fn names_agree_with_a_slow_search() {
+    let mut seed = 11u64;
+    let mut roll = move |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from((seed >> 33) % below).unwrap()
+    };
+    let zones = [("fi", "FI"), ("uk", "GB"), ("xn--p1ai", "RU"), ("example", "")];
+    for _ in 0..400 {
+        let mut name = |longest: u64| {
+            let labels: Vec<&str> = (0..=roll(longest)).map(|_| ["a", "b"][roll(2)]).collect();
+            format!("{}.{}", labels.join("."), zones[roll(4)].0)
+        };
+        let names: Vec<String> = (0..20).map(|_| name(3)).collect();
+        let claimed: Vec<String> = (0..8).map(|_| name(2)).collect();
+        let mut parties = vec![Party::default(); 4];
+        for domain in claimed {
+            let party = &mut parties[roll(4)];
+            match roll(3) {
+                0 => party.excluded_domains.push(domain),
+                1 => party.domains.push(domain),
+                _ => party.domains.push(format!("*.{domain}")),
+            }
+        }
+        for _ in 0..3 {
+            parties[roll(4)].countries.extend(Some(zones[roll(3)].1.to_owned()));
+        }
+        let book = Constituents::new(parties.clone());
+        for name in &names {
+            let covers = |domain: &str| {
+                name.strip_suffix(without_star(domain))
+                    .is_some_and(|below| below.ends_with('.') || below.is_empty() && !domain.starts_with("*."))
+            };
+            let excluded = |party: &Party, beyond: usize| {
+                party.excluded_domains.iter().any(|domain| covers(domain) && domain.len() >= beyond)
+            };
+            let mut slow: Vec<(usize, std::cmp::Reverse<u32>)> = Vec::new();
+            for (number, party) in (0u32..).zip(&parties) {
+                let own = party.domains.iter().filter(|domain| covers(domain)).map(|domain| without_star(domain).len());
+                slow.extend(own.filter(|own| !excluded(party, *own)).map(|own| (own, std::cmp::Reverse(number))));
+            }
+            let country = zones.iter().find(|(zone, _)| name.ends_with(&format!(".{zone}"))).unwrap().1;
+            let has_zone = |party: &Party| party.countries.iter().any(|own| own == country) && !excluded(party, 0);
+            let by_zone = || (0u32..).zip(&parties).find(|(_, party)| has_zone(party)).map(|(number, _)| number);
+            let want = slow.into_iter().max().map(|(_, party)| party.0).or_else(by_zone);
+            let who = book.who(name, &Lookup::default());
+            assert_eq!(who.found.first().map(|found| found.party), want, "{name} in {parties:?}");
+            let mut batch = Batch::new();
+            let mut event = batch.open();
+            event.add(Field::SOURCE_FQDN, &Value::text(name.as_str()));
+            event.keep(EventId::default(), ProblemKey::default(), 1);
+            let found = book.responsible(&batch.get(0).unwrap());
+            assert_eq!(found.map(|found| found.party), want, "{name} in {parties:?}");
+        }
+    }
+}
+
 /// INVARIANT: whoever reads those parties alone that have one of the claims of a value hears the same of it.
 #[test]
 fn parties_without_any_of_its_claims_change_nothing_of_an_answer() {
@@ -349,8 +461,7 @@ fn parties_without_any_of_its_claims_change_nothing_of_an_answer() {
         counts.insert(few.parties().len());
         let told = |book: &Constituents| {
             let who = book.who(value, &lookup);
-            let top = book.of_top_level(value).map(|found| shown(book, Some(found)));
-            (who.found.iter().map(|found| shown(book, Some(*found))).collect::<Vec<_>>(), who.reason, top)
+            (who.found.iter().map(|found| shown(book, Some(*found))).collect::<Vec<_>>(), who.reason)
         };
         assert_eq!(told(&few), told(&whole), "{value}");
     }
