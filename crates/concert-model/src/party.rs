@@ -85,6 +85,8 @@ pub struct Contact {
     pub last_alive: Option<crate::Time>,
     /// Whether it agreed to be named to others.
     pub has_consent: bool,
+    /// Fingerprint of its OpenPGP key as whoever wrote the contact knows it; empty where they do not.
+    pub openpgp: String,
 }
 
 impl Contact {

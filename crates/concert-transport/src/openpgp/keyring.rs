@@ -72,11 +72,7 @@ impl Keyring {
 
     /// The key to encrypt to for this address: of several good ones the one made last.
     pub fn find(&self, address: &str, now: Time) -> Result<&ContactKey, NoKey> {
-        let places = self.by_address.get(&canonical(address)).map(Vec::as_slice).unwrap_or_default();
-        let keys = places.iter().filter_map(|place| self.keys.get(*place));
-        let best =
-            keys.max_by_key(|key| (key.state(now).is_usable(), key.created(), key.expires().unwrap_or(Time(i64::MAX))));
-        match best.map(|key| (key, key.why_not(now))) {
+        match self.best(address, now).map(|key| (key, key.why_not(now))) {
             Some((key, None)) => Ok(key),
             Some((key, Some(why))) => Err(NoKey {
                 why: format!("the key of {address} {why}"),
@@ -84,6 +80,23 @@ impl Keyring {
             }),
             None => Err(NoKey { why: format!("there is no key of {address}"), fingerprint: None }),
         }
+    }
+
+    /// The key of an address that comes first: one that is good, else one that says why there is none.
+    pub fn best(&self, address: &str, now: Time) -> Option<&ContactKey> {
+        let rank =
+            |key: &&ContactKey| (key.state(now).is_usable(), key.created(), key.expires().unwrap_or(Time(i64::MAX)));
+        self.all(address).max_by_key(rank)
+    }
+
+    /// Whether an address has the key with this fingerprint, in whatever state.
+    pub fn has(&self, address: &str, fingerprint: &str) -> bool {
+        self.all(address).any(|key| key.fingerprint().eq_ignore_ascii_case(fingerprint))
+    }
+
+    fn all(&self, address: &str) -> impl Iterator<Item = &ContactKey> {
+        let places = self.by_address.get(&canonical(address)).map(Vec::as_slice).unwrap_or_default();
+        places.iter().filter_map(|place| self.keys.get(*place))
     }
 
     /// All keys, in the order of their files.

@@ -5,7 +5,7 @@
 
 mod aside;
 pub(crate) mod check;
-mod export;
+pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod import;
 mod prove;
@@ -16,12 +16,14 @@ pub(crate) mod show;
 pub(crate) mod state;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use concert_model::access::Kept;
 use concert_model::{Contact, Party, Problem, Time};
 use concert_pipeline::mail::address::canonical;
 use concert_store::Store;
 use concert_store::records::{Health, Parties};
+use concert_transport::openpgp::Keyring;
 use serde_json::{Value, json};
 
 use self::state::{Doing, Known};
@@ -115,11 +117,12 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             parties.retain(|party| reach.has(&party.name));
             parties
         };
+        let ring = || Arc::new(Keyring::read(&settings.openpgp.keys));
         match &args.action {
-            Action::Export(args) => export::run(args, &seen(store.records.parties(args.parties()).await?)),
-            Action::List(rows) => list(rows, &seen(all(&store).await?), &Known::read(&store.records).await?),
+            Action::Export(args) => export::run(args, seen(store.records.parties(args.parties()).await?), &ring()),
+            Action::List(rows) => list(rows, &seen(all(&store).await?), &Known::read(&store.records, ring()).await?),
             Action::Aside(args) => aside::run(args, &settings.data_dir(), reach.is_all()),
-            Action::Show(args) => show::run(args, &store, &settings.data_dir(), &reach).await,
+            Action::Show(args) => show::run(args, &store, &settings, &reach).await,
             Action::Check(args) => check::run(args, &settings, &seen(all(&store).await?), reach.is_all()).await,
             Action::Import(_)
             | Action::Health(_)
@@ -145,7 +148,7 @@ pub(super) fn last_alive(contact: &Contact, health: &BTreeMap<String, Health>) -
 }
 
 /// What a list of contacts says of each.
-pub(crate) const COLUMNS: [&str; 13] = [
+pub(crate) const COLUMNS: [&str; 15] = [
     "party",
     "contact",
     "purpose",
@@ -159,17 +162,20 @@ pub(crate) const COLUMNS: [&str; 13] = [
     "last_alive",
     "bounces",
     "consent",
+    "openpgp",
+    "openpgp_expires",
 ];
 
 /// A row for each contact, and one for a party that has none.
-pub(crate) fn rows(parties: &[Party], known: &Known) -> impl Iterator<Item = [Value; 13]> {
+pub(crate) fn rows(parties: &[Party], known: &Known) -> impl Iterator<Item = [Value; 15]> {
     parties.iter().flat_map(move |party| {
         let nobody = party.contacts.is_empty().then(|| row(party, &Contact::default(), None));
         nobody.into_iter().chain(party.contacts.iter().map(move |contact| row(party, contact, Some(known.of(contact)))))
     })
 }
 
-fn row(party: &Party, one: &Contact, doing: Option<Doing>) -> [Value; 13] {
+fn row(party: &Party, one: &Contact, doing: Option<Doing>) -> [Value; 15] {
+    let [openpgp, openpgp_expires] = doing.as_ref().map(|doing| doing.openpgp(one)).unwrap_or_default();
     [
         json!(party.name),
         text_or_null(&one.mail),
@@ -184,6 +190,8 @@ fn row(party: &Party, one: &Contact, doing: Option<Doing>) -> [Value; 13] {
         json!(doing.as_ref().and_then(|doing| doing.alive).map(|time| time.to_string())),
         json!(doing.map(|doing| doing.bounces())),
         json!(one.has_consent),
+        openpgp,
+        openpgp_expires,
     ]
 }
 

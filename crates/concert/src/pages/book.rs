@@ -101,8 +101,8 @@ fn answers(
 pub(super) async fn contacts(pages: &Pages, person: &Person, slice: &Slice) -> Result<Page<Value>, Refusal> {
     let (site, reach) = seen(pages, person)?;
     let parties = parties(&site, &reach).await?;
-    let known = Known::read(&site.store.records).await.map_err(failed)?;
-    let rows: Vec<[Value; 13]> = contact::rows(&parties, &known).collect();
+    let known = Known::read(&site.store.records, site.keyring()).await.map_err(failed)?;
+    let rows: Vec<[Value; 15]> = contact::rows(&parties, &known).collect();
     slice.part(rows.into_iter().map(|row| object(contact::COLUMNS, row)))
 }
 
@@ -123,7 +123,7 @@ pub(super) async fn findings(pages: &Pages, person: &Person, slice: &Slice) -> R
 pub(super) async fn party(pages: &Pages, person: &Person, name: &str) -> Result<Value, Refusal> {
     let (site, reach) = seen(pages, person)?;
     let found = show::find(name, &site.store, &site.settings.data_dir(), &reach).await.map_err(failed)?;
-    let known = Known::read(&site.store.records).await.map_err(failed)?;
+    let known = Known::read(&site.store.records, site.keyring()).await.map_err(failed)?;
     show::party_json(&found.ok_or(Refusal::Missing)?, &known).map_err(failed)
 }
 
@@ -138,6 +138,7 @@ pub(super) async fn export(pages: &Pages, person: &Person, whose: Whose, is_json
     let (site, reach) = seen(pages, person)?;
     let mut parties = site.store.records.parties(which(whose)).await.map_err(failed)?;
     parties.retain(|party| reach.has(&party.name));
+    export::with_keys(&mut parties, &site.keyring());
     Ok(Value::String(if is_json { write_json(&parties) } else { write_csv(&parties) }))
 }
 

@@ -1,8 +1,8 @@
 //! Constituents as a CSV file, the form in which teams keep and exchange them.
 //!
 //! Columns in any order, named in the first line: `party`, `asns`, `prefixes`, `domains`, `countries`,
-//! `sectors`, `mail`, `language`, `format`, `via`, `schedule`, `time_zone`, `purpose`, `consent`. Lists are
-//! separated by blanks, `;` or (in quotation marks) commas. A prefix or domain that begins with `!` is excluded. A party may stand on many
+//! `sectors`, `mail`, `language`, `format`, `via`, `schedule`, `time_zone`, `purpose`, `consent`, `openpgp`. Lists
+//! are separated by blanks, `;` or (in quotation marks) commas. A prefix or domain that begins with `!` is excluded. A party may stand on many
 //! lines: what they list is joined, and each line with a mail address adds a contact.
 
 use concert_model::sheet::is_formula;
@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use super::items::{self, Wrong};
 
 /// The columns, in the order they are written.
-pub const COLUMNS: [&str; 14] = [
+pub const COLUMNS: [&str; 15] = [
     "party",
     "asns",
     "prefixes",
@@ -27,6 +27,7 @@ pub const COLUMNS: [&str; 14] = [
     "time_zone",
     "purpose",
     "consent",
+    "openpgp",
 ];
 /// Most parties of one file.
 pub(super) const PARTIES_MAX: usize = 1_000_000;
@@ -81,7 +82,7 @@ pub fn write_csv(parties: &[Party]) -> String {
         let contacts = if party.contacts.is_empty() { std::slice::from_ref(&none) } else { party.contacts.as_slice() };
         for (index, contact) in contacts.iter().enumerate() {
             let lists = lists.iter().map(|list| if index == 0 { list.as_str() } else { "" });
-            let own: [&str; 8] = [
+            let own: [&str; 9] = [
                 &contact.mail,
                 &contact.language,
                 &contact.format,
@@ -90,6 +91,7 @@ pub fn write_csv(parties: &[Party]) -> String {
                 &contact.time_zone,
                 &contact.purpose,
                 if contact.has_consent { "yes" } else { "" },
+                &contact.openpgp,
             ];
             let cells = [party.name.as_str()].into_iter().chain(lists).chain(own);
             out.push_str(&cells.map(cell).collect::<Vec<_>>().join(","));
@@ -272,6 +274,10 @@ impl Reading<'_> {
                 false
             }
         };
+        let openpgp = self.right(line, items::fingerprint(text("openpgp"))).unwrap_or_default();
+        if !openpgp.is_empty() && text("mail").is_empty() {
+            self.problem(line, "there is a key in openpgp and no address in mail", "write both on one line");
+        }
         for mail in listed(text("mail")) {
             self.right(line, items::mail(mail));
             let contact = Contact {
@@ -284,6 +290,7 @@ impl Reading<'_> {
                 time_zone: text("time_zone").to_owned(),
                 origin: "constituents".into(),
                 has_consent,
+                openpgp: openpgp.clone(),
                 ..Contact::default()
             };
             let against = (self.against)(&contact);

@@ -124,6 +124,20 @@ pub(super) fn line(name: &str, text: &str) -> Result<(), Wrong> {
     Err((what, "write it on one line; perhaps a quotation mark is missing before it".into()))
 }
 
+/// The fingerprint of a key, as programs print it: in groups, in any letter case. Empty stays empty.
+pub(super) fn fingerprint(item: &str) -> Result<String, Wrong> {
+    let plain: String = item.split([' ', ':']).collect::<String>().to_ascii_uppercase();
+    let plain = plain.strip_prefix("0X").unwrap_or(&plain);
+    match (plain.len(), plain.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+        (0 | 40, true) => Ok(plain.to_owned()),
+        // A short one is easily made to fit another key.
+        _ => Err((
+            format!("`{}` in openpgp is no fingerprint", item.escape_debug()),
+            "write its 40 digits, as `concert key list` or `gpg --fingerprint` prints them".into(),
+        )),
+    }
+}
+
 /// What a contact is for and wishes: words that are known.
 pub(super) fn wishes(contact: &Contact) -> Vec<Wrong> {
     let mut wrong = Vec::new();

@@ -130,8 +130,9 @@ fn clean(party: &mut Party, written: &Written, against: Against<'_>) -> Vec<Wron
         *sector = sector.to_lowercase();
     }
     for contact in contacts {
-        let Contact { purpose, mail, language, format, via, schedule, time_zone, origin, .. } = &mut *contact;
+        let Contact { purpose, mail, language, format, via, schedule, time_zone, origin, openpgp, .. } = &mut *contact;
         right(items::mail(mail));
+        right(items::fingerprint(openpgp).map(|plain| *openpgp = plain));
         let texts: [(&str, &String); 7] = [
             ("purpose", purpose),
             ("mail", mail),

@@ -234,12 +234,42 @@ fn a_file_is_written_as_it_is_read() {
         mail: "soc@provider.example".into(),
         purpose: "incident".into(),
         origin: "constituents".into(),
+        openpgp: "63BA28370F543D175173E414D5450590D73E22DC".into(),
         ..Contact::default()
     });
     parties.push(Party { name: "Nobody to tell".into(), asns: vec![1], ..Party::default() });
     parties.push(Party { name: "=1+1, \"x\"".into(), asns: vec![2], ..Party::default() });
     assert!(write_csv(&parties).contains("\n\"'=1+1, \"\"x\"\"\",2,"), "{}", write_csv(&parties));
+    assert_eq!(read_json("c.json", write_json(&parties).as_bytes()), (parties.clone(), vec![]));
     assert_eq!(read_csv("c.csv", write_csv(&parties).as_bytes()), (parties, vec![]));
+}
+
+#[test]
+fn fingerprints_are_taken_as_programs_print_them() {
+    let told = |mail: &str, openpgp: &str| {
+        let (parties, problems) = read_csv("c.csv", format!("party,mail,openpgp\nA,{mail},{openpgp}\n").as_bytes());
+        let of_json =
+            format!("{{\"name\":\"A\",\"contacts\":[{{\"mail\":\"a@a.example\",\"openpgp\":\"{openpgp}\"}}]}}");
+        let of_json = read_json("c.json", of_json.as_bytes());
+        if !mail.is_empty() {
+            assert_eq!((of_json.0, of_json.1.len()), (parties.clone(), problems.len()), "{openpgp}");
+        }
+        let found = parties.first().and_then(|party| party.contacts.first()).map(|contact| contact.openpgp.clone());
+        found.unwrap_or_else(|| problems.into_iter().map(|one| one.what).collect())
+    };
+    let plain = "63BA28370F543D175173E414D5450590D73E22DC";
+    for same in [
+        plain,
+        "63BA 2837 0F54 3D17 5173  E414 D545 0590 D73E 22DC",
+        "63:ba:28:37:0f:54:3d:17:51:73:e4:14:d5:45:05:90:d7:3e:22:dc",
+        "0x63ba28370f543d175173e414d5450590d73e22dc",
+    ] {
+        assert_eq!(told("a@a.example", same), plain);
+    }
+    assert_eq!(told("a@a.example", ""), "");
+    assert_eq!(told("a@a.example", "D73E22DC"), "`D73E22DC` in openpgp is no fingerprint");
+    assert_eq!(told("a@a.example", "cert.asc"), "`cert.asc` in openpgp is no fingerprint");
+    assert_eq!(told("", plain), "there is a key in openpgp and no address in mail");
 }
 
 #[test]

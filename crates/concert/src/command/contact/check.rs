@@ -171,6 +171,18 @@ fn keys(ring: &Keyring, parties: &[Party], now: Time) -> Vec<Finding> {
     let contacts = parties.iter().flat_map(|party| party.contacts.iter().map(move |contact| (party, contact)));
     for (party, contact) in contacts {
         let what = match ring.find(&contact.mail, now) {
+            Ok(key) if !contact.openpgp.is_empty() && key.fingerprint() != contact.openpgp => {
+                let (mail, used, noted) = (&contact.mail, key.fingerprint(), &contact.openpgp);
+                format!(
+                    "notices to {mail} are encrypted to the key {used}, and its entry says {noted}: ask which is right"
+                )
+            }
+            Err(NoKey { fingerprint: None, .. }) if !contact.openpgp.is_empty() => {
+                format!(
+                    "the key {} of {} is not there any more: concert key import FILE",
+                    contact.openpgp, contact.mail
+                )
+            }
             Err(NoKey { fingerprint: None, .. }) => continue,
             Err(none) => none.why,
             Ok(key) if key.state(now) == State::ExpiresSoon => {

@@ -3,9 +3,11 @@
 use concert_model::Party;
 use concert_pipeline::enrich::constituents::{write_csv, write_json};
 use concert_store::records::Parties;
+use concert_transport::openpgp::Keyring;
 
 use crate::print::Out;
 use crate::problems::{Exit, Failure};
+use crate::wire;
 
 /// Write parties as a file that can be imported.
 #[derive(clap::Args)]
@@ -48,12 +50,22 @@ impl Args {
     }
 }
 
-pub(super) fn run(args: &Args, parties: &[Party]) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args, mut parties: Vec<Party>, ring: &Keyring) -> Result<Exit, Failure> {
+    with_keys(&mut parties, ring);
     let text = match args.format {
-        Form::Csv => write_csv(parties),
-        Form::Json => write_json(parties),
+        Form::Csv => write_csv(&parties),
+        Form::Json => write_json(&parties),
     };
     let mut out = Out::stdout();
     out.write(text.as_bytes())?;
     out.finish().map(|()| Exit::Done)
+}
+
+/// Adds the fingerprint of its key to each contact whose entry has none.
+pub(crate) fn with_keys(parties: &mut [Party], ring: &Keyring) {
+    let now = wire::now();
+    let contacts = parties.iter_mut().flat_map(|party| &mut party.contacts);
+    for contact in contacts.filter(|contact| contact.openpgp.is_empty()) {
+        contact.openpgp = ring.best(&contact.mail, now).map(|key| key.fingerprint().to_owned()).unwrap_or_default();
+    }
 }

@@ -72,7 +72,7 @@ pub(super) async fn run(args: &Args, site: &Site, reach: &Reach) -> Result<Exit,
 /// How each contact that is seen does, the worst first.
 pub(crate) async fn rows(site: &Site, reach: &Reach) -> Result<Vec<[Value; 12]>, Problem> {
     let records = &site.store.records;
-    let known = Known::read(records).await?;
+    let known = Known::read(records, site.keyring()).await?;
     let stopped = stopped::of_contacts(site, known.now(), reach).await?;
     let (constituents, book) = (site.constituents(), site.addressees());
     let told = book.told(&records.contacts_told().await?);
@@ -113,7 +113,8 @@ fn row(contact: &Contact, known: &Known) -> Row {
 
 impl Row {
     fn order(&self) -> impl Ord {
-        (self.doing.state, self.doing.alive, &self.contact)
+        let has_good_key = self.doing.key.as_ref().is_none_or(|key| key.trouble.is_none());
+        (self.doing.state, has_good_key, self.doing.alive, &self.contact)
     }
 
     /// `A, B`, and how many more there are.

@@ -1,5 +1,6 @@
 //! `concert contact import`: files into parties or registry data, as one piece, with what changes.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
@@ -12,6 +13,7 @@ use concert_model::{Contact, Party, Problem};
 use concert_pipeline::enrich::constituents::{ANYWHERE, Wrong, read_csv_for, read_json_for};
 use concert_store::Store;
 use concert_store::records::{Act, By, Parties, append_audit, import_parties_in};
+use concert_transport::openpgp::Keyring;
 use serde_json::json;
 
 use super::{check, rpsl};
@@ -26,7 +28,7 @@ const FILE_BYTES_MAX: u64 = 256 << 20;
 /// Replace the parties, or the data of registries, by those of files.
 #[derive(clap::Args)]
 #[command(
-    after_help = "The first line of a CSV file names its columns: party,asns,prefixes,domains,countries,sectors,mail,language,format,via,schedule,time_zone,purpose,consent\nA file that ends in .json is what `concert contact export --format json` writes.\n\nExamples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents universities.csv companies.json\n  concert contact import rpsl ripe.db.*.gz apnic.db.*.gz\n  concert contact import teams national-teams.csv"
+    after_help = "The first line of a CSV file names its columns: party,asns,prefixes,domains,countries,sectors,mail,language,format,via,schedule,time_zone,purpose,consent,openpgp\nA file that ends in .json is what `concert contact export --format json` writes.\n\nExamples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents universities.csv companies.json\n  concert contact import rpsl ripe.db.*.gz apnic.db.*.gz\n  concert contact import teams national-teams.csv"
 )]
 pub(super) struct Args {
     /// What the files are.
@@ -223,7 +225,15 @@ pub(crate) fn read_texts(
 ) -> Result<Vec<Party>, Vec<Problem>> {
     let taken: BTreeSet<&str> = others.iter().map(|party| party.name.as_str()).collect();
     let own = settings.own();
-    let against = |contact: &Contact| against(contact, settings, (which == Parties::Constituents).then_some(&own));
+    // Few files name keys, and reading them takes a while.
+    let ring = LazyCell::new(|| Keyring::read(&settings.openpgp.keys));
+    let against = |contact: &Contact| {
+        let mut wrong = against(contact, settings, (which == Parties::Constituents).then_some(&own));
+        if !contact.openpgp.is_empty() && !ring.has(&contact.mail, &contact.openpgp) {
+            wrong.push(no_such_key(contact, &settings.shown(&settings.openpgp.keys)));
+        }
+        wrong
+    };
     let (mut all, mut problems, mut whose) = (Vec::<Party>::new(), Vec::new(), BTreeMap::<String, &str>::new());
     for (name, bytes) in files {
         let is_json = Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
@@ -273,6 +283,13 @@ fn against(contact: &Contact, settings: &Settings, own: Option<&Own>) -> Vec<Wro
         wrong.push((format!("`{time_zone}` in time_zone is none"), "write it as Europe/Helsinki".into()));
     }
     wrong
+}
+
+/// That the key of an address that a file names is not among those of contacts.
+fn no_such_key(contact: &Contact, folder: &str) -> Wrong {
+    let Contact { mail, openpgp, .. } = contact;
+    let what = format!("there is no key {openpgp} of {mail} in {folder}");
+    (what, "import it first: concert key import FILE; or look at `concert key list` and mend the fingerprint".into())
 }
 
 /// Whether a party would answer for any country.
@@ -386,6 +403,7 @@ fn wishes(was: &Party, is: &Party) -> Vec<String> {
             ("schedule", &old.schedule, &now.schedule),
             ("time_zone", &old.time_zone, &now.time_zone),
             ("consent", consent(old), consent(now)),
+            ("openpgp", &old.openpgp, &now.openpgp),
         ] {
             let shown = |text: &str| if text.is_empty() { "none".to_owned() } else { format!("`{text}`") };
             if old != new {

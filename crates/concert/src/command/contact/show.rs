@@ -1,11 +1,13 @@
 //! `concert contact show`: all that is known of a party, whichever part of the contact book it is in.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use concert_model::problem::nearest;
 use concert_model::{Party, Problem};
 use concert_store::Store;
 use concert_store::records::Parties;
+use concert_transport::openpgp::Keyring;
 use serde_json::{Value, json};
 
 use super::state::Known;
@@ -15,6 +17,7 @@ use crate::print::{AllRows, Format, List, format_or_default, object, print_objec
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
 use crate::registry::{self, Opened};
+use crate::settings::Settings;
 use crate::wire::learned_since;
 
 /// Show all that is known of a party: of a constituent, a team, or whom registries name.
@@ -46,6 +49,8 @@ const CONTACTS: &[&str] = &[
     "by",
     "bounces",
     "has_consent",
+    "openpgp",
+    "openpgp_expires",
     "advice",
 ];
 
@@ -58,14 +63,16 @@ pub(crate) struct Found {
     registry: String,
 }
 
-pub(super) async fn run(args: &Args, store: &Store, data: &Path, reach: &Reach) -> Result<Exit, Failure> {
+pub(super) async fn run(args: &Args, store: &Store, settings: &Settings, reach: &Reach) -> Result<Exit, Failure> {
+    let data = &settings.data_dir();
     let Some(found) = find(&args.party, store, data, reach).await? else {
         let mut known = super::all(store).await?;
         known.retain(|party| reach.has(&party.name));
         let registry = if reach.is_all() { registry::open(data, false)? } else { None };
         return Err(missing(&args.party, &known, registry.as_ref()));
     };
-    let (mut fields, contacts) = known_of(&found, &Known::read(&store.records).await?)?;
+    let known = Known::read(&store.records, Arc::new(Keyring::read(&settings.openpgp.keys))).await?;
+    let (mut fields, contacts) = known_of(&found, &known)?;
     let format = format_or_default(args.rows.format);
     if matches!(format, Format::Table | Format::Csv) {
         fields.iter_mut().for_each(|(_, value)| *value = joined(value));
@@ -126,6 +133,7 @@ fn known_of(found: &Found, known: &Known) -> Result<(Fields, List), Problem> {
     fields.extend(theirs.filter_map(|name| Some((name, of_party.get(name)?.clone()))));
     let row = |contact| {
         let doing = known.of(contact);
+        let [openpgp, openpgp_expires] = doing.openpgp(contact);
         vec![
             json!(contact.mail),
             json!(contact.purpose),
@@ -140,6 +148,8 @@ fn known_of(found: &Found, known: &Known) -> Result<(Fields, List), Problem> {
             text_or_null(&doing.health.alive_by),
             json!(doing.bounces()),
             json!(contact.has_consent),
+            openpgp,
+            openpgp_expires,
             text_or_null(&doing.advice(&contact.mail, &party.name)),
         ]
     };

@@ -1,10 +1,14 @@
 //! How a contact does, by what came back and what it was asked, and what to do about it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use concert_model::{Contact, Problem, Time, address};
 use concert_pipeline::mail::address::canonical;
 use concert_store::records::{Health, Records};
+use concert_transport::openpgp::Keyring;
+use concert_transport::openpgp::contact::State as KeyState;
+use serde_json::{Value, json};
 
 use super::last_alive;
 use crate::wire;
@@ -47,6 +51,16 @@ pub(crate) struct Known {
     asked: HashMap<String, (Time, bool)>,
     /// What bounced of somebody behind each, to whom it forwards.
     behind: HashMap<String, String>,
+    /// The keys of contacts.
+    ring: Arc<Keyring>,
+}
+
+/// The key of a contact.
+pub(crate) struct Key {
+    fingerprint: String,
+    expires: Option<Time>,
+    /// Why it is not used, or not for much longer.
+    pub(crate) trouble: Option<String>,
 }
 
 /// How one contact does.
@@ -58,16 +72,18 @@ pub(crate) struct Doing {
     pub(crate) health: Health,
     asked: Option<(Time, bool)>,
     behind: Option<String>,
+    /// The key that it has; nothing without one.
+    pub(crate) key: Option<Key>,
 }
 
 impl Known {
-    /// What the records say now.
-    pub(crate) async fn read(records: &Records) -> Result<Self, Problem> {
+    /// What the records and the keys of contacts say now.
+    pub(crate) async fn read(records: &Records, ring: Arc<Keyring>) -> Result<Self, Problem> {
         let (health, asked) = (records.contact_health().await?, records.proofs_asked().await?);
         let now = wire::now();
         let behind = records.bounced_behind(now.plus_seconds(-SILENT_DAYS * 86_400)).await?.into_iter();
         let behind = behind.map(|(address, why, at)| (address, format!("{} ({})", why, at.date_text())));
-        Ok(Self { now, health, asked, behind: behind.collect() })
+        Ok(Self { now, health, asked, behind: behind.collect(), ring })
     }
 
     /// When it was read.
@@ -91,7 +107,15 @@ impl Known {
         let health = self.health.get(&address).cloned().unwrap_or_default();
         let alive = last_alive(contact, &self.health);
         let (asked, behind) = (self.asked.get(&address).copied(), self.behind.get(&address).cloned());
-        let mut doing = Doing { state: State::Unknown, alive, health, asked, behind };
+        let key = self.ring.best(&contact.mail, self.now).map(|key| Key {
+            fingerprint: key.fingerprint().to_owned(),
+            expires: key.expires(),
+            trouble: key.why_not(self.now).or_else(|| {
+                let end = key.expires().filter(|_| key.state(self.now) == KeyState::ExpiresSoon)?;
+                Some(format!("expires on {}", end.date_text()))
+            }),
+        });
+        let mut doing = Doing { state: State::Unknown, alive, health, asked, behind, key };
         doing.state = doing.state(self.now);
         doing
     }
@@ -124,12 +148,18 @@ impl Doing {
 
     /// What to do about a contact of a party, as a sentence, and what is known of those behind it.
     pub(crate) fn advice(&self, contact: &str, party: &str) -> String {
-        let to_do = self.to_do(contact, party);
-        match &self.behind {
-            None => to_do,
-            Some(said) if to_do.is_empty() => format!("it forwards to somebody who did not get a mail: {said}"),
-            Some(said) => format!("{to_do}; it forwards to somebody who did not get a mail: {said}"),
-        }
+        let behind = self.behind.as_ref().map(|said| format!("it forwards to somebody who did not get a mail: {said}"));
+        let trouble = self.key.as_ref().and_then(|key| key.trouble.as_ref());
+        let key = trouble.map(|trouble| format!("its key {trouble}; ask for a new one: concert key import FILE"));
+        let all = [Some(self.to_do(contact, party)).filter(|to_do| !to_do.is_empty()), behind, key];
+        all.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
+    /// The fingerprint of its key, which is that of its entry where there is no key, and until when the key is good.
+    pub(crate) fn openpgp(&self, contact: &Contact) -> [Value; 2] {
+        let of_entry = Some(&contact.openpgp).filter(|entry| !entry.is_empty());
+        let expires = self.key.as_ref().and_then(|key| key.expires);
+        [json!(self.key.as_ref().map(|key| &key.fingerprint).or(of_entry)), json!(expires.map(|end| end.date_text()))]
     }
 
     fn to_do(&self, contact: &str, party: &str) -> String {
@@ -174,6 +204,7 @@ mod tests {
                 health: BTreeMap::from([(mail.to_owned(), Health { alive, ..health })]),
                 asked: asked.map(|asked| (mail.to_owned(), asked)).into_iter().collect(),
                 behind: HashMap::new(),
+                ring: Arc::default(),
             };
             let doing = known.of(&Contact { mail: "A@x.example".into(), ..Contact::default() });
             assert_eq!(doing.state, want);
@@ -193,6 +224,13 @@ mod tests {
         check(None, Health::default(), Some((days(2).unwrap(), true)), State::Unknown, "wait");
         check(days(200), Health::default(), None, State::Silent, "contact prove \"X\"");
         check(None, Health { auto_replies: 1, ..Health::default() }, None, State::Unknown, "only machines");
+        let key =
+            |trouble: &str| Some(Key { fingerprint: "F".into(), expires: days(-9), trouble: Some(trouble.to_owned()) });
+        let doing = Doing { state: State::Alive, key: key("expires on 2026-12-01"), ..Doing::default() };
+        let new = "its key expires on 2026-12-01; ask for a new one: concert key import FILE";
+        assert_eq!(doing.advice(mail, "X"), new);
+        let doing = Doing { state: State::Unanswered, key: key("is revoked"), ..Doing::default() };
+        assert!(doing.advice(mail, "X").contains("call them, or find another address; its key is revoked; ask"));
         let said = Doing::default().advice("abuse@x.invalid", "X");
         assert!(said.starts_with("nothing is sent to it (its domain is reserved"), "{said}");
         assert!(State::Suspended < State::Bounced && State::Unknown < State::Alive);
