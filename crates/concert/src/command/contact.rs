@@ -123,7 +123,12 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             Action::List(rows) => list(rows, &seen(all(&store).await?), &Known::read(&store.records, ring()).await?),
             Action::Aside(args) => aside::run(args, &settings.data_dir(), reach.is_all()),
             Action::Show(args) => show::run(args, &store, &settings, &reach).await,
-            Action::Check(args) => check::run(args, &settings, &seen(all(&store).await?), reach.is_all()).await,
+            Action::Check(args) => {
+                let constituents = seen(store.records.parties(Parties::Constituents).await?);
+                let teams = seen(store.records.parties(Parties::Teams).await?);
+                let parts = check::Parts { constituents: &constituents, teams: &teams };
+                check::run(args, &settings, parts, reach.is_all()).await
+            }
             Action::Import(_)
             | Action::Health(_)
             | Action::Prove(_)

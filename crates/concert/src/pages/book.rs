@@ -114,8 +114,16 @@ pub(super) async fn health(pages: &Pages, person: &Person, slice: &Slice) -> Res
 
 pub(super) async fn findings(pages: &Pages, person: &Person, slice: &Slice) -> Result<Page<Value>, Refusal> {
     let (site, reach) = seen(pages, person)?;
-    let parties = parties(&site, &reach).await?;
-    let look = move || [check::with_keys(&site.settings, &parties, reach.is_all()), check::remarks(&parties)].concat();
+    let of = async |which| -> Result<Vec<Party>, Refusal> {
+        let mut parties = site.store.records.parties(which).await.map_err(failed)?;
+        parties.retain(|party| reach.has(&party.name));
+        Ok(parties)
+    };
+    let (constituents, teams) = (of(Parties::Constituents).await?, of(Parties::Teams).await?);
+    let look = move || {
+        let parts = check::Parts { constituents: &constituents, teams: &teams };
+        [check::with_keys(&site.settings, parts, reach.is_all()), check::remarks(&constituents)].concat()
+    };
     let found = aside(look).await?;
     slice.part(found.into_iter().map(|(kind, party, what)| json!({"kind": kind, "party": party, "what": what})))
 }
@@ -138,7 +146,7 @@ pub(super) async fn export(pages: &Pages, person: &Person, whose: Whose, is_json
     let (site, reach) = seen(pages, person)?;
     let mut parties = site.store.records.parties(which(whose)).await.map_err(failed)?;
     parties.retain(|party| reach.has(&party.name));
-    export::with_keys(&mut parties, &site.keyring());
+    contact::export::with_keys(&mut parties, &site.keyring());
     Ok(Value::String(if is_json { write_json(&parties) } else { write_csv(&parties) }))
 }
 
@@ -167,7 +175,10 @@ pub(super) async fn import(pages: &Pages, change: &Change, wanted: Import) -> Re
         .into_iter()
         .map(|(change, party, what)| json!({"change": change, "party": party, "what": what}))
         .collect();
-    let findings = check::findings(&site.settings, &parties).iter().filter(|one| check::is_bad(one)).count();
+    let findings = check::findings(&site.settings, check::Parts::one(which, &parties))
+        .iter()
+        .filter(|one| check::is_bad(one))
+        .count();
     let answer = json!({"changes": changes, "parties": parties.len(), "findings": findings, "dry_run": dry_run});
     if dry_run {
         records.undo(writing).await.map_err(failed)?;

@@ -13,6 +13,7 @@ use concert_pipeline::enrich::constituents::ANYWHERE;
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::parse::country;
 use concert_pipeline::render;
+use concert_store::records::Parties;
 use concert_transport::lookup::mail_domains::MailDomains;
 use concert_transport::openpgp::Keyring;
 use concert_transport::openpgp::contact::State;
@@ -25,7 +26,7 @@ use crate::barred::Barred;
 use crate::print::LongRows;
 use crate::problems::{Exit, Failure};
 use crate::registry;
-use crate::settings::{OWN, Settings};
+use crate::settings::{OWN, Recipient, Settings};
 use crate::suffixes;
 use crate::wire;
 
@@ -55,6 +56,31 @@ pub(crate) type Finding = (&'static str, String, String);
 /// What is as it should be, and yet good to know.
 const REMARK: &str = "remark";
 
+/// The parties that are looked at, teams apart from constituents: one without a contact looks like the other.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Parts<'p> {
+    pub(crate) constituents: &'p [Party],
+    pub(crate) teams: &'p [Party],
+}
+
+impl<'p> Parts<'p> {
+    /// Those of one part alone.
+    pub(crate) fn one(which: Parties, parties: &'p [Party]) -> Self {
+        match which {
+            Parties::Constituents => Self { constituents: parties, teams: &[] },
+            Parties::Teams => Self { constituents: &[], teams: parties },
+        }
+    }
+
+    fn all(self) -> impl Iterator<Item = &'p Party> {
+        self.constituents.iter().chain(self.teams)
+    }
+
+    fn contacts(self) -> impl Iterator<Item = (&'p Party, &'p Contact)> {
+        self.all().flat_map(|party| party.contacts.iter().map(move |contact| (party, contact)))
+    }
+}
+
 /// Whether somebody should mend what was found.
 pub(crate) fn is_bad(finding: &Finding) -> bool {
     finding.0 != REMARK
@@ -63,7 +89,7 @@ pub(crate) fn is_bad(finding: &Finding) -> bool {
 pub(super) async fn run(
     args: &Args,
     settings: &Settings,
-    parties: &[Party],
+    parties: Parts<'_>,
     with_files: bool,
 ) -> Result<Exit, Failure> {
     let mut found = with_keys(settings, parties, with_files);
@@ -73,7 +99,7 @@ pub(super) async fn run(
     // What registries hold is theirs to mend, so it does not count as bad; nor does what may be meant so.
     let registered = if with_files { unusable(settings)? } else { Vec::new() };
     let mut table = args.rows.table(&["kind", "party", "what"]);
-    for (kind, party, what) in found.iter().chain(&remarks(parties)).chain(&registered) {
+    for (kind, party, what) in found.iter().chain(&remarks(parties.constituents)).chain(&registered) {
         table.row(&[json!(kind), json!(party), json!(what)])?;
     }
     table.finish()?;
@@ -81,17 +107,16 @@ pub(super) async fn run(
 }
 
 /// Contacts whose domains take no mail, as the DNS says now.
-async fn closed(settings: &Settings, parties: &[Party]) -> Result<Vec<Finding>, Failure> {
+async fn closed(settings: &Settings, parties: Parts<'_>) -> Result<Vec<Finding>, Failure> {
     let trouble = |why| Failure::outside(Problem::new(format!("the DNS cannot be asked: {why}")));
     let lookup = MailDomains::new(settings.lookup.name_server, QUESTION_TIMEOUT).map_err(trouble)?;
     let domain = |mail: &str| canonical(mail).rsplit_once('@').map(|(_, domain)| domain.to_owned());
-    let contacts = || parties.iter().flat_map(|party| party.contacts.iter().map(move |contact| (party, contact)));
-    let usable = contacts().filter(|(_, contact)| address::is_usable(&contact.mail));
+    let usable = parties.contacts().filter(|(_, contact)| address::is_usable(&contact.mail));
     let (closed, unknown) = lookup.closed(&usable.filter_map(|(_, contact)| domain(&contact.mail)).collect()).await;
     if unknown > 0 {
         tracing::warn!(unknown, "of the domains of some contacts the DNS told nothing");
     }
-    let told = contacts().filter_map(|(party, contact)| {
+    let told = parties.contacts().filter_map(|(party, contact)| {
         let why = closed.get(&domain(&contact.mail)?)?;
         Some(("contact", party.name.clone(), format!("{}: {why}", contact.mail)))
     });
@@ -118,7 +143,7 @@ fn unusable(settings: &Settings) -> Result<Vec<Finding>, Failure> {
 /// What cannot work, keys too. Blocks.
 ///
 /// Files of keys that cannot be read belong to nobody known, and are told to those who see everybody.
-pub(crate) fn with_keys(settings: &Settings, parties: &[Party], with_files: bool) -> Vec<Finding> {
+pub(crate) fn with_keys(settings: &Settings, parties: Parts<'_>, with_files: bool) -> Vec<Finding> {
     let mut found = findings(settings, parties);
     let ring = Keyring::read(&settings.openpgp.keys);
     found.extend(keys(&ring, parties, wire::now()));
@@ -127,7 +152,7 @@ pub(crate) fn with_keys(settings: &Settings, parties: &[Party], with_files: bool
         found.push(("key", String::new(), format!("{file}: {why}")));
     }
     if with_files {
-        found.extend(left_over(parties));
+        found.extend(left_over(parties.teams));
     }
     if with_files && settings.lookup.rdap {
         let said = ask::bootstrap_origins(settings.lookup.rdap_bootstrap.as_deref(), &settings.data_dir());
@@ -137,39 +162,50 @@ pub(crate) fn with_keys(settings: &Settings, parties: &[Party], with_files: bool
 }
 
 /// The countries whose events fall to a team for any country, because none has a team of its own.
-fn left_over(parties: &[Party]) -> Option<Finding> {
-    let teams = || parties.iter().filter(|party| is_team(party));
-    let any = teams().find(|team| team.countries.iter().any(|code| code == ANYWHERE))?;
-    let has_team = |code: &str| teams().any(|team| team.countries.iter().any(|own| own == code));
+fn left_over(teams: &[Party]) -> Option<Finding> {
+    let any = teams.iter().find(|team| team.countries.iter().any(|code| code == ANYWHERE))?;
+    let has_team = |code: &str| teams.iter().any(|team| team.countries.iter().any(|own| own == code));
     let left: Vec<&str> = country::all().into_iter().filter(|code| !has_team(code)).collect();
     let what = format!("no other team is known for {} countries: {}", left.len(), left.join(" "));
     (!left.is_empty()).then(|| (REMARK, any.name.clone(), what))
 }
 
-pub(crate) fn findings(settings: &Settings, parties: &[Party]) -> Vec<Finding> {
+pub(crate) fn findings(settings: &Settings, parties: Parts<'_>) -> Vec<Finding> {
     let mut found = overlaps(parties);
     let via = |name: &str| settings.vias.contains_key(name);
-    let speaks = |language: &str| settings.templates.speaks(language);
+    let tells = settings.notices.iter().any(|notice| notice.to == Recipient::Responsible);
     let barred = Barred::new(settings.own(), HashMap::new());
-    for party in parties {
-        found.extend(gaps(party));
+    let of_teams = parties.teams.iter().map(|team| (team, true));
+    for (party, is_team) in parties.constituents.iter().map(|party| (party, false)).chain(of_teams) {
+        found.extend(gaps(party, is_team));
         found.extend(told_twice(party));
-        found.extend(ourselves(party, &barred));
-        let is_ours = |contact: &&Contact| is_team(party) && is_own(contact, &barred);
+        found.extend(ourselves(party, &barred).filter(|_| is_team));
+        let is_ours = |contact: &&Contact| is_team && is_own(contact, &barred);
         for contact in party.contacts.iter().filter(|contact| !is_ours(contact)) {
-            for what in wrong(contact, &barred, &via, &speaks) {
-                found.push(("contact", party.name.clone(), format!("{}: {what}", contact.mail)));
+            let mut tell = |kind, what| found.push((kind, party.name.clone(), format!("{}: {what}", contact.mail)));
+            wrong(contact, &barred, &via).into_iter().for_each(|what| tell("contact", what));
+            if !contact.language.is_empty() && !settings.templates.speaks(&contact.language) {
+                let is_told = tells && reachable(party, PURPOSE, &barred).iter().any(|one| std::ptr::eq(*one, contact));
+                tell(if is_told { "contact" } else { REMARK }, unspoken(contact, is_told));
             }
         }
     }
     found
 }
 
+/// That there are no templates in the language of a contact.
+fn unspoken(contact: &Contact, is_told: bool) -> String {
+    let what = format!("there are no templates in `{}`", contact.language);
+    match is_told {
+        true => format!("{what}, so English is used"),
+        false => format!("{what}, and no kind of notice goes to it as things are"),
+    }
+}
+
 /// Keys of contacts that are not used any more, or not for much longer.
-fn keys(ring: &Keyring, parties: &[Party], now: Time) -> Vec<Finding> {
+fn keys(ring: &Keyring, parties: Parts<'_>, now: Time) -> Vec<Finding> {
     let (mut found, mut told) = (Vec::new(), BTreeSet::new());
-    let contacts = parties.iter().flat_map(|party| party.contacts.iter().map(move |contact| (party, contact)));
-    for (party, contact) in contacts {
+    for (party, contact) in parties.contacts() {
         let what = match ring.find(&contact.mail, now) {
             Ok(key) if !contact.openpgp.is_empty() && key.fingerprint() != contact.openpgp => {
                 let (mail, used, noted) = (&contact.mail, key.fingerprint(), &contact.openpgp);
@@ -199,10 +235,9 @@ fn keys(ring: &Keyring, parties: &[Party], now: Time) -> Vec<Finding> {
     found
 }
 
-fn overlaps(parties: &[Party]) -> Vec<Finding> {
-    let (teams, constituents): (Vec<&Party>, Vec<&Party>) = parties.iter().partition(|party| is_team(party));
+fn overlaps(parties: Parts<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = two_of_one_name(parties);
-    let mut of_same_part = |parties: &[&Party], may_share: &dyn Fn(&Party, usize) -> bool| {
+    let mut of_same_part = |parties: &[Party], may_share: &dyn Fn(&Party, usize) -> bool| {
         let mut owners: BTreeMap<String, String> = BTreeMap::new();
         for party in parties {
             let tell = |what: String| ("overlap", party.name.clone(), what);
@@ -220,27 +255,26 @@ fn overlaps(parties: &[Party]) -> Vec<Finding> {
             }
         }
     };
-    of_same_part(&constituents, &|_, _| false);
+    of_same_part(parties.constituents, &|_, _| false);
     // Teams of last resort answer where constituents do not, and several have the same country. One to which nothing
     // is left is never told.
-    of_same_part(&teams, &|team, left| left > 0 || !team.sectors.is_empty());
+    of_same_part(parties.teams, &|team, left| left > 0 || !team.sectors.is_empty());
     found
 }
 
 /// A constituent and a team of one name, which an import refuses but may have come before it did.
-fn two_of_one_name(parties: &[Party]) -> Vec<Finding> {
+fn two_of_one_name(parties: Parts<'_>) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
-    let again = parties.iter().filter(|party| !seen.insert(&party.name));
+    let again = parties.all().filter(|party| !seen.insert(&party.name));
     let what = "a constituent and a team of last resort have this name, so notices for the team go to the constituent; \
                 give the team another one and import the teams again";
     again.map(|party| ("overlap", party.name.clone(), what.to_owned())).collect()
 }
 
 /// Networks and domains of a party that lie in those of another: right for its customers, and wrong where it is a slip.
-pub(crate) fn remarks(parties: &[Party]) -> Vec<Finding> {
-    let constituents = || parties.iter().filter(|party| !is_team(party));
+pub(crate) fn remarks(constituents: &[Party]) -> Vec<Finding> {
     let mut nets: Vec<(&Net, &Party)> =
-        constituents().flat_map(|party| party.prefixes.iter().map(move |net| (net, party))).collect();
+        constituents.iter().flat_map(|party| party.prefixes.iter().map(move |net| (net, party))).collect();
     // A network stands before those that lie in it.
     nets.sort_by_key(|(net, _)| (net.first(), net.prefix()));
     let (mut found, mut around) = (Vec::new(), Vec::<(&Net, &Party)>::new());
@@ -264,12 +298,12 @@ pub(crate) fn remarks(parties: &[Party]) -> Vec<Finding> {
         around.push((net, party));
     }
     let mut owners: BTreeMap<&str, &Party> = BTreeMap::new();
-    for party in constituents() {
+    for party in constituents {
         for domain in &party.domains {
             owners.entry(domain.trim_start_matches("*.")).or_insert(party);
         }
     }
-    for party in constituents() {
+    for party in constituents {
         for domain in &party.domains {
             let mut above = domain.trim_start_matches("*.");
             while let Some((_, rest)) = above.split_once('.') {
@@ -287,12 +321,12 @@ pub(crate) fn remarks(parties: &[Party]) -> Vec<Finding> {
     if more > 0 {
         found.push((REMARK, String::new(), format!("and {more} more that lie in those of another")));
     }
-    found.extend(shared(parties));
+    found.extend(shared(constituents));
     found
 }
 
 /// Domains of constituents below which anybody gets a name: rather a slip than meant.
-pub(crate) fn shared(parties: &[Party]) -> Vec<Finding> {
+pub(crate) fn shared(constituents: &[Party]) -> Vec<Finding> {
     let of = |party: &Party| -> Vec<Finding> {
         let shared = party.domains.iter().filter(|domain| suffixes::is_shared(domain));
         let what = |domain: &String| {
@@ -303,12 +337,7 @@ pub(crate) fn shared(parties: &[Party]) -> Vec<Finding> {
         };
         shared.map(|domain| (REMARK, party.name.clone(), what(domain))).collect()
     };
-    let all = parties.iter().filter(|party| !is_team(party)).flat_map(of);
-    all.take(REMARKS_TOLD_MAX).collect()
-}
-
-fn is_team(party: &Party) -> bool {
-    party.contacts.iter().any(|contact| contact.origin == "teams")
+    constituents.iter().flat_map(of).take(REMARKS_TOLD_MAX).collect()
 }
 
 /// All that is a party's, as it is told.
@@ -323,11 +352,11 @@ fn items(party: &Party) -> Vec<String> {
     nets.chain(domains).chain(asns).chain(countries).collect()
 }
 
-fn gaps(party: &Party) -> Vec<Finding> {
+fn gaps(party: &Party, is_team: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut tell = |what: &str| found.push(("gap", party.name.clone(), what.to_owned()));
     // A team for a sector stands in for others, and needs nothing of its own.
-    let stands_in = !party.sectors.is_empty() && is_team(party);
+    let stands_in = !party.sectors.is_empty() && is_team;
     let nothing = party.prefixes.is_empty() && party.domains.is_empty() && !stands_in;
     if nothing && party.asns.is_empty() && party.countries.is_empty() {
         tell("no network, domain, AS or country is its own, so it is never told");
@@ -363,7 +392,7 @@ fn is_own(contact: &Contact, barred: &Barred) -> bool {
 
 /// What becomes of the events of a team that is this site: a national team is in its own list, as it should be.
 fn ourselves(party: &Party, barred: &Barred) -> Option<Finding> {
-    let own = party.contacts.iter().find(|contact| is_own(contact, barred)).filter(|_| is_team(party))?;
+    let own = party.contacts.iter().find(|contact| is_own(contact, barred))?;
     let what = match reachable(party, PURPOSE, barred).first() {
         Some(next) => format!("notices for this team go to {} without it", next.mail),
         None => {
@@ -390,16 +419,13 @@ fn ourselves(party: &Party, barred: &Barred) -> Option<Finding> {
 }
 
 /// What of a contact's wishes this site cannot do.
-fn wrong(contact: &Contact, barred: &Barred, via: &dyn Fn(&str) -> bool, speaks: &dyn Fn(&str) -> bool) -> Vec<String> {
+fn wrong(contact: &Contact, barred: &Barred, via: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(why) = barred.unusable(&contact.mail) {
         found.push(format!("{why}, so nothing is sent to it"));
     }
     if !contact.via.is_empty() && !via(&contact.via) {
         found.push(format!("there is no [via.{}] in the settings, so the notice's own holds", contact.via));
-    }
-    if !contact.language.is_empty() && !speaks(&contact.language) {
-        found.push(format!("there are no templates in `{}`, so English is used", contact.language));
     }
     if !contact.format.is_empty() && render::format(&contact.format).is_none() {
         found.push(format!("there is no format `{}`, so the notice's own holds", contact.format));
@@ -425,10 +451,10 @@ mod tests {
         let text = "party,asns,prefixes,mail\nA,1,192.0.2.0/24 !198.51.100.0/24,a@a.example\nB,1,192.0.2.0/25,\nC,,192.0.2.0/24,\nD,,,d@d.example\n";
         let (parties, problems) = read_csv("c.csv", text.as_bytes());
         assert_eq!(problems, []);
-        let named = overlaps(&[parties.clone(), parties[..1].to_vec()].concat());
+        let named = overlaps(Parts { constituents: &parties, teams: &parties[..1] });
         assert!(named[0].1 == "A" && named[0].2.contains("a constituent and a team of last resort have this name"));
-        let mut found = overlaps(&parties);
-        found.extend(parties.iter().flat_map(gaps));
+        let mut found = overlaps(Parts::one(Parties::Constituents, &parties));
+        found.extend(parties.iter().flat_map(|party| gaps(party, false)));
         let shown: Vec<String> = found.iter().map(|(kind, party, what)| format!("{kind} {party} {what}")).collect();
         assert_eq!(
             shown,
@@ -448,7 +474,14 @@ mod tests {
         );
         let contact = Contact { purpose: "abuse".into(), origin: "teams".into(), ..Contact::default() };
         let team = Party { sectors: vec!["energy".into()], contacts: vec![contact], ..Party::default() };
-        assert_eq!(gaps(&team), []);
+        assert_eq!(gaps(&team, true), []);
+        // One without an address is a team all the same: the same country of a constituent is no overlap.
+        let (constituents, _) = read_csv("c.csv", b"party,countries,mail\nOffice,FI,a@office.example\n");
+        let (teams, _) = read_csv("t.csv", b"party,countries,sectors\nNational,FI,\nPower,,energy\n");
+        assert_eq!(overlaps(Parts { constituents: &constituents, teams: &teams }), []);
+        let waits = "it has no contact for abuse, so its notices wait";
+        let told: Vec<_> = teams.iter().flat_map(|team| gaps(team, true)).map(|(_, name, what)| (name, what)).collect();
+        assert_eq!(told, ["National", "Power"].map(|name| (name.to_owned(), waits.to_owned())));
     }
 
     #[test]
@@ -481,13 +514,14 @@ mod tests {
             contacts.for_each(|contact| contact.origin = origin.into());
             parties
         };
-        let mut parties = read("party,countries,mail\nOffice,FI,a@office.example\n", "constituents");
-        parties.extend(read(
+        let constituents = read("party,countries,mail\nOffice,FI,a@office.example\n", "constituents");
+        let teams = read(
             "party,countries,sectors,mail\nNational,FI SE,,a@one.example\nNordic,SE NO,,a@two.example\n\
              Power,FI,energy,a@three.example\nLate,NO FI,,a@four.example\n",
             "teams",
-        ));
-        let told: Vec<String> = overlaps(&parties).iter().map(|(_, party, what)| format!("{party}: {what}")).collect();
+        );
+        let found = overlaps(Parts { constituents: &constituents, teams: &teams });
+        let told: Vec<String> = found.iter().map(|(_, party, what)| format!("{party}: {what}")).collect();
         let late = [
             "Late: country NO is also `Nordic`'s, which answers",
             "Late: country FI is also `National`'s, which answers",
@@ -509,7 +543,8 @@ mod tests {
         assert!(what.starts_with("no other team is known for 246 countries: AD AE AF"), "{what}");
         assert!([" FI", " SE", " NO"].iter().all(|code| !what.contains(code)), "{what}");
         assert_eq!(left_over(&read("party,countries,mail\nNational,FI SE,a@one.example\n")), None);
-        let two: Vec<String> = overlaps(&read("party,countries,mail\nA,*,a@one.example\nB,*,a@two.example\n"))
+        let two = read("party,countries,mail\nA,*,a@one.example\nB,*,a@two.example\n");
+        let two: Vec<String> = overlaps(Parts::one(Parties::Teams, &two))
             .into_iter()
             .map(|(_, party, what)| format!("{party}: {what}"))
             .collect();
@@ -538,10 +573,12 @@ mod tests {
             ..Contact::default()
         };
         let barred = Barred::default();
-        assert_eq!(wrong(&contact, &barred, &|_| false, &|_| false).len(), 6);
-        assert_eq!(
-            wrong(&Contact { mail: "a@x.example".into(), ..Contact::default() }, &barred, &|_| false, &|_| false).len(),
-            0
+        assert_eq!(wrong(&contact, &barred, &|_| false).len(), 5);
+        let good = Contact { mail: "a@x.example".into(), ..Contact::default() };
+        assert_eq!(wrong(&good, &barred, &|_| false).len(), 0);
+        let said = [unspoken(&contact, true), unspoken(&contact, false)];
+        assert!(
+            said[0].ends_with("so English is used") && said[1].ends_with("no kind of notice goes to it as things are")
         );
     }
 }

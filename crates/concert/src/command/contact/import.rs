@@ -120,10 +120,11 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store, by: &By
         append_audit(&mut writing, by, &imported(which, parties.len(), changes.len())).await?;
         store.records.commit(writing).await?;
     }
-    let found = check::findings(settings, &parties);
+    let found = check::findings(settings, check::Parts::one(which, &parties));
+    let constituents = if which == Parties::Constituents { parties.as_slice() } else { &[] };
     if args.dry_run {
         // What `contact check` would say, for whoever can still mend the files.
-        for (kind, party, what) in found.iter().chain(&check::remarks(&parties)) {
+        for (kind, party, what) in found.iter().chain(&check::remarks(constituents)) {
             table.row(&[json!(kind), json!(party), json!(what)])?;
         }
     }
@@ -137,7 +138,7 @@ pub(super) async fn run(args: &Args, settings: &Settings, store: &Store, by: &By
     if !args.dry_run {
         tell_waiting(store).await?;
     }
-    for (_, party, what) in check::shared(&parties) {
+    for (_, party, what) in check::shared(constituents) {
         tracing::warn!("`{party}`: {what}");
     }
     let findings = found.iter().filter(|one| check::is_bad(one)).count();
