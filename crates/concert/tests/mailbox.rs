@@ -276,7 +276,9 @@ async fn a_contact_that_bounces_is_passed_over_and_one_that_answers_is_alive() {
         .filter(|row| !row["doubt"].is_null())
         .map(|row| format!("{} {} {}", row["kind"].as_str().unwrap(), row["doubt"].as_str().unwrap(), row["mails"]))
         .collect();
-    assert_eq!(doubted, ["bounce forged 1", "bounce never-sent 2", "written never-sent 1"]);
+    assert_eq!(doubted, ["bounce forged 1", "bounce never-sent 2", "written never-sent 1", "reply unknown-sender 1"]);
+    let held = world.rows(&["mailbox", "list", "--state", "held"]);
+    assert_eq!(held[0]["doubt"], "unknown-sender", "{held:?}");
     assert_eq!((world.smtp.count(), world.dovecot.flags("").unwrap()), (1, vec!["S".to_owned(); 6]));
     let health = world.health("Gone@net.example");
     assert_eq!((&health["state"], &health["bounces"]), (&"bounced".into(), &1.into()));

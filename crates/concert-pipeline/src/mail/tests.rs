@@ -297,7 +297,7 @@ fn an_answer_counts_only_from_where_the_notice_went() {
         let head = format!("From: {from}\nSubject: Re: 1 event\nIn-Reply-To: <20261122-000001@cert.example>");
         match (verdict(&mail(&head, "Done."), &sent()), want) {
             (Verdict::Answered(by), Ok(want)) => assert_eq!(by, want),
-            (Verdict::Unsure(why), Err(want)) => assert!(why.contains(want), "{why}"),
+            (Verdict::Unsure(Doubt::Stranger, why), Err(want)) => assert!(why.contains(want), "{why}"),
             (other, _) => panic!("{from}: {other:?}"),
         }
     };
@@ -316,7 +316,9 @@ fn an_answer_counts_only_from_where_the_notice_went() {
     let ticket = mail("From: abuse@net.example\nSubject: AW: [20261122-000001] 1 event", "Erledigt.");
     assert_eq!(verdict(&ticket, &sent()), Verdict::Answered("abuse@net.example".into()));
     let number = mail("From: anna@elsewhere.example\nSubject: AW: [20261122-000001] 1 event", "Done.");
-    assert!(matches!(verdict(&number, &sent()), Verdict::Unsure(why) if why.contains("by its number alone")));
+    assert!(
+        matches!(verdict(&number, &sent()), Verdict::Unsure(Doubt::Stranger, why) if why.contains("by its number alone"))
+    );
     let robot = mail("From: noreply@elsewhere.example\nAuto-Submitted: auto-replied\nSubject: [20261122-000001]", "x");
     assert!(matches!(verdict(&robot, &sent()), Verdict::Aside(Doubt::Forged, _)), "a machine waits for nobody");
     let away = mail("From: abuse@net.example\nSubject: Automatic reply: [20261122-000001] 1 event", "Away.");
@@ -421,7 +423,7 @@ fn whoever_has_an_address_where_anybody_gets_one_stands_for_nobody_else() {
         let head = format!("From: {from}\nSubject: Re: 1 event\nIn-Reply-To: <20261122-000001@cert.example>");
         match (verdict(&mail(&head, "Done."), sent), want) {
             (Verdict::Answered(by), Ok(want)) => assert_eq!(by, want),
-            (Verdict::Unsure(why), Err(want)) => assert!(why.contains(want), "{why}"),
+            (Verdict::Unsure(Doubt::Stranger, why), Err(want)) => assert!(why.contains(want), "{why}"),
             (other, _) => panic!("{from}: {other:?}"),
         }
     };

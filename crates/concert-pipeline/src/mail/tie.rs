@@ -66,7 +66,7 @@ pub enum Verdict {
     /// It belongs to the notice and says nothing about an address.
     Noted,
     /// Somebody wrote it of whom it is not known whether the notice went there, and why: a person must say.
-    Unsure(String),
+    Unsure(Doubt, String),
     /// It is not to be believed, and why.
     Aside(Doubt, String),
 }
@@ -78,14 +78,23 @@ pub enum Doubt {
     NeverSent,
     /// It is not from where it says, as far as can be told.
     Forged,
+    /// Nothing shows that whoever wrote it got what it answers: forged, or forwarded. A person must say.
+    Stranger,
+    /// It is not signed, although all from that domain were. A person must say.
+    Unsigned,
 }
 
 impl Doubt {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::NeverSent, Self::Forged, Self::Stranger, Self::Unsigned];
+
     /// The word for it in lists and numbers.
     pub fn word(self) -> &'static str {
         match self {
             Self::NeverSent => "never-sent",
             Self::Forged => "forged",
+            Self::Stranger => "unknown-sender",
+            Self::Unsigned => "unsigned",
         }
     }
 }
@@ -149,7 +158,10 @@ pub fn judge(mail: &Mail, candidate: &Candidate, sent: &Sent) -> Verdict {
                     false => "its sender or that domain".to_owned(),
                 };
                 let why = format!("it answers notice {id}{by}, which did not go to {what}: forged, or forwarded");
-                if *kind == Kind::Written { Verdict::Unsure(why) } else { Verdict::Aside(Doubt::Forged, why) }
+                match *kind == Kind::Written {
+                    true => Verdict::Unsure(Doubt::Stranger, why),
+                    false => Verdict::Aside(Doubt::Forged, why),
+                }
             }
         },
     }

@@ -51,7 +51,8 @@ pub struct MailRow {
     /// Whether the domain of its sender signed it: `pass`, `fail`, `none` or `unknown`, and more; empty where nobody
     /// looked.
     pub signed: String,
-    /// What is wrong with it, where it is not believed: `never-sent`, `forged`; else empty.
+    /// What is wrong with it, where it is not believed or waits for a person: `never-sent`, `forged`, `unknown-sender`,
+    /// `unsigned`; else empty.
     #[serde(skip)]
     pub doubt: String,
     /// The notice that told its sender what became of it; a dash where nobody may be told, empty where nobody was.

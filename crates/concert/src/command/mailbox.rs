@@ -111,8 +111,8 @@ struct OutcomeArgs {
     again: bool,
 }
 
-const COLUMNS: [&str; 12] = [
-    "mail", "received", "state", "kind", "from", "signed", "subject", "notice", "contact", "reason", "report",
+const COLUMNS: [&str; 13] = [
+    "mail", "received", "state", "kind", "from", "signed", "subject", "notice", "contact", "doubt", "reason", "report",
     "incident",
 ];
 /// Most bytes that `--raw` prints.
@@ -149,7 +149,7 @@ async fn incident(incidents: Option<&Incidents>, row: &MailRow) -> Result<Option
 }
 
 /// A row; where there is no key of the site, there are no incidents.
-async fn values(incidents: Option<&Incidents>, row: &MailRow) -> Result<[Value; 12], Failure> {
+async fn values(incidents: Option<&Incidents>, row: &MailRow) -> Result<[Value; 13], Failure> {
     Ok([
         json!(row.seq),
         json!(row.received.to_string()),
@@ -160,6 +160,7 @@ async fn values(incidents: Option<&Incidents>, row: &MailRow) -> Result<[Value; 
         text_or_null(&row.subject),
         text_or_null(&row.notice),
         text_or_null(&row.contact),
+        text_or_null(&row.doubt),
         text_or_null(&row.reason),
         json!(row.report.map(|report| report.to_string())),
         json!(incident(incidents, row).await?),

@@ -320,7 +320,7 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
     };
     let names_something = !candidates.is_empty() || !letter::numbers(site, &mail).is_empty();
     let row = if names_something { signed::look(site, row, &mail, &bytes).await } else { row };
-    let (mut first, mut unsure) = (None::<(String, Doubt, String)>, None::<(String, String)>);
+    let (mut first, mut unsure) = (None::<(String, Doubt, String)>, None::<(String, Doubt, String)>);
     for candidate in &candidates {
         let Some((notice, members)) = site.store.records.notice(&candidate.notice).await? else { continue };
         let was_sent = notice.attempts > 0 || site.store.records.notice_bytes(&notice.id).await?.is_some();
@@ -343,8 +343,8 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
             tie::Verdict::Aside(doubt, why) => {
                 first.get_or_insert((notice.id, doubt, why));
             }
-            tie::Verdict::Unsure(why) => {
-                unsure.get_or_insert((notice.id, why));
+            tie::Verdict::Unsure(doubt, why) => {
+                unsure.get_or_insert((notice.id, doubt, why));
             }
             verdict => return means(site, row, &mail, verdict, &notice, members).await.map(Letter::from),
         }
@@ -352,8 +352,8 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
     if let Some(letter) = letter::by_number(site, &row, &mail).await? {
         return Ok(letter);
     }
-    if let Some((notice, why)) = unsure {
-        return held::hold(site, row, notice, why).await.map(Letter::from);
+    if let Some((notice, doubt, why)) = unsure {
+        return held::hold(site, row, notice, doubt, why).await.map(Letter::from);
     }
     let nothing = || match (candidates.is_empty(), &mail.kind) {
         (false, _) => "it names no message that this site sent".to_owned(),
@@ -475,8 +475,7 @@ async fn means(
         }
         tie::Verdict::Bounced(failed) => bounce::bounced(site, row, &failed, notice, members).await?,
         tie::Verdict::Noted => Settled { row: MailRow { reason: mail.because.clone(), ..row }, ..Settled::default() },
-        tie::Verdict::Unsure(why) => aside(row, None, why),
-        tie::Verdict::Aside(doubt, why) => aside(row, Some(doubt), why),
+        tie::Verdict::Unsure(doubt, why) | tie::Verdict::Aside(doubt, why) => aside(row, Some(doubt), why),
     })
 }
 

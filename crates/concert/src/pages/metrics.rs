@@ -84,8 +84,8 @@ async fn lacking(site: &Site) -> Values {
 /// Mails by state and kind, and those that are not believed by why.
 fn mails(counts: Vec<MailCount>) -> (Values, Values) {
     let mut sorts: BTreeMap<(String, String), u64> = BTreeMap::new();
-    // Both are there from the beginning: what appears only when it happens rings no alarm the first time.
-    let mut doubts = BTreeMap::from([Doubt::NeverSent, Doubt::Forged].map(|doubt| (doubt.word().to_owned(), 0u64)));
+    // All are there from the beginning: what appears only when it happens rings no alarm the first time.
+    let mut doubts = BTreeMap::from(Doubt::ALL.map(|doubt| (doubt.word().to_owned(), 0u64)));
     for mail in counts {
         *sorts.entry((mail.state, mail.kind)).or_default() += mail.count;
         if !mail.doubt.is_empty() {

@@ -22,12 +22,18 @@ const COMPLAINT: &str = "complaint";
 const WHY_LETTERS_MAX: usize = 1000;
 
 /// A mail that waits for a person to say what it is, unless too many wait with its notice.
-pub(super) async fn hold(site: &Site, row: MailRow, notice: String, why: String) -> Result<Settled, Problem> {
+pub(super) async fn hold(
+    site: &Site,
+    row: MailRow,
+    notice: String,
+    doubt: Doubt,
+    why: String,
+) -> Result<Settled, Problem> {
     let row = MailRow { notice, ..row };
     if site.store.records.mails_held_for(&row.notice).await? >= HELD_MAX {
-        return Ok(aside(row, None, format!("{why}; and {HELD_MAX} mails wait with that notice already")));
+        return Ok(aside(row, Some(doubt), format!("{why}; and {HELD_MAX} mails wait with that notice already")));
     }
-    let row = MailRow { state: "held".into(), kind: "reply".into(), reason: why, ..row };
+    let row = MailRow { state: "held".into(), kind: "reply".into(), reason: why, doubt: doubt.word().into(), ..row };
     Ok(Settled { row, ..Settled::default() })
 }
 

@@ -110,10 +110,10 @@ pub(super) async fn means(
                 Err(why) => why,
                 Ok(()) => "its sender is no known contact of the party".to_owned(),
             };
-            plain(hold(site, row, why).await?)
+            plain(hold(site, row, tie::Doubt::Stranger, why).await?)
         }
-        tie::Verdict::Unsure(why) => plain(hold(site, row, why).await?),
-        tie::Verdict::Aside(_, why) if mail.kind == Kind::Written => plain(hold(site, row, why).await?),
+        tie::Verdict::Unsure(doubt, why) => plain(hold(site, row, doubt, why).await?),
+        tie::Verdict::Aside(doubt, why) if mail.kind == Kind::Written => plain(hold(site, row, doubt, why).await?),
         tie::Verdict::AutoAnswered(_) => {
             let reason = "a machine that is no contact of the party answered".into();
             plain(MailRow { state: "aside".into(), reason, ..row })
@@ -125,7 +125,8 @@ pub(super) async fn means(
 }
 
 /// A mail that waits for a person to say what it is, unless too many wait in its incident.
-async fn hold(site: &Site, row: MailRow, reason: String) -> Result<MailRow, Problem> {
+async fn hold(site: &Site, row: MailRow, doubt: tie::Doubt, reason: String) -> Result<MailRow, Problem> {
+    let row = MailRow { doubt: doubt.word().into(), ..row };
     if site.store.records.mails_held_count(&row.incident).await? < HELD_MAX {
         return Ok(MailRow { state: "held".into(), reason, ..row });
     }
@@ -177,7 +178,7 @@ pub(super) async fn by_number(site: &Site, row: &MailRow, mail: &Mail) -> Result
         let listed = || constituents.parties().iter().find(is_of).map(|party| party.name.clone());
         let party = parties.into_iter().next().or_else(listed).unwrap_or_default();
         let why = format!("it names the incident by its number alone, and {why}");
-        let row = hold(site, MailRow { party, ..row }, why).await?;
+        let row = hold(site, MailRow { party, ..row }, tie::Doubt::Stranger, why).await?;
         return Ok(Some(Settled { row, ..Settled::default() }.into()));
     }
     Ok(None)

@@ -39,7 +39,7 @@ pub(super) async fn doubt(site: &Site, row: &MailRow, verdict: tie::Verdict) -> 
         if site.store.records.always_signed(domain).await? {
             let why = format!("answers from {domain} were always signed, and this one is not ({})", row.signed);
             return Ok(match verdict {
-                tie::Verdict::Answered(_) => tie::Verdict::Unsure(why),
+                tie::Verdict::Answered(_) => tie::Verdict::Unsure(tie::Doubt::Unsigned, why),
                 _ => tie::Verdict::Aside(tie::Doubt::Forged, why),
             });
         }
@@ -55,7 +55,7 @@ pub(super) fn by_number(row: &MailRow, how: tie::How, verdict: tie::Verdict) -> 
             if how == tie::How::Ticket && !is_proved(row) && contact != canonical(&row.from) =>
         {
             let why = "it names its notice by the number alone, and comes from no contact";
-            tie::Verdict::Unsure(why.to_owned())
+            tie::Verdict::Unsure(tie::Doubt::Stranger, why.to_owned())
         }
         verdict => verdict,
     }

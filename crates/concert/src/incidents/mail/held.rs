@@ -158,6 +158,7 @@ impl Incidents {
             kind: "reply".into(),
             party: party.to_owned(),
             reason: format!("accepted by {}", ask.person.name),
+            doubt: String::new(),
             ..row
         };
         let warnings = self.of_another(ask.person, &row.from, party).into_iter().collect();
