@@ -419,3 +419,46 @@ async fn the_lists_of_servers_are_fetched_anew() {
     let (code, _, err) = given.run(&["contact", "refresh", "rdap"]).await;
     assert!(code == 2 && err.contains("remove `rdap_bootstrap`"), "{err}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_on_this_machine_is_asked_where_the_settings_name_it() {
+    let world = World::serving("rdap = true\n", &[], |request: &Request| {
+        let own = request.header("host").unwrap_or_default().to_owned();
+        let link =
+            |rel: &str, href: String| json!({"links": [{"rel": rel, "href": href, "type": "application/rdap+json"}]});
+        let up =
+            |href: &str| network("192.0.2.0", "192.0.2.255", &link("up", format!("http://{href}/ip/192.0.0.0/16")));
+        match request.path.as_str() {
+            "/ip/192.0.2.7" => up(&own),
+            "/ip/192.0.2.8" => up("127.0.0.1:1"),
+            "/ip/192.0.2.9" => Answer::new(302, "").header("Location", "http://127.0.0.1:1/ip/192.0.2.9"),
+            "/ip/192.0.0.0/16" => {
+                network("192.0.0.0", "192.0.255.255", &json!({"entities": [entity("AB1", "abuse", "abuse@a.example")]}))
+            }
+            _ => Answer::new(404, ""),
+        }
+    })
+    .await;
+    let lists = world.path("lists");
+    fs::create_dir_all(&lists).unwrap();
+    for (name, key) in [("ipv4", "192.0.2.0/24"), ("ipv6", "2001:db8::/32"), ("asn", "64496-64511"), ("dns", "example")]
+    {
+        let services = format!("[[\"{key}\"], [\"http://{}/\"]]", world.web.address());
+        fs::write(lists.join(format!("{name}.json")), format!("{{\"services\": [{services}]}}")).unwrap();
+    }
+    // Without `trial_server`: the lists alone lead there.
+    fs::write(world.path("conf.d/who.toml"), "[lookup]\nrdap = true\nrdap_bootstrap = \"lists\"\n").unwrap();
+    let (rows, err) = world.who(&["192.0.2.7", "192.0.2.8", "192.0.2.9"]).await;
+    assert_eq!(rows[0]["contact"], "abuse@a.example", "{err}");
+    assert!(rows[1]["contact"].is_null() && rows[2]["contact"].is_null(), "{rows:?}");
+    assert!(err.contains("http://127.0.0.1:1/ip/192.0.0.0/16: it is asked without encryption"), "{err}");
+    assert!(err.contains("ip/192.0.2.9: it leads to a server without encryption"), "{err}");
+    // What was fetched is not believed so far: anybody may have written it.
+    fs::create_dir_all(world.path("data/lookup/rdap")).unwrap();
+    for name in ["ipv4", "ipv6", "asn", "dns"] {
+        fs::copy(lists.join(format!("{name}.json")), world.path(&format!("data/lookup/rdap/{name}.json"))).unwrap();
+    }
+    fs::write(world.path("conf.d/who.toml"), "[lookup]\nrdap = true\n").unwrap();
+    let (rows, err) = world.who(&["192.0.2.70"]).await;
+    assert!(rows[0]["contact"].is_null() && err.contains("without encryption"), "{err}");
+}

@@ -62,6 +62,12 @@ impl Bootstraps {
         [said(true, by_hand), said(false, "")].into_iter().flatten().collect()
     }
 
+    /// Servers on this machine that they name.
+    pub(super) fn here(&self) -> Vec<String> {
+        let read = self.files.iter().filter_map(|(_, read)| read.as_ref().ok());
+        read.flat_map(Bootstrap::here).map(str::to_owned).collect()
+    }
+
     /// What is wrong with them.
     pub(super) fn mistakes(self) -> impl Iterator<Item = String> {
         self.files.into_iter().filter_map(|(_, read)| read.err())
@@ -80,7 +86,7 @@ pub(crate) async fn refresh(
     settings: &Settings,
 ) -> Result<Vec<(&'static str, Result<(usize, String), String>)>, Problem> {
     let data = settings.data_dir();
-    let polite = super::polite(&data, settings.lookup.trial_server).await?;
+    let polite = super::polite(&data, settings.lookup.trial_server, Vec::new()).await?;
     let mut all = Vec::new();
     for kind in Kind::ALL {
         let url = format!("{PUBLISHED}{}", kind.file_name());

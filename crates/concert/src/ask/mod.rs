@@ -50,12 +50,13 @@ struct Refused {
     unwanted: u64,
     astray: u64,
     unreadable: u64,
+    redacted: u64,
 }
 
 impl Refused {
     /// Each with its word in lists and numbers.
-    fn counts(&self) -> [(&'static str, u64); 6] {
-        let Self { busy, too_large, failed, unwanted, astray, unreadable } = *self;
+    fn counts(&self) -> [(&'static str, u64); 7] {
+        let Self { busy, too_large, failed, unwanted, astray, unreadable, redacted } = *self;
         [
             ("busy", busy),
             ("too-large", too_large),
@@ -63,6 +64,7 @@ impl Refused {
             ("unwanted", unwanted),
             ("wrong-subject", astray),
             ("unreadable", unreadable),
+            ("redacted", redacted),
         ]
     }
 
@@ -106,7 +108,10 @@ impl Asker {
         }
         let data = settings.data_dir();
         let rdap = lookup.rdap.then(|| Bootstraps::open(lookup.rdap_bootstrap.as_deref(), &data));
-        let polite = polite(&data, lookup.trial_server).await?;
+        // Lists that were fetched name nobody here.
+        let given = rdap.as_ref().filter(|_| lookup.rdap_bootstrap.is_some());
+        let here = given.map(Bootstraps::here).unwrap_or_default();
+        let polite = polite(&data, lookup.trial_server, here).await?;
         Ok(Some(Asker {
             polite,
             rdap,
@@ -117,7 +122,7 @@ impl Asker {
     }
 
     /// How many answers of RDAP and files of domains were refused so far, by why.
-    pub(crate) fn refused(&self) -> [(&'static str, [(&'static str, u64); 6]); 2] {
+    pub(crate) fn refused(&self) -> [(&'static str, [(&'static str, u64); 7]); 2] {
         let counts = |refused: &Mutex<Refused>| refused.lock().unwrap_or_else(PoisonError::into_inner).counts();
         [(RDAP, counts(&self.refused)), (SECURITY_TXT, counts(&self.refused_files))]
     }
@@ -165,8 +170,8 @@ fn question(subject: &Subject<'_>) -> Option<Question> {
     }
 }
 
-async fn polite(data: &Path, trial_server: Option<SocketAddr>) -> Result<Polite, Problem> {
-    let options = Options { trial_server, ..Options::new(USER_AGENT, folder(data).join("live")) };
+async fn polite(data: &Path, trial_server: Option<SocketAddr>, here: Vec<String>) -> Result<Polite, Problem> {
+    let options = Options { trial_server, here, ..Options::new(USER_AGENT, folder(data).join("live")) };
     Polite::new(options, now()).await.map_err(|why| Problem::new(format!("nobody outside can be asked: {why}")))
 }
 

@@ -44,5 +44,6 @@ pub(super) async fn ask(
     }
     refused.add(before, polite.refusals());
     refused.astray += inquiry.astray();
+    refused.redacted += inquiry.redacted();
     inquiry.finish()
 }

@@ -128,7 +128,7 @@ async fn samples_of_the_registries_name_whom_they_name_over_a_server() {
         rows.map(|row| format!("{} {} {}", cells(&row, &["source"])[0], cells(&row, &["cause"])[0], row["count"]))
             .collect::<Vec<_>>()
     };
-    let counted = ["rdap busy 1", "rdap too-large 1", "rdap wrong-subject 1"];
+    let counted = ["rdap busy 1", "rdap redacted 1", "rdap too-large 1", "rdap wrong-subject 1"];
     assert_eq!(refused().await, counted);
     world.who(&["198.51.100.3", "203.0.113.51"]).await;
     assert_eq!(refused().await, counted);

@@ -57,12 +57,12 @@ impl Kind {
     }
 }
 
-/// Whether a URL is that of a server on this machine.
-fn is_here(url: &str) -> bool {
+/// Whether a URL is that of a server on this machine, by its address: a name may lead elsewhere.
+pub(super) fn is_here(url: &str) -> bool {
     let rest = url.strip_prefix("http://").unwrap_or_default();
     let host = rest.split('/').next().unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
+    matches!(name, "127.0.0.1" | "[::1]")
 }
 
 /// What an entry is for.
@@ -96,7 +96,7 @@ impl Bootstrap {
         for service in services {
             let texts = |at| service.get(at).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
             // Some name a server without encryption beside the other; that one is never asked.
-            // On this machine nobody listens in.
+            // On this machine nobody listens in; whether it is asked there is for the settings to say.
             let is_asked = |url: &&str| url.starts_with("https://") || is_here(url);
             let Some(server) = texts(1).find(is_asked) else { continue };
             read.servers.push(if server.ends_with('/') { server.to_owned() } else { format!("{server}/") });
@@ -109,7 +109,7 @@ impl Bootstrap {
             }
         }
         match read.entries.is_empty() {
-            true => Err("no entry of it can be used: each names what it is for, and a server with https://".into()),
+            true => Err("no entry of it can be used: each names what it is for, and a server with https:// (or http://127.0.0.1)".into()),
             false => Ok(read),
         }
     }
@@ -142,6 +142,11 @@ impl Bootstrap {
         let found = self.entries.iter().filter_map(|(key, server)| Some((weigh(key)?, server)));
         let (weight, server) = found.max_by_key(|(weight, _)| *weight)?;
         Some((self.servers.get(*server)?, weight))
+    }
+
+    /// Servers on this machine.
+    pub fn here(&self) -> impl Iterator<Item = &str> {
+        self.servers.iter().map(String::as_str).filter(|server| is_here(server))
     }
 
     /// How many entries there are.

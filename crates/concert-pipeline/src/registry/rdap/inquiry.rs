@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use super::bootstrap::labels;
+use super::bootstrap::{is_here, labels};
 use super::choose::{Chosen, choose, choose_entity, silence};
 use super::object::{Covers, Object};
 use super::{Bootstrap, Question};
@@ -63,8 +63,12 @@ pub struct Inquiry {
     /// Every address that was put on the way, so that no loop goes round.
     seen: Vec<String>,
     followed: usize,
+    /// Where it begins, if that is on this machine: only such a server may lead to itself.
+    here: Option<String>,
     /// Answers about something else than what was asked.
     astray: u64,
+    /// Answers that left out on purpose whom to tell.
+    redacted: u64,
     found: Option<Found>,
     passed_over: Vec<String>,
 }
@@ -77,7 +81,9 @@ impl Inquiry {
             asked: None,
             seen: Vec::new(),
             followed: 0,
+            here: None,
             astray: 0,
+            redacted: 0,
             found: None,
             passed_over: Vec::new(),
             question,
@@ -93,6 +99,7 @@ impl Inquiry {
             Question::Name(name) => names(name, weight).into_iter().map(Question::Name).collect(),
             other => vec![other.clone()],
         };
+        inquiry.here = Some(server.to_owned()).filter(|server| is_here(server));
         for question in questions {
             let url = format!("{server}{}", question.path());
             inquiry.seen.push(url.clone());
@@ -130,7 +137,7 @@ impl Inquiry {
             Wanted::First | Wanted::Object => self.take_object(url, &object),
             Wanted::Entity { role, path, about } => match choose_entity(&object, role, &path) {
                 Some(chosen) if object.covers == Covers::Nothing => self.keep(url, &about, chosen),
-                _ => self.pass_over(url, &silence(&object)),
+                _ => self.pass_over_silent(url, &object),
             },
         }
         Ok(())
@@ -139,6 +146,11 @@ impl Inquiry {
     /// How many answers were about something else than what was asked.
     pub fn astray(&self) -> u64 {
         self.astray
+    }
+
+    /// How many answers named nobody and left something out on purpose.
+    pub fn redacted(&self) -> u64 {
+        self.redacted
     }
 
     /// Whom to tell, and what was passed over on the way.
@@ -169,7 +181,7 @@ impl Inquiry {
         let roles: &[&'static str] = if is_silent { &["abuse", "technical", "noc"] } else { &["abuse"] };
         let is_followed = self.follow_entity(url, object, roles);
         if is_silent && !is_followed {
-            self.pass_over(url, &silence(object));
+            self.pass_over_silent(url, object);
         }
         for link in &object.related {
             self.follow(link.clone(), Wanted::Object);
@@ -200,7 +212,8 @@ impl Inquiry {
             self.pass_over(&url, &format!("more than {FOLLOWED_MAX} answers that others name"));
             return false;
         }
-        if !url.starts_with("https://") {
+        let is_here = self.here.as_ref().is_some_and(|server| url.starts_with(server.as_str()));
+        if !url.starts_with("https://") && !is_here {
             self.pass_over(&url, "it is asked without encryption, which is not done");
             return false;
         }
@@ -208,6 +221,11 @@ impl Inquiry {
         self.seen.push(url.clone());
         self.open.push_back((url, wanted));
         true
+    }
+
+    fn pass_over_silent(&mut self, url: &str, object: &Object) {
+        self.redacted += u64::from(!object.redacted.is_empty());
+        self.pass_over(url, &silence(object));
     }
 
     /// The first contact for abuse, else the first of all.

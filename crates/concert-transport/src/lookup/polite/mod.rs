@@ -1,6 +1,7 @@
 //! Small documents from servers of others, for questions that a person asks: politely, capped, remembered.
 //!
-//! Every request is encrypted and goes to an address on the Internet; the same server is asked at most twice
+//! Every request is encrypted and goes to an address on the Internet, but for servers on this machine that the caller
+//! names; the same server is asked at most twice
 //! a second, and not at all while it wishes to be left alone (429, `Retry-After`). What came is remembered on
 //! disk: good answers for a day, refusals for an hour. What a document means is not known here.
 //!
@@ -47,6 +48,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Takes all requests over plain HTTP in place of those they are meant for.
     pub trial_server: Option<SocketAddr>,
+    /// Servers on this machine, `http://127.0.0.1:8080/`, that may be asked although nothing is encrypted.
+    pub here: Vec<String>,
     /// Shortest time between two requests to one server.
     pub interval: Duration,
 }
@@ -55,7 +58,7 @@ impl Options {
     /// Two requests a second.
     pub fn new(user_agent: &str, folder: PathBuf) -> Options {
         let interval = Duration::from_millis(500);
-        Options { user_agent: user_agent.to_owned(), folder, trial_server: None, interval }
+        Options { user_agent: user_agent.to_owned(), folder, trial_server: None, here: Vec::new(), interval }
     }
 }
 
@@ -187,7 +190,7 @@ impl Polite {
         let bad = |why: String| Refused { why, holds: BAD_FOR };
         let mut url = Url::parse(want.url).map_err(|_| "it is no address".to_owned())?;
         for _ in 0..=REDIRECTS_MAX {
-            check(&url).map_err(bad)?;
+            self.check(&url).map_err(bad)?;
             let response = self.send(&url, want.accept, now).await?;
             if let Some(next) = web::target(&response, &url).map_err(bad)? {
                 let host = next.host_str().unwrap_or_default();
@@ -220,6 +223,13 @@ impl Polite {
             return Ok(Got { url: url.into(), body });
         }
         Err(bad(format!("more than {REDIRECTS_MAX} redirects")))
+    }
+
+    /// Refuses what leads where we do not wish to go.
+    fn check(&self, url: &Url) -> Result<(), String> {
+        let is_named =
+            self.options.here.iter().any(|here| Url::parse(here).is_ok_and(|here| here.origin() == url.origin()));
+        if is_named && url.username().is_empty() && url.password().is_none() { Ok(()) } else { check(url) }
     }
 
     /// One request, when the server may be asked.

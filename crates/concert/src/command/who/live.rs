@@ -40,7 +40,7 @@ fn rdap(value: &str, found: &Found, mail: &str, book: &Book<'_>) -> Row {
     let handle = if found.handle.is_empty() { String::new() } else { format!(" ({})", found.handle) };
     [
         json!(value),
-        json!(found.party),
+        text_or_null(&found.party),
         json!(mail),
         json!(found.role),
         text_or_null(&found.languages),
