@@ -1155,7 +1155,9 @@ async fn contacts_of_registries_are_known_from_the_first_notice_on_and_asked_too
     assert_eq!(out.status.code(), Some(2), "{out:?}");
     // To this one no notice went yet, but a question.
     let health = row("abuse@large.example").unwrap();
-    assert_eq!((&health["party"], &health["advice"]), (&"RIPE LR1".into(), &"asked, wait for the answer".into()));
+    assert_eq!(health["party"], "RIPE LR1");
+    let advice = health["advice"].as_str().unwrap();
+    assert!(advice.starts_with("asked on 20") && advice.ends_with(", wait for the answer"), "{advice}");
     world.once();
     let asked = world.smtp.mails().into_iter().find(|mail| mail.to == ["abuse@large.example"]).unwrap();
     world.dovecot.deliver(&bounce(&asked, &asked.from, "5.1.1", "large")).unwrap();

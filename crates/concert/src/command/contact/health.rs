@@ -4,7 +4,7 @@ mod stopped;
 
 use std::collections::BTreeMap;
 
-use concert_model::{Contact, Problem};
+use concert_model::{Contact, Problem, address};
 use concert_pipeline::mail::address::canonical;
 use serde_json::{Value, json};
 
@@ -113,8 +113,10 @@ fn row(contact: &Contact, known: &Known) -> Row {
 
 impl Row {
     fn order(&self) -> impl Ord {
+        // What no mail can ever be sent to is as bad as what is suspended.
+        let is_usable = address::unusable(&self.contact).is_none();
         let has_good_key = self.doing.key.as_ref().is_none_or(|key| key.trouble.is_none());
-        (self.doing.state, has_good_key, self.doing.alive, &self.contact)
+        (is_usable, self.doing.state, has_good_key, self.doing.alive, &self.contact)
     }
 
     /// `A, B`, and how many more there are.
@@ -158,7 +160,24 @@ fn span(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::state::{Key, State};
     use super::*;
+
+    #[test]
+    fn what_no_mail_can_be_sent_to_and_whose_key_is_over_comes_before_others() {
+        let row = |contact: &str, doing| Row { contact: contact.into(), parties: Vec::new(), doing };
+        let state = |state| Doing::test(state, None);
+        let mut rows = [
+            row("a@x.example", state(State::Alive)),
+            row("b@x.example", Doing::test(State::Alive, Some(Key::expired()))),
+            row("c@x.example", state(State::Unknown)),
+            row("d@x.example", state(State::Suspended)),
+            row("e@x.invalid", state(State::Unknown)),
+        ];
+        rows.sort_by(|one, other| one.order().cmp(&other.order()));
+        let order: Vec<&str> = rows.iter().filter_map(|row| row.contact.get(..1)).collect();
+        assert_eq!(order, ["e", "d", "c", "b", "a"]);
+    }
 
     #[test]
     fn of_many_parties_the_first_are_named() {

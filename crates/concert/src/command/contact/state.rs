@@ -63,6 +63,14 @@ pub(crate) struct Key {
     pub(crate) trouble: Option<String>,
 }
 
+#[cfg(test)]
+impl Key {
+    /// One that is over.
+    pub(crate) fn expired() -> Self {
+        Self { fingerprint: "F".into(), expires: Some(Time(0)), trouble: Some("expired on 1970-01-01".into()) }
+    }
+}
+
 /// How one contact does.
 #[derive(Default)]
 pub(crate) struct Doing {
@@ -121,6 +129,13 @@ impl Known {
     }
 }
 
+#[cfg(test)]
+impl Doing {
+    pub(crate) fn test(state: State, key: Option<Key>) -> Self {
+        Self { state, key, ..Self::default() }
+    }
+}
+
 impl Doing {
     /// How many mails to it came back.
     pub(crate) fn bounces(&self) -> u64 {
@@ -173,13 +188,20 @@ impl Doing {
                 "nothing is sent to it ({}); find another address, or when it works again: concert contact resume {contact}",
                 health.why
             ),
-            State::Bounced => format!("it bounced ({}); look whether the address is right", health.diagnostic),
+            State::Bounced => {
+                let (said, on) = (&health.diagnostic, health.bounced.map(|at| at.date_text()).unwrap_or_default());
+                match health.hard {
+                    0 => format!("a mail did not get through on {on} ({said}); if that goes on, call them"),
+                    _ => format!("it bounced on {on} ({said}); look whether the address is right"),
+                }
+            }
             State::Unanswered => {
                 let asked = self.asked.map(|(asked, _)| asked.date_text()).unwrap_or_default();
                 format!("asked on {asked} and did not answer; call them, or find another address")
             }
             State::Silent | State::Unknown if self.asked.is_some_and(|(_, is_open)| is_open) => {
-                "asked, wait for the answer".into()
+                let asked = self.asked.map(|(asked, _)| asked.date_text()).unwrap_or_default();
+                format!("asked on {asked}, wait for the answer")
             }
             State::Unknown if health.auto_replies > 0 => format!("only machines answered; {ask}"),
             State::Silent | State::Unknown if party.is_empty() => String::new(),
@@ -218,10 +240,12 @@ mod tests {
             State::Suspended,
             "contact resume a@x.example",
         );
-        check(None, bounced(days(3)), None, State::Bounced, "full");
+        check(None, bounced(days(3)), None, State::Bounced, "2026-11-19 (full); if that goes on, call them");
+        let hard = Health { hard: 1, ..bounced(days(3)) };
+        check(None, hard, None, State::Bounced, "it bounced on 2026-11-19 (full); look whether the address is right");
         check(days(1), bounced(days(3)), None, State::Alive, "");
         check(None, Health::default(), Some((days(20).unwrap(), true)), State::Unanswered, "call them");
-        check(None, Health::default(), Some((days(2).unwrap(), true)), State::Unknown, "wait");
+        check(None, Health::default(), Some((days(2).unwrap(), true)), State::Unknown, "asked on 2026-11-20, wait");
         check(days(200), Health::default(), None, State::Silent, "contact prove \"X\"");
         check(None, Health { auto_replies: 1, ..Health::default() }, None, State::Unknown, "only machines");
         let key =
