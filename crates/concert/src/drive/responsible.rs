@@ -358,13 +358,18 @@ pub(super) fn for_party(
             let told = next.map(|next| format!("told to {}, {next}", contact.mail));
             wished.passed_over = told.into_iter().chain(keyless).collect::<Vec<_>>().join("; ");
         }
+        // An address that stands there twice, perhaps in other letter case, has the wishes of its first line.
+        let is_told = |other: &NewNotice| {
+            other.via == wished.via && other.recipient.split(',').any(|to| canonical(to) == canonical(&contact.mail))
+        };
+        if out.iter().skip(before).any(is_told) {
+            continue;
+        }
         let same = |other: &&mut NewNotice| {
             (&other.via, &other.language, &other.format, other.due)
                 == (&wished.via, &wished.language, &wished.format, wished.due)
         };
         match out.iter_mut().skip(before).find(same) {
-            // The same address, perhaps in other letter case.
-            Some(together) if together.recipient.split(',').any(|to| canonical(to) == canonical(&contact.mail)) => {}
             Some(together) => {
                 together.recipient.push(',');
                 together.recipient.push_str(&contact.mail);
@@ -525,6 +530,22 @@ mod tests {
         let of = |mail: &str| contact(mail, "", "");
         let given = [of("SOC@x.example"), of("b@x.example"), of("soc@X.Example"), of("Soc@x.example")];
         check(&given, "mail", &[("SOC@x.example,b@x.example", "mail", "csv", "queued")]);
+    }
+
+    #[test]
+    fn an_address_with_two_wishes_is_told_once_by_each_way_out() {
+        let given = [
+            contact("a@x.example", "csv", ""),
+            contact("A@X.example", "json", ""),
+            contact("b@x.example", "json", ""),
+            contact("A@x.example", "json", "outbox"),
+        ];
+        let want = [
+            ("a@x.example", "mail", "csv", "queued"),
+            ("b@x.example", "mail", "json", "queued"),
+            ("A@x.example", "outbox", "json", "queued"),
+        ];
+        check(&given, "mail", &want);
     }
 
     #[test]

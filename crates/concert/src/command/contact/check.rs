@@ -376,12 +376,14 @@ fn gaps(party: &Party, is_team: bool) -> Vec<Finding> {
     found
 }
 
-/// Addresses of a party that stand there twice for the same purpose, and so get everything twice.
+/// Addresses of a party that stand there twice for the same purpose: what the second line wishes does not count.
 fn told_twice(party: &Party) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
     let is_again = |contact: &&Contact| !seen.insert((canonical(&contact.mail), contact.purpose.to_lowercase()));
     let again = party.contacts.iter().filter(is_again);
-    let what = |contact: &Contact| format!("{}: it stands there twice for {}", contact.mail, contact.purpose);
+    let what = |contact: &Contact| {
+        format!("{}: it stands there twice for {}, and what its first line wishes holds", contact.mail, contact.purpose)
+    };
     again.map(|contact| ("contact", party.name.clone(), what(contact))).collect()
 }
 
@@ -558,7 +560,7 @@ mod tests {
         let (parties, problems) = read_csv("c.csv", text.as_bytes());
         assert_eq!(problems, []);
         let told: Vec<String> = told_twice(&parties[0]).into_iter().map(|(_, _, what)| what).collect();
-        assert_eq!(told, ["A@a.example: it stands there twice for Abuse"]);
+        assert_eq!(told, ["A@a.example: it stands there twice for Abuse, and what its first line wishes holds"]);
     }
 
     #[test]
