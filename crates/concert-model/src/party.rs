@@ -46,8 +46,12 @@ pub fn is_same_name(one: &str, other: &str) -> bool {
             }
         };
     }
-    let plain = |name: &str| form(&name.split_whitespace().collect::<Vec<_>>().join(" "));
-    plain(one) == plain(other)
+    plain_name(one) == plain_name(other)
+}
+
+/// The form that all names have which [`is_same_name`] takes for one.
+pub fn plain_name(name: &str) -> String {
+    form(&name.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// A name as names of hosts are compared, which is what Unicode says of case and composed letters. What no such name

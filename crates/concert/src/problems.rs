@@ -97,11 +97,16 @@ pub fn outside(what: impl fmt::Display, error: &std::io::Error) -> Failure {
 /// Sorts by file, then line and column as numbers. Problems without a place come last.
 pub fn sort_by_place(problems: &mut [Problem]) {
     problems.sort_by_cached_key(|problem| {
-        let mut parts = problem.place.rsplitn(3, ':');
-        let column: u64 = parts.next().and_then(|text| text.parse().ok()).unwrap_or(0);
-        let line: u64 = parts.next().and_then(|text| text.parse().ok()).unwrap_or(0);
-        let file = parts.next().unwrap_or(&problem.place).to_owned();
-        (problem.place.is_empty(), file, line, column)
+        // Rows have a line alone.
+        let number = |text: &str| text.rsplit_once(':').and_then(|(rest, last)| Some((rest.len(), last.parse().ok()?)));
+        let end = number(&problem.place);
+        let before = end.and_then(|(length, _)| number(problem.place.get(..length)?));
+        let (length, line, column): (usize, u64, u64) = match (before, end) {
+            (Some((length, line)), Some((_, column))) => (length, line, column),
+            (None, Some((length, line))) => (length, line, 0),
+            (_, None) => (problem.place.len(), 0, 0),
+        };
+        (problem.place.is_empty(), problem.place.get(..length).unwrap_or_default().to_owned(), line, column)
     });
 }
 
@@ -116,5 +121,8 @@ mod tests {
         let places: Vec<_> = failure.problems.iter().map(|problem| problem.place.as_str()).collect();
         assert_eq!(places, ["a.toml:9:2", "a.toml:10:1", "b.toml:1:1", ""]);
         assert_eq!(failure.exit.code(), 2);
+        let rows = Failure::settings(vec![at("c.csv:10"), at("c.csv:2"), at("b.json: A"), at("c.csv")]);
+        let places: Vec<_> = rows.problems.iter().map(|problem| problem.place.as_str()).collect();
+        assert_eq!(places, ["b.json: A", "c.csv", "c.csv:2", "c.csv:10"]);
     }
 }

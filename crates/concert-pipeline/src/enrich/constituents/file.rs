@@ -46,6 +46,10 @@ pub fn read_csv(name: &str, bytes: &[u8]) -> (Vec<Party>, Vec<Problem>) {
 pub fn read_csv_for(name: &str, bytes: &[u8], against: Against<'_>) -> (Vec<Party>, Vec<Problem>) {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reading = Reading { name, against, problems: Vec::new(), parties: Vec::new(), known: HashMap::new() };
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        reading.problem(1, "the file is in UTF-16", "save it as CSV in UTF-8");
+        return (reading.parties, reading.problems);
+    }
     let mut columns: Option<(Vec<Option<usize>>, usize)> = None;
     let open = unclosed(bytes);
     each_record(bytes, |line, fields| match &columns {

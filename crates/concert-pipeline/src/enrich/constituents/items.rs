@@ -13,6 +13,9 @@ use crate::render;
 /// What is wrong, and what to write instead.
 pub type Wrong = (String, Cow<'static, str>);
 
+/// Networks that are told in place of a range.
+const NETWORKS_TOLD_MAX: usize = 8;
+
 /// Longest mail address (RFC 5321 section 4.5.3.1.3).
 const MAIL_BYTES_MAX: usize = 254;
 
@@ -37,8 +40,7 @@ pub(super) fn asn_number(number: u32) -> Result<(), Wrong> {
 }
 
 pub(super) fn net(item: &str) -> Result<Net, Wrong> {
-    let net: Net =
-        item.parse().map_err(|why| (format!("`{item}` in prefixes: {why}"), "write it as 192.0.2.0/24".into()))?;
+    let net: Net = item.parse().map_err(|why| (format!("`{item}` in prefixes: {why}"), instead_of_range(item)))?;
     let given = item.split_once('/').map_or(item, |(address, _)| address).parse::<IpAddr>();
     if given.is_ok_and(|given| given != net.first()) {
         return Err((
@@ -48,6 +50,21 @@ pub(super) fn net(item: &str) -> Result<Net, Wrong> {
     }
     let net = plain(net);
     some_net(&net).map(|()| net)
+}
+
+/// The networks to write in place of a range.
+fn instead_of_range(item: &str) -> Cow<'static, str> {
+    let ends = item.split_once('-').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+    let nets = ends.map(|(first, last)| Net::between(first, last)).unwrap_or_default();
+    match ends {
+        Some(_) if (1..=NETWORKS_TOLD_MAX).contains(&nets.len()) => {
+            let nets: Vec<String> = nets.iter().map(ToString::to_string).collect();
+            format!("write {}", nets.join(" ")).into()
+        }
+        Some((first, last)) if first > last => format!("it ends before it begins: {last} to {first}").into(),
+        _ if item.contains('-') => "write networks and no ranges: 192.0.2.0/24".into(),
+        _ => "write it as 192.0.2.0/24".into(),
+    }
 }
 
 /// A network of IPv4 that is written as one of IPv6 (`::ffff:192.0.2.0/120`) in the form that addresses have.
@@ -100,7 +117,14 @@ pub(super) fn country(item: &str) -> Result<String, Wrong> {
 /// One `@` with a domain of the Internet behind it; more is for the mail server to judge.
 pub(super) fn mail(item: &str) -> Result<(), Wrong> {
     let (local, domain) = item.split_once('@').unwrap_or_default();
-    let is_one = !local.is_empty() && item.len() <= MAIL_BYTES_MAX && host::domain(domain).is_ok();
+    // Signs that stand within quotation marks alone (RFC 5321): rather a copied `mailto:`, `<...>` or list.
+    let is_odd = |c: char| matches!(c, '<' | '>' | '(' | ')' | '[' | ']' | ':' | '"' | '\\');
+    let is_long = item.len() > MAIL_BYTES_MAX;
+    let is_one = !local.is_empty() && !is_long && !local.contains(is_odd) && host::domain(domain).is_ok();
+    let bare = item.trim_start_matches("mailto:").trim_matches(['<', '>']);
+    if bare != item && !bare.contains(is_odd) && mail(bare).is_ok() {
+        return Err((format!("`{item}` is not a mail address"), format!("write {bare}").into()));
+    }
     let what = match is_one {
         true if domain.contains('.') => return Ok(()),
         true => format!("`{item}` is not a mail address: there is no dot in its domain"),
@@ -236,9 +260,19 @@ mod tests {
             mail("a@x").map(|()| String::new()),
             "`a@x` is not a mail address: there is no dot in its domain; write it as abuse@example.com",
         );
-        for item in ["a", "@x.example", "a@", "a@x@y.example", "a@a b.example"] {
+        for item in ["a", "@x.example", "a@", "a@x@y.example", "a@a b.example", "a:b@x.example", "\"a\"@x.example"] {
             assert!(mail(item).is_err(), "{item}");
         }
+        for item in ["mailto:a@x.example", "<a@x.example>", "<mailto:a@x.example>"] {
+            let hint = if item.starts_with("<m") { "abuse@example.com" } else { "a@x.example" };
+            assert!(mail(item).unwrap_err().1.ends_with(hint), "{item}");
+        }
+        let range = |item: &str| net(item).unwrap_err().1;
+        assert_eq!(range("192.0.2.0-192.0.2.255"), "write 192.0.2.0/24");
+        assert_eq!(range("192.0.2.0-192.0.2.2"), "write 192.0.2.0/31 192.0.2.2/32");
+        assert_eq!(range("192.0.2.9-192.0.2.1"), "it ends before it begins: 192.0.2.1 to 192.0.2.9");
+        assert_eq!(range("-"), "write networks and no ranges: 192.0.2.0/24");
+        assert_eq!(range("192.0.2"), "write it as 192.0.2.0/24");
     }
 
     #[test]

@@ -303,7 +303,10 @@ fn mistakes_in_a_file_are_told_with_their_lines() {
         ]
     );
     assert_eq!(read_csv("c.csv", b"").1.len(), 1);
-    assert!(!read_csv("c.csv", b"\xff\xfe,\"\n\0").1.is_empty());
+    assert!(!read_csv("c.csv", b"\xff,\"\n\0").1.is_empty());
+    let wide = "party,mail\nA,a@a.example\n".encode_utf16().flat_map(u16::to_le_bytes);
+    let (_, problems) = read_csv("c.csv", &[0xff, 0xfe].into_iter().chain(wide).collect::<Vec<u8>>());
+    assert_eq!(problems.iter().map(|one| one.what.as_str()).collect::<Vec<_>>(), ["the file is in UTF-16"]);
 }
 
 /// INVARIANT: the network found is the longest that holds the address and is not taken away by a

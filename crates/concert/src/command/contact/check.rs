@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use concert_model::address::{self, canonical};
+use concert_model::party::plain_name;
 use concert_model::{Contact, Net, Party, Problem, Time};
 use concert_pipeline::enrich::constituents::ANYWHERE;
 use concert_pipeline::group::schedule::When;
@@ -237,6 +238,7 @@ fn keys(ring: &Keyring, parties: Parts<'_>, now: Time) -> Vec<Finding> {
 
 fn overlaps(parties: Parts<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = two_of_one_name(parties);
+    found.extend(alike(parties));
     let mut of_same_part = |parties: &[Party], may_share: &dyn Fn(&Party, usize) -> bool| {
         let mut owners: BTreeMap<String, String> = BTreeMap::new();
         for party in parties {
@@ -269,6 +271,35 @@ fn two_of_one_name(parties: Parts<'_>) -> Vec<Finding> {
     let what = "a constituent and a team of last resort have this name, so notices for the team go to the constituent; \
                 give the team another one and import the teams again";
     again.map(|party| ("overlap", party.name.clone(), what.to_owned())).collect()
+}
+
+/// Parties whose names differ by letter case or blanks: rather one that was written in two ways.
+fn alike(parties: Parts<'_>) -> Vec<Finding> {
+    let mut first: HashMap<String, &str> = HashMap::new();
+    let mut found = Vec::new();
+    for party in parties.all() {
+        let known = *first.entry(plain_name(&party.name)).or_insert(&party.name);
+        if known != party.name {
+            let what = format!("its name is that of `{known}` but for letter case or blanks, and they are two parties");
+            found.push(("overlap", party.name.clone(), what));
+        }
+    }
+    found
+}
+
+/// Bits of the networks that are larger than what anybody has been given, of IPv4 and of IPv6.
+const LARGE_BITS: (u8, u8) = (8, 12);
+
+/// Networks that are larger than anybody's: rather a slip than meant.
+fn large(constituents: &[Party]) -> Vec<Finding> {
+    let is_large = |net: &&Net| net.prefix() < if net.first().is_ipv4() { LARGE_BITS.0 } else { LARGE_BITS.1 };
+    let of = |party: &Party| -> Vec<Finding> {
+        let what = |net| {
+            format!("network {net} is larger than what registries give to one, and all in it falls to this party")
+        };
+        party.prefixes.iter().filter(is_large).map(|net| (REMARK, party.name.clone(), what(net))).collect()
+    };
+    constituents.iter().flat_map(of).take(REMARKS_TOLD_MAX).collect()
 }
 
 /// Networks and domains of a party that lie in those of another: right for its customers, and wrong where it is a slip.
@@ -322,6 +353,7 @@ pub(crate) fn remarks(constituents: &[Party]) -> Vec<Finding> {
         found.push((REMARK, String::new(), format!("and {more} more that lie in those of another")));
     }
     found.extend(shared(constituents));
+    found.extend(large(constituents));
     found
 }
 
@@ -484,6 +516,31 @@ mod tests {
         let waits = "it has no contact for abuse, so its notices wait";
         let told: Vec<_> = teams.iter().flat_map(|team| gaps(team, true)).map(|(_, name, what)| (name, what)).collect();
         assert_eq!(told, ["National", "Power"].map(|name| (name.to_owned(), waits.to_owned())));
+    }
+
+    #[test]
+    fn names_written_in_two_ways_and_networks_larger_than_anybodys_are_told() {
+        let text =
+            "party,prefixes\nUni A,128.0.0.0/1 2000::/3 16.0.0.0/8 192.0.2.0/24\nuni  a,198.51.100.0/24\nUni B,\n";
+        let (parties, problems) = read_csv("c.csv", text.as_bytes());
+        assert_eq!(problems, []);
+        let told: Vec<String> = alike(Parts::one(Parties::Constituents, &parties))
+            .into_iter()
+            .chain(large(&parties))
+            .map(|(kind, party, what)| {
+                format!("{kind} {party}: {}", what.split(" is ").take(2).collect::<Vec<_>>().join(" is "))
+            })
+            .collect();
+        let large = "larger than what registries give to one, and all in it falls to this party";
+        assert_eq!(
+            told,
+            [
+                "overlap uni  a: its name is that of `Uni A` but for letter case or blanks, and they are two parties"
+                    .to_owned(),
+                format!("remark Uni A: network 128.0.0.0/1 is {large}"),
+                format!("remark Uni A: network 2000::/3 is {large}"),
+            ]
+        );
     }
 
     #[test]

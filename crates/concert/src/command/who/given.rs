@@ -31,7 +31,7 @@ pub(crate) fn values(given: &str) -> Result<Vec<String>, Problem> {
     }
     let plain = host::refang(given);
     if let Some((first, last)) = range(&plain) {
-        let networks = networks(first, last).ok_or_else(|| {
+        let networks = Some(Net::between(first, last)).filter(|nets| nets.len() <= NETWORKS_MAX).ok_or_else(|| {
             let what = format!("`{given}` is more than {NETWORKS_MAX} networks");
             Problem::new(what).hint("ask for networks: 192.0.2.0/24")
         })?;
@@ -93,33 +93,6 @@ fn ends(text: &str) -> Option<(IpAddr, IpAddr)> {
     let (first, last) = text.split_once('-')?;
     let ends = (value::ip(first.trim()).ok()?, value::ip(last.trim()).ok()?);
     (ends.0.is_ipv4() == ends.1.is_ipv4()).then_some(ends)
-}
-
-/// The networks that are a range together; nothing where there are too many.
-fn networks(first: IpAddr, last: IpAddr) -> Option<Vec<Net>> {
-    let bits = |address: IpAddr| match address {
-        IpAddr::V4(address) => u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits(),
-    };
-    let width = if first.is_ipv4() { 32 } else { 128 };
-    let (mut start, last, mut found) = (bits(first), bits(last), Vec::new());
-    loop {
-        let left = (last - start).checked_add(1).map_or(128, u128::ilog2);
-        let size = left.min(start.trailing_zeros()).min(width);
-        let address = match width {
-            32 => IpAddr::V4(u32::try_from(start).ok()?.into()),
-            _ => IpAddr::V6(start.into()),
-        };
-        if found.len() == NETWORKS_MAX {
-            return None;
-        }
-        found.push(Net::new(address, u8::try_from(width - size).ok()?)?);
-        let next = 1u128.checked_shl(size).and_then(|length| start.checked_add(length));
-        match next {
-            Some(next) if next <= last => start = next,
-            _ => return Some(found),
-        }
-    }
 }
 
 #[cfg(test)]
