@@ -27,8 +27,8 @@ pub fn why(error: &(dyn Error + 'static)) -> Option<String> {
         }
         // It says no more than this word, and not by its type.
         rustls::Error::InvalidCertificate(error) if format!("{error:?}").contains(SIGNED_BY_ITSELF) => Some(format!(
-            "the certificate of the server signs itself, as that of an authority does ({SIGNED_BY_ITSELF}): the server \
-             needs one that is none of an authority (basicConstraints CA:FALSE), whose signer `ca_file` may name"
+            "the certificate of the server signs itself, as that of an authority does ({SIGNED_BY_ITSELF}), and is not \
+             the one in `ca_file`: put it there, or give the server one that another signed"
         )),
         rustls::Error::AlertReceived(alert) => sentence(*alert),
         _ => None,
@@ -120,7 +120,7 @@ mod tests {
         };
         check(CertificateError::UnknownIssuer, "signed by nobody we trust");
         let itself = OtherError(Arc::new(io::Error::other(SIGNED_BY_ITSELF)));
-        check(CertificateError::Other(itself), "basicConstraints CA:FALSE");
+        check(CertificateError::Other(itself), "not the one in `ca_file`");
         // The library says it well enough.
         check(CertificateError::Expired, "");
     }
