@@ -126,7 +126,7 @@ fn check_tells_mistakes_in_processes_too() {
     let folder = site();
     let own = folder.path().join("site/processes");
     fs::create_dir_all(&own).unwrap();
-    let (_, text, _) = concert(folder.path(), &["process", "show", "scanning", "--form", "toml"], "");
+    let (_, text, _) = concert(folder.path(), &["process", "show", "scanning", "--format", "toml"], "");
     let wrong = text.replacen("needs = [\"triage\"]", "needs = [\"triag\"]", 1);
     fs::write(own.join("wrong.toml"), wrong).unwrap();
     let (code, told, err) = concert(folder.path(), &["process", "check", "--site", "site"], "");

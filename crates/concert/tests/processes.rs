@@ -25,14 +25,14 @@ fn shipped_processes_are_listed_and_shown_without_a_site() {
     );
     assert_eq!(out.lines().count(), 11);
     for known in shipped() {
-        let (code, out, _) = process(folder.path(), &["show", &known.name, "--form", "toml"]);
+        let (code, out, _) = process(folder.path(), &["show", &known.name, "--format", "toml"]);
         assert_eq!((code, out), (0, known.text.clone()));
     }
     let (_, out, _) = process(folder.path(), &["show", "ransomware"]);
     assert!(out.starts_with("Ransomware (ransomware, version 1)\n=="), "{out}");
-    let (_, out, _) = process(folder.path(), &["show", "ransomware", "--form", "mermaid"]);
+    let (_, out, _) = process(folder.path(), &["show", "ransomware", "--format", "mermaid"]);
     assert!(out.contains("flowchart TB"), "{out}");
-    let (_, out, _) = process(folder.path(), &["show", "ransomware", "--form", "svg"]);
+    let (_, out, _) = process(folder.path(), &["show", "ransomware", "--format", "svg"]);
     assert!(out.starts_with("<svg ") && out.ends_with("</svg>\n"), "{out}");
     let (code, out, err) = process(folder.path(), &["show", "ransomwear"]);
     assert_eq!((code, out.as_str()), (2, ""));
@@ -44,7 +44,7 @@ fn a_site_replaces_a_process_by_a_higher_version_and_is_told_its_mistakes() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("processes");
     fs::create_dir(&own).unwrap();
-    let (_, text, _) = process(folder.path(), &["show", "scanning", "--form", "toml"]);
+    let (_, text, _) = process(folder.path(), &["show", "scanning", "--format", "toml"]);
     fs::write(own.join("scanning.toml"), text.replace("version = 1", "version = 2")).unwrap();
     let (code, out, _) = process(folder.path(), &["list", "--format", "csv"]);
     assert!(code == 0 && out.contains("scanning,2,Scanning and login attempts,13,site\r\n"), "{out}");

@@ -22,7 +22,7 @@ use crate::wire;
 /// Show and check processes: written ways of handling a kind of incident.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert process list\n  concert process show infected-host\n  concert process show ransomware --form svg > ransomware.svg\n  concert process show phishing --form toml > processes/phishing.toml\n  concert process check\n  concert process check drafts/phishing.toml\n  concert process numbers\n  concert process numbers infected-host --since 90d"
+    after_help = "Examples:\n  concert process list\n  concert process show infected-host\n  concert process show ransomware --format svg > ransomware.svg\n  concert process show phishing --format toml > processes/phishing.toml\n  concert process check\n  concert process check drafts/phishing.toml\n  concert process numbers\n  concert process numbers infected-host --since 90d"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -58,19 +58,19 @@ struct CheckArgs {
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert process show infected-host\n  concert process show ransomware --form svg > ransomware.svg\n  concert process show phishing --form toml > processes/phishing.toml"
+    after_help = "Examples:\n  concert process show infected-host\n  concert process show ransomware --format svg > ransomware.svg\n  concert process show phishing --format toml > processes/phishing.toml"
 )]
 struct ShowArgs {
     /// The process, as `list` names it.
     name: String,
     /// How it is printed.
-    #[arg(long, value_name = "FORM", default_value = "text")]
-    form: Form,
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
 }
 
 /// How a process is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum Format {
     /// For reading.
     Text,
     /// A flow chart that wikis and code hosts draw.
@@ -150,17 +150,17 @@ fn show(args: &ShowArgs, site: &Path) -> Result<Exit, Failure> {
         return Err(Failure::settings(problems.into_iter().chain([missing]).collect()));
     };
     let mut out = Out::stdout();
-    out.write(print(process, args.form).as_bytes())?;
+    out.write(print(process, args.format).as_bytes())?;
     out.finish()?;
     Ok(Exit::Done)
 }
 
-fn print(process: &Process, form: Form) -> String {
-    match form {
-        Form::Text => picture::outline(process),
-        Form::Mermaid => picture::mermaid(process),
-        Form::Svg => picture::svg(process),
-        Form::Toml => process.text.clone(),
-        Form::Cacao => format!("{:#}\n", cacao(process, wire::now())),
+fn print(process: &Process, format: Format) -> String {
+    match format {
+        Format::Text => picture::outline(process),
+        Format::Mermaid => picture::mermaid(process),
+        Format::Svg => picture::svg(process),
+        Format::Toml => process.text.clone(),
+        Format::Cacao => format!("{:#}\n", cacao(process, wire::now())),
     }
 }
