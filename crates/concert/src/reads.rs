@@ -6,6 +6,8 @@
 //! changes something would wait for these. Whoever sits at the machine can read the files, so nothing is gained by
 //! noting it.
 
+mod vain;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +20,8 @@ use tokio::sync::oneshot;
 
 use crate::command::notice::show::NOT_YET;
 use crate::drive::live;
+
+use self::vain::Vain;
 
 /// Reading the same again within this time is no row of its own, in microseconds: ten minutes.
 const AGAIN_MICROS: i64 = 10 * 60 * 1_000_000;
@@ -89,6 +93,8 @@ pub(crate) struct ReadLog {
     lately: Mutex<HashMap<Key, Time>>,
     /// Persons whose reads by other processes, until this one met them, are among them.
     looked: Mutex<HashSet<String>>,
+    /// Who asked in vain for incidents.
+    vain: Mutex<Vain>,
     waiting: Arc<Mutex<Waiting>>,
 }
 
@@ -99,8 +105,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl ReadLog {
     pub(crate) fn new(records: Records) -> Self {
-        let (lately, looked, waiting) = Default::default();
-        Self { records, home: Handle::try_current().ok(), lately, looked, waiting }
+        let (lately, looked, vain, waiting) = Default::default();
+        Self { records, home: Handle::try_current().ok(), lately, looked, vain, waiting }
     }
 
     /// Writes down that somebody read events.
@@ -127,6 +133,18 @@ impl ReadLog {
         let policy = decision.policy.to_owned();
         let act = Act { policy, ..Act::denied(action.word(), object.to_owned(), &decision.reason) };
         self.add(person, vec![act]).await
+    }
+
+    /// Writes down that somebody asked for an incident that is not there for this person, or not at all: `number` is its
+    /// number where it is. Nothing that is done here differs between the two.
+    pub(crate) async fn in_vain(&self, person: &Person, asked: &str, number: Option<&str>) -> Result<(), Problem> {
+        if person.is_operator {
+            return Ok(());
+        }
+        let now = crate::wire::now();
+        let Some(act) = lock(&self.vain).asked(&person.name, asked, number, now) else { return Ok(()) };
+        let by = By { who: person.name.clone(), from: person.from.clone(), at: now };
+        self.put(std::iter::once((by, act))).await
     }
 
     /// Writes these down, unless that was done lately.

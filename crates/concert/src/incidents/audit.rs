@@ -1,12 +1,14 @@
-//! What of incidents stands in the audit log: decisions that gave or took something, whatever was
-//! denied to somebody who may know of it, and reading what is marked.
+//! What of incidents stands in the audit log: decisions that gave or took something, whatever was denied, asking for
+//! what is not there included, and reading what is marked.
 
 use concert_model::Problem;
 use concert_model::Time;
 use concert_model::access::{Action, Decision, Object, Person, lacks_scope, may};
 use concert_model::incident::marking::{Marking, Tlp};
+use concert_store::records::incidents::Head;
 use concert_store::records::{Act, AuditFilter, Audited, By, Change, append_audit};
 
+use super::read::circle_of;
 use super::{Ask, Found, Incidents, Refused};
 use crate::reads::{Things, told};
 
@@ -85,18 +87,44 @@ impl Incidents {
         if let Some(decision) = lacks_scope(ask.person, Action::ReadLog) {
             return Err(Refused::Denied(decision));
         }
-        let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
+        let head = self.asked(ask.person, name, &[Action::ReadLog, Action::See]).await?;
         let circle = self.circle(&*self.case(&head.id).await?);
         let reads = may(ask.person, Action::ReadLog, Object::Incident(&circle));
         if !reads.allowed {
             if !may(ask.person, Action::See, Object::Incident(&circle)).allowed {
-                return Err(Refused::Missing);
+                return Err(self.in_vain(ask.person, name, Some(&head)).await);
             }
             self.audit_denied(ask, Action::ReadLog, &head.number, &reads).await?;
             return Err(Refused::Denied(reads));
         }
         let wanted = AuditFilter { object: Some(object(&head.number)), ..wanted };
         Ok(self.store.records.audit_rows(&wanted).await?)
+    }
+
+    /// How an incident stands in lists to which a person may do one of these. Whoever may not learns nothing of it, and
+    /// that it was asked for is in the log.
+    ///
+    /// It goes by what lists go by, and so reads no journal: an answer that takes as long as one would tell that the
+    /// incident is there. What is allowed here is decided again by the journal.
+    pub(super) async fn asked(&self, person: &Person, name: &str, actions: &[Action]) -> Result<Head, Refused> {
+        let head = self.store.records.incident(name).await?;
+        let is_open = |head: &Head| {
+            let mut circle = circle_of(head);
+            // Contacts may have been imported since it was written to.
+            let sectors: Vec<String> = circle.constituencies.iter().flat_map(|party| self.sectors(party)).collect();
+            circle.constituencies.extend(sectors);
+            actions.iter().any(|action| may(person, *action, Object::Incident(&circle)).allowed)
+        };
+        match head {
+            Some(head) if is_open(&head) => Ok(head),
+            hidden => Err(self.in_vain(person, name, hidden.as_ref()).await),
+        }
+    }
+
+    /// What somebody is told who asked for an incident that is not there, or not for this person. The log has it.
+    pub(super) async fn in_vain(&self, person: &Person, name: &str, head: Option<&Head>) -> Refused {
+        let written = self.reads.in_vain(person, name, head.map(|head| head.number.as_str())).await;
+        written.err().map_or(Refused::Missing, Refused::Failed)
     }
 
     /// Writes into the log that something was denied to somebody who may know of it.

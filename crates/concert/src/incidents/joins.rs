@@ -139,6 +139,9 @@ impl Incidents {
         if reason.trim().is_empty() {
             return Err(wrong("`reason` is empty"));
         }
+        for name in [first, second] {
+            self.asked(ask.person, name, &[Action::See]).await?;
+        }
         let mut change = self.store.records.change().await?;
         if let Some(written) = self.again(&mut change, ask).await? {
             return Ok(written);
@@ -268,6 +271,7 @@ impl Incidents {
         for party in &mut split.chosen.parties {
             *party = self.party_named(ask.person, from, party).await?;
         }
+        self.asked(ask.person, from, &[Action::See]).await?;
         let elsewhere = self.chosen_elsewhere(ask.person, from, &split.chosen).await?;
         let mut change = self.store.records.change().await?;
         if let Some(written) = self.again(&mut change, ask).await? {

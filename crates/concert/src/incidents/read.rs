@@ -248,12 +248,12 @@ impl Incidents {
 
     /// An incident that a person may see, by identity or number, with who has to do with it.
     pub async fn find(&self, person: &Person, name: &str) -> Result<(Arc<Case>, Circle), Refused> {
-        let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
+        let head = self.asked(person, name, &[Action::See]).await?;
         let case = self.case(&head.id).await?;
         let circle = self.circle(&case);
         match may(person, Action::See, Object::Incident(&circle)).allowed {
             true => Ok((case, circle)),
-            false => Err(Refused::Missing),
+            false => Err(self.in_vain(person, name, Some(&head)).await),
         }
     }
 
@@ -443,7 +443,7 @@ impl Incidents {
         others: &[Person],
         action: Action,
     ) -> Result<Vec<Decision>, Refused> {
-        let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
+        let head = self.asked(ask.person, name, &[Action::AskWho, Action::See]).await?;
         self.gone().await?;
         let case = self.case(&head.id).await?;
         let circle = self.circle(&case);
@@ -451,7 +451,7 @@ impl Incidents {
         if !asks.allowed {
             let sees = may(ask.person, Action::See, Object::Incident(&circle)).allowed;
             if !sees {
-                return Err(Refused::Missing);
+                return Err(self.in_vain(ask.person, name, Some(&head)).await);
             }
             self.audit_denied(ask, Action::AskWho, &case.head.number, &asks).await?;
             return Err(Refused::Denied(asks));

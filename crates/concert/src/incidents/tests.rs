@@ -11,6 +11,7 @@ use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::incident::{chain, content};
 use concert_model::user::{Standing, StandingRole};
+use concert_store::records::AuditFilter;
 use serde_json::json;
 
 use super::*;
@@ -96,6 +97,42 @@ async fn fill(site: &Site) -> Vec<(String, Vec<(u64, Marking)>)> {
         all.push((written.number.clone(), notes.collect()));
     }
     all
+}
+
+/// Whoever tries incidents in vain is in the log, the same whether they are there or not, however they are asked for.
+#[tokio::test]
+async fn what_is_asked_for_in_vain_is_in_the_log_alike_whether_it_is_there() {
+    let site = site().await;
+    let operator = Person::operator("root");
+    let written =
+        site.incidents.open(Ask::new(&operator, NOW), new("x", Marking::of(Tlp::Amber), vec![])).await.unwrap();
+    let (number, eve) = (written.number, user("eve", &[], Tlp::Red));
+    let denied = async |object: &str| {
+        let wanted = AuditFilter { denied: true, ..AuditFilter::default() };
+        let rows = site.incidents.store.records.audit_rows(&wanted).await.unwrap();
+        rows.into_iter()
+            .filter(|row| row.by.who == "eve" && row.object == object)
+            .map(|row| row.reason)
+            .collect::<Vec<_>>()
+    };
+    let missing = number.replace("-000001", "-000777");
+    for name in [&number, &missing] {
+        let ask = Ask::new(&eve, NOW);
+        assert_eq!(site.incidents.show(&eve, name).await.err(), Some(Refused::Missing));
+        assert_eq!(site.incidents.write(ask, name, vec![note("x", None)]).await, Err(Refused::Missing));
+        assert_eq!(site.incidents.why(ask, name, None, &[], Action::See).await.err(), Some(Refused::Missing));
+        assert_eq!(site.incidents.audited(ask, name, AuditFilter::default()).await.err(), Some(Refused::Missing));
+        let join = site.incidents.join(ask, Join::Merged, (name, &number), true, "same").await;
+        assert_eq!(join, Err(Refused::Missing));
+        assert_eq!(denied(&format!("incident {name}")).await.len(), 1);
+    }
+    // Each was asked for at first once, and joined with what is there: the rows tell an auditor which of them are.
+    assert_eq!(denied(&format!("incident {number}")).await, ["asked in vain for what is not for this person"]);
+    let reason = "asked in vain for what is not there, the 2. within ten minutes";
+    assert_eq!(denied(&format!("incident {missing}")).await, [reason]);
+    // Whoever reads the log of the incident finds it there, and whoever sees it leaves no such row.
+    let rows = site.incidents.audited(Ask::new(&operator, NOW), &number, AuditFilter::default()).await.unwrap();
+    assert_eq!(rows.iter().filter(|row| !row.allowed).count(), 1);
 }
 
 /// INVARIANT: list, one, log, journal, search and look-up of values show what `may` allows, and nothing

@@ -289,7 +289,7 @@ impl Incidents {
         right: Right<'_>,
         make: impl FnOnce(&Case, &Circle) -> Result<M, Refused> + Send,
     ) -> Result<Written, Refused> {
-        let head = self.store.records.incident(name).await?.ok_or(Refused::Missing)?;
+        let head = self.asked(ask.person, name, &[Action::See]).await?;
         self.gone().await?;
         let mut change = self.store.records.change().await?;
         if let Some(written) = self.again(&mut change, ask).await? {
