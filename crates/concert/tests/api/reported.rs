@@ -181,3 +181,35 @@ fn an_incident_is_opened_from_a_mail_by_whoever_sees_reports() {
     anna.want("POST", "/incidents", &both, 400);
     served.done(&["verify"]);
 }
+
+#[test]
+fn an_incident_is_opened_from_an_event_by_whoever_sees_it() {
+    let served = Served::new();
+    served.done(&["ingest", "--feed", "pushed", &served.file("report.ndjson", REPORT)]);
+    let event = served.rows(&["events"])[0]["event.id"].as_str().unwrap().to_owned();
+    for (name, role) in [("anna", "handler"), ("grid", "handler:Grid")] {
+        served.done(&["user", "add", name, "--full-name", name, "--role", role, "--clearance", "red"]);
+    }
+    let served = served.serve();
+    let [anna, grid] = ["anna", "grid"].map(|name| Client::new(&served, name));
+    let new = |event: &str| {
+        let entries = json!([{"kind": "event", "content": {"event": event}}]);
+        json!({"title": "Scans", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"},
+            "entries": entries})
+    };
+    let keyed = format!("Content-Type: application/json\r\nIdempotency-Key: e1\r\n{}", anna.head());
+    let open = || served.ask("POST", "/api/v1/incidents", &keyed, new(&event).to_string().as_bytes());
+    let (first, again) = (open(), open());
+    assert_eq!((first.status, &first.body), (201, &again.body), "it happens once");
+    let opened: Value = serde_json::from_str(&first.body).unwrap();
+    let shown = anna.get(&format!("/incidents/{}", opened["id"].as_str().unwrap()));
+    assert_eq!((&shown["events"], &shown["marking"]), (&json!([event]), &json!({"tlp": "amber"})));
+    // The event does not say how bad it is and for whom: whoever opens it does.
+    anna.want("POST", "/incidents", &json!({"entries": new(&event)["entries"]}), 400);
+    let answer = |client: &Client<'_>, event: &str| {
+        let answer = client.ask("POST", "/incidents", &new(event));
+        (answer.status, answer.body.replace(event, "EVENT"))
+    };
+    assert_eq!((answer(&grid, &event), answer(&grid, &event).0), (answer(&anna, NONE), 400));
+    assert_eq!(anna.get("/incidents")["incidents"].as_array().unwrap().len(), 1);
+}
