@@ -61,6 +61,11 @@ impl Kept {
         self.signed.as_ref().and_then(|_| self.marking())
     }
 
+    /// How it was marked when it was signed.
+    pub(super) fn signed_marking(&self) -> Option<&Marking> {
+        self.signed.as_ref().or_else(|| self.marking())
+    }
+
     /// Its body as it was signed.
     pub(super) fn signed_text(&self) -> Option<String> {
         let (body, _) = self.body.as_ref()?;

@@ -1066,6 +1066,28 @@ async fn an_entry_that_is_marked_otherwise_is_read_by_those_whom_the_new_marking
         let kept = site.incidents.mark_entry(ask(&root), &number, of(kind), marked).await.unwrap_err();
         assert!(format!("{kept:?}").contains("keep the marking"), "{kept:?}");
     }
+    // Tasks, parties and clocks are marked like notes.
+    let task = Task {
+        name: "logs".into(),
+        title: "Ask for logs".into(),
+        role: Some(Role::Responder),
+        person: String::new(),
+        due: None,
+        done: false,
+        item: String::new(),
+    };
+    let party = PartyMoved { party: "Net A".into(), status: PartyStatus::Told, text: String::new() };
+    let written = site.incidents.write(ask(&root), &number, vec![draft(task, None), draft(party, None)]).await.unwrap();
+    let state = async |person: &Person| {
+        let state = site.incidents.show(person, &number).await.unwrap();
+        (state.tasks.len(), state.parties.len())
+    };
+    assert_eq!(state(&ben).await, (1, 1));
+    for entry in &written.entries {
+        let marked = Marked { marking: red.clone(), reason: "x".into() };
+        site.incidents.mark_entry(ask(&root), &number, entry["seq"].as_u64().unwrap(), marked).await.unwrap();
+    }
+    assert_eq!((state(&ben).await, state(&anna).await), ((0, 0), (1, 1)));
     let stays = site.incidents.erase_entry(ask(&root), &number, of("entry-marking/1"), "x").await.unwrap_err();
     assert!(format!("{stays:?}").contains("stays"), "{stays:?}");
 }

@@ -1,6 +1,7 @@
 //! Writing: decision, signature, entry and what is derived from it, in one transaction.
 
 mod decide;
+mod remark;
 mod sign;
 
 use std::collections::BTreeSet;
@@ -8,7 +9,7 @@ use std::sync::PoisonError;
 
 use concert_model::access::{Action, Circle, Decision, Object, Person, may};
 use concert_model::incident::Status;
-use concert_model::incident::content::{Content, Erased, Marked, Opened, Remarked, Role, RoleMoved};
+use concert_model::incident::content::{Content, Erased, Opened, Role, RoleMoved};
 use concert_model::incident::draft::{DRAFTS_MAX, Draft, NewIncident};
 use concert_model::incident::fold::{Clock, clock_name};
 use concert_model::incident::journal::hex;
@@ -17,7 +18,6 @@ use concert_store::records::Change;
 use concert_store::records::incidents;
 use serde_json::{Value, json};
 
-use decide::can_be_remarked;
 use sign::keep_mark;
 
 pub(super) use sign::head_of;
@@ -250,35 +250,6 @@ impl Incidents {
             Ok(vec![Draft { content: Erased { site, sequence, reason }.into(), marking: None, minutes: 0 }])
         })
         .await
-    }
-
-    /// Marks an entry otherwise, by its number. One that the person does not see is not there.
-    pub async fn mark_entry(&self, ask: Ask<'_>, name: &str, seq: u64, marked: Marked) -> Result<Written, Refused> {
-        let none = || wrong(format!("there is no entry {seq} in it"));
-        let log = self.log(ask.person, name, seq.saturating_sub(1), 1).await?;
-        let home = log.first().filter(|kept| kept.seq == seq).map(|kept| kept.header.incident.clone());
-        let home = home.ok_or_else(none)?;
-        let Marked { marking, reason } = marked;
-        let one = Remarked { site: String::new(), sequence: 0, marking, reason };
-        let mut drafts = vec![Draft { content: one.into(), marking: None, minutes: 0 }];
-        self.name_parties(ask.person, Some(&home), &mut drafts).await?;
-        let Some(Draft { content: Content::Remarked(one), .. }) = drafts.pop() else { return Err(none()) };
-        self.readers_there(ask.person, Some(&home), Some(&one.marking), &[]).await?;
-        let given: Vec<_> = unseen::marked(&one.marking).collect();
-        let written = self.write_made(ask, &home, Right::OfContent, move |case, circle| {
-            let kept = case.seen_by(circle, ask.person).find(|kept| kept.seq == seq).ok_or_else(none)?;
-            let Some((body, content)) = &kept.body else { return Err(wrong("its body is gone")) };
-            can_be_remarked(content)?;
-            if body.marking == one.marking {
-                return Err(wrong(format!("entry {seq} is marked so already")));
-            }
-            // It says of the entry who may read it, so it is for whom both markings admit.
-            let marking = Some(body.marking.and(&one.marking));
-            let (site, sequence) = (kept.header.site.to_string(), kept.header.sequence);
-            Ok(vec![Draft { content: Remarked { site, sequence, ..one }.into(), marking, minutes: 0 }])
-        });
-        let written = written.await?;
-        Ok(self.warned(ask.person, written, &given, None).await)
     }
 
     /// Writes what is made from how the incident is at that very moment, and does what belongs to it.

@@ -134,6 +134,58 @@ async fn a_reader_is_written_down_and_may_do_nothing_else() {
     assert_eq!(exported.evidence, 1);
 }
 
+/// INVARIANT: evidence that was marked too openly is closed with all that is written about it, and never opened further
+/// than it was added.
+#[tokio::test]
+async fn evidence_is_closed_with_its_custody_and_opened_no_further_than_it_was_added() {
+    let dir = tempfile::tempdir().unwrap();
+    let (incidents, anna, number) = incident(dir.path()).await;
+    let (rob, dora) = (person("rob", Some(StandingRole::Reader), Tlp::Amber), person("dora", None, Tlp::Red));
+    let (ask, rob_asks) = (Ask::new(&anna, NOW), Ask::new(&rob, NOW));
+    // Whoever brings it is no coordinator: author of the evidence, and not of what others did with it.
+    let role = RoleMoved { role: Role::Responder, person: "dora".into(), party: String::new(), holds: true };
+    incidents.write(ask, &number, vec![plain(role)]).await.unwrap();
+    let dora_asks = Ask::new(&dora, NOW);
+    let added = incidents.add(dora_asks, &number, new("ledger.csv", None), &b"abc"[..]).await.unwrap();
+    let (sha256, seq) = (added.sha256, added.written.entries[0]["seq"].as_u64().unwrap());
+    incidents.open_evidence(rob_asks, &number, &sha256, Some(handling(Act::Copied))).await.unwrap();
+    let reads = async |person: &Person| {
+        let log = incidents.log(person, &number, 0, 100).await.unwrap();
+        let names_it = log.iter().any(|kept| crate::incidents::entry_json(kept).to_string().contains(&sha256));
+        let opened = incidents.open_evidence(Ask::new(person, NOW), &number, &sha256, None).await;
+        let custody = incidents.show(person, &number).await.unwrap().evidence.get(&sha256).map(|one| one.custody.len());
+        (names_it, opened.err(), custody)
+    };
+    let mark = async |person: &Person, seq: u64, marking: Marking| {
+        let marked = Marked { marking, reason: "it names customers".into() };
+        incidents.mark_entry(Ask::new(person, NOW), &number, seq, marked).await
+    };
+    assert_eq!(reads(&rob).await, (true, None, Some(2)));
+    let closed = Marking { persons: vec!["anna".into(), "dora".into()], ..Marking::of(Tlp::Red) };
+    assert_eq!(mark(&dora, seq, closed.clone()).await.unwrap().entries.len(), 3);
+    assert_eq!(reads(&rob).await, (false, Some(Refused::Missing), None));
+    assert_eq!(reads(&dora).await, (true, None, Some(2)));
+    incidents.rebuild().await.unwrap();
+    assert_eq!(reads(&rob).await, (false, Some(Refused::Missing), None));
+    // What was done since stays closed, and what was opened again is what was added.
+    incidents.handle(dora_asks, &number, &sha256, handling(Act::Moved)).await.unwrap();
+    let wider = mark(&anna, seq, Marking::of(Tlp::Green)).await.unwrap_err();
+    assert!(format!("{wider:?}").contains("not marked more openly than it was added, TLP:amber"), "{wider:?}");
+    let custody = incidents.log(&anna, &number, 0, 100).await.unwrap();
+    let custody = custody.iter().find(|kept| kept.body.as_ref().unwrap().0.kind == "custody/1").unwrap().seq;
+    let alone = mark(&anna, custody, Marking::of(Tlp::Amber)).await.unwrap_err();
+    assert!(format!("{alone:?}").contains("the others go with it"), "{alone:?}");
+    assert!(mark(&dora, seq, Marking::of(Tlp::Amber)).await.is_ok());
+    assert_eq!((reads(&rob).await, reads(&anna).await.2), ((true, None, Some(2)), Some(3)));
+    // Once it is destroyed under a closer marking, it is not opened: whoever sees it there would miss its end.
+    mark(&anna, seq, closed).await.unwrap();
+    incidents.handle(ask, &number, &sha256, handling(Act::Destroyed)).await.unwrap();
+    let gone = mark(&anna, seq, Marking::of(Tlp::Amber)).await.unwrap_err();
+    assert!(format!("{gone:?}").contains("it was destroyed"), "{gone:?}");
+    let verified = crate::incidents::verify_journals(&incidents.store).await.unwrap();
+    assert!(verified.problems.is_empty(), "{:?}", verified.problems);
+}
+
 /// INVARIANT: a bag tells a party nothing that whoever makes it may not read, also where the party might.
 #[tokio::test]
 async fn a_bag_for_a_party_holds_nothing_that_whoever_exports_does_not_see() {

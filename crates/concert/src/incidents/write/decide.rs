@@ -8,6 +8,7 @@ use concert_model::incident::Status;
 use concert_model::incident::content::{Content, Remarked};
 use concert_model::incident::draft::Draft;
 
+use super::remark::of_evidence;
 use super::{Right, wrong};
 use crate::clocks;
 use crate::incidents::case::Case;
@@ -90,44 +91,27 @@ impl Incidents {
 /// for letting out.
 fn decide_remarked(person: &Person, (case, circle): (&Case, &Circle), one: &Remarked) -> (Action, Decision) {
     let is_it = |kept: &&Arc<Kept>| kept.header.site.to_string() == one.site && kept.header.sequence == one.sequence;
-    let Some((body, _)) = case.entries.iter().find(is_it).and_then(|kept| kept.body.as_ref()) else {
+    let Some(kept) = case.entries.iter().find(is_it) else {
+        return (Action::Lower, may(person, Action::Lower, Object::Incident(circle)));
+    };
+    let Some((body, content)) = &kept.body else {
         return (Action::Lower, may(person, Action::Lower, Object::Incident(circle)));
     };
     let action = if one.marking.widens(&body.marking) { Action::Lower } else { Action::Raise };
-    let object = Object::Item { circle, marking: &body.marking, author: &body.author };
+    // What was done with evidence goes with it, whoever did it: the evidence itself is decided about beside it.
+    let goes_with = matches!(content, Content::Custody(_) | Content::Release(_));
+    let brought = |other: &Arc<Kept>| {
+        let added = other.body.as_ref().filter(|(_, content)| matches!(content, Content::EvidenceAdded(_)));
+        added.is_some_and(|(body, _)| body.author == person.name) && of_evidence(other) == of_evidence(kept)
+    };
+    let is_own = goes_with && case.entries.iter().any(brought);
+    let author = if is_own { &person.name } else { &body.author };
+    let object = Object::Item { circle, marking: &body.marking, author };
     let decision = may(person, action, object);
     if decision.allowed && lets_out(person, circle, &one.marking) && action == Action::Lower {
         return (Action::Release, may(person, Action::Release, Object::Incident(circle)));
     }
     (action, decision)
-}
-
-/// Whether an entry can be marked otherwise than it was written. What is a field is for everybody who sees the incident;
-/// evidence, and mail of whoever reported something, have rules of their own.
-pub(super) fn can_be_remarked(content: &Content) -> Result<(), Refused> {
-    let is_free = matches!(
-        content,
-        Content::Note(_)
-            | Content::Finding(_)
-            | Content::Decision(_)
-            | Content::Observable(_)
-            | Content::Happened(_)
-            | Content::Relation(_)
-            | Content::HostHeld(_)
-            | Content::EventLinked(_)
-            | Content::EventsLinked(_)
-            | Content::NoticeLinked(_)
-            | Content::Lesson(_)
-            | Content::Effort(_)
-    );
-    if is_free {
-        return Ok(());
-    }
-    let kind = content.write().map_or("of a newer site", |(kind, _)| kind);
-    let problem = Problem::new(format!("entries {kind} keep the marking that they were written with"));
-    Err(Refused::Wrong(problem.hint(
-        "notes, findings, decisions, observables, flows, hosts, what happened, lessons, effort and links can be marked otherwise",
-    )))
 }
 
 /// An incident is closed once: who closed it again would take the place of who did. Whoever does so after an answer that
