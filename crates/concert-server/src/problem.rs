@@ -87,7 +87,9 @@ impl From<Refusal> for Problem {
             }
             Refusal::Missing => Self::absent(),
             Refusal::Unknown => Self::unauthorized("a valid token or session is wanted"),
-            Refusal::Unproven { code_wanted: false } => Self::unauthorized("name, password or code is wrong"),
+            // The same for whatever is wrong of the three, so the hint is too.
+            Refusal::Unproven { code_wanted: false } => Self::unauthorized("name, password or code is wrong")
+                .and("hint", "a code works once, also for setting the second factor; then wait for the next".into()),
             Refusal::Unproven { code_wanted: true } => {
                 Self::unauthorized("a code of the second factor is wanted").and("code_wanted", true.into())
             }

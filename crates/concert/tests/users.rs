@@ -7,7 +7,7 @@
 )]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -202,6 +202,9 @@ async fn a_second_factor_is_kept_once_a_code_was_right() {
     let secret = uri.split("secret=").nth(1).unwrap().split('&').next().unwrap().to_owned();
     child.stdin.take().unwrap().write_all(format!("{}\n", code_now(&secret)).as_bytes()).unwrap();
     let codes: Vec<String> = output.map(|line| line.unwrap()).collect();
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert!(told.contains("this code is used up, so log in with the next\n"), "{told}");
     assert!(child.wait().unwrap().success());
     assert_eq!((codes.len(), codes[0].len()), (10, 19), "{codes:?}");
     assert_eq!((&state(&site)["second_factor"], &state(&site)["recovery_codes"]), (&json!(true), &json!(10)));

@@ -151,8 +151,13 @@ fn a_second_factor_is_set_up_used_and_removed_over_the_api() {
     assert!(made.starts_with("otpauth://totp/CERT%20Example:jane?secret="), "{made}");
     assert_eq!(get(&served, "me", &cookie).json()["second_factor"], false, "before its first code");
     assert_eq!(factor("PUT", "", json!({"code": "abc"})).status, 400);
-    let set = factor("PUT", "", json!({"code": code_of(&made)}));
+    let first_code = code_of(&made);
+    let set = factor("PUT", "", json!({"code": first_code}));
     assert_eq!(set.status, 200, "{}", set.body);
+    // It is used up; whoever logs in with it is told what may be wrong, as for any other mistake.
+    let again = login(&served, "jane", CHOSEN, Some(&first_code));
+    assert_eq!((again.status, &again.body), (401, &login(&served, "jane", "wrong", None).body));
+    assert!(again.json()["hint"].as_str().unwrap().contains("wait for the next"), "{}", again.body);
     let codes: Vec<String> = serde_json::from_value(set.json()["recovery_codes"].clone()).unwrap();
     assert_eq!(codes.len(), 10);
     let me = get(&served, "me", &cookie).json();

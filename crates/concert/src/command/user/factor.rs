@@ -32,7 +32,10 @@ pub(super) async fn run(name: &str, site: &str, records: &Records, by: &By) -> R
     if !records.set_second_factor(name, &NewFactor { secret: factor, step, recovery }, by).await? {
         return Err(nobody(records, name).await);
     }
-    tell("the second factor is set; each of these codes works once when the app is lost:\n");
+    tell(
+        "the second factor is set; this code is used up, so log in with the next\n\
+         each of these codes works once when the app is lost:\n",
+    );
     print_secret(&codes.join("\n"))
 }
 
