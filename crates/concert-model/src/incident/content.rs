@@ -374,9 +374,9 @@ contents! {
         from: String,
         /// Where it went.
         to: String,
-        /// When it was seen first, and last.
+        /// When it was seen first.
         first_seen: i64,
-        /// The same for the last time.
+        /// When it was seen last; as `first_seen` where it was seen once.
         last_seen: i64,
         /// How wrong the clock of who saw it may be, in seconds.
         clock_error: u32,
@@ -676,7 +676,7 @@ contents! {
     ClockStarted = "clock/1" {
         /// The clock as the catalogue calls it: `nis2-early-warning`.
         clock: String,
-        /// From when.
+        /// When what starts it happened.
         since: i64,
         /// Until when: left out, as the law of the clock says.
         due: i64,
@@ -819,6 +819,19 @@ impl Content {
         Err(Problem::new(format!("`{kind}` is no kind of entry")).hint(meant(kind, words, "")))
     }
 
+    /// What a member of a kind says, as a hint.
+    fn meaning(kind: &str, member: &str) -> String {
+        let of = |((name, members), (_, meanings))| {
+            let members: &[Member] = members;
+            let at = members.iter().position(|(one, _)| *one == member).filter(|_| name == kind)?;
+            <[&'static str]>::get(meanings, at).map(|meaning| meaning.trim())
+        };
+        let kinds = Self::KINDS.iter().copied().zip(Self::MEANINGS.iter().copied());
+        let meaning = kinds.filter_map(of).next().unwrap_or_default().trim_end_matches('.');
+        let mut letters = meaning.chars();
+        letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
+    }
+
     /// What a person wrote: a kind with or without its version, and members in their JSON form or as text.
     /// What is left out is empty. The error says what is wrong.
     pub fn from_person(kind: &str, mut members: Map<String, Value>) -> Result<Self, Problem> {
@@ -834,11 +847,13 @@ impl Content {
         }
         for (field, kind) in fields {
             let given = members.remove(*field);
+            let problem = |why: String| Problem::new(format!("`{field}` of {name}: {why}"));
             let value = match given {
-                None => empty(field, kind).ok_or_else(|| format!("it is wanted ({})", in_words(kind))),
-                Some(given) => read_member(kind, given),
-            };
-            let value = value.map_err(|why| Problem::new(format!("`{field}` of {name}: {why}")))?;
+                None => empty(field, kind).ok_or_else(|| {
+                    problem(format!("it is wanted ({})", in_words(kind))).hint(Self::meaning(name, field))
+                }),
+                Some(given) => read_member(kind, given).map_err(problem),
+            }?;
             members.insert((*field).to_owned(), value);
         }
         if let Some((field, of, why)) = Self::misfit(name, &members) {
@@ -1082,7 +1097,16 @@ mod tests {
             json!({"status": "closd"}),
             "`status` of status/1: `closd` is not a value of it\n  hint: did you mean `closed`? it takes one of open, waiting, closed",
         );
-        check("status", json!({}), "`status` of status/1: it is wanted (one of open, waiting, closed)");
+        check(
+            "status",
+            json!({}),
+            "`status` of status/1: it is wanted (one of open, waiting, closed)\n  hint: the new status",
+        );
+        check(
+            "relation",
+            json!({"first_seen": at}),
+            "`last_seen` of relation/1: it is wanted (a time with its zone)\n  hint: when it was seen last; as `first_seen` where it was seen once",
+        );
         check(
             "status",
             json!({"status": "open", "reason": 5}),

@@ -112,7 +112,7 @@ pub(super) async fn clocks(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Clock {
-    clock: String,
+    clock: Option<String>,
     since: Option<String>,
     party: Option<String>,
     again: Option<String>,
@@ -130,6 +130,10 @@ pub(super) async fn start_clock(
     let (mut change, given) = effort::<Clock>(person, &headers, &path, body).await?;
     let Clock { clock, since, party, again, seen } = given;
     change.seen = seen;
+    let clock = clock.ok_or_else(|| {
+        let problem = concert_model::Problem::new("`clock` is missing");
+        Problem::of(problem.hint("`GET /api/v1/clocks` lists the clocks of laws by their names"))
+    })?;
     let since = moment(app.site.now(), "since", since)?;
     let (party, again) = (party.unwrap_or_default(), again.unwrap_or_default());
     let starting = StartingClock { clock, since, party, again };
