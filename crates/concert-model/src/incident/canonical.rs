@@ -47,7 +47,7 @@ fn write(value: &Value, depth: usize, out: &mut String) -> Result<(), NotCanonic
         Value::Bool(is_so) => out.push_str(if *is_so { "true" } else { "false" }),
         Value::Number(number) => {
             let size = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
-            size.filter(|size| *size <= NUMBER_MAX).ok_or(NotCanonical::Number)?;
+            check_size(size)?;
             out.push_str(&number.to_string());
         }
         Value::String(text) => write_text(text, out),
@@ -79,7 +79,19 @@ fn write(value: &Value, depth: usize, out: &mut String) -> Result<(), NotCanonic
     Ok(())
 }
 
-fn write_text(text: &str, out: &mut String) {
+fn check_size(size: Option<u64>) -> Result<(), NotCanonical> {
+    size.filter(|size| *size <= NUMBER_MAX).map(drop).ok_or(NotCanonical::Number)
+}
+
+/// Writes a whole number, as [`canonical`] does.
+pub(super) fn write_number(number: i128, out: &mut String) -> Result<(), NotCanonical> {
+    check_size(u64::try_from(number.unsigned_abs()).ok())?;
+    out.push_str(&number.to_string());
+    Ok(())
+}
+
+/// Writes a text, as [`canonical`] does.
+pub(super) fn write_text(text: &str, out: &mut String) {
     out.push('"');
     for letter in text.chars() {
         match letter {
