@@ -1,9 +1,10 @@
 //! What is done over the API besides writing entries and adding evidence: each is what a command does too.
 
-use concert_model::User;
 use concert_model::access::{ALL_SCOPES, Action, Person};
 use concert_model::incident::content::{ClockStarted, Marked};
 use concert_model::incident::draft::Draft;
+use concert_model::problem::meant;
+use concert_model::{Problem, User};
 use concert_server::desk::{Change, Deed, HandingOver, Handling, NewUser, StartingClock, UserChange};
 use concert_server::site::Refusal;
 use concert_store::records::incidents::{answered, keep_answer};
@@ -70,7 +71,11 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
             pages.desk()?.find(&change.person, &incident).await.map_err(refusal)?;
             let all = processes_of(pages).await?.all;
             let found = all.iter().find(|(process, _)| process.name == name);
-            let (process, _) = found.ok_or_else(|| Refusal::Wrong(format!("there is no process `{name}`")))?;
+            let (process, _) = found.ok_or_else(|| {
+                let names = all.iter().map(|(process, _)| process.name.as_str());
+                let hint = meant(&name, names, "`GET /api/v1/processes` shows all");
+                Refusal::Mistake(Problem::new(format!("there is no process `{name}`")).hint(hint))
+            })?;
             write(pages, &change, &incident, process.start(run.as_deref().unwrap_or(&name))).await
         }
         Deed::AddUser(new) => add_user(pages, &change, new).await,

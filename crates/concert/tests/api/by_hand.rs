@@ -65,7 +65,10 @@ fn a_message_that_somebody_wrote_down_is_not_taken_for_one_that_came() {
     // What somebody wrote down leads no message anywhere.
     let letter = json!({"party": "Net", "subject": "s", "text": "t", "preview": true});
     let told = anna.want("POST", &format!("/incidents/{id}/messages"), &letter, 400);
-    assert_eq!(told["detail"], "no mail address of Net is known");
+    assert_eq!(
+        (&told["detail"], &told["hint"]),
+        (&json!("no mail address of Net is known"), &json!("say to which address (`to`)"))
+    );
 }
 
 #[test]

@@ -245,7 +245,11 @@ fn processes_clocks_and_cost_are_worked_with() {
     let broken = definition.as_str().unwrap().replacen("version", "versoin", 1);
     assert!(check(json!(broken)).to_string().contains("did you mean `version`?"));
 
-    assert!(anna.want("POST", &at("/processes"), &json!({"name": "pishing"}), 400)["detail"].is_string());
+    let mistyped = anna.want("POST", &at("/processes"), &json!({"name": "pishing"}), 400);
+    assert_eq!(mistyped["hint"], "did you mean `phishing`?");
+    let letter = json!({"party": "Nobody", "subject": "s", "text": "t", "preview": true});
+    let unknown = anna.want("POST", &at("/messages"), &letter, 400);
+    assert_eq!(unknown["hint"], "no party takes part yet; one is written as `party` first");
     anna.post(&at("/processes"), json!({"name": "infected-host"}));
     let steps = |query: &str| anna.get(&at(&format!("/processes{query}")))["steps"].as_array().unwrap().clone();
     let (ready, waiting) = (steps("?state=ready"), steps("?state=waiting"));

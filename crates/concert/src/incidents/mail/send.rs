@@ -224,7 +224,10 @@ fn is_known(state: &Incident, party: &str, is_listed: bool) -> Result<(), Refuse
         return Ok(());
     }
     let known: Vec<&str> = state.parties.keys().map(String::as_str).collect();
-    let hint = format!("parties of the incident: {}; others are written as `party` first", known.join(", "));
+    let hint = match known.as_slice() {
+        [] => "no party takes part yet; one is written as `party` first".to_owned(),
+        some => format!("parties of the incident: {}; others are written as `party` first", some.join(", ")),
+    };
     let problem = Problem::new(format!("`{party}` takes no part in it, and is no party of this site"));
     Err(Refused::Wrong(problem.hint(hint)))
 }
@@ -388,7 +391,7 @@ fn addresses(post: &Post, state: &Incident, new: &NewMessage, listed: Option<&Pa
             || format!("no mail address of {} is known", new.party),
             |why| format!("no contact of {} is left: {why}", new.party),
         );
-        Refused::Wrong(Problem::new(why).hint("give one with --to"))
+        Refused::Wrong(Problem::new(why).hint("say to which address (`to`)"))
     })
 }
 
