@@ -86,6 +86,9 @@ const MIGRATIONS: &[&str] = &[
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long emptying the write-ahead log waits for those who read, and with it whoever changes something.
+const EMPTYING_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How long a question or a change waits for others of this process.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -270,6 +273,17 @@ impl Records {
         change.rollback().await.map_err(trouble)
     }
 
+    /// Empties the write-ahead log, so that nothing which was erased stays readable in it; `false` where somebody who
+    /// reads at length keeps it.
+    pub async fn empty_log(&self) -> Result<bool, Problem> {
+        let mut one = self.changes.acquire().await.map_err(trouble)?;
+        let waits = |limit: Duration| sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {}", limit.as_millis()));
+        sqlx::query(waits(EMPTYING_TIMEOUT)).execute(&mut *one).await.map_err(trouble)?;
+        let emptied = sqlx::query_scalar::<_, i64>("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *one).await;
+        sqlx::query(waits(BUSY_TIMEOUT)).execute(&mut *one).await.map_err(trouble)?;
+        emptied.map(|is_kept| is_kept == 0).map_err(trouble)
+    }
+
     /// A consistent copy of the records, made while others write.
     pub async fn copy_to(&self, path: &Path) -> Result<(), Problem> {
         std::fs::remove_file(path).ok();
@@ -322,6 +336,26 @@ mod tests {
         tokio::time::timeout(CHANGE_TIMEOUT / 4, records.open_readers()).await.unwrap().unwrap();
         assert_eq!(records.pool.size(), READERS);
         sqlx::query("SELECT 1").execute(&mut *used).await.unwrap();
+    }
+
+    /// What is in the log is gone from it, unless somebody still reads by it.
+    #[tokio::test]
+    async fn the_log_is_emptied_once_nobody_reads_by_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::open(&dir.path().join("records.sqlite")).await.unwrap();
+        let bytes = || std::fs::metadata(dir.path().join("records.sqlite-wal")).unwrap().len();
+        let mut reader = records.pool.begin().await.unwrap();
+        sqlx::query("SELECT count(*) FROM memory").execute(&mut *reader).await.unwrap();
+        let mut change = records.change().await.unwrap();
+        sqlx::query("INSERT INTO memory (owner, name, value) VALUES ('x', 'y', 'z')")
+            .execute(&mut *change)
+            .await
+            .unwrap();
+        records.commit(change).await.unwrap();
+        assert!(!records.empty_log().await.unwrap() && bytes() > 0);
+        reader.commit().await.unwrap();
+        assert!(records.empty_log().await.unwrap());
+        assert_eq!(bytes(), 0);
     }
 
     /// However many read at length, whoever comes is known and what changes is kept.

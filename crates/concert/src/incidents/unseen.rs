@@ -98,7 +98,11 @@ impl Incidents {
         before: Option<&Circle>,
     ) -> Written {
         match self.unseen(person, &written.id, given, before).await {
-            Ok(warnings) => Written { warnings, ..written },
+            Ok(warnings) => {
+                let mut written = written;
+                written.warnings.extend(warnings);
+                written
+            }
             // It is written, whatever cannot be read now.
             Err(refused) => {
                 tracing::debug!("who sees what was given is not known: {refused:?}");

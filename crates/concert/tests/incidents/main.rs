@@ -107,6 +107,24 @@ fn what_is_wrong_is_told_with_a_hint_and_changes_nothing() {
 fn a_second_verifier_agrees() {
     let site = Site::new();
     let manual = include_str!("../../../../docs/journal.md");
+#[test]
+fn what_was_erased_stands_in_no_file() {
+    let site = Site::new();
+    let number = site.open("x");
+    site.incident(&["write", &number, "note", "text=unmistakable88"]);
+    let has = || -> Vec<_> {
+        let files = std::fs::read_dir(site.path().join("data")).unwrap().flatten().map(|entry| entry.path());
+        let holds = |path: &std::path::PathBuf| {
+            path.is_file() && std::fs::read(path).unwrap().windows(14).any(|bytes| bytes == b"unmistakable88")
+        };
+        files.filter(holds).collect()
+    };
+    assert_ne!(has(), Vec::<std::path::PathBuf>::new());
+    let last = site.entries(&number).pop().unwrap();
+    site.incident(&["erase", &number, &last, "--reason", "privacy law"]);
+    assert_eq!(has(), Vec::<std::path::PathBuf>::new());
+}
+
     let texts: Vec<&str> = manual.lines().filter(|line| line.starts_with('{')).collect();
     let vectors: Vec<String> =
         texts.chunks(2).map(|pair| json!({"body": pair[0], "header": pair[1]}).to_string()).collect();

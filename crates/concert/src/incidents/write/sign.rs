@@ -121,7 +121,8 @@ impl Incidents {
         (entries, left_out): (Vec<Value>, Vec<(String, String)>),
     ) -> Result<Written, Refused> {
         incidents::keep_head(&mut change, &self.head_of(&case)).await?;
-        let written =
+        let erases = entries.iter().any(|entry| entry.get("kind").is_some_and(|kind| kind == "erased/1"));
+        let mut written =
             Written { id: case.id.clone(), number: case.head.number.clone(), entries, left_out, warnings: Vec::new() };
         if let Some((key, digest)) = ask.key {
             let times = (ask.now, Time(ask.now.0.saturating_sub(ANSWERS_KEPT_MICROS)));
@@ -130,6 +131,12 @@ impl Incidents {
         }
         self.store.records.commit(change).await?;
         self.hold(Arc::new(case));
+        // The log of the records must not say any longer what was erased. It is erased, whatever cannot be done now.
+        if erases && !self.store.records.empty_log().await.unwrap_or_default() {
+            let what = "what was erased still stands in `data/records.sqlite-wal`: somebody reads the records";
+            let hint = "it goes with whatever is erased next, and with `concert forget`";
+            written.warnings.push(Problem::new(what).hint(hint));
+        }
         Ok(written)
     }
 
