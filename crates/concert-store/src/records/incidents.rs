@@ -82,7 +82,7 @@ pub struct Findable {
 /// Which incidents are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct HeadFilter {
-    /// In this state.
+    /// In this state. Those that were merged come too: who does not know of that reads another.
     pub status: Option<String>,
     /// Of this type.
     pub classification: Option<String>,
@@ -282,7 +282,8 @@ impl Records {
             [("status", &filter.status), ("classification", &filter.classification), ("severity", &filter.severity)];
         for (column, value) in texts {
             if let Some(value) = value {
-                query.push(format!(" AND {column} = ")).push_bind(value);
+                query.push(format!(" AND {column} IN (")).push_bind(value);
+                query.push(if column == "status" { ", 'merged')" } else { ")" });
             }
         }
         if let Some(ids) = &filter.among {

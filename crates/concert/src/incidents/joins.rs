@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::case::{Case, Kept};
 use super::merged::Others;
+use super::sight::Sights;
 use super::write::{Right, new_id, wrong};
 use super::{Ask, Incidents, Refused, Written, audit, merged, text, titles};
 
@@ -444,11 +445,19 @@ impl Incidents {
     ) -> Result<Arc<Incident>, Refused> {
         let own = self.states.of(case, circle, person);
         let sources = self.sources(person, case).await?;
-        if sources.is_empty() {
+        let hidden = self.hidden_joins(person, case).await?;
+        if sources.is_empty() && hidden.is_empty() {
             return Ok(own);
         }
         let mut all = Incident::clone(&own);
+        if !hidden.is_empty() {
+            forget(&mut all, (case, circle), person, &hidden);
+        }
         for Source { case, circle, only } in sources {
+            for kept in self.rows_of(person, (&case, &circle), only.as_ref()).await? {
+                all.entries += 1;
+                all.sealed += u64::from(kept.body.is_none());
+            }
             self.audit_read(person, &case.head.number, case.markings(&circle, person)).await?;
             let part = match &only {
                 None => Incident::clone(&self.states.of(&case, &circle, person)),
@@ -463,12 +472,24 @@ impl Incidents {
     pub(super) async fn joint_log(&self, person: &Person, case: &Case) -> Result<Vec<Arc<Kept>>, Refused> {
         let mut all = Vec::new();
         for Source { case, circle, only } in self.sources(person, case).await? {
-            let is_shown = |kept: &&Arc<Kept>| only.as_ref().is_none_or(|only| only.contains(&place(&kept.header)));
-            let hidden = self.hidden_joins(person, &case).await?;
-            let shown = case.seen_by(&circle, person).filter(|kept| is_shown(kept) && !hidden.contains(&kept.seq));
-            all.extend(shown.map(|kept| case.read_by(&circle, person, kept)));
+            let shown = self.rows_of(person, (&case, &circle), only.as_ref()).await?;
+            all.extend(shown.into_iter().map(|kept| case.read_by(&circle, person, kept)));
         }
         Ok(all)
+    }
+
+    /// Entries of an incident that show in another, as a person may see them: some, or all.
+    async fn rows_of<'c>(
+        &self,
+        person: &Person,
+        (case, circle): (&'c Case, &Circle),
+        only: Option<&BTreeSet<String>>,
+    ) -> Result<Vec<&'c Arc<Kept>>, Refused> {
+        let hidden = self.hidden_joins(person, case).await?;
+        let is_shown = |kept: &Kept| only.is_none_or(|only| only.contains(&place(&kept.header)));
+        let mut sights = Sights::new(circle, person);
+        let shown = case.entries.iter();
+        Ok(shown.filter(|kept| is_shown(kept) && !hidden.contains(&kept.seq) && sights.show(kept)).collect())
     }
 
     /// Whether a person may know what an entry says: to which incident another belongs, knows whoever sees both.
@@ -501,6 +522,21 @@ impl Incidents {
         }
         Ok(rows)
     }
+}
+
+/// Takes out of a state what entries say that the person may not know, and that they are there.
+fn forget(state: &mut Incident, (case, circle): (&Case, &Circle), person: &Person, hidden: &HashSet<u64>) {
+    let mut sights = Sights::new(circle, person);
+    for kept in case.joins.iter().filter(|kept| hidden.contains(&kept.seq)) {
+        if sights.show(kept) {
+            state.entries = state.entries.saturating_sub(1);
+        }
+        if let Some((_, Content::Joined(joined))) = &kept.body {
+            state.joined.retain(|(_, id)| *id != joined.incident);
+        }
+    }
+    let last = case.entries.iter().rev().find(|kept| !hidden.contains(&kept.seq) && sights.show(kept));
+    state.changed = last.map_or(state.changed, |kept| kept.header.stamp);
 }
 
 /// What others show in this one, by its own entries.

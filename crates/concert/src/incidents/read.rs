@@ -117,6 +117,9 @@ pub struct Found {
 /// Incidents of entries that one question found, and their circles; nothing where the person may not see them.
 pub(super) type Heads = HashMap<String, Option<(Circle, Head)>>;
 
+/// Of which incidents, with which others were joined, somebody may know.
+type Known = HashMap<String, bool>;
+
 /// The entries of a journal as texts: the header, and the body where it may be seen.
 pub struct JournalTexts(std::vec::IntoIter<(Arc<Kept>, bool)>);
 
@@ -157,6 +160,7 @@ impl Incidents {
         let (mut rows, mut looked, mut markings) = (Vec::new(), 0, Vec::new());
         // Those that were decided about: given, or not to be seen at all.
         let mut done: HashSet<String> = HashSet::new();
+        let mut known = Known::default();
         let mut at_once = ROWS_AT_ONCE.min(slice.limit.saturating_add(ROWS_SPARE));
         let next = 'looking: loop {
             let some = self.store.records.incidents(&filter, rows_at_once(at_once)).await?;
@@ -164,13 +168,20 @@ impl Incidents {
             at_once = ROWS_AT_ONCE;
             looked += some.len();
             let mut before = self.given_before(&some, slice.below).await?;
+            let sights = some.iter().map(|(_, touched)| &touched.sight).chain(before.values().flatten());
+            for other in sights.filter_map(|sight| sight::joins(sight)) {
+                self.knows_other(person, other, &mut known).await?;
+            }
             for (mut head, touched) in some {
                 filter.below = Some(touched.seq);
                 if done.contains(&head.id) {
                     continue;
                 }
                 let circle = circle_of(&head);
-                let is_seen = |sight: &String| sight::shows(sight, person, &circle);
+                let is_seen = |sight: &String| {
+                    let knows = |other| known.get(&other).copied().unwrap_or_default();
+                    sight::shows(sight, person, &circle) && sight::joins(sight).is_none_or(knows)
+                };
                 let is_hidden = !may(person, Action::See, Object::Incident(&circle)).allowed;
                 // What the person saw change since then stood in a part before.
                 if is_hidden || before.remove(&head.id).is_some_and(|later| later.iter().any(is_seen)) {
@@ -181,6 +192,12 @@ impl Incidents {
                     continue;
                 }
                 done.insert(head.id.clone());
+                if head.status == MERGED {
+                    self.put_status(person, &mut head, &mut known).await?;
+                }
+                if filter.status.as_ref().is_some_and(|wanted| *wanted != head.status) {
+                    continue;
+                }
                 // The answers may be for others.
                 let late_answers = if filter.late { self.late_answers(person, &head).await? } else { 0 };
                 if filter.late && late_answers == 0 {
@@ -206,6 +223,28 @@ impl Incidents {
         }
         self.audit_list(person, markings.iter()).await?;
         Ok((rows, next))
+    }
+
+    /// Whether a person may know of an incident with which others were joined.
+    async fn knows_other(&self, person: &Person, other: String, known: &mut Known) -> Result<bool, Refused> {
+        if let Some(knows) = known.get(&other) {
+            return Ok(*knows);
+        }
+        let head = self.store.records.incident(&other).await?;
+        let sees = |head: &Head| may(person, Action::See, Object::Incident(&circle_of(head))).allowed;
+        let knows = head.as_ref().is_some_and(sees);
+        known.insert(other, knows);
+        Ok(knows)
+    }
+
+    /// How an incident that was merged stands for whoever does not see into which: as before.
+    async fn put_status(&self, person: &Person, head: &mut Head, known: &mut Known) -> Result<(), Refused> {
+        let case = self.case(&head.id).await?;
+        let into = case.head.merged_into().map(str::to_owned);
+        if !self.knows_other(person, into.unwrap_or_default(), known).await? {
+            head.status = text::word(case.head.status);
+        }
+        Ok(())
     }
 
     /// Of those that are closed counts the answers that came later, also where they were merged into another since.

@@ -13,29 +13,31 @@ use serde_json::{Value, json};
 
 use super::Kept;
 
-/// How an entry is marked, who wrote it, and for which party it gives somebody the word.
+/// How an entry is marked, who wrote it, for which party it gives somebody the word, and with which incident it joins.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Sight<'k> {
     marking: &'k Marking,
     author: &'k str,
     speaks_for: &'k str,
+    joins: &'k str,
 }
 
 impl<'k> Sight<'k> {
     /// That of an entry; `None` where whoever sees the incident sees it.
     pub(super) fn of(body: Option<&'k (Body, Content)>) -> Option<Self> {
         let (body, content) = body?;
-        let speaks_for = match content {
-            Content::RoleMoved(moved) => moved.party.as_str(),
-            _ => "",
+        let (speaks_for, joins) = match content {
+            Content::RoleMoved(moved) => (moved.party.as_str(), ""),
+            Content::Joined(joined) => ("", joined.incident.as_str()),
+            _ => ("", ""),
         };
         let is_open = speaks_for.is_empty() && is_field(&body.kind);
-        (!is_open).then_some(Self { marking: &body.marking, author: &body.author, speaks_for })
+        (!is_open).then_some(Self { marking: &body.marking, author: &body.author, speaks_for, joins })
     }
 
-    /// Whether a person who sees the incident sees it too.
+    /// Whether a person who sees the incident sees it too, as far as the other incident does not count.
     pub(super) fn is_of(&self, person: &Person, circle: &Circle) -> bool {
-        let Self { marking, author, speaks_for } = *self;
+        let Self { marking, author, speaks_for, .. } = *self;
         match speaks_for {
             "" => may(person, Action::See, Object::Item { circle, marking, author }).allowed,
             party => sees_speakers(person, circle, party).allowed,
@@ -104,19 +106,29 @@ pub(super) fn narrow(marking: &mut Marking, person: &Person, circle: &Circle) {
 
 /// As lists keep it: a JSON text, or nothing for what everybody sees.
 pub(super) fn text(sight: Option<Sight<'_>>) -> String {
-    let Some(Sight { marking, author, speaks_for }) = sight else { return String::new() };
-    json!([marking, author, speaks_for]).to_string()
+    match sight {
+        None => String::new(),
+        Some(Sight { marking, author, speaks_for, joins: "" }) => json!([marking, author, speaks_for]).to_string(),
+        Some(Sight { marking, author, speaks_for, joins }) => json!([marking, author, speaks_for, joins]).to_string(),
+    }
 }
 
-/// Whether a person who sees the incident sees what lists keep so. What cannot be read nobody sees.
+/// The other incident that one must see too for what lists keep so.
+pub(super) fn joins(text: &str) -> Option<String> {
+    let all: (Value, Value, Value, String) = serde_json::from_str(text).ok()?;
+    Some(all.3)
+}
+
+/// Whether a person who sees the incident sees what lists keep so, as far as the other incident of [`joins`] does not
+/// count. What cannot be read nobody sees.
 pub(super) fn shows(text: &str, person: &Person, circle: &Circle) -> bool {
     if text.is_empty() {
         return true;
     }
-    let Ok((marking, author, speaks_for)) = serde_json::from_str::<(Marking, String, String)>(text) else {
-        return false;
-    };
-    Sight { marking: &marking, author: &author, speaks_for: &speaks_for }.is_of(person, circle)
+    let read = serde_json::from_str::<(Marking, String, String)>(text);
+    let with_other = || serde_json::from_str::<(Marking, String, String, String)>(text).map(|(a, b, c, _)| (a, b, c));
+    let Ok((marking, author, speaks_for)) = read.or_else(|_| with_other()) else { return false };
+    Sight { marking: &marking, author: &author, speaks_for: &speaks_for, joins: "" }.is_of(person, circle)
 }
 
 /// The same as a value: of one thing there may be several texts.

@@ -149,6 +149,41 @@ fn a_merge_shows_nothing_to_who_may_not_see_both() {
     assert_eq!(site.content(&[&plain, "--as", "ben"])["merged_into"], json!(null));
 }
 
+/// INVARIANT: counts, `changed` and the status are those of what the person sees, in the list as in the incident.
+#[test]
+fn a_merge_moves_nothing_for_who_may_not_see_both() {
+    let site = Site::new();
+    site.user_with("lim", &["handler:Net A"]);
+    let (one, two) = (site.open_marked("One", "amber"), site.open_marked("Two", "amber"));
+    site.write(&one, &["party", "party=Net A", "status=told"]);
+    site.write(&one, &["note", "text=first"]);
+    let seen = || {
+        let shown = site.incident(&["show", &one, "--as", "lim"]).remove(0);
+        let [row] = &site.incident(&["list", "--as", "lim"])[..] else { panic!("lim sees one") };
+        let rows = site.incident(&["log", &one, "--limit", "0", "--as", "lim"]).len();
+        assert_eq!((&shown["status"], &shown["changed"]), (&row["status"], &row["changed"]));
+        assert_eq!(shown["entries"], json!(rows));
+        (row.clone(), rows)
+    };
+    let before = seen();
+    site.incident(&["merge", &one, "--into", &two, "--reason", "x"]);
+    assert_eq!(seen(), before);
+    assert_eq!(site.incident(&["list", "--status", "open", "--as", "lim"]).len(), 1);
+    assert_eq!(site.incident(&["list", "--status", "merged", "--as", "lim"]).len(), 0);
+    assert_eq!(site.incident(&["list", "--status", "merged"]).len(), 1);
+    // Who sees both has the rows of both.
+    let rows = site.incident(&["log", &two, "--limit", "0"]).len();
+    assert_eq!(site.incident(&["show", &two])[0]["entries"], json!(rows));
+    site.incident(&["unmerge", &one, "--from", &two, "--reason", "x"]);
+    site.incident(&["link", &one, "--parent", &two, "--reason", "x"]);
+    assert_eq!(seen(), before);
+    site.incident(&["rebuild"]);
+    assert_eq!(seen(), before);
+    assert_eq!(site.run(&["verify"]).0, 0);
+    site.write(&one, &["note", "text=second"]);
+    assert_ne!(seen(), before);
+}
+
 #[test]
 fn a_split_moves_what_was_chosen_by_reference_and_can_be_undone() {
     let site = Site::new();
