@@ -86,6 +86,7 @@ impl From<Refusal> for Problem {
                 Self::wrong(format!("{mistakes}; nothing was changed")).and("mistakes", all.into())
             }
             Refusal::Missing => Self::absent(),
+            Refusal::Gone(why) => Self::new(StatusCode::GONE, why),
             Refusal::Unknown => Self::unauthorized("a valid token or session is wanted"),
             // The same for whatever is wrong of the three, so the hint is too.
             Refusal::Unproven { code_wanted: false } => Self::unauthorized("name, password or code is wrong")

@@ -92,6 +92,8 @@ pub enum Refusal {
     Mistake(concert_model::Problem),
     /// There is no such thing, or the person may not know of it.
     Missing,
+    /// It was there, as the person may know, and is no more.
+    Gone(String),
     /// Nobody comes with this token or session.
     Unknown,
     /// Name, password and code do not belong together; or all that is missing is a code.

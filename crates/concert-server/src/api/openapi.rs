@@ -122,6 +122,10 @@ fn complete(operation: &mut Value, part: &str, method: &str, path: &str) {
     if path.contains('{') {
         statuses.push("404");
     }
+    // Of evidence that was destroyed its custody is still there.
+    if path.contains("{sha256}") {
+        statuses.push("410");
+    }
     if operation.contains_key("requestBody") {
         statuses.extend(WITH_BODY);
     }

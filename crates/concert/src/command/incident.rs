@@ -292,6 +292,7 @@ pub(super) fn refused(refused: Refused) -> Failure {
             Problem::new(format!("not allowed: {}", decision.reason)).hint(format!("rule {}", decision.policy)),
         ),
         Refused::Wrong(problem) => Failure::usage(problem),
+        Refused::Gone(why) => Failure::usage(Problem::new(why)),
         Refused::Stale(changed) => Failure::usage(stale(&changed)),
         Refused::Merged(into) => {
             let problem = Problem::new("it was merged into another incident, so nothing is written into it");

@@ -96,6 +96,8 @@ pub enum Refused {
     Denied(Decision),
     /// The request is wrong.
     Wrong(Problem),
+    /// It was there, as the person may know, and is no more.
+    Gone(&'static str),
     /// Somebody changed it since it was read: what changed, as entries.
     Stale(Vec<serde_json::Value>),
     /// It was merged into another incident: its number, where the person may know it.

@@ -225,7 +225,9 @@ fn evidence_is_derived_handled_and_released_by_two_persons() {
     assert_eq!(acts, 4, "that it was copied is in its custody");
     anna.post(&of("ba7816bf", "/custody"), json!({"act": "destroyed", "reason": "returned"}));
     assert_eq!(anna.get(&of("ba7816bf", "/custody"))["destroyed"], true);
-    assert_eq!(anna.ask("GET", &of("ba7816bf", ""), &Value::Null).status, 400);
+    for rest in ["", "/verification"] {
+        assert_eq!(anna.want("GET", &of("ba7816bf", rest), &Value::Null, 410)["detail"], "it was destroyed");
+    }
     served.done(&["verify"]);
 }
 

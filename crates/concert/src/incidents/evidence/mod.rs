@@ -109,7 +109,7 @@ fn held<'s>(state: &'s Incident, digits: &str) -> Result<(&'s str, &'s Exhibit, 
     let (sha256, exhibit) = only(state, digits)?;
     match &exhibit.added {
         Some(added) if !exhibit.is_destroyed() => Ok((sha256, exhibit, added)),
-        _ => Err(wrong("it was destroyed")),
+        _ => Err(Refused::Gone("it was destroyed")),
     }
 }
 
