@@ -241,7 +241,7 @@ impl Site for Empty {
         })
     }
 
-    async fn feeds(&self) -> Result<Vec<Feed>, Refusal> {
+    async fn feeds(&self, _: &Person) -> Result<Vec<Feed>, Refusal> {
         Ok(Vec::new())
     }
 

@@ -39,7 +39,7 @@ pub trait Site: crate::desk::Desk + crate::door::Door {
     async fn overview(&self) -> Result<Overview, Refusal>;
 
     /// Every feed, in the order of the settings.
-    async fn feeds(&self) -> Result<Vec<Feed>, Refusal>;
+    async fn feeds(&self, person: &Person) -> Result<Vec<Feed>, Refusal>;
 
     /// Notices that a person may see, newest first.
     async fn notices(&self, person: &Person, wanted: WantedNotices, slice: Slice) -> Result<Page<NoticeRow>, Refusal>;

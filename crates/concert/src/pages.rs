@@ -118,9 +118,13 @@ impl Site for Pages {
         overview::overview(&self.site(), &self.keeper.said()).await.map_err(failed)
     }
 
-    async fn feeds(&self) -> Result<Vec<Feed>, Refusal> {
+    async fn feeds(&self, person: &Person) -> Result<Vec<Feed>, Refusal> {
         let site = self.site();
-        overview::feeds(&site.settings, &site.store.records, &self.keeper.said(), wire::now()).await.map_err(failed)
+        let said = self.keeper.said();
+        let mut feeds =
+            overview::feeds(&site.settings, &site.store.records, &said, wire::now()).await.map_err(failed)?;
+        feeds.retain(|feed| site.settings.feed(&feed.name).is_some_and(|feed| feed.is_for(person)));
+        Ok(feeds)
     }
 
     async fn notices(&self, person: &Person, wanted: WantedNotices, slice: Slice) -> Result<Page<NoticeRow>, Refusal> {

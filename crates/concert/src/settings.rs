@@ -24,7 +24,7 @@ mod via;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use concert_model::access::Forbids;
+use concert_model::access::{Forbids, Person};
 use concert_model::keys::{NamedFile, Reading, Setting, Source};
 use concert_model::{Keys, Problem};
 use concert_pipeline::judge::{Dedup, Judge};
@@ -210,8 +210,18 @@ impl Settings {
 
     /// The feed of this name, which somebody asked for.
     pub fn need_feed(&self, name: &str) -> Result<&Feed, Failure> {
-        self.feed(name).ok_or_else(|| {
-            let known: Vec<&str> = self.feeds.iter().map(|feed| feed.name.as_str()).collect();
+        self.feed_among(name, |_| true)
+    }
+
+    /// The feed of this name, as far as a person may know of it.
+    pub fn feed_for(&self, name: &str, person: &Person) -> Result<&Feed, Failure> {
+        self.feed_among(name, |feed| feed.is_for(person))
+    }
+
+    fn feed_among(&self, name: &str, is_there: impl Fn(&Feed) -> bool) -> Result<&Feed, Failure> {
+        self.feed(name).filter(|feed| is_there(feed)).ok_or_else(|| {
+            let known = self.feeds.iter().filter(|feed| is_there(feed));
+            let known: Vec<&str> = known.map(|feed| feed.name.as_str()).collect();
             let hint = if known.is_empty() {
                 "the settings have no feeds".to_owned()
             } else {

@@ -18,9 +18,13 @@ use crate::desk::{Deed, Thing};
 use crate::problem::Problem;
 use crate::site::{Feed, FeedState};
 
-pub(super) async fn list(State(app): State<Arc<App>>, query: RawQuery) -> Result<Response, Problem> {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
     let (slice, []) = parameters(query, [])?;
-    let feeds = app.site.feeds().await?;
+    let feeds = app.site.feeds(&person).await?;
     // The cursor is the name of the last feed given; names are unique.
     let start = match slice.cursor {
         None => 0,

@@ -440,7 +440,7 @@ impl Site for Fake {
         })
     }
 
-    async fn feeds(&self) -> Result<Vec<Feed>, Refusal> {
+    async fn feeds(&self, _: &Person) -> Result<Vec<Feed>, Refusal> {
         Ok(self.feed_rows())
     }
 

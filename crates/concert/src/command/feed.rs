@@ -153,8 +153,12 @@ fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings_to_look()?;
     let runtime = super::runtime()?;
     let store = runtime.block_on(super::events::open(site))?;
+    let person = runtime.block_on(super::acting(site, &store))?;
     let mut table = args.rows.table(&COLUMNS);
     for row in runtime.block_on(rows(&store, &settings, None))? {
+        if !settings.feed(&row.shown.name).is_some_and(|feed| feed.is_for(&person)) {
+            continue;
+        }
         if !table.row(&row.values())? {
             break;
         }
@@ -165,9 +169,10 @@ fn list(args: &ListArgs, site: &SiteArg) -> Result<Exit, Failure> {
 
 fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings_to_look()?;
-    let feed = settings.need_feed(&args.name)?;
     let runtime = super::runtime()?;
     let store = runtime.block_on(super::events::open(site))?;
+    let person = runtime.block_on(super::acting(site, &store))?;
+    let feed = settings.feed_for(&args.name, &person)?;
     let Some(row) = runtime.block_on(rows(&store, &settings, Some(&feed.name)))?.pop() else { return Ok(Exit::Done) };
     let mut fields: Vec<(&str, Value)> = COLUMNS.into_iter().zip(row.values()).collect();
     let expected = feed.expect.map(|expect| {
@@ -181,7 +186,7 @@ fn show(args: &ShowArgs, site: &SiteArg) -> Result<Exit, Failure> {
         ("expected", json!(expected)),
     ]);
     // What a rejected line says of its label is not known, so it counts as the strictest.
-    let shows_text = cleared(&runtime.block_on(super::acting(site, &store))?, Tlp::Red);
+    let shows_text = cleared(&person, Tlp::Red);
     let lists = runtime.block_on(newest(&store, &feed.name, shows_text))?;
     print_object(format_or_default(args.rows.format), &fields, &lists)?;
     Ok(Exit::Done)

@@ -247,7 +247,7 @@ pub(super) async fn let_go(pages: &Pages, change: &Change, name: String) -> Resu
 pub(super) async fn replay(pages: &Pages, change: &Change, feed: &str, since: Option<Time>) -> Result<Value, Refusal> {
     need(&change.person, Action::ChangeSite(Kept::Events))?;
     let site = pages.site();
-    site.settings.feed(feed).ok_or(Refusal::Missing)?;
+    site.settings.feed(feed).filter(|feed| feed.is_for(&change.person)).ok_or(Refusal::Missing)?;
     let records = &site.store.records;
     let mut writing = records.change().await.map_err(failed)?;
     if let Some(answer) = again(&mut writing, change).await? {
@@ -264,7 +264,7 @@ pub(super) async fn replay(pages: &Pages, change: &Change, feed: &str, since: Op
 pub(super) async fn replayed(pages: &Pages, person: &Person, feed: &str) -> Result<Value, Refusal> {
     need(person, Action::ChangeSite(Kept::Events))?;
     let site = pages.site();
-    site.settings.feed(feed).ok_or(Refusal::Missing)?;
+    site.settings.feed(feed).filter(|feed| feed.is_for(person)).ok_or(Refusal::Missing)?;
     let progress = asked::progress(&site, feed).await.map_err(failed)?.ok_or(Refusal::Missing)?;
     Ok(replayed_json(feed, &progress))
 }

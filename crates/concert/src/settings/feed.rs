@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use concert_model::access::{Person, cleared};
 use concert_model::keys::{Reading, Secret};
 use concert_model::problem::instead;
 use concert_model::{Field, Keys, Value, taxonomy};
@@ -42,6 +43,15 @@ pub struct Feed {
     pub stale_after: Duration,
     /// What is unpacked from its reports, and how much.
     pub unpack: unpack::Limits,
+}
+
+impl Feed {
+    /// Whether a person may know of it: what it brings is counted together, and bears its label.
+    pub fn is_for(&self, person: &Person) -> bool {
+        let label = self.fixed.constants.iter().find(|(field, _)| *field == Field::TLP);
+        let label = label.and_then(|(_, value)| value.as_text()?.parse().ok());
+        label.is_none_or(|label| cleared(person, label))
+    }
 }
 
 /// How the reports of a feed come in.

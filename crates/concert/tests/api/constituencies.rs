@@ -190,6 +190,31 @@ fn the_api_gives_what_belongs_to_the_parties_of_a_constituency() {
     assert_eq!(served.ask("GET", "/api/v1/feeds", &energy, b"").status, 403);
 }
 
+/// What a feed brings is counted together, so a feed whose label is above the clearance is like one that is not there.
+#[test]
+fn a_feed_is_for_whoever_is_cleared_for_its_label() {
+    let served = site();
+    served.settings("[[feed]]\nname = \"strict\"\nparser = \"ndjson\"\ntlp = \"red\"\n");
+    served.done(&["user", "add", "boss", "--full-name", "Boss", "--role", "handler", "--clearance", "red"]);
+    served.done(&["user", "add", "low", "--full-name", "Low", "--role", "handler"]);
+    served.done(&["ingest", "--feed", "strict", "report.ndjson"]);
+    let names = |user: &str| all(&as_user(&served, user, &["feed", "list"]), "name");
+    assert_eq!((names("boss"), names("all")), (vec!["pushed".to_owned(), "strict".into()], vec!["pushed".to_owned()]));
+    assert_eq!(served.rows(&["feed", "list"]).len(), 2);
+    let hidden = served.fails(&["--as", "all", "feed", "show", "strict"]).replace("strict", "NAME");
+    let missing = served.fails(&["--as", "all", "feed", "show", "xyzxyz"]).replace("xyzxyz", "NAME");
+    assert_eq!(hidden, missing);
+    assert!(served.done(&["--as", "boss", "feed", "show", "strict"]).contains("strict"));
+    let served = served.serve();
+    let [boss, low] = ["boss", "low"].map(|name| Client::new(&served, name));
+    let listed = |client: &Client| all(client.get("/feeds")["feeds"].as_array().unwrap(), "name");
+    assert_eq!((listed(&boss), listed(&low)), (vec!["pushed".to_owned(), "strict".into()], vec!["pushed".to_owned()]));
+    let at = |name: &str| format!("/feeds/{name}/replays");
+    low.want("POST", &at("strict"), &json!({}), 404);
+    low.want("GET", &at("strict"), &Value::Null, 404);
+    boss.want("POST", &at("strict"), &json!({}), 202);
+}
+
 #[test]
 fn a_notice_is_for_whoever_is_cleared_for_every_event_in_it() {
     let served = site();
