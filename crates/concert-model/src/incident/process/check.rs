@@ -76,10 +76,11 @@ fn alone(step: &Step, keys: &Keys<'_>) {
         }
         _ => {}
     }
-    let is_sentence = step.text.contains(' ') && step.text.ends_with(['.', '!', '?']);
-    if step.kind != Kind::Parallel && !is_sentence {
+    // Whatever else stands there may say it, in any language.
+    let says_nothing = step.text.trim().is_empty() || step.text.trim() == step.id;
+    if step.kind != Kind::Parallel && says_nothing {
         let name = if keys.has("text") { "text" } else { "id" };
-        let hint = "text: what the person on duty does, in a sentence or more";
+        let hint = "text: what the person on duty does";
         keys.problem(name, format!("`{}` does not say what to do", step.id), hint);
     }
     if step.kind != Kind::Decision {

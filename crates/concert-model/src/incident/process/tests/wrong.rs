@@ -54,7 +54,11 @@ fn words_and_keys_are_known() {
     check(role, "kind = \"action\", role = \"observer\"", &["9 @role@ nobody can take `look`"]);
     check(role, "kind = \"action\"", &["9 @id@ nobody can take `look`: it names no role"]);
     check("due = \"2h\"", "due = \"2 parsecs\"", &["9 @due@ `2 parsecs` is not a duration"]);
-    check("text = \"Look at it.\"", "text = \"Look\"", &["9 @text@ `look` does not say what to do"]);
+    check("text = \"Look at it.\"", "text = \"look\"", &["9 @text@ `look` does not say what to do"]);
+    check("text = \"Look at it.\"", "text = \" \"", &["9 @text@ `look` does not say what to do"]);
+    for text in ["See the runbook (page 3)", "電話してください。", "Call"] {
+        check("text = \"Look at it.\"", &format!("text = \"{text}\""), &[]);
+    }
     check("text = \"Look at it.\"", "text = \"Look at it.\", txet = 1", &["9 @txet@ unknown key `txet` in [step]"]);
     let outcome = "text = \"Look at it.\", default = \"a\"";
     check("text = \"Look at it.\"", outcome, &["9 @default@ `look` is no decision and takes no `default`"]);
