@@ -113,20 +113,25 @@ fn url(url: &str, found: &mut Found) {
     }
 }
 
-/// The form in which URLs are compared: the host in lower case, the one part that means the same in both, and without
-/// the port that is meant where none is given.
+/// The form in which URLs are compared: the host as domains are, which means the same; without the port that is meant
+/// where none is given, and with the path that is.
 pub fn plain_url(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
     let authority = rest.find(['/', '?', '#', '\\']).map_or(rest, |end| rest.get(..end).unwrap_or_default());
     let (user, host) = authority.rfind('@').map_or(("", authority), |at| authority.split_at(at + 1));
-    let usual = match scheme.to_ascii_lowercase().as_str() {
+    let scheme = scheme.to_ascii_lowercase();
+    let usual = match scheme.as_str() {
         "http" => host.strip_suffix(":80"),
         "https" => host.strip_suffix(":443"),
         _ => None,
     };
     let begin = url.get(..url.len() - rest.len()).unwrap_or_default();
     let path = rest.get(authority.len()..).unwrap_or_default();
-    format!("{begin}{user}{}{path}", usual.unwrap_or(host).to_lowercase())
+    let root = if matches!(scheme.as_str(), "http" | "https") && !path.starts_with(['/', '\\']) { "/" } else { "" };
+    let host = usual.unwrap_or(host);
+    let (name, port) = host.rfind(':').filter(|_| !host.ends_with(']')).map_or((host, ""), |at| host.split_at(at));
+    let name = host::domain(name).map_or_else(|_| name.to_lowercase(), Cow::into_owned);
+    format!("{begin}{user}{name}{port}{root}{path}")
 }
 
 fn address_of(address: IpAddr, found: &mut Found) {

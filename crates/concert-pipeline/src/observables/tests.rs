@@ -228,6 +228,10 @@ fn the_same_host_written_otherwise_is_the_same_value() {
 }
 
 fn name() -> impl Strategy<Value = String> {
+    check(Kind::Url, "hxxps[:]//evil[.]example", "https://evil.example/");
+    check(Kind::Url, "http://evil.example:80?a=b", "http://evil.example/?a=b");
+    check(Kind::Url, "http://Bücher.example:8/x", "http://xn--bcher-kva.example:8/x");
+    check(Kind::Url, "ldap://evil.example", "ldap://evil.example");
     ("[a-z0-9]{1,8}(-[a-z0-9]{1,5})?(\\.[a-z]{1,6}){0,2}", "example|com|net|org|fi|info|xn--p1ai")
         .prop_map(|(head, top)| format!("{head}.{top}"))
 }
