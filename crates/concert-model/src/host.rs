@@ -178,7 +178,7 @@ fn without_gaps(name: &str) -> String {
 /// Whether a character changes how the text around it looks instead of standing in it.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Undoes the usual defanging: `hxxp`, `fxp`, `[.]`, `(.)`, `[:]`, `[::]`, `[at]`, `[dot]`, `{.}`, `[.`, `\.`.

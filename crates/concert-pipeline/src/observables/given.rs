@@ -41,12 +41,17 @@ impl Kind {
 
     /// The one form of a value of this kind, defanged or not. The error says what is expected.
     pub fn plain(self, value: &str) -> Result<String, Problem> {
-        if let Some(plain) = plain(self, value) {
+        // What is not seen would make another value of it than the one that was meant.
+        let is_odd = self != Self::Text && value.trim().chars().any(host::is_hidden);
+        if let Some(plain) = plain(self, value).filter(|_| !is_odd) {
             return Ok(plain);
         }
         let (word, expected) = (self.word(), Self::ALL.iter().find(|(kind, _, _)| *kind == self));
         let expected = expected.map_or("", |(_, _, expected)| expected);
         let problem = Problem::new(format!("`{}` is no value of the kind `{word}`", shown(value)));
+        if is_odd {
+            return Err(problem.hint("it has letters in it that are not seen: write it without them"));
+        }
         let is_other = |(kind, _, _): &&(Self, &str, &str)| *kind != Self::Text && plain(*kind, value).is_some();
         let other = Self::ALL.iter().find(is_other).map(|(_, word, _)| *word);
         Err(problem.hint(match (self, value.trim().parse::<Net>(), other) {

@@ -92,6 +92,11 @@ fn what_is_wrong_is_told_with_a_hint_and_changes_nothing() {
     check(&["write", &number, "classification", "classification=bad"], "is not a classification");
     check(&["write", &number, "task", "name=x", "due=soon"], "write it like 2026-11-22");
     check(&["write", &number, "party", "party=Ev\u{202e}il", "status=told"], "writing direction");
+    check(&["write", &number, "host", "host=ev\u{ad}il.example"], "writing direction");
+    check(
+        &["write", &number, "observable", "of=domain", "value=ev\u{202e}il.example"],
+        "letters in it that are not seen",
+    );
     check(&["write", "CERT-EX#2026-999999", "note", "text=x"], "there is no such incident");
     let with_type = ["open", "x", "--type", "scanner"];
     check(&[&with_type[..], &["--severity", "low"]].concat(), "--tlp <red|amber+strict|amber|green|clear>");
@@ -102,11 +107,6 @@ fn what_is_wrong_is_told_with_a_hint_and_changes_nothing() {
     assert_eq!(site.exported(&number), before);
 }
 
-/// INVARIANT: the manual is enough to verify a journal without Concert.
-#[test]
-fn a_second_verifier_agrees() {
-    let site = Site::new();
-    let manual = include_str!("../../../../docs/journal.md");
 #[test]
 fn what_was_erased_stands_in_no_file() {
     let site = Site::new();
@@ -125,6 +125,11 @@ fn what_was_erased_stands_in_no_file() {
     assert_eq!(has(), Vec::<std::path::PathBuf>::new());
 }
 
+/// INVARIANT: the manual is enough to verify a journal without Concert.
+#[test]
+fn a_second_verifier_agrees() {
+    let site = Site::new();
+    let manual = include_str!("../../../../docs/journal.md");
     let texts: Vec<&str> = manual.lines().filter(|line| line.starts_with('{')).collect();
     let vectors: Vec<String> =
         texts.chunks(2).map(|pair| json!({"body": pair[0], "header": pair[1]}).to_string()).collect();
