@@ -39,6 +39,20 @@ fn shipped_processes_are_listed_and_shown_without_a_site() {
     assert_eq!(err, "there is no process `ransomwear`\n  hint: did you mean `ransomware`?\n");
 }
 
+/// Names that cannot be right do nothing to the terminal.
+#[test]
+fn wrong_names_are_shown_harmless() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("odd.toml"), "name = \"a\\u001b[31mX\\u202e\"\n").unwrap();
+    let (code, out, _) = process(folder.path(), &["check", "odd.toml"]);
+    assert!(code == 1 && out.contains("`a\\u001B[31mX\\u202E` is not a name of a process"), "{out}");
+    fs::write(folder.path().join("clocks.toml"), "[[clock]]\nname = \"a\\u001b[31mX\\u202e\"\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_concert"));
+    let output = command.args(["clock", "check", "clocks.toml"]).current_dir(folder.path()).output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.contains("a\\u001B[31mX") && !out.contains(['\u{1b}', '\u{202e}']), "{out}");
+}
+
 #[test]
 fn a_site_replaces_a_process_by_a_higher_version_and_is_told_its_mistakes() {
     let folder = tempfile::tempdir().unwrap();

@@ -776,7 +776,7 @@ contents! {
 }
 
 /// Kinds that are written where what they are about is at hand: an incident is opened, and evidence is handled.
-const NOT_BY_HAND: [&str; 9] = [
+const NOT_BY_HAND: [&str; 10] = [
     "opened/1",
     "evidence/1",
     "custody/1",
@@ -786,6 +786,7 @@ const NOT_BY_HAND: [&str; 9] = [
     "left-out/1",
     "delivery/1",
     "attachment/1",
+    "entry-marking/1",
 ];
 
 impl Content {

@@ -7,6 +7,7 @@ use concert_model::access::Person;
 use concert_model::incident::clock::Catalogue;
 use concert_model::incident::due::Kind;
 use concert_model::{Problem, Time, keys};
+use concert_pipeline::render::visible;
 
 use super::incident::refused;
 use super::{SiteArg, acting};
@@ -92,7 +93,9 @@ fn check(args: &CheckArgs, site: &SiteArg) -> Result<Exit, Failure> {
         Ok(Some(laws)) => (format!("no mistakes in {} clocks\n", laws.len()), Exit::Done),
         Ok(None) if args.file.is_none() => ("the site has no clocks of its own\n".to_owned(), Exit::Done),
         Ok(None) => return Err(Failure::usage(Problem::new("there is no such file").at(name))),
-        Err(problems) => (problems.iter().map(|problem| format!("{problem}\n")).collect(), Exit::Bad),
+        Err(problems) => {
+            (problems.iter().map(|problem| format!("{}\n", visible::lines(&problem.to_string()))).collect(), Exit::Bad)
+        }
     };
     let mut out = Out::stdout();
     out.write(text.as_bytes())?;

@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use concert_model::Problem;
 use concert_model::incident::process::{Process, cacao, picture};
 use concert_model::problem::meant;
+use concert_pipeline::render::visible;
 use serde_json::json;
 
 use super::SiteArg;
@@ -132,7 +133,9 @@ fn check(args: &CheckArgs, site: &Path) -> Result<Exit, Failure> {
     sort_by_place(&mut problems);
     let (text, exit) = match problems.is_empty() {
         true => ("no mistakes\n".to_owned(), Exit::Done),
-        false => (problems.iter().map(|problem| format!("{problem}\n")).collect(), Exit::Bad),
+        false => {
+            (problems.iter().map(|problem| format!("{}\n", visible::lines(&problem.to_string()))).collect(), Exit::Bad)
+        }
     };
     let mut out = Out::stdout();
     out.write(text.as_bytes())?;
