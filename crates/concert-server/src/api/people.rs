@@ -46,13 +46,6 @@ fn read<T: std::str::FromStr<Err = String>>(words: &[String]) -> Result<Vec<T>, 
     words.iter().map(|word| word.parse().map_err(Problem::wrong)).collect()
 }
 
-fn roles(words: &[String]) -> Result<Vec<Standing>, Problem> {
-    match words {
-        [] => Err(Problem::wrong("`roles` is empty")),
-        words => read(words),
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Added {
@@ -81,7 +74,7 @@ pub(super) async fn add(
     let (mut change, added) = sent::<Added>(person, &headers, "users", body).await?;
     let Added { name, full_name, mail, roles: words, clearance, password } = added;
     without_password(&mut change, &json!(["users", name, full_name, mail, words, clearance]));
-    let (standing, clearance) = (roles(&words)?, clearance.unwrap_or(Tlp::Amber));
+    let (standing, clearance) = (read(&words)?, clearance.unwrap_or(Tlp::Amber));
     let new = NewUser { name, full_name, mail, standing, clearance, password };
     let added = app.site.act(change, Deed::AddUser(new)).await?;
     Ok((StatusCode::CREATED, super::json(added.to_string())).into_response())
@@ -106,7 +99,7 @@ pub(super) async fn change(
 ) -> Result<Response, Problem> {
     let (change, changed) = sent::<Changed>(person, &headers, &name, body).await?;
     let Changed { full_name, mail, roles: words, clearance, disabled } = changed;
-    let standing = words.as_deref().map(roles).transpose()?;
+    let standing: Option<Vec<Standing>> = words.as_deref().map(read).transpose()?;
     let wanted = UserChange { full_name, mail, standing, clearance, disabled };
     if wanted == UserChange::default() {
         return Err(Problem::wrong("nothing is to be changed"));

@@ -600,6 +600,13 @@ fn administrators_look_after_users_and_tokens_and_no_password_comes_back() {
     root.want("POST", "/users", &new, 409);
     let shown = root.get("/users/jane");
     assert_eq!(shown["password"], "to be changed at the next login");
+    // Who only speaks for a party needs no standing role.
+    let otto = json!({"name": "otto", "full_name": "Otto", "roles": [], "password": "quiet-otter-2026"});
+    root.post("/users", otto);
+    served.done(&["user", "add", "uma", "--full-name", "Uma"]);
+    for name in ["otto", "uma"] {
+        assert_eq!(root.get(&format!("/users/{name}"))["roles"], json!([]));
+    }
     let changed = root.want("PATCH", "/users/jane", &json!({"roles": ["reader"], "clearance": "green"}), 200);
     assert_eq!((&changed["roles"], &changed["clearance"]), (&json!(["reader"]), &json!("green")));
     // Sent again with its key it happens once, whatever became of the user meanwhile; so does adding one.

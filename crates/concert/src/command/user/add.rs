@@ -24,8 +24,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
     mail: String,
     /// administrator, handler, reader or auditor; handler and reader may be limited to a party or sector
-    /// ("handler:energy"). May be given several times.
-    #[arg(long, value_name = "ROLE[:CONSTITUENCY]", required = true, value_parser = Standing::from_str)]
+    /// ("handler:energy"). May be given several times; without one the user sees the incidents alone in which it has a
+    /// role.
+    #[arg(long, value_name = "ROLE[:CONSTITUENCY]", value_parser = Standing::from_str)]
     role: Vec<Standing>,
     /// The strictest label the user may read: clear, green, amber, amber+strict, red.
     #[arg(long, value_name = "TLP", default_value = "amber", value_parser = clearance)]
