@@ -17,9 +17,9 @@ pub fn canonical(address: &str) -> String {
 /// Longest address, and longest part before the @ (RFC 5321, section 4.5.3.1).
 const ADDRESS_BYTES_MAX: usize = 254;
 const LOCAL_BYTES_MAX: usize = 64;
-/// Names under which nobody gets mail: RFC 2606, 6761, 7686 and 9476. Those that may be somebody's own network (`.local`)
-/// or a trial (`.example`, `.test`) are left out.
-const RESERVED: [&str; 6] = ["invalid", "onion", "alt", "example.com", "example.net", "example.org"];
+/// Names under which nobody gets mail: RFC 6761, 7686 and 9476. Those that may be somebody's own network (`.local`) or a
+/// trial (`.example`, `example.com`, `.test`) are left out: examples and tests live in them.
+const RESERVED: [&str; 3] = ["invalid", "onion", "alt"];
 
 /// Whether a text looks like one mail address: something, `@`, a domain; no blanks, no tricks.
 pub fn is_address(text: &str) -> bool {
@@ -72,7 +72,7 @@ mod tests {
         };
         let long = format!("{}@net.example", "x".repeat(65));
         for good in
-            ["abuse@net.example", "a.b+c@b\u{fc}cher.example", "root@corp.local", "abuse@examplecom.example", "a@b"]
+            ["abuse@net.example", "a.b+c@b\u{fc}cher.example", "root@corp.local", "abuse@mail.Example.COM", "a@x.test", "a@b"]
         {
             check(good, None);
         }
@@ -87,8 +87,7 @@ mod tests {
         for none in ["abuse@net..example", "abuse@192.0.2.1", "abuse@-", "abuse@[192.0.2.1]", "abuse@n!t.example"] {
             check(none, Some("no domain"));
         }
-        for reserved in ["abuse@x.invalid", "abuse@INVALID", "abuse@mail.Example.COM", "abuse@example.org", "a@x.onion"]
-        {
+        for reserved in ["abuse@x.invalid", "abuse@INVALID", "a@x.onion", "a@x.alt"] {
             check(reserved, Some("reserved"));
         }
     }

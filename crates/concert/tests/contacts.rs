@@ -544,7 +544,7 @@ fn mailboxes_that_nothing_can_be_sent_to_are_told_and_never_used() {
     let parties =
         "party,prefixes,mail\nGone,198.51.100.0/24,abuse@gone.invalid\nHere,203.0.113.0/24,abuse@here.example\n";
     concert(&site, &["contact", "import", "constituents", &file("some.csv", parties)]);
-    let objects = "role: B\nnic-hdl: BR1\nabuse-mailbox: abuse@mail.example.com\nsource: RIPE\n\n\
+    let objects = "role: B\nnic-hdl: BR1\nabuse-mailbox: abuse@mail.local\nsource: RIPE\n\n\
         inetnum: 192.0.2.0 - 192.0.2.255\nabuse-c: BR1\nsource: RIPE\n";
     concert(&site, &["contact", "import", "rpsl", "--replace", &file("some.db", objects)]);
     let check = |want_code: i32| {
@@ -558,7 +558,7 @@ fn mailboxes_that_nothing_can_be_sent_to_are_told_and_never_used() {
         found.contains("abuse@gone.invalid: its domain is reserved, and nobody gets mail there, so nothing is"),
         "{found}"
     );
-    assert!(found.contains("`abuse@mail.example.com` of RIPE BR1: its domain is reserved"), "{found}");
+    assert!(found.contains("`abuse@mail.local` of RIPE BR1: its domain means nothing"), "{found}");
     fs::write(
         folder.path().join("given.ndjson"),
         "{\"source.ip\":\"198.51.100.1\",\"classification.type\":\"scanner\"}\n\
@@ -573,7 +573,7 @@ fn mailboxes_that_nothing_can_be_sent_to_are_told_and_never_used() {
     assert!(notices.iter().any(|notice| text(notice, "reason") == why), "{notices:?}");
     // What registries hold is theirs to mend.
     concert(&site, &["contact", "import", "constituents", &file("some.csv", &parties.replace("invalid", "example"))]);
-    assert!(check(0).contains("abuse@mail.example.com"));
+    assert!(check(0).contains("abuse@mail.local"));
 }
 
 #[test]

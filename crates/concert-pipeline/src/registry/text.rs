@@ -7,7 +7,7 @@ const PLACEHOLDER: &str = "unread@ripe.net";
 /// Space that a registry names only to say that others manage it.
 const ELSEWHERE: [&str; 2] = ["NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK", "ERX-NETBLOCK"];
 /// Names that mean something in one's own network alone: RFC 6761, 6762, 8375, and what ICANN keeps for it.
-const NOT_OUTSIDE: [&str; 5] = ["localhost", "local", "test", "internal", "home.arpa"];
+const NOT_OUTSIDE: [&str; 4] = ["localhost", "local", "internal", "home.arpa"];
 
 /// Whether a text is a mail address that somebody may read.
 pub(super) fn is_mail(text: &str) -> bool {
