@@ -21,13 +21,41 @@ const LOCAL_BYTES_MAX: usize = 64;
 /// trial (`.example`, `example.com`, `.test`) are left out: examples and tests live in them.
 const RESERVED: [&str; 3] = ["invalid", "onion", "alt"];
 
-/// Whether a text looks like one mail address: something, `@`, a domain; no blanks, no tricks.
-pub fn is_address(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
-    let bad =
-        |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>' | '"' | '(' | ')' | '@');
-    let good = |part: &str| !part.is_empty() && !part.contains(bad) && !part.starts_with('.') && !part.ends_with('.');
-    text.len() <= ADDRESS_BYTES_MAX && good(local) && good(domain)
+/// Why a text is no mail address that mail can be sent to, whoever it belongs to; nothing where it is one.
+///
+/// What imports refuse, checks tell and the mailer does not take is decided here. Quoted names and numbers for domains
+/// (`"a b"@[192.0.2.1]`) are left out: in contacts they are mistakes or attempts to break out.
+pub fn wrong(text: &str) -> Option<&'static str> {
+    let Some((local, domain)) = text.rsplit_once('@') else { return Some("this is no mail address") };
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || ",;<>\"()".contains(c);
+    if text.len() > ADDRESS_BYTES_MAX || domain.is_empty() || domain.contains(is_odd) {
+        return Some("this is no mail address");
+    }
+    wrong_before(local).or_else(|| {
+        let is_bad = |label: &str| label.starts_with('-') || label.ends_with('-') || label.is_empty();
+        let is_one = host::domain(domain).is_ok() && !domain.split('.').any(is_bad);
+        (!is_one).then_some("what stands behind the @ is no domain")
+    })
+}
+
+/// Why nothing may stand so before the @ of an address: letters, digits and the signs of RFC 5322 (`atext`), with single
+/// dots between them.
+pub fn wrong_before(local: &str) -> Option<&'static str> {
+    if local.is_empty() || local.contains(|c: char| !is_atext(c)) || local.starts_with('.') || local.ends_with('.') {
+        return Some("this is no mail address");
+    }
+    if local.len() > LOCAL_BYTES_MAX {
+        return Some("what stands before the @ is longer than mail allows");
+    }
+    if !local.is_ascii() {
+        return Some("it has other letters than ASCII before the @, which most servers do not take");
+    }
+    local.contains("..").then_some("it has two dots in a row before the @")
+}
+
+/// What may stand before the @, with the dot, and with other letters, which are told by themselves.
+fn is_atext(c: char) -> bool {
+    c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c)
 }
 
 /// Whether something can be sent to an address, as far as it says by itself.
@@ -37,19 +65,20 @@ pub fn is_usable(address: &str) -> bool {
 
 /// Why nothing can be sent to an address, as far as it says by itself; nothing where something can.
 pub fn unusable(address: &str) -> Option<&'static str> {
-    let parts = address.rsplit_once('@').filter(|_| is_address(address));
-    let Some((local, domain)) = parts else { return Some("this is no mail address") };
-    if local.len() > LOCAL_BYTES_MAX {
-        return Some("what stands before the @ is longer than mail allows");
+    wrong(address).or_else(|| {
+        let domain = host::domain(address.rsplit_once('@')?.1).ok()?;
+        is_below(&domain, &RESERVED).then_some("its domain is reserved, and nobody gets mail there")
+    })
+}
+
+/// Why a text is none for the contact of a party: no address at all, or one without a domain of the Internet.
+pub fn wrong_contact(text: &str) -> Option<String> {
+    let has_dot = text.rsplit_once('@').is_some_and(|(_, domain)| domain.contains('.'));
+    match wrong(text) {
+        None if has_dot => None,
+        None => Some(format!("`{text}` is not a mail address: there is no dot in its domain")),
+        Some(_) => Some(format!("`{text}` is not a mail address")),
     }
-    if !local.is_ascii() {
-        return Some("it has other letters than ASCII before the @, which most servers do not take");
-    }
-    if local.contains("..") {
-        return Some("it has two dots in a row before the @");
-    }
-    let Ok(domain) = host::domain(domain) else { return Some("what stands behind the @ is no domain") };
-    is_below(&domain, &RESERVED).then_some("its domain is reserved, and nobody gets mail there")
 }
 
 /// Whether a domain is one of these or lies below one of them.
@@ -71,13 +100,20 @@ mod tests {
             );
         };
         let long = format!("{}@net.example", "x".repeat(65));
-        for good in
-            ["abuse@net.example", "a.b+c@b\u{fc}cher.example", "root@corp.local", "abuse@mail.Example.COM", "a@x.test", "a@b"]
-        {
+        for good in [
+            "abuse@net.example",
+            "a.b+c@b\u{fc}cher.example",
+            "root@corp.local",
+            "abuse@mail.Example.COM",
+            "a@x.test",
+            "a@b",
+        ] {
             check(good, None);
         }
-        for none in ["nobody", "@net.example", "abuse@", "a b@net.example", "a@b@net.example", "abuse@.net.example", ""]
-        {
+        for none in ["nobody", "@net.example", "abuse@", "a b@net.example", "a@b@net.example", ".a@net.example", ""] {
+            check(none, Some("no mail address"));
+        }
+        for none in ["mailto:x@y.example", "a:b@y.example", "h[x]@y.example", "x\\y@y.example", "\"a b\"@y.example"] {
             check(none, Some("no mail address"));
         }
         check(&long, Some("longer than mail allows"));
@@ -85,6 +121,9 @@ mod tests {
         check("a..b@uni.example", Some("two dots"));
         check(&format!("a@{}.example", "x".repeat(300)), Some("no mail address"));
         for none in ["abuse@net..example", "abuse@192.0.2.1", "abuse@-", "abuse@[192.0.2.1]", "abuse@n!t.example"] {
+            check(none, Some("no domain"));
+        }
+        for none in ["abuse@-net.example", "abuse@net-.example", "abuse@.net.example", "abuse@net.example."] {
             check(none, Some("no domain"));
         }
         for reserved in ["abuse@x.invalid", "abuse@INVALID", "a@x.onion", "a@x.alt"] {

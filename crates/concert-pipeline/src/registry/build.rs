@@ -14,7 +14,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use super::object::{self, Found, Object};
 use super::reserved::reserved_between;
 use super::route::Routes;
-use super::text::{is_elsewhere, is_mail, tidy, unusable};
+use super::text::{is_elsewhere, is_mail, mailbox, tidy, unusable};
 
 pub(super) use finish::push;
 
@@ -388,10 +388,11 @@ fn languages_of(text: &str) -> (&str, &str) {
 /// of dumps have made-up ones there.
 fn mailboxes(object: &Object, or_general: bool) -> Mailboxes {
     let list = |name| -> Vec<String> {
-        object.all(name).filter(|mail| is_mail(mail)).take(MAILS_MAX).map(str::to_owned).collect()
+        object.all(name).map(mailbox).filter(|mail| is_mail(mail)).take(MAILS_MAX).map(str::to_owned).collect()
     };
     let aside = |name| {
-        let wrong = object.all(name).filter_map(|mail| Some((tidy(mail, MAIL_BYTES_MAX), unusable(mail)?)));
+        let wrong =
+            object.all(name).map(mailbox).filter_map(|mail| Some((tidy(mail, MAIL_BYTES_MAX), unusable(mail)?)));
         wrong.take(MAILS_MAX).collect::<Vec<_>>()
     };
     let (mut mails, mut unusable) = (list("abuse-mailbox"), aside("abuse-mailbox"));

@@ -102,6 +102,20 @@ fn mailboxes_that_nothing_can_be_sent_to_are_set_aside_with_the_reason() {
 }
 
 #[test]
+fn what_the_mailer_does_not_take_is_set_aside_and_mailto_is_left_out() {
+    let (registry, summary) = registry(
+        "inetnum: 192.0.2.0 - 192.0.2.255\nabuse-mailbox: mailto:abuse@large.example\nsource: RIPE\n\n\
+         inetnum: 192.0.2.0 - 192.0.2.63\nabuse-mailbox: a:b@small.example\nsource: RIPE\n\n\
+         inetnum: 192.0.2.64 - 192.0.2.127\nabuse-mailbox: a@-small.example\nsource: RIPE\n",
+    );
+    assert_eq!(summary.unusable, 2);
+    for address in ["192.0.2.1", "192.0.2.65"] {
+        let walked = walked(&registry.find(address.parse().unwrap()).unwrap());
+        assert!(walked.ends_with("abuse@large.example"), "{walked}");
+    }
+}
+
+#[test]
 fn an_organisation_may_have_its_own_mailbox_behind_that_of_its_role() {
     let (registry, _) = registry(
         "organisation: ORG-A\norg-name: Example A\nabuse-mailbox: abuse@a.example\nsource: AFRINIC\n\n\

@@ -9,6 +9,15 @@ const ELSEWHERE: [&str; 2] = ["NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK", "ERX-NETBLOC
 /// Names that mean something in one's own network alone: RFC 6761, 6762, 8375, and what ICANN keeps for it.
 const NOT_OUTSIDE: [&str; 4] = ["localhost", "local", "internal", "home.arpa"];
 
+/// What stands where a registry has mail addresses, without the `mailto:` that some write before it.
+pub(super) fn mailbox(text: &str) -> &str {
+    const SCHEME: &str = "mailto:";
+    match text.split_at_checked(SCHEME.len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest.trim_start(),
+        _ => text,
+    }
+}
+
 /// Whether a text is a mail address that somebody may read.
 pub(super) fn is_mail(text: &str) -> bool {
     unusable(text).is_none()

@@ -9,8 +9,8 @@
 
 use std::collections::BTreeSet;
 
-use concert_model::address::{canonical, is_address};
-use concert_model::{Problem, host};
+use concert_model::Problem;
+use concert_model::address::{canonical, wrong_contact};
 use concert_store::Members;
 use concert_store::records::{Gate, NewNotice, Notice, WAITS_FOR_APPROVAL};
 
@@ -23,13 +23,7 @@ use crate::wire::{self, Site};
 
 /// Why an address that a person gives is none that an import would take as that of a contact.
 pub fn no_address(to: &str) -> Option<Problem> {
-    let domain = to.rsplit_once('@').filter(|_| is_address(to)).map_or("", |(_, domain)| domain);
-    let what = match host::domain(domain).is_ok() {
-        true if domain.contains('.') => return None,
-        true => format!("`{to}` is not a mail address: there is no dot in its domain"),
-        false => format!("`{to}` is not a mail address"),
-    };
-    Some(Problem::new(what).hint("write it as abuse@example.com"))
+    Some(Problem::new(wrong_contact(to)?).hint("write it as abuse@example.com"))
 }
 
 /// What was decided anew.

@@ -1,5 +1,7 @@
 //! Mail addresses as they go into headers and commands: ASCII, without anything that could break out.
 
+use concert_model::address::{wrong, wrong_before};
+
 /// RFC 5321 4.5.3.1.3, without the angle brackets.
 const ADDRESS_BYTES_MAX: usize = 254;
 
@@ -11,6 +13,11 @@ pub(super) fn ascii(text: &str) -> Result<String, String> {
     if !local.is_ascii() {
         return Err(format!("`{}` has letters before the @ that most servers do not take", shown()));
     }
+    // A host without a name is one that the settings say; contacts are never there.
+    let is_numbered = domain.starts_with('[') && wrong_before(local).is_none();
+    if !is_numbered && wrong(text).is_some() {
+        return Err(bad());
+    }
     let domain = if domain.is_ascii() {
         domain.to_owned()
     } else {
@@ -20,15 +27,27 @@ pub(super) fn ascii(text: &str) -> Result<String, String> {
         }
     };
     let address = format!("{local}@{domain}");
-    // Blanks and quotes are allowed in theory; in practice they are attempts to break out.
-    let harmless = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"' | b'\\' | b',' | b';');
-    let fits = address.len() <= ADDRESS_BYTES_MAX && address.bytes().all(harmless);
-    if fits && address.parse::<lettre::Address>().is_ok() { Ok(address) } else { Err(bad()) }
+    if address.len() <= ADDRESS_BYTES_MAX && address.parse::<lettre::Address>().is_ok() {
+        Ok(address)
+    } else {
+        Err(bad())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_an_import_takes_is_taken_here() {
+        for sign in (0..=u8::MAX).map(char::from) {
+            for text in
+                [format!("a{sign}b@net.example"), format!("ab@n{sign}t.example"), format!("ab@{sign}net.example")]
+            {
+                assert_eq!(wrong(&text).is_none(), ascii(&text).is_ok(), "{text:?}");
+            }
+        }
+    }
 
     #[test]
     fn addresses_are_checked() {
@@ -44,6 +63,9 @@ mod tests {
         check("a@net.example\nBcc: b@net.example", None);
         check("\"a b\"@net.example", None);
         check("a,b@net.example", None);
+        check("a@[192.0.2.1]>", None);
+        check("a,b@[192.0.2.1]", None);
+        check("a@[192.0.2.1", None);
         check(&format!("{}@net.example", "a".repeat(300)), None);
     }
 }
