@@ -85,6 +85,16 @@ fn is_of_list(name: &str, value: &str) -> bool {
 /// To whom an automatic answer may go; the error says why to nobody. `own` are our addresses, in lower
 /// case.
 pub fn answer_to<'m>(mail: &'m Mail, own: &[String]) -> Result<&'m str, String> {
+    let to = answer_by_hand(mail, own)?;
+    if !mail.names.sent_to.iter().any(|address| is_own(address, own)) {
+        return Err("it was not sent to us by name".to_owned());
+    }
+    Ok(to)
+}
+
+/// To whom an answer may go that a person wants: whoever read the mail knows that it was for us, though it came by an
+/// alias or a blind copy.
+pub fn answer_by_hand<'m>(mail: &'m Mail, own: &[String]) -> Result<&'m str, String> {
     let to = mail.answer_to.as_str();
     if mail.kind != Kind::Written {
         return Err(format!("it is no mail of a person: {}", mail.because));
@@ -100,20 +110,18 @@ pub fn answer_to<'m>(mail: &'m Mail, own: &[String]) -> Result<&'m str, String> 
     if to != mail.from && !is_below(&domain(to), &domain(&mail.from)) {
         return Err("its Reply-To leads out of the domain of its sender".to_owned());
     }
-    // An address of ours with anything behind a plus sign is ours.
-    let is_own = |address: &str| {
-        let plain = address
-            .rsplit_once('@')
-            .map(|(local, domain)| format!("{}@{domain}", local.split('+').next().unwrap_or_default()));
-        own.iter().any(|own| *own == address || plain.as_ref() == Some(own))
-    };
-    if is_own(to) || is_own(&mail.from) {
+    if is_own(to, own) || is_own(&mail.from, own) {
         return Err("it comes from ourselves".to_owned());
     }
-    if !mail.names.sent_to.iter().any(|address| is_own(address)) {
-        return Err("it was not sent to us by name".to_owned());
-    }
     Ok(to)
+}
+
+/// Whether an address is one of ours: with anything behind a plus sign it still is.
+fn is_own(address: &str, own: &[String]) -> bool {
+    let plain = address
+        .rsplit_once('@')
+        .map(|(local, domain)| format!("{}@{domain}", local.split('+').next().unwrap_or_default()));
+    own.iter().any(|own| *own == address || plain.as_ref() == Some(own))
 }
 
 #[cfg(test)]

@@ -15,8 +15,9 @@ use crate::events::read::sixteen;
 /// Mails of one thread that are shown.
 const THREAD_MAX: u32 = 1_000;
 
-/// A sender gets one receipt within this time,
+/// Within this time a sender gets no more receipts than so many: a desk that reports ten pages wants ten numbers,
 const RECEIPT_SECONDS: i64 = 3_600;
+const OWN_RECEIPTS_MAX: i64 = 10;
 /// and all senders together no more than so many: the addresses of spam are forged.
 const RECEIPTS_MAX: i64 = 100;
 /// Notices made at once are at most so far from each other.
@@ -517,8 +518,10 @@ impl Again {
     async fn answer(&self, change: &mut Change<'_>, row: &mut MailRow, now: Time) -> Result<(), Problem> {
         let Some(notice) = self.instead.first() else { return Ok(()) };
         let (sender, since) = (notice.recipient.to_lowercase(), now.plus_seconds(-RECEIPT_SECONDS));
-        // The clock may have been wrong: a moment to come counts as none.
-        let query = "SELECT count(*) AS all_of_them, coalesce(sum(sender = ?1), 0) AS own FROM receipt WHERE sent > ?2 AND sent <= ?3";
+        // The clock may have been wrong: a moment to come counts as none. Each stands under its sender and its mail.
+        let query = "SELECT count(*) AS all_of_them,
+             coalesce(sum(sender = ?1 OR substr(sender, 1, length(?1) + 1) = ?1 || ' '), 0) AS own
+             FROM receipt WHERE sent > ?2 AND sent <= ?3";
         let counts = sqlx::query(query)
             .bind(&sender)
             .bind(since.0)
@@ -527,8 +530,8 @@ impl Again {
             .await
             .map_err(trouble)?;
         let count = |name: &str| counts.try_get::<i64, _>(name).unwrap_or(i64::MAX);
-        let why = if count("own") > 0 {
-            Some("no receipt: its sender got one within the hour")
+        let why = if count("own") >= OWN_RECEIPTS_MAX {
+            Some("no receipt: its sender got ten within the hour")
         } else if count("all_of_them") >= RECEIPTS_MAX {
             Some("no receipt: too many were sent within the hour")
         } else {
@@ -541,7 +544,7 @@ impl Again {
             sqlx::query(
                 "INSERT INTO receipt (sender, sent) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET sent = excluded.sent",
             )
-            .bind(&sender)
+            .bind(format!("{sender} {}", row.seq))
             .bind(now.0)
             .execute(&mut **change)
             .await

@@ -1,7 +1,8 @@
 //! Telling somebody who complained what became of it: when a person says so, or by itself when it stopped.
 //!
 //! It goes out as a notice without events that holds the words, in the thread of the complaint
-//! and under the number of its receipt. Whoever may not get a receipt (machines, lists) gets no outcome.
+//! and under the number of its receipt. Whoever may not get a receipt (machines, lists) gets no outcome; but where a
+//! person says so, also whoever wrote to us by an alias.
 //!
 //! By itself it is told once, where the settings say so, when every event of the complaint was told in a notice that
 //! arrived, and none of its problems was seen for so long. A complaint of what was known before has no events of its own and waits for a person.
@@ -52,7 +53,7 @@ pub async fn tell(site: &Site, number: i64, text: &str, again: bool) -> Result<S
     if text.trim().is_empty() || text.len() > TEXT_BYTES_MAX {
         return Err(at(format!("the text must have some words, and at most {TEXT_BYTES_MAX} bytes")));
     }
-    let notice = notice(site, &row).map_err(at)?;
+    let notice = notice(site, &row, true).map_err(at)?;
     // That it was told to nobody by itself does not hold back a person.
     let is_once = !again && row.outcome != TOLD_NOBODY;
     let told = records.tell_outcome(number, is_once, &notice, text, &site.home(), wire::now()).await?;
@@ -63,13 +64,13 @@ pub async fn tell(site: &Site, number: i64, text: &str, again: bool) -> Result<S
 }
 
 /// The notice to whoever sent a complaint, without its words. The error says why it cannot go.
-fn notice(site: &Site, row: &MailRow) -> Result<NewNotice, String> {
+fn notice(site: &Site, row: &MailRow, by_person: bool) -> Result<NewNotice, String> {
     let mut bytes = Vec::new();
     let read = site.store.archive.open(&row.content);
     let read = read.and_then(|raw| raw.take(mail::BYTES_MAX as u64).read_to_end(&mut bytes));
     read.map_err(|error| format!("its bytes are no longer kept: {error}"))?;
     let mail = mail::read(&bytes).ok_or("it cannot be read as a mail")?;
-    let (to, via) = receipt::whom(site, &mail)?;
+    let (to, via) = receipt::whom(site, &mail, by_person)?;
     Ok(NewNotice {
         name: NAME.into(),
         key: mail.message_id,
@@ -110,7 +111,7 @@ pub(super) async fn tell_due(site: &Site) -> Result<usize, Problem> {
     found.retain(|quiet| quiet.places.iter().all(|place| told.get(place) == Some(&true)));
     let mut done = 0;
     for Quiet { row, .. } in found.into_iter().take(AT_ONCE_MAX) {
-        match notice(site, &row) {
+        match notice(site, &row, false) {
             Ok(notice) => {
                 let text = words(row.received, after);
                 let made = records.tell_outcome(row.seq, true, &notice, &text, &site.home(), now).await?;

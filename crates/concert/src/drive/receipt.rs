@@ -6,7 +6,7 @@
 
 use concert_model::{Attachment, Message};
 use concert_pipeline::mail::Mail;
-use concert_pipeline::mail::answer::answer_to;
+use concert_pipeline::mail::answer::{answer_by_hand, answer_to};
 use concert_store::records::{NewNotice, Notice, RECEIPT};
 
 use super::compose::recipients;
@@ -53,13 +53,13 @@ pub(super) fn answer(site: &Site, notice: &Notice, subject: String, text: String
     }
 }
 
-/// Who may be answered, and by which way out; the error says why nobody may.
-pub(super) fn whom(site: &Site, mail: &Mail) -> Result<(String, String), String> {
+/// Who may be answered, by a person's wish or without, and by which way out; the error says why nobody may.
+pub(super) fn whom(site: &Site, mail: &Mail, by_person: bool) -> Result<(String, String), String> {
     let mailbox = site.settings.mailbox.as_ref();
     let via = mailbox.and_then(|mailbox| mailbox.via.as_deref()).ok_or("there is no `via` in [mailbox]")?;
     let own = [mailbox.and_then(|mailbox| mailbox.address.clone()), Some(site.settings.site.email.clone())];
     let own: Vec<String> = own.into_iter().flatten().map(|address| address.to_lowercase()).collect();
-    let to = answer_to(mail, &own)?;
+    let to = if by_person { answer_by_hand(mail, &own)? } else { answer_to(mail, &own)? };
     Ok((to.to_owned(), via.to_owned()))
 }
 
@@ -68,7 +68,7 @@ pub(super) fn of(site: &Site, mail: &Mail) -> Result<NewNotice, String> {
     if !site.settings.mailbox.as_ref().is_some_and(|mailbox| mailbox.receipts) {
         return Err("receipts are not sent".to_owned());
     }
-    let (to, via) = whom(site, mail)?;
+    let (to, via) = whom(site, mail, false)?;
     Ok(NewNotice {
         name: NAME.into(),
         key: mail.message_id.clone(),
