@@ -1,7 +1,8 @@
 //! Objects of the Routing Policy Specification Language as registries publish them.
 //!
 //! An object is lines of `name: value` up to a blank line, or to a line with which only the next one can begin. A line that begins with a blank, a tab or `+`
-//! goes on with the value before; `#` begins a comment. Files are Latin-1. Only the attributes that are
+//! goes on with the value before; `#` begins a comment. Files of registries are Latin-1, those that others make often
+//! UTF-8: a value that is valid as UTF-8 is taken as that. Only the attributes that are
 //! asked for are kept, since a dump has millions of objects. A line that is no attribute is told, and the
 //! lines around it count; without its first line an object is lost whole.
 //!
@@ -187,20 +188,29 @@ impl Object {
             return Err("an object that is larger than any real one");
         }
         let value = memchr::memchr(b'#', value).and_then(|end| value.get(..end)).unwrap_or(value).trim_ascii();
-        // In Latin-1 each byte is the character with its number.
-        let text = value.iter().map(|byte| char::from(*byte));
         match self.attributes.last_mut() {
             Some((_, before)) if goes_on => {
                 before.push(' ');
-                before.extend(text);
+                push(before, value);
             }
             // What is not wanted holds the place of the attribute that the next line may go on with.
-            _ => match self.attributes.last_mut() {
-                Some((last, before)) if last.is_empty() && name.is_empty() => before.clear(),
-                _ => self.attributes.push((name, text.collect())),
-            },
+            Some((last, before)) if last.is_empty() && name.is_empty() => before.clear(),
+            _ => {
+                let mut text = String::with_capacity(value.len());
+                push(&mut text, value);
+                self.attributes.push((name, text));
+            }
         }
         Ok(())
+    }
+}
+
+/// Adds a value as the text that it is: text in Latin-1 with other letters than ASCII is next to never valid UTF-8.
+fn push(text: &mut String, value: &[u8]) {
+    match str::from_utf8(value) {
+        Ok(value) => text.push_str(value),
+        // In Latin-1 each byte is the character with its number.
+        Err(_) => text.extend(value.iter().map(|byte| char::from(*byte))),
     }
 }
 
@@ -229,6 +239,14 @@ mod tests {
         check(
             b"# head\n\n\ninetnum: 192.0.2.0 - 192.0.2.255 # all\ndescr: x\n  more: y\nORG:\tORG-A\n+ -B\n\n# between\nrole: R\xf6le\nnic-hdl: R1",
             &["4 inetnum inetnum=192.0.2.0 - 192.0.2.255 org=ORG-A -B", "11 role role=R\u{f6}le nic-hdl=R1"],
+        );
+    }
+
+    #[test]
+    fn each_value_is_utf8_where_it_can_be_and_latin_1_else() {
+        check(
+            b"organisation: O\norg-name: \xc3\x9cn\xc3\xaf \xc3\x96rg\n\norganisation: P\norg-name: \xdcn\xef\n \xc3\x96rg\n",
+            &["1 organisation organisation=O org-name=Ünï Örg", "4 organisation organisation=P org-name=Ünï Örg"],
         );
     }
 
