@@ -6,7 +6,7 @@
 
 use mail_parser::Message;
 
-use super::bounce::{Failed, one_line, push};
+use super::bounce::{Failed, Weight, one_line, push};
 use super::{address, header, lower, status};
 
 /// Lines looked at.
@@ -15,7 +15,7 @@ const LINES_MAX: usize = 400;
 const REASON_LINES_MAX: usize = 8;
 
 /// Subjects of bounces begin so, in lower case.
-const SUBJECTS: [&str; 20] = [
+const SUBJECTS: [&str; 22] = [
     "undelivered mail returned",
     "undeliverable",
     "undelivered",
@@ -34,6 +34,8 @@ const SUBJECTS: [&str; 20] = [
     "unzustellbar",
     "nicht zustellbar",
     "non remis",
+    "no se puede entregar",
+    "no se ha podido entregar",
     "warning: message",
     "warning: could not send message",
 ];
@@ -167,7 +169,30 @@ pub(super) fn failed(text: &str) -> Vec<Failed> {
     if found.is_empty() {
         found.extend(gmail(&lines));
     }
+    if found.is_empty() {
+        found.extend(in_sentences(&lines));
+    }
     found
+}
+
+/// What a bounce says that begins no line with an address: of the one address in its sentences, or of nobody by name,
+/// since the return address says whom it is about. Where several are named, nobody knows which is meant.
+fn in_sentences(lines: &[&str]) -> Option<Failed> {
+    let words = lines.join(" ");
+    let (enhanced, code) = (status::enhanced(&words), status::code(&words));
+    let weight = status::weight(enhanced, code, &words);
+    if enhanced.is_none() && code.is_none() && weight != Weight::Hard {
+        return None;
+    }
+    let is_around = |c: char| "<>()[]\"',;:.".contains(c);
+    let all = words.split_whitespace().map(|word| lower(word.trim_matches(is_around)));
+    let mut all = all.filter(|word| address::is_plain(word));
+    let address = all.next().unwrap_or_default();
+    if all.any(|other| other != address) {
+        return None;
+    }
+    let status = enhanced.map(|(a, b, c)| format!("{a}.{b}.{c}")).unwrap_or_default();
+    Some(Failed { address, original: String::new(), weight, status, diagnostic: one_line(&words) })
 }
 
 /// Gmail names the address within a sentence, and what the server said below other words.

@@ -13,7 +13,7 @@ use super::bounce::Weight;
 /// takes no mail, disabled.
 const GONE: [(u16, u16, u16); 6] = [(5, 1, 1), (5, 1, 2), (5, 1, 3), (5, 1, 6), (5, 1, 10), (5, 2, 1)];
 /// Words of servers that mean: there is nobody with this address.
-const NOBODY: [&str; 52] = [
+const NOBODY: [&str; 62] = [
     "user unknown",
     "unknown user",
     "no such user",
@@ -63,6 +63,16 @@ const NOBODY: [&str; 52] = [
     "benutzer unbekannt",
     "unbekannter empfänger",
     "unbekannter benutzer",
+    "n'existe pas",
+    "est inconnu",
+    "est inconnue",
+    "adresse inconnue",
+    "destinataire inconnu",
+    "utilisateur inconnu",
+    "no existe",
+    "usuario desconocido",
+    "destinatario desconocido",
+    "buzón desconocido",
     "host or domain name not found",
     "unrouteable address",
     "unroutable address",
@@ -248,6 +258,9 @@ mod tests {
         hard("550 abuse wasn't found at net.example");
         hard("550 Postfach existiert nicht");
         hard("550 5.0.0 Empfänger unbekannt");
+        hard("550 L'adresse de messagerie n'existe pas");
+        hard("550 El destinatario no existe");
+        soft("450 El destinatario no existe");
         soft("450 Postfach existiert nicht");
         soft("550");
         soft("550 5.0.0");

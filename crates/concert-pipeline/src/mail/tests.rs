@@ -397,6 +397,42 @@ fn a_bounce_counts_only_where_it_came_to_the_return_address() {
 }
 
 #[test]
+fn a_bounce_to_the_return_address_need_not_repeat_whom_it_is_about() {
+    let key = address::Key::new(b"secret");
+    let base = "cert@cert.example";
+    let own = key.return_address(base, "20261122-000001").unwrap();
+    let judged = |subject: &str, body: &str, to: &[&str]| {
+        let bounce = mail(&format!("From: postmaster@net.example\nTo: {own}\nSubject: {subject}"), body);
+        let found = candidates(&bounce, Some((&[base], &key))).unwrap();
+        let sent = Sent { to: to.iter().map(|to| (*to).to_owned()).collect(), has_return_address: true, ..sent() };
+        match judge(&bounce, &found[0], &sent) {
+            Verdict::Bounced(failed) => {
+                failed.iter().map(|one| format!("{} {}", one.address, one.weight.word())).collect()
+            }
+            other => vec![format!("{other:?}")],
+        }
+    };
+    let check = |subject: &str, body: &str, want: &str| {
+        assert_eq!(judged(subject, body, &["abuse@net.example"]), [want], "{subject}: {body}");
+    };
+    let hard = "abuse@net.example hard";
+    check("Undeliverable", "550 5.1.1 User unknown", hard);
+    check("Undeliverable", "The mail could not be delivered: user unknown", hard);
+    let french = "Le destinataire abuse@net.example est inconnu. L'adresse de messagerie n'existe pas.";
+    check("Non remis : 1 event", &format!("{french} 550 5.1.1"), hard);
+    check("Non remis : 1 event", french, hard);
+    check("No se puede entregar", "El destinatario abuse@net.example no existe. usuario desconocido", hard);
+    check("Undeliverable", "450 4.2.2 mailbox full", "abuse@net.example soft");
+    check("Undeliverable", "550 5.1.1 User unknown, your server is blocked", "abuse@net.example soft");
+    check("Undeliverable", "It did not arrive.", "abuse@net.example soft");
+    // Another one that is named is behind it; of two nobody knows which.
+    check("Undeliverable", "550 5.1.1 User jane@elsewhere.example unknown", "abuse@net.example behind it");
+    check("Undeliverable", "550 5.1.1 User jane@a.example of bob@b.example unknown", "abuse@net.example soft");
+    let two = judged("Undeliverable", "550 5.1.1 User unknown", &["abuse@net.example", "noc@net.example"]);
+    assert!(!two[0].contains("hard"), "{two:?}");
+}
+
+#[test]
 fn a_warning_that_a_mail_is_late_is_no_bounce() {
     let head = "Return-Path: <>\nFrom: Mail Delivery System <Mailer-Daemon@mx.example>\nTo: cert@cert.example\n\
         Auto-Submitted: auto-replied\nSubject: Warning: message 1kfooo-0001 delayed 24 hours";
