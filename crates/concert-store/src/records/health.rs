@@ -38,7 +38,7 @@ pub struct Health {
     pub suspended: Option<Time>,
     /// Why.
     pub why: String,
-    /// Half of its answers took no longer.
+    /// The median of the times its answers took.
     pub median_seconds: Option<i64>,
 }
 
@@ -88,11 +88,12 @@ impl Records {
         .await
         .map_err(trouble)?;
         for some in rows.chunk_by(|a, b| address(a) == address(b)) {
-            let middle = some.get((some.len() - 1) / 2);
-            if let Some(row) = middle
-                && let Some(health) = found.get_mut(&address(row))
+            let seconds = |at: usize| some.get(at).and_then(|row| row.try_get::<i64, _>("seconds").ok());
+            // Of an even number the mean of the two in the middle.
+            if let (Some(below), Some(above)) = (seconds((some.len() - 1) / 2), seconds(some.len() / 2))
+                && let Some(health) = some.first().and_then(|row| found.get_mut(&address(row)))
             {
-                health.median_seconds = row.try_get("seconds").ok();
+                health.median_seconds = Some(below.midpoint(above));
             }
         }
         Ok(found)
@@ -271,5 +272,27 @@ impl Effect {
                 .map_err(trouble)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::writer::tests::site;
+
+    #[tokio::test]
+    async fn the_median_of_an_even_number_is_the_mean_of_the_two_in_the_middle() {
+        let (_dir, store) = site().await;
+        sqlx::raw_sql(
+            "INSERT INTO contact_health (address) VALUES ('two@x.example'), ('three@x.example'), ('none@x.example');
+             INSERT INTO contact_answer VALUES ('two@x.example', 'a', 1, 3600), ('two@x.example', 'b', 2, 36000),
+                 ('three@x.example', 'a', 1, 30), ('three@x.example', 'b', 2, 10), ('three@x.example', 'c', 3, 20);",
+        )
+        .execute(store.records.pool())
+        .await
+        .unwrap();
+        let health = store.records.contact_health().await.unwrap();
+        let median = |address: &str| health[address].median_seconds;
+        assert_eq!(median("two@x.example"), Some(19_800));
+        assert_eq!((median("three@x.example"), median("none@x.example")), (Some(20), None));
     }
 }

@@ -32,11 +32,6 @@ pub(super) fn asn(item: &str) -> Result<u32, Wrong> {
     Err((what, "write it as AS64500 or 64500".into()))
 }
 
-/// The number of an AS as it stands in JSON.
-pub(super) fn asn_number(number: u32) -> Result<(), Wrong> {
-    asn(&number.to_string()).map(drop)
-}
-
 pub(super) fn net(item: &str) -> Result<Net, Wrong> {
     let net: Net = item.parse().map_err(|why| (format!("`{item}` in prefixes: {why}"), instead_of_range(item)))?;
     let given = item.split_once('/').map_or(item, |(address, _)| address).parse::<IpAddr>();

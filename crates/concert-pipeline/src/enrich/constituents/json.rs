@@ -21,9 +21,8 @@ pub fn read_json_for(name: &str, bytes: &[u8], against: Against<'_>) -> (Vec<Par
     let (mut parties, mut problems) = (Vec::new(), Vec::new());
     let mut known = HashSet::new();
     let is_array = bytes.trim_ascii_start().starts_with(b"[");
-    let mut written = written(bytes, is_array).into_iter();
-    let mut take = |mut party: Party| {
-        let mut mistakes = clean(&mut party, &written.next().unwrap_or_default(), against);
+    let mut take = |written: Written| {
+        let (party, mut mistakes) = clean(written, against);
         if !known.insert(party.name.clone()) {
             mistakes.push((
                 format!("the party `{}` stands there twice", party.name),
@@ -37,9 +36,9 @@ pub fn read_json_for(name: &str, bytes: &[u8], against: Against<'_>) -> (Vec<Par
         problems.extend(mistakes.into_iter().take(room).map(|(what, hint)| Problem::new(what).at(name).hint(hint)));
     };
     let result = if is_array {
-        serde_json::from_slice::<Vec<Party>>(bytes).map(|list| list.into_iter().take(PARTIES_MAX).for_each(&mut take))
+        serde_json::from_slice::<Vec<Written>>(bytes).map(|list| list.into_iter().take(PARTIES_MAX).for_each(&mut take))
     } else {
-        let mut lines = serde_json::Deserializer::from_slice(bytes).into_iter::<Party>().take(PARTIES_MAX);
+        let mut lines = serde_json::Deserializer::from_slice(bytes).into_iter::<Written>().take(PARTIES_MAX);
         lines.try_for_each(|party| party.map(&mut take))
     };
     if let Err(error) = result {
@@ -48,8 +47,6 @@ pub fn read_json_for(name: &str, bytes: &[u8], against: Against<'_>) -> (Vec<Par
         // The place stands in the text too.
         let text = error.to_string();
         let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-        // The one number in it.
-        let what = what.replace("expected u32", "expected an AS number, 1 to 4294967294, as in 64500");
         problems.push(Problem::new(what).at(place).hint(hint));
     }
     (parties, problems)
@@ -84,29 +81,30 @@ fn drop_empty(object: &mut serde_json::Value) {
     }
 }
 
-/// The networks of a party as they are written: reading them as networks clears what would be told.
+/// A party as it is written: what its numbers and networks are is told for all of them, with what stands there.
 #[derive(Default, serde::Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Written {
+    name: String,
+    /// Numbers, or texts as `AS64500`.
+    asns: Vec<serde_json::Value>,
     prefixes: Vec<String>,
     excluded_prefixes: Vec<String>,
+    domains: Vec<String>,
+    excluded_domains: Vec<String>,
+    countries: Vec<String>,
+    sectors: Vec<String>,
+    contacts: Vec<Contact>,
 }
 
-/// Those of all parties of a file; as many as can be read.
-fn written(bytes: &[u8], is_array: bool) -> Vec<Written> {
-    match is_array {
-        true => serde_json::from_slice(bytes).unwrap_or_default(),
-        false => {
-            serde_json::Deserializer::from_slice(bytes).into_iter().map_while(Result::ok).take(PARTIES_MAX).collect()
-        }
-    }
-}
-
-/// Brings a party into the form of the CSV reader. Gives the mistakes.
-fn clean(party: &mut Party, written: &Written, against: Against<'_>) -> Vec<Wrong> {
+/// Brings a party into the form of the CSV reader. Gives the mistakes too.
+fn clean(written: Written, against: Against<'_>) -> (Party, Vec<Wrong>) {
     let mut mistakes = Vec::new();
+    let Written { name, asns: numbers, prefixes: nets, excluded_prefixes: excluded_nets, .. } = written;
+    let Written { domains, excluded_domains, countries, sectors, contacts, .. } = written;
+    let mut party = Party { name, domains, excluded_domains, countries, sectors, contacts, ..Party::default() };
     let Party { name, asns, prefixes, excluded_prefixes, domains, excluded_domains, countries, sectors, contacts } =
-        party;
+        &mut party;
     if name.trim().is_empty() {
         mistakes.push(("a party has no name".to_owned(), "every party has a member `name`".into()));
     }
@@ -114,10 +112,12 @@ fn clean(party: &mut Party, written: &Written, against: Against<'_>) -> Vec<Wron
     let mut wrong = |(what, hint): Wrong| mistakes.push((format!("{}: {what}", of.escape_debug()), hint));
     let mut right = |value: Result<(), Wrong>| value.unwrap_or_else(&mut wrong);
     right(items::line("name", name));
-    asns.iter().for_each(|asn| right(items::asn_number(*asn)));
-    let texts = written.prefixes.iter().chain(&written.excluded_prefixes);
-    for (net, text) in prefixes.iter_mut().chain(excluded_prefixes).zip(texts) {
-        right(items::net(text).map(|clean| *net = clean));
+    for number in &numbers {
+        let text = number.as_str().map_or_else(|| number.to_string(), str::to_owned);
+        right(items::asn(&text).map(|asn| asns.push(asn)));
+    }
+    for (texts, nets) in [(&nets, prefixes), (&excluded_nets, excluded_prefixes)] {
+        texts.iter().for_each(|text| right(items::net(text).map(|net| nets.push(net))));
     }
     for domain in domains.iter_mut().chain(excluded_domains) {
         right(items::domain(domain).map(|clean| *domain = clean));
@@ -149,7 +149,7 @@ fn clean(party: &mut Party, written: &Written, against: Against<'_>) -> Vec<Wron
         *origin = "constituents".into();
         items::wishes(contact).into_iter().chain(against(contact)).for_each(|one| right(Err(one)));
     }
-    mistakes
+    (party, mistakes)
 }
 
 #[cfg(test)]
@@ -179,7 +179,17 @@ mod tests {
             assert_eq!(shown, want, "{text}");
         };
         check("[", &["c.json:1:1: EOF while parsing a list"]);
-        check("[{\"name\":\"A\",\n\"prefixes\":[\"192.0.2.0/33\"]}]", &["c.json:2:27: the prefix length is too large"]);
+        check(
+            r#"[{"name":"A","prefixes":["192.0.2.0/33","x"],"asns":["AS64500x",0,-1,64500]},{"name":"B","asns":[1.5]}]"#,
+            &[
+                "c.json: A: `AS64500x` in asns is not an AS number",
+                "c.json: A: `0` in asns is reserved and belongs to nobody",
+                "c.json: A: `-1` in asns is not an AS number",
+                "c.json: A: `192.0.2.0/33` in prefixes: the prefix length is too large",
+                "c.json: A: `x` in prefixes: not a network in CIDR form",
+                "c.json: B: `1.5` in asns is not an AS number",
+            ],
+        );
         check(
             "{\"name\":\"A\",\"domains\":[\"a b\"],\"countries\":[\"Finland\"],\"contacts\":[{\"mail\":\"x\"}]}\n{\"name\":\"A\"}",
             &[
@@ -197,6 +207,8 @@ mod tests {
             ],
         );
         check("{}", &["c.json: a party has no name"]);
+        let (parties, problems) = read_json("c.json", br#"[{"name":"A","asns":["AS64500",64501,"64502"]}]"#);
+        assert_eq!((parties[0].asns.as_slice(), problems.len()), (&[64_500, 64_501, 64_502][..], 0));
         let (parties, _) = read_json("c.json", b"{\"name\":\"A\"}\n{\"nam\":\"B\"}");
         assert_eq!(parties.len(), 1);
     }
