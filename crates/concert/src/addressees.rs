@@ -88,11 +88,9 @@ impl Addressees {
         teams_for(&self.teams, party).map(|(team, _)| team).find(|team| has(team) && !has(party))
     }
 
-    /// Whether events of a party may go on to others: registries named it, or it is a team that they went on to.
-    pub(crate) fn may_go_on(&self, party: &str, passed_over: &str) -> bool {
-        let is_team = self.teams.named(party).is_some();
-        let went_on = !passed_over.is_empty() && !passed_over.starts_with(NO_TEAM);
-        !party.is_empty() && self.constituents.named(party).is_none() && (!is_team || went_on)
+    /// Whether events of a party may go on to others: registries named it, or it is a team, behind which others stand.
+    pub(crate) fn may_go_on(&self, party: &str) -> bool {
+        !party.is_empty() && self.constituents.named(party).is_none()
     }
 
     /// The parts of the contact book in which somebody is sought, for people.

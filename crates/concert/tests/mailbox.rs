@@ -1010,6 +1010,66 @@ async fn what_waits_goes_to_whoever_is_imported_while_the_program_stands_or_work
     until(|| told() == ["abuse@b.example", "abuse@small.example"], "whom registries name is told");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_of_a_team_of_last_resort_is_left_the_next_one_is_told() {
+    let Some(world) = World::new().await else { return };
+    let site = world.site();
+    fs::write(site.join("country.csv"), "198.51.100.0,198.51.100.255,SE\n").unwrap();
+    world.set(|settings| format!("{settings}[lookup]\ncountry = [\"country.csv\"]\n"));
+    let teams =
+        "party,countries,mail\nNat SE,SE,gone@nat.example\nSE two,SE,two@se.example\nLast,*,last@cert.example\n";
+    world.import("teams", teams);
+    let gone = |address: &str| {
+        world.smtp.at_line(Stage::To, address, Act::Answer("550 5.1.1 no such user".into()), 1);
+    };
+    let told = || world.smtp.mails().last().unwrap().to.clone();
+    let passed = || {
+        let row = world.rows(&["notice", "list", "--name", "responsible"]).remove(0);
+        let shown = world.rows(&["notice", "show", row["id"].as_str().unwrap()]).remove(0);
+        (row["party"].as_str().unwrap().to_owned(), shown["passed_over"].as_str().unwrap().to_owned())
+    };
+    let who = |contact: Option<&str>, because: &str| {
+        let first = world.rows(&["who", "198.51.100.9"]).remove(0);
+        assert_eq!(first["contact"].as_str(), contact, "{first}");
+        assert!(first["reason"].as_str().unwrap().contains(because), "{first}");
+    };
+    gone("gone@nat.example");
+    world.event("198.51.100.1");
+    world.once();
+    assert_eq!(told(), ["two@se.example"]);
+    let want = "told to the team `SE two` (country SE) because nobody is left of the team `Nat SE` (country SE); suspended are \
+        gone@nat.example: notice ";
+    let (party, why) = passed();
+    assert!(party == "SE two" && why.starts_with(want), "{party}: {why}");
+    who(Some("two@se.example"), "country SE, because nobody is left of the team `Nat SE`");
+    // So are later events, and by the next one where nobody of that is left either.
+    gone("two@se.example");
+    world.event("198.51.100.2");
+    world.once();
+    assert_eq!(told(), ["last@cert.example"]);
+    let (party, why) = passed();
+    assert!(party == "Last" && why.contains("`Nat SE` (country SE); suspended are"), "{party}: {why}");
+    assert!(why.contains(", nor of the team `SE two` (country SE); suspended are"), "{why}");
+    world.event("198.51.100.3");
+    world.once();
+    assert_eq!(told(), ["last@cert.example"]);
+    who(Some("last@cert.example"), "any country, because nobody is left of the team `Nat SE`");
+    // Where nobody is left at all it waits, and says what was tried.
+    gone("last@cert.example");
+    world.event("198.51.100.4");
+    world.once();
+    world.event("198.51.100.5");
+    let waiting = world.rows(&["notice", "list", "--state", "no-contact"]).remove(0);
+    let reason = waiting["reason"].as_str().unwrap();
+    let tried = "tried in vain too: the team of last resort (country SE), the team of last resort (any country)";
+    assert!(waiting["party"] == "Nat SE" && reason.ends_with(tried), "{waiting}");
+    who(None, "so its notices wait");
+    world.done(&["contact", "resume", "gone@nat.example"]);
+    world.once();
+    assert!(world.rows(&["notice", "list", "--state", "no-contact"]).is_empty());
+    assert_eq!(told(), ["gone@nat.example"]);
+}
+
 /// A customer with two networks in those of two providers, whose AS has a contact of its own.
 const OBJECTS: &str = "role: S\nnic-hdl: SR1\nabuse-mailbox: abuse@small.example\nsource: RIPE\n\n\
     role: L\nnic-hdl: LR1\nabuse-mailbox: abuse@large.example\nsource: RIPE\n\n\
@@ -1296,6 +1356,36 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_a_receipt() {
     assert!(health.iter().all(|row| row["contact"] != "anna@bank.example"), "{health:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reporter_gets_ten_receipts_an_hour_and_by_an_alias_an_outcome_only_by_hand() {
+    let Some(world) = World::new().await else { return };
+    let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+    world.set(|settings| format!("{settings}complaints = \"complaints\"\n{feed}"));
+    let complaint = |from: &str, to: &str, n: usize| {
+        format!(
+            "From: {from}\r\nTo: {to}\r\nSubject: attack\r\nMessage-ID: <{n}@{from}>\r\n\r\n192.0.2.{n} attacks us\r\n"
+        )
+    };
+    for n in 1..12 {
+        world.dovecot.deliver(&complaint("anna@bank.example", "cert@cert.example", n)).unwrap();
+    }
+    // One who writes like the other is counted by itself.
+    world.dovecot.deliver(&complaint("anna@bank.example.net", "cert@cert.example", 20)).unwrap();
+    world.dovecot.deliver(&complaint("eve@shop.example", "security@cert.example", 21)).unwrap();
+    world.once();
+    let count = |to: &str| world.smtp.mails().iter().filter(|mail| mail.to == [to.to_owned()]).count();
+    assert_eq!([count("anna@bank.example"), count("anna@bank.example.net"), count("eve@shop.example")], [10, 1, 0]);
+    let mails = world.mails();
+    let of = |words: &str| mails.iter().filter(|mail| mail.contains(words)).count();
+    assert_eq!(of("no receipt: its sender got ten within the hour"), 1, "{mails:?}");
+    assert_eq!(of("no receipt: it was not sent to us by name"), 1, "{mails:?}");
+    let rows = world.rows(&["mailbox", "list", "--kind", "complaint"]);
+    let eve = rows.iter().find(|row| row["from"].as_str().unwrap().contains("eve@")).unwrap()["mail"].to_string();
+    world.done(&["mailbox", "outcome", &eve, "It was cleaned."]);
+    world.once();
+    assert_eq!(count("eve@shop.example"), 1);
+}
+
 /// Lets the complaints, and what was told, be so many days older.
 fn grow_old(site: &Path, days: i64) {
     let script = format!(
@@ -1356,36 +1446,6 @@ async fn whoever_complained_is_told_once_that_it_was_not_seen_again() {
     let of = |from: &str| {
         let rows = world.rows(&["mailbox", "list"]);
         let row = rows.iter().find(|row| row["from"] == from).unwrap();
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reporter_gets_ten_receipts_an_hour_and_by_an_alias_an_outcome_only_by_hand() {
-    let Some(world) = World::new().await else { return };
-    let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
-    world.set(|settings| format!("{settings}complaints = \"complaints\"\n{feed}"));
-    let complaint = |from: &str, to: &str, n: usize| {
-        format!(
-            "From: {from}\r\nTo: {to}\r\nSubject: attack\r\nMessage-ID: <{n}@{from}>\r\n\r\n192.0.2.{n} attacks us\r\n"
-        )
-    };
-    for n in 1..12 {
-        world.dovecot.deliver(&complaint("anna@bank.example", "cert@cert.example", n)).unwrap();
-    }
-    // One who writes like the other is counted by itself.
-    world.dovecot.deliver(&complaint("anna@bank.example.net", "cert@cert.example", 20)).unwrap();
-    world.dovecot.deliver(&complaint("eve@shop.example", "security@cert.example", 21)).unwrap();
-    world.once();
-    let count = |to: &str| world.smtp.mails().iter().filter(|mail| mail.to == [to.to_owned()]).count();
-    assert_eq!([count("anna@bank.example"), count("anna@bank.example.net"), count("eve@shop.example")], [10, 1, 0]);
-    let mails = world.mails();
-    let of = |words: &str| mails.iter().filter(|mail| mail.contains(words)).count();
-    assert_eq!(of("no receipt: its sender got ten within the hour"), 1, "{mails:?}");
-    assert_eq!(of("no receipt: it was not sent to us by name"), 1, "{mails:?}");
-    let rows = world.rows(&["mailbox", "list", "--kind", "complaint"]);
-    let eve = rows.iter().find(|row| row["from"].as_str().unwrap().contains("eve@")).unwrap()["mail"].to_string();
-    world.done(&["mailbox", "outcome", &eve, "It was cleaned."]);
-    world.once();
-    assert_eq!(count("eve@shop.example"), 1);
-}
-
         world.rows(&["mailbox", "show", &row["mail"].to_string()]).remove(0)["outcome"].clone()
     };
     assert!(of("anna@bank.example").as_str().unwrap().starts_with("20"), "{}", of("anna@bank.example"));

@@ -88,6 +88,24 @@ pub fn last_resort_by<'p>(teams: &'p Constituents, event: &Event<'_>) -> Option<
     Some((teams.party(found.party)?, format!("{}{more}", found.by)))
 }
 
+/// All teams of last resort for an event with their rules, in their order: where nobody of one is left, the next is told.
+/// What nobody can own falls to the one that claims it alone.
+pub fn all_last_resorts<'p>(teams: &'p Constituents, event: &Event<'_>) -> Vec<(&'p Party, String)> {
+    let Some((first, more)) = at_last(teams, event) else { return Vec::new() };
+    let mut known = vec![first.party];
+    let mut all = vec![(first.party, format!("{}{more}", first.by))];
+    let address = address(event);
+    if nobodys(event, address).is_none() {
+        for found in teams.all_at_last(event, address) {
+            if !known.contains(&found.party) {
+                known.push(found.party);
+                all.push((found.party, found.by.to_string()));
+            }
+        }
+    }
+    all.into_iter().filter_map(|(party, by)| Some((teams.party(party)?, by))).collect()
+}
+
 /// The rule, and what is to be said of it beside.
 fn at_last<'p>(teams: &'p Constituents, event: &Event<'_>) -> Option<(Found<'p>, &'static str)> {
     if teams.is_empty() {
@@ -249,6 +267,18 @@ mod tests {
             event.keep(EventId::default(), ProblemKey::default(), 1);
             let found = last_resort_by(&teams, &batch.get(0).unwrap());
             assert_eq!(found.as_ref().map(|(team, by)| (&*team.name, &**by)), want, "{given:?}");
+            let all = all_last_resorts(&teams, &batch.get(0).unwrap());
+            assert_eq!(all.first(), found.as_ref(), "{given:?}");
+            let names: Vec<&str> = all.iter().map(|(team, _)| &*team.name).collect();
+            // Whoever is excluded is no next one either.
+            let mut behind = want.map(|(name, _)| vec![name]).unwrap_or_default();
+            let is_out = given.contains(&("source.ip", "198.51.100.1"));
+            behind.extend(
+                ["First", "Second"]
+                    .into_iter()
+                    .filter(|name| want.is_some_and(|(first, _)| first != *name) && !(is_out && *name == "First")),
+            );
+            assert_eq!(names, behind, "{given:?}");
         };
         let any = |name: &'static str| Some((name, "any country"));
         check(&[("source.ip", "198.51.100.201"), ("source.geolocation.cc", "FI")], Some(("Team FI", "country FI")));

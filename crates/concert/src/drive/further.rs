@@ -1,5 +1,5 @@
 //! Who is told where no address of a party that registries name is left: the party of the next larger network, then
-//! that of the AS, then the team of the country.
+//! that of the AS, then the team of the country; and where none of that is left, the next team.
 //!
 //! The events of a notice may lie in several networks, so each goes its own way, and the notice becomes as many as
 //! there are ways. What nobody is left for stays as it was. Constituents are never passed over for strangers.
@@ -16,7 +16,7 @@ use concert_store::Members;
 use concert_store::records::NewNotice;
 
 use super::responsible::{Means, NO_CONTACT, Struck, TEAM_TOO, for_party};
-use crate::addressees::{self, Addressees, NOBODY, TOLD_TEAM, origin, party_of};
+use crate::addressees::{self, Addressees, Left, NO_TEAM, NOBODY, TOLD_TEAM, origin, party_of};
 use crate::barred::Barred;
 use crate::registry::Opened;
 use crate::wire::Site;
@@ -54,11 +54,11 @@ pub(super) async fn hand_on(
     notices: Vec<NewNotice>,
     clock: Option<Struck<'_>>,
 ) -> Result<Vec<NewNotice>, Problem> {
-    let Some(registry) = &book.registry else { return Ok(notices) };
+    let registry = book.registry.as_ref();
     let means = Means::of(site, clock);
     let mut out = Vec::with_capacity(notices.len());
     for notice in notices {
-        let may_go_on = notice.state == NO_CONTACT && book.may_go_on(&notice.party, &notice.passed_over);
+        let may_go_on = notice.state == NO_CONTACT && book.may_go_on(&notice.party);
         let ways = if may_go_on { ways(site, book, registry, barred, &notice).await? } else { Vec::new() };
         // Nobody is left for any of them.
         if ways.iter().all(|(next, _)| next.party.is_none()) {
@@ -112,7 +112,7 @@ fn waits<'w>(notice: &NewNotice, whys: impl Iterator<Item = &'w str>) -> String 
 async fn ways<'b>(
     site: &Site,
     book: &'b Addressees,
-    registry: &Opened,
+    registry: Option<&Opened>,
     barred: &Barred,
     notice: &NewNotice,
 ) -> Result<Vec<(Next<'b>, Members)>, Problem> {
@@ -149,7 +149,7 @@ async fn ways<'b>(
 
 fn next<'b>(
     book: &'b Addressees,
-    registry: &Opened,
+    registry: Option<&Opened>,
     barred: &Barred,
     notice: &NewNotice,
     event: &Event<'_>,
@@ -158,8 +158,11 @@ fn next<'b>(
     let span = address(event).map(|address| (address, address));
     let asn = event.int(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn).ok());
     let asn = asn.filter(|_| !book::is_nobodys(event));
-    let left = addressees::left(registry, span, asn, &is_free)
-        .map_err(|why| Problem::new(format!("the data of registries cannot be used: {why}")))?;
+    let left = match registry {
+        Some(registry) => addressees::left(registry, span, asn, &is_free)
+            .map_err(|why| Problem::new(format!("the data of registries cannot be used: {why}")))?,
+        None => Left { found: None, passed: Vec::new() },
+    };
     let because = match left.passed.is_empty() {
         true => notice.reason.clone(),
         false => {
@@ -172,18 +175,30 @@ fn next<'b>(
         return Ok(Next { party: Some(Cow::Owned(party_of(&step.answer))), why, tried: Vec::new() });
     }
     let mut tried: Vec<String> = left.passed.iter().map(origin).collect();
-    let team = book::last_resort_by(&book.teams, event);
-    let Some((team, by)) = team else {
-        tried.push("a team of last resort (none is known for it)".to_owned());
-        return Ok(Next { party: None, why: because, tried });
-    };
-    if team.contacts.iter().any(|contact| is_free(&contact.mail)) {
-        let why = format!("{TOLD_TEAM}{}` ({by}) because {because}", team.name);
-        return Ok(Next { party: Some(Cow::Borrowed(team)), why, tried: Vec::new() });
+    // A team that was to be told from the beginning has nobody before it.
+    let is_for_team = left.passed.is_empty() && book.teams.named(&notice.party).is_some();
+    let (mut because, mut is_first) = (because, true);
+    for (team, by) in book::all_last_resorts(&book.teams, event) {
+        if team.contacts.iter().any(|contact| is_free(&contact.mail)) {
+            let why = format!("{TOLD_TEAM}{}` ({by}) because {because}", team.name);
+            return Ok(Next { party: Some(Cow::Borrowed(team)), why, tried: Vec::new() });
+        }
+        let said = match team.contacts.is_empty() {
+            true => "; it has no contact to tell".to_owned(),
+            false => barred.said(team.contacts.iter().map(|contact| &contact.mail)),
+        };
+        let begins = if is_first && is_for_team { NO_TEAM.to_owned() } else { because + TEAM_TOO };
+        because = format!("{begins}`{}` ({by}){said}", team.name);
+        is_first = false;
+        let one = format!("the team of last resort ({by})");
+        if !(is_for_team && team.name == notice.party) && !tried.contains(&one) {
+            tried.push(one);
+        }
     }
-    let said = barred.said(team.contacts.iter().map(|contact| &contact.mail));
-    tried.push(format!("the team of last resort ({by})"));
-    Ok(Next { party: None, why: format!("{because}{TEAM_TOO}`{}` ({by}){said}", team.name), tried })
+    if is_first {
+        tried.push("a team of last resort (none is known for it)".to_owned());
+    }
+    Ok(Next { party: None, why: because, tried })
 }
 
 /// A network or AS that was passed over, with what became of its addresses.

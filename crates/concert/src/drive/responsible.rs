@@ -17,7 +17,8 @@ use jiff::tz::TimeZone;
 use super::becomes::Becomes;
 use super::{further, unclaimed};
 use crate::addressees::{
-    Addressees, NOBODY, PURPOSE, TOLD_TEAM, keyless, next_in_order, nobody_left, reachable_by, team_for, teams_for,
+    Addressees, NO_TEAM, NOBODY, PURPOSE, TOLD_TEAM, keyless, next_in_order, nobody_left, reachable_by, team_for,
+    teams_for,
 };
 use crate::barred::Barred;
 use crate::settings::Recipient;
@@ -124,7 +125,7 @@ pub async fn address_waiting(site: &Site) -> Result<usize, Problem> {
 /// Passes on notices made since a moment of whose party nobody is left, where somebody is next in order.
 pub(super) async fn pass_on_since(site: &Site, since: Time) -> Result<usize, Problem> {
     let book = site.addressees();
-    address_those(site, &book, since, &|notice| book.may_go_on(&notice.party, &notice.passed_over)).await
+    address_those(site, &book, since, &|notice| book.may_go_on(&notice.party)).await
 }
 
 /// Queues those of these notices, given by their numbers, that have somebody by now.
@@ -275,6 +276,8 @@ fn passed_before(book: &Addressees, notice: &Notice) -> String {
     let (said, party) = (&notice.passed_over, &notice.party);
     match said.split_once(TEAM_TOO) {
         _ if !said.starts_with(NOBODY) => said.clone(),
+        // It was for a team from the beginning.
+        _ if said.starts_with(NO_TEAM) => String::new(),
         Some((others, _)) if book.teams.named(party).is_some() => {
             format!("{TOLD_TEAM}{party}` because {others}")
         }

@@ -317,6 +317,19 @@ impl Constituents {
         self.by_zone(&name).find(|found| !excluded.contains(&found.party))
     }
 
+    /// Everybody who answers for the country of an event, then of its name, then wherever it is, each in the order they
+    /// were given.
+    pub(super) fn all_at_last(&self, event: &Event<'_>, address: Option<IpAddr>) -> Vec<Found<'_>> {
+        let excluded = address.map(|address| self.networks.find(address).1).unwrap_or_default();
+        let code = event.text(Field::SOURCE_GEOLOCATION_CC).and_then(|code| <[u8; 2]>::try_from(code.as_bytes()).ok());
+        let mut found: Vec<Found<'_>> = code.into_iter().flat_map(|code| self.by_country(code, excluded)).collect();
+        if let Some(Found { by: By::Country(code), .. }) = self.responsible_by_name(event) {
+            found.extend(self.by_country(code, &[]));
+        }
+        found.extend(self.by_anywhere(excluded));
+        found
+    }
+
     /// Who answers for an event wherever it is.
     pub(super) fn responsible_anywhere(&self, address: Option<IpAddr>) -> Option<Found<'_>> {
         self.by_anywhere(address.map(|address| self.networks.find(address).1).unwrap_or_default()).next()

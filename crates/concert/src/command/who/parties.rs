@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::contact::{last_alive, text_or_null};
 use super::{Answer, Book, NOT_FOR_EVENTS, Row, nobody};
-use crate::addressees::{LAW, next_in_order, nobody_left, reachable, team_for, teams_for};
+use crate::addressees::{LAW, NO_TEAM, next_in_order, nobody_left, reachable, team_for, teams_for};
 use crate::settings::Whom;
 
 /// Adds the contacts of constituents. Where nobody can be told of the one that decides, a team of its sector stands in.
@@ -47,9 +47,11 @@ pub(super) fn teams(value: &str, book: &Book<'_>, answer: &mut Answer) {
             }
             (None, Some((_, why))) => reason = format!("{}, because {why}", one.by),
             (None, None) if told.is_empty() => {
-                let why = nobody_left(team, book.purpose(), book.barred);
-                let reason = format!("{why}, so its notices wait");
-                answer.rows.push(nobody(value, Some(&team.name), Some(&one.by.to_string()), &reason));
+                let said = book.barred.said(team.contacts.iter().map(|contact| &contact.mail));
+                let why = format!("{NO_TEAM}`{}` ({}{said})", team.name, one.by);
+                answer.waiting = Some((team.name.clone(), why));
+                contacts(value, team, &told, (&one.by.to_string(), &reason), book, answer);
+                continue;
             }
             _ => {}
         }
