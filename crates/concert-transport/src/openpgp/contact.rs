@@ -108,7 +108,7 @@ impl ContactKey {
         }
         statements.sort_by_key(|signature| signature.created());
         let expires = statements.last().and_then(|signature| end(created, signature));
-        let (doors, closed) = doors(key);
+        let (doors, closed) = doors(key, statements.last().copied());
         let fingerprint = format!("{:X}", primary.fingerprint());
         let signers = signers(key, &statements, expires);
         Ok(Self { fingerprint, addresses, created, expires, is_revoked, doors, closed, signers })

@@ -1,10 +1,13 @@
 //! The subkeys of a contact's key, and which of its signatures count.
 //!
+//! Where no subkey is for encryption, an RSA key is used itself if it says that it is for encryption too, as those of
+//! `Key-Type: RSA` are.
+//!
 //! A subkey is used when the key has bound it for encryption (RFC 9580 sections 5.2.3.29 and 10.1.5), has not
 //! taken it back, and it is of a kind that this program can encrypt to.
 
 use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
-use pgp::packet::{KeyFlags, PublicSubkey, Signature, SignatureType, SubpacketData};
+use pgp::packet::{KeyFlags, PubKeyInner, PublicKey, PublicSubkey, Signature, SignatureType, SubpacketData};
 use pgp::ser::Serialize;
 use pgp::types::{EcdhPublicParams, KeyDetails, PublicParams, Timestamp};
 
@@ -31,8 +34,8 @@ pub(super) fn newest(signatures: &[Signature], holds: impl Fn(&Signature) -> boo
     sorted.into_iter().take(SIGNATURES_MAX).find(|one| holds(one))
 }
 
-/// The subkeys that can be encrypted to, or why there are none.
-pub(super) fn doors(key: &SignedPublicKey) -> (Vec<Door>, &'static str) {
+/// The subkeys that can be encrypted to, or why there are none. `own` is the newest that the key says of itself.
+pub(super) fn doors(key: &SignedPublicKey, own: Option<&Signature>) -> (Vec<Door>, &'static str) {
     let (mut doors, mut closed) = (Vec::new(), "it has no subkey for encryption");
     for subkey in key.public_subkeys.iter().take(SUBKEYS_MAX) {
         match door(key, subkey) {
@@ -41,7 +44,30 @@ pub(super) fn doors(key: &SignedPublicKey) -> (Vec<Door>, &'static str) {
             Err(why) => closed = why,
         }
     }
+    if doors.is_empty() && own.and_then(flags).is_some_and(is_for_encryption) {
+        match itself(&key.primary_key) {
+            Ok(door) => doors.push(door),
+            Err(why) => closed = why,
+        }
+    }
     (doors, closed)
+}
+
+/// The key itself as a door. In the form of a subkey its numbers, and so its key id, are the same.
+fn itself(key: &PublicKey) -> Result<Door, &'static str> {
+    let unknown = "its key for encryption is of a kind that is not understood";
+    let params = key.public_params();
+    match params {
+        PublicParams::RSA(_) if params.write_len() < RSA_BYTES_MIN => {
+            return Err("its RSA key has less than 2048 bits");
+        }
+        PublicParams::RSA(_) => {}
+        _ => return Err(unknown),
+    }
+    let inner = PubKeyInner::new(key.version(), key.algorithm(), key.created_at(), None, params.clone());
+    let subkey = inner.and_then(PublicSubkey::from_inner).map_err(|_| unknown)?;
+    // When it ends, all of it does.
+    Ok(Door { key: subkey, created: seconds(key.created_at()), expires: None })
 }
 
 fn door(key: &SignedPublicKey, subkey: &SignedPublicSubKey) -> Result<Option<Door>, &'static str> {
@@ -52,8 +78,7 @@ fn door(key: &SignedPublicKey, subkey: &SignedPublicSubKey) -> Result<Option<Doo
     };
     let Some(binding) = is(SignatureType::SubkeyBinding) else { return Ok(None) };
     // Without flags, as in keys of the nineties, what the algorithm can do counts.
-    let is_for_encryption = flags(binding).is_none_or(|flags| flags.encrypt_comms() || flags.encrypt_storage());
-    if !is_for_encryption || is_for_signing(subkey.key.public_params()) {
+    if !flags(binding).is_none_or(is_for_encryption) || is_for_signing(subkey.key.public_params()) {
         return Ok(None);
     }
     if is(SignatureType::SubkeyRevocation).is_some() {
@@ -62,6 +87,10 @@ fn door(key: &SignedPublicKey, subkey: &SignedPublicSubKey) -> Result<Option<Doo
     check(subkey.key.public_params())?;
     let created = seconds(subkey.key.created_at());
     Ok(Some(Door { key: subkey.key.clone(), created, expires: end(created, binding) }))
+}
+
+fn is_for_encryption(flags: &KeyFlags) -> bool {
+    flags.encrypt_comms() || flags.encrypt_storage()
 }
 
 fn is_for_signing(params: &PublicParams) -> bool {

@@ -92,6 +92,29 @@ fn a_longer_life_a_second_name_and_signatures_of_others_are_taken_up() {
     assert_eq!(key.addresses(), ["abuse@uni.example"], "a name taken back");
 }
 
+/// Keys of `Key-Type: RSA` without a subkey, which GnuPG encrypts to.
+#[test]
+fn an_rsa_key_that_is_for_encryption_itself_is_used_and_gnupg_opens_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(gnupg) = gnupg(dir.path()) else { return };
+    let make = |user: &str, kind: &str, usage: &str| {
+        gnupg.must(&[&WHEN[..], &["--quick-gen-key", user, kind, usage, "60d"]].concat());
+        ContactKey::read(&gnupg.must(&["--armor", "--export", user])).unwrap()
+    };
+    let key = make("sce@uni.example", "rsa2048", "sign,cert,encrypt");
+    assert_eq!((key.state(now()), key.expires()), (State::Good, Some(time("2026-12-31T00:00:00Z"))));
+    for hidden in [false, true] {
+        let (open, behind) = if hidden { (vec![], vec![&key]) } else { (vec![&key], vec![]) };
+        fs::write(dir.path().join("sealed"), super::seal::seal(b"a notice", &open, &behind, now()).unwrap()).unwrap();
+        assert_eq!(gnupg.must(&["--decrypt", dir.path().join("sealed").to_str().unwrap()]), b"a notice");
+    }
+    // One that is not for encryption is not used, and neither is a short one.
+    let sign = make("sc@uni.example", "rsa2048", "sign,cert");
+    assert_eq!(sign.why_not(now()).unwrap(), "cannot be encrypted to: it has no subkey for encryption");
+    let short = make("short@uni.example", "rsa1024", "sign,cert,encrypt");
+    assert_eq!(short.why_not(now()).unwrap(), "cannot be encrypted to: its RSA key has less than 2048 bits");
+}
+
 #[test]
 fn what_cannot_be_encrypted_to_says_why() {
     let dir = tempfile::tempdir().unwrap();
