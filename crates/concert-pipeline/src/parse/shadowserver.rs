@@ -2,8 +2,8 @@
 //!
 //! A report is a CSV file whose name says its type: `2026-06-17-scan_telnet-country.csv`, also zipped.
 //! The type says what its columns mean. Common types are known without further settings; for all of
-//! them, and as they change, give Shadowserver's own schema file with `schema`. A report whose name
-//! says nothing is recognised by its columns if these fit one type only, or named with `report_type`.
+//! them, and as they change, give Shadowserver's own schema file with `schema`; a name that tells another type is refused. A
+//! report whose name says nothing is recognised by its columns if these fit one type only, or named with `report_type`.
 //!
 //! Columns that mean nothing to the type are kept as `extra.COLUMN`, and so is a value that its field
 //! refuses (a host name that is none). Of a column that is there twice the first counts, and the second is kept as
@@ -63,6 +63,12 @@ impl Shadowserver {
         let names = [about.name, &about.receipt.file_name, &about.receipt.url];
         if let Some(report) = names.iter().find_map(|name| self.schema.by_file_name(name)) {
             return Ok(report);
+        }
+        // Types share most columns: one that is not known would be read as another.
+        if let Some(named) = names.iter().find_map(|name| Schema::unknown_in(name)) {
+            return Err(format!(
+                "the file name tells the report type `{named}`, which is not known; give a newer `schema`, or `report_type`"
+            ));
         }
         self.schema.by_columns(header).map_err(|fits| match fits.len() {
             0 => format!(
@@ -341,6 +347,15 @@ const SAMPLES: &[Sample] = &[
         events: r#"{"classification.identifier":"open-rdp","classification.taxonomy":"vulnerable","classification.type":"vulnerable-system","feed.name":"Accessible-RDP","protocol.application":"rdp","protocol.transport":"tcp","source.ip":"192.0.2.9","source.port":3389,"time.source":"2026-06-17T00:00:00Z"}
 "#,
         rejects: "",
+    },
+    Sample {
+        name: "2026-06-17-compromised_nothing-example.csv",
+        settings: "",
+        given: r#""timestamp","email","infection","source_url","public_source","status","tag","severity","service","username","detail"
+"2026-06-17 00:04:05","a@b.example","","","","","x","high","","",""
+"#,
+        events: "",
+        rejects: "1: the file name tells the report type `compromised_nothing`, which is not known; give a newer `schema`, or `report_type`",
     },
     Sample {
         name: "twice.csv",

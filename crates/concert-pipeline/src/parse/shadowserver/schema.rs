@@ -115,6 +115,21 @@ impl Schema {
         longest(|report| &report.file_name).or_else(|| longest(|report| &report.key))
     }
 
+    /// The type a file name names that is not known: a date with such a word behind it, or a word of a known family.
+    pub(super) fn unknown_in(name: &str) -> Option<String> {
+        let name = name.to_ascii_lowercase();
+        let stem = type_in(&name)?;
+        let is_dated = !name.rsplit(['/', '\\']).next()?.starts_with(stem);
+        let end = stem.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(stem.len());
+        let word = stem.get(..end)?;
+        let (family, _) = word.split_once('_').unwrap_or((word, ""));
+        let is_one = match is_dated {
+            true => word.contains('_') || FAMILIES.contains(&family),
+            false => word.contains('_') && FAMILIES.contains(&family),
+        };
+        is_one.then(|| word.to_owned())
+    }
+
     /// The type of this very name.
     pub(super) fn by_type(&self, name: &str) -> Option<&Report> {
         let report = self.reports.iter().find(|report| report.file_name == name);
@@ -164,6 +179,24 @@ fn broken(key: String, file_name: String, why: String) -> Report {
         broken: Some(why),
     }
 }
+
+/// What names of report types begin with.
+const FAMILIES: [&str; 14] = [
+    "blocklist",
+    "compromised",
+    "device",
+    "event4",
+    "event6",
+    "malware",
+    "population",
+    "population6",
+    "ransomware",
+    "sandbox",
+    "scan",
+    "scan6",
+    "spam",
+    "special",
+];
 
 /// The part of a file name from the report type on, without date and endings.
 fn type_in(name: &str) -> Option<&str> {
@@ -255,6 +288,19 @@ mod tests {
         check("scan_telnetx.csv", None);
         check("report.csv", None);
         check("2026-06-17-", None);
+    }
+
+    #[test]
+    fn a_file_name_that_names_an_unknown_type_is_told_from_one_that_names_none() {
+        let check = |name: &str, want: Option<&str>| assert_eq!(Schema::unknown_in(name).as_deref(), want, "{name}");
+        check("2026-06-17-compromised_account-x.csv", Some("compromised_account"));
+        check("in/2026-06-17-new_kind-example-ip.csv.zip", Some("new_kind"));
+        check("2026-06-17-special.csv", Some("special"));
+        check("ransomware_victim.csv", Some("ransomware_victim"));
+        check("scan_new (1).csv", Some("scan_new"));
+        for none in ["report.csv", "2026-06-17-report.csv", "my_report.csv", "special.csv", "dl.example/aB_c?x", ""] {
+            check(none, None);
+        }
     }
 
     #[test]
