@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use concert_model::keys::Secret;
 
-use super::session::Session;
+use super::session::{Limits, Session};
 use super::{After, Imap, Known, Server, links};
 use crate::collect::{Setup, Told};
 use crate::fuzzing::{Basket, Script};
@@ -36,6 +36,7 @@ pub async fn converse(words: &[u8], piece: usize, stays: bool, after: u8) {
             trust: Trust::default(),
             user: "feeds".into(),
             password: Secret::new("pa\"ss"),
+            limits: Limits::of(None, None, None),
         },
         folder: "INBOX".into(),
         search: "UNSEEN".into(),

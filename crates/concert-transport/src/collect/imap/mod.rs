@@ -27,7 +27,7 @@ use mail_parser::{Message, MessageParser};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use self::session::{Entry, Session};
+use self::session::{Entry, Limits, Session};
 use self::waiting::Waiting;
 use super::{Backoff, Listed, Setup, Told, wait};
 use crate::net::web::{self, Ask, Web};
@@ -63,6 +63,7 @@ struct Server {
     trust: Trust,
     user: String,
     password: Secret,
+    limits: Limits,
 }
 
 /// What is done with a message when it is durable.
@@ -112,6 +113,13 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
     }
     let links = read_links(keys);
     let web = Web::read(keys, &setup.site_dir, &setup.user_agent);
+    // Servers of mail have longer limits than those of lists, unless somebody says how long.
+    let given = |name: &str, limit: Duration| keys.has(name).then_some(limit);
+    let limits = Limits::of(
+        given("connect_timeout", web.connect_timeout),
+        given("read_timeout", web.read_timeout),
+        given("timeout", web.timeout),
+    );
     let mut good = true;
     if let Some(Err(why)) = host.as_deref().map(check_host) {
         keys.problem("host", why, "host = \"mail.cert.example\", its port in `port`");
@@ -132,6 +140,7 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
             trust: web.trust.clone(),
             user: user?,
             password: password?,
+            limits,
         },
         folder,
         search: narrowed(search, after),

@@ -1,4 +1,5 @@
-//! One IMAP connection: every command has a deadline and a cap on the bytes it may bring.
+//! One IMAP connection: every command has a deadline and a cap on the bytes it may bring. The limits of the settings
+//! hold where they are given.
 //!
 //! Commands are run here one by one rather than through the client library's helpers, because those
 //! take a refused SEARCH for an empty one and do not see a refused STORE.
@@ -16,6 +17,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 use super::Server;
 use crate::net::{self, Stream, Tls};
@@ -33,6 +35,36 @@ const REFUSED: &str = "the server refused";
 /// Longest piece of what a server says that is shown.
 const SAID_CHARS_MAX: usize = 200;
 
+/// How long things may take; those of the settings, where they say so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Connecting, and the handshake of TLS.
+    pub(super) connect: Duration,
+    /// How long the server may be silent while something is asked; nothing where only the whole counts.
+    pub(super) silence: Option<Duration>,
+    /// A small command.
+    pub(super) command: Duration,
+    /// Fetching one message.
+    pub(super) fetch: Duration,
+}
+
+impl Limits {
+    /// Those that are given (`connect_timeout`, `read_timeout`, `timeout`), and else what suits most servers.
+    pub(super) fn of(connect: Option<Duration>, silence: Option<Duration>, whole: Option<Duration>) -> Self {
+        Self {
+            connect: connect.unwrap_or(CONNECT_MAX),
+            silence,
+            command: whole.map_or(COMMAND_MAX, |whole| whole.min(COMMAND_MAX)),
+            fetch: whole.unwrap_or(FETCH_MAX),
+        }
+    }
+
+    /// How long something takes in which the server has one thing to say.
+    fn answer(&self, most: Duration) -> Duration {
+        self.silence.map_or(most, |silence| silence.min(most))
+    }
+}
+
 /// What is known of a message before it is fetched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -44,6 +76,7 @@ pub(super) struct Entry {
 pub(super) struct Session {
     inner: Inner<Capped>,
     left: Arc<AtomicU64>,
+    limits: Limits,
     capabilities: Vec<String>,
     /// The server spoke of new messages since the last search.
     news: bool,
@@ -53,24 +86,25 @@ pub(super) struct Session {
 impl Session {
     /// Connects, encrypts as told, logs in.
     pub(super) async fn open(server: &Server) -> Result<Session, String> {
+        let limits = &server.limits;
         let whole = async {
-            let stream = net::connect(&server.host, server.port, CONNECT_MAX).await?;
+            let stream = net::connect(&server.host, server.port, limits.connect).await?;
             let left = Arc::new(AtomicU64::new(COMMAND_BYTES_MAX));
-            let capped = |stream: Stream| Capped { inner: stream, left: Arc::clone(&left) };
+            let capped = |stream: Stream| Capped::new(stream, &left, limits);
             let client = match (server.tls, server.starttls) {
                 (Tls::Required, false) => {
-                    let stream = net::tls(stream, &server.host, &server.trust).await?;
-                    greeted(capped(Box::new(stream))).await?
+                    let stream = encrypted(stream, server).await?;
+                    greeted(capped(stream), limits).await?
                 }
-                (Tls::Off, _) => greeted(capped(Box::new(stream))).await?,
+                (Tls::Off, _) => greeted(capped(Box::new(stream)), limits).await?,
                 (tls, _) => {
-                    let mut client = greeted(capped(Box::new(stream))).await?;
+                    let mut client = greeted(capped(Box::new(stream)), limits).await?;
                     match client.run_command_and_check_ok("STARTTLS", None).await {
                         Ok(()) => {
                             // Whatever was sent in the clear behind the answer is dropped with the client.
                             let stream = client.into_inner().inner;
-                            let stream = net::tls(stream, &server.host, &server.trust).await?;
-                            Client::new(capped(Box::new(stream)))
+                            let stream = encrypted(stream, server).await?;
+                            Client::new(capped(stream))
                         }
                         Err(_) if tls == Tls::Required => return Err("the server does not offer encryption".into()),
                         Err(error) if is_refusal(&error) => client,
@@ -80,8 +114,9 @@ impl Session {
             };
             Session::log_in(client, left, server).await
         };
-        let outcome = tokio::time::timeout(COMMAND_MAX, unharmed(whole)).await;
-        let mut session = outcome.unwrap_or_else(|_| Err(format!("no login within {COMMAND_MAX:?}")))?;
+        let time = limits.command;
+        let outcome = tokio::time::timeout(time, unharmed(whole)).await;
+        let mut session = outcome.unwrap_or_else(|_| Err(format!("no login within {time:?}")))?;
         session.learn_capabilities().await?;
         Ok(session)
     }
@@ -90,7 +125,7 @@ impl Session {
     #[cfg(feature = "fuzzing")]
     pub(super) async fn over(stream: Stream, server: &Server) -> Result<Session, String> {
         let left = Arc::new(AtomicU64::new(COMMAND_BYTES_MAX));
-        let greeted = greeted(Capped { inner: stream, left: Arc::clone(&left) });
+        let greeted = greeted(Capped::new(stream, &left, &server.limits), &server.limits);
         let whole = unharmed(async { Session::log_in(greeted.await?, left, server).await });
         let outcome = tokio::time::timeout(COMMAND_MAX, whole).await;
         let mut session = outcome.unwrap_or_else(|_| Err("no login".into()))?;
@@ -101,7 +136,7 @@ impl Session {
     async fn log_in(client: Client<Capped>, left: Arc<AtomicU64>, server: &Server) -> Result<Session, String> {
         let login = client.login(&server.user, server.password.reveal()).await;
         let inner = login.map_err(|(error, _)| format!("login failed: {}", short(&error.to_string())))?;
-        Ok(Session { inner, left, capabilities: Vec::new(), news: false, uid_validity: 0 })
+        Ok(Session { inner, left, limits: server.limits, capabilities: Vec::new(), news: false, uid_validity: 0 })
     }
 
     async fn learn_capabilities(&mut self) -> Result<(), String> {
@@ -201,7 +236,7 @@ impl Session {
             }
         };
         let command = format!("UID FETCH {uid} (UID BODY.PEEK[]{piece})");
-        self.run(&command, FETCH_MAX, bytes_max.saturating_add(COMMAND_BYTES_MAX), note).await?;
+        self.run(&command, self.limits.fetch, bytes_max.saturating_add(COMMAND_BYTES_MAX), note).await?;
         Ok(found)
     }
 
@@ -253,6 +288,8 @@ impl Session {
         self.left.store(COMMAND_BYTES_MAX, Ordering::Relaxed);
         let broke = |error: &dyn std::fmt::Display| format!("the connection broke while waiting: {error}");
         let id = self.inner.run_command("IDLE").await.map_err(|error| broke(&error))?;
+        // While it idles a server is silent for good reason.
+        let silence = self.inner.as_mut().silence.take();
         let news = async {
             loop {
                 let read = self.inner.read_response().await.map_err(|error| broke(&error))?;
@@ -267,8 +304,9 @@ impl Session {
         if let Ok(outcome) = tokio::time::timeout(time, unharmed(news)).await {
             outcome?;
         }
+        self.inner.as_mut().listen(silence);
         self.inner.run_command_untagged("DONE").await.map_err(|error| broke(&error))?;
-        let ended = tokio::time::timeout(COMMAND_MAX, unharmed(self.answer(&id, &mut |_| {}))).await;
+        let ended = tokio::time::timeout(self.limits.command, unharmed(self.answer(&id, &mut |_| {}))).await;
         ended.unwrap_or_else(|_| Err(broke(&"no answer to DONE")))
     }
 
@@ -279,7 +317,7 @@ impl Session {
     }
 
     async fn command(&mut self, command: &str, on: impl FnMut(&Response<'_>) + Send) -> Result<(), String> {
-        self.run(command, COMMAND_MAX, COMMAND_BYTES_MAX, on).await
+        self.run(command, self.limits.command, COMMAND_BYTES_MAX, on).await
     }
 
     async fn run(
@@ -338,11 +376,20 @@ async fn unharmed<T>(reading: impl Future<Output = Result<T, String>>) -> Result
     read.unwrap_or_else(|_| Err("the server's answer cannot be read".into()))
 }
 
+/// Encrypts a connection.
+async fn encrypted<S: net::Peer + 'static>(stream: S, server: &Server) -> Result<Stream, String> {
+    let time = server.limits.answer(server.limits.connect);
+    let done = tokio::time::timeout(time, net::tls(stream, &server.host, &server.trust)).await;
+    let done = done.unwrap_or_else(|_| Err(format!("TLS with {} took longer than {time:?}", server.host)));
+    done.map(|stream| Box::new(stream) as Stream)
+}
+
 /// Reads the greeting.
-async fn greeted(stream: Capped) -> Result<Client<Capped>, String> {
+async fn greeted(stream: Capped, limits: &Limits) -> Result<Client<Capped>, String> {
     let mut client = Client::new(stream);
-    let read = tokio::time::timeout(CONNECT_MAX, client.read_response()).await;
-    let read = read.map_err(|_| format!("no greeting within {CONNECT_MAX:?}"))?;
+    let time = limits.answer(CONNECT_MAX);
+    let read = tokio::time::timeout(time, client.read_response()).await;
+    let read = read.map_err(|_| format!("no greeting within {time:?}"))?;
     let read = read.map_err(|error| format!("no greeting: {}", short(&error.to_string())))?;
     let response = read.ok_or("no greeting: the server closed the connection")?;
     match response.parsed() {
@@ -390,11 +437,32 @@ fn mailbox(name: &str) -> Result<String, String> {
     Ok(out)
 }
 
-/// A connection that brings no more bytes than it was given leave for.
+/// A connection that brings no more bytes than it was given leave for, and ends where nothing comes for too long.
 #[derive(Debug)]
 struct Capped {
     inner: Stream,
     left: Arc<AtomicU64>,
+    silence: Option<Duration>,
+    /// When what is waited for is late.
+    late: Option<Pin<Box<Sleep>>>,
+}
+
+impl Capped {
+    fn new(inner: Stream, left: &Arc<AtomicU64>, limits: &Limits) -> Self {
+        Self { inner, left: Arc::clone(left), silence: limits.silence, late: None }
+    }
+
+    /// From now on the server may be silent for so long.
+    fn listen(&mut self, silence: Option<Duration>) {
+        (self.silence, self.late) = (silence, None);
+    }
+
+    /// Whether nothing came for too long, where something is waited for.
+    fn is_late(&mut self, context: &mut Context<'_>) -> Option<Duration> {
+        let silence = self.silence?;
+        let late = self.late.get_or_insert_with(|| Box::pin(tokio::time::sleep(silence)));
+        late.as_mut().poll(context).is_ready().then_some(silence)
+    }
 }
 
 impl AsyncRead for Capped {
@@ -410,6 +478,12 @@ impl AsyncRead for Capped {
         self.left.store(left.saturating_sub(read), Ordering::Relaxed);
         if read > left {
             return Poll::Ready(Err(std::io::Error::other("the server sent more than it may")));
+        }
+        if outcome.is_ready() {
+            self.late = None;
+        } else if let Some(silence) = self.is_late(context) {
+            let why = format!("nothing came for `read_timeout` ({silence:?})");
+            return Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::TimedOut, why)));
         }
         outcome
     }

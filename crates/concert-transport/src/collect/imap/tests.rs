@@ -8,6 +8,7 @@ use concert_testkit::dovecot::Dovecot;
 use concert_testkit::tls::write_authority;
 use concert_testkit::web::{Answer, Web};
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
 use super::LISTED;
@@ -352,4 +353,46 @@ fn mistakes_in_the_settings_are_told() {
     for key in ["host", "user", "password"] {
         assert!(problems.contains(&format!("`{key}` is missing")), "{problems}");
     }
+}
+
+/// A server that says these things, each as the answer to a line, and then nothing more. Gives its port.
+async fn that_stalls(said: &'static [&'static str]) -> (u16, tokio::task::JoinHandle<()>) {
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let task = tokio::spawn(async move {
+        let (stream, _) = socket.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        for said in said {
+            stream.write_all(said.as_bytes()).await.unwrap();
+            line.clear();
+            stream.read_line(&mut line).await.unwrap();
+        }
+        std::future::pending::<()>().await;
+    });
+    (port, task)
+}
+
+#[tokio::test]
+async fn a_server_that_stalls_is_given_up_when_the_settings_say_so() {
+    let site = tempfile::tempdir().unwrap();
+    let trouble = async |said: &'static [&'static str], limits: &str| {
+        let (port, task) = that_stalls(said).await;
+        let text = format!(
+            "host = \"127.0.0.1\"\nport = {port}\nuser = \"a\"\npassword = {{ env = 'x' }}\ntls = \"off\"\n{limits}"
+        );
+        let collector = read(&LISTED, &setup(site.path()), &text).unwrap();
+        let checked = tokio::time::timeout(Duration::from_secs(10), collector.check()).await;
+        task.abort();
+        checked.expect("it is given up").unwrap_err().what
+    };
+    let silent = "read_timeout = \"300ms\"";
+    assert!(trouble(&[], silent).await.contains("no greeting"), "greeting");
+    let want = "nothing came for `read_timeout` (300ms)";
+    let login = trouble(&["* OK hi\r\n"], silent).await;
+    assert!(login.contains(want), "{login}");
+    let later = trouble(&["* OK hi\r\n", "A0001 OK in\r\n"], silent).await;
+    assert!(later.contains(want), "{later}");
+    let whole = trouble(&["* OK hi\r\n"], "timeout = \"400ms\"").await;
+    assert!(whole.contains("no login within 400ms"), "{whole}");
 }
