@@ -1,5 +1,7 @@
 //! Mail addresses in the one form that contacts, bounces and keys are compared by.
 
+use std::net::IpAddr;
+
 use crate::host;
 
 /// An address in the form that contacts are known by: lower case, its domain as the DNS has it.
@@ -21,18 +23,26 @@ const LOCAL_BYTES_MAX: usize = 64;
 /// trial (`.example`, `example.com`, `.test`) are left out: examples and tests live in them.
 const RESERVED: [&str; 3] = ["invalid", "onion", "alt"];
 
+/// Whether a text is a mail address that mail can be sent to. Beside those of contacts the settings may have a host without
+/// a name: `root@[192.0.2.1]`.
+pub fn is_address(text: &str) -> bool {
+    let numbered = text.strip_suffix(']').and_then(|text| text.rsplit_once("@["));
+    wrong(text).is_none()
+        || numbered.is_some_and(|(local, host)| wrong_before(local).is_none() && host.parse::<IpAddr>().is_ok())
+}
+
 /// Why a text is no mail address that mail can be sent to, whoever it belongs to; nothing where it is one.
 ///
 /// What imports refuse, checks tell and the mailer does not take is decided here. Quoted names and numbers for domains
 /// (`"a b"@[192.0.2.1]`) are left out: in contacts they are mistakes or attempts to break out.
-pub fn wrong(text: &str) -> Option<&'static str> {
+fn wrong(text: &str) -> Option<&'static str> {
     let Some((local, domain)) = text.rsplit_once('@') else { return Some("this is no mail address") };
     let is_odd = |c: char| c.is_whitespace() || c.is_control() || ",;<>\"()".contains(c);
     if text.len() > ADDRESS_BYTES_MAX || domain.is_empty() || domain.contains(is_odd) {
         return Some("this is no mail address");
     }
     wrong_before(local).or_else(|| {
-        let is_bad = |label: &str| label.starts_with('-') || label.ends_with('-') || label.is_empty();
+        let is_bad = |label: &str| label.starts_with(['-', '_']) || label.ends_with(['-', '_']) || label.is_empty();
         let is_one = host::domain(domain).is_ok() && !domain.split('.').any(is_bad);
         (!is_one).then_some("what stands behind the @ is no domain")
     })
@@ -40,7 +50,7 @@ pub fn wrong(text: &str) -> Option<&'static str> {
 
 /// Why nothing may stand so before the @ of an address: letters, digits and the signs of RFC 5322 (`atext`), with single
 /// dots between them.
-pub fn wrong_before(local: &str) -> Option<&'static str> {
+fn wrong_before(local: &str) -> Option<&'static str> {
     if local.is_empty() || local.contains(|c: char| !is_atext(c)) || local.starts_with('.') || local.ends_with('.') {
         return Some("this is no mail address");
     }
@@ -123,7 +133,13 @@ mod tests {
         for none in ["abuse@net..example", "abuse@192.0.2.1", "abuse@-", "abuse@[192.0.2.1]", "abuse@n!t.example"] {
             check(none, Some("no domain"));
         }
-        for none in ["abuse@-net.example", "abuse@net-.example", "abuse@.net.example", "abuse@net.example."] {
+        for none in [
+            "abuse@-net.example",
+            "abuse@net-.example",
+            "abuse@_net.example",
+            "abuse@.net.example",
+            "abuse@net.example.",
+        ] {
             check(none, Some("no domain"));
         }
         for reserved in ["abuse@x.invalid", "abuse@INVALID", "a@x.onion", "a@x.alt"] {

@@ -31,6 +31,10 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("a mail that cannot be read: it has no headers", "what has none is not taken for a mail"),
     ("larger than 16 MiB", "it takes a schema of 16 MiB"),
     ("more than {} report types", "it takes a schema of many megabytes"),
+    (
+        "the file name tells the report type `{}`, which is not known; give a newer `schema`, or `report_type`",
+        "it takes such a name; a sample of the parser has one",
+    ),
     ("not a schema: {}", "a mistake in the settings, provoked there"),
     ("it holds no report types", "a mistake in the settings, provoked there"),
     ("`{}` is not a field that can be constant", "a mistake in the settings, provoked there"),

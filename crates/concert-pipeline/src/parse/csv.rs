@@ -117,7 +117,11 @@ fn delimiter(keys: &mut Keys<'_>) -> Delimiter {
 fn header(keys: &mut Keys<'_>) -> Header {
     let about = "column names stand in a comment: \"last\" before the rows, or the one that begins with this text";
     let comment = keys.text("header_from_comment", about);
-    let row = keys.flag_or("header", comment.is_none(), "whether the first row names the columns; else they are called 1, 2, 3");
+    let row = keys.flag_or(
+        "header",
+        comment.is_none(),
+        "whether the first row names the columns; else they are called 1, 2, 3",
+    );
     match comment.as_deref() {
         Some(_) if row => {
             keys.problem("header", "`header` and `header_from_comment` exclude each other", "leave one of them out");

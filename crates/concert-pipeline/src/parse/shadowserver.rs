@@ -355,7 +355,7 @@ const SAMPLES: &[Sample] = &[
 "2026-06-17 00:04:05","a@b.example","","","","","x","high","","",""
 "#,
         events: "",
-        rejects: "1: the file name tells the report type `compromised_nothing`, which is not known; give a newer `schema`, or `report_type`",
+        rejects: "1 : the file name tells the report type `compromised_nothing`, which is not known; give a newer `schema`, or `report_type`",
     },
     Sample {
         name: "twice.csv",

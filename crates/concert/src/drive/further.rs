@@ -191,7 +191,8 @@ fn next<'b>(
         because = format!("{begins}`{}` ({by}){said}", team.name);
         is_first = false;
         let one = format!("the team of last resort ({by})");
-        if !(is_for_team && team.name == notice.party) && !tried.contains(&one) {
+        let is_own = is_for_team && team.name == notice.party;
+        if !is_own && !tried.contains(&one) {
             tried.push(one);
         }
     }

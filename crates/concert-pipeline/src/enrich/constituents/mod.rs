@@ -323,7 +323,7 @@ impl Constituents {
         let excluded = address.map(|address| self.networks.find(address).1).unwrap_or_default();
         let code = event.text(Field::SOURCE_GEOLOCATION_CC).and_then(|code| <[u8; 2]>::try_from(code.as_bytes()).ok());
         let mut found: Vec<Found<'_>> = code.into_iter().flat_map(|code| self.by_country(code, excluded)).collect();
-        if let Some(Found { by: By::Country(code), .. }) = self.responsible_by_name(event) {
+        if let Some(Found { by: By::Country(code), .. }) = self.responsible_by_name(event, address) {
             found.extend(self.by_country(code, &[]));
         }
         found.extend(self.by_anywhere(excluded));

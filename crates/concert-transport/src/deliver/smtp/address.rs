@@ -1,6 +1,6 @@
 //! Mail addresses as they go into headers and commands: ASCII, without anything that could break out.
 
-use concert_model::address::{wrong, wrong_before};
+use concert_model::address::is_address;
 
 /// RFC 5321 4.5.3.1.3, without the angle brackets.
 const ADDRESS_BYTES_MAX: usize = 254;
@@ -13,9 +13,7 @@ pub(super) fn ascii(text: &str) -> Result<String, String> {
     if !local.is_ascii() {
         return Err(format!("`{}` has letters before the @ that most servers do not take", shown()));
     }
-    // A host without a name is one that the settings say; contacts are never there.
-    let is_numbered = domain.starts_with('[') && wrong_before(local).is_none();
-    if !is_numbered && wrong(text).is_some() {
+    if !is_address(text) {
         return Err(bad());
     }
     let domain = if domain.is_ascii() {
@@ -44,7 +42,7 @@ mod tests {
             for text in
                 [format!("a{sign}b@net.example"), format!("ab@n{sign}t.example"), format!("ab@{sign}net.example")]
             {
-                assert_eq!(wrong(&text).is_none(), ascii(&text).is_ok(), "{text:?}");
+                assert_eq!(is_address(&text), ascii(&text).is_ok(), "{text:?}");
             }
         }
     }
