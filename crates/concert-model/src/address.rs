@@ -19,6 +19,8 @@ pub fn canonical(address: &str) -> String {
 /// Longest address, and longest part before the @ (RFC 5321, section 4.5.3.1).
 const ADDRESS_BYTES_MAX: usize = 254;
 const LOCAL_BYTES_MAX: usize = 64;
+/// What is said of a text that is no address at all.
+const NONE: &str = "this is no mail address";
 /// Names under which nobody gets mail: RFC 6761, 7686 and 9476. Those that may be somebody's own network (`.local`) or a
 /// trial (`.example`, `example.com`, `.test`) are left out: examples and tests live in them.
 const RESERVED: [&str; 3] = ["invalid", "onion", "alt"];
@@ -36,10 +38,10 @@ pub fn is_address(text: &str) -> bool {
 /// What imports refuse, checks tell and the mailer does not take is decided here. Quoted names and numbers for domains
 /// (`"a b"@[192.0.2.1]`) are left out: in contacts they are mistakes or attempts to break out.
 fn wrong(text: &str) -> Option<&'static str> {
-    let Some((local, domain)) = text.rsplit_once('@') else { return Some("this is no mail address") };
+    let Some((local, domain)) = text.rsplit_once('@') else { return Some(NONE) };
     let is_odd = |c: char| c.is_whitespace() || c.is_control() || ",;<>\"()".contains(c);
     if text.len() > ADDRESS_BYTES_MAX || domain.is_empty() || domain.contains(is_odd) {
-        return Some("this is no mail address");
+        return Some(NONE);
     }
     wrong_before(local).or_else(|| {
         let is_bad = |label: &str| label.starts_with(['-', '_']) || label.ends_with(['-', '_']) || label.is_empty();
@@ -52,7 +54,7 @@ fn wrong(text: &str) -> Option<&'static str> {
 /// dots between them.
 fn wrong_before(local: &str) -> Option<&'static str> {
     if local.is_empty() || local.contains(|c: char| !is_atext(c)) || local.starts_with('.') || local.ends_with('.') {
-        return Some("this is no mail address");
+        return Some(NONE);
     }
     if local.len() > LOCAL_BYTES_MAX {
         return Some("what stands before the @ is longer than mail allows");
@@ -87,7 +89,8 @@ pub fn wrong_contact(text: &str) -> Option<String> {
     match wrong(text) {
         None if has_dot => None,
         None => Some(format!("`{text}` is not a mail address: there is no dot in its domain")),
-        Some(_) => Some(format!("`{text}` is not a mail address")),
+        Some(NONE) => Some(format!("`{text}` is not a mail address")),
+        Some(why) => Some(format!("`{text}` is not a mail address that can be used: {why}")),
     }
 }
 
