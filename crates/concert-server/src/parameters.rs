@@ -14,6 +14,7 @@ use axum::http::{Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use concert_model::problem::meant;
+use percent_encoding::percent_decode_str;
 
 use crate::App;
 use crate::problem::Problem;
@@ -33,18 +34,7 @@ pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
 /// Whether the escapes of a query are those of a text: UTF-8 without NUL. Else other letters would be looked for than
 /// were written.
 fn is_text(query: &str) -> bool {
-    let mut bytes = Vec::with_capacity(query.len());
-    let mut rest = query.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
-        let escaped = match (first, digit(after.first()), digit(after.get(1))) {
-            (b'%', Some(high), Some(low)) => u8::try_from(high << 4 | low).ok(),
-            _ => None,
-        };
-        rest = if escaped.is_some() { after.get(2..).unwrap_or_default() } else { after };
-        bytes.push(escaped.unwrap_or(*first));
-    }
-    !bytes.contains(&0) && std::str::from_utf8(&bytes).is_ok()
+    percent_decode_str(query).decode_utf8().is_ok_and(|text| !text.contains('\0'))
 }
 
 /// There is no such parameter.

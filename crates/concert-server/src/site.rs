@@ -38,7 +38,7 @@ pub trait Site: crate::desk::Desk + crate::door::Door {
     /// Everything the overview page shows.
     async fn overview(&self) -> Result<Overview, Refusal>;
 
-    /// Every feed, in the order of the settings.
+    /// Every feed that a person may see, in the order of the settings.
     async fn feeds(&self, person: &Person) -> Result<Vec<Feed>, Refusal>;
 
     /// Notices that a person may see, newest first.

@@ -292,4 +292,20 @@ mod tests {
         check(&[("malware.name", "x")], any("First"));
         check(&[("source.ip", "10.1.2.3"), ("source.geolocation.cc", "NO")], None);
     }
+
+    #[test]
+    fn a_team_that_excludes_a_name_is_no_next_one_for_it() {
+        let teams = parties("party,countries,domains\nOne,FI,!shop.fi\nTwo,FI,\nThree,FI,!www.shop.fi\n");
+        let check = |name: &str, want: &[&str]| {
+            let mut batch = Batch::new();
+            let mut event = batch.open();
+            event.read(Field::SOURCE_FQDN, name, None).unwrap();
+            event.keep(EventId::default(), ProblemKey::default(), 1);
+            let all = all_last_resorts(&teams, &batch.get(0).unwrap());
+            assert_eq!(all.iter().map(|(team, _)| &*team.name).collect::<Vec<_>>(), want, "{name}");
+        };
+        check("www.shop.fi", &["Two"]);
+        check("mail.shop.fi", &["Two", "Three"]);
+        check("www.other.fi", &["One", "Two", "Three"]);
+    }
 }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_model::{Contact, Net, Party, Problem};
+use concert_model::{Contact, Event, Net, Party, Problem, Time};
 use concert_pipeline::enrich::book;
 use concert_pipeline::enrich::constituents::address;
 use concert_pipeline::registry::rdap::Found;
@@ -27,15 +27,15 @@ const EVERY: Duration = Duration::from_secs(5);
 const QUESTIONS_MAX: usize = 50;
 /// Longest time of one round.
 const ROUND_MAX: Duration = Duration::from_secs(60);
-/// Addresses that wait to be asked about. Whoever is not among them has a turn in a later round.
+/// Addresses that wait to be asked about. Those for which there is no room are found when all begins anew.
 const OPEN_MAX: usize = 10_000;
-/// After so long whatever brought nobody is asked again.
+/// After so long all begins anew, and whatever brought nobody is asked again.
 const AGAIN_AFTER: Duration = Duration::from_secs(3_600);
 
 /// What is known of the notices that wait.
 struct Learner {
-    /// Notices that were looked at.
-    seen: HashSet<String>,
+    /// Notices made since then are yet to be looked at; all of them at first.
+    from: Option<Time>,
     /// Addresses that are to be asked about.
     open: VecDeque<IpAddr>,
     /// Those, and those that were asked about.
@@ -45,7 +45,7 @@ struct Learner {
 
 impl Default for Learner {
     fn default() -> Self {
-        Self { seen: HashSet::new(), open: VecDeque::new(), known: HashSet::new(), since: Instant::now() }
+        Self { from: None, open: VecDeque::new(), known: HashSet::new(), since: Instant::now() }
     }
 }
 
@@ -74,31 +74,34 @@ impl Learner {
         Ok(())
     }
 
-    /// Notes the addresses of which nobody knows whose they are. Gives the notices for which somebody is there by now.
+    /// Notes the addresses of which nobody knows whose they are, in notices that are new. Gives those for which somebody
+    /// is there by now.
     async fn look(&mut self, site: &Site) -> Result<HashSet<String>, Problem> {
-        let mut ready = HashSet::new();
-        let (book, barred) = (site.addressees(), site.barred().await?);
-        for notice in responsible::all_waiting(site).await? {
-            if self.open.len() >= OPEN_MAX {
-                break;
-            }
-            if !notice.party.is_empty() || !self.seen.insert(notice.id.clone()) {
-                continue;
-            }
-            let Some((_, members)) = site.store.records.notice(&notice.id).await? else { continue };
-            for stored in site.store.load(&[&members]).await?.of(&members) {
-                let event = &stored.event;
-                if !unclaimed::party(&book, &barred, event)?.is_empty() {
-                    ready.insert(notice.id.clone());
-                    continue;
-                }
-                let Some(address) = address(event).filter(|_| !book::is_nobodys(event)) else { continue };
-                if self.known.insert(address) {
-                    self.open.push_back(address);
+        let (mut ready, now) = (HashSet::new(), wire::now());
+        let waiting = responsible::waiting_from(site, self.from).await?;
+        if waiting.iter().any(|notice| notice.party.is_empty()) {
+            let (book, barred) = (site.addressees(), site.barred().await?);
+            for notice in waiting.into_iter().filter(|notice| notice.party.is_empty()) {
+                let Some((_, members)) = site.store.records.notice(&notice.id).await? else { continue };
+                for stored in site.store.load(&[&members]).await?.of(&members) {
+                    match unclaimed::party(&book, &barred, &stored.event)?.is_empty() {
+                        true => self.note(&stored.event),
+                        false => drop(ready.insert(notice.id.clone())),
+                    }
                 }
             }
         }
+        self.from = Some(now);
         Ok(ready)
+    }
+
+    /// Notes the address of an event that is nobody's so far, once, as long as there is room.
+    fn note(&mut self, event: &Event<'_>) {
+        if let Some(address) = address(event).filter(|_| !book::is_nobodys(event) && self.open.len() < OPEN_MAX)
+            && self.known.insert(address)
+        {
+            self.open.push_back(address);
+        }
     }
 
     /// Asks about some addresses. Gives each network with whom its server names.
@@ -106,8 +109,7 @@ impl Learner {
         let until = Instant::now() + ROUND_MAX;
         let (mut learned, mut asked) = (Vec::<(String, Party)>::new(), 0);
         while let Some(address) = self.open.pop_front() {
-            let is_in = |(_, party): &(String, Party)| party.prefixes.iter().any(|net| net.contains(address));
-            if learned.iter().any(is_in) {
+            if is_learned(&learned, address) {
                 continue;
             }
             if asked == QUESTIONS_MAX || Instant::now() > until {
@@ -117,12 +119,13 @@ impl Learner {
             asked += 1;
             learned.extend(asker.ask(&address.to_string(), None).await.rdap.and_then(party));
         }
-        // Of the rest, much may lie in the same networks.
-        self.open.retain(|address| {
-            !learned.iter().any(|(_, party)| party.prefixes.iter().any(|net| net.contains(*address)))
-        });
         learned
     }
+}
+
+/// Whether an address lies in a network of which somebody was named just now.
+fn is_learned(learned: &[(String, Party)], address: IpAddr) -> bool {
+    learned.iter().any(|(_, party)| party.prefixes.iter().any(|net| net.contains(address)))
 }
 
 /// The network that an answer is about, and whom it names for it.

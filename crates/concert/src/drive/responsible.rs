@@ -106,9 +106,10 @@ pub async fn waiting(store: &Store) -> Result<usize, Problem> {
     Ok(store.records.notices(&waiting_since(wire::now().plus_seconds(-WAITED_SECONDS_MAX))).await?.len())
 }
 
-/// Notices that wait for a contact and are looked at again by themselves.
-pub(super) async fn all_waiting(site: &Site) -> Result<Vec<Notice>, Problem> {
-    site.store.records.notices(&waiting_since(wire::now().plus_seconds(-WAITED_SECONDS_MAX))).await
+/// Notices that wait for a contact and are looked at again by themselves, made at a moment or later.
+pub(super) async fn waiting_from(site: &Site, from: Option<Time>) -> Result<Vec<Notice>, Problem> {
+    let oldest = wire::now().plus_seconds(-WAITED_SECONDS_MAX);
+    site.store.records.notices(&waiting_since(from.unwrap_or(oldest).max(oldest))).await
 }
 
 fn waiting_since(since: Time) -> NoticeFilter {

@@ -51,7 +51,7 @@ pub(super) async fn by_party(
 
 /// The name of who answers for an event by the contact book as it is; empty where nobody does.
 pub(super) fn party(book: &Addressees, barred: &Barred, event: &Event<'_>) -> Result<String, Problem> {
-    if let Some(party) = book.constituents.responsible(event).and_then(|found| book.constituents.party(found.party)) {
+    if let Some(party) = answering(&book.constituents, event) {
         return Ok(party.name.clone());
     }
     if let Some(registry) = book.registry.as_ref().filter(|_| !book::is_nobodys(event)) {
@@ -63,7 +63,8 @@ pub(super) fn party(book: &Addressees, barred: &Barred, event: &Event<'_>) -> Re
             return Ok(step.answer.party);
         }
     }
-    let named = book.learned.as_ref().filter(|_| !book::is_nobodys(event)).and_then(|learned| named(learned, event));
+    let learned = book.learned.as_ref().filter(|_| !book::is_nobodys(event));
+    let named = learned.and_then(|learned| answering(learned, event));
     if let Some(party) = named.filter(|party| party.contacts.iter().any(|contact| barred.is_free(&contact.mail))) {
         return Ok(party.name.clone());
     }
@@ -72,7 +73,7 @@ pub(super) fn party(book: &Addressees, barred: &Barred, event: &Event<'_>) -> Re
     Ok(team.or(named).map(|party| party.name.clone()).unwrap_or_default())
 }
 
-/// Whom a server of a registry named for the address of an event.
-fn named<'l>(learned: &'l Constituents, event: &Event<'_>) -> Option<&'l Party> {
-    learned.responsible(event).and_then(|found| learned.party(found.party))
+/// Who of some parties answers for an event.
+fn answering<'p>(parties: &'p Constituents, event: &Event<'_>) -> Option<&'p Party> {
+    parties.responsible(event).and_then(|found| parties.party(found.party))
 }

@@ -93,13 +93,12 @@ impl Incidents {
     pub(super) async fn warned(
         &self,
         person: &Person,
-        written: Written,
+        mut written: Written,
         given: &[Given],
         before: Option<&Circle>,
     ) -> Written {
         match self.unseen(person, &written.id, given, before).await {
             Ok(warnings) => {
-                let mut written = written;
                 written.warnings.extend(warnings);
                 written
             }

@@ -37,7 +37,13 @@ fn seen(pages: &Pages, person: &Person) -> Result<(Arc<Site>, Reach), Refusal> {
 
 /// Constituents and teams that are seen.
 async fn parties(site: &Site, reach: &Reach) -> Result<Vec<Party>, Refusal> {
-    let mut parties = contact::all(&site.store).await.map_err(failed)?;
+    let (constituents, teams) = (of(site, reach, Parties::Constituents).await?, of(site, reach, Parties::Teams).await?);
+    Ok([constituents, teams].concat())
+}
+
+/// Those of one part of the contact book that the person sees.
+async fn of(site: &Site, reach: &Reach, which: Parties) -> Result<Vec<Party>, Refusal> {
+    let mut parties = site.store.records.parties(which).await.map_err(failed)?;
     parties.retain(|party| reach.has(&party.name));
     Ok(parties)
 }
@@ -114,12 +120,8 @@ pub(super) async fn health(pages: &Pages, person: &Person, slice: &Slice) -> Res
 
 pub(super) async fn findings(pages: &Pages, person: &Person, slice: &Slice) -> Result<Page<Value>, Refusal> {
     let (site, reach) = seen(pages, person)?;
-    let of = async |which| -> Result<Vec<Party>, Refusal> {
-        let mut parties = site.store.records.parties(which).await.map_err(failed)?;
-        parties.retain(|party| reach.has(&party.name));
-        Ok(parties)
-    };
-    let (constituents, teams) = (of(Parties::Constituents).await?, of(Parties::Teams).await?);
+    let (constituents, teams) =
+        (of(&site, &reach, Parties::Constituents).await?, of(&site, &reach, Parties::Teams).await?);
     let look = move || {
         let parts = check::Parts { constituents: &constituents, teams: &teams };
         [check::with_keys(&site.settings, parts, reach.is_all()), check::remarks(&constituents)].concat()

@@ -301,8 +301,13 @@ impl Constituents {
     /// Who answers for the country that the name of an event lies in, `GB` for `www.shop.co.uk`: for
     /// events of which no address is known.
     pub(super) fn responsible_by_name(&self, event: &Event<'_>, address: Option<IpAddr>) -> Option<Found<'_>> {
+        self.all_by_name(event, address).into_iter().next()
+    }
+
+    /// Everybody who does, in the order they were given.
+    fn all_by_name(&self, event: &Event<'_>, address: Option<IpAddr>) -> Vec<Found<'_>> {
         if self.countries.is_empty() || address.is_some() || nobodys(event, None).is_some() {
-            return None;
+            return Vec::new();
         }
         let url = event.text(Field::SOURCE_URL);
         let name = event.text(Field::SOURCE_FQDN).or_else(|| match url.as_deref().and_then(host::url_host)?.0 {
@@ -313,8 +318,8 @@ impl Constituents {
             Some(Raw::Net(net)) => self.networks.find_net(&net).1,
             _ => &[],
         };
-        let name = name.or_else(|| account_name(event))?;
-        self.by_zone(&name).find(|found| !excluded.contains(&found.party))
+        let Some(name) = name.or_else(|| account_name(event)) else { return Vec::new() };
+        self.by_zone(&name).filter(|found| !excluded.contains(&found.party)).collect()
     }
 
     /// Everybody who answers for the country of an event, then of its name, then wherever it is, each in the order they
@@ -323,9 +328,7 @@ impl Constituents {
         let excluded = address.map(|address| self.networks.find(address).1).unwrap_or_default();
         let code = event.text(Field::SOURCE_GEOLOCATION_CC).and_then(|code| <[u8; 2]>::try_from(code.as_bytes()).ok());
         let mut found: Vec<Found<'_>> = code.into_iter().flat_map(|code| self.by_country(code, excluded)).collect();
-        if let Some(Found { by: By::Country(code), .. }) = self.responsible_by_name(event, address) {
-            found.extend(self.by_country(code, &[]));
-        }
+        found.extend(self.all_by_name(event, address));
         found.extend(self.by_anywhere(excluded));
         found
     }

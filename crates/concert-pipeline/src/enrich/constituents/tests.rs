@@ -21,8 +21,8 @@ fn shown(constituents: &Constituents, found: Option<Found<'_>>) -> String {
     found.map_or("nobody".into(), |found| format!("{} by {}", constituents.party(found.party).unwrap().name, found.by))
 }
 
-fn check(given: &[(&str, &str)], want: &str) {
-    let constituents = constituents();
+/// Whom an event with these fields falls to.
+fn falls_to(constituents: &Constituents, given: &[(&str, &str)]) -> String {
     let mut batch = Batch::new();
     let mut event = batch.open();
     for (name, text) in given {
@@ -30,9 +30,11 @@ fn check(given: &[(&str, &str)], want: &str) {
         event.read(field, text, None).unwrap();
     }
     event.keep(EventId::default(), ProblemKey::default(), 1);
-    let event = batch.get(0).unwrap();
-    let found = constituents.responsible(&event);
-    assert_eq!(shown(&constituents, found), want, "{given:?}");
+    shown(constituents, constituents.responsible(&batch.get(0).unwrap()))
+}
+
+fn check(given: &[(&str, &str)], want: &str) {
+    assert_eq!(falls_to(&constituents(), given), want, "{given:?}");
 }
 
 #[test]
@@ -362,16 +364,7 @@ fn who_has_a_country_answers_for_the_names_in_its_zone_that_nobody_claims() {
     let (parties, problems) = read_csv("c.csv", text.as_bytes());
     assert_eq!(problems, []);
     let book = Constituents::new(parties);
-    let fall = |given: &[(&str, &str)]| {
-        let mut batch = Batch::new();
-        let mut event = batch.open();
-        for (name, text) in given {
-            let field = event.field(name).unwrap();
-            event.read(field, text, None).unwrap();
-        }
-        event.keep(EventId::default(), ProblemKey::default(), 1);
-        shown(&book, book.responsible(&batch.get(0).unwrap()))
-    };
+    let fall = |given: &[(&str, &str)]| falls_to(&book, given);
     for (value, want) in [
         ("www.bank.fi", "Finns by country FI"),
         ("fi", "nobody"),

@@ -91,10 +91,8 @@ impl Incidents {
 /// for letting out.
 fn decide_remarked(person: &Person, (case, circle): (&Case, &Circle), one: &Remarked) -> (Action, Decision) {
     let is_it = |kept: &&Arc<Kept>| kept.header.site.to_string() == one.site && kept.header.sequence == one.sequence;
-    let Some(kept) = case.entries.iter().find(is_it) else {
-        return (Action::Lower, may(person, Action::Lower, Object::Incident(circle)));
-    };
-    let Some((body, content)) = &kept.body else {
+    let found = case.entries.iter().find(is_it).and_then(|kept| Some((kept, kept.body.as_ref()?)));
+    let Some((kept, (body, content))) = found else {
         return (Action::Lower, may(person, Action::Lower, Object::Incident(circle)));
     };
     let action = if one.marking.widens(&body.marking) { Action::Lower } else { Action::Raise };
