@@ -1,7 +1,8 @@
 //! The fields of an event: names and types of the IntelMQ data format, and a few of Concert's own.
 //!
 //! Ours are `confidence`, `duplicate.count`, `party`, `time.last_seen` (when a repeat of the event was
-//! seen last) and `time.previous` (when an earlier event of the same problem happened).
+//! seen last) and `time.previous` (when an earlier event of the same problem happened; of a
+//! report that came late, the next one).
 //!
 //! A field of the table has a fixed number. `extra.*` fields are free; each batch numbers the ones it
 //! holds after the table (see [`crate::Batch::extra`]).

@@ -230,6 +230,12 @@ fn reports() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
             text("\"port\"\n\"23\"\n\"24\"\n"),
         ),
         (
+            "shadowserver: a page in one line",
+            "shadowserver",
+            "report_type = \"scan_telnet\"",
+            text("<html><body>Sorry</body></html>\n"),
+        ),
+        (
             "shadowserver: a row too wide",
             "shadowserver",
             "report_type = \"scan_telnet\"",

@@ -4,6 +4,7 @@
 //! when a row names it, and one transaction names files, removes what they replace and settles the
 //! report, so a kill at any moment leaves at most files that nobody knows, which start-up removes.
 
+pub mod account;
 pub mod archive;
 pub mod events;
 pub mod evidence;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use concert_model::{Batch, EventId, Problem, ProblemKey, ReportId, Time, json};
 use sqlx::Row;
 
+use crate::account;
 use crate::archive::Archive;
 use crate::events::read::{self, Bounds, Rows, sixteen};
 use crate::events::write::{Written, write_events};
@@ -58,6 +59,7 @@ impl Store {
                 "`concert init DIR` makes it, also beside settings that are there; or name the site with --site DIR",
             ));
         }
+        account::is_owner(data)?;
         let records = Records::open(&data.join("records.sqlite")).await?;
         let (archive, evidence) = (Archive::new(data.join("archive")), Evidence::new(data.join("evidence")));
         Ok(Self { data: data.to_owned(), archive, evidence, records })

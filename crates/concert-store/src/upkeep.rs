@@ -24,7 +24,7 @@ use crate::records::{Change, trouble};
 use crate::store::{Segment, Store};
 pub use forget::{TraceCounts, Traces, VALUE_CHARS_MIN};
 pub use replace::{Known, Place};
-pub use snapshot::{Secrets, Snapshot};
+pub use snapshot::{Folder, Secrets, Snapshot};
 
 pub(crate) use crate::writer::{Finished, failed};
 use crate::writer::{NO_TIMES, Order, insert_segment, order_of, widened};

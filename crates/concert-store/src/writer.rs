@@ -92,7 +92,8 @@ impl Writer {
     /// Takes the lock; `None` when another process has it. Removes what a killed process left.
     ///
     /// A repeat within `window` is a sighting of the event that is stored. An event whose problem was
-    /// seen within `look_back` before gets that moment as `time.previous`.
+    /// seen within `look_back` before gets that moment as `time.previous`; one that came late and was seen within that
+    /// afterwards alone, that one.
     pub async fn open(store: &Store, window: Duration, look_back: Duration) -> Result<Option<Self>, Problem> {
         let path = store.data().join("lock");
         let failed = |error: io::Error| Problem::new(format!("cannot be used: {error}")).at(path.display().to_string());
@@ -159,7 +160,7 @@ impl Writer {
 
     /// Fills the buckets of problems that events at these times need.
     pub(crate) async fn fill_seen(&mut self, buckets: &BTreeSet<i64>) -> Result<(), Problem> {
-        let near = buckets.iter().flat_map(|bucket| bucket - self.look_back..=bucket + 1);
+        let near = buckets.iter().flat_map(|bucket| bucket - self.look_back..=bucket + self.look_back);
         let needed: BTreeSet<i64> = near.filter(|bucket| !self.seen.has(*bucket)).collect();
         let (Some(low), Some(high)) = (needed.first(), needed.last()) else { return Ok(()) };
         let (from, until) = (self.seen.span(*low).0, self.seen.span(*high).1);

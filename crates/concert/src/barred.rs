@@ -41,6 +41,11 @@ impl Barred {
         unusable.or_else(|| self.suspended(mail).map(|why| format!("suspended: {why}")))
     }
 
+    /// Whether these are addresses of this site itself, or one of them is.
+    pub(crate) fn are_own<'m>(&self, mut mails: impl Iterator<Item = &'m String>) -> bool {
+        mails.any(|mail| self.own.has(mail))
+    }
+
     /// Whether something is sent to an address.
     pub(crate) fn is_free(&self, mail: &str) -> bool {
         self.unusable(mail).is_none() && self.suspended(mail).is_none()

@@ -103,8 +103,12 @@ impl Pages {
     }
 }
 
-/// Trouble of the site itself: for its log, not for the caller.
+/// Trouble of the site itself: for its log, not for the caller, who asks again where others only held the records.
 fn failed(problem: Problem) -> Refusal {
+    if concert_store::records::is_busy(&problem) {
+        tracing::warn!(why = %problem, "a request was not answered");
+        return Refusal::Busy("much is being written".to_owned(), BUSY_SECONDS);
+    }
     Refusal::Failed(problem.to_string())
 }
 

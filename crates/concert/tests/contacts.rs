@@ -597,6 +597,8 @@ fn a_national_team_that_is_in_its_own_list_is_told_what_becomes_of_its_events() 
         --state no-contact`";
     assert_eq!(["kind", "party", "what"].map(|member| text(remark, member)), ["remark", "Team FI", what]);
     let event = "{\"source.ip\":\"203.0.113.9\",\"classification.type\":\"scanner\"}\n";
+    // Whoever gets what is left over does not get what is this team's own.
+    concert(&site, &["contact", "import", "teams", &file("own.csv", &teams("Rest,*,rest@world.example\n"))]);
     concert(&site, &["ingest", "--feed", "given", &file("given.ndjson", event)]);
     assert_eq!(concert(&site, &["events", "party == \"Team FI\"", "--format", "ndjson"]).len(), 1);
     let waiting = concert(&site, &["notice", "list", "--state", "no-contact", "--format", "ndjson"]);
@@ -706,6 +708,30 @@ fn text_of(row: &Value, member: &str) -> String {
 }
 
 #[test]
+fn what_is_gathered_of_nobody_is_foretold_for_whom_the_contact_book_names_by_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    let daily = "[[notice]]\nname = \"daily\"\ngroup_by = [\"party\"]\nto = \"responsible\"\nwhen = \"every 30d\"\n\
+        format = \"csv\"\nvia = \"mail\"\n";
+    fs::write(site.join("concert.toml"), settings + daily).unwrap();
+    let event = |address: &str| format!("{{\"source.ip\":\"{address}\",\"classification.type\":\"scanner\"}}\n");
+    let given = folder.path().join("given.ndjson");
+    fs::write(&given, event("198.18.5.1") + &event("198.18.6.1") + &event("198.18.7.1")).unwrap();
+    concert(&site, &["ingest", "--feed", "given", &given.display().to_string()]);
+    let told = || -> Vec<[String; 3]> {
+        let rows = concert(&site, &["notice", "preview", "daily", "--format", "ndjson"]);
+        rows.iter().map(|row| ["key", "to", "state"].map(|member| text_of(row, member))).collect()
+    };
+    assert_eq!(told(), [["unknown", "", "no-contact"]]);
+    let file = folder.path().join("parties.csv");
+    fs::write(&file, "party,prefixes,mail\nA,198.18.5.0/24,a@a.example\nB,198.18.6.0/24,b@b.example\n").unwrap();
+    concert(&site, &["contact", "import", "constituents", &file.display().to_string()]);
+    let want = [["A", "a@a.example", "waiting"], ["B", "b@b.example", "waiting"], ["unknown", "", "no-contact"]];
+    assert_eq!(told(), want);
+}
+
+#[test]
 fn the_texts_of_what_waits_for_a_contact_are_those_that_go_out() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());
@@ -716,7 +742,10 @@ fn the_texts_of_what_waits_for_a_contact_are_those_that_go_out() {
     let file = folder.path().join("parties.csv");
     fs::write(&file, "party,prefixes,mail\nA,198.18.5.0/24,a@a.example\nB,198.18.6.0/24,b@b.example\n").unwrap();
     concert(&site, &["contact", "import", "constituents", &file.display().to_string()]);
+    // The events know their party by now, and the notices that wait are of nobody.
+    said(&site, &["feed", "replay", "given"]);
     let rows = concert(&site, &["notice", "preview", "--text", "--format", "ndjson"]);
+    assert_eq!(rows.iter().map(|row| text(row, "key")).collect::<Vec<_>>(), ["A", "B", "unknown"]);
     let told: Vec<(String, bool)> =
         rows.iter().map(|row| (text_of(row, "to"), text(row, "text").starts_with("Dear "))).collect();
     let want = [("a@a.example", true), ("b@b.example", true), ("", false)];

@@ -84,6 +84,9 @@ fn a_problem_is_told_once_reminded_of_late_and_marked_when_it_comes_back() {
     assert!(seen_at(&dir, "3.csv", &["2026-01-06T00:00:00Z"]).is_empty(), "told five days ago");
     assert_eq!(seen_at(&dir, "4.csv", &["2026-01-08T12:00:00Z"]), ["still open "], "a reminder is due");
     assert_eq!(seen_at(&dir, "5.csv", &["2026-01-13T00:00:00Z"]), ["relapse "], "it was gone for four days");
+    assert!(seen_at(&dir, "6.csv", &["2025-12-30T00:00:00Z"]).is_empty(), "this report came late");
+    assert!(seen_at(&dir, "7.csv", &["2026-01-10T00:00:00Z"]).is_empty(), "this one too");
+    assert_eq!(seen_at(&dir, "8.csv", &["2026-01-20T12:00:00Z"]), ["relapse "], "seen last on the 13th");
 }
 
 /// With both spans alike, whatever comes back did so later than the span: it must still be known.

@@ -66,7 +66,7 @@ impl Key {
         self.write_all(event, None, out);
     }
 
-    /// The same as if this party answered for the event.
+    /// The same as if this party answered for the event; nobody where it has no name.
     pub fn write_for(&self, event: &Event<'_>, party: &str, out: &mut Vec<u8>) {
         self.write_all(event, Some(party), out);
     }
@@ -79,6 +79,7 @@ impl Key {
             }
             let begin = out.len();
             match party {
+                Some("") if *by == By::Field(Field::PARTY) => out.extend_from_slice(ABSENT.as_bytes()),
                 Some(party) if *by == By::Field(Field::PARTY) => out.extend_from_slice(party.as_bytes()),
                 _ => self.write_part(index, event, out),
             }

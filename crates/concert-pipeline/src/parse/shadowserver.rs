@@ -151,7 +151,9 @@ impl Parser for Shadowserver {
         sink.give_constants(report.constants.clone());
         let mut steps = plan(report, &header, sink);
         records.set_width(header.len());
+        let mut has_records = false;
         while let Some(found) = records.read() {
+            has_records = true;
             let record = match found {
                 Found::Record(record) if record.len() == 1 && record.raw.trim_ascii().is_empty() => continue,
                 Found::Record(record) => record,
@@ -162,15 +164,22 @@ impl Parser for Shadowserver {
                 Found::Comment(_) => continue,
             };
             if let Some(column) = &missing {
-                let fault = Fault::new(column.as_ref(), "the report has no such column");
-                sink.reject(record.line, Fault { is_foreign: true, ..fault }, record.raw);
+                sink.reject(record.line, no_column(column), record.raw);
             } else if record.len() > header.len() || !long_enough(&record, header.len()) {
                 sink.reject(record.line, wrong_width(&record, &header), record.raw);
             } else {
                 sink.event(record.line, record.raw, |draft| fill(draft, &mut steps, &header, &record));
             }
         }
+        // A page that says that there is no report, in one line.
+        if let (Some(column), false) = (&missing, has_records) {
+            sink.reject(1, no_column(column), names.join(",").as_bytes());
+        }
     }
+}
+
+fn no_column(column: &str) -> Fault {
+    Fault { is_foreign: true, ..Fault::new(column, "the report has no such column") }
 }
 
 /// The column names: the first record.

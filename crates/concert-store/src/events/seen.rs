@@ -181,18 +181,22 @@ impl Seen {
         tables.find_map(|table| table.find(wanted.hash(), same))
     }
 
-    /// When this problem was last seen in the windows before that of a moment, looking back over so
-    /// many; in whole seconds. Within one window an event is a repeat and not an earlier event.
-    pub fn previous(&self, problem: ProblemKey, time: Time, windows: i64) -> Option<Time> {
+    /// When this problem was last seen in the windows before that of a moment, looking back over so many; in whole
+    /// seconds. Within one window an event is a repeat and not an earlier event. Of a report that came late it may only
+    /// have been seen afterwards; then when it was next.
+    pub fn previous<'s>(&'s self, problem: ProblemKey, time: Time, windows: i64) -> Option<Time> {
         let wanted = entry(problem, time);
         let bucket = self.bucket(time);
-        let same = |entry: &Entry| entry.hash == wanted.hash && entry.second < wanted.second;
-        let near = self.near(bucket - windows, bucket).iter().rev();
-        let mut tables = near.filter_map(|(_, found)| found.of(wanted.hash()));
-        let found = tables.find_map(|table| {
-            table.iter_hash(wanted.hash()).filter(|entry| same(entry)).max_by_key(|entry| entry.second)
-        })?;
-        Time::from_seconds(i64::from(found.second))
+        let of = |(_, bucket): &'s (i64, Bucket)| bucket.of(wanted.hash());
+        let seconds = |table: &'s HashTable<Entry>| {
+            let same = table.iter_hash(wanted.hash()).filter(move |entry| entry.hash == wanted.hash);
+            same.map(|entry| entry.second)
+        };
+        let mut before = self.near(bucket - windows, bucket).iter().rev().filter_map(of);
+        let mut after = self.near(bucket, bucket + windows + 1).iter().filter_map(of);
+        let last = before.find_map(|table| seconds(table).filter(|second| *second < wanted.second).max());
+        let next = || after.find_map(|table| seconds(table).filter(|second| *second > wanted.second).min());
+        Time::from_seconds(i64::from(last.or_else(next)?))
     }
 
     /// Forgets everything, so that it is read again from what is stored (after a failed write).
@@ -248,6 +252,7 @@ mod tests {
         assert_eq!(seen.repeat_or_insert(key, at(24), 86_400), None, "the window counts from the first sighting");
         assert_eq!(seen.repeat_or_insert(key, at(30), 86_400), Some(at(24)));
         assert_eq!(seen.previous(key, at(24), 7), Some(at(0)));
-        assert_eq!(seen.previous(key, at(0), 7), None);
+        assert_eq!(seen.previous(key, at(0), 7), Some(at(24)), "what came late was seen afterwards");
+        assert_eq!(seen.previous(key, at(24 * 9), 7), None);
     }
 }

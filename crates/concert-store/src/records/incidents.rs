@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use concert_model::{Problem, Time};
+use serde_json::{Value, json};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 
@@ -157,15 +158,22 @@ fn query_of(words: &str) -> String {
 
 const CIRCLES: &str = "SELECT circle FROM incident WHERE id IN (SELECT value FROM json_each(?1))";
 
-/// An incident by its whole number, in whatever letters.
-const BY_NUMBER: &str = "SELECT * FROM incident WHERE number = ?1 COLLATE NOCASE ORDER BY opened LIMIT 1";
+/// An incident by its identity, or by its whole number in whatever letters. One question, so that its time does not tell
+/// what is hidden from what is not there.
+const NAMED: &str = "SELECT * FROM incident WHERE id = ?1 OR number = ?2 COLLATE NOCASE
+    ORDER BY id = ?1 OR number = ?1 DESC, opened LIMIT 1";
 
-/// The number of an incident with as many digits as it was given: `cert-ex#2026-7` is `cert-ex#2026-000007`.
-fn whole_number(name: &str) -> Option<String> {
-    let (ticket, number) = name.trim().rsplit_once('#')?;
-    let (year, count) = number.split_once('-')?;
+/// The number of an incident with as many digits as it was given: `cert-ex#2026-7` is `cert-ex#2026-000007`. What is none
+/// stays as it is.
+fn whole_number(name: &str) -> String {
     let is_number = |text: &str| !text.is_empty() && text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
-    (is_number(year) && is_number(count)).then(|| format!("{ticket}#{year}-{:0>6}", count.trim_start_matches('0')))
+    let parts = name.trim().rsplit_once('#').and_then(|(ticket, number)| Some((ticket, number.split_once('-')?)));
+    match parts {
+        Some((ticket, (year, count))) if is_number(year) && is_number(count) => {
+            format!("{ticket}#{year}-{:0>6}", count.trim_start_matches('0'))
+        }
+        _ => name.to_owned(),
+    }
 }
 
 impl Records {
@@ -246,13 +254,8 @@ impl Records {
 
     /// An incident by its identity or its number, which may be said in any case and without zeros in front.
     pub async fn incident(&self, name: &str) -> Result<Option<Head>, Problem> {
-        let query = sqlx::query("SELECT * FROM incident WHERE id = ?1 OR number = ?1");
-        let row = query.bind(name).fetch_optional(self.quick()).await.map_err(trouble)?;
-        if row.is_some() {
-            return Ok(row.as_ref().map(head));
-        }
-        let Some(number) = whole_number(name) else { return Ok(None) };
-        let row = sqlx::query(BY_NUMBER).bind(number).fetch_optional(self.quick()).await.map_err(trouble)?;
+        let query = sqlx::query(NAMED).bind(name).bind(whole_number(name));
+        let row = query.fetch_optional(self.quick()).await.map_err(trouble)?;
         Ok(row.as_ref().map(head))
     }
 
@@ -463,13 +466,8 @@ pub async fn circles_in(change: &mut Change<'_>, ids: &[String]) -> Result<Vec<S
 
 /// An incident by its identity or its number, as a change sees it.
 pub async fn named_in(change: &mut Change<'_>, name: &str) -> Result<Option<Head>, Problem> {
-    let query = sqlx::query("SELECT * FROM incident WHERE id = ?1 OR number = ?1");
-    let row = query.bind(name).fetch_optional(&mut **change).await.map_err(trouble)?;
-    if row.is_some() {
-        return Ok(row.as_ref().map(head));
-    }
-    let Some(number) = whole_number(name) else { return Ok(None) };
-    let row = sqlx::query(BY_NUMBER).bind(number).fetch_optional(&mut **change).await.map_err(trouble)?;
+    let query = sqlx::query(NAMED).bind(name).bind(whole_number(name));
+    let row = query.fetch_optional(&mut **change).await.map_err(trouble)?;
     Ok(row.as_ref().map(head))
 }
 
@@ -562,30 +560,27 @@ pub async fn touch_anew(
     Ok(())
 }
 
-/// Makes an entry findable.
-pub async fn keep_findable(
-    change: &mut Change<'_>,
-    seq: u64,
-    incident: &str,
-    findable: &Findable,
-) -> Result<(), Problem> {
-    if !findable.text.is_empty() {
-        sqlx::query("INSERT INTO entry_text (rowid, text) VALUES (?1, ?2)")
-            .bind(seq.cast_signed())
-            .bind(&findable.text)
-            .execute(&mut **change)
-            .await
-            .map_err(trouble)?;
-    }
-    for (kind, value) in &findable.observables {
-        sqlx::query("INSERT OR IGNORE INTO observable (value, kind, seq, incident) VALUES (?1, ?2, ?3, ?4)")
-            .bind(value)
-            .bind(kind)
-            .bind(seq.cast_signed())
-            .bind(incident)
-            .execute(&mut **change)
-            .await
-            .map_err(trouble)?;
+/// Makes entries findable: of each, where it stands, its incident, and what it is found by. With one statement for all
+/// texts and one for all values, as a site makes hundreds of thousands findable anew.
+pub async fn keep_findable(change: &mut Change<'_>, entries: &[(u64, &str, Findable)]) -> Result<(), Problem> {
+    let texts = entries.iter().filter(|(_, _, found)| !found.text.is_empty());
+    let texts: Vec<Value> = texts.map(|(seq, _, found)| json!([seq, found.text])).collect();
+    let values = |(seq, incident, found): &(u64, &str, Findable)| -> Vec<Value> {
+        found.observables.iter().map(|(kind, value)| json!([value, kind, seq, incident])).collect()
+    };
+    let values: Vec<Value> = entries.iter().flat_map(values).collect();
+    for (text, rows) in [
+        ("INSERT INTO entry_text (rowid, text) SELECT value ->> 0, value ->> 1 FROM json_each(?1)", texts),
+        (
+            "INSERT OR IGNORE INTO observable (value, kind, seq, incident)
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?1)",
+            values,
+        ),
+    ] {
+        if !rows.is_empty() {
+            let query = sqlx::query(text).bind(Value::from(rows).to_string());
+            query.execute(&mut **change).await.map_err(trouble)?;
+        }
     }
     Ok(())
 }

@@ -82,6 +82,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0023.sql"),
     include_str!("../../migrations/0024.sql"),
     include_str!("../../migrations/0025.sql"),
+    include_str!("../../migrations/0026.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -131,6 +132,12 @@ fn is_locked(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.message().contains("locked"))
 }
 
+/// What to do while another process holds the records.
+const LOCKED: &str = "another process holds the records; try again";
+
+/// What to do while others of this process hold them.
+const WAITED: &str = "much is being written; try again";
+
 /// A failure of the database as a problem for a person.
 pub(crate) fn trouble(error: sqlx::Error) -> Problem {
     let hint = match error.to_string() {
@@ -140,10 +147,16 @@ pub(crate) fn trouble(error: sqlx::Error) -> Problem {
         text if text.contains("malformed") || text.contains("not a database") => {
             "`data/records.sqlite` is damaged: `concert verify` says where; `concert restore` makes a site from a backup"
         }
-        text if text.contains("locked") => "another process holds the records; try again",
+        text if text.contains("locked") => LOCKED,
+        _ if matches!(error, sqlx::Error::PoolTimedOut) => WAITED,
         _ => "",
     };
     Problem::new(format!("the records cannot be used: {error}")).hint(hint)
+}
+
+/// Whether others held the records for so long that this was given up: what was asked for can be asked for again.
+pub fn is_busy(problem: &Problem) -> bool {
+    [LOCKED, WAITED].contains(&problem.hint.as_str())
 }
 
 /// Makes an empty file that its owner alone reads; SQLite takes it, and gives the files beside it the same
@@ -327,6 +340,12 @@ impl Records {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_held_can_be_asked_for_again() {
+        assert!(is_busy(&trouble(sqlx::Error::PoolTimedOut)));
+        assert!(!is_busy(&trouble(sqlx::Error::RowNotFound)));
+    }
 
     #[tokio::test]
     async fn readers_are_opened_anew_beside_those_in_use() {

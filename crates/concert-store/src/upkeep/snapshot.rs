@@ -3,9 +3,10 @@
 //! The records are copied in one transaction. The files that the copy names never change, but may be
 //! merged or grow too old meanwhile, so each gets a second name (a hard link) for as long as needed.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use concert_model::Problem;
 
@@ -16,20 +17,49 @@ use crate::store::Store;
 /// Folders of snapshots begin with this.
 const PREFIX: &str = ".snapshot-";
 
+/// The file in such a folder that is locked for as long as somebody needs it.
+const LOCK: &str = "lock";
+/// How long a folder may be there before its file is.
+const NEW_FOR: Duration = Duration::from_secs(60);
+
+/// A folder in the data folder for the time being. Gone when dropped; what a killed process leaves is removed by whoever
+/// writes next.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// A new one in a data folder.
+    pub fn new(data: &Path) -> io::Result<Self> {
+        let path = data.join(format!("{PREFIX}{}-{}", std::process::id(), archive::unique()));
+        fs::create_dir_all(&path)?;
+        let lock = File::create(path.join(LOCK))?;
+        lock.lock()?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.path).ok();
+    }
+}
+
 /// A copy of the records, and the files they name. Gone when dropped.
 #[derive(Debug)]
 pub struct Snapshot {
-    dir: PathBuf,
+    folder: Folder,
     /// For each file its name below the data folder and where it is to be read.
     pub files: Vec<(String, PathBuf)>,
     /// Raw reports that are named but not there.
     pub missing: Vec<String>,
-}
-
-impl Drop for Snapshot {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.dir).ok();
-    }
 }
 
 /// Whether a snapshot holds the secrets of users.
@@ -44,13 +74,13 @@ pub enum Secrets {
 impl Store {
     /// Holds the store as it is now.
     pub async fn snapshot(&self, secrets: Secrets) -> Result<Snapshot, Problem> {
-        let dir = self.data().join(format!("{PREFIX}{}-{}", std::process::id(), archive::unique()));
-        let failed =
-            |error: io::Error| Problem::new(format!("cannot be written: {error}")).at(dir.display().to_string());
-        fs::create_dir_all(&dir).map_err(failed)?;
-        let copy = dir.join("records.sqlite");
-        let mut snapshot =
-            Snapshot { dir: dir.clone(), files: vec![("records.sqlite".into(), copy.clone())], missing: Vec::new() };
+        let failed = |error: io::Error| {
+            Problem::new(format!("cannot be written: {error}")).at(self.data().display().to_string())
+        };
+        let folder = Folder::new(self.data()).map_err(failed)?;
+        let copy = folder.path().join("records.sqlite");
+        let files = vec![("records.sqlite".into(), copy.clone())];
+        let mut snapshot = Snapshot { folder, files, missing: Vec::new() };
         self.records.copy_to(&copy).await?;
         let records = Records::open(&copy).await?;
         let still = Store { records: records.clone(), ..self.clone() };
@@ -60,7 +90,7 @@ impl Store {
         records.close().await;
         left_out?;
         for (name, path) in named? {
-            let link = dir.join(format!("{}", snapshot.files.len()));
+            let link = snapshot.folder.path().join(format!("{}", snapshot.files.len()));
             let old = path.with_extension("parquet.old");
             match fs::hard_link(&path, &link).or_else(|_| fs::hard_link(&old, &link)) {
                 Ok(()) => snapshot.files.push((name, link)),
@@ -90,16 +120,22 @@ impl Store {
     }
 }
 
-/// Removes what a killed backup left in a data folder.
+/// Removes what killed processes left in a data folder.
 pub(crate) fn sweep(data: &Path) {
     for entry in fs::read_dir(data).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-            let is_stale =
-                entry.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
-            // A backup that still runs has touched its folder within a day.
-            if is_stale.is_some_and(|age| age.as_secs() > 86_400) {
-                fs::remove_dir_all(entry.path()).ok();
-            }
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) && is_left(&entry.path()) {
+            fs::remove_dir_all(entry.path()).ok();
+        }
+    }
+}
+
+fn is_left(folder: &Path) -> bool {
+    match File::open(folder.join(LOCK)) {
+        // What could be locked is nobody's; it is unlocked again at once, together with the folder.
+        Ok(lock) => lock.try_lock().is_ok(),
+        Err(_) => {
+            let since = folder.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
+            since.is_some_and(|since| since > NEW_FOR)
         }
     }
 }
@@ -128,8 +164,15 @@ mod tests {
         }
         let still = crate::Store::open(copy.path()).await.unwrap();
         assert_eq!(count(&still).await, 3_000);
-        let dir = snapshot.dir.clone();
+        let dir = snapshot.folder.path().to_owned();
+        super::sweep(store.data());
+        assert!(dir.exists(), "somebody needs it");
         drop(snapshot);
+        assert!(!dir.exists());
+        // Of a process that was killed the lock is gone, and the folder is not.
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::write(dir.join(super::LOCK), "").unwrap();
+        super::sweep(store.data());
         assert!(!dir.exists());
     }
 }

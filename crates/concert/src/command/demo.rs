@@ -38,7 +38,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// stay open until Ctrl-C.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert demo\n  concert demo --once\n  concert demo --dir demo-site    (keeps the site in that folder)"
+    after_help = "Examples:\n  concert demo\n  concert demo --once\n  concert demo --dir demo-site  # keeps the site in that folder"
 )]
 pub(super) struct Args {
     /// End when everything is delivered, instead of keeping the pages open.

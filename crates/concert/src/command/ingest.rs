@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use concert_model::{Origin, Problem, Receipt, ReportId};
 use concert_store::records::Counts;
+use concert_store::upkeep::Folder;
 use indicatif::ProgressBar;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -43,8 +44,6 @@ pub(super) struct Args {
     rows: AllRows,
 }
 
-/// The start-up of a writer removes folders that begin like this when they are a day old.
-const FOLDER: &str = ".snapshot-ingest-";
 /// How long one file handed to another process may take.
 const HANDED_DEADLINE: Duration = Duration::from_secs(3600);
 
@@ -93,7 +92,7 @@ struct Given {
 /// All files. What was written down for them goes away with this.
 struct AllGiven {
     files: Vec<Given>,
-    folder: Option<tempfile::TempDir>,
+    folder: Option<Folder>,
 }
 
 /// Finds every file. Nothing is taken where one of them is misspelt.
@@ -117,10 +116,9 @@ fn given(files: &[PathBuf], settings: &Settings) -> Result<AllGiven, Failure> {
             all.files.push(Given { shown: path.clone(), path: path.clone() });
             continue;
         }
-        let made = || tempfile::Builder::new().prefix(FOLDER).tempdir_in(settings.data_dir());
         let folder = match all.folder.take() {
             Some(folder) => folder,
-            None => made().map_err(no_place)?,
+            None => Folder::new(&settings.data_dir()).map_err(no_place)?,
         };
         let kept = folder.path().join(number.to_string());
         let shown = if is_stdin(path) { PathBuf::from("standard-input") } else { path.clone() };

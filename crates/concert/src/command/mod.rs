@@ -15,6 +15,7 @@ pub(crate) mod contact;
 mod demo;
 mod events;
 mod evidence;
+mod examples;
 mod feed;
 mod forget;
 mod incident;
@@ -51,7 +52,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use concert_model::Problem;
 
 use crate::problems::{Exit, Failure};
@@ -253,12 +254,19 @@ fn run(command: Command, site: &SiteArg) -> Result<Exit, Failure> {
 
 /// The whole command line, for completions, manual pages and generated documents.
 pub fn command_line() -> clap::Command {
-    Cli::command()
+    examples::broken(Cli::command())
+}
+
+/// What the process was started with.
+fn asked() -> Result<Cli, clap::Error> {
+    let mut command = command_line();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match asked() {
         Ok(cli) => cli,
         Err(error) => {
             // A closed output leaves nobody to tell.

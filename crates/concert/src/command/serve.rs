@@ -16,7 +16,7 @@ use crate::wire::Site;
 
 /// Collect, process and deliver, and answer requests for the pages and the API, until told to stop.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  concert serve --site /srv/cert\n  concert serve    (the site in this folder)")]
+#[command(after_help = "Examples:\n  concert serve --site /srv/cert\n  cd /srv/cert && concert serve")]
 pub(super) struct Args {}
 
 pub(super) fn run(_: &Args, site: &SiteArg) -> Result<Exit, Failure> {

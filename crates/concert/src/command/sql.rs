@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 
 use concert_model::field::Kind;
 use concert_model::{Field, Problem};
+use concert_store::upkeep::Folder;
 
 use super::SiteArg;
 use crate::print::{AllRows, Cells, Format, Out, format_or_default};
@@ -34,8 +35,6 @@ pub(super) struct Args {
     rows: AllRows,
 }
 
-/// The start-up of a writer removes folders that begin like this when they are a day old.
-const FOLDER: &str = ".snapshot-sql-";
 /// Said by the Python below when it has no DuckDB.
 const NO_MODULE: i32 = 86;
 /// Arguments: file with the view, query, format.
@@ -73,10 +72,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         out.finish()?;
         return Ok(Exit::Done);
     };
-    let folder = tempfile::Builder::new()
-        .prefix(FOLDER)
-        .tempdir_in(store.data())
-        .map_err(|error| outside("no temporary folder can be made", &error))?;
+    let folder = Folder::new(store.data()).map_err(|error| outside("no temporary folder can be made", &error))?;
     let files = runtime.block_on(store.export_files(&folder.path().join("journal.parquet")))?;
     let files = held_still(folder.path(), files);
     let view_file = folder.path().join("view.sql");

@@ -195,6 +195,10 @@ fn next<'b>(
         if !is_own && !tried.contains(&one) {
             tried.push(one);
         }
+        // What is this site's own to tell stays here: nobody stands behind it.
+        if barred.are_own(team.contacts.iter().map(|contact| &contact.mail)) {
+            break;
+        }
     }
     if is_first {
         tried.push("a team of last resort (none is known for it)".to_owned());

@@ -44,14 +44,18 @@ impl Kind {
         self.condition.as_ref().is_none_or(|condition| condition.holds(event))
     }
 
-    /// The key of a notice that nobody answered for, as it is for this party. What was grouped by other settings keeps
-    /// its own.
-    pub(super) fn key_for(&self, event: &Event<'_>, party: &str, key: &str) -> String {
-        let (mut before, mut now) = (Vec::new(), Vec::new());
-        self.group_by.write(event, &mut before);
-        if before != key.as_bytes() {
+    /// The key of a notice for a party, or for nobody, as it is for another party. What was grouped by other settings
+    /// keeps its own. Who answers is kept with the events, and may have been found anew since the notice was made.
+    pub(super) fn key_for(&self, event: &Event<'_>, (had, party): (&str, &str), key: &str) -> String {
+        let is_key = |write: &dyn Fn(&mut Vec<u8>)| {
+            let mut before = Vec::new();
+            write(&mut before);
+            before == key.as_bytes()
+        };
+        if !is_key(&|out| self.group_by.write(event, out)) && !is_key(&|out| self.group_by.write_for(event, had, out)) {
             return key.to_owned();
         }
+        let mut now = Vec::new();
         self.group_by.write_for(event, party, &mut now);
         String::from_utf8_lossy(&now).into_owned()
     }
@@ -452,13 +456,16 @@ async fn tell(
             // A problem of which nothing is known was told when it came: it had none before it then.
             let (last_told, last_seen) = told.get(past.problem).unwrap_or((past.previous, past.previous));
             let relapse = past.time >= last_seen.max(past.previous).plus_seconds(seconds(notice.clean_after));
-            let remind = past.time >= last_told.plus_seconds(seconds(notice.remind_after));
+            // Without a span everything is told, also what came late.
+            let remind =
+                notice.remind_after.is_zero() || past.time >= last_told.plus_seconds(seconds(notice.remind_after));
             if (relapse || remind)
                 && let Some(group) = gathered.groups.get_mut(group)
             {
                 group.members.add(batch, row);
             }
-            told.set(past.problem, if relapse || remind { past.time } else { last_told }, past.time);
+            let told_at = if relapse || remind { past.time.max(last_told) } else { last_told };
+            told.set(past.problem, told_at, past.time.max(last_seen));
         }
         telling.told.push(told);
     }

@@ -31,7 +31,7 @@ pub(super) async fn by_party(
         let name = party(book, barred, &stored.event)?;
         let at = *known.entry(name).or_insert_with_key(|name| {
             let key = match kind {
-                Some(kind) if !name.is_empty() => kind.key_for(&stored.event, name, &notice.key),
+                Some(kind) if !name.is_empty() => kind.key_for(&stored.event, (&notice.party, name), &notice.key),
                 _ => notice.key.clone(),
             };
             let party = if name.is_empty() { notice.party.clone() } else { name.clone() };

@@ -30,6 +30,14 @@ pub struct DueIn {
 }
 
 impl DueIn {
+    /// Its place among others: what is due first comes first.
+    pub fn key(&self) -> String {
+        let Due { kind, name, item, party, due, .. } = &self.due;
+        // Moments before 1970 too are in their order.
+        let micros = due.0.cast_unsigned() ^ (1 << 63);
+        format!("{micros:020} {} {} {name} {item} {party}", self.head.number, kind.word())
+    }
+
     /// As commands and the API give it.
     pub fn json(&self, now: Time) -> Value {
         let Due { kind, name, party, title, role, persons, since, due, default, .. } = &self.due;
@@ -99,7 +107,7 @@ impl Incidents {
         self.audit_reads(person, reads).await?;
         all.extend(self.mails_due(person).await?);
         all.extend(self.duties_due(person, now).await?);
-        all.sort_by(|one, other| (one.due.due, &one.head.number).cmp(&(other.due.due, &other.head.number)));
+        all.sort_by_cached_key(DueIn::key);
         Ok(all)
     }
 

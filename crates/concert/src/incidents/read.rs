@@ -512,6 +512,10 @@ impl Incidents {
             }
             _ => may(other, action, object),
         };
+        // To ask who sees an entry is to know of it: for the one who asks, what is hidden is not there.
+        if !may(ask.person, Action::AskWho, object).allowed {
+            return Err(Refused::Missing);
+        }
         Ok(others.iter().map(decide).collect())
     }
 }

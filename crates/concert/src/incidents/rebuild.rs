@@ -23,6 +23,8 @@ use super::{Incidents, Refused, merged, sight, text};
 const DERIVED: &str = "5";
 /// Numbers without an incident that are told.
 const GONE_MAX: usize = 100;
+/// How many entries are made findable by one statement; those of one incident stay together.
+const FINDABLE_AT_ONCE: usize = 2_000;
 /// Where it is remembered by which rules it was derived.
 const REMEMBERED: (&str, &str) = ("incident derived", "version");
 
@@ -65,7 +67,7 @@ impl Incidents {
     async fn rebuild_in(&self, mut change: Change<'static>) -> Result<u64, Problem> {
         self.store.records.drop_derived(&mut change).await?;
         let journals = self.store.records.journals().await?;
-        let mut joined = Vec::new();
+        let (mut joined, mut findable) = (Vec::new(), Vec::new());
         for id in &journals {
             let case = Case::new(id, incidents::entries_in(&mut change, id, 0).await?);
             for kept in case.entries.iter() {
@@ -74,13 +76,17 @@ impl Incidents {
                     incidents::mark_entry(&mut change, id, (&site, kept.header.sequence), &marked).await?;
                 }
                 if let Some((_, content)) = &kept.body {
-                    incidents::keep_findable(&mut change, kept.seq, id, &text::findable(content)).await?;
+                    findable.push((kept.seq, id.as_str(), text::findable(content)));
                 }
+            }
+            if findable.len() >= FINDABLE_AT_ONCE {
+                incidents::keep_findable(&mut change, &std::mem::take(&mut findable)).await?;
             }
             incidents::keep_head(&mut change, &self.head_of(&case)).await?;
             incidents::touch_anew(&mut change, id, &case.touched()).await?;
             joined.extend(merged::unknown(None, &case).map(|merged| (case, merged)));
         }
+        incidents::keep_findable(&mut change, &findable).await?;
         // What was merged into an incident may have had others merged into it before: until nothing more is found.
         let mut is_changed = true;
         while std::mem::take(&mut is_changed) {

@@ -189,6 +189,8 @@ async fn denied_is_missing_whatever_the_way() {
                     .iter()
                     .any(|(_, body)| body.as_ref().is_some_and(|body| body.contains(&format!("\"{text}\""))));
                 assert_eq!(is_in, want);
+                let who = site.incidents.why(Ask::new(&person, NOW), number, Some(*seq), &[], Action::See).await;
+                assert_eq!(who.is_ok(), may(&person, Action::AskWho, object).allowed, "{person:?} {marking:?}");
             }
             // Counts say nothing of what is not seen.
             assert_eq!(shown.unwrap().entries, log.len() as u64);

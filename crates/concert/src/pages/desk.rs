@@ -313,7 +313,7 @@ impl Desk for Pages {
                 && kind.is_none_or(|kind| one.due.kind == kind)
                 && horizon.is_none_or(|horizon| one.due.due <= horizon)
         });
-        slice.part(due.iter().map(|one| one.json(now)))
+        slice.part_by(due.iter().map(|one| (one.key(), one.json(now))))
     }
 
     async fn process_numbers(&self, person: &Person, name: &str, wanted: Runs) -> Result<Value, Refusal> {

@@ -108,14 +108,13 @@ fn preview_json(site: &Site, preview: &Preview) -> Value {
 }
 
 fn told_json(site: &Site, told: &Told) -> Value {
-    let mut row = match &told.message {
-        Ok(preview) => json!({"party": told.party, "message": preview_json(site, preview), "refused": null}),
-        Err(why) => json!({"party": told.party, "message": null, "refused": why.what}),
-    };
-    if let Some((members, warning)) = row.as_object_mut().zip(told.warning.as_ref()) {
-        members.insert("warning".into(), json!(warning.what));
+    let warning = told.warning.as_ref().map(|warning| warning.what.as_str());
+    match &told.message {
+        Ok(preview) => {
+            json!({"party": told.party, "message": preview_json(site, preview), "refused": null, "warning": warning})
+        }
+        Err(why) => json!({"party": told.party, "message": null, "refused": why.what, "warning": warning}),
     }
-    row
 }
 
 /// What would be told to which parties: a part of the messages, and how many there are.

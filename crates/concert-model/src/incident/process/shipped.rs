@@ -59,6 +59,8 @@ pub fn catalogue(site: Vec<(String, Process)>) -> (Vec<(Process, Origin)>, Vec<P
     for (place, process) in site {
         match all.iter_mut().find(|(known, _)| known.name == process.name) {
             None => all.push((process, Origin::Site)),
+            // A copy that nobody has changed yet says nothing else.
+            Some((known, _)) if known.text == process.text => {}
             Some(known) if known.0.version < process.version => *known = (process, Origin::Site),
             Some((known, origin)) => {
                 let what = format!(

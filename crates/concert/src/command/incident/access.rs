@@ -5,7 +5,7 @@ use concert_model::access::{Action, Person};
 use serde_json::json;
 
 use super::refused;
-use crate::incidents::{Ask, Incidents};
+use crate::incidents::{Ask, Incidents, Refused};
 use crate::print::LongRows;
 use crate::problems::{Exit, Failure};
 use crate::wire;
@@ -86,5 +86,14 @@ async fn decide(
     others: &[Person],
     action: Action,
 ) -> Result<Vec<concert_model::access::Decision>, Failure> {
-    incidents.why(Ask::new(person, wire::now()), incident, entry, others, action).await.map_err(refused)
+    let ask = Ask::new(person, wire::now());
+    match (incidents.why(ask, incident, entry, others, action).await, entry) {
+        // Of an incident that is not there, the shorter question says so.
+        (Err(Refused::Missing), Some(entry)) => {
+            incidents.why(ask, incident, None, &[], action).await.map_err(refused)?;
+            let problem = Problem::new(format!("there is no entry {entry} in it"));
+            Err(Failure::usage(problem.hint(format!("see `concert incident log {incident}`"))))
+        }
+        (decided, _) => decided.map_err(refused),
+    }
 }

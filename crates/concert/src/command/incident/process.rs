@@ -21,7 +21,7 @@ use concert_model::problem::meant;
 /// Follow a process in an incident.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' start infected-host\n  concert incident process 'CERT-EX#2026-000001'\n  concert incident process 'CERT-EX#2026-000001' done open-case\n  concert incident process 'CERT-EX#2026-000001' choose contain-or-hold contain --reason \"Spreads\"\n  concert incident process 'CERT-EX#2026-000001' skip call --reason \"They called us\"\n  concert incident process 'CERT-EX#2026-000001' ask\n  concert incident process 'CERT-EX#2026-000001' answer --late \"notify=Nobody was in\"\n  concert incident process 'CERT-EX#2026-000001' answer --nothing"
+    after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' start infected-host\n  concert incident process 'CERT-EX#2026-000001'\n  concert incident process 'CERT-EX#2026-000001' done triage\n  concert incident process 'CERT-EX#2026-000001' choose contain-or-hold contain --reason \"Spreads\"\n  concert incident process 'CERT-EX#2026-000001' skip watch --reason \"It was isolated at once\"\n  concert incident process 'CERT-EX#2026-000001' ask\n  concert incident process 'CERT-EX#2026-000001' answer --late \"notify=Nobody was in\"\n  concert incident process 'CERT-EX#2026-000001' answer --nothing"
 )]
 pub(super) struct ProcessArgs {
     /// Number or identity of the incident.

@@ -17,6 +17,7 @@ use super::super::contact::text_or_null;
 use super::super::mailbox::text_of;
 use super::SiteArg;
 use crate::addressees::Addressees;
+use crate::barred::Barred;
 use crate::drive::anew::{self, Anew};
 use crate::drive::becomes::Becomes;
 use crate::drive::{compose, responsible, tell};
@@ -453,11 +454,15 @@ pub(crate) const NOT_YET: &str = "not-yet";
 /// Everything that would go out if it were due now: what is gathered, then what is queued; then what waits for approval
 /// or for a contact.
 pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>, Problem> {
+    let (book, barred) = (site.addressees(), site.barred().await?);
     let mut to_go = Vec::new();
     for (index, kind) in site.settings.notices.iter().enumerate() {
         if name.is_none_or(|name| name == kind.name) {
-            let made = tell::waiting(site, index).await?.into_iter().map(|new| not_yet(site, new));
-            to_go.extend(made.map(|(notice, members)| Going {
+            let mut made = Vec::new();
+            for new in tell::waiting(site, index).await? {
+                made.extend(by_now(site, &book, &barred, new).await?);
+            }
+            to_go.extend(made.into_iter().map(|(notice, members)| Going {
                 fails: fails(site, &notice, None),
                 is_spoken: is_spoken(site, &notice),
                 on_trial: on_trial(site, &notice),
@@ -468,7 +473,6 @@ pub(crate) async fn to_go(site: &Site, name: Option<&str>) -> Result<Vec<Going>,
             }));
         }
     }
-    let (book, barred) = (site.addressees(), site.barred().await?);
     for state in ["queued", "waiting", "no-contact"] {
         let filter =
             NoticeFilter { state: Some(state.into()), name: name.map(str::to_owned), ..NoticeFilter::default() };
@@ -506,6 +510,25 @@ fn is_spoken(site: &Site, notice: &Notice) -> bool {
     notice.language.is_empty()
         || site.settings.notice(&notice.name).is_none()
         || site.settings.templates.speaks(&notice.language)
+}
+
+/// What is gathered as it would go out. Events keep who answered for them when they came; of what nobody answered for then,
+/// the contact book may know somebody by now, who is told once the notice is made.
+async fn by_now(
+    site: &Site,
+    book: &Addressees,
+    barred: &Barred,
+    new: NewNotice,
+) -> Result<Vec<(Notice, Members)>, Problem> {
+    let (notice, members) = not_yet(site, new);
+    let becomes = Box::pin(responsible::becomes(site, book, barred, (&notice, members.clone()))).await?;
+    Ok(match becomes.filter(Becomes::is_told) {
+        Some(becomes) => {
+            let due = notice.due;
+            becomes.notices.into_iter().map(|one| not_yet(site, NewNotice { due, ..one })).collect()
+        }
+        None => vec![(notice, members)],
+    })
 }
 
 fn not_yet(site: &Site, new: NewNotice) -> (Notice, Members) {

@@ -102,7 +102,7 @@ impl Incidents {
                 body: body.as_deref(),
             };
             let seq = incidents::keep_entry(change, &new).await?;
-            incidents::keep_findable(change, seq, &case.id, &found).await?;
+            incidents::keep_findable(change, &[(seq, case.id.as_str(), found)]).await?;
             tip = Tip { sequence: entry.header.sequence, hash: entry.header.hash().map_err(unwritable)? };
             case.add(vec![EntryRow { seq, incident: case.id.clone(), header, body, marked: None }]);
             let Some(kept) = case.entries.iter().rev().find(|kept| kept.seq == seq) else { continue };

@@ -197,6 +197,8 @@ fn a_site_replaces_a_shipped_process_by_a_higher_version() {
         let process = read(&Source { name: "own.toml".into(), text }).unwrap();
         (format!("processes/v{version}.toml"), process)
     };
+    let (all, problems) = catalogue(vec![own(1)]);
+    assert_eq!((all[0].1, problems), (Origin::Shipped, vec![]), "a copy as it is shipped");
     let (all, problems) = catalogue(vec![own(2), own(1)]);
     assert_eq!((all.len(), all[0].0.version, all[0].1), (10, 2, Origin::Site));
     let told = problems[0].to_string();
