@@ -86,6 +86,8 @@ impl From<Refusal> for Problem {
                 Self::wrong(format!("{mistakes}; nothing was changed")).and("mistakes", all.into())
             }
             Refusal::Missing => Self::absent(),
+            Refusal::Used => Self::new(StatusCode::CONFLICT, "this `Idempotency-Key` was used for another request")
+                .and("hint", "the same key belongs to the same request, sent again; give this one a key of its own".into()),
             Refusal::Gone(why) => Self::new(StatusCode::GONE, why),
             Refusal::Unknown => Self::unauthorized("a valid token or session is wanted"),
             // The same for whatever is wrong of the three, so the hint is too.

@@ -129,8 +129,11 @@ fn complete(operation: &mut Value, part: &str, method: &str, path: &str) {
     if operation.contains_key("requestBody") {
         statuses.extend(WITH_BODY);
     }
-    // An incident may have been merged into another, or changed meanwhile.
-    let conflicts = method == "post" && path.starts_with("/api/v1/incidents/{id}/");
+    // An incident may have been merged into another, or changed meanwhile; and a key may be that of another request.
+    let takes_key = |one: &Value| one.get("$ref") == Some(&json!("#/components/parameters/key"));
+    let given = operation.get("parameters").and_then(Value::as_array);
+    let conflicts = method == "post" && path.starts_with("/api/v1/incidents/{id}/")
+        || given.is_some_and(|given| given.iter().any(takes_key));
     if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
         if conflicts && !responses.contains_key("409") {
             responses.insert("409".into(), json!({"$ref": "#/components/responses/problem"}));

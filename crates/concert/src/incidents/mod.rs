@@ -96,6 +96,8 @@ pub enum Refused {
     Denied(Decision),
     /// The request is wrong.
     Wrong(Problem),
+    /// The key of the request was used for another request.
+    Used,
     /// It was there, as the person may know, and is no more.
     Gone(&'static str),
     /// Somebody changed it since it was read: what changed, as entries.

@@ -336,7 +336,7 @@ impl Incidents {
                 Some(written) => self.as_seen_now(ask.person, written).await.map(Some),
                 None => Ok(None),
             },
-            Some(_) => Err(wrong("this key was used for another request")),
+            Some(_) => Err(Refused::Used),
             None => Ok(None),
         }
     }

@@ -116,7 +116,7 @@ pub(super) async fn again(records: &mut Records<'_>, change: &Change) -> Result<
     let Some((key, digest)) = &change.key else { return Ok(None) };
     match answered(records, &change.person.name, key).await.map_err(failed)? {
         Some((before, answer)) if before == digest => Ok(serde_json::from_str(&answer).ok()),
-        Some(_) => Err(Refusal::Wrong("this key was used for another request".into())),
+        Some(_) => Err(Refusal::Used),
         None => Ok(None),
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn refusal(refused: Refused) -> Refusal {
         Refused::Missing => Refusal::Missing,
         Refused::Denied(decision) => Refusal::Denied(decision),
         Refused::Wrong(problem) => Refusal::Mistake(problem),
+        Refused::Used => Refusal::Used,
         Refused::Gone(why) => Refusal::Gone(why.to_owned()),
         Refused::Stale(changed) => Refusal::Stale(changed),
         Refused::Merged(into) => Refusal::Merged(into),

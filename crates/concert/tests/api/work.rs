@@ -532,7 +532,14 @@ fn incidents_are_marked_and_entries_erased_and_lists_come_in_parts() {
         |body: &Value| served.ask("POST", &format!("/api/v1{}", at("/markings")), &keyed, body.to_string().as_bytes());
     let (first, again) = (mark(&lower), mark(&lower));
     assert_eq!((first.status, &first.body), (201, &again.body), "it happens once");
-    assert_eq!(mark(&json!({"marking": {"tlp": "clear"}, "reason": "agreed"})).status, 400);
+    let used = mark(&json!({"marking": {"tlp": "clear"}, "reason": "agreed"}));
+    assert_eq!(used.status, 409, "{}", used.body);
+    assert_eq!(used.json()["detail"], "this `Idempotency-Key` was used for another request");
+    // The key of somebody else is another one.
+    let of_ben = format!("{JSON}{}Idempotency-Key: k1\r\n", ben.head);
+    let note = json!({"kind": "note", "content": {"text": "with the key of anna"}}).to_string();
+    let entries = format!("/api/v1{}", at("/entries"));
+    assert_eq!(served.ask("POST", &entries, &of_ben, note.as_bytes()).status, 201);
     assert_eq!(anna.get(&at(""))["marking"]["tlp"], "green");
 
     let note = anna.post(&at("/entries"), json!({"kind": "note", "content": {"text": "a name"}}));
@@ -620,7 +627,7 @@ fn administrators_look_after_users_and_tokens_and_no_password_comes_back() {
     root.want("PATCH", "/users/jane", &json!({"clearance": "green"}), 200);
     assert_eq!(keyed("PATCH", "/users/jane", "p1", &json!({"clearance": "red"})), raised);
     assert_eq!(root.get("/users/jane")["clearance"], "green");
-    assert_eq!(keyed("PATCH", "/users/jane", "p1", &json!({"clearance": "amber"})).0, 400);
+    assert_eq!(keyed("PATCH", "/users/jane", "p1", &json!({"clearance": "amber"})).0, 409);
     let eve = json!({"name": "eve", "full_name": "Eve", "roles": ["reader"], "password": "correct horse battery"});
     let added = keyed("POST", "/users", "u1", &eve);
     assert_eq!((added.0, keyed("POST", "/users", "u1", &eve)), (201, added));
@@ -660,7 +667,7 @@ fn administrators_look_after_users_and_tokens_and_no_password_comes_back() {
     let again = keyed("PATCH", "/users/jane", "both", both);
     assert_eq!((again.status, &again.body), (200, &patched.body));
     assert_eq!(root.get("/users/jane")["state"], "enabled", "it did not happen again");
-    assert_eq!(keyed("PATCH", "/users/jane", "both", json!({"disabled": true})).status, 400);
+    assert_eq!(keyed("PATCH", "/users/jane", "both", json!({"disabled": true})).status, 409);
     root.want("PATCH", "/users/jane", &json!({"full_name": " ", "disabled": true}), 400);
     assert_eq!(root.get("/users/jane")["state"], "enabled", "all of it or nothing");
     let password = json!({"password": "another horse battery"});
